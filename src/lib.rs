@@ -1,0 +1,5 @@
+//! batchmill: a data-parallel CPU batch engine.
+
+pub mod model;
+pub mod spec;
+pub mod wire;

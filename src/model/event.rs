@@ -1,0 +1,100 @@
+//! What slots tell the aggregator, and what the aggregator tells the sinks.
+
+use super::{Batch, Failure, ItemKey, Lines, RunId, RunSummary, Stats, StepName, StepStatus};
+use std::time::Duration;
+
+/// An item whose last attempt failed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ItemFailure {
+    /// Where it stands in the source.
+    pub index: u64,
+    /// Knows it by its content.
+    pub key: ItemKey,
+    /// The item, as JSON text.
+    pub item: Vec<u8>,
+    /// How often it was run.
+    pub attempts: u32,
+    /// Why the last run failed.
+    pub failure: Failure,
+    /// Why `on_item_error` failed, if it did.
+    pub handler: Option<Failure>,
+}
+
+/// What became of a batch that a slot took: each item of it is in exactly one of the fields.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct BatchReport {
+    /// The batch's number, from 1.
+    pub number: u64,
+    /// Which try this was, from 1.
+    pub attempt: u32,
+    /// The items that succeeded, rising.
+    pub succeeded: Vec<u64>,
+    /// Their results.
+    pub lines: Lines,
+    /// Whether `lines` is a list that a batched task returned, so it need not have one line per item.
+    pub list: bool,
+    /// The items that failed for good.
+    pub failed: Vec<ItemFailure>,
+    /// The items to be tried again, when, and why they failed this time.
+    pub retries: Vec<(Batch, Duration, Failure)>,
+    /// Items taken but not run, because the step stopped.
+    pub skipped: u64,
+    /// From taking the batch to its end.
+    pub duration: Duration,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepReport {
+    /// The step.
+    pub name: StepName,
+    /// Where it stands.
+    pub status: StepStatus,
+    /// Its counts.
+    pub stats: Stats,
+    /// The failure that stopped it, if one did.
+    pub failure: Option<Failure>,
+}
+
+/// One thing that happened. The aggregator passes them on in the order in which they became durable.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The run began.
+    RunStarted {
+        /// The run.
+        run: RunId,
+        /// Name of the workflow.
+        workflow: String,
+        /// How many steps it has.
+        steps: usize,
+    },
+    /// A step began.
+    StepStarted {
+        /// The step.
+        name: StepName,
+        /// How many items it has, where that is known before they are read.
+        total: Option<u64>,
+        /// How many slots work on it.
+        slots: usize,
+    },
+    /// A batch ended, and the ledger knows.
+    BatchFinished {
+        /// The step.
+        name: StepName,
+        /// What became of it.
+        report: BatchReport,
+        /// The step's counts so far.
+        stats: Stats,
+    },
+    /// Something a person should know: a message of `echo`, a warning.
+    Notice {
+        /// The step.
+        name: StepName,
+        /// One or more lines.
+        text: String,
+    },
+    /// A step ended.
+    StepFinished(StepReport),
+    /// The run ended.
+    RunFinished(RunSummary),
+}

@@ -1,0 +1,15 @@
+//! The nouns of batchmill: what an item is, what became of it, and what is said while a run goes on.
+//!
+//! Owns plain values only: no files, threads, processes or clocks, and no other module of the crate is imported here.
+
+mod batch;
+mod event;
+mod outcome;
+mod run;
+mod source;
+
+pub use batch::{Batch, Indexes, ItemKey, Items};
+pub use event::{BatchReport, Event, ItemFailure, StepReport};
+pub use outcome::{Failure, FailureKind, Lines, Outcome};
+pub use run::{RunId, RunStatus, RunSummary, Stats, StepName, StepStatus};
+pub use source::{Span, Text, Tree};

@@ -1,0 +1,106 @@
+//! What became of an item.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What became of an item, a batched task or a step: a result as JSON text, or a failure.
+pub type Outcome = Result<Vec<u8>, Failure>;
+
+/// JSON Lines: each line one result, in the order of the items that succeeded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lines(pub Vec<u8>);
+
+impl Lines {
+    /// Appends one result, given as JSON text without raw newlines.
+    pub fn push(&mut self, json: &[u8]) {
+        self.0.extend_from_slice(json);
+        self.0.push(b'\n');
+    }
+
+    /// The lines, without their newlines.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut from = 0;
+        memchr::memchr_iter(b'\n', &self.0).map(move |at| {
+            let line = &self.0[from..at];
+            from = at + 1;
+            line
+        })
+    }
+}
+
+/// What kind of trouble ended an item; decides whether another try may help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// The user's code raised, or its result cannot be written as JSON.
+    Exception,
+    /// A command ended with a status other than 0, or by a signal.
+    ExitStatus,
+    /// A command, interpreter or file could not be started or read.
+    Start,
+    /// An HTTP answer with a status of 400 or above.
+    HttpStatus,
+    /// No HTTP answer: address, connection or protocol trouble.
+    Connection,
+    /// The item took longer than its `timeout`.
+    Timeout,
+    /// The worker process died while it was on the item.
+    Crash,
+    /// A template failed, or the task's settings are wrong for this item. Never tried again.
+    Template,
+    /// The run was cancelled while the item was under way.
+    Cancelled,
+}
+
+/// Why an item failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The kind of trouble.
+    pub kind: FailureKind,
+    /// The name to count and search by: an exception's class, `ExitStatus`, `HttpStatus`, `Timeout`, `Crash`.
+    #[serde(rename = "type")]
+    pub class: String,
+    /// One line: what happened.
+    pub message: String,
+    /// More to read: a traceback, the end of stderr, the body of an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Whether another try may help.
+    #[serde(default = "yes")]
+    pub retryable: bool,
+    /// How long the other side asked to be left alone.
+    #[serde(default, skip)]
+    pub retry_after: Option<Duration>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Failure {
+    /// A failure of `kind` that may be tried again, except where the kind itself forbids it.
+    pub fn new(kind: FailureKind, class: impl Into<String>, message: impl Into<String>) -> Self {
+        let retryable = !matches!(kind, FailureKind::Template | FailureKind::Cancelled);
+        Self {
+            kind,
+            class: class.into(),
+            message: message.into(),
+            detail: None,
+            retryable,
+            retry_after: None,
+        }
+    }
+
+    /// The same with more to read.
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        self.detail = (!detail.trim().is_empty()).then_some(detail);
+        self
+    }
+
+    /// The same, marked as hopeless to try again.
+    pub fn permanent(mut self) -> Self {
+        self.retryable = false;
+        self
+    }
+}

@@ -1,0 +1,13 @@
+//! A workflow file, from text to checked values, and the faults found on the way.
+//!
+//! Owns YAML, the list of keys, the wording and the rendering of faults, and the retry policy. Reads no other file,
+//! renders no template, runs nothing. Every fault of a file is reported at once; what comes out is trusted by all.
+
+mod retry;
+mod workflow;
+
+pub use retry::{Backoff, RetryPolicy};
+pub use workflow::{
+    Auth, BatchSpec, Command, EchoTask, HttpTask, ItemsSpec, MaxParallel, Param, ParamKind, PythonProgram, PythonTask,
+    Setting, ShellTask, Single, Source, Step, StepKind, Task, TaskKind, Workflow,
+};

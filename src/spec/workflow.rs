@@ -1,0 +1,299 @@
+//! The checked workflow: what a file says once every key is known and every value has its type.
+//!
+//! Strings that may hold templates are still [`Text`]; nothing is rendered here.
+
+use super::retry::RetryPolicy;
+use crate::model::{Span, StepName, Text, Tree};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The text of a workflow file and where it came from; what faults are shown against.
+#[derive(Debug, Clone, Default)]
+pub struct Source {
+    /// Path as the user gave it.
+    pub path: PathBuf,
+    /// The whole text.
+    pub text: String,
+}
+
+/// A whole workflow.
+#[derive(Debug, Clone)]
+pub struct Workflow {
+    /// The file.
+    pub source: Source,
+    /// `name`; by default the file's stem.
+    pub name: String,
+    /// `description`
+    pub description: Option<String>,
+    /// `params`; `None` where the file declares none and so takes any.
+    pub params: Option<Vec<Param>>,
+    /// `env`: variables to set for every task, in file order.
+    pub env: Vec<(String, Tree)>,
+    /// `secrets`: names of environment variables or parameters whose values are never shown.
+    pub secrets: Vec<Text>,
+    /// `steps` in file order. Never empty; names are unique.
+    pub steps: Vec<Step>,
+}
+
+/// One entry of `params`.
+#[derive(Debug, Clone)]
+pub struct Param {
+    /// The name, an identifier.
+    pub name: String,
+    /// Where the name stands.
+    pub span: Span,
+    /// `type`, if given.
+    pub kind: Option<ParamKind>,
+    /// `default`; already of the declared type.
+    pub default: Option<Tree>,
+    /// `required`; true by default where there is no `default`.
+    pub required: bool,
+    /// `description`
+    pub description: Option<String>,
+}
+
+/// The type of a parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParamKind {
+    /// `string`
+    String,
+    /// `integer`
+    Integer,
+    /// `number`: an integer or a float
+    Number,
+    /// `boolean`
+    Boolean,
+    /// `list`
+    List,
+    /// `mapping`
+    Mapping,
+}
+
+/// One step.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// `name`, or the key in a mapping of steps.
+    pub name: StepName,
+    /// Where the name stands.
+    pub span: Span,
+    /// `outputs`: another name for the result.
+    pub outputs: Option<Text>,
+    /// What it does.
+    pub kind: StepKind,
+}
+
+/// A step runs its task once, or for each item.
+#[derive(Debug, Clone)]
+pub enum StepKind {
+    /// `task: shell` and the like: once.
+    Single(Single),
+    /// `task: batch`, or any task with `for_each`.
+    Batch(Box<BatchSpec>),
+}
+
+/// A task that runs once.
+#[derive(Debug, Clone)]
+pub struct Single {
+    /// The task.
+    pub task: Task,
+    /// `retry` of the step or of the task; the task's own wins.
+    pub retry: RetryPolicy,
+    /// `timeout` of the step or of the task; the task's own wins.
+    pub timeout: Option<Setting<Duration>>,
+}
+
+/// A value that is given outright, or by a template that is rendered when the step starts.
+#[derive(Debug, Clone)]
+pub enum Setting<T> {
+    /// Given outright.
+    Fixed(T),
+    /// To be rendered, then read like a value in the file.
+    Template(Text),
+}
+
+/// A batch step.
+#[derive(Debug, Clone)]
+pub struct BatchSpec {
+    /// `items` (or `for_each`).
+    pub items: ItemsSpec,
+    /// Where `items` stands.
+    pub items_span: Span,
+    /// `batch_size`, default 1.
+    pub batch_size: Setting<NonZeroUsize>,
+    /// `batched`: whether `item` is the batch; `None` lets the rule decide.
+    pub batched: Option<bool>,
+    /// `parallel`, if given.
+    pub parallel: Option<Setting<bool>>,
+    /// `max_parallel`, if given.
+    pub max_parallel: Option<Setting<MaxParallel>>,
+    /// `queue_size`: batches waiting in the channel; default twice the slots.
+    pub queue_size: Option<Setting<NonZeroUsize>>,
+    /// `continue_on_error`, default false.
+    pub continue_on_error: Setting<bool>,
+    /// `on_item_error`: run after the last attempt of an item, with `item` and `error`.
+    pub on_item_error: Option<Task>,
+    /// `retry` of the task, else of the step's inputs, else of the step.
+    pub retry: RetryPolicy,
+    /// `timeout` per item.
+    pub timeout: Option<Setting<Duration>>,
+    /// What is run for each item.
+    pub task: Task,
+}
+
+/// `max_parallel`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MaxParallel {
+    /// `auto`: every core that this process may use.
+    Auto,
+    /// A number, at least 1.
+    Exactly(NonZeroUsize),
+}
+
+/// Where items come from.
+#[derive(Debug, Clone)]
+pub enum ItemsSpec {
+    /// A list, its strings perhaps templates.
+    List(Vec<Tree>),
+    /// A template that gives a list.
+    Template(Text),
+    /// `$(command)` or `{command:}`: the lines that a shell command prints.
+    Command(Text),
+    /// `{glob:}`: the files that match one of the patterns, sorted, no file twice.
+    Glob(Vec<Text>),
+    /// `{range:}`: integers from `start` (0) up to, and without, `stop`, by `step` (1, never 0).
+    Range {
+        /// The first integer.
+        start: Setting<i64>,
+        /// Where to stop.
+        stop: Setting<i64>,
+        /// The distance of neighbours.
+        step: Setting<i64>,
+    },
+    /// `{lines:}`: the lines of a UTF-8 file.
+    Lines(Text),
+}
+
+/// A task of any type.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// Where its `type:` or `task:` stands.
+    pub span: Span,
+    /// What it does.
+    pub kind: TaskKind,
+}
+
+/// What a task does.
+#[derive(Debug, Clone)]
+pub enum TaskKind {
+    /// `shell`
+    Shell(ShellTask),
+    /// `python`
+    Python(PythonTask),
+    /// `http_request`
+    Http(Box<HttpTask>),
+    /// `echo`
+    Echo(EchoTask),
+}
+
+/// `shell`: a command.
+#[derive(Debug, Clone)]
+pub struct ShellTask {
+    /// `command`
+    pub command: Command,
+    /// `working_dir`; default the folder where batchmill was started.
+    pub working_dir: Option<Text>,
+    /// `env`: further variables for this command.
+    pub env: Vec<(String, Tree)>,
+}
+
+/// The two ways to write a command.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// A string for the shell.
+    Line(Text),
+    /// A list: a program and its arguments, no shell. Never empty.
+    Argv(Vec<Text>),
+}
+
+/// `python`: code, a function, a script or an operation.
+#[derive(Debug, Clone)]
+pub struct PythonTask {
+    /// What to run.
+    pub program: PythonProgram,
+    /// `setup`: code to run once per worker before its first item.
+    pub setup: Option<Text>,
+    /// `teardown`: code to run once per worker before it ends.
+    pub teardown: Option<Text>,
+    /// All further inputs by name, in file order.
+    pub inputs: Vec<(String, Tree)>,
+}
+
+/// What a Python task runs. None of it is a template.
+#[derive(Debug, Clone)]
+pub enum PythonProgram {
+    /// `code`
+    Code(Text),
+    /// `function: module:name`
+    Function {
+        /// Dotted module name.
+        module: String,
+        /// Dotted name inside the module.
+        name: String,
+        /// Where it stands.
+        span: Span,
+    },
+    /// `script`: a file beside the workflow whose text is run like `code`.
+    Script(Text),
+    /// `operation`: `multiply`, `add`, `subtract` or `divide`; inputs `item` and `factor` are given.
+    Operation {
+        /// The operation's name.
+        name: String,
+        /// Where it stands.
+        span: Span,
+    },
+}
+
+/// `http_request`
+#[derive(Debug, Clone)]
+pub struct HttpTask {
+    /// `url`
+    pub url: Text,
+    /// `method`, upper case; default `GET`, with a body `POST`.
+    pub method: Option<Text>,
+    /// `headers`
+    pub headers: Vec<(String, Tree)>,
+    /// `params`: the query; a list gives the name several times.
+    pub params: Vec<(String, Tree)>,
+    /// `json`: a body sent as JSON. Not together with `body`.
+    pub json: Option<Tree>,
+    /// `body`: a body sent as text.
+    pub body: Option<Text>,
+    /// `auth`
+    pub auth: Option<Auth>,
+    /// `save_to`: a file for the body of the answer.
+    pub save_to: Option<Text>,
+    /// `rate_limit`: requests per second and host, over all slots.
+    pub rate_limit: Option<f64>,
+}
+
+/// `auth` of an HTTP request.
+#[derive(Debug, Clone)]
+pub enum Auth {
+    /// `{username:, password:}`
+    Basic {
+        /// `username`
+        username: Text,
+        /// `password`
+        password: Text,
+    },
+    /// `{bearer:}`
+    Bearer(Text),
+}
+
+/// `echo`: gives its message back.
+#[derive(Debug, Clone)]
+pub struct EchoTask {
+    /// `message`, of any type.
+    pub message: Tree,
+}

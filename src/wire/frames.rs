@@ -1,0 +1,497 @@
+//! Frames and their encoding.
+
+use crate::model::{Failure, Indexes, Items};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::io::{self, IoSlice, Read, Write};
+
+/// What the worker says first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`super::PROTOCOL`] of the worker.
+    pub protocol: u32,
+    /// Version of batchmill that hosts the worker.
+    pub batchmill: String,
+    /// Version of CPython, for instance `3.11.7`.
+    pub python: String,
+    /// `sys.executable`
+    pub executable: String,
+}
+
+/// What the worker shall run for each item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Program {
+    /// A code block: the body of a function.
+    Code {
+        /// The source text.
+        source: String,
+        /// Shown in tracebacks, for instance `flights.yaml:steps.count.code`, or the path of a script.
+        filename: String,
+    },
+    /// A function of an importable module, called as `function(item, **inputs)`, or `function(**inputs)` without items.
+    Function {
+        /// Dotted module name.
+        module: String,
+        /// Dotted name inside the module.
+        name: String,
+    },
+    /// `multiply`, `add`, `subtract` or `divide` of the inputs `item` and `factor`, element by element over lists.
+    Operation {
+        /// The operation's name.
+        name: String,
+    },
+}
+
+/// What the engine sends once, when a worker has been started.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Start {
+    /// What to run.
+    pub program: Program,
+    /// Code to run once before the first item; the names it assigns are in scope of the program.
+    pub setup: Option<String>,
+    /// Code to run once before the worker ends.
+    pub teardown: Option<String>,
+    /// Whether `item` is the whole batch.
+    pub batched: bool,
+    /// Whether there is an `item` (with `index` and `batch`) at all: false for a plain step.
+    pub has_item: bool,
+    /// Whether to keep [`super::page::STARTED`].
+    pub clock: bool,
+    /// Folders to put in front of `sys.path`.
+    pub import_path: Vec<String>,
+    /// Value of `params`: a JSON object.
+    pub params: Box<RawValue>,
+    /// Value of `steps`: a JSON object, empty where the program does not use it.
+    pub steps: Box<RawValue>,
+    /// Inputs that are the same for every item: a JSON object.
+    pub inputs: Box<RawValue>,
+    /// Names of the inputs that differ by item; each item of a `Run` brings their values as one JSON array.
+    pub item_inputs: Vec<String>,
+}
+
+/// One batch inside a [`Run`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunBatch {
+    /// Its number, from 1.
+    pub number: u64,
+    /// How many batches there are, 0 while that is not known.
+    pub total: u64,
+    /// Which try this is, from 1.
+    pub attempt: u32,
+    /// The index of each of its items in the source; tells how many items it has.
+    pub indexes: Indexes,
+}
+
+/// Work: one or more batches, their items packed in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Whether to begin no further item after the first failure.
+    pub halt_on_failure: bool,
+    /// The batches, in order.
+    pub batches: Vec<RunBatch>,
+    /// The items of all batches in order. A position in this list is a *position*; with `Start::batched` a position is
+    /// one in `batches` instead.
+    pub items: Items,
+    /// Where `Start::item_inputs` is not empty: for each item (for each batch, when batched) a JSON array; else empty.
+    pub inputs: Items,
+}
+
+/// Results of neighbouring positions, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Results {
+    /// The first position.
+    pub first: u32,
+    /// How many positions, failed ones included.
+    pub count: u32,
+    /// The positions that failed, rising.
+    pub failures: Vec<(u32, Failure)>,
+    /// How many NaN or infinite numbers were written as null.
+    pub nulls: u32,
+    /// With `Start::batched`, where `count` is 1: whether the task returned a list, each element of which is a line.
+    pub list: bool,
+    /// One line of JSON for each position that succeeded (when `list`, one per element).
+    pub lines: Vec<u8>,
+}
+
+/// What the user's code printed or logged while on an item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Log {
+    /// The position of the item; none for setup and teardown.
+    pub position: Option<u32>,
+    /// `stdout` or `stderr`
+    pub stream: String,
+    /// The text as printed.
+    pub text: String,
+}
+
+/// The end of a [`Run`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
+    /// How many positions were run; fewer than sent when halted.
+    pub executed: u32,
+}
+
+/// Everything that crosses the socket.
+#[derive(Debug, Clone)]
+pub enum Frame {
+    /// Worker: here I am.
+    Hello(Hello),
+    /// Engine: this is what you run.
+    Start(Box<Start>),
+    /// Worker: set up, waiting for work.
+    Ready,
+    /// Worker: compiling, importing or `setup` failed; the worker ends.
+    Broken(Failure),
+    /// Engine: work.
+    Run(Run),
+    /// Worker: results.
+    Results(Results),
+    /// Worker: printed text.
+    Log(Log),
+    /// Worker: the last frame for a `Run`.
+    Done(Done),
+    /// Engine: run `teardown` and end.
+    Stop,
+}
+
+/// What can be wrong with a conversation.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// The socket broke or closed in the middle of a frame.
+    #[error("connection to the worker broke")]
+    Io(#[from] io::Error),
+    /// Bytes that are no frame.
+    #[error("bad frame: {0}")]
+    Bad(&'static str),
+    /// A JSON payload that cannot be read.
+    #[error("bad payload")]
+    Json(#[from] serde_json::Error),
+}
+
+const HELLO: u8 = 1;
+const START: u8 = 2;
+const READY: u8 = 3;
+const BROKEN: u8 = 4;
+const RUN: u8 = 5;
+const RESULTS: u8 = 6;
+const LOG: u8 = 7;
+const DONE: u8 = 8;
+const STOP: u8 = 9;
+
+/// Writes one frame whole.
+pub fn write_frame(out: &mut impl Write, frame: &Frame) -> Result<(), WireError> {
+    let mut head = Vec::new();
+    let (kind, tail): (u8, [&[u8]; 2]) = match frame {
+        Frame::Hello(hello) => (HELLO, json(&mut head, hello)?),
+        Frame::Start(start) => (START, json(&mut head, start)?),
+        Frame::Ready => (READY, [&[], &[]]),
+        Frame::Broken(failure) => (BROKEN, json(&mut head, failure)?),
+        Frame::Run(run) => (RUN, encode_run(&mut head, run)),
+        Frame::Results(results) => (RESULTS, encode_results(&mut head, results)?),
+        Frame::Log(log) => (LOG, json(&mut head, log)?),
+        Frame::Done(done) => {
+            put_u32(&mut head, done.executed);
+            (DONE, [&[], &[]])
+        }
+        Frame::Stop => (STOP, [&[], &[]]),
+    };
+    let length = head.len() + tail[0].len() + tail[1].len();
+    let length = u32::try_from(length).map_err(|_| WireError::Bad("frame over 4 GiB"))?;
+    let mut start = [0; 5];
+    start[0] = kind;
+    start[1..].copy_from_slice(&length.to_le_bytes());
+    write_all_vectored(
+        out,
+        &mut [
+            IoSlice::new(&start),
+            IoSlice::new(&head),
+            IoSlice::new(tail[0]),
+            IoSlice::new(tail[1]),
+        ],
+    )?;
+    Ok(())
+}
+
+/// One system call for a frame in the usual case: the header alone would cost another wake-up of the reader.
+fn write_all_vectored(out: &mut impl Write, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+    IoSlice::advance_slices(&mut slices, 0);
+    while !slices.is_empty() {
+        match out.write_vectored(slices) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut slices, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn json<'a>(head: &mut Vec<u8>, value: &impl Serialize) -> Result<[&'a [u8]; 2], WireError> {
+    serde_json::to_writer(head, value)?;
+    Ok([&[], &[]])
+}
+
+fn put_u32(out: &mut Vec<u8>, value: u32) {
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+fn put_u64(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+fn length(value: usize) -> u32 {
+    u32::try_from(value).expect("batches are cut far below 4 GiB")
+}
+
+fn encode_run<'a>(head: &mut Vec<u8>, run: &'a Run) -> [&'a [u8]; 2] {
+    head.push(u8::from(run.halt_on_failure));
+    put_u32(head, length(run.batches.len()));
+    for batch in &run.batches {
+        put_u64(head, batch.number);
+        put_u64(head, batch.total);
+        put_u32(head, batch.attempt);
+        match &batch.indexes {
+            Indexes::Range(range) => {
+                head.push(0);
+                put_u64(head, range.start);
+                put_u64(head, range.end);
+            }
+            Indexes::List(list) => {
+                head.push(1);
+                put_u32(head, length(list.len()));
+                list.iter().for_each(|index| put_u64(head, *index));
+            }
+        }
+    }
+    for items in [&run.items, &run.inputs] {
+        let (bytes, ends) = items.as_parts();
+        put_u32(head, length(ends.len()));
+        put_u32(head, length(bytes.len()));
+        ends.iter().for_each(|end| put_u32(head, *end));
+    }
+    [run.items.as_parts().0, run.inputs.as_parts().0]
+}
+
+fn encode_results<'a>(head: &mut Vec<u8>, results: &'a Results) -> Result<[&'a [u8]; 2], WireError> {
+    put_u32(head, results.first);
+    put_u32(head, results.count);
+    put_u32(head, results.nulls);
+    head.push(u8::from(results.list));
+    let failures = if results.failures.is_empty() {
+        Vec::new()
+    } else {
+        serde_json::to_vec(&results.failures)?
+    };
+    put_u32(head, length(failures.len()));
+    head.extend_from_slice(&failures);
+    Ok([&results.lines, &[]])
+}
+
+/// Cuts a stream of bytes into frames.
+#[derive(Debug, Default)]
+pub struct FrameReader {
+    header: [u8; 5],
+    have: usize,
+    payload: Vec<u8>,
+    need: Option<usize>,
+}
+
+impl FrameReader {
+    /// Reads until one frame is whole. `None` is the end of the stream between two frames.
+    /// Over a socket with a read timeout, an error of kind `WouldBlock` or `TimedOut` leaves it ready to go on.
+    pub fn read(&mut self, input: &mut impl Read) -> Result<Option<Frame>, WireError> {
+        while self.have < self.header.len() {
+            match input.read(&mut self.header[self.have..]) {
+                Ok(0) if self.have == 0 => return Ok(None),
+                Ok(0) => return Err(WireError::Io(io::ErrorKind::UnexpectedEof.into())),
+                Ok(read) => self.have += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let length = u32::from_le_bytes(self.header[1..].try_into().expect("four bytes")) as usize;
+        let need = *self.need.get_or_insert_with(|| {
+            self.payload.clear();
+            self.payload.reserve(length);
+            length
+        });
+        while self.payload.len() < need {
+            let missing = (need - self.payload.len()) as u64;
+            match input.by_ref().take(missing).read_to_end(&mut self.payload) {
+                Ok(0) => return Err(WireError::Io(io::ErrorKind::UnexpectedEof.into())),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.have = 0;
+        self.need = None;
+        decode(self.header[0], std::mem::take(&mut self.payload)).map(Some)
+    }
+}
+
+fn decode(kind: u8, payload: Vec<u8>) -> Result<Frame, WireError> {
+    let mut cursor = Cursor { rest: &payload };
+    Ok(match kind {
+        HELLO => Frame::Hello(serde_json::from_slice(&payload)?),
+        START => Frame::Start(serde_json::from_slice(&payload)?),
+        READY => Frame::Ready,
+        BROKEN => Frame::Broken(serde_json::from_slice(&payload)?),
+        RUN => Frame::Run(decode_run(&mut cursor)?),
+        RESULTS => Frame::Results(decode_results(&mut cursor)?),
+        LOG => Frame::Log(serde_json::from_slice(&payload)?),
+        DONE => Frame::Done(Done {
+            executed: cursor.u32()?,
+        }),
+        STOP => Frame::Stop,
+        _ => return Err(WireError::Bad("unknown kind")),
+    })
+}
+
+fn decode_run(cursor: &mut Cursor<'_>) -> Result<Run, WireError> {
+    let halt_on_failure = cursor.u8()? != 0;
+    let count = cursor.u32()? as usize;
+    let mut batches = Vec::with_capacity(count.min(1 << 20));
+    for _ in 0..count {
+        let (number, total, attempt) = (cursor.u64()?, cursor.u64()?, cursor.u32()?);
+        let indexes = match cursor.u8()? {
+            0 => Indexes::Range(cursor.u64()?..cursor.u64()?),
+            _ => {
+                let len = cursor.u32()? as usize;
+                Indexes::List((0..len).map(|_| cursor.u64()).collect::<Result<_, _>>()?)
+            }
+        };
+        batches.push(RunBatch {
+            number,
+            total,
+            attempt,
+            indexes,
+        });
+    }
+    let mut shapes = [(0, Vec::new()), (0, Vec::new())];
+    for (bytes, ends) in &mut shapes {
+        let len = cursor.u32()? as usize;
+        *bytes = cursor.u32()? as usize;
+        *ends = (0..len).map(|_| cursor.u32()).collect::<Result<_, _>>()?;
+    }
+    let mut packed = shapes.into_iter().map(|(bytes, ends)| {
+        let bytes = cursor.take(bytes)?.to_vec();
+        Items::from_parts(bytes, ends).ok_or(WireError::Bad("item ends out of order"))
+    });
+    let mut next = || packed.next().expect("there are two shapes");
+    Ok(Run {
+        halt_on_failure,
+        batches,
+        items: next()?,
+        inputs: next()?,
+    })
+}
+
+fn decode_results(cursor: &mut Cursor<'_>) -> Result<Results, WireError> {
+    let (first, count, nulls, list) = (cursor.u32()?, cursor.u32()?, cursor.u32()?, cursor.u8()? != 0);
+    let failures = cursor.u32()? as usize;
+    let failures = cursor.take(failures)?;
+    let failures = if failures.is_empty() {
+        Vec::new()
+    } else {
+        serde_json::from_slice(failures)?
+    };
+    Ok(Results {
+        first,
+        count,
+        failures,
+        nulls,
+        list,
+        lines: cursor.rest.to_vec(),
+    })
+}
+
+struct Cursor<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Cursor<'a> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8], WireError> {
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or(WireError::Bad("too short"))?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn u8(&mut self) -> Result<u8, WireError> {
+        Ok(self.take(1)?[0])
+    }
+
+    fn u32(&mut self) -> Result<u32, WireError> {
+        Ok(u32::from_le_bytes(self.take(4)?.try_into().expect("four bytes")))
+    }
+
+    fn u64(&mut self) -> Result<u64, WireError> {
+        Ok(u64::from_le_bytes(self.take(8)?.try_into().expect("eight bytes")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::FailureKind;
+
+    fn there_and_back(frame: &Frame) -> Frame {
+        let mut bytes = Vec::new();
+        write_frame(&mut bytes, frame).unwrap();
+        let mut input = bytes.as_slice();
+        let back = FrameReader::default().read(&mut input).unwrap().unwrap();
+        assert!(input.is_empty());
+        back
+    }
+
+    #[test]
+    fn work_arrives_as_it_was_sent() {
+        let mut items = Items::default();
+        ["1", "\"two\"", "[3]"]
+            .iter()
+            .for_each(|item| items.push(item.as_bytes()));
+        let batch = |number, indexes| RunBatch {
+            number,
+            total: 9,
+            attempt: 2,
+            indexes,
+        };
+        let run = Run {
+            halt_on_failure: true,
+            batches: vec![batch(1, Indexes::Range(0..2)), batch(7, Indexes::List(vec![40]))],
+            items,
+            inputs: Items::default(),
+        };
+        let Frame::Run(back) = there_and_back(&Frame::Run(run.clone())) else {
+            panic!("another kind")
+        };
+        assert_eq!(back, run);
+    }
+
+    #[test]
+    fn results_arrive_with_their_failures() {
+        let failure = Failure::new(FailureKind::Exception, "ValueError", "no").with_detail("Traceback");
+        let results = Results {
+            first: 3,
+            count: 2,
+            failures: vec![(4, failure)],
+            nulls: 1,
+            list: false,
+            lines: b"{}\n".to_vec(),
+        };
+        let Frame::Results(back) = there_and_back(&Frame::Results(results.clone())) else {
+            panic!("another kind")
+        };
+        assert_eq!(back, results);
+    }
+
+    #[test]
+    fn a_frame_cut_short_is_an_error_and_none_is_the_end() {
+        let mut bytes = Vec::new();
+        write_frame(&mut bytes, &Frame::Done(Done { executed: 1 })).unwrap();
+        let mut reader = FrameReader::default();
+        assert!(matches!(reader.read(&mut &bytes[..7]), Err(WireError::Io(_))));
+        assert!(FrameReader::default().read(&mut [].as_slice()).unwrap().is_none());
+    }
+}
