@@ -2,4 +2,6 @@
 
 pub mod model;
 pub mod spec;
+pub mod task;
+pub mod template;
 pub mod wire;

@@ -1,0 +1,80 @@
+//! The lane of every task that takes its items one by one.
+
+use super::lane::{BatchOutcome, Context, Frame, Lane};
+use crate::model::{Batch, Failure, FailureKind, Outcome};
+use crate::template::{ItemScope, TemplateError};
+use std::sync::{Arc, OnceLock};
+
+/// A task that is run for one item.
+pub(super) trait ItemTask: Send + Sync {
+    /// Runs it.
+    fn run(&self, scope: &Arc<ItemScope>, context: &Context) -> Outcome;
+}
+
+/// Runs the items of a batch one after another.
+pub(super) struct ItemLane<T> {
+    task: Arc<T>,
+    context: Context,
+}
+
+impl<T: ItemTask> ItemLane<T> {
+    pub(super) fn new(task: Arc<T>, context: Context) -> Self {
+        Self { task, context }
+    }
+
+    fn stopped(&self) -> bool {
+        self.context.cancel.stop.is_fired()
+    }
+
+    fn run_batch(&self, batch: &Batch, frame: &Frame<'_>) -> BatchOutcome {
+        let mut outcome = BatchOutcome::default();
+        let mut halted = false;
+        for position in 0..batch.items.len() {
+            if halted || self.stopped() && frame.error.is_none() {
+                outcome.unrun.push(position);
+                continue;
+            }
+            let scope = Arc::new(item_scope(&self.context, batch, position, frame));
+            match self.task.run(&scope, &self.context) {
+                Ok(json) => outcome.lines.push(&json),
+                Err(failure) if failure.kind == FailureKind::Cancelled => outcome.unrun.push(position),
+                Err(failure) => outcome.failures.push((position, failure)),
+            }
+            halted = frame.halt_on_failure && !outcome.failures.is_empty();
+        }
+        outcome
+    }
+}
+
+impl<T: ItemTask> Lane for ItemLane<T> {
+    fn run(&mut self, frame: &Frame<'_>) -> Result<Vec<BatchOutcome>, Failure> {
+        let mut outcomes: Vec<BatchOutcome> = Vec::with_capacity(frame.batches.len());
+        for batch in frame.batches {
+            let halted = frame.halt_on_failure && outcomes.last().is_some_and(|last| !last.failures.is_empty());
+            outcomes.push(if halted {
+                BatchOutcome::default()
+            } else {
+                self.run_batch(batch, frame)
+            });
+        }
+        Ok(outcomes)
+    }
+}
+
+/// The names in scope for the item at `position` of `batch`.
+pub(super) fn item_scope(context: &Context, batch: &Batch, position: usize, frame: &Frame<'_>) -> ItemScope {
+    ItemScope {
+        step: Arc::clone(&context.scope),
+        item: context.has_item.then(|| batch.items.get(position).to_vec()),
+        index: batch.indexes.get(position),
+        batch: (batch.number, context.batches, batch.items.len(), batch.attempt),
+        error: frame.error.cloned(),
+        parsed: OnceLock::new(),
+    }
+}
+
+impl From<TemplateError> for Failure {
+    fn from(error: TemplateError) -> Self {
+        Failure::new(FailureKind::Template, "TemplateError", error.message)
+    }
+}

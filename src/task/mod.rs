@@ -1,0 +1,17 @@
+//! Tasks: what is done with an item. Shell, HTTP, echo, and the parent side of the Python lane.
+//!
+//! Owns the child processes and the connections. A [`Lane`] belongs to one slot and takes batches one after another; it
+//! knows nothing of retries, ledgers or other slots. Whatever happens to an item inside a lane is an outcome of that item;
+//! only trouble that concerns the whole step (an interpreter that does not start, a `setup` that fails) is an error.
+
+mod cancel;
+mod echo;
+mod http;
+mod item_lane;
+mod lane;
+mod process;
+pub mod python;
+mod shell;
+
+pub use cancel::{Cancel, Latch};
+pub use lane::{BatchOutcome, Context, Frame, Lane, LogLine, Program};

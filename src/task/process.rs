@@ -1,0 +1,197 @@
+//! Child processes: started in a group of their own, drained, timed and ended as a group.
+//!
+//! One thread waits for everything at once (both pipes, the child's end, the deadline, the cancel), so a slot needs no
+//! helper threads. The group is ended with TERM, and with KILL after [`GRACE`].
+
+use super::cancel::Latch;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// Time between TERM and KILL.
+pub(super) const GRACE: Duration = Duration::from_secs(2);
+
+/// The most that is kept of a stream, in bytes.
+pub(super) const MOST_OUTPUT: usize = 64 << 20;
+
+/// How a child ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) status: ExitStatus,
+    pub(super) stdout: Vec<u8>,
+    pub(super) stderr: Vec<u8>,
+    pub(super) by: By,
+}
+
+/// Who ended it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// The child itself, or a signal of somebody else.
+    Itself,
+    /// Its deadline.
+    Timeout,
+    /// The cancel of the run.
+    Cancel,
+    /// Output beyond [`MOST_OUTPUT`].
+    Flood,
+}
+
+/// Runs a command to its end and collects what it prints.
+///
+/// # Errors
+/// Where it cannot be started.
+pub(super) fn run(command: &mut Command, timeout: Option<Duration>, kill: &Latch) -> io::Result<Ended> {
+    let deadline = timeout.map(|timeout| Instant::now() + timeout);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    let mut child = command.spawn()?;
+    let pid = Pid::from_child(&child);
+    let watch = pidfd_open(pid, PidfdFlags::empty());
+    let watch = match watch {
+        Ok(watch) => watch,
+        Err(error) => {
+            end_group(pid, Signal::KILL);
+            child.wait()?;
+            return Err(error.into());
+        }
+    };
+    let mut drain = Drain {
+        stdout: Stream::new(child.stdout.take()),
+        stderr: Stream::new(child.stderr.take()),
+    };
+    let by = drain.until_end(&watch, deadline, kill)?;
+    if by != By::Itself {
+        end_gently(pid, &watch, &mut drain)?;
+    }
+    drain.rest();
+    let status = child.wait()?;
+    Ok(Ended {
+        status,
+        stdout: drain.stdout.bytes,
+        stderr: drain.stderr.bytes,
+        by,
+    })
+}
+
+/// Ends a process group with TERM, then with KILL when it has not ended after [`GRACE`].
+fn end_gently(pid: Pid, watch: &OwnedFd, drain: &mut Drain) -> io::Result<()> {
+    end_group(pid, Signal::TERM);
+    let never = Latch::new()?;
+    drain.until_end(watch, Some(Instant::now() + GRACE), &never)?;
+    end_group(pid, Signal::KILL);
+    Ok(())
+}
+
+/// Signals a whole process group; that it may be gone already is fine.
+pub(super) fn end_group(pid: Pid, signal: Signal) {
+    let _ = kill_process_group(pid, signal);
+}
+
+/// Kills a child with its whole group, and waits for it.
+pub(super) fn kill_child(child: &mut Child) {
+    end_group(Pid::from_child(child), Signal::KILL);
+    let _ = child.wait();
+}
+
+struct Drain {
+    stdout: Stream,
+    stderr: Stream,
+}
+
+impl Drain {
+    /// Collects output until the child has ended or somebody wants it to.
+    fn until_end(&mut self, watch: &OwnedFd, deadline: Option<Instant>, kill: &Latch) -> io::Result<By> {
+        loop {
+            let wait = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+                Some(Duration::ZERO) => return Ok(By::Timeout),
+                wait => wait.and_then(|wait| Timespec::try_from(wait).ok()),
+            };
+            let mut fds = vec![PollFd::new(watch, PollFlags::IN), PollFd::new(kill, PollFlags::IN)];
+            fds.extend(self.stdout.poll_fd());
+            let out = (self.stdout.pipe.is_some()).then_some(2);
+            fds.extend(self.stderr.poll_fd());
+            let err = (self.stderr.pipe.is_some()).then_some(fds.len() - 1);
+            match poll(&mut fds, wait.as_ref()) {
+                Ok(_) => {}
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            }
+            let ready = |at: Option<usize>| at.is_some_and(|at| !fds[at].revents().is_empty());
+            let (ended, killed, out, err) = (ready(Some(0)), ready(Some(1)), ready(out), ready(err));
+            if out {
+                self.stdout.read();
+            }
+            if err {
+                self.stderr.read();
+            }
+            if ended {
+                return Ok(By::Itself);
+            }
+            if killed {
+                return Ok(By::Cancel);
+            }
+            if self.stdout.flooded() || self.stderr.flooded() {
+                return Ok(By::Flood);
+            }
+        }
+    }
+
+    /// What is in the pipes at the child's end. Does not wait for grandchildren that hold them open.
+    fn rest(&mut self) {
+        self.stdout.read();
+        self.stderr.read();
+    }
+}
+
+struct Stream {
+    pipe: Option<OwnedFd>,
+    bytes: Vec<u8>,
+}
+
+impl Stream {
+    fn new(pipe: Option<impl Into<OwnedFd>>) -> Self {
+        let pipe = pipe.map(Into::into);
+        if let Some(pipe) = &pipe {
+            // Without it a read could wait for a grandchild; a pipe just made takes the flag.
+            let _ = rustix::io::ioctl_fionbio(pipe, true);
+        }
+        Self {
+            pipe,
+            bytes: Vec::new(),
+        }
+    }
+
+    fn poll_fd(&self) -> Option<PollFd<'_>> {
+        self.pipe
+            .as_ref()
+            .map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN))
+    }
+
+    fn flooded(&self) -> bool {
+        self.bytes.len() > MOST_OUTPUT
+    }
+
+    /// Reads what is there; closes the pipe at its end.
+    fn read(&mut self) {
+        let Some(pipe) = self.pipe.take() else { return };
+        let mut file = std::fs::File::from(pipe);
+        let mut chunk = [0; 16 << 10];
+        while !self.flooded() {
+            match file.read(&mut chunk) {
+                Ok(0) => return,
+                Ok(read) => self.bytes.extend_from_slice(&chunk[..read]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => return,
+            }
+        }
+        self.pipe = Some(file.into());
+    }
+}

@@ -1,0 +1,246 @@
+//! Which Python interpreter, and what hosts the worker loop for it.
+
+use super::probe::{self, Answer, Check, CheckFault};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The oldest CPython that batchmill works with.
+const OLDEST: (u32, u32) = (3, 10);
+
+/// An interpreter that was looked for, and where its name came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Path, or a name to look for on PATH.
+    pub interpreter: PathBuf,
+    /// For instance `VIRTUAL_ENV`.
+    pub by: &'static str,
+}
+
+/// Looks for the interpreter: `--python`, `BATCHMILL_PYTHON`, `VIRTUAL_ENV`, `CONDA_PREFIX`, `.venv` beside the workflow,
+/// `.venv` in the current folder, `python3` on PATH. The first that is given is used, or is the error.
+pub fn find_interpreter(given: Option<&Path>, workflow_folder: &Path) -> Found {
+    let variable = |name: &'static str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let python = |folder: PathBuf| folder.join("bin/python");
+    let beside = |folder: &Path| Some(python(folder.join(".venv"))).filter(|python| python.exists());
+    let candidates = [
+        (given.map(Path::to_path_buf), "--python"),
+        (variable("BATCHMILL_PYTHON"), "BATCHMILL_PYTHON"),
+        (variable("VIRTUAL_ENV").map(python), "VIRTUAL_ENV"),
+        (variable("CONDA_PREFIX").map(python), "CONDA_PREFIX"),
+        (beside(workflow_folder), ".venv beside the workflow"),
+        (beside(Path::new("")), ".venv in this folder"),
+    ];
+    let found = candidates
+        .into_iter()
+        .find_map(|(path, by)| path.map(|interpreter| Found { interpreter, by }));
+    found.unwrap_or(Found {
+        interpreter: PathBuf::from("python3"),
+        by: "python3 on PATH",
+    })
+}
+
+/// What runs the worker loop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hosting {
+    /// The interpreter itself: it has the batchmill wheel.
+    Wheel,
+    /// `batchmill-python`, with the interpreter's environment.
+    Embedded {
+        /// Path of `batchmill-python`.
+        binary: PathBuf,
+    },
+}
+
+/// An interpreter that can run workers.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Where its name came from.
+    pub found: Found,
+    /// `sys.executable`
+    pub executable: String,
+    /// For instance `3.11.7`.
+    pub version: String,
+    /// What runs the worker loop.
+    pub hosting: Hosting,
+    /// Folder of the interpreter's own installation.
+    base_prefix: String,
+    /// For `batchmill-python`: the environment to take on, as JSON.
+    site: String,
+}
+
+/// Why no worker can be run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HostError {
+    /// The interpreter is not there or is none.
+    #[error("Python interpreter `{interpreter}` (from {by}) cannot be used: {cause}")]
+    Interpreter {
+        /// Path or name.
+        interpreter: String,
+        /// Where the name came from.
+        by: &'static str,
+        /// One line.
+        cause: String,
+    },
+    /// The interpreter is too old, or is not CPython.
+    #[error("Python interpreter `{executable}` is {implementation} {version}; batchmill needs CPython 3.10 or newer")]
+    Unfit {
+        /// `sys.executable`
+        executable: String,
+        /// `sys.implementation.name`
+        implementation: String,
+        /// Its version.
+        version: String,
+    },
+    /// Nothing hosts the worker loop.
+    #[error("CPython {version} at `{executable}` has no batchmill module, and {embedded}")]
+    NoHost {
+        /// `sys.executable`
+        executable: String,
+        /// Its version.
+        version: String,
+        /// What is wrong with `batchmill-python`.
+        embedded: String,
+    },
+}
+
+impl HostError {
+    /// The next thing to do.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Interpreter { .. } | Self::Unfit { .. } => {
+                "name another one with `--python PATH` or BATCHMILL_PYTHON; `batchmill doctor` shows what is found"
+                    .to_owned()
+            }
+            Self::NoHost { executable, .. } => {
+                format!(
+                    "install the batchmill wheel there (`{executable} -m pip install batchmill`), or name another one with `--python PATH`"
+                )
+            }
+        }
+    }
+}
+
+impl Host {
+    /// Asks the interpreter what it is, has it look over `checks`, and settles what hosts the worker.
+    ///
+    /// # Errors
+    /// Where no worker can be run with this interpreter.
+    pub fn settle(
+        found: Found,
+        import_path: &[String],
+        checks: &[Check],
+    ) -> Result<(Self, Vec<CheckFault>), HostError> {
+        let embedded = std::thread::scope(|scope| {
+            // Both cost some milliseconds of another process: side by side they cost one.
+            let embedded = scope.spawn(embedded_version);
+            let answer = probe::ask(&found.interpreter, import_path, checks);
+            (answer, embedded.join())
+        });
+        let (answer, embedded) = match embedded {
+            (answer, Ok(embedded)) => (answer, embedded),
+            (_, Err(panic)) => std::panic::resume_unwind(panic),
+        };
+        let answer = answer.map_err(|cause| HostError::Interpreter {
+            interpreter: found.interpreter.display().to_string(),
+            by: found.by,
+            cause,
+        })?;
+        if answer.implementation != "cpython" || minor(&answer.version).is_none_or(|version| version < OLDEST) {
+            let Answer {
+                executable,
+                implementation,
+                version,
+                ..
+            } = answer;
+            return Err(HostError::Unfit {
+                executable,
+                implementation,
+                version,
+            });
+        }
+        let hosting = match embedded {
+            _ if answer.wheel => Hosting::Wheel,
+            Ok((binary, version)) if minor(&version) == minor(&answer.version) => Hosting::Embedded { binary },
+            other => {
+                let embedded = match other {
+                    Ok((_, version)) => format!("`batchmill-python` is built for CPython {version}"),
+                    Err(cause) => cause,
+                };
+                return Err(HostError::NoHost {
+                    executable: answer.executable,
+                    version: answer.version,
+                    embedded,
+                });
+            }
+        };
+        let site = json!({
+            "executable": answer.executable, "prefix": answer.prefix, "base_prefix": answer.base_prefix,
+            "exec_prefix": answer.exec_prefix, "path": answer.path, "site_packages": answer.site_packages,
+        });
+        let host = Self {
+            found,
+            executable: answer.executable,
+            version: answer.version,
+            hosting,
+            base_prefix: answer.base_prefix,
+            site: site.to_string(),
+        };
+        Ok((host, answer.faults))
+    }
+
+    /// The command that starts a worker; its descriptors are the caller's to set.
+    pub(super) fn command(&self) -> Command {
+        match &self.hosting {
+            Hosting::Wheel => {
+                let mut command = Command::new(&self.executable);
+                command.args(["-m", "batchmill", "worker"]);
+                command
+            }
+            Hosting::Embedded { binary } => {
+                let mut command = Command::new(binary);
+                command
+                    .env("PYTHONHOME", &self.base_prefix)
+                    .env("BATCHMILL_PYTHON_SITE", &self.site);
+                command
+            }
+        }
+    }
+}
+
+/// Major and minor version.
+fn minor(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+/// `batchmill-python` beside this program, and the version of CPython that it was built for.
+fn embedded_version() -> Result<(PathBuf, String), String> {
+    let beside = std::env::current_exe()
+        .ok()
+        .and_then(|exe| Some(exe.parent()?.join("batchmill-python")));
+    let binary = beside
+        .filter(|binary| binary.exists())
+        .ok_or("there is no `batchmill-python` beside batchmill")?;
+    let output = Command::new(&binary).arg("--version").output();
+    let output = output.map_err(|error| format!("`{}` cannot be started: {error}", binary.display()))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let version = said
+        .split_once("(CPython ")
+        .and_then(|(_, rest)| rest.split([')', ' ', '+']).next());
+    match version {
+        Some(version) => Ok((binary, version.to_owned())),
+        None => {
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            Err(format!(
+                "`{}` does not start: {}",
+                binary.display(),
+                stderr.lines().next_back().unwrap_or("it says nothing")
+            ))
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The parent side of the Python lane: which interpreter, how a worker is started, and what happens when it dies.
+
+mod host;
+mod lane;
+mod probe;
+mod task;
+mod worker;
+
+pub use host::{Found, Host, HostError, Hosting, find_interpreter};
+pub(super) use lane::PythonLane;
+pub use probe::{Check, CheckFault};
+pub use task::PythonTask;

@@ -1,0 +1,78 @@
+//! Asks an interpreter what it is, and to look over the workflow's code before anything runs.
+
+use serde::{Deserialize, Serialize};
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Something of the workflow that the interpreter shall look over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Check {
+    /// Does it parse?
+    Code {
+        /// The source text.
+        source: String,
+    },
+    /// Can it be found?
+    Module {
+        /// Dotted name.
+        name: String,
+    },
+}
+
+/// What is wrong with a [`Check`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct CheckFault {
+    /// Which of the checks, from 0.
+    pub check: usize,
+    /// One line.
+    pub message: String,
+    /// Line in the source text, from 1.
+    pub line: Option<usize>,
+    /// Column in that line, from 1.
+    pub column: Option<usize>,
+}
+
+/// What an interpreter says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Answer {
+    pub(super) implementation: String,
+    pub(super) version: String,
+    pub(super) executable: String,
+    pub(super) prefix: String,
+    pub(super) base_prefix: String,
+    pub(super) exec_prefix: String,
+    pub(super) path: Vec<String>,
+    pub(super) site_packages: Vec<String>,
+    pub(super) wheel: bool,
+    pub(super) faults: Vec<CheckFault>,
+}
+
+/// Runs the probe in an interpreter. The error is one line for the user.
+pub(super) fn ask(interpreter: &Path, import_path: &[String], checks: &[Check]) -> Result<Answer, String> {
+    let mut child = Command::new(interpreter)
+        .args(["-c", include_str!("probe.py")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => "it does not exist".to_owned(),
+            _ => format!("it cannot be started: {error}"),
+        })?;
+    let asked = serde_json::json!({ "import_path": import_path, "checks": checks }).to_string();
+    let stdin = child.stdin.take();
+    // Only an interpreter that is none hangs up early; what it says instead is reported below.
+    let _ = stdin.map(|mut stdin| stdin.write_all(asked.as_bytes()));
+    let output = child
+        .wait_with_output()
+        .map_err(|error| format!("it cannot be waited for: {error}"))?;
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let last = stdout.lines().next_back().unwrap_or_default();
+    serde_json::from_str(last).map_err(|_| {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let said = stderr.lines().next_back().unwrap_or("nothing was printed").trim();
+        format!("it does not answer as Python 3 does ({}; {said})", output.status)
+    })
+}

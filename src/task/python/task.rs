@@ -1,0 +1,204 @@
+//! A `python` task, compiled: what its workers are told.
+
+use super::probe::Check;
+use crate::model::{Failure, FailureKind, Span, Text};
+use crate::spec::{self, PythonProgram};
+use crate::task::lane::Context;
+use crate::template::{CompiledTree, ItemScope, Names, TemplateError, compile_pairs, value_to_json};
+use crate::wire;
+use serde_json::value::RawValue;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A `python` task, compiled.
+#[derive(Debug)]
+pub struct PythonTask {
+    program: Source,
+    span: Span,
+    setup: Option<Text>,
+    teardown: Option<Text>,
+    /// Inputs that are the same for every item of the step.
+    fixed: Vec<(String, CompiledTree)>,
+    /// Inputs that differ by item.
+    by_item: Vec<(String, CompiledTree)>,
+    /// Folder of the workflow file: where its modules are imported from.
+    folder: String,
+}
+
+#[derive(Debug)]
+enum Source {
+    Code(String),
+    Script { path: String, text: String },
+    Function { module: String, name: String },
+    Operation(String),
+}
+
+impl PythonTask {
+    pub(in crate::task) fn compile(task: &spec::PythonTask, folder: &Path) -> Result<Self, Vec<TemplateError>> {
+        let (program, span) = match &task.program {
+            PythonProgram::Code(code) => (Source::Code(code.raw.clone()), code.span),
+            PythonProgram::Function { module, name, span } => (
+                Source::Function {
+                    module: module.clone(),
+                    name: name.clone(),
+                },
+                *span,
+            ),
+            PythonProgram::Operation { name, span } => (Source::Operation(name.clone()), *span),
+            PythonProgram::Script(script) => {
+                let path = folder.join(&script.raw);
+                let text = std::fs::read_to_string(&path).map_err(|error| {
+                    let message = format!("cannot read script `{}`: {error}", path.display());
+                    vec![TemplateError {
+                        message,
+                        span: script.span,
+                        needle: None,
+                    }]
+                })?;
+                (
+                    Source::Script {
+                        path: path.display().to_string(),
+                        text,
+                    },
+                    script.span,
+                )
+            }
+        };
+        let inputs = compile_pairs(&task.inputs)?;
+        let (by_item, fixed): (Vec<_>, Vec<_>) = inputs.into_iter().partition(|(_, tree)| tree.uses_item());
+        // `item: "{{ item }}"` says what holds anyway, and would send every item twice.
+        let by_item = by_item
+            .into_iter()
+            .filter(|(name, tree)| !(name == "item" && tree.is_item()))
+            .collect();
+        let folder = folder
+            .canonicalize()
+            .unwrap_or_else(|_| folder.to_path_buf())
+            .display()
+            .to_string();
+        Ok(Self {
+            program,
+            span,
+            setup: task.setup.clone(),
+            teardown: task.teardown.clone(),
+            fixed,
+            by_item,
+            folder,
+        })
+    }
+
+    pub(in crate::task) fn check(&self, names: &Names) -> Vec<TemplateError> {
+        self.fixed
+            .iter()
+            .chain(&self.by_item)
+            .flat_map(|(_, tree)| tree.check(names))
+            .collect()
+    }
+
+    /// What the interpreter shall look over before anything runs, and where it stands in the workflow file.
+    pub fn checks(&self) -> Vec<(Check, Span)> {
+        let code = |text: &Text| {
+            (
+                Check::Code {
+                    source: text.raw.clone(),
+                },
+                text.span,
+            )
+        };
+        let program = match &self.program {
+            Source::Code(source) | Source::Script { text: source, .. } => Some(Check::Code { source: source.clone() }),
+            Source::Function { module, .. } => Some(Check::Module { name: module.clone() }),
+            Source::Operation(_) => None,
+        };
+        let program = program.map(|check| (check, self.span));
+        program
+            .into_iter()
+            .chain(self.setup.iter().map(code))
+            .chain(self.teardown.iter().map(code))
+            .collect()
+    }
+
+    /// Folders that workers import from before all others.
+    pub fn import_path(&self) -> Vec<String> {
+        vec![self.folder.clone()]
+    }
+
+    /// The inputs that each item brings.
+    pub(super) fn by_item(&self) -> &[(String, CompiledTree)] {
+        &self.by_item
+    }
+
+    /// What a worker is told when it starts.
+    pub(super) fn start(&self, context: &Context, handler: bool) -> Result<wire::Start, Failure> {
+        let scope = Arc::new(ItemScope::of_step(Arc::clone(&context.scope)));
+        let mut inputs = vec![b'{'];
+        for (position, (name, tree)) in self.fixed.iter().enumerate() {
+            inputs.extend_from_slice(if position == 0 { b"" } else { b"," });
+            inputs.extend(serde_json::to_vec(name).map_err(|error| unwritable(&error.to_string()))?);
+            inputs.push(b':');
+            tree.write_json(&scope, &mut inputs)?;
+        }
+        inputs.push(b'}');
+        let params = context.scope.lookup("params").unwrap_or_default();
+        let steps = if self.mentions("steps") {
+            value_to_json(&context.scope.steps())
+        } else {
+            Ok(b"{}".to_vec())
+        };
+        let mut item_inputs: Vec<String> = self.by_item.iter().map(|(name, _)| name.clone()).collect();
+        item_inputs.extend(handler.then(|| "error".to_owned()));
+        Ok(wire::Start {
+            program: self.program(context),
+            setup: self.setup.as_ref().map(|text| text.raw.clone()),
+            teardown: self.teardown.as_ref().map(|text| text.raw.clone()),
+            batched: context.batched && !handler,
+            has_item: context.has_item,
+            clock: context.timeout.is_some(),
+            import_path: self.import_path(),
+            params: raw(value_to_json(&params).map_err(|message| unwritable(&message))?)?,
+            steps: raw(steps.map_err(|message| unwritable(&message))?)?,
+            inputs: raw(inputs)?,
+            item_inputs,
+        })
+    }
+
+    fn program(&self, context: &Context) -> wire::Program {
+        match &self.program {
+            Source::Code(source) => wire::Program::Code {
+                source: source.clone(),
+                filename: format!("{}.code", context.step),
+            },
+            Source::Script { path, text } => wire::Program::Code {
+                source: text.clone(),
+                filename: path.clone(),
+            },
+            Source::Function { module, name } => wire::Program::Function {
+                module: module.clone(),
+                name: name.clone(),
+            },
+            Source::Operation(name) => wire::Program::Operation { name: name.clone() },
+        }
+    }
+
+    /// Whether its code has a word in it: what earlier steps gave is only sent to code that may look at it.
+    fn mentions(&self, word: &str) -> bool {
+        let code = match &self.program {
+            Source::Code(source) | Source::Script { text: source, .. } => Some(source.as_str()),
+            Source::Function { .. } | Source::Operation(_) => None,
+        };
+        let texts = [&self.setup, &self.teardown]
+            .into_iter()
+            .flatten()
+            .map(|text| text.raw.as_str());
+        code.into_iter().chain(texts).any(|text| text.contains(word))
+    }
+}
+
+fn unwritable(message: &str) -> Failure {
+    Failure::new(FailureKind::Template, "TemplateError", message.to_owned())
+}
+
+fn raw(json: Vec<u8>) -> Result<Box<RawValue>, Failure> {
+    let text = String::from_utf8(json).map_err(|error| unwritable(&error.to_string()))?;
+    RawValue::from_string(text).map_err(|error| unwritable(&error.to_string()))
+}

@@ -1,0 +1,352 @@
+//! One worker process: its start, its socket, its shared page, its end.
+
+use super::host::Host;
+use crate::model::{Failure, FailureKind};
+use crate::task::cancel::{Cancel, Latch};
+use crate::task::lane::Context;
+use crate::task::process::{end_group, kill_child};
+use crate::wire::{Frame, FrameReader, PROTOCOL, Start, WireError, page, write_frame};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
+use rustix::time::{ClockId, clock_gettime};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a worker may take to end in order, `teardown` included.
+const FAREWELL: Duration = Duration::from_secs(60);
+
+/// A running worker.
+pub(super) struct Worker {
+    child: Child,
+    watch: OwnedFd,
+    socket: UnixStream,
+    reader: FrameReader,
+    page: File,
+    log: PathBuf,
+    log_start: u64,
+    halted: bool,
+}
+
+/// What came while waiting for a worker.
+pub(super) enum Heard {
+    /// A frame.
+    Frame(Frame),
+    /// It is dead, and everything it sent was read.
+    Dead(ExitStatus),
+    /// The current item has taken longer than it may.
+    Late,
+    /// The run is cancelled.
+    Cancelled,
+}
+
+impl Worker {
+    /// Starts a worker and waits until it is ready.
+    pub(super) fn start(host: &Host, start: Start, context: &Context, slot: usize) -> Result<Self, Failure> {
+        let mut worker = Self::spawn(host, context, slot).map_err(|error| {
+            let message = format!("cannot start a Python worker with `{}`: {error}", host.executable);
+            Failure::new(FailureKind::Start, "WorkerStart", message)
+        })?;
+        let mut logs = Vec::new();
+        worker.expect_hello(host, context)?;
+        worker
+            .send(&Frame::Start(Box::new(start)))
+            .map_err(|error| broken(&error.to_string()))?;
+        loop {
+            match worker.hear(None, &context.cancel) {
+                Ok(Heard::Frame(Frame::Ready)) => return Ok(worker),
+                Ok(Heard::Frame(Frame::Log(log))) => logs.push(log),
+                Ok(Heard::Frame(Frame::Broken(failure))) => return Err(failure.permanent()),
+                Ok(Heard::Frame(_)) => return Err(broken("it sent what it may not before it is ready")),
+                Ok(Heard::Dead(status)) => {
+                    let message = format!("Python worker {} while it was set up", describe(status));
+                    return Err(Failure::new(FailureKind::Crash, "Crash", message).with_detail(worker.said()));
+                }
+                Ok(Heard::Cancelled) => return Err(cancelled()),
+                Ok(Heard::Late) => {}
+                Err(error) => return Err(broken(&error.to_string())),
+            }
+        }
+    }
+
+    fn spawn(host: &Host, context: &Context, slot: usize) -> io::Result<Self> {
+        let (socket, theirs) = UnixStream::pair()?;
+        let page = memfd_create("batchmill-page", MemfdFlags::CLOEXEC)?;
+        ftruncate(&page, page::SIZE as u64)?;
+        let log = context.logs.join(format!("{}-worker-{slot}.log", context.step));
+        let file = File::options().create(true).append(true).mode(0o600).open(&log)?;
+        let log_start = file.metadata()?.len();
+        let mut command = host.command();
+        command
+            .envs(thread_caps(context.slots))
+            .envs(context.env.iter().map(|(name, value)| (name, value)));
+        command
+            .env("BATCHMILL_RUN_ID", &context.run.0)
+            .env("PYTHONFAULTHANDLER", "1");
+        command
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::from(page.try_clone()?))
+            .stderr(file);
+        let mut child = command.process_group(0).spawn()?;
+        let watch = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).map_err(|error| {
+            kill_child(&mut child);
+            error
+        })?;
+        let reader = FrameReader::default();
+        Ok(Self {
+            child,
+            watch,
+            socket,
+            reader,
+            page: File::from(page),
+            log,
+            log_start,
+            halted: false,
+        })
+    }
+
+    fn expect_hello(&mut self, host: &Host, context: &Context) -> Result<(), Failure> {
+        match self.hear(None, &context.cancel) {
+            Ok(Heard::Frame(Frame::Hello(hello))) if hello.protocol == PROTOCOL => Ok(()),
+            Ok(Heard::Frame(Frame::Hello(hello))) => Err(broken(&format!(
+                "the batchmill module of `{}` is version {}, this is {}; install the same version there",
+                host.executable,
+                hello.batchmill,
+                env!("CARGO_PKG_VERSION")
+            ))),
+            Ok(Heard::Dead(status)) => {
+                let message = format!("Python worker {} before it said hello", describe(status));
+                Err(Failure::new(FailureKind::Start, "WorkerStart", message)
+                    .with_detail(self.said())
+                    .permanent())
+            }
+            Ok(Heard::Cancelled) => Err(cancelled()),
+            Ok(_) => Err(broken("it does not speak batchmill's protocol")),
+            Err(error) => Err(broken(&error.to_string())),
+        }
+    }
+
+    pub(super) fn send(&mut self, frame: &Frame) -> Result<(), WireError> {
+        if matches!(frame, Frame::Run(_)) {
+            self.page.write_all_at(&[0; 24], 0)?;
+            self.halted = false;
+        }
+        write_frame(&mut self.socket, frame)
+    }
+
+    /// Waits for whatever comes first. Tells the worker to halt once when the run stops.
+    pub(super) fn hear(&mut self, timeout: Option<Duration>, cancel: &Cancel) -> Result<Heard, WireError> {
+        loop {
+            let wait = timeout.map(|timeout| self.time_left(timeout));
+            if wait == Some(Duration::ZERO) {
+                return Ok(Heard::Late);
+            }
+            match self.poll(wait, cancel)? {
+                Ready::Socket => match self.reader.read(&mut self.socket) {
+                    Ok(Some(frame)) => return Ok(Heard::Frame(frame)),
+                    // It hung up, or was killed in the middle of a frame: either way it is dead, or soon will be.
+                    Ok(None) | Err(WireError::Io(_)) => return Ok(Heard::Dead(self.reap()?)),
+                    Err(error) => return Err(error),
+                },
+                Ready::Dead => return Ok(Heard::Dead(self.child.wait()?)),
+                Ready::Kill => return Ok(Heard::Cancelled),
+                Ready::Stop => self.halt()?,
+                Ready::Time => {}
+            }
+        }
+    }
+
+    fn poll(&self, wait: Option<Duration>, cancel: &Cancel) -> io::Result<Ready> {
+        let wait = wait.and_then(|wait| Timespec::try_from(wait).ok());
+        let stop: &Latch = &cancel.stop;
+        let fds: [(&dyn AsFdObject, Ready); 4] = [
+            // In this order: what a dead worker has sent is read before its death is noticed.
+            (&self.socket, Ready::Socket),
+            (&self.watch, Ready::Dead),
+            (&*cancel.kill, Ready::Kill),
+            (stop, Ready::Stop),
+        ];
+        let count = if self.halted { 3 } else { 4 };
+        let mut polled: Vec<PollFd<'_>> = fds[..count]
+            .iter()
+            .map(|(fd, _)| PollFd::from_borrowed_fd(fd.fd(), PollFlags::IN))
+            .collect();
+        loop {
+            match poll(&mut polled, wait.as_ref()) {
+                Ok(_) => break,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let ready = polled.iter().position(|fd| !fd.revents().is_empty());
+        Ok(ready.map_or(Ready::Time, |at| fds[at].1))
+    }
+
+    /// Makes the worker begin no further item.
+    fn halt(&mut self) -> io::Result<()> {
+        self.halted = true;
+        self.page.write_all_at(&1_u64.to_ne_bytes(), page::HALT as u64)
+    }
+
+    /// How much longer the current item may take; at most 20 ms where none has begun yet.
+    fn time_left(&self, timeout: Duration) -> Duration {
+        if self.position().is_none() {
+            return timeout.clamp(Duration::from_millis(1), Duration::from_millis(20));
+        }
+        let now = clock_gettime(ClockId::Monotonic);
+        let now = Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0));
+        let started = Duration::from_nanos(self.cell(page::STARTED));
+        timeout.saturating_sub(now.saturating_sub(started))
+    }
+
+    /// The position of the current `Run` that it is on, or was on when it died.
+    pub(super) fn position(&self) -> Option<usize> {
+        usize::try_from(self.cell(page::POSITION)).ok()?.checked_sub(1)
+    }
+
+    fn cell(&self, offset: usize) -> u64 {
+        let mut bytes = [0; 8];
+        // A memfd of ours that is SIZE long cannot fail to be read.
+        self.page
+            .read_exact_at(&mut bytes, offset as u64)
+            .map_or(0, |()| u64::from_ne_bytes(bytes))
+    }
+
+    /// Waits for the end of a worker that hung up; one that lives on is killed.
+    fn reap(&mut self) -> io::Result<ExitStatus> {
+        let mut fds = [PollFd::new(&self.watch, PollFlags::IN)];
+        let second = Timespec { tv_sec: 1, tv_nsec: 0 };
+        if poll(&mut fds, Some(&second)).is_ok_and(|ready| ready == 0) {
+            end_group(Pid::from_child(&self.child), Signal::KILL);
+        }
+        self.child.wait()
+    }
+
+    /// Ends it now, with all its children.
+    pub(super) fn kill(&mut self) {
+        kill_child(&mut self.child);
+    }
+
+    /// Ends it in order: `teardown` runs, what it printed comes back.
+    pub(super) fn finish(mut self, cancel: &Cancel) -> Vec<crate::wire::Log> {
+        let mut logs = Vec::new();
+        let deadline = Instant::now() + FAREWELL;
+        // The run may have stopped; a farewell is not an item.
+        self.halted = true;
+        if self.send(&Frame::Stop).is_err() {
+            return logs;
+        }
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.poll(Some(left), cancel) {
+                Ok(Ready::Socket) => match self.reader.read(&mut self.socket) {
+                    Ok(Some(Frame::Log(log))) => logs.push(log),
+                    Ok(Some(_)) => {}
+                    Ok(None) | Err(_) => break,
+                },
+                Ok(Ready::Stop) => {}
+                Ok(Ready::Dead | Ready::Kill | Ready::Time) | Err(_) => break,
+            }
+        }
+        logs
+    }
+
+    /// The end of what it wrote to its stderr, such as the traceback of a fatal error.
+    pub(super) fn said(&self) -> String {
+        let text = std::fs::read(&self.log).unwrap_or_default();
+        let from = usize::try_from(self.log_start)
+            .unwrap_or(0)
+            .max(text.len().saturating_sub(4096));
+        String::from_utf8_lossy(text.get(from..).unwrap_or_default())
+            .trim()
+            .to_owned()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // After an orderly end this finds nobody; otherwise nothing of it may stay.
+        kill_child(&mut self.child);
+        if std::fs::metadata(&self.log).is_ok_and(|data| data.len() == 0) {
+            drop(std::fs::remove_file(Path::new(&self.log)));
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Ready {
+    Socket,
+    Dead,
+    Kill,
+    Stop,
+    Time,
+}
+
+/// `AsFd` that fits into an array of different things.
+trait AsFdObject {
+    fn fd(&self) -> std::os::fd::BorrowedFd<'_>;
+}
+
+impl<T: AsFd> AsFdObject for T {
+    fn fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.as_fd()
+    }
+}
+
+/// Workers side by side must not each take every core for their numeric libraries.
+fn thread_caps(slots: usize) -> impl Iterator<Item = (&'static str, String)> {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let threads = (cores / slots.max(1)).max(1).to_string();
+    let names = [
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+        "POLARS_MAX_THREADS",
+    ];
+    names
+        .into_iter()
+        .filter(|name| std::env::var_os(name).is_none())
+        .map(move |name| (name, threads.clone()))
+}
+
+/// How a process ended, as the middle of a sentence.
+pub(super) fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with exit status {code}"),
+        (None, Some(signal)) => {
+            let name = match signal {
+                4 => " (SIGILL)",
+                6 => " (SIGABRT)",
+                7 => " (SIGBUS)",
+                8 => " (SIGFPE)",
+                9 => " (SIGKILL: somebody killed it, or memory ran out)",
+                11 => " (SIGSEGV)",
+                15 => " (SIGTERM)",
+                _ => "",
+            };
+            format!("was ended by signal {signal}{name}")
+        }
+        (None, None) => "ended".to_owned(),
+    }
+}
+
+pub(super) fn broken(cause: &str) -> Failure {
+    Failure::new(
+        FailureKind::Start,
+        "WorkerProtocol",
+        format!("Python worker cannot be used: {cause}"),
+    )
+    .permanent()
+}
+
+pub(super) fn cancelled() -> Failure {
+    Failure::new(FailureKind::Cancelled, "Cancelled", "the run was cancelled")
+}

@@ -1,0 +1,219 @@
+//! `shell`: a command, with or without a shell.
+
+use super::item_lane::ItemTask;
+use super::lane::Context;
+use super::process::{self, By, Ended};
+use crate::model::{Failure, FailureKind, Outcome};
+use crate::spec::{self, ShellTask};
+use crate::template::{CompiledTree, ItemScope, Names, ShellCommand, Template, TemplateError, Words, compile_pairs};
+use std::collections::HashMap;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::sync::{Arc, RwLock};
+
+/// A `shell` task, compiled.
+#[derive(Debug)]
+pub struct Shell {
+    command: ShellCommand,
+    working_dir: Option<Template>,
+    env: Vec<(String, CompiledTree)>,
+    /// Where programs were found: a look through PATH for every item would cost a system call per folder of it.
+    found: RwLock<HashMap<String, PathBuf>>,
+}
+
+impl Shell {
+    pub(super) fn compile(task: &ShellTask) -> Result<Self, Vec<TemplateError>> {
+        let command = match &task.command {
+            spec::Command::Line(line) => ShellCommand::compile(line).map_err(|error| vec![error])?,
+            spec::Command::Argv(words) => ShellCommand::compile_argv(words)?,
+        };
+        let working_dir = task
+            .working_dir
+            .as_ref()
+            .map(Template::compile)
+            .transpose()
+            .map_err(|error| vec![error])?;
+        Ok(Self {
+            command,
+            working_dir,
+            env: compile_pairs(&task.env)?,
+            found: RwLock::default(),
+        })
+    }
+
+    pub(super) fn check(&self, names: &Names) -> Vec<TemplateError> {
+        let mut faults = self.command.check(names);
+        faults.extend(self.working_dir.iter().flat_map(|template| template.check(names)));
+        faults.extend(self.env.iter().flat_map(|(_, tree)| tree.check(names)));
+        faults
+    }
+
+    /// The program's file, as `execvp` would find it. A program that is not found is left to the system to report.
+    fn find(&self, program: &str) -> PathBuf {
+        if program.contains('/') {
+            return PathBuf::from(program);
+        }
+        if let Some(found) = self.found.read().ok().and_then(|found| found.get(program).cloned()) {
+            return found;
+        }
+        let executable = |path: &PathBuf| {
+            path.metadata()
+                .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+        };
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let Some(found) = std::env::split_paths(&path)
+            .map(|folder| folder.join(program))
+            .find(executable)
+        else {
+            return PathBuf::from(program);
+        };
+        if let Ok(mut cache) = self.found.write() {
+            cache.insert(program.to_owned(), found.clone());
+        }
+        found
+    }
+
+    fn build(&self, scope: &Arc<ItemScope>, context: &Context) -> Result<Command, Failure> {
+        let own_path =
+            self.env.iter().any(|(name, _)| name == "PATH") || context.env.iter().any(|(name, _)| name == "PATH");
+        let mut command = match self.command.render(scope)? {
+            Words::Argv(words) => {
+                let (program, arguments) = words.split_first().expect("a command has a program: checked in `spec`");
+                // A PATH that the workflow sets decides where the program is looked up.
+                let file = if own_path {
+                    PathBuf::from(program)
+                } else {
+                    self.find(program)
+                };
+                let mut command = Command::new(file);
+                command.arg0(program).args(arguments);
+                command
+            }
+            Words::Script { script, variables } => {
+                let mut command = Command::new("/bin/sh");
+                command.arg("-c").arg(script).envs(variables);
+                command
+            }
+        };
+        command.envs(context.env.iter().map(|(name, value)| (name, value)));
+        command.env("BATCHMILL_RUN_ID", &context.run.0);
+        if let Some(item) = &scope.item {
+            // One variable takes 128 KiB; a longer item is left out rather than keeping the command from starting.
+            if item.len() < 128 << 10 {
+                command.env("BATCHMILL_ITEM", item_text(item));
+            }
+            command.env("BATCHMILL_INDEX", scope.index.to_string());
+        }
+        command.env("BATCHMILL_ATTEMPT", scope.batch.3.max(1).to_string());
+        for (name, tree) in &self.env {
+            command.env(name, tree.string(scope)?);
+        }
+        if let Some(folder) = &self.working_dir {
+            let folder = folder.string(scope)?;
+            if !Path::new(&folder).is_dir() {
+                let message = format!("`working_dir` is not a folder: `{folder}`");
+                return Err(Failure::new(FailureKind::Start, "Start", message).permanent());
+            }
+            command.current_dir(folder);
+        }
+        Ok(command)
+    }
+}
+
+/// A string item as it is, any other as JSON; without NUL, which no variable can hold.
+fn item_text(json: &[u8]) -> String {
+    let text = match serde_json::from_slice(json) {
+        Ok(serde_json::Value::String(text)) => text,
+        _ => String::from_utf8_lossy(json).into_owned(),
+    };
+    if text.contains('\0') {
+        text.replace('\0', "")
+    } else {
+        text
+    }
+}
+
+impl ItemTask for Shell {
+    fn run(&self, scope: &Arc<ItemScope>, context: &Context) -> Outcome {
+        let mut command = self.build(scope, context)?;
+        match process::run(&mut command, context.timeout, &context.cancel.kill) {
+            Ok(ended) => outcome(&ended, context),
+            Err(error) => Err(start_failure(&command, &error)),
+        }
+    }
+}
+
+fn start_failure(command: &Command, error: &io::Error) -> Failure {
+    let program = command.get_program().to_string_lossy();
+    let message = match error.kind() {
+        io::ErrorKind::NotFound => format!("command not found: `{program}`"),
+        io::ErrorKind::PermissionDenied => format!("not executable: `{program}`"),
+        io::ErrorKind::ArgumentListTooLong => {
+            "the command is too long for the system; pass large items in a file".to_owned()
+        }
+        io::ErrorKind::InvalidInput => "a command cannot hold a NUL byte".to_owned(),
+        _ => format!("cannot start `{program}`: {error}"),
+    };
+    let failure = Failure::new(FailureKind::Start, "Start", message);
+    // Out of processes or memory may pass; a command that is not there stays so.
+    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory) {
+        failure
+    } else {
+        failure.permanent()
+    }
+}
+
+fn outcome(ended: &Ended, context: &Context) -> Outcome {
+    let stderr = text(&ended.stderr);
+    match ended.by {
+        By::Itself if ended.status.success() => {
+            let value = serde_json::json!({ "stdout": text(&ended.stdout), "stderr": stderr, "exit_code": 0 });
+            Ok(value.to_string().into_bytes())
+        }
+        By::Itself => {
+            let said = stderr.lines().rev().find(|line| !line.trim().is_empty());
+            let said = said.map_or(String::new(), |line| format!(": {}", line.trim()));
+            let message = format!("command {}{said}", describe(ended.status));
+            Err(Failure::new(FailureKind::ExitStatus, "ExitStatus", message).with_detail(tail(&stderr)))
+        }
+        By::Timeout => {
+            let message = format!("took longer than {:?}", context.timeout.unwrap_or_default());
+            Err(Failure::new(FailureKind::Timeout, "Timeout", message).with_detail(tail(&stderr)))
+        }
+        By::Cancel => Err(Failure::new(
+            FailureKind::Cancelled,
+            "Cancelled",
+            "the run was cancelled",
+        )),
+        By::Flood => {
+            let most = process::MOST_OUTPUT >> 20;
+            let message = format!("command printed more than {most} MiB; let it write to a file");
+            Err(Failure::new(FailureKind::Start, "OutputTooLong", message).permanent())
+        }
+    }
+}
+
+fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with status {code}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, None) => "ended".to_owned(),
+    }
+}
+
+/// Output as text, without the newlines at its end, as `$(..)` gives it.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim_end_matches(['\n', '\r']).to_owned()
+}
+
+/// The last 4,096 bytes or so of a text.
+fn tail(text: &str) -> String {
+    let from = text.len().saturating_sub(4096);
+    let from = (from..text.len())
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(text.len());
+    text[from..].to_owned()
+}

@@ -1,0 +1,78 @@
+//! The two environments (plain text, shell command) and the filters both know.
+
+use super::shell;
+use minijinja::value::{Object, ObjectRepr, Value};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+/// Text that the user asked to put into a shell command as it is.
+#[derive(Debug)]
+pub(super) struct Raw(pub(super) String);
+
+impl Object for Raw {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// For plain text: what a value prints as is what it becomes.
+pub(super) static PLAIN: LazyLock<Environment<'static>> = LazyLock::new(environment);
+
+/// For shell commands: each substitution is held back and put in by [`shell`].
+pub(super) static SHELL: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut env = environment();
+    env.set_formatter(shell::hold_back);
+    env
+});
+
+fn environment() -> Environment<'static> {
+    let mut env = Environment::new();
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_auto_escape_callback(|_| AutoEscape::None);
+    env.set_debug(true);
+    env.add_filter("raw", |value: String| Value::from_object(Raw(value)));
+    // The stock filter escapes for HTML; here JSON goes to shells, files and requests.
+    env.add_filter("tojson", |value: Value| {
+        serde_json::to_string(&value).map_err(|error| {
+            Error::new(ErrorKind::BadSerialization, "cannot write the value as JSON").with_source(error)
+        })
+    });
+    env.add_filter("name", |path: String| part(Path::new(&path).file_name()));
+    env.add_filter("stem", |path: String| part(Path::new(&path).file_stem()));
+    env.add_filter("suffix", |path: String| {
+        Path::new(&path)
+            .extension()
+            .map_or(String::new(), |suffix| format!(".{}", suffix.to_string_lossy()))
+    });
+    env.add_filter("parent", |path: String| match Path::new(&path).parent() {
+        Some(parent) if parent.as_os_str().is_empty() => ".".to_owned(),
+        Some(parent) => parent.to_string_lossy().into_owned(),
+        None => path,
+    });
+    env.add_filter("with_suffix", with_suffix);
+    env
+}
+
+fn part(part: Option<&std::ffi::OsStr>) -> String {
+    part.map_or(String::new(), |part| part.to_string_lossy().into_owned())
+}
+
+fn with_suffix(path: String, suffix: String) -> Result<String, Error> {
+    let bare = suffix.strip_prefix('.').unwrap_or_default();
+    if !(suffix.is_empty() || !bare.is_empty()) || suffix.contains('/') {
+        let text = format!("`with_suffix` takes a suffix such as `.json`, or an empty one; found `{suffix}`");
+        return Err(Error::new(ErrorKind::InvalidOperation, text));
+    }
+    let path = Path::new(&path);
+    if path.file_name().is_none() {
+        let text = format!("`{}` has no file name to give a suffix", path.display());
+        return Err(Error::new(ErrorKind::InvalidOperation, text));
+    }
+    Ok(path.with_extension(bare).to_string_lossy().into_owned())
+}
