@@ -47,11 +47,7 @@ impl Items {
 
     /// The JSON text of the item at `position`.
     pub fn get(&self, position: usize) -> &[u8] {
-        let start = if position == 0 {
-            0
-        } else {
-            self.ends[position - 1] as usize
-        };
+        let start = if position == 0 { 0 } else { self.ends[position - 1] as usize };
         &self.bytes[start..self.ends[position] as usize]
     }
 

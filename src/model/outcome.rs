@@ -81,14 +81,7 @@ impl Failure {
     /// A failure of `kind` that may be tried again, except where the kind itself forbids it.
     pub fn new(kind: FailureKind, class: impl Into<String>, message: impl Into<String>) -> Self {
         let retryable = !matches!(kind, FailureKind::Template | FailureKind::Cancelled);
-        Self {
-            kind,
-            class: class.into(),
-            message: message.into(),
-            detail: None,
-            retryable,
-            retry_after: None,
-        }
+        Self { kind, class: class.into(), message: message.into(), detail: None, retryable, retry_after: None }
     }
 
     /// The same with more to read.

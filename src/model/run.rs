@@ -110,20 +110,12 @@ impl Stats {
     /// Items finished per second; 0 where no time passed.
     pub fn items_per_second(&self) -> f64 {
         let seconds = self.duration.as_secs_f64();
-        if seconds > 0.0 {
-            (self.succeeded + self.failed) as f64 / seconds
-        } else {
-            0.0
-        }
+        if seconds > 0.0 { (self.succeeded + self.failed) as f64 / seconds } else { 0.0 }
     }
 
     /// Share of the items that succeeded, 0 to 100; 100 where there are none.
     pub fn percent(&self) -> f64 {
-        if self.total == 0 {
-            100.0
-        } else {
-            100.0 * self.succeeded as f64 / self.total as f64
-        }
+        if self.total == 0 { 100.0 } else { 100.0 * self.succeeded as f64 / self.total as f64 }
     }
 
     /// The object that templates, `--format json` and the ledger's readers see.

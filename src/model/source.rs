@@ -28,10 +28,7 @@ pub struct Text {
 impl Text {
     /// A text that stands at no particular place.
     pub fn new(raw: impl Into<String>) -> Self {
-        Self {
-            raw: raw.into(),
-            span: Span::default(),
-        }
+        Self { raw: raw.into(), span: Span::default() }
     }
 
     /// Whether it has a template expression or statement in it.

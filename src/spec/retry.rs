@@ -28,11 +28,7 @@ pub enum Backoff {
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self {
-            max_attempts: NonZeroU32::MIN,
-            delay: Duration::from_secs(1),
-            backoff: Backoff::Fixed,
-        }
+        Self { max_attempts: NonZeroU32::MIN, delay: Duration::from_secs(1), backoff: Backoff::Fixed }
     }
 }
 
@@ -59,14 +55,8 @@ mod tests {
     use super::*;
 
     fn delays(backoff: Backoff) -> Vec<Option<u64>> {
-        let policy = RetryPolicy {
-            max_attempts: NonZeroU32::new(4).unwrap(),
-            delay: Duration::from_secs(2),
-            backoff,
-        };
-        (1..=4)
-            .map(|attempt| policy.delay_after(attempt).map(|delay| delay.as_secs()))
-            .collect()
+        let policy = RetryPolicy { max_attempts: NonZeroU32::new(4).unwrap(), delay: Duration::from_secs(2), backoff };
+        (1..=4).map(|attempt| policy.delay_after(attempt).map(|delay| delay.as_secs())).collect()
     }
 
     #[test]
@@ -83,11 +73,8 @@ mod tests {
 
     #[test]
     fn exponential_growth_does_not_overflow() {
-        let policy = RetryPolicy {
-            max_attempts: NonZeroU32::MAX,
-            delay: Duration::from_secs(5),
-            backoff: Backoff::Exponential,
-        };
+        let policy =
+            RetryPolicy { max_attempts: NonZeroU32::MAX, delay: Duration::from_secs(5), backoff: Backoff::Exponential };
         assert_eq!(policy.delay_after(1000), Some(RetryPolicy::LONGEST));
     }
 }

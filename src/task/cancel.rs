@@ -21,12 +21,7 @@ impl Latch {
     pub fn new() -> std::io::Result<Self> {
         let (sender, receiver) = bounded(0);
         let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        Ok(Self {
-            fired: AtomicBool::new(false),
-            sender: Mutex::new(Some(sender)),
-            receiver,
-            event,
-        })
+        Ok(Self { fired: AtomicBool::new(false), sender: Mutex::new(Some(sender)), receiver, event })
     }
 
     /// Fires it.
@@ -67,9 +62,6 @@ pub struct Cancel {
 impl Cancel {
     /// Neither has fired.
     pub fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            stop: Arc::new(Latch::new()?),
-            kill: Arc::new(Latch::new()?),
-        })
+        Ok(Self { stop: Arc::new(Latch::new()?), kill: Arc::new(Latch::new()?) })
     }
 }

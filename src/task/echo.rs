@@ -15,9 +15,7 @@ pub struct Echo {
 
 impl Echo {
     pub(super) fn compile(task: &EchoTask) -> Result<Self, Vec<TemplateError>> {
-        Ok(Self {
-            message: CompiledTree::compile(&task.message)?,
-        })
+        Ok(Self { message: CompiledTree::compile(&task.message)? })
     }
 
     pub(super) fn check(&self, names: &Names) -> Vec<TemplateError> {

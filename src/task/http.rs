@@ -91,26 +91,10 @@ impl Http {
     }
 
     pub(super) fn check(&self, names: &Names) -> Vec<TemplateError> {
-        let single = [
-            Some(&self.url),
-            self.method.as_ref(),
-            self.body.as_ref(),
-            self.save_to.as_ref(),
-        ];
-        let single = single
-            .into_iter()
-            .flatten()
-            .chain(self.auth.iter().flat_map(Auth::templates));
-        let trees = self
-            .headers
-            .iter()
-            .chain(&self.params)
-            .map(|(_, tree)| tree)
-            .chain(&self.json);
-        single
-            .flat_map(|template| template.check(names))
-            .chain(trees.flat_map(|tree| tree.check(names)))
-            .collect()
+        let single = [Some(&self.url), self.method.as_ref(), self.body.as_ref(), self.save_to.as_ref()];
+        let single = single.into_iter().flatten().chain(self.auth.iter().flat_map(Auth::templates));
+        let trees = self.headers.iter().chain(&self.params).map(|(_, tree)| tree).chain(&self.json);
+        single.flat_map(|template| template.check(names)).chain(trees.flat_map(|tree| tree.check(names))).collect()
     }
 
     fn request(&self, scope: &Arc<ItemScope>) -> Result<Request<Vec<u8>>, Failure> {
@@ -125,9 +109,8 @@ impl Http {
             None => if body.is_some() { "POST" } else { "GET" }.to_owned(),
         };
         let bad_method = |_| settings(format!("`{method}` is no HTTP method"));
-        let mut request = Request::builder()
-            .method(Method::from_bytes(method.as_bytes()).map_err(bad_method)?)
-            .uri(uri);
+        let mut request =
+            Request::builder().method(Method::from_bytes(method.as_bytes()).map_err(bad_method)?).uri(uri);
         if self.json.is_some() {
             request = request.header("content-type", "application/json");
         }
@@ -174,21 +157,14 @@ impl Http {
         })?;
         match uri.scheme_str() {
             Some("http" | "https") => Ok(uri),
-            _ => Err(settings(format!(
-                "`{}` is no URL: it must begin with `http://` or `https://`",
-                shown(&url)
-            ))),
+            _ => Err(settings(format!("`{}` is no URL: it must begin with `http://` or `https://`", shown(&url)))),
         }
     }
 }
 
 fn pair(name: &str, value: &serde_json::Value) -> String {
     let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    format!(
-        "{}={}",
-        utf8_percent_encode(name, QUERY),
-        utf8_percent_encode(&value, QUERY)
-    )
+    format!("{}={}", utf8_percent_encode(name, QUERY), utf8_percent_encode(&value, QUERY))
 }
 
 fn settings(message: impl Into<String>) -> Failure {
@@ -213,33 +189,14 @@ impl ItemTask for Http {
         let request = self.request(scope)?;
         let asked = format!("{} {}", request.method(), shown(&request.uri().to_string()));
         if let Some(pace) = &self.pace {
-            pace.wait(
-                request.uri().authority().map_or("", |authority| authority.as_str()),
-                context,
-            )?;
+            pace.wait(request.uri().authority().map_or("", |authority| authority.as_str()), context)?;
         }
-        let save_to = self
-            .save_to
-            .as_ref()
-            .map(|template| template.string(scope))
-            .transpose()?;
+        let save_to = self.save_to.as_ref().map(|template| template.string(scope)).transpose()?;
         let timeout = context.timeout.unwrap_or(DEFAULT_TIMEOUT);
-        let request = self
-            .agent
-            .configure_request(request)
-            .timeout_global(Some(timeout))
-            .build();
+        let request = self.agent.configure_request(request).timeout_global(Some(timeout)).build();
         let started = Instant::now();
-        let response = self
-            .agent
-            .run(request)
-            .map_err(|error| connection_failure(&asked, &error, timeout))?;
-        let answer = Answer {
-            asked: &asked,
-            started,
-            timeout,
-            save_to: save_to.as_deref(),
-        };
+        let response = self.agent.run(request).map_err(|error| connection_failure(&asked, &error, timeout))?;
+        let answer = Answer { asked: &asked, started, timeout, save_to: save_to.as_deref() };
         answer.outcome(response)
     }
 }
@@ -259,10 +216,8 @@ impl Answer<'_> {
             return Err(self.status_failure(response));
         }
         let headers = headers(&response);
-        let is_json = response
-            .body()
-            .mime_type()
-            .is_some_and(|mime| mime == "application/json" || mime.ends_with("+json"));
+        let is_json =
+            response.body().mime_type().is_some_and(|mime| mime == "application/json" || mime.ends_with("+json"));
         let (body, json) = match self.save_to {
             Some(path) => {
                 self.save(response.body_mut(), Path::new(path))?;
@@ -289,17 +244,9 @@ impl Answer<'_> {
     fn status_failure(&self, mut response: Response<Body>) -> Failure {
         let status = response.status();
         let message = format!("{} answered {status}", self.asked);
-        let retry_after = response
-            .headers()
-            .get("retry-after")
-            .and_then(|value| retry_after(value.to_str().ok()?));
-        let body = response
-            .body_mut()
-            .with_config()
-            .limit(64 << 10)
-            .lossy_utf8(true)
-            .read_to_string()
-            .unwrap_or_default();
+        let retry_after = response.headers().get("retry-after").and_then(|value| retry_after(value.to_str().ok()?));
+        let body =
+            response.body_mut().with_config().limit(64 << 10).lossy_utf8(true).read_to_string().unwrap_or_default();
         let mut failure = Failure::new(FailureKind::HttpStatus, "HttpStatus", message);
         failure = failure.with_detail(body.chars().take(4096).collect::<String>());
         failure.retryable = matches!(status.as_u16(), 408 | 429 | 500..=599);
@@ -351,9 +298,7 @@ fn headers(response: &Response<Body>) -> serde_json::Map<String, serde_json::Val
     let mut headers = serde_json::Map::new();
     for name in response.headers().keys() {
         let values = response.headers().get_all(name).iter();
-        let values: Vec<_> = values
-            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-            .collect();
+        let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
         headers.insert(name.as_str().to_owned(), values.join(", ").into());
     }
     headers
@@ -390,21 +335,15 @@ fn retry_after(value: &str) -> Option<Duration> {
 
 fn connection_failure(asked: &str, error: &ureq::Error, timeout: Duration) -> Failure {
     match error {
-        ureq::Error::Timeout(_) => Failure::new(
-            FailureKind::Timeout,
-            "Timeout",
-            format!("{asked} took longer than {timeout:?}"),
-        ),
+        ureq::Error::Timeout(_) => {
+            Failure::new(FailureKind::Timeout, "Timeout", format!("{asked} took longer than {timeout:?}"))
+        }
         ureq::Error::BodyExceedsLimit(_) => {
             let most = MOST_BODY >> 20;
             let message = format!("{asked} answered more than {most} MiB; give `save_to` to write it to a file");
             Failure::new(FailureKind::Connection, "BodyTooLong", message).permanent()
         }
-        error => Failure::new(
-            FailureKind::Connection,
-            "ConnectionError",
-            format!("{asked} failed: {error}"),
-        ),
+        error => Failure::new(FailureKind::Connection, "ConnectionError", format!("{asked} failed: {error}")),
     }
 }
 
@@ -417,10 +356,7 @@ struct Pace {
 
 impl Pace {
     fn new(per_second: f64) -> Self {
-        Self {
-            interval: Duration::from_secs_f64(1.0 / per_second),
-            next: Mutex::default(),
-        }
+        Self { interval: Duration::from_secs_f64(1.0 / per_second), next: Mutex::default() }
     }
 
     fn wait(&self, host: &str, context: &Context) -> Result<(), Failure> {
@@ -434,11 +370,7 @@ impl Pace {
         // The latch never receives: it times out when the request is due, or disconnects when the run is cancelled.
         match context.cancel.kill.channel().recv_deadline(due) {
             Err(crossbeam_channel::RecvTimeoutError::Timeout) => Ok(()),
-            _ => Err(Failure::new(
-                FailureKind::Cancelled,
-                "Cancelled",
-                "the run was cancelled",
-            )),
+            _ => Err(Failure::new(FailureKind::Cancelled, "Cancelled", "the run was cancelled")),
         }
     }
 }

@@ -51,11 +51,7 @@ impl<T: ItemTask> Lane for ItemLane<T> {
         let mut outcomes: Vec<BatchOutcome> = Vec::with_capacity(frame.batches.len());
         for batch in frame.batches {
             let halted = frame.halt_on_failure && outcomes.last().is_some_and(|last| !last.failures.is_empty());
-            outcomes.push(if halted {
-                BatchOutcome::default()
-            } else {
-                self.run_batch(batch, frame)
-            });
+            outcomes.push(if halted { BatchOutcome::default() } else { self.run_batch(batch, frame) });
         }
         Ok(outcomes)
     }

@@ -46,11 +46,7 @@ pub(super) enum By {
 /// Where it cannot be started.
 pub(super) fn run(command: &mut Command, timeout: Option<Duration>, kill: &Latch) -> io::Result<Ended> {
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn()?;
     let pid = Pid::from_child(&child);
     let watch = pidfd_open(pid, PidfdFlags::empty());
@@ -62,22 +58,14 @@ pub(super) fn run(command: &mut Command, timeout: Option<Duration>, kill: &Latch
             return Err(error.into());
         }
     };
-    let mut drain = Drain {
-        stdout: Stream::new(child.stdout.take()),
-        stderr: Stream::new(child.stderr.take()),
-    };
+    let mut drain = Drain { stdout: Stream::new(child.stdout.take()), stderr: Stream::new(child.stderr.take()) };
     let by = drain.until_end(&watch, deadline, kill)?;
     if by != By::Itself {
         end_gently(pid, &watch, &mut drain)?;
     }
     drain.rest();
     let status = child.wait()?;
-    Ok(Ended {
-        status,
-        stdout: drain.stdout.bytes,
-        stderr: drain.stderr.bytes,
-        by,
-    })
+    Ok(Ended { status, stdout: drain.stdout.bytes, stderr: drain.stderr.bytes, by })
 }
 
 /// Ends a process group with TERM, then with KILL when it has not ended after [`GRACE`].
@@ -162,16 +150,11 @@ impl Stream {
             // Without it a read could wait for a grandchild; a pipe just made takes the flag.
             let _ = rustix::io::ioctl_fionbio(pipe, true);
         }
-        Self {
-            pipe,
-            bytes: Vec::new(),
-        }
+        Self { pipe, bytes: Vec::new() }
     }
 
     fn poll_fd(&self) -> Option<PollFd<'_>> {
-        self.pipe
-            .as_ref()
-            .map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN))
+        self.pipe.as_ref().map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN))
     }
 
     fn flooded(&self) -> bool {

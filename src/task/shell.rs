@@ -30,18 +30,8 @@ impl Shell {
             spec::Command::Line(line) => ShellCommand::compile(line).map_err(|error| vec![error])?,
             spec::Command::Argv(words) => ShellCommand::compile_argv(words)?,
         };
-        let working_dir = task
-            .working_dir
-            .as_ref()
-            .map(Template::compile)
-            .transpose()
-            .map_err(|error| vec![error])?;
-        Ok(Self {
-            command,
-            working_dir,
-            env: compile_pairs(&task.env)?,
-            found: RwLock::default(),
-        })
+        let working_dir = task.working_dir.as_ref().map(Template::compile).transpose().map_err(|error| vec![error])?;
+        Ok(Self { command, working_dir, env: compile_pairs(&task.env)?, found: RwLock::default() })
     }
 
     pub(super) fn check(&self, names: &Names) -> Vec<TemplateError> {
@@ -59,15 +49,10 @@ impl Shell {
         if let Some(found) = self.found.read().ok().and_then(|found| found.get(program).cloned()) {
             return found;
         }
-        let executable = |path: &PathBuf| {
-            path.metadata()
-                .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
-        };
+        let executable =
+            |path: &PathBuf| path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0);
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let Some(found) = std::env::split_paths(&path)
-            .map(|folder| folder.join(program))
-            .find(executable)
-        else {
+        let Some(found) = std::env::split_paths(&path).map(|folder| folder.join(program)).find(executable) else {
             return PathBuf::from(program);
         };
         if let Ok(mut cache) = self.found.write() {
@@ -83,11 +68,7 @@ impl Shell {
             Words::Argv(words) => {
                 let (program, arguments) = words.split_first().expect("a command has a program: checked in `spec`");
                 // A PATH that the workflow sets decides where the program is looked up.
-                let file = if own_path {
-                    PathBuf::from(program)
-                } else {
-                    self.find(program)
-                };
+                let file = if own_path { PathBuf::from(program) } else { self.find(program) };
                 let mut command = Command::new(file);
                 command.arg0(program).args(arguments);
                 command
@@ -129,11 +110,7 @@ fn item_text(json: &[u8]) -> String {
         Ok(serde_json::Value::String(text)) => text,
         _ => String::from_utf8_lossy(json).into_owned(),
     };
-    if text.contains('\0') {
-        text.replace('\0', "")
-    } else {
-        text
-    }
+    if text.contains('\0') { text.replace('\0', "") } else { text }
 }
 
 impl ItemTask for Shell {
@@ -183,11 +160,7 @@ fn outcome(ended: &Ended, context: &Context) -> Outcome {
             let message = format!("took longer than {:?}", context.timeout.unwrap_or_default());
             Err(Failure::new(FailureKind::Timeout, "Timeout", message).with_detail(tail(&stderr)))
         }
-        By::Cancel => Err(Failure::new(
-            FailureKind::Cancelled,
-            "Cancelled",
-            "the run was cancelled",
-        )),
+        By::Cancel => Err(Failure::new(FailureKind::Cancelled, "Cancelled", "the run was cancelled")),
         By::Flood => {
             let most = process::MOST_OUTPUT >> 20;
             let message = format!("command printed more than {most} MiB; let it write to a file");
@@ -212,8 +185,6 @@ fn text(bytes: &[u8]) -> String {
 /// The last 4,096 bytes or so of a text.
 fn tail(text: &str) -> String {
     let from = text.len().saturating_sub(4096);
-    let from = (from..text.len())
-        .find(|at| text.is_char_boundary(*at))
-        .unwrap_or(text.len());
+    let from = (from..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
     text[from..].to_owned()
 }

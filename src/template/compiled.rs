@@ -50,10 +50,7 @@ impl Template {
         } else {
             Kind::Mixed(Arc::new(environment_with(&PLAIN, text)?))
         };
-        Ok(Self {
-            kind,
-            text: text.clone(),
-        })
+        Ok(Self { kind, text: text.clone() })
     }
 
     /// The string it was compiled from.
@@ -74,9 +71,7 @@ impl Template {
 
     /// Whether it uses `item`, `index`, `batch` or `error`.
     pub fn uses_item(&self) -> bool {
-        self.uses()
-            .iter()
-            .any(|name| matches!(name.split('.').next(), Some("item" | "index" | "batch" | "error")))
+        self.uses().iter().any(|name| matches!(name.split('.').next(), Some("item" | "index" | "batch" | "error")))
     }
 
     /// The names it uses, dotted where members are known, without those it defines itself; sorted.
@@ -84,9 +79,9 @@ impl Template {
         let names = match &self.kind {
             Kind::Plain => return Vec::new(),
             Kind::Expression(expression) => expression.undeclared_variables(true),
-            Kind::Mixed(env) => env
-                .get_template(NAME)
-                .map_or_else(|_| Default::default(), |it| it.undeclared_variables(true)),
+            Kind::Mixed(env) => {
+                env.get_template(NAME).map_or_else(|_| Default::default(), |it| it.undeclared_variables(true))
+            }
         };
         used_names(names)
     }
@@ -103,11 +98,7 @@ impl Template {
             Kind::Plain => Ok(Value::from(self.text.raw.clone())),
             Kind::Expression(expression) => {
                 let value = expression.eval(context()).map_err(|error| self.failed(&error, scope))?;
-                if value.is_undefined() {
-                    Err(self.undefined(scope))
-                } else {
-                    Ok(value)
-                }
+                if value.is_undefined() { Err(self.undefined(scope)) } else { Ok(value) }
             }
             Kind::Mixed(env) => env
                 .get_template(NAME)
@@ -121,9 +112,7 @@ impl Template {
     pub fn string(&self, scope: &Arc<ItemScope>) -> Result<String, TemplateError> {
         match &self.kind {
             Kind::Plain => Ok(self.text.raw.clone()),
-            _ => self
-                .value(scope)
-                .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
+            _ => self.value(scope).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
         }
     }
 
@@ -138,19 +127,12 @@ impl Template {
     }
 
     fn error(&self, message: String) -> TemplateError {
-        TemplateError {
-            message,
-            span: self.text.span,
-            needle: None,
-        }
+        TemplateError { message, span: self.text.span, needle: None }
     }
 
     fn undefined(&self, scope: &ItemScope) -> TemplateError {
         let faults = check_names(&self.text, &self.uses(), &scope.names());
-        faults
-            .into_iter()
-            .next()
-            .unwrap_or_else(|| self.error(format!("`{}` is undefined", self.text.raw.trim())))
+        faults.into_iter().next().unwrap_or_else(|| self.error(format!("`{}` is undefined", self.text.raw.trim())))
     }
 
     fn failed(&self, error: &Error, scope: &ItemScope) -> TemplateError {
@@ -164,8 +146,7 @@ pub(super) fn environment_with(
     text: &Text,
 ) -> Result<Environment<'static>, TemplateError> {
     let mut env = base.clone();
-    env.add_template_owned(NAME, text.raw.clone())
-        .map_err(|error| syntax_error(text, &error))?;
+    env.add_template_owned(NAME, text.raw.clone()).map_err(|error| syntax_error(text, &error))?;
     Ok(env)
 }
 
@@ -190,11 +171,7 @@ pub(super) fn check_names(text: &Text, uses: &[String], names: &Names) -> Vec<Te
         return Vec::new();
     }
     let fault = |name: &String| {
-        names.fault(name).map(|message| TemplateError {
-            message,
-            span: text.span,
-            needle: Some(name.clone()),
-        })
+        names.fault(name).map(|message| TemplateError { message, span: text.span, needle: Some(name.clone()) })
     };
     uses.iter().filter_map(fault).collect()
 }
@@ -210,33 +187,19 @@ pub(super) fn failed(text: &Text, uses: &[String], error: &Error, names: &Names)
         None => error.kind().to_string(),
     };
     let needle = error.range().and_then(|range| text.raw.get(range)).map(str::to_owned);
-    let place = needle
-        .as_ref()
-        .map_or_else(|| text.raw.trim().to_owned(), |needle| needle.trim().to_owned());
-    TemplateError {
-        message: format!("template `{}` failed: {what}", shorten(&place)),
-        span: text.span,
-        needle,
-    }
+    let place = needle.as_ref().map_or_else(|| text.raw.trim().to_owned(), |needle| needle.trim().to_owned());
+    TemplateError { message: format!("template `{}` failed: {what}", shorten(&place)), span: text.span, needle }
 }
 
 fn syntax_error(text: &Text, error: &Error) -> TemplateError {
     let what = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     let needle = error.range().and_then(|range| text.raw.get(range)).map(str::to_owned);
-    TemplateError {
-        message: format!("bad template: {what}"),
-        span: text.span,
-        needle,
-    }
+    TemplateError { message: format!("bad template: {what}"), span: text.span, needle }
 }
 
 fn shorten(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
-    if line.chars().count() <= 80 {
-        line.to_owned()
-    } else {
-        line.chars().take(79).chain(['…']).collect()
-    }
+    if line.chars().count() <= 80 { line.to_owned() } else { line.chars().take(79).chain(['…']).collect() }
 }
 
 /// The expression inside, where the whole string is one `{{ expression }}`.
@@ -273,9 +236,7 @@ impl CompiledTree {
             Tree::Text(text) => Template::compile(text).map(Self::Text).map_err(|error| vec![error]),
             Tree::List(list) => all(list.iter().map(Self::compile)).map(Self::List),
             Tree::Map(map) => {
-                let pairs = map
-                    .iter()
-                    .map(|(key, value)| Self::compile(value).map(|value| (key.clone(), value)));
+                let pairs = map.iter().map(|(key, value)| Self::compile(value).map(|value| (key.clone(), value)));
                 all(pairs).map(Self::Map)
             }
             Tree::Null | Tree::Bool(_) | Tree::Number(_) => unreachable!("these hold no template"),
@@ -362,9 +323,7 @@ impl CompiledTree {
 
 /// Compiles named values; reports all that are wrong.
 pub fn compile_pairs(pairs: &[(String, Tree)]) -> Result<Vec<(String, CompiledTree)>, Vec<TemplateError>> {
-    all(pairs
-        .iter()
-        .map(|(name, tree)| CompiledTree::compile(tree).map(|tree| (name.clone(), tree))))
+    all(pairs.iter().map(|(name, tree)| CompiledTree::compile(tree).map(|tree| (name.clone(), tree))))
 }
 
 fn all<T>(results: impl Iterator<Item = Result<T, Vec<TemplateError>>>) -> Result<Vec<T>, Vec<TemplateError>> {
@@ -414,9 +373,7 @@ pub fn json_to_value(json: &[u8]) -> Value {
     let digits = json.strip_prefix(b"-").unwrap_or(json);
     if digits.len() > 18 && digits.iter().all(u8::is_ascii_digit) {
         let text = String::from_utf8_lossy(json);
-        return text
-            .parse::<i128>()
-            .map_or_else(|_| Value::from(text.into_owned()), Value::from);
+        return text.parse::<i128>().map_or_else(|_| Value::from(text.into_owned()), Value::from);
     }
     serde_json::from_slice(json).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(json).into_owned()))
 }

@@ -46,9 +46,7 @@ fn environment() -> Environment<'static> {
     env.add_filter("name", |path: String| part(Path::new(&path).file_name()));
     env.add_filter("stem", |path: String| part(Path::new(&path).file_stem()));
     env.add_filter("suffix", |path: String| {
-        Path::new(&path)
-            .extension()
-            .map_or(String::new(), |suffix| format!(".{}", suffix.to_string_lossy()))
+        Path::new(&path).extension().map_or(String::new(), |suffix| format!(".{}", suffix.to_string_lossy()))
     });
     env.add_filter("parent", |path: String| match Path::new(&path).parent() {
         Some(parent) if parent.as_os_str().is_empty() => ".".to_owned(),

@@ -16,10 +16,7 @@ pub struct Lazy {
 impl Lazy {
     /// A value that `make` makes, at most once.
     pub fn new(make: impl Fn() -> Value + Send + Sync + 'static) -> Self {
-        Self {
-            make: Box::new(make),
-            made: OnceLock::new(),
-        }
+        Self { make: Box::new(make), made: OnceLock::new() }
     }
 
     /// The value.
@@ -99,11 +96,7 @@ impl Scope {
 
     /// The value of `steps`.
     pub fn steps(&self) -> Value {
-        Value::from_pairs(
-            self.steps
-                .iter()
-                .map(|(name, step)| (name.clone(), Value::from_object(step.clone()))),
-        )
+        Value::from_pairs(self.steps.iter().map(|(name, step)| (name.clone(), Value::from_object(step.clone()))))
     }
 
     /// The names there are.
@@ -173,10 +166,7 @@ pub struct ItemScope {
 impl ItemScope {
     /// The scope of a step that is not about an item.
     pub fn of_step(step: Arc<Scope>) -> Self {
-        Self {
-            step,
-            ..Self::default()
-        }
+        Self { step, ..Self::default() }
     }
 
     fn item_value(&self) -> Option<Value> {
@@ -198,11 +188,7 @@ impl ItemScope {
 
     /// The names there are.
     pub fn names(&self) -> Names {
-        Names {
-            item: self.item.is_some(),
-            error: self.error.is_some(),
-            ..self.step.names()
-        }
+        Names { item: self.item.is_some(), error: self.error.is_some(), ..self.step.names() }
     }
 }
 
@@ -260,13 +246,7 @@ impl Names {
             }
             ("params" | "env" | "steps" | "run", _) => None,
             _ if self.outputs.iter().any(|output| output == root) => None,
-            _ if self
-                .params
-                .as_ref()
-                .is_none_or(|params| params.iter().any(|param| param == root)) =>
-            {
-                None
-            }
+            _ if self.params.as_ref().is_none_or(|params| params.iter().any(|param| param == root)) => None,
             _ => Some(format!("`{root}` is not defined; names here are {}", self.list())),
         }
     }
@@ -293,9 +273,5 @@ fn missing(of: &str, member: &str, there_are: &[String]) -> String {
 }
 
 fn quoted(names: &[&str]) -> String {
-    names
-        .iter()
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

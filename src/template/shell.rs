@@ -84,20 +84,14 @@ impl ShellCommand {
             // Arithmetic cannot be judged before the value is known, so the sketch stands for a number.
             weave(&sketch, &["0".to_owned()]).map_err(|error| shell_error(text, &error))?;
         }
-        Ok(Self::Script(Script {
-            env: Arc::new(env),
-            text: text.clone(),
-            uses,
-        }))
+        Ok(Self::Script(Script { env: Arc::new(env), text: text.clone(), uses }))
     }
 
     /// Compiles a program with its arguments.
     pub fn compile_argv(words: &[Text]) -> Result<Self, Vec<TemplateError>> {
         let list = Tree::List(words.iter().cloned().map(Tree::Text).collect());
         CompiledTree::compile(&list)?;
-        let words = words
-            .iter()
-            .map(|text| Template::compile(text).map_err(|error| vec![error]));
+        let words = words.iter().map(|text| Template::compile(text).map_err(|error| vec![error]));
         words.collect::<Result<_, _>>().map(Self::Argv)
     }
 
@@ -112,11 +106,7 @@ impl ShellCommand {
     /// The command for one item.
     pub fn render(&self, scope: &Arc<ItemScope>) -> Result<Words, TemplateError> {
         match self {
-            Self::Argv(words) => words
-                .iter()
-                .map(|word| word.string(scope))
-                .collect::<Result<_, _>>()
-                .map(Words::Argv),
+            Self::Argv(words) => words.iter().map(|word| word.string(scope)).collect::<Result<_, _>>().map(Words::Argv),
             Self::Script(script) => script.render(scope),
         }
     }
@@ -130,20 +120,13 @@ impl Script {
         let none = Held::default();
         let held = rendered.state().get_extension::<Held>().unwrap_or(&none);
         let (script, used) = weave(rendered.output(), &held.0).map_err(|error| shell_error(&self.text, &error))?;
-        let variables = used
-            .into_iter()
-            .map(|number| (variable(number), held.0[number].clone()))
-            .collect();
+        let variables = used.into_iter().map(|number| (variable(number), held.0[number].clone())).collect();
         Ok(Words::Script { script, variables })
     }
 }
 
 fn shell_error(text: &Text, error: &ShellError) -> TemplateError {
-    TemplateError {
-        message: error.to_string(),
-        span: text.span,
-        needle: None,
-    }
+    TemplateError { message: error.to_string(), span: text.span, needle: None }
 }
 
 /// Values held back while a command is rendered.
@@ -160,15 +143,10 @@ pub(super) fn hold_back(out: &mut Output, state: &mut State, value: &Value) -> R
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let held = &mut state.get_or_insert_extension_with(Held::default).0;
     // A block that was captured into a variable holds markers of its own: it becomes one value.
-    let text = if text.contains(MARK) {
-        fill(&text, held).ok_or_else(nul)?
-    } else {
-        text
-    };
+    let text = if text.contains(MARK) { fill(&text, held).ok_or_else(nul)? } else { text };
     held.push(text);
     let number = held.len() - 1;
-    out.write_fmt(format_args!("{MARK}{number}{MARK}"))
-        .map_err(write_failed)
+    out.write_fmt(format_args!("{MARK}{number}{MARK}")).map_err(write_failed)
 }
 
 fn write_failed(error: std::fmt::Error) -> Error {
@@ -183,11 +161,7 @@ fn nul() -> Error {
 fn fill(text: &str, held: &[String]) -> Option<String> {
     let mut filled = String::new();
     for (position, part) in text.split(MARK).enumerate() {
-        filled.push_str(if position % 2 == 0 {
-            part
-        } else {
-            held.get(part.parse::<usize>().ok()?)?
-        });
+        filled.push_str(if position % 2 == 0 { part } else { held.get(part.parse::<usize>().ok()?)? });
     }
     (text.matches(MARK).count() % 2 == 0).then_some(filled)
 }
@@ -239,12 +213,7 @@ struct Heredoc {
 
 /// Reads a command as the shell would and puts references where the markers are. Also tells which values are referred to.
 fn weave(command: &str, held: &[String]) -> Result<(String, Vec<usize>), ShellError> {
-    let mut weaver = Weaver {
-        rest: command,
-        out: String::new(),
-        used: Vec::new(),
-        held,
-    };
+    let mut weaver = Weaver { rest: command, out: String::new(), used: Vec::new(), held };
     weaver.weave()?;
     Ok((weaver.out, weaver.used))
 }
@@ -324,11 +293,7 @@ impl Weaver<'_> {
     fn marker(&mut self) -> Result<usize, ShellError> {
         let (number, rest) = self.rest.split_once(MARK).ok_or(ShellError::Nul)?;
         self.rest = rest;
-        number
-            .parse()
-            .ok()
-            .filter(|number| *number < self.held.len())
-            .ok_or(ShellError::Nul)
+        number.parse().ok().filter(|number| *number < self.held.len()).ok_or(ShellError::Nul)
     }
 
     fn refer(&mut self, [open, close]: [&str; 2]) -> Result<(), ShellError> {
@@ -356,11 +321,7 @@ impl Weaver<'_> {
     }
 
     fn escaped(&mut self) -> Result<(), ShellError> {
-        if self.next() == Some(MARK) {
-            Err(ShellError::Backslash)
-        } else {
-            Ok(())
-        }
+        if self.next() == Some(MARK) { Err(ShellError::Backslash) } else { Ok(()) }
     }
 
     fn single_quoted(&mut self) -> Result<(), ShellError> {
@@ -399,31 +360,20 @@ impl Weaver<'_> {
     fn heredoc_start(&mut self) -> Option<Heredoc> {
         let tabs = self.take("-");
         while self.take(" ") || self.take("\t") {}
-        let end = self
-            .rest
-            .find(|c: char| c.is_whitespace() || ";&|<>()".contains(c))
-            .unwrap_or(self.rest.len());
+        let end = self.rest.find(|c: char| c.is_whitespace() || ";&|<>()".contains(c)).unwrap_or(self.rest.len());
         let word = self.rest[..end].to_owned();
         if word.is_empty() || word.contains(MARK) {
             return None;
         }
         self.take(&word);
         let delimiter: String = word.chars().filter(|c| !matches!(c, '\'' | '"' | '\\')).collect();
-        Some(Heredoc {
-            quoted: delimiter != word,
-            delimiter,
-            tabs,
-        })
+        Some(Heredoc { quoted: delimiter != word, delimiter, tabs })
     }
 
     fn heredoc_body(&mut self, heredoc: &Heredoc) -> Result<(), ShellError> {
         while !self.rest.is_empty() {
             let line = self.rest.split('\n').next().unwrap_or_default();
-            let bare = if heredoc.tabs {
-                line.trim_start_matches('\t')
-            } else {
-                line
-            };
+            let bare = if heredoc.tabs { line.trim_start_matches('\t') } else { line };
             let last = bare == heredoc.delimiter;
             while let Some(c) = self.next() {
                 match c {
@@ -587,10 +537,7 @@ mod tests {
             ("echo ${x:-@} \"${x:-@}\"", r#"echo ${x:-"${v}"} "${x:-${v}}""#),
             ("echo $((@ + (1)))@", r#"echo $((7 + (1)))"${v}""#),
             ("# don't @\necho @", "# don't \necho \"${v}\""),
-            (
-                "cat <<EOF @\n'@'\nEOF\necho '@'",
-                "cat <<EOF \"${v}\"\n'${v}'\nEOF\necho ''\"${v}\"''",
-            ),
+            ("cat <<EOF @\n'@'\nEOF\necho '@'", "cat <<EOF \"${v}\"\n'${v}'\nEOF\necho ''\"${v}\"''"),
             ("cat <<-EOF\n\t\"@\n\tEOF\n@", "cat <<-EOF\n\t\"${v}\n\tEOF\n\"${v}\""),
             ("cat <<< @ ; echo '@'", r#"cat <<< "${v}" ; echo ''"${v}"''"#),
             ("echo \\' @", r#"echo \' "${v}""#),
@@ -603,10 +550,7 @@ mod tests {
     fn places_where_no_reference_works_are_errors() {
         assert_eq!(woven("echo \\@"), Err(ShellError::Backslash));
         assert_eq!(woven("echo $'@'"), Err(ShellError::DollarQuote));
-        assert_eq!(
-            woven("cat <<'EOF'\n@\nEOF"),
-            Err(ShellError::QuotedHeredoc("EOF".to_owned()))
-        );
+        assert_eq!(woven("cat <<'EOF'\n@\nEOF"), Err(ShellError::QuotedHeredoc("EOF".to_owned())));
         let arithmetic = weave("echo $((\u{0}0\u{0}))", &["a[$(id)]".to_owned()]);
         assert_eq!(arithmetic, Err(ShellError::Arithmetic("a[$(id)]".to_owned())));
     }

@@ -203,12 +203,7 @@ pub fn write_frame(out: &mut impl Write, frame: &Frame) -> Result<(), WireError>
     start[1..].copy_from_slice(&length.to_le_bytes());
     write_all_vectored(
         out,
-        &mut [
-            IoSlice::new(&start),
-            IoSlice::new(&head),
-            IoSlice::new(tail[0]),
-            IoSlice::new(tail[1]),
-        ],
+        &mut [IoSlice::new(&start), IoSlice::new(&head), IoSlice::new(tail[0]), IoSlice::new(tail[1])],
     )?;
     Ok(())
 }
@@ -278,11 +273,7 @@ fn encode_results<'a>(head: &mut Vec<u8>, results: &'a Results) -> Result<[&'a [
     put_u32(head, results.count);
     put_u32(head, results.nulls);
     head.push(u8::from(results.list));
-    let failures = if results.failures.is_empty() {
-        Vec::new()
-    } else {
-        serde_json::to_vec(&results.failures)?
-    };
+    let failures = if results.failures.is_empty() { Vec::new() } else { serde_json::to_vec(&results.failures)? };
     put_u32(head, length(failures.len()));
     head.extend_from_slice(&failures);
     Ok([&results.lines, &[]])
@@ -341,9 +332,7 @@ fn decode(kind: u8, payload: Vec<u8>) -> Result<Frame, WireError> {
         RUN => Frame::Run(decode_run(&mut cursor)?),
         RESULTS => Frame::Results(decode_results(&mut cursor)?),
         LOG => Frame::Log(serde_json::from_slice(&payload)?),
-        DONE => Frame::Done(Done {
-            executed: cursor.u32()?,
-        }),
+        DONE => Frame::Done(Done { executed: cursor.u32()? }),
         STOP => Frame::Stop,
         _ => return Err(WireError::Bad("unknown kind")),
     })
@@ -362,12 +351,7 @@ fn decode_run(cursor: &mut Cursor<'_>) -> Result<Run, WireError> {
                 Indexes::List((0..len).map(|_| cursor.u64()).collect::<Result<_, _>>()?)
             }
         };
-        batches.push(RunBatch {
-            number,
-            total,
-            attempt,
-            indexes,
-        });
+        batches.push(RunBatch { number, total, attempt, indexes });
     }
     let mut shapes = [(0, Vec::new()), (0, Vec::new())];
     for (bytes, ends) in &mut shapes {
@@ -380,31 +364,15 @@ fn decode_run(cursor: &mut Cursor<'_>) -> Result<Run, WireError> {
         Items::from_parts(bytes, ends).ok_or(WireError::Bad("item ends out of order"))
     });
     let mut next = || packed.next().expect("there are two shapes");
-    Ok(Run {
-        halt_on_failure,
-        batches,
-        items: next()?,
-        inputs: next()?,
-    })
+    Ok(Run { halt_on_failure, batches, items: next()?, inputs: next()? })
 }
 
 fn decode_results(cursor: &mut Cursor<'_>) -> Result<Results, WireError> {
     let (first, count, nulls, list) = (cursor.u32()?, cursor.u32()?, cursor.u32()?, cursor.u8()? != 0);
     let failures = cursor.u32()? as usize;
     let failures = cursor.take(failures)?;
-    let failures = if failures.is_empty() {
-        Vec::new()
-    } else {
-        serde_json::from_slice(failures)?
-    };
-    Ok(Results {
-        first,
-        count,
-        failures,
-        nulls,
-        list,
-        lines: cursor.rest.to_vec(),
-    })
+    let failures = if failures.is_empty() { Vec::new() } else { serde_json::from_slice(failures)? };
+    Ok(Results { first, count, failures, nulls, list, lines: cursor.rest.to_vec() })
 }
 
 struct Cursor<'a> {
@@ -448,24 +416,15 @@ mod tests {
     #[test]
     fn work_arrives_as_it_was_sent() {
         let mut items = Items::default();
-        ["1", "\"two\"", "[3]"]
-            .iter()
-            .for_each(|item| items.push(item.as_bytes()));
-        let batch = |number, indexes| RunBatch {
-            number,
-            total: 9,
-            attempt: 2,
-            indexes,
-        };
+        ["1", "\"two\"", "[3]"].iter().for_each(|item| items.push(item.as_bytes()));
+        let batch = |number, indexes| RunBatch { number, total: 9, attempt: 2, indexes };
         let run = Run {
             halt_on_failure: true,
             batches: vec![batch(1, Indexes::Range(0..2)), batch(7, Indexes::List(vec![40]))],
             items,
             inputs: Items::default(),
         };
-        let Frame::Run(back) = there_and_back(&Frame::Run(run.clone())) else {
-            panic!("another kind")
-        };
+        let Frame::Run(back) = there_and_back(&Frame::Run(run.clone())) else { panic!("another kind") };
         assert_eq!(back, run);
     }
 
@@ -480,9 +439,7 @@ mod tests {
             list: false,
             lines: b"{}\n".to_vec(),
         };
-        let Frame::Results(back) = there_and_back(&Frame::Results(results.clone())) else {
-            panic!("another kind")
-        };
+        let Frame::Results(back) = there_and_back(&Frame::Results(results.clone())) else { panic!("another kind") };
         assert_eq!(back, results);
     }
 

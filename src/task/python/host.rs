@@ -20,11 +20,7 @@ pub struct Found {
 /// Looks for the interpreter: `--python`, `BATCHMILL_PYTHON`, `VIRTUAL_ENV`, `CONDA_PREFIX`, `.venv` beside the workflow,
 /// `.venv` in the current folder, `python3` on PATH. The first that is given is used, or is the error.
 pub fn find_interpreter(given: Option<&Path>, workflow_folder: &Path) -> Found {
-    let variable = |name: &'static str| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let variable = |name: &'static str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let python = |folder: PathBuf| folder.join("bin/python");
     let beside = |folder: &Path| Some(python(folder.join(".venv"))).filter(|python| python.exists());
     let candidates = [
@@ -35,13 +31,8 @@ pub fn find_interpreter(given: Option<&Path>, workflow_folder: &Path) -> Found {
         (beside(workflow_folder), ".venv beside the workflow"),
         (beside(Path::new("")), ".venv in this folder"),
     ];
-    let found = candidates
-        .into_iter()
-        .find_map(|(path, by)| path.map(|interpreter| Found { interpreter, by }));
-    found.unwrap_or(Found {
-        interpreter: PathBuf::from("python3"),
-        by: "python3 on PATH",
-    })
+    let found = candidates.into_iter().find_map(|(path, by)| path.map(|interpreter| Found { interpreter, by }));
+    found.unwrap_or(Found { interpreter: PathBuf::from("python3"), by: "python3 on PATH" })
 }
 
 /// What runs the worker loop.
@@ -151,17 +142,8 @@ impl Host {
             cause,
         })?;
         if answer.implementation != "cpython" || minor(&answer.version).is_none_or(|version| version < OLDEST) {
-            let Answer {
-                executable,
-                implementation,
-                version,
-                ..
-            } = answer;
-            return Err(HostError::Unfit {
-                executable,
-                implementation,
-                version,
-            });
+            let Answer { executable, implementation, version, .. } = answer;
+            return Err(HostError::Unfit { executable, implementation, version });
         }
         let hosting = match embedded {
             _ if answer.wheel => Hosting::Wheel,
@@ -171,11 +153,7 @@ impl Host {
                     Ok((_, version)) => format!("`batchmill-python` is built for CPython {version}"),
                     Err(cause) => cause,
                 };
-                return Err(HostError::NoHost {
-                    executable: answer.executable,
-                    version: answer.version,
-                    embedded,
-                });
+                return Err(HostError::NoHost { executable: answer.executable, version: answer.version, embedded });
             }
         };
         let site = json!({
@@ -203,9 +181,7 @@ impl Host {
             }
             Hosting::Embedded { binary } => {
                 let mut command = Command::new(binary);
-                command
-                    .env("PYTHONHOME", &self.base_prefix)
-                    .env("BATCHMILL_PYTHON_SITE", &self.site);
+                command.env("PYTHONHOME", &self.base_prefix).env("BATCHMILL_PYTHON_SITE", &self.site);
                 command
             }
         }
@@ -220,18 +196,12 @@ fn minor(version: &str) -> Option<(u32, u32)> {
 
 /// `batchmill-python` beside this program, and the version of CPython that it was built for.
 fn embedded_version() -> Result<(PathBuf, String), String> {
-    let beside = std::env::current_exe()
-        .ok()
-        .and_then(|exe| Some(exe.parent()?.join("batchmill-python")));
-    let binary = beside
-        .filter(|binary| binary.exists())
-        .ok_or("there is no `batchmill-python` beside batchmill")?;
+    let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("batchmill-python")));
+    let binary = beside.filter(|binary| binary.exists()).ok_or("there is no `batchmill-python` beside batchmill")?;
     let output = Command::new(&binary).arg("--version").output();
     let output = output.map_err(|error| format!("`{}` cannot be started: {error}", binary.display()))?;
     let said = String::from_utf8_lossy(&output.stdout);
-    let version = said
-        .split_once("(CPython ")
-        .and_then(|(_, rest)| rest.split([')', ' ', '+']).next());
+    let version = said.split_once("(CPython ").and_then(|(_, rest)| rest.split([')', ' ', '+']).next());
     match version {
         Some(version) => Ok((binary, version.to_owned())),
         None => {

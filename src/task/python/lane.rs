@@ -6,7 +6,7 @@
 //! are run again.
 
 use super::task::PythonTask;
-use super::worker::{Heard, Worker, broken, cancelled, describe};
+use super::worker::{Heard, Worker, broken, describe};
 use crate::model::{Failure, FailureKind, Indexes, Items};
 use crate::task::item_lane::item_scope;
 use crate::task::lane::{BatchOutcome, Context, Frame, Lane, LogLine};
@@ -27,12 +27,7 @@ pub(in crate::task) struct PythonLane {
 
 impl PythonLane {
     pub(in crate::task) fn new(task: Arc<PythonTask>, context: Context, slot: usize) -> Self {
-        Self {
-            task,
-            context,
-            slot,
-            worker: None,
-        }
+        Self { task, context, slot, worker: None }
     }
 
     fn worker(&mut self, handler: bool) -> Result<&mut Worker, Failure> {
@@ -64,20 +59,13 @@ impl PythonLane {
                 Indexes::from_rising(places.iter().map(|place| batch.indexes.get(place.position)).collect())
             };
             let total = self.context.batches.unwrap_or(0);
-            run.batches.push(RunBatch {
-                number: batch.number,
-                total,
-                attempt: batch.attempt,
-                indexes,
-            });
+            run.batches.push(RunBatch { number: batch.number, total, attempt: batch.attempt, indexes });
             if whole && frame.batches.len() == 1 {
                 run.items = batch.items.clone();
             } else if whole {
                 batch.items.iter().for_each(|item| run.items.push(item));
             } else {
-                places
-                    .iter()
-                    .for_each(|place| run.items.push(batch.items.get(place.position)));
+                places.iter().for_each(|place| run.items.push(batch.items.get(place.position)));
             }
             if by_item.is_empty() && frame.error.is_none() {
                 continue;
@@ -114,21 +102,14 @@ impl PythonLane {
         }
         let mut reported = 0;
         loop {
-            match worker
-                .hear(timeout, &cancel)
-                .map_err(|error| broken(&error.to_string()))?
-            {
+            match worker.hear(timeout, &cancel).map_err(|error| broken(&error.to_string()))? {
                 Heard::Frame(wire::Frame::Results(results)) => {
                     reported = (results.first + results.count) as usize;
-                    tally
-                        .take(results, places)
-                        .ok_or_else(|| broken("its results do not fit what it was sent"))?;
+                    tally.take(results, places).ok_or_else(|| broken("its results do not fit what it was sent"))?;
                 }
                 Heard::Frame(wire::Frame::Log(log)) => tally.log(log, places),
                 Heard::Frame(wire::Frame::Done(done)) => {
-                    return Ok(Ran::Done {
-                        executed: done.executed as usize,
-                    });
+                    return Ok(Ran::Done { executed: done.executed as usize });
                 }
                 Heard::Frame(_) => return Err(broken("it sent a frame that does not belong here")),
                 Heard::Dead(status) => {
@@ -137,22 +118,11 @@ impl PythonLane {
                         let failure = Failure::new(FailureKind::Crash, "Crash", message).with_detail(worker.said());
                         (position.max(reported), failure)
                     });
-                    let idle = format!(
-                        "Python worker {} before it began an item: {}",
-                        describe(status),
-                        worker.said()
-                    );
+                    let idle = format!("Python worker {} before it began an item: {}", describe(status), worker.said());
                     self.worker = None;
                     return Ok(match failure {
-                        Some((position, failure)) => Ran::Lost {
-                            reported,
-                            position,
-                            failure,
-                        },
-                        None => Ran::Idle {
-                            reported,
-                            message: idle,
-                        },
+                        Some((position, failure)) => Ran::Lost { reported, position, failure },
+                        None => Ran::Idle { reported, message: idle },
                     });
                 }
                 Heard::Late => {
@@ -160,11 +130,7 @@ impl PythonLane {
                     self.worker = None;
                     let message = format!("took longer than {:?}", timeout.unwrap_or_default());
                     let failure = Failure::new(FailureKind::Timeout, "Timeout", message);
-                    return Ok(Ran::Lost {
-                        reported,
-                        position,
-                        failure,
-                    });
+                    return Ok(Ran::Lost { reported, position, failure });
                 }
                 Heard::Cancelled => {
                     worker.kill();
@@ -181,11 +147,7 @@ enum Ran {
     /// To the end, or to where it was halted.
     Done { executed: usize },
     /// It died or was killed on an item: all before `reported` are settled, the one at `position` failed.
-    Lost {
-        reported: usize,
-        position: usize,
-        failure: Failure,
-    },
+    Lost { reported: usize, position: usize, failure: Failure },
     /// It died between items.
     Idle { reported: usize, message: String },
     /// It was killed because the run was cancelled.
@@ -212,22 +174,17 @@ impl Lane for PythonLane {
         let (mut idle_deaths, mut left) = (0, Vec::new());
         while !places.is_empty() && !self.context.cancel.stop.is_fired() | frame.error.is_some() {
             match self.attempt(frame, &places, &mut tally) {
-                Ok(Ran::Done) => break,
-                Ok(Ran::Lost {
-                    reported,
-                    position,
-                    failure,
-                }) => {
+                Ok(Ran::Done { executed: settled } | Ran::Cancelled { reported: settled }) => {
+                    left.extend(places.drain(..).skip(settled));
+                }
+                Ok(Ran::Lost { reported, position, failure }) => {
                     idle_deaths = 0;
                     tally.fail(places[position], failure);
-                    let halt = frame.halt_on_failure;
-                    // Halting: what came before the lost item still has to be run, what comes behind it does not.
-                    places = places[reported..]
-                        .iter()
-                        .copied()
-                        .filter(|place| *place != places[position])
-                        .collect();
-                    places.truncate(if halt { position - reported } else { usize::MAX });
+                    // What came before the lost item still has to be run; where the lane halts, what follows does not.
+                    let behind = places.split_off(position + 1);
+                    places.pop();
+                    places.drain(..reported);
+                    if frame.halt_on_failure { left.extend(behind) } else { places.extend(behind) }
                 }
                 Ok(Ran::Idle { reported, message }) => {
                     idle_deaths += 1;
@@ -240,22 +197,13 @@ impl Lane for PythonLane {
                 Err(failure) => return Err(failure),
             }
         }
-        Ok(tally.finish())
+        left.extend(places);
+        Ok(tally.finish(&left))
     }
 
     fn finish(&mut self) -> Vec<LogLine> {
-        let logs = self
-            .worker
-            .take()
-            .map(|worker| worker.finish(&self.context.cancel))
-            .unwrap_or_default();
-        logs.into_iter()
-            .map(|log| LogLine {
-                position: None,
-                stream: log.stream,
-                text: log.text,
-            })
-            .collect()
+        let logs = self.worker.take().map(|worker| worker.finish(&self.context.cancel)).unwrap_or_default();
+        logs.into_iter().map(|log| LogLine { position: None, stream: log.stream, text: log.text }).collect()
     }
 }
 
@@ -287,11 +235,7 @@ struct Tally {
 impl Tally {
     fn new(frame: &Frame<'_>, batched: bool) -> Self {
         let sizes = frame.batches.iter().map(|batch| batch.items.len()).collect();
-        Self {
-            outcomes: vec![BatchOutcome::default(); frame.batches.len()],
-            sizes,
-            batched,
-        }
+        Self { outcomes: vec![BatchOutcome::default(); frame.batches.len()], sizes, batched }
     }
 
     /// Takes results for `places`; none if they do not fit.
@@ -300,27 +244,13 @@ impl Tally {
         let places = places.get(first..first + results.count as usize)?;
         let (head, last) = (places.first()?, places.last()?);
         self.outcomes[head.batch].nulls += u64::from(results.nulls);
-        let failed = |position: u32| {
-            (position as usize)
-                .checked_sub(first)
-                .and_then(|at| places.get(at))
-                .copied()
-        };
+        let failed = |position: u32| (position as usize).checked_sub(first).and_then(|at| places.get(at)).copied();
         for (position, failure) in &results.failures {
             self.fail(failed(*position)?, failure.clone());
         }
         if head.batch == last.batch {
             let outcome = &mut self.outcomes[head.batch];
-            outcome.executed += if self.batched {
-                self.sizes[head.batch]
-            } else {
-                places.len()
-            };
-            outcome.executed -= if self.batched { 0 } else { results.failures.len() };
             outcome.list |= results.list;
-            if self.batched && !results.failures.is_empty() {
-                outcome.executed -= self.sizes[head.batch];
-            }
             if outcome.lines.0.is_empty() {
                 outcome.lines.0 = results.lines;
             } else {
@@ -328,11 +258,7 @@ impl Tally {
             }
             return Some(());
         }
-        let mut failures = results
-            .failures
-            .iter()
-            .map(|(position, _)| *position as usize - first)
-            .peekable();
+        let mut failures = results.failures.iter().map(|(position, _)| *position as usize - first).peekable();
         let lines = crate::model::Lines(results.lines);
         let mut lines = lines.iter();
         for (at, place) in places.iter().enumerate() {
@@ -347,34 +273,20 @@ impl Tally {
     /// Records a failure; of a batched task it is the failure of every item of the batch.
     fn fail(&mut self, place: Place, failure: Failure) {
         let outcome = &mut self.outcomes[place.batch];
-        let positions = if self.batched {
-            0..self.sizes[place.batch]
-        } else {
-            place.position..place.position + 1
-        };
-        outcome
-            .failures
-            .extend(positions.map(|position| (position, failure.clone())));
+        let positions = if self.batched { 0..self.sizes[place.batch] } else { place.position..place.position + 1 };
+        outcome.failures.extend(positions.map(|position| (position, failure.clone())));
     }
 
     fn log(&mut self, log: Log, places: &[Place]) {
         let place = log.position.and_then(|position| places.get(position as usize));
         let batch = place.or(places.first()).map_or(0, |place| place.batch);
         let position = place.map(|place| place.position);
-        self.outcomes[batch].logs.push(LogLine {
-            position,
-            stream: log.stream,
-            text: log.text,
-        });
+        self.outcomes[batch].logs.push(LogLine { position, stream: log.stream, text: log.text });
     }
 
     fn finish(mut self, left: &[Place]) -> Vec<BatchOutcome> {
         for place in left {
-            let positions = if self.batched {
-                0..self.sizes[place.batch]
-            } else {
-                place.position..place.position + 1
-            };
+            let positions = if self.batched { 0..self.sizes[place.batch] } else { place.position..place.position + 1 };
             self.outcomes[place.batch].unrun.extend(positions);
         }
         for outcome in &mut self.outcomes {

@@ -65,9 +65,7 @@ pub(super) fn ask(interpreter: &Path, import_path: &[String], checks: &[Check]) 
     let stdin = child.stdin.take();
     // Only an interpreter that is none hangs up early; what it says instead is reported below.
     let _ = stdin.map(|mut stdin| stdin.write_all(asked.as_bytes()));
-    let output = child
-        .wait_with_output()
-        .map_err(|error| format!("it cannot be waited for: {error}"))?;
+    let output = child.wait_with_output().map_err(|error| format!("it cannot be waited for: {error}"))?;
     let stdout = String::from_utf8_lossy(&output.stdout);
     let last = stdout.lines().next_back().unwrap_or_default();
     serde_json::from_str(last).map_err(|_| {

@@ -37,85 +37,41 @@ impl PythonTask {
     pub(in crate::task) fn compile(task: &spec::PythonTask, folder: &Path) -> Result<Self, Vec<TemplateError>> {
         let (program, span) = match &task.program {
             PythonProgram::Code(code) => (Source::Code(code.raw.clone()), code.span),
-            PythonProgram::Function { module, name, span } => (
-                Source::Function {
-                    module: module.clone(),
-                    name: name.clone(),
-                },
-                *span,
-            ),
+            PythonProgram::Function { module, name, span } => {
+                (Source::Function { module: module.clone(), name: name.clone() }, *span)
+            }
             PythonProgram::Operation { name, span } => (Source::Operation(name.clone()), *span),
             PythonProgram::Script(script) => {
                 let path = folder.join(&script.raw);
                 let text = std::fs::read_to_string(&path).map_err(|error| {
                     let message = format!("cannot read script `{}`: {error}", path.display());
-                    vec![TemplateError {
-                        message,
-                        span: script.span,
-                        needle: None,
-                    }]
+                    vec![TemplateError { message, span: script.span, needle: None }]
                 })?;
-                (
-                    Source::Script {
-                        path: path.display().to_string(),
-                        text,
-                    },
-                    script.span,
-                )
+                (Source::Script { path: path.display().to_string(), text }, script.span)
             }
         };
         let inputs = compile_pairs(&task.inputs)?;
         let (by_item, fixed): (Vec<_>, Vec<_>) = inputs.into_iter().partition(|(_, tree)| tree.uses_item());
         // `item: "{{ item }}"` says what holds anyway, and would send every item twice.
-        let by_item = by_item
-            .into_iter()
-            .filter(|(name, tree)| !(name == "item" && tree.is_item()))
-            .collect();
-        let folder = folder
-            .canonicalize()
-            .unwrap_or_else(|_| folder.to_path_buf())
-            .display()
-            .to_string();
-        Ok(Self {
-            program,
-            span,
-            setup: task.setup.clone(),
-            teardown: task.teardown.clone(),
-            fixed,
-            by_item,
-            folder,
-        })
+        let by_item = by_item.into_iter().filter(|(name, tree)| !(name == "item" && tree.is_item())).collect();
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf()).display().to_string();
+        Ok(Self { program, span, setup: task.setup.clone(), teardown: task.teardown.clone(), fixed, by_item, folder })
     }
 
     pub(in crate::task) fn check(&self, names: &Names) -> Vec<TemplateError> {
-        self.fixed
-            .iter()
-            .chain(&self.by_item)
-            .flat_map(|(_, tree)| tree.check(names))
-            .collect()
+        self.fixed.iter().chain(&self.by_item).flat_map(|(_, tree)| tree.check(names)).collect()
     }
 
     /// What the interpreter shall look over before anything runs, and where it stands in the workflow file.
     pub fn checks(&self) -> Vec<(Check, Span)> {
-        let code = |text: &Text| {
-            (
-                Check::Code {
-                    source: text.raw.clone(),
-                },
-                text.span,
-            )
-        };
+        let code = |text: &Text| (Check::Code { source: text.raw.clone() }, text.span);
         let program = match &self.program {
             Source::Code(source) | Source::Script { text: source, .. } => Some(Check::Code { source: source.clone() }),
             Source::Function { module, .. } => Some(Check::Module { name: module.clone() }),
             Source::Operation(_) => None,
         };
         let program = program.map(|check| (check, self.span));
-        program
-            .into_iter()
-            .chain(self.setup.iter().map(code))
-            .chain(self.teardown.iter().map(code))
-            .collect()
+        program.into_iter().chain(self.setup.iter().map(code)).chain(self.teardown.iter().map(code)).collect()
     }
 
     /// Folders that workers import from before all others.
@@ -140,11 +96,7 @@ impl PythonTask {
         }
         inputs.push(b'}');
         let params = context.scope.lookup("params").unwrap_or_default();
-        let steps = if self.mentions("steps") {
-            value_to_json(&context.scope.steps())
-        } else {
-            Ok(b"{}".to_vec())
-        };
+        let steps = if self.mentions("steps") { value_to_json(&context.scope.steps()) } else { Ok(b"{}".to_vec()) };
         let mut item_inputs: Vec<String> = self.by_item.iter().map(|(name, _)| name.clone()).collect();
         item_inputs.extend(handler.then(|| "error".to_owned()));
         Ok(wire::Start {
@@ -164,18 +116,11 @@ impl PythonTask {
 
     fn program(&self, context: &Context) -> wire::Program {
         match &self.program {
-            Source::Code(source) => wire::Program::Code {
-                source: source.clone(),
-                filename: format!("{}.code", context.step),
-            },
-            Source::Script { path, text } => wire::Program::Code {
-                source: text.clone(),
-                filename: path.clone(),
-            },
-            Source::Function { module, name } => wire::Program::Function {
-                module: module.clone(),
-                name: name.clone(),
-            },
+            Source::Code(source) => {
+                wire::Program::Code { source: source.clone(), filename: format!("{}.code", context.step) }
+            }
+            Source::Script { path, text } => wire::Program::Code { source: text.clone(), filename: path.clone() },
+            Source::Function { module, name } => wire::Program::Function { module: module.clone(), name: name.clone() },
             Source::Operation(name) => wire::Program::Operation { name: name.clone() },
         }
     }
@@ -186,10 +131,7 @@ impl PythonTask {
             Source::Code(source) | Source::Script { text: source, .. } => Some(source.as_str()),
             Source::Function { .. } | Source::Operation(_) => None,
         };
-        let texts = [&self.setup, &self.teardown]
-            .into_iter()
-            .flatten()
-            .map(|text| text.raw.as_str());
+        let texts = [&self.setup, &self.teardown].into_iter().flatten().map(|text| text.raw.as_str());
         code.into_iter().chain(texts).any(|text| text.contains(word))
     }
 }

@@ -56,9 +56,7 @@ impl Worker {
         })?;
         let mut logs = Vec::new();
         worker.expect_hello(host, context)?;
-        worker
-            .send(&Frame::Start(Box::new(start)))
-            .map_err(|error| broken(&error.to_string()))?;
+        worker.send(&Frame::Start(Box::new(start))).map_err(|error| broken(&error.to_string()))?;
         loop {
             match worker.hear(None, &context.cancel) {
                 Ok(Heard::Frame(Frame::Ready)) => return Ok(worker),
@@ -84,32 +82,16 @@ impl Worker {
         let file = File::options().create(true).append(true).mode(0o600).open(&log)?;
         let log_start = file.metadata()?.len();
         let mut command = host.command();
-        command
-            .envs(thread_caps(context.slots))
-            .envs(context.env.iter().map(|(name, value)| (name, value)));
-        command
-            .env("BATCHMILL_RUN_ID", &context.run.0)
-            .env("PYTHONFAULTHANDLER", "1");
-        command
-            .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .stdout(Stdio::from(page.try_clone()?))
-            .stderr(file);
+        command.envs(thread_caps(context.slots)).envs(context.env.iter().map(|(name, value)| (name, value)));
+        command.env("BATCHMILL_RUN_ID", &context.run.0).env("PYTHONFAULTHANDLER", "1");
+        command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::from(page.try_clone()?)).stderr(file);
         let mut child = command.process_group(0).spawn()?;
         let watch = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).map_err(|error| {
             kill_child(&mut child);
             error
         })?;
         let reader = FrameReader::default();
-        Ok(Self {
-            child,
-            watch,
-            socket,
-            reader,
-            page: File::from(page),
-            log,
-            log_start,
-            halted: false,
-        })
+        Ok(Self { child, watch, socket, reader, page: File::from(page), log, log_start, halted: false })
     }
 
     fn expect_hello(&mut self, host: &Host, context: &Context) -> Result<(), Failure> {
@@ -123,9 +105,7 @@ impl Worker {
             ))),
             Ok(Heard::Dead(status)) => {
                 let message = format!("Python worker {} before it said hello", describe(status));
-                Err(Failure::new(FailureKind::Start, "WorkerStart", message)
-                    .with_detail(self.said())
-                    .permanent())
+                Err(Failure::new(FailureKind::Start, "WorkerStart", message).with_detail(self.said()).permanent())
             }
             Ok(Heard::Cancelled) => Err(cancelled()),
             Ok(_) => Err(broken("it does not speak batchmill's protocol")),
@@ -174,10 +154,8 @@ impl Worker {
             (stop, Ready::Stop),
         ];
         let count = if self.halted { 3 } else { 4 };
-        let mut polled: Vec<PollFd<'_>> = fds[..count]
-            .iter()
-            .map(|(fd, _)| PollFd::from_borrowed_fd(fd.fd(), PollFlags::IN))
-            .collect();
+        let mut polled: Vec<PollFd<'_>> =
+            fds[..count].iter().map(|(fd, _)| PollFd::from_borrowed_fd(fd.fd(), PollFlags::IN)).collect();
         loop {
             match poll(&mut polled, wait.as_ref()) {
                 Ok(_) => break,
@@ -214,9 +192,7 @@ impl Worker {
     fn cell(&self, offset: usize) -> u64 {
         let mut bytes = [0; 8];
         // A memfd of ours that is SIZE long cannot fail to be read.
-        self.page
-            .read_exact_at(&mut bytes, offset as u64)
-            .map_or(0, |()| u64::from_ne_bytes(bytes))
+        self.page.read_exact_at(&mut bytes, offset as u64).map_or(0, |()| u64::from_ne_bytes(bytes))
     }
 
     /// Waits for the end of a worker that hung up; one that lives on is killed.
@@ -261,12 +237,8 @@ impl Worker {
     /// The end of what it wrote to its stderr, such as the traceback of a fatal error.
     pub(super) fn said(&self) -> String {
         let text = std::fs::read(&self.log).unwrap_or_default();
-        let from = usize::try_from(self.log_start)
-            .unwrap_or(0)
-            .max(text.len().saturating_sub(4096));
-        String::from_utf8_lossy(text.get(from..).unwrap_or_default())
-            .trim()
-            .to_owned()
+        let from = usize::try_from(self.log_start).unwrap_or(0).max(text.len().saturating_sub(4096));
+        String::from_utf8_lossy(text.get(from..).unwrap_or_default()).trim().to_owned()
     }
 }
 
@@ -304,17 +276,9 @@ impl<T: AsFd> AsFdObject for T {
 fn thread_caps(slots: usize) -> impl Iterator<Item = (&'static str, String)> {
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let threads = (cores / slots.max(1)).max(1).to_string();
-    let names = [
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-        "POLARS_MAX_THREADS",
-    ];
-    names
-        .into_iter()
-        .filter(|name| std::env::var_os(name).is_none())
-        .map(move |name| (name, threads.clone()))
+    let names =
+        ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "POLARS_MAX_THREADS"];
+    names.into_iter().filter(|name| std::env::var_os(name).is_none()).map(move |name| (name, threads.clone()))
 }
 
 /// How a process ended, as the middle of a sentence.
@@ -339,12 +303,7 @@ pub(super) fn describe(status: ExitStatus) -> String {
 }
 
 pub(super) fn broken(cause: &str) -> Failure {
-    Failure::new(
-        FailureKind::Start,
-        "WorkerProtocol",
-        format!("Python worker cannot be used: {cause}"),
-    )
-    .permanent()
+    Failure::new(FailureKind::Start, "WorkerProtocol", format!("Python worker cannot be used: {cause}")).permanent()
 }
 
 pub(super) fn cancelled() -> Failure {
