@@ -140,7 +140,10 @@ def startup(bench: Bench) -> Workload:
         "What does a run cost before it does anything?",
         "one `echo` step",
         [workflow("startup")],
-        [Command("sh -c 'echo hello'", ["sh", "-c", "echo hello"]), Command("python3 -c pass", [bench.python, "-c", "pass"])],
+        [
+            Command("sh -c 'echo hello'", ["sh", "-c", "echo hello"]),
+            Command("python3 -c pass", [bench.python, "-c", "pass"]),
+        ],
         check,
     )
 

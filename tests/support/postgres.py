@@ -77,7 +77,8 @@ def programs_for_all(home: Path) -> Path:
 
 def closed_folder(path: Path) -> "Path | None":
     """The uppermost folder on the way to `path` that not every user may enter."""
-    return next((folder for folder in reversed(path.parents) if folder.exists() and not folder.stat().st_mode & 0o001), None)
+    there = (folder for folder in reversed(path.parents) if folder.exists())
+    return next((folder for folder in there if not folder.stat().st_mode & 0o001), None)
 
 
 def check_reach(data: Path) -> None:
