@@ -1,6 +1,9 @@
 //! batchmill: a data-parallel CPU batch engine.
 
+pub mod engine;
+pub mod ledger;
 pub mod model;
+pub mod plan;
 pub mod spec;
 pub mod task;
 pub mod template;

@@ -1,6 +1,6 @@
 //! What slots tell the aggregator, and what the aggregator tells the sinks.
 
-use super::{Batch, Failure, ItemKey, Lines, RunId, RunSummary, Stats, StepName, StepStatus};
+use super::{Batch, Failure, Indexes, ItemKey, Lines, RunId, RunSummary, Stats, StepName, StepStatus};
 use std::time::Duration;
 
 /// An item whose last attempt failed.
@@ -21,14 +21,14 @@ pub struct ItemFailure {
 }
 
 /// What became of a batch that a slot took: each item of it is in exactly one of the fields.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct BatchReport {
     /// The batch's number, from 1.
     pub number: u64,
     /// Which try this was, from 1.
     pub attempt: u32,
     /// The items that succeeded, rising.
-    pub succeeded: Vec<u64>,
+    pub succeeded: Indexes,
     /// Their results.
     pub lines: Lines,
     /// Whether `lines` is a list that a batched task returned, so it need not have one line per item.

@@ -3,10 +3,23 @@
 //! Owns YAML, the list of keys, the wording and the rendering of faults, and the retry policy. Reads no other file,
 //! renders no template, runs nothing. Every fault of a file is reported at once; what comes out is trusted by all.
 
+mod fault;
+mod keys;
+mod parse;
+mod protect;
 mod retry;
+mod schema;
+mod setting;
+mod tree;
 mod workflow;
+mod yaml;
 
+pub use fault::{Fault, Faults};
+pub use keys::{Key, KeyGroup, Shape, key_groups, nearest};
+pub use parse::{check_param, parse, value};
 pub use retry::{Backoff, RetryPolicy};
+pub use schema::schema;
+pub use setting::{Complaint, Readable};
 pub use workflow::{
     Auth, BatchSpec, Command, EchoTask, HttpTask, ItemsSpec, MaxParallel, Param, ParamKind, PythonProgram, PythonTask,
     Setting, ShellTask, Single, Source, Step, StepKind, Task, TaskKind, Workflow,

@@ -37,7 +37,7 @@ pub struct StepValue {
     /// `result`: of a plain step its value; of a batch step the list of results.
     pub result: Arc<Lazy>,
     /// `failed` and `stats` of a batch step.
-    pub batch: Option<(Value, Value)>,
+    pub batch: Option<(Arc<Lazy>, Value)>,
 }
 
 impl Object for StepValue {
@@ -48,7 +48,7 @@ impl Object for StepValue {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match (key.as_str()?, &self.batch) {
             ("result", _) | ("results", Some(_)) => Some(self.result.get()),
-            ("failed", Some((failed, _))) => Some(failed.clone()),
+            ("failed", Some((failed, _))) => Some(failed.get()),
             ("stats", Some((_, stats))) => Some(stats.clone()),
             _ => None,
         }

@@ -1,0 +1,125 @@
+//! The aggregator: the one place where what slots report becomes durable, is counted, and is told to others.
+
+use super::feeder::Settled;
+use super::secrets::Secrets;
+use super::slot::SlotEvent;
+use super::workflow::Sink;
+use crate::ledger::{Ledger, LedgerError, StepKey};
+use crate::model::{BatchReport, Event, Failure, Stats, StepName};
+use crate::task::Cancel;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+/// Rows of at most so many batches share a transaction.
+const MOST_ROWS: usize = 4096;
+
+/// Time between two looks of the sinks at the clock while nothing happens.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Works on one step.
+pub(super) struct Aggregator<'a> {
+    pub(super) step: StepName,
+    pub(super) key: StepKey,
+    pub(super) ledger: &'a mut Ledger,
+    pub(super) sinks: &'a mut [Box<dyn Sink>],
+    pub(super) secrets: &'a Secrets,
+    pub(super) continue_on_error: bool,
+    pub(super) cancel: Cancel,
+    pub(super) stats: Stats,
+    pub(super) started: Instant,
+    /// What stopped the step: its first failure where failures are not tolerated.
+    pub(super) failure: Option<Failure>,
+    /// Set when the step cannot go on at all.
+    pub(super) broken: bool,
+    pub(super) nulls: u64,
+}
+
+impl Aggregator<'_> {
+    /// Consumes events until the last slot is gone. After trouble with the ledger it goes on to drain the channel, so that
+    /// no slot waits for it.
+    pub(super) fn run(&mut self, events: &Receiver<SlotEvent>, settled: &Sender<Settled>) -> Result<(), LedgerError> {
+        let mut trouble = None;
+        loop {
+            let first = match events.recv_timeout(TICK) {
+                Ok(event) => event,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.sinks.iter_mut().for_each(|sink| sink.tick());
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            let mut reports = Vec::new();
+            let mut next = Some(first);
+            while let Some(event) = next {
+                let done = self.take(event, &mut reports);
+                trouble = trouble.or(done.err());
+                next = if reports.len() < MOST_ROWS { events.try_recv().ok() } else { None };
+            }
+            if trouble.is_none() {
+                trouble = self.ledger.record(self.key, &reports).err();
+            }
+            if trouble.is_some() {
+                // What is not in the ledger did not happen, so nothing more is begun and nobody is told.
+                self.cancel.stop.fire();
+                self.cancel.kill.fire();
+                continue;
+            }
+            reports.into_iter().for_each(|report| self.publish(report, settled));
+        }
+        trouble.map_or(Ok(()), Err)
+    }
+
+    fn take(&mut self, event: SlotEvent, reports: &mut Vec<BatchReport>) -> Result<(), LedgerError> {
+        match event {
+            SlotEvent::Finished(mut report) => {
+                self.secrets.mask_report(&mut report);
+                reports.push(report);
+            }
+            SlotEvent::Log(index, mut log) => {
+                self.secrets.mask(&mut log.text);
+                let line = serde_json::json!({ "index": index, "stream": log.stream, "text": log.text });
+                self.ledger.log(&self.step, &line.to_string())?;
+            }
+            SlotEvent::Notice(text) => self.notice(text),
+            SlotEvent::Nulls(count) => self.nulls += count,
+            SlotEvent::Broken(failure) => {
+                self.broken = true;
+                self.stop(failure);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the sinks something for the person in front of the screen.
+    pub(super) fn notice(&mut self, mut text: String) {
+        self.secrets.mask(&mut text);
+        let event = Event::Notice { name: self.step.clone(), text };
+        self.sinks.iter_mut().for_each(|sink| sink.event(&event));
+    }
+
+    fn stop(&mut self, mut failure: Failure) {
+        self.secrets.mask_failure(&mut failure);
+        self.failure.get_or_insert(failure);
+        self.cancel.stop.fire();
+    }
+
+    /// Counts a batch that is durable now, and tells everybody.
+    fn publish(&mut self, mut report: BatchReport, settled: &Sender<Settled>) {
+        self.stats.succeeded += report.succeeded.len() as u64;
+        self.stats.failed += report.failed.len() as u64;
+        let again: u64 = report.retries.iter().map(|(batch, _, _)| batch.items.len() as u64).sum();
+        self.stats.retried += again;
+        self.stats.duration = self.started.elapsed();
+        if !self.continue_on_error
+            && let Some(failed) = report.failed.first()
+        {
+            self.stop(failed.failure.clone());
+        }
+        let retries = report.retries.iter_mut();
+        let retries = retries.map(|(batch, delay, _)| (batch.clone(), *delay)).collect();
+        let event = Event::BatchFinished { name: self.step.clone(), report, stats: self.stats };
+        self.sinks.iter_mut().for_each(|sink| sink.event(&event));
+        // The feeder is gone once the step stops; then nobody waits for this.
+        drop(settled.send(retries));
+    }
+}

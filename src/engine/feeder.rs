@@ -1,0 +1,176 @@
+//! The feeder: cuts items into batches, packs quick batches into frames, and brings back what is to be tried again.
+
+use super::step::Work;
+use crate::model::{Batch, Indexes, Items};
+use crate::plan::{Source, SourceError};
+use crate::task::Latch;
+use crossbeam_channel::{Receiver, Sender, at, select};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// A batch that is to be tried again, and after what time. One message per batch that ended, with none or more of these.
+pub(super) type Settled = Vec<(Batch, Duration)>;
+
+/// How many batches travel together, learnt from how long they take.
+#[derive(Debug)]
+pub(super) struct Pace {
+    batches: AtomicUsize,
+    most: usize,
+}
+
+impl Pace {
+    /// A frame that takes less is made larger, a frame that takes four times as long smaller. Long against the round trip
+    /// of some 50 us, short against what a person or the end of the step notices.
+    const AIM: Duration = Duration::from_millis(4);
+
+    /// Starts with one batch a frame; `most` is the limit.
+    pub(super) fn new(most: usize) -> Self {
+        Self { batches: AtomicUsize::new(1), most: most.max(1) }
+    }
+
+    pub(super) fn batches(&self) -> usize {
+        self.batches.load(Ordering::Relaxed)
+    }
+
+    /// Learns from a frame. Only full frames teach: the last one of a step, or a retry, is short for other reasons.
+    pub(super) fn learn(&self, batches: usize, took: Duration) {
+        let now = self.batches();
+        if batches == now && took < Self::AIM / 2 {
+            self.batches.store((now * 2).min(self.most), Ordering::Relaxed);
+        } else if took > Self::AIM * 4 && batches >= now {
+            self.batches.store((now / 2).max(1), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Feeds one step.
+pub(super) struct Feeder<'a> {
+    pub(super) source: &'a mut dyn Source,
+    pub(super) batch_size: usize,
+    pub(super) most_items: u64,
+    pub(super) pace: &'a Pace,
+    pub(super) stop: [&'a Latch; 2],
+    read: u64,
+    number: u64,
+    exhausted: bool,
+    in_flight: usize,
+    waiting: BinaryHeap<Reverse<Waiting>>,
+}
+
+/// A batch in the delay queue: ordered by when it is due, then by number.
+struct Waiting {
+    due: Instant,
+    batch: Batch,
+}
+
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.due, self.batch.number).cmp(&(other.due, other.batch.number))
+    }
+}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Waiting {}
+
+impl<'a> Feeder<'a> {
+    pub(super) fn new(source: &'a mut dyn Source, batch_size: usize, pace: &'a Pace, stop: [&'a Latch; 2]) -> Self {
+        Self {
+            source,
+            batch_size,
+            most_items: u64::MAX,
+            pace,
+            stop,
+            read: 0,
+            number: 0,
+            exhausted: false,
+            in_flight: 0,
+            waiting: BinaryHeap::new(),
+        }
+    }
+
+    /// Feeds until nothing is left, under way or waiting, or until the step stops. Gives how many items were read.
+    pub(super) fn feed(mut self, work: &Sender<Work>, settled: &Receiver<Settled>) -> Result<u64, SourceError> {
+        let [stop, outer] = self.stop;
+        let mut next: Option<Work> = None;
+        while !stop.is_fired() && !outer.is_fired() {
+            if next.is_none() {
+                next = self.next()?;
+            }
+            let Some(frame) = next.take() else {
+                if self.in_flight == 0 && self.waiting.is_empty() {
+                    break;
+                }
+                let due = self.waiting.peek().map_or_else(crossbeam_channel::never, |Reverse(first)| at(first.due));
+                select! {
+                    recv(settled) -> message => if !self.settle(message.ok()) { break },
+                    recv(due) -> _ => {}
+                    recv(stop.channel()) -> _ => break,
+                    recv(outer.channel()) -> _ => break,
+                }
+                continue;
+            };
+            let batches = frame.len();
+            // A frame that could not be handed over yet is kept: `select!` would drop it.
+            select! {
+                recv(settled) -> message => {
+                    next = Some(frame);
+                    if !self.settle(message.ok()) { break }
+                }
+                recv(stop.channel()) -> _ => break,
+                recv(outer.channel()) -> _ => break,
+                send(work, frame) -> sent => {
+                    if sent.is_err() { break }
+                    self.in_flight += batches;
+                }
+            }
+        }
+        if outer.is_fired() {
+            stop.fire();
+        }
+        Ok(self.read)
+    }
+
+    /// Takes note of a batch that ended; false when the aggregator is gone.
+    fn settle(&mut self, message: Option<Settled>) -> bool {
+        let Some(retries) = message else { return false };
+        self.in_flight -= 1;
+        let now = Instant::now();
+        self.waiting.extend(retries.into_iter().map(|(batch, delay)| Reverse(Waiting { due: now + delay, batch })));
+        true
+    }
+
+    /// A batch that is due again, else new batches.
+    fn next(&mut self) -> Result<Option<Work>, SourceError> {
+        if self.waiting.peek().is_some_and(|Reverse(first)| first.due <= Instant::now()) {
+            return Ok(self.waiting.pop().map(|Reverse(waiting)| vec![waiting.batch]));
+        }
+        let mut frame = Vec::new();
+        while !self.exhausted && frame.len() < self.pace.batches() {
+            let most = usize::try_from(self.most_items - self.read).unwrap_or(usize::MAX).min(self.batch_size);
+            let mut items = Items::default();
+            self.source.fill(&mut items, most)?;
+            if items.is_empty() {
+                self.exhausted = true;
+                break;
+            }
+            self.number += 1;
+            let indexes = Indexes::Range(self.read..self.read + items.len() as u64);
+            self.read += items.len() as u64;
+            frame.push(Batch { number: self.number, attempt: 1, indexes, items });
+        }
+        Ok((!frame.is_empty()).then_some(frame))
+    }
+}

@@ -1,0 +1,22 @@
+//! The engine: takes a checked workflow and runs it to its end.
+//!
+//! Owns the threads: slots in a rayon pool per step, the feeder on the calling thread, the aggregator beside it. Data goes
+//! one way: feeder -> bounded channel -> slots -> bounded channel -> aggregator -> ledger, then sinks. The aggregator alone
+//! writes the ledger and holds the counts; it tells the feeder about each batch that has ended, with what is to be tried
+//! again, so the feeder knows when nothing is left. Stopping goes the other way, through latches that everybody listens to.
+
+mod aggregator;
+mod feeder;
+mod prepare;
+mod secrets;
+mod shape;
+mod signals;
+mod slot;
+mod step;
+mod workflow;
+
+pub use prepare::{Options, PrepareError, Prepared, prepare};
+pub use secrets::Secrets;
+pub use shape::{Shape, ShapeError, shape};
+pub use signals::{Interrupts, listen};
+pub use workflow::{EngineError, RunEnd, Sink, run, step_scope};

@@ -1,0 +1,333 @@
+//! Everything that can be known to be wrong before anything runs: parameters, secrets, templates, names, Python code.
+
+use super::secrets::Secrets;
+use crate::ledger::StateFolder;
+use crate::model::{Span, Text};
+use crate::plan::{ParamValues, resolve_params};
+use crate::spec::{BatchSpec, Fault, Faults, ItemsSpec, Setting, Source, Step, StepKind, Workflow};
+use crate::task::Program;
+use crate::task::python::{Check, CheckFault, Found, Host, HostError, find_interpreter};
+use crate::template::{CompiledTree, ItemScope, Names, Scope, ShellCommand, Template, TemplateError};
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What the user asked for on the command line.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Parameters.
+    pub params: ParamValues,
+    /// `--python`
+    pub python: Option<PathBuf>,
+    /// `--jobs`: the most slots of a step.
+    pub jobs: Option<NonZeroUsize>,
+    /// `--max-items`: the most items of a batch step.
+    pub max_items: Option<u64>,
+    /// Where runs are kept.
+    pub state: StateFolder,
+    /// Only look: parameters may be missing, and Python is not looked for.
+    pub check_only: bool,
+}
+
+/// A workflow that is ready to run.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The workflow.
+    pub workflow: Workflow,
+    /// Its parameters.
+    pub params: ParamValues,
+    /// The environment: the process's, with the workflow's `env` over it.
+    pub env: BTreeMap<String, String>,
+    /// The workflow's `env` alone.
+    pub own_env: Arc<Vec<(String, String)>>,
+    /// What must not be shown.
+    pub secrets: Secrets,
+    /// The interpreter, if a step needs one.
+    pub python: Option<Arc<Host>>,
+    /// Task and `on_item_error` of each step, compiled.
+    pub programs: Vec<(Program, Option<Program>)>,
+    /// What the user asked for.
+    pub options: Options,
+}
+
+/// Why a workflow cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// The file, or what was given to it.
+    #[error(transparent)]
+    Faults(#[from] Faults),
+    /// Python.
+    #[error(transparent)]
+    Host(#[from] HostError),
+}
+
+/// Prepares a workflow.
+///
+/// # Errors
+/// All faults that can be known before anything runs.
+pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, PrepareError> {
+    let fail = |faults: Vec<Fault>| match Faults::new(workflow.source.clone(), faults) {
+        Some(faults) => Err(PrepareError::Faults(faults)),
+        None => Ok(()),
+    };
+    let process_env: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let mut faults = Vec::new();
+    let params = match resolve_params(&workflow, options.params.clone(), &process_env) {
+        Ok(params) => params,
+        Err(wrong) => {
+            // Looking does not need parameters; what is missing is said, but templates are checked all the same.
+            faults.extend(
+                wrong.into_iter().filter(|fault| !(options.check_only && fault.message.contains("is required"))),
+            );
+            options.params.clone()
+        }
+    };
+    let mut names = Names { env: process_env.keys().cloned().collect(), ..Names::default() };
+    names.params = match &workflow.params {
+        Some(declared) => Some(declared.iter().map(|param| param.name.clone()).collect()),
+        None if options.check_only => None,
+        None => Some(params.keys().cloned().collect()),
+    };
+    let (env, own_env) = environment(&workflow, process_env, &params, &names, &mut faults);
+    names.env = env.keys().cloned().collect();
+    let secrets = secrets(&workflow, &env, &params, options.check_only, &mut faults);
+    let folder = workflow_folder(&workflow.source.path);
+    let mut programs = Vec::new();
+    for step in &workflow.steps {
+        let mut checker = Checker { source: &workflow.source, faults: &mut faults, step, names: &names };
+        programs.push(checker.step(&folder));
+        names.steps.push(step.name.to_string());
+        names.outputs.extend(step.outputs.iter().map(|text| text.raw.clone()));
+    }
+    let found = find_interpreter(options.python.as_deref(), &folder);
+    let python = match python(&programs, found) {
+        Ok((host, wrong)) => {
+            faults.extend(
+                wrong.into_iter().map(|(fault, span, within)| code_fault(&workflow.source, &fault, span, within)),
+            );
+            host
+        }
+        // Faults of the file come first: they are there whatever the interpreter.
+        Err(error) => {
+            fail(std::mem::take(&mut faults))?;
+            if !options.check_only {
+                return Err(error.into());
+            }
+            None
+        }
+    };
+    fail(faults)?;
+    let programs = programs
+        .into_iter()
+        .map(|(program, handler)| (program.expect("a program that does not compile is a fault"), handler));
+    let programs = programs.collect();
+    Ok(Prepared { workflow, params, env, own_env, secrets, python, programs, options })
+}
+
+/// Folder of a workflow file: where scripts and modules are looked for.
+fn workflow_folder(path: &Path) -> PathBuf {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf()
+}
+
+type Environment = (BTreeMap<String, String>, Arc<Vec<(String, String)>>);
+
+fn environment(
+    workflow: &Workflow,
+    mut env: BTreeMap<String, String>,
+    params: &ParamValues,
+    names: &Names,
+    faults: &mut Vec<Fault>,
+) -> Environment {
+    let mut own = Vec::new();
+    for (name, tree) in &workflow.env {
+        let values = env.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+        let scope = Scope { env: values, params: template_params(params), ..Scope::default() };
+        let scope = Arc::new(ItemScope::of_step(Arc::new(scope)));
+        let value = CompiledTree::compile(tree).and_then(|tree| {
+            let wrong = tree.check(names);
+            if wrong.is_empty() { tree.string(&scope).map_err(|error| vec![error]) } else { Err(wrong) }
+        });
+        match value {
+            Ok(value) => {
+                own.push((name.clone(), value.clone()));
+                env.insert(name.clone(), value);
+            }
+            Err(errors) => {
+                faults
+                    .extend(errors.iter().map(|error| template_fault(&workflow.source, error, format!("env.{name}"))));
+            }
+        }
+    }
+    (env, Arc::new(own))
+}
+
+/// Parameters as templates see them.
+pub(super) fn template_params(params: &ParamValues) -> BTreeMap<String, minijinja::Value> {
+    params.iter().map(|(name, value)| (name.clone(), minijinja::Value::from(minijinja::value::Serde(value)))).collect()
+}
+
+fn secrets(
+    workflow: &Workflow,
+    env: &BTreeMap<String, String>,
+    params: &ParamValues,
+    check_only: bool,
+    faults: &mut Vec<Fault>,
+) -> Secrets {
+    let mut values = Vec::new();
+    for name in &workflow.secrets {
+        let param = params.get(&name.raw).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        match param.or_else(|| env.get(&name.raw).cloned()) {
+            Some(value) => values.push(value),
+            None if check_only => {}
+            None => faults.push(
+                Fault::at(name.span, format!("secret `{}` is not set", name.raw))
+                    .within("secrets")
+                    .hint(format!("set the environment variable `{0}`, or give the parameter `{0}=VALUE`", name.raw)),
+            ),
+        }
+    }
+    Secrets::new(values)
+}
+
+/// Compiles and checks one step.
+struct Checker<'a> {
+    source: &'a Source,
+    faults: &'a mut Vec<Fault>,
+    step: &'a Step,
+    names: &'a Names,
+}
+
+impl Checker<'_> {
+    fn note(&mut self, errors: Vec<TemplateError>) {
+        let within = format!("steps.{}", self.step.name);
+        let faults = errors.iter().map(|error| template_fault(self.source, error, within.clone()));
+        self.faults.extend(faults);
+    }
+
+    fn step(&mut self, folder: &Path) -> (Option<Program>, Option<Program>) {
+        match &self.step.kind {
+            StepKind::Single(single) => {
+                self.setting(single.timeout.as_ref());
+                (self.program(&single.task, folder, &self.names.clone()), None)
+            }
+            StepKind::Batch(batch) => {
+                self.batch_settings(batch);
+                let item = Names { item: true, ..self.names.clone() };
+                let error = Names { error: true, ..item.clone() };
+                let handler = batch.on_item_error.as_ref().and_then(|task| self.program(task, folder, &error));
+                (self.program(&batch.task, folder, &item), handler)
+            }
+        }
+    }
+
+    fn program(&mut self, task: &crate::spec::Task, folder: &Path, names: &Names) -> Option<Program> {
+        match Program::compile(task, folder) {
+            Ok(program) => {
+                self.note(program.check(names));
+                Some(program)
+            }
+            Err(errors) => {
+                self.note(errors);
+                None
+            }
+        }
+    }
+
+    fn batch_settings(&mut self, batch: &BatchSpec) {
+        match &batch.items {
+            ItemsSpec::List(list) => list.iter().for_each(|tree| tree.texts(&mut |text| self.text(text))),
+            ItemsSpec::Template(text) | ItemsSpec::Lines(text) => self.text(text),
+            ItemsSpec::Glob(texts) => texts.iter().for_each(|text| self.text(text)),
+            ItemsSpec::Command(text) => match ShellCommand::compile(text) {
+                Ok(command) => self.note(command.check(self.names)),
+                Err(error) => self.note(vec![error]),
+            },
+            ItemsSpec::Range { start, stop, step } => {
+                [start, stop, step].into_iter().for_each(|it| self.setting(Some(it)))
+            }
+        }
+        self.setting(Some(&batch.batch_size));
+        self.setting(batch.parallel.as_ref());
+        self.setting(batch.max_parallel.as_ref());
+        self.setting(batch.queue_size.as_ref());
+        self.setting(Some(&batch.continue_on_error));
+        self.setting(batch.timeout.as_ref());
+    }
+
+    fn setting<T>(&mut self, setting: Option<&Setting<T>>) {
+        if let Some(Setting::Template(text)) = setting {
+            self.text(text);
+        }
+    }
+
+    fn text(&mut self, text: &Text) {
+        match Template::compile(text) {
+            Ok(template) => self.note(template.check(self.names)),
+            Err(error) => self.note(vec![error]),
+        }
+    }
+}
+
+/// A template's error as a fault of the file.
+pub(super) fn template_fault(source: &Source, error: &TemplateError, within: String) -> Fault {
+    let span = error.needle.as_ref().map_or(error.span, |needle| source.locate(error.span, needle));
+    let fault = Fault::at(span, &error.message).within(within);
+    match error.message.strip_suffix("is not set") {
+        Some(_) => fault.hint("set it, or give it in the workflow's `env`"),
+        None => fault,
+    }
+}
+
+type Checked = (Option<Arc<Host>>, Vec<(CheckFault, Span, String)>);
+
+/// Settles the interpreter where a task needs one, and has it look over all code.
+fn python(programs: &[(Option<Program>, Option<Program>)], found: Found) -> Result<Checked, HostError> {
+    let tasks = programs.iter().flat_map(|(program, handler)| [program, handler]);
+    let tasks: Vec<_> = tasks
+        .flatten()
+        .filter_map(|program| if let Program::Python(task) = program { Some(task) } else { None })
+        .collect();
+    let Some(first) = tasks.first() else { return Ok((None, Vec::new())) };
+    let (checks, spans): (Vec<Check>, Vec<Span>) = tasks.iter().flat_map(|task| task.checks()).unzip();
+    let (host, wrong) = Host::settle(found, &first.import_path(), &checks)?;
+    let wrong = wrong.into_iter().map(|fault| {
+        let span = spans.get(fault.check).copied().unwrap_or_default();
+        let what = match checks.get(fault.check) {
+            Some(Check::Module { name }) => name.clone(),
+            _ => String::new(),
+        };
+        (fault, span, what)
+    });
+    let wrong = wrong.collect();
+    Ok((Some(Arc::new(host)), wrong))
+}
+
+/// A fault that the interpreter found, at its own line where the code stands in the workflow file.
+fn code_fault(source: &Source, fault: &CheckFault, span: Span, needle: String) -> Fault {
+    if !needle.is_empty() {
+        return Fault::at(source.locate(span, &needle), &fault.message)
+            .hint("modules are looked for beside the workflow file, then where the interpreter has them");
+    }
+    let place = fault.line.and_then(|line| code_line(source, span, line));
+    Fault::at(place.unwrap_or(span), &fault.message)
+}
+
+/// The text of line `line` (from 1) of a block of code that stands at `span`.
+fn code_line(source: &Source, span: Span, line: usize) -> Option<Span> {
+    let block = source.text.get(span.start..span.end)?;
+    // A block scalar's span begins with its indicator, `|` or `>`: its first line of code is the next one.
+    let skip = if block.starts_with(['|', '>']) { line } else { line - 1 };
+    let mut start = span.start;
+    for (number, text) in block.split_inclusive('\n').enumerate() {
+        if number == skip {
+            let indent = text.len() - text.trim_start().len();
+            let end = start + text.trim_end().len();
+            return Some(Span::new((start + indent).min(end), end));
+        }
+        start += text.len();
+    }
+    None
+}

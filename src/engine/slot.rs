@@ -1,0 +1,176 @@
+//! One slot: takes frames until there are none, and tells the aggregator what became of each batch.
+//!
+//! Owns its lane, and with it the child process. Knows nothing of SQLite, terminals or other slots. Every batch taken ends
+//! in exactly one `Finished`; each of its items is in exactly one place of that report.
+
+use super::step::{Job, Work};
+use crate::model::{Batch, BatchReport, Failure, Indexes, ItemFailure, ItemKey, Items};
+use crate::task::{BatchOutcome, Context, Frame, Lane, LogLine, Program};
+use crate::template::ErrorValue;
+use crossbeam_channel::{Receiver, Sender};
+use std::time::{Duration, Instant};
+
+/// What a slot tells the aggregator.
+#[derive(Debug)]
+pub(super) enum SlotEvent {
+    /// A batch ended.
+    Finished(BatchReport),
+    /// Something was printed, on the item of that index if it was about one.
+    Log(Option<u64>, LogLine),
+    /// A message for the person in front of the screen.
+    Notice(String),
+    /// So many NaN or infinite numbers became null.
+    Nulls(u64),
+    /// The step cannot go on.
+    Broken(Failure),
+}
+
+/// Works until the feeder hangs up. A send fails only when the aggregator is gone, which is a bug that its panic reports.
+pub(super) fn run_slot(slot: usize, work: &Receiver<Work>, events: &Sender<SlotEvent>, job: &Job<'_>) {
+    let mut slot = Slot { lane: job.program.lane(&job.context, slot), handler: None, number: slot, events, job };
+    for frame in work {
+        slot.frame(&frame);
+    }
+    slot.finish();
+}
+
+struct Slot<'a> {
+    lane: Box<dyn Lane>,
+    handler: Option<Box<dyn Lane>>,
+    number: usize,
+    events: &'a Sender<SlotEvent>,
+    job: &'a Job<'a>,
+}
+
+impl Slot<'_> {
+    fn tell(&self, event: SlotEvent) {
+        drop(self.events.send(event));
+    }
+
+    fn frame(&mut self, batches: &[Batch]) {
+        let job = self.job;
+        let attempt = batches.first().map_or(1, |batch| batch.attempt);
+        let last_attempt = job.retry.delay_after(attempt).is_none();
+        let frame = Frame { batches, halt_on_failure: !job.continue_on_error && last_attempt, error: None };
+        let started = Instant::now();
+        let outcomes = self.lane.run(&frame).unwrap_or_else(|failure| {
+            self.tell(SlotEvent::Broken(failure));
+            let unrun =
+                |batch: &Batch| BatchOutcome { unrun: (0..batch.items.len()).collect(), ..BatchOutcome::default() };
+            batches.iter().map(unrun).collect()
+        });
+        let took = started.elapsed();
+        job.pace.learn(batches.len(), took);
+        let each = took / u32::try_from(batches.len().max(1)).unwrap_or(u32::MAX);
+        for (batch, outcome) in batches.iter().zip(outcomes) {
+            self.report(batch, outcome, each);
+        }
+    }
+
+    fn report(&mut self, batch: &Batch, outcome: BatchOutcome, duration: Duration) {
+        for log in outcome.logs {
+            let index = log.position.map(|position| batch.indexes.get(position));
+            self.tell(SlotEvent::Log(index, log));
+        }
+        if outcome.nulls > 0 {
+            self.tell(SlotEvent::Nulls(outcome.nulls));
+        }
+        let succeeded = succeeded(batch, &outcome.failures, &outcome.unrun);
+        let (retry, failed): (Vec<_>, Vec<_>) =
+            outcome.failures.into_iter().partition(|(_, failure)| self.may_retry(batch, failure));
+        let failed = failed.into_iter().map(|(position, failure)| self.settle(batch, position, failure)).collect();
+        let report = BatchReport {
+            number: batch.number,
+            attempt: batch.attempt,
+            succeeded,
+            lines: outcome.lines,
+            list: outcome.list,
+            failed,
+            retries: self.retries(batch, retry),
+            skipped: outcome.unrun.len() as u64,
+            duration,
+        };
+        self.tell(SlotEvent::Finished(report));
+    }
+
+    fn may_retry(&self, batch: &Batch, failure: &Failure) -> bool {
+        failure.retryable && self.job.retry.delay_after(batch.attempt).is_some()
+    }
+
+    /// The failed items as one batch to come, due when the last of them may be tried again.
+    fn retries(&self, batch: &Batch, failures: Vec<(usize, Failure)>) -> Vec<(Batch, Duration, Failure)> {
+        let asked = failures.iter().filter_map(|(_, failure)| failure.retry_after).max().unwrap_or_default();
+        let Some(delay) = self.job.retry.delay_after(batch.attempt) else { return Vec::new() };
+        let mut items = Items::default();
+        let mut indexes = Vec::with_capacity(failures.len());
+        for (position, _) in &failures {
+            items.push(batch.items.get(*position));
+            indexes.push(batch.indexes.get(*position));
+        }
+        let Some((_, failure)) = failures.into_iter().next() else { return Vec::new() };
+        let again =
+            Batch { number: batch.number, attempt: batch.attempt + 1, indexes: Indexes::from_rising(indexes), items };
+        vec![(again, delay.max(asked), failure)]
+    }
+
+    /// An item whose last attempt failed: runs `on_item_error`, whose own failure never hides the first.
+    fn settle(&mut self, batch: &Batch, position: usize, failure: Failure) -> ItemFailure {
+        let item = batch.items.get(position);
+        let (index, attempts) = (batch.indexes.get(position), batch.attempt);
+        let handler = self.handle(batch, position, &ErrorValue { failure: failure.clone(), attempts });
+        ItemFailure { index, key: ItemKey::of(item), item: item.to_vec(), attempts, failure, handler }
+    }
+
+    fn handle(&mut self, batch: &Batch, position: usize, error: &ErrorValue) -> Option<Failure> {
+        let program = self.job.handler?;
+        let number = self.number;
+        let lane = self.handler.get_or_insert_with(|| {
+            let context = Context { batched: false, timeout: None, slots: 1, ..self.job.context.clone() };
+            program.lane(&context, number)
+        });
+        let mut items = Items::default();
+        items.push(batch.items.get(position));
+        let index = batch.indexes.get(position);
+        let alone =
+            Batch { number: batch.number, attempt: batch.attempt, indexes: Indexes::Range(index..index + 1), items };
+        let frame = Frame { batches: std::slice::from_ref(&alone), halt_on_failure: false, error: Some(error) };
+        let outcome = match lane.run(&frame) {
+            Ok(outcomes) => outcomes.into_iter().next()?,
+            Err(failure) => return Some(failure),
+        };
+        for log in outcome.logs {
+            self.tell(SlotEvent::Log(Some(index), log));
+        }
+        if matches!(program, Program::Echo(_)) {
+            outcome.lines.iter().for_each(|line| self.tell(SlotEvent::Notice(message(line))));
+        }
+        outcome.failures.into_iter().next().map(|(_, failure)| failure)
+    }
+
+    fn finish(&mut self) {
+        let mut logs = self.lane.finish();
+        logs.extend(self.handler.iter_mut().flat_map(|handler| handler.finish()));
+        logs.into_iter().for_each(|log| self.tell(SlotEvent::Log(None, log)));
+    }
+}
+
+/// What `echo` says: a string as it is, any other value as JSON.
+pub(super) fn message(json: &[u8]) -> String {
+    match serde_json::from_slice(json) {
+        Ok(serde_json::Value::String(text)) => text,
+        _ => String::from_utf8_lossy(json).into_owned(),
+    }
+}
+
+/// The indexes of the items that neither failed nor were left out.
+fn succeeded(batch: &Batch, failures: &[(usize, Failure)], unrun: &[usize]) -> Indexes {
+    if failures.is_empty() && unrun.is_empty() {
+        return batch.indexes.clone();
+    }
+    let mut failed = failures.iter().map(|(position, _)| *position).peekable();
+    let mut unrun = unrun.iter().copied().peekable();
+    let good = (0..batch.items.len())
+        .filter(|position| failed.next_if_eq(position).is_none() & unrun.next_if_eq(position).is_none())
+        .map(|position| batch.indexes.get(position));
+    Indexes::from_rising(good.collect())
+}

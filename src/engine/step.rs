@@ -1,0 +1,122 @@
+//! One step, run to its end: the channels and threads, created and joined in one place.
+
+use super::aggregator::Aggregator;
+use super::feeder::{Feeder, Pace};
+use super::secrets::Secrets;
+use super::slot::run_slot;
+use super::workflow::{EngineError, Sink};
+use crate::ledger::{Ledger, StepKey};
+use crate::model::{Batch, Failure, Stats, StepName};
+use crate::plan::{Source, SourceError};
+use crate::spec::RetryPolicy;
+use crate::task::{Cancel, Context, Program};
+use crossbeam_channel::bounded;
+use std::time::Instant;
+
+/// What a slot takes at a time: one or more batches.
+pub(super) type Work = Vec<Batch>;
+
+/// The most batches in a frame: bounds what a stop can leave undone in a slot, and the memory of a frame.
+const MOST_BATCHES: usize = 1024;
+
+/// What all slots of a step know.
+pub(super) struct Job<'a> {
+    pub(super) program: &'a Program,
+    pub(super) handler: Option<&'a Program>,
+    pub(super) context: Context,
+    pub(super) retry: RetryPolicy,
+    pub(super) continue_on_error: bool,
+    pub(super) pace: Pace,
+}
+
+/// What a step is to do, apart from its slots.
+pub(super) struct StepRun<'a> {
+    pub(super) name: StepName,
+    pub(super) key: StepKey,
+    pub(super) source: &'a mut dyn Source,
+    pub(super) total: Option<u64>,
+    pub(super) batch_size: usize,
+    pub(super) most_items: u64,
+    pub(super) queue_size: Option<usize>,
+    /// The run's latches; the step's own are in the context.
+    pub(super) outer: &'a Cancel,
+}
+
+/// What came of it.
+pub(super) struct StepEnd {
+    pub(super) stats: Stats,
+    pub(super) failure: Option<Failure>,
+    pub(super) broken: bool,
+    pub(super) source_error: Option<SourceError>,
+}
+
+/// A pace for a step: a `queue_size` that the user gave counts batches, so each travels alone then.
+pub(super) fn pace(queue_size: Option<usize>) -> Pace {
+    Pace::new(if queue_size.is_some() { 1 } else { MOST_BATCHES })
+}
+
+/// Runs a step.
+pub(super) fn execute(
+    run: StepRun<'_>,
+    job: &Job<'_>,
+    ledger: &mut Ledger,
+    sinks: &mut [Box<dyn Sink>],
+    secrets: &Secrets,
+) -> Result<StepEnd, EngineError> {
+    let slots = job.context.slots;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(slots).thread_name(|slot| format!("slot-{slot}")).build();
+    let pool = pool.map_err(|error| EngineError::Threads(error.to_string()))?;
+    let (work_tx, work_rx) = bounded(run.queue_size.unwrap_or(2 * slots));
+    let (event_tx, event_rx) = bounded(4 * slots + 2 * MOST_BATCHES);
+    // Every batch under way settles once: in the work channel, in a slot, or in the event channel. It can never be full.
+    let frames = run.queue_size.unwrap_or(2 * slots) + slots + 1;
+    let (settled_tx, settled_rx) = bounded(frames * MOST_BATCHES + 4 * slots + 2 * MOST_BATCHES);
+    let cancel = job.context.cancel.clone();
+    let started = Instant::now();
+    let stats = Stats { total: run.total.unwrap_or(0), ..Stats::default() };
+    let mut aggregator = Aggregator {
+        step: run.name,
+        key: run.key,
+        ledger,
+        sinks,
+        secrets,
+        continue_on_error: job.continue_on_error,
+        cancel: cancel.clone(),
+        stats,
+        started,
+        failure: None,
+        broken: false,
+        nulls: 0,
+    };
+    let mut feeder = Feeder::new(run.source, run.batch_size, &job.pace, [&cancel.stop, &run.outer.stop]);
+    feeder.most_items = run.most_items;
+    let (read, written) = std::thread::scope(|threads| {
+        let written = threads.spawn(|| aggregator.run(&event_rx, &settled_tx));
+        let read = pool.in_place_scope(|scope| {
+            for slot in 0..slots {
+                let (work, events) = (work_rx.clone(), event_tx.clone());
+                scope.spawn(move |_| run_slot(slot, &work, &events, job));
+            }
+            // Only the slots hold these ends now, so both channels close when the slots finish.
+            drop((work_rx, event_tx));
+            let read = feeder.feed(&work_tx, &settled_rx);
+            drop((work_tx, settled_rx));
+            read
+        });
+        (read, written.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    written?;
+    if aggregator.nulls > 0 {
+        let count = aggregator.nulls;
+        aggregator.notice(format!("warning: {count} NaN or infinite numbers were written as null"));
+    }
+    let Aggregator { mut stats, failure, broken, .. } = aggregator;
+    stats.duration = started.elapsed();
+    let (read, source_error) = match read {
+        Ok(read) => (read, None),
+        Err(error) => (stats.succeeded + stats.failed, Some(error)),
+    };
+    stats.total = run.total.unwrap_or(0).max(read).max(stats.succeeded + stats.failed);
+    stats.skipped = stats.total - stats.succeeded - stats.failed;
+    Ok(StepEnd { stats, failure, broken, source_error })
+}

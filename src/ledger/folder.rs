@@ -1,0 +1,160 @@
+//! Where runs are kept.
+
+use super::error::LedgerError;
+use crate::model::{RunId, StepName};
+use std::fs::{self, DirBuilder, File};
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// The folder that holds all runs, `.batchmill` by default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateFolder(pub PathBuf);
+
+/// The folder of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFolder {
+    /// The run.
+    pub run: RunId,
+    /// Its folder.
+    pub path: PathBuf,
+}
+
+impl StateFolder {
+    fn runs(&self) -> PathBuf {
+        self.0.join("runs")
+    }
+
+    /// Makes the folder for a new run of the workflow `name`, which ignores itself for git.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn create_run(&self, name: &str) -> Result<RunFolder, LedgerError> {
+        make(&self.runs(), true)?;
+        let ignore = self.0.join(".gitignore");
+        if !ignore.exists() {
+            fs::write(&ignore, "*\n").map_err(|source| io_error("write", &ignore, source))?;
+        }
+        let started = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
+        let fit = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' };
+        let name: String = name.chars().take(40).map(fit).collect();
+        loop {
+            let random = RandomState::new().hash_one(&started) % 36_u64.pow(4);
+            let run = RunId(format!("{started}-{name}-{}", base36(random)));
+            let path = self.runs().join(&run.0);
+            match make(&path, false) {
+                Ok(()) => {
+                    make(&path.join("results"), false)?;
+                    make(&path.join("logs"), false)?;
+                    return Ok(RunFolder { run, path });
+                }
+                Err(LedgerError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// All runs, oldest first.
+    ///
+    /// # Errors
+    /// Where the folder is there but cannot be read.
+    pub fn runs_by_age(&self) -> Result<Vec<RunFolder>, LedgerError> {
+        let path = self.runs();
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(io_error("read", &path, source)),
+        };
+        let folders = entries.filter_map(Result::ok).filter(|entry| entry.path().join("run.db").exists());
+        let mut runs: Vec<RunFolder> = folders
+            .map(|entry| RunFolder { run: RunId(entry.file_name().to_string_lossy().into_owned()), path: entry.path() })
+            .collect();
+        runs.sort_by(|left, right| left.run.cmp(&right.run));
+        Ok(runs)
+    }
+
+    /// The run that is called `name`: an id, the beginning or end of one that fits no other, or `latest`.
+    ///
+    /// # Errors
+    /// Where there is none, or more than one.
+    pub fn find(&self, name: &str) -> Result<RunFolder, LedgerError> {
+        let mut runs = self.runs_by_age()?;
+        if name == "latest" {
+            return runs.pop().ok_or_else(|| LedgerError::NoRuns(self.0.clone()));
+        }
+        if let Some(exact) = runs.iter().position(|folder| folder.run.0 == name) {
+            return Ok(runs.swap_remove(exact));
+        }
+        runs.retain(|folder| folder.run.0.starts_with(name) || folder.run.0.ends_with(name));
+        match (runs.pop(), runs.is_empty()) {
+            (Some(run), true) => Ok(run),
+            _ => Err(LedgerError::NoSuchRun { run: name.to_owned(), state: self.0.clone() }),
+        }
+    }
+}
+
+impl RunFolder {
+    /// The database.
+    pub fn database(&self) -> PathBuf {
+        self.path.join("run.db")
+    }
+
+    /// The results of a step.
+    pub fn results(&self, step: &StepName) -> PathBuf {
+        self.path.join("results").join(format!("{step}.jsonl"))
+    }
+
+    /// Folder of what tasks printed.
+    pub fn logs(&self) -> PathBuf {
+        self.path.join("logs")
+    }
+
+    /// Takes the run's lock: an OS lock on an open file, which ends with the process whatever happens to it.
+    ///
+    /// # Errors
+    /// Where another process has it.
+    pub(super) fn lock(&self) -> Result<File, LedgerError> {
+        let path = self.path.join("lock");
+        let file = private_file(&path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(fs::TryLockError::WouldBlock) => Err(LedgerError::Locked(self.run.0.clone())),
+            Err(fs::TryLockError::Error(source)) => Err(io_error("lock", &path, source)),
+        }
+    }
+
+    /// Whether a process works on the run.
+    pub fn is_locked(&self) -> bool {
+        File::open(self.path.join("lock"))
+            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
+    }
+}
+
+/// A folder that only its owner may look into: items and results may be secret.
+fn make(path: &Path, parents: bool) -> Result<(), LedgerError> {
+    DirBuilder::new()
+        .recursive(parents)
+        .mode(0o700)
+        .create(path)
+        .map_err(|source| io_error("make folder", path, source))
+}
+
+/// A file to append to, that only its owner may read.
+pub(super) fn private_file(path: &Path) -> Result<File, LedgerError> {
+    let file = File::options().create(true).append(true).read(true).mode(0o600).open(path);
+    file.map_err(|source| io_error("write", path, source))
+}
+
+pub(super) fn io_error(action: &'static str, path: &Path, source: io::Error) -> LedgerError {
+    LedgerError::Io { action, path: path.to_path_buf(), source }
+}
+
+fn base36(mut number: u64) -> String {
+    let mut digits = [b'0'; 4];
+    for digit in digits.iter_mut().rev() {
+        *digit = b"0123456789abcdefghijklmnopqrstuvwxyz"[(number % 36) as usize];
+        number /= 36;
+    }
+    digits.iter().map(|digit| char::from(*digit)).collect()
+}

@@ -1,0 +1,267 @@
+//! The reading side: works beside the writer, and after it.
+
+use super::error::LedgerError;
+use super::folder::{RunFolder, io_error};
+use super::results::{Piece, ResultLines};
+use super::writer::SCHEMA;
+use crate::model::{Failure, RunStatus, Stats, StepName, StepStatus};
+use rusqlite::{Connection, OpenFlags, Row};
+use serde::de::DeserializeOwned;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A run, as the ledger knows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunRecord {
+    /// Name of the workflow.
+    pub workflow: String,
+    /// Path of the workflow file.
+    pub path: PathBuf,
+    /// Where it stands. A run whose process was killed is `Interrupted`.
+    pub status: RunStatus,
+    /// Milliseconds since 1970, UTC.
+    pub started: i64,
+    /// Milliseconds since 1970, UTC.
+    pub finished: Option<i64>,
+}
+
+/// A step, as the ledger knows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepRecord {
+    id: i64,
+    /// Its name.
+    pub name: StepName,
+    /// Whether it has items.
+    pub is_batch: bool,
+    /// Where it stands.
+    pub status: StepStatus,
+    /// Its counts; of a step under way what is committed so far.
+    pub stats: Stats,
+    /// What stopped it.
+    pub failure: Option<Failure>,
+}
+
+/// A failed item, as the ledger knows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FailureRecord {
+    /// Where it stands in the source.
+    pub index: u64,
+    /// Knows it by its content.
+    pub key: String,
+    /// The item, as JSON text.
+    pub item: String,
+    /// How often it was run.
+    pub attempts: u32,
+    /// An exception's class or the like.
+    pub class: String,
+    /// One line.
+    pub message: String,
+    /// A traceback or the like.
+    pub detail: Option<String>,
+    /// Why `on_item_error` failed.
+    pub handler: Option<String>,
+}
+
+/// A run's ledger, open for reading.
+pub struct Reader {
+    db: Connection,
+    folder: RunFolder,
+}
+
+impl Reader {
+    /// Opens the ledger of a run.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or was written by a newer version.
+    pub fn open(folder: RunFolder) -> Result<Self, LedgerError> {
+        let path = folder.database();
+        let sqlite = |source| LedgerError::Sqlite { path: path.clone(), source };
+        // Read-write where possible: the WAL of a killed run is folded in by its next reader.
+        let db =
+            Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+                .or_else(|_| Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY))
+                .map_err(sqlite)?;
+        db.busy_timeout(Duration::from_secs(5)).map_err(sqlite)?;
+        let found: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(sqlite)?;
+        if found > SCHEMA {
+            return Err(LedgerError::SchemaTooNew { path, found, known: SCHEMA });
+        }
+        Ok(Self { db, folder })
+    }
+
+    /// The run's folder.
+    pub fn folder(&self) -> &RunFolder {
+        &self.folder
+    }
+
+    fn sqlite(&self, source: rusqlite::Error) -> LedgerError {
+        LedgerError::Sqlite { path: self.folder.database(), source }
+    }
+
+    fn rows<T>(
+        &self,
+        query: &str,
+        parameter: i64,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, LedgerError> {
+        let mut statement = self.db.prepare(query).map_err(|error| self.sqlite(error))?;
+        let rows = statement.query_map([parameter], read).map_err(|error| self.sqlite(error))?;
+        rows.collect::<Result<_, _>>().map_err(|error| self.sqlite(error))
+    }
+
+    /// The run.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn run(&self) -> Result<RunRecord, LedgerError> {
+        let query = "SELECT workflow, path, status, started, finished FROM run WHERE ?1 = 0";
+        let mut runs = self.rows(query, 0, |row| {
+            Ok(RunRecord {
+                workflow: row.get(0)?,
+                path: PathBuf::from(row.get::<_, String>(1)?),
+                status: from_word(&row.get::<_, String>(2)?).unwrap_or(RunStatus::Interrupted),
+                started: row.get(3)?,
+                finished: row.get(4)?,
+            })
+        })?;
+        let mut run = runs.pop().ok_or_else(|| self.sqlite(rusqlite::Error::QueryReturnedNoRows))?;
+        if run.status == RunStatus::Running && !self.folder.is_locked() {
+            run.status = RunStatus::Interrupted;
+        }
+        Ok(run)
+    }
+
+    /// The steps that were started, in order.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn steps(&self) -> Result<Vec<StepRecord>, LedgerError> {
+        let query = "SELECT id, name, is_batch, status, failure, duration_us,
+            coalesce(succeeded, (SELECT coalesce(sum(count), 0) FROM batches WHERE step = steps.id)),
+            coalesce(failed, (SELECT count(*) FROM failures WHERE step = steps.id)),
+            total, skipped, retried FROM steps WHERE ?1 = 0 ORDER BY id";
+        let unsigned = |value: Option<i64>| value.and_then(|value| u64::try_from(value).ok());
+        let locked = self.folder.is_locked();
+        self.rows(query, 0, |row| {
+            let (succeeded, failed) = (unsigned(row.get(6)?).unwrap_or(0), unsigned(row.get(7)?).unwrap_or(0));
+            let status = from_word(&row.get::<_, String>(3)?).unwrap_or(StepStatus::Interrupted);
+            let killed = status == StepStatus::Running && !locked;
+            Ok(StepRecord {
+                id: row.get(0)?,
+                name: StepName::new(&row.get::<_, String>(1)?).ok_or(rusqlite::Error::InvalidQuery)?,
+                is_batch: row.get(2)?,
+                status: if killed { StepStatus::Interrupted } else { status },
+                failure: row.get::<_, Option<String>>(4)?.and_then(|json| serde_json::from_str(&json).ok()),
+                stats: Stats {
+                    total: unsigned(row.get(8)?).unwrap_or(succeeded + failed),
+                    succeeded,
+                    failed,
+                    skipped: unsigned(row.get(9)?).unwrap_or(0),
+                    retried: unsigned(row.get(10)?).unwrap_or(0),
+                    duration: Duration::from_micros(unsigned(row.get(5)?).unwrap_or(0)),
+                },
+            })
+        })
+    }
+
+    /// The failed items of a step, in item order.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn failures(&self, step: &StepRecord) -> Result<Vec<FailureRecord>, LedgerError> {
+        let query = "SELECT item_index, key, item, attempts, type, message, detail, handler FROM failures
+            WHERE step = ?1 ORDER BY item_index";
+        self.rows(query, step.id, |row| {
+            Ok(FailureRecord {
+                index: u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0),
+                key: row.get(1)?,
+                item: row.get(2)?,
+                attempts: row.get(3)?,
+                class: row.get(4)?,
+                message: row.get(5)?,
+                detail: row.get(6)?,
+                handler: row.get(7)?,
+            })
+        })
+    }
+
+    /// The results of a step, in item order.
+    ///
+    /// # Errors
+    /// Where ledger or results file cannot be read.
+    pub fn results(&self, step: &StepRecord) -> Result<ResultLines, LedgerError> {
+        let query = "SELECT first, count, indexes, is_list, offset, length FROM batches WHERE step = ?1";
+        let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
+        let rows = self.rows(query, step.id, |row| {
+            let piece = Piece {
+                first: unsigned(row.get(0)?),
+                count: unsigned(row.get(1)?),
+                list: row.get(3)?,
+                offset: unsigned(row.get(4)?),
+                length: unsigned(row.get(5)?),
+            };
+            Ok((piece, row.get::<_, Option<Vec<u8>>>(2)?))
+        })?;
+        let path = self.folder.results(&step.name);
+        let mut pieces = Vec::with_capacity(rows.len());
+        let mut file = None;
+        for (piece, indexes) in rows {
+            match indexes {
+                Some(indexes) if !piece.list => {
+                    if file.is_none() {
+                        file = Some(File::open(&path).map_err(|source| io_error("read", &path, source))?);
+                    }
+                    let mut lines = vec![0; usize::try_from(piece.length).unwrap_or(usize::MAX)];
+                    let read = file.as_ref().map_or(Ok(()), |file| file.read_exact_at(&mut lines, piece.offset));
+                    read.map_err(|source| io_error("read", &path, source))?;
+                    pieces.extend(split(piece, &indexes, &lines));
+                }
+                _ => pieces.push(piece),
+            }
+        }
+        ResultLines::open(&path, pieces)
+    }
+}
+
+/// Cuts a piece whose items are no neighbours into pieces whose items are.
+fn split(piece: Piece, indexes: &[u8], lines: &[u8]) -> Vec<Piece> {
+    let indexes = indexes.chunks_exact(8).map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes")));
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut start = 0;
+    for (index, end) in indexes.zip(memchr::memchr_iter(b'\n', lines)) {
+        let length = (end + 1 - start) as u64;
+        match pieces.last_mut() {
+            Some(last) if last.first + last.count == index => {
+                last.count += 1;
+                last.length += length;
+            }
+            _ => {
+                pieces.push(Piece { first: index, count: 1, list: false, offset: piece.offset + start as u64, length })
+            }
+        }
+        start = end + 1;
+    }
+    pieces
+}
+
+fn from_word<T: DeserializeOwned>(word: &str) -> Option<T> {
+    serde_json::from_value(serde_json::Value::from(word)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_with_holes_is_cut_where_they_are() {
+        let piece = Piece { first: 3, count: 3, list: false, offset: 100, length: 8 };
+        let indexes: Vec<u8> = [3_u64, 4, 9].iter().flat_map(|index| index.to_le_bytes()).collect();
+        let expected = [
+            Piece { first: 3, count: 2, list: false, offset: 100, length: 5 },
+            Piece { first: 9, count: 1, list: false, offset: 105, length: 3 },
+        ];
+        assert_eq!(split(piece, &indexes, b"1\n22\n3 \n"), expected);
+    }
+}

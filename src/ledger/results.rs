@@ -1,0 +1,89 @@
+//! Results in item order, read from a file that was written in completion order.
+
+use super::error::LedgerError;
+use super::folder::io_error;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// Neighbouring lines of a results file that belong to neighbouring items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Piece {
+    /// Index of the first item.
+    pub(super) first: u64,
+    /// How many items; 1 per line, except for the list that a batched task returned.
+    pub(super) count: u64,
+    /// Whether the lines are such a list.
+    pub(super) list: bool,
+    /// Where the first line begins.
+    pub(super) offset: u64,
+    /// Length in bytes.
+    pub(super) length: u64,
+}
+
+/// The results of a step, in item order, piece by piece: memory holds one piece at a time.
+pub struct ResultLines {
+    path: PathBuf,
+    file: Option<File>,
+    pieces: std::vec::IntoIter<Piece>,
+}
+
+impl ResultLines {
+    pub(super) fn open(path: &Path, mut pieces: Vec<Piece>) -> Result<Self, LedgerError> {
+        pieces.sort_by_key(|piece| piece.first);
+        let file = if pieces.is_empty() {
+            None
+        } else {
+            Some(File::open(path).map_err(|source| io_error("read", path, source))?)
+        };
+        Ok(Self { path: path.to_path_buf(), file, pieces: pieces.into_iter() })
+    }
+
+    /// How many results there are, where each item has one; a list that a batched task returned counts as one.
+    pub fn count(&self) -> u64 {
+        self.pieces.as_slice().iter().map(|piece| if piece.list { 1 } else { piece.count }).sum()
+    }
+
+    /// The next piece: index of its first item, whether it is a list of a batched task, and its lines.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, or is shorter than the ledger says.
+    pub fn next_piece(&mut self) -> Result<Option<(u64, bool, Vec<u8>)>, LedgerError> {
+        let (Some(piece), Some(file)) = (self.pieces.next(), &self.file) else { return Ok(None) };
+        let mut bytes = vec![0; usize::try_from(piece.length).unwrap_or(usize::MAX)];
+        file.read_exact_at(&mut bytes, piece.offset).map_err(|source| io_error("read", &self.path, source))?;
+        Ok(Some((piece.first, piece.list, bytes)))
+    }
+
+    /// Copies all lines to `out`.
+    ///
+    /// # Errors
+    /// Where the file cannot be read; trouble with `out` comes back as the inner result.
+    pub fn copy_to(mut self, out: &mut impl io::Write) -> Result<io::Result<()>, LedgerError> {
+        while let Some((_, _, lines)) = self.next_piece()? {
+            if let Err(error) = out.write_all(&lines) {
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// All lines as one JSON array.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn to_json_array(mut self) -> Result<Vec<u8>, LedgerError> {
+        let mut array = vec![b'['];
+        while let Some((_, _, mut lines)) = self.next_piece()? {
+            // A line of JSON holds no raw newline, so each newline ends a result.
+            lines.iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b',');
+            array.extend_from_slice(&lines);
+        }
+        if array.last() == Some(&b',') {
+            array.pop();
+        }
+        array.push(b']');
+        Ok(array)
+    }
+}

@@ -1,0 +1,41 @@
+//! Whether `item` is one item or the whole batch.
+
+/// What was decided, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batched {
+    /// Whether `item` is the batch.
+    pub batched: bool,
+    /// The reason, as the end of a sentence that begins with "because".
+    pub why: &'static str,
+}
+
+/// The rule: as `batched` says; else true exactly when the task is python code, `batch_size` is above 1 and the items are
+/// mappings (records). `first` is the JSON text of the first item.
+pub fn batched_rule(given: Option<bool>, is_python: bool, batch_size: usize, first: Option<&[u8]>) -> Batched {
+    let record = first.is_some_and(|item| item.starts_with(b"{"));
+    let (batched, why) = match (given, is_python, batch_size > 1, record) {
+        (Some(true), ..) => (true, "`batched: true` says so"),
+        (Some(false), ..) => (false, "`batched: false` says so"),
+        (None, false, ..) => (false, "only python tasks take whole batches"),
+        (None, true, false, _) => (false, "`batch_size` is 1"),
+        (None, true, true, false) => (false, "the items are not records (mappings)"),
+        (None, true, true, true) => (true, "the task is python, `batch_size` is above 1 and the items are records"),
+    };
+    Batched { batched, why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_in_batches_go_to_python_as_a_list_and_all_else_one_by_one() {
+        let rule = |given, python, size, first: &[u8]| batched_rule(given, python, size, Some(first)).batched;
+        assert!(rule(None, true, 100, b"{\"id\":1}"));
+        assert!(!rule(None, true, 5, b"\"data/a.csv\""));
+        assert!(!rule(None, true, 1, b"{}"));
+        assert!(!rule(None, false, 100, b"{}"));
+        assert!(rule(Some(true), true, 1, b"1"));
+        assert!(!rule(Some(false), true, 100, b"{}"));
+    }
+}

@@ -1,0 +1,14 @@
+//! From a checked step to work: parameters, items, batches.
+//!
+//! Owns the sources of items (one file each), the reading of settings that were templates, and the rule that says whether
+//! a task takes items or batches. Runs nothing but the `$(command)` of a source; knows neither slots nor ledger.
+
+mod batched;
+mod params;
+mod settings;
+mod sources;
+
+pub use batched::{Batched, batched_rule};
+pub use params::{ParamValues, resolve_params};
+pub use settings::resolve;
+pub use sources::{Items as ItemSource, Source, SourceError, open};

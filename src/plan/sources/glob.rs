@@ -1,0 +1,31 @@
+//! `{glob:}`: the files that match, sorted by name, no file twice.
+
+use super::list::List;
+use super::{SourceError, lines};
+use crate::model::Text;
+use crate::template::{ItemScope, Template};
+use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
+
+pub(super) fn open(patterns: &[Text], scope: &Arc<ItemScope>) -> Result<List, SourceError> {
+    let mut files = BTreeSet::new();
+    for pattern in patterns {
+        let pattern = Template::compile(pattern)?.string(scope)?;
+        let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
+        let found = glob::glob_with(&pattern, options)
+            .map_err(|error| SourceError::Pattern { pattern: pattern.clone(), cause: error.to_string() })?;
+        for path in found {
+            let path =
+                path.map_err(|error| SourceError::Read { path: error.path().to_path_buf(), source: error.into() })?;
+            if path.is_file() {
+                files.insert(path);
+            }
+        }
+    }
+    let item = |path: std::path::PathBuf| {
+        let json = lines::item(path.as_os_str().as_bytes(), 1, "glob");
+        json.map_err(|_| SourceError::NotUtf8(format!("the name of `{}`", path.display()))).transpose()
+    };
+    files.into_iter().filter_map(item).collect::<Result<_, _>>().map(List::new)
+}

@@ -1,0 +1,62 @@
+//! A list: written in the file, or given by a template, such as an earlier step's results.
+
+use super::{Source, SourceError};
+use crate::model::{self, Text, Tree};
+use crate::template::{CompiledTree, ItemScope, Template, value_to_json};
+use minijinja::value::ValueKind;
+use std::sync::Arc;
+
+/// Items in memory.
+pub(super) struct List {
+    total: u64,
+    items: std::vec::IntoIter<Vec<u8>>,
+}
+
+impl List {
+    pub(super) fn new(items: Vec<Vec<u8>>) -> Self {
+        Self { total: items.len() as u64, items: items.into_iter() }
+    }
+}
+
+impl Source for List {
+    fn total(&self) -> Option<u64> {
+        Some(self.total)
+    }
+
+    fn fill(&mut self, items: &mut model::Items, most: usize) -> Result<(), SourceError> {
+        for _ in 0..most {
+            if items.is_full() {
+                break;
+            }
+            let Some(item) = self.items.next() else { break };
+            items.push(&item);
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn of_trees(trees: &[Tree], scope: &Arc<ItemScope>) -> Result<List, SourceError> {
+    let item = |tree: &Tree| {
+        let compiled = CompiledTree::compile(tree).map_err(|mut errors| errors.swap_remove(0))?;
+        Ok(compiled.json(scope)?)
+    };
+    trees.iter().map(item).collect::<Result<_, _>>().map(List::new)
+}
+
+pub(super) fn of_template(text: &Text, scope: &Arc<ItemScope>) -> Result<List, SourceError> {
+    let value = Template::compile(text)?.value(scope)?;
+    let not_a_list = |found| SourceError::NotAList { template: text.raw.trim().to_owned(), found };
+    match value.kind() {
+        ValueKind::Seq | ValueKind::Iterable => {
+            let item = |item| value_to_json(&item).map_err(SourceError::Setting);
+            let items = value.try_iter().map_err(|_| not_a_list("no list"))?;
+            items.map(item).collect::<Result<_, _>>().map(List::new)
+        }
+        ValueKind::Map => Err(not_a_list("a mapping")),
+        ValueKind::String => Err(not_a_list("a string")),
+        ValueKind::Number => Err(not_a_list("a number")),
+        ValueKind::Bool => Err(not_a_list("a boolean")),
+        ValueKind::None => Err(not_a_list("null")),
+        _ => Err(not_a_list("something else")),
+    }
+}

@@ -1,0 +1,81 @@
+//! `{range:}`: integers, as Python's `range`.
+
+use super::{Source, SourceError};
+use crate::model;
+use crate::plan::settings::resolve;
+use crate::spec::Setting;
+use crate::template::ItemScope;
+use std::io::Write;
+use std::sync::Arc;
+
+pub(super) struct Range {
+    next: i128,
+    step: i128,
+    left: u64,
+    total: u64,
+}
+
+pub(super) fn open(
+    start: &Setting<i64>,
+    stop: &Setting<i64>,
+    step: &Setting<i64>,
+    scope: &Arc<ItemScope>,
+) -> Result<Range, SourceError> {
+    let read = |name, setting| resolve(name, setting, scope).map_err(SourceError::Setting);
+    Range::new(read("start", start)?, read("stop", stop)?, read("step", step)?)
+}
+
+impl Range {
+    fn new(start: i64, stop: i64, step: i64) -> Result<Self, SourceError> {
+        let (start, stop, step) = (i128::from(start), i128::from(stop), i128::from(step));
+        if step == 0 {
+            return Err(SourceError::Setting("`step` of a range must not be 0".to_owned()));
+        }
+        let distance = if step > 0 { stop - start } else { start - stop };
+        let total = if distance <= 0 { 0 } else { (distance - 1) / step.abs() + 1 };
+        let total = u64::try_from(total).expect("two i64 are less than 2^64 apart");
+        Ok(Self { next: start, step, left: total, total })
+    }
+}
+
+impl Source for Range {
+    fn total(&self) -> Option<u64> {
+        Some(self.total)
+    }
+
+    fn fill(&mut self, items: &mut model::Items, most: usize) -> Result<(), SourceError> {
+        for _ in 0..self.left.min(most as u64) {
+            let number = self.next;
+            items.push_with(|bytes| write!(bytes, "{number}").expect("a vector takes it"));
+            self.next += self.step;
+            self.left -= 1;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(start: i64, stop: i64, step: i64) -> Vec<String> {
+        let mut range = Range::new(start, stop, step).unwrap();
+        let total = range.total().unwrap();
+        let mut items = model::Items::default();
+        range.fill(&mut items, 2).unwrap();
+        range.fill(&mut items, 100).unwrap();
+        assert_eq!(items.len() as u64, total);
+        items.iter().map(|item| String::from_utf8_lossy(item).into_owned()).collect()
+    }
+
+    #[test]
+    fn a_range_counts_as_pythons_does() {
+        assert_eq!(numbers(0, 4, 1), ["0", "1", "2", "3"]);
+        assert_eq!(numbers(5, 0, -2), ["5", "3", "1"]);
+        assert_eq!(numbers(0, 7, 3), ["0", "3", "6"]);
+        assert!(numbers(3, 3, 1).is_empty());
+        assert!(numbers(3, 0, 1).is_empty());
+        assert_eq!(Range::new(i64::MIN, i64::MAX, 1).unwrap().total(), Some(u64::MAX));
+        assert!(Range::new(0, 1, 0).is_err());
+    }
+}

@@ -1,0 +1,314 @@
+//! Faults of a workflow file: what is wrong, where, and what to do about it; and how they are shown.
+//!
+//! Owns the wording around a fault and its rendering. What is a fault is for the others to say: the parser here, and
+//! the plan, the template checks and the command line, which make faults of the same kind.
+
+use super::Source;
+use crate::model::Span;
+use annotate_snippets::renderer::DEFAULT_TERM_WIDTH;
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use std::fmt;
+
+/// More faults than this are counted, not shown.
+const SHOWN: usize = 50;
+
+/// Source lines longer than this are cut around the underlined text.
+const WIDEST: usize = 240;
+
+/// One thing that is wrong with a workflow file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What is wrong: lower case, no full stop, names in backticks.
+    pub message: String,
+    /// The text to underline; `None` where the file as a whole is meant.
+    pub span: Option<Span>,
+    /// A few words at the underline.
+    pub label: Option<String>,
+    /// Other places that play a part, each with a few words.
+    pub others: Vec<(Span, String)>,
+    /// Where it is in the file's tree, for instance `steps.resize.max_parallel`.
+    pub context: Option<String>,
+    /// The next thing the user can do.
+    pub hint: Option<String>,
+}
+
+impl Fault {
+    /// A fault at a place of the file.
+    pub fn at(span: Span, message: impl Into<String>) -> Self {
+        Self { span: Some(span), ..Self::whole(message) }
+    }
+
+    /// A fault of the file as a whole.
+    pub fn whole(message: impl Into<String>) -> Self {
+        Self { message: message.into(), span: None, label: None, others: Vec::new(), context: None, hint: None }
+    }
+
+    /// Puts a few words at the underline.
+    pub fn label(self, label: impl Into<String>) -> Self {
+        Self { label: Some(label.into()), ..self }
+    }
+
+    /// Points at another place that plays a part.
+    pub fn also(mut self, span: Span, label: impl Into<String>) -> Self {
+        self.others.push((span, label.into()));
+        self
+    }
+
+    /// Says where in the file's tree it is.
+    pub fn within(self, context: impl Into<String>) -> Self {
+        Self { context: Some(context.into()), ..self }
+    }
+
+    /// Says what the user can do.
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+/// All faults of one file, in the order of the text; at least one.
+#[derive(Debug, Clone)]
+pub struct Faults {
+    source: Source,
+    faults: Vec<Fault>,
+}
+
+impl Faults {
+    /// The faults of `source`; `None` where there are none.
+    pub fn new(source: Source, mut faults: Vec<Fault>) -> Option<Self> {
+        faults.sort_by_key(|fault| fault.span.map_or((usize::MAX, 0), |span| (span.start, span.end)));
+        faults.dedup();
+        (!faults.is_empty()).then_some(Self { source, faults })
+    }
+
+    /// A single fault.
+    pub fn one(source: Source, fault: Fault) -> Self {
+        Self { source, faults: vec![fault] }
+    }
+
+    /// The file they were found in.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The faults in the order of the text.
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
+    /// The faults as a terminal shows them, with or without colour; ends with a line break.
+    pub fn render(&self, color: bool) -> String {
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let path = self.source.path.display().to_string();
+        let mut out = String::new();
+        for fault in self.faults.iter().take(SHOWN) {
+            out.push_str(&render_one(&renderer, &self.source, &path, fault));
+            out.push_str("\n\n");
+        }
+        out.pop();
+        if let Some(more @ 1..) = self.faults.len().checked_sub(SHOWN) {
+            out.push_str(&format!("\nand {more} more\n"));
+        }
+        out
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first = self.faults.first().expect("there is at least one fault");
+        write!(f, "{}", self.source.path.display())?;
+        if let Some(span) = first.span {
+            let (line, column) = self.source.line_column(span.start);
+            write!(f, ":{line}:{column}")?;
+        }
+        write!(f, ": {}", first.message)?;
+        match self.faults.len() - 1 {
+            0 => Ok(()),
+            more => write!(f, " (and {more} more)"),
+        }
+    }
+}
+
+impl std::error::Error for Faults {}
+
+fn render_one(renderer: &Renderer, source: &Source, path: &str, fault: &Fault) -> String {
+    let mut group = Group::with_title(Level::ERROR.primary_title(fault.message.as_str()));
+    let excerpts: Vec<Excerpt<'_>> = fault.span.map_or_else(Vec::new, |span| excerpts(source, span, fault));
+    match fault.span {
+        None => group = group.element(Origin::path(path)),
+        Some(_) if source.text.is_empty() => group = group.element(Origin::path(path).line(1).char_column(1)),
+        Some(span) => {
+            let (line, column) = source.line_column(span.start);
+            group = group.element(Origin::path(path).line(line).char_column(column));
+        }
+    }
+    for excerpt in excerpts {
+        let kind = if excerpt.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+        let note = kind.span(excerpt.from..excerpt.to).label(excerpt.label);
+        group = group.element(Snippet::source(excerpt.line).line_start(excerpt.number).annotation(note));
+    }
+    if let Some(context) = &fault.context {
+        group = group.element(Level::NOTE.with_name(Some("in")).message(context.as_str()));
+    }
+    if let Some(hint) = &fault.hint {
+        group = group.element(Level::HELP.message(hint.as_str()));
+    }
+    renderer.render(&[group])
+}
+
+/// One line of the source with the text to underline in it.
+struct Excerpt<'a> {
+    line: String,
+    number: usize,
+    from: usize,
+    to: usize,
+    label: Option<&'a str>,
+    primary: bool,
+}
+
+fn excerpts<'a>(source: &Source, span: Span, fault: &'a Fault) -> Vec<Excerpt<'a>> {
+    let mut all = vec![excerpt(source, span, fault.label.as_deref(), true)];
+    all.extend(fault.others.iter().map(|(span, label)| excerpt(source, *span, Some(label), false)));
+    all.retain(|excerpt| !excerpt.line.is_empty());
+    all.sort_by_key(|excerpt| excerpt.number);
+    all
+}
+
+fn excerpt<'a>(source: &Source, span: Span, label: Option<&'a str>, primary: bool) -> Excerpt<'a> {
+    let text = source.text.as_str();
+    let start = floor(text, span.start);
+    let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+    let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
+    let line = text[line_start..line_end].trim_end_matches('\r');
+    let from = (start - line_start).min(line.len());
+    let to = floor(line, span.end.saturating_sub(line_start)).max(from);
+    let to = from + line[from..to].trim_end().len();
+    let (line, from, to) = cut(line, from, to);
+    Excerpt { line, number: source.line_column(start).0, from, to, label, primary }
+}
+
+/// Cuts a very long line to a window around the underlined text.
+fn cut(line: &str, from: usize, to: usize) -> (String, usize, usize) {
+    if line.len() <= WIDEST {
+        return (line.to_owned(), from, to);
+    }
+    let room = DEFAULT_TERM_WIDTH / 2;
+    let to = floor(line, to.min(from + room)).max(from);
+    let left = floor(line, from.saturating_sub(room / 2));
+    let right = floor(line, (to + room / 2).min(line.len()));
+    let (head, tail) = (if left > 0 { "..." } else { "" }, if right < line.len() { "..." } else { "" });
+    let window = format!("{head}{}{tail}", &line[left..right]);
+    (window, from - left + head.len(), to - left + head.len())
+}
+
+/// The nearest border of a character at or before `at`.
+fn floor(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+impl Source {
+    /// Line and column of a byte offset, both from 1, the column in characters.
+    pub fn line_column(&self, offset: usize) -> (usize, usize) {
+        let before = &self.text[..floor(&self.text, offset)];
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1;
+        (line, before[line_start..].chars().count() + 1)
+    }
+
+    /// The first place inside `span` where `needle` stands as a whole word; `span` itself where it does not.
+    pub fn locate(&self, span: Span, needle: &str) -> Span {
+        let (start, end) = (floor(&self.text, span.start), floor(&self.text, span.end));
+        let (true, false) = (start <= end, needle.is_empty()) else {
+            return span;
+        };
+        let inside = &self.text[start..end];
+        let word = |c: char| c.is_alphanumeric() || c == '_';
+        for (at, _) in inside.match_indices(needle) {
+            let before = inside[..at].chars().next_back();
+            let after = inside[at + needle.len()..].chars().next();
+            let joined_before = needle.starts_with(word) && before.is_some_and(word);
+            let joined_after = needle.ends_with(word) && after.is_some_and(word);
+            if !joined_before && !joined_after {
+                return Span::new(start + at, start + at + needle.len());
+            }
+        }
+        span
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(text: &str) -> Source {
+        Source { path: "nightly.yaml".into(), text: text.to_owned() }
+    }
+
+    #[test]
+    fn a_fault_shows_its_place_its_path_and_its_hint() {
+        let fault = Fault::at(Span::new(7, 20), "unknown key `max_paralel`")
+            .label("did you mean `max_parallel`?")
+            .within("steps.a")
+            .hint("see `batchmill schema`");
+        let faults = Faults::one(source("a: 1\n  max_paralel: 3\n"), fault);
+        insta::assert_snapshot!(faults.render(false));
+    }
+
+    #[test]
+    fn a_fault_can_point_at_two_lines() {
+        let fault = Fault::at(Span::new(10, 11), "key `a` is given twice").also(Span::new(0, 1), "first given here");
+        let faults = Faults::one(source("a: 1\nb: 2\na: 3\n"), fault);
+        insta::assert_snapshot!(faults.render(false));
+    }
+
+    #[test]
+    fn a_fault_of_the_whole_file_shows_its_path() {
+        let faults = Faults::one(source(""), Fault::whole("the file is empty"));
+        insta::assert_snapshot!(faults.render(false));
+    }
+
+    #[test]
+    fn a_very_long_line_is_cut_around_the_underline() {
+        let text = format!("items: [{}here{}]\n", "a, ".repeat(50_000), ", b".repeat(50_000));
+        let at = text.find("here").unwrap();
+        let faults = Faults::one(source(&text), Fault::at(Span::new(at, at + 4), "wrong"));
+        let shown = faults.render(false);
+        assert!(shown.len() < 1000, "{shown}");
+        assert!(shown.contains("a, a, here, b, b"), "{shown}");
+        assert!(shown.contains(&format!("nightly.yaml:1:{}", at + 1)), "{shown}");
+    }
+
+    #[test]
+    fn a_span_over_several_lines_is_underlined_in_its_first() {
+        let faults = Faults::one(source("a: 1\nb:\n  c: 2\n"), Fault::at(Span::new(5, 15), "wrong"));
+        assert!(faults.render(false).contains("2 | b:\n  | ^^"), "{}", faults.render(false));
+    }
+
+    #[test]
+    fn faults_come_in_the_order_of_the_text() {
+        let list = vec![Fault::whole("c"), Fault::at(Span::new(4, 5), "b"), Fault::at(Span::new(1, 2), "a")];
+        let faults = Faults::new(source("one two"), list).unwrap();
+        let messages: Vec<_> = faults.faults().iter().map(|fault| fault.message.as_str()).collect();
+        assert_eq!(messages, ["a", "b", "c"]);
+        assert_eq!(faults.to_string(), "nightly.yaml:1:2: a (and 2 more)");
+    }
+
+    #[test]
+    fn columns_count_characters() {
+        let source = source("a: 1\nä: ö x\n");
+        let at = source.text.find('x').unwrap();
+        assert_eq!(source.line_column(at), (2, 6));
+        assert_eq!(source.line_column(usize::MAX), (3, 1));
+    }
+
+    #[test]
+    fn locate_finds_whole_words_only() {
+        let source = source("x: \"{{ items | item }}\"");
+        let all = Span::new(3, source.text.len());
+        assert_eq!(source.locate(all, "item"), Span::new(15, 19));
+        assert_eq!(source.locate(all, "other"), all);
+    }
+}

@@ -1,0 +1,95 @@
+//! From the tree of nodes to the checked workflow. Every fault is noted and reading goes on, so that all come at once.
+
+mod batch;
+mod items;
+mod params;
+mod python;
+mod section;
+mod settings;
+mod steps;
+mod task;
+
+#[cfg(test)]
+mod tests;
+
+use super::keys::{self, nearest};
+use super::{Fault, Faults, Source, Workflow, yaml};
+use crate::model::Span;
+use section::{Given, Section, Sink};
+use std::path::Path;
+
+pub use params::{check_param, value};
+
+/// Reads a workflow file; `path` is only for the messages and the default name.
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<Workflow, Faults> {
+    let source = match yaml::decode(path, bytes) {
+        Ok(source) => source,
+        Err((source, fault)) => return Err(Faults::one(source, fault)),
+    };
+    let (root, faults) = match yaml::load(&source) {
+        Ok(loaded) => loaded,
+        Err(fault) => return Err(Faults::one(source, fault)),
+    };
+    let mut sink = Sink { faults };
+    let top = Span::new(root.span.start, root.span.start);
+    let mut section = Section::new(&root, "", top);
+    let mut workflow = workflow(&mut section, &mut sink);
+    section.finish(&[&keys::WORKFLOW], &mut sink);
+    match Faults::new(source.clone(), sink.faults) {
+        Some(faults) => Err(faults),
+        None => {
+            if workflow.name.is_empty() {
+                workflow.name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+            }
+            workflow.source = source;
+            Ok(workflow)
+        }
+    }
+}
+
+/// What the file says, without its source and its default name; only trusted where no fault was noted.
+fn workflow(section: &mut Section<'_>, sink: &mut Sink) -> Workflow {
+    let name = section.take("name").and_then(|name| name.word(sink));
+    let description = section.take("description").and_then(|text| text.plain(sink));
+    let params = section.take("params").map(|given| params::params(&given, sink));
+    let env = section.take("env").map(|given| given.scalars(sink)).unwrap_or_default();
+    let secrets = section.take("secrets").map(|given| given.words(sink)).unwrap_or_default();
+    let steps = match section.take("steps") {
+        Some(given) => steps::steps(&given, sink),
+        None => {
+            // A misspelt `steps` is reported as an unknown key with what was meant.
+            if !section.names().any(|name| nearest(name, ["steps"]).is_some()) {
+                sink.push(Fault::whole("`steps` is missing").hint("list what to do under `steps:`"));
+            }
+            Vec::new()
+        }
+    };
+    Workflow {
+        source: Source::default(),
+        name: name.map(|name| name.raw).unwrap_or_default(),
+        description: description.map(|text| text.raw),
+        params,
+        env,
+        secrets,
+        steps,
+    }
+}
+
+/// Whether the name can be a variable of Python and of templates.
+fn is_identifier(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_alphabetic() || c == '_') && name.chars().all(|c| c.is_alphanumeric() || c == '_')
+}
+
+/// Reads a value that must be one of some words.
+fn choice(given: &Given<'_>, words: &[&'static str], sink: &mut Sink) -> Option<&'static str> {
+    let text = given.word(sink)?;
+    if let Some(word) = words.iter().find(|word| **word == text.raw) {
+        return Some(word);
+    }
+    let fault = given.fault(format!("must be one of {}; found \"{}\"", keys::listed(words.iter().copied()), text.raw));
+    sink.push(match nearest(&text.raw, words.iter().copied()) {
+        Some(meant) => fault.label(format!("did you mean `{meant}`?")),
+        None => fault,
+    });
+    None
+}

@@ -1,0 +1,171 @@
+//! `params`: their declaration, and the values that the command line gives them.
+
+use super::section::{Given, Sink};
+use super::{choice, is_identifier};
+use crate::spec::keys::{self, PARAM_TYPES};
+use crate::spec::setting::{Complaint, Readable};
+use crate::spec::tree::{NodeKind, to_json};
+use crate::spec::{Fault, Param, ParamKind};
+use serde_json::Value;
+
+/// The parameters that a file declares.
+pub(super) fn params(given: &Given<'_>, sink: &mut Sink) -> Vec<Param> {
+    if !matches!(given.node.kind, NodeKind::Map(_) | NodeKind::Null) {
+        sink.push(given.wrong("a mapping of names").hint("write `name: default`, or `name: {type: integer}`"));
+        return Vec::new();
+    }
+    given.section(sink).rest().iter().map(|given| param(given, sink)).collect()
+}
+
+fn param(given: &Given<'_>, sink: &mut Sink) -> Param {
+    if !is_identifier(given.key) {
+        sink.push(
+            Fault::at(given.key_span, format!("parameter `{}` has a name that templates cannot use", given.key))
+                .within(given.path.clone())
+                .hint("use letters, digits and `_`, and start with a letter"),
+        );
+    }
+    let mut param = Param {
+        name: given.key.to_owned(),
+        span: given.key_span,
+        kind: None,
+        default: None,
+        required: true,
+        description: None,
+    };
+    match &given.node.kind {
+        NodeKind::Map(_) => describe(given, &mut param, sink),
+        NodeKind::Null => {}
+        NodeKind::List(_) => {
+            sink.push(given.wrong("a mapping or a default").hint("write `{default: [...]}` for a list"))
+        }
+        _ => {
+            param.default = Some(given.node.to_tree());
+            param.required = false;
+        }
+    }
+    param
+}
+
+fn describe(given: &Given<'_>, param: &mut Param, sink: &mut Sink) {
+    let mut section = given.section(sink);
+    param.kind = section.take("type").and_then(|given| choice(&given, PARAM_TYPES, sink)).map(|word| match word {
+        "string" => ParamKind::String,
+        "integer" => ParamKind::Integer,
+        "number" => ParamKind::Number,
+        "boolean" => ParamKind::Boolean,
+        "list" => ParamKind::List,
+        _ => ParamKind::Mapping,
+    });
+    if let Some(default) = section.take("default") {
+        if let Err(complaint) = fits(param.kind, &default.node.to_json()) {
+            sink.push(default.complain(&complaint));
+        }
+        param.default = Some(default.node.to_tree());
+    }
+    param.required = param.default.is_none();
+    if let Some(required) = section.take("required").and_then(|given| given.with(Readable::read, sink)) {
+        param.required = required;
+    }
+    param.description = section.take("description").and_then(|given| given.plain(sink)).map(|text| text.raw);
+    section.finish(&[&keys::PARAM], sink);
+}
+
+fn fits(kind: Option<ParamKind>, value: &Value) -> Result<(), Complaint> {
+    let Some(kind) = kind else {
+        return Ok(());
+    };
+    let (fit, expected) = match kind {
+        ParamKind::String => (value.is_string(), "a string"),
+        ParamKind::Integer => (is_integer(value), "an integer"),
+        ParamKind::Number => (value.is_number(), "a number"),
+        ParamKind::Boolean => return if value.is_boolean() { Ok(()) } else { boolean(value) },
+        ParamKind::List => (value.is_array(), "a list"),
+        ParamKind::Mapping => (value.is_object(), "a mapping"),
+    };
+    if fit { Ok(()) } else { Err(Complaint::wrong(expected, value)) }
+}
+
+fn boolean(value: &Value) -> Result<(), Complaint> {
+    match bool::read(value) {
+        Err(complaint) => Err(complaint),
+        Ok(_) => Err(Complaint::wrong("`true` or `false`", value)),
+    }
+}
+
+/// Integers beyond 64 bits are floats to JSON here.
+fn is_integer(value: &Value) -> bool {
+    value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|float| float.fract() == 0.0)
+}
+
+/// Checks a value against the declared type; the error is for instance "`n` must be an integer; found the string \"x\"".
+pub fn check_param(param: &Param, value: &Value) -> Result<(), String> {
+    fits(param.kind, value).map_err(|complaint| {
+        let hint = complaint.hint.map_or_else(String::new, |hint| format!(": {hint}"));
+        format!("`{}` {}{hint}", param.name, complaint.text)
+    })
+}
+
+impl Param {
+    /// The default as JSON, its templates as plain strings.
+    pub fn default_json(&self) -> Option<Value> {
+        self.default.as_ref().map(to_json)
+    }
+}
+
+/// Reads the value of a `name=value` argument as YAML. What YAML has no reading for is a string, such as `*.csv`,
+/// but a list, a mapping or a quoted string that does not end is an error.
+pub fn value(text: &str) -> Result<Value, String> {
+    let trimmed = text.trim();
+    if trimmed.is_empty() || trimmed.starts_with('#') {
+        return Ok(Value::String(text.to_owned()));
+    }
+    match serde_yaml::from_str::<Value>(text) {
+        Ok(value) => Ok(value),
+        Err(error) if trimmed.starts_with(['[', '{', '"', '\'']) => Err(format!("`{text}` is not valid YAML: {error}")),
+        Err(_) => Ok(Value::String(text.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn values_of_the_command_line_are_yaml() {
+        assert_eq!(value("4"), Ok(json!(4)));
+        assert_eq!(value("true"), Ok(json!(true)));
+        assert_eq!(value("[a, 2]"), Ok(json!(["a", 2])));
+        assert_eq!(value("{a: 1}"), Ok(json!({"a": 1})));
+        assert_eq!(value("two words"), Ok(json!("two words")));
+        assert_eq!(value("'4'"), Ok(json!("4")));
+        assert_eq!(value("*.csv"), Ok(json!("*.csv")));
+        assert_eq!(value("#fff"), Ok(json!("#fff")));
+        assert_eq!(value(""), Ok(json!("")));
+        assert_eq!(value("yes"), Ok(json!("yes")));
+        assert!(value("[a, b").is_err() && value("'a").is_err());
+    }
+
+    #[test]
+    fn a_value_is_checked_against_the_declared_type() {
+        let param = |kind| Param {
+            name: "n".to_owned(),
+            span: crate::model::Span::default(),
+            kind,
+            default: None,
+            required: true,
+            description: None,
+        };
+        let check = |kind, value| check_param(&param(Some(kind)), &value);
+        assert_eq!(
+            check(ParamKind::Integer, json!("x")).unwrap_err(),
+            "`n` must be an integer; found the string \"x\""
+        );
+        assert_eq!(check(ParamKind::Integer, json!(1.5)).unwrap_err(), "`n` must be an integer; found the number 1.5");
+        assert!(check(ParamKind::Boolean, json!("yes")).unwrap_err().ends_with("write `true`"));
+        assert!(check(ParamKind::Number, json!(1.5)).is_ok() && check(ParamKind::List, json!([])).is_ok());
+        assert!(check(ParamKind::Mapping, json!([])).is_err() && check(ParamKind::String, json!(4)).is_err());
+        assert!(check_param(&param(None), &json!(null)).is_ok());
+    }
+}

@@ -1,0 +1,222 @@
+//! `steps`: a list, or a mapping whose keys are the names.
+
+use super::batch::{ItemsGiven, Options, batch};
+use super::is_identifier;
+use super::section::{Given, Section, Sink, found_node};
+use super::settings::Settings;
+use super::task::{TaskType, merge_inputs, task, task_type};
+use crate::model::{Span, StepName, Text};
+use crate::spec::keys;
+use crate::spec::tree::{Node, NodeKind};
+use crate::spec::{Fault, Single, Step, StepKind};
+use std::collections::HashMap;
+
+/// Names that templates give a meaning already.
+const RESERVED: &[&str] = &["item", "index", "batch", "error", "params", "env", "steps", "run"];
+/// Words of the template language.
+const WORDS: &[&str] = &["true", "false", "none", "not", "and", "or", "in", "is", "if", "else"];
+
+/// Reads all steps.
+pub(super) fn steps(given: &Given<'_>, sink: &mut Sink) -> Vec<Step> {
+    let mut names = HashMap::new();
+    let mut outputs = HashMap::new();
+    let mut steps = Vec::new();
+    match &given.node.kind {
+        NodeKind::List(list) if !list.is_empty() => {
+            for (index, node) in list.iter().enumerate() {
+                steps.extend(listed_step(index, node, &mut names, &mut outputs, sink));
+            }
+        }
+        NodeKind::Map(entries) if !entries.is_empty() => {
+            for entry in given.section(sink).rest() {
+                let name = step_name(entry.key, entry.key_span, &mut names, sink);
+                let mut section = entry.section(sink);
+                if entry.node.kind == NodeKind::Null {
+                    sink.push(entry.fault("is empty").hint("a step has a `type`"));
+                    continue;
+                }
+                if let Some(name) = section.take("name") {
+                    let fault = Fault::at(name.key_span, "`name` is given twice: the key is the name already");
+                    sink.push(fault.within(name.path));
+                }
+                if matches!(entry.node.kind, NodeKind::Map(_)) {
+                    steps.extend(step(&mut section, name.map(|name| (name, entry.key_span)), &mut outputs, sink));
+                }
+            }
+        }
+        NodeKind::List(_) | NodeKind::Map(_) | NodeKind::Null => {
+            sink.push(given.fault("is empty").hint("a workflow needs a step"))
+        }
+        _ => sink.push(given.wrong("a list or a mapping of steps")),
+    }
+    steps
+}
+
+type Seen = HashMap<String, Span>;
+
+fn listed_step(index: usize, node: &Node, names: &mut Seen, outputs: &mut Seen, sink: &mut Sink) -> Option<Step> {
+    let path = format!("steps[{index}]");
+    let NodeKind::Map(entries) = &node.kind else {
+        let fault = Fault::at(node.span, format!("a step must be a mapping; found {}", found_node(node)));
+        sink.push(fault.within(path).hint("write `- name: NAME` and `task: TYPE` below"));
+        return None;
+    };
+    let named = entries.iter().find(|entry| entry.key == "name").and_then(|entry| entry.value.as_text());
+    let path = match &named {
+        Some(name) if StepName::new(&name.raw).is_some() => format!("steps.{}", name.raw),
+        _ => path,
+    };
+    let span = entries.first().map_or(node.span, |entry| entry.key_span);
+    let mut section = Section::new(node, &path, span);
+    let name = match section.take("name") {
+        Some(given) => {
+            let text = given.word(sink);
+            text.and_then(|text| step_name(&text.raw, text.span, names, sink).map(|name| (name, text.span)))
+        }
+        None => {
+            sink.push(section.missing("name").hint("give the step a name, for instance `name: resize`"));
+            None
+        }
+    };
+    step(&mut section, name, outputs, sink)
+}
+
+fn step_name(name: &str, span: Span, names: &mut Seen, sink: &mut Sink) -> Option<StepName> {
+    if let Some(first) = names.insert(name.to_owned(), span) {
+        let fault = Fault::at(span, format!("step `{name}` is given twice")).also(first, "first given here");
+        sink.push(fault.within(format!("steps.{name}")).hint("names of steps are unique"));
+    }
+    let fit = StepName::new(name);
+    if fit.is_none() {
+        let short: String = name.chars().take(40).collect();
+        sink.push(
+            Fault::at(span, format!("step `{short}` has a name that is not allowed"))
+                .hint("use letters, digits, `_`, `-` and `.`, at most 100 bytes, not starting with `.`"),
+        );
+    }
+    fit
+}
+
+fn step(
+    section: &mut Section<'_>,
+    name: Option<(StepName, Span)>,
+    outputs: &mut Seen,
+    sink: &mut Sink,
+) -> Option<Step> {
+    if let Some((_, span)) = &name {
+        section.span = *span;
+    }
+    let kind = task_type(section, true, sink);
+    let output = section.take("outputs").and_then(|given| output(&given, outputs, sink));
+    let settings = Settings::take(section, sink);
+    let items = section.take("for_each");
+    let kind = match kind {
+        Some((TaskType::Batch, _)) => batch_step(section, items, settings, sink),
+        Some((kind, span)) => task_step((kind, span), section, items, settings, sink),
+        None => {
+            // Without a type nothing can be said about the inputs.
+            section.take("inputs");
+            section.finish(&[&keys::STEP, &keys::BATCH], sink);
+            None
+        }
+    };
+    let (name, span) = name?;
+    Some(Step { name, span, outputs: output, kind: kind? })
+}
+
+fn batch_step(
+    section: &mut Section<'_>,
+    items: Option<Given<'_>>,
+    settings: Settings,
+    sink: &mut Sink,
+) -> Option<StepKind> {
+    if let Some(items) = items {
+        let fault = Fault::at(items.key_span, "`for_each` cannot stand at a step with `task: batch`");
+        sink.push(fault.within(items.path).hint("give the items as `items` under `inputs`"));
+    }
+    let Some(given) = section.take("inputs") else {
+        sink.push(section.missing("inputs").hint("a batch has `items` and `task` under `inputs`"));
+        misplaced(section, &keys::BATCH, "`inputs`", sink);
+        return None;
+    };
+    let mut inputs = given.section(sink);
+    let batch = batch(&mut inputs, settings, sink);
+    misplaced(section, &keys::BATCH, "`inputs`", sink);
+    batch.map(|batch| StepKind::Batch(Box::new(batch)))
+}
+
+fn task_step(
+    kind: (TaskType, Span),
+    section: &mut Section<'_>,
+    items: Option<Given<'_>>,
+    settings: Settings,
+    sink: &mut Sink,
+) -> Option<StepKind> {
+    let mut fields = Section::empty(&section.path, section.span);
+    let inputs = section.take("inputs");
+    merge_inputs(&mut fields, inputs, sink);
+    let (task, own) = task(kind, &mut fields, items.is_some(), sink);
+    let settings = own.or(settings);
+    let Some(items) = items else {
+        for given in section.rest() {
+            sink.push(stray(&given, kind.0));
+        }
+        return Some(StepKind::Single(Single {
+            task: task?,
+            retry: settings.retry.unwrap_or_default(),
+            timeout: settings.timeout,
+        }));
+    };
+    let items = ItemsGiven::read(&items, sink);
+    let options = Options::take(section, sink);
+    misplaced(section, kind.0.keys(), "`inputs`", sink);
+    options.batch(items, task, settings).map(|batch| StepKind::Batch(Box::new(batch)))
+}
+
+/// The fault of a key that a step without `for_each` does not take.
+fn stray(given: &Given<'_>, kind: TaskType) -> Fault {
+    let fault =
+        Fault::at(given.key_span, format!("`{}` does not stand at a step", given.key)).within(given.path.clone());
+    if kind.keys().names().any(|name| name == given.key) {
+        return fault.hint(format!("put it under `inputs`, with the inputs of `{}`", kind.name()));
+    }
+    if keys::BATCH.names().any(|name| name == given.key) {
+        return fault.hint("it needs `for_each` beside it, or `task: batch`");
+    }
+    super::section::unknown(given, &[&keys::STEP])
+}
+
+/// Reports what is left at the step: known inputs that belong elsewhere, and unknown keys.
+fn misplaced(section: &mut Section<'_>, group: &'static keys::KeyGroup, place: &str, sink: &mut Sink) {
+    for given in section.rest() {
+        let known = group.names().any(|name| name == given.key);
+        sink.push(if known {
+            Fault::at(given.key_span, format!("`{}` does not stand at a step", given.key))
+                .within(given.path.clone())
+                .hint(format!("put it under {place}"))
+        } else {
+            super::section::unknown(&given, &[&keys::STEP, &keys::BATCH])
+        });
+    }
+}
+
+fn output(given: &Given<'_>, seen: &mut Seen, sink: &mut Sink) -> Option<Text> {
+    if matches!(given.node.kind, NodeKind::Map(_)) {
+        sink.push(given.fault("is not supported yet as a mapping").hint("give a name"));
+        return None;
+    }
+    let text = given.word(sink)?;
+    let name = text.raw.as_str();
+    if !is_identifier(name) || WORDS.contains(&name) {
+        let fault = given.fault(format!("must be a name that templates can use; found \"{name}\""));
+        sink.push(fault.hint("use letters, digits and `_`, and start with a letter"));
+    } else if RESERVED.contains(&name) {
+        let taken = keys::listed(RESERVED.iter().copied());
+        sink.push(
+            given.fault(format!("cannot be `{name}`: templates use it already")).hint(format!("taken are {taken}")),
+        );
+    } else if let Some(first) = seen.insert(name.to_owned(), text.span) {
+        sink.push(given.fault(format!("`{name}` is given twice")).also(first, "first given here"));
+    }
+    Some(text)
+}

@@ -1,0 +1,329 @@
+//! Unquoted templates: `items: {{ records }}` is a flow mapping to YAML, and is meant as a string.
+//!
+//! Owns the search for such templates and the trick that gets them through the YAML parser: each character of the
+//! template that means something to YAML is replaced by one of the private use area, and put back in the parsed string.
+//! One character stands for one, so all places stay right. Quoted strings, which need no help, are left alone.
+
+/// Where the stand-ins begin: this plus an ASCII code.
+const BASE: u32 = 0x0010_F000;
+
+/// The text as the YAML parser is to see it.
+pub(super) struct Protected {
+    /// The text with stand-ins.
+    pub text: String,
+    /// Whether there are any.
+    pub changed: bool,
+    /// Byte offset of a template that starts a value and does not end on its line.
+    pub unclosed: Option<usize>,
+}
+
+/// Replaces what YAML would trip over in unquoted templates.
+pub(super) fn protect(text: &str) -> Protected {
+    let mut scan = Scan::new(text);
+    if memchr::memmem::find(text.as_bytes(), b"{{").is_some() || memchr::memmem::find(text.as_bytes(), b"{%").is_some()
+    {
+        scan.run();
+    }
+    // A file that has the stand-ins already could not be put back.
+    if scan.regions.is_empty() || text.chars().any(is_stand_in) {
+        return Protected { text: text.to_owned(), changed: false, unclosed: scan.unclosed };
+    }
+    let mut out = String::with_capacity(text.len() * 2);
+    let mut done = 0;
+    for (start, end) in scan.regions {
+        out.push_str(&text[done..start]);
+        out.extend(text[start..end].chars().map(stand_in));
+        done = end;
+    }
+    out.push_str(&text[done..]);
+    Protected { text: out, changed: true, unclosed: scan.unclosed }
+}
+
+/// Puts the characters back that [`protect`] replaced.
+pub(super) fn restore(text: &str) -> String {
+    text.chars().map(|c| if is_stand_in(c) { char::from_u32(u32::from(c) - BASE).unwrap_or(c) } else { c }).collect()
+}
+
+fn is_stand_in(c: char) -> bool {
+    (BASE..BASE + 128).contains(&u32::from(c))
+}
+
+fn stand_in(c: char) -> char {
+    if c.is_ascii() && !c.is_ascii_alphanumeric() { char::from_u32(BASE + u32::from(c)).unwrap_or(c) } else { c }
+}
+
+/// A walk over the text that knows just enough YAML to tell values, quoted strings, comments and block scalars apart.
+struct Scan<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line_start: usize,
+    /// Depth of `[` and `{`.
+    flow: usize,
+    /// Column of the last `-` or key: what a block scalar or a continued line must be indented beyond.
+    column: isize,
+    /// Whether a plain scalar of block style may go on in the next line.
+    plain: bool,
+    regions: Vec<(usize, usize)>,
+    unclosed: Option<usize>,
+}
+
+impl<'a> Scan<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            bytes: text.as_bytes(),
+            at: 0,
+            line_start: 0,
+            flow: 0,
+            column: -1,
+            plain: false,
+            regions: Vec::new(),
+            unclosed: None,
+        }
+    }
+
+    fn peek(&self, ahead: usize) -> Option<u8> {
+        self.bytes.get(self.at + ahead).copied()
+    }
+
+    fn blank(&self, ahead: usize) -> bool {
+        matches!(self.peek(ahead), None | Some(b' ' | b'\t' | b'\r' | b'\n'))
+    }
+
+    fn here(&self) -> isize {
+        (self.at - self.line_start) as isize
+    }
+
+    fn run(&mut self) {
+        self.start_line();
+        while let Some(byte) = self.peek(0) {
+            match byte {
+                b'\n' => {
+                    self.at += 1;
+                    self.line_start = self.at;
+                    self.start_line();
+                }
+                b' ' | b'\t' | b'\r' => self.at += 1,
+                b'#' => self.to_line_end(),
+                b'-' | b'?' | b':' if self.blank(1) => {
+                    if self.flow == 0 && byte != b':' {
+                        self.column = self.here();
+                    }
+                    self.at += 1;
+                }
+                _ => self.token(byte),
+            }
+        }
+    }
+
+    fn token(&mut self, byte: u8) {
+        match byte {
+            b'"' | b'\'' => self.quoted(byte),
+            b'{' if matches!(self.peek(1), Some(b'{' | b'%')) => self.plain_scalar(),
+            b'[' | b'{' => {
+                self.flow += 1;
+                self.at += 1;
+            }
+            b']' | b'}' => {
+                self.flow = self.flow.saturating_sub(1);
+                self.at += 1;
+            }
+            b',' => self.at += 1,
+            b'|' | b'>' if self.flow == 0 => self.block_scalar(),
+            b'&' | b'!' | b'*' => {
+                while !self.blank(0) && !(self.flow > 0 && matches!(self.peek(0), Some(b',' | b']' | b'}'))) {
+                    self.at += 1;
+                }
+            }
+            _ => self.plain_scalar(),
+        }
+    }
+
+    /// At the start of a line: a plain scalar of the line before may go on here, whatever it starts with.
+    fn start_line(&mut self) {
+        if !self.plain || self.flow > 0 {
+            self.plain = false;
+            return;
+        }
+        let indent = self.bytes[self.at..].iter().take_while(|byte| **byte == b' ').count();
+        let first = self.bytes.get(self.at + indent);
+        self.plain = false;
+        match first {
+            None | Some(b'#') => {}
+            Some(b'\r' | b'\n') => self.plain = true,
+            Some(_) if indent as isize > self.column => {
+                self.at += indent;
+                self.plain_scalar();
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn to_line_end(&mut self) {
+        self.at = memchr::memchr(b'\n', &self.bytes[self.at..]).map_or(self.bytes.len(), |found| self.at + found);
+    }
+
+    /// Passes a quoted string. A key in quotes sets the column as a plain one does.
+    fn quoted(&mut self, quote: u8) {
+        let (column, start_line) = (self.here(), self.line_start);
+        self.at += 1;
+        while let Some(byte) = self.peek(0) {
+            self.at += 1;
+            match byte {
+                b'\\' if quote == b'"' => self.at = (self.at + 1).min(self.bytes.len()),
+                b'\'' if quote == b'\'' && self.peek(0) == Some(b'\'') => self.at += 1,
+                b'\n' => self.line_start = self.at,
+                byte if byte == quote => break,
+                _ => {}
+            }
+        }
+        if self.flow == 0 && start_line == self.line_start && self.peek(0) == Some(b':') {
+            self.column = column;
+        }
+    }
+
+    /// Passes a block scalar: all lines that are blank or indented beyond the key.
+    fn block_scalar(&mut self) {
+        self.to_line_end();
+        while self.at < self.bytes.len() {
+            let line = self.at + 1;
+            let rest = &self.bytes[line.min(self.bytes.len())..];
+            let indent = rest.iter().take_while(|byte| **byte == b' ').count();
+            let blank = matches!(rest.get(indent), None | Some(b'\r' | b'\n'));
+            if !blank && indent as isize <= self.column {
+                return;
+            }
+            self.at = line;
+            self.line_start = line;
+            if self.at >= self.bytes.len() {
+                self.at = self.bytes.len();
+                return;
+            }
+            self.to_line_end();
+        }
+    }
+
+    /// Passes a plain scalar up to its end in this line, and notes the templates in it.
+    fn plain_scalar(&mut self) {
+        let (column, start) = (self.here(), self.at);
+        while let Some(byte) = self.peek(0) {
+            match byte {
+                b'\n' => {
+                    self.plain = true;
+                    return;
+                }
+                b'#' if self.at > start && matches!(self.bytes[self.at - 1], b' ' | b'\t') => return,
+                b':' if self.blank(1)
+                    || (self.flow > 0 && matches!(self.peek(1), Some(b',' | b'[' | b']' | b'{' | b'}'))) =>
+                {
+                    if self.flow == 0 {
+                        self.column = column;
+                    }
+                    return;
+                }
+                b'{' if matches!(self.peek(1), Some(b'{' | b'%')) => match close(&self.bytes[self.at..]) {
+                    Some(length) => {
+                        self.regions.push((self.at, self.at + length));
+                        self.at += length;
+                    }
+                    None => {
+                        if self.at == start && self.peek(1) == Some(b'{') {
+                            self.unclosed.get_or_insert(start);
+                        }
+                        self.at += 2;
+                    }
+                },
+                b',' | b'[' | b']' | b'{' | b'}' if self.flow > 0 => return,
+                _ => self.at += 1,
+            }
+        }
+    }
+}
+
+/// The length of the template that starts here, if it ends on this line.
+fn close(bytes: &[u8]) -> Option<usize> {
+    let line = &bytes[..memchr::memchr(b'\n', bytes).unwrap_or(bytes.len())];
+    if line[1] == b'%' {
+        return memchr::memmem::find(line, b"%}").map(|at| at + 2);
+    }
+    let mut depth = 0_usize;
+    let mut at = 2;
+    while at < line.len() {
+        match line[at] {
+            quote @ (b'"' | b'\'') => match string_end(line, at, quote) {
+                Some(end) => at = end,
+                None => break,
+            },
+            b'{' => depth += 1,
+            b'}' if depth > 0 => depth -= 1,
+            b'}' if line.get(at + 1) == Some(&b'}') => return Some(at + 2),
+            _ => {}
+        }
+        at += 1;
+    }
+    // Brackets or quotes that do not match are for the template engine to report.
+    memchr::memmem::find(&line[2..], b"}}").map(|at| at + 4)
+}
+
+fn string_end(line: &[u8], start: usize, quote: u8) -> Option<usize> {
+    let mut at = start + 1;
+    while at < line.len() {
+        match line[at] {
+            b'\\' => at += 1,
+            byte if byte == quote => return Some(at),
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<&str> {
+        let mut scan = Scan::new(text);
+        scan.run();
+        scan.regions.iter().map(|(start, end)| &text[*start..*end]).collect()
+    }
+
+    #[test]
+    fn unquoted_templates_are_found_where_values_stand() {
+        assert_eq!(found("items: {{ records }}\n"), ["{{ records }}"]);
+        assert_eq!(found("- {{ a }}\n- k: {{ b }} # {{ no }}\n"), ["{{ a }}", "{{ b }}"]);
+        assert_eq!(found("x: {{ s.a.result[0] | default(\"}}\") }}"), ["{{ s.a.result[0] | default(\"}}\") }}"]);
+        assert_eq!(found("x: {{ {'a': {'b': 1}}['a'] }}"), ["{{ {'a': {'b': 1}}['a'] }}"]);
+        assert_eq!(found("x: [{{ a }}, p/{{ b }}]\ny: {k: {{ c }}}"), ["{{ a }}", "{{ b }}", "{{ c }}"]);
+        assert_eq!(found("x:\n  {{ a }}/{{ b }}.csv"), ["{{ a }}", "{{ b }}"]);
+    }
+
+    #[test]
+    fn quoted_strings_comments_and_block_scalars_are_left_alone() {
+        assert_eq!(found("a: \"{{ x }}\"\nb: '{{ it''s }}'\n"), [""; 0]);
+        assert_eq!(found("# don't {{ a }}\nb: {{ c }}"), ["{{ c }}"]);
+        assert_eq!(found("code: |\n  x = {{ a }}\n  don't\n\nb: {{ c }}"), ["{{ c }}"]);
+        assert_eq!(found("- run: >-\n    {{ a }}\n  b: {{ c }}"), ["{{ c }}"]);
+        assert_eq!(found("a: \"one\n  {{ two }}\"\nb: {{ c }}"), ["{{ c }}"]);
+    }
+
+    #[test]
+    fn an_apostrophe_in_a_plain_scalar_opens_no_string() {
+        assert_eq!(found("a: it's\nb: {{ c }}\n"), ["{{ c }}"]);
+        assert_eq!(found("a: some text\n  'tis more\nb: {{ c }}\n"), ["{{ c }}"]);
+    }
+
+    #[test]
+    fn a_template_that_does_not_end_is_noted() {
+        assert_eq!(protect("a: 1\nb: {{ c }\n").unclosed, Some(8));
+        assert_eq!(protect("a: {b: {c: 1}}\n").unclosed, None);
+    }
+
+    #[test]
+    fn what_is_replaced_is_put_back() {
+        let text = "a: {{ b | default(\"x: y\") }}/ü\n";
+        let protected = protect(text);
+        assert!(protected.changed && !protected.text.contains('{'));
+        assert_eq!(protected.text.chars().count(), text.chars().count());
+        assert_eq!(restore(&protected.text), text);
+    }
+}

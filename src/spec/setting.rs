@@ -1,0 +1,205 @@
+//! Values with a type of their own: durations, counts, switches. Read from the file, and again where a template of the
+//! file was rendered, by the same rules and with the same words.
+
+use super::MaxParallel;
+use super::tree::found;
+use serde_json::Value;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+/// Why a value does not fit, to be put behind the key's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    /// For instance "must be an integer, at least 1; found the string \"ten\"".
+    pub text: String,
+    /// What the user can do.
+    pub hint: Option<&'static str>,
+}
+
+impl Complaint {
+    pub(super) fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), hint: None }
+    }
+
+    /// "must be `expected`; found so and so"
+    pub(super) fn wrong(expected: &str, value: &Value) -> Self {
+        Self::new(format!("must be {expected}; found {}", found(value)))
+    }
+
+    fn hint(self, hint: &'static str) -> Self {
+        Self { hint: Some(hint), ..self }
+    }
+}
+
+/// A type that a [`super::Setting`] can have.
+pub trait Readable: Sized {
+    /// Reads the value, or says why it does not fit.
+    fn read(value: &Value) -> Result<Self, Complaint>;
+}
+
+impl Readable for bool {
+    fn read(value: &Value) -> Result<Self, Complaint> {
+        match value {
+            Value::Bool(value) => Ok(*value),
+            Value::String(text) => match text.to_lowercase().as_str() {
+                "true" => Ok(true),
+                "false" => Ok(false),
+                "yes" | "on" | "y" => Err(Complaint::wrong("`true` or `false`", value).hint("write `true`")),
+                "no" | "off" | "n" => Err(Complaint::wrong("`true` or `false`", value).hint("write `false`")),
+                _ => Err(Complaint::wrong("`true` or `false`", value)),
+            },
+            _ => Err(Complaint::wrong("`true` or `false`", value)),
+        }
+    }
+}
+
+impl Readable for i64 {
+    fn read(value: &Value) -> Result<Self, Complaint> {
+        integer(value).ok_or_else(|| Complaint::wrong("an integer", value))
+    }
+}
+
+impl Readable for NonZeroUsize {
+    fn read(value: &Value) -> Result<Self, Complaint> {
+        match integer(value) {
+            Some(number) => {
+                usize::try_from(number).ok().and_then(Self::new).ok_or_else(|| Complaint::new("must be at least 1"))
+            }
+            None => Err(Complaint::wrong("an integer, at least 1", value)),
+        }
+    }
+}
+
+impl Readable for MaxParallel {
+    fn read(value: &Value) -> Result<Self, Complaint> {
+        if value.as_str() == Some("auto") {
+            return Ok(Self::Auto);
+        }
+        if integer(value).is_none() {
+            return Err(Complaint::wrong("an integer, at least 1, or `auto`", value));
+        }
+        NonZeroUsize::read(value)
+            .map(Self::Exactly)
+            .map_err(|complaint| complaint.hint("leave it out to use every core"))
+    }
+}
+
+/// A timeout: longer than nothing.
+impl Readable for Duration {
+    fn read(value: &Value) -> Result<Self, Complaint> {
+        match duration(value)? {
+            Self::ZERO => Err(Complaint::new("must be above 0").hint("leave it out to wait as long as it takes")),
+            duration => Ok(duration),
+        }
+    }
+}
+
+const DURATION: &str = "a number of seconds, or a text such as `500ms`, `2s`, `2m`, `1.5h` or `1d`";
+
+/// A number of seconds, or a text with a unit; 0 is fine.
+pub(super) fn duration(value: &Value) -> Result<Duration, Complaint> {
+    let wrong = || Complaint::wrong(DURATION, value);
+    let seconds = match value {
+        Value::Number(number) => number.as_f64().ok_or_else(wrong)?,
+        Value::String(text) => seconds(text).ok_or_else(wrong)?,
+        _ => return Err(wrong()),
+    };
+    if seconds < 0.0 {
+        return Err(Complaint::new("must not be negative"));
+    }
+    Duration::try_from_secs_f64(seconds).map_err(|_| Complaint::new("is too long a time"))
+}
+
+fn seconds(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '-')).unwrap_or(text.len());
+    let number: f64 = text[..digits].parse().ok()?;
+    let unit = match text[digits..].trim() {
+        "" | "s" => 1.0,
+        "ms" => 0.001,
+        "m" => 60.0,
+        "h" => 3600.0,
+        "d" => 86400.0,
+        _ => return None,
+    };
+    Some(number * unit)
+}
+
+/// A number per second, or a text such as `10/s`, `600/m` or `1000/h`.
+pub(super) fn rate(value: &Value) -> Result<f64, Complaint> {
+    let wrong = || Complaint::wrong("a number per second, or a text such as `10/s`, `600/m` or `1000/h`", value);
+    let rate = match value {
+        Value::Number(number) => number.as_f64().ok_or_else(wrong)?,
+        Value::String(text) => {
+            let (number, unit) = text.split_once('/').ok_or_else(wrong)?;
+            let number: f64 = number.trim().parse().map_err(|_| wrong())?;
+            match unit.trim() {
+                "s" => number,
+                "m" => number / 60.0,
+                "h" => number / 3600.0,
+                _ => return Err(wrong()),
+            }
+        }
+        _ => return Err(wrong()),
+    };
+    if rate > 0.0 && rate.is_finite() { Ok(rate) } else { Err(Complaint::new("must be above 0")) }
+}
+
+/// An integer, also in the string that a template gives.
+fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64().or_else(|| {
+            let float = number.as_f64()?;
+            (float.fract() == 0.0 && float.abs() < 9.0e15).then_some(float as i64)
+        }),
+        Value::String(text) => {
+            let text = text.trim();
+            text.strip_prefix('-').unwrap_or(text).bytes().all(|byte| byte.is_ascii_digit()).then_some(())?;
+            text.parse().ok()
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn durations_are_seconds_or_have_a_unit() {
+        for (value, milliseconds) in [
+            (json!(2), 2_000),
+            (json!(0.25), 250),
+            (json!("500ms"), 500),
+            (json!("2s"), 2_000),
+            (json!("2m"), 120_000),
+            (json!("1.5h"), 5_400_000),
+            (json!(" 1 d "), 86_400_000),
+        ] {
+            assert_eq!(Duration::read(&value), Ok(Duration::from_millis(milliseconds)), "{value}");
+        }
+        for value in [json!("ten"), json!("1w"), json!([]), json!(null), json!(-1), json!(0), json!(1e300), json!("")] {
+            assert!(Duration::read(&value).is_err(), "{value}");
+        }
+        assert_eq!(duration(&json!(0)), Ok(Duration::ZERO));
+    }
+
+    #[test]
+    fn rates_are_per_second() {
+        assert_eq!(rate(&json!(5)), Ok(5.0));
+        assert_eq!(rate(&json!("600/m")), Ok(10.0));
+        assert_eq!(rate(&json!("36 / h")), Ok(0.01));
+        assert!(rate(&json!("10")).is_err() && rate(&json!(0)).is_err() && rate(&json!("1/d")).is_err());
+    }
+
+    #[test]
+    fn a_count_says_what_it_wants() {
+        let wrong = NonZeroUsize::read(&json!("ten")).unwrap_err();
+        assert_eq!(wrong.text, "must be an integer, at least 1; found the string \"ten\"");
+        assert_eq!(NonZeroUsize::read(&json!(0)).unwrap_err().text, "must be at least 1");
+        let zero = MaxParallel::read(&json!(0)).unwrap_err();
+        assert_eq!(zero.hint, Some("leave it out to use every core"));
+        assert_eq!(bool::read(&json!("yes")).unwrap_err().hint, Some("write `true`"));
+    }
+}

@@ -1,0 +1,198 @@
+//! The file as a tree of nodes, each with its place; and how YAML 1.2 reads a plain scalar.
+//!
+//! Knows nothing of workflows. `yes`, `no`, `on` and `off` are strings, as YAML 1.2 has it, and so are numbers with
+//! leading zeros: a post code must not lose one.
+
+use crate::model::{Span, Text, Tree};
+
+/// A value of the file and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Node {
+    pub span: Span,
+    pub kind: NodeKind,
+}
+
+/// What a node is.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum NodeKind {
+    Null,
+    Bool(bool),
+    /// As JSON writes it.
+    Number(String),
+    Text(String),
+    List(Vec<Node>),
+    Map(Vec<Entry>),
+}
+
+/// One key of a mapping, and its value.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Entry {
+    pub key: String,
+    pub key_span: Span,
+    pub value: Node,
+}
+
+impl Node {
+    pub fn new(span: Span, kind: NodeKind) -> Self {
+        Self { span, kind }
+    }
+
+    /// The node as a value of the workflow.
+    pub fn to_tree(&self) -> Tree {
+        match &self.kind {
+            NodeKind::Null => Tree::Null,
+            NodeKind::Bool(value) => Tree::Bool(*value),
+            NodeKind::Number(number) => Tree::Number(number.clone()),
+            NodeKind::Text(raw) => Tree::Text(Text { raw: raw.clone(), span: self.span }),
+            NodeKind::List(list) => Tree::List(list.iter().map(Self::to_tree).collect()),
+            NodeKind::Map(map) => {
+                Tree::Map(map.iter().map(|entry| (entry.key.clone(), entry.value.to_tree())).collect())
+            }
+        }
+    }
+
+    /// The node as JSON.
+    pub fn to_json(&self) -> serde_json::Value {
+        to_json(&self.to_tree())
+    }
+
+    /// The node as a text, where it is a string.
+    pub fn as_text(&self) -> Option<Text> {
+        match &self.kind {
+            NodeKind::Text(raw) => Some(Text { raw: raw.clone(), span: self.span }),
+            _ => None,
+        }
+    }
+}
+
+/// A value of the workflow as JSON, its templates as plain strings.
+pub(super) fn to_json(tree: &Tree) -> serde_json::Value {
+    use serde_json::Value;
+    match tree {
+        Tree::Null => Value::Null,
+        Tree::Bool(value) => Value::Bool(*value),
+        Tree::Number(number) => serde_json::from_str(number).unwrap_or(Value::Null),
+        Tree::Text(text) => Value::String(text.raw.clone()),
+        Tree::List(list) => list.iter().map(to_json).collect(),
+        Tree::Map(map) => map.iter().map(|(key, value)| (key.clone(), to_json(value))).collect(),
+    }
+}
+
+/// What was found, for a message: "the string \"ten\"", "a list".
+pub(super) fn found(value: &serde_json::Value) -> String {
+    use serde_json::Value;
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(value) => format!("`{value}`"),
+        Value::Number(number) => format!("the number {number}"),
+        Value::String(text) => {
+            let line = text.lines().next().unwrap_or_default();
+            let short: String = line.chars().take(40).collect();
+            let more = if short.len() < text.trim_end().len() { "..." } else { "" };
+            format!("the string \"{short}{more}\"")
+        }
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "a mapping".to_owned(),
+    }
+}
+
+/// Reads a plain scalar by the core schema; the error says what is wrong with it.
+pub(super) fn resolve(text: &str) -> Result<NodeKind, &'static str> {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Ok(NodeKind::Null),
+        "true" | "True" | "TRUE" => return Ok(NodeKind::Bool(true)),
+        "false" | "False" | "FALSE" => return Ok(NodeKind::Bool(false)),
+        _ => {}
+    }
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN") {
+        return Err("is not a number that JSON can hold");
+    }
+    match number(text, unsigned) {
+        None => Ok(NodeKind::Text(text.to_owned())),
+        Some(number) if number.parse::<f64>().is_ok_and(f64::is_finite) => Ok(NodeKind::Number(number)),
+        Some(_) => Err("is too large a number"),
+    }
+}
+
+/// The number as JSON writes it, if it is one.
+fn number(text: &str, unsigned: &str) -> Option<String> {
+    if let Some(digits) = text.strip_prefix("0x") {
+        let plain = !digits.starts_with("+");
+        return plain.then(|| u128::from_str_radix(digits, 16).ok()).flatten().map(|value| value.to_string());
+    }
+    if let Some(digits) = text.strip_prefix("0o") {
+        let plain = !digits.starts_with("+");
+        return plain.then(|| u128::from_str_radix(digits, 8).ok()).flatten().map(|value| value.to_string());
+    }
+    let (mantissa, exponent) = match unsigned.find(['e', 'E']) {
+        Some(at) => (&unsigned[..at], &unsigned[at + 1..]),
+        None => (unsigned, "0"),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let power = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    let fit = digits(whole) && digits(fraction) && digits(power) && !power.is_empty();
+    if !fit || (whole.is_empty() && fraction.is_empty()) || (whole.len() > 1 && whole.starts_with('0')) {
+        return None;
+    }
+    let sign = if text.starts_with('-') { "-" } else { "" };
+    let whole = if whole.is_empty() { "0" } else { whole };
+    let mut out = format!("{sign}{whole}");
+    if mantissa.contains('.') {
+        out.push('.');
+        out.push_str(if fraction.is_empty() { "0" } else { fraction });
+    }
+    if unsigned.len() != mantissa.len() {
+        out.push('e');
+        out.push_str(exponent);
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number_of(text: &str) -> Option<String> {
+        match resolve(text) {
+            Ok(NodeKind::Number(number)) => Some(number),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn numbers_keep_all_their_digits() {
+        for (text, json) in [
+            ("12", "12"),
+            ("-0", "-0"),
+            ("+7", "7"),
+            ("0x1F", "31"),
+            ("0o17", "15"),
+            (".5", "0.5"),
+            ("-1.", "-1.0"),
+            ("1e3", "1e3"),
+            ("1.50E-2", "1.50e-2"),
+            ("123456789012345678901234567890", "123456789012345678901234567890"),
+        ] {
+            assert_eq!(number_of(text).as_deref(), Some(json), "{text}");
+            serde_json::from_str::<serde_json::Value>(json).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_a_number_is_a_string() {
+        for text in
+            ["007", "1_000", "1:30", "1.2.3", ".", "-", "e5", "1e", "0x", "0x+1", "0xg", "yes", "no", "on", "off"]
+        {
+            assert_eq!(resolve(text), Ok(NodeKind::Text(text.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn infinity_is_refused() {
+        for text in [".inf", "-.INF", ".nan", "1e999"] {
+            assert!(resolve(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,402 @@
+//! From the bytes of a file to a tree of nodes.
+//!
+//! Owns encoding, limits, anchors, aliases and merge keys, and the wording of YAML's own faults. Whatever the bytes,
+//! the answer is a tree or a fault; an alias that grows without bound is refused before it is copied.
+
+use super::protect::{protect, restore};
+use super::tree::{Entry, Node, NodeKind, resolve};
+use super::{Fault, Source};
+use crate::model::Span;
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, Tag};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// The largest file.
+const LARGEST: usize = 64 * 1024 * 1024;
+/// The most values in a file, copies by aliases included.
+const MOST_NODES: usize = 1_000_000;
+/// The deepest nesting.
+const DEEPEST: usize = 100;
+
+/// The text of a file, without byte order mark.
+pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<Source, (Source, Fault)> {
+    let path = path.to_owned();
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let empty = |path| Source { path, text: String::new() };
+    if bytes.len() > LARGEST {
+        let fault = Fault::whole(format!("the file is too large: {} MiB, at most 64 MiB", bytes.len() >> 20))
+            .hint("keep long lists of items in a file of their own: `items: {lines: FILE}`");
+        return Err((empty(path), fault));
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(Source { path, text: text.to_owned() }),
+        Err(error) => {
+            // The text before the wrong byte is all that can be shown.
+            let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned();
+            let at = good.len();
+            let fault =
+                Fault::at(Span::new(at, at), "the file is not UTF-8 text").hint("save it with the encoding UTF-8");
+            Err((Source { path, text: good }, fault))
+        }
+    }
+}
+
+/// The tree of a text: its top level is a mapping.
+pub(super) fn load(source: &Source) -> Result<(Node, Vec<Fault>), Fault> {
+    let text = source.text.as_str();
+    if let Some(at) = memchr::memchr(0, text.as_bytes()) {
+        return Err(Fault::at(Span::new(at, at), "the file has a NUL byte in it").hint("a workflow file is plain text"));
+    }
+    let protected = protect(text);
+    if let Some(at) = protected.unclosed {
+        return Err(Fault::at(Span::new(at, at + 2), "`{{` is not closed on its line")
+            .hint("write `{{ name }}`, or put the whole value in quotes"));
+    }
+    let mut builder = Builder {
+        places: Places::new(text),
+        restore: protected.changed,
+        stack: Vec::new(),
+        anchors: HashMap::new(),
+        nodes: 0,
+        faults: Vec::new(),
+    };
+    let root = builder.read(Parser::new_from_str(&protected.text))?;
+    match root {
+        None => {
+            Err(Fault::whole("the file is empty").hint("a workflow needs `steps:`; `batchmill init` writes an example"))
+        }
+        Some(node) if matches!(node.kind, NodeKind::Map(_)) => Ok((node, builder.faults)),
+        Some(node) => Err(Fault::at(
+            node.span,
+            format!("a workflow file is a mapping with `steps:`; found {}", super::tree::found(&node.to_json())),
+        )),
+    }
+}
+
+/// Turns the parser's places, which count characters, into byte offsets.
+struct Places<'a> {
+    /// Byte offset of every 128th character; `None` where all are ASCII.
+    marks: Option<Vec<usize>>,
+    text: &'a str,
+}
+
+impl<'a> Places<'a> {
+    const EVERY: usize = 128;
+
+    fn new(text: &'a str) -> Self {
+        let marks = (!text.is_ascii()).then(|| text.char_indices().step_by(Self::EVERY).map(|(at, _)| at).collect());
+        Self { marks, text }
+    }
+
+    fn byte(&self, index: usize) -> usize {
+        let Some(marks) = &self.marks else {
+            return index.min(self.text.len());
+        };
+        let Some(start) = marks.get(index / Self::EVERY) else {
+            return self.text.len();
+        };
+        let rest = &self.text[*start..];
+        rest.char_indices().nth(index % Self::EVERY).map_or(self.text.len(), |(at, _)| start + at)
+    }
+
+    fn span(&self, span: saphyr_parser::Span) -> Span {
+        let start = self.byte(span.start.index());
+        Span::new(start, self.byte(span.end.index()).max(start))
+    }
+}
+
+/// A list or a mapping that is still being read.
+struct Open {
+    anchor: usize,
+    start: usize,
+    /// Nodes counted before this one.
+    before: usize,
+    kind: OpenKind,
+}
+
+enum OpenKind {
+    List(Vec<Node>),
+    Map { entries: Vec<Entry>, key: Option<(String, Span)> },
+}
+
+/// Builds the tree from the parser's events.
+struct Builder<'a> {
+    places: Places<'a>,
+    restore: bool,
+    stack: Vec<Open>,
+    /// Each anchored node and how many nodes it has.
+    anchors: HashMap<usize, (Node, usize)>,
+    nodes: usize,
+    faults: Vec<Fault>,
+}
+
+impl Builder<'_> {
+    fn read(&mut self, mut parser: Parser<'_, StrInput<'_>>) -> Result<Option<Node>, Fault> {
+        let mut root = None;
+        let mut documents = 0;
+        while let Some(event) = parser.next_event() {
+            let (event, span) = event.map_err(|error| self.wording(&error))?;
+            let span = self.places.span(span);
+            let done = match event {
+                Event::DocumentStart(_) => {
+                    documents += 1;
+                    if documents > 1 {
+                        return Err(Fault::at(span, "the file has more than one YAML document")
+                            .hint("keep each workflow in a file of its own"));
+                    }
+                    None
+                }
+                Event::Scalar(text, style, anchor, tag) => {
+                    let node = self.scalar(&text, style, tag.as_deref(), span);
+                    self.count(1 + text.len() / 100, span)?;
+                    self.keep(anchor, &node, 1 + text.len() / 100)?;
+                    self.place(node, style == ScalarStyle::Plain, &text)
+                }
+                Event::Alias(anchor) => {
+                    let node = self.alias(anchor, span)?;
+                    let text = node.as_text().map(|text| text.raw).unwrap_or_default();
+                    self.place(node, false, &text)
+                }
+                Event::SequenceStart(anchor, tag) => {
+                    self.open(anchor, tag.as_deref(), span, OpenKind::List(Vec::new()))?;
+                    None
+                }
+                Event::MappingStart(anchor, tag) => {
+                    let (entries, key) = (Vec::new(), None);
+                    self.open(anchor, tag.as_deref(), span, OpenKind::Map { entries, key })?;
+                    None
+                }
+                Event::SequenceEnd | Event::MappingEnd => self.close(span)?,
+                _ => None,
+            };
+            root = done.or(root);
+        }
+        Ok(root.filter(|node| documents > 0 && node.kind != NodeKind::Null))
+    }
+
+    fn count(&mut self, nodes: usize, span: Span) -> Result<(), Fault> {
+        self.nodes = self.nodes.saturating_add(nodes);
+        if self.nodes <= MOST_NODES {
+            return Ok(());
+        }
+        Err(Fault::at(span, "the file has more than 1,000,000 values, aliases included")
+            .hint("keep long lists of items in a file of their own: `items: {lines: FILE}`"))
+    }
+
+    fn keep(&mut self, anchor: usize, node: &Node, nodes: usize) -> Result<(), Fault> {
+        if anchor > 0 {
+            self.count(nodes, node.span)?;
+            self.anchors.insert(anchor, (node.clone(), nodes));
+        }
+        Ok(())
+    }
+
+    fn alias(&mut self, anchor: usize, span: Span) -> Result<Node, Fault> {
+        let Some(&(_, nodes)) = self.anchors.get(&anchor) else {
+            return Err(Fault::at(span, "the alias stands inside the value it names"));
+        };
+        self.count(nodes, span)?;
+        let deep = self.stack.len();
+        let (node, _) = &self.anchors[&anchor];
+        if deep + depth(node) > DEEPEST {
+            return Err(too_deep(span));
+        }
+        Ok(node.clone())
+    }
+
+    fn open(&mut self, anchor: usize, tag: Option<&Tag>, span: Span, kind: OpenKind) -> Result<(), Fault> {
+        if self.stack.len() >= DEEPEST {
+            return Err(too_deep(span));
+        }
+        let known = match kind {
+            OpenKind::List(_) => "seq",
+            OpenKind::Map { .. } => "map",
+        };
+        if let Some(tag) = tag.filter(|tag| !(tag.is_yaml_core_schema() && tag.suffix == known)) {
+            self.faults.push(unknown_tag(tag, span));
+        }
+        let before = self.nodes;
+        self.count(1, span)?;
+        let start = span.start;
+        self.stack.push(Open { anchor, start, before, kind });
+        Ok(())
+    }
+
+    fn close(&mut self, span: Span) -> Result<Option<Node>, Fault> {
+        let open = self.stack.pop().expect("the parser closes only what it opened");
+        let (kind, last) = match open.kind {
+            OpenKind::List(list) => {
+                let last = list.last().map_or(open.start, |node| node.span.end);
+                (NodeKind::List(list), last)
+            }
+            OpenKind::Map { entries, .. } => {
+                let last = entries.last().map_or(open.start, |entry| entry.value.span.end);
+                (NodeKind::Map(self.merge(entries)), last)
+            }
+        };
+        // A block collection ends with an empty place far below; a flow one with its bracket.
+        let end = if span.end > span.start { span.end } else { last };
+        let node = Node::new(Span::new(open.start, end.max(open.start)), kind);
+        self.keep(open.anchor, &node, self.nodes - open.before)?;
+        Ok(self.place(node, false, ""))
+    }
+
+    /// Puts a node where it belongs; gives it back if it is the root. `written` is the text of a scalar.
+    fn place(&mut self, node: Node, plain: bool, written: &str) -> Option<Node> {
+        let Some(open) = self.stack.last_mut() else {
+            return Some(node);
+        };
+        match &mut open.kind {
+            OpenKind::List(list) => list.push(node),
+            OpenKind::Map { entries, key } => match key.take() {
+                Some((key, key_span)) => entries.push(Entry { key, key_span, value: node }),
+                None => {
+                    let mut text = if self.restore { restore(written) } else { written.to_owned() };
+                    if matches!(node.kind, NodeKind::List(_) | NodeKind::Map(_)) {
+                        self.faults.push(
+                            Fault::at(node.span, "a key must be a word or a quoted string")
+                                .hint("a template in braces needs `{{ name }}`, without a colon behind"),
+                        );
+                    } else if text == "<<" && plain {
+                        text = MERGE.to_owned();
+                    }
+                    *key = Some((text, node.span));
+                }
+            },
+        }
+        None
+    }
+
+    fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Node {
+        let text = if self.restore { restore(text) } else { text.to_owned() };
+        let core = tag.filter(|tag| tag.is_yaml_core_schema()).map(|tag| tag.suffix.as_str());
+        let plain = match (tag, core) {
+            (None, _) => style == ScalarStyle::Plain,
+            (Some(_), Some("str")) => false,
+            (Some(_), Some("int" | "float" | "bool" | "null")) => true,
+            (Some(tag), _) => {
+                // A lone `!` means: a string.
+                if !(tag.handle.is_empty() && tag.suffix == "!" || tag.handle == "!" && tag.suffix.is_empty()) {
+                    self.faults.push(unknown_tag(tag, span));
+                }
+                false
+            }
+        };
+        if !plain {
+            return Node::new(span, NodeKind::Text(text));
+        }
+        let kind = resolve(&text).unwrap_or_else(|wrong| {
+            let fault = Fault::at(span, format!("`{text}` {wrong}")).hint("put it in quotes if a string is meant");
+            self.faults.push(fault);
+            NodeKind::Text(text)
+        });
+        Node::new(span, kind)
+    }
+
+    /// Resolves `<<`, and reports keys that are given twice.
+    fn merge(&mut self, entries: Vec<Entry>) -> Vec<Entry> {
+        let mut seen: HashMap<String, Span> = HashMap::new();
+        for entry in entries.iter().filter(|entry| entry.key != MERGE) {
+            if let Some(first) = seen.insert(entry.key.clone(), entry.key_span) {
+                self.faults.push(
+                    Fault::at(entry.key_span, format!("key `{}` is given twice", entry.key))
+                        .label("given again here")
+                        .also(first, "first given here"),
+                );
+            }
+        }
+        if !entries.iter().any(|entry| entry.key == MERGE) {
+            return entries;
+        }
+        let mut out: Vec<Entry> = Vec::with_capacity(entries.len());
+        for entry in entries {
+            if entry.key != MERGE {
+                out.push(entry);
+                continue;
+            }
+            let parts = match entry.value.kind {
+                NodeKind::List(list) => list,
+                kind => vec![Node::new(entry.value.span, kind)],
+            };
+            for part in parts {
+                let NodeKind::Map(merged) = part.kind else {
+                    let fault = Fault::at(entry.key_span, "`<<` takes a mapping or a list of mappings");
+                    self.faults.push(fault.hint("write `<<: *name` with an anchor `&name` at a mapping above"));
+                    continue;
+                };
+                for from in merged {
+                    if !seen.contains_key(&from.key) {
+                        seen.insert(from.key.clone(), from.key_span);
+                        out.push(from);
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// The parser's error in words that help.
+    fn wording(&self, error: &ScanError) -> Fault {
+        let at = self.places.byte(error.marker().index());
+        let (message, hint) = wording(error.info());
+        let fault = Fault::at(Span::new(at, at + 1), message);
+        match hint {
+            Some(hint) => fault.hint(hint),
+            None => fault,
+        }
+    }
+}
+
+/// Stands for a plain `<<` key, so that a quoted one stays a key.
+const MERGE: &str = "\u{10FFFD}<<";
+
+fn depth(node: &Node) -> usize {
+    match &node.kind {
+        NodeKind::List(list) => 1 + list.iter().map(depth).max().unwrap_or(0),
+        NodeKind::Map(map) => 1 + map.iter().map(|entry| depth(&entry.value)).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+fn too_deep(span: Span) -> Fault {
+    Fault::at(span, format!("the file is nested deeper than {DEEPEST} levels"))
+}
+
+fn unknown_tag(tag: &Tag, span: Span) -> Fault {
+    Fault::at(span, format!("the YAML tag `{}{}` is not supported", tag.handle, tag.suffix)).hint("leave the tag out")
+}
+
+fn wording(info: &str) -> (String, Option<&'static str>) {
+    let has = |needle: &str| info.contains(needle);
+    if has("tab") && (has("indentation") || has("disallowed") || has("found a tab") || has("cannot be used")) {
+        return ("a tab cannot be used for indentation".to_owned(), Some("indent with spaces"));
+    }
+    let (message, hint) = if has("mapping values are not allowed") || has("illegal placement of ':'") {
+        ("a `:` is not allowed here", Some("put a text with `: ` in it in quotes, and check the indentation"))
+    } else if has("simple key expect") {
+        ("a key without `:`, or a line that is not indented far enough", Some("write `key: value`"))
+    } else if has("did not find expected key") || has("invalid indentation") || has("expected '-' indicator") {
+        ("the indentation does not fit the lines above", Some("keys of one mapping stand in the same column"))
+    } else if has("flow sequence, expected") {
+        ("a list in `[ ]` is not closed, or a comma is missing", None)
+    } else if has("flow mapping, did not find") {
+        ("a mapping in `{ }` is not closed, or a comma is missing", Some("a template is written `{{ name }}`"))
+    } else if has("quoted scalar, found unexpected end") || has("found unexpected document indicator") {
+        ("a string in quotes is not closed", None)
+    } else if has("unknown escape character") {
+        ("an unknown escape in a string in double quotes", Some("write `\\\\` for a backslash, or use single quotes"))
+    } else if has("unknown anchor") {
+        ("an alias for an anchor that is not defined above", Some("put a text that starts with `*` in quotes"))
+    } else if has("unexpected character") {
+        ("a plain text cannot start with this character", Some("put the text in quotes"))
+    } else if has("recursion limit") {
+        ("the file is nested too deeply", None)
+    } else if has("trailing content after double-quoted") {
+        ("text behind a string in quotes", Some("put the whole text in quotes"))
+    } else if has("wasn't declared") {
+        ("a YAML tag that is not declared", Some("leave the tag out"))
+    } else {
+        return (format!("not valid YAML: {info}"), None);
+    };
+    (message.to_owned(), hint)
+}
