@@ -1,2 +1,7 @@
-//! The command line.
-fn main() {}
+//! The command line of batchmill.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    batchmill::cli::main()
+}

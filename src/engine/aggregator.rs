@@ -3,9 +3,8 @@
 use super::feeder::Settled;
 use super::secrets::Secrets;
 use super::slot::SlotEvent;
-use super::workflow::Sink;
 use crate::ledger::{Ledger, LedgerError, StepKey};
-use crate::model::{BatchReport, Event, Failure, Stats, StepName};
+use crate::model::{BatchReport, Event, Failure, Sink, Stats, StepName};
 use crate::task::Cancel;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};

@@ -19,4 +19,4 @@ pub use prepare::{Options, PrepareError, Prepared, prepare};
 pub use secrets::Secrets;
 pub use shape::{Shape, ShapeError, shape};
 pub use signals::{Interrupts, listen};
-pub use workflow::{EngineError, RunEnd, Sink, run, step_scope};
+pub use workflow::{EngineError, RunEnd, failures_json, run, step_scope};

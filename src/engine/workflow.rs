@@ -6,7 +6,7 @@ use super::slot::message;
 use super::step::{Job, StepEnd, StepRun, execute, pace};
 use crate::ledger::{Ledger, LedgerError, Reader, RunFolder, RunMeta};
 use crate::model::{
-    Event, Failure, FailureKind, Items, RunId, RunStatus, RunSummary, Stats, StepName, StepReport, StepStatus,
+    Event, Failure, FailureKind, Items, RunId, RunStatus, RunSummary, Sink, Stats, StepName, StepReport, StepStatus,
 };
 use crate::plan::{Source, SourceError};
 use crate::spec::{Fault, Faults, RetryPolicy, Step, StepKind};
@@ -15,15 +15,6 @@ use crate::template::{ItemScope, Lazy, Scope, StepValue, json_to_value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Somebody who wants to know what happens: a progress bar, a writer of JSON lines.
-pub trait Sink: Send {
-    /// Something happened, and is durable.
-    fn event(&mut self, event: &Event);
-
-    /// Time passed while nothing happened.
-    fn tick(&mut self) {}
-}
 
 /// Trouble of the engine itself; what was done stays done.
 #[derive(Debug, thiserror::Error)]
@@ -337,7 +328,7 @@ fn read_results(folder: &RunFolder, step: &StepName) -> Result<Vec<u8>, LedgerEr
 }
 
 /// `failed` of a batch step: `item`, `index`, `error`, `type`, `attempts` of each.
-pub(crate) fn failures_json(folder: &RunFolder, step: &StepName) -> Result<Vec<serde_json::Value>, LedgerError> {
+pub fn failures_json(folder: &RunFolder, step: &StepName) -> Result<Vec<serde_json::Value>, LedgerError> {
     let reader = Reader::open(folder.clone())?;
     let steps = reader.steps()?;
     let Some(record) = steps.iter().find(|record| record.name == *step) else { return Ok(Vec::new()) };

@@ -98,3 +98,12 @@ pub enum Event {
     /// The run ended.
     RunFinished(RunSummary),
 }
+
+/// Somebody who wants to know what happens: a progress bar, a writer of JSON lines.
+pub trait Sink: Send {
+    /// Something happened, and is durable.
+    fn event(&mut self, event: &Event);
+
+    /// Time passed while nothing happened.
+    fn tick(&mut self) {}
+}

@@ -9,7 +9,7 @@ mod run;
 mod source;
 
 pub use batch::{Batch, Indexes, ItemKey, Items};
-pub use event::{BatchReport, Event, ItemFailure, StepReport};
+pub use event::{BatchReport, Event, ItemFailure, Sink, StepReport};
 pub use outcome::{Failure, FailureKind, Lines, Outcome};
 pub use run::{RunId, RunStatus, RunSummary, Stats, StepName, StepStatus};
 pub use source::{Span, Text, Tree};

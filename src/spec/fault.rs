@@ -4,13 +4,17 @@
 //! the plan, the template checks and the command line, which make faults of the same kind.
 
 use super::Source;
+use super::place::floor;
 use crate::model::Span;
 use annotate_snippets::renderer::DEFAULT_TERM_WIDTH;
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 use std::fmt;
 
 /// More faults than this are counted, not shown.
 const SHOWN: usize = 50;
+
+/// Lines farther apart than this are shown each for itself.
+const FARTHEST: usize = 500;
 
 /// Source lines longer than this are cut around the underlined text.
 const WIDEST: usize = 240;
@@ -23,13 +27,13 @@ pub struct Fault {
     /// The text to underline; `None` where the file as a whole is meant.
     pub span: Option<Span>,
     /// A few words at the underline.
-    pub label: Option<String>,
+    pub label: Option<Box<str>>,
     /// Other places that play a part, each with a few words.
     pub others: Vec<(Span, String)>,
     /// Where it is in the file's tree, for instance `steps.resize.max_parallel`.
-    pub context: Option<String>,
+    pub context: Option<Box<str>>,
     /// The next thing the user can do.
-    pub hint: Option<String>,
+    pub hint: Option<Box<str>>,
 }
 
 impl Fault {
@@ -44,7 +48,7 @@ impl Fault {
     }
 
     /// Puts a few words at the underline.
-    pub fn label(self, label: impl Into<String>) -> Self {
+    pub fn label(self, label: impl Into<Box<str>>) -> Self {
         Self { label: Some(label.into()), ..self }
     }
 
@@ -55,12 +59,12 @@ impl Fault {
     }
 
     /// Says where in the file's tree it is.
-    pub fn within(self, context: impl Into<String>) -> Self {
+    pub fn within(self, context: impl Into<Box<str>>) -> Self {
         Self { context: Some(context.into()), ..self }
     }
 
     /// Says what the user can do.
-    pub fn hint(self, hint: impl Into<String>) -> Self {
+    pub fn hint(self, hint: impl Into<Box<str>>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 }
@@ -132,58 +136,95 @@ impl std::error::Error for Faults {}
 
 fn render_one(renderer: &Renderer, source: &Source, path: &str, fault: &Fault) -> String {
     let mut group = Group::with_title(Level::ERROR.primary_title(fault.message.as_str()));
-    let excerpts: Vec<Excerpt<'_>> = fault.span.map_or_else(Vec::new, |span| excerpts(source, span, fault));
-    match fault.span {
-        None => group = group.element(Origin::path(path)),
-        Some(_) if source.text.is_empty() => group = group.element(Origin::path(path).line(1).char_column(1)),
-        Some(span) => {
-            let (line, column) = source.line_column(span.start);
-            group = group.element(Origin::path(path).line(line).char_column(column));
+    group = match fault.span.map(|span| Excerpt::all(source, span, fault)) {
+        Some(excerpts) if !excerpts.is_empty() => group.elements(elements(source, path, excerpts)),
+        Some(_) | None => {
+            let place = fault.span.map(|span| source.line_column(span.start));
+            group.element(
+                place.map_or(Origin::path(path), |(line, column)| Origin::path(path).line(line).char_column(column)),
+            )
         }
-    }
-    for excerpt in excerpts {
-        let kind = if excerpt.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
-        let note = kind.span(excerpt.from..excerpt.to).label(excerpt.label);
-        group = group.element(Snippet::source(excerpt.line).line_start(excerpt.number).annotation(note));
-    }
+    };
     if let Some(context) = &fault.context {
-        group = group.element(Level::NOTE.with_name(Some("in")).message(context.as_str()));
+        group = group.element(Level::NOTE.with_name(Some("in")).message(&**context));
     }
     if let Some(hint) = &fault.hint {
-        group = group.element(Level::HELP.message(hint.as_str()));
+        group = group.element(Level::HELP.message(&**hint));
     }
     renderer.render(&[group])
 }
 
+/// The place and the excerpts: one snippet where no line is cut, else one for each line, as columns differ then.
+fn elements<'a>(source: &'a Source, path: &'a str, excerpts: Vec<Excerpt<'a>>) -> Vec<Element<'a>> {
+    let (first, last) = (&excerpts[0], &excerpts[excerpts.len() - 1]);
+    if excerpts.iter().all(|excerpt| !excerpt.is_long()) && last.number - first.number <= FARTHEST {
+        let (start, end) = (first.line.start, last.line.end);
+        let snippet = Snippet::source(&source.text[start..end]).path(path).line_start(first.number);
+        let notes = excerpts.iter().map(|excerpt| excerpt.note(excerpt.line.start - start));
+        return vec![snippet.annotations(notes.collect::<Vec<_>>()).into()];
+    }
+    let primary = excerpts.iter().find(|excerpt| excerpt.primary).unwrap_or(first);
+    let column = source.line_column(primary.line.start + primary.from).1;
+    let mut elements = vec![Origin::path(path).line(primary.number).char_column(column).into()];
+    for excerpt in excerpts {
+        let (line, from, to) = cut(&source.text[excerpt.line.start..excerpt.line.end], excerpt.from, excerpt.to);
+        let excerpt = Excerpt { from, to, ..excerpt };
+        elements.push(Snippet::source(line).line_start(excerpt.number).annotation(excerpt.note(0)).into());
+    }
+    elements
+}
+
 /// One line of the source with the text to underline in it.
+#[derive(Clone)]
 struct Excerpt<'a> {
-    line: String,
+    line: Span,
     number: usize,
+    /// The underlined text, counted from the start of the line.
     from: usize,
     to: usize,
     label: Option<&'a str>,
     primary: bool,
 }
 
-fn excerpts<'a>(source: &Source, span: Span, fault: &'a Fault) -> Vec<Excerpt<'a>> {
-    let mut all = vec![excerpt(source, span, fault.label.as_deref(), true)];
-    all.extend(fault.others.iter().map(|(span, label)| excerpt(source, *span, Some(label), false)));
-    all.retain(|excerpt| !excerpt.line.is_empty());
-    all.sort_by_key(|excerpt| excerpt.number);
-    all
-}
+impl<'a> Excerpt<'a> {
+    /// The excerpts of a fault, in the order of the text.
+    fn all(source: &Source, span: Span, fault: &'a Fault) -> Vec<Self> {
+        let mut all = vec![Self::new(source, span, fault.label.as_deref(), true)];
+        let others = fault.others.iter();
+        all.extend(others.map(|(span, label)| Self::new(source, *span, Some(label), false)));
+        all.retain(|excerpt| excerpt.line.start < excerpt.line.end);
+        all.sort_by_key(|excerpt| excerpt.number);
+        all
+    }
 
-fn excerpt<'a>(source: &Source, span: Span, label: Option<&'a str>, primary: bool) -> Excerpt<'a> {
-    let text = source.text.as_str();
-    let start = floor(text, span.start);
-    let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
-    let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-    let line = text[line_start..line_end].trim_end_matches('\r');
-    let from = (start - line_start).min(line.len());
-    let to = floor(line, span.end.saturating_sub(line_start)).max(from);
-    let to = from + line[from..to].trim_end().len();
-    let (line, from, to) = cut(line, from, to);
-    Excerpt { line, number: source.line_column(start).0, from, to, label, primary }
+    /// The first line of the span.
+    fn new(source: &Source, span: Span, label: Option<&'a str>, primary: bool) -> Self {
+        let text = source.text.as_str();
+        let start = floor(text, span.start);
+        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
+        let line = text[line_start..line_end].trim_end_matches('\r');
+        let from = (start - line_start).min(line.len());
+        let to = floor(line, span.end.saturating_sub(line_start)).max(from);
+        Self {
+            line: Span::new(line_start, line_start + line.len()),
+            number: source.line_column(start).0,
+            from,
+            to: from + line[from..to].trim_end().len(),
+            label,
+            primary,
+        }
+    }
+
+    fn is_long(&self) -> bool {
+        self.line.end - self.line.start > WIDEST
+    }
+
+    /// The underline, `offset` bytes into the snippet.
+    fn note(&self, offset: usize) -> Annotation<'a> {
+        let kind = if self.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+        kind.span(offset + self.from..offset + self.to).label(self.label)
+    }
 }
 
 /// Cuts a very long line to a window around the underlined text.
@@ -198,45 +239,6 @@ fn cut(line: &str, from: usize, to: usize) -> (String, usize, usize) {
     let (head, tail) = (if left > 0 { "..." } else { "" }, if right < line.len() { "..." } else { "" });
     let window = format!("{head}{}{tail}", &line[left..right]);
     (window, from - left + head.len(), to - left + head.len())
-}
-
-/// The nearest border of a character at or before `at`.
-fn floor(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
-}
-
-impl Source {
-    /// Line and column of a byte offset, both from 1, the column in characters.
-    pub fn line_column(&self, offset: usize) -> (usize, usize) {
-        let before = &self.text[..floor(&self.text, offset)];
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let line = memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1;
-        (line, before[line_start..].chars().count() + 1)
-    }
-
-    /// The first place inside `span` where `needle` stands as a whole word; `span` itself where it does not.
-    pub fn locate(&self, span: Span, needle: &str) -> Span {
-        let (start, end) = (floor(&self.text, span.start), floor(&self.text, span.end));
-        let (true, false) = (start <= end, needle.is_empty()) else {
-            return span;
-        };
-        let inside = &self.text[start..end];
-        let word = |c: char| c.is_alphanumeric() || c == '_';
-        for (at, _) in inside.match_indices(needle) {
-            let before = inside[..at].chars().next_back();
-            let after = inside[at + needle.len()..].chars().next();
-            let joined_before = needle.starts_with(word) && before.is_some_and(word);
-            let joined_after = needle.ends_with(word) && after.is_some_and(word);
-            if !joined_before && !joined_after {
-                return Span::new(start + at, start + at + needle.len());
-            }
-        }
-        span
-    }
 }
 
 #[cfg(test)]
@@ -294,21 +296,5 @@ mod tests {
         let messages: Vec<_> = faults.faults().iter().map(|fault| fault.message.as_str()).collect();
         assert_eq!(messages, ["a", "b", "c"]);
         assert_eq!(faults.to_string(), "nightly.yaml:1:2: a (and 2 more)");
-    }
-
-    #[test]
-    fn columns_count_characters() {
-        let source = source("a: 1\nä: ö x\n");
-        let at = source.text.find('x').unwrap();
-        assert_eq!(source.line_column(at), (2, 6));
-        assert_eq!(source.line_column(usize::MAX), (3, 1));
-    }
-
-    #[test]
-    fn locate_finds_whole_words_only() {
-        let source = source("x: \"{{ items | item }}\"");
-        let all = Span::new(3, source.text.len());
-        assert_eq!(source.locate(all, "item"), Span::new(15, 19));
-        assert_eq!(source.locate(all, "other"), all);
     }
 }

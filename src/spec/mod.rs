@@ -6,11 +6,13 @@
 mod fault;
 mod keys;
 mod parse;
+mod place;
 mod protect;
 mod retry;
 mod schema;
 mod setting;
 mod tree;
+mod wording;
 mod workflow;
 mod yaml;
 

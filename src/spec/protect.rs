@@ -103,14 +103,19 @@ impl<'a> Scan<'a> {
                     self.start_line();
                 }
                 b' ' | b'\t' | b'\r' => self.at += 1,
-                b'#' => self.to_line_end(),
+                b'#' => self.skip_line(),
                 b'-' | b'?' | b':' if self.blank(1) => {
                     if self.flow == 0 && byte != b':' {
                         self.column = self.here();
                     }
                     self.at += 1;
                 }
-                _ => self.token(byte),
+                _ => {
+                    let before = self.at;
+                    self.token(byte);
+                    // An indicator that starts nothing, such as the `:` of `{:,`, is passed.
+                    self.at = self.at.max(before + 1);
+                }
             }
         }
     }
@@ -130,7 +135,8 @@ impl<'a> Scan<'a> {
             b',' => self.at += 1,
             b'|' | b'>' if self.flow == 0 => self.block_scalar(),
             b'&' | b'!' | b'*' => {
-                while !self.blank(0) && !(self.flow > 0 && matches!(self.peek(0), Some(b',' | b']' | b'}'))) {
+                let ends = |scan: &Self| scan.flow > 0 && matches!(scan.peek(0), Some(b',' | b']' | b'}'));
+                while !(self.blank(0) || ends(self)) {
                     self.at += 1;
                 }
             }
@@ -158,7 +164,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn to_line_end(&mut self) {
+    fn skip_line(&mut self) {
         self.at = memchr::memchr(b'\n', &self.bytes[self.at..]).map_or(self.bytes.len(), |found| self.at + found);
     }
 
@@ -183,7 +189,7 @@ impl<'a> Scan<'a> {
 
     /// Passes a block scalar: all lines that are blank or indented beyond the key.
     fn block_scalar(&mut self) {
-        self.to_line_end();
+        self.skip_line();
         while self.at < self.bytes.len() {
             let line = self.at + 1;
             let rest = &self.bytes[line.min(self.bytes.len())..];
@@ -198,7 +204,7 @@ impl<'a> Scan<'a> {
                 self.at = self.bytes.len();
                 return;
             }
-            self.to_line_end();
+            self.skip_line();
         }
     }
 
@@ -316,6 +322,12 @@ mod tests {
     fn a_template_that_does_not_end_is_noted() {
         assert_eq!(protect("a: 1\nb: {{ c }\n").unclosed, Some(8));
         assert_eq!(protect("a: {b: {c: 1}}\n").unclosed, None);
+    }
+
+    #[test]
+    fn an_indicator_that_starts_nothing_is_passed() {
+        assert_eq!(found("{:, a: {{ b }}}"), ["{{ b }}"]);
+        assert_eq!(found("[:] :{ {{ b }}"), ["{{ b }}"]);
     }
 
     #[test]

@@ -85,6 +85,7 @@ pub struct Step {
 
 /// A step runs its task once, or for each item.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a workflow has few steps")]
 pub enum StepKind {
     /// `task: shell` and the like: once.
     Single(Single),

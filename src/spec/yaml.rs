@@ -3,9 +3,11 @@
 //! Owns encoding, limits, anchors, aliases and merge keys, and the wording of YAML's own faults. Whatever the bytes,
 //! the answer is a tree or a fault; an alias that grows without bound is refused before it is copied.
 
+use super::place::{Places, block_span};
 use super::protect::{protect, restore};
 use super::tree::{Entry, Node, NodeKind, resolve};
-use super::{Fault, Source};
+use super::wording::wording;
+use super::{Fault, Faults, Source};
 use crate::model::Span;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, Tag};
 use std::collections::HashMap;
@@ -19,14 +21,14 @@ const MOST_NODES: usize = 1_000_000;
 const DEEPEST: usize = 100;
 
 /// The text of a file, without byte order mark.
-pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<Source, (Source, Fault)> {
+pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<Source, Faults> {
     let path = path.to_owned();
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let empty = |path| Source { path, text: String::new() };
     if bytes.len() > LARGEST {
         let fault = Fault::whole(format!("the file is too large: {} MiB, at most 64 MiB", bytes.len() >> 20))
             .hint("keep long lists of items in a file of their own: `items: {lines: FILE}`");
-        return Err((empty(path), fault));
+        return Err(Faults::one(empty(path), fault));
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(Source { path, text: text.to_owned() }),
@@ -36,7 +38,7 @@ pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<Source, (Source, Fault
             let at = good.len();
             let fault =
                 Fault::at(Span::new(at, at), "the file is not UTF-8 text").hint("save it with the encoding UTF-8");
-            Err((Source { path, text: good }, fault))
+            Err(Faults::one(Source { path, text: good }, fault))
         }
     }
 }
@@ -70,38 +72,6 @@ pub(super) fn load(source: &Source) -> Result<(Node, Vec<Fault>), Fault> {
             node.span,
             format!("a workflow file is a mapping with `steps:`; found {}", super::tree::found(&node.to_json())),
         )),
-    }
-}
-
-/// Turns the parser's places, which count characters, into byte offsets.
-struct Places<'a> {
-    /// Byte offset of every 128th character; `None` where all are ASCII.
-    marks: Option<Vec<usize>>,
-    text: &'a str,
-}
-
-impl<'a> Places<'a> {
-    const EVERY: usize = 128;
-
-    fn new(text: &'a str) -> Self {
-        let marks = (!text.is_ascii()).then(|| text.char_indices().step_by(Self::EVERY).map(|(at, _)| at).collect());
-        Self { marks, text }
-    }
-
-    fn byte(&self, index: usize) -> usize {
-        let Some(marks) = &self.marks else {
-            return index.min(self.text.len());
-        };
-        let Some(start) = marks.get(index / Self::EVERY) else {
-            return self.text.len();
-        };
-        let rest = &self.text[*start..];
-        rest.char_indices().nth(index % Self::EVERY).map_or(self.text.len(), |(at, _)| start + at)
-    }
-
-    fn span(&self, span: saphyr_parser::Span) -> Span {
-        let start = self.byte(span.start.index());
-        Span::new(start, self.byte(span.end.index()).max(start))
     }
 }
 
@@ -147,6 +117,10 @@ impl Builder<'_> {
                     None
                 }
                 Event::Scalar(text, style, anchor, tag) => {
+                    let span = match style {
+                        ScalarStyle::Literal | ScalarStyle::Folded => block_span(self.places.text, span),
+                        _ => span,
+                    };
                     let node = self.scalar(&text, style, tag.as_deref(), span);
                     self.count(1 + text.len() / 100, span)?;
                     self.keep(anchor, &node, 1 + text.len() / 100)?;
@@ -257,6 +231,7 @@ impl Builder<'_> {
                             Fault::at(node.span, "a key must be a word or a quoted string")
                                 .hint("a template in braces needs `{{ name }}`, without a colon behind"),
                         );
+                        text = NO_KEY.to_owned();
                     } else if text == "<<" && plain {
                         text = MERGE.to_owned();
                     }
@@ -294,7 +269,8 @@ impl Builder<'_> {
     }
 
     /// Resolves `<<`, and reports keys that are given twice.
-    fn merge(&mut self, entries: Vec<Entry>) -> Vec<Entry> {
+    fn merge(&mut self, mut entries: Vec<Entry>) -> Vec<Entry> {
+        entries.retain(|entry| entry.key != NO_KEY);
         let mut seen: HashMap<String, Span> = HashMap::new();
         for entry in entries.iter().filter(|entry| entry.key != MERGE) {
             if let Some(first) = seen.insert(entry.key.clone(), entry.key_span) {
@@ -337,8 +313,12 @@ impl Builder<'_> {
 
     /// The parser's error in words that help.
     fn wording(&self, error: &ScanError) -> Fault {
-        let at = self.places.byte(error.marker().index());
+        let mut at = self.places.byte(error.marker().index());
         let (message, hint) = wording(error.info());
+        if message.starts_with("a tab") {
+            // The parser may still stand at the end of the line before.
+            at = memchr::memchr(b'\t', &self.places.text.as_bytes()[at..]).map_or(at, |tab| at + tab);
+        }
         let fault = Fault::at(Span::new(at, at + 1), message);
         match hint {
             Some(hint) => fault.hint(hint),
@@ -346,6 +326,9 @@ impl Builder<'_> {
         }
     }
 }
+
+/// Stands for a key that is none, and is reported.
+const NO_KEY: &str = "\u{10FFFD}";
 
 /// Stands for a plain `<<` key, so that a quoted one stays a key.
 const MERGE: &str = "\u{10FFFD}<<";
@@ -364,39 +347,4 @@ fn too_deep(span: Span) -> Fault {
 
 fn unknown_tag(tag: &Tag, span: Span) -> Fault {
     Fault::at(span, format!("the YAML tag `{}{}` is not supported", tag.handle, tag.suffix)).hint("leave the tag out")
-}
-
-fn wording(info: &str) -> (String, Option<&'static str>) {
-    let has = |needle: &str| info.contains(needle);
-    if has("tab") && (has("indentation") || has("disallowed") || has("found a tab") || has("cannot be used")) {
-        return ("a tab cannot be used for indentation".to_owned(), Some("indent with spaces"));
-    }
-    let (message, hint) = if has("mapping values are not allowed") || has("illegal placement of ':'") {
-        ("a `:` is not allowed here", Some("put a text with `: ` in it in quotes, and check the indentation"))
-    } else if has("simple key expect") {
-        ("a key without `:`, or a line that is not indented far enough", Some("write `key: value`"))
-    } else if has("did not find expected key") || has("invalid indentation") || has("expected '-' indicator") {
-        ("the indentation does not fit the lines above", Some("keys of one mapping stand in the same column"))
-    } else if has("flow sequence, expected") {
-        ("a list in `[ ]` is not closed, or a comma is missing", None)
-    } else if has("flow mapping, did not find") {
-        ("a mapping in `{ }` is not closed, or a comma is missing", Some("a template is written `{{ name }}`"))
-    } else if has("quoted scalar, found unexpected end") || has("found unexpected document indicator") {
-        ("a string in quotes is not closed", None)
-    } else if has("unknown escape character") {
-        ("an unknown escape in a string in double quotes", Some("write `\\\\` for a backslash, or use single quotes"))
-    } else if has("unknown anchor") {
-        ("an alias for an anchor that is not defined above", Some("put a text that starts with `*` in quotes"))
-    } else if has("unexpected character") {
-        ("a plain text cannot start with this character", Some("put the text in quotes"))
-    } else if has("recursion limit") {
-        ("the file is nested too deeply", None)
-    } else if has("trailing content after double-quoted") {
-        ("text behind a string in quotes", Some("put the whole text in quotes"))
-    } else if has("wasn't declared") {
-        ("a YAML tag that is not declared", Some("leave the tag out"))
-    } else {
-        return (format!("not valid YAML: {info}"), None);
-    };
-    (message.to_owned(), hint)
 }

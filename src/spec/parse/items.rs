@@ -133,7 +133,7 @@ fn range(given: &Given<'_>, sink: &mut Sink) -> Option<ItemsSpec> {
     let at = step.clone();
     let step = read(step, 1);
     if let (Some(Setting::Fixed(0)), Some(at)) = (&step, at) {
-        sink.push(at.fault("must not have the step 0"));
+        sink.push(at.fault(if at.key == "step" { "must not be 0" } else { "must not have a step of 0" }));
     }
     Some(ItemsSpec::Range { start: first?, stop: stop?, step: step? })
 }

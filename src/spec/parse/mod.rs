@@ -22,10 +22,7 @@ pub use params::{check_param, value};
 
 /// Reads a workflow file; `path` is only for the messages and the default name.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<Workflow, Faults> {
-    let source = match yaml::decode(path, bytes) {
-        Ok(source) => source,
-        Err((source, fault)) => return Err(Faults::one(source, fault)),
-    };
+    let source = yaml::decode(path, bytes)?;
     let (root, faults) = match yaml::load(&source) {
         Ok(loaded) => loaded,
         Err(fault) => return Err(Faults::one(source, fault)),
@@ -57,8 +54,7 @@ fn workflow(section: &mut Section<'_>, sink: &mut Sink) -> Workflow {
     let steps = match section.take("steps") {
         Some(given) => steps::steps(&given, sink),
         None => {
-            // A misspelt `steps` is reported as an unknown key with what was meant.
-            if !section.names().any(|name| nearest(name, ["steps"]).is_some()) {
+            if !section.has_nearly("steps") {
                 sink.push(Fault::whole("`steps` is missing").hint("list what to do under `steps:`"));
             }
             Vec::new()

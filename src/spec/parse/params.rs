@@ -121,6 +121,8 @@ pub fn value(text: &str) -> Result<Value, String> {
         return Ok(Value::String(text.to_owned()));
     }
     match serde_yaml::from_str::<Value>(text) {
+        // `.inf` and what stands before a comment come out as nothing, without being written so.
+        Ok(Value::Null) if !matches!(trimmed, "~" | "null" | "Null" | "NULL") => Ok(Value::String(text.to_owned())),
         Ok(value) => Ok(value),
         Err(error) if trimmed.starts_with(['[', '{', '"', '\'']) => Err(format!("`{text}` is not valid YAML: {error}")),
         Err(_) => Ok(Value::String(text.to_owned())),
@@ -142,6 +144,8 @@ mod tests {
         assert_eq!(value("'4'"), Ok(json!("4")));
         assert_eq!(value("*.csv"), Ok(json!("*.csv")));
         assert_eq!(value("#fff"), Ok(json!("#fff")));
+        assert_eq!(value(".inf"), Ok(json!(".inf")));
+        assert_eq!(value("null"), Ok(json!(null)));
         assert_eq!(value(""), Ok(json!("")));
         assert_eq!(value("yes"), Ok(json!("yes")));
         assert!(value("[a, b").is_err() && value("'a").is_err());

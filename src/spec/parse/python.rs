@@ -26,12 +26,10 @@ pub(super) fn python(fields: &mut Section<'_>, in_loop: bool, sink: &mut Sink) -
             sink.push(fault.also(first.key_span, "the other program").within(other.path.clone()));
         }
     } else {
-        let fault = Fault::at(fields.span, "a python task has no program").within(fields.path.clone());
-        // A misspelt `code` is reported as an unknown key with what was meant.
-        if !fields.names().any(|name| keys::nearest(name, PROGRAMS).is_some()) {
+        // A misspelt `code` beside `type` is reported as an unknown key with what was meant.
+        if !PROGRAMS.iter().any(|name| fields.has_nearly_flat(name)) {
+            let fault = Fault::at(fields.span, "a python task has no program").within(fields.path.clone());
             sink.push(fault.hint("give one of `code`, `function`, `script` and `operation`"));
-        } else {
-            sink.push(fault);
         }
     }
     let program = programs.first().and_then(|given| program(given, sink));
@@ -80,6 +78,11 @@ fn inputs(left: Vec<Given<'_>>, operation: bool, sink: &mut Sink) -> Vec<(String
     let mut inputs = Vec::new();
     for given in left {
         if given.flat && !(operation && matches!(given.key, "item" | "factor")) {
+            if matches!(given.key, "item" | "factor") {
+                let fault = Fault::at(given.key_span, format!("`{}` stands only beside `operation`", given.key));
+                sink.push(fault.within(given.path).hint("put variables for the code under `inputs`"));
+                continue;
+            }
             let fault = unknown(&given, &[&keys::PYTHON, &keys::TASK]);
             let free = fault.label.is_none();
             sink.push(if free { fault.hint("put variables for the code under `inputs`") } else { fault });

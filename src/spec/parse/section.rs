@@ -200,16 +200,26 @@ impl<'n> Section<'n> {
     }
 
     /// Takes a key, or reports that it is missing.
-    pub fn need(&mut self, key: &str, sink: &mut Sink) -> Option<Given<'n>> {
+    pub fn need(&mut self, key: &'static str, sink: &mut Sink) -> Option<Given<'n>> {
         let given = self.take(key);
-        if given.is_none() {
+        if given.is_none() && !self.has_nearly(key) {
             sink.push(self.missing(key));
         }
         given
     }
 
+    /// Whether an unknown key looks like this one; it is reported with what was meant, and that is enough.
+    pub fn has_nearly(&self, key: &'static str) -> bool {
+        self.left.iter().any(|given| nearest(given.key, [key]).is_some())
+    }
+
     pub fn missing(&self, key: &str) -> Fault {
         Fault::at(self.span, format!("`{key}` is missing")).within(self.path.clone())
+    }
+
+    /// As [`Self::has_nearly`], for keys beside a task's `type` only.
+    pub fn has_nearly_flat(&self, key: &'static str) -> bool {
+        self.left.iter().any(|given| given.flat && nearest(given.key, [key]).is_some())
     }
 
     pub fn has(&self, key: &str) -> bool {

@@ -216,7 +216,7 @@ fn output(given: &Given<'_>, seen: &mut Seen, sink: &mut Sink) -> Option<Text> {
             given.fault(format!("cannot be `{name}`: templates use it already")).hint(format!("taken are {taken}")),
         );
     } else if let Some(first) = seen.insert(name.to_owned(), text.span) {
-        sink.push(given.fault(format!("`{name}` is given twice")).also(first, "first given here"));
+        sink.push(given.fault(format!("is `{name}` at another step already")).also(first, "first given here"));
     }
     Some(text)
 }

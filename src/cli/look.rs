@@ -1,0 +1,168 @@
+//! `batchmill validate` and `batchmill plan`: look, and run nothing but the `$(command)` of a list of items.
+
+use super::exit::{Exit, Stop};
+use super::run::load;
+use super::{Format, Given, State, print};
+use crate::engine::{Prepared, Shape, prepare, shape, step_scope};
+use crate::model::RunId;
+use crate::plan::Source as _;
+use crate::report::{count, number};
+use crate::spec::{BatchSpec, ItemsSpec, Step, StepKind};
+use crate::task::Program;
+use crate::template::{ItemScope, Template};
+use clap::Args;
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::sync::Arc;
+
+#[derive(Debug, Args)]
+pub(super) struct ValidateArgs {
+    #[command(flatten)]
+    given: Given,
+    #[command(flatten)]
+    state: State,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    given: Given,
+    #[command(flatten)]
+    state: State,
+    /// What stdout gets
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+impl PlanArgs {
+    pub(super) fn new(given: Given, state: State, format: Format) -> Self {
+        Self { given, state, format }
+    }
+}
+
+pub(super) fn validate(args: ValidateArgs) -> Result<Exit, Stop> {
+    let workflow = load(args.given.file())?;
+    let prepared = prepare(workflow, args.given.options(&args.state, true)?)?;
+    let path = prepared.workflow.source.path.display();
+    let mut text = format!("{path} is valid: {}\n", count(prepared.workflow.steps.len() as u64, "step"));
+    for (step, (program, _)) in prepared.workflow.steps.iter().zip(&prepared.programs) {
+        if let StepKind::Batch(batch) = &step.kind {
+            let _ = writeln!(text, "  {}: {}", step.name, item_is(batch, program));
+        }
+    }
+    print(&text)?;
+    Ok(Exit::Done)
+}
+
+/// What `item` is, as far as the file alone tells.
+fn item_is(batch: &BatchSpec, program: &Program) -> &'static str {
+    let python = matches!(program, Program::Python(_));
+    let size_one = matches!(&batch.batch_size, crate::spec::Setting::Fixed(size) if size.get() == 1);
+    match batch.batched {
+        Some(true) => "`item` is the batch, because `batched: true` says so",
+        Some(false) => "`item` is one item, because `batched: false` says so",
+        None if !python => "`item` is one item, because only python tasks take whole batches",
+        None if size_one => "`item` is one item, because `batch_size` is 1",
+        None => "`item` is the batch if the first item is a record (a mapping), else one item",
+    }
+}
+
+pub(super) fn plan(args: PlanArgs) -> Result<Exit, Stop> {
+    let workflow = load(args.given.file())?;
+    let prepared = prepare(workflow, args.given.options(&args.state, false)?)?;
+    let scope = step_scope(&prepared, &RunId("plan".to_owned()));
+    let scope = Arc::new(ItemScope::of_step(Arc::new(scope)));
+    let mut steps = Vec::new();
+    for (step, (program, _)) in prepared.workflow.steps.iter().zip(&prepared.programs) {
+        let shape = match &step.kind {
+            StepKind::Single(_) => None,
+            StepKind::Batch(batch) if waits(batch, &prepared) => None,
+            StepKind::Batch(batch) => {
+                Some(shape(batch, program, &prepared, &scope).map_err(|error| at_step(&error, step))?)
+            }
+        };
+        steps.push((step, program, shape));
+    }
+    match args.format {
+        Format::Text => print(&text(&prepared, &steps))?,
+        Format::Json => print(&format!("{:#}\n", to_json(&prepared, &steps)))?,
+    }
+    Ok(Exit::Done)
+}
+
+fn at_step(error: &crate::engine::ShapeError, step: &Step) -> Stop {
+    Stop::bad(format!("step `{}`: {error}", step.name))
+}
+
+/// Whether its items or settings come from an earlier step.
+fn waits(batch: &BatchSpec, prepared: &Prepared) -> bool {
+    let ItemsSpec::Template(text) = &batch.items else { return false };
+    let outputs: Vec<&str> =
+        prepared.workflow.steps.iter().filter_map(|step| Some(step.outputs.as_ref()?.raw.as_str())).collect();
+    let root = |name: &String| name.split('.').next().unwrap_or_default().to_owned();
+    let uses = Template::compile(text).map_or_else(|_| Vec::new(), |template| template.uses());
+    uses.iter().map(root).any(|root| root == "steps" || outputs.contains(&root.as_str()))
+}
+
+type PlannedStep<'a> = (&'a Step, &'a Program, Option<Shape>);
+
+fn text(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> String {
+    let workflow = &prepared.workflow;
+    let mut text = format!("{} ({})\n", workflow.name, workflow.source.path.display());
+    if let Some(python) = &prepared.python {
+        let _ = writeln!(text, "python: {} (CPython {}, from {})", python.executable, python.version, python.found.by);
+    }
+    for (number_, (step, program, shape)) in steps.iter().enumerate() {
+        let _ = writeln!(text, "{}. {} ({})", number_ + 1, step.name, program.kind());
+        match (shape, &step.kind) {
+            (Some(shape), _) => {
+                let items = shape
+                    .total
+                    .map_or_else(|| "items are counted as they are read".to_owned(), |total| count(total, "item"));
+                let batches = shape.batches().map_or(String::new(), |batches| {
+                    format!(" in {}", count(batches, "batch").replace("batchs", "batches"))
+                });
+                let _ = writeln!(
+                    text,
+                    "   {items}{batches} of {}, {}",
+                    number(shape.batch_size as u64),
+                    count(shape.slots as u64, "worker")
+                );
+                let what = if shape.batched.batched { "the batch" } else { "one item" };
+                let _ = writeln!(text, "   `item` is {what}, because {}", shape.batched.why);
+                if let Some(first) = shape.items.first() {
+                    let _ = writeln!(text, "   first item: {}", shorten(&String::from_utf8_lossy(first)));
+                }
+                if let Some(attempts) = Some(shape.retry.max_attempts.get()).filter(|attempts| *attempts > 1) {
+                    let _ = writeln!(text, "   {attempts} attempts, {:?} apart", shape.retry.delay);
+                }
+            }
+            (None, StepKind::Batch(_)) => text.push_str("   items are known once the earlier steps have run\n"),
+            (None, StepKind::Single(_)) => text.push_str("   runs once\n"),
+        }
+    }
+    text
+}
+
+fn shorten(text: &str) -> String {
+    if text.chars().count() <= 100 { text.to_owned() } else { text.chars().take(99).chain(['…']).collect() }
+}
+
+fn to_json(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> Value {
+    let steps = steps.iter().map(|(step, program, shape)| {
+        let shape = shape.as_ref().map(|shape| {
+            json!({
+                "items": shape.total, "batch_size": shape.batch_size, "batches": shape.batches(), "workers": shape.slots,
+                "batched": shape.batched.batched, "batched_because": shape.batched.why,
+                "first_item": shape.items.first().and_then(|item| serde_json::from_slice::<Value>(item).ok()),
+                "max_attempts": shape.retry.max_attempts, "known_total": shape.items.total().is_some(),
+            })
+        });
+        json!({ "name": step.name, "type": program.kind(), "is_batch": matches!(step.kind, StepKind::Batch(_)), "work": shape })
+    });
+    let python = prepared
+        .python
+        .as_ref()
+        .map(|python| json!({ "executable": python.executable, "version": python.version, "from": python.found.by }));
+    json!({ "workflow": prepared.workflow.name, "python": python, "steps": steps.collect::<Vec<_>>() })
+}

@@ -1,0 +1,176 @@
+//! `batchmill runs`, `results` and `failures`: what the ledgers say.
+
+use super::exit::{Exit, Stop};
+use super::{Format, State, print, written};
+use crate::ledger::{Reader, StateFolder, StepRecord};
+use crate::report::{duration, number};
+use clap::Args;
+use comfy_table::{Table, presets};
+use serde_json::{Value, json};
+use std::io;
+use std::time::Duration;
+
+#[derive(Debug, Args)]
+pub(super) struct RunsArgs {
+    #[command(flatten)]
+    state: State,
+    /// What stdout gets
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResultsArgs {
+    /// The run: its id, the beginning or end of it, or `latest`
+    #[arg(default_value = "latest")]
+    run: String,
+    /// The step; by default the last one that ran
+    #[arg(long, value_name = "NAME")]
+    step: Option<String>,
+    #[command(flatten)]
+    state: State,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FailuresArgs {
+    /// The run: its id, the beginning or end of it, or `latest`
+    #[arg(default_value = "latest")]
+    run: String,
+    /// Only this step
+    #[arg(long, value_name = "NAME")]
+    step: Option<String>,
+    /// Show tracebacks and output too
+    #[arg(long)]
+    detail: bool,
+    #[command(flatten)]
+    state: State,
+    /// What stdout gets
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+fn open(state: &State, run: &str) -> Result<Reader, Stop> {
+    Ok(Reader::open(StateFolder(state.state_dir.clone()).find(run)?)?)
+}
+
+pub(super) fn runs(args: &RunsArgs) -> Result<Exit, Stop> {
+    let mut rows = Vec::new();
+    for folder in StateFolder(args.state.state_dir.clone()).runs_by_age()? {
+        let reader = Reader::open(folder)?;
+        let (run, steps) = (reader.run()?, reader.steps()?);
+        let sum = |count: fn(&StepRecord) -> u64| steps.iter().map(count).sum::<u64>();
+        let (succeeded, failed) = (sum(|step| step.stats.succeeded), sum(|step| step.stats.failed));
+        let took =
+            run.finished.and_then(|finished| u64::try_from(finished - run.started).ok()).map(Duration::from_millis);
+        rows.push((reader.folder().run.clone(), run, succeeded, failed, took));
+    }
+    if args.format == Format::Json {
+        let rows = rows.iter().map(|(id, run, succeeded, failed, took)| {
+            json!({
+                "run_id": id, "workflow": run.workflow, "path": run.path, "status": run.status, "started": run.started,
+                "finished": run.finished, "duration": took.map(|took| took.as_secs_f64()), "succeeded": succeeded, "failed": failed,
+            })
+        });
+        print(&format!("{:#}\n", Value::from(rows.collect::<Vec<_>>())))?;
+        return Ok(Exit::Done);
+    }
+    if rows.is_empty() {
+        eprintln!("there are no runs in `{}`", args.state.state_dir.display());
+        return Ok(Exit::Done);
+    }
+    let mut table = table(["run", "workflow", "status", "took", "done", "failed"]);
+    for (id, run, succeeded, failed, took) in rows {
+        let status = serde_json::to_value(run.status).ok().and_then(|status| status.as_str().map(str::to_owned));
+        let took = took.map_or(String::new(), duration);
+        table.add_row([id.0, run.workflow, status.unwrap_or_default(), took, number(succeeded), number(failed)]);
+    }
+    print(&lines(&table))?;
+    Ok(Exit::Done)
+}
+
+pub(super) fn results(args: &ResultsArgs) -> Result<Exit, Stop> {
+    let reader = open(&args.state, &args.run)?;
+    let steps = reader.steps()?;
+    let step = match &args.step {
+        Some(name) => named(&steps, name)?,
+        None => {
+            steps.last().ok_or_else(|| Stop::bad(format!("no step of run `{}` was started", reader.folder().run)))?
+        }
+    };
+    written(reader.results(step)?.copy_to(&mut io::stdout().lock())?)?;
+    Ok(Exit::Done)
+}
+
+fn named<'a>(steps: &'a [StepRecord], name: &str) -> Result<&'a StepRecord, Stop> {
+    steps.iter().find(|step| step.name.as_str() == name).ok_or_else(|| {
+        let names: Vec<String> = steps.iter().map(|step| format!("`{}`", step.name)).collect();
+        Stop::bad(format!("the run has no step `{name}`")).hint(format!("it has {}", names.join(", ")))
+    })
+}
+
+pub(super) fn failures(args: &FailuresArgs) -> Result<Exit, Stop> {
+    let reader = open(&args.state, &args.run)?;
+    let steps = reader.steps()?;
+    let steps = match &args.step {
+        Some(name) => std::slice::from_ref(named(&steps, name)?),
+        None => &steps,
+    };
+    let mut rows = Vec::new();
+    for step in steps {
+        rows.extend(reader.failures(step)?.into_iter().map(|failure| (step.name.clone(), failure)));
+    }
+    if args.format == Format::Json {
+        let rows = rows.iter().map(|(step, failure)| {
+            let item: Value = serde_json::from_str(&failure.item).unwrap_or_else(|_| failure.item.clone().into());
+            json!({
+                "step": step, "index": failure.index, "key": failure.key, "item": item, "type": failure.class,
+                "error": failure.message, "attempts": failure.attempts, "detail": failure.detail, "on_item_error": failure.handler,
+            })
+        });
+        print(&format!("{:#}\n", Value::from(rows.collect::<Vec<_>>())))?;
+        return Ok(Exit::Done);
+    }
+    if rows.is_empty() {
+        eprintln!("no item of run {} failed", reader.folder().run);
+        return Ok(Exit::Done);
+    }
+    if args.detail {
+        for (step, failure) in rows {
+            let detail = failure.detail.map_or(String::new(), |detail| format!("{}\n", detail.trim_end()));
+            let handler = failure.handler.map_or(String::new(), |handler| format!("on_item_error failed: {handler}\n"));
+            let (index, item, class, message) = (failure.index, failure.item, failure.class, failure.message);
+            print(&format!("{step}[{index}] {item}\n{class}: {message}\n{detail}{handler}\n"))?;
+        }
+        return Ok(Exit::Done);
+    }
+    let mut table = table(["step", "index", "item", "attempts", "error"]);
+    for (step, failure) in rows {
+        let error = format!("{}: {}", failure.class, failure.message);
+        let cells = [
+            step.to_string(),
+            number(failure.index),
+            shorten(&failure.item, 40),
+            failure.attempts.to_string(),
+            shorten(&error, 100),
+        ];
+        table.add_row(cells);
+    }
+    print(&lines(&table))?;
+    Ok(Exit::Done)
+}
+
+/// One line, no longer than `most` characters.
+fn shorten(text: &str, most: usize) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    if line.chars().count() <= most { line.to_owned() } else { line.chars().take(most - 1).chain(['…']).collect() }
+}
+
+fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header);
+    table
+}
+
+fn lines(table: &Table) -> String {
+    table.lines().map(|line| format!("{}\n", line.trim())).collect()
+}

@@ -1,0 +1,163 @@
+//! `batchmill run`.
+
+use super::exit::{Exit, Stop};
+use super::{Format, Given, State, print};
+use crate::engine::{self, Options, RunEnd, prepare};
+use crate::ledger::{Reader, StateFolder};
+use crate::model::Sink;
+use crate::plan::ParamValues;
+use crate::report::{Bar, JsonLines, Plain, summary};
+use crate::spec::{self, Workflow};
+use crate::task::Cancel;
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+/// More results than this are named by their file in `--format json`.
+const MOST_RESULTS: u64 = 1000;
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    given: Given,
+    #[command(flatten)]
+    state: State,
+    /// What stdout gets at the end
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// How progress is shown on stderr
+    #[arg(long, value_enum, default_value_t = Progress::Auto)]
+    progress: Progress,
+    /// Show what would run, and run nothing: the same as `batchmill plan`
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Progress {
+    /// A bar on a terminal, lines elsewhere
+    Auto,
+    /// A bar
+    Bar,
+    /// Lines
+    Plain,
+    /// One JSON object per event
+    Json,
+    /// Nothing but errors
+    None,
+}
+
+/// Reads and checks a workflow file.
+pub(super) fn load(path: &Path) -> Result<Workflow, Stop> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        let message = format!("cannot read workflow file `{}`", path.display());
+        let stop = Stop::new(Exit::Bad, anyhow::Error::new(error).context(message));
+        stop.hint("`batchmill init` writes a starter workflow")
+    })?;
+    Ok(spec::parse(path, &bytes)?)
+}
+
+impl Given {
+    /// Everything the engine needs to know besides the file.
+    pub(super) fn options(&self, state: &State, check_only: bool) -> Result<Options, Stop> {
+        Ok(Options {
+            params: self.params()?,
+            python: self.python.clone(),
+            jobs: self.jobs,
+            max_items: self.max_items,
+            state: StateFolder(state.state_dir.clone()),
+            check_only,
+        })
+    }
+
+    pub(super) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    fn params(&self) -> Result<ParamValues, Stop> {
+        let mut params = match &self.params_file {
+            Some(path) => params_file(path)?,
+            None => ParamValues::new(),
+        };
+        for given in &self.params {
+            let Some((name, value)) = given.split_once('=') else {
+                let message = format!("`{given}` is no parameter");
+                return Err(Stop::bad(message).hint("parameters are written NAME=VALUE"));
+            };
+            let value = spec::value(value).map_err(|message| Stop::bad(format!("parameter `{name}`: {message}")))?;
+            params.insert(name.to_owned(), value);
+        }
+        Ok(params)
+    }
+}
+
+fn params_file(path: &Path) -> Result<ParamValues, Stop> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read parameters file `{}`", path.display()));
+    let text = text.map_err(|error| Stop::new(Exit::Bad, error))?;
+    match spec::value(&text) {
+        Ok(Value::Object(map)) => Ok(map.into_iter().collect()),
+        Ok(_) => Err(Stop::bad(format!("parameters file `{}` must be a mapping of names to values", path.display()))),
+        Err(message) => Err(Stop::bad(format!("parameters file `{}`: {message}", path.display()))),
+    }
+}
+
+pub(super) fn run(args: RunArgs) -> Result<Exit, Stop> {
+    if args.dry_run {
+        return super::look::plan(super::look::PlanArgs::new(args.given, args.state, args.format));
+    }
+    let options = args.given.options(&args.state, false)?;
+    let prepared = prepare(load(args.given.file())?, options)?;
+    let cancel = Cancel::new().map_err(|error| Stop::new(Exit::Bad, error.into()))?;
+    let interrupts = engine::listen(&cancel).map_err(|error| Stop::new(Exit::Bad, error.into()))?;
+    let mut sinks = sinks(args.progress);
+    let end = engine::run(&prepared, &cancel, &mut sinks)?;
+    if args.format == Format::Json {
+        print(&format!("{:#}\n", to_json(&end)?))?;
+    }
+    if matches!(args.progress, Progress::Auto | Progress::Bar | Progress::Plain) {
+        drop(io::stderr().write_all(summary(&end.summary).as_bytes()));
+    }
+    if let Some(faults) = end.fault {
+        let ran = end.summary.steps.iter().any(|step| step.stats.succeeded + step.stats.failed > 0);
+        return Err(Stop::faults(if ran { Exit::Stopped } else { Exit::Bad }, faults));
+    }
+    Ok(Exit::of(end.summary.status, interrupts.signal()))
+}
+
+fn sinks(progress: Progress) -> Vec<Box<dyn Sink>> {
+    let sink: Box<dyn Sink> = match progress {
+        Progress::Auto if io::stderr().is_terminal() => Box::new(Bar::new()),
+        Progress::Bar => Box::new(Bar::new()),
+        Progress::Auto | Progress::Plain => Box::new(Plain::new(io::stderr())),
+        Progress::Json => Box::new(JsonLines(io::stderr())),
+        Progress::None => return Vec::new(),
+    };
+    vec![sink]
+}
+
+/// The object that `--format json` prints.
+fn to_json(end: &RunEnd) -> Result<Value, Stop> {
+    let reader = Reader::open(end.folder.clone())?;
+    let mut steps = serde_json::Map::new();
+    for record in reader.steps()? {
+        let failed = engine::failures_json(&end.folder, &record.name)?;
+        let mut step = json!({ "status": record.status, "stats": record.stats.to_json(), "failed": failed });
+        if let Some(failure) = &record.failure {
+            step["error"] = json!({ "type": failure.class, "message": failure.message });
+        }
+        let mut results = reader.results(&record)?;
+        if !record.is_batch {
+            let line = results.next_piece()?.map_or_else(|| b"null".to_vec(), |(_, _, line)| line);
+            step["result"] = serde_json::from_slice(&line).unwrap_or_default();
+        } else if results.count() > MOST_RESULTS {
+            step["results_path"] = json!(end.folder.results(&record.name));
+        } else {
+            step["results"] = serde_json::from_slice(&results.to_json_array()?).unwrap_or_default();
+        }
+        steps.insert(record.name.to_string(), step);
+    }
+    Ok(json!({ "run_id": end.summary.run, "status": end.summary.status, "steps": steps }))
+}

@@ -1,0 +1,79 @@
+//! Progress as a bar, for terminals: rate, time left, failures.
+
+use super::plain::failure_lines;
+use super::words::number;
+use crate::model::{Event, Sink};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Draws one bar per step on stderr.
+pub struct Bar {
+    bar: ProgressBar,
+    shown: u64,
+}
+
+const KNOWN: &str = "{prefix} {bar:30} {human_pos}/{human_len} {percent}%  {per_sec}  eta {eta}{msg}";
+const UNKNOWN: &str = "{prefix} {spinner} {human_pos} items  {per_sec}  {elapsed}{msg}";
+
+impl Bar {
+    /// A bar that shows nothing before the first step begins.
+    pub fn new() -> Self {
+        Self { bar: ProgressBar::hidden(), shown: 0 }
+    }
+}
+
+impl Default for Bar {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Sink for Bar {
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::StepStarted { name, total, .. } => {
+                let template = if total.is_some() { KNOWN } else { UNKNOWN };
+                let style =
+                    ProgressStyle::with_template(template).expect("the template is a constant that a test draws");
+                self.bar = match total {
+                    Some(total) => ProgressBar::new(*total),
+                    None => ProgressBar::no_length(),
+                };
+                self.bar.set_style(style);
+                self.bar.set_prefix(name.to_string());
+                self.shown = 0;
+            }
+            Event::BatchFinished { name, report, stats } => {
+                for line in failure_lines(name, &report.failed, &mut self.shown) {
+                    self.bar.println(line);
+                }
+                if stats.failed > 0 {
+                    self.bar.set_message(format!("  {} failed", number(stats.failed)));
+                }
+                self.bar.set_position(stats.succeeded + stats.failed);
+            }
+            Event::Notice { name, text } => {
+                if self.bar.is_finished() || self.bar.is_hidden() {
+                    eprintln!("{name}: {text}");
+                } else {
+                    self.bar.println(format!("{name}: {text}"));
+                }
+            }
+            Event::StepFinished(_) => self.bar.finish_and_clear(),
+            Event::RunStarted { .. } | Event::RunFinished(_) => {}
+        }
+    }
+
+    fn tick(&mut self) {
+        self.bar.tick();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_templates_are_good() {
+        assert!(ProgressStyle::with_template(KNOWN).is_ok() && ProgressStyle::with_template(UNKNOWN).is_ok());
+    }
+}

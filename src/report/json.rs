@@ -1,0 +1,41 @@
+//! Progress as JSON lines, for programs.
+
+use crate::model::{Event, Sink};
+use serde_json::{Value, json};
+use std::io::Write;
+
+/// Writes each event as one line of JSON with the key `event`.
+pub struct JsonLines<W>(pub W);
+
+impl<W: Write + Send> Sink for JsonLines<W> {
+    fn event(&mut self, event: &Event) {
+        // Nobody to tell when the reader is gone.
+        drop(writeln!(self.0, "{}", line(event)));
+    }
+}
+
+fn line(event: &Event) -> Value {
+    match event {
+        Event::RunStarted { run, workflow, steps } => {
+            json!({ "event": "run_started", "run": run, "workflow": workflow, "steps": steps })
+        }
+        Event::StepStarted { name, total, slots } => {
+            json!({ "event": "step_started", "step": name, "total": total, "workers": slots })
+        }
+        Event::BatchFinished { name, report, stats } => {
+            let failed = report.failed.iter().map(|failed| {
+                json!({ "index": failed.index, "type": failed.failure.class, "error": failed.failure.message, "attempts": failed.attempts })
+            });
+            json!({
+                "event": "batch_finished", "step": name, "batch": report.number, "attempt": report.attempt,
+                "succeeded": report.succeeded.len(), "failed": failed.collect::<Vec<_>>(), "stats": stats.to_json(),
+            })
+        }
+        Event::Notice { name, text } => json!({ "event": "notice", "step": name, "text": text }),
+        Event::StepFinished(report) => json!({
+            "event": "step_finished", "step": report.name, "status": report.status, "stats": report.stats.to_json(),
+            "failure": report.failure,
+        }),
+        Event::RunFinished(summary) => json!({ "event": "run_finished", "run": summary.run, "status": summary.status }),
+    }
+}

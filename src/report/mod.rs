@@ -1,0 +1,15 @@
+//! What people and programs see of a run: sinks that follow its events, and texts made of its end.
+//!
+//! Owns wording and drawing; writes to stderr only, because stdout is data. Nothing here is needed for a run to be right.
+
+mod bar;
+mod json;
+mod plain;
+mod summary;
+mod words;
+
+pub use bar::Bar;
+pub use json::JsonLines;
+pub use plain::Plain;
+pub use summary::summary;
+pub use words::{count, duration, number};

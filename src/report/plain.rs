@@ -1,0 +1,88 @@
+//! Progress as lines, for logs and pipes.
+
+use super::words::{count, duration, number};
+use crate::model::{Event, ItemFailure, Sink, Stats, StepName};
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+/// Time between two lines about the same step.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// The most failures of a step that are shown as they happen.
+const MOST_FAILURES: u64 = 5;
+
+/// Writes a line when a step begins, every [`EVERY`] while it runs, and for its first failures.
+pub struct Plain<W> {
+    out: W,
+    due: Instant,
+    total: Option<u64>,
+    shown: u64,
+}
+
+impl<W: Write + Send> Plain<W> {
+    /// Writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self { out, due: Instant::now() + EVERY, total: None, shown: 0 }
+    }
+
+    /// Nobody to tell when the terminal is gone.
+    fn line(&mut self, line: &str) {
+        drop(writeln!(self.out, "{line}"));
+    }
+}
+
+impl<W: Write + Send> Sink for Plain<W> {
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted { run, .. } => self.line(&format!("run {run} started")),
+            Event::StepStarted { name, total, slots } => {
+                (self.total, self.shown, self.due) = (*total, 0, Instant::now() + EVERY);
+                let items = total.map_or_else(|| "items".to_owned(), |total| count(total, "item"));
+                self.line(&format!("step {name}: {items}, {}", count(*slots as u64, "worker")));
+            }
+            Event::BatchFinished { name, report, stats } => {
+                for line in failure_lines(name, &report.failed, &mut self.shown) {
+                    self.line(&line);
+                }
+                if Instant::now() >= self.due {
+                    self.due = Instant::now() + EVERY;
+                    self.line(&progress_line(name, stats, self.total));
+                }
+            }
+            Event::Notice { name, text } => self.line(&format!("{name}: {text}")),
+            Event::StepFinished(_) | Event::RunFinished(_) => {}
+        }
+    }
+}
+
+fn progress_line(name: &StepName, stats: &Stats, total: Option<u64>) -> String {
+    let done = stats.succeeded + stats.failed;
+    let of = total.map_or_else(|| count(done, "item"), |total| format!("{} of {}", number(done), count(total, "item")));
+    let failed = if stats.failed > 0 { format!(", {} failed", number(stats.failed)) } else { String::new() };
+    let rate = stats.items_per_second();
+    let left = total.filter(|_| rate > 0.0).map_or(String::new(), |total| {
+        let left = Duration::from_secs_f64(total.saturating_sub(done) as f64 / rate);
+        format!(", {} left", duration(left))
+    });
+    format!("step {name}: {of}{failed}, {rate:.0} items/s{left}")
+}
+
+/// Lines for the first failures of a step, and one that says that there are more.
+pub(super) fn failure_lines(name: &StepName, failed: &[ItemFailure], shown: &mut u64) -> Vec<String> {
+    let mut lines = Vec::new();
+    for failure in failed {
+        *shown += 1;
+        if *shown <= MOST_FAILURES {
+            let (class, message) = (&failure.failure.class, &failure.failure.message);
+            let attempts =
+                if failure.attempts > 1 { format!(" after {} attempts", failure.attempts) } else { String::new() };
+            lines.push(format!("{name}[{}] failed{attempts}: {class}: {message}", failure.index));
+            lines.extend(
+                failure.handler.as_ref().map(|handler| format!("  and its on_item_error failed: {}", handler.message)),
+            );
+        } else if *shown == MOST_FAILURES + 1 {
+            lines.push(format!("{name}: further failures are kept for `batchmill failures`"));
+        }
+    }
+    lines
+}

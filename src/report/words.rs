@@ -1,0 +1,50 @@
+//! Numbers as people read them.
+
+use std::time::Duration;
+
+/// `1204` as `1,204`.
+pub fn number(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 item`, `1,204 items`.
+pub fn count(value: u64, unit: &str) -> String {
+    format!("{} {unit}{}", number(value), if value == 1 { "" } else { "s" })
+}
+
+/// `85 ms`, `1.3 s`, `2 min 5 s`, `3 h 20 min`.
+pub fn duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0 => format!("{} ms", time.as_millis()),
+        1..60 => format!("{:.1} s", time.as_secs_f64()),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_times_read_well() {
+        assert_eq!(number(0), "0");
+        assert_eq!(number(999), "999");
+        assert_eq!(number(1_204_000), "1,204,000");
+        assert_eq!(count(1, "item"), "1 item");
+        assert_eq!(count(2000, "item"), "2,000 items");
+        assert_eq!(duration(Duration::from_millis(85)), "85 ms");
+        assert_eq!(duration(Duration::from_millis(1_260)), "1.3 s");
+        assert_eq!(duration(Duration::from_secs(125)), "2 min 5 s");
+        assert_eq!(duration(Duration::from_secs(12_000)), "3 h 20 min");
+    }
+}

@@ -1,0 +1,188 @@
+//! The keys themselves.
+
+use super::{Key, KeyGroup, Shape};
+
+const fn key(name: &'static str, shape: Shape, default: Option<&'static str>, doc: &'static str) -> Key {
+    Key { name, shape, default, doc }
+}
+
+/// The task types that a step or an item can run.
+pub const TASK_TYPES: &[&str] = &["shell", "python", "http_request", "echo"];
+/// The types of a parameter.
+pub const PARAM_TYPES: &[&str] = &["string", "integer", "number", "boolean", "list", "mapping"];
+/// The ways a delay grows.
+pub const BACKOFFS: &[&str] = &["fixed", "linear", "exponential"];
+/// The operations of a python task.
+pub const OPERATIONS: &[&str] = &["multiply", "add", "subtract", "divide"];
+
+const STEP_TYPES: &[&str] = &["shell", "python", "http_request", "echo", "batch"];
+
+/// The top of a workflow file.
+pub static WORKFLOW: KeyGroup = KeyGroup {
+    name: "workflow",
+    doc: "A workflow file",
+    keys: &[
+        key("name", Shape::Word, Some("the file's name"), "Name of the workflow, part of each run's name"),
+        key("description", Shape::Word, None, "What the workflow does"),
+        key("params", Shape::Params, None, "Parameters, given as `name=value` on the command line"),
+        key("env", Shape::Scalars, None, "Environment variables for every task"),
+        key("secrets", Shape::Texts, None, "Names of variables and parameters whose values are never shown"),
+        key("steps", Shape::Steps, None, "The steps, run one after another"),
+    ],
+};
+
+/// One entry of `params`.
+pub static PARAM: KeyGroup = KeyGroup {
+    name: "param",
+    doc: "A parameter",
+    keys: &[
+        key("type", Shape::OneOf(PARAM_TYPES), Some("any"), "Type that a value must have"),
+        key("default", Shape::Any, None, "Value where none is given"),
+        key("required", Shape::PlainBool, Some("true without `default`"), "Whether a value must be given"),
+        key("description", Shape::Word, None, "What the parameter is for"),
+    ],
+};
+
+/// One step.
+pub static STEP: KeyGroup = KeyGroup {
+    name: "step",
+    doc: "A step",
+    keys: &[
+        key("name", Shape::Word, None, "Name of the step, where `steps` is a list"),
+        key("task", Shape::OneOf(STEP_TYPES), None, "What the step does; `type` means the same"),
+        key("type", Shape::OneOf(STEP_TYPES), None, "What the step does; `task` means the same"),
+        key("inputs", Shape::Mapping, None, "Inputs of the task"),
+        key("outputs", Shape::Word, None, "Name under which later steps find the result"),
+        key("for_each", Shape::Items, None, "Items to run the task for, one by one"),
+        key("retry", Shape::Retry, None, "How often to try again; the task's own `retry` wins"),
+        key("timeout", Shape::Duration, None, "Longest time for one item; the task's own `timeout` wins"),
+    ],
+};
+
+/// The inputs of a `batch` step.
+pub static BATCH: KeyGroup = KeyGroup {
+    name: "batch",
+    doc: "Inputs of a `batch` step",
+    keys: &[
+        key("items", Shape::Items, None, "What to run the task for"),
+        key("task", Shape::Task, None, "What to run for each item"),
+        key("batch_size", Shape::Count, Some("1"), "Items per batch"),
+        key("batched", Shape::PlainBool, None, "Whether the task gets the whole batch as `item`"),
+        key("parallel", Shape::Bool, Some("false"), "Whether to run batches at the same time, on every core"),
+        key("max_parallel", Shape::CountOrAuto, Some("every core"), "Most batches at the same time"),
+        key("queue_size", Shape::Count, Some("twice the batches at the same time"), "Batches waiting to be run"),
+        key("continue_on_error", Shape::Bool, Some("false"), "Whether to go on after an item failed for good"),
+        key("on_item_error", Shape::Task, None, "Task to run for an item that failed for good, with `error`"),
+        key("retry", Shape::Retry, None, "How often to try an item again; the task's own `retry` wins"),
+        key("timeout", Shape::Duration, None, "Longest time for one item; the task's own `timeout` wins"),
+    ],
+};
+
+/// What every task takes, whatever its type.
+pub static TASK: KeyGroup = KeyGroup {
+    name: "task",
+    doc: "A task",
+    keys: &[
+        key("type", Shape::OneOf(TASK_TYPES), None, "What the task does; `task` means the same"),
+        key("task", Shape::OneOf(TASK_TYPES), None, "What the task does; `type` means the same"),
+        key("inputs", Shape::Mapping, None, "Inputs of the task, which may also stand beside `type`"),
+        key("retry", Shape::Retry, None, "How often to try again"),
+        key("timeout", Shape::Duration, None, "Longest time for one item"),
+    ],
+};
+
+/// The inputs of a `shell` task.
+pub static SHELL: KeyGroup = KeyGroup {
+    name: "shell",
+    doc: "Inputs of a `shell` task",
+    keys: &[
+        key("command", Shape::TextOrTexts, None, "Command for the shell, or a list: a program and its arguments"),
+        key("working_dir", Shape::Text, Some("the current folder"), "Folder to run the command in"),
+        key("env", Shape::Scalars, None, "Further environment variables"),
+    ],
+};
+
+/// The inputs of a `python` task.
+pub static PYTHON: KeyGroup = KeyGroup {
+    name: "python",
+    doc: "Inputs of a `python` task; all others are variables for the code",
+    keys: &[
+        key("code", Shape::Word, None, "Code to run; its result is what it returns, or the variable `result`"),
+        key("function", Shape::Word, None, "Function to call, as `module:name`"),
+        key("script", Shape::Word, None, "File whose text is run like `code`"),
+        key("operation", Shape::OneOf(OPERATIONS), None, "Arithmetic on `item` and `factor`"),
+        key("item", Shape::Any, Some("the item"), "First operand of `operation`"),
+        key("factor", Shape::Any, None, "Second operand of `operation`"),
+        key("setup", Shape::Word, None, "Code to run once per worker before its first item"),
+        key("teardown", Shape::Word, None, "Code to run once per worker at its end"),
+    ],
+};
+
+/// The inputs of an `http_request` task.
+pub static HTTP: KeyGroup = KeyGroup {
+    name: "http_request",
+    doc: "Inputs of an `http_request` task",
+    keys: &[
+        key("url", Shape::Text, None, "Address to request"),
+        key("method", Shape::Text, Some("GET, with a body POST"), "Method of the request"),
+        key("headers", Shape::Scalars, None, "Headers of the request"),
+        key("params", Shape::Mapping, None, "Query of the address; a list gives a name several times"),
+        key("json", Shape::Any, None, "Body to send as JSON"),
+        key("body", Shape::Text, None, "Body to send as text"),
+        key("auth", Shape::Auth, None, "Credentials"),
+        key("save_to", Shape::Text, None, "File for the body of the answer"),
+        key("rate_limit", Shape::Rate, None, "Most requests per second and host"),
+    ],
+};
+
+/// The inputs of an `echo` task.
+pub static ECHO: KeyGroup = KeyGroup {
+    name: "echo",
+    doc: "Inputs of an `echo` task",
+    keys: &[key("message", Shape::Any, None, "Value to give back, of any type")],
+};
+
+/// `retry`.
+pub static RETRY: KeyGroup = KeyGroup {
+    name: "retry",
+    doc: "How often, and after what time, to try again",
+    keys: &[
+        key("max_attempts", Shape::Count, Some("3"), "Attempts in all, the first included"),
+        key("delay", Shape::Duration, Some("1"), "Time before the second attempt"),
+        key("backoff", Shape::OneOf(BACKOFFS), Some("fixed"), "How the delay grows"),
+    ],
+};
+
+/// The sources that `items` and `for_each` take.
+pub static SOURCES: KeyGroup = KeyGroup {
+    name: "items",
+    doc: "A source of items",
+    keys: &[
+        key("glob", Shape::TextOrTexts, None, "Files that match a pattern, sorted"),
+        key("range", Shape::Range, None, "Integers: the end, or start, stop and step"),
+        key("lines", Shape::Text, None, "Lines of a text file"),
+        key("command", Shape::Text, None, "Lines that a shell command prints"),
+    ],
+};
+
+/// `range` as a mapping.
+pub static RANGE: KeyGroup = KeyGroup {
+    name: "range",
+    doc: "A range of integers",
+    keys: &[
+        key("start", Shape::Integer, Some("0"), "First integer"),
+        key("stop", Shape::Integer, None, "Where to stop, itself not included"),
+        key("step", Shape::Integer, Some("1"), "Distance of neighbours, not 0"),
+    ],
+};
+
+/// `auth` of an HTTP request.
+pub static AUTH: KeyGroup = KeyGroup {
+    name: "auth",
+    doc: "Credentials of an HTTP request",
+    keys: &[
+        key("username", Shape::Text, None, "User name, together with `password`"),
+        key("password", Shape::Text, None, "Password, together with `username`"),
+        key("bearer", Shape::Text, None, "Bearer token"),
+    ],
+};
