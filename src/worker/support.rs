@@ -54,7 +54,7 @@ impl Support {
         let told = self
             .describe
             .bind(py)
-            .call1((error.value(py),))
+            .call1((error.into_value(py),))
             .and_then(|told| told.extract::<(String, String, String)>());
         match told {
             Ok((class, message, detail)) => Failure::new(FailureKind::Exception, class, message).with_detail(detail),
