@@ -153,3 +153,28 @@ fn started_by_hand_it_says_so() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.starts_with("batchmill-python 0.1.0 (CPython 3."), "{text}");
 }
+
+/// `cargo test --release --features python --test worker -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement, for release builds"]
+fn a_million_trivial_items_take_well_under_a_second() {
+    let items: Vec<String> = (0..10_000).map(|n| n.to_string()).collect();
+    let items: Vec<&str> = items.iter().map(String::as_str).collect();
+    for (name, source, clock) in [
+        ("item * 2", "return item * 2", false),
+        ("item * 2, clock", "return item * 2", true),
+        ("item + index", "return item + index + batch.size", false),
+        ("record", "return {'id': item, 'name': 'x', 'score': 1.5}", false),
+    ] {
+        let mut start = code(source);
+        start.clock = clock;
+        let mut worker = Worker::ready(start);
+        let run = batch(&items);
+        worker.run(run.clone());
+        let began = std::time::Instant::now();
+        for _ in 0..100 {
+            assert_eq!(worker.run(run.clone()).executed, 10_000);
+        }
+        println!("{name}: {} ns/item", began.elapsed().as_nanos() / 1_000_000);
+    }
+}
