@@ -1,4 +1,8 @@
 //! A worker process as a test sees it: frames in, frames out, and the shared page.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests: what goes wrong here shall fail the test"
+)]
 
 use batchmill::model::{Failure, Indexes, Items};
 use batchmill::wire::{Done, Frame, FrameReader, Log, Program, Results, Run, RunBatch, Start, page, write_frame};
@@ -53,6 +57,11 @@ pub struct Worker {
 impl Worker {
     /// Starts the binary and reads its `Hello`.
     pub fn spawn() -> Self {
+        Self::spawn_with(&[])
+    }
+
+    /// The same with more in its environment.
+    pub fn spawn_with(environment: &[(&str, &str)]) -> Self {
         let (socket, theirs) = UnixStream::pair().unwrap();
         let page = rustix::fs::memfd_create("page", MemfdFlags::CLOEXEC).unwrap();
         rustix::fs::ftruncate(&page, page::SIZE as u64).unwrap();
@@ -66,6 +75,7 @@ impl Worker {
             None => Command::new(env!("CARGO_BIN_EXE_batchmill-python")),
         };
         let child = command
+            .envs(environment.iter().copied())
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::from(page.try_clone().unwrap()))
             .stderr(log.try_clone().unwrap())

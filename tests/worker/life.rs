@@ -154,6 +154,41 @@ fn started_by_hand_it_says_so() {
     assert!(text.starts_with("batchmill-python 0.1.0 (CPython 3."), "{text}");
 }
 
+#[test]
+fn a_virtual_environment_is_what_user_code_sees() {
+    if std::env::var_os("BATCHMILL_TEST_PYTHON").is_some() {
+        return; // An interpreter with the wheel needs no telling what it is.
+    }
+    let paths = run_code("import sys\nreturn [sys.base_prefix, sys.path]", &["1"]).lines();
+    let (home, path): (String, Vec<String>) = serde_json::from_str(&paths[0]).unwrap();
+    let packages = tempfile::tempdir().unwrap();
+    let more = tempfile::tempdir().unwrap();
+    std::fs::write(packages.path().join("more.pth"), more.path().to_str().unwrap()).unwrap();
+    std::fs::write(more.path().join("only_here.py"), "X = 5").unwrap();
+    let site = serde_json::json!({
+        "executable": "/venv/bin/python", "prefix": "/venv", "base_prefix": home, "exec_prefix": "/venv",
+        "path": path, "site_packages": [packages.path()], "added_env": ["PYTHONUTF8"],
+    });
+    let mut worker = Worker::spawn_with(&[
+        ("PYTHONHOME", &home),
+        ("PYTHONUTF8", "1"),
+        ("BATCHMILL_PYTHON_SITE", &site.to_string()),
+    ]);
+    let source = "
+import only_here, os, sys
+left = [name for name in ('PYTHONHOME', 'PYTHONUTF8', 'BATCHMILL_PYTHON_SITE') if name in os.environ]
+return [only_here.X, sys.executable, sys.prefix, sys.base_prefix == params['home'], left, os.system('test -z \"$PYTHONHOME\"')]
+";
+    let mut start = code(source);
+    start.params = json(&serde_json::json!({ "home": home }).to_string());
+    worker.send(&Frame::Start(Box::new(start)));
+    assert!(matches!(worker.next(), Some(Frame::Ready)));
+    assert_eq!(
+        worker.run(batch(&["1"])).lines(),
+        [r#"[5,"/venv/bin/python","/venv",true,[],0]"#]
+    );
+}
+
 /// `cargo test --release --features python --test worker -- --ignored --nocapture`
 #[test]
 #[ignore = "a measurement, for release builds"]
