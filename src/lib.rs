@@ -1,5 +1,11 @@
 //! batchmill: a data-parallel CPU batch engine.
+//!
+//! A YAML file names items and a task; batchmill cuts the items into batches, runs them on every core, and keeps what each
+//! item became in a ledger that survives `kill -9`. The way of the data, and which module may import which, is in
+//! `docs/architecture.md`; a test holds the modules to it.
 
+#[cfg(feature = "python")]
+pub mod bindings;
 pub mod cli;
 pub mod engine;
 pub mod ledger;
@@ -10,3 +16,5 @@ pub mod spec;
 pub mod task;
 pub mod template;
 pub mod wire;
+#[cfg(feature = "python")]
+pub mod worker;

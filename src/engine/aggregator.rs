@@ -4,7 +4,7 @@ use super::feeder::Settled;
 use super::secrets::Secrets;
 use super::slot::SlotEvent;
 use crate::ledger::{Ledger, LedgerError, StepKey};
-use crate::model::{BatchReport, Event, Failure, Sink, Stats, StepName};
+use crate::model::{Batch, BatchReport, Event, Failure, Sink, Stats, StepName};
 use crate::task::Cancel;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -63,16 +63,21 @@ impl Aggregator<'_> {
                 self.cancel.kill.fire();
                 continue;
             }
-            reports.into_iter().for_each(|report| self.publish(report, settled));
+            let settlement = Settled { batches: reports.len(), retries: reports.iter().flat_map(again).collect() };
+            reports.into_iter().for_each(|report| self.publish(report));
+            // The feeder is gone once the step stops; then nobody waits for this.
+            drop(settled.send(settlement));
         }
         trouble.map_or(Ok(()), Err)
     }
 
     fn take(&mut self, event: SlotEvent, reports: &mut Vec<BatchReport>) -> Result<(), LedgerError> {
         match event {
-            SlotEvent::Finished(mut report) => {
-                self.secrets.mask_report(&mut report);
-                reports.push(report);
+            SlotEvent::Finished(frame) => {
+                reports.extend(frame.into_iter().map(|mut report| {
+                    self.secrets.mask_report(&mut report);
+                    report
+                }));
             }
             SlotEvent::Log(index, mut log) => {
                 self.secrets.mask(&mut log.text);
@@ -103,7 +108,7 @@ impl Aggregator<'_> {
     }
 
     /// Counts a batch that is durable now, and tells everybody.
-    fn publish(&mut self, mut report: BatchReport, settled: &Sender<Settled>) {
+    fn publish(&mut self, report: BatchReport) {
         self.stats.succeeded += report.succeeded.len() as u64;
         self.stats.failed += report.failed.len() as u64;
         let again: u64 = report.retries.iter().map(|(batch, _, _)| batch.items.len() as u64).sum();
@@ -114,11 +119,12 @@ impl Aggregator<'_> {
         {
             self.stop(failed.failure.clone());
         }
-        let retries = report.retries.iter_mut();
-        let retries = retries.map(|(batch, delay, _)| (batch.clone(), *delay)).collect();
         let event = Event::BatchFinished { name: self.step.clone(), report, stats: self.stats };
         self.sinks.iter_mut().for_each(|sink| sink.event(&event));
-        // The feeder is gone once the step stops; then nobody waits for this.
-        drop(settled.send(retries));
     }
+}
+
+/// What of a batch is to be tried again, and after what time.
+fn again(report: &BatchReport) -> impl Iterator<Item = (Batch, Duration)> {
+    report.retries.iter().map(|(batch, delay, _)| (batch.clone(), *delay))
 }

@@ -10,8 +10,13 @@ use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// A batch that is to be tried again, and after what time. One message per batch that ended, with none or more of these.
-pub(super) type Settled = Vec<(Batch, Duration)>;
+/// What the aggregator tells the feeder about batches that ended.
+pub(super) struct Settled {
+    /// How many ended.
+    pub(super) batches: usize,
+    /// What of them is to be tried again, and after what time.
+    pub(super) retries: Vec<(Batch, Duration)>,
+}
 
 /// How many batches travel together, learnt from how long they take.
 #[derive(Debug)]
@@ -143,10 +148,10 @@ impl<'a> Feeder<'a> {
         Ok(self.read)
     }
 
-    /// Takes note of a batch that ended; false when the aggregator is gone.
+    /// Takes note of batches that ended; false when the aggregator is gone.
     fn settle(&mut self, message: Option<Settled>) -> bool {
-        let Some(retries) = message else { return false };
-        self.in_flight -= 1;
+        let Some(Settled { batches, retries }) = message else { return false };
+        self.in_flight -= batches;
         let now = Instant::now();
         self.waiting.extend(retries.into_iter().map(|(batch, delay)| Reverse(Waiting { due: now + delay, batch })));
         true

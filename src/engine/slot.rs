@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 /// What a slot tells the aggregator.
 #[derive(Debug)]
 pub(super) enum SlotEvent {
-    /// A batch ended.
-    Finished(BatchReport),
+    /// The batches of a frame ended: they become durable together.
+    Finished(Vec<BatchReport>),
     /// Something was printed, on the item of that index if it was about one.
     Log(Option<u64>, LogLine),
     /// A message for the person in front of the screen.
@@ -62,12 +62,12 @@ impl Slot<'_> {
         let took = started.elapsed();
         job.pace.learn(batches.len(), took);
         let each = took / u32::try_from(batches.len().max(1)).unwrap_or(u32::MAX);
-        for (batch, outcome) in batches.iter().zip(outcomes) {
-            self.report(batch, outcome, each);
-        }
+        let reports = batches.iter().zip(outcomes).map(|(batch, outcome)| self.report(batch, outcome, each));
+        let reports = reports.collect();
+        self.tell(SlotEvent::Finished(reports));
     }
 
-    fn report(&mut self, batch: &Batch, outcome: BatchOutcome, duration: Duration) {
+    fn report(&mut self, batch: &Batch, outcome: BatchOutcome, duration: Duration) -> BatchReport {
         for log in outcome.logs {
             let index = log.position.map(|position| batch.indexes.get(position));
             self.tell(SlotEvent::Log(index, log));
@@ -79,7 +79,7 @@ impl Slot<'_> {
         let (retry, failed): (Vec<_>, Vec<_>) =
             outcome.failures.into_iter().partition(|(_, failure)| self.may_retry(batch, failure));
         let failed = failed.into_iter().map(|(position, failure)| self.settle(batch, position, failure)).collect();
-        let report = BatchReport {
+        BatchReport {
             number: batch.number,
             attempt: batch.attempt,
             succeeded,
@@ -89,8 +89,7 @@ impl Slot<'_> {
             retries: self.retries(batch, retry),
             skipped: outcome.unrun.len() as u64,
             duration,
-        };
-        self.tell(SlotEvent::Finished(report));
+        }
     }
 
     fn may_retry(&self, batch: &Batch, failure: &Failure) -> bool {

@@ -67,10 +67,10 @@ pub(super) fn execute(
     let pool = rayon::ThreadPoolBuilder::new().num_threads(slots).thread_name(|slot| format!("slot-{slot}")).build();
     let pool = pool.map_err(|error| EngineError::Threads(error.to_string()))?;
     let (work_tx, work_rx) = bounded(run.queue_size.unwrap_or(2 * slots));
-    let (event_tx, event_rx) = bounded(4 * slots + 2 * MOST_BATCHES);
-    // Every batch under way settles once: in the work channel, in a slot, or in the event channel. It can never be full.
-    let frames = run.queue_size.unwrap_or(2 * slots) + slots + 1;
-    let (settled_tx, settled_rx) = bounded(frames * MOST_BATCHES + 4 * slots + 2 * MOST_BATCHES);
+    let (event_tx, event_rx) = bounded(4 * slots);
+    // At most one message for each frame under way (in the work channel, in a slot, among the events) can be waiting: the
+    // aggregator never has to wait for the feeder.
+    let (settled_tx, settled_rx) = bounded(run.queue_size.unwrap_or(2 * slots) + 5 * slots + 2);
     let cancel = job.context.cancel.clone();
     let started = Instant::now();
     let stats = Stats { total: run.total.unwrap_or(0), ..Stats::default() };

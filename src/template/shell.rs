@@ -396,7 +396,8 @@ fn replace(places: &mut [Place], place: Place) {
     *places.last_mut().expect("the outermost place is never left") = place;
 }
 
-/// Words that mean something to a shell although they look like programs. `true` and `false` mean the same either way.
+/// Words that a shell takes itself, although they look like programs: another meaning, or, as for `true`, the same one
+/// without starting a second program.
 const SHELL_WORDS: &[&str] = &[
     ".",
     ":",
@@ -428,6 +429,7 @@ const SHELL_WORDS: &[&str] = &[
     "exec",
     "exit",
     "export",
+    "false",
     "fc",
     "fg",
     "fi",
@@ -464,6 +466,7 @@ const SHELL_WORDS: &[&str] = &[
     "time",
     "times",
     "trap",
+    "true",
     "type",
     "typeset",
     "ulimit",
@@ -558,7 +561,7 @@ mod tests {
     #[test]
     fn plain_commands_need_no_shell() {
         let words = |raw: &str| plain_words(raw);
-        assert_eq!(words("true {{ item }}").unwrap(), ["true", "{{ item }}"]);
+        assert_eq!(words("gzip {{ item }}").unwrap(), ["gzip", "{{ item }}"]);
         assert_eq!(
             words("convert -o 'a b' x-{{ item | stem }}.png ").unwrap(),
             ["convert", "-o", "a b", "x-{{ item | stem }}.png"]

@@ -1,0 +1,20 @@
+"""`python -m batchmill worker`: the process in which the engine runs Python tasks."""
+
+import sys
+
+
+def main(arguments: list[str]) -> int:
+    """Runs a worker, or says what this is; returns the exit status."""
+    from batchmill import __version__, _core
+
+    if arguments == ["worker"]:
+        return _core.worker_main()
+    if arguments == ["--version"]:
+        print(f"batchmill {__version__}")
+        return 0
+    print("usage: python -m batchmill worker   (started by the `batchmill` engine, not by hand)", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,6 @@
+"""The native half of batchmill."""
+
+__version__: str
+
+def worker_main() -> int:
+    """Serves batchmill over this process's stdin and stdout; returns the exit status."""

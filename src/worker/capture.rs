@@ -1,0 +1,172 @@
+//! What user code prints, kept until it is sent as `Log` frames.
+//!
+//! Lock order: the outbox's lock is taken before this one, never after. Text belongs to the position that was current
+//! when it was printed. What one item prints beyond [`LIMIT`] bytes is counted and dropped.
+
+use crate::wire::Log;
+use pyo3::prelude::*;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How much of one item's output is kept, both streams together.
+const LIMIT: usize = 1 << 20;
+/// Stands for "on no item".
+const NOWHERE: u32 = u32::MAX;
+const STREAMS: [&str; 2] = ["stdout", "stderr"];
+
+/// Printed text on its way from the Python streams to the outbox.
+#[derive(Debug)]
+pub(super) struct Capture {
+    printed: Mutex<Printed>,
+    dirty: AtomicBool,
+    forked: AtomicBool,
+    position: AtomicU32,
+}
+
+#[derive(Debug, Default)]
+struct Printed {
+    position: Option<u32>,
+    text: [Vec<u8>; 2],
+    /// How much the current item has printed so far, sent or not.
+    kept: usize,
+    dropped: usize,
+}
+
+impl Capture {
+    /// A capture that is on no item.
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            printed: Mutex::default(),
+            dirty: AtomicBool::new(false),
+            forked: AtomicBool::new(false),
+            position: AtomicU32::new(NOWHERE),
+        })
+    }
+
+    /// Charges what is printed from now on to `position`.
+    pub(super) fn enter(&self, position: u32) {
+        self.position.store(position, Ordering::Relaxed);
+    }
+
+    /// Charges what is printed from now on to no item.
+    pub(super) fn leave(&self) {
+        self.position.store(NOWHERE, Ordering::Relaxed);
+    }
+
+    /// Whether there is anything to [`drain`](Self::drain).
+    pub(super) fn is_dirty(&self) -> bool {
+        self.dirty.load(Ordering::Relaxed)
+    }
+
+    /// Whether this process is a forked child that came back from user code.
+    pub(super) fn is_forked(&self) -> bool {
+        self.forked.load(Ordering::Relaxed)
+    }
+
+    /// Takes what has been printed. At the end of an item incomplete characters are taken too and the count starts anew.
+    pub(super) fn drain(&self, end_of_item: bool, mut send: impl FnMut(Log)) {
+        let mut printed = self.lock();
+        let position = printed.position;
+        for (stream, name) in STREAMS.iter().enumerate() {
+            let text = &mut printed.text[stream];
+            let whole = if end_of_item { text.len() } else { whole_characters(text) };
+            if whole > 0 {
+                send(Log {
+                    position,
+                    stream: (*name).to_owned(),
+                    text: String::from_utf8_lossy(&text[..whole]).into_owned(),
+                });
+                text.drain(..whole);
+            }
+        }
+        if end_of_item {
+            if printed.dropped > 0 {
+                send(Log {
+                    position,
+                    stream: STREAMS[1].to_owned(),
+                    text: format!("[batchmill: {} more bytes of output were dropped]\n", printed.dropped),
+                });
+            }
+            *printed = Printed::default();
+            self.dirty.store(false, Ordering::Relaxed);
+        }
+    }
+
+    fn write(&self, stream: usize, data: &[u8]) {
+        if data.is_empty() {
+            return;
+        }
+        let mut printed = self.lock();
+        if printed.kept == 0 {
+            let position = self.position.load(Ordering::Relaxed);
+            printed.position = (position != NOWHERE).then_some(position);
+        }
+        let room = (LIMIT - printed.kept).min(data.len());
+        printed.text[stream].extend_from_slice(&data[..room]);
+        printed.kept += room;
+        printed.dropped += data.len() - room;
+        self.dirty.store(true, Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Printed> {
+        self.printed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The length of `text` without a character whose end has not been printed yet.
+fn whole_characters(text: &[u8]) -> usize {
+    match std::str::from_utf8(text) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => text.len(),
+    }
+}
+
+/// The handle that the Python streams write to.
+#[pyclass(module = "batchmill", name = "Capture", frozen)]
+#[derive(Debug)]
+pub(super) struct CaptureHandle(pub(super) Arc<Capture>);
+
+#[pymethods]
+impl CaptureHandle {
+    fn write(&self, stream: usize, data: &[u8]) {
+        self.0.write(stream.min(1), data);
+    }
+
+    fn mark_forked(&self) {
+        self.0.forked.store(true, Ordering::Relaxed);
+        self.0.dirty.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drained(capture: &Capture, end_of_item: bool) -> Vec<Log> {
+        let mut logs = Vec::new();
+        capture.drain(end_of_item, |log| logs.push(log));
+        logs
+    }
+
+    #[test]
+    fn a_character_in_two_writes_is_sent_whole() {
+        let capture = Capture::new();
+        capture.enter(3);
+        capture.write(0, &"né".as_bytes()[..2]);
+        assert_eq!(drained(&capture, false)[0].text, "n");
+        capture.write(0, &"né".as_bytes()[2..]);
+        let logs = drained(&capture, true);
+        assert_eq!((logs[0].text.as_str(), logs[0].position), ("é", Some(3)));
+        assert!(!capture.is_dirty());
+    }
+
+    #[test]
+    fn output_beyond_the_limit_is_counted_and_dropped() {
+        let capture = Capture::new();
+        capture.write(0, &vec![b'x'; LIMIT]);
+        capture.write(1, b"abc");
+        let logs = drained(&capture, true);
+        assert_eq!(logs.len(), 2);
+        assert!(logs[1].text.contains("3 more bytes"));
+    }
+}

@@ -1,0 +1,57 @@
+//! JSON text to Python values.
+//!
+//! Integers keep all digits, `NaN` is refused. Keys are cached, string values are not: items rarely repeat them.
+
+use super::support::Support;
+use jiter::{FloatMode, PartialMode, PythonParse, StringCacheMode};
+use pyo3::prelude::*;
+
+const PARSE: PythonParse = PythonParse {
+    allow_inf_nan: false,
+    cache_mode: StringCacheMode::Keys,
+    partial_mode: PartialMode::Off,
+    catch_duplicate_keys: false,
+    float_mode: FloatMode::Float,
+};
+
+/// The value that `json` writes down.
+pub(super) fn decode<'py>(py: Python<'py>, support: &Support, json: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    if let Some(number) = small_integer(json) {
+        return Ok(number.into_pyobject(py)?.into_any());
+    }
+    // What jiter refuses may still be fine for Python: deep nesting, long numbers, lone surrogates.
+    PARSE.python_parse(py, json).or_else(|_| support.decode(py, json))
+}
+
+/// An integer of up to 18 digits, which cannot overflow and is by far the most frequent item of its kind.
+fn small_integer(json: &[u8]) -> Option<i64> {
+    let (negative, digits) = match json {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    let plain = match digits {
+        [] => false,
+        [b'0', rest @ ..] => rest.is_empty(),
+        _ => digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit),
+    };
+    if !plain {
+        return None;
+    }
+    let number = digits.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
+    Some(if negative { -number } else { number })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::small_integer;
+
+    #[test]
+    fn only_plain_short_integers_take_the_fast_path() {
+        assert_eq!(small_integer(b"0"), Some(0));
+        assert_eq!(small_integer(b"-17"), Some(-17));
+        assert_eq!(small_integer(b"999999999999999999"), Some(999_999_999_999_999_999));
+        for other in ["", "-", "01", "1.0", "1e3", "1000000000000000000", "\"1\"", " 1"] {
+            assert_eq!(small_integer(other.as_bytes()), None, "{other}");
+        }
+    }
+}

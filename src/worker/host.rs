@@ -1,0 +1,115 @@
+//! How a process becomes a worker: descriptors, signals, the death of the parent, and which Python it is.
+//!
+//! The descriptors are moved before CPython or any `.pth` file can run, so neither user code nor its children ever hold the
+//! socket: afterwards fd 0 is `/dev/null` and fd 1 is the log file that fd 2 is.
+
+use super::page::Page;
+use super::serve::{self, Link};
+use pyo3::prelude::*;
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::process::Signal;
+use std::ffi::CString;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+
+/// The variable that describes the environment `batchmill-python` shall stand for, as JSON.
+const SITE: &str = "BATCHMILL_PYTHON_SITE";
+
+/// Why this process cannot be a worker.
+#[derive(Debug, thiserror::Error)]
+enum HostError {
+    #[error("this is started by batchmill, not by hand")]
+    NotAWorker,
+    #[error("cannot take over the descriptors from batchmill")]
+    Descriptors(#[from] io::Error),
+}
+
+impl From<rustix::io::Errno> for HostError {
+    fn from(error: rustix::io::Errno) -> Self {
+        Self::Descriptors(error.into())
+    }
+}
+
+/// The whole of `batchmill-python`.
+pub fn main() -> ExitCode {
+    let version = Python::version_str().split_whitespace().next().unwrap_or("unknown");
+    match std::env::args_os().nth(1) {
+        Some(flag) if flag == "--version" || flag == "-V" => {
+            println!("batchmill-python {} (CPython {version})", env!("CARGO_PKG_VERSION"));
+            return ExitCode::SUCCESS;
+        }
+        Some(_) => return refuse(&HostError::NotAWorker),
+        None => {}
+    }
+    let link = match take_over() {
+        Ok(link) => link,
+        Err(error) => return refuse(&error),
+    };
+    Python::initialize();
+    Python::attach(|py| {
+        let code = match activate(py) {
+            Ok(()) => serve::serve(py, link),
+            Err(error) => {
+                error.print(py);
+                1
+            }
+        };
+        // Nobody finalises an embedded interpreter, so what CPython does at its end is done here.
+        if let Err(error) = super::support::finish(py) {
+            error.print(py);
+        }
+        ExitCode::from(code)
+    })
+}
+
+/// The worker inside an interpreter that has the wheel; returns the exit status for it.
+pub fn hosted(py: Python<'_>) -> u8 {
+    match take_over() {
+        Ok(link) => serve::serve(py, link),
+        Err(error) => {
+            refuse(&error);
+            2
+        }
+    }
+}
+
+fn refuse(error: &HostError) -> ExitCode {
+    eprintln!("error: {error}");
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        eprintln!("  caused by: {inner}");
+        cause = inner.source();
+    }
+    ExitCode::from(2)
+}
+
+/// Takes the socket and the shared page away from stdin and stdout, and ties this process to its parent's life.
+fn take_over() -> Result<Link, HostError> {
+    let (stdin, stdout, stderr) = (rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr());
+    let kind = rustix::fs::fstat(stdin).map_err(|_| HostError::NotAWorker)?.st_mode;
+    if FileType::from_raw_mode(kind) != FileType::Socket {
+        return Err(HostError::NotAWorker);
+    }
+    let parent = rustix::process::getppid();
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    if rustix::process::getppid() != parent {
+        // It died before the line above; the socket says nothing new then.
+        return Err(HostError::NotAWorker);
+    }
+    let socket = rustix::io::fcntl_dupfd_cloexec(stdin, 3)?;
+    let memfd = rustix::io::fcntl_dupfd_cloexec(stdout, 3)?;
+    let page = Page::map(&memfd)?;
+    let null = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdin(null)?;
+    rustix::stdio::dup2_stdout(stderr)?;
+    Ok(Link { socket: UnixStream::from(socket), page })
+}
+
+fn activate(py: Python<'_>) -> PyResult<()> {
+    let Some(site) = std::env::var_os(SITE) else {
+        return Ok(());
+    };
+    let site = CString::new(site.into_encoded_bytes()).expect("environment variables hold no NUL");
+    super::support::activate(py, &site)
+}

@@ -1,0 +1,183 @@
+//! What waits to be sent: results and printed text of finished items.
+//!
+//! The main thread appends; a second thread, which never touches Python, sends what has been waiting, so a slow item does
+//! not hold back the finished ones before it. A result waits at most [`TICK`]. That thread rests when no `Run` is active,
+//! and ends the process when the engine has gone away in the middle of one: nobody is left to take the results.
+
+use super::capture::Capture;
+use crate::model::Failure;
+use crate::wire::{Frame, Results, WireError, write_frame};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Signal, getpid, kill_process};
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long a result may wait.
+const TICK: Duration = Duration::from_millis(10);
+/// How much may wait.
+const FULL: usize = 1 << 20;
+
+/// The results and logs that are not sent yet.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    pending: Mutex<Pending>,
+    wake: Condvar,
+    capture: Arc<Capture>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    socket: UnixStream,
+    /// Whole frames, in order.
+    frames: Vec<u8>,
+    /// The frame that still grows.
+    open: Results,
+    running: bool,
+    parked: bool,
+}
+
+impl Outbox {
+    /// An outbox on `socket`, with its thread.
+    pub(super) fn start(socket: UnixStream, capture: Arc<Capture>) -> std::io::Result<Arc<Self>> {
+        let outbox = Arc::new(Self {
+            pending: Mutex::new(Pending { socket, frames: Vec::new(), open: empty(), running: false, parked: false }),
+            wake: Condvar::new(),
+            capture,
+        });
+        let flusher = Arc::clone(&outbox);
+        std::thread::Builder::new().name("batchmill-flush".to_owned()).spawn(move || flusher.flush_now_and_then())?;
+        Ok(outbox)
+    }
+
+    /// A `Run` begins: from now on results may be waiting.
+    pub(super) fn begin(&self) {
+        let mut pending = self.lock();
+        pending.running = true;
+        if pending.parked {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Appends the outcome of `position`, its line without the newline.
+    pub(super) fn push(&self, position: u32, outcome: Result<&[u8], Failure>, nulls: u32) -> Result<(), WireError> {
+        let mut pending = self.lock();
+        self.collect(&mut pending, true)?;
+        let open = &mut pending.open;
+        if open.count == 0 {
+            open.first = position;
+        }
+        open.count += 1;
+        open.nulls += nulls;
+        match outcome {
+            Ok(line) => {
+                open.lines.extend_from_slice(line);
+                open.lines.push(b'\n');
+            }
+            Err(failure) => open.failures.push((position, failure)),
+        }
+        if pending.open.lines.len() > FULL {
+            pending.send()?;
+        }
+        Ok(())
+    }
+
+    /// Appends a frame of its own, as each batch of a batched task has.
+    pub(super) fn push_frame(&self, frame: &Frame) -> Result<(), WireError> {
+        let mut pending = self.lock();
+        self.collect(&mut pending, true)?;
+        pending.close()?;
+        write_frame(&mut pending.frames, frame)?;
+        if pending.frames.len() > FULL {
+            pending.send()?;
+        }
+        Ok(())
+    }
+
+    /// Sends everything, `last` behind it. No `Run` is active afterwards.
+    pub(super) fn finish(&self, last: Option<&Frame>) -> Result<(), WireError> {
+        let mut pending = self.lock();
+        pending.running = false;
+        self.collect(&mut pending, true)?;
+        pending.close()?;
+        if let Some(last) = last {
+            write_frame(&mut pending.frames, last)?;
+        }
+        pending.send()
+    }
+
+    fn flush_now_and_then(&self) {
+        let mut pending = self.lock();
+        loop {
+            if !pending.running {
+                pending.parked = true;
+                pending = self.wake.wait(pending).unwrap_or_else(PoisonError::into_inner);
+                pending.parked = false;
+                continue;
+            }
+            let (guard, _) = self.wake.wait_timeout(pending, TICK).unwrap_or_else(PoisonError::into_inner);
+            pending = guard;
+            if pending.running {
+                let sent = self.collect(&mut pending, false).and_then(|()| pending.send());
+                if sent.is_err() || pending.is_hung_up() {
+                    // Teardown would not help: this thread cannot run it, and the main thread may be stuck in an item.
+                    let _ = kill_process(getpid(), Signal::KILL);
+                }
+            }
+        }
+    }
+
+    /// Turns printed text into frames. They come before the results of their item, which are appended later.
+    fn collect(&self, pending: &mut Pending, end_of_item: bool) -> Result<(), WireError> {
+        if !self.capture.is_dirty() {
+            return Ok(());
+        }
+        let mut written = Ok(());
+        self.capture.drain(end_of_item, |log| {
+            if written.is_ok() {
+                written = write_frame(&mut pending.frames, &Frame::Log(log));
+            }
+        });
+        written
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pending {
+    fn close(&mut self) -> Result<(), WireError> {
+        if self.open.count > 0 {
+            let results = Frame::Results(std::mem::replace(&mut self.open, empty()));
+            write_frame(&mut self.frames, &results)?;
+            // The next frame will be about as long, so its buffer is kept.
+            if let Frame::Results(Results { mut lines, .. }) = results {
+                lines.clear();
+                self.open.lines = lines;
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&mut self) -> Result<(), WireError> {
+        self.close()?;
+        if !self.frames.is_empty() {
+            self.socket.write_all(&self.frames)?;
+            self.frames.clear();
+            self.frames.shrink_to(FULL);
+        }
+        Ok(())
+    }
+
+    fn is_hung_up(&self) -> bool {
+        let mut watched = [PollFd::new(&self.socket, PollFlags::empty())];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut watched, Some(&now)).is_ok() && watched[0].revents().contains(PollFlags::HUP)
+    }
+}
+
+fn empty() -> Results {
+    Results { first: 0, count: 0, failures: Vec::new(), nulls: 0, list: false, lines: Vec::new() }
+}

@@ -1,0 +1,90 @@
+//! The worker's view of the shared page.
+//!
+//! The only unsafe code of the worker: one mapping, made once and never undone. What the cells mean is said in
+//! [`crate::wire::page`].
+#![expect(unsafe_code, reason = "sharing memory with the engine needs one mmap")]
+
+use crate::wire::page::{HALT, POSITION, SIZE, STARTED};
+use rustix::fd::AsFd;
+use rustix::mm::{MapFlags, ProtFlags, mmap};
+use rustix::time::{ClockId, clock_gettime};
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const CELLS: usize = SIZE / size_of::<AtomicU64>();
+
+/// The mapped page.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Page {
+    cells: &'static [AtomicU64; CELLS],
+}
+
+impl Page {
+    /// Maps the page that `memfd` holds and clears the worker's cells. It must be at least [`SIZE`] bytes long.
+    pub(super) fn map(memfd: impl AsFd) -> io::Result<Self> {
+        let length = rustix::fs::fstat(&memfd)?.st_size;
+        if usize::try_from(length).unwrap_or(0) < SIZE {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the shared page is too short"));
+        }
+        // SAFETY: the address is the kernel's choice, so no memory of ours is replaced.
+        let base = unsafe {
+            mmap(std::ptr::null_mut(), SIZE, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, memfd, 0)
+        }?;
+        // SAFETY: the mapping is SIZE bytes long, aligned to a page, and never unmapped, so it lives as long as the
+        // process. Other processes change it at any time, which is what atomics allow for.
+        let cells = unsafe { &*base.cast::<[AtomicU64; CELLS]>() };
+        let page = Self { cells };
+        page.leave();
+        Ok(page)
+    }
+
+    /// Notes that the user's code is about to be called for `position`; with `clock` also when.
+    pub(super) fn enter(self, position: u32, clock: bool) {
+        if clock {
+            let now = clock_gettime(ClockId::Monotonic);
+            let nanoseconds = now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs();
+            self.cell(STARTED).store(nanoseconds, Ordering::Relaxed);
+        }
+        self.cell(POSITION).store(u64::from(position) + 1, Ordering::Release);
+    }
+
+    /// Notes that the worker is on no item.
+    pub(super) fn leave(self) {
+        self.cell(POSITION).store(0, Ordering::Release);
+    }
+
+    /// Whether the engine wants no further item to begin.
+    pub(super) fn halted(self) -> bool {
+        self.cell(HALT).load(Ordering::Relaxed) != 0
+    }
+
+    fn cell(self, offset: usize) -> &'static AtomicU64 {
+        &self.cells[offset / size_of::<AtomicU64>()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_side_writes_the_other_reads() {
+        let memfd = rustix::fs::memfd_create("page", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+        rustix::fs::ftruncate(&memfd, SIZE as u64).unwrap();
+        let page = Page::map(&memfd).unwrap();
+        page.enter(6, true);
+        let mut cells = [0; 16];
+        rustix::io::pread(&memfd, &mut cells, 0).unwrap();
+        assert_eq!(u64::from_ne_bytes(cells[..8].try_into().unwrap()), 7);
+        assert_ne!(u64::from_ne_bytes(cells[8..].try_into().unwrap()), 0);
+        assert!(!page.halted());
+        rustix::io::pwrite(&memfd, &1_u64.to_ne_bytes(), HALT as u64).unwrap();
+        assert!(page.halted());
+    }
+
+    #[test]
+    fn a_page_that_is_too_short_is_refused() {
+        let memfd = rustix::fs::memfd_create("page", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+        assert!(Page::map(&memfd).is_err());
+    }
+}

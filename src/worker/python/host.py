@@ -1,0 +1,226 @@
+"""The worker's surroundings: interpreter paths, printed text, `env`, and how an exception is told.
+
+Everything here runs before or around the user's code, never as a part of it. Modules are imported where they are first
+needed: a worker should be ready in the time that CPython itself takes.
+"""
+
+import io
+import os
+import sys
+
+OURS = "<batchmill"
+MESSAGE_LIMIT = 2_000
+DETAIL_LIMIT = 32_768
+
+
+def activate(site_json):
+    """Makes this interpreter look like the one that `BATCHMILL_PYTHON_SITE` describes, virtual environment included."""
+    import json
+
+    found = json.loads(site_json)
+    for name in ("executable", "prefix", "base_prefix", "exec_prefix"):
+        if found.get(name):
+            setattr(sys, name, found[name])
+    if found.get("base_prefix"):
+        sys.base_exec_prefix = found["base_prefix"]
+    if found.get("path"):
+        sys.path[:] = [folder for folder in found["path"] if folder]
+    if found.get("site_packages"):
+        import site
+
+        for folder in found["site_packages"]:
+            site.addsitedir(folder)
+    # Child processes of user code are none of ours: they must not inherit what was meant for this process.
+    for name in ("PYTHONHOME", "BATCHMILL_PYTHON_SITE", *found.get("added_env", ())):
+        os.environ.pop(name, None)
+
+
+class Sink(io.BufferedIOBase):
+    """The binary end of a captured stream. `fileno` is the worker's log file, for children that inherit it."""
+
+    def __init__(self, capture, stream):
+        self._capture = capture
+        self._stream = stream
+        self.name = "<stderr>" if stream else "<stdout>"
+        self.mode = "wb"
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        data = bytes(data)
+        self._capture.write(self._stream, data)
+        return len(data)
+
+    def fileno(self):
+        return 2 if self._stream else 1
+
+    def close(self):
+        """Stays open: what one item closes, the next one still needs."""
+
+
+def install(capture):
+    """Puts the captured streams in place; before any user code, because `logging` keeps the stream that it finds."""
+    import faulthandler
+    import signal
+
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    own = []
+    for stream in (0, 1):
+        own.append(
+            io.TextIOWrapper(
+                Sink(capture, stream), encoding="utf-8", errors="backslashreplace", newline="\n", write_through=True
+            )
+        )
+    sys.stdout, sys.stderr = own
+
+    def in_child():
+        # A forked child has no thread that would send what it prints, so its text goes to the log file.
+        capture.mark_forked()
+        if sys.stdout is own[0]:
+            sys.stdout = sys.__stdout__
+        if sys.stderr is own[1]:
+            sys.stderr = sys.__stderr__
+
+    os.register_at_fork(after_in_child=in_child)
+    # Ctrl-C reaches the whole terminal group, but the engine decides. A handler, unlike SIG_IGN, is not inherited by
+    # the programs that user code starts.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    faulthandler.enable(2)
+
+
+def leave_child():
+    """Ends a forked child that came back from user code, without running what belongs to the parent."""
+    os._exit(0)
+
+
+def finish():
+    """What CPython does at its end, for the host that never finalises it: threads are joined, `atexit` runs."""
+    import atexit
+    import threading
+
+    threading._shutdown()
+    atexit._run_exitfuncs()
+
+
+class MissingVariable(KeyError, AttributeError):
+    """An environment variable that is not set, asked for by key or by attribute."""
+
+    def __init__(self, name):
+        super().__init__(name)
+        self.missing = name
+
+    def __str__(self):
+        import difflib
+
+        near = difflib.get_close_matches(str(self.missing), list(os.environ), 3)
+        hint = f" (near names that are set: {', '.join(f'`{name}`' for name in near)})" if near else ""
+        return f"`{self.missing}` is not set in the environment{hint}"
+
+
+MissingVariable.__module__ = "batchmill"
+
+
+class Environment:
+    """`env`: the environment of the process as it is now, read by key or by attribute. Never shows values by itself."""
+
+    __slots__ = ()
+
+    def __getitem__(self, name):
+        try:
+            return os.environ[name]
+        except KeyError:
+            raise MissingVariable(name) from None
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self[name]
+
+    def get(self, name, default=None):
+        return os.environ.get(name, default)
+
+    def __contains__(self, name):
+        return name in os.environ
+
+    def __iter__(self):
+        return iter(os.environ)
+
+    def __len__(self):
+        return len(os.environ)
+
+    def keys(self):
+        return os.environ.keys()
+
+    def values(self):
+        return os.environ.values()
+
+    def items(self):
+        return os.environ.items()
+
+    def __repr__(self):
+        return f"<env: {len(self)} variables>"
+
+
+def clean(text):
+    """The same as valid UTF-8: a lone surrogate in a message must not break the frame that carries it."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def interpreter():
+    """Names the interpreter, for messages about what it lacks."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    return f"`{sys.executable or 'python'}`, Python {version}"
+
+
+def class_name(kind):
+    """The name to count and search by: qualified, without what every reader knows."""
+    name = kind.__qualname__.rpartition("<locals>.")[2]
+    return name if kind.__module__ in ("builtins", "__main__", None) else f"{kind.__module__}.{name}"
+
+
+def first_line(exc):
+    try:
+        text = str(exc).strip()
+    except BaseException:
+        text = "<its message cannot be shown>"
+    text = text.split("\n", 1)[0].strip()
+    if len(text) > MESSAGE_LIMIT:
+        text = text[:MESSAGE_LIMIT] + "..."
+    return text
+
+
+def user_traceback(exc):
+    """The traceback from the first frame that is neither ours nor the import system's."""
+    trace = exc.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if not (name.startswith((OURS, "<frozen importlib")) or name.endswith("/importlib/__init__.py")):
+            break
+        trace = trace.tb_next
+    return trace
+
+
+def describe(exc):
+    """Class, one-line message and traceback of an exception."""
+    kind = type(exc)
+    name = class_name(kind)
+    message = first_line(exc) or name
+    if isinstance(exc, ModuleNotFoundError):
+        message += f" (in {interpreter()})"
+    try:
+        import traceback
+
+        if isinstance(exc, SyntaxError) and exc.text is None and exc.filename and exc.lineno:
+            import linecache
+
+            exc.text = linecache.getline(exc.filename, exc.lineno) or None
+        detail = "".join(traceback.format_exception(kind, exc, user_traceback(exc)))
+    except BaseException:
+        detail = ""
+    if len(detail) > DETAIL_LIMIT:
+        half = DETAIL_LIMIT // 2
+        detail = f"{detail[:half]}\n  [... {len(detail) - 2 * half} characters left out ...]\n{detail[-half:]}"
+    return clean(name), clean(message), clean(detail)

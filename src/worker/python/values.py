@@ -1,0 +1,191 @@
+"""Values that are not plain JSON: each becomes something simpler, a number's text, null, or the reason why not.
+
+The encoder in Rust knows `str`, `int`, `bool`, `None`, `float`, `dict`, `list` and `tuple`, of the last four also
+subclasses; for anything else it calls `convert`. No library is imported here: a numpy value can only come from a
+process that has imported numpy.
+"""
+
+import sys
+
+VALUE, NUMBER, NULL, FAIL = range(4)
+CONVERTERS = {}
+
+
+def convert(value):
+    """What stands for `value`: (VALUE, simpler value), (NUMBER, text), (NULL, None) or (FAIL, what it is)."""
+    kind = type(value)
+    try:
+        converter = CONVERTERS[kind]
+    except KeyError:
+        converter = CONVERTERS[kind] = choose(kind)
+    return converter(value)
+
+
+def choose(kind):
+    """The converter for a type; asked once per type."""
+    import enum
+
+    if issubclass(kind, enum.Enum):
+        return lambda value: (VALUE, value.value)
+    families = {base.__module__.partition(".")[0] for base in kind.__mro__ if isinstance(base.__module__, str)}
+    for family, converter in (("pandas", pandas), ("polars", polars), ("pyarrow", pyarrow), ("numpy", numpy)):
+        if family in families:
+            return converter
+    return standard(kind) or protocol(kind) or refuse
+
+
+def standard(kind):
+    """The converter for a type of the standard library."""
+    import datetime
+    import decimal
+    import pathlib
+    import uuid
+
+    if issubclass(kind, str):
+        return lambda value: (VALUE, str.__str__(value))
+    if issubclass(kind, int):
+        return lambda value: (VALUE, int(value))
+    if issubclass(kind, (datetime.datetime, datetime.date, datetime.time)):
+        return lambda value: (VALUE, value.isoformat())
+    if issubclass(kind, datetime.timedelta):
+        return lambda value: (VALUE, value.total_seconds())
+    if issubclass(kind, decimal.Decimal):
+        return lambda value: (NUMBER, str(value)) if value.is_finite() else (NULL, None)
+    if issubclass(kind, (uuid.UUID, pathlib.PurePath)):
+        return lambda value: (VALUE, str(value))
+    if issubclass(kind, (set, frozenset)):
+        return lambda value: (VALUE, ordered(value))
+    return None
+
+
+def protocol(kind):
+    """The converter for a type that shows by its shape what it is."""
+    import collections
+    import collections.abc as abc
+
+    if hasattr(kind, "__dataclass_fields__"):
+        return lambda value: (VALUE, {name: getattr(value, name) for name in fields(value)})
+    if issubclass(kind, abc.Mapping):
+        return lambda value: (VALUE, dict(value))
+    if issubclass(kind, (collections.deque, range, abc.KeysView, abc.ValuesView, abc.ItemsView)):
+        return lambda value: (VALUE, list(value))
+    return None
+
+
+def fields(value):
+    import dataclasses
+
+    return [field.name for field in dataclasses.fields(value)]
+
+
+def ordered(values):
+    try:
+        return sorted(values)
+    except TypeError:
+        return list(values)
+
+
+def numpy(value):
+    np = sys.modules["numpy"]
+    if not isinstance(value, (np.ndarray, np.generic)):
+        return refuse(value)
+    if value.dtype.kind == "M":
+        text = np.datetime_as_string(value)
+        return VALUE, np.where(np.isnat(value), None, np.asarray(text).astype(object)).tolist()
+    if value.dtype.kind == "m":
+        return VALUE, (value / np.timedelta64(1, "s")).tolist()
+    if isinstance(value, np.longdouble):
+        return VALUE, float(value)
+    return VALUE, value.tolist()
+
+
+def pandas(value):
+    pd = sys.modules["pandas"]
+    if value is pd.NA or value is pd.NaT:
+        return VALUE, None
+    if isinstance(value, pd.DataFrame):
+        return VALUE, pandas_records(pd, value)
+    if isinstance(value, pd.Series):
+        labels = value.index.tolist()
+        if labels and all(isinstance(label, str) for label in labels):
+            return VALUE, dict(zip(labels, value.tolist()))
+        return VALUE, value.tolist()
+    if isinstance(value, pd.Timestamp):
+        return VALUE, value.isoformat()
+    if isinstance(value, pd.Timedelta):
+        return VALUE, value.total_seconds()
+    if isinstance(value, (pd.Period, pd.Interval)):
+        return VALUE, str(value)
+    if hasattr(value, "tolist"):
+        return VALUE, value.tolist()
+    return standard_or_refuse(value)
+
+
+def pandas_records(pd, frame):
+    """Rows as mappings. A named index (as `groupby` leaves it) is data; nested column labels are joined by `_`."""
+    if any(name is not None for name in frame.index.names):
+        clash = [name for name in frame.index.names if name in frame.columns]
+        frame = frame if clash else frame.reset_index()
+    if isinstance(frame.columns, pd.MultiIndex):
+        frame = frame.copy(deep=False)
+        frame.columns = ["_".join(str(part) for part in label if part != "") for label in frame.columns]
+    return frame.to_dict("records")
+
+
+def polars(value):
+    if hasattr(value, "to_dicts"):
+        return VALUE, value.to_dicts()
+    if hasattr(value, "to_list"):
+        return VALUE, value.to_list()
+    return refuse(value)
+
+
+def pyarrow(value):
+    for name in ("to_pylist", "as_py"):
+        if hasattr(value, name):
+            return VALUE, getattr(value, name)()
+    return refuse(value)
+
+
+def standard_or_refuse(value):
+    return (standard(type(value)) or protocol(type(value)) or refuse)(value)
+
+
+def refuse(value):
+    """Says what the value is, in words that fit behind "`result.x` is"."""
+    import types
+
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return FAIL, "bytes: decode them, or encode them as base64"
+    if isinstance(value, type):
+        return FAIL, f"the class `{value.__name__}`"
+    if isinstance(value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)):
+        return FAIL, "a function"
+    if isinstance(value, types.ModuleType):
+        return FAIL, f"the module `{value.__name__}`"
+    if isinstance(value, (types.GeneratorType, map, filter, zip)):
+        return FAIL, "an iterator: make a list of it"
+    if isinstance(value, types.CoroutineType):
+        return FAIL, "a coroutine: run it with `asyncio.run(...)`"
+    if type(value).__name__ == "LazyFrame":
+        return FAIL, "a LazyFrame: call `.collect()` first"
+    return FAIL, f"a `{type(value).__qualname__.rpartition('<locals>.')[2]}` object"
+
+
+def records(value):
+    """The rows of a data frame as a list, or None for anything else. A frame stands for the list of its rows."""
+    if type(value).__name__ in ("DataFrame", "Table", "RecordBatch"):
+        tag, rows = convert(value)
+        if tag == VALUE and isinstance(rows, list):
+            return rows
+    return None
+
+
+def decode(text):
+    """Reads what the fast decoder would not: very deep JSON, very long numbers, lone surrogates."""
+    import json
+
+    def constant(name):
+        raise ValueError(f"`{name}` is no JSON")
+
+    return json.loads(text, parse_constant=constant)

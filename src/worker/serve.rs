@@ -1,0 +1,124 @@
+//! The conversation: `Hello`, one `Start`, any number of `Run`s, and the end.
+
+use super::capture::Capture;
+use super::outbox::Outbox;
+use super::page::Page;
+use super::run::Runner;
+use super::support::Support;
+use super::task::Task;
+use crate::model::Failure;
+use crate::wire::{Frame, FrameReader, Hello, PROTOCOL, Start, WireError};
+use pyo3::prelude::*;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+/// What connects a worker with its engine.
+#[derive(Debug)]
+pub(super) struct Link {
+    /// The conversation.
+    pub(super) socket: UnixStream,
+    /// Where the worker is.
+    pub(super) page: Page,
+}
+
+/// Why a conversation ended early.
+#[derive(Debug, thiserror::Error)]
+enum ServeError {
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error("the worker's own Python code failed")]
+    Python(#[from] PyErr),
+}
+
+/// Speaks with the engine until it has had enough; returns the exit status.
+pub(super) fn serve(py: Python<'_>, link: Link) -> u8 {
+    match converse(py, link) {
+        Ok(code) => code,
+        Err(error) => {
+            // Whoever reads the log file may want to know; the engine has its own view of the broken socket.
+            eprintln!("batchmill worker: {error}");
+            if let ServeError::Python(error) = error {
+                error.display(py);
+            }
+            1
+        }
+    }
+}
+
+fn converse(py: Python<'_>, link: Link) -> Result<u8, ServeError> {
+    let capture = Capture::new();
+    let support = Support::load(py, &capture)?;
+    let mut input = Input { socket: link.socket.try_clone()?, reader: FrameReader::default() };
+    let outbox = Outbox::start(link.socket, Arc::clone(&capture))?;
+    outbox.finish(Some(&Frame::Hello(hello(py)?)))?;
+    let Some(Frame::Start(start)) = input.next(py)? else {
+        return Ok(0);
+    };
+    let task = match prepare(py, &support, &start) {
+        Ok(task) => task,
+        Err(failure) => {
+            outbox.finish(Some(&Frame::Broken(failure)))?;
+            return Ok(1);
+        }
+    };
+    outbox.finish(Some(&Frame::Ready))?;
+    let mut runner = Runner {
+        task: &task,
+        support: &support,
+        outbox: &outbox,
+        capture: &capture,
+        page: link.page,
+        line: Vec::new(),
+    };
+    let ended = loop {
+        match input.next(py) {
+            Ok(Some(Frame::Run(run))) => {
+                if let Err(error) = runner.run(py, &run) {
+                    break Err(error.into());
+                }
+            }
+            Ok(Some(Frame::Stop) | None) => break Ok(0),
+            Ok(Some(_)) => break Err(WireError::Bad("not for a worker").into()),
+            Err(error) => break Err(error.into()),
+        }
+    };
+    let torn_down = task.teardown(py);
+    let code = u8::from(torn_down.is_err());
+    if let Err(error) = torn_down {
+        error.print(py);
+    }
+    // The engine may be gone already, and then there is nobody to tell.
+    let _ = outbox.finish(None);
+    ended.map(|done: u8| done.max(code))
+}
+
+fn prepare(py: Python<'_>, support: &Support, start: &Start) -> Result<Task, Failure> {
+    Task::prepare(py, support, start).map_err(|unready| {
+        let failure = support.failure(py, unready.error);
+        if unready.retryable { failure } else { failure.permanent() }
+    })
+}
+
+fn hello(py: Python<'_>) -> PyResult<Hello> {
+    let executable = py.import("sys")?.getattr("executable")?;
+    Ok(Hello {
+        protocol: PROTOCOL,
+        batchmill: env!("CARGO_PKG_VERSION").to_owned(),
+        python: Python::version_str().split_whitespace().next().unwrap_or_default().to_owned(),
+        executable: executable.extract::<Option<String>>()?.unwrap_or_default(),
+    })
+}
+
+struct Input {
+    socket: UnixStream,
+    reader: FrameReader,
+}
+
+impl Input {
+    /// The next frame. Threads of user code go on while the worker waits.
+    fn next(&mut self, py: Python<'_>) -> Result<Option<Frame>, WireError> {
+        py.detach(|| self.reader.read(&mut self.socket))
+    }
+}

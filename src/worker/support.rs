@@ -1,0 +1,127 @@
+//! Handles to the Python half of the worker (`python/*.py`, carried inside this binary).
+
+use super::capture::{Capture, CaptureHandle};
+use crate::model::{Failure, FailureKind};
+use pyo3::exceptions::PySystemError;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use std::ffi::{CStr, CString};
+use std::sync::Arc;
+
+const HOST: &str = include_str!("python/host.py");
+const VALUES: &str = include_str!("python/values.py");
+const PROGRAMS: &str = include_str!("python/programs.py");
+const CODE: &str = include_str!("python/code.py");
+
+/// What `convert` made of a value.
+pub(super) enum Simpler<'py> {
+    /// A simpler value.
+    Value(Bound<'py, PyAny>),
+    /// A number's text.
+    Number(String),
+    /// Not a number: null, and counted.
+    Null,
+    /// No form in JSON; what it is.
+    Nothing(String),
+}
+
+/// The functions that the worker calls while it runs items.
+pub(super) struct Support {
+    describe: Py<PyAny>,
+    convert: Py<PyAny>,
+    records: Py<PyAny>,
+    decode: Py<PyAny>,
+    leave_child: Py<PyAny>,
+}
+
+impl Support {
+    /// Loads the Python half and puts the captured streams in place.
+    pub(super) fn load(py: Python<'_>, capture: &Arc<Capture>) -> PyResult<Self> {
+        let host = host(py)?;
+        let values = module(py, VALUES, c"<batchmill values>", c"_batchmill_values")?;
+        host.getattr("install")?.call1((CaptureHandle(Arc::clone(capture)),))?;
+        Ok(Self {
+            describe: host.getattr("describe")?.unbind(),
+            leave_child: host.getattr("leave_child")?.unbind(),
+            convert: values.getattr("convert")?.unbind(),
+            records: values.getattr("records")?.unbind(),
+            decode: values.getattr("decode")?.unbind(),
+        })
+    }
+
+    /// An exception as a failure, with the traceback of the user's code.
+    pub(super) fn failure(&self, py: Python<'_>, error: PyErr) -> Failure {
+        let told = self
+            .describe
+            .bind(py)
+            .call1((error.into_value(py),))
+            .and_then(|told| told.extract::<(String, String, String)>());
+        match told {
+            Ok((class, message, detail)) => Failure::new(FailureKind::Exception, class, message).with_detail(detail),
+            // Out of memory, or of stack.
+            Err(_) => Failure::new(FailureKind::Exception, "Exception", "an exception that cannot be shown"),
+        }
+    }
+
+    /// Makes `value` simpler.
+    pub(super) fn convert<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Simpler<'py>> {
+        let told = self.convert.bind(value.py()).call1((value,))?;
+        let told = told.cast::<PyTuple>().map_err(PyErr::from)?;
+        let payload = told.get_item(1)?;
+        Ok(match told.get_item(0)?.extract::<u8>()? {
+            0 => Simpler::Value(payload),
+            1 => Simpler::Number(payload.extract()?),
+            2 => Simpler::Null,
+            _ => Simpler::Nothing(payload.extract()?),
+        })
+    }
+
+    /// The rows of a data frame; none for any other value.
+    pub(super) fn records<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let rows = self.records.bind(value.py()).call1((value,))?;
+        Ok((!rows.is_none()).then_some(rows))
+    }
+
+    /// Reads JSON with Python's own decoder.
+    pub(super) fn decode<'py>(&self, py: Python<'py>, json: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+        self.decode.bind(py).call1((json,))
+    }
+
+    /// Ends a forked child; only returns when even that fails.
+    pub(super) fn leave_child(&self, py: Python<'_>) {
+        let _ = self.leave_child.bind(py).call0();
+    }
+}
+
+/// The class that makes a callable of a step's program. Loaded late: only code blocks need `ast`.
+pub(super) fn programs<'py>(py: Python<'py>, with_code: bool) -> PyResult<Bound<'py, PyAny>> {
+    let programs = module(py, PROGRAMS, c"<batchmill programs>", c"_batchmill_programs")?;
+    if with_code {
+        module(py, CODE, c"<batchmill code>", c"_batchmill_code")?;
+    }
+    programs.getattr("Program")
+}
+
+/// Makes the interpreter stand for the environment that `site` describes.
+pub(super) fn activate(py: Python<'_>, site: &CStr) -> PyResult<()> {
+    host(py)?.getattr("activate")?.call1((site.to_bytes(),))?;
+    Ok(())
+}
+
+/// Joins threads and runs `atexit` functions.
+pub(super) fn finish(py: Python<'_>) -> PyResult<()> {
+    host(py)?.getattr("finish")?.call0()?;
+    Ok(())
+}
+
+fn host(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
+    match py.import("_batchmill_host") {
+        Ok(host) => Ok(host),
+        Err(_) => module(py, HOST, c"<batchmill host>", c"_batchmill_host"),
+    }
+}
+
+fn module<'py>(py: Python<'py>, source: &str, file: &CStr, name: &CStr) -> PyResult<Bound<'py, PyModule>> {
+    let source = CString::new(source).map_err(|_| PySystemError::new_err("a NUL in our own source"))?;
+    PyModule::from_code(py, &source, file, name)
+}

@@ -1,0 +1,116 @@
+//! The one callable that a worker runs for every item, made from `Start`.
+
+use super::decode::decode;
+use super::support::{Support, programs};
+use crate::wire::{Program, Start};
+use pyo3::exceptions::PySystemError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+/// What stands at a place of the argument list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Argument {
+    /// The item, or the list of items.
+    Item,
+    /// Its index.
+    Index,
+    /// The batch.
+    Batch,
+    /// All inputs, those of the item included.
+    Inputs,
+    /// One of the per-item inputs.
+    Value(usize),
+}
+
+/// A program that is ready to run.
+pub(super) struct Task {
+    program: Py<PyAny>,
+    /// What is called.
+    pub(super) function: Py<PyAny>,
+    /// Its arguments.
+    pub(super) layout: Vec<Argument>,
+    /// The inputs that are the same for every item.
+    pub(super) inputs: Py<PyDict>,
+    /// Names of the inputs that differ by item.
+    pub(super) item_inputs: Vec<String>,
+    /// Whether `item` is the whole batch.
+    pub(super) batched: bool,
+    /// Whether there are items.
+    pub(super) has_item: bool,
+    /// Whether to note when an item started.
+    pub(super) clock: bool,
+}
+
+/// Why a program cannot run, and whether another try may help.
+pub(super) struct Unready {
+    /// What was raised.
+    pub(super) error: PyErr,
+    /// Whether it was raised by `setup`, which may depend on the world; a mistake in the text stays one.
+    pub(super) retryable: bool,
+}
+
+impl Task {
+    /// Compiles or imports the program and runs its `setup`.
+    pub(super) fn prepare(py: Python<'_>, support: &Support, start: &Start) -> Result<Self, Unready> {
+        let lasting = |error| Unready { error, retryable: false };
+        let program = load(py, support, start).map_err(lasting)?;
+        program.call_method0("setup").map_err(|error| Unready { error, retryable: true })?;
+        Self::resolve(&program, start).map_err(lasting)
+    }
+
+    fn resolve(program: &Bound<'_, PyAny>, start: &Start) -> PyResult<Self> {
+        let (function, layout): (Bound<'_, PyAny>, Vec<Bound<'_, PyAny>>) =
+            program.call_method0("function")?.extract()?;
+        Ok(Self {
+            function: function.unbind(),
+            layout: layout.iter().map(argument).collect::<PyResult<_>>()?,
+            inputs: program.getattr("scope")?.get_item("inputs")?.cast_into::<PyDict>().map_err(PyErr::from)?.unbind(),
+            program: program.clone().unbind(),
+            item_inputs: start.item_inputs.clone(),
+            batched: start.batched,
+            has_item: start.has_item,
+            clock: start.clock,
+        })
+    }
+
+    /// Calls the function, with values in the order of the layout.
+    pub(super) fn call<'py>(
+        &self,
+        py: Python<'py>,
+        value: impl Fn(Argument) -> Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let function = self.function.bind(py);
+        match self.layout.as_slice() {
+            [] => function.call0(),
+            [only] => function.call1((value(*only),)),
+            [first, second] => function.call1((value(*first), value(*second))),
+            more => function.call1(PyTuple::new(py, more.iter().map(|argument| value(*argument)))?),
+        }
+    }
+
+    /// Runs the user's `teardown`.
+    pub(super) fn teardown(&self, py: Python<'_>) -> PyResult<()> {
+        self.program.bind(py).call_method0("teardown").map(drop)
+    }
+}
+
+fn load<'py>(py: Python<'py>, support: &Support, start: &Start) -> PyResult<Bound<'py, PyAny>> {
+    let with_code = matches!(start.program, Program::Code { .. }) || start.setup.is_some() || start.teardown.is_some();
+    let json = serde_json::to_vec(start).map_err(|error| PySystemError::new_err(error.to_string()))?;
+    let program = programs(py, with_code)?.call1((decode(py, support, &json)?,))?;
+    program.call_method0("compile")?;
+    Ok(program)
+}
+
+fn argument(name: &Bound<'_, PyAny>) -> PyResult<Argument> {
+    if let Ok(place) = name.extract::<usize>() {
+        return Ok(Argument::Value(place));
+    }
+    Ok(match name.extract::<String>()?.as_str() {
+        "item" => Argument::Item,
+        "index" => Argument::Index,
+        "batch" => Argument::Batch,
+        "inputs" => Argument::Inputs,
+        other => return Err(PySystemError::new_err(format!("unknown argument `{other}`"))),
+    })
+}
