@@ -1,0 +1,90 @@
+# The front door of batchmill: `make` lists the targets. Everything is set up on the way; nothing has to be done by hand.
+
+PYTHON ?= python3
+CARGO ?= cargo
+VENV := .venv
+WHEEL_VENV := .venv-wheel
+RUN := target/release/batchmill
+
+# `batchmill-python` embeds CPython and needs its shared library; where there is none, the wheel hosts the workers.
+SHARED := $(shell $(PYTHON) -c 'import os, sysconfig as s; \
+	g = lambda n: s.get_config_var(n) or ""; \
+	d = [g("LIBDIR"), os.path.join(g("LIBDIR"), g("MULTIARCH"))]; \
+	print("yes" if g("LDLIBRARY").endswith(".so") and any(os.path.exists(os.path.join(x, g("LDLIBRARY"))) for x in d) else "")')
+FEATURES := $(if $(SHARED),--features python)
+BINS := --bin batchmill $(if $(SHARED),--bin batchmill-python)
+
+# pyo3 builds against this interpreter; were it another one each time, everything would be built anew each time.
+export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(getattr(sys, "_base_executable", None) or sys.executable)')
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench fmt lint wheel clean setup release
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+demo: release setup ## set up, and run the main job: a folder of CSV files through pandas on every core
+	@echo "--- $(RUN) run fixtures/workflows/flights.yaml --python $(VENV)/bin/python"
+	@$(RUN) run fixtures/workflows/flights.yaml --python $(VENV)/bin/python
+	@echo
+	@echo "made: $$(ls out/flights/*.json | wc -l) files out/flights/*.json, and out/flights/by-carrier.csv, which begins"
+	@head -4 out/flights/by-carrier.csv | sed 's/^/    /'
+	@echo "type next:"
+	@echo "    $(RUN) results --step process_files    # what each file gave"
+	@echo "    $(RUN) plan fixtures/workflows/flights.yaml --python $(VENV)/bin/python"
+	@echo "    $(RUN) init && $(RUN) run workflow.yaml    # a workflow of your own"
+
+test: setup $(WHEEL_VENV)/ready ## set up, and run all tests
+	$(CARGO) build $(FEATURES) --bins
+	BATCHMILL_TEST_PYTHON=$(CURDIR)/$(VENV)/bin/python BATCHMILL_TEST_WHEEL_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python \
+		$(CARGO) test $(FEATURES)
+	$(WHEEL_VENV)/bin/python -m pytest -q python/tests
+
+check: ## everything that must hold before a change lands: formatting, lints, tests
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets $(FEATURES) -- -D warnings
+	$(MAKE) test
+
+bench: release setup ## measure against peers and bounds, side by side
+	$(VENV)/bin/python benches/peers/run.py --batchmill $(RUN) --python $(VENV)/bin/python
+
+fmt: ## format the code
+	$(CARGO) fmt
+
+lint: ## run clippy
+	$(CARGO) clippy --all-targets $(FEATURES) -- -D warnings
+
+wheel: $(WHEEL_VENV)/maturin ## build the Python wheel into dist/
+	$(WHEEL_VENV)/bin/maturin build --release --interpreter $(PYO3_PYTHON) --target-dir target-wheel --out dist
+
+clean: ## remove what was built and set up
+	$(CARGO) clean
+	rm -rf $(VENV) $(WHEEL_VENV) target-wheel dist out
+
+release:
+	$(CARGO) build --release $(FEATURES) $(BINS)
+
+# The environment of the user's tasks. Without a shared libpython it gets the wheel, which then hosts the workers.
+setup: $(VENV)/ready $(if $(SHARED),,$(VENV)/wheel)
+
+$(VENV)/ready: tests/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet -r tests/requirements.txt
+	@touch $@
+
+$(VENV)/wheel: $(VENV)/ready $(WHEEL_VENV)/ready
+	$(VENV)/bin/python -m pip install --quiet --force-reinstall dist/test/*.whl
+	@touch $@
+
+# An environment that has the wheel, to test that the wheel hosts workers. Rebuilt when what goes into it changes.
+$(WHEEL_VENV)/maturin:
+	$(PYTHON) -m venv $(WHEEL_VENV)
+	$(WHEEL_VENV)/bin/python -m pip install --quiet 'maturin>=1.9,<2' 'pytest>=8'
+	@touch $@
+
+$(WHEEL_VENV)/ready: $(WHEEL_VENV)/maturin Cargo.toml Cargo.lock pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py')
+	rm -rf dist/test
+	$(WHEEL_VENV)/bin/maturin build --profile dev --interpreter $(PYO3_PYTHON) --target-dir target-wheel --out dist/test
+	$(WHEEL_VENV)/bin/python -m pip install --quiet --force-reinstall dist/test/*.whl
+	@touch $@
