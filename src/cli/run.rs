@@ -97,11 +97,9 @@ fn params_file(path: &Path) -> Result<ParamValues, Stop> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read parameters file `{}`", path.display()));
     let text = text.map_err(|error| Stop::new(Exit::Bad, error))?;
-    match spec::value(&text) {
-        Ok(Value::Object(map)) => Ok(map.into_iter().collect()),
-        Ok(_) => Err(Stop::bad(format!("parameters file `{}` must be a mapping of names to values", path.display()))),
-        Err(message) => Err(Stop::bad(format!("parameters file `{}`: {message}", path.display()))),
-    }
+    let values =
+        spec::values(&text).map_err(|message| Stop::bad(format!("parameters file `{}`: {message}", path.display())))?;
+    Ok(values.into_iter().collect())
 }
 
 pub(super) fn run(args: RunArgs) -> Result<Exit, Stop> {

@@ -78,6 +78,10 @@ impl Slot<'_> {
         let succeeded = succeeded(batch, &outcome.failures, &outcome.unrun);
         let (retry, failed): (Vec<_>, Vec<_>) =
             outcome.failures.into_iter().partition(|(_, failure)| self.may_retry(batch, failure));
+        if !self.job.continue_on_error && !failed.is_empty() {
+            // Here and not by the aggregator, so that this slot begins nothing more on its way there.
+            self.job.context.cancel.stop.fire();
+        }
         let failed = failed.into_iter().map(|(position, failure)| self.settle(batch, position, failure)).collect();
         BatchReport {
             number: batch.number,

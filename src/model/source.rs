@@ -33,7 +33,7 @@ impl Text {
 
     /// Whether it has a template expression or statement in it.
     pub fn is_template(&self) -> bool {
-        self.raw.contains("{{") || self.raw.contains("{%") || self.raw.contains("{#")
+        self.raw.contains("{{") || self.raw.contains("{%") || self.raw.contains("{##")
     }
 }
 

@@ -18,7 +18,7 @@ mod yaml;
 
 pub use fault::{Fault, Faults};
 pub use keys::{Key, KeyGroup, Shape, key_groups, nearest};
-pub use parse::{check_param, parse, value};
+pub use parse::{check_param, parse, value, values};
 pub use retry::{Backoff, RetryPolicy};
 pub use schema::schema;
 pub use setting::{Complaint, Readable};

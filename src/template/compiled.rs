@@ -86,9 +86,9 @@ impl Template {
         used_names(names)
     }
 
-    /// Faults that can be known before anything runs: names that will not be there.
+    /// Faults that can be known before anything runs: names and filters that will not be there.
     pub fn check(&self, names: &Names) -> Vec<TemplateError> {
-        check_names(&self.text, &self.uses(), names)
+        check(&self.text, &self.uses(), names)
     }
 
     /// The value, with its type where the string is a sole expression.
@@ -152,6 +152,49 @@ pub(super) fn environment_with(
 
 pub(super) fn template_of<'env>(env: &'env Environment<'static>) -> minijinja::Template<'env, 'env> {
     env.get_template(NAME).expect("`environment_with` added it")
+}
+
+/// What can be known to be wrong with a template that uses these names.
+pub(super) fn check(text: &Text, uses: &[String], names: &Names) -> Vec<TemplateError> {
+    let mut faults = check_names(text, uses, names);
+    faults.extend(unknown_filters(text));
+    faults
+}
+
+/// minijinja looks a filter up when it runs it; a name that it does not have is found here, before anything runs.
+fn unknown_filters(text: &Text) -> impl Iterator<Item = TemplateError> {
+    let unknown = filter_names(&text.raw).into_iter().filter(|name| {
+        let tried = PLAIN.compile_expression_owned(format!("1|{name}")).and_then(|expression| expression.eval(()));
+        tried.is_err_and(|error| error.kind() == ErrorKind::UnknownFilter)
+    });
+    unknown.map(|name| {
+        let message = format!("there is no filter `{name}`");
+        TemplateError { message, span: text.span, needle: Some(name.to_owned()) }
+    })
+}
+
+/// The words behind a `|` inside `{{ }}` and `{% %}`, outside strings.
+fn filter_names(raw: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let (mut inside, mut quote) = (false, None);
+    let mut chars = raw.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        match (c, quote) {
+            ('\\', Some(_)) => _ = chars.next(),
+            (_, Some(open)) => quote = (c != open).then_some(open),
+            ('{', None) if matches!(chars.peek(), Some((_, '{' | '%'))) => inside = true,
+            ('}', None) if matches!(chars.peek(), Some((_, '}'))) => inside = false,
+            ('%', None) if matches!(chars.peek(), Some((_, '}'))) => inside = false,
+            ('"' | '\'', None) if inside => quote = Some(c),
+            ('|', None) if inside => {
+                let rest = raw[at + 1..].trim_start();
+                let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+                names.extend((end > 0).then_some(&rest[..end]));
+            }
+            _ => {}
+        }
+    }
+    names
 }
 
 /// Names without minijinja's own functions, sorted so that messages are stable.
@@ -381,4 +424,42 @@ pub fn json_to_value(json: &[u8]) -> Value {
 /// A template's value as JSON text.
 pub fn value_to_json(value: &Value) -> Result<Vec<u8>, String> {
     serde_json::to_vec(value).map_err(|error| format!("the value cannot be written as JSON: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_are_found_outside_strings_only() {
+        let raw = "a | b {{ item | upper|default('x | y') }} {% if x | length %}{{ \"\\\"|no\" }}{% endif %} | c";
+        assert_eq!(filter_names(raw), ["upper", "default", "length"]);
+    }
+
+    #[test]
+    fn a_filter_that_is_not_there_is_found_before_it_runs() {
+        let faults = |raw: &str| {
+            let names = Names { item: true, params: Some(Vec::new()), ..Names::default() };
+            Template::compile(&Text::new(raw)).unwrap().check(&names)
+        };
+        let [fault] = faults("{{ item | nofilter }}").try_into().unwrap();
+        assert_eq!(
+            (fault.message.as_str(), fault.needle.as_deref()),
+            ("there is no filter `nofilter`", Some("nofilter"))
+        );
+        for good in
+            ["{{ item | stem }}", "{{ item | map('upper') | list }}", "{{ item | round(2) }}", "{{ item | raw }}"]
+        {
+            assert_eq!(faults(good), [], "{good}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers_keep_their_digits() {
+        assert_eq!(
+            value_to_json(&json_to_value(b"-123456789012345678901234567890")).unwrap(),
+            b"-123456789012345678901234567890"
+        );
+        assert_eq!(json_to_value(b"12").to_string(), "12");
+    }
 }

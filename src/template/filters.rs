@@ -1,6 +1,7 @@
 //! The two environments (plain text, shell command) and the filters both know.
 
 use super::shell;
+use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Object, ObjectRepr, Value};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use std::fmt;
@@ -31,8 +32,13 @@ pub(super) static SHELL: LazyLock<Environment<'static>> = LazyLock::new(|| {
     env
 });
 
+/// Begins a comment of a template. Jinja's own `{#` is what shells write for a length, `${#name}`.
+pub(super) const COMMENT: &str = "{##";
+
 fn environment() -> Environment<'static> {
     let mut env = Environment::new();
+    let syntax = SyntaxConfig::builder().comment_delimiters(COMMENT, "##}").keep_trailing_newline(true).build();
+    env.set_syntax(syntax.expect("the three kinds of delimiters differ"));
     env.set_undefined_behavior(UndefinedBehavior::Strict);
     env.set_auto_escape_callback(|_| AutoEscape::None);
     env.set_debug(true);

@@ -9,8 +9,8 @@
 //!
 //! A command without any shell syntax is cut into words here and needs no shell at all.
 
-use super::compiled::{TemplateError, check_names, environment_with, failed, template_of, used_names};
-use super::filters::{Raw, SHELL};
+use super::compiled::{TemplateError, check, environment_with, failed, template_of, used_names};
+use super::filters::{COMMENT, Raw, SHELL};
 use super::scope::{ItemScope, Names};
 use super::{CompiledTree, Template};
 use crate::model::{Text, Tree};
@@ -99,7 +99,7 @@ impl ShellCommand {
     pub fn check(&self, names: &Names) -> Vec<TemplateError> {
         match self {
             Self::Argv(words) => words.iter().flat_map(|word| word.check(names)).collect(),
-            Self::Script(script) => check_names(&script.text, &script.uses, names),
+            Self::Script(script) => check(&script.text, &script.uses, names),
         }
     }
 
@@ -173,7 +173,7 @@ fn variable(number: usize) -> String {
 /// The command with every `{{ .. }}` as the marker of value 0, to find bad places before the run; none where statements
 /// make the text unknowable.
 fn sketch(raw: &str) -> Option<String> {
-    if raw.contains("{%") || raw.contains("{#") || raw.contains(MARK) {
+    if raw.contains("{%") || raw.contains(COMMENT) || raw.contains(MARK) {
         return None;
     }
     let mut sketch = String::new();
@@ -485,7 +485,7 @@ fn plain_words(raw: &str) -> Option<Vec<String>> {
     let mut word: Option<String> = None;
     let mut quote: Option<char> = None;
     let mut rest = raw.trim();
-    if rest.contains("{%") || rest.contains("{#") {
+    if rest.contains("{%") || rest.contains(COMMENT) {
         return None;
     }
     while let Some(c) = rest.chars().next() {

@@ -18,7 +18,7 @@ use crate::model::Span;
 use section::{Given, Section, Sink};
 use std::path::Path;
 
-pub use params::{check_param, value};
+pub use params::{check_param, value, values};
 
 /// Reads a workflow file; `path` is only for the messages and the default name.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<Workflow, Faults> {

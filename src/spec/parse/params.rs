@@ -4,7 +4,7 @@ use super::section::{Given, Sink};
 use super::{choice, is_identifier};
 use crate::spec::keys::{self, PARAM_TYPES};
 use crate::spec::setting::{Complaint, Readable};
-use crate::spec::tree::{NodeKind, to_json};
+use crate::spec::tree::{NodeKind, found, to_json};
 use crate::spec::{Fault, Param, ParamKind};
 use serde_json::Value;
 
@@ -126,6 +126,18 @@ pub fn value(text: &str) -> Result<Value, String> {
         Ok(value) => Ok(value),
         Err(error) if trimmed.starts_with(['[', '{', '"', '\'']) => Err(format!("`{text}` is not valid YAML: {error}")),
         Err(_) => Ok(Value::String(text.to_owned())),
+    }
+}
+
+/// Reads a file of parameters: a mapping of names to values, as JSON or as YAML.
+pub fn values(text: &str) -> Result<serde_json::Map<String, Value>, String> {
+    // JSON first: it allows characters that YAML does not, although most JSON is YAML too.
+    let value =
+        serde_json::from_str(text).or_else(|_| serde_yaml::from_str(text).map_err(|error| error.to_string()))?;
+    match value {
+        Value::Object(map) => Ok(map),
+        Value::Null => Ok(serde_json::Map::new()),
+        other => Err(format!("must be a mapping of names to values; found {}", found(&other))),
     }
 }
 

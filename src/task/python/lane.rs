@@ -97,9 +97,8 @@ impl PythonLane {
         let run = self.work(frame, places)?;
         let (cancel, timeout) = (self.context.cancel.clone(), self.context.timeout);
         let worker = self.worker(frame.error.is_some())?;
-        if worker.send(&wire::Frame::Run(run)).is_err() {
-            // It died while it was idle; how, is found out by listening.
-        }
+        // A worker that died while it was idle takes nothing; how it died is found out by listening.
+        drop(worker.send_run(run, frame.error.is_some()));
         let mut reported = 0;
         loop {
             match worker.hear(timeout, &cancel).map_err(|error| broken(&error.to_string()))? {

@@ -5,7 +5,7 @@ use crate::model::{Failure, FailureKind};
 use crate::task::cancel::{Cancel, Latch};
 use crate::task::lane::Context;
 use crate::task::process::{end_group, kill_child};
-use crate::wire::{Frame, FrameReader, PROTOCOL, Start, WireError, page, write_frame};
+use crate::wire::{Frame, FrameReader, PROTOCOL, Run, Start, WireError, page, write_frame};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
@@ -114,11 +114,14 @@ impl Worker {
     }
 
     pub(super) fn send(&mut self, frame: &Frame) -> Result<(), WireError> {
-        if matches!(frame, Frame::Run(_)) {
-            self.page.write_all_at(&[0; 24], 0)?;
-            self.halted = false;
-        }
         write_frame(&mut self.socket, frame)
+    }
+
+    /// Sends work. A handler's work is done even where the run has stopped.
+    pub(super) fn send_run(&mut self, run: Run, handler: bool) -> Result<(), WireError> {
+        self.page.write_all_at(&[0; page::HALT + 8], 0)?;
+        self.halted = handler;
+        self.send(&Frame::Run(run))
     }
 
     /// Waits for whatever comes first. Tells the worker to halt once when the run stops.
@@ -214,8 +217,6 @@ impl Worker {
     pub(super) fn finish(mut self, cancel: &Cancel) -> Vec<crate::wire::Log> {
         let mut logs = Vec::new();
         let deadline = Instant::now() + FAREWELL;
-        // The run may have stopped; a farewell is not an item.
-        self.halted = true;
         if self.send(&Frame::Stop).is_err() {
             return logs;
         }

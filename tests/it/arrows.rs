@@ -1,0 +1,111 @@
+//! Which module may import which. The list is the one of `docs/architecture.md`.
+
+use crate::support::repository;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const ARROWS: &[(&str, &[&str])] = &[
+    ("model", &[]),
+    ("wire", &["model"]),
+    ("spec", &["model"]),
+    ("ledger", &["model"]),
+    ("report", &["model"]),
+    ("template", &["model"]),
+    ("plan", &["spec", "template", "model"]),
+    ("task", &["spec", "template", "wire", "model"]),
+    ("worker", &["wire", "model"]),
+    ("engine", &["plan", "ledger", "task", "spec", "template", "model"]),
+    ("cli", &["engine", "ledger", "model", "plan", "report", "spec", "task", "template", "wire"]),
+    ("bindings", &["worker"]),
+];
+
+/// Crates that may be used in one place only.
+const HOMES: &[(&str, &[&str])] = &[
+    ("pyo3", &["src/worker", "src/bindings"]),
+    ("jiter", &["src/worker"]),
+    ("rusqlite", &["src/ledger"]),
+    ("ureq", &["src/task/http.rs"]),
+    ("rayon", &["src/engine"]),
+    ("clap", &["src/cli"]),
+    ("anyhow", &["src/cli"]),
+    ("indicatif", &["src/report"]),
+    ("comfy_table", &["src/cli"]),
+    ("saphyr_parser", &["src/spec"]),
+    ("serde_yaml", &["src/spec"]),
+    ("annotate_snippets", &["src/spec"]),
+];
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            files.extend(self::files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// The code of a file without comments.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
+}
+
+/// Top-level modules that a text names through `crate::`.
+fn imports(code: &str) -> Vec<String> {
+    let name = |rest: &str| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let mut names: Vec<String> = code.split("crate::").skip(1).map(name).collect();
+    for group in code.split("crate::{").skip(1) {
+        let inside: String = group.chars().take_while(|c| *c != ';').collect();
+        names.extend(inside.split(',').map(|part| name(part.trim())));
+    }
+    names
+}
+
+#[test]
+fn no_module_imports_what_it_may_not() {
+    let source = repository().join("src");
+    let allowed: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for (module, may) in &allowed {
+        let paths = files(&source.join(module));
+        assert!(!paths.is_empty(), "there is no module `{module}`");
+        for path in paths {
+            let others = imports(&code(&path)).into_iter().filter(|name| allowed.contains_key(name.as_str()));
+            let bad = others.filter(|name| name != module && !may.contains(&name.as_str()));
+            wrong.extend(bad.map(|name| format!("{} imports {name}", path.display())));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let modules = fs::read_dir(&source).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_dir());
+    let unknown: Vec<_> = modules.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    let unknown: Vec<_> =
+        unknown.iter().filter(|name| *name != "bin" && !allowed.contains_key(name.as_str())).collect();
+    assert!(unknown.is_empty(), "modules without arrows: {unknown:?}");
+}
+
+#[test]
+fn each_heavy_crate_has_one_home() {
+    let root = repository();
+    for (name, homes) in HOMES {
+        for path in files(&root.join("src")) {
+            let path = path.strip_prefix(root).unwrap().to_path_buf();
+            let at_home = homes.iter().any(|home| path.starts_with(home));
+            let used = code(&root.join(&path)).contains(&format!("{name}::"));
+            assert!(at_home || !used, "`{name}` is used in {}", path.display());
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_is_in_one_small_module() {
+    let root = repository();
+    let with_unsafe: Vec<PathBuf> =
+        files(&root.join("src")).into_iter().filter(|path| code(path).contains("unsafe {")).collect();
+    let names: Vec<_> = with_unsafe.iter().map(|path| path.strip_prefix(root).unwrap().display().to_string()).collect();
+    assert_eq!(names, ["src/worker/page.rs"]);
+}

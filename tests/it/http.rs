@@ -1,0 +1,105 @@
+//! HTTP requests against a real local server.
+
+use crate::support::{Answer, Request, Sandbox, Server};
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A batch step of requests with these settings (of the batch) and this task (in flow style).
+fn workflow(items: &str, settings: &str, task: &str) -> String {
+    format!(
+        "steps:\n  - name: get\n    task: batch\n    inputs:\n      items: {items}\n{settings}      task: {{type: http_request, {task}}}\n"
+    )
+}
+
+fn ok(body: &str) -> Answer {
+    (200, vec![], body.to_owned())
+}
+
+#[test]
+fn a_request_carries_method_query_headers_auth_and_body() {
+    let server = Server::start(|_| ok("fine"));
+    let task = format!(
+        "url: '{}?a=1', params: {{q: '{{{{ item }}}}', many: [1, x]}}, json: {{id: '{{{{ item }}}}', n: 1}}, method: put, \
+         headers: {{X-Index: '{{{{ index }}}}'}}, auth: {{username: me, password: 'pa:ss'}}",
+        server.url("/put")
+    );
+    let sandbox = Sandbox::with(&workflow("['a b&c']", "", &task));
+    sandbox.run(&[]).exits_with(0);
+    let request = &server.requests()[0];
+    assert_eq!((request.method.as_str(), request.url.as_str()), ("PUT", "/put?a=1&q=a%20b%26c&many=1&many=x"));
+    assert_eq!(serde_json::from_str::<Value>(&request.body).unwrap(), json!({ "id": "a b&c", "n": 1 }));
+    let header = |name: &str| request.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    assert_eq!(header("x-index"), Some("0"));
+    assert_eq!(header("authorization"), Some("Basic bWU6cGE6c3M="));
+    assert_eq!(header("content-type"), Some("application/json"));
+}
+
+#[test]
+fn the_result_has_status_headers_body_json_and_time() {
+    let body = "{\n  \"big\": 123456789012345678901234567890\n}";
+    let server = Server::start(move |_| (201, vec![("Content-Type", "application/json".to_owned())], body.to_owned()));
+    let sandbox = Sandbox::with(&workflow("[1]", "", &format!("url: '{}'", server.url("/"))));
+    sandbox.run(&[]).exits_with(0);
+    let line = sandbox.batchmill(&["results"]).exits_with(0).stdout;
+    assert!(line.contains("\"json\":{\"big\":123456789012345678901234567890}"), "{line}");
+    let result = &sandbox.results("get")[0];
+    assert_eq!((&result["status"], &result["body"]), (&json!(201), &json!(body)));
+    assert_eq!(result["headers"]["content-type"], "application/json");
+    assert!(result["elapsed"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn server_errors_are_tried_again_and_client_errors_are_not() {
+    let count = AtomicU32::new(0);
+    let server = Server::start(move |request| match request.url.as_str() {
+        "/gone" => (404, vec![], "no such page".to_owned()),
+        _ if count.fetch_add(1, Ordering::SeqCst) < 2 => (500, vec![], String::new()),
+        _ => ok("at last"),
+    });
+    let task = format!("url: '{}{{{{ item }}}}', retry: {{max_attempts: 3, delay: 0}}", server.url("/"));
+    let sandbox = Sandbox::with(&workflow("[gone, flaky]", "      continue_on_error: true\n", &task));
+    sandbox.run(&[]).exits_with(1).says(&["get[0] failed: HttpStatus: GET http://127.0.0.1", "answered 404 Not Found"]);
+    let urls: Vec<String> = server.requests().into_iter().map(|request| request.url).collect();
+    assert_eq!(urls, ["/gone", "/flaky", "/flaky", "/flaky"]);
+    assert_eq!(sandbox.failures()[0]["detail"], "no such page");
+}
+
+#[test]
+fn an_address_that_nobody_answers_is_a_clear_failure() {
+    // A server that is gone again: its port answers nobody.
+    let server = Server::start(|_| ok(""));
+    let url = server.url("/x?key=secret");
+    drop(server);
+    let sandbox = Sandbox::with(&workflow("[1]", "", &format!("url: '{url}'")));
+    let ended = sandbox.run(&[]).exits_with(3).says(&["ConnectionError: GET http://127.0.0.1", "/x failed:"]);
+    assert!(!ended.stderr.contains("secret"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_text_that_is_no_address_says_so() {
+    for (url, says) in
+        [("nowhere", "must begin with `http://`"), ("http://a b/", "is no URL"), ("ftp://x/", "must begin with")]
+    {
+        let sandbox = Sandbox::with(&workflow(&format!("['{url}']"), "", "url: '{{ item }}'"));
+        sandbox.run(&[]).exits_with(3).says(&[says]);
+    }
+}
+
+#[test]
+fn an_answer_can_be_saved_to_a_file() {
+    let server = Server::start(|request: &Request| ok(&format!("body of {}", request.url)));
+    let task = format!("url: '{}{{{{ item }}}}', save_to: 'pages/{{{{ item }}}}.txt'", server.url("/"));
+    let sandbox = Sandbox::with(&workflow("[a, b]", "", &task));
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!(sandbox.read("pages/b.txt"), "body of /b");
+    assert_eq!(sandbox.results("get")[0]["saved_to"], "pages/a.txt");
+    assert_eq!(std::fs::read_dir(sandbox.path().join("pages")).unwrap().count(), 2, "no partial file is left");
+}
+
+#[test]
+fn a_server_that_never_answers_is_left_after_the_timeout() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let sandbox = Sandbox::with(&workflow("[1]", "      timeout: 300ms\n", &format!("url: '{url}'")));
+    sandbox.run(&[]).exits_with(3).says(&["Timeout: GET", "took longer than 300ms"]);
+}

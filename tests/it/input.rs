@@ -1,0 +1,178 @@
+//! Wrong input: every fault of a file at once, with its place; and nothing runs.
+
+use crate::support::Sandbox;
+use std::fmt::Write as _;
+
+#[test]
+fn all_faults_of_a_file_come_at_once_with_their_places() {
+    let workflow = "\
+name: bad
+parmas: {}
+steps:
+  - name: resize
+    task: batch
+    inputs:
+      items: [a]
+      max_parallel: 0
+      batch_size: ten
+      task:
+        type: shell
+        comand: echo
+";
+    let sandbox = Sandbox::with(workflow);
+    let ended = sandbox.run(&[]).exits_with(2).says(&[
+        "workflow.yaml:2:1",
+        "unknown key `parmas`",
+        "did you mean `params`?",
+        "workflow.yaml:8:21",
+        "`max_parallel` must be at least 1",
+        "leave it out to use every core",
+        "workflow.yaml:9:19",
+        "`batch_size` must be an integer, at least 1; found the string \"ten\"",
+        "unknown key `comand`",
+        "did you mean `command`?",
+    ]);
+    assert_eq!(ended.stderr.matches("error:").count(), 4, "{}", ended.stderr);
+    assert!(!sandbox.exists(".batchmill"));
+}
+
+#[test]
+fn undefined_names_are_found_before_the_run_wherever_they_stand() {
+    let workflow = "
+params: {known: {default: 1}}
+steps:
+  - name: first
+    task: shell
+    inputs: {command: touch ran}
+    outputs: said
+  - name: second
+    task: batch
+    inputs:
+      items: '{{ sayd }}'
+      batch_size: '{{ params.sise }}'
+      on_item_error: {task: echo, inputs: {message: '{{ err }}'}}
+      task: {type: http_request, url: 'http://x/{{ itm }}', headers: {X: '{{ env.NO_SUCH_VARIABLE }}'}}
+  - name: third
+    task: python
+    inputs: {code: return x, x: '{{ steps.secnd.result }}', y: '{{ item }}', z: '{{ known | nofilter }}'}
+";
+    let sandbox = Sandbox::with(workflow);
+    sandbox.run(&[]).exits_with(2).says(&[
+        "`sayd` is not defined; names here are `env`, `known`, `params`, `run`, `said`, `steps`",
+        "`params.sise` is not defined; `params` has `known`",
+        "`err` is not defined",
+        "`itm` is not defined; names here are `batch`",
+        "environment variable `NO_SUCH_VARIABLE` is not set",
+        "`steps.secnd` is not defined; `steps` has `first`, `second`",
+        "`item` is not defined",
+        "there is no filter `nofilter`",
+    ]);
+    assert!(!sandbox.exists("ran"));
+}
+
+#[test]
+fn a_template_that_does_not_parse_is_found_before_the_run() {
+    let workflow = "steps:\n  - name: a\n    task: echo\n    inputs: {message: 'x {{ 1 + }} y'}\n";
+    Sandbox::with(workflow).run(&[]).exits_with(2).says(&["bad template", "workflow.yaml:4:"]);
+}
+
+#[test]
+fn parameters_are_checked_against_their_declaration() {
+    let workflow = "
+params:
+  n: {type: integer}
+  mode: {type: string, default: fast}
+steps:
+  - {name: a, task: echo, inputs: {message: '{{ n }} {{ mode }}'}}
+";
+    let sandbox = Sandbox::with(workflow);
+    sandbox.run(&[]).exits_with(2).says(&["parameter `n` is required", "workflow.yaml:3:3", "`n=VALUE`"]);
+    sandbox.run(&["n=x"]).exits_with(2).says(&["`n` must be an integer; found the string \"x\""]);
+    sandbox.run(&["n=1", "mod=2"]).exits_with(2).says(&["no parameter `mod`", "did you mean `mode`?"]);
+    sandbox.run(&["n=1", "oops"]).exits_with(2).says(&["`oops` is no parameter", "NAME=VALUE"]);
+    sandbox.run(&["--params-file", "none.yaml"]).exits_with(2).says(&["cannot read parameters file `none.yaml`"]);
+    sandbox.run(&["n=1"]).exits_with(0).says(&["a: 1 fast"]);
+}
+
+#[test]
+fn undeclared_parameters_that_are_used_but_not_given_are_named() {
+    let workflow = "steps:\n  - name: a\n    task: batch\n    inputs:\n      items: {{ input_records }}\n      task: {type: shell, command: exit}\n";
+    Sandbox::with(workflow).run(&[]).exits_with(2).says(&["`input_records` is not defined", "workflow.yaml:5:"]);
+}
+
+#[test]
+fn broken_files_give_an_error_and_no_crash() {
+    let mut bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for (name, of) in ('b'..='i').zip('a'..='h') {
+        let list = vec![format!("*{of}"); 10].join(", ");
+        let _ = writeln!(bomb, "{name}: &{name} [{list}]");
+    }
+    let deep = format!("steps: {}{}", "[".repeat(10_000), "]".repeat(10_000));
+    let cases: [(&[u8], &str); 7] = [
+        (b"", "empty"),
+        (b"\xff\xfe\x00", "UTF-8"),
+        (b"- a\n- b\n", "mapping"),
+        (b"steps:\n\t- x\n", "workflow.yaml:2:"),
+        (b"name: x\n", "`steps`"),
+        (bomb.as_bytes(), "alias"),
+        (deep.as_bytes(), "nest"),
+    ];
+    for (text, says) in cases {
+        let sandbox = Sandbox::new().file("workflow.yaml", text);
+        let ended = sandbox.run(&[]).exits_with(2);
+        assert!(ended.stderr.contains(says), "`{says}` is not in:\n{}", ended.stderr);
+    }
+    Sandbox::new().run(&[]).exits_with(2).says(&["cannot read workflow file `workflow.yaml`", "batchmill init"]);
+}
+
+#[test]
+fn a_command_for_items_that_fails_is_an_error_before_any_item_runs() {
+    let workflow = "
+steps:
+  - name: a
+    task: batch
+    inputs:
+      items: $(ls none/*.csv)
+      task: {type: shell, command: touch ran}
+";
+    let sandbox = Sandbox::with(workflow);
+    sandbox
+        .run(&[])
+        .exits_with(2)
+        .says(&["command `ls none/*.csv` failed with exit status: 2: ls:", "workflow.yaml:6:14"]);
+    assert!(!sandbox.exists("ran"));
+}
+
+#[test]
+fn items_that_are_no_list_or_cannot_be_read_say_so() {
+    let workflow = "steps:\n  - name: a\n    task: batch\n    inputs:\n      items: ITEMS\n      task: {type: shell, command: exit}\n";
+    for (items, says) in [
+        ("'{{ params.x }}'", "`{{ params.x }}` is a string, not a list of items"),
+        ("{lines: none.txt}", "cannot read `none.txt`"),
+        ("{glob: 'a/***'}", "bad pattern `a/***`"),
+        ("{range: '{{ params.x }}'}", "must be an integer"),
+    ] {
+        Sandbox::with(&workflow.replace("ITEMS", items)).run(&["x=text"]).exits_with(2).says(&[says]);
+    }
+}
+
+#[test]
+fn a_command_that_is_not_there_fails_its_item_and_says_so() {
+    let workflow = "
+steps:
+  - name: a
+    task: batch
+    inputs:
+      items: [1]
+      retry: {max_attempts: 3, delay: 60}
+      task: {type: shell, command: 'no-such-program {{ item }}'}
+";
+    // Trying again would not help, so nobody waits a minute for it.
+    Sandbox::with(workflow).run(&[]).exits_with(3).says(&["command not found: `no-such-program`"]);
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_written_is_named() {
+    let sandbox = Sandbox::with("steps:\n  - {name: a, task: echo, inputs: {message: x}}\n").file("taken", "a file");
+    sandbox.run(&["--state-dir", "taken"]).exits_with(3).says(&["taken", "--state-dir DIR"]);
+}

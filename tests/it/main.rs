@@ -1,0 +1,23 @@
+//! Behaviour through the program: each test runs `batchmill` in a folder of its own.
+//!
+//! `make test` sets BATCHMILL_TEST_PYTHON (an interpreter with the packages of `tests/requirements.txt`, whose workers
+//! `batchmill-python` hosts) and BATCHMILL_TEST_WHEEL_PYTHON (one that has the batchmill wheel).
+
+/// Which module may import which, and where the heavy crates live.
+mod arrows;
+/// Flags, exit codes, output formats.
+mod cli;
+/// The examples of the user's document.
+mod document;
+/// Batches, slots, retries, failures.
+mod engine;
+/// HTTP requests against a local server.
+mod http;
+/// Wrong input of every kind.
+mod input;
+/// The Python lane: hosts, crashes, timeouts.
+mod python;
+/// Templates and shell commands, injection above all.
+mod shell;
+/// The sandbox and the servers that tests use.
+mod support;

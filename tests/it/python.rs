@@ -1,0 +1,307 @@
+//! The Python lane: hosts, crashes, timeouts.
+
+use crate::support::{Sandbox, python, repository};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A batch step over `items` with these settings and this code.
+fn workflow(items: &str, settings: &str, code: &str) -> String {
+    let code: String = code.trim().lines().map(|line| format!("          {line}\n")).collect();
+    let settings: String = settings.lines().map(|line| format!("      {line}\n")).collect();
+    format!(
+        "steps:\n  - name: work\n    task: batch\n    inputs:\n      items: {items}\n{settings}      task:\n        type: python\n        code: |\n{code}"
+    )
+}
+
+#[test]
+fn a_crash_costs_the_item_that_crashed_and_no_other() {
+    for (crash, says) in [
+        ("import os; os._exit(3)", "ended with exit status 3"),
+        ("import ctypes; ctypes.string_at(0)", "SIGSEGV"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL"),
+    ] {
+        let code = format!("if item in (3, 11):\n    {crash}\nreturn item");
+        let sandbox =
+            Sandbox::with(&workflow("{range: 40}", "batch_size: 10\nmax_parallel: 2\ncontinue_on_error: true", &code));
+        sandbox.run(&[]).exits_with(1).says(&[says]);
+        let expected: Vec<Value> = (0..40).filter(|item| ![3, 11].contains(item)).map(Value::from).collect();
+        assert_eq!(sandbox.results("work"), expected, "{crash}");
+        let failed: Vec<Value> = sandbox.failures().iter().map(|failure| failure["index"].clone()).collect();
+        assert_eq!(failed, [3, 11], "{crash}");
+    }
+}
+
+#[test]
+fn a_crash_stops_the_run_where_failures_are_not_tolerated() {
+    let code = "import os\nif item == 2:\n    os._exit(3)\nreturn item";
+    let sandbox = Sandbox::with(&workflow("{range: 5}", "batch_size: 5", code));
+    sandbox.run(&[]).exits_with(3);
+    assert_eq!(sandbox.results("work"), [0, 1]);
+}
+
+#[test]
+fn an_item_that_crashes_once_succeeds_when_it_is_tried_again() {
+    let code = "import os\nif item == 2 and batch.attempt == 1:\n    os._exit(3)\nreturn [item, batch.attempt]";
+    let settings = "batch_size: 5\nretry: {max_attempts: 2, delay: 0}";
+    let sandbox = Sandbox::with(&workflow("{range: 4}", settings, code));
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!(sandbox.results("work"), [json!([0, 1]), json!([1, 1]), json!([2, 2]), json!([3, 1])]);
+}
+
+#[test]
+fn an_item_that_hangs_is_ended_by_its_timeout_alone() {
+    let code = "while item == 1:\n    pass\nreturn item";
+    let settings = "batch_size: 4\ntimeout: 500ms\ncontinue_on_error: true";
+    let sandbox = Sandbox::with(&workflow("{range: 4}", settings, code));
+    sandbox.run(&[]).exits_with(1).says(&["work[1] failed: Timeout: took longer than 500ms"]);
+    assert_eq!(sandbox.results("work"), [0, 2, 3]);
+}
+
+#[test]
+fn what_cannot_be_json_fails_its_item_and_names_the_place() {
+    let code = "return {'rows': [1, {'fn': print if item else 0}]}";
+    let sandbox = Sandbox::with(&workflow("[0, 1]", "continue_on_error: true", code));
+    sandbox.run(&[]).exits_with(1).says(&["work[1] failed", "result.rows[1].fn"]);
+    assert_eq!(sandbox.results("work"), [json!({ "rows": [1, { "fn": 0 }] })]);
+}
+
+#[test]
+fn prints_go_to_the_log_and_never_into_the_results() {
+    let code =
+        "import os, sys\nprint('hello', item)\nos.system('echo from a child')\nsys.stderr.write('oh')\nreturn item";
+    let sandbox = Sandbox::with(&workflow("[7]", "", code));
+    let ended = sandbox.run(&["--format", "json"]).exits_with(0);
+    assert_eq!(ended.json()["steps"]["work"]["results"], json!([7]));
+    let log = sandbox.everything_written("results");
+    assert!(log.contains("hello 7") && log.contains("from a child") && log.contains("\"stream\":\"stderr\""), "{log}");
+}
+
+#[test]
+fn a_traceback_points_into_the_code_block() {
+    let code = "def f(x):\n    return 1 / x\n\nreturn f(item)";
+    let sandbox = Sandbox::with(&workflow("[0]", "", code));
+    sandbox.run(&[]).exits_with(3).says(&["ZeroDivisionError: division by zero"]);
+    let detail = sandbox.failures()[0]["detail"].as_str().unwrap().to_owned();
+    assert!(
+        detail.contains("line 2, in f") && detail.contains("return 1 / x") && detail.contains("line 4"),
+        "{detail}"
+    );
+}
+
+#[test]
+fn setup_runs_once_per_worker_and_teardown_too() {
+    let workflow = "
+steps:
+  - name: work
+    task: batch
+    inputs:
+      items: {range: 50}
+      max_parallel: 2
+      task:
+        type: python
+        setup: |
+          import os
+          base = 100
+          open('setup', 'a').write('%d\\n' % os.getpid())
+        code: return [base + item, os.getpid()]
+        teardown: |
+          open('teardown', 'a').write('%d\\n' % os.getpid())
+";
+    let sandbox = Sandbox::with(workflow);
+    sandbox.run(&[]).exits_with(0);
+    let results = sandbox.results("work");
+    assert_eq!(results[49][0], json!(149));
+    let mut workers: Vec<String> = results.iter().map(|result| result[1].to_string()).collect();
+    let sorted = |name: &str| {
+        let mut lines: Vec<String> = sandbox.read(name).lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    workers.sort();
+    workers.dedup();
+    let (setup, teardown) = (sorted("setup"), sorted("teardown"));
+    assert_eq!(setup, teardown);
+    assert!(setup.len() <= 2 && workers.iter().all(|worker| setup.contains(worker)), "{setup:?} {workers:?}");
+}
+
+#[test]
+fn a_setup_that_fails_stops_the_step_and_says_why() {
+    let text = workflow("[1]", "", "return item")
+        .replace("        code: |", "        setup: import nosuchmodule\n        code: |");
+    Sandbox::with(&text).run(&[]).exits_with(3).says(&["ModuleNotFoundError", "nosuchmodule"]);
+}
+
+#[test]
+fn a_batched_task_gets_the_batch_and_its_list_becomes_records() {
+    let records = "[{n: 1}, {n: 2}, {n: 3}]";
+    let sandbox = Sandbox::with(&workflow(records, "batch_size: 2", "return [r['n'] * 10 for r in item]"));
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!(sandbox.results("work"), [10, 20, 30]);
+    let sandbox = Sandbox::with(&workflow(records, "batch_size: 2", "return {'n': len(item), 'index': index}"));
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!(sandbox.results("work"), [json!({ "n": 2, "index": 0 }), json!({ "n": 1, "index": 2 })]);
+    let sandbox = Sandbox::with(&workflow(records, "batch_size: 2\nbatched: false", "return item['n']"));
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!(sandbox.results("work"), [1, 2, 3]);
+}
+
+#[test]
+fn a_batched_task_that_fails_fails_all_items_of_its_batch() {
+    let code = "if item[0]['n'] == 1:\n    raise ValueError('no')\nreturn item";
+    let sandbox = Sandbox::with(&workflow("[{n: 1}, {n: 2}, {n: 3}]", "batch_size: 2\ncontinue_on_error: true", code));
+    sandbox.run(&[]).exits_with(1);
+    let failed: Vec<Value> = sandbox.failures().iter().map(|failure| failure["index"].clone()).collect();
+    assert_eq!(failed, [0, 1]);
+    assert_eq!(sandbox.results("work"), [json!({ "n": 3 })]);
+}
+
+#[test]
+fn functions_scripts_and_inputs_are_found_beside_the_workflow() {
+    let text = "
+params: {base: {type: integer, default: 100}}
+steps:
+  - name: function
+    task: batch
+    inputs:
+      items: [1, 2]
+      task:
+        task: python
+        inputs: {function: 'tools:scale', factor: '{{ params.base }}', label: 'n{{ item }}'}
+  - name: script
+    task: python
+    inputs: {script: scripts/count.py, what: '{{ steps.function.result | length }}'}
+";
+    let sandbox = Sandbox::new()
+        .file("flow/workflow.yaml", text)
+        .file("flow/tools.py", "def scale(item, factor, label):\n    return [label, item * factor]\n")
+        .file("flow/scripts/count.py", "if what == 2:\n    return {'what': what, 'base': params.base}\n");
+    sandbox.batchmill(&["run", "flow/workflow.yaml"]).exits_with(0);
+    assert_eq!(sandbox.results("function"), [json!(["n1", 100]), json!(["n2", 200])]);
+    assert_eq!(sandbox.results("script"), [json!({ "what": 2, "base": 100 })]);
+}
+
+#[test]
+fn operations_work_element_by_element() {
+    let operation = |name: &str, item: &str| {
+        let text = format!(
+            "steps:\n  work:\n    type: python\n    for_each: '{{{{ params.items }}}}'\n    inputs: {{operation: {name}, item: '{{{{ item }}}}', factor: 4}}\n"
+        );
+        let sandbox = Sandbox::with(&text);
+        sandbox.run(&[&format!("items={item}")]).exits_with(0);
+        Value::from(sandbox.results("work"))
+    };
+    assert_eq!(operation("multiply", "[3, [1, [2.5]]]"), json!([12, [4, [10.0]]]));
+    assert_eq!(operation("add", "[3]"), json!([7]));
+    assert_eq!(operation("subtract", "[3]"), json!([-1]));
+    assert_eq!(operation("divide", "[10]"), json!([2.5]));
+}
+
+#[test]
+fn on_item_error_may_be_python_and_knows_the_error() {
+    let text = "
+steps:
+  - name: work
+    task: batch
+    inputs:
+      items: [1, 0]
+      continue_on_error: true
+      on_item_error:
+        type: python
+        code: open('note', 'a').write(f\"{item} {error['type']} {error['attempts']}\\n\")
+      task: {type: python, code: return 1 / item}
+";
+    let sandbox = Sandbox::with(text);
+    sandbox.run(&[]).exits_with(1);
+    assert_eq!(sandbox.read("note"), "0 ZeroDivisionError 1\n");
+}
+
+#[test]
+fn nan_becomes_null_with_a_warning_and_big_integers_keep_their_digits() {
+    let code = "return [float('nan'), item * 10**30]";
+    let sandbox = Sandbox::with(&workflow("[123456789012345678901234567890]", "", code));
+    sandbox.run(&[]).exits_with(0).says(&["warning: 1 NaN or infinite number"]);
+    let ended = sandbox.batchmill(&["results"]).exits_with(0);
+    assert_eq!(ended.stdout, format!("[null,123456789012345678901234567890{}]\n", "0".repeat(30)));
+}
+
+#[test]
+fn many_small_batches_keep_their_order() {
+    let sandbox = Sandbox::with(&workflow("{range: 100000}", "batch_size: 7\nmax_parallel: 3", "return item"));
+    sandbox.run(&[]).exits_with(0);
+    let ended = sandbox.batchmill(&["results"]).exits_with(0);
+    assert!(ended.stdout.lines().map(|line| line.parse::<u64>().unwrap()).eq(0..100_000));
+}
+
+#[test]
+fn the_wheel_hosts_workers_too() {
+    let Some(wheel) = std::env::var_os("BATCHMILL_TEST_WHEEL_PYTHON").map(PathBuf::from) else {
+        panic!("BATCHMILL_TEST_WHEEL_PYTHON is not set: `make test` sets it");
+    };
+    let code = "import os, sys\nif item == 1:\n    os._exit(3)\nreturn [item, sys.prefix]";
+    let text = workflow("{range: 4}", "batch_size: 4\ncontinue_on_error: true", code);
+    let sandbox = Sandbox::with(&text).env("BATCHMILL_PYTHON", wheel.display().to_string());
+    let doctor = sandbox.batchmill(&["doctor"]).exits_with(0);
+    assert!(doctor.stdout.contains("the interpreter itself, which has the batchmill module"), "{}", doctor.stdout);
+    sandbox.run(&[]).exits_with(1);
+    let results = sandbox.results("work");
+    assert_eq!(results.len(), 3);
+    let prefix = wheel.parent().unwrap().parent().unwrap().display().to_string();
+    assert_eq!(results[0][1], json!(prefix));
+}
+
+#[test]
+fn workers_live_in_the_environment_that_was_chosen() {
+    let sandbox = Sandbox::with(&workflow("[0]", "", "import sys, pandas\nreturn [sys.prefix, sys.executable]"));
+    sandbox.run(&[]).exits_with(0);
+    let prefix = python().parent().unwrap().parent().unwrap().canonicalize().unwrap();
+    let found = sandbox.results("work")[0][0].as_str().map(PathBuf::from).unwrap();
+    assert_eq!(found.canonicalize().unwrap(), prefix);
+}
+
+#[test]
+fn an_interpreter_that_cannot_be_used_is_named_with_the_way_out() {
+    let sandbox = Sandbox::with(&workflow("[0]", "", "return item"));
+    let missing = sandbox.run(&["--python", "/nowhere/python"]).exits_with(2);
+    missing.says(&["`/nowhere/python` (from --python) cannot be used: it does not exist", "hint:", "BATCHMILL_PYTHON"]);
+    sandbox.run(&["--python", "/bin/sh"]).exits_with(2).says(&["does not answer as Python 3 does"]);
+    assert!(!sandbox.exists(".batchmill"), "nothing was run, so nothing is kept");
+}
+
+#[test]
+fn code_that_does_not_parse_and_modules_that_are_missing_are_found_before_the_run() {
+    let text = "
+steps:
+  - name: first
+    task: shell
+    inputs: {command: touch ran}
+  - name: code
+    task: python
+    inputs:
+      code: |
+        x = 1
+        if x
+          pass
+  - name: function
+    task: python
+    inputs: {function: 'nosuchmodule:run'}
+";
+    let sandbox = Sandbox::with(text);
+    let ended = sandbox.run(&[]).exits_with(2);
+    ended.says(&["SyntaxError", "workflow.yaml:11:", "if x", "module `nosuchmodule` is not found"]);
+    assert!(!sandbox.exists("ran"));
+}
+
+#[test]
+fn the_engine_itself_does_not_carry_python() {
+    let output = Command::new("readelf").args(["-d", env!("CARGO_BIN_EXE_batchmill")]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("NEEDED") && !text.contains("libpython"), "{text}");
+}
+
+#[test]
+fn a_workflow_without_python_starts_none() {
+    let sandbox = Sandbox::with("steps:\n  - {name: hello, task: echo, inputs: {message: hi}}\n");
+    sandbox.run(&["--python", "/nowhere/python"]).exits_with(0).says(&["hello: hi"]);
+    assert!(repository().exists());
+}
