@@ -69,7 +69,7 @@ fn part(part: Option<&std::ffi::OsStr>) -> String {
 
 fn with_suffix(path: String, suffix: String) -> Result<String, Error> {
     let bare = suffix.strip_prefix('.').unwrap_or_default();
-    if !(suffix.is_empty() || !bare.is_empty()) || suffix.contains('/') {
+    if !suffix.is_empty() && bare.is_empty() || suffix.contains('/') {
         let text = format!("`with_suffix` takes a suffix such as `.json`, or an empty one; found `{suffix}`");
         return Err(Error::new(ErrorKind::InvalidOperation, text));
     }

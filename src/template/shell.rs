@@ -163,7 +163,7 @@ fn fill(text: &str, held: &[String]) -> Option<String> {
     for (position, part) in text.split(MARK).enumerate() {
         filled.push_str(if position % 2 == 0 { part } else { held.get(part.parse::<usize>().ok()?)? });
     }
-    (text.matches(MARK).count() % 2 == 0).then_some(filled)
+    text.matches(MARK).count().is_multiple_of(2).then_some(filled)
 }
 
 fn variable(number: usize) -> String {

@@ -3,6 +3,8 @@
 //! `make test` sets BATCHMILL_TEST_PYTHON (an interpreter with the packages of `tests/requirements.txt`, whose workers
 //! `batchmill-python` hosts) and BATCHMILL_TEST_WHEEL_PYTHON (one that has the batchmill wheel).
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and helpers are called by tests alone")]
+
 /// Which module may import which, and where the heavy crates live.
 mod arrows;
 /// Flags, exit codes, output formats.

@@ -86,10 +86,7 @@ impl Worker {
         command.env("BATCHMILL_RUN_ID", &context.run.0).env("PYTHONFAULTHANDLER", "1");
         command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::from(page.try_clone()?)).stderr(file);
         let mut child = command.process_group(0).spawn()?;
-        let watch = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).map_err(|error| {
-            kill_child(&mut child);
-            error
-        })?;
+        let watch = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).inspect_err(|_| kill_child(&mut child))?;
         let reader = FrameReader::default();
         Ok(Self { child, watch, socket, reader, page: File::from(page), log, log_start, halted: false })
     }
