@@ -39,6 +39,7 @@ test: setup $(WHEEL_VENV)/ready ## set up, and run all tests
 	$(CARGO) build $(FEATURES) --bins
 	BATCHMILL_TEST_PYTHON=$(CURDIR)/$(VENV)/bin/python BATCHMILL_TEST_WHEEL_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python \
 		$(CARGO) test $(FEATURES)
+	$(if $(SHARED),BATCHMILL_TEST_WORKER_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python $(CARGO) test $(FEATURES) --test worker)
 	$(WHEEL_VENV)/bin/python -m pytest -q python/tests
 
 check: ## everything that must hold before a change lands: formatting, lints, tests

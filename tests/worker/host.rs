@@ -60,7 +60,7 @@ impl Worker {
         let page = rustix::fs::memfd_create("page", MemfdFlags::CLOEXEC).unwrap();
         rustix::fs::ftruncate(&page, page::SIZE as u64).unwrap();
         let log = tempfile::tempfile().unwrap();
-        let mut command = match std::env::var_os("BATCHMILL_TEST_PYTHON") {
+        let mut command = match std::env::var_os("BATCHMILL_TEST_WORKER_PYTHON") {
             Some(python) => {
                 let mut command = Command::new(python);
                 command.args(["-m", "batchmill", "worker"]);

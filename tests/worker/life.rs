@@ -136,7 +136,7 @@ fn started_by_hand_it_says_so() {
 
 #[test]
 fn a_virtual_environment_is_what_user_code_sees() {
-    if std::env::var_os("BATCHMILL_TEST_PYTHON").is_some() {
+    if std::env::var_os("BATCHMILL_TEST_WORKER_PYTHON").is_some() {
         return; // An interpreter with the wheel needs no telling what it is.
     }
     let paths = run_code("import sys\nreturn [sys.base_prefix, sys.path]", &["1"]).lines();

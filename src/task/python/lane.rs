@@ -118,6 +118,7 @@ impl PythonLane {
                         (position.max(reported), failure)
                     });
                     let idle = format!("Python worker {} before it began an item: {}", describe(status), worker.said());
+                    worker.last_words().into_iter().for_each(|log| tally.log(log, places));
                     self.worker = None;
                     return Ok(match failure {
                         Some((position, failure)) => Ran::Lost { reported, position, failure },

@@ -5,7 +5,7 @@ use crate::model::{Failure, FailureKind};
 use crate::task::cancel::{Cancel, Latch};
 use crate::task::lane::Context;
 use crate::task::process::{end_group, kill_child};
-use crate::wire::{Frame, FrameReader, PROTOCOL, Run, Start, WireError, page, write_frame};
+use crate::wire::{Frame, FrameReader, Log, PROTOCOL, Run, Start, WireError, page, write_frame};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
@@ -16,12 +16,15 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a worker may take to end in order, `teardown` included.
 const FAREWELL: Duration = Duration::from_secs(60);
+
+/// The most that is kept of what a worker writes to its stderr, in bytes.
+const MOST_STDERR: u64 = 256 << 10;
 
 /// A running worker.
 pub(super) struct Worker {
@@ -30,8 +33,7 @@ pub(super) struct Worker {
     socket: UnixStream,
     reader: FrameReader,
     page: File,
-    log: PathBuf,
-    log_start: u64,
+    stderr: File,
     halted: bool,
 }
 
@@ -78,17 +80,16 @@ impl Worker {
         let (socket, theirs) = UnixStream::pair()?;
         let page = memfd_create("batchmill-page", MemfdFlags::CLOEXEC)?;
         ftruncate(&page, page::SIZE as u64)?;
-        let log = context.logs.join(format!("{}-worker-{slot}.log", context.step));
-        let file = File::options().create(true).append(true).mode(0o600).open(&log)?;
-        let log_start = file.metadata()?.len();
+        let stderr = nameless_file(&context.logs.join(format!("{}-worker-{slot}", context.step)))?;
         let mut command = host.command();
         command.envs(thread_caps(context.slots)).envs(context.env.iter().map(|(name, value)| (name, value)));
         command.env("BATCHMILL_RUN_ID", &context.run.0).env("PYTHONFAULTHANDLER", "1");
-        command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::from(page.try_clone()?)).stderr(file);
+        command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::from(page.try_clone()?));
+        command.stderr(stderr.try_clone()?);
         let mut child = command.process_group(0).spawn()?;
         let watch = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).inspect_err(|_| kill_child(&mut child))?;
         let reader = FrameReader::default();
-        Ok(Self { child, watch, socket, reader, page: File::from(page), log, log_start, halted: false })
+        Ok(Self { child, watch, socket, reader, page: File::from(page), stderr, halted: false })
     }
 
     fn expect_hello(&mut self, host: &Host, context: &Context) -> Result<(), Failure> {
@@ -211,12 +212,13 @@ impl Worker {
     }
 
     /// Ends it in order: `teardown` runs, what it printed comes back.
-    pub(super) fn finish(mut self, cancel: &Cancel) -> Vec<crate::wire::Log> {
+    pub(super) fn finish(mut self, cancel: &Cancel) -> Vec<Log> {
         let mut logs = Vec::new();
         let deadline = Instant::now() + FAREWELL;
-        if self.send(&Frame::Stop).is_err() {
-            return logs;
-        }
+        // The run may have stopped; a farewell is not an item, so that is not listened for.
+        self.halted = true;
+        // One that is dead already hangs up, which ends the loop.
+        drop(self.send(&Frame::Stop));
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.poll(Some(left), cancel) {
@@ -229,14 +231,23 @@ impl Worker {
                 Ok(Ready::Dead | Ready::Kill | Ready::Time) | Err(_) => break,
             }
         }
+        logs.extend(self.last_words());
         logs
     }
 
-    /// The end of what it wrote to its stderr, such as the traceback of a fatal error.
+    /// All of that as an entry for the log, if there is any.
+    pub(super) fn last_words(&self) -> Option<Log> {
+        let text = self.said();
+        (!text.is_empty()).then(|| Log { position: None, stream: "worker".to_owned(), text })
+    }
+
+    /// The end of what it wrote to its stderr, such as the traceback of a fatal error, or what its child processes print.
     pub(super) fn said(&self) -> String {
-        let text = std::fs::read(&self.log).unwrap_or_default();
-        let from = usize::try_from(self.log_start).unwrap_or(0).max(text.len().saturating_sub(4096));
-        String::from_utf8_lossy(text.get(from..).unwrap_or_default()).trim().to_owned()
+        let length = self.stderr.metadata().map_or(0, |data| data.len());
+        let from = length.saturating_sub(MOST_STDERR);
+        let mut text = vec![0; usize::try_from(length - from).unwrap_or(0)];
+        let read = self.stderr.read_exact_at(&mut text, from);
+        String::from_utf8_lossy(if read.is_ok() { &text } else { &[] }).trim().to_owned()
     }
 }
 
@@ -244,10 +255,14 @@ impl Drop for Worker {
     fn drop(&mut self) {
         // After an orderly end this finds nobody; otherwise nothing of it may stay.
         kill_child(&mut self.child);
-        if std::fs::metadata(&self.log).is_ok_and(|data| data.len() == 0) {
-            drop(std::fs::remove_file(Path::new(&self.log)));
-        }
     }
+}
+
+/// A file that is gone when nobody has it open: what a worker writes there may be secret, and is masked when it is read.
+fn nameless_file(path: &Path) -> io::Result<File> {
+    let file = File::options().create_new(true).read(true).append(true).mode(0o600).open(path)?;
+    std::fs::remove_file(path)?;
+    Ok(file)
 }
 
 #[derive(Debug, Clone, Copy)]
