@@ -119,9 +119,8 @@ fn text(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> String {
                 let items = shape
                     .total
                     .map_or_else(|| "items are counted as they are read".to_owned(), |total| count(total, "item"));
-                let batches = shape.batches().map_or(String::new(), |batches| {
-                    format!(" in {}", count(batches, "batch").replace("batchs", "batches"))
-                });
+                let batches =
+                    shape.batches().map_or(String::new(), |batches| format!(" in {}", count(batches, "batch")));
                 let _ = writeln!(
                     text,
                     "   {items}{batches} of {}, {}",

@@ -1,6 +1,6 @@
 //! Ctrl-C and SIGTERM: the first asks, the second ends everything now.
 
-use crate::task::Cancel;
+use crate::task::{Cancel, Latch};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io;
@@ -10,6 +10,9 @@ use std::time::Duration;
 
 /// After the first signal, items under way may take this long to end.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// After the kill, what is left may take this long; children get TERM first and KILL two seconds later.
+const LAST: Duration = Duration::from_secs(4);
 
 /// Which signal came, if one did.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +26,8 @@ impl Interrupts {
 }
 
 /// Starts the thread that listens. The first signal stops the run and gives items under way [`GRACE`]; the second, or the
-/// end of that time, kills them.
+/// end of that time, kills them. What cannot be killed, such as a request that waits for its answer, is left behind after
+/// [`LAST`]: the ledger is whole at every instant, so nothing is lost with the process.
 ///
 /// # Errors
 /// Where the system refuses the handlers.
@@ -41,12 +45,18 @@ pub fn listen(cancel: &Cancel) -> io::Result<Interrupts> {
             seen.0.store(signal, Ordering::SeqCst);
             cancel.stop.fire();
             let kill = Arc::clone(&cancel.kill);
-            std::thread::spawn(move || {
-                // Ends early, with nothing to do, when somebody else fires it.
-                let _ = kill.channel().recv_timeout(GRACE);
-                kill.fire();
-            });
+            std::thread::spawn(move || end_in_time(&kill, signal));
         }
     })?;
     Ok(interrupts)
+}
+
+/// Sees to it that a stopped run ends.
+fn end_in_time(kill: &Latch, signal: i32) {
+    // Disconnects early when the second signal fires it.
+    let _ = kill.channel().recv_timeout(GRACE);
+    kill.fire();
+    std::thread::sleep(LAST);
+    eprintln!("something does not end; leaving it. What was done is kept");
+    std::process::exit(128 + signal);
 }

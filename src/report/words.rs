@@ -17,7 +17,12 @@ pub fn number(value: u64) -> String {
 
 /// `1 item`, `1,204 items`.
 pub fn count(value: u64, unit: &str) -> String {
-    format!("{} {unit}{}", number(value), if value == 1 { "" } else { "s" })
+    let plural = match (value, unit.ends_with("ch")) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
+    format!("{} {unit}{plural}", number(value))
 }
 
 /// `85 ms`, `1.3 s`, `2 min 5 s`, `3 h 20 min`.
@@ -42,6 +47,7 @@ mod tests {
         assert_eq!(number(1_204_000), "1,204,000");
         assert_eq!(count(1, "item"), "1 item");
         assert_eq!(count(2000, "item"), "2,000 items");
+        assert_eq!(count(0, "batch"), "0 batches");
         assert_eq!(duration(Duration::from_millis(85)), "85 ms");
         assert_eq!(duration(Duration::from_millis(1_260)), "1.3 s");
         assert_eq!(duration(Duration::from_secs(125)), "2 min 5 s");
