@@ -7,6 +7,7 @@ mod look;
 mod past;
 mod run;
 
+use crate::task::guard;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use exit::{Exit, Stop};
 use std::io::{self, IsTerminal, Write};
@@ -42,6 +43,9 @@ enum Verb {
     Schema,
     /// Write a starter workflow that runs
     Init(init::InitArgs),
+    /// Started by `run` itself: ends the children of an engine that was killed
+    #[command(name = guard::VERB, hide = true)]
+    Guard,
 }
 
 /// A workflow file and what is given to it.
@@ -94,6 +98,7 @@ pub fn main() -> ExitCode {
         Verb::Doctor(args) => doctor::doctor(&args),
         Verb::Schema => print(&format!("{:#}\n", crate::spec::schema())).map(|()| Exit::Done),
         Verb::Init(args) => init::init(&args),
+        Verb::Guard => guard::watch().map(|()| Exit::Done).map_err(|error| Stop::new(Exit::Bad, error.into())),
     };
     match stop {
         Ok(exit) => exit.code(),

@@ -10,6 +10,7 @@ use crate::model::{
 };
 use crate::plan::{Source, SourceError};
 use crate::spec::{Fault, Faults, RetryPolicy, Step, StepKind};
+use crate::task::guard::Guard;
 use crate::task::{Cancel, Context, Program};
 use crate::template::{ItemScope, Lazy, Scope, StepValue, json_to_value};
 use std::collections::BTreeMap;
@@ -55,9 +56,12 @@ pub fn run(prepared: &Prepared, cancel: &Cancel, sinks: &mut [Box<dyn Sink>]) ->
     let id = folder.run.clone();
     let event = Event::RunStarted { run: id.clone(), workflow: workflow.name.clone(), steps: workflow.steps.len() };
     sinks.iter_mut().for_each(|sink| sink.event(&event));
+    let programs = prepared.programs.iter().flat_map(|(program, handler)| [Some(program), handler.as_ref()]);
+    let has_children = programs.flatten().any(Program::has_children);
     let mut run = Run {
         prepared,
         cancel,
+        guard: has_children.then(Guard::start).transpose()?,
         scope: step_scope(prepared, &id),
         summary: RunSummary { run: id, status: RunStatus::Succeeded, steps: Vec::new() },
         fault: None,
@@ -94,6 +98,7 @@ pub fn step_scope(prepared: &Prepared, run: &RunId) -> Scope {
 struct Run<'a> {
     prepared: &'a Prepared,
     cancel: &'a Cancel,
+    guard: Option<Arc<Guard>>,
     scope: Scope,
     summary: RunSummary,
     fault: Option<Faults>,
@@ -197,6 +202,7 @@ impl Run<'_> {
             slots: plan.slots,
             // A step that stops because an item failed must not stop the run's cleaning up.
             cancel: Cancel { stop: Cancel::new()?.stop, kill: Arc::clone(&self.cancel.kill) },
+            guard: self.guard.clone(),
             python: self.prepared.python.clone(),
             logs: ledger.folder().logs(),
         };

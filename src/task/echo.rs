@@ -1,5 +1,6 @@
 //! `echo`: gives its message back.
 
+use super::guard::Cell;
 use super::item_lane::ItemTask;
 use super::lane::Context;
 use crate::model::Outcome;
@@ -24,7 +25,7 @@ impl Echo {
 }
 
 impl ItemTask for Echo {
-    fn run(&self, scope: &Arc<ItemScope>, _context: &Context) -> Outcome {
+    fn run(&self, scope: &Arc<ItemScope>, _context: &Context, _guard: Option<&Cell>) -> Outcome {
         Ok(self.message.json(scope)?)
     }
 }

@@ -4,6 +4,7 @@
 //! here (connection trouble, 408, 429, 5xx); whether and when it is, by the step's retry policy. Nothing of a request but
 //! its method and its address without user, password and query ever gets into a message.
 
+use super::guard::Cell;
 use super::item_lane::ItemTask;
 use super::lane::Context;
 use crate::model::{Failure, FailureKind, Outcome};
@@ -185,7 +186,7 @@ fn shown(url: &str) -> String {
 }
 
 impl ItemTask for Http {
-    fn run(&self, scope: &Arc<ItemScope>, context: &Context) -> Outcome {
+    fn run(&self, scope: &Arc<ItemScope>, context: &Context, _guard: Option<&Cell>) -> Outcome {
         let request = self.request(scope)?;
         let asked = format!("{} {}", request.method(), shown(&request.uri().to_string()));
         if let Some(pace) = &self.pace {

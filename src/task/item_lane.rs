@@ -1,5 +1,6 @@
 //! The lane of every task that takes its items one by one.
 
+use super::guard::{Cell, Guard};
 use super::lane::{BatchOutcome, Context, Frame, Lane};
 use crate::model::{Batch, Failure, FailureKind, Outcome};
 use crate::template::{ItemScope, TemplateError};
@@ -7,19 +8,21 @@ use std::sync::{Arc, OnceLock};
 
 /// A task that is run for one item.
 pub(super) trait ItemTask: Send + Sync {
-    /// Runs it.
-    fn run(&self, scope: &Arc<ItemScope>, context: &Context) -> Outcome;
+    /// Runs it; a child process is entered into `guard`.
+    fn run(&self, scope: &Arc<ItemScope>, context: &Context, guard: Option<&Cell>) -> Outcome;
 }
 
 /// Runs the items of a batch one after another.
 pub(super) struct ItemLane<T> {
     task: Arc<T>,
     context: Context,
+    guard: Option<Cell>,
 }
 
 impl<T: ItemTask> ItemLane<T> {
     pub(super) fn new(task: Arc<T>, context: Context) -> Self {
-        Self { task, context }
+        let guard = context.guard.as_ref().and_then(Guard::cell);
+        Self { task, context, guard }
     }
 
     fn stopped(&self) -> bool {
@@ -35,7 +38,7 @@ impl<T: ItemTask> ItemLane<T> {
                 continue;
             }
             let scope = Arc::new(item_scope(&self.context, batch, position, frame));
-            match self.task.run(&scope, &self.context) {
+            match self.task.run(&scope, &self.context, self.guard.as_ref()) {
                 Ok(json) => outcome.lines.push(&json),
                 Err(failure) if failure.kind == FailureKind::Cancelled => outcome.unrun.push(position),
                 Err(failure) => outcome.failures.push((position, failure)),

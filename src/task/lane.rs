@@ -1,6 +1,7 @@
 //! The border between slots and tasks.
 
 use super::cancel::Cancel;
+use super::guard::Guard;
 use super::item_lane::ItemLane;
 use super::python::{Host, PythonLane, PythonTask};
 use super::{echo, http, shell};
@@ -87,6 +88,8 @@ pub struct Context {
     pub slots: usize,
     /// Ends the work early.
     pub cancel: Cancel,
+    /// Ends the children if the engine dies.
+    pub guard: Option<Arc<Guard>>,
     /// The Python interpreter, where the workflow needs one.
     pub python: Option<Arc<Host>>,
     /// Folder for what workers print outside an item.
@@ -138,6 +141,11 @@ impl Program {
             Self::Echo(_) => "echo",
             Self::Python(_) => "python",
         }
+    }
+
+    /// Whether it starts child processes.
+    pub fn has_children(&self) -> bool {
+        matches!(self, Self::Shell(_) | Self::Python(_))
     }
 
     /// A lane for one slot.

@@ -6,6 +6,7 @@
 
 mod cancel;
 mod echo;
+pub mod guard;
 mod http;
 mod item_lane;
 mod lane;

@@ -4,6 +4,7 @@
 //! helper threads. The group is ended with TERM, and with KILL after [`GRACE`].
 
 use super::cancel::Latch;
+use super::guard::Cell;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use std::io::{self, Read};
@@ -40,15 +41,24 @@ pub(super) enum By {
     Flood,
 }
 
+/// What bounds a child's life.
+pub(super) struct Bounds<'a> {
+    pub(super) timeout: Option<Duration>,
+    pub(super) kill: &'a Latch,
+    pub(super) guard: Option<&'a Cell>,
+}
+
 /// Runs a command to its end and collects what it prints.
 ///
 /// # Errors
 /// Where it cannot be started.
-pub(super) fn run(command: &mut Command, timeout: Option<Duration>, kill: &Latch) -> io::Result<Ended> {
+pub(super) fn run(command: &mut Command, bounds: &Bounds<'_>) -> io::Result<Ended> {
+    let Bounds { timeout, kill, guard } = bounds;
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn()?;
     let pid = Pid::from_child(&child);
+    guard.inspect(|guard| guard.enter(pid));
     let watch = pidfd_open(pid, PidfdFlags::empty());
     let watch = match watch {
         Ok(watch) => watch,
@@ -64,6 +74,7 @@ pub(super) fn run(command: &mut Command, timeout: Option<Duration>, kill: &Latch
         end_gently(pid, &watch, &mut drain)?;
     }
     drain.rest();
+    guard.inspect(|guard| guard.leave());
     let status = child.wait()?;
     Ok(Ended { status, stdout: drain.stdout.bytes, stderr: drain.stderr.bytes, by })
 }

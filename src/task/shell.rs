@@ -1,8 +1,9 @@
 //! `shell`: a command, with or without a shell.
 
+use super::guard::Cell;
 use super::item_lane::ItemTask;
 use super::lane::Context;
-use super::process::{self, By, Ended};
+use super::process::{self, Bounds, By, Ended};
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::spec::{self, ShellTask};
 use crate::template::{CompiledTree, ItemScope, Names, ShellCommand, Template, TemplateError, Words, compile_pairs};
@@ -114,9 +115,10 @@ fn item_text(json: &[u8]) -> String {
 }
 
 impl ItemTask for Shell {
-    fn run(&self, scope: &Arc<ItemScope>, context: &Context) -> Outcome {
+    fn run(&self, scope: &Arc<ItemScope>, context: &Context, guard: Option<&Cell>) -> Outcome {
         let mut command = self.build(scope, context)?;
-        match process::run(&mut command, context.timeout, &context.cancel.kill) {
+        let bounds = Bounds { timeout: context.timeout, kill: &context.cancel.kill, guard };
+        match process::run(&mut command, &bounds) {
             Ok(ended) => outcome(&ended, context),
             Err(error) => Err(start_failure(&command, &error)),
         }

@@ -317,3 +317,42 @@ steps:
     assert!(!all.contains("s3cr3t") && !all.contains("hunter22"), "{all}");
     Sandbox::with(workflow).run(&[]).exits_with(2).says(&["secret `TOKEN` is not set", "secret `password` is not set"]);
 }
+
+#[test]
+fn no_child_survives_an_engine_that_is_killed() {
+    let workflow = "
+steps:
+  - name: work
+    task: batch
+    inputs:
+      items: [shell]
+      task: {type: shell, command: 'work'}
+  - name: python
+    task: python
+    inputs:
+      code: |
+        import os, subprocess, time
+        child = subprocess.Popen(['sleep', '600'])
+        open('children', 'a').write('%d\\n%d\\n' % (os.getpid(), child.pid))
+        open('ready2', 'w').close()
+        time.sleep(600)
+";
+    let work = "sleep 600 & echo $$ >> children; echo $! >> children; touch ready; while [ ! -e go ]; do :; done; kill $!";
+    for ready in ["ready", "ready2"] {
+        let sandbox = Sandbox::with(workflow).script("work", work);
+        let sandbox = if ready == "ready2" { sandbox.file("go", "") } else { sandbox };
+        let mut engine = sandbox.command(&["run", "workflow.yaml", "--progress", "none"]).spawn().unwrap();
+        while !sandbox.exists(ready) {
+            assert!(engine.try_wait().unwrap().is_none());
+        }
+        engine.kill().unwrap();
+        engine.wait().unwrap();
+        for child in sandbox.read("children").lines() {
+            // Gone, or a zombie that its new parent has not reaped yet.
+            let stat = format!("/proc/{child}/stat");
+            while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
+                std::thread::yield_now();
+            }
+        }
+    }
+}

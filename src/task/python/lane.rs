@@ -133,7 +133,6 @@ impl PythonLane {
                     return Ok(Ran::Lost { reported, position, failure });
                 }
                 Heard::Cancelled => {
-                    worker.kill();
                     self.worker = None;
                     return Ok(Ran::Cancelled { reported });
                 }

@@ -3,6 +3,7 @@
 use super::host::Host;
 use crate::model::{Failure, FailureKind};
 use crate::task::cancel::{Cancel, Latch};
+use crate::task::guard::{Cell, Guard};
 use crate::task::lane::Context;
 use crate::task::process::{end_group, kill_child};
 use crate::wire::{Frame, FrameReader, Log, PROTOCOL, Run, Start, WireError, page, write_frame};
@@ -35,6 +36,8 @@ pub(super) struct Worker {
     page: File,
     stderr: File,
     halted: bool,
+    guard: Option<Cell>,
+    status: Option<ExitStatus>,
 }
 
 /// What came while waiting for a worker.
@@ -88,8 +91,10 @@ impl Worker {
         command.stderr(stderr.try_clone()?);
         let mut child = command.process_group(0).spawn()?;
         let watch = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).inspect_err(|_| kill_child(&mut child))?;
+        let guard = context.guard.as_ref().and_then(Guard::cell);
+        guard.iter().for_each(|guard| guard.enter(Pid::from_child(&child)));
         let reader = FrameReader::default();
-        Ok(Self { child, watch, socket, reader, page: File::from(page), stderr, halted: false })
+        Ok(Self { child, watch, socket, reader, page: File::from(page), stderr, halted: false, guard, status: None })
     }
 
     fn expect_hello(&mut self, host: &Host, context: &Context) -> Result<(), Failure> {
@@ -136,7 +141,7 @@ impl Worker {
                     Ok(None) | Err(WireError::Io(_)) => return Ok(Heard::Dead(self.reap()?)),
                     Err(error) => return Err(error),
                 },
-                Ready::Dead => return Ok(Heard::Dead(self.child.wait()?)),
+                Ready::Dead => return Ok(Heard::Dead(self.reap()?)),
                 Ready::Kill => return Ok(Heard::Cancelled),
                 Ready::Stop => self.halt()?,
                 Ready::Time => {}
@@ -196,19 +201,27 @@ impl Worker {
         self.page.read_exact_at(&mut bytes, offset as u64).map_or(0, |()| u64::from_ne_bytes(bytes))
     }
 
-    /// Waits for the end of a worker that hung up; one that lives on is killed.
+    /// Waits for the end of a worker that hung up, a second at most; then ends what is left of its group.
     fn reap(&mut self) -> io::Result<ExitStatus> {
-        let mut fds = [PollFd::new(&self.watch, PollFlags::IN)];
-        let second = Timespec { tv_sec: 1, tv_nsec: 0 };
-        if poll(&mut fds, Some(&second)).is_ok_and(|ready| ready == 0) {
-            end_group(Pid::from_child(&self.child), Signal::KILL);
+        if let Some(status) = self.status {
+            return Ok(status);
         }
-        self.child.wait()
+        let mut fds = [PollFd::new(&self.watch, PollFlags::IN)];
+        // Whatever poll says, the group is ended next.
+        let _ = poll(&mut fds, Some(&Timespec { tv_sec: 1, tv_nsec: 0 }));
+        self.end()
     }
 
-    /// Ends it now, with all its children.
-    pub(super) fn kill(&mut self) {
-        kill_child(&mut self.child);
+    /// Ends it and its children now, while its number is still its own, and takes note of how it ended.
+    fn end(&mut self) -> io::Result<ExitStatus> {
+        if let Some(status) = self.status {
+            return Ok(status);
+        }
+        end_group(Pid::from_child(&self.child), Signal::KILL);
+        self.guard.iter().for_each(Cell::leave);
+        let status = self.child.wait()?;
+        self.status = Some(status);
+        Ok(status)
     }
 
     /// Ends it in order: `teardown` runs, what it printed comes back.
@@ -231,6 +244,8 @@ impl Worker {
                 Ok(Ready::Dead | Ready::Kill | Ready::Time) | Err(_) => break,
             }
         }
+        // How it ended does not matter any more; a failing `teardown` has said so in its log.
+        let _ = self.reap();
         logs.extend(self.last_words());
         logs
     }
@@ -253,8 +268,8 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // After an orderly end this finds nobody; otherwise nothing of it may stay.
-        kill_child(&mut self.child);
+        // One that has not ended by now gets no more time.
+        let _ = self.end();
     }
 }
 
