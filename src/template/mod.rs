@@ -6,6 +6,7 @@
 
 mod compiled;
 mod filters;
+mod names;
 mod scope;
 mod shell;
 

@@ -337,7 +337,8 @@ steps:
         open('ready2', 'w').close()
         time.sleep(600)
 ";
-    let work = "sleep 600 & echo $$ >> children; echo $! >> children; touch ready; while [ ! -e go ]; do :; done; kill $!";
+    let work =
+        "sleep 600 & echo $$ >> children; echo $! >> children; touch ready; while [ ! -e go ]; do :; done; kill $!";
     for ready in ["ready", "ready2"] {
         let sandbox = Sandbox::with(workflow).script("work", work);
         let sandbox = if ready == "ready2" { sandbox.file("go", "") } else { sandbox };

@@ -1,0 +1,252 @@
+//! Reads a command as a POSIX shell would, and puts references to variables where values were held back.
+//!
+//! Knows quotes, `$(..)`, `${..}`, `$((..))`, backquotes, comments and here-documents. Where it should err, a reference
+//! stands in the wrong quotes, which may split a word and can never run a command.
+
+use super::{MARK, ShellError, variable};
+
+/// Where in a command the reader is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Outside quotes; inside `$(..)`, `(..)` or `{..}` too, with the number of open parentheses.
+    Bare(u32),
+    /// Inside double quotes.
+    Double,
+    /// Inside `${..}`.
+    Parameter,
+    /// Inside `$((..))`, with the number of open parentheses.
+    Arithmetic(u32),
+    /// Inside backquotes.
+    Backquote,
+}
+
+struct Heredoc {
+    delimiter: String,
+    quoted: bool,
+    tabs: bool,
+}
+
+/// Reads a command as the shell would and puts references where the markers are. Also tells which values are referred to.
+pub(super) fn weave(command: &str, held: &[String]) -> Result<(String, Vec<usize>), ShellError> {
+    let mut weaver = Weaver { rest: command, out: String::new(), used: Vec::new(), held };
+    weaver.weave()?;
+    Ok((weaver.out, weaver.used))
+}
+
+struct Weaver<'a> {
+    rest: &'a str,
+    out: String,
+    used: Vec<usize>,
+    held: &'a [String],
+}
+
+impl Weaver<'_> {
+    fn weave(&mut self) -> Result<(), ShellError> {
+        let mut places = vec![Place::Bare(0)];
+        let mut heredocs: Vec<Heredoc> = Vec::new();
+        let mut word_start = true;
+        while let Some(c) = self.next() {
+            let place = *places.last().expect("the outermost place is never left");
+            let in_double = places.iter().rev().find(|place| **place != Place::Parameter) == Some(&Place::Double);
+            match (c, place) {
+                (MARK, Place::Arithmetic(_)) => self.number()?,
+                (MARK, _) => self.refer(if in_double { ["${", "}"] } else { ["\"${", "}\""] })?,
+                ('\\', _) => self.escaped()?,
+                ('\'', Place::Bare(_) | Place::Backquote) => self.single_quoted()?,
+                ('\'', Place::Parameter) if !in_double => self.single_quoted()?,
+                ('"', Place::Double) => _ = places.pop(),
+                ('"', _) => places.push(Place::Double),
+                ('`', Place::Backquote) => _ = places.pop(),
+                ('`', _) => places.push(Place::Backquote),
+                ('$', _) if self.take("((") => places.push(Place::Arithmetic(2)),
+                ('$', _) if self.take("(") => places.push(Place::Bare(1)),
+                ('$', _) if self.take("{") => places.push(Place::Parameter),
+                ('$', Place::Bare(_)) if self.take("'") => self.dollar_quoted()?,
+                ('}', Place::Parameter) => _ = places.pop(),
+                ('(', Place::Arithmetic(open)) => replace(&mut places, Place::Arithmetic(open + 1)),
+                (')', Place::Arithmetic(1)) => _ = places.pop(),
+                (')', Place::Arithmetic(open)) => replace(&mut places, Place::Arithmetic(open - 1)),
+                ('(', Place::Bare(open)) if open > 0 => replace(&mut places, Place::Bare(open + 1)),
+                (')', Place::Bare(1)) => _ = places.pop(),
+                (')', Place::Bare(open)) if open > 1 => replace(&mut places, Place::Bare(open - 1)),
+                ('#', Place::Bare(_)) if word_start => self.comment()?,
+                ('<', Place::Bare(_)) if self.rest.starts_with("<<") => _ = self.take("<<"),
+                ('<', Place::Bare(_)) if self.take("<") => heredocs.extend(self.heredoc_start()),
+                ('\n', Place::Bare(_)) => {
+                    for heredoc in heredocs.drain(..) {
+                        self.heredoc_body(&heredoc)?;
+                    }
+                }
+                _ => {}
+            }
+            word_start = c.is_whitespace() || matches!(c, ';' | '&' | '|' | '(' | ')');
+        }
+        Ok(())
+    }
+
+    /// Takes the next character, and copies it unless it is a marker.
+    fn next(&mut self) -> Option<char> {
+        let c = self.rest.chars().next()?;
+        self.rest = &self.rest[c.len_utf8()..];
+        if c != MARK {
+            self.out.push(c);
+        }
+        Some(c)
+    }
+
+    /// Copies `text` if it comes next.
+    fn take(&mut self, text: &str) -> bool {
+        let Some(rest) = self.rest.strip_prefix(text) else {
+            return false;
+        };
+        self.out.push_str(text);
+        self.rest = rest;
+        true
+    }
+
+    /// The number behind a marker's first half.
+    fn marker(&mut self) -> Result<usize, ShellError> {
+        let (number, rest) = self.rest.split_once(MARK).ok_or(ShellError::Nul)?;
+        self.rest = rest;
+        number.parse().ok().filter(|number| *number < self.held.len()).ok_or(ShellError::Nul)
+    }
+
+    fn refer(&mut self, [open, close]: [&str; 2]) -> Result<(), ShellError> {
+        let number = self.marker()?;
+        if self.held[number].contains(MARK) {
+            return Err(ShellError::Nul);
+        }
+        if !self.used.contains(&number) {
+            self.used.push(number);
+        }
+        self.out.push_str(open);
+        self.out.push_str(&variable(number));
+        self.out.push_str(close);
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), ShellError> {
+        let number = self.marker()?;
+        let value = &self.held[number];
+        if value.parse::<i64>().is_err() || value.starts_with('+') {
+            return Err(ShellError::Arithmetic(value.clone()));
+        }
+        self.out.push_str(value);
+        Ok(())
+    }
+
+    fn escaped(&mut self) -> Result<(), ShellError> {
+        if self.next() == Some(MARK) { Err(ShellError::Backslash) } else { Ok(()) }
+    }
+
+    fn single_quoted(&mut self) -> Result<(), ShellError> {
+        while let Some(c) = self.next() {
+            match c {
+                '\'' => break,
+                MARK => self.refer(["'\"${", "}\"'"])?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn dollar_quoted(&mut self) -> Result<(), ShellError> {
+        while let Some(c) = self.next() {
+            match c {
+                '\'' => break,
+                '\\' => _ = self.next(),
+                MARK => return Err(ShellError::DollarQuote),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A value in a comment is left out: a newline in it would end the comment.
+    fn comment(&mut self) -> Result<(), ShellError> {
+        while !self.rest.is_empty() && !self.rest.starts_with('\n') {
+            if self.next() == Some(MARK) {
+                self.marker()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn heredoc_start(&mut self) -> Option<Heredoc> {
+        let tabs = self.take("-");
+        while self.take(" ") || self.take("\t") {}
+        let end = self.rest.find(|c: char| c.is_whitespace() || ";&|<>()".contains(c)).unwrap_or(self.rest.len());
+        let word = self.rest[..end].to_owned();
+        if word.is_empty() || word.contains(MARK) {
+            return None;
+        }
+        self.take(&word);
+        let delimiter: String = word.chars().filter(|c| !matches!(c, '\'' | '"' | '\\')).collect();
+        Some(Heredoc { quoted: delimiter != word, delimiter, tabs })
+    }
+
+    fn heredoc_body(&mut self, heredoc: &Heredoc) -> Result<(), ShellError> {
+        while !self.rest.is_empty() {
+            let line = self.rest.split('\n').next().unwrap_or_default();
+            let bare = if heredoc.tabs { line.trim_start_matches('\t') } else { line };
+            let last = bare == heredoc.delimiter;
+            while let Some(c) = self.next() {
+                match c {
+                    '\n' => break,
+                    MARK if heredoc.quoted => return Err(ShellError::QuotedHeredoc(heredoc.delimiter.clone())),
+                    MARK => self.refer(["${", "}"])?,
+                    '\\' if !heredoc.quoted && self.rest.starts_with(MARK) => return Err(ShellError::Backslash),
+                    _ => {}
+                }
+            }
+            if last {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn replace(places: &mut [Place], place: Place) {
+    *places.last_mut().expect("the outermost place is never left") = place;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn woven(command: &str) -> Result<String, ShellError> {
+        weave(&command.replace('@', "\u{0}0\u{0}"), &["7".to_owned()])
+            .map(|(script, _)| script.replace("BATCHMILL_V0", "v"))
+    }
+
+    #[test]
+    fn a_reference_is_quoted_for_its_place() {
+        for (command, expected) in [
+            ("cat @", r#"cat "${v}""#),
+            ("cat \"a @ b\"", r#"cat "a ${v} b""#),
+            ("cat 'a @ b'", r#"cat 'a '"${v}"' b'"#),
+            ("x=\"$(cat @ | wc)\" @", r#"x="$(cat "${v}" | wc)" "${v}""#),
+            ("echo \"$(echo \"@\")@\"", r#"echo "$(echo "${v}")${v}""#),
+            ("echo `cat @`", r#"echo `cat "${v}"`"#),
+            ("echo ${x:-@} \"${x:-@}\"", r#"echo ${x:-"${v}"} "${x:-${v}}""#),
+            ("echo $((@ + (1)))@", r#"echo $((7 + (1)))"${v}""#),
+            ("# don't @\necho @", "# don't \necho \"${v}\""),
+            ("cat <<EOF @\n'@'\nEOF\necho '@'", "cat <<EOF \"${v}\"\n'${v}'\nEOF\necho ''\"${v}\"''"),
+            ("cat <<-EOF\n\t\"@\n\tEOF\n@", "cat <<-EOF\n\t\"${v}\n\tEOF\n\"${v}\""),
+            ("cat <<< @ ; echo '@'", r#"cat <<< "${v}" ; echo ''"${v}"''"#),
+            ("echo \\' @", r#"echo \' "${v}""#),
+        ] {
+            assert_eq!(woven(command).as_deref(), Ok(expected), "{command}");
+        }
+    }
+
+    #[test]
+    fn places_where_no_reference_works_are_errors() {
+        assert_eq!(woven("echo \\@"), Err(ShellError::Backslash));
+        assert_eq!(woven("echo $'@'"), Err(ShellError::DollarQuote));
+        assert_eq!(woven("cat <<'EOF'\n@\nEOF"), Err(ShellError::QuotedHeredoc("EOF".to_owned())));
+        let arithmetic = weave("echo $((\u{0}0\u{0}))", &["a[$(id)]".to_owned()]);
+        assert_eq!(arithmetic, Err(ShellError::Arithmetic("a[$(id)]".to_owned())));
+    }
+}

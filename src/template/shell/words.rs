@@ -1,0 +1,161 @@
+//! Finds commands that need no shell, and cuts them into words.
+
+use crate::template::filters::COMMENT;
+
+/// Words that a shell takes itself, although they look like programs: another meaning, or, as for `true`, the same one
+/// without starting a second program.
+const SHELL_WORDS: &[&str] = &[
+    ".",
+    ":",
+    "[",
+    "alias",
+    "bg",
+    "bind",
+    "break",
+    "builtin",
+    "caller",
+    "case",
+    "cd",
+    "command",
+    "compgen",
+    "complete",
+    "continue",
+    "coproc",
+    "declare",
+    "dirs",
+    "disown",
+    "do",
+    "done",
+    "echo",
+    "elif",
+    "else",
+    "enable",
+    "esac",
+    "eval",
+    "exec",
+    "exit",
+    "export",
+    "false",
+    "fc",
+    "fg",
+    "fi",
+    "for",
+    "function",
+    "getopts",
+    "hash",
+    "help",
+    "history",
+    "if",
+    "in",
+    "jobs",
+    "kill",
+    "let",
+    "local",
+    "logout",
+    "mapfile",
+    "popd",
+    "printf",
+    "pushd",
+    "pwd",
+    "read",
+    "readarray",
+    "readonly",
+    "return",
+    "select",
+    "set",
+    "shift",
+    "shopt",
+    "source",
+    "suspend",
+    "test",
+    "then",
+    "time",
+    "times",
+    "trap",
+    "true",
+    "type",
+    "typeset",
+    "ulimit",
+    "umask",
+    "unalias",
+    "unset",
+    "until",
+    "wait",
+    "while",
+];
+
+/// The words of a command that uses no shell syntax: plain characters, quotes around plain characters, and expressions.
+/// None where a shell is needed.
+pub(super) fn plain_words(raw: &str) -> Option<Vec<String>> {
+    let mut words: Vec<String> = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote: Option<char> = None;
+    let mut rest = raw.trim();
+    if rest.contains("{%") || rest.contains(COMMENT) {
+        return None;
+    }
+    while let Some(c) = rest.chars().next() {
+        if let Some(after) = rest.strip_prefix("{{") {
+            let (expression, behind) = after.split_once("}}")?;
+            // Quotes inside an expression could hold a `}}`; the `raw` filter asks for the shell's reading.
+            if expression.contains(['"', '\'']) || expression.contains("raw") {
+                return None;
+            }
+            word.get_or_insert_default().push_str(&rest[..expression.len() + 4]);
+            rest = behind;
+            continue;
+        }
+        rest = &rest[c.len_utf8()..];
+        match (c, quote) {
+            (_, Some(open)) if c == open => quote = None,
+            ('\\' | '$' | '`', Some('"')) | ('\n' | '{' | '}', Some(_)) => return None,
+            (_, Some(_)) => word.get_or_insert_default().push(c),
+            ('\'' | '"', None) => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (' ' | '\t', None) => words.extend(word.take()),
+            _ if c.is_alphanumeric() || "_-./:,+@%=".contains(c) => word.get_or_insert_default().push(c),
+            _ => return None,
+        }
+    }
+    words.extend(word);
+    let program = words.first()?;
+    let plain = quote.is_none() && !program.contains("{{") && !program.contains('=') && !program.is_empty();
+    (plain && !SHELL_WORDS.contains(&program.as_str())).then_some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_commands_need_no_shell() {
+        let words = |raw: &str| plain_words(raw);
+        assert_eq!(words("gzip {{ item }}").unwrap(), ["gzip", "{{ item }}"]);
+        assert_eq!(
+            words("convert -o 'a b' x-{{ item | stem }}.png ").unwrap(),
+            ["convert", "-o", "a b", "x-{{ item | stem }}.png"]
+        );
+        for shell in [
+            "echo {{ item }}",
+            "a | b",
+            "a > b",
+            "X=1 a",
+            "a $X",
+            "a *",
+            "a; b",
+            "{{ item }}",
+            "a \"$X\"",
+            "cd x",
+            "a ~/x",
+            "a {{ item | raw }}",
+            "a 'open",
+            "a\nb",
+            "a {x,y}",
+            "",
+        ] {
+            assert_eq!(words(shell), None, "{shell}");
+        }
+    }
+}
