@@ -145,6 +145,7 @@ impl From<LedgerError> for Stop {
 impl From<EngineError> for Stop {
     fn from(error: EngineError) -> Self {
         match error {
+            EngineError::Start(error) => error.into(),
             EngineError::Ledger(error) => {
                 let mut stop = Self::from(error);
                 stop.exit = if stop.exit == Exit::Bad { Exit::Stopped } else { stop.exit };

@@ -118,7 +118,7 @@ fn text(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> String {
             (Some(shape), _) => {
                 let items = shape
                     .total
-                    .map_or_else(|| "items are counted as they are read".to_owned(), |total| count(total, "item"));
+                    .map_or_else(|| "items, counted as they are read,".to_owned(), |total| count(total, "item"));
                 let batches =
                     shape.batches().map_or(String::new(), |batches| format!(" in {}", count(batches, "batch")));
                 let _ = writeln!(

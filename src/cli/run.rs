@@ -111,7 +111,7 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Stop> {
     let cancel = Cancel::new().map_err(|error| Stop::new(Exit::Bad, error.into()))?;
     let interrupts = engine::listen(&cancel).map_err(|error| Stop::new(Exit::Bad, error.into()))?;
     let mut sinks = sinks(args.progress);
-    let end = engine::run(&prepared, &cancel, &mut sinks)?;
+    let end = engine::run(&prepared, engine::Start::New, &cancel, &mut sinks)?;
     if args.format == Format::Json {
         print(&format!("{:#}\n", to_json(&end)?))?;
     }

@@ -113,6 +113,7 @@ impl Aggregator<'_> {
         self.stats.failed += report.failed.len() as u64;
         let again: u64 = report.retries.iter().map(|(batch, _, _)| batch.items.len() as u64).sum();
         self.stats.retried += again;
+        self.stats.total = self.stats.total.max(self.stats.succeeded + self.stats.failed);
         self.stats.duration = self.started.elapsed();
         if !self.continue_on_error
             && let Some(failed) = report.failed.first()

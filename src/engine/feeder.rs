@@ -1,5 +1,6 @@
 //! The feeder: cuts items into batches, packs quick batches into frames, and brings back what is to be tried again.
 
+use super::resume::Remaining;
 use super::step::Work;
 use crate::model::{Batch, Indexes, Items};
 use crate::plan::{Source, SourceError};
@@ -50,13 +51,20 @@ impl Pace {
     }
 }
 
+/// Where a step's items come from.
+pub(super) enum Feed<'a> {
+    /// The source, up to so many items.
+    Fresh(&'a mut dyn Source, u64),
+    /// What an earlier execution of the run has left, by attempt; the number of items that there are in all.
+    Rest(Remaining, u64),
+}
+
 /// Feeds one step.
-pub(super) struct Feeder<'a> {
-    pub(super) source: &'a mut dyn Source,
-    pub(super) batch_size: usize,
-    pub(super) most_items: u64,
-    pub(super) pace: &'a Pace,
-    pub(super) stop: [&'a Latch; 2],
+pub(super) struct Feeder<'feed, 'a> {
+    feed: Feed<'feed>,
+    batch_size: usize,
+    pace: &'a Pace,
+    stop: [&'a Latch; 2],
     read: u64,
     number: u64,
     exhausted: bool,
@@ -90,12 +98,11 @@ impl PartialEq for Waiting {
 
 impl Eq for Waiting {}
 
-impl<'a> Feeder<'a> {
-    pub(super) fn new(source: &'a mut dyn Source, batch_size: usize, pace: &'a Pace, stop: [&'a Latch; 2]) -> Self {
+impl<'feed, 'a> Feeder<'feed, 'a> {
+    pub(super) fn new(feed: Feed<'feed>, batch_size: usize, pace: &'a Pace, stop: [&'a Latch; 2]) -> Self {
         Self {
-            source,
+            feed,
             batch_size,
-            most_items: u64::MAX,
             pace,
             stop,
             read: 0,
@@ -164,18 +171,32 @@ impl<'a> Feeder<'a> {
         }
         let mut frame = Vec::new();
         while !self.exhausted && frame.len() < self.pace.batches() {
-            let most = usize::try_from(self.most_items - self.read).unwrap_or(usize::MAX).min(self.batch_size);
-            let mut items = Items::default();
-            self.source.fill(&mut items, most)?;
-            if items.is_empty() {
-                self.exhausted = true;
-                break;
+            match self.cut()? {
+                Some(batch) => frame.push(batch),
+                None => self.exhausted = true,
             }
-            self.number += 1;
-            let indexes = Indexes::Range(self.read..self.read + items.len() as u64);
-            self.read += items.len() as u64;
-            frame.push(Batch { number: self.number, attempt: 1, indexes, items });
         }
         Ok((!frame.is_empty()).then_some(frame))
+    }
+
+    /// The next new batch.
+    fn cut(&mut self) -> Result<Option<Batch>, SourceError> {
+        self.number += 1;
+        let number = self.number;
+        match &mut self.feed {
+            Feed::Rest(rest, total) => {
+                self.read = *total;
+                Ok(rest.cut(self.batch_size, number))
+            }
+            Feed::Fresh(source, most_items) => {
+                let most = usize::try_from(*most_items - self.read).unwrap_or(usize::MAX).min(self.batch_size);
+                let mut items = Items::default();
+                source.fill(&mut items, most)?;
+                let indexes = Indexes::Range(self.read..self.read + items.len() as u64);
+                self.read += items.len() as u64;
+                let keys = items.iter().map(|item| source.key(item)).collect();
+                Ok((!items.is_empty()).then_some(Batch { number, attempt: 1, indexes, items, keys }))
+            }
+        }
     }
 }

@@ -7,7 +7,9 @@
 
 mod aggregator;
 mod feeder;
+mod fingerprint;
 mod prepare;
+mod resume;
 mod secrets;
 mod shape;
 mod signals;
@@ -16,7 +18,8 @@ mod step;
 mod workflow;
 
 pub use prepare::{Options, PrepareError, Prepared, prepare};
+pub use resume::Which;
 pub use secrets::Secrets;
 pub use shape::{Shape, ShapeError, shape};
 pub use signals::{Interrupts, listen};
-pub use workflow::{EngineError, RunEnd, failures_json, run, step_scope};
+pub use workflow::{EngineError, RunEnd, Start, failures_json, run, step_scope};

@@ -142,12 +142,13 @@ fn environment(
     faults: &mut Vec<Fault>,
 ) -> Environment {
     let mut own = Vec::new();
+    let mut names = names.clone();
     for (name, tree) in &workflow.env {
         let values = env.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
         let scope = Scope { env: values, params: template_params(params), ..Scope::default() };
         let scope = Arc::new(ItemScope::of_step(Arc::new(scope)));
         let value = CompiledTree::compile(tree).and_then(|tree| {
-            let wrong = tree.check(names);
+            let wrong = tree.check(&names);
             if wrong.is_empty() { tree.string(&scope).map_err(|error| vec![error]) } else { Err(wrong) }
         });
         match value {
@@ -158,8 +159,11 @@ fn environment(
             Err(errors) => {
                 faults
                     .extend(errors.iter().map(|error| template_fault(&workflow.source, error, format!("env.{name}"))));
+                // It is named once; where it is used, it counts as set.
+                env.insert(name.clone(), String::new());
             }
         }
+        names.env.push(name.clone());
     }
     (env, Arc::new(own))
 }

@@ -27,6 +27,12 @@ impl Secrets {
         }
     }
 
+    /// The same, by value.
+    pub(super) fn masked(&self, mut text: String) -> String {
+        self.mask(&mut text);
+        text
+    }
+
     /// A failure without secrets.
     pub fn mask_failure(&self, failure: &mut Failure) {
         self.mask(&mut failure.message);

@@ -75,7 +75,7 @@ impl Slot<'_> {
         if outcome.nulls > 0 {
             self.tell(SlotEvent::Nulls(outcome.nulls));
         }
-        let succeeded = succeeded(batch, &outcome.failures, &outcome.unrun);
+        let (succeeded, keys) = succeeded(batch, &outcome.failures, &outcome.unrun);
         let (retry, failed): (Vec<_>, Vec<_>) =
             outcome.failures.into_iter().partition(|(_, failure)| self.may_retry(batch, failure));
         if !self.job.continue_on_error && !failed.is_empty() {
@@ -87,6 +87,7 @@ impl Slot<'_> {
             number: batch.number,
             attempt: batch.attempt,
             succeeded,
+            keys,
             lines: outcome.lines,
             list: outcome.list,
             failed,
@@ -106,13 +107,20 @@ impl Slot<'_> {
         let Some(delay) = self.job.retry.delay_after(batch.attempt) else { return Vec::new() };
         let mut items = Items::default();
         let mut indexes = Vec::with_capacity(failures.len());
+        let mut keys = Vec::with_capacity(failures.len());
         for (position, _) in &failures {
             items.push(batch.items.get(*position));
             indexes.push(batch.indexes.get(*position));
+            keys.push(batch.keys[*position]);
         }
         let Some((_, failure)) = failures.into_iter().next() else { return Vec::new() };
-        let again =
-            Batch { number: batch.number, attempt: batch.attempt + 1, indexes: Indexes::from_rising(indexes), items };
+        let again = Batch {
+            number: batch.number,
+            attempt: batch.attempt + 1,
+            indexes: Indexes::from_rising(indexes),
+            items,
+            keys,
+        };
         vec![(again, delay.max(asked), failure)]
     }
 
@@ -121,7 +129,7 @@ impl Slot<'_> {
         let item = batch.items.get(position);
         let (index, attempts) = (batch.indexes.get(position), batch.attempt);
         let handler = self.handle(batch, position, &ErrorValue { failure: failure.clone(), attempts });
-        ItemFailure { index, key: ItemKey::of(item), item: item.to_vec(), attempts, failure, handler }
+        ItemFailure { index, key: batch.keys[position], item: item.to_vec(), attempts, failure, handler }
     }
 
     fn handle(&mut self, batch: &Batch, position: usize, error: &ErrorValue) -> Option<Failure> {
@@ -134,8 +142,13 @@ impl Slot<'_> {
         let mut items = Items::default();
         items.push(batch.items.get(position));
         let index = batch.indexes.get(position);
-        let alone =
-            Batch { number: batch.number, attempt: batch.attempt, indexes: Indexes::Range(index..index + 1), items };
+        let alone = Batch {
+            number: batch.number,
+            attempt: batch.attempt,
+            indexes: Indexes::Range(index..index + 1),
+            items,
+            keys: vec![batch.keys[position]],
+        };
         let frame = Frame { batches: std::slice::from_ref(&alone), halt_on_failure: false, error: Some(error) };
         let outcome = match lane.run(&frame) {
             Ok(outcomes) => outcomes.into_iter().next()?,
@@ -165,15 +178,15 @@ pub(super) fn message(json: &[u8]) -> String {
     }
 }
 
-/// The indexes of the items that neither failed nor were left out.
-fn succeeded(batch: &Batch, failures: &[(usize, Failure)], unrun: &[usize]) -> Indexes {
+/// The indexes and keys of the items that neither failed nor were left out.
+fn succeeded(batch: &Batch, failures: &[(usize, Failure)], unrun: &[usize]) -> (Indexes, Vec<ItemKey>) {
     if failures.is_empty() && unrun.is_empty() {
-        return batch.indexes.clone();
+        return (batch.indexes.clone(), batch.keys.clone());
     }
     let mut failed = failures.iter().map(|(position, _)| *position).peekable();
     let mut unrun = unrun.iter().copied().peekable();
     let good = (0..batch.items.len())
-        .filter(|position| failed.next_if_eq(position).is_none() & unrun.next_if_eq(position).is_none())
-        .map(|position| batch.indexes.get(position));
-    Indexes::from_rising(good.collect())
+        .filter(|position| failed.next_if_eq(position).is_none() & unrun.next_if_eq(position).is_none());
+    let (indexes, keys) = good.map(|position| (batch.indexes.get(position), batch.keys[position])).unzip();
+    (Indexes::from_rising(indexes), keys)
 }

@@ -1,13 +1,13 @@
 //! One step, run to its end: the channels and threads, created and joined in one place.
 
 use super::aggregator::Aggregator;
-use super::feeder::{Feeder, Pace};
+use super::feeder::{Feed, Feeder, Pace};
 use super::secrets::Secrets;
 use super::slot::run_slot;
 use super::workflow::EngineError;
 use crate::ledger::{Ledger, StepKey};
 use crate::model::{Batch, Failure, Sink, Stats, StepName};
-use crate::plan::{Source, SourceError};
+use crate::plan::SourceError;
 use crate::spec::RetryPolicy;
 use crate::task::{Cancel, Context, Program};
 use crossbeam_channel::bounded;
@@ -33,10 +33,11 @@ pub(super) struct Job<'a> {
 pub(super) struct StepRun<'a> {
     pub(super) name: StepName,
     pub(super) key: StepKey,
-    pub(super) source: &'a mut dyn Source,
+    pub(super) feed: Feed<'a>,
     pub(super) total: Option<u64>,
+    /// Items that earlier executions of the run have done.
+    pub(super) done: u64,
     pub(super) batch_size: usize,
-    pub(super) most_items: u64,
     pub(super) queue_size: Option<usize>,
     /// The run's latches; the step's own are in the context.
     pub(super) outer: &'a Cancel,
@@ -73,7 +74,7 @@ pub(super) fn execute(
     let (settled_tx, settled_rx) = bounded(run.queue_size.unwrap_or(2 * slots) + 5 * slots + 2);
     let cancel = job.context.cancel.clone();
     let started = Instant::now();
-    let stats = Stats { total: run.total.unwrap_or(0), ..Stats::default() };
+    let stats = Stats { total: run.total.unwrap_or(0), succeeded: run.done, ..Stats::default() };
     let mut aggregator = Aggregator {
         step: run.name,
         key: run.key,
@@ -88,8 +89,7 @@ pub(super) fn execute(
         broken: false,
         nulls: 0,
     };
-    let mut feeder = Feeder::new(run.source, run.batch_size, &job.pace, [&cancel.stop, &run.outer.stop]);
-    feeder.most_items = run.most_items;
+    let feeder = Feeder::new(run.feed, run.batch_size, &job.pace, [&cancel.stop, &run.outer.stop]);
     let (read, written) = std::thread::scope(|threads| {
         let written = threads.spawn(|| aggregator.run(&event_rx, &settled_tx));
         let read = pool.in_place_scope(|scope| {

@@ -1,10 +1,13 @@
 //! The run: its steps one after another, each with what the earlier ones gave.
 
+use super::feeder::Feed;
+use super::fingerprint::{changed, fingerprint, looks_at};
 use super::prepare::{Prepared, template_fault, template_params};
+use super::resume::{SortedOut, Which, sort_out};
 use super::shape::{ShapeError, shape, single_timeout};
 use super::slot::message;
 use super::step::{Job, StepEnd, StepRun, execute, pace};
-use crate::ledger::{Ledger, LedgerError, Reader, RunFolder, RunMeta};
+use crate::ledger::{Ledger, LedgerError, Past, Reader, RunFolder, RunMeta, StepKey};
 use crate::model::{
     Event, Failure, FailureKind, Items, RunId, RunStatus, RunSummary, Sink, Stats, StepName, StepReport, StepStatus,
 };
@@ -13,13 +16,16 @@ use crate::spec::{Fault, Faults, RetryPolicy, Step, StepKind};
 use crate::task::guard::Guard;
 use crate::task::{Cancel, Context, Program};
 use crate::template::{ItemScope, Lazy, Scope, StepValue, json_to_value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Trouble of the engine itself; what was done stays done.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
+    /// The ledger cannot be opened; nothing was run.
+    #[error(transparent)]
+    Start(LedgerError),
     /// The ledger cannot be written or read.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -29,6 +35,15 @@ pub enum EngineError {
     /// The system gives no descriptors.
     #[error("cannot make an event descriptor")]
     Descriptors(#[from] std::io::Error),
+}
+
+/// Whether a run begins or goes on.
+#[derive(Debug)]
+pub enum Start {
+    /// A new run.
+    New,
+    /// The run in this folder goes on with these items.
+    Again(RunFolder, Which),
 }
 
 /// How a run ended.
@@ -46,13 +61,23 @@ pub struct RunEnd {
 ///
 /// # Errors
 /// Where the ledger cannot be written or the system lacks resources; failures of tasks are in the [`RunEnd`].
-pub fn run(prepared: &Prepared, cancel: &Cancel, sinks: &mut [Box<dyn Sink>]) -> Result<RunEnd, EngineError> {
+pub fn run(
+    prepared: &Prepared,
+    start: Start,
+    cancel: &Cancel,
+    sinks: &mut [Box<dyn Sink>],
+) -> Result<RunEnd, EngineError> {
     let workflow = &prepared.workflow;
-    let folder = prepared.options.state.create_run(&workflow.name)?;
-    let mut params = serde_json::to_string(&prepared.params).unwrap_or_default();
-    prepared.secrets.mask(&mut params);
-    let meta = RunMeta { workflow: workflow.name.clone(), path: workflow.source.path.clone(), params };
-    let mut ledger = Ledger::create(folder.clone(), &meta)?;
+    let (mut ledger, which) = match start {
+        Start::New => {
+            let folder = prepared.options.state.create_run(&workflow.name).map_err(EngineError::Start)?;
+            let params = prepared.secrets.masked(serde_json::to_string(&prepared.params).unwrap_or_default());
+            let meta = RunMeta { workflow: workflow.name.clone(), path: workflow.source.path.clone(), params };
+            (Ledger::create(folder, &meta).map_err(EngineError::Start)?, Which::Left)
+        }
+        Start::Again(folder, which) => (Ledger::reopen(folder).map_err(EngineError::Start)?, which),
+    };
+    let folder = ledger.folder().clone();
     let id = folder.run.clone();
     let event = Event::RunStarted { run: id.clone(), workflow: workflow.name.clone(), steps: workflow.steps.len() };
     sinks.iter_mut().for_each(|sink| sink.event(&event));
@@ -65,6 +90,8 @@ pub fn run(prepared: &Prepared, cancel: &Cancel, sinks: &mut [Box<dyn Sink>]) ->
         scope: step_scope(prepared, &id),
         summary: RunSummary { run: id, status: RunStatus::Succeeded, steps: Vec::new() },
         fault: None,
+        which,
+        gave_new: BTreeSet::new(),
     };
     for (step, programs) in workflow.steps.iter().zip(&prepared.programs) {
         let report = run.step(step, programs, &mut ledger, sinks)?;
@@ -102,6 +129,9 @@ struct Run<'a> {
     scope: Scope,
     summary: RunSummary,
     fault: Option<Faults>,
+    which: Which,
+    /// Steps that ran an item in this execution.
+    gave_new: BTreeSet<StepName>,
 }
 
 /// The one "item" of a plain step.
@@ -178,7 +208,7 @@ impl Run<'_> {
         sinks: &mut [Box<dyn Sink>],
     ) -> Result<StepReport, EngineError> {
         let scope = Arc::new(self.scope.clone());
-        let key = ledger.begin_step(&step.name, matches!(step.kind, StepKind::Batch(_)))?;
+        let (key, past) = ledger.begin_step(&step.name, matches!(step.kind, StepKind::Batch(_)))?;
         let plan = match self.plan(step, program, &Arc::new(ItemScope::of_step(Arc::clone(&scope)))) {
             Ok(plan) => plan,
             Err(error) => {
@@ -187,9 +217,23 @@ impl Run<'_> {
                 return Ok(report);
             }
         };
-        let event = Event::StepStarted { name: step.name.clone(), total: plan.total, slots: plan.slots };
-        sinks.iter_mut().for_each(|sink| sink.event(&event));
         let Plan { mut source, is_batch, .. } = plan;
+        let most_items = if is_batch { self.prepared.options.max_items.unwrap_or(u64::MAX) } else { 1 };
+        let past = self.past(step, plan.batched, (key, past), ledger, sinks)?;
+        let sorted_out = if past.is_empty() && matches!(self.which, Which::Left) {
+            None
+        } else {
+            match self.sort_out(step, &mut *source, &past, most_items, ledger, sinks)? {
+                Ok(sorted_out) => Some(sorted_out),
+                Err(report) => {
+                    ledger.finish_step(key, &report)?;
+                    return Ok(report);
+                }
+            }
+        };
+        let (total, done) = sorted_out.as_ref().map_or((plan.total, 0), |it| (Some(it.total), it.done));
+        let event = Event::StepStarted { name: step.name.clone(), total, done, slots: plan.slots };
+        sinks.iter_mut().for_each(|sink| sink.event(&event));
         let context = Context {
             run: self.summary.run.clone(),
             step: step.name.clone(),
@@ -217,21 +261,89 @@ impl Run<'_> {
         let run = StepRun {
             name: step.name.clone(),
             key,
-            source: &mut *source,
-            total: plan.total,
+            feed: match sorted_out {
+                Some(SortedOut { remaining, total, .. }) => Feed::Rest(remaining, total),
+                None => Feed::Fresh(&mut *source, most_items),
+            },
+            total,
+            done,
             batch_size: plan.batch_size,
-            most_items: if is_batch { self.prepared.options.max_items.unwrap_or(u64::MAX) } else { 1 },
             queue_size: plan.queue_size,
             outer: self.cancel,
         };
         let end = execute(run, &job, ledger, sinks, &self.prepared.secrets)?;
         let report = self.report(step, end);
+        if report.stats.succeeded > done {
+            self.gave_new.insert(step.name.clone());
+        }
         ledger.finish_step(key, &report)?;
         self.remember(step, &report, is_batch, ledger.folder());
-        if !is_batch && matches!(program, Program::Echo(_)) && report.status == StepStatus::Succeeded {
+        if !is_batch && matches!(program, Program::Echo(_)) && report.stats.succeeded > done {
             self.say(step, ledger.folder(), sinks)?;
         }
         Ok(report)
+    }
+
+    /// What of an earlier execution still holds: nothing, where the step or what it looks at has changed.
+    fn past(
+        &self,
+        step: &Step,
+        batched: bool,
+        (key, past): (StepKey, Past),
+        ledger: &mut Ledger,
+        sinks: &mut [Box<dyn Sink>],
+    ) -> Result<Past, EngineError> {
+        let print = fingerprint(step, batched, self.prepared);
+        let mut reasons: Vec<String> = Vec::new();
+        if !past.is_empty() {
+            reasons.extend(changed(&past.fingerprint, &print).iter().map(|name| format!("`{name}` changed")));
+            for earlier in self.prepared.workflow.steps.iter().filter(|earlier| self.gave_new.contains(&earlier.name)) {
+                let output = earlier.outputs.as_ref().map(|text| text.raw.as_str());
+                if looks_at(step, earlier.name.as_str(), output) {
+                    reasons.push(format!("step `{}` gave new results", earlier.name));
+                }
+            }
+        }
+        let past = if reasons.is_empty() {
+            past
+        } else {
+            ledger.forget(key)?;
+            let text = format!("everything runs again, because {}", reasons.join(", "));
+            let event = Event::Notice { name: step.name.clone(), text };
+            sinks.iter_mut().for_each(|sink| sink.event(&event));
+            Past::default()
+        };
+        ledger.note_fingerprint(key, &serde_json::to_string(&print).unwrap_or_default())?;
+        Ok(past)
+    }
+
+    /// Compares the items of now with the past, and says what will run and why. The inner error is a source that cannot be read.
+    fn sort_out(
+        &mut self,
+        step: &Step,
+        source: &mut dyn Source,
+        past: &Past,
+        most_items: u64,
+        ledger: &mut Ledger,
+        sinks: &mut [Box<dyn Sink>],
+    ) -> Result<Result<SortedOut, StepReport>, EngineError> {
+        let sorted_out = match sort_out(source, past, most_items, &self.which) {
+            Ok(sorted_out) => sorted_out,
+            Err(error) => return Ok(Err(self.cannot_start(step, &ShapeError::Items(error, items_span(step))))),
+        };
+        ledger.move_past(&sorted_out.changes)?;
+        let reasons = sorted_out.reasons.iter().map(|(reason, count)| format!("{count} {reason}"));
+        let reasons: Vec<String> = reasons.collect();
+        let colon = if reasons.is_empty() { "" } else { ": " };
+        let text = format!(
+            "{} of {} items will run{colon}{}",
+            sorted_out.remaining.len(),
+            sorted_out.total,
+            reasons.join(", ")
+        );
+        let event = Event::Notice { name: step.name.clone(), text };
+        sinks.iter_mut().for_each(|sink| sink.event(&event));
+        Ok(Ok(sorted_out))
     }
 
     /// A plain `echo` step says its message.

@@ -36,7 +36,7 @@ impl StateFolder {
         if !ignore.exists() {
             fs::write(&ignore, "*\n").map_err(|source| io_error("write", &ignore, source))?;
         }
-        let started = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string();
+        let started = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S%3f").to_string();
         let fit = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' };
         let name: String = name.chars().take(40).map(fit).collect();
         loop {
@@ -103,6 +103,11 @@ impl RunFolder {
     /// The results of a step.
     pub fn results(&self, step: &StepName) -> PathBuf {
         self.path.join("results").join(format!("{step}.jsonl"))
+    }
+
+    /// The keys of the items that the results of a step belong to.
+    pub(super) fn keys(&self, step: &StepName) -> PathBuf {
+        self.path.join("results").join(format!("{step}.keys"))
     }
 
     /// Folder of what tasks printed.

@@ -6,12 +6,14 @@
 
 mod error;
 mod folder;
+mod past;
 mod reader;
 mod results;
 mod writer;
 
 pub use error::LedgerError;
 pub use folder::{RunFolder, StateFolder};
+pub use past::{Past, PastBatch, RowChange};
 pub use reader::{FailureRecord, Reader, RunRecord, StepRecord};
 pub use results::ResultLines;
 pub use writer::{Ledger, RunMeta, StepKey};

@@ -2,8 +2,9 @@
 
 use super::error::LedgerError;
 use super::folder::{RunFolder, io_error};
+use super::past;
 use super::results::{Piece, ResultLines};
-use super::writer::SCHEMA;
+use super::writer::GONE;
 use crate::model::{Failure, RunStatus, Stats, StepName, StepStatus};
 use rusqlite::{Connection, OpenFlags, Row};
 use serde::de::DeserializeOwned;
@@ -19,6 +20,10 @@ pub struct RunRecord {
     pub workflow: String,
     /// Path of the workflow file.
     pub path: PathBuf,
+    /// The folder where the run was started.
+    pub folder: PathBuf,
+    /// The parameters as JSON; secrets are masked.
+    pub params: String,
     /// Where it stands. A run whose process was killed is `Interrupted`.
     pub status: RunStatus,
     /// Milliseconds since 1970, UTC.
@@ -84,10 +89,7 @@ impl Reader {
                 .or_else(|_| Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY))
                 .map_err(sqlite)?;
         db.busy_timeout(Duration::from_secs(5)).map_err(sqlite)?;
-        let found: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(sqlite)?;
-        if found > SCHEMA {
-            return Err(LedgerError::SchemaTooNew { path, found, known: SCHEMA });
-        }
+        past::check_schema(&db, &path)?;
         Ok(Self { db, folder })
     }
 
@@ -116,7 +118,7 @@ impl Reader {
     /// # Errors
     /// Where the database cannot be read.
     pub fn run(&self) -> Result<RunRecord, LedgerError> {
-        let query = "SELECT workflow, path, status, started, finished FROM run WHERE ?1 = 0";
+        let query = "SELECT workflow, path, status, started, finished, folder, params FROM run WHERE ?1 = 0";
         let mut runs = self.rows(query, 0, |row| {
             Ok(RunRecord {
                 workflow: row.get(0)?,
@@ -124,6 +126,8 @@ impl Reader {
                 status: from_word(&row.get::<_, String>(2)?).unwrap_or(RunStatus::Interrupted),
                 started: row.get(3)?,
                 finished: row.get(4)?,
+                folder: PathBuf::from(row.get::<_, String>(5)?),
+                params: row.get(6)?,
             })
         })?;
         let mut run = runs.pop().ok_or_else(|| self.sqlite(rusqlite::Error::QueryReturnedNoRows))?;
@@ -227,21 +231,19 @@ impl Reader {
 
 /// Cuts a piece whose items are no neighbours into pieces whose items are.
 fn split(piece: Piece, indexes: &[u8], lines: &[u8]) -> Vec<Piece> {
-    let indexes = indexes.chunks_exact(8).map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes")));
     let mut pieces: Vec<Piece> = Vec::new();
     let mut start = 0;
-    for (index, end) in indexes.zip(memchr::memchr_iter(b'\n', lines)) {
-        let length = (end + 1 - start) as u64;
+    for (index, end) in past::u64s(indexes).into_iter().zip(memchr::memchr_iter(b'\n', lines)) {
+        let (offset, length) = (piece.offset + start as u64, (end + 1 - start) as u64);
+        start = end + 1;
         match pieces.last_mut() {
-            Some(last) if last.first + last.count == index => {
+            _ if index == GONE => {}
+            Some(last) if last.first + last.count == index && last.offset + last.length == offset => {
                 last.count += 1;
                 last.length += length;
             }
-            _ => {
-                pieces.push(Piece { first: index, count: 1, list: false, offset: piece.offset + start as u64, length })
-            }
+            _ => pieces.push(Piece { first: index, count: 1, list: false, offset, length }),
         }
-        start = end + 1;
     }
     pieces
 }

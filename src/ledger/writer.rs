@@ -2,30 +2,40 @@
 
 use super::error::LedgerError;
 use super::folder::{RunFolder, io_error, private_file};
-use crate::model::{BatchReport, Indexes, RunStatus, StepName, StepReport};
-use rusqlite::{Connection, params};
+use super::past::{self, Past, RowChange};
+use crate::model::{BatchReport, Indexes, ItemKey, RunStatus, StepName, StepReport};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The version of the tables.
 pub(super) const SCHEMA: u32 = 1;
 
-/// Batches point into the results files. `indexes` is null where `first` and `count` say it all, else the rising item
-/// indexes as little-endian u64.
+/// Stands in `batches.indexes` for an item that the workflow does not name any more.
+pub(super) const GONE: u64 = u64::MAX;
+
+/// Batches point into the results files. `indexes` is null where `first` and `count` say it all, else the item index of
+/// each line as little-endian u64, with [`GONE`] for an item that the workflow does not name any more. `keys_offset` points
+/// at the items' keys, 16 bytes each, in a file beside the results. `attempts` counts those of items that wait to be tried
+/// again.
 const TABLES: &str = "
 CREATE TABLE run (id TEXT NOT NULL, workflow TEXT NOT NULL, path TEXT NOT NULL, folder TEXT NOT NULL, params TEXT NOT NULL,
     batchmill TEXT NOT NULL, status TEXT NOT NULL, started INTEGER NOT NULL, finished INTEGER);
 CREATE TABLE executions (id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, started INTEGER NOT NULL, finished INTEGER);
 CREATE TABLE steps (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, is_batch INTEGER NOT NULL, status TEXT NOT NULL,
-    total INTEGER, succeeded INTEGER, failed INTEGER, skipped INTEGER, retried INTEGER, duration_us INTEGER, failure TEXT,
+    fingerprint TEXT NOT NULL, total INTEGER, succeeded INTEGER, failed INTEGER, skipped INTEGER, retried INTEGER, duration_us INTEGER, failure TEXT,
     started INTEGER NOT NULL, finished INTEGER);
 CREATE TABLE batches (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, number INTEGER NOT NULL, attempt INTEGER NOT NULL,
     first INTEGER NOT NULL, count INTEGER NOT NULL, indexes BLOB, is_list INTEGER NOT NULL, offset INTEGER NOT NULL,
-    length INTEGER NOT NULL, duration_us INTEGER NOT NULL);
-CREATE TABLE failures (step INTEGER NOT NULL, item_index INTEGER NOT NULL, key TEXT NOT NULL, item TEXT NOT NULL,
-    attempts INTEGER NOT NULL, kind TEXT NOT NULL, type TEXT NOT NULL, message TEXT NOT NULL, detail TEXT, handler TEXT,
-    PRIMARY KEY (step, item_index)) WITHOUT ROWID;
+    length INTEGER NOT NULL, keys_offset INTEGER NOT NULL, duration_us INTEGER NOT NULL, execution INTEGER NOT NULL);
+CREATE INDEX batches_of_step ON batches (step);
+CREATE TABLE failures (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, item_index INTEGER NOT NULL, key TEXT NOT NULL,
+    item TEXT NOT NULL, attempts INTEGER NOT NULL, kind TEXT NOT NULL, type TEXT NOT NULL, message TEXT NOT NULL,
+    detail TEXT, handler TEXT);
+CREATE INDEX failures_by_key ON failures (step, key);
+CREATE TABLE attempts (step INTEGER NOT NULL, key TEXT NOT NULL, attempts INTEGER NOT NULL, PRIMARY KEY (step, key))
+    WITHOUT ROWID;
 ";
 
 /// What a run is, for the ledger.
@@ -41,13 +51,39 @@ pub struct RunMeta {
 
 /// A step's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StepKey(i64);
+pub struct StepKey(pub(super) i64);
+
+/// A file that only grows, and how much of it counts.
+struct Growing {
+    path: PathBuf,
+    file: File,
+    end: u64,
+}
+
+impl Growing {
+    /// Opens it and cuts off what no committed row points at: the torn end of an execution that was killed.
+    fn open(path: PathBuf, end: u64) -> Result<Self, LedgerError> {
+        let file = private_file(&path)?;
+        file.set_len(end).map_err(|source| io_error("write", &path, source))?;
+        Ok(Self { path, file, end })
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<(), LedgerError> {
+        self.file.write_all(bytes).map_err(|source| io_error("write", &self.path, source))?;
+        self.end += bytes.len() as u64;
+        Ok(())
+    }
+}
 
 /// A run's ledger, open for writing.
 pub struct Ledger {
     db: Connection,
     folder: RunFolder,
-    results: Option<(PathBuf, File, u64)>,
+    execution: i64,
+    results: Option<Growing>,
+    keys: Option<Growing>,
+    /// Whether the open step has failures or attempts of an earlier execution that a success makes void.
+    has_past: bool,
     logs: Option<(PathBuf, File)>,
     _lock: File,
 }
@@ -65,9 +101,8 @@ impl Ledger {
         drop(private_file(&path)?);
         let db = Connection::open(&path).map_err(sqlite)?;
         // A rollback journal would cost two fsyncs before the tables exist; nothing is there to lose yet.
-        db.execute_batch("PRAGMA synchronous = OFF; PRAGMA locking_mode = NORMAL;").map_err(sqlite)?;
+        db.execute_batch("PRAGMA synchronous = OFF").map_err(sqlite)?;
         db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).map_err(sqlite)?;
-        let started = now();
         db.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {SCHEMA};")).map_err(sqlite)?;
         db.execute(
             "INSERT INTO run VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL)",
@@ -79,16 +114,36 @@ impl Ledger {
                 meta.params,
                 env!("CARGO_PKG_VERSION"),
                 word(&RunStatus::Running),
-                started,
+                now(),
             ],
         )
         .map_err(sqlite)?;
-        db.execute("INSERT INTO executions (pid, started) VALUES (?1, ?2)", params![std::process::id(), started])
-            .map_err(sqlite)?;
+        let execution = begin_execution(&db).map_err(sqlite)?;
+        db.execute_batch("COMMIT").map_err(sqlite)?;
+        Self::with(db, folder, execution, lock)
+    }
+
+    /// Opens the ledger of a run that ended, or whose process was killed, to go on with it.
+    ///
+    /// # Errors
+    /// Where it cannot be written, was written by a newer version, or another process has it.
+    pub fn reopen(folder: RunFolder) -> Result<Self, LedgerError> {
+        let lock = folder.lock()?;
+        let path = folder.database();
+        let sqlite = |source| LedgerError::Sqlite { path: path.clone(), source };
+        let db = Connection::open(&path).map_err(sqlite)?;
+        past::check_schema(&db, &path)?;
+        db.execute("UPDATE run SET status = ?1, finished = NULL", [word(&RunStatus::Running)]).map_err(sqlite)?;
+        let execution = begin_execution(&db).map_err(sqlite)?;
+        Self::with(db, folder, execution, lock)
+    }
+
+    fn with(db: Connection, folder: RunFolder, execution: i64, lock: File) -> Result<Self, LedgerError> {
         // In WAL mode NORMAL survives a killed process at any instant; a power cut may take the last commits, never order.
-        db.execute_batch("COMMIT; PRAGMA synchronous = NORMAL;").map_err(sqlite)?;
+        let set = db.execute_batch("PRAGMA synchronous = NORMAL");
+        set.map_err(|source| LedgerError::Sqlite { path: folder.database(), source })?;
         db.set_prepared_statement_cache_capacity(16);
-        Ok(Self { db, folder, results: None, logs: None, _lock: lock })
+        Ok(Self { db, folder, execution, results: None, keys: None, has_past: false, logs: None, _lock: lock })
     }
 
     /// The run's folder.
@@ -100,20 +155,83 @@ impl Ledger {
         LedgerError::Sqlite { path: self.folder.database(), source }
     }
 
-    /// Opens a step: its row and its results file.
+    /// Opens a step: its row and its files. Gives what earlier executions of the run did of it.
     ///
     /// # Errors
     /// Where they cannot be written.
-    pub fn begin_step(&mut self, name: &StepName, is_batch: bool) -> Result<StepKey, LedgerError> {
-        let path = self.folder.results(name);
-        self.results = Some((path.clone(), private_file(&path)?, 0));
+    pub fn begin_step(&mut self, name: &StepName, is_batch: bool) -> Result<(StepKey, Past), LedgerError> {
+        let known =
+            self.db.query_row("SELECT id FROM steps WHERE name = ?1", [name.as_str()], |row| row.get(0)).optional();
+        let (results, keys) = (self.folder.results(name), self.folder.keys(name));
+        let (step, past) = match known.map_err(|error| self.sqlite(error))? {
+            Some(id) => {
+                let reopened = self.db.execute(
+                    "UPDATE steps SET status = ?2, finished = NULL, total = NULL, succeeded = NULL, failed = NULL,
+                     is_batch = ?3 WHERE id = ?1",
+                    params![id, word(&RunStatus::Running), is_batch],
+                );
+                reopened.map_err(|error| self.sqlite(error))?;
+                let past = past::load(&self.db, StepKey(id), &keys).map_err(|error| self.past_error(error, &keys))?;
+                (StepKey(id), past)
+            }
+            None => {
+                let inserted = self.db.execute(
+                    "INSERT INTO steps (name, is_batch, status, fingerprint, started) VALUES (?1, ?2, ?3, '{}', ?4)",
+                    params![name.as_str(), is_batch, word(&RunStatus::Running), now()],
+                );
+                inserted.map_err(|error| self.sqlite(error))?;
+                (StepKey(self.db.last_insert_rowid()), Past::default())
+            }
+        };
+        self.has_past = past.has_failures();
+        self.results = Some(Growing::open(results, past.results_end)?);
+        self.keys = Some(Growing::open(keys, past.keys_end)?);
         self.logs = None;
-        let inserted = self.db.execute(
-            "INSERT INTO steps (name, is_batch, status, started) VALUES (?1, ?2, ?3, ?4)",
-            params![name.as_str(), is_batch, word(&RunStatus::Running), now()],
-        );
-        inserted.map_err(|error| self.sqlite(error))?;
-        Ok(StepKey(self.db.last_insert_rowid()))
+        Ok((step, past))
+    }
+
+    fn past_error(&self, error: past::PastError, keys: &Path) -> LedgerError {
+        match error {
+            past::PastError::Sqlite(source) => self.sqlite(source),
+            past::PastError::Io(source) => io_error("read", keys, source),
+        }
+    }
+
+    /// Forgets what earlier executions did of a step, because it has to be done again.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub fn forget(&mut self, step: StepKey) -> Result<(), LedgerError> {
+        self.has_past = false;
+        let id = step.0;
+        let forgotten = self.db.execute_batch(&format!(
+            "BEGIN; DELETE FROM batches WHERE step = {id}; DELETE FROM failures WHERE step = {id};
+             DELETE FROM attempts WHERE step = {id}; COMMIT"
+        ));
+        forgotten.map_err(|error| self.sqlite(error))?;
+        for growing in [&mut self.results, &mut self.keys].into_iter().flatten() {
+            growing.file.set_len(0).map_err(|source| io_error("write", &growing.path, source))?;
+            growing.end = 0;
+        }
+        Ok(())
+    }
+
+    /// Notes by what the step can be told from a changed one.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub fn note_fingerprint(&mut self, step: StepKey, fingerprint: &str) -> Result<(), LedgerError> {
+        let noted = self.db.execute("UPDATE steps SET fingerprint = ?2 WHERE id = ?1", params![step.0, fingerprint]);
+        noted.map(drop).map_err(|error| self.sqlite(error))
+    }
+
+    /// Notes where done items stand now.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub fn move_past(&mut self, changes: &[RowChange]) -> Result<(), LedgerError> {
+        past::settle(&mut self.db, changes)
+            .map_err(|source| LedgerError::Sqlite { path: self.folder.database(), source })
     }
 
     /// Records batches: results first, then all rows in one transaction. When it returns, they are durable.
@@ -121,13 +239,17 @@ impl Ledger {
     /// # Errors
     /// Where they cannot be written; then none of them counts as done.
     pub fn record(&mut self, step: StepKey, reports: &[BatchReport]) -> Result<(), LedgerError> {
-        let (path, file, end) = self.results.as_mut().expect("`begin_step` opened it");
-        let start = *end;
-        let bytes: Vec<&[u8]> = reports.iter().map(|report| report.lines.0.as_slice()).collect();
-        let written = if let [one] = bytes.as_slice() { file.write_all(one) } else { file.write_all(&bytes.concat()) };
-        written.map_err(|source| io_error("write", path, source))?;
-        *end += bytes.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
-        insert(&mut self.db, step, reports, start)
+        let (results, keys) = self.results.as_mut().zip(self.keys.as_mut()).expect("`begin_step` opened them");
+        let starts = (results.end, keys.end);
+        match reports {
+            [one] => results.append(&one.lines.0)?,
+            all => results.append(&all.iter().map(|report| report.lines.0.as_slice()).collect::<Vec<_>>().concat())?,
+        }
+        keys.append(
+            &reports.iter().flat_map(|report| &report.keys).flat_map(|key| key.to_bytes()).collect::<Vec<_>>(),
+        )?;
+        let rows = Rows { step, execution: self.execution, starts, has_past: self.has_past };
+        insert(&mut self.db, &rows, reports)
             .map_err(|source| LedgerError::Sqlite { path: self.folder.database(), source })
     }
 
@@ -182,54 +304,106 @@ impl Ledger {
     }
 }
 
-fn insert(db: &mut Connection, step: StepKey, reports: &[BatchReport], mut offset: u64) -> rusqlite::Result<()> {
+fn begin_execution(db: &Connection) -> rusqlite::Result<i64> {
+    db.execute("INSERT INTO executions (pid, started) VALUES (?1, ?2)", params![std::process::id(), now()])?;
+    Ok(db.last_insert_rowid())
+}
+
+/// What the rows of a transaction have in common.
+struct Rows {
+    step: StepKey,
+    execution: i64,
+    /// Where results and keys of the first report begin.
+    starts: (u64, u64),
+    has_past: bool,
+}
+
+fn insert(db: &mut Connection, rows: &Rows, reports: &[BatchReport]) -> rusqlite::Result<()> {
     let transaction = db.transaction()?;
-    {
-        let mut batches = transaction.prepare_cached(
-            "INSERT INTO batches (step, number, attempt, first, count, indexes, is_list, offset, length, duration_us)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        )?;
-        for report in reports {
-            let length = report.lines.0.len() as u64;
-            if !report.succeeded.is_empty() {
-                let indexes = match &report.succeeded {
-                    Indexes::Range(_) => None,
-                    Indexes::List(list) => Some(list.iter().flat_map(|index| index.to_le_bytes()).collect::<Vec<u8>>()),
-                };
-                batches.execute(params![
-                    step.0,
-                    integer(report.number),
-                    report.attempt,
-                    integer(report.succeeded.get(0)),
-                    integer(report.succeeded.len() as u64),
-                    indexes,
-                    report.list,
-                    integer(offset),
-                    integer(length),
-                    integer(report.duration.as_micros().try_into().unwrap_or(u64::MAX)),
-                ])?;
-            }
-            offset += length;
+    let (mut offset, mut keys_offset) = rows.starts;
+    for report in reports {
+        if !report.succeeded.is_empty() {
+            insert_batch(&transaction, rows, report, (offset, keys_offset))?;
         }
-        let mut failures = transaction
-            .prepare_cached("INSERT OR REPLACE INTO failures VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
-        for failed in reports.iter().flat_map(|report| &report.failed) {
-            let handler = failed.handler.as_ref().map(|failure| failure.message.clone());
-            failures.execute(params![
-                step.0,
-                integer(failed.index),
-                failed.key.to_string(),
-                String::from_utf8_lossy(&failed.item),
-                failed.attempts,
-                word(&failed.failure.kind),
-                failed.failure.class,
-                failed.failure.message,
-                failed.failure.detail,
-                handler,
-            ])?;
+        offset += report.lines.0.len() as u64;
+        keys_offset += (report.keys.len() * ItemKey::SIZE) as u64;
+        if rows.has_past || report.attempt > 1 {
+            forget_items(&transaction, rows.step, report)?;
         }
+        insert_failures(&transaction, rows.step, report)?;
     }
     transaction.commit()
+}
+
+fn insert_batch(
+    db: &Connection,
+    rows: &Rows,
+    report: &BatchReport,
+    (offset, keys_offset): (u64, u64),
+) -> rusqlite::Result<()> {
+    let indexes = match &report.succeeded {
+        Indexes::Range(_) => None,
+        Indexes::List(list) => Some(list.iter().flat_map(|index| index.to_le_bytes()).collect::<Vec<u8>>()),
+    };
+    let mut statement = db.prepare_cached(
+        "INSERT INTO batches (step, number, attempt, first, count, indexes, is_list, offset, length, keys_offset, duration_us,
+         execution) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    )?;
+    statement.execute(params![
+        rows.step.0,
+        integer(report.number),
+        report.attempt,
+        integer(report.succeeded.get(0)),
+        integer(report.succeeded.len() as u64),
+        indexes,
+        report.list,
+        integer(offset),
+        integer(report.lines.0.len() as u64),
+        integer(keys_offset),
+        integer(report.duration.as_micros().try_into().unwrap_or(u64::MAX)),
+        rows.execution,
+    ])?;
+    Ok(())
+}
+
+/// What was known of items that have an outcome now is void.
+fn forget_items(db: &Connection, step: StepKey, report: &BatchReport) -> rusqlite::Result<()> {
+    let mut failures = db.prepare_cached("DELETE FROM failures WHERE step = ?1 AND key = ?2")?;
+    let mut attempts = db.prepare_cached("DELETE FROM attempts WHERE step = ?1 AND key = ?2")?;
+    for key in report.keys.iter().chain(report.failed.iter().map(|failed| &failed.key)) {
+        failures.execute(params![step.0, key.to_string()])?;
+        attempts.execute(params![step.0, key.to_string()])?;
+    }
+    Ok(())
+}
+
+fn insert_failures(db: &Connection, step: StepKey, report: &BatchReport) -> rusqlite::Result<()> {
+    let mut failures = db.prepare_cached(
+        "INSERT INTO failures (step, item_index, key, item, attempts, kind, type, message, detail, handler)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?;
+    for failed in &report.failed {
+        let handler = failed.handler.as_ref().map(|failure| failure.message.clone());
+        failures.execute(params![
+            step.0,
+            integer(failed.index),
+            failed.key.to_string(),
+            String::from_utf8_lossy(&failed.item),
+            failed.attempts,
+            word(&failed.failure.kind),
+            failed.failure.class,
+            failed.failure.message,
+            failed.failure.detail,
+            handler,
+        ])?;
+    }
+    let mut attempts = db.prepare_cached("INSERT OR REPLACE INTO attempts VALUES (?1, ?2, ?3)")?;
+    for (batch, _, _) in &report.retries {
+        for key in &batch.keys {
+            attempts.execute(params![step.0, key.to_string(), batch.attempt - 1])?;
+        }
+    }
+    Ok(())
 }
 
 /// SQLite's integers are signed; a count or offset of ours does not reach 2^63.

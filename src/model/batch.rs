@@ -124,16 +124,47 @@ pub struct Batch {
     pub indexes: Indexes,
     /// The items themselves.
     pub items: Items,
+    /// What each of them is known by.
+    pub keys: Vec<ItemKey>,
 }
 
-/// Knows an item by what it is, not by where it stands: the XXH3-128 hash of its JSON text.
+/// Knows an item by what it is, not by where it stands: the XXH3-128 hash of its JSON text, or, for an item that names a
+/// file of a glob, of that and the file's size and time of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ItemKey(u128);
 
 impl ItemKey {
+    /// Bytes of a key.
+    pub const SIZE: usize = 16;
+
     /// The key of an item's JSON text.
     pub fn of(json: &[u8]) -> Self {
         Self(xxhash_rust::xxh3::xxh3_128(json))
+    }
+
+    /// The key of an item that names a file of this size and time of change (nanoseconds since 1970).
+    pub fn of_file(json: &[u8], size: u64, changed: i128) -> Self {
+        let mut hash = xxhash_rust::xxh3::Xxh3::new();
+        hash.update(json);
+        hash.update(&size.to_le_bytes());
+        hash.update(&changed.to_le_bytes());
+        Self(hash.digest128())
+    }
+
+    /// As bytes.
+    pub fn to_bytes(self) -> [u8; Self::SIZE] {
+        self.0.to_le_bytes()
+    }
+
+    /// From bytes.
+    pub fn from_bytes(bytes: [u8; Self::SIZE]) -> Self {
+        Self(u128::from_le_bytes(bytes))
+    }
+}
+
+impl From<u128> for ItemKey {
+    fn from(key: u128) -> Self {
+        Self(key)
     }
 }
 

@@ -29,6 +29,8 @@ pub struct BatchReport {
     pub attempt: u32,
     /// The items that succeeded, rising.
     pub succeeded: Indexes,
+    /// What each of them is known by.
+    pub keys: Vec<ItemKey>,
     /// Their results.
     pub lines: Lines,
     /// Whether `lines` is a list that a batched task returned, so it need not have one line per item.
@@ -74,6 +76,8 @@ pub enum Event {
         name: StepName,
         /// How many items it has, where that is known before they are read.
         total: Option<u64>,
+        /// How many items were done before, in an earlier execution of the run.
+        done: u64,
         /// How many slots work on it.
         slots: usize,
     },

@@ -29,7 +29,7 @@ impl fmt::Display for StepName {
     }
 }
 
-/// The name of a run, for instance `20260131-142530-flights-k3f9`: sorts by start, and is a folder's name.
+/// The name of a run, for instance `20260131-142530123-flights-k3f9`: sorts by start, and is a folder's name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(pub String);

@@ -30,7 +30,7 @@ impl Default for Bar {
 impl Sink for Bar {
     fn event(&mut self, event: &Event) {
         match event {
-            Event::StepStarted { name, total, .. } => {
+            Event::StepStarted { name, total, done, .. } => {
                 let template = if total.is_some() { KNOWN } else { UNKNOWN };
                 let style =
                     ProgressStyle::with_template(template).expect("the template is a constant that a test draws");
@@ -40,6 +40,8 @@ impl Sink for Bar {
                 };
                 self.bar.set_style(style);
                 self.bar.set_prefix(name.to_string());
+                self.bar.set_position(*done);
+                self.bar.reset_eta();
                 self.shown = 0;
             }
             Event::BatchFinished { name, report, stats } => {

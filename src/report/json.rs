@@ -19,8 +19,8 @@ fn line(event: &Event) -> Value {
         Event::RunStarted { run, workflow, steps } => {
             json!({ "event": "run_started", "run": run, "workflow": workflow, "steps": steps })
         }
-        Event::StepStarted { name, total, slots } => {
-            json!({ "event": "step_started", "step": name, "total": total, "workers": slots })
+        Event::StepStarted { name, total, done, slots } => {
+            json!({ "event": "step_started", "step": name, "total": total, "done": done, "workers": slots })
         }
         Event::BatchFinished { name, report, stats } => {
             let failed = report.failed.iter().map(|failed| {

@@ -35,10 +35,11 @@ impl<W: Write + Send> Sink for Plain<W> {
     fn event(&mut self, event: &Event) {
         match event {
             Event::RunStarted { run, .. } => self.line(&format!("run {run} started")),
-            Event::StepStarted { name, total, slots } => {
+            Event::StepStarted { name, total, done, slots } => {
                 (self.total, self.shown, self.due) = (*total, 0, Instant::now() + EVERY);
                 let items = total.map_or_else(|| "items".to_owned(), |total| count(total, "item"));
-                self.line(&format!("step {name}: {items}, {}", count(*slots as u64, "worker")));
+                let before = if *done > 0 { format!(", {} done before", number(*done)) } else { String::new() };
+                self.line(&format!("step {name}: {items}{before}, {}", count(*slots as u64, "worker")));
             }
             Event::BatchFinished { name, report, stats } => {
                 for line in failure_lines(name, &report.failed, &mut self.shown) {

@@ -22,8 +22,8 @@ pub fn summary(summary: &RunSummary) -> String {
         RunStatus::Empty => ("ended: a step has no items", "batchmill plan FILE".to_owned()),
         RunStatus::Partial => ("finished with failures", format!("batchmill failures {run}")),
         RunStatus::Failed if failed > 0 => ("failed", format!("batchmill failures {run}")),
-        RunStatus::Failed => ("failed", "batchmill validate FILE".to_owned()),
-        RunStatus::Interrupted | RunStatus::Running => ("was interrupted", format!("batchmill results {run}")),
+        RunStatus::Failed => ("failed", format!("batchmill resume {run}")),
+        RunStatus::Interrupted | RunStatus::Running => ("was interrupted", format!("batchmill resume {run}")),
     };
     format!("run {run} {how}\n{text}next: {next}\n")
 }

@@ -51,12 +51,16 @@ impl<T: ItemTask> ItemLane<T> {
 
 impl<T: ItemTask> Lane for ItemLane<T> {
     fn run(&mut self, frame: &Frame<'_>) -> Result<Vec<BatchOutcome>, Failure> {
-        let mut outcomes: Vec<BatchOutcome> = Vec::with_capacity(frame.batches.len());
-        for batch in frame.batches {
-            let halted = frame.halt_on_failure && outcomes.last().is_some_and(|last| !last.failures.is_empty());
-            outcomes.push(if halted { BatchOutcome::default() } else { self.run_batch(batch, frame) });
-        }
-        Ok(outcomes)
+        let mut halted = false;
+        let mut run = |batch: &Batch| {
+            if halted {
+                return BatchOutcome { unrun: (0..batch.items.len()).collect(), ..BatchOutcome::default() };
+            }
+            let outcome = self.run_batch(batch, frame);
+            halted = frame.halt_on_failure && !outcome.failures.is_empty();
+            outcome
+        };
+        Ok(frame.batches.iter().map(&mut run).collect())
     }
 }
 

@@ -1,4 +1,4 @@
-//! `{glob:}`: the files that match, sorted by name, no file twice.
+//! `{glob:}`: the files that match, sorted by name, no file twice. Each is known by its size and time of change too.
 
 use super::list::List;
 use super::{SourceError, lines};
@@ -27,5 +27,5 @@ pub(super) fn open(patterns: &[Text], scope: &Arc<ItemScope>) -> Result<List, So
         let json = lines::item(path.as_os_str().as_bytes(), 1, "glob");
         json.map_err(|_| SourceError::NotUtf8(format!("the name of `{}`", path.display()))).transpose()
     };
-    files.into_iter().filter_map(item).collect::<Result<_, _>>().map(List::new)
+    files.into_iter().filter_map(item).collect::<Result<_, _>>().map(List::of_files)
 }

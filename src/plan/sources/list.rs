@@ -1,20 +1,28 @@
 //! A list: written in the file, or given by a template, such as an earlier step's results.
 
 use super::{Source, SourceError};
-use crate::model::{self, Text, Tree};
+use crate::model::{self, ItemKey, Text, Tree};
 use crate::template::{CompiledTree, ItemScope, Template, value_to_json};
 use minijinja::value::ValueKind;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 /// Items in memory.
 pub(super) struct List {
     total: u64,
     items: std::vec::IntoIter<Vec<u8>>,
+    files: bool,
 }
 
 impl List {
     pub(super) fn new(items: Vec<Vec<u8>>) -> Self {
-        Self { total: items.len() as u64, items: items.into_iter() }
+        Self { total: items.len() as u64, items: items.into_iter(), files: false }
+    }
+
+    /// The same; an item that names a file is known by the file's size and time of change too, so that it is new when the
+    /// file was changed.
+    pub(super) fn of_files(items: Vec<Vec<u8>>) -> Self {
+        Self { files: true, ..Self::new(items) }
     }
 }
 
@@ -32,6 +40,22 @@ impl Source for List {
             items.push(&item);
         }
         Ok(())
+    }
+
+    fn key(&self, item: &[u8]) -> ItemKey {
+        self.file_key(item).unwrap_or_else(|| ItemKey::of(item))
+    }
+}
+
+impl List {
+    fn file_key(&self, item: &[u8]) -> Option<ItemKey> {
+        if !self.files {
+            return None;
+        }
+        let path: String = serde_json::from_slice(item).ok()?;
+        let data = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+        let changed = i128::from(data.mtime()) * 1_000_000_000 + i128::from(data.mtime_nsec());
+        Some(ItemKey::of_file(item, data.len(), changed))
     }
 }
 

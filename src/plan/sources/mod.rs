@@ -6,7 +6,7 @@ mod lines;
 mod list;
 mod range;
 
-use crate::model;
+use crate::model::{self, ItemKey};
 use crate::spec::ItemsSpec;
 use crate::template::{ItemScope, TemplateError};
 use std::io;
@@ -23,6 +23,11 @@ pub trait Source: Send {
     /// # Errors
     /// Where the source cannot be read on.
     fn fill(&mut self, items: &mut model::Items, most: usize) -> Result<(), SourceError>;
+
+    /// What an item of this source is known by.
+    fn key(&self, item: &[u8]) -> ItemKey {
+        ItemKey::of(item)
+    }
 }
 
 /// Why items cannot be had.
@@ -87,6 +92,10 @@ impl Items {
 impl Source for Items {
     fn total(&self) -> Option<u64> {
         self.source.total()
+    }
+
+    fn key(&self, item: &[u8]) -> ItemKey {
+        self.source.key(item)
     }
 
     fn fill(&mut self, items: &mut model::Items, most: usize) -> Result<(), SourceError> {

@@ -97,6 +97,7 @@ impl PythonLane {
         let run = self.work(frame, places)?;
         let (cancel, timeout) = (self.context.cancel.clone(), self.context.timeout);
         let worker = self.worker(frame.error.is_some())?;
+        std::mem::take(&mut worker.setup_logs).into_iter().for_each(|log| tally.log(log, places));
         // A worker that died while it was idle takes nothing; how it died is found out by listening.
         drop(worker.send_run(run, frame.error.is_some()));
         let mut reported = 0;

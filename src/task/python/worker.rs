@@ -38,6 +38,8 @@ pub(super) struct Worker {
     halted: bool,
     guard: Option<Cell>,
     status: Option<ExitStatus>,
+    /// What `setup` printed.
+    pub(super) setup_logs: Vec<Log>,
 }
 
 /// What came while waiting for a worker.
@@ -59,13 +61,12 @@ impl Worker {
             let message = format!("cannot start a Python worker with `{}`: {error}", host.executable);
             Failure::new(FailureKind::Start, "WorkerStart", message)
         })?;
-        let mut logs = Vec::new();
         worker.expect_hello(host, context)?;
         worker.send(&Frame::Start(Box::new(start))).map_err(|error| broken(&error.to_string()))?;
         loop {
             match worker.hear(None, &context.cancel) {
                 Ok(Heard::Frame(Frame::Ready)) => return Ok(worker),
-                Ok(Heard::Frame(Frame::Log(log))) => logs.push(log),
+                Ok(Heard::Frame(Frame::Log(log))) => worker.setup_logs.push(log),
                 Ok(Heard::Frame(Frame::Broken(failure))) => return Err(failure.permanent()),
                 Ok(Heard::Frame(_)) => return Err(broken("it sent what it may not before it is ready")),
                 Ok(Heard::Dead(status)) => {
@@ -94,7 +95,18 @@ impl Worker {
         let guard = context.guard.as_ref().and_then(Guard::cell);
         guard.iter().for_each(|guard| guard.enter(Pid::from_child(&child)));
         let reader = FrameReader::default();
-        Ok(Self { child, watch, socket, reader, page: File::from(page), stderr, halted: false, guard, status: None })
+        Ok(Self {
+            child,
+            watch,
+            socket,
+            reader,
+            page: File::from(page),
+            stderr,
+            halted: false,
+            guard,
+            status: None,
+            setup_logs: Vec::new(),
+        })
     }
 
     fn expect_hello(&mut self, host: &Host, context: &Context) -> Result<(), Failure> {

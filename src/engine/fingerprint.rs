@@ -1,0 +1,140 @@
+//! By what a step can be told from a changed one: a hash for each thing that its results depend on.
+//!
+//! Names are those that the user sees (`task.code`, `params.size`), so that a resume can say what changed. What is in here
+//! errs on the safe side: a word that only looks like a parameter's name makes the step depend on it. Not in here are files
+//! that tasks read (those of a glob are part of an item's key) and modules that Python code imports.
+
+use super::prepare::Prepared;
+use crate::model::{Text, Tree};
+use crate::spec::{Auth, Command, PythonProgram, Step, StepKind, Task, TaskKind};
+use std::collections::BTreeMap;
+use std::path::Path;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Names and hashes.
+pub(super) type Fingerprint = BTreeMap<String, String>;
+
+/// The fingerprint of a step.
+pub(super) fn fingerprint(step: &Step, batched: bool, prepared: &Prepared) -> Fingerprint {
+    let task = task_of(step);
+    let mut fields = fields(task, prepared.workflow.source.path.parent().unwrap_or(Path::new("")));
+    let text: String = fields.iter().map(|(_, text)| format!("{text}\n")).collect();
+    fields.push(("batched".to_owned(), batched.to_string()));
+    for (name, value) in &prepared.params {
+        if has_word(&text, "params") || has_word(&text, name) {
+            fields.push((format!("params.{name}"), prepared.secrets.masked(value.to_string())));
+        }
+    }
+    for (name, value) in &prepared.env {
+        let own = prepared.own_env.iter().any(|(own, _)| own == name);
+        if own || text.contains(&format!("env.{name}")) {
+            fields.push((format!("env.{name}"), prepared.secrets.masked(value.clone())));
+        }
+    }
+    fields.into_iter().map(|(name, text)| (name, format!("{:016x}", xxh3_64(text.as_bytes())))).collect()
+}
+
+/// The names whose hashes differ, those that are there on one side only included.
+pub(super) fn changed(old: &Fingerprint, new: &Fingerprint) -> Vec<String> {
+    let names = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name)));
+    names.filter(|name| old.get(*name) != new.get(*name)).cloned().collect()
+}
+
+/// Whether the step's task, apart from its list of items, looks at what an earlier step gave.
+pub(super) fn looks_at(step: &Step, earlier: &str, output: Option<&str>) -> bool {
+    let text: String = fields(task_of(step), Path::new("")).into_iter().map(|(_, text)| format!("{text}\n")).collect();
+    output.is_some_and(|output| has_word(&text, output)) || has_word(&text, "steps") && has_word(&text, earlier)
+}
+
+fn task_of(step: &Step) -> &Task {
+    match &step.kind {
+        StepKind::Single(single) => &single.task,
+        StepKind::Batch(batch) => &batch.task,
+    }
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + word.len()..].chars().next();
+        !before.is_some_and(part) && !after.is_some_and(part)
+    })
+}
+
+type Fields = Vec<(String, String)>;
+
+fn fields(task: &Task, folder: &Path) -> Fields {
+    let mut fields = Fields::new();
+    let mut add = |name: &str, text: String| fields.push((format!("task.{name}"), text));
+    match &task.kind {
+        TaskKind::Echo(task) => add("message", tree(&task.message)),
+        TaskKind::Shell(task) => {
+            match &task.command {
+                Command::Line(line) => add("command", line.raw.clone()),
+                Command::Argv(words) => add("command", words.iter().map(|word| format!("{:?} ", word.raw)).collect()),
+            }
+            task.working_dir.iter().for_each(|text| add("working_dir", text.raw.clone()));
+            task.env.iter().for_each(|(name, value)| add(&format!("env.{name}"), tree(value)));
+        }
+        TaskKind::Http(task) => {
+            add("url", task.url.raw.clone());
+            let texts = [("method", &task.method), ("body", &task.body), ("save_to", &task.save_to)];
+            texts.into_iter().for_each(|(name, text)| text.iter().for_each(|text| add(name, text.raw.clone())));
+            task.headers.iter().for_each(|(name, value)| add(&format!("headers.{name}"), tree(value)));
+            task.params.iter().for_each(|(name, value)| add(&format!("params.{name}"), tree(value)));
+            task.json.iter().for_each(|value| add("json", tree(value)));
+            match &task.auth {
+                Some(Auth::Basic { username, password }) => add("auth", format!("{}\n{}", username.raw, password.raw)),
+                Some(Auth::Bearer(token)) => add("auth", token.raw.clone()),
+                None => {}
+            }
+        }
+        TaskKind::Python(task) => {
+            match &task.program {
+                PythonProgram::Code(code) => add("code", code.raw.clone()),
+                PythonProgram::Function { module, name, .. } => add("function", format!("{module}:{name}")),
+                PythonProgram::Operation { name, .. } => add("operation", name.clone()),
+                PythonProgram::Script(Text { raw, .. }) => {
+                    // A script that cannot be read was a fault before anything ran.
+                    add("script", std::fs::read_to_string(folder.join(raw)).unwrap_or_else(|_| raw.clone()));
+                }
+            }
+            task.setup.iter().for_each(|text| add("setup", text.raw.clone()));
+            task.inputs.iter().for_each(|(name, value)| add(name, tree(value)));
+        }
+    }
+    fields
+}
+
+/// A value as text; only equality matters.
+fn tree(tree: &Tree) -> String {
+    match tree {
+        Tree::Null => "null".to_owned(),
+        Tree::Bool(value) => value.to_string(),
+        Tree::Number(number) => number.clone(),
+        Tree::Text(text) => format!("{:?}", text.raw),
+        Tree::List(list) => list.iter().map(|value| format!("{},", self::tree(value))).collect(),
+        Tree::Map(map) => map.iter().map(|(key, value)| format!("{key}:{},", self::tree(value))).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_found_whole() {
+        assert!(has_word("params.size + 1", "size") && has_word("size", "size"));
+        assert!(!has_word("resize sizes", "size"));
+    }
+
+    #[test]
+    fn what_changed_is_named_once() {
+        let print = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let (old, new): (Fingerprint, Fingerprint) =
+            (print(&[("a", "1"), ("b", "1")]), print(&[("b", "2"), ("c", "1")]));
+        assert_eq!(changed(&old, &new), ["a", "b", "c"]);
+        assert!(changed(&old, &old).is_empty());
+    }
+}
