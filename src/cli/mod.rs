@@ -1,5 +1,6 @@
 //! The command line: flags, one function per verb, exit codes, and the only place where errors are printed.
 
+mod again;
 mod doctor;
 mod exit;
 mod init;
@@ -27,6 +28,10 @@ struct Cli {
 enum Verb {
     /// Run a workflow
     Run(run::RunArgs),
+    /// Go on with a run: what has no result yet is run, what changed is run again
+    Resume(again::AgainArgs),
+    /// Run the failed items of a run again
+    Retry(again::RetryArgs),
     /// Check a workflow file without running anything
     Validate(look::ValidateArgs),
     /// Show what would run: steps, items, batches, workers, and what `item` is
@@ -90,6 +95,8 @@ enum Format {
 pub fn main() -> ExitCode {
     let stop = match Cli::parse().verb {
         Verb::Run(args) => run::run(args),
+        Verb::Resume(args) => again::resume(args),
+        Verb::Retry(args) => again::retry(args),
         Verb::Validate(args) => look::validate(args),
         Verb::Plan(args) => look::plan(args),
         Verb::Runs(args) => past::runs(&args),

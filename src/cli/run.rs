@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, Stop};
 use super::{Format, Given, State, print};
-use crate::engine::{self, Options, RunEnd, prepare};
+use crate::engine::{self, Options, Prepared, RunEnd, Start, Which, prepare};
 use crate::ledger::{Reader, StateFolder};
 use crate::model::Sink;
 use crate::plan::ParamValues;
@@ -24,15 +24,25 @@ pub(super) struct RunArgs {
     given: Given,
     #[command(flatten)]
     state: State,
-    /// What stdout gets at the end
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-    /// How progress is shown on stderr
-    #[arg(long, value_enum, default_value_t = Progress::Auto)]
-    progress: Progress,
+    #[command(flatten)]
+    how: How,
     /// Show what would run, and run nothing: the same as `batchmill plan`
     #[arg(long)]
     dry_run: bool,
+    /// Go on with the newest run of this file, if there is one, instead of starting a new one
+    #[arg(long)]
+    resume: bool,
+}
+
+/// What is shown of a run.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct How {
+    /// What stdout gets at the end
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    /// How progress is shown on stderr
+    #[arg(long, value_enum, default_value_t = Progress::Auto)]
+    progress: Progress,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -81,16 +91,23 @@ impl Given {
             Some(path) => params_file(path)?,
             None => ParamValues::new(),
         };
-        for given in &self.params {
-            let Some((name, value)) = given.split_once('=') else {
-                let message = format!("`{given}` is no parameter");
-                return Err(Stop::bad(message).hint("parameters are written NAME=VALUE"));
-            };
-            let value = spec::value(value).map_err(|message| Stop::bad(format!("parameter `{name}`: {message}")))?;
-            params.insert(name.to_owned(), value);
-        }
+        params.extend(self::params(&self.params)?);
         Ok(params)
     }
+}
+
+/// Parameters as the command line gives them.
+pub(super) fn params(given: &[String]) -> Result<ParamValues, Stop> {
+    let mut params = ParamValues::new();
+    for given in given {
+        let Some((name, value)) = given.split_once('=') else {
+            let message = format!("`{given}` is no parameter");
+            return Err(Stop::bad(message).hint("parameters are written NAME=VALUE"));
+        };
+        let value = spec::value(value).map_err(|message| Stop::bad(format!("parameter `{name}`: {message}")))?;
+        params.insert(name.to_owned(), value);
+    }
+    Ok(params)
 }
 
 fn params_file(path: &Path) -> Result<ParamValues, Stop> {
@@ -104,18 +121,25 @@ fn params_file(path: &Path) -> Result<ParamValues, Stop> {
 
 pub(super) fn run(args: RunArgs) -> Result<Exit, Stop> {
     if args.dry_run {
-        return super::look::plan(super::look::PlanArgs::new(args.given, args.state, args.format));
+        return super::look::plan(super::look::PlanArgs::new(args.given, args.state, args.how.format));
     }
     let options = args.given.options(&args.state, false)?;
     let prepared = prepare(load(args.given.file())?, options)?;
+    let last = if args.resume { super::again::latest_of(&args.state.state_dir, args.given.file())? } else { None };
+    let start = last.map_or(Start::New, |folder| Start::Again(folder, Which::Left));
+    execute(&prepared, start, args.how)
+}
+
+/// Runs what is prepared, shows it, and says how it ended.
+pub(super) fn execute(prepared: &Prepared, start: Start, how: How) -> Result<Exit, Stop> {
     let cancel = Cancel::new().map_err(|error| Stop::new(Exit::Bad, error.into()))?;
     let interrupts = engine::listen(&cancel).map_err(|error| Stop::new(Exit::Bad, error.into()))?;
-    let mut sinks = sinks(args.progress);
-    let end = engine::run(&prepared, engine::Start::New, &cancel, &mut sinks)?;
-    if args.format == Format::Json {
+    let mut sinks = sinks(how.progress);
+    let end = engine::run(prepared, start, &cancel, &mut sinks)?;
+    if how.format == Format::Json {
         print(&format!("{:#}\n", to_json(&end)?))?;
     }
-    if matches!(args.progress, Progress::Auto | Progress::Bar | Progress::Plain) {
+    if matches!(how.progress, Progress::Auto | Progress::Bar | Progress::Plain) {
         drop(io::stderr().write_all(summary(&end.summary).as_bytes()));
     }
     if let Some(faults) = end.fault {

@@ -70,6 +70,8 @@ pub(super) struct SortedOut {
     pub(super) total: u64,
     /// Those that are done.
     pub(super) done: u64,
+    /// Those that failed and are left at that.
+    pub(super) failed: u64,
     /// Where done items stand now, for batches of which that changed.
     pub(super) changes: Vec<RowChange>,
     /// Why items are to be run, and how many for each reason.
@@ -93,7 +95,7 @@ pub(super) fn sort_out(
     let mut held: Vec<(usize, Pending)> = Vec::new();
     let mut pending = Vec::new();
     let mut reasons = BTreeMap::new();
-    let mut total = 0;
+    let (mut total, mut still_failed) = (0, 0);
     while total < most_items {
         let mut items = Items::default();
         source.fill(&mut items, usize::try_from(most_items - total).unwrap_or(usize::MAX).min(1024))?;
@@ -111,6 +113,7 @@ pub(super) fn sort_out(
                 continue;
             }
             let failed = past.failed.contains_key(&key);
+            still_failed += u64::from(failed && !which.takes(failed, index, key));
             if which.takes(failed, index, key) {
                 let waited = past.attempts.get(&key).copied();
                 let reason = match (failed, waited) {
@@ -146,5 +149,5 @@ pub(super) fn sort_out(
         (!stayed).then(|| batch.moved(places))
     };
     let changes = past.batches.iter().zip(places).filter_map(moved).collect();
-    Ok(SortedOut { remaining: Remaining(pending.into()), total, done, changes, reasons })
+    Ok(SortedOut { remaining: Remaining(pending.into()), total, done, failed: still_failed, changes, reasons })
 }

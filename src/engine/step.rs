@@ -37,6 +37,8 @@ pub(super) struct StepRun<'a> {
     pub(super) total: Option<u64>,
     /// Items that earlier executions of the run have done.
     pub(super) done: u64,
+    /// Items that failed in earlier executions and are left at that.
+    pub(super) failed: u64,
     pub(super) batch_size: usize,
     pub(super) queue_size: Option<usize>,
     /// The run's latches; the step's own are in the context.
@@ -74,7 +76,7 @@ pub(super) fn execute(
     let (settled_tx, settled_rx) = bounded(run.queue_size.unwrap_or(2 * slots) + 5 * slots + 2);
     let cancel = job.context.cancel.clone();
     let started = Instant::now();
-    let stats = Stats { total: run.total.unwrap_or(0), succeeded: run.done, ..Stats::default() };
+    let stats = Stats { total: run.total.unwrap_or(0), succeeded: run.done, failed: run.failed, ..Stats::default() };
     let mut aggregator = Aggregator {
         step: run.name,
         key: run.key,

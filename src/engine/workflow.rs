@@ -232,6 +232,7 @@ impl Run<'_> {
             }
         };
         let (total, done) = sorted_out.as_ref().map_or((plan.total, 0), |it| (Some(it.total), it.done));
+        let failed = sorted_out.as_ref().map_or(0, |it| it.failed);
         let event = Event::StepStarted { name: step.name.clone(), total, done, slots: plan.slots };
         sinks.iter_mut().for_each(|sink| sink.event(&event));
         let context = Context {
@@ -267,6 +268,7 @@ impl Run<'_> {
             },
             total,
             done,
+            failed,
             batch_size: plan.batch_size,
             queue_size: plan.queue_size,
             outer: self.cancel,
@@ -367,6 +369,9 @@ impl Run<'_> {
         let status = if self.cancel.stop.is_fired() {
             StepStatus::Interrupted
         } else if broken || failure.is_some() {
+            StepStatus::Failed
+        } else if stats.skipped > 0 {
+            // Only failed items were asked for, and others have never run.
             StepStatus::Failed
         } else if stats.total == 0 {
             StepStatus::Empty

@@ -357,3 +357,22 @@ steps:
         }
     }
 }
+
+#[test]
+fn quick_batches_behind_a_failure_are_neither_run_nor_counted() {
+    // So quick that many batches travel together: what follows the failure in its frame must not run either.
+    let workflow = "
+steps:
+  - name: work
+    task: batch
+    inputs:
+      items: {range: 20000}
+      task: {type: echo, message: '{{ 1 // (item - 10000) }}'}
+";
+    let sandbox = Sandbox::with(workflow);
+    let ended = sandbox.run(&["--format", "json", "--progress", "none"]).exits_with(3);
+    let stats = &ended.json()["steps"]["work"]["stats"];
+    let counts = ["total", "succeeded", "failed", "skipped"].map(|name| stats[name].as_u64().unwrap());
+    assert_eq!(counts, [20_000, 10_000, 1, 9_999]);
+    assert_eq!(sandbox.results("work").len(), 10_000);
+}

@@ -19,6 +19,8 @@ mod http;
 mod input;
 /// The Python lane: hosts, crashes, timeouts.
 mod python;
+/// Going on with a run: after a failure, a change, a kill.
+mod resume;
 /// Templates and shell commands, injection above all.
 mod shell;
 /// The sandbox and the servers that tests use.

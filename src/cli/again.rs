@@ -1,0 +1,111 @@
+//! `batchmill resume` and `batchmill retry`: go on with a run.
+
+use super::exit::{Exit, Stop};
+use super::run::{How, execute, load};
+use super::{State, run};
+use crate::engine::{Options, Prepared, Start, Which, prepare};
+use crate::ledger::{Reader, RunFolder, StateFolder};
+use crate::plan::ParamValues;
+use anyhow::Context as _;
+use clap::Args;
+use serde_json::Value;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Args)]
+pub(super) struct AgainArgs {
+    /// The run: its id, the beginning or end of it, or `latest`
+    #[arg(default_value = "latest")]
+    run: String,
+    /// Parameters to give anew; the others are those of the run. Secret ones are not kept, so they have to be given
+    #[arg(value_name = "NAME=VALUE")]
+    params: Vec<String>,
+    /// The Python interpreter for python tasks
+    #[arg(long, value_name = "PATH")]
+    python: Option<PathBuf>,
+    /// The most workers per step; `max_parallel` of the workflow is not exceeded
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    #[command(flatten)]
+    state: State,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RetryArgs {
+    #[command(flatten)]
+    again: AgainArgs,
+    /// Only this failed item: its index, or the beginning of its key; may be given several times
+    #[arg(long, value_name = "INDEX|KEY")]
+    only: Vec<String>,
+}
+
+pub(super) fn resume(args: AgainArgs) -> Result<Exit, Stop> {
+    again(args, Which::Left)
+}
+
+pub(super) fn retry(args: RetryArgs) -> Result<Exit, Stop> {
+    let which = if args.only.is_empty() { Which::Failed } else { Which::Only(args.only) };
+    again(args.again, which)
+}
+
+fn again(mut args: AgainArgs, which: Which) -> Result<Exit, Stop> {
+    if args.run.contains('=') {
+        // No run is called so: it is a parameter, and the run was left out.
+        args.params.insert(0, std::mem::replace(&mut args.run, "latest".to_owned()));
+    }
+    let state = absolute(&args.state.state_dir)?;
+    let folder = StateFolder(state.clone()).find(&args.run)?;
+    let given = Given { params: run::params(&args.params)?, python: args.python, jobs: args.jobs, state };
+    let prepared = prepare_again(&folder, given)?;
+    execute(&prepared, Start::Again(folder, which), args.how)
+}
+
+/// What may be given anew when a run goes on.
+struct Given {
+    params: ParamValues,
+    python: Option<PathBuf>,
+    jobs: Option<NonZeroUsize>,
+    state: PathBuf,
+}
+
+/// Prepares the workflow of a run again: the file as it is now, the parameters as they were.
+fn prepare_again(folder: &RunFolder, given: Given) -> Result<Prepared, Stop> {
+    let record = Reader::open(folder.clone())?.run()?;
+    let python =
+        given.python.map(|python| if python.components().count() > 1 { absolute(&python) } else { Ok(python) });
+    let python = python.transpose()?;
+    // Relative paths of the workflow mean what they meant when the run was started.
+    let back = std::env::set_current_dir(&record.folder);
+    let back = back.with_context(|| format!("cannot go to `{}`, where the run was started", record.folder.display()));
+    back.map_err(|error| Stop::new(Exit::Bad, error))?;
+    let workflow = load(&record.path)?;
+    let kept: ParamValues = serde_json::from_str(&record.params).unwrap_or_default();
+    let mut params: ParamValues =
+        kept.into_iter().filter(|(name, _)| !workflow.secrets.iter().any(|secret| secret.raw == *name)).collect();
+    if let Some(declared) = &workflow.params {
+        // A parameter that the file does not declare any more is no fault of the person who goes on.
+        params.retain(|name, value| *value != Value::Null && declared.iter().any(|param| param.name == *name));
+    }
+    params.extend(given.params);
+    let state = StateFolder(given.state);
+    let options = Options { params, python, jobs: given.jobs, max_items: None, state, check_only: false };
+    Ok(prepare(workflow, options)?)
+}
+
+/// The newest run of a workflow file, if there is one.
+pub(super) fn latest_of(state: &Path, file: &Path) -> Result<Option<RunFolder>, Stop> {
+    let wanted = file.canonicalize().ok();
+    for folder in StateFolder(state.to_path_buf()).runs_by_age()?.into_iter().rev() {
+        let record = Reader::open(folder.clone())?.run()?;
+        if wanted.is_some() && record.folder.join(&record.path).canonicalize().ok() == wanted {
+            return Ok(Some(folder));
+        }
+    }
+    Ok(None)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Stop> {
+    std::path::absolute(path).map_err(|error| Stop::new(Exit::Bad, error.into()))
+}

@@ -1,0 +1,302 @@
+//! Going on with a run: what has a result stays, what has none runs, what changed runs again and says so.
+
+use crate::support::{Ended, Sandbox};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+const COUNT: &str = "echo \"$1\" >> ran; [ ! -e \"bad.$1\" ] && echo \"did $1\"";
+
+fn counting(items: &str, settings: &str) -> String {
+    format!(
+        "steps:\n  - name: work\n    task: batch\n    inputs:\n      items: {items}\n{settings}      task: {{type: shell, command: 'count {{{{ item }}}}'}}\n"
+    )
+}
+
+impl Sandbox {
+    fn rewrite(self, workflow: &str) -> Self {
+        self.file("workflow.yaml", workflow)
+    }
+
+    fn resume(&self) -> Ended {
+        self.batchmill(&["resume"])
+    }
+
+    /// What ran since the last look.
+    fn ran(&self) -> Vec<String> {
+        let ran = if self.exists("ran") { self.read("ran") } else { String::new() };
+        let _ = std::fs::remove_file(self.path().join("ran"));
+        ran.lines().map(str::to_owned).collect()
+    }
+
+    fn said(&self) -> Vec<String> {
+        self.results("work").iter().map(|result| result["stdout"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+#[test]
+fn a_run_that_stopped_goes_on_where_it_ended() {
+    let sandbox =
+        Sandbox::with(&counting("[a, b, c, d]", "      batch_size: 2\n")).script("count", COUNT).file("bad.b", "");
+    sandbox.run(&[]).exits_with(3).says(&["next: batchmill failures"]);
+    assert_eq!(sandbox.ran(), ["a", "b"]);
+    std::fs::remove_file(sandbox.path().join("bad.b")).unwrap();
+    let resumed = sandbox.resume().exits_with(0);
+    resumed.says(&["work: 3 of 4 items will run: 1 failed before, 2 not run yet", "4 items, 1 done before"]);
+    assert_eq!(sandbox.ran(), ["b", "c", "d"]);
+    assert_eq!(sandbox.said(), ["did a", "did b", "did c", "did d"]);
+    assert!(sandbox.failures().is_empty());
+    sandbox.resume().exits_with(0).says(&["0 of 4 items will run"]);
+    assert!(sandbox.ran().is_empty());
+    assert_eq!(sandbox.batchmill(&["runs"]).stdout.lines().count(), 2, "one run, however often it went on");
+}
+
+#[test]
+fn a_list_that_grows_runs_what_is_new_and_a_reordered_one_nothing() {
+    let sandbox = Sandbox::with(&counting("[a, b, c]", "      batch_size: 2\n")).script("count", COUNT);
+    sandbox.run(&[]).exits_with(0);
+    sandbox.ran();
+    let sandbox = sandbox.rewrite(&counting("[c, x, a, b, y]", "      batch_size: 2\n"));
+    sandbox.resume().exits_with(0).says(&["2 of 5 items will run: 2 not run yet"]);
+    assert_eq!(sandbox.ran(), ["x", "y"]);
+    assert_eq!(sandbox.said(), ["did c", "did x", "did a", "did b", "did y"]);
+    let sandbox = sandbox.rewrite(&counting("[y, b, c]", "      batch_size: 2\n"));
+    sandbox.resume().exits_with(0).says(&["0 of 3 items will run"]);
+    assert!(sandbox.ran().is_empty());
+    assert_eq!(sandbox.said(), ["did y", "did b", "did c"]);
+}
+
+#[test]
+fn items_that_are_alike_are_counted() {
+    let sandbox = Sandbox::with(&counting("[a, a]", "")).script("count", COUNT);
+    sandbox.run(&[]).exits_with(0);
+    sandbox.ran();
+    let sandbox = sandbox.rewrite(&counting("[a, a, a]", ""));
+    sandbox.resume().exits_with(0);
+    assert_eq!(sandbox.ran(), ["a"]);
+    assert_eq!(sandbox.said(), ["did a", "did a", "did a"]);
+}
+
+#[test]
+fn a_changed_task_runs_everything_again_and_says_why() {
+    let workflow = "
+params: {size: {default: 1}, other: {default: 1}}
+env: {MODE: fast}
+steps:
+  - name: work
+    task: batch
+    inputs:
+      items: [a, b]
+      task: {type: shell, command: 'count {{ item }} {{ params.size }}'}
+  - name: after
+    task: shell
+    inputs: {command: 'echo {{ steps.work.result | length }} >> after'}
+  - name: apart
+    task: shell
+    inputs: {command: echo >> apart}
+";
+    let sandbox = Sandbox::with(workflow).script("count", COUNT);
+    sandbox.run(&[]).exits_with(0);
+    sandbox.ran();
+    let sandbox = sandbox.rewrite(&workflow.replace("count {{ item }}", "count {{ item }}!"));
+    sandbox.resume().exits_with(0).says(&[
+        "work: everything runs again, because `task.command` changed",
+        "after: everything runs again, because step `work` gave new results",
+    ]);
+    assert_eq!(sandbox.ran(), ["a!", "b!"]);
+    assert_eq!(sandbox.said(), ["did a!", "did b!"]);
+    let sandbox = sandbox.rewrite(&workflow.replace("fast", "slow").replace("count {{ item }}", "count {{ item }}!"));
+    sandbox.resume().exits_with(0).says(&["work: everything runs again, because `env.MODE` changed"]);
+    sandbox.batchmill(&["resume", "latest", "size=2"]).exits_with(0).says(&["because `params.size` changed"]);
+    assert_eq!(sandbox.read("after").lines().count(), 4);
+    assert_eq!(sandbox.read("apart").lines().count(), 2, "only the environment concerned it");
+}
+
+#[test]
+fn files_that_were_touched_run_again() {
+    for items in ["{glob: 'data/*.csv'}", "$(ls data/*.csv)"] {
+        let mut sandbox = Sandbox::with(&counting(items, "")).script("count", COUNT);
+        for number in 10..30 {
+            sandbox = sandbox.file(&format!("data/{number}.csv"), "old");
+        }
+        sandbox.run(&[]).exits_with(0);
+        sandbox.ran();
+        let sandbox = sandbox.file("data/12.csv", "changed").file("data/29.csv", "changed").file("data/99.csv", "new");
+        sandbox.resume().exits_with(0).says(&["3 of 21 items will run"]);
+        assert_eq!(sandbox.ran(), ["data/12.csv", "data/29.csv", "data/99.csv"]);
+        assert_eq!(sandbox.said().len(), 21);
+    }
+}
+
+#[test]
+fn retry_runs_the_failed_items_alone() {
+    let settings = "      continue_on_error: true\n";
+    let sandbox = Sandbox::with(&counting("[a, b, c, d]", settings)).script("count", COUNT);
+    let sandbox = sandbox.file("bad.b", "").file("bad.d", "");
+    sandbox.run(&[]).exits_with(1);
+    sandbox.ran();
+    std::fs::remove_file(sandbox.path().join("bad.b")).unwrap();
+    std::fs::remove_file(sandbox.path().join("bad.d")).unwrap();
+    sandbox
+        .batchmill(&["retry", "latest", "--only", "3"])
+        .exits_with(1)
+        .says(&["1 of 4 items will run: 1 failed before"]);
+    assert_eq!(sandbox.ran(), ["d"]);
+    let failures = sandbox.failures();
+    assert_eq!((failures.len(), &failures[0]["item"]), (1, &json!("b")));
+    let key = failures[0]["key"].as_str().unwrap()[..8].to_owned();
+    sandbox.batchmill(&["retry", "latest", "--only", &key]).exits_with(0);
+    assert_eq!(sandbox.ran(), ["b"]);
+    sandbox.batchmill(&["retry"]).exits_with(0).says(&["0 of 4 items will run"]);
+    assert_eq!(sandbox.said(), ["did a", "did b", "did c", "did d"]);
+}
+
+#[test]
+fn a_batch_that_lost_an_item_is_made_anew() {
+    let workflow = |items: &str| {
+        format!(
+            "steps:\n  - name: work\n    task: batch\n    inputs:\n      items: {items}\n      batch_size: 2\n      task:\n        \
+             type: python\n        code: return [[r['n'] for r in item], index]\n"
+        )
+    };
+    let sandbox = Sandbox::with(&workflow("[{n: 1}, {n: 2}, {n: 3}, {n: 4}]"));
+    sandbox.run(&[]).exits_with(0);
+    let sandbox = sandbox.rewrite(&workflow("[{n: 1}, {n: 3}, {n: 4}]"));
+    sandbox.resume().exits_with(0).says(&["1 of 3 items will run: 1 part of a batch that changed"]);
+    assert_eq!(sandbox.results("work"), [json!([1]), json!(0), json!([3, 4]), json!(2)]);
+}
+
+#[test]
+fn run_resume_goes_on_with_the_newest_run_of_the_file() {
+    let sandbox = Sandbox::with(&counting("[a, b]", "")).script("count", COUNT);
+    sandbox.run(&["--resume"]).exits_with(0);
+    sandbox.run(&["--resume"]).exits_with(0).says(&["0 of 2 items will run"]);
+    assert_eq!(sandbox.ran(), ["a", "b"]);
+    assert_eq!(sandbox.batchmill(&["runs"]).stdout.lines().count(), 2);
+}
+
+#[test]
+fn a_run_goes_on_from_another_folder_with_its_parameters() {
+    let workflow = "
+secrets: [token]
+steps:
+  - name: work
+    task: batch
+    inputs:
+      items: {lines: '{{ file }}'}
+      task: {type: shell, command: 'count {{ item }}-{{ token }}'}
+";
+    let sandbox = Sandbox::with(workflow).script("count", COUNT).file("list.txt", "a\nb\n").file("bad.b-s3cret", "");
+    sandbox.run(&["file=list.txt", "token=s3cret"]).exits_with(3);
+    sandbox.ran();
+    std::fs::remove_file(sandbox.path().join("bad.b-s3cret")).unwrap();
+    let state = sandbox.path().join(".batchmill").display().to_string();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let again = |arguments: &[&str]| {
+        let arguments = [&["resume", "--state-dir", &state], arguments].concat();
+        let output = sandbox.command(&arguments).current_dir(elsewhere.path()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, said) = again(&[]);
+    assert!(code == Some(2) && said.contains("secret `token` is not set"), "{said}");
+    assert_eq!(again(&["token=s3cret"]).0, Some(0));
+    assert_eq!(sandbox.ran(), ["b-s3cret"]);
+}
+
+#[test]
+fn a_run_that_is_under_way_is_held() {
+    let sandbox = Sandbox::with(&counting("[a]", "")).script("count", "touch began; while [ ! -e go ]; do :; done");
+    let mut running = sandbox.command(&["run", "workflow.yaml", "--progress", "none"]).spawn().unwrap();
+    while !sandbox.exists("began") {
+        assert!(running.try_wait().unwrap().is_none());
+    }
+    sandbox.resume().exits_with(5).says(&["is held by another process", "hint:"]);
+    std::fs::write(sandbox.path().join("go"), "").unwrap();
+    assert!(running.wait().unwrap().success());
+}
+
+#[test]
+fn attempts_of_a_waiting_item_are_remembered() {
+    let workflow = |delay: &str| counting("[a, b]", &format!("      retry: {{max_attempts: 3, delay: {delay}}}\n"));
+    let sandbox = Sandbox::with(&workflow("1h")).script("count", COUNT).file("bad.a", "");
+    let mut engine = sandbox.command(&["run", "workflow.yaml", "--progress", "json"]);
+    let mut engine = engine.stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(engine.stderr.take().unwrap()).lines();
+    // Both batches have ended: `b` is done, `a` waits for its second attempt.
+    assert_eq!(lines.map(Result::unwrap).filter(|line| line.contains("batch_finished")).take(2).count(), 2);
+    engine.kill().unwrap();
+    engine.wait().unwrap();
+    assert_eq!(sandbox.ran(), ["a", "b"]);
+    let sandbox = sandbox.rewrite(&workflow("0"));
+    sandbox
+        .resume()
+        .exits_with(3)
+        .says(&["1 of 2 items will run: 1 waiting to be tried again", "failed after 3 attempts"]);
+    assert_eq!(sandbox.ran(), ["a", "a"]);
+}
+
+/// The engine is killed with -9 after a number of events that is another one each time, and goes on each time.
+#[test]
+fn nothing_is_lost_or_done_twice_however_often_the_engine_is_killed() {
+    const ITEMS: usize = 2000;
+    let workflow = format!(
+        "
+steps:
+  - name: shell
+    task: batch
+    inputs:
+      items: {{range: {ITEMS}}}
+      max_parallel: 2
+      task: {{type: shell, command: 'echo {{{{ item }}}} >> ran.shell; echo $(({{{{ item }}}} * 2))'}}
+  - name: python
+    task: batch
+    inputs:
+      items: {{range: {ITEMS}}}
+      batch_size: 3
+      max_parallel: 2
+      task:
+        type: python
+        setup: log = open('ran.python', 'a', buffering=1)
+        code: |
+          print(item, file=log)
+          return item * 3
+"
+    );
+    let sandbox = Sandbox::with(&workflow);
+    let mut seed = 7_u64;
+    let mut kills = 0;
+    let mut arguments = vec!["run", "workflow.yaml", "--progress", "json"];
+    loop {
+        let mut engine = sandbox.command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(engine.stderr.take().unwrap()).lines().map_while(Result::ok);
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let events = 3 + (seed >> 33) % 90;
+        let seen = lines.take(usize::try_from(events).unwrap()).count() as u64;
+        if seen == events {
+            engine.kill().unwrap();
+            kills += 1;
+        }
+        let status = engine.wait().unwrap();
+        if seen < events {
+            assert_eq!(status.code(), Some(0));
+            break;
+        }
+        arguments = vec!["resume", "--progress", "json"];
+    }
+    assert!(kills >= 25, "only {kills} kills");
+    let numbers = |step: &str| -> Vec<i64> {
+        let number = |result: &Value| result.as_i64().or_else(|| result["stdout"].as_str()?.parse().ok()).unwrap();
+        sandbox.results(step).iter().map(number).collect()
+    };
+    let all = |factor: i64| (0..i64::try_from(ITEMS).unwrap()).map(|item| item * factor).collect::<Vec<_>>();
+    assert!(numbers("shell") == all(2) && numbers("python") == all(3), "results differ from an undisturbed run");
+    for step in ["shell", "python"] {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        sandbox.read(&format!("ran.{step}")).lines().for_each(|line| *counts.entry(line.to_owned()).or_default() += 1);
+        assert_eq!(counts.len(), ITEMS, "every item ran");
+        let again: usize = counts.values().map(|count| count - 1).sum();
+        // What was under way when the engine was killed runs twice: two slots, frames of some milliseconds each.
+        assert!(again < kills * 200, "{again} items ran again after {kills} kills");
+    }
+}
