@@ -8,6 +8,8 @@
 mod aggregator;
 mod feeder;
 mod fingerprint;
+mod history;
+mod plan;
 mod prepare;
 mod resume;
 mod secrets;
@@ -15,6 +17,7 @@ mod shape;
 mod signals;
 mod slot;
 mod step;
+mod values;
 mod workflow;
 
 pub use prepare::{Options, PrepareError, Prepared, prepare};
@@ -22,4 +25,5 @@ pub use resume::Which;
 pub use secrets::Secrets;
 pub use shape::{Shape, ShapeError, shape};
 pub use signals::{Interrupts, listen};
-pub use workflow::{EngineError, RunEnd, Start, failures_json, run, step_scope};
+pub use values::{failures_json, step_scope};
+pub use workflow::{EngineError, RunEnd, Start, run};

@@ -1,0 +1,85 @@
+//! A step's plan: the same for a plain step, which has one nameless item, and for a batch step.
+
+use super::prepare::Prepared;
+use super::shape::{ShapeError, shape, single_timeout};
+use crate::model::Items;
+use crate::plan::{Source, SourceError};
+use crate::spec::{RetryPolicy, Step, StepKind};
+use crate::task::Program;
+use crate::template::ItemScope;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The one "item" of a plain step.
+struct Once(bool);
+
+impl Source for Once {
+    fn total(&self) -> Option<u64> {
+        Some(1)
+    }
+
+    fn fill(&mut self, items: &mut Items, most: usize) -> Result<(), SourceError> {
+        if most > 0 && std::mem::take(&mut self.0) {
+            items.push(b"null");
+        }
+        Ok(())
+    }
+}
+
+/// What a step needs to be run, whatever its kind.
+pub(super) struct StepPlan {
+    pub(super) source: Box<dyn Source>,
+    pub(super) most_items: u64,
+    pub(super) total: Option<u64>,
+    pub(super) batch_size: usize,
+    pub(super) batches: Option<u64>,
+    pub(super) slots: usize,
+    pub(super) queue_size: Option<usize>,
+    pub(super) continue_on_error: bool,
+    pub(super) timeout: Option<Duration>,
+    pub(super) retry: RetryPolicy,
+    pub(super) batched: bool,
+    pub(super) is_batch: bool,
+}
+
+/// Plans a step.
+pub(super) fn plan_step(
+    step: &Step,
+    program: &Program,
+    prepared: &Prepared,
+    scope: &Arc<ItemScope>,
+) -> Result<StepPlan, ShapeError> {
+    match &step.kind {
+        StepKind::Single(single) => Ok(StepPlan {
+            source: Box::new(Once(true)),
+            most_items: 1,
+            total: Some(1),
+            batch_size: 1,
+            batches: Some(1),
+            slots: 1,
+            queue_size: None,
+            continue_on_error: false,
+            timeout: single_timeout(single, scope)?,
+            retry: single.retry,
+            batched: false,
+            is_batch: false,
+        }),
+        StepKind::Batch(batch) => {
+            let shape = shape(batch, program, prepared, scope)?;
+            Ok(StepPlan {
+                total: shape.total,
+                batch_size: shape.batch_size,
+                batches: shape.batches(),
+                slots: shape.slots,
+                queue_size: shape.queue_size,
+                continue_on_error: shape.continue_on_error,
+                timeout: shape.timeout,
+                retry: shape.retry,
+                batched: shape.batched.batched,
+                is_batch: true,
+                source: Box::new(shape.items),
+                most_items: prepared.options.max_items.unwrap_or(u64::MAX),
+            })
+        }
+    }
+}

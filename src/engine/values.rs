@@ -1,0 +1,81 @@
+//! What steps give to later ones, and to the person in front of the screen.
+
+use super::prepare::{Prepared, template_params};
+use super::slot::message;
+use super::workflow::{EngineError, Run};
+use crate::ledger::{LedgerError, Reader, RunFolder};
+use crate::model::{Event, RunId, StepName, StepReport};
+use crate::spec::Step;
+use crate::template::{Lazy, Scope, StepValue, json_to_value};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The names that hold before the first step.
+pub fn step_scope(prepared: &Prepared, run: &RunId) -> Scope {
+    let env = prepared.env.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+    let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let run = [("id", run.0.clone()), ("name", prepared.workflow.name.clone()), ("started", started)];
+    let run = run.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    Scope { params: template_params(&prepared.params), env, run, steps: BTreeMap::new(), outputs: BTreeMap::new() }
+}
+
+impl Run<'_> {
+    /// A plain `echo` step says its message.
+    pub(super) fn say(&mut self, step: &Step) -> Result<(), EngineError> {
+        let line = read_results(self.ledger.folder(), &step.name)?;
+        let mut text = message(line.strip_suffix(b"\n").unwrap_or(&line));
+        self.prepared.secrets.mask(&mut text);
+        self.tell(&Event::Notice { name: step.name.clone(), text });
+        Ok(())
+    }
+
+    /// Puts what the step gave into the scope of the later ones. Results are read when a template first asks for them.
+    pub(super) fn remember(&mut self, step: &Step, report: &StepReport, is_batch: bool) {
+        let folder = self.ledger.folder();
+        let (name, from) = (step.name.clone(), folder.clone());
+        let result = Lazy::new(move || match read_results(&from, &name) {
+            Ok(json) => json_to_value(&json),
+            Err(error) => minijinja::Value::from(minijinja::Error::new(
+                minijinja::ErrorKind::InvalidOperation,
+                format!("the results of step `{name}` cannot be read: {error}"),
+            )),
+        });
+        let (name, from) = (step.name.clone(), folder.clone());
+        let failed = Lazy::new(move || {
+            minijinja::Value::from(minijinja::value::Serde(failures_json(&from, &name).unwrap_or_default()))
+        });
+        let batch = is_batch
+            .then(|| (Arc::new(failed), minijinja::Value::from(minijinja::value::Serde(report.stats.to_json()))));
+        self.scope.steps.insert(step.name.to_string(), StepValue { result: Arc::new(result), batch });
+        if let Some(outputs) = &step.outputs {
+            self.scope.outputs.insert(outputs.raw.clone(), step.name.to_string());
+        }
+    }
+}
+
+/// The results of a step as JSON text: an array, or the one value of a plain step.
+fn read_results(folder: &RunFolder, step: &StepName) -> Result<Vec<u8>, LedgerError> {
+    let reader = Reader::open(folder.clone())?;
+    let steps = reader.steps()?;
+    let Some(record) = steps.iter().find(|record| record.name == *step) else { return Ok(b"null".to_vec()) };
+    let mut results = reader.results(record)?;
+    if record.is_batch {
+        return results.to_json_array();
+    }
+    Ok(results.next_piece()?.map_or_else(|| b"null".to_vec(), |(_, _, line)| line))
+}
+
+/// `failed` of a batch step: `item`, `index`, `error`, `type`, `attempts` of each.
+pub fn failures_json(folder: &RunFolder, step: &StepName) -> Result<Vec<serde_json::Value>, LedgerError> {
+    let reader = Reader::open(folder.clone())?;
+    let steps = reader.steps()?;
+    let Some(record) = steps.iter().find(|record| record.name == *step) else { return Ok(Vec::new()) };
+    let failure = |failure: crate::ledger::FailureRecord| {
+        let item: serde_json::Value =
+            serde_json::from_str(&failure.item).unwrap_or(serde_json::Value::String(failure.item));
+        serde_json::json!({
+            "item": item, "index": failure.index, "error": failure.message, "type": failure.class, "attempts": failure.attempts,
+        })
+    };
+    Ok(reader.failures(record)?.into_iter().map(failure).collect())
+}
