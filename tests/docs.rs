@@ -33,17 +33,18 @@ fn split(text: &str) -> (Vec<Block>, Vec<(usize, String)>) {
     let (mut blocks, mut prose) = (Vec::new(), Vec::new());
     let mut open: Option<Block> = None;
     for (index, line) in text.lines().enumerate() {
-        let fence = line.strip_prefix("```");
-        match (&mut open, fence) {
-            (None, Some(info)) => {
+        match (open.is_some(), line.strip_prefix("```")) {
+            (false, Some(info)) => {
                 open = Some(Block { line: index + 1, info: info.trim().to_owned(), text: String::new() });
             }
-            (Some(_), Some(_)) => blocks.extend(open.take()),
-            (Some(block), None) => {
-                block.text.push_str(line);
-                block.text.push('\n');
-            }
-            (None, None) => prose.push((index + 1, line.to_owned())),
+            (true, Some(_)) => blocks.extend(open.take()),
+            (_, None) => match &mut open {
+                Some(block) => {
+                    block.text.push_str(line);
+                    block.text.push('\n');
+                }
+                None => prose.push((index + 1, line.to_owned())),
+            },
         }
     }
     assert!(open.is_none(), "a fence is not closed");
@@ -128,6 +129,6 @@ fn broken(page: &str, folder: &Path, target: &str) -> Option<String> {
 /// The anchor that a heading gets: lower case, spaces as hyphens, no other punctuation.
 fn anchor_of(heading: &str) -> String {
     let text = heading.trim_start_matches('#').trim().to_lowercase();
-    let kept = text.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    let kept = text.chars().filter(|c| c.is_alphanumeric() || matches!(*c, ' ' | '-' | '_'));
     kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }
