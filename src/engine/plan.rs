@@ -60,7 +60,7 @@ pub(super) fn plan_step(
             queue_size: None,
             continue_on_error: false,
             timeout: single_timeout(single, scope)?,
-            retry: single.retry,
+            retry: single.retry.clone(),
             batched: false,
             is_batch: false,
         }),

@@ -83,7 +83,7 @@ pub fn shape(
         queue_size: queue_size.map_err(wrong)?.map(Into::into),
         continue_on_error: resolve("continue_on_error", &batch.continue_on_error, scope).map_err(wrong)?,
         timeout: timeout(batch.timeout.as_ref(), scope).map_err(wrong)?,
-        retry: batch.retry,
+        retry: batch.retry.clone(),
     })
 }
 

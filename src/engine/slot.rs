@@ -98,13 +98,14 @@ impl Slot<'_> {
     }
 
     fn may_retry(&self, batch: &Batch, failure: &Failure) -> bool {
-        failure.retryable && self.job.retry.delay_after(batch.attempt).is_some()
+        self.job.retry.covers(failure) && self.job.retry.delay_after(batch.attempt).is_some()
     }
 
     /// The failed items as one batch to come, due when the last of them may be tried again.
     fn retries(&self, batch: &Batch, failures: Vec<(usize, Failure)>) -> Vec<(Batch, Duration, Failure)> {
         let asked = failures.iter().filter_map(|(_, failure)| failure.retry_after).max().unwrap_or_default();
         let Some(delay) = self.job.retry.delay_after(batch.attempt) else { return Vec::new() };
+        let delay = self.job.retry.with_jitter(delay, chance());
         let mut items = Items::default();
         let mut indexes = Vec::with_capacity(failures.len());
         let mut keys = Vec::with_capacity(failures.len());
@@ -168,6 +169,13 @@ impl Slot<'_> {
         logs.extend(self.handler.iter_mut().flat_map(|handler| handler.finish()));
         logs.into_iter().for_each(|log| self.tell(SlotEvent::Log(None, log)));
     }
+}
+
+/// A number between 0 and 1 that is another one each time.
+fn chance() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+    // Each `RandomState` is seeded anew by the standard library, which is all the chance that a delay needs.
+    (RandomState::new().hash_one(0) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 /// What `echo` says: a string as it is, any other value as JSON.

@@ -65,6 +65,9 @@ pub struct Failure {
     /// More to read: a traceback, the end of stderr, the body of an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// The exit status of a command, or the status of an HTTP answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<i32>,
     /// Whether another try may help.
     #[serde(default = "yes")]
     pub retryable: bool,
@@ -81,13 +84,27 @@ impl Failure {
     /// A failure of `kind` that may be tried again, except where the kind itself forbids it.
     pub fn new(kind: FailureKind, class: impl Into<String>, message: impl Into<String>) -> Self {
         let retryable = !matches!(kind, FailureKind::Template | FailureKind::Cancelled);
-        Self { kind, class: class.into(), message: message.into(), detail: None, retryable, retry_after: None }
+        Self {
+            kind,
+            class: class.into(),
+            message: message.into(),
+            detail: None,
+            code: None,
+            retryable,
+            retry_after: None,
+        }
     }
 
     /// The same with more to read.
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         self.detail = (!detail.trim().is_empty()).then_some(detail);
+        self
+    }
+
+    /// The same with a status.
+    pub fn with_code(mut self, code: Option<i32>) -> Self {
+        self.code = code;
         self
     }
 

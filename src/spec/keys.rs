@@ -57,6 +57,10 @@ pub enum Shape {
     Duration,
     /// A number per second, or a text such as `10/s`.
     Rate,
+    /// A number from 0 to 1.
+    Share,
+    /// A list of names and integers, or one of them.
+    RetryOn,
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// A list of strings.
@@ -93,7 +97,6 @@ const LATER: &[(&str, &[&str])] = &[
     ("workflow", &["finally", "on_failure"]),
     ("step", &["max_failures", "batch_timeout", "bisect_on_error", "batch_format"]),
     ("batch", &["max_failures", "batch_timeout", "bisect_on_error", "batch_format"]),
-    ("retry", &["max_delay", "jitter", "on"]),
     ("items", &["csv", "jsonl", "parquet"]),
 ];
 

@@ -19,7 +19,7 @@ mod yaml;
 pub use fault::{Fault, Faults};
 pub use keys::{Key, KeyGroup, Shape, key_groups, nearest};
 pub use parse::{check_param, parse, value, values};
-pub use retry::{Backoff, RetryPolicy};
+pub use retry::{Backoff, RetryOn, RetryPolicy};
 pub use schema::schema;
 pub use setting::{Complaint, Readable};
 pub use workflow::{

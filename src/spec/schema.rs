@@ -78,6 +78,10 @@ fn shape(shape: Shape) -> Value {
         Shape::Rate => json!({"anyOf": [
             {"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": "^\\s*[0-9.]+\\s*/\\s*[smh]\\s*$"},
         ]}),
+        Shape::Share => json!({"type": "number", "minimum": 0, "maximum": 1}),
+        Shape::RetryOn => json!({"anyOf": [
+            {"type": ["string", "integer"]}, {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1},
+        ]}),
         Shape::OneOf(words) => json!({"enum": words}),
         Shape::Texts => json!({"type": "array", "items": {"type": "string"}}),
         Shape::TextOrTexts => json!({"anyOf": [

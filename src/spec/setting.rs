@@ -26,7 +26,7 @@ impl Complaint {
         Self::new(format!("must be {expected}; found {}", found(value)))
     }
 
-    fn hint(self, hint: &'static str) -> Self {
+    pub(super) fn hint(self, hint: &'static str) -> Self {
         Self { hint: Some(hint), ..self }
     }
 }

@@ -249,7 +249,9 @@ impl Answer<'_> {
         let body =
             response.body_mut().with_config().limit(64 << 10).lossy_utf8(true).read_to_string().unwrap_or_default();
         let mut failure = Failure::new(FailureKind::HttpStatus, "HttpStatus", message);
-        failure = failure.with_detail(body.chars().take(4096).collect::<String>());
+        failure = failure
+            .with_detail(body.chars().take(4096).collect::<String>())
+            .with_code(Some(i32::from(status.as_u16())));
         failure.retryable = matches!(status.as_u16(), 408 | 429 | 500..=599);
         failure.retry_after = retry_after;
         failure

@@ -156,7 +156,8 @@ fn outcome(ended: &Ended, context: &Context) -> Outcome {
             let said = stderr.lines().rev().find(|line| !line.trim().is_empty());
             let said = said.map_or(String::new(), |line| format!(": {}", line.trim()));
             let message = format!("command {}{said}", describe(ended.status));
-            Err(Failure::new(FailureKind::ExitStatus, "ExitStatus", message).with_detail(tail(&stderr)))
+            let failure = Failure::new(FailureKind::ExitStatus, "ExitStatus", message).with_detail(tail(&stderr));
+            Err(failure.with_code(ended.status.code()))
         }
         By::Timeout => {
             let message = format!("took longer than {:?}", context.timeout.unwrap_or_default());

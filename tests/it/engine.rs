@@ -376,3 +376,56 @@ steps:
     assert_eq!(counts, [20_000, 10_000, 1, 9_999]);
     assert_eq!(sandbox.results("work").len(), 10_000);
 }
+
+#[test]
+fn retry_on_names_what_is_tried_again() {
+    let workflow = "
+steps:
+  - name: shell
+    task: batch
+    inputs:
+      items: [3, 4]
+      continue_on_error: true
+      retry: {max_attempts: 3, delay: 0, jitter: true, on: [4, ConnectionError]}
+      task: {type: shell, command: 'echo x >> ran.{{ item }}; exit {{ item }}'}
+  - name: python
+    task: batch
+    inputs:
+      items: [ValueError, KeyError, crash]
+      continue_on_error: true
+      retry: {max_attempts: 2, delay: 0, backoff: exponential, max_delay: 1m, on: [KeyError, crash]}
+      task:
+        type: python
+        code: |
+          open(f'ran.{item}', 'a').write('x\\n')
+          if item == 'crash':
+              import os
+              os._exit(1)
+          raise {'ValueError': ValueError, 'KeyError': KeyError}[item]('no')
+";
+    let sandbox = Sandbox::with(workflow);
+    sandbox.run(&[]).exits_with(1);
+    let runs =
+        ["3", "4", "ValueError", "KeyError", "crash"].map(|item| sandbox.read(&format!("ran.{item}")).lines().count());
+    assert_eq!(runs, [1, 3, 1, 2, 2]);
+}
+
+#[test]
+fn wrong_retry_settings_are_named() {
+    let workflow = "
+steps:
+  - name: a
+    task: batch
+    inputs:
+      items: [1]
+      retry: {jitter: 2, max_delay: soon, on: [], backof: linear, max_attempts: 0}
+      task: {type: shell, command: exit}
+";
+    Sandbox::with(workflow).run(&[]).exits_with(2).says(&[
+        "`jitter` must be a number from 0 to 1; found the number 2",
+        "`max_delay` must be a number of seconds",
+        "`on` is empty",
+        "did you mean `backoff`?",
+        "`max_attempts` must be at least 1",
+    ]);
+}

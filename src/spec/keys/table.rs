@@ -150,6 +150,14 @@ pub static RETRY: KeyGroup = KeyGroup {
         key("max_attempts", Shape::Count, Some("3"), "Attempts in all, the first included"),
         key("delay", Shape::Duration, Some("1"), "Time before the second attempt"),
         key("backoff", Shape::OneOf(BACKOFFS), Some("fixed"), "How the delay grows"),
+        key("max_delay", Shape::Duration, Some("1d"), "Where the delay stops growing"),
+        key("jitter", Shape::Share, Some("0"), "Share of the delay that is left to chance, 0 to 1"),
+        key(
+            "on",
+            Shape::RetryOn,
+            None,
+            "What to try again after: exception names, exit codes, HTTP statuses, `timeout`, `crash`",
+        ),
     ],
 };
 
