@@ -3,7 +3,9 @@
 use super::plain::failure_lines;
 use super::words::number;
 use crate::model::{Event, Sink};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::style::TemplateError;
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use std::fmt;
 
 /// Draws one bar per step on stderr.
 pub struct Bar {
@@ -11,8 +13,8 @@ pub struct Bar {
     shown: u64,
 }
 
-const KNOWN: &str = "{prefix} {bar:30} {human_pos}/{human_len} {percent}%  {per_sec}  eta {eta}{msg}";
-const UNKNOWN: &str = "{prefix} {spinner} {human_pos} items  {per_sec}  {elapsed}{msg}";
+const KNOWN: &str = "{prefix} {bar:30} {human_pos}/{human_len} {percent}%  {rate}  eta {eta}{msg}";
+const UNKNOWN: &str = "{prefix} {spinner} {human_pos} items  {rate}  {elapsed}{msg}";
 
 impl Bar {
     /// A bar that shows nothing before the first step begins.
@@ -27,13 +29,22 @@ impl Default for Bar {
     }
 }
 
+fn style(template: &str) -> Result<ProgressStyle, TemplateError> {
+    let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        // Nobody reads the fractions of a large number.
+        let rate = state.per_sec();
+        let _ =
+            if rate < 10.0 { write!(out, "{rate:.1} items/s") } else { write!(out, "{} items/s", number(rate as u64)) };
+    };
+    Ok(ProgressStyle::with_template(template)?.with_key("rate", rate))
+}
+
 impl Sink for Bar {
     fn event(&mut self, event: &Event) {
         match event {
             Event::StepStarted { name, total, done, .. } => {
                 let template = if total.is_some() { KNOWN } else { UNKNOWN };
-                let style =
-                    ProgressStyle::with_template(template).expect("the template is a constant that a test draws");
+                let style = style(template).expect("the template is a constant that a test draws");
                 self.bar = match total {
                     Some(total) => ProgressBar::new(*total),
                     None => ProgressBar::no_length(),
@@ -76,6 +87,6 @@ mod tests {
 
     #[test]
     fn both_templates_are_good() {
-        assert!(ProgressStyle::with_template(KNOWN).is_ok() && ProgressStyle::with_template(UNKNOWN).is_ok());
+        assert!(style(KNOWN).is_ok() && style(UNKNOWN).is_ok());
     }
 }
