@@ -4,7 +4,9 @@ PYTHON ?= python3
 CARGO ?= cargo
 VENV := .venv
 WHEEL_VENV := .venv-wheel
-RUN := target/release/batchmill
+# Where cargo puts what it builds.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+RUN := $(TARGET)/release/batchmill
 
 # `batchmill-python` embeds CPython and needs its shared library; where there is none, the wheel hosts the workers.
 SHARED := $(shell $(PYTHON) -c 'import os, sysconfig as s; \

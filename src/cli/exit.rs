@@ -2,7 +2,7 @@
 
 use crate::engine::{EngineError, PrepareError};
 use crate::ledger::LedgerError;
-use crate::model::RunStatus;
+use crate::model::Status;
 use crate::spec::Faults;
 use std::io::Write;
 use std::process::ExitCode;
@@ -50,13 +50,13 @@ impl Exit {
     }
 
     /// The code for a run that ended so; `signal` is the one that came, if one did.
-    pub(super) fn of(status: RunStatus, signal: Option<i32>) -> Self {
+    pub(super) fn of(status: Status, signal: Option<i32>) -> Self {
         match status {
-            RunStatus::Succeeded => Self::Done,
-            RunStatus::Partial => Self::SomeFailed,
-            RunStatus::Failed => Self::Stopped,
-            RunStatus::Empty => Self::Empty,
-            RunStatus::Interrupted | RunStatus::Running => Self::Interrupted(signal.unwrap_or(2)),
+            Status::Succeeded => Self::Done,
+            Status::Partial => Self::SomeFailed,
+            Status::Failed => Self::Stopped,
+            Status::Empty => Self::Empty,
+            Status::Interrupted | Status::Running => Self::Interrupted(signal.unwrap_or(2)),
         }
     }
 }

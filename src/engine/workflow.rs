@@ -8,7 +8,7 @@ use super::shape::ShapeError;
 use super::step::{Job, StepEnd, StepRun, execute, pace};
 use super::values::step_scope;
 use crate::ledger::{Ledger, LedgerError, RunFolder, RunMeta, StepKey};
-use crate::model::{Event, Failure, FailureKind, RunStatus, RunSummary, Sink, Stats, StepName, StepReport, StepStatus};
+use crate::model::{Event, Failure, FailureKind, RunSummary, Sink, Stats, Status, StepName, StepReport};
 use crate::plan::SourceError;
 use crate::spec::{Fault, Faults, Step, StepKind};
 use crate::task::guard::Guard;
@@ -82,7 +82,7 @@ pub fn run(
         cancel,
         guard: has_children.then(Guard::start).transpose()?,
         scope: step_scope(prepared, &id),
-        summary: RunSummary { run: id.clone(), status: RunStatus::Succeeded, steps: Vec::new() },
+        summary: RunSummary { run: id.clone(), status: Status::Succeeded, steps: Vec::new() },
         fault: None,
         which,
         gave_new: BTreeSet::new(),
@@ -96,10 +96,10 @@ pub fn run(
         let status = report.status;
         run.summary.steps.push(report);
         match status {
-            StepStatus::Succeeded => {}
-            StepStatus::Partial => run.summary.status = RunStatus::Partial,
+            Status::Succeeded => {}
+            Status::Partial => run.summary.status = Status::Partial,
             other => {
-                run.summary.status = other.into();
+                run.summary.status = other;
                 break;
             }
         }
@@ -220,18 +220,18 @@ impl Run<'_> {
             failure = Some(Failure::new(FailureKind::Template, "ItemsError", message));
         }
         let status = if self.cancel.stop.is_fired() {
-            StepStatus::Interrupted
+            Status::Interrupted
         } else if broken || failure.is_some() {
-            StepStatus::Failed
+            Status::Failed
         } else if stats.skipped > 0 {
             // Only failed items were asked for, and others have never run.
-            StepStatus::Failed
+            Status::Failed
         } else if stats.total == 0 {
-            StepStatus::Empty
+            Status::Empty
         } else if stats.failed > 0 {
-            StepStatus::Partial
+            Status::Partial
         } else {
-            StepStatus::Succeeded
+            Status::Succeeded
         };
         StepReport { name: step.name.clone(), status, stats, failure }
     }
@@ -242,7 +242,7 @@ impl Run<'_> {
         self.prepared.secrets.mask(&mut message);
         StepReport {
             name: step.name.clone(),
-            status: StepStatus::Failed,
+            status: Status::Failed,
             stats: Stats::default(),
             failure: Some(Failure::new(FailureKind::Template, "StepError", message)),
         }

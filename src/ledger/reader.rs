@@ -5,7 +5,7 @@ use super::folder::{RunFolder, io_error};
 use super::past;
 use super::results::{Piece, ResultLines};
 use super::writer::GONE;
-use crate::model::{Failure, RunStatus, Stats, StepName, StepStatus};
+use crate::model::{Failure, Stats, Status, StepName};
 use rusqlite::{Connection, OpenFlags, Row};
 use serde::de::DeserializeOwned;
 use std::fs::File;
@@ -25,7 +25,7 @@ pub struct RunRecord {
     /// The parameters as JSON; secrets are masked.
     pub params: String,
     /// Where it stands. A run whose process was killed is `Interrupted`.
-    pub status: RunStatus,
+    pub status: Status,
     /// Milliseconds since 1970, UTC.
     pub started: i64,
     /// Milliseconds since 1970, UTC.
@@ -41,7 +41,7 @@ pub struct StepRecord {
     /// Whether it has items.
     pub is_batch: bool,
     /// Where it stands.
-    pub status: StepStatus,
+    pub status: Status,
     /// Its counts; of a step under way what is committed so far.
     pub stats: Stats,
     /// What stopped it.
@@ -123,7 +123,7 @@ impl Reader {
             Ok(RunRecord {
                 workflow: row.get(0)?,
                 path: PathBuf::from(row.get::<_, String>(1)?),
-                status: from_word(&row.get::<_, String>(2)?).unwrap_or(RunStatus::Interrupted),
+                status: from_word(&row.get::<_, String>(2)?).unwrap_or(Status::Interrupted),
                 started: row.get(3)?,
                 finished: row.get(4)?,
                 folder: PathBuf::from(row.get::<_, String>(5)?),
@@ -131,8 +131,8 @@ impl Reader {
             })
         })?;
         let mut run = runs.pop().ok_or_else(|| self.sqlite(rusqlite::Error::QueryReturnedNoRows))?;
-        if run.status == RunStatus::Running && !self.folder.is_locked() {
-            run.status = RunStatus::Interrupted;
+        if run.status == Status::Running && !self.folder.is_locked() {
+            run.status = Status::Interrupted;
         }
         Ok(run)
     }
@@ -150,13 +150,13 @@ impl Reader {
         let locked = self.folder.is_locked();
         self.rows(query, 0, |row| {
             let (succeeded, failed) = (unsigned(row.get(6)?).unwrap_or(0), unsigned(row.get(7)?).unwrap_or(0));
-            let status = from_word(&row.get::<_, String>(3)?).unwrap_or(StepStatus::Interrupted);
-            let killed = status == StepStatus::Running && !locked;
+            let status = from_word(&row.get::<_, String>(3)?).unwrap_or(Status::Interrupted);
+            let killed = status == Status::Running && !locked;
             Ok(StepRecord {
                 id: row.get(0)?,
                 name: StepName::new(&row.get::<_, String>(1)?).ok_or(rusqlite::Error::InvalidQuery)?,
                 is_batch: row.get(2)?,
-                status: if killed { StepStatus::Interrupted } else { status },
+                status: if killed { Status::Interrupted } else { status },
                 failure: row.get::<_, Option<String>>(4)?.and_then(|json| serde_json::from_str(&json).ok()),
                 stats: Stats {
                     total: unsigned(row.get(8)?).unwrap_or(succeeded + failed),

@@ -3,7 +3,7 @@
 use super::error::LedgerError;
 use super::folder::{RunFolder, io_error, private_file};
 use super::past::{self, Past, RowChange};
-use crate::model::{BatchReport, Indexes, ItemKey, RunStatus, StepName, StepReport};
+use crate::model::{BatchReport, Indexes, ItemKey, Status, StepName, StepReport};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::fs::File;
 use std::io::Write;
@@ -113,7 +113,7 @@ impl Ledger {
                 std::env::current_dir().unwrap_or_default().display().to_string(),
                 meta.params,
                 env!("CARGO_PKG_VERSION"),
-                word(&RunStatus::Running),
+                word(&Status::Running),
                 now(),
             ],
         )
@@ -133,7 +133,7 @@ impl Ledger {
         let sqlite = |source| LedgerError::Sqlite { path: path.clone(), source };
         let db = Connection::open(&path).map_err(sqlite)?;
         past::check_schema(&db, &path)?;
-        db.execute("UPDATE run SET status = ?1, finished = NULL", [word(&RunStatus::Running)]).map_err(sqlite)?;
+        db.execute("UPDATE run SET status = ?1, finished = NULL", [word(&Status::Running)]).map_err(sqlite)?;
         let execution = begin_execution(&db).map_err(sqlite)?;
         Self::with(db, folder, execution, lock)
     }
@@ -168,7 +168,7 @@ impl Ledger {
                 let reopened = self.db.execute(
                     "UPDATE steps SET status = ?2, finished = NULL, total = NULL, succeeded = NULL, failed = NULL,
                      is_batch = ?3 WHERE id = ?1",
-                    params![id, word(&RunStatus::Running), is_batch],
+                    params![id, word(&Status::Running), is_batch],
                 );
                 reopened.map_err(|error| self.sqlite(error))?;
                 let past = past::load(&self.db, StepKey(id), &keys).map_err(|error| self.past_error(error, &keys))?;
@@ -177,7 +177,7 @@ impl Ledger {
             None => {
                 let inserted = self.db.execute(
                     "INSERT INTO steps (name, is_batch, status, fingerprint, started) VALUES (?1, ?2, ?3, '{}', ?4)",
-                    params![name.as_str(), is_batch, word(&RunStatus::Running), now()],
+                    params![name.as_str(), is_batch, word(&Status::Running), now()],
                 );
                 inserted.map_err(|error| self.sqlite(error))?;
                 (StepKey(self.db.last_insert_rowid()), Past::default())
@@ -296,7 +296,7 @@ impl Ledger {
     ///
     /// # Errors
     /// Where the database cannot be written.
-    pub fn finish_run(&mut self, status: RunStatus) -> Result<(), LedgerError> {
+    pub fn finish_run(&mut self, status: Status) -> Result<(), LedgerError> {
         let finished = now();
         let run = self.db.execute("UPDATE run SET status = ?1, finished = ?2", params![word(&status), finished]);
         let executions = self.db.execute("UPDATE executions SET finished = ?1 WHERE finished IS NULL", [finished]);

@@ -1,6 +1,6 @@
 //! What slots tell the aggregator, and what the aggregator tells the sinks.
 
-use super::{Batch, Failure, Indexes, ItemKey, Lines, RunId, RunSummary, Stats, StepName, StepStatus};
+use super::{Batch, Failure, Indexes, ItemKey, Lines, RunId, RunSummary, Stats, Status, StepName};
 use std::time::Duration;
 
 /// An item whose last attempt failed.
@@ -51,7 +51,7 @@ pub struct StepReport {
     /// The step.
     pub name: StepName,
     /// Where it stands.
-    pub status: StepStatus,
+    pub status: Status,
     /// Its counts.
     pub stats: Stats,
     /// The failure that stopped it, if one did.

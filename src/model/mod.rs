@@ -11,5 +11,5 @@ mod source;
 pub use batch::{Batch, Indexes, ItemKey, Items};
 pub use event::{BatchReport, Event, ItemFailure, Sink, StepReport};
 pub use outcome::{Failure, FailureKind, Lines, Outcome};
-pub use run::{RunId, RunStatus, RunSummary, Stats, StepName, StepStatus};
+pub use run::{RunId, RunSummary, Stats, Status, StepName};
 pub use source::{Span, Text, Tree};

@@ -40,10 +40,10 @@ impl fmt::Display for RunId {
     }
 }
 
-/// Where a run stands.
+/// Where a run, or a step of it, stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum RunStatus {
+pub enum Status {
     /// Under way; or its process was killed, which the lock on the run tells.
     Running,
     /// Every item succeeded.
@@ -52,41 +52,10 @@ pub enum RunStatus {
     Partial,
     /// Stopped early by a failure.
     Failed,
-    /// A batch step had no items.
+    /// There were no items.
     Empty,
     /// Stopped by a signal.
     Interrupted,
-}
-
-/// Where a step stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StepStatus {
-    /// Under way.
-    Running,
-    /// Every item succeeded.
-    Succeeded,
-    /// Finished; some items failed and were tolerated.
-    Partial,
-    /// Stopped early by a failure.
-    Failed,
-    /// A batch step had no items.
-    Empty,
-    /// Stopped by a signal.
-    Interrupted,
-}
-
-impl From<StepStatus> for RunStatus {
-    fn from(status: StepStatus) -> Self {
-        match status {
-            StepStatus::Running => Self::Running,
-            StepStatus::Succeeded => Self::Succeeded,
-            StepStatus::Partial => Self::Partial,
-            StepStatus::Failed => Self::Failed,
-            StepStatus::Empty => Self::Empty,
-            StepStatus::Interrupted => Self::Interrupted,
-        }
-    }
 }
 
 /// Counts of a step.
@@ -143,7 +112,7 @@ pub struct RunSummary {
     /// The run.
     pub run: RunId,
     /// Where it stands.
-    pub status: RunStatus,
+    pub status: Status,
     /// The steps that were started, in order.
     pub steps: Vec<super::StepReport>,
 }

@@ -1,7 +1,7 @@
 //! The end of a run in a few lines; the last one is the next command.
 
 use super::words::{count, duration, number};
-use crate::model::{RunStatus, RunSummary, StepReport, StepStatus};
+use crate::model::{RunSummary, Status, StepReport};
 use std::fmt::Write;
 
 /// The lines for the end of a run.
@@ -11,19 +11,19 @@ pub fn summary(summary: &RunSummary) -> String {
     for step in &summary.steps {
         let name = step.name.as_str();
         let _ = writeln!(text, "  {name:width$}  {}", step_line(step));
-        if let (StepStatus::Failed, Some(failure)) = (step.status, &step.failure) {
+        if let (Status::Failed, Some(failure)) = (step.status, &step.failure) {
             let _ = writeln!(text, "  {:width$}  stopped by {}: {}", "", failure.class, failure.message);
         }
     }
     let run = &summary.run;
     let failed: u64 = summary.steps.iter().map(|step| step.stats.failed).sum();
     let (how, next) = match summary.status {
-        RunStatus::Succeeded => ("succeeded", format!("batchmill results {run}")),
-        RunStatus::Empty => ("ended: a step has no items", "batchmill plan FILE".to_owned()),
-        RunStatus::Partial => ("finished with failures", format!("batchmill failures {run}")),
-        RunStatus::Failed if failed > 0 => ("failed", format!("batchmill failures {run}")),
-        RunStatus::Failed => ("failed", format!("batchmill resume {run}")),
-        RunStatus::Interrupted | RunStatus::Running => ("was interrupted", format!("batchmill resume {run}")),
+        Status::Succeeded => ("succeeded", format!("batchmill results {run}")),
+        Status::Empty => ("ended: a step has no items", "batchmill plan FILE".to_owned()),
+        Status::Partial => ("finished with failures", format!("batchmill failures {run}")),
+        Status::Failed if failed > 0 => ("failed", format!("batchmill failures {run}")),
+        Status::Failed => ("failed", format!("batchmill resume {run}")),
+        Status::Interrupted | Status::Running => ("was interrupted", format!("batchmill resume {run}")),
     };
     format!("run {run} {how}\n{text}next: {next}\n")
 }
@@ -57,8 +57,8 @@ mod tests {
         let stats =
             Stats { total: 1200, succeeded: 1198, failed: 2, duration: Duration::from_secs(2), ..Stats::default() };
         let name = StepName::new("resize").unwrap();
-        let step = StepReport { name, status: StepStatus::Partial, stats, failure: None };
-        let end = RunSummary { run: RunId("r1".to_owned()), status: RunStatus::Partial, steps: vec![step] };
+        let step = StepReport { name, status: Status::Partial, stats, failure: None };
+        let end = RunSummary { run: RunId("r1".to_owned()), status: Status::Partial, steps: vec![step] };
         insta::assert_snapshot!(summary(&end), @r"
         run r1 finished with failures
           resize  1,200 items, 2 failed in 2.0 s (600 items/s)
