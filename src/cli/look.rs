@@ -77,9 +77,10 @@ pub(super) fn plan(args: PlanArgs) -> Result<Exit, Stop> {
         let shape = match &step.kind {
             StepKind::Single(_) => None,
             StepKind::Batch(batch) if waits(batch, &prepared) => None,
-            StepKind::Batch(batch) => {
-                Some(shape(batch, program, &prepared, &scope).map_err(|error| at_step(&error, step))?)
-            }
+            StepKind::Batch(batch) => Some(
+                shape(batch, program, &prepared, &scope, &|command| command.output())
+                    .map_err(|error| at_step(&error, step))?,
+            ),
         };
         steps.push((step, program, shape));
     }

@@ -4,9 +4,9 @@ use super::exit::{Exit, Stop};
 use super::{Format, Given, State, print};
 use crate::engine::{self, Options, Prepared, RunEnd, Start, Which, prepare};
 use crate::ledger::{Reader, StateFolder};
-use crate::model::Sink;
+use crate::model::{Sink, Status};
 use crate::plan::ParamValues;
-use crate::report::{Bar, JsonLines, Plain, summary};
+use crate::report::{Bar, JsonLines, Plain, summary, trouble};
 use crate::spec::{self, Workflow};
 use crate::task::Cancel;
 use anyhow::Context as _;
@@ -104,7 +104,8 @@ pub(super) fn params(given: &[String]) -> Result<ParamValues, Stop> {
             let message = format!("`{given}` is no parameter");
             return Err(Stop::bad(message).hint("parameters are written NAME=VALUE"));
         };
-        let value = spec::value(value).map_err(|message| Stop::bad(format!("parameter `{name}`: {message}")))?;
+        let value =
+            spec::value(value).map_err(|message| Stop::bad(format!("the value of parameter `{name}` {message}")))?;
         params.insert(name.to_owned(), value);
     }
     Ok(params)
@@ -142,7 +143,10 @@ pub(super) fn execute(prepared: &Prepared, start: Start, how: How) -> Result<Exi
     if matches!(how.progress, Progress::Auto | Progress::Bar | Progress::Plain) {
         drop(io::stderr().write_all(summary(&end.summary).as_bytes()));
     }
-    if let Some(faults) = end.fault {
+    if matches!(how.progress, Progress::None) && end.fault.is_none() {
+        drop(io::stderr().write_all(trouble(&end.summary).as_bytes()));
+    }
+    if let Some(faults) = end.fault.filter(|_| end.summary.status != Status::Interrupted) {
         let ran = end.summary.steps.iter().any(|step| step.stats.succeeded + step.stats.failed > 0);
         return Err(Stop::faults(if ran { Exit::Stopped } else { Exit::Bad }, faults));
     }

@@ -3,7 +3,7 @@
 use super::prepare::Prepared;
 use super::shape::{ShapeError, shape, single_timeout};
 use crate::model::Items;
-use crate::plan::{Source, SourceError};
+use crate::plan::{RunCommand, Source, SourceError};
 use crate::spec::{RetryPolicy, Step, StepKind};
 use crate::task::Program;
 use crate::template::ItemScope;
@@ -48,6 +48,7 @@ pub(super) fn plan_step(
     program: &Program,
     prepared: &Prepared,
     scope: &Arc<ItemScope>,
+    run: &RunCommand<'_>,
 ) -> Result<StepPlan, ShapeError> {
     match &step.kind {
         StepKind::Single(single) => Ok(StepPlan {
@@ -65,7 +66,7 @@ pub(super) fn plan_step(
             is_batch: false,
         }),
         StepKind::Batch(batch) => {
-            let shape = shape(batch, program, prepared, scope)?;
+            let shape = shape(batch, program, prepared, scope, run)?;
             Ok(StepPlan {
                 total: shape.total,
                 batch_size: shape.batch_size,

@@ -2,7 +2,7 @@
 
 use super::prepare::Prepared;
 use crate::model::Span;
-use crate::plan::{Batched, ItemSource, Source, SourceError, batched_rule, open, resolve};
+use crate::plan::{Batched, ItemSource, RunCommand, Source, SourceError, batched_rule, open, resolve};
 use crate::spec::{BatchSpec, MaxParallel, RetryPolicy, Setting, Single};
 use crate::task::Program;
 use crate::template::ItemScope;
@@ -58,11 +58,12 @@ pub fn shape(
     program: &Program,
     prepared: &Prepared,
     scope: &Arc<ItemScope>,
+    run: &RunCommand<'_>,
 ) -> Result<Shape, ShapeError> {
     let wrong = |message| ShapeError::Setting(message, batch.items_span);
     let batch_size = resolve("batch_size", &batch.batch_size, scope).map_err(wrong)?.get();
-    let items =
-        open(&batch.items, scope, &prepared.own_env).map_err(|error| ShapeError::Items(error, batch.items_span))?;
+    let items = open(&batch.items, scope, &prepared.own_env, run)
+        .map_err(|error| ShapeError::Items(error, batch.items_span))?;
     let most = prepared.options.max_items;
     let total = match (items.total(), most) {
         (Some(total), Some(most)) => Some(total.min(most)),

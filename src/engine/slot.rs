@@ -165,9 +165,15 @@ impl Slot<'_> {
     }
 
     fn finish(&mut self) {
-        let mut logs = self.lane.finish();
-        logs.extend(self.handler.iter_mut().flat_map(|handler| handler.finish()));
-        logs.into_iter().for_each(|log| self.tell(SlotEvent::Log(None, log)));
+        let mut farewells = vec![self.lane.finish()];
+        farewells.extend(self.handler.iter_mut().map(|handler| handler.finish()));
+        for farewell in farewells {
+            farewell.logs.into_iter().for_each(|log| self.tell(SlotEvent::Log(None, log)));
+            farewell
+                .trouble
+                .into_iter()
+                .for_each(|trouble| self.tell(SlotEvent::Notice(format!("warning: {trouble}"))));
+        }
     }
 }
 

@@ -12,9 +12,10 @@ use crate::model::{Event, Failure, FailureKind, RunSummary, Sink, Stats, Status,
 use crate::plan::SourceError;
 use crate::spec::{Fault, Faults, Step, StepKind};
 use crate::task::guard::Guard;
-use crate::task::{Cancel, Context, Program};
+use crate::task::{Cancel, Context, Program, capture};
 use crate::template::{ItemScope, Scope};
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::sync::Arc;
 
 /// Trouble of the engine itself; what was done stays done.
@@ -133,17 +134,19 @@ impl Run<'_> {
     fn step(&mut self, step: &Step, programs: &(Program, Option<Program>)) -> Result<StepReport, EngineError> {
         let scope = Arc::new(self.scope.clone());
         let (key, past) = self.ledger.begin_step(&step.name, matches!(step.kind, StepKind::Batch(_)))?;
-        let report =
-            match plan_step(step, &programs.0, self.prepared, &Arc::new(ItemScope::of_step(Arc::clone(&scope)))) {
-                Ok(mut plan) => {
-                    let past = self.past(step, plan.batched, (key, past))?;
-                    match self.left(step, &mut plan, &past)? {
-                        Ok(sorted_out) => self.work(step, programs, Ready { key, scope, plan, sorted_out })?,
-                        Err(error) => self.cannot_start(step, &ShapeError::Items(error, items_span(step))),
-                    }
+        let names = Arc::new(ItemScope::of_step(Arc::clone(&scope)));
+        let (stop, guard) = (Arc::clone(&self.cancel.stop), self.guard.clone());
+        let run = move |command: &mut Command| capture(command, &stop, guard.as_ref());
+        let report = match plan_step(step, &programs.0, self.prepared, &names, &run) {
+            Ok(mut plan) => {
+                let past = self.past(step, plan.batched, (key, past))?;
+                match self.left(step, &mut plan, &past)? {
+                    Ok(sorted_out) => self.work(step, programs, Ready { key, scope, plan, sorted_out })?,
+                    Err(error) => self.cannot_start(step, &ShapeError::Items(error, items_span(step))),
                 }
-                Err(error) => self.cannot_start(step, &error),
-            };
+            }
+            Err(error) => self.cannot_start(step, &error),
+        };
         self.ledger.finish_step(key, &report)?;
         Ok(report)
     }
@@ -242,7 +245,7 @@ impl Run<'_> {
         self.prepared.secrets.mask(&mut message);
         StepReport {
             name: step.name.clone(),
-            status: Status::Failed,
+            status: if self.cancel.stop.is_fired() { Status::Interrupted } else { Status::Failed },
             stats: Stats::default(),
             failure: Some(Failure::new(FailureKind::Template, "StepError", message)),
         }

@@ -11,5 +11,5 @@ mod words;
 pub use bar::Bar;
 pub use json::JsonLines;
 pub use plain::Plain;
-pub use summary::summary;
+pub use summary::{summary, trouble};
 pub use words::{count, duration, number};

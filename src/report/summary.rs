@@ -28,6 +28,18 @@ pub fn summary(summary: &RunSummary) -> String {
     format!("run {run} {how}\n{text}next: {next}\n")
 }
 
+/// What stopped the run, where nothing else was shown of it; empty where it was not stopped.
+pub fn trouble(summary: &RunSummary) -> String {
+    let Some(step) = summary.steps.last() else { return String::new() };
+    match (summary.status, &step.failure) {
+        (Status::Failed, Some(failure)) => {
+            format!("error: step `{}` stopped: {}: {}\n", step.name, failure.class, failure.message)
+        }
+        (Status::Empty, _) => format!("error: step `{}` has no items\n", step.name),
+        _ => String::new(),
+    }
+}
+
 fn step_line(step: &StepReport) -> String {
     let stats = &step.stats;
     let mut line = count(stats.total, "item");

@@ -156,6 +156,14 @@ impl Http {
                 shown(&url)
             ))
         })?;
+        let port = uri.authority().and_then(|authority| authority.as_str().rsplit('@').next()?.rsplit_once(':'));
+        if let Some((host, port)) = port
+            && !host.ends_with('[')
+            && !port.contains(']')
+            && port.parse::<u16>().is_err()
+        {
+            return Err(settings(format!("`{}` is no URL: there is no port `{port}`", shown(&url))));
+        }
         match uri.scheme_str() {
             Some("http" | "https") => Ok(uri),
             _ => Err(settings(format!("`{}` is no URL: it must begin with `http://` or `https://`", shown(&url)))),

@@ -59,10 +59,19 @@ pub trait Lane {
     /// Where the step cannot go on at all. Nothing of the frame counts as run then.
     fn run(&mut self, frame: &Frame<'_>) -> Result<Vec<BatchOutcome>, Failure>;
 
-    /// Ends the lane in order, and gives what was printed on the way.
-    fn finish(&mut self) -> Vec<LogLine> {
-        Vec::new()
+    /// Ends the lane in order.
+    fn finish(&mut self) -> Farewell {
+        Farewell::default()
     }
+}
+
+/// What came of ending a lane.
+#[derive(Debug, Default)]
+pub struct Farewell {
+    /// What was printed on the way.
+    pub logs: Vec<LogLine>,
+    /// What went wrong, such as a `teardown` that raised. All items are settled by then.
+    pub trouble: Option<String>,
 }
 
 /// What all lanes of a step share.

@@ -15,4 +15,5 @@ pub mod python;
 mod shell;
 
 pub use cancel::{Cancel, Latch};
-pub use lane::{BatchOutcome, Context, Frame, Lane, LogLine, Program};
+pub use lane::{BatchOutcome, Context, Farewell, Frame, Lane, LogLine, Program};
+pub use process::capture;

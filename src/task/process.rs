@@ -4,19 +4,20 @@
 //! helper threads. The group is ended with TERM, and with KILL after [`GRACE`].
 
 use super::cancel::Latch;
-use super::guard::Cell;
+use super::guard::{Cell, Guard};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Time between TERM and KILL.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
 
-/// The most that is kept of a stream, in bytes.
+/// The most that is kept of what an item's command prints on a stream, in bytes.
 pub(super) const MOST_OUTPUT: usize = 64 << 20;
 
 /// How a child ended.
@@ -37,7 +38,7 @@ pub(super) enum By {
     Timeout,
     /// The cancel of the run.
     Cancel,
-    /// Output beyond [`MOST_OUTPUT`].
+    /// More output than is kept.
     Flood,
 }
 
@@ -46,6 +47,20 @@ pub(super) struct Bounds<'a> {
     pub(super) timeout: Option<Duration>,
     pub(super) kill: &'a Latch,
     pub(super) guard: Option<&'a Cell>,
+    pub(super) most_output: usize,
+}
+
+/// Runs a command and collects all that it prints; `stop` ends it with its whole group.
+///
+/// # Errors
+/// Where it cannot be started, or was ended by `stop`.
+pub fn capture(command: &mut Command, stop: &Latch, guard: Option<&Arc<Guard>>) -> io::Result<Output> {
+    let cell = guard.and_then(Guard::cell);
+    let ended = run(command, &Bounds { timeout: None, kill: stop, guard: cell.as_ref(), most_output: usize::MAX })?;
+    if ended.by != By::Itself {
+        return Err(io::Error::new(io::ErrorKind::Interrupted, "the run was interrupted"));
+    }
+    Ok(Output { status: ended.status, stdout: ended.stdout, stderr: ended.stderr })
 }
 
 /// Runs a command to its end and collects what it prints.
@@ -53,7 +68,7 @@ pub(super) struct Bounds<'a> {
 /// # Errors
 /// Where it cannot be started.
 pub(super) fn run(command: &mut Command, bounds: &Bounds<'_>) -> io::Result<Ended> {
-    let Bounds { timeout, kill, guard } = bounds;
+    let Bounds { timeout, kill, guard, most_output } = bounds;
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn()?;
@@ -68,7 +83,10 @@ pub(super) fn run(command: &mut Command, bounds: &Bounds<'_>) -> io::Result<Ende
             return Err(error.into());
         }
     };
-    let mut drain = Drain { stdout: Stream::new(child.stdout.take()), stderr: Stream::new(child.stderr.take()) };
+    let mut drain = Drain {
+        stdout: Stream::new(child.stdout.take(), *most_output),
+        stderr: Stream::new(child.stderr.take(), *most_output),
+    };
     let by = drain.until_end(&watch, deadline, kill)?;
     if by != By::Itself {
         end_gently(pid, &watch, &mut drain)?;
@@ -152,16 +170,17 @@ impl Drain {
 struct Stream {
     pipe: Option<OwnedFd>,
     bytes: Vec<u8>,
+    most: usize,
 }
 
 impl Stream {
-    fn new(pipe: Option<impl Into<OwnedFd>>) -> Self {
+    fn new(pipe: Option<impl Into<OwnedFd>>, most: usize) -> Self {
         let pipe = pipe.map(Into::into);
         if let Some(pipe) = &pipe {
             // Without it a read could wait for a grandchild; a pipe just made takes the flag.
             let _ = rustix::io::ioctl_fionbio(pipe, true);
         }
-        Self { pipe, bytes: Vec::new() }
+        Self { pipe, bytes: Vec::new(), most }
     }
 
     fn poll_fd(&self) -> Option<PollFd<'_>> {
@@ -169,7 +188,7 @@ impl Stream {
     }
 
     fn flooded(&self) -> bool {
-        self.bytes.len() > MOST_OUTPUT
+        self.bytes.len() > self.most
     }
 
     /// Reads what is there; closes the pipe at its end.

@@ -117,7 +117,8 @@ fn item_text(json: &[u8]) -> String {
 impl ItemTask for Shell {
     fn run(&self, scope: &Arc<ItemScope>, context: &Context, guard: Option<&Cell>) -> Outcome {
         let mut command = self.build(scope, context)?;
-        let bounds = Bounds { timeout: context.timeout, kill: &context.cancel.kill, guard };
+        let bounds =
+            Bounds { timeout: context.timeout, kill: &context.cancel.kill, guard, most_output: process::MOST_OUTPUT };
         match process::run(&mut command, &bounds) {
             Ok(ended) => outcome(&ended, context),
             Err(error) => Err(start_failure(&command, &error)),

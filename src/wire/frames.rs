@@ -301,6 +301,10 @@ impl FrameReader {
                 Err(error) => return Err(error.into()),
             }
         }
+        if !(HELLO..=STOP).contains(&self.header[0]) {
+            // Found before its length is believed: foreign bytes would be waited for without end.
+            return Err(WireError::Bad("unknown kind"));
+        }
         let length = u32::from_le_bytes(self.header[1..].try_into().expect("four bytes")) as usize;
         let need = *self.need.get_or_insert_with(|| {
             self.payload.clear();

@@ -209,11 +209,16 @@ impl Runner<'_> {
             return Ok(None);
         }
         let at = if self.task.batched { place.position as usize } else { place.items.start };
-        let values: Vec<_> =
+        let mut values: Vec<Bound<'py, PyAny>> =
             if at < run.inputs.len() { decode(py, self.support, run.inputs.get(at))?.extract()? } else { Vec::new() };
         if values.len() != self.task.item_inputs.len() {
             let message = "batchmill sent another number of inputs than it had announced";
             return Err(pyo3::exceptions::PySystemError::new_err(message));
+        }
+        if let Some(error) = self.task.item_inputs.iter().position(|name| name == "error")
+            && values[error].is_instance_of::<PyDict>()
+        {
+            values[error] = self.support.error_view(&values[error])?;
         }
         Ok(Some(values))
     }

@@ -32,6 +32,7 @@ pub(super) struct Support {
     records: Py<PyAny>,
     decode: Py<PyAny>,
     leave_child: Py<PyAny>,
+    error_view: Py<PyAny>,
 }
 
 impl Support {
@@ -46,6 +47,7 @@ impl Support {
             convert: values.getattr("convert")?.unbind(),
             records: values.getattr("records")?.unbind(),
             decode: values.getattr("decode")?.unbind(),
+            error_view: values.getattr("ErrorView")?.unbind(),
         })
     }
 
@@ -61,6 +63,11 @@ impl Support {
             // Out of memory, or of stack.
             Err(_) => Failure::new(FailureKind::Exception, "Exception", "an exception that cannot be shown"),
         }
+    }
+
+    /// The `error` of `on_item_error`: read by key or by attribute, and shown as its message, as in templates.
+    pub(super) fn error_view<'py>(&self, error: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.error_view.bind(error.py()).call1((error,))
     }
 
     /// Makes `value` simpler.

@@ -429,3 +429,43 @@ steps:
         "`max_attempts` must be at least 1",
     ]);
 }
+
+#[test]
+fn latest_is_the_run_that_was_started_last() {
+    let workflow =
+        |name: &str| format!("name: {name}\nsteps:\n  - {{name: s, task: echo, inputs: {{message: {name}}}}}\n");
+    let sandbox = Sandbox::new().file("z.yaml", workflow("zz")).file("a.yaml", workflow("aa"));
+    for (file, said) in [("z.yaml", "zz"), ("a.yaml", "aa"), ("z.yaml", "zz"), ("a.yaml", "aa")] {
+        sandbox.batchmill(&["run", file]).exits_with(0);
+        assert_eq!(sandbox.results("s"), [said]);
+    }
+}
+
+#[test]
+fn without_progress_the_reason_of_a_stop_is_still_told() {
+    let step = |items: &str| {
+        format!(
+            "steps:\n  - name: s\n    task: batch\n    inputs: {{items: {items}, task: {{type: shell, command: exit 3}}}}\n"
+        )
+    };
+    let ended = Sandbox::with(&step("[1]")).run(&["--progress", "none"]).exits_with(3);
+    assert_eq!(ended.stderr, "error: step `s` stopped: ExitStatus: command exited with status 3\n");
+    let ended = Sandbox::with(&step("[]")).run(&["--progress", "none"]).exits_with(4);
+    assert_eq!(ended.stderr, "error: step `s` has no items\n");
+}
+
+#[test]
+fn an_interrupt_ends_the_command_that_gives_the_items() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let workflow =
+        "steps:\n  - name: s\n    task: batch\n    inputs: {items: $(list), task: {type: shell, command: exit}}\n";
+    let sandbox = Sandbox::with(workflow).script("list", "echo $$ > pid; touch began; exec sleep 600");
+    let mut engine = sandbox.command(&["run", "workflow.yaml", "--progress", "none"]).spawn().unwrap();
+    while !sandbox.exists("began") {
+        assert!(engine.try_wait().unwrap().is_none());
+    }
+    kill_process(Pid::from_child(&engine), Signal::INT).unwrap();
+    assert_eq!(engine.wait().unwrap().code(), Some(130));
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", sandbox.read("pid").trim())).unwrap_or_default();
+    assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+}

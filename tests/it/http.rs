@@ -77,9 +77,12 @@ fn an_address_that_nobody_answers_is_a_clear_failure() {
 
 #[test]
 fn a_text_that_is_no_address_says_so() {
-    for (url, says) in
-        [("nowhere", "must begin with `http://`"), ("http://a b/", "is no URL"), ("ftp://x/", "must begin with")]
-    {
+    for (url, says) in [
+        ("nowhere", "must begin with `http://`"),
+        ("http://a b/", "is no URL"),
+        ("ftp://x/", "must begin with"),
+        ("http://127.0.0.1:99999/", "there is no port `99999`"),
+    ] {
         let sandbox = Sandbox::with(&workflow(&format!("['{url}']"), "", "url: '{{ item }}'"));
         sandbox.run(&[]).exits_with(3).says(&[says]);
     }

@@ -208,12 +208,12 @@ steps:
       continue_on_error: true
       on_item_error:
         type: python
-        code: open('note', 'a').write(f\"{item} {error['type']} {error['attempts']}\\n\")
+        code: open('note', 'a').write(f\"{item} {error['type']} {error.attempts} {error}\\n\")
       task: {type: python, code: return 1 / item}
 ";
     let sandbox = Sandbox::with(text);
     sandbox.run(&[]).exits_with(1);
-    assert_eq!(sandbox.read("note"), "0 ZeroDivisionError 1\n");
+    assert_eq!(sandbox.read("note"), "0 ZeroDivisionError 1 division by zero\n");
 }
 
 #[test]
@@ -304,4 +304,44 @@ fn a_workflow_without_python_starts_none() {
     let sandbox = Sandbox::with("steps:\n  - {name: hello, task: echo, inputs: {message: hi}}\n");
     sandbox.run(&["--python", "/nowhere/python"]).exits_with(0).says(&["hello: hi"]);
     assert!(repository().exists());
+}
+
+#[test]
+fn an_item_that_writes_to_or_closes_foreign_descriptors_fails_alone() {
+    let scribble = "
+import os
+if item == 1:
+    for fd in range(3, 30):
+        try:
+            os.write(fd, b'garbage\\n')
+        except OSError:
+            pass
+return item";
+    let close = "
+import os
+if item == 1:
+    os.closerange(3, 256)
+return item";
+    for code in [scribble, close] {
+        let sandbox = Sandbox::with(&workflow("{range: 4}", "batch_size: 4\ncontinue_on_error: true", code));
+        sandbox.run(&[]).exits_with(1);
+        assert_eq!(sandbox.results("work"), [0, 2, 3], "{code}");
+        assert_eq!(sandbox.failures()[0]["index"], 1, "{code}");
+    }
+}
+
+#[test]
+fn a_teardown_that_fails_is_told() {
+    let text = workflow("[1]", "", "return item")
+        .replace("        code: |", "        teardown: raise ValueError('not flushed')\n        code: |");
+    Sandbox::with(&text).run(&[]).exits_with(0).says(&["warning: Python worker", "ValueError: not flushed"]);
+}
+
+#[test]
+fn what_setup_prints_is_in_the_log() {
+    let text = workflow("[1]", "", "return item")
+        .replace("        code: |", "        setup: print('in setup')\n        code: |");
+    let sandbox = Sandbox::with(&text);
+    sandbox.run(&[]).exits_with(0);
+    assert!(sandbox.everything_written("results").contains("in setup"));
 }

@@ -66,6 +66,8 @@ fn places_where_no_value_can_stand_are_named_before_the_run() {
     for (command, says) in [
         ("cat <<'EOF'\n{{ item }}\nEOF", "here-document with a quoted delimiter"),
         ("echo \\{{ item }}", "a backslash stands right before a substitution"),
+        ("bash -c \"echo {{ item }}\"", "inside code for `bash`"),
+        ("cd / && eval echo {{ item }}", "inside code for `eval`"),
     ] {
         let workflow = json!({ "steps": [{ "name": "say", "task": "batch", "inputs": {
             "items": [1], "task": { "type": "shell", "command": command },

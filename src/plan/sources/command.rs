@@ -3,13 +3,18 @@
 //! time of change too.
 
 use super::list::List;
-use super::{SourceError, lines};
+use super::{RunCommand, SourceError, lines};
 use crate::model::Text;
 use crate::template::{ItemScope, ShellCommand, Words};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-pub(super) fn open(text: &Text, scope: &Arc<ItemScope>, env: &[(String, String)]) -> Result<List, SourceError> {
+pub(super) fn open(
+    text: &Text,
+    scope: &Arc<ItemScope>,
+    env: &[(String, String)],
+    run: &RunCommand<'_>,
+) -> Result<List, SourceError> {
     let failed = |how: String| SourceError::Command { command: text.raw.trim().to_owned(), how };
     let mut command = match ShellCommand::compile(text)?.render(scope)? {
         Words::Argv(words) => {
@@ -25,7 +30,7 @@ pub(super) fn open(text: &Text, scope: &Arc<ItemScope>, env: &[(String, String)]
         }
     };
     let env = env.iter().map(|(name, value)| (name, value));
-    let output = command.envs(env).stdin(Stdio::null()).output();
+    let output = run(command.envs(env).stdin(Stdio::null()));
     let output = output.map_err(|error| failed(format!("cannot be started: {error}")))?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);

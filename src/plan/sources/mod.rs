@@ -11,6 +11,7 @@ use crate::spec::ItemsSpec;
 use crate::template::{ItemScope, TemplateError};
 use std::io;
 use std::path::PathBuf;
+use std::process::{Command, Output};
 use std::sync::Arc;
 
 /// A source of items. The first of them may be used before the last is known.
@@ -105,15 +106,23 @@ impl Source for Items {
     }
 }
 
+/// Runs the command of a source to its end: how children are started and ended is not this module's matter.
+pub type RunCommand<'a> = dyn Fn(&mut Command) -> io::Result<Output> + 'a;
+
 /// Opens the source that a step names, and reads its first item.
 ///
 /// # Errors
 /// Where it cannot be opened; for `$(command)`, where the command fails.
-pub fn open(spec: &ItemsSpec, scope: &Arc<ItemScope>, env: &[(String, String)]) -> Result<Items, SourceError> {
+pub fn open(
+    spec: &ItemsSpec,
+    scope: &Arc<ItemScope>,
+    env: &[(String, String)],
+    run: &RunCommand<'_>,
+) -> Result<Items, SourceError> {
     let mut source: Box<dyn Source> = match spec {
         ItemsSpec::List(list) => Box::new(list::of_trees(list, scope)?),
         ItemsSpec::Template(text) => Box::new(list::of_template(text, scope)?),
-        ItemsSpec::Command(text) => Box::new(command::open(text, scope, env)?),
+        ItemsSpec::Command(text) => Box::new(command::open(text, scope, env, run)?),
         ItemsSpec::Glob(patterns) => Box::new(glob::open(patterns, scope)?),
         ItemsSpec::Range { start, stop, step } => Box::new(range::open(start, stop, step, scope)?),
         ItemsSpec::Lines(path) => Box::new(lines::open(path, scope)?),

@@ -124,7 +124,7 @@ pub fn value(text: &str) -> Result<Value, String> {
         // `.inf` and what stands before a comment come out as nothing, without being written so.
         Ok(Value::Null) if !matches!(trimmed, "~" | "null" | "Null" | "NULL") => Ok(Value::String(text.to_owned())),
         Ok(value) => Ok(value),
-        Err(error) if trimmed.starts_with(['[', '{', '"', '\'']) => Err(format!("`{text}` is not valid YAML: {error}")),
+        Err(error) if trimmed.starts_with(['[', '{', '"', '\'']) => Err(format!("is not valid YAML: {error}")),
         Err(_) => Ok(Value::String(text.to_owned())),
     }
 }

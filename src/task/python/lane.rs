@@ -9,13 +9,13 @@ use super::task::PythonTask;
 use super::worker::{Heard, Worker, broken, describe};
 use crate::model::{Failure, FailureKind, Indexes, Items};
 use crate::task::item_lane::item_scope;
-use crate::task::lane::{BatchOutcome, Context, Frame, Lane, LogLine};
+use crate::task::lane::{BatchOutcome, Context, Farewell, Frame, Lane, LogLine};
 use crate::template::ErrorValue;
 use crate::wire::{self, Log, Results, Run, RunBatch};
 use std::sync::Arc;
 
-/// A worker that dies this often in a row without having begun an item ends the step.
-const MOST_IDLE_DEATHS: u32 = 3;
+/// Workers that die so often in a row, between items and with no item done, end the step: it is not the items' doing.
+const MOST_IDLE_DEATHS: u32 = 10;
 
 /// Belongs to one slot; starts its worker with its first frame.
 pub(in crate::task) struct PythonLane {
@@ -116,9 +116,9 @@ impl PythonLane {
                     let failure = worker.position().map(|position| {
                         let message = format!("Python worker {} while it was on this item", describe(status));
                         let failure = Failure::new(FailureKind::Crash, "Crash", message).with_detail(worker.said());
-                        (position.max(reported), failure)
+                        (position.clamp(reported, places.len() - 1), failure)
                     });
-                    let idle = format!("Python worker {} before it began an item: {}", describe(status), worker.said());
+                    let idle = format!("Python worker {} while it was on no item: {}", describe(status), worker.said());
                     worker.last_words().into_iter().for_each(|log| tally.log(log, places));
                     self.worker = None;
                     return Ok(match failure {
@@ -126,8 +126,18 @@ impl PythonLane {
                         None => Ran::Idle { reported, message: idle },
                     });
                 }
+                Heard::Garbled(error) => {
+                    let position = worker.position().unwrap_or(reported).clamp(reported, places.len() - 1);
+                    self.worker = None;
+                    let message = format!("this item disturbed the connection of its Python worker: {error}");
+                    return Ok(Ran::Lost {
+                        reported,
+                        position,
+                        failure: Failure::new(FailureKind::Crash, "Crash", message),
+                    });
+                }
                 Heard::Late => {
-                    let position = worker.position().unwrap_or(reported).max(reported);
+                    let position = worker.position().unwrap_or(reported).clamp(reported, places.len() - 1);
                     self.worker = None;
                     let message = format!("took longer than {:?}", timeout.unwrap_or_default());
                     let failure = Failure::new(FailureKind::Timeout, "Timeout", message);
@@ -171,9 +181,18 @@ impl Lane for PythonLane {
             })
             .collect();
         let mut tally = Tally::new(frame, batched);
-        let (mut idle_deaths, mut left) = (0, Vec::new());
+        let (mut idle_deaths, mut careful, mut left) = (0, false, Vec::new());
         while !places.is_empty() && !self.context.cancel.stop.is_fired() | frame.error.is_some() {
-            match self.attempt(frame, &places, &mut tally) {
+            // After a death between items nobody knows whose doing it was: one by one tells.
+            let now = if careful { 1 } else { places.len() };
+            match self.attempt(frame, &places[..now], &mut tally) {
+                Ok(Ran::Done { executed: settled }) if settled == now => {
+                    idle_deaths = 0;
+                    places.drain(..now);
+                    if frame.halt_on_failure && tally.has_failed() {
+                        left.append(&mut places);
+                    }
+                }
                 Ok(Ran::Done { executed: settled } | Ran::Cancelled { reported: settled }) => {
                     left.extend(places.drain(..).skip(settled));
                 }
@@ -191,7 +210,15 @@ impl Lane for PythonLane {
                     if idle_deaths >= MOST_IDLE_DEATHS {
                         return Err(Failure::new(FailureKind::Crash, "Crash", message));
                     }
-                    places.drain(..reported);
+                    if careful && reported == 0 {
+                        tally.fail(places.remove(0), Failure::new(FailureKind::Crash, "Crash", message));
+                        if frame.halt_on_failure {
+                            left.append(&mut places);
+                        }
+                    } else {
+                        places.drain(..reported);
+                    }
+                    careful = true;
                 }
                 Err(failure) if failure.kind == FailureKind::Cancelled => break,
                 Err(failure) => return Err(failure),
@@ -201,9 +228,16 @@ impl Lane for PythonLane {
         Ok(tally.finish(&left))
     }
 
-    fn finish(&mut self) -> Vec<LogLine> {
-        let logs = self.worker.take().map(|worker| worker.finish(&self.context.cancel)).unwrap_or_default();
-        logs.into_iter().map(|log| LogLine { position: None, stream: log.stream, text: log.text }).collect()
+    fn finish(&mut self) -> Farewell {
+        let Some(worker) = self.worker.take() else { return Farewell::default() };
+        let (logs, status) = worker.finish(&self.context.cancel);
+        let said = logs.iter().rev().find_map(|log| log.text.trim().lines().next_back().map(str::to_owned));
+        let trouble = status.filter(|status| !status.success()).map(|status| {
+            let said = said.map_or(String::new(), |said| format!(": {said}"));
+            format!("Python worker {} after its last item{said}", describe(status))
+        });
+        let logs = logs.into_iter().map(|log| LogLine { position: None, stream: log.stream, text: log.text });
+        Farewell { logs: logs.collect(), trouble }
     }
 }
 
@@ -275,6 +309,10 @@ impl Tally {
         let outcome = &mut self.outcomes[place.batch];
         let positions = if self.batched { 0..self.sizes[place.batch] } else { place.position..place.position + 1 };
         outcome.failures.extend(positions.map(|position| (position, failure.clone())));
+    }
+
+    fn has_failed(&self) -> bool {
+        self.outcomes.iter().any(|outcome| !outcome.failures.is_empty())
     }
 
     fn log(&mut self, log: Log, places: &[Place]) {

@@ -27,6 +27,9 @@ const FAREWELL: Duration = Duration::from_secs(60);
 /// The most that is kept of what a worker writes to its stderr, in bytes.
 const MOST_STDERR: u64 = 256 << 10;
 
+/// A frame that has begun arrives whole; one that stops in the middle for so long comes from somebody else's pen.
+const STALL: Duration = Duration::from_secs(10);
+
 /// A running worker.
 pub(super) struct Worker {
     child: Child,
@@ -48,6 +51,8 @@ pub(super) enum Heard {
     Frame(Frame),
     /// It is dead, and everything it sent was read.
     Dead(ExitStatus),
+    /// What came over its socket is no frame: code of an item wrote there. It was killed.
+    Garbled(WireError),
     /// The current item has taken longer than it may.
     Late,
     /// The run is cancelled.
@@ -75,13 +80,14 @@ impl Worker {
                 }
                 Ok(Heard::Cancelled) => return Err(cancelled()),
                 Ok(Heard::Late) => {}
-                Err(error) => return Err(broken(&error.to_string())),
+                Ok(Heard::Garbled(error)) | Err(error) => return Err(broken(&error.to_string())),
             }
         }
     }
 
     fn spawn(host: &Host, context: &Context, slot: usize) -> io::Result<Self> {
         let (socket, theirs) = UnixStream::pair()?;
+        socket.set_read_timeout(Some(STALL))?;
         let page = memfd_create("batchmill-page", MemfdFlags::CLOEXEC)?;
         ftruncate(&page, page::SIZE as u64)?;
         let stderr = nameless_file(&context.logs.join(format!("{}-worker-{slot}", context.step)))?;
@@ -150,8 +156,14 @@ impl Worker {
                 Ready::Socket => match self.reader.read(&mut self.socket) {
                     Ok(Some(frame)) => return Ok(Heard::Frame(frame)),
                     // It hung up, or was killed in the middle of a frame: either way it is dead, or soon will be.
-                    Ok(None) | Err(WireError::Io(_)) => return Ok(Heard::Dead(self.reap()?)),
-                    Err(error) => return Err(error),
+                    Ok(None) => return Ok(Heard::Dead(self.reap()?)),
+                    Err(WireError::Io(error)) if error.kind() != io::ErrorKind::WouldBlock => {
+                        return Ok(Heard::Dead(self.reap()?));
+                    }
+                    Err(error) => {
+                        self.end()?;
+                        return Ok(Heard::Garbled(error));
+                    }
                 },
                 Ready::Dead => return Ok(Heard::Dead(self.reap()?)),
                 Ready::Kill => return Ok(Heard::Cancelled),
@@ -236,8 +248,8 @@ impl Worker {
         Ok(status)
     }
 
-    /// Ends it in order: `teardown` runs, what it printed comes back.
-    pub(super) fn finish(mut self, cancel: &Cancel) -> Vec<Log> {
+    /// Ends it in order: `teardown` runs. Gives what was printed and how the worker ended.
+    pub(super) fn finish(mut self, cancel: &Cancel) -> (Vec<Log>, Option<ExitStatus>) {
         let mut logs = Vec::new();
         let deadline = Instant::now() + FAREWELL;
         // The run may have stopped; a farewell is not an item, so that is not listened for.
@@ -256,10 +268,9 @@ impl Worker {
                 Ok(Ready::Dead | Ready::Kill | Ready::Time) | Err(_) => break,
             }
         }
-        // How it ended does not matter any more; a failing `teardown` has said so in its log.
-        let _ = self.reap();
+        let status = self.reap().ok();
         logs.extend(self.last_words());
-        logs
+        (logs, status)
     }
 
     /// All of that as an entry for the log, if there is any.

@@ -22,7 +22,7 @@ use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, Output, State};
 use std::sync::Arc;
 use weave::weave;
-use words::plain_words;
+use words::{inner_code, plain_words, rough_words};
 
 /// What is wrong with a substitution's place in a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +41,12 @@ pub enum ShellError {
     /// `$(( {{ item }} ))`
     #[error("only a whole number can stand inside `$((..))`; found `{0}`")]
     Arithmetic(String),
+    /// `bash -c "echo {{ item }}"`
+    #[error(
+        "a substitution stands inside code for `{0}`, which would run what the item says; hand it over as an argument \
+         (`bash -c 'echo \"$1\"' _ {{{{ item }}}}`), read `$BATCHMILL_ITEM` there, or write `| raw` if that is meant"
+    )]
+    InnerCode(String),
     /// Marker characters in the command or a value.
     #[error("a command cannot hold a NUL byte")]
     Nul,
@@ -80,6 +86,7 @@ pub enum Words {
 impl ShellCommand {
     /// Compiles a command line.
     pub fn compile(text: &Text) -> Result<Self, TemplateError> {
+        refuse_inner_code(text, &rough_words(&text.raw))?;
         if let Some(words) = plain_words(&text.raw) {
             let word = |raw: String| Template::compile(&Text { raw, span: text.span });
             return words.into_iter().map(word).collect::<Result<_, _>>().map(Self::Argv);
@@ -95,6 +102,10 @@ impl ShellCommand {
 
     /// Compiles a program with its arguments.
     pub fn compile_argv(words: &[Text]) -> Result<Self, Vec<TemplateError>> {
+        let raw: Vec<String> = words.iter().map(|text| text.raw.clone()).collect();
+        if let Some(first) = words.first() {
+            refuse_inner_code(first, &raw).map_err(|error| vec![error])?;
+        }
         let list = Tree::List(words.iter().cloned().map(Tree::Text).collect());
         CompiledTree::compile(&list)?;
         let words = words.iter().map(|text| Template::compile(text).map_err(|error| vec![error]));
@@ -128,6 +139,14 @@ impl Script {
         let (script, used) = weave(rendered.output(), &held.0).map_err(|error| shell_error(&self.text, &error))?;
         let variables = used.into_iter().map(|number| (variable(number), held.0[number].clone())).collect();
         Ok(Words::Script { script, variables })
+    }
+}
+
+/// Quoting holds for the command that batchmill starts, not for code inside one of its arguments.
+fn refuse_inner_code(text: &Text, words: &[String]) -> Result<(), TemplateError> {
+    match inner_code(words) {
+        Some(program) => Err(shell_error(text, &ShellError::InnerCode(program))),
+        None => Ok(()),
     }
 }
 

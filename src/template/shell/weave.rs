@@ -79,7 +79,8 @@ impl Weaver<'_> {
                 }
                 _ => {}
             }
-            word_start = c.is_whitespace() || matches!(c, ';' | '&' | '|' | '(' | ')');
+            let substitution = c == '$' && self.out.ends_with("$(");
+            word_start = substitution || c.is_whitespace() || matches!(c, ';' | '&' | '|' | '(' | ')');
         }
         Ok(())
     }
@@ -232,6 +233,7 @@ mod tests {
             ("echo ${x:-@} \"${x:-@}\"", r#"echo ${x:-"${v}"} "${x:-${v}}""#),
             ("echo $((@ + (1)))@", r#"echo $((7 + (1)))"${v}""#),
             ("# don't @\necho @", "# don't \necho \"${v}\""),
+            ("echo $(# it's\necho '@')", "echo $(# it's\necho ''\"${v}\"'')"),
             ("cat <<EOF @\n'@'\nEOF\necho '@'", "cat <<EOF \"${v}\"\n'${v}'\nEOF\necho ''\"${v}\"''"),
             ("cat <<-EOF\n\t\"@\n\tEOF\n@", "cat <<-EOF\n\t\"${v}\n\tEOF\n\"${v}\""),
             ("cat <<< @ ; echo '@'", r#"cat <<< "${v}" ; echo ''"${v}"''"#),

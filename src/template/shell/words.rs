@@ -125,9 +125,108 @@ pub(super) fn plain_words(raw: &str) -> Option<Vec<String>> {
     (plain && !SHELL_WORDS.contains(&program.as_str())).then_some(words)
 }
 
+/// Programs that read an argument as code, and the letter of the option in front of it.
+const INTERPRETERS: &[(&str, char)] = &[
+    ("sh", 'c'),
+    ("bash", 'c'),
+    ("dash", 'c'),
+    ("zsh", 'c'),
+    ("ksh", 'c'),
+    ("ash", 'c'),
+    ("fish", 'c'),
+    ("su", 'c'),
+    ("python", 'c'),
+    ("python3", 'c'),
+    ("perl", 'e'),
+    ("ruby", 'e'),
+    ("node", 'e'),
+    ("php", 'r'),
+];
+
+/// The program that would read a substitution as code of its own: `bash -c "echo {{ item }}"`, `eval echo {{ item }}`.
+/// The quoting of the outer command does not reach in there.
+pub(super) fn inner_code(words: &[String]) -> Option<String> {
+    let bare = |word: &str| word.chars().filter(|c| !matches!(c, '\'' | '"' | '\\')).collect::<String>();
+    let substitutes = |word: &String| word.contains("{{") && !word.contains("raw");
+    for (at, word) in words.iter().enumerate() {
+        let program = bare(word);
+        let program = program.rsplit('/').next().unwrap_or_default();
+        let rest = || words[at + 1..].iter().take_while(|word| !is_operator(word));
+        if program == "eval" && rest().any(substitutes) {
+            return Some(program.to_owned());
+        }
+        let Some((_, letter)) = INTERPRETERS.iter().find(|(name, _)| *name == program) else { continue };
+        let is_option = |word: &&String| word.starts_with('-') && !word.starts_with("--") && word.contains(*letter);
+        if rest().skip_while(|word| !is_option(word)).nth(1).is_some_and(substitutes) {
+            return Some(program.to_owned());
+        }
+    }
+    None
+}
+
+fn is_operator(word: &str) -> bool {
+    matches!(word, ";" | "&" | "|" | "\n" | "(" | ")")
+}
+
+/// The words of any command, with their quotes, and its operators as words of their own. Only good for looking.
+pub(super) fn rough_words(raw: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quote = None;
+    let mut rest = raw;
+    while let Some(c) = rest.chars().next() {
+        if rest.starts_with("{{") {
+            let end = rest.find("}}").map_or(rest.len(), |end| end + 2);
+            words.last_mut().expect("there is always one").push_str(&rest[..end]);
+            rest = &rest[end..];
+            continue;
+        }
+        rest = &rest[c.len_utf8()..];
+        match (c, quote) {
+            (_, Some(open)) => quote = (c != open).then_some(open),
+            ('\'' | '"', None) => quote = Some(c),
+            (' ' | '\t', None) => {
+                words.push(String::new());
+                continue;
+            }
+            (';' | '&' | '|' | '\n' | '(' | ')', None) => {
+                words.extend([c.to_string(), String::new()]);
+                continue;
+            }
+            _ => {}
+        }
+        words.last_mut().expect("there is always one").push(c);
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn code_for_another_interpreter_is_found() {
+        let inner = |raw: &str| inner_code(&rough_words(raw));
+        for (raw, program) in [
+            ("bash -c \"echo {{ item }}\"", "bash"),
+            ("cd /tmp && sudo /bin/sh -ec 'ls {{ item }}' x", "sh"),
+            ("eval echo {{ item }}", "eval"),
+            ("python3 -c \"print('{{ item }}')\"", "python3"),
+            ("cat x | xargs sh -c 'echo {{ item }}'", "sh"),
+        ] {
+            assert_eq!(inner(raw).as_deref(), Some(program), "{raw}");
+        }
+        for raw in [
+            "bash -c 'echo \"$1\"' _ {{ item }}",
+            "bash script.sh {{ item }}",
+            "echo bash; cat {{ item }}",
+            "sh -c 'echo {{ item | raw }}'",
+            "gcc -c {{ item }}",
+            "echo eval; echo {{ item }}",
+        ] {
+            assert_eq!(inner(raw), None, "{raw}");
+        }
+    }
 
     #[test]
     fn plain_commands_need_no_shell() {

@@ -88,6 +88,9 @@ def install(capture):
     # Ctrl-C reaches the whole terminal group, but the engine decides. A handler, unlike SIG_IGN, is not inherited by
     # the programs that user code starts.
     signal.signal(signal.SIGINT, lambda *_: None)
+    # Integers keep all their digits on the way in and out; CPython's limit guards servers that parse foreign text.
+    if hasattr(sys, "set_int_max_str_digits"):
+        sys.set_int_max_str_digits(0)
     faulthandler.enable(2)
 
 

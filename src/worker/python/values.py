@@ -189,3 +189,18 @@ def decode(text):
         raise ValueError(f"`{name}` is no JSON")
 
     return json.loads(text, parse_constant=constant)
+
+
+class ErrorView(dict):
+    """`error` of `on_item_error`: `message`, `type`, `detail`, `attempts`, by key or by attribute; shows as its message."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name):
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"`error` has no `{name}`, only {', '.join(f'`{key}`' for key in self)}") from None
+
+    def __str__(self):
+        return str(self.get("message", ""))
