@@ -45,7 +45,7 @@ pub struct Prepared {
     pub secrets: Secrets,
     /// The interpreter, if a step needs one.
     pub python: Option<Arc<Host>>,
-    /// Task and `on_item_error` of each step, compiled.
+    /// Task and `on_item_error` of each step, compiled; then those of `on_failure` and `finally`.
     pub programs: Vec<(Program, Option<Program>)>,
     /// What the user asked for.
     pub options: Options,
@@ -96,7 +96,8 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
     let secrets = secrets(&workflow, &env, &params, options.check_only, &mut faults);
     let folder = workflow_folder(&workflow.source.path);
     let mut programs = Vec::new();
-    for step in &workflow.steps {
+    for step in workflow.steps.iter().chain(&workflow.closing) {
+        names.summary = programs.len() >= workflow.steps.len();
         let mut checker = Checker { source: &workflow.source, faults: &mut faults, step, names: &names };
         programs.push(checker.step(&folder));
         names.steps.push(step.name.to_string());

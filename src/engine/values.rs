@@ -16,7 +16,14 @@ pub fn step_scope(prepared: &Prepared, run: &RunId) -> Scope {
     let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let run = [("id", run.0.clone()), ("name", prepared.workflow.name.clone()), ("started", started)];
     let run = run.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-    Scope { params: template_params(&prepared.params), env, run, steps: BTreeMap::new(), outputs: BTreeMap::new() }
+    Scope {
+        params: template_params(&prepared.params),
+        env,
+        run,
+        steps: BTreeMap::new(),
+        outputs: BTreeMap::new(),
+        summary: None,
+    }
 }
 
 impl Run<'_> {

@@ -10,7 +10,7 @@ use super::values::step_scope;
 use crate::ledger::{Ledger, LedgerError, RunFolder, RunMeta, StepKey};
 use crate::model::{Event, Failure, FailureKind, RunSummary, Sink, Stats, Status, StepName, StepReport};
 use crate::plan::SourceError;
-use crate::spec::{Fault, Faults, Step, StepKind};
+use crate::spec::{Fault, Faults, Step, StepKind, Workflow};
 use crate::task::guard::Guard;
 use crate::task::{Cancel, Context, Program, capture};
 use crate::template::{ItemScope, Scope};
@@ -80,7 +80,7 @@ pub fn run(
     let has_children = programs.flatten().any(Program::has_children);
     let mut run = Run {
         prepared,
-        cancel,
+        cancel: cancel.clone(),
         guard: has_children.then(Guard::start).transpose()?,
         scope: step_scope(prepared, &id),
         summary: RunSummary { run: id.clone(), status: Status::Succeeded, steps: Vec::new() },
@@ -105,6 +105,7 @@ pub fn run(
             }
         }
     }
+    run.close()?;
     run.ledger.finish_run(run.summary.status)?;
     run.tell(&Event::RunFinished(run.summary.clone()));
     let folder = run.ledger.folder().clone();
@@ -114,7 +115,7 @@ pub fn run(
 /// A run under way.
 pub(super) struct Run<'a> {
     pub(super) prepared: &'a Prepared,
-    cancel: &'a Cancel,
+    cancel: Cancel,
     guard: Option<Arc<Guard>>,
     pub(super) scope: Scope,
     summary: RunSummary,
@@ -129,6 +130,48 @@ pub(super) struct Run<'a> {
 impl Run<'_> {
     pub(super) fn tell(&mut self, event: &Event) {
         self.sinks.iter_mut().for_each(|sink| sink.event(event));
+    }
+
+    /// Runs `on_failure` where the run did not succeed, and `finally`. A signal that stopped the steps does not stop these; a
+    /// second one does. What they did in an earlier execution does not count.
+    fn close(&mut self) -> Result<(), EngineError> {
+        let prepared = self.prepared;
+        let programs = &prepared.programs[prepared.workflow.steps.len()..];
+        self.cancel.stop = Cancel::new()?.stop;
+        self.which = Which::Left;
+        for (step, programs) in prepared.workflow.closing.iter().zip(programs) {
+            if step.name.as_str() == Workflow::ON_FAILURE && self.summary.status == Status::Succeeded {
+                continue;
+            }
+            self.scope.summary = Some(minijinja::Value::from(minijinja::value::Serde(self.summary_json())));
+            let (key, _) = self.ledger.begin_step(&step.name, false)?;
+            self.ledger.forget(key)?;
+            let report = self.step(step, programs)?;
+            self.tell(&Event::StepFinished(report.clone()));
+            if report.status != Status::Succeeded && self.summary.status == Status::Succeeded {
+                self.summary.status = Status::Failed;
+            }
+            self.summary.steps.push(report);
+        }
+        Ok(())
+    }
+
+    /// What `summary` is: `run_id`, `workflow`, `status`, `failed`, and `steps` by name.
+    fn summary_json(&self) -> serde_json::Value {
+        let step = |step: &StepReport| {
+            let error = step.failure.as_ref().map(|failure| format!("{}: {}", failure.class, failure.message));
+            (
+                step.name.to_string(),
+                serde_json::json!({ "status": step.status, "stats": step.stats.to_json(), "error": error }),
+            )
+        };
+        serde_json::json!({
+            "run_id": self.summary.run,
+            "workflow": self.prepared.workflow.name,
+            "status": self.summary.status,
+            "failed": self.summary.steps.iter().map(|step| step.stats.failed).sum::<u64>(),
+            "steps": self.summary.steps.iter().map(step).collect::<serde_json::Map<_, _>>(),
+        })
     }
 
     fn step(&mut self, step: &Step, programs: &(Program, Option<Program>)) -> Result<StepReport, EngineError> {
@@ -159,6 +202,7 @@ impl Run<'_> {
         ready: Ready,
     ) -> Result<StepReport, EngineError> {
         let Ready { key, scope, plan, sorted_out } = ready;
+        let outer = self.cancel.clone();
         let (total, done) = sorted_out.as_ref().map_or((plan.total, 0), |it| (Some(it.total), it.done));
         let failed = sorted_out.as_ref().map_or(0, |it| it.failed);
         self.tell(&Event::StepStarted { name: step.name.clone(), total, done, slots: plan.slots });
@@ -199,7 +243,7 @@ impl Run<'_> {
             failed,
             batch_size: plan.batch_size,
             queue_size: plan.queue_size,
-            outer: self.cancel,
+            outer: &outer,
         };
         let end = execute(run, &job, &mut self.ledger, self.sinks, &self.prepared.secrets)?;
         let report = self.report(step, end);

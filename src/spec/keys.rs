@@ -94,7 +94,6 @@ pub fn key_groups() -> [&'static KeyGroup; 13] {
 
 /// Keys that are planned: using one is no typing error.
 const LATER: &[(&str, &[&str])] = &[
-    ("workflow", &["finally", "on_failure"]),
     ("step", &["max_failures", "batch_timeout", "bisect_on_error", "batch_format"]),
     ("batch", &["max_failures", "batch_timeout", "bisect_on_error", "batch_format"]),
     ("items", &["csv", "jsonl", "parquet"]),

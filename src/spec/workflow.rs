@@ -34,6 +34,16 @@ pub struct Workflow {
     pub secrets: Vec<Text>,
     /// `steps` in file order. Never empty; names are unique.
     pub steps: Vec<Step>,
+    /// `on_failure` and `finally`, as plain steps of these names, in this order.
+    pub closing: Vec<Step>,
+}
+
+impl Workflow {
+    /// Name of the step that `on_failure` is: runs when the run did not succeed.
+    pub const ON_FAILURE: &'static str = "on_failure";
+
+    /// Name of the step that `finally` is: always runs.
+    pub const FINALLY: &'static str = "finally";
 }
 
 /// One entry of `params`.

@@ -76,6 +76,8 @@ pub struct Scope {
     pub steps: BTreeMap<String, StepValue>,
     /// Named outputs: the name of the step each stands for
     pub outputs: BTreeMap<String, String>,
+    /// `summary`: how the run ended, for `on_failure` and `finally`
+    pub summary: Option<Value>,
 }
 
 impl Scope {
@@ -87,6 +89,7 @@ impl Scope {
             "env" => Some(map(&self.env)),
             "run" => Some(map(&self.run)),
             "steps" => Some(self.steps()),
+            "summary" if self.summary.is_some() => self.summary.clone(),
             _ => match self.outputs.get(name).and_then(|step| self.steps.get(step)) {
                 Some(step) => Some(step.result.get()),
                 None => self.params.get(name).cloned(),
@@ -105,6 +108,7 @@ impl Scope {
         Names {
             item: false,
             error: false,
+            summary: self.summary.is_some(),
             params: Some(keys(&self.params)),
             env: keys(&self.env),
             steps: self.steps.keys().cloned().collect(),
@@ -215,6 +219,8 @@ pub struct Names {
     pub item: bool,
     /// Whether there is `error`.
     pub error: bool,
+    /// Whether there is `summary`.
+    pub summary: bool,
     /// The parameters; `None` where the workflow takes any.
     pub params: Option<Vec<String>>,
     /// Environment variables.
@@ -234,6 +240,7 @@ impl Names {
         match (root, member) {
             ("item" | "index" | "batch", _) if self.item => None,
             ("error", _) if self.error => None,
+            ("summary", _) if self.summary => None,
             ("params", Some(member)) => match &self.params {
                 Some(params) if !params.iter().any(|param| param == member) => Some(missing("params", member, params)),
                 _ => None,
@@ -256,6 +263,7 @@ impl Names {
         let mut names: Vec<&str> = vec!["env", "params", "run", "steps"];
         names.extend(self.item.then_some(["batch", "index", "item"]).into_iter().flatten());
         names.extend(self.error.then_some("error"));
+        names.extend(self.summary.then_some("summary"));
         names.extend(self.outputs.iter().map(String::as_str));
         names.extend(self.params.iter().flatten().map(String::as_str));
         names.sort_unstable();

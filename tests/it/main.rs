@@ -9,6 +9,8 @@
 mod arrows;
 /// Flags, exit codes, output formats.
 mod cli;
+/// The alert and the cleaning up.
+mod closing;
 /// The examples of the user's document.
 mod document;
 /// Batches, slots, retries, failures.

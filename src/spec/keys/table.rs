@@ -28,6 +28,13 @@ pub static WORKFLOW: KeyGroup = KeyGroup {
         key("env", Shape::Scalars, None, "Environment variables for every task"),
         key("secrets", Shape::Texts, None, "Names of variables and parameters whose values are never shown"),
         key("steps", Shape::Steps, None, "The steps, run one after another"),
+        key("on_failure", Shape::Task, None, "A task that runs when the run did not succeed; it sees `summary`"),
+        key(
+            "finally",
+            Shape::Task,
+            None,
+            "A task that runs at the end of every run, however it ends; it sees `summary`",
+        ),
     ],
 };
 

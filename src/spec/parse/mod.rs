@@ -60,6 +60,8 @@ fn workflow(section: &mut Section<'_>, sink: &mut Sink) -> Workflow {
             Vec::new()
         }
     };
+    let closing = [Workflow::ON_FAILURE, Workflow::FINALLY];
+    let closing = closing.into_iter().filter_map(|name| steps::closing(&section.take(name)?, &steps, sink)).collect();
     Workflow {
         source: Source::default(),
         name: name.map(|name| name.raw).unwrap_or_default(),
@@ -68,6 +70,7 @@ fn workflow(section: &mut Section<'_>, sink: &mut Sink) -> Workflow {
         env,
         secrets,
         steps,
+        closing,
     }
 }
 

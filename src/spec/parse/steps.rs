@@ -4,7 +4,7 @@ use super::batch::{ItemsGiven, Options, batch};
 use super::is_identifier;
 use super::section::{Given, Section, Sink, found_node};
 use super::settings::Settings;
-use super::task::{TaskType, merge_inputs, task, task_type};
+use super::task::{TaskType, inner_task, merge_inputs, task, task_type};
 use crate::model::{Span, StepName, Text};
 use crate::spec::keys;
 use crate::spec::tree::{Node, NodeKind};
@@ -122,6 +122,18 @@ fn step(
     };
     let (name, span) = name?;
     Some(Step { name, span, outputs: output, kind: kind? })
+}
+
+/// Reads `on_failure` or `finally`: a task, as a plain step of that name.
+pub(super) fn closing(given: &Given<'_>, steps: &[Step], sink: &mut Sink) -> Option<Step> {
+    let (task, settings) = inner_task(given, sink);
+    let name = StepName::new(given.key)?;
+    if let Some(step) = steps.iter().find(|step| step.name == name) {
+        let fault = Fault::at(step.span, format!("step `{name}` has a name that is taken by `{name}` of the workflow"));
+        sink.push(fault.also(given.key_span, "here").within(format!("steps.{name}")));
+    }
+    let single = Single { task: task?, retry: settings.retry.unwrap_or_default(), timeout: settings.timeout };
+    Some(Step { name, span: given.key_span, outputs: None, kind: StepKind::Single(single) })
 }
 
 fn batch_step(

@@ -81,7 +81,10 @@ fn faults_of_steps() {
         ("steps: {a: }", &["1:9: `a` is empty"]),
         (
             "finally: []\nsteps: {a: {type: echo, inputs: {message: 1}, outputs: {name: x}}}",
-            &["1:1: `finally` is not supported yet", "2:56: `outputs` is not supported yet as a mapping"],
+            &[
+                "1:10: `finally` must be a mapping with `type`; found a list",
+                "2:56: `outputs` is not supported yet as a mapping",
+            ],
         ),
     ];
     for (text, expected) in table {
