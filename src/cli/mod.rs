@@ -42,6 +42,8 @@ enum Verb {
     Results(past::ResultsArgs),
     /// List the failed items of a run
     Failures(past::FailuresArgs),
+    /// Check from a run's files that every item has one outcome and every result is whole
+    Audit(past::AuditArgs),
     /// Show what batchmill finds on this machine: cores, Python, state folder
     Doctor(doctor::DoctorArgs),
     /// Print the JSON Schema of workflow files, for editors
@@ -102,6 +104,7 @@ pub fn main() -> ExitCode {
         Verb::Runs(args) => past::runs(&args),
         Verb::Results(args) => past::results(&args),
         Verb::Failures(args) => past::failures(&args),
+        Verb::Audit(args) => past::audit(&args),
         Verb::Doctor(args) => doctor::doctor(&args),
         Verb::Schema => print(&format!("{:#}\n", crate::spec::schema())).map(|()| Exit::Done),
         Verb::Init(args) => init::init(&args),

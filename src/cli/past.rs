@@ -32,6 +32,15 @@ pub(super) struct ResultsArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct AuditArgs {
+    /// The run: its id, the beginning or end of it, or `latest`
+    #[arg(default_value = "latest")]
+    run: String,
+    #[command(flatten)]
+    state: State,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct FailuresArgs {
     /// The run: its id, the beginning or end of it, or `latest`
     #[arg(default_value = "latest")]
@@ -40,8 +49,11 @@ pub(super) struct FailuresArgs {
     #[arg(long, value_name = "NAME")]
     step: Option<String>,
     /// Show tracebacks and output too
-    #[arg(long)]
+    #[arg(long, conflicts_with = "group")]
     detail: bool,
+    /// Count failures that are alike, instead of listing each
+    #[arg(long)]
+    group: bool,
     #[command(flatten)]
     state: State,
     /// What stdout gets
@@ -108,6 +120,40 @@ fn named<'a>(steps: &'a [StepRecord], name: &str) -> Result<&'a StepRecord, Stop
     })
 }
 
+pub(super) fn audit(args: &AuditArgs) -> Result<Exit, Stop> {
+    let reader = open(&args.state, &args.run)?;
+    let mut good = true;
+    for step in reader.steps()? {
+        let audit = reader.audit(&step)?;
+        let counts = format!("{} succeeded, {} failed", number(audit.succeeded), number(audit.failed));
+        if audit.problems.is_empty() {
+            print(&format!("{}: {counts}: every item has one outcome, every result is whole\n", step.name))?;
+        } else {
+            good = false;
+            print(&format!("{}: {counts}\n", step.name))?;
+            print(&audit.problems.iter().map(|problem| format!("  {problem}\n")).collect::<String>())?;
+        }
+    }
+    Ok(if good { Exit::Done } else { Exit::SomeFailed })
+}
+
+/// Failures with the same step, type and message, numbers in it left aside.
+fn groups(rows: &[(crate::model::StepName, crate::ledger::FailureRecord)]) -> Vec<(u64, String, String, u64)> {
+    let mut groups: Vec<(u64, String, String, u64)> = Vec::new();
+    let plain = |text: &str| {
+        text.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect::<String>().replace("##", "#")
+    };
+    for (step, failure) in rows {
+        let error = format!("{}: {}", failure.class, failure.message);
+        match groups.iter_mut().find(|(_, name, known, _)| *name == step.as_str() && plain(known) == plain(&error)) {
+            Some(group) => group.0 += 1,
+            None => groups.push((1, step.to_string(), error, failure.index)),
+        }
+    }
+    groups.sort_by_key(|group| std::cmp::Reverse(group.0));
+    groups
+}
+
 pub(super) fn failures(args: &FailuresArgs) -> Result<Exit, Stop> {
     let reader = open(&args.state, &args.run)?;
     let steps = reader.steps()?;
@@ -118,6 +164,20 @@ pub(super) fn failures(args: &FailuresArgs) -> Result<Exit, Stop> {
     let mut rows = Vec::new();
     for step in steps {
         rows.extend(reader.failures(step)?.into_iter().map(|failure| (step.name.clone(), failure)));
+    }
+    if args.group {
+        let groups = groups(&rows);
+        if args.format == Format::Json {
+            let group = |(count, step, error, index): &(u64, String, String, u64)| json!({ "count": count, "step": step, "error": error, "index": index });
+            print(&format!("{:#}\n", Value::from(groups.iter().map(group).collect::<Vec<_>>())))?;
+            return Ok(Exit::Done);
+        }
+        let mut table = table(["count", "step", "error", "for instance"]);
+        for (count, step, error, index) in groups {
+            table.add_row([number(count), step, shorten(&error, 100), format!("item {index}")]);
+        }
+        print(&lines(&table))?;
+        return Ok(Exit::Done);
     }
     if args.format == Format::Json {
         let rows = rows.iter().map(|(step, failure)| {

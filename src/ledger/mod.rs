@@ -4,6 +4,7 @@
 //! writes a run; any number read it while it grows. Always holds: results are written before the row that points at them,
 //! and a row is committed before anybody is told; bytes behind the last committed row are torn and are ignored.
 
+mod audit;
 mod error;
 mod folder;
 mod past;
@@ -11,6 +12,7 @@ mod reader;
 mod results;
 mod writer;
 
+pub use audit::Audit;
 pub use error::LedgerError;
 pub use folder::{RunFolder, StateFolder};
 pub use past::{Past, PastBatch, RowChange};

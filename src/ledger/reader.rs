@@ -69,6 +69,16 @@ pub struct FailureRecord {
     pub handler: Option<String>,
 }
 
+/// A row of `batches`.
+pub(super) struct BatchRow {
+    pub(super) first: u64,
+    pub(super) count: u64,
+    pub(super) indexes: Option<Vec<u8>>,
+    pub(super) list: bool,
+    pub(super) offset: u64,
+    pub(super) length: u64,
+}
+
 /// A run's ledger, open for reading.
 pub struct Reader {
     db: Connection,
@@ -191,23 +201,31 @@ impl Reader {
         })
     }
 
+    pub(super) fn batch_rows(&self, step: &StepRecord) -> Result<Vec<BatchRow>, LedgerError> {
+        let query = "SELECT first, count, indexes, is_list, offset, length FROM batches WHERE step = ?1";
+        let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
+        self.rows(query, step.id, |row| {
+            Ok(BatchRow {
+                first: unsigned(row.get(0)?),
+                count: unsigned(row.get(1)?),
+                indexes: row.get(2)?,
+                list: row.get(3)?,
+                offset: unsigned(row.get(4)?),
+                length: unsigned(row.get(5)?),
+            })
+        })
+    }
+
     /// The results of a step, in item order.
     ///
     /// # Errors
     /// Where ledger or results file cannot be read.
     pub fn results(&self, step: &StepRecord) -> Result<ResultLines, LedgerError> {
-        let query = "SELECT first, count, indexes, is_list, offset, length FROM batches WHERE step = ?1";
-        let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
-        let rows = self.rows(query, step.id, |row| {
-            let piece = Piece {
-                first: unsigned(row.get(0)?),
-                count: unsigned(row.get(1)?),
-                list: row.get(3)?,
-                offset: unsigned(row.get(4)?),
-                length: unsigned(row.get(5)?),
-            };
-            Ok((piece, row.get::<_, Option<Vec<u8>>>(2)?))
-        })?;
+        let rows = self.batch_rows(step)?.into_iter().map(|row| {
+            let BatchRow { first, count, indexes, list, offset, length } = row;
+            (Piece { first, count, list, offset, length }, indexes)
+        });
+        let rows: Vec<_> = rows.collect();
         let path = self.folder.results(&step.name);
         let mut pieces = Vec::with_capacity(rows.len());
         let mut file = None;

@@ -290,6 +290,7 @@ steps:
         sandbox.results(step).iter().map(number).collect()
     };
     let all = |factor: i64| (0..i64::try_from(ITEMS).unwrap()).map(|item| item * factor).collect::<Vec<_>>();
+    sandbox.batchmill(&["audit"]).exits_with(0);
     assert!(numbers("shell") == all(2) && numbers("python") == all(3), "results differ from an undisturbed run");
     for step in ["shell", "python"] {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
@@ -299,4 +300,44 @@ steps:
         // What was under way when the engine was killed runs twice: two slots, frames of some milliseconds each.
         assert!(again < kills * 200, "{again} items ran again after {kills} kills");
     }
+}
+
+#[test]
+fn an_audit_finds_results_that_were_cut_or_overwritten() {
+    let sandbox = Sandbox::with(&counting("[a, b, c]", "      batch_size: 2\n")).script("count", COUNT);
+    sandbox.run(&[]).exits_with(0);
+    let good = sandbox.batchmill(&["audit"]).exits_with(0);
+    assert_eq!(good.stdout, "work: 3 succeeded, 0 failed: every item has one outcome, every result is whole\n");
+    let runs = sandbox.path().join(".batchmill/runs");
+    let run = std::fs::read_dir(runs).unwrap().next().unwrap().unwrap().path();
+    let results = run.join("results/work.jsonl");
+    let text = std::fs::read_to_string(&results).unwrap();
+    std::fs::write(&results, text.replacen('{', "x", 1)).unwrap();
+    let bad = sandbox.batchmill(&["audit"]).exits_with(1);
+    assert!(bad.stdout.contains("results of the batch at item 0 are no whole lines of JSON"), "{}", bad.stdout);
+    std::fs::write(&results, &text[..text.len() - 3]).unwrap();
+    let bad = sandbox.batchmill(&["audit"]).exits_with(1);
+    assert!(bad.stdout.contains("results of the batch at item 2 are cut short"), "{}", bad.stdout);
+}
+
+#[test]
+fn failures_that_are_alike_are_counted() {
+    let workflow = "
+steps:
+  - name: work
+    task: batch
+    inputs:
+      items: {range: 12}
+      continue_on_error: true
+      task: {type: shell, command: 'echo cannot read block {{ item }} >&2; exit $(({{ item }} / 10 + 1))'}
+";
+    let sandbox = Sandbox::with(workflow);
+    sandbox.run(&[]).exits_with(1);
+    let groups = sandbox.batchmill(&["failures", "--group", "--format", "json"]).exits_with(0).json();
+    assert_eq!(
+        (groups.as_array().unwrap().len(), &groups[0]["count"], &groups[0]["index"]),
+        (1, &json!(12), &json!(0))
+    );
+    let table = sandbox.batchmill(&["failures", "--group"]).exits_with(0).stdout;
+    assert!(table.contains("12     work  ExitStatus: command exited with status 1: cannot read block 0"), "{table}");
 }
