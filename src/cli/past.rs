@@ -4,19 +4,67 @@ use super::exit::{Exit, Stop};
 use super::{Format, State, print, written};
 use crate::ledger::{Reader, StateFolder, StepRecord};
 use crate::report::{duration, number};
-use clap::Args;
+use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 use std::io;
 use std::time::Duration;
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct RunsArgs {
+    #[command(subcommand)]
+    clean: Option<RunsVerb>,
     #[command(flatten)]
     state: State,
     /// What stdout gets
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum RunsVerb {
+    /// Delete old runs with their results; those under way stay
+    Clean(CleanArgs),
+}
+
+#[derive(Debug, Args)]
+struct CleanArgs {
+    /// Delete runs that were started longer ago than this, such as `30d` or `12h`
+    #[arg(long, value_name = "TIME", value_parser = age, required_unless_present = "keep")]
+    older_than: Option<Duration>,
+    /// Keep the newest N runs, however old they are
+    #[arg(long, value_name = "N")]
+    keep: Option<usize>,
+    /// Say what would be deleted, and delete nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    state: State,
+}
+
+fn age(text: &str) -> Result<Duration, String> {
+    use crate::spec::Readable;
+    Duration::read(&Value::from(text)).map_err(|complaint| complaint.text)
+}
+
+fn clean(args: &CleanArgs) -> Result<Exit, Stop> {
+    let mut folders = StateFolder(args.state.state_dir.clone()).runs_by_age()?;
+    folders.truncate(folders.len().saturating_sub(args.keep.unwrap_or(0)));
+    let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
+    for folder in folders {
+        let run = folder.run.clone();
+        let started = u64::try_from(Reader::open(folder.clone())?.run()?.started).unwrap_or(0);
+        let old = args.older_than.is_none_or(|age| Duration::from_millis(now.saturating_sub(started)) >= age);
+        if !old || folder.is_locked() {
+            continue;
+        }
+        if !args.dry_run {
+            folder.delete()?;
+        }
+        print(&format!("{run}\n"))?;
+    }
+    Ok(Exit::Done)
 }
 
 #[derive(Debug, Args)]
@@ -66,6 +114,9 @@ fn open(state: &State, run: &str) -> Result<Reader, Stop> {
 }
 
 pub(super) fn runs(args: &RunsArgs) -> Result<Exit, Stop> {
+    if let Some(RunsVerb::Clean(args)) = &args.clean {
+        return clean(args);
+    }
     let mut rows = Vec::new();
     for folder in StateFolder(args.state.state_dir.clone()).runs_by_age()? {
         let reader = Reader::open(folder)?;

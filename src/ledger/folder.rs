@@ -129,6 +129,18 @@ impl RunFolder {
         }
     }
 
+    /// Deletes the run with everything in it.
+    ///
+    /// # Errors
+    /// Where another process works on it, or it cannot be deleted.
+    pub fn delete(&self) -> Result<(), LedgerError> {
+        let _lock = self.lock()?;
+        // The database first: without it the folder is no run, whatever else of it is left.
+        let database = self.database();
+        fs::remove_file(&database).map_err(|source| io_error("delete", &database, source))?;
+        fs::remove_dir_all(&self.path).map_err(|source| io_error("delete", &self.path, source))
+    }
+
     /// Whether a process works on the run.
     pub fn is_locked(&self) -> bool {
         File::open(self.path.join("lock"))

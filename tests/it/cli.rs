@@ -163,3 +163,22 @@ fn the_first_interrupt_lets_the_item_end_and_the_second_ends_it() {
         assert!(sandbox.read("ran").lines().count() <= 2);
     }
 }
+
+#[test]
+fn old_runs_are_deleted_when_asked() {
+    let sandbox = hello("echo $1");
+    let ids: Vec<String> = (0..3)
+        .map(|_| {
+            let json = sandbox.run(&["--format", "json", "--progress", "none"]).exits_with(0).json();
+            json["run_id"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    sandbox.batchmill(&["runs", "clean"]).exits_with(2).says(&["--older-than"]);
+    sandbox.batchmill(&["runs", "clean", "--older-than", "soon"]).exits_with(2).says(&["must be a number of seconds"]);
+    assert_eq!(sandbox.batchmill(&["runs", "clean", "--older-than", "1h"]).exits_with(0).stdout, "");
+    let would = sandbox.batchmill(&["runs", "clean", "--keep", "1", "--dry-run"]).exits_with(0).stdout;
+    assert_eq!(would, format!("{}\n{}\n", ids[0], ids[1]));
+    sandbox.batchmill(&["runs", "clean", "--keep", "1"]).exits_with(0);
+    let left = sandbox.batchmill(&["runs", "--format", "json"]).exits_with(0).json();
+    assert_eq!((left.as_array().unwrap().len(), left[0]["run_id"].as_str()), (1, Some(ids[2].as_str())));
+}
