@@ -3,7 +3,7 @@
 use super::exit::{Exit, Stop};
 use super::run::{How, execute, load};
 use super::{State, run};
-use crate::engine::{Options, Prepared, Start, Which, prepare};
+use crate::engine::{MASK, Options, Prepared, Start, Which, prepare};
 use crate::ledger::{Reader, RunFolder, StateFolder};
 use crate::plan::ParamValues;
 use anyhow::Context as _;
@@ -89,6 +89,16 @@ fn prepare_again(folder: &RunFolder, given: Given) -> Result<Prepared, Stop> {
         params.retain(|name, value| *value != Value::Null && declared.iter().any(|param| param.name == *name));
     }
     params.extend(given.params);
+    // What was masked is not what it was: to go on with stars in its place would be to do something else.
+    let masked: Vec<String> = params
+        .iter()
+        .filter(|(_, value)| value.to_string().contains(MASK))
+        .map(|(name, _)| format!("{name}=VALUE"))
+        .collect();
+    if !masked.is_empty() {
+        let message = "parameters that hold a secret are not kept with the run";
+        return Err(Stop::bad(message).hint(format!("give them again: {}", masked.join(" "))));
+    }
     let state = StateFolder(given.state);
     let options = Options { params, python, jobs: given.jobs, max_items: None, state, check_only: false };
     Ok(prepare(workflow, options)?)
@@ -98,7 +108,7 @@ fn prepare_again(folder: &RunFolder, given: Given) -> Result<Prepared, Stop> {
 pub(super) fn latest_of(state: &Path, file: &Path) -> Result<Option<RunFolder>, Stop> {
     let wanted = file.canonicalize().ok();
     for folder in StateFolder(state.to_path_buf()).runs_by_age()?.into_iter().rev() {
-        let record = Reader::open(folder.clone())?.run()?;
+        let Ok(record) = Reader::open(folder.clone()).and_then(|reader| reader.run()) else { continue };
         if wanted.is_some() && record.folder.join(&record.path).canonicalize().ok() == wanted {
             return Ok(Some(folder));
         }

@@ -119,8 +119,16 @@ pub(super) fn runs(args: &RunsArgs) -> Result<Exit, Stop> {
     }
     let mut rows = Vec::new();
     for folder in StateFolder(args.state.state_dir.clone()).runs_by_age()? {
-        let reader = Reader::open(folder)?;
-        let (run, steps) = (reader.run()?, reader.steps()?);
+        // A run that was killed while its ledger was made, or that a newer version wrote, must not hide the others.
+        let name = folder.run.clone();
+        let opened = Reader::open(folder).and_then(|reader| Ok((reader.run()?, reader.steps()?, reader)));
+        let (run, steps, reader) = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                eprintln!("run {name} cannot be read: {error}");
+                continue;
+            }
+        };
         let sum = |count: fn(&StepRecord) -> u64| steps.iter().map(count).sum::<u64>();
         let (succeeded, failed) = (sum(|step| step.stats.succeeded), sum(|step| step.stats.failed));
         let took =

@@ -68,6 +68,7 @@ pub(super) struct Feeder<'feed, 'a> {
     read: u64,
     number: u64,
     exhausted: bool,
+    held: Option<Batch>,
     in_flight: usize,
     waiting: BinaryHeap<Reverse<Waiting>>,
 }
@@ -108,6 +109,7 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
             read: 0,
             number: 0,
             exhausted: false,
+            held: None,
             in_flight: 0,
             waiting: BinaryHeap::new(),
         }
@@ -170,11 +172,22 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
             return Ok(self.waiting.pop().map(|Reverse(waiting)| vec![waiting.batch]));
         }
         let mut frame = Vec::new();
-        while !self.exhausted && frame.len() < self.pace.batches() {
-            match self.cut()? {
-                Some(batch) => frame.push(batch),
-                None => self.exhausted = true,
+        while frame.len() < self.pace.batches() {
+            let next = match self.held.take() {
+                Some(batch) => Some(batch),
+                None if self.exhausted => None,
+                None => self.cut()?,
+            };
+            let Some(batch) = next else {
+                self.exhausted = true;
+                break;
+            };
+            // A frame has one attempt: whether a failure in it is the last one holds for all of it.
+            if frame.first().is_some_and(|first: &Batch| first.attempt != batch.attempt) {
+                self.held = Some(batch);
+                break;
             }
+            frame.push(batch);
         }
         Ok((!frame.is_empty()).then_some(frame))
     }

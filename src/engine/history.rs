@@ -2,12 +2,15 @@
 
 use super::fingerprint::{changed, fingerprint, looks_at};
 use super::plan::StepPlan;
-use super::resume::{SortedOut, Which, sort_out};
+use super::resume::{SortedOut, sort_out};
 use super::workflow::{EngineError, Run};
 use crate::ledger::{Past, StepKey};
 use crate::model::Event;
 use crate::plan::SourceError;
 use crate::spec::Step;
+
+/// In front of a step's name in a fingerprint.
+const RESULTS_OF: &str = "results of ";
 
 impl Run<'_> {
     /// What of an earlier execution still holds: nothing, where the step or what it looks at has changed.
@@ -17,17 +20,19 @@ impl Run<'_> {
         batched: bool,
         (key, past): (StepKey, Past),
     ) -> Result<Past, EngineError> {
-        let print = fingerprint(step, batched, self.prepared);
-        let mut reasons: Vec<String> = Vec::new();
-        if !past.is_empty() {
-            reasons.extend(changed(&past.fingerprint, &print).iter().map(|name| format!("`{name}` changed")));
-            for earlier in self.prepared.workflow.steps.iter().filter(|earlier| self.gave_new.contains(&earlier.name)) {
-                let output = earlier.outputs.as_ref().map(|text| text.raw.as_str());
-                if looks_at(step, earlier.name.as_str(), output) {
-                    reasons.push(format!("step `{}` gave new results", earlier.name));
-                }
+        let mut print = fingerprint(step, batched, self.prepared);
+        for earlier in self.prepared.workflow.steps.iter().take_while(|earlier| earlier.name != step.name) {
+            let output = earlier.outputs.as_ref().map(|text| text.raw.as_str());
+            if looks_at(step, earlier.name.as_str(), output) {
+                print.insert(format!("{RESULTS_OF}{}", earlier.name), self.ledger.revision(&earlier.name)?);
             }
         }
+        let reason = |name: &String| match name.strip_prefix(RESULTS_OF) {
+            Some(earlier) => format!("step `{earlier}` gave new results"),
+            None => format!("`{name}` changed"),
+        };
+        let changes = if past.is_empty() { Vec::new() } else { changed(&past.fingerprint, &print) };
+        let reasons: Vec<String> = changes.iter().map(reason).collect();
         let past = if reasons.is_empty() {
             past
         } else {
@@ -46,16 +51,17 @@ impl Run<'_> {
         &mut self,
         step: &Step,
         plan: &mut StepPlan,
-        past: &Past,
+        (key, past): (StepKey, &Past),
     ) -> Result<Result<Option<SortedOut>, SourceError>, EngineError> {
-        if past.is_empty() && matches!(self.which, Which::Left) {
+        // A step that was not started yet, or has to be done again, has no failed items to single out: all of it is to be run.
+        if past.is_empty() {
             return Ok(Ok(None));
         }
         let sorted_out = match sort_out(&mut *plan.source, past, plan.most_items, &self.which) {
             Ok(sorted_out) => sorted_out,
             Err(error) => return Ok(Err(error)),
         };
-        self.ledger.move_past(&sorted_out.changes)?;
+        self.ledger.move_past(key, &sorted_out.changes, &sorted_out.gone)?;
         let reasons = sorted_out.reasons.iter().map(|(reason, count)| format!("{count} {reason}"));
         let reasons: Vec<String> = reasons.collect();
         let colon = if reasons.is_empty() { "" } else { ": " };

@@ -22,7 +22,7 @@ mod workflow;
 
 pub use prepare::{Options, PrepareError, Prepared, prepare};
 pub use resume::Which;
-pub use secrets::Secrets;
+pub use secrets::{MASK, Secrets};
 pub use shape::{Shape, ShapeError, shape};
 pub use signals::{Interrupts, listen};
 pub use values::{failures_json, step_scope};

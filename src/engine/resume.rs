@@ -74,6 +74,8 @@ pub(super) struct SortedOut {
     pub(super) failed: u64,
     /// Where done items stand now, for batches of which that changed.
     pub(super) changes: Vec<RowChange>,
+    /// Failed items that are not there any more.
+    pub(super) gone: Vec<ItemKey>,
     /// Why items are to be run, and how many for each reason.
     pub(super) reasons: BTreeMap<&'static str, u64>,
 }
@@ -91,6 +93,7 @@ pub(super) fn sort_out(
             done.entry(*key).or_default().push_back((number, position));
         }
     }
+    let (mut failures, mut waiting) = (past.failed.clone(), past.attempts.clone());
     let mut places: Vec<Vec<Option<u64>>> = past.batches.iter().map(|batch| vec![None; batch.keys.len()]).collect();
     let mut held: Vec<(usize, Pending)> = Vec::new();
     let mut pending = Vec::new();
@@ -112,10 +115,10 @@ pub(super) fn sort_out(
                 }
                 continue;
             }
-            let failed = past.failed.contains_key(&key);
+            let failed = failures.get_mut(&key).and_then(Vec::pop).is_some();
+            let waited = waiting.get_mut(&key).and_then(Vec::pop);
             still_failed += u64::from(failed && !which.takes(failed, index, key));
             if which.takes(failed, index, key) {
-                let waited = past.attempts.get(&key).copied();
                 let reason = match (failed, waited) {
                     (true, _) => "failed before",
                     (false, Some(_)) => "waiting to be tried again",
@@ -131,23 +134,29 @@ pub(super) fn sort_out(
             }
         }
     }
-    // What a batched task made of a whole batch stands only as long as the whole batch does.
-    let broken = |batch: usize| past.batches[batch].list && places[batch].contains(&None);
-    for (batch, item) in held {
-        if broken(batch) && matches!(which, Which::Left) {
-            *reasons.entry("part of a batch that changed").or_insert(0) += 1;
-            pending.push(item);
+    // What a batched task made of a whole batch stands only as long as the whole batch does. Where only failed items are
+    // asked for, it is left as it is.
+    let broken: Vec<bool> =
+        (0..places.len()).map(|batch| past.batches[batch].list && places[batch].contains(&None)).collect();
+    if matches!(which, Which::Left) {
+        for (batch, item) in held {
+            if broken[batch] {
+                *reasons.entry("part of a batch that changed").or_insert(0) += 1;
+                pending.push(item);
+            }
         }
-    }
-    for batch in (0..places.len()).filter(|batch| broken(*batch)).collect::<Vec<_>>() {
-        places[batch].fill(None);
+        for batch in (0..places.len()).filter(|batch| broken[*batch]) {
+            places[batch].fill(None);
+        }
     }
     pending.sort_by_key(|item| item.index);
     let done = places.iter().flatten().filter(|place| place.is_some()).count() as u64;
-    let moved = |(batch, places): (&PastBatch, Vec<Option<u64>>)| {
+    let moved = |((batch, places), broken): ((&PastBatch, Vec<Option<u64>>), bool)| {
+        let left_alone = broken && !matches!(which, Which::Left);
         let stayed = batch.indexes.iter().copied().map(Some).eq(places.iter().copied());
-        (!stayed).then(|| batch.moved(places))
+        (!stayed && !left_alone).then(|| batch.moved(places))
     };
-    let changes = past.batches.iter().zip(places).filter_map(moved).collect();
-    Ok(SortedOut { remaining: Remaining(pending.into()), total, done, failed: still_failed, changes, reasons })
+    let changes = past.batches.iter().zip(places).zip(broken).filter_map(moved).collect();
+    let gone = failures.into_iter().flat_map(|(key, left)| left.into_iter().map(move |_| key)).collect();
+    Ok(SortedOut { remaining: Remaining(pending.into()), total, done, failed: still_failed, changes, gone, reasons })
 }

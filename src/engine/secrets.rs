@@ -4,7 +4,7 @@ use crate::model::{BatchReport, Failure};
 use base64::Engine as _;
 
 /// What is shown instead of a secret.
-const MASK: &str = "***";
+pub const MASK: &str = "***";
 
 /// The values that must not be shown.
 #[derive(Debug, Clone, Default)]

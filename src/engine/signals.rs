@@ -1,9 +1,9 @@
 //! Ctrl-C and SIGTERM: the first asks, the second ends everything now.
 
-use crate::task::{Cancel, Latch};
+use crate::task::Cancel;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
@@ -44,19 +44,23 @@ pub fn listen(cancel: &Cancel) -> io::Result<Interrupts> {
             }
             seen.0.store(signal, Ordering::SeqCst);
             cancel.stop.fire();
-            let kill = Arc::clone(&cancel.kill);
-            std::thread::spawn(move || end_in_time(&kill, signal));
+            let cancel = cancel.clone();
+            std::thread::spawn(move || end_in_time(&cancel, signal));
         }
     })?;
     Ok(interrupts)
 }
 
 /// Sees to it that a stopped run ends.
-fn end_in_time(kill: &Latch, signal: i32) {
+fn end_in_time(cancel: &Cancel, signal: i32) {
     // Disconnects early when the second signal fires it.
-    let _ = kill.channel().recv_timeout(GRACE);
-    kill.fire();
+    let _ = cancel.kill.channel().recv_timeout(GRACE);
+    if cancel.is_closing() {
+        // The cleaning up has begun, which only a second signal ends.
+        let _ = cancel.kill.channel().recv();
+    }
+    cancel.kill.fire();
     std::thread::sleep(LAST);
-    eprintln!("something does not end; leaving it. What was done is kept");
+    drop(writeln!(io::stderr(), "something does not end; leaving it. What was done is kept"));
     std::process::exit(128 + signal);
 }

@@ -27,11 +27,23 @@ pub(super) enum SlotEvent {
 
 /// Works until the feeder hangs up. A send fails only when the aggregator is gone, which is a bug that its panic reports.
 pub(super) fn run_slot(slot: usize, work: &Receiver<Work>, events: &Sender<SlotEvent>, job: &Job<'_>) {
+    let _stops = StopOnPanic(job);
     let mut slot = Slot { lane: job.program.lane(&job.context, slot), handler: None, number: slot, events, job };
     for frame in work {
         slot.frame(&frame);
     }
     slot.finish();
+}
+
+/// A panic is a bug; it is passed on when the pool is joined, which needs the others to stop.
+struct StopOnPanic<'a>(&'a Job<'a>);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.context.cancel.stop.fire();
+        }
+    }
 }
 
 struct Slot<'a> {
@@ -53,12 +65,8 @@ impl Slot<'_> {
         let last_attempt = job.retry.delay_after(attempt).is_none();
         let frame = Frame { batches, halt_on_failure: !job.continue_on_error && last_attempt, error: None };
         let started = Instant::now();
-        let outcomes = self.lane.run(&frame).unwrap_or_else(|failure| {
-            self.tell(SlotEvent::Broken(failure));
-            let unrun =
-                |batch: &Batch| BatchOutcome { unrun: (0..batch.items.len()).collect(), ..BatchOutcome::default() };
-            batches.iter().map(unrun).collect()
-        });
+        let (outcomes, broken) = self.lane.run(&frame);
+        broken.into_iter().for_each(|failure| self.tell(SlotEvent::Broken(failure)));
         let took = started.elapsed();
         job.pace.learn(batches.len(), took);
         let each = took / u32::try_from(batches.len().max(1)).unwrap_or(u32::MAX);
@@ -89,7 +97,7 @@ impl Slot<'_> {
             succeeded,
             keys,
             lines: outcome.lines,
-            list: outcome.list,
+            list: outcome.list || self.job.context.batched,
             failed,
             retries: self.retries(batch, retry),
             skipped: outcome.unrun.len() as u64,
@@ -151,17 +159,15 @@ impl Slot<'_> {
             keys: vec![batch.keys[position]],
         };
         let frame = Frame { batches: std::slice::from_ref(&alone), halt_on_failure: false, error: Some(error) };
-        let outcome = match lane.run(&frame) {
-            Ok(outcomes) => outcomes.into_iter().next()?,
-            Err(failure) => return Some(failure),
-        };
+        let (outcomes, broken) = lane.run(&frame);
+        let outcome = outcomes.into_iter().next()?;
         for log in outcome.logs {
             self.tell(SlotEvent::Log(Some(index), log));
         }
         if matches!(program, Program::Echo(_)) {
             outcome.lines.iter().for_each(|line| self.tell(SlotEvent::Notice(message(line))));
         }
-        outcome.failures.into_iter().next().map(|(_, failure)| failure)
+        broken.or_else(|| outcome.failures.into_iter().next().map(|(_, failure)| failure))
     }
 
     fn finish(&mut self) {

@@ -92,8 +92,10 @@ pub(super) fn execute(
         nulls: 0,
     };
     let feeder = Feeder::new(run.feed, run.batch_size, &job.pace, [&cancel.stop, &run.outer.stop]);
+    let told = &mut aggregator;
     let (read, written) = std::thread::scope(|threads| {
-        let written = threads.spawn(|| aggregator.run(&event_rx, &settled_tx));
+        // Its ends of the channels are its own: should it panic, they close, and nobody waits for it.
+        let written = threads.spawn(move || told.run(&event_rx, &settled_tx));
         let read = pool.in_place_scope(|scope| {
             for slot in 0..slots {
                 let (work, events) = (work_rx.clone(), event_tx.clone());

@@ -8,13 +8,12 @@ use super::shape::ShapeError;
 use super::step::{Job, StepEnd, StepRun, execute, pace};
 use super::values::step_scope;
 use crate::ledger::{Ledger, LedgerError, RunFolder, RunMeta, StepKey};
-use crate::model::{Event, Failure, FailureKind, RunSummary, Sink, Stats, Status, StepName, StepReport};
+use crate::model::{Event, Failure, FailureKind, RunSummary, Sink, Stats, Status, StepReport};
 use crate::plan::SourceError;
 use crate::spec::{Fault, Faults, Step, StepKind, Workflow};
 use crate::task::guard::Guard;
 use crate::task::{Cancel, Context, Program, capture};
 use crate::template::{ItemScope, Scope};
-use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -86,7 +85,6 @@ pub fn run(
         summary: RunSummary { run: id.clone(), status: Status::Succeeded, steps: Vec::new() },
         fault: None,
         which,
-        gave_new: BTreeSet::new(),
         ledger,
         sinks,
     };
@@ -121,8 +119,6 @@ pub(super) struct Run<'a> {
     summary: RunSummary,
     fault: Option<Faults>,
     pub(super) which: Which,
-    /// Steps that ran an item in this execution.
-    pub(super) gave_new: BTreeSet<StepName>,
     pub(super) ledger: Ledger,
     sinks: &'a mut [Box<dyn Sink>],
 }
@@ -137,7 +133,8 @@ impl Run<'_> {
     fn close(&mut self) -> Result<(), EngineError> {
         let prepared = self.prepared;
         let programs = &prepared.programs[prepared.workflow.steps.len()..];
-        self.cancel.stop = Cancel::new()?.stop;
+        self.cancel.begin_closing();
+        self.cancel = self.cancel.inner()?;
         self.which = Which::Left;
         for (step, programs) in prepared.workflow.closing.iter().zip(programs) {
             if step.name.as_str() == Workflow::ON_FAILURE && self.summary.status == Status::Succeeded {
@@ -183,7 +180,7 @@ impl Run<'_> {
         let report = match plan_step(step, &programs.0, self.prepared, &names, &run) {
             Ok(mut plan) => {
                 let past = self.past(step, plan.batched, (key, past))?;
-                match self.left(step, &mut plan, &past)? {
+                match self.left(step, &mut plan, (key, &past))? {
                     Ok(sorted_out) => self.work(step, programs, Ready { key, scope, plan, sorted_out })?,
                     Err(error) => self.cannot_start(step, &ShapeError::Items(error, items_span(step))),
                 }
@@ -218,7 +215,7 @@ impl Run<'_> {
             batches: plan.batches,
             slots: plan.slots,
             // A step that stops because an item failed must not stop the run's cleaning up.
-            cancel: Cancel { stop: Cancel::new()?.stop, kill: Arc::clone(&self.cancel.kill) },
+            cancel: self.cancel.inner()?,
             guard: self.guard.clone(),
             python: self.prepared.python.clone(),
             logs: self.ledger.folder().logs(),
@@ -248,9 +245,6 @@ impl Run<'_> {
         let end = execute(run, &job, &mut self.ledger, self.sinks, &self.prepared.secrets)?;
         let report = self.report(step, end);
         let ran = report.stats.succeeded > done;
-        if ran {
-            self.gave_new.insert(step.name.clone());
-        }
         self.remember(step, &report, is_batch);
         if ran && !is_batch && matches!(program, Program::Echo(_)) {
             self.say(step)?;
@@ -262,7 +256,7 @@ impl Run<'_> {
         let StepEnd { stats, failure, broken, source_error } = end;
         let mut failure = failure;
         if let Some(error) = source_error {
-            let message = error.to_string();
+            let message = self.prepared.secrets.masked(error.to_string());
             self.fault(step, &ShapeError::Items(error, items_span(step)));
             failure = Some(Failure::new(FailureKind::Template, "ItemsError", message));
         }

@@ -18,7 +18,7 @@ pub struct PastBatch {
     pub indexes: Vec<u64>,
     /// What the items are known by.
     pub keys: Vec<ItemKey>,
-    /// Whether its results are a list that a batched task returned, which only the whole batch accounts for.
+    /// Whether its results are those of the batch as a whole.
     pub list: bool,
 }
 
@@ -29,10 +29,10 @@ pub struct Past {
     pub fingerprint: BTreeMap<String, String>,
     /// The batches that are done.
     pub batches: Vec<PastBatch>,
-    /// Attempts of items whose last attempt failed, by key.
-    pub failed: HashMap<ItemKey, u32>,
-    /// Attempts of items that waited to be tried again, by key.
-    pub attempts: HashMap<ItemKey, u32>,
+    /// Attempts of items whose last attempt failed, by key: one entry for each of those that are alike.
+    pub failed: HashMap<ItemKey, Vec<u32>>,
+    /// Attempts of items that waited to be tried again, likewise.
+    pub attempts: HashMap<ItemKey, Vec<u32>>,
     /// Bytes of the results file that count.
     pub(super) results_end: u64,
     /// Bytes of the keys file that count.
@@ -115,17 +115,36 @@ pub(super) fn u64s(bytes: &[u8]) -> Vec<u64> {
     bytes.chunks_exact(8).map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes"))).collect()
 }
 
-fn by_key(db: &Connection, query: &str, step: StepKey) -> rusqlite::Result<HashMap<ItemKey, u32>> {
+fn by_key(db: &Connection, query: &str, step: StepKey) -> rusqlite::Result<HashMap<ItemKey, Vec<u32>>> {
     let mut statement = db.prepare(query)?;
     let rows = statement.query_map([step.0], |row| Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?)))?;
-    let key =
-        |(key, attempts): (String, u32)| u128::from_str_radix(&key, 16).ok().map(|key| (ItemKey::from(key), attempts));
-    rows.filter_map(|row| row.map(key).transpose()).collect()
+    let mut items: HashMap<ItemKey, Vec<u32>> = HashMap::new();
+    for row in rows {
+        let (key, attempts) = row?;
+        if let Ok(key) = u128::from_str_radix(&key, 16) {
+            items.entry(ItemKey::from(key)).or_default().push(attempts);
+        }
+    }
+    Ok(items)
 }
 
 /// Writes where done items stand now. A batch that lost all its items is forgotten.
-pub(super) fn settle(db: &mut Connection, changes: &[RowChange]) -> rusqlite::Result<()> {
+pub(super) fn settle(
+    db: &mut Connection,
+    step: StepKey,
+    changes: &[RowChange],
+    gone: &[ItemKey],
+) -> rusqlite::Result<()> {
     let transaction = db.transaction()?;
+    if !changes.is_empty() || !gone.is_empty() {
+        transaction.execute("UPDATE steps SET moves = moves + 1 WHERE id = ?1", [step.0])?;
+    }
+    for key in gone {
+        transaction.execute(
+            "DELETE FROM failures WHERE id = (SELECT id FROM failures WHERE step = ?1 AND key = ?2 ORDER BY id LIMIT 1)",
+            params![step.0, key.to_string()],
+        )?;
+    }
     for change in changes {
         let kept: Vec<u64> = change.indexes.iter().copied().flatten().collect();
         let Some(first) = kept.iter().min() else {

@@ -24,7 +24,7 @@ CREATE TABLE run (id TEXT NOT NULL, workflow TEXT NOT NULL, path TEXT NOT NULL, 
     batchmill TEXT NOT NULL, status TEXT NOT NULL, started INTEGER NOT NULL, finished INTEGER);
 CREATE TABLE executions (id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, started INTEGER NOT NULL, finished INTEGER);
 CREATE TABLE steps (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, is_batch INTEGER NOT NULL, status TEXT NOT NULL,
-    fingerprint TEXT NOT NULL, total INTEGER, succeeded INTEGER, failed INTEGER, skipped INTEGER, retried INTEGER, duration_us INTEGER, failure TEXT,
+    fingerprint TEXT NOT NULL, moves INTEGER NOT NULL DEFAULT 0, total INTEGER, succeeded INTEGER, failed INTEGER, skipped INTEGER, retried INTEGER, duration_us INTEGER, failure TEXT,
     started INTEGER NOT NULL, finished INTEGER);
 CREATE TABLE batches (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, number INTEGER NOT NULL, attempt INTEGER NOT NULL,
     first INTEGER NOT NULL, count INTEGER NOT NULL, indexes BLOB, is_list INTEGER NOT NULL, offset INTEGER NOT NULL,
@@ -32,10 +32,10 @@ CREATE TABLE batches (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, number INTE
 CREATE INDEX batches_of_step ON batches (step);
 CREATE TABLE failures (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, item_index INTEGER NOT NULL, key TEXT NOT NULL,
     item TEXT NOT NULL, attempts INTEGER NOT NULL, kind TEXT NOT NULL, type TEXT NOT NULL, message TEXT NOT NULL,
-    detail TEXT, handler TEXT);
+    detail TEXT, handler TEXT, execution INTEGER NOT NULL);
 CREATE INDEX failures_by_key ON failures (step, key);
-CREATE TABLE attempts (step INTEGER NOT NULL, key TEXT NOT NULL, attempts INTEGER NOT NULL, PRIMARY KEY (step, key))
-    WITHOUT ROWID;
+CREATE TABLE attempts (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, key TEXT NOT NULL, attempts INTEGER NOT NULL);
+CREATE INDEX attempts_by_key ON attempts (step, key);
 ";
 
 /// What a run is, for the ledger.
@@ -206,7 +206,7 @@ impl Ledger {
         let id = step.0;
         let forgotten = self.db.execute_batch(&format!(
             "BEGIN; DELETE FROM batches WHERE step = {id}; DELETE FROM failures WHERE step = {id};
-             DELETE FROM attempts WHERE step = {id}; COMMIT"
+             DELETE FROM attempts WHERE step = {id}; UPDATE steps SET moves = moves + 1 WHERE id = {id}; COMMIT"
         ));
         forgotten.map_err(|error| self.sqlite(error))?;
         for growing in [&mut self.results, &mut self.keys].into_iter().flatten() {
@@ -225,13 +225,33 @@ impl Ledger {
         noted.map(drop).map_err(|error| self.sqlite(error))
     }
 
-    /// Notes where done items stand now.
+    /// Notes where done items stand now, and forgets failures of items that the workflow does not name any more.
     ///
     /// # Errors
     /// Where the database cannot be written.
-    pub fn move_past(&mut self, changes: &[RowChange]) -> Result<(), LedgerError> {
-        past::settle(&mut self.db, changes)
+    pub fn move_past(&mut self, step: StepKey, changes: &[RowChange], gone: &[ItemKey]) -> Result<(), LedgerError> {
+        past::settle(&mut self.db, step, changes, gone)
             .map_err(|source| LedgerError::Sqlite { path: self.folder.database(), source })
+    }
+
+    /// What changes whenever the results or failures of a step do; empty where it was not started.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn revision(&self, step: &StepName) -> Result<String, LedgerError> {
+        let query = "SELECT moves, (SELECT coalesce(max(id), 0) FROM batches WHERE step = steps.id),
+            (SELECT coalesce(max(id), 0) FROM failures WHERE step = steps.id),
+            (SELECT count(*) FROM failures WHERE step = steps.id) FROM steps WHERE name = ?1";
+        let numbers = self.db.query_row(query, [step.as_str()], |row| {
+            Ok(format!(
+                "{}-{}-{}-{}",
+                row.get::<_, i64>(0)?,
+                row.get::<_, i64>(1)?,
+                row.get::<_, i64>(2)?,
+                row.get::<_, i64>(3)?
+            ))
+        });
+        numbers.optional().map(Option::unwrap_or_default).map_err(|error| self.sqlite(error))
     }
 
     /// Records batches: results first, then all rows in one transaction. When it returns, they are durable.
@@ -328,9 +348,9 @@ fn insert(db: &mut Connection, rows: &Rows, reports: &[BatchReport]) -> rusqlite
         offset += report.lines.0.len() as u64;
         keys_offset += (report.keys.len() * ItemKey::SIZE) as u64;
         if rows.has_past || report.attempt > 1 {
-            forget_items(&transaction, rows.step, report)?;
+            forget_items(&transaction, rows, report)?;
         }
-        insert_failures(&transaction, rows.step, report)?;
+        insert_failures(&transaction, rows, report)?;
     }
     transaction.commit()
 }
@@ -366,26 +386,33 @@ fn insert_batch(
     Ok(())
 }
 
-/// What was known of items that have an outcome now is void.
-fn forget_items(db: &Connection, step: StepKey, report: &BatchReport) -> rusqlite::Result<()> {
-    let mut failures = db.prepare_cached("DELETE FROM failures WHERE step = ?1 AND key = ?2")?;
-    let mut attempts = db.prepare_cached("DELETE FROM attempts WHERE step = ?1 AND key = ?2")?;
-    for key in report.keys.iter().chain(report.failed.iter().map(|failed| &failed.key)) {
-        failures.execute(params![step.0, key.to_string()])?;
-        attempts.execute(params![step.0, key.to_string()])?;
+/// What was known of items that were run now is void. Items that are alike share a key, so only one row is meant.
+fn forget_items(db: &Connection, rows: &Rows, report: &BatchReport) -> rusqlite::Result<()> {
+    let mut failures = db.prepare_cached(
+        "DELETE FROM failures WHERE id =
+         (SELECT id FROM failures WHERE step = ?1 AND key = ?2 AND execution < ?3 ORDER BY id LIMIT 1)",
+    )?;
+    let mut attempts = db.prepare_cached(
+        "DELETE FROM attempts WHERE id = (SELECT id FROM attempts WHERE step = ?1 AND key = ?2 AND attempts = ?3 LIMIT 1)",
+    )?;
+    let retried = report.retries.iter().flat_map(|(batch, _, _)| &batch.keys);
+    for key in report.keys.iter().chain(report.failed.iter().map(|failed| &failed.key)).chain(retried) {
+        let key = key.to_string();
+        failures.execute(params![rows.step.0, key, rows.execution])?;
+        attempts.execute(params![rows.step.0, key, report.attempt - 1])?;
     }
     Ok(())
 }
 
-fn insert_failures(db: &Connection, step: StepKey, report: &BatchReport) -> rusqlite::Result<()> {
+fn insert_failures(db: &Connection, rows: &Rows, report: &BatchReport) -> rusqlite::Result<()> {
     let mut failures = db.prepare_cached(
-        "INSERT INTO failures (step, item_index, key, item, attempts, kind, type, message, detail, handler)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO failures (step, item_index, key, item, attempts, kind, type, message, detail, handler, execution)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?;
     for failed in &report.failed {
         let handler = failed.handler.as_ref().map(|failure| failure.message.clone());
         failures.execute(params![
-            step.0,
+            rows.step.0,
             integer(failed.index),
             failed.key.to_string(),
             String::from_utf8_lossy(&failed.item),
@@ -395,12 +422,13 @@ fn insert_failures(db: &Connection, step: StepKey, report: &BatchReport) -> rusq
             failed.failure.message,
             failed.failure.detail,
             handler,
+            rows.execution,
         ])?;
     }
-    let mut attempts = db.prepare_cached("INSERT OR REPLACE INTO attempts VALUES (?1, ?2, ?3)")?;
+    let mut attempts = db.prepare_cached("INSERT INTO attempts (step, key, attempts) VALUES (?1, ?2, ?3)")?;
     for (batch, _, _) in &report.retries {
         for key in &batch.keys {
-            attempts.execute(params![step.0, key.to_string(), batch.attempt - 1])?;
+            attempts.execute(params![rows.step.0, key.to_string(), batch.attempt - 1])?;
         }
     }
     Ok(())

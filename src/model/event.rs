@@ -33,7 +33,7 @@ pub struct BatchReport {
     pub keys: Vec<ItemKey>,
     /// Their results.
     pub lines: Lines,
-    /// Whether `lines` is a list that a batched task returned, so it need not have one line per item.
+    /// Whether `lines` belong to the batch as a whole, because the task was batched: there need not be one line per item.
     pub list: bool,
     /// The items that failed for good.
     pub failed: Vec<ItemFailure>,

@@ -6,6 +6,7 @@ use crate::model::{Event, Sink};
 use indicatif::style::TemplateError;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::fmt;
+use std::io::{self, Write as _};
 
 /// Draws one bar per step on stderr.
 pub struct Bar {
@@ -66,7 +67,7 @@ impl Sink for Bar {
             }
             Event::Notice { name, text } => {
                 if self.bar.is_finished() || self.bar.is_hidden() {
-                    eprintln!("{name}: {text}");
+                    drop(writeln!(io::stderr(), "{name}: {text}"));
                 } else {
                     self.bar.println(format!("{name}: {text}"));
                 }

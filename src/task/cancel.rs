@@ -57,11 +57,30 @@ pub struct Cancel {
     pub stop: Arc<Latch>,
     /// End what is under way.
     pub kill: Arc<Latch>,
+    closing: Arc<AtomicBool>,
 }
 
 impl Cancel {
     /// Neither has fired.
     pub fn new() -> std::io::Result<Self> {
-        Ok(Self { stop: Arc::new(Latch::new()?), kill: Arc::new(Latch::new()?) })
+        Ok(Self { stop: Arc::new(Latch::new()?), kill: Arc::new(Latch::new()?), closing: Arc::default() })
+    }
+
+    /// The same with a stop of its own: what stops this does not stop the other.
+    ///
+    /// # Errors
+    /// Where the system gives no descriptor.
+    pub fn inner(&self) -> std::io::Result<Self> {
+        Ok(Self { stop: Arc::new(Latch::new()?), ..self.clone() })
+    }
+
+    /// Notes that the work is over and the cleaning up has begun.
+    pub fn begin_closing(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the cleaning up has begun.
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
     }
 }

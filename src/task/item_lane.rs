@@ -50,7 +50,7 @@ impl<T: ItemTask> ItemLane<T> {
 }
 
 impl<T: ItemTask> Lane for ItemLane<T> {
-    fn run(&mut self, frame: &Frame<'_>) -> Result<Vec<BatchOutcome>, Failure> {
+    fn run(&mut self, frame: &Frame<'_>) -> (Vec<BatchOutcome>, Option<Failure>) {
         let mut halted = false;
         let mut run = |batch: &Batch| {
             if halted {
@@ -60,7 +60,7 @@ impl<T: ItemTask> Lane for ItemLane<T> {
             halted = frame.halt_on_failure && !outcome.failures.is_empty();
             outcome
         };
-        Ok(frame.batches.iter().map(&mut run).collect())
+        (frame.batches.iter().map(&mut run).collect(), None)
     }
 }
 

@@ -53,11 +53,9 @@ pub struct LogLine {
 
 /// Runs batches, one frame at a time. Belongs to one slot.
 pub trait Lane {
-    /// Runs a frame; gives one outcome per batch.
-    ///
-    /// # Errors
-    /// Where the step cannot go on at all. Nothing of the frame counts as run then.
-    fn run(&mut self, frame: &Frame<'_>) -> Result<Vec<BatchOutcome>, Failure>;
+    /// Runs a frame; gives one outcome per batch, and what is wrong where the step cannot go on at all. What was done by
+    /// then counts.
+    fn run(&mut self, frame: &Frame<'_>) -> (Vec<BatchOutcome>, Option<Failure>);
 
     /// Ends the lane in order.
     fn finish(&mut self) -> Farewell {

@@ -79,6 +79,7 @@ pub(super) fn run(command: &mut Command, bounds: &Bounds<'_>) -> io::Result<Ende
         Ok(watch) => watch,
         Err(error) => {
             end_group(pid, Signal::KILL);
+            guard.inspect(|guard| guard.leave());
             child.wait()?;
             return Err(error.into());
         }
@@ -87,23 +88,26 @@ pub(super) fn run(command: &mut Command, bounds: &Bounds<'_>) -> io::Result<Ende
         stdout: Stream::new(child.stdout.take(), *most_output),
         stderr: Stream::new(child.stderr.take(), *most_output),
     };
-    let by = drain.until_end(&watch, deadline, kill)?;
-    if by != By::Itself {
-        end_gently(pid, &watch, &mut drain)?;
-    }
+    let by = match drain.until_end(&watch, deadline, kill) {
+        Ok(By::Itself) => Ok(By::Itself),
+        other => {
+            end_gently(pid, &watch);
+            other
+        }
+    };
     drain.rest();
     guard.inspect(|guard| guard.leave());
-    let status = child.wait()?;
+    let (status, by) = (child.wait()?, by?);
     Ok(Ended { status, stdout: drain.stdout.bytes, stderr: drain.stderr.bytes, by })
 }
 
 /// Ends a process group with TERM, then with KILL when it has not ended after [`GRACE`].
-fn end_gently(pid: Pid, watch: &OwnedFd, drain: &mut Drain) -> io::Result<()> {
+fn end_gently(pid: Pid, watch: &OwnedFd) {
     end_group(pid, Signal::TERM);
-    let never = Latch::new()?;
-    drain.until_end(watch, Some(Instant::now() + GRACE), &never)?;
+    let grace = Timespec::try_from(GRACE).ok();
+    // Whatever poll says, the group is killed next.
+    let _ = poll(&mut [PollFd::new(watch, PollFlags::IN)], grace.as_ref());
     end_group(pid, Signal::KILL);
-    Ok(())
 }
 
 /// Signals a whole process group; that it may be gone already is fine.

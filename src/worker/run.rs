@@ -103,6 +103,8 @@ impl Runner<'_> {
         self.capture.enter(place.position);
         self.page.enter(place.position, self.task.clock);
         let outcome = self.value(py, run, place).map_err(|error| self.failure(py, error));
+        // From here on the item is done: what happens now is nobody's doing.
+        self.page.leave();
         if self.capture.is_forked() {
             self.support.leave_child(py);
         }

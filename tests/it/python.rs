@@ -345,3 +345,40 @@ fn what_setup_prints_is_in_the_log() {
     sandbox.run(&[]).exits_with(0);
     assert!(sandbox.everything_written("results").contains("in setup"));
 }
+
+#[test]
+fn an_item_whose_inputs_cannot_be_made_fails_alone() {
+    let text = "
+steps:
+  - name: work
+    task: batch
+    inputs:
+      items: [{a: 1}, {b: 1}, {a: 3}]
+      batch_size: 3
+      batched: false
+      continue_on_error: CONTINUE
+      task:
+        task: python
+        inputs: {code: return n, n: '{{ item.a + 1 }}'}
+";
+    let sandbox = Sandbox::with(&text.replace("CONTINUE", "true"));
+    sandbox.run(&[]).exits_with(1);
+    assert_eq!(sandbox.results("work"), [2, 4]);
+    let sandbox = Sandbox::with(&text.replace("CONTINUE", "false"));
+    sandbox.run(&[]).exits_with(3);
+    assert_eq!(sandbox.results("work"), [2]);
+}
+
+#[test]
+fn a_timeout_that_meets_large_results_charges_nobody_else() {
+    // Items that take about as long as they may, with results that are sent while the time is measured.
+    let code = "import time\ntime.sleep(0.018)\nreturn 'x' * 3_000_000";
+    let settings = "batch_size: 5\nmax_parallel: 2\ntimeout: 20ms\ncontinue_on_error: true";
+    let sandbox = Sandbox::with(&workflow("{range: 40}", settings, code));
+    let ended = sandbox.run(&["--format", "json", "--progress", "none"]);
+    assert!(matches!(ended.code, Some(0 | 1)), "{ended:?}");
+    let stats = &ended.json()["steps"]["work"]["stats"];
+    let count = |name: &str| stats[name].as_u64().unwrap();
+    assert_eq!((count("succeeded") + count("failed"), count("skipped")), (40, 0));
+    sandbox.batchmill(&["audit"]).exits_with(0);
+}

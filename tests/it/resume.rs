@@ -341,3 +341,93 @@ steps:
     let table = sandbox.batchmill(&["failures", "--group"]).exits_with(0).stdout;
     assert!(table.contains("12     work  ExitStatus: command exited with status 1: cannot read block 0"), "{table}");
 }
+
+#[test]
+fn items_that_are_alike_fail_each_for_itself() {
+    let sandbox = Sandbox::with(&counting(
+        "[bad, bad, ok]",
+        "      continue_on_error: true\n      retry: {max_attempts: 2, delay: 0}\n",
+    ));
+    let sandbox = sandbox.script("count", "[ $1 = ok ] || [ -e good ] && [ ! -e once ] && touch once");
+    sandbox.run(&[]).exits_with(1);
+    let indexes =
+        |sandbox: &Sandbox| sandbox.failures().iter().map(|it| it["index"].as_u64().unwrap()).collect::<Vec<_>>();
+    assert_eq!(indexes(&sandbox), [0, 1]);
+    // One of the two succeeds now, once.
+    let _ = std::fs::remove_file(sandbox.path().join("once"));
+    let sandbox = sandbox.file("good", "");
+    sandbox.batchmill(&["retry"]).exits_with(1).says(&["2 of 3 items will run: 2 failed before"]);
+    assert_eq!(indexes(&sandbox).len(), 1);
+}
+
+#[test]
+fn later_steps_follow_what_became_of_earlier_ones() {
+    let workflow = |items: &str| {
+        format!(
+            "{}  - name: two\n    task: echo\n    inputs: {{message: '{{{{ steps.work.result | map(attribute=\"stdout\") | list }}}}'}}\n",
+            counting(items, "      continue_on_error: true\n")
+        )
+    };
+    let sandbox = Sandbox::with(&workflow("[a, b, c]")).script("count", COUNT).file("bad.b", "");
+    sandbox.run(&[]).exits_with(1);
+    std::fs::remove_file(sandbox.path().join("bad.b")).unwrap();
+    sandbox
+        .batchmill(&["retry"])
+        .exits_with(0)
+        .says(&["two: everything runs again, because step `work` gave new results"]);
+    assert_eq!(sandbox.results("two"), [json!(["did a", "did b", "did c"])]);
+    let sandbox = sandbox.rewrite(&workflow("[c, a]"));
+    sandbox.resume().exits_with(0).says(&["0 of 2 items will run"]);
+    assert_eq!(sandbox.results("two"), [json!(["did c", "did a"])]);
+}
+
+#[test]
+fn failures_of_items_that_are_gone_are_forgotten() {
+    let sandbox =
+        Sandbox::with(&counting("[a, b]", "      continue_on_error: true\n")).script("count", COUNT).file("bad.b", "");
+    sandbox.run(&[]).exits_with(1);
+    let sandbox = sandbox.rewrite(&counting("[a]", "      continue_on_error: true\n"));
+    sandbox.resume().exits_with(0);
+    assert!(sandbox.failures().is_empty());
+}
+
+#[test]
+fn the_value_of_a_batch_goes_with_its_batch() {
+    let workflow = |items: &str| {
+        let code = "return sum(r['n'] for r in item)";
+        format!(
+            "steps:\n  - name: work\n    task: batch\n    inputs:\n      items: {items}\n      batch_size: 2\n      task: {{type: python, code: \"{code}\"}}\n"
+        )
+    };
+    let sandbox = Sandbox::with(&workflow("[{n: 1}, {n: 2}, {n: 3}, {n: 4}]"));
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!(sandbox.results("work"), [3, 7]);
+    let sandbox = sandbox.rewrite(&workflow("[{n: 1}, {n: 2}, {n: 3}, {n: 5}]"));
+    sandbox.batchmill(&["retry"]).exits_with(3);
+    assert_eq!(sandbox.results("work"), [3, 7], "retry leaves what it was not asked for");
+    sandbox.resume().exits_with(0).says(&["2 of 4 items will run: 1 not run yet, 1 part of a batch that changed"]);
+    assert_eq!(sandbox.results("work"), [3, 8]);
+}
+
+#[test]
+fn a_parameter_that_was_masked_has_to_be_given_again() {
+    let workflow = "
+secrets: [PW]
+steps:
+  - {name: a, task: shell, inputs: {command: 'echo {{ params.url }} >> ran; false'}}
+";
+    let sandbox = Sandbox::with(workflow).env("PW", "hunter2");
+    sandbox.run(&["url=http://me:hunter2@h/"]).exits_with(3);
+    sandbox.resume().exits_with(2).says(&["hold a secret", "url=VALUE"]);
+    sandbox.batchmill(&["resume", "latest", "url=http://me:hunter2@h/"]).exits_with(3);
+    assert_eq!(sandbox.read("ran"), "http://me:hunter2@h/\n".repeat(2));
+}
+
+#[test]
+fn a_run_whose_ledger_was_never_made_hides_no_other() {
+    let sandbox = Sandbox::with(&counting("[a]", "")).script("count", COUNT);
+    sandbox.run(&[]).exits_with(0);
+    let sandbox = sandbox.file(".batchmill/runs/99999999-000000000-torn-0000/run.db", "");
+    sandbox.batchmill(&["runs"]).exits_with(0).says(&["run 99999999-000000000-torn-0000 cannot be read"]);
+    sandbox.run(&["--resume"]).exits_with(0).says(&["0 of 1 items will run"]);
+}

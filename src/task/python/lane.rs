@@ -41,9 +41,8 @@ impl PythonLane {
     }
 
     /// Makes the `Run` for the places of the frame that are left.
-    fn work(&self, frame: &Frame<'_>, places: &[Place]) -> Result<Run, Failure> {
+    fn work(&self, frame: &Frame<'_>, places: &[Place], inputs: &[Vec<u8>]) -> Run {
         let batched = self.context.batched && frame.error.is_none();
-        let by_item = self.task.by_item();
         let mut run = Run {
             halt_on_failure: frame.halt_on_failure,
             batches: Vec::new(),
@@ -67,34 +66,73 @@ impl PythonLane {
             } else {
                 places.iter().for_each(|place| run.items.push(batch.items.get(place.position)));
             }
-            if by_item.is_empty() && frame.error.is_none() {
-                continue;
-            }
-            for place in places {
-                let mut scope = item_scope(&self.context, batch, place.position, frame);
-                if batched {
-                    scope.item = Some(list_of(&batch.items));
-                }
-                let scope = Arc::new(scope);
-                let mut values = vec![b'['];
-                for (position, (_, tree)) in by_item.iter().enumerate() {
-                    values.extend_from_slice(if position == 0 { b"" } else { b"," });
-                    tree.write_json(&scope, &mut values)?;
-                }
-                if let Some(error) = frame.error {
-                    values.extend_from_slice(if by_item.is_empty() { b"" } else { b"," });
-                    values.extend(error_json(error));
-                }
-                values.push(b']');
-                run.inputs.push(&values);
-            }
+            places.iter().filter_map(|place| inputs.get(place.input)).for_each(|values| run.inputs.push(values));
         }
-        Ok(run)
+        run
+    }
+
+    /// The inputs of all places. One whose inputs fail is settled with that, and taken out; where the lane halts, so are those
+    /// behind it.
+    fn all_inputs(
+        &self,
+        frame: &Frame<'_>,
+        places: &mut Vec<Place>,
+        tally: &mut Tally,
+        left: &mut Vec<Place>,
+    ) -> Vec<Vec<u8>> {
+        let mut inputs = Vec::new();
+        if self.task.by_item().is_empty() && frame.error.is_none() {
+            return inputs;
+        }
+        let mut halted = false;
+        places.retain_mut(|place| match self.inputs(frame, *place) {
+            _ if halted => {
+                left.push(*place);
+                false
+            }
+            Ok(values) => {
+                place.input = inputs.len();
+                inputs.push(values);
+                true
+            }
+            Err(failure) => {
+                tally.fail(*place, failure);
+                halted = frame.halt_on_failure;
+                false
+            }
+        });
+        inputs
+    }
+
+    /// The values of the inputs that differ by item, as a JSON array.
+    fn inputs(&self, frame: &Frame<'_>, place: Place) -> Result<Vec<u8>, Failure> {
+        let batch = &frame.batches[place.batch];
+        let mut scope = item_scope(&self.context, batch, place.position, frame);
+        if self.context.batched && frame.error.is_none() {
+            scope.item = Some(list_of(&batch.items));
+        }
+        let scope = Arc::new(scope);
+        let mut values = vec![b'['];
+        for (position, (_, tree)) in self.task.by_item().iter().enumerate() {
+            values.extend_from_slice(if position == 0 { b"" } else { b"," });
+            tree.write_json(&scope, &mut values)?;
+        }
+        if let Some(error) = frame.error {
+            values.extend_from_slice(if values.len() == 1 { b"" } else { b"," });
+            values.extend(error_json(error));
+        }
+        values.push(b']');
+        Ok(values)
     }
 
     /// Runs the places once in the worker, as far as it gets. Gives the places that are left to run.
-    fn attempt(&mut self, frame: &Frame<'_>, places: &[Place], tally: &mut Tally) -> Result<Ran, Failure> {
-        let run = self.work(frame, places)?;
+    fn attempt(
+        &mut self,
+        frame: &Frame<'_>,
+        (places, inputs): (&[Place], &[Vec<u8>]),
+        tally: &mut Tally,
+    ) -> Result<Ran, Failure> {
+        let run = self.work(frame, places, inputs);
         let (cancel, timeout) = (self.context.cancel.clone(), self.context.timeout);
         let worker = self.worker(frame.error.is_some())?;
         std::mem::take(&mut worker.setup_logs).into_iter().for_each(|log| tally.log(log, places));
@@ -113,10 +151,11 @@ impl PythonLane {
                 }
                 Heard::Frame(_) => return Err(broken("it sent a frame that does not belong here")),
                 Heard::Dead(status) => {
-                    let failure = worker.position().map(|position| {
+                    let position = worker.position().filter(|position| (reported..places.len()).contains(position));
+                    let failure = position.map(|position| {
                         let message = format!("Python worker {} while it was on this item", describe(status));
                         let failure = Failure::new(FailureKind::Crash, "Crash", message).with_detail(worker.said());
-                        (position.clamp(reported, places.len() - 1), failure)
+                        (position, failure)
                     });
                     let idle = format!("Python worker {} while it was on no item: {}", describe(status), worker.said());
                     worker.last_words().into_iter().for_each(|log| tally.log(log, places));
@@ -127,9 +166,10 @@ impl PythonLane {
                     });
                 }
                 Heard::Garbled(error) => {
-                    let position = worker.position().unwrap_or(reported).clamp(reported, places.len() - 1);
+                    let position = worker.position().filter(|position| (reported..places.len()).contains(position));
                     self.worker = None;
                     let message = format!("this item disturbed the connection of its Python worker: {error}");
+                    let Some(position) = position else { return Ok(Ran::Idle { reported, message }) };
                     return Ok(Ran::Lost {
                         reported,
                         position,
@@ -137,7 +177,9 @@ impl PythonLane {
                     });
                 }
                 Heard::Late => {
-                    let position = worker.position().unwrap_or(reported).clamp(reported, places.len() - 1);
+                    let position = worker.position().filter(|position| (reported..places.len()).contains(position));
+                    // Its results came while its time was measured: it was not late.
+                    let Some(position) = position else { continue };
                     self.worker = None;
                     let message = format!("took longer than {:?}", timeout.unwrap_or_default());
                     let failure = Failure::new(FailureKind::Timeout, "Timeout", message);
@@ -169,23 +211,26 @@ enum Ran {
 struct Place {
     batch: usize,
     position: usize,
+    /// Where its inputs are, if it has some.
+    input: usize,
 }
 
 impl Lane for PythonLane {
-    fn run(&mut self, frame: &Frame<'_>) -> Result<Vec<BatchOutcome>, Failure> {
+    fn run(&mut self, frame: &Frame<'_>) -> (Vec<BatchOutcome>, Option<Failure>) {
         let batched = self.context.batched && frame.error.is_none();
         let mut places: Vec<Place> = (0..frame.batches.len())
             .flat_map(|batch| {
                 let positions = if batched { 1 } else { frame.batches[batch].items.len() };
-                (0..positions).map(move |position| Place { batch, position })
+                (0..positions).map(move |position| Place { batch, position, input: 0 })
             })
             .collect();
         let mut tally = Tally::new(frame, batched);
-        let (mut idle_deaths, mut careful, mut left) = (0, false, Vec::new());
+        let (mut idle_deaths, mut careful, mut left, mut broken) = (0, false, Vec::new(), None);
+        let inputs = self.all_inputs(frame, &mut places, &mut tally, &mut left);
         while !places.is_empty() && !self.context.cancel.stop.is_fired() | frame.error.is_some() {
             // After a death between items nobody knows whose doing it was: one by one tells.
             let now = if careful { 1 } else { places.len() };
-            match self.attempt(frame, &places[..now], &mut tally) {
+            match self.attempt(frame, (&places[..now], &inputs), &mut tally) {
                 Ok(Ran::Done { executed: settled }) if settled == now => {
                     idle_deaths = 0;
                     places.drain(..now);
@@ -206,9 +251,10 @@ impl Lane for PythonLane {
                     if frame.halt_on_failure { left.extend(behind) } else { places.extend(behind) }
                 }
                 Ok(Ran::Idle { reported, message }) => {
-                    idle_deaths += 1;
+                    idle_deaths = if reported > 0 { 1 } else { idle_deaths + 1 };
                     if idle_deaths >= MOST_IDLE_DEATHS {
-                        return Err(Failure::new(FailureKind::Crash, "Crash", message));
+                        broken = Some(Failure::new(FailureKind::Crash, "Crash", message));
+                        break;
                     }
                     if careful && reported == 0 {
                         tally.fail(places.remove(0), Failure::new(FailureKind::Crash, "Crash", message));
@@ -221,11 +267,14 @@ impl Lane for PythonLane {
                     careful = true;
                 }
                 Err(failure) if failure.kind == FailureKind::Cancelled => break,
-                Err(failure) => return Err(failure),
+                Err(failure) => {
+                    broken = Some(failure);
+                    break;
+                }
             }
         }
         left.extend(places);
-        Ok(tally.finish(&left))
+        (tally.finish(&left), broken)
     }
 
     fn finish(&mut self) -> Farewell {
