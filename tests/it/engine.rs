@@ -205,12 +205,12 @@ steps:
       items: [quick, slow, quick]
       batch_size: 3
       continue_on_error: true
-      timeout: 300ms
+      timeout: 1500ms
       task: {type: shell, command: 'work {{ item }}'}
 ";
     let work = "[ $1 = quick ] && exit 0; sleep 600 & echo $! > child; sleep 600";
     let sandbox = Sandbox::with(workflow).script("work", work);
-    sandbox.run(&[]).exits_with(1).says(&["work[1] failed: Timeout: took longer than 300ms"]);
+    sandbox.run(&[]).exits_with(1).says(&["work[1] failed: Timeout: took longer than 1.5s"]);
     assert_eq!(sandbox.results("work").len(), 2);
     let child = sandbox.read("child");
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.trim())).unwrap_or_default();
