@@ -57,9 +57,32 @@ fn again(mut args: AgainArgs, which: Which) -> Result<Exit, Stop> {
     }
     let state = absolute(&args.state.state_dir)?;
     let folder = StateFolder(state.clone()).find(&args.run)?;
+    if let Which::Only(names) = &which {
+        check_names(&folder, names)?;
+    }
     let given = Given { params: run::params(&args.params)?, python: args.python, jobs: args.jobs, state };
     let prepared = prepare_again(&folder, given)?;
     execute(&prepared, Start::Again(folder, which), args.how)
+}
+
+/// Refuses names of `--only` that no failed item has.
+fn check_names(folder: &RunFolder, names: &[String]) -> Result<(), Stop> {
+    let reader = Reader::open(folder.clone())?;
+    let mut failures = Vec::new();
+    for step in reader.steps()? {
+        failures.extend(reader.failures(&step)?);
+    }
+    let has = |name: &String| {
+        failures
+            .iter()
+            .any(|failure| name.parse() == Ok(failure.index) || name.len() >= 4 && failure.key.starts_with(name))
+    };
+    match names.iter().find(|name| !has(name)) {
+        Some(name) => Err(Stop::bad(format!("no failed item of run {} is `{name}`", folder.run)).hint(
+            "`batchmill failures` shows indexes, and with `--format json` keys; four characters of a key are enough",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// What may be given anew when a run goes on.

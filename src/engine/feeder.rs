@@ -19,6 +19,10 @@ pub(super) struct Settled {
     pub(super) retries: Vec<(Batch, Duration)>,
 }
 
+/// A frame that has come to so many bytes takes no further batch: what was learnt from small items must not pile up large
+/// ones.
+const MOST_BYTES: usize = 4 << 20;
+
 /// How many batches travel together, learnt from how long they take.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -172,7 +176,8 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
             return Ok(self.waiting.pop().map(|Reverse(waiting)| vec![waiting.batch]));
         }
         let mut frame = Vec::new();
-        while frame.len() < self.pace.batches() {
+        let mut bytes = 0;
+        while frame.len() < self.pace.batches() && bytes < MOST_BYTES {
             let next = match self.held.take() {
                 Some(batch) => Some(batch),
                 None if self.exhausted => None,
@@ -187,6 +192,7 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
                 self.held = Some(batch);
                 break;
             }
+            bytes += batch.items.as_parts().0.len();
             frame.push(batch);
         }
         Ok((!frame.is_empty()).then_some(frame))

@@ -26,7 +26,7 @@ fn unknown_filters(text: &Text) -> impl Iterator<Item = TemplateError> {
 }
 
 /// The words behind a `|` inside `{{ }}` and `{% %}`, outside strings.
-fn filter_names(raw: &str) -> Vec<&str> {
+pub(super) fn filter_names(raw: &str) -> Vec<&str> {
     let mut names = Vec::new();
     let (mut inside, mut quote) = (false, None);
     let mut chars = raw.char_indices().peekable();

@@ -22,7 +22,7 @@ use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, Output, State};
 use std::sync::Arc;
 use weave::weave;
-use words::{inner_code, plain_words, rough_words};
+use words::{inner_code, is_raw, plain_words, rough_words};
 
 /// What is wrong with a substitution's place in a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -207,7 +207,7 @@ fn sketch(raw: &str) -> Option<String> {
     while let Some((before, after)) = rest.split_once("{{") {
         let (expression, behind) = after.split_once("}}")?;
         sketch.push_str(before);
-        if !expression.contains("raw") {
+        if !is_raw(&format!("{{{{{expression}}}}}")) {
             sketch.push_str("\u{0}0\u{0}");
         }
         rest = behind;

@@ -1,6 +1,7 @@
 //! Finds commands that need no shell, and cuts them into words.
 
 use crate::template::filters::COMMENT;
+use crate::template::names::filter_names;
 
 /// Words that a shell takes itself, although they look like programs: another meaning, or, as for `true`, the same one
 /// without starting a second program.
@@ -98,7 +99,7 @@ pub(super) fn plain_words(raw: &str) -> Option<Vec<String>> {
         if let Some(after) = rest.strip_prefix("{{") {
             let (expression, behind) = after.split_once("}}")?;
             // Quotes inside an expression could hold a `}}`; the `raw` filter asks for the shell's reading.
-            if expression.contains(['"', '\'']) || expression.contains("raw") {
+            if expression.contains(['"', '\'']) || is_raw(rest) {
                 return None;
             }
             word.get_or_insert_default().push_str(&rest[..expression.len() + 4]);
@@ -147,7 +148,7 @@ const INTERPRETERS: &[(&str, char)] = &[
 /// The quoting of the outer command does not reach in there.
 pub(super) fn inner_code(words: &[String]) -> Option<String> {
     let bare = |word: &str| word.chars().filter(|c| !matches!(c, '\'' | '"' | '\\')).collect::<String>();
-    let substitutes = |word: &String| word.contains("{{") && !word.contains("raw");
+    let substitutes = |word: &String| word.match_indices("{{").any(|(at, _)| !is_raw(&word[at..]));
     for (at, word) in words.iter().enumerate() {
         let program = bare(word);
         let program = program.rsplit('/').next().unwrap_or_default();
@@ -162,6 +163,12 @@ pub(super) fn inner_code(words: &[String]) -> Option<String> {
         }
     }
     None
+}
+
+/// Whether the substitution that `text` begins with asks for the shell's reading.
+pub(super) fn is_raw(text: &str) -> bool {
+    let end = text.find("}}").map_or(text.len(), |end| end + 2);
+    filter_names(&text[..end]).contains(&"raw")
 }
 
 fn is_operator(word: &str) -> bool {
@@ -211,6 +218,8 @@ mod tests {
             ("bash -c \"echo {{ item }}\"", "bash"),
             ("cd /tmp && sudo /bin/sh -ec 'ls {{ item }}' x", "sh"),
             ("eval echo {{ item }}", "eval"),
+            ("sh -c 'echo {{ draw }}'", "sh"),
+            ("sh -c 'echo {{ item | raw }} {{ index }}'", "sh"),
             ("python3 -c \"print('{{ item }}')\"", "python3"),
             ("cat x | xargs sh -c 'echo {{ item }}'", "sh"),
         ] {
