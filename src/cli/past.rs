@@ -4,6 +4,7 @@ use super::exit::{Exit, Stop};
 use super::{Format, State, print, written};
 use crate::ledger::{Reader, StateFolder, StepRecord};
 use crate::report::{duration, number};
+use crate::spec::Workflow;
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
@@ -72,7 +73,7 @@ pub(super) struct ResultsArgs {
     /// The run: its id, the beginning or end of it, or `latest`
     #[arg(default_value = "latest")]
     run: String,
-    /// The step; by default the last one that ran
+    /// The step; by default the last one that ran, `on_failure` and `finally` left aside
     #[arg(long, value_name = "NAME")]
     step: Option<String>,
     #[command(flatten)]
@@ -164,12 +165,20 @@ pub(super) fn results(args: &ResultsArgs) -> Result<Exit, Stop> {
     let steps = reader.steps()?;
     let step = match &args.step {
         Some(name) => named(&steps, name)?,
-        None => {
-            steps.last().ok_or_else(|| Stop::bad(format!("no step of run `{}` was started", reader.folder().run)))?
-        }
+        None => steps
+            .iter()
+            .rev()
+            .find(|step| !is_closing(step))
+            .or(steps.last())
+            .ok_or_else(|| Stop::bad(format!("no step of run `{}` was started", reader.folder().run)))?,
     };
     written(reader.results(step)?.copy_to(&mut io::stdout().lock())?)?;
     Ok(Exit::Done)
+}
+
+/// Whether it is what runs at the end of a run; its result is asked for by name.
+fn is_closing(step: &StepRecord) -> bool {
+    matches!(step.name.as_str(), Workflow::ON_FAILURE | Workflow::FINALLY)
 }
 
 fn named<'a>(steps: &'a [StepRecord], name: &str) -> Result<&'a StepRecord, Stop> {

@@ -28,7 +28,7 @@ fn nightly(server: &Server, work: &str) -> Sandbox {
 #[test]
 fn an_alert_gets_the_summary_and_the_cleaning_up_always_runs() {
     let server = Server::start(|_| (200, vec![], String::new()));
-    let sandbox = nightly(&server, "[ $1 = a ]");
+    let sandbox = nightly(&server, "[ $1 = a ] && echo done");
     sandbox.run(&[]).exits_with(1);
     let alert: Value = serde_json::from_str(&server.requests()[0].body).unwrap();
     assert_eq!(
@@ -37,6 +37,11 @@ fn an_alert_gets_the_summary_and_the_cleaning_up_always_runs() {
     );
     assert_eq!(alert["steps"]["work"]["stats"]["succeeded"], 1);
     assert_eq!(sandbox.read("closed"), "partial\n");
+    let results = sandbox.batchmill(&["results"]).exits_with(0).stdout;
+    assert_eq!(
+        results, "{\"stdout\":\"done\",\"stderr\":\"\",\"exit_code\":0}\n",
+        "the step's results, not the cleaning up's"
+    );
     // They are about this execution: going on runs them again, although they have run.
     let sandbox = sandbox.script("work", "true");
     sandbox.batchmill(&["resume"]).exits_with(0);
