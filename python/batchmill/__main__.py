@@ -9,6 +9,8 @@ def main(arguments: list[str]) -> int:
 
     if arguments == ["worker"]:
         return _core.worker_main()
+    if len(arguments) == 2 and arguments[0] == "foreground":
+        return _core.foreground_main(arguments[1])
     if arguments == ["--version"]:
         print(f"batchmill {__version__}")
         return 0

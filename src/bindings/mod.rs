@@ -15,6 +15,12 @@ mod _core {
         crate::worker::hosted(py)
     }
 
+    /// Runs one item in the foreground, as a file says; returns the exit status.
+    #[pyfunction]
+    fn foreground_main(py: Python<'_>, path: &str) -> u8 {
+        crate::worker::foreground(py, path)
+    }
+
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))

@@ -11,6 +11,7 @@ use clap::Args;
 use serde_json::Value;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 #[derive(Debug, Args)]
 pub(super) struct AgainArgs {
@@ -60,7 +61,8 @@ fn again(mut args: AgainArgs, which: Which) -> Result<Exit, Stop> {
     if let Which::Only(names) = &which {
         check_names(&folder, names)?;
     }
-    let given = Given { params: run::params(&args.params)?, python: args.python, jobs: args.jobs, state };
+    let (params, slow_after) = (run::params(&args.params)?, args.how.slow_after);
+    let given = Given { params, python: args.python, jobs: args.jobs, slow_after, state };
     let prepared = prepare_again(&folder, given)?;
     execute(&prepared, Start::Again(folder, which), args.how)
 }
@@ -72,11 +74,7 @@ fn check_names(folder: &RunFolder, names: &[String]) -> Result<(), Stop> {
     for step in reader.steps()? {
         failures.extend(reader.failures(&step)?);
     }
-    let has = |name: &String| {
-        failures
-            .iter()
-            .any(|failure| name.parse() == Ok(failure.index) || name.len() >= 4 && failure.key.starts_with(name))
-    };
+    let has = |name: &String| failures.iter().any(|failure| failure.is_called(name));
     match names.iter().find(|name| !has(name)) {
         Some(name) => Err(Stop::bad(format!("no failed item of run {} is `{name}`", folder.run)).hint(
             "`batchmill failures` shows indexes, and with `--format json` keys; four characters of a key are enough",
@@ -86,15 +84,16 @@ fn check_names(folder: &RunFolder, names: &[String]) -> Result<(), Stop> {
 }
 
 /// What may be given anew when a run goes on.
-struct Given {
-    params: ParamValues,
-    python: Option<PathBuf>,
-    jobs: Option<NonZeroUsize>,
-    state: PathBuf,
+pub(super) struct Given {
+    pub(super) params: ParamValues,
+    pub(super) python: Option<PathBuf>,
+    pub(super) jobs: Option<NonZeroUsize>,
+    pub(super) slow_after: Duration,
+    pub(super) state: PathBuf,
 }
 
 /// Prepares the workflow of a run again: the file as it is now, the parameters as they were.
-fn prepare_again(folder: &RunFolder, given: Given) -> Result<Prepared, Stop> {
+pub(super) fn prepare_again(folder: &RunFolder, given: Given) -> Result<Prepared, Stop> {
     let record = Reader::open(folder.clone())?.run()?;
     let python =
         given.python.map(|python| if python.components().count() > 1 { absolute(&python) } else { Ok(python) });
@@ -123,7 +122,8 @@ fn prepare_again(folder: &RunFolder, given: Given) -> Result<Prepared, Stop> {
         return Err(Stop::bad(message).hint(format!("give them again: {}", masked.join(" "))));
     }
     let state = StateFolder(given.state);
-    let options = Options { params, python, jobs: given.jobs, max_items: None, state, check_only: false };
+    let (jobs, slow_after) = (given.jobs, given.slow_after);
+    let options = Options { params, python, jobs, max_items: None, slow_after, state, check_only: false };
     Ok(prepare(workflow, options)?)
 }
 
@@ -139,6 +139,6 @@ pub(super) fn latest_of(state: &Path, file: &Path) -> Result<Option<RunFolder>, 
     Ok(None)
 }
 
-fn absolute(path: &Path) -> Result<PathBuf, Stop> {
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, Stop> {
     std::path::absolute(path).map_err(|error| Stop::new(Exit::Bad, error.into()))
 }

@@ -1,12 +1,14 @@
 //! `batchmill validate` and `batchmill plan`: look, and run nothing but the `$(command)` of a list of items.
 
+use super::again::latest_of;
 use super::exit::{Exit, Stop};
 use super::run::load;
 use super::{Format, Given, State, print};
-use crate::engine::{Prepared, Shape, prepare, shape, step_scope};
+use crate::engine::{Forecast, ForecastError, Prepared, Shape, forecast, prepare, shape, step_scope};
+use crate::ledger::Reader;
 use crate::model::RunId;
 use crate::plan::Source as _;
-use crate::report::{count, number};
+use crate::report::{count, number, will_run};
 use crate::spec::{BatchSpec, ItemsSpec, Step, StepKind};
 use crate::task::Program;
 use crate::template::{ItemScope, Template};
@@ -29,14 +31,17 @@ pub(super) struct PlanArgs {
     given: Given,
     #[command(flatten)]
     state: State,
+    /// Show what going on with the newest run of this file would run, and why
+    #[arg(long)]
+    resume: bool,
     /// What stdout gets
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
 
 impl PlanArgs {
-    pub(super) fn new(given: Given, state: State, format: Format) -> Self {
-        Self { given, state, format }
+    pub(super) fn new(given: Given, state: State, resume: bool, format: Format) -> Self {
+        Self { given, state, resume, format }
     }
 }
 
@@ -70,6 +75,15 @@ fn item_is(batch: &BatchSpec, program: &Program) -> &'static str {
 pub(super) fn plan(args: PlanArgs) -> Result<Exit, Stop> {
     let workflow = load(args.given.file())?;
     let prepared = prepare(workflow, args.given.options(&args.state, false)?)?;
+    let last = if args.resume { latest_of(&args.state.state_dir, args.given.file())? } else { None };
+    if let Some(folder) = last {
+        let reader = Reader::open(folder)?;
+        let forecasts = forecast(&prepared, &reader).map_err(cannot_foresee)?;
+        return show_forecasts(&prepared, &reader, &forecasts, args.format);
+    }
+    if args.resume {
+        eprintln!("there is no run of this file yet: all of it would run");
+    }
     let scope = step_scope(&prepared, &RunId("plan".to_owned()));
     let scope = Arc::new(ItemScope::of_step(Arc::new(scope)));
     let mut steps = Vec::new();
@@ -88,6 +102,46 @@ pub(super) fn plan(args: PlanArgs) -> Result<Exit, Stop> {
         Format::Text => print(&text(&prepared, &steps))?,
         Format::Json => print(&format!("{:#}\n", to_json(&prepared, &steps)))?,
     }
+    Ok(Exit::Done)
+}
+
+fn cannot_foresee(error: ForecastError) -> Stop {
+    match error {
+        ForecastError::Ledger(error) => error.into(),
+        error => Stop::bad(error.to_string()),
+    }
+}
+
+/// Shows what going on with a run would run.
+fn show_forecasts(prepared: &Prepared, reader: &Reader, forecasts: &[Forecast], format: Format) -> Result<Exit, Stop> {
+    let run = &reader.folder().run;
+    let steps = prepared.workflow.steps.iter().zip(forecasts);
+    if format == Format::Json {
+        let steps = steps.map(|(step, forecast)| match forecast {
+            Forecast::New => json!({ "name": step.name, "will_run": "everything", "because": ["not run yet"] }),
+            Forecast::Everything(why) => json!({ "name": step.name, "will_run": "everything", "because": why }),
+            Forecast::Some { total, reasons } => {
+                let why: serde_json::Map<_, _> =
+                    reasons.iter().map(|(why, count)| (why.clone(), json!(count))).collect();
+                let run: u64 = reasons.iter().map(|(_, count)| count).sum();
+                json!({ "name": step.name, "total": total, "will_run": run, "because": why })
+            }
+            Forecast::Waits(earlier) => json!({ "name": step.name, "will_run": null, "depends_on": earlier }),
+        });
+        print(&format!("{:#}\n", json!({ "run_id": run, "steps": steps.collect::<Vec<_>>() })))?;
+        return Ok(Exit::Done);
+    }
+    let mut text = format!("{} ({}), run {run}\n", prepared.workflow.name, prepared.workflow.source.path.display());
+    for (step, forecast) in steps {
+        let what = match forecast {
+            Forecast::New => "everything will run: it was not started yet".to_owned(),
+            Forecast::Everything(why) => format!("everything runs again, because {}", why.join(", ")),
+            Forecast::Some { total, reasons } => will_run(*total, reasons),
+            Forecast::Waits(earlier) => format!("depends on what step `{earlier}` gives, which will run"),
+        };
+        let _ = writeln!(text, "{}: {what}", step.name);
+    }
+    print(&text)?;
     Ok(Exit::Done)
 }
 

@@ -6,6 +6,7 @@ mod exit;
 mod init;
 mod look;
 mod past;
+mod repro;
 mod run;
 
 use crate::task::guard;
@@ -32,6 +33,8 @@ enum Verb {
     Resume(again::AgainArgs),
     /// Run the failed items of a run again
     Retry(again::RetryArgs),
+    /// Run one failed item again, alone and in the foreground
+    Repro(repro::ReproArgs),
     /// Check a workflow file without running anything
     Validate(look::ValidateArgs),
     /// Show what would run: steps, items, batches, workers, and what `item` is
@@ -99,6 +102,7 @@ pub fn main() -> ExitCode {
         Verb::Run(args) => run::run(args),
         Verb::Resume(args) => again::resume(args),
         Verb::Retry(args) => again::retry(args),
+        Verb::Repro(args) => repro::repro(args),
         Verb::Validate(args) => look::validate(args),
         Verb::Plan(args) => look::plan(args),
         Verb::Runs(args) => past::runs(&args),

@@ -32,7 +32,7 @@ enum RunsVerb {
 #[derive(Debug, Args)]
 struct CleanArgs {
     /// Delete runs that were started longer ago than this, such as `30d` or `12h`
-    #[arg(long, value_name = "TIME", value_parser = age, required_unless_present = "keep")]
+    #[arg(long, value_name = "TIME", value_parser = super::run::time, required_unless_present = "keep")]
     older_than: Option<Duration>,
     /// Keep the newest N runs, however old they are
     #[arg(long, value_name = "N")]
@@ -42,11 +42,6 @@ struct CleanArgs {
     dry_run: bool,
     #[command(flatten)]
     state: State,
-}
-
-fn age(text: &str) -> Result<Duration, String> {
-    use crate::spec::Readable;
-    Duration::read(&Value::from(text)).map_err(|complaint| complaint.text)
 }
 
 fn clean(args: &CleanArgs) -> Result<Exit, Stop> {
@@ -97,7 +92,7 @@ pub(super) struct FailuresArgs {
     /// Only this step
     #[arg(long, value_name = "NAME")]
     step: Option<String>,
-    /// Show tracebacks and output too
+    /// Show tracebacks too, and what was printed
     #[arg(long, conflicts_with = "group")]
     detail: bool,
     /// Count failures that are alike, instead of listing each
@@ -230,8 +225,13 @@ pub(super) fn failures(args: &FailuresArgs) -> Result<Exit, Stop> {
         None => &steps,
     };
     let mut rows = Vec::new();
+    let mut printed = Vec::new();
     for step in steps {
-        rows.extend(reader.failures(step)?.into_iter().map(|failure| (step.name.clone(), failure)));
+        let failures = reader.failures(step)?;
+        if args.detail || args.format == Format::Json && !args.group {
+            printed.extend(reader.printed(&step.name, &failures)?);
+        }
+        rows.extend(failures.into_iter().map(|failure| (step.name.clone(), failure)));
     }
     if args.group {
         let groups = groups(&rows);
@@ -248,11 +248,12 @@ pub(super) fn failures(args: &FailuresArgs) -> Result<Exit, Stop> {
         return Ok(Exit::Done);
     }
     if args.format == Format::Json {
-        let rows = rows.iter().map(|(step, failure)| {
+        let rows = rows.iter().zip(&printed).map(|((step, failure), log)| {
             let item: Value = serde_json::from_str(&failure.item).unwrap_or_else(|_| failure.item.clone().into());
             json!({
                 "step": step, "index": failure.index, "key": failure.key, "item": item, "type": failure.class,
-                "error": failure.message, "attempts": failure.attempts, "detail": failure.detail, "on_item_error": failure.handler,
+                "error": failure.message, "attempts": failure.attempts, "duration": failure.took.map(|took| took.as_secs_f64()),
+                "detail": failure.detail, "log": log, "on_item_error": failure.handler,
             })
         });
         print(&format!("{:#}\n", Value::from(rows.collect::<Vec<_>>())))?;
@@ -263,15 +264,16 @@ pub(super) fn failures(args: &FailuresArgs) -> Result<Exit, Stop> {
         return Ok(Exit::Done);
     }
     if args.detail {
-        for (step, failure) in rows {
+        for ((step, failure), log) in rows.into_iter().zip(printed) {
+            let log = if log.is_empty() { log } else { format!("printed:\n{}\n", log.trim_end()) };
             let detail = failure.detail.map_or(String::new(), |detail| format!("{}\n", detail.trim_end()));
             let handler = failure.handler.map_or(String::new(), |handler| format!("on_item_error failed: {handler}\n"));
             let (index, item, class, message) = (failure.index, failure.item, failure.class, failure.message);
-            print(&format!("{step}[{index}] {item}\n{class}: {message}\n{detail}{handler}\n"))?;
+            print(&format!("{step}[{index}] {item}\n{class}: {message}\n{detail}{log}{handler}\n"))?;
         }
         return Ok(Exit::Done);
     }
-    let mut table = table(["step", "index", "item", "attempts", "error"]);
+    let mut table = table(["step", "index", "item", "attempts", "took", "error"]);
     for (step, failure) in rows {
         let error = format!("{}: {}", failure.class, failure.message);
         let cells = [
@@ -279,6 +281,7 @@ pub(super) fn failures(args: &FailuresArgs) -> Result<Exit, Stop> {
             number(failure.index),
             shorten(&failure.item, 40),
             failure.attempts.to_string(),
+            failure.took.map_or(String::new(), duration),
             shorten(&error, 100),
         ];
         table.add_row(cells);

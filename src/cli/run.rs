@@ -7,13 +7,14 @@ use crate::ledger::{Reader, StateFolder};
 use crate::model::{Sink, Status};
 use crate::plan::ParamValues;
 use crate::report::{Bar, JsonLines, Plain, summary, trouble};
-use crate::spec::{self, Workflow};
+use crate::spec::{self, Readable, Workflow};
 use crate::task::Cancel;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::time::Duration;
 
 /// More results than this are named by their file in `--format json`.
 const MOST_RESULTS: u64 = 1000;
@@ -34,7 +35,7 @@ pub(super) struct RunArgs {
     resume: bool,
 }
 
-/// What is shown of a run.
+/// How a run is shown and ended.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct How {
     /// What stdout gets at the end
@@ -43,6 +44,18 @@ pub(super) struct How {
     /// How progress is shown on stderr
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
     progress: Progress,
+    /// Name an item that takes longer than this while it runs, such as `30s` or `5m`; or longer than five times the average,
+    /// if that is more
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
+    pub(super) slow_after: Duration,
+    /// After Ctrl-C or SIGTERM, give items under way so much time to end
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+    grace: Duration,
+}
+
+/// A time as workflows write it.
+pub(super) fn time(text: &str) -> Result<Duration, String> {
+    Duration::read(&Value::from(text)).map_err(|complaint| complaint.text)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -77,6 +90,7 @@ impl Given {
             python: self.python.clone(),
             jobs: self.jobs,
             max_items: self.max_items,
+            slow_after: Duration::MAX,
             state: StateFolder(state.state_dir.clone()),
             check_only,
         })
@@ -122,9 +136,9 @@ fn params_file(path: &Path) -> Result<ParamValues, Stop> {
 
 pub(super) fn run(args: RunArgs) -> Result<Exit, Stop> {
     if args.dry_run {
-        return super::look::plan(super::look::PlanArgs::new(args.given, args.state, args.how.format));
+        return super::look::plan(super::look::PlanArgs::new(args.given, args.state, args.resume, args.how.format));
     }
-    let options = args.given.options(&args.state, false)?;
+    let options = Options { slow_after: args.how.slow_after, ..args.given.options(&args.state, false)? };
     let prepared = prepare(load(args.given.file())?, options)?;
     let last = if args.resume { super::again::latest_of(&args.state.state_dir, args.given.file())? } else { None };
     let start = last.map_or(Start::New, |folder| Start::Again(folder, Which::Left));
@@ -134,7 +148,7 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Stop> {
 /// Runs what is prepared, shows it, and says how it ended.
 pub(super) fn execute(prepared: &Prepared, start: Start, how: How) -> Result<Exit, Stop> {
     let cancel = Cancel::new().map_err(|error| Stop::new(Exit::Bad, error.into()))?;
-    let interrupts = engine::listen(&cancel).map_err(|error| Stop::new(Exit::Bad, error.into()))?;
+    let interrupts = engine::listen(&cancel, how.grace).map_err(|error| Stop::new(Exit::Bad, error.into()))?;
     let mut sinks = sinks(how.progress);
     let end = engine::run(prepared, start, &cancel, &mut sinks)?;
     if how.format == Format::Json {

@@ -3,8 +3,11 @@
 use super::feeder::Settled;
 use super::secrets::Secrets;
 use super::slot::SlotEvent;
-use crate::ledger::{Ledger, LedgerError, StepKey};
+use super::slow::Slow;
+use super::step::too_many;
+use crate::ledger::{Ledger, LedgerError, Printed, StepKey};
 use crate::model::{Batch, BatchReport, Event, Failure, Sink, Stats, StepName};
+use crate::spec::MaxFailures;
 use crate::task::Cancel;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -23,6 +26,10 @@ pub(super) struct Aggregator<'a> {
     pub(super) sinks: &'a mut [Box<dyn Sink>],
     pub(super) secrets: &'a Secrets,
     pub(super) continue_on_error: bool,
+    pub(super) max_failures: Option<MaxFailures>,
+    /// How many items there are, where that is known before they are read.
+    pub(super) total: Option<u64>,
+    pub(super) slow: Slow,
     pub(super) cancel: Cancel,
     pub(super) stats: Stats,
     pub(super) started: Instant,
@@ -39,6 +46,9 @@ impl Aggregator<'_> {
     pub(super) fn run(&mut self, events: &Receiver<SlotEvent>, settled: &Sender<Settled>) -> Result<(), LedgerError> {
         let mut trouble = None;
         loop {
+            if self.slow.is_due() {
+                self.tell_slow();
+            }
             let first = match events.recv_timeout(TICK) {
                 Ok(event) => event,
                 Err(RecvTimeoutError::Timeout) => {
@@ -55,7 +65,9 @@ impl Aggregator<'_> {
                 next = if reports.len() < MOST_ROWS { events.try_recv().ok() } else { None };
             }
             if trouble.is_none() {
+                let began = Instant::now();
                 trouble = self.ledger.record(self.key, &reports).err();
+                self.stats.ledger += began.elapsed();
             }
             if trouble.is_some() {
                 // What is not in the ledger did not happen, so nothing more is begun and nobody is told.
@@ -79,10 +91,9 @@ impl Aggregator<'_> {
                     report
                 }));
             }
-            SlotEvent::Log(index, mut log) => {
+            SlotEvent::Log(item, mut log) => {
                 self.secrets.mask(&mut log.text);
-                let line = serde_json::json!({ "index": index, "stream": log.stream, "text": log.text });
-                self.ledger.log(&self.step, &line.to_string())?;
+                self.ledger.log(&self.step, &Printed { item, stream: log.stream, text: log.text })?;
             }
             SlotEvent::Notice(text) => self.notice(text),
             SlotEvent::Nulls(count) => self.nulls += count,
@@ -99,6 +110,29 @@ impl Aggregator<'_> {
         self.secrets.mask(&mut text);
         let event = Event::Notice { name: self.step.clone(), text };
         self.sinks.iter_mut().for_each(|sink| sink.event(&event));
+    }
+
+    /// Names items that have been under way for long.
+    fn tell_slow(&mut self) {
+        let done = u32::try_from(self.stats.succeeded + self.stats.failed).unwrap_or(u32::MAX);
+        let average = self.started.elapsed().checked_div(done).unwrap_or_default();
+        for (index, running) in self.slow.look(average) {
+            let event = Event::ItemSlow { name: self.step.clone(), index, running };
+            self.sinks.iter_mut().for_each(|sink| sink.event(&event));
+        }
+    }
+
+    /// Whether more items failed than are tolerated. A share of a total that is not known yet is taken of what is done, once
+    /// that is enough to tell.
+    fn too_many(&self) -> Option<Failure> {
+        const ENOUGH: u64 = 100;
+        let most = self.max_failures?;
+        let done = self.stats.succeeded + self.stats.failed;
+        let of = match (most, self.total) {
+            (MaxFailures::Percent(_), None) if done < ENOUGH => return None,
+            (_, total) => total.unwrap_or(done),
+        };
+        most.is_passed(self.stats.failed, of).then(|| too_many(most, &self.stats))
     }
 
     fn stop(&mut self, mut failure: Failure) {
@@ -119,6 +153,9 @@ impl Aggregator<'_> {
             && let Some(failed) = report.failed.first()
         {
             self.stop(failed.failure.clone());
+        }
+        if let Some(failure) = self.too_many().filter(|_| !report.failed.is_empty()) {
+            self.stop(failure);
         }
         let event = Event::BatchFinished { name: self.step.clone(), report, stats: self.stats };
         self.sinks.iter_mut().for_each(|sink| sink.event(&event));

@@ -4,8 +4,8 @@ use super::resume::Remaining;
 use super::step::Work;
 use crate::model::{Batch, Indexes, Items};
 use crate::plan::{Source, SourceError};
-use crate::task::Latch;
-use crossbeam_channel::{Receiver, Sender, at, select};
+use crate::task::Cancel;
+use crossbeam_channel::{Receiver, Sender, at, never, select};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -63,12 +63,22 @@ pub(super) enum Feed<'a> {
     Rest(Remaining, u64),
 }
 
+/// How feeding ended.
+pub(super) struct Fed {
+    /// How many items were read.
+    pub(super) read: Result<u64, SourceError>,
+    /// Whether the step's time was up.
+    pub(super) late: bool,
+}
+
 /// Feeds one step.
 pub(super) struct Feeder<'feed, 'a> {
     feed: Feed<'feed>,
     batch_size: usize,
     pace: &'a Pace,
-    stop: [&'a Latch; 2],
+    cancel: &'a Cancel,
+    deadline: Option<Instant>,
+    late: bool,
     read: u64,
     number: u64,
     exhausted: bool,
@@ -104,12 +114,20 @@ impl PartialEq for Waiting {
 impl Eq for Waiting {}
 
 impl<'feed, 'a> Feeder<'feed, 'a> {
-    pub(super) fn new(feed: Feed<'feed>, batch_size: usize, pace: &'a Pace, stop: [&'a Latch; 2]) -> Self {
+    /// Feeds until `deadline`, where there is one; then it ends the step.
+    pub(super) fn new(
+        feed: Feed<'feed>,
+        (batch_size, pace): (usize, &'a Pace),
+        cancel: &'a Cancel,
+        deadline: Option<Instant>,
+    ) -> Self {
         Self {
             feed,
             batch_size,
             pace,
-            stop,
+            cancel,
+            deadline,
+            late: false,
             read: 0,
             number: 0,
             exhausted: false,
@@ -119,11 +137,31 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
         }
     }
 
-    /// Feeds until nothing is left, under way or waiting, or until the step stops. Gives how many items were read.
-    pub(super) fn feed(mut self, work: &Sender<Work>, settled: &Receiver<Settled>) -> Result<u64, SourceError> {
-        let [stop, outer] = self.stop;
+    /// Feeds until nothing is left, under way or waiting, or until the step stops; then waits for the slots where they have
+    /// a deadline to keep.
+    pub(super) fn feed(mut self, work: Sender<Work>, settled: &Receiver<Settled>) -> Fed {
+        let late = self.deadline.map_or_else(never, at);
+        let failed = self.feed_until(&work, settled, &late).err();
+        // The slots end when nothing can come any more, the aggregator after them, and `settled` with it.
+        drop(work);
+        while self.deadline.is_some() && !self.late {
+            select! {
+                recv(settled) -> message => if message.is_err() { break },
+                recv(late) -> _ => self.end_late(),
+            }
+        }
+        Fed { read: failed.map_or(Ok(self.read), Err), late: self.late }
+    }
+
+    fn feed_until(
+        &mut self,
+        work: &Sender<Work>,
+        settled: &Receiver<Settled>,
+        late: &Receiver<Instant>,
+    ) -> Result<(), SourceError> {
+        let stop = &self.cancel.stop;
         let mut next: Option<Work> = None;
-        while !stop.is_fired() && !outer.is_fired() {
+        while !stop.is_fired() && !self.late {
             if next.is_none() {
                 next = self.next()?;
             }
@@ -131,12 +169,12 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
                 if self.in_flight == 0 && self.waiting.is_empty() {
                     break;
                 }
-                let due = self.waiting.peek().map_or_else(crossbeam_channel::never, |Reverse(first)| at(first.due));
+                let due = self.waiting.peek().map_or_else(never, |Reverse(first)| at(first.due));
                 select! {
                     recv(settled) -> message => if !self.settle(message.ok()) { break },
                     recv(due) -> _ => {}
+                    recv(late) -> _ => self.end_late(),
                     recv(stop.channel()) -> _ => break,
-                    recv(outer.channel()) -> _ => break,
                 }
                 continue;
             };
@@ -147,18 +185,22 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
                     next = Some(frame);
                     if !self.settle(message.ok()) { break }
                 }
+                recv(late) -> _ => self.end_late(),
                 recv(stop.channel()) -> _ => break,
-                recv(outer.channel()) -> _ => break,
                 send(work, frame) -> sent => {
                     if sent.is_err() { break }
                     self.in_flight += batches;
                 }
             }
         }
-        if outer.is_fired() {
-            stop.fire();
-        }
-        Ok(self.read)
+        Ok(())
+    }
+
+    /// The step's time is up: nothing begins any more, and what is under way ends.
+    fn end_late(&mut self) {
+        self.late = true;
+        self.cancel.stop.fire();
+        self.cancel.kill.fire();
     }
 
     /// Takes note of batches that ended; false when the aggregator is gone.

@@ -1,16 +1,47 @@
 //! What earlier executions of a run mean for this one.
 
-use super::fingerprint::{changed, fingerprint, looks_at};
+use super::fingerprint::{Fingerprint, changed, fingerprint, looks_at};
 use super::plan::StepPlan;
+use super::prepare::Prepared;
 use super::resume::{SortedOut, sort_out};
 use super::workflow::{EngineError, Run};
-use crate::ledger::{Past, StepKey};
-use crate::model::Event;
+use crate::ledger::{LedgerError, Past, StepKey};
+use crate::model::{Event, StepName};
 use crate::plan::SourceError;
 use crate::spec::Step;
 
 /// In front of a step's name in a fingerprint.
 const RESULTS_OF: &str = "results of ";
+
+/// The fingerprint of a step, with the revisions of the earlier steps that it looks at.
+pub(super) fn print_of(
+    step: &Step,
+    batched: bool,
+    prepared: &Prepared,
+    revision: impl Fn(&StepName) -> Result<String, LedgerError>,
+) -> Result<Fingerprint, LedgerError> {
+    let mut print = fingerprint(step, batched, prepared);
+    for earlier in seen_by(step, prepared) {
+        print.insert(format!("{RESULTS_OF}{}", earlier.name), revision(&earlier.name)?);
+    }
+    Ok(print)
+}
+
+/// The earlier steps that a step's task looks at.
+pub(super) fn seen_by<'a>(step: &'a Step, prepared: &'a Prepared) -> impl Iterator<Item = &'a Step> {
+    let earlier = prepared.workflow.steps.iter().take_while(|earlier| earlier.name != step.name);
+    earlier
+        .filter(|earlier| looks_at(step, earlier.name.as_str(), earlier.outputs.as_ref().map(|text| text.raw.as_str())))
+}
+
+/// Why all of a step runs again; empty where what was done of it stands.
+pub(super) fn changes(past: &Past, print: &Fingerprint) -> Vec<String> {
+    let reason = |name: &String| match name.strip_prefix(RESULTS_OF) {
+        Some(earlier) => format!("step `{earlier}` gave new results"),
+        None => format!("`{name}` changed"),
+    };
+    if past.is_empty() { Vec::new() } else { changed(&past.fingerprint, print).iter().map(reason).collect() }
+}
 
 impl Run<'_> {
     /// What of an earlier execution still holds: nothing, where the step or what it looks at has changed.
@@ -20,19 +51,8 @@ impl Run<'_> {
         batched: bool,
         (key, past): (StepKey, Past),
     ) -> Result<Past, EngineError> {
-        let mut print = fingerprint(step, batched, self.prepared);
-        for earlier in self.prepared.workflow.steps.iter().take_while(|earlier| earlier.name != step.name) {
-            let output = earlier.outputs.as_ref().map(|text| text.raw.as_str());
-            if looks_at(step, earlier.name.as_str(), output) {
-                print.insert(format!("{RESULTS_OF}{}", earlier.name), self.ledger.revision(&earlier.name)?);
-            }
-        }
-        let reason = |name: &String| match name.strip_prefix(RESULTS_OF) {
-            Some(earlier) => format!("step `{earlier}` gave new results"),
-            None => format!("`{name}` changed"),
-        };
-        let changes = if past.is_empty() { Vec::new() } else { changed(&past.fingerprint, &print) };
-        let reasons: Vec<String> = changes.iter().map(reason).collect();
+        let print = print_of(step, batched, self.prepared, |earlier| self.ledger.revision(earlier))?;
+        let reasons = changes(&past, &print);
         let past = if reasons.is_empty() {
             past
         } else {
@@ -62,16 +82,8 @@ impl Run<'_> {
             Err(error) => return Ok(Err(error)),
         };
         self.ledger.move_past(key, &sorted_out.changes, &sorted_out.gone)?;
-        let reasons = sorted_out.reasons.iter().map(|(reason, count)| format!("{count} {reason}"));
-        let reasons: Vec<String> = reasons.collect();
-        let colon = if reasons.is_empty() { "" } else { ": " };
-        let text = format!(
-            "{} of {} items will run{colon}{}",
-            sorted_out.remaining.len(),
-            sorted_out.total,
-            reasons.join(", ")
-        );
-        self.tell(&Event::Notice { name: step.name.clone(), text });
+        let reasons = sorted_out.reasons.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect();
+        self.tell(&Event::StepSortedOut { name: step.name.clone(), total: sorted_out.total, reasons });
         Ok(Ok(Some(sorted_out)))
     }
 }

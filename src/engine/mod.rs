@@ -8,19 +8,24 @@
 mod aggregator;
 mod feeder;
 mod fingerprint;
+mod forecast;
 mod history;
 mod plan;
 mod prepare;
+mod repro;
 mod resume;
 mod secrets;
 mod shape;
 mod signals;
 mod slot;
+mod slow;
 mod step;
 mod values;
 mod workflow;
 
+pub use forecast::{Forecast, ForecastError, forecast};
 pub use prepare::{Options, PrepareError, Prepared, prepare};
+pub use repro::Repro;
 pub use resume::Which;
 pub use secrets::{MASK, Secrets};
 pub use shape::{Shape, ShapeError, shape};

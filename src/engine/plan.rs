@@ -1,10 +1,10 @@
 //! A step's plan: the same for a plain step, which has one nameless item, and for a batch step.
 
 use super::prepare::Prepared;
-use super::shape::{ShapeError, shape, single_timeout};
+use super::shape::{ShapeError, shape, single_timeout, step_timeout};
 use crate::model::Items;
 use crate::plan::{RunCommand, Source, SourceError};
-use crate::spec::{RetryPolicy, Step, StepKind};
+use crate::spec::{MaxFailures, RetryPolicy, Step, StepKind};
 use crate::task::Program;
 use crate::template::ItemScope;
 use std::sync::Arc;
@@ -36,7 +36,12 @@ pub(super) struct StepPlan {
     pub(super) slots: usize,
     pub(super) queue_size: Option<usize>,
     pub(super) continue_on_error: bool,
+    pub(super) max_failures: Option<MaxFailures>,
+    pub(super) bisect: bool,
     pub(super) timeout: Option<Duration>,
+    pub(super) batch_timeout: Option<Duration>,
+    /// `timeout` of the step.
+    pub(super) step_timeout: Option<Duration>,
     pub(super) retry: RetryPolicy,
     pub(super) batched: bool,
     pub(super) is_batch: bool,
@@ -50,6 +55,7 @@ pub(super) fn plan_step(
     scope: &Arc<ItemScope>,
     run: &RunCommand<'_>,
 ) -> Result<StepPlan, ShapeError> {
+    let step_timeout = step_timeout(step, scope)?;
     match &step.kind {
         StepKind::Single(single) => Ok(StepPlan {
             source: Box::new(Once(true)),
@@ -60,7 +66,11 @@ pub(super) fn plan_step(
             slots: 1,
             queue_size: None,
             continue_on_error: false,
+            max_failures: None,
+            bisect: false,
             timeout: single_timeout(single, scope)?,
+            batch_timeout: None,
+            step_timeout,
             retry: single.retry.clone(),
             batched: false,
             is_batch: false,
@@ -74,7 +84,11 @@ pub(super) fn plan_step(
                 slots: shape.slots,
                 queue_size: shape.queue_size,
                 continue_on_error: shape.continue_on_error,
+                max_failures: shape.max_failures,
+                bisect: batch.bisect_on_error,
                 timeout: shape.timeout,
+                batch_timeout: shape.batch_timeout,
+                step_timeout,
                 retry: shape.retry,
                 batched: shape.batched.batched,
                 is_batch: true,

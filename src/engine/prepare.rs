@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the user asked for on the command line.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct Options {
     pub jobs: Option<NonZeroUsize>,
     /// `--max-items`: the most items of a batch step.
     pub max_items: Option<u64>,
+    /// `--slow-after`: an item that takes longer is named while it runs.
+    pub slow_after: Duration,
     /// Where runs are kept.
     pub state: StateFolder,
     /// Only look: parameters may be missing, and Python is not looked for.
@@ -213,6 +216,7 @@ impl Checker<'_> {
     }
 
     fn step(&mut self, folder: &Path) -> (Option<Program>, Option<Program>) {
+        self.setting(self.step.timeout.as_ref());
         match &self.step.kind {
             StepKind::Single(single) => {
                 self.setting(single.timeout.as_ref());
@@ -259,7 +263,9 @@ impl Checker<'_> {
         self.setting(batch.max_parallel.as_ref());
         self.setting(batch.queue_size.as_ref());
         self.setting(Some(&batch.continue_on_error));
+        self.setting(batch.max_failures.as_ref());
         self.setting(batch.timeout.as_ref());
+        self.setting(batch.batch_timeout.as_ref());
     }
 
     fn setting<T>(&mut self, setting: Option<&Setting<T>>) {

@@ -43,11 +43,6 @@ struct Pending {
 pub(super) struct Remaining(VecDeque<Pending>);
 
 impl Remaining {
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// Cuts the next batch: neighbours in this list that have had the same number of attempts.
     pub(super) fn cut(&mut self, most: usize, number: u64) -> Option<Batch> {
         let attempt = self.0.front()?.attempt;

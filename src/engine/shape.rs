@@ -3,7 +3,7 @@
 use super::prepare::Prepared;
 use crate::model::Span;
 use crate::plan::{Batched, ItemSource, RunCommand, Source, SourceError, batched_rule, open, resolve};
-use crate::spec::{BatchSpec, MaxParallel, RetryPolicy, Setting, Single};
+use crate::spec::{BatchSpec, MaxFailures, MaxParallel, RetryPolicy, Setting, Single, Step};
 use crate::task::Program;
 use crate::template::ItemScope;
 use std::sync::Arc;
@@ -25,8 +25,12 @@ pub struct Shape {
     pub queue_size: Option<usize>,
     /// `continue_on_error`
     pub continue_on_error: bool,
+    /// `max_failures`
+    pub max_failures: Option<MaxFailures>,
     /// `timeout` per item.
     pub timeout: Option<Duration>,
+    /// `batch_timeout`
+    pub batch_timeout: Option<Duration>,
     /// `retry`
     pub retry: RetryPolicy,
 }
@@ -70,6 +74,9 @@ pub fn shape(
         (total, _) => total,
     };
     let batched = batched_rule(batch.batched, matches!(program, Program::Python(_)), batch_size, items.first());
+    if batch.bisect_on_error && !batched.batched {
+        return Err(wrong(format!("`bisect_on_error` has no use: `item` is one item, because {}", batched.why)));
+    }
     let slots = slots(batch, prepared, scope).map_err(wrong)?;
     let batches = total.map(|total| total.div_ceil(batch_size as u64));
     let slots =
@@ -83,19 +90,30 @@ pub fn shape(
         slots,
         queue_size: queue_size.map_err(wrong)?.map(Into::into),
         continue_on_error: resolve("continue_on_error", &batch.continue_on_error, scope).map_err(wrong)?,
-        timeout: timeout(batch.timeout.as_ref(), scope).map_err(wrong)?,
+        max_failures: batch
+            .max_failures
+            .as_ref()
+            .map(|setting| resolve("max_failures", setting, scope))
+            .transpose()
+            .map_err(wrong)?,
+        timeout: timeout("timeout", batch.timeout.as_ref(), scope).map_err(wrong)?,
+        batch_timeout: timeout("batch_timeout", batch.batch_timeout.as_ref(), scope).map_err(wrong)?,
         retry: batch.retry.clone(),
     })
 }
 
-/// `timeout` of a task.
-fn timeout(setting: Option<&Setting<Duration>>, scope: &Arc<ItemScope>) -> Result<Option<Duration>, String> {
-    setting.map(|setting| resolve("timeout", setting, scope)).transpose()
+fn timeout(key: &str, setting: Option<&Setting<Duration>>, scope: &Arc<ItemScope>) -> Result<Option<Duration>, String> {
+    setting.map(|setting| resolve(key, setting, scope)).transpose()
+}
+
+/// `timeout` of a whole step.
+pub(super) fn step_timeout(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Duration>, ShapeError> {
+    timeout("timeout", step.timeout.as_ref(), scope).map_err(|message| ShapeError::Setting(message, step.span))
 }
 
 /// `timeout` of a task that runs once.
 pub(super) fn single_timeout(single: &Single, scope: &Arc<ItemScope>) -> Result<Option<Duration>, ShapeError> {
-    timeout(single.timeout.as_ref(), scope).map_err(|message| ShapeError::Setting(message, single.task.span))
+    timeout("timeout", single.timeout.as_ref(), scope).map_err(|message| ShapeError::Setting(message, single.task.span))
 }
 
 /// Sequential unless asked otherwise; `parallel: true` uses every core, `max_parallel` alone implies it, `parallel: false`

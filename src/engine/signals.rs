@@ -1,15 +1,14 @@
-//! Ctrl-C and SIGTERM: the first asks, the second ends everything now.
+//! Ctrl-C and SIGTERM: the first asks, the second ends what is under way now; one that comes while the run cleans up behind
+//! itself ends that.
 
 use crate::task::Cancel;
+use crossbeam_channel::select;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
-
-/// After the first signal, items under way may take this long to end.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// After the kill, what is left may take this long; children get TERM first and KILL two seconds later.
 const LAST: Duration = Duration::from_secs(4);
@@ -25,13 +24,13 @@ impl Interrupts {
     }
 }
 
-/// Starts the thread that listens. The first signal stops the run and gives items under way [`GRACE`]; the second, or the
-/// end of that time, kills them. What cannot be killed, such as a request that waits for its answer, is left behind after
-/// [`LAST`]: the ledger is whole at every instant, so nothing is lost with the process.
+/// Starts the thread that listens. The first signal stops the run and gives items under way the time of `grace`; the second,
+/// or the end of that time, kills them. What cannot be killed is left behind after [`LAST`]: the ledger is whole at every
+/// instant, so nothing is lost with the process.
 ///
 /// # Errors
 /// Where the system refuses the handlers.
-pub fn listen(cancel: &Cancel) -> io::Result<Interrupts> {
+pub fn listen(cancel: &Cancel, grace: Duration) -> io::Result<Interrupts> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let interrupts = Interrupts::default();
     let (seen, cancel) = (interrupts.clone(), cancel.clone());
@@ -39,28 +38,40 @@ pub fn listen(cancel: &Cancel) -> io::Result<Interrupts> {
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
             if cancel.stop.is_fired() {
-                cancel.kill.fire();
+                if cancel.closing.is_fired() {
+                    cancel.last.fire()
+                } else {
+                    cancel.kill.fire()
+                }
                 continue;
             }
             seen.0.store(signal, Ordering::SeqCst);
             cancel.stop.fire();
             let cancel = cancel.clone();
-            std::thread::spawn(move || end_in_time(&cancel, signal));
+            std::thread::spawn(move || end_in_time(&cancel, grace, signal));
         }
     })?;
     Ok(interrupts)
 }
 
 /// Sees to it that a stopped run ends.
-fn end_in_time(cancel: &Cancel, signal: i32) {
-    // Disconnects early when the second signal fires it.
-    let _ = cancel.kill.channel().recv_timeout(GRACE);
-    if cancel.is_closing() {
-        // The cleaning up has begun, which only a second signal ends.
-        let _ = cancel.kill.channel().recv();
+fn end_in_time(cancel: &Cancel, grace: Duration, signal: i32) {
+    let (closing, kill) = (cancel.closing.channel(), cancel.kill.channel());
+    // A latch never receives anything: it disconnects when it fires.
+    select! {
+        recv(closing) -> _ => {}
+        recv(kill) -> _ => {}
+        default(grace) => {}
     }
-    cancel.kill.fire();
-    std::thread::sleep(LAST);
+    if !cancel.closing.is_fired() {
+        cancel.kill.fire();
+        let _ = closing.recv_timeout(LAST);
+    }
+    if cancel.closing.is_fired() {
+        // The cleaning up takes the time that it needs; only a further signal ends it.
+        let _ = cancel.last.channel().recv();
+        std::thread::sleep(LAST);
+    }
     drop(writeln!(io::stderr(), "something does not end; leaving it. What was done is kept"));
     std::process::exit(128 + signal);
 }

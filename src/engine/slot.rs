@@ -4,7 +4,7 @@
 //! in exactly one `Finished`; each of its items is in exactly one place of that report.
 
 use super::step::{Job, Work};
-use crate::model::{Batch, BatchReport, Failure, Indexes, ItemFailure, ItemKey, Items};
+use crate::model::{Batch, BatchReport, Failure, FailureKind, Indexes, ItemFailure, ItemKey, Items};
 use crate::task::{BatchOutcome, Context, Frame, Lane, LogLine, Program};
 use crate::template::ErrorValue;
 use crossbeam_channel::{Receiver, Sender};
@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 pub(super) enum SlotEvent {
     /// The batches of a frame ended: they become durable together.
     Finished(Vec<BatchReport>),
-    /// Something was printed, on the item of that index if it was about one.
-    Log(Option<u64>, LogLine),
+    /// Something was printed, on the item of that index in that attempt if it was about one.
+    Log(Option<(u64, u32)>, LogLine),
     /// A message for the person in front of the screen.
     Notice(String),
     /// So many NaN or infinite numbers became null.
@@ -62,7 +62,7 @@ impl Slot<'_> {
     fn frame(&mut self, batches: &[Batch]) {
         let job = self.job;
         let attempt = batches.first().map_or(1, |batch| batch.attempt);
-        let last_attempt = job.retry.delay_after(attempt).is_none();
+        let last_attempt = job.retry.delay_after(attempt).is_none() && !job.bisect;
         let frame = Frame { batches, halt_on_failure: !job.continue_on_error && last_attempt, error: None };
         let started = Instant::now();
         let (outcomes, broken) = self.lane.run(&frame);
@@ -77,15 +77,14 @@ impl Slot<'_> {
 
     fn report(&mut self, batch: &Batch, outcome: BatchOutcome, duration: Duration) -> BatchReport {
         for log in outcome.logs {
-            let index = log.position.map(|position| batch.indexes.get(position));
-            self.tell(SlotEvent::Log(index, log));
+            let item = log.position.map(|position| (batch.indexes.get(position), batch.attempt));
+            self.tell(SlotEvent::Log(item, log));
         }
         if outcome.nulls > 0 {
             self.tell(SlotEvent::Nulls(outcome.nulls));
         }
         let (succeeded, keys) = succeeded(batch, &outcome.failures, &outcome.unrun);
-        let (retry, failed): (Vec<_>, Vec<_>) =
-            outcome.failures.into_iter().partition(|(_, failure)| self.may_retry(batch, failure));
+        let (retry, failed) = self.sort_failures(batch, outcome.failures);
         if !self.job.continue_on_error && !failed.is_empty() {
             // Here and not by the aggregator, so that this slot begins nothing more on its way there.
             self.job.context.cancel.stop.fire();
@@ -99,10 +98,20 @@ impl Slot<'_> {
             lines: outcome.lines,
             list: outcome.list || self.job.context.batched,
             failed,
-            retries: self.retries(batch, retry),
+            retries: retry,
             skipped: outcome.unrun.len() as u64,
             duration,
         }
+    }
+
+    /// What is to be tried again, and what failed for good.
+    fn sort_failures(&self, batch: &Batch, failures: Vec<(usize, Failure)>) -> (Retries, Vec<(usize, Failure)>) {
+        let whole = failures.len() == batch.items.len() && failures.len() > 1;
+        if self.job.bisect && self.job.context.batched && whole && may_halve(&failures[0].1) {
+            return (halves(batch, failures), Vec::new());
+        }
+        let (retry, failed) = failures.into_iter().partition(|(_, failure)| self.may_retry(batch, failure));
+        (self.retries(batch, retry), failed)
     }
 
     fn may_retry(&self, batch: &Batch, failure: &Failure) -> bool {
@@ -110,26 +119,12 @@ impl Slot<'_> {
     }
 
     /// The failed items as one batch to come, due when the last of them may be tried again.
-    fn retries(&self, batch: &Batch, failures: Vec<(usize, Failure)>) -> Vec<(Batch, Duration, Failure)> {
+    fn retries(&self, batch: &Batch, failures: Vec<(usize, Failure)>) -> Retries {
         let asked = failures.iter().filter_map(|(_, failure)| failure.retry_after).max().unwrap_or_default();
         let Some(delay) = self.job.retry.delay_after(batch.attempt) else { return Vec::new() };
         let delay = self.job.retry.with_jitter(delay, chance());
-        let mut items = Items::default();
-        let mut indexes = Vec::with_capacity(failures.len());
-        let mut keys = Vec::with_capacity(failures.len());
-        for (position, _) in &failures {
-            items.push(batch.items.get(*position));
-            indexes.push(batch.indexes.get(*position));
-            keys.push(batch.keys[*position]);
-        }
+        let again = part(batch, failures.iter().map(|(position, _)| *position), batch.attempt + 1);
         let Some((_, failure)) = failures.into_iter().next() else { return Vec::new() };
-        let again = Batch {
-            number: batch.number,
-            attempt: batch.attempt + 1,
-            indexes: Indexes::from_rising(indexes),
-            items,
-            keys,
-        };
         vec![(again, delay.max(asked), failure)]
     }
 
@@ -148,21 +143,13 @@ impl Slot<'_> {
             let context = Context { batched: false, timeout: None, slots: 1, ..self.job.context.clone() };
             program.lane(&context, number)
         });
-        let mut items = Items::default();
-        items.push(batch.items.get(position));
         let index = batch.indexes.get(position);
-        let alone = Batch {
-            number: batch.number,
-            attempt: batch.attempt,
-            indexes: Indexes::Range(index..index + 1),
-            items,
-            keys: vec![batch.keys[position]],
-        };
+        let alone = part(batch, [position].into_iter(), batch.attempt);
         let frame = Frame { batches: std::slice::from_ref(&alone), halt_on_failure: false, error: Some(error) };
         let (outcomes, broken) = lane.run(&frame);
         let outcome = outcomes.into_iter().next()?;
         for log in outcome.logs {
-            self.tell(SlotEvent::Log(Some(index), log));
+            self.tell(SlotEvent::Log(Some((index, batch.attempt)), log));
         }
         if matches!(program, Program::Echo(_)) {
             outcome.lines.iter().for_each(|line| self.tell(SlotEvent::Notice(message(line))));
@@ -181,6 +168,34 @@ impl Slot<'_> {
                 .for_each(|trouble| self.tell(SlotEvent::Notice(format!("warning: {trouble}"))));
         }
     }
+}
+
+/// Batches to be tried again, after what time, and why.
+type Retries = Vec<(Batch, Duration, Failure)>;
+
+/// Some items of a batch as a batch of the same number.
+fn part(batch: &Batch, positions: impl Iterator<Item = usize>, attempt: u32) -> Batch {
+    let (mut items, mut indexes, mut keys) = (Items::default(), Vec::new(), Vec::new());
+    for position in positions {
+        items.push(batch.items.get(position));
+        indexes.push(batch.indexes.get(position));
+        keys.push(batch.keys[position]);
+    }
+    Batch { number: batch.number, attempt, indexes: Indexes::from_rising(indexes), items, keys }
+}
+
+/// Whether halving a batch that failed so can help: not where the workflow itself is wrong.
+fn may_halve(failure: &Failure) -> bool {
+    !matches!(failure.kind, FailureKind::Template | FailureKind::Cancelled | FailureKind::Limit)
+}
+
+/// A failed batch in two. Halving is no further attempt: attempts count for items that stand alone.
+fn halves(batch: &Batch, failures: Vec<(usize, Failure)>) -> Retries {
+    let (size, middle) = (batch.items.len(), batch.items.len() / 2);
+    let half = |positions: std::ops::Range<usize>| part(batch, positions, batch.attempt);
+    let (first, second) = (half(0..middle), half(middle..size));
+    let Some((_, failure)) = failures.into_iter().next() else { return Vec::new() };
+    vec![(first, Duration::ZERO, failure.clone()), (second, Duration::ZERO, failure)]
 }
 
 /// A number between 0 and 1 that is another one each time.

@@ -1,17 +1,18 @@
 //! One step, run to its end: the channels and threads, created and joined in one place.
 
 use super::aggregator::Aggregator;
-use super::feeder::{Feed, Feeder, Pace};
+use super::feeder::{Fed, Feed, Feeder, Pace};
 use super::secrets::Secrets;
 use super::slot::run_slot;
+use super::slow::Slow;
 use super::workflow::EngineError;
 use crate::ledger::{Ledger, StepKey};
-use crate::model::{Batch, Failure, Sink, Stats, StepName};
+use crate::model::{Batch, Failure, FailureKind, Sink, Stats, StepName};
 use crate::plan::SourceError;
-use crate::spec::RetryPolicy;
-use crate::task::{Cancel, Context, Program};
+use crate::spec::{MaxFailures, RetryPolicy};
+use crate::task::{Context, Program};
 use crossbeam_channel::bounded;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a slot takes at a time: one or more batches.
 pub(super) type Work = Vec<Batch>;
@@ -26,6 +27,8 @@ pub(super) struct Job<'a> {
     pub(super) context: Context,
     pub(super) retry: RetryPolicy,
     pub(super) continue_on_error: bool,
+    /// Whether a failed batch of a batched task is halved.
+    pub(super) bisect: bool,
     pub(super) pace: Pace,
 }
 
@@ -41,8 +44,11 @@ pub(super) struct StepRun<'a> {
     pub(super) failed: u64,
     pub(super) batch_size: usize,
     pub(super) queue_size: Option<usize>,
-    /// The run's latches; the step's own are in the context.
-    pub(super) outer: &'a Cancel,
+    pub(super) max_failures: Option<MaxFailures>,
+    /// `timeout` of the step.
+    pub(super) timeout: Option<Duration>,
+    /// When an item is called slow.
+    pub(super) slow_after: Duration,
 }
 
 /// What came of it.
@@ -53,9 +59,10 @@ pub(super) struct StepEnd {
     pub(super) source_error: Option<SourceError>,
 }
 
-/// A pace for a step: a `queue_size` that the user gave counts batches, so each travels alone then.
-pub(super) fn pace(queue_size: Option<usize>) -> Pace {
-    Pace::new(if queue_size.is_some() { 1 } else { MOST_BATCHES })
+/// A pace for a step: a `queue_size` that the user gave counts batches, and a `batch_timeout` measures them, so each travels
+/// alone then.
+pub(super) fn pace(queue_size: Option<usize>, batch_timeout: Option<Duration>) -> Pace {
+    Pace::new(if queue_size.is_some() || batch_timeout.is_some() { 1 } else { MOST_BATCHES })
 }
 
 /// Runs a step.
@@ -84,6 +91,9 @@ pub(super) fn execute(
         sinks,
         secrets,
         continue_on_error: job.continue_on_error,
+        max_failures: run.max_failures,
+        total: run.total,
+        slow: Slow::new(job.context.underway.clone(), run.slow_after),
         cancel: cancel.clone(),
         stats,
         started,
@@ -91,36 +101,51 @@ pub(super) fn execute(
         broken: false,
         nulls: 0,
     };
-    let feeder = Feeder::new(run.feed, run.batch_size, &job.pace, [&cancel.stop, &run.outer.stop]);
+    let deadline = run.timeout.map(|timeout| started + timeout);
+    let feeder = Feeder::new(run.feed, (run.batch_size, &job.pace), &cancel, deadline);
     let told = &mut aggregator;
-    let (read, written) = std::thread::scope(|threads| {
+    let (fed, written) = std::thread::scope(|threads| {
         // Its ends of the channels are its own: should it panic, they close, and nobody waits for it.
         let written = threads.spawn(move || told.run(&event_rx, &settled_tx));
-        let read = pool.in_place_scope(|scope| {
+        let fed = pool.in_place_scope(|scope| {
             for slot in 0..slots {
                 let (work, events) = (work_rx.clone(), event_tx.clone());
                 scope.spawn(move |_| run_slot(slot, &work, &events, job));
             }
             // Only the slots hold these ends now, so both channels close when the slots finish.
             drop((work_rx, event_tx));
-            let read = feeder.feed(&work_tx, &settled_rx);
-            drop((work_tx, settled_rx));
-            read
+            let fed = feeder.feed(work_tx, &settled_rx);
+            drop(settled_rx);
+            fed
         });
-        (read, written.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        (fed, written.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
     written?;
     if aggregator.nulls > 0 {
         let count = aggregator.nulls;
         aggregator.notice(format!("warning: {count} NaN or infinite numbers were written as null"));
     }
-    let Aggregator { mut stats, failure, broken, .. } = aggregator;
+    let Aggregator { mut stats, mut failure, broken, .. } = aggregator;
     stats.duration = started.elapsed();
+    let Fed { read, late } = fed;
     let (read, source_error) = match read {
         Ok(read) => (read, None),
         Err(error) => (stats.succeeded + stats.failed, Some(error)),
     };
     stats.total = run.total.unwrap_or(0).max(read).max(stats.succeeded + stats.failed);
     stats.skipped = stats.total - stats.succeeded - stats.failed;
+    if late {
+        let message = format!("took longer than {:?}, the `timeout` of the step", run.timeout.unwrap_or_default());
+        failure = Some(Failure::new(FailureKind::Limit, "StepTimeout", message));
+    } else if let Some(most) = run.max_failures.filter(|most| most.is_passed(stats.failed, stats.total)) {
+        // Of a source that was counted while it was read, this is known only now.
+        failure.get_or_insert_with(|| too_many(most, &stats));
+    }
     Ok(StepEnd { stats, failure, broken, source_error })
+}
+
+/// The failure of a step of which more items failed than are tolerated.
+pub(super) fn too_many(most: MaxFailures, stats: &Stats) -> Failure {
+    let message = format!("{} items failed, and `max_failures` is {most}", stats.failed);
+    Failure::new(FailureKind::Limit, "TooManyFailures", message)
 }

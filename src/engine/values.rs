@@ -4,7 +4,7 @@ use super::prepare::{Prepared, template_params};
 use super::slot::message;
 use super::workflow::{EngineError, Run};
 use crate::ledger::{LedgerError, Reader, RunFolder};
-use crate::model::{Event, RunId, StepName, StepReport};
+use crate::model::{Event, RunId, Stats, StepName, StepReport};
 use crate::spec::Step;
 use crate::template::{Lazy, Scope, StepValue, json_to_value};
 use std::collections::BTreeMap;
@@ -36,27 +36,31 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Puts what the step gave into the scope of the later ones. Results are read when a template first asks for them.
+    /// Puts what the step gave into the scope of the later ones.
     pub(super) fn remember(&mut self, step: &Step, report: &StepReport, is_batch: bool) {
-        let folder = self.ledger.folder();
-        let (name, from) = (step.name.clone(), folder.clone());
-        let result = Lazy::new(move || match read_results(&from, &name) {
-            Ok(json) => json_to_value(&json),
-            Err(error) => minijinja::Value::from(minijinja::Error::new(
-                minijinja::ErrorKind::InvalidOperation,
-                format!("the results of step `{name}` cannot be read: {error}"),
-            )),
-        });
-        let (name, from) = (step.name.clone(), folder.clone());
-        let failed = Lazy::new(move || {
-            minijinja::Value::from(minijinja::value::Serde(failures_json(&from, &name).unwrap_or_default()))
-        });
-        let batch = is_batch
-            .then(|| (Arc::new(failed), minijinja::Value::from(minijinja::value::Serde(report.stats.to_json()))));
-        self.scope.steps.insert(step.name.to_string(), StepValue { result: Arc::new(result), batch });
-        if let Some(outputs) = &step.outputs {
-            self.scope.outputs.insert(outputs.raw.clone(), step.name.to_string());
-        }
+        remember(&mut self.scope, self.ledger.folder(), step, is_batch.then_some(report.stats));
+    }
+}
+
+/// Puts what a step gave into a scope; `stats` are those of a batch step. Results are read when a template first asks for
+/// them.
+pub(super) fn remember(scope: &mut Scope, folder: &RunFolder, step: &Step, stats: Option<Stats>) {
+    let (name, from) = (step.name.clone(), folder.clone());
+    let result = Lazy::new(move || match read_results(&from, &name) {
+        Ok(json) => json_to_value(&json),
+        Err(error) => minijinja::Value::from(minijinja::Error::new(
+            minijinja::ErrorKind::InvalidOperation,
+            format!("the results of step `{name}` cannot be read: {error}"),
+        )),
+    });
+    let (name, from) = (step.name.clone(), folder.clone());
+    let failed = Lazy::new(move || {
+        minijinja::Value::from(minijinja::value::Serde(failures_json(&from, &name).unwrap_or_default()))
+    });
+    let batch = stats.map(|stats| (Arc::new(failed), minijinja::Value::from(minijinja::value::Serde(stats.to_json()))));
+    scope.steps.insert(step.name.to_string(), StepValue { result: Arc::new(result), batch });
+    if let Some(outputs) = &step.outputs {
+        scope.outputs.insert(outputs.raw.clone(), step.name.to_string());
     }
 }
 

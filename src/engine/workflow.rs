@@ -12,7 +12,7 @@ use crate::model::{Event, Failure, FailureKind, RunSummary, Sink, Stats, Status,
 use crate::plan::SourceError;
 use crate::spec::{Fault, Faults, Step, StepKind, Workflow};
 use crate::task::guard::Guard;
-use crate::task::{Cancel, Context, Program, capture};
+use crate::task::{Cancel, Context, Program, Underway, capture};
 use crate::template::{ItemScope, Scope};
 use std::process::Command;
 use std::sync::Arc;
@@ -133,8 +133,7 @@ impl Run<'_> {
     fn close(&mut self) -> Result<(), EngineError> {
         let prepared = self.prepared;
         let programs = &prepared.programs[prepared.workflow.steps.len()..];
-        self.cancel.begin_closing();
-        self.cancel = self.cancel.inner()?;
+        self.cancel = self.cancel.begin_closing()?;
         self.which = Which::Left;
         for (step, programs) in prepared.workflow.closing.iter().zip(programs) {
             if step.name.as_str() == Workflow::ON_FAILURE && self.summary.status == Status::Succeeded {
@@ -199,7 +198,6 @@ impl Run<'_> {
         ready: Ready,
     ) -> Result<StepReport, EngineError> {
         let Ready { key, scope, plan, sorted_out } = ready;
-        let outer = self.cancel.clone();
         let (total, done) = sorted_out.as_ref().map_or((plan.total, 0), |it| (Some(it.total), it.done));
         let failed = sorted_out.as_ref().map_or(0, |it| it.failed);
         self.tell(&Event::StepStarted { name: step.name.clone(), total, done, slots: plan.slots });
@@ -210,6 +208,7 @@ impl Run<'_> {
             scope,
             env: Arc::clone(&self.prepared.own_env),
             timeout: plan.timeout,
+            batch_timeout: plan.batch_timeout,
             has_item: is_batch,
             batched: plan.batched,
             batches: plan.batches,
@@ -219,6 +218,7 @@ impl Run<'_> {
             guard: self.guard.clone(),
             python: self.prepared.python.clone(),
             logs: self.ledger.folder().logs(),
+            underway: Arc::new(Underway::new(plan.slots)),
         };
         let job = Job {
             program,
@@ -226,7 +226,8 @@ impl Run<'_> {
             context,
             retry: plan.retry,
             continue_on_error: plan.continue_on_error,
-            pace: pace(plan.queue_size),
+            bisect: plan.bisect,
+            pace: pace(plan.queue_size, plan.batch_timeout),
         };
         let run = StepRun {
             name: step.name.clone(),
@@ -240,7 +241,9 @@ impl Run<'_> {
             failed,
             batch_size: plan.batch_size,
             queue_size: plan.queue_size,
-            outer: &outer,
+            max_failures: plan.max_failures,
+            timeout: plan.step_timeout,
+            slow_after: self.prepared.options.slow_after,
         };
         let end = execute(run, &job, &mut self.ledger, self.sinks, &self.prepared.secrets)?;
         let report = self.report(step, end);
@@ -311,7 +314,7 @@ struct Ready {
     sorted_out: Option<SortedOut>,
 }
 
-fn items_span(step: &Step) -> crate::model::Span {
+pub(super) fn items_span(step: &Step) -> crate::model::Span {
     match &step.kind {
         StepKind::Batch(batch) => batch.items_span,
         StepKind::Single(_) => step.span,

@@ -18,4 +18,4 @@ pub use folder::{RunFolder, StateFolder};
 pub use past::{Past, PastBatch, RowChange};
 pub use reader::{FailureRecord, Reader, RunRecord, StepRecord};
 pub use results::ResultLines;
-pub use writer::{Ledger, RunMeta, StepKey};
+pub use writer::{Ledger, Printed, RunMeta, StepKey};

@@ -2,8 +2,8 @@
 
 use super::error::LedgerError;
 use super::writer::{GONE, SCHEMA, StepKey};
-use crate::model::ItemKey;
-use rusqlite::{Connection, params};
+use crate::model::{ItemKey, StepName};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
@@ -73,12 +73,23 @@ pub(super) enum PastError {
     Io(#[from] io::Error),
 }
 
-/// Refuses a ledger that a newer version wrote.
+/// What an older ledger lacks, by the schema that added it.
+const ADDED: [(u32, &str); 1] =
+    [(2, "ALTER TABLE failures ADD COLUMN duration_us INTEGER; ALTER TABLE steps ADD COLUMN ledger_us INTEGER;")];
+
+/// Refuses a ledger that a newer version wrote, and adds to one of an older version what it lacks.
 pub(super) fn check_schema(db: &Connection, path: &Path) -> Result<(), LedgerError> {
     let found: Result<u32, _> = db.query_row("PRAGMA user_version", [], |row| row.get(0));
     let found = found.map_err(|source| LedgerError::Sqlite { path: path.to_path_buf(), source })?;
     if found > SCHEMA {
         return Err(LedgerError::SchemaTooNew { path: path.to_path_buf(), found, known: SCHEMA });
+    }
+    // A file without tables is version 0, and is left to fail where it is read.
+    let missing = ADDED.iter().filter(|(version, _)| found > 0 && found < *version);
+    let missing: String = missing.map(|(_, add)| *add).collect();
+    if !missing.is_empty() {
+        let added = db.execute_batch(&format!("BEGIN; {missing} PRAGMA user_version = {SCHEMA}; COMMIT"));
+        added.map_err(|source| LedgerError::Sqlite { path: path.to_path_buf(), source })?;
     }
     Ok(())
 }
@@ -159,4 +170,16 @@ pub(super) fn settle(
         )?;
     }
     transaction.commit()
+}
+
+/// What changes whenever the results or failures of a step do; empty where it was not started.
+pub(super) fn revision(db: &Connection, step: &StepName) -> rusqlite::Result<String> {
+    let query = "SELECT moves, (SELECT coalesce(max(id), 0) FROM batches WHERE step = steps.id),
+        (SELECT coalesce(max(id), 0) FROM failures WHERE step = steps.id),
+        (SELECT count(*) FROM failures WHERE step = steps.id) FROM steps WHERE name = ?1";
+    let numbers = db.query_row(query, [step.as_str()], |row| {
+        let number = |at: usize| row.get::<_, i64>(at);
+        Ok(format!("{}-{}-{}-{}", number(0)?, number(1)?, number(2)?, number(3)?))
+    });
+    numbers.optional().map(Option::unwrap_or_default)
 }

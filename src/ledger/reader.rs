@@ -2,12 +2,13 @@
 
 use super::error::LedgerError;
 use super::folder::{RunFolder, io_error};
-use super::past;
+use super::past::{self, Past};
 use super::results::{Piece, ResultLines};
-use super::writer::GONE;
+use super::writer::{GONE, StepKey};
 use crate::model::{Failure, Stats, Status, StepName};
 use rusqlite::{Connection, OpenFlags, Row};
 use serde::de::DeserializeOwned;
+use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -59,6 +60,10 @@ pub struct FailureRecord {
     pub item: String,
     /// How often it was run.
     pub attempts: u32,
+    /// How long the last attempt took, where that is known.
+    pub took: Option<Duration>,
+    /// The number of the execution of the run in which it failed.
+    pub execution: i64,
     /// An exception's class or the like.
     pub class: String,
     /// One line.
@@ -67,6 +72,22 @@ pub struct FailureRecord {
     pub detail: Option<String>,
     /// Why `on_item_error` failed.
     pub handler: Option<String>,
+}
+
+impl FailureRecord {
+    /// Whether `name` means it: its index, or at least four characters of the beginning of its key.
+    pub fn is_called(&self, name: &str) -> bool {
+        name.parse() == Ok(self.index) || name.len() >= 4 && self.key.starts_with(name)
+    }
+}
+
+/// A line of a step's log.
+#[derive(serde::Deserialize)]
+struct LogEntry {
+    index: Option<u64>,
+    attempt: Option<u32>,
+    execution: i64,
+    text: String,
 }
 
 /// A row of `batches`.
@@ -155,8 +176,7 @@ impl Reader {
         let query = "SELECT id, name, is_batch, status, failure, duration_us,
             coalesce(succeeded, (SELECT coalesce(sum(count), 0) FROM batches WHERE step = steps.id)),
             coalesce(failed, (SELECT count(*) FROM failures WHERE step = steps.id)),
-            total, skipped, retried FROM steps WHERE ?1 = 0 ORDER BY id";
-        let unsigned = |value: Option<i64>| value.and_then(|value| u64::try_from(value).ok());
+            total, skipped, retried, ledger_us FROM steps WHERE ?1 = 0 ORDER BY id";
         let locked = self.folder.is_locked();
         self.rows(query, 0, |row| {
             let (succeeded, failed) = (unsigned(row.get(6)?).unwrap_or(0), unsigned(row.get(7)?).unwrap_or(0));
@@ -175,6 +195,7 @@ impl Reader {
                     skipped: unsigned(row.get(9)?).unwrap_or(0),
                     retried: unsigned(row.get(10)?).unwrap_or(0),
                     duration: Duration::from_micros(unsigned(row.get(5)?).unwrap_or(0)),
+                    ledger: Duration::from_micros(unsigned(row.get(11)?).unwrap_or(0)),
                 },
             })
         })
@@ -185,7 +206,7 @@ impl Reader {
     /// # Errors
     /// Where the database cannot be read.
     pub fn failures(&self, step: &StepRecord) -> Result<Vec<FailureRecord>, LedgerError> {
-        let query = "SELECT item_index, key, item, attempts, type, message, detail, handler FROM failures
+        let query = "SELECT item_index, key, item, attempts, type, message, detail, handler, duration_us, execution FROM failures
             WHERE step = ?1 ORDER BY item_index";
         self.rows(query, step.id, |row| {
             Ok(FailureRecord {
@@ -193,12 +214,61 @@ impl Reader {
                 key: row.get(1)?,
                 item: row.get(2)?,
                 attempts: row.get(3)?,
+                took: unsigned(row.get(8)?).map(Duration::from_micros),
+                execution: row.get(9)?,
                 class: row.get(4)?,
                 message: row.get(5)?,
                 detail: row.get(6)?,
                 handler: row.get(7)?,
             })
         })
+    }
+
+    /// What was done of a step.
+    ///
+    /// # Errors
+    /// Where ledger or keys file cannot be read.
+    pub fn past(&self, step: &StepRecord) -> Result<Past, LedgerError> {
+        let keys = self.folder.keys(&step.name);
+        past::load(&self.db, StepKey(step.id), &keys).map_err(|error| match error {
+            past::PastError::Sqlite(source) => self.sqlite(source),
+            past::PastError::Io(source) => io_error("read", &keys, source),
+        })
+    }
+
+    /// What changes whenever the results or failures of a step do; empty where it was not started.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn revision(&self, step: &StepName) -> Result<String, LedgerError> {
+        past::revision(&self.db, step).map_err(|error| self.sqlite(error))
+    }
+
+    /// What was printed while failed items were run for the last time, by place in `failures`.
+    ///
+    /// # Errors
+    /// Where the log is there but cannot be read.
+    pub fn printed(&self, step: &StepName, failures: &[FailureRecord]) -> Result<Vec<String>, LedgerError> {
+        let path = self.folder.logs().join(format!("{step}.log"));
+        let log = match std::fs::read(&path) {
+            Ok(log) => log,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(vec![String::new(); failures.len()]);
+            }
+            Err(source) => return Err(io_error("read", &path, source)),
+        };
+        let mut texts: HashMap<(u64, i64, u32), String> = HashMap::new();
+        let wanted = |failure: &FailureRecord| (failure.index, failure.execution, failure.attempts);
+        failures.iter().for_each(|failure| drop(texts.insert(wanted(failure), String::new())));
+        for line in log.split(|byte| *byte == b'\n') {
+            // A torn last line is none.
+            let Ok(line) = serde_json::from_slice::<LogEntry>(line) else { continue };
+            let place = line.index.zip(line.attempt).map(|(index, attempt)| (index, line.execution, attempt));
+            if let Some(text) = place.and_then(|place| texts.get_mut(&place)) {
+                text.push_str(&line.text);
+            }
+        }
+        Ok(failures.iter().map(|failure| texts.get(&wanted(failure)).cloned().unwrap_or_default()).collect())
     }
 
     pub(super) fn batch_rows(&self, step: &StepRecord) -> Result<Vec<BatchRow>, LedgerError> {
@@ -245,6 +315,10 @@ impl Reader {
         }
         ResultLines::open(&path, pieces)
     }
+}
+
+fn unsigned(value: Option<i64>) -> Option<u64> {
+    u64::try_from(value?).ok()
 }
 
 /// Cuts a piece whose items are no neighbours into pieces whose items are.

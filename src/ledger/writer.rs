@@ -8,9 +8,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The version of the tables.
-pub(super) const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 2;
 
 /// Stands in `batches.indexes` for an item that the workflow does not name any more.
 pub(super) const GONE: u64 = u64::MAX;
@@ -25,14 +26,14 @@ CREATE TABLE run (id TEXT NOT NULL, workflow TEXT NOT NULL, path TEXT NOT NULL, 
 CREATE TABLE executions (id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, started INTEGER NOT NULL, finished INTEGER);
 CREATE TABLE steps (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, is_batch INTEGER NOT NULL, status TEXT NOT NULL,
     fingerprint TEXT NOT NULL, moves INTEGER NOT NULL DEFAULT 0, total INTEGER, succeeded INTEGER, failed INTEGER, skipped INTEGER, retried INTEGER, duration_us INTEGER, failure TEXT,
-    started INTEGER NOT NULL, finished INTEGER);
+    started INTEGER NOT NULL, finished INTEGER, ledger_us INTEGER);
 CREATE TABLE batches (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, number INTEGER NOT NULL, attempt INTEGER NOT NULL,
     first INTEGER NOT NULL, count INTEGER NOT NULL, indexes BLOB, is_list INTEGER NOT NULL, offset INTEGER NOT NULL,
     length INTEGER NOT NULL, keys_offset INTEGER NOT NULL, duration_us INTEGER NOT NULL, execution INTEGER NOT NULL);
 CREATE INDEX batches_of_step ON batches (step);
 CREATE TABLE failures (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, item_index INTEGER NOT NULL, key TEXT NOT NULL,
     item TEXT NOT NULL, attempts INTEGER NOT NULL, kind TEXT NOT NULL, type TEXT NOT NULL, message TEXT NOT NULL,
-    detail TEXT, handler TEXT, execution INTEGER NOT NULL);
+    detail TEXT, handler TEXT, execution INTEGER NOT NULL, duration_us INTEGER);
 CREATE INDEX failures_by_key ON failures (step, key);
 CREATE TABLE attempts (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, key TEXT NOT NULL, attempts INTEGER NOT NULL);
 CREATE INDEX attempts_by_key ON attempts (step, key);
@@ -47,6 +48,17 @@ pub struct RunMeta {
     pub path: PathBuf,
     /// The parameters as JSON, secrets masked.
     pub params: String,
+}
+
+/// Something that a task printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Printed {
+    /// Index and attempt of the item, if it was about one.
+    pub item: Option<(u64, u32)>,
+    /// `stdout`, `stderr` or `worker`
+    pub stream: String,
+    /// The text.
+    pub text: String,
 }
 
 /// A step's row.
@@ -239,19 +251,7 @@ impl Ledger {
     /// # Errors
     /// Where the database cannot be read.
     pub fn revision(&self, step: &StepName) -> Result<String, LedgerError> {
-        let query = "SELECT moves, (SELECT coalesce(max(id), 0) FROM batches WHERE step = steps.id),
-            (SELECT coalesce(max(id), 0) FROM failures WHERE step = steps.id),
-            (SELECT count(*) FROM failures WHERE step = steps.id) FROM steps WHERE name = ?1";
-        let numbers = self.db.query_row(query, [step.as_str()], |row| {
-            Ok(format!(
-                "{}-{}-{}-{}",
-                row.get::<_, i64>(0)?,
-                row.get::<_, i64>(1)?,
-                row.get::<_, i64>(2)?,
-                row.get::<_, i64>(3)?
-            ))
-        });
-        numbers.optional().map(Option::unwrap_or_default).map_err(|error| self.sqlite(error))
+        past::revision(&self.db, step).map_err(|error| self.sqlite(error))
     }
 
     /// Records batches: results first, then all rows in one transaction. When it returns, they are durable.
@@ -273,16 +273,20 @@ impl Ledger {
             .map_err(|source| LedgerError::Sqlite { path: self.folder.database(), source })
     }
 
-    /// Appends a line of JSON to the step's log.
+    /// Appends what was printed to the step's log.
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn log(&mut self, step: &StepName, line: &str) -> Result<(), LedgerError> {
+    pub fn log(&mut self, step: &StepName, printed: &Printed) -> Result<(), LedgerError> {
         if self.logs.is_none() {
             let path = self.folder.logs().join(format!("{step}.log"));
             self.logs = Some((path.clone(), private_file(&path)?));
         }
         let (path, file) = self.logs.as_mut().expect("it was just opened");
+        let (index, attempt) = printed.item.unzip();
+        let line = serde_json::json!({
+            "index": index, "attempt": attempt, "execution": self.execution, "stream": printed.stream, "text": printed.text,
+        });
         file.write_all(format!("{line}\n").as_bytes()).map_err(|source| io_error("write", path, source))
     }
 
@@ -295,7 +299,7 @@ impl Ledger {
         let failure = report.failure.as_ref().and_then(|failure| serde_json::to_string(failure).ok());
         let updated = self.db.execute(
             "UPDATE steps SET status = ?2, total = ?3, succeeded = ?4, failed = ?5, skipped = ?6, retried = ?7,
-             duration_us = ?8, failure = ?9, finished = ?10 WHERE id = ?1",
+             duration_us = ?8, failure = ?9, finished = ?10, ledger_us = ?11 WHERE id = ?1",
             params![
                 step.0,
                 word(&report.status),
@@ -304,9 +308,10 @@ impl Ledger {
                 integer(stats.failed),
                 integer(stats.skipped),
                 integer(stats.retried),
-                integer(stats.duration.as_micros().try_into().unwrap_or(u64::MAX)),
+                microseconds(stats.duration),
                 failure,
                 now(),
+                microseconds(stats.ledger),
             ],
         );
         updated.map(drop).map_err(|error| self.sqlite(error))
@@ -380,7 +385,7 @@ fn insert_batch(
         integer(offset),
         integer(report.lines.0.len() as u64),
         integer(keys_offset),
-        integer(report.duration.as_micros().try_into().unwrap_or(u64::MAX)),
+        microseconds(report.duration),
         rows.execution,
     ])?;
     Ok(())
@@ -406,8 +411,8 @@ fn forget_items(db: &Connection, rows: &Rows, report: &BatchReport) -> rusqlite:
 
 fn insert_failures(db: &Connection, rows: &Rows, report: &BatchReport) -> rusqlite::Result<()> {
     let mut failures = db.prepare_cached(
-        "INSERT INTO failures (step, item_index, key, item, attempts, kind, type, message, detail, handler, execution)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        "INSERT INTO failures (step, item_index, key, item, attempts, kind, type, message, detail, handler, execution, duration_us)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?;
     for failed in &report.failed {
         let handler = failed.handler.as_ref().map(|failure| failure.message.clone());
@@ -423,15 +428,21 @@ fn insert_failures(db: &Connection, rows: &Rows, report: &BatchReport) -> rusqli
             failed.failure.detail,
             handler,
             rows.execution,
+            failed.failure.took.map(microseconds),
         ])?;
     }
     let mut attempts = db.prepare_cached("INSERT INTO attempts (step, key, attempts) VALUES (?1, ?2, ?3)")?;
-    for (batch, _, _) in &report.retries {
+    // What has had no attempt that counts, as the halves of a batch, is as new.
+    for (batch, _, _) in report.retries.iter().filter(|(batch, _, _)| batch.attempt > 1) {
         for key in &batch.keys {
             attempts.execute(params![rows.step.0, key.to_string(), batch.attempt - 1])?;
         }
     }
     Ok(())
+}
+
+fn microseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// SQLite's integers are signed; a count or offset of ours does not reach 2^63.

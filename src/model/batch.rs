@@ -1,5 +1,6 @@
 //! Items and batches: the unit of input, and the unit of work, commit and retry.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
 
@@ -69,7 +70,7 @@ impl Items {
 }
 
 /// Where the items of a batch stand in the source: a run of neighbours, or single ones when failed items are tried again.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Indexes {
     /// Neighbours
     Range(Range<u64>),

@@ -90,6 +90,24 @@ pub enum Event {
         /// The step's counts so far.
         stats: Stats,
     },
+    /// An item has been under way for long.
+    ItemSlow {
+        /// The step.
+        name: StepName,
+        /// The item's index.
+        index: u64,
+        /// For how long.
+        running: Duration,
+    },
+    /// What of a step that has run before will run now, and why.
+    StepSortedOut {
+        /// The step.
+        name: StepName,
+        /// All items of now.
+        total: u64,
+        /// The items that will run: how many for each reason.
+        reasons: Vec<(String, u64)>,
+    },
     /// Something a person should know: a message of `echo`, a warning.
     Notice {
         /// The step.

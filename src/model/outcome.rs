@@ -46,6 +46,10 @@ pub enum FailureKind {
     Timeout,
     /// The worker process died while it was on the item.
     Crash,
+    /// The worker took more memory than `max_memory` allows, twice: the second time alone in a fresh process.
+    Memory,
+    /// A limit of the step was passed: `max_failures`, or its `timeout`. Never of an item.
+    Limit,
     /// A template failed, or the task's settings are wrong for this item. Never tried again.
     Template,
     /// The run was cancelled while the item was under way.
@@ -71,6 +75,9 @@ pub struct Failure {
     /// Whether another try may help.
     #[serde(default = "yes")]
     pub retryable: bool,
+    /// How long the last attempt took, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took: Option<Duration>,
     /// How long the other side asked to be left alone.
     #[serde(default, skip)]
     pub retry_after: Option<Duration>,
@@ -83,7 +90,7 @@ fn yes() -> bool {
 impl Failure {
     /// A failure of `kind` that may be tried again, except where the kind itself forbids it.
     pub fn new(kind: FailureKind, class: impl Into<String>, message: impl Into<String>) -> Self {
-        let retryable = !matches!(kind, FailureKind::Template | FailureKind::Cancelled);
+        let retryable = !matches!(kind, FailureKind::Template | FailureKind::Cancelled | FailureKind::Limit);
         Self {
             kind,
             class: class.into(),
@@ -91,6 +98,7 @@ impl Failure {
             detail: None,
             code: None,
             retryable,
+            took: None,
             retry_after: None,
         }
     }
@@ -105,6 +113,12 @@ impl Failure {
     /// The same with a status.
     pub fn with_code(mut self, code: Option<i32>) -> Self {
         self.code = code;
+        self
+    }
+
+    /// The same, with how long the attempt took.
+    pub fn after(mut self, took: Duration) -> Self {
+        self.took = Some(took);
         self
     }
 

@@ -73,6 +73,8 @@ pub struct Stats {
     pub retried: u64,
     /// From the start of the step to its end.
     pub duration: Duration,
+    /// Of this, the time that went into the ledger, while slots went on working.
+    pub ledger: Duration,
 }
 
 impl Stats {
@@ -98,6 +100,7 @@ impl Stats {
             "duration": round(self.duration.as_secs_f64(), 1e6),
             "items_per_second": round(self.items_per_second(), 1e3),
             "percent": round(self.percent(), 1e3),
+            "ledger": round(self.ledger.as_secs_f64(), 1e6),
         })
     }
 }

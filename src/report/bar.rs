@@ -1,7 +1,7 @@
 //! Progress as a bar, for terminals: rate, time left, failures.
 
-use super::plain::failure_lines;
-use super::words::number;
+use super::plain::{failure_lines, slow_line};
+use super::words::{number, will_run};
 use crate::model::{Event, Sink};
 use indicatif::style::TemplateError;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
@@ -21,6 +21,15 @@ impl Bar {
     /// A bar that shows nothing before the first step begins.
     pub fn new() -> Self {
         Self { bar: ProgressBar::hidden(), shown: 0 }
+    }
+
+    /// A line above the bar, where there is one.
+    fn line(&self, line: &str) {
+        if self.bar.is_finished() || self.bar.is_hidden() {
+            drop(writeln!(io::stderr(), "{line}"));
+        } else {
+            self.bar.println(line);
+        }
     }
 }
 
@@ -65,13 +74,11 @@ impl Sink for Bar {
                 }
                 self.bar.set_position(stats.succeeded + stats.failed);
             }
-            Event::Notice { name, text } => {
-                if self.bar.is_finished() || self.bar.is_hidden() {
-                    drop(writeln!(io::stderr(), "{name}: {text}"));
-                } else {
-                    self.bar.println(format!("{name}: {text}"));
-                }
+            Event::ItemSlow { name, index, running } => self.line(&slow_line(name, *index, *running)),
+            Event::StepSortedOut { name, total, reasons } => {
+                self.line(&format!("{name}: {}", will_run(*total, reasons)));
             }
+            Event::Notice { name, text } => self.line(&format!("{name}: {text}")),
             Event::StepFinished(_) => self.bar.finish_and_clear(),
             Event::RunStarted { .. } | Event::RunFinished(_) => {}
         }

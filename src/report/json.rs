@@ -31,6 +31,14 @@ fn line(event: &Event) -> Value {
                 "succeeded": report.succeeded.len(), "failed": failed.collect::<Vec<_>>(), "stats": stats.to_json(),
             })
         }
+        Event::ItemSlow { name, index, running } => {
+            json!({ "event": "item_slow", "step": name, "index": index, "running": running.as_secs_f64() })
+        }
+        Event::StepSortedOut { name, total, reasons } => {
+            let why: serde_json::Map<_, _> = reasons.iter().map(|(why, count)| (why.clone(), json!(count))).collect();
+            let run: u64 = reasons.iter().map(|(_, count)| count).sum();
+            json!({ "event": "step_sorted_out", "step": name, "total": total, "will_run": run, "because": why })
+        }
         Event::Notice { name, text } => json!({ "event": "notice", "step": name, "text": text }),
         Event::StepFinished(report) => json!({
             "event": "step_finished", "step": report.name, "status": report.status, "stats": report.stats.to_json(),

@@ -12,4 +12,4 @@ pub use bar::Bar;
 pub use json::JsonLines;
 pub use plain::Plain;
 pub use summary::{summary, trouble};
-pub use words::{count, duration, number};
+pub use words::{count, duration, number, will_run};

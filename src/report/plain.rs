@@ -1,6 +1,6 @@
 //! Progress as lines, for logs and pipes.
 
-use super::words::{count, duration, number};
+use super::words::{count, duration, number, will_run};
 use crate::model::{Event, ItemFailure, Sink, Stats, StepName};
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -50,10 +50,19 @@ impl<W: Write + Send> Sink for Plain<W> {
                     self.line(&progress_line(name, stats, self.total));
                 }
             }
+            Event::ItemSlow { name, index, running } => self.line(&slow_line(name, *index, *running)),
+            Event::StepSortedOut { name, total, reasons } => {
+                self.line(&format!("{name}: {}", will_run(*total, reasons)));
+            }
             Event::Notice { name, text } => self.line(&format!("{name}: {text}")),
             Event::StepFinished(_) | Event::RunFinished(_) => {}
         }
     }
+}
+
+/// Says which item has been under way for how long.
+pub(super) fn slow_line(name: &StepName, index: u64, running: Duration) -> String {
+    format!("{name}[{index}] has been running for {}", duration(running))
 }
 
 fn progress_line(name: &StepName, stats: &Stats, total: Option<u64>) -> String {

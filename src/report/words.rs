@@ -25,6 +25,14 @@ pub fn count(value: u64, unit: &str) -> String {
     format!("{} {unit}{plural}", number(value))
 }
 
+/// `1,204 of 9,812 items will run: 1,190 not run yet, 14 failed before`.
+pub fn will_run(total: u64, reasons: &[(String, u64)]) -> String {
+    let run: u64 = reasons.iter().map(|(_, count)| count).sum();
+    let reasons: Vec<String> = reasons.iter().map(|(reason, count)| format!("{} {reason}", number(*count))).collect();
+    let colon = if reasons.is_empty() { "" } else { ": " };
+    format!("{} of {} items will run{colon}{}", number(run), number(total), reasons.join(", "))
+}
+
 /// `85 ms`, `1.3 s`, `2 min 5 s`, `3 h 20 min`.
 pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs();

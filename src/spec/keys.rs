@@ -59,6 +59,10 @@ pub enum Shape {
     Rate,
     /// A number from 0 to 1.
     Share,
+    /// A number of items, or a share such as `5%`, or a template.
+    Tolerance,
+    /// A number of bytes, or a text such as `512MB`.
+    Size,
     /// A list of names and integers, or one of them.
     RetryOn,
     /// One of these words.
@@ -93,11 +97,8 @@ pub fn key_groups() -> [&'static KeyGroup; 13] {
 }
 
 /// Keys that are planned: using one is no typing error.
-const LATER: &[(&str, &[&str])] = &[
-    ("step", &["max_failures", "batch_timeout", "bisect_on_error", "batch_format"]),
-    ("batch", &["max_failures", "batch_timeout", "bisect_on_error", "batch_format"]),
-    ("items", &["csv", "jsonl", "parquet"]),
-];
+const LATER: &[(&str, &[&str])] =
+    &[("step", &["batch_format"]), ("batch", &["batch_format"]), ("items", &["csv", "jsonl", "parquet"])];
 
 impl KeyGroup {
     /// Whether the key is planned but not there yet.

@@ -23,6 +23,6 @@ pub use retry::{Backoff, RetryOn, RetryPolicy};
 pub use schema::schema;
 pub use setting::{Complaint, Readable};
 pub use workflow::{
-    Auth, BatchSpec, Command, EchoTask, HttpTask, ItemsSpec, MaxParallel, Param, ParamKind, PythonProgram, PythonTask,
-    Setting, ShellTask, Single, Source, Step, StepKind, Task, TaskKind, Workflow,
+    Auth, BatchSpec, Command, EchoTask, HttpTask, ItemsSpec, MaxFailures, MaxParallel, MemorySize, Param, ParamKind,
+    PythonProgram, PythonTask, Setting, ShellTask, Single, Source, Step, StepKind, Task, TaskKind, Workflow,
 };

@@ -79,6 +79,10 @@ fn shape(shape: Shape) -> Value {
             {"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": "^\\s*[0-9.]+\\s*/\\s*[smh]\\s*$"},
         ]}),
         Shape::Share => json!({"type": "number", "minimum": 0, "maximum": 1}),
+        Shape::Tolerance => json!({"anyOf": [
+            {"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^\\s*[0-9.]+\\s*%\\s*$"}, reference("template"),
+        ]}),
+        Shape::Size => json!({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}),
         Shape::RetryOn => json!({"anyOf": [
             {"type": ["string", "integer"]}, {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1},
         ]}),

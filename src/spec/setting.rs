@@ -1,8 +1,9 @@
 //! Values with a type of their own: durations, counts, switches. Read from the file, and again where a template of the
 //! file was rendered, by the same rules and with the same words.
 
-use super::MaxParallel;
 use super::tree::found;
+use super::{MaxFailures, MaxParallel, MemorySize};
+use bytesize::ByteSize;
 use serde_json::Value;
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -81,6 +82,40 @@ impl Readable for MaxParallel {
         NonZeroUsize::read(value)
             .map(Self::Exactly)
             .map_err(|complaint| complaint.hint("leave it out to use every core"))
+    }
+}
+
+impl Readable for MaxFailures {
+    fn read(value: &Value) -> Result<Self, Complaint> {
+        const WANTED: &str = "a number of items, or a share such as `5%`";
+        if let Some(share) = value.as_str().and_then(|text| text.trim().strip_suffix('%')) {
+            return match share.trim().parse() {
+                Ok(share) if (0.0..=100.0).contains(&share) => Ok(Self::Percent(share)),
+                Ok(_) => Err(Complaint::new("must be between `0%` and `100%`")),
+                Err(_) => Err(Complaint::wrong(WANTED, value)),
+            };
+        }
+        let count = integer(value).ok_or_else(|| {
+            let complaint = Complaint::wrong(WANTED, value);
+            if value.is_f64() { complaint.hint("a share has a `%` behind it") } else { complaint }
+        })?;
+        u64::try_from(count).map(Self::Count).map_err(|_| Complaint::new("must not be negative"))
+    }
+}
+
+impl Readable for MemorySize {
+    fn read(value: &Value) -> Result<Self, Complaint> {
+        let bytes = match value {
+            Value::String(text) => text.trim().parse::<ByteSize>().ok().map(|size| size.as_u64()),
+            _ => value.as_u64(),
+        };
+        match bytes {
+            None => Err(Complaint::wrong("a number of bytes, or a text such as `512MB` or `1.5GiB`", value)),
+            Some(bytes) if bytes < 1 << 20 => {
+                Err(Complaint::new("is too little for a Python worker").hint("give it a unit, such as `512MB`"))
+            }
+            Some(bytes) => Ok(Self(bytes)),
+        }
     }
 }
 
@@ -201,5 +236,25 @@ mod tests {
         let zero = MaxParallel::read(&json!(0)).unwrap_err();
         assert_eq!(zero.hint, Some("leave it out to use every core"));
         assert_eq!(bool::read(&json!("yes")).unwrap_err().hint, Some("write `true`"));
+    }
+
+    #[test]
+    fn failures_are_tolerated_by_number_or_by_share() {
+        assert_eq!(MaxFailures::read(&json!(0)), Ok(MaxFailures::Count(0)));
+        assert_eq!(MaxFailures::read(&json!("12")), Ok(MaxFailures::Count(12)));
+        assert_eq!(MaxFailures::read(&json!(" 2.5 % ")), Ok(MaxFailures::Percent(2.5)));
+        for wrong in [json!(-1), json!("101%"), json!("x%"), json!("few"), json!(true)] {
+            assert!(MaxFailures::read(&wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(MaxFailures::read(&json!(0.5)).unwrap_err().hint, Some("a share has a `%` behind it"));
+    }
+
+    #[test]
+    fn memory_has_a_unit() {
+        assert_eq!(MemorySize::read(&json!("512MB")), Ok(MemorySize(512_000_000)));
+        assert_eq!(MemorySize::read(&json!("1.5 GiB")), Ok(MemorySize(3 << 29)));
+        assert_eq!(MemorySize::read(&json!(1 << 30)), Ok(MemorySize(1 << 30)));
+        assert!(MemorySize::read(&json!("much")).is_err());
+        assert_eq!(MemorySize::read(&json!(512)).unwrap_err().hint, Some("give it a unit, such as `512MB`"));
     }
 }

@@ -89,6 +89,8 @@ pub struct Step {
     pub span: Span,
     /// `outputs`: another name for the result.
     pub outputs: Option<Text>,
+    /// `timeout` of the step: for all of its work, waits and retries included.
+    pub timeout: Option<Setting<Duration>>,
     /// What it does.
     pub kind: StepKind,
 }
@@ -110,7 +112,7 @@ pub struct Single {
     pub task: Task,
     /// `retry` of the step or of the task; the task's own wins.
     pub retry: RetryPolicy,
-    /// `timeout` of the step or of the task; the task's own wins.
+    /// `timeout` of the task, for one attempt.
     pub timeout: Option<Setting<Duration>>,
 }
 
@@ -140,14 +142,20 @@ pub struct BatchSpec {
     pub max_parallel: Option<Setting<MaxParallel>>,
     /// `queue_size`: batches waiting in the channel; default twice the slots.
     pub queue_size: Option<Setting<NonZeroUsize>>,
-    /// `continue_on_error`, default false.
+    /// `continue_on_error`, default false; true where `max_failures` is given.
     pub continue_on_error: Setting<bool>,
+    /// `max_failures`: more stop the step.
+    pub max_failures: Option<Setting<MaxFailures>>,
+    /// `bisect_on_error`: whether a failed batch of a batched task is halved.
+    pub bisect_on_error: bool,
     /// `on_item_error`: run after the last attempt of an item, with `item` and `error`.
     pub on_item_error: Option<Task>,
     /// `retry` of the task, else of the step's inputs, else of the step.
     pub retry: RetryPolicy,
     /// `timeout` per item.
     pub timeout: Option<Setting<Duration>>,
+    /// `batch_timeout`
+    pub batch_timeout: Option<Setting<Duration>>,
     /// What is run for each item.
     pub task: Task,
 }
@@ -160,6 +168,38 @@ pub enum MaxParallel {
     /// A number, at least 1.
     Exactly(NonZeroUsize),
 }
+
+/// `max_failures`: how many failed items are tolerated.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MaxFailures {
+    /// So many.
+    Count(u64),
+    /// So many of a hundred.
+    Percent(f64),
+}
+
+impl MaxFailures {
+    /// Whether `failed` of `of` items are too many.
+    pub fn is_passed(self, failed: u64, of: u64) -> bool {
+        match self {
+            Self::Count(most) => failed > most,
+            Self::Percent(most) => failed as f64 * 100.0 > most * of as f64,
+        }
+    }
+}
+
+impl std::fmt::Display for MaxFailures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Count(most) => write!(f, "{most}"),
+            Self::Percent(most) => write!(f, "{most}%"),
+        }
+    }
+}
+
+/// A number of bytes, at least a MiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemorySize(pub u64);
 
 /// Where items come from.
 #[derive(Debug, Clone)]
@@ -236,6 +276,10 @@ pub struct PythonTask {
     pub setup: Option<Text>,
     /// `teardown`: code to run once per worker before it ends.
     pub teardown: Option<Text>,
+    /// `max_memory` of a worker.
+    pub max_memory: Option<MemorySize>,
+    /// `max_items_per_worker`
+    pub max_items_per_worker: Option<NonZeroUsize>,
     /// All further inputs by name, in file order.
     pub inputs: Vec<(String, Tree)>,
 }

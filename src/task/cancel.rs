@@ -5,7 +5,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use std::convert::Infallible;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Fires once and stays fired. Can be asked, waited for in a `select!`, and polled as a file descriptor.
 #[derive(Debug)]
@@ -14,6 +14,7 @@ pub struct Latch {
     sender: Mutex<Option<Sender<Infallible>>>,
     receiver: Receiver<Infallible>,
     event: OwnedFd,
+    inner: Mutex<Vec<Weak<Latch>>>,
 }
 
 impl Latch {
@@ -21,7 +22,25 @@ impl Latch {
     pub fn new() -> std::io::Result<Self> {
         let (sender, receiver) = bounded(0);
         let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        Ok(Self { fired: AtomicBool::new(false), sender: Mutex::new(Some(sender)), receiver, event })
+        let (fired, sender, inner) = (AtomicBool::new(false), Mutex::new(Some(sender)), Mutex::default());
+        Ok(Self { fired, sender, receiver, event, inner })
+    }
+
+    /// A latch that fires when this one does, and may fire before it.
+    ///
+    /// # Errors
+    /// Where the system gives no descriptor.
+    pub fn inner(&self) -> std::io::Result<Arc<Self>> {
+        let latch = Arc::new(Self::new()?);
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        // Asked while the list is held: a fire that comes later finds the new latch in it.
+        if self.is_fired() {
+            latch.fire();
+        } else {
+            inner.retain(|latch| latch.strong_count() > 0);
+            inner.push(Arc::downgrade(&latch));
+        }
+        Ok(latch)
     }
 
     /// Fires it.
@@ -30,6 +49,8 @@ impl Latch {
         drop(self.sender.lock().map(|mut sender| sender.take()));
         // The counter of an eventfd cannot be full after one write; were it, it would be readable, which is all we want.
         let _ = rustix::io::write(&self.event, &1_u64.to_ne_bytes());
+        let inner = std::mem::take(&mut *self.inner.lock().unwrap_or_else(PoisonError::into_inner));
+        inner.iter().filter_map(Weak::upgrade).for_each(|latch| latch.fire());
     }
 
     /// Whether it has fired.
@@ -50,37 +71,56 @@ impl AsFd for Latch {
     }
 }
 
-/// The two ways to end a run early.
+/// The ways to end a run early.
 #[derive(Debug, Clone)]
 pub struct Cancel {
     /// Begin nothing new; what is under way may end.
     pub stop: Arc<Latch>,
     /// End what is under way.
     pub kill: Arc<Latch>,
-    closing: Arc<AtomicBool>,
+    /// Fires when the work is over and the cleaning up begins.
+    pub closing: Arc<Latch>,
+    /// End the cleaning up.
+    pub last: Arc<Latch>,
 }
 
 impl Cancel {
     /// Neither has fired.
     pub fn new() -> std::io::Result<Self> {
-        Ok(Self { stop: Arc::new(Latch::new()?), kill: Arc::new(Latch::new()?), closing: Arc::default() })
+        let latch = || Latch::new().map(Arc::new);
+        Ok(Self { stop: latch()?, kill: latch()?, closing: latch()?, last: latch()? })
     }
 
-    /// The same with a stop of its own: what stops this does not stop the other.
+    /// For a part of the work: ends with the whole, and may end before it.
     ///
     /// # Errors
     /// Where the system gives no descriptor.
     pub fn inner(&self) -> std::io::Result<Self> {
-        Ok(Self { stop: Arc::new(Latch::new()?), ..self.clone() })
+        Ok(Self { stop: self.stop.inner()?, kill: self.kill.inner()?, ..self.clone() })
     }
 
-    /// Notes that the work is over and the cleaning up has begun.
-    pub fn begin_closing(&self) {
-        self.closing.store(true, Ordering::SeqCst);
+    /// For the cleaning up, which begins now: what stopped or killed the work does not end it.
+    ///
+    /// # Errors
+    /// Where the system gives no descriptor.
+    pub fn begin_closing(&self) -> std::io::Result<Self> {
+        self.closing.fire();
+        Ok(Self { stop: Arc::new(Latch::new()?), kill: Arc::clone(&self.last), ..self.clone() })
     }
+}
 
-    /// Whether the cleaning up has begun.
-    pub fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::SeqCst)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inner_latch_fires_with_the_outer_one_and_not_the_other_way() {
+        let outer = Latch::new().unwrap();
+        let (first, second) = (outer.inner().unwrap(), outer.inner().unwrap());
+        first.fire();
+        assert!(first.is_fired() && !second.is_fired() && !outer.is_fired());
+        outer.fire();
+        assert!(second.is_fired());
+        assert!(outer.inner().unwrap().is_fired(), "made too late, it has fired all the same");
     }
 }

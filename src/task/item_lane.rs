@@ -5,6 +5,7 @@ use super::lane::{BatchOutcome, Context, Frame, Lane};
 use crate::model::{Batch, Failure, FailureKind, Outcome};
 use crate::template::{ItemScope, TemplateError};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 /// A task that is run for one item.
 pub(super) trait ItemTask: Send + Sync {
@@ -16,13 +17,14 @@ pub(super) trait ItemTask: Send + Sync {
 pub(super) struct ItemLane<T> {
     task: Arc<T>,
     context: Context,
+    slot: usize,
     guard: Option<Cell>,
 }
 
 impl<T: ItemTask> ItemLane<T> {
-    pub(super) fn new(task: Arc<T>, context: Context) -> Self {
+    pub(super) fn new(task: Arc<T>, context: Context, slot: usize) -> Self {
         let guard = context.guard.as_ref().and_then(Guard::cell);
-        Self { task, context, guard }
+        Self { task, context, slot, guard }
     }
 
     fn stopped(&self) -> bool {
@@ -32,20 +34,46 @@ impl<T: ItemTask> ItemLane<T> {
     fn run_batch(&self, batch: &Batch, frame: &Frame<'_>) -> BatchOutcome {
         let mut outcome = BatchOutcome::default();
         let mut halted = false;
+        let deadline = self.context.batch_timeout.map(|timeout| Instant::now() + timeout);
         for position in 0..batch.items.len() {
             if halted || self.stopped() && frame.error.is_none() {
                 outcome.unrun.push(position);
                 continue;
             }
-            let scope = Arc::new(item_scope(&self.context, batch, position, frame));
-            match self.task.run(&scope, &self.context, self.guard.as_ref()) {
+            let started = Instant::now();
+            self.context.underway.on(self.slot, batch.indexes.get(position), started);
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(started));
+            match self.run_item(batch, position, frame, left).map_err(|failure| failure.after(started.elapsed())) {
                 Ok(json) => outcome.lines.push(&json),
                 Err(failure) if failure.kind == FailureKind::Cancelled => outcome.unrun.push(position),
                 Err(failure) => outcome.failures.push((position, failure)),
             }
             halted = frame.halt_on_failure && !outcome.failures.is_empty();
         }
+        self.context.underway.off(self.slot);
         outcome
+    }
+
+    /// Runs one item; `left` is what its batch has left of its time.
+    fn run_item(&self, batch: &Batch, position: usize, frame: &Frame<'_>, left: Option<Duration>) -> Outcome {
+        let scope = Arc::new(item_scope(&self.context, batch, position, frame));
+        let run = |context: &Context| self.task.run(&scope, context, self.guard.as_ref());
+        match left.filter(|left| self.context.timeout.is_none_or(|timeout| *left < timeout)) {
+            None => run(&self.context),
+            Some(Duration::ZERO) => Err(self.context.batch_late()),
+            Some(left) => run(&Context { timeout: Some(left), ..self.context.clone() }).map_err(|failure| {
+                // The time that ended it was the batch's.
+                if failure.kind == FailureKind::Timeout { self.context.batch_late() } else { failure }
+            }),
+        }
+    }
+}
+
+impl Context {
+    /// The failure of an item whose batch has used up its time.
+    pub(super) fn batch_late(&self) -> Failure {
+        let message = format!("its batch took longer than {:?}", self.batch_timeout.unwrap_or_default());
+        Failure::new(FailureKind::Timeout, "BatchTimeout", message)
     }
 }
 

@@ -4,6 +4,7 @@ use super::cancel::Cancel;
 use super::guard::Guard;
 use super::item_lane::ItemLane;
 use super::python::{Host, PythonLane, PythonTask};
+use super::underway::Underway;
 use super::{echo, http, shell};
 use crate::model::{Batch, Failure, Lines, RunId, StepName};
 use crate::spec;
@@ -85,6 +86,8 @@ pub struct Context {
     pub env: Arc<Vec<(String, String)>>,
     /// `timeout` per item.
     pub timeout: Option<Duration>,
+    /// `batch_timeout`; a frame has one batch then.
+    pub batch_timeout: Option<Duration>,
     /// Whether there are items; false for a plain step.
     pub has_item: bool,
     /// Whether `item` is the batch.
@@ -101,6 +104,8 @@ pub struct Context {
     pub python: Option<Arc<Host>>,
     /// Folder for what workers print outside an item.
     pub logs: PathBuf,
+    /// What each slot is on.
+    pub underway: Arc<Underway>,
 }
 
 /// A task, compiled: what all lanes of a step run.
@@ -159,9 +164,9 @@ impl Program {
     pub fn lane(&self, context: &Context, slot: usize) -> Box<dyn Lane> {
         let context = context.clone();
         match self {
-            Self::Shell(task) => Box::new(ItemLane::new(Arc::clone(task), context)),
-            Self::Http(task) => Box::new(ItemLane::new(Arc::clone(task), context)),
-            Self::Echo(task) => Box::new(ItemLane::new(Arc::clone(task), context)),
+            Self::Shell(task) => Box::new(ItemLane::new(Arc::clone(task), context, slot)),
+            Self::Http(task) => Box::new(ItemLane::new(Arc::clone(task), context, slot)),
+            Self::Echo(task) => Box::new(ItemLane::new(Arc::clone(task), context, slot)),
             Self::Python(task) => Box::new(PythonLane::new(Arc::clone(task), context, slot)),
         }
     }

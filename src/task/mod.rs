@@ -6,6 +6,7 @@
 
 mod cancel;
 mod echo;
+mod foreground;
 pub mod guard;
 mod http;
 mod item_lane;
@@ -13,7 +14,10 @@ mod lane;
 mod process;
 pub mod python;
 mod shell;
+mod underway;
 
 pub use cancel::{Cancel, Latch};
+pub use foreground::{Shown, foreground};
 pub use lane::{BatchOutcome, Context, Farewell, Frame, Lane, LogLine, Program};
 pub use process::capture;
+pub use underway::Underway;

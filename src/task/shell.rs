@@ -62,7 +62,7 @@ impl Shell {
         found
     }
 
-    fn build(&self, scope: &Arc<ItemScope>, context: &Context) -> Result<Command, Failure> {
+    pub(super) fn build(&self, scope: &Arc<ItemScope>, context: &Context) -> Result<Command, Failure> {
         let own_path =
             self.env.iter().any(|(name, _)| name == "PATH") || context.env.iter().any(|(name, _)| name == "PATH");
         let mut command = match self.command.render(scope)? {
@@ -157,12 +157,13 @@ fn outcome(ended: &Ended, context: &Context) -> Outcome {
             let said = stderr.lines().rev().find(|line| !line.trim().is_empty());
             let said = said.map_or(String::new(), |line| format!(": {}", line.trim()));
             let message = format!("command {}{said}", describe(ended.status));
-            let failure = Failure::new(FailureKind::ExitStatus, "ExitStatus", message).with_detail(tail(&stderr));
+            let failure =
+                Failure::new(FailureKind::ExitStatus, "ExitStatus", message).with_detail(both(&stderr, &ended.stdout));
             Err(failure.with_code(ended.status.code()))
         }
         By::Timeout => {
             let message = format!("took longer than {:?}", context.timeout.unwrap_or_default());
-            Err(Failure::new(FailureKind::Timeout, "Timeout", message).with_detail(tail(&stderr)))
+            Err(Failure::new(FailureKind::Timeout, "Timeout", message).with_detail(both(&stderr, &ended.stdout)))
         }
         By::Cancel => Err(Failure::new(FailureKind::Cancelled, "Cancelled", "the run was cancelled")),
         By::Flood => {
@@ -184,6 +185,16 @@ fn describe(status: ExitStatus) -> String {
 /// Output as text, without the newlines at its end, as `$(..)` gives it.
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim_end_matches(['\n', '\r']).to_owned()
+}
+
+/// The ends of both streams of a command that failed.
+fn both(stderr: &str, stdout: &[u8]) -> String {
+    let (stderr, stdout) = (tail(stderr), tail(&text(stdout)));
+    match (stderr.is_empty(), stdout.is_empty()) {
+        (_, true) => stderr,
+        (true, false) => format!("stdout: {stdout}"),
+        (false, false) => format!("{stderr}\nstdout: {stdout}"),
+    }
 }
 
 /// The last 4,096 bytes or so of a text.

@@ -56,7 +56,7 @@ pub struct Start {
     pub batched: bool,
     /// Whether there is an `item` (with `index` and `batch`) at all: false for a plain step.
     pub has_item: bool,
-    /// Whether to keep [`super::page::STARTED`].
+    /// Whether to keep [`super::page::STARTED`] exactly.
     pub clock: bool,
     /// Folders to put in front of `sys.path`.
     pub import_path: Vec<String>,
@@ -71,7 +71,7 @@ pub struct Start {
 }
 
 /// One batch inside a [`Run`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunBatch {
     /// Its number, from 1.
     pub number: u64,
@@ -81,6 +81,21 @@ pub struct RunBatch {
     pub attempt: u32,
     /// The index of each of its items in the source; tells how many items it has.
     pub indexes: Indexes,
+}
+
+/// One item to run in the foreground, and how: a file, not a frame.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Errand {
+    /// What to run.
+    pub start: Start,
+    /// The item's batch, which it is alone in.
+    pub batch: RunBatch,
+    /// The item.
+    pub item: Box<RawValue>,
+    /// The values of `Start::item_inputs`: a JSON array.
+    pub inputs: Box<RawValue>,
+    /// Whether to open a debugger where the code raises.
+    pub debugger: bool,
 }
 
 /// Work: one or more batches, their items packed in order.

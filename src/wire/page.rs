@@ -11,7 +11,7 @@ pub const SIZE: usize = 4096;
 pub const POSITION: usize = 0;
 
 /// Offset of the cell with the time at which the current item started: CLOCK_MONOTONIC in nanoseconds.
-/// Kept only when `Start::clock` asks for it. Written before `POSITION`.
+/// To a few milliseconds only, unless `Start::clock` asks for more. Written before `POSITION`.
 pub const STARTED: usize = 8;
 
 /// Offset of the cell that the engine sets to 1 when the worker shall begin no further item of the current `Run`.

@@ -16,6 +16,9 @@ use std::process::ExitCode;
 /// The variable that describes the environment `batchmill-python` shall stand for, as JSON.
 const SITE: &str = "BATCHMILL_PYTHON_SITE";
 
+/// The word that asks for one item in the foreground.
+const FOREGROUND: &str = "foreground";
+
 /// Why this process cannot be a worker.
 #[derive(Debug, thiserror::Error)]
 enum HostError {
@@ -39,17 +42,25 @@ pub fn main() -> ExitCode {
             println!("batchmill-python {} (CPython {version})", env!("CARGO_PKG_VERSION"));
             return ExitCode::SUCCESS;
         }
+        Some(verb) if verb == FOREGROUND => {
+            let path = std::env::args().nth(2).unwrap_or_default();
+            return embed(|py| super::foreground(py, &path));
+        }
         Some(_) => return refuse(&HostError::NotAWorker),
         None => {}
     }
-    let link = match take_over() {
-        Ok(link) => link,
-        Err(error) => return refuse(&error),
-    };
+    match take_over() {
+        Ok(link) => embed(|py| serve::serve(py, link)),
+        Err(error) => refuse(&error),
+    }
+}
+
+/// Starts CPython and runs `work` in it.
+fn embed(work: impl FnOnce(Python<'_>) -> u8) -> ExitCode {
     Python::initialize();
     Python::attach(|py| {
         let code = match activate(py) {
-            Ok(()) => serve::serve(py, link),
+            Ok(()) => work(py),
             Err(error) => {
                 error.print(py);
                 1

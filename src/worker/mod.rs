@@ -9,9 +9,11 @@
 //! `SystemExit` included, ends the process.
 
 mod batch;
+mod call;
 mod capture;
 mod decode;
 mod encode;
+mod foreground;
 mod host;
 mod outbox;
 mod page;
@@ -20,4 +22,5 @@ mod serve;
 mod support;
 mod task;
 
+pub use foreground::foreground;
 pub use host::{hosted, main};

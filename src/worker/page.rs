@@ -10,6 +10,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap};
 use rustix::time::{ClockId, clock_gettime};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 const CELLS: usize = SIZE / size_of::<AtomicU64>();
 
@@ -38,14 +39,18 @@ impl Page {
         Ok(page)
     }
 
-    /// Notes that the user's code is about to be called for `position`; with `clock` also when.
+    /// Notes that the user's code is about to be called for `position`, and when: to some milliseconds, which costs next to
+    /// nothing, or with `clock` exactly.
     pub(super) fn enter(self, position: u32, clock: bool) {
-        if clock {
-            let now = clock_gettime(ClockId::Monotonic);
-            let nanoseconds = now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs();
-            self.cell(STARTED).store(nanoseconds, Ordering::Relaxed);
-        }
+        self.cell(STARTED)
+            .store(now(if clock { ClockId::Monotonic } else { ClockId::MonotonicCoarse }), Ordering::Relaxed);
         self.cell(POSITION).store(u64::from(position) + 1, Ordering::Release);
+    }
+
+    /// How long ago the item was entered.
+    pub(super) fn running(self) -> Duration {
+        let started = self.cell(STARTED).load(Ordering::Relaxed);
+        Duration::from_nanos(now(ClockId::Monotonic).saturating_sub(started))
     }
 
     /// Notes that the worker is on no item.
@@ -61,6 +66,12 @@ impl Page {
     fn cell(self, offset: usize) -> &'static AtomicU64 {
         &self.cells[offset / size_of::<AtomicU64>()]
     }
+}
+
+/// Nanoseconds on a clock that does not jump.
+fn now(clock: ClockId) -> u64 {
+    let now = clock_gettime(clock);
+    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
 }
 
 #[cfg(test)]

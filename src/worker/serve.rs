@@ -1,5 +1,6 @@
 //! The conversation: `Hello`, one `Start`, any number of `Run`s, and the end.
 
+use super::call::Caller;
 use super::capture::Capture;
 use super::outbox::Outbox;
 use super::page::Page;
@@ -65,8 +66,7 @@ fn converse(py: Python<'_>, link: Link) -> Result<u8, ServeError> {
     };
     outbox.finish(Some(&Frame::Ready))?;
     let mut runner = Runner {
-        task: &task,
-        support: &support,
+        caller: Caller { task: &task, support: &support },
         outbox: &outbox,
         capture: &capture,
         page: link.page,

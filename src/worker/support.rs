@@ -38,9 +38,14 @@ pub(super) struct Support {
 impl Support {
     /// Loads the Python half and puts the captured streams in place.
     pub(super) fn load(py: Python<'_>, capture: &Arc<Capture>) -> PyResult<Self> {
+        host(py)?.getattr("install")?.call1((CaptureHandle(Arc::clone(capture)),))?;
+        Self::load_without_streams(py)
+    }
+
+    /// Loads the Python half, and leaves the streams to the terminal.
+    pub(super) fn load_without_streams(py: Python<'_>) -> PyResult<Self> {
         let host = host(py)?;
         let values = module(py, VALUES, c"<batchmill values>", c"_batchmill_values")?;
-        host.getattr("install")?.call1((CaptureHandle(Arc::clone(capture)),))?;
         Ok(Self {
             describe: host.getattr("describe")?.unbind(),
             leave_child: host.getattr("leave_child")?.unbind(),
@@ -68,6 +73,16 @@ impl Support {
     /// The `error` of `on_item_error`: read by key or by attribute, and shown as its message, as in templates.
     pub(super) fn error_view<'py>(&self, error: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         self.error_view.bind(error.py()).call1((error,))
+    }
+
+    /// Readies the interpreter for the terminal.
+    pub(super) fn come_forward(&self, py: Python<'_>) -> PyResult<()> {
+        host(py)?.getattr("come_forward")?.call0().map(drop)
+    }
+
+    /// Opens Python's debugger where an exception was raised.
+    pub(super) fn debug(&self, error: &Bound<'_, PyAny>) -> PyResult<()> {
+        host(error.py())?.getattr("debug")?.call1((error,)).map(drop)
     }
 
     /// Makes `value` simpler.

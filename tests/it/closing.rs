@@ -1,6 +1,7 @@
 //! `on_failure` and `finally`: the alert and the cleaning up.
 
 use crate::support::{Sandbox, Server};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 const WORKFLOW: &str = "
@@ -51,7 +52,6 @@ fn an_alert_gets_the_summary_and_the_cleaning_up_always_runs() {
 
 #[test]
 fn the_cleaning_up_runs_after_a_stop_and_after_an_interrupt() {
-    use rustix::process::{Pid, Signal, kill_process};
     let server = Server::start(|_| (200, vec![], String::new()));
     let text = WORKFLOW
         .replace("PORT", &server.port.to_string())
@@ -98,4 +98,34 @@ finally: {type: echo, message: '{{ sumary }}'}
         "`summary` is not defined",
         "`sumary` is not defined; names here are `env`, `params`, `run`, `steps`, `summary`",
     ]);
+}
+
+#[test]
+fn cleaning_up_runs_after_what_was_under_way_had_to_be_ended() {
+    let workflow = "
+steps:
+  - {name: stuck, task: shell, inputs: {command: 'touch began; sleep 600; true'}}
+finally: {type: shell, command: 'echo {{ summary.status }} >> closed; [ -e go ] || { touch closing; sleep 600; }'}
+";
+    let sandbox = Sandbox::with(workflow).file("go", "");
+    let start = |sandbox: &Sandbox| {
+        let mut engine =
+            sandbox.command(&["run", "workflow.yaml", "--progress", "none", "--grace", "200ms"]).spawn().unwrap();
+        while !sandbox.exists("began") {
+            assert!(engine.try_wait().unwrap().is_none());
+        }
+        kill_process(Pid::from_child(&engine), Signal::INT).unwrap();
+        engine
+    };
+    assert_eq!(start(&sandbox).wait().unwrap().code(), Some(130));
+    assert_eq!(sandbox.read("closed"), "interrupted\n");
+    std::fs::remove_file(sandbox.path().join("go")).unwrap();
+    std::fs::remove_file(sandbox.path().join("began")).unwrap();
+    let mut engine = start(&sandbox);
+    while !sandbox.exists("closing") {
+        assert!(engine.try_wait().unwrap().is_none());
+    }
+    kill_process(Pid::from_child(&engine), Signal::INT).unwrap();
+    assert_eq!(engine.wait().unwrap().code(), Some(130), "a further signal ends the cleaning up");
+    sandbox.has_no_process();
 }

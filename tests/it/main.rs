@@ -7,6 +7,10 @@
 
 /// Which module may import which, and where the heavy crates live.
 mod arrows;
+/// Signals.
+mod cancel;
+/// Engine and workers killed at random.
+mod chaos;
 /// Flags, exit codes, output formats.
 mod cli;
 /// The alert and the cleaning up.
@@ -19,8 +23,12 @@ mod engine;
 mod http;
 /// Wrong input of every kind.
 mod input;
+/// Tolerated failures, times, memory.
+mod limits;
 /// The Python lane: hosts, crashes, timeouts.
 mod python;
+/// Failures looked at closely.
+mod repro;
 /// Going on with a run: after a failure, a change, a kill.
 mod resume;
 /// Templates and shell commands, injection above all.

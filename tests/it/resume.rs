@@ -1,8 +1,7 @@
 //! Going on with a run: what has a result stays, what has none runs, what changed runs again and says so.
 
 use crate::support::{Ended, Sandbox};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use serde_json::json;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
@@ -234,72 +233,6 @@ fn attempts_of_a_waiting_item_are_remembered() {
         .exits_with(3)
         .says(&["1 of 2 items will run: 1 waiting to be tried again", "failed after 3 attempts"]);
     assert_eq!(sandbox.ran(), ["a", "a"]);
-}
-
-/// The engine is killed with -9 after a number of events that is another one each time, and goes on each time.
-#[test]
-fn nothing_is_lost_or_done_twice_however_often_the_engine_is_killed() {
-    const ITEMS: usize = 2000;
-    let workflow = format!(
-        "
-steps:
-  - name: shell
-    task: batch
-    inputs:
-      items: {{range: {ITEMS}}}
-      max_parallel: 2
-      task: {{type: shell, command: 'echo {{{{ item }}}} >> ran.shell; echo $(({{{{ item }}}} * 2))'}}
-  - name: python
-    task: batch
-    inputs:
-      items: {{range: {ITEMS}}}
-      batch_size: 3
-      max_parallel: 2
-      task:
-        type: python
-        setup: log = open('ran.python', 'a', buffering=1)
-        code: |
-          print(item, file=log)
-          return item * 3
-"
-    );
-    let sandbox = Sandbox::with(&workflow);
-    let mut seed = 7_u64;
-    let mut kills = 0;
-    let mut arguments = vec!["run", "workflow.yaml", "--progress", "json"];
-    loop {
-        let mut engine = sandbox.command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(engine.stderr.take().unwrap()).lines().map_while(Result::ok);
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let events = 3 + (seed >> 33) % 90;
-        let seen = lines.take(usize::try_from(events).unwrap()).count() as u64;
-        if seen == events {
-            engine.kill().unwrap();
-            kills += 1;
-        }
-        let status = engine.wait().unwrap();
-        if seen < events {
-            assert_eq!(status.code(), Some(0));
-            break;
-        }
-        arguments = vec!["resume", "--progress", "json"];
-    }
-    assert!(kills >= 25, "only {kills} kills");
-    let numbers = |step: &str| -> Vec<i64> {
-        let number = |result: &Value| result.as_i64().or_else(|| result["stdout"].as_str()?.parse().ok()).unwrap();
-        sandbox.results(step).iter().map(number).collect()
-    };
-    let all = |factor: i64| (0..i64::try_from(ITEMS).unwrap()).map(|item| item * factor).collect::<Vec<_>>();
-    sandbox.batchmill(&["audit"]).exits_with(0);
-    assert!(numbers("shell") == all(2) && numbers("python") == all(3), "results differ from an undisturbed run");
-    for step in ["shell", "python"] {
-        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        sandbox.read(&format!("ran.{step}")).lines().for_each(|line| *counts.entry(line.to_owned()).or_default() += 1);
-        assert_eq!(counts.len(), ITEMS, "every item ran");
-        let again: usize = counts.values().map(|count| count - 1).sum();
-        // What was under way when the engine was killed runs twice: two slots, frames of some milliseconds each.
-        assert!(again < kills * 200, "{again} items ran again after {kills} kills");
-    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The repository.
@@ -101,6 +102,36 @@ impl Sandbox {
         self.batchmill(&[&["run", "workflow.yaml"], arguments].concat())
     }
 
+    /// Runs the workflow until stderr has a line with these words in it; it goes on then.
+    pub fn run_until(&self, arguments: &[&str], words: &str) -> Running {
+        let mut engine = self.command(&[&["run", "workflow.yaml"], arguments].concat());
+        let mut engine = engine.stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(engine.stderr.take().unwrap()).lines();
+        let line = lines.by_ref().map_while(Result::ok).find(|line| line.contains(words));
+        let rest = thread::spawn(move || lines.map_while(Result::ok).count());
+        Running { engine, line: line.unwrap_or_else(|| panic!("nothing says `{words}`")), rest }
+    }
+
+    /// Waits until no process works in the folder any more, except those that the kernel is about to forget.
+    #[track_caller]
+    pub fn has_no_process(&self) {
+        let folder = self.path().canonicalize().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+            let here: Vec<PathBuf> = processes
+                .map(|entry| entry.path())
+                .filter(|process| fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd == folder))
+                .collect();
+            if here.is_empty() {
+                return;
+            }
+            let commands: Vec<_> = here.iter().map(|process| fs::read_to_string(process.join("cmdline"))).collect();
+            assert!(Instant::now() < deadline, "still there: {commands:?}");
+            thread::yield_now();
+        }
+    }
+
     /// The results of a step of the latest run.
     pub fn results(&self, step: &str) -> Vec<Value> {
         let ended = self.batchmill(&["results", "--step", step]).exits_with(0);
@@ -128,6 +159,22 @@ impl Sandbox {
             }
         }
         text
+    }
+}
+
+/// A run under way.
+pub struct Running {
+    pub engine: Child,
+    /// The line that was waited for.
+    pub line: String,
+    rest: thread::JoinHandle<usize>,
+}
+
+impl Running {
+    /// Waits for the end; the exit code.
+    pub fn ends_with(mut self) -> Option<i32> {
+        self.rest.join().unwrap();
+        self.engine.wait().unwrap().code()
     }
 }
 

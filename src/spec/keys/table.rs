@@ -62,7 +62,7 @@ pub static STEP: KeyGroup = KeyGroup {
         key("outputs", Shape::Word, None, "Name under which later steps find the result"),
         key("for_each", Shape::Items, None, "Items to run the task for, one by one"),
         key("retry", Shape::Retry, None, "How often to try again; the task's own `retry` wins"),
-        key("timeout", Shape::Duration, None, "Longest time for one item; the task's own `timeout` wins"),
+        key("timeout", Shape::Duration, None, "Longest time for the whole step, waits and retries included"),
     ],
 };
 
@@ -79,9 +79,17 @@ pub static BATCH: KeyGroup = KeyGroup {
         key("max_parallel", Shape::CountOrAuto, Some("every core"), "Most batches at the same time"),
         key("queue_size", Shape::Count, Some("twice the batches at the same time"), "Batches waiting to be run"),
         key("continue_on_error", Shape::Bool, Some("false"), "Whether to go on after an item failed for good"),
+        key(
+            "max_failures",
+            Shape::Tolerance,
+            None,
+            "How many items may fail, or which share of them, before the step stops; implies `continue_on_error`",
+        ),
+        key("bisect_on_error", Shape::PlainBool, Some("false"), "Whether to halve a failed batch of a batched task"),
         key("on_item_error", Shape::Task, None, "Task to run for an item that failed for good, with `error`"),
         key("retry", Shape::Retry, None, "How often to try an item again; the task's own `retry` wins"),
         key("timeout", Shape::Duration, None, "Longest time for one item; the task's own `timeout` wins"),
+        key("batch_timeout", Shape::Duration, None, "Longest time for one batch"),
     ],
 };
 
@@ -122,6 +130,8 @@ pub static PYTHON: KeyGroup = KeyGroup {
         key("factor", Shape::Any, None, "Second operand of `operation`"),
         key("setup", Shape::Word, None, "Code to run once per worker before its first item"),
         key("teardown", Shape::Word, None, "Code to run once per worker at its end"),
+        key("max_memory", Shape::Size, None, "Most memory of a worker, such as `512MB`"),
+        key("max_items_per_worker", Shape::Count, None, "Items after which a worker is replaced by a fresh one"),
     ],
 };
 

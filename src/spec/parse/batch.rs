@@ -6,8 +6,9 @@ use super::settings::Settings;
 use super::task::inner_task;
 use crate::model::Span;
 use crate::spec::setting::Readable;
-use crate::spec::{BatchSpec, Fault, ItemsSpec, MaxParallel, Setting, Task};
+use crate::spec::{BatchSpec, Fault, ItemsSpec, MaxFailures, MaxParallel, Setting, Task, TaskKind};
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 /// What `items` or `for_each` gives.
 pub(super) struct ItemsGiven {
@@ -29,11 +30,15 @@ pub(super) struct Options {
     max_parallel: Option<Setting<MaxParallel>>,
     queue_size: Option<Setting<NonZeroUsize>>,
     continue_on_error: Setting<bool>,
+    max_failures: Option<Setting<MaxFailures>>,
+    bisect_on_error: Option<(bool, Fault)>,
+    batch_timeout: Option<Setting<Duration>>,
     on_item_error: Option<Task>,
 }
 
 impl Options {
     pub fn take(section: &mut Section<'_>, sink: &mut Sink) -> Self {
+        let max_failures = section.take("max_failures");
         Self {
             batch_size: section
                 .take("batch_size")
@@ -43,16 +48,31 @@ impl Options {
             parallel: section.take("parallel").and_then(|given| given.setting(sink)),
             max_parallel: section.take("max_parallel").and_then(|given| given.setting(sink)),
             queue_size: section.take("queue_size").and_then(|given| given.setting(sink)),
-            continue_on_error: section
-                .take("continue_on_error")
-                .and_then(|given| given.setting(sink))
-                .unwrap_or(Setting::Fixed(false)),
+            continue_on_error: continue_on_error(section, max_failures.as_ref(), sink),
+            max_failures: max_failures.and_then(|given| given.setting(sink)),
+            bisect_on_error: section.take("bisect_on_error").and_then(|given| {
+                let no_use = given.fault("has no use here: the task takes its items one by one");
+                Some((given.with(Readable::read, sink)?, no_use))
+            }),
+            batch_timeout: section.take("batch_timeout").and_then(|given| given.setting(sink)),
             on_item_error: section.take("on_item_error").and_then(|given| on_item_error(&given, sink)),
         }
     }
 
     /// The batch step of these options.
-    pub fn batch(self, items: ItemsGiven, task: Option<Task>, settings: Settings) -> Option<BatchSpec> {
+    pub fn batch(
+        self,
+        items: ItemsGiven,
+        task: Option<Task>,
+        settings: Settings,
+        sink: &mut Sink,
+    ) -> Option<BatchSpec> {
+        let one_by_one =
+            self.batched == Some(false) || task.as_ref().is_some_and(|task| !matches!(task.kind, TaskKind::Python(_)));
+        let bisect_on_error = matches!(self.bisect_on_error, Some((true, _)));
+        if let (Some((true, no_use)), true) = (self.bisect_on_error, one_by_one) {
+            sink.push(no_use.hint("only a python task with `batched: true` can fail as a batch"));
+        }
         Some(BatchSpec {
             items: items.spec?,
             items_span: items.span,
@@ -62,12 +82,27 @@ impl Options {
             max_parallel: self.max_parallel,
             queue_size: self.queue_size,
             continue_on_error: self.continue_on_error,
+            max_failures: self.max_failures,
+            bisect_on_error,
             on_item_error: self.on_item_error,
             retry: settings.retry.unwrap_or_default(),
             timeout: settings.timeout,
+            batch_timeout: self.batch_timeout,
             task: task?,
         })
     }
+}
+
+/// Failures are tolerated where the file says so, or says how many.
+fn continue_on_error(section: &mut Section<'_>, max_failures: Option<&Given<'_>>, sink: &mut Sink) -> Setting<bool> {
+    let Some(given) = section.take("continue_on_error") else { return Setting::Fixed(max_failures.is_some()) };
+    let setting = given.setting(sink).unwrap_or(Setting::Fixed(false));
+    if let (Some(most), Setting::Fixed(false)) = (max_failures, &setting) {
+        let fault = Fault::at(most.key_span, "`max_failures` and `continue_on_error: false` cannot stand together");
+        let fault = fault.also(given.key_span, "this stops at the first failure").within(most.path.clone());
+        sink.push(fault.hint("leave out `continue_on_error`"));
+    }
+    setting
 }
 
 fn batch_size(given: &Given<'_>, sink: &mut Sink) -> Option<Setting<NonZeroUsize>> {
@@ -97,5 +132,5 @@ pub(super) fn batch(inputs: &mut Section<'_>, step: Settings, sink: &mut Sink) -
     let settings = Settings::take(inputs, sink);
     inputs.finish(&[&crate::spec::keys::BATCH], sink);
     let (task, own) = task?;
-    options.batch(items?, task, own.or(settings).or(step))
+    options.batch(items?, task, own.or(settings).or(step), sink)
 }

@@ -4,6 +4,7 @@ use super::section::{Given, Section, Sink, unknown};
 use super::{choice, is_identifier};
 use crate::model::{Text, Tree};
 use crate::spec::keys::{self, OPERATIONS};
+use crate::spec::setting::Readable;
 use crate::spec::{Fault, PythonProgram, PythonTask};
 
 const PROGRAMS: [&str; 4] = ["code", "function", "script", "operation"];
@@ -35,12 +36,14 @@ pub(super) fn python(fields: &mut Section<'_>, in_loop: bool, sink: &mut Sink) -
     let program = programs.first().and_then(|given| program(given, sink));
     let setup = fields.take("setup").and_then(|given| given.plain(sink));
     let teardown = fields.take("teardown").and_then(|given| given.plain(sink));
+    let max_memory = fields.take("max_memory").and_then(|given| given.with(Readable::read, sink));
+    let max_items_per_worker = fields.take("max_items_per_worker").and_then(|given| given.with(Readable::read, sink));
     let operation = programs.first().filter(|given| given.key == "operation");
     let mut inputs = inputs(fields.rest(), operation.is_some(), sink);
     if let Some(operation) = operation {
         operands(operation, &mut inputs, in_loop, sink);
     }
-    Some(PythonTask { program: program?, setup, teardown, inputs })
+    Some(PythonTask { program: program?, setup, teardown, max_memory, max_items_per_worker, inputs })
 }
 
 fn program(given: &Given<'_>, sink: &mut Sink) -> Option<PythonProgram> {

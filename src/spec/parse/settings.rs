@@ -1,4 +1,4 @@
-//! `retry` and `timeout`, which may stand at the task, among the batch's inputs and at the step.
+//! `retry` and `timeout`, which may stand at the task and among the batch's inputs; `retry` at the step too.
 
 use super::choice;
 use super::section::{Given, Section, Sink};
@@ -18,10 +18,13 @@ pub(super) struct Settings {
 
 impl Settings {
     pub fn take(section: &mut Section<'_>, sink: &mut Sink) -> Self {
-        Self {
-            retry: section.take("retry").and_then(|given| retry(&given, sink)),
-            timeout: section.take("timeout").and_then(|given| given.setting(sink)),
-        }
+        let timeout = section.take("timeout").and_then(|given| given.setting(sink));
+        Self { timeout, ..Self::take_retry(section, sink) }
+    }
+
+    /// What a step says: its `timeout` is for the whole step, and is no default for its items.
+    pub fn take_retry(section: &mut Section<'_>, sink: &mut Sink) -> Self {
+        Self { retry: section.take("retry").and_then(|given| retry(&given, sink)), timeout: None }
     }
 
     /// This place's settings, and where it is silent those of the `outer` one.

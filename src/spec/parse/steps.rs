@@ -108,7 +108,8 @@ fn step(
     }
     let kind = task_type(section, true, sink);
     let output = section.take("outputs").and_then(|given| output(&given, outputs, sink));
-    let settings = Settings::take(section, sink);
+    let settings = Settings::take_retry(section, sink);
+    let timeout = section.take("timeout").and_then(|given| given.setting(sink));
     let items = section.take("for_each");
     let kind = match kind {
         Some((TaskType::Batch, _)) => batch_step(section, items, settings, sink),
@@ -121,7 +122,7 @@ fn step(
         }
     };
     let (name, span) = name?;
-    Some(Step { name, span, outputs: output, kind: kind? })
+    Some(Step { name, span, outputs: output, timeout, kind: kind? })
 }
 
 /// Reads `on_failure` or `finally`: a task, as a plain step of that name.
@@ -133,7 +134,7 @@ pub(super) fn closing(given: &Given<'_>, steps: &[Step], sink: &mut Sink) -> Opt
         sink.push(fault.also(given.key_span, "here").within(format!("steps.{name}")));
     }
     let single = Single { task: task?, retry: settings.retry.unwrap_or_default(), timeout: settings.timeout };
-    Some(Step { name, span: given.key_span, outputs: None, kind: StepKind::Single(single) })
+    Some(Step { name, span: given.key_span, outputs: None, timeout: None, kind: StepKind::Single(single) })
 }
 
 fn batch_step(
@@ -182,7 +183,7 @@ fn task_step(
     let items = ItemsGiven::read(&items, sink);
     let options = Options::take(section, sink);
     misplaced(section, kind.0.keys(), "`inputs`", sink);
-    options.batch(items, task, settings).map(|batch| StepKind::Batch(Box::new(batch)))
+    options.batch(items, task, settings, sink).map(|batch| StepKind::Batch(Box::new(batch)))
 }
 
 /// The fault of a key that a step without `for_each` does not take.

@@ -1,6 +1,7 @@
 //! Which Python interpreter, and what hosts the worker loop for it.
 
 use super::probe::{self, Answer, Check, CheckFault};
+use crate::task::lane::Context;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -174,10 +175,26 @@ impl Host {
 
     /// The command that starts a worker; its descriptors are the caller's to set.
     pub(super) fn command(&self) -> Command {
+        let mut command = self.bare_command();
+        if self.hosting == Hosting::Wheel {
+            command.arg("worker");
+        }
+        command
+    }
+
+    /// The command that does the errand in a file, in the foreground.
+    pub(super) fn foreground_command(&self, context: &Context, errand: &Path) -> Command {
+        let mut command = self.bare_command();
+        command.arg("foreground").arg(errand).env("BATCHMILL_RUN_ID", &context.run.0);
+        command.envs(context.env.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    fn bare_command(&self) -> Command {
         match &self.hosting {
             Hosting::Wheel => {
                 let mut command = Command::new(&self.executable);
-                command.args(["-m", "batchmill", "worker"]);
+                command.args(["-m", "batchmill"]);
                 command
             }
             Hosting::Embedded { binary } => {

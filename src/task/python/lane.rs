@@ -3,195 +3,35 @@
 //!
 //! A worker that dies, or is killed for a timeout, is charged to the item it was on; what it had finished and sent stands,
 //! and the rest of the frame goes on in a fresh worker. Items that were finished but not sent yet (10 ms of work at most)
-//! are run again.
+//! are run again. A worker that takes more memory than it may is killed too, but the item it was on may only have been
+//! unlucky: it is run once more, alone in a fresh worker.
 
+use super::tally::{Place, Tally};
 use super::task::PythonTask;
-use super::worker::{Heard, Worker, broken, describe};
-use crate::model::{Failure, FailureKind, Indexes, Items};
-use crate::task::item_lane::item_scope;
+use super::worker::{Heard, Waits, Worker, broken, describe};
+use crate::model::{Failure, FailureKind};
 use crate::task::lane::{BatchOutcome, Context, Farewell, Frame, Lane, LogLine};
-use crate::template::ErrorValue;
-use crate::wire::{self, Log, Results, Run, RunBatch};
+use crate::wire;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Workers that die so often in a row, between items and with no item done, end the step: it is not the items' doing.
 const MOST_IDLE_DEATHS: u32 = 10;
 
+/// Time between two looks at which item the worker is on.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Time between two looks at the worker's memory, where it has a limit.
+const LOOK_AT_MEMORY: Duration = Duration::from_millis(20);
+
 /// Belongs to one slot; starts its worker with its first frame.
 pub(in crate::task) struct PythonLane {
-    task: Arc<PythonTask>,
-    context: Context,
+    pub(super) task: Arc<PythonTask>,
+    pub(super) context: Context,
     slot: usize,
     worker: Option<Worker>,
-}
-
-impl PythonLane {
-    pub(in crate::task) fn new(task: Arc<PythonTask>, context: Context, slot: usize) -> Self {
-        Self { task, context, slot, worker: None }
-    }
-
-    fn worker(&mut self, handler: bool) -> Result<&mut Worker, Failure> {
-        if self.worker.is_none() {
-            let host = self.context.python.clone();
-            let host = host.expect("the engine settles the interpreter before a step with a python task starts");
-            let start = self.task.start(&self.context, handler)?;
-            self.worker = Some(Worker::start(&host, start, &self.context, self.slot)?);
-        }
-        Ok(self.worker.as_mut().expect("it was just started"))
-    }
-
-    /// Makes the `Run` for the places of the frame that are left.
-    fn work(&self, frame: &Frame<'_>, places: &[Place], inputs: &[Vec<u8>]) -> Run {
-        let batched = self.context.batched && frame.error.is_none();
-        let mut run = Run {
-            halt_on_failure: frame.halt_on_failure,
-            batches: Vec::new(),
-            items: Items::default(),
-            inputs: Items::default(),
-        };
-        for places in places.chunk_by(|left, right| left.batch == right.batch) {
-            let batch = &frame.batches[places[0].batch];
-            let whole = places.len() == batch.items.len() || batched;
-            let indexes = if whole {
-                batch.indexes.clone()
-            } else {
-                Indexes::from_rising(places.iter().map(|place| batch.indexes.get(place.position)).collect())
-            };
-            let total = self.context.batches.unwrap_or(0);
-            run.batches.push(RunBatch { number: batch.number, total, attempt: batch.attempt, indexes });
-            if whole && frame.batches.len() == 1 {
-                run.items = batch.items.clone();
-            } else if whole {
-                batch.items.iter().for_each(|item| run.items.push(item));
-            } else {
-                places.iter().for_each(|place| run.items.push(batch.items.get(place.position)));
-            }
-            places.iter().filter_map(|place| inputs.get(place.input)).for_each(|values| run.inputs.push(values));
-        }
-        run
-    }
-
-    /// The inputs of all places. One whose inputs fail is settled with that, and taken out; where the lane halts, so are those
-    /// behind it.
-    fn all_inputs(
-        &self,
-        frame: &Frame<'_>,
-        places: &mut Vec<Place>,
-        tally: &mut Tally,
-        left: &mut Vec<Place>,
-    ) -> Vec<Vec<u8>> {
-        let mut inputs = Vec::new();
-        if self.task.by_item().is_empty() && frame.error.is_none() {
-            return inputs;
-        }
-        let mut halted = false;
-        places.retain_mut(|place| match self.inputs(frame, *place) {
-            _ if halted => {
-                left.push(*place);
-                false
-            }
-            Ok(values) => {
-                place.input = inputs.len();
-                inputs.push(values);
-                true
-            }
-            Err(failure) => {
-                tally.fail(*place, failure);
-                halted = frame.halt_on_failure;
-                false
-            }
-        });
-        inputs
-    }
-
-    /// The values of the inputs that differ by item, as a JSON array.
-    fn inputs(&self, frame: &Frame<'_>, place: Place) -> Result<Vec<u8>, Failure> {
-        let batch = &frame.batches[place.batch];
-        let mut scope = item_scope(&self.context, batch, place.position, frame);
-        if self.context.batched && frame.error.is_none() {
-            scope.item = Some(list_of(&batch.items));
-        }
-        let scope = Arc::new(scope);
-        let mut values = vec![b'['];
-        for (position, (_, tree)) in self.task.by_item().iter().enumerate() {
-            values.extend_from_slice(if position == 0 { b"" } else { b"," });
-            tree.write_json(&scope, &mut values)?;
-        }
-        if let Some(error) = frame.error {
-            values.extend_from_slice(if values.len() == 1 { b"" } else { b"," });
-            values.extend(error_json(error));
-        }
-        values.push(b']');
-        Ok(values)
-    }
-
-    /// Runs the places once in the worker, as far as it gets. Gives the places that are left to run.
-    fn attempt(
-        &mut self,
-        frame: &Frame<'_>,
-        (places, inputs): (&[Place], &[Vec<u8>]),
-        tally: &mut Tally,
-    ) -> Result<Ran, Failure> {
-        let run = self.work(frame, places, inputs);
-        let (cancel, timeout) = (self.context.cancel.clone(), self.context.timeout);
-        let worker = self.worker(frame.error.is_some())?;
-        std::mem::take(&mut worker.setup_logs).into_iter().for_each(|log| tally.log(log, places));
-        // A worker that died while it was idle takes nothing; how it died is found out by listening.
-        drop(worker.send_run(run, frame.error.is_some()));
-        let mut reported = 0;
-        loop {
-            match worker.hear(timeout, &cancel).map_err(|error| broken(&error.to_string()))? {
-                Heard::Frame(wire::Frame::Results(results)) => {
-                    reported = (results.first + results.count) as usize;
-                    tally.take(results, places).ok_or_else(|| broken("its results do not fit what it was sent"))?;
-                }
-                Heard::Frame(wire::Frame::Log(log)) => tally.log(log, places),
-                Heard::Frame(wire::Frame::Done(done)) => {
-                    return Ok(Ran::Done { executed: done.executed as usize });
-                }
-                Heard::Frame(_) => return Err(broken("it sent a frame that does not belong here")),
-                Heard::Dead(status) => {
-                    let position = worker.position().filter(|position| (reported..places.len()).contains(position));
-                    let failure = position.map(|position| {
-                        let message = format!("Python worker {} while it was on this item", describe(status));
-                        let failure = Failure::new(FailureKind::Crash, "Crash", message).with_detail(worker.said());
-                        (position, failure)
-                    });
-                    let idle = format!("Python worker {} while it was on no item: {}", describe(status), worker.said());
-                    worker.last_words().into_iter().for_each(|log| tally.log(log, places));
-                    self.worker = None;
-                    return Ok(match failure {
-                        Some((position, failure)) => Ran::Lost { reported, position, failure },
-                        None => Ran::Idle { reported, message: idle },
-                    });
-                }
-                Heard::Garbled(error) => {
-                    let position = worker.position().filter(|position| (reported..places.len()).contains(position));
-                    self.worker = None;
-                    let message = format!("this item disturbed the connection of its Python worker: {error}");
-                    let Some(position) = position else { return Ok(Ran::Idle { reported, message }) };
-                    return Ok(Ran::Lost {
-                        reported,
-                        position,
-                        failure: Failure::new(FailureKind::Crash, "Crash", message),
-                    });
-                }
-                Heard::Late => {
-                    let position = worker.position().filter(|position| (reported..places.len()).contains(position));
-                    // Its results came while its time was measured: it was not late.
-                    let Some(position) = position else { continue };
-                    self.worker = None;
-                    let message = format!("took longer than {:?}", timeout.unwrap_or_default());
-                    let failure = Failure::new(FailureKind::Timeout, "Timeout", message);
-                    return Ok(Ran::Lost { reported, position, failure });
-                }
-                Heard::Cancelled => {
-                    self.worker = None;
-                    return Ok(Ran::Cancelled { reported });
-                }
-            }
-        }
-    }
+    /// What went wrong when a worker was replaced.
+    trouble: Option<String>,
 }
 
 /// How far a worker got.
@@ -200,84 +40,76 @@ enum Ran {
     Done { executed: usize },
     /// It died or was killed on an item: all before `reported` are settled, the one at `position` failed.
     Lost { reported: usize, position: usize, failure: Failure },
+    /// It was killed on an item for the memory it took.
+    Large { reported: usize, position: usize, failure: Failure },
     /// It died between items.
     Idle { reported: usize, message: String },
+    /// It was killed because the batch has used up its time.
+    BatchLate { reported: usize, failure: Failure },
     /// It was killed because the run was cancelled.
     Cancelled { reported: usize },
 }
 
-/// A place in a frame: one item, or one batch where the task is batched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
-    batch: usize,
-    position: usize,
-    /// Where its inputs are, if it has some.
-    input: usize,
+/// A frame on its way through one or more workers.
+struct Errand<'f> {
+    frame: &'f Frame<'f>,
+    inputs: Vec<Vec<u8>>,
+    tally: Tally,
+    /// What is still to be run, in order.
+    places: Vec<Place>,
+    /// What is not run any more.
+    left: Vec<Place>,
+    idle_deaths: u32,
+    /// Run one by one: after a death between items nobody knows whose doing it was.
+    careful: bool,
+    /// The place that is run alone in a fresh worker, because a worker grew too large on it.
+    suspect: Option<Place>,
+    /// When the batch has used up its time; known once a worker is ready.
+    deadline: Option<Instant>,
 }
 
-impl Lane for PythonLane {
-    fn run(&mut self, frame: &Frame<'_>) -> (Vec<BatchOutcome>, Option<Failure>) {
-        let batched = self.context.batched && frame.error.is_none();
-        let mut places: Vec<Place> = (0..frame.batches.len())
-            .flat_map(|batch| {
-                let positions = if batched { 1 } else { frame.batches[batch].items.len() };
-                (0..positions).map(move |position| Place { batch, position, input: 0 })
-            })
-            .collect();
-        let mut tally = Tally::new(frame, batched);
-        let (mut idle_deaths, mut careful, mut left, mut broken) = (0, false, Vec::new(), None);
-        let inputs = self.all_inputs(frame, &mut places, &mut tally, &mut left);
-        while !places.is_empty() && !self.context.cancel.stop.is_fired() | frame.error.is_some() {
-            // After a death between items nobody knows whose doing it was: one by one tells.
-            let now = if careful { 1 } else { places.len() };
-            match self.attempt(frame, (&places[..now], &inputs), &mut tally) {
-                Ok(Ran::Done { executed: settled }) if settled == now => {
-                    idle_deaths = 0;
-                    places.drain(..now);
-                    if frame.halt_on_failure && tally.has_failed() {
-                        left.append(&mut places);
-                    }
-                }
-                Ok(Ran::Done { executed: settled } | Ran::Cancelled { reported: settled }) => {
-                    left.extend(places.drain(..).skip(settled));
-                }
-                Ok(Ran::Lost { reported, position, failure }) => {
-                    idle_deaths = 0;
-                    tally.fail(places[position], failure);
-                    // What came before the lost item still has to be run; where the lane halts, what follows does not.
-                    let behind = places.split_off(position + 1);
-                    places.pop();
-                    places.drain(..reported);
-                    if frame.halt_on_failure { left.extend(behind) } else { places.extend(behind) }
-                }
-                Ok(Ran::Idle { reported, message }) => {
-                    idle_deaths = if reported > 0 { 1 } else { idle_deaths + 1 };
-                    if idle_deaths >= MOST_IDLE_DEATHS {
-                        broken = Some(Failure::new(FailureKind::Crash, "Crash", message));
-                        break;
-                    }
-                    if careful && reported == 0 {
-                        tally.fail(places.remove(0), Failure::new(FailureKind::Crash, "Crash", message));
-                        if frame.halt_on_failure {
-                            left.append(&mut places);
-                        }
-                    } else {
-                        places.drain(..reported);
-                    }
-                    careful = true;
-                }
-                Err(failure) if failure.kind == FailureKind::Cancelled => break,
-                Err(failure) => {
-                    broken = Some(failure);
-                    break;
-                }
-            }
-        }
-        left.extend(places);
-        (tally.finish(&left), broken)
+impl PythonLane {
+    pub(in crate::task) fn new(task: Arc<PythonTask>, context: Context, slot: usize) -> Self {
+        Self { task, context, slot, worker: None, trouble: None }
     }
 
-    fn finish(&mut self) -> Farewell {
+    fn worker(&mut self, handler: bool) -> Result<&mut Worker, Failure> {
+        if self.worker.is_none() {
+            let host = self.context.python.clone();
+            let host = host.expect("the engine settles the interpreter before a step with a python task starts");
+            let start = self.task.start(&self.context, handler)?;
+            let worker = Worker::start(&host, start, &self.context, self.slot)?;
+            if let Some(failure) = self.too_large(&worker) {
+                return Err(failure.with_detail("before its first item; raise `max_memory`"));
+            }
+            self.worker = Some(worker);
+        }
+        Ok(self.worker.as_mut().expect("it was just started"))
+    }
+
+    /// The failure of a worker that takes more memory than it may.
+    fn too_large(&self, worker: &Worker) -> Option<Failure> {
+        let most = self.task.max_memory()?;
+        let takes = worker.memory().filter(|takes| *takes > most)?;
+        let size = |bytes| bytesize::ByteSize::b(bytes).display().si();
+        let message = format!("Python worker took {:.1}, and `max_memory` is {:.1}", size(takes), size(most));
+        Some(Failure::new(FailureKind::Memory, "MemoryLimit", message).permanent())
+    }
+
+    /// How many more items the worker may run before it is replaced.
+    fn items_left(&self) -> usize {
+        let ran = self.worker.as_ref().map_or(0, |worker| worker.ran);
+        self.task.max_items_per_worker().map_or(usize::MAX, |most| most.get().saturating_sub(ran))
+    }
+
+    /// Ends the worker in order; the next item gets a fresh one.
+    fn retire(&mut self, errand: &mut Errand<'_>) {
+        let Farewell { logs, trouble } = self.say_farewell();
+        logs.into_iter().for_each(|log| errand.tally.log_apart(log));
+        self.trouble = self.trouble.take().or(trouble);
+    }
+
+    fn say_farewell(&mut self) -> Farewell {
         let Some(worker) = self.worker.take() else { return Farewell::default() };
         let (logs, status) = worker.finish(&self.context.cancel);
         let said = logs.iter().rev().find_map(|log| log.text.trim().lines().next_back().map(str::to_owned));
@@ -288,98 +120,215 @@ impl Lane for PythonLane {
         let logs = logs.into_iter().map(|log| LogLine { position: None, stream: log.stream, text: log.text });
         Farewell { logs: logs.collect(), trouble }
     }
-}
 
-fn list_of(items: &Items) -> Vec<u8> {
-    let mut list = vec![b'['];
-    for (position, item) in items.iter().enumerate() {
-        list.extend_from_slice(if position == 0 { b"" } else { b"," });
-        list.extend_from_slice(item);
-    }
-    list.push(b']');
-    list
-}
-
-fn error_json(error: &ErrorValue) -> Vec<u8> {
-    let failure = &error.failure;
-    let value = serde_json::json!({
-        "message": failure.message, "type": failure.class, "detail": failure.detail, "attempts": error.attempts,
-    });
-    value.to_string().into_bytes()
-}
-
-/// Collects outcomes of a frame's batches as results come in.
-struct Tally {
-    outcomes: Vec<BatchOutcome>,
-    sizes: Vec<usize>,
-    batched: bool,
-}
-
-impl Tally {
-    fn new(frame: &Frame<'_>, batched: bool) -> Self {
-        let sizes = frame.batches.iter().map(|batch| batch.items.len()).collect();
-        Self { outcomes: vec![BatchOutcome::default(); frame.batches.len()], sizes, batched }
-    }
-
-    /// Takes results for `places`; none if they do not fit.
-    fn take(&mut self, results: Results, places: &[Place]) -> Option<()> {
-        let first = results.first as usize;
-        let places = places.get(first..first + results.count as usize)?;
-        let (head, last) = (places.first()?, places.last()?);
-        self.outcomes[head.batch].nulls += u64::from(results.nulls);
-        let failed = |position: u32| (position as usize).checked_sub(first).and_then(|at| places.get(at)).copied();
-        for (position, failure) in &results.failures {
-            self.fail(failed(*position)?, failure.clone());
-        }
-        if head.batch == last.batch {
-            let outcome = &mut self.outcomes[head.batch];
-            outcome.list |= results.list;
-            if outcome.lines.0.is_empty() {
-                outcome.lines.0 = results.lines;
-            } else {
-                outcome.lines.0.extend_from_slice(&results.lines);
+    /// Runs the first `count` places in the worker, as far as it gets.
+    fn attempt(&mut self, errand: &mut Errand<'_>, count: usize) -> Result<Ran, Failure> {
+        let frame = errand.frame;
+        let run = self.work(frame, &errand.places[..count], &errand.inputs);
+        let items = run.items.len();
+        let (cancel, timeout) = (self.context.cancel.clone(), self.context.timeout);
+        let look = if self.task.max_memory().is_some() { LOOK_AT_MEMORY } else { LOOK };
+        let batch_timeout = self.context.batch_timeout;
+        let worker = self.worker(frame.error.is_some())?;
+        worker.ran += items;
+        errand.deadline = errand.deadline.or_else(|| batch_timeout.map(|timeout| Instant::now() + timeout));
+        let waits = Waits { timeout, deadline: errand.deadline, look: Some(look) };
+        let places = &errand.places[..count];
+        let setup_logs = std::mem::take(&mut worker.setup_logs);
+        setup_logs.into_iter().for_each(|log| errand.tally.log(log, places));
+        // A worker that died while it was idle takes nothing; how it died is found out by listening.
+        drop(worker.send_run(run, frame.error.is_some()));
+        let mut reported = 0;
+        loop {
+            let worker = self.worker.as_mut().expect("it is taken only on the way out");
+            let heard = worker.hear(&waits, &cancel).map_err(|error| broken(&error.to_string()))?;
+            let position = worker.position().filter(|position| (reported..count).contains(position));
+            match heard {
+                Heard::Frame(wire::Frame::Results(results)) => {
+                    reported = (results.first + results.count) as usize;
+                    errand
+                        .tally
+                        .take(results, places)
+                        .ok_or_else(|| broken("its results do not fit what it was sent"))?;
+                }
+                Heard::Frame(wire::Frame::Log(log)) => errand.tally.log(log, places),
+                Heard::Frame(wire::Frame::Done(done)) => return Ok(Ran::Done { executed: done.executed as usize }),
+                Heard::Frame(_) => return Err(broken("it sent a frame that does not belong here")),
+                Heard::Look => {
+                    let Some(position) = position else { continue };
+                    let (place, since) = (places[position], Instant::now() - worker.running());
+                    self.context.underway.on(self.slot, frame.batches[place.batch].indexes.get(place.position), since);
+                    let Some(failure) = self.worker.as_ref().and_then(|worker| self.too_large(worker)) else {
+                        continue;
+                    };
+                    let took = self.worker.take().map_or(Duration::ZERO, |worker| worker.running());
+                    return Ok(Ran::Large { reported, position, failure: failure.after(took) });
+                }
+                Heard::Dead(status) => {
+                    let said = worker.said();
+                    worker.last_words().into_iter().for_each(|log| errand.tally.log(log, places));
+                    let how = format!("Python worker {} while it was on", describe(status));
+                    return Ok(self.lost(reported, position, |on| match on {
+                        true => Failure::new(FailureKind::Crash, "Crash", format!("{how} this item")).with_detail(said),
+                        false => Failure::new(FailureKind::Crash, "Crash", format!("{how} no item: {said}")),
+                    }));
+                }
+                Heard::Garbled(error) => {
+                    let message = format!("this item disturbed the connection of its Python worker: {error}");
+                    return Ok(self.lost(reported, position, |_| Failure::new(FailureKind::Crash, "Crash", message)));
+                }
+                Heard::Late => {
+                    // Its results came while its time was measured: it was not late.
+                    if position.is_none() {
+                        continue;
+                    }
+                    let message = format!("took longer than {:?}", timeout.unwrap_or_default());
+                    let late = |_| Failure::new(FailureKind::Timeout, "Timeout", message);
+                    return Ok(self.lost(reported, position, late));
+                }
+                Heard::BatchLate => {
+                    self.worker = None;
+                    return Ok(Ran::BatchLate { reported, failure: self.context.batch_late() });
+                }
+                Heard::Cancelled => {
+                    self.worker = None;
+                    return Ok(Ran::Cancelled { reported });
+                }
             }
-            return Some(());
         }
-        let mut failures = results.failures.iter().map(|(position, _)| *position as usize - first).peekable();
-        let lines = crate::model::Lines(results.lines);
-        let mut lines = lines.iter();
-        for (at, place) in places.iter().enumerate() {
-            if failures.next_if_eq(&at).is_some() {
-                continue;
+    }
+
+    /// The end of a worker on the item at `position`, or between items; `failure` says how, for the one and the other.
+    fn lost(&mut self, reported: usize, position: Option<usize>, failure: impl FnOnce(bool) -> Failure) -> Ran {
+        let took = self.worker.take().map_or(Duration::ZERO, |worker| worker.running());
+        match position {
+            Some(position) => Ran::Lost { reported, position, failure: failure(true).after(took) },
+            None => Ran::Idle { reported, message: failure(false).message },
+        }
+    }
+
+    /// Runs what of an errand can be run at once; an error ends the step.
+    fn go_on(&mut self, errand: &mut Errand<'_>) -> Result<(), Failure> {
+        if self.items_left() == 0 {
+            self.retire(errand);
+        }
+        let suspect = errand.suspect.and_then(|suspect| errand.places.iter().position(|place| *place == suspect));
+        let count = match suspect {
+            Some(0) => {
+                self.retire(errand);
+                1
             }
-            self.outcomes[place.batch].lines.push(lines.next()?);
+            Some(before) => before,
+            None if errand.careful => 1,
+            None => errand.places.len(),
+        };
+        // A place of a batched task is a batch, whose items stay together.
+        let most = if errand.tally.is_batched() { 1 } else { self.items_left() };
+        let count = count.min(if self.task.max_items_per_worker().is_some() { most } else { usize::MAX });
+        let ran = self.attempt(errand, count);
+        self.context.underway.off(self.slot);
+        let ran = ran?;
+        if suspect == Some(0) {
+            errand.suspect = None;
         }
-        Some(())
-    }
-
-    /// Records a failure; of a batched task it is the failure of every item of the batch.
-    fn fail(&mut self, place: Place, failure: Failure) {
-        let outcome = &mut self.outcomes[place.batch];
-        let positions = if self.batched { 0..self.sizes[place.batch] } else { place.position..place.position + 1 };
-        outcome.failures.extend(positions.map(|position| (position, failure.clone())));
-    }
-
-    fn has_failed(&self) -> bool {
-        self.outcomes.iter().any(|outcome| !outcome.failures.is_empty())
-    }
-
-    fn log(&mut self, log: Log, places: &[Place]) {
-        let place = log.position.and_then(|position| places.get(position as usize));
-        let batch = place.or(places.first()).map_or(0, |place| place.batch);
-        let position = place.map(|place| place.position);
-        self.outcomes[batch].logs.push(LogLine { position, stream: log.stream, text: log.text });
-    }
-
-    fn finish(mut self, left: &[Place]) -> Vec<BatchOutcome> {
-        for place in left {
-            let positions = if self.batched { 0..self.sizes[place.batch] } else { place.position..place.position + 1 };
-            self.outcomes[place.batch].unrun.extend(positions);
+        if self.worker.as_ref().is_some_and(|worker| self.too_large(worker).is_some()) {
+            self.retire(errand);
         }
-        for outcome in &mut self.outcomes {
-            outcome.failures.sort_by_key(|(position, _)| *position);
-            outcome.unrun.sort_unstable();
+        errand.settle(ran, count, suspect == Some(0))
+    }
+}
+
+impl<'f> Errand<'f> {
+    fn new(lane: &PythonLane, frame: &'f Frame<'f>) -> Self {
+        let batched = lane.context.batched && frame.error.is_none();
+        let mut places: Vec<Place> = (0..frame.batches.len())
+            .flat_map(|batch| {
+                let positions = if batched { 1 } else { frame.batches[batch].items.len() };
+                (0..positions).map(move |position| Place { batch, position, input: 0 })
+            })
+            .collect();
+        let (mut tally, mut left) = (Tally::new(frame, batched), Vec::new());
+        let inputs = lane.all_inputs(frame, &mut places, &mut tally, &mut left);
+        let (idle_deaths, careful, suspect, deadline) = (0, false, None, None);
+        Self { frame, inputs, tally, places, left, idle_deaths, careful, suspect, deadline }
+    }
+
+    fn settle(&mut self, ran: Ran, count: usize, alone: bool) -> Result<(), Failure> {
+        match ran {
+            Ran::Done { executed } if executed == count => {
+                self.idle_deaths = 0;
+                self.places.drain(..count);
+                self.halt_if_failed();
+            }
+            Ran::Done { executed: settled } | Ran::Cancelled { reported: settled } => {
+                self.left.extend(self.places.drain(..).skip(settled));
+            }
+            Ran::Large { reported, position, failure } if alone => self.lose(reported, position, failure),
+            Ran::Large { reported, position, .. } => {
+                self.suspect = Some(self.places[position]);
+                self.places.drain(..reported);
+            }
+            Ran::Lost { reported, position, failure } => self.lose(reported, position, failure),
+            Ran::BatchLate { reported, failure } => {
+                // Those that it was not on any more, or not yet, have no result either.
+                self.places.drain(..reported);
+                self.places.drain(..).for_each(|place| self.tally.fail(place, failure.clone()));
+            }
+            Ran::Idle { reported, message } => {
+                self.idle_deaths = if reported > 0 { 1 } else { self.idle_deaths + 1 };
+                let failure = Failure::new(FailureKind::Crash, "Crash", message);
+                if self.idle_deaths >= MOST_IDLE_DEATHS {
+                    return Err(failure);
+                }
+                if self.careful && reported == 0 {
+                    self.tally.fail(self.places.remove(0), failure);
+                    self.halt_if_failed();
+                } else {
+                    self.places.drain(..reported);
+                }
+                self.careful = true;
+            }
         }
-        self.outcomes
+        Ok(())
+    }
+
+    /// The item at `position` failed with its worker. What came before it and was not reported has to be run again.
+    fn lose(&mut self, reported: usize, position: usize, failure: Failure) {
+        self.idle_deaths = 0;
+        self.tally.fail(self.places[position], failure);
+        let behind = self.places.split_off(position + 1);
+        self.places.pop();
+        self.places.drain(..reported);
+        if self.frame.halt_on_failure { self.left.extend(behind) } else { self.places.extend(behind) }
+    }
+
+    fn halt_if_failed(&mut self) {
+        if self.frame.halt_on_failure && self.tally.has_failed() {
+            self.left.append(&mut self.places);
+        }
+    }
+}
+
+impl Lane for PythonLane {
+    fn run(&mut self, frame: &Frame<'_>) -> (Vec<BatchOutcome>, Option<Failure>) {
+        let mut errand = Errand::new(self, frame);
+        let mut broken = None;
+        while !errand.places.is_empty() && !self.context.cancel.stop.is_fired() | frame.error.is_some() {
+            match self.go_on(&mut errand) {
+                Ok(()) => {}
+                Err(failure) if failure.kind == FailureKind::Cancelled => break,
+                Err(failure) => {
+                    broken = Some(failure);
+                    break;
+                }
+            }
+        }
+        errand.left.append(&mut errand.places);
+        (errand.tally.finish(&errand.left), broken)
+    }
+
+    fn finish(&mut self) -> Farewell {
+        let Farewell { logs, trouble } = self.say_farewell();
+        Farewell { logs, trouble: self.trouble.take().or(trouble) }
     }
 }

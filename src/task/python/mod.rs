@@ -2,7 +2,9 @@
 
 mod host;
 mod lane;
+mod load;
 mod probe;
+mod tally;
 mod task;
 mod worker;
 

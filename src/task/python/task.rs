@@ -7,6 +7,7 @@ use crate::task::lane::Context;
 use crate::template::{CompiledTree, ItemScope, Names, TemplateError, compile_pairs, value_to_json};
 use crate::wire;
 use serde_json::value::RawValue;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ pub struct PythonTask {
     span: Span,
     setup: Option<Text>,
     teardown: Option<Text>,
+    max_memory: Option<u64>,
+    max_items_per_worker: Option<NonZeroUsize>,
     /// Inputs that are the same for every item of the step.
     fixed: Vec<(String, CompiledTree)>,
     /// Inputs that differ by item.
@@ -55,7 +58,17 @@ impl PythonTask {
         // `item: "{{ item }}"` says what holds anyway, and would send every item twice.
         let by_item = by_item.into_iter().filter(|(name, tree)| !(name == "item" && tree.is_item())).collect();
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf()).display().to_string();
-        Ok(Self { program, span, setup: task.setup.clone(), teardown: task.teardown.clone(), fixed, by_item, folder })
+        Ok(Self {
+            program,
+            span,
+            setup: task.setup.clone(),
+            teardown: task.teardown.clone(),
+            max_memory: task.max_memory.map(|size| size.0),
+            max_items_per_worker: task.max_items_per_worker,
+            fixed,
+            by_item,
+            folder,
+        })
     }
 
     pub(in crate::task) fn check(&self, names: &Names) -> Vec<TemplateError> {
@@ -77,6 +90,16 @@ impl PythonTask {
     /// Folders that workers import from before all others.
     pub fn import_path(&self) -> Vec<String> {
         vec![self.folder.clone()]
+    }
+
+    /// The most memory of a worker, in bytes.
+    pub(super) fn max_memory(&self) -> Option<u64> {
+        self.max_memory
+    }
+
+    /// After so many items a worker is replaced.
+    pub(super) fn max_items_per_worker(&self) -> Option<NonZeroUsize> {
+        self.max_items_per_worker
     }
 
     /// The inputs that each item brings.
@@ -136,11 +159,11 @@ impl PythonTask {
     }
 }
 
-fn unwritable(message: &str) -> Failure {
+pub(super) fn unwritable(message: &str) -> Failure {
     Failure::new(FailureKind::Template, "TemplateError", message.to_owned())
 }
 
-fn raw(json: Vec<u8>) -> Result<Box<RawValue>, Failure> {
+pub(super) fn raw(json: Vec<u8>) -> Result<Box<RawValue>, Failure> {
     let text = String::from_utf8(json).map_err(|error| unwritable(&error.to_string()))?;
     RawValue::from_string(text).map_err(|error| unwritable(&error.to_string()))
 }

@@ -41,8 +41,21 @@ pub(super) struct Worker {
     halted: bool,
     guard: Option<Cell>,
     status: Option<ExitStatus>,
+    /// How many items it was sent.
+    pub(super) ran: usize,
     /// What `setup` printed.
     pub(super) setup_logs: Vec<Log>,
+}
+
+/// How long to wait for a worker.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Waits {
+    /// For the item it is on.
+    pub(super) timeout: Option<Duration>,
+    /// For all that it was sent.
+    pub(super) deadline: Option<Instant>,
+    /// To look how it does.
+    pub(super) look: Option<Duration>,
 }
 
 /// What came while waiting for a worker.
@@ -55,6 +68,10 @@ pub(super) enum Heard {
     Garbled(WireError),
     /// The current item has taken longer than it may.
     Late,
+    /// All of its work has taken longer than it may.
+    BatchLate,
+    /// Nothing; it is time to look how it does.
+    Look,
     /// The run is cancelled.
     Cancelled,
 }
@@ -69,7 +86,7 @@ impl Worker {
         worker.expect_hello(host, context)?;
         worker.send(&Frame::Start(Box::new(start))).map_err(|error| broken(&error.to_string()))?;
         loop {
-            match worker.hear(None, &context.cancel) {
+            match worker.hear(&Waits::default(), &context.cancel) {
                 Ok(Heard::Frame(Frame::Ready)) => return Ok(worker),
                 Ok(Heard::Frame(Frame::Log(log))) => worker.setup_logs.push(log),
                 Ok(Heard::Frame(Frame::Broken(failure))) => return Err(failure.permanent()),
@@ -79,7 +96,7 @@ impl Worker {
                     return Err(Failure::new(FailureKind::Crash, "Crash", message).with_detail(worker.said()));
                 }
                 Ok(Heard::Cancelled) => return Err(cancelled()),
-                Ok(Heard::Late) => {}
+                Ok(Heard::Late | Heard::BatchLate | Heard::Look) => {}
                 Ok(Heard::Garbled(error)) | Err(error) => return Err(broken(&error.to_string())),
             }
         }
@@ -111,12 +128,13 @@ impl Worker {
             halted: false,
             guard,
             status: None,
+            ran: 0,
             setup_logs: Vec::new(),
         })
     }
 
     fn expect_hello(&mut self, host: &Host, context: &Context) -> Result<(), Failure> {
-        match self.hear(None, &context.cancel) {
+        match self.hear(&Waits::default(), &context.cancel) {
             Ok(Heard::Frame(Frame::Hello(hello))) if hello.protocol == PROTOCOL => Ok(()),
             Ok(Heard::Frame(Frame::Hello(hello))) => Err(broken(&format!(
                 "the batchmill module of `{}` is version {}, this is {}; install the same version there",
@@ -146,12 +164,22 @@ impl Worker {
     }
 
     /// Waits for whatever comes first. Tells the worker to halt once when the run stops.
-    pub(super) fn hear(&mut self, timeout: Option<Duration>, cancel: &Cancel) -> Result<Heard, WireError> {
+    pub(super) fn hear(&mut self, waits: &Waits, cancel: &Cancel) -> Result<Heard, WireError> {
+        let look = waits.look.map(|look| Instant::now() + look);
         loop {
-            let wait = timeout.map(|timeout| self.time_left(timeout));
-            if wait == Some(Duration::ZERO) {
+            let item = waits.timeout.map(|timeout| self.time_left(timeout));
+            if item == Some(Duration::ZERO) {
                 return Ok(Heard::Late);
             }
+            let until = |at: Option<Instant>| at.map(|at| at.saturating_duration_since(Instant::now()));
+            let (batch, look) = (until(waits.deadline), until(look));
+            if batch == Some(Duration::ZERO) {
+                return Ok(Heard::BatchLate);
+            }
+            if look == Some(Duration::ZERO) {
+                return Ok(Heard::Look);
+            }
+            let wait = [item, batch, look].into_iter().flatten().min();
             match self.poll(wait, cancel)? {
                 Ready::Socket => match self.reader.read(&mut self.socket) {
                     Ok(Some(frame)) => return Ok(Heard::Frame(frame)),
@@ -208,10 +236,22 @@ impl Worker {
         if self.position().is_none() {
             return timeout.clamp(Duration::from_millis(1), Duration::from_millis(20));
         }
+        timeout.saturating_sub(self.running())
+    }
+
+    /// How long ago it began the item that it is on, or was on when it died.
+    pub(super) fn running(&self) -> Duration {
         let now = clock_gettime(ClockId::Monotonic);
         let now = Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0));
-        let started = Duration::from_nanos(self.cell(page::STARTED));
-        timeout.saturating_sub(now.saturating_sub(started))
+        now.saturating_sub(Duration::from_nanos(self.cell(page::STARTED)))
+    }
+
+    /// The bytes of memory that it takes, those shared with others included (`VmRSS` of proc(5)).
+    pub(super) fn memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kilobytes: u64 = resident.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kilobytes * 1024)
     }
 
     /// The position of the current `Run` that it is on, or was on when it died.

@@ -206,6 +206,29 @@ def user_traceback(exc):
     return trace
 
 
+def come_forward():
+    """Readies the interpreter for the terminal: Ctrl-C is the person's, and integers keep their digits."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(sys, "set_int_max_str_digits"):
+        sys.set_int_max_str_digits(0)
+
+
+def debug(exc):
+    """Opens the debugger in the innermost frame of the user's code."""
+    import linecache
+    import pdb
+
+    # The debugger looks sources up by absolute path, also those of code blocks, which are no files.
+    for name, entry in list(linecache.cache.items()):
+        linecache.cache.setdefault(os.path.abspath(name), entry)
+
+    trace = user_traceback(exc) or exc.__traceback__
+    if trace is not None:
+        pdb.post_mortem(trace)
+
+
 def describe(exc):
     """Class, one-line message and traceback of an exception."""
     kind = type(exc)

@@ -188,12 +188,12 @@ fn faults_of_tasks() {
             &["5:14: `items` has text behind `$(command)`, or its `)` is missing"],
         ),
         (
-            ["batch_size: auto", "max_failures: 3"],
+            ["batch_size: auto", "batch_format: pandas"],
             &[
                 "4:5: `items` is missing",
                 "4:5: `task` is missing",
                 "5:19: `batch_size` is not supported yet with `auto`",
-                "6:7: `max_failures` is not supported yet",
+                "6:7: `batch_format` is not supported yet",
             ],
         ),
         (

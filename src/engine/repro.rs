@@ -1,0 +1,82 @@
+//! One failed item again, with what it saw when it failed.
+
+use super::plan::plan_step;
+use super::prepare::Prepared;
+use super::values::{remember, step_scope};
+use crate::ledger::{FailureRecord, Reader, RunFolder};
+use crate::model::{Batch, Failure, Indexes, ItemKey, Items, StepName};
+use crate::spec::StepKind;
+use crate::task::{Cancel, Context, Shown, Underway, foreground};
+use crate::template::ItemScope;
+use std::process::Command;
+use std::sync::Arc;
+
+/// Which item to run again.
+#[derive(Debug)]
+pub struct Repro<'a> {
+    /// The workflow.
+    pub prepared: &'a Prepared,
+    /// The run in which it failed.
+    pub folder: &'a RunFolder,
+    /// The step.
+    pub step: &'a StepName,
+    /// The failed item.
+    pub failure: &'a FailureRecord,
+}
+
+impl Repro<'_> {
+    /// Runs it in the foreground, with the results of earlier steps as they are in the ledger. Nothing is written there.
+    /// The inner error is why the item failed.
+    ///
+    /// # Errors
+    /// Where it cannot be run: the workflow has no such step any more, or the ledger cannot be read.
+    pub fn run(&self, debugger: bool) -> Result<Result<Shown, Failure>, String> {
+        let Self { prepared, folder, step: name, failure } = self;
+        let workflow = &prepared.workflow;
+        let all = workflow.steps.iter().chain(&workflow.closing);
+        let (step, (program, _)) = all
+            .zip(&prepared.programs)
+            .find(|(step, _)| step.name == **name)
+            .ok_or_else(|| format!("the workflow has no step `{name}` any more"))?;
+        let reader = Reader::open((*folder).clone()).map_err(|error| error.to_string())?;
+        let records = reader.steps().map_err(|error| error.to_string())?;
+        let mut scope = step_scope(prepared, &folder.run);
+        for earlier in workflow.steps.iter().take_while(|earlier| earlier.name != **name) {
+            if let Some(record) = records.iter().find(|record| record.name == earlier.name) {
+                let is_batch = matches!(earlier.kind, StepKind::Batch(_));
+                remember(&mut scope, folder, earlier, is_batch.then_some(record.stats));
+            }
+        }
+        let scope = Arc::new(scope);
+        let names = Arc::new(ItemScope::of_step(Arc::clone(&scope)));
+        let run = |command: &mut Command| command.output();
+        let plan = plan_step(step, program, prepared, &names, &run).map_err(|error| error.to_string())?;
+        let context = Context {
+            run: folder.run.clone(),
+            step: step.name.clone(),
+            scope,
+            env: Arc::clone(&prepared.own_env),
+            timeout: None,
+            batch_timeout: None,
+            has_item: plan.is_batch,
+            batched: plan.batched,
+            batches: plan.batches,
+            slots: 1,
+            cancel: Cancel::new().map_err(|error| error.to_string())?,
+            guard: None,
+            python: prepared.python.clone(),
+            logs: folder.logs(),
+            underway: Arc::new(Underway::new(1)),
+        };
+        let mut items = Items::default();
+        items.push(failure.item.as_bytes());
+        let batch = Batch {
+            number: 1,
+            attempt: 1,
+            indexes: Indexes::Range(failure.index..failure.index + 1),
+            keys: vec![ItemKey::of(failure.item.as_bytes())],
+            items,
+        };
+        Ok(foreground(program, &context, &batch, debugger))
+    }
+}

@@ -1,0 +1,102 @@
+//! What became of the places of a frame, collected as results come in.
+
+use crate::model::Failure;
+use crate::task::lane::{BatchOutcome, Frame, LogLine};
+use crate::wire::{Log, Results};
+
+/// A place in a frame: one item, or one batch where the task is batched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) batch: usize,
+    pub(super) position: usize,
+    /// Where its inputs are, if it has some.
+    pub(super) input: usize,
+}
+
+/// Collects outcomes of a frame's batches as results come in.
+pub(super) struct Tally {
+    outcomes: Vec<BatchOutcome>,
+    sizes: Vec<usize>,
+    batched: bool,
+}
+
+impl Tally {
+    pub(super) fn new(frame: &Frame<'_>, batched: bool) -> Self {
+        let sizes = frame.batches.iter().map(|batch| batch.items.len()).collect();
+        Self { outcomes: vec![BatchOutcome::default(); frame.batches.len()], sizes, batched }
+    }
+
+    /// Takes results for `places`; none if they do not fit.
+    pub(super) fn take(&mut self, results: Results, places: &[Place]) -> Option<()> {
+        let first = results.first as usize;
+        let places = places.get(first..first + results.count as usize)?;
+        let (head, last) = (places.first()?, places.last()?);
+        self.outcomes[head.batch].nulls += u64::from(results.nulls);
+        let failed = |position: u32| (position as usize).checked_sub(first).and_then(|at| places.get(at)).copied();
+        for (position, failure) in &results.failures {
+            self.fail(failed(*position)?, failure.clone());
+        }
+        if head.batch == last.batch {
+            let outcome = &mut self.outcomes[head.batch];
+            outcome.list |= results.list;
+            if outcome.lines.0.is_empty() {
+                outcome.lines.0 = results.lines;
+            } else {
+                outcome.lines.0.extend_from_slice(&results.lines);
+            }
+            return Some(());
+        }
+        let mut failures = results.failures.iter().map(|(position, _)| *position as usize - first).peekable();
+        let lines = crate::model::Lines(results.lines);
+        let mut lines = lines.iter();
+        for (at, place) in places.iter().enumerate() {
+            if failures.next_if_eq(&at).is_some() {
+                continue;
+            }
+            self.outcomes[place.batch].lines.push(lines.next()?);
+        }
+        Some(())
+    }
+
+    /// Records a failure; of a batched task it is the failure of every item of the batch.
+    pub(super) fn fail(&mut self, place: Place, failure: Failure) {
+        let outcome = &mut self.outcomes[place.batch];
+        let positions = if self.batched { 0..self.sizes[place.batch] } else { place.position..place.position + 1 };
+        outcome.failures.extend(positions.map(|position| (position, failure.clone())));
+    }
+
+    /// Whether the places are batches.
+    pub(super) fn is_batched(&self) -> bool {
+        self.batched
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.outcomes.iter().any(|outcome| !outcome.failures.is_empty())
+    }
+
+    pub(super) fn log(&mut self, log: Log, places: &[Place]) {
+        let place = log.position.and_then(|position| places.get(position as usize));
+        let batch = place.or(places.first()).map_or(0, |place| place.batch);
+        let position = place.map(|place| place.position);
+        self.outcomes[batch].logs.push(LogLine { position, stream: log.stream, text: log.text });
+    }
+
+    /// Keeps what was printed on no item.
+    pub(super) fn log_apart(&mut self, log: LogLine) {
+        if let Some(outcome) = self.outcomes.first_mut() {
+            outcome.logs.push(log);
+        }
+    }
+
+    pub(super) fn finish(mut self, left: &[Place]) -> Vec<BatchOutcome> {
+        for place in left {
+            let positions = if self.batched { 0..self.sizes[place.batch] } else { place.position..place.position + 1 };
+            self.outcomes[place.batch].unrun.extend(positions);
+        }
+        for outcome in &mut self.outcomes {
+            outcome.failures.sort_by_key(|(position, _)| *position);
+            outcome.unrun.sort_unstable();
+        }
+        self.outcomes
+    }
+}

@@ -1,0 +1,87 @@
+//! One item in front of the person: no socket, no captured streams, a debugger where it is wanted.
+//!
+//! The work comes in a file, which is deleted when it has been read: parameters and items may be secret. The terminal is the
+//! user code's own.
+
+use super::call::{Caller, Place};
+use super::encode::Encoder;
+use super::support::Support;
+use super::task::Task;
+use crate::model::Items;
+use crate::wire::{Errand, Run};
+use pyo3::prelude::*;
+use std::io::Write;
+
+/// Runs what the file says; returns the exit status: 0 where the item succeeded, 1 where it failed, 2 where there is no such
+/// file.
+pub fn foreground(py: Python<'_>, path: &str) -> u8 {
+    let text = std::fs::read(path);
+    drop(std::fs::remove_file(path));
+    let errand = text.map_err(|error| error.to_string());
+    let errand: Result<Errand, String> =
+        errand.and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string()));
+    match errand {
+        Ok(errand) => run(py, &errand).unwrap_or_else(|error| {
+            error.print(py);
+            1
+        }),
+        Err(error) => {
+            eprintln!("error: this is started by `batchmill repro`, not by hand: {error}");
+            2
+        }
+    }
+}
+
+fn run(py: Python<'_>, errand: &Errand) -> PyResult<u8> {
+    let support = Support::load_without_streams(py)?;
+    support.come_forward(py)?;
+    let task = match Task::prepare(py, &support, &errand.start) {
+        Ok(task) => task,
+        Err(unready) => return fail(py, &support, unready.error, errand.debugger),
+    };
+    let (mut items, mut inputs) = (Items::default(), Items::default());
+    items.push(errand.item.get().as_bytes());
+    inputs.push(errand.inputs.get().as_bytes());
+    let run = Run { halt_on_failure: false, batches: vec![errand.batch.clone()], items, inputs };
+    let caller = Caller { task: &task, support: &support };
+    let view = caller.view(py, &errand.batch);
+    let place = Place { position: 0, index: errand.batch.indexes.get(0), items: 0..1, batch: &view };
+    let ended = match caller.call(py, &run, &place) {
+        Ok(value) => {
+            let mut line = Vec::new();
+            match Encoder::new(&support, &mut line).write(&value) {
+                Ok(()) => {
+                    line.push(b'\n');
+                    // What the code printed comes first, whatever Python still holds back.
+                    py.import("sys")?.getattr("stdout")?.call_method0("flush")?;
+                    // A reader that is gone wants no result.
+                    drop(std::io::stdout().write_all(&line));
+                    Ok(0)
+                }
+                Err(error) => match error.into_message() {
+                    Ok(message) => {
+                        eprintln!("TypeError: {message}");
+                        Ok(1)
+                    }
+                    Err(error) => fail(py, &support, error, errand.debugger),
+                },
+            }
+        }
+        Err(error) => fail(py, &support, error, errand.debugger),
+    };
+    task.teardown(py)?;
+    ended
+}
+
+/// Shows an exception, and stays where it was raised.
+fn fail(py: Python<'_>, support: &Support, error: PyErr, debugger: bool) -> PyResult<u8> {
+    let failure = support.failure(py, error.clone_ref(py));
+    match failure.detail {
+        Some(detail) => eprint!("{detail}"),
+        None => eprintln!("{}: {}", failure.class, failure.message),
+    }
+    if debugger {
+        support.debug(&error.into_value(py).into_bound(py))?;
+    }
+    Ok(1)
+}

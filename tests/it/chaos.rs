@@ -1,0 +1,134 @@
+//! Engine and workers killed at random: every item ends with one outcome, the right one.
+
+use crate::support::Sandbox;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+/// The engine is killed with -9 after a number of events that is another one each time, and goes on each time.
+#[test]
+fn nothing_is_lost_or_done_twice_however_often_the_engine_is_killed() {
+    const ITEMS: usize = 2000;
+    let workflow = format!(
+        "
+steps:
+  - name: shell
+    task: batch
+    inputs:
+      items: {{range: {ITEMS}}}
+      max_parallel: 2
+      task: {{type: shell, command: 'echo {{{{ item }}}} >> ran.shell; echo $(({{{{ item }}}} * 2))'}}
+  - name: python
+    task: batch
+    inputs:
+      items: {{range: {ITEMS}}}
+      batch_size: 3
+      max_parallel: 2
+      task:
+        type: python
+        setup: log = open('ran.python', 'a', buffering=1)
+        code: |
+          print(item, file=log)
+          return item * 3
+"
+    );
+    let sandbox = Sandbox::with(&workflow);
+    let mut seed = 7_u64;
+    let mut kills = 0;
+    let mut arguments = vec!["run", "workflow.yaml", "--progress", "json"];
+    loop {
+        let mut engine = sandbox.command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(engine.stderr.take().unwrap()).lines().map_while(Result::ok);
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let events = 3 + (seed >> 33) % 90;
+        let seen = lines.take(usize::try_from(events).unwrap()).count() as u64;
+        if seen == events {
+            engine.kill().unwrap();
+            kills += 1;
+        }
+        let status = engine.wait().unwrap();
+        sandbox.has_no_process();
+        if seen < events {
+            assert_eq!(status.code(), Some(0));
+            break;
+        }
+        arguments = vec!["resume", "--progress", "json"];
+    }
+    assert!(kills >= 25, "only {kills} kills");
+    let numbers = |step: &str| -> Vec<i64> {
+        let number = |result: &Value| result.as_i64().or_else(|| result["stdout"].as_str()?.parse().ok()).unwrap();
+        sandbox.results(step).iter().map(number).collect()
+    };
+    let all = |factor: i64| (0..i64::try_from(ITEMS).unwrap()).map(|item| item * factor).collect::<Vec<_>>();
+    sandbox.batchmill(&["audit"]).exits_with(0);
+    assert!(numbers("shell") == all(2) && numbers("python") == all(3), "results differ from an undisturbed run");
+    for step in ["shell", "python"] {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        sandbox.read(&format!("ran.{step}")).lines().for_each(|line| *counts.entry(line.to_owned()).or_default() += 1);
+        assert_eq!(counts.len(), ITEMS, "every item ran");
+        let again: usize = counts.values().map(|count| count - 1).sum();
+        // What was under way when the engine was killed runs twice: two slots, frames of some milliseconds each.
+        assert!(again < kills * 200, "{again} items ran again after {kills} kills");
+    }
+}
+
+/// Workers are killed with -9 while the run goes on. The items they are on are charged, and tried again; no other is.
+#[test]
+fn items_bear_no_blame_for_workers_that_are_killed_while_on_others() {
+    const ITEMS: i64 = 2000;
+    let workflow = format!(
+        "
+steps:
+  - name: work
+    task: batch
+    inputs:
+      items: {{range: {ITEMS}}}
+      batch_size: 5
+      max_parallel: 2
+      continue_on_error: true
+      retry: {{max_attempts: 50, delay: 0, on: crash}}
+      task:
+        type: python
+        setup: |
+          import os
+          open(f'workers/{{os.getpid()}}', 'w').close()
+        code: |
+          if item % 500 == 7: raise ValueError('of its own')
+          sum(range(20000))
+          return [item, batch.attempt]
+"
+    );
+    let sandbox = Sandbox::with(&workflow).file("workers/none", "");
+    let workers = sandbox.path().join("workers");
+    let mut engine = sandbox.command(&["run", "workflow.yaml", "--progress", "json"]);
+    let mut engine = engine.stderr(Stdio::piped()).spawn().unwrap();
+    let mut kills = 0_u64;
+    // A worker is killed every so many events, whatever it is on.
+    for (number, line) in BufReader::new(engine.stderr.take().unwrap()).lines().map_while(Result::ok).enumerate() {
+        if number % 12 != 5 || !line.contains("batch_finished") {
+            continue;
+        }
+        for entry in std::fs::read_dir(&workers).unwrap().map(Result::unwrap) {
+            let pid = entry.file_name().to_str().unwrap().parse().ok().and_then(Pid::from_raw);
+            let Some(pid) = pid else { continue };
+            std::fs::remove_file(entry.path()).unwrap();
+            kills += u64::from(kill_process(pid, Signal::KILL).is_ok());
+            break;
+        }
+    }
+    assert_eq!(engine.wait().unwrap().code(), Some(1));
+    assert!(kills >= 25, "only {kills} kills");
+    let failures = sandbox.failures();
+    let failed: Vec<i64> = failures.iter().map(|failure| failure["index"].as_i64().unwrap()).collect();
+    assert_eq!(failed, [7, 507, 1007, 1507]);
+    assert!(failures.iter().all(|failure| failure["type"] == "ValueError"), "{failures:?}");
+    let results = sandbox.results("work");
+    let items: Vec<i64> = results.iter().map(|result| result[0].as_i64().unwrap()).collect();
+    assert!(items == (0..ITEMS).filter(|item| item % 500 != 7).collect::<Vec<_>>());
+    let charged: u64 = results.iter().map(|result| result[1].as_u64().unwrap() - 1).sum();
+    assert!(charged <= kills, "{charged} items charged for {kills} kills");
+    sandbox.batchmill(&["audit"]).exits_with(0);
+    sandbox.has_no_process();
+}

@@ -1,0 +1,222 @@
+//! What bounds a step: tolerated failures, times, memory; and what halves a batch.
+
+use crate::support::Sandbox;
+use serde_json::{Value, json};
+
+fn batch(items: &str, settings: &str, task: &str) -> String {
+    let settings: String = settings.lines().map(|line| format!("      {line}\n")).collect();
+    format!(
+        "steps:\n  - name: work\n    task: batch\n    inputs:\n      items: {items}\n{settings}      task: {task}\n"
+    )
+}
+
+fn python(items: &str, settings: &str, keys: &str, code: &str) -> String {
+    let lines = |text: &str, indent: &str| text.lines().map(|line| format!("{indent}{line}\n")).collect::<String>();
+    let task =
+        format!("\n        type: python\n{}        code: |\n{}", lines(keys, "        "), lines(code, "          "));
+    batch(items, settings, &task)
+}
+
+#[test]
+fn failures_are_tolerated_up_to_a_number_and_the_step_stops_behind_it() {
+    let odd = "{type: shell, command: 'test $(({{ item }} % 2)) = 0'}";
+    let sandbox = Sandbox::with(&batch("{range: 20}", "max_failures: 3", odd));
+    let ended = sandbox.run(&["--format", "json"]).exits_with(3);
+    let ended = ended.says(&["stopped by TooManyFailures: 4 items failed, and `max_failures` is 3"]);
+    let step = &ended.json()["steps"]["work"];
+    assert_eq!((&step["stats"]["failed"], &step["error"]["type"]), (&json!(4), &json!("TooManyFailures")));
+    let tolerated = Sandbox::with(&batch("{range: 6}", "max_failures: 3", odd));
+    tolerated.run(&[]).exits_with(1);
+    assert_eq!(tolerated.results("work").len(), 3);
+    Sandbox::with(&batch("{range: 6}", "max_failures: 0", odd)).run(&[]).exits_with(3).says(&["1 items failed"]);
+}
+
+#[test]
+fn failures_are_tolerated_up_to_a_share() {
+    let task = "{type: shell, command: 'test {{ item }} -ge 2'}";
+    Sandbox::with(&batch("{range: 40}", "max_failures: 5%", task)).run(&[]).exits_with(1);
+    Sandbox::with(&batch("{range: 40}", "max_failures: 2.5%", task))
+        .run(&[])
+        .exits_with(3)
+        .says(&["`max_failures` is 2.5%"]);
+    // Lines are counted while they are read, so the share is known at the end.
+    let sandbox = Sandbox::with(&batch("{lines: list}", "max_failures: 5%", task)).file("list", "0\n1\n2\n3\n");
+    sandbox.run(&[]).exits_with(3).says(&["2 items failed, and `max_failures` is 5%"]);
+    assert_eq!(sandbox.results("work").len(), 2, "all of them ran");
+}
+
+#[test]
+fn a_batch_that_has_used_up_its_time_fails_with_what_it_has_not_done() {
+    let shell = batch(
+        "[quick, slow, never]",
+        "batch_size: 3\nbatch_timeout: 1s\ncontinue_on_error: true",
+        "{type: shell, command: 'work {{ item }}'}",
+    );
+    let sandbox = Sandbox::with(&shell).script("work", "echo $1 >> ran; [ $1 = quick ] || exec sleep 600");
+    sandbox.run(&[]).exits_with(1).says(&["work[1] failed: BatchTimeout: its batch took longer than 1s", "work[2]"]);
+    assert_eq!((sandbox.results("work").len(), sandbox.read("ran").as_str()), (1, "quick\nslow\n"));
+    let code = "while item == 1: pass\nreturn item";
+    let settings = "batch_size: 2\nbatch_timeout: 1s\ncontinue_on_error: true";
+    let sandbox = Sandbox::with(&python("{range: 6}", settings, "", code));
+    sandbox.run(&[]).exits_with(1).says(&["work[1] failed: BatchTimeout"]);
+    assert_eq!(sandbox.results("work"), [0, 2, 3, 4, 5]);
+}
+
+#[test]
+fn a_step_that_has_used_up_its_time_ends_with_all_its_children() {
+    let workflow = |timeout: &str| {
+        let step = batch("[1, 2, 3]", "max_parallel: 2", "{type: shell, command: 'work {{ item }}'}");
+        step.replace("    task: batch\n", &format!("    task: batch\n    timeout: {timeout}\n"))
+    };
+    let sandbox = Sandbox::with(&workflow("1s")).script("work", "echo $$ >> pids; [ -e quick ] || exec sleep 600");
+    sandbox.run(&[]).exits_with(3).says(&[
+        "stopped by StepTimeout: took longer than 1s, the `timeout` of the step",
+        "3 items, 3 not run",
+        "next: batchmill resume",
+    ]);
+    sandbox.has_no_process();
+    let sandbox = sandbox.file("quick", "").file("workflow.yaml", workflow("1h"));
+    sandbox.batchmill(&["resume"]).exits_with(0);
+    assert_eq!(sandbox.results("work").len(), 3);
+}
+
+#[test]
+fn the_time_of_a_step_covers_waits_and_plain_steps() {
+    let workflow = "
+steps:
+  - {name: wait, type: shell, timeout: 1s, retry: {max_attempts: 9, delay: 1h}, inputs: {command: 'false'}}
+";
+    Sandbox::with(workflow).run(&[]).exits_with(3).says(&["StepTimeout"]);
+    let workflow = "steps: {stuck: {type: python, timeout: 1s, inputs: {code: 'while True: pass'}}}";
+    let sandbox = Sandbox::with(workflow);
+    sandbox.run(&[]).exits_with(3).says(&["StepTimeout"]);
+    sandbox.has_no_process();
+}
+
+#[test]
+fn a_failed_batch_is_halved_until_the_bad_items_stand_alone() {
+    let code = "print(item, file=open('ran', 'a'))\nif 5 in item or 6 in item: raise ValueError('bad')\nreturn [x * 2 for x in item]";
+    let settings = "batch_size: 8\nbatched: true\nbisect_on_error: true\ncontinue_on_error: true";
+    let sandbox = Sandbox::with(&python("{range: 16}", settings, "", code));
+    sandbox.run(&[]).exits_with(1).says(&["work[5] failed: ValueError: bad", "work[6] failed: ValueError: bad"]);
+    let expected: Vec<Value> = (0..16).filter(|item| ![5, 6].contains(item)).map(|item| json!(item * 2)).collect();
+    assert_eq!(sandbox.results("work"), expected);
+    let mut ran: Vec<String> = sandbox.read("ran").lines().map(str::to_owned).collect();
+    ran.sort();
+    let mut batches = [
+        "[0, 1, 2, 3, 4, 5, 6, 7]",
+        "[8, 9, 10, 11, 12, 13, 14, 15]",
+        "[0, 1, 2, 3]",
+        "[4, 5, 6, 7]",
+        "[4, 5]",
+        "[6, 7]",
+        "[4]",
+        "[5]",
+        "[6]",
+        "[7]",
+    ];
+    batches.sort_unstable();
+    assert_eq!(ran, batches);
+    sandbox.batchmill(&["audit"]).exits_with(0);
+}
+
+#[test]
+fn halving_is_no_attempt_and_crashes_are_halved_too() {
+    let code = "import os\nif 3 in item and batch.attempt < 3: os._exit(9)\nreturn [[x, batch.attempt] for x in item]";
+    let settings = "batch_size: 4\nbatched: true\nbisect_on_error: true\nretry: {max_attempts: 3, delay: 0}";
+    let sandbox = Sandbox::with(&python("{range: 4}", settings, "", code));
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!(sandbox.results("work"), [json!([0, 1]), json!([1, 1]), json!([2, 1]), json!([3, 3])]);
+}
+
+#[test]
+fn an_item_that_takes_too_much_memory_is_charged_alone() {
+    let code = "import time\nif item == 4:\n    x = bytearray(300_000_000)\n    time.sleep(600)\nreturn item";
+    let settings = "batch_size: 10\ncontinue_on_error: true";
+    let sandbox = Sandbox::with(&python("{range: 10}", settings, "max_memory: 200MB", code));
+    sandbox
+        .run(&[])
+        .exits_with(1)
+        .says(&["work[4] failed: MemoryLimit: Python worker took", "`max_memory` is 200.0 MB"]);
+    assert_eq!(sandbox.results("work"), [0, 1, 2, 3, 5, 6, 7, 8, 9]);
+    assert_eq!(sandbox.failures().len(), 1);
+}
+
+#[test]
+fn an_item_in_a_worker_that_others_have_filled_gets_a_fresh_one() {
+    let code = "
+global kept
+kept = globals().get('kept', [])
+kept.append(bytearray(60_000_000))
+if item == 4 and len(kept) > 1:
+    import time
+    kept.append(bytearray(200_000_000))
+    time.sleep(600)
+return [item, len(kept)]";
+    let sandbox = Sandbox::with(&python("{range: [3, 6]}", "batch_size: 10", "max_memory: 250MB", code));
+    sandbox.run(&[]).exits_with(0);
+    let results = sandbox.results("work");
+    assert_eq!((results.len(), &results[1]), (3, &json!([4, 1])), "item 4 was first in its worker");
+}
+
+#[test]
+fn a_worker_that_is_too_large_before_its_first_item_stops_the_step() {
+    let keys = "max_memory: 100MB\nsetup: model = bytearray(200_000_000)";
+    let sandbox = Sandbox::with(&python("[1]", "continue_on_error: true", keys, "return 1"));
+    sandbox.run(&[]).exits_with(3).says(&["stopped by MemoryLimit: Python worker took", "`max_memory` is 100.0 MB"]);
+}
+
+#[test]
+fn a_worker_is_replaced_after_so_many_items() {
+    let code = "import os\nreturn os.getpid()";
+    let keys = "max_items_per_worker: 3\nteardown: open('ended', 'a').write('x')";
+    for size in ["1", "4"] {
+        let sandbox = Sandbox::with(&python("{range: 10}", &format!("batch_size: {size}"), keys, code));
+        sandbox.run(&[]).exits_with(0);
+        let pids = sandbox.results("work");
+        let of_each: Vec<usize> = pids.chunk_by(|left, right| left == right).map(<[Value]>::len).collect();
+        assert_eq!((of_each, sandbox.read("ended").as_str()), (vec![3, 3, 3, 1], "xxxx"));
+    }
+}
+
+#[test]
+fn a_slow_item_is_named_while_it_runs() {
+    let shell = "{type: shell, command: 'while [ ! -e go ]; do :; done'}";
+    let code = "import os\nwhile not os.path.exists('go'): pass";
+    for workflow in [batch("[7, 8]", "max_parallel: 2", shell), python("[7, 8]", "max_parallel: 2", "", code)] {
+        let sandbox = Sandbox::with(&workflow);
+        let named = sandbox.run_until(&["--slow-after", "100ms"], "has been running for");
+        assert!(named.line.starts_with("work[0]") || named.line.starts_with("work[1]"), "{}", named.line);
+        std::fs::write(sandbox.path().join("go"), "").unwrap();
+        assert_eq!(named.ends_with(), Some(0));
+    }
+}
+
+#[test]
+fn wrong_limits_are_named() {
+    let wrong = [
+        ("max_failures: -1", "`max_failures` must not be negative"),
+        ("max_failures: 0.5", "a share has a `%` behind it"),
+        ("max_failures: 120%", "`max_failures` must be between `0%` and `100%`"),
+        (
+            "max_failures: 1\ncontinue_on_error: false",
+            "`max_failures` and `continue_on_error: false` cannot stand together",
+        ),
+        ("batch_timeout: 0", "`batch_timeout` must be above 0"),
+        ("bisect_on_error: yes", "`bisect_on_error` must be `true` or `false`"),
+        ("bisect_on_error: true", "`bisect_on_error` has no use: `item` is one item, because `batch_size` is 1"),
+        ("bisect_on_error: true\nbatched: false", "`bisect_on_error` has no use here"),
+    ];
+    for (settings, message) in wrong {
+        Sandbox::with(&python("[1]", settings, "", "return 1")).run(&[]).exits_with(2).says(&[message]);
+    }
+    for (keys, message) in [
+        ("max_memory: 512", "`max_memory` is too little for a Python worker"),
+        ("max_memory: lots", "`max_memory` must be a number of bytes, or a text such as `512MB`"),
+        ("max_items_per_worker: 0", "`max_items_per_worker` must be at least 1"),
+    ] {
+        Sandbox::with(&python("[1]", "", keys, "return 1")).run(&[]).exits_with(2).says(&[message]);
+    }
+    let shell = batch("[1]", "bisect_on_error: true", "{type: shell, command: exit}");
+    Sandbox::with(&shell).run(&[]).exits_with(2).says(&["only a python task with `batched: true` can fail as a batch"]);
+}
