@@ -4,6 +4,7 @@ PYTHON ?= python3
 CARGO ?= cargo
 VENV := .venv
 WHEEL_VENV := .venv-wheel
+BENCH_VENV := .venv-bench
 # Where cargo puts what it builds.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 RUN := $(TARGET)/release/batchmill
@@ -21,10 +22,10 @@ export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(getattr(sys, "_bas
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fmt lint wheel clean setup release
+.PHONY: help demo test check bench bench-peers fmt lint wheel clean setup release
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
 
 demo: release setup ## set up, and run the main job: a folder of CSV files through pandas on every core
 	@echo "--- $(RUN) run fixtures/workflows/flights.yaml --python $(VENV)/bin/python"
@@ -49,8 +50,10 @@ check: ## everything that must hold before a change lands: formatting, lints, te
 	$(CARGO) clippy --all-targets $(FEATURES) -- -D warnings
 	$(MAKE) test
 
-bench: release setup ## measure against peers and bounds, side by side
-	$(VENV)/bin/python benches/peers/run.py --batchmill $(RUN) --python $(VENV)/bin/python
+bench: bench-peers ## the same as bench-peers
+
+bench-peers: release $(BENCH_VENV)/ready $(if $(SHARED),,$(BENCH_VENV)/wheel) ## set up, and compare with other tools: tables on stdout; ARGS='--only py-noop', ARGS=--check
+	@$(BENCH_VENV)/bin/python benches/peers/run.py --batchmill $(RUN) $(ARGS)
 
 fmt: ## format the code
 	$(CARGO) fmt
@@ -63,7 +66,7 @@ wheel: $(WHEEL_VENV)/maturin ## build the Python wheel into dist/
 
 clean: ## remove what was built and set up
 	$(CARGO) clean
-	rm -rf $(VENV) $(WHEEL_VENV) target-wheel dist out
+	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) target-wheel dist out
 
 release:
 	$(CARGO) build --release $(FEATURES) $(BINS)
@@ -78,6 +81,19 @@ $(VENV)/ready: tests/requirements.txt
 
 $(VENV)/wheel: $(VENV)/ready $(WHEEL_VENV)/ready
 	$(VENV)/bin/python -m pip install --quiet --force-reinstall dist/test/*.whl
+	@touch $@
+
+# The environment of the peers that `make bench-peers` compares with, and of batchmill's tasks there.
+$(BENCH_VENV)/ready: benches/peers/requirements.txt
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet -r benches/peers/requirements.txt
+	@touch $@
+
+# Unlike the wheel for the tests this one is optimised: it is measured.
+$(BENCH_VENV)/wheel: $(BENCH_VENV)/ready $(WHEEL_VENV)/maturin Cargo.toml Cargo.lock pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py')
+	rm -rf dist/bench
+	$(WHEEL_VENV)/bin/maturin build --release --interpreter $(PYO3_PYTHON) --target-dir target-wheel --out dist/bench
+	$(BENCH_VENV)/bin/python -m pip install --quiet --force-reinstall dist/bench/*.whl
 	@touch $@
 
 # An environment that has the wheel, to test that the wheel hosts workers. Rebuilt when what goes into it changes.

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Compares batchmill with the other ways to do the same work, pair by pair.
+"""Compares batchmill with the other ways to do the same work, and prints tables as Markdown.
 
-    python3 benches/peers/run.py [--batchmill PATH] [--runs N] [--only NAME ..] [--json FILE]
+    make bench-peers                                   # sets up what this needs, and runs everything
+    make bench-peers ARGS='--only py-noop --runs 10'
 
-Each peer is run next to batchmill, in turns, so that a ratio is of two neighbouring runs and slow drift of the machine is
-in both. Measured is the whole command, from its start to its exit. Tables go to stdout as Markdown, progress to stderr.
-What is run, and how its outcome is checked, is in `workloads.py`. Needs Python 3.10 and its standard library alone, but the
-interpreter given with `--python` needs pandas for `flights`.
+Needs the packages of `requirements.txt`. What is run, and how its outcome is checked, is in `workloads/`; how one run is
+measured in `measure.py`; how figures are shown in `table.py`. Tables go to stdout, progress to stderr. The exit code is 1
+where a command failed or did not do the work; a limit that is missed is a figure, not a fault.
 """
 
 import argparse
@@ -14,177 +14,148 @@ import datetime
 import json
 import os
 import platform
-import shutil
-import subprocess
+import random
 import sys
 import tempfile
-import time
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 
-from workloads import ALL, ROOT, Bench, Command, Workload, Wrong
+from commands import ROOT, Bench, Command, NotYet, Outcome, Workload, Wrong, output_of
+from measure import Failed, Stopwatch, scratch
+from table import Row, Table
+from workloads import ALL
 
-
-@dataclass
-class Figures:
-    """All timed runs of one command."""
-
-    name: str
-    wall: "list[float]" = field(default_factory=list)
-    cpu: "list[float]" = field(default_factory=list)
-    ratio: "list[float]" = field(default_factory=list)  # batchmill's wall over the peer's; empty for batchmill.
+CHECK_SCALE = 0.01
 
 
-def main() -> None:
+def main() -> int:
     args = arguments()
-    os.chdir(ROOT)  # Workflows name their files from here.
-    # The same interpreter for both sides.
+    os.chdir(ROOT)  # Workflows are named from here.
+    # The same interpreter for both sides, and the same functions under test.
     os.environ["BATCHMILL_PYTHON"] = args.python
-    with tempfile.TemporaryDirectory(prefix="batchmill-peers-") as tools:
-        bench = Bench(args.batchmill, args.python, args.jobs, args.scale, Path(tools))
-        report = {"date": datetime.date.today().isoformat(), "machine": machine(bench), "runs": args.runs, "workloads": []}
-        print(f"{report['date']}, {report['machine']}; {args.runs} runs of each pair, {args.jobs} at a time")
-        for name in args.only or ALL:
-            workload = ALL[name](bench)
-            figures = compare(bench, workload, args.runs)
-            print(table(workload, figures), flush=True)
-            report["workloads"].append(
-                {"name": name, "question": workload.question, "size": workload.size, "commands": [vars(f) for f in figures]}
-            )
+    os.environ["PYTHONPATH"] = str(ROOT / "benches/peers/workflows")
+    os.environ["SHELL"] = "/bin/sh"  # What GNU parallel gives its commands to.
+    report = {"date": datetime.date.today().isoformat(), "machine": machine(args), "runs": args.runs, "workers": args.jobs,
+              "scale": args.scale, "workloads": []}
+    print(f"{report['date']}, {report['machine']}; {args.jobs} workers, median of {args.runs} interleaved runs"
+          + (f", **{args.scale:g} of the items**" if args.scale != 1 else ""))
+    tables = []
+    for name in args.only or ALL:
+        with tempfile.TemporaryDirectory(prefix="batchmill-peers-") as tools:
+            workload = ALL[name](Bench(args.batchmill, args.python, args.jobs, args.scale, Path(tools)))
+            table = Table(workload, [Row(command) for command in workload.commands], judge=args.scale == 1)
+            compare(table, args.runs)
+            print(table.markdown(), flush=True)
+            tables.append(table)
+            report["workloads"].append(table.figures())
+    print(summary(tables))
     if args.json:
         args.json.write_text(json.dumps(report, indent=1) + "\n")
+    return 1 if any(row.failure for table in tables for row in table.rows) else 0
 
 
-def compare(bench: Bench, workload: Workload, runs: int) -> "list[Figures]":
-    """Checks every command once, untimed; then times the pairs."""
-    note(f"{workload.name}: checking")
-    own = Figures("batchmill")
-    check_batchmill(bench, workload)
-    for peer in workload.peers:
-        with scratch() as out:
-            timed(peer.name, [*peer.argv, *peer.check_argv], out, peer.stdin)
-            checked(workload, peer.name, out, None)
-
-    figures = [Figures(peer.name) for peer in workload.peers]
-    for round_ in range(runs):
-        note(f"{workload.name}: round {round_ + 1} of {runs}")
-        # Whoever goes first may find the machine in another state than whoever follows, so they change places.
-        for peer, its in zip(workload.peers, figures):
-            if round_ % 2 == 0:
-                mine, theirs = time_batchmill(bench, workload), time_peer(peer)
-            else:
-                theirs, mine = time_peer(peer), time_batchmill(bench, workload)
-            for one, (wall, cpu) in ((own, mine), (its, theirs)):
-                one.wall.append(wall)
-                one.cpu.append(cpu)
-            its.ratio.append(mine[0] / theirs[0])
-    return [own, *figures]
+def compare(table: Table, runs: int) -> None:
+    workload = table.workload
+    for row in table.rows:
+        row.absent = missing(workload, row.command)
+    if all(row.left_out for row in table.rows):
+        return
+    with workload.server() as bystanders:
+        stopwatch = Stopwatch(bystanders)
+        for row in table.rows:
+            if not row.left_out:
+                note(f"{workload.name}: checking {row.command.name}")
+                check(stopwatch, workload, row)
+        rounds = runs * workload.rounds
+        for round_ in range(rounds):
+            note(f"{workload.name}: round {round_ + 1} of {rounds}")
+            order = [row for row in table.rows if not row.left_out]
+            # Each round in another order, so that no row always follows the same other one; but each time the same orders.
+            random.Random(round_).shuffle(order)
+            for row in order:
+                time_one(stopwatch, row)
+            table.end_round()
 
 
-def check_batchmill(bench: Bench, workload: Workload) -> None:
-    with scratch() as out, scratch() as state:
-        timed("batchmill", batchmill_run(bench, workload, state), out)
-
-        def results() -> list:
-            command = [str(bench.batchmill), "results", "latest", "--state-dir", str(state)]
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-            if done.returncode != 0:
-                raise Wrong(f"`{' '.join(command)}` ended with exit code {done.returncode}")
-            return [json.loads(line) for line in done.stdout.splitlines()]
-
-        checked(workload, "batchmill", out, results)
+def missing(workload: Workload, command: Command) -> str:
+    """Why a command cannot be run here; empty where it can."""
+    for tool in (workload.tool, command.tool):
+        if tool and tool.missing:
+            return tool.missing
+    return not_yet(command) if command.own else ""
 
 
-def checked(workload: Workload, who: str, out: Path, results) -> None:
-    try:
-        workload.check(who, out, results)
-    except (Wrong, OSError, ValueError, KeyError) as error:
-        sys.exit(f"error: {workload.name}: {who} did not do the work: {error}")
+def not_yet(command: Command) -> str:
+    """What of its workflow this batchmill does not have. Any other fault shows when it is run: it is one of the workflow."""
+    program, _, *rest = command.argv
+    # The folders are made for each run. Any name will do for a check that opens none.
+    argv = [part.replace("{out}", "out").replace("{state}", "state") for part in rest[: rest.index("--state-dir")]]
+    said = output_of(program, "validate", *argv)
+    fault = next((line for line in said.splitlines() if "not supported yet" in line), "")
+    return f"batchmill cannot do this yet: {fault.removeprefix('error: ')}" if fault else ""
 
 
-def time_batchmill(bench: Bench, workload: Workload) -> "tuple[float, float]":
-    with scratch() as out, scratch() as state:
-        return timed("batchmill", batchmill_run(bench, workload, state), out)
+def check(stopwatch: Stopwatch, workload: Workload, row: Row) -> None:
+    """The first, uncounted run: looks at what was done, and at the memory."""
+    with scratch() as folder:
+        try:
+            row.memory = stopwatch.run(row.command, folder, check=True).memory
+            workload.check(Outcome(row.command, folder.out, folder.stdout, folder.state))
+            row.command.share and row.command.share(folder.stdout.read_text())
+        except Failed as error:
+            row.failure = str(error)
+        except NotYet as error:
+            row.absent = f"batchmill cannot do this yet: {error}"
+        except Wrong as error:
+            row.failure = f"did not do the work: {error}"
+        except (OSError, ValueError, KeyError, TypeError) as error:  # What it left behind cannot be read as it should.
+            row.failure = f"did not do the work: {error!r}"
+    if row.failure:
+        note(f"{workload.name}: {row.command.name} failed: {row.failure}")
 
 
-def time_peer(peer: Command) -> "tuple[float, float]":
-    with scratch() as out:
-        return timed(peer.name, peer.argv, out, peer.stdin)
+def time_one(stopwatch: Stopwatch, row: Row) -> None:
+    with scratch() as folder:
+        try:
+            row.add(stopwatch.run(row.command, folder), folder.stdout.read_text(errors="replace"))
+        except (Failed, Wrong) as error:
+            row.failure = str(error)
+            note(f"{row.command.name} failed: {row.failure}")
 
 
-def batchmill_run(bench: Bench, workload: Workload, state: Path) -> "list[str]":
-    flags = ["-j", str(bench.jobs), "--state-dir", str(state), "--progress", "none"]
-    return [str(bench.batchmill), "run", *workload.batchmill, *flags]
+def summary(tables: "list[Table]") -> str:
+    rows = [row for table in tables if table.judge for row in table.rows if row.command.limit]
+    said = [f"- {loss}" for table in tables if table.judge for loss in table.losses()]
+    if not rows:
+        return "\nNothing is judged: the work was scaled down, or has no limits."
+    return "\n".join([f"\n### Limits and losses\n\n{sum(row.reached is True for row in rows)} of {len(rows)} limits are reached.\n", *said])
 
 
-@contextmanager
-def scratch():
-    """A folder for one run. Made before the clock starts and deleted after it has stopped."""
-    folder = Path(tempfile.mkdtemp(prefix="batchmill-run-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
-
-
-def timed(who: str, argv: "list[str]", out: Path, stdin: "Path | None" = None) -> "tuple[float, float]":
-    """Runs a command; gives its wall seconds and the CPU seconds of it and all children it waited for.
-
-    Ends everything if the command fails: there is no use in comparing with work that was not done.
-    """
-    argv = [part.replace("{out}", str(out)) for part in argv]
-    with open(stdin or os.devnull) as source, open(os.devnull, "wb") as sink, tempfile.TemporaryFile() as errors:
-        files = [(os.POSIX_SPAWN_DUP2, file.fileno(), fd) for fd, file in enumerate((source, sink, errors))]
-        start = time.perf_counter()
-        pid = os.posix_spawnp(argv[0], argv, os.environ, file_actions=files)
-        _, status, usage = os.wait4(pid, 0)
-        wall = time.perf_counter() - start
-        if (code := os.waitstatus_to_exitcode(status)) != 0:
-            errors.seek(0)
-            sys.stderr.write(errors.read().decode(errors="replace"))
-            sys.exit(f"error: {who} ended with exit code {code}: {' '.join(argv)}")
-    return wall, usage.ru_utime + usage.ru_stime
-
-
-def table(workload: Workload, figures: "list[Figures]") -> str:
-    lines = [
-        f"\n### {workload.name}\n\n{workload.question} {workload.size[0].upper()}{workload.size[1:]}.\n",
-        "| | wall s: median (min to max) | cpu s | batchmill's wall / this one's: median (min to max) |",
-        "|---|--:|--:|--:|",
-    ]
-    for its in figures:
-        ratio = spread(its.ratio, 2) if its.ratio else ""
-        lines.append(f"| {its.name} | {spread(its.wall, 4)} | {median(its.cpu):.3f} | {ratio} |")
-    return "\n".join(lines)
-
-
-def spread(values: "list[float]", digits: int) -> str:
-    return f"{median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
-
-
-def machine(bench: Bench) -> str:
+def machine(args: argparse.Namespace) -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         model = platform.processor() or platform.machine()
-    shown = subprocess.run([bench.python, "-V"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
-    return f"{os.cpu_count()} cores of {model}, {platform.system()} {platform.release()}, {shown}"
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    python, batchmill = output_of(args.python, "-V").strip(), output_of(str(args.batchmill), "--version").strip()
+    return (f"{len(os.sched_getaffinity(0))} cores of {model}, {memory:.0f} GiB, {platform.system()} {platform.release()}, "
+            f"{python}, {batchmill}, load {os.getloadavg()[0]:.1f}")
 
 
 def arguments() -> argparse.Namespace:
-    venv = ROOT / ".venv/bin/python"
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batchmill", type=Path, default=ROOT / "target/release/batchmill", metavar="PATH")
-    parser.add_argument("--runs", type=int, default=5, metavar="N", help="timed runs of each pair (default 5)")
-    parser.add_argument("--only", nargs="+", choices=list(ALL), metavar="NAME", help=f"of {', '.join(ALL)}")
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    parser.add_argument("--batchmill", type=Path, default=target / "release/batchmill", metavar="PATH")
+    parser.add_argument("--only", nargs="+", choices=list(ALL), metavar="WORKLOAD", help=f"of {', '.join(ALL)}")
+    parser.add_argument("--runs", type=int, default=5, metavar="N", help="counted runs of each command (default 5)")
+    parser.add_argument("--scale", type=float, default=1.0, metavar="SHARE", help="share of the items; limits are not judged then")
+    parser.add_argument("--check", action="store_true", help=f"does everything work at all? One run, {CHECK_SCALE:g} of the items")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every single figure there")
-    parser.add_argument("--python", default=str(venv) if venv.exists() else sys.executable, metavar="PATH")
-    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), metavar="N", help="workers on both sides")
-    parser.add_argument("--scale", type=float, default=1.0, help="share of the items, for a quick look (not for flights)")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="workers on both sides (default 2)")
+    parser.add_argument("--python", default=sys.executable, metavar="PATH", help="interpreter of both sides")
     args = parser.parse_args()
+    if args.check:
+        args.scale, args.runs = CHECK_SCALE, 1
     args.batchmill = args.batchmill.resolve()
     args.json = args.json and args.json.resolve()
     if os.sep in args.python:
@@ -197,8 +168,8 @@ def arguments() -> argparse.Namespace:
 
 
 def note(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
