@@ -8,6 +8,7 @@ mod look;
 mod past;
 mod run;
 
+use crate::engine;
 use crate::task::guard;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use exit::{Exit, Stop};
@@ -95,6 +96,8 @@ enum Format {
 
 /// Runs the command line; the whole program.
 pub fn main() -> ExitCode {
+    // Where it is refused, a write beyond the limit ends the program, as it ends any other.
+    drop(engine::outlive_file_limit());
     let stop = match Cli::parse().verb {
         Verb::Run(args) => run::run(args),
         Verb::Resume(args) => again::resume(args),
