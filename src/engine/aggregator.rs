@@ -7,6 +7,7 @@ use crate::ledger::{Ledger, LedgerError, StepKey};
 use crate::model::{Batch, BatchReport, Event, Failure, Sink, Stats, StepName};
 use crate::task::Cancel;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use std::error::Error;
 use std::time::{Duration, Instant};
 
 /// Rows of at most so many batches share a transaction.
@@ -50,8 +51,7 @@ impl Aggregator<'_> {
             let mut reports = Vec::new();
             let mut next = Some(first);
             while let Some(event) = next {
-                let done = self.take(event, &mut reports);
-                trouble = trouble.or(done.err());
+                self.take(event, &mut reports);
                 next = if reports.len() < MOST_ROWS { events.try_recv().ok() } else { None };
             }
             if trouble.is_none() {
@@ -71,7 +71,7 @@ impl Aggregator<'_> {
         trouble.map_or(Ok(()), Err)
     }
 
-    fn take(&mut self, event: SlotEvent, reports: &mut Vec<BatchReport>) -> Result<(), LedgerError> {
+    fn take(&mut self, event: SlotEvent, reports: &mut Vec<BatchReport>) {
         match event {
             SlotEvent::Finished(frame) => {
                 reports.extend(frame.into_iter().map(|mut report| {
@@ -82,7 +82,11 @@ impl Aggregator<'_> {
             SlotEvent::Log(index, mut log) => {
                 self.secrets.mask(&mut log.text);
                 let line = serde_json::json!({ "index": index, "stream": log.stream, "text": log.text });
-                self.ledger.log(&self.step, &line.to_string())?;
+                // What tasks print is not worth a result: the run goes on without it.
+                if let Err(error) = self.ledger.log(&self.step, &line.to_string()) {
+                    let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
+                    self.notice(format!("warning: {error}{cause}; what tasks print is not kept, results are"));
+                }
             }
             SlotEvent::Notice(text) => self.notice(text),
             SlotEvent::Nulls(count) => self.nulls += count,
@@ -91,7 +95,6 @@ impl Aggregator<'_> {
                 self.stop(failure);
             }
         }
-        Ok(())
     }
 
     /// Tells the sinks something for the person in front of the screen.

@@ -75,6 +75,14 @@ impl Growing {
     }
 }
 
+/// The log of the open step.
+enum Log {
+    Closed,
+    Open(PathBuf, File),
+    /// It could not be written, which was said once.
+    GivenUp,
+}
+
 /// A run's ledger, open for writing.
 pub struct Ledger {
     db: Connection,
@@ -84,7 +92,7 @@ pub struct Ledger {
     keys: Option<Growing>,
     /// Whether the open step has failures or attempts of an earlier execution that a success makes void.
     has_past: bool,
-    logs: Option<(PathBuf, File)>,
+    logs: Log,
     _lock: File,
 }
 
@@ -143,7 +151,7 @@ impl Ledger {
         let set = db.execute_batch("PRAGMA synchronous = NORMAL");
         set.map_err(|source| LedgerError::Sqlite { path: folder.database(), source })?;
         db.set_prepared_statement_cache_capacity(16);
-        Ok(Self { db, folder, execution, results: None, keys: None, has_past: false, logs: None, _lock: lock })
+        Ok(Self { db, folder, execution, results: None, keys: None, has_past: false, logs: Log::Closed, _lock: lock })
     }
 
     /// The run's folder.
@@ -186,7 +194,7 @@ impl Ledger {
         self.has_past = past.has_failures();
         self.results = Some(Growing::open(results, past.results_end)?);
         self.keys = Some(Growing::open(keys, past.keys_end)?);
-        self.logs = None;
+        self.logs = Log::Closed;
         Ok((step, past))
     }
 
@@ -273,17 +281,22 @@ impl Ledger {
             .map_err(|source| LedgerError::Sqlite { path: self.folder.database(), source })
     }
 
-    /// Appends a line of JSON to the step's log.
+    /// Appends a line of JSON to the step's log. A log that cannot be written is given up: the error comes once a step.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// Where it cannot be written; that concerns the log alone.
     pub fn log(&mut self, step: &StepName, line: &str) -> Result<(), LedgerError> {
-        if self.logs.is_none() {
+        if matches!(self.logs, Log::Closed) {
             let path = self.folder.logs().join(format!("{step}.log"));
-            self.logs = Some((path.clone(), private_file(&path)?));
+            self.logs = Log::GivenUp;
+            self.logs = Log::Open(path.clone(), private_file(&path)?);
         }
-        let (path, file) = self.logs.as_mut().expect("it was just opened");
-        file.write_all(format!("{line}\n").as_bytes()).map_err(|source| io_error("write", path, source))
+        let Log::Open(path, file) = &mut self.logs else { return Ok(()) };
+        let written = file.write_all(format!("{line}\n").as_bytes()).map_err(|source| io_error("write", path, source));
+        if written.is_err() {
+            self.logs = Log::GivenUp;
+        }
+        written
     }
 
     /// Closes a step.
