@@ -2,9 +2,9 @@
 
 use super::exit::{Exit, Stop};
 use super::run::{How, execute, load};
-use super::{State, run};
+use super::{Safety, State, run};
 use crate::engine::{MASK, Options, Prepared, Start, Which, prepare};
-use crate::ledger::{Reader, RunFolder, StateFolder};
+use crate::ledger::{Durability, Reader, RunFolder, StateFolder};
 use crate::plan::ParamValues;
 use anyhow::Context as _;
 use clap::Args;
@@ -28,6 +28,8 @@ pub(super) struct AgainArgs {
     jobs: Option<NonZeroUsize>,
     #[command(flatten)]
     state: State,
+    #[command(flatten)]
+    safety: Safety,
     #[command(flatten)]
     how: How,
 }
@@ -60,7 +62,8 @@ fn again(mut args: AgainArgs, which: Which) -> Result<Exit, Stop> {
     if let Which::Only(names) = &which {
         check_names(&folder, names)?;
     }
-    let given = Given { params: run::params(&args.params)?, python: args.python, jobs: args.jobs, state };
+    let (params, durability) = (run::params(&args.params)?, args.safety.into());
+    let given = Given { params, python: args.python, jobs: args.jobs, state, durability };
     let prepared = prepare_again(&folder, given)?;
     execute(&prepared, Start::Again(folder, which), args.how)
 }
@@ -91,6 +94,7 @@ struct Given {
     python: Option<PathBuf>,
     jobs: Option<NonZeroUsize>,
     state: PathBuf,
+    durability: Durability,
 }
 
 /// Prepares the workflow of a run again: the file as it is now, the parameters as they were.
@@ -123,7 +127,8 @@ fn prepare_again(folder: &RunFolder, given: Given) -> Result<Prepared, Stop> {
         return Err(Stop::bad(message).hint(format!("give them again: {}", masked.join(" "))));
     }
     let state = StateFolder(given.state);
-    let options = Options { params, python, jobs: given.jobs, max_items: None, state, check_only: false };
+    let Given { jobs, durability, .. } = given;
+    let options = Options { params, python, jobs, max_items: None, state, durability, check_only: false };
     Ok(prepare(workflow, options)?)
 }
 
@@ -131,7 +136,14 @@ fn prepare_again(folder: &RunFolder, given: Given) -> Result<Prepared, Stop> {
 pub(super) fn latest_of(state: &Path, file: &Path) -> Result<Option<RunFolder>, Stop> {
     let wanted = file.canonicalize().ok();
     for folder in StateFolder(state.to_path_buf()).runs_by_age()?.into_iter().rev() {
-        let Ok(record) = Reader::open(folder.clone()).and_then(|reader| reader.run()) else { continue };
+        let record = match Reader::open(folder.clone()).and_then(|reader| reader.run()) {
+            Ok(record) => record,
+            Err(error) => {
+                // It may be the one that is meant, so it is not left out without a word.
+                eprintln!("run {} cannot be read: {error}", folder.run);
+                continue;
+            }
+        };
         if wanted.is_some() && record.folder.join(&record.path).canonicalize().ok() == wanted {
             return Ok(Some(folder));
         }

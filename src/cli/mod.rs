@@ -8,8 +8,8 @@ mod look;
 mod past;
 mod run;
 
-use crate::engine;
 use crate::task::guard;
+use crate::{engine, ledger};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use exit::{Exit, Stop};
 use std::io::{self, IsTerminal, Write};
@@ -84,6 +84,31 @@ struct State {
     /// Where runs are kept
     #[arg(long, value_name = "DIR", env = "BATCHMILL_STATE_DIR", default_value = ".batchmill")]
     state_dir: PathBuf,
+}
+
+/// How safe what is done is.
+#[derive(Debug, Clone, Copy, Args)]
+struct Safety {
+    /// What finished batches survive
+    #[arg(long, value_enum, default_value_t = Durability::Normal)]
+    durability: Durability,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Durability {
+    /// A kill at any instant; a power cut may take the last ones
+    Normal,
+    /// A power cut too; each commit waits for the disk
+    Full,
+}
+
+impl From<Safety> for ledger::Durability {
+    fn from(safety: Safety) -> Self {
+        match safety.durability {
+            Durability::Normal => Self::Normal,
+            Durability::Full => Self::Full,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

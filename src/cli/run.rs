@@ -1,9 +1,9 @@
 //! `batchmill run`.
 
 use super::exit::{Exit, Stop};
-use super::{Format, Given, State, print};
+use super::{Format, Given, Safety, State, print};
 use crate::engine::{self, Options, Prepared, RunEnd, Start, Which, prepare};
-use crate::ledger::{Reader, StateFolder};
+use crate::ledger::{Durability, Reader, StateFolder};
 use crate::model::{Sink, Status};
 use crate::plan::ParamValues;
 use crate::report::{Bar, JsonLines, Plain, summary, trouble};
@@ -24,6 +24,8 @@ pub(super) struct RunArgs {
     given: Given,
     #[command(flatten)]
     state: State,
+    #[command(flatten)]
+    safety: Safety,
     #[command(flatten)]
     how: How,
     /// Show what would run, and run nothing: the same as `batchmill plan`
@@ -78,6 +80,7 @@ impl Given {
             jobs: self.jobs,
             max_items: self.max_items,
             state: StateFolder(state.state_dir.clone()),
+            durability: Durability::default(),
             check_only,
         })
     }
@@ -124,7 +127,7 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Stop> {
     if args.dry_run {
         return super::look::plan(super::look::PlanArgs::new(args.given, args.state, args.how.format));
     }
-    let options = args.given.options(&args.state, false)?;
+    let options = Options { durability: args.safety.into(), ..args.given.options(&args.state, false)? };
     let prepared = prepare(load(args.given.file())?, options)?;
     let last = if args.resume { super::again::latest_of(&args.state.state_dir, args.given.file())? } else { None };
     let start = last.map_or(Start::New, |folder| Start::Again(folder, Which::Left));

@@ -72,6 +72,11 @@ impl Run<'_> {
             reasons.join(", ")
         );
         self.tell(&Event::Notice { name: step.name.clone(), text });
+        if sorted_out.lost > 0 {
+            let text =
+                format!("warning: the results of {} items are gone; `batchmill resume` runs them", sorted_out.lost);
+            self.tell(&Event::Notice { name: step.name.clone(), text });
+        }
         Ok(Ok(Some(sorted_out)))
     }
 }

@@ -1,6 +1,7 @@
 //! Where runs are kept.
 
 use super::error::LedgerError;
+use super::growing::sync_folder;
 use crate::model::{RunId, StepName};
 use std::fs::{self, DirBuilder, File};
 use std::hash::{BuildHasher, RandomState};
@@ -139,6 +140,12 @@ impl RunFolder {
                 Err(fs::TryLockError::Error(source)) => return Err(io_error("lock", &path, source)),
             }
         }
+    }
+
+    /// Waits until the disk has the names of the run's files and folders.
+    pub(super) fn sync_names(&self) -> Result<(), LedgerError> {
+        // The run, `runs`, the state folder, and where that is.
+        self.path.ancestors().take(4).try_for_each(sync_folder)
     }
 
     /// Deletes the run with everything in it.
