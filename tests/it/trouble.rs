@@ -89,7 +89,7 @@ fn a_limit_on_the_size_of_results_ends_the_run_and_resume_does_the_rest() {
         "resume",
     ]);
     let done = sandbox.results("work").len();
-    assert!((10..21).contains(&done), "{done} of 2 MiB");
+    assert!((4..21).contains(&done), "{done} of 2 MiB");
     sandbox.limited(2048, &["resume"]).exits_with(3).says(&["File too large"]);
     let before = sandbox.results("work").len();
     fs::remove_file(sandbox.path().join("ran")).unwrap();
@@ -115,7 +115,7 @@ steps:
     let stopped = sandbox.limited(1536, &["run", "workflow.yaml"]).exits_with(3);
     stopped.says(&["cannot write", "run.db", "File too large", "hint: what was done is kept", "ulimit -f"]);
     let failed = sandbox.failures().len();
-    assert!((5..60).contains(&failed), "{failed} failures in 1.5 MiB");
+    assert!((1..60).contains(&failed), "{failed} failures in 1.5 MiB");
     let sandbox = sandbox.file("good", "");
     sandbox.batchmill(&["resume"]).exits_with(0).says(&[&format!("{failed} failed before")]);
     assert_eq!((sandbox.results("work").len(), sandbox.failures().len()), (60, 0));
