@@ -2,9 +2,9 @@
 
 use super::exit::{Exit, Stop};
 use super::run::{How, execute, load};
-use super::{State, run};
+use super::{Safety, State, run};
 use crate::engine::{MASK, Options, Prepared, Start, Which, prepare};
-use crate::ledger::{Reader, RunFolder, StateFolder};
+use crate::ledger::{Durability, Reader, RunFolder, StateFolder};
 use crate::plan::ParamValues;
 use anyhow::Context as _;
 use clap::Args;
@@ -29,6 +29,8 @@ pub(super) struct AgainArgs {
     jobs: Option<NonZeroUsize>,
     #[command(flatten)]
     state: State,
+    #[command(flatten)]
+    safety: Safety,
     #[command(flatten)]
     how: How,
 }
@@ -61,8 +63,8 @@ fn again(mut args: AgainArgs, which: Which) -> Result<Exit, Stop> {
     if let Which::Only(names) = &which {
         check_names(&folder, names)?;
     }
-    let (params, slow_after) = (run::params(&args.params)?, args.how.slow_after);
-    let given = Given { params, python: args.python, jobs: args.jobs, slow_after, state };
+    let (params, slow_after, durability) = (run::params(&args.params)?, args.how.slow_after, args.safety.into());
+    let given = Given { params, python: args.python, jobs: args.jobs, slow_after, durability, state };
     let prepared = prepare_again(&folder, given)?;
     execute(&prepared, Start::Again(folder, which), args.how)
 }
@@ -89,6 +91,7 @@ pub(super) struct Given {
     pub(super) python: Option<PathBuf>,
     pub(super) jobs: Option<NonZeroUsize>,
     pub(super) slow_after: Duration,
+    pub(super) durability: Durability,
     pub(super) state: PathBuf,
 }
 
@@ -122,8 +125,8 @@ pub(super) fn prepare_again(folder: &RunFolder, given: Given) -> Result<Prepared
         return Err(Stop::bad(message).hint(format!("give them again: {}", masked.join(" "))));
     }
     let state = StateFolder(given.state);
-    let (jobs, slow_after) = (given.jobs, given.slow_after);
-    let options = Options { params, python, jobs, max_items: None, slow_after, state, check_only: false };
+    let Given { jobs, slow_after, durability, .. } = given;
+    let options = Options { params, python, jobs, max_items: None, slow_after, state, durability, check_only: false };
     Ok(prepare(workflow, options)?)
 }
 
@@ -131,7 +134,14 @@ pub(super) fn prepare_again(folder: &RunFolder, given: Given) -> Result<Prepared
 pub(super) fn latest_of(state: &Path, file: &Path) -> Result<Option<RunFolder>, Stop> {
     let wanted = file.canonicalize().ok();
     for folder in StateFolder(state.to_path_buf()).runs_by_age()?.into_iter().rev() {
-        let Ok(record) = Reader::open(folder.clone()).and_then(|reader| reader.run()) else { continue };
+        let record = match Reader::open(folder.clone()).and_then(|reader| reader.run()) {
+            Ok(record) => record,
+            Err(error) => {
+                // It may be the one that is meant, so it is not left out without a word.
+                eprintln!("run {} cannot be read: {error}", folder.run);
+                continue;
+            }
+        };
         if wanted.is_some() && record.folder.join(&record.path).canonicalize().ok() == wanted {
             return Ok(Some(folder));
         }

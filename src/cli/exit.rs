@@ -147,9 +147,19 @@ impl From<EngineError> for Stop {
         match error {
             EngineError::Start(error) => error.into(),
             EngineError::Ledger(error) => {
-                let mut stop = Self::from(error);
-                stop.exit = if stop.exit == Exit::Bad { Exit::Stopped } else { stop.exit };
-                stop
+                let remedy = error.remedy();
+                let stop = Self::from(error);
+                let exit = if stop.exit == Exit::Bad { Exit::Stopped } else { stop.exit };
+                let stop = Self { exit, ..stop };
+                match remedy {
+                    Some(remedy) => stop.hint(format!(
+                        "what was done is kept: {remedy}, then `batchmill resume` goes on with the rest"
+                    )),
+                    None => stop,
+                }
+            }
+            error @ EngineError::Guard(_) => {
+                Self::new(Exit::Bad, error.into()).hint("check the limits that were set: `ulimit -a` shows them")
             }
             error => Self::new(Exit::Stopped, error.into()),
         }

@@ -10,6 +10,7 @@ mod repro;
 mod run;
 
 use crate::task::guard;
+use crate::{engine, ledger};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use exit::{Exit, Stop};
 use std::io::{self, IsTerminal, Write};
@@ -88,6 +89,31 @@ struct State {
     state_dir: PathBuf,
 }
 
+/// How safe what is done is.
+#[derive(Debug, Clone, Copy, Args)]
+struct Safety {
+    /// What finished batches survive
+    #[arg(long, value_enum, default_value_t = Durability::Normal)]
+    durability: Durability,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Durability {
+    /// A kill at any instant; a power cut may take the last ones
+    Normal,
+    /// A power cut too; each commit waits for the disk
+    Full,
+}
+
+impl From<Safety> for ledger::Durability {
+    fn from(safety: Safety) -> Self {
+        match safety.durability {
+            Durability::Normal => Self::Normal,
+            Durability::Full => Self::Full,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// For people
@@ -98,6 +124,8 @@ enum Format {
 
 /// Runs the command line; the whole program.
 pub fn main() -> ExitCode {
+    // Where it is refused, a write beyond the limit ends the program, as it ends any other.
+    drop(engine::outlive_file_limit());
     let stop = match Cli::parse().verb {
         Verb::Run(args) => run::run(args),
         Verb::Resume(args) => again::resume(args),

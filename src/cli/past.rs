@@ -8,6 +8,7 @@ use crate::spec::Workflow;
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
+use std::error::Error;
 use std::io;
 use std::time::Duration;
 
@@ -50,7 +51,15 @@ fn clean(args: &CleanArgs) -> Result<Exit, Stop> {
     let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
     for folder in folders {
         let run = folder.run.clone();
-        let started = u64::try_from(Reader::open(folder.clone())?.run()?.started).unwrap_or(0);
+        let record = match Reader::open(folder.clone()).and_then(|reader| reader.run()) {
+            Ok(record) => record,
+            Err(error) => {
+                // Nobody knows how old it is, and what is left of it may be dear to somebody.
+                eprintln!("run {run} stays, because it cannot be read: {error}");
+                continue;
+            }
+        };
+        let started = u64::try_from(record.started).unwrap_or(0);
         let old = args.older_than.is_none_or(|age| Duration::from_millis(now.saturating_sub(started)) >= age);
         if !old || folder.is_locked() {
             continue;
@@ -121,14 +130,17 @@ pub(super) fn runs(args: &RunsArgs) -> Result<Exit, Stop> {
         let (run, steps, reader) = match opened {
             Ok(opened) => opened,
             Err(error) => {
-                eprintln!("run {name} cannot be read: {error}");
+                let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
+                eprintln!("run {name} cannot be read: {error}{cause}");
                 continue;
             }
         };
-        let sum = |count: fn(&StepRecord) -> u64| steps.iter().map(count).sum::<u64>();
+        let sum = |count: fn(&StepRecord) -> u64| steps.iter().map(count).fold(0, u64::saturating_add);
         let (succeeded, failed) = (sum(|step| step.stats.succeeded), sum(|step| step.stats.failed));
-        let took =
-            run.finished.and_then(|finished| u64::try_from(finished - run.started).ok()).map(Duration::from_millis);
+        let took = run
+            .finished
+            .and_then(|finished| u64::try_from(finished.saturating_sub(run.started)).ok())
+            .map(Duration::from_millis);
         rows.push((reader.folder().run.clone(), run, succeeded, failed, took));
     }
     if args.format == Format::Json {
@@ -157,6 +169,7 @@ pub(super) fn runs(args: &RunsArgs) -> Result<Exit, Stop> {
 
 pub(super) fn results(args: &ResultsArgs) -> Result<Exit, Stop> {
     let reader = open(&args.state, &args.run)?;
+    reader.check()?;
     let steps = reader.steps()?;
     let step = match &args.step {
         Some(name) => named(&steps, name)?,
@@ -185,6 +198,7 @@ fn named<'a>(steps: &'a [StepRecord], name: &str) -> Result<&'a StepRecord, Stop
 
 pub(super) fn audit(args: &AuditArgs) -> Result<Exit, Stop> {
     let reader = open(&args.state, &args.run)?;
+    reader.check()?;
     let mut good = true;
     for step in reader.steps()? {
         let audit = reader.audit(&step)?;
@@ -219,6 +233,7 @@ fn groups(rows: &[(crate::model::StepName, crate::ledger::FailureRecord)]) -> Ve
 
 pub(super) fn failures(args: &FailuresArgs) -> Result<Exit, Stop> {
     let reader = open(&args.state, &args.run)?;
+    reader.check()?;
     let steps = reader.steps()?;
     let steps = match &args.step {
         Some(name) => std::slice::from_ref(named(&steps, name)?),

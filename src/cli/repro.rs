@@ -4,7 +4,7 @@ use super::again::{Given, absolute, prepare_again};
 use super::exit::{Exit, Stop};
 use super::{State, print, run};
 use crate::engine::{MASK, Repro};
-use crate::ledger::{FailureRecord, Reader, RunFolder, StateFolder};
+use crate::ledger::{Durability, FailureRecord, Reader, RunFolder, StateFolder};
 use crate::model::StepName;
 use crate::task::Shown;
 use clap::Args;
@@ -43,7 +43,8 @@ pub(super) fn repro(args: ReproArgs) -> Result<Exit, Stop> {
         return Err(Stop::bad(message).hint("run it again with `batchmill retry`"));
     }
     let params = run::params(&args.params)?;
-    let given = Given { params, python: args.python, jobs: None, slow_after: Duration::MAX, state };
+    let (python, slow_after, durability) = (args.python, Duration::MAX, Durability::default());
+    let given = Given { params, python, jobs: None, slow_after, durability, state };
     let prepared = prepare_again(&folder, given)?;
     let repro = Repro { prepared: &prepared, folder: &folder, step: &step, failure: &failure };
     let cause = format!("{}: {}", failure.class, failure.message);

@@ -1,9 +1,9 @@
 //! `batchmill run`.
 
 use super::exit::{Exit, Stop};
-use super::{Format, Given, State, print};
+use super::{Format, Given, Safety, State, print};
 use crate::engine::{self, Options, Prepared, RunEnd, Start, Which, prepare};
-use crate::ledger::{Reader, StateFolder};
+use crate::ledger::{Durability, Reader, StateFolder};
 use crate::model::{Sink, Status};
 use crate::plan::ParamValues;
 use crate::report::{Bar, JsonLines, Plain, summary, trouble};
@@ -25,6 +25,8 @@ pub(super) struct RunArgs {
     given: Given,
     #[command(flatten)]
     state: State,
+    #[command(flatten)]
+    safety: Safety,
     #[command(flatten)]
     how: How,
     /// Show what would run, and run nothing: the same as `batchmill plan`
@@ -92,6 +94,7 @@ impl Given {
             max_items: self.max_items,
             slow_after: Duration::MAX,
             state: StateFolder(state.state_dir.clone()),
+            durability: Durability::default(),
             check_only,
         })
     }
@@ -138,7 +141,8 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Stop> {
     if args.dry_run {
         return super::look::plan(super::look::PlanArgs::new(args.given, args.state, args.resume, args.how.format));
     }
-    let options = Options { slow_after: args.how.slow_after, ..args.given.options(&args.state, false)? };
+    let (slow_after, durability) = (args.how.slow_after, args.safety.into());
+    let options = Options { slow_after, durability, ..args.given.options(&args.state, false)? };
     let prepared = prepare(load(args.given.file())?, options)?;
     let last = if args.resume { super::again::latest_of(&args.state.state_dir, args.given.file())? } else { None };
     let start = last.map_or(Start::New, |folder| Start::Again(folder, Which::Left));

@@ -10,6 +10,7 @@ use crate::model::{Batch, BatchReport, Event, Failure, Sink, Stats, StepName};
 use crate::spec::MaxFailures;
 use crate::task::Cancel;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use std::error::Error;
 use std::time::{Duration, Instant};
 
 /// Rows of at most so many batches share a transaction.
@@ -60,8 +61,7 @@ impl Aggregator<'_> {
             let mut reports = Vec::new();
             let mut next = Some(first);
             while let Some(event) = next {
-                let done = self.take(event, &mut reports);
-                trouble = trouble.or(done.err());
+                self.take(event, &mut reports);
                 next = if reports.len() < MOST_ROWS { events.try_recv().ok() } else { None };
             }
             if trouble.is_none() {
@@ -83,7 +83,7 @@ impl Aggregator<'_> {
         trouble.map_or(Ok(()), Err)
     }
 
-    fn take(&mut self, event: SlotEvent, reports: &mut Vec<BatchReport>) -> Result<(), LedgerError> {
+    fn take(&mut self, event: SlotEvent, reports: &mut Vec<BatchReport>) {
         match event {
             SlotEvent::Finished(frame) => {
                 reports.extend(frame.into_iter().map(|mut report| {
@@ -93,7 +93,12 @@ impl Aggregator<'_> {
             }
             SlotEvent::Log(item, mut log) => {
                 self.secrets.mask(&mut log.text);
-                self.ledger.log(&self.step, &Printed { item, stream: log.stream, text: log.text })?;
+                // What tasks print is not worth a result: the run goes on without it.
+                let printed = Printed { item, stream: log.stream, text: log.text };
+                if let Err(error) = self.ledger.log(&self.step, &printed) {
+                    let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
+                    self.notice(format!("warning: {error}{cause}; what tasks print is not kept, results are"));
+                }
             }
             SlotEvent::Notice(text) => self.notice(text),
             SlotEvent::Nulls(count) => self.nulls += count,
@@ -102,7 +107,6 @@ impl Aggregator<'_> {
                 self.stop(failure);
             }
         }
-        Ok(())
     }
 
     /// Tells the sinks something for the person in front of the screen.

@@ -84,6 +84,11 @@ impl Run<'_> {
         self.ledger.move_past(key, &sorted_out.changes, &sorted_out.gone)?;
         let reasons = sorted_out.reasons.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect();
         self.tell(&Event::StepSortedOut { name: step.name.clone(), total: sorted_out.total, reasons });
+        if sorted_out.lost > 0 {
+            let text =
+                format!("warning: the results of {} items are gone; `batchmill resume` runs them", sorted_out.lost);
+            self.tell(&Event::Notice { name: step.name.clone(), text });
+        }
         Ok(Ok(Some(sorted_out)))
     }
 }

@@ -29,6 +29,6 @@ pub use repro::Repro;
 pub use resume::Which;
 pub use secrets::{MASK, Secrets};
 pub use shape::{Shape, ShapeError, shape};
-pub use signals::{Interrupts, listen};
+pub use signals::{Interrupts, listen, outlive_file_limit};
 pub use values::{failures_json, step_scope};
 pub use workflow::{EngineError, RunEnd, Start, run};

@@ -1,7 +1,7 @@
 //! Everything that can be known to be wrong before anything runs: parameters, secrets, templates, names, Python code.
 
 use super::secrets::Secrets;
-use crate::ledger::StateFolder;
+use crate::ledger::{Durability, StateFolder};
 use crate::model::{Span, Text};
 use crate::plan::{ParamValues, resolve_params};
 use crate::spec::{BatchSpec, Fault, Faults, ItemsSpec, Setting, Source, Step, StepKind, Workflow};
@@ -29,6 +29,8 @@ pub struct Options {
     pub slow_after: Duration,
     /// Where runs are kept.
     pub state: StateFolder,
+    /// `--durability`: what a commit survives.
+    pub durability: Durability,
     /// Only look: parameters may be missing, and Python is not looked for.
     pub check_only: bool,
 }

@@ -1,6 +1,6 @@
 //! What is left of a step: compares the items of now with those that are done.
 
-use crate::ledger::{Past, PastBatch, RowChange};
+use crate::ledger::{Loss, Past, PastBatch, RowChange};
 use crate::model::{Batch, Indexes, ItemKey, Items};
 use crate::plan::{Source, SourceError};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -67,6 +67,8 @@ pub(super) struct SortedOut {
     pub(super) done: u64,
     /// Those that failed and are left at that.
     pub(super) failed: u64,
+    /// Those whose results are gone, and that are left at that.
+    pub(super) lost: u64,
     /// Where done items stand now, for batches of which that changed.
     pub(super) changes: Vec<RowChange>,
     /// Failed items that are not there any more.
@@ -88,12 +90,12 @@ pub(super) fn sort_out(
             done.entry(*key).or_default().push_back((number, position));
         }
     }
-    let (mut failures, mut waiting) = (past.failed.clone(), past.attempts.clone());
+    let (mut failures, mut waiting, mut lost) = (past.failed.clone(), past.attempts.clone(), past.lost.clone());
     let mut places: Vec<Vec<Option<u64>>> = past.batches.iter().map(|batch| vec![None; batch.keys.len()]).collect();
     let mut held: Vec<(usize, Pending)> = Vec::new();
     let mut pending = Vec::new();
     let mut reasons = BTreeMap::new();
-    let (mut total, mut still_failed) = (0, 0);
+    let (mut total, mut still_failed, mut still_lost) = (0, 0, 0);
     while total < most_items {
         let mut items = Items::default();
         source.fill(&mut items, usize::try_from(most_items - total).unwrap_or(usize::MAX).min(1024))?;
@@ -112,18 +114,22 @@ pub(super) fn sort_out(
             }
             let failed = failures.get_mut(&key).and_then(Vec::pop).is_some();
             let waited = waiting.get_mut(&key).and_then(Vec::pop);
+            let loss = if failed || waited.is_some() { None } else { lost.take(index, key) };
+            still_lost += u64::from(loss.is_some() && !which.takes(failed, index, key));
             still_failed += u64::from(failed && !which.takes(failed, index, key));
             if which.takes(failed, index, key) {
-                let reason = match (failed, waited) {
-                    (true, _) => "failed before",
-                    (false, Some(_)) => "waiting to be tried again",
-                    (false, None) => "not run yet",
+                let reason = match (failed, waited, loss) {
+                    (true, _, _) => "failed before",
+                    (false, Some(_), _) => "waiting to be tried again",
+                    (false, None, Some(Loss::Result)) => "whose results are gone",
+                    (false, None, Some(Loss::Key)) => "whose keys are gone",
+                    (false, None, None) => "not run yet",
                 };
                 *reasons.entry(reason).or_insert(0) += 1;
                 pending.push(Pending {
                     index,
                     key,
-                    attempt: waited.map_or(1, |attempts| attempts + 1),
+                    attempt: waited.map_or(1, |attempts| attempts.saturating_add(1)),
                     item: item.to_vec(),
                 });
             }
@@ -153,5 +159,6 @@ pub(super) fn sort_out(
     };
     let changes = past.batches.iter().zip(places).zip(broken).filter_map(moved).collect();
     let gone = failures.into_iter().flat_map(|(key, left)| left.into_iter().map(move |_| key)).collect();
-    Ok(SortedOut { remaining: Remaining(pending.into()), total, done, failed: still_failed, changes, gone, reasons })
+    let (remaining, failed, lost) = (Remaining(pending.into()), still_failed, still_lost);
+    Ok(SortedOut { remaining, total, done, failed, lost, changes, gone, reasons })
 }

@@ -3,11 +3,11 @@
 
 use crate::task::Cancel;
 use crossbeam_channel::select;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
 
 /// After the kill, what is left may take this long; children get TERM first and KILL two seconds later.
@@ -52,6 +52,16 @@ pub fn listen(cancel: &Cancel, grace: Duration) -> io::Result<Interrupts> {
         }
     })?;
     Ok(interrupts)
+}
+
+/// Makes a write beyond the limit on the size of files an error instead of the end of the program. A handler that does
+/// nothing, and not "ignore": children of the engine inherit what is ignored, but get the default action for what is handled,
+/// so a command dies of this signal as it would in a shell.
+///
+/// # Errors
+/// Where the system refuses the handler.
+pub fn outlive_file_limit() -> io::Result<()> {
+    signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).map(drop)
 }
 
 /// Sees to it that a stopped run ends.

@@ -29,6 +29,9 @@ pub enum EngineError {
     /// The system gives no threads.
     #[error("cannot start threads: {0}")]
     Threads(String),
+    /// The guard of the children cannot be started.
+    #[error("cannot start the guard of child processes")]
+    Guard(#[source] std::io::Error),
     /// The system gives no descriptors.
     #[error("cannot make an event descriptor")]
     Descriptors(#[from] std::io::Error),
@@ -65,14 +68,15 @@ pub fn run(
     sinks: &mut [Box<dyn Sink>],
 ) -> Result<RunEnd, EngineError> {
     let workflow = &prepared.workflow;
+    let durability = prepared.options.durability;
     let (ledger, which) = match start {
         Start::New => {
             let folder = prepared.options.state.create_run(&workflow.name).map_err(EngineError::Start)?;
             let params = prepared.secrets.masked(serde_json::to_string(&prepared.params).unwrap_or_default());
             let meta = RunMeta { workflow: workflow.name.clone(), path: workflow.source.path.clone(), params };
-            (Ledger::create(folder, &meta).map_err(EngineError::Start)?, Which::Left)
+            (Ledger::create(folder, &meta, durability).map_err(EngineError::Start)?, Which::Left)
         }
-        Start::Again(folder, which) => (Ledger::reopen(folder).map_err(EngineError::Start)?, which),
+        Start::Again(folder, which) => (Ledger::reopen(folder, durability).map_err(EngineError::Start)?, which),
     };
     let id = ledger.folder().run.clone();
     let programs = prepared.programs.iter().flat_map(|(program, handler)| [Some(program), handler.as_ref()]);
@@ -80,7 +84,7 @@ pub fn run(
     let mut run = Run {
         prepared,
         cancel: cancel.clone(),
-        guard: has_children.then(Guard::start).transpose()?,
+        guard: has_children.then(Guard::start).transpose().map_err(EngineError::Guard)?,
         scope: step_scope(prepared, &id),
         summary: RunSummary { run: id.clone(), status: Status::Succeeded, steps: Vec::new() },
         fault: None,

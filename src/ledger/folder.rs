@@ -1,12 +1,21 @@
 //! Where runs are kept.
 
 use super::error::LedgerError;
+use super::growing::sync_folder;
 use crate::model::{RunId, StepName};
 use std::fs::{self, DirBuilder, File};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a lock that somebody has is waited for. [`RunFolder::is_locked`] cannot ask without taking a shared lock for an
+/// instant, because `flock` has no query, so a run that is looked at just when it is to go on is held for some microseconds.
+/// Long against that, short for a person who is refused. (Locks of `fcntl` can be asked about, but they end when the process
+/// closes any descriptor of the file, as a reader in the engine does; `/proc/locks` does not show those of other containers.)
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The folder that holds all runs, `.batchmill` by default.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,11 +131,21 @@ impl RunFolder {
     pub(super) fn lock(&self) -> Result<File, LedgerError> {
         let path = self.path.join("lock");
         let file = private_file(&path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(fs::TryLockError::WouldBlock) => Err(LedgerError::Locked(self.run.0.clone())),
-            Err(fs::TryLockError::Error(source)) => Err(io_error("lock", &path, source)),
+        let patience = Instant::now() + PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(fs::TryLockError::WouldBlock) if Instant::now() < patience => thread::sleep(PATIENCE / 100),
+                Err(fs::TryLockError::WouldBlock) => return Err(LedgerError::Locked(self.run.0.clone())),
+                Err(fs::TryLockError::Error(source)) => return Err(io_error("lock", &path, source)),
+            }
         }
+    }
+
+    /// Waits until the disk has the names of the run's files and folders.
+    pub(super) fn sync_names(&self) -> Result<(), LedgerError> {
+        // The run, `runs`, the state folder, and where that is.
+        self.path.ancestors().take(4).try_for_each(sync_folder)
     }
 
     /// Deletes the run with everything in it.

@@ -5,8 +5,11 @@
 //! and a row is committed before anybody is told; bytes behind the last committed row are torn and are ignored.
 
 mod audit;
+mod batches;
 mod error;
 mod folder;
+mod growing;
+mod health;
 mod past;
 mod reader;
 mod results;
@@ -15,7 +18,8 @@ mod writer;
 pub use audit::Audit;
 pub use error::LedgerError;
 pub use folder::{RunFolder, StateFolder};
-pub use past::{Past, PastBatch, RowChange};
+pub use growing::Durability;
+pub use past::{Loss, Lost, Past, PastBatch, RowChange};
 pub use reader::{FailureRecord, Reader, RunRecord, StepRecord};
 pub use results::ResultLines;
 pub use writer::{Ledger, Printed, RunMeta, StepKey};

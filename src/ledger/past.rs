@@ -1,14 +1,12 @@
 //! What earlier executions of a run did of a step, loaded when the run goes on.
 
+use super::batches::{BatchRow, Files, Owner, present};
 use super::error::LedgerError;
-use super::writer::{GONE, SCHEMA, StepKey};
+use super::folder::RunFolder;
+use super::writer::{GONE, StepKey};
 use crate::model::{ItemKey, StepName};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
 
 /// A batch that is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +31,12 @@ pub struct Past {
     pub failed: HashMap<ItemKey, Vec<u32>>,
     /// Attempts of items that waited to be tried again, likewise.
     pub attempts: HashMap<ItemKey, Vec<u32>>,
+    /// Items that were done, and are not any more.
+    pub lost: Lost,
+    /// Rows whose results or keys are gone.
+    pub(super) void: Vec<i64>,
+    /// Whether the files go on behind what counts of them.
+    pub(super) shrinks: bool,
     /// Bytes of the results file that count.
     pub(super) results_end: u64,
     /// Bytes of the keys file that count.
@@ -42,11 +46,53 @@ pub struct Past {
 impl Past {
     /// Whether nothing was done.
     pub fn is_empty(&self) -> bool {
-        self.batches.is_empty() && !self.has_failures()
+        self.batches.is_empty() && !self.has_failures() && self.lost.is_empty()
     }
 
     pub(super) fn has_failures(&self) -> bool {
         !self.failed.is_empty() || !self.attempts.is_empty()
+    }
+}
+
+/// Items that were done, but whose results somebody or something took away.
+#[derive(Debug, Clone, Default)]
+pub struct Lost {
+    results: HashMap<ItemKey, u64>,
+    /// Where the keys are gone, only the places of items are known: first and last of neighbours.
+    keys: BTreeMap<u64, u64>,
+}
+
+/// Why a done item is not done any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// Its result is gone.
+    Result,
+    /// What tells whose result it is is gone.
+    Key,
+}
+
+impl Lost {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.results.is_empty() && self.keys.is_empty()
+    }
+
+    /// Strikes an item out, and says why it was in here. Items that are alike are struck out one by one.
+    pub fn take(&mut self, index: u64, key: ItemKey) -> Option<Loss> {
+        if let Some(count) = self.results.get_mut(&key).filter(|count| **count > 0) {
+            *count -= 1;
+            return Some(Loss::Result);
+        }
+        let last = self.keys.range(..=index).next_back().map(|(_, last)| *last);
+        last.is_some_and(|last| index <= last).then_some(Loss::Key)
+    }
+
+    fn add(&mut self, row: &BatchRow, keys: Option<Vec<ItemKey>>) {
+        match (keys, &row.indexes) {
+            (Some(keys), _) => keys.into_iter().for_each(|key| *self.results.entry(key).or_default() += 1),
+            (None, None) => drop(self.keys.insert(row.first, row.first.saturating_add(row.count).saturating_sub(1))),
+            (None, Some(_)) => self.keys.extend(present(row.indexes()).map(|index| (index, index))),
+        }
     }
 }
 
@@ -64,66 +110,48 @@ impl PastBatch {
     }
 }
 
-/// Why the past cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum PastError {
-    #[error(transparent)]
-    Sqlite(#[from] rusqlite::Error),
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
-
-/// What an older ledger lacks, by the schema that added it.
-const ADDED: [(u32, &str); 1] =
-    [(2, "ALTER TABLE failures ADD COLUMN duration_us INTEGER; ALTER TABLE steps ADD COLUMN ledger_us INTEGER;")];
-
-/// Refuses a ledger that a newer version wrote, and adds to one of an older version what it lacks.
-pub(super) fn check_schema(db: &Connection, path: &Path) -> Result<(), LedgerError> {
-    let found: Result<u32, _> = db.query_row("PRAGMA user_version", [], |row| row.get(0));
-    let found = found.map_err(|source| LedgerError::Sqlite { path: path.to_path_buf(), source })?;
-    if found > SCHEMA {
-        return Err(LedgerError::SchemaTooNew { path: path.to_path_buf(), found, known: SCHEMA });
-    }
-    // A file without tables is version 0, and is left to fail where it is read.
-    let missing = ADDED.iter().filter(|(version, _)| found > 0 && found < *version);
-    let missing: String = missing.map(|(_, add)| *add).collect();
-    if !missing.is_empty() {
-        let added = db.execute_batch(&format!("BEGIN; {missing} PRAGMA user_version = {SCHEMA}; COMMIT"));
-        added.map_err(|source| LedgerError::Sqlite { path: path.to_path_buf(), source })?;
-    }
-    Ok(())
-}
-
-pub(super) fn load(db: &Connection, step: StepKey, keys: &Path) -> Result<Past, PastError> {
-    let fingerprint: String =
-        db.query_row("SELECT fingerprint FROM steps WHERE id = ?1", [step.0], |row| row.get(0))?;
+/// What was done of a step. What its rows point at is compared with the files: a batch whose lines or keys are gone was not
+/// done.
+pub(super) fn load(db: &Connection, step: StepKey, folder: &RunFolder, name: &StepName) -> Result<Past, LedgerError> {
+    let sqlite = |source| LedgerError::sqlite(&folder.database(), source);
+    let fingerprint = db.query_row("SELECT fingerprint FROM steps WHERE id = ?1", [step.0], |row| row.get(0));
+    let fingerprint: String = fingerprint.map_err(sqlite)?;
     let mut past = Past { fingerprint: serde_json::from_str(&fingerprint).unwrap_or_default(), ..Past::default() };
-    let file = File::options().create(true).truncate(false).read(true).write(true).open(keys)?;
-    let mut statement = db.prepare(
-        "SELECT id, first, count, indexes, is_list, offset, length, keys_offset FROM batches WHERE step = ?1 ORDER BY id",
-    )?;
-    let mut rows = statement.query([step.0])?;
-    while let Some(row) = rows.next()? {
-        let number = |at: usize| row.get::<_, i64>(at).map(|value| u64::try_from(value).unwrap_or(0));
-        let (first, count) = (number(1)?, number(2)?);
-        let indexes: Vec<u64> = match row.get::<_, Option<Vec<u8>>>(3)? {
-            Some(bytes) => u64s(&bytes),
-            None => (first..first + count).collect(),
-        };
-        let mut bytes = vec![0; indexes.len() * ItemKey::SIZE];
-        file.read_exact_at(&mut bytes, number(7)?)?;
-        let keys = bytes.chunks_exact(ItemKey::SIZE).map(|key| ItemKey::from_bytes(key.try_into().expect("16 bytes")));
-        past.results_end = past.results_end.max(number(5)? + number(6)?);
-        past.keys_end = past.keys_end.max(number(7)? + bytes.len() as u64);
-        past.batches.push(PastBatch { id: row.get(0)?, indexes, keys: keys.collect(), list: row.get(4)? });
+    let files = Files::open(folder, name)?;
+    let mut lines = Vec::new();
+    for row in BatchRow::all(db, step.0).map_err(sqlite)? {
+        let gone = files.lines(&row, &mut lines)?;
+        let keys = files.keys(&row)?;
+        match keys {
+            Some(keys) if gone.is_none() => {
+                past.results_end = past.results_end.max(row.offset + row.length);
+                past.keys_end = past.keys_end.max(row.keys_offset + (keys.len() * ItemKey::SIZE) as u64);
+                past.batches.push(PastBatch { id: row.id, indexes: row.indexes(), keys, list: row.list });
+            }
+            keys => {
+                past.void.push(row.id);
+                past.lost.add(&row, keys);
+            }
+        }
     }
-    past.failed = by_key(db, "SELECT key, attempts FROM failures WHERE step = ?1", step)?;
-    past.attempts = by_key(db, "SELECT key, attempts FROM attempts WHERE step = ?1", step)?;
+    past.shrinks = files.go_on(past.results_end, past.keys_end);
+    past.failed = by_key(db, "SELECT key, attempts FROM failures WHERE step = ?1", step).map_err(sqlite)?;
+    past.attempts = by_key(db, "SELECT key, attempts FROM attempts WHERE step = ?1", step).map_err(sqlite)?;
     Ok(past)
 }
 
-pub(super) fn u64s(bytes: &[u8]) -> Vec<u64> {
-    bytes.chunks_exact(8).map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes"))).collect()
+/// Opens the row of a step again. Rows whose results are gone are forgotten.
+pub(super) fn reopen(db: &mut Connection, step: StepKey, is_batch: bool, past: &Past) -> rusqlite::Result<()> {
+    let transaction = db.transaction()?;
+    transaction.execute(
+        "UPDATE steps SET status = 'running', finished = NULL, total = NULL, succeeded = NULL, failed = NULL,
+         is_batch = ?2, moves = moves + ?3 WHERE id = ?1",
+        params![step.0, is_batch, !past.void.is_empty()],
+    )?;
+    for id in &past.void {
+        transaction.execute("DELETE FROM batches WHERE id = ?1", [id])?;
+    }
+    transaction.commit()
 }
 
 fn by_key(db: &Connection, query: &str, step: StepKey) -> rusqlite::Result<HashMap<ItemKey, Vec<u32>>> {
@@ -163,10 +191,13 @@ pub(super) fn settle(
             continue;
         };
         let bytes: Vec<u8> = change.indexes.iter().flat_map(|index| index.unwrap_or(GONE).to_le_bytes()).collect();
-        let (first, count) = (i64::try_from(*first).unwrap_or(0), i64::try_from(kept.len()).unwrap_or(0));
+        let row = BatchRow::one(&transaction, change.id)?;
+        let (first, count) = (*first, kept.len() as u64);
+        let owner = Owner { first, count, indexes: Some(&bytes), list: row.list, keys_offset: row.keys_offset };
+        let (first, count) = (i64::try_from(first).unwrap_or(0), i64::try_from(count).unwrap_or(0));
         transaction.execute(
-            "UPDATE batches SET first = ?2, count = ?3, indexes = ?4 WHERE id = ?1",
-            params![change.id, first, count, bytes],
+            "UPDATE batches SET first = ?2, count = ?3, indexes = ?4, checksum = ?5 WHERE id = ?1",
+            params![change.id, first, count, bytes, owner.seal(row.lines_hash())],
         )?;
     }
     transaction.commit()

@@ -1,17 +1,19 @@
 //! The reading side: works beside the writer, and after it.
 
+use super::batches::{BatchRow, Files, u64s};
 use super::error::LedgerError;
 use super::folder::{RunFolder, io_error};
+use super::health::{check_pages, check_schema};
 use super::past::{self, Past};
 use super::results::{Piece, ResultLines};
 use super::writer::{GONE, StepKey};
 use crate::model::{Failure, Stats, Status, StepName};
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, OpenFlags, Row};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A run, as the ledger knows it.
@@ -90,16 +92,6 @@ struct LogEntry {
     text: String,
 }
 
-/// A row of `batches`.
-pub(super) struct BatchRow {
-    pub(super) first: u64,
-    pub(super) count: u64,
-    pub(super) indexes: Option<Vec<u8>>,
-    pub(super) list: bool,
-    pub(super) offset: u64,
-    pub(super) length: u64,
-}
-
 /// A run's ledger, open for reading.
 pub struct Reader {
     db: Connection,
@@ -113,14 +105,12 @@ impl Reader {
     /// Where it cannot be read, or was written by a newer version.
     pub fn open(folder: RunFolder) -> Result<Self, LedgerError> {
         let path = folder.database();
-        let sqlite = |source| LedgerError::Sqlite { path: path.clone(), source };
-        // Read-write where possible: the WAL of a killed run is folded in by its next reader.
-        let db =
-            Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-                .or_else(|_| Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY))
-                .map_err(sqlite)?;
-        db.busy_timeout(Duration::from_secs(5)).map_err(sqlite)?;
-        past::check_schema(&db, &path)?;
+        let db = connect(&path).or_else(|error| match error {
+            LedgerError::Sqlite { .. } | LedgerError::Io { .. } if !has_wal(&path) => {
+                connect_immutable(&path).map_err(|_| error)
+            }
+            error => Err(error),
+        })?;
         Ok(Self { db, folder })
     }
 
@@ -130,7 +120,15 @@ impl Reader {
     }
 
     fn sqlite(&self, source: rusqlite::Error) -> LedgerError {
-        LedgerError::Sqlite { path: self.folder.database(), source }
+        LedgerError::sqlite(&self.folder.database(), source)
+    }
+
+    /// Has SQLite look over the database. Reading alone finds only what it comes by: rows can be missing without a word.
+    ///
+    /// # Errors
+    /// Where it is damaged, or cannot be read.
+    pub fn check(&self) -> Result<(), LedgerError> {
+        check_pages(&self.db, &self.folder.database())
     }
 
     fn rows<T>(
@@ -189,7 +187,7 @@ impl Reader {
                 status: if killed { Status::Interrupted } else { status },
                 failure: row.get::<_, Option<String>>(4)?.and_then(|json| serde_json::from_str(&json).ok()),
                 stats: Stats {
-                    total: unsigned(row.get(8)?).unwrap_or(succeeded + failed),
+                    total: unsigned(row.get(8)?).unwrap_or(succeeded.saturating_add(failed)),
                     succeeded,
                     failed,
                     skipped: unsigned(row.get(9)?).unwrap_or(0),
@@ -229,11 +227,7 @@ impl Reader {
     /// # Errors
     /// Where ledger or keys file cannot be read.
     pub fn past(&self, step: &StepRecord) -> Result<Past, LedgerError> {
-        let keys = self.folder.keys(&step.name);
-        past::load(&self.db, StepKey(step.id), &keys).map_err(|error| match error {
-            past::PastError::Sqlite(source) => self.sqlite(source),
-            past::PastError::Io(source) => io_error("read", &keys, source),
-        })
+        past::load(&self.db, StepKey(step.id), &self.folder, &step.name)
     }
 
     /// What changes whenever the results or failures of a step do; empty where it was not started.
@@ -272,48 +266,33 @@ impl Reader {
     }
 
     pub(super) fn batch_rows(&self, step: &StepRecord) -> Result<Vec<BatchRow>, LedgerError> {
-        let query = "SELECT first, count, indexes, is_list, offset, length FROM batches WHERE step = ?1";
-        let unsigned = |value: i64| u64::try_from(value).unwrap_or(0);
-        self.rows(query, step.id, |row| {
-            Ok(BatchRow {
-                first: unsigned(row.get(0)?),
-                count: unsigned(row.get(1)?),
-                indexes: row.get(2)?,
-                list: row.get(3)?,
-                offset: unsigned(row.get(4)?),
-                length: unsigned(row.get(5)?),
-            })
-        })
+        BatchRow::all(&self.db, step.id).map_err(|error| self.sqlite(error))
     }
 
     /// The results of a step, in item order.
     ///
     /// # Errors
-    /// Where ledger or results file cannot be read.
+    /// Where ledger or results file cannot be read, or the results are not those that were written.
     pub fn results(&self, step: &StepRecord) -> Result<ResultLines, LedgerError> {
-        let rows = self.batch_rows(step)?.into_iter().map(|row| {
-            let BatchRow { first, count, indexes, list, offset, length } = row;
-            (Piece { first, count, list, offset, length }, indexes)
-        });
-        let rows: Vec<_> = rows.collect();
-        let path = self.folder.results(&step.name);
+        let rows = self.batch_rows(step)?;
+        let files = Files::open(&self.folder, &step.name)?;
         let mut pieces = Vec::with_capacity(rows.len());
-        let mut file = None;
-        for (piece, indexes) in rows {
-            match indexes {
-                Some(indexes) if !piece.list => {
-                    if file.is_none() {
-                        file = Some(File::open(&path).map_err(|source| io_error("read", &path, source))?);
+        let mut lines = Vec::new();
+        for row in rows {
+            let BatchRow { first, count, list, offset, length, .. } = row;
+            let piece = Piece { first, count, list, offset, length, hash: Some(row.lines_hash()) };
+            match &row.indexes {
+                Some(indexes) if !list => {
+                    let why = files.lines(&row, &mut lines)?;
+                    if let Some(why) = why {
+                        return Err(LedgerError::ResultsGone { path: files.results_path().to_path_buf(), why });
                     }
-                    let mut lines = vec![0; usize::try_from(piece.length).unwrap_or(usize::MAX)];
-                    let read = file.as_ref().map_or(Ok(()), |file| file.read_exact_at(&mut lines, piece.offset));
-                    read.map_err(|source| io_error("read", &path, source))?;
-                    pieces.extend(split(piece, &indexes, &lines));
+                    pieces.extend(split(piece, indexes, &lines));
                 }
                 _ => pieces.push(piece),
             }
         }
-        ResultLines::open(&path, pieces)
+        ResultLines::open(files.results_path(), pieces)
     }
 }
 
@@ -321,11 +300,37 @@ fn unsigned(value: Option<i64>) -> Option<u64> {
     u64::try_from(value?).ok()
 }
 
+fn connect(path: &Path) -> Result<Connection, LedgerError> {
+    let sqlite = |source| LedgerError::sqlite(path, source);
+    // Read-write where possible: the WAL of a killed run is folded in by its next reader.
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .or_else(|_| Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY))
+        .map_err(sqlite)?;
+    db.busy_timeout(Duration::from_secs(5)).map_err(sqlite)?;
+    check_schema(&db, path)?;
+    Ok(db)
+}
+
+/// For a folder that cannot be written, or has no room: SQLite needs files beside a database in WAL mode even to read it,
+/// unless it is told that nobody changes it, which holds where no WAL is left.
+fn connect_immutable(path: &Path) -> Result<Connection, LedgerError> {
+    let encoded = percent_encode(path.as_os_str().as_bytes(), NON_ALPHANUMERIC);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(format!("file:{encoded}?immutable=1"), flags);
+    let db = db.map_err(|source| LedgerError::sqlite(path, source))?;
+    check_schema(&db, path)?;
+    Ok(db)
+}
+
+fn has_wal(database: &Path) -> bool {
+    database.with_file_name("run.db-wal").metadata().is_ok_and(|wal| wal.len() > 0)
+}
+
 /// Cuts a piece whose items are no neighbours into pieces whose items are.
 fn split(piece: Piece, indexes: &[u8], lines: &[u8]) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();
     let mut start = 0;
-    for (index, end) in past::u64s(indexes).into_iter().zip(memchr::memchr_iter(b'\n', lines)) {
+    for (index, end) in u64s(indexes).into_iter().zip(memchr::memchr_iter(b'\n', lines)) {
         let (offset, length) = (piece.offset + start as u64, (end + 1 - start) as u64);
         start = end + 1;
         match pieces.last_mut() {
@@ -334,7 +339,7 @@ fn split(piece: Piece, indexes: &[u8], lines: &[u8]) -> Vec<Piece> {
                 last.count += 1;
                 last.length += length;
             }
-            _ => pieces.push(Piece { first: index, count: 1, list: false, offset, length }),
+            _ => pieces.push(Piece { first: index, count: 1, list: false, offset, length, hash: None }),
         }
     }
     pieces
@@ -350,11 +355,11 @@ mod tests {
 
     #[test]
     fn a_piece_with_holes_is_cut_where_they_are() {
-        let piece = Piece { first: 3, count: 3, list: false, offset: 100, length: 8 };
+        let piece = Piece { first: 3, count: 3, list: false, offset: 100, length: 8, hash: Some(7) };
         let indexes: Vec<u8> = [3_u64, 4, 9].iter().flat_map(|index| index.to_le_bytes()).collect();
         let expected = [
-            Piece { first: 3, count: 2, list: false, offset: 100, length: 5 },
-            Piece { first: 9, count: 1, list: false, offset: 105, length: 3 },
+            Piece { first: 3, count: 2, list: false, offset: 100, length: 5, hash: None },
+            Piece { first: 9, count: 1, list: false, offset: 105, length: 3, hash: None },
         ];
         assert_eq!(split(piece, &indexes, b"1\n22\n3 \n"), expected);
     }

@@ -1,5 +1,6 @@
 //! Results in item order, read from a file that was written in completion order.
 
+use super::batches::lines_hash;
 use super::error::LedgerError;
 use super::folder::io_error;
 use std::fs::File;
@@ -20,6 +21,15 @@ pub(super) struct Piece {
     pub(super) offset: u64,
     /// Length in bytes.
     pub(super) length: u64,
+    /// The hash of the lines; none where they were compared before.
+    pub(super) hash: Option<u64>,
+}
+
+impl Piece {
+    fn owns(&self, lines: &[u8]) -> bool {
+        let count = memchr::memchr_iter(b'\n', lines).count() as u64;
+        self.hash.is_none_or(|hash| lines_hash(lines) == hash) && (self.list || count == self.count)
+    }
 }
 
 /// The results of a step, in item order, piece by piece: memory holds one piece at a time.
@@ -32,11 +42,24 @@ pub struct ResultLines {
 impl ResultLines {
     pub(super) fn open(path: &Path, mut pieces: Vec<Piece>) -> Result<Self, LedgerError> {
         pieces.sort_by_key(|piece| piece.first);
-        let file = if pieces.is_empty() {
-            None
-        } else {
-            Some(File::open(path).map_err(|source| io_error("read", path, source))?)
-        };
+        let gone = |why| Err(LedgerError::ResultsGone { path: path.to_path_buf(), why });
+        let mut file = None;
+        if !pieces.is_empty() {
+            let opened = match File::open(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return gone("are gone with their file"),
+                opened => opened.and_then(|file| Ok((file.metadata()?.len(), file))),
+            };
+            let (length, opened) = opened.map_err(|source| io_error("read", path, source))?;
+            // Before anything is printed, and before a number out of a damaged row becomes an allocation.
+            if pieces.iter().any(|piece| piece.offset.saturating_add(piece.length) > length) {
+                return gone("are cut short");
+            }
+            file = Some(opened);
+        }
+        let lines = pieces.iter().filter(|piece| !piece.list);
+        if lines.clone().zip(lines.skip(1)).any(|(one, next)| one.first.saturating_add(one.count) > next.first) {
+            return gone("are claimed by the ledger for the same item twice");
+        }
         Ok(Self { path: path.to_path_buf(), file, pieces: pieces.into_iter() })
     }
 
@@ -48,11 +71,15 @@ impl ResultLines {
     /// The next piece: index of its first item, whether it is a list of a batched task, and its lines.
     ///
     /// # Errors
-    /// Where the file cannot be read, or is shorter than the ledger says.
+    /// Where the file cannot be read, or does not hold what was written.
     pub fn next_piece(&mut self) -> Result<Option<(u64, bool, Vec<u8>)>, LedgerError> {
         let (Some(piece), Some(file)) = (self.pieces.next(), &self.file) else { return Ok(None) };
         let mut bytes = vec![0; usize::try_from(piece.length).unwrap_or(usize::MAX)];
         file.read_exact_at(&mut bytes, piece.offset).map_err(|source| io_error("read", &self.path, source))?;
+        if !piece.owns(&bytes) {
+            let why = "are not those that were written";
+            return Err(LedgerError::ResultsGone { path: self.path.clone(), why });
+        }
         Ok(Some((piece.first, piece.list, bytes)))
     }
 

@@ -1,13 +1,16 @@
 //! The writing side: one process, one thread, one connection.
 
+use super::batches::{Owner, lines_hash};
 use super::error::LedgerError;
 use super::folder::{RunFolder, io_error, private_file};
+use super::growing::{Durability, Growing, sync_folder};
+use super::health::{check_pages, check_schema};
 use super::past::{self, Past, RowChange};
 use crate::model::{BatchReport, Indexes, ItemKey, Status, StepName, StepReport};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The version of the tables.
@@ -18,7 +21,7 @@ pub(super) const GONE: u64 = u64::MAX;
 
 /// Batches point into the results files. `indexes` is null where `first` and `count` say it all, else the item index of
 /// each line as little-endian u64, with [`GONE`] for an item that the workflow does not name any more. `keys_offset` points
-/// at the items' keys, 16 bytes each, in a file beside the results. `attempts` counts those of items that wait to be tried
+/// at the items' keys, 16 bytes each, in a file beside the results; `checksum` knows the lines and the items again. `attempts` counts those of items that wait to be tried
 /// again.
 const TABLES: &str = "
 CREATE TABLE run (id TEXT NOT NULL, workflow TEXT NOT NULL, path TEXT NOT NULL, folder TEXT NOT NULL, params TEXT NOT NULL,
@@ -29,7 +32,8 @@ CREATE TABLE steps (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, is_batch 
     started INTEGER NOT NULL, finished INTEGER, ledger_us INTEGER);
 CREATE TABLE batches (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, number INTEGER NOT NULL, attempt INTEGER NOT NULL,
     first INTEGER NOT NULL, count INTEGER NOT NULL, indexes BLOB, is_list INTEGER NOT NULL, offset INTEGER NOT NULL,
-    length INTEGER NOT NULL, keys_offset INTEGER NOT NULL, duration_us INTEGER NOT NULL, execution INTEGER NOT NULL);
+    length INTEGER NOT NULL, keys_offset INTEGER NOT NULL, duration_us INTEGER NOT NULL, execution INTEGER NOT NULL,
+    checksum INTEGER NOT NULL);
 CREATE INDEX batches_of_step ON batches (step);
 CREATE TABLE failures (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, item_index INTEGER NOT NULL, key TEXT NOT NULL,
     item TEXT NOT NULL, attempts INTEGER NOT NULL, kind TEXT NOT NULL, type TEXT NOT NULL, message TEXT NOT NULL,
@@ -65,26 +69,12 @@ pub struct Printed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StepKey(pub(super) i64);
 
-/// A file that only grows, and how much of it counts.
-struct Growing {
-    path: PathBuf,
-    file: File,
-    end: u64,
-}
-
-impl Growing {
-    /// Opens it and cuts off what no committed row points at: the torn end of an execution that was killed.
-    fn open(path: PathBuf, end: u64) -> Result<Self, LedgerError> {
-        let file = private_file(&path)?;
-        file.set_len(end).map_err(|source| io_error("write", &path, source))?;
-        Ok(Self { path, file, end })
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> Result<(), LedgerError> {
-        self.file.write_all(bytes).map_err(|source| io_error("write", &self.path, source))?;
-        self.end += bytes.len() as u64;
-        Ok(())
-    }
+/// The log of the open step.
+enum Log {
+    Closed,
+    Open(PathBuf, File),
+    /// It could not be written, which was said once.
+    GivenUp,
 }
 
 /// A run's ledger, open for writing.
@@ -96,7 +86,8 @@ pub struct Ledger {
     keys: Option<Growing>,
     /// Whether the open step has failures or attempts of an earlier execution that a success makes void.
     has_past: bool,
-    logs: Option<(PathBuf, File)>,
+    logs: Log,
+    durability: Durability,
     _lock: File,
 }
 
@@ -105,15 +96,21 @@ impl Ledger {
     ///
     /// # Errors
     /// Where the folder cannot be written.
-    pub fn create(folder: RunFolder, meta: &RunMeta) -> Result<Self, LedgerError> {
+    pub fn create(folder: RunFolder, meta: &RunMeta, durability: Durability) -> Result<Self, LedgerError> {
         let lock = folder.lock()?;
         let path = folder.database();
-        let sqlite = |source| LedgerError::Sqlite { path: path.clone(), source };
+        let sqlite = |source| LedgerError::sqlite(&path, source);
         // Made before SQLite opens it, so that it is private from its first byte on; the WAL inherits the mode.
         drop(private_file(&path)?);
         let db = Connection::open(&path).map_err(sqlite)?;
-        // A rollback journal would cost two fsyncs before the tables exist; nothing is there to lose yet.
-        db.execute_batch("PRAGMA synchronous = OFF").map_err(sqlite)?;
+        match durability {
+            // A rollback journal would cost two fsyncs before the tables exist; nothing is there to lose yet.
+            Durability::Normal => db.execute_batch("PRAGMA synchronous = OFF").map_err(sqlite)?,
+            Durability::Full => {
+                db.execute_batch(durability.pragma()).map_err(sqlite)?;
+                folder.sync_names()?;
+            }
+        }
         db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).map_err(sqlite)?;
         db.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {SCHEMA};")).map_err(sqlite)?;
         db.execute(
@@ -132,30 +129,46 @@ impl Ledger {
         .map_err(sqlite)?;
         let execution = begin_execution(&db).map_err(sqlite)?;
         db.execute_batch("COMMIT").map_err(sqlite)?;
-        Self::with(db, folder, execution, lock)
+        Self::with(db, folder, execution, (durability, lock))
     }
 
     /// Opens the ledger of a run that ended, or whose process was killed, to go on with it.
     ///
     /// # Errors
-    /// Where it cannot be written, was written by a newer version, or another process has it.
-    pub fn reopen(folder: RunFolder) -> Result<Self, LedgerError> {
+    /// Where it cannot be written, is damaged, was written by a newer version, or another process has it.
+    pub fn reopen(folder: RunFolder, durability: Durability) -> Result<Self, LedgerError> {
         let lock = folder.lock()?;
         let path = folder.database();
-        let sqlite = |source| LedgerError::Sqlite { path: path.clone(), source };
+        let sqlite = |source| LedgerError::sqlite(&path, source);
         let db = Connection::open(&path).map_err(sqlite)?;
-        past::check_schema(&db, &path)?;
+        check_schema(&db, &path)?;
+        // To write into a damaged database would damage it further.
+        check_pages(&db, &path)?;
         db.execute("UPDATE run SET status = ?1, finished = NULL", [word(&Status::Running)]).map_err(sqlite)?;
         let execution = begin_execution(&db).map_err(sqlite)?;
-        Self::with(db, folder, execution, lock)
+        Self::with(db, folder, execution, (durability, lock))
     }
 
-    fn with(db: Connection, folder: RunFolder, execution: i64, lock: File) -> Result<Self, LedgerError> {
-        // In WAL mode NORMAL survives a killed process at any instant; a power cut may take the last commits, never order.
-        let set = db.execute_batch("PRAGMA synchronous = NORMAL");
-        set.map_err(|source| LedgerError::Sqlite { path: folder.database(), source })?;
+    fn with(
+        db: Connection,
+        folder: RunFolder,
+        execution: i64,
+        (durability, lock): (Durability, File),
+    ) -> Result<Self, LedgerError> {
+        let set = db.execute_batch(durability.pragma());
+        set.map_err(|source| LedgerError::sqlite(&folder.database(), source))?;
         db.set_prepared_statement_cache_capacity(16);
-        Ok(Self { db, folder, execution, results: None, keys: None, has_past: false, logs: None, _lock: lock })
+        Ok(Self {
+            db,
+            folder,
+            execution,
+            results: None,
+            keys: None,
+            has_past: false,
+            logs: Log::Closed,
+            durability,
+            _lock: lock,
+        })
     }
 
     /// The run's folder.
@@ -164,7 +177,15 @@ impl Ledger {
     }
 
     fn sqlite(&self, source: rusqlite::Error) -> LedgerError {
-        LedgerError::Sqlite { path: self.folder.database(), source }
+        LedgerError::sqlite(&self.folder.database(), source)
+    }
+
+    /// Commits what makes rows void before their bytes are cut off or written over. Should a power cut take that commit and
+    /// leave the new bytes, the old rows would point at somebody else's results, so it is on the disk when this returns.
+    fn surely(&mut self, commit: impl FnOnce(&mut Connection) -> rusqlite::Result<()>) -> Result<(), LedgerError> {
+        let done = self.db.execute_batch(Durability::Full.pragma()).and_then(|()| commit(&mut self.db));
+        let done = done.and_then(|()| self.db.execute_batch(self.durability.pragma()));
+        done.map_err(|error| self.sqlite(error))
     }
 
     /// Opens a step: its row and its files. Gives what earlier executions of the run did of it.
@@ -174,18 +195,8 @@ impl Ledger {
     pub fn begin_step(&mut self, name: &StepName, is_batch: bool) -> Result<(StepKey, Past), LedgerError> {
         let known =
             self.db.query_row("SELECT id FROM steps WHERE name = ?1", [name.as_str()], |row| row.get(0)).optional();
-        let (results, keys) = (self.folder.results(name), self.folder.keys(name));
         let (step, past) = match known.map_err(|error| self.sqlite(error))? {
-            Some(id) => {
-                let reopened = self.db.execute(
-                    "UPDATE steps SET status = ?2, finished = NULL, total = NULL, succeeded = NULL, failed = NULL,
-                     is_batch = ?3 WHERE id = ?1",
-                    params![id, word(&Status::Running), is_batch],
-                );
-                reopened.map_err(|error| self.sqlite(error))?;
-                let past = past::load(&self.db, StepKey(id), &keys).map_err(|error| self.past_error(error, &keys))?;
-                (StepKey(id), past)
-            }
+            Some(id) => self.reopen_step(StepKey(id), name, is_batch)?,
             None => {
                 let inserted = self.db.execute(
                     "INSERT INTO steps (name, is_batch, status, fingerprint, started) VALUES (?1, ?2, ?3, '{}', ?4)",
@@ -196,17 +207,23 @@ impl Ledger {
             }
         };
         self.has_past = past.has_failures();
-        self.results = Some(Growing::open(results, past.results_end)?);
-        self.keys = Some(Growing::open(keys, past.keys_end)?);
-        self.logs = None;
+        self.results = Some(Growing::open(self.folder.results(name), past.results_end)?);
+        self.keys = Some(Growing::open(self.folder.keys(name), past.keys_end)?);
+        if self.durability == Durability::Full {
+            sync_folder(&self.folder.path.join("results"))?;
+        }
+        self.logs = Log::Closed;
         Ok((step, past))
     }
 
-    fn past_error(&self, error: past::PastError, keys: &Path) -> LedgerError {
-        match error {
-            past::PastError::Sqlite(source) => self.sqlite(source),
-            past::PastError::Io(source) => io_error("read", keys, source),
+    fn reopen_step(&mut self, step: StepKey, name: &StepName, is_batch: bool) -> Result<(StepKey, Past), LedgerError> {
+        let past = past::load(&self.db, step, &self.folder, name)?;
+        if past.shrinks || !past.void.is_empty() {
+            self.surely(|db| past::reopen(db, step, is_batch, &past))?;
+        } else {
+            past::reopen(&mut self.db, step, is_batch, &past).map_err(|error| self.sqlite(error))?;
         }
+        Ok((step, past))
     }
 
     /// Forgets what earlier executions did of a step, because it has to be done again.
@@ -216,16 +233,16 @@ impl Ledger {
     pub fn forget(&mut self, step: StepKey) -> Result<(), LedgerError> {
         self.has_past = false;
         let id = step.0;
-        let forgotten = self.db.execute_batch(&format!(
+        let forget = format!(
             "BEGIN; DELETE FROM batches WHERE step = {id}; DELETE FROM failures WHERE step = {id};
              DELETE FROM attempts WHERE step = {id}; UPDATE steps SET moves = moves + 1 WHERE id = {id}; COMMIT"
-        ));
-        forgotten.map_err(|error| self.sqlite(error))?;
-        for growing in [&mut self.results, &mut self.keys].into_iter().flatten() {
-            growing.file.set_len(0).map_err(|source| io_error("write", &growing.path, source))?;
-            growing.end = 0;
+        );
+        if self.results.iter().chain(&self.keys).any(|file| file.end() > 0) {
+            self.surely(|db| db.execute_batch(&forget))?;
+        } else {
+            self.db.execute_batch(&forget).map_err(|error| self.sqlite(error))?;
         }
-        Ok(())
+        self.results.iter_mut().chain(&mut self.keys).try_for_each(Growing::clear)
     }
 
     /// Notes by what the step can be told from a changed one.
@@ -243,7 +260,7 @@ impl Ledger {
     /// Where the database cannot be written.
     pub fn move_past(&mut self, step: StepKey, changes: &[RowChange], gone: &[ItemKey]) -> Result<(), LedgerError> {
         past::settle(&mut self.db, step, changes, gone)
-            .map_err(|source| LedgerError::Sqlite { path: self.folder.database(), source })
+            .map_err(|source| LedgerError::sqlite(&self.folder.database(), source))
     }
 
     /// What changes whenever the results or failures of a step do; empty where it was not started.
@@ -259,8 +276,11 @@ impl Ledger {
     /// # Errors
     /// Where they cannot be written; then none of them counts as done.
     pub fn record(&mut self, step: StepKey, reports: &[BatchReport]) -> Result<(), LedgerError> {
+        if reports.is_empty() {
+            return Ok(());
+        }
         let (results, keys) = self.results.as_mut().zip(self.keys.as_mut()).expect("`begin_step` opened them");
-        let starts = (results.end, keys.end);
+        let starts = (results.end(), keys.end());
         match reports {
             [one] => results.append(&one.lines.0)?,
             all => results.append(&all.iter().map(|report| report.lines.0.as_slice()).collect::<Vec<_>>().concat())?,
@@ -268,26 +288,34 @@ impl Ledger {
         keys.append(
             &reports.iter().flat_map(|report| &report.keys).flat_map(|key| key.to_bytes()).collect::<Vec<_>>(),
         )?;
+        if self.durability == Durability::Full {
+            results.sync()?;
+            keys.sync()?;
+        }
         let rows = Rows { step, execution: self.execution, starts, has_past: self.has_past };
-        insert(&mut self.db, &rows, reports)
-            .map_err(|source| LedgerError::Sqlite { path: self.folder.database(), source })
+        insert(&mut self.db, &rows, reports).map_err(|source| LedgerError::sqlite(&self.folder.database(), source))
     }
 
-    /// Appends what was printed to the step's log.
+    /// Appends what was printed to the step's log. A log that cannot be written is given up: the error comes once a step.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// Where it cannot be written; that concerns the log alone.
     pub fn log(&mut self, step: &StepName, printed: &Printed) -> Result<(), LedgerError> {
-        if self.logs.is_none() {
+        if matches!(self.logs, Log::Closed) {
             let path = self.folder.logs().join(format!("{step}.log"));
-            self.logs = Some((path.clone(), private_file(&path)?));
+            self.logs = Log::GivenUp;
+            self.logs = Log::Open(path.clone(), private_file(&path)?);
         }
-        let (path, file) = self.logs.as_mut().expect("it was just opened");
+        let Log::Open(path, file) = &mut self.logs else { return Ok(()) };
         let (index, attempt) = printed.item.unzip();
         let line = serde_json::json!({
             "index": index, "attempt": attempt, "execution": self.execution, "stream": printed.stream, "text": printed.text,
         });
-        file.write_all(format!("{line}\n").as_bytes()).map_err(|source| io_error("write", path, source))
+        let written = file.write_all(format!("{line}\n").as_bytes()).map_err(|source| io_error("write", path, source));
+        if written.is_err() {
+            self.logs = Log::GivenUp;
+        }
+        written
     }
 
     /// Closes a step.
@@ -370,16 +398,19 @@ fn insert_batch(
         Indexes::Range(_) => None,
         Indexes::List(list) => Some(list.iter().flat_map(|index| index.to_le_bytes()).collect::<Vec<u8>>()),
     };
+    let (first, count) = (report.succeeded.get(0), report.succeeded.len() as u64);
+    let owner = Owner { first, count, indexes: indexes.as_deref(), list: report.list, keys_offset };
+    let checksum = owner.seal(lines_hash(&report.lines.0));
     let mut statement = db.prepare_cached(
         "INSERT INTO batches (step, number, attempt, first, count, indexes, is_list, offset, length, keys_offset, duration_us,
-         execution) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+         execution, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?;
     statement.execute(params![
         rows.step.0,
         integer(report.number),
         report.attempt,
-        integer(report.succeeded.get(0)),
-        integer(report.succeeded.len() as u64),
+        integer(first),
+        integer(count),
         indexes,
         report.list,
         integer(offset),
@@ -387,6 +418,7 @@ fn insert_batch(
         integer(keys_offset),
         microseconds(report.duration),
         rows.execution,
+        checksum,
     ])?;
     Ok(())
 }

@@ -15,6 +15,8 @@ mod chaos;
 mod cli;
 /// The alert and the cleaning up.
 mod closing;
+/// Damaged, cut and missing files of a run.
+mod damage;
 /// The examples of the user's document.
 mod document;
 /// Batches, slots, retries, failures.
@@ -35,3 +37,5 @@ mod resume;
 mod shell;
 /// The sandbox and the servers that tests use.
 mod support;
+/// Full disks, limits, missing permissions, a second engine.
+mod trouble;

@@ -107,7 +107,9 @@ impl Worker {
         socket.set_read_timeout(Some(STALL))?;
         let page = memfd_create("batchmill-page", MemfdFlags::CLOEXEC)?;
         ftruncate(&page, page::SIZE as u64)?;
-        let stderr = nameless_file(&context.logs.join(format!("{}-worker-{slot}", context.step)))?;
+        // Where the logs cannot be written, memory takes what the worker prints: a log is not worth an item.
+        let stderr = nameless_file(&context.logs.join(format!("{}-worker-{slot}", context.step)))
+            .or_else(|_| memfd_create("batchmill-stderr", MemfdFlags::CLOEXEC).map(File::from))?;
         let mut command = host.command();
         command.envs(thread_caps(context.slots)).envs(context.env.iter().map(|(name, value)| (name, value)));
         command.env("BATCHMILL_RUN_ID", &context.run.0).env("PYTHONFAULTHANDLER", "1");

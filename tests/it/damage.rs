@@ -1,0 +1,199 @@
+//! Damaged, cut and missing files of a run: they are named, nothing that is printed is wrong, and `resume` runs again what is
+//! gone.
+
+use crate::support::Sandbox;
+use crate::trouble::{PRINT, sandbox};
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// Every verb that reads the ledger of the run says so, and none goes on as if nothing were.
+fn is_damaged(sandbox: &Sandbox, what: &str) {
+    for verb in ["resume", "retry", "results", "failures", "audit"] {
+        let ended = sandbox.batchmill(&[verb]);
+        assert!(matches!(ended.code, Some(2 | 3)), "{what}: {verb}: {ended:?}");
+        assert!(ended.stdout.is_empty(), "{what}: {verb} printed {}", ended.stdout);
+        ended.says(&["run.db` is damaged", "cause: ", "hint: results are plain files and still there"]);
+    }
+}
+
+#[test]
+fn a_damaged_ledger_is_named_and_hides_no_other_run() {
+    let sandbox = sandbox("{range: 600}", 1);
+    let sandbox = Sandbox::with(&sandbox.read("workflow.yaml").replace("batch_size: 2", "batch_size: 1"));
+    let sandbox = sandbox.script("print", PRINT);
+    sandbox.run(&[]).exits_with(0);
+    let database = sandbox.run_folder().join("run.db");
+    let whole = fs::read(&database).unwrap();
+    let pages = whole.len() / 4096;
+    assert!(pages > 12, "{pages} pages");
+    let noise: Vec<u8> = (0_u32..4096).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    for page in 0..pages {
+        fs::write(&database, &whole).unwrap();
+        let file = OpenOptions::new().write(true).open(&database).unwrap();
+        file.write_all_at(&noise, page as u64 * 4096).unwrap();
+        let audit = sandbox.batchmill(&["audit"]);
+        assert!(audit.code == Some(2), "page {page}: {audit:?}");
+    }
+    for page in [0, 3, pages / 2, pages - 1] {
+        fs::write(&database, &whole).unwrap();
+        let file = OpenOptions::new().write(true).open(&database).unwrap();
+        file.write_all_at(&noise, page as u64 * 4096).unwrap();
+        is_damaged(&sandbox, &format!("page {page} is noise"));
+    }
+    let half = whole.len() / 2;
+    for (bytes, what) in [
+        (whole[..half].to_vec(), "half of it"),
+        (whole[..4096].to_vec(), "one page"),
+        (Vec::new(), "empty"),
+        (b"this is no database, however long it is read\n".repeat(200), "text"),
+    ] {
+        fs::write(&database, &bytes).unwrap();
+        is_damaged(&sandbox, what);
+        let runs = sandbox.batchmill(&["runs"]).exits_with(0);
+        runs.says(&["cannot be read", "is damaged"]);
+    }
+    let damaged = sandbox.run_folder();
+    sandbox.run(&[]).exits_with(0);
+    let runs = sandbox.batchmill(&["runs"]).exits_with(0);
+    assert_eq!(runs.stdout.lines().count(), 2, "the new run is listed: {}", runs.stdout);
+    sandbox.batchmill(&["run", "workflow.yaml", "--resume"]).exits_with(0).says(&["0 of 600 items will run"]);
+    sandbox.batchmill(&["runs", "clean", "--keep", "1"]).exits_with(0).says(&["stays, because it cannot be read"]);
+    assert!(damaged.exists());
+}
+
+/// Single bits are flipped all over the database. Whatever a verb makes of it, it is no panic, and results that are printed with
+/// exit code 0, at once or after `resume`, are those of the run.
+#[test]
+fn flipped_bits_never_give_wrong_results() {
+    let sandbox = sandbox("[a, b, c, d, e, f, g]", 3);
+    sandbox.run(&[]).exits_with(0);
+    let expected = sandbox.batchmill(&["results", "--step", "work"]).exits_with(0).stdout;
+    let folder = sandbox.run_folder();
+    let whole = fs::read(folder.join("run.db")).unwrap();
+    let files = ["results/work.jsonl", "results/work.keys"].map(|name| (name, fs::read(folder.join(name)).unwrap()));
+    // Bytes that are not zero: those of the header, of cells and their pointers.
+    let used: Vec<usize> = (0..whole.len()).filter(|at| whole[*at] != 0).collect();
+    for (number, at) in used.iter().step_by(37).enumerate() {
+        let mut bytes = whole.clone();
+        bytes[*at] ^= 1 << (number % 8);
+        for name in ["run.db-wal", "run.db-shm"] {
+            let _ = fs::remove_file(folder.join(name));
+        }
+        files.iter().for_each(|(name, bytes)| fs::write(folder.join(name), bytes).unwrap());
+        fs::write(folder.join("run.db"), &bytes).unwrap();
+        let look = ["results", "--step", "work"];
+        for verb in [&look[..], &["audit"], &["resume"], &look] {
+            let ended = sandbox.batchmill(verb);
+            assert!(!ended.stderr.contains("panicked"), "byte {at}: {ended:?}");
+            assert!(matches!(ended.code, Some(0..=3)), "byte {at}: {ended:?}");
+            assert!(verb != look || ended.code != Some(0) || ended.stdout == expected, "byte {at}: {ended:?}");
+            if verb == ["resume"] && ended.code != Some(0) {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn items_whose_results_were_cut_off_run_again() {
+    let sandbox = sandbox("{range: 10}", 10);
+    sandbox.run(&[]).exits_with(0);
+    let expected = sandbox.batchmill(&["results"]).stdout;
+    let results = sandbox.run_folder().join("results/work.jsonl");
+    let length = fs::metadata(&results).unwrap().len();
+    OpenOptions::new().write(true).open(&results).unwrap().set_len(length - 3).unwrap();
+    let printed = sandbox.batchmill(&["results"]).exits_with(2);
+    assert_eq!(printed.stdout, "");
+    printed.says(&["work.jsonl` are cut short", "hint: `batchmill audit` says what is gone; `batchmill resume`"]);
+    assert!(sandbox.batchmill(&["audit"]).exits_with(1).stdout.contains("are cut short"));
+    sandbox.batchmill(&["retry"]).exits_with(3).says(&["warning: the results of 2 items are gone"]);
+    assert_eq!(sandbox.times_run(), 10);
+    OpenOptions::new().write(true).open(&results).unwrap().set_len(length / 2).unwrap();
+    let resumed = sandbox.batchmill(&["resume"]).exits_with(0);
+    assert!(resumed.stderr.contains("whose results are gone"), "{}", resumed.stderr);
+    assert_eq!(sandbox.batchmill(&["results"]).stdout, expected);
+    assert!((14..20).contains(&sandbox.times_run()), "only what was lost ran again: {}", sandbox.times_run());
+    sandbox.batchmill(&["audit"]).exits_with(0);
+}
+
+#[test]
+fn items_whose_results_are_missing_run_again() {
+    let cut = |path: &Path| OpenOptions::new().write(true).open(path).unwrap().set_len(40).unwrap();
+    let missing = |path: &Path| fs::remove_file(path).unwrap();
+    let holes = |path: &Path| {
+        let length = fs::metadata(path).unwrap().len();
+        fs::write(path, vec![0; usize::try_from(length).unwrap()]).unwrap();
+    };
+    type Harm<'a> = &'a dyn Fn(&Path);
+    let cases: [(&str, Harm<'_>, &str); 5] = [
+        ("results/work.jsonl", &missing, "10 of 10 items will run: 10 whose results are gone"),
+        ("results/work.jsonl", &holes, "10 of 10 items will run: 10 whose results are gone"),
+        ("results/work.keys", &missing, "10 of 10 items will run: 10 whose keys are gone"),
+        ("results/work.keys", &cut, "8 of 10 items will run: 8 whose keys are gone"),
+        ("results/work.keys", &holes, "10 of 10 items will run: 10 not run yet"),
+    ];
+    for (name, harm, said) in cases {
+        let sandbox = sandbox("{range: 10}", 10);
+        sandbox.run(&[]).exits_with(0);
+        let expected = sandbox.batchmill(&["results"]).stdout;
+        harm(&sandbox.run_folder().join(name));
+        if name.ends_with("keys") {
+            assert_eq!(sandbox.batchmill(&["results"]).exits_with(0).stdout, expected, "results need no keys");
+        } else {
+            sandbox.batchmill(&["results"]).exits_with(2).says(&["work.jsonl` are"]);
+        }
+        sandbox.batchmill(&["resume"]).exits_with(0).says(&[said]);
+        assert_eq!(sandbox.batchmill(&["results"]).stdout, expected, "{said}");
+        sandbox.batchmill(&["audit"]).exits_with(0);
+        sandbox.batchmill(&["resume"]).exits_with(0).says(&["0 of 10 items will run"]);
+    }
+}
+
+#[test]
+fn results_of_a_later_step_follow_those_that_were_lost() {
+    let workflow = "
+steps:
+  - {name: one, task: shell, inputs: {command: 'echo >> one; wc -l < one'}}
+  - {name: two, task: echo, inputs: {message: '{{ steps.one.result.stdout }} ran'}}
+";
+    let sandbox = Sandbox::with(workflow);
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!(sandbox.results("two"), ["1 ran"]);
+    fs::remove_file(sandbox.run_folder().join("results/one.jsonl")).unwrap();
+    sandbox.batchmill(&["resume"]).exits_with(0).says(&[
+        "one: 1 of 1 items will run: 1 whose results are gone",
+        "two: everything runs again, because step `one` gave new results",
+    ]);
+    assert_eq!(sandbox.results("two"), ["2 ran"]);
+}
+
+#[test]
+fn a_results_file_that_was_written_over_is_noticed() {
+    let sandbox = sandbox("{range: 10}", 10);
+    sandbox.run(&[]).exits_with(0);
+    let expected = sandbox.batchmill(&["results"]).stdout;
+    let results = sandbox.run_folder().join("results/work.jsonl");
+    // Still JSON, and as many lines; only not what was written.
+    fs::write(&results, fs::read_to_string(&results).unwrap().replace('4', "5")).unwrap();
+    sandbox.batchmill(&["results"]).exits_with(2).says(&["are not those that were written"]);
+    assert!(sandbox.batchmill(&["audit"]).exits_with(1).stdout.contains("are not those that were written"));
+    sandbox.batchmill(&["resume"]).exits_with(0).says(&["2 of 10 items will run: 2 whose results are gone"]);
+    assert_eq!(sandbox.batchmill(&["results"]).stdout, expected);
+}
+
+#[test]
+fn a_ledger_of_a_newer_version_is_refused() {
+    let sandbox = sandbox("[a]", 1);
+    sandbox.run(&[]).exits_with(0);
+    let database = sandbox.run_folder().join("run.db");
+    // `user_version` is a big-endian number at byte 60 of the header.
+    let file = OpenOptions::new().write(true).open(&database).unwrap();
+    file.write_all_at(&99_u32.to_be_bytes(), 60).unwrap();
+    for verb in ["resume", "retry", "results", "failures", "audit"] {
+        let refused = sandbox.batchmill(&[verb]).exits_with(2);
+        refused.says(&["was written by a newer batchmill (schema 99", "hint: upgrade batchmill"]);
+    }
+    sandbox.batchmill(&["runs"]).exits_with(0).says(&["cannot be read", "newer batchmill"]);
+    assert_eq!(sandbox.times_run(), 1);
+}
