@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod model;
 pub mod plan;
 pub mod report;
+pub mod rows;
 pub mod spec;
 pub mod task;
 pub mod template;

@@ -7,7 +7,6 @@ use super::{Format, Given, State, print};
 use crate::engine::{Forecast, ForecastError, Prepared, Shape, forecast, prepare, shape, step_scope};
 use crate::ledger::Reader;
 use crate::model::RunId;
-use crate::plan::Source as _;
 use crate::report::{count, number, will_run};
 use crate::spec::{BatchSpec, ItemsSpec, Step, StepKind};
 use crate::task::Program;
@@ -209,7 +208,7 @@ fn to_json(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> Value {
                 "items": shape.total, "batch_size": shape.batch_size, "batches": shape.batches(), "workers": shape.slots,
                 "batched": shape.batched.batched, "batched_because": shape.batched.why,
                 "first_item": shape.items.first().and_then(|item| serde_json::from_slice::<Value>(item).ok()),
-                "max_attempts": shape.retry.max_attempts, "known_total": shape.items.total().is_some(),
+                "max_attempts": shape.retry.max_attempts, "known_total": shape.items.source.total().is_some(),
             })
         });
         json!({ "name": step.name, "type": program.kind(), "is_batch": matches!(step.kind, StepKind::Batch(_)), "work": shape })

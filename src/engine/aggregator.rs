@@ -148,13 +148,15 @@ impl Aggregator<'_> {
     /// Counts a batch that is durable now, and tells everybody.
     fn publish(&mut self, report: BatchReport) {
         self.stats.succeeded += report.succeeded.len() as u64;
-        self.stats.failed += report.failed.len() as u64;
+        let left_out = report.failed.iter().filter(|failed| failed.left_out).count() as u64;
+        self.stats.failed += report.failed.len() as u64 - left_out;
+        self.stats.bad_rows += left_out;
         let again: u64 = report.retries.iter().map(|(batch, _, _)| batch.items.len() as u64).sum();
         self.stats.retried += again;
-        self.stats.total = self.stats.total.max(self.stats.succeeded + self.stats.failed);
+        self.stats.total = self.stats.total.max(self.stats.settled());
         self.stats.duration = self.started.elapsed();
         if !self.continue_on_error
-            && let Some(failed) = report.failed.first()
+            && let Some(failed) = report.failed.iter().find(|failed| !failed.left_out)
         {
             self.stop(failed.failure.clone());
         }

@@ -1,9 +1,9 @@
 //! The feeder: cuts items into batches, packs quick batches into frames, and brings back what is to be tried again.
 
-use super::resume::Remaining;
+use super::remaining::Remaining;
 use super::step::Work;
-use crate::model::{Batch, Indexes, Items};
-use crate::plan::{Source, SourceError};
+use crate::model::{Batch, Indexes};
+use crate::plan::{Chunk, Source, SourceError};
 use crate::task::Cancel;
 use crossbeam_channel::{Receiver, Sender, at, never, select};
 use std::cmp::Reverse;
@@ -59,8 +59,8 @@ impl Pace {
 pub(super) enum Feed<'a> {
     /// The source, up to so many items.
     Fresh(&'a mut dyn Source, u64),
-    /// What an earlier execution of the run has left, by attempt; the number of items that there are in all.
-    Rest(Remaining, u64),
+    /// What an earlier execution of the run has left of the source; the number of items that there are in all.
+    Rest(&'a mut dyn Source, Remaining, u64),
 }
 
 /// How feeding ended.
@@ -230,7 +230,10 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
                 break;
             };
             // A frame has one attempt: whether a failure in it is the last one holds for all of it.
-            if frame.first().is_some_and(|first: &Batch| first.attempt != batch.attempt) {
+            // What stands for a bad file travels alone: no lane runs it.
+            let apart =
+                |first: &Batch| first.attempt != batch.attempt || first.trouble.is_some() || batch.trouble.is_some();
+            if frame.first().is_some_and(apart) {
                 self.held = Some(batch);
                 break;
             }
@@ -245,18 +248,17 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
         self.number += 1;
         let number = self.number;
         match &mut self.feed {
-            Feed::Rest(rest, total) => {
+            Feed::Rest(source, rest, total) => {
                 self.read = *total;
-                Ok(rest.cut(self.batch_size, number))
+                rest.cut(&mut **source, self.batch_size, number)
             }
             Feed::Fresh(source, most_items) => {
                 let most = usize::try_from(*most_items - self.read).unwrap_or(usize::MAX).min(self.batch_size);
-                let mut items = Items::default();
-                source.fill(&mut items, most)?;
+                let chunk = if most == 0 { None } else { source.next(most)? };
+                let Some(Chunk { items, keys, form, origin, trouble }) = chunk else { return Ok(None) };
                 let indexes = Indexes::Range(self.read..self.read + items.len() as u64);
                 self.read += items.len() as u64;
-                let keys = items.iter().map(|item| source.key(item)).collect();
-                Ok((!items.is_empty()).then_some(Batch { number, attempt: 1, indexes, items, keys }))
+                Ok(Some(Batch { number, attempt: 1, indexes, items, keys, form, origin, trouble }))
             }
         }
     }

@@ -6,7 +6,7 @@
 
 use super::prepare::Prepared;
 use crate::model::{Text, Tree};
-use crate::spec::{Auth, Command, PythonProgram, Step, StepKind, Task, TaskKind};
+use crate::spec::{Auth, Command, ItemsSpec, PythonProgram, RowsSpec, Step, StepKind, Task, TaskKind};
 use std::collections::BTreeMap;
 use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
@@ -20,6 +20,11 @@ pub(super) fn fingerprint(step: &Step, batched: bool, prepared: &Prepared) -> Fi
     let mut fields = fields(task, prepared.workflow.source.path.parent().unwrap_or(Path::new("")));
     let text: String = fields.iter().map(|(_, text)| format!("{text}\n")).collect();
     fields.push(("batched".to_owned(), batched.to_string()));
+    if let StepKind::Batch(batch) = &step.kind
+        && let ItemsSpec::Rows(rows) = &batch.items
+    {
+        fields.extend(row_fields(rows));
+    }
     for (name, value) in &prepared.params {
         if has_word(&text, "params") || has_word(&text, name) {
             fields.push((format!("params.{name}"), prepared.secrets.masked(value.to_string())));
@@ -32,6 +37,23 @@ pub(super) fn fingerprint(step: &Step, batched: bool, prepared: &Prepared) -> Fi
         }
     }
     fields.into_iter().map(|(name, text)| (name, format!("{:016x}", xxh3_64(text.as_bytes())))).collect()
+}
+
+/// How rows are read, for the result depends on it; which rows is a matter of their keys.
+fn row_fields(rows: &RowsSpec) -> Fields {
+    let columns = rows.columns.as_ref().map(|columns| columns.iter().map(|text| &text.raw).collect::<Vec<_>>());
+    let fields = [
+        ("columns", format!("{columns:?}")),
+        ("types", format!("{:?}", rows.types)),
+        ("delimiter", rows.delimiter.to_string()),
+        ("quote", format!("{:?}", rows.quote)),
+        ("header", format!("{:?}", rows.header)),
+        ("encoding", rows.encoding.name().to_owned()),
+        ("null", format!("{:?}", rows.null)),
+        ("where_from", format!("{:?}", rows.where_from)),
+        ("on_schema_drift", format!("{:?}", rows.on_schema_drift)),
+    ];
+    fields.into_iter().map(|(name, text)| (format!("items.{name}"), text)).collect()
 }
 
 /// The names whose hashes differ, those that are there on one side only included.

@@ -12,6 +12,7 @@ mod forecast;
 mod history;
 mod plan;
 mod prepare;
+mod remaining;
 mod repro;
 mod resume;
 mod secrets;

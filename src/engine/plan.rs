@@ -2,8 +2,8 @@
 
 use super::prepare::Prepared;
 use super::shape::{ShapeError, shape, single_timeout, step_timeout};
-use crate::model::Items;
-use crate::plan::{RunCommand, Source, SourceError};
+use crate::model::{ItemKey, Items, Keys};
+use crate::plan::{Chunk, RunCommand, Source, SourceError};
 use crate::spec::{MaxFailures, RetryPolicy, Step, StepKind};
 use crate::task::Program;
 use crate::template::ItemScope;
@@ -18,10 +18,16 @@ impl Source for Once {
         Some(1)
     }
 
-    fn fill(&mut self, items: &mut Items, most: usize) -> Result<(), SourceError> {
-        if most > 0 && std::mem::take(&mut self.0) {
-            items.push(b"null");
-        }
+    fn next(&mut self, _most: usize) -> Result<Option<Chunk>, SourceError> {
+        let mut items = Items::default();
+        items.push(b"null");
+        let keys = Keys::List(vec![ItemKey::of(b"null")]);
+        let chunk = Chunk { items, keys, form: 0, origin: None, trouble: None };
+        Ok(std::mem::take(&mut self.0).then_some(chunk))
+    }
+
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        self.0 = true;
         Ok(())
     }
 }
@@ -92,7 +98,7 @@ pub(super) fn plan_step(
                 retry: shape.retry,
                 batched: shape.batched.batched,
                 is_batch: true,
-                source: Box::new(shape.items),
+                source: shape.items.source,
                 most_items: prepared.options.max_items.unwrap_or(u64::MAX),
             })
         }

@@ -252,6 +252,11 @@ impl Checker<'_> {
             ItemsSpec::List(list) => list.iter().for_each(|tree| tree.texts(&mut |text| self.text(text))),
             ItemsSpec::Template(text) | ItemsSpec::Lines(text) => self.text(text),
             ItemsSpec::Glob(texts) => texts.iter().for_each(|text| self.text(text)),
+            ItemsSpec::Rows(rows) => {
+                rows.paths.iter().for_each(|text| self.text(text));
+                self.setting(rows.limit.as_ref());
+                self.setting(rows.skip.as_ref());
+            }
             ItemsSpec::Command(text) => match ShellCommand::compile(text) {
                 Ok(command) => self.note(command.check(self.names)),
                 Err(error) => self.note(vec![error]),

@@ -4,7 +4,7 @@ use super::plan::plan_step;
 use super::prepare::Prepared;
 use super::values::{remember, step_scope};
 use crate::ledger::{FailureRecord, Reader, RunFolder};
-use crate::model::{Batch, Failure, Indexes, ItemKey, Items, StepName};
+use crate::model::{Batch, Failure, Form, Indexes, ItemKey, Items, Keys, StepName};
 use crate::spec::StepKind;
 use crate::task::{Cancel, Context, Shown, Underway, foreground};
 use crate::template::ItemScope;
@@ -56,6 +56,8 @@ impl Repro<'_> {
             step: step.name.clone(),
             scope,
             env: Arc::clone(&prepared.own_env),
+            forms: Arc::new([Form::Json]),
+            skip_bad_rows: false,
             timeout: None,
             batch_timeout: None,
             has_item: plan.is_batch,
@@ -74,8 +76,12 @@ impl Repro<'_> {
             number: 1,
             attempt: 1,
             indexes: Indexes::Range(failure.index..failure.index + 1),
-            keys: vec![ItemKey::of(failure.item.as_bytes())],
+            keys: Keys::List(vec![ItemKey::of(failure.item.as_bytes())]),
             items,
+            // What was kept of a row is what was made of it.
+            form: 0,
+            origin: None,
+            trouble: None,
         };
         Ok(foreground(program, &context, &batch, debugger))
     }

@@ -1,7 +1,8 @@
 //! What is left of a step: compares the items of now with those that are done.
 
-use crate::ledger::{Loss, Past, PastBatch, RowChange};
-use crate::model::{Batch, Indexes, ItemKey, Items};
+use super::remaining::{Remaining, Todo};
+use crate::ledger::{Loss, Lost, Past, PastBatch, RowChange};
+use crate::model::{ItemKey, Keys};
 use crate::plan::{Source, SourceError};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -31,32 +32,6 @@ impl Which {
     }
 }
 
-/// An item to run.
-struct Pending {
-    index: u64,
-    key: ItemKey,
-    attempt: u32,
-    item: Vec<u8>,
-}
-
-/// The items to run, in order.
-pub(super) struct Remaining(VecDeque<Pending>);
-
-impl Remaining {
-    /// Cuts the next batch: neighbours in this list that have had the same number of attempts.
-    pub(super) fn cut(&mut self, most: usize, number: u64) -> Option<Batch> {
-        let attempt = self.0.front()?.attempt;
-        let (mut items, mut indexes, mut keys) = (Items::default(), Vec::new(), Vec::new());
-        while indexes.len() < most && !items.is_full() && self.0.front().is_some_and(|next| next.attempt == attempt) {
-            let Some(next) = self.0.pop_front() else { break };
-            items.push(&next.item);
-            indexes.push(next.index);
-            keys.push(next.key);
-        }
-        Some(Batch { number, attempt, indexes: Indexes::from_rising(indexes), items, keys })
-    }
-}
-
 /// A step's items, sorted out.
 pub(super) struct SortedOut {
     /// What is to be run.
@@ -67,6 +42,8 @@ pub(super) struct SortedOut {
     pub(super) done: u64,
     /// Those that failed and are left at that.
     pub(super) failed: u64,
+    /// Bad rows that are left out.
+    pub(super) bad_rows: u64,
     /// Those whose results are gone, and that are left at that.
     pub(super) lost: u64,
     /// Where done items stand now, for batches of which that changed.
@@ -84,81 +61,146 @@ pub(super) fn sort_out(
     most_items: u64,
     which: &Which,
 ) -> Result<SortedOut, SourceError> {
-    let mut done: HashMap<ItemKey, VecDeque<(usize, usize)>> = HashMap::new();
-    for (number, batch) in past.batches.iter().enumerate() {
-        for (position, key) in batch.keys.iter().enumerate() {
-            done.entry(*key).or_default().push_back((number, position));
+    let mut sorter = Sorter::new(past, which);
+    while sorter.total < most_items {
+        let most = usize::try_from(most_items - sorter.total).unwrap_or(usize::MAX).min(4096);
+        let Some(chunk) = source.next(most)? else { break };
+        chunk.keys.iter().for_each(|key| sorter.sort(key));
+    }
+    source.rewind()?;
+    Ok(sorter.finish())
+}
+
+/// The items that are done, to be struck out one by one.
+struct Done {
+    listed: HashMap<ItemKey, VecDeque<(usize, usize)>>,
+    /// Batches whose keys follow each other, by the first: the batch and how many.
+    runs: BTreeMap<ItemKey, (usize, usize)>,
+}
+
+impl Done {
+    fn new(batches: &[PastBatch]) -> Self {
+        let mut done = Self { listed: HashMap::new(), runs: BTreeMap::new() };
+        for (number, batch) in batches.iter().enumerate() {
+            match &batch.keys {
+                Keys::Run(first, count) => drop(done.runs.insert(*first, (number, *count))),
+                Keys::List(keys) => keys.iter().enumerate().for_each(|(position, key)| {
+                    done.listed.entry(*key).or_default().push_back((number, position));
+                }),
+            }
+        }
+        done
+    }
+
+    /// The batch, and the position in it, of a done item with this key.
+    fn take(&mut self, key: ItemKey) -> Option<(usize, usize)> {
+        if let Some((first, (batch, count))) = self.runs.range(..=key).next_back()
+            && let Some(position) = key.within(*first, *count)
+        {
+            return Some((*batch, position));
+        }
+        self.listed.get_mut(&key).and_then(VecDeque::pop_front)
+    }
+}
+
+/// Sorts items out, one after another.
+struct Sorter<'a> {
+    past: &'a Past,
+    which: &'a Which,
+    done: Done,
+    failures: HashMap<ItemKey, Vec<u32>>,
+    waiting: HashMap<ItemKey, Vec<u32>>,
+    lost: Lost,
+    /// Where the items of each batch stand now.
+    places: Vec<Vec<Option<u64>>>,
+    todo: Todo,
+    reasons: BTreeMap<&'static str, u64>,
+    total: u64,
+    still_failed: u64,
+    still_lost: u64,
+    bad_rows: u64,
+}
+
+impl<'a> Sorter<'a> {
+    fn new(past: &'a Past, which: &'a Which) -> Self {
+        Self {
+            past,
+            which,
+            done: Done::new(&past.batches),
+            failures: past.failed.clone(),
+            waiting: past.attempts.clone(),
+            lost: past.lost.clone(),
+            places: past.batches.iter().map(|batch| vec![None; batch.keys.len()]).collect(),
+            todo: Todo::default(),
+            reasons: BTreeMap::new(),
+            total: 0,
+            still_failed: 0,
+            still_lost: 0,
+            bad_rows: 0,
         }
     }
-    let (mut failures, mut waiting, mut lost) = (past.failed.clone(), past.attempts.clone(), past.lost.clone());
-    let mut places: Vec<Vec<Option<u64>>> = past.batches.iter().map(|batch| vec![None; batch.keys.len()]).collect();
-    let mut held: Vec<(usize, Pending)> = Vec::new();
-    let mut pending = Vec::new();
-    let mut reasons = BTreeMap::new();
-    let (mut total, mut still_failed, mut still_lost) = (0, 0, 0);
-    while total < most_items {
-        let mut items = Items::default();
-        source.fill(&mut items, usize::try_from(most_items - total).unwrap_or(usize::MAX).min(1024))?;
-        if items.is_empty() {
-            break;
+
+    fn sort(&mut self, key: ItemKey) {
+        let index = self.total;
+        self.total += 1;
+        if let Some((batch, position)) = self.done.take(key) {
+            self.places[batch][position] = Some(index);
+            return;
         }
-        for item in items.iter() {
-            let (index, key) = (total, source.key(item));
-            total += 1;
-            if let Some((batch, position)) = done.get_mut(&key).and_then(VecDeque::pop_front) {
-                places[batch][position] = Some(index);
-                if past.batches[batch].list {
-                    held.push((batch, Pending { index, key, attempt: 1, item: item.to_vec() }));
+        if self.past.left_out.contains(&key) {
+            self.bad_rows += 1;
+            return;
+        }
+        let failed = self.failures.get_mut(&key).and_then(Vec::pop).is_some();
+        let waited = self.waiting.get_mut(&key).and_then(Vec::pop);
+        let loss = if failed || waited.is_some() { None } else { self.lost.take(index, key) };
+        if !self.which.takes(failed, index, key) {
+            self.still_lost += u64::from(loss.is_some());
+            self.still_failed += u64::from(failed);
+            return;
+        }
+        let reason = match (failed, waited, loss) {
+            (true, _, _) => "failed before",
+            (false, Some(_), _) => "waiting to be tried again",
+            (false, None, Some(Loss::Result)) => "whose results are gone",
+            (false, None, Some(Loss::Key)) => "whose keys are gone",
+            (false, None, None) => "not run yet",
+        };
+        *self.reasons.entry(reason).or_insert(0) += 1;
+        self.todo.add(index, waited.map_or(1, |attempts| attempts.saturating_add(1)));
+    }
+
+    fn finish(mut self) -> SortedOut {
+        // What a batched task made of a whole batch stands only as long as the whole batch does. Where only failed items
+        // are asked for, it is left as it is.
+        let broken = |(batch, places): (&PastBatch, &Vec<Option<u64>>)| batch.list && places.contains(&None);
+        let broken: Vec<bool> = self.past.batches.iter().zip(&self.places).map(broken).collect();
+        let all = matches!(self.which, Which::Left);
+        if all {
+            for (places, _) in self.places.iter_mut().zip(&broken).filter(|(_, broken)| **broken) {
+                for index in places.iter_mut().filter_map(Option::take) {
+                    *self.reasons.entry("part of a batch that changed").or_insert(0) += 1;
+                    self.todo.add(index, 1);
                 }
-                continue;
             }
-            let failed = failures.get_mut(&key).and_then(Vec::pop).is_some();
-            let waited = waiting.get_mut(&key).and_then(Vec::pop);
-            let loss = if failed || waited.is_some() { None } else { lost.take(index, key) };
-            still_lost += u64::from(loss.is_some() && !which.takes(failed, index, key));
-            still_failed += u64::from(failed && !which.takes(failed, index, key));
-            if which.takes(failed, index, key) {
-                let reason = match (failed, waited, loss) {
-                    (true, _, _) => "failed before",
-                    (false, Some(_), _) => "waiting to be tried again",
-                    (false, None, Some(Loss::Result)) => "whose results are gone",
-                    (false, None, Some(Loss::Key)) => "whose keys are gone",
-                    (false, None, None) => "not run yet",
-                };
-                *reasons.entry(reason).or_insert(0) += 1;
-                pending.push(Pending {
-                    index,
-                    key,
-                    attempt: waited.map_or(1, |attempts| attempts.saturating_add(1)),
-                    item: item.to_vec(),
-                });
-            }
+        }
+        let done = self.places.iter().flatten().filter(|place| place.is_some()).count() as u64;
+        let moved = |((batch, places), broken): ((&PastBatch, Vec<Option<u64>>), bool)| {
+            let stayed = batch.indexes.iter().copied().map(Some).eq(places.iter().copied());
+            (!stayed && (all || !broken)).then(|| batch.moved(places))
+        };
+        let changes = self.past.batches.iter().zip(self.places).zip(broken).filter_map(moved).collect();
+        let gone = self.failures.into_iter().flat_map(|(key, left)| left.into_iter().map(move |_| key)).collect();
+        SortedOut {
+            remaining: Remaining::new(self.todo),
+            total: self.total,
+            done,
+            failed: self.still_failed,
+            lost: self.still_lost,
+            bad_rows: self.bad_rows,
+            changes,
+            gone,
+            reasons: self.reasons,
         }
     }
-    // What a batched task made of a whole batch stands only as long as the whole batch does. Where only failed items are
-    // asked for, it is left as it is.
-    let broken: Vec<bool> =
-        (0..places.len()).map(|batch| past.batches[batch].list && places[batch].contains(&None)).collect();
-    if matches!(which, Which::Left) {
-        for (batch, item) in held {
-            if broken[batch] {
-                *reasons.entry("part of a batch that changed").or_insert(0) += 1;
-                pending.push(item);
-            }
-        }
-        for batch in (0..places.len()).filter(|batch| broken[*batch]) {
-            places[batch].fill(None);
-        }
-    }
-    pending.sort_by_key(|item| item.index);
-    let done = places.iter().flatten().filter(|place| place.is_some()).count() as u64;
-    let moved = |((batch, places), broken): ((&PastBatch, Vec<Option<u64>>), bool)| {
-        let left_alone = broken && !matches!(which, Which::Left);
-        let stayed = batch.indexes.iter().copied().map(Some).eq(places.iter().copied());
-        (!stayed && !left_alone).then(|| batch.moved(places))
-    };
-    let changes = past.batches.iter().zip(places).zip(broken).filter_map(moved).collect();
-    let gone = failures.into_iter().flat_map(|(key, left)| left.into_iter().map(move |_| key)).collect();
-    let (remaining, failed, lost) = (Remaining(pending.into()), still_failed, still_lost);
-    Ok(SortedOut { remaining, total, done, failed, lost, changes, gone, reasons })
 }

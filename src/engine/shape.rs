@@ -2,7 +2,7 @@
 
 use super::prepare::Prepared;
 use crate::model::Span;
-use crate::plan::{Batched, ItemSource, RunCommand, Source, SourceError, batched_rule, open, resolve};
+use crate::plan::{Batched, ItemSource, RunCommand, SourceError, batched_rule, open, resolve};
 use crate::spec::{BatchSpec, MaxFailures, MaxParallel, RetryPolicy, Setting, Single, Step};
 use crate::task::Program;
 use crate::template::ItemScope;
@@ -69,7 +69,7 @@ pub fn shape(
     let items = open(&batch.items, scope, &prepared.own_env, run)
         .map_err(|error| ShapeError::Items(error, batch.items_span))?;
     let most = prepared.options.max_items;
-    let total = match (items.total(), most) {
+    let total = match (items.source.total(), most) {
         (Some(total), Some(most)) => Some(total.min(most)),
         (total, _) => total,
     };

@@ -4,7 +4,9 @@
 //! in exactly one `Finished`; each of its items is in exactly one place of that report.
 
 use super::step::{Job, Work};
-use crate::model::{Batch, BatchReport, Failure, FailureKind, Indexes, ItemFailure, ItemKey, Items};
+use crate::model::{Batch, BatchReport, Failure, FailureKind, Indexes, ItemFailure, Items, Keys};
+use crate::rows;
+use crate::spec::OnBadRow;
 use crate::task::{BatchOutcome, Context, Frame, Lane, LogLine, Program};
 use crate::template::ErrorValue;
 use crossbeam_channel::{Receiver, Sender};
@@ -65,7 +67,11 @@ impl Slot<'_> {
         let last_attempt = job.retry.delay_after(attempt).is_none() && !job.bisect;
         let frame = Frame { batches, halt_on_failure: !job.continue_on_error && last_attempt, error: None };
         let started = Instant::now();
-        let (outcomes, broken) = self.lane.run(&frame);
+        let (outcomes, broken) = match batches {
+            // A file that cannot be read, as the source knows already; it travels alone.
+            [Batch { trouble: Some(trouble), .. }] => (vec![BatchOutcome::failed(0, trouble.clone())], None),
+            _ => self.lane.run(&frame),
+        };
         broken.into_iter().for_each(|failure| self.tell(SlotEvent::Broken(failure)));
         let took = started.elapsed();
         job.pace.learn(batches.len(), took);
@@ -84,12 +90,33 @@ impl Slot<'_> {
             self.tell(SlotEvent::Nulls(outcome.nulls));
         }
         let (succeeded, keys) = succeeded(batch, &outcome.failures, &outcome.unrun);
-        let (retry, failed) = self.sort_failures(batch, outcome.failures);
+        let (bad, failures): (Vec<_>, Vec<_>) =
+            outcome.failures.into_iter().partition(|(_, failure)| failure.kind == FailureKind::BadRow);
+        let (retry, mut failed) = self.sort_failures(batch, failures);
+        let left_out = if self.job.on_bad_row == OnBadRow::Skip {
+            bad
+        } else {
+            failed.extend(bad);
+            Vec::new()
+        };
+        failed.sort_by_key(|(position, _)| *position);
+        if let (OnBadRow::Error, Some((_, failure))) =
+            (self.job.on_bad_row, failed.iter().find(|(_, failure)| failure.kind == FailureKind::BadRow))
+        {
+            self.tell(SlotEvent::Broken(failure.clone()));
+        }
         if !self.job.continue_on_error && !failed.is_empty() {
             // Here and not by the aggregator, so that this slot begins nothing more on its way there.
             self.job.context.cancel.stop.fire();
         }
-        let failed = failed.into_iter().map(|(position, failure)| self.settle(batch, position, failure)).collect();
+        let mut failed: Vec<ItemFailure> =
+            failed.into_iter().map(|(position, failure)| self.settle(batch, position, failure)).collect();
+        failed.extend(
+            left_out.into_iter().map(|(position, failure)| ItemFailure {
+                left_out: true,
+                ..self.item_failure(batch, position, failure)
+            }),
+        );
         BatchReport {
             number: batch.number,
             attempt: batch.attempt,
@@ -123,28 +150,54 @@ impl Slot<'_> {
         let asked = failures.iter().filter_map(|(_, failure)| failure.retry_after).max().unwrap_or_default();
         let Some(delay) = self.job.retry.delay_after(batch.attempt) else { return Vec::new() };
         let delay = self.job.retry.with_jitter(delay, chance());
-        let again = part(batch, failures.iter().map(|(position, _)| *position), batch.attempt + 1);
+        let positions: Vec<usize> = failures.iter().map(|(position, _)| *position).collect();
+        let again = batch.part(&positions, batch.attempt + 1);
         let Some((_, failure)) = failures.into_iter().next() else { return Vec::new() };
         vec![(again, delay.max(asked), failure)]
     }
 
     /// An item whose last attempt failed: runs `on_item_error`, whose own failure never hides the first.
     fn settle(&mut self, batch: &Batch, position: usize, failure: Failure) -> ItemFailure {
-        let item = batch.items.get(position);
-        let (index, attempts) = (batch.indexes.get(position), batch.attempt);
-        let handler = self.handle(batch, position, &ErrorValue { failure: failure.clone(), attempts });
-        ItemFailure { index, key: batch.keys[position], item: item.to_vec(), attempts, failure, handler }
+        let mut failed = self.item_failure(batch, position, failure);
+        let error = ErrorValue { failure: failed.failure.clone(), attempts: failed.attempts };
+        failed.handler = self.handle(batch, &failed, &error);
+        failed
     }
 
-    fn handle(&mut self, batch: &Batch, position: usize, error: &ErrorValue) -> Option<Failure> {
+    fn item_failure(&self, batch: &Batch, position: usize, failure: Failure) -> ItemFailure {
+        let form = &self.job.context.forms[batch.form];
+        ItemFailure {
+            index: batch.indexes.get(position),
+            key: batch.keys.get(position),
+            item: rows::describe(form, &batch.items, position, batch.origin.as_ref()),
+            attempts: batch.attempt,
+            failure,
+            handler: None,
+            left_out: false,
+        }
+    }
+
+    fn handle(&mut self, batch: &Batch, failed: &ItemFailure, error: &ErrorValue) -> Option<Failure> {
         let program = self.job.handler?;
         let number = self.number;
         let lane = self.handler.get_or_insert_with(|| {
             let context = Context { batched: false, timeout: None, slots: 1, ..self.job.context.clone() };
             program.lane(&context, number)
         });
-        let index = batch.indexes.get(position);
-        let alone = part(batch, [position].into_iter(), batch.attempt);
+        let mut items = Items::default();
+        items.push(&failed.item);
+        let index = failed.index;
+        let alone = Batch {
+            number: batch.number,
+            attempt: batch.attempt,
+            indexes: Indexes::Range(index..index + 1),
+            items,
+            keys: Keys::List(vec![failed.key]),
+            // A row has become JSON by now.
+            form: 0,
+            origin: None,
+            trouble: None,
+        };
         let frame = Frame { batches: std::slice::from_ref(&alone), halt_on_failure: false, error: Some(error) };
         let (outcomes, broken) = lane.run(&frame);
         let outcome = outcomes.into_iter().next()?;
@@ -173,17 +226,6 @@ impl Slot<'_> {
 /// Batches to be tried again, after what time, and why.
 type Retries = Vec<(Batch, Duration, Failure)>;
 
-/// Some items of a batch as a batch of the same number.
-fn part(batch: &Batch, positions: impl Iterator<Item = usize>, attempt: u32) -> Batch {
-    let (mut items, mut indexes, mut keys) = (Items::default(), Vec::new(), Vec::new());
-    for position in positions {
-        items.push(batch.items.get(position));
-        indexes.push(batch.indexes.get(position));
-        keys.push(batch.keys[position]);
-    }
-    Batch { number: batch.number, attempt, indexes: Indexes::from_rising(indexes), items, keys }
-}
-
 /// Whether halving a batch that failed so can help: not where the workflow itself is wrong.
 fn may_halve(failure: &Failure) -> bool {
     !matches!(failure.kind, FailureKind::Template | FailureKind::Cancelled | FailureKind::Limit)
@@ -192,7 +234,7 @@ fn may_halve(failure: &Failure) -> bool {
 /// A failed batch in two. Halving is no further attempt: attempts count for items that stand alone.
 fn halves(batch: &Batch, failures: Vec<(usize, Failure)>) -> Retries {
     let (size, middle) = (batch.items.len(), batch.items.len() / 2);
-    let half = |positions: std::ops::Range<usize>| part(batch, positions, batch.attempt);
+    let half = |positions: std::ops::Range<usize>| batch.part(&positions.collect::<Vec<_>>(), batch.attempt);
     let (first, second) = (half(0..middle), half(middle..size));
     let Some((_, failure)) = failures.into_iter().next() else { return Vec::new() };
     vec![(first, Duration::ZERO, failure.clone()), (second, Duration::ZERO, failure)]
@@ -214,7 +256,7 @@ pub(super) fn message(json: &[u8]) -> String {
 }
 
 /// The indexes and keys of the items that neither failed nor were left out.
-fn succeeded(batch: &Batch, failures: &[(usize, Failure)], unrun: &[usize]) -> (Indexes, Vec<ItemKey>) {
+fn succeeded(batch: &Batch, failures: &[(usize, Failure)], unrun: &[usize]) -> (Indexes, Keys) {
     if failures.is_empty() && unrun.is_empty() {
         return (batch.indexes.clone(), batch.keys.clone());
     }
@@ -222,6 +264,6 @@ fn succeeded(batch: &Batch, failures: &[(usize, Failure)], unrun: &[usize]) -> (
     let mut unrun = unrun.iter().copied().peekable();
     let good = (0..batch.items.len())
         .filter(|position| failed.next_if_eq(position).is_none() & unrun.next_if_eq(position).is_none());
-    let (indexes, keys) = good.map(|position| (batch.indexes.get(position), batch.keys[position])).unzip();
-    (Indexes::from_rising(indexes), keys)
+    let (indexes, keys) = good.map(|position| (batch.indexes.get(position), batch.keys.get(position))).unzip();
+    (Indexes::from_rising(indexes), Keys::from_list(keys))
 }

@@ -9,7 +9,7 @@ use super::workflow::EngineError;
 use crate::ledger::{Ledger, StepKey};
 use crate::model::{Batch, Failure, FailureKind, Sink, Stats, StepName};
 use crate::plan::SourceError;
-use crate::spec::{MaxFailures, RetryPolicy};
+use crate::spec::{MaxFailures, OnBadRow, RetryPolicy};
 use crate::task::{Context, Program};
 use crossbeam_channel::bounded;
 use std::time::{Duration, Instant};
@@ -29,6 +29,7 @@ pub(super) struct Job<'a> {
     pub(super) continue_on_error: bool,
     /// Whether a failed batch of a batched task is halved.
     pub(super) bisect: bool,
+    pub(super) on_bad_row: OnBadRow,
     pub(super) pace: Pace,
 }
 
@@ -42,6 +43,8 @@ pub(super) struct StepRun<'a> {
     pub(super) done: u64,
     /// Items that failed in earlier executions and are left at that.
     pub(super) failed: u64,
+    /// Bad rows that were left out in earlier executions.
+    pub(super) bad_rows: u64,
     pub(super) batch_size: usize,
     pub(super) queue_size: Option<usize>,
     pub(super) max_failures: Option<MaxFailures>,
@@ -83,7 +86,8 @@ pub(super) fn execute(
     let (settled_tx, settled_rx) = bounded(run.queue_size.unwrap_or(2 * slots) + 5 * slots + 2);
     let cancel = job.context.cancel.clone();
     let started = Instant::now();
-    let stats = Stats { total: run.total.unwrap_or(0), succeeded: run.done, failed: run.failed, ..Stats::default() };
+    let (total, succeeded) = (run.total.unwrap_or(0), run.done);
+    let stats = Stats { total, succeeded, failed: run.failed, bad_rows: run.bad_rows, ..Stats::default() };
     let mut aggregator = Aggregator {
         step: run.name,
         key: run.key,
@@ -130,10 +134,10 @@ pub(super) fn execute(
     let Fed { read, late } = fed;
     let (read, source_error) = match read {
         Ok(read) => (read, None),
-        Err(error) => (stats.succeeded + stats.failed, Some(error)),
+        Err(error) => (stats.settled(), Some(error)),
     };
-    stats.total = run.total.unwrap_or(0).max(read).max(stats.succeeded + stats.failed);
-    stats.skipped = stats.total - stats.succeeded - stats.failed;
+    stats.total = run.total.unwrap_or(0).max(read).max(stats.settled());
+    stats.skipped = stats.total - stats.settled();
     if late {
         let message = format!("took longer than {:?}, the `timeout` of the step", run.timeout.unwrap_or_default());
         failure = Some(Failure::new(FailureKind::Limit, "StepTimeout", message));

@@ -10,7 +10,7 @@ use super::values::step_scope;
 use crate::ledger::{Ledger, LedgerError, RunFolder, RunMeta, StepKey};
 use crate::model::{Event, Failure, FailureKind, RunSummary, Sink, Stats, Status, StepReport};
 use crate::plan::SourceError;
-use crate::spec::{Fault, Faults, Step, StepKind, Workflow};
+use crate::spec::{Fault, Faults, OnBadRow, Step, StepKind, Workflow};
 use crate::task::guard::Guard;
 use crate::task::{Cancel, Context, Program, Underway, capture};
 use crate::template::{ItemScope, Scope};
@@ -203,7 +203,7 @@ impl Run<'_> {
     ) -> Result<StepReport, EngineError> {
         let Ready { key, scope, plan, sorted_out } = ready;
         let (total, done) = sorted_out.as_ref().map_or((plan.total, 0), |it| (Some(it.total), it.done));
-        let failed = sorted_out.as_ref().map_or(0, |it| it.failed);
+        let (failed, bad_rows) = sorted_out.as_ref().map_or((0, 0), |it| (it.failed, it.bad_rows));
         self.tell(&Event::StepStarted { name: step.name.clone(), total, done, slots: plan.slots });
         let StepPlan { mut source, is_batch, most_items, .. } = plan;
         let context = Context {
@@ -211,6 +211,8 @@ impl Run<'_> {
             step: step.name.clone(),
             scope,
             env: Arc::clone(&self.prepared.own_env),
+            forms: source.forms(),
+            skip_bad_rows: source.on_bad_row() == OnBadRow::Skip,
             timeout: plan.timeout,
             batch_timeout: plan.batch_timeout,
             has_item: is_batch,
@@ -231,18 +233,20 @@ impl Run<'_> {
             retry: plan.retry,
             continue_on_error: plan.continue_on_error,
             bisect: plan.bisect,
+            on_bad_row: source.on_bad_row(),
             pace: pace(plan.queue_size, plan.batch_timeout),
         };
         let run = StepRun {
             name: step.name.clone(),
             key,
             feed: match sorted_out {
-                Some(SortedOut { remaining, total, .. }) => Feed::Rest(remaining, total),
+                Some(SortedOut { remaining, total, .. }) => Feed::Rest(&mut *source, remaining, total),
                 None => Feed::Fresh(&mut *source, most_items),
             },
             total,
             done,
             failed,
+            bad_rows,
             batch_size: plan.batch_size,
             queue_size: plan.queue_size,
             max_failures: plan.max_failures,

@@ -6,7 +6,7 @@
 use super::error::LedgerError;
 use super::folder::{RunFolder, io_error};
 use super::writer::GONE;
-use crate::model::{ItemKey, StepName};
+use crate::model::{ItemKey, Keys, StepName};
 use rusqlite::{Connection, Row};
 use std::fs::File;
 use std::io;
@@ -25,6 +25,8 @@ pub(super) struct BatchRow {
     pub(super) offset: u64,
     pub(super) length: u64,
     pub(super) keys_offset: u64,
+    /// Whether its keys follow each other, so that only the first is kept.
+    pub(super) run: bool,
     pub(super) checksum: i64,
 }
 
@@ -35,6 +37,7 @@ pub(super) struct Owner<'a> {
     pub(super) indexes: Option<&'a [u8]>,
     pub(super) list: bool,
     pub(super) keys_offset: u64,
+    pub(super) run: bool,
 }
 
 impl Owner<'_> {
@@ -42,7 +45,7 @@ impl Owner<'_> {
     /// places without its lines being read.
     pub(super) fn seal(&self, lines_hash: u64) -> i64 {
         let mut hash = Xxh3::new();
-        for number in [self.first, self.count, u64::from(self.list), self.keys_offset] {
+        for number in [self.first, self.count, u64::from(self.list), self.keys_offset, u64::from(self.run)] {
             hash.update(&number.to_le_bytes());
         }
         hash.update(self.indexes.unwrap_or(b"range"));
@@ -55,7 +58,8 @@ pub(super) fn lines_hash(lines: &[u8]) -> u64 {
     xxh3_64(lines)
 }
 
-const SELECT: &str = "SELECT id, first, count, indexes, is_list, offset, length, keys_offset, checksum FROM batches";
+const SELECT: &str = "SELECT id, first, count, indexes, is_list, offset, length, keys_offset, keys_run, checksum
+    FROM batches";
 
 impl BatchRow {
     /// The rows of a step, in the order in which they were written.
@@ -76,6 +80,7 @@ impl BatchRow {
             indexes: self.indexes.as_deref(),
             list: self.list,
             keys_offset: self.keys_offset,
+            run: self.run,
         }
     }
 
@@ -97,8 +102,14 @@ impl BatchRow {
             offset: unsigned(5)?,
             length: unsigned(6)?,
             keys_offset: unsigned(7)?,
-            checksum: row.get(8)?,
+            run: row.get(8)?,
+            checksum: row.get(9)?,
         })
+    }
+
+    /// Bytes of its keys.
+    pub(super) fn keys_size(&self) -> u64 {
+        if self.run { ItemKey::SIZE as u64 } else { self.places().saturating_mul(ItemKey::SIZE as u64) }
     }
 
     /// How many items it had when it was written.
@@ -151,16 +162,18 @@ impl Files {
     }
 
     /// The keys of a batch's items, if they are still there.
-    pub(super) fn keys(&self, row: &BatchRow) -> Result<Option<Vec<ItemKey>>, LedgerError> {
+    pub(super) fn keys(&self, row: &BatchRow) -> Result<Option<Keys>, LedgerError> {
         let (path, file, length) = &self.keys;
-        let size = row.places().saturating_mul(ItemKey::SIZE as u64);
+        let size = row.keys_size();
         let Some(file) = file.as_ref().filter(|_| row.keys_offset.saturating_add(size) <= *length) else {
             return Ok(None);
         };
         let mut bytes = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
         file.read_exact_at(&mut bytes, row.keys_offset).map_err(|source| io_error("read", path, source))?;
-        let keys = bytes.chunks_exact(ItemKey::SIZE).map(|key| ItemKey::from_bytes(key.try_into().expect("16 bytes")));
-        Ok(Some(keys.collect()))
+        let mut keys =
+            bytes.chunks_exact(ItemKey::SIZE).map(|key| ItemKey::from_bytes(key.try_into().expect("16 bytes")));
+        let count = usize::try_from(row.places()).unwrap_or(usize::MAX);
+        Ok(if row.run { keys.next().map(|first| Keys::Run(first, count)) } else { Some(Keys::List(keys.collect())) })
     }
 
     /// The results file.

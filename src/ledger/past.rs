@@ -4,9 +4,9 @@ use super::batches::{BatchRow, Files, Owner, present};
 use super::error::LedgerError;
 use super::folder::RunFolder;
 use super::writer::{GONE, StepKey};
-use crate::model::{ItemKey, StepName};
+use crate::model::{ItemKey, Keys, StepName};
 use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A batch that is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct PastBatch {
     /// The items' indexes at that time, line by line.
     pub indexes: Vec<u64>,
     /// What the items are known by.
-    pub keys: Vec<ItemKey>,
+    pub keys: Keys,
     /// Whether its results are those of the batch as a whole.
     pub list: bool,
 }
@@ -31,6 +31,8 @@ pub struct Past {
     pub failed: HashMap<ItemKey, Vec<u32>>,
     /// Attempts of items that waited to be tried again, likewise.
     pub attempts: HashMap<ItemKey, Vec<u32>>,
+    /// Bad rows that were left out.
+    pub left_out: HashSet<ItemKey>,
     /// Items that were done, and are not any more.
     pub lost: Lost,
     /// Rows whose results or keys are gone.
@@ -46,11 +48,16 @@ pub struct Past {
 impl Past {
     /// Whether nothing was done.
     pub fn is_empty(&self) -> bool {
-        self.batches.is_empty() && !self.has_failures() && self.lost.is_empty()
+        self.batches.is_empty() && !self.has_failures() && self.left_out.is_empty() && self.lost.is_empty()
     }
 
-    pub(super) fn has_failures(&self) -> bool {
+    fn has_failures(&self) -> bool {
         !self.failed.is_empty() || !self.attempts.is_empty()
+    }
+
+    /// The items of which there are failures or attempts that are void once they are run again.
+    pub(super) fn troubled(&self) -> HashSet<ItemKey> {
+        self.failed.keys().chain(self.attempts.keys()).copied().collect()
     }
 }
 
@@ -87,9 +94,9 @@ impl Lost {
         last.is_some_and(|last| index <= last).then_some(Loss::Key)
     }
 
-    fn add(&mut self, row: &BatchRow, keys: Option<Vec<ItemKey>>) {
+    fn add(&mut self, row: &BatchRow, keys: Option<Keys>) {
         match (keys, &row.indexes) {
-            (Some(keys), _) => keys.into_iter().for_each(|key| *self.results.entry(key).or_default() += 1),
+            (Some(keys), _) => keys.iter().for_each(|key| *self.results.entry(key).or_default() += 1),
             (None, None) => drop(self.keys.insert(row.first, row.first.saturating_add(row.count).saturating_sub(1))),
             (None, Some(_)) => self.keys.extend(present(row.indexes()).map(|index| (index, index))),
         }
@@ -125,7 +132,7 @@ pub(super) fn load(db: &Connection, step: StepKey, folder: &RunFolder, name: &St
         match keys {
             Some(keys) if gone.is_none() => {
                 past.results_end = past.results_end.max(row.offset + row.length);
-                past.keys_end = past.keys_end.max(row.keys_offset + (keys.len() * ItemKey::SIZE) as u64);
+                past.keys_end = past.keys_end.max(row.keys_offset + row.keys_size());
                 past.batches.push(PastBatch { id: row.id, indexes: row.indexes(), keys, list: row.list });
             }
             keys => {
@@ -135,7 +142,11 @@ pub(super) fn load(db: &Connection, step: StepKey, folder: &RunFolder, name: &St
         }
     }
     past.shrinks = files.go_on(past.results_end, past.keys_end);
-    past.failed = by_key(db, "SELECT key, attempts FROM failures WHERE step = ?1", step).map_err(sqlite)?;
+    past.failed =
+        by_key(db, "SELECT key, attempts FROM failures WHERE step = ?1 AND NOT left_out", step).map_err(sqlite)?;
+    let left_out =
+        by_key(db, "SELECT key, attempts FROM failures WHERE step = ?1 AND left_out", step).map_err(sqlite)?;
+    past.left_out = left_out.into_keys().collect();
     past.attempts = by_key(db, "SELECT key, attempts FROM attempts WHERE step = ?1", step).map_err(sqlite)?;
     Ok(past)
 }
@@ -193,7 +204,8 @@ pub(super) fn settle(
         let bytes: Vec<u8> = change.indexes.iter().flat_map(|index| index.unwrap_or(GONE).to_le_bytes()).collect();
         let row = BatchRow::one(&transaction, change.id)?;
         let (first, count) = (*first, kept.len() as u64);
-        let owner = Owner { first, count, indexes: Some(&bytes), list: row.list, keys_offset: row.keys_offset };
+        let (list, keys_offset, run) = (row.list, row.keys_offset, row.run);
+        let owner = Owner { first, count, indexes: Some(&bytes), list, keys_offset, run };
         let (first, count) = (i64::try_from(first).unwrap_or(0), i64::try_from(count).unwrap_or(0));
         transaction.execute(
             "UPDATE batches SET first = ?2, count = ?3, indexes = ?4, checksum = ?5 WHERE id = ?1",

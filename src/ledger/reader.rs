@@ -62,6 +62,8 @@ pub struct FailureRecord {
     pub item: String,
     /// How often it was run.
     pub attempts: u32,
+    /// Whether it is a bad row that was left out, as the workflow wants.
+    pub left_out: bool,
     /// How long the last attempt took, where that is known.
     pub took: Option<Duration>,
     /// The number of the execution of the run in which it failed.
@@ -173,8 +175,9 @@ impl Reader {
     pub fn steps(&self) -> Result<Vec<StepRecord>, LedgerError> {
         let query = "SELECT id, name, is_batch, status, failure, duration_us,
             coalesce(succeeded, (SELECT coalesce(sum(count), 0) FROM batches WHERE step = steps.id)),
-            coalesce(failed, (SELECT count(*) FROM failures WHERE step = steps.id)),
-            total, skipped, retried, ledger_us FROM steps WHERE ?1 = 0 ORDER BY id";
+            coalesce(failed, (SELECT count(*) FROM failures WHERE step = steps.id AND NOT left_out)),
+            total, skipped, retried, ledger_us,
+            coalesce(bad_rows, (SELECT count(*) FROM failures WHERE step = steps.id AND left_out)) FROM steps WHERE ?1 = 0 ORDER BY id";
         let locked = self.folder.is_locked();
         self.rows(query, 0, |row| {
             let (succeeded, failed) = (unsigned(row.get(6)?).unwrap_or(0), unsigned(row.get(7)?).unwrap_or(0));
@@ -190,6 +193,7 @@ impl Reader {
                     total: unsigned(row.get(8)?).unwrap_or(succeeded.saturating_add(failed)),
                     succeeded,
                     failed,
+                    bad_rows: unsigned(row.get(12)?).unwrap_or(0),
                     skipped: unsigned(row.get(9)?).unwrap_or(0),
                     retried: unsigned(row.get(10)?).unwrap_or(0),
                     duration: Duration::from_micros(unsigned(row.get(5)?).unwrap_or(0)),
@@ -204,7 +208,9 @@ impl Reader {
     /// # Errors
     /// Where the database cannot be read.
     pub fn failures(&self, step: &StepRecord) -> Result<Vec<FailureRecord>, LedgerError> {
-        let query = "SELECT item_index, key, item, attempts, type, message, detail, handler, duration_us, execution FROM failures
+        let query =
+            "SELECT item_index, key, item, attempts, type, message, detail, handler, duration_us, execution, left_out
+            FROM failures
             WHERE step = ?1 ORDER BY item_index";
         self.rows(query, step.id, |row| {
             Ok(FailureRecord {
@@ -212,6 +218,7 @@ impl Reader {
                 key: row.get(1)?,
                 item: row.get(2)?,
                 attempts: row.get(3)?,
+                left_out: row.get(10)?,
                 took: unsigned(row.get(8)?).map(Duration::from_micros),
                 execution: row.get(9)?,
                 class: row.get(4)?,

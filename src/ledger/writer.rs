@@ -6,8 +6,9 @@ use super::folder::{RunFolder, io_error, private_file};
 use super::growing::{Durability, Growing, sync_folder};
 use super::health::{check_pages, check_schema};
 use super::past::{self, Past, RowChange};
-use crate::model::{BatchReport, Indexes, ItemKey, Status, StepName, StepReport};
+use crate::model::{BatchReport, Indexes, ItemKey, Keys, Status, StepName, StepReport};
 use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
@@ -29,15 +30,15 @@ CREATE TABLE run (id TEXT NOT NULL, workflow TEXT NOT NULL, path TEXT NOT NULL, 
 CREATE TABLE executions (id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, started INTEGER NOT NULL, finished INTEGER);
 CREATE TABLE steps (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, is_batch INTEGER NOT NULL, status TEXT NOT NULL,
     fingerprint TEXT NOT NULL, moves INTEGER NOT NULL DEFAULT 0, total INTEGER, succeeded INTEGER, failed INTEGER, skipped INTEGER, retried INTEGER, duration_us INTEGER, failure TEXT,
-    started INTEGER NOT NULL, finished INTEGER, ledger_us INTEGER);
+    started INTEGER NOT NULL, finished INTEGER, ledger_us INTEGER, bad_rows INTEGER);
 CREATE TABLE batches (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, number INTEGER NOT NULL, attempt INTEGER NOT NULL,
     first INTEGER NOT NULL, count INTEGER NOT NULL, indexes BLOB, is_list INTEGER NOT NULL, offset INTEGER NOT NULL,
     length INTEGER NOT NULL, keys_offset INTEGER NOT NULL, duration_us INTEGER NOT NULL, execution INTEGER NOT NULL,
-    checksum INTEGER NOT NULL);
+    checksum INTEGER NOT NULL, keys_run INTEGER NOT NULL);
 CREATE INDEX batches_of_step ON batches (step);
 CREATE TABLE failures (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, item_index INTEGER NOT NULL, key TEXT NOT NULL,
     item TEXT NOT NULL, attempts INTEGER NOT NULL, kind TEXT NOT NULL, type TEXT NOT NULL, message TEXT NOT NULL,
-    detail TEXT, handler TEXT, execution INTEGER NOT NULL, duration_us INTEGER);
+    detail TEXT, handler TEXT, execution INTEGER NOT NULL, duration_us INTEGER, left_out INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX failures_by_key ON failures (step, key);
 CREATE TABLE attempts (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, key TEXT NOT NULL, attempts INTEGER NOT NULL);
 CREATE INDEX attempts_by_key ON attempts (step, key);
@@ -85,7 +86,7 @@ pub struct Ledger {
     results: Option<Growing>,
     keys: Option<Growing>,
     /// Whether the open step has failures or attempts of an earlier execution that a success makes void.
-    has_past: bool,
+    troubled: HashSet<ItemKey>,
     logs: Log,
     durability: Durability,
     _lock: File,
@@ -164,7 +165,7 @@ impl Ledger {
             execution,
             results: None,
             keys: None,
-            has_past: false,
+            troubled: HashSet::new(),
             logs: Log::Closed,
             durability,
             _lock: lock,
@@ -206,7 +207,7 @@ impl Ledger {
                 (StepKey(self.db.last_insert_rowid()), Past::default())
             }
         };
-        self.has_past = past.has_failures();
+        self.troubled = past.troubled();
         self.results = Some(Growing::open(self.folder.results(name), past.results_end)?);
         self.keys = Some(Growing::open(self.folder.keys(name), past.keys_end)?);
         if self.durability == Durability::Full {
@@ -231,7 +232,7 @@ impl Ledger {
     /// # Errors
     /// Where the database cannot be written.
     pub fn forget(&mut self, step: StepKey) -> Result<(), LedgerError> {
-        self.has_past = false;
+        self.troubled.clear();
         let id = step.0;
         let forget = format!(
             "BEGIN; DELETE FROM batches WHERE step = {id}; DELETE FROM failures WHERE step = {id};
@@ -286,13 +287,13 @@ impl Ledger {
             all => results.append(&all.iter().map(|report| report.lines.0.as_slice()).collect::<Vec<_>>().concat())?,
         }
         keys.append(
-            &reports.iter().flat_map(|report| &report.keys).flat_map(|key| key.to_bytes()).collect::<Vec<_>>(),
+            &reports.iter().flat_map(|report| kept(&report.keys)).flat_map(ItemKey::to_bytes).collect::<Vec<_>>(),
         )?;
         if self.durability == Durability::Full {
             results.sync()?;
             keys.sync()?;
         }
-        let rows = Rows { step, execution: self.execution, starts, has_past: self.has_past };
+        let rows = Rows { step, execution: self.execution, starts, troubled: &self.troubled };
         insert(&mut self.db, &rows, reports).map_err(|source| LedgerError::sqlite(&self.folder.database(), source))
     }
 
@@ -327,7 +328,7 @@ impl Ledger {
         let failure = report.failure.as_ref().and_then(|failure| serde_json::to_string(failure).ok());
         let updated = self.db.execute(
             "UPDATE steps SET status = ?2, total = ?3, succeeded = ?4, failed = ?5, skipped = ?6, retried = ?7,
-             duration_us = ?8, failure = ?9, finished = ?10, ledger_us = ?11 WHERE id = ?1",
+             duration_us = ?8, failure = ?9, finished = ?10, ledger_us = ?11, bad_rows = ?12 WHERE id = ?1",
             params![
                 step.0,
                 word(&report.status),
@@ -340,6 +341,7 @@ impl Ledger {
                 failure,
                 now(),
                 microseconds(stats.ledger),
+                integer(stats.bad_rows),
             ],
         );
         updated.map(drop).map_err(|error| self.sqlite(error))
@@ -362,16 +364,22 @@ fn begin_execution(db: &Connection) -> rusqlite::Result<i64> {
     Ok(db.last_insert_rowid())
 }
 
+/// The keys that are kept: of those that follow each other, the first.
+fn kept(keys: &Keys) -> impl Iterator<Item = ItemKey> + '_ {
+    keys.iter().take(if matches!(keys, Keys::Run(..)) { 1 } else { usize::MAX })
+}
+
 /// What the rows of a transaction have in common.
-struct Rows {
+struct Rows<'a> {
     step: StepKey,
     execution: i64,
     /// Where results and keys of the first report begin.
     starts: (u64, u64),
-    has_past: bool,
+    /// Items of which there are failures or attempts of an earlier execution.
+    troubled: &'a HashSet<ItemKey>,
 }
 
-fn insert(db: &mut Connection, rows: &Rows, reports: &[BatchReport]) -> rusqlite::Result<()> {
+fn insert(db: &mut Connection, rows: &Rows<'_>, reports: &[BatchReport]) -> rusqlite::Result<()> {
     let transaction = db.transaction()?;
     let (mut offset, mut keys_offset) = rows.starts;
     for report in reports {
@@ -379,8 +387,8 @@ fn insert(db: &mut Connection, rows: &Rows, reports: &[BatchReport]) -> rusqlite
             insert_batch(&transaction, rows, report, (offset, keys_offset))?;
         }
         offset += report.lines.0.len() as u64;
-        keys_offset += (report.keys.len() * ItemKey::SIZE) as u64;
-        if rows.has_past || report.attempt > 1 {
+        keys_offset += (kept(&report.keys).count() * ItemKey::SIZE) as u64;
+        if !rows.troubled.is_empty() || report.attempt > 1 {
             forget_items(&transaction, rows, report)?;
         }
         insert_failures(&transaction, rows, report)?;
@@ -390,7 +398,7 @@ fn insert(db: &mut Connection, rows: &Rows, reports: &[BatchReport]) -> rusqlite
 
 fn insert_batch(
     db: &Connection,
-    rows: &Rows,
+    rows: &Rows<'_>,
     report: &BatchReport,
     (offset, keys_offset): (u64, u64),
 ) -> rusqlite::Result<()> {
@@ -399,11 +407,12 @@ fn insert_batch(
         Indexes::List(list) => Some(list.iter().flat_map(|index| index.to_le_bytes()).collect::<Vec<u8>>()),
     };
     let (first, count) = (report.succeeded.get(0), report.succeeded.len() as u64);
-    let owner = Owner { first, count, indexes: indexes.as_deref(), list: report.list, keys_offset };
+    let run = matches!(report.keys, Keys::Run(..));
+    let owner = Owner { first, count, indexes: indexes.as_deref(), list: report.list, keys_offset, run };
     let checksum = owner.seal(lines_hash(&report.lines.0));
     let mut statement = db.prepare_cached(
         "INSERT INTO batches (step, number, attempt, first, count, indexes, is_list, offset, length, keys_offset, duration_us,
-         execution, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+         execution, checksum, keys_run) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?;
     statement.execute(params![
         rows.step.0,
@@ -419,12 +428,13 @@ fn insert_batch(
         microseconds(report.duration),
         rows.execution,
         checksum,
+        run,
     ])?;
     Ok(())
 }
 
 /// What was known of items that were run now is void. Items that are alike share a key, so only one row is meant.
-fn forget_items(db: &Connection, rows: &Rows, report: &BatchReport) -> rusqlite::Result<()> {
+fn forget_items(db: &Connection, rows: &Rows<'_>, report: &BatchReport) -> rusqlite::Result<()> {
     let mut failures = db.prepare_cached(
         "DELETE FROM failures WHERE id =
          (SELECT id FROM failures WHERE step = ?1 AND key = ?2 AND execution < ?3 ORDER BY id LIMIT 1)",
@@ -432,8 +442,9 @@ fn forget_items(db: &Connection, rows: &Rows, report: &BatchReport) -> rusqlite:
     let mut attempts = db.prepare_cached(
         "DELETE FROM attempts WHERE id = (SELECT id FROM attempts WHERE step = ?1 AND key = ?2 AND attempts = ?3 LIMIT 1)",
     )?;
-    let retried = report.retries.iter().flat_map(|(batch, _, _)| &batch.keys);
-    for key in report.keys.iter().chain(report.failed.iter().map(|failed| &failed.key)).chain(retried) {
+    let retried = report.retries.iter().flat_map(|(batch, _, _)| batch.keys.iter());
+    let keys = report.keys.iter().chain(report.failed.iter().map(|failed| failed.key)).chain(retried);
+    for key in keys.filter(|key| report.attempt > 1 || rows.troubled.contains(key)) {
         let key = key.to_string();
         failures.execute(params![rows.step.0, key, rows.execution])?;
         attempts.execute(params![rows.step.0, key, report.attempt - 1])?;
@@ -441,10 +452,10 @@ fn forget_items(db: &Connection, rows: &Rows, report: &BatchReport) -> rusqlite:
     Ok(())
 }
 
-fn insert_failures(db: &Connection, rows: &Rows, report: &BatchReport) -> rusqlite::Result<()> {
+fn insert_failures(db: &Connection, rows: &Rows<'_>, report: &BatchReport) -> rusqlite::Result<()> {
     let mut failures = db.prepare_cached(
-        "INSERT INTO failures (step, item_index, key, item, attempts, kind, type, message, detail, handler, execution, duration_us)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        "INSERT INTO failures (step, item_index, key, item, attempts, kind, type, message, detail, handler, execution, duration_us,
+         left_out) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?;
     for failed in &report.failed {
         let handler = failed.handler.as_ref().map(|failure| failure.message.clone());
@@ -461,12 +472,13 @@ fn insert_failures(db: &Connection, rows: &Rows, report: &BatchReport) -> rusqli
             handler,
             rows.execution,
             failed.failure.took.map(microseconds),
+            failed.left_out,
         ])?;
     }
     let mut attempts = db.prepare_cached("INSERT INTO attempts (step, key, attempts) VALUES (?1, ?2, ?3)")?;
     // What has had no attempt that counts, as the halves of a batch, is as new.
     for (batch, _, _) in report.retries.iter().filter(|(batch, _, _)| batch.attempt > 1) {
-        for key in &batch.keys {
+        for key in batch.keys.iter() {
             attempts.execute(params![rows.step.0, key.to_string(), batch.attempt - 1])?;
         }
     }

@@ -1,8 +1,9 @@
 //! Items and batches: the unit of input, and the unit of work, commit and retry.
 
+use super::{Failure, Keys, LineNumbers, Origin};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Items packed one behind the other, each as JSON text without raw newlines.
 ///
@@ -29,6 +30,16 @@ impl Items {
     fn close(&mut self) {
         let end = u32::try_from(self.bytes.len()).expect("a batch stays under 4 GiB: sources cut at `Items::is_full`");
         self.ends.push(end);
+    }
+
+    /// Appends items that stand one behind the other in `bytes`, each up to one of the `ends`.
+    pub fn extend(&mut self, bytes: &[u8], ends: &[usize]) {
+        let before = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        let end = |end: &usize| {
+            u32::try_from(before + end).expect("a batch stays under 4 GiB: sources cut at `Items::is_full`")
+        };
+        self.ends.extend(ends.iter().map(end));
     }
 
     /// Whether it holds so many bytes that the next item belongs into another batch (1 GiB).
@@ -126,52 +137,35 @@ pub struct Batch {
     /// The items themselves.
     pub items: Items,
     /// What each of them is known by.
-    pub keys: Vec<ItemKey>,
+    pub keys: Keys,
+    /// How the items are to be read: a place in the forms of the step's source.
+    pub form: usize,
+    /// Where they came from, where that is a file.
+    pub origin: Option<Origin>,
+    /// Why there is nothing to run, where the source knows: the batch has one item then, which stands for a bad file.
+    pub trouble: Option<Failure>,
 }
 
-/// Knows an item by what it is, not by where it stands: the XXH3-128 hash of its JSON text, or, for an item that names a
-/// file of a glob, of that and the file's size and time of change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ItemKey(u128);
-
-impl ItemKey {
-    /// Bytes of a key.
-    pub const SIZE: usize = 16;
-
-    /// The key of an item's JSON text.
-    pub fn of(json: &[u8]) -> Self {
-        Self(xxhash_rust::xxh3::xxh3_128(json))
-    }
-
-    /// The key of an item that names a file of this size and time of change (nanoseconds since 1970).
-    pub fn of_file(json: &[u8], size: u64, changed: i128) -> Self {
-        let mut hash = xxhash_rust::xxh3::Xxh3::new();
-        hash.update(json);
-        hash.update(&size.to_le_bytes());
-        hash.update(&changed.to_le_bytes());
-        Self(hash.digest128())
-    }
-
-    /// As bytes.
-    pub fn to_bytes(self) -> [u8; Self::SIZE] {
-        self.0.to_le_bytes()
-    }
-
-    /// From bytes.
-    pub fn from_bytes(bytes: [u8; Self::SIZE]) -> Self {
-        Self(u128::from_le_bytes(bytes))
-    }
-}
-
-impl From<u128> for ItemKey {
-    fn from(key: u128) -> Self {
-        Self(key)
-    }
-}
-
-impl fmt::Display for ItemKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+impl Batch {
+    /// Some of its items as a batch of the same number. The positions must rise.
+    pub fn part(&self, positions: &[usize], attempt: u32) -> Self {
+        let mut items = Items::default();
+        positions.iter().for_each(|position| items.push(self.items.get(*position)));
+        let line = |origin: &Origin| positions.iter().map(|position| origin.line(&self.items, 0, *position)).collect();
+        let origin = self
+            .origin
+            .as_ref()
+            .map(|origin| Origin { file: Arc::clone(&origin.file), lines: LineNumbers::Each(line(origin)) });
+        Self {
+            number: self.number,
+            attempt,
+            indexes: Indexes::from_rising(positions.iter().map(|position| self.indexes.get(*position)).collect()),
+            items,
+            keys: Keys::from_list(positions.iter().map(|position| self.keys.get(*position)).collect()),
+            form: self.form,
+            origin,
+            trouble: self.trouble.clone(),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What slots tell the aggregator, and what the aggregator tells the sinks.
 
-use super::{Batch, Failure, Indexes, ItemKey, Lines, RunId, RunSummary, Stats, Status, StepName};
+use super::{Batch, Failure, Indexes, ItemKey, Keys, Lines, RunId, RunSummary, Stats, Status, StepName};
 use std::time::Duration;
 
 /// An item whose last attempt failed.
@@ -18,6 +18,8 @@ pub struct ItemFailure {
     pub failure: Failure,
     /// Why `on_item_error` failed, if it did.
     pub handler: Option<Failure>,
+    /// Whether it is a bad row that the workflow wants left out: told, but no failure.
+    pub left_out: bool,
 }
 
 /// What became of a batch that a slot took: each item of it is in exactly one of the fields.
@@ -30,7 +32,7 @@ pub struct BatchReport {
     /// The items that succeeded, rising.
     pub succeeded: Indexes,
     /// What each of them is known by.
-    pub keys: Vec<ItemKey>,
+    pub keys: Keys,
     /// Their results.
     pub lines: Lines,
     /// Whether `lines` belong to the batch as a whole, because the task was batched: there need not be one line per item.

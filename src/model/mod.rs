@@ -4,12 +4,16 @@
 
 mod batch;
 mod event;
+mod form;
+mod keys;
 mod outcome;
 mod run;
 mod source;
 
-pub use batch::{Batch, Indexes, ItemKey, Items};
+pub use batch::{Batch, Indexes, Items};
 pub use event::{BatchReport, Event, ItemFailure, Sink, StepReport};
+pub use form::{Column, CsvForm, Form, From, Kind, LineNumbers, Origin};
+pub use keys::{ItemKey, Keys};
 pub use outcome::{Failure, FailureKind, Lines, Outcome};
 pub use run::{RunId, RunSummary, Stats, Status, StepName};
 pub use source::{Span, Text, Tree};

@@ -48,6 +48,8 @@ pub enum FailureKind {
     Crash,
     /// The worker took more memory than `max_memory` allows, twice: the second time alone in a fresh process.
     Memory,
+    /// The row, or its whole file, cannot be read. Never tried again.
+    BadRow,
     /// A limit of the step was passed: `max_failures`, or its `timeout`. Never of an item.
     Limit,
     /// A template failed, or the task's settings are wrong for this item. Never tried again.
@@ -90,7 +92,8 @@ fn yes() -> bool {
 impl Failure {
     /// A failure of `kind` that may be tried again, except where the kind itself forbids it.
     pub fn new(kind: FailureKind, class: impl Into<String>, message: impl Into<String>) -> Self {
-        let retryable = !matches!(kind, FailureKind::Template | FailureKind::Cancelled | FailureKind::Limit);
+        let retryable =
+            !matches!(kind, FailureKind::Template | FailureKind::Cancelled | FailureKind::Limit | FailureKind::BadRow);
         Self {
             kind,
             class: class.into(),

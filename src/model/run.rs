@@ -67,6 +67,8 @@ pub struct Stats {
     pub succeeded: u64,
     /// Items whose last attempt failed.
     pub failed: u64,
+    /// Bad rows that were left out, as the workflow wants.
+    pub bad_rows: u64,
     /// Items that were not run, because the step stopped early.
     pub skipped: u64,
     /// Runs beyond each item's first.
@@ -78,6 +80,11 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// Items with an outcome.
+    pub fn settled(&self) -> u64 {
+        self.succeeded + self.failed + self.bad_rows
+    }
+
     /// Items finished per second; 0 where no time passed.
     pub fn items_per_second(&self) -> f64 {
         let seconds = self.duration.as_secs_f64();
@@ -95,6 +102,7 @@ impl Stats {
             "total": self.total,
             "succeeded": self.succeeded,
             "failed": self.failed,
+            "bad_rows": self.bad_rows,
             "skipped": self.skipped,
             "retried": self.retried,
             "duration": round(self.duration.as_secs_f64(), 1e6),

@@ -80,7 +80,8 @@ fn progress_line(name: &StepName, stats: &Stats, total: Option<u64>) -> String {
 /// Lines for the first failures of a step, and one that says that there are more.
 pub(super) fn failure_lines(name: &StepName, failed: &[ItemFailure], shown: &mut u64) -> Vec<String> {
     let mut lines = Vec::new();
-    for failure in failed {
+    // Rows that are left out are counted at the end of the step.
+    for failure in failed.iter().filter(|failure| !failure.left_out) {
         *shown += 1;
         if *shown <= MOST_FAILURES {
             let (class, message) = (&failure.failure.class, &failure.failure.message);

@@ -6,8 +6,8 @@
 mod table;
 
 pub use table::{
-    AUTH, BACKOFFS, BATCH, ECHO, HTTP, OPERATIONS, PARAM, PARAM_TYPES, PYTHON, RANGE, RETRY, SHELL, SOURCES, STEP,
-    TASK, TASK_TYPES, WORKFLOW,
+    AUTH, BACKOFFS, BATCH, COMPRESSIONS, ECHO, HTTP, KINDS, ON_BAD_ROW, ON_SCHEMA_DRIFT, OPERATIONS, PARAM,
+    PARAM_TYPES, PYTHON, RANGE, RETRY, ROWS, SHELL, SOURCES, STEP, TASK, TASK_TYPES, WORKFLOW,
 };
 
 /// A group of keys that may stand in one mapping.
@@ -59,6 +59,10 @@ pub enum Shape {
     Rate,
     /// A number from 0 to 1.
     Share,
+    /// `infer`, or a mapping of names to types.
+    Types,
+    /// `true`, `false` or a list of names.
+    Header,
     /// A number of items, or a share such as `5%`, or a template.
     Tolerance,
     /// A number of bytes, or a text such as `512MB`.
@@ -92,13 +96,13 @@ pub enum Shape {
 }
 
 /// Every group of keys.
-pub fn key_groups() -> [&'static KeyGroup; 13] {
-    [&WORKFLOW, &PARAM, &STEP, &BATCH, &SOURCES, &RANGE, &TASK, &RETRY, &SHELL, &PYTHON, &HTTP, &AUTH, &ECHO]
+pub fn key_groups() -> [&'static KeyGroup; 14] {
+    [&WORKFLOW, &PARAM, &STEP, &BATCH, &SOURCES, &ROWS, &RANGE, &TASK, &RETRY, &SHELL, &PYTHON, &HTTP, &AUTH, &ECHO]
 }
 
 /// Keys that are planned: using one is no typing error.
 const LATER: &[(&str, &[&str])] =
-    &[("step", &["batch_format"]), ("batch", &["batch_format"]), ("items", &["csv", "jsonl", "parquet"])];
+    &[("step", &["batch_format"]), ("batch", &["batch_format"]), ("items", &["parquet", "sql"])];
 
 impl KeyGroup {
     /// Whether the key is planned but not there yet.

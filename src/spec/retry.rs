@@ -97,7 +97,7 @@ impl RetryPolicy {
     /// cancelled, never is.
     pub fn covers(&self, failure: &Failure) -> bool {
         match failure.kind {
-            FailureKind::Template | FailureKind::Cancelled | FailureKind::Limit => false,
+            FailureKind::Template | FailureKind::Cancelled | FailureKind::Limit | FailureKind::BadRow => false,
             _ if self.on.is_empty() => failure.retryable,
             _ => self.on.iter().any(|on| on.matches(failure)),
         }

@@ -18,8 +18,10 @@ pub fn schema() -> Value {
         defs[name]["required"] = json!([required]);
     }
     defs["batch"]["required"] = json!(["items", "task"]);
-    defs["items"]["maxProperties"] = json!(1);
-    defs["items"]["minProperties"] = json!(1);
+    // One source; beside rows of files stands how they are read.
+    defs["items"]["oneOf"] = keys::SOURCES.names().map(|name| json!({"required": [name]})).collect();
+    let rows = properties(&keys::ROWS);
+    defs["items"]["properties"].as_object_mut().expect("it was just made").extend(rows);
     defs.insert("task".to_owned(), task());
     defs.insert("step".to_owned(), step());
     defs.insert("duration".to_owned(), duration());
@@ -79,6 +81,10 @@ fn shape(shape: Shape) -> Value {
             {"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": "^\\s*[0-9.]+\\s*/\\s*[smh]\\s*$"},
         ]}),
         Shape::Share => json!({"type": "number", "minimum": 0, "maximum": 1}),
+        Shape::Types => json!({"anyOf": [
+            {"const": "infer"}, {"type": "object", "additionalProperties": {"enum": keys::KINDS}},
+        ]}),
+        Shape::Header => json!({"anyOf": [{"type": "boolean"}, {"type": "array", "items": {"type": "string"}}]}),
         Shape::Tolerance => json!({"anyOf": [
             {"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^\\s*[0-9.]+\\s*%\\s*$"}, reference("template"),
         ]}),

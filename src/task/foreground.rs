@@ -25,7 +25,7 @@ pub fn foreground(program: &Program, context: &Context, batch: &Batch, debugger:
     let cannot_start = |error: std::io::Error| Failure::new(FailureKind::Start, "Start", error.to_string());
     match program {
         Program::Shell(shell) => {
-            let scope = Arc::new(item_scope(context, batch, 0, &frame));
+            let scope = Arc::new(item_scope(context, batch, 0, &frame)?);
             shell.build(&scope, context)?.status().map(Shown::Status).map_err(cannot_start)
         }
         Program::Python(task) => {

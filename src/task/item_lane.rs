@@ -3,6 +3,7 @@
 use super::guard::{Cell, Guard};
 use super::lane::{BatchOutcome, Context, Frame, Lane};
 use crate::model::{Batch, Failure, FailureKind, Outcome};
+use crate::rows;
 use crate::template::{ItemScope, TemplateError};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -48,7 +49,7 @@ impl<T: ItemTask> ItemLane<T> {
                 Err(failure) if failure.kind == FailureKind::Cancelled => outcome.unrun.push(position),
                 Err(failure) => outcome.failures.push((position, failure)),
             }
-            halted = frame.halt_on_failure && !outcome.failures.is_empty();
+            halted = frame.halt_on_failure && self.context.halts(&outcome.failures);
         }
         self.context.underway.off(self.slot);
         outcome
@@ -56,7 +57,7 @@ impl<T: ItemTask> ItemLane<T> {
 
     /// Runs one item; `left` is what its batch has left of its time.
     fn run_item(&self, batch: &Batch, position: usize, frame: &Frame<'_>, left: Option<Duration>) -> Outcome {
-        let scope = Arc::new(item_scope(&self.context, batch, position, frame));
+        let scope = Arc::new(item_scope(&self.context, batch, position, frame)?);
         let run = |context: &Context| self.task.run(&scope, context, self.guard.as_ref());
         match left.filter(|left| self.context.timeout.is_none_or(|timeout| *left < timeout)) {
             None => run(&self.context),
@@ -70,6 +71,11 @@ impl<T: ItemTask> ItemLane<T> {
 }
 
 impl Context {
+    /// Whether these failures are such that nothing further is begun.
+    pub(super) fn halts(&self, failures: &[(usize, Failure)]) -> bool {
+        failures.iter().any(|(_, failure)| !(self.skip_bad_rows && failure.kind == FailureKind::BadRow))
+    }
+
     /// The failure of an item whose batch has used up its time.
     pub(super) fn batch_late(&self) -> Failure {
         let message = format!("its batch took longer than {:?}", self.batch_timeout.unwrap_or_default());
@@ -85,7 +91,7 @@ impl<T: ItemTask> Lane for ItemLane<T> {
                 return BatchOutcome { unrun: (0..batch.items.len()).collect(), ..BatchOutcome::default() };
             }
             let outcome = self.run_batch(batch, frame);
-            halted = frame.halt_on_failure && !outcome.failures.is_empty();
+            halted = frame.halt_on_failure && self.context.halts(&outcome.failures);
             outcome
         };
         (frame.batches.iter().map(&mut run).collect(), None)
@@ -93,15 +99,26 @@ impl<T: ItemTask> Lane for ItemLane<T> {
 }
 
 /// The names in scope for the item at `position` of `batch`.
-pub(super) fn item_scope(context: &Context, batch: &Batch, position: usize, frame: &Frame<'_>) -> ItemScope {
-    ItemScope {
+///
+/// # Errors
+/// Where the item is a row that cannot be read.
+pub(super) fn item_scope(
+    context: &Context,
+    batch: &Batch,
+    position: usize,
+    frame: &Frame<'_>,
+) -> Result<ItemScope, Failure> {
+    let origin = batch.origin.as_ref();
+    let item = rows::to_json(&context.forms[batch.form], &batch.items, position, origin)
+        .map_err(|bad| bad.into_failure(origin, &batch.items, 0, position))?;
+    Ok(ItemScope {
         step: Arc::clone(&context.scope),
-        item: context.has_item.then(|| batch.items.get(position).to_vec()),
+        item: context.has_item.then_some(item),
         index: batch.indexes.get(position),
         batch: (batch.number, context.batches, batch.items.len(), batch.attempt),
         error: frame.error.cloned(),
         parsed: OnceLock::new(),
-    }
+    })
 }
 
 impl From<TemplateError> for Failure {

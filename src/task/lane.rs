@@ -6,7 +6,7 @@ use super::item_lane::ItemLane;
 use super::python::{Host, PythonLane, PythonTask};
 use super::underway::Underway;
 use super::{echo, http, shell};
-use crate::model::{Batch, Failure, Lines, RunId, StepName};
+use crate::model::{Batch, Failure, Form, Lines, RunId, StepName};
 use crate::spec;
 use crate::template::{ErrorValue, Names, Scope, TemplateError};
 use std::path::{Path, PathBuf};
@@ -39,6 +39,13 @@ pub struct BatchOutcome {
     pub logs: Vec<LogLine>,
     /// How many NaN or infinite numbers became null.
     pub nulls: u64,
+}
+
+impl BatchOutcome {
+    /// One item that failed.
+    pub fn failed(position: usize, failure: Failure) -> Self {
+        Self { failures: vec![(position, failure)], ..Self::default() }
+    }
 }
 
 /// Something a task printed.
@@ -84,6 +91,10 @@ pub struct Context {
     pub scope: Arc<Scope>,
     /// Variables to set for every child process.
     pub env: Arc<Vec<(String, String)>>,
+    /// How items are to be read: what [`Batch::form`] counts in.
+    pub forms: Arc<[Form]>,
+    /// Whether rows that cannot be read are left out, and so stop nothing.
+    pub skip_bad_rows: bool,
     /// `timeout` per item.
     pub timeout: Option<Duration>,
     /// `batch_timeout`; a frame has one batch then.

@@ -1,6 +1,6 @@
 //! Frames and their encoding.
 
-use crate::model::{Failure, Indexes, Items};
+use crate::model::{Failure, Form, Indexes, Items, LineNumbers, Origin};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::io::{self, IoSlice, Read, Write};
@@ -58,6 +58,10 @@ pub struct Start {
     pub has_item: bool,
     /// Whether to keep [`super::page::STARTED`] exactly.
     pub clock: bool,
+    /// How items are to be read: what [`RunBatch::form`] counts in.
+    pub forms: Vec<Form>,
+    /// Whether a row that cannot be read does not halt a `Run`.
+    pub skip_bad_rows: bool,
     /// Folders to put in front of `sys.path`.
     pub import_path: Vec<String>,
     /// Value of `params`: a JSON object.
@@ -81,6 +85,10 @@ pub struct RunBatch {
     pub attempt: u32,
     /// The index of each of its items in the source; tells how many items it has.
     pub indexes: Indexes,
+    /// How its items are to be read.
+    pub form: usize,
+    /// Where they came from, if they are rows of a file.
+    pub origin: Option<Origin>,
 }
 
 /// One item to run in the foreground, and how: a file, not a frame.
@@ -121,6 +129,8 @@ pub struct Results {
     pub count: u32,
     /// The positions that failed, rising.
     pub failures: Vec<(u32, Failure)>,
+    /// With `Start::batched`, where `count` is 1: rows of the batch that cannot be read, by their place in it.
+    pub bad: Vec<(u32, Failure)>,
     /// How many NaN or infinite numbers were written as null.
     pub nulls: u32,
     /// With `Start::batched`, where `count` is 1: whether the task returned a list, each element of which is a line.
@@ -273,6 +283,8 @@ fn encode_run<'a>(head: &mut Vec<u8>, run: &'a Run) -> [&'a [u8]; 2] {
                 list.iter().for_each(|index| put_u64(head, *index));
             }
         }
+        put_u32(head, length(batch.form));
+        encode_origin(head, batch.origin.as_ref());
     }
     for items in [&run.items, &run.inputs] {
         let (bytes, ends) = items.as_parts();
@@ -283,14 +295,34 @@ fn encode_run<'a>(head: &mut Vec<u8>, run: &'a Run) -> [&'a [u8]; 2] {
     [run.items.as_parts().0, run.inputs.as_parts().0]
 }
 
+fn encode_origin(head: &mut Vec<u8>, origin: Option<&Origin>) {
+    let Some(origin) = origin else { return head.push(0) };
+    let each: &[u64] = match &origin.lines {
+        LineNumbers::From(first) => {
+            head.push(1);
+            std::slice::from_ref(first)
+        }
+        LineNumbers::Each(lines) => {
+            head.push(2);
+            put_u32(head, length(lines.len()));
+            lines
+        }
+    };
+    each.iter().for_each(|line| put_u64(head, *line));
+    put_u32(head, length(origin.file.len()));
+    head.extend_from_slice(origin.file.as_bytes());
+}
+
 fn encode_results<'a>(head: &mut Vec<u8>, results: &'a Results) -> Result<[&'a [u8]; 2], WireError> {
     put_u32(head, results.first);
     put_u32(head, results.count);
     put_u32(head, results.nulls);
     head.push(u8::from(results.list));
-    let failures = if results.failures.is_empty() { Vec::new() } else { serde_json::to_vec(&results.failures)? };
-    put_u32(head, length(failures.len()));
-    head.extend_from_slice(&failures);
+    for failures in [&results.failures, &results.bad] {
+        let failures = if failures.is_empty() { Vec::new() } else { serde_json::to_vec(failures)? };
+        put_u32(head, length(failures.len()));
+        head.extend_from_slice(&failures);
+    }
     Ok([&results.lines, &[]])
 }
 
@@ -370,7 +402,9 @@ fn decode_run(cursor: &mut Cursor<'_>) -> Result<Run, WireError> {
                 Indexes::List((0..len).map(|_| cursor.u64()).collect::<Result<_, _>>()?)
             }
         };
-        batches.push(RunBatch { number, total, attempt, indexes });
+        let form = cursor.u32()? as usize;
+        let origin = decode_origin(cursor)?;
+        batches.push(RunBatch { number, total, attempt, indexes, form, origin });
     }
     let mut shapes = [(0, Vec::new()), (0, Vec::new())];
     for (bytes, ends) in &mut shapes {
@@ -386,12 +420,29 @@ fn decode_run(cursor: &mut Cursor<'_>) -> Result<Run, WireError> {
     Ok(Run { halt_on_failure, batches, items: next()?, inputs: next()? })
 }
 
+fn decode_origin(cursor: &mut Cursor<'_>) -> Result<Option<Origin>, WireError> {
+    let lines = match cursor.u8()? {
+        0 => return Ok(None),
+        1 => LineNumbers::From(cursor.u64()?),
+        _ => {
+            let len = cursor.u32()? as usize;
+            LineNumbers::Each((0..len).map(|_| cursor.u64()).collect::<Result<_, _>>()?)
+        }
+    };
+    let len = cursor.u32()? as usize;
+    let file = std::str::from_utf8(cursor.take(len)?).map_err(|_| WireError::Bad("a path that is not UTF-8"))?;
+    Ok(Some(Origin { file: file.into(), lines }))
+}
+
 fn decode_results(cursor: &mut Cursor<'_>) -> Result<Results, WireError> {
     let (first, count, nulls, list) = (cursor.u32()?, cursor.u32()?, cursor.u32()?, cursor.u8()? != 0);
-    let failures = cursor.u32()? as usize;
-    let failures = cursor.take(failures)?;
-    let failures = if failures.is_empty() { Vec::new() } else { serde_json::from_slice(failures)? };
-    Ok(Results { first, count, failures, nulls, list, lines: cursor.rest.to_vec() })
+    let mut failures = || -> Result<Vec<(u32, Failure)>, WireError> {
+        let length = cursor.u32()? as usize;
+        let json = cursor.take(length)?;
+        Ok(if json.is_empty() { Vec::new() } else { serde_json::from_slice(json)? })
+    };
+    let (failures, bad) = (failures()?, failures()?);
+    Ok(Results { first, count, failures, bad, nulls, list, lines: cursor.rest.to_vec() })
 }
 
 struct Cursor<'a> {
@@ -436,10 +487,15 @@ mod tests {
     fn work_arrives_as_it_was_sent() {
         let mut items = Items::default();
         ["1", "\"two\"", "[3]"].iter().for_each(|item| items.push(item.as_bytes()));
-        let batch = |number, indexes| RunBatch { number, total: 9, attempt: 2, indexes };
+        let origin = |lines| Some(Origin { file: "data/ä.csv".into(), lines });
+        let batch = |number, indexes, origin| RunBatch { number, total: 9, attempt: 2, indexes, form: 3, origin };
         let run = Run {
             halt_on_failure: true,
-            batches: vec![batch(1, Indexes::Range(0..2)), batch(7, Indexes::List(vec![40]))],
+            batches: vec![
+                batch(1, Indexes::Range(0..2), origin(LineNumbers::From(7))),
+                batch(7, Indexes::List(vec![40]), origin(LineNumbers::Each(vec![9]))),
+                batch(8, Indexes::List(vec![]), None),
+            ],
             items,
             inputs: Items::default(),
         };
@@ -453,7 +509,8 @@ mod tests {
         let results = Results {
             first: 3,
             count: 2,
-            failures: vec![(4, failure)],
+            failures: vec![(4, failure.clone())],
+            bad: vec![(1, failure)],
             nulls: 1,
             list: false,
             lines: b"{}\n".to_vec(),

@@ -17,4 +17,4 @@ pub use frames::{
 };
 
 /// The version of this language; both ends must agree.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;

@@ -3,9 +3,11 @@
 use super::batch::BatchView;
 use super::decode::decode;
 use super::encode::EncodeError;
+use super::record::Unread;
 use super::support::Support;
 use super::task::{Argument, Task};
 use crate::model::{Failure, FailureKind};
+use crate::rows::BadRow;
 use crate::wire::{Run, RunBatch};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -23,8 +25,14 @@ pub(super) struct Place<'a, 'py> {
     pub(super) index: u64,
     /// The positions in `Run::items`.
     pub(super) items: std::ops::Range<usize>,
+    /// The batch, and where its items begin there.
+    pub(super) of: &'a RunBatch,
+    pub(super) first: usize,
     pub(super) batch: &'a Option<Bound<'py, BatchView>>,
 }
+
+/// What the user's code returned, and bad rows by their place in the batch.
+pub(super) type Called<'py> = Result<(Option<Bound<'py, PyAny>>, Vec<(u32, Failure)>), EncodeError>;
 
 impl Caller<'_> {
     /// `batch`, where the program reads it.
@@ -43,9 +51,24 @@ impl Caller<'_> {
         Some(Bound::new(py, view).expect("a small object can be made"))
     }
 
-    /// Calls the user's code; gives what it returns.
-    pub(super) fn call<'py>(&self, py: Python<'py>, run: &Run, place: &Place<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-        let item = self.item(py, run, place)?;
+    /// Calls the user's code; gives what it returns, and rows of a batch that cannot be read. There is nothing to call it
+    /// with where none of them can.
+    pub(super) fn call<'py>(&self, py: Python<'py>, run: &Run, place: &Place<'_, 'py>) -> Called<'py> {
+        let mut bad = Vec::new();
+        let item = self.item(py, run, place, &mut bad)?;
+        if !bad.is_empty() && bad.len() == place.items.len() {
+            return Ok((None, bad));
+        }
+        Ok((Some(self.call_with(py, run, place, item)?), bad))
+    }
+
+    fn call_with<'py>(
+        &self,
+        py: Python<'py>,
+        run: &Run,
+        place: &Place<'_, 'py>,
+        item: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let values = self.item_inputs(py, run, place)?;
         let inputs = match &values {
             Some(values) if self.task.layout.contains(&Argument::Inputs) => Some(self.all_inputs(py, values)?),
@@ -67,16 +90,34 @@ impl Caller<'_> {
         })
     }
 
-    fn item<'py>(&self, py: Python<'py>, run: &Run, place: &Place<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+    fn item<'py>(
+        &self,
+        py: Python<'py>,
+        run: &Run,
+        place: &Place<'_, 'py>,
+        bad: &mut Vec<(u32, Failure)>,
+    ) -> Result<Bound<'py, PyAny>, EncodeError> {
         if !self.task.has_item {
             return Ok(py.None().into_bound(py));
         }
+        let (form, origin) = (place.of.form, place.of.origin.as_ref());
+        let read = |at: usize| self.task.records.read(py, self.support, (form, run.items.get(at)), origin);
+        let from = place.first;
+        let failure = |row: BadRow, at: usize| row.into_failure(origin, &run.items, from, at - from);
         if !self.task.batched {
-            return decode(py, self.support, run.items.get(place.items.start));
+            let at = place.items.start;
+            return read(at).map_err(|unread| match unread {
+                Unread::Bad(row) => EncodeError::Bad(Box::new(failure(row, at))),
+                Unread::Raised(error) => EncodeError::Raised(error),
+            });
         }
         let items = PyList::empty(py);
-        for at in place.items.clone() {
-            items.append(decode(py, self.support, run.items.get(at))?)?;
+        for (position, at) in (0..).zip(place.items.clone()) {
+            match read(at) {
+                Ok(item) => items.append(item)?,
+                Err(Unread::Bad(row)) => bad.push((position, failure(row, at))),
+                Err(Unread::Raised(error)) => return Err(error.into()),
+            }
         }
         Ok(items.into_any())
     }
@@ -117,6 +158,9 @@ impl Caller<'_> {
 
     /// An exception, or a value that cannot be written, as a failure.
     pub(super) fn failure(&self, py: Python<'_>, error: EncodeError) -> Failure {
+        if let EncodeError::Bad(failure) = error {
+            return *failure;
+        }
         match error.into_message() {
             Ok(message) => Failure::new(FailureKind::Exception, "TypeError", message),
             Err(raised) => self.support.failure(py, raised),

@@ -4,6 +4,7 @@
 //! valid UTF-8. What cannot be written fails with the path to the value, as in `result.rows[3].fn`.
 
 use super::support::{Simpler, Support};
+use crate::model::Failure;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
@@ -22,6 +23,8 @@ pub(super) enum EncodeError {
     },
     /// Code of the value itself raised while it was read.
     Raised(PyErr),
+    /// There is no value: the row cannot be read.
+    Bad(Box<Failure>),
 }
 
 impl EncodeError {
@@ -41,6 +44,7 @@ impl EncodeError {
     pub(super) fn into_message(self) -> Result<String, PyErr> {
         match self {
             Self::Raised(error) => Err(error),
+            Self::Bad(failure) => Ok(failure.message),
             Self::Unwritable { path, what } => {
                 let shown: String = path.iter().rev().take(12).map(String::as_str).collect();
                 let more = if path.len() > 12 { "..." } else { "" };
@@ -204,7 +208,7 @@ impl<'a> Encoder<'a> {
             EncodeError::Unwritable { what, .. } => {
                 EncodeError::unwritable(format!("a mapping with a key that is {what}"))
             }
-            raised @ EncodeError::Raised(_) => raised,
+            other => other,
         })?;
         match self.out[start] {
             b'"' => {}

@@ -45,29 +45,37 @@ fn run(py: Python<'_>, errand: &Errand) -> PyResult<u8> {
     let run = Run { halt_on_failure: false, batches: vec![errand.batch.clone()], items, inputs };
     let caller = Caller { task: &task, support: &support };
     let view = caller.view(py, &errand.batch);
-    let place = Place { position: 0, index: errand.batch.indexes.get(0), items: 0..1, batch: &view };
-    let ended = match caller.call(py, &run, &place) {
-        Ok(value) => {
-            let mut line = Vec::new();
-            match Encoder::new(&support, &mut line).write(&value) {
-                Ok(()) => {
-                    line.push(b'\n');
-                    // What the code printed comes first, whatever Python still holds back.
-                    py.import("sys")?.getattr("stdout")?.call_method0("flush")?;
-                    // A reader that is gone wants no result.
-                    drop(std::io::stdout().write_all(&line));
-                    Ok(0)
-                }
-                Err(error) => match error.into_message() {
-                    Ok(message) => {
-                        eprintln!("TypeError: {message}");
-                        Ok(1)
-                    }
-                    Err(error) => fail(py, &support, error, errand.debugger),
-                },
-            }
+    let place = Place {
+        position: 0,
+        index: errand.batch.indexes.get(0),
+        items: 0..1,
+        of: &errand.batch,
+        first: 0,
+        batch: &view,
+    };
+    let written = caller.call(py, &run, &place).and_then(|(value, _)| {
+        let mut line = Vec::new();
+        if let Some(value) = value {
+            Encoder::new(&support, &mut line).write(&value)?;
+            line.push(b'\n');
         }
-        Err(error) => fail(py, &support, error, errand.debugger),
+        Ok(line)
+    });
+    let ended = match written {
+        Ok(line) => {
+            // What the code printed comes first, whatever Python still holds back.
+            py.import("sys")?.getattr("stdout")?.call_method0("flush")?;
+            // A reader that is gone wants no result.
+            drop(std::io::stdout().write_all(&line));
+            Ok(0)
+        }
+        Err(error) => match error.into_message() {
+            Ok(message) => {
+                eprintln!("TypeError: {message}");
+                Ok(1)
+            }
+            Err(error) => fail(py, &support, error, errand.debugger),
+        },
     };
     task.teardown(py)?;
     ended

@@ -17,6 +17,7 @@ mod foreground;
 mod host;
 mod outbox;
 mod page;
+mod record;
 mod run;
 mod serve;
 mod support;

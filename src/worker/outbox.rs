@@ -179,5 +179,5 @@ impl Pending {
 }
 
 fn empty() -> Results {
-    Results { first: 0, count: 0, failures: Vec::new(), nulls: 0, list: false, lines: Vec::new() }
+    Results { first: 0, count: 0, failures: Vec::new(), bad: Vec::new(), nulls: 0, list: false, lines: Vec::new() }
 }

@@ -8,7 +8,7 @@ use super::capture::Capture;
 use super::encode::{EncodeError, Encoder};
 use super::outbox::Outbox;
 use super::page::Page;
-use crate::model::Failure;
+use crate::model::{Failure, FailureKind};
 use crate::wire::{Done, Frame, Results, Run, WireError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
@@ -27,6 +27,7 @@ pub(super) struct Runner<'a> {
 struct Written {
     list: bool,
     nulls: u32,
+    bad: Vec<(u32, Failure)>,
 }
 
 impl Runner<'_> {
@@ -56,7 +57,7 @@ impl Runner<'_> {
                 }
                 let items = if self.caller.task.batched { first..first + size } else { first + step..first + step + 1 };
                 let index = if size == 0 { 0 } else { batch.indexes.get(step) };
-                let place = Place { position, index, items, batch: &view };
+                let place = Place { position, index, items, of: batch, first, batch: &view };
                 let succeeded = self.position(py, run, &place)?;
                 position += 1;
                 if !succeeded && run.halt_on_failure {
@@ -80,7 +81,11 @@ impl Runner<'_> {
         if self.capture.is_forked() {
             self.caller.support.leave_child(py);
         }
-        let succeeded = outcome.is_ok();
+        let bad_row = |failure: &Failure| failure.kind == FailureKind::BadRow;
+        let succeeded = match &outcome {
+            Ok(written) => written.bad.is_empty() || self.caller.task.skip_bad_rows,
+            Err(failure) => bad_row(failure) && self.caller.task.skip_bad_rows,
+        };
         if self.caller.task.batched {
             let frame = self.batch_results(place.position, outcome);
             self.outbox.push_frame(&frame)?;
@@ -95,7 +100,7 @@ impl Runner<'_> {
     fn batch_results(&mut self, position: u32, outcome: Result<Written, Failure>) -> Frame {
         let (written, failures) = match outcome {
             Ok(written) => (written, Vec::new()),
-            Err(failure) => (Written { list: false, nulls: 0 }, vec![(position, failure)]),
+            Err(failure) => (Written { list: false, nulls: 0, bad: Vec::new() }, vec![(position, failure)]),
         };
         let mut lines = Vec::new();
         if failures.is_empty() {
@@ -104,12 +109,14 @@ impl Runner<'_> {
             }
             lines = std::mem::take(&mut self.line);
         }
-        Frame::Results(Results { first: position, count: 1, failures, nulls: written.nulls, list: written.list, lines })
+        let Written { list, nulls, bad } = written;
+        Frame::Results(Results { first: position, count: 1, failures, bad, nulls, list, lines })
     }
 
     /// Calls the user's code and writes what it returned to `self.line`.
     fn value(&mut self, py: Python<'_>, run: &Run, place: &Place<'_, '_>) -> Result<Written, EncodeError> {
-        let result = self.caller.call(py, run, place)?;
+        let (result, bad) = self.caller.call(py, run, place)?;
+        let Some(result) = result else { return Ok(Written { list: true, nulls: 0, bad }) };
         let mut list = false;
         let rows = if self.caller.task.batched { self.rows(&result)? } else { None };
         let mut encoder = Encoder::new(self.caller.support, &mut self.line);
@@ -124,7 +131,7 @@ impl Runner<'_> {
             }
         }
         let nulls = encoder.nulls;
-        Ok(Written { list, nulls })
+        Ok(Written { list, nulls, bad })
     }
 
     /// The elements that each become a line: of a list, of a plain tuple, of a data frame.

@@ -1,6 +1,7 @@
 //! The one callable that a worker runs for every item, made from `Start`.
 
 use super::decode::decode;
+use super::record::Records;
 use super::support::{Support, programs};
 use crate::wire::{Program, Start};
 use pyo3::exceptions::PySystemError;
@@ -31,6 +32,10 @@ pub(super) struct Task {
     pub(super) layout: Vec<Argument>,
     /// The inputs that are the same for every item.
     pub(super) inputs: Py<PyDict>,
+    /// Reads items.
+    pub(super) records: Records,
+    /// Whether a row that cannot be read halts nothing.
+    pub(super) skip_bad_rows: bool,
     /// Names of the inputs that differ by item.
     pub(super) item_inputs: Vec<String>,
     /// Whether `item` is the whole batch.
@@ -65,6 +70,8 @@ impl Task {
             function: function.unbind(),
             layout: layout.iter().map(argument).collect::<PyResult<_>>()?,
             inputs: program.getattr("scope")?.get_item("inputs")?.cast_into::<PyDict>().map_err(PyErr::from)?.unbind(),
+            records: Records::new(program.py(), &start.forms)?,
+            skip_bad_rows: start.skip_bad_rows,
             program: program.clone().unbind(),
             item_inputs: start.item_inputs.clone(),
             batched: start.batched,

@@ -1,7 +1,7 @@
 //! A worker process as a test sees it: frames in, frames out, and the shared page.
 #![expect(clippy::unwrap_used, reason = "helpers of tests: what goes wrong here shall fail the test")]
 
-use batchmill::model::{Failure, Indexes, Items};
+use batchmill::model::{Failure, Form, Indexes, Items};
 use batchmill::wire::{Done, Frame, FrameReader, Log, Program, Results, Run, RunBatch, Start, page, write_frame};
 use rustix::fs::MemfdFlags;
 use serde_json::value::RawValue;
@@ -180,6 +180,8 @@ pub fn program(program: Program) -> Start {
         teardown: None,
         batched: false,
         has_item: true,
+        forms: vec![Form::Json],
+        skip_bad_rows: false,
         clock: false,
         import_path: Vec::new(),
         params: json("{}"),
@@ -212,7 +214,14 @@ pub fn batches(all: &[&[&str]]) -> Run {
         let start = from;
         from += items.len() as u64;
         number += 1;
-        RunBatch { number, total: all.len() as u64, attempt: 1, indexes: Indexes::Range(start..from) }
+        RunBatch {
+            number,
+            total: all.len() as u64,
+            attempt: 1,
+            indexes: Indexes::Range(start..from),
+            form: 0,
+            origin: None,
+        }
     };
     Run {
         halt_on_failure: false,

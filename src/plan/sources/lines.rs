@@ -1,11 +1,11 @@
 //! `{lines:}`: each line of a UTF-8 file is an item, a string. Empty lines are none. The file is read as the run goes on.
 
-use super::{Source, SourceError};
-use crate::model::{self, Text};
+use super::{Chunk, Source, SourceError};
+use crate::model::{self, ItemKey, Text};
 use crate::template::{ItemScope, Template};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(super) struct Lines {
@@ -17,8 +17,13 @@ pub(super) struct Lines {
 
 pub(super) fn open(path: &Text, scope: &Arc<ItemScope>) -> Result<Lines, SourceError> {
     let path = PathBuf::from(Template::compile(path)?.string(scope)?);
-    let file = File::open(&path).map_err(|source| SourceError::Read { path: path.clone(), source })?;
-    Ok(Lines { path, reader: BufReader::with_capacity(1 << 20, file), line: Vec::new(), number: 0 })
+    let reader = reader(&path)?;
+    Ok(Lines { path, reader, line: Vec::new(), number: 0 })
+}
+
+fn reader(path: &Path) -> Result<BufReader<File>, SourceError> {
+    let file = File::open(path).map_err(|source| SourceError::Read { path: path.to_path_buf(), source })?;
+    Ok(BufReader::with_capacity(1 << 20, file))
 }
 
 impl Source for Lines {
@@ -26,9 +31,9 @@ impl Source for Lines {
         None
     }
 
-    fn fill(&mut self, items: &mut model::Items, most: usize) -> Result<(), SourceError> {
-        let end = items.len() + most;
-        while items.len() < end && !items.is_full() {
+    fn next(&mut self, most: usize) -> Result<Option<Chunk>, SourceError> {
+        let mut items = model::Items::default();
+        while items.len() < most && !items.is_full() {
             self.line.clear();
             let read = self.reader.read_until(b'\n', &mut self.line);
             if read.map_err(|source| SourceError::Read { path: self.path.clone(), source })? == 0 {
@@ -40,6 +45,11 @@ impl Source for Lines {
                 items.push(&json);
             }
         }
+        Ok(Chunk::of_json(items, ItemKey::of))
+    }
+
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        (self.reader, self.number) = (reader(&self.path)?, 0);
         Ok(())
     }
 }

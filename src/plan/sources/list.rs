@@ -1,6 +1,6 @@
 //! A list: written in the file, or given by a template, such as an earlier step's results.
 
-use super::{Source, SourceError};
+use super::{Chunk, Source, SourceError};
 use crate::model::{self, ItemKey, Text, Tree};
 use crate::template::{CompiledTree, ItemScope, Template, value_to_json};
 use minijinja::value::ValueKind;
@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 /// Items in memory.
 pub(super) struct List {
-    total: u64,
-    items: std::vec::IntoIter<Vec<u8>>,
+    items: Vec<Vec<u8>>,
+    next: usize,
     files: bool,
 }
 
 impl List {
     pub(super) fn new(items: Vec<Vec<u8>>) -> Self {
-        Self { total: items.len() as u64, items: items.into_iter(), files: false }
+        Self { items, next: 0, files: false }
     }
 
     /// The same; an item that names a file is known by the file's size and time of change too, so that it is new when the
@@ -28,22 +28,24 @@ impl List {
 
 impl Source for List {
     fn total(&self) -> Option<u64> {
-        Some(self.total)
+        Some(self.items.len() as u64)
     }
 
-    fn fill(&mut self, items: &mut model::Items, most: usize) -> Result<(), SourceError> {
-        for _ in 0..most {
+    fn next(&mut self, most: usize) -> Result<Option<Chunk>, SourceError> {
+        let mut items = model::Items::default();
+        for item in self.items[self.next..].iter().take(most) {
             if items.is_full() {
                 break;
             }
-            let Some(item) = self.items.next() else { break };
-            items.push(&item);
+            items.push(item);
         }
-        Ok(())
+        self.next += items.len();
+        Ok(Chunk::of_json(items, |item| self.file_key(item).unwrap_or_else(|| ItemKey::of(item))))
     }
 
-    fn key(&self, item: &[u8]) -> ItemKey {
-        self.file_key(item).unwrap_or_else(|| ItemKey::of(item))
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        self.next = 0;
+        Ok(())
     }
 }
 

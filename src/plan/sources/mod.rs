@@ -5,9 +5,11 @@ mod glob;
 mod lines;
 mod list;
 mod range;
+mod table;
 
-use crate::model::{self, ItemKey};
-use crate::spec::ItemsSpec;
+use crate::model::{self, Failure, Form, ItemKey, Keys, Origin};
+use crate::rows;
+use crate::spec::{ItemsSpec, OnBadRow};
 use crate::template::{ItemScope, TemplateError};
 use std::io;
 use std::path::PathBuf;
@@ -19,15 +21,49 @@ pub trait Source: Send {
     /// How many items there are in all, where that is known before they are read.
     fn total(&self) -> Option<u64>;
 
-    /// Appends up to `most` items; fewer, only at the end or when `items` is full.
+    /// The next items, up to `most`, which is at least 1; none at the end. Items of one chunk have one form and one origin.
     ///
     /// # Errors
     /// Where the source cannot be read on.
-    fn fill(&mut self, items: &mut model::Items, most: usize) -> Result<(), SourceError>;
+    fn next(&mut self, most: usize) -> Result<Option<Chunk>, SourceError>;
 
-    /// What an item of this source is known by.
-    fn key(&self, item: &[u8]) -> ItemKey {
-        ItemKey::of(item)
+    /// Begins anew with the first item.
+    ///
+    /// # Errors
+    /// Where that is not there any more.
+    fn rewind(&mut self) -> Result<(), SourceError>;
+
+    /// How its items are to be read: what [`Chunk::form`] counts in.
+    fn forms(&self) -> Arc<[Form]> {
+        Arc::new([Form::Json])
+    }
+
+    /// What becomes of rows that cannot be read.
+    fn on_bad_row(&self) -> OnBadRow {
+        OnBadRow::Fail
+    }
+}
+
+/// Neighbouring items of a source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chunk {
+    /// The items.
+    pub items: model::Items,
+    /// What each is known by.
+    pub keys: Keys,
+    /// Their form.
+    pub form: usize,
+    /// The file that they came from, if they are rows of one.
+    pub origin: Option<Origin>,
+    /// A file that cannot be read: why. There is one item then, which stands for it.
+    pub trouble: Option<Failure>,
+}
+
+impl Chunk {
+    /// Items that are JSON; none where there are none.
+    fn of_json(items: model::Items, key: impl Fn(&[u8]) -> ItemKey) -> Option<Self> {
+        let keys = Keys::List(items.iter().map(key).collect());
+        (!items.is_empty()).then_some(Self { items, keys, form: 0, origin: None, trouble: None })
     }
 }
 
@@ -77,32 +113,17 @@ pub enum SourceError {
     Setting(String),
 }
 
-/// Items held back so that the first can be looked at.
+/// A source whose first item is known.
 pub struct Items {
-    source: Box<dyn Source>,
-    first: model::Items,
+    /// The source.
+    pub source: Box<dyn Source>,
+    first: Option<Vec<u8>>,
 }
 
 impl Items {
-    /// The JSON text of the first item.
+    /// The JSON text of the first item that can be read.
     pub fn first(&self) -> Option<&[u8]> {
-        (!self.first.is_empty()).then(|| self.first.get(0))
-    }
-}
-
-impl Source for Items {
-    fn total(&self) -> Option<u64> {
-        self.source.total()
-    }
-
-    fn key(&self, item: &[u8]) -> ItemKey {
-        self.source.key(item)
-    }
-
-    fn fill(&mut self, items: &mut model::Items, most: usize) -> Result<(), SourceError> {
-        let held = if most == 0 { model::Items::default() } else { std::mem::take(&mut self.first) };
-        held.iter().for_each(|item| items.push(item));
-        self.source.fill(items, most - held.len())
+        self.first.as_deref()
     }
 }
 
@@ -126,8 +147,24 @@ pub fn open(
         ItemsSpec::Glob(patterns) => Box::new(glob::open(patterns, scope)?),
         ItemsSpec::Range { start, stop, step } => Box::new(range::open(start, stop, step, scope)?),
         ItemsSpec::Lines(path) => Box::new(lines::open(path, scope)?),
+        ItemsSpec::Rows(rows) => Box::new(table::open(rows, scope)?),
     };
-    let mut first = model::Items::default();
-    source.fill(&mut first, 1)?;
+    let first = first(&mut *source)?;
+    source.rewind()?;
     Ok(Items { source, first })
+}
+
+/// The first item that can be read, as JSON.
+fn first(source: &mut dyn Source) -> Result<Option<Vec<u8>>, SourceError> {
+    /// Behind so many bad rows nobody looks for a good one.
+    const MOST: usize = 1000;
+    let forms = source.forms();
+    for _ in 0..MOST {
+        let Some(chunk) = source.next(1)? else { return Ok(None) };
+        let item = rows::to_json(&forms[chunk.form], &chunk.items, 0, chunk.origin.as_ref());
+        if let (Ok(item), None) = (item, chunk.trouble) {
+            return Ok(Some(item));
+        }
+    }
+    Ok(None)
 }

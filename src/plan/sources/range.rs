@@ -1,7 +1,7 @@
 //! `{range:}`: integers, as Python's `range`.
 
-use super::{Source, SourceError};
-use crate::model;
+use super::{Chunk, Source, SourceError};
+use crate::model::{self, ItemKey};
 use crate::plan::settings::resolve;
 use crate::spec::Setting;
 use crate::template::ItemScope;
@@ -9,6 +9,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 pub(super) struct Range {
+    start: i128,
     next: i128,
     step: i128,
     left: u64,
@@ -34,7 +35,7 @@ impl Range {
         let distance = if step > 0 { stop - start } else { start - stop };
         let total = if distance <= 0 { 0 } else { (distance - 1) / step.abs() + 1 };
         let total = u64::try_from(total).expect("two i64 are less than 2^64 apart");
-        Ok(Self { next: start, step, left: total, total })
+        Ok(Self { start, next: start, step, left: total, total })
     }
 }
 
@@ -43,13 +44,19 @@ impl Source for Range {
         Some(self.total)
     }
 
-    fn fill(&mut self, items: &mut model::Items, most: usize) -> Result<(), SourceError> {
+    fn next(&mut self, most: usize) -> Result<Option<Chunk>, SourceError> {
+        let mut items = model::Items::default();
         for _ in 0..self.left.min(most as u64) {
             let number = self.next;
             items.push_with(|bytes| write!(bytes, "{number}").expect("a vector takes it"));
             self.next += self.step;
             self.left -= 1;
         }
+        Ok(Chunk::of_json(items, ItemKey::of))
+    }
+
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        (self.next, self.left) = (self.start, self.total);
         Ok(())
     }
 }
@@ -61,9 +68,11 @@ mod tests {
     fn numbers(start: i64, stop: i64, step: i64) -> Vec<String> {
         let mut range = Range::new(start, stop, step).unwrap();
         let total = range.total().unwrap();
-        let mut items = model::Items::default();
-        range.fill(&mut items, 2).unwrap();
-        range.fill(&mut items, 100).unwrap();
+        range.next(1).unwrap();
+        range.rewind().unwrap();
+        let chunks = [range.next(2).unwrap(), range.next(100).unwrap()].into_iter().flatten();
+        let items: Vec<Vec<u8>> =
+            chunks.flat_map(|it| it.items.iter().map(<[u8]>::to_vec).collect::<Vec<_>>()).collect();
         assert_eq!(items.len() as u64, total);
         items.iter().map(|item| String::from_utf8_lossy(item).into_owned()).collect()
     }

@@ -15,6 +15,15 @@ pub const BACKOFFS: &[&str] = &["fixed", "linear", "exponential"];
 /// The operations of a python task.
 pub const OPERATIONS: &[&str] = &["multiply", "add", "subtract", "divide"];
 
+/// The values of `compression`.
+pub const COMPRESSIONS: &[&str] = &["auto", "none", "gzip", "zstd"];
+/// The values of `on_bad_row`.
+pub const ON_BAD_ROW: &[&str] = &["fail", "skip", "error"];
+/// The values of `on_schema_drift`.
+pub const ON_SCHEMA_DRIFT: &[&str] = &["error", "group", "union"];
+/// The types of a column.
+pub const KINDS: &[&str] = &["text", "integer", "number", "boolean", "date", "datetime"];
+
 const STEP_TYPES: &[&str] = &["shell", "python", "http_request", "echo", "batch"];
 
 /// The top of a workflow file.
@@ -187,6 +196,39 @@ pub static SOURCES: KeyGroup = KeyGroup {
         key("range", Shape::Range, None, "Integers: the end, or start, stop and step"),
         key("lines", Shape::Text, None, "Lines of a text file"),
         key("command", Shape::Text, None, "Lines that a shell command prints"),
+        key("csv", Shape::TextOrTexts, None, "Rows of CSV files: paths and patterns"),
+        key("jsonl", Shape::TextOrTexts, None, "Lines of JSON Lines files: paths and patterns"),
+    ],
+};
+
+/// What may stand beside `csv` and `jsonl`.
+pub static ROWS: KeyGroup = KeyGroup {
+    name: "rows",
+    doc: "How rows of files are read",
+    keys: &[
+        key("columns", Shape::Texts, Some("all"), "Columns to keep, in this order"),
+        key("types", Shape::Types, Some("text"), "Types of columns by name, or `infer`"),
+        key("delimiter", Shape::Word, Some(","), "Character between two fields; `tab` is one"),
+        key("quote", Shape::Word, Some("\""), "Character around fields; `none` where there is none"),
+        key("header", Shape::Header, Some("true"), "Whether the first record names the columns, or their names"),
+        key("encoding", Shape::Word, Some("utf-8"), "Encoding of the files, by its name on the web"),
+        key("null", Shape::TextOrTexts, None, "Texts that stand for nothing"),
+        key(
+            "compression",
+            Shape::OneOf(COMPRESSIONS),
+            Some("auto"),
+            "Compression of the files; `auto` goes by their names",
+        ),
+        key("where_from", Shape::Word, None, "Column to add for the path of the row's file"),
+        key("limit", Shape::Count, None, "Most rows"),
+        key("skip", Shape::Integer, Some("0"), "Rows to pass over first"),
+        key("on_bad_row", Shape::OneOf(ON_BAD_ROW), Some("fail"), "What becomes of rows that cannot be read"),
+        key(
+            "on_schema_drift",
+            Shape::OneOf(ON_SCHEMA_DRIFT),
+            Some("error"),
+            "What to do where files differ in columns",
+        ),
     ],
 };
 

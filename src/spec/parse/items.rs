@@ -1,5 +1,6 @@
 //! `items` and `for_each`: where items come from.
 
+use super::rows::rows;
 use super::section::{Given, Sink};
 use crate::model::Text;
 use crate::spec::keys;
@@ -7,7 +8,8 @@ use crate::spec::tree::{Node, NodeKind};
 use crate::spec::{ItemsSpec, Setting};
 
 const FORMS: &str = "write a list `[a, b]`, a template `{{ name }}`, `$(command)`, or a source: \
-                     `{glob: PATTERN}`, `{range: 10}`, `{lines: FILE}` or `{command: COMMAND}`";
+                     `{glob: PATTERN}`, `{range: 10}`, `{lines: FILE}`, `{command: COMMAND}`, `{csv: FILES}` or \
+                     `{jsonl: FILES}`";
 
 /// Reads the value of `items` or `for_each`.
 pub(super) fn items(given: &Given<'_>, sink: &mut Sink) -> Option<ItemsSpec> {
@@ -80,6 +82,9 @@ fn source(given: &Given<'_>, sink: &mut Sink) -> Option<ItemsSpec> {
     if one.is_none() && section.names().next().is_none() {
         sink.push(given.fault("names no source").hint(FORMS));
     }
+    if let Some(value) = value.as_ref().filter(|value| matches!(value.key, "csv" | "jsonl")) {
+        return rows(value, &mut section, sink).map(|rows| ItemsSpec::Rows(Box::new(rows)));
+    }
     section.finish(&[&keys::SOURCES], sink);
     let value = value?;
     match value.key {
@@ -90,7 +95,7 @@ fn source(given: &Given<'_>, sink: &mut Sink) -> Option<ItemsSpec> {
     }
 }
 
-fn patterns(given: &Given<'_>, sink: &mut Sink) -> Option<Vec<Text>> {
+pub(super) fn patterns(given: &Given<'_>, sink: &mut Sink) -> Option<Vec<Text>> {
     match &given.node.kind {
         NodeKind::List(list) if !list.is_empty() => {
             Some(list.iter().enumerate().filter_map(|(index, node)| given.element(index, node).filled(sink)).collect())

@@ -4,6 +4,7 @@ mod batch;
 mod items;
 mod params;
 mod python;
+mod rows;
 mod section;
 mod settings;
 mod steps;

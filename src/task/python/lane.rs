@@ -225,6 +225,7 @@ impl PythonLane {
         // A place of a batched task is a batch, whose items stay together.
         let most = if errand.tally.is_batched() { 1 } else { self.items_left() };
         let count = count.min(if self.task.max_items_per_worker().is_some() { most } else { usize::MAX });
+        let frame_halts = errand.frame.halt_on_failure;
         let ran = self.attempt(errand, count);
         self.context.underway.off(self.slot);
         let ran = ran?;
@@ -234,7 +235,11 @@ impl PythonLane {
         if self.worker.as_ref().is_some_and(|worker| self.too_large(worker).is_some()) {
             self.retire(errand);
         }
-        errand.settle(ran, count, suspect == Some(0))
+        errand.settle(ran, count, suspect == Some(0))?;
+        if frame_halts && errand.tally.has_failed(&self.context) {
+            errand.left.append(&mut errand.places);
+        }
+        Ok(())
     }
 }
 
@@ -258,7 +263,6 @@ impl<'f> Errand<'f> {
             Ran::Done { executed } if executed == count => {
                 self.idle_deaths = 0;
                 self.places.drain(..count);
-                self.halt_if_failed();
             }
             Ran::Done { executed: settled } | Ran::Cancelled { reported: settled } => {
                 self.left.extend(self.places.drain(..).skip(settled));
@@ -282,7 +286,6 @@ impl<'f> Errand<'f> {
                 }
                 if self.careful && reported == 0 {
                     self.tally.fail(self.places.remove(0), failure);
-                    self.halt_if_failed();
                 } else {
                     self.places.drain(..reported);
                 }
@@ -300,12 +303,6 @@ impl<'f> Errand<'f> {
         self.places.pop();
         self.places.drain(..reported);
         if self.frame.halt_on_failure { self.left.extend(behind) } else { self.places.extend(behind) }
-    }
-
-    fn halt_if_failed(&mut self) {
-        if self.frame.halt_on_failure && self.tally.has_failed() {
-            self.left.append(&mut self.places);
-        }
     }
 }
 

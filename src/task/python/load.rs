@@ -3,10 +3,11 @@
 use super::lane::PythonLane;
 use super::tally::{Place, Tally};
 use super::task::{PythonTask, raw, unwritable};
-use crate::model::{Failure, Indexes, Items};
+use crate::model::{Batch, Failure, FailureKind, Indexes, Items};
+use crate::rows;
 use crate::task::item_lane::item_scope;
 use crate::task::lane::{Context, Frame};
-use crate::template::ErrorValue;
+use crate::template::{ErrorValue, ItemScope};
 use crate::wire::{Errand, Run, RunBatch};
 use std::fs::File;
 use std::io::Write;
@@ -33,7 +34,11 @@ impl PythonLane {
                 Indexes::from_rising(places.iter().map(|place| batch.indexes.get(place.position)).collect())
             };
             let total = self.context.batches.unwrap_or(0);
-            run.batches.push(RunBatch { number: batch.number, total, attempt: batch.attempt, indexes });
+            let origin = batch.origin.as_ref().map(|origin| {
+                if whole { origin.clone() } else { part_of(batch, places).origin.unwrap_or_else(|| origin.clone()) }
+            });
+            let form = batch.form;
+            run.batches.push(RunBatch { number: batch.number, total, attempt: batch.attempt, indexes, form, origin });
             if whole && frame.batches.len() == 1 {
                 run.items = batch.items.clone();
             } else if whole {
@@ -88,9 +93,15 @@ impl PythonTask {
     /// The values of the inputs that differ by item, as a JSON array.
     fn item_inputs(&self, context: &Context, frame: &Frame<'_>, place: Place) -> Result<Vec<u8>, Failure> {
         let batch = &frame.batches[place.batch];
-        let mut scope = item_scope(context, batch, place.position, frame);
-        if context.batched && frame.error.is_none() {
-            scope.item = Some(list_of(&batch.items));
+        let batched = context.batched && frame.error.is_none();
+        let mut scope = match item_scope(context, batch, place.position, frame) {
+            // Of a batch the rows count that can be read.
+            Err(failure) if !batched || failure.kind != FailureKind::BadRow => return Err(failure),
+            Err(_) => ItemScope::of_step(Arc::clone(&context.scope)),
+            Ok(scope) => scope,
+        };
+        if batched {
+            scope.item = Some(list_of(context, batch));
         }
         let scope = Arc::new(scope);
         let mut values = vec![b'['];
@@ -119,7 +130,7 @@ impl PythonTask {
         let indexes = batch.indexes.clone();
         let errand = Errand {
             start: self.start(context, false)?,
-            batch: RunBatch { number: batch.number, total: 0, attempt: batch.attempt, indexes },
+            batch: RunBatch { number: batch.number, total: 0, attempt: batch.attempt, indexes, form: 0, origin: None },
             item: raw(batch.items.get(0).to_vec())?,
             inputs: raw(self.item_inputs(context, frame, Place { batch: 0, position: 0, input: 0 })?)?,
             debugger,
@@ -135,11 +146,21 @@ impl PythonTask {
     }
 }
 
-fn list_of(items: &Items) -> Vec<u8> {
+/// The items of a batch at these places, as a batch.
+fn part_of(batch: &Batch, places: &[Place]) -> Batch {
+    let positions: Vec<usize> = places.iter().map(|place| place.position).collect();
+    batch.part(&positions, batch.attempt)
+}
+
+/// The items of a batch that can be read, as a JSON array.
+fn list_of(context: &Context, batch: &Batch) -> Vec<u8> {
     let mut list = vec![b'['];
-    for (position, item) in items.iter().enumerate() {
-        list.extend_from_slice(if position == 0 { b"" } else { b"," });
-        list.extend_from_slice(item);
+    let form = &context.forms[batch.form];
+    let items =
+        (0..batch.items.len()).map(|position| rows::to_json(form, &batch.items, position, batch.origin.as_ref()));
+    for item in items.flatten() {
+        list.extend_from_slice(if list.len() == 1 { b"" } else { b"," });
+        list.extend_from_slice(&item);
     }
     list.push(b']');
     list

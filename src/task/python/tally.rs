@@ -1,8 +1,9 @@
 //! What became of the places of a frame, collected as results come in.
 
 use crate::model::Failure;
-use crate::task::lane::{BatchOutcome, Frame, LogLine};
+use crate::task::lane::{BatchOutcome, Context, Frame, LogLine};
 use crate::wire::{Log, Results};
+use std::collections::HashSet;
 
 /// A place in a frame: one item, or one batch where the task is batched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,11 @@ impl Tally {
         let places = places.get(first..first + results.count as usize)?;
         let (head, last) = (places.first()?, places.last()?);
         self.outcomes[head.batch].nulls += u64::from(results.nulls);
+        if !results.bad.is_empty() {
+            let size = self.sizes[head.batch];
+            let bad = results.bad.into_iter().map(|(position, failure)| (position as usize, failure));
+            self.outcomes[head.batch].failures.extend(bad.filter(|(position, _)| *position < size));
+        }
         let failed = |position: u32| (position as usize).checked_sub(first).and_then(|at| places.get(at)).copied();
         for (position, failure) in &results.failures {
             self.fail(failed(*position)?, failure.clone());
@@ -62,7 +68,10 @@ impl Tally {
     pub(super) fn fail(&mut self, place: Place, failure: Failure) {
         let outcome = &mut self.outcomes[place.batch];
         let positions = if self.batched { 0..self.sizes[place.batch] } else { place.position..place.position + 1 };
-        outcome.failures.extend(positions.map(|position| (position, failure.clone())));
+        // Bad rows of a batch have failed already, each for itself.
+        let known: HashSet<usize> = outcome.failures.iter().map(|(position, _)| *position).collect();
+        let others = positions.filter(|position| !known.contains(position));
+        outcome.failures.extend(others.map(|position| (position, failure.clone())));
     }
 
     /// Whether the places are batches.
@@ -70,8 +79,8 @@ impl Tally {
         self.batched
     }
 
-    pub(super) fn has_failed(&self) -> bool {
-        self.outcomes.iter().any(|outcome| !outcome.failures.is_empty())
+    pub(super) fn has_failed(&self, context: &Context) -> bool {
+        self.outcomes.iter().any(|outcome| context.halts(&outcome.failures))
     }
 
     pub(super) fn log(&mut self, log: Log, places: &[Place]) {

@@ -1,7 +1,7 @@
 //! A `python` task, compiled: what its workers are told.
 
 use super::probe::Check;
-use crate::model::{Failure, FailureKind, Span, Text};
+use crate::model::{Failure, FailureKind, Form, Span, Text};
 use crate::spec::{self, PythonProgram};
 use crate::task::lane::Context;
 use crate::template::{CompiledTree, ItemScope, Names, TemplateError, compile_pairs, value_to_json};
@@ -129,6 +129,8 @@ impl PythonTask {
             batched: context.batched && !handler,
             has_item: context.has_item,
             clock: context.timeout.is_some(),
+            forms: if handler { vec![Form::Json] } else { context.forms.to_vec() },
+            skip_bad_rows: context.skip_bad_rows,
             import_path: self.import_path(),
             params: raw(value_to_json(&params).map_err(|message| unwritable(&message))?)?,
             steps: raw(steps.map_err(|message| unwritable(&message))?)?,

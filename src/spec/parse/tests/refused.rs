@@ -179,7 +179,11 @@ fn faults_of_tasks() {
             ],
         ),
         (["items: {glob: x, range: 3}", "task: {type: echo, message: 1}"], &["5:14: `items` has more than one source"]),
-        (["items: {csv: x}", "task: {type: echo, message: 1}"], &["5:15: `csv` is not supported yet"]),
+        (["items: {parquet: x}", "task: {type: echo, message: 1}"], &["5:15: `parquet` is not supported yet"]),
+        (
+            ["items: {jsonl: x, quote: none, delimter: 1}", "task: {type: echo, message: 1}"],
+            &["5:32: `quote` has no use for JSON Lines", "5:38: unknown key `delimter` [did you mean `delimiter`?]"],
+        ),
         (["items: {files: x}", "task: {type: echo, message: 1}"], &["5:15: unknown key `files`"]),
         (["items: {range: [1, 2, 0]}", "task: {type: echo, message: 1}"], &["5:29: `range` must not have a step of 0"]),
         (["items: {range: {start: 1}}", "task: {type: echo, message: 1}"], &["5:15: `stop` is missing"]),

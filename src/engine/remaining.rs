@@ -1,0 +1,164 @@
+//! What of a step's items is still to be run, read from its source once more: memory holds a bit for each item.
+
+use crate::model::{Batch, Failure, Indexes, ItemKey, Items, Keys, LineNumbers, Origin};
+use crate::plan::{Chunk, Source, SourceError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+/// Which items are to be run, by index.
+#[derive(Debug, Default)]
+pub(super) struct Todo {
+    bits: Vec<u64>,
+    /// The next attempt of those that have had one.
+    attempts: HashMap<u64, u32>,
+}
+
+impl Todo {
+    /// The item with this index is to be run, for the `attempt`th time.
+    pub(super) fn add(&mut self, index: u64, attempt: u32) {
+        let word = usize::try_from(index / 64).expect("a bit for each item fits into memory");
+        if self.bits.len() <= word {
+            self.bits.resize(word + 1, 0);
+        }
+        self.bits[word] |= 1 << (index % 64);
+        if attempt > 1 {
+            self.attempts.insert(index, attempt);
+        }
+    }
+
+    fn has(&self, index: u64) -> bool {
+        let word = usize::try_from(index / 64).ok().and_then(|word| self.bits.get(word));
+        word.is_some_and(|word| word >> (index % 64) & 1 == 1)
+    }
+
+    /// Whether nothing is to be run from this index on.
+    fn ends_before(&self, index: u64) -> bool {
+        index / 64 >= self.bits.len() as u64
+    }
+}
+
+/// An item to run.
+struct Pending {
+    index: u64,
+    key: ItemKey,
+    attempt: u32,
+    item: Vec<u8>,
+    form: usize,
+    /// File and line, if it is a row.
+    origin: Option<(Arc<str>, u64)>,
+    trouble: Option<Failure>,
+}
+
+impl Pending {
+    /// Whether both can be in one batch.
+    fn goes_with(&self, other: &Self) -> bool {
+        let file = |it: &Self| it.origin.as_ref().map(|(file, _)| Arc::clone(file));
+        self.attempt == other.attempt
+            && self.form == other.form
+            && self.trouble.is_none()
+            && other.trouble.is_none()
+            && file(self) == file(other)
+    }
+}
+
+/// The items to run, in order.
+pub(super) struct Remaining {
+    todo: Todo,
+    /// Those that were read already.
+    queue: VecDeque<Pending>,
+    /// Index of the next item of the source.
+    index: u64,
+    exhausted: bool,
+}
+
+impl Remaining {
+    pub(super) fn new(todo: Todo) -> Self {
+        Self { todo, queue: VecDeque::new(), index: 0, exhausted: false }
+    }
+
+    /// Cuts the next batch: neighbours in this list that have had the same number of attempts.
+    pub(super) fn cut(
+        &mut self,
+        source: &mut dyn Source,
+        most: usize,
+        number: u64,
+    ) -> Result<Option<Batch>, SourceError> {
+        while self.queue.len() < most && !self.exhausted {
+            self.read(source)?;
+        }
+        let Some(first) = self.queue.pop_front() else { return Ok(None) };
+        let mut taken = vec![first];
+        let mut bytes = 0;
+        while taken.len() < most && bytes < 1 << 30 {
+            if !self.queue.front().is_some_and(|next| taken[0].goes_with(next)) {
+                break;
+            }
+            let Some(next) = self.queue.pop_front() else { break };
+            bytes += next.item.len();
+            taken.push(next);
+        }
+        Ok(Some(batch(taken, number)))
+    }
+
+    /// Reads some items, and keeps those that are to be run.
+    fn read(&mut self, source: &mut dyn Source) -> Result<(), SourceError> {
+        if self.todo.ends_before(self.index) {
+            self.exhausted = true;
+            return Ok(());
+        }
+        let Some(chunk) = source.next(1024)? else {
+            self.exhausted = true;
+            return Ok(());
+        };
+        let Chunk { items, keys, form, origin, trouble } = chunk;
+        // Where rows begin is counted once for the chunk, not from its start for each.
+        let mut line = match origin.as_ref().map(|origin| &origin.lines) {
+            Some(LineNumbers::From(first)) => *first,
+            _ => 0,
+        };
+        for (position, item) in items.iter().enumerate() {
+            let index = self.index + position as u64;
+            if self.todo.has(index) {
+                self.queue.push_back(Pending {
+                    index,
+                    key: keys.get(position),
+                    attempt: self.todo.attempts.get(&index).copied().unwrap_or(1),
+                    item: item.to_vec(),
+                    form,
+                    origin: origin.as_ref().map(|origin| (Arc::clone(&origin.file), line)),
+                    trouble: trouble.clone(),
+                });
+            }
+            if origin.is_some() {
+                line += memchr::memchr_iter(b'\n', item).count() as u64;
+            }
+        }
+        self.index += items.len() as u64;
+        Ok(())
+    }
+}
+
+fn batch(taken: Vec<Pending>, number: u64) -> Batch {
+    let (mut items, mut indexes, mut keys, mut lines) = (Items::default(), Vec::new(), Vec::new(), Vec::new());
+    let (attempt, form, mut file, mut trouble) = (taken[0].attempt, taken[0].form, None, None);
+    for next in taken {
+        items.push(&next.item);
+        indexes.push(next.index);
+        keys.push(next.key);
+        if let Some((of, line)) = next.origin {
+            lines.push(line);
+            file = Some(of);
+        }
+        trouble = next.trouble;
+    }
+    Batch {
+        number,
+        attempt,
+        indexes: Indexes::from_rising(indexes),
+        items,
+        keys: Keys::from_list(keys),
+        form,
+        origin: file.map(|file| Origin { file, lines: LineNumbers::Each(lines) }),
+        trouble,
+    }
+}

@@ -1,0 +1,103 @@
+//! How the bytes of an item are to be read, and where they came from.
+
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// How the bytes of an item are to be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// A JSON value.
+    #[default]
+    Json,
+    /// A record of a CSV file.
+    Csv(CsvForm),
+}
+
+/// How a record of a CSV file becomes a mapping.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CsvForm {
+    /// Between two fields.
+    pub delimiter: u8,
+    /// Around fields, if anything is.
+    pub quote: Option<u8>,
+    /// How many fields a record has.
+    pub fields: usize,
+    /// What becomes of them, in order.
+    pub columns: Vec<Column>,
+    /// Texts that stand for nothing.
+    pub null: Vec<String>,
+}
+
+/// A column of a mapping.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Where its value comes from.
+    pub from: From,
+    /// What its value is.
+    pub kind: Kind,
+}
+
+/// Where the value of a column comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum From {
+    /// The field at this place of the record.
+    Field(usize),
+    /// The path of the record's file.
+    File,
+    /// Nowhere: other files have such a column.
+    Nothing,
+}
+
+/// What the text of a field is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Text, as it is.
+    Text,
+    /// An integer.
+    Integer,
+    /// A number.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+    /// A date, `2026-01-31`.
+    Date,
+    /// A date and a time (ISO 8601).
+    Datetime,
+}
+
+/// Where the items of a batch came from, for messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The file.
+    pub file: Arc<str>,
+    /// The lines.
+    pub lines: LineNumbers,
+}
+
+/// The lines of a file, from 1, at which items begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LineNumbers {
+    /// The first item at this one, each of the others behind the one before it.
+    From(u64),
+    /// Each item at its own.
+    Each(Vec<u64>),
+}
+
+impl Origin {
+    /// The line of the item at `position` of a batch whose items begin at `from` of `items`, and hold their newlines.
+    pub fn line(&self, items: &super::Items, from: usize, position: usize) -> u64 {
+        match &self.lines {
+            LineNumbers::Each(lines) => lines.get(position).copied().unwrap_or(0),
+            LineNumbers::From(first) => {
+                let newlines = |item: &[u8]| memchr::memchr_iter(b'\n', item).count() as u64;
+                first + items.iter().skip(from).take(position).map(newlines).sum::<u64>()
+            }
+        }
+    }
+}

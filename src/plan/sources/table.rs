@@ -1,0 +1,158 @@
+//! `{csv:}` and `{jsonl:}`: each row of some files is an item, its text as it stands in the file; it is read where it is used.
+//!
+//! Files are looked at when the source is opened: headers are compared, types inferred. They are read as the step goes on, one
+//! after another. A file that cannot be read is an item too, a failed one, so nothing is passed over in silence.
+
+mod files;
+mod header;
+
+use super::{Chunk, Source, SourceError};
+use crate::model::{Failure, FailureKind, Form, ItemKey, Items, Keys, LineNumbers, Origin};
+use crate::plan::settings::resolve;
+use crate::rows::{Cut, Cutter};
+use crate::spec::{OnBadRow, RowsSpec};
+use crate::template::ItemScope;
+use files::{RowFile, expand};
+use header::Headers;
+use std::io;
+use std::sync::Arc;
+
+/// Rows of files.
+pub(super) struct Table {
+    spec: RowsSpec,
+    files: Vec<RowFile>,
+    headers: Headers,
+    skip: u64,
+    limit: u64,
+    at: Place,
+}
+
+/// Where reading stands.
+#[derive(Default)]
+struct Place {
+    /// The file, and what cuts it once it is open.
+    file: usize,
+    cutter: Option<Cutter>,
+    /// Rows of the file so far.
+    row: u64,
+    /// Rows so far that were passed over, and that were given out.
+    skipped: u64,
+    given: u64,
+}
+
+pub(super) fn open(spec: &RowsSpec, scope: &Arc<ItemScope>) -> Result<Table, SourceError> {
+    let files = expand(spec, scope)?;
+    let headers = Headers::read(spec, &files)?;
+    let limit = match &spec.limit {
+        Some(limit) => resolve("limit", limit, scope).map_err(SourceError::Setting)?.get() as u64,
+        None => u64::MAX,
+    };
+    let skip = match &spec.skip {
+        Some(skip) => {
+            let skip = resolve("skip", skip, scope).map_err(SourceError::Setting)?;
+            u64::try_from(skip).map_err(|_| SourceError::Setting("`skip` must not be negative".to_owned()))?
+        }
+        None => 0,
+    };
+    Ok(Table { spec: spec.clone(), files, headers, skip, limit, at: Place::default() })
+}
+
+impl Source for Table {
+    fn total(&self) -> Option<u64> {
+        None
+    }
+
+    fn next(&mut self, most: usize) -> Result<Option<Chunk>, SourceError> {
+        while self.at.given < self.limit {
+            if self.at.file >= self.files.len() {
+                return Ok(None);
+            }
+            let most = usize::try_from(self.limit - self.at.given).unwrap_or(usize::MAX).min(most);
+            let trouble = match self.headers.trouble(self.at.file) {
+                Some(trouble) => trouble.to_owned(),
+                None => match self.rows(most) {
+                    Ok(Some(chunk)) => return Ok(Some(chunk)),
+                    Ok(None) => {
+                        self.next_file();
+                        continue;
+                    }
+                    Err(error) => describe(&error),
+                },
+            };
+            let chunk = bad_file(&self.files[self.at.file], &trouble);
+            self.next_file();
+            self.at.given += 1;
+            return Ok(Some(chunk));
+        }
+        Ok(None)
+    }
+
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        self.at = Place::default();
+        Ok(())
+    }
+
+    fn forms(&self) -> Arc<[Form]> {
+        self.headers.forms()
+    }
+
+    fn on_bad_row(&self) -> OnBadRow {
+        self.spec.on_bad_row
+    }
+}
+
+impl Table {
+    fn next_file(&mut self) {
+        self.at.file += 1;
+        (self.at.cutter, self.at.row) = (None, 0);
+    }
+
+    /// The next rows of the file; none at its end.
+    fn rows(&mut self, most: usize) -> io::Result<Option<Chunk>> {
+        let file = &self.files[self.at.file];
+        if self.at.cutter.is_none() {
+            let mut cutter = file.cutter(&self.spec)?;
+            if self.headers.is_in_file() {
+                cutter.cut(1)?;
+            }
+            self.at.cutter = Some(cutter);
+        }
+        let cutter = self.at.cutter.as_mut().expect("it was just opened");
+        while self.at.skipped < self.skip {
+            let most = usize::try_from(self.skip - self.at.skipped).unwrap_or(usize::MAX).min(1 << 16);
+            let passed = cutter.cut(most)?.items.len() as u64;
+            if passed == 0 {
+                return Ok(None);
+            }
+            self.at.skipped += passed;
+            self.at.row += passed;
+        }
+        let Cut { items, line } = cutter.cut(most)?;
+        if items.is_empty() {
+            return Ok(None);
+        }
+        let count = items.len();
+        let keys = Keys::Run(ItemKey::of_row(file.key, self.at.row), count);
+        self.at.row += count as u64;
+        self.at.given += count as u64;
+        let origin = Some(Origin { file: Arc::clone(&file.name), lines: LineNumbers::From(line) });
+        Ok(Some(Chunk { items, keys, form: self.headers.form(self.at.file), origin, trouble: None }))
+    }
+}
+
+/// What stands for a file that cannot be read, or not be read on.
+fn bad_file(file: &RowFile, trouble: &str) -> Chunk {
+    let mut items = Items::default();
+    items.push(serde_json::json!({ "file": file.name }).to_string().as_bytes());
+    let failure = Failure::new(FailureKind::BadRow, "BadFile", format!("{}: {trouble}", file.name));
+    let keys = Keys::List(vec![ItemKey::of(format!("{} cannot be read", file.name).as_bytes())]);
+    Chunk { items, keys, form: 0, origin: None, trouble: Some(failure) }
+}
+
+/// Why a file cannot be read, for people.
+fn describe(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "it is cut short: the compressed data ends too early".to_owned(),
+        _ => error.to_string(),
+    }
+}

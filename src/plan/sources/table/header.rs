@@ -1,0 +1,227 @@
+//! What columns the files have, and what becomes of them.
+
+use super::describe;
+use super::files::RowFile;
+use crate::model::{Column, CsvForm, Form, From, Kind};
+use crate::plan::SourceError;
+use crate::rows::{Fields, infer};
+use crate::spec::{Header, OnSchemaDrift, RowFormat, RowsSpec, Types};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// So many rows of the first file tell the types of columns.
+const SAMPLE: usize = 10_000;
+
+/// What was found when the files were looked at.
+pub(super) struct Headers {
+    forms: Arc<[Form]>,
+    /// The form of each file, or why it cannot be read.
+    files: Vec<Result<usize, String>>,
+    in_file: bool,
+}
+
+impl Headers {
+    /// Looks at all files.
+    ///
+    /// # Errors
+    /// Where none of them can be read, where a column is in none, or where they differ and must not.
+    pub(super) fn read(spec: &RowsSpec, files: &[RowFile]) -> Result<Self, SourceError> {
+        if spec.format == RowFormat::JsonLines {
+            return Ok(Self { forms: Arc::new([Form::Json]), files: vec![Ok(0); files.len()], in_file: false });
+        }
+        let mut forms = Forms::new(spec);
+        let names: Vec<Result<Option<Vec<String>>, String>> = files.iter().map(|file| names(spec, file)).collect();
+        forms.settle(&names, files)?;
+        let first = names.iter().position(|names| matches!(names, Ok(Some(_))));
+        if let (Types::Infer, Some(first)) = (&spec.types, first) {
+            forms.infer(spec, &files[first]);
+        }
+        let files = names.into_iter().map(|names| match names? {
+            Some(names) => forms.of(&names),
+            // An empty file has no rows, and so needs no form.
+            None => Ok(0),
+        });
+        let files = files.collect();
+        Ok(Self { forms: forms.list.into(), files, in_file: spec.header == Header::First })
+    }
+
+    pub(super) fn forms(&self) -> Arc<[Form]> {
+        Arc::clone(&self.forms)
+    }
+
+    /// The form of a file's rows.
+    pub(super) fn form(&self, file: usize) -> usize {
+        *self.files[file].as_ref().unwrap_or(&0)
+    }
+
+    /// Why a file cannot be read.
+    pub(super) fn trouble(&self, file: usize) -> Option<&str> {
+        self.files[file].as_ref().err().map(String::as_str)
+    }
+
+    /// Whether the first record of a file is its header.
+    pub(super) fn is_in_file(&self) -> bool {
+        self.in_file
+    }
+}
+
+/// The names of a file's columns; none where it is empty.
+fn names(spec: &RowsSpec, file: &RowFile) -> Result<Option<Vec<String>>, String> {
+    let mut cutter = file.cutter(spec).map_err(|error| describe(&error))?;
+    let first = cutter.cut(1).map_err(|error| describe(&error))?;
+    if first.items.is_empty() {
+        return Ok(None);
+    }
+    let form = bare(spec);
+    let mut fields = Fields::new(&form);
+    let split = fields.split(first.items.get(0));
+    match &spec.header {
+        Header::Named(names) if names.len() == split.len() => Ok(Some(names.clone())),
+        Header::Named(names) => {
+            Err(format!("its rows have {} fields, and `header` names {}", split.len(), names.len()))
+        }
+        Header::Missing => Ok(Some((1..=split.len()).map(|number| format!("column_{number}")).collect())),
+        Header::First => {
+            let names = (0..split.len()).map(|at| String::from_utf8(split.get(at).to_vec()));
+            let names: Vec<String> = names
+                .collect::<Result<_, _>>()
+                .map_err(|_| "its header is not UTF-8; give the file's `encoding`".to_owned())?;
+            let mut seen = std::collections::HashSet::new();
+            match names.iter().find(|name| !seen.insert(name.as_str())) {
+                Some(twice) => {
+                    Err(format!("its header has the column `{twice}` twice; name the columns with `header`"))
+                }
+                None => Ok(Some(names)),
+            }
+        }
+    }
+}
+
+/// A form without columns.
+fn bare(spec: &RowsSpec) -> CsvForm {
+    CsvForm { delimiter: spec.delimiter, quote: spec.quote, fields: 0, columns: Vec::new(), null: spec.null.clone() }
+}
+
+/// The forms that files have, each once.
+struct Forms<'a> {
+    spec: &'a RowsSpec,
+    /// The first is JSON: for what stands for a file that cannot be read.
+    list: Vec<Form>,
+    by_names: HashMap<Vec<String>, usize>,
+    /// With `union`, all columns.
+    all: Vec<String>,
+    kinds: HashMap<String, Kind>,
+}
+
+impl<'a> Forms<'a> {
+    fn new(spec: &'a RowsSpec) -> Self {
+        let kinds = match &spec.types {
+            Types::Named(named) => named.iter().cloned().collect(),
+            _ => HashMap::new(),
+        };
+        Self { spec, list: vec![Form::Json], by_names: HashMap::new(), all: Vec::new(), kinds }
+    }
+
+    /// Compares the headers.
+    fn settle(&mut self, names: &[Result<Option<Vec<String>>, String>], files: &[RowFile]) -> Result<(), SourceError> {
+        let mut headers =
+            names.iter().zip(files).filter_map(|(names, file)| Some((names.as_ref().ok()?.as_ref()?, file)));
+        let Some((first, first_file)) = headers.next() else {
+            return match names.iter().zip(files).find_map(|(names, file)| Some((names.as_ref().err()?, file))) {
+                Some((trouble, file)) => Err(SourceError::Setting(format!("cannot read `{}`: {trouble}", file.name))),
+                None => Ok(()),
+            };
+        };
+        self.all.clone_from(first);
+        for (names, file) in headers {
+            if self.spec.on_schema_drift == OnSchemaDrift::Error && names != first {
+                let difference = difference(first, names);
+                return Err(SourceError::Setting(format!(
+                    "`{}` has other columns than `{}`: {difference}; `on_schema_drift: union` or `group` reads both",
+                    file.name, first_file.name
+                )));
+            }
+            let more: Vec<String> = names.iter().filter(|name| !self.all.contains(name)).cloned().collect();
+            self.all.extend(more);
+        }
+        let known =
+            |name: &str| self.all.iter().any(|column| column == name) || self.spec.where_from.as_deref() == Some(name);
+        let wanted = self.spec.columns.iter().flatten().map(|text| ("columns", text.raw.as_str()));
+        let typed = self.kinds.keys().map(|name| ("types", name.as_str()));
+        match wanted.chain(typed).find(|(_, name)| !known(name)) {
+            Some((key, name)) => {
+                let has: Vec<String> = self.all.iter().map(|column| format!("`{column}`")).collect();
+                Err(SourceError::Setting(format!("`{key}` names `{name}`, and the columns are {}", has.join(", "))))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Infers the types of columns from the first rows of a file. A row that cannot be read says nothing.
+    fn infer(&mut self, spec: &RowsSpec, file: &RowFile) {
+        let Ok(Some(names)) = names(spec, file) else { return };
+        let Ok(mut cutter) = file.cutter(spec) else { return };
+        if spec.header == Header::First && cutter.cut(1).is_err() {
+            return;
+        }
+        let Ok(sample) = cutter.cut(SAMPLE) else { return };
+        let form = bare(spec);
+        let mut fields = Fields::new(&form);
+        let mut texts: Vec<Vec<String>> = vec![Vec::new(); names.len()];
+        for record in sample.items.iter() {
+            let split = fields.split(record);
+            if split.len() == names.len() {
+                let field = |at: usize| String::from_utf8_lossy(split.get(at)).into_owned();
+                texts.iter_mut().enumerate().for_each(|(at, texts)| texts.push(field(at)));
+            }
+        }
+        for (name, texts) in names.into_iter().zip(texts) {
+            self.kinds.insert(name, infer(texts.iter().map(String::as_str), &spec.null));
+        }
+    }
+
+    /// The form of a file with these columns.
+    fn of(&mut self, names: &[String]) -> Result<usize, String> {
+        if let Some(known) = self.by_names.get(names) {
+            return Ok(*known);
+        }
+        let union = self.spec.on_schema_drift == OnSchemaDrift::Union;
+        let kept: Vec<&str> = match &self.spec.columns {
+            Some(columns) => columns.iter().map(|text| text.raw.as_str()).collect(),
+            None if union => self.all.iter().map(String::as_str).collect(),
+            None => names.iter().map(String::as_str).collect(),
+        };
+        let mut columns = Vec::with_capacity(kept.len() + 1);
+        for name in kept {
+            let from = match names.iter().position(|column| column == name) {
+                Some(at) => From::Field(at),
+                None if self.spec.where_from.as_deref() == Some(name) => From::File,
+                None if union => From::Nothing,
+                None => return Err(format!("it has no column `{name}`")),
+            };
+            let kind = self.kinds.get(name).copied().unwrap_or(Kind::Text);
+            columns.push(Column { name: name.to_owned(), from, kind });
+        }
+        if let Some(name) = self.spec.where_from.as_ref().filter(|name| columns.iter().all(|it| it.name != **name)) {
+            columns.push(Column { name: name.clone(), from: From::File, kind: Kind::Text });
+        }
+        self.list.push(Form::Csv(CsvForm { fields: names.len(), columns, ..bare(self.spec) }));
+        self.by_names.insert(names.to_vec(), self.list.len() - 1);
+        Ok(self.list.len() - 1)
+    }
+}
+
+/// What one header has and the other has not.
+fn difference(first: &[String], other: &[String]) -> String {
+    let only = |left: &[String], right: &[String]| {
+        let only: Vec<String> =
+            left.iter().filter(|name| !right.contains(name)).map(|name| format!("`{name}`")).collect();
+        only.join(", ")
+    };
+    match (only(first, other), only(other, first)) {
+        (lacks, more) if lacks.is_empty() && more.is_empty() => "they stand in another order".to_owned(),
+        (lacks, more) if more.is_empty() => format!("it lacks {lacks}"),
+        (lacks, more) if lacks.is_empty() => format!("it has {more} too"),
+        (lacks, more) => format!("it lacks {lacks} and has {more}"),
+    }
+}

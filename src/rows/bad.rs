@@ -1,0 +1,56 @@
+//! What can be wrong with a record.
+
+use crate::model::{Failure, FailureKind, Items, Kind, Origin};
+
+/// Why a record cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadRow {
+    /// Another number of fields than the header has.
+    #[error("{found} fields, and the header has {expected}")]
+    Fields {
+        /// In the header.
+        expected: usize,
+        /// In the record.
+        found: usize,
+    },
+    /// Bytes that are no UTF-8.
+    #[error("column `{column}` is not UTF-8; give the file's `encoding`")]
+    NotUtf8 {
+        /// The column.
+        column: String,
+    },
+    /// A text that is not of the column's type.
+    #[error("column `{column}`: \"{text}\" is no {}", kind_name(*.kind))]
+    Kind {
+        /// The column.
+        column: String,
+        /// The text, or its beginning.
+        text: String,
+        /// The type.
+        kind: Kind,
+    },
+    /// A line that is no JSON.
+    #[error("no JSON: {0}")]
+    Json(String),
+}
+
+impl BadRow {
+    /// The failure of the row at `position` of a batch whose items begin at `from` of `items`.
+    pub fn into_failure(self, origin: Option<&Origin>, items: &Items, from: usize, position: usize) -> Failure {
+        let line = |origin: &Origin| format!("{}:{}: ", origin.file, origin.line(items, from, position));
+        let place = origin.map_or(String::new(), line);
+        Failure::new(FailureKind::BadRow, "BadRow", format!("{place}{self}"))
+    }
+}
+
+/// A type as workflows write it.
+pub fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "text",
+        Kind::Integer => "integer",
+        Kind::Number => "number",
+        Kind::Boolean => "boolean",
+        Kind::Date => "date",
+        Kind::Datetime => "datetime",
+    }
+}

@@ -1,0 +1,145 @@
+//! Items to Python values, by their form: JSON text, or a record of a row file.
+
+use super::decode::decode;
+use super::support::Support;
+use crate::model::{CsvForm, Form, Kind, Origin};
+use crate::rows::{BadRow, Field, Fields, read};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
+use std::cell::RefCell;
+
+/// Why there is no value.
+pub(super) enum Unread {
+    /// The row is bad.
+    Bad(BadRow),
+    /// Python raised.
+    Raised(PyErr),
+}
+
+impl From<PyErr> for Unread {
+    fn from(error: PyErr) -> Self {
+        Self::Raised(error)
+    }
+}
+
+impl From<BadRow> for Unread {
+    fn from(bad: BadRow) -> Self {
+        Self::Bad(bad)
+    }
+}
+
+/// Reads items of the forms that a step has.
+pub(super) struct Records {
+    forms: Vec<Reader>,
+    dates: Option<(Py<PyAny>, Py<PyAny>)>,
+}
+
+enum Reader {
+    Json,
+    Csv(Box<CsvReader>),
+}
+
+struct CsvReader {
+    form: CsvForm,
+    /// Buffers, kept from record to record.
+    fields: RefCell<Fields>,
+    names: Vec<Py<PyString>>,
+    /// A mapping with all columns, to be copied: it has its room already.
+    empty: Py<PyDict>,
+}
+
+impl Records {
+    /// For items of these forms.
+    pub(super) fn new(py: Python<'_>, forms: &[Form]) -> PyResult<Self> {
+        let mut readers = Vec::with_capacity(forms.len());
+        let mut with_dates = false;
+        for form in forms {
+            let Form::Csv(form) = form else {
+                readers.push(Reader::Json);
+                continue;
+            };
+            let names: Vec<_> = form.columns.iter().map(|column| PyString::intern(py, &column.name).unbind()).collect();
+            let empty = PyDict::new(py);
+            for name in &names {
+                empty.set_item(name, py.None())?;
+            }
+            with_dates |= form.columns.iter().any(|it| matches!(it.kind, Kind::Date | Kind::Datetime));
+            let fields = RefCell::new(Fields::new(form));
+            let reader = CsvReader { form: form.clone(), fields, names, empty: empty.unbind() };
+            readers.push(Reader::Csv(Box::new(reader)));
+        }
+        let dates = if with_dates {
+            let module = py.import("datetime")?;
+            let parser = |class: &str| module.getattr(class)?.getattr("fromisoformat").map(Bound::unbind);
+            Some((parser("date")?, parser("datetime")?))
+        } else {
+            None
+        };
+        Ok(Self { forms: readers, dates })
+    }
+
+    /// The value of an item.
+    pub(super) fn read<'py>(
+        &self,
+        py: Python<'py>,
+        support: &Support,
+        (form, item): (usize, &[u8]),
+        origin: Option<&Origin>,
+    ) -> Result<Bound<'py, PyAny>, Unread> {
+        match self.forms.get(form) {
+            Some(Reader::Csv(reader)) => self.record(py, reader, item, origin),
+            // A line of a file is somebody else's JSON; a mistake in it is the row's.
+            _ if origin.is_some() => {
+                let item = item.trim_ascii_end();
+                decode(py, support, item).map_err(|error| BadRow::Json(error.value(py).to_string()).into())
+            }
+            _ => Ok(decode(py, support, item)?),
+        }
+    }
+
+    fn record<'py>(
+        &self,
+        py: Python<'py>,
+        reader: &CsvReader,
+        record: &[u8],
+        origin: Option<&Origin>,
+    ) -> Result<Bound<'py, PyAny>, Unread> {
+        let mut fields = reader.fields.borrow_mut();
+        let split = fields.split(record);
+        split.check(&reader.form)?;
+        let file = origin.map_or("", |origin| &origin.file);
+        let record = reader.empty.bind(py).copy()?;
+        for (column, name) in reader.form.columns.iter().zip(&reader.names) {
+            let value = match read(&reader.form, column, split.text(column, file)?)? {
+                Field::Null => continue,
+                Field::Text(text) => PyString::new(py, text).into_any(),
+                field => self.typed(py, field)?,
+            };
+            record.set_item(name, value)?;
+        }
+        Ok(record.into_any())
+    }
+
+    fn typed<'py>(&self, py: Python<'py>, field: Field<'_>) -> PyResult<Bound<'py, PyAny>> {
+        let date = |parser: Option<&Py<PyAny>>, text: &str| {
+            parser.expect("there is one wherever a column has dates").bind(py).call1((text,))
+        };
+        Ok(match field {
+            Field::Null => py.None().into_bound(py),
+            Field::Text(text) => PyString::new(py, text).into_any(),
+            Field::Integer(digits) => match digits.parse::<i64>() {
+                Ok(number) => number.into_pyobject(py)?.into_any(),
+                Err(_) => py.get_type::<PyInt>().call1((digits,))?,
+            },
+            Field::Number(number) => PyFloat::new(py, number).into_any(),
+            Field::Boolean(value) => PyBool::new(py, value).to_owned().into_any(),
+            Field::Date(text) => date(self.dates.as_ref().map(|(date, _)| date), text)?,
+            // `fromisoformat` knows `Z` from CPython 3.11 on.
+            Field::Datetime(text) => {
+                let text =
+                    text.strip_suffix(['Z', 'z']).map_or_else(|| text.to_owned(), |text| format!("{text}+00:00"));
+                date(self.dates.as_ref().map(|(_, datetime)| datetime), &text)?
+            }
+        })
+    }
+}
