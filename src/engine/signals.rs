@@ -26,7 +26,7 @@ impl Interrupts {
 }
 
 /// Starts the thread that listens. The first signal stops the run and gives items under way [`GRACE`]; the second, or the
-/// end of that time, kills them. What cannot be killed, such as a request that waits for its answer, is left behind after
+/// end of that time, kills them. What cannot be killed, such as a write to a disk that hangs, is left behind after
 /// [`LAST`]: the ledger is whole at every instant, so nothing is lost with the process.
 ///
 /// # Errors

@@ -1,7 +1,11 @@
 //! HTTP requests against a real local server.
 
 use crate::support::{Answer, Request, Sandbox, Server};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A batch step of requests with these settings (of the batch) and this task (in flow style).
@@ -101,8 +105,78 @@ fn an_answer_can_be_saved_to_a_file() {
 
 #[test]
 fn a_server_that_never_answers_is_left_after_the_timeout() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let sandbox = Sandbox::with(&workflow("[1]", "      timeout: 300ms\n", &format!("url: '{url}'")));
     sandbox.run(&[]).exits_with(3).says(&["Timeout: GET", "took longer than 300ms"]);
+}
+
+/// Starts the workflow, and sends the signal again and again, from when `under_way` returns until the program has ended.
+#[track_caller]
+fn interrupted(sandbox: &Sandbox, signal: Signal, code: i32, under_way: impl FnOnce()) {
+    let mut child = sandbox.command(&["run", "workflow.yaml", "--progress", "json"]);
+    let mut child = child.stderr(Stdio::piped()).spawn().unwrap();
+    under_way();
+    while child.try_wait().unwrap().is_none() {
+        let _ = kill_process(Pid::from_child(&child), signal);
+    }
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    assert!(stderr.contains("\"status\":\"interrupted\"") && !stderr.contains("does not end"), "{stderr}");
+    assert!(sandbox.failures().is_empty());
+}
+
+/// Takes a connection and the beginning of a request.
+fn accept(listener: &TcpListener) -> TcpStream {
+    let (mut connection, _) = listener.accept().unwrap();
+    assert!(connection.read(&mut [0; 4096]).unwrap() > 0);
+    connection
+}
+
+#[test]
+fn the_second_interrupt_ends_a_request_whatever_it_waits_for() {
+    for waits_for in ["connection", "handshake", "answer", "body"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let scheme = if waits_for == "handshake" { "https" } else { "http" };
+        let sandbox = Sandbox::with(&workflow("[1]", "", &format!("url: '{scheme}://{address}/'")));
+        let mut held = Vec::new();
+        if waits_for == "connection" {
+            // No room is left: the kernel lets the next connection wait.
+            rustix::net::listen(&listener, 0).unwrap();
+            held.push(TcpStream::connect(address).unwrap());
+        }
+        interrupted(&sandbox, Signal::INT, 130, || match waits_for {
+            "connection" => {
+                // The state of a connection that has not been answered is 02.
+                let connecting = format!(":{:04X} 02", address.port());
+                while !std::fs::read_to_string("/proc/net/tcp").unwrap().contains(&connecting) {}
+            }
+            "body" => {
+                let mut connection = accept(&listener);
+                connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhalf").unwrap();
+                held.push(connection);
+            }
+            _ => held.push(accept(&listener)),
+        });
+    }
+}
+
+#[test]
+fn requests_that_were_cut_short_run_when_the_run_goes_on() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let sandbox = Sandbox::with(&workflow("[a, b]", "      max_parallel: 2\n", &format!("url: '{url}{{{{ item }}}}'")));
+    let mut held = Vec::new();
+    interrupted(&sandbox, Signal::TERM, 143, || held.extend([accept(&listener), accept(&listener)]));
+    let server = std::thread::spawn(move || {
+        for _ in 0..2 {
+            let mut connection = accept(&listener);
+            connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\ndone").unwrap();
+        }
+    });
+    sandbox.batchmill(&["resume"]).exits_with(0);
+    server.join().unwrap();
+    assert_eq!(sandbox.results("get").iter().map(|result| &result["body"]).collect::<Vec<_>>(), ["done", "done"]);
 }
