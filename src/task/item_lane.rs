@@ -39,7 +39,7 @@ impl<T: ItemTask> ItemLane<T> {
             }
             let scope = Arc::new(item_scope(&self.context, batch, position, frame));
             match self.task.run(&scope, &self.context, self.guard.as_ref()) {
-                Ok(json) => outcome.lines.push(&json),
+                Ok(json) => outcome.lines.take(json),
                 Err(failure) if failure.kind == FailureKind::Cancelled => outcome.unrun.push(position),
                 Err(failure) => outcome.failures.push((position, failure)),
             }

@@ -3,7 +3,7 @@
 use crate::support::{Answer, Request, Sandbox, Server};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -179,4 +179,51 @@ fn requests_that_were_cut_short_run_when_the_run_goes_on() {
     sandbox.batchmill(&["resume"]).exits_with(0);
     server.join().unwrap();
     assert_eq!(sandbox.results("get").iter().map(|result| &result["body"]).collect::<Vec<_>>(), ["done", "done"]);
+}
+
+/// "zipped", compressed by gzip.
+const ZIPPED: &[u8] =
+    b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xab\xca\x2c\x28\x48\x4d\x01\x00\x57\x68\xc2\xe2\x06\x00\x00\x00";
+
+/// What the server below has under a path.
+fn answer_of(path: &str) -> Vec<u8> {
+    let answer = |head: &str, body: &[u8]| [head.as_bytes(), b"\r\n\r\n", body].concat();
+    match path {
+        "/moved" => answer("HTTP/1.1 302 Found\r\nlocation: /parts\r\ncontent-length: 0", b""),
+        "/parts" => answer("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked", b"3\r\nin \r\n5\r\nparts\r\n0\r\n\r\n"),
+        "/zipped" => answer("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 26", ZIPPED),
+        "/twice" => answer("HTTP/1.1 200 OK\r\nvia: a\r\nvia: b\r\ncontent-length: 5", b"twice"),
+        "/end" => answer("HTTP/1.1 200 OK", b"until the end"),
+        _ => answer("HTTP/1.1 200 OK\r\ncontent-length: 4", b"last"),
+    }
+}
+
+#[test]
+fn answers_are_read_in_every_form_and_connections_are_kept() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // A name, which stands for an address that nobody listens on too where there is IPv6.
+    let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port());
+    let items = "[moved, parts, zipped, twice, end, last]";
+    let sandbox = Sandbox::with(&workflow(items, "", &format!("url: '{url}{{{{ item }}}}'")));
+    let server = std::thread::spawn(move || {
+        // The end of "/end" is that of its connection; all others share one.
+        let mut asked = Vec::new();
+        for last in ["/end", "/last"] {
+            let mut connection = BufReader::new(listener.accept().unwrap().0);
+            while asked.last().is_none_or(|path| path != last) {
+                let lines = connection.by_ref().lines().map(Result::unwrap);
+                let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+                let path = head[0].split(' ').nth(1).unwrap().to_owned();
+                connection.get_mut().write_all(&answer_of(&path)).unwrap();
+                asked.push(path);
+            }
+        }
+        asked
+    });
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!(server.join().unwrap(), ["/moved", "/parts", "/parts", "/zipped", "/twice", "/end", "/last"]);
+    let results = sandbox.results("get");
+    let bodies: Vec<_> = results.iter().map(|result| result["body"].as_str().unwrap()).collect();
+    assert_eq!(bodies, ["in parts", "in parts", "zipped", "twice", "until the end", "last"]);
+    assert_eq!(results[3]["headers"]["via"], "a, b");
 }

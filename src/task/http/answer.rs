@@ -1,22 +1,27 @@
 //! What came back, as an outcome: the answer as a result, or why there is none.
 
-use super::cancelled;
+use super::{cancelled, shown};
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::task::cancel::Latch;
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
+use std::fmt;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use ureq::Body;
-use ureq::http::Response;
+use ureq::http::{HeaderMap, HeaderValue, Method, Response, Uri};
 
 /// The most of a body that becomes a result, in bytes; `save_to` knows no limit.
 const MOST_BODY: u64 = 256 << 20;
 
+/// What a result has besides its body, roughly.
+const ROOM_FOR_HEADERS: usize = 512;
+
 /// What is needed to make an outcome of a response.
 pub(super) struct Answer<'a> {
-    /// Method and address, for messages.
-    pub(super) asked: &'a str,
+    /// What was asked for.
+    pub(super) asked: Asked,
     /// When the request began.
     pub(super) started: Instant,
     /// How long it may take.
@@ -35,30 +40,41 @@ impl Answer<'_> {
         if status >= 400 {
             return Err(self.status_failure(response));
         }
-        let headers = headers(&response);
-        let is_json =
-            response.body().mime_type().is_some_and(|mime| mime == "application/json" || mime.ends_with("+json"));
         let (body, json) = match self.save_to {
             Some(path) => {
                 self.save(response.body_mut(), Path::new(path))?;
                 (None, None)
             }
             None => {
-                let body = response.body_mut().with_config().limit(MOST_BODY).read_to_vec();
-                let body = body.map_err(|error| self.failure(&error))?;
-                let json = is_json.then(|| compact_json(&body)).flatten();
-                (Some(String::from_utf8_lossy(&body).into_owned()), json)
+                let body = self.read(response.body_mut())?;
+                let is_json = |mime: &str| mime == "application/json" || mime.ends_with("+json");
+                let json = response.body().mime_type().is_some_and(is_json).then(|| compact_json(&body)).flatten();
+                let text = String::from_utf8(body);
+                let text = text.unwrap_or_else(|bytes| String::from_utf8_lossy(bytes.as_bytes()).into_owned());
+                (Some(text), json)
             }
         };
         let value = ResponseValue {
             status,
-            headers,
+            headers: Headers(response.headers()),
             body,
             json,
             elapsed: (self.started.elapsed().as_secs_f64() * 1e6).round() / 1e6,
             saved_to: self.save_to,
         };
-        Ok(serde_json::to_vec(&value).expect("strings, numbers and checked JSON can always be written"))
+        let mut line = Vec::with_capacity(value.body.as_ref().map_or(0, String::len) + ROOM_FOR_HEADERS);
+        serde_json::to_writer(&mut line, &value).expect("strings, numbers and checked JSON can always be written");
+        Ok(line)
+    }
+
+    /// The whole body.
+    fn read(&self, body: &mut Body) -> Result<Vec<u8>, Failure> {
+        // What a server announces is a hint, not a reason to reserve memory without end.
+        let announced = body.content_length().unwrap_or(0).min(1 << 20);
+        let mut bytes = Vec::with_capacity(usize::try_from(announced).unwrap_or(0) + 1);
+        let read = body.with_config().limit(MOST_BODY).reader().read_to_end(&mut bytes);
+        read.map_err(|error| self.failure(&ureq::Error::from(error)))?;
+        Ok(bytes)
     }
 
     fn status_failure(&self, mut response: Response<Body>) -> Failure {
@@ -81,7 +97,7 @@ impl Answer<'_> {
 
     /// Why there is no whole answer. Whatever breaks once the run is to end counts as not run.
     fn failure(&self, error: &ureq::Error) -> Failure {
-        let asked = self.asked;
+        let asked = &self.asked;
         match error {
             _ if self.kill.is_fired() => cancelled(),
             ureq::Error::Timeout(_) => {
@@ -125,10 +141,24 @@ impl Answer<'_> {
     }
 }
 
-#[derive(serde::Serialize)]
+/// Method and address of a request; shown without what may be secret in it.
+pub(super) struct Asked {
+    /// Method
+    pub(super) method: Method,
+    /// Address
+    pub(super) uri: Uri,
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, shown(&self.uri.to_string()))
+    }
+}
+
+#[derive(Serialize)]
 struct ResponseValue<'a> {
     status: u16,
-    headers: serde_json::Map<String, serde_json::Value>,
+    headers: Headers<'a>,
     body: Option<String>,
     json: Option<Box<RawValue>>,
     elapsed: f64,
@@ -137,14 +167,20 @@ struct ResponseValue<'a> {
 }
 
 /// Headers by lower-case name; those that come several times are joined by `, ` (RFC 9110, 5.3).
-fn headers(response: &Response<Body>) -> serde_json::Map<String, serde_json::Value> {
-    let mut headers = serde_json::Map::new();
-    for name in response.headers().keys() {
-        let values = response.headers().get_all(name).iter();
-        let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
-        headers.insert(name.as_str().to_owned(), values.join(", ").into());
+struct Headers<'a>(&'a HeaderMap);
+
+impl<'a> Serialize for Headers<'a> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = |value: &'a HeaderValue| String::from_utf8_lossy(value.as_bytes());
+        serializer.collect_map(self.0.keys().map(|name| {
+            let mut values = self.0.get_all(name).iter().map(text);
+            let mut joined = values.next().unwrap_or_default();
+            for value in values {
+                joined = format!("{joined}, {value}").into();
+            }
+            (name.as_str(), joined)
+        }))
     }
-    headers
 }
 
 /// The same JSON on one line, digits untouched; none if it is no JSON.

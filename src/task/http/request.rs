@@ -1,8 +1,9 @@
 //! The request that an item's templates make, and sending it.
 
-use super::answer::Answer;
+use super::answer::{Answer, Asked};
 use super::connection;
 use super::pace::Pace;
+use super::shown;
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::spec::{self, HttpTask};
 use crate::task::guard::Cell;
@@ -164,41 +165,17 @@ fn settings(message: impl Into<String>) -> Failure {
     Failure::new(FailureKind::Template, "RequestError", message)
 }
 
-/// An address without what may be secret in it: user, password and query.
-fn shown(url: &str) -> String {
-    let url = url.split(['?', '#']).next().unwrap_or_default();
-    match url.split_once("://") {
-        Some((scheme, rest)) => {
-            let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-            let host = authority.rsplit('@').next().unwrap_or_default();
-            format!("{scheme}://{host}{path}")
-        }
-        None => url.to_owned(),
-    }
-}
-
 impl ItemTask for Http {
     fn run(&self, scope: &Arc<ItemScope>, context: &Context, _guard: Option<&Cell>) -> Outcome {
         let request = self.request(scope)?;
-        let asked = format!("{} {}", request.method(), shown(&request.uri().to_string()));
+        let asked = Asked { method: request.method().clone(), uri: request.uri().clone() };
         if let Some(pace) = &self.pace {
             pace.wait(request.uri().authority().map_or("", |authority| authority.as_str()), context)?;
         }
         let save_to = self.save_to.as_ref().map(|template| template.string(scope)).transpose()?;
         let (timeout, kill) = (context.timeout.unwrap_or(DEFAULT_TIMEOUT), &context.cancel.kill);
         let agent = self.agent.get_or_init(|| connection::agent(kill, timeout));
-        let answer = Answer { asked: &asked, started: Instant::now(), timeout, kill, save_to: save_to.as_deref() };
+        let answer = Answer { asked, started: Instant::now(), timeout, kill, save_to: save_to.as_deref() };
         answer.outcome(agent.run(request))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_shown_without_what_may_be_secret() {
-        assert_eq!(shown("https://me:pass@host:1/a/b?key=1#x"), "https://host:1/a/b");
-        assert_eq!(shown("nonsense?key=1"), "nonsense");
     }
 }
