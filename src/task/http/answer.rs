@@ -1,5 +1,6 @@
 //! What came back, as an outcome: the answer as a result, or why there is none.
 
+use super::connection::CONNECT_TIMEOUT;
 use super::{cancelled, shown};
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::task::cancel::Latch;
@@ -100,6 +101,10 @@ impl Answer<'_> {
         let asked = &self.asked;
         match error {
             _ if self.kill.is_fired() => cancelled(),
+            ureq::Error::Timeout(ureq::Timeout::Connect) => {
+                let message = format!("{asked} got no connection within {CONNECT_TIMEOUT:?}");
+                Failure::new(FailureKind::Timeout, "Timeout", message)
+            }
             ureq::Error::Timeout(_) => {
                 let message = format!("{asked} took longer than {:?}", self.timeout);
                 Failure::new(FailureKind::Timeout, "Timeout", message)

@@ -22,7 +22,7 @@ use ureq::unversioned::transport::{
 use ureq::{Agent, Error, Timeout};
 
 /// A connection has to stand after this time.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An agent whose requests take `timeout` at most and end when `kill` fires.
 pub(super) fn agent(kill: &Arc<Latch>, timeout: Duration) -> Agent {
