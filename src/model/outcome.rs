@@ -17,6 +17,16 @@ impl Lines {
         self.0.push(b'\n');
     }
 
+    /// The same with text that is not needed any more: the first line takes its buffer over.
+    pub fn take(&mut self, json: Vec<u8>) {
+        if self.0.is_empty() {
+            self.0 = json;
+            self.0.push(b'\n');
+        } else {
+            self.push(&json);
+        }
+    }
+
     /// The lines, without their newlines.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let mut from = 0;

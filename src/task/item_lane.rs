@@ -45,7 +45,7 @@ impl<T: ItemTask> ItemLane<T> {
             self.context.underway.on(self.slot, batch.indexes.get(position), started);
             let left = deadline.map(|deadline| deadline.saturating_duration_since(started));
             match self.run_item(batch, position, frame, left).map_err(|failure| failure.after(started.elapsed())) {
-                Ok(json) => outcome.lines.push(&json),
+                Ok(json) => outcome.lines.take(json),
                 Err(failure) if failure.kind == FailureKind::Cancelled => outcome.unrun.push(position),
                 Err(failure) => outcome.failures.push((position, failure)),
             }

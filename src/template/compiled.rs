@@ -101,11 +101,7 @@ impl Template {
                 let value = expression.eval(context()).map_err(|error| self.failed(&error, scope))?;
                 if value.is_undefined() { Err(self.undefined(scope)) } else { Ok(value) }
             }
-            Kind::Mixed(env) => env
-                .get_template(NAME)
-                .and_then(|template| template.render(context()))
-                .map(Value::from)
-                .map_err(|error| self.failed(&error, scope)),
+            Kind::Mixed(_) => self.string(scope).map(Value::from),
         }
     }
 
@@ -113,7 +109,13 @@ impl Template {
     pub fn string(&self, scope: &Arc<ItemScope>) -> Result<String, TemplateError> {
         match &self.kind {
             Kind::Plain => Ok(self.text.raw.clone()),
-            _ => self.value(scope).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
+            Kind::Mixed(env) => env
+                .get_template(NAME)
+                .and_then(|template| template.render(Value::from_dyn_object(Arc::clone(scope))))
+                .map_err(|error| self.failed(&error, scope)),
+            Kind::Expression(_) => {
+                self.value(scope).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            }
         }
     }
 

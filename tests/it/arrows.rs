@@ -26,7 +26,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("pyo3", &["src/worker", "src/bindings"]),
     ("jiter", &["src/worker"]),
     ("rusqlite", &["src/ledger"]),
-    ("ureq", &["src/task/http.rs"]),
+    ("ureq", &["src/task/http"]),
     ("rayon", &["src/engine"]),
     ("clap", &["src/cli"]),
     ("anyhow", &["src/cli"]),

@@ -1,7 +1,11 @@
 //! HTTP requests against a real local server.
 
 use crate::support::{Answer, Request, Sandbox, Server};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A batch step of requests with these settings (of the batch) and this task (in flow style).
@@ -101,8 +105,125 @@ fn an_answer_can_be_saved_to_a_file() {
 
 #[test]
 fn a_server_that_never_answers_is_left_after_the_timeout() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let sandbox = Sandbox::with(&workflow("[1]", "      timeout: 300ms\n", &format!("url: '{url}'")));
     sandbox.run(&[]).exits_with(3).says(&["Timeout: GET", "took longer than 300ms"]);
+}
+
+/// Starts the workflow, and sends the signal again and again, from when `under_way` returns until the program has ended.
+#[track_caller]
+fn interrupted(sandbox: &Sandbox, signal: Signal, code: i32, under_way: impl FnOnce()) {
+    let mut child = sandbox.command(&["run", "workflow.yaml", "--progress", "json"]);
+    let mut child = child.stderr(Stdio::piped()).spawn().unwrap();
+    under_way();
+    while child.try_wait().unwrap().is_none() {
+        let _ = kill_process(Pid::from_child(&child), signal);
+    }
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    assert!(stderr.contains("\"status\":\"interrupted\"") && !stderr.contains("does not end"), "{stderr}");
+    assert!(sandbox.failures().is_empty());
+}
+
+/// Takes a connection and the beginning of a request.
+fn accept(listener: &TcpListener) -> TcpStream {
+    let (mut connection, _) = listener.accept().unwrap();
+    assert!(connection.read(&mut [0; 4096]).unwrap() > 0);
+    connection
+}
+
+#[test]
+fn the_second_interrupt_ends_a_request_whatever_it_waits_for() {
+    for waits_for in ["connection", "handshake", "answer", "body"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let scheme = if waits_for == "handshake" { "https" } else { "http" };
+        let sandbox = Sandbox::with(&workflow("[1]", "", &format!("url: '{scheme}://{address}/'")));
+        let mut held = Vec::new();
+        if waits_for == "connection" {
+            // No room is left: the kernel lets the next connection wait.
+            rustix::net::listen(&listener, 0).unwrap();
+            held.push(TcpStream::connect(address).unwrap());
+        }
+        interrupted(&sandbox, Signal::INT, 130, || match waits_for {
+            "connection" => {
+                // The state of a connection that has not been answered is 02.
+                let connecting = format!(":{:04X} 02", address.port());
+                while !std::fs::read_to_string("/proc/net/tcp").unwrap().contains(&connecting) {}
+            }
+            "body" => {
+                let mut connection = accept(&listener);
+                connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhalf").unwrap();
+                held.push(connection);
+            }
+            _ => held.push(accept(&listener)),
+        });
+    }
+}
+
+#[test]
+fn requests_that_were_cut_short_run_when_the_run_goes_on() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let sandbox = Sandbox::with(&workflow("[a, b]", "      max_parallel: 2\n", &format!("url: '{url}{{{{ item }}}}'")));
+    let mut held = Vec::new();
+    interrupted(&sandbox, Signal::TERM, 143, || held.extend([accept(&listener), accept(&listener)]));
+    let server = std::thread::spawn(move || {
+        for _ in 0..2 {
+            let mut connection = accept(&listener);
+            connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\ndone").unwrap();
+        }
+    });
+    sandbox.batchmill(&["resume"]).exits_with(0);
+    server.join().unwrap();
+    assert_eq!(sandbox.results("get").iter().map(|result| &result["body"]).collect::<Vec<_>>(), ["done", "done"]);
+}
+
+/// "zipped", compressed by gzip.
+const ZIPPED: &[u8] =
+    b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xab\xca\x2c\x28\x48\x4d\x01\x00\x57\x68\xc2\xe2\x06\x00\x00\x00";
+
+/// What the server below has under a path.
+fn answer_of(path: &str) -> Vec<u8> {
+    let answer = |head: &str, body: &[u8]| [head.as_bytes(), b"\r\n\r\n", body].concat();
+    match path {
+        "/moved" => answer("HTTP/1.1 302 Found\r\nlocation: /parts\r\ncontent-length: 0", b""),
+        "/parts" => answer("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked", b"3\r\nin \r\n5\r\nparts\r\n0\r\n\r\n"),
+        "/zipped" => answer("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 26", ZIPPED),
+        "/twice" => answer("HTTP/1.1 200 OK\r\nvia: a\r\nvia: b\r\ncontent-length: 5", b"twice"),
+        "/end" => answer("HTTP/1.1 200 OK", b"until the end"),
+        _ => answer("HTTP/1.1 200 OK\r\ncontent-length: 4", b"last"),
+    }
+}
+
+#[test]
+fn answers_are_read_in_every_form_and_connections_are_kept() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // A name, which stands for an address that nobody listens on too where there is IPv6.
+    let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port());
+    let items = "[moved, parts, zipped, twice, end, last]";
+    let sandbox = Sandbox::with(&workflow(items, "", &format!("url: '{url}{{{{ item }}}}'")));
+    let server = std::thread::spawn(move || {
+        // The end of "/end" is that of its connection; all others share one.
+        let mut asked = Vec::new();
+        for last in ["/end", "/last"] {
+            let mut connection = BufReader::new(listener.accept().unwrap().0);
+            while asked.last().is_none_or(|path| path != last) {
+                let lines = connection.by_ref().lines().map(Result::unwrap);
+                let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+                let path = head[0].split(' ').nth(1).unwrap().to_owned();
+                connection.get_mut().write_all(&answer_of(&path)).unwrap();
+                asked.push(path);
+            }
+        }
+        asked
+    });
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!(server.join().unwrap(), ["/moved", "/parts", "/parts", "/zipped", "/twice", "/end", "/last"]);
+    let results = sandbox.results("get");
+    let bodies: Vec<_> = results.iter().map(|result| result["body"].as_str().unwrap()).collect();
+    assert_eq!(bodies, ["in parts", "in parts", "zipped", "twice", "until the end", "last"]);
+    assert_eq!(results[3]["headers"]["via"], "a, b");
 }

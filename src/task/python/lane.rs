@@ -225,10 +225,11 @@ impl PythonLane {
         // A place of a batched task is a batch, whose items stay together.
         let most = if errand.tally.is_batched() { 1 } else { self.items_left() };
         let count = count.min(if self.task.max_items_per_worker().is_some() { most } else { usize::MAX });
-        let frame_halts = errand.frame.halt_on_failure;
         let ran = self.attempt(errand, count);
         self.context.underway.off(self.slot);
         let ran = ran?;
+        // What a lost worker had done before and not sent is still to be run, also where the lane halts.
+        let halts = errand.frame.halt_on_failure && !matches!(ran, Ran::Lost { .. } | Ran::Large { .. });
         if suspect == Some(0) {
             errand.suspect = None;
         }
@@ -236,7 +237,7 @@ impl PythonLane {
             self.retire(errand);
         }
         errand.settle(ran, count, suspect == Some(0))?;
-        if frame_halts && errand.tally.has_failed(&self.context) {
+        if halts && errand.tally.has_failed(&self.context) {
             errand.left.append(&mut errand.places);
         }
         Ok(())

@@ -1,0 +1,237 @@
+//! What came back, as an outcome: the answer as a result, or why there is none.
+
+use super::connection::CONNECT_TIMEOUT;
+use super::{cancelled, shown};
+use crate::model::{Failure, FailureKind, Outcome};
+use crate::task::cancel::Latch;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use std::fmt;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use ureq::Body;
+use ureq::http::{HeaderMap, HeaderValue, Method, Response, Uri};
+
+/// The most of a body that becomes a result, in bytes; `save_to` knows no limit.
+const MOST_BODY: u64 = 256 << 20;
+
+/// What a result has besides its body, roughly.
+const ROOM_FOR_HEADERS: usize = 512;
+
+/// What is needed to make an outcome of a response.
+pub(super) struct Answer<'a> {
+    /// What was asked for.
+    pub(super) asked: Asked,
+    /// When the request began.
+    pub(super) started: Instant,
+    /// How long it may take.
+    pub(super) timeout: Duration,
+    /// Ends it.
+    pub(super) kill: &'a Latch,
+    /// Where the body goes.
+    pub(super) save_to: Option<&'a str>,
+}
+
+impl Answer<'_> {
+    /// What becomes of the item.
+    pub(super) fn outcome(&self, response: Result<Response<Body>, ureq::Error>) -> Outcome {
+        let mut response = response.map_err(|error| self.failure(&error))?;
+        let status = response.status().as_u16();
+        if status >= 400 {
+            return Err(self.status_failure(response));
+        }
+        let (body, json) = match self.save_to {
+            Some(path) => {
+                self.save(response.body_mut(), Path::new(path))?;
+                (None, None)
+            }
+            None => {
+                let body = self.read(response.body_mut())?;
+                let is_json = |mime: &str| mime == "application/json" || mime.ends_with("+json");
+                let json = response.body().mime_type().is_some_and(is_json).then(|| compact_json(&body)).flatten();
+                let text = String::from_utf8(body);
+                let text = text.unwrap_or_else(|bytes| String::from_utf8_lossy(bytes.as_bytes()).into_owned());
+                (Some(text), json)
+            }
+        };
+        let value = ResponseValue {
+            status,
+            headers: Headers(response.headers()),
+            body,
+            json,
+            elapsed: (self.started.elapsed().as_secs_f64() * 1e6).round() / 1e6,
+            saved_to: self.save_to,
+        };
+        let mut line = Vec::with_capacity(value.body.as_ref().map_or(0, String::len) + ROOM_FOR_HEADERS);
+        serde_json::to_writer(&mut line, &value).expect("strings, numbers and checked JSON can always be written");
+        Ok(line)
+    }
+
+    /// The whole body.
+    fn read(&self, body: &mut Body) -> Result<Vec<u8>, Failure> {
+        // What a server announces is a hint, not a reason to reserve memory without end.
+        let announced = body.content_length().unwrap_or(0).min(1 << 20);
+        let mut bytes = Vec::with_capacity(usize::try_from(announced).unwrap_or(0) + 1);
+        let read = body.with_config().limit(MOST_BODY).reader().read_to_end(&mut bytes);
+        read.map_err(|error| self.failure(&ureq::Error::from(error)))?;
+        Ok(bytes)
+    }
+
+    fn status_failure(&self, mut response: Response<Body>) -> Failure {
+        let status = response.status();
+        let message = format!("{} answered {status}", self.asked);
+        let retry_after = response.headers().get("retry-after").and_then(|value| retry_after(value.to_str().ok()?));
+        let body = response.body_mut().with_config().limit(64 << 10).lossy_utf8(true).read_to_string();
+        if body.is_err() && self.kill.is_fired() {
+            return cancelled();
+        }
+        let body = body.unwrap_or_default();
+        let mut failure = Failure::new(FailureKind::HttpStatus, "HttpStatus", message);
+        failure = failure
+            .with_detail(body.chars().take(4096).collect::<String>())
+            .with_code(Some(i32::from(status.as_u16())));
+        failure.retryable = matches!(status.as_u16(), 408 | 429 | 500..=599);
+        failure.retry_after = retry_after;
+        failure
+    }
+
+    /// Why there is no whole answer. Whatever breaks once the run is to end counts as not run.
+    fn failure(&self, error: &ureq::Error) -> Failure {
+        let asked = &self.asked;
+        match error {
+            _ if self.kill.is_fired() => cancelled(),
+            ureq::Error::Timeout(ureq::Timeout::Connect) => {
+                let message = format!("{asked} got no connection within {CONNECT_TIMEOUT:?}");
+                Failure::new(FailureKind::Timeout, "Timeout", message)
+            }
+            ureq::Error::Timeout(_) => {
+                let message = format!("{asked} took longer than {:?}", self.timeout);
+                Failure::new(FailureKind::Timeout, "Timeout", message)
+            }
+            ureq::Error::BodyExceedsLimit(_) => {
+                let most = MOST_BODY >> 20;
+                let message = format!("{asked} answered more than {most} MiB; give `save_to` to write it to a file");
+                Failure::new(FailureKind::Connection, "BodyTooLong", message).permanent()
+            }
+            error => Failure::new(FailureKind::Connection, "ConnectionError", format!("{asked} failed: {error}")),
+        }
+    }
+
+    /// Writes the body beside its place and moves it there when it is whole.
+    fn save(&self, body: &mut Body, path: &Path) -> Result<(), Failure> {
+        let failed = |error: std::io::Error| {
+            let message = format!("cannot save the answer to `{}`: {error}", path.display());
+            Failure::new(FailureKind::Start, "SaveError", message)
+        };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let part = path.with_added_extension(format!("part{}", std::process::id()));
+        let mut file = std::fs::File::create(&part).map_err(failed)?;
+        let mut reader = body.with_config().limit(u64::MAX).reader();
+        let mut chunk = vec![0; 64 << 10];
+        loop {
+            match reader.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(read) => file.write_all(&chunk[..read]).map_err(failed)?,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    drop(std::fs::remove_file(&part));
+                    return Err(self.failure(&ureq::Error::from(error)));
+                }
+            }
+        }
+        std::fs::rename(&part, path).map_err(failed)
+    }
+}
+
+/// Method and address of a request; shown without what may be secret in it.
+pub(super) struct Asked {
+    /// Method
+    pub(super) method: Method,
+    /// Address
+    pub(super) uri: Uri,
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, shown(&self.uri.to_string()))
+    }
+}
+
+#[derive(Serialize)]
+struct ResponseValue<'a> {
+    status: u16,
+    headers: Headers<'a>,
+    body: Option<String>,
+    json: Option<Box<RawValue>>,
+    elapsed: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    saved_to: Option<&'a str>,
+}
+
+/// Headers by lower-case name; those that come several times are joined by `, ` (RFC 9110, 5.3).
+struct Headers<'a>(&'a HeaderMap);
+
+impl<'a> Serialize for Headers<'a> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = |value: &'a HeaderValue| String::from_utf8_lossy(value.as_bytes());
+        serializer.collect_map(self.0.keys().map(|name| {
+            let mut values = self.0.get_all(name).iter().map(text);
+            let mut joined = values.next().unwrap_or_default();
+            for value in values {
+                joined = format!("{joined}, {value}").into();
+            }
+            (name.as_str(), joined)
+        }))
+    }
+}
+
+/// The same JSON on one line, digits untouched; none if it is no JSON.
+fn compact_json(body: &[u8]) -> Option<Box<RawValue>> {
+    serde_json::from_slice::<serde::de::IgnoredAny>(body).ok()?;
+    let text = std::str::from_utf8(body).ok()?;
+    let mut compact = String::with_capacity(text.len());
+    let (mut in_string, mut escaped) = (false, false);
+    for c in text.chars() {
+        if in_string || !c.is_ascii_whitespace() {
+            compact.push(c);
+        }
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => in_string = !in_string,
+            _ => {}
+        }
+    }
+    RawValue::from_string(compact).ok()
+}
+
+/// `Retry-After`: seconds, or a date (RFC 9110, 10.2.3).
+fn retry_after(value: &str) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::parse(value.trim()).ok()?;
+    Duration::try_from(date.timestamp().duration_since(jiff::Timestamp::now())).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_put_on_one_line_with_its_digits() {
+        let compact = compact_json(b"{\n \"a b\" : [1, 12345678901234567890123],\n \"q\\\" \": 1.10}").unwrap();
+        assert_eq!(compact.get(), "{\"a b\":[1,12345678901234567890123],\"q\\\" \":1.10}");
+        assert!(compact_json(b"{").is_none());
+    }
+
+    #[test]
+    fn retry_after_takes_seconds_and_dates() {
+        assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
+        assert!(retry_after("Tue, 31 Dec 2999 23:59:59 GMT").unwrap() > Duration::from_secs(1));
+        assert_eq!(retry_after("soon"), None);
+    }
+}

@@ -1,0 +1,226 @@
+//! Connections: found, opened, read and written without ever waiting for longer than the run wants to go on.
+//!
+//! Owns the sockets and what is below HTTP and TLS, which are ureq's. Sockets do not block: each wait is one `poll` for the
+//! socket, the kill latch and the time out together.
+
+use crate::task::cancel::Latch;
+use crossbeam_channel::{after, bounded, never, select};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with, sockopt};
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{
+    Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, RustlsConnector,
+    Transport,
+};
+use ureq::{Agent, Error, Timeout};
+
+/// A connection has to stand after this time.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An agent whose requests take `timeout` at most and end when `kill` fires.
+pub(super) fn agent(kill: &Arc<Latch>, timeout: Duration) -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .allow_non_standard_methods(true)
+        .timeout_connect(Some(CONNECT_TIMEOUT))
+        .timeout_global(Some(timeout))
+        .max_idle_connections(1024)
+        .max_idle_connections_per_host(256)
+        .user_agent(concat!("batchmill/", env!("CARGO_PKG_VERSION")))
+        .build();
+    let chain = ().chain(ConnectProxyConnector::default()).chain(Sockets { kill: Arc::clone(kill) });
+    Agent::with_parts(config, chain.chain(RustlsConnector::default()), NoResolver)
+}
+
+/// Knows no address of any host: ureq asks for one with every request, even where a connection is open already. [`Sockets`]
+/// resolves a name when it opens a connection.
+#[derive(Debug)]
+struct NoResolver;
+
+impl Resolver for NoResolver {
+    fn resolve(&self, _: &Uri, _: &ureq::config::Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        Ok(self.empty())
+    }
+}
+
+/// Opens sockets that listen to the kill latch.
+#[derive(Debug)]
+struct Sockets {
+    kill: Arc<Latch>,
+}
+
+impl<In: Transport> Connector<In> for Sockets {
+    type Out = Either<In, Socket>;
+
+    fn connect(&self, details: &ConnectionDetails, chained: Option<In>) -> Result<Option<Self::Out>, Error> {
+        if let Some(proxied) = chained {
+            return Ok(Some(Either::A(proxied)));
+        }
+        let deadline = details.timeout.not_zero().map(|left| Instant::now() + *left);
+        let bounds = Bounds { kill: &self.kill, deadline, reason: details.timeout.reason };
+        let stream = self.open(details.uri, &bounds)?;
+        let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
+        Ok(Some(Either::B(Socket { stream, kill: Arc::clone(&self.kill), buffers })))
+    }
+}
+
+impl Sockets {
+    /// A connection to the first address of the host that takes one.
+    fn open(&self, uri: &Uri, bounds: &Bounds<'_>) -> Result<TcpStream, Error> {
+        let addresses = bounds.resolve(uri)?;
+        let mut left = addresses.len();
+        let mut trouble = Error::HostNotFound;
+        for address in addresses {
+            left -= 1;
+            match open(address, &bounds.share(left == 0)) {
+                Ok(stream) => return Ok(stream),
+                Err(error) if self.kill.is_fired() => return Err(error),
+                Err(error) => trouble = error,
+            }
+        }
+        Err(trouble)
+    }
+}
+
+/// A connection to one address.
+fn open(address: SocketAddr, bounds: &Bounds<'_>) -> Result<TcpStream, Error> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP)).map_err(io::Error::from)?;
+    match connect(&socket, &address) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::INPROGRESS | rustix::io::Errno::INTR) => {
+            bounds.wait(&socket, PollFlags::OUT)?;
+            sockopt::socket_error(&socket).map_err(io::Error::from)?.map_err(io::Error::from)?;
+        }
+        Err(error) => return Err(io::Error::from(error).into()),
+    }
+    let stream = TcpStream::from(socket);
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// What ends a wait.
+struct Bounds<'a> {
+    kill: &'a Latch,
+    deadline: Option<Instant>,
+    reason: Timeout,
+}
+
+impl Bounds<'_> {
+    /// The same with half of the time that is left, so that there is some for another address; all of it for the last.
+    fn share(&self, last: bool) -> Bounds<'_> {
+        let now = Instant::now();
+        let half = self.deadline.map(|deadline| now + deadline.saturating_duration_since(now) / 2);
+        Bounds { deadline: if last { self.deadline } else { half }, ..*self }
+    }
+
+    /// Waits until the socket can be read or written.
+    fn wait(&self, socket: impl AsFd, what: PollFlags) -> Result<(), Error> {
+        let mut fds = [PollFd::new(&socket, what), PollFd::new(self.kill, PollFlags::IN)];
+        loop {
+            let left = match self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+                Some(Duration::ZERO) => return Err(Error::Timeout(self.reason)),
+                left => left.and_then(|left| Timespec::try_from(left).ok()),
+            };
+            match poll(&mut fds, left.as_ref()) {
+                Ok(0) | Err(rustix::io::Errno::INTR) => {}
+                Ok(_) if !fds[1].revents().is_empty() => return Err(ended().into()),
+                Ok(_) => return Ok(()),
+                Err(error) => return Err(io::Error::from(error).into()),
+            }
+        }
+    }
+
+    /// The addresses of a host. Nothing ends a look-up that is under way, so it has a thread of its own, which is left
+    /// behind when the run or the time ends first: it holds nothing but its own names.
+    fn resolve(&self, uri: &Uri) -> Result<Vec<SocketAddr>, Error> {
+        let host = uri.host().ok_or(Error::HostNotFound)?.trim_matches(['[', ']']);
+        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(address, port)]);
+        }
+        let (tell, told) = bounded(1);
+        let name = (host.to_owned(), port);
+        std::thread::Builder::new().name("resolver".to_owned()).spawn(move || {
+            drop(tell.send(name.to_socket_addrs().map(Vec::from_iter)));
+        })?;
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        select! {
+            recv(told) -> addresses => Ok(addresses.map_err(|_| Error::HostNotFound)??),
+            recv(self.kill.channel()) -> _ => Err(ended().into()),
+            recv(left.map_or_else(never, after)) -> _ => Err(Error::Timeout(self.reason)),
+        }
+    }
+}
+
+fn ended() -> io::Error {
+    io::Error::other("the run was cancelled")
+}
+
+/// A connection.
+struct Socket {
+    stream: TcpStream,
+    kill: Arc<Latch>,
+    buffers: LazyBuffers,
+}
+
+impl Socket {
+    fn bounds(kill: &Latch, timeout: NextTimeout) -> Bounds<'_> {
+        Bounds { kill, deadline: timeout.not_zero().map(|left| Instant::now() + *left), reason: timeout.reason }
+    }
+}
+
+impl Transport for Socket {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        let bounds = Self::bounds(&self.kill, timeout);
+        let mut output = &self.buffers.output()[..amount];
+        while !output.is_empty() {
+            match (&self.stream).write(output) {
+                Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
+                Ok(written) => output = &output[written..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => bounds.wait(&self.stream, PollFlags::OUT)?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let bounds = Self::bounds(&self.kill, timeout);
+        let input = self.buffers.input_append_buf();
+        let read = loop {
+            bounds.wait(&self.stream, PollFlags::IN)?;
+            match (&self.stream).read(input) {
+                Ok(read) => break read,
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                Err(error) => return Err(error.into()),
+            }
+        };
+        self.buffers.input_appended(read);
+        Ok(read > 0)
+    }
+
+    /// Nothing is to be read and nothing is wrong: bytes that nobody asked for make a connection as useless as its end.
+    fn is_open(&mut self) -> bool {
+        self.stream.peek(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Socket").field(&self.stream).finish()
+    }
+}

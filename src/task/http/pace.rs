@@ -1,0 +1,38 @@
+//! The rate limit: requests per second and host, over all slots.
+
+use super::cancelled;
+use crate::model::Failure;
+use crate::task::lane::Context;
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Each request takes the next free time of its host.
+#[derive(Debug)]
+pub(super) struct Pace {
+    interval: Duration,
+    next: Mutex<HashMap<String, Instant>>,
+}
+
+impl Pace {
+    /// At most so many.
+    pub(super) fn new(per_second: f64) -> Self {
+        Self { interval: Duration::from_secs_f64(1.0 / per_second), next: Mutex::default() }
+    }
+
+    /// Waits for the next free time of a host.
+    pub(super) fn wait(&self, host: &str, context: &Context) -> Result<(), Failure> {
+        let now = Instant::now();
+        let due = {
+            let mut next = self.next.lock().expect("nothing panics while it holds this lock");
+            let due = next.get(host).map_or(now, |due| (*due).max(now));
+            next.insert(host.to_owned(), due + self.interval);
+            due
+        };
+        // The latch never receives: it times out when the request is due, or disconnects when the run is cancelled.
+        match context.cancel.kill.channel().recv_deadline(due) {
+            Err(crossbeam_channel::RecvTimeoutError::Timeout) => Ok(()),
+            _ => Err(cancelled()),
+        }
+    }
+}
