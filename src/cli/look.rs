@@ -8,7 +8,7 @@ use crate::engine::{Forecast, ForecastError, Prepared, Shape, forecast, prepare,
 use crate::ledger::Reader;
 use crate::model::RunId;
 use crate::report::{count, number, will_run};
-use crate::spec::{BatchSpec, ItemsSpec, Step, StepKind};
+use crate::spec::{BatchSize, BatchSpec, ItemsSpec, Setting, Step, StepKind};
 use crate::task::Program;
 use crate::template::{ItemScope, Template};
 use clap::Args;
@@ -61,7 +61,7 @@ pub(super) fn validate(args: ValidateArgs) -> Result<Exit, Stop> {
 /// What `item` is, as far as the file alone tells.
 fn item_is(batch: &BatchSpec, program: &Program) -> &'static str {
     let python = matches!(program, Program::Python(_));
-    let size_one = matches!(&batch.batch_size, crate::spec::Setting::Fixed(size) if size.get() == 1);
+    let size_one = matches!(&batch.batch_size, Setting::Fixed(BatchSize::Exactly(size)) if size.get() == 1);
     match batch.batched {
         Some(true) => "`item` is the batch, because `batched: true` says so",
         Some(false) => "`item` is one item, because `batched: false` says so",
@@ -178,7 +178,7 @@ fn text(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> String {
                 let _ = writeln!(
                     text,
                     "   {items}{batches} of {}, {}",
-                    number(shape.batch_size as u64),
+                    size(shape.batch_size),
                     count(shape.slots as u64, "worker")
                 );
                 let what = if shape.batched.batched { "the batch" } else { "one item" };
@@ -197,6 +197,20 @@ fn text(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> String {
     text
 }
 
+fn size(size: BatchSize) -> String {
+    match size {
+        BatchSize::Auto => "a size learnt as it runs".to_owned(),
+        BatchSize::Exactly(size) => number(size.get() as u64),
+    }
+}
+
+fn size_json(size: BatchSize) -> Value {
+    match size {
+        BatchSize::Auto => json!("auto"),
+        BatchSize::Exactly(size) => json!(size),
+    }
+}
+
 fn shorten(text: &str) -> String {
     if text.chars().count() <= 100 { text.to_owned() } else { text.chars().take(99).chain(['…']).collect() }
 }
@@ -205,7 +219,7 @@ fn to_json(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> Value {
     let steps = steps.iter().map(|(step, program, shape)| {
         let shape = shape.as_ref().map(|shape| {
             json!({
-                "items": shape.total, "batch_size": shape.batch_size, "batches": shape.batches(), "workers": shape.slots,
+                "items": shape.total, "batch_size": size_json(shape.batch_size), "batches": shape.batches(), "workers": shape.slots,
                 "batched": shape.batched.batched, "batched_because": shape.batched.why,
                 "first_item": shape.items.first().and_then(|item| serde_json::from_slice::<Value>(item).ok()),
                 "max_attempts": shape.retry.max_attempts, "known_total": shape.items.source.total().is_some(),

@@ -1,5 +1,6 @@
 //! The feeder: cuts items into batches, packs quick batches into frames, and brings back what is to be tried again.
 
+use super::pace::Pace;
 use super::remaining::Remaining;
 use super::step::Work;
 use crate::model::{Batch, Indexes};
@@ -8,7 +9,6 @@ use crate::task::Cancel;
 use crossbeam_channel::{Receiver, Sender, at, never, select};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// What the aggregator tells the feeder about batches that ended.
@@ -22,38 +22,6 @@ pub(super) struct Settled {
 /// A frame that has come to so many bytes takes no further batch: what was learnt from small items must not pile up large
 /// ones.
 const MOST_BYTES: usize = 4 << 20;
-
-/// How many batches travel together, learnt from how long they take.
-#[derive(Debug)]
-pub(super) struct Pace {
-    batches: AtomicUsize,
-    most: usize,
-}
-
-impl Pace {
-    /// A frame that takes less is made larger, a frame that takes four times as long smaller. Long against the round trip
-    /// of some 50 us, short against what a person or the end of the step notices.
-    const AIM: Duration = Duration::from_millis(4);
-
-    /// Starts with one batch a frame; `most` is the limit.
-    pub(super) fn new(most: usize) -> Self {
-        Self { batches: AtomicUsize::new(1), most: most.max(1) }
-    }
-
-    pub(super) fn batches(&self) -> usize {
-        self.batches.load(Ordering::Relaxed)
-    }
-
-    /// Learns from a frame. Only full frames teach: the last one of a step, or a retry, is short for other reasons.
-    pub(super) fn learn(&self, batches: usize, took: Duration) {
-        let now = self.batches();
-        if batches == now && took < Self::AIM / 2 {
-            self.batches.store((now * 2).min(self.most), Ordering::Relaxed);
-        } else if took > Self::AIM * 4 && batches >= now {
-            self.batches.store((now / 2).max(1), Ordering::Relaxed);
-        }
-    }
-}
 
 /// Where a step's items come from.
 pub(super) enum Feed<'a> {
@@ -74,7 +42,6 @@ pub(super) struct Fed {
 /// Feeds one step.
 pub(super) struct Feeder<'feed, 'a> {
     feed: Feed<'feed>,
-    batch_size: usize,
     pace: &'a Pace,
     cancel: &'a Cancel,
     deadline: Option<Instant>,
@@ -115,15 +82,9 @@ impl Eq for Waiting {}
 
 impl<'feed, 'a> Feeder<'feed, 'a> {
     /// Feeds until `deadline`, where there is one; then it ends the step.
-    pub(super) fn new(
-        feed: Feed<'feed>,
-        (batch_size, pace): (usize, &'a Pace),
-        cancel: &'a Cancel,
-        deadline: Option<Instant>,
-    ) -> Self {
+    pub(super) fn new(feed: Feed<'feed>, pace: &'a Pace, cancel: &'a Cancel, deadline: Option<Instant>) -> Self {
         Self {
             feed,
-            batch_size,
             pace,
             cancel,
             deadline,
@@ -250,13 +211,14 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
         match &mut self.feed {
             Feed::Rest(source, rest, total) => {
                 self.read = *total;
-                rest.cut(&mut **source, self.batch_size, number)
+                rest.cut(&mut **source, self.pace.items(), number)
             }
             Feed::Fresh(source, most_items) => {
-                let most = usize::try_from(*most_items - self.read).unwrap_or(usize::MAX).min(self.batch_size);
+                let most = usize::try_from(*most_items - self.read).unwrap_or(usize::MAX).min(self.pace.items());
                 let chunk = if most == 0 { None } else { source.next(most)? };
-                let Some(Chunk { items, keys, form, origin, trouble }) = chunk else { return Ok(None) };
-                let indexes = Indexes::Range(self.read..self.read + items.len() as u64);
+                let Some(Chunk { items, keys, indexes, form, origin, trouble }) = chunk else { return Ok(None) };
+                let in_order = Indexes::Range(self.read..self.read + items.len() as u64);
+                let indexes = indexes.map_or(in_order, Indexes::from_rising);
                 self.read += items.len() as u64;
                 Ok(Some(Batch { number, attempt: 1, indexes, items, keys, form, origin, trouble }))
             }

@@ -10,6 +10,7 @@ mod feeder;
 mod fingerprint;
 mod forecast;
 mod history;
+mod pace;
 mod plan;
 mod prepare;
 mod remaining;

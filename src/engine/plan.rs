@@ -4,9 +4,10 @@ use super::prepare::Prepared;
 use super::shape::{ShapeError, shape, single_timeout, step_timeout};
 use crate::model::{ItemKey, Items, Keys};
 use crate::plan::{Chunk, RunCommand, Source, SourceError};
-use crate::spec::{MaxFailures, RetryPolicy, Step, StepKind};
+use crate::spec::{BatchSize, MaxFailures, RetryPolicy, Step, StepKind};
 use crate::task::Program;
 use crate::template::ItemScope;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ impl Source for Once {
         let mut items = Items::default();
         items.push(b"null");
         let keys = Keys::List(vec![ItemKey::of(b"null")]);
-        let chunk = Chunk { items, keys, form: 0, origin: None, trouble: None };
+        let chunk = Chunk { items, keys, indexes: None, form: 0, origin: None, trouble: None };
         Ok(std::mem::take(&mut self.0).then_some(chunk))
     }
 
@@ -37,7 +38,7 @@ pub(super) struct StepPlan {
     pub(super) source: Box<dyn Source>,
     pub(super) most_items: u64,
     pub(super) total: Option<u64>,
-    pub(super) batch_size: usize,
+    pub(super) batch_size: BatchSize,
     pub(super) batches: Option<u64>,
     pub(super) slots: usize,
     pub(super) queue_size: Option<usize>,
@@ -67,7 +68,7 @@ pub(super) fn plan_step(
             source: Box::new(Once(true)),
             most_items: 1,
             total: Some(1),
-            batch_size: 1,
+            batch_size: BatchSize::Exactly(NonZeroUsize::MIN),
             batches: Some(1),
             slots: 1,
             queue_size: None,

@@ -110,7 +110,8 @@ impl Remaining {
             self.exhausted = true;
             return Ok(());
         };
-        let Chunk { items, keys, form, origin, trouble } = chunk;
+        // What was put in another order was so for a fresh start alone.
+        let Chunk { items, keys, form, origin, trouble, .. } = chunk;
         // Where rows begin is counted once for the chunk, not from its start for each.
         let mut line = match origin.as_ref().map(|origin| &origin.lines) {
             Some(LineNumbers::From(first)) => *first,

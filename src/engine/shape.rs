@@ -3,9 +3,10 @@
 use super::prepare::Prepared;
 use crate::model::Span;
 use crate::plan::{Batched, ItemSource, RunCommand, SourceError, batched_rule, open, resolve};
-use crate::spec::{BatchSpec, MaxFailures, MaxParallel, RetryPolicy, Setting, Single, Step};
+use crate::spec::{BatchSize, BatchSpec, MaxFailures, MaxParallel, RetryPolicy, Setting, Single, Step};
 use crate::task::Program;
 use crate::template::ItemScope;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ pub struct Shape {
     /// How many there are, where that is known before they are read.
     pub total: Option<u64>,
     /// Items per batch.
-    pub batch_size: usize,
+    pub batch_size: BatchSize,
     /// Whether `item` is the batch, and why.
     pub batched: Batched,
     /// Slots that work side by side.
@@ -38,8 +39,13 @@ pub struct Shape {
 impl Shape {
     /// How many batches there are, where that is known.
     pub fn batches(&self) -> Option<u64> {
-        self.total.map(|total| total.div_ceil(self.batch_size as u64))
+        batches(self.total, self.batch_size)
     }
+}
+
+fn batches(total: Option<u64>, size: BatchSize) -> Option<u64> {
+    let BatchSize::Exactly(size) = size else { return None };
+    total.map(|total| total.div_ceil(size.get() as u64))
 }
 
 /// Why a step cannot start.
@@ -65,7 +71,7 @@ pub fn shape(
     run: &RunCommand<'_>,
 ) -> Result<Shape, ShapeError> {
     let wrong = |message| ShapeError::Setting(message, batch.items_span);
-    let batch_size = resolve("batch_size", &batch.batch_size, scope).map_err(wrong)?.get();
+    let batch_size = resolve("batch_size", &batch.batch_size, scope).map_err(wrong)?;
     let items = open(&batch.items, scope, &prepared.own_env, run)
         .map_err(|error| ShapeError::Items(error, batch.items_span))?;
     let most = prepared.options.max_items;
@@ -73,14 +79,19 @@ pub fn shape(
         (Some(total), Some(most)) => Some(total.min(most)),
         (total, _) => total,
     };
-    let batched = batched_rule(batch.batched, matches!(program, Program::Python(_)), batch_size, items.first());
+    let batched = {
+        let above_one = batch_size != BatchSize::Exactly(NonZeroUsize::MIN);
+        batched_rule(batch.batched, matches!(program, Program::Python(_)), above_one, items.first())
+    };
     if batch.bisect_on_error && !batched.batched {
         return Err(wrong(format!("`bisect_on_error` has no use: `item` is one item, because {}", batched.why)));
     }
     let slots = slots(batch, prepared, scope).map_err(wrong)?;
-    let batches = total.map(|total| total.div_ceil(batch_size as u64));
-    let slots =
-        batches.and_then(|batches| usize::try_from(batches).ok()).map_or(slots, |batches| slots.min(batches.max(1)));
+    // Of batches whose size is learnt there is at least one an item to begin with.
+    let slots = batches(total, batch_size)
+        .or(total)
+        .and_then(|batches| usize::try_from(batches).ok())
+        .map_or(slots, |batches| slots.min(batches.max(1)));
     let queue_size = batch.queue_size.as_ref().map(|setting| resolve("queue_size", setting, scope)).transpose();
     Ok(Shape {
         items,

@@ -74,7 +74,8 @@ impl Slot<'_> {
         };
         broken.into_iter().for_each(|failure| self.tell(SlotEvent::Broken(failure)));
         let took = started.elapsed();
-        job.pace.learn(batches.len(), took);
+        let size = batches.first().map_or(0, |batch| batch.items.len());
+        job.pace.learn(batches.len(), size, took);
         let each = took / u32::try_from(batches.len().max(1)).unwrap_or(u32::MAX);
         let reports = batches.iter().zip(outcomes).map(|(batch, outcome)| self.report(batch, outcome, each));
         let reports = reports.collect();

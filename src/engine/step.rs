@@ -1,7 +1,9 @@
 //! One step, run to its end: the channels and threads, created and joined in one place.
 
 use super::aggregator::Aggregator;
-use super::feeder::{Fed, Feed, Feeder, Pace};
+use super::feeder::{Fed, Feed, Feeder};
+use super::pace::Pace;
+use super::plan::StepPlan;
 use super::secrets::Secrets;
 use super::slot::run_slot;
 use super::slow::Slow;
@@ -45,7 +47,6 @@ pub(super) struct StepRun<'a> {
     pub(super) failed: u64,
     /// Bad rows that were left out in earlier executions.
     pub(super) bad_rows: u64,
-    pub(super) batch_size: usize,
     pub(super) queue_size: Option<usize>,
     pub(super) max_failures: Option<MaxFailures>,
     /// `timeout` of the step.
@@ -64,8 +65,9 @@ pub(super) struct StepEnd {
 
 /// A pace for a step: a `queue_size` that the user gave counts batches, and a `batch_timeout` measures them, so each travels
 /// alone then.
-pub(super) fn pace(queue_size: Option<usize>, batch_timeout: Option<Duration>) -> Pace {
-    Pace::new(if queue_size.is_some() || batch_timeout.is_some() { 1 } else { MOST_BATCHES })
+pub(super) fn pace(plan: &StepPlan) -> Pace {
+    let alone = plan.queue_size.is_some() || plan.batch_timeout.is_some();
+    Pace::new(plan.batch_size, if alone { 1 } else { MOST_BATCHES }, (plan.total, plan.slots))
 }
 
 /// Runs a step.
@@ -106,7 +108,7 @@ pub(super) fn execute(
         nulls: 0,
     };
     let deadline = run.timeout.map(|timeout| started + timeout);
-    let feeder = Feeder::new(run.feed, (run.batch_size, &job.pace), &cancel, deadline);
+    let feeder = Feeder::new(run.feed, &job.pace, &cancel, deadline);
     let told = &mut aggregator;
     let (fed, written) = std::thread::scope(|threads| {
         // Its ends of the channels are its own: should it panic, they close, and nobody waits for it.

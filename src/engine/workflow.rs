@@ -10,7 +10,7 @@ use super::values::step_scope;
 use crate::ledger::{Ledger, LedgerError, RunFolder, RunMeta, StepKey};
 use crate::model::{Event, Failure, FailureKind, RunSummary, Sink, Stats, Status, StepReport};
 use crate::plan::SourceError;
-use crate::spec::{Fault, Faults, OnBadRow, Step, StepKind, Workflow};
+use crate::spec::{BatchSize, Fault, Faults, OnBadRow, Step, StepKind, Workflow};
 use crate::task::guard::Guard;
 use crate::task::{Cancel, Context, Program, Underway, capture};
 use crate::template::{ItemScope, Scope};
@@ -205,6 +205,7 @@ impl Run<'_> {
         let (total, done) = sorted_out.as_ref().map_or((plan.total, 0), |it| (Some(it.total), it.done));
         let (failed, bad_rows) = sorted_out.as_ref().map_or((0, 0), |it| (it.failed, it.bad_rows));
         self.tell(&Event::StepStarted { name: step.name.clone(), total, done, slots: plan.slots });
+        let pace = pace(&plan);
         let StepPlan { mut source, is_batch, most_items, .. } = plan;
         let context = Context {
             run: self.summary.run.clone(),
@@ -234,20 +235,24 @@ impl Run<'_> {
             continue_on_error: plan.continue_on_error,
             bisect: plan.bisect,
             on_bad_row: source.on_bad_row(),
-            pace: pace(plan.queue_size, plan.batch_timeout),
+            pace,
         };
         let run = StepRun {
             name: step.name.clone(),
             key,
             feed: match sorted_out {
                 Some(SortedOut { remaining, total, .. }) => Feed::Rest(&mut *source, remaining, total),
-                None => Feed::Fresh(&mut *source, most_items),
+                None => {
+                    if plan.batch_size == BatchSize::Auto {
+                        source.largest_first(most_items);
+                    }
+                    Feed::Fresh(&mut *source, most_items)
+                }
             },
             total,
             done,
             failed,
             bad_rows,
-            batch_size: plan.batch_size,
             queue_size: plan.queue_size,
             max_failures: plan.max_failures,
             timeout: plan.step_timeout,

@@ -11,9 +11,9 @@ pub struct Batched {
 
 /// The rule: as `batched` says; else true exactly when the task is python code, `batch_size` is above 1 and the items are
 /// mappings (records). `first` is the JSON text of the first item.
-pub fn batched_rule(given: Option<bool>, is_python: bool, batch_size: usize, first: Option<&[u8]>) -> Batched {
+pub fn batched_rule(given: Option<bool>, is_python: bool, above_one: bool, first: Option<&[u8]>) -> Batched {
     let record = first.is_some_and(|item| item.starts_with(b"{"));
-    let (batched, why) = match (given, is_python, batch_size > 1, record) {
+    let (batched, why) = match (given, is_python, above_one, record) {
         (Some(true), ..) => (true, "`batched: true` says so"),
         (Some(false), ..) => (false, "`batched: false` says so"),
         (None, false, ..) => (false, "only python tasks take whole batches"),
@@ -30,7 +30,7 @@ mod tests {
 
     #[test]
     fn records_in_batches_go_to_python_as_a_list_and_all_else_one_by_one() {
-        let rule = |given, python, size, first: &[u8]| batched_rule(given, python, size, Some(first)).batched;
+        let rule = |given, python, size, first: &[u8]| batched_rule(given, python, size > 1, Some(first)).batched;
         assert!(rule(None, true, 100, b"{\"id\":1}"));
         assert!(!rule(None, true, 5, b"\"data/a.csv\""));
         assert!(!rule(None, true, 1, b"{}"));

@@ -23,7 +23,7 @@ pub use retry::{Backoff, RetryOn, RetryPolicy};
 pub use schema::schema;
 pub use setting::{Complaint, Readable};
 pub use workflow::{
-    Auth, BatchSpec, Command, Compression, EchoTask, Header, HttpTask, ItemsSpec, MaxFailures, MaxParallel, MemorySize,
-    OnBadRow, OnSchemaDrift, Param, ParamKind, PythonProgram, PythonTask, RowFormat, RowsSpec, Setting, ShellTask,
-    Single, Source, Step, StepKind, Task, TaskKind, Types, Workflow,
+    Auth, BatchSize, BatchSpec, Command, Compression, EchoTask, Header, HttpTask, ItemsSpec, MaxFailures, MaxParallel,
+    MemorySize, OnBadRow, OnSchemaDrift, Param, ParamKind, PythonProgram, PythonTask, RowFormat, RowsSpec, Setting,
+    ShellTask, Single, Source, Step, StepKind, Task, TaskKind, Types, Workflow,
 };

@@ -2,7 +2,7 @@
 //! file was rendered, by the same rules and with the same words.
 
 use super::tree::found;
-use super::{MaxFailures, MaxParallel, MemorySize};
+use super::{BatchSize, MaxFailures, MaxParallel, MemorySize};
 use bytesize::ByteSize;
 use serde_json::Value;
 use std::num::NonZeroUsize;
@@ -73,16 +73,29 @@ impl Readable for NonZeroUsize {
 
 impl Readable for MaxParallel {
     fn read(value: &Value) -> Result<Self, Complaint> {
-        if value.as_str() == Some("auto") {
-            return Ok(Self::Auto);
-        }
-        if integer(value).is_none() {
-            return Err(Complaint::wrong("an integer, at least 1, or `auto`", value));
-        }
-        NonZeroUsize::read(value)
-            .map(Self::Exactly)
-            .map_err(|complaint| complaint.hint("leave it out to use every core"))
+        let count = count_or_auto(value).map_err(|complaint| match complaint.text.as_str() {
+            "must be at least 1" => complaint.hint("leave it out to use every core"),
+            _ => complaint,
+        });
+        Ok(count?.map_or(Self::Auto, Self::Exactly))
     }
+}
+
+impl Readable for BatchSize {
+    fn read(value: &Value) -> Result<Self, Complaint> {
+        Ok(count_or_auto(value)?.map_or(Self::Auto, Self::Exactly))
+    }
+}
+
+/// A number, or none for `auto`.
+fn count_or_auto(value: &Value) -> Result<Option<NonZeroUsize>, Complaint> {
+    if value.as_str() == Some("auto") {
+        return Ok(None);
+    }
+    if integer(value).is_none() {
+        return Err(Complaint::wrong("an integer, at least 1, or `auto`", value));
+    }
+    NonZeroUsize::read(value).map(Some)
 }
 
 impl Readable for MaxFailures {

@@ -133,7 +133,7 @@ pub struct BatchSpec {
     /// Where `items` stands.
     pub items_span: Span,
     /// `batch_size`, default 1.
-    pub batch_size: Setting<NonZeroUsize>,
+    pub batch_size: Setting<BatchSize>,
     /// `batched`: whether `item` is the batch; `None` lets the rule decide.
     pub batched: Option<bool>,
     /// `parallel`, if given.
@@ -158,6 +158,15 @@ pub struct BatchSpec {
     pub batch_timeout: Option<Setting<Duration>>,
     /// What is run for each item.
     pub task: Task,
+}
+
+/// `batch_size`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchSize {
+    /// `auto`: learnt from the time that items take.
+    Auto,
+    /// A number, at least 1.
+    Exactly(NonZeroUsize),
 }
 
 /// `max_parallel`

@@ -469,3 +469,48 @@ fn an_interrupt_ends_the_command_that_gives_the_items() {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", sandbox.read("pid").trim())).unwrap_or_default();
     assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
 }
+
+#[test]
+fn the_size_of_batches_is_learnt() {
+    let workflow = "
+steps:
+  - name: work
+    task: batch
+    inputs:
+      items: {range: 3000}
+      batch_size: auto
+      max_parallel: 2
+      task: {type: python, code: 'return [item, batch.size]'}
+";
+    let sandbox = Sandbox::with(workflow);
+    sandbox.run(&[]).exits_with(0);
+    let results = sandbox.results("work");
+    assert!(results.iter().enumerate().all(|(at, result)| result[0] == at));
+    let sizes: Vec<u64> = results.iter().map(|result| result[1].as_u64().unwrap()).collect();
+    assert_eq!(sizes[0], 1, "it begins with one item");
+    assert!(sizes.iter().max().unwrap() > &32, "quick items are put together: {:?}", sizes.iter().max());
+    assert!(sizes.iter().all(|size| *size <= 3000 / 16 + 1), "and left for both workers");
+    let plan = sandbox.batchmill(&["plan", "workflow.yaml"]).exits_with(0).stdout;
+    assert!(plan.contains("3,000 items of a size learnt as it runs"), "{plan}");
+}
+
+#[test]
+fn the_largest_files_come_first_where_sizes_are_learnt() {
+    let workflow = "
+steps:
+  - name: work
+    task: batch
+    inputs:
+      items: {glob: '*.txt'}
+      batch_size: auto
+      task: {type: shell, command: 'echo {{ item }} >> ran; cat {{ item }}'}
+";
+    let sandbox = Sandbox::with(workflow).file("a.txt", "1").file("b.txt", "22222").file("c.txt", "333");
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!(sandbox.read("ran"), "b.txt\nc.txt\na.txt\n");
+    let said: Vec<_> = sandbox.results("work").iter().map(|result| result["stdout"].clone()).collect();
+    assert_eq!(said, ["1", "22222", "333"], "results are in item order all the same");
+    let sandbox = sandbox.file("b.txt", "2");
+    sandbox.batchmill(&["resume"]).exits_with(0).says(&["1 of 3 items will run"]);
+    assert_eq!(sandbox.read("ran").lines().last(), Some("b.txt"));
+}

@@ -55,6 +55,11 @@ fn a_batch_that_has_used_up_its_time_fails_with_what_it_has_not_done() {
     let sandbox = Sandbox::with(&shell).script("work", "echo $1 >> ran; [ $1 = quick ] || exec sleep 600");
     sandbox.run(&[]).exits_with(1).says(&["work[1] failed: BatchTimeout: its batch took longer than 1s", "work[2]"]);
     assert_eq!((sandbox.results("work").len(), sandbox.read("ran").as_str()), (1, "quick\nslow\n"));
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    let settings = "batch_size: 2\nbatch_timeout: 1s\ntimeout: 1h\ncontinue_on_error: true";
+    let sandbox = Sandbox::with(&batch("[1, 2]", settings, &format!("{{type: http_request, url: '{url}'}}")));
+    sandbox.run(&[]).exits_with(1).says(&["work[0] failed: BatchTimeout", "work[1] failed: BatchTimeout"]);
     let code = "while item == 1: pass\nreturn item";
     let settings = "batch_size: 2\nbatch_timeout: 1s\ncontinue_on_error: true";
     let sandbox = Sandbox::with(&python("{range: 6}", settings, "", code));

@@ -12,11 +12,13 @@ pub(super) struct List {
     items: Vec<Vec<u8>>,
     next: usize,
     files: bool,
+    /// In which order they are given out, where that is another.
+    order: Option<Vec<usize>>,
 }
 
 impl List {
     pub(super) fn new(items: Vec<Vec<u8>>) -> Self {
-        Self { items, next: 0, files: false }
+        Self { items, next: 0, files: false, order: None }
     }
 
     /// The same; an item that names a file is known by the file's size and time of change too, so that it is new when the
@@ -33,19 +35,46 @@ impl Source for List {
 
     fn next(&mut self, most: usize) -> Result<Option<Chunk>, SourceError> {
         let mut items = model::Items::default();
-        for item in self.items[self.next..].iter().take(most) {
-            if items.is_full() {
-                break;
+        let indexes = self.order.as_ref().map(|order| {
+            let mut next: Vec<usize> = order[self.next..].iter().copied().take(most).collect();
+            next.sort_unstable();
+            next
+        });
+        match &indexes {
+            Some(indexes) => indexes.iter().for_each(|index| items.push(&self.items[*index])),
+            None => {
+                let mut next = self.items[self.next..].iter().take(most);
+                while !items.is_full()
+                    && let Some(item) = next.next()
+                {
+                    items.push(item);
+                }
             }
-            items.push(item);
         }
         self.next += items.len();
-        Ok(Chunk::of_json(items, |item| self.file_key(item).unwrap_or_else(|| ItemKey::of(item))))
+        let chunk = Chunk::of_json(items, |item| self.file_key(item).unwrap_or_else(|| ItemKey::of(item)));
+        let indexes = indexes.map(|indexes| indexes.into_iter().map(|index| index as u64).collect());
+        Ok(chunk.map(|chunk| Chunk { indexes, ..chunk }))
     }
 
     fn rewind(&mut self) -> Result<(), SourceError> {
         self.next = 0;
         Ok(())
+    }
+
+    fn largest_first(&mut self, most: u64) {
+        if !self.files {
+            return;
+        }
+        let most = usize::try_from(most).unwrap_or(usize::MAX).min(self.items.len());
+        let size = |index: &usize| {
+            let path: Option<String> = serde_json::from_slice(&self.items[*index]).ok();
+            path.and_then(|path| std::fs::metadata(path).ok()).map_or(0, |data| data.len())
+        };
+        let mut order: Vec<usize> = (0..most).collect();
+        // Stable: files of one size stay in their order.
+        order.sort_by_cached_key(|index| std::cmp::Reverse(size(index)));
+        self.order = Some(order);
     }
 }
 

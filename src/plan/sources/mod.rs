@@ -33,6 +33,10 @@ pub trait Source: Send {
     /// Where that is not there any more.
     fn rewind(&mut self) -> Result<(), SourceError>;
 
+    /// Gives out the first `most` items, the largest first, if it knows how large they are: what takes longest should not
+    /// begin last. To be asked before the first item is.
+    fn largest_first(&mut self, _most: u64) {}
+
     /// How its items are to be read: what [`Chunk::form`] counts in.
     fn forms(&self) -> Arc<[Form]> {
         Arc::new([Form::Json])
@@ -51,6 +55,8 @@ pub struct Chunk {
     pub items: model::Items,
     /// What each is known by.
     pub keys: Keys,
+    /// Where they stand in the source, rising; none where they follow those that were given out before.
+    pub indexes: Option<Vec<u64>>,
     /// Their form.
     pub form: usize,
     /// The file that they came from, if they are rows of one.
@@ -63,7 +69,7 @@ impl Chunk {
     /// Items that are JSON; none where there are none.
     fn of_json(items: model::Items, key: impl Fn(&[u8]) -> ItemKey) -> Option<Self> {
         let keys = Keys::List(items.iter().map(key).collect());
-        (!items.is_empty()).then_some(Self { items, keys, form: 0, origin: None, trouble: None })
+        (!items.is_empty()).then_some(Self { items, keys, indexes: None, form: 0, origin: None, trouble: None })
     }
 }
 

@@ -1,14 +1,15 @@
 //! `{range:}`: integers, as Python's `range`.
 
 use super::{Chunk, Source, SourceError};
-use crate::model::{self, ItemKey};
+use crate::model::{self, ItemKey, Keys};
 use crate::plan::settings::resolve;
 use crate::spec::Setting;
 use crate::template::ItemScope;
-use std::io::Write;
 use std::sync::Arc;
 
 pub(super) struct Range {
+    /// What the keys of integers have in common.
+    family: ItemKey,
     start: i128,
     next: i128,
     step: i128,
@@ -35,7 +36,28 @@ impl Range {
         let distance = if step > 0 { stop - start } else { start - stop };
         let total = if distance <= 0 { 0 } else { (distance - 1) / step.abs() + 1 };
         let total = u64::try_from(total).expect("two i64 are less than 2^64 apart");
-        Ok(Self { start, next: start, step, left: total, total })
+        let family = ItemKey::of(b"integers of a range");
+        Ok(Self { family, start, next: start, step, left: total, total })
+    }
+}
+
+/// From here on integers have keys of their own, because their number does not fit into one of a family.
+const LARGE: i128 = 1 << 39;
+
+impl Range {
+    /// The keys of `count` integers from `first` on. An integer's key is the same wherever a range begins; those of neighbours
+    /// follow each other, so that a batch needs one.
+    fn keys(&self, first: i128, count: usize) -> Keys {
+        let last = first + self.step * (count as i128 - 1);
+        let small = |number: i128| (0..LARGE).contains(&number);
+        let key = |number: i128| match u64::try_from(number) {
+            Ok(small) if number < LARGE => ItemKey::of_row(self.family, small),
+            _ => ItemKey::of(number.to_string().as_bytes()),
+        };
+        if self.step == 1 && small(first) && small(last) {
+            return Keys::Run(key(first), count);
+        }
+        Keys::List((0..count).map(|at| key(first + self.step * at as i128)).collect())
     }
 }
 
@@ -46,13 +68,16 @@ impl Source for Range {
 
     fn next(&mut self, most: usize) -> Result<Option<Chunk>, SourceError> {
         let mut items = model::Items::default();
+        let (first, mut digits) = (self.next, itoa::Buffer::new());
         for _ in 0..self.left.min(most as u64) {
             let number = self.next;
-            items.push_with(|bytes| write!(bytes, "{number}").expect("a vector takes it"));
+            items.push(digits.format(number).as_bytes());
             self.next += self.step;
             self.left -= 1;
         }
-        Ok(Chunk::of_json(items, ItemKey::of))
+        let Some(mut chunk) = Chunk::of_json(items, |_| self.family) else { return Ok(None) };
+        chunk.keys = self.keys(first, chunk.items.len());
+        Ok(Some(chunk))
     }
 
     fn rewind(&mut self) -> Result<(), SourceError> {
@@ -86,5 +111,21 @@ mod tests {
         assert!(numbers(3, 0, 1).is_empty());
         assert_eq!(Range::new(i64::MIN, i64::MAX, 1).unwrap().total(), Some(u64::MAX));
         assert!(Range::new(0, 1, 0).is_err());
+    }
+
+    #[test]
+    fn an_integer_has_one_key_wherever_the_range_begins() {
+        let keys = |start, stop, step| {
+            let chunk = Range::new(start, stop, step).unwrap().next(1000).unwrap().unwrap();
+            chunk.keys.iter().collect::<Vec<_>>()
+        };
+        assert_eq!(keys(3, 9, 1)[2..], keys(5, 9, 1));
+        assert_eq!(keys(0, 9, 1).into_iter().step_by(2).collect::<Vec<_>>(), keys(0, 9, 2));
+        let far = i64::MAX - 2;
+        let mut all = [keys(-3, 3, 1), keys(far, i64::MAX, 1), keys((1 << 39) - 1, (1 << 39) + 2, 1)].concat();
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), count);
     }
 }

@@ -136,7 +136,7 @@ impl Table {
         self.at.row += count as u64;
         self.at.given += count as u64;
         let origin = Some(Origin { file: Arc::clone(&file.name), lines: LineNumbers::From(line) });
-        Ok(Some(Chunk { items, keys, form: self.headers.form(self.at.file), origin, trouble: None }))
+        Ok(Some(Chunk { items, keys, indexes: None, form: self.headers.form(self.at.file), origin, trouble: None }))
     }
 }
 
@@ -146,7 +146,7 @@ fn bad_file(file: &RowFile, trouble: &str) -> Chunk {
     items.push(serde_json::json!({ "file": file.name }).to_string().as_bytes());
     let failure = Failure::new(FailureKind::BadRow, "BadFile", format!("{}: {trouble}", file.name));
     let keys = Keys::List(vec![ItemKey::of(format!("{} cannot be read", file.name).as_bytes())]);
-    Chunk { items, keys, form: 0, origin: None, trouble: Some(failure) }
+    Chunk { items, keys, indexes: None, form: 0, origin: None, trouble: Some(failure) }
 }
 
 /// Why a file cannot be read, for people.

@@ -82,7 +82,7 @@ pub static BATCH: KeyGroup = KeyGroup {
     keys: &[
         key("items", Shape::Items, None, "What to run the task for"),
         key("task", Shape::Task, None, "What to run for each item"),
-        key("batch_size", Shape::Count, Some("1"), "Items per batch"),
+        key("batch_size", Shape::CountOrAuto, Some("1"), "Items per batch; `auto` learns it from the time items take"),
         key("batched", Shape::PlainBool, None, "Whether the task gets the whole batch as `item`"),
         key("parallel", Shape::Bool, Some("false"), "Whether to run batches at the same time, on every core"),
         key("max_parallel", Shape::CountOrAuto, Some("every core"), "Most batches at the same time"),

@@ -6,7 +6,7 @@ use super::settings::Settings;
 use super::task::inner_task;
 use crate::model::Span;
 use crate::spec::setting::Readable;
-use crate::spec::{BatchSpec, Fault, ItemsSpec, MaxFailures, MaxParallel, Setting, Task, TaskKind};
+use crate::spec::{BatchSize, BatchSpec, Fault, ItemsSpec, MaxFailures, MaxParallel, Setting, Task, TaskKind};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ impl ItemsGiven {
 
 /// The keys of a batch besides items, task, `retry` and `timeout`.
 pub(super) struct Options {
-    batch_size: Setting<NonZeroUsize>,
+    batch_size: Setting<BatchSize>,
     batched: Option<bool>,
     parallel: Option<Setting<bool>>,
     max_parallel: Option<Setting<MaxParallel>>,
@@ -42,8 +42,8 @@ impl Options {
         Self {
             batch_size: section
                 .take("batch_size")
-                .and_then(|given| batch_size(&given, sink))
-                .unwrap_or(Setting::Fixed(NonZeroUsize::MIN)),
+                .and_then(|given| given.setting(sink))
+                .unwrap_or(Setting::Fixed(BatchSize::Exactly(NonZeroUsize::MIN))),
             batched: section.take("batched").and_then(|given| given.with(Readable::read, sink)),
             parallel: section.take("parallel").and_then(|given| given.setting(sink)),
             max_parallel: section.take("max_parallel").and_then(|given| given.setting(sink)),
@@ -103,14 +103,6 @@ fn continue_on_error(section: &mut Section<'_>, max_failures: Option<&Given<'_>>
         sink.push(fault.hint("leave out `continue_on_error`"));
     }
     setting
-}
-
-fn batch_size(given: &Given<'_>, sink: &mut Sink) -> Option<Setting<NonZeroUsize>> {
-    if given.node.as_text().is_some_and(|text| text.raw == "auto") {
-        sink.push(given.fault("is not supported yet with `auto`").hint("give a number of items"));
-        return None;
-    }
-    given.setting(sink)
 }
 
 fn on_item_error(given: &Given<'_>, sink: &mut Sink) -> Option<Task> {

@@ -3,7 +3,8 @@
 use super::*;
 use crate::model::Tree;
 use crate::spec::{
-    Backoff, BatchSpec, Command, ItemsSpec, MaxParallel, PythonProgram, Setting, Single, StepKind, Task, TaskKind,
+    Backoff, BatchSize, BatchSpec, Command, ItemsSpec, MaxParallel, PythonProgram, Setting, Single, StepKind, Task,
+    TaskKind,
 };
 use std::time::Duration;
 
@@ -99,7 +100,7 @@ fn a_python_step_with_for_each_is_a_batch_of_single_items() {
     assert_eq!(step.name.as_str(), "process_batches");
     let StepKind::Batch(batch) = step.kind else { panic!("not a batch") };
     assert!(matches!(&batch.items, ItemsSpec::Template(text) if text.raw == "{{ steps.split_into_batches.result }}"));
-    assert!(matches!(batch.batch_size, Setting::Fixed(size) if size.get() == 1));
+    assert!(matches!(batch.batch_size, Setting::Fixed(BatchSize::Exactly(size)) if size.get() == 1));
     assert_eq!((batch.retry.max_attempts.get(), batch.retry.delay), (3, Duration::from_secs(5)));
     let python = python_of(&batch.task);
     assert!(matches!(&python.program, PythonProgram::Operation { name, .. } if name == "multiply"));

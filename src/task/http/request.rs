@@ -176,6 +176,10 @@ impl ItemTask for Http {
         let (timeout, kill) = (context.timeout.unwrap_or(DEFAULT_TIMEOUT), &context.cancel.kill);
         let agent = self.agent.get_or_init(|| connection::agent(kill, timeout));
         let answer = Answer { asked, started: Instant::now(), timeout, kill, save_to: save_to.as_deref() };
-        answer.outcome(agent.run(request))
+        if agent.config().timeouts().global == Some(timeout) {
+            return answer.outcome(agent.run(request));
+        }
+        // What a batch has left of its time; a configuration of its own costs more than the request's own work.
+        answer.outcome(agent.run(agent.configure_request(request).timeout_global(Some(timeout)).build()))
     }
 }

@@ -53,13 +53,15 @@ impl Tally {
             return Some(());
         }
         let mut failures = results.failures.iter().map(|(position, _)| *position as usize - first).peekable();
-        let lines = crate::model::Lines(results.lines);
-        let mut lines = lines.iter();
-        for (at, place) in places.iter().enumerate() {
-            if failures.next_if_eq(&at).is_some() {
-                continue;
-            }
-            self.outcomes[place.batch].lines.push(lines.next()?);
+        let (mut from, mut ends, mut at) = (0, memchr::memchr_iter(b'\n', &results.lines), 0);
+        for places in places.chunk_by(|left, right| left.batch == right.batch) {
+            let failed = std::iter::from_fn(|| failures.next_if(|failed| *failed < at + places.len())).count();
+            at += places.len();
+            // The lines of a batch stand one behind the other, and are copied together.
+            let Some(last) = (places.len() - failed).checked_sub(1) else { continue };
+            let end = ends.nth(last)? + 1;
+            self.outcomes[places[0].batch].lines.0.extend_from_slice(&results.lines[from..end]);
+            from = end;
         }
         Some(())
     }

@@ -13,7 +13,7 @@ fn all_faults_of_a_file_are_reported_at_once() {
             "1:1: unknown key `nam` [did you mean `name`?]",
             "6:14: `items` must be a list, a template, `$(command)` or a source; found the string \"word\"",
             "7:7: unknown key `max_paralel` [did you mean `max_parallel`?]",
-            "8:19: `batch_size` must be an integer, at least 1; found the string \"ten\"",
+            "8:19: `batch_size` must be an integer, at least 1, or `auto`; found the string \"ten\"",
             "9:21: `max_parallel` must be at least 1",
             "10:17: `parallel` must be `true` or `false`; found the string \"yes\"",
             "11:20: `type` names no task type: \"shel\" [did you mean `shell`?]",
@@ -192,11 +192,11 @@ fn faults_of_tasks() {
             &["5:14: `items` has text behind `$(command)`, or its `)` is missing"],
         ),
         (
-            ["batch_size: auto", "batch_format: pandas"],
+            ["batch_size: 0", "batch_format: pandas"],
             &[
                 "4:5: `items` is missing",
                 "4:5: `task` is missing",
-                "5:19: `batch_size` is not supported yet with `auto`",
+                "5:19: `batch_size` must be at least 1",
                 "6:7: `batch_format` is not supported yet",
             ],
         ),
