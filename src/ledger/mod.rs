@@ -7,6 +7,7 @@
 mod audit;
 mod error;
 mod folder;
+mod kept;
 mod past;
 mod reader;
 mod results;

@@ -2,6 +2,7 @@
 
 use super::error::LedgerError;
 use super::folder::io_error;
+use crate::model::ResultsSize;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -45,15 +46,46 @@ impl ResultLines {
         self.pieces.as_slice().iter().map(|piece| if piece.list { 1 } else { piece.count }).sum()
     }
 
+    /// How large they are; the lists of batched tasks are read to be counted.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn size(&self) -> Result<ResultsSize, LedgerError> {
+        let mut size = ResultsSize { count: 0, bytes: 0 };
+        for piece in self.pieces.as_slice() {
+            size.bytes += piece.length;
+            size.count += match &self.file {
+                Some(file) if piece.list => memchr::memchr_iter(b'\n', &self.read(file, piece)?).count() as u64,
+                _ => piece.count,
+            };
+        }
+        Ok(size)
+    }
+
+    /// Whether the file holds nothing but these lines, in this order.
+    pub(super) fn are_the_file(&self) -> bool {
+        let mut end = 0;
+        let in_order = self.pieces.as_slice().iter().all(|piece| {
+            let follows = piece.offset == end;
+            end += piece.length;
+            follows
+        });
+        in_order && std::fs::metadata(&self.path).is_ok_and(|data| data.len() == end)
+    }
+
+    fn read(&self, file: &File, piece: &Piece) -> Result<Vec<u8>, LedgerError> {
+        let mut bytes = vec![0; usize::try_from(piece.length).unwrap_or(usize::MAX)];
+        file.read_exact_at(&mut bytes, piece.offset).map_err(|source| io_error("read", &self.path, source))?;
+        Ok(bytes)
+    }
+
     /// The next piece: index of its first item, whether it is a list of a batched task, and its lines.
     ///
     /// # Errors
     /// Where the file cannot be read, or is shorter than the ledger says.
     pub fn next_piece(&mut self) -> Result<Option<(u64, bool, Vec<u8>)>, LedgerError> {
         let (Some(piece), Some(file)) = (self.pieces.next(), &self.file) else { return Ok(None) };
-        let mut bytes = vec![0; usize::try_from(piece.length).unwrap_or(usize::MAX)];
-        file.read_exact_at(&mut bytes, piece.offset).map_err(|source| io_error("read", &self.path, source))?;
-        Ok(Some((piece.first, piece.list, bytes)))
+        Ok(Some((piece.first, piece.list, self.read(file, &piece)?)))
     }
 
     /// Copies all lines to `out`.

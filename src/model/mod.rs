@@ -5,11 +5,13 @@
 mod batch;
 mod event;
 mod outcome;
+mod results;
 mod run;
 mod source;
 
 pub use batch::{Batch, Indexes, ItemKey, Items};
 pub use event::{BatchReport, Event, ItemFailure, Sink, StepReport};
 pub use outcome::{Failure, FailureKind, Lines, Outcome};
+pub use results::{ResultsFile, ResultsSize};
 pub use run::{RunId, RunSummary, Stats, Status, StepName};
 pub use source::{Span, Text, Tree};

@@ -1,8 +1,10 @@
 //! The names a template sees, and where each is looked up.
 
 use super::compiled::json_to_value;
+use super::stored::StoredResults;
 use crate::model::Failure;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
+use minijinja::{Error, ErrorKind};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -31,13 +33,28 @@ impl fmt::Debug for Lazy {
     }
 }
 
-/// What `steps.<name>` is: `result`, and for a batch step `results`, `failed` and `stats` too.
+/// What `steps.<name>` is: `result` and `path`; of a batch step `results`, `failed` and `stats` too, and `aggregate` where it
+/// has one.
 #[derive(Debug, Clone)]
 pub struct StepValue {
     /// `result`: of a plain step its value; of a batch step the list of results.
     pub result: Arc<Lazy>,
     /// `failed` and `stats` of a batch step.
     pub batch: Option<(Arc<Lazy>, Value)>,
+    /// The same results where they are kept.
+    pub stored: Arc<dyn StoredResults>,
+    /// `aggregate`
+    pub aggregate: Option<Arc<Lazy>>,
+}
+
+impl StepValue {
+    /// `path`: a file with the results in item order.
+    fn path(&self) -> Value {
+        match self.stored.file() {
+            Ok(file) => Value::from(file.path.display().to_string()),
+            Err(message) => Value::from(Error::new(ErrorKind::InvalidOperation, message)),
+        }
+    }
 }
 
 impl Object for StepValue {
@@ -50,15 +67,18 @@ impl Object for StepValue {
             ("result", _) | ("results", Some(_)) => Some(self.result.get()),
             ("failed", Some((failed, _))) => Some(failed.get()),
             ("stats", Some((_, stats))) => Some(stats.clone()),
+            ("path", _) => Some(self.path()),
+            ("aggregate", _) => self.aggregate.as_ref().map(|aggregate| aggregate.get()),
             _ => None,
         }
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        if self.batch.is_some() {
-            Enumerator::Str(&["result", "results", "failed", "stats"])
-        } else {
-            Enumerator::Str(&["result"])
+        // `path` is not among them: who writes down all that is known of a step asks for no file.
+        match (&self.batch, &self.aggregate) {
+            (Some(_), Some(_)) => Enumerator::Str(&["result", "results", "failed", "stats", "aggregate"]),
+            (Some(_), None) => Enumerator::Str(&["result", "results", "failed", "stats"]),
+            (None, _) => Enumerator::Str(&["result"]),
         }
     }
 }

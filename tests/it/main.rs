@@ -23,6 +23,8 @@ mod engine;
 mod http;
 /// Wrong input of every kind.
 mod input;
+/// What later steps see of earlier ones, and aggregates.
+mod later;
 /// Tolerated failures, times, memory.
 mod limits;
 /// The Python lane: hosts, crashes, timeouts.

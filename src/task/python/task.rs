@@ -1,6 +1,7 @@
 //! A `python` task, compiled: what its workers are told.
 
 use super::probe::Check;
+use super::stored::Writer;
 use crate::model::{Failure, FailureKind, Span, Text};
 use crate::spec::{self, PythonProgram};
 use crate::task::lane::Context;
@@ -110,16 +111,13 @@ impl PythonTask {
     /// What a worker is told when it starts.
     pub(super) fn start(&self, context: &Context, handler: bool) -> Result<wire::Start, Failure> {
         let scope = Arc::new(ItemScope::of_step(Arc::clone(&context.scope)));
-        let mut inputs = vec![b'{'];
-        for (position, (name, tree)) in self.fixed.iter().enumerate() {
-            inputs.extend_from_slice(if position == 0 { b"" } else { b"," });
-            inputs.extend(serde_json::to_vec(name).map_err(|error| unwritable(&error.to_string()))?);
-            inputs.push(b':');
-            tree.write_json(&scope, &mut inputs)?;
-        }
-        inputs.push(b'}');
+        let mut writer = Writer::default();
+        // An operation looks at lists, and at nothing else.
+        let may_store = !matches!(self.program, Source::Operation(_));
+        let inputs = writer.inputs(&self.fixed, &scope, may_store)?;
         let params = context.scope.lookup("params").unwrap_or_default();
-        let steps = if self.mentions("steps") { value_to_json(&context.scope.steps()) } else { Ok(b"{}".to_vec()) };
+        let steps =
+            if self.mentions("steps") { writer.steps(&context.scope, self.mentions("path"))? } else { b"{}".to_vec() };
         let mut item_inputs: Vec<String> = self.by_item.iter().map(|(name, _)| name.clone()).collect();
         item_inputs.extend(handler.then(|| "error".to_owned()));
         Ok(wire::Start {
@@ -131,8 +129,9 @@ impl PythonTask {
             clock: context.timeout.is_some(),
             import_path: self.import_path(),
             params: raw(value_to_json(&params).map_err(|message| unwritable(&message))?)?,
-            steps: raw(steps.map_err(|message| unwritable(&message))?)?,
+            steps: raw(steps)?,
             inputs: raw(inputs)?,
+            stored: writer.stored,
             item_inputs,
         })
     }
