@@ -5,6 +5,7 @@
 //! writes the ledger and holds the counts; it tells the feeder about each batch that has ended, with what is to be tried
 //! again, so the feeder knows when nothing is left. Stopping goes the other way, through latches that everybody listens to.
 
+mod aggregate;
 mod aggregator;
 mod feeder;
 mod fingerprint;
@@ -12,6 +13,7 @@ mod forecast;
 mod history;
 mod plan;
 mod prepare;
+mod reduce;
 mod repro;
 mod resume;
 mod secrets;

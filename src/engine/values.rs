@@ -1,12 +1,13 @@
 //! What steps give to later ones, and to the person in front of the screen.
 
+use super::aggregate::aggregate_of;
 use super::prepare::{Prepared, template_params};
 use super::slot::message;
 use super::workflow::{EngineError, Run};
 use crate::ledger::{LedgerError, Reader, RunFolder, StepRecord};
 use crate::model::{Event, ResultsFile, ResultsSize, RunId, Stats, StepName, StepReport};
 use crate::spec::Step;
-use crate::template::{Lazy, Scope, StepValue, StoredResults, json_to_value};
+use crate::template::{Lazy, Scope, StepValue, StoredResults, exact_json_to_value, json_to_value};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
@@ -59,10 +60,23 @@ pub(super) fn remember(scope: &mut Scope, folder: &RunFolder, step: &Step, stats
     });
     let batch = stats.map(|stats| (Arc::new(failed), minijinja::Value::from(minijinja::value::Serde(stats.to_json()))));
     let stored = Arc::new(Stored::new(folder.clone(), step.name.clone()));
-    let value = StepValue { result: Arc::new(result), batch, stored, aggregate: None };
+    let (name, from) = (step.name.clone(), folder.clone());
+    let aggregate = aggregate_of(step).map(|_| Arc::new(Lazy::new(move || aggregate_value(&from, &name))));
+    let value = StepValue { result: Arc::new(result), batch, stored, aggregate };
     scope.steps.insert(step.name.to_string(), value);
     if let Some(outputs) = &step.outputs {
         scope.outputs.insert(outputs.raw.clone(), step.name.to_string());
+    }
+}
+
+/// The aggregate of a step, null where it has not been computed.
+fn aggregate_value(folder: &RunFolder, step: &StepName) -> minijinja::Value {
+    match Reader::open(folder.clone()).and_then(|reader| reader.aggregate(step, None)) {
+        Ok(aggregate) => aggregate.map_or_else(|| minijinja::Value::from(()), |json| exact_json_to_value(&json)),
+        Err(error) => minijinja::Value::from(minijinja::Error::new(
+            minijinja::ErrorKind::InvalidOperation,
+            format!("the aggregate of step `{step}` cannot be read: {error}"),
+        )),
     }
 }
 

@@ -6,8 +6,8 @@
 mod table;
 
 pub use table::{
-    AUTH, BACKOFFS, BATCH, ECHO, HTTP, OPERATIONS, PARAM, PARAM_TYPES, PYTHON, RANGE, RETRY, SHELL, SOURCES, STEP,
-    TASK, TASK_TYPES, WORKFLOW,
+    AGGREGATE, AUTH, BACKOFFS, BATCH, ECHO, HTTP, OPERATIONS, PARAM, PARAM_TYPES, PYTHON, RANGE, RETRY, SHELL, SOURCES,
+    STEP, TASK, TASK_TYPES, WORKFLOW,
 };
 
 /// A group of keys that may stand in one mapping.
@@ -65,6 +65,10 @@ pub enum Shape {
     Size,
     /// A list of names and integers, or one of them.
     RetryOn,
+    /// An `aggregate`: Python code or a mapping.
+    Aggregate,
+    /// A field of a result, a list of them, or `true`.
+    Fields,
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// A list of strings.
@@ -92,8 +96,11 @@ pub enum Shape {
 }
 
 /// Every group of keys.
-pub fn key_groups() -> [&'static KeyGroup; 13] {
-    [&WORKFLOW, &PARAM, &STEP, &BATCH, &SOURCES, &RANGE, &TASK, &RETRY, &SHELL, &PYTHON, &HTTP, &AUTH, &ECHO]
+pub fn key_groups() -> [&'static KeyGroup; 14] {
+    [
+        &WORKFLOW, &PARAM, &STEP, &BATCH, &AGGREGATE, &SOURCES, &RANGE, &TASK, &RETRY, &SHELL, &PYTHON, &HTTP, &AUTH,
+        &ECHO,
+    ]
 }
 
 /// Keys that are planned: using one is no typing error.

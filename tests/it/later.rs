@@ -1,4 +1,4 @@
-//! What later steps see of earlier ones: their results as data, and aggregates of them.
+//! What later steps see of the results of earlier ones: a list, a sequence over a file, a path, items.
 
 use crate::support::Sandbox;
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use super::probe::Check;
 use super::stored::Writer;
-use crate::model::{Failure, FailureKind, Span, Text};
+use crate::model::{Failure, FailureKind, Span, StepName, Text, Tree};
 use crate::spec::{self, PythonProgram};
 use crate::task::lane::Context;
 use crate::template::{CompiledTree, ItemScope, Names, TemplateError, compile_pairs, value_to_json};
@@ -27,6 +27,8 @@ pub struct PythonTask {
     by_item: Vec<(String, CompiledTree)>,
     /// Folder of the workflow file: where its modules are imported from.
     folder: String,
+    /// What the code is in its step, as tracebacks show it.
+    part: &'static str,
 }
 
 #[derive(Debug)]
@@ -69,7 +71,26 @@ impl PythonTask {
             fixed,
             by_item,
             folder,
+            part: "code",
         })
+    }
+
+    /// The code of an aggregate: what the step gave are inputs like any other.
+    pub(in crate::task) fn aggregate(
+        task: &spec::PythonTask,
+        step: &StepName,
+        folder: &Path,
+    ) -> Result<Self, Vec<TemplateError>> {
+        let span = match &task.program {
+            PythonProgram::Code(text) | PythonProgram::Script(text) => text.span,
+            PythonProgram::Function { span, .. } | PythonProgram::Operation { span, .. } => *span,
+        };
+        let mut task = task.clone();
+        task.inputs.extend(["results", "failed", "stats"].map(|name| {
+            let raw = format!("{{{{ steps['{step}'].{name} }}}}");
+            (name.to_owned(), Tree::Text(Text { raw, span }))
+        }));
+        Ok(Self { part: "aggregate", ..Self::compile(&task, folder)? })
     }
 
     pub(in crate::task) fn check(&self, names: &Names) -> Vec<TemplateError> {
@@ -139,7 +160,7 @@ impl PythonTask {
     fn program(&self, context: &Context) -> wire::Program {
         match &self.program {
             Source::Code(source) => {
-                wire::Program::Code { source: source.clone(), filename: format!("{}.code", context.step) }
+                wire::Program::Code { source: source.clone(), filename: format!("{}.{}", context.step, self.part) }
             }
             Source::Script { path, text } => wire::Program::Code { source: text.clone(), filename: path.clone() },
             Source::Function { module, name } => wire::Program::Function { module: module.clone(), name: name.clone() },
