@@ -107,6 +107,7 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
         let mut checker = Checker { source: &workflow.source, faults: &mut faults, step, names: &names };
         programs.push(checker.step(&folder));
         names.steps.push(step.name.to_string());
+        names.aggregates.extend(aggregate_of(step).map(|_| step.name.to_string()));
         let mut checker = Checker { source: &workflow.source, faults: &mut faults, step, names: &names };
         aggregates.extend(checker.aggregate(&folder).map(|program| (step.name.clone(), program)));
         names.outputs.extend(step.outputs.iter().map(|text| text.raw.clone()));

@@ -132,6 +132,12 @@ impl Scope {
             params: Some(keys(&self.params)),
             env: keys(&self.env),
             steps: self.steps.keys().cloned().collect(),
+            aggregates: self
+                .steps
+                .iter()
+                .filter(|(_, it)| it.aggregate.is_some())
+                .map(|(name, _)| name.clone())
+                .collect(),
             outputs: self.outputs.keys().cloned().collect(),
         }
     }
@@ -247,6 +253,8 @@ pub struct Names {
     pub env: Vec<String>,
     /// Earlier steps.
     pub steps: Vec<String>,
+    /// Those of them that have an aggregate.
+    pub aggregates: Vec<String>,
     /// Outputs of earlier steps.
     pub outputs: Vec<String>,
 }
@@ -270,6 +278,11 @@ impl Names {
             }
             ("steps", Some(member)) if !self.steps.iter().any(|step| step == member) => {
                 Some(missing("steps", member, &self.steps))
+            }
+            ("steps", Some(member))
+                if parts.next() == Some("aggregate") && !self.aggregates.iter().any(|step| step == member) =>
+            {
+                Some(format!("step `{member}` has no `aggregate`"))
             }
             ("params" | "env" | "steps" | "run", _) => None,
             _ if self.outputs.iter().any(|output| output == root) => None,

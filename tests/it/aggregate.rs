@@ -282,6 +282,9 @@ fn wrong_aggregates_are_faults_with_their_place() {
             ended.says(&[&said, "workflow.yaml:2:"]);
         }
     }
+    let none = "steps:\n  - {name: a, task: echo, for_each: [1], inputs: {message: 1}}
+  - {name: b, task: echo, inputs: {message: '{{ steps.a.aggregate.sum }}'}}\n";
+    Sandbox::with(none).run(&[]).exits_with(2).says(&["step `a` has no `aggregate`", "workflow.yaml:3:"]);
     let plain = "steps:\n  - {name: a, task: echo, inputs: {message: 1}, aggregate: {count: true}}\n";
     Sandbox::with(plain).run(&[]).exits_with(2).says(&["`aggregate` does not stand at a step", "it needs `for_each`"]);
 }

@@ -219,6 +219,23 @@ fn results_go_on_as_an_input_and_as_a_result() {
 }
 
 #[test]
+fn a_function_and_one_item_in_the_foreground_get_many_results_too() {
+    let sandbox = Sandbox::with(&format!(
+        "{ROWS}  - name: call
+    for_each: [5, 9999]
+    continue_on_error: true
+    task: python
+    inputs: {{function: 'mine:nth', rows: '{{{{ rows }}}}'}}
+"
+    ));
+    let sandbox = sandbox.file("mine.py", "def nth(item, rows):\n    return rows[item]\n");
+    sandbox.run(&[]).exits_with(1);
+    assert_eq!(sandbox.results("call"), [json!({"n": 5, "square": 25, "odd": true})]);
+    let ended = sandbox.batchmill(&["repro", "latest", "1"]);
+    ended.says(&["IndexError: there is no result 9999, there are 3,000"]);
+}
+
+#[test]
 fn the_path_of_results_is_there_for_templates_commands_and_code() {
     let sandbox = Sandbox::with(&format!(
         "{ROWS}  - {{name: one, task: echo, inputs: {{message: {{a: 1}}}}}}
