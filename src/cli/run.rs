@@ -4,13 +4,15 @@ use super::exit::{Exit, Stop};
 use super::{Format, Given, Safety, State, print};
 use crate::engine::{self, Options, Prepared, RunEnd, Start, Which, prepare};
 use crate::ledger::{Durability, Reader, StateFolder};
-use crate::model::{Sink, Status};
+use crate::model::{RunId, Sink, Status};
 use crate::plan::ParamValues;
 use crate::report::{Bar, JsonLines, Plain, summary, trouble};
 use crate::spec::{self, Readable, Workflow};
 use crate::task::Cancel;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -156,7 +158,7 @@ pub(super) fn execute(prepared: &Prepared, start: Start, how: How) -> Result<Exi
     let mut sinks = sinks(how.progress);
     let end = engine::run(prepared, start, &cancel, &mut sinks)?;
     if how.format == Format::Json {
-        print(&format!("{:#}\n", to_json(&end)?))?;
+        print(&format!("{}\n", to_json(&end)?))?;
     }
     if matches!(how.progress, Progress::Auto | Progress::Bar | Progress::Plain) {
         drop(io::stderr().write_all(summary(&end.summary).as_bytes()));
@@ -182,12 +184,33 @@ fn sinks(progress: Progress) -> Vec<Box<dyn Sink>> {
     vec![sink]
 }
 
-/// The object that `--format json` prints.
-fn to_json(end: &RunEnd) -> Result<Value, Stop> {
+/// The object that `--format json` prints. An aggregate is shown as it was written, with all digits of its numbers.
+#[derive(Serialize)]
+struct EndJson {
+    run_id: RunId,
+    status: Status,
+    #[serde(serialize_with = "as_map")]
+    steps: Vec<(String, StepJson)>,
+}
+
+#[derive(Serialize)]
+struct StepJson {
+    #[serde(flatten)]
+    step: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aggregate: Option<Box<RawValue>>,
+}
+
+fn as_map<S: Serializer>(steps: &[(String, StepJson)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(steps.iter().map(|(name, step)| (name, step)))
+}
+
+fn to_json(end: &RunEnd) -> Result<String, Stop> {
     let reader = Reader::open(end.folder.clone())?;
-    let mut steps = serde_json::Map::new();
+    let mut steps = Vec::new();
     for record in reader.steps()? {
         let failed = engine::failures_json(&end.folder, &record.name)?;
+        let aggregate = reader.aggregate(&record.name, None)?;
         let mut step = json!({ "status": record.status, "stats": record.stats.to_json(), "failed": failed });
         if let Some(failure) = &record.failure {
             step["error"] = json!({ "type": failure.class, "message": failure.message });
@@ -201,7 +224,8 @@ fn to_json(end: &RunEnd) -> Result<Value, Stop> {
         } else {
             step["results"] = serde_json::from_slice(&results.to_json_array()?).unwrap_or_default();
         }
-        steps.insert(record.name.to_string(), step);
+        steps.push((record.name.to_string(), StepJson { step, aggregate }));
     }
-    Ok(json!({ "run_id": end.summary.run, "status": end.summary.status, "steps": steps }))
+    let end = EndJson { run_id: end.summary.run.clone(), status: end.summary.status, steps };
+    serde_json::to_string_pretty(&end).map_err(|error| Stop::new(Exit::Stopped, error.into()))
 }

@@ -5,8 +5,10 @@
 //! that tasks read (those of a glob are part of an item's key) and modules that Python code imports.
 
 use super::prepare::Prepared;
-use crate::model::{Text, Tree};
-use crate::spec::{Auth, Command, ItemsSpec, PythonProgram, RowsSpec, Step, StepKind, Task, TaskKind};
+use crate::model::{Span, Text, Tree};
+use crate::spec::{
+    Aggregate, Auth, Command, ItemsSpec, PythonProgram, PythonTask, RowsSpec, Step, StepKind, Task, TaskKind,
+};
 use std::collections::BTreeMap;
 use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
@@ -16,15 +18,34 @@ pub(super) type Fingerprint = BTreeMap<String, String>;
 
 /// The fingerprint of a step.
 pub(super) fn fingerprint(step: &Step, batched: bool, prepared: &Prepared) -> Fingerprint {
-    let task = task_of(step);
-    let mut fields = fields(task, prepared.workflow.source.path.parent().unwrap_or(Path::new("")));
-    let text: String = fields.iter().map(|(_, text)| format!("{text}\n")).collect();
-    fields.push(("batched".to_owned(), batched.to_string()));
+    let mut print = task_print(task_of(step), prepared);
+    print.insert("batched".to_owned(), hash(&batched.to_string()));
     if let StepKind::Batch(batch) = &step.kind
         && let ItemsSpec::Rows(rows) = &batch.items
     {
-        fields.extend(row_fields(rows));
+        print.extend(row_fields(rows).into_iter().map(|(name, text)| (name, hash(&text))));
     }
+    print
+}
+
+/// The fingerprint of an aggregate: all that it depends on but results.
+pub(super) fn aggregate_print(aggregate: &Aggregate, prepared: &Prepared) -> Fingerprint {
+    match aggregate {
+        Aggregate::Code(task) => task_print(&python_task(task), prepared),
+        Aggregate::Reductions(reductions) => {
+            Fingerprint::from([("reductions".to_owned(), hash(&format!("{reductions:?}")))])
+        }
+    }
+}
+
+/// A hash of a text, as text.
+pub(super) fn hash(text: &str) -> String {
+    format!("{:016x}", xxh3_64(text.as_bytes()))
+}
+
+fn task_print(task: &Task, prepared: &Prepared) -> Fingerprint {
+    let mut fields = fields(task, prepared.workflow.source.path.parent().unwrap_or(Path::new("")));
+    let text: String = fields.iter().map(|(_, text)| format!("{text}\n")).collect();
     for (name, value) in &prepared.params {
         if has_word(&text, "params") || has_word(&text, name) {
             fields.push((format!("params.{name}"), prepared.secrets.masked(value.to_string())));
@@ -36,7 +57,7 @@ pub(super) fn fingerprint(step: &Step, batched: bool, prepared: &Prepared) -> Fi
             fields.push((format!("env.{name}"), prepared.secrets.masked(value.clone())));
         }
     }
-    fields.into_iter().map(|(name, text)| (name, format!("{:016x}", xxh3_64(text.as_bytes())))).collect()
+    fields.into_iter().map(|(name, text)| (name, hash(&text))).collect()
 }
 
 /// How rows are read, for the result depends on it; which rows is a matter of their keys.
@@ -63,9 +84,31 @@ pub(super) fn changed(old: &Fingerprint, new: &Fingerprint) -> Vec<String> {
 }
 
 /// Whether the step's task, apart from its list of items, looks at what an earlier step gave.
-pub(super) fn looks_at(step: &Step, earlier: &str, output: Option<&str>) -> bool {
-    let text: String = fields(task_of(step), Path::new("")).into_iter().map(|(_, text)| format!("{text}\n")).collect();
-    output.is_some_and(|output| has_word(&text, output)) || has_word(&text, "steps") && has_word(&text, earlier)
+pub(super) fn looks_at(step: &Step, earlier: &Step) -> bool {
+    text_looks_at(&text(task_of(step)), earlier)
+}
+
+/// Whether the step's task may look at an aggregate.
+pub(super) fn looks_at_aggregates(step: &Step) -> bool {
+    has_word(&text(task_of(step)), "aggregate")
+}
+
+/// Whether a python task looks at what an earlier step gave.
+pub(super) fn task_looks_at(task: &PythonTask, earlier: &Step) -> bool {
+    text_looks_at(&text(&python_task(task)), earlier)
+}
+
+fn text_looks_at(text: &str, earlier: &Step) -> bool {
+    earlier.outputs.as_ref().is_some_and(|output| has_word(text, &output.raw))
+        || has_word(text, "steps") && has_word(text, earlier.name.as_str())
+}
+
+fn text(task: &Task) -> String {
+    fields(task, Path::new("")).into_iter().map(|(_, text)| format!("{text}\n")).collect()
+}
+
+fn python_task(task: &PythonTask) -> Task {
+    Task { span: Span::default(), kind: TaskKind::Python(task.clone()) }
 }
 
 fn task_of(step: &Step) -> &Task {

@@ -1,6 +1,7 @@
 //! What earlier executions of a run mean for this one.
 
-use super::fingerprint::{Fingerprint, changed, fingerprint, looks_at};
+use super::aggregate::{aggregate_of, how};
+use super::fingerprint::{Fingerprint, changed, fingerprint, looks_at, looks_at_aggregates};
 use super::plan::StepPlan;
 use super::prepare::Prepared;
 use super::resume::{SortedOut, sort_out};
@@ -22,16 +23,23 @@ pub(super) fn print_of(
 ) -> Result<Fingerprint, LedgerError> {
     let mut print = fingerprint(step, batched, prepared);
     for earlier in seen_by(step, prepared) {
-        print.insert(format!("{RESULTS_OF}{}", earlier.name), revision(&earlier.name)?);
+        let mut given = revision(&earlier.name)?;
+        if let Some(aggregate) = aggregate_of(earlier).filter(|_| looks_at_aggregates(step)) {
+            given = format!("{given} {}", how(earlier, aggregate, prepared, &revision)?);
+        }
+        print.insert(format!("{RESULTS_OF}{}", earlier.name), given);
     }
     Ok(print)
 }
 
 /// The earlier steps that a step's task looks at.
 pub(super) fn seen_by<'a>(step: &'a Step, prepared: &'a Prepared) -> impl Iterator<Item = &'a Step> {
-    let earlier = prepared.workflow.steps.iter().take_while(|earlier| earlier.name != step.name);
-    earlier
-        .filter(|earlier| looks_at(step, earlier.name.as_str(), earlier.outputs.as_ref().map(|text| text.raw.as_str())))
+    earlier_steps(step, prepared).filter(|earlier| looks_at(step, earlier))
+}
+
+/// The steps before a step.
+pub(super) fn earlier_steps<'a>(step: &'a Step, prepared: &'a Prepared) -> impl Iterator<Item = &'a Step> {
+    prepared.workflow.steps.iter().take_while(|earlier| earlier.name != step.name)
 }
 
 /// Why all of a step runs again; empty where what was done of it stands.

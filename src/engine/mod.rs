@@ -5,6 +5,7 @@
 //! writes the ledger and holds the counts; it tells the feeder about each batch that has ended, with what is to be tried
 //! again, so the feeder knows when nothing is left. Stopping goes the other way, through latches that everybody listens to.
 
+mod aggregate;
 mod aggregator;
 mod feeder;
 mod fingerprint;
@@ -13,6 +14,7 @@ mod history;
 mod pace;
 mod plan;
 mod prepare;
+mod reduce;
 mod remaining;
 mod repro;
 mod resume;

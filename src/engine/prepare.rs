@@ -1,10 +1,11 @@
 //! Everything that can be known to be wrong before anything runs: parameters, secrets, templates, names, Python code.
 
+use super::aggregate::aggregate_of;
 use super::secrets::Secrets;
 use crate::ledger::{Durability, StateFolder};
-use crate::model::{Span, Text};
+use crate::model::{Span, StepName, Text};
 use crate::plan::{ParamValues, resolve_params};
-use crate::spec::{BatchSpec, Fault, Faults, ItemsSpec, Setting, Source, Step, StepKind, Workflow};
+use crate::spec::{Aggregate, BatchSpec, Fault, Faults, ItemsSpec, Setting, Source, Step, StepKind, Workflow};
 use crate::task::Program;
 use crate::task::python::{Check, CheckFault, Found, Host, HostError, find_interpreter};
 use crate::template::{CompiledTree, ItemScope, Names, Scope, ShellCommand, Template, TemplateError};
@@ -52,6 +53,8 @@ pub struct Prepared {
     pub python: Option<Arc<Host>>,
     /// Task and `on_item_error` of each step, compiled; then those of `on_failure` and `finally`.
     pub programs: Vec<(Program, Option<Program>)>,
+    /// The aggregates that are Python code, compiled.
+    pub aggregates: BTreeMap<StepName, Program>,
     /// What the user asked for.
     pub options: Options,
 }
@@ -100,16 +103,19 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
     names.env = env.keys().cloned().collect();
     let secrets = secrets(&workflow, &env, &params, options.check_only, &mut faults);
     let folder = workflow_folder(&workflow.source.path);
-    let mut programs = Vec::new();
+    let (mut programs, mut aggregates) = (Vec::new(), BTreeMap::new());
     for step in workflow.steps.iter().chain(&workflow.closing) {
         names.summary = programs.len() >= workflow.steps.len();
         let mut checker = Checker { source: &workflow.source, faults: &mut faults, step, names: &names };
         programs.push(checker.step(&folder));
         names.steps.push(step.name.to_string());
+        names.aggregates.extend(aggregate_of(step).map(|_| step.name.to_string()));
+        let mut checker = Checker { source: &workflow.source, faults: &mut faults, step, names: &names };
+        aggregates.extend(checker.aggregate(&folder).map(|program| (step.name.clone(), program)));
         names.outputs.extend(step.outputs.iter().map(|text| text.raw.clone()));
     }
     let found = find_interpreter(options.python.as_deref(), &folder);
-    let python = match python(&programs, found) {
+    let python = match python(&programs, &aggregates, found) {
         Ok((host, wrong)) => {
             faults.extend(
                 wrong.into_iter().map(|(fault, span, within)| code_fault(&workflow.source, &fault, span, within)),
@@ -130,7 +136,7 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
         .into_iter()
         .map(|(program, handler)| (program.expect("a program that does not compile is a fault"), handler));
     let programs = programs.collect();
-    Ok(Prepared { workflow, params, env, own_env, secrets, python, programs, options })
+    Ok(Prepared { workflow, params, env, own_env, secrets, python, programs, aggregates, options })
 }
 
 /// Folder of a workflow file: where scripts and modules are looked for.
@@ -234,6 +240,13 @@ impl Checker<'_> {
         }
     }
 
+    /// The aggregate of the step, where it is code. It sees the step itself too.
+    fn aggregate(&mut self, folder: &Path) -> Option<Program> {
+        let Some(Aggregate::Code(task)) = aggregate_of(self.step) else { return None };
+        let compiled = Program::aggregate(task, &self.step.name, folder);
+        compiled.inspect(|program| self.note(program.check(self.names))).map_err(|errors| self.note(errors)).ok()
+    }
+
     fn program(&mut self, task: &crate::spec::Task, folder: &Path, names: &Names) -> Option<Program> {
         match Program::compile(task, folder) {
             Ok(program) => {
@@ -302,10 +315,15 @@ pub(super) fn template_fault(source: &Source, error: &TemplateError, within: Str
 type Checked = (Option<Arc<Host>>, Vec<(CheckFault, Span, String)>);
 
 /// Settles the interpreter where a task needs one, and has it look over all code.
-fn python(programs: &[(Option<Program>, Option<Program>)], found: Found) -> Result<Checked, HostError> {
+fn python(
+    programs: &[(Option<Program>, Option<Program>)],
+    aggregates: &BTreeMap<StepName, Program>,
+    found: Found,
+) -> Result<Checked, HostError> {
     let tasks = programs.iter().flat_map(|(program, handler)| [program, handler]);
     let tasks: Vec<_> = tasks
         .flatten()
+        .chain(aggregates.values())
         .filter_map(|program| if let Program::Python(task) = program { Some(task) } else { None })
         .collect();
     let Some(first) = tasks.first() else { return Ok((None, Vec::new())) };

@@ -4,7 +4,7 @@ use super::plan::plan_step;
 use super::prepare::Prepared;
 use super::values::{remember, step_scope};
 use crate::ledger::{FailureRecord, Reader, RunFolder};
-use crate::model::{Batch, Failure, Form, Indexes, ItemKey, Items, Keys, StepName};
+use crate::model::{Batch, Failure, Form, ItemKey, StepName};
 use crate::spec::StepKind;
 use crate::task::{Cancel, Context, Shown, Underway, foreground};
 use crate::template::ItemScope;
@@ -70,19 +70,9 @@ impl Repro<'_> {
             logs: folder.logs(),
             underway: Arc::new(Underway::new(1)),
         };
-        let mut items = Items::default();
-        items.push(failure.item.as_bytes());
-        let batch = Batch {
-            number: 1,
-            attempt: 1,
-            indexes: Indexes::Range(failure.index..failure.index + 1),
-            keys: Keys::List(vec![ItemKey::of(failure.item.as_bytes())]),
-            items,
-            // What was kept of a row is what was made of it.
-            form: 0,
-            origin: None,
-            trouble: None,
-        };
+        // What was kept of a row is what was made of it.
+        let item = failure.item.as_bytes();
+        let batch = Batch::of_one(failure.index, ItemKey::of(item), item);
         Ok(foreground(program, &context, &batch, debugger))
     }
 }

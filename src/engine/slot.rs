@@ -4,7 +4,7 @@
 //! in exactly one `Finished`; each of its items is in exactly one place of that report.
 
 use super::step::{Job, Work};
-use crate::model::{Batch, BatchReport, Failure, FailureKind, Indexes, ItemFailure, Items, Keys};
+use crate::model::{Batch, BatchReport, Failure, FailureKind, Indexes, ItemFailure, Keys};
 use crate::rows;
 use crate::spec::OnBadRow;
 use crate::task::{BatchOutcome, Context, Frame, Lane, LogLine, Program};
@@ -185,25 +185,14 @@ impl Slot<'_> {
             let context = Context { batched: false, timeout: None, slots: 1, ..self.job.context.clone() };
             program.lane(&context, number)
         });
-        let mut items = Items::default();
-        items.push(&failed.item);
-        let index = failed.index;
-        let alone = Batch {
-            number: batch.number,
-            attempt: batch.attempt,
-            indexes: Indexes::Range(index..index + 1),
-            items,
-            keys: Keys::List(vec![failed.key]),
-            // A row has become JSON by now.
-            form: 0,
-            origin: None,
-            trouble: None,
-        };
+        // A row has become JSON by now.
+        let alone = Batch::of_one(failed.index, failed.key, &failed.item);
+        let alone = Batch { number: batch.number, attempt: batch.attempt, ..alone };
         let frame = Frame { batches: std::slice::from_ref(&alone), halt_on_failure: false, error: Some(error) };
         let (outcomes, broken) = lane.run(&frame);
         let outcome = outcomes.into_iter().next()?;
         for log in outcome.logs {
-            self.tell(SlotEvent::Log(Some((index, batch.attempt)), log));
+            self.tell(SlotEvent::Log(Some((failed.index, batch.attempt)), log));
         }
         if matches!(program, Program::Echo(_)) {
             outcome.lines.iter().for_each(|line| self.tell(SlotEvent::Notice(message(line))));

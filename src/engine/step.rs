@@ -141,13 +141,18 @@ pub(super) fn execute(
     stats.total = run.total.unwrap_or(0).max(read).max(stats.settled());
     stats.skipped = stats.total - stats.settled();
     if late {
-        let message = format!("took longer than {:?}, the `timeout` of the step", run.timeout.unwrap_or_default());
-        failure = Some(Failure::new(FailureKind::Limit, "StepTimeout", message));
+        failure = Some(step_timeout(run.timeout.unwrap_or_default()));
     } else if let Some(most) = run.max_failures.filter(|most| most.is_passed(stats.failed, stats.total)) {
         // Of a source that was counted while it was read, this is known only now.
         failure.get_or_insert_with(|| too_many(most, &stats));
     }
     Ok(StepEnd { stats, failure, broken, source_error })
+}
+
+/// The failure of a step that has used up its time.
+pub(super) fn step_timeout(limit: Duration) -> Failure {
+    let message = format!("took longer than {limit:?}, the `timeout` of the step");
+    Failure::new(FailureKind::Limit, "StepTimeout", message)
 }
 
 /// The failure of a step of which more items failed than are tolerated.

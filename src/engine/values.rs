@@ -1,14 +1,15 @@
 //! What steps give to later ones, and to the person in front of the screen.
 
+use super::aggregate::aggregate_of;
 use super::prepare::{Prepared, template_params};
 use super::slot::message;
 use super::workflow::{EngineError, Run};
-use crate::ledger::{LedgerError, Reader, RunFolder};
-use crate::model::{Event, RunId, Stats, StepName, StepReport};
+use crate::ledger::{LedgerError, Reader, RunFolder, StepRecord};
+use crate::model::{Event, ResultsFile, ResultsSize, RunId, Stats, StepName, StepReport};
 use crate::spec::Step;
-use crate::template::{Lazy, Scope, StepValue, json_to_value};
+use crate::template::{Lazy, Scope, StepValue, StoredResults, exact_json_to_value, json_to_value};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The names that hold before the first step.
 pub fn step_scope(prepared: &Prepared, run: &RunId) -> Scope {
@@ -58,9 +59,66 @@ pub(super) fn remember(scope: &mut Scope, folder: &RunFolder, step: &Step, stats
         minijinja::Value::from(minijinja::value::Serde(failures_json(&from, &name).unwrap_or_default()))
     });
     let batch = stats.map(|stats| (Arc::new(failed), minijinja::Value::from(minijinja::value::Serde(stats.to_json()))));
-    scope.steps.insert(step.name.to_string(), StepValue { result: Arc::new(result), batch });
+    let stored = Arc::new(Stored::new(folder.clone(), step.name.clone()));
+    let (name, from) = (step.name.clone(), folder.clone());
+    let aggregate = aggregate_of(step).map(|_| Arc::new(Lazy::new(move || aggregate_value(&from, &name))));
+    let value = StepValue { result: Arc::new(result), batch, stored, aggregate };
+    scope.steps.insert(step.name.to_string(), value);
     if let Some(outputs) = &step.outputs {
         scope.outputs.insert(outputs.raw.clone(), step.name.to_string());
+    }
+}
+
+/// The aggregate of a step, null where it has not been computed.
+fn aggregate_value(folder: &RunFolder, step: &StepName) -> minijinja::Value {
+    match Reader::open(folder.clone()).and_then(|reader| reader.aggregate(step, None)) {
+        Ok(aggregate) => aggregate.map_or_else(|| minijinja::Value::from(()), |json| exact_json_to_value(&json)),
+        Err(error) => minijinja::Value::from(minijinja::Error::new(
+            minijinja::ErrorKind::InvalidOperation,
+            format!("the aggregate of step `{step}` cannot be read: {error}"),
+        )),
+    }
+}
+
+/// The results of a step in the ledger; looked up once.
+#[derive(Debug)]
+struct Stored {
+    folder: RunFolder,
+    step: StepName,
+    size: OnceLock<Result<ResultsSize, String>>,
+    file: OnceLock<Result<ResultsFile, String>>,
+}
+
+impl Stored {
+    fn new(folder: RunFolder, step: StepName) -> Self {
+        Self { folder, step, size: OnceLock::new(), file: OnceLock::new() }
+    }
+
+    fn look_up<T>(&self, look: impl FnOnce(&Reader, &StepRecord) -> Result<T, LedgerError>) -> Result<T, String> {
+        let wrong = |why: String| format!("the results of step `{}` cannot be read: {why}", self.step);
+        let found = Reader::open(self.folder.clone()).and_then(|reader| {
+            let steps = reader.steps()?;
+            let record = steps.iter().find(|record| record.name == self.step);
+            record.map(|record| look(&reader, record)).transpose()
+        });
+        match found {
+            Ok(Some(found)) => Ok(found),
+            Ok(None) => Err(wrong("it was not started".to_owned())),
+            Err(error) => Err(wrong(match std::error::Error::source(&error) {
+                Some(cause) => format!("{error}: {cause}"),
+                None => error.to_string(),
+            })),
+        }
+    }
+}
+
+impl StoredResults for Stored {
+    fn size(&self) -> Result<ResultsSize, String> {
+        self.size.get_or_init(|| self.look_up(|reader, record| reader.results(record)?.size())).clone()
+    }
+
+    fn file(&self) -> Result<ResultsFile, String> {
+        self.file.get_or_init(|| self.look_up(Reader::in_order)).clone()
     }
 }
 

@@ -80,7 +80,7 @@ pub fn run(
     };
     let id = ledger.folder().run.clone();
     let programs = prepared.programs.iter().flat_map(|(program, handler)| [Some(program), handler.as_ref()]);
-    let has_children = programs.flatten().any(Program::has_children);
+    let has_children = programs.flatten().chain(prepared.aggregates.values()).any(Program::has_children);
     let mut run = Run {
         prepared,
         cancel: cancel.clone(),
@@ -117,8 +117,8 @@ pub fn run(
 /// A run under way.
 pub(super) struct Run<'a> {
     pub(super) prepared: &'a Prepared,
-    cancel: Cancel,
-    guard: Option<Arc<Guard>>,
+    pub(super) cancel: Cancel,
+    pub(super) guard: Option<Arc<Guard>>,
     pub(super) scope: Scope,
     summary: RunSummary,
     fault: Option<Faults>,
@@ -259,9 +259,10 @@ impl Run<'_> {
             slow_after: self.prepared.options.slow_after,
         };
         let end = execute(run, &job, &mut self.ledger, self.sinks, &self.prepared.secrets)?;
-        let report = self.report(step, end);
+        let mut report = self.report(step, end);
         let ran = report.stats.succeeded > done;
         self.remember(step, &report, is_batch);
+        self.aggregate(step, &mut report, plan.step_timeout)?;
         if ran && !is_batch && matches!(program, Program::Echo(_)) {
             self.say(step)?;
         }

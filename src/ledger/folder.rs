@@ -5,7 +5,7 @@ use super::growing::sync_folder;
 use crate::model::{RunId, StepName};
 use std::fs::{self, DirBuilder, File};
 use std::hash::{BuildHasher, RandomState};
-use std::io;
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -114,6 +114,17 @@ impl RunFolder {
         self.path.join("results").join(format!("{step}.jsonl"))
     }
 
+    /// A copy of the results of a step in item order, as they were at a revision. No step's name has a `~` in it, so no two
+    /// files of the folder are called alike.
+    pub(super) fn sorted(&self, step: &StepName, revision: &str) -> PathBuf {
+        self.path.join("results").join(format!("{step}~{revision}.jsonl"))
+    }
+
+    /// The aggregate of a step.
+    pub(super) fn aggregate(&self, step: &StepName) -> PathBuf {
+        self.path.join("results").join(format!("{step}.aggregate.json"))
+    }
+
     /// The keys of the items that the results of a step belong to.
     pub(super) fn keys(&self, step: &StepName) -> PathBuf {
         self.path.join("results").join(format!("{step}.keys"))
@@ -180,6 +191,25 @@ fn make(path: &Path, parents: bool) -> Result<(), LedgerError> {
 pub(super) fn private_file(path: &Path) -> Result<File, LedgerError> {
     let file = File::options().create(true).append(true).read(true).mode(0o600).open(path);
     file.map_err(|source| io_error("write", path, source))
+}
+
+/// Writes a file that only its owner may read: aside first, then under its name, so that nobody sees half of it.
+pub(super) fn write_whole(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> Result<io::Result<()>, LedgerError>,
+) -> Result<(), LedgerError> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".{}", std::process::id()));
+    let aside = PathBuf::from(aside);
+    let failed = |source| io_error("write", path, source);
+    let file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&aside).map_err(failed)?;
+    let mut out = BufWriter::new(file);
+    let written = write(&mut out).and_then(|written| written.and_then(|()| out.flush()).map_err(failed));
+    let done = written.and_then(|()| fs::rename(&aside, path).map_err(failed));
+    if done.is_err() {
+        drop(fs::remove_file(&aside));
+    }
+    done
 }
 
 pub(super) fn io_error(action: &'static str, path: &Path, source: io::Error) -> LedgerError {

@@ -10,6 +10,7 @@ mod error;
 mod folder;
 mod growing;
 mod health;
+mod kept;
 mod past;
 mod reader;
 mod results;

@@ -3,6 +3,7 @@
 use super::batches::lines_hash;
 use super::error::LedgerError;
 use super::folder::io_error;
+use crate::model::ResultsSize;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -68,19 +69,50 @@ impl ResultLines {
         self.pieces.as_slice().iter().map(|piece| if piece.list { 1 } else { piece.count }).sum()
     }
 
-    /// The next piece: index of its first item, whether it is a list of a batched task, and its lines.
+    /// How large they are; the lists of batched tasks are read to be counted.
     ///
     /// # Errors
-    /// Where the file cannot be read, or does not hold what was written.
-    pub fn next_piece(&mut self) -> Result<Option<(u64, bool, Vec<u8>)>, LedgerError> {
-        let (Some(piece), Some(file)) = (self.pieces.next(), &self.file) else { return Ok(None) };
+    /// Where the file cannot be read.
+    pub fn size(&self) -> Result<ResultsSize, LedgerError> {
+        let mut size = ResultsSize { count: 0, bytes: 0 };
+        for piece in self.pieces.as_slice() {
+            size.bytes += piece.length;
+            size.count += match &self.file {
+                Some(file) if piece.list => memchr::memchr_iter(b'\n', &self.read(file, piece)?).count() as u64,
+                _ => piece.count,
+            };
+        }
+        Ok(size)
+    }
+
+    /// Whether the file holds nothing but these lines, in this order.
+    pub(super) fn are_the_file(&self) -> bool {
+        let mut end = 0;
+        let in_order = self.pieces.as_slice().iter().all(|piece| {
+            let follows = piece.offset == end;
+            end += piece.length;
+            follows
+        });
+        in_order && std::fs::metadata(&self.path).is_ok_and(|data| data.len() == end)
+    }
+
+    fn read(&self, file: &File, piece: &Piece) -> Result<Vec<u8>, LedgerError> {
         let mut bytes = vec![0; usize::try_from(piece.length).unwrap_or(usize::MAX)];
         file.read_exact_at(&mut bytes, piece.offset).map_err(|source| io_error("read", &self.path, source))?;
         if !piece.owns(&bytes) {
             let why = "are not those that were written";
             return Err(LedgerError::ResultsGone { path: self.path.clone(), why });
         }
-        Ok(Some((piece.first, piece.list, bytes)))
+        Ok(bytes)
+    }
+
+    /// The next piece: index of its first item, whether it is a list of a batched task, and its lines.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, or does not hold what was written.
+    pub fn next_piece(&mut self) -> Result<Option<(u64, bool, Vec<u8>)>, LedgerError> {
+        let (Some(piece), Some(file)) = (self.pieces.next(), &self.file) else { return Ok(None) };
+        Ok(Some((piece.first, piece.list, self.read(file, &piece)?)))
     }
 
     /// Copies all lines to `out`.

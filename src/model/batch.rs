@@ -147,6 +147,22 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// One item, given as JSON text.
+    pub fn of_one(index: u64, key: super::ItemKey, json: &[u8]) -> Self {
+        let mut items = Items::default();
+        items.push(json);
+        Self {
+            number: 1,
+            attempt: 1,
+            indexes: Indexes::Range(index..index + 1),
+            items,
+            keys: Keys::List(vec![key]),
+            form: 0,
+            origin: None,
+            trouble: None,
+        }
+    }
+
     /// Some of its items as a batch of the same number. The positions must rise.
     pub fn part(&self, positions: &[usize], attempt: u32) -> Self {
         let mut items = Items::default();

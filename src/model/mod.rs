@@ -7,6 +7,7 @@ mod event;
 mod form;
 mod keys;
 mod outcome;
+mod results;
 mod run;
 mod source;
 
@@ -15,5 +16,6 @@ pub use event::{BatchReport, Event, ItemFailure, Sink, StepReport};
 pub use form::{Column, CsvForm, Form, From, Kind, LineNumbers, Origin};
 pub use keys::{ItemKey, Keys};
 pub use outcome::{Failure, FailureKind, Lines, Outcome};
+pub use results::{ResultsFile, ResultsSize};
 pub use run::{RunId, RunSummary, Stats, Status, StepName};
 pub use source::{Span, Text, Tree};

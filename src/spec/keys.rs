@@ -6,7 +6,7 @@
 mod table;
 
 pub use table::{
-    AUTH, BACKOFFS, BATCH, COMPRESSIONS, ECHO, HTTP, KINDS, ON_BAD_ROW, ON_SCHEMA_DRIFT, OPERATIONS, PARAM,
+    AGGREGATE, AUTH, BACKOFFS, BATCH, COMPRESSIONS, ECHO, HTTP, KINDS, ON_BAD_ROW, ON_SCHEMA_DRIFT, OPERATIONS, PARAM,
     PARAM_TYPES, PYTHON, RANGE, RETRY, ROWS, SHELL, SOURCES, STEP, TASK, TASK_TYPES, WORKFLOW,
 };
 
@@ -69,6 +69,10 @@ pub enum Shape {
     Size,
     /// A list of names and integers, or one of them.
     RetryOn,
+    /// An `aggregate`: Python code or a mapping.
+    Aggregate,
+    /// A field of a result, a list of them, or `true`.
+    Fields,
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// A list of strings.
@@ -96,8 +100,11 @@ pub enum Shape {
 }
 
 /// Every group of keys.
-pub fn key_groups() -> [&'static KeyGroup; 14] {
-    [&WORKFLOW, &PARAM, &STEP, &BATCH, &SOURCES, &ROWS, &RANGE, &TASK, &RETRY, &SHELL, &PYTHON, &HTTP, &AUTH, &ECHO]
+pub fn key_groups() -> [&'static KeyGroup; 15] {
+    [
+        &WORKFLOW, &PARAM, &STEP, &BATCH, &AGGREGATE, &SOURCES, &ROWS, &RANGE, &TASK, &RETRY, &SHELL, &PYTHON, &HTTP,
+        &AUTH, &ECHO,
+    ]
 }
 
 /// Keys that are planned: using one is no typing error.

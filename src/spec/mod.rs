@@ -3,6 +3,7 @@
 //! Owns YAML, the list of keys, the wording and the rendering of faults, and the retry policy. Reads no other file,
 //! renders no template, runs nothing. Every fault of a file is reported at once; what comes out is trusted by all.
 
+mod aggregate;
 mod fault;
 mod keys;
 mod parse;
@@ -16,6 +17,7 @@ mod wording;
 mod workflow;
 mod yaml;
 
+pub use aggregate::{Aggregate, Field, Over, Reduction, Reductions};
 pub use fault::{Fault, Faults};
 pub use keys::{Key, KeyGroup, Shape, key_groups, nearest};
 pub use parse::{check_param, parse, value, values};

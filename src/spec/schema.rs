@@ -92,6 +92,10 @@ fn shape(shape: Shape) -> Value {
         Shape::RetryOn => json!({"anyOf": [
             {"type": ["string", "integer"]}, {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1},
         ]}),
+        Shape::Aggregate => json!({"anyOf": [{"type": "string"}, reference("aggregate")]}),
+        Shape::Fields => json!({"anyOf": [
+            {"type": "string"}, {"const": true}, {"type": "array", "items": {"type": "string"}, "minItems": 1},
+        ]}),
         Shape::OneOf(words) => json!({"enum": words}),
         Shape::Texts => json!({"type": "array", "items": {"type": "string"}}),
         Shape::TextOrTexts => json!({"anyOf": [

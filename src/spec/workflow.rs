@@ -2,6 +2,7 @@
 //!
 //! Strings that may hold templates are still [`Text`]; nothing is rendered here.
 
+use super::aggregate::Aggregate;
 use super::retry::RetryPolicy;
 use crate::model::{Kind, Span, StepName, Text, Tree};
 use std::num::NonZeroUsize;
@@ -150,6 +151,8 @@ pub struct BatchSpec {
     pub bisect_on_error: bool,
     /// `on_item_error`: run after the last attempt of an item, with `item` and `error`.
     pub on_item_error: Option<Task>,
+    /// `aggregate`: what is made of all results.
+    pub aggregate: Option<Aggregate>,
     /// `retry` of the task, else of the step's inputs, else of the step.
     pub retry: RetryPolicy,
     /// `timeout` per item.

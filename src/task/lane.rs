@@ -146,6 +146,14 @@ impl Program {
         })
     }
 
+    /// Compiles the code of an aggregate of a step, which sees the step's `results`, `failed` and `stats`.
+    ///
+    /// # Errors
+    /// All templates that do not compile.
+    pub fn aggregate(task: &spec::PythonTask, step: &StepName, folder: &Path) -> Result<Self, Vec<TemplateError>> {
+        PythonTask::aggregate(task, step, folder).map(|task| Self::Python(Arc::new(task)))
+    }
+
     /// Faults that can be known before anything runs.
     pub fn check(&self, names: &Names) -> Vec<TemplateError> {
         match self {

@@ -3,6 +3,7 @@
 use super::filters::PLAIN;
 use super::names::{check, check_names, used_names};
 use super::scope::{ItemScope, Names};
+use super::stored::ResultsName;
 use crate::model::{Span, Text, Tree};
 use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, Expression};
@@ -68,6 +69,14 @@ impl Template {
     pub fn is_item(&self) -> bool {
         matches!(self.kind, Kind::Expression(_))
             && sole_expression(&self.text.raw).is_some_and(|it| it.trim() == "item")
+    }
+
+    /// The results that it refers to, where it is nothing but a reference to the results of a step.
+    pub fn results_name(&self) -> Option<ResultsName> {
+        match self.kind {
+            Kind::Expression(_) => ResultsName::read(sole_expression(&self.text.raw)?),
+            Kind::Plain | Kind::Mixed(_) => None,
+        }
     }
 
     /// Whether it uses `item`, `index`, `batch` or `error`.
@@ -251,6 +260,11 @@ impl CompiledTree {
     /// Whether it is nothing but `{{ item }}`.
     pub fn is_item(&self) -> bool {
         matches!(self, Self::Text(template) if template.is_item())
+    }
+
+    /// The results that it refers to, where it is nothing but a reference to the results of a step.
+    pub fn results_name(&self) -> Option<ResultsName> {
+        if let Self::Text(template) = self { template.results_name() } else { None }
     }
 
     /// Appends the value as JSON text.

@@ -5,11 +5,15 @@
 //! Undefined names are errors everywhere, and what was rendered once is never rendered again.
 
 mod compiled;
+mod exact;
 mod filters;
 mod names;
 mod scope;
 mod shell;
+mod stored;
 
 pub use compiled::{CompiledTree, Template, TemplateError, compile_pairs, json_to_value, value_to_json};
+pub use exact::exact_json_to_value;
 pub use scope::{ErrorValue, ItemScope, Lazy, Names, Scope, StepValue};
 pub use shell::{ShellCommand, ShellError, Words};
+pub use stored::{ResultsName, StoredResults};

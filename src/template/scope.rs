@@ -1,8 +1,10 @@
 //! The names a template sees, and where each is looked up.
 
 use super::compiled::json_to_value;
+use super::stored::StoredResults;
 use crate::model::Failure;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
+use minijinja::{Error, ErrorKind};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -31,13 +33,28 @@ impl fmt::Debug for Lazy {
     }
 }
 
-/// What `steps.<name>` is: `result`, and for a batch step `results`, `failed` and `stats` too.
+/// What `steps.<name>` is: `result` and `path`; of a batch step `results`, `failed` and `stats` too, and `aggregate` where it
+/// has one.
 #[derive(Debug, Clone)]
 pub struct StepValue {
     /// `result`: of a plain step its value; of a batch step the list of results.
     pub result: Arc<Lazy>,
     /// `failed` and `stats` of a batch step.
     pub batch: Option<(Arc<Lazy>, Value)>,
+    /// The same results where they are kept.
+    pub stored: Arc<dyn StoredResults>,
+    /// `aggregate`
+    pub aggregate: Option<Arc<Lazy>>,
+}
+
+impl StepValue {
+    /// `path`: a file with the results in item order.
+    fn path(&self) -> Value {
+        match self.stored.file() {
+            Ok(file) => Value::from(file.path.display().to_string()),
+            Err(message) => Value::from(Error::new(ErrorKind::InvalidOperation, message)),
+        }
+    }
 }
 
 impl Object for StepValue {
@@ -50,15 +67,18 @@ impl Object for StepValue {
             ("result", _) | ("results", Some(_)) => Some(self.result.get()),
             ("failed", Some((failed, _))) => Some(failed.get()),
             ("stats", Some((_, stats))) => Some(stats.clone()),
+            ("path", _) => Some(self.path()),
+            ("aggregate", _) => self.aggregate.as_ref().map(|aggregate| aggregate.get()),
             _ => None,
         }
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        if self.batch.is_some() {
-            Enumerator::Str(&["result", "results", "failed", "stats"])
-        } else {
-            Enumerator::Str(&["result"])
+        // `path` is not among them: who writes down all that is known of a step asks for no file.
+        match (&self.batch, &self.aggregate) {
+            (Some(_), Some(_)) => Enumerator::Str(&["result", "results", "failed", "stats", "aggregate"]),
+            (Some(_), None) => Enumerator::Str(&["result", "results", "failed", "stats"]),
+            (None, _) => Enumerator::Str(&["result"]),
         }
     }
 }
@@ -112,6 +132,12 @@ impl Scope {
             params: Some(keys(&self.params)),
             env: keys(&self.env),
             steps: self.steps.keys().cloned().collect(),
+            aggregates: self
+                .steps
+                .iter()
+                .filter(|(_, it)| it.aggregate.is_some())
+                .map(|(name, _)| name.clone())
+                .collect(),
             outputs: self.outputs.keys().cloned().collect(),
         }
     }
@@ -227,6 +253,8 @@ pub struct Names {
     pub env: Vec<String>,
     /// Earlier steps.
     pub steps: Vec<String>,
+    /// Those of them that have an aggregate.
+    pub aggregates: Vec<String>,
     /// Outputs of earlier steps.
     pub outputs: Vec<String>,
 }
@@ -250,6 +278,11 @@ impl Names {
             }
             ("steps", Some(member)) if !self.steps.iter().any(|step| step == member) => {
                 Some(missing("steps", member, &self.steps))
+            }
+            ("steps", Some(member))
+                if parts.next() == Some("aggregate") && !self.aggregates.iter().any(|step| step == member) =>
+            {
+                Some(format!("step `{member}` has no `aggregate`"))
             }
             ("params" | "env" | "steps" | "run", _) => None,
             _ if self.outputs.iter().any(|output| output == root) => None,

@@ -70,8 +70,31 @@ pub struct Start {
     pub steps: Box<RawValue>,
     /// Inputs that are the same for every item: a JSON object.
     pub inputs: Box<RawValue>,
+    /// Results of earlier steps that are too large to be sent: the worker reads them from their files.
+    pub stored: Vec<Stored>,
     /// Names of the inputs that differ by item; each item of a `Run` brings their values as one JSON array.
     pub item_inputs: Vec<String>,
+}
+
+/// Results of an earlier step in a file, one per line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    /// What they are the value of.
+    pub place: StoredPlace,
+    /// The file.
+    pub path: String,
+    /// How many lines it has.
+    pub count: u64,
+}
+
+/// What stored results are the value of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoredPlace {
+    /// `result` and `results` of this member of `steps`.
+    Step(String),
+    /// This input.
+    Input(String),
 }
 
 /// One batch inside a [`Run`].

@@ -13,7 +13,8 @@ mod frames;
 pub mod page;
 
 pub use frames::{
-    Done, Errand, Frame, FrameReader, Hello, Log, Program, Results, Run, RunBatch, Start, WireError, write_frame,
+    Done, Errand, Frame, FrameReader, Hello, Log, Program, Results, Run, RunBatch, Start, Stored, StoredPlace,
+    WireError, write_frame,
 };
 
 /// The version of this language; both ends must agree.

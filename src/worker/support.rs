@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 const HOST: &str = include_str!("python/host.py");
 const VALUES: &str = include_str!("python/values.py");
+const RESULTS: &str = include_str!("python/results.py");
 const PROGRAMS: &str = include_str!("python/programs.py");
 const CODE: &str = include_str!("python/code.py");
 
@@ -117,6 +118,8 @@ impl Support {
 
 /// The class that makes a callable of a step's program. Loaded late: only code blocks need `ast`.
 pub(super) fn programs<'py>(py: Python<'py>, with_code: bool) -> PyResult<Bound<'py, PyAny>> {
+    let results = module(py, RESULTS, c"<batchmill results>", c"_batchmill_results")?;
+    results.setattr("SOURCE", RESULTS)?;
     let programs = module(py, PROGRAMS, c"<batchmill programs>", c"_batchmill_programs")?;
     if with_code {
         module(py, CODE, c"<batchmill code>", c"_batchmill_code")?;

@@ -22,13 +22,15 @@ fn failures_are_tolerated_up_to_a_number_and_the_step_stops_behind_it() {
     let odd = "{type: shell, command: 'test $(({{ item }} % 2)) = 0'}";
     let sandbox = Sandbox::with(&batch("{range: 20}", "max_failures: 3", odd));
     let ended = sandbox.run(&["--format", "json"]).exits_with(3);
-    let ended = ended.says(&["stopped by TooManyFailures: 4 items failed, and `max_failures` is 3"]);
+    let ended = ended.says(&["stopped by TooManyFailures:", "items failed, and `max_failures` is 3"]);
     let step = &ended.json()["steps"]["work"];
-    assert_eq!((&step["stats"]["failed"], &step["error"]["type"]), (&json!(4), &json!("TooManyFailures")));
+    // What a slot has begun when the step stops still ends.
+    let failed = step["stats"]["failed"].as_u64().unwrap();
+    assert!((4..10).contains(&failed) && step["error"]["type"] == "TooManyFailures", "{step}");
     let tolerated = Sandbox::with(&batch("{range: 6}", "max_failures: 3", odd));
     tolerated.run(&[]).exits_with(1);
     assert_eq!(tolerated.results("work").len(), 3);
-    Sandbox::with(&batch("{range: 6}", "max_failures: 0", odd)).run(&[]).exits_with(3).says(&["1 items failed"]);
+    Sandbox::with(&batch("{range: 6}", "max_failures: 0", odd)).run(&[]).exits_with(3).says(&["`max_failures` is 0"]);
 }
 
 #[test]

@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and helpers are called by tests alone")]
 
+/// What is made of all results of a step.
+mod aggregate;
 /// Which module may import which, and where the heavy crates live.
 mod arrows;
 /// Signals.
@@ -25,6 +27,8 @@ mod engine;
 mod http;
 /// Wrong input of every kind.
 mod input;
+/// What later steps see of earlier ones.
+mod later;
 /// Tolerated failures, times, memory.
 mod limits;
 /// The Python lane: hosts, crashes, timeouts.

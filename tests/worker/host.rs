@@ -187,6 +187,7 @@ pub fn program(program: Program) -> Start {
         params: json("{}"),
         steps: json("{}"),
         inputs: json("{}"),
+        stored: Vec::new(),
         item_inputs: Vec::new(),
     }
 }

@@ -54,10 +54,11 @@ return {
     'text': Text('t\\n'),
     'counter': collections.Counter('aa'),
     'deque': collections.deque([1]),
+    'sequence': collections.UserList([1]),
     1: True, None: None, 1.5: 0, False: 0, datetime.date(2024, 1, 1): 0,
 }
 ";
-    let expected = r#"{"datetime":"2024-05-06T07:08:09","date":"2024-05-06","decimal":1.50,"path":"/tmp/x","uuid":"00000000-0000-0000-0000-000000000001","enum":["red",1],"dataclass":{"x":1,"y":{"x":2,"y":null}},"set":[1,2,3],"namedtuple":[1,2],"text":"t\n","counter":{"a":2},"deque":[1],"1":true,"null":null,"1.5":0,"false":0,"2024-01-01":0}"#;
+    let expected = r#"{"datetime":"2024-05-06T07:08:09","date":"2024-05-06","decimal":1.50,"path":"/tmp/x","uuid":"00000000-0000-0000-0000-000000000001","enum":["red",1],"dataclass":{"x":1,"y":{"x":2,"y":null}},"set":[1,2,3],"namedtuple":[1,2],"text":"t\n","counter":{"a":2},"deque":[1],"sequence":[1],"1":true,"null":null,"1.5":0,"false":0,"2024-01-01":0}"#;
     assert_eq!(run_code(source, &["1"]).lines(), [expected]);
 }
 

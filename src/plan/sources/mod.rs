@@ -5,6 +5,7 @@ mod glob;
 mod lines;
 mod list;
 mod range;
+mod results;
 mod table;
 
 use crate::model::{self, Failure, Form, ItemKey, Keys, Origin};
@@ -148,7 +149,10 @@ pub fn open(
 ) -> Result<Items, SourceError> {
     let mut source: Box<dyn Source> = match spec {
         ItemsSpec::List(list) => Box::new(list::of_trees(list, scope)?),
-        ItemsSpec::Template(text) => Box::new(list::of_template(text, scope)?),
+        ItemsSpec::Template(text) => match results::open(text, scope)? {
+            Some(results) => Box::new(results),
+            None => Box::new(list::of_template(text, scope)?),
+        },
         ItemsSpec::Command(text) => Box::new(command::open(text, scope, env, run)?),
         ItemsSpec::Glob(patterns) => Box::new(glob::open(patterns, scope)?),
         ItemsSpec::Range { start, stop, step } => Box::new(range::open(start, stop, step, scope)?),

@@ -99,6 +99,23 @@ pub static BATCH: KeyGroup = KeyGroup {
         key("retry", Shape::Retry, None, "How often to try an item again; the task's own `retry` wins"),
         key("timeout", Shape::Duration, None, "Longest time for one item; the task's own `timeout` wins"),
         key("batch_timeout", Shape::Duration, None, "Longest time for one batch"),
+        key("aggregate", Shape::Aggregate, None, "What to make of all results: Python code, or reductions"),
+    ],
+};
+
+/// `aggregate` of a batch.
+pub static AGGREGATE: KeyGroup = KeyGroup {
+    name: "aggregate",
+    doc: "What to make of all results of a batch",
+    keys: &[
+        key("code", Shape::Word, None, "Python code that returns the aggregate; it sees `results`, `failed`, `stats`"),
+        key("inputs", Shape::Mapping, None, "Variables for the code"),
+        key("count", Shape::PlainBool, Some("false"), "Whether to count the results"),
+        key("sum", Shape::Fields, None, "Fields to add up"),
+        key("mean", Shape::Fields, None, "Fields whose mean to take"),
+        key("min", Shape::Fields, None, "Fields whose least value to find"),
+        key("max", Shape::Fields, None, "Fields whose greatest value to find"),
+        key("group_by", Shape::Fields, None, "Fields whose values make the groups"),
     ],
 };
 

@@ -1,12 +1,15 @@
 //! A batch step: what it takes besides its task.
 
+use super::aggregate::aggregate;
 use super::items::items;
 use super::section::{Given, Section, Sink};
 use super::settings::Settings;
 use super::task::inner_task;
 use crate::model::Span;
 use crate::spec::setting::Readable;
-use crate::spec::{BatchSize, BatchSpec, Fault, ItemsSpec, MaxFailures, MaxParallel, Setting, Task, TaskKind};
+use crate::spec::{
+    Aggregate, BatchSize, BatchSpec, Fault, ItemsSpec, MaxFailures, MaxParallel, Setting, Task, TaskKind,
+};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -34,6 +37,7 @@ pub(super) struct Options {
     bisect_on_error: Option<(bool, Fault)>,
     batch_timeout: Option<Setting<Duration>>,
     on_item_error: Option<Task>,
+    aggregate: Option<Aggregate>,
 }
 
 impl Options {
@@ -56,6 +60,7 @@ impl Options {
             }),
             batch_timeout: section.take("batch_timeout").and_then(|given| given.setting(sink)),
             on_item_error: section.take("on_item_error").and_then(|given| on_item_error(&given, sink)),
+            aggregate: section.take("aggregate").and_then(|given| aggregate(&given, sink)),
         }
     }
 
@@ -85,6 +90,7 @@ impl Options {
             max_failures: self.max_failures,
             bisect_on_error,
             on_item_error: self.on_item_error,
+            aggregate: self.aggregate,
             retry: settings.retry.unwrap_or_default(),
             timeout: settings.timeout,
             batch_timeout: self.batch_timeout,

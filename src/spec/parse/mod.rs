@@ -1,5 +1,6 @@
 //! From the tree of nodes to the checked workflow. Every fault is noted and reading goes on, so that all come at once.
 
+mod aggregate;
 mod batch;
 mod items;
 mod params;

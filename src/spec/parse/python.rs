@@ -77,7 +77,8 @@ fn function(given: &Given<'_>, sink: &mut Sink) -> Option<PythonProgram> {
     }
 }
 
-fn inputs(left: Vec<Given<'_>>, operation: bool, sink: &mut Sink) -> Vec<(String, Tree)> {
+/// Reads inputs that are variables for the code.
+pub(super) fn inputs(left: Vec<Given<'_>>, operation: bool, sink: &mut Sink) -> Vec<(String, Tree)> {
     let mut inputs = Vec::new();
     for given in left {
         if given.flat && !(operation && matches!(given.key, "item" | "factor")) {

@@ -4,6 +4,7 @@ mod host;
 mod lane;
 mod load;
 mod probe;
+mod stored;
 mod tally;
 mod task;
 mod worker;

@@ -1,7 +1,8 @@
 //! A `python` task, compiled: what its workers are told.
 
 use super::probe::Check;
-use crate::model::{Failure, FailureKind, Form, Span, Text};
+use super::stored::Writer;
+use crate::model::{Failure, FailureKind, Form, Span, StepName, Text, Tree};
 use crate::spec::{self, PythonProgram};
 use crate::task::lane::Context;
 use crate::template::{CompiledTree, ItemScope, Names, TemplateError, compile_pairs, value_to_json};
@@ -26,6 +27,8 @@ pub struct PythonTask {
     by_item: Vec<(String, CompiledTree)>,
     /// Folder of the workflow file: where its modules are imported from.
     folder: String,
+    /// What the code is in its step, as tracebacks show it.
+    part: &'static str,
 }
 
 #[derive(Debug)]
@@ -68,7 +71,26 @@ impl PythonTask {
             fixed,
             by_item,
             folder,
+            part: "code",
         })
+    }
+
+    /// The code of an aggregate: what the step gave are inputs like any other.
+    pub(in crate::task) fn aggregate(
+        task: &spec::PythonTask,
+        step: &StepName,
+        folder: &Path,
+    ) -> Result<Self, Vec<TemplateError>> {
+        let span = match &task.program {
+            PythonProgram::Code(text) | PythonProgram::Script(text) => text.span,
+            PythonProgram::Function { span, .. } | PythonProgram::Operation { span, .. } => *span,
+        };
+        let mut task = task.clone();
+        task.inputs.extend(["results", "failed", "stats"].map(|name| {
+            let raw = format!("{{{{ steps['{step}'].{name} }}}}");
+            (name.to_owned(), Tree::Text(Text { raw, span }))
+        }));
+        Ok(Self { part: "aggregate", ..Self::compile(&task, folder)? })
     }
 
     pub(in crate::task) fn check(&self, names: &Names) -> Vec<TemplateError> {
@@ -110,16 +132,13 @@ impl PythonTask {
     /// What a worker is told when it starts.
     pub(super) fn start(&self, context: &Context, handler: bool) -> Result<wire::Start, Failure> {
         let scope = Arc::new(ItemScope::of_step(Arc::clone(&context.scope)));
-        let mut inputs = vec![b'{'];
-        for (position, (name, tree)) in self.fixed.iter().enumerate() {
-            inputs.extend_from_slice(if position == 0 { b"" } else { b"," });
-            inputs.extend(serde_json::to_vec(name).map_err(|error| unwritable(&error.to_string()))?);
-            inputs.push(b':');
-            tree.write_json(&scope, &mut inputs)?;
-        }
-        inputs.push(b'}');
+        let mut writer = Writer::default();
+        // An operation looks at lists, and at nothing else.
+        let may_store = !matches!(self.program, Source::Operation(_));
+        let inputs = writer.inputs(&self.fixed, &scope, may_store)?;
         let params = context.scope.lookup("params").unwrap_or_default();
-        let steps = if self.mentions("steps") { value_to_json(&context.scope.steps()) } else { Ok(b"{}".to_vec()) };
+        let steps =
+            if self.mentions("steps") { writer.steps(&context.scope, self.mentions("path"))? } else { b"{}".to_vec() };
         let mut item_inputs: Vec<String> = self.by_item.iter().map(|(name, _)| name.clone()).collect();
         item_inputs.extend(handler.then(|| "error".to_owned()));
         Ok(wire::Start {
@@ -133,8 +152,9 @@ impl PythonTask {
             skip_bad_rows: context.skip_bad_rows,
             import_path: self.import_path(),
             params: raw(value_to_json(&params).map_err(|message| unwritable(&message))?)?,
-            steps: raw(steps.map_err(|message| unwritable(&message))?)?,
+            steps: raw(steps)?,
             inputs: raw(inputs)?,
+            stored: writer.stored,
             item_inputs,
         })
     }
@@ -142,7 +162,7 @@ impl PythonTask {
     fn program(&self, context: &Context) -> wire::Program {
         match &self.program {
             Source::Code(source) => {
-                wire::Program::Code { source: source.clone(), filename: format!("{}.code", context.step) }
+                wire::Program::Code { source: source.clone(), filename: format!("{}.{}", context.step, self.part) }
             }
             Source::Script { path, text } => wire::Program::Code { source: text.clone(), filename: path.clone() },
             Source::Function { module, name } => wire::Program::Function { module: module.clone(), name: name.clone() },

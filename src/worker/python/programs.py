@@ -12,31 +12,10 @@ import sys
 import types
 
 from _batchmill_host import Environment, interpreter
+from _batchmill_results import Results, Values, wrap
 
 PARAMETERS = ("item", "index", "batch", "params", "env", "steps", "inputs")
 REFLECTION = {"locals", "vars", "eval", "exec", "dir"}
-
-
-class Values(dict):
-    """A mapping whose keys can also be read as attributes, at every depth."""
-
-    __slots__ = ()
-
-    def __getattr__(self, name):
-        try:
-            return self[name]
-        except KeyError:
-            known = ", ".join(f"`{key}`" for key in list(self)[:20]) or "nothing"
-            raise AttributeError(f"there is no `{name}` here, only {known}") from None
-
-
-def wrap(value):
-    """The same value with every mapping in it turned into `Values`."""
-    if isinstance(value, dict):
-        return Values((key, wrap(inner)) for key, inner in value.items())
-    if isinstance(value, list):
-        return [wrap(inner) for inner in value]
-    return value
 
 
 class Program:
@@ -48,12 +27,19 @@ class Program:
         self.program = start["program"]
         self.item_inputs = start["item_inputs"]
         self.inputs = start["inputs"]
+        steps = wrap(start["steps"])
+        for stored in start["stored"]:
+            if "step" in stored["place"]:
+                results = Results(stored["path"], stored["count"], views=True)
+                steps[stored["place"]["step"]].update(result=results, results=results)
+            else:
+                self.inputs[stored["place"]["input"]] = Results(stored["path"], stored["count"])
         # A module of its own, like the one `python script.py` makes: classes and functions of `setup` can be pickled.
         module = types.ModuleType("__main__")
         sys.modules["__main__"] = module
         self.scope = module.__dict__
         self.scope.update(
-            params=wrap(start["params"]), env=Environment(), steps=wrap(start["steps"]), inputs=Values(self.inputs)
+            params=wrap(start["params"]), env=Environment(), steps=steps, inputs=Values(self.inputs)
         )
         # Inputs by their own names too; `setup` may hide one, as in `model = load(model)`.
         self.scope.update((name, value) for name, value in self.inputs.items() if name.isidentifier())

@@ -67,7 +67,9 @@ def protocol(kind):
         return lambda value: (VALUE, {name: getattr(value, name) for name in fields(value)})
     if issubclass(kind, abc.Mapping):
         return lambda value: (VALUE, dict(value))
-    if issubclass(kind, (collections.deque, range, abc.KeysView, abc.ValuesView, abc.ItemsView)):
+    if issubclass(kind, (bytes, bytearray, memoryview)):
+        return None
+    if issubclass(kind, (abc.Sequence, collections.deque, abc.KeysView, abc.ValuesView, abc.ItemsView)):
         return lambda value: (VALUE, list(value))
     return None
 
@@ -173,7 +175,10 @@ def refuse(value):
 
 
 def records(value):
-    """The rows of a data frame as a list, or None for anything else. A frame stands for the list of its rows."""
+    """The rows of a data frame as a list, or None for anything else. A frame stands for the list of its rows, and so do
+    the results of an earlier step."""
+    if type(value).__module__ == "_batchmill_results" and type(value).__name__ == "Results":
+        return value
     if type(value).__name__ in ("DataFrame", "Table", "RecordBatch"):
         tag, rows = convert(value)
         if tag == VALUE and isinstance(rows, list):

@@ -1,0 +1,50 @@
+//! The results of an earlier step: each line of their file is an item. The file is read as the step goes on.
+
+use super::{Chunk, Source, SourceError};
+use crate::model::{self, ItemKey, Text};
+use crate::template::{ItemScope, Template};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Seek};
+use std::path::PathBuf;
+
+pub(super) struct Results {
+    path: PathBuf,
+    reader: BufReader<File>,
+    line: Vec<u8>,
+    total: u64,
+}
+
+/// The results that a template refers to; none where it is anything but one reference to those of a batch step.
+pub(super) fn open(text: &Text, scope: &ItemScope) -> Result<Option<Results>, SourceError> {
+    let name = Template::compile(text)?.results_name();
+    let Some(step) = name.as_ref().and_then(|name| name.of(&scope.step)) else { return Ok(None) };
+    // Where no file can be had, as in a folder that cannot be written, the list may still be.
+    let Ok(results) = step.stored.file() else { return Ok(None) };
+    let file = File::open(&results.path);
+    let file = file.map_err(|source| SourceError::Read { path: results.path.clone(), source })?;
+    let reader = BufReader::with_capacity(1 << 20, file);
+    Ok(Some(Results { path: results.path, reader, line: Vec::new(), total: results.count }))
+}
+
+impl Source for Results {
+    fn total(&self) -> Option<u64> {
+        Some(self.total)
+    }
+
+    fn next(&mut self, most: usize) -> Result<Option<Chunk>, SourceError> {
+        let mut items = model::Items::default();
+        while items.len() < most && !items.is_full() {
+            self.line.clear();
+            let read = self.reader.read_until(b'\n', &mut self.line);
+            if read.map_err(|source| SourceError::Read { path: self.path.clone(), source })? == 0 {
+                break;
+            }
+            items.push(self.line.strip_suffix(b"\n").unwrap_or(&self.line));
+        }
+        Ok(Chunk::of_json(items, ItemKey::of))
+    }
+
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        self.reader.rewind().map_err(|source| SourceError::Read { path: self.path.clone(), source })
+    }
+}

@@ -1,0 +1,94 @@
+//! What earlier steps gave, as a worker gets it: as JSON, or where it is large as a file to read.
+
+use super::task::unwritable;
+use crate::model::Failure;
+use crate::template::{CompiledTree, ItemScope, Scope, StepValue, value_to_json};
+use crate::wire::{Stored, StoredPlace};
+use minijinja::Value;
+use std::sync::Arc;
+
+/// Writes values, and notes which are read from a file instead.
+#[derive(Default)]
+pub(super) struct Writer {
+    pub(super) stored: Vec<Stored>,
+}
+
+impl Writer {
+    /// Values by name as a JSON object. One that is nothing but the large results of a step is left out, and noted.
+    pub(super) fn inputs(
+        &mut self,
+        inputs: &[(String, CompiledTree)],
+        scope: &Arc<ItemScope>,
+        may_store: bool,
+    ) -> Result<Vec<u8>, Failure> {
+        let mut object = Object::new();
+        for (name, tree) in inputs {
+            let results = tree.results_name().filter(|_| may_store);
+            if let Some(step) = results.as_ref().and_then(|name| name.of(&scope.step))
+                && let Some(stored) = store(step, StoredPlace::Input(name.clone()))?
+            {
+                self.stored.push(stored);
+                continue;
+            }
+            tree.write_json(scope, object.key(name)?)?;
+        }
+        Ok(object.end())
+    }
+
+    /// `steps` as a JSON object; large results are left out, and noted. `path` is there where the code may ask for it.
+    pub(super) fn steps(&mut self, scope: &Scope, with_path: bool) -> Result<Vec<u8>, Failure> {
+        let mut object = Object::new();
+        for (name, step) in &scope.steps {
+            let stored = if step.batch.is_some() { store(step, StoredPlace::Step(name.clone()))? } else { None };
+            let members = ["result", "results", "failed", "stats", "aggregate", "path"].into_iter();
+            let members = members.filter(|member| match *member {
+                "path" => with_path,
+                "result" | "results" => stored.is_none(),
+                _ => true,
+            });
+            let mut value = Object::new();
+            for member in members {
+                let found = Value::from_object(step.clone()).get_attr(member).ok().filter(|it| !it.is_undefined());
+                if let Some(found) = found {
+                    value.key(member)?.extend(value_to_json(&found).map_err(|message| unwritable(&message))?);
+                }
+            }
+            self.stored.extend(stored);
+            object.key(name)?.extend(value.end());
+        }
+        Ok(object.end())
+    }
+}
+
+/// The results of a batch step as a file, where they are large. A name that is not UTF-8 cannot be told to a worker.
+fn store(step: &StepValue, place: StoredPlace) -> Result<Option<Stored>, Failure> {
+    if !step.stored.size().map_err(|message| unwritable(&message))?.is_large() {
+        return Ok(None);
+    }
+    let file = step.stored.file().map_err(|message| unwritable(&message))?;
+    Ok(file.path.to_str().map(|path| Stored { place, path: path.to_owned(), count: file.count }))
+}
+
+/// A JSON object under construction.
+struct Object(Vec<u8>);
+
+impl Object {
+    fn new() -> Self {
+        Self(vec![b'{'])
+    }
+
+    /// Writes a key; its value is to be appended to what is given back.
+    fn key(&mut self, name: &str) -> Result<&mut Vec<u8>, Failure> {
+        if self.0.len() > 1 {
+            self.0.push(b',');
+        }
+        serde_json::to_writer(&mut self.0, name).map_err(|error| unwritable(&error.to_string()))?;
+        self.0.push(b':');
+        Ok(&mut self.0)
+    }
+
+    fn end(mut self) -> Vec<u8> {
+        self.0.push(b'}');
+        self.0
+    }
+}

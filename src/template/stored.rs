@@ -1,0 +1,92 @@
+//! References to the results of a step that stand alone in a template: they need not become a list in memory.
+
+use super::scope::{Scope, StepValue};
+use crate::model::{ResultsFile, ResultsSize};
+use std::fmt::Debug;
+
+/// The results of a batch step where they are kept.
+pub trait StoredResults: Debug + Send + Sync {
+    /// How large they are.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    fn size(&self) -> Result<ResultsSize, String>;
+
+    /// A file with them in item order, which may have to be written first.
+    ///
+    /// # Errors
+    /// Where they cannot be read, or the file cannot be written.
+    fn file(&self) -> Result<ResultsFile, String>;
+}
+
+/// What an expression that is nothing but a reference to the results of a step refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ResultsName {
+    /// `steps.NAME.result` or `steps.NAME.results`
+    Step(String),
+    /// A name of `outputs`.
+    Output(String),
+}
+
+impl ResultsName {
+    /// Reads an expression; none where it may be anything else.
+    pub(super) fn read(expression: &str) -> Option<Self> {
+        let expression = expression.trim();
+        let Some(rest) = expression.strip_prefix("steps") else { return output(expression) };
+        let Some((name, rest)) = member(rest) else { return output(expression) };
+        match member(rest)? {
+            ("result" | "results", "") => Some(Self::Step(name.to_owned())),
+            _ => None,
+        }
+    }
+
+    /// The batch step whose results these are.
+    pub fn of<'a>(&self, scope: &'a Scope) -> Option<&'a StepValue> {
+        let name = match self {
+            Self::Step(name) => name,
+            Self::Output(name) => scope.outputs.get(name)?,
+        };
+        scope.steps.get(name).filter(|step| step.batch.is_some())
+    }
+}
+
+fn output(expression: &str) -> Option<ResultsName> {
+    is_identifier(expression).then(|| ResultsName::Output(expression.to_owned()))
+}
+
+fn is_identifier(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_')
+}
+
+/// The member that is named first, `.name` or `['name']`, and what follows.
+fn member(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim_start();
+    if let Some(rest) = text.strip_prefix('.') {
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        return (end > 0).then(|| (&rest[..end], rest[end..].trim_start()));
+    }
+    let rest = text.strip_prefix('[')?.trim_start();
+    let quote = rest.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+    let (name, rest) = rest[1..].split_once(quote)?;
+    let rest = rest.trim_start().strip_prefix(']')?;
+    (!name.contains('\\')).then_some((name, rest.trim_start()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_nothing_but_a_reference_is_one() {
+        let step = |name: &str| Some(ResultsName::Step(name.to_owned()));
+        assert_eq!(ResultsName::read(" steps.a.result "), step("a"));
+        assert_eq!(ResultsName::read("steps['a-b'].results"), step("a-b"));
+        assert_eq!(ResultsName::read("steps[ \"a.b\" ]['result']"), step("a.b"));
+        assert_eq!(ResultsName::read("rows"), Some(ResultsName::Output("rows".to_owned())));
+        for other in
+            ["steps.a.failed", "steps.a.result[0]", "steps.a.result | length", "rows | list", "rows[1:]", "a.b", ""]
+        {
+            assert_eq!(ResultsName::read(other), None, "{other}");
+        }
+    }
+}

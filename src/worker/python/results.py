@@ -1,0 +1,188 @@
+"""Results of an earlier step, read from their file: a sequence that takes no memory for what is not looked at.
+
+The file has one result per line, in order, and does not change while a step runs. This module needs nothing of its
+neighbours, so that a pickled sequence can be opened by a process that is no worker.
+"""
+
+import operator
+from array import array
+from collections.abc import Sequence
+
+STRIDE = 128
+SHOWN = 3
+
+
+class Values(dict):
+    """A mapping whose keys can also be read as attributes, at every depth."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name):
+        try:
+            return self[name]
+        except KeyError:
+            known = ", ".join(f"`{key}`" for key in list(self)[:20]) or "nothing"
+            raise AttributeError(f"there is no `{name}` here, only {known}") from None
+
+
+def wrap(value):
+    """The same value with every mapping in it turned into `Values`."""
+    if isinstance(value, dict):
+        return Values((key, wrap(inner)) for key, inner in value.items())
+    if isinstance(value, list):
+        return [wrap(inner) for inner in value]
+    return value
+
+
+class Results(Sequence):
+    """Results in item order; reads like a list, and cannot be changed. `views` says whether mappings are `Values`."""
+
+    __slots__ = ("path", "_count", "_views", "_offsets")
+    __hash__ = None
+
+    def __init__(self, path, count, views=False):
+        self.path = path
+        self._count = count
+        self._views = views
+        # Where each `STRIDE`-th line begins, as far as anybody has asked.
+        self._offsets = array("Q", [0])
+
+    def __len__(self):
+        return self._count
+
+    def __iter__(self):
+        return self._lines(0, self._count)
+
+    def __reversed__(self):
+        for start in range((self._count - 1) // STRIDE * STRIDE, -1, -STRIDE):
+            yield from reversed(list(self._lines(start, min(start + STRIDE, self._count))))
+
+    def __getitem__(self, key):
+        if isinstance(key, slice):
+            return self._slice(range(self._count)[key])
+        try:
+            index = operator.index(key)
+        except TypeError:
+            raise TypeError(f"results are read by number or slice, not by {type(key).__name__}") from None
+        if index < 0:
+            index += self._count
+        if not 0 <= index < self._count:
+            raise IndexError(f"there is no result {operator.index(key)}, there are {self._count:,}")
+        return next(self._lines(index, index + 1))
+
+    def _slice(self, rows):
+        if not rows:
+            return []
+        if abs(rows.step) > STRIDE:
+            return [self[index] for index in rows]
+        forward = rows if rows.step > 0 else rows[::-1]
+        found = list(self._lines(forward[0], forward[-1] + 1, forward.step))
+        return found if rows.step > 0 else found[::-1]
+
+    def _lines(self, start, stop, step=1):
+        """The results of `range(start, stop, step)`, read one after another."""
+        import json
+
+        if start >= stop:
+            return
+        with open(self.path, "rb", buffering=1 << 16) as file:
+            file.seek(self._offset(start // STRIDE))
+            index = start // STRIDE * STRIDE
+            for line in file:
+                if index >= start and (index - start) % step == 0:
+                    value = json.loads(str(line, "utf-8"))
+                    yield wrap(value) if self._views else value
+                index += 1
+                if index >= stop:
+                    return
+        raise EOFError(f"`{self.path}` ends after {index:,} of {self._count:,} results")
+
+    def _offset(self, stretch):
+        offsets = self._offsets
+        if stretch >= len(offsets):
+            with open(self.path, "rb", buffering=1 << 20) as file:
+                offset = file.seek(offsets[-1])
+                found = array("Q")
+                for number, line in enumerate(file, 1):
+                    offset += len(line)
+                    if number % STRIDE == 0:
+                        found.append(offset)
+                        if len(offsets) + len(found) > stretch:
+                            break
+            # Put in place at once: another thread may look at the same time.
+            self._offsets = offsets = offsets + found
+        if stretch >= len(offsets):
+            raise EOFError(f"`{self.path}` ends before result {stretch * STRIDE:,} of {self._count:,}")
+        return offsets[stretch]
+
+    def __eq__(self, other):
+        if not isinstance(other, (list, Results)):
+            return NotImplemented
+        return len(self) == len(other) and all(one == another for one, another in zip(self, other))
+
+    def __repr__(self):
+        shown = ", ".join(short(value) for value in self[:SHOWN])
+        more = ", ..." if self._count > SHOWN else ""
+        return f"<{self._count:,} result{'' if self._count == 1 else 's'}: {shown}{more}>"
+
+    def __reduce__(self):
+        # A process pool may start an interpreter that does not know this module, so its source travels along.
+        known = {"NAME": __name__, "SOURCE": SOURCE, "ARGUMENTS": (self.path, self._count, self._views)}
+        return eval, (RESTORE, known)
+
+    def to_list(self):
+        """All results as a list in memory."""
+        return list(self)
+
+    def to_pandas(self):
+        """A pandas data frame with a row for each result."""
+        return library("pandas", "to_pandas").DataFrame(self._columns())
+
+    def to_polars(self):
+        """A polars data frame with a row for each result."""
+        return library("polars", "to_polars").DataFrame(self._columns(), strict=False)
+
+    def to_arrow(self):
+        """A pyarrow table with a row for each result."""
+        return library("pyarrow", "to_arrow").table(self._columns())
+
+    def _columns(self):
+        """The values by field, in order of first appearance, None where a result has none; of plain results `value`."""
+        columns = {}
+        for number, value in enumerate(self):
+            row = value if isinstance(value, dict) else {"value": value}
+            for field, inner in row.items():
+                try:
+                    column = columns[field]
+                except KeyError:
+                    column = columns[field] = [None] * number
+                column.append(inner)
+            if len(row) != len(columns):
+                for column in columns.values():
+                    if len(column) == number:
+                        column.append(None)
+        return columns
+
+
+# Gives the sequence back in any process: by the module that is there, else by one that is made of the source.
+RESTORE = """(lambda modules, new: (
+    modules.get(NAME) or (new.__dict__.update(SOURCE=SOURCE), exec(SOURCE, new.__dict__), modules.setdefault(NAME, new))[2]
+).Results(*ARGUMENTS))(__import__('sys').modules, __import__('types').ModuleType(NAME))"""
+
+
+def library(name, method):
+    import importlib
+    import sys
+
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        if error.name not in (name, None):
+            raise
+        message = f"`{method}()` needs {name}, which {sys.executable or 'this Python'} does not have: install it there, "
+        raise ImportError(message + "or go through the results one by one", name=name) from None
+
+
+def short(value):
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
