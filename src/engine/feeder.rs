@@ -43,6 +43,8 @@ pub(super) struct Fed {
 pub(super) struct Feeder<'feed, 'a> {
     feed: Feed<'feed>,
     pace: &'a Pace,
+    /// Whether the task takes items one by one.
+    one_by_one: bool,
     cancel: &'a Cancel,
     deadline: Option<Instant>,
     late: bool,
@@ -82,10 +84,16 @@ impl Eq for Waiting {}
 
 impl<'feed, 'a> Feeder<'feed, 'a> {
     /// Feeds until `deadline`, where there is one; then it ends the step.
-    pub(super) fn new(feed: Feed<'feed>, pace: &'a Pace, cancel: &'a Cancel, deadline: Option<Instant>) -> Self {
+    pub(super) fn new(
+        feed: Feed<'feed>,
+        (pace, one_by_one): (&'a Pace, bool),
+        cancel: &'a Cancel,
+        deadline: Option<Instant>,
+    ) -> Self {
         Self {
             feed,
             pace,
+            one_by_one,
             cancel,
             deadline,
             late: false,
@@ -179,12 +187,12 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
             return Ok(self.waiting.pop().map(|Reverse(waiting)| vec![waiting.batch]));
         }
         let mut frame = Vec::new();
-        let mut bytes = 0;
-        while frame.len() < self.pace.batches() && bytes < MOST_BYTES {
+        let (mut bytes, mut batches) = (0, 0);
+        while batches < self.pace.batches() && bytes < MOST_BYTES {
             let next = match self.held.take() {
                 Some(batch) => Some(batch),
                 None if self.exhausted => None,
-                None => self.cut()?,
+                None => self.cut(self.pace.batches() - batches)?,
             };
             let Some(batch) = next else {
                 self.exhausted = true;
@@ -199,29 +207,34 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
                 break;
             }
             bytes += batch.items.as_parts().0.len();
+            batches += batch.batches();
             frame.push(batch);
         }
         Ok((!frame.is_empty()).then_some(frame))
     }
 
-    /// The next new batch.
-    fn cut(&mut self) -> Result<Option<Batch>, SourceError> {
-        self.number += 1;
-        let number = self.number;
-        match &mut self.feed {
+    /// The next new batch; up to `most` of them as one, where the task takes items one by one.
+    fn cut(&mut self, most: usize) -> Result<Option<Batch>, SourceError> {
+        let size = self.pace.items();
+        let most = if self.one_by_one { size.saturating_mul(most) } else { size };
+        let number = self.number + 1;
+        let batch = match &mut self.feed {
             Feed::Rest(source, rest, total) => {
                 self.read = *total;
-                rest.cut(&mut **source, self.pace.items(), number)
+                rest.cut(&mut **source, most, number)?
             }
             Feed::Fresh(source, most_items) => {
-                let most = usize::try_from(*most_items - self.read).unwrap_or(usize::MAX).min(self.pace.items());
+                let most = usize::try_from(*most_items - self.read).unwrap_or(usize::MAX).min(most);
                 let chunk = if most == 0 { None } else { source.next(most)? };
                 let Some(Chunk { items, keys, indexes, form, origin, trouble }) = chunk else { return Ok(None) };
                 let in_order = Indexes::Range(self.read..self.read + items.len() as u64);
                 let indexes = indexes.map_or(in_order, Indexes::from_rising);
                 self.read += items.len() as u64;
-                Ok(Some(Batch { number, attempt: 1, indexes, items, keys, form, origin, trouble }))
+                Some(Batch { number, size: 0, attempt: 1, indexes, items, keys, form, origin, trouble })
             }
-        }
+        };
+        let batch = batch.map(|batch| Batch { size: size.min(batch.items.len()), ..batch });
+        self.number += batch.as_ref().map_or(0, Batch::batches) as u64;
+        Ok(batch)
     }
 }

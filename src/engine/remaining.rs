@@ -154,6 +154,7 @@ fn batch(taken: Vec<Pending>, number: u64) -> Batch {
     }
     Batch {
         number,
+        size: indexes.len(),
         attempt,
         indexes: Indexes::from_rising(indexes),
         items,

@@ -74,8 +74,8 @@ impl Slot<'_> {
         };
         broken.into_iter().for_each(|failure| self.tell(SlotEvent::Broken(failure)));
         let took = started.elapsed();
-        let size = batches.first().map_or(0, |batch| batch.items.len());
-        job.pace.learn(batches.len(), size, took);
+        let size = batches.first().map_or(0, |batch| batch.size);
+        job.pace.learn(batches.iter().map(Batch::batches).sum(), size, took);
         let each = took / u32::try_from(batches.len().max(1)).unwrap_or(u32::MAX);
         let reports = batches.iter().zip(outcomes).map(|(batch, outcome)| self.report(batch, outcome, each));
         let reports = reports.collect();
@@ -120,6 +120,7 @@ impl Slot<'_> {
         );
         BatchReport {
             number: batch.number,
+            batches: batch.batches() as u64,
             attempt: batch.attempt,
             succeeded,
             keys,
@@ -138,30 +139,35 @@ impl Slot<'_> {
         if self.job.bisect && self.job.context.batched && whole && may_halve(&failures[0].1) {
             return (halves(batch, failures), Vec::new());
         }
-        let (retry, failed) = failures.into_iter().partition(|(_, failure)| self.may_retry(batch, failure));
-        (self.retries(batch, retry), failed)
+        let (retry, failed): (Vec<_>, _) =
+            failures.into_iter().partition(|(_, failure)| self.may_retry(batch, failure));
+        (self.retries(batch, &retry), failed)
     }
 
     fn may_retry(&self, batch: &Batch, failure: &Failure) -> bool {
         self.job.retry.covers(failure) && self.job.retry.delay_after(batch.attempt).is_some()
     }
 
-    /// The failed items as one batch to come, due when the last of them may be tried again.
-    fn retries(&self, batch: &Batch, failures: Vec<(usize, Failure)>) -> Retries {
-        let asked = failures.iter().filter_map(|(_, failure)| failure.retry_after).max().unwrap_or_default();
-        let Some(delay) = self.job.retry.delay_after(batch.attempt) else { return Vec::new() };
-        let delay = self.job.retry.with_jitter(delay, chance());
-        let positions: Vec<usize> = failures.iter().map(|(position, _)| *position).collect();
-        let again = batch.part(&positions, batch.attempt + 1);
-        let Some((_, failure)) = failures.into_iter().next() else { return Vec::new() };
-        vec![(again, delay.max(asked), failure)]
+    /// The failed items of each batch as one to come, due when the last of them may be tried again.
+    fn retries(&self, batch: &Batch, failures: &[(usize, Failure)]) -> Retries {
+        let of = |(position, _): &(usize, Failure)| batch.of_item(*position).0;
+        let again = failures.chunk_by(|left, right| of(left) == of(right)).filter_map(|failures| {
+            let asked = failures.iter().filter_map(|(_, failure)| failure.retry_after).max().unwrap_or_default();
+            let delay = self.job.retry.with_jitter(self.job.retry.delay_after(batch.attempt)?, chance());
+            let positions: Vec<usize> = failures.iter().map(|(position, _)| *position).collect();
+            Some((batch.part(&positions, batch.attempt + 1), delay.max(asked), failures.first()?.1.clone()))
+        });
+        again.collect()
     }
 
     /// An item whose last attempt failed: runs `on_item_error`, whose own failure never hides the first.
     fn settle(&mut self, batch: &Batch, position: usize, failure: Failure) -> ItemFailure {
         let mut failed = self.item_failure(batch, position, failure);
         let error = ErrorValue { failure: failed.failure.clone(), attempts: failed.attempts };
-        failed.handler = self.handle(batch, &failed, &error);
+        let (number, size) = batch.of_item(position);
+        // A row has become JSON by now.
+        let alone = Batch::of_one(failed.index, failed.key, &failed.item);
+        failed.handler = self.handle(&Batch { number, size, attempt: batch.attempt, ..alone }, &error);
         failed
     }
 
@@ -178,21 +184,18 @@ impl Slot<'_> {
         }
     }
 
-    fn handle(&mut self, batch: &Batch, failed: &ItemFailure, error: &ErrorValue) -> Option<Failure> {
+    fn handle(&mut self, alone: &Batch, error: &ErrorValue) -> Option<Failure> {
         let program = self.job.handler?;
         let number = self.number;
         let lane = self.handler.get_or_insert_with(|| {
             let context = Context { batched: false, timeout: None, slots: 1, ..self.job.context.clone() };
             program.lane(&context, number)
         });
-        // A row has become JSON by now.
-        let alone = Batch::of_one(failed.index, failed.key, &failed.item);
-        let alone = Batch { number: batch.number, attempt: batch.attempt, ..alone };
-        let frame = Frame { batches: std::slice::from_ref(&alone), halt_on_failure: false, error: Some(error) };
+        let frame = Frame { batches: std::slice::from_ref(alone), halt_on_failure: false, error: Some(error) };
         let (outcomes, broken) = lane.run(&frame);
         let outcome = outcomes.into_iter().next()?;
         for log in outcome.logs {
-            self.tell(SlotEvent::Log(Some((failed.index, batch.attempt)), log));
+            self.tell(SlotEvent::Log(Some((alone.indexes.get(0), alone.attempt)), log));
         }
         if matches!(program, Program::Echo(_)) {
             outcome.lines.iter().for_each(|line| self.tell(SlotEvent::Notice(message(line))));

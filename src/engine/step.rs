@@ -108,7 +108,7 @@ pub(super) fn execute(
         nulls: 0,
     };
     let deadline = run.timeout.map(|timeout| started + timeout);
-    let feeder = Feeder::new(run.feed, &job.pace, &cancel, deadline);
+    let feeder = Feeder::new(run.feed, (&job.pace, !job.context.batched), &cancel, deadline);
     let told = &mut aggregator;
     let (fed, written) = std::thread::scope(|threads| {
         // Its ends of the channels are its own: should it panic, they close, and nobody waits for it.

@@ -125,11 +125,14 @@ impl Indexes {
     }
 }
 
-/// A batch: some items that a slot takes together.
+/// A batch: some items that a slot takes together. Where a task takes items one by one, batches that follow each other may
+/// travel as one, so that a batch of one item costs no more than its item: `size` tells where each begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     /// Its number in the step, from 1. A retry keeps the number.
     pub number: u64,
+    /// How many items a batch has: fewer than there are where several travel as one.
+    pub size: usize,
     /// Which try at these items this is, from 1.
     pub attempt: u32,
     /// Where the items stand in the source.
@@ -153,6 +156,7 @@ impl Batch {
         items.push(json);
         Self {
             number: 1,
+            size: 1,
             attempt: 1,
             indexes: Indexes::Range(index..index + 1),
             items,
@@ -163,7 +167,19 @@ impl Batch {
         }
     }
 
-    /// Some of its items as a batch of the same number. The positions must rise.
+    /// How many batches travel in it.
+    pub fn batches(&self) -> usize {
+        self.items.len().div_ceil(self.size.max(1))
+    }
+
+    /// Number and size of the batch that the item at `position` belongs to.
+    pub fn of_item(&self, position: usize) -> (u64, usize) {
+        let before = position / self.size.max(1);
+        let left = self.items.len() - before * self.size;
+        (self.number + before as u64, if self.batches() == 1 { self.size } else { left.min(self.size) })
+    }
+
+    /// Some of its items, all of one batch, as a batch of that number. The positions must rise.
     pub fn part(&self, positions: &[usize], attempt: u32) -> Self {
         let mut items = Items::default();
         positions.iter().for_each(|position| items.push(self.items.get(*position)));
@@ -173,7 +189,8 @@ impl Batch {
             .as_ref()
             .map(|origin| Origin { file: Arc::clone(&origin.file), lines: LineNumbers::Each(line(origin)) });
         Self {
-            number: self.number,
+            number: positions.first().map_or(self.number, |first| self.of_item(*first).0),
+            size: positions.len(),
             attempt,
             indexes: Indexes::from_rising(positions.iter().map(|position| self.indexes.get(*position)).collect()),
             items,

@@ -25,8 +25,10 @@ pub struct ItemFailure {
 /// What became of a batch that a slot took: each item of it is in exactly one of the fields.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BatchReport {
-    /// The batch's number, from 1.
+    /// The batch's number, from 1; where several travelled as one, the first one's.
     pub number: u64,
+    /// How many batches these are.
+    pub batches: u64,
     /// Which try this was, from 1.
     pub attempt: u32,
     /// The items that succeeded, rising.

@@ -27,7 +27,7 @@ fn line(event: &Event) -> Value {
                 json!({ "index": failed.index, "type": failed.failure.class, "error": failed.failure.message, "attempts": failed.attempts })
             });
             json!({
-                "event": "batch_finished", "step": name, "batch": report.number, "attempt": report.attempt,
+                "event": "batch_finished", "step": name, "batch": report.number, "batches": report.batches, "attempt": report.attempt,
                 "succeeded": report.succeeded.len(), "failed": failed.collect::<Vec<_>>(), "stats": stats.to_json(),
             })
         }

@@ -111,11 +111,12 @@ pub(super) fn item_scope(
     let origin = batch.origin.as_ref();
     let item = rows::to_json(&context.forms[batch.form], &batch.items, position, origin)
         .map_err(|bad| bad.into_failure(origin, &batch.items, 0, position))?;
+    let (number, size) = batch.of_item(position);
     Ok(ItemScope {
         step: Arc::clone(&context.scope),
         item: context.has_item.then_some(item),
         index: batch.indexes.get(position),
-        batch: (batch.number, context.batches, batch.items.len(), batch.attempt),
+        batch: (number, context.batches, size, batch.attempt),
         error: frame.error.cloned(),
         parsed: OnceLock::new(),
     })

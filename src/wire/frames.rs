@@ -102,6 +102,8 @@ pub enum StoredPlace {
 pub struct RunBatch {
     /// Its number, from 1.
     pub number: u64,
+    /// How many items it had when it was cut. Fewer than it has where several that follow each other are sent as one.
+    pub size: usize,
     /// How many batches there are, 0 while that is not known.
     pub total: u64,
     /// Which try this is, from 1.
@@ -292,6 +294,7 @@ fn encode_run<'a>(head: &mut Vec<u8>, run: &'a Run) -> [&'a [u8]; 2] {
     put_u32(head, length(run.batches.len()));
     for batch in &run.batches {
         put_u64(head, batch.number);
+        put_u32(head, length(batch.size));
         put_u64(head, batch.total);
         put_u32(head, batch.attempt);
         match &batch.indexes {
@@ -417,7 +420,8 @@ fn decode_run(cursor: &mut Cursor<'_>) -> Result<Run, WireError> {
     let count = cursor.u32()? as usize;
     let mut batches = Vec::with_capacity(count.min(1 << 20));
     for _ in 0..count {
-        let (number, total, attempt) = (cursor.u64()?, cursor.u64()?, cursor.u32()?);
+        let (number, size) = (cursor.u64()?, cursor.u32()? as usize);
+        let (total, attempt) = (cursor.u64()?, cursor.u32()?);
         let indexes = match cursor.u8()? {
             0 => Indexes::Range(cursor.u64()?..cursor.u64()?),
             _ => {
@@ -427,7 +431,7 @@ fn decode_run(cursor: &mut Cursor<'_>) -> Result<Run, WireError> {
         };
         let form = cursor.u32()? as usize;
         let origin = decode_origin(cursor)?;
-        batches.push(RunBatch { number, total, attempt, indexes, form, origin });
+        batches.push(RunBatch { number, size, total, attempt, indexes, form, origin });
     }
     let mut shapes = [(0, Vec::new()), (0, Vec::new())];
     for (bytes, ends) in &mut shapes {
@@ -511,7 +515,8 @@ mod tests {
         let mut items = Items::default();
         ["1", "\"two\"", "[3]"].iter().for_each(|item| items.push(item.as_bytes()));
         let origin = |lines| Some(Origin { file: "data/ä.csv".into(), lines });
-        let batch = |number, indexes, origin| RunBatch { number, total: 9, attempt: 2, indexes, form: 3, origin };
+        let batch =
+            |number, indexes, origin| RunBatch { number, size: 2, total: 9, attempt: 2, indexes, form: 3, origin };
         let run = Run {
             halt_on_failure: true,
             batches: vec![

@@ -36,16 +36,24 @@ pub(super) type Called<'py> = Result<(Option<Bound<'py, PyAny>>, Vec<(u32, Failu
 
 impl Caller<'_> {
     /// `batch`, where the program reads it.
-    pub(super) fn view<'py>(&self, py: Python<'py>, batch: &RunBatch) -> Option<Bound<'py, BatchView>> {
+    pub(super) fn view<'py>(
+        &self,
+        py: Python<'py>,
+        batch: &RunBatch,
+        position: usize,
+    ) -> Option<Bound<'py, BatchView>> {
         if !self.task.layout.contains(&Argument::Batch) {
             return None;
         }
+        let size = batch.size.max(1);
+        let before = position / size;
+        let left = batch.indexes.len().saturating_sub(before * size);
         let view = BatchView {
             item: py.None(),
             index: 0,
             total: batch.total,
-            number: batch.number,
-            size: batch.indexes.len(),
+            number: batch.number + before as u64,
+            size: if batch.indexes.len() > size { left.min(size) } else { size },
             attempt: batch.attempt,
         };
         Some(Bound::new(py, view).expect("a small object can be made"))

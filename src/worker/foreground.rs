@@ -44,7 +44,7 @@ fn run(py: Python<'_>, errand: &Errand) -> PyResult<u8> {
     inputs.push(errand.inputs.get().as_bytes());
     let run = Run { halt_on_failure: false, batches: vec![errand.batch.clone()], items, inputs };
     let caller = Caller { task: &task, support: &support };
-    let view = caller.view(py, &errand.batch);
+    let view = caller.view(py, &errand.batch, 0);
     let place = Place {
         position: 0,
         index: errand.batch.indexes.get(0),

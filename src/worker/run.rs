@@ -49,9 +49,13 @@ impl Runner<'_> {
         let mut first = 0;
         for batch in &run.batches {
             let size = batch.indexes.len();
-            let view = self.caller.view(py, batch);
+            let mut view = self.caller.view(py, batch, 0);
             let steps = if self.caller.task.batched { 1 } else { size };
             for step in 0..steps {
+                // Where several batches are sent as one, the next begins here.
+                if step > 0 && step % batch.size.max(1) == 0 {
+                    view = self.caller.view(py, batch, step);
+                }
                 if self.page.halted() {
                     return Ok(position);
                 }

@@ -28,7 +28,7 @@ steps:
         "`max_parallel` must be at least 1",
         "leave it out to use every core",
         "workflow.yaml:9:19",
-        "`batch_size` must be an integer, at least 1; found the string \"ten\"",
+        "`batch_size` must be an integer, at least 1, or `auto`; found the string \"ten\"",
         "unknown key `comand`",
         "did you mean `command`?",
     ]);

@@ -217,6 +217,7 @@ pub fn batches(all: &[&[&str]]) -> Run {
         number += 1;
         RunBatch {
             number,
+            size: items.len(),
             total: all.len() as u64,
             attempt: 1,
             indexes: Indexes::Range(start..from),

@@ -3,7 +3,7 @@
 use super::lane::PythonLane;
 use super::tally::{Place, Tally};
 use super::task::{PythonTask, raw, unwritable};
-use crate::model::{Batch, Failure, FailureKind, Indexes, Items};
+use crate::model::{Batch, Failure, FailureKind, Items};
 use crate::rows;
 use crate::task::item_lane::item_scope;
 use crate::task::lane::{Context, Frame};
@@ -25,20 +25,24 @@ impl PythonLane {
             items: Items::default(),
             inputs: Items::default(),
         };
+        let total = self.context.batches.unwrap_or(0);
         for places in places.chunk_by(|left, right| left.batch == right.batch) {
             let batch = &frame.batches[places[0].batch];
             let whole = places.len() == batch.items.len() || batched;
-            let indexes = if whole {
-                batch.indexes.clone()
+            let (attempt, form) = (batch.attempt, batch.form);
+            if whole {
+                let (number, size, indexes, origin) =
+                    (batch.number, batch.size, batch.indexes.clone(), batch.origin.clone());
+                run.batches.push(RunBatch { number, size, total, attempt, indexes, form, origin });
             } else {
-                Indexes::from_rising(places.iter().map(|place| batch.indexes.get(place.position)).collect())
-            };
-            let total = self.context.batches.unwrap_or(0);
-            let origin = batch.origin.as_ref().map(|origin| {
-                if whole { origin.clone() } else { part_of(batch, places).origin.unwrap_or_else(|| origin.clone()) }
-            });
-            let form = batch.form;
-            run.batches.push(RunBatch { number: batch.number, total, attempt: batch.attempt, indexes, form, origin });
+                let number = |place: &Place| batch.of_item(place.position).0;
+                for places in places.chunk_by(|left, right| number(left) == number(right)) {
+                    let (number, size) = batch.of_item(places[0].position);
+                    let part = part_of(batch, places);
+                    let (indexes, origin) = (part.indexes, part.origin);
+                    run.batches.push(RunBatch { number, size, total, attempt, indexes, form, origin });
+                }
+            }
             if whole && frame.batches.len() == 1 {
                 run.items = batch.items.clone();
             } else if whole {
@@ -130,7 +134,15 @@ impl PythonTask {
         let indexes = batch.indexes.clone();
         let errand = Errand {
             start: self.start(context, false)?,
-            batch: RunBatch { number: batch.number, total: 0, attempt: batch.attempt, indexes, form: 0, origin: None },
+            batch: RunBatch {
+                number: batch.number,
+                size: 1,
+                total: 0,
+                attempt: batch.attempt,
+                indexes,
+                form: 0,
+                origin: None,
+            },
             item: raw(batch.items.get(0).to_vec())?,
             inputs: raw(self.item_inputs(context, frame, Place { batch: 0, position: 0, input: 0 })?)?,
             debugger,
