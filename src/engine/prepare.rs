@@ -1,6 +1,7 @@
 //! Everything that can be known to be wrong before anything runs: parameters, secrets, templates, names, Python code.
 
 use super::aggregate::aggregate_of;
+use super::incremental::Compare;
 use super::secrets::Secrets;
 use crate::ledger::{Durability, StateFolder};
 use crate::model::{Span, StepName, Text};
@@ -28,6 +29,8 @@ pub struct Options {
     pub max_items: Option<u64>,
     /// `--slow-after`: an item that takes longer is named while it runs.
     pub slow_after: Duration,
+    /// `--incremental`: pass over what the last good run has done, and by what files are compared.
+    pub incremental: Option<Compare>,
     /// Where runs are kept.
     pub state: StateFolder,
     /// `--durability`: what a commit survives.

@@ -25,6 +25,8 @@ mod document;
 mod engine;
 /// HTTP requests against a local server.
 mod http;
+/// What is new since the last good run.
+mod incremental;
 /// Wrong input of every kind.
 mod input;
 /// What later steps see of earlier ones.
