@@ -99,7 +99,7 @@ pub(super) fn task_looks_at(task: &PythonTask, earlier: &Step) -> bool {
 }
 
 fn text_looks_at(text: &str, earlier: &Step) -> bool {
-    earlier.outputs.as_ref().is_some_and(|output| has_word(text, &output.raw))
+    earlier.outputs.name.as_ref().is_some_and(|output| has_word(text, &output.raw))
         || has_word(text, "steps") && has_word(text, earlier.name.as_str())
 }
 

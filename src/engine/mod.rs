@@ -11,6 +11,7 @@ mod feeder;
 mod fingerprint;
 mod forecast;
 mod history;
+mod output;
 mod pace;
 mod plan;
 mod prepare;

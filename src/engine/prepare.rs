@@ -112,7 +112,7 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
         names.aggregates.extend(aggregate_of(step).map(|_| step.name.to_string()));
         let mut checker = Checker { source: &workflow.source, faults: &mut faults, step, names: &names };
         aggregates.extend(checker.aggregate(&folder).map(|program| (step.name.clone(), program)));
-        names.outputs.extend(step.outputs.iter().map(|text| text.raw.clone()));
+        names.outputs.extend(step.outputs.name.iter().map(|text| text.raw.clone()));
     }
     let found = find_interpreter(options.python.as_deref(), &folder);
     let python = match python(&programs, &aggregates, found) {
@@ -225,6 +225,7 @@ impl Checker<'_> {
 
     fn step(&mut self, folder: &Path) -> (Option<Program>, Option<Program>) {
         self.setting(self.step.timeout.as_ref());
+        self.step.outputs.file.iter().for_each(|file| self.text(&file.path));
         match &self.step.kind {
             StepKind::Single(single) => {
                 self.setting(single.timeout.as_ref());

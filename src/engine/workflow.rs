@@ -206,7 +206,7 @@ impl Run<'_> {
         let (failed, bad_rows) = sorted_out.as_ref().map_or((0, 0), |it| (it.failed, it.bad_rows));
         self.tell(&Event::StepStarted { name: step.name.clone(), total, done, slots: plan.slots });
         let pace = pace(&plan);
-        let StepPlan { mut source, is_batch, most_items, .. } = plan;
+        let StepPlan { mut source, is_batch, most_items, target, .. } = plan;
         let context = Context {
             run: self.summary.run.clone(),
             step: step.name.clone(),
@@ -263,6 +263,9 @@ impl Run<'_> {
         let ran = report.stats.succeeded > done;
         self.remember(step, &report, is_batch);
         self.aggregate(step, &mut report, plan.step_timeout)?;
+        if let Some(target) = target {
+            self.write_output((key, is_batch), &target, &mut report)?;
+        }
         if ran && !is_batch && matches!(program, Program::Echo(_)) {
             self.say(step)?;
         }

@@ -11,9 +11,11 @@ mod folder;
 mod growing;
 mod health;
 mod kept;
+mod outputs;
 mod past;
 mod reader;
 mod results;
+mod window;
 mod writer;
 
 pub use audit::Audit;

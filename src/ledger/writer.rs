@@ -80,7 +80,7 @@ enum Log {
 
 /// A run's ledger, open for writing.
 pub struct Ledger {
-    db: Connection,
+    pub(super) db: Connection,
     folder: RunFolder,
     execution: i64,
     results: Option<Growing>,
@@ -177,7 +177,7 @@ impl Ledger {
         &self.folder
     }
 
-    fn sqlite(&self, source: rusqlite::Error) -> LedgerError {
+    pub(super) fn sqlite(&self, source: rusqlite::Error) -> LedgerError {
         LedgerError::sqlite(&self.folder.database(), source)
     }
 

@@ -12,11 +12,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ledger", &["model"]),
     ("report", &["model"]),
     ("rows", &["model"]),
+    ("sink", &["model"]),
     ("template", &["model"]),
     ("plan", &["spec", "template", "rows", "model"]),
     ("task", &["spec", "template", "rows", "wire", "model"]),
     ("worker", &["rows", "wire", "model"]),
-    ("engine", &["plan", "ledger", "task", "spec", "template", "rows", "model"]),
+    ("engine", &["plan", "ledger", "sink", "task", "spec", "template", "rows", "model"]),
     ("cli", &["engine", "ledger", "model", "plan", "report", "spec", "task", "template", "wire"]),
     ("bindings", &["worker"]),
 ];

@@ -1,0 +1,14 @@
+//! Sinks: the results of a step as a file, or a folder of files, that the user named.
+//!
+//! Owns the formats and the way a file comes into being: aside, flushed to the disk, renamed into place. What stood at the
+//! path before is there until then, and stays where anything fails. Takes results as JSON Lines, in item order, from
+//! whoever has them; knows nothing of steps, runs and ledgers.
+
+mod error;
+mod jsonl;
+mod leftover;
+mod place;
+mod write;
+
+pub use error::SinkError;
+pub use write::{Results, Target, Written, write};
