@@ -4,10 +4,13 @@
 //! path before is there until then, and stays where anything fails. Takes results as JSON Lines, in item order, from
 //! whoever has them; knows nothing of steps, runs and ledgers.
 
+mod csv;
 mod error;
 mod jsonl;
 mod leftover;
+mod parts;
 mod place;
+mod record;
 mod write;
 
 pub use error::SinkError;

@@ -1,10 +1,48 @@
-//! A file that is written aside and comes into place whole.
+//! Where a file or a folder of files comes into being: aside, and then into place whole.
 
 use super::error::Trouble;
 use super::leftover;
+use super::parts::PartsAside;
+use super::write::Target;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// One file, or a folder of parts.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// `path` is a file.
+    One(Aside),
+    /// `path` is a folder.
+    Parts(PartsAside),
+}
+
+impl Place {
+    /// Begins what will stand at the target.
+    pub(super) fn begin(target: &Target) -> Result<Self, Trouble> {
+        if target.parts {
+            PartsAside::begin(&target.path, target.format).map(Self::Parts)
+        } else {
+            Aside::begin(&target.path).map(Self::One)
+        }
+    }
+
+    /// A file to write to: the only one, or the next part.
+    pub(super) fn next_file(&mut self) -> Result<File, Trouble> {
+        match self {
+            Self::One(aside) => Ok(aside.file.try_clone()?),
+            Self::Parts(parts) => parts.next_file(),
+        }
+    }
+
+    /// Puts it into place. When this returns, it survives a power cut.
+    pub(super) fn commit(self) -> Result<(), Trouble> {
+        match self {
+            Self::One(aside) => aside.commit(),
+            Self::Parts(parts) => parts.commit(),
+        }
+    }
+}
 
 /// A file under way. Dropped without [`Aside::commit`], it is gone.
 #[derive(Debug)]
@@ -17,9 +55,9 @@ pub(super) struct Aside {
 
 impl Aside {
     /// Begins a file that will stand at `path`; makes the folders above it.
-    pub(super) fn begin(path: &Path) -> Result<Self, Trouble> {
+    fn begin(path: &Path) -> Result<Self, Trouble> {
         // A link stays, and what it leads to is replaced.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.components().collect());
         if fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
             let what = if path.is_dir() { "a folder" } else { "no regular file" };
             return Err(Trouble::Taken(format!("it is {what}")));
@@ -33,13 +71,7 @@ impl Aside {
         Ok(begun)
     }
 
-    /// The file to write to.
-    pub(super) fn file(&self) -> io::Result<File> {
-        self.file.try_clone()
-    }
-
-    /// Puts the file into place. When this returns, it survives a power cut.
-    pub(super) fn commit(mut self) -> Result<(), Trouble> {
+    fn commit(mut self) -> Result<(), Trouble> {
         self.file.sync_all()?;
         fs::rename(&self.aside, &self.path)?;
         self.done = true;
@@ -75,12 +107,12 @@ mod tests {
     fn nothing_is_seen_of_a_file_before_it_is_whole_and_nothing_left_of_one_that_failed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/er/a.jsonl");
-        let begun = Aside::begin(&path).unwrap();
-        begun.file().unwrap().write_all(b"1\n").unwrap();
+        let mut begun = Aside::begin(&path).unwrap();
+        begun.file.write_all(b"1\n").unwrap();
         assert!(!path.exists());
         begun.commit().unwrap();
-        let failed = Aside::begin(&path).unwrap();
-        failed.file().unwrap().write_all(b"2\n").unwrap();
+        let mut failed = Aside::begin(&path).unwrap();
+        failed.file.write_all(b"2\n").unwrap();
         drop(failed);
         assert_eq!(fs::read(&path).unwrap(), b"1\n");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);

@@ -1,7 +1,8 @@
 //! Results as files: whole or not at all, in item order, and written again when they have to be.
 
-use crate::support::Sandbox;
+use crate::support::{Sandbox, python};
 use std::fs;
+use std::process::Command;
 
 /// A batch step whose items 1 to 4 become their squares, unless the folder `broken` is there.
 const SQUARES: &str = "
@@ -138,4 +139,64 @@ fn a_killed_run_leaves_what_was_there_and_its_scraps_are_cleared_away() {
     sandbox.batchmill(&["resume"]).exits_with(0);
     assert_eq!(sandbox.names("out"), ["squares.jsonl"]);
     assert_eq!(sandbox.read("out/squares.jsonl").lines().count(), 4);
+}
+
+/// Prints what `code` makes of the file in `path` with pandas.
+fn pandas(sandbox: &Sandbox, code: &str, path: &str) -> String {
+    let code = format!("import sys, pandas as pd\npath = sys.argv[1]\nprint({code})");
+    let output = Command::new(python()).args(["-c", &code, path]).current_dir(sandbox.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn csv_has_a_column_for_every_key_and_other_programs_read_it() {
+    let sandbox = Sandbox::with(
+        "
+steps:
+  - name: make
+    for_each: [1, 2, 3]
+    task: python
+    inputs:
+      code: |
+        records = {1: {'id': 2**70, 'text': 'a, \"b\"\\nc'}, 2: {'id': 2, 'more': {'deep': [1, None]}}, 3: None}
+        return records[item]
+    outputs: {path: made.csv}
+",
+    );
+    sandbox.run(&[]).exits_with(0);
+    let expected =
+        "id,text,more,value\n1180591620717411303424,\"a, \"\"b\"\"\nc\",,\n2,,\"{\"\"deep\"\":[1,null]}\",\n,,,\n";
+    assert_eq!(sandbox.read("made.csv"), expected);
+    let read = pandas(&sandbox, "pd.read_csv(path, dtype=str).fillna('-').values.tolist()", "made.csv");
+    assert!(read.contains(r#"'a, "b"\nc'"#) && read.contains(r#"'{"deep":[1,null]}'"#), "{read}");
+}
+
+#[test]
+fn parts_hold_a_million_records_at_most_and_replace_nothing_but_parts() {
+    let workflow = "
+steps:
+  - name: make
+    task: batch
+    inputs:
+      items: {range: 3}
+      task: {type: python, code: 'return [{\"at\": item[0] * 500000 + at} for at in range(500000)]'}
+      batched: true
+    outputs: {path: out/data/, format: jsonl, parts: true}
+";
+    let sandbox = Sandbox::with(workflow);
+    sandbox.run(&[]).exits_with(0).says(&["1500000 records written to `out/data/`"]);
+    assert_eq!(sandbox.names("out"), ["data"]);
+    assert_eq!(sandbox.names("out/data"), ["part-00000.jsonl", "part-00001.jsonl"]);
+    assert_eq!(sandbox.read("out/data/part-00000.jsonl").lines().count(), 1_000_000);
+    let second = sandbox.read("out/data/part-00001.jsonl");
+    assert!(second.starts_with("{\"at\":1000000}\n") && second.ends_with("{\"at\":1499999}\n"));
+    let sandbox = sandbox.file("out/data/notes.txt", "mine");
+    sandbox
+        .run(&[])
+        .exits_with(3)
+        .says(&["SinkError: cannot write `out/data/`: the folder is there and holds `notes.txt`"]);
+    fs::remove_file(sandbox.path().join("out/data/notes.txt")).unwrap();
+    sandbox.batchmill(&["resume"]).exits_with(0);
+    assert_eq!(sandbox.names("out/data").len(), 2);
 }
