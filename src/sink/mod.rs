@@ -4,14 +4,18 @@
 //! path before is there until then, and stays where anything fails. Takes results as JSON Lines, in item order, from
 //! whoever has them; knows nothing of steps, runs and ledgers.
 
+mod columns;
 mod csv;
 mod error;
 mod jsonl;
 mod leftover;
+mod look;
+mod parquet;
 mod parts;
 mod place;
 mod record;
 mod write;
 
 pub use error::SinkError;
+pub use parquet::write_frames;
 pub use write::{Results, Target, Written, write};

@@ -3,8 +3,10 @@
 use super::csv::{CsvFile, Header};
 use super::error::{SinkError, Trouble};
 use super::jsonl::JsonLines;
+use super::parquet::{RecordRows, schema_of};
 use super::place::Place;
 use crate::model::OutputFormat;
+use arrow_schema::SchemaRef;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
@@ -62,6 +64,7 @@ pub(super) trait Encoder {
 enum Layout {
     Jsonl,
     Csv(Header),
+    Parquet(SchemaRef),
 }
 
 impl Layout {
@@ -69,7 +72,7 @@ impl Layout {
         match format {
             OutputFormat::Jsonl => Ok(Self::Jsonl),
             OutputFormat::Csv => Ok(Self::Csv(Header::of(results)?)),
-            OutputFormat::Parquet => Err(Trouble::Records("`parquet` is not supported yet".to_owned())),
+            OutputFormat::Parquet => Ok(Self::Parquet(schema_of(results)?)),
         }
     }
 
@@ -77,22 +80,23 @@ impl Layout {
         Ok(match self {
             Self::Jsonl => Box::new(JsonLines(file)),
             Self::Csv(header) => Box::new(CsvFile::begin(file, header)?),
+            Self::Parquet(schema) => Box::new(RecordRows::begin(file, schema)?),
         })
     }
 }
 
 /// How much a file may hold before the next part begins.
 #[derive(Debug, Clone, Copy)]
-struct Limit {
-    records: u64,
-    bytes: u64,
+pub(super) struct Limit {
+    pub(super) records: u64,
+    pub(super) bytes: u64,
 }
 
 /// A part: what reads well at a time, and is no burden as a file.
-const PART: Limit = Limit { records: 1_000_000, bytes: 128 << 20 };
+pub(super) const PART: Limit = Limit { records: 1_000_000, bytes: 128 << 20 };
 
 /// A single file.
-const NONE: Limit = Limit { records: u64::MAX, bytes: u64::MAX };
+pub(super) const NONE: Limit = Limit { records: u64::MAX, bytes: u64::MAX };
 
 impl Limit {
     /// Cuts off the lines that still belong into the file, and takes them off the limit; how many they are.
@@ -104,13 +108,18 @@ impl Limit {
                 break;
             }
         }
-        self.records -= count;
-        self.bytes = self.bytes.saturating_sub(end as u64);
+        self.take(count, end as u64);
         let (now, later) = lines.split_at(end);
         (now, later, count)
     }
 
-    fn is_used_up(self) -> bool {
+    /// Takes what was written off the limit.
+    pub(super) fn take(&mut self, records: u64, bytes: u64) {
+        self.records = self.records.saturating_sub(records);
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
+    pub(super) fn is_used_up(self) -> bool {
         self.records == 0 || self.bytes == 0
     }
 }

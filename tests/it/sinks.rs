@@ -174,29 +174,97 @@ steps:
 
 #[test]
 fn parts_hold_a_million_records_at_most_and_replace_nothing_but_parts() {
-    let workflow = "
+    let sandbox = Sandbox::with(
+        "
 steps:
   - name: make
     task: batch
     inputs:
       items: {range: 3}
-      task: {type: python, code: 'return [{\"at\": item[0] * 500000 + at} for at in range(500000)]'}
       batched: true
+      task: {type: python, code: 'return list(range(item[0] * 400000, (item[0] + 1) * 400000))'}
     outputs: {path: out/data/, format: jsonl, parts: true}
-";
-    let sandbox = Sandbox::with(workflow);
-    sandbox.run(&[]).exits_with(0).says(&["1500000 records written to `out/data/`"]);
+",
+    );
+    let sandbox = sandbox.file("out/data/notes.txt", "mine").file("out/data/part-00007.jsonl", "old");
+    let said = "SinkError: cannot write `out/data/`: the folder is there and holds `notes.txt`";
+    sandbox.run(&[]).exits_with(3).says(&[said]);
+    assert_eq!(sandbox.names("out/data"), ["notes.txt", "part-00007.jsonl"]);
+    fs::remove_file(sandbox.path().join("out/data/notes.txt")).unwrap();
+    sandbox.batchmill(&["resume"]).exits_with(0).says(&["1200000 records written to `out/data/`"]);
     assert_eq!(sandbox.names("out"), ["data"]);
     assert_eq!(sandbox.names("out/data"), ["part-00000.jsonl", "part-00001.jsonl"]);
     assert_eq!(sandbox.read("out/data/part-00000.jsonl").lines().count(), 1_000_000);
     let second = sandbox.read("out/data/part-00001.jsonl");
-    assert!(second.starts_with("{\"at\":1000000}\n") && second.ends_with("{\"at\":1499999}\n"));
-    let sandbox = sandbox.file("out/data/notes.txt", "mine");
-    sandbox
-        .run(&[])
-        .exits_with(3)
-        .says(&["SinkError: cannot write `out/data/`: the folder is there and holds `notes.txt`"]);
-    fs::remove_file(sandbox.path().join("out/data/notes.txt")).unwrap();
-    sandbox.batchmill(&["resume"]).exits_with(0);
-    assert_eq!(sandbox.names("out/data").len(), 2);
+    assert!(second.starts_with("1000000\n") && second.ends_with("\n1199999\n"));
+}
+
+/// The rows of a Parquet file as JSON.
+const ROWS: &str = "__import__('json').dumps(__import__('pyarrow.parquet').parquet.read_table(path).to_pylist(), \
+                    separators=(',', ':'))";
+
+/// A batch step whose items become the values of the Python expression `value`, written as Parquet.
+fn to_parquet(items: &str, value: &str) -> Sandbox {
+    Sandbox::with(&format!(
+        "
+steps:
+  - name: make
+    for_each: {items}
+    continue_on_error: true
+    task: python
+    inputs:
+      code: |
+        return {value}
+    outputs: {{path: made.parquet}}
+"
+    ))
+}
+
+#[test]
+fn parquet_keeps_types_and_other_programs_read_it() {
+    let value = "{'id': item, 'half': item if item == 2 else item / 2, 'name': None if item == 2 else f'n{item}', \
+                 'list': [[], [1, None], []][item % 3], 'deep': {'x': [{'y': True}]}, 'nothing': None}";
+    let sandbox = to_parquet("[1, 2, 3]", value);
+    sandbox.run(&[]).exits_with(0);
+    let types = pandas(&sandbox, "{k: str(v) for k, v in pd.read_parquet(path).dtypes.items()}", "made.parquet");
+    assert!(types.contains("'id': 'int64', 'half': 'float64'"), "{types}");
+    let rows = pandas(&sandbox, ROWS, "made.parquet");
+    let expected = r#"[{"id":1,"half":0.5,"name":"n1","list":[1,null],"deep":{"x":[{"y":true}]},"nothing":null},"#
+        .to_owned()
+        + r#"{"id":2,"half":2.0,"name":null,"list":[],"deep":{"x":[{"y":true}]},"nothing":null},"#
+        + r#"{"id":3,"half":1.5,"name":"n3","list":[],"deep":{"x":[{"y":true}]},"nothing":null}]"#;
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn parquet_takes_values_that_are_no_mappings_and_no_records_at_all() {
+    let sandbox = to_parquet("[1, 2, 3]", "[7, None, {'value': 8, 'more': 'x'}][item - 1]");
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!(
+        pandas(&sandbox, ROWS, "made.parquet"),
+        r#"[{"value":7,"more":null},{"value":null,"more":null},{"value":8,"more":"x"}]"#
+    );
+    let sandbox = to_parquet("[1]", "1 / 0");
+    sandbox.run(&[]).exits_with(1).says(&["make: 0 records written"]);
+    assert_eq!(pandas(&sandbox, "len(pd.read_parquet(path))", "made.parquet"), "0");
+}
+
+#[test]
+fn records_that_parquet_cannot_hold_are_named_and_the_mended_workflow_writes_them() {
+    for (value, said) in [
+        (
+            "{'a': {'b': item if item < 3 else 'three'}}",
+            "column `a.b` is an integer in record 0 and a string in record 2",
+        ),
+        ("{'n': 2 ** 63 - 3 + item}", "column `n` holds an integer in record 2 that 64 bits with a sign do not"),
+        ("{'n': 10 ** 30 * item}", "column `n` holds an integer in record 0 that 64 bits with a sign do not"),
+    ] {
+        let sandbox = to_parquet("[1, 2, 3]", value).file("made.parquet", "old");
+        sandbox.run(&[]).exits_with(3).says(&["SinkError: cannot write `made.parquet`", said]);
+        assert_eq!(sandbox.read("made.parquet"), "old");
+        let mended = sandbox.read("workflow.yaml").replace("made.parquet", "made.csv");
+        let sandbox = sandbox.file("workflow.yaml", mended);
+        sandbox.batchmill(&["resume"]).exits_with(0);
+        assert_eq!(sandbox.read("made.csv").lines().count(), 4);
+    }
 }
