@@ -3,17 +3,19 @@
 //! What was written is noted in the ledger with the state of the results at that time. So an execution that finds the file
 //! there, made of the same results in the same way, leaves it alone; any other writes it again.
 
+use super::fingerprint::mentions_item_dir;
+use super::prepare::Prepared;
 use super::shape::ShapeError;
 use super::workflow::{EngineError, Run};
 use crate::ledger::{LedgerError, Reader, ResultLines, RunFolder, StepKey};
-use crate::model::{Event, Failure, FailureKind, Status, StepName, StepReport};
+use crate::model::{Event, Failure, FailureKind, Status, StepName, StepReport, Text};
 use crate::sink::{self, Results, Target};
-use crate::spec::Step;
-use crate::task::Latch;
+use crate::spec::{Step, StepKind};
+use crate::task::{ItemFiles, Latch};
 use crate::template::{ItemScope, Template};
 use std::error::Error;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Pieces are handed on once they have come to so many bytes.
@@ -25,16 +27,51 @@ const PIECE: usize = 1 << 20;
 /// Where the template of the path fails, or gives nothing.
 pub(super) fn target_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Target>, ShapeError> {
     let Some(file) = &step.outputs.file else { return Ok(None) };
-    let path = Template::compile(&file.path).and_then(|template| template.string(scope));
-    let path = path.map_err(|error| ShapeError::Setting(format!("`path`: {error}"), file.path.span))?;
-    if path.trim().is_empty() || path.contains('\0') {
-        let message = format!("`path` is no path (from `{}`)", file.path.raw.trim());
-        return Err(ShapeError::Setting(message, file.path.span));
+    let path = rendered("path", &file.path, scope)?;
+    Ok(Some(Target { path, format: file.format, parts: file.parts }))
+}
+
+/// Where the files of a step's items go, where its task makes some.
+///
+/// # Errors
+/// As [`target_of`].
+pub(super) fn item_files_of(
+    step: &Step,
+    prepared: &Prepared,
+    scope: &Arc<ItemScope>,
+) -> Result<Option<PathBuf>, ShapeError> {
+    match &step.outputs.item_files {
+        Some(text) => rendered("item_files", text, scope).map(Some),
+        None if matches!(step.kind, StepKind::Batch(_)) && mentions_item_dir(step, prepared) => {
+            Ok(Some(Path::new("out").join(step.name.as_str())))
+        }
+        None => Ok(None),
     }
-    Ok(Some(Target { path: PathBuf::from(path), format: file.format, parts: file.parts }))
+}
+
+fn rendered(key: &str, text: &Text, scope: &Arc<ItemScope>) -> Result<PathBuf, ShapeError> {
+    let path = Template::compile(text).and_then(|template| template.string(scope));
+    let path = path.map_err(|error| ShapeError::Setting(format!("`{key}`: {error}"), text.span))?;
+    if path.trim().is_empty() || path.contains('\0') {
+        return Err(ShapeError::Setting(format!("`{key}` is no path (from `{}`)", text.raw.trim()), text.span));
+    }
+    Ok(PathBuf::from(path))
 }
 
 impl Run<'_> {
+    /// The files of a step's items: their folders, and whose the paths are that earlier executions of the run have left.
+    pub(super) fn item_files(&mut self, step: &Step, key: StepKey, into: PathBuf) -> Result<ItemFiles, EngineError> {
+        let reader = Reader::open(self.ledger.folder().clone())?;
+        let record = reader.steps()?.into_iter().find(|record| record.name == step.name);
+        let past = record.map(|record| reader.past(&record)).transpose()?.unwrap_or_default();
+        let done = past.batches.iter().flat_map(|batch| batch.keys.iter().zip(batch.indexes.iter().copied()));
+        // An item that the workflow does not name any more has no index.
+        let done = done.filter(|(_, index)| *index != u64::MAX).collect();
+        let claims = self.ledger.item_files(key, &done)?;
+        let claims = claims.into_iter().map(|(path, key, index)| (path, (key, index))).collect();
+        Ok(ItemFiles::new(scratch(self.ledger.folder(), &step.name), into, claims))
+    }
+
     /// Writes the results of a step that has ended well; where that fails, the step has failed.
     pub(super) fn write_output(
         &mut self,
@@ -69,6 +106,11 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// Where the folders of attempts are made.
+pub(super) fn scratch(folder: &RunFolder, step: &StepName) -> PathBuf {
+    folder.path.join("items").join(step.as_str())
 }
 
 /// The results of a step, as its sink reads them.

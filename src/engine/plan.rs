@@ -1,6 +1,6 @@
 //! A step's plan: the same for a plain step, which has one nameless item, and for a batch step.
 
-use super::output::target_of;
+use super::output::{item_files_of, target_of};
 use super::prepare::Prepared;
 use super::shape::{ShapeError, shape, single_timeout, step_timeout};
 use crate::model::{ItemKey, Items, Keys};
@@ -10,6 +10,7 @@ use crate::spec::{BatchSize, MaxFailures, RetryPolicy, Step, StepKind};
 use crate::task::Program;
 use crate::template::ItemScope;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ pub(super) struct StepPlan {
     pub(super) is_batch: bool,
     /// Where its results go.
     pub(super) target: Option<Target>,
+    /// Where the files of its items go.
+    pub(super) item_files: Option<PathBuf>,
 }
 
 /// Plans a step.
@@ -68,6 +71,7 @@ pub(super) fn plan_step(
 ) -> Result<StepPlan, ShapeError> {
     let step_timeout = step_timeout(step, scope)?;
     let target = target_of(step, scope)?;
+    let item_files = item_files_of(step, prepared, scope)?;
     match &step.kind {
         StepKind::Single(single) => Ok(StepPlan {
             source: Box::new(Once(true)),
@@ -87,6 +91,7 @@ pub(super) fn plan_step(
             batched: false,
             is_batch: false,
             target,
+            item_files,
         }),
         StepKind::Batch(batch) => {
             let shape = shape(batch, program, prepared, scope, run)?;
@@ -107,6 +112,7 @@ pub(super) fn plan_step(
                 is_batch: true,
                 source: shape.items.source,
                 target,
+                item_files,
                 most_items: prepared.options.max_items.unwrap_or(u64::MAX),
             })
         }

@@ -206,7 +206,8 @@ impl Run<'_> {
         let (failed, bad_rows) = sorted_out.as_ref().map_or((0, 0), |it| (it.failed, it.bad_rows));
         self.tell(&Event::StepStarted { name: step.name.clone(), total, done, slots: plan.slots });
         let pace = pace(&plan);
-        let StepPlan { mut source, is_batch, most_items, target, .. } = plan;
+        let StepPlan { mut source, is_batch, most_items, target, item_files, .. } = plan;
+        let item_files = item_files.map(|into| self.item_files(step, key, into)).transpose()?.map(Arc::new);
         let context = Context {
             run: self.summary.run.clone(),
             step: step.name.clone(),
@@ -225,6 +226,7 @@ impl Run<'_> {
             guard: self.guard.clone(),
             python: self.prepared.python.clone(),
             logs: self.ledger.folder().logs(),
+            item_files: item_files.clone(),
             underway: Arc::new(Underway::new(plan.slots)),
         };
         let job = Job {
@@ -259,6 +261,7 @@ impl Run<'_> {
             slow_after: self.prepared.options.slow_after,
         };
         let end = execute(run, &job, &mut self.ledger, self.sinks, &self.prepared.secrets)?;
+        item_files.iter().for_each(|files| files.clear());
         let mut report = self.report(step, end);
         let ran = report.stats.succeeded > done;
         self.remember(step, &report, is_batch);

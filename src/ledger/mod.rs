@@ -10,6 +10,7 @@ mod error;
 mod folder;
 mod growing;
 mod health;
+mod item_files;
 mod kept;
 mod outputs;
 mod past;

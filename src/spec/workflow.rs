@@ -103,6 +103,8 @@ pub struct Outputs {
     pub name: Option<Text>,
     /// `path` and what belongs to it: a file with the results.
     pub file: Option<OutputFile>,
+    /// `item_files`: the folder for files that items make, rendered when the step starts.
+    pub item_files: Option<Text>,
 }
 
 /// A file, or a folder of files, that the results of a step are written to.

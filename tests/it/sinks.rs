@@ -2,6 +2,7 @@
 
 use crate::support::{Sandbox, python};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 /// A batch step whose items 1 to 4 become their squares, unless the folder `broken` is there.
@@ -267,4 +268,156 @@ fn records_that_parquet_cannot_hold_are_named_and_the_mended_workflow_writes_the
         sandbox.batchmill(&["resume"]).exits_with(0);
         assert_eq!(sandbox.read("made.csv").lines().count(), 4);
     }
+}
+
+#[test]
+fn files_of_items_are_kept_where_they_succeed_and_deleted_where_they_fail() {
+    let sandbox = Sandbox::with(
+        "
+steps:
+  - name: thumbs
+    for_each: [a, b, c]
+    max_parallel: 2
+    continue_on_error: true
+    retry: {max_attempts: 2, delay: 0}
+    task: shell
+    inputs:
+      command: |
+        test -z \"$(ls -A \"$BATCHMILL_ITEM_DIR\")\" || exit 9
+        mkdir {{ item_dir }}/deep
+        echo {{ item }} {{ batch.attempt }} > \"$BATCHMILL_ITEM_DIR/deep/{{ item }}.txt\"
+        test {{ item }} != c || exit 1
+        test {{ batch.attempt }} = 2 || test {{ item }} != b
+  - name: made
+    for_each: [1, 2]
+    batch_size: 2
+    task: python
+    inputs:
+      code: |
+        (item_dir / f'{item}.txt').write_text(str(item))
+        return item_dir.exists()
+    outputs: {item_files: 'kept/{{ run.name }}'}
+  - name: batched
+    for_each: [1, 2, 3]
+    batch_size: 2
+    task: python
+    batched: true
+    inputs:
+      code: |
+        open(f'{where}/{item[0]}.txt', 'w').write(str(item))
+        return item
+      where: '{{ item_dir }}'
+",
+    );
+    sandbox.run(&[]).exits_with(1);
+    assert_eq!(sandbox.names("out/thumbs/deep"), ["a.txt", "b.txt"]);
+    assert_eq!(sandbox.read("out/thumbs/deep/b.txt"), "b 2\n");
+    assert_eq!(sandbox.names("kept/workflow"), ["1.txt", "2.txt"]);
+    assert_eq!(sandbox.names("out/batched"), ["1.txt", "3.txt"]);
+    assert_eq!(sandbox.results("made"), [true, true]);
+    assert_eq!(sandbox.results("batched"), [1, 2, 3]);
+    let run = &sandbox.names(".batchmill/runs")[0];
+    assert!(sandbox.names(&format!(".batchmill/runs/{run}/items")).is_empty());
+}
+
+#[test]
+fn the_second_item_that_claims_a_path_fails_also_in_a_later_execution() {
+    let sandbox = Sandbox::with(
+        "
+steps:
+  - name: make
+    for_each: [a, b, c]
+    continue_on_error: true
+    task: shell
+    inputs: {command: 'test {{ item }} != c || test -e mended || exit 1; echo {{ item }} > $BATCHMILL_ITEM_DIR/same'}
+  - name: python
+    for_each: [a, b]
+    batch_size: 2
+    continue_on_error: true
+    task: python
+    inputs:
+      code: |
+        (item_dir / 'same').write_text(item)
+        return item
+",
+    );
+    sandbox.run(&[]).exits_with(1);
+    let failures = sandbox.failures();
+    assert_eq!(failures.len(), 3);
+    assert_eq!(failures[0]["type"], "ItemFileClash");
+    assert_eq!(failures[0]["error"], "item 1 wrote `out/make/same`, which item 0 has written already");
+    assert_eq!(failures[2]["type"], "ItemFileClash");
+    assert_eq!(sandbox.results("python"), ["a"]);
+    let sandbox = sandbox.file("mended", "");
+    sandbox.batchmill(&["resume"]).exits_with(1);
+    let failures = sandbox.failures();
+    assert_eq!(failures[1]["error"], "item 2 wrote `out/make/same`, which item 0 has written already");
+    assert_eq!(sandbox.read("out/make/same"), "a\n");
+    // Without the first item, its path is free.
+    let without = sandbox.read("workflow.yaml").replacen("[a, b, c]", "[b, c]", 1);
+    let sandbox = sandbox.file("workflow.yaml", without);
+    sandbox.batchmill(&["resume"]).exits_with(1);
+    assert_eq!(sandbox.failures()[0]["error"], "item 1 wrote `out/make/same`, which item 0 has written already");
+    assert_eq!(sandbox.read("out/make/same"), "b\n");
+}
+
+#[test]
+fn an_item_whose_files_were_moved_before_the_engine_was_killed_runs_again_and_writes_them_over() {
+    let sandbox = Sandbox::with(
+        "
+steps:
+  - name: make
+    for_each: [a, b]
+    batch_size: 2
+    task: shell
+    inputs:
+      command: |
+        echo {{ item }} >> ran
+        echo {{ item }} > $BATCHMILL_ITEM_DIR/{{ item }}
+        echo more > $BATCHMILL_ITEM_DIR/more-{{ item }}
+        test -e go || test {{ item }} = a || kill -9 $PPID
+",
+    );
+    assert_eq!(sandbox.run(&[]).code, None);
+    // The batch was not done, but its first item was, and its files are there.
+    assert_eq!(sandbox.names("out/make"), ["a", "more-a"]);
+    let sandbox = sandbox.file("go", "");
+    sandbox.batchmill(&["resume"]).exits_with(0);
+    assert_eq!(sandbox.names("out/make"), ["a", "b", "more-a", "more-b"]);
+    assert_eq!(sandbox.read("ran"), "a\nb\na\nb\n");
+    sandbox.batchmill(&["audit"]).exits_with(0);
+}
+
+#[test]
+fn an_item_folder_is_made_only_where_the_task_mentions_it() {
+    let sandbox = Sandbox::with(
+        "
+steps:
+  - name: none
+    for_each: [a]
+    task: shell
+    inputs: {command: 'env | grep -c BATCHMILL_ITEM_ || true'}
+  - name: asked
+    for_each: [a]
+    task: shell
+    inputs: {command: ./script.sh}
+    outputs: {item_files: 'there'}
+",
+    );
+    let sandbox = sandbox.file("script.sh", "#!/bin/sh\necho 1 > \"$BATCHMILL_ITEM_DIR/made\"\n");
+    fs::set_permissions(sandbox.path().join("script.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!(sandbox.results("none")[0]["stdout"], "0");
+    assert_eq!(sandbox.read("there/made"), "1\n");
+    let handler = Sandbox::with(
+        "
+steps:
+  - name: a
+    for_each: [1]
+    task: shell
+    inputs: {command: 'false'}
+    on_item_error: {type: echo, message: '{{ item_dir }}'}
+",
+    );
+    handler.run(&[]).exits_with(2).says(&["`item_dir` is not defined"]);
 }

@@ -96,6 +96,7 @@ pub static OUTPUTS: KeyGroup = KeyGroup {
             Some("false"),
             "Whether `path` is a folder, to be filled with files of limited size",
         ),
+        key("item_files", Shape::Text, Some("`out/STEP`"), "Folder for the files that items make in `item_dir`"),
     ],
 };
 

@@ -10,7 +10,7 @@ use crate::spec::{Fault, OutputFile, Outputs};
 use std::collections::HashMap;
 
 /// Names that templates give a meaning already.
-const RESERVED: &[&str] = &["item", "index", "batch", "error", "params", "env", "steps", "run"];
+const RESERVED: &[&str] = &["item", "item_dir", "index", "batch", "error", "params", "env", "steps", "run"];
 /// Words of the template language.
 const WORDS: &[&str] = &["true", "false", "none", "not", "and", "or", "in", "is", "if", "else"];
 
@@ -52,8 +52,17 @@ fn mapping(section: &mut Section<'_>, plain: bool, seen: &mut Seen, sink: &mut S
             None
         }
     };
+    let item_files = section.take("item_files").and_then(|given| {
+        if plain {
+            let fault = Fault::at(given.key_span, "`item_files` needs a step with items");
+            sink.push(
+                fault.within(given.path.clone()).hint("a step that runs once writes its files where it wants them"),
+            );
+        }
+        given.filled(sink)
+    });
     section.finish(&[&keys::OUTPUTS], sink);
-    Outputs { name, file }
+    Outputs { name, file, item_files }
 }
 
 fn file(

@@ -110,6 +110,13 @@ fn faults_of_steps() {
             &["1:57: `format` has no use without `path`", "1:70: `parts` has no use without `path`"],
         ),
         (
+            "steps: {a: {type: echo, inputs: {message: 1}, outputs: {name: item_dir, item_files: x}}}",
+            &[
+                "1:63: `name` cannot be `item_dir`: templates use it already",
+                "1:73: `item_files` needs a step with items",
+            ],
+        ),
+        (
             "steps: {a: {type: echo, inputs: {message: 1}, outputs: {path: o.csv}}, b: {type: echo, inputs: {message: 1}, outputs: {path: o.csv}}}",
             &["1:126: `path` is the path of another step already"],
         ),
