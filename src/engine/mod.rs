@@ -12,6 +12,7 @@ mod fingerprint;
 mod forecast;
 mod history;
 mod incremental;
+mod output;
 mod pace;
 mod plan;
 mod prepare;

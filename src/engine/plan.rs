@@ -1,13 +1,16 @@
 //! A step's plan: the same for a plain step, which has one nameless item, and for a batch step.
 
+use super::output::{item_files_of, target_of};
 use super::prepare::Prepared;
 use super::shape::{ShapeError, shape, single_timeout, step_timeout};
 use crate::model::{ItemKey, Items, Keys};
 use crate::plan::{Chunk, RunCommand, Source, SourceError};
+use crate::sink::Target;
 use crate::spec::{BatchSize, MaxFailures, RetryPolicy, Step, StepKind};
 use crate::task::Program;
 use crate::template::ItemScope;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +55,10 @@ pub(super) struct StepPlan {
     pub(super) retry: RetryPolicy,
     pub(super) batched: bool,
     pub(super) is_batch: bool,
+    /// Where its results go.
+    pub(super) target: Option<Target>,
+    /// Where the files of its items go.
+    pub(super) item_files: Option<PathBuf>,
 }
 
 /// Plans a step.
@@ -63,6 +70,8 @@ pub(super) fn plan_step(
     run: &RunCommand<'_>,
 ) -> Result<StepPlan, ShapeError> {
     let step_timeout = step_timeout(step, scope)?;
+    let target = target_of(step, scope)?;
+    let item_files = item_files_of(step, prepared, scope)?;
     match &step.kind {
         StepKind::Single(single) => Ok(StepPlan {
             source: Box::new(Once(true)),
@@ -81,6 +90,8 @@ pub(super) fn plan_step(
             retry: single.retry.clone(),
             batched: false,
             is_batch: false,
+            target,
+            item_files,
         }),
         StepKind::Batch(batch) => {
             let shape = shape(batch, program, prepared, scope, run)?;
@@ -100,6 +111,8 @@ pub(super) fn plan_step(
                 batched: shape.batched.batched,
                 is_batch: true,
                 source: shape.items.source,
+                target,
+                item_files,
                 most_items: prepared.options.max_items.unwrap_or(u64::MAX),
             })
         }

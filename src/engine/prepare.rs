@@ -115,7 +115,7 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
         names.aggregates.extend(aggregate_of(step).map(|_| step.name.to_string()));
         let mut checker = Checker { source: &workflow.source, faults: &mut faults, step, names: &names };
         aggregates.extend(checker.aggregate(&folder).map(|program| (step.name.clone(), program)));
-        names.outputs.extend(step.outputs.iter().map(|text| text.raw.clone()));
+        names.outputs.extend(step.outputs.name.iter().map(|text| text.raw.clone()));
     }
     let found = find_interpreter(options.python.as_deref(), &folder);
     let python = match python(&programs, &aggregates, found) {
@@ -228,6 +228,8 @@ impl Checker<'_> {
 
     fn step(&mut self, folder: &Path) -> (Option<Program>, Option<Program>) {
         self.setting(self.step.timeout.as_ref());
+        self.step.outputs.file.iter().for_each(|file| self.text(&file.path));
+        self.step.outputs.item_files.iter().for_each(|path| self.text(path));
         match &self.step.kind {
             StepKind::Single(single) => {
                 self.setting(single.timeout.as_ref());
@@ -235,8 +237,8 @@ impl Checker<'_> {
             }
             StepKind::Batch(batch) => {
                 self.batch_settings(batch);
-                let item = Names { item: true, ..self.names.clone() };
-                let error = Names { error: true, ..item.clone() };
+                let item = Names { item: true, item_dir: true, ..self.names.clone() };
+                let error = Names { error: true, item_dir: false, ..item.clone() };
                 let handler = batch.on_item_error.as_ref().and_then(|task| self.program(task, folder, &error));
                 (self.program(&batch.task, folder, &item), handler)
             }

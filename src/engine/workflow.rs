@@ -215,7 +215,8 @@ impl Run<'_> {
         let unchanged = sorted_out.as_ref().map_or(0, |it| it.unchanged);
         self.tell(&Event::StepStarted { name: step.name.clone(), total, done, slots: plan.slots });
         let pace = pace(&plan);
-        let StepPlan { mut source, is_batch, most_items, .. } = plan;
+        let StepPlan { mut source, is_batch, most_items, target, item_files, .. } = plan;
+        let item_files = item_files.map(|into| self.item_files(step, key, into)).transpose()?.map(Arc::new);
         let context = Context {
             run: self.summary.run.clone(),
             step: step.name.clone(),
@@ -234,6 +235,7 @@ impl Run<'_> {
             guard: self.guard.clone(),
             python: self.prepared.python.clone(),
             logs: self.ledger.folder().logs(),
+            item_files: item_files.clone(),
             underway: Arc::new(Underway::new(plan.slots)),
         };
         let job = Job {
@@ -269,10 +271,14 @@ impl Run<'_> {
             slow_after: self.prepared.options.slow_after,
         };
         let end = execute(run, &job, &mut self.ledger, self.sinks, &self.prepared.secrets)?;
+        item_files.iter().for_each(|files| files.clear());
         let mut report = self.report(step, end);
         let ran = report.stats.succeeded > done;
         self.remember(step, &report, is_batch);
         self.aggregate(step, &mut report, plan.step_timeout)?;
+        if let Some(target) = target {
+            self.write_output((key, is_batch), &target, &mut report)?;
+        }
         if ran && !is_batch && matches!(program, Program::Echo(_)) {
             self.say(step)?;
         }

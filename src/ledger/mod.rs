@@ -10,11 +10,14 @@ mod error;
 mod folder;
 mod growing;
 mod health;
+mod item_files;
 mod kept;
 mod known;
+mod outputs;
 mod past;
 mod reader;
 mod results;
+mod window;
 mod writer;
 
 pub use audit::Audit;

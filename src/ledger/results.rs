@@ -3,10 +3,10 @@
 use super::batches::lines_hash;
 use super::error::LedgerError;
 use super::folder::io_error;
+use super::window::Window;
 use crate::model::ResultsSize;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Neighbouring lines of a results file that belong to neighbouring items.
@@ -36,7 +36,7 @@ impl Piece {
 /// The results of a step, in item order, piece by piece: memory holds one piece at a time.
 pub struct ResultLines {
     path: PathBuf,
-    file: Option<File>,
+    file: Option<Window>,
     pieces: std::vec::IntoIter<Piece>,
 }
 
@@ -55,7 +55,7 @@ impl ResultLines {
             if pieces.iter().any(|piece| piece.offset.saturating_add(piece.length) > length) {
                 return gone("are cut short");
             }
-            file = Some(opened);
+            file = Some(Window::new(opened));
         }
         let lines = pieces.iter().filter(|piece| !piece.list);
         if lines.clone().zip(lines.skip(1)).any(|(one, next)| one.first.saturating_add(one.count) > next.first) {
@@ -96,9 +96,9 @@ impl ResultLines {
         in_order && std::fs::metadata(&self.path).is_ok_and(|data| data.len() == end)
     }
 
-    fn read(&self, file: &File, piece: &Piece) -> Result<Vec<u8>, LedgerError> {
-        let mut bytes = vec![0; usize::try_from(piece.length).unwrap_or(usize::MAX)];
-        file.read_exact_at(&mut bytes, piece.offset).map_err(|source| io_error("read", &self.path, source))?;
+    fn read(&self, file: &Window, piece: &Piece) -> Result<Vec<u8>, LedgerError> {
+        let length = usize::try_from(piece.length).unwrap_or(usize::MAX);
+        let bytes = file.read(piece.offset, length).map_err(|source| io_error("read", &self.path, source))?;
         if !piece.owns(&bytes) {
             let why = "are not those that were written";
             return Err(LedgerError::ResultsGone { path: self.path.clone(), why });

@@ -82,7 +82,7 @@ enum Log {
 
 /// A run's ledger, open for writing.
 pub struct Ledger {
-    db: Connection,
+    pub(super) db: Connection,
     folder: RunFolder,
     execution: i64,
     results: Option<Growing>,
@@ -180,7 +180,7 @@ impl Ledger {
         &self.folder
     }
 
-    fn sqlite(&self, source: rusqlite::Error) -> LedgerError {
+    pub(super) fn sqlite(&self, source: rusqlite::Error) -> LedgerError {
         LedgerError::sqlite(&self.folder.database(), source)
     }
 

@@ -1,6 +1,7 @@
 //! What slots tell the aggregator, and what the aggregator tells the sinks.
 
 use super::{Batch, Failure, Indexes, ItemKey, Keys, Lines, RunId, RunSummary, Stats, Status, StepName};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// An item whose last attempt failed.
@@ -39,6 +40,8 @@ pub struct BatchReport {
     pub lines: Lines,
     /// Whether `lines` belong to the batch as a whole, because the task was batched: there need not be one line per item.
     pub list: bool,
+    /// The files that the items have made, each with the key of its item.
+    pub files: Vec<(ItemKey, PathBuf)>,
     /// The items that failed for good.
     pub failed: Vec<ItemFailure>,
     /// The items to be tried again, when, and why they failed this time.

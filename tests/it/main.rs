@@ -41,6 +41,8 @@ mod repro;
 mod resume;
 /// Templates and shell commands, injection above all.
 mod shell;
+/// Results as files, and files of items.
+mod sinks;
 /// The sandbox and the servers that tests use.
 mod support;
 /// Full disks, limits, missing permissions, a second engine.
