@@ -306,7 +306,9 @@ impl Run<'_> {
         let mut fault = match error {
             ShapeError::Items(SourceError::Template(error), _) => template_fault(source, error, within),
             ShapeError::Items(_, span) | ShapeError::Setting(_, span) => {
-                Fault::at(*span, error.to_string()).within(within)
+                let hint = if let ShapeError::Items(error, _) = error { error.hint() } else { None };
+                let fault = Fault::at(*span, error.to_string()).within(within);
+                hint.into_iter().fold(fault, Fault::hint)
             }
         };
         self.prepared.secrets.mask(&mut fault.message);

@@ -13,9 +13,9 @@ mod json_tally;
 mod kind;
 mod tally;
 
-pub use bad::BadRow;
+pub use bad::{BadRow, kind_name};
 pub use cutter::{Block, Cut, Cutter};
-pub use fields::Fields;
+pub use fields::{Fields, Split};
 pub use json::{describe, to_json};
 pub use json_tally::{JsonKinds, JsonTally};
 pub use kind::{Field, Inference, infer, read};

@@ -25,6 +25,8 @@ mod engine;
 mod http;
 /// Wrong input of every kind.
 mod input;
+/// Files of rows looked at beforehand.
+mod inspect;
 /// Tolerated failures, times, memory.
 mod limits;
 /// The Python lane: hosts, crashes, timeouts.

@@ -1,12 +1,13 @@
 //! Where items come from. Each source gives its items in order, as JSON text, as many at a time as asked for.
 
 mod command;
-mod glob;
+pub(super) mod glob;
 mod lines;
 mod list;
 mod range;
-mod table;
+pub(super) mod table;
 
+use super::survey::Request;
 use crate::model::{self, Failure, Form, ItemKey, Keys, Origin};
 use crate::rows;
 use crate::spec::{ItemsSpec, OnBadRow};
@@ -36,6 +37,11 @@ pub trait Source: Send {
     /// How its items are to be read: what [`Chunk::form`] counts in.
     fn forms(&self) -> Arc<[Form]> {
         Arc::new([Form::Json])
+    }
+
+    /// What it takes to count its items beforehand, where they are rows of files.
+    fn survey(&self) -> Option<Request> {
+        None
     }
 
     /// What becomes of rows that cannot be read.
@@ -111,6 +117,23 @@ pub enum SourceError {
     /// A setting of the source is wrong.
     #[error("{0}")]
     Setting(String),
+    /// The columns of files do not fit.
+    #[error("{message}")]
+    Columns {
+        /// Why.
+        message: String,
+        /// What looks as if it were the delimiter of the files.
+        delimiter: Option<char>,
+    },
+}
+
+impl SourceError {
+    /// The way out, where one is known.
+    pub fn hint(&self) -> Option<String> {
+        let Self::Columns { delimiter: Some(delimiter), .. } = self else { return None };
+        let written = if *delimiter == '\t' { "tab".to_owned() } else { format!("'{delimiter}'") };
+        Some(format!("all files have one column: is `delimiter: {written}` missing?"))
+    }
 }
 
 /// A source whose first item is known.

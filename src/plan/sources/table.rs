@@ -3,16 +3,16 @@
 //! Files are looked at when the source is opened: headers are compared, types inferred. They are read as the step goes on, one
 //! after another. A file that cannot be read is an item too, a failed one, so nothing is passed over in silence.
 
-mod files;
-mod header;
+pub(in crate::plan) mod header;
 
 use super::{Chunk, Source, SourceError};
 use crate::model::{Failure, FailureKind, Form, ItemKey, Items, Keys, LineNumbers, Origin};
+use crate::plan::files::{Meter, RowFile, describe, expand};
 use crate::plan::settings::resolve;
+use crate::plan::survey::Request;
 use crate::rows::{Cut, Cutter};
 use crate::spec::{OnBadRow, RowsSpec};
-use crate::template::ItemScope;
-use files::{RowFile, expand};
+use crate::template::{ItemScope, Template};
 use header::Headers;
 use std::io;
 use std::sync::Arc;
@@ -41,7 +41,8 @@ struct Place {
 }
 
 pub(super) fn open(spec: &RowsSpec, scope: &Arc<ItemScope>) -> Result<Table, SourceError> {
-    let files = expand(spec, scope)?;
+    let paths = spec.paths.iter().map(|text| Template::compile(text)?.string(scope)).collect::<Result<Vec<_>, _>>()?;
+    let files = expand(paths)?;
     let headers = Headers::read(spec, &files)?;
     let limit = match &spec.limit {
         Some(limit) => resolve("limit", limit, scope).map_err(SourceError::Setting)?.get() as u64,
@@ -96,6 +97,11 @@ impl Source for Table {
         self.headers.forms()
     }
 
+    fn survey(&self) -> Option<Request> {
+        let troubled = (0..self.files.len()).map(|file| self.headers.trouble(file).is_some()).collect();
+        Some(Request::of_source(&self.spec, self.files.clone(), troubled, (self.skip, self.limit)))
+    }
+
     fn on_bad_row(&self) -> OnBadRow {
         self.spec.on_bad_row
     }
@@ -111,7 +117,7 @@ impl Table {
     fn rows(&mut self, most: usize) -> io::Result<Option<Chunk>> {
         let file = &self.files[self.at.file];
         if self.at.cutter.is_none() {
-            let mut cutter = file.cutter(&self.spec)?;
+            let mut cutter = file.cutter(&self.spec, &Meter::default())?;
             if self.headers.is_in_file() {
                 cutter.cut(1)?;
             }
@@ -147,12 +153,4 @@ fn bad_file(file: &RowFile, trouble: &str) -> Chunk {
     let failure = Failure::new(FailureKind::BadRow, "BadFile", format!("{}: {trouble}", file.name));
     let keys = Keys::List(vec![ItemKey::of(format!("{} cannot be read", file.name).as_bytes())]);
     Chunk { items, keys, form: 0, origin: None, trouble: Some(failure) }
-}
-
-/// Why a file cannot be read, for people.
-fn describe(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => "it is cut short: the compressed data ends too early".to_owned(),
-        _ => error.to_string(),
-    }
 }
