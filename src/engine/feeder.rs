@@ -255,10 +255,10 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
             Feed::Fresh(source, most_items) => {
                 let most = usize::try_from(*most_items - self.read).unwrap_or(usize::MAX).min(self.batch_size);
                 let chunk = if most == 0 { None } else { source.next(most)? };
-                let Some(Chunk { items, keys, form, origin, trouble }) = chunk else { return Ok(None) };
+                let Some(Chunk { items, keys, form, origin, bytes, trouble }) = chunk else { return Ok(None) };
                 let indexes = Indexes::Range(self.read..self.read + items.len() as u64);
                 self.read += items.len() as u64;
-                Ok(Some(Batch { number, attempt: 1, indexes, items, keys, form, origin, trouble }))
+                Ok(Some(Batch { number, attempt: 1, indexes, items, keys, form, origin, bytes, trouble }))
             }
         }
     }

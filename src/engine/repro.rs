@@ -81,6 +81,7 @@ impl Repro<'_> {
             // What was kept of a row is what was made of it.
             form: 0,
             origin: None,
+            bytes: 0,
             trouble: None,
         };
         Ok(foreground(program, &context, &batch, debugger))

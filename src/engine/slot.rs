@@ -117,6 +117,7 @@ impl Slot<'_> {
                 ..self.item_failure(batch, position, failure)
             }),
         );
+        let again: u64 = retry.iter().map(|(batch, _, _)| batch.bytes).sum();
         BatchReport {
             number: batch.number,
             attempt: batch.attempt,
@@ -127,6 +128,8 @@ impl Slot<'_> {
             failed,
             retries: retry,
             skipped: outcome.unrun.len() as u64,
+            // What is tried again has not ended.
+            bytes: batch.bytes.saturating_sub(again),
             duration,
         }
     }
@@ -196,6 +199,7 @@ impl Slot<'_> {
             // A row has become JSON by now.
             form: 0,
             origin: None,
+            bytes: 0,
             trouble: None,
         };
         let frame = Frame { batches: std::slice::from_ref(&alone), halt_on_failure: false, error: Some(error) };

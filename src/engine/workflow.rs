@@ -204,7 +204,11 @@ impl Run<'_> {
         let Ready { key, scope, plan, sorted_out } = ready;
         let (total, done) = sorted_out.as_ref().map_or((plan.total, 0), |it| (Some(it.total), it.done));
         let (failed, bad_rows) = sorted_out.as_ref().map_or((0, 0), |it| (it.failed, it.bad_rows));
-        self.tell(&Event::StepStarted { name: step.name.clone(), total, done, slots: plan.slots });
+        // A number of items that is not all of them comes to no known number of bytes.
+        let bytes = plan.source.bytes().filter(|_| plan.most_items == u64::MAX);
+        let bytes_done = sorted_out.as_ref().map_or(0, |it| it.bytes_done(bytes));
+        let (name, slots) = (step.name.clone(), plan.slots);
+        self.tell(&Event::StepStarted { name, total, done, bytes, bytes_done, slots });
         let StepPlan { mut source, is_batch, most_items, .. } = plan;
         let context = Context {
             run: self.summary.run.clone(),
@@ -240,13 +244,17 @@ impl Run<'_> {
             name: step.name.clone(),
             key,
             feed: match sorted_out {
-                Some(SortedOut { remaining, total, .. }) => Feed::Rest(&mut *source, remaining, total),
+                Some(sorted_out) => {
+                    let (remaining, total) = sorted_out.into_rest(bytes);
+                    Feed::Rest(&mut *source, remaining, total)
+                }
                 None => Feed::Fresh(&mut *source, most_items),
             },
             total,
             done,
             failed,
             bad_rows,
+            bytes_done,
             batch_size: plan.batch_size,
             queue_size: plan.queue_size,
             max_failures: plan.max_failures,

@@ -23,6 +23,10 @@ impl Meter {
     pub fn read(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
+
+    pub(super) fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
 }
 
 /// A file whose reads are counted.
@@ -104,6 +108,11 @@ impl RowFile {
         let quote = spec.quote.filter(|_| spec.format == RowFormat::Csv);
         let text = decode(self.bytes(spec.compression, meter)?, spec.encoding)?;
         Ok(Cutter::new(text, quote, spec.delimiter))
+    }
+
+    /// Whether what is cut are the bytes of the file, one to one.
+    pub(super) fn is_direct(&self, spec: &RowsSpec) -> bool {
+        spec.encoding == UTF_8 && self.compression(spec.compression) == Compression::Plain
     }
 
     /// The compression that it has; never by name.

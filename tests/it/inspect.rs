@@ -1,4 +1,4 @@
-//! Files of rows looked at before a run: `inspect`, and the totals of `plan`.
+//! Files of rows looked at before a run: `inspect`, the totals of `plan`, and how far a run has come in bytes.
 
 use crate::support::{Ended, Sandbox, repository};
 use serde_json::{Value, json};
@@ -258,6 +258,58 @@ fn plan_names_odd_files_and_counts_only_when_it_may() {
     }
     let ended = sandbox.batchmill(&["plan", "workflow.yaml", "--no-count"]).exits_with(0);
     assert!(ended.stdout.contains("items, counted as they are read,") && ended.stderr.is_empty(), "{ended:?}");
+}
+
+/// What the events of a run say of bytes: all, those done before, and those done at its end.
+fn bytes(ended: &Ended) -> (Value, Value, Value) {
+    let events: Vec<Value> = ended.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |kind: &str, name: &str| {
+        let event = events.iter().rev().find(|event| event["event"] == kind);
+        event.map_or(Value::Null, |event| event[name].clone())
+    };
+    (of("step_started", "bytes"), of("step_started", "bytes_done"), of("batch_finished", "bytes_done"))
+}
+
+#[test]
+fn a_run_over_rows_knows_its_bytes_and_how_many_are_done() {
+    let sandbox = even();
+    let size = |name: &str| sandbox.path().join("data").join(name).metadata().unwrap().len();
+    let all = json!(["a.csv", "b.csv", "c.csv.gz", "d.csv.zst"].map(size).iter().sum::<u64>());
+    let sandbox = sandbox.file("workflow.yaml", idle("{csv: data/*}", 2));
+    assert_eq!(bytes(&sandbox.run(&["--progress", "json"])), (all.clone(), json!(0), all));
+    sandbox.run(&[]).exits_with(0).says(&["step work: rows, ", " bytes, 1 worker"]);
+    // Nobody knows how many bytes some of the rows come to.
+    assert_eq!(bytes(&sandbox.run(&["--progress", "json", "--max-items", "3"])).0, Value::Null);
+    let sandbox = sandbox.file("workflow.yaml", idle("[1, 2, 3]", 2));
+    assert_eq!(bytes(&sandbox.run(&["--progress", "json"])), (Value::Null, json!(0), json!(0)));
+}
+
+#[test]
+fn bytes_of_rows_that_are_tried_again_count_once_and_a_run_that_goes_on_begins_with_them() {
+    let text = format!("{HEADER}{}", rows(10));
+    let all = json!(text.len());
+    let workflow = "
+steps:
+  - name: work
+    task: batch
+    inputs:
+      items: {csv: data.csv}
+      batch_size: 5
+      continue_on_error: true
+      batched: false
+      retry: {max_attempts: 2, delay: 0}
+      task:
+        type: python
+        code: |
+          if item['id'] == '7': open('well')
+          return 1
+";
+    let sandbox = Sandbox::with(workflow).file("data.csv", text);
+    assert_eq!(bytes(&sandbox.run(&["--progress", "json"]).exits_with(1)), (all.clone(), json!(0), all.clone()));
+    let sandbox = sandbox.file("well", "");
+    let (bytes, before, done) = bytes(&sandbox.batchmill(&["resume", "--progress", "json"]).exits_with(0));
+    let nine_of_ten = json!(all.as_u64().unwrap() * 9 / 10);
+    assert_eq!((bytes, before, done), (all.clone(), nine_of_ten, all));
 }
 
 #[test]

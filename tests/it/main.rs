@@ -25,7 +25,7 @@ mod engine;
 mod http;
 /// Wrong input of every kind.
 mod input;
-/// Files of rows looked at beforehand.
+/// Files of rows looked at beforehand, and progress by their bytes.
 mod inspect;
 /// Tolerated failures, times, memory.
 mod limits;

@@ -39,6 +39,11 @@ pub trait Source: Send {
         Arc::new([Form::Json])
     }
 
+    /// How many bytes all its items come to in their files, where all of them are read and that is known.
+    fn bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// What it takes to count its items beforehand, where they are rows of files.
     fn survey(&self) -> Option<Request> {
         None
@@ -61,6 +66,8 @@ pub struct Chunk {
     pub form: usize,
     /// The file that they came from, if they are rows of one.
     pub origin: Option<Origin>,
+    /// How much of their files they come to, in bytes on the disk; 0 where they are of none.
+    pub bytes: u64,
     /// A file that cannot be read: why. There is one item then, which stands for it.
     pub trouble: Option<Failure>,
 }
@@ -69,7 +76,7 @@ impl Chunk {
     /// Items that are JSON; none where there are none.
     fn of_json(items: model::Items, key: impl Fn(&[u8]) -> ItemKey) -> Option<Self> {
         let keys = Keys::List(items.iter().map(key).collect());
-        (!items.is_empty()).then_some(Self { items, keys, form: 0, origin: None, trouble: None })
+        (!items.is_empty()).then_some(Self { items, keys, form: 0, origin: None, bytes: 0, trouble: None })
     }
 }
 

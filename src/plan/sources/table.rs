@@ -33,6 +33,11 @@ struct Place {
     /// The file, and what cuts it once it is open.
     file: usize,
     cutter: Option<Cutter>,
+    /// What was read of the file.
+    meter: Meter,
+    /// Bytes of the file that belong to what was given out, and those before that belong to nothing yet.
+    done: u64,
+    carried: u64,
     /// Rows of the file so far.
     row: u64,
     /// Rows so far that were passed over, and that were given out.
@@ -82,6 +87,7 @@ impl Source for Table {
             };
             let chunk = bad_file(&self.files[self.at.file], &trouble);
             self.next_file();
+            let chunk = Chunk { bytes: std::mem::take(&mut self.at.carried), ..chunk };
             self.at.given += 1;
             return Ok(Some(chunk));
         }
@@ -97,6 +103,10 @@ impl Source for Table {
         self.headers.forms()
     }
 
+    fn bytes(&self) -> Option<u64> {
+        (self.limit == u64::MAX).then(|| self.files.iter().map(|file| file.size).sum())
+    }
+
     fn survey(&self) -> Option<Request> {
         let troubled = (0..self.files.len()).map(|file| self.headers.trouble(file).is_some()).collect();
         Some(Request::of_source(&self.spec, self.files.clone(), troubled, (self.skip, self.limit)))
@@ -109,15 +119,17 @@ impl Source for Table {
 
 impl Table {
     fn next_file(&mut self) {
+        self.at.carried += self.files[self.at.file].size.saturating_sub(self.at.done);
         self.at.file += 1;
-        (self.at.cutter, self.at.row) = (None, 0);
+        (self.at.cutter, self.at.row, self.at.done) = (None, 0, 0);
     }
 
     /// The next rows of the file; none at its end.
     fn rows(&mut self, most: usize) -> io::Result<Option<Chunk>> {
         let file = &self.files[self.at.file];
         if self.at.cutter.is_none() {
-            let mut cutter = file.cutter(&self.spec, &Meter::default())?;
+            self.at.meter.reset();
+            let mut cutter = file.cutter(&self.spec, &self.at.meter)?;
             if self.headers.is_in_file() {
                 cutter.cut(1)?;
             }
@@ -142,7 +154,11 @@ impl Table {
         self.at.row += count as u64;
         self.at.given += count as u64;
         let origin = Some(Origin { file: Arc::clone(&file.name), lines: LineNumbers::From(line) });
-        Ok(Some(Chunk { items, keys, form: self.headers.form(self.at.file), origin, trouble: None }))
+        // Below a decoder nobody knows which bytes a row is made of: those that were read for it are counted.
+        let done = if file.is_direct(&self.spec) { cutter.taken() } else { self.at.meter.read() };
+        let bytes = std::mem::take(&mut self.at.carried) + (done - self.at.done);
+        self.at.done = done;
+        Ok(Some(Chunk { items, keys, form: self.headers.form(self.at.file), origin, bytes, trouble: None }))
     }
 }
 
@@ -152,5 +168,5 @@ fn bad_file(file: &RowFile, trouble: &str) -> Chunk {
     items.push(serde_json::json!({ "file": file.name }).to_string().as_bytes());
     let failure = Failure::new(FailureKind::BadRow, "BadFile", format!("{}: {trouble}", file.name));
     let keys = Keys::List(vec![ItemKey::of(format!("{} cannot be read", file.name).as_bytes())]);
-    Chunk { items, keys, form: 0, origin: None, trouble: Some(failure) }
+    Chunk { items, keys, form: 0, origin: None, bytes: 0, trouble: Some(failure) }
 }
