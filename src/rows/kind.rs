@@ -159,6 +159,11 @@ impl Inference {
         }
     }
 
+    /// Whether a whole number says nothing new.
+    pub(super) fn takes_integers(&self) -> bool {
+        self.seen && self.left != 0 && self.left & !(INTEGER | NUMBER) == 0
+    }
+
     /// Whether the texts can only be text: nothing that follows changes it.
     pub fn is_text(&self) -> bool {
         self.left == 0

@@ -63,13 +63,15 @@ impl Runs {
 #[derive(Debug)]
 pub struct Tally {
     form: CsvForm,
-    quoted: Fields,
-    plain: Fields,
+    /// For records with quotes.
+    fields: Fields,
     /// Whether the next record names the columns.
     header: bool,
     /// Whether the text was made of another encoding, and has a sign where that failed.
     decoded: bool,
     columns: Vec<Inference>,
+    /// The text that each column took last.
+    last: Vec<Vec<u8>>,
     /// So many columns, from the first, may be other than text.
     open: usize,
     /// The rows.
@@ -86,8 +88,8 @@ impl Tally {
     /// For records of this form. With `header` the first one names the columns; `decoded` text had another encoding.
     pub fn new(form: CsvForm, header: bool, decoded: bool) -> Self {
         Self {
-            quoted: Fields::new(&form),
-            plain: Fields::new(&CsvForm { quote: None, ..form.clone() }),
+            fields: Fields::new(&form),
+            last: vec![Vec::new(); form.fields],
             columns: vec![Inference::default(); form.fields],
             open: form.fields,
             form,
@@ -127,19 +129,42 @@ impl Tally {
 
     /// Looks at the fields of a record; false where it has another number of them.
     fn record(&mut self, record: &[u8], quotes: bool) -> bool {
-        if self.open == 0 && !quotes {
-            return memchr::memchr_iter(self.form.delimiter, record).count() + 1 == self.form.fields;
+        if !quotes {
+            let record = record.strip_suffix(b"\n").unwrap_or(record);
+            return self.plain(record.strip_suffix(b"\r").unwrap_or(record));
         }
-        let split = if quotes { self.quoted.split(record) } else { self.plain.split(record) };
+        let split = self.fields.split(record);
         if split.len() != self.form.fields {
             return false;
         }
-        let mut open = 0;
         for (at, column) in self.columns[..self.open].iter_mut().enumerate() {
             column.add(split.get(at), &self.form.null);
+        }
+        true
+    }
+
+    /// The same of a record without quotes: its fields are counted, and cut only where a column may have a type.
+    fn plain(&mut self, record: &[u8]) -> bool {
+        let delimiter = self.form.delimiter;
+        if memchr::memchr_iter(delimiter, record).count() + 1 != self.form.fields {
+            return false;
+        }
+        let (mut rest, mut open) = (record, 0);
+        for (at, column) in self.columns[..self.open].iter_mut().enumerate() {
+            let (length, integer) = field(rest, delimiter);
             if !column.is_text() {
+                if !(integer && column.takes_integers() && self.form.null.is_empty()) {
+                    // The same text again, as a day in a table of days, says nothing new.
+                    let (text, last) = (&rest[..length], &mut self.last[at]);
+                    if last != text {
+                        column.add(text, &self.form.null);
+                        last.clear();
+                        last.extend_from_slice(text);
+                    }
+                }
                 open = at + 1;
             }
+            rest = rest.get(length + 1..).unwrap_or_default();
         }
         self.open = open;
         true
@@ -160,6 +185,32 @@ impl Tally {
         }
         self.is_ascii &= ascii;
     }
+}
+
+/// The length of the field at the front, and whether it is an integer that needs no parsing, of at most eight characters:
+/// these are looked at in one word, because most fields are short.
+fn field(bytes: &[u8], delimiter: u8) -> (usize, bool) {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let Some(front) = bytes.first_chunk::<8>() else {
+        return (bytes.iter().position(|byte| *byte == delimiter).unwrap_or(bytes.len()), false);
+    };
+    let word = u64::from_le_bytes(*front);
+    let differs = word ^ (EACH * u64::from(delimiter));
+    // The lowest bit that is set is that of the first delimiter; those above it mean nothing.
+    let found = differs.wrapping_sub(EACH) & !differs & (EACH << 7);
+    if found == 0 {
+        return (memchr::memchr(delimiter, bytes).unwrap_or(bytes.len()), false);
+    }
+    let length = found.trailing_zeros() as usize / 8;
+    let sign = usize::from(front[0] == b'-');
+    let digits = length - sign;
+    if digits == 0 || digits > 1 && front[sign] == b'0' {
+        return (length, false);
+    }
+    // A byte of a digit has a high half of 3, and keeps it when 6 is added.
+    let digits_only = (word >> (8 * sign)) ^ (EACH * 0x30);
+    let wrong = (digits_only.wrapping_add(EACH * 6) | digits_only) & (EACH * 0xF0);
+    (length, wrong & ((1 << (8 * digits)) - 1) == 0)
 }
 
 #[cfg(test)]
@@ -193,5 +244,23 @@ mod tests {
         let tally = tally(b"a,b,c,d\n1,2026-01-01,,x\n2.5,2026-01-02,,1\nno,no\n3,2026-01-03,,2\n", 4);
         let kinds: Vec<Kind> = tally.columns().iter().map(|column| column.kind()).collect();
         assert_eq!(kinds, [Kind::Number, Kind::Date, Kind::Text, Kind::Text]);
+    }
+    #[test]
+    fn short_fields_are_measured_in_one_word() {
+        let texts = [
+            "", "1", "-1", "12345", "0", "01", "-", "1-", "x", "12x", "9:", "/5", "\u{e9}", "1234567", "12345678",
+            "1.5",
+        ];
+        for text in texts {
+            for behind in ["", ",", ",,", ",1,2,3", ",abcdefgh"] {
+                let record = format!("{text}{behind}");
+                let (length, integer) = field(record.as_bytes(), b',');
+                assert_eq!(length, text.len(), "{record}");
+                let digits = text.strip_prefix('-').unwrap_or(text);
+                let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+                assert!(!integer || plain && (digits.len() == 1 || !digits.starts_with('0')), "{record}");
+                assert!(integer || !plain || digits.starts_with('0') || record.len() < 8 || text.len() > 7, "{record}");
+            }
+        }
     }
 }
