@@ -20,7 +20,7 @@ impl Counting {
         }
         let style = ProgressStyle::with_template(TEMPLATE).expect("the template is a constant that a test draws");
         let bar = ProgressBar::new(all).with_style(style);
-        bar.set_prefix(what.to_owned());
+        bar.set_prefix(format!("{what} {}", count(files, "file")));
         Self(bar)
     }
 
