@@ -10,7 +10,7 @@ use std::process::ExitCode;
 /// For the end of `--help`.
 pub(super) const HELP: &str = "Exit codes:
   0  all done
-  1  finished, but some items failed
+  1  finished, but some items failed; inspect: a file stands out
   2  bad file, flag or template, or surroundings that do not fit: nothing was run
   3  stopped early by a failure
   4  a step has no items
@@ -22,7 +22,7 @@ pub(super) const HELP: &str = "Exit codes:
 pub(super) enum Exit {
     /// Everything succeeded.
     Done,
-    /// Finished; some items failed.
+    /// Finished; some items failed, or files stand out.
     SomeFailed,
     /// Bad input or surroundings; nothing was run.
     Bad,

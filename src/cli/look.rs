@@ -1,10 +1,12 @@
 //! `batchmill validate` and `batchmill plan`: look, and run nothing but the `$(command)` of a list of items.
 
+mod counting;
+
 use super::again::latest_of;
 use super::exit::{Exit, Stop};
 use super::run::load;
 use super::{Format, Given, State, print};
-use crate::engine::{Forecast, ForecastError, Prepared, Shape, forecast, prepare, shape, step_scope};
+use crate::engine::{Forecast, ForecastError, Prepared, Shape, ShapeError, forecast, prepare, shape, step_scope};
 use crate::ledger::Reader;
 use crate::model::RunId;
 use crate::report::{count, number, will_run};
@@ -12,6 +14,7 @@ use crate::spec::{BatchSize, BatchSpec, ItemsSpec, Setting, Step, StepKind};
 use crate::task::Program;
 use crate::template::{ItemScope, Template};
 use clap::Args;
+use counting::Counted;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -33,6 +36,9 @@ pub(super) struct PlanArgs {
     /// Show what going on with the newest run of this file would run, and why
     #[arg(long)]
     resume: bool,
+    /// Do not read files of rows through to count their rows
+    #[arg(long)]
+    no_count: bool,
     /// What stdout gets
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -40,7 +46,7 @@ pub(super) struct PlanArgs {
 
 impl PlanArgs {
     pub(super) fn new(given: Given, state: State, resume: bool, format: Format) -> Self {
-        Self { given, state, resume, format }
+        Self { given, state, resume, no_count: false, format }
     }
 }
 
@@ -95,7 +101,8 @@ pub(super) fn plan(args: PlanArgs) -> Result<Exit, Stop> {
                     .map_err(|error| at_step(&error, step))?,
             ),
         };
-        steps.push((step, program, shape));
+        let counted = shape.as_ref().filter(|_| !args.no_count).and_then(|shape| counting::rows(shape, &prepared));
+        steps.push(PlannedStep { step, program, shape, counted });
     }
     match args.format {
         Format::Text => print(&text(&prepared, &steps))?,
@@ -144,8 +151,12 @@ fn show_forecasts(prepared: &Prepared, reader: &Reader, forecasts: &[Forecast], 
     Ok(Exit::Done)
 }
 
-fn at_step(error: &crate::engine::ShapeError, step: &Step) -> Stop {
-    Stop::bad(format!("step `{}`: {error}", step.name))
+fn at_step(error: &ShapeError, step: &Step) -> Stop {
+    let stop = Stop::bad(format!("step `{}`: {error}", step.name));
+    match error {
+        ShapeError::Items(error, _) => error.hint().into_iter().fold(stop, Stop::hint),
+        ShapeError::Setting(..) => stop,
+    }
 }
 
 /// Whether its items or settings come from an earlier step.
@@ -158,7 +169,13 @@ fn waits(batch: &BatchSpec, prepared: &Prepared) -> bool {
     uses.iter().map(root).any(|root| root == "steps" || outputs.contains(&root.as_str()))
 }
 
-type PlannedStep<'a> = (&'a Step, &'a Program, Option<Shape>);
+struct PlannedStep<'a> {
+    step: &'a Step,
+    program: &'a Program,
+    shape: Option<Shape>,
+    /// What its files hold, where its items are rows.
+    counted: Option<Counted>,
+}
 
 fn text(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> String {
     let workflow = &prepared.workflow;
@@ -166,25 +183,19 @@ fn text(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> String {
     if let Some(python) = &prepared.python {
         let _ = writeln!(text, "python: {} (CPython {}, from {})", python.executable, python.version, python.found.by);
     }
-    for (number_, (step, program, shape)) in steps.iter().enumerate() {
-        let _ = writeln!(text, "{}. {} ({})", number_ + 1, step.name, program.kind());
+    for (place, PlannedStep { step, program, shape, counted }) in steps.iter().enumerate() {
+        let _ = writeln!(text, "{}. {} ({})", place + 1, step.name, program.kind());
         match (shape, &step.kind) {
             (Some(shape), _) => {
-                let items = shape
-                    .total
-                    .map_or_else(|| "items, counted as they are read,".to_owned(), |total| count(total, "item"));
-                let batches =
-                    shape.batches().map_or(String::new(), |batches| format!(" in {}", count(batches, "batch")));
-                let _ = writeln!(
-                    text,
-                    "   {items}{batches} of {}, {}",
-                    size(shape.batch_size),
-                    count(shape.slots as u64, "worker")
-                );
+                let _ =
+                    writeln!(text, "   {}, {}", amount(shape, counted.as_ref()), count(shape.slots as u64, "worker"));
                 let what = if shape.batched.batched { "the batch" } else { "one item" };
                 let _ = writeln!(text, "   `item` is {what}, because {}", shape.batched.why);
                 if let Some(first) = shape.items.first() {
                     let _ = writeln!(text, "   first item: {}", shorten(&String::from_utf8_lossy(first)));
+                }
+                if let Some(counted) = counted {
+                    text.push_str(&counted.odd_text());
                 }
                 if let Some(attempts) = Some(shape.retry.max_attempts.get()).filter(|attempts| *attempts > 1) {
                     let _ = writeln!(text, "   {attempts} attempts, {:?} apart", shape.retry.delay);
@@ -195,6 +206,19 @@ fn text(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> String {
         }
     }
     text
+}
+
+/// How many items and batches there are.
+fn amount(shape: &Shape, counted: Option<&Counted>) -> String {
+    let (items, batches) = match counted {
+        Some(counted) => (counted.text(), counted.totals.batches),
+        None => {
+            let counted_later = || "items, counted as they are read,".to_owned();
+            (shape.total.map_or_else(counted_later, |total| count(total, "item")), shape.batches())
+        }
+    };
+    let batches = batches.map_or(String::new(), |batches| format!(" in {}", count(batches, "batch")));
+    format!("{items}{batches} of {}", size(shape.batch_size))
 }
 
 fn size(size: BatchSize) -> String {
@@ -216,10 +240,14 @@ fn shorten(text: &str) -> String {
 }
 
 fn to_json(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> Value {
-    let steps = steps.iter().map(|(step, program, shape)| {
+    let steps = steps.iter().map(|PlannedStep { step, program, shape, counted }| {
         let shape = shape.as_ref().map(|shape| {
+            let totals = counted.as_ref().map(|counted| counted.totals);
+            let items = totals.map_or(shape.total, |totals| Some(totals.items));
+            let batches = totals.map_or(shape.batches(), |totals| totals.batches);
             json!({
-                "items": shape.total, "batch_size": size_json(shape.batch_size), "batches": shape.batches(), "workers": shape.slots,
+                "items": items, "batch_size": size_json(shape.batch_size), "batches": batches, "workers": shape.slots,
+                "files": counted.as_ref().map(Counted::to_json),
                 "batched": shape.batched.batched, "batched_because": shape.batched.why,
                 "first_item": shape.items.first().and_then(|item| serde_json::from_slice::<Value>(item).ok()),
                 "max_attempts": shape.retry.max_attempts, "known_total": shape.items.source.total().is_some(),

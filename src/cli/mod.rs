@@ -4,6 +4,7 @@ mod again;
 mod doctor;
 mod exit;
 mod init;
+mod inspect;
 mod look;
 mod past;
 mod repro;
@@ -40,6 +41,8 @@ enum Verb {
     Validate(look::ValidateArgs),
     /// Show what would run: steps, items, batches, workers, and what `item` is
     Plan(look::PlanArgs),
+    /// Look through all of some files of rows: columns, types, rows, and which files stand out
+    Inspect(inspect::InspectArgs),
     /// List past and present runs
     Runs(past::RunsArgs),
     /// Print the results of a run as JSON Lines, in item order
@@ -133,6 +136,7 @@ pub fn main() -> ExitCode {
         Verb::Repro(args) => repro::repro(args),
         Verb::Validate(args) => look::validate(args),
         Verb::Plan(args) => look::plan(args),
+        Verb::Inspect(args) => inspect::inspect(&args),
         Verb::Runs(args) => past::runs(&args),
         Verb::Results(args) => past::results(&args),
         Verb::Failures(args) => past::failures(&args),

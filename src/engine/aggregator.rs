@@ -154,6 +154,7 @@ impl Aggregator<'_> {
         self.stats.bad_rows += left_out;
         let again: u64 = report.retries.iter().map(|(batch, _, _)| batch.items.len() as u64).sum();
         self.stats.retried += again;
+        self.stats.bytes_done += report.bytes;
         self.stats.total = self.stats.total.max(self.stats.settled());
         self.stats.duration = self.started.elapsed();
         if !self.continue_on_error

@@ -226,11 +226,11 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
             Feed::Fresh(source, most_items) => {
                 let most = usize::try_from(*most_items - self.read).unwrap_or(usize::MAX).min(most);
                 let chunk = if most == 0 { None } else { source.next(most)? };
-                let Some(Chunk { items, keys, indexes, form, origin, trouble }) = chunk else { return Ok(None) };
+                let Some(Chunk { items, keys, indexes, form, origin, bytes, trouble }) = chunk else { return Ok(None) };
                 let in_order = Indexes::Range(self.read..self.read + items.len() as u64);
                 let indexes = indexes.map_or(in_order, Indexes::from_rising);
                 self.read += items.len() as u64;
-                Some(Batch { number, size: 0, attempt: 1, indexes, items, keys, form, origin, trouble })
+                Some(Batch { number, size: 0, attempt: 1, indexes, items, keys, form, origin, bytes, trouble })
             }
         };
         let batch = batch.map(|batch| Batch { size: size.min(batch.items.len()), ..batch });

@@ -26,6 +26,7 @@ mod signals;
 mod slot;
 mod slow;
 mod step;
+mod survey;
 mod values;
 mod workflow;
 
@@ -37,5 +38,6 @@ pub use resume::Which;
 pub use secrets::{MASK, Secrets};
 pub use shape::{Shape, ShapeError, shape};
 pub use signals::{Interrupts, listen, outlive_file_limit};
+pub use survey::survey;
 pub use values::{failures_json, step_scope};
 pub use workflow::{EngineError, RunEnd, Start, run};

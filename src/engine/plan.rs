@@ -26,7 +26,7 @@ impl Source for Once {
         let mut items = Items::default();
         items.push(b"null");
         let keys = Keys::List(vec![ItemKey::of(b"null")]);
-        let chunk = Chunk { items, keys, indexes: None, form: 0, origin: None, trouble: None };
+        let chunk = Chunk { items, keys, indexes: None, form: 0, origin: None, bytes: 0, trouble: None };
         Ok(std::mem::take(&mut self.0).then_some(chunk))
     }
 

@@ -1,5 +1,6 @@
 //! What of a step's items is still to be run, read from its source once more: memory holds a bit for each item.
 
+use super::resume::share;
 use crate::model::{Batch, Failure, Indexes, ItemKey, Items, Keys, LineNumbers, Origin};
 use crate::plan::{Chunk, Source, SourceError};
 use std::collections::{HashMap, VecDeque};
@@ -69,11 +70,20 @@ pub(super) struct Remaining {
     /// Index of the next item of the source.
     index: u64,
     exhausted: bool,
+    /// The bytes of all items, and their number; how many were given out.
+    bytes: (u64, u64),
+    given: u64,
 }
 
 impl Remaining {
     pub(super) fn new(todo: Todo) -> Self {
-        Self { todo, queue: VecDeque::new(), index: 0, exhausted: false }
+        Self { todo, queue: VecDeque::new(), index: 0, exhausted: false, bytes: (0, 0), given: 0 }
+    }
+
+    /// The same of a source whose items, so many, come to so many bytes, and of which `done` do not run: each counts as an
+    /// average one.
+    pub(super) fn sized(self, bytes: u64, total: u64, done: u64) -> Self {
+        Self { bytes: (bytes, total), given: done, ..self }
     }
 
     /// Cuts the next batch: neighbours in this list that have had the same number of attempts.
@@ -97,7 +107,10 @@ impl Remaining {
             bytes += next.item.len();
             taken.push(next);
         }
-        Ok(Some(batch(taken, number)))
+        let (bytes, total) = self.bytes;
+        let before = share(bytes, self.given, total);
+        self.given = (self.given + taken.len() as u64).min(total);
+        Ok(Some(Batch { bytes: share(bytes, self.given, total) - before, ..batch(taken, number) }))
     }
 
     /// Reads some items, and keeps those that are to be run.
@@ -161,6 +174,7 @@ fn batch(taken: Vec<Pending>, number: u64) -> Batch {
         keys: Keys::from_list(keys),
         form,
         origin: file.map(|file| Origin { file, lines: LineNumbers::Each(lines) }),
+        bytes: 0,
         trouble,
     }
 }

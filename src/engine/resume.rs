@@ -58,6 +58,30 @@ pub(super) struct SortedOut {
     pub(super) reasons: BTreeMap<&'static str, u64>,
 }
 
+impl SortedOut {
+    /// How many of the source's bytes are behind items that do not run: each item is taken for an average one.
+    pub(super) fn bytes_done(&self, bytes: Option<u64>) -> u64 {
+        share(bytes.unwrap_or(0), self.settled(), self.total)
+    }
+
+    /// How many items do not run.
+    fn settled(&self) -> u64 {
+        self.total.saturating_sub(self.reasons.values().sum())
+    }
+
+    /// What is to be run of a source of so many bytes, and the number of all items.
+    pub(super) fn into_rest(self, bytes: Option<u64>) -> (Remaining, u64) {
+        let (settled, total) = (self.settled(), self.total);
+        (self.remaining.sized(bytes.unwrap_or(0), total, settled), total)
+    }
+}
+
+/// The share that `part` of the `whole` has in so many bytes.
+pub(super) fn share(bytes: u64, part: u64, whole: u64) -> u64 {
+    let share = u128::from(bytes) * u128::from(part) / u128::from(whole.max(1));
+    u64::try_from(share).expect("a part is not more than the whole")
+}
+
 /// Reads all items, and finds those that have no result. Two items with the same content are done when two were.
 pub(super) fn sort_out(
     source: &mut dyn Source,

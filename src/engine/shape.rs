@@ -147,6 +147,6 @@ fn slots(batch: &BatchSpec, prepared: &Prepared, scope: &Arc<ItemScope>) -> Resu
 }
 
 /// Cores that this process may use: affinity and cgroup quota counted in.
-fn cores() -> usize {
+pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, Into::into)
 }

@@ -119,6 +119,7 @@ impl Slot<'_> {
             }),
         );
         let files = outcome.files.into_iter().map(|(position, path)| (batch.keys.get(position), path)).collect();
+        let again: u64 = retry.iter().map(|(batch, _, _)| batch.bytes).sum();
         BatchReport {
             files,
             number: batch.number,
@@ -131,6 +132,8 @@ impl Slot<'_> {
             failed,
             retries: retry,
             skipped: outcome.unrun.len() as u64,
+            // What is tried again has not ended.
+            bytes: batch.bytes.saturating_sub(again),
             duration,
         }
     }

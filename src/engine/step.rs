@@ -43,6 +43,8 @@ pub(super) struct StepRun<'a> {
     pub(super) total: Option<u64>,
     /// Items that earlier executions of the run have done.
     pub(super) done: u64,
+    /// The bytes of the source's files that these and the two below come to.
+    pub(super) bytes_done: u64,
     /// Items that failed in earlier executions and are left at that.
     pub(super) failed: u64,
     /// Bad rows that were left out in earlier executions.
@@ -91,8 +93,8 @@ pub(super) fn execute(
     let cancel = job.context.cancel.clone();
     let started = Instant::now();
     let (total, succeeded) = (run.total.unwrap_or(0), run.done);
-    let (failed, bad_rows, unchanged) = (run.failed, run.bad_rows, run.unchanged);
-    let stats = Stats { total, succeeded, failed, bad_rows, unchanged, ..Stats::default() };
+    let (failed, bad_rows, unchanged, bytes_done) = (run.failed, run.bad_rows, run.unchanged, run.bytes_done);
+    let stats = Stats { total, succeeded, failed, bad_rows, unchanged, bytes_done, ..Stats::default() };
     let mut aggregator = Aggregator {
         step: run.name,
         key: run.key,

@@ -213,7 +213,11 @@ impl Run<'_> {
         let (total, done) = sorted_out.as_ref().map_or((plan.total, 0), |it| (Some(it.total), it.done));
         let (failed, bad_rows) = sorted_out.as_ref().map_or((0, 0), |it| (it.failed, it.bad_rows));
         let unchanged = sorted_out.as_ref().map_or(0, |it| it.unchanged);
-        self.tell(&Event::StepStarted { name: step.name.clone(), total, done, slots: plan.slots });
+        // A number of items that is not all of them comes to no known number of bytes.
+        let bytes = plan.source.bytes().filter(|_| plan.most_items == u64::MAX);
+        let bytes_done = sorted_out.as_ref().map_or(0, |it| it.bytes_done(bytes));
+        let (name, slots) = (step.name.clone(), plan.slots);
+        self.tell(&Event::StepStarted { name, total, done, bytes, bytes_done, slots });
         let pace = pace(&plan);
         let StepPlan { mut source, is_batch, most_items, target, item_files, .. } = plan;
         let item_files = item_files.map(|into| self.item_files(step, key, into)).transpose()?.map(Arc::new);
@@ -252,7 +256,10 @@ impl Run<'_> {
             name: step.name.clone(),
             key,
             feed: match sorted_out {
-                Some(SortedOut { remaining, total, .. }) => Feed::Rest(&mut *source, remaining, total),
+                Some(sorted_out) => {
+                    let (remaining, total) = sorted_out.into_rest(bytes);
+                    Feed::Rest(&mut *source, remaining, total)
+                }
                 None => {
                     if plan.batch_size == BatchSize::Auto {
                         source.largest_first(most_items);
@@ -265,6 +272,7 @@ impl Run<'_> {
             failed,
             bad_rows,
             unchanged,
+            bytes_done,
             queue_size: plan.queue_size,
             max_failures: plan.max_failures,
             timeout: plan.step_timeout,
@@ -328,7 +336,9 @@ impl Run<'_> {
         let mut fault = match error {
             ShapeError::Items(SourceError::Template(error), _) => template_fault(source, error, within),
             ShapeError::Items(_, span) | ShapeError::Setting(_, span) => {
-                Fault::at(*span, error.to_string()).within(within)
+                let hint = if let ShapeError::Items(error, _) = error { error.hint() } else { None };
+                let fault = Fault::at(*span, error.to_string()).within(within);
+                hint.into_iter().fold(fault, Fault::hint)
             }
         };
         self.prepared.secrets.mask(&mut fault.message);

@@ -201,6 +201,8 @@ impl Reader {
                     unchanged: unsigned(row.get(13)?).unwrap_or(0),
                     skipped: unsigned(row.get(9)?).unwrap_or(0),
                     retried: unsigned(row.get(10)?).unwrap_or(0),
+                    // Bytes are for those who watch.
+                    bytes_done: 0,
                     duration: Duration::from_micros(unsigned(row.get(5)?).unwrap_or(0)),
                     ledger: Duration::from_micros(unsigned(row.get(11)?).unwrap_or(0)),
                 },

@@ -145,6 +145,8 @@ pub struct Batch {
     pub form: usize,
     /// Where they came from, where that is a file.
     pub origin: Option<Origin>,
+    /// How much of the source's files they come to, in bytes on the disk; 0 where that is not known.
+    pub bytes: u64,
     /// Why there is nothing to run, where the source knows: the batch has one item then, which stands for a bad file.
     pub trouble: Option<Failure>,
 }
@@ -163,6 +165,7 @@ impl Batch {
             keys: Keys::List(vec![key]),
             form: 0,
             origin: None,
+            bytes: 0,
             trouble: None,
         }
     }
@@ -197,6 +200,7 @@ impl Batch {
             keys: Keys::from_list(positions.iter().map(|position| self.keys.get(*position)).collect()),
             form: self.form,
             origin,
+            bytes: self.bytes * positions.len() as u64 / (self.items.len() as u64).max(1),
             trouble: self.trouble.clone(),
         }
     }

@@ -48,6 +48,8 @@ pub struct BatchReport {
     pub retries: Vec<(Batch, Duration, Failure)>,
     /// Items taken but not run, because the step stopped.
     pub skipped: u64,
+    /// How much of the source's files the items that ended come to, in bytes on the disk; 0 where that is not known.
+    pub bytes: u64,
     /// From taking the batch to its end.
     pub duration: Duration,
 }
@@ -85,6 +87,10 @@ pub enum Event {
         total: Option<u64>,
         /// How many items were done before, in an earlier execution of the run.
         done: u64,
+        /// How many bytes its files have, where its items are rows and all of them are read.
+        bytes: Option<u64>,
+        /// How many of them were done before.
+        bytes_done: u64,
         /// How many slots work on it.
         slots: usize,
     },

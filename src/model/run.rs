@@ -75,6 +75,8 @@ pub struct Stats {
     pub skipped: u64,
     /// Runs beyond each item's first.
     pub retried: u64,
+    /// How many bytes of its source's files are behind the batches that ended; 0 where that is not known.
+    pub bytes_done: u64,
     /// From the start of the step to its end.
     pub duration: Duration,
     /// Of this, the time that went into the ledger, while slots went on working.

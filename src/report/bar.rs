@@ -1,26 +1,33 @@
 //! Progress as a bar, for terminals: rate, time left, failures.
 
 use super::plain::{failure_lines, slow_line};
-use super::words::{number, will_run};
+use super::words::{bytes, number, will_run};
 use crate::model::{Event, Sink};
 use indicatif::style::TemplateError;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::fmt;
 use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Draws one bar per step on stderr.
 pub struct Bar {
     bar: ProgressBar,
     shown: u64,
+    /// All bytes of the step's files, where the bar measures these.
+    bytes: Option<u64>,
+    /// Then the rows so far are drawn beside it.
+    rows: Arc<AtomicU64>,
 }
 
 const KNOWN: &str = "{prefix} {bar:30} {human_pos}/{human_len} {percent}%  {rate}  eta {eta}{msg}";
 const UNKNOWN: &str = "{prefix} {spinner} {human_pos} items  {rate}  {elapsed}{msg}";
+const BYTES: &str = "{prefix} {bar:30} {rows} rows  {read}/{all} {percent}%  eta {eta}{msg}";
 
 impl Bar {
     /// A bar that shows nothing before the first step begins.
     pub fn new() -> Self {
-        Self { bar: ProgressBar::hidden(), shown: 0 }
+        Self { bar: ProgressBar::hidden(), shown: 0, bytes: None, rows: Arc::default() }
     }
 
     /// A line above the bar, where there is one.
@@ -39,29 +46,43 @@ impl Default for Bar {
     }
 }
 
-fn style(template: &str) -> Result<ProgressStyle, TemplateError> {
+fn style(template: &str, rows: &Arc<AtomicU64>) -> Result<ProgressStyle, TemplateError> {
     let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
         // Nobody reads the fractions of a large number.
         let rate = state.per_sec();
         let _ =
             if rate < 10.0 { write!(out, "{rate:.1} items/s") } else { write!(out, "{} items/s", number(rate as u64)) };
     };
-    Ok(ProgressStyle::with_template(template)?.with_key("rate", rate))
+    let rows = Arc::clone(rows);
+    let rows = move |_: &ProgressState, out: &mut dyn fmt::Write| {
+        let _ = out.write_str(&number(rows.load(Ordering::Relaxed)));
+    };
+    let read = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let _ = out.write_str(&bytes(state.pos()));
+    };
+    let all = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let _ = out.write_str(&bytes(state.len().unwrap_or(0)));
+    };
+    let style = ProgressStyle::with_template(template)?.with_key("rate", rate);
+    Ok(style.with_key("rows", rows).with_key("read", read).with_key("all", all))
 }
 
 impl Sink for Bar {
     fn event(&mut self, event: &Event) {
         match event {
-            Event::StepStarted { name, total, done, .. } => {
-                let template = if total.is_some() { KNOWN } else { UNKNOWN };
-                let style = style(template).expect("the template is a constant that a test draws");
-                self.bar = match total {
-                    Some(total) => ProgressBar::new(*total),
-                    None => ProgressBar::no_length(),
+            Event::StepStarted { name, total, done, bytes, bytes_done, .. } => {
+                self.bytes = bytes.filter(|_| total.is_none());
+                let (template, length, position) = match (total, self.bytes) {
+                    (Some(_), _) => (KNOWN, *total, *done),
+                    (None, Some(_)) => (BYTES, self.bytes, *bytes_done),
+                    (None, None) => (UNKNOWN, None, *done),
                 };
+                self.rows.store(*done, Ordering::Relaxed);
+                let style = style(template, &self.rows).expect("the template is a constant that a test draws");
+                self.bar = length.map_or_else(ProgressBar::no_length, ProgressBar::new);
                 self.bar.set_style(style);
                 self.bar.set_prefix(name.to_string());
-                self.bar.set_position(*done);
+                self.bar.set_position(position);
                 self.bar.reset_eta();
                 self.shown = 0;
             }
@@ -72,7 +93,11 @@ impl Sink for Bar {
                 if stats.failed > 0 {
                     self.bar.set_message(format!("  {} failed", number(stats.failed)));
                 }
-                self.bar.set_position(stats.succeeded + stats.failed);
+                self.rows.store(stats.settled(), Ordering::Relaxed);
+                self.bar.set_position(match self.bytes {
+                    Some(all) => stats.bytes_done.min(all),
+                    None => stats.succeeded + stats.failed,
+                });
             }
             Event::ItemSlow { name, index, running } => self.line(&slow_line(name, *index, *running)),
             Event::StepSortedOut { name, total, reasons } => {
@@ -94,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_templates_are_good() {
-        assert!(style(KNOWN).is_ok() && style(UNKNOWN).is_ok());
+    fn all_templates_are_good() {
+        assert!([KNOWN, UNKNOWN, BYTES].into_iter().all(|template| style(template, &Arc::default()).is_ok()));
     }
 }

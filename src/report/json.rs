@@ -19,16 +19,18 @@ fn line(event: &Event) -> Value {
         Event::RunStarted { run, workflow, steps } => {
             json!({ "event": "run_started", "run": run, "workflow": workflow, "steps": steps })
         }
-        Event::StepStarted { name, total, done, slots } => {
-            json!({ "event": "step_started", "step": name, "total": total, "done": done, "workers": slots })
-        }
+        Event::StepStarted { name, total, done, bytes, bytes_done, slots } => json!({
+            "event": "step_started", "step": name, "total": total, "done": done, "bytes": bytes, "bytes_done": bytes_done,
+            "workers": slots,
+        }),
         Event::BatchFinished { name, report, stats } => {
             let failed = report.failed.iter().map(|failed| {
                 json!({ "index": failed.index, "type": failed.failure.class, "error": failed.failure.message, "attempts": failed.attempts })
             });
             json!({
-                "event": "batch_finished", "step": name, "batch": report.number, "batches": report.batches, "attempt": report.attempt,
-                "succeeded": report.succeeded.len(), "failed": failed.collect::<Vec<_>>(), "stats": stats.to_json(),
+                "event": "batch_finished", "step": name, "batch": report.number, "batches": report.batches,
+                "attempt": report.attempt, "succeeded": report.succeeded.len(), "failed": failed.collect::<Vec<_>>(),
+                "bytes_done": stats.bytes_done, "stats": stats.to_json(),
             })
         }
         Event::ItemSlow { name, index, running } => {

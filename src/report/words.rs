@@ -25,6 +25,11 @@ pub fn count(value: u64, unit: &str) -> String {
     format!("{} {unit}{plural}", number(value))
 }
 
+/// `0 bytes`, `2.3 MiB`.
+pub fn bytes(value: u64) -> String {
+    if value < 1024 { count(value, "byte") } else { bytesize::ByteSize::b(value).display().iec().to_string() }
+}
+
 /// `1,204 of 9,812 items will run: 1,190 not run yet, 14 failed before`.
 pub fn will_run(total: u64, reasons: &[(String, u64)]) -> String {
     let run: u64 = reasons.iter().map(|(_, count)| count).sum();
@@ -56,6 +61,8 @@ mod tests {
         assert_eq!(count(1, "item"), "1 item");
         assert_eq!(count(2000, "item"), "2,000 items");
         assert_eq!(count(0, "batch"), "0 batches");
+        assert_eq!(bytes(0), "0 bytes");
+        assert_eq!(bytes(3_435_973_837), "3.2 GiB");
         assert_eq!(duration(Duration::from_millis(85)), "85 ms");
         assert_eq!(duration(Duration::from_millis(1_260)), "1.3 s");
         assert_eq!(duration(Duration::from_secs(125)), "2 min 5 s");

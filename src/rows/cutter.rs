@@ -18,6 +18,33 @@ pub struct Cut {
     pub line: u64,
 }
 
+/// Whole records as they lie in the buffer, empty lines among them.
+#[derive(Debug, Clone, Copy)]
+pub struct Block<'a> {
+    /// The records, each with its line break.
+    pub bytes: &'a [u8],
+    /// Where each ends.
+    pub ends: &'a [usize],
+    /// The line at which the first of them begins, from 1.
+    pub line: u64,
+}
+
+impl<'a> Block<'a> {
+    /// The records, and where each begins.
+    pub fn records(self) -> impl Iterator<Item = (usize, &'a [u8])> {
+        let mut from = 0;
+        self.ends.iter().map(move |end| {
+            let begin = std::mem::replace(&mut from, *end);
+            (begin, &self.bytes[begin..*end])
+        })
+    }
+
+    /// The line of the record that begins there.
+    pub fn line_at(&self, begin: usize) -> u64 {
+        self.line + lines(&self.bytes[..begin])
+    }
+}
+
 /// Cuts one stream.
 pub struct Cutter {
     input: Box<dyn Read + Send>,
@@ -28,7 +55,11 @@ pub struct Cutter {
     start: usize,
     /// The line at `start`, from 1.
     line: u64,
+    /// How much of the stream lies before the buffer.
+    passed: u64,
     ended: bool,
+    /// For [`Self::block`].
+    ends: Vec<usize>,
 }
 
 /// Where a scan stopped.
@@ -42,7 +73,57 @@ enum Scan {
 impl Cutter {
     /// Cuts what `input` gives. Without a `quote` each line is a record.
     pub fn new(input: Box<dyn Read + Send>, quote: Option<u8>, delimiter: u8) -> Self {
-        Self { input, quote, delimiter, buffer: Vec::new(), start: 0, line: 1, ended: false }
+        let (buffer, ends) = (Vec::new(), Vec::new());
+        Self { input, quote, delimiter, buffer, start: 0, line: 1, passed: 0, ended: false, ends }
+    }
+
+    /// How many bytes of the stream were given out or passed over.
+    pub fn taken(&self) -> u64 {
+        self.passed + self.start as u64
+    }
+
+    /// All whole records that are in the buffer, read on where there is none; none at the end. Nothing is copied.
+    ///
+    /// # Errors
+    /// Where the input cannot be read on.
+    pub fn block(&mut self) -> io::Result<Option<Block<'_>>> {
+        let mut ends = std::mem::take(&mut self.ends);
+        ends.clear();
+        let from = loop {
+            let from = self.start;
+            self.find(from, &mut ends);
+            if !ends.is_empty() {
+                break from;
+            }
+            if !self.more()? {
+                let rest = self.buffer.len() - self.start;
+                if rest == 0 {
+                    return Ok(None);
+                }
+                // The last record has no line break.
+                ends.push(rest);
+                break self.start;
+            }
+        };
+        self.start = from + ends.last().copied().unwrap_or(0);
+        self.ends = ends;
+        let (line, bytes) = (self.line, &self.buffer[from..self.start]);
+        self.line += lines(bytes);
+        Ok(Some(Block { bytes, ends: &self.ends, line }))
+    }
+
+    /// Where the records in the buffer end, counted from where the first begins.
+    fn find(&self, from: usize, ends: &mut Vec<usize>) {
+        let bytes = &self.buffer[from..];
+        if self.quote.is_none_or(|quote| memchr::memchr(quote, bytes).is_none()) {
+            ends.extend(memchr::memchr_iter(b'\n', bytes).map(|at| at + 1));
+            return;
+        }
+        let mut at = from;
+        while let Scan::End(end) = self.scan(at) {
+            ends.push(end - from);
+            at = end;
+        }
     }
 
     /// The next records, up to `most`; empty at the end. Lines without anything on them are passed over.
@@ -73,7 +154,6 @@ impl Cutter {
                     }
                 }
             }
-            let lines = |bytes: &[u8]| memchr::memchr_iter(b'\n', bytes).count() as u64;
             if !ends.is_empty() {
                 if cut.items.is_empty() {
                     cut.line = self.line;
@@ -111,6 +191,7 @@ impl Cutter {
     /// The last record, which may have no line break.
     fn last(&mut self, cut: &mut Cut) {
         let rest = std::mem::take(&mut self.start);
+        self.passed += self.buffer.len() as u64;
         let record = self.buffer.split_off(rest);
         self.buffer.clear();
         if !is_blank(&record) {
@@ -128,6 +209,7 @@ impl Cutter {
         }
         if self.start > 0 {
             self.buffer.drain(..self.start);
+            self.passed += self.start as u64;
             self.start = 0;
         }
         if self.buffer.len() > LONGEST {
@@ -189,7 +271,12 @@ fn closing(buffer: &[u8], mut at: usize, quote: u8) -> Option<usize> {
     }
 }
 
-fn is_blank(record: &[u8]) -> bool {
+fn lines(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
+}
+
+/// Whether nothing stands on the line.
+pub(super) fn is_blank(record: &[u8]) -> bool {
     matches!(record, b"" | b"\n" | b"\r\n" | b"\r")
 }
 
@@ -242,5 +329,26 @@ mod tests {
     #[test]
     fn nothing_has_no_records() {
         assert!(records("", 3).is_empty() && records("\n\r\n", 3).is_empty());
+    }
+    #[test]
+    fn blocks_hold_the_records_that_cuts_hold() {
+        let text = "a,b\n\"x\ny\",1\r\n\n5\" pipe,2\nlast,";
+        for whole in [true, false] {
+            let drops: Box<dyn Read + Send> = match whole {
+                true => Box::new(io::Cursor::new(text)),
+                false => Box::new(Drops(text.as_bytes().to_vec().into_iter())),
+            };
+            let mut cutter = Cutter::new(drops, Some(b'"'), b',');
+            let mut all = Vec::new();
+            while let Some(block) = cutter.block().unwrap() {
+                let record = |(begin, record): (usize, &[u8])| {
+                    (block.line_at(begin), String::from_utf8(record.to_vec()).unwrap())
+                };
+                all.extend(block.records().map(record));
+            }
+            let expected = [(1, "a,b\n"), (2, "\"x\ny\",1\r\n"), (4, "\n"), (5, "5\" pipe,2\n"), (6, "last,")];
+            assert_eq!(all, expected.map(|(line, text)| (line, text.to_owned())));
+            assert_eq!(cutter.taken(), text.len() as u64);
+        }
     }
 }

@@ -82,24 +82,128 @@ fn integer(text: &str) -> Option<&str> {
 /// The narrowest type that all these texts have; empty ones and those that stand for nothing say nothing. An integer with
 /// zeros in front is an identifier, and stays text.
 pub fn infer<'a>(texts: impl Iterator<Item = &'a str>, null: &[String]) -> Kind {
-    const CANDIDATES: [Kind; 5] = [Kind::Integer, Kind::Number, Kind::Boolean, Kind::Date, Kind::Datetime];
-    let mut left = CANDIDATES.to_vec();
-    let mut seen = false;
+    let mut inference = Inference::default();
     for text in texts {
-        if text.trim().is_empty() || null.iter().any(|null| null == text) {
-            continue;
-        }
-        seen = true;
-        let digits = text.trim_start_matches(['-', '+']);
-        let identifier = digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.");
-        left.retain(|kind| {
-            !(identifier && matches!(kind, Kind::Integer | Kind::Number)) && typed(*kind, text.trim()).is_some()
-        });
-        if left.is_empty() {
-            return Kind::Text;
+        inference.add(text.as_bytes(), null);
+        if inference.is_text() {
+            break;
         }
     }
-    if seen { left.first().copied().unwrap_or(Kind::Text) } else { Kind::Text }
+    inference.kind()
+}
+
+/// The types that texts can have, narrowed down one text after another: [`infer`] in one pass, and in no memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inference {
+    /// A bit for each of [`CANDIDATES`] that all texts so far have had.
+    left: u8,
+    seen: bool,
+}
+
+/// Types besides text, the narrowest first.
+const CANDIDATES: [Kind; 5] = [Kind::Integer, Kind::Number, Kind::Boolean, Kind::Date, Kind::Datetime];
+const INTEGER: u8 = 1;
+const NUMBER: u8 = 1 << 1;
+const DATE: u8 = 1 << 3;
+const DATETIME: u8 = 1 << 4;
+
+impl Default for Inference {
+    fn default() -> Self {
+        Self { left: (1 << CANDIDATES.len()) - 1, seen: false }
+    }
+}
+
+impl Inference {
+    /// Takes note of a text. What is not UTF-8 is text.
+    pub fn add(&mut self, text: &[u8], null: &[String]) {
+        let says_nothing = || text.is_empty() || null.iter().any(|null| null.as_bytes() == text);
+        if self.left == 0 || says_nothing() || self.seen && self.is_plain(text) {
+            return;
+        }
+        let Ok(text) = std::str::from_utf8(text) else {
+            (self.left, self.seen) = (0, true);
+            return;
+        };
+        let text = text.trim();
+        if text.is_empty() {
+            return;
+        }
+        self.seen = true;
+        let digits = text.trim_start_matches(['-', '+']);
+        if digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.") {
+            self.left &= !(INTEGER | NUMBER);
+        }
+        for (at, kind) in CANDIDATES.into_iter().enumerate() {
+            if self.left & 1 << at != 0 && typed(kind, text).is_none() {
+                self.left &= !(1 << at);
+            }
+        }
+    }
+
+    /// Whether the text is one of those that most are, and says nothing new: seen from its bytes, without parsing.
+    fn is_plain(&self, text: &[u8]) -> bool {
+        match self.left {
+            DATE => is_plain_date(text),
+            DATETIME => is_plain_datetime(text),
+            left if left & !(INTEGER | NUMBER) == 0 => {
+                let digits = text.strip_prefix(b"-").unwrap_or(text);
+                let whole = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+                if whole == 0 || whole > 1 && digits[0] == b'0' {
+                    return false;
+                }
+                let fraction = &digits[whole..];
+                let point = fraction.len() > 1 && fraction[0] == b'.' && fraction[1..].iter().all(u8::is_ascii_digit);
+                fraction.is_empty() || left == NUMBER && point
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a whole number says nothing new.
+    pub(super) fn takes_integers(&self) -> bool {
+        self.seen && self.left != 0 && self.left & !(INTEGER | NUMBER) == 0
+    }
+
+    /// Whether the texts can only be text: nothing that follows changes it.
+    pub fn is_text(&self) -> bool {
+        self.left == 0
+    }
+
+    /// The narrowest type of the texts so far.
+    pub fn kind(&self) -> Kind {
+        let first = CANDIDATES.into_iter().enumerate().find(|(at, _)| self.left & 1 << at != 0);
+        first.filter(|_| self.seen).map_or(Kind::Text, |(_, kind)| kind)
+    }
+
+    /// What holds for these texts and for the other ones.
+    pub fn and(self, other: Self) -> Self {
+        match (self.seen, other.seen) {
+            (true, true) => Self { left: self.left & other.left, seen: true },
+            (false, _) => other,
+            (_, false) => self,
+        }
+    }
+}
+
+/// `2026-01-28`: days that every month has.
+fn is_plain_date(text: &[u8]) -> bool {
+    let two = |at: usize| (text[at] & 15) * 10 + (text[at + 1] & 15);
+    let shape = |(at, byte): (usize, &u8)| if matches!(at, 4 | 7) { *byte == b'-' } else { byte.is_ascii_digit() };
+    text.len() == 10 && text.iter().enumerate().all(shape) && (1..=12).contains(&two(5)) && (1..=28).contains(&two(8))
+}
+
+/// `2026-01-28T10:00:00`, with or without a `Z` behind it.
+fn is_plain_datetime(text: &[u8]) -> bool {
+    let Some((date, time)) = text.split_at_checked(10) else { return false };
+    let time = time.strip_suffix(b"Z").unwrap_or(time);
+    let two = |at: usize| (time[at] & 15) * 10 + (time[at + 1] & 15);
+    let shape = |(at, byte): (usize, &u8)| match at {
+        0 => matches!(byte, b'T' | b' '),
+        3 | 6 => *byte == b':',
+        _ => byte.is_ascii_digit(),
+    };
+    let fits = time.len() == 9 && time.iter().enumerate().all(shape) && is_plain_date(date);
+    fits && two(1) < 24 && two(4) < 60 && two(7) < 60
 }
 
 #[cfg(test)]
@@ -134,5 +238,62 @@ mod tests {
         assert_eq!(read(Kind::Text, "-"), Ok(Field::Null));
         assert!(read(Kind::Integer, "1.0").is_err() && read(Kind::Boolean, "yes").is_err());
         assert!(read(Kind::Number, "nan").is_err());
+    }
+    #[test]
+    fn types_that_are_narrowed_down_in_parts_are_those_of_the_whole() {
+        let of = |texts: &[&str]| {
+            let mut inference = Inference::default();
+            texts.iter().for_each(|text| inference.add(text.as_bytes(), &[]));
+            inference
+        };
+        assert_eq!(of(&["1", "2"]).and(of(&["2.5"])).kind(), Kind::Number);
+        assert_eq!(of(&["1", "2"]).and(of(&["", " "])).kind(), Kind::Integer);
+        assert_eq!(of(&["1"]).and(of(&["2026-01-01"])).kind(), Kind::Text);
+        assert!(of(&["x"]).and(of(&["1"])).is_text());
+    }
+
+    #[test]
+    fn the_short_way_takes_what_the_long_way_takes() {
+        let firsts =
+            [("5", INTEGER | NUMBER), ("5.5", NUMBER), ("2026-01-31", DATE), ("2026-01-31T01:02:03", DATETIME)];
+        let texts = [
+            "0",
+            "-0",
+            "-7",
+            "00",
+            "-01",
+            "+1",
+            "1.",
+            ".5",
+            "0.25",
+            "-0.5",
+            "1e3",
+            "12345678901",
+            "1.2.3",
+            "-",
+            "2026-12-28",
+            "2026-13-01",
+            "2026-00-10",
+            "2026-02-30",
+            "2026-1-1",
+            "2026/01/01",
+            "2026-01-28T23:59:59",
+            "2026-01-28T24:00:00",
+            "2026-01-28 10:00:00",
+            "2026-01-28T10:00:00Z",
+            "2026-01-28T10:00:00.5Z",
+            "2026-01-28T10:60:00",
+            "2026-01-28TZ",
+        ];
+        for (first, left) in firsts {
+            let mut inference = Inference::default();
+            inference.add(first.as_bytes(), &[]);
+            assert_eq!(inference.left, left, "{first}");
+            for text in texts.into_iter().filter(|text| inference.is_plain(text.as_bytes())) {
+                let kept = CANDIDATES.into_iter().enumerate().filter(|(at, _)| left & 1 << at != 0);
+                let fits = kept.map(|(_, kind)| typed(kind, text).is_some());
+                assert!(fits.into_iter().all(|fits| fits), "{first} and then {text}");
+            }
+        }
     }
 }

@@ -9,10 +9,14 @@ mod bad;
 mod cutter;
 mod fields;
 mod json;
+mod json_tally;
 mod kind;
+mod tally;
 
-pub use bad::BadRow;
-pub use cutter::{Cut, Cutter};
-pub use fields::Fields;
+pub use bad::{BadRow, kind_name};
+pub use cutter::{Block, Cut, Cutter};
+pub use fields::{Fields, Split};
 pub use json::{describe, to_json};
-pub use kind::{Field, infer, read};
+pub use json_tally::{JsonKinds, JsonTally};
+pub use kind::{Field, Inference, infer, read};
+pub use tally::{Places, Runs, Tally};

@@ -39,6 +39,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("indicatif", &["src/report"]),
     ("comfy_table", &["src/cli"]),
     ("csv_core", &["src/rows"]),
+    ("chardetng", &["src/plan"]),
     ("saphyr_parser", &["src/spec"]),
     ("serde_yaml", &["src/spec"]),
     ("annotate_snippets", &["src/spec"]),

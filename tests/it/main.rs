@@ -29,6 +29,8 @@ mod http;
 mod incremental;
 /// Wrong input of every kind.
 mod input;
+/// Files of rows looked at beforehand, and progress by their bytes.
+mod inspect;
 /// What later steps see of earlier ones.
 mod later;
 /// Tolerated failures, times, memory.

@@ -1,13 +1,14 @@
 //! Where items come from. Each source gives its items in order, as JSON text, as many at a time as asked for.
 
 mod command;
-mod glob;
+pub(super) mod glob;
 mod lines;
 mod list;
 mod range;
 mod results;
-mod table;
+pub(super) mod table;
 
+use super::survey::Request;
 use crate::model::{self, Failure, Form, ItemKey, Keys, Origin};
 use crate::rows;
 use crate::spec::{ItemsSpec, OnBadRow};
@@ -46,6 +47,16 @@ pub trait Source: Send {
         Arc::new([Form::Json])
     }
 
+    /// How many bytes all its items come to in their files, where all of them are read and that is known.
+    fn bytes(&self) -> Option<u64> {
+        None
+    }
+
+    /// What it takes to count its items beforehand, where they are rows of files.
+    fn survey(&self) -> Option<Request> {
+        None
+    }
+
     /// What becomes of rows that cannot be read.
     fn on_bad_row(&self) -> OnBadRow {
         OnBadRow::Fail
@@ -65,6 +76,8 @@ pub struct Chunk {
     pub form: usize,
     /// The file that they came from, if they are rows of one.
     pub origin: Option<Origin>,
+    /// How much of their files they come to, in bytes on the disk; 0 where they are of none.
+    pub bytes: u64,
     /// A file that cannot be read: why. There is one item then, which stands for it.
     pub trouble: Option<Failure>,
 }
@@ -89,7 +102,15 @@ impl Chunk {
     /// Items that are JSON; none where there are none.
     fn of_json(items: model::Items, key: impl Fn(&[u8]) -> ItemKey) -> Option<Self> {
         let keys = Keys::List(items.iter().map(key).collect());
-        (!items.is_empty()).then_some(Self { items, keys, indexes: None, form: 0, origin: None, trouble: None })
+        (!items.is_empty()).then_some(Self {
+            items,
+            keys,
+            indexes: None,
+            form: 0,
+            origin: None,
+            bytes: 0,
+            trouble: None,
+        })
     }
 }
 
@@ -137,6 +158,23 @@ pub enum SourceError {
     /// A setting of the source is wrong.
     #[error("{0}")]
     Setting(String),
+    /// The columns of files do not fit.
+    #[error("{message}")]
+    Columns {
+        /// Why.
+        message: String,
+        /// What looks as if it were the delimiter of the files.
+        delimiter: Option<char>,
+    },
+}
+
+impl SourceError {
+    /// The way out, where one is known.
+    pub fn hint(&self) -> Option<String> {
+        let Self::Columns { delimiter: Some(delimiter), .. } = self else { return None };
+        let written = if *delimiter == '\t' { "tab".to_owned() } else { format!("'{delimiter}'") };
+        Some(format!("all files have one column: is `delimiter: {written}` missing?"))
+    }
 }
 
 /// A source whose first item is known.

@@ -3,16 +3,16 @@
 //! Files are looked at when the source is opened: headers are compared, types inferred. They are read as the step goes on, one
 //! after another. A file that cannot be read is an item too, a failed one, so nothing is passed over in silence.
 
-mod files;
-mod header;
+pub(in crate::plan) mod header;
 
 use super::{Chunk, Source, SourceError, content_key};
 use crate::model::{Failure, FailureKind, Form, ItemKey, Items, Keys, LineNumbers, Origin};
+use crate::plan::files::{Meter, RowFile, describe, expand};
 use crate::plan::settings::resolve;
+use crate::plan::survey::Request;
 use crate::rows::{Cut, Cutter};
 use crate::spec::{OnBadRow, RowsSpec};
-use crate::template::ItemScope;
-use files::{RowFile, expand};
+use crate::template::{ItemScope, Template};
 use header::Headers;
 use std::io;
 use std::sync::Arc;
@@ -33,6 +33,11 @@ struct Place {
     /// The file, and what cuts it once it is open.
     file: usize,
     cutter: Option<Cutter>,
+    /// What was read of the file.
+    meter: Meter,
+    /// Bytes of the file that belong to what was given out, and those before that belong to nothing yet.
+    done: u64,
+    carried: u64,
     /// Rows of the file so far.
     row: u64,
     /// Rows so far that were passed over, and that were given out.
@@ -41,7 +46,8 @@ struct Place {
 }
 
 pub(super) fn open(spec: &RowsSpec, scope: &Arc<ItemScope>) -> Result<Table, SourceError> {
-    let files = expand(spec, scope)?;
+    let paths = spec.paths.iter().map(|text| Template::compile(text)?.string(scope)).collect::<Result<Vec<_>, _>>()?;
+    let files = expand(paths)?;
     let headers = Headers::read(spec, &files)?;
     let limit = match &spec.limit {
         Some(limit) => resolve("limit", limit, scope).map_err(SourceError::Setting)?.get() as u64,
@@ -81,6 +87,7 @@ impl Source for Table {
             };
             let chunk = bad_file(&self.files[self.at.file], &trouble);
             self.next_file();
+            let chunk = Chunk { bytes: std::mem::take(&mut self.at.carried), ..chunk };
             self.at.given += 1;
             return Ok(Some(chunk));
         }
@@ -102,6 +109,15 @@ impl Source for Table {
         self.headers.forms()
     }
 
+    fn bytes(&self) -> Option<u64> {
+        (self.limit == u64::MAX).then(|| self.files.iter().map(|file| file.size).sum())
+    }
+
+    fn survey(&self) -> Option<Request> {
+        let troubled = (0..self.files.len()).map(|file| self.headers.trouble(file).is_some()).collect();
+        Some(Request::of_source(&self.spec, self.files.clone(), troubled, (self.skip, self.limit)))
+    }
+
     fn on_bad_row(&self) -> OnBadRow {
         self.spec.on_bad_row
     }
@@ -109,15 +125,17 @@ impl Source for Table {
 
 impl Table {
     fn next_file(&mut self) {
+        self.at.carried += self.files[self.at.file].size.saturating_sub(self.at.done);
         self.at.file += 1;
-        (self.at.cutter, self.at.row) = (None, 0);
+        (self.at.cutter, self.at.row, self.at.done) = (None, 0, 0);
     }
 
     /// The next rows of the file; none at its end.
     fn rows(&mut self, most: usize) -> io::Result<Option<Chunk>> {
         let file = &self.files[self.at.file];
         if self.at.cutter.is_none() {
-            let mut cutter = file.cutter(&self.spec)?;
+            self.at.meter.reset();
+            let mut cutter = file.cutter(&self.spec, &self.at.meter)?;
             if self.headers.is_in_file() {
                 cutter.cut(1)?;
             }
@@ -142,7 +160,12 @@ impl Table {
         self.at.row += count as u64;
         self.at.given += count as u64;
         let origin = Some(Origin { file: Arc::clone(&file.name), lines: LineNumbers::From(line) });
-        Ok(Some(Chunk { items, keys, indexes: None, form: self.headers.form(self.at.file), origin, trouble: None }))
+        // Below a decoder nobody knows which bytes a row is made of: those that were read for it are counted.
+        let done = if file.is_direct(&self.spec) { cutter.taken() } else { self.at.meter.read() };
+        let bytes = std::mem::take(&mut self.at.carried) + (done - self.at.done);
+        self.at.done = done;
+        let form = self.headers.form(self.at.file);
+        Ok(Some(Chunk { items, keys, indexes: None, form, origin, bytes, trouble: None }))
     }
 }
 
@@ -152,13 +175,5 @@ fn bad_file(file: &RowFile, trouble: &str) -> Chunk {
     items.push(serde_json::json!({ "file": file.name }).to_string().as_bytes());
     let failure = Failure::new(FailureKind::BadRow, "BadFile", format!("{}: {trouble}", file.name));
     let keys = Keys::List(vec![ItemKey::of(format!("{} cannot be read", file.name).as_bytes())]);
-    Chunk { items, keys, indexes: None, form: 0, origin: None, trouble: Some(failure) }
-}
-
-/// Why a file cannot be read, for people.
-fn describe(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => "it is cut short: the compressed data ends too early".to_owned(),
-        _ => error.to_string(),
-    }
+    Chunk { items, keys, indexes: None, form: 0, origin: None, bytes: 0, trouble: Some(failure) }
 }

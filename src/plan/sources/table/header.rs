@@ -1,10 +1,10 @@
 //! What columns the files have, and what becomes of them.
 
-use super::describe;
-use super::files::RowFile;
 use crate::model::{Column, CsvForm, Form, From, Kind};
 use crate::plan::SourceError;
-use crate::rows::{Fields, infer};
+use crate::plan::files::{Meter, RowFile, describe};
+use crate::plan::survey::DELIMITERS;
+use crate::rows::{Fields, Split, infer};
 use crate::spec::{Header, OnSchemaDrift, RowFormat, RowsSpec, Types};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -67,22 +67,28 @@ impl Headers {
 
 /// The names of a file's columns; none where it is empty.
 fn names(spec: &RowsSpec, file: &RowFile) -> Result<Option<Vec<String>>, String> {
-    let mut cutter = file.cutter(spec).map_err(|error| describe(&error))?;
+    let mut cutter = file.cutter(spec, &Meter::default()).map_err(|error| describe(&error))?;
     let first = cutter.cut(1).map_err(|error| describe(&error))?;
     if first.items.is_empty() {
         return Ok(None);
     }
-    let form = bare(spec);
-    let mut fields = Fields::new(&form);
-    let split = fields.split(first.items.get(0));
-    match &spec.header {
-        Header::Named(names) if names.len() == split.len() => Ok(Some(names.clone())),
+    let mut fields = Fields::new(&bare(spec));
+    columns_of(&spec.header, fields.split(first.items.get(0))).map(Some)
+}
+
+/// The names of columns where this is the first record.
+///
+/// # Errors
+/// Where the names do not fit.
+pub(in crate::plan) fn columns_of(header: &Header, first: Split<'_>) -> Result<Vec<String>, String> {
+    match header {
+        Header::Named(names) if names.len() == first.len() => Ok(names.clone()),
         Header::Named(names) => {
-            Err(format!("its rows have {} fields, and `header` names {}", split.len(), names.len()))
+            Err(format!("its rows have {} fields, and `header` names {}", first.len(), names.len()))
         }
-        Header::Missing => Ok(Some((1..=split.len()).map(|number| format!("column_{number}")).collect())),
+        Header::Missing => Ok((1..=first.len()).map(|number| format!("column_{number}")).collect()),
         Header::First => {
-            let names = (0..split.len()).map(|at| String::from_utf8(split.get(at).to_vec()));
+            let names = (0..first.len()).map(|at| String::from_utf8(first.get(at).to_vec()));
             let names: Vec<String> = names
                 .collect::<Result<_, _>>()
                 .map_err(|_| "its header is not UTF-8; give the file's `encoding`".to_owned())?;
@@ -91,7 +97,7 @@ fn names(spec: &RowsSpec, file: &RowFile) -> Result<Option<Vec<String>>, String>
                 Some(twice) => {
                     Err(format!("its header has the column `{twice}` twice; name the columns with `header`"))
                 }
-                None => Ok(Some(names)),
+                None => Ok(names),
             }
         }
     }
@@ -124,6 +130,7 @@ impl<'a> Forms<'a> {
 
     /// Compares the headers.
     fn settle(&mut self, names: &[Result<Option<Vec<String>>, String>], files: &[RowFile]) -> Result<(), SourceError> {
+        let read = || names.iter().filter_map(|names| names.as_ref().ok()?.as_deref());
         let mut headers =
             names.iter().zip(files).filter_map(|(names, file)| Some((names.as_ref().ok()?.as_ref()?, file)));
         let Some((first, first_file)) = headers.next() else {
@@ -136,10 +143,11 @@ impl<'a> Forms<'a> {
         for (names, file) in headers {
             if self.spec.on_schema_drift == OnSchemaDrift::Error && names != first {
                 let difference = difference(first, names);
-                return Err(SourceError::Setting(format!(
+                let message = format!(
                     "`{}` has other columns than `{}`: {difference}; `on_schema_drift: union` or `group` reads both",
                     file.name, first_file.name
-                )));
+                );
+                return Err(SourceError::Columns { message, delimiter: self.missed(read()) });
             }
             let more: Vec<String> = names.iter().filter(|name| !self.all.contains(name)).cloned().collect();
             self.all.extend(more);
@@ -151,16 +159,24 @@ impl<'a> Forms<'a> {
         match wanted.chain(typed).find(|(_, name)| !known(name)) {
             Some((key, name)) => {
                 let has: Vec<String> = self.all.iter().map(|column| format!("`{column}`")).collect();
-                Err(SourceError::Setting(format!("`{key}` names `{name}`, and the columns are {}", has.join(", "))))
+                let message = format!("`{key}` names `{name}`, and the columns are {}", has.join(", "));
+                Err(SourceError::Columns { message, delimiter: self.missed(read()) })
             }
             None => Ok(()),
         }
     }
 
+    /// What looks as if it were the delimiter: all files have one column then, with another usual delimiter in its name.
+    fn missed<'n>(&self, headers: impl Iterator<Item = &'n [String]>) -> Option<char> {
+        let headers: Vec<&[String]> = headers.collect();
+        let mut other = DELIMITERS.into_iter().filter(|other| *other != self.spec.delimiter).map(char::from);
+        other.find(|other| headers.iter().all(|names| names.len() == 1 && names[0].contains(*other)))
+    }
+
     /// Infers the types of columns from the first rows of a file. A row that cannot be read says nothing.
     fn infer(&mut self, spec: &RowsSpec, file: &RowFile) {
         let Ok(Some(names)) = names(spec, file) else { return };
-        let Ok(mut cutter) = file.cutter(spec) else { return };
+        let Ok(mut cutter) = file.cutter(spec, &Meter::default()) else { return };
         if spec.header == Header::First && cutter.cut(1).is_err() {
             return;
         }

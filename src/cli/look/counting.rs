@@ -1,0 +1,56 @@
+//! Counts the rows of a step's files for `batchmill plan`.
+
+use crate::cli::inspect::{odd_json, odd_lines};
+use crate::engine::{Prepared, Shape, survey};
+use crate::plan::{FileLook, Survey, Totals};
+use crate::report::{Counting, bytes, count};
+use crate::spec::BatchSize;
+use serde_json::{Value, json};
+use std::io::{self, IsTerminal};
+
+/// What files of rows come to.
+pub(super) struct Counted {
+    survey: Survey,
+    pub(super) totals: Totals,
+}
+
+/// Reads the files of a step through, if its items are rows of files; says so on stderr, because it may take long.
+pub(super) fn rows(shape: &Shape, prepared: &Prepared) -> Option<Counted> {
+    let request = shape.items.source.survey()?;
+    let how = (io::stderr().is_terminal(), "; `--no-count` leaves this out");
+    let bar = Counting::new("counting the rows of", (request.len() as u64, request.bytes()), how);
+    let survey = survey(&request, &mut |read| bar.read(read));
+    bar.end();
+    let most = prepared.options.max_items.unwrap_or(u64::MAX);
+    let totals = match shape.batch_size {
+        BatchSize::Exactly(size) => request.totals(&survey.files, size.get() as u64, most),
+        // How many batches there will be depends on the time that they take.
+        BatchSize::Auto => Totals { batches: None, ..request.totals(&survey.files, 1, most) },
+    };
+    Some(Counted { survey, totals })
+}
+
+impl Counted {
+    fn bytes(&self) -> u64 {
+        self.survey.files.iter().map(|file| file.bytes).sum()
+    }
+
+    /// `27,004 rows of 31 files, 2.3 MiB,`
+    pub(super) fn text(&self) -> String {
+        let files = count(self.survey.files.len() as u64, "file");
+        format!("{} of {files}, {},", count(self.totals.items, "row"), bytes(self.bytes()))
+    }
+
+    /// A line for each file that stands out.
+    pub(super) fn odd_text(&self) -> String {
+        let odd = odd_lines(&self.survey, "     ");
+        if odd.is_empty() { odd } else { format!("   odd files:\n{odd}") }
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "count": self.survey.files.len(), "bytes": self.bytes(), "odd": odd_json(&self.survey),
+            "rows": self.survey.files.iter().map(FileLook::rows).sum::<u64>(),
+        })
+    }
+}
