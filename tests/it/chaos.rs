@@ -107,7 +107,7 @@ steps:
     let mut kills = 0_u64;
     // A worker is killed every so many events, whatever it is on.
     for (number, line) in BufReader::new(engine.stderr.take().unwrap()).lines().map_while(Result::ok).enumerate() {
-        if number % 12 != 5 || !line.contains("batch_finished") {
+        if number % 6 != 5 || !line.contains("batch_finished") {
             continue;
         }
         for entry in std::fs::read_dir(&workers).unwrap().map(Result::unwrap) {
