@@ -23,6 +23,12 @@ pub(super) fn decode<'py>(py: Python<'py>, support: &Support, json: &[u8]) -> Py
     PARSE.python_parse(py, json).or_else(|_| support.decode(py, json))
 }
 
+/// The value that JSON of our own writes down: without Python's decoder, whose import takes a while.
+pub(super) fn parse<'py>(py: Python<'py>, json: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    let wrong = |error: jiter::JsonError| pyo3::exceptions::PyValueError::new_err(error.to_string());
+    PARSE.python_parse(py, json).map_err(wrong)
+}
+
 /// An integer of up to 18 digits, which cannot overflow and is by far the most frequent item of its kind.
 fn small_integer(json: &[u8]) -> Option<i64> {
     let (negative, digits) = match json {

@@ -3,12 +3,12 @@
 //! The descriptors are moved before CPython or any `.pth` file can run, so neither user code nor its children ever hold the
 //! socket: afterwards fd 0 is `/dev/null` and fd 1 is the log file that fd 2 is.
 
+use super::bare;
 use super::page::Page;
 use super::serve::{self, Link};
 use pyo3::prelude::*;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::process::Signal;
-use std::ffi::CString;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
@@ -57,7 +57,7 @@ pub fn main() -> ExitCode {
 
 /// Starts CPython and runs `work` in it.
 fn embed(work: impl FnOnce(Python<'_>) -> u8) -> ExitCode {
-    Python::initialize();
+    bare::start();
     Python::attach(|py| {
         let code = match activate(py) {
             Ok(()) => work(py),
@@ -121,6 +121,5 @@ fn activate(py: Python<'_>) -> PyResult<()> {
     let Some(site) = std::env::var_os(SITE) else {
         return Ok(());
     };
-    let site = CString::new(site.into_encoded_bytes()).expect("environment variables hold no NUL");
-    super::support::activate(py, &site)
+    super::support::activate(py, &site.into_encoded_bytes())
 }

@@ -8,6 +8,7 @@
 //! entry of a `Results` frame, or the process is dead and the shared page names the position; no exception of user code,
 //! `SystemExit` included, ends the process.
 
+mod bare;
 mod batch;
 mod call;
 mod capture;

@@ -1,6 +1,7 @@
 //! Handles to the Python half of the worker (`python/*.py`, carried inside this binary).
 
 use super::capture::{Capture, CaptureHandle};
+use super::decode::parse;
 use crate::model::{Failure, FailureKind};
 use pyo3::exceptions::PySystemError;
 use pyo3::prelude::*;
@@ -128,8 +129,8 @@ pub(super) fn programs<'py>(py: Python<'py>, with_code: bool) -> PyResult<Bound<
 }
 
 /// Makes the interpreter stand for the environment that `site` describes.
-pub(super) fn activate(py: Python<'_>, site: &CStr) -> PyResult<()> {
-    host(py)?.getattr("activate")?.call1((site.to_bytes(),))?;
+pub(super) fn activate(py: Python<'_>, site: &[u8]) -> PyResult<()> {
+    host(py)?.getattr("activate")?.call1((parse(py, site)?,))?;
     Ok(())
 }
 

@@ -60,7 +60,9 @@ impl Task {
         let lasting = |error| Unready { error, retryable: false };
         let program = load(py, support, start).map_err(lasting)?;
         program.call_method0("setup").map_err(|error| Unready { error, retryable: true })?;
-        Self::resolve(&program, start).map_err(lasting)
+        let task = Self::resolve(&program, start).map_err(lasting)?;
+        program.call_method0("settle").map_err(lasting)?;
+        Ok(task)
     }
 
     fn resolve(program: &Bound<'_, PyAny>, start: &Start) -> PyResult<Self> {

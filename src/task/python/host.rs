@@ -152,6 +152,7 @@ impl Host {
         let site = json!({
             "added_env": added_env, "executable": answer.executable, "prefix": answer.prefix, "base_prefix": answer.base_prefix,
             "exec_prefix": answer.exec_prefix, "path": answer.path, "site_packages": answer.site_packages,
+            "user_site": answer.user_site,
         });
         let host = Self {
             found,

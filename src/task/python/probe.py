@@ -58,6 +58,7 @@ def probe():
         "exec_prefix": sys.exec_prefix,
         "path": path,
         "site_packages": sites,
+        "user_site": bool(site.ENABLE_USER_SITE),
         "wheel": bool(wheel),
         "faults": faults,
     }))

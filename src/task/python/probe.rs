@@ -46,6 +46,7 @@ pub(super) struct Answer {
     pub(super) exec_prefix: String,
     pub(super) path: Vec<String>,
     pub(super) site_packages: Vec<String>,
+    pub(super) user_site: bool,
     pub(super) wheel: bool,
     pub(super) faults: Vec<CheckFault>,
 }

@@ -13,11 +13,8 @@ MESSAGE_LIMIT = 2_000
 DETAIL_LIMIT = 32_768
 
 
-def activate(site_json):
+def activate(found):
     """Makes this interpreter look like the one that `BATCHMILL_PYTHON_SITE` describes, virtual environment included."""
-    import json
-
-    found = json.loads(site_json)
     for name in ("executable", "prefix", "base_prefix", "exec_prefix"):
         if found.get(name):
             setattr(sys, name, found[name])
@@ -25,11 +22,18 @@ def activate(site_json):
         sys.base_exec_prefix = found["base_prefix"]
     if found.get("path"):
         sys.path[:] = [folder for folder in found["path"] if folder]
-    if found.get("site_packages"):
-        import site
+    # The interpreter was started without `site`; this is what it does for every other one.
+    import site
 
-        for folder in found["site_packages"]:
-            site.addsitedir(folder)
+    for folder in found.get("site_packages") or ():
+        site.addsitedir(folder)
+    site.setquit()
+    site.setcopyright()
+    site.sethelper()
+    site.execsitecustomize()
+    if found.get("user_site"):
+        site.ENABLE_USER_SITE = True
+        site.execusercustomize()
     # Child processes of user code are none of ours: they must not inherit what was meant for this process.
     for name in ("PYTHONHOME", "BATCHMILL_PYTHON_SITE", *found.get("added_env", ())):
         os.environ.pop(name, None)

@@ -72,6 +72,12 @@ class Program:
         if self._setup is not None:
             exec(self._setup, self.scope)
 
+    def settle(self):
+        """What there is now stays to the end: the garbage collector need not walk all modules again and again."""
+        import gc
+
+        gc.freeze()
+
     def teardown(self):
         if self._teardown is not None:
             exec(self._teardown, self.scope)
