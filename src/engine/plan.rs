@@ -2,7 +2,7 @@
 
 use super::prepare::Prepared;
 use super::shape::{ShapeError, shape, single_timeout, step_timeout};
-use crate::model::{ItemKey, Items, Keys};
+use crate::model::{BatchFormat, ItemKey, Items, Keys};
 use crate::plan::{Chunk, RunCommand, Source, SourceError};
 use crate::spec::{BatchSize, MaxFailures, RetryPolicy, Step, StepKind};
 use crate::task::Program;
@@ -51,6 +51,7 @@ pub(super) struct StepPlan {
     pub(super) step_timeout: Option<Duration>,
     pub(super) retry: RetryPolicy,
     pub(super) batched: bool,
+    pub(super) batch_format: BatchFormat,
     pub(super) is_batch: bool,
 }
 
@@ -80,6 +81,7 @@ pub(super) fn plan_step(
             step_timeout,
             retry: single.retry.clone(),
             batched: false,
+            batch_format: BatchFormat::Records,
             is_batch: false,
         }),
         StepKind::Batch(batch) => {
@@ -98,6 +100,7 @@ pub(super) fn plan_step(
                 step_timeout,
                 retry: shape.retry,
                 batched: shape.batched.batched,
+                batch_format: batch.batch_format.0,
                 is_batch: true,
                 source: shape.items.source,
                 most_items: prepared.options.max_items.unwrap_or(u64::MAX),

@@ -13,7 +13,7 @@ mod source;
 
 pub use batch::{Batch, Indexes, Items};
 pub use event::{BatchReport, Event, ItemFailure, Sink, StepReport};
-pub use form::{Column, CsvForm, Form, From, Kind, LineNumbers, Origin};
+pub use form::{BatchFormat, Column, CsvForm, Form, From, Kind, LineNumbers, Origin};
 pub use keys::{ItemKey, Keys};
 pub use outcome::{Failure, FailureKind, Lines, Outcome};
 pub use results::{ResultsFile, ResultsSize};

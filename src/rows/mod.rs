@@ -13,6 +13,6 @@ mod kind;
 
 pub use bad::BadRow;
 pub use cutter::{Cut, Cutter};
-pub use fields::Fields;
+pub use fields::{Fields, Split};
 pub use json::{describe, to_json};
 pub use kind::{Field, infer, read};

@@ -4,7 +4,7 @@
 
 use super::aggregate::Aggregate;
 use super::retry::RetryPolicy;
-use crate::model::{Kind, Span, StepName, Text, Tree};
+use crate::model::{BatchFormat, Kind, Span, StepName, Text, Tree};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -137,6 +137,8 @@ pub struct BatchSpec {
     pub batch_size: Setting<BatchSize>,
     /// `batched`: whether `item` is the batch; `None` lets the rule decide.
     pub batched: Option<bool>,
+    /// `batch_format`, and where it stands if it is given.
+    pub batch_format: (BatchFormat, Span),
     /// `parallel`, if given.
     pub parallel: Option<Setting<bool>>,
     /// `max_parallel`, if given.

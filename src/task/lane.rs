@@ -6,7 +6,7 @@ use super::item_lane::ItemLane;
 use super::python::{Host, PythonLane, PythonTask};
 use super::underway::Underway;
 use super::{echo, http, shell};
-use crate::model::{Batch, Failure, Form, Lines, RunId, StepName};
+use crate::model::{Batch, BatchFormat, Failure, Form, Lines, RunId, StepName};
 use crate::spec;
 use crate::template::{ErrorValue, Names, Scope, TemplateError};
 use std::path::{Path, PathBuf};
@@ -103,6 +103,8 @@ pub struct Context {
     pub has_item: bool,
     /// Whether `item` is the batch.
     pub batched: bool,
+    /// What the batch is, if so.
+    pub batch_format: BatchFormat,
     /// How many batches there are, where that is known.
     pub batches: Option<u64>,
     /// How many slots work side by side.

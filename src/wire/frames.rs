@@ -1,6 +1,6 @@
 //! Frames and their encoding.
 
-use crate::model::{Failure, Form, Indexes, Items, LineNumbers, Origin};
+use crate::model::{BatchFormat, Failure, Form, Indexes, Items, LineNumbers, Origin};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::io::{self, IoSlice, Read, Write};
@@ -54,6 +54,8 @@ pub struct Start {
     pub teardown: Option<String>,
     /// Whether `item` is the whole batch.
     pub batched: bool,
+    /// What the batch is, if so.
+    pub batch_format: BatchFormat,
     /// Whether there is an `item` (with `index` and `batch`) at all: false for a plain step.
     pub has_item: bool,
     /// Whether to keep [`super::page::STARTED`] exactly.

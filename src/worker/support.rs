@@ -12,6 +12,7 @@ const HOST: &str = include_str!("python/host.py");
 const VALUES: &str = include_str!("python/values.py");
 const RESULTS: &str = include_str!("python/results.py");
 const PROGRAMS: &str = include_str!("python/programs.py");
+const FRAMES: &str = include_str!("python/frames.py");
 const CODE: &str = include_str!("python/code.py");
 
 /// What `convert` made of a value.
@@ -125,6 +126,11 @@ pub(super) fn programs<'py>(py: Python<'py>, with_code: bool) -> PyResult<Bound<
         module(py, CODE, c"<batchmill code>", c"_batchmill_code")?;
     }
     programs.getattr("Program")
+}
+
+/// What makes data frames. Loaded late: few steps have some.
+pub(super) fn frames(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    module(py, FRAMES, c"<batchmill frames>", c"_batchmill_frames")?.getattr("maker")
 }
 
 /// Makes the interpreter stand for the environment that `site` describes.

@@ -23,6 +23,8 @@ mod damage;
 mod document;
 /// Batches, slots, retries, failures.
 mod engine;
+/// Batches as data frames, and data frames as results.
+mod frames;
 /// HTTP requests against a local server.
 mod http;
 /// Wrong input of every kind.

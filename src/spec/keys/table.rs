@@ -15,6 +15,8 @@ pub const BACKOFFS: &[&str] = &["fixed", "linear", "exponential"];
 /// The operations of a python task.
 pub const OPERATIONS: &[&str] = &["multiply", "add", "subtract", "divide"];
 
+/// The values of `batch_format`.
+pub const BATCH_FORMATS: &[&str] = &["records", "pandas", "polars", "pyarrow"];
 /// The values of `compression`.
 pub const COMPRESSIONS: &[&str] = &["auto", "none", "gzip", "zstd"];
 /// The values of `on_bad_row`.
@@ -84,6 +86,12 @@ pub static BATCH: KeyGroup = KeyGroup {
         key("task", Shape::Task, None, "What to run for each item"),
         key("batch_size", Shape::CountOrAuto, Some("1"), "Items per batch; `auto` learns it from the time items take"),
         key("batched", Shape::PlainBool, None, "Whether the task gets the whole batch as `item`"),
+        key(
+            "batch_format",
+            Shape::OneOf(BATCH_FORMATS),
+            Some("records"),
+            "What the batch is as `item`: a list, or a data frame; implies `batched: true`",
+        ),
         key("parallel", Shape::Bool, Some("false"), "Whether to run batches at the same time, on every core"),
         key("max_parallel", Shape::CountOrAuto, Some("every core"), "Most batches at the same time"),
         key("queue_size", Shape::Count, Some("twice the batches at the same time"), "Batches waiting to be run"),

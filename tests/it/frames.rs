@@ -1,0 +1,396 @@
+//! Batches as data frames, and data frames as results.
+
+use crate::support::{Sandbox, python, repository};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+const FORMATS: [&str; 4] = ["records", "pandas", "polars", "pyarrow"];
+
+/// Makes the batch records again, whatever it is, and values comparable: each is its type and its text.
+const PLAIN: &str = r"
+import datetime, sys
+
+def plain(value):
+    if value is None or type(value).__name__ in ('NAType', 'NaTType') or value != value:
+        return None
+    if hasattr(value, 'to_pydatetime'):
+        value = value.to_pydatetime()
+    if hasattr(value, 'item'):
+        value = value.item()
+    if isinstance(value, datetime.datetime) and value.tzinfo:
+        value = value.astimezone(datetime.timezone.utc).replace(tzinfo=None).isoformat() + ' UTC'
+        return ['datetime', value]
+    if isinstance(value, (datetime.datetime, datetime.date)):
+        return [type(value).__name__, value.isoformat()]
+    if isinstance(value, float):
+        return ['float', value.hex()]
+    return [type(value).__name__, str(value)]
+
+def rows(batch):
+    if isinstance(batch, list):
+        return batch
+    if type(batch).__module__.startswith('pandas'):
+        columns = [batch[name].tolist() for name in batch.columns]
+        return [dict(zip(batch.columns, row)) for row in zip(*columns)]
+    return batch.to_pylist() if hasattr(batch, 'to_pylist') else batch.to_dicts()
+";
+
+fn indented(text: &str, spaces: usize) -> String {
+    text.trim().lines().fold(String::new(), |mut all, line| {
+        let _ = writeln!(all, "{:spaces$}{line}", "");
+        all
+    })
+}
+
+/// A batch step over `items` with these settings and this code.
+fn workflow(items: &str, settings: &str, code: &str) -> String {
+    format!(
+        "steps:\n  - name: work\n    task: batch\n    inputs:\n      items: {items}\n{}      task:\n        type: python\n        setup: |\n{}        code: |\n{}",
+        indented(settings, 6),
+        indented(PLAIN, 10),
+        indented(code, 10),
+    )
+}
+
+/// Runs a step that gives all values back, by each of the formats, and checks that they are the same.
+#[track_caller]
+fn same_in_all_formats(make: impl Fn() -> Sandbox, items: &str, settings: &str, code: i32) -> (Vec<Value>, Vec<Value>) {
+    let give_back = "return [[batch.index, {name: plain(value) for name, value in row.items()}] for row in rows(item)]";
+    let mut found: Vec<(Vec<Value>, Vec<Value>)> = Vec::new();
+    for format in FORMATS {
+        let settings = format!("batch_format: {format}\ncontinue_on_error: true\n{settings}");
+        let sandbox = make().file("workflow.yaml", workflow(items, &settings, give_back));
+        sandbox.run(&[]).exits_with(code);
+        let said = |failure: Value| json!([failure["index"], failure["item"], failure["error"]]);
+        found.push((sandbox.results("work"), sandbox.failures().into_iter().map(said).collect()));
+        let (first, last) = (&found[0], &found[found.len() - 1]);
+        assert_eq!(first.0.len(), last.0.len(), "{format}");
+        for (one, other) in first.0.iter().zip(&last.0) {
+            assert_eq!(one, other, "{format}");
+        }
+        assert_eq!(first.1, last.1, "{format}");
+    }
+    found.swap_remove(0)
+}
+
+#[test]
+fn flights_are_the_same_in_all_formats() {
+    let path = repository().join("fixtures/flights/2013-01-0[1-3].csv").display().to_string();
+    let items = format!("{{csv: '{path}', types: infer, null: NA, where_from: file}}");
+    let (results, failures) = same_in_all_formats(Sandbox::new, &items, "batch_size: 500\nmax_parallel: 2", 0);
+    assert!(results.len() > 2500 && failures.is_empty());
+    let texts = format!("{{csv: '{path}', columns: [flight, carrier, dep_time]}}");
+    let (texts, _) = same_in_all_formats(Sandbox::new, &texts, "batch_size: 1000", 0);
+    assert_eq!(texts.len(), results.len());
+}
+
+/// A small generator of numbers (xorshift), so that a failure can be had again.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % sides as u64).unwrap()
+    }
+
+    fn pick<'a>(&mut self, words: &[&'a str]) -> &'a str {
+        words[self.roll(words.len())]
+    }
+}
+
+/// Rows with everything that readers of CSV quarrel about.
+fn nasty(seed: u64) -> Vec<u8> {
+    let texts = [
+        "plain",
+        "",
+        "NA",
+        "\"NA\"",
+        "\"\"",
+        "\"a,b\"",
+        "\"say \"\"hi\"\"\"",
+        "\"two\nlines\"",
+        "\"win\r\nlines\"",
+        "5\" pipe",
+        "\"a\"b",
+        " \"x\" ",
+        "ä",
+        "日本",
+        "null",
+        "None",
+        "nan",
+        "true",
+        "007",
+        "'",
+        "#",
+        "\\n",
+        "-",
+        "NaN",
+        "a\tb",
+        "\"\"\"\"",
+    ];
+    let integers = [
+        "1",
+        "-2",
+        "",
+        " 3 ",
+        "+7",
+        "007",
+        "-007",
+        "NA",
+        "0x1F",
+        "9223372036854775807",
+        "1.0",
+        "1_000",
+        "-0",
+        "x",
+        " ",
+    ];
+    let numbers = [
+        "1.5",
+        "-0.0",
+        "",
+        "1e5",
+        "1e-400",
+        ".5",
+        "5.",
+        "+1.25",
+        "NA",
+        "nan",
+        "inf",
+        "0.1",
+        "123456789.123456789",
+        "1,5",
+        "1d5",
+        " 2.5",
+        "179769313486231570000000000000000000000",
+    ];
+    let booleans = ["true", "False", "TRUE", "", "NA", "yes", "1", "tRuE", " true "];
+    let dates =
+        ["2026-01-31", "1969-12-31", "", "2026-02-30", "31.01.2026", "2026/01/31", "NA", "2026-1-31", "0001-01-01"];
+    let times = [
+        "2026-01-31T10:00:00",
+        "2026-01-31 10:00:00.5",
+        "",
+        "NA",
+        "1900-01-01T00:00:00.000001",
+        "2026-01-31",
+        "soon",
+        "2026-01-31T10:00",
+    ];
+    let mut dice = Dice(seed);
+    let mut text = "t,i,n,b,d,m,u\n".as_bytes().to_vec();
+    for _ in 0..300 {
+        // Most rows are fine, or all would have a fault somewhere.
+        let fine = dice.roll(3) > 0;
+        let few = |all: &[&'static str]| if fine { 3 } else { all.len() };
+        let fields = [
+            dice.pick(&texts).to_owned(),
+            dice.pick(&integers[..few(&integers)]).to_owned(),
+            dice.pick(&numbers[..few(&numbers)]).to_owned(),
+            dice.pick(&booleans[..few(&booleans)]).to_owned(),
+            dice.pick(&dates[..few(&dates)]).to_owned(),
+            dice.pick(&times[..few(&times)]).to_owned(),
+            dice.pick(&texts).to_owned(),
+        ];
+        let count = if fine { 7 } else { 7 - dice.roll(9).saturating_sub(6) };
+        text.extend_from_slice(fields[..count].join(",").as_bytes());
+        if !fine && dice.roll(9) == 0 {
+            text.extend_from_slice(if dice.roll(2) == 0 { b",more" } else { b"\xff" });
+        }
+        text.extend_from_slice(if dice.roll(5) == 0 { b"\r\n" } else { b"\n" });
+    }
+    text
+}
+
+#[test]
+fn nasty_rows_are_the_same_in_all_formats_and_so_are_their_faults() {
+    for seed in [1, 20, 300] {
+        let make = || Sandbox::new().file("a.csv", nasty(seed));
+        let types = "types: {i: integer, n: number, b: boolean, d: date, m: datetime}, null: [NA, '-']";
+        let items = format!("{{csv: a.csv, {types}, where_from: file, columns: [u, m, d, b, n, i, t]}}");
+        let (results, failures) = same_in_all_formats(make, &items, "batch_size: 37", 1);
+        assert!(results.len() > 150 && failures.len() > 20, "{} {}", results.len(), failures.len());
+    }
+}
+
+#[test]
+fn pandas_alone_makes_the_same_frames_as_with_pyarrow() {
+    let make = || Sandbox::new().file("a.csv", nasty(4000));
+    let types = "types: {i: integer, n: number, b: boolean, d: date, m: datetime}, null: [NA, '-']";
+    let items = format!("{{csv: a.csv, {types}}}");
+    let code = "return [{name: plain(value) for name, value in row.items()} for row in rows(item)]";
+    let mut found = Vec::new();
+    for hide in ["", "sys.modules['pyarrow'] = None"] {
+        let settings = "batch_size: 50\nbatch_format: pandas\ncontinue_on_error: true";
+        let text = workflow(&items, settings, code).replace(
+            "          import datetime, sys\n",
+            &format!("          import datetime, sys\n          {hide}\n"),
+        );
+        let sandbox = make().file("workflow.yaml", text);
+        sandbox.run(&[]).exits_with(1);
+        found.push(sandbox.results("work"));
+    }
+    assert!(!found[0].is_empty() && found[0] == found[1]);
+}
+
+#[test]
+fn columns_have_the_types_of_the_library() {
+    let text = "i,n,b,d,m,z,t\n1,1.5,true,2026-01-31,2026-01-31T10:00:00,2026-01-31T10:00:00Z,x\n";
+    let types = "{i: integer, n: number, b: boolean, d: date, m: datetime, z: datetime}";
+    let code = "return {str(n): str(t) for n, t in (item.schema.items() if hasattr(item, 'to_dicts') else zip(item.schema.names, item.schema.types) if hasattr(item, 'schema') else item.dtypes.items())}";
+    for (format, expected) in [
+        ("pyarrow", ["int64", "double", "bool", "date32[day]", "timestamp[us]", "timestamp[us, tz=UTC]", "string"]),
+        (
+            "polars",
+            [
+                "Int64",
+                "Float64",
+                "Boolean",
+                "Date",
+                "Datetime(time_unit='us', time_zone=None)",
+                "Datetime(time_unit='us', time_zone='UTC')",
+                "String",
+            ],
+        ),
+        (
+            "pandas",
+            ["int64", "float64", "bool", "date32[day][pyarrow]", "datetime64[us]", "datetime64[us, UTC]", "str"],
+        ),
+    ] {
+        let items = format!("{{csv: a.csv, types: {types}}}");
+        let text = Sandbox::new()
+            .file("a.csv", text)
+            .file("workflow.yaml", workflow(&items, &format!("batch_format: {format}"), code));
+        text.run(&[]).exits_with(0);
+        let found: Vec<Value> = text.results("work")[0].as_object().unwrap().values().cloned().collect();
+        // pandas 2 has no type of its own for text.
+        let found: Vec<Value> = found.into_iter().map(|it| if it == "object" { "str".into() } else { it }).collect();
+        assert_eq!(found, expected, "{format}");
+    }
+}
+
+#[test]
+fn a_frame_may_be_changed_and_its_index_counts_from_0() {
+    let code = "
+item.loc[0, 'i'] = 7
+item.loc[1, 't'] = 'new'
+item['n'] *= 2
+return [batch.index, index, batch.size, list(item.index), item.to_dict('list')]";
+    let make = |hide: &str| {
+        let text =
+            workflow("{csv: a.csv, types: {i: integer, n: number}}", "batch_format: pandas\nbatch_size: 2", code);
+        let text = text.replace(
+            "          import datetime, sys\n",
+            &format!("          import datetime, sys\n          {hide}\n"),
+        );
+        Sandbox::new().file("a.csv", "i,n,t\n1,1.5,a\n2,2.5,b\n3,3.5,c\n4,4.5,d\n").file("workflow.yaml", text)
+    };
+    for hide in ["", "sys.modules['pyarrow'] = None"] {
+        let sandbox = make(hide);
+        sandbox.run(&[]).exits_with(0);
+        let frames = sandbox.results("work");
+        assert_eq!(frames[0], json!(0));
+        assert_eq!(frames[4], json!({"i": [7, 2], "n": [3.0, 5.0], "t": ["a", "new"]}));
+        assert_eq!(frames[5..9], [json!(2), json!(2), json!(2), json!([0, 1])]);
+    }
+}
+
+#[test]
+fn what_does_not_fit_into_a_column_fails_its_row_alone() {
+    let text = "i,m\n1,2026-01-31T10:00:00\n9223372036854775808,2026-01-31T10:00:00\n3,2026-01-31T10:00:00Z\n4,2026-01-31T11:00:00\n";
+    for format in &FORMATS[1..] {
+        let items = "{csv: a.csv, types: {i: integer, m: datetime}}";
+        let settings = format!("batch_format: {format}\nbatch_size: 10\ncontinue_on_error: true");
+        let code = "return [plain(row['i'])[1] for row in rows(item)]";
+        let sandbox = Sandbox::new().file("a.csv", text).file("workflow.yaml", workflow(items, &settings, code));
+        sandbox.run(&[]).exits_with(1).says(&[
+            "a.csv:3: column `i`: \"9223372036854775808\" does not fit into 64 bits",
+            "a.csv:4: column `m`: \"2026-01-31T10:00:00Z\" does not fit beside times that have an offset",
+        ]);
+        assert_eq!(sandbox.results("work"), ["1", "4"]);
+    }
+}
+
+#[test]
+fn columns_of_several_files_come_together_or_stay_apart() {
+    let make = || Sandbox::new().file("a.csv", "x,y\n1,2\n3,4\n").file("b.csv", "z;y;x\n").file("c.csv", "y,z\n5,6\n");
+    let items = "{csv: ['a.csv', 'c.csv'], types: {x: integer, z: number}, on_schema_drift: union, where_from: from}";
+    let (results, _) = same_in_all_formats(make, items, "batch_size: 2", 0);
+    let expected =
+        json!({"x": null, "y": ["str", "5"], "z": ["float", "0x1.8000000000000p+2"], "from": ["str", "c.csv"]});
+    assert_eq!(results[2][1], expected);
+    let items = "{csv: ['a.csv', 'c.csv'], on_schema_drift: group}";
+    let (results, _) = same_in_all_formats(make, items, "batch_size: 2", 0);
+    assert_eq!(results[2][1], json!({"y": ["str", "5"], "z": ["str", "6"]}));
+}
+
+#[test]
+fn json_items_are_the_same_in_all_formats() {
+    let items = r#"[{a: 1, b: x, c: null}, {b: "2026-01-31 10:00:00", a: 2.5}, {d: true, c: -3}, {a: 0.1, b: "ä\n"}]"#;
+    let (results, _) = json_rows(items, Sandbox::new, 0);
+    assert_eq!(results[1]["b"], json!(["str", "2026-01-31 10:00:00"]));
+    let lines = "{\"a\": 1, \"b\": \"x\"}\r\n{\"a\": oops}\n{\"a\": 3}\n[4]\n{\"a\": 5} {}\n";
+    let make = || Sandbox::new().file("a.jsonl", lines.replace("[4]\n", ""));
+    let (results, failures) = json_rows("{jsonl: a.jsonl}", make, 1);
+    assert_eq!(results.len(), 2);
+    assert!(failures[0][2].as_str().unwrap().starts_with("a.jsonl:2: no JSON: "), "{failures:?}");
+    let nested = r"[{a: [1, 2], b: {c: x}}, {a: [], b: {c: null}}]";
+    json_rows(nested, Sandbox::new, 0);
+}
+
+/// Like `same_in_all_formats`, for records that lack keys: a data frame has nothing there.
+fn json_rows(items: &str, make: impl Fn() -> Sandbox, code: i32) -> (Vec<Value>, Vec<Value>) {
+    let give = "
+def deep(value):
+    if isinstance(value, dict):
+        return {name: deep(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)) or type(value).__name__ == 'ndarray':
+        return [deep(inner) for inner in value]
+    value = float(value) if type(value) is int else value
+    return plain(value)
+names = sorted({name for row in rows(item) for name in row})
+return [{name: deep(row.get(name)) for name in names} for row in rows(item)]";
+    let mut found: Vec<(Vec<Value>, Vec<Value>)> = Vec::new();
+    for format in FORMATS {
+        let settings = format!("batch_format: {format}\nbatch_size: 10\ncontinue_on_error: true");
+        let sandbox = make().file("workflow.yaml", workflow(items, &settings, give));
+        sandbox.run(&[]).exits_with(code);
+        let said = |failure: Value| json!([failure["index"], failure["item"], failure["error"]]);
+        found.push((sandbox.results("work"), sandbox.failures().into_iter().map(said).collect()));
+        assert_eq!(found[0], found[found.len() - 1], "{format}");
+    }
+    found.swap_remove(0)
+}
+
+#[test]
+fn a_library_that_is_missing_is_found_before_anything_runs() {
+    let text = workflow("[{a: 1}]", "batch_format: polars", "return 1");
+    let real = python().display().to_string();
+    let sandbox = Sandbox::with(&text).script("bare", &format!("exec {real} -S \"$@\""));
+    let bare = sandbox.path().join("bin/bare");
+    sandbox.run(&["--python", bare.to_str().unwrap()]).exits_with(2).says(&[
+        "`batch_format: polars` cannot be had: module `polars` is not found by ",
+        "-m pip install polars`",
+        "workflow.yaml:6:",
+    ]);
+    assert!(!sandbox.exists(".batchmill"));
+}
+
+#[test]
+fn a_batch_format_without_a_use_is_a_fault() {
+    let text = workflow("[{a: 1}]", "batch_format: pandas\nbatched: false", "return 1");
+    Sandbox::with(&text).run(&[]).exits_with(2).says(&["`batch_format` has no use here", "`batched: false`"]);
+    let shell = "steps:\n  - name: a\n    task: batch\n    inputs:\n      items: [{a: 1}]\n      batch_format: polars\n      task: {type: shell, command: exit}\n";
+    Sandbox::with(shell).run(&[]).exits_with(2).says(&["`batch_format` has no use here"]);
+    let text = workflow("[{a: 1}]", "batch_format: dask", "return 1");
+    Sandbox::with(&text).run(&[]).exits_with(2).says(&["`batch_format`", "pyarrow"]);
+    let text = workflow("[1, 2]", "batch_format: pandas", "return 1");
+    Sandbox::with(&text).run(&[]).exits_with(2).says(&["`batch_format: pandas` has no use: the items are not records"]);
+    let text = workflow("[{a: 1}, 2]", "batch_format: polars\nbatch_size: 2", "return 1");
+    Sandbox::with(&text)
+        .run(&[])
+        .exits_with(3)
+        .says(&["item 1 of the batch is no mapping (int); a data frame needs mappings"]);
+}
