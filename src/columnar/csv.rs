@@ -1,13 +1,12 @@
 //! Records of a CSV file by column.
 
 use super::column::{Cell, Column};
+use super::time::{days, microseconds};
 use crate::model::{CsvForm, From, Kind, Origin};
 use crate::rows::{BadRow, Field, Fields, Split, read};
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Field as ArrowField, Schema};
-use jiff::civil::{Date, DateTime};
-use jiff::tz::Offset;
-use jiff::{Timestamp, Unit};
+use jiff::Timestamp;
 use std::sync::Arc;
 
 /// Some records by column, and those that cannot be read by their place.
@@ -124,23 +123,15 @@ fn cell(field: Field<'_>) -> (Option<Cell<'_>>, &'static str) {
     }
 }
 
-/// Days since 1970.
-fn days(date: Date) -> Option<i32> {
-    date.since((Unit::Day, Date::constant(1970, 1, 1))).ok().map(|span| span.get_days())
-}
-
 /// Microseconds since 1970; of UTC where the text has an offset.
 fn time(text: &str) -> Option<Cell<'static>> {
     if let Ok(time) = text.parse::<Timestamp>() {
-        return Some(Cell::Time { zoned: true, microseconds: floor(time)? });
+        return Some(Cell::Time {
+            zoned: true,
+            microseconds: i64::try_from(time.as_nanosecond().div_euclid(1000)).ok()?,
+        });
     }
-    let time: DateTime = text.parse().ok()?;
-    Some(Cell::Time { zoned: false, microseconds: floor(Offset::UTC.to_timestamp(time).ok()?)? })
-}
-
-/// What is finer than a microsecond is left out, as Python does.
-fn floor(time: Timestamp) -> Option<i64> {
-    i64::try_from(time.as_nanosecond().div_euclid(1000)).ok()
+    Some(Cell::Time { zoned: false, microseconds: microseconds(text.parse().ok()?)? })
 }
 
 #[cfg(test)]

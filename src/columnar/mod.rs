@@ -6,6 +6,11 @@
 
 mod column;
 mod csv;
+mod ipc;
+mod json;
+mod time;
 
 pub use column::{Cell, Column, Unfit, exact};
 pub use csv::{Columns, columns_of_csv};
+pub use ipc::read_ipc;
+pub use json::{JsonLines, Rows, Unwritable};

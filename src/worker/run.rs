@@ -8,6 +8,7 @@ use super::capture::Capture;
 use super::encode::{EncodeError, Encoder};
 use super::outbox::Outbox;
 use super::page::Page;
+use crate::columnar::{JsonLines, read_ipc};
 use crate::model::{Failure, FailureKind};
 use crate::wire::{Done, Frame, Results, Run, WireError};
 use pyo3::prelude::*;
@@ -121,6 +122,9 @@ impl Runner<'_> {
     fn value(&mut self, py: Python<'_>, run: &Run, place: &Place<'_, '_>) -> Result<Written, EncodeError> {
         let (result, bad) = self.caller.call(py, run, place)?;
         let Some(result) = result else { return Ok(Written { list: true, nulls: 0, bad }) };
+        if let Some(nulls) = self.table(&result)? {
+            return Ok(Written { list: true, nulls, bad });
+        }
         let mut list = false;
         let rows = if self.caller.task.batched { self.rows(&result)? } else { None };
         let mut encoder = Encoder::new(self.caller.support, &mut self.line);
@@ -136,6 +140,24 @@ impl Runner<'_> {
         }
         let nulls = encoder.nulls;
         Ok(Written { list, nulls, bad })
+    }
+
+    /// Writes the rows of a data frame as lines, straight from its columns; none where the value is no frame, or has columns
+    /// that only Python can write.
+    fn table(&mut self, result: &Bound<'_, PyAny>) -> PyResult<Option<u32>> {
+        if !self.caller.task.batched {
+            return Ok(None);
+        }
+        let Some((ipc, nulls)) = self.caller.support.table(result)? else { return Ok(None) };
+        let mut lines = JsonLines { text: std::mem::take(&mut self.line), nulls: u64::from(nulls) };
+        let written = read_ipc(ipc.as_bytes())
+            .map(|mut batches| batches.all(|batch| batch.is_ok_and(|batch| lines.push(&batch).is_ok())));
+        self.line = lines.text;
+        if !written.unwrap_or(false) {
+            self.line.clear();
+            return Ok(None);
+        }
+        Ok(Some(u32::try_from(lines.nulls).unwrap_or(u32::MAX)))
     }
 
     /// The elements that each become a line: of a list, of a plain tuple, of a data frame.

@@ -4,7 +4,7 @@ use super::capture::{Capture, CaptureHandle};
 use crate::model::{Failure, FailureKind};
 use pyo3::exceptions::PySystemError;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyBytes, PyTuple};
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
 
@@ -32,6 +32,7 @@ pub(super) struct Support {
     describe: Py<PyAny>,
     convert: Py<PyAny>,
     records: Py<PyAny>,
+    table: Py<PyAny>,
     decode: Py<PyAny>,
     leave_child: Py<PyAny>,
     error_view: Py<PyAny>,
@@ -53,6 +54,7 @@ impl Support {
             leave_child: host.getattr("leave_child")?.unbind(),
             convert: values.getattr("convert")?.unbind(),
             records: values.getattr("records")?.unbind(),
+            table: values.getattr("table")?.unbind(),
             decode: values.getattr("decode")?.unbind(),
             error_view: values.getattr("ErrorView")?.unbind(),
         })
@@ -104,6 +106,11 @@ impl Support {
     pub(super) fn records<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let rows = self.records.bind(value.py()).call1((value,))?;
         Ok((!rows.is_none()).then_some(rows))
+    }
+
+    /// A data frame as an Arrow IPC stream, and how many NaN are null in it; none for any other value.
+    pub(super) fn table<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Option<(Bound<'py, PyBytes>, u32)>> {
+        self.table.bind(value.py()).call1((value,))?.extract()
     }
 
     /// Reads JSON with Python's own decoder.

@@ -175,6 +175,8 @@ fn nasty(seed: u64) -> Vec<u8> {
         "",
         "NA",
         "1900-01-01T00:00:00.000001",
+        "9999-12-31T23:59:59",
+        "0001-01-01T00:00:00",
         "2026-01-31",
         "soon",
         "2026-01-31T10:00",
@@ -393,4 +395,88 @@ fn a_batch_format_without_a_use_is_a_fault() {
         .run(&[])
         .exits_with(3)
         .says(&["item 1 of the batch is no mapping (int); a data frame needs mappings"]);
+}
+
+/// Frames with a column of every type that has a form in JSON, and the records that they stand for.
+const RETURNED: [(&str, &str); 6] = [
+    (
+        "
+import pandas as pd, numpy as np, decimal
+frame = pd.DataFrame({
+    'i': [1, -2], 'u': np.array([0, 2**64 - 1], 'uint64'), 'f': [0.1, float('nan')], 'g': [1e300, float('inf')], 'f32': np.array([0.1, 1], 'float32'),
+    'b': [True, False], 's': ['ä\"\\\\\\n', None], 'I': pd.array([None, 2], 'Int64'), 'B': pd.array([True, None], 'boolean'),
+    't': pd.to_datetime(['2026-01-31T10:00:00.5', None]), 'n': pd.to_datetime(['2026-01-31T10:00:00.123456789', '1969-12-31T00:00:00.000000000']),
+    'z': pd.to_datetime(['2026-01-31T10:00:00', '2026-07-31T10:00:00']).tz_localize('UTC'), 'd': [__import__('datetime').date(2026, 1, 31), None],
+    'c': pd.Categorical(['x', None]), 'l': pd.to_timedelta(['90s', '1ms']), 3: [7, 8], 'none': [None, None],
+}, index=[5, 9])",
+        "to_dict('records')",
+    ),
+    (
+        "
+import pandas as pd
+frame = pd.DataFrame({
+    'mixed': [1, 'x'], 'numbers': [1, 2.5], 'deep': [{'a': 1}, {'b': [2]}], 'berlin': pd.to_datetime(['2026-01-31', '2026-07-31']).tz_localize('Europe/Berlin'),
+    'decimal': [__import__('decimal').Decimal('1.5'), __import__('decimal').Decimal('1.25')], 'period': pd.period_range('2026-01', periods=2, freq='M'),
+}, dtype=None).astype({'numbers': object})",
+        "to_dict('records')",
+    ),
+    (
+        "
+import pandas as pd
+frame = pd.DataFrame({'k': ['a', 'b', 'a'], 'v': [1, 2, 3]}).groupby('k').agg({'v': ['sum', 'max']})",
+        "reset_index().set_axis(['k', 'v_sum', 'v_max'], axis=1).to_dict('records')",
+    ),
+    (
+        "
+import polars as pl, datetime as dt, decimal
+frame = pl.DataFrame({
+    'i': [1, None], 'f': [0.1, float('nan')], 'b': [True, None], 's': ['ä\"\\\\\\n', None], 'd': [dt.date(2026, 1, 31), None],
+    't': [dt.datetime(2026, 1, 31, 10, 0, 0, 500000), None], 'l': [dt.timedelta(seconds=90), None], 'o': [dt.time(10, 0, 1), None],
+    'x': [[1, None], []], 'm': [{'a': 1, 'b': 'x'}, {'a': None, 'b': 'y'}], 'n': [None, None],
+}).with_columns(pl.col('s').cast(pl.Categorical).alias('c'), pl.Series('dec', [decimal.Decimal('1.50'), decimal.Decimal('-2.25')]),
+    pl.Series('u8', [1, 2], pl.UInt8), pl.Series('a', [[1, 2], [3, 4]], pl.Array(pl.Int64, 2)),
+    pl.col('t').dt.replace_time_zone('UTC').alias('z'), pl.col('t').dt.replace_time_zone('Europe/Berlin').alias('berlin')).drop('berlin')",
+        "to_dicts()",
+    ),
+    (
+        "
+import pyarrow as pa, datetime as dt, decimal
+frame = pa.table({
+    'i': pa.array([1, None], pa.int16()), 'f': pa.array([0.1, None], pa.float32()), 's': pa.array(['x', None], pa.large_string()), 'v': pa.array(['y', None], pa.string_view()),
+    'd': pa.array([dt.date(1, 1, 1), None]), 't': pa.array([dt.datetime(9999, 12, 31, 23, 59, 59), None], pa.timestamp('ms')), 'z': pa.array([0, None], pa.timestamp('us', '+05:30')),
+    'o': pa.array([1500, None], pa.time32('ms')), 'l': pa.array([1500, None], pa.duration('ms')), 'c': pa.array(['x', None]).dictionary_encode(),
+    'm': pa.array([[('k', 1)], None], pa.map_(pa.string(), pa.int64())), 'x': pa.array([[[1]], None]), 'r': pa.array([{'a': 1}, None]), 'n': pa.nulls(2),
+    'dec': pa.array([decimal.Decimal('1.50'), None]), 'b': pa.array([False, None]), 'fix': pa.array([[1, 2], None], pa.list_(pa.int32(), 2)),
+}).slice(0, 2)",
+        "to_pylist()",
+    ),
+    (
+        "
+import pyarrow as pa
+frame = pa.table({'a': pa.array(range(9)), 'x': pa.array([[n, n] for n in range(9)], pa.list_(pa.int32(), 2))}).slice(3, 4).to_batches()[0]",
+        "to_pylist()",
+    ),
+];
+
+#[test]
+fn a_frame_gives_the_lines_that_its_records_give() {
+    for ((frame, records), lost) in RETURNED.into_iter().zip([2, 0, 0, 1, 0, 0]) {
+        let run = |code: &str| {
+            let code = format!("{}\nreturn {code}", frame.trim());
+            let sandbox = Sandbox::with(&workflow("[{a: 1}]", "batched: true", &code));
+            let ended = sandbox.run(&[]).exits_with(0);
+            let lines = sandbox.batchmill(&["results"]).exits_with(0).stdout;
+            let warning = ended.stderr.lines().find(|line| line.contains("NaN")).unwrap_or_default().to_owned();
+            (lines, warning)
+        };
+        let (lines, warning) = run("frame");
+        let number = if lost == 0 { String::new() } else { format!("work: warning: {lost} NaN") };
+        assert!(warning.starts_with(&number) && warning.is_empty() == (lost == 0), "{frame}: {warning}: {lines}");
+        assert!(lines.lines().count() >= 2, "{lines}");
+        let (expected, _) = run(&format!("frame.{records}"));
+        for (line, expected) in lines.lines().zip(expected.lines()) {
+            assert_eq!(line, expected);
+        }
+        assert_eq!(lines.lines().count(), expected.lines().count());
+    }
 }
