@@ -14,7 +14,7 @@ use arrow_array::types::{
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
     UInt64Type,
 };
-use arrow_array::{Array, DictionaryArray, OffsetSizeTrait, RecordBatch};
+use arrow_array::{Array, DictionaryArray, GenericListArray, OffsetSizeTrait, RecordBatch};
 use arrow_schema::{DataType, Field, TimeUnit};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -39,6 +39,15 @@ pub struct JsonLines {
     pub nulls: u64,
 }
 
+/// What becomes of times in a zone whose offset changes, for which one would need the rules of all zones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Zones {
+    /// They are refused.
+    Kept,
+    /// They are written as times of UTC.
+    Utc,
+}
+
 /// Writes the value at a place.
 type Write<'a> = Box<dyn Fn(&mut JsonLines, usize) + 'a>;
 
@@ -48,7 +57,7 @@ impl JsonLines {
     /// # Errors
     /// Where a column has no form in JSON; nothing is appended then.
     pub fn push(&mut self, batch: &RecordBatch) -> Result<(), Unwritable> {
-        let rows = Rows::new(batch)?;
+        let rows = Rows::new(batch, Zones::Kept)?;
         for row in 0..batch.num_rows() {
             rows.write(row, self);
         }
@@ -80,10 +89,10 @@ impl<'a> Rows<'a> {
     ///
     /// # Errors
     /// Where a column has no form in JSON.
-    pub fn new(batch: &'a RecordBatch) -> Result<Self, Unwritable> {
+    pub fn new(batch: &'a RecordBatch, zones: Zones) -> Result<Self, Unwritable> {
         let schema = batch.schema_ref();
         let fields = schema.fields().iter().map(AsRef::as_ref);
-        object(fields, batch.columns().iter().map(AsRef::as_ref)).map(|columns| Self { columns })
+        object(fields, batch.columns().iter().map(AsRef::as_ref), zones).map(|columns| Self { columns })
     }
 
     /// Appends the row as a line.
@@ -99,6 +108,7 @@ type Members<'a> = Vec<(Vec<u8>, Write<'a>)>;
 fn object<'a, 'f>(
     fields: impl Iterator<Item = &'f Field>,
     columns: impl Iterator<Item = &'a dyn Array>,
+    zones: Zones,
 ) -> Result<Members<'a>, Unwritable> {
     let mut names = HashSet::new();
     let member = |(field, column): (&'f Field, &'a dyn Array)| {
@@ -113,7 +123,7 @@ fn object<'a, 'f>(
         let mut key = vec![if names.len() == 1 { b'{' } else { b',' }];
         serde_json::to_writer(&mut key, name).expect("text can always be written to memory");
         key.push(b':');
-        Ok((key, writer(column).map_err(unwritable)?))
+        Ok((key, writer(column, zones).map_err(unwritable)?))
     };
     fields.zip(columns).map(member).collect()
 }
@@ -130,8 +140,8 @@ fn members(members: &Members<'_>, out: &mut JsonLines, at: usize) {
 }
 
 /// What writes the values of an array, nulls included.
-fn writer(array: &dyn Array) -> Result<Write<'_>, String> {
-    let write = values(array)?;
+fn writer(array: &dyn Array, zones: Zones) -> Result<Write<'_>, String> {
+    let write = values(array, zones)?;
     Ok(match array.logical_nulls().filter(|nulls| nulls.null_count() > 0) {
         None => write,
         Some(nulls) => Box::new(
@@ -142,7 +152,7 @@ fn writer(array: &dyn Array) -> Result<Write<'_>, String> {
     })
 }
 
-fn values(array: &dyn Array) -> Result<Write<'_>, String> {
+fn values(array: &dyn Array, zones: Zones) -> Result<Write<'_>, String> {
     Ok(match array.data_type() {
         DataType::Null => Box::new(|out, _| out.text.extend_from_slice(b"null")),
         DataType::Boolean => {
@@ -177,10 +187,10 @@ fn values(array: &dyn Array) -> Result<Write<'_>, String> {
             Box::new(|out, at| out.json(values.value(at)))
         }
         DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) | DataType::Time32(_) | DataType::Time64(_) => {
-            temporal(array)?
+            temporal(array, zones)?
         }
         DataType::Duration(unit) => duration(array, *unit),
-        _ => nested(array)?,
+        _ => nested(array, zones)?,
     })
 }
 
@@ -216,7 +226,7 @@ fn duration(array: &dyn Array, unit: TimeUnit) -> Write<'_> {
     }
 }
 
-fn temporal(array: &dyn Array) -> Result<Write<'_>, String> {
+fn temporal(array: &dyn Array, zones: Zones) -> Result<Write<'_>, String> {
     fn text<'a, T: ArrowPrimitiveType>(array: &'a dyn Array, text: impl Fn(i64) -> Option<String> + 'a) -> Write<'a>
     where
         T::Native: Into<i64>,
@@ -237,7 +247,11 @@ fn temporal(array: &dyn Array) -> Result<Write<'_>, String> {
         }
         DataType::Time64(_) => text::<Time64NanosecondType>(array, |value| time::of_day(value, NANOSECONDS)),
         DataType::Timestamp(unit, zone) => {
-            let offset = zone.as_ref().map(|zone| time::offset(zone)).transpose()?;
+            let offset = zone.as_ref().map(|zone| match (time::offset(zone), zones) {
+                (Err(_), Zones::Utc) => time::offset("UTC"),
+                (offset, _) => offset,
+            });
+            let offset = offset.transpose()?;
             match unit {
                 TimeUnit::Second => text::<TimestampSecondType>(array, move |value| time::stamp(value, 1, offset)),
                 TimeUnit::Millisecond => {
@@ -255,25 +269,25 @@ fn temporal(array: &dyn Array) -> Result<Write<'_>, String> {
     })
 }
 
-fn nested(array: &dyn Array) -> Result<Write<'_>, String> {
+fn nested(array: &dyn Array, zones: Zones) -> Result<Write<'_>, String> {
     Ok(match array.data_type() {
         DataType::Struct(fields) => {
             let columns = array.as_struct().columns().iter().map(AsRef::as_ref);
-            let inner = object(fields.iter().map(AsRef::as_ref), columns);
+            let inner = object(fields.iter().map(AsRef::as_ref), columns, zones);
             let inner = inner.map_err(|Unwritable { column, what }| format!("a mapping whose `{column}` is {what}"))?;
             Box::new(move |out, at| members(&inner, out, at))
         }
-        DataType::List(_) => list(array.as_list::<i32>())?,
-        DataType::LargeList(_) => list(array.as_list::<i64>())?,
+        DataType::List(_) => list(array.as_list::<i32>(), zones)?,
+        DataType::LargeList(_) => list(array.as_list::<i64>(), zones)?,
         DataType::FixedSizeList(_, size) => {
-            let write = writer(array.as_fixed_size_list().values())?;
+            let write = writer(array.as_fixed_size_list().values(), zones)?;
             let size = usize::try_from(*size).unwrap_or(0);
             Box::new(move |out, at| elements(&write, out, at * size..(at + 1) * size))
         }
         DataType::Map(..) => {
             // As pyarrow has it: a list of pairs, for keys may be anything.
             let map = array.as_map();
-            let (key, value) = (writer(map.keys().as_ref())?, writer(map.values().as_ref())?);
+            let (key, value) = (writer(map.keys().as_ref(), zones)?, writer(map.values().as_ref(), zones)?);
             let pair: Write<'_> = Box::new(move |out, at| {
                 out.text.push(b'[');
                 key(out, at);
@@ -285,14 +299,14 @@ fn nested(array: &dyn Array) -> Result<Write<'_>, String> {
             Box::new(move |out, at| elements(&pair, out, index(ends[at])..index(ends[at + 1])))
         }
         DataType::Dictionary(keys, _) => match keys.as_ref() {
-            DataType::Int8 => dictionary(array.as_dictionary::<Int8Type>())?,
-            DataType::Int16 => dictionary(array.as_dictionary::<Int16Type>())?,
-            DataType::Int32 => dictionary(array.as_dictionary::<Int32Type>())?,
-            DataType::Int64 => dictionary(array.as_dictionary::<Int64Type>())?,
-            DataType::UInt8 => dictionary(array.as_dictionary::<UInt8Type>())?,
-            DataType::UInt16 => dictionary(array.as_dictionary::<UInt16Type>())?,
-            DataType::UInt32 => dictionary(array.as_dictionary::<UInt32Type>())?,
-            _ => dictionary(array.as_dictionary::<UInt64Type>())?,
+            DataType::Int8 => dictionary(array.as_dictionary::<Int8Type>(), zones)?,
+            DataType::Int16 => dictionary(array.as_dictionary::<Int16Type>(), zones)?,
+            DataType::Int32 => dictionary(array.as_dictionary::<Int32Type>(), zones)?,
+            DataType::Int64 => dictionary(array.as_dictionary::<Int64Type>(), zones)?,
+            DataType::UInt8 => dictionary(array.as_dictionary::<UInt8Type>(), zones)?,
+            DataType::UInt16 => dictionary(array.as_dictionary::<UInt16Type>(), zones)?,
+            DataType::UInt32 => dictionary(array.as_dictionary::<UInt32Type>(), zones)?,
+            _ => dictionary(array.as_dictionary::<UInt64Type>(), zones)?,
         },
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
             return Err("bytes: decode them, or encode them as base64".to_owned());
@@ -301,14 +315,14 @@ fn nested(array: &dyn Array) -> Result<Write<'_>, String> {
     })
 }
 
-fn list<O: OffsetSizeTrait>(array: &arrow_array::GenericListArray<O>) -> Result<Write<'_>, String> {
-    let write = writer(array.values().as_ref())?;
+fn list<O: OffsetSizeTrait>(array: &GenericListArray<O>, zones: Zones) -> Result<Write<'_>, String> {
+    let write = writer(array.values().as_ref(), zones)?;
     let ends = array.offsets();
     Ok(Box::new(move |out, at| elements(&write, out, ends[at].as_usize()..ends[at + 1].as_usize())))
 }
 
-fn dictionary<K: ArrowDictionaryKeyType>(array: &DictionaryArray<K>) -> Result<Write<'_>, String> {
-    let write = writer(array.values().as_ref())?;
+fn dictionary<K: ArrowDictionaryKeyType>(array: &DictionaryArray<K>, zones: Zones) -> Result<Write<'_>, String> {
+    let write = writer(array.values().as_ref(), zones)?;
     Ok(Box::new(move |out, at| match array.key(at) {
         Some(key) => write(out, key),
         None => out.text.extend_from_slice(b"null"),

@@ -13,4 +13,4 @@ mod time;
 pub use column::{Cell, Column, Unfit, exact};
 pub use csv::{Columns, columns_of_csv};
 pub use ipc::read_ipc;
-pub use json::{JsonLines, Rows, Unwritable};
+pub use json::{JsonLines, Rows, Unwritable, Zones};

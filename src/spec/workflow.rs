@@ -237,7 +237,7 @@ pub enum ItemsSpec {
     },
     /// `{lines:}`: the lines of a UTF-8 file.
     Lines(Text),
-    /// `{csv:}` and `{jsonl:}`: rows of files.
+    /// `{csv:}`, `{jsonl:}` and `{parquet:}`: rows of files.
     Rows(Box<RowsSpec>),
 }
 
@@ -283,6 +283,8 @@ pub enum RowFormat {
     Csv,
     /// JSON Lines.
     JsonLines,
+    /// Parquet.
+    Parquet,
 }
 
 /// `types`: what the texts of columns are.

@@ -223,10 +223,11 @@ pub static SOURCES: KeyGroup = KeyGroup {
         key("command", Shape::Text, None, "Lines that a shell command prints"),
         key("csv", Shape::TextOrTexts, None, "Rows of CSV files: paths and patterns"),
         key("jsonl", Shape::TextOrTexts, None, "Lines of JSON Lines files: paths and patterns"),
+        key("parquet", Shape::TextOrTexts, None, "Rows of Parquet files: paths and patterns"),
     ],
 };
 
-/// What may stand beside `csv` and `jsonl`.
+/// What may stand beside `csv`, `jsonl` and `parquet`.
 pub static ROWS: KeyGroup = KeyGroup {
     name: "rows",
     doc: "How rows of files are read",
