@@ -12,5 +12,5 @@ mod time;
 
 pub use column::{Cell, Column, Unfit, exact};
 pub use csv::{Columns, columns_of_csv};
-pub use ipc::read_ipc;
+pub use ipc::{Table, json_of_ipc, read_ipc};
 pub use json::{JsonLines, Rows, Unwritable, Zones};

@@ -15,7 +15,7 @@ pub use batch::{Batch, Indexes, Items};
 pub use event::{BatchReport, Event, ItemFailure, Sink, StepReport};
 pub use form::{BatchFormat, Column, CsvForm, Form, From, Kind, LineNumbers, Origin};
 pub use keys::{ItemKey, Keys};
-pub use outcome::{Failure, FailureKind, Lines, Outcome};
+pub use outcome::{Failure, FailureKind, Lines, Outcome, ResultForm};
 pub use results::{ResultsFile, ResultsSize};
 pub use run::{RunId, RunSummary, Stats, Status, StepName};
 pub use source::{Span, Text, Tree};

@@ -6,7 +6,7 @@ use super::item_lane::ItemLane;
 use super::python::{Host, PythonLane, PythonTask};
 use super::underway::Underway;
 use super::{echo, http, shell};
-use crate::model::{Batch, BatchFormat, Failure, Form, Lines, RunId, StepName};
+use crate::model::{Batch, BatchFormat, Failure, Form, Lines, ResultForm, RunId, StepName};
 use crate::spec;
 use crate::template::{ErrorValue, Names, Scope, TemplateError};
 use std::path::{Path, PathBuf};
@@ -33,6 +33,8 @@ pub struct BatchOutcome {
     pub failures: Vec<(usize, Failure)>,
     /// A line for each that was run and did not fail.
     pub lines: Lines,
+    /// How they are written down in `lines`.
+    pub form: ResultForm,
     /// Whether `lines` are the elements of a list that a batched task returned.
     pub list: bool,
     /// What the task printed.

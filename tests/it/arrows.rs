@@ -9,7 +9,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("wire", &["model"]),
     ("spec", &["model"]),
-    ("ledger", &["model"]),
+    ("ledger", &["columnar", "model"]),
     ("report", &["model"]),
     ("rows", &["model"]),
     ("columnar", &["rows", "model"]),

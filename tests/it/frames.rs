@@ -610,3 +610,56 @@ pq.write_table(pa.table({'y': ['b'], 'z': [2.5]}), 'b.parquet')";
     sandbox.run(&[]).exits_with(0);
     assert_eq!(sandbox.results("work")[0], json!({"x": 1, "y": "a", "z": null}));
 }
+
+#[test]
+fn a_large_frame_stays_a_table_in_the_ledger_and_is_lines_for_all_who_read() {
+    let code = "
+import pyarrow as pa, polars as pl, pandas as pd
+n = [row['n'] for row in item]
+columns = {'n': n, 'f': [i / 7 for i in n], 's': ['ä' + str(i) if i % 3 else None for i in n], 'nan': [float('nan') if i == 5 else 1.0 for i in n]}
+return {'pyarrow': pa.table, 'polars': lambda c: pl.DataFrame(c, strict=False), 'pandas': pd.DataFrame, 'records': lambda c: [dict(zip(c, row)) for row in zip(*c.values())]}[kind](columns)";
+    let rows: String = (0..1000).map(|n| format!("{{\"n\": {n}}}\n")).collect();
+    let make = |kind: &str| {
+        let text = workflow("{jsonl: a.jsonl}", "batch_size: 250\nmax_parallel: 2", code);
+        let text = text.replace("        code: |\n", &format!("        inputs: {{kind: {kind}}}\n        code: |\n"));
+        let later = "  - name: later\n    task: batch\n    inputs:\n      items: '{{ steps.work.result }}'\n      batch_size: 1000\n      task: {type: python, code: 'return [len(item), sum(row[\"n\"] for row in item)]'}\n  - name: said\n    task: echo\n    inputs: {message: '{{ steps.work.result | length }} {{ steps.work.result[998].s }}'}\n";
+        let sandbox = Sandbox::new().file("a.jsonl", &rows).file("workflow.yaml", format!("{text}{later}"));
+        let ended =
+            sandbox.run(&["--format", "json"]).exits_with(0).says(&["1 NaN or infinite numbers were written as null"]);
+        (ended.json()["steps"]["work"]["results"].clone(), sandbox)
+    };
+    let (expected, records) = make("records");
+    let expected_lines = records.batchmill(&["results", "--step", "work"]).exits_with(0).stdout;
+    for kind in ["pyarrow", "polars", "pandas"] {
+        let (found, sandbox) = make(kind);
+        assert!(found == expected, "{kind}");
+        assert!(sandbox.batchmill(&["results", "--step", "work"]).exits_with(0).stdout == expected_lines, "{kind}");
+        assert_eq!(sandbox.results("later"), [1000, 499_500]);
+        assert_eq!(sandbox.results("said"), ["1000 ä998"]);
+        assert!(!sandbox.everything_written("~").contains("\"n\":17,"), "{kind}: there are lines in the ledger");
+        sandbox.batchmill(&["audit"]).exits_with(0);
+        sandbox.batchmill(&["resume"]).exits_with(0).says(&["0 of 1,000 items will run"]);
+        assert!(sandbox.batchmill(&["results", "--step", "work"]).exits_with(0).stdout == expected_lines, "{kind}");
+    }
+}
+
+#[test]
+fn a_table_that_was_damaged_on_disk_is_found_and_made_anew() {
+    let code = "import pyarrow as pa\nreturn pa.table({'n': [row['n'] for row in item]})";
+    let rows: String = (0..600).map(|n| format!("{{\"n\": {n}}}\n")).collect();
+    let text = workflow("{jsonl: a.jsonl}", "batch_size: 200", code);
+    let sandbox = Sandbox::new().file("a.jsonl", rows).file("workflow.yaml", text);
+    sandbox.run(&[]).exits_with(0);
+    let run = std::fs::read_dir(sandbox.path().join(".batchmill/runs")).unwrap().next().unwrap().unwrap().path();
+    let results = run.join("results/work.jsonl");
+    let mut bytes = std::fs::read(&results).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&results, bytes).unwrap();
+    let ended = sandbox.batchmill(&["results"]);
+    assert!(ended.code != Some(0) && ended.stderr.contains("not those that were written"), "{}", ended.stderr);
+    let audited = sandbox.batchmill(&["audit"]);
+    assert!(audited.code != Some(0), "{}", audited.stdout);
+    sandbox.batchmill(&["resume"]).exits_with(0).says(&["200 of 600 items will run"]);
+    assert_eq!(sandbox.results("work").len(), 600);
+}
