@@ -14,6 +14,7 @@ pub mod model;
 pub mod plan;
 pub mod report;
 pub mod rows;
+pub mod sink;
 pub mod spec;
 pub mod task;
 pub mod template;

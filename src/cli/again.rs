@@ -3,7 +3,7 @@
 use super::exit::{Exit, Stop};
 use super::run::{How, execute, load};
 use super::{Safety, State, run};
-use crate::engine::{MASK, Options, Prepared, Start, Which, prepare};
+use crate::engine::{Compare, MASK, Options, Prepared, Start, Which, prepare};
 use crate::ledger::{Durability, Reader, RunFolder, StateFolder};
 use crate::plan::ParamValues;
 use anyhow::Context as _;
@@ -126,7 +126,18 @@ pub(super) fn prepare_again(folder: &RunFolder, given: Given) -> Result<Prepared
     }
     let state = StateFolder(given.state);
     let Given { jobs, slow_after, durability, .. } = given;
-    let options = Options { params, python, jobs, max_items: None, slow_after, state, durability, check_only: false };
+    let incremental = record.incremental.as_deref().and_then(Compare::from_word);
+    let options = Options {
+        params,
+        python,
+        jobs,
+        max_items: None,
+        slow_after,
+        incremental,
+        state,
+        durability,
+        check_only: false,
+    };
     Ok(prepare(workflow, options)?)
 }
 

@@ -153,7 +153,7 @@ fn at_step(error: &crate::engine::ShapeError, step: &Step) -> Stop {
 fn waits(batch: &BatchSpec, prepared: &Prepared) -> bool {
     let ItemsSpec::Template(text) = &batch.items else { return false };
     let outputs: Vec<&str> =
-        prepared.workflow.steps.iter().filter_map(|step| Some(step.outputs.as_ref()?.raw.as_str())).collect();
+        prepared.workflow.steps.iter().filter_map(|step| Some(step.outputs.name.as_ref()?.raw.as_str())).collect();
     let root = |name: &String| name.split('.').next().unwrap_or_default().to_owned();
     let uses = Template::compile(text).map_or_else(|_| Vec::new(), |template| template.uses());
     uses.iter().map(root).any(|root| root == "steps" || outputs.contains(&root.as_str()))

@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, Stop};
 use super::{Format, Given, Safety, State, print};
-use crate::engine::{self, Options, Prepared, RunEnd, Start, Which, prepare};
+use crate::engine::{self, Compare, Options, Prepared, RunEnd, Start, Which, prepare};
 use crate::ledger::{Durability, Reader, StateFolder};
 use crate::model::{RunId, Sink, Status};
 use crate::plan::ParamValues;
@@ -37,6 +37,29 @@ pub(super) struct RunArgs {
     /// Go on with the newest run of this file, if there is one, instead of starting a new one
     #[arg(long)]
     resume: bool,
+    /// Run only items that are new or changed since the last good run of this file. Files are compared by size and time of
+    /// change, or by what is in them
+    #[arg(long, value_enum, value_name = "BY", num_args = 0..=1, require_equals = true, default_missing_value = "time",
+        conflicts_with_all = ["resume", "max_items"])]
+    incremental: Option<By>,
+}
+
+/// By what `--incremental` compares files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum By {
+    /// Size and time of change
+    Time,
+    /// What is in them
+    Content,
+}
+
+impl From<By> for Compare {
+    fn from(by: By) -> Self {
+        match by {
+            By::Time => Self::Time,
+            By::Content => Self::Content,
+        }
+    }
 }
 
 /// How a run is shown and ended.
@@ -95,6 +118,7 @@ impl Given {
             jobs: self.jobs,
             max_items: self.max_items,
             slow_after: Duration::MAX,
+            incremental: None,
             state: StateFolder(state.state_dir.clone()),
             durability: Durability::default(),
             check_only,
@@ -144,7 +168,8 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Stop> {
         return super::look::plan(super::look::PlanArgs::new(args.given, args.state, args.resume, args.how.format));
     }
     let (slow_after, durability) = (args.how.slow_after, args.safety.into());
-    let options = Options { slow_after, durability, ..args.given.options(&args.state, false)? };
+    let incremental = args.incremental.map(Into::into);
+    let options = Options { slow_after, durability, incremental, ..args.given.options(&args.state, false)? };
     let prepared = prepare(load(args.given.file())?, options)?;
     let last = if args.resume { super::again::latest_of(&args.state.state_dir, args.given.file())? } else { None };
     let start = last.map_or(Start::New, |folder| Start::Again(folder, Which::Left));

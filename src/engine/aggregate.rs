@@ -170,6 +170,7 @@ impl Run<'_> {
             guard: self.guard.clone(),
             python: self.prepared.python.clone(),
             logs: self.ledger.folder().logs(),
+            item_files: None,
             underway: Arc::new(Underway::new(1)),
         })
     }

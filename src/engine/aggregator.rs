@@ -66,7 +66,8 @@ impl Aggregator<'_> {
             }
             if trouble.is_none() {
                 let began = Instant::now();
-                trouble = self.ledger.record(self.key, &reports).err();
+                let noted = self.ledger.note_item_files(self.key, &reports);
+                trouble = noted.and_then(|()| self.ledger.record(self.key, &reports)).err();
                 self.stats.ledger += began.elapsed();
             }
             if trouble.is_some() {

@@ -20,6 +20,11 @@ pub(super) type Fingerprint = BTreeMap<String, String>;
 pub(super) fn fingerprint(step: &Step, batched: bool, prepared: &Prepared) -> Fingerprint {
     let mut print = task_print(task_of(step), prepared);
     print.insert("batched".to_owned(), hash(&batched.to_string()));
+    if let Some(path) = &step.outputs.item_files {
+        // Files of items that are done are where the old folder was.
+        print.insert("item_files".to_owned(), hash(&path.raw));
+        print.extend(params_in(&path.raw, prepared).map(|(name, text)| (name, hash(&text))));
+    }
     if let StepKind::Batch(batch) = &step.kind
         && let ItemsSpec::Rows(rows) = &batch.items
     {
@@ -51,11 +56,7 @@ pub(super) fn hash(text: &str) -> String {
 fn task_print(task: &Task, prepared: &Prepared) -> Fingerprint {
     let mut fields = fields(task, prepared.workflow.source.path.parent().unwrap_or(Path::new("")));
     let text: String = fields.iter().map(|(_, text)| format!("{text}\n")).collect();
-    for (name, value) in &prepared.params {
-        if has_word(&text, "params") || has_word(&text, name) {
-            fields.push((format!("params.{name}"), prepared.secrets.masked(value.to_string())));
-        }
-    }
+    fields.extend(params_in(&text, prepared));
     for (name, value) in &prepared.env {
         let own = prepared.own_env.iter().any(|(own, _)| own == name);
         if own || text.contains(&format!("env.{name}")) {
@@ -63,6 +64,13 @@ fn task_print(task: &Task, prepared: &Prepared) -> Fingerprint {
         }
     }
     fields.into_iter().map(|(name, text)| (name, hash(&text))).collect()
+}
+
+/// The parameters that a text may look at, and their values.
+fn params_in<'a>(text: &'a str, prepared: &'a Prepared) -> impl Iterator<Item = (String, String)> + 'a {
+    let mentioned = |name: &String| has_word(text, "params") || has_word(text, name);
+    let params = prepared.params.iter().filter(move |(name, _)| mentioned(name));
+    params.map(|(name, value)| (format!("params.{name}"), prepared.secrets.masked(value.to_string())))
 }
 
 /// How rows are read, for the result depends on it; which rows is a matter of their keys.
@@ -80,6 +88,13 @@ fn row_fields(rows: &RowsSpec) -> Fields {
         ("on_schema_drift", format!("{:?}", rows.on_schema_drift)),
     ];
     fields.into_iter().map(|(name, text)| (format!("items.{name}"), text)).collect()
+}
+
+/// Whether the step's task mentions the folder for files of an item.
+pub(super) fn mentions_item_dir(step: &Step, prepared: &Prepared) -> bool {
+    let folder = prepared.workflow.source.path.parent().unwrap_or(Path::new(""));
+    let mentions = |text: &str| text.contains("item_dir") || text.contains("BATCHMILL_ITEM_DIR");
+    fields(task_of(step), folder).iter().any(|(_, text)| mentions(text))
 }
 
 /// The names whose hashes differ, those that are there on one side only included.
@@ -104,7 +119,7 @@ pub(super) fn task_looks_at(task: &PythonTask, earlier: &Step) -> bool {
 }
 
 fn text_looks_at(text: &str, earlier: &Step) -> bool {
-    earlier.outputs.as_ref().is_some_and(|output| has_word(text, &output.raw))
+    earlier.outputs.name.as_ref().is_some_and(|output| has_word(text, &output.raw))
         || has_word(text, "steps") && has_word(text, earlier.name.as_str())
 }
 

@@ -12,7 +12,7 @@ use crate::plan::SourceError;
 use crate::spec::Step;
 
 /// In front of a step's name in a fingerprint.
-const RESULTS_OF: &str = "results of ";
+pub(super) const RESULTS_OF: &str = "results of ";
 
 /// The fingerprint of a step, with the revisions of the earlier steps that it looks at.
 pub(super) fn print_of(
@@ -61,7 +61,7 @@ impl Run<'_> {
     ) -> Result<Past, EngineError> {
         let print = print_of(step, batched, self.prepared, |earlier| self.ledger.revision(earlier))?;
         let reasons = changes(&past, &print);
-        let past = if reasons.is_empty() {
+        let mut past = if reasons.is_empty() {
             past
         } else {
             self.ledger.forget(key)?;
@@ -69,6 +69,7 @@ impl Run<'_> {
             self.tell(&Event::Notice { name: step.name.clone(), text });
             Past::default()
         };
+        past.known = self.known(step, &print)?;
         self.ledger.note_fingerprint(key, &serde_json::to_string(&print).unwrap_or_default())?;
         Ok(past)
     }
@@ -90,6 +91,7 @@ impl Run<'_> {
             Err(error) => return Ok(Err(error)),
         };
         self.ledger.move_past(key, &sorted_out.changes, &sorted_out.gone)?;
+        self.passed_over(&step.name, sorted_out.known.clone());
         let reasons = sorted_out.reasons.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect();
         self.tell(&Event::StepSortedOut { name: step.name.clone(), total: sorted_out.total, reasons });
         if sorted_out.lost > 0 {

@@ -11,6 +11,8 @@ mod feeder;
 mod fingerprint;
 mod forecast;
 mod history;
+mod incremental;
+mod output;
 mod pace;
 mod plan;
 mod prepare;
@@ -28,6 +30,7 @@ mod values;
 mod workflow;
 
 pub use forecast::{Forecast, ForecastError, forecast};
+pub use incremental::Compare;
 pub use prepare::{Options, PrepareError, Prepared, prepare};
 pub use repro::Repro;
 pub use resume::Which;

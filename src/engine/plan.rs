@@ -1,13 +1,16 @@
 //! A step's plan: the same for a plain step, which has one nameless item, and for a batch step.
 
+use super::output::{item_files_of, target_of};
 use super::prepare::Prepared;
 use super::shape::{ShapeError, shape, single_timeout, step_timeout};
 use crate::model::{BatchFormat, ItemKey, Items, Keys};
 use crate::plan::{Chunk, RunCommand, Source, SourceError};
+use crate::sink::Target;
 use crate::spec::{BatchSize, MaxFailures, RetryPolicy, Step, StepKind};
 use crate::task::Program;
 use crate::template::ItemScope;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +56,10 @@ pub(super) struct StepPlan {
     pub(super) batched: bool,
     pub(super) batch_format: BatchFormat,
     pub(super) is_batch: bool,
+    /// Where its results go.
+    pub(super) target: Option<Target>,
+    /// Where the files of its items go.
+    pub(super) item_files: Option<PathBuf>,
 }
 
 /// Plans a step.
@@ -64,6 +71,8 @@ pub(super) fn plan_step(
     run: &RunCommand<'_>,
 ) -> Result<StepPlan, ShapeError> {
     let step_timeout = step_timeout(step, scope)?;
+    let target = target_of(step, scope)?;
+    let item_files = item_files_of(step, prepared, scope)?;
     match &step.kind {
         StepKind::Single(single) => Ok(StepPlan {
             source: Box::new(Once(true)),
@@ -83,6 +92,8 @@ pub(super) fn plan_step(
             batched: false,
             batch_format: BatchFormat::Records,
             is_batch: false,
+            target,
+            item_files,
         }),
         StepKind::Batch(batch) => {
             let shape = shape(batch, program, prepared, scope, run)?;
@@ -103,6 +114,8 @@ pub(super) fn plan_step(
                 batch_format: batch.batch_format.0,
                 is_batch: true,
                 source: shape.items.source,
+                target,
+                item_files,
                 most_items: prepared.options.max_items.unwrap_or(u64::MAX),
             })
         }

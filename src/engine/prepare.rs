@@ -1,6 +1,7 @@
 //! Everything that can be known to be wrong before anything runs: parameters, secrets, templates, names, Python code.
 
 use super::aggregate::aggregate_of;
+use super::incremental::Compare;
 use super::secrets::Secrets;
 use crate::ledger::{Durability, StateFolder};
 use crate::model::{Span, StepName, Text};
@@ -28,6 +29,8 @@ pub struct Options {
     pub max_items: Option<u64>,
     /// `--slow-after`: an item that takes longer is named while it runs.
     pub slow_after: Duration,
+    /// `--incremental`: pass over what the last good run has done, and by what files are compared.
+    pub incremental: Option<Compare>,
     /// Where runs are kept.
     pub state: StateFolder,
     /// `--durability`: what a commit survives.
@@ -112,7 +115,7 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
         names.aggregates.extend(aggregate_of(step).map(|_| step.name.to_string()));
         let mut checker = Checker { source: &workflow.source, faults: &mut faults, step, names: &names };
         aggregates.extend(checker.aggregate(&folder).map(|program| (step.name.clone(), program)));
-        names.outputs.extend(step.outputs.iter().map(|text| text.raw.clone()));
+        names.outputs.extend(step.outputs.name.iter().map(|text| text.raw.clone()));
     }
     let found = find_interpreter(options.python.as_deref(), &folder);
     let libraries = libraries(&workflow);
@@ -224,6 +227,8 @@ impl Checker<'_> {
 
     fn step(&mut self, folder: &Path) -> (Option<Program>, Option<Program>) {
         self.setting(self.step.timeout.as_ref());
+        self.step.outputs.file.iter().for_each(|file| self.text(&file.path));
+        self.step.outputs.item_files.iter().for_each(|path| self.text(path));
         match &self.step.kind {
             StepKind::Single(single) => {
                 self.setting(single.timeout.as_ref());
@@ -231,8 +236,8 @@ impl Checker<'_> {
             }
             StepKind::Batch(batch) => {
                 self.batch_settings(batch);
-                let item = Names { item: true, ..self.names.clone() };
-                let error = Names { error: true, ..item.clone() };
+                let item = Names { item: true, item_dir: true, ..self.names.clone() };
+                let error = Names { error: true, item_dir: false, ..item.clone() };
                 let handler = batch.on_item_error.as_ref().and_then(|task| self.program(task, folder, &error));
                 (self.program(&batch.task, folder, &item), handler)
             }

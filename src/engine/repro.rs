@@ -1,12 +1,13 @@
 //! One failed item again, with what it saw when it failed.
 
+use super::output::scratch;
 use super::plan::plan_step;
 use super::prepare::Prepared;
 use super::values::{remember, step_scope};
 use crate::ledger::{FailureRecord, Reader, RunFolder};
 use crate::model::{Batch, Failure, Form, ItemKey, StepName};
 use crate::spec::StepKind;
-use crate::task::{Cancel, Context, Shown, Underway, foreground};
+use crate::task::{Cancel, Claims, Context, ItemFiles, Shown, Underway, foreground};
 use crate::template::ItemScope;
 use std::process::Command;
 use std::sync::Arc;
@@ -69,6 +70,11 @@ impl Repro<'_> {
             guard: None,
             python: prepared.python.clone(),
             logs: folder.logs(),
+            // For a look at what it made; it stays in the run's folder.
+            item_files: plan.item_files.map(|_| {
+                let scratch = scratch(folder, name);
+                Arc::new(ItemFiles::new(scratch.join("repro"), scratch.join("kept"), Claims::new()))
+            }),
             underway: Arc::new(Underway::new(1)),
         };
         // What was kept of a row is what was made of it.

@@ -1,7 +1,7 @@
 //! What is left of a step: compares the items of now with those that are done.
 
 use super::remaining::{Remaining, Todo};
-use crate::ledger::{Loss, Lost, Past, PastBatch, RowChange};
+use crate::ledger::{KeyRuns, KnownKeys, Loss, Lost, Past, PastBatch, RowChange};
 use crate::model::{ItemKey, Keys};
 use crate::plan::{Source, SourceError};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -42,6 +42,10 @@ pub(super) struct SortedOut {
     pub(super) done: u64,
     /// Those that failed and are left at that.
     pub(super) failed: u64,
+    /// Those that the last good run of the workflow has done.
+    pub(super) unchanged: u64,
+    /// What they are known by.
+    pub(super) known: KeyRuns,
     /// Bad rows that are left out.
     pub(super) bad_rows: u64,
     /// Those whose results are gone, and that are left at that.
@@ -119,6 +123,9 @@ struct Sorter<'a> {
     still_failed: u64,
     still_lost: u64,
     bad_rows: u64,
+    known: KnownKeys,
+    unchanged: u64,
+    passed_over: KeyRuns,
 }
 
 impl<'a> Sorter<'a> {
@@ -137,6 +144,9 @@ impl<'a> Sorter<'a> {
             still_failed: 0,
             still_lost: 0,
             bad_rows: 0,
+            known: past.known.clone(),
+            unchanged: 0,
+            passed_over: KeyRuns::default(),
         }
     }
 
@@ -145,6 +155,11 @@ impl<'a> Sorter<'a> {
         self.total += 1;
         if let Some((batch, position)) = self.done.take(key) {
             self.places[batch][position] = Some(index);
+            return;
+        }
+        if self.known.take(key) {
+            self.unchanged += 1;
+            self.passed_over.push(key);
             return;
         }
         if self.past.left_out.contains(&key) {
@@ -197,6 +212,8 @@ impl<'a> Sorter<'a> {
             done,
             failed: self.still_failed,
             lost: self.still_lost,
+            unchanged: self.unchanged,
+            known: self.passed_over,
             bad_rows: self.bad_rows,
             changes,
             gone,

@@ -1,5 +1,6 @@
 //! The shape of a step's work, settled when it starts: its items, batches, slots and limits.
 
+use super::incremental::Compare;
 use super::prepare::Prepared;
 use crate::model::Span;
 use crate::plan::{Batched, ItemSource, RunCommand, SourceError, batched_rule, open, resolve};
@@ -74,6 +75,10 @@ pub fn shape(
     let batch_size = resolve("batch_size", &batch.batch_size, scope).map_err(wrong)?;
     let items = open(&batch.items, scope, &prepared.own_env, run)
         .map_err(|error| ShapeError::Items(error, batch.items_span))?;
+    let mut items = items;
+    if prepared.options.incremental == Some(Compare::Content) {
+        items.source.compare_content();
+    }
     let most = prepared.options.max_items;
     let total = match (items.source.total(), most) {
         (Some(total), Some(most)) => Some(total.min(most)),

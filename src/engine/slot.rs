@@ -118,7 +118,9 @@ impl Slot<'_> {
                 ..self.item_failure(batch, position, failure)
             }),
         );
+        let files = outcome.files.into_iter().map(|(position, path)| (batch.keys.get(position), path)).collect();
         BatchReport {
+            files,
             number: batch.number,
             batches: batch.batches() as u64,
             attempt: batch.attempt,
@@ -189,7 +191,8 @@ impl Slot<'_> {
         let program = self.job.handler?;
         let number = self.number;
         let lane = self.handler.get_or_insert_with(|| {
-            let context = Context { batched: false, timeout: None, slots: 1, ..self.job.context.clone() };
+            let context =
+                Context { batched: false, timeout: None, slots: 1, item_files: None, ..self.job.context.clone() };
             program.lane(&context, number)
         });
         let frame = Frame { batches: std::slice::from_ref(alone), halt_on_failure: false, error: Some(error) };

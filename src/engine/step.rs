@@ -47,6 +47,8 @@ pub(super) struct StepRun<'a> {
     pub(super) failed: u64,
     /// Bad rows that were left out in earlier executions.
     pub(super) bad_rows: u64,
+    /// Items that the last good run of the workflow has done.
+    pub(super) unchanged: u64,
     pub(super) queue_size: Option<usize>,
     pub(super) max_failures: Option<MaxFailures>,
     /// `timeout` of the step.
@@ -89,7 +91,8 @@ pub(super) fn execute(
     let cancel = job.context.cancel.clone();
     let started = Instant::now();
     let (total, succeeded) = (run.total.unwrap_or(0), run.done);
-    let stats = Stats { total, succeeded, failed: run.failed, bad_rows: run.bad_rows, ..Stats::default() };
+    let (failed, bad_rows, unchanged) = (run.failed, run.bad_rows, run.unchanged);
+    let stats = Stats { total, succeeded, failed, bad_rows, unchanged, ..Stats::default() };
     let mut aggregator = Aggregator {
         step: run.name,
         key: run.key,

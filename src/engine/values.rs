@@ -64,7 +64,7 @@ pub(super) fn remember(scope: &mut Scope, folder: &RunFolder, step: &Step, stats
     let aggregate = aggregate_of(step).map(|_| Arc::new(Lazy::new(move || aggregate_value(&from, &name))));
     let value = StepValue { result: Arc::new(result), batch, stored, aggregate };
     scope.steps.insert(step.name.to_string(), value);
-    if let Some(outputs) = &step.outputs {
+    if let Some(outputs) = &step.outputs.name {
         scope.outputs.insert(outputs.raw.clone(), step.name.to_string());
     }
 }

@@ -1,13 +1,14 @@
 //! The run: its steps one after another, each with what the earlier ones gave.
 
 use super::feeder::Feed;
+use super::incremental::{Compare, Incremental};
 use super::plan::{StepPlan, plan_step};
 use super::prepare::{Prepared, template_fault};
 use super::resume::{SortedOut, Which};
 use super::shape::ShapeError;
 use super::step::{Job, StepEnd, StepRun, execute, pace};
 use super::values::step_scope;
-use crate::ledger::{Ledger, LedgerError, RunFolder, RunMeta, StepKey};
+use crate::ledger::{Known, Ledger, LedgerError, RunFolder, RunMeta, StepKey};
 use crate::model::{Event, Failure, FailureKind, RunSummary, Sink, Stats, Status, StepReport};
 use crate::plan::SourceError;
 use crate::spec::{BatchSize, Fault, Faults, OnBadRow, Step, StepKind, Workflow};
@@ -73,11 +74,15 @@ pub fn run(
         Start::New => {
             let folder = prepared.options.state.create_run(&workflow.name).map_err(EngineError::Start)?;
             let params = prepared.secrets.masked(serde_json::to_string(&prepared.params).unwrap_or_default());
-            let meta = RunMeta { workflow: workflow.name.clone(), path: workflow.source.path.clone(), params };
+            let incremental = prepared.options.incremental.map(Compare::word);
+            let meta =
+                RunMeta { workflow: workflow.name.clone(), path: workflow.source.path.clone(), params, incremental };
             (Ledger::create(folder, &meta, durability).map_err(EngineError::Start)?, Which::Left)
         }
         Start::Again(folder, which) => (Ledger::reopen(folder, durability).map_err(EngineError::Start)?, which),
     };
+    let known = prepared.options.incremental.map(|_| Known::open(&prepared.options.state, &workflow.source.path));
+    let incremental = known.transpose().map_err(EngineError::Start)?.map(Incremental::new);
     let id = ledger.folder().run.clone();
     let programs = prepared.programs.iter().flat_map(|(program, handler)| [Some(program), handler.as_ref()]);
     let has_children = programs.flatten().chain(prepared.aggregates.values()).any(Program::has_children);
@@ -89,6 +94,7 @@ pub fn run(
         summary: RunSummary { run: id.clone(), status: Status::Succeeded, steps: Vec::new() },
         fault: None,
         which,
+        incremental,
         ledger,
         sinks,
     };
@@ -108,6 +114,7 @@ pub fn run(
         }
     }
     run.close()?;
+    run.note_known(run.summary.status)?;
     run.ledger.finish_run(run.summary.status)?;
     run.tell(&Event::RunFinished(run.summary.clone()));
     let folder = run.ledger.folder().clone();
@@ -123,6 +130,7 @@ pub(super) struct Run<'a> {
     summary: RunSummary,
     fault: Option<Faults>,
     pub(super) which: Which,
+    pub(super) incremental: Option<Incremental>,
     pub(super) ledger: Ledger,
     sinks: &'a mut [Box<dyn Sink>],
 }
@@ -204,9 +212,11 @@ impl Run<'_> {
         let Ready { key, scope, plan, sorted_out } = ready;
         let (total, done) = sorted_out.as_ref().map_or((plan.total, 0), |it| (Some(it.total), it.done));
         let (failed, bad_rows) = sorted_out.as_ref().map_or((0, 0), |it| (it.failed, it.bad_rows));
+        let unchanged = sorted_out.as_ref().map_or(0, |it| it.unchanged);
         self.tell(&Event::StepStarted { name: step.name.clone(), total, done, slots: plan.slots });
         let pace = pace(&plan);
-        let StepPlan { mut source, is_batch, most_items, .. } = plan;
+        let StepPlan { mut source, is_batch, most_items, target, item_files, .. } = plan;
+        let item_files = item_files.map(|into| self.item_files(step, key, into)).transpose()?.map(Arc::new);
         let context = Context {
             run: self.summary.run.clone(),
             step: step.name.clone(),
@@ -226,6 +236,7 @@ impl Run<'_> {
             guard: self.guard.clone(),
             python: self.prepared.python.clone(),
             logs: self.ledger.folder().logs(),
+            item_files: item_files.clone(),
             underway: Arc::new(Underway::new(plan.slots)),
         };
         let job = Job {
@@ -254,16 +265,21 @@ impl Run<'_> {
             done,
             failed,
             bad_rows,
+            unchanged,
             queue_size: plan.queue_size,
             max_failures: plan.max_failures,
             timeout: plan.step_timeout,
             slow_after: self.prepared.options.slow_after,
         };
         let end = execute(run, &job, &mut self.ledger, self.sinks, &self.prepared.secrets)?;
+        item_files.iter().for_each(|files| files.clear());
         let mut report = self.report(step, end);
         let ran = report.stats.succeeded > done;
         self.remember(step, &report, is_batch);
         self.aggregate(step, &mut report, plan.step_timeout)?;
+        if let Some(target) = target {
+            self.write_output((key, is_batch), &target, &mut report)?;
+        }
         if ran && !is_batch && matches!(program, Program::Echo(_)) {
             self.say(step)?;
         }

@@ -64,7 +64,8 @@ impl Reader {
             .extend(double.iter().take(MOST_PROBLEMS).map(|index| format!("item {index} has more than one outcome")));
         let stats = &step.stats;
         let ended = !matches!(step.status, Status::Running | Status::Interrupted);
-        if ended && (outcomes.len() as u64).saturating_add(stats.skipped) != stats.total {
+        if ended && (outcomes.len() as u64).saturating_add(stats.skipped).saturating_add(stats.unchanged) != stats.total
+        {
             let found = outcomes.len();
             audit
                 .problems

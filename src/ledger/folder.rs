@@ -179,7 +179,7 @@ impl RunFolder {
 }
 
 /// A folder that only its owner may look into: items and results may be secret.
-fn make(path: &Path, parents: bool) -> Result<(), LedgerError> {
+pub(super) fn make(path: &Path, parents: bool) -> Result<(), LedgerError> {
     DirBuilder::new()
         .recursive(parents)
         .mode(0o700)

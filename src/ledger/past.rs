@@ -3,6 +3,7 @@
 use super::batches::{BatchRow, Files, Owner, present};
 use super::error::LedgerError;
 use super::folder::RunFolder;
+use super::known::KnownKeys;
 use super::writer::{GONE, StepKey};
 use crate::model::{ItemKey, Keys, StepName};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -33,6 +34,8 @@ pub struct Past {
     pub attempts: HashMap<ItemKey, Vec<u32>>,
     /// Bad rows that were left out.
     pub left_out: HashSet<ItemKey>,
+    /// Items that the last good run of the workflow has done, where only what is new is to be run.
+    pub known: KnownKeys,
     /// Items that were done, and are not any more.
     pub lost: Lost,
     /// Rows whose results or keys are gone.
@@ -48,7 +51,11 @@ pub struct Past {
 impl Past {
     /// Whether nothing was done.
     pub fn is_empty(&self) -> bool {
-        self.batches.is_empty() && !self.has_failures() && self.left_out.is_empty() && self.lost.is_empty()
+        self.batches.is_empty()
+            && !self.has_failures()
+            && self.left_out.is_empty()
+            && self.known.is_empty()
+            && self.lost.is_empty()
     }
 
     fn has_failures(&self) -> bool {

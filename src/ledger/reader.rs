@@ -27,6 +27,8 @@ pub struct RunRecord {
     pub folder: PathBuf,
     /// The parameters as JSON; secrets are masked.
     pub params: String,
+    /// By what files are compared, where only what is new since the last good run is run.
+    pub incremental: Option<String>,
     /// Where it stands. A run whose process was killed is `Interrupted`.
     pub status: Status,
     /// Milliseconds since 1970, UTC.
@@ -149,7 +151,8 @@ impl Reader {
     /// # Errors
     /// Where the database cannot be read.
     pub fn run(&self) -> Result<RunRecord, LedgerError> {
-        let query = "SELECT workflow, path, status, started, finished, folder, params FROM run WHERE ?1 = 0";
+        let query =
+            "SELECT workflow, path, status, started, finished, folder, params, incremental FROM run WHERE ?1 = 0";
         let mut runs = self.rows(query, 0, |row| {
             Ok(RunRecord {
                 workflow: row.get(0)?,
@@ -159,6 +162,7 @@ impl Reader {
                 finished: row.get(4)?,
                 folder: PathBuf::from(row.get::<_, String>(5)?),
                 params: row.get(6)?,
+                incremental: row.get(7)?,
             })
         })?;
         let mut run = runs.pop().ok_or_else(|| self.sqlite(rusqlite::Error::QueryReturnedNoRows))?;
@@ -177,7 +181,7 @@ impl Reader {
             coalesce(succeeded, (SELECT coalesce(sum(count), 0) FROM batches WHERE step = steps.id)),
             coalesce(failed, (SELECT count(*) FROM failures WHERE step = steps.id AND NOT left_out)),
             total, skipped, retried, ledger_us,
-            coalesce(bad_rows, (SELECT count(*) FROM failures WHERE step = steps.id AND left_out)) FROM steps WHERE ?1 = 0 ORDER BY id";
+            coalesce(bad_rows, (SELECT count(*) FROM failures WHERE step = steps.id AND left_out)), unchanged FROM steps WHERE ?1 = 0 ORDER BY id";
         let locked = self.folder.is_locked();
         self.rows(query, 0, |row| {
             let (succeeded, failed) = (unsigned(row.get(6)?).unwrap_or(0), unsigned(row.get(7)?).unwrap_or(0));
@@ -194,6 +198,7 @@ impl Reader {
                     succeeded,
                     failed,
                     bad_rows: unsigned(row.get(12)?).unwrap_or(0),
+                    unchanged: unsigned(row.get(13)?).unwrap_or(0),
                     skipped: unsigned(row.get(9)?).unwrap_or(0),
                     retried: unsigned(row.get(10)?).unwrap_or(0),
                     duration: Duration::from_micros(unsigned(row.get(5)?).unwrap_or(0)),

@@ -3,11 +3,11 @@
 use super::batches::lines_hash;
 use super::error::LedgerError;
 use super::folder::io_error;
+use super::window::Window;
 use crate::columnar::json_of_ipc;
 use crate::model::{ResultForm, ResultsSize};
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Neighbouring lines of a results file that belong to neighbouring items.
@@ -39,7 +39,7 @@ impl Piece {
 /// The results of a step, in item order, piece by piece: memory holds one piece at a time.
 pub struct ResultLines {
     path: PathBuf,
-    file: Option<File>,
+    file: Option<Window>,
     pieces: std::vec::IntoIter<Piece>,
 }
 
@@ -58,7 +58,7 @@ impl ResultLines {
             if pieces.iter().any(|piece| piece.offset.saturating_add(piece.length) > length) {
                 return gone("are cut short");
             }
-            file = Some(opened);
+            file = Some(Window::new(opened));
         }
         let lines = pieces.iter().filter(|piece| !piece.list);
         if lines.clone().zip(lines.skip(1)).any(|(one, next)| one.first.saturating_add(one.count) > next.first) {
@@ -104,7 +104,7 @@ impl ResultLines {
     }
 
     /// The lines of a piece; of a table, those that its rows give.
-    fn read(&self, file: &File, piece: &Piece) -> Result<Vec<u8>, LedgerError> {
+    fn read(&self, file: &Window, piece: &Piece) -> Result<Vec<u8>, LedgerError> {
         let bytes = self.bytes(file, piece)?;
         match piece.form {
             ResultForm::Lines => Ok(bytes),
@@ -117,9 +117,9 @@ impl ResultLines {
         }
     }
 
-    fn bytes(&self, file: &File, piece: &Piece) -> Result<Vec<u8>, LedgerError> {
-        let mut bytes = vec![0; usize::try_from(piece.length).unwrap_or(usize::MAX)];
-        file.read_exact_at(&mut bytes, piece.offset).map_err(|source| io_error("read", &self.path, source))?;
+    fn bytes(&self, file: &Window, piece: &Piece) -> Result<Vec<u8>, LedgerError> {
+        let length = usize::try_from(piece.length).unwrap_or(usize::MAX);
+        let bytes = file.read(piece.offset, length).map_err(|source| io_error("read", &self.path, source))?;
         if !piece.owns(&bytes) {
             let why = "are not those that were written";
             return Err(LedgerError::ResultsGone { path: self.path.clone(), why });

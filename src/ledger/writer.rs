@@ -26,11 +26,11 @@ pub(super) const GONE: u64 = u64::MAX;
 /// again.
 const TABLES: &str = "
 CREATE TABLE run (id TEXT NOT NULL, workflow TEXT NOT NULL, path TEXT NOT NULL, folder TEXT NOT NULL, params TEXT NOT NULL,
-    batchmill TEXT NOT NULL, status TEXT NOT NULL, started INTEGER NOT NULL, finished INTEGER);
+    batchmill TEXT NOT NULL, status TEXT NOT NULL, started INTEGER NOT NULL, finished INTEGER, incremental TEXT);
 CREATE TABLE executions (id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, started INTEGER NOT NULL, finished INTEGER);
 CREATE TABLE steps (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, is_batch INTEGER NOT NULL, status TEXT NOT NULL,
     fingerprint TEXT NOT NULL, moves INTEGER NOT NULL DEFAULT 0, total INTEGER, succeeded INTEGER, failed INTEGER, skipped INTEGER, retried INTEGER, duration_us INTEGER, failure TEXT,
-    started INTEGER NOT NULL, finished INTEGER, ledger_us INTEGER, bad_rows INTEGER);
+    started INTEGER NOT NULL, finished INTEGER, ledger_us INTEGER, bad_rows INTEGER, unchanged INTEGER);
 CREATE TABLE batches (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, number INTEGER NOT NULL, attempt INTEGER NOT NULL,
     first INTEGER NOT NULL, count INTEGER NOT NULL, indexes BLOB, is_list INTEGER NOT NULL, offset INTEGER NOT NULL,
     length INTEGER NOT NULL, keys_offset INTEGER NOT NULL, duration_us INTEGER NOT NULL, execution INTEGER NOT NULL,
@@ -53,6 +53,8 @@ pub struct RunMeta {
     pub path: PathBuf,
     /// The parameters as JSON, secrets masked.
     pub params: String,
+    /// By what files are compared, where only what is new since the last good run is to be run.
+    pub incremental: Option<&'static str>,
 }
 
 /// Something that a task printed.
@@ -80,7 +82,7 @@ enum Log {
 
 /// A run's ledger, open for writing.
 pub struct Ledger {
-    db: Connection,
+    pub(super) db: Connection,
     folder: RunFolder,
     execution: i64,
     results: Option<Growing>,
@@ -115,7 +117,7 @@ impl Ledger {
         db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).map_err(sqlite)?;
         db.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {SCHEMA};")).map_err(sqlite)?;
         db.execute(
-            "INSERT INTO run VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL)",
+            "INSERT INTO run VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, ?9)",
             params![
                 folder.run.0,
                 meta.workflow,
@@ -125,6 +127,7 @@ impl Ledger {
                 env!("CARGO_PKG_VERSION"),
                 word(&Status::Running),
                 now(),
+                meta.incremental,
             ],
         )
         .map_err(sqlite)?;
@@ -177,7 +180,7 @@ impl Ledger {
         &self.folder
     }
 
-    fn sqlite(&self, source: rusqlite::Error) -> LedgerError {
+    pub(super) fn sqlite(&self, source: rusqlite::Error) -> LedgerError {
         LedgerError::sqlite(&self.folder.database(), source)
     }
 
@@ -328,7 +331,7 @@ impl Ledger {
         let failure = report.failure.as_ref().and_then(|failure| serde_json::to_string(failure).ok());
         let updated = self.db.execute(
             "UPDATE steps SET status = ?2, total = ?3, succeeded = ?4, failed = ?5, skipped = ?6, retried = ?7,
-             duration_us = ?8, failure = ?9, finished = ?10, ledger_us = ?11, bad_rows = ?12 WHERE id = ?1",
+             duration_us = ?8, failure = ?9, finished = ?10, ledger_us = ?11, bad_rows = ?12, unchanged = ?13 WHERE id = ?1",
             params![
                 step.0,
                 word(&report.status),
@@ -342,6 +345,7 @@ impl Ledger {
                 now(),
                 microseconds(stats.ledger),
                 integer(stats.bad_rows),
+                integer(stats.unchanged),
             ],
         );
         updated.map(drop).map_err(|error| self.sqlite(error))

@@ -1,6 +1,7 @@
 //! What slots tell the aggregator, and what the aggregator tells the sinks.
 
 use super::{Batch, Failure, Indexes, ItemKey, Keys, Lines, ResultForm, RunId, RunSummary, Stats, Status, StepName};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// An item whose last attempt failed.
@@ -41,6 +42,8 @@ pub struct BatchReport {
     pub form: ResultForm,
     /// Whether `lines` belong to the batch as a whole, because the task was batched: there need not be one line per item.
     pub list: bool,
+    /// The files that the items have made, each with the key of its item.
+    pub files: Vec<(ItemKey, PathBuf)>,
     /// The items that failed for good.
     pub failed: Vec<ItemFailure>,
     /// The items to be tried again, when, and why they failed this time.

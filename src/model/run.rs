@@ -67,6 +67,8 @@ pub struct Stats {
     pub succeeded: u64,
     /// Items whose last attempt failed.
     pub failed: u64,
+    /// Items that the last good run has done, in an incremental run.
+    pub unchanged: u64,
     /// Bad rows that were left out, as the workflow wants.
     pub bad_rows: u64,
     /// Items that were not run, because the step stopped early.
@@ -82,7 +84,7 @@ pub struct Stats {
 impl Stats {
     /// Items with an outcome.
     pub fn settled(&self) -> u64 {
-        self.succeeded + self.failed + self.bad_rows
+        self.succeeded + self.failed + self.bad_rows + self.unchanged
     }
 
     /// Items finished per second; 0 where no time passed.
@@ -93,7 +95,8 @@ impl Stats {
 
     /// Share of the items that succeeded, 0 to 100; 100 where there are none.
     pub fn percent(&self) -> f64 {
-        if self.total == 0 { 100.0 } else { 100.0 * self.succeeded as f64 / self.total as f64 }
+        let good = self.succeeded + self.unchanged;
+        if self.total == 0 { 100.0 } else { 100.0 * good as f64 / self.total as f64 }
     }
 
     /// The object that templates, `--format json` and the ledger's readers see.
@@ -103,6 +106,7 @@ impl Stats {
             "succeeded": self.succeeded,
             "failed": self.failed,
             "bad_rows": self.bad_rows,
+            "unchanged": self.unchanged,
             "skipped": self.skipped,
             "retried": self.retried,
             "duration": round(self.duration.as_secs_f64(), 1e6),

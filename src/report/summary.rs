@@ -49,6 +49,7 @@ fn step_line(step: &StepReport) -> String {
         }
     };
     part(stats.failed, "failed");
+    part(stats.unchanged, "unchanged");
     part(stats.bad_rows, "bad and left out");
     part(stats.skipped, "not run");
     part(stats.retried, "retried");

@@ -6,8 +6,9 @@
 mod table;
 
 pub use table::{
-    AGGREGATE, AUTH, BACKOFFS, BATCH, BATCH_FORMATS, COMPRESSIONS, ECHO, HTTP, KINDS, ON_BAD_ROW, ON_SCHEMA_DRIFT,
-    OPERATIONS, PARAM, PARAM_TYPES, PYTHON, RANGE, RETRY, ROWS, SHELL, SOURCES, STEP, TASK, TASK_TYPES, WORKFLOW,
+    AGGREGATE, AUTH, BACKOFFS, BATCH, BATCH_FORMATS, COMPRESSIONS, ECHO, FORMATS, HTTP, KINDS, ON_BAD_ROW,
+    ON_SCHEMA_DRIFT, OPERATIONS, OUTPUTS, PARAM, PARAM_TYPES, PYTHON, RANGE, RETRY, ROWS, SHELL, SOURCES, STEP, TASK,
+    TASK_TYPES, WORKFLOW,
 };
 
 /// A group of keys that may stand in one mapping.
@@ -91,6 +92,8 @@ pub enum Shape {
     Range,
     /// An `auth` mapping.
     Auth,
+    /// A name, or an `outputs` mapping.
+    Outputs,
     /// A mapping of parameters.
     Params,
     /// A list or a mapping of steps.
@@ -100,10 +103,10 @@ pub enum Shape {
 }
 
 /// Every group of keys.
-pub fn key_groups() -> [&'static KeyGroup; 15] {
+pub fn key_groups() -> [&'static KeyGroup; 16] {
     [
-        &WORKFLOW, &PARAM, &STEP, &BATCH, &AGGREGATE, &SOURCES, &ROWS, &RANGE, &TASK, &RETRY, &SHELL, &PYTHON, &HTTP,
-        &AUTH, &ECHO,
+        &WORKFLOW, &PARAM, &STEP, &OUTPUTS, &BATCH, &AGGREGATE, &SOURCES, &ROWS, &RANGE, &TASK, &RETRY, &SHELL,
+        &PYTHON, &HTTP, &AUTH, &ECHO,
     ]
 }
 

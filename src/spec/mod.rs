@@ -26,6 +26,6 @@ pub use schema::schema;
 pub use setting::{Complaint, Readable};
 pub use workflow::{
     Auth, BatchSize, BatchSpec, Command, Compression, EchoTask, Header, HttpTask, ItemsSpec, MaxFailures, MaxParallel,
-    MemorySize, OnBadRow, OnSchemaDrift, Param, ParamKind, PythonProgram, PythonTask, RowFormat, RowsSpec, Setting,
-    ShellTask, Single, Source, Step, StepKind, Task, TaskKind, Types, Workflow,
+    MemorySize, OnBadRow, OnSchemaDrift, OutputFile, Outputs, Param, ParamKind, PythonProgram, PythonTask, RowFormat,
+    RowsSpec, Setting, ShellTask, Single, Source, Step, StepKind, Task, TaskKind, Types, Workflow,
 };

@@ -18,6 +18,7 @@ pub fn schema() -> Value {
         defs[name]["required"] = json!([required]);
     }
     defs["batch"]["required"] = json!(["items", "task"]);
+    defs["outputs"]["minProperties"] = json!(1);
     // One source; beside rows of files stands how they are read.
     defs["items"]["oneOf"] = keys::SOURCES.names().map(|name| json!({"required": [name]})).collect();
     let rows = properties(&keys::ROWS);
@@ -112,6 +113,7 @@ fn shape(shape: Shape) -> Value {
             {"type": "array", "minItems": 1, "maxItems": 3},
         ]}),
         Shape::Auth => reference("auth"),
+        Shape::Outputs => json!({"anyOf": [{"type": "string"}, reference("outputs")]}),
         Shape::Params => json!({
             "type": ["object", "null"],
             "additionalProperties": {"anyOf": [scalar, reference("param")]},

@@ -4,7 +4,7 @@
 
 use super::aggregate::Aggregate;
 use super::retry::RetryPolicy;
-use crate::model::{BatchFormat, Kind, Span, StepName, Text, Tree};
+use crate::model::{BatchFormat, Kind, OutputFormat, Span, StepName, Text, Tree};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -88,12 +88,34 @@ pub struct Step {
     pub name: StepName,
     /// Where the name stands.
     pub span: Span,
-    /// `outputs`: another name for the result.
-    pub outputs: Option<Text>,
+    /// `outputs`
+    pub outputs: Outputs,
     /// `timeout` of the step: for all of its work, waits and retries included.
     pub timeout: Option<Setting<Duration>>,
     /// What it does.
     pub kind: StepKind,
+}
+
+/// `outputs` of a step: where its results go.
+#[derive(Debug, Clone, Default)]
+pub struct Outputs {
+    /// `name`: another name for the result.
+    pub name: Option<Text>,
+    /// `path` and what belongs to it: a file with the results.
+    pub file: Option<OutputFile>,
+    /// `item_files`: the folder for files that items make, rendered when the step starts.
+    pub item_files: Option<Text>,
+}
+
+/// A file, or a folder of files, that the results of a step are written to.
+#[derive(Debug, Clone)]
+pub struct OutputFile {
+    /// `path`, rendered when the step starts.
+    pub path: Text,
+    /// `format`; by default what the ending of `path` says.
+    pub format: OutputFormat,
+    /// `parts`: whether `path` is a folder of files.
+    pub parts: bool,
 }
 
 /// A step runs its task once, or for each item.

@@ -23,10 +23,13 @@ pub enum Shown {
 pub fn foreground(program: &Program, context: &Context, batch: &Batch, debugger: bool) -> Result<Shown, Failure> {
     let frame = Frame { batches: std::slice::from_ref(batch), halt_on_failure: false, error: None };
     let cannot_start = |error: std::io::Error| Failure::new(FailureKind::Start, "Start", error.to_string());
+    let items = context.item_files.as_ref();
+    let folder = items.map(|items| items.fresh(batch.indexes.get(0))).transpose()?;
     match program {
         Program::Shell(shell) => {
-            let scope = Arc::new(item_scope(context, batch, 0, &frame)?);
-            shell.build(&scope, context)?.status().map(Shown::Status).map_err(cannot_start)
+            let mut scope = item_scope(context, batch, 0, &frame)?;
+            scope.item_dir = folder;
+            shell.build(&Arc::new(scope), context)?.status().map(Shown::Status).map_err(cannot_start)
         }
         Program::Python(task) => {
             task.foreground(context, &frame, debugger)?.status().map(Shown::Status).map_err(cannot_start)

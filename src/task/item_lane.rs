@@ -5,6 +5,7 @@ use super::lane::{BatchOutcome, Context, Frame, Lane};
 use crate::model::{Batch, Failure, FailureKind, Outcome};
 use crate::rows;
 use crate::template::{ItemScope, TemplateError};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -45,7 +46,10 @@ impl<T: ItemTask> ItemLane<T> {
             self.context.underway.on(self.slot, batch.indexes.get(position), started);
             let left = deadline.map(|deadline| deadline.saturating_duration_since(started));
             match self.run_item(batch, position, frame, left).map_err(|failure| failure.after(started.elapsed())) {
-                Ok(json) => outcome.lines.take(json),
+                Ok((json, files)) => {
+                    outcome.lines.take(json);
+                    outcome.files.extend(files.into_iter().map(|file| (position, file)));
+                }
                 Err(failure) if failure.kind == FailureKind::Cancelled => outcome.unrun.push(position),
                 Err(failure) => outcome.failures.push((position, failure)),
             }
@@ -55,9 +59,28 @@ impl<T: ItemTask> ItemLane<T> {
         outcome
     }
 
-    /// Runs one item; `left` is what its batch has left of its time.
-    fn run_item(&self, batch: &Batch, position: usize, frame: &Frame<'_>, left: Option<Duration>) -> Outcome {
-        let scope = Arc::new(item_scope(&self.context, batch, position, frame)?);
+    /// Runs one item; `left` is what its batch has left of its time. Gives its result and its files.
+    fn run_item(
+        &self,
+        batch: &Batch,
+        position: usize,
+        frame: &Frame<'_>,
+        left: Option<Duration>,
+    ) -> Result<(Vec<u8>, Vec<PathBuf>), Failure> {
+        let mut scope = item_scope(&self.context, batch, position, frame)?;
+        let Some(items) = &self.context.item_files else { return Ok((self.run_in(scope, left)?, Vec::new())) };
+        let index = batch.indexes.get(position);
+        scope.item_dir = Some(items.fresh(index)?);
+        let outcome =
+            self.run_in(scope, left).and_then(|json| Ok((json, items.keep(index, batch.keys.get(position))?)));
+        if outcome.is_err() {
+            items.discard(index);
+        }
+        outcome
+    }
+
+    fn run_in(&self, scope: ItemScope, left: Option<Duration>) -> Outcome {
+        let scope = Arc::new(scope);
         let run = |context: &Context| self.task.run(&scope, context, self.guard.as_ref());
         match left.filter(|left| self.context.timeout.is_none_or(|timeout| *left < timeout)) {
             None => run(&self.context),
@@ -118,6 +141,7 @@ pub(super) fn item_scope(
         index: batch.indexes.get(position),
         batch: (number, context.batches, size, batch.attempt),
         error: frame.error.cloned(),
+        item_dir: None,
         parsed: OnceLock::new(),
     })
 }

@@ -2,6 +2,7 @@
 
 use super::cancel::Cancel;
 use super::guard::Guard;
+use super::item_files::ItemFiles;
 use super::item_lane::ItemLane;
 use super::python::{Host, PythonLane, PythonTask};
 use super::underway::Underway;
@@ -41,6 +42,8 @@ pub struct BatchOutcome {
     pub logs: Vec<LogLine>,
     /// How many NaN or infinite numbers became null.
     pub nulls: u64,
+    /// The files of items that succeeded, where they stay.
+    pub files: Vec<(usize, PathBuf)>,
 }
 
 impl BatchOutcome {
@@ -119,6 +122,8 @@ pub struct Context {
     pub python: Option<Arc<Host>>,
     /// Folder for what workers print outside an item.
     pub logs: PathBuf,
+    /// The files of items, where the task makes some.
+    pub item_files: Option<Arc<ItemFiles>>,
     /// What each slot is on.
     pub underway: Arc<Underway>,
 }

@@ -9,6 +9,7 @@ mod echo;
 mod foreground;
 pub mod guard;
 mod http;
+mod item_files;
 mod item_lane;
 mod lane;
 mod process;
@@ -18,6 +19,7 @@ mod underway;
 
 pub use cancel::{Cancel, Latch};
 pub use foreground::{Shown, foreground};
+pub use item_files::{Claims, ItemFiles};
 pub use lane::{BatchOutcome, Context, Farewell, Frame, Lane, LogLine, Program};
 pub use process::capture;
 pub use underway::Underway;

@@ -89,6 +89,9 @@ impl Shell {
             }
             command.env("BATCHMILL_INDEX", scope.index.to_string());
         }
+        if let Some(folder) = &scope.item_dir {
+            command.env("BATCHMILL_ITEM_DIR", folder);
+        }
         command.env("BATCHMILL_ATTEMPT", scope.batch.3.max(1).to_string());
         for (name, tree) in &self.env {
             command.env(name, tree.string(scope)?);

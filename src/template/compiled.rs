@@ -81,7 +81,9 @@ impl Template {
 
     /// Whether it uses `item`, `index`, `batch` or `error`.
     pub fn uses_item(&self) -> bool {
-        self.uses().iter().any(|name| matches!(name.split('.').next(), Some("item" | "index" | "batch" | "error")))
+        self.uses()
+            .iter()
+            .any(|name| matches!(name.split('.').next(), Some("item" | "item_dir" | "index" | "batch" | "error")))
     }
 
     /// The names it uses, dotted where members are known, without those it defines itself; sorted.

@@ -7,6 +7,7 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
 use minijinja::{Error, ErrorKind};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 /// A value that is made when a template first asks for it, such as the results of an earlier step.
@@ -127,6 +128,7 @@ impl Scope {
         let keys = |map: &BTreeMap<String, Value>| map.keys().cloned().collect();
         Names {
             item: false,
+            item_dir: false,
             error: false,
             summary: self.summary.is_some(),
             params: Some(keys(&self.params)),
@@ -187,6 +189,8 @@ pub struct ItemScope {
     pub index: u64,
     /// `batch`: number, total, size, attempt
     pub batch: (u64, Option<u64>, usize, u32),
+    /// `item_dir`: the folder for the files of the item's attempt
+    pub item_dir: Option<PathBuf>,
     /// `error`
     pub error: Option<ErrorValue>,
     /// `item`, once a template has asked for it.
@@ -218,7 +222,12 @@ impl ItemScope {
 
     /// The names there are.
     pub fn names(&self) -> Names {
-        Names { item: self.item.is_some(), error: self.error.is_some(), ..self.step.names() }
+        Names {
+            item: self.item.is_some(),
+            item_dir: self.item_dir.is_some(),
+            error: self.error.is_some(),
+            ..self.step.names()
+        }
     }
 }
 
@@ -232,6 +241,9 @@ impl Object for ItemScope {
             "item" if self.item.is_some() => self.item_value(),
             "index" if self.item.is_some() => Some(Value::from(self.index)),
             "batch" if self.item.is_some() => Some(self.batch_value()),
+            "item_dir" if self.item_dir.is_some() => {
+                self.item_dir.as_ref().map(|path| Value::from(path.display().to_string()))
+            }
             "error" if self.error.is_some() => self.error.clone().map(Value::from_object),
             name => self.step.lookup(name),
         }
@@ -243,6 +255,8 @@ impl Object for ItemScope {
 pub struct Names {
     /// Whether there is an item: `item`, `index`, `batch`.
     pub item: bool,
+    /// Whether there is `item_dir`.
+    pub item_dir: bool,
     /// Whether there is `error`.
     pub error: bool,
     /// Whether there is `summary`.
@@ -267,6 +281,7 @@ impl Names {
         let member = parts.next();
         match (root, member) {
             ("item" | "index" | "batch", _) if self.item => None,
+            ("item_dir", _) if self.item_dir => None,
             ("error", _) if self.error => None,
             ("summary", _) if self.summary => None,
             ("params", Some(member)) => match &self.params {
@@ -295,6 +310,7 @@ impl Names {
     pub fn list(&self) -> String {
         let mut names: Vec<&str> = vec!["env", "params", "run", "steps"];
         names.extend(self.item.then_some(["batch", "index", "item"]).into_iter().flatten());
+        names.extend(self.item_dir.then_some("item_dir"));
         names.extend(self.error.then_some("error"));
         names.extend(self.summary.then_some("summary"));
         names.extend(self.outputs.iter().map(String::as_str));

@@ -13,7 +13,7 @@ use crate::model::{Failure, FailureKind};
 use crate::wire::{Run, RunBatch};
 use pyo3::exceptions::PySystemError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyDict, PyList, PyString};
 
 /// What is called, and with whose help.
 #[derive(Clone, Copy)]
@@ -200,6 +200,11 @@ impl Caller<'_> {
             && values[error].is_instance_of::<PyDict>()
         {
             values[error] = self.support.error_view(&values[error])?;
+        }
+        if let Some(folder) = self.task.item_inputs.iter().position(|name| name == "item_dir")
+            && values[folder].is_instance_of::<PyString>()
+        {
+            values[folder] = py.import("pathlib")?.getattr("Path")?.call1((&values[folder],))?;
         }
         Ok(Some(values))
     }

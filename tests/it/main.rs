@@ -27,6 +27,8 @@ mod engine;
 mod frames;
 /// HTTP requests against a local server.
 mod http;
+/// What is new since the last good run.
+mod incremental;
 /// Wrong input of every kind.
 mod input;
 /// What later steps see of earlier ones.
@@ -41,6 +43,8 @@ mod repro;
 mod resume;
 /// Templates and shell commands, injection above all.
 mod shell;
+/// Results as files, and files of items.
+mod sinks;
 /// The sandbox and the servers that tests use.
 mod support;
 /// Full disks, limits, missing permissions, a second engine.

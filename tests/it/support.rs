@@ -81,6 +81,8 @@ impl Sandbox {
             command.env_remove(name);
         }
         command.env("BATCHMILL_PYTHON", python());
+        // What interpreters said is remembered apart from what the user's own runs remember.
+        command.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
         let path = std::env::var("PATH").unwrap();
         command.env("PATH", format!("{}:{path}", self.path().join("bin").display()));
         command.envs(self.env.iter().map(|(name, value)| (name, value)));

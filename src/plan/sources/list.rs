@@ -1,6 +1,6 @@
 //! A list: written in the file, or given by a template, such as an earlier step's results.
 
-use super::{Chunk, Source, SourceError};
+use super::{Chunk, Source, SourceError, content_key};
 use crate::model::{self, ItemKey, Text, Tree};
 use crate::template::{CompiledTree, ItemScope, Template, value_to_json};
 use minijinja::value::ValueKind;
@@ -12,13 +12,15 @@ pub(super) struct List {
     items: Vec<Vec<u8>>,
     next: usize,
     files: bool,
+    /// Whether files are known by what is in them.
+    content: bool,
     /// In which order they are given out, where that is another.
     order: Option<Vec<usize>>,
 }
 
 impl List {
     pub(super) fn new(items: Vec<Vec<u8>>) -> Self {
-        Self { items, next: 0, files: false, order: None }
+        Self { items, next: 0, files: false, content: false, order: None }
     }
 
     /// The same; an item that names a file is known by the file's size and time of change too, so that it is new when the
@@ -62,6 +64,10 @@ impl Source for List {
         Ok(())
     }
 
+    fn compare_content(&mut self) {
+        self.content = true;
+    }
+
     fn largest_first(&mut self, most: u64) {
         if !self.files {
             return;
@@ -84,6 +90,9 @@ impl List {
             return None;
         }
         let path: String = serde_json::from_slice(item).ok()?;
+        if self.content {
+            return content_key(item, path.as_ref());
+        }
         let data = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
         let changed = i128::from(data.mtime()) * 1_000_000_000 + i128::from(data.mtime_nsec());
         Some(ItemKey::of_file(item, data.len(), changed))

@@ -38,6 +38,9 @@ pub trait Source: Send {
     /// begin last. To be asked before the first item is.
     fn largest_first(&mut self, _most: u64) {}
 
+    /// Knows files by what is in them from now on, not by size and time of change.
+    fn compare_content(&mut self) {}
+
     /// How its items are to be read: what [`Chunk::form`] counts in.
     fn forms(&self) -> Arc<[Form]> {
         Arc::new([Form::Json])
@@ -64,6 +67,22 @@ pub struct Chunk {
     pub origin: Option<Origin>,
     /// A file that cannot be read: why. There is one item then, which stands for it.
     pub trouble: Option<Failure>,
+}
+
+/// The key of a file: of its name and what is in it; none where it cannot be read.
+fn content_key(name: &[u8], path: &std::path::Path) -> Option<ItemKey> {
+    let mut file = std::fs::File::open(path).ok()?;
+    let mut hash = xxhash_rust::xxh3::Xxh3::new();
+    hash.update(name);
+    let mut chunk = vec![0; 1 << 20];
+    loop {
+        match io::Read::read(&mut file, &mut chunk) {
+            Ok(0) => return Some(ItemKey::from(hash.digest128())),
+            Ok(read) => hash.update(&chunk[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
 }
 
 impl Chunk {

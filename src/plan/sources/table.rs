@@ -8,7 +8,7 @@ mod files;
 mod header;
 mod parquet;
 
-use super::{Chunk, Source, SourceError};
+use super::{Chunk, Source, SourceError, content_key};
 use crate::model::{Failure, FailureKind, Form, ItemKey, Items, Keys, LineNumbers, Origin};
 use crate::plan::settings::resolve;
 use crate::rows::{Cut, Cutter};
@@ -102,6 +102,12 @@ impl Source for Table {
     fn rewind(&mut self) -> Result<(), SourceError> {
         self.at = Place::default();
         Ok(())
+    }
+
+    fn compare_content(&mut self) {
+        for file in &mut self.files {
+            file.key = content_key(file.name.as_bytes(), &file.path).unwrap_or(file.key);
+        }
     }
 
     fn forms(&self) -> Arc<[Form]> {

@@ -12,6 +12,8 @@ pub const TASK_TYPES: &[&str] = &["shell", "python", "http_request", "echo"];
 pub const PARAM_TYPES: &[&str] = &["string", "integer", "number", "boolean", "list", "mapping"];
 /// The ways a delay grows.
 pub const BACKOFFS: &[&str] = &["fixed", "linear", "exponential"];
+/// The formats that results can be written in.
+pub const FORMATS: &[&str] = &["jsonl", "csv", "parquet"];
 /// The operations of a python task.
 pub const OPERATIONS: &[&str] = &["multiply", "add", "subtract", "divide"];
 
@@ -70,10 +72,33 @@ pub static STEP: KeyGroup = KeyGroup {
         key("task", Shape::OneOf(STEP_TYPES), None, "What the step does; `type` means the same"),
         key("type", Shape::OneOf(STEP_TYPES), None, "What the step does; `task` means the same"),
         key("inputs", Shape::Mapping, None, "Inputs of the task"),
-        key("outputs", Shape::Word, None, "Name under which later steps find the result"),
+        key(
+            "outputs",
+            Shape::Outputs,
+            None,
+            "Name under which later steps find the result, or a mapping: where results go",
+        ),
         key("for_each", Shape::Items, None, "Items to run the task for, one by one"),
         key("retry", Shape::Retry, None, "How often to try again; the task's own `retry` wins"),
         key("timeout", Shape::Duration, None, "Longest time for the whole step, waits and retries included"),
+    ],
+};
+
+/// `outputs` as a mapping.
+pub static OUTPUTS: KeyGroup = KeyGroup {
+    name: "outputs",
+    doc: "Where the results of a step go",
+    keys: &[
+        key("name", Shape::Word, None, "Name under which later steps find the result"),
+        key("path", Shape::Text, None, "File to write the results to when the step has ended well"),
+        key("format", Shape::OneOf(FORMATS), Some("by the ending of `path`"), "Format of the file"),
+        key(
+            "parts",
+            Shape::PlainBool,
+            Some("false"),
+            "Whether `path` is a folder, to be filled with files of limited size",
+        ),
+        key("item_files", Shape::Text, Some("`out/STEP`"), "Folder for the files that items make in `item_dir`"),
     ],
 };
 

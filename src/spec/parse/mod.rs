@@ -3,6 +3,7 @@
 mod aggregate;
 mod batch;
 mod items;
+mod outputs;
 mod params;
 mod python;
 mod rows;

@@ -1,25 +1,20 @@
 //! `steps`: a list, or a mapping whose keys are the names.
 
 use super::batch::{ItemsGiven, Options, batch};
-use super::is_identifier;
+use super::outputs::{self, outputs};
 use super::section::{Given, Section, Sink, found_node};
 use super::settings::Settings;
 use super::task::{TaskType, inner_task, merge_inputs, task, task_type};
-use crate::model::{Span, StepName, Text};
+use crate::model::{Span, StepName};
 use crate::spec::keys;
 use crate::spec::tree::{Node, NodeKind};
-use crate::spec::{Fault, Single, Step, StepKind};
+use crate::spec::{Fault, Outputs, Single, Step, StepKind};
 use std::collections::HashMap;
-
-/// Names that templates give a meaning already.
-const RESERVED: &[&str] = &["item", "index", "batch", "error", "params", "env", "steps", "run"];
-/// Words of the template language.
-const WORDS: &[&str] = &["true", "false", "none", "not", "and", "or", "in", "is", "if", "else"];
 
 /// Reads all steps.
 pub(super) fn steps(given: &Given<'_>, sink: &mut Sink) -> Vec<Step> {
     let mut names = HashMap::new();
-    let mut outputs = HashMap::new();
+    let mut outputs = outputs::Seen::default();
     let mut steps = Vec::new();
     match &given.node.kind {
         NodeKind::List(list) if !list.is_empty() => {
@@ -54,7 +49,7 @@ pub(super) fn steps(given: &Given<'_>, sink: &mut Sink) -> Vec<Step> {
 
 type Seen = HashMap<String, Span>;
 
-fn listed_step(index: usize, node: &Node, names: &mut Seen, outputs: &mut Seen, sink: &mut Sink) -> Option<Step> {
+fn listed_step(index: usize, node: &Node, names: &mut Seen, seen: &mut outputs::Seen, sink: &mut Sink) -> Option<Step> {
     let path = format!("steps[{index}]");
     let NodeKind::Map(entries) = &node.kind else {
         let fault = Fault::at(node.span, format!("a step must be a mapping; found {}", found_node(node)));
@@ -78,7 +73,7 @@ fn listed_step(index: usize, node: &Node, names: &mut Seen, outputs: &mut Seen, 
             None
         }
     };
-    step(&mut section, name, outputs, sink)
+    step(&mut section, name, seen, sink)
 }
 
 fn step_name(name: &str, span: Span, names: &mut Seen, sink: &mut Sink) -> Option<StepName> {
@@ -100,14 +95,15 @@ fn step_name(name: &str, span: Span, names: &mut Seen, sink: &mut Sink) -> Optio
 fn step(
     section: &mut Section<'_>,
     name: Option<(StepName, Span)>,
-    outputs: &mut Seen,
+    seen: &mut outputs::Seen,
     sink: &mut Sink,
 ) -> Option<Step> {
     if let Some((_, span)) = &name {
         section.span = *span;
     }
     let kind = task_type(section, true, sink);
-    let output = section.take("outputs").and_then(|given| output(&given, outputs, sink));
+    let plain = !matches!(kind, Some((TaskType::Batch, _)) | None) && !section.has("for_each");
+    let outputs = section.take("outputs").map(|given| outputs(&given, plain, seen, sink)).unwrap_or_default();
     let settings = Settings::take_retry(section, sink);
     let timeout = section.take("timeout").and_then(|given| given.setting(sink));
     let items = section.take("for_each");
@@ -122,7 +118,7 @@ fn step(
         }
     };
     let (name, span) = name?;
-    Some(Step { name, span, outputs: output, timeout, kind: kind? })
+    Some(Step { name, span, outputs, timeout, kind: kind? })
 }
 
 /// Reads `on_failure` or `finally`: a task, as a plain step of that name.
@@ -134,7 +130,13 @@ pub(super) fn closing(given: &Given<'_>, steps: &[Step], sink: &mut Sink) -> Opt
         sink.push(fault.also(given.key_span, "here").within(format!("steps.{name}")));
     }
     let single = Single { task: task?, retry: settings.retry.unwrap_or_default(), timeout: settings.timeout };
-    Some(Step { name, span: given.key_span, outputs: None, timeout: None, kind: StepKind::Single(single) })
+    Some(Step {
+        name,
+        span: given.key_span,
+        outputs: Outputs::default(),
+        timeout: None,
+        kind: StepKind::Single(single),
+    })
 }
 
 fn batch_step(
@@ -211,25 +213,4 @@ fn misplaced(section: &mut Section<'_>, group: &'static keys::KeyGroup, place: &
             super::section::unknown(&given, &[&keys::STEP, &keys::BATCH])
         });
     }
-}
-
-fn output(given: &Given<'_>, seen: &mut Seen, sink: &mut Sink) -> Option<Text> {
-    if matches!(given.node.kind, NodeKind::Map(_)) {
-        sink.push(given.fault("is not supported yet as a mapping").hint("give a name"));
-        return None;
-    }
-    let text = given.word(sink)?;
-    let name = text.raw.as_str();
-    if !is_identifier(name) || WORDS.contains(&name) {
-        let fault = given.fault(format!("must be a name that templates can use; found \"{name}\""));
-        sink.push(fault.hint("use letters, digits and `_`, and start with a letter"));
-    } else if RESERVED.contains(&name) {
-        let taken = keys::listed(RESERVED.iter().copied());
-        sink.push(
-            given.fault(format!("cannot be `{name}`: templates use it already")).hint(format!("taken are {taken}")),
-        );
-    } else if let Some(first) = seen.insert(name.to_owned(), text.span) {
-        sink.push(given.fault(format!("is `{name}` at another step already")).also(first, "first given here"));
-    }
-    Some(text)
 }

@@ -127,16 +127,7 @@ impl Host {
         import_path: &[String],
         checks: &[Check],
     ) -> Result<(Self, Vec<CheckFault>), HostError> {
-        let embedded = std::thread::scope(|scope| {
-            // Both cost some milliseconds of another process: side by side they cost one.
-            let embedded = scope.spawn(embedded_version);
-            let answer = probe::ask(&found.interpreter, import_path, checks);
-            (answer, embedded.join())
-        });
-        let (answer, embedded) = match embedded {
-            (answer, Ok(embedded)) => (answer, embedded),
-            (_, Err(panic)) => std::panic::resume_unwind(panic),
-        };
+        let answer = probe::ask_once(&found.interpreter, import_path, checks);
         let answer = answer.map_err(|cause| HostError::Interpreter {
             interpreter: found.interpreter.display().to_string(),
             by: found.by,
@@ -146,7 +137,7 @@ impl Host {
             let Answer { executable, implementation, version, .. } = answer;
             return Err(HostError::Unfit { executable, implementation, version });
         }
-        let hosting = match embedded {
+        let hosting = match embedded_version() {
             _ if answer.wheel => Hosting::Wheel,
             Ok((binary, version)) if minor(&version) == minor(&answer.version) => Hosting::Embedded { binary },
             other => {
@@ -224,10 +215,14 @@ fn minor(version: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-/// `batchmill-python` beside this program, and the version of CPython that it was built for.
+/// `batchmill-python` beside this program, and the version of CPython that it was built for. Both are built together, so it
+/// need not be asked; one that is not of the same build is found out when a worker says hello.
 fn embedded_version() -> Result<(PathBuf, String), String> {
     let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("batchmill-python")));
     let binary = beside.filter(|binary| binary.exists()).ok_or("there is no `batchmill-python` beside batchmill")?;
+    if let Some(version) = option_env!("BATCHMILL_CPYTHON") {
+        return Ok((binary, version.to_owned()));
+    }
     let output = Command::new(&binary).arg("--version").output();
     let output = output.map_err(|error| format!("`{}` cannot be started: {error}", binary.display()))?;
     let said = String::from_utf8_lossy(&output.stdout);

@@ -124,6 +124,7 @@ impl PythonLane {
     /// Runs the first `count` places in the worker, as far as it gets.
     fn attempt(&mut self, errand: &mut Errand<'_>, count: usize) -> Result<Ran, Failure> {
         let frame = errand.frame;
+        self.fresh_folders(frame, &errand.places[..count])?;
         let run = self.work(frame, &errand.places[..count], &errand.inputs);
         let items = run.items.len();
         let (cancel, timeout) = (self.context.cancel.clone(), self.context.timeout);
@@ -253,7 +254,7 @@ impl<'f> Errand<'f> {
                 (0..positions).map(move |position| Place { batch, position, input: 0 })
             })
             .collect();
-        let (mut tally, mut left) = (Tally::new(frame, batched), Vec::new());
+        let (mut tally, mut left) = (Tally::new(frame, batched, lane.context.item_files.clone()), Vec::new());
         let inputs = lane.all_inputs(frame, &mut places, &mut tally, &mut left);
         let (idle_deaths, careful, suspect, deadline) = (0, false, None, None);
         Self { frame, inputs, tally, places, left, idle_deaths, careful, suspect, deadline }

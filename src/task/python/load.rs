@@ -16,6 +16,13 @@ use std::process::Command;
 use std::sync::Arc;
 
 impl PythonLane {
+    /// Makes an empty folder for the files of each place.
+    pub(super) fn fresh_folders(&self, frame: &Frame<'_>, places: &[Place]) -> Result<(), Failure> {
+        let Some(items) = self.context.item_files.as_ref().filter(|_| frame.error.is_none()) else { return Ok(()) };
+        let index = |place: &Place| frame.batches[place.batch].indexes.get(place.position);
+        places.iter().try_for_each(|place| items.fresh(index(place)).map(drop))
+    }
+
     /// Makes the `Run` for the places of the frame that are left.
     pub(super) fn work(&self, frame: &Frame<'_>, places: &[Place], inputs: &[Vec<u8>]) -> Run {
         let batched = self.context.batched && frame.error.is_none();
@@ -65,7 +72,7 @@ impl PythonLane {
         left: &mut Vec<Place>,
     ) -> Vec<Vec<u8>> {
         let mut inputs = Vec::new();
-        if self.task.by_item().is_empty() && frame.error.is_none() {
+        if self.task.by_item().is_empty() && frame.error.is_none() && !self.task.brings_item_dir(&self.context) {
             return inputs;
         }
         let mut halted = false;
@@ -107,6 +114,9 @@ impl PythonTask {
         if batched {
             scope.item = Some(list_of(context, batch));
         }
+        let files = context.item_files.as_ref();
+        scope.item_dir = files.map(|files| files.path(batch.indexes.get(place.position)));
+        let dir = scope.item_dir.clone().filter(|_| self.brings_item_dir(context));
         let scope = Arc::new(scope);
         let mut values = vec![b'['];
         for (position, (_, tree)) in self.by_item().iter().enumerate() {
@@ -116,6 +126,10 @@ impl PythonTask {
         if let Some(error) = frame.error {
             values.extend_from_slice(if values.len() == 1 { b"" } else { b"," });
             values.extend(error_json(error));
+        }
+        if let Some(dir) = dir {
+            values.extend_from_slice(if values.len() == 1 { b"" } else { b"," });
+            values.extend(serde_json::Value::from(dir.display().to_string()).to_string().into_bytes());
         }
         values.push(b']');
         Ok(values)

@@ -1,5 +1,6 @@
 //! The parent side of the Python lane: which interpreter, how a worker is started, and what happens when it dies.
 
+mod cache;
 mod host;
 mod lane;
 mod load;

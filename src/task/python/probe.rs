@@ -1,5 +1,6 @@
 //! Asks an interpreter what it is, and to look over the workflow's code before anything runs.
 
+use super::cache;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Write};
 use std::path::Path;
@@ -22,7 +23,7 @@ pub enum Check {
 }
 
 /// What is wrong with a [`Check`].
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckFault {
     /// Which of the checks, from 0.
     pub check: usize,
@@ -35,7 +36,7 @@ pub struct CheckFault {
 }
 
 /// What an interpreter says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Answer {
     pub(super) implementation: String,
     pub(super) version: String,
@@ -47,6 +48,17 @@ pub(super) struct Answer {
     pub(super) site_packages: Vec<String>,
     pub(super) wheel: bool,
     pub(super) faults: Vec<CheckFault>,
+}
+
+/// What an interpreter said before to the same question, or else says now.
+pub(super) fn ask_once(interpreter: &Path, import_path: &[String], checks: &[Check]) -> Result<Answer, String> {
+    let place = cache::place(interpreter, import_path, checks);
+    if let Some(answer) = place.as_ref().and_then(cache::Place::answer) {
+        return Ok(answer);
+    }
+    let answer = ask(interpreter, import_path, checks)?;
+    place.inspect(|place| place.keep(&answer));
+    Ok(answer)
 }
 
 /// Runs the probe in an interpreter. The error is one line for the user.

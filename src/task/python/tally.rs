@@ -1,9 +1,11 @@
 //! What became of the places of a frame, collected as results come in.
 
-use crate::model::Failure;
+use crate::model::{Failure, ItemKey};
+use crate::task::ItemFiles;
 use crate::task::lane::{BatchOutcome, Context, Frame, LogLine};
 use crate::wire::{Log, Results};
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// A place in a frame: one item, or one batch where the task is batched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,33 +16,44 @@ pub(super) struct Place {
     pub(super) input: usize,
 }
 
+/// Indexes and keys of the items of a batch.
+type Owners = Vec<(u64, ItemKey)>;
+
 /// Collects outcomes of a frame's batches as results come in.
 pub(super) struct Tally {
     outcomes: Vec<BatchOutcome>,
     sizes: Vec<usize>,
     batched: bool,
+    /// The files of items, and for each batch whose they are.
+    files: Option<(Arc<ItemFiles>, Vec<Owners>)>,
 }
 
 impl Tally {
-    pub(super) fn new(frame: &Frame<'_>, batched: bool) -> Self {
+    pub(super) fn new(frame: &Frame<'_>, batched: bool, files: Option<Arc<ItemFiles>>) -> Self {
         let sizes = frame.batches.iter().map(|batch| batch.items.len()).collect();
-        Self { outcomes: vec![BatchOutcome::default(); frame.batches.len()], sizes, batched }
+        let owners = frame.batches.iter().map(|batch| batch.indexes.iter().zip(batch.keys.iter()).collect());
+        let files = files.filter(|_| frame.error.is_none()).map(|files| (files, owners.collect()));
+        Self { outcomes: vec![BatchOutcome::default(); frame.batches.len()], sizes, batched, files }
     }
 
     /// Takes results for `places`; none if they do not fit.
-    pub(super) fn take(&mut self, results: Results, places: &[Place]) -> Option<()> {
+    pub(super) fn take(&mut self, mut results: Results, places: &[Place]) -> Option<()> {
         let first = results.first as usize;
         let places = places.get(first..first + results.count as usize)?;
         let (head, last) = (places.first()?, places.last()?);
         self.outcomes[head.batch].nulls += u64::from(results.nulls);
         if !results.bad.is_empty() {
             let size = self.sizes[head.batch];
-            let bad = results.bad.into_iter().map(|(position, failure)| (position as usize, failure));
+            let bad =
+                std::mem::take(&mut results.bad).into_iter().map(|(position, failure)| (position as usize, failure));
             self.outcomes[head.batch].failures.extend(bad.filter(|(position, _)| *position < size));
         }
         let failed = |position: u32| (position as usize).checked_sub(first).and_then(|at| places.get(at)).copied();
         for (position, failure) in &results.failures {
             self.fail(failed(*position)?, failure.clone());
+        }
+        if self.files.is_some() {
+            return self.take_with_files(results, places);
         }
         if head.batch == last.batch {
             let outcome = &mut self.outcomes[head.batch];
@@ -65,6 +78,44 @@ impl Tally {
             from = end;
         }
         Some(())
+    }
+
+    /// Takes results whose files are to be kept: place by place, as each may still fail.
+    fn take_with_files(&mut self, results: Results, places: &[Place]) -> Option<()> {
+        let mut failures = results.failures.iter().map(|(position, _)| (position - results.first) as usize).peekable();
+        let lines = crate::model::Lines(results.lines);
+        let mut lines = lines.iter();
+        for (at, place) in places.iter().enumerate() {
+            if failures.next_if_eq(&at).is_some() {
+                continue;
+            }
+            // Of a batched task, the results of the whole batch, however many.
+            let own: Vec<&[u8]> = if self.batched { lines.by_ref().collect() } else { vec![lines.next()?] };
+            if let Err(failure) = self.keep_files(*place) {
+                self.fail(*place, failure);
+                continue;
+            }
+            let outcome = &mut self.outcomes[place.batch];
+            outcome.list |= results.list;
+            own.into_iter().for_each(|line| outcome.lines.push(line));
+        }
+        Some(())
+    }
+
+    /// Moves the files of a place that has succeeded to where they stay.
+    fn keep_files(&mut self, place: Place) -> Result<(), Failure> {
+        let Some((files, owners)) = &self.files else { return Ok(()) };
+        let (index, key) = owners[place.batch][place.position];
+        let kept = files.keep(index, key)?;
+        self.outcomes[place.batch].files.extend(kept.into_iter().map(|file| (place.position, file)));
+        Ok(())
+    }
+
+    /// Deletes the folders of all places; those that succeeded have none any more.
+    fn discard_folders(&self) {
+        let Some((files, owners)) = &self.files else { return };
+        let with_folder = |owners: &Owners| if self.batched { 1 } else { owners.len() };
+        owners.iter().flat_map(|owners| &owners[..with_folder(owners)]).for_each(|(index, _)| files.discard(*index));
     }
 
     /// Records a failure; of a batched task it is the failure of every item of the batch.
@@ -101,6 +152,7 @@ impl Tally {
     }
 
     pub(super) fn finish(mut self, left: &[Place]) -> Vec<BatchOutcome> {
+        self.discard_folders();
         for place in left {
             let positions = if self.batched { 0..self.sizes[place.batch] } else { place.position..place.position + 1 };
             self.outcomes[place.batch].unrun.extend(positions);

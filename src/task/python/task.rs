@@ -12,6 +12,9 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
+/// Name of the folder for files of an item.
+const ITEM_DIR: &str = "item_dir";
+
 /// A `python` task, compiled.
 #[derive(Debug)]
 pub struct PythonTask {
@@ -141,6 +144,7 @@ impl PythonTask {
             if self.mentions("steps") { writer.steps(&context.scope, self.mentions("path"))? } else { b"{}".to_vec() };
         let mut item_inputs: Vec<String> = self.by_item.iter().map(|(name, _)| name.clone()).collect();
         item_inputs.extend(handler.then(|| "error".to_owned()));
+        item_inputs.extend(self.brings_item_dir(context).then(|| ITEM_DIR.to_owned()));
         Ok(wire::Start {
             program: self.program(context),
             setup: self.setup.as_ref().map(|text| text.raw.clone()),
@@ -169,6 +173,12 @@ impl PythonTask {
             Source::Function { module, name } => wire::Program::Function { module: module.clone(), name: name.clone() },
             Source::Operation(name) => wire::Program::Operation { name: name.clone() },
         }
+    }
+
+    /// Whether each item brings its `item_dir`, because the code asks for it and no input is called so.
+    pub(super) fn brings_item_dir(&self, context: &Context) -> bool {
+        let given = self.fixed.iter().chain(&self.by_item).any(|(name, _)| name == ITEM_DIR);
+        context.item_files.is_some() && !given && self.mentions(ITEM_DIR)
     }
 
     /// Whether its code has a word in it: what earlier steps gave is only sent to code that may look at it.

@@ -80,11 +80,45 @@ fn faults_of_steps() {
         ("steps: {a: {inputs: {message: 1}}}", &["1:9: `task` is missing"]),
         ("steps: {a: }", &["1:9: `a` is empty"]),
         (
-            "finally: []\nsteps: {a: {type: echo, inputs: {message: 1}, outputs: {name: x}}}",
+            "finally: []\nsteps: {a: {type: echo, inputs: {message: 1}, outputs: {}}}",
+            &["1:10: `finally` must be a mapping with `type`; found a list", "2:56: `outputs` is empty"],
+        ),
+        (
+            "steps: {a: {type: echo, inputs: {message: 1}, outputs: {path: a.json}}, b: {type: echo, inputs: {message: 1}, outputs: 7}}",
             &[
-                "1:10: `finally` must be a mapping with `type`; found a list",
-                "2:56: `outputs` is not supported yet as a mapping",
+                "1:63: `path` does not tell the format of the file",
+                "1:120: `outputs` must be a name, or a mapping; found the number 7",
             ],
+        ),
+        (
+            "steps: {a: {type: echo, inputs: {message: 1}, outputs: {path: '{{ run.id }}', format: xml, parts: yes}}}",
+            &[
+                "1:87: `format` must be one of `jsonl`, `csv`, `parquet`; found \"xml\"",
+                "1:99: `parts` must be `true` or `false`; found the string \"yes\"",
+            ],
+        ),
+        (
+            "steps: {a: {type: echo, inputs: {message: 1}, outputs: {path: a.csv, parts: true, colour: 1}}}",
+            &["1:70: `parts` needs a step with items: this one has a single result", "1:83: unknown key `colour`"],
+        ),
+        (
+            "steps: {a: {type: echo, for_each: [1], inputs: {message: 1}, outputs: {name: item, path: ' ', format: csv}}}",
+            &["1:78: `name` cannot be `item`: templates use it already", "1:90: `path` is empty"],
+        ),
+        (
+            "steps: {a: {type: echo, inputs: {message: 1}, outputs: {format: csv, parts: true}}}",
+            &["1:57: `format` has no use without `path`", "1:70: `parts` has no use without `path`"],
+        ),
+        (
+            "steps: {a: {type: echo, inputs: {message: 1}, outputs: {name: item_dir, item_files: x}}}",
+            &[
+                "1:63: `name` cannot be `item_dir`: templates use it already",
+                "1:73: `item_files` needs a step with items",
+            ],
+        ),
+        (
+            "steps: {a: {type: echo, inputs: {message: 1}, outputs: {path: o.csv}}, b: {type: echo, inputs: {message: 1}, outputs: {path: o.csv}}}",
+            &["1:126: `path` is the path of another step already"],
         ),
     ];
     for (text, expected) in table {

@@ -1,0 +1,167 @@
+//! What the last good run of a workflow has done, kept beside the runs: what `--incremental` passes over.
+//!
+//! A database for each workflow file, with a row for each of its batch steps: the fingerprint that the step had, and the keys of
+//! its items. It changes only when a run has ended well, all steps at once.
+
+use super::error::LedgerError;
+use super::folder::{StateFolder, io_error, make, private_file};
+use crate::model::{ItemKey, StepName};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Keys of items that are known: neighbours together, with how many they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyRuns(Vec<(ItemKey, u64)>);
+
+/// Bytes of an entry: a key and a number.
+const ENTRY: usize = ItemKey::SIZE + 8;
+
+impl KeyRuns {
+    /// Appends a key.
+    pub fn push(&mut self, key: ItemKey) {
+        match self.0.last_mut() {
+            Some((first, count)) if usize::try_from(*count).is_ok_and(|count| first.nth(count) == key) => *count += 1,
+            _ => self.0.push((key, 1)),
+        }
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|(key, count)| key.to_bytes().into_iter().chain(count.to_le_bytes())).collect()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Self {
+        let entry = |entry: &[u8]| {
+            let (key, count) = entry.split_at(ItemKey::SIZE);
+            let key = ItemKey::from_bytes(key.try_into().expect("16 bytes"));
+            (key, u64::from_le_bytes(count.try_into().expect("eight bytes")))
+        };
+        Self(bytes.chunks_exact(ENTRY).map(entry).collect())
+    }
+
+    /// For striking keys out one by one.
+    pub fn into_set(self) -> KnownKeys {
+        let mut set = KnownKeys::default();
+        for (first, count) in self.0 {
+            match count {
+                1 => *set.single.entry(first).or_default() += 1,
+                count => drop(set.runs.insert(first, usize::try_from(count).unwrap_or(usize::MAX))),
+            }
+        }
+        set
+    }
+}
+
+/// Known keys, to be struck out one by one: of two items that are alike two are known when two were.
+#[derive(Debug, Clone, Default)]
+pub struct KnownKeys {
+    single: HashMap<ItemKey, u64>,
+    runs: BTreeMap<ItemKey, usize>,
+}
+
+impl KnownKeys {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.single.is_empty() && self.runs.is_empty()
+    }
+
+    /// Whether an item with this key is known.
+    pub fn take(&mut self, key: ItemKey) -> bool {
+        let run = self.runs.range(..=key).next_back();
+        if run.is_some_and(|(first, count)| key.within(*first, *count).is_some()) {
+            return true;
+        }
+        match self.single.get_mut(&key) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// What is known of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownStep {
+    /// By what it could be told from a changed one, as JSON.
+    pub fingerprint: String,
+    /// The items that it had done.
+    pub keys: KeyRuns,
+}
+
+/// What is known of a workflow.
+pub struct Known {
+    db: Connection,
+    path: PathBuf,
+}
+
+impl Known {
+    /// Opens what is known of the workflow in a file.
+    ///
+    /// # Errors
+    /// Where it cannot be read or made.
+    pub fn open(state: &StateFolder, workflow: &Path) -> Result<Self, LedgerError> {
+        let workflow = workflow.canonicalize().map_err(|source| io_error("read", workflow, source))?;
+        let name = ItemKey::of(workflow.as_os_str().as_encoded_bytes());
+        let folder = state.0.join("known");
+        make(&folder, true)?;
+        let path = folder.join(format!("{name}.db"));
+        drop(private_file(&path)?);
+        let sqlite = |source| LedgerError::sqlite(&path, source);
+        let db = Connection::open(&path).map_err(sqlite)?;
+        db.busy_timeout(Duration::from_secs(5)).map_err(sqlite)?;
+        db.execute_batch(
+            "CREATE TABLE IF NOT EXISTS steps (name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, keys BLOB NOT NULL)",
+        )
+        .map_err(sqlite)?;
+        Ok(Self { db, path })
+    }
+
+    /// What is known of a step.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn step(&self, name: &StepName) -> Result<Option<KnownStep>, LedgerError> {
+        let query = "SELECT fingerprint, keys FROM steps WHERE name = ?1";
+        let step = self.db.query_row(query, [name.as_str()], |row| {
+            Ok(KnownStep { fingerprint: row.get(0)?, keys: KeyRuns::from_bytes(&row.get::<_, Vec<u8>>(1)?) })
+        });
+        step.optional().map_err(|source| LedgerError::sqlite(&self.path, source))
+    }
+
+    /// Takes note of a good run: this is known now, and nothing else.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn replace(&mut self, steps: &[(StepName, KnownStep)]) -> Result<(), LedgerError> {
+        let write = |db: &mut Connection| {
+            let transaction = db.transaction()?;
+            transaction.execute("DELETE FROM steps", [])?;
+            for (name, step) in steps {
+                let row = params![name.as_str(), step.fingerprint, step.keys.to_bytes()];
+                transaction.execute("INSERT INTO steps VALUES (?1, ?2, ?3)", row)?;
+            }
+            transaction.commit()
+        };
+        write(&mut self.db).map_err(|source| LedgerError::sqlite(&self.path, source))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_keys_are_struck_out_one_by_one() {
+        let (file, other) = (ItemKey::of(b"a.csv"), ItemKey::of(b"b"));
+        let mut runs = KeyRuns::default();
+        (0..3).for_each(|row| runs.push(ItemKey::of_row(file, row)));
+        runs.push(other);
+        runs.push(other);
+        let mut known = KeyRuns::from_bytes(&runs.to_bytes()).into_set();
+        assert!(known.take(ItemKey::of_row(file, 2)) && !known.take(ItemKey::of_row(file, 3)));
+        assert_eq!([known.take(other), known.take(other), known.take(other)], [true, true, false]);
+    }
+}

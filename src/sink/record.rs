@@ -1,0 +1,90 @@
+//! Records as the formats look at them.
+
+use super::error::Trouble;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// The column of records that are no mappings.
+pub(super) const VALUE: &str = "value";
+
+/// More columns are no table any more, and would have to be held in memory: keys that are data.
+pub(super) const MOST_COLUMNS: usize = 10_000;
+
+/// The trouble of records with more columns than that.
+pub(super) fn too_many_columns(record: u64) -> Trouble {
+    Trouble::Records(format!("the records up to record {record} have more than {MOST_COLUMNS} columns"))
+}
+
+/// The trouble of a record that is no JSON.
+pub(super) fn unreadable(record: u64, error: &serde_json::Error) -> Trouble {
+    Trouble::Records(format!("record {record} cannot be read: {error}"))
+}
+
+/// The lines of a piece, without their newlines.
+pub(super) fn lines(piece: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut from = 0;
+    memchr::memchr_iter(b'\n', piece).map(move |at| {
+        let line = &piece[from..at];
+        from = at + 1;
+        line
+    })
+}
+
+/// The fields of a record that is a mapping, their values as they are written.
+pub(super) struct Fields<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'a> Fields<'a> {
+    /// Reads them; `record` is the record's number, for the message.
+    pub(super) fn read(line: &'a [u8], record: u64) -> Result<Self, Trouble> {
+        serde_json::from_slice(line).map_err(|error| unreadable(record, &error))
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a mapping")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Vec::with_capacity(16);
+                while let Some(Key(key)) = map.next_key()? {
+                    fields.push((key, map.next_value()?));
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(Pairs)
+    }
+}
+
+/// A key, borrowed where it is written without escapes.
+pub(super) struct Key<'a>(pub(super) Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = Key<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}

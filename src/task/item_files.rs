@@ -1,0 +1,227 @@
+//! Files that items make: a fresh folder for each attempt, and the way of its files to where they stay.
+//!
+//! The files of an item are moved when it has succeeded and before anybody is told, so a result in the ledger has its files.
+//! The other way round it does not hold: an engine that is killed in between leaves files of an item that will run again.
+//! That is why what stands on the disk says nothing about whose a path is. A path belongs to the item that claimed it in
+//! this run and has a result; everything else at it is written over. Items with the same key are the same item.
+
+use crate::model::{Failure, FailureKind, ItemKey};
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// Whose a path is: the item's key, and its index for people.
+pub type Claims = HashMap<PathBuf, (ItemKey, u64)>;
+
+/// The files of a step's items.
+#[derive(Debug)]
+pub struct ItemFiles {
+    scratch: PathBuf,
+    into: PathBuf,
+    claims: Mutex<Claims>,
+}
+
+impl ItemFiles {
+    /// Folders for attempts are made in `scratch`; files go to `into`, where `claims` says whose they are so far.
+    pub fn new(scratch: PathBuf, into: PathBuf, claims: Claims) -> Self {
+        // A task may run in another folder.
+        let scratch = std::path::absolute(&scratch).unwrap_or(scratch);
+        let items = Self { scratch, into, claims: Mutex::new(claims) };
+        items.clear();
+        items
+    }
+
+    /// Deletes all folders of attempts.
+    pub fn clear(&self) {
+        drop(fs::remove_dir_all(&self.scratch));
+    }
+
+    /// The folder of an item's attempt.
+    pub(super) fn path(&self, index: u64) -> PathBuf {
+        self.scratch.join(index.to_string())
+    }
+
+    /// Makes an empty folder for an item's attempt.
+    pub(super) fn fresh(&self, index: u64) -> Result<PathBuf, Failure> {
+        let path = self.path(index);
+        let emptied = match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => fs::create_dir_all(&path),
+        };
+        emptied.map_err(|error| trouble(format!("cannot make folder `{}`: {error}", path.display())))?;
+        Ok(path)
+    }
+
+    /// Deletes the folder of an attempt.
+    pub(super) fn discard(&self, index: u64) {
+        drop(fs::remove_dir_all(self.path(index)));
+    }
+
+    /// Moves the files of an item that has succeeded to where they stay; gives their paths there.
+    pub(super) fn keep(&self, index: u64, key: ItemKey) -> Result<Vec<PathBuf>, Failure> {
+        let folder = self.path(index);
+        let mut files = Vec::new();
+        list(&folder, Path::new(""), &mut files)
+            .map_err(|error| trouble(format!("cannot read folder `{}`: {error}", folder.display())))?;
+        self.claim(&files, index, key)?;
+        for (done, file) in files.iter().enumerate() {
+            let (from, to) = (folder.join(file), self.into.join(file));
+            if let Err(error) = put(&from, &to) {
+                // The item fails, and what it had put there goes with it.
+                files[..done].iter().for_each(|file| drop(fs::remove_file(self.into.join(file))));
+                self.release(&files, key);
+                return Err(trouble(format!("cannot move `{}` to `{}`: {error}", file.display(), to.display())));
+            }
+        }
+        self.discard(index);
+        Ok(files)
+    }
+
+    /// Claims all of these paths, or none.
+    fn claim(&self, files: &[PathBuf], index: u64, key: ItemKey) -> Result<(), Failure> {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = files.iter().find_map(|file| {
+            let (owner, first) = claims.get(file)?;
+            (*owner != key).then_some((file, *first))
+        });
+        if let Some((file, first)) = taken {
+            let path = self.into.join(file);
+            let message = format!("item {index} wrote `{}`, which item {first} has written already", path.display());
+            return Err(Failure::new(FailureKind::Exception, "ItemFileClash", message).permanent());
+        }
+        claims.extend(files.iter().map(|file| (file.clone(), (key, index))));
+        Ok(())
+    }
+
+    fn release(&self, files: &[PathBuf], key: ItemKey) {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        for file in files {
+            if claims.get(file).is_some_and(|(owner, _)| *owner == key) {
+                claims.remove(file);
+            }
+        }
+    }
+}
+
+fn trouble(message: String) -> Failure {
+    Failure::new(FailureKind::Start, "ItemFileError", message)
+}
+
+/// Everything in a folder that is no folder, by its path in there, sorted.
+fn list(folder: &Path, within: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    let entries = match fs::read_dir(folder.join(within)) {
+        // The task may have moved the folder away itself.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    let mut entries = entries.collect::<io::Result<Vec<_>>>()?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = within.join(entry.file_name());
+        if entry.file_type()?.is_dir() { list(folder, &path, files)? } else { files.push(path) }
+    }
+    Ok(())
+}
+
+/// Moves a file, and makes the folders above it.
+fn put(from: &Path, to: &Path) -> io::Result<()> {
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => copy(from, to),
+        moved => moved,
+    }
+}
+
+/// Copies to another file system; what stands there before is whole until the copy is.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut aside = to.as_os_str().to_os_string();
+    aside.push(format!(".{}.part", std::process::id()));
+    let aside = PathBuf::from(aside);
+    let copied = if from.is_symlink() {
+        fs::read_link(from).and_then(|target| symlink(target, &aside))
+    } else {
+        fs::copy(from, &aside).map(drop)
+    };
+    let moved = copied.and_then(|()| fs::rename(&aside, to));
+    if moved.is_err() {
+        drop(fs::remove_file(&aside));
+    }
+    moved
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(item: &str) -> ItemKey {
+        ItemKey::of(item.as_bytes())
+    }
+
+    fn make(items: &ItemFiles, index: u64, files: &[&str]) {
+        let folder = items.fresh(index).unwrap();
+        for file in files {
+            let path = folder.join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, index.to_string()).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_path_belongs_to_the_first_item_and_the_second_keeps_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let into = folder.path().join("into");
+        let items = ItemFiles::new(folder.path().join("scratch"), into.clone(), Claims::new());
+        make(&items, 0, &["b", "deep/a"]);
+        assert_eq!(items.keep(0, key("0")).unwrap(), [Path::new("b"), Path::new("deep/a")]);
+        make(&items, 1, &["c", "deep/a"]);
+        let failure = items.keep(1, key("1")).unwrap_err();
+        assert_eq!((failure.class.as_str(), failure.retryable), ("ItemFileClash", false));
+        assert!(failure.message.contains("item 1 wrote") && failure.message.contains("deep/a`, which item 0 has"));
+        assert!(!into.join("c").exists());
+        assert_eq!(fs::read_to_string(into.join("deep/a")).unwrap(), "0");
+        // The same item again, wherever it stands now.
+        make(&items, 7, &["b"]);
+        items.keep(7, key("0")).unwrap();
+        assert_eq!(fs::read_to_string(into.join("b")).unwrap(), "7");
+        make(&items, 3, &["c"]);
+        items.keep(3, key("3")).unwrap();
+    }
+
+    #[test]
+    fn an_attempt_begins_with_an_empty_folder_and_a_file_that_cannot_be_put_takes_the_others_along() {
+        let folder = tempfile::tempdir().unwrap();
+        let into = folder.path().join("into");
+        let items = ItemFiles::new(folder.path().join("scratch"), into.clone(), Claims::new());
+        make(&items, 0, &["old"]);
+        make(&items, 0, &["a", "z"]);
+        fs::create_dir_all(into.join("z/full")).unwrap();
+        let failure = items.keep(0, key("0")).unwrap_err();
+        assert_eq!(failure.class, "ItemFileError");
+        assert!(!into.join("a").exists());
+        fs::remove_dir_all(into.join("z")).unwrap();
+        make(&items, 1, &["a"]);
+        assert_eq!(items.keep(1, key("1")).unwrap().len(), 1);
+        items.clear();
+        assert!(!folder.path().join("scratch").exists());
+    }
+
+    #[test]
+    fn a_copy_replaces_as_a_whole_and_leaves_nothing_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("from"), "new").unwrap();
+        fs::write(path("to"), "old").unwrap();
+        symlink("nowhere", path("link")).unwrap();
+        copy(&path("from"), &path("to")).unwrap();
+        copy(&path("link"), &path("to link")).unwrap();
+        assert!(copy(&path("none"), &path("to")).is_err());
+        assert_eq!(fs::read_to_string(path("to")).unwrap(), "new");
+        assert_eq!(fs::read_link(path("to link")).unwrap(), Path::new("nowhere"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
+    }
+}
