@@ -8,7 +8,7 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrowPrimitiveType, RecordBatch};
 use arrow_ipc::reader::StreamReader;
-use arrow_schema::{ArrowError, DataType, TimeUnit};
+use arrow_schema::{ArrowError, DataType, SchemaRef, TimeUnit};
 
 /// The batches of an IPC stream, one by one.
 ///
@@ -16,6 +16,14 @@ use arrow_schema::{ArrowError, DataType, TimeUnit};
 /// Where the bytes are none, or end too early.
 pub fn read_ipc(bytes: &[u8]) -> Result<impl Iterator<Item = Result<RecordBatch, ArrowError>>, ArrowError> {
     StreamReader::try_new(bytes, None)
+}
+
+/// What columns an IPC stream has.
+///
+/// # Errors
+/// Where the bytes are none.
+pub fn schema_of_ipc(bytes: &[u8]) -> Result<SchemaRef, ArrowError> {
+    Ok(StreamReader::try_new(bytes, None)?.schema())
 }
 
 /// The rows of an IPC stream as lines of JSON.

@@ -5,12 +5,12 @@
 //! [`crate::rows`] reads, one by one.
 
 mod column;
-mod csv;
 mod ipc;
 mod json;
+mod records;
 mod time;
 
 pub use column::{Cell, Column, Unfit, exact};
-pub use csv::{Columns, columns_of_csv};
-pub use ipc::{Table, json_of_ipc, read_ipc};
+pub use ipc::{Table, json_of_ipc, read_ipc, schema_of_ipc};
 pub use json::{JsonLines, Rows, Unwritable, Zones};
+pub use records::{Columns, columns_of_csv};

@@ -136,6 +136,21 @@ impl ResultLines {
         Ok(Some((piece.first, piece.list, self.read(file, &piece)?)))
     }
 
+    /// Whether all of them are tables.
+    pub fn are_tables(&self) -> bool {
+        let pieces = self.pieces.as_slice();
+        !pieces.is_empty() && pieces.iter().all(|piece| piece.form == ResultForm::Arrow)
+    }
+
+    /// The next piece as it is written down: of tables, an Arrow IPC stream.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, or does not hold what was written.
+    pub fn next_table(&mut self) -> Result<Option<Vec<u8>>, LedgerError> {
+        let (Some(piece), Some(file)) = (self.pieces.next(), &self.file) else { return Ok(None) };
+        self.bytes(file, &piece).map(Some)
+    }
+
     /// Copies all lines to `out`.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("plan", &["spec", "template", "rows", "columnar", "model"]),
     ("task", &["spec", "template", "rows", "wire", "model"]),
     ("worker", &["columnar", "rows", "wire", "model"]),
-    ("engine", &["plan", "ledger", "sink", "task", "spec", "template", "rows", "model"]),
+    ("engine", &["plan", "ledger", "columnar", "sink", "task", "spec", "template", "rows", "model"]),
     ("cli", &["engine", "ledger", "model", "plan", "report", "spec", "task", "template", "wire"]),
     ("bindings", &["worker"]),
 ];

@@ -663,3 +663,33 @@ fn a_table_that_was_damaged_on_disk_is_found_and_made_anew() {
     sandbox.batchmill(&["resume"]).exits_with(0).says(&["200 of 600 items will run"]);
     assert_eq!(sandbox.results("work").len(), 600);
 }
+
+#[test]
+fn tables_are_written_as_parquet_with_their_types() {
+    let code = "
+import pyarrow as pa, datetime as dt
+n = [row['n'] for row in item]
+small = pa.table({'n': pa.array(n, pa.int16()), 't': pa.array([dt.datetime(2026, 1, 31)] * len(n), pa.timestamp('ms')), 's': [str(i) for i in n]})
+return small if mixed == 'no' or n[0] else small.select(['n'])";
+    let rows: String = (0..600).map(|n| format!("{{\"n\": {n}}}\n")).collect();
+    for (mixed, expected) in
+        [("no", "600 n: int16 t: timestamp[ms] s: string 599"), ("yes", "600 n: int64 t: string s: string 599")]
+    {
+        let text = workflow("{jsonl: a.jsonl}", "batch_size: 200\nmax_parallel: 2", code);
+        let text =
+            text.replace("        code: |\n", &format!("        inputs: {{mixed: '{mixed}'}}\n        code: |\n"));
+        let text = format!("{text}    outputs: {{path: out.parquet, format: parquet}}\n");
+        let sandbox = Sandbox::new().file("a.jsonl", &rows).file("workflow.yaml", text);
+        sandbox.run(&[]).exits_with(0).says(&["600 records written to `out.parquet`"]);
+        let show =
+            "t = pq.read_table('out.parquet')\nprint(len(t), *(f'{f.name}: {f.type}' for f in t.schema), t['n'][-1])";
+        let code = format!("import pyarrow.parquet as pq\n{show}");
+        let shown = Command::new(python()).args(["-c", &code]).current_dir(sandbox.path()).output().unwrap();
+        assert_eq!(
+            String::from_utf8_lossy(&shown.stdout).trim(),
+            expected,
+            "{}",
+            String::from_utf8_lossy(&shown.stderr)
+        );
+    }
+}
