@@ -35,6 +35,8 @@ mod input;
 mod later;
 /// Tolerated failures, times, memory.
 mod limits;
+/// Rows of Parquet files.
+mod parquet;
 /// The Python lane: hosts, crashes, timeouts.
 mod python;
 /// Failures looked at closely.
