@@ -111,8 +111,7 @@ pub fn key_groups() -> [&'static KeyGroup; 16] {
 }
 
 /// Keys that are planned: using one is no typing error.
-const LATER: &[(&str, &[&str])] =
-    &[("step", &["batch_format"]), ("batch", &["batch_format"]), ("items", &["parquet", "sql"])];
+const LATER: &[(&str, &[&str])] = &[("items", &["sql"])];
 
 impl KeyGroup {
     /// Whether the key is planned but not there yet.
