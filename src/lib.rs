@@ -7,6 +7,7 @@
 #[cfg(feature = "python")]
 pub mod bindings;
 pub mod cli;
+pub mod columnar;
 pub mod engine;
 pub mod ledger;
 pub mod model;

@@ -162,6 +162,7 @@ fn format_name(format: RowFormat) -> &'static str {
     match format {
         RowFormat::Csv => "csv",
         RowFormat::JsonLines => "jsonl",
+        RowFormat::Parquet => "parquet",
     }
 }
 

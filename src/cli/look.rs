@@ -69,6 +69,7 @@ fn item_is(batch: &BatchSpec, program: &Program) -> &'static str {
     let python = matches!(program, Program::Python(_));
     let size_one = matches!(&batch.batch_size, Setting::Fixed(BatchSize::Exactly(size)) if size.get() == 1);
     match batch.batched {
+        Some(true) if batch.batch_format.0.library().is_some() => "`item` is the batch, because `batch_format` says so",
         Some(true) => "`item` is the batch, because `batched: true` says so",
         Some(false) => "`item` is one item, because `batched: false` says so",
         None if !python => "`item` is one item, because only python tasks take whole batches",

@@ -10,7 +10,7 @@ use super::reduce::Reducer;
 use super::step::step_timeout;
 use super::workflow::{EngineError, Run};
 use crate::ledger::{LedgerError, Printed, Reader, StepRecord};
-use crate::model::{Batch, Event, Failure, FailureKind, Form, ItemKey, Status, StepName, StepReport};
+use crate::model::{Batch, BatchFormat, Event, Failure, FailureKind, Form, ItemKey, Status, StepName, StepReport};
 use crate::spec::{Aggregate, Reductions, Step, StepKind};
 use crate::task::{Context, Frame, LogLine, Underway};
 use serde_json::value::RawValue;
@@ -163,6 +163,7 @@ impl Run<'_> {
             batch_timeout: None,
             has_item: false,
             batched: false,
+            batch_format: BatchFormat::Records,
             batches: Some(1),
             slots: 1,
             cancel: self.cancel.inner()?,

@@ -35,6 +35,8 @@ pub(super) enum Feed<'a> {
 pub(super) struct Fed {
     /// How many items were read.
     pub(super) read: Result<u64, SourceError>,
+    /// Whether the source has no more of them, whatever it promised.
+    pub(super) exhausted: bool,
     /// Whether the step's time was up.
     pub(super) late: bool,
 }
@@ -119,7 +121,7 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
                 recv(late) -> _ => self.end_late(),
             }
         }
-        Fed { read: failed.map_or(Ok(self.read), Err), late: self.late }
+        Fed { read: failed.map_or(Ok(self.read), Err), exhausted: self.exhausted, late: self.late }
     }
 
     fn feed_until(

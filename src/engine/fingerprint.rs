@@ -5,7 +5,7 @@
 //! that tasks read (those of a glob are part of an item's key) and modules that Python code imports.
 
 use super::prepare::Prepared;
-use crate::model::{Span, Text, Tree};
+use crate::model::{BatchFormat, Span, Text, Tree};
 use crate::spec::{
     Aggregate, Auth, Command, ItemsSpec, PythonProgram, PythonTask, RowsSpec, Step, StepKind, Task, TaskKind,
 };
@@ -29,6 +29,11 @@ pub(super) fn fingerprint(step: &Step, batched: bool, prepared: &Prepared) -> Fi
         && let ItemsSpec::Rows(rows) = &batch.items
     {
         print.extend(row_fields(rows).into_iter().map(|(name, text)| (name, hash(&text))));
+    }
+    if let StepKind::Batch(batch) = &step.kind
+        && batch.batch_format.0 != BatchFormat::Records
+    {
+        print.insert("batch_format".to_owned(), hash(&format!("{:?}", batch.batch_format.0)));
     }
     print
 }

@@ -7,9 +7,10 @@ use super::fingerprint::mentions_item_dir;
 use super::prepare::Prepared;
 use super::shape::ShapeError;
 use super::workflow::{EngineError, Run};
+use crate::columnar::{read_ipc, schema_of_ipc};
 use crate::ledger::{LedgerError, Reader, ResultLines, RunFolder, StepKey};
-use crate::model::{Event, Failure, FailureKind, Status, StepName, StepReport, Text};
-use crate::sink::{self, Results, Target};
+use crate::model::{Event, Failure, FailureKind, OutputFormat, Status, StepName, StepReport, Text};
+use crate::sink::{self, Results, SinkError, Target, Written};
 use crate::spec::{Step, StepKind};
 use crate::task::{ItemFiles, Latch};
 use crate::template::{ItemScope, Template};
@@ -90,7 +91,11 @@ impl Run<'_> {
             return Ok(());
         }
         let mut results = StepResults::new(self.ledger.folder().clone(), &report.name, is_batch, &self.cancel.stop);
-        match sink::write(target, &mut results) {
+        let written = match results.as_tables(target) {
+            Some(written) => written,
+            None => sink::write(target, &mut results),
+        };
+        match written {
             Ok(written) => {
                 self.ledger.note_output(key, &note)?;
                 let records = if written.records == 1 { "record" } else { "records" };
@@ -131,6 +136,33 @@ impl<'a> StepResults<'a> {
         let reader = Reader::open(self.folder.clone())?;
         let steps = reader.steps()?;
         steps.iter().find(|record| record.name == self.step).map(|record| reader.results(record)).transpose()
+    }
+}
+
+impl StepResults<'_> {
+    /// Writes results that are tables, all of the same columns, as Parquet without a detour; none where they are not.
+    fn as_tables(&self, target: &Target) -> Option<Result<Written, SinkError>> {
+        if target.format != OutputFormat::Parquet {
+            return None;
+        }
+        let mut lines = self.open().ok()?.filter(ResultLines::are_tables)?;
+        let schema = schema_of_ipc(&lines.next_table().ok()??).ok()?;
+        while let Some(table) = lines.next_table().ok()? {
+            // Tables of other columns are made alike by way of their records.
+            schema_of_ipc(&table).ok().filter(|other| *other == schema)?;
+        }
+        let mut lines = self.open().ok()??;
+        let mut next = || -> io::Result<Option<Vec<io::Result<_>>>> {
+            if self.stop.is_fired() {
+                return Err(io::Error::other("the run was stopped"));
+            }
+            let Some(table) = lines.next_table().map_err(|error| trouble(&error))? else { return Ok(None) };
+            let batches = read_ipc(&table).map_err(io::Error::other)?;
+            Ok(Some(batches.map(|batch| batch.map_err(io::Error::other)).collect()))
+        };
+        let mut frames = std::iter::from_fn(|| next().transpose())
+            .flat_map(|batches| batches.unwrap_or_else(|error| vec![Err(error)]));
+        Some(sink::write_frames(target, &schema, &mut frames))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::output::{item_files_of, target_of};
 use super::prepare::Prepared;
 use super::shape::{ShapeError, shape, single_timeout, step_timeout};
-use crate::model::{ItemKey, Items, Keys};
+use crate::model::{BatchFormat, ItemKey, Items, Keys};
 use crate::plan::{Chunk, RunCommand, Source, SourceError};
 use crate::sink::Target;
 use crate::spec::{BatchSize, MaxFailures, RetryPolicy, Step, StepKind};
@@ -54,6 +54,7 @@ pub(super) struct StepPlan {
     pub(super) step_timeout: Option<Duration>,
     pub(super) retry: RetryPolicy,
     pub(super) batched: bool,
+    pub(super) batch_format: BatchFormat,
     pub(super) is_batch: bool,
     /// Where its results go.
     pub(super) target: Option<Target>,
@@ -89,6 +90,7 @@ pub(super) fn plan_step(
             step_timeout,
             retry: single.retry.clone(),
             batched: false,
+            batch_format: BatchFormat::Records,
             is_batch: false,
             target,
             item_files,
@@ -109,6 +111,7 @@ pub(super) fn plan_step(
                 step_timeout,
                 retry: shape.retry,
                 batched: shape.batched.batched,
+                batch_format: batch.batch_format.0,
                 is_batch: true,
                 source: shape.items.source,
                 target,

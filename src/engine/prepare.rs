@@ -118,11 +118,10 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
         names.outputs.extend(step.outputs.name.iter().map(|text| text.raw.clone()));
     }
     let found = find_interpreter(options.python.as_deref(), &folder);
-    let python = match python(&programs, &aggregates, found) {
+    let libraries = libraries(&workflow);
+    let python = match python(&programs, &aggregates, &libraries, found) {
         Ok((host, wrong)) => {
-            faults.extend(
-                wrong.into_iter().map(|(fault, span, within)| code_fault(&workflow.source, &fault, span, within)),
-            );
+            faults.extend(wrong.into_iter().map(|(fault, asked)| asked.fault(&workflow.source, &fault, &host)));
             host
         }
         // Faults of the file come first: they are there whatever the interpreter.
@@ -317,12 +316,32 @@ pub(super) fn template_fault(source: &Source, error: &TemplateError, within: Str
     }
 }
 
-type Checked = (Option<Arc<Host>>, Vec<(CheckFault, Span, String)>);
+/// What the interpreter was asked about.
+enum Asked {
+    /// Code, at this place.
+    Code(Span),
+    /// A module that is named at this place.
+    Module(String, Span),
+    /// The library of a `batch_format`.
+    Library(&'static str, Span),
+}
+
+type Checked = (Option<Arc<Host>>, Vec<(CheckFault, Asked)>);
+
+/// The libraries that make data frames of batches.
+fn libraries(workflow: &Workflow) -> Vec<(&'static str, Span)> {
+    let batches = workflow.steps.iter().filter_map(|step| match &step.kind {
+        StepKind::Batch(batch) => Some(batch.batch_format),
+        StepKind::Single(_) => None,
+    });
+    batches.filter_map(|(format, span)| Some((format.library()?, span))).collect()
+}
 
 /// Settles the interpreter where a task needs one, and has it look over all code.
 fn python(
     programs: &[(Option<Program>, Option<Program>)],
     aggregates: &BTreeMap<StepName, Program>,
+    libraries: &[(&'static str, Span)],
     found: Found,
 ) -> Result<Checked, HostError> {
     let tasks = programs.iter().flat_map(|(program, handler)| [program, handler]);
@@ -332,28 +351,47 @@ fn python(
         .filter_map(|program| if let Program::Python(task) = program { Some(task) } else { None })
         .collect();
     let Some(first) = tasks.first() else { return Ok((None, Vec::new())) };
-    let (checks, spans): (Vec<Check>, Vec<Span>) = tasks.iter().flat_map(|task| task.checks()).unzip();
-    let (host, wrong) = Host::settle(found, &first.import_path(), &checks)?;
-    let wrong = wrong.into_iter().map(|fault| {
-        let span = spans.get(fault.check).copied().unwrap_or_default();
-        let what = match checks.get(fault.check) {
-            Some(Check::Module { name }) => name.clone(),
-            _ => String::new(),
+    let mut asked: Vec<(Check, Asked)> = Vec::new();
+    for (check, span) in tasks.iter().flat_map(|task| task.checks()) {
+        let about = match &check {
+            Check::Module { name } => Asked::Module(name.clone(), span),
+            Check::Code { .. } => Asked::Code(span),
         };
-        (fault, span, what)
+        asked.push((check, about));
+    }
+    asked.extend(
+        libraries.iter().map(|(name, span)| (Check::Module { name: (*name).to_owned() }, Asked::Library(name, *span))),
+    );
+    let (checks, asked): (Vec<Check>, Vec<Asked>) = asked.into_iter().unzip();
+    let (host, wrong) = Host::settle(found, &first.import_path(), &checks)?;
+    let mut faults: Vec<Option<CheckFault>> = asked.iter().map(|_| None).collect();
+    wrong.into_iter().for_each(|fault| {
+        if let Some(place) = faults.get_mut(fault.check) {
+            *place = Some(fault);
+        }
     });
+    let wrong = faults.into_iter().zip(asked).filter_map(|(fault, asked)| Some((fault?, asked)));
     let wrong = wrong.collect();
     Ok((Some(Arc::new(host)), wrong))
 }
 
-/// A fault that the interpreter found, at its own line where the code stands in the workflow file.
-fn code_fault(source: &Source, fault: &CheckFault, span: Span, needle: String) -> Fault {
-    if !needle.is_empty() {
-        return Fault::at(source.locate(span, &needle), &fault.message)
-            .hint("modules are looked for beside the workflow file, then where the interpreter has them");
+impl Asked {
+    /// A fault that the interpreter found, at its own line where the code stands in the workflow file.
+    fn fault(&self, source: &Source, fault: &CheckFault, host: &Option<Arc<Host>>) -> Fault {
+        match self {
+            Self::Code(span) => {
+                let place = fault.line.and_then(|line| code_line(source, *span, line));
+                Fault::at(place.unwrap_or(*span), &fault.message)
+            }
+            Self::Module(name, span) => Fault::at(source.locate(*span, name), &fault.message)
+                .hint("modules are looked for beside the workflow file, then where the interpreter has them"),
+            Self::Library(library, span) => {
+                let python = host.as_ref().map_or("python3", |host| &host.executable);
+                Fault::at(*span, format!("`batch_format: {library}` cannot be had: {}", fault.message))
+                    .hint(format!("install it there: `{python} -m pip install {library}`"))
+            }
+        }
     }
-    let place = fault.line.and_then(|line| code_line(source, span, line));
-    Fault::at(place.unwrap_or(span), &fault.message)
 }
 
 /// The text of line `line` (from 1) of a block of code that stands at `span`.

@@ -63,6 +63,7 @@ impl Repro<'_> {
             batch_timeout: None,
             has_item: plan.is_batch,
             batched: plan.batched,
+            batch_format: plan.batch_format,
             batches: plan.batches,
             slots: 1,
             cancel: Cancel::new().map_err(|error| error.to_string())?,

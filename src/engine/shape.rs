@@ -88,6 +88,12 @@ pub fn shape(
         let above_one = batch_size != BatchSize::Exactly(NonZeroUsize::MIN);
         batched_rule(batch.batched, matches!(program, Program::Python(_)), above_one, items.first())
     };
+    if let (Some(library), Some(first)) = (batch.batch_format.0.library(), items.first())
+        && !first.starts_with(b"{")
+    {
+        let message = format!("`batch_format: {library}` has no use: the items are not records (mappings)");
+        return Err(ShapeError::Setting(message, batch.batch_format.1));
+    }
     if batch.bisect_on_error && !batched.batched {
         return Err(wrong(format!("`bisect_on_error` has no use: `item` is one item, because {}", batched.why)));
     }

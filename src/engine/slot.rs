@@ -128,6 +128,7 @@ impl Slot<'_> {
             succeeded,
             keys,
             lines: outcome.lines,
+            form: outcome.form,
             list: outcome.list || self.job.context.batched,
             failed,
             retries: retry,

@@ -232,6 +232,7 @@ impl Run<'_> {
             batch_timeout: plan.batch_timeout,
             has_item: is_batch,
             batched: plan.batched,
+            batch_format: plan.batch_format,
             batches: plan.batches,
             slots: plan.slots,
             // A step that stops because an item failed must not stop the run's cleaning up.

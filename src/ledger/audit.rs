@@ -3,7 +3,7 @@
 use super::batches::{Files, present};
 use super::error::LedgerError;
 use super::reader::{Reader, StepRecord};
-use crate::model::Status;
+use crate::model::{ResultForm, Status};
 use serde::de::IgnoredAny;
 use std::collections::HashMap;
 
@@ -40,7 +40,11 @@ impl Reader {
             let broken = |line: &[u8]| serde_json::from_slice::<IgnoredAny>(line).is_err();
             let mut parts = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
             match why {
-                Some(_) if !lines.is_empty() && (!lines.ends_with(b"\n") || parts.any(broken)) => {
+                Some(_)
+                    if batch.form == ResultForm::Lines
+                        && !lines.is_empty()
+                        && (!lines.ends_with(b"\n") || parts.any(broken)) =>
+                {
                     audit.problems.push(format!("results of the batch at item {first} are no whole lines of JSON"));
                 }
                 Some(why) => audit.problems.push(format!("results of the batch at item {first} {why}")),

@@ -6,7 +6,7 @@
 use super::error::LedgerError;
 use super::folder::{RunFolder, io_error};
 use super::writer::GONE;
-use crate::model::{ItemKey, Keys, StepName};
+use crate::model::{ItemKey, Keys, ResultForm, StepName};
 use rusqlite::{Connection, Row};
 use std::fs::File;
 use std::io;
@@ -22,6 +22,7 @@ pub(super) struct BatchRow {
     pub(super) count: u64,
     pub(super) indexes: Option<Vec<u8>>,
     pub(super) list: bool,
+    pub(super) form: ResultForm,
     pub(super) offset: u64,
     pub(super) length: u64,
     pub(super) keys_offset: u64,
@@ -36,6 +37,7 @@ pub(super) struct Owner<'a> {
     pub(super) count: u64,
     pub(super) indexes: Option<&'a [u8]>,
     pub(super) list: bool,
+    pub(super) form: ResultForm,
     pub(super) keys_offset: u64,
     pub(super) run: bool,
 }
@@ -48,6 +50,9 @@ impl Owner<'_> {
         for number in [self.first, self.count, u64::from(self.list), self.keys_offset, u64::from(self.run)] {
             hash.update(&number.to_le_bytes());
         }
+        if self.form == ResultForm::Arrow {
+            hash.update(b"arrow");
+        }
         hash.update(self.indexes.unwrap_or(b"range"));
         (hash.digest() ^ lines_hash).cast_signed()
     }
@@ -58,7 +63,7 @@ pub(super) fn lines_hash(lines: &[u8]) -> u64 {
     xxh3_64(lines)
 }
 
-const SELECT: &str = "SELECT id, first, count, indexes, is_list, offset, length, keys_offset, keys_run, checksum
+const SELECT: &str = "SELECT id, first, count, indexes, is_list, offset, length, keys_offset, keys_run, checksum, form
     FROM batches";
 
 impl BatchRow {
@@ -79,6 +84,7 @@ impl BatchRow {
             count: self.count,
             indexes: self.indexes.as_deref(),
             list: self.list,
+            form: self.form,
             keys_offset: self.keys_offset,
             run: self.run,
         }
@@ -104,6 +110,8 @@ impl BatchRow {
             keys_offset: unsigned(7)?,
             run: row.get(8)?,
             checksum: row.get(9)?,
+            // Any other word was never written, and does not fit the checksum.
+            form: if row.get::<_, String>(10)? == "arrow" { ResultForm::Arrow } else { ResultForm::Lines },
         })
     }
 

@@ -211,8 +211,8 @@ pub(super) fn settle(
         let bytes: Vec<u8> = change.indexes.iter().flat_map(|index| index.unwrap_or(GONE).to_le_bytes()).collect();
         let row = BatchRow::one(&transaction, change.id)?;
         let (first, count) = (*first, kept.len() as u64);
-        let (list, keys_offset, run) = (row.list, row.keys_offset, row.run);
-        let owner = Owner { first, count, indexes: Some(&bytes), list, keys_offset, run };
+        let (list, form, keys_offset, run) = (row.list, row.form, row.keys_offset, row.run);
+        let owner = Owner { first, count, indexes: Some(&bytes), list, form, keys_offset, run };
         let (first, count) = (i64::try_from(first).unwrap_or(0), i64::try_from(count).unwrap_or(0));
         transaction.execute(
             "UPDATE batches SET first = ?2, count = ?3, indexes = ?4, checksum = ?5 WHERE id = ?1",

@@ -7,7 +7,7 @@ use super::health::{check_pages, check_schema};
 use super::past::{self, Past};
 use super::results::{Piece, ResultLines};
 use super::writer::{GONE, StepKey};
-use crate::model::{Failure, Stats, Status, StepName};
+use crate::model::{Failure, ResultForm, Stats, Status, StepName};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, OpenFlags, Row};
 use serde::de::DeserializeOwned;
@@ -293,8 +293,8 @@ impl Reader {
         let mut pieces = Vec::with_capacity(rows.len());
         let mut lines = Vec::new();
         for row in rows {
-            let BatchRow { first, count, list, offset, length, .. } = row;
-            let piece = Piece { first, count, list, offset, length, hash: Some(row.lines_hash()) };
+            let BatchRow { first, count, list, form, offset, length, .. } = row;
+            let piece = Piece { first, count, list, form, offset, length, hash: Some(row.lines_hash()) };
             match &row.indexes {
                 Some(indexes) if !list => {
                     let why = files.lines(&row, &mut lines)?;
@@ -353,7 +353,15 @@ fn split(piece: Piece, indexes: &[u8], lines: &[u8]) -> Vec<Piece> {
                 last.count += 1;
                 last.length += length;
             }
-            _ => pieces.push(Piece { first: index, count: 1, list: false, offset, length, hash: None }),
+            _ => pieces.push(Piece {
+                first: index,
+                count: 1,
+                list: false,
+                form: ResultForm::Lines,
+                offset,
+                length,
+                hash: None,
+            }),
         }
     }
     pieces
@@ -369,11 +377,12 @@ mod tests {
 
     #[test]
     fn a_piece_with_holes_is_cut_where_they_are() {
-        let piece = Piece { first: 3, count: 3, list: false, offset: 100, length: 8, hash: Some(7) };
+        let piece =
+            Piece { first: 3, count: 3, list: false, form: ResultForm::Lines, offset: 100, length: 8, hash: Some(7) };
         let indexes: Vec<u8> = [3_u64, 4, 9].iter().flat_map(|index| index.to_le_bytes()).collect();
         let expected = [
-            Piece { first: 3, count: 2, list: false, offset: 100, length: 5, hash: None },
-            Piece { first: 9, count: 1, list: false, offset: 105, length: 3, hash: None },
+            Piece { first: 3, count: 2, list: false, form: ResultForm::Lines, offset: 100, length: 5, hash: None },
+            Piece { first: 9, count: 1, list: false, form: ResultForm::Lines, offset: 105, length: 3, hash: None },
         ];
         assert_eq!(split(piece, &indexes, b"1\n22\n3 \n"), expected);
     }

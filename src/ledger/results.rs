@@ -4,7 +4,8 @@ use super::batches::lines_hash;
 use super::error::LedgerError;
 use super::folder::io_error;
 use super::window::Window;
-use crate::model::ResultsSize;
+use crate::columnar::json_of_ipc;
+use crate::model::{ResultForm, ResultsSize};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,8 @@ pub(super) struct Piece {
     pub(super) count: u64,
     /// Whether the lines are such a list.
     pub(super) list: bool,
+    /// Whether they are lines at all, or a table.
+    pub(super) form: ResultForm,
     /// Where the first line begins.
     pub(super) offset: u64,
     /// Length in bytes.
@@ -76,11 +79,15 @@ impl ResultLines {
     pub fn size(&self) -> Result<ResultsSize, LedgerError> {
         let mut size = ResultsSize { count: 0, bytes: 0 };
         for piece in self.pieces.as_slice() {
-            size.bytes += piece.length;
-            size.count += match &self.file {
-                Some(file) if piece.list => memchr::memchr_iter(b'\n', &self.read(file, piece)?).count() as u64,
-                _ => piece.count,
+            let (bytes, count) = match &self.file {
+                Some(file) if piece.list => {
+                    let lines = self.read(file, piece)?;
+                    (lines.len() as u64, memchr::memchr_iter(b'\n', &lines).count() as u64)
+                }
+                _ => (piece.length, piece.count),
             };
+            size.bytes += bytes;
+            size.count += count;
         }
         Ok(size)
     }
@@ -89,14 +96,28 @@ impl ResultLines {
     pub(super) fn are_the_file(&self) -> bool {
         let mut end = 0;
         let in_order = self.pieces.as_slice().iter().all(|piece| {
-            let follows = piece.offset == end;
+            let follows = piece.offset == end && piece.form == ResultForm::Lines;
             end += piece.length;
             follows
         });
         in_order && std::fs::metadata(&self.path).is_ok_and(|data| data.len() == end)
     }
 
+    /// The lines of a piece; of a table, those that its rows give.
     fn read(&self, file: &Window, piece: &Piece) -> Result<Vec<u8>, LedgerError> {
+        let bytes = self.bytes(file, piece)?;
+        match piece.form {
+            ResultForm::Lines => Ok(bytes),
+            ResultForm::Arrow => match json_of_ipc(&bytes) {
+                Ok(lines) => Ok(lines.text),
+                Err(_) => {
+                    Err(LedgerError::ResultsGone { path: self.path.clone(), why: "are no table that can be read" })
+                }
+            },
+        }
+    }
+
+    fn bytes(&self, file: &Window, piece: &Piece) -> Result<Vec<u8>, LedgerError> {
         let length = usize::try_from(piece.length).unwrap_or(usize::MAX);
         let bytes = file.read(piece.offset, length).map_err(|source| io_error("read", &self.path, source))?;
         if !piece.owns(&bytes) {
@@ -113,6 +134,21 @@ impl ResultLines {
     pub fn next_piece(&mut self) -> Result<Option<(u64, bool, Vec<u8>)>, LedgerError> {
         let (Some(piece), Some(file)) = (self.pieces.next(), &self.file) else { return Ok(None) };
         Ok(Some((piece.first, piece.list, self.read(file, &piece)?)))
+    }
+
+    /// Whether all of them are tables.
+    pub fn are_tables(&self) -> bool {
+        let pieces = self.pieces.as_slice();
+        !pieces.is_empty() && pieces.iter().all(|piece| piece.form == ResultForm::Arrow)
+    }
+
+    /// The next piece as it is written down: of tables, an Arrow IPC stream.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, or does not hold what was written.
+    pub fn next_table(&mut self) -> Result<Option<Vec<u8>>, LedgerError> {
+        let (Some(piece), Some(file)) = (self.pieces.next(), &self.file) else { return Ok(None) };
+        self.bytes(file, &piece).map(Some)
     }
 
     /// Copies all lines to `out`.

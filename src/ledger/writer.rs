@@ -22,7 +22,7 @@ pub(super) const GONE: u64 = u64::MAX;
 
 /// Batches point into the results files. `indexes` is null where `first` and `count` say it all, else the item index of
 /// each line as little-endian u64, with [`GONE`] for an item that the workflow does not name any more. `keys_offset` points
-/// at the items' keys, 16 bytes each, in a file beside the results; `checksum` knows the lines and the items again. `attempts` counts those of items that wait to be tried
+/// at the items' keys, 16 bytes each, in a file beside the results; `form` says whether the results are lines or a table; `checksum` knows the lines and the items again. `attempts` counts those of items that wait to be tried
 /// again.
 const TABLES: &str = "
 CREATE TABLE run (id TEXT NOT NULL, workflow TEXT NOT NULL, path TEXT NOT NULL, folder TEXT NOT NULL, params TEXT NOT NULL,
@@ -34,7 +34,7 @@ CREATE TABLE steps (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, is_batch 
 CREATE TABLE batches (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, number INTEGER NOT NULL, attempt INTEGER NOT NULL,
     first INTEGER NOT NULL, count INTEGER NOT NULL, indexes BLOB, is_list INTEGER NOT NULL, offset INTEGER NOT NULL,
     length INTEGER NOT NULL, keys_offset INTEGER NOT NULL, duration_us INTEGER NOT NULL, execution INTEGER NOT NULL,
-    checksum INTEGER NOT NULL, keys_run INTEGER NOT NULL);
+    checksum INTEGER NOT NULL, keys_run INTEGER NOT NULL, form TEXT NOT NULL);
 CREATE INDEX batches_of_step ON batches (step);
 CREATE TABLE failures (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, item_index INTEGER NOT NULL, key TEXT NOT NULL,
     item TEXT NOT NULL, attempts INTEGER NOT NULL, kind TEXT NOT NULL, type TEXT NOT NULL, message TEXT NOT NULL,
@@ -412,11 +412,12 @@ fn insert_batch(
     };
     let (first, count) = (report.succeeded.get(0), report.succeeded.len() as u64);
     let run = matches!(report.keys, Keys::Run(..));
-    let owner = Owner { first, count, indexes: indexes.as_deref(), list: report.list, keys_offset, run };
+    let owner =
+        Owner { first, count, indexes: indexes.as_deref(), list: report.list, form: report.form, keys_offset, run };
     let checksum = owner.seal(lines_hash(&report.lines.0));
     let mut statement = db.prepare_cached(
         "INSERT INTO batches (step, number, attempt, first, count, indexes, is_list, offset, length, keys_offset, duration_us,
-         execution, checksum, keys_run) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+         execution, checksum, keys_run, form) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     )?;
     statement.execute(params![
         rows.step.0,
@@ -433,6 +434,7 @@ fn insert_batch(
         rows.execution,
         checksum,
         run,
+        word(&report.form),
     ])?;
     Ok(())
 }

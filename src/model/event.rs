@@ -1,6 +1,6 @@
 //! What slots tell the aggregator, and what the aggregator tells the sinks.
 
-use super::{Batch, Failure, Indexes, ItemKey, Keys, Lines, RunId, RunSummary, Stats, Status, StepName};
+use super::{Batch, Failure, Indexes, ItemKey, Keys, Lines, ResultForm, RunId, RunSummary, Stats, Status, StepName};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ pub struct BatchReport {
     pub keys: Keys,
     /// Their results.
     pub lines: Lines,
+    /// How they are written down in `lines`.
+    pub form: ResultForm,
     /// Whether `lines` belong to the batch as a whole, because the task was batched: there need not be one line per item.
     pub list: bool,
     /// The files that the items have made, each with the key of its item.

@@ -70,6 +70,33 @@ pub enum Kind {
     Datetime,
 }
 
+/// What `item` is where it is the batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchFormat {
+    /// A list of the items.
+    #[default]
+    Records,
+    /// A `pandas.DataFrame`.
+    Pandas,
+    /// A `polars.DataFrame`.
+    Polars,
+    /// A `pyarrow.Table`.
+    Pyarrow,
+}
+
+impl BatchFormat {
+    /// The library that makes it; none where none is needed.
+    pub fn library(self) -> Option<&'static str> {
+        match self {
+            Self::Records => None,
+            Self::Pandas => Some("pandas"),
+            Self::Polars => Some("polars"),
+            Self::Pyarrow => Some("pyarrow"),
+        }
+    }
+}
+
 /// Where the items of a batch came from, for messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {

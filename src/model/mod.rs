@@ -14,9 +14,9 @@ mod source;
 
 pub use batch::{Batch, Indexes, Items};
 pub use event::{BatchReport, Event, ItemFailure, Sink, StepReport};
-pub use form::{Column, CsvForm, Form, From, Kind, LineNumbers, Origin};
+pub use form::{BatchFormat, Column, CsvForm, Form, From, Kind, LineNumbers, Origin};
 pub use keys::{ItemKey, Keys};
-pub use outcome::{Failure, FailureKind, Lines, Outcome};
+pub use outcome::{Failure, FailureKind, Lines, Outcome, ResultForm};
 pub use output::OutputFormat;
 pub use results::{ResultsFile, ResultsSize};
 pub use run::{RunId, RunSummary, Stats, Status, StepName};

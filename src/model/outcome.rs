@@ -38,6 +38,17 @@ impl Lines {
     }
 }
 
+/// How results are written down.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResultForm {
+    /// JSON, a line for each.
+    #[default]
+    Lines,
+    /// A table as an Arrow IPC stream, each row of it a result. Only of a batched task.
+    Arrow,
+}
+
 /// What kind of trouble ended an item; decides whether another try may help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -29,6 +29,16 @@ pub enum BadRow {
         /// The type.
         kind: Kind,
     },
+    /// A text of the column's type that finds no place in a data frame.
+    #[error("column `{column}`: \"{text}\" does not fit {why}")]
+    Unfit {
+        /// The column.
+        column: String,
+        /// The text, or its beginning.
+        text: String,
+        /// Into what.
+        why: &'static str,
+    },
     /// A line that is no JSON.
     #[error("no JSON: {0}")]
     Json(String),

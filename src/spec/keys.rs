@@ -6,9 +6,9 @@
 mod table;
 
 pub use table::{
-    AGGREGATE, AUTH, BACKOFFS, BATCH, COMPRESSIONS, ECHO, FORMATS, HTTP, KINDS, ON_BAD_ROW, ON_SCHEMA_DRIFT,
-    OPERATIONS, OUTPUTS, PARAM, PARAM_TYPES, PYTHON, RANGE, RETRY, ROWS, SHELL, SOURCES, STEP, TASK, TASK_TYPES,
-    WORKFLOW,
+    AGGREGATE, AUTH, BACKOFFS, BATCH, BATCH_FORMATS, COMPRESSIONS, ECHO, FORMATS, HTTP, KINDS, ON_BAD_ROW,
+    ON_SCHEMA_DRIFT, OPERATIONS, OUTPUTS, PARAM, PARAM_TYPES, PYTHON, RANGE, RETRY, ROWS, SHELL, SOURCES, STEP, TASK,
+    TASK_TYPES, WORKFLOW,
 };
 
 /// A group of keys that may stand in one mapping.
@@ -111,8 +111,7 @@ pub fn key_groups() -> [&'static KeyGroup; 16] {
 }
 
 /// Keys that are planned: using one is no typing error.
-const LATER: &[(&str, &[&str])] =
-    &[("step", &["batch_format"]), ("batch", &["batch_format"]), ("items", &["parquet", "sql"])];
+const LATER: &[(&str, &[&str])] = &[("items", &["sql"])];
 
 impl KeyGroup {
     /// Whether the key is planned but not there yet.

@@ -4,7 +4,7 @@
 
 use super::aggregate::Aggregate;
 use super::retry::RetryPolicy;
-use crate::model::{Kind, OutputFormat, Span, StepName, Text, Tree};
+use crate::model::{BatchFormat, Kind, OutputFormat, Span, StepName, Text, Tree};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -159,6 +159,8 @@ pub struct BatchSpec {
     pub batch_size: Setting<BatchSize>,
     /// `batched`: whether `item` is the batch; `None` lets the rule decide.
     pub batched: Option<bool>,
+    /// `batch_format`, and where it stands if it is given.
+    pub batch_format: (BatchFormat, Span),
     /// `parallel`, if given.
     pub parallel: Option<Setting<bool>>,
     /// `max_parallel`, if given.
@@ -257,7 +259,7 @@ pub enum ItemsSpec {
     },
     /// `{lines:}`: the lines of a UTF-8 file.
     Lines(Text),
-    /// `{csv:}` and `{jsonl:}`: rows of files.
+    /// `{csv:}`, `{jsonl:}` and `{parquet:}`: rows of files.
     Rows(Box<RowsSpec>),
 }
 
@@ -303,6 +305,8 @@ pub enum RowFormat {
     Csv,
     /// JSON Lines.
     JsonLines,
+    /// Parquet.
+    Parquet,
 }
 
 /// `types`: what the texts of columns are.

@@ -7,7 +7,7 @@ use super::item_lane::ItemLane;
 use super::python::{Host, PythonLane, PythonTask};
 use super::underway::Underway;
 use super::{echo, http, shell};
-use crate::model::{Batch, Failure, Form, Lines, RunId, StepName};
+use crate::model::{Batch, BatchFormat, Failure, Form, Lines, ResultForm, RunId, StepName};
 use crate::spec;
 use crate::template::{ErrorValue, Names, Scope, TemplateError};
 use std::path::{Path, PathBuf};
@@ -34,6 +34,8 @@ pub struct BatchOutcome {
     pub failures: Vec<(usize, Failure)>,
     /// A line for each that was run and did not fail.
     pub lines: Lines,
+    /// How they are written down in `lines`.
+    pub form: ResultForm,
     /// Whether `lines` are the elements of a list that a batched task returned.
     pub list: bool,
     /// What the task printed.
@@ -106,6 +108,8 @@ pub struct Context {
     pub has_item: bool,
     /// Whether `item` is the batch.
     pub batched: bool,
+    /// What the batch is, if so.
+    pub batch_format: BatchFormat,
     /// How many batches there are, where that is known.
     pub batches: Option<u64>,
     /// How many slots work side by side.

@@ -1,6 +1,6 @@
 //! Frames and their encoding.
 
-use crate::model::{Failure, Form, Indexes, Items, LineNumbers, Origin};
+use crate::model::{BatchFormat, Failure, Form, Indexes, Items, LineNumbers, Origin, ResultForm};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::io::{self, IoSlice, Read, Write};
@@ -54,6 +54,8 @@ pub struct Start {
     pub teardown: Option<String>,
     /// Whether `item` is the whole batch.
     pub batched: bool,
+    /// What the batch is, if so.
+    pub batch_format: BatchFormat,
     /// Whether there is an `item` (with `index` and `batch`) at all: false for a plain step.
     pub has_item: bool,
     /// Whether to keep [`super::page::STARTED`] exactly.
@@ -160,7 +162,9 @@ pub struct Results {
     pub nulls: u32,
     /// With `Start::batched`, where `count` is 1: whether the task returned a list, each element of which is a line.
     pub list: bool,
-    /// One line of JSON for each position that succeeded (when `list`, one per element).
+    /// How they are written down in `lines`: as a table only with `Start::batched`, and as a `list`.
+    pub form: ResultForm,
+    /// One line of JSON for each position that succeeded (when `list`, one per element), or the table.
     pub lines: Vec<u8>,
 }
 
@@ -343,7 +347,7 @@ fn encode_results<'a>(head: &mut Vec<u8>, results: &'a Results) -> Result<[&'a [
     put_u32(head, results.first);
     put_u32(head, results.count);
     put_u32(head, results.nulls);
-    head.push(u8::from(results.list));
+    head.push(u8::from(results.list) | u8::from(results.form == ResultForm::Arrow) << 1);
     for failures in [&results.failures, &results.bad] {
         let failures = if failures.is_empty() { Vec::new() } else { serde_json::to_vec(failures)? };
         put_u32(head, length(failures.len()));
@@ -462,14 +466,16 @@ fn decode_origin(cursor: &mut Cursor<'_>) -> Result<Option<Origin>, WireError> {
 }
 
 fn decode_results(cursor: &mut Cursor<'_>) -> Result<Results, WireError> {
-    let (first, count, nulls, list) = (cursor.u32()?, cursor.u32()?, cursor.u32()?, cursor.u8()? != 0);
+    let (first, count, nulls, flags) = (cursor.u32()?, cursor.u32()?, cursor.u32()?, cursor.u8()?);
+    let list = flags & 1 != 0;
+    let form = if flags & 2 == 0 { ResultForm::Lines } else { ResultForm::Arrow };
     let mut failures = || -> Result<Vec<(u32, Failure)>, WireError> {
         let length = cursor.u32()? as usize;
         let json = cursor.take(length)?;
         Ok(if json.is_empty() { Vec::new() } else { serde_json::from_slice(json)? })
     };
     let (failures, bad) = (failures()?, failures()?);
-    Ok(Results { first, count, failures, bad, nulls, list, lines: cursor.rest.to_vec() })
+    Ok(Results { first, count, failures, bad, nulls, list, form, lines: cursor.rest.to_vec() })
 }
 
 struct Cursor<'a> {
@@ -540,7 +546,8 @@ mod tests {
             failures: vec![(4, failure.clone())],
             bad: vec![(1, failure)],
             nulls: 1,
-            list: false,
+            list: true,
+            form: ResultForm::Arrow,
             lines: b"{}\n".to_vec(),
         };
         let Frame::Results(back) = there_and_back(&Frame::Results(results.clone())) else { panic!("another kind") };

@@ -3,12 +3,15 @@
 use super::batch::BatchView;
 use super::decode::decode;
 use super::encode::EncodeError;
+use super::flat::columns_of_json;
+use super::frame::Frames;
 use super::record::Unread;
 use super::support::Support;
 use super::task::{Argument, Task};
+use crate::columnar::columns_of_csv;
 use crate::model::{Failure, FailureKind};
-use crate::rows::BadRow;
 use crate::wire::{Run, RunBatch};
+use pyo3::exceptions::PySystemError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
@@ -109,25 +112,71 @@ impl Caller<'_> {
             return Ok(py.None().into_bound(py));
         }
         let (form, origin) = (place.of.form, place.of.origin.as_ref());
-        let read = |at: usize| self.task.records.read(py, self.support, (form, run.items.get(at)), origin);
-        let from = place.first;
-        let failure = |row: BadRow, at: usize| row.into_failure(origin, &run.items, from, at - from);
         if !self.task.batched {
-            let at = place.items.start;
-            return read(at).map_err(|unread| match unread {
-                Unread::Bad(row) => EncodeError::Bad(Box::new(failure(row, at))),
+            let (at, from) = (place.items.start, place.first);
+            let read = self.task.records.read(py, self.support, (form, run.items.get(at)), origin);
+            return read.map_err(|unread| match unread {
+                Unread::Bad(row) => EncodeError::Bad(Box::new(row.into_failure(origin, &run.items, from, at - from))),
                 Unread::Raised(error) => EncodeError::Raised(error),
             });
         }
+        if let Some(frames) = &self.task.frames {
+            return Ok(self.frame((frames, py), run, place, bad)?);
+        }
+        Ok(self.records(py, run, place, bad)?.into_any())
+    }
+
+    /// The items of a batch that can be read, as a list.
+    fn records<'py>(
+        &self,
+        py: Python<'py>,
+        run: &Run,
+        place: &Place<'_, 'py>,
+        bad: &mut Vec<(u32, Failure)>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let (form, origin, from) = (place.of.form, place.of.origin.as_ref(), place.first);
         let items = PyList::empty(py);
         for (position, at) in (0..).zip(place.items.clone()) {
-            match read(at) {
+            match self.task.records.read(py, self.support, (form, run.items.get(at)), origin) {
                 Ok(item) => items.append(item)?,
-                Err(Unread::Bad(row)) => bad.push((position, failure(row, at))),
-                Err(Unread::Raised(error)) => return Err(error.into()),
+                Err(Unread::Bad(row)) => bad.push((position, row.into_failure(origin, &run.items, from, at - from))),
+                Err(Unread::Raised(error)) => return Err(error),
             }
         }
-        Ok(items.into_any())
+        Ok(items)
+    }
+
+    /// The items of a batch that can be read, as a data frame.
+    fn frame<'py>(
+        &self,
+        (frames, py): (&Frames, Python<'py>),
+        run: &Run,
+        place: &Place<'_, 'py>,
+        bad: &mut Vec<(u32, Failure)>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (origin, from) = (place.of.origin.as_ref(), place.first);
+        let items = place.items.clone().map(|at| run.items.get(at));
+        if let Some(form) = self.task.records.csv(place.of.form) {
+            let found =
+                columns_of_csv(form, items, origin).map_err(|error| PySystemError::new_err(error.to_string()))?;
+            let failed = (found.bad.into_iter())
+                .map(|(position, row)| (position, row.into_failure(origin, &run.items, from, position)));
+            bad.extend(failed.map(|(position, failure)| (u32::try_from(position).unwrap_or(u32::MAX), failure)));
+            return frames.of_columns(py, found.batch);
+        }
+        if let Some(columns) = columns_of_json(items.clone()) {
+            return frames.of_columns(py, columns);
+        }
+        let records = self.records(py, run, place, bad)?;
+        if !bad.is_empty() {
+            // Without the lines that are no JSON it may be columns after all.
+            let mut bad = bad.iter().map(|(position, _)| *position).peekable();
+            let good = (0..).zip(items).filter(|(position, _)| bad.next_if_eq(position).is_none());
+            if let Some(columns) = columns_of_json(good.map(|(_, item)| item)) {
+                return frames.of_columns(py, columns);
+            }
+        }
+        frames.of_records(&records)
     }
 
     /// The values of the per-item inputs, checked to be as many as there are names.

@@ -5,7 +5,7 @@
 //! and ends the process when the engine has gone away in the middle of one: nobody is left to take the results.
 
 use super::capture::Capture;
-use crate::model::Failure;
+use crate::model::{Failure, ResultForm};
 use crate::wire::{Frame, Results, WireError, write_frame};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, getpid, kill_process};
@@ -179,5 +179,14 @@ impl Pending {
 }
 
 fn empty() -> Results {
-    Results { first: 0, count: 0, failures: Vec::new(), bad: Vec::new(), nulls: 0, list: false, lines: Vec::new() }
+    Results {
+        first: 0,
+        count: 0,
+        failures: Vec::new(),
+        bad: Vec::new(),
+        nulls: 0,
+        list: false,
+        form: ResultForm::Lines,
+        lines: Vec::new(),
+    }
 }

@@ -78,6 +78,14 @@ impl Records {
         Ok(Self { forms: readers, dates })
     }
 
+    /// The form, if it is that of a CSV file.
+    pub(super) fn csv(&self, form: usize) -> Option<&CsvForm> {
+        match self.forms.get(form) {
+            Some(Reader::Csv(reader)) => Some(&reader.form),
+            _ => None,
+        }
+    }
+
     /// The value of an item.
     pub(super) fn read<'py>(
         &self,

@@ -8,10 +8,14 @@ use super::capture::Capture;
 use super::encode::{EncodeError, Encoder};
 use super::outbox::Outbox;
 use super::page::Page;
-use crate::model::{Failure, FailureKind};
+use crate::columnar::{Table, json_of_ipc};
+use crate::model::{Failure, FailureKind, ResultForm};
 use crate::wire::{Done, Frame, Results, Run, WireError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
+
+/// A data frame with so many rows stays one. A smaller one is shorter as lines, and can be read by everybody.
+const MANY: usize = 100;
 
 /// Runs what the engine sends.
 pub(super) struct Runner<'a> {
@@ -24,8 +28,10 @@ pub(super) struct Runner<'a> {
 }
 
 /// What a position came to.
+#[derive(Default)]
 struct Written {
     list: bool,
+    form: ResultForm,
     nulls: u32,
     bad: Vec<(u32, Failure)>,
 }
@@ -104,7 +110,7 @@ impl Runner<'_> {
     fn batch_results(&mut self, position: u32, outcome: Result<Written, Failure>) -> Frame {
         let (written, failures) = match outcome {
             Ok(written) => (written, Vec::new()),
-            Err(failure) => (Written { list: false, nulls: 0, bad: Vec::new() }, vec![(position, failure)]),
+            Err(failure) => (Written::default(), vec![(position, failure)]),
         };
         let mut lines = Vec::new();
         if failures.is_empty() {
@@ -113,14 +119,17 @@ impl Runner<'_> {
             }
             lines = std::mem::take(&mut self.line);
         }
-        let Written { list, nulls, bad } = written;
-        Frame::Results(Results { first: position, count: 1, failures, bad, nulls, list, lines })
+        let Written { list, form, nulls, bad } = written;
+        Frame::Results(Results { first: position, count: 1, failures, bad, nulls, list, form, lines })
     }
 
     /// Calls the user's code and writes what it returned to `self.line`.
     fn value(&mut self, py: Python<'_>, run: &Run, place: &Place<'_, '_>) -> Result<Written, EncodeError> {
         let (result, bad) = self.caller.call(py, run, place)?;
-        let Some(result) = result else { return Ok(Written { list: true, nulls: 0, bad }) };
+        let Some(result) = result else { return Ok(Written { list: true, bad, ..Written::default() }) };
+        if let Some((form, nulls)) = self.table(&result)? {
+            return Ok(Written { list: true, form, nulls, bad });
+        }
         let mut list = false;
         let rows = if self.caller.task.batched { self.rows(&result)? } else { None };
         let mut encoder = Encoder::new(self.caller.support, &mut self.line);
@@ -135,7 +144,30 @@ impl Runner<'_> {
             }
         }
         let nulls = encoder.nulls;
-        Ok(Written { list, nulls, bad })
+        Ok(Written { list, nulls, bad, ..Written::default() })
+    }
+
+    /// Takes a data frame as it is, or the rows of a small one as lines, without making records of it; tells which, and how many
+    /// numbers are null. None where the value is no frame, or has columns that only Python can write.
+    fn table(&mut self, result: &Bound<'_, PyAny>) -> PyResult<Option<(ResultForm, u32)>> {
+        if !self.caller.task.batched {
+            return Ok(None);
+        }
+        let Some((ipc, missing)) = self.caller.support.table(result)? else { return Ok(None) };
+        let ipc = ipc.as_bytes();
+        let Ok(table) = Table::look(ipc) else { return Ok(None) };
+        let (form, nulls) = match table.lost {
+            Some(lost) if table.rows >= MANY => {
+                self.line.extend_from_slice(ipc);
+                (ResultForm::Arrow, lost)
+            }
+            _ => {
+                let Ok(lines) = json_of_ipc(ipc) else { return Ok(None) };
+                self.line = lines.text;
+                (ResultForm::Lines, lines.nulls)
+            }
+        };
+        Ok(Some((form, u32::try_from(nulls).unwrap_or(u32::MAX).saturating_add(missing))))
     }
 
     /// The elements that each become a line: of a list, of a plain tuple, of a data frame.

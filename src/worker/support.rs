@@ -5,7 +5,7 @@ use super::decode::parse;
 use crate::model::{Failure, FailureKind};
 use pyo3::exceptions::PySystemError;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyBytes, PyTuple};
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ const HOST: &str = include_str!("python/host.py");
 const VALUES: &str = include_str!("python/values.py");
 const RESULTS: &str = include_str!("python/results.py");
 const PROGRAMS: &str = include_str!("python/programs.py");
+const FRAMES: &str = include_str!("python/frames.py");
 const CODE: &str = include_str!("python/code.py");
 
 /// What `convert` made of a value.
@@ -32,6 +33,7 @@ pub(super) struct Support {
     describe: Py<PyAny>,
     convert: Py<PyAny>,
     records: Py<PyAny>,
+    table: Py<PyAny>,
     decode: Py<PyAny>,
     leave_child: Py<PyAny>,
     error_view: Py<PyAny>,
@@ -53,6 +55,7 @@ impl Support {
             leave_child: host.getattr("leave_child")?.unbind(),
             convert: values.getattr("convert")?.unbind(),
             records: values.getattr("records")?.unbind(),
+            table: values.getattr("table")?.unbind(),
             decode: values.getattr("decode")?.unbind(),
             error_view: values.getattr("ErrorView")?.unbind(),
         })
@@ -106,6 +109,11 @@ impl Support {
         Ok((!rows.is_none()).then_some(rows))
     }
 
+    /// A data frame as an Arrow IPC stream, and how many NaN are null in it; none for any other value.
+    pub(super) fn table<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Option<(Bound<'py, PyBytes>, u32)>> {
+        self.table.bind(value.py()).call1((value,))?.extract()
+    }
+
     /// Reads JSON with Python's own decoder.
     pub(super) fn decode<'py>(&self, py: Python<'py>, json: &[u8]) -> PyResult<Bound<'py, PyAny>> {
         self.decode.bind(py).call1((json,))
@@ -126,6 +134,11 @@ pub(super) fn programs<'py>(py: Python<'py>, with_code: bool) -> PyResult<Bound<
         module(py, CODE, c"<batchmill code>", c"_batchmill_code")?;
     }
     programs.getattr("Program")
+}
+
+/// What makes data frames. Loaded late: few steps have some.
+pub(super) fn frames(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    module(py, FRAMES, c"<batchmill frames>", c"_batchmill_frames")?.getattr("maker")
 }
 
 /// Makes the interpreter stand for the environment that `site` describes.

@@ -1,6 +1,7 @@
 //! The one callable that a worker runs for every item, made from `Start`.
 
 use super::decode::decode;
+use super::frame::Frames;
 use super::record::Records;
 use super::support::{Support, programs};
 use crate::wire::{Program, Start};
@@ -34,6 +35,8 @@ pub(super) struct Task {
     pub(super) inputs: Py<PyDict>,
     /// Reads items.
     pub(super) records: Records,
+    /// Makes data frames of batches, if that is what they are to be.
+    pub(super) frames: Option<Frames>,
     /// Whether a row that cannot be read halts nothing.
     pub(super) skip_bad_rows: bool,
     /// Names of the inputs that differ by item.
@@ -73,6 +76,7 @@ impl Task {
             layout: layout.iter().map(argument).collect::<PyResult<_>>()?,
             inputs: program.getattr("scope")?.get_item("inputs")?.cast_into::<PyDict>().map_err(PyErr::from)?.unbind(),
             records: Records::new(program.py(), &start.forms)?,
+            frames: Frames::new(program.py(), start.batch_format)?,
             skip_bad_rows: start.skip_bad_rows,
             program: program.clone().unbind(),
             item_inputs: start.item_inputs.clone(),

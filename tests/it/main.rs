@@ -23,6 +23,8 @@ mod damage;
 mod document;
 /// Batches, slots, retries, failures.
 mod engine;
+/// Batches as data frames, and data frames as results.
+mod frames;
 /// HTTP requests against a local server.
 mod http;
 /// What is new since the last good run.
@@ -35,6 +37,8 @@ mod inspect;
 mod later;
 /// Tolerated failures, times, memory.
 mod limits;
+/// Rows of Parquet files.
+mod parquet;
 /// The Python lane: hosts, crashes, timeouts.
 mod python;
 /// Failures looked at closely.

@@ -1,7 +1,7 @@
 //! A worker process as a test sees it: frames in, frames out, and the shared page.
 #![expect(clippy::unwrap_used, reason = "helpers of tests: what goes wrong here shall fail the test")]
 
-use batchmill::model::{Failure, Form, Indexes, Items};
+use batchmill::model::{BatchFormat, Failure, Form, Indexes, Items};
 use batchmill::wire::{Done, Frame, FrameReader, Log, Program, Results, Run, RunBatch, Start, page, write_frame};
 use rustix::fs::MemfdFlags;
 use serde_json::value::RawValue;
@@ -179,6 +179,7 @@ pub fn program(program: Program) -> Start {
         setup: None,
         teardown: None,
         batched: false,
+        batch_format: BatchFormat::Records,
         has_item: true,
         forms: vec![Form::Json],
         skip_bad_rows: false,

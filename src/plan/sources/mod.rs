@@ -214,7 +214,7 @@ pub fn open(
         ItemsSpec::Glob(patterns) => Box::new(glob::open(patterns, scope)?),
         ItemsSpec::Range { start, stop, step } => Box::new(range::open(start, stop, step, scope)?),
         ItemsSpec::Lines(path) => Box::new(lines::open(path, scope)?),
-        ItemsSpec::Rows(rows) => Box::new(table::open(rows, scope)?),
+        ItemsSpec::Rows(rows) => table::open(rows, scope)?,
     };
     let first = first(&mut *source)?;
     source.rewind()?;

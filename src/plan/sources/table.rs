@@ -1,9 +1,11 @@
 //! `{csv:}` and `{jsonl:}`: each row of some files is an item, its text as it stands in the file; it is read where it is used.
+//! `{parquet:}` is in a file of its own.
 //!
 //! Files are looked at when the source is opened: headers are compared, types inferred. They are read as the step goes on, one
 //! after another. A file that cannot be read is an item too, a failed one, so nothing is passed over in silence.
 
 pub(in crate::plan) mod header;
+mod parquet;
 
 use super::{Chunk, Source, SourceError, content_key};
 use crate::model::{Failure, FailureKind, Form, ItemKey, Items, Keys, LineNumbers, Origin};
@@ -11,9 +13,10 @@ use crate::plan::files::{Meter, RowFile, describe, expand};
 use crate::plan::settings::resolve;
 use crate::plan::survey::Request;
 use crate::rows::{Cut, Cutter};
-use crate::spec::{OnBadRow, RowsSpec};
+use crate::spec::{OnBadRow, RowFormat, RowsSpec};
 use crate::template::{ItemScope, Template};
 use header::Headers;
+use parquet::Parquet;
 use std::io;
 use std::sync::Arc;
 
@@ -45,10 +48,19 @@ struct Place {
     given: u64,
 }
 
-pub(super) fn open(spec: &RowsSpec, scope: &Arc<ItemScope>) -> Result<Table, SourceError> {
+pub(super) fn open(spec: &RowsSpec, scope: &Arc<ItemScope>) -> Result<Box<dyn Source>, SourceError> {
     let paths = spec.paths.iter().map(|text| Template::compile(text)?.string(scope)).collect::<Result<Vec<_>, _>>()?;
     let files = expand(paths)?;
+    let (skip, limit) = bounds(spec, scope)?;
+    if spec.format == RowFormat::Parquet {
+        return Ok(Box::new(Parquet::open(spec, files, skip, limit)?));
+    }
     let headers = Headers::read(spec, &files)?;
+    Ok(Box::new(Table { spec: spec.clone(), files, headers, skip, limit, at: Place::default() }))
+}
+
+/// How many rows are passed over, and how many are given out at most.
+fn bounds(spec: &RowsSpec, scope: &Arc<ItemScope>) -> Result<(u64, u64), SourceError> {
     let limit = match &spec.limit {
         Some(limit) => resolve("limit", limit, scope).map_err(SourceError::Setting)?.get() as u64,
         None => u64::MAX,
@@ -60,7 +72,7 @@ pub(super) fn open(spec: &RowsSpec, scope: &Arc<ItemScope>) -> Result<Table, Sou
         }
         None => 0,
     };
-    Ok(Table { spec: spec.clone(), files, headers, skip, limit, at: Place::default() })
+    Ok((skip, limit))
 }
 
 impl Source for Table {

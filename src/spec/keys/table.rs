@@ -17,6 +17,8 @@ pub const FORMATS: &[&str] = &["jsonl", "csv", "parquet"];
 /// The operations of a python task.
 pub const OPERATIONS: &[&str] = &["multiply", "add", "subtract", "divide"];
 
+/// The values of `batch_format`.
+pub const BATCH_FORMATS: &[&str] = &["records", "pandas", "polars", "pyarrow"];
 /// The values of `compression`.
 pub const COMPRESSIONS: &[&str] = &["auto", "none", "gzip", "zstd"];
 /// The values of `on_bad_row`.
@@ -109,6 +111,12 @@ pub static BATCH: KeyGroup = KeyGroup {
         key("task", Shape::Task, None, "What to run for each item"),
         key("batch_size", Shape::CountOrAuto, Some("1"), "Items per batch; `auto` learns it from the time items take"),
         key("batched", Shape::PlainBool, None, "Whether the task gets the whole batch as `item`"),
+        key(
+            "batch_format",
+            Shape::OneOf(BATCH_FORMATS),
+            Some("records"),
+            "What the batch is as `item`: a list, or a data frame; implies `batched: true`",
+        ),
         key("parallel", Shape::Bool, Some("false"), "Whether to run batches at the same time, on every core"),
         key("max_parallel", Shape::CountOrAuto, Some("every core"), "Most batches at the same time"),
         key("queue_size", Shape::Count, Some("twice the batches at the same time"), "Batches waiting to be run"),
@@ -240,10 +248,11 @@ pub static SOURCES: KeyGroup = KeyGroup {
         key("command", Shape::Text, None, "Lines that a shell command prints"),
         key("csv", Shape::TextOrTexts, None, "Rows of CSV files: paths and patterns"),
         key("jsonl", Shape::TextOrTexts, None, "Lines of JSON Lines files: paths and patterns"),
+        key("parquet", Shape::TextOrTexts, None, "Rows of Parquet files: paths and patterns"),
     ],
 };
 
-/// What may stand beside `csv` and `jsonl`.
+/// What may stand beside `csv`, `jsonl` and `parquet`.
 pub static ROWS: KeyGroup = KeyGroup {
     name: "rows",
     doc: "How rows of files are read",

@@ -1,11 +1,13 @@
 //! A batch step: what it takes besides its task.
 
 use super::aggregate::aggregate;
+use super::choice;
 use super::items::items;
 use super::section::{Given, Section, Sink};
 use super::settings::Settings;
 use super::task::inner_task;
-use crate::model::Span;
+use crate::model::{BatchFormat, Span};
+use crate::spec::keys::BATCH_FORMATS;
 use crate::spec::setting::Readable;
 use crate::spec::{
     Aggregate, BatchSize, BatchSpec, Fault, ItemsSpec, MaxFailures, MaxParallel, Setting, Task, TaskKind,
@@ -29,6 +31,7 @@ impl ItemsGiven {
 pub(super) struct Options {
     batch_size: Setting<BatchSize>,
     batched: Option<bool>,
+    batch_format: Option<BatchFormatGiven>,
     parallel: Option<Setting<bool>>,
     max_parallel: Option<Setting<MaxParallel>>,
     queue_size: Option<Setting<NonZeroUsize>>,
@@ -40,6 +43,26 @@ pub(super) struct Options {
     aggregate: Option<Aggregate>,
 }
 
+/// `batch_format`, where it stands, and what is wrong where the task takes items one by one.
+struct BatchFormatGiven {
+    format: BatchFormat,
+    span: Span,
+    one_by_one: Fault,
+}
+
+impl BatchFormatGiven {
+    fn read(given: &Given<'_>, sink: &mut Sink) -> Option<Self> {
+        let format = match choice(given, BATCH_FORMATS, sink)? {
+            "pandas" => BatchFormat::Pandas,
+            "polars" => BatchFormat::Polars,
+            "pyarrow" => BatchFormat::Pyarrow,
+            _ => BatchFormat::Records,
+        };
+        let one_by_one = given.fault("has no use here: the task takes its items one by one");
+        Some(Self { format, span: given.node.span, one_by_one })
+    }
+}
+
 impl Options {
     pub fn take(section: &mut Section<'_>, sink: &mut Sink) -> Self {
         let max_failures = section.take("max_failures");
@@ -49,6 +72,7 @@ impl Options {
                 .and_then(|given| given.setting(sink))
                 .unwrap_or(Setting::Fixed(BatchSize::Exactly(NonZeroUsize::MIN))),
             batched: section.take("batched").and_then(|given| given.with(Readable::read, sink)),
+            batch_format: section.take("batch_format").and_then(|given| BatchFormatGiven::read(&given, sink)),
             parallel: section.take("parallel").and_then(|given| given.setting(sink)),
             max_parallel: section.take("max_parallel").and_then(|given| given.setting(sink)),
             queue_size: section.take("queue_size").and_then(|given| given.setting(sink)),
@@ -78,11 +102,20 @@ impl Options {
         if let (Some((true, no_use)), true) = (self.bisect_on_error, one_by_one) {
             sink.push(no_use.hint("only a python task with `batched: true` can fail as a batch"));
         }
+        let implied = self.batch_format.as_ref().map(|_| true);
+        let (batch_format, span, fault) = match self.batch_format {
+            Some(given) => (given.format, given.span, Some(given.one_by_one)),
+            None => (BatchFormat::default(), Span::default(), None),
+        };
+        if let (Some(fault), true) = (fault, one_by_one) {
+            sink.push(fault.hint("only a python task without `batched: false` takes whole batches"));
+        }
         Some(BatchSpec {
             items: items.spec?,
             items_span: items.span,
             batch_size: self.batch_size,
-            batched: self.batched,
+            batched: self.batched.or(implied),
+            batch_format: (batch_format, span),
             parallel: self.parallel,
             max_parallel: self.max_parallel,
             queue_size: self.queue_size,

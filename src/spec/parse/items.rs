@@ -8,8 +8,8 @@ use crate::spec::tree::{Node, NodeKind};
 use crate::spec::{ItemsSpec, Setting};
 
 const FORMS: &str = "write a list `[a, b]`, a template `{{ name }}`, `$(command)`, or a source: \
-                     `{glob: PATTERN}`, `{range: 10}`, `{lines: FILE}`, `{command: COMMAND}`, `{csv: FILES}` or \
-                     `{jsonl: FILES}`";
+                     `{glob: PATTERN}`, `{range: 10}`, `{lines: FILE}`, `{command: COMMAND}`, `{csv: FILES}`, \
+                     `{jsonl: FILES}` or `{parquet: FILES}`";
 
 /// Reads the value of `items` or `for_each`.
 pub(super) fn items(given: &Given<'_>, sink: &mut Sink) -> Option<ItemsSpec> {
@@ -82,7 +82,7 @@ fn source(given: &Given<'_>, sink: &mut Sink) -> Option<ItemsSpec> {
     if one.is_none() && section.names().next().is_none() {
         sink.push(given.fault("names no source").hint(FORMS));
     }
-    if let Some(value) = value.as_ref().filter(|value| matches!(value.key, "csv" | "jsonl")) {
+    if let Some(value) = value.as_ref().filter(|value| matches!(value.key, "csv" | "jsonl" | "parquet")) {
         return rows(value, &mut section, sink).map(|rows| ItemsSpec::Rows(Box::new(rows)));
     }
     section.finish(&[&keys::SOURCES], sink);

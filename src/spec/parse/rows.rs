@@ -1,4 +1,4 @@
-//! `{csv:}` and `{jsonl:}`: rows of files, and how they are read.
+//! `{csv:}`, `{jsonl:}` and `{parquet:}`: rows of files, and how they are read.
 
 use super::choice;
 use super::items::patterns;
@@ -13,15 +13,24 @@ use std::collections::HashSet;
 const CSV_ONLY: [&str; 8] =
     ["columns", "types", "delimiter", "quote", "header", "null", "where_from", "on_schema_drift"];
 
-/// Reads what stands beside `csv` or `jsonl`.
+/// What says nothing about Parquet.
+const TEXT_ONLY: [&str; 7] = ["types", "delimiter", "quote", "header", "encoding", "null", "compression"];
+
+/// Reads what stands beside `csv`, `jsonl` or `parquet`.
 pub(super) fn rows(paths: &Given<'_>, section: &mut Section<'_>, sink: &mut Sink) -> Option<RowsSpec> {
-    let format = if paths.key == "csv" { RowFormat::Csv } else { RowFormat::JsonLines };
-    if format == RowFormat::JsonLines {
-        for name in CSV_ONLY {
-            if let Some(given) = section.take(name) {
-                let fault = given.fault("has no use for JSON Lines");
-                sink.push(fault.hint("each line brings its own names and types"));
-            }
+    let format = match paths.key {
+        "csv" => RowFormat::Csv,
+        "jsonl" => RowFormat::JsonLines,
+        _ => RowFormat::Parquet,
+    };
+    let (useless, what, why): (&[&str], _, _) = match format {
+        RowFormat::Csv => (&[], "", ""),
+        RowFormat::JsonLines => (&CSV_ONLY, "JSON Lines", "each line brings its own names and types"),
+        RowFormat::Parquet => (&TEXT_ONLY, "Parquet", "the file says itself how it is to be read"),
+    };
+    for name in useless {
+        if let Some(given) = section.take(name) {
+            sink.push(given.fault(format!("has no use for {what}")).hint(why));
         }
     }
     let one_of = |section: &mut Section<'_>, name: &str, words: &[&'static str], sink: &mut Sink| {

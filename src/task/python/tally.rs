@@ -58,6 +58,7 @@ impl Tally {
         if head.batch == last.batch {
             let outcome = &mut self.outcomes[head.batch];
             outcome.list |= results.list;
+            outcome.form = results.form;
             if outcome.lines.0.is_empty() {
                 outcome.lines.0 = results.lines;
             } else {

@@ -2,7 +2,7 @@
 
 use super::probe::Check;
 use super::stored::Writer;
-use crate::model::{Failure, FailureKind, Form, Span, StepName, Text, Tree};
+use crate::model::{BatchFormat, Failure, FailureKind, Form, Span, StepName, Text, Tree};
 use crate::spec::{self, PythonProgram};
 use crate::task::lane::Context;
 use crate::template::{CompiledTree, ItemScope, Names, TemplateError, compile_pairs, value_to_json};
@@ -150,6 +150,7 @@ impl PythonTask {
             setup: self.setup.as_ref().map(|text| text.raw.clone()),
             teardown: self.teardown.as_ref().map(|text| text.raw.clone()),
             batched: context.batched && !handler,
+            batch_format: if handler { BatchFormat::Records } else { context.batch_format },
             has_item: context.has_item,
             clock: context.timeout.is_some(),
             forms: if handler { vec![Form::Json] } else { context.forms.to_vec() },

@@ -124,14 +124,19 @@ def pandas(value):
 
 
 def pandas_records(pd, frame):
-    """Rows as mappings. A named index (as `groupby` leaves it) is data; nested column labels are joined by `_`."""
+    """Rows as mappings."""
+    return flattened(pd, frame).to_dict("records")
+
+
+def flattened(pd, frame):
+    """A named index (as `groupby` leaves it) is data; nested column labels are joined by `_`."""
     if any(name is not None for name in frame.index.names):
         clash = [name for name in frame.index.names if name in frame.columns]
         frame = frame if clash else frame.reset_index()
     if isinstance(frame.columns, pd.MultiIndex):
         frame = frame.copy(deep=False)
         frame.columns = ["_".join(str(part) for part in label if part != "") for label in frame.columns]
-    return frame.to_dict("records")
+    return frame
 
 
 def polars(value):
@@ -184,6 +189,59 @@ def records(value):
         if tag == VALUE and isinstance(rows, list):
             return rows
     return None
+
+
+def table(value):
+    """A data frame as (bytes of an Arrow IPC stream, how many NaN are null in it); None where its records say more."""
+    name, family = type(value).__name__, type(value).__module__.partition(".")[0]
+    try:
+        if family == "pyarrow" and name in ("Table", "RecordBatch"):
+            return ipc(sys.modules["pyarrow"], value), 0
+        if family == "polars" and name == "DataFrame":
+            return polars_ipc(value), 0
+        if family == "pandas" and name == "DataFrame":
+            import pyarrow as pa
+
+            return pandas_ipc(sys.modules["pandas"], pa, value)
+    except Exception:
+        # pyarrow is not there, or does not like the values: then their records are written, or give the reason why not.
+        return None
+
+
+def ipc(pa, table):
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write(table)
+    return sink.getvalue().to_pybytes()
+
+
+def polars_ipc(frame):
+    import io
+
+    pl = sys.modules["polars"]
+    sink = io.BytesIO()
+    frame.write_ipc_stream(sink, compat_level=pl.CompatLevel.oldest())
+    return sink.getvalue()
+
+
+def pandas_ipc(pd, pa, frame):
+    """Columns of objects are taken where Arrow sees in each of them what Python does: not integers as numbers, for one."""
+    frame = flattened(pd, frame)
+    if not all(isinstance(name, (str, int)) and not isinstance(name, bool) for name in frame.columns):
+        return None
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    plain = (pa.types.is_string, pa.types.is_boolean, pa.types.is_int64, pa.types.is_date32, pa.types.is_null)
+    lost = 0
+    for at, kind in enumerate(frame.dtypes):
+        if kind == object and not any(test(table.schema.field(at).type) for test in plain):
+            return None
+        # A NaN is null in the table, and counts as a number that was none; what is missing of other things does not.
+        values = frame.iloc[:, at]
+        if kind == object and values.isna().any():
+            lost += sum(value != value for value in values if isinstance(value, float))
+        elif kind in ("float64", "float32", "float16"):
+            lost += int(values.isna().sum())
+    return ipc(pa, table), lost
 
 
 def decode(text):

@@ -65,6 +65,24 @@ impl Headers {
     }
 }
 
+/// What becomes of the columns of files that bring names and types along, or why a file cannot be read.
+///
+/// # Errors
+/// Where none of them can be read, where a column is in none, or where they differ and must not.
+pub(super) fn columns(
+    spec: &RowsSpec,
+    names: Vec<Result<Option<Vec<String>>, String>>,
+    files: &[RowFile],
+) -> Result<Vec<Result<Vec<Column>, String>>, SourceError> {
+    let mut forms = Forms::new(spec);
+    forms.settle(&names, files)?;
+    let columns = names.into_iter().map(|names| {
+        let form = forms.of(&names?.unwrap_or_default())?;
+        Ok(if let Form::Csv(form) = &forms.list[form] { form.columns.clone() } else { Vec::new() })
+    });
+    Ok(columns.collect())
+}
+
 /// The names of a file's columns; none where it is empty.
 fn names(spec: &RowsSpec, file: &RowFile) -> Result<Option<Vec<String>>, String> {
     let mut cutter = file.cutter(spec, &Meter::default()).map_err(|error| describe(&error))?;

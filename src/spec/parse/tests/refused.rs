@@ -213,7 +213,7 @@ fn faults_of_tasks() {
             ],
         ),
         (["items: {glob: x, range: 3}", "task: {type: echo, message: 1}"], &["5:14: `items` has more than one source"]),
-        (["items: {parquet: x}", "task: {type: echo, message: 1}"], &["5:15: `parquet` is not supported yet"]),
+        (["items: {sql: x}", "task: {type: echo, message: 1}"], &["5:15: `sql` is not supported yet"]),
         (
             ["items: {jsonl: x, quote: none, delimter: 1}", "task: {type: echo, message: 1}"],
             &["5:32: `quote` has no use for JSON Lines", "5:38: unknown key `delimter` [did you mean `delimiter`?]"],
@@ -226,12 +226,12 @@ fn faults_of_tasks() {
             &["5:14: `items` has text behind `$(command)`, or its `)` is missing"],
         ),
         (
-            ["batch_size: 0", "batch_format: pandas"],
+            ["batch_size: 0", "batch_format: dask"],
             &[
                 "4:5: `items` is missing",
                 "4:5: `task` is missing",
                 "5:19: `batch_size` must be at least 1",
-                "6:7: `batch_format` is not supported yet",
+                "6:21: `batch_format` must be one of `records`, `pandas`, `polars`, `pyarrow`; found \"dask\"",
             ],
         ),
         (

@@ -1,0 +1,87 @@
+"""Data frames of a batch: `maker` gives the two functions that make them, and whether the first takes columns one by one.
+
+Tables come as objects with Arrow's C stream interface. Columns (for pandas without pyarrow) come as (name, kind, values,
+which are there), the values as bytes of the machine. Nothing that is not asked for is imported.
+"""
+
+
+def maker(library):
+    if library == "pyarrow":
+        import pyarrow as pa
+
+        return pa.table, lambda records: pa.table(columns_of(records)), False
+    if library == "polars":
+        import polars as pl
+
+        return pl.DataFrame, lambda records: pl.DataFrame(columns_of(records)), False
+    import pandas as pd
+
+    try:
+        import pyarrow as pa
+    except ImportError:
+        return pandas_of_columns, pandas_of_records, True
+
+    # Only the type knows how pandas wants it; asked for once.
+    nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+    return lambda stream: pandas_of_table(pd, pa.table(stream), nullable), pandas_of_records, False
+
+
+def columns_of(records):
+    """The records by column, with None for what a record has not."""
+    for at, record in enumerate(records):
+        if not isinstance(record, dict):
+            raise TypeError(f"item {at} of the batch is no mapping ({type(record).__name__}); a data frame needs mappings")
+    names = dict.fromkeys(name for record in records for name in record)
+    return {name: [record.get(name) for record in records] for name in names}
+
+
+def pandas_of_records(records):
+    import pandas as pd
+
+    return pd.DataFrame(columns_of(records), index=pd.RangeIndex(len(records)))
+
+
+def pandas_of_table(pd, table, nullable):
+    """Each column has the type that pandas would give it, and that keeps its values: dates stay dates, integers integers."""
+    import pyarrow as pa
+
+    def values(column):
+        if pa.types.is_date(column.type):
+            return column.to_pandas(types_mapper=pd.ArrowDtype)
+        if column.null_count and column.type in nullable:
+            return nullable[column.type].__from_arrow__(column)
+        return column.to_pandas()
+
+    columns = {name: values(column) for name, column in zip(table.column_names, table.columns)}
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(table)))
+
+
+def pandas_of_columns(columns, rows):
+    import numpy as np
+    import pandas as pd
+
+    def values(kind, values, valid):
+        # NumPy takes a bytearray over without a copy, and may write to it.
+        missing = None if valid is None else ~np.frombuffer(valid, bool)
+        if kind == "null":
+            return np.full(rows, None, object)
+        if kind == "text":
+            return pd.Series(values, dtype="str" if int(pd.__version__.partition(".")[0]) > 2 else object)
+        if kind == "integer":
+            values = np.frombuffer(values, "int64")
+            return values if missing is None else pd.arrays.IntegerArray(values, missing)
+        if kind == "boolean":
+            values = np.frombuffer(values, bool)
+            return values if missing is None else pd.arrays.BooleanArray(values, missing)
+        if kind == "number":
+            values = np.frombuffer(values, "float64")
+            return values if missing is None else np.where(missing, np.nan, values)
+        if kind == "date":
+            values = np.frombuffer(values, "int32").astype("M8[D]").astype(object)
+            return values if missing is None else np.where(missing, None, values)
+        values = np.frombuffer(values, "M8[us]")
+        values = pd.Series(values if missing is None else np.where(missing, np.datetime64("NaT"), values))
+        return values.dt.tz_localize("UTC") if kind == "utc" else values
+
+    columns = {name: values(*column) for name, *column in columns}
+    return pd.DataFrame(columns, index=pd.RangeIndex(rows))

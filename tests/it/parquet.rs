@@ -1,0 +1,135 @@
+//! Rows of Parquet files.
+
+use crate::frames::{indented, workflow};
+use crate::support::{Sandbox, python};
+use serde_json::json;
+use std::process::Command;
+
+/// Writes Parquet files with pyarrow.
+fn parquet(sandbox: Sandbox, code: &str) -> Sandbox {
+    let code = format!("import pyarrow as pa, pyarrow.parquet as pq, datetime as dt, decimal\n{}", code.trim());
+    let ended = Command::new(python()).args(["-c", &code]).current_dir(sandbox.path()).output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    sandbox
+}
+
+/// A step that gives its items back.
+fn echo(items: &str, settings: &str) -> String {
+    format!(
+        "steps:\n  - name: work\n    task: batch\n    inputs:\n      items: {items}\n{}      task: {{type: echo, message: '{{{{ item }}}}'}}\n",
+        indented(settings, 6)
+    )
+}
+
+#[test]
+fn rows_of_parquet_files_are_items_of_every_type() {
+    let code = "
+pq.write_table(pa.table({
+    'i': pa.array([1, None], pa.int32()), 'f': [0.1, float('nan')], 's': ['ä', None], 'b': [True, None], 'd': [dt.date(2026, 1, 31), None],
+    't': [dt.datetime(2026, 1, 31, 10), None], 'z': pa.array([0, None], pa.timestamp('us', 'Europe/Berlin')), 'dec': [decimal.Decimal('1.50'), None],
+    'l': [[1, None], []], 'm': [{'a': [1], 'b': 'x'}, None], 'c': pa.array(['x', None]).dictionary_encode(), 'n': pa.nulls(2), 'bin': [b'x', b'y'],
+}), 'a.parquet')";
+    let sandbox = parquet(Sandbox::new(), code);
+    let columns = "columns: [file, i, f, s, b, d, t, z, dec, l, m, c, n]";
+    let sandbox =
+        sandbox.file("workflow.yaml", echo(&format!("{{parquet: a.parquet, where_from: file, {columns}}}"), ""));
+    sandbox.run(&[]).exits_with(0).says(&["step work: 2 items"]);
+    let stdout = sandbox.batchmill(&["results"]).exits_with(0).stdout;
+    let expected = "{\"file\":\"a.parquet\",\"i\":1,\"f\":0.1,\"s\":\"ä\",\"b\":true,\"d\":\"2026-01-31\",\"t\":\"2026-01-31T10:00:00\",\"z\":\"1970-01-01T00:00:00+00:00\",\"dec\":1.50,\"l\":[1,null],\"m\":{\"a\":[1],\"b\":\"x\"},\"c\":\"x\",\"n\":null}";
+    assert_eq!(stdout.lines().next().unwrap(), expected);
+    let sandbox = sandbox.file("workflow.yaml", echo("{parquet: a.parquet}", ""));
+    sandbox.run(&[]).exits_with(2).says(&["cannot read `a.parquet`: column `bin` is bytes", "`columns`"]);
+}
+
+#[test]
+fn parquet_files_are_read_by_row_group_with_bounds_and_keys() {
+    let code = "
+for name, first, rows in (('a', 0, 5000), ('b', 5000, 3000)):
+    pq.write_table(pa.table({'n': range(first, first + rows), 't': [str(n) for n in range(rows)]}), name + '.parquet', row_group_size=700, compression='zstd')";
+    let sandbox = parquet(Sandbox::new(), code);
+    let numbers =
+        |sandbox: &Sandbox| sandbox.results("work").iter().map(|it| it["n"].as_u64().unwrap()).collect::<Vec<_>>();
+    let sandbox = sandbox.file("workflow.yaml", echo("{parquet: '*.parquet'}", "batch_size: 300\nmax_parallel: 2"));
+    sandbox.run(&[]).exits_with(0).says(&["step work: 8,000 items"]);
+    assert_eq!(numbers(&sandbox), (0..8000).collect::<Vec<_>>());
+    sandbox.batchmill(&["audit"]).exits_with(0);
+    sandbox.batchmill(&["resume"]).exits_with(0).says(&["0 of 8,000 items will run"]);
+    for (skip, limit) in [(0, 10), (4990, 20), (6000, 9000), (5000, 1)] {
+        let items = format!("{{parquet: [a.parquet, b.parquet], skip: {skip}, limit: {limit}, columns: [n]}}");
+        std::fs::write(sandbox.path().join("workflow.yaml"), echo(&items, "batch_size: 7")).unwrap();
+        sandbox.run(&[]).exits_with(0);
+        assert_eq!(numbers(&sandbox), (skip..(skip + limit).min(8000)).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn parquet_files_that_cannot_be_read_fail_and_the_others_run() {
+    let code = "
+pq.write_table(pa.table({'n': range(10)}), 'a.parquet')
+pq.write_table(pa.table({'n': range(10)}), 'z.parquet')
+whole = open('a.parquet', 'rb').read()
+open('cut.parquet', 'wb').write(whole[:-20])
+open('none.parquet', 'wb').write(b'id,name')
+open('empty.parquet', 'wb')
+pq.write_table(pa.table({'n': range(5000)}), 'hurt.parquet', row_group_size=1000, compression='snappy', use_dictionary=False)
+meta = pq.read_metadata('hurt.parquet').row_group(3).column(0)
+hurt = bytearray(open('hurt.parquet', 'rb').read())
+hurt[meta.data_page_offset:meta.data_page_offset + meta.total_compressed_size] = b'\\xff' * meta.total_compressed_size
+open('hurt.parquet', 'wb').write(hurt)";
+    let sandbox = parquet(Sandbox::new(), code);
+    let settings = "batch_size: 100\ncontinue_on_error: true";
+    let sandbox = sandbox.file("workflow.yaml", echo("{parquet: '*.parquet'}", settings));
+    sandbox.run(&[]).exits_with(1).says(&[
+        "cut.parquet: it is no whole Parquet file",
+        "none.parquet: ",
+        "empty.parquet: ",
+        "hurt.parquet: it is damaged, and cannot be read from row 2049 on: ",
+    ]);
+    let failures = sandbox.failures();
+    let kinds: Vec<&str> = failures.iter().map(|failure| failure["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["BadFile"; 4], "{failures:?}");
+    assert_eq!(sandbox.results("work").len(), 10 + 2048 + 10);
+    sandbox.batchmill(&["audit"]).exits_with(0);
+    let sandbox =
+        sandbox.file("workflow.yaml", echo("{parquet: [cut.parquet, none.parquet, missing.parquet]}", settings));
+    sandbox.run(&[]).exits_with(2).says(&["cannot read `cut.parquet`: it is no whole Parquet file"]);
+}
+
+#[test]
+fn columns_of_several_parquet_files_come_together_or_stay_apart() {
+    let code = "
+pq.write_table(pa.table({'x': [1], 'y': ['a']}), 'a.parquet')
+pq.write_table(pa.table({'y': ['b'], 'z': [2.5]}), 'b.parquet')";
+    let sandbox = parquet(Sandbox::new(), code);
+    let rows = |more: &str| {
+        let items = format!("{{parquet: '*.parquet'{more}}}");
+        std::fs::write(sandbox.path().join("workflow.yaml"), echo(&items, "")).unwrap();
+        sandbox.run(&[])
+    };
+    rows("").exits_with(2).says(&["`b.parquet` has other columns than `a.parquet`: it lacks `x` and has `z`"]);
+    rows(", on_schema_drift: union").exits_with(0);
+    assert_eq!(sandbox.results("work"), [json!({"x": 1, "y": "a", "z": null}), json!({"x": null, "y": "b", "z": 2.5})]);
+    rows(", on_schema_drift: group, where_from: f").exits_with(0);
+    assert_eq!(sandbox.results("work")[1], json!({"y": "b", "z": 2.5, "f": "b.parquet"}));
+    rows(", on_schema_drift: group, columns: [q]").exits_with(2).says(&["`columns` names `q`"]);
+    for useless in [
+        "types: infer",
+        "delimiter: ';'",
+        "null: NA",
+        "header: false",
+        "encoding: utf-8",
+        "compression: gzip",
+        "quote: none",
+    ] {
+        rows(&format!(", {useless}")).exits_with(2).says(&["has no use for Parquet"]);
+    }
+    rows(", where_from: f, on_schema_drift: union, limit: 0").exits_with(2);
+    let frame = workflow(
+        "{parquet: '*.parquet', on_schema_drift: union}",
+        "batch_format: polars\nbatch_size: 5",
+        "return item",
+    );
+    std::fs::write(sandbox.path().join("workflow.yaml"), frame).unwrap();
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!(sandbox.results("work")[0], json!({"x": 1, "y": "a", "z": null}));
+}
