@@ -1,6 +1,6 @@
 //! What of a step's items is still to be run, read from its source once more: memory holds a bit for each item.
 
-use crate::model::{Batch, Failure, Indexes, ItemKey, Items, Keys, LineNumbers, Origin};
+use crate::model::{Batch, Failure, Indexes, ItemKey, Items, Keys, LineNumbers, Origin, line_breaks};
 use crate::plan::{Chunk, Source, SourceError};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -130,7 +130,7 @@ impl Remaining {
                 });
             }
             if origin.is_some() {
-                line += memchr::memchr_iter(b'\n', item).count() as u64;
+                line += line_breaks(item);
             }
         }
         self.index += items.len() as u64;

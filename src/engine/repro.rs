@@ -4,7 +4,8 @@ use super::plan::plan_step;
 use super::prepare::Prepared;
 use super::values::{remember, step_scope};
 use crate::ledger::{FailureRecord, Reader, RunFolder};
-use crate::model::{Batch, Failure, Form, Indexes, ItemKey, Items, Keys, StepName};
+use crate::model::{Batch, Failure, Indexes, ItemKey, Items, Keys, StepName};
+use crate::plan::{Chunk, Source};
 use crate::spec::StepKind;
 use crate::task::{Cancel, Context, Shown, Underway, foreground};
 use crate::template::ItemScope;
@@ -50,13 +51,14 @@ impl Repro<'_> {
         let scope = Arc::new(scope);
         let names = Arc::new(ItemScope::of_step(Arc::clone(&scope)));
         let run = |command: &mut Command| command.output();
-        let plan = plan_step(step, program, prepared, &names, &run).map_err(|error| error.to_string())?;
+        let mut plan = plan_step(step, program, prepared, &names, &run).map_err(|error| error.to_string())?;
+        let row = row(&mut *plan.source, failure);
         let context = Context {
             run: folder.run.clone(),
             step: step.name.clone(),
             scope,
             env: Arc::clone(&prepared.own_env),
-            forms: Arc::new([Form::Json]),
+            forms: plan.source.forms(),
             skip_bad_rows: false,
             timeout: None,
             batch_timeout: None,
@@ -70,19 +72,40 @@ impl Repro<'_> {
             logs: folder.logs(),
             underway: Arc::new(Underway::new(1)),
         };
-        let mut items = Items::default();
-        items.push(failure.item.as_bytes());
-        let batch = Batch {
-            number: 1,
-            attempt: 1,
-            indexes: Indexes::Range(failure.index..failure.index + 1),
-            keys: Keys::List(vec![ItemKey::of(failure.item.as_bytes())]),
-            items,
-            // What was kept of a row is what was made of it.
-            form: 0,
-            origin: None,
-            trouble: None,
-        };
+        let batch = row.unwrap_or_else(|| kept(failure));
         Ok(foreground(program, &context, &batch, debugger))
     }
+}
+
+/// The item as it was kept. What was kept of a row is the JSON that was made of it.
+fn kept(failure: &FailureRecord) -> Batch {
+    let mut items = Items::default();
+    items.push(failure.item.as_bytes());
+    Batch {
+        number: 1,
+        attempt: 1,
+        indexes: Indexes::Range(failure.index..failure.index + 1),
+        keys: Keys::List(vec![ItemKey::of(failure.item.as_bytes())]),
+        items,
+        form: 0,
+        origin: None,
+        trouble: None,
+    }
+}
+
+/// A row as its file has it, if it is there still: its dates are dates then, as they were when it failed.
+fn row(source: &mut dyn Source, failure: &FailureRecord) -> Option<Batch> {
+    let mut index = 0;
+    while let Some(Chunk { items, keys, form, origin: Some(origin), trouble }) = source.next(1024).ok()? {
+        let (from, count) = (index, items.len());
+        index += count as u64;
+        if failure.index < index {
+            let position = usize::try_from(failure.index - from).ok()?;
+            let same = trouble.is_none() && keys.get(position).to_string() == failure.key;
+            let indexes = Indexes::Range(from..index);
+            let batch = Batch { number: 1, attempt: 1, indexes, items, keys, form, origin: Some(origin), trouble };
+            return same.then(|| batch.part(&[position], 1));
+        }
+    }
+    None
 }

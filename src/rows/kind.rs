@@ -3,16 +3,17 @@
 use super::BadRow;
 use crate::model::{Column, CsvForm, Kind};
 use jiff::civil::{Date, DateTime};
+use std::borrow::Cow;
 
 /// A field, read.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Field<'a> {
     /// Nothing.
     Null,
     /// Text.
     Text(&'a str),
     /// The digits of an integer, in the form that JSON takes.
-    Integer(&'a str),
+    Integer(Cow<'a, str>),
     /// A number.
     Number(f64),
     /// A truth value.
@@ -39,11 +40,7 @@ pub fn read<'a>(form: &CsvForm, column: &Column, text: Option<&'a str>) -> Resul
     if trimmed.is_empty() {
         return Ok(Field::Null);
     }
-    typed(column.kind, trimmed).ok_or_else(|| BadRow::Kind {
-        column: column.name.clone(),
-        text: text.chars().take(40).collect(),
-        kind: column.kind,
-    })
+    typed(column.kind, trimmed).ok_or_else(|| BadRow::of_kind(column, text))
 }
 
 fn typed(kind: Kind, text: &str) -> Option<Field<'_>> {
@@ -51,7 +48,8 @@ fn typed(kind: Kind, text: &str) -> Option<Field<'_>> {
         Kind::Text => Some(Field::Text(text)),
         Kind::Integer => integer(text).map(Field::Integer),
         Kind::Number => {
-            text.parse::<f64>().ok().filter(|_| text.bytes().any(|byte| byte.is_ascii_digit())).map(Field::Number)
+            // Neither `inf` nor `1e999`: JSON has no such number.
+            text.parse::<f64>().ok().filter(|number| number.is_finite()).map(Field::Number)
         }
         Kind::Boolean if text.eq_ignore_ascii_case("true") => Some(Field::Boolean(true)),
         Kind::Boolean if text.eq_ignore_ascii_case("false") => Some(Field::Boolean(false)),
@@ -65,41 +63,56 @@ fn typed(kind: Kind, text: &str) -> Option<Field<'_>> {
 }
 
 /// The digits without a plus and without zeros in front.
-fn integer(text: &str) -> Option<&str> {
+fn integer(text: &str) -> Option<Cow<'_, str>> {
     let text = text.strip_prefix('+').unwrap_or(text);
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    if digits.len() > 1 && digits.starts_with('0') {
-        // JSON knows no such number; the sign of a negative one stands in the way of cutting, and is rare enough.
-        let plain = digits.trim_start_matches('0');
-        return if plain.is_empty() { Some("0") } else { Some(plain).filter(|_| digits.len() == text.len()) };
+    if !digits.starts_with('0') {
+        return Some(Cow::Borrowed(text));
     }
-    Some(text)
+    // JSON knows no number with zeros in front, and its -0 is no integer.
+    Some(match digits.trim_start_matches('0') {
+        "" => Cow::Borrowed("0"),
+        plain if digits.len() == text.len() => Cow::Borrowed(plain),
+        plain => Cow::Owned(format!("-{plain}")),
+    })
 }
 
-/// The narrowest type that all these texts have; empty ones and those that stand for nothing say nothing. An integer with
-/// zeros in front is an identifier, and stays text.
-pub fn infer<'a>(texts: impl Iterator<Item = &'a str>, null: &[String]) -> Kind {
-    const CANDIDATES: [Kind; 5] = [Kind::Integer, Kind::Number, Kind::Boolean, Kind::Date, Kind::Datetime];
-    let mut left = CANDIDATES.to_vec();
-    let mut seen = false;
-    for text in texts {
-        if text.trim().is_empty() || null.iter().any(|null| null == text) {
-            continue;
-        }
-        seen = true;
-        let digits = text.trim_start_matches(['-', '+']);
-        let identifier = digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.");
-        left.retain(|kind| {
-            !(identifier && matches!(kind, Kind::Integer | Kind::Number)) && typed(*kind, text.trim()).is_some()
-        });
-        if left.is_empty() {
-            return Kind::Text;
-        }
+/// Finds the narrowest type that all texts of a column have. Empty ones and those that stand for nothing say nothing. An
+/// integer with zeros in front is an identifier, and stays text.
+#[derive(Debug, Clone)]
+pub struct Guess {
+    left: Vec<Kind>,
+    seen: bool,
+}
+
+impl Default for Guess {
+    fn default() -> Self {
+        Self { left: vec![Kind::Integer, Kind::Number, Kind::Boolean, Kind::Date, Kind::Datetime], seen: false }
     }
-    if seen { left.first().copied().unwrap_or(Kind::Text) } else { Kind::Text }
+}
+
+impl Guess {
+    /// Takes a further text into account.
+    pub fn see(&mut self, text: &str, null: &[String]) {
+        let trimmed = text.trim();
+        if self.left.is_empty() || trimmed.is_empty() || null.iter().any(|null| null == text) {
+            return;
+        }
+        self.seen = true;
+        let digits = trimmed.trim_start_matches(['-', '+']);
+        let identifier = digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.");
+        self.left.retain(|kind| {
+            !(identifier && matches!(kind, Kind::Integer | Kind::Number)) && typed(*kind, trimmed).is_some()
+        });
+    }
+
+    /// The type.
+    pub fn kind(&self) -> Kind {
+        self.left.first().copied().filter(|_| self.seen).unwrap_or(Kind::Text)
+    }
 }
 
 #[cfg(test)]
@@ -108,7 +121,11 @@ mod tests {
 
     #[test]
     fn types_are_inferred_from_all_texts() {
-        let kind = |texts: &[&str]| infer(texts.iter().copied(), &["NA".to_owned()]);
+        let kind = |texts: &[&str]| {
+            let mut guess = Guess::default();
+            texts.iter().for_each(|text| guess.see(text, &["NA".to_owned()]));
+            guess.kind()
+        };
         assert_eq!(kind(&["1", "-20", "", "NA"]), Kind::Integer);
         assert_eq!(kind(&["1", "2.5", "1e3"]), Kind::Number);
         assert_eq!(kind(&["true", "FALSE"]), Kind::Boolean);
@@ -126,8 +143,16 @@ mod tests {
         let form = CsvForm { delimiter: b',', quote: None, fields: 1, columns: Vec::new(), null: vec!["-".to_owned()] };
         let column = |kind| Column { name: "c".to_owned(), from: crate::model::From::Field(0), kind };
         let read = |kind, text| read(&form, &column(kind), Some(text));
-        assert_eq!(read(Kind::Integer, " +007 "), Ok(Field::Integer("7")));
-        assert_eq!(read(Kind::Integer, "12345678901234567890123"), Ok(Field::Integer("12345678901234567890123")));
+        for (text, digits) in [
+            (" +007 ", "7"),
+            ("-007", "-7"),
+            ("-0", "0"),
+            ("000", "0"),
+            ("12345678901234567890", "12345678901234567890"),
+        ] {
+            assert_eq!(read(Kind::Integer, text), Ok(Field::Integer(digits.into())));
+        }
+        assert!(read(Kind::Number, "1e999").is_err());
         assert_eq!(read(Kind::Number, "2.50"), Ok(Field::Number(2.5)));
         assert_eq!(read(Kind::Text, ""), Ok(Field::Text("")));
         assert_eq!(read(Kind::Date, ""), Ok(Field::Null));

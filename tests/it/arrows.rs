@@ -32,7 +32,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("anyhow", &["src/cli"]),
     ("indicatif", &["src/report"]),
     ("comfy_table", &["src/cli"]),
-    ("csv_core", &["src/rows"]),
+    ("encoding_rs", &["src/plan/sources", "src/spec"]),
     ("saphyr_parser", &["src/spec"]),
     ("serde_yaml", &["src/spec"]),
     ("annotate_snippets", &["src/spec"]),

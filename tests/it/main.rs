@@ -33,6 +33,8 @@ mod python;
 mod repro;
 /// Going on with a run: after a failure, a change, a kill.
 mod resume;
+/// Rows of CSV and JSON Lines files.
+mod rows;
 /// Templates and shell commands, injection above all.
 mod shell;
 /// The sandbox and the servers that tests use.
