@@ -7,6 +7,7 @@ use super::{Format, Given, State, print};
 use crate::engine::{Forecast, ForecastError, Prepared, Shape, forecast, prepare, shape, step_scope};
 use crate::ledger::Reader;
 use crate::model::RunId;
+use crate::plan::Surroundings;
 use crate::report::{count, number, will_run};
 use crate::spec::{BatchSpec, ItemsSpec, Step, StepKind};
 use crate::task::Program;
@@ -86,14 +87,15 @@ pub(super) fn plan(args: PlanArgs) -> Result<Exit, Stop> {
     let scope = step_scope(&prepared, &RunId("plan".to_owned()));
     let scope = Arc::new(ItemScope::of_step(Arc::new(scope)));
     let mut steps = Vec::new();
+    let never = crossbeam_channel::never();
+    let around = Surroundings { run: &|command| command.output(), stop: &never };
     for (step, (program, _)) in prepared.workflow.steps.iter().zip(&prepared.programs) {
         let shape = match &step.kind {
             StepKind::Single(_) => None,
             StepKind::Batch(batch) if waits(batch, &prepared) => None,
-            StepKind::Batch(batch) => Some(
-                shape(batch, program, &prepared, &scope, &|command| command.output())
-                    .map_err(|error| at_step(&error, step))?,
-            ),
+            StepKind::Batch(batch) => {
+                Some(shape(batch, program, &prepared, &scope, around).map_err(|error| at_step(&error, step))?)
+            }
         };
         steps.push((step, program, shape));
     }

@@ -3,7 +3,7 @@
 use super::prepare::Prepared;
 use super::shape::{ShapeError, shape, single_timeout, step_timeout};
 use crate::model::{ItemKey, Items, Keys};
-use crate::plan::{Chunk, RunCommand, Source, SourceError};
+use crate::plan::{Chunk, Source, SourceError, Surroundings};
 use crate::spec::{MaxFailures, RetryPolicy, Step, StepKind};
 use crate::task::Program;
 use crate::template::ItemScope;
@@ -59,7 +59,7 @@ pub(super) fn plan_step(
     program: &Program,
     prepared: &Prepared,
     scope: &Arc<ItemScope>,
-    run: &RunCommand<'_>,
+    around: Surroundings<'_>,
 ) -> Result<StepPlan, ShapeError> {
     let step_timeout = step_timeout(step, scope)?;
     match &step.kind {
@@ -82,7 +82,7 @@ pub(super) fn plan_step(
             is_batch: false,
         }),
         StepKind::Batch(batch) => {
-            let shape = shape(batch, program, prepared, scope, run)?;
+            let shape = shape(batch, program, prepared, scope, around)?;
             Ok(StepPlan {
                 total: shape.total,
                 batch_size: shape.batch_size,

@@ -9,6 +9,8 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct Todo {
     bits: Vec<u64>,
+    /// Of the key of each item, two bytes: whether what is read again is what was compared.
+    marks: Vec<u16>,
     /// The next attempt of those that have had one.
     attempts: HashMap<u64, u32>,
 }
@@ -26,6 +28,17 @@ impl Todo {
         }
     }
 
+    /// Takes note of the next item of the source.
+    pub(super) fn note(&mut self, key: ItemKey) {
+        self.marks.push(key.mark());
+    }
+
+    /// Whether the item with this index has this key, as far as its mark tells.
+    fn knows(&self, index: u64, key: ItemKey) -> bool {
+        let mark = usize::try_from(index).ok().and_then(|index| self.marks.get(index));
+        mark == Some(&key.mark())
+    }
+
     fn has(&self, index: u64) -> bool {
         let word = usize::try_from(index / 64).ok().and_then(|word| self.bits.get(word));
         word.is_some_and(|word| word >> (index % 64) & 1 == 1)
@@ -33,9 +46,12 @@ impl Todo {
 
     /// Whether nothing is to be run from this index on.
     fn ends_before(&self, index: u64) -> bool {
-        index / 64 >= self.bits.len() as u64
+        index >= self.marks.len() as u64 || index / 64 >= self.bits.len() as u64
     }
 }
+
+/// What helps where a source gives other items the second time.
+const IN_ORDER: &str = "go on again, with an `ORDER BY` in a query of a database";
 
 /// An item to run.
 struct Pending {
@@ -107,8 +123,7 @@ impl Remaining {
             return Ok(());
         }
         let Some(chunk) = source.next(1024)? else {
-            self.exhausted = true;
-            return Ok(());
+            return Err(SourceError::Changed(self.index, IN_ORDER));
         };
         let Chunk { items, keys, form, origin, trouble } = chunk;
         // Where rows begin is counted once for the chunk, not from its start for each.
@@ -119,6 +134,9 @@ impl Remaining {
         for (position, item) in items.iter().enumerate() {
             let index = self.index + position as u64;
             if self.todo.has(index) {
+                if !self.todo.knows(index, keys.get(position)) {
+                    return Err(SourceError::Changed(index, IN_ORDER));
+                }
                 self.queue.push_back(Pending {
                     index,
                     key: keys.get(position),

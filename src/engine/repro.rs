@@ -5,10 +5,11 @@ use super::prepare::Prepared;
 use super::values::{remember, step_scope};
 use crate::ledger::{FailureRecord, Reader, RunFolder};
 use crate::model::{Batch, Failure, Indexes, ItemKey, Items, Keys, StepName};
-use crate::plan::{Chunk, Source};
+use crate::plan::{Chunk, Source, Surroundings};
 use crate::spec::StepKind;
 use crate::task::{Cancel, Context, Shown, Underway, foreground};
 use crate::template::ItemScope;
+use crossbeam_channel::never;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -51,7 +52,8 @@ impl Repro<'_> {
         let scope = Arc::new(scope);
         let names = Arc::new(ItemScope::of_step(Arc::clone(&scope)));
         let run = |command: &mut Command| command.output();
-        let mut plan = plan_step(step, program, prepared, &names, &run).map_err(|error| error.to_string())?;
+        let mut plan = plan_step(step, program, prepared, &names, Surroundings { run: &run, stop: &never() })
+            .map_err(|error| error.to_string())?;
         let row = row(&mut *plan.source, failure);
         let context = Context {
             run: folder.run.clone(),

@@ -143,6 +143,7 @@ impl<'a> Sorter<'a> {
     fn sort(&mut self, key: ItemKey) {
         let index = self.total;
         self.total += 1;
+        self.todo.note(key);
         if let Some((batch, position)) = self.done.take(key) {
             self.places[batch][position] = Some(index);
             return;

@@ -11,4 +11,4 @@ mod sources;
 pub use batched::{Batched, batched_rule};
 pub use params::{ParamValues, resolve_params};
 pub use settings::resolve;
-pub use sources::{Chunk, Items as ItemSource, RunCommand, Source, SourceError, open};
+pub use sources::{Chunk, Items as ItemSource, RunCommand, Source, SourceError, Surroundings, open};

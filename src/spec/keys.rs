@@ -7,7 +7,7 @@ mod table;
 
 pub use table::{
     AUTH, BACKOFFS, BATCH, COMPRESSIONS, ECHO, HTTP, KINDS, ON_BAD_ROW, ON_SCHEMA_DRIFT, OPERATIONS, PARAM,
-    PARAM_TYPES, PYTHON, RANGE, RETRY, ROWS, SHELL, SOURCES, STEP, TASK, TASK_TYPES, WORKFLOW,
+    PARAM_TYPES, PYTHON, RANGE, RETRY, ROWS, SHELL, SOURCES, SQL, STEP, TASK, TASK_TYPES, WORKFLOW,
 };
 
 /// A group of keys that may stand in one mapping.
@@ -79,6 +79,8 @@ pub enum Shape {
     Scalars,
     /// A mapping of names to any values.
     Mapping,
+    /// A list of any values.
+    List,
     /// A list, a template, `$(command)` or a source.
     Items,
     /// A number of attempts, or a `retry` mapping.
@@ -96,13 +98,15 @@ pub enum Shape {
 }
 
 /// Every group of keys.
-pub fn key_groups() -> [&'static KeyGroup; 14] {
-    [&WORKFLOW, &PARAM, &STEP, &BATCH, &SOURCES, &ROWS, &RANGE, &TASK, &RETRY, &SHELL, &PYTHON, &HTTP, &AUTH, &ECHO]
+pub fn key_groups() -> [&'static KeyGroup; 15] {
+    [
+        &WORKFLOW, &PARAM, &STEP, &BATCH, &SOURCES, &ROWS, &SQL, &RANGE, &TASK, &RETRY, &SHELL, &PYTHON, &HTTP, &AUTH,
+        &ECHO,
+    ]
 }
 
 /// Keys that are planned: using one is no typing error.
-const LATER: &[(&str, &[&str])] =
-    &[("step", &["batch_format"]), ("batch", &["batch_format"]), ("items", &["parquet", "sql"])];
+const LATER: &[(&str, &[&str])] = &[("step", &["batch_format"]), ("batch", &["batch_format"]), ("items", &["parquet"])];
 
 impl KeyGroup {
     /// Whether the key is planned but not there yet.

@@ -25,5 +25,5 @@ pub use setting::{Complaint, Readable};
 pub use workflow::{
     Auth, BatchSpec, Command, Compression, EchoTask, Header, HttpTask, ItemsSpec, MaxFailures, MaxParallel, MemorySize,
     OnBadRow, OnSchemaDrift, Param, ParamKind, PythonProgram, PythonTask, RowFormat, RowsSpec, Setting, ShellTask,
-    Single, Source, Step, StepKind, Task, TaskKind, Types, Workflow,
+    Single, Source, SqlSpec, Step, StepKind, Task, TaskKind, Types, Workflow,
 };

@@ -25,7 +25,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("pyo3", &["src/worker", "src/bindings"]),
     ("jiter", &["src/worker"]),
-    ("rusqlite", &["src/ledger"]),
+    ("rusqlite", &["src/ledger", "src/plan/sources/sql"]),
+    ("postgres", &["src/plan/sources/sql"]),
     ("ureq", &["src/task/http"]),
     ("rayon", &["src/engine"]),
     ("clap", &["src/cli"]),

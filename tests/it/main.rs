@@ -37,6 +37,8 @@ mod resume;
 mod rows;
 /// Templates and shell commands, injection above all.
 mod shell;
+/// Rows that databases give for queries.
+mod sql;
 /// The sandbox and the servers that tests use.
 mod support;
 /// Full disks, limits, missing permissions, a second engine.

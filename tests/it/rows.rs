@@ -644,14 +644,14 @@ steps:
 }
 
 /// The most memory that a process has held, in MiB.
-fn high_water(process: &str) -> Option<u64> {
+pub fn high_water(process: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|size| size >> 10)
 }
 
 /// Runs the program with `arguments` and gives the exit code and the most memory that it held as far as was seen at its events.
-fn memory(sandbox: &Sandbox, arguments: &[&str]) -> (Option<i32>, u64) {
+pub fn memory(sandbox: &Sandbox, arguments: &[&str]) -> (Option<i32>, u64) {
     let mut engine = sandbox.command(arguments).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let pid = engine.id().to_string();
     let lines = BufReader::new(engine.stderr.take().unwrap()).lines().map_while(Result::ok);
