@@ -27,6 +27,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("jiter", &["src/worker"]),
     ("rusqlite", &["src/ledger", "src/plan/sources/sql"]),
     ("postgres", &["src/plan/sources/sql"]),
+    ("tokio_postgres_rustls", &["src/plan/sources/sql"]),
     ("ureq", &["src/task/http"]),
     ("rayon", &["src/engine"]),
     ("clap", &["src/cli"]),

@@ -1,10 +1,11 @@
 //! Rows that databases give for queries: SQLite files and real PostgreSQL servers.
 
 use crate::rows::memory;
-use crate::support::{Postgres, Sandbox, python};
+use crate::support::{Postgres, Sandbox, python, repository};
 use serde_json::{Value, json};
 use std::fs;
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
 /// A workflow of one step that gives each row back; `sql` is its query, `url` and more stand in `options`.
 fn asks(sql: &str, options: &str, more: &str) -> String {
@@ -232,6 +233,37 @@ fn what_postgresql_refuses_is_told_before_anything_runs_and_without_the_password
     refused("SELECT 1", "postgresql://ada:s3cret@127.0.0.1:1/shop", &["no rows from `shop` at `127.0.0.1`", "refused"]);
     refused("SELECT 1", "postgresql://ada:s3c@s3cret:x@h/shop", &["`url` cannot be read"]);
     assert_eq!(postgres.sql("SELECT count(*) FROM t"), "[(1,)]");
+}
+
+#[test]
+fn connections_are_encrypted_and_certificates_checked() {
+    let postgres = Postgres::start();
+    let support = repository().join("tests/support");
+    let mut proxy = Command::new(python());
+    let mut proxy = proxy
+        .arg(support.join("tls.py"))
+        .arg(format!("{}/.s.PGSQL.5432", postgres.folder()))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut port = String::new();
+    BufReader::new(proxy.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    let ask = |mode: &str, certificates: &str| {
+        let url = format!("postgresql://postgres@localhost:{}/postgres?sslmode={mode}", port.trim());
+        let sql = "SELECT i FROM generate_series(1, 3000) AS i";
+        Sandbox::with(&asks(sql, &format!("url: '{url}'"), "batch_size: 1000"))
+            .env("SSL_CERT_FILE", support.join(certificates).to_str().unwrap())
+            .run(&[])
+    };
+    ask("require", "tls.pem").exits_with(0);
+    ask("prefer", "tls.pem").exits_with(0);
+    // Others sign for the machine's name.
+    ask("require", "none.pem").exits_with(2).says(&["no rows from `postgres` at `localhost`", "TLS"]);
+    // The other side closes what is not encrypted.
+    ask("disable", "tls.pem").exits_with(2).says(&["no rows from `postgres` at `localhost`"]);
+    drop(proxy.stdin.take());
+    proxy.wait().unwrap();
 }
 
 #[test]

@@ -5,11 +5,14 @@
 
 use super::{Call, Question, Rows, at, check_names, check_params};
 use bytes::BytesMut;
+use postgres::config::{Host, SslMode};
 use postgres::error::ErrorPosition;
+use postgres::tls::{MakeTlsConnect, TlsConnect};
 use postgres::types::{Format, IsNull, Kind, ToSql, Type};
-use postgres::{Config, Error, NoTls, Statement};
+use postgres::{Client, Config, Error, NoTls, Socket, Statement};
 use serde_json::Value;
 use std::error::Error as _;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// So many rows are fetched at a time.
 const FETCH: i32 = 200;
@@ -18,12 +21,7 @@ const FETCH: i32 = 200;
 pub(super) fn ask(config: &Config, question: &Question, call: &Call, rows: &mut Rows) -> Result<(), String> {
     let sql = question.sql.trim_end_matches(|c: char| c == ';' || c.is_whitespace());
     let said = |error: Error| say(&error, sql);
-    let mut client = config.connect(NoTls).map_err(said)?;
-    let cancel = client.cancel_token();
-    // A server that cannot be told to stop will see that the connection is gone.
-    if !call.connected(move || drop(cancel.cancel_query(NoTls))) {
-        return Ok(());
-    }
+    let Some(mut client) = connect(config, call).map_err(said)? else { return Ok(()) };
     let mut transaction = client.build_transaction().read_only(true).start().map_err(said)?;
     // A large table would be read from another row on each time; a run that goes on compares what it reads twice.
     transaction.batch_execute("SET LOCAL synchronize_seqscans = off").map_err(said)?;
@@ -52,6 +50,32 @@ pub(super) fn ask(config: &Config, question: &Question, call: &Call, rows: &mut 
             }
         }
     }
+}
+
+/// Connects: encrypted where the address wants it, or the server does; none where nobody wants rows any more.
+fn connect(config: &Config, call: &Call) -> Result<Option<Client>, Error> {
+    let remote = config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(_)));
+    if remote && config.get_ssl_mode() != SslMode::Disable {
+        // A machine without certificates can do without encryption where the address allows it.
+        if let Ok((tls, _)) = MakeRustlsConnect::with_native_certs() {
+            return connect_with(config, call, tls);
+        }
+    }
+    connect_with(config, call, NoTls)
+}
+
+fn connect_with<T>(config: &Config, call: &Call, tls: T) -> Result<Option<Client>, Error>
+where
+    T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+    T::TlsConnect: Send,
+    T::Stream: Send,
+    <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+{
+    let client = config.connect(tls.clone())?;
+    let cancel = client.cancel_token();
+    // A server that cannot be told to stop will see that the connection is gone.
+    let wanted = call.connected(move || drop(cancel.cancel_query(tls.clone())));
+    Ok(wanted.then_some(client))
 }
 
 /// Checks that rows can become mappings.
@@ -123,7 +147,13 @@ fn quoted(text: &str) -> String {
 fn say(error: &Error, sql: &str) -> String {
     let Some(told) = error.as_db_error() else {
         let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
-        return format!("{error}{cause}");
+        let hint = match cause.contains("certificate") || cause.contains("TLS") {
+            true => {
+                "; `SSL_CERT_FILE` names a file of certificates to trust, `sslmode=disable` in `url` does without them"
+            }
+            false => "",
+        };
+        return format!("{error}{cause}{hint}");
     };
     let more = |text: Option<&str>| text.map_or(String::new(), |text| format!("; {text}"));
     let message = format!("{}{}{}", told.message(), more(told.detail()), more(told.hint()));
