@@ -1,4 +1,4 @@
-//! `batchmill validate` and `batchmill plan`: look, and run nothing but the `$(command)` of a list of items.
+//! `batchmill validate` and `batchmill plan`: look, and run nothing but the `$(command)` or the query of a list of items.
 
 use super::again::latest_of;
 use super::exit::{Exit, Stop};

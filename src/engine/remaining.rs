@@ -50,6 +50,32 @@ impl Todo {
     }
 }
 
+/// How many items to read at a time: many, but fewer where they are large, for what is read at a time is held.
+pub(super) struct Portion(usize);
+
+impl Portion {
+    const MOST: usize = 4096;
+    const BYTES: usize = 1 << 20;
+
+    pub(super) fn new() -> Self {
+        Self(16)
+    }
+
+    pub(super) fn items(&self) -> usize {
+        self.0
+    }
+
+    /// Learns from what was read.
+    pub(super) fn learn(&mut self, items: &Items) {
+        let bytes = items.as_parts().0.len();
+        if bytes > 4 * Self::BYTES {
+            self.0 = (self.0 / 4).max(1);
+        } else if bytes < Self::BYTES {
+            self.0 = (self.0 * 2).min(Self::MOST);
+        }
+    }
+}
+
 /// What helps where a source gives other items the second time.
 const IN_ORDER: &str = "go on again, with an `ORDER BY` in a query of a database";
 
@@ -85,11 +111,12 @@ pub(super) struct Remaining {
     /// Index of the next item of the source.
     index: u64,
     exhausted: bool,
+    portion: Portion,
 }
 
 impl Remaining {
     pub(super) fn new(todo: Todo) -> Self {
-        Self { todo, queue: VecDeque::new(), index: 0, exhausted: false }
+        Self { todo, queue: VecDeque::new(), index: 0, exhausted: false, portion: Portion::new() }
     }
 
     /// Cuts the next batch: neighbours in this list that have had the same number of attempts.
@@ -122,10 +149,11 @@ impl Remaining {
             self.exhausted = true;
             return Ok(());
         }
-        let Some(chunk) = source.next(1024)? else {
+        let Some(chunk) = source.next(self.portion.items())? else {
             return Err(SourceError::Changed(self.index, IN_ORDER));
         };
         let Chunk { items, keys, form, origin, trouble } = chunk;
+        self.portion.learn(&items);
         // Where rows begin is counted once for the chunk, not from its start for each.
         let mut line = match origin.as_ref().map(|origin| &origin.lines) {
             Some(LineNumbers::From(first)) => *first,

@@ -98,7 +98,7 @@ fn kept(failure: &FailureRecord) -> Batch {
 /// A row as its file has it, if it is there still: its dates are dates then, as they were when it failed.
 fn row(source: &mut dyn Source, failure: &FailureRecord) -> Option<Batch> {
     let mut index = 0;
-    while let Some(Chunk { items, keys, form, origin: Some(origin), trouble }) = source.next(1024).ok()? {
+    while let Some(Chunk { items, keys, form, origin: Some(origin), trouble }) = source.next(64).ok()? {
         let (from, count) = (index, items.len());
         index += count as u64;
         if failure.index < index {

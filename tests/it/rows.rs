@@ -659,6 +659,27 @@ pub fn memory(sandbox: &Sandbox, arguments: &[&str]) -> (Option<i32>, u64) {
     (engine.wait().unwrap().code(), most)
 }
 
+/// Of rows that are large, few are held.
+#[test]
+fn going_on_holds_few_large_rows() {
+    let workflow = NOTES
+        .replace("data/*.csv', types: {n: integer}", "data/*.csv', skip: 20")
+        .replace("batch_size: 10", "batch_size: 1\n      batched: true");
+    let workflow = workflow
+        .replace("log = open('ran', 'a', buffering=1)", "log = None")
+        .replace("print(row['n'], file=log)", "1 // (row['n'] != 'no')")
+        .replace("return [row['n'] * 2 for row in item]", "return 1");
+    let wide = |row: usize| format!("{},{}\n", if row % 50 == 49 { "no" } else { "yes" }, "x".repeat(1 << 18));
+    let text = (0..400).fold("n,text\n".to_owned(), |text, row| text + &wide(row));
+    let sandbox = Sandbox::with(&workflow).file("data/a.csv", text);
+    let (code, _) = memory(&sandbox, &["run", "workflow.yaml", "--progress", "json"]);
+    assert_eq!(code, Some(1));
+    let (code, engine) = memory(&sandbox, &["resume", "--progress", "json"]);
+    assert_eq!(code, Some(1));
+    assert_eq!(sandbox.failures().len(), 8);
+    assert!((1..80).contains(&engine), "the engine held {engine} MiB to go on");
+}
+
 #[test]
 fn memory_is_flat_in_the_number_of_rows() {
     let workflow = "

@@ -213,12 +213,14 @@ impl Drop for Answer {
         let Some(asker) = self.asker.take() else { return };
         self.call.over.store(true, Ordering::SeqCst);
         self.blocks = never();
-        loop {
-            if let Some(cancel) = self.call.cancel.get() {
+        while self.ended.recv_timeout(Duration::ZERO) != Err(RecvTimeoutError::Disconnected) {
+            let connected = self.call.cancel.get();
+            if let Some(cancel) = connected {
                 cancel();
             }
-            if self.ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Disconnected) {
-                break;
+            if self.ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) && connected.is_none() {
+                // It waits for a server that does not answer, which nothing can end. Once it has, it asks nothing.
+                return;
             }
         }
         // A panic of the asker was not about rows that anybody wanted.

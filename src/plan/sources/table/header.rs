@@ -196,7 +196,7 @@ impl<'a> Forms<'a> {
         let mut guesses = vec![Guess::default(); names.len()];
         let (mut rows, mut bytes) = (0, 0);
         while rows < SAMPLE && bytes < SAMPLE_BYTES {
-            let Ok(cut) = cutter.cut(100) else { break };
+            let Ok(cut) = cutter.cut(16) else { break };
             if cut.items.is_empty() {
                 break;
             }
