@@ -7,6 +7,8 @@
 
 /// Which module may import which, and where the heavy crates live.
 mod arrows;
+/// Rows and files that cannot be read.
+mod bad_rows;
 /// Signals.
 mod cancel;
 /// Engine and workers killed at random.
@@ -35,6 +37,8 @@ mod repro;
 mod resume;
 /// Rows of CSV and JSON Lines files.
 mod rows;
+/// Going on with a run over rows, and its memory.
+mod rows_again;
 /// Templates and shell commands, injection above all.
 mod shell;
 /// Rows that databases give for queries.

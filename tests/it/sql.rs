@@ -1,6 +1,6 @@
 //! Rows that databases give for queries: SQLite files and real PostgreSQL servers.
 
-use crate::rows::memory;
+use crate::rows_again::memory;
 use crate::support::{Postgres, Sandbox, python, repository};
 use serde_json::{Value, json};
 use std::fs;

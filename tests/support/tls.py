@@ -3,7 +3,8 @@
     python tests/support/tls.py SOCKET
 
 Takes connections on a free port of this machine, whose number it prints, and passes what comes on to the server's SOCKET in
-the clear. It ends with stdin. The certificate beside this file is for `localhost` and signed by nobody else.
+the clear. It ends with stdin. The certificate beside this file is for `localhost` and signed by nobody else; its key is here for all
+to see and protects nothing.
 """
 
 import select
