@@ -26,9 +26,19 @@ impl Database {
         if !url.starts_with("postgresql://") && !url.starts_with("postgres://") {
             return Err(format!("`url` is no address of a database that is known here; {FORMS}"));
         }
-        let mut config: Config = url.parse().map_err(|_| {
-            format!("`url` cannot be read; {FORMS}, and letters such as `@`, `/` or `%` in a password as `%40`, `%2F` or `%25`")
-        })?;
+        let unreadable = || {
+            format!(
+                "`url` cannot be read; {FORMS}, and letters such as `@`, `/` or `%` in a password as `%40`, `%2F` or `%25`"
+            )
+        };
+        // One `@` at most, and that before the host: else a letter of the password was taken for the end of something, and
+        // what follows would be shown as the name of a host or a database.
+        let (_, rest) = url.split_once("://").unwrap_or_default();
+        let (before, behind) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        if before.matches('@').count() > 1 || behind.contains('@') {
+            return Err(unreadable());
+        }
+        let mut config: Config = url.parse().map_err(|_| unreadable())?;
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT);
         }
@@ -70,10 +80,16 @@ mod tests {
             "sqlite:///",
             "mysql://ada:s3cret@h/d",
             "postgres://ada:s3c?s3cret=@h",
+            "postgres://ada:1234/s3cret@h/d",
+            "postgres://ada:s3c/s3cret@h/d",
+            "postgres://ada:12?s3cret@h/d",
+            "postgres://ada@s3cret:s3cret@h/d@",
+            "postgres://ada:pass@s3cret@h/d",
             "s3cret",
-            "postgres://a:s3cret@h:x/d",
+            "postgres://h/d?s3cret=1",
         ] {
-            assert!(!name(wrong).unwrap_err().contains("s3c"), "{wrong}");
+            let error = name(wrong).expect_err(wrong);
+            assert!(!error.contains("s3c"), "{wrong}: {error}");
         }
     }
 }
