@@ -7,7 +7,7 @@ mod table;
 
 pub use table::{
     AGGREGATE, AUTH, BACKOFFS, BATCH, COMPRESSIONS, ECHO, FORMATS, HTTP, KINDS, ON_BAD_ROW, ON_SCHEMA_DRIFT,
-    OPERATIONS, OUTPUTS, PARAM, PARAM_TYPES, PYTHON, RANGE, RETRY, ROWS, SHELL, SOURCES, STEP, TASK, TASK_TYPES,
+    OPERATIONS, OUTPUTS, PARAM, PARAM_TYPES, PYTHON, RANGE, RETRY, ROWS, SHELL, SOURCES, SQL, STEP, TASK, TASK_TYPES,
     WORKFLOW,
 };
 
@@ -84,6 +84,8 @@ pub enum Shape {
     Scalars,
     /// A mapping of names to any values.
     Mapping,
+    /// A list of any values.
+    List,
     /// A list, a template, `$(command)` or a source.
     Items,
     /// A number of attempts, or a `retry` mapping.
@@ -103,16 +105,15 @@ pub enum Shape {
 }
 
 /// Every group of keys.
-pub fn key_groups() -> [&'static KeyGroup; 16] {
+pub fn key_groups() -> [&'static KeyGroup; 17] {
     [
-        &WORKFLOW, &PARAM, &STEP, &OUTPUTS, &BATCH, &AGGREGATE, &SOURCES, &ROWS, &RANGE, &TASK, &RETRY, &SHELL,
+        &WORKFLOW, &PARAM, &STEP, &OUTPUTS, &BATCH, &AGGREGATE, &SOURCES, &ROWS, &SQL, &RANGE, &TASK, &RETRY, &SHELL,
         &PYTHON, &HTTP, &AUTH, &ECHO,
     ]
 }
 
 /// Keys that are planned: using one is no typing error.
-const LATER: &[(&str, &[&str])] =
-    &[("step", &["batch_format"]), ("batch", &["batch_format"]), ("items", &["parquet", "sql"])];
+const LATER: &[(&str, &[&str])] = &[("step", &["batch_format"]), ("batch", &["batch_format"]), ("items", &["parquet"])];
 
 impl KeyGroup {
     /// Whether the key is planned but not there yet.
