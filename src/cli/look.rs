@@ -1,4 +1,4 @@
-//! `batchmill validate` and `batchmill plan`: look, and run nothing but the `$(command)` of a list of items.
+//! `batchmill validate` and `batchmill plan`: look, and run nothing but the `$(command)` or the query of a list of items.
 
 mod counting;
 
@@ -9,6 +9,7 @@ use super::{Format, Given, State, print};
 use crate::engine::{Forecast, ForecastError, Prepared, Shape, ShapeError, forecast, prepare, shape, step_scope};
 use crate::ledger::Reader;
 use crate::model::RunId;
+use crate::plan::Surroundings;
 use crate::report::{count, number, will_run};
 use crate::spec::{BatchSize, BatchSpec, ItemsSpec, Setting, Step, StepKind};
 use crate::task::Program;
@@ -93,14 +94,15 @@ pub(super) fn plan(args: PlanArgs) -> Result<Exit, Stop> {
     let scope = step_scope(&prepared, &RunId("plan".to_owned()));
     let scope = Arc::new(ItemScope::of_step(Arc::new(scope)));
     let mut steps = Vec::new();
+    let never = crossbeam_channel::never();
+    let around = Surroundings { run: &|command| command.output(), stop: &never };
     for (step, (program, _)) in prepared.workflow.steps.iter().zip(&prepared.programs) {
         let shape = match &step.kind {
             StepKind::Single(_) => None,
             StepKind::Batch(batch) if waits(batch, &prepared) => None,
-            StepKind::Batch(batch) => Some(
-                shape(batch, program, &prepared, &scope, &|command| command.output())
-                    .map_err(|error| at_step(&error, step))?,
-            ),
+            StepKind::Batch(batch) => {
+                Some(shape(batch, program, &prepared, &scope, around).map_err(|error| at_step(&error, step))?)
+            }
         };
         let counted = shape.as_ref().filter(|_| !args.no_count).and_then(|shape| counting::rows(shape, &prepared));
         steps.push(PlannedStep { step, program, shape, counted });

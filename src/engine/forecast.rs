@@ -9,8 +9,10 @@ use super::values::{remember, step_scope};
 use super::workflow::items_span;
 use crate::ledger::{LedgerError, Reader};
 use crate::model::StepName;
+use crate::plan::Surroundings;
 use crate::spec::StepKind;
 use crate::template::ItemScope;
+use crossbeam_channel::never;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -65,7 +67,9 @@ pub fn forecast(prepared: &Prepared, reader: &Reader) -> Result<Vec<Forecast>, F
             (Some(record), None) => {
                 let wrong = |error| ForecastError::Shape(step.name.clone(), error);
                 let run = |command: &mut Command| command.output();
-                let mut plan = plan_step(step, program, prepared, &names, &run).map_err(wrong)?;
+                let never = never();
+                let around = Surroundings { run: &run, stop: &never };
+                let mut plan = plan_step(step, program, prepared, &names, around).map_err(wrong)?;
                 let past = reader.past(record)?;
                 let print = print_of(step, plan.batched, prepared, |earlier| reader.revision(earlier))?;
                 let everything = changes(&past, &print);

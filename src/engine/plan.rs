@@ -4,7 +4,7 @@ use super::output::{item_files_of, target_of};
 use super::prepare::Prepared;
 use super::shape::{ShapeError, shape, single_timeout, step_timeout};
 use crate::model::{BatchFormat, ItemKey, Items, Keys};
-use crate::plan::{Chunk, RunCommand, Source, SourceError};
+use crate::plan::{Chunk, Source, SourceError, Surroundings};
 use crate::sink::Target;
 use crate::spec::{BatchSize, MaxFailures, RetryPolicy, Step, StepKind};
 use crate::task::Program;
@@ -68,7 +68,7 @@ pub(super) fn plan_step(
     program: &Program,
     prepared: &Prepared,
     scope: &Arc<ItemScope>,
-    run: &RunCommand<'_>,
+    around: Surroundings<'_>,
 ) -> Result<StepPlan, ShapeError> {
     let step_timeout = step_timeout(step, scope)?;
     let target = target_of(step, scope)?;
@@ -96,7 +96,7 @@ pub(super) fn plan_step(
             item_files,
         }),
         StepKind::Batch(batch) => {
-            let shape = shape(batch, program, prepared, scope, run)?;
+            let shape = shape(batch, program, prepared, scope, around)?;
             Ok(StepPlan {
                 total: shape.total,
                 batch_size: shape.batch_size,

@@ -274,6 +274,11 @@ impl Checker<'_> {
                 self.setting(rows.limit.as_ref());
                 self.setting(rows.skip.as_ref());
             }
+            ItemsSpec::Sql(sql) => {
+                [&sql.sql, &sql.url].into_iter().for_each(|text| self.text(text));
+                sql.params.iter().for_each(|tree| tree.texts(&mut |text| self.text(text)));
+                self.setting(sql.limit.as_ref());
+            }
             ItemsSpec::Command(text) => match ShellCommand::compile(text) {
                 Ok(command) => self.note(command.check(self.names)),
                 Err(error) => self.note(vec![error]),

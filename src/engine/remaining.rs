@@ -1,7 +1,7 @@
 //! What of a step's items is still to be run, read from its source once more: memory holds a bit for each item.
 
 use super::resume::share;
-use crate::model::{Batch, Failure, Indexes, ItemKey, Items, Keys, LineNumbers, Origin};
+use crate::model::{Batch, Failure, Indexes, ItemKey, Items, Keys, LineNumbers, Origin, line_breaks};
 use crate::plan::{Chunk, Source, SourceError};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -10,6 +10,8 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct Todo {
     bits: Vec<u64>,
+    /// Of the key of each item, two bytes: whether what is read again is what was compared.
+    marks: Vec<u16>,
     /// The next attempt of those that have had one.
     attempts: HashMap<u64, u32>,
 }
@@ -27,6 +29,17 @@ impl Todo {
         }
     }
 
+    /// Takes note of the next item of the source.
+    pub(super) fn note(&mut self, key: ItemKey) {
+        self.marks.push(key.mark());
+    }
+
+    /// Whether the item with this index has this key, as far as its mark tells.
+    fn knows(&self, index: u64, key: ItemKey) -> bool {
+        let mark = usize::try_from(index).ok().and_then(|index| self.marks.get(index));
+        mark == Some(&key.mark())
+    }
+
     fn has(&self, index: u64) -> bool {
         let word = usize::try_from(index / 64).ok().and_then(|word| self.bits.get(word));
         word.is_some_and(|word| word >> (index % 64) & 1 == 1)
@@ -34,9 +47,38 @@ impl Todo {
 
     /// Whether nothing is to be run from this index on.
     fn ends_before(&self, index: u64) -> bool {
-        index / 64 >= self.bits.len() as u64
+        index >= self.marks.len() as u64 || index / 64 >= self.bits.len() as u64
     }
 }
+
+/// How many items to read at a time: many, but fewer where they are large, for what is read at a time is held.
+pub(super) struct Portion(usize);
+
+impl Portion {
+    const MOST: usize = 4096;
+    const BYTES: usize = 1 << 20;
+
+    pub(super) fn new() -> Self {
+        Self(16)
+    }
+
+    pub(super) fn items(&self) -> usize {
+        self.0
+    }
+
+    /// Learns from what was read.
+    pub(super) fn learn(&mut self, items: &Items) {
+        let bytes = items.as_parts().0.len();
+        if bytes > 4 * Self::BYTES {
+            self.0 = (self.0 / 4).max(1);
+        } else if bytes < Self::BYTES {
+            self.0 = (self.0 * 2).min(Self::MOST);
+        }
+    }
+}
+
+/// What helps where a source gives other items the second time.
+const IN_ORDER: &str = "go on again, with an `ORDER BY` in a query of a database";
 
 /// An item to run.
 struct Pending {
@@ -73,11 +115,20 @@ pub(super) struct Remaining {
     /// The bytes of all items, and their number; how many were given out.
     bytes: (u64, u64),
     given: u64,
+    portion: Portion,
 }
 
 impl Remaining {
     pub(super) fn new(todo: Todo) -> Self {
-        Self { todo, queue: VecDeque::new(), index: 0, exhausted: false, bytes: (0, 0), given: 0 }
+        Self {
+            todo,
+            queue: VecDeque::new(),
+            index: 0,
+            exhausted: false,
+            bytes: (0, 0),
+            given: 0,
+            portion: Portion::new(),
+        }
     }
 
     /// The same of a source whose items, so many, come to so many bytes, and of which `done` do not run: each counts as an
@@ -119,12 +170,12 @@ impl Remaining {
             self.exhausted = true;
             return Ok(());
         }
-        let Some(chunk) = source.next(1024)? else {
-            self.exhausted = true;
-            return Ok(());
+        let Some(chunk) = source.next(self.portion.items())? else {
+            return Err(SourceError::Changed(self.index, IN_ORDER));
         };
         // What was put in another order was so for a fresh start alone.
         let Chunk { items, keys, form, origin, trouble, .. } = chunk;
+        self.portion.learn(&items);
         // Where rows begin is counted once for the chunk, not from its start for each.
         let mut line = match origin.as_ref().map(|origin| &origin.lines) {
             Some(LineNumbers::From(first)) => *first,
@@ -133,6 +184,9 @@ impl Remaining {
         for (position, item) in items.iter().enumerate() {
             let index = self.index + position as u64;
             if self.todo.has(index) {
+                if !self.todo.knows(index, keys.get(position)) {
+                    return Err(SourceError::Changed(index, IN_ORDER));
+                }
                 self.queue.push_back(Pending {
                     index,
                     key: keys.get(position),
@@ -144,7 +198,7 @@ impl Remaining {
                 });
             }
             if origin.is_some() {
-                line += memchr::memchr_iter(b'\n', item).count() as u64;
+                line += line_breaks(item);
             }
         }
         self.index += items.len() as u64;

@@ -5,10 +5,12 @@ use super::plan::plan_step;
 use super::prepare::Prepared;
 use super::values::{remember, step_scope};
 use crate::ledger::{FailureRecord, Reader, RunFolder};
-use crate::model::{Batch, Failure, Form, ItemKey, StepName};
+use crate::model::{Batch, Failure, Indexes, ItemKey, StepName};
+use crate::plan::{Chunk, Source, Surroundings};
 use crate::spec::StepKind;
 use crate::task::{Cancel, Claims, Context, ItemFiles, Shown, Underway, foreground};
 use crate::template::ItemScope;
+use crossbeam_channel::never;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -51,13 +53,15 @@ impl Repro<'_> {
         let scope = Arc::new(scope);
         let names = Arc::new(ItemScope::of_step(Arc::clone(&scope)));
         let run = |command: &mut Command| command.output();
-        let plan = plan_step(step, program, prepared, &names, &run).map_err(|error| error.to_string())?;
+        let mut plan = plan_step(step, program, prepared, &names, Surroundings { run: &run, stop: &never() })
+            .map_err(|error| error.to_string())?;
+        let row = row(&mut *plan.source, failure);
         let context = Context {
             run: folder.run.clone(),
             step: step.name.clone(),
             scope,
             env: Arc::clone(&prepared.own_env),
-            forms: Arc::new([Form::Json]),
+            forms: plan.source.forms(),
             skip_bad_rows: false,
             timeout: None,
             batch_timeout: None,
@@ -77,9 +81,35 @@ impl Repro<'_> {
             }),
             underway: Arc::new(Underway::new(1)),
         };
-        // What was kept of a row is what was made of it.
-        let item = failure.item.as_bytes();
-        let batch = Batch::of_one(failure.index, ItemKey::of(item), item);
+        let batch = row.unwrap_or_else(|| kept(failure));
         Ok(foreground(program, &context, &batch, debugger))
+    }
+}
+
+/// The item as it was kept. What was kept of a row is the JSON that was made of it.
+fn kept(failure: &FailureRecord) -> Batch {
+    let item = failure.item.as_bytes();
+    Batch::of_one(failure.index, ItemKey::of(item), item)
+}
+
+/// A row as its file has it, if it is there still: its dates are dates then, as they were when it failed.
+fn row(source: &mut dyn Source, failure: &FailureRecord) -> Option<Batch> {
+    let mut index = 0;
+    loop {
+        let chunk = source.next(64).ok()??;
+        let (from, size) = (index, chunk.items.len());
+        index += size as u64;
+        // A bad file among them has no rows, and what has none elsewhere is no source of rows.
+        if chunk.origin.is_none() && chunk.trouble.is_none() {
+            return None;
+        }
+        if failure.index < index {
+            let Chunk { items, keys, form, origin, bytes, trouble, .. } = chunk;
+            let position = usize::try_from(failure.index - from).ok()?;
+            let same = trouble.is_none() && keys.get(position).to_string() == failure.key;
+            let indexes = Indexes::Range(from..index);
+            let batch = Batch { number: 1, size, attempt: 1, indexes, items, keys, form, origin, bytes, trouble };
+            return same.then(|| batch.part(&[position], 1));
+        }
     }
 }

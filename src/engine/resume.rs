@@ -1,6 +1,6 @@
 //! What is left of a step: compares the items of now with those that are done.
 
-use super::remaining::{Remaining, Todo};
+use super::remaining::{Portion, Remaining, Todo};
 use crate::ledger::{KeyRuns, KnownKeys, Loss, Lost, Past, PastBatch, RowChange};
 use crate::model::{ItemKey, Keys};
 use crate::plan::{Source, SourceError};
@@ -90,10 +90,12 @@ pub(super) fn sort_out(
     which: &Which,
 ) -> Result<SortedOut, SourceError> {
     let mut sorter = Sorter::new(past, which);
+    let mut portion = Portion::new();
     while sorter.total < most_items {
-        let most = usize::try_from(most_items - sorter.total).unwrap_or(usize::MAX).min(4096);
+        let most = usize::try_from(most_items - sorter.total).unwrap_or(usize::MAX).min(portion.items());
         let Some(chunk) = source.next(most)? else { break };
         chunk.keys.iter().for_each(|key| sorter.sort(key));
+        portion.learn(&chunk.items);
     }
     source.rewind()?;
     Ok(sorter.finish())
@@ -177,6 +179,7 @@ impl<'a> Sorter<'a> {
     fn sort(&mut self, key: ItemKey) {
         let index = self.total;
         self.total += 1;
+        self.todo.note(key);
         if let Some((batch, position)) = self.done.take(key) {
             self.places[batch][position] = Some(index);
             return;

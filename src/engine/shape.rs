@@ -3,7 +3,7 @@
 use super::incremental::Compare;
 use super::prepare::Prepared;
 use crate::model::Span;
-use crate::plan::{Batched, ItemSource, RunCommand, SourceError, batched_rule, open, resolve};
+use crate::plan::{Batched, ItemSource, SourceError, Surroundings, batched_rule, open, resolve};
 use crate::spec::{BatchSize, BatchSpec, MaxFailures, MaxParallel, RetryPolicy, Setting, Single, Step};
 use crate::task::Program;
 use crate::template::ItemScope;
@@ -69,11 +69,11 @@ pub fn shape(
     program: &Program,
     prepared: &Prepared,
     scope: &Arc<ItemScope>,
-    run: &RunCommand<'_>,
+    around: Surroundings<'_>,
 ) -> Result<Shape, ShapeError> {
     let wrong = |message| ShapeError::Setting(message, batch.items_span);
     let batch_size = resolve("batch_size", &batch.batch_size, scope).map_err(wrong)?;
-    let items = open(&batch.items, scope, &prepared.own_env, run)
+    let items = open(&batch.items, scope, &prepared.own_env, around)
         .map_err(|error| ShapeError::Items(error, batch.items_span))?;
     let mut items = items;
     if prepared.options.incremental == Some(Compare::Content) {

@@ -94,7 +94,8 @@ impl Slot<'_> {
         let (bad, failures): (Vec<_>, Vec<_>) =
             outcome.failures.into_iter().partition(|(_, failure)| failure.kind == FailureKind::BadRow);
         let (retry, mut failed) = self.sort_failures(batch, failures);
-        let left_out = if self.job.on_bad_row == OnBadRow::Skip {
+        // A file that cannot be read is more than a row, and is not left out.
+        let left_out = if self.job.on_bad_row == OnBadRow::Skip && batch.trouble.is_none() {
             bad
         } else {
             failed.extend(bad);

@@ -10,7 +10,7 @@ use super::step::{Job, StepEnd, StepRun, execute, pace};
 use super::values::step_scope;
 use crate::ledger::{Known, Ledger, LedgerError, RunFolder, RunMeta, StepKey};
 use crate::model::{Event, Failure, FailureKind, RunSummary, Sink, Stats, Status, StepReport};
-use crate::plan::SourceError;
+use crate::plan::{SourceError, Surroundings};
 use crate::spec::{BatchSize, Fault, Faults, OnBadRow, Step, StepKind, Workflow};
 use crate::task::guard::Guard;
 use crate::task::{Cancel, Context, Program, Underway, capture};
@@ -188,7 +188,9 @@ impl Run<'_> {
         let names = Arc::new(ItemScope::of_step(Arc::clone(&scope)));
         let (stop, guard) = (Arc::clone(&self.cancel.stop), self.guard.clone());
         let run = move |command: &mut Command| capture(command, &stop, guard.as_ref());
-        let report = match plan_step(step, &programs.0, self.prepared, &names, &run) {
+        let stop = Arc::clone(&self.cancel.stop);
+        let around = Surroundings { run: &run, stop: stop.channel() };
+        let report = match plan_step(step, &programs.0, self.prepared, &names, around) {
             Ok(mut plan) => {
                 let past = self.past(step, plan.batched, (key, past))?;
                 match self.left(step, &mut plan, (key, &past))? {

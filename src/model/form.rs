@@ -121,10 +121,14 @@ impl Origin {
     pub fn line(&self, items: &super::Items, from: usize, position: usize) -> u64 {
         match &self.lines {
             LineNumbers::Each(lines) => lines.get(position).copied().unwrap_or(0),
-            LineNumbers::From(first) => {
-                let newlines = |item: &[u8]| memchr::memchr_iter(b'\n', item).count() as u64;
-                first + items.iter().skip(from).take(position).map(newlines).sum::<u64>()
-            }
+            LineNumbers::From(first) => first + items.iter().skip(from).take(position).map(line_breaks).sum::<u64>(),
         }
     }
+}
+
+/// How many line breaks there are: line feeds, and carriage returns without one.
+pub fn line_breaks(text: &[u8]) -> u64 {
+    let feeds = memchr::memchr_iter(b'\n', text).count();
+    let alone = memchr::memchr_iter(b'\r', text).filter(|at| text.get(at + 1) != Some(&b'\n')).count();
+    (feeds + alone) as u64
 }

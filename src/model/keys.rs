@@ -45,6 +45,11 @@ impl ItemKey {
         usize::try_from(distance).ok().filter(|distance| *distance < count)
     }
 
+    /// Two bytes of it, in which keys of all kinds differ.
+    pub fn mark(self) -> u16 {
+        ((self.0 >> 112) ^ self.0) as u16
+    }
+
     /// As bytes.
     pub fn to_bytes(self) -> [u8; Self::SIZE] {
         self.0.to_le_bytes()

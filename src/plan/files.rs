@@ -1,12 +1,14 @@
 //! Files of rows: which there are, and how each is opened.
 
+mod decoded;
+
 use super::SourceError;
 use super::sources::glob::matching;
 use crate::model::ItemKey;
 use crate::rows::Cutter;
 use crate::spec::{Compression, RowFormat, RowsSpec};
+use decoded::Decoded;
 use encoding_rs::{Encoding, UTF_8};
-use encoding_rs_io::DecodeReaderBytesBuilder;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -105,9 +107,12 @@ impl RowFile {
 
     /// What cuts it into records.
     pub(super) fn cutter(&self, spec: &RowsSpec, meter: &Meter) -> io::Result<Cutter> {
-        let quote = spec.quote.filter(|_| spec.format == RowFormat::Csv);
         let text = decode(self.bytes(spec.compression, meter)?, spec.encoding)?;
-        Ok(Cutter::new(text, quote, spec.delimiter))
+        Ok(match spec.format {
+            RowFormat::Csv => Cutter::of_csv(text, spec.quote, spec.delimiter),
+            RowFormat::JsonLines => Cutter::of_lines(text),
+            RowFormat::Parquet => return Err(io::Error::other("a Parquet file has no records of text")),
+        })
     }
 
     /// Whether what is cut are the bytes of the file, one to one.
@@ -146,8 +151,7 @@ pub(super) fn decode(bytes: Box<dyn Read + Send>, encoding: &'static Encoding) -
     if encoding == UTF_8 {
         return Ok(Box::new(WithoutMark::new(bytes)?));
     }
-    let mut decode = DecodeReaderBytesBuilder::new();
-    Ok(Box::new(decode.encoding(Some(encoding)).bom_override(true).build(bytes)))
+    Ok(Box::new(Decoded::new(bytes, encoding.new_decoder())))
 }
 
 /// Why a file cannot be read, for people.

@@ -14,5 +14,5 @@ pub use batched::{Batched, batched_rule};
 pub use files::Meter;
 pub use params::{ParamValues, resolve_params};
 pub use settings::resolve;
-pub use sources::{Chunk, Items as ItemSource, RunCommand, Source, SourceError, open};
+pub use sources::{Chunk, Items as ItemSource, RunCommand, Source, SourceError, Surroundings, open};
 pub use survey::{FileLook, Group, Odd, Request, SeenColumn, Survey, Totals, delimiter_name, look, sort};

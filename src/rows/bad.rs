@@ -1,6 +1,6 @@
 //! What can be wrong with a record.
 
-use crate::model::{Failure, FailureKind, Items, Kind, Origin};
+use crate::model::{Column, Failure, FailureKind, Items, Kind, Origin};
 
 /// Why a record cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,9 +13,9 @@ pub enum BadRow {
         /// In the record.
         found: usize,
     },
-    /// Bytes that are no UTF-8.
-    #[error("column `{column}` is not UTF-8; give the file's `encoding`")]
-    NotUtf8 {
+    /// Bytes that are no text.
+    #[error("column `{column}` has bytes that its encoding does not know; give the file's `encoding`")]
+    NotText {
         /// The column.
         column: String,
     },
@@ -45,6 +45,11 @@ pub enum BadRow {
 }
 
 impl BadRow {
+    /// A text that is not of the column's type.
+    pub fn of_kind(column: &Column, text: &str) -> Self {
+        Self::Kind { column: column.name.clone(), text: text.chars().take(40).collect(), kind: column.kind }
+    }
+
     /// The failure of the row at `position` of a batch whose items begin at `from` of `items`.
     pub fn into_failure(self, origin: Option<&Origin>, items: &Items, from: usize, position: usize) -> Failure {
         let line = |origin: &Origin| format!("{}:{}: ", origin.file, origin.line(items, from, position));

@@ -1,13 +1,11 @@
 //! Cuts a stream of bytes into records: whole ones, with their line breaks, as many as asked for.
 
-use crate::model::Items;
+use super::Block;
+use crate::model::{Items, line_breaks};
 use std::io::{self, Read};
 
 /// How much is read at a time.
 const CHUNK: usize = 256 << 10;
-
-/// The longest record: beyond it, a quote that is never closed is the likelier explanation.
-const LONGEST: usize = 64 << 20;
 
 /// Whole records at the front of a buffer.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -18,38 +16,19 @@ pub struct Cut {
     pub line: u64,
 }
 
-/// Whole records as they lie in the buffer, empty lines among them.
+/// What ends a record.
 #[derive(Debug, Clone, Copy)]
-pub struct Block<'a> {
-    /// The records, each with its line break.
-    pub bytes: &'a [u8],
-    /// Where each ends.
-    pub ends: &'a [usize],
-    /// The line at which the first of them begins, from 1.
-    pub line: u64,
-}
-
-impl<'a> Block<'a> {
-    /// The records, and where each begins.
-    pub fn records(self) -> impl Iterator<Item = (usize, &'a [u8])> {
-        let mut from = 0;
-        self.ends.iter().map(move |end| {
-            let begin = std::mem::replace(&mut from, *end);
-            (begin, &self.bytes[begin..*end])
-        })
-    }
-
-    /// The line of the record that begins there.
-    pub fn line_at(&self, begin: usize) -> u64 {
-        self.line + lines(&self.bytes[..begin])
-    }
+enum Rule {
+    /// A line feed.
+    LineFeed,
+    /// A line break of any kind, outside quotes.
+    Csv { quote: Option<u8>, delimiter: u8 },
 }
 
 /// Cuts one stream.
 pub struct Cutter {
     input: Box<dyn Read + Send>,
-    quote: Option<u8>,
-    delimiter: u8,
+    rule: Rule,
     buffer: Vec<u8>,
     /// What of the buffer is used up.
     start: usize,
@@ -58,6 +37,8 @@ pub struct Cutter {
     /// How much of the stream lies before the buffer.
     passed: u64,
     ended: bool,
+    /// Why the input cannot be read on; told once the records before it are given out.
+    broken: Option<io::Error>,
     /// For [`Self::block`].
     ends: Vec<usize>,
 }
@@ -71,10 +52,22 @@ enum Scan {
 }
 
 impl Cutter {
-    /// Cuts what `input` gives. Without a `quote` each line is a record.
-    pub fn new(input: Box<dyn Read + Send>, quote: Option<u8>, delimiter: u8) -> Self {
+    /// The longest record: beyond it, a quote that is never closed is the likelier explanation.
+    pub const LONGEST: usize = 64 << 20;
+
+    /// Cuts the text of a CSV file.
+    pub fn of_csv(input: Box<dyn Read + Send>, quote: Option<u8>, delimiter: u8) -> Self {
+        Self::new(input, Rule::Csv { quote, delimiter })
+    }
+
+    /// Cuts text into lines.
+    pub fn of_lines(input: Box<dyn Read + Send>) -> Self {
+        Self::new(input, Rule::LineFeed)
+    }
+
+    fn new(input: Box<dyn Read + Send>, rule: Rule) -> Self {
         let (buffer, ends) = (Vec::new(), Vec::new());
-        Self { input, quote, delimiter, buffer, start: 0, line: 1, passed: 0, ended: false, ends }
+        Self { input, rule, buffer, start: 0, line: 1, passed: 0, ended: false, broken: None, ends }
     }
 
     /// How many bytes of the stream were given out or passed over.
@@ -85,51 +78,56 @@ impl Cutter {
     /// All whole records that are in the buffer, read on where there is none; none at the end. Nothing is copied.
     ///
     /// # Errors
-    /// Where the input cannot be read on.
+    /// Where the input cannot be read on, or ends inside quotes; what is whole before it is given out first.
     pub fn block(&mut self) -> io::Result<Option<Block<'_>>> {
         let mut ends = std::mem::take(&mut self.ends);
         ends.clear();
-        let from = loop {
-            let from = self.start;
-            self.find(from, &mut ends);
-            if !ends.is_empty() {
-                break from;
-            }
-            if !self.more()? {
+        let mut flat = false;
+        while ends.is_empty() {
+            flat = self.find(&mut ends);
+            if ends.is_empty() && !self.more()? {
+                self.check_last()?;
                 let rest = self.buffer.len() - self.start;
                 if rest == 0 {
                     return Ok(None);
                 }
-                // The last record has no line break.
+                // The last record has no line break, or one that could have been half of one.
                 ends.push(rest);
-                break self.start;
             }
-        };
+        }
+        let from = self.start;
         self.start = from + ends.last().copied().unwrap_or(0);
         self.ends = ends;
         let (line, bytes) = (self.line, &self.buffer[from..self.start]);
-        self.line += lines(bytes);
-        Ok(Some(Block { bytes, ends: &self.ends, line }))
+        self.line += if flat { self.ends.len() as u64 } else { line_breaks(bytes) };
+        Ok(Some(Block { bytes, ends: &self.ends, line, flat }))
     }
 
-    /// Where the records in the buffer end, counted from where the first begins.
-    fn find(&self, from: usize, ends: &mut Vec<usize>) {
-        let bytes = &self.buffer[from..];
-        if self.quote.is_none_or(|quote| memchr::memchr(quote, bytes).is_none()) {
+    /// Where the records in the buffer end, counted from where the first begins. True where each is one line.
+    fn find(&self, ends: &mut Vec<usize>) -> bool {
+        let bytes = &self.buffer[self.start..];
+        let flat = match self.rule {
+            Rule::LineFeed => true,
+            Rule::Csv { quote, .. } => {
+                quote.is_none_or(|quote| memchr::memchr(quote, bytes).is_none()) && !has_lone_return(bytes)
+            }
+        };
+        if flat {
             ends.extend(memchr::memchr_iter(b'\n', bytes).map(|at| at + 1));
-            return;
+            return true;
         }
-        let mut at = from;
+        let mut at = self.start;
         while let Scan::End(end) = self.scan(at) {
-            ends.push(end - from);
+            ends.push(end - self.start);
             at = end;
         }
+        false
     }
 
     /// The next records, up to `most`; empty at the end. Lines without anything on them are passed over.
     ///
     /// # Errors
-    /// Where the input cannot be read on; what was cut before is given out first.
+    /// Where the input cannot be read on, or ends inside quotes; what was cut before is given out first.
     pub fn cut(&mut self, most: usize) -> io::Result<Cut> {
         let mut cut = Cut { line: self.line, ..Cut::default() };
         while cut.items.len() < most && !cut.items.is_full() {
@@ -159,7 +157,7 @@ impl Cutter {
                     cut.line = self.line;
                 }
                 let copied = &self.buffer[from..at];
-                self.line += if self.quote.is_none() { ends.len() as u64 } else { lines(copied) };
+                self.line += if matches!(self.rule, Rule::LineFeed) { ends.len() as u64 } else { line_breaks(copied) };
                 cut.items.extend(copied, &ends);
                 self.start = at;
             }
@@ -176,11 +174,14 @@ impl Cutter {
                 match self.more() {
                     Ok(true) => {}
                     Ok(false) => {
-                        self.last(&mut cut);
+                        self.last(&mut cut)?;
                         break;
                     }
-                    // What is whole is given out; the error comes again with the next call.
-                    Err(_) if !cut.items.is_empty() => break,
+                    // What is whole is given out, the error with the next call.
+                    Err(error) if !cut.items.is_empty() => {
+                        self.broken = Some(error);
+                        break;
+                    }
                     Err(error) => return Err(error),
                 }
             }
@@ -189,7 +190,14 @@ impl Cutter {
     }
 
     /// The last record, which may have no line break.
-    fn last(&mut self, cut: &mut Cut) {
+    fn last(&mut self, cut: &mut Cut) -> io::Result<()> {
+        if let Err(error) = self.check_last() {
+            if cut.items.is_empty() {
+                return Err(error);
+            }
+            self.broken = Some(error);
+            return Ok(());
+        }
         let rest = std::mem::take(&mut self.start);
         self.passed += self.buffer.len() as u64;
         let record = self.buffer.split_off(rest);
@@ -200,10 +208,32 @@ impl Cutter {
             }
             cut.items.push(&record);
         }
+        Ok(())
     }
 
-    /// Reads on; false at the end.
+    /// Checks that what is left, without a line break, is a record. If not, it is passed over.
+    fn check_last(&mut self) -> io::Result<()> {
+        // With a line break behind it, it ends; or else it is still inside quotes.
+        self.buffer.push(b'\n');
+        let open = matches!(self.scan(self.start), Scan::More);
+        self.buffer.pop();
+        if !open {
+            return Ok(());
+        }
+        self.passed += self.buffer.len() as u64;
+        self.buffer.clear();
+        self.start = 0;
+        let message = format!("a quote in the record at line {} is not closed before the end", self.line);
+        Err(io::Error::new(io::ErrorKind::InvalidData, message))
+    }
+
+    /// Reads on until there is no room left, so that what is there is not looked through again for every few bytes; false
+    /// at the end.
     fn more(&mut self) -> io::Result<bool> {
+        if let Some(error) = self.broken.take() {
+            self.ended = true;
+            return Err(error);
+        }
         if self.ended {
             return Ok(false);
         }
@@ -212,45 +242,50 @@ impl Cutter {
             self.passed += self.start as u64;
             self.start = 0;
         }
-        if self.buffer.len() > LONGEST {
+        if self.buffer.len() > Self::LONGEST {
             let message =
                 format!("the record at line {} is longer than 64 MiB; is a quote not closed there?", self.line);
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
         let old = self.buffer.len();
         self.buffer.resize(old + CHUNK.max(old), 0);
-        loop {
-            match self.input.read(&mut self.buffer[old..]) {
+        let mut filled = old;
+        while filled < self.buffer.len() && !self.ended && self.broken.is_none() {
+            match self.input.read(&mut self.buffer[filled..]) {
                 Ok(read) => {
-                    self.buffer.truncate(old + read);
+                    filled += read;
                     self.ended = read == 0;
-                    return Ok(read > 0);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.buffer.truncate(old);
-                    return Err(error);
-                }
+                Err(error) => self.broken = Some(error),
             }
         }
+        self.buffer.truncate(filled);
+        if filled > old { Ok(true) } else { self.broken.take().map_or(Ok(false), Err) }
     }
 
     /// Looks for the end of the record that begins at `from`.
     fn scan(&self, from: usize) -> Scan {
         let buffer = &self.buffer;
-        let Some(quote) = self.quote else {
+        let Rule::Csv { quote, delimiter } = self.rule else {
             return memchr::memchr(b'\n', &buffer[from..]).map_or(Scan::More, |at| Scan::End(from + at + 1));
         };
+        // Without a quote, a line feed is looked for twice.
+        let quote = quote.unwrap_or(b'\n');
         let mut at = from;
         loop {
-            let Some(found) = memchr::memchr2(b'\n', quote, &buffer[at..]) else { return Scan::More };
+            let Some(found) = memchr::memchr3(b'\n', b'\r', quote, &buffer[at..]) else { return Scan::More };
             let place = at + found;
-            if buffer[place] == b'\n' {
-                return Scan::End(place + 1);
+            match (buffer[place], buffer.get(place + 1)) {
+                (b'\n', _) => return Scan::End(place + 1),
+                (b'\r', None) => return Scan::More,
+                (b'\r', Some(b'\n')) => return Scan::End(place + 2),
+                (b'\r', Some(_)) => return Scan::End(place + 1),
+                _ => {}
             }
             at = place + 1;
             // A quote in the middle of a field is a letter like any other.
-            if place == from || buffer[place - 1] == self.delimiter {
+            if place == from || buffer[place - 1] == delimiter {
                 match closing(buffer, at, quote) {
                     Some(end) => at = end,
                     None => return Scan::More,
@@ -271,8 +306,9 @@ fn closing(buffer: &[u8], mut at: usize, quote: u8) -> Option<usize> {
     }
 }
 
-fn lines(bytes: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', bytes).count() as u64
+/// Whether a carriage return ends a line. What follows the last one is not known yet.
+fn has_lone_return(bytes: &[u8]) -> bool {
+    memchr::memchr_iter(b'\r', bytes).any(|at| bytes.get(at + 1).is_some_and(|next| *next != b'\n'))
 }
 
 /// Whether nothing stands on the line.
@@ -281,74 +317,4 @@ pub(super) fn is_blank(record: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Gives one byte at a time.
-    struct Drops(std::vec::IntoIter<u8>);
-
-    impl Read for Drops {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            Ok(self.0.next().map_or(0, |byte| {
-                buffer[0] = byte;
-                1
-            }))
-        }
-    }
-
-    fn records(text: &str, most: usize) -> Vec<(u64, Vec<String>)> {
-        let mut cutter = Cutter::new(Box::new(Drops(text.as_bytes().to_vec().into_iter())), Some(b'"'), b',');
-        let mut all = Vec::new();
-        loop {
-            let cut = cutter.cut(most).unwrap();
-            if cut.items.is_empty() {
-                return all;
-            }
-            all.push((cut.line, cut.items.iter().map(|it| String::from_utf8(it.to_vec()).unwrap()).collect()));
-        }
-    }
-
-    #[test]
-    fn records_are_cut_at_line_breaks_outside_quotes() {
-        let text = "a,b\n\"x\ny\",1\r\n5\" pipe,\"say \"\"hi\"\"\"\n\n\r\nlast,";
-        let expected = [
-            (1, vec!["a,b\n".to_owned(), "\"x\ny\",1\r\n".to_owned()]),
-            (4, vec!["5\" pipe,\"say \"\"hi\"\"\"\n".to_owned()]),
-            (7, vec!["last,".to_owned()]),
-        ];
-        assert_eq!(records(text, 2), expected);
-        let one_by_one: Vec<u64> = records(text, 1).into_iter().map(|(line, _)| line).collect();
-        assert_eq!(one_by_one, [1, 2, 4, 7]);
-    }
-
-    #[test]
-    fn a_quote_that_is_never_closed_takes_the_rest() {
-        assert_eq!(records("a\n\"b\nc\n", 9), [(1, vec!["a\n".to_owned(), "\"b\nc\n".to_owned()])]);
-    }
-
-    #[test]
-    fn nothing_has_no_records() {
-        assert!(records("", 3).is_empty() && records("\n\r\n", 3).is_empty());
-    }
-    #[test]
-    fn blocks_hold_the_records_that_cuts_hold() {
-        let text = "a,b\n\"x\ny\",1\r\n\n5\" pipe,2\nlast,";
-        for whole in [true, false] {
-            let drops: Box<dyn Read + Send> = match whole {
-                true => Box::new(io::Cursor::new(text)),
-                false => Box::new(Drops(text.as_bytes().to_vec().into_iter())),
-            };
-            let mut cutter = Cutter::new(drops, Some(b'"'), b',');
-            let mut all = Vec::new();
-            while let Some(block) = cutter.block().unwrap() {
-                let record = |(begin, record): (usize, &[u8])| {
-                    (block.line_at(begin), String::from_utf8(record.to_vec()).unwrap())
-                };
-                all.extend(block.records().map(record));
-            }
-            let expected = [(1, "a,b\n"), (2, "\"x\ny\",1\r\n"), (4, "\n"), (5, "5\" pipe,2\n"), (6, "last,")];
-            assert_eq!(all, expected.map(|(line, text)| (line, text.to_owned())));
-            assert_eq!(cutter.taken(), text.len() as u64);
-        }
-    }
-}
+mod tests;

@@ -2,12 +2,10 @@
 
 use super::BadRow;
 use crate::model::{Column, CsvForm, From};
-use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 /// Splits records into fields; keeps its buffers from record to record.
 #[derive(Debug)]
 pub struct Fields {
-    reader: Reader,
     quote: Option<u8>,
     delimiter: u8,
     /// The fields that had to be unquoted, one behind the other.
@@ -20,14 +18,7 @@ pub struct Fields {
 impl Fields {
     /// For records of this form.
     pub fn new(form: &CsvForm) -> Self {
-        let mut builder = ReaderBuilder::new();
-        builder.delimiter(form.delimiter);
-        match form.quote {
-            Some(quote) => builder.quote(quote),
-            None => builder.quoting(false),
-        };
         Self {
-            reader: builder.build(),
             quote: form.quote,
             delimiter: form.delimiter,
             unquoted: Vec::new(),
@@ -42,7 +33,8 @@ impl Fields {
         self.ends.clear();
         let record = record.strip_suffix(b"\n").unwrap_or(record);
         let record = record.strip_suffix(b"\r").unwrap_or(record);
-        if self.quote.is_none_or(|quote| memchr::memchr(quote, record).is_none()) {
+        let quote = self.quote.filter(|quote| memchr::memchr(*quote, record).is_some());
+        let Some(quote) = quote else {
             let mut from = 0;
             for at in memchr::memchr_iter(self.delimiter, record) {
                 self.starts.push(from);
@@ -52,31 +44,44 @@ impl Fields {
             self.starts.push(from);
             self.ends.push(record.len());
             return Split { bytes: record, starts: &self.starts, ends: &self.ends };
-        }
-        self.unquote(record);
+        };
+        self.unquote(record, quote);
         Split { bytes: &self.unquoted, starts: &self.starts, ends: &self.ends }
     }
 
-    fn unquote(&mut self, record: &[u8]) {
-        self.reader.reset();
-        // Unquoting never makes text longer.
-        self.unquoted.resize(record.len() + 1, 0);
-        self.ends.resize(record.len() + 2, 0);
-        let (mut read, mut written, mut count) = (0, 0, 0);
+    fn unquote(&mut self, record: &[u8], quote: u8) {
+        self.unquoted.clear();
+        let mut at = 0;
         loop {
-            let (result, took, wrote, ended) =
-                self.reader.read_record(&record[read..], &mut self.unquoted[written..], &mut self.ends[count..]);
-            (read, written, count) = (read + took, written + wrote, count + ended);
-            match result {
-                ReadRecordResult::Record | ReadRecordResult::End => break,
-                // All of it was given: an empty input ends the record.
-                ReadRecordResult::InputEmpty => {}
-                ReadRecordResult::OutputFull => self.unquoted.resize(self.unquoted.len() * 2, 0),
-                ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
+            self.starts.push(self.unquoted.len());
+            if record.get(at) == Some(&quote) {
+                at = self.quoted(record, at + 1, quote);
+            }
+            // What stands outside quotes is taken as it is, behind a closing quote too.
+            let end = memchr::memchr(self.delimiter, &record[at..]).map(|found| at + found);
+            self.unquoted.extend_from_slice(&record[at..end.unwrap_or(record.len())]);
+            self.ends.push(self.unquoted.len());
+            match end {
+                Some(end) => at = end + 1,
+                None => return,
             }
         }
-        self.ends.truncate(count);
-        self.starts.extend(std::iter::once(0).chain(self.ends.iter().copied()).take(count));
+    }
+
+    /// Takes what stands inside quotes from `at` on; gives the place behind the closing one.
+    fn quoted(&mut self, record: &[u8], mut at: usize, quote: u8) -> usize {
+        loop {
+            let found = memchr::memchr(quote, &record[at..]).map(|found| at + found);
+            self.unquoted.extend_from_slice(&record[at..found.unwrap_or(record.len())]);
+            // A record is cut where its quotes are closed, so there is a closing one.
+            let Some(found) = found else { return record.len() };
+            at = found + 1;
+            if record.get(at) != Some(&quote) {
+                return at;
+            }
+            self.unquoted.push(quote);
+            at += 1;
+        }
     }
 }
 
@@ -125,7 +130,7 @@ impl<'a> Split<'a> {
             From::File => Ok(Some(file)),
             From::Field(at) => match std::str::from_utf8(self.get(at)) {
                 Ok(text) => Ok(Some(text)),
-                Err(_) => Err(BadRow::NotUtf8 { column: column.name.clone() }),
+                Err(_) => Err(BadRow::NotText { column: column.name.clone() }),
             },
         }
     }
@@ -149,7 +154,8 @@ mod tests {
         assert_eq!(split("\"two\nlines\",5\" pipe"), ["two\nlines", "5\" pipe"]);
         assert_eq!(split("\"a\"b,c"), ["ab", "c"]);
         assert_eq!(split(" \"a\" ,b"), [" \"a\" ", "b"]);
-        assert_eq!(split("\"open, and never closed"), ["open, and never closed"]);
+        assert_eq!(split("\"a\"b\"c\",\"\"\"\"\n"), ["ab\"c\"", "\""]);
+        assert_eq!(split("\u{feff}a,\"b\""), ["\u{feff}a", "b"]);
         assert_eq!(split("one"), ["one"]);
     }
 }

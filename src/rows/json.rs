@@ -38,10 +38,15 @@ pub fn to_json(form: &Form, items: &Items, position: usize, origin: Option<&Orig
     Ok(json)
 }
 
-/// The same for the ledger and for people: a row that cannot be read is its text.
+/// Of a row that cannot be read, so many characters are kept: enough to find it, and to see what is wrong.
+const KEPT: usize = 4096;
+
+/// The same for the ledger and for people: a row that cannot be read is its text, or the beginning of it.
 pub fn describe(form: &Form, items: &Items, position: usize, origin: Option<&Origin>) -> Vec<u8> {
     to_json(form, items, position, origin).unwrap_or_else(|_| {
-        let text = String::from_utf8_lossy(items.get(position)).trim_end_matches(['\n', '\r']).to_owned();
+        let item = items.get(position);
+        let text = String::from_utf8_lossy(&item[..item.len().min(4 * KEPT)]);
+        let text: String = text.trim_end_matches(['\n', '\r']).chars().take(KEPT).collect();
         serde_json::to_vec(&text).expect("a string can always be written")
     })
 }

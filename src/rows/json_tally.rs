@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn lines_bring_names_and_types_and_bad_ones_have_a_place() {
         let text = b"{\"a\":1,\"b\":null}\n{\"b\":\"x\",\"a\":2.5,\"c\":[{}]}\n\n[1]\n{\"a\":1,}\n{} {}\n7\n";
-        let mut cutter = Cutter::new(Box::new(text.as_slice()), None, b',');
+        let mut cutter = Cutter::of_lines(Box::new(text.as_slice()));
         let mut tally = JsonTally::new();
         while let Some(block) = cutter.block().unwrap() {
             tally.take(block);

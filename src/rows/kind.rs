@@ -3,16 +3,17 @@
 use super::BadRow;
 use crate::model::{Column, CsvForm, Kind};
 use jiff::civil::{Date, DateTime};
+use std::borrow::Cow;
 
 /// A field, read.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Field<'a> {
     /// Nothing.
     Null,
     /// Text.
     Text(&'a str),
     /// The digits of an integer, in the form that JSON takes.
-    Integer(&'a str),
+    Integer(Cow<'a, str>),
     /// A number.
     Number(f64),
     /// A truth value.
@@ -39,11 +40,7 @@ pub fn read<'a>(form: &CsvForm, column: &Column, text: Option<&'a str>) -> Resul
     if trimmed.is_empty() {
         return Ok(Field::Null);
     }
-    typed(column.kind, trimmed).ok_or_else(|| BadRow::Kind {
-        column: column.name.clone(),
-        text: text.chars().take(40).collect(),
-        kind: column.kind,
-    })
+    typed(column.kind, trimmed).ok_or_else(|| BadRow::of_kind(column, text))
 }
 
 fn typed(kind: Kind, text: &str) -> Option<Field<'_>> {
@@ -51,7 +48,8 @@ fn typed(kind: Kind, text: &str) -> Option<Field<'_>> {
         Kind::Text => Some(Field::Text(text)),
         Kind::Integer => integer(text).map(Field::Integer),
         Kind::Number => {
-            text.parse::<f64>().ok().filter(|_| text.bytes().any(|byte| byte.is_ascii_digit())).map(Field::Number)
+            // Neither `inf` nor `1e999`: JSON has no such number.
+            text.parse::<f64>().ok().filter(|number| number.is_finite()).map(Field::Number)
         }
         Kind::Boolean if text.eq_ignore_ascii_case("true") => Some(Field::Boolean(true)),
         Kind::Boolean if text.eq_ignore_ascii_case("false") => Some(Field::Boolean(false)),
@@ -65,34 +63,25 @@ fn typed(kind: Kind, text: &str) -> Option<Field<'_>> {
 }
 
 /// The digits without a plus and without zeros in front.
-fn integer(text: &str) -> Option<&str> {
+fn integer(text: &str) -> Option<Cow<'_, str>> {
     let text = text.strip_prefix('+').unwrap_or(text);
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    if digits.len() > 1 && digits.starts_with('0') {
-        // JSON knows no such number; the sign of a negative one stands in the way of cutting, and is rare enough.
-        let plain = digits.trim_start_matches('0');
-        return if plain.is_empty() { Some("0") } else { Some(plain).filter(|_| digits.len() == text.len()) };
+    if !digits.starts_with('0') {
+        return Some(Cow::Borrowed(text));
     }
-    Some(text)
+    // JSON knows no number with zeros in front, and its -0 is no integer.
+    Some(match digits.trim_start_matches('0') {
+        "" => Cow::Borrowed("0"),
+        plain if digits.len() == text.len() => Cow::Borrowed(plain),
+        plain => Cow::Owned(format!("-{plain}")),
+    })
 }
 
-/// The narrowest type that all these texts have; empty ones and those that stand for nothing say nothing. An integer with
-/// zeros in front is an identifier, and stays text.
-pub fn infer<'a>(texts: impl Iterator<Item = &'a str>, null: &[String]) -> Kind {
-    let mut inference = Inference::default();
-    for text in texts {
-        inference.add(text.as_bytes(), null);
-        if inference.is_text() {
-            break;
-        }
-    }
-    inference.kind()
-}
-
-/// The types that texts can have, narrowed down one text after another: [`infer`] in one pass, and in no memory.
+/// The types that texts can have, narrowed down one text after another, and in no memory. Empty texts and those that stand
+/// for nothing say nothing. An integer with zeros in front is an identifier, and stays text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Inference {
     /// A bit for each of [`CANDIDATES`] that all texts so far have had.
@@ -148,7 +137,8 @@ impl Inference {
             left if left & !(INTEGER | NUMBER) == 0 => {
                 let digits = text.strip_prefix(b"-").unwrap_or(text);
                 let whole = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
-                if whole == 0 || whole > 1 && digits[0] == b'0' {
+                // A number with more digits may be beyond all floats.
+                if whole == 0 || whole > 300 || whole > 1 && digits[0] == b'0' {
                     return false;
                 }
                 let fraction = &digits[whole..];
@@ -212,7 +202,11 @@ mod tests {
 
     #[test]
     fn types_are_inferred_from_all_texts() {
-        let kind = |texts: &[&str]| infer(texts.iter().copied(), &["NA".to_owned()]);
+        let kind = |texts: &[&str]| {
+            let mut inference = Inference::default();
+            texts.iter().for_each(|text| inference.add(text.as_bytes(), &["NA".to_owned()]));
+            inference.kind()
+        };
         assert_eq!(kind(&["1", "-20", "", "NA"]), Kind::Integer);
         assert_eq!(kind(&["1", "2.5", "1e3"]), Kind::Number);
         assert_eq!(kind(&["true", "FALSE"]), Kind::Boolean);
@@ -222,6 +216,8 @@ mod tests {
         assert_eq!(kind(&["01234", "98765"]), Kind::Text);
         assert_eq!(kind(&["1", "x"]), Kind::Text);
         assert_eq!(kind(&["inf", "nan"]), Kind::Text);
+        assert_eq!(kind(&["1.5", "1e999"]), Kind::Text);
+        assert_eq!(kind(&["1.5", &"9".repeat(400)]), Kind::Text);
         assert_eq!(kind(&["", "NA"]), Kind::Text);
     }
 
@@ -230,8 +226,16 @@ mod tests {
         let form = CsvForm { delimiter: b',', quote: None, fields: 1, columns: Vec::new(), null: vec!["-".to_owned()] };
         let column = |kind| Column { name: "c".to_owned(), from: crate::model::From::Field(0), kind };
         let read = |kind, text| read(&form, &column(kind), Some(text));
-        assert_eq!(read(Kind::Integer, " +007 "), Ok(Field::Integer("7")));
-        assert_eq!(read(Kind::Integer, "12345678901234567890123"), Ok(Field::Integer("12345678901234567890123")));
+        for (text, digits) in [
+            (" +007 ", "7"),
+            ("-007", "-7"),
+            ("-0", "0"),
+            ("000", "0"),
+            ("12345678901234567890", "12345678901234567890"),
+        ] {
+            assert_eq!(read(Kind::Integer, text), Ok(Field::Integer(digits.into())));
+        }
+        assert!(read(Kind::Number, "1e999").is_err());
         assert_eq!(read(Kind::Number, "2.50"), Ok(Field::Number(2.5)));
         assert_eq!(read(Kind::Text, ""), Ok(Field::Text("")));
         assert_eq!(read(Kind::Date, ""), Ok(Field::Null));
@@ -239,6 +243,7 @@ mod tests {
         assert!(read(Kind::Integer, "1.0").is_err() && read(Kind::Boolean, "yes").is_err());
         assert!(read(Kind::Number, "nan").is_err());
     }
+
     #[test]
     fn types_that_are_narrowed_down_in_parts_are_those_of_the_whole() {
         let of = |texts: &[&str]| {

@@ -67,8 +67,6 @@ pub struct Tally {
     fields: Fields,
     /// Whether the next record names the columns.
     header: bool,
-    /// Whether the text was made of another encoding, and has a sign where that failed.
-    decoded: bool,
     columns: Vec<Inference>,
     /// The text that each column took last.
     last: Vec<Vec<u8>>,
@@ -85,8 +83,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// For records of this form. With `header` the first one names the columns; `decoded` text had another encoding.
-    pub fn new(form: CsvForm, header: bool, decoded: bool) -> Self {
+    /// For records of this form. With `header` the first one names the columns.
+    pub fn new(form: CsvForm, header: bool) -> Self {
         Self {
             fields: Fields::new(&form),
             last: vec![Vec::new(); form.fields],
@@ -94,7 +92,6 @@ impl Tally {
             open: form.fields,
             form,
             header,
-            decoded,
             runs: Runs::default(),
             ragged: Places::default(),
             broken: Places::default(),
@@ -170,13 +167,11 @@ impl Tally {
         true
     }
 
-    /// Bytes that are no text: what is not UTF-8, what could not be decoded, and NUL, which no text has.
+    /// Bytes that are no text: what is not UTF-8, as what could not be decoded is, and NUL, which no text has.
     fn look_for_broken(&mut self, block: Block<'_>) {
-        const REPLACED: &[u8] = "\u{FFFD}".as_bytes();
         let ascii = block.bytes.is_ascii();
-        let replaced = |bytes: &[u8]| self.decoded && memchr::memmem::find(bytes, REPLACED).is_some();
         let broken = |bytes: &[u8], ascii: bool| {
-            memchr::memchr(0, bytes).is_some() || !ascii && (std::str::from_utf8(bytes).is_err() || replaced(bytes))
+            memchr::memchr(0, bytes).is_some() || !ascii && std::str::from_utf8(bytes).is_err()
         };
         if broken(block.bytes, ascii) {
             for (begin, _) in block.records().filter(|(_, record)| broken(record, false)) {
@@ -221,8 +216,8 @@ mod tests {
 
     fn tally(text: &'static [u8], fields: usize) -> Tally {
         let form = CsvForm { delimiter: b',', quote: Some(b'"'), fields, columns: Vec::new(), null: Vec::new() };
-        let mut cutter = Cutter::new(Box::new(text), form.quote, form.delimiter);
-        let mut tally = Tally::new(form, true, false);
+        let mut cutter = Cutter::of_csv(Box::new(text), form.quote, form.delimiter);
+        let mut tally = Tally::new(form, true);
         while let Some(block) = cutter.block().unwrap() {
             tally.take(block);
         }

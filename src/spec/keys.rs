@@ -7,8 +7,8 @@ mod table;
 
 pub use table::{
     AGGREGATE, AUTH, BACKOFFS, BATCH, BATCH_FORMATS, COMPRESSIONS, ECHO, FORMATS, HTTP, KINDS, ON_BAD_ROW,
-    ON_SCHEMA_DRIFT, OPERATIONS, OUTPUTS, PARAM, PARAM_TYPES, PYTHON, RANGE, RETRY, ROWS, SHELL, SOURCES, STEP, TASK,
-    TASK_TYPES, WORKFLOW,
+    ON_SCHEMA_DRIFT, OPERATIONS, OUTPUTS, PARAM, PARAM_TYPES, PYTHON, RANGE, RETRY, ROWS, SHELL, SOURCES, SQL, STEP,
+    TASK, TASK_TYPES, WORKFLOW,
 };
 
 /// A group of keys that may stand in one mapping.
@@ -84,6 +84,8 @@ pub enum Shape {
     Scalars,
     /// A mapping of names to any values.
     Mapping,
+    /// A list of any values.
+    List,
     /// A list, a template, `$(command)` or a source.
     Items,
     /// A number of attempts, or a `retry` mapping.
@@ -103,22 +105,14 @@ pub enum Shape {
 }
 
 /// Every group of keys.
-pub fn key_groups() -> [&'static KeyGroup; 16] {
+pub fn key_groups() -> [&'static KeyGroup; 17] {
     [
-        &WORKFLOW, &PARAM, &STEP, &OUTPUTS, &BATCH, &AGGREGATE, &SOURCES, &ROWS, &RANGE, &TASK, &RETRY, &SHELL,
+        &WORKFLOW, &PARAM, &STEP, &OUTPUTS, &BATCH, &AGGREGATE, &SOURCES, &ROWS, &SQL, &RANGE, &TASK, &RETRY, &SHELL,
         &PYTHON, &HTTP, &AUTH, &ECHO,
     ]
 }
 
-/// Keys that are planned: using one is no typing error.
-const LATER: &[(&str, &[&str])] = &[("items", &["sql"])];
-
 impl KeyGroup {
-    /// Whether the key is planned but not there yet.
-    pub fn is_later(&self, name: &str) -> bool {
-        LATER.iter().any(|(group, keys)| *group == self.name && keys.contains(&name))
-    }
-
     /// The names of all keys.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         self.keys.iter().map(|key| key.name)

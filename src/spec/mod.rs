@@ -27,5 +27,5 @@ pub use setting::{Complaint, Readable};
 pub use workflow::{
     Auth, BatchSize, BatchSpec, Command, Compression, EchoTask, Header, HttpTask, ItemsSpec, MaxFailures, MaxParallel,
     MemorySize, OnBadRow, OnSchemaDrift, OutputFile, Outputs, Param, ParamKind, PythonProgram, PythonTask, RowFormat,
-    RowsSpec, Setting, ShellTask, Single, Source, Step, StepKind, Task, TaskKind, Types, Workflow,
+    RowsSpec, Setting, ShellTask, Single, Source, SqlSpec, Step, StepKind, Task, TaskKind, Types, Workflow,
 };

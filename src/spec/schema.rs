@@ -19,10 +19,10 @@ pub fn schema() -> Value {
     }
     defs["batch"]["required"] = json!(["items", "task"]);
     defs["outputs"]["minProperties"] = json!(1);
-    // One source; beside rows of files stands how they are read.
+    // One source; beside rows of files and of a database stands how they are read.
     defs["items"]["oneOf"] = keys::SOURCES.names().map(|name| json!({"required": [name]})).collect();
-    let rows = properties(&keys::ROWS);
-    defs["items"]["properties"].as_object_mut().expect("it was just made").extend(rows);
+    let beside = [&keys::ROWS, &keys::SQL].map(properties).into_iter().flatten();
+    defs["items"]["properties"].as_object_mut().expect("it was just made").extend(beside);
     defs.insert("task".to_owned(), task());
     defs.insert("step".to_owned(), step());
     defs.insert("duration".to_owned(), duration());
@@ -104,6 +104,7 @@ fn shape(shape: Shape) -> Value {
         ]}),
         Shape::Scalars => json!({"type": ["object", "null"], "additionalProperties": scalar}),
         Shape::Mapping => json!({"type": ["object", "null"]}),
+        Shape::List => json!({"type": "array"}),
         Shape::Items => json!({"anyOf": [
             {"type": "array"}, reference("template"), {"type": "string", "pattern": "^\\s*\\$\\("}, reference("items"),
         ]}),

@@ -261,6 +261,21 @@ pub enum ItemsSpec {
     Lines(Text),
     /// `{csv:}`, `{jsonl:}` and `{parquet:}`: rows of files.
     Rows(Box<RowsSpec>),
+    /// `{sql:}`: rows that a database gives for a query.
+    Sql(Box<SqlSpec>),
+}
+
+/// A query.
+#[derive(Debug, Clone)]
+pub struct SqlSpec {
+    /// `sql`: the query.
+    pub sql: Text,
+    /// `url`: the database.
+    pub url: Text,
+    /// `params`: values for the places of the query.
+    pub params: Vec<Tree>,
+    /// `limit`: the most rows.
+    pub limit: Option<Setting<NonZeroUsize>>,
 }
 
 /// Rows of files.

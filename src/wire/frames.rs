@@ -125,8 +125,8 @@ pub struct Errand {
     pub start: Start,
     /// The item's batch, which it is alone in.
     pub batch: RunBatch,
-    /// The item.
-    pub item: Box<RawValue>,
+    /// The item, in the form that its batch says.
+    pub item: Vec<u8>,
     /// The values of `Start::item_inputs`: a JSON array.
     pub inputs: Box<RawValue>,
     /// Whether to open a debugger where the code raises.

@@ -4,7 +4,7 @@
 //! user code's own.
 
 use super::call::{Caller, Place};
-use super::encode::Encoder;
+use super::encode::{EncodeError, Encoder};
 use super::support::Support;
 use super::task::Task;
 use crate::model::Items;
@@ -40,7 +40,7 @@ fn run(py: Python<'_>, errand: &Errand) -> PyResult<u8> {
         Err(unready) => return fail(py, &support, unready.error, errand.debugger),
     };
     let (mut items, mut inputs) = (Items::default(), Items::default());
-    items.push(errand.item.get().as_bytes());
+    items.push(&errand.item);
     inputs.push(errand.inputs.get().as_bytes());
     let run = Run { halt_on_failure: false, batches: vec![errand.batch.clone()], items, inputs };
     let caller = Caller { task: &task, support: &support };
@@ -53,7 +53,11 @@ fn run(py: Python<'_>, errand: &Errand) -> PyResult<u8> {
         first: 0,
         batch: &view,
     };
-    let written = caller.call(py, &run, &place).and_then(|(value, _)| {
+    let written = caller.call(py, &run, &place).and_then(|(value, bad)| {
+        // The only item of a batch.
+        if let Some((_, failure)) = bad.into_iter().next() {
+            return Err(EncodeError::Bad(Box::new(failure)));
+        }
         let mut line = Vec::new();
         if let Some(value) = value {
             Encoder::new(&support, &mut line).write(&value)?;
@@ -68,6 +72,10 @@ fn run(py: Python<'_>, errand: &Errand) -> PyResult<u8> {
             // A reader that is gone wants no result.
             drop(std::io::stdout().write_all(&line));
             Ok(0)
+        }
+        Err(EncodeError::Bad(failure)) => {
+            eprintln!("{}: {}", failure.class, failure.message);
+            Ok(1)
         }
         Err(error) => match error.into_message() {
             Ok(message) => {

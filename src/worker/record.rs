@@ -118,10 +118,12 @@ impl Records {
         let file = origin.map_or("", |origin| &origin.file);
         let record = reader.empty.bind(py).copy()?;
         for (column, name) in reader.form.columns.iter().zip(&reader.names) {
-            let value = match read(&reader.form, column, split.text(column, file)?)? {
+            let text = split.text(column, file)?;
+            let value = match read(&reader.form, column, text)? {
                 Field::Null => continue,
                 Field::Text(text) => PyString::new(py, text).into_any(),
-                field => self.typed(py, field)?,
+                // Python has other limits: the year 10000, a leap second, an integer of 5,000 digits.
+                field => self.typed(py, field).map_err(|_| BadRow::of_kind(column, text.unwrap_or_default()))?,
             };
             record.set_item(name, value)?;
         }
@@ -137,7 +139,7 @@ impl Records {
             Field::Text(text) => PyString::new(py, text).into_any(),
             Field::Integer(digits) => match digits.parse::<i64>() {
                 Ok(number) => number.into_pyobject(py)?.into_any(),
-                Err(_) => py.get_type::<PyInt>().call1((digits,))?,
+                Err(_) => py.get_type::<PyInt>().call1((&*digits,))?,
             },
             Field::Number(number) => PyFloat::new(py, number).into_any(),
             Field::Boolean(value) => PyBool::new(py, value).to_owned().into_any(),

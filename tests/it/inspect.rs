@@ -104,7 +104,14 @@ fn each_way_to_stand_out_is_named() {
     let row = |name: &str| format!("{HEADER}1,{name},2026-01-01\n");
     let (latin, _, _) = encoding_rs::WINDOWS_1252.encode("1,Größe und Länge in €,2026-01-01\n");
     let late = [format!("{HEADER}{}", rows(20_000)).as_bytes(), b"1,K\xF6ln und Z\xFCrich,2026-01-01\n"].concat();
-    let wide: Vec<u8> = row("Köln").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    // The sign for what cannot be read is a letter like any other; half of a pair is none.
+    let wide = |name: &str| -> Vec<u8> {
+        row(name)
+            .encode_utf16()
+            .map(|unit| if unit == 0x7E { 0xD800 } else { unit })
+            .flat_map(u16::to_le_bytes)
+            .collect()
+    };
     let packed = gzip(&format!("{HEADER}{}", rows(50_000)));
     let cases: Vec<(&str, Vec<u8>, Value)> = vec![
         ("x.csv", Vec::new(), json!([{ "what": "empty" }])),
@@ -122,8 +129,16 @@ fn each_way_to_stand_out_is_named() {
         ("x.csv", late, json!([{ "what": "other_encoding", "encoding": "windows-1252", "most": "UTF-8" }])),
         (
             "x.csv",
-            [&b"\xFF\xFE"[..], &wide].concat(),
+            [&b"\xFF\xFE"[..], &wide("Köln\u{FFFD}")].concat(),
             json!([{ "what": "other_encoding", "encoding": "UTF-16LE", "most": "UTF-8" }]),
+        ),
+        (
+            "x.csv",
+            [&b"\xFF\xFE"[..], &wide("Köln~")].concat(),
+            json!([
+                { "what": "other_encoding", "encoding": "UTF-16LE", "most": "UTF-8" },
+                { "what": "undecodable", "rows": 1, "line": 2, "encoding": "UTF-16LE" },
+            ]),
         ),
         (
             "x.csv",
@@ -148,6 +163,16 @@ fn each_way_to_stand_out_is_named() {
             "x.csv",
             packed,
             json!([{ "what": "unreadable", "why": "it is compressed, and its name does not end in `.gz`" }]),
+        ),
+        (
+            "x.csv",
+            format!("{HEADER}1,a,2026-01-01\n2,\"b,2026-01-01\n").into(),
+            json!([{ "what": "unreadable", "why": "a quote in the record at line 3 is not closed before the end" }]),
+        ),
+        (
+            "x.csv",
+            format!("\"{HEADER}1,a,2026-01-01\n").into(),
+            json!([{ "what": "unreadable", "why": "a quote in the record at line 1 is not closed before the end" }]),
         ),
         ("x.jsonl", b"{\"id\":1}\n".to_vec(), json!([{ "what": "other_format" }])),
     ];
@@ -242,6 +267,30 @@ fn plan_counts_the_rows_and_batches_that_a_run_then_has() {
     let few =
         sandbox.batchmill(&["plan", "workflow.yaml", "--max-items", "5", "--format", "json"]).exits_with(0).json();
     assert_eq!((&few["steps"][0]["work"]["items"], &few["steps"][0]["work"]["batches"]), (&json!(5), &json!(3)));
+}
+
+/// Records are cut by the same rules where they are counted and where they are run: lone carriage returns, quotes that stay
+/// open, first records of any length.
+#[test]
+fn plan_counts_what_a_run_gives_of_odd_files_too() {
+    let sandbox = Sandbox::with(&idle("{csv: 'data/*.csv', on_schema_drift: group}", 3));
+    let script = repository().join("tests/support/csvs.py");
+    crate::rows::run_python(&sandbox, &[script.to_str().unwrap(), "data", "100"]);
+    let read = sandbox.read("data.jsonl").lines().count();
+    let open = "a,b\n1,2\n3,4\n\n\"5\r6\",7\r\"8,9\n0,0\n";
+    let long = format!("\"{}\",b\r1,2\r3,4\n", "a\n".repeat(200_000));
+    let sandbox = sandbox.file("data/20.csv", open).file("data/21.csv", "\"a,b\n1,2\n").file("data/22.csv", long);
+    let sandbox = sandbox.file("data/23.csv", format!("{}a,b\n1,2\n", "\n".repeat(200_000)));
+    let work =
+        sandbox.batchmill(&["plan", "workflow.yaml", "--format", "json"]).exits_with(0).json()["steps"][0]["work"]
+            .clone();
+    // Three rows and a bad file, a bad file, two rows, one row.
+    assert_eq!(work["items"], json!(read + 4 + 1 + 2 + 1));
+    let ended = sandbox.run(&["--progress", "json"]).exits_with(1);
+    let events: Vec<Value> = ended.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let batches = events.iter().filter(|event| event["event"] == "batch_finished").count();
+    let total = &events.iter().find(|event| event["event"] == "step_finished").unwrap()["stats"]["total"];
+    assert_eq!((&work["items"], &work["batches"]), (total, &json!(batches)));
 }
 
 #[test]

@@ -9,6 +9,8 @@
 mod aggregate;
 /// Which module may import which, and where the heavy crates live.
 mod arrows;
+/// Rows and files that cannot be read.
+mod bad_rows;
 /// Signals.
 mod cancel;
 /// Engine and workers killed at random.
@@ -45,10 +47,16 @@ mod python;
 mod repro;
 /// Going on with a run: after a failure, a change, a kill.
 mod resume;
+/// Rows of CSV and JSON Lines files.
+mod rows;
+/// Going on with a run over rows, and its memory.
+mod rows_again;
 /// Templates and shell commands, injection above all.
 mod shell;
 /// Results as files, and files of items.
 mod sinks;
+/// Rows that databases give for queries.
+mod sql;
 /// The sandbox and the servers that tests use.
 mod support;
 /// Full disks, limits, missing permissions, a second engine.

@@ -226,6 +226,11 @@ impl Postgres {
         Self { child, uri: uri.trim().to_owned() }
     }
 
+    /// The folder of its socket.
+    pub fn folder(&self) -> &str {
+        self.uri.split_once("host=").unwrap().1
+    }
+
     /// Runs SQL and gives what the last statement returns, rows as tuples.
     pub fn sql(&self, statements: &str) -> String {
         let code = "import sys, psycopg2\n\

@@ -6,6 +6,7 @@ mod lines;
 mod list;
 mod range;
 mod results;
+mod sql;
 pub(super) mod table;
 
 use super::survey::Request;
@@ -13,6 +14,8 @@ use crate::model::{self, Failure, Form, ItemKey, Keys, Origin};
 use crate::rows;
 use crate::spec::{ItemsSpec, OnBadRow};
 use crate::template::{ItemScope, TemplateError};
+use crossbeam_channel::Receiver;
+use std::convert::Infallible;
 use std::io;
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -155,6 +158,20 @@ pub enum SourceError {
     /// A line or name is not UTF-8.
     #[error("{0} is not UTF-8")]
     NotUtf8(String),
+    /// A database gives no rows.
+    #[error("no rows from {database}: {cause}")]
+    Database {
+        /// The database.
+        database: String,
+        /// What it says.
+        cause: String,
+    },
+    /// Items are others than those that were compared with what is done.
+    #[error("its items have changed since they were compared with what is done, at item {0}; {1}")]
+    Changed(u64, &'static str),
+    /// Waiting for items was ended.
+    #[error("interrupted while waiting for items")]
+    Stopped,
     /// A setting of the source is wrong.
     #[error("{0}")]
     Setting(String),
@@ -194,15 +211,24 @@ impl Items {
 /// Runs the command of a source to its end: how children are started and ended is not this module's matter.
 pub type RunCommand<'a> = dyn Fn(&mut Command) -> io::Result<Output> + 'a;
 
+/// What a source needs of its surroundings.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// Runs commands.
+    pub run: &'a RunCommand<'a>,
+    /// Disconnects when nobody waits for items any more.
+    pub stop: &'a Receiver<Infallible>,
+}
+
 /// Opens the source that a step names, and reads its first item.
 ///
 /// # Errors
-/// Where it cannot be opened; for `$(command)`, where the command fails.
+/// Where it cannot be opened; for `$(command)`, where the command fails, for `sql`, where the database does not answer.
 pub fn open(
     spec: &ItemsSpec,
     scope: &Arc<ItemScope>,
     env: &[(String, String)],
-    run: &RunCommand<'_>,
+    around: Surroundings<'_>,
 ) -> Result<Items, SourceError> {
     let mut source: Box<dyn Source> = match spec {
         ItemsSpec::List(list) => Box::new(list::of_trees(list, scope)?),
@@ -210,11 +236,12 @@ pub fn open(
             Some(results) => Box::new(results),
             None => Box::new(list::of_template(text, scope)?),
         },
-        ItemsSpec::Command(text) => Box::new(command::open(text, scope, env, run)?),
+        ItemsSpec::Command(text) => Box::new(command::open(text, scope, env, around.run)?),
         ItemsSpec::Glob(patterns) => Box::new(glob::open(patterns, scope)?),
         ItemsSpec::Range { start, stop, step } => Box::new(range::open(start, stop, step, scope)?),
         ItemsSpec::Lines(path) => Box::new(lines::open(path, scope)?),
         ItemsSpec::Rows(rows) => table::open(rows, scope)?,
+        ItemsSpec::Sql(sql) => Box::new(sql::open(sql, scope, around.stop)?),
     };
     let first = first(&mut *source)?;
     source.rewind()?;

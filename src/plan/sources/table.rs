@@ -155,7 +155,7 @@ impl Table {
         }
         let cutter = self.at.cutter.as_mut().expect("it was just opened");
         while self.at.skipped < self.skip {
-            let most = usize::try_from(self.skip - self.at.skipped).unwrap_or(usize::MAX).min(1 << 16);
+            let most = usize::try_from(self.skip - self.at.skipped).unwrap_or(usize::MAX).min(64);
             let passed = cutter.cut(most)?.items.len() as u64;
             if passed == 0 {
                 return Ok(None);

@@ -151,7 +151,7 @@ fn pass(
     meter: &Meter,
     look: &mut FileLook,
 ) -> io::Result<Option<&'static Encoding>> {
-    let begun = Begun::new(file.bytes(known.compression, meter)?);
+    let mut begun = Begun::new(file.bytes(known.compression, meter)?);
     if let (Compression::Plain, Some(ending)) = (look.compression, packed(&begun.head)) {
         return Err(io::Error::other(format!("it is compressed, and its name does not end in `{ending}`")));
     }
@@ -164,14 +164,29 @@ fn pass(
         return begun.error.map_or(Ok(None), Err);
     }
     (look.encoding, look.mark, look.guessed) = (Some(coding.encoding), coding.mark, coding.guessed);
-    let sample = begun.sample(coding.encoding)?;
-    let text = decode(begun.stream(), coding.encoding)?;
     if look.format == RowFormat::JsonLines {
-        return json(Cutter::new(text, None, b','), coding, look);
+        return json(Cutter::of_lines(decode(begun.stream(), coding.encoding)?), coding, look);
     }
-    let Some(shape) = shape(&sample, known) else { return Ok(None) };
-    (look.delimiter, look.header) = (shape.delimiter, shape.header);
-    csv(Cutter::new(text, known.quote, shape.delimiter), (known, shape), coding, look)
+    let shape = loop {
+        // The first record may be longer than the beginning.
+        match shape(&begun.sample(coding.encoding)?, known) {
+            None if begun.more() => {}
+            shape => break shape,
+        }
+    };
+    let text = decode(begun.stream(), coding.encoding)?;
+    match shape {
+        Some(shape) => {
+            (look.delimiter, look.header) = (shape.delimiter, shape.header);
+            csv(Cutter::of_csv(text, known.quote, shape.delimiter), (known, shape), coding, look)
+        }
+        // Either there is nothing, or what is there is no record; then this says why.
+        None => {
+            let mut cutter = Cutter::of_csv(text, known.quote, look.delimiter);
+            while cutter.block()?.is_some() {}
+            Ok(None)
+        }
+    }
 }
 
 /// The ending that a file with such a beginning should have.
@@ -191,7 +206,7 @@ fn csv(
 ) -> io::Result<Option<&'static Encoding>> {
     let names = shape.columns.map_err(io::Error::other)?;
     let decoded = coding.encoding != UTF_8;
-    let mut tally = Tally::new(form(known, shape.delimiter, shape.fields), shape.header, decoded);
+    let mut tally = Tally::new(form(known, shape.delimiter, shape.fields), shape.header);
     let (mut ended, mut other) = (Ok(()), None);
     loop {
         match cutter.block() {
@@ -244,6 +259,8 @@ struct Begun {
     head: Vec<u8>,
     /// What ended the reading of the head, if it was no success.
     error: Option<io::Error>,
+    /// Whether nothing follows.
+    whole: bool,
     rest: Box<dyn Read + Send>,
 }
 
@@ -260,17 +277,27 @@ impl Begun {
     fn new(mut rest: Box<dyn Read + Send>) -> Self {
         let mut head = Vec::new();
         let error = rest.by_ref().take(HEAD).read_to_end(&mut head).err();
-        Self { head, error, rest }
+        let whole = error.is_some() || (head.len() as u64) < HEAD;
+        Self { head, error, whole, rest }
     }
 
-    /// The text that it begins with, up to a line break.
+    /// Reads on, as far again as before; false where there is nothing more, or where no record is that long.
+    fn more(&mut self) -> bool {
+        let size = self.head.len() as u64;
+        if self.whole || size > Cutter::LONGEST as u64 {
+            return false;
+        }
+        self.error = self.rest.by_ref().take(size).read_to_end(&mut self.head).err();
+        self.whole = self.error.is_some() || (self.head.len() as u64) < 2 * size;
+        true
+    }
+
+    /// The text that it begins with, up to a line break where something follows.
     fn sample(&self, encoding: &'static Encoding) -> io::Result<Arc<[u8]>> {
         let mut text = Vec::new();
         decode(Box::new(io::Cursor::new(self.head.clone())), encoding)?.read_to_end(&mut text)?;
-        if self.head.len() as u64 == HEAD
-            && let Some(end) = memchr::memrchr(b'\n', &text)
-        {
-            text.truncate(end + 1);
+        if !self.whole || self.error.is_some() {
+            text.truncate(memchr::memrchr2(b'\n', b'\r', &text).map_or(0, |end| end + 1));
         }
         Ok(text.into())
     }

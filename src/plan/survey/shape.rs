@@ -71,10 +71,10 @@ pub(super) fn form(known: &Known, delimiter: u8, fields: usize) -> CsvForm {
 }
 
 fn records(sample: &Arc<[u8]>, known: &Known, delimiter: u8) -> Vec<Vec<String>> {
-    let mut cutter = Cutter::new(Box::new(std::io::Cursor::new(Arc::clone(sample))), known.quote, delimiter);
+    let mut cutter = Cutter::of_csv(Box::new(std::io::Cursor::new(Arc::clone(sample))), known.quote, delimiter);
     let mut fields = Fields::new(&form(known, delimiter, 0));
     let mut records = Vec::new();
-    // Memory can be read to its end; a quote that is never closed takes the rest.
+    // Memory can be read to its end; behind a quote that is not closed in it, nothing is known.
     while let Ok(cut) = cutter.cut(MOST - records.len()) {
         for record in cut.items.iter() {
             let split = fields.split(record);

@@ -249,6 +249,7 @@ pub static SOURCES: KeyGroup = KeyGroup {
         key("csv", Shape::TextOrTexts, None, "Rows of CSV files: paths and patterns"),
         key("jsonl", Shape::TextOrTexts, None, "Lines of JSON Lines files: paths and patterns"),
         key("parquet", Shape::TextOrTexts, None, "Rows of Parquet files: paths and patterns"),
+        key("sql", Shape::Text, None, "Rows that a database gives for a query"),
     ],
 };
 
@@ -280,6 +281,17 @@ pub static ROWS: KeyGroup = KeyGroup {
             Some("error"),
             "What to do where files differ in columns",
         ),
+    ],
+};
+
+/// What may stand beside `sql`.
+pub static SQL: KeyGroup = KeyGroup {
+    name: "sql",
+    doc: "Which database is asked, and how",
+    keys: &[
+        key("url", Shape::Text, None, "The database: `sqlite:///PATH` or `postgresql://..`"),
+        key("params", Shape::List, None, "Values for the places of the query"),
+        key("limit", Shape::Count, None, "Most rows"),
     ],
 };
 

@@ -2,6 +2,7 @@
 
 use super::rows::rows;
 use super::section::{Given, Sink};
+use super::sql::sql;
 use crate::model::Text;
 use crate::spec::keys;
 use crate::spec::tree::{Node, NodeKind};
@@ -9,7 +10,7 @@ use crate::spec::{ItemsSpec, Setting};
 
 const FORMS: &str = "write a list `[a, b]`, a template `{{ name }}`, `$(command)`, or a source: \
                      `{glob: PATTERN}`, `{range: 10}`, `{lines: FILE}`, `{command: COMMAND}`, `{csv: FILES}`, \
-                     `{jsonl: FILES}` or `{parquet: FILES}`";
+                     `{jsonl: FILES}`, `{parquet: FILES}` or `{sql: QUERY, url: DATABASE}`";
 
 /// Reads the value of `items` or `for_each`.
 pub(super) fn items(given: &Given<'_>, sink: &mut Sink) -> Option<ItemsSpec> {
@@ -84,6 +85,9 @@ fn source(given: &Given<'_>, sink: &mut Sink) -> Option<ItemsSpec> {
     }
     if let Some(value) = value.as_ref().filter(|value| matches!(value.key, "csv" | "jsonl" | "parquet")) {
         return rows(value, &mut section, sink).map(|rows| ItemsSpec::Rows(Box::new(rows)));
+    }
+    if let Some(value) = value.as_ref().filter(|value| value.key == "sql") {
+        return sql(value, &mut section, sink).map(|sql| ItemsSpec::Sql(Box::new(sql)));
     }
     section.finish(&[&keys::SOURCES], sink);
     let value = value?;

@@ -9,6 +9,7 @@ mod python;
 mod rows;
 mod section;
 mod settings;
+mod sql;
 mod steps;
 mod task;
 

@@ -6,7 +6,7 @@ use super::section::{Given, Section, Sink};
 use crate::model::{Kind, Text};
 use crate::spec::keys::{self, COMPRESSIONS, KINDS, ON_BAD_ROW, ON_SCHEMA_DRIFT};
 use crate::spec::tree::NodeKind;
-use crate::spec::{Compression, Header, OnBadRow, OnSchemaDrift, RowFormat, RowsSpec, Types};
+use crate::spec::{Compression, Header, OnBadRow, OnSchemaDrift, RowFormat, RowsSpec, Setting, Types};
 use std::collections::HashSet;
 
 /// What says nothing about JSON Lines.
@@ -54,7 +54,7 @@ pub(super) fn rows(paths: &Given<'_>, section: &mut Section<'_>, sink: &mut Sink
         },
         where_from: section.take("where_from").and_then(|given| given.word(sink)).map(|text| text.raw),
         limit: section.take("limit").and_then(|given| given.setting(sink)),
-        skip: section.take("skip").and_then(|given| given.setting(sink)),
+        skip: section.take("skip").and_then(|given| skip(&given, sink)),
         on_bad_row: match one_of(section, "on_bad_row", ON_BAD_ROW, sink) {
             Some("skip") => OnBadRow::Skip,
             Some("error") => OnBadRow::Error,
@@ -66,8 +66,19 @@ pub(super) fn rows(paths: &Given<'_>, section: &mut Section<'_>, sink: &mut Sink
             _ => OnSchemaDrift::Error,
         },
     };
+    if rows.quote == Some(rows.delimiter) && format == RowFormat::Csv {
+        sink.push(paths.fault("has the same character for `quote` and `delimiter`"));
+    }
     section.finish(&[&keys::SOURCES, &keys::ROWS], sink);
     (!rows.paths.is_empty()).then_some(rows)
+}
+
+fn skip(given: &Given<'_>, sink: &mut Sink) -> Option<Setting<i64>> {
+    let skip = given.setting(sink)?;
+    if matches!(skip, Setting::Fixed(count) if count < 0) {
+        sink.push(given.fault("must not be negative"));
+    }
+    Some(skip)
 }
 
 /// Names of columns, each once.

@@ -256,9 +256,6 @@ impl<'n> Section<'n> {
 /// The fault of a key that is in none of the groups.
 pub(super) fn unknown(given: &Given<'_>, groups: &[&'static KeyGroup]) -> Fault {
     let name = given.key;
-    if groups.iter().any(|group| group.is_later(name)) {
-        return Fault::at(given.key_span, format!("`{name}` is not supported yet")).within(given.path.clone());
-    }
     let known = || groups.iter().flat_map(|group| group.names());
     let fault = Fault::at(given.key_span, format!("unknown key `{name}`")).within(given.path.clone());
     match nearest(name, known()) {

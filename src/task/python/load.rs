@@ -145,19 +145,11 @@ impl PythonTask {
         debugger: bool,
     ) -> Result<Command, Failure> {
         let batch = &frame.batches[0];
-        let indexes = batch.indexes.clone();
+        let (indexes, form, origin) = (batch.indexes.clone(), batch.form, batch.origin.clone());
         let errand = Errand {
             start: self.start(context, false)?,
-            batch: RunBatch {
-                number: batch.number,
-                size: 1,
-                total: 0,
-                attempt: batch.attempt,
-                indexes,
-                form: 0,
-                origin: None,
-            },
-            item: raw(batch.items.get(0).to_vec())?,
+            batch: RunBatch { number: batch.number, size: 1, total: 0, attempt: batch.attempt, indexes, form, origin },
+            item: batch.items.get(0).to_vec(),
             inputs: raw(self.item_inputs(context, frame, Place { batch: 0, position: 0, input: 0 })?)?,
             debugger,
         };

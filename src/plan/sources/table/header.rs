@@ -4,13 +4,14 @@ use crate::model::{Column, CsvForm, Form, From, Kind};
 use crate::plan::SourceError;
 use crate::plan::files::{Meter, RowFile, describe};
 use crate::plan::survey::DELIMITERS;
-use crate::rows::{Fields, Split, infer};
+use crate::rows::{Fields, Inference, Split};
 use crate::spec::{Header, OnSchemaDrift, RowFormat, RowsSpec, Types};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// So many rows of the first file tell the types of columns.
+/// So many rows of the first file tell the types of columns, or fewer where they have so many bytes.
 const SAMPLE: usize = 10_000;
+const SAMPLE_BYTES: usize = 32 << 20;
 
 /// What was found when the files were looked at.
 pub(super) struct Headers {
@@ -27,7 +28,7 @@ impl Headers {
     /// Where none of them can be read, where a column is in none, or where they differ and must not.
     pub(super) fn read(spec: &RowsSpec, files: &[RowFile]) -> Result<Self, SourceError> {
         if spec.format == RowFormat::JsonLines {
-            return Ok(Self { forms: Arc::new([Form::Json]), files: vec![Ok(0); files.len()], in_file: false });
+            return Self::of_lines(spec, files);
         }
         let mut forms = Forms::new(spec);
         let names: Vec<Result<Option<Vec<String>>, String>> = files.iter().map(|file| names(spec, file)).collect();
@@ -43,6 +44,24 @@ impl Headers {
         });
         let files = files.collect();
         Ok(Self { forms: forms.list.into(), files, in_file: spec.header == Header::First })
+    }
+
+    /// Lines bring their own names: it is enough that one of the files can be opened.
+    fn of_lines(spec: &RowsSpec, files: &[RowFile]) -> Result<Self, SourceError> {
+        let mut trouble = None;
+        for file in files {
+            match file.cutter(spec, &Meter::default()).and_then(|mut cutter| cutter.cut(1)) {
+                Ok(_) => {
+                    trouble = None;
+                    break;
+                }
+                Err(error) => _ = trouble.get_or_insert((file, error)),
+            }
+        }
+        match trouble {
+            Some((file, error)) => Err(unreadable(file, &describe(&error))),
+            None => Ok(Self { forms: Arc::new([Form::Json]), files: vec![Ok(0); files.len()], in_file: false }),
+        }
     }
 
     pub(super) fn forms(&self) -> Arc<[Form]> {
@@ -83,6 +102,10 @@ pub(super) fn columns(
     Ok(columns.collect())
 }
 
+fn unreadable(file: &RowFile, trouble: &str) -> SourceError {
+    SourceError::Setting(format!("cannot read `{}`: {trouble}", file.name))
+}
+
 /// The names of a file's columns; none where it is empty.
 fn names(spec: &RowsSpec, file: &RowFile) -> Result<Option<Vec<String>>, String> {
     let mut cutter = file.cutter(spec, &Meter::default()).map_err(|error| describe(&error))?;
@@ -107,9 +130,9 @@ pub(in crate::plan) fn columns_of(header: &Header, first: Split<'_>) -> Result<V
         Header::Missing => Ok((1..=first.len()).map(|number| format!("column_{number}")).collect()),
         Header::First => {
             let names = (0..first.len()).map(|at| String::from_utf8(first.get(at).to_vec()));
-            let names: Vec<String> = names
-                .collect::<Result<_, _>>()
-                .map_err(|_| "its header is not UTF-8; give the file's `encoding`".to_owned())?;
+            let names: Vec<String> = names.collect::<Result<_, _>>().map_err(|_| {
+                "its header has bytes that its encoding does not know; give the file's `encoding`".to_owned()
+            })?;
             let mut seen = std::collections::HashSet::new();
             match names.iter().find(|name| !seen.insert(name.as_str())) {
                 Some(twice) => {
@@ -153,7 +176,7 @@ impl<'a> Forms<'a> {
             names.iter().zip(files).filter_map(|(names, file)| Some((names.as_ref().ok()?.as_ref()?, file)));
         let Some((first, first_file)) = headers.next() else {
             return match names.iter().zip(files).find_map(|(names, file)| Some((names.as_ref().err()?, file))) {
-                Some((trouble, file)) => Err(SourceError::Setting(format!("cannot read `{}`: {trouble}", file.name))),
+                Some((trouble, file)) => Err(unreadable(file, trouble)),
                 None => Ok(()),
             };
         };
@@ -169,6 +192,10 @@ impl<'a> Forms<'a> {
             }
             let more: Vec<String> = names.iter().filter(|name| !self.all.contains(name)).cloned().collect();
             self.all.extend(more);
+        }
+        if let Some(name) = self.spec.where_from.as_ref().filter(|name| self.all.contains(name)) {
+            let message = format!("`where_from` is `{name}`, and the files have a column of that name");
+            return Err(SourceError::Setting(message));
         }
         let known =
             |name: &str| self.all.iter().any(|column| column == name) || self.spec.where_from.as_deref() == Some(name);
@@ -198,20 +225,24 @@ impl<'a> Forms<'a> {
         if spec.header == Header::First && cutter.cut(1).is_err() {
             return;
         }
-        let Ok(sample) = cutter.cut(SAMPLE) else { return };
         let form = bare(spec);
         let mut fields = Fields::new(&form);
-        let mut texts: Vec<Vec<String>> = vec![Vec::new(); names.len()];
-        for record in sample.items.iter() {
-            let split = fields.split(record);
-            if split.len() == names.len() {
-                let field = |at: usize| String::from_utf8_lossy(split.get(at)).into_owned();
-                texts.iter_mut().enumerate().for_each(|(at, texts)| texts.push(field(at)));
+        let mut texts = vec![Inference::default(); names.len()];
+        let (mut rows, mut bytes) = (0, 0);
+        while rows < SAMPLE && bytes < SAMPLE_BYTES {
+            let Ok(cut) = cutter.cut(16) else { break };
+            if cut.items.is_empty() {
+                break;
             }
+            for record in cut.items.iter() {
+                let split = fields.split(record);
+                if split.len() == names.len() {
+                    texts.iter_mut().enumerate().for_each(|(at, texts)| texts.add(split.get(at), &spec.null));
+                }
+            }
+            (rows, bytes) = (rows + cut.items.len(), bytes + cut.items.as_parts().0.len());
         }
-        for (name, texts) in names.into_iter().zip(texts) {
-            self.kinds.insert(name, infer(texts.iter().map(String::as_str), &spec.null));
-        }
+        self.kinds.extend(names.into_iter().zip(texts.iter().map(Inference::kind)));
     }
 
     /// The form of a file with these columns.

@@ -213,7 +213,6 @@ fn faults_of_tasks() {
             ],
         ),
         (["items: {glob: x, range: 3}", "task: {type: echo, message: 1}"], &["5:14: `items` has more than one source"]),
-        (["items: {sql: x}", "task: {type: echo, message: 1}"], &["5:15: `sql` is not supported yet"]),
         (
             ["items: {jsonl: x, quote: none, delimter: 1}", "task: {type: echo, message: 1}"],
             &["5:32: `quote` has no use for JSON Lines", "5:38: unknown key `delimter` [did you mean `delimiter`?]"],
