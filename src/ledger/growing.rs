@@ -17,10 +17,11 @@ pub enum Durability {
 }
 
 impl Durability {
-    /// The value of SQLite's `synchronous`.
+    /// SQLite's `synchronous`. A checkpoint waits for the disk; with one per 4,000 pages (16 MB) instead of 1,000, steps of many
+    /// short items wait a quarter as often.
     pub(super) fn pragma(self) -> &'static str {
         match self {
-            Self::Normal => "PRAGMA synchronous = NORMAL",
+            Self::Normal => "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000",
             Self::Full => "PRAGMA synchronous = FULL",
         }
     }
