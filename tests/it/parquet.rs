@@ -133,3 +133,18 @@ pq.write_table(pa.table({'y': ['b'], 'z': [2.5]}), 'b.parquet')";
     sandbox.run(&[]).exits_with(0);
     assert_eq!(sandbox.results("work")[0], json!({"x": 1, "y": "a", "z": null}));
 }
+
+#[test]
+fn parquet_files_are_known_by_what_is_in_them_when_asked() {
+    let code = "
+for name in ('a', 'b'):
+    pq.write_table(pa.table({'n': [1, 2]}), name + '.parquet')";
+    let sandbox = parquet(Sandbox::new(), code).file("workflow.yaml", echo("{parquet: '*.parquet'}", ""));
+    sandbox.run(&["--incremental=content"]).exits_with(0);
+    // One is written anew with the same rows, the other has a row more.
+    let code = "
+pq.write_table(pa.table({'n': [1, 2]}), 'a.parquet')
+pq.write_table(pa.table({'n': [1, 2, 3]}), 'b.parquet')";
+    let sandbox = parquet(sandbox, code);
+    sandbox.run(&["--incremental=content"]).exits_with(0).says(&["3 of 5 items will run"]);
+}

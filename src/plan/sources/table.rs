@@ -112,9 +112,7 @@ impl Source for Table {
     }
 
     fn compare_content(&mut self) {
-        for file in &mut self.files {
-            file.key = content_key(file.name.as_bytes(), &file.path).unwrap_or(file.key);
-        }
+        know_by_content(&mut self.files);
     }
 
     fn forms(&self) -> Arc<[Form]> {
@@ -178,6 +176,13 @@ impl Table {
         self.at.done = done;
         let form = self.headers.form(self.at.file);
         Ok(Some(Chunk { items, keys, indexes: None, form, origin, bytes, trouble: None }))
+    }
+}
+
+/// Knows the rows of files by what is in them, not by size and time of change.
+fn know_by_content(files: &mut [RowFile]) {
+    for file in files {
+        file.key = content_key(file.name.as_bytes(), &file.path).unwrap_or(file.key);
     }
 }
 

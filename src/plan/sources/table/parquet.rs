@@ -4,7 +4,7 @@
 //! goes on, some hundred at a time, so memory grows neither with the files nor with their row groups. A file that cannot be
 //! read, or not be read on, is one failed item, as with the other files of rows.
 
-use super::{bad_file, header};
+use super::{bad_file, header, know_by_content};
 use crate::columnar::{JsonLines, Rows, Zones};
 use crate::model::{Column, From, ItemKey, Items, Keys};
 use crate::plan::files::RowFile;
@@ -154,6 +154,10 @@ impl Source for Parquet {
     fn rewind(&mut self) -> Result<(), SourceError> {
         self.at = Place::default();
         Ok(())
+    }
+
+    fn compare_content(&mut self) {
+        know_by_content(&mut self.files);
     }
 
     fn on_bad_row(&self) -> OnBadRow {
