@@ -61,6 +61,12 @@ impl Slot<'_> {
         drop(self.events.send(event));
     }
 
+    /// The step cannot go on. It is stopped here and not by the aggregator, so that this slot begins nothing more on its way there.
+    fn give_up(&self, failure: Failure) {
+        self.job.context.cancel.stop.fire();
+        self.tell(SlotEvent::Broken(failure));
+    }
+
     fn frame(&mut self, batches: &[Batch]) {
         let job = self.job;
         let attempt = batches.first().map_or(1, |batch| batch.attempt);
@@ -72,7 +78,7 @@ impl Slot<'_> {
             [Batch { trouble: Some(trouble), .. }] => (vec![BatchOutcome::failed(0, trouble.clone())], None),
             _ => self.lane.run(&frame),
         };
-        broken.into_iter().for_each(|failure| self.tell(SlotEvent::Broken(failure)));
+        broken.into_iter().for_each(|failure| self.give_up(failure));
         let took = started.elapsed();
         let size = batches.first().map_or(0, |batch| batch.size);
         job.pace.learn(batches.iter().map(Batch::batches).sum(), size, took);
@@ -105,7 +111,7 @@ impl Slot<'_> {
         if let (OnBadRow::Error, Some((_, failure))) =
             (self.job.on_bad_row, failed.iter().find(|(_, failure)| failure.kind == FailureKind::BadRow))
         {
-            self.tell(SlotEvent::Broken(failure.clone()));
+            self.give_up(failure.clone());
         }
         if !self.job.continue_on_error && !failed.is_empty() {
             // Here and not by the aggregator, so that this slot begins nothing more on its way there.

@@ -382,3 +382,29 @@ fn a_timeout_that_meets_large_results_charges_nobody_else() {
     assert_eq!((count("succeeded") + count("failed"), count("skipped")), (40, 0));
     sandbox.batchmill(&["audit"]).exits_with(0);
 }
+
+#[test]
+fn a_worker_that_is_killed_while_it_is_set_up_is_started_again() {
+    let workflow = "
+steps:
+  - name: work
+    task: batch
+    inputs:
+      items: [1, 2, 3]
+      task:
+        type: python
+        setup: |
+          import os, pathlib, signal
+          starts = pathlib.Path('starts')
+          with starts.open('a') as file: file.write('x')
+          if os.path.getsize(starts) <= 2 or pathlib.Path('always').exists(): os.kill(os.getpid(), signal.SIGKILL)
+        code: return item * 2
+";
+    let sandbox = Sandbox::with(workflow);
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!((sandbox.read("starts").as_str(), sandbox.results("work")), ("xxx", vec![json!(2), json!(4), json!(6)]));
+    // It is the setup's doing where it happens each time.
+    let sandbox = sandbox.file("always", "");
+    sandbox.run(&[]).exits_with(3).says(&["SIGKILL", "while it was set up"]);
+    assert_eq!(sandbox.read("starts"), "xxxxxx");
+}

@@ -140,6 +140,16 @@ impl Sandbox {
         ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    /// The numbers that tasks have written to a file since the last call, sorted.
+    pub fn take_numbers(&self, name: &str) -> Vec<usize> {
+        let path = self.path().join(name);
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let _ = fs::remove_file(&path);
+        let mut ran: Vec<usize> = text.lines().map(|line| line.parse().unwrap()).collect();
+        ran.sort_unstable();
+        ran
+    }
+
     /// The failed items of the latest run.
     pub fn failures(&self) -> Vec<Value> {
         let ended = self.batchmill(&["failures", "--format", "json"]).exits_with(0);

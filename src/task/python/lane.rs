@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 /// Workers that die so often in a row, between items and with no item done, end the step: it is not the items' doing.
 const MOST_IDLE_DEATHS: u32 = 10;
 
+/// A worker that dies while it is set up is started so often: who killed it may be somebody who does not do so again.
+const MOST_STARTS: u32 = 3;
+
 /// Time between two looks at which item the worker is on.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -77,8 +80,14 @@ impl PythonLane {
         if self.worker.is_none() {
             let host = self.context.python.clone();
             let host = host.expect("the engine settles the interpreter before a step with a python task starts");
-            let start = self.task.start(&self.context, handler)?;
-            let worker = Worker::start(&host, start, &self.context, self.slot)?;
+            let mut tries = 1..=MOST_STARTS;
+            let worker = loop {
+                let start = self.task.start(&self.context, handler)?;
+                match Worker::start(&host, start, &self.context, self.slot) {
+                    Err(failure) if failure.kind == FailureKind::Crash && tries.next() != Some(MOST_STARTS) => {}
+                    ended => break ended?,
+                }
+            };
             if let Some(failure) = self.too_large(&worker) {
                 return Err(failure.with_detail("before its first item; raise `max_memory`"));
             }
