@@ -74,8 +74,8 @@ impl BatchRow {
     }
 
     /// One row.
-    pub(super) fn one(db: &Connection, id: i64) -> rusqlite::Result<Self> {
-        db.prepare_cached(&format!("{SELECT} WHERE id = ?1"))?.query_row([id], Self::read)
+    pub(super) fn one(db: &Connection, (step, id): (i64, i64)) -> rusqlite::Result<Self> {
+        db.prepare_cached(&format!("{SELECT} WHERE step = ?1 AND id = ?2"))?.query_row([step, id], Self::read)
     }
 
     fn owner(&self) -> Owner<'_> {

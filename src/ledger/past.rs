@@ -167,7 +167,7 @@ pub(super) fn reopen(db: &mut Connection, step: StepKey, is_batch: bool, past: &
         params![step.0, is_batch, !past.void.is_empty()],
     )?;
     for id in &past.void {
-        transaction.execute("DELETE FROM batches WHERE id = ?1", [id])?;
+        transaction.execute("DELETE FROM batches WHERE step = ?1 AND id = ?2", [step.0, *id])?;
     }
     transaction.commit()
 }
@@ -205,21 +205,26 @@ pub(super) fn settle(
     for change in changes {
         let kept: Vec<u64> = change.indexes.iter().copied().flatten().collect();
         let Some(first) = kept.iter().min() else {
-            transaction.execute("DELETE FROM batches WHERE id = ?1", [change.id])?;
+            transaction.execute("DELETE FROM batches WHERE step = ?1 AND id = ?2", [step.0, change.id])?;
             continue;
         };
         let bytes: Vec<u8> = change.indexes.iter().flat_map(|index| index.unwrap_or(GONE).to_le_bytes()).collect();
-        let row = BatchRow::one(&transaction, change.id)?;
+        let row = BatchRow::one(&transaction, (step.0, change.id))?;
         let (first, count) = (*first, kept.len() as u64);
         let (list, form, keys_offset, run) = (row.list, row.form, row.keys_offset, row.run);
         let owner = Owner { first, count, indexes: Some(&bytes), list, form, keys_offset, run };
         let (first, count) = (i64::try_from(first).unwrap_or(0), i64::try_from(count).unwrap_or(0));
         transaction.execute(
-            "UPDATE batches SET first = ?2, count = ?3, indexes = ?4, checksum = ?5 WHERE id = ?1",
-            params![change.id, first, count, bytes, owner.seal(row.lines_hash())],
+            "UPDATE batches SET first = ?2, count = ?3, indexes = ?4, checksum = ?5 WHERE step = ?6 AND id = ?1",
+            params![change.id, first, count, bytes, owner.seal(row.lines_hash()), step.0],
         )?;
     }
     transaction.commit()
+}
+
+/// The number of the row in `batches` that was written last for a step; 0 where there is none.
+pub(super) fn last_batch(db: &Connection, step: StepKey) -> rusqlite::Result<i64> {
+    db.query_row("SELECT coalesce(max(id), 0) FROM batches WHERE step = ?1", [step.0], |row| row.get(0))
 }
 
 /// What changes whenever the results or failures of a step do; empty where it was not started.

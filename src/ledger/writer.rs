@@ -15,12 +15,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// The version of the tables.
-pub(super) const SCHEMA: u32 = 2;
+pub(super) const SCHEMA: u32 = 3;
 
 /// Stands in `batches.indexes` for an item that the workflow does not name any more.
 pub(super) const GONE: u64 = u64::MAX;
 
-/// Batches point into the results files. `indexes` is null where `first` and `count` say it all, else the item index of
+/// Batches are numbered within their step, in the order in which they were written; with that as the key of the table itself, one
+/// of them costs one page and no index. They point into the results files. `indexes` is null where `first` and `count` say it all, else the item index of
 /// each line as little-endian u64, with [`GONE`] for an item that the workflow does not name any more. `keys_offset` points
 /// at the items' keys, 16 bytes each, in a file beside the results; `form` says whether the results are lines or a table; `checksum` knows the lines and the items again. `attempts` counts those of items that wait to be tried
 /// again.
@@ -31,11 +32,11 @@ CREATE TABLE executions (id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, started I
 CREATE TABLE steps (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, is_batch INTEGER NOT NULL, status TEXT NOT NULL,
     fingerprint TEXT NOT NULL, moves INTEGER NOT NULL DEFAULT 0, total INTEGER, succeeded INTEGER, failed INTEGER, skipped INTEGER, retried INTEGER, duration_us INTEGER, failure TEXT,
     started INTEGER NOT NULL, finished INTEGER, ledger_us INTEGER, bad_rows INTEGER, unchanged INTEGER);
-CREATE TABLE batches (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, number INTEGER NOT NULL, attempt INTEGER NOT NULL,
+CREATE TABLE batches (step INTEGER NOT NULL, id INTEGER NOT NULL, number INTEGER NOT NULL, attempt INTEGER NOT NULL,
     first INTEGER NOT NULL, count INTEGER NOT NULL, indexes BLOB, is_list INTEGER NOT NULL, offset INTEGER NOT NULL,
     length INTEGER NOT NULL, keys_offset INTEGER NOT NULL, duration_us INTEGER NOT NULL, execution INTEGER NOT NULL,
-    checksum INTEGER NOT NULL, keys_run INTEGER NOT NULL, form TEXT NOT NULL);
-CREATE INDEX batches_of_step ON batches (step);
+    checksum INTEGER NOT NULL, keys_run INTEGER NOT NULL, form TEXT NOT NULL,
+    PRIMARY KEY (step, id)) WITHOUT ROWID;
 CREATE TABLE failures (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, item_index INTEGER NOT NULL, key TEXT NOT NULL,
     item TEXT NOT NULL, attempts INTEGER NOT NULL, kind TEXT NOT NULL, type TEXT NOT NULL, message TEXT NOT NULL,
     detail TEXT, handler TEXT, execution INTEGER NOT NULL, duration_us INTEGER, left_out INTEGER NOT NULL DEFAULT 0);
@@ -87,6 +88,8 @@ pub struct Ledger {
     execution: i64,
     results: Option<Growing>,
     keys: Option<Growing>,
+    /// What the next row of the open step in `batches` is numbered.
+    next_batch: i64,
     /// Whether the open step has failures or attempts of an earlier execution that a success makes void.
     troubled: HashSet<ItemKey>,
     logs: Log,
@@ -168,6 +171,7 @@ impl Ledger {
             execution,
             results: None,
             keys: None,
+            next_batch: 1,
             troubled: HashSet::new(),
             logs: Log::Closed,
             durability,
@@ -211,6 +215,7 @@ impl Ledger {
             }
         };
         self.troubled = past.troubled();
+        self.next_batch = past::last_batch(&self.db, step).map_err(|error| self.sqlite(error))? + 1;
         self.results = Some(Growing::open(self.folder.results(name), past.results_end)?);
         self.keys = Some(Growing::open(self.folder.keys(name), past.keys_end)?);
         if self.durability == Durability::Full {
@@ -296,7 +301,8 @@ impl Ledger {
             results.sync()?;
             keys.sync()?;
         }
-        let rows = Rows { step, execution: self.execution, starts, troubled: &self.troubled };
+        let rows = Rows { step, execution: self.execution, first: self.next_batch, starts, troubled: &self.troubled };
+        self.next_batch += i64::try_from(reports.len()).unwrap_or(i64::MAX);
         insert(&mut self.db, &rows, reports).map_err(|source| LedgerError::sqlite(&self.folder.database(), source))
     }
 
@@ -377,6 +383,8 @@ fn kept(keys: &Keys) -> impl Iterator<Item = ItemKey> + '_ {
 struct Rows<'a> {
     step: StepKey,
     execution: i64,
+    /// What the first report's row in `batches` is numbered.
+    first: i64,
     /// Where results and keys of the first report begin.
     starts: (u64, u64),
     /// Items of which there are failures or attempts of an earlier execution.
@@ -392,13 +400,13 @@ fn insert(db: &mut Connection, rows: &Rows<'_>, reports: &[BatchReport]) -> rusq
         && rows.troubled.is_empty()
         && !report.succeeded.is_empty()
     {
-        return insert_batch(db, rows, report, rows.starts);
+        return insert_batch(db, rows, (rows.first, report), rows.starts);
     }
     let transaction = db.transaction()?;
     let (mut offset, mut keys_offset) = rows.starts;
-    for report in reports {
+    for (id, report) in (rows.first..).zip(reports) {
         if !report.succeeded.is_empty() {
-            insert_batch(&transaction, rows, report, (offset, keys_offset))?;
+            insert_batch(&transaction, rows, (id, report), (offset, keys_offset))?;
         }
         offset += report.lines.0.len() as u64;
         keys_offset += (kept(&report.keys).count() * ItemKey::SIZE) as u64;
@@ -413,7 +421,7 @@ fn insert(db: &mut Connection, rows: &Rows<'_>, reports: &[BatchReport]) -> rusq
 fn insert_batch(
     db: &Connection,
     rows: &Rows<'_>,
-    report: &BatchReport,
+    (id, report): (i64, &BatchReport),
     (offset, keys_offset): (u64, u64),
 ) -> rusqlite::Result<()> {
     let indexes = match &report.succeeded {
@@ -426,11 +434,12 @@ fn insert_batch(
         Owner { first, count, indexes: indexes.as_deref(), list: report.list, form: report.form, keys_offset, run };
     let checksum = owner.seal(lines_hash(&report.lines.0));
     let mut statement = db.prepare_cached(
-        "INSERT INTO batches (step, number, attempt, first, count, indexes, is_list, offset, length, keys_offset, duration_us,
-         execution, checksum, keys_run, form) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+        "INSERT INTO batches (step, id, number, attempt, first, count, indexes, is_list, offset, length, keys_offset, duration_us,
+         execution, checksum, keys_run, form) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     )?;
     statement.execute(params![
         rows.step.0,
+        id,
         integer(report.number),
         report.attempt,
         integer(first),
