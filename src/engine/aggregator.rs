@@ -7,6 +7,7 @@ use super::slow::Slow;
 use super::step::too_many;
 use crate::ledger::{Ledger, LedgerError, Printed, StepKey};
 use crate::model::{Batch, BatchReport, Event, Failure, Sink, Stats, StepName};
+use crate::sink::Ahead;
 use crate::spec::MaxFailures;
 use crate::task::Cancel;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -26,6 +27,8 @@ pub(super) struct Aggregator<'a> {
     pub(super) ledger: &'a mut Ledger,
     pub(super) sinks: &'a mut [Box<dyn Sink>],
     pub(super) secrets: &'a Secrets,
+    /// The file of the step's results, where it is written while they come.
+    pub(super) ahead: Option<Ahead>,
     pub(super) continue_on_error: bool,
     pub(super) max_failures: Option<MaxFailures>,
     /// How many items there are, where that is known before they are read.
@@ -167,6 +170,9 @@ impl Aggregator<'_> {
         }
         let event = Event::BatchFinished { name: self.step.clone(), report, stats: self.stats };
         self.sinks.iter_mut().for_each(|sink| sink.event(&event));
+        if let (Some(ahead), Event::BatchFinished { report, .. }) = (&mut self.ahead, event) {
+            ahead.take(report);
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::workflow::{EngineError, Run};
 use crate::columnar::{read_ipc, schema_of_ipc};
 use crate::ledger::{LedgerError, Reader, ResultLines, RunFolder, StepKey};
 use crate::model::{Event, Failure, FailureKind, OutputFormat, Status, StepName, StepReport, Text};
-use crate::sink::{self, Results, SinkError, Target, Written};
+use crate::sink::{self, Ahead, Results, SinkError, Target, Written};
 use crate::spec::{Step, StepKind};
 use crate::task::{ItemFiles, Latch};
 use crate::template::{ItemScope, Template};
@@ -77,7 +77,7 @@ impl Run<'_> {
     pub(super) fn write_output(
         &mut self,
         (key, is_batch): (StepKey, bool),
-        target: &Target,
+        (target, ahead): (&Target, Option<Ahead>),
         report: &mut StepReport,
     ) -> Result<(), EngineError> {
         if !matches!(report.status, Status::Succeeded | Status::Partial) {
@@ -91,7 +91,8 @@ impl Run<'_> {
             return Ok(());
         }
         let mut results = StepResults::new(self.ledger.folder().clone(), &report.name, is_batch, &self.cancel.stop);
-        let written = match results.as_tables(target) {
+        let ahead = ahead.and_then(|ahead| ahead.commit(target, report.stats.total).transpose());
+        let written = match ahead.or_else(|| results.as_tables(target)) {
             Some(written) => written,
             None => sink::write(target, &mut results),
         };

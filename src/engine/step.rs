@@ -11,6 +11,7 @@ use super::workflow::EngineError;
 use crate::ledger::{Ledger, StepKey};
 use crate::model::{Batch, Failure, FailureKind, Sink, Stats, StepName};
 use crate::plan::SourceError;
+use crate::sink::Ahead;
 use crate::spec::{MaxFailures, OnBadRow, RetryPolicy};
 use crate::task::{Context, Program};
 use crossbeam_channel::bounded;
@@ -57,6 +58,8 @@ pub(super) struct StepRun<'a> {
     pub(super) timeout: Option<Duration>,
     /// When an item is called slow.
     pub(super) slow_after: Duration,
+    /// The file of the results, where it can be written while they come.
+    pub(super) ahead: Option<Ahead>,
 }
 
 /// What came of it.
@@ -65,6 +68,8 @@ pub(super) struct StepEnd {
     pub(super) failure: Option<Failure>,
     pub(super) broken: bool,
     pub(super) source_error: Option<SourceError>,
+    /// The file of the results, not in place yet.
+    pub(super) ahead: Option<Ahead>,
 }
 
 /// A pace for a step: a `queue_size` that the user gave counts batches, and a `batch_timeout` measures them, so each travels
@@ -101,6 +106,7 @@ pub(super) fn execute(
         ledger,
         sinks,
         secrets,
+        ahead: run.ahead,
         continue_on_error: job.continue_on_error,
         max_failures: run.max_failures,
         total: run.total,
@@ -136,7 +142,7 @@ pub(super) fn execute(
         let count = aggregator.nulls;
         aggregator.notice(format!("warning: {count} NaN or infinite numbers were written as null"));
     }
-    let Aggregator { mut stats, mut failure, broken, .. } = aggregator;
+    let Aggregator { mut stats, mut failure, broken, ahead, .. } = aggregator;
     stats.duration = started.elapsed();
     let Fed { read, exhausted, late } = fed;
     let (read, source_error) = match read {
@@ -153,7 +159,7 @@ pub(super) fn execute(
         // Of a source that was counted while it was read, this is known only now.
         failure.get_or_insert_with(|| too_many(most, &stats));
     }
-    Ok(StepEnd { stats, failure, broken, source_error })
+    Ok(StepEnd { stats, failure, broken, source_error, ahead })
 }
 
 /// The failure of a step that has used up its time.

@@ -11,6 +11,7 @@ use super::values::step_scope;
 use crate::ledger::{Known, Ledger, LedgerError, RunFolder, RunMeta, StepKey};
 use crate::model::{Event, Failure, FailureKind, RunSummary, Sink, Stats, Status, StepReport};
 use crate::plan::{SourceError, Surroundings};
+use crate::sink::Ahead;
 use crate::spec::{BatchSize, Fault, Faults, OnBadRow, Step, StepKind, Workflow};
 use crate::task::guard::Guard;
 use crate::task::{Cancel, Context, Program, Underway, capture};
@@ -255,9 +256,12 @@ impl Run<'_> {
             on_bad_row: source.on_bad_row(),
             pace,
         };
+        // What earlier executions did is in no order with what comes now.
+        let fresh_target = target.as_ref().filter(|_| is_batch && sorted_out.is_none());
         let run = StepRun {
             name: step.name.clone(),
             key,
+            ahead: fresh_target.and_then(Ahead::of),
             feed: match sorted_out {
                 Some(sorted_out) => {
                     let (remaining, total) = sorted_out.into_rest(bytes);
@@ -281,14 +285,15 @@ impl Run<'_> {
             timeout: plan.step_timeout,
             slow_after: self.prepared.options.slow_after,
         };
-        let end = execute(run, &job, &mut self.ledger, self.sinks, &self.prepared.secrets)?;
+        let mut end = execute(run, &job, &mut self.ledger, self.sinks, &self.prepared.secrets)?;
+        let ahead = end.ahead.take();
         item_files.iter().for_each(|files| files.clear());
         let mut report = self.report(step, end);
         let ran = report.stats.succeeded > done;
         self.remember(step, &report, is_batch);
         self.aggregate(step, &mut report, plan.step_timeout)?;
         if let Some(target) = target {
-            self.write_output((key, is_batch), &target, &mut report)?;
+            self.write_output((key, is_batch), (&target, ahead), &mut report)?;
         }
         if ran && !is_batch && matches!(program, Program::Echo(_)) {
             self.say(step)?;
@@ -297,7 +302,7 @@ impl Run<'_> {
     }
 
     fn report(&mut self, step: &Step, end: StepEnd) -> StepReport {
-        let StepEnd { stats, failure, broken, source_error } = end;
+        let StepEnd { stats, failure, broken, source_error, .. } = end;
         let mut failure = failure;
         if let Some(error) = source_error {
             let message = self.prepared.secrets.masked(error.to_string());

@@ -4,6 +4,7 @@
 //! path before is there until then, and stays where anything fails. Takes results as JSON Lines, in item order, from
 //! whoever has them; knows nothing of steps, runs and ledgers.
 
+mod ahead;
 mod columns;
 mod csv;
 mod error;
@@ -16,6 +17,7 @@ mod place;
 mod record;
 mod write;
 
+pub use ahead::Ahead;
 pub use error::SinkError;
 pub use parquet::write_frames;
 pub use write::{Results, Target, Written, write};

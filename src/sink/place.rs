@@ -49,13 +49,13 @@ impl Place {
 pub(super) struct Aside {
     path: PathBuf,
     aside: PathBuf,
-    file: File,
+    pub(super) file: File,
     done: bool,
 }
 
 impl Aside {
     /// Begins a file that will stand at `path`; makes the folders above it.
-    fn begin(path: &Path) -> Result<Self, Trouble> {
+    pub(super) fn begin(path: &Path) -> Result<Self, Trouble> {
         // A link stays, and what it leads to is replaced.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.components().collect());
         if fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
@@ -71,7 +71,8 @@ impl Aside {
         Ok(begun)
     }
 
-    fn commit(mut self) -> Result<(), Trouble> {
+    /// Puts it into place. When this returns, it survives a power cut.
+    pub(super) fn commit(mut self) -> Result<(), Trouble> {
         self.file.sync_all()?;
         fs::rename(&self.aside, &self.path)?;
         self.done = true;

@@ -131,6 +131,40 @@ fn a_path_that_cannot_be_rendered_stops_the_step_before_its_first_item() {
 }
 
 #[test]
+fn a_file_grows_while_its_results_come_and_is_in_place_at_the_end_only() {
+    let workflow = "
+steps:
+  - name: work
+    for_each: {range: 3}
+    max_parallel: 1
+    task: shell
+    inputs:
+      command: |
+        test {{ item }} = 2 || { echo {{ item }}; exit; }
+        while [ \"$(cat out.jsonl.*.part | wc -l)\" -lt 1 ]; do sleep 0.01; done
+        test ! -e out.jsonl && echo grew
+    outputs: {path: out.jsonl}
+";
+    let sandbox = Sandbox::with(workflow);
+    sandbox.run(&[]).exits_with(0).says(&["work: 3 records written to `out.jsonl`"]);
+    let said = |text: &str| format!("{{\"stdout\":\"{text}\",\"stderr\":\"\",\"exit_code\":0}}\n");
+    assert_eq!(sandbox.read("out.jsonl"), ["0", "1", "grew"].map(said).concat());
+    assert_eq!(sandbox.names("."), [".batchmill", "out.jsonl", "workflow.yaml"]);
+}
+
+#[test]
+fn a_file_that_had_begun_is_made_anew_where_an_item_fails() {
+    let sandbox = Sandbox::with(&SQUARES.replace("{range: [1, 5]}", "{range: [1, 5]}\n      continue_on_error: true"));
+    let sandbox = sandbox.file("broken", "");
+    sandbox.run(&[]).exits_with(1).says(&["square: 3 records written"]);
+    assert_eq!(sandbox.read("out/squares.jsonl").lines().count(), 3);
+    assert_eq!(sandbox.names("out"), ["squares.jsonl"]);
+    fs::remove_file(sandbox.path().join("broken")).unwrap();
+    sandbox.batchmill(&["retry"]).exits_with(0);
+    assert_eq!(sandbox.read("out/squares.jsonl").lines().count(), 4);
+}
+
+#[test]
 fn a_killed_run_leaves_what_was_there_and_its_scraps_are_cleared_away() {
     let workflow = SQUARES.replace("echo {{ item }} >> ran;", "echo {{ item }} >> ran; test -e go || kill -9 $PPID;");
     let sandbox = Sandbox::with(&workflow).file("out/squares.jsonl", "old\n").file("out/squares.jsonl.1.part", "scrap");
