@@ -3,6 +3,7 @@
 //! What is plain JSON is written here, the rest is first made simpler by `values.py`. The text has no raw newline and is
 //! valid UTF-8. What cannot be written fails with the path to the value, as in `result.rows[3].fn`.
 
+use super::known_keys::KnownKeys;
 use super::support::{Simpler, Support};
 use crate::model::Failure;
 use pyo3::prelude::*;
@@ -67,13 +68,14 @@ pub(super) struct Encoder<'a> {
     /// How many NaN or infinite numbers were written as null.
     pub(super) nulls: u32,
     support: &'a Support,
+    keys: &'a mut KnownKeys,
     above: Vec<usize>,
 }
 
 impl<'a> Encoder<'a> {
     /// An encoder that appends to `out`.
-    pub(super) fn new(support: &'a Support, out: &'a mut Vec<u8>) -> Self {
-        Self { out, nulls: 0, support, above: Vec::new() }
+    pub(super) fn new(support: &'a Support, keys: &'a mut KnownKeys, out: &'a mut Vec<u8>) -> Self {
+        Self { out, nulls: 0, support, keys, above: Vec::new() }
     }
 
     /// Appends `value`.
@@ -188,13 +190,23 @@ impl<'a> Encoder<'a> {
     }
 
     fn object(&mut self, dict: &Bound<'_, PyDict>) -> Result<(), EncodeError> {
-        self.out.push(b'{');
+        if dict.is_empty() {
+            self.out.extend_from_slice(b"{}");
+            return Ok(());
+        }
         for (at, (key, value)) in dict.iter().enumerate() {
-            if at > 0 {
+            let start = self.out.len();
+            if let Some(text) = self.keys.text(&key) {
+                self.out.extend_from_slice(text);
+            } else {
                 self.out.push(b',');
+                self.key(&key)?;
+                self.out.push(b':');
+                self.keys.keep(&key, &self.out[start..]);
             }
-            self.key(&key)?;
-            self.out.push(b':');
+            if at == 0 {
+                self.out[start] = b'{';
+            }
             self.write(&value).map_err(|error| error.below(|| step(&key)))?;
         }
         self.out.push(b'}');

@@ -5,6 +5,7 @@
 
 use super::call::{Caller, Place};
 use super::encode::{EncodeError, Encoder};
+use super::known_keys::KnownKeys;
 use super::support::Support;
 use super::task::Task;
 use crate::model::Items;
@@ -60,7 +61,7 @@ fn run(py: Python<'_>, errand: &Errand) -> PyResult<u8> {
         }
         let mut line = Vec::new();
         if let Some(value) = value {
-            Encoder::new(&support, &mut line).write(&value)?;
+            Encoder::new(&support, &mut KnownKeys::new(), &mut line).write(&value)?;
             line.push(b'\n');
         }
         Ok(line)

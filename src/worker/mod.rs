@@ -18,6 +18,7 @@ mod flat;
 mod foreground;
 mod frame;
 mod host;
+mod known_keys;
 mod outbox;
 mod page;
 mod record;

@@ -113,7 +113,7 @@ impl Records {
         origin: Option<&Origin>,
     ) -> Result<Bound<'py, PyAny>, Unread> {
         let mut fields = reader.fields.borrow_mut();
-        let split = fields.split(record);
+        let split = fields.split(record).as_text();
         split.check(&reader.form)?;
         let file = origin.map_or("", |origin| &origin.file);
         let record = reader.empty.bind(py).copy()?;

@@ -6,6 +6,7 @@
 use super::call::{Caller, Place};
 use super::capture::Capture;
 use super::encode::{EncodeError, Encoder};
+use super::known_keys::KnownKeys;
 use super::outbox::Outbox;
 use super::page::Page;
 use crate::columnar::{Table, json_of_ipc};
@@ -25,6 +26,7 @@ pub(super) struct Runner<'a> {
     pub(super) page: Page,
     /// The line under construction, kept for its buffer.
     pub(super) line: Vec<u8>,
+    pub(super) keys: KnownKeys,
 }
 
 /// What a position came to.
@@ -132,7 +134,7 @@ impl Runner<'_> {
         }
         let mut list = false;
         let rows = if self.caller.task.batched { self.rows(&result)? } else { None };
-        let mut encoder = Encoder::new(self.caller.support, &mut self.line);
+        let mut encoder = Encoder::new(self.caller.support, &mut self.keys, &mut self.line);
         match rows {
             None => encoder.write(&result)?,
             Some(rows) => {
