@@ -408,3 +408,25 @@ steps:
     sandbox.run(&[]).exits_with(3).says(&["SIGKILL", "while it was set up"]);
     assert_eq!(sandbox.read("starts"), "xxxxxx");
 }
+
+#[test]
+fn a_worker_keeps_its_memory_and_its_children_know_nothing_of_it() {
+    let code = "
+import os, subprocess
+begun = open('/proc/self/environ').read().split('\\0')
+names = lambda variables: sorted(it.split('=')[0] for it in variables if 'MALLOC_' in it or 'INHERIT' in it)
+child = subprocess.run('env', capture_output=True, text=True).stdout.splitlines()
+return [names(begun), names(os.environ), names(child)]";
+    let text = workflow("[0]", "", code);
+    let sandbox = Sandbox::with(&text);
+    sandbox.run(&[]).exits_with(0);
+    let ours = ["BATCHMILL_NOT_INHERITED", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"];
+    assert_eq!(sandbox.results("work"), [json!([ours, [], []])]);
+    let own = Sandbox::with(&text).env("MALLOC_ARENA_MAX", "2");
+    own.run(&[]).exits_with(0);
+    let theirs = ["MALLOC_ARENA_MAX"];
+    assert_eq!(own.results("work"), [json!([theirs, theirs, theirs])]);
+    let own = Sandbox::with(&format!("env: {{GLIBC_TUNABLES: glibc.malloc.arena_max=2}}\n{text}"));
+    own.run(&[]).exits_with(0);
+    assert_eq!(own.results("work"), [json!([[], [], []])]);
+}

@@ -4,6 +4,7 @@ mod cache;
 mod host;
 mod lane;
 mod load;
+mod memory;
 mod probe;
 mod stored;
 mod tally;

@@ -1,6 +1,7 @@
 //! One worker process: its start, its socket, its shared page, its end.
 
 use super::host::Host;
+use super::memory;
 use crate::model::{Failure, FailureKind};
 use crate::task::cancel::{Cancel, Latch};
 use crate::task::guard::{Cell, Guard};
@@ -111,7 +112,8 @@ impl Worker {
         let stderr = nameless_file(&context.logs.join(format!("{}-worker-{slot}", context.step)))
             .or_else(|_| memfd_create("batchmill-stderr", MemfdFlags::CLOEXEC).map(File::from))?;
         let mut command = host.command();
-        command.envs(thread_caps(context.slots)).envs(context.env.iter().map(|(name, value)| (name, value)));
+        command.envs(memory::settings(&context.env)).envs(thread_caps(context.slots));
+        command.envs(context.env.iter().map(|(name, value)| (name, value)));
         command.env("BATCHMILL_RUN_ID", &context.run.0).env("PYTHONFAULTHANDLER", "1");
         command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::from(page.try_clone()?));
         command.stderr(stderr.try_clone()?);

@@ -68,6 +68,9 @@ def install(capture):
     import faulthandler
     import signal
 
+    not_inherited = os.environ.pop("BATCHMILL_NOT_INHERITED", "")
+    for name in not_inherited.split():
+        os.environ.pop(name, None)
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
