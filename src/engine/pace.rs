@@ -15,9 +15,10 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// A frame that takes less is made larger, a frame that takes four times as long smaller. Long against the round trip
-    /// of some 50 us, short against what a person or the end of the step notices.
-    const FRAME: Duration = Duration::from_millis(4);
+    /// A frame that takes less than half of it is made larger, a frame that takes four times as long smaller. Long against the
+    /// round trip and the commit of a frame, some 200 us together; short against what a person or the end of the step notices, and
+    /// against what a kill may lose.
+    const FRAME: Duration = Duration::from_millis(8);
 
     /// A batch of learnt size takes between this and ten times as long (those of joblib's `AutoBatchingMixin`): long enough
     /// for a commit of its own, short enough to lose.

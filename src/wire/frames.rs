@@ -356,12 +356,21 @@ fn encode_results<'a>(head: &mut Vec<u8>, results: &'a Results) -> Result<[&'a [
     Ok([&results.lines, &[]])
 }
 
+/// The largest buffer that is kept from frame to frame, in bytes.
+const KEPT: usize = 4 << 20;
+
+/// The room that is made for a frame before any of it has come, in bytes.
+const ROOM: usize = 1 << 20;
+
 /// Cuts a stream of bytes into frames.
 #[derive(Debug, Default)]
 pub struct FrameReader {
     header: [u8; 5],
     have: usize,
+    /// No longer than the frame, once it has begun.
     payload: Vec<u8>,
+    /// How much of it has come.
+    filled: usize,
     need: Option<usize>,
 }
 
@@ -383,36 +392,40 @@ impl FrameReader {
             return Err(WireError::Bad("unknown kind"));
         }
         let length = u32::from_le_bytes(self.header[1..].try_into().expect("four bytes")) as usize;
-        let need = *self.need.get_or_insert_with(|| {
-            self.payload.clear();
-            self.payload.reserve(length);
-            length
-        });
-        while self.payload.len() < need {
-            let missing = (need - self.payload.len()) as u64;
-            match input.by_ref().take(missing).read_to_end(&mut self.payload) {
+        if self.need != Some(length) {
+            self.payload.truncate(length);
+            // A buffer that one large frame has needed is not kept for small ones.
+            self.payload.shrink_to(KEPT.max(length));
+            (self.need, self.filled) = (Some(length), 0);
+        }
+        while self.filled < length {
+            if self.filled == self.payload.len() {
+                // Not all at once: a length is only a claim until the bytes have come.
+                self.payload.resize(length.min(self.filled + self.filled.max(ROOM)), 0);
+            }
+            match input.read(&mut self.payload[self.filled..]) {
                 Ok(0) => return Err(WireError::Io(io::ErrorKind::UnexpectedEof.into())),
-                Ok(_) => {}
+                Ok(read) => self.filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error.into()),
             }
         }
         self.have = 0;
         self.need = None;
-        decode(self.header[0], std::mem::take(&mut self.payload)).map(Some)
+        decode(self.header[0], &self.payload).map(Some)
     }
 }
 
-fn decode(kind: u8, payload: Vec<u8>) -> Result<Frame, WireError> {
-    let mut cursor = Cursor { rest: &payload };
+fn decode(kind: u8, payload: &[u8]) -> Result<Frame, WireError> {
+    let mut cursor = Cursor { rest: payload };
     Ok(match kind {
-        HELLO => Frame::Hello(serde_json::from_slice(&payload)?),
-        START => Frame::Start(serde_json::from_slice(&payload)?),
+        HELLO => Frame::Hello(serde_json::from_slice(payload)?),
+        START => Frame::Start(serde_json::from_slice(payload)?),
         READY => Frame::Ready,
-        BROKEN => Frame::Broken(serde_json::from_slice(&payload)?),
+        BROKEN => Frame::Broken(serde_json::from_slice(payload)?),
         RUN => Frame::Run(decode_run(&mut cursor)?),
         RESULTS => Frame::Results(decode_results(&mut cursor)?),
-        LOG => Frame::Log(serde_json::from_slice(&payload)?),
+        LOG => Frame::Log(serde_json::from_slice(payload)?),
         DONE => Frame::Done(Done { executed: cursor.u32()? }),
         STOP => Frame::Stop,
         _ => return Err(WireError::Bad("unknown kind")),

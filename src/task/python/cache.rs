@@ -1,9 +1,9 @@
 //! Remembers what interpreters have said of themselves: asking one costs more time than a small run.
 //!
 //! An answer holds as long as nothing that it depends on has changed: the interpreter's file, its `pyvenv.cfg`, the folders
-//! that it has packages in, the variables that steer it, and the code that it looked over. It is kept in the user's cache folder,
-//! `$XDG_CACHE_HOME/batchmill` or `~/.cache/batchmill` (XDG Base Directory Specification). Answers that found a fault, or that
-//! had to find a module, are not kept: the next one may be another.
+//! that modules are found in, the variables that steer it, and the code that it looked over. It is kept in the user's cache folder,
+//! `$XDG_CACHE_HOME/batchmill` or `~/.cache/batchmill` (XDG Base Directory Specification). Answers that found a fault are not
+//! kept: the next one may be another.
 
 use super::probe::{Answer, Check};
 use crate::model::ItemKey;
@@ -21,13 +21,14 @@ struct Kept {
 }
 
 /// Where the answer to a question is kept.
-pub(super) struct Place(PathBuf);
+pub(super) struct Place {
+    file: PathBuf,
+    /// Folders of the question itself that modules are found in.
+    folders: Vec<PathBuf>,
+}
 
 /// The place for an interpreter's answer; none where it would not hold.
 pub(super) fn place(interpreter: &Path, import_path: &[String], checks: &[Check]) -> Option<Place> {
-    if checks.iter().any(|check| matches!(check, Check::Module { .. })) {
-        return None;
-    }
     let file = resolve(interpreter)?;
     let data = fs::metadata(&file).ok()?;
     let folder = std::env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
@@ -44,13 +45,14 @@ pub(super) fn place(interpreter: &Path, import_path: &[String], checks: &[Check]
         data.mtime_nsec(),
         include_str!("probe.py")
     );
-    Some(Place(folder.join("batchmill").join(format!("interpreter-{}.json", ItemKey::of(asked.as_bytes())))))
+    let file = folder.join("batchmill").join(format!("interpreter-{}.json", ItemKey::of(asked.as_bytes())));
+    Some(Place { file, folders: import_path.iter().map(PathBuf::from).collect() })
 }
 
 impl Place {
     /// The answer that is kept there, if it still holds.
     pub(super) fn answer(&self) -> Option<Answer> {
-        let kept: Kept = serde_json::from_slice(&fs::read(&self.0).ok()?).ok()?;
+        let kept: Kept = serde_json::from_slice(&fs::read(&self.file).ok()?).ok()?;
         kept.times.iter().all(|(path, time)| changed(path) == *time).then_some(kept.answer)
     }
 
@@ -61,16 +63,17 @@ impl Place {
         }
         let folders = answer.site_packages.iter().chain(&answer.path).map(PathBuf::from);
         let settings = Path::new(&answer.prefix).join("pyvenv.cfg");
+        let folders = folders.chain(self.folders.iter().cloned());
         let times = folders.chain([settings]).map(|path| (path.clone(), changed(&path))).collect();
         let kept = Kept { answer: answer.clone(), times };
         let Ok(json) = serde_json::to_vec(&kept) else { return };
-        let Some(folder) = self.0.parent() else { return };
-        let beside = self.0.with_extension(format!("{}.part", std::process::id()));
+        let Some(folder) = self.file.parent() else { return };
+        let beside = self.file.with_extension(format!("{}.part", std::process::id()));
         // Whatever fails here costs a question.
         let _ = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
         let file = fs::File::options().create(true).truncate(true).write(true).mode(0o600).open(&beside);
         let written = file.and_then(|mut file| std::io::Write::write_all(&mut file, &json));
-        let _ = written.and_then(|()| fs::rename(&beside, &self.0)).inspect_err(|_| drop(fs::remove_file(&beside)));
+        let _ = written.and_then(|()| fs::rename(&beside, &self.file)).inspect_err(|_| drop(fs::remove_file(&beside)));
     }
 }
 
