@@ -1,10 +1,11 @@
 /* The bound of shell-noop and shell-echo: N times `sh -c 'true I'` or `sh -c 'echo I'`, J at a time, with nothing around it but
  * posix_spawn and wait. What `echo` prints is collected, and written to OUT in the order of the items.
  *
- *     spawn loop|threads true|echo N J OUT
+ *     spawn loop|threads|direct true|echo N J OUT
  *
  * loop: one thread starts all commands and waits for whichever ends first.
  * threads: J threads, each starts a command, reads from it and waits for it.
+ * direct: the same, but the program itself, as it is found on PATH, and no shell.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -30,6 +31,7 @@ struct slot {
 
 static const char *word;
 static int collects;
+static int direct;
 static long items;
 static char **outputs;
 static atomic_long next;
@@ -42,8 +44,9 @@ static void fail(const char *what) {
 static void start(struct slot *slot, long item) {
     char text[64];
     int ends[2];
-    snprintf(text, sizeof text, "%s %ld", word, item);
-    char *command[] = {"sh", "-c", text, NULL};
+    snprintf(text, sizeof text, direct ? "%.0s%ld" : "%s %ld", word, item);
+    char *shell[] = {"/bin/sh", "-c", text, NULL}, *program[] = {(char *)word, text, NULL};
+    char **command = direct ? program : shell;
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     if (collects) {
@@ -51,8 +54,8 @@ static void start(struct slot *slot, long item) {
             fail("pipe2");
         posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
     }
-    if (posix_spawn(&slot->pid, "/bin/sh", &actions, NULL, command, environ) != 0)
-        fail("posix_spawn");
+    if (posix_spawnp(&slot->pid, command[0], &actions, NULL, command, environ) != 0)
+        fail("posix_spawnp");
     posix_spawn_file_actions_destroy(&actions);
     slot->item = item;
     slot->length = 0;
@@ -142,14 +145,15 @@ static void in_a_loop(long jobs) {
 
 int main(int argc, char **argv) {
     if (argc != 6) {
-        fprintf(stderr, "usage: spawn loop|threads true|echo N J OUT\n");
+        fprintf(stderr, "usage: spawn loop|threads|direct true|echo N J OUT\n");
         return 2;
     }
     word = argv[2];
     collects = strcmp(word, "echo") == 0;
     items = atol(argv[3]);
     outputs = calloc(items, sizeof *outputs);
-    if (strcmp(argv[1], "threads") == 0)
+    direct = strcmp(argv[1], "direct") == 0;
+    if (direct || strcmp(argv[1], "threads") == 0)
         in_threads(atol(argv[4]));
     else
         in_a_loop(atol(argv[4]));

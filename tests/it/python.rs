@@ -293,6 +293,16 @@ steps:
 }
 
 #[test]
+fn a_module_that_was_found_once_and_is_gone_is_missed_before_the_run() {
+    let text = "steps: {a: {task: python, inputs: {function: 'tools:answer'}}}";
+    let sandbox = Sandbox::with(text).file("tools.py", "def answer():\n    return 42\n");
+    sandbox.run(&[]).exits_with(0);
+    sandbox.run(&[]).exits_with(0);
+    std::fs::remove_file(sandbox.path().join("tools.py")).unwrap();
+    sandbox.run(&[]).exits_with(2).says(&["module `tools` is not found"]);
+}
+
+#[test]
 fn the_engine_itself_does_not_carry_python() {
     let output = Command::new("readelf").args(["-d", env!("CARGO_BIN_EXE_batchmill")]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);

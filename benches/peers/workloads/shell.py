@@ -45,6 +45,7 @@ def shell(bench: Bench, word: str, name: str, question: str) -> Workload:
             own("through `sh -c`", f"{name}-sh", at_most(1.1)),
             own("no shell needed", name, Limit("ratio", 0.7999, "below 0.8")),
             spawn("a thread per slot in C, `sh -c`", "threads"),
+            spawn("a thread per slot in C, no shell", "direct"),
             Command("Pool + subprocess, `sh -c`", bench.script("shell_pool", word, n, jobs, "{out}/printed")),
             Command("xargs, `sh -c`", ["xargs", "-P", jobs, "-I{}", "sh", "-c", f"{word} {{}}"], stdin=items, tool=XARGS),
             Command("xargs, no shell", ["xargs", "-P", jobs, "-n", "1", word], stdin=items, tool=XARGS),
