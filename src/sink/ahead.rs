@@ -102,7 +102,7 @@ impl Drop for Ahead {
 /// from the results, and then whoever looks at it is told.
 fn follow(path: PathBuf, pieces: &Receiver<Piece>) -> Option<Whole> {
     let mut early = BTreeMap::new();
-    let (mut held, mut unsafe_bytes) = (0, 0);
+    let (mut held, mut unsynced) = (0, 0);
     // Not before there is a result: a step that never gets so far leaves no trace.
     let first = pieces.recv().ok()?;
     let mut whole = Whole { aside: Aside::begin(&path).ok()?, items: 0, records: 0 };
@@ -114,14 +114,14 @@ fn follow(path: PathBuf, pieces: &Receiver<Piece>) -> Option<Whole> {
             whole.items += piece.count;
             whole.records += memchr::memchr_iter(b'\n', &piece.lines).count() as u64;
             held -= piece.lines.len();
-            unsafe_bytes += piece.lines.len();
+            unsynced += piece.lines.len();
         }
         if held > HELD {
             return None;
         }
-        if unsafe_bytes > STRETCH {
+        if unsynced > STRETCH {
             whole.aside.file.sync_data().ok()?;
-            unsafe_bytes = 0;
+            unsynced = 0;
         }
     }
     Some(whole)
