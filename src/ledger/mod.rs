@@ -17,6 +17,7 @@ mod outputs;
 mod past;
 mod reader;
 mod results;
+mod rows;
 mod window;
 mod writer;
 

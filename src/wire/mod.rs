@@ -9,12 +9,13 @@
 //! number of times the engine sends `Run` and the worker answers with `Results` and `Log` frames and one `Done`. `Stop`,
 //! or the closing of the socket, ends it. Beside the socket there is a [`page`] of shared memory.
 
+mod codec;
 mod frames;
 pub mod page;
 
+pub use codec::{FrameReader, write_frame};
 pub use frames::{
-    Done, Errand, Frame, FrameReader, Hello, Log, Program, Results, Run, RunBatch, Start, Stored, StoredPlace,
-    WireError, write_frame,
+    Done, Errand, Frame, Hello, Log, Program, Results, Run, RunBatch, Start, Stored, StoredPlace, WireError,
 };
 
 /// The version of this language; both ends must agree.
