@@ -29,7 +29,12 @@ pub fn foreground(program: &Program, context: &Context, batch: &Batch, debugger:
         Program::Shell(shell) => {
             let mut scope = item_scope(context, batch, 0, &frame)?;
             scope.item_dir = folder;
-            shell.build(&Arc::new(scope), context)?.status().map(Shown::Status).map_err(cannot_start)
+            shell
+                .build(&Arc::new(scope), context)?
+                .command(&context.env)
+                .status()
+                .map(Shown::Status)
+                .map_err(cannot_start)
         }
         Program::Python(task) => {
             task.foreground(context, &frame, debugger)?.status().map(Shown::Status).map_err(cannot_start)

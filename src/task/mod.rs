@@ -9,6 +9,7 @@ mod echo;
 mod foreground;
 pub mod guard;
 mod http;
+mod invocation;
 mod item_files;
 mod item_lane;
 mod lane;

@@ -5,12 +5,13 @@
 
 use super::cancel::Latch;
 use super::guard::{Cell, Guard};
+use super::invocation::{Started, start};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process_group, pidfd_open, waitpid};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Output};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -56,38 +57,34 @@ pub(super) struct Bounds<'a> {
 /// Where it cannot be started, or was ended by `stop`.
 pub fn capture(command: &mut Command, stop: &Latch, guard: Option<&Arc<Guard>>) -> io::Result<Output> {
     let cell = guard.and_then(Guard::cell);
-    let ended = run(command, &Bounds { timeout: None, kill: stop, guard: cell.as_ref(), most_output: usize::MAX })?;
+    let bounds = Bounds { timeout: None, kill: stop, guard: cell.as_ref(), most_output: usize::MAX };
+    let ended = follow(start(command)?, &bounds)?;
     if ended.by != By::Itself {
         return Err(io::Error::new(io::ErrorKind::Interrupted, "the run was interrupted"));
     }
     Ok(Output { status: ended.status, stdout: ended.stdout, stderr: ended.stderr })
 }
 
-/// Runs a command to its end and collects what it prints.
+/// Waits for the end of a child that was just started, or ends it, and collects what it prints.
 ///
 /// # Errors
-/// Where it cannot be started.
-pub(super) fn run(command: &mut Command, bounds: &Bounds<'_>) -> io::Result<Ended> {
+/// Where the system lacks resources to watch it; it is killed then.
+pub(super) fn follow(child: Started, bounds: &Bounds<'_>) -> io::Result<Ended> {
     let Bounds { timeout, kill, guard, most_output } = bounds;
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    let mut child = command.spawn()?;
-    let pid = Pid::from_child(&child);
+    let pid = child.pid;
     guard.inspect(|guard| guard.enter(pid));
-    let watch = pidfd_open(pid, PidfdFlags::empty());
-    let watch = match watch {
+    let watch = match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(watch) => watch,
         Err(error) => {
             end_group(pid, Signal::KILL);
             guard.inspect(|guard| guard.leave());
-            child.wait()?;
+            wait(pid)?;
             return Err(error.into());
         }
     };
-    let mut drain = Drain {
-        stdout: Stream::new(child.stdout.take(), *most_output),
-        stderr: Stream::new(child.stderr.take(), *most_output),
-    };
+    let mut drain =
+        Drain { stdout: Stream::new(child.stdout, *most_output), stderr: Stream::new(child.stderr, *most_output) };
     let by = match drain.until_end(&watch, deadline, kill) {
         Ok(By::Itself) => Ok(By::Itself),
         other => {
@@ -97,8 +94,15 @@ pub(super) fn run(command: &mut Command, bounds: &Bounds<'_>) -> io::Result<Ende
     };
     drain.rest();
     guard.inspect(|guard| guard.leave());
-    let (status, by) = (child.wait()?, by?);
+    let (status, by) = (wait(pid)?, by?);
     Ok(Ended { status, stdout: drain.stdout.bytes, stderr: drain.stderr.bytes, by })
+}
+
+/// Waits for a child that has ended or will, and lets the system forget it.
+fn wait(pid: Pid) -> io::Result<ExitStatus> {
+    let ended = rustix::io::retry_on_intr(|| waitpid(Some(pid), WaitOptions::empty()))?;
+    let (_, status) = ended.expect("waits until it has ended");
+    Ok(ExitStatus::from_raw(status.as_raw()))
 }
 
 /// Ends a process group with TERM, then with KILL when it has not ended after [`GRACE`].
@@ -178,13 +182,10 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(pipe: Option<impl Into<OwnedFd>>, most: usize) -> Self {
-        let pipe = pipe.map(Into::into);
-        if let Some(pipe) = &pipe {
-            // Without it a read could wait for a grandchild; a pipe just made takes the flag.
-            let _ = rustix::io::ioctl_fionbio(pipe, true);
-        }
-        Self { pipe, bytes: Vec::new(), most }
+    fn new(pipe: OwnedFd, most: usize) -> Self {
+        // Without it a read could wait for a grandchild; a pipe just made takes the flag.
+        let _ = rustix::io::ioctl_fionbio(&pipe, true);
+        Self { pipe: Some(pipe), bytes: Vec::new(), most }
     }
 
     fn poll_fd(&self) -> Option<PollFd<'_>> {

@@ -1,6 +1,7 @@
 //! `shell`: a command, with or without a shell.
 
 use super::guard::Cell;
+use super::invocation::{Invocation, Surroundings};
 use super::item_lane::ItemTask;
 use super::lane::Context;
 use super::process::{self, Bounds, By, Ended};
@@ -8,12 +9,13 @@ use crate::model::{Failure, FailureKind, Outcome};
 use crate::spec::{self, ShellTask};
 use crate::template::{CompiledTree, ItemScope, Names, ShellCommand, Template, TemplateError, Words, compile_pairs};
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
-use std::sync::{Arc, RwLock};
+use std::process::ExitStatus;
+use std::sync::{Arc, OnceLock, RwLock};
 
 /// A `shell` task, compiled.
 #[derive(Debug)]
@@ -23,6 +25,7 @@ pub struct Shell {
     env: Vec<(String, CompiledTree)>,
     /// Where programs were found: a look through PATH for every item would cost a system call per folder of it.
     found: RwLock<HashMap<String, PathBuf>>,
+    surroundings: OnceLock<Surroundings>,
 }
 
 impl Shell {
@@ -32,7 +35,13 @@ impl Shell {
             spec::Command::Argv(words) => ShellCommand::compile_argv(words)?,
         };
         let working_dir = task.working_dir.as_ref().map(Template::compile).transpose().map_err(|error| vec![error])?;
-        Ok(Self { command, working_dir, env: compile_pairs(&task.env)?, found: RwLock::default() })
+        Ok(Self {
+            command,
+            working_dir,
+            env: compile_pairs(&task.env)?,
+            found: RwLock::default(),
+            surroundings: OnceLock::new(),
+        })
     }
 
     pub(super) fn check(&self, names: &Names) -> Vec<TemplateError> {
@@ -62,49 +71,56 @@ impl Shell {
         found
     }
 
-    pub(super) fn build(&self, scope: &Arc<ItemScope>, context: &Context) -> Result<Command, Failure> {
+    /// The command of one item.
+    ///
+    /// # Errors
+    /// Where a template fails, or `working_dir` is no folder.
+    pub(super) fn build(&self, scope: &Arc<ItemScope>, context: &Context) -> Result<Invocation, Failure> {
         let own_path =
             self.env.iter().any(|(name, _)| name == "PATH") || context.env.iter().any(|(name, _)| name == "PATH");
-        let mut command = match self.command.render(scope)? {
+        let (file, words, mut variables) = match self.command.render(scope)? {
             Words::Argv(words) => {
-                let (program, arguments) = words.split_first().expect("a command has a program: checked in `spec`");
+                let program = words.first().expect("a command has a program: checked in `spec`");
                 // A PATH that the workflow sets decides where the program is looked up.
                 let file = if own_path { PathBuf::from(program) } else { self.find(program) };
-                let mut command = Command::new(file);
-                command.arg0(program).args(arguments);
-                command
+                (file, words, Vec::new())
             }
             Words::Script { script, variables } => {
-                let mut command = Command::new("/bin/sh");
-                command.arg("-c").arg(script).envs(variables);
-                command
+                let variables = variables.into_iter().map(|(name, value)| (name, value.into())).collect();
+                (PathBuf::from("/bin/sh"), vec!["/bin/sh".to_owned(), "-c".to_owned(), script], variables)
             }
         };
-        command.envs(context.env.iter().map(|(name, value)| (name, value)));
-        command.env("BATCHMILL_RUN_ID", &context.run.0);
+        let mut set = |name: &str, value: OsString| variables.push((name.to_owned(), value));
+        set("BATCHMILL_RUN_ID", (&context.run.0).into());
         if let Some(item) = &scope.item {
             // One variable takes 128 KiB; a longer item is left out rather than keeping the command from starting.
             if item.len() < 128 << 10 {
-                command.env("BATCHMILL_ITEM", item_text(item));
+                set("BATCHMILL_ITEM", item_text(item).into());
             }
-            command.env("BATCHMILL_INDEX", scope.index.to_string());
+            set("BATCHMILL_INDEX", scope.index.to_string().into());
         }
         if let Some(folder) = &scope.item_dir {
-            command.env("BATCHMILL_ITEM_DIR", folder);
+            set("BATCHMILL_ITEM_DIR", folder.into());
         }
-        command.env("BATCHMILL_ATTEMPT", scope.batch.3.max(1).to_string());
+        set("BATCHMILL_ATTEMPT", scope.batch.3.max(1).to_string().into());
         for (name, tree) in &self.env {
-            command.env(name, tree.string(scope)?);
+            set(name, tree.string(scope)?.into());
         }
-        if let Some(folder) = &self.working_dir {
-            let folder = folder.string(scope)?;
-            if !Path::new(&folder).is_dir() {
-                let message = format!("`working_dir` is not a folder: `{folder}`");
-                return Err(Failure::new(FailureKind::Start, "Start", message).permanent());
-            }
-            command.current_dir(folder);
+        let folder = self.working_dir.as_ref().map(|folder| folder.string(scope)).transpose()?;
+        if let Some(folder) = folder.as_ref().filter(|folder| !Path::new(folder).is_dir()) {
+            let message = format!("`working_dir` is not a folder: `{folder}`");
+            return Err(Failure::new(FailureKind::Start, "Start", message).permanent());
         }
-        Ok(command)
+        Ok(Invocation { file, words, variables, folder })
+    }
+
+    /// What its commands have in common; made for the first of them.
+    fn surroundings(&self, context: &Context) -> io::Result<&Surroundings> {
+        if let Some(made) = self.surroundings.get() {
+            return Ok(made);
+        }
+        let made = Surroundings::new(&context.env)?;
+        Ok(self.surroundings.get_or_init(|| made))
     }
 }
 
@@ -119,18 +135,19 @@ fn item_text(json: &[u8]) -> String {
 
 impl ItemTask for Shell {
     fn run(&self, scope: &Arc<ItemScope>, context: &Context, guard: Option<&Cell>) -> Outcome {
-        let mut command = self.build(scope, context)?;
+        let command = self.build(scope, context)?;
         let bounds =
             Bounds { timeout: context.timeout, kill: &context.cancel.kill, guard, most_output: process::MOST_OUTPUT };
-        match process::run(&mut command, &bounds) {
+        let started = self.surroundings(context).and_then(|surroundings| command.start(surroundings));
+        match started.and_then(|child| process::follow(child, &bounds)) {
             Ok(ended) => outcome(&ended, context),
-            Err(error) => Err(start_failure(&command, &error)),
+            Err(error) => Err(start_failure(&command.file, &error)),
         }
     }
 }
 
-fn start_failure(command: &Command, error: &io::Error) -> Failure {
-    let program = command.get_program().to_string_lossy();
+fn start_failure(program: &Path, error: &io::Error) -> Failure {
+    let program = program.display();
     let message = match error.kind() {
         io::ErrorKind::NotFound => format!("command not found: `{program}`"),
         io::ErrorKind::PermissionDenied => format!("not executable: `{program}`"),

@@ -83,6 +83,103 @@ fn children_know_their_item_and_attempt() {
 }
 
 #[test]
+fn variables_of_the_task_go_before_those_of_the_workflow_and_of_the_engine() {
+    let workflow = "
+env: {B: workflow, C: workflow, BATCHMILL_ATTEMPT: workflow}
+steps:
+  - name: say
+    task: batch
+    inputs:
+      items: [1]
+      task:
+        type: shell
+        command: [sh, -c, 'echo $A $B $C $BATCHMILL_ATTEMPT; env | grep -c ^C=']
+        env: {C: 'task {{ item }}'}
+";
+    let sandbox = Sandbox::with(workflow).env("A", "engine").env("B", "engine").env("C", "engine");
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!(sandbox.results("say")[0]["stdout"], json!("engine workflow task 1 1\n1"));
+}
+
+#[test]
+fn a_program_is_looked_up_in_the_path_that_its_command_gets_and_run_in_its_folder() {
+    let step = |name: &str, more: &str| {
+        format!(
+            "
+  - name: {name}
+    task: batch
+    inputs:
+      items: [1]
+      task: {{type: shell, command: [tool, '{{{{ item }}}}'], {more}}}"
+        )
+    };
+    let workflow = format!(
+        "steps:{}{}{}",
+        step("engine", "env: {}"),
+        step("own", "env: {PATH: 'other:/usr/bin:/bin'}"),
+        step("folder", "working_dir: other")
+    );
+    let sandbox =
+        Sandbox::with(&workflow).script("tool", "echo from bin").file("other/tool", "#!/bin/sh\necho other; pwd");
+    let tool = sandbox.path().join("other/tool");
+    std::fs::set_permissions(&tool, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    sandbox.run(&[]).exits_with(0);
+    let said = |step: &str| sandbox.results(step)[0]["stdout"].as_str().unwrap().to_owned();
+    assert_eq!(said("engine"), "from bin");
+    assert!(said("own").starts_with("other\n"), "{}", said("own"));
+    assert_eq!(said("folder"), "from bin");
+}
+
+#[test]
+fn what_cannot_be_started_says_why() {
+    for (command, says) in [
+        ("[no-such-tool, x]", "command not found: `no-such-tool`"),
+        ("[./no-such-tool, x]", "command not found: `./no-such-tool`"),
+        ("[./plain, x]", "not executable: `./plain`"),
+        ("[./plain]", "not executable: `./plain`"),
+    ] {
+        let workflow = format!(
+            "steps: [{{name: say, task: batch, inputs: {{items: [1], task: {{type: shell, command: {command}}}}}}}]"
+        );
+        let sandbox = Sandbox::with(&workflow).file("plain", "echo");
+        sandbox.run(&[]).exits_with(3);
+        assert_eq!(sandbox.failures()[0]["error"], json!(says), "{}", sandbox.failures()[0]);
+    }
+}
+
+#[test]
+fn commands_ignore_the_signals_that_batchmill_was_told_to_ignore_and_no_others() {
+    let workflow = "
+steps:
+  - name: say
+    task: batch
+    inputs:
+      items: [grep SigIgn /proc/self/status, 'kill -HUP $$; echo lives', 'yes | head -1; kill -PIPE $$; echo lives']
+      max_parallel: 1
+      task: {type: shell, command: [sh, -c, '{{ item | raw }}']}
+";
+    let sandbox = Sandbox::with(workflow);
+    let mut under_nohup = std::process::Command::new("sh");
+    let batchmill = sandbox.command(&["run", "workflow.yaml", "--progress", "none"]);
+    under_nohup.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(batchmill.get_program()).args(batchmill.get_args());
+    under_nohup.current_dir(sandbox.path());
+    for (name, value) in batchmill.get_envs() {
+        match value {
+            Some(value) => under_nohup.env(name, value),
+            None => under_nohup.env_remove(name),
+        };
+    }
+    let ended = under_nohup.output().unwrap();
+    assert_eq!(ended.status.code(), Some(3), "{}", String::from_utf8_lossy(&ended.stderr));
+    let said: Vec<_> = sandbox.results("say").iter().map(|result| result["stdout"].clone()).collect();
+    // The C library ignores 32 and 33, which it keeps for itself, in whatever it starts.
+    let ignored = said[0].as_str().unwrap().trim_start_matches("SigIgn:").trim();
+    assert_eq!(u64::from_str_radix(ignored, 16).unwrap() & 0x7fff_ffff, 1, "HUP alone");
+    assert_eq!(said[1], "lives");
+    assert_eq!(sandbox.failures()[0]["error"], json!("command was ended by signal 13"));
+}
+
+#[test]
 fn very_long_items_reach_commands_that_do_not_name_them() {
     let long = "x".repeat(300_000);
     assert_eq!(stdout_of("echo ${#BATCHMILL_ITEM}", &[&long]), ["0"]);

@@ -1,0 +1,168 @@
+//! A command, ready to start.
+//!
+//! It is started by `posix_spawn` itself and not by [`Command`], which reads the whole environment and sorts it into a new
+//! one for each command, and lets the C library ask for the action of each of 64 signals: together a tenth of what a small
+//! command takes. What the commands of a step have in common is made once, as [`Surroundings`]. Where a folder is to be
+//! changed to, or the program is not known by its path, [`Command`] does it: no crate has a safe `posix_spawn` that can.
+
+use nix::errno::Errno;
+use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
+use nix::sys::signal::{SigSet, Signal};
+use rustix::process::Pid;
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// A command of an item.
+#[derive(Debug)]
+pub(super) struct Invocation {
+    /// The program's file. A name without a slash is looked up in the PATH that the command gets.
+    pub(super) file: PathBuf,
+    /// The program as it was called, and its arguments.
+    pub(super) words: Vec<String>,
+    /// Variables to set for it; the last of a name holds.
+    pub(super) variables: Vec<(String, OsString)>,
+    /// The folder to run it in, if not the engine's.
+    pub(super) folder: Option<String>,
+}
+
+/// What all commands of a step start with.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    /// The environment, as `NAME=VALUE`.
+    variables: Vec<CString>,
+    null: File,
+    attributes: PosixSpawnAttr,
+}
+
+/// A child process and what it prints.
+#[derive(Debug)]
+pub(super) struct Started {
+    pub(super) pid: Pid,
+    pub(super) stdout: OwnedFd,
+    pub(super) stderr: OwnedFd,
+}
+
+impl Invocation {
+    /// Starts it in a process group of its own, with nothing to read.
+    ///
+    /// # Errors
+    /// Where it cannot be started; [`io::ErrorKind::InvalidInput`] where a NUL byte is in it.
+    pub(super) fn start(&self, surroundings: &Surroundings) -> io::Result<Started> {
+        if self.folder.is_some() || !self.file.as_os_str().as_bytes().contains(&b'/') {
+            return start(&mut self.command(&surroundings.pairs()));
+        }
+        let file = CString::new(self.file.as_os_str().as_bytes())?;
+        let words = self.words.iter().map(|word| CString::new(word.as_bytes())).collect::<Result<Vec<_>, _>>()?;
+        let own = self.variables.iter().enumerate().filter(|(at, (name, _))| {
+            let later = &self.variables[at + 1..];
+            !later.iter().any(|(other, _)| other == name)
+        });
+        let own = own.map(|(_, (name, value))| variable(name.as_ref(), value));
+        let own = own.collect::<io::Result<Vec<_>>>()?;
+        let given = surroundings.variables.iter().filter(|given| !own.iter().any(|own| name_of(own) == name_of(given)));
+        let variables: Vec<_> = given.chain(&own).map(CString::as_c_str).collect();
+
+        let ((stdout, their_stdout), (stderr, their_stderr)) = (io::pipe()?, io::pipe()?);
+        let mut actions = PosixSpawnFileActions::init()?;
+        // None of the three is 0, 1 or 2: Rust's runtime sees to it that those are open when `main` begins.
+        actions.add_dup2(surroundings.null.as_raw_fd(), 0)?;
+        actions.add_dup2(their_stdout.as_raw_fd(), 1)?;
+        actions.add_dup2(their_stderr.as_raw_fd(), 2)?;
+        let pid = posix_spawn(file.as_c_str(), &actions, &surroundings.attributes, &words, &variables)?;
+        let pid = Pid::from_raw(pid.as_raw()).ok_or(Errno::ESRCH)?;
+        Ok(Started { pid, stdout: stdout.into(), stderr: stderr.into() })
+    }
+
+    /// The same for [`Command`], with `env` beside its own variables.
+    pub(super) fn command<K: AsRef<OsStr>, V: AsRef<OsStr>>(&self, env: &[(K, V)]) -> Command {
+        let mut command = Command::new(&self.file);
+        if let Some((program, arguments)) = self.words.split_first() {
+            command.arg0(program).args(arguments);
+        }
+        command.envs(env.iter().map(|(name, value)| (name, value)));
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        self.folder.iter().for_each(|folder| {
+            command.current_dir(folder);
+        });
+        command
+    }
+}
+
+/// Starts a [`Command`] as an [`Invocation`] is started.
+///
+/// # Errors
+/// Where it cannot be started.
+pub(super) fn start(command: &mut Command) -> io::Result<Started> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let mut child = command.spawn()?;
+    let streams = |child: &mut Child| Some((child.stdout.take()?, child.stderr.take()?));
+    let (stdout, stderr) = streams(&mut child).expect("both streams are pipes");
+    Ok(Started { pid: Pid::from_child(&child), stdout: stdout.into(), stderr: stderr.into() })
+}
+
+impl Surroundings {
+    /// The engine's environment, with `env` in the place of what it has of these names.
+    ///
+    /// # Errors
+    /// Where `/dev/null` cannot be opened, or a variable has a NUL byte in it.
+    pub(super) fn new(env: &[(String, String)]) -> io::Result<Self> {
+        let inherited = std::env::vars_os().filter(|(name, _)| !env.iter().any(|(own, _)| name == own.as_str()));
+        let inherited = inherited.map(|(name, value)| variable(&name, &value));
+        let own = env.iter().map(|(name, value)| variable(name.as_ref(), value.as_ref()));
+        let variables = inherited.chain(own).collect::<io::Result<_>>()?;
+
+        let mut attributes = PosixSpawnAttr::init()?;
+        attributes.set_pgroup(nix::unistd::Pid::from_raw(0))?;
+        attributes.set_sigmask(&SigSet::empty())?;
+        attributes.set_sigdefault(&handled())?;
+        attributes.set_flags(
+            PosixSpawnFlags::POSIX_SPAWN_SETPGROUP
+                | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK
+                | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
+        )?;
+        Ok(Self { variables, null: File::open("/dev/null")?, attributes })
+    }
+
+    fn pairs(&self) -> Vec<(OsString, OsString)> {
+        let pair = |variable: &CString| {
+            let (name, bytes) = (name_of(variable), variable.as_bytes());
+            let value = bytes.get(name.len() + 1..).unwrap_or_default();
+            (OsString::from_vec(name.to_vec()), OsString::from_vec(value.to_vec()))
+        };
+        self.variables.iter().map(pair).collect()
+    }
+}
+
+/// All signals but those that whoever started the engine wants ignored, as `nohup` does with HUP: they stay so in commands.
+/// That SIGPIPE is ignored is the doing of Rust's runtime. Naming the others spares the C library to ask for each.
+fn handled() -> SigSet {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    let mut handled = SigSet::all();
+    for signal in Signal::iterator().filter(|signal| *signal != Signal::SIGPIPE) {
+        if ignored >> (signal as i32 - 1) & 1 == 1 {
+            handled.remove(signal);
+        }
+    }
+    handled
+}
+
+fn variable(name: &OsStr, value: &OsStr) -> io::Result<CString> {
+    let mut text = Vec::with_capacity(name.len() + value.len() + 2);
+    text.extend_from_slice(name.as_bytes());
+    text.push(b'=');
+    text.extend_from_slice(value.as_bytes());
+    Ok(CString::new(text)?)
+}
+
+fn name_of(variable: &CString) -> &[u8] {
+    let bytes = variable.as_bytes();
+    memchr::memchr(b'=', bytes).map_or(bytes, |end| &bytes[..end])
+}
