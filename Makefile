@@ -90,7 +90,7 @@ $(BENCH_VENV)/ready: benches/peers/requirements.txt
 	@touch $@
 
 # Unlike the wheel for the tests this one is optimised: it is measured.
-$(BENCH_VENV)/wheel: $(BENCH_VENV)/ready $(WHEEL_VENV)/maturin Cargo.toml Cargo.lock pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py')
+$(BENCH_VENV)/wheel: $(BENCH_VENV)/ready $(WHEEL_VENV)/maturin build.rs Cargo.toml Cargo.lock pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py')
 	rm -rf dist/bench
 	$(WHEEL_VENV)/bin/maturin build --release --interpreter $(PYO3_PYTHON) --target-dir target-wheel --out dist/bench
 	$(BENCH_VENV)/bin/python -m pip install --quiet --force-reinstall dist/bench/*.whl
@@ -102,7 +102,7 @@ $(WHEEL_VENV)/maturin:
 	$(WHEEL_VENV)/bin/python -m pip install --quiet 'maturin>=1.9,<2' 'pytest>=8'
 	@touch $@
 
-$(WHEEL_VENV)/ready: $(WHEEL_VENV)/maturin Cargo.toml Cargo.lock pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py')
+$(WHEEL_VENV)/ready: $(WHEEL_VENV)/maturin build.rs Cargo.toml Cargo.lock pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py')
 	rm -rf dist/test
 	$(WHEEL_VENV)/bin/maturin build --profile dev --interpreter $(PYO3_PYTHON) --target-dir target-wheel --out dist/test
 	$(WHEEL_VENV)/bin/python -m pip install --quiet --force-reinstall dist/test/*.whl

@@ -59,8 +59,13 @@ impl Items {
 
     /// The JSON text of the item at `position`.
     pub fn get(&self, position: usize) -> &[u8] {
+        &self.bytes[self.range(position)]
+    }
+
+    /// Where the item at `position` stands in the bytes of [`Self::as_parts`].
+    pub fn range(&self, position: usize) -> Range<usize> {
         let start = if position == 0 { 0 } else { self.ends[position - 1] as usize };
-        &self.bytes[start..self.ends[position] as usize]
+        start..self.ends[position] as usize
     }
 
     /// The items in order.

@@ -33,23 +33,24 @@ impl Fields {
         self.ends.clear();
         let record = record.strip_suffix(b"\n").unwrap_or(record);
         let record = record.strip_suffix(b"\r").unwrap_or(record);
-        let quote = self.quote.filter(|quote| memchr::memchr(*quote, record).is_some());
-        let Some(quote) = quote else {
-            let mut from = 0;
-            for at in memchr::memchr_iter(self.delimiter, record) {
-                self.starts.push(from);
-                self.ends.push(at);
-                from = at + 1;
+        let mut from = 0;
+        for at in memchr::memchr2_iter(self.delimiter, self.quote.unwrap_or(self.delimiter), record) {
+            if let Some(quote) = self.quote.filter(|quote| *quote == record[at]) {
+                self.unquote(record, quote);
+                return Split { bytes: &self.unquoted, whole: None, starts: &self.starts, ends: &self.ends };
             }
             self.starts.push(from);
-            self.ends.push(record.len());
-            return Split { bytes: record, whole: None, starts: &self.starts, ends: &self.ends };
-        };
-        self.unquote(record, quote);
-        Split { bytes: &self.unquoted, whole: None, starts: &self.starts, ends: &self.ends }
+            self.ends.push(at);
+            from = at + 1;
+        }
+        self.starts.push(from);
+        self.ends.push(record.len());
+        Split { bytes: record, whole: None, starts: &self.starts, ends: &self.ends }
     }
 
     fn unquote(&mut self, record: &[u8], quote: u8) {
+        self.starts.clear();
+        self.ends.clear();
         self.unquoted.clear();
         let mut at = 0;
         loop {
@@ -106,9 +107,12 @@ impl<'a> Split<'a> {
         self.ends.is_empty()
     }
 
-    /// The same, made for asking for the [text](Self::text) of most fields: one look at all bytes is cheaper than many.
-    pub fn as_text(self) -> Self {
-        Self { whole: std::str::from_utf8(self.bytes).ok(), ..self }
+    /// The same, made for asking for the [text](Self::text) of most fields: one look at all bytes is cheaper than many. None is
+    /// needed where the record is known to be the beginning of `text`, and has nothing unquoted.
+    pub fn as_text(self, text: Option<&'a str>) -> Self {
+        let known = text.filter(|text| std::ptr::eq(text.as_ptr(), self.bytes.as_ptr()));
+        let known = known.and_then(|text| text.get(..self.bytes.len()));
+        Self { whole: known.or_else(|| std::str::from_utf8(self.bytes).ok()), ..self }
     }
 
     /// The bytes of the field at `at`.
@@ -153,6 +157,19 @@ mod tests {
         let mut fields = Fields::new(&form);
         let split = fields.split(record.as_bytes());
         (0..split.len()).map(|at| String::from_utf8(split.get(at).to_vec()).unwrap()).collect()
+    }
+
+    #[test]
+    fn text_that_is_known_already_is_the_text_of_the_fields() {
+        let form = CsvForm { delimiter: b',', quote: Some(b'"'), fields: 0, columns: Vec::new(), null: Vec::new() };
+        let second = Column { name: "b".to_owned(), from: From::Field(1), kind: crate::model::Kind::Text };
+        let mut fields = Fields::new(&form);
+        for (record, expected) in [("a,\u{e9}\r\n", "\u{e9}"), ("a,\"b,\"\"c\"\n", "b,\"c"), ("\"a\",b", "b")] {
+            for known in [None, Some(record)] {
+                let split = fields.split(record.as_bytes()).as_text(known);
+                assert_eq!(split.text(&second, "").unwrap(), Some(expected), "{record:?}, {known:?}");
+            }
+        }
     }
 
     #[test]

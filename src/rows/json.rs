@@ -18,7 +18,7 @@ pub fn to_json(form: &Form, items: &Items, position: usize, origin: Option<&Orig
         return Ok(item.to_vec());
     };
     let mut fields = Fields::new(form);
-    let split = fields.split(item).as_text();
+    let split = fields.split(item).as_text(None);
     split.check(form)?;
     let file = origin.map_or("", |origin| &origin.file);
     let mut json = vec![b'{'];

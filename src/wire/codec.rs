@@ -149,7 +149,7 @@ const ROOM: usize = 1 << 20;
 pub struct FrameReader {
     header: [u8; 5],
     have: usize,
-    /// No longer than the frame, once it has begun.
+    /// The frame's bytes stand at its beginning; what is behind them is of earlier ones.
     payload: Vec<u8>,
     /// How much of it has come.
     filled: usize,
@@ -175,8 +175,8 @@ impl FrameReader {
         }
         let length = u32::from_le_bytes(self.header[1..].try_into().expect("four bytes")) as usize;
         if !self.begun {
-            self.payload.truncate(length);
             // A buffer that one large frame has needed is not kept for small ones.
+            self.payload.truncate(KEPT.max(length));
             self.payload.shrink_to(KEPT.max(length));
             (self.begun, self.filled) = (true, 0);
         }
@@ -185,7 +185,8 @@ impl FrameReader {
                 // Not all at once: a length is only a claim until the bytes have come.
                 self.payload.resize(length.min(self.filled + self.filled.max(ROOM)), 0);
             }
-            match input.read(&mut self.payload[self.filled..]) {
+            let end = length.min(self.payload.len());
+            match input.read(&mut self.payload[self.filled..end]) {
                 Ok(0) => return Err(WireError::Io(io::ErrorKind::UnexpectedEof.into())),
                 Ok(read) => self.filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -193,7 +194,7 @@ impl FrameReader {
             }
         }
         (self.have, self.begun) = (0, false);
-        decode(self.header[0], &self.payload).map(Some)
+        decode(self.header[0], &self.payload[..length]).map(Some)
     }
 }
 

@@ -5,7 +5,7 @@ use super::decode::decode;
 use super::encode::EncodeError;
 use super::flat::columns_of_json;
 use super::frame::Frames;
-use super::record::Unread;
+use super::record::{Raw, Unread};
 use super::support::Support;
 use super::task::{Argument, Task};
 use crate::columnar::columns_of_csv;
@@ -32,6 +32,16 @@ pub(super) struct Place<'a, 'py> {
     pub(super) of: &'a RunBatch,
     pub(super) first: usize,
     pub(super) batch: &'a Option<Bound<'py, BatchView>>,
+    /// All of `Run::items`, where that is text and it pays to know.
+    pub(super) text: Option<&'a str>,
+}
+
+impl Place<'_, '_> {
+    /// One of its items.
+    fn raw<'a>(&'a self, run: &'a Run, at: usize) -> Raw<'a> {
+        let text = self.text.and_then(|text| text.get(run.items.range(at)));
+        Raw { form: self.of.form, bytes: run.items.get(at), text }
+    }
 }
 
 /// What the user's code returned, and bad rows by their place in the batch.
@@ -111,10 +121,10 @@ impl Caller<'_> {
         if !self.task.has_item {
             return Ok(py.None().into_bound(py));
         }
-        let (form, origin) = (place.of.form, place.of.origin.as_ref());
+        let origin = place.of.origin.as_ref();
         if !self.task.batched {
             let (at, from) = (place.items.start, place.first);
-            let read = self.task.records.read(py, self.support, (form, run.items.get(at)), origin);
+            let read = self.task.records.read(py, self.support, place.raw(run, at), origin);
             return read.map_err(|unread| match unread {
                 Unread::Bad(row) => EncodeError::Bad(Box::new(row.into_failure(origin, &run.items, from, at - from))),
                 Unread::Raised(error) => EncodeError::Raised(error),
@@ -134,10 +144,10 @@ impl Caller<'_> {
         place: &Place<'_, 'py>,
         bad: &mut Vec<(u32, Failure)>,
     ) -> PyResult<Bound<'py, PyList>> {
-        let (form, origin, from) = (place.of.form, place.of.origin.as_ref(), place.first);
+        let (origin, from) = (place.of.origin.as_ref(), place.first);
         let items = PyList::empty(py);
         for (position, at) in (0..).zip(place.items.clone()) {
-            match self.task.records.read(py, self.support, (form, run.items.get(at)), origin) {
+            match self.task.records.read(py, self.support, place.raw(run, at), origin) {
                 Ok(item) => items.append(item)?,
                 Err(Unread::Bad(row)) => bad.push((position, row.into_failure(origin, &run.items, from, at - from))),
                 Err(Unread::Raised(error)) => return Err(error),

@@ -68,14 +68,21 @@ pub(super) struct Encoder<'a> {
     /// How many NaN or infinite numbers were written as null.
     pub(super) nulls: u32,
     support: &'a Support,
-    keys: &'a mut KnownKeys,
+    kept: &'a mut Kept,
+}
+
+/// What is kept from value to value.
+#[derive(Default)]
+pub(super) struct Kept {
+    keys: KnownKeys,
+    /// The addresses of the containers around what is being written.
     above: Vec<usize>,
 }
 
 impl<'a> Encoder<'a> {
     /// An encoder that appends to `out`.
-    pub(super) fn new(support: &'a Support, keys: &'a mut KnownKeys, out: &'a mut Vec<u8>) -> Self {
-        Self { out, nulls: 0, support, keys, above: Vec::new() }
+    pub(super) fn new(support: &'a Support, kept: &'a mut Kept, out: &'a mut Vec<u8>) -> Self {
+        Self { out, nulls: 0, support, kept }
     }
 
     /// Appends `value`.
@@ -103,10 +110,10 @@ impl<'a> Encoder<'a> {
     }
 
     fn container(&mut self, value: &Bound<'_, PyAny>) -> Result<(), EncodeError> {
-        if self.above.len() >= DEPTH {
+        if self.kept.above.len() >= DEPTH {
             return Err(self.too_deep());
         }
-        self.above.push(value.as_ptr() as usize);
+        self.kept.above.push(value.as_ptr() as usize);
         let written = if let Ok(dict) = value.cast::<PyDict>() {
             self.object(dict)
         } else if let Ok(list) = value.cast::<PyList>() {
@@ -119,13 +126,13 @@ impl<'a> Encoder<'a> {
         } else {
             self.other(value)
         };
-        self.above.pop();
+        self.kept.above.pop();
         written
     }
 
     /// Deep data is rare; a value inside itself is the usual reason, and is worth saying.
     fn too_deep(&self) -> EncodeError {
-        let inside_itself = self.above.iter().enumerate().any(|(at, value)| self.above[..at].contains(value));
+        let inside_itself = self.kept.above.iter().enumerate().any(|(at, value)| self.kept.above[..at].contains(value));
         EncodeError::unwritable(if inside_itself {
             "inside itself".to_owned()
         } else {
@@ -196,13 +203,13 @@ impl<'a> Encoder<'a> {
         }
         for (at, (key, value)) in dict.iter().enumerate() {
             let start = self.out.len();
-            if let Some(text) = self.keys.text(&key) {
+            if let Some(text) = self.kept.keys.text(&key) {
                 self.out.extend_from_slice(text);
             } else {
                 self.out.push(b',');
                 self.key(&key)?;
                 self.out.push(b':');
-                self.keys.keep(&key, &self.out[start..]);
+                self.kept.keys.keep(&key, &self.out[start..]);
             }
             if at == 0 {
                 self.out[start] = b'{';

@@ -4,8 +4,7 @@
 //! user code's own.
 
 use super::call::{Caller, Place};
-use super::encode::{EncodeError, Encoder};
-use super::known_keys::KnownKeys;
+use super::encode::{EncodeError, Encoder, Kept};
 use super::support::Support;
 use super::task::Task;
 use crate::model::Items;
@@ -53,6 +52,7 @@ fn run(py: Python<'_>, errand: &Errand) -> PyResult<u8> {
         of: &errand.batch,
         first: 0,
         batch: &view,
+        text: None,
     };
     let written = caller.call(py, &run, &place).and_then(|(value, bad)| {
         // The only item of a batch.
@@ -61,7 +61,7 @@ fn run(py: Python<'_>, errand: &Errand) -> PyResult<u8> {
         }
         let mut line = Vec::new();
         if let Some(value) = value {
-            Encoder::new(&support, &mut KnownKeys::new(), &mut line).write(&value)?;
+            Encoder::new(&support, &mut Kept::default(), &mut line).write(&value)?;
             line.push(b'\n');
         }
         Ok(line)

@@ -21,12 +21,13 @@ struct Known {
     text: Box<[u8]>,
 }
 
-impl KnownKeys {
-    /// Knows none.
-    pub(super) fn new() -> Self {
+impl Default for KnownKeys {
+    fn default() -> Self {
         Self { places: [const { None }; PLACES] }
     }
+}
 
+impl KnownKeys {
     /// The text that was kept for `key`.
     pub(super) fn text(&self, key: &Bound<'_, PyAny>) -> Option<&[u8]> {
         let known = self.places[place(key)].as_ref()?;

@@ -13,6 +13,7 @@ mod batch;
 mod call;
 mod capture;
 mod decode;
+mod embedded;
 mod encode;
 mod flat;
 mod foreground;

@@ -28,6 +28,16 @@ impl From<BadRow> for Unread {
     }
 }
 
+/// An item as it came.
+#[derive(Clone, Copy)]
+pub(super) struct Raw<'a> {
+    /// The number of its form.
+    pub(super) form: usize,
+    pub(super) bytes: &'a [u8],
+    /// The same, where that is known to be text.
+    pub(super) text: Option<&'a str>,
+}
+
 /// Reads items of the forms that a step has.
 pub(super) struct Records {
     forms: Vec<Reader>,
@@ -91,17 +101,17 @@ impl Records {
         &self,
         py: Python<'py>,
         support: &Support,
-        (form, item): (usize, &[u8]),
+        item: Raw<'_>,
         origin: Option<&Origin>,
     ) -> Result<Bound<'py, PyAny>, Unread> {
-        match self.forms.get(form) {
+        match self.forms.get(item.form) {
             Some(Reader::Csv(reader)) => self.record(py, reader, item, origin),
             // A line of a file is somebody else's JSON; a mistake in it is the row's.
             _ if origin.is_some() => {
-                let item = item.trim_ascii_end();
-                decode(py, support, item).map_err(|error| BadRow::Json(error.value(py).to_string()).into())
+                let line = item.bytes.trim_ascii_end();
+                decode(py, support, line).map_err(|error| BadRow::Json(error.value(py).to_string()).into())
             }
-            _ => Ok(decode(py, support, item)?),
+            _ => Ok(decode(py, support, item.bytes)?),
         }
     }
 
@@ -109,11 +119,11 @@ impl Records {
         &self,
         py: Python<'py>,
         reader: &CsvReader,
-        record: &[u8],
+        item: Raw<'_>,
         origin: Option<&Origin>,
     ) -> Result<Bound<'py, PyAny>, Unread> {
         let mut fields = reader.fields.borrow_mut();
-        let split = fields.split(record).as_text();
+        let split = fields.split(item.bytes).as_text(item.text);
         split.check(&reader.form)?;
         let file = origin.map_or("", |origin| &origin.file);
         let record = reader.empty.bind(py).copy()?;

@@ -5,13 +5,12 @@
 
 use super::call::{Caller, Place};
 use super::capture::Capture;
-use super::encode::{EncodeError, Encoder};
-use super::known_keys::KnownKeys;
+use super::encode::{EncodeError, Encoder, Kept};
 use super::outbox::Outbox;
 use super::page::Page;
 use crate::columnar::{Table, json_of_ipc};
 use crate::model::{Failure, FailureKind, ResultForm};
-use crate::wire::{Done, Frame, Results, Run, WireError};
+use crate::wire::{Done, Frame, Results, Run, RunBatch, WireError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
@@ -26,7 +25,8 @@ pub(super) struct Runner<'a> {
     pub(super) page: Page,
     /// The line under construction, kept for its buffer.
     pub(super) line: Vec<u8>,
-    pub(super) keys: KnownKeys,
+    /// What the encoder keeps.
+    pub(super) kept: Kept,
 }
 
 /// What a position came to.
@@ -55,6 +55,8 @@ impl Runner<'_> {
     fn run_batches(&mut self, py: Python<'_>, run: &Run) -> Result<u32, WireError> {
         let mut position = 0;
         let mut first = 0;
+        let rows = |batch: &RunBatch| self.caller.task.records.csv(batch.form).is_some();
+        let text = run.batches.iter().any(rows).then(|| std::str::from_utf8(run.items.as_parts().0).ok()).flatten();
         for batch in &run.batches {
             let size = batch.indexes.len();
             let mut view = self.caller.view(py, batch, 0);
@@ -69,7 +71,7 @@ impl Runner<'_> {
                 }
                 let items = if self.caller.task.batched { first..first + size } else { first + step..first + step + 1 };
                 let index = if size == 0 { 0 } else { batch.indexes.get(step) };
-                let place = Place { position, index, items, of: batch, first, batch: &view };
+                let place = Place { position, index, items, of: batch, first, batch: &view, text };
                 let succeeded = self.position(py, run, &place)?;
                 position += 1;
                 if !succeeded && run.halt_on_failure {
@@ -134,7 +136,7 @@ impl Runner<'_> {
         }
         let mut list = false;
         let rows = if self.caller.task.batched { self.rows(&result)? } else { None };
-        let mut encoder = Encoder::new(self.caller.support, &mut self.keys, &mut self.line);
+        let mut encoder = Encoder::new(self.caller.support, &mut self.kept, &mut self.line);
         match rows {
             None => encoder.write(&result)?,
             Some(rows) => {

@@ -1,20 +1,12 @@
-//! Handles to the Python half of the worker (`python/*.py`, carried inside this binary).
+//! Handles to the Python half of the worker.
 
 use super::capture::{Capture, CaptureHandle};
 use super::decode::parse;
+use super::embedded::{CODE, FRAMES, HOST, PROGRAMS, RESULTS, VALUES};
 use crate::model::{Failure, FailureKind};
-use pyo3::exceptions::PySystemError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
-use std::ffi::{CStr, CString};
 use std::sync::Arc;
-
-const HOST: &str = include_str!("python/host.py");
-const VALUES: &str = include_str!("python/values.py");
-const RESULTS: &str = include_str!("python/results.py");
-const PROGRAMS: &str = include_str!("python/programs.py");
-const FRAMES: &str = include_str!("python/frames.py");
-const CODE: &str = include_str!("python/code.py");
 
 /// What `convert` made of a value.
 pub(super) enum Simpler<'py> {
@@ -49,7 +41,7 @@ impl Support {
     /// Loads the Python half, and leaves the streams to the terminal.
     pub(super) fn load_without_streams(py: Python<'_>) -> PyResult<Self> {
         let host = host(py)?;
-        let values = module(py, VALUES, c"<batchmill values>", c"_batchmill_values")?;
+        let values = VALUES.load(py)?;
         Ok(Self {
             describe: host.getattr("describe")?.unbind(),
             leave_child: host.getattr("leave_child")?.unbind(),
@@ -127,18 +119,18 @@ impl Support {
 
 /// The class that makes a callable of a step's program. Loaded late: only code blocks need `ast`.
 pub(super) fn programs<'py>(py: Python<'py>, with_code: bool) -> PyResult<Bound<'py, PyAny>> {
-    let results = module(py, RESULTS, c"<batchmill results>", c"_batchmill_results")?;
-    results.setattr("SOURCE", RESULTS)?;
-    let programs = module(py, PROGRAMS, c"<batchmill programs>", c"_batchmill_programs")?;
+    let results = RESULTS.load(py)?;
+    results.setattr("SOURCE", RESULTS.source)?;
+    let programs = PROGRAMS.load(py)?;
     if with_code {
-        module(py, CODE, c"<batchmill code>", c"_batchmill_code")?;
+        CODE.load(py)?;
     }
     programs.getattr("Program")
 }
 
 /// What makes data frames. Loaded late: few steps have some.
 pub(super) fn frames(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    module(py, FRAMES, c"<batchmill frames>", c"_batchmill_frames")?.getattr("maker")
+    FRAMES.load(py)?.getattr("maker")
 }
 
 /// Makes the interpreter stand for the environment that `site` describes.
@@ -156,11 +148,6 @@ pub(super) fn finish(py: Python<'_>) -> PyResult<()> {
 fn host(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     match py.import("_batchmill_host") {
         Ok(host) => Ok(host),
-        Err(_) => module(py, HOST, c"<batchmill host>", c"_batchmill_host"),
+        Err(_) => HOST.load(py),
     }
-}
-
-fn module<'py>(py: Python<'py>, source: &str, file: &CStr, name: &CStr) -> PyResult<Bound<'py, PyModule>> {
-    let source = CString::new(source).map_err(|_| PySystemError::new_err("a NUL in our own source"))?;
-    PyModule::from_code(py, &source, file, name)
 }

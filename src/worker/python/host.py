@@ -65,8 +65,8 @@ class Sink(io.BufferedIOBase):
 
 def install(capture):
     """Puts the captured streams in place; before any user code, because `logging` keeps the stream that it finds."""
+    import _signal  # `signal` itself would import `enum`, which takes longer than all the rest here.
     import faulthandler
-    import signal
 
     not_inherited = os.environ.pop("BATCHMILL_NOT_INHERITED", "")
     for name in not_inherited.split():
@@ -94,7 +94,7 @@ def install(capture):
     os.register_at_fork(after_in_child=in_child)
     # Ctrl-C reaches the whole terminal group, but the engine decides. A handler, unlike SIG_IGN, is not inherited by
     # the programs that user code starts.
-    signal.signal(signal.SIGINT, lambda *_: None)
+    _signal.signal(_signal.SIGINT, lambda *_: None)
     # Integers keep all their digits on the way in and out; CPython's limit guards servers that parse foreign text.
     if hasattr(sys, "set_int_max_str_digits"):
         sys.set_int_max_str_digits(0)
@@ -109,9 +109,10 @@ def leave_child():
 def finish():
     """What CPython does at its end, for the host that never finalises it: threads are joined, `atexit` runs."""
     import atexit
-    import threading
 
-    threading._shutdown()
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        threading._shutdown()
     atexit._run_exitfuncs()
 
 

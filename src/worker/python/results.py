@@ -5,7 +5,6 @@ neighbours, so that a pickled sequence can be opened by a process that is no wor
 """
 
 import operator
-from array import array
 from collections.abc import Sequence
 
 STRIDE = 128
@@ -41,6 +40,8 @@ class Results(Sequence):
     __hash__ = None
 
     def __init__(self, path, count, views=False):
+        from array import array  # Its library is loaded where there are results, and not in each worker.
+
         self.path = path
         self._count = count
         self._views = views
@@ -102,7 +103,7 @@ class Results(Sequence):
         if stretch >= len(offsets):
             with open(self.path, "rb", buffering=1 << 20) as file:
                 offset = file.seek(offsets[-1])
-                found = array("Q")
+                found = offsets[:0]
                 for number, line in enumerate(file, 1):
                     offset += len(line)
                     if number % STRIDE == 0:
