@@ -34,10 +34,17 @@ pub(super) struct Invocation {
 /// What all commands of a step start with.
 #[derive(Debug)]
 pub(super) struct Surroundings {
-    /// The environment, as `NAME=VALUE`.
-    variables: Vec<CString>,
+    variables: Vec<Variable>,
     null: File,
     attributes: PosixSpawnAttr,
+}
+
+/// A variable of the environment.
+#[derive(Debug)]
+struct Variable {
+    /// `NAME=VALUE`
+    text: CString,
+    name: usize,
 }
 
 /// A child process and what it prints.
@@ -63,10 +70,10 @@ impl Invocation {
             let later = &self.variables[at + 1..];
             !later.iter().any(|(other, _)| other == name)
         });
-        let own = own.map(|(_, (name, value))| variable(name.as_ref(), value));
+        let own = own.map(|(_, (name, value))| Variable::new(name.as_ref(), value));
         let own = own.collect::<io::Result<Vec<_>>>()?;
-        let given = surroundings.variables.iter().filter(|given| !own.iter().any(|own| name_of(own) == name_of(given)));
-        let variables: Vec<_> = given.chain(&own).map(CString::as_c_str).collect();
+        let given = surroundings.variables.iter().filter(|given| !own.iter().any(|own| own.name() == given.name()));
+        let variables: Vec<_> = given.chain(&own).map(|variable| variable.text.as_c_str()).collect();
 
         let ((stdout, their_stdout), (stderr, their_stderr)) = (io::pipe()?, io::pipe()?);
         let mut actions = PosixSpawnFileActions::init()?;
@@ -113,8 +120,8 @@ impl Surroundings {
     /// Where `/dev/null` cannot be opened, or a variable has a NUL byte in it.
     pub(super) fn new(env: &[(String, String)]) -> io::Result<Self> {
         let inherited = std::env::vars_os().filter(|(name, _)| !env.iter().any(|(own, _)| name == own.as_str()));
-        let inherited = inherited.map(|(name, value)| variable(&name, &value));
-        let own = env.iter().map(|(name, value)| variable(name.as_ref(), value.as_ref()));
+        let inherited = inherited.map(|(name, value)| Variable::new(&name, &value));
+        let own = env.iter().map(|(name, value)| Variable::new(name.as_ref(), value.as_ref()));
         let variables = inherited.chain(own).collect::<io::Result<_>>()?;
 
         let mut attributes = PosixSpawnAttr::init()?;
@@ -130,12 +137,8 @@ impl Surroundings {
     }
 
     fn pairs(&self) -> Vec<(OsString, OsString)> {
-        let pair = |variable: &CString| {
-            let (name, bytes) = (name_of(variable), variable.as_bytes());
-            let value = bytes.get(name.len() + 1..).unwrap_or_default();
-            (OsString::from_vec(name.to_vec()), OsString::from_vec(value.to_vec()))
-        };
-        self.variables.iter().map(pair).collect()
+        let text = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+        self.variables.iter().map(|variable| (text(variable.name()), text(variable.value()))).collect()
     }
 }
 
@@ -154,15 +157,17 @@ fn handled() -> SigSet {
     handled
 }
 
-fn variable(name: &OsStr, value: &OsStr) -> io::Result<CString> {
-    let mut text = Vec::with_capacity(name.len() + value.len() + 2);
-    text.extend_from_slice(name.as_bytes());
-    text.push(b'=');
-    text.extend_from_slice(value.as_bytes());
-    Ok(CString::new(text)?)
-}
+impl Variable {
+    fn new(name: &OsStr, value: &OsStr) -> io::Result<Self> {
+        let text = [name.as_bytes(), b"=", value.as_bytes()].concat();
+        Ok(Self { text: CString::new(text)?, name: name.len() })
+    }
 
-fn name_of(variable: &CString) -> &[u8] {
-    let bytes = variable.as_bytes();
-    memchr::memchr(b'=', bytes).map_or(bytes, |end| &bytes[..end])
+    fn name(&self) -> &[u8] {
+        &self.text.as_bytes()[..self.name]
+    }
+
+    fn value(&self) -> &[u8] {
+        &self.text.as_bytes()[self.name + 1..]
+    }
 }
