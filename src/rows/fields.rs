@@ -107,8 +107,8 @@ impl<'a> Split<'a> {
         self.ends.is_empty()
     }
 
-    /// The same, made for asking for the [text](Self::text) of most fields: one look at all bytes is cheaper than many. None is
-    /// needed where the record is known to be the beginning of `text`, and has nothing unquoted.
+    /// The same, made for asking for the [text](Self::text) of most fields: one look at all bytes is cheaper than many.
+    /// `text` is the record itself, where it is known to be UTF-8: that saves the look, unless fields had to be unquoted.
     pub fn as_text(self, text: Option<&'a str>) -> Self {
         let known = text.filter(|text| std::ptr::eq(text.as_ptr(), self.bytes.as_ptr()));
         let known = known.and_then(|text| text.get(..self.bytes.len()));

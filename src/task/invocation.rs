@@ -3,7 +3,7 @@
 //! It is started by `posix_spawn` itself and not by [`Command`], which reads the whole environment and sorts it into a new
 //! one for each command, and lets the C library ask for the action of each of 64 signals: together a tenth of what a small
 //! command takes. What the commands of a step have in common is made once, as [`Surroundings`]. Where a folder is to be
-//! changed to, or the program is not known by its path, [`Command`] does it: no crate has a safe `posix_spawn` that can.
+//! changed to, or the program's file is not known, [`Command`] does it: no crate has a safe `posix_spawn` that can.
 
 use nix::errno::Errno;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
@@ -13,10 +13,11 @@ use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 
 /// A command of an item.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub(super) struct Invocation {
 #[derive(Debug)]
 pub(super) struct Surroundings {
     variables: Vec<Variable>,
-    null: File,
+    null: &'static File,
     attributes: PosixSpawnAttr,
 }
 
@@ -56,13 +57,13 @@ pub(super) struct Started {
 }
 
 impl Invocation {
-    /// Starts it in a process group of its own, with nothing to read.
+    /// Starts it in a process group of its own, with nothing to read; `env` is what `surroundings` were made with.
     ///
     /// # Errors
     /// Where it cannot be started; [`io::ErrorKind::InvalidInput`] where a NUL byte is in it.
-    pub(super) fn start(&self, surroundings: &Surroundings) -> io::Result<Started> {
+    pub(super) fn start(&self, surroundings: &Surroundings, env: &[(String, String)]) -> io::Result<Started> {
         if self.folder.is_some() || !self.file.as_os_str().as_bytes().contains(&b'/') {
-            return start(&mut self.command(&surroundings.pairs()));
+            return start(&mut self.command(env));
         }
         let file = CString::new(self.file.as_os_str().as_bytes())?;
         let words = self.words.iter().map(|word| CString::new(word.as_bytes())).collect::<Result<Vec<_>, _>>()?;
@@ -126,28 +127,31 @@ impl Surroundings {
 
         let mut attributes = PosixSpawnAttr::init()?;
         attributes.set_pgroup(nix::unistd::Pid::from_raw(0))?;
-        attributes.set_sigmask(&SigSet::empty())?;
         attributes.set_sigdefault(&handled())?;
-        attributes.set_flags(
-            PosixSpawnFlags::POSIX_SPAWN_SETPGROUP
-                | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK
-                | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
-        )?;
-        Ok(Self { variables, null: File::open("/dev/null")?, attributes })
-    }
-
-    fn pairs(&self) -> Vec<(OsString, OsString)> {
-        let text = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
-        self.variables.iter().map(|variable| (text(variable.name()), text(variable.value()))).collect()
+        attributes.set_flags(PosixSpawnFlags::POSIX_SPAWN_SETPGROUP | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF)?;
+        Ok(Self { variables, null: null()?, attributes })
     }
 }
 
+/// `/dev/null`, open as long as the process lives: opening it for each command would take longer than some system calls that
+/// start one.
+fn null() -> io::Result<&'static File> {
+    static NULL: OnceLock<File> = OnceLock::new();
+    if let Some(null) = NULL.get() {
+        return Ok(null);
+    }
+    let null = File::open("/dev/null").map_err(|error| io::Error::other(format!("`/dev/null`: {error}")))?;
+    Ok(NULL.get_or_init(|| null))
+}
+
 /// All signals but those that whoever started the engine wants ignored, as `nohup` does with HUP: they stay so in commands.
-/// That SIGPIPE is ignored is the doing of Rust's runtime. Naming the others spares the C library to ask for each.
+/// That SIGPIPE is ignored is the doing of Rust's runtime. Naming the others spares the C library to ask for each. Where it
+/// cannot be known, or a real-time signal is ignored, SIGPIPE is the only one; 32 and 33 are the C library's own.
 fn handled() -> SigSet {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let Some(ignored) = ignored.filter(|mask| mask >> 33 == 0) else { return SigSet::from_iter([Signal::SIGPIPE]) };
     let mut handled = SigSet::all();
     for signal in Signal::iterator().filter(|signal| *signal != Signal::SIGPIPE) {
         if ignored >> (signal as i32 - 1) & 1 == 1 {
@@ -165,9 +169,5 @@ impl Variable {
 
     fn name(&self) -> &[u8] {
         &self.text.as_bytes()[..self.name]
-    }
-
-    fn value(&self) -> &[u8] {
-        &self.text.as_bytes()[self.name + 1..]
     }
 }

@@ -138,7 +138,7 @@ impl ItemTask for Shell {
         let command = self.build(scope, context)?;
         let bounds =
             Bounds { timeout: context.timeout, kill: &context.cancel.kill, guard, most_output: process::MOST_OUTPUT };
-        let started = self.surroundings(context).and_then(|surroundings| command.start(surroundings));
+        let started = self.surroundings(context).and_then(|surroundings| command.start(surroundings, &context.env));
         match started.and_then(|child| process::follow(child, &bounds)) {
             Ok(ended) => outcome(&ended, context),
             Err(error) => Err(start_failure(&command.file, &error)),

@@ -51,13 +51,19 @@ impl Embedded {
         PyModule::from_code(py, &text(self.source)?, &text(self.file)?, &text(self.name)?)
     }
 
-    /// What [`PyModule::from_code`] does with the code that it compiled.
+    /// Runs it as the code of a new module. One that fails does not stay, so that nobody takes a half of it for the whole.
     fn execute<'py>(&self, code: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyModule>> {
         let py = code.py();
         let module = PyModule::new(py, self.name)?;
         module.setattr("__file__", self.file)?;
-        py.import("sys")?.getattr("modules")?.set_item(self.name, &module)?;
-        py.import("builtins")?.getattr("exec")?.call1((code, module.dict()))?;
-        Ok(module)
+        let modules = py.import("sys")?.getattr("modules")?;
+        modules.set_item(self.name, &module)?;
+        match py.import("builtins")?.getattr("exec")?.call1((code, module.dict())) {
+            Ok(_) => Ok(module),
+            Err(error) => {
+                modules.del_item(self.name)?;
+                Err(error)
+            }
+        }
     }
 }

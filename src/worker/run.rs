@@ -56,7 +56,8 @@ impl Runner<'_> {
         let mut position = 0;
         let mut first = 0;
         let rows = |batch: &RunBatch| self.caller.task.records.csv(batch.form).is_some();
-        let text = run.batches.iter().any(rows).then(|| std::str::from_utf8(run.items.as_parts().0).ok()).flatten();
+        let read = self.caller.task.frames.is_none() && run.batches.iter().any(rows);
+        let text = read.then(|| std::str::from_utf8(run.items.as_parts().0).ok()).flatten();
         for batch in &run.batches {
             let size = batch.indexes.len();
             let mut view = self.caller.view(py, batch, 0);

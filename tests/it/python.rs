@@ -440,3 +440,26 @@ return [names(begun), names(os.environ), names(child)]";
     own.run(&[]).exits_with(0);
     assert_eq!(own.results("work"), [json!([[], [], []])]);
 }
+
+#[test]
+fn a_module_of_the_folder_does_not_take_the_place_of_one_that_the_worker_needs() {
+    let workflow = "
+steps:
+  - name: first
+    task: batch
+    inputs:
+      items: {range: 300}
+      task: {type: python, code: return item}
+  - name: second
+    task: batch
+    inputs:
+      items: [1]
+      task: {type: python, function: 'mine:whole', inputs: {of: '{{ steps.first.results }}'}}
+";
+    let theirs = "raise RuntimeError('a file of the folder was imported')";
+    let sandbox = Sandbox::with(workflow)
+        .file("array.py", theirs)
+        .file("mine.py", "def whole(item, of):\n    return sum(of) + item\n");
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!(sandbox.results("second").len(), 1);
+}

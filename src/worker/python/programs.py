@@ -22,7 +22,6 @@ class Program:
     """What a worker runs. The order is `compile`, `setup`, `function`, at the end `teardown`."""
 
     def __init__(self, start):
-        sys.path[:0] = start["import_path"]
         self.start = start
         self.program = start["program"]
         self.item_inputs = start["item_inputs"]
@@ -46,6 +45,8 @@ class Program:
         self.filename = self.program.get("filename")
         if self.filename and os.path.isfile(self.filename):
             self.scope["__file__"] = os.path.abspath(self.filename)
+        # Last: from here on a module of the workflow's folder goes before one of the standard library.
+        sys.path[:0] = start["import_path"]
 
     def compile(self):
         """Compiles all there is, so a mistake in `teardown` shows before the first item."""

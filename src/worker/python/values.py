@@ -23,9 +23,9 @@ def convert(value):
 
 def choose(kind):
     """The converter for a type; asked once per type."""
-    import enum
-
-    if issubclass(kind, enum.Enum):
+    # Whoever has a value of an enumeration has imported `enum`; a module of the user's may have that name.
+    enumeration = getattr(sys.modules.get("enum"), "Enum", None)
+    if isinstance(enumeration, type) and issubclass(kind, enumeration):
         return lambda value: (VALUE, value.value)
     families = {base.__module__.partition(".")[0] for base in kind.__mro__ if isinstance(base.__module__, str)}
     for family, converter in (("pandas", pandas), ("polars", polars), ("pyarrow", pyarrow), ("numpy", numpy)):
