@@ -3,9 +3,9 @@
 use super::exit::{Exit, Stop};
 use super::run::{How, execute, load};
 use super::{Safety, State, run};
-use crate::engine::{Compare, MASK, Options, Prepared, Start, Which, prepare};
+use crate::compile::ParamValues;
+use crate::engine::{Compare, ItemSelection, MASK, Options, Prepared, Start, prepare};
 use crate::ledger::{Durability, Reader, RunFolder, StateFolder};
-use crate::plan::ParamValues;
 use anyhow::Context as _;
 use clap::Args;
 use serde_json::Value;
@@ -45,22 +45,22 @@ pub(super) struct RetryArgs {
 }
 
 pub(super) fn resume(args: AgainArgs) -> Result<Exit, Stop> {
-    again(args, Which::Left)
+    again(args, ItemSelection::Left)
 }
 
 pub(super) fn retry(args: RetryArgs) -> Result<Exit, Stop> {
-    let which = if args.only.is_empty() { Which::Failed } else { Which::Only(args.only) };
+    let which = if args.only.is_empty() { ItemSelection::Failed } else { ItemSelection::Only(args.only) };
     again(args.again, which)
 }
 
-fn again(mut args: AgainArgs, which: Which) -> Result<Exit, Stop> {
+fn again(mut args: AgainArgs, which: ItemSelection) -> Result<Exit, Stop> {
     if args.run.contains('=') {
         // No run is called so: it is a parameter, and the run was left out.
         args.params.insert(0, std::mem::replace(&mut args.run, "latest".to_owned()));
     }
     let state = absolute(&args.state.state_dir)?;
     let folder = StateFolder(state.clone()).find(&args.run)?;
-    if let Which::Only(names) = &which {
+    if let ItemSelection::Only(names) = &which {
         check_names(&folder, names)?;
     }
     let (params, slow_after, durability) = (run::params(&args.params)?, args.how.slow_after, args.safety.into());

@@ -5,10 +5,10 @@ mod snippet;
 use super::exit::{Exit, Stop};
 use super::past::{lines, table};
 use super::{Format, print};
-use crate::engine;
-use crate::plan::{FileLook, Group, Odd, Request, SeenColumn, Survey, delimiter_name};
 use crate::report::{Counting, bytes, count};
+use crate::sources::Request;
 use crate::spec::{Compression, RowFormat};
+use crate::survey::{FileLook, Group, Odd, SeenColumn, Survey, delimiter_name};
 use clap::Args;
 use serde_json::{Value, json};
 use snippet::snippet;
@@ -36,7 +36,7 @@ pub(super) fn inspect(args: &InspectArgs) -> Result<Exit, Stop> {
     let request = Request::of_paths(&args.files).map_err(|error| Stop::bad(error.to_string()))?;
     let size = (request.len() as u64, request.bytes());
     let bar = io::stderr().is_terminal().then(|| Counting::new("looking at", size, (true, "")));
-    let survey = engine::survey(&request, &mut |read| bar.iter().for_each(|bar| bar.read(read)));
+    let survey = crate::survey::survey(&request, &mut |read| bar.iter().for_each(|bar| bar.read(read)));
     bar.into_iter().for_each(Counting::end);
     match args.format {
         Format::Text => print(&text(&survey, &args.files))?,

@@ -9,8 +9,8 @@ use super::{Format, Given, State, print};
 use crate::engine::{Forecast, ForecastError, Prepared, Shape, ShapeError, forecast, prepare, shape, step_scope};
 use crate::ledger::Reader;
 use crate::model::RunId;
-use crate::plan::Surroundings;
 use crate::report::{count, number, will_run};
+use crate::sources::SourceHost;
 use crate::spec::{BatchSize, BatchSpec, ItemsSpec, Setting, Step, StepKind};
 use crate::task::Program;
 use crate::template::{ItemScope, Template};
@@ -95,13 +95,13 @@ pub(super) fn plan(args: PlanArgs) -> Result<Exit, Stop> {
     let scope = Arc::new(ItemScope::of_step(Arc::new(scope)));
     let mut steps = Vec::new();
     let never = crossbeam_channel::never();
-    let around = Surroundings { run: &|command| command.output(), stop: &never };
+    let host = SourceHost { run: &|command| command.output(), stop: &never };
     for (step, (program, _)) in prepared.workflow.steps.iter().zip(&prepared.programs) {
         let shape = match &step.kind {
             StepKind::Single(_) => None,
             StepKind::Batch(batch) if waits(batch, &prepared) => None,
             StepKind::Batch(batch) => {
-                Some(shape(batch, program, &prepared, &scope, around).map_err(|error| at_step(&error, step))?)
+                Some(shape(batch, program, &prepared, &scope, host).map_err(|error| at_step(&error, step))?)
             }
         };
         let counted = shape.as_ref().filter(|_| !args.no_count).and_then(|shape| counting::rows(shape, &prepared));

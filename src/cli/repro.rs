@@ -6,7 +6,7 @@ use super::{State, print, run};
 use crate::engine::{MASK, Repro};
 use crate::ledger::{Durability, FailureRecord, Reader, RunFolder, StateFolder};
 use crate::model::StepName;
-use crate::task::Shown;
+use crate::task::ForegroundEnd;
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -50,12 +50,12 @@ pub(super) fn repro(args: ReproArgs) -> Result<Exit, Stop> {
     let cause = format!("{}: {}", failure.class, failure.message);
     eprintln!("{step}[{}] {} failed with {cause}; running it again", failure.index, failure.item);
     match repro.run(args.pdb).map_err(Stop::bad)? {
-        Ok(Shown::Line(line)) => {
+        Ok(ForegroundEnd::Line(line)) => {
             print(&String::from_utf8_lossy(&line))?;
             Ok(succeeded())
         }
-        Ok(Shown::Status(status)) if status.success() => Ok(succeeded()),
-        Ok(Shown::Status(status)) => {
+        Ok(ForegroundEnd::Status(status)) if status.success() => Ok(succeeded()),
+        Ok(ForegroundEnd::Status(status)) => {
             eprintln!("it failed again: {status}");
             Ok(Exit::SomeFailed)
         }

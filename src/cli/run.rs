@@ -2,10 +2,10 @@
 
 use super::exit::{Exit, Stop};
 use super::{Format, Given, Safety, State, print};
-use crate::engine::{self, Compare, Options, Prepared, RunEnd, Start, Which, prepare};
+use crate::compile::ParamValues;
+use crate::engine::{self, Compare, ItemSelection, Options, Prepared, RunEnd, Start, prepare};
 use crate::ledger::{Durability, Reader, StateFolder};
-use crate::model::{RunId, Sink, Status};
-use crate::plan::ParamValues;
+use crate::model::{Listener, RunId, Status};
 use crate::report::{Bar, JsonLines, Plain, summary, trouble};
 use crate::spec::{self, Readable, Workflow};
 use crate::task::Cancel;
@@ -172,7 +172,7 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Stop> {
     let options = Options { slow_after, durability, incremental, ..args.given.options(&args.state, false)? };
     let prepared = prepare(load(args.given.file())?, options)?;
     let last = if args.resume { super::again::latest_of(&args.state.state_dir, args.given.file())? } else { None };
-    let start = last.map_or(Start::New, |folder| Start::Again(folder, Which::Left));
+    let start = last.map_or(Start::New, |folder| Start::Again(folder, ItemSelection::Left));
     execute(&prepared, start, args.how)
 }
 
@@ -180,8 +180,8 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Stop> {
 pub(super) fn execute(prepared: &Prepared, start: Start, how: How) -> Result<Exit, Stop> {
     let cancel = Cancel::new().map_err(|error| Stop::new(Exit::Bad, error.into()))?;
     let interrupts = engine::listen(&cancel, how.grace).map_err(|error| Stop::new(Exit::Bad, error.into()))?;
-    let mut sinks = sinks(how.progress);
-    let end = engine::run(prepared, start, &cancel, &mut sinks)?;
+    let mut listeners = listeners(how.progress);
+    let end = engine::run(prepared, start, &cancel, &mut listeners)?;
     if how.format == Format::Json {
         print(&format!("{}\n", to_json(&end)?))?;
     }
@@ -198,8 +198,8 @@ pub(super) fn execute(prepared: &Prepared, start: Start, how: How) -> Result<Exi
     Ok(Exit::of(end.summary.status, interrupts.signal()))
 }
 
-fn sinks(progress: Progress) -> Vec<Box<dyn Sink>> {
-    let sink: Box<dyn Sink> = match progress {
+fn listeners(progress: Progress) -> Vec<Box<dyn Listener>> {
+    let sink: Box<dyn Listener> = match progress {
         Progress::Auto if io::stderr().is_terminal() => Box::new(Bar::new()),
         Progress::Bar => Box::new(Bar::new()),
         Progress::Auto | Progress::Plain => Box::new(Plain::new(io::stderr())),

@@ -12,7 +12,7 @@ use super::workflow::{EngineError, Run};
 use crate::ledger::{LedgerError, Printed, Reader, StepRecord};
 use crate::model::{Batch, BatchFormat, Event, Failure, FailureKind, Form, ItemKey, Status, StepName, StepReport};
 use crate::spec::{Aggregate, Reductions, Step, StepKind};
-use crate::task::{Context, Frame, LogLine, Underway};
+use crate::task::{Context, CurrentItems, Frame, LogLine};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,16 +122,16 @@ impl Run<'_> {
         let mut lane = program.lane(&context, 0);
         let (outcomes, broken) =
             lane.run(&Frame { batches: std::slice::from_ref(&batch), halt_on_failure: true, error: None });
-        let farewell = lane.finish();
+        let report = lane.finish();
         let mut outcome = outcomes.into_iter().next().unwrap_or_default();
-        for LogLine { stream, mut text, .. } in outcome.logs.drain(..).chain(farewell.logs) {
+        for LogLine { stream, mut text, .. } in outcome.logs.drain(..).chain(report.logs) {
             prepared.secrets.mask(&mut text);
             // What is printed is not worth the results: the run goes on without it.
             if let Err(error) = self.ledger.log(&step.name, &Printed { item: None, stream, text }) {
                 self.notice(&step.name, format!("warning: {error}; what the aggregate prints is not kept"));
             }
         }
-        if let Some(trouble) = farewell.trouble {
+        if let Some(trouble) = report.trouble {
             self.notice(&step.name, format!("warning: {trouble}"));
         }
         if outcome.nulls > 0 {
@@ -171,7 +171,7 @@ impl Run<'_> {
             python: self.prepared.python.clone(),
             logs: self.ledger.folder().logs(),
             item_files: None,
-            underway: Arc::new(Underway::new(1)),
+            current_items: Arc::new(CurrentItems::new(1)),
         })
     }
 

@@ -5,9 +5,9 @@ use super::secrets::Secrets;
 use super::slot::SlotEvent;
 use super::slow::Slow;
 use super::step::too_many;
+use crate::export::StreamedOutput;
 use crate::ledger::{Ledger, LedgerError, Printed, StepKey};
-use crate::model::{Batch, BatchReport, Event, Failure, Sink, Stats, StepName};
-use crate::sink::Ahead;
+use crate::model::{Batch, BatchReport, Event, Failure, Listener, Stats, StepName};
 use crate::spec::MaxFailures;
 use crate::task::Cancel;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// Rows of at most so many batches share a transaction.
 const MOST_ROWS: usize = 4096;
 
-/// Time between two looks of the sinks at the clock while nothing happens.
+/// Time between two looks of the listeners at the clock while nothing happens.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Works on one step.
@@ -25,10 +25,10 @@ pub(super) struct Aggregator<'a> {
     pub(super) step: StepName,
     pub(super) key: StepKey,
     pub(super) ledger: &'a mut Ledger,
-    pub(super) sinks: &'a mut [Box<dyn Sink>],
+    pub(super) listeners: &'a mut [Box<dyn Listener>],
     pub(super) secrets: &'a Secrets,
     /// The file of the step's results, where it is written while they come.
-    pub(super) ahead: Option<Ahead>,
+    pub(super) streamed: Option<StreamedOutput>,
     pub(super) continue_on_error: bool,
     pub(super) max_failures: Option<MaxFailures>,
     /// How many items there are, where that is known before they are read.
@@ -56,7 +56,7 @@ impl Aggregator<'_> {
             let first = match events.recv_timeout(TICK) {
                 Ok(event) => event,
                 Err(RecvTimeoutError::Timeout) => {
-                    self.sinks.iter_mut().for_each(|sink| sink.tick());
+                    self.listeners.iter_mut().for_each(|listener| listener.tick());
                     continue;
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -113,11 +113,11 @@ impl Aggregator<'_> {
         }
     }
 
-    /// Tells the sinks something for the person in front of the screen.
+    /// Tells the listeners something for the person in front of the screen.
     pub(super) fn notice(&mut self, mut text: String) {
         self.secrets.mask(&mut text);
         let event = Event::Notice { name: self.step.clone(), text };
-        self.sinks.iter_mut().for_each(|sink| sink.event(&event));
+        self.listeners.iter_mut().for_each(|listener| listener.event(&event));
     }
 
     /// Names items that have been under way for long.
@@ -126,7 +126,7 @@ impl Aggregator<'_> {
         let average = self.started.elapsed().checked_div(done).unwrap_or_default();
         for (index, running) in self.slow.look(average) {
             let event = Event::ItemSlow { name: self.step.clone(), index, running };
-            self.sinks.iter_mut().for_each(|sink| sink.event(&event));
+            self.listeners.iter_mut().for_each(|listener| listener.event(&event));
         }
     }
 
@@ -169,9 +169,9 @@ impl Aggregator<'_> {
             self.stop(failure);
         }
         let event = Event::BatchFinished { name: self.step.clone(), report, stats: self.stats };
-        self.sinks.iter_mut().for_each(|sink| sink.event(&event));
-        if let (Some(ahead), Event::BatchFinished { report, .. }) = (&mut self.ahead, event) {
-            ahead.take(report);
+        self.listeners.iter_mut().for_each(|listener| listener.event(&event));
+        if let (Some(streamed), Event::BatchFinished { report, .. }) = (&mut self.streamed, event) {
+            streamed.take(report);
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The feeder: cuts items into batches, packs quick batches into frames, and brings back what is to be tried again.
 
 use super::pace::Pace;
-use super::remaining::Remaining;
+use super::remaining::UnfinishedItems;
 use super::step::Work;
 use crate::model::{Batch, Indexes};
-use crate::plan::{Chunk, Source, SourceError};
+use crate::sources::{Chunk, Source, SourceError};
 use crate::task::Cancel;
 use crossbeam_channel::{Receiver, Sender, at, never, select};
 use std::cmp::Reverse;
@@ -28,7 +28,7 @@ pub(super) enum Feed<'a> {
     /// The source, up to so many items.
     Fresh(&'a mut dyn Source, u64),
     /// What an earlier execution of the run has left of the source; the number of items that there are in all.
-    Rest(&'a mut dyn Source, Remaining, u64),
+    Rest(&'a mut dyn Source, UnfinishedItems, u64),
 }
 
 /// How feeding ended.
@@ -202,8 +202,9 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
             };
             // A frame has one attempt: whether a failure in it is the last one holds for all of it.
             // What stands for a bad file travels alone: no lane runs it.
-            let apart =
-                |first: &Batch| first.attempt != batch.attempt || first.trouble.is_some() || batch.trouble.is_some();
+            let apart = |first: &Batch| {
+                first.attempt != batch.attempt || first.file_error.is_some() || batch.file_error.is_some()
+            };
             if frame.first().is_some_and(apart) {
                 self.held = Some(batch);
                 break;
@@ -228,11 +229,13 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
             Feed::Fresh(source, most_items) => {
                 let most = usize::try_from(*most_items - self.read).unwrap_or(usize::MAX).min(most);
                 let chunk = if most == 0 { None } else { source.next(most)? };
-                let Some(Chunk { items, keys, indexes, form, origin, bytes, trouble }) = chunk else { return Ok(None) };
+                let Some(Chunk { items, keys, indexes, form, origin, bytes, file_error }) = chunk else {
+                    return Ok(None);
+                };
                 let in_order = Indexes::Range(self.read..self.read + items.len() as u64);
                 let indexes = indexes.map_or(in_order, Indexes::from_rising);
                 self.read += items.len() as u64;
-                Some(Batch { number, size: 0, attempt: 1, indexes, items, keys, form, origin, bytes, trouble })
+                Some(Batch { number, size: 0, attempt: 1, indexes, items, keys, form, origin, bytes, file_error })
             }
         };
         let batch = batch.map(|batch| Batch { size: size.min(batch.items.len()), ..batch });

@@ -3,13 +3,13 @@
 use super::history::{changes, print_of, seen_by};
 use super::plan::plan_step;
 use super::prepare::Prepared;
-use super::resume::{Which, sort_out};
+use super::resume::{ItemSelection, sort_out};
 use super::shape::ShapeError;
 use super::values::{remember, step_scope};
 use super::workflow::items_span;
 use crate::ledger::{LedgerError, Reader};
 use crate::model::StepName;
-use crate::plan::Surroundings;
+use crate::sources::SourceHost;
 use crate::spec::StepKind;
 use crate::template::ItemScope;
 use crossbeam_channel::never;
@@ -68,8 +68,8 @@ pub fn forecast(prepared: &Prepared, reader: &Reader) -> Result<Vec<Forecast>, F
                 let wrong = |error| ForecastError::Shape(step.name.clone(), error);
                 let run = |command: &mut Command| command.output();
                 let never = never();
-                let around = Surroundings { run: &run, stop: &never };
-                let mut plan = plan_step(step, program, prepared, &names, around).map_err(wrong)?;
+                let host = SourceHost { run: &run, stop: &never };
+                let mut plan = plan_step(step, program, prepared, &names, host).map_err(wrong)?;
                 let past = reader.past(record)?;
                 let print = print_of(step, plan.batched, prepared, |earlier| reader.revision(earlier))?;
                 let everything = changes(&past, &print);
@@ -78,7 +78,7 @@ pub fn forecast(prepared: &Prepared, reader: &Reader) -> Result<Vec<Forecast>, F
                 } else if past.is_empty() {
                     Forecast::New
                 } else {
-                    let sorted_out = sort_out(&mut *plan.source, &past, plan.most_items, &Which::Left);
+                    let sorted_out = sort_out(&mut *plan.source, &past, plan.most_items, &ItemSelection::Left);
                     let sorted_out = sorted_out.map_err(|error| wrong(ShapeError::Items(error, items_span(step))))?;
                     let reasons = sorted_out.reasons.into_iter().map(|(why, count)| (why.to_owned(), count)).collect();
                     Forecast::Some { total: sorted_out.total, reasons }

@@ -6,9 +6,9 @@ use super::plan::StepPlan;
 use super::prepare::Prepared;
 use super::resume::{SortedOut, sort_out};
 use super::workflow::{EngineError, Run};
-use crate::ledger::{LedgerError, Past, StepKey};
+use crate::ledger::{LedgerError, StepHistory, StepKey};
 use crate::model::{Event, StepName};
-use crate::plan::SourceError;
+use crate::sources::SourceError;
 use crate::spec::Step;
 
 /// In front of a step's name in a fingerprint.
@@ -43,7 +43,7 @@ pub(super) fn earlier_steps<'a>(step: &'a Step, prepared: &'a Prepared) -> impl 
 }
 
 /// Why all of a step runs again; empty where what was done of it stands.
-pub(super) fn changes(past: &Past, print: &Fingerprint) -> Vec<String> {
+pub(super) fn changes(past: &StepHistory, print: &Fingerprint) -> Vec<String> {
     let reason = |name: &String| match name.strip_prefix(RESULTS_OF) {
         Some(earlier) => format!("step `{earlier}` gave new results"),
         None => format!("`{name}` changed"),
@@ -57,8 +57,8 @@ impl Run<'_> {
         &mut self,
         step: &Step,
         batched: bool,
-        (key, past): (StepKey, Past),
-    ) -> Result<Past, EngineError> {
+        (key, past): (StepKey, StepHistory),
+    ) -> Result<StepHistory, EngineError> {
         let print = print_of(step, batched, self.prepared, |earlier| self.ledger.revision(earlier))?;
         let reasons = changes(&past, &print);
         let mut past = if reasons.is_empty() {
@@ -67,7 +67,7 @@ impl Run<'_> {
             self.ledger.forget(key)?;
             let text = format!("everything runs again, because {}", reasons.join(", "));
             self.tell(&Event::Notice { name: step.name.clone(), text });
-            Past::default()
+            StepHistory::default()
         };
         past.known = self.known(step, &print)?;
         self.ledger.note_fingerprint(key, &serde_json::to_string(&print).unwrap_or_default())?;
@@ -80,7 +80,7 @@ impl Run<'_> {
         &mut self,
         step: &Step,
         plan: &mut StepPlan,
-        (key, past): (StepKey, &Past),
+        (key, past): (StepKey, &StepHistory),
     ) -> Result<Result<Option<SortedOut>, SourceError>, EngineError> {
         // A step that was not started yet, or has to be done again, has no failed items to single out: all of it is to be run.
         if past.is_empty() {

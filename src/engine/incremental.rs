@@ -3,7 +3,7 @@
 use super::fingerprint::{Fingerprint, changed};
 use super::history::RESULTS_OF;
 use super::workflow::{EngineError, Run};
-use crate::ledger::{KeyRuns, Known, KnownKeys, KnownStep, LedgerError, Reader};
+use crate::ledger::{Baseline, BaselineKeys, BaselineStep, KeyRuns, LedgerError, Reader};
 use crate::model::{Event, Status, StepName};
 use crate::spec::{Step, StepKind};
 use std::collections::BTreeMap;
@@ -33,22 +33,22 @@ impl Compare {
 
 /// What an incremental run has found of its steps so far.
 pub(super) struct Incremental {
-    known: Known,
+    known: Baseline,
     /// Fingerprint of each batch step of now, and the items that were passed over.
-    steps: BTreeMap<StepName, KnownStep>,
+    steps: BTreeMap<StepName, BaselineStep>,
 }
 
 impl Incremental {
-    pub(super) fn new(known: Known) -> Self {
+    pub(super) fn new(known: Baseline) -> Self {
         Self { known, steps: BTreeMap::new() }
     }
 }
 
 impl Run<'_> {
     /// The items of a step that need not run, and what is new in the step itself.
-    pub(super) fn known(&mut self, step: &Step, print: &Fingerprint) -> Result<KnownKeys, EngineError> {
+    pub(super) fn known(&mut self, step: &Step, print: &Fingerprint) -> Result<BaselineKeys, EngineError> {
         let (Some(incremental), StepKind::Batch(_)) = (&mut self.incremental, &step.kind) else {
-            return Ok(KnownKeys::default());
+            return Ok(BaselineKeys::default());
         };
         // What earlier steps gave is new in each run, and says nothing.
         let own = |print: &Fingerprint| -> Fingerprint {
@@ -61,8 +61,8 @@ impl Run<'_> {
         let print = own(print);
         let known = incremental.known.step(&step.name)?;
         let fingerprint = serde_json::to_string(&print).unwrap_or_default();
-        incremental.steps.insert(step.name.clone(), KnownStep { fingerprint, keys: KeyRuns::default() });
-        let Some(known) = known else { return Ok(KnownKeys::default()) };
+        incremental.steps.insert(step.name.clone(), BaselineStep { fingerprint, keys: KeyRuns::default() });
+        let Some(known) = known else { return Ok(BaselineKeys::default()) };
         let old: Fingerprint = serde_json::from_str(&known.fingerprint).unwrap_or_default();
         let changes = changed(&old, &print);
         if changes.is_empty() {
@@ -71,7 +71,7 @@ impl Run<'_> {
         let changes: Vec<String> = changes.iter().map(|name| format!("`{name}` changed")).collect();
         let text = format!("everything runs, because {}", changes.join(", "));
         self.tell(&Event::Notice { name: step.name.clone(), text });
-        Ok(KnownKeys::default())
+        Ok(BaselineKeys::default())
     }
 
     /// Takes note of the items that a step passed over.

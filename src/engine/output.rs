@@ -8,9 +8,9 @@ use super::prepare::Prepared;
 use super::shape::ShapeError;
 use super::workflow::{EngineError, Run};
 use crate::columnar::{read_ipc, schema_of_ipc};
+use crate::export::{self, ExportError, Results, StreamedOutput, Target, Written};
 use crate::ledger::{LedgerError, Reader, ResultLines, RunFolder, StepKey};
 use crate::model::{Event, Failure, FailureKind, OutputFormat, Status, StepName, StepReport, Text};
-use crate::sink::{self, Ahead, Results, SinkError, Target, Written};
 use crate::spec::{Step, StepKind};
 use crate::task::{ItemFiles, Latch};
 use crate::template::{ItemScope, Template};
@@ -77,7 +77,7 @@ impl Run<'_> {
     pub(super) fn write_output(
         &mut self,
         (key, is_batch): (StepKey, bool),
-        (target, ahead): (&Target, Option<Ahead>),
+        (target, streamed): (&Target, Option<StreamedOutput>),
         report: &mut StepReport,
     ) -> Result<(), EngineError> {
         if !matches!(report.status, Status::Succeeded | Status::Partial) {
@@ -91,10 +91,10 @@ impl Run<'_> {
             return Ok(());
         }
         let mut results = StepResults::new(self.ledger.folder().clone(), &report.name, is_batch, &self.cancel.stop);
-        let ahead = ahead.and_then(|ahead| ahead.commit(target, report.stats.total).transpose());
-        let written = match ahead.or_else(|| results.as_tables(target)) {
+        let streamed = streamed.and_then(|streamed| streamed.commit(target, report.stats.total).transpose());
+        let written = match streamed.or_else(|| results.as_tables(target)) {
             Some(written) => written,
-            None => sink::write(target, &mut results),
+            None => export::write(target, &mut results),
         };
         match written {
             Ok(written) => {
@@ -107,7 +107,7 @@ impl Run<'_> {
             Err(error) => {
                 report.status = Status::Failed;
                 let message = self.prepared.secrets.masked(error.to_string());
-                report.failure = Some(Failure::new(FailureKind::Sink, "SinkError", message));
+                report.failure = Some(Failure::new(FailureKind::Output, "OutputError", message));
             }
         }
         Ok(())
@@ -142,7 +142,7 @@ impl<'a> StepResults<'a> {
 
 impl StepResults<'_> {
     /// Writes results that are tables, all of the same columns, as Parquet without a detour; none where they are not.
-    fn as_tables(&self, target: &Target) -> Option<Result<Written, SinkError>> {
+    fn as_tables(&self, target: &Target) -> Option<Result<Written, ExportError>> {
         if target.format != OutputFormat::Parquet {
             return None;
         }
@@ -163,7 +163,7 @@ impl StepResults<'_> {
         };
         let mut frames = std::iter::from_fn(|| next().transpose())
             .flat_map(|batches| batches.unwrap_or_else(|error| vec![Err(error)]));
-        Some(sink::write_frames(target, &schema, &mut frames))
+        Some(export::write_frames(target, &schema, &mut frames))
     }
 }
 

@@ -3,9 +3,9 @@
 use super::output::{item_files_of, target_of};
 use super::prepare::Prepared;
 use super::shape::{ShapeError, shape, single_timeout, step_timeout};
+use crate::export::Target;
 use crate::model::{BatchFormat, ItemKey, Items, Keys};
-use crate::plan::{Chunk, Source, SourceError, Surroundings};
-use crate::sink::Target;
+use crate::sources::{Chunk, Source, SourceError, SourceHost};
 use crate::spec::{BatchSize, MaxFailures, RetryPolicy, Step, StepKind};
 use crate::task::Program;
 use crate::template::ItemScope;
@@ -26,7 +26,7 @@ impl Source for Once {
         let mut items = Items::default();
         items.push(b"null");
         let keys = Keys::List(vec![ItemKey::of(b"null")]);
-        let chunk = Chunk { items, keys, indexes: None, form: 0, origin: None, bytes: 0, trouble: None };
+        let chunk = Chunk { items, keys, indexes: None, form: 0, origin: None, bytes: 0, file_error: None };
         Ok(std::mem::take(&mut self.0).then_some(chunk))
     }
 
@@ -68,7 +68,7 @@ pub(super) fn plan_step(
     program: &Program,
     prepared: &Prepared,
     scope: &Arc<ItemScope>,
-    around: Surroundings<'_>,
+    host: SourceHost<'_>,
 ) -> Result<StepPlan, ShapeError> {
     let step_timeout = step_timeout(step, scope)?;
     let target = target_of(step, scope)?;
@@ -96,7 +96,7 @@ pub(super) fn plan_step(
             item_files,
         }),
         StepKind::Batch(batch) => {
-            let shape = shape(batch, program, prepared, scope, around)?;
+            let shape = shape(batch, program, prepared, scope, host)?;
             Ok(StepPlan {
                 total: shape.total,
                 batch_size: shape.batch_size,

@@ -3,9 +3,9 @@
 use super::aggregate::aggregate_of;
 use super::incremental::Compare;
 use super::secrets::Secrets;
+use crate::compile::{ParamValues, resolve_params};
 use crate::ledger::{Durability, StateFolder};
 use crate::model::{Span, StepName, Text};
-use crate::plan::{ParamValues, resolve_params};
 use crate::spec::{Aggregate, BatchSpec, Fault, Faults, ItemsSpec, Setting, Source, Step, StepKind, Workflow};
 use crate::task::Program;
 use crate::task::python::{Check, CheckFault, Found, Host, HostError, find_interpreter};

@@ -2,13 +2,13 @@
 
 use super::resume::share;
 use crate::model::{Batch, Failure, Indexes, ItemKey, Items, Keys, LineNumbers, Origin, line_breaks};
-use crate::plan::{Chunk, Source, SourceError};
+use crate::sources::{Chunk, Source, SourceError};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-/// Which items are to be run, by index.
+/// ItemSelection items are to be run, by index.
 #[derive(Debug, Default)]
-pub(super) struct Todo {
+pub(super) struct UnfinishedSet {
     bits: Vec<u64>,
     /// Of the key of each item, two bytes: whether what is read again is what was compared.
     marks: Vec<u16>,
@@ -16,7 +16,7 @@ pub(super) struct Todo {
     attempts: HashMap<u64, u32>,
 }
 
-impl Todo {
+impl UnfinishedSet {
     /// The item with this index is to be run, for the `attempt`th time.
     pub(super) fn add(&mut self, index: u64, attempt: u32) {
         let word = usize::try_from(index / 64).expect("a bit for each item fits into memory");
@@ -89,7 +89,7 @@ struct Pending {
     form: usize,
     /// File and line, if it is a row.
     origin: Option<(Arc<str>, u64)>,
-    trouble: Option<Failure>,
+    file_error: Option<Failure>,
 }
 
 impl Pending {
@@ -98,15 +98,15 @@ impl Pending {
         let file = |it: &Self| it.origin.as_ref().map(|(file, _)| Arc::clone(file));
         self.attempt == other.attempt
             && self.form == other.form
-            && self.trouble.is_none()
-            && other.trouble.is_none()
+            && self.file_error.is_none()
+            && other.file_error.is_none()
             && file(self) == file(other)
     }
 }
 
 /// The items to run, in order.
-pub(super) struct Remaining {
-    todo: Todo,
+pub(super) struct UnfinishedItems {
+    todo: UnfinishedSet,
     /// Those that were read already.
     queue: VecDeque<Pending>,
     /// Index of the next item of the source.
@@ -118,8 +118,8 @@ pub(super) struct Remaining {
     portion: Portion,
 }
 
-impl Remaining {
-    pub(super) fn new(todo: Todo) -> Self {
+impl UnfinishedItems {
+    pub(super) fn new(todo: UnfinishedSet) -> Self {
         Self {
             todo,
             queue: VecDeque::new(),
@@ -174,7 +174,7 @@ impl Remaining {
             return Err(SourceError::Changed(self.index, IN_ORDER));
         };
         // What was put in another order was so for a fresh start alone.
-        let Chunk { items, keys, form, origin, trouble, .. } = chunk;
+        let Chunk { items, keys, form, origin, file_error, .. } = chunk;
         self.portion.learn(&items);
         // Where rows begin is counted once for the chunk, not from its start for each.
         let mut line = match origin.as_ref().map(|origin| &origin.lines) {
@@ -194,7 +194,7 @@ impl Remaining {
                     item: item.to_vec(),
                     form,
                     origin: origin.as_ref().map(|origin| (Arc::clone(&origin.file), line)),
-                    trouble: trouble.clone(),
+                    file_error: file_error.clone(),
                 });
             }
             if origin.is_some() {
@@ -208,7 +208,7 @@ impl Remaining {
 
 fn batch(taken: Vec<Pending>, number: u64) -> Batch {
     let (mut items, mut indexes, mut keys, mut lines) = (Items::default(), Vec::new(), Vec::new(), Vec::new());
-    let (attempt, form, mut file, mut trouble) = (taken[0].attempt, taken[0].form, None, None);
+    let (attempt, form, mut file, mut file_error) = (taken[0].attempt, taken[0].form, None, None);
     for next in taken {
         items.push(&next.item);
         indexes.push(next.index);
@@ -217,7 +217,7 @@ fn batch(taken: Vec<Pending>, number: u64) -> Batch {
             lines.push(line);
             file = Some(of);
         }
-        trouble = next.trouble;
+        file_error = next.file_error;
     }
     Batch {
         number,
@@ -229,6 +229,6 @@ fn batch(taken: Vec<Pending>, number: u64) -> Batch {
         form,
         origin: file.map(|file| Origin { file, lines: LineNumbers::Each(lines) }),
         bytes: 0,
-        trouble,
+        file_error,
     }
 }

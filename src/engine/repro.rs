@@ -6,15 +6,15 @@ use super::prepare::Prepared;
 use super::values::{remember, step_scope};
 use crate::ledger::{FailureRecord, Reader, RunFolder};
 use crate::model::{Batch, Failure, Indexes, ItemKey, StepName};
-use crate::plan::{Chunk, Source, Surroundings};
+use crate::sources::{Chunk, Source, SourceHost};
 use crate::spec::StepKind;
-use crate::task::{Cancel, Claims, Context, ItemFiles, Shown, Underway, foreground};
+use crate::task::{Cancel, Claims, Context, CurrentItems, ForegroundEnd, ItemFiles, foreground};
 use crate::template::ItemScope;
 use crossbeam_channel::never;
 use std::process::Command;
 use std::sync::Arc;
 
-/// Which item to run again.
+/// ItemSelection item to run again.
 #[derive(Debug)]
 pub struct Repro<'a> {
     /// The workflow.
@@ -33,7 +33,7 @@ impl Repro<'_> {
     ///
     /// # Errors
     /// Where it cannot be run: the workflow has no such step any more, or the ledger cannot be read.
-    pub fn run(&self, debugger: bool) -> Result<Result<Shown, Failure>, String> {
+    pub fn run(&self, debugger: bool) -> Result<Result<ForegroundEnd, Failure>, String> {
         let Self { prepared, folder, step: name, failure } = self;
         let workflow = &prepared.workflow;
         let all = workflow.steps.iter().chain(&workflow.closing);
@@ -53,7 +53,7 @@ impl Repro<'_> {
         let scope = Arc::new(scope);
         let names = Arc::new(ItemScope::of_step(Arc::clone(&scope)));
         let run = |command: &mut Command| command.output();
-        let mut plan = plan_step(step, program, prepared, &names, Surroundings { run: &run, stop: &never() })
+        let mut plan = plan_step(step, program, prepared, &names, SourceHost { run: &run, stop: &never() })
             .map_err(|error| error.to_string())?;
         let row = row(&mut *plan.source, failure);
         let context = Context {
@@ -79,7 +79,7 @@ impl Repro<'_> {
                 let scratch = scratch(folder, name);
                 Arc::new(ItemFiles::new(scratch.join("repro"), scratch.join("kept"), Claims::new()))
             }),
-            underway: Arc::new(Underway::new(1)),
+            current_items: Arc::new(CurrentItems::new(1)),
         };
         let batch = row.unwrap_or_else(|| kept(failure));
         Ok(foreground(program, &context, &batch, debugger))
@@ -100,15 +100,15 @@ fn row(source: &mut dyn Source, failure: &FailureRecord) -> Option<Batch> {
         let (from, size) = (index, chunk.items.len());
         index += size as u64;
         // A bad file among them has no rows, and what has none elsewhere is no source of rows.
-        if chunk.origin.is_none() && chunk.trouble.is_none() {
+        if chunk.origin.is_none() && chunk.file_error.is_none() {
             return None;
         }
         if failure.index < index {
-            let Chunk { items, keys, form, origin, bytes, trouble, .. } = chunk;
+            let Chunk { items, keys, form, origin, bytes, file_error, .. } = chunk;
             let position = usize::try_from(failure.index - from).ok()?;
-            let same = trouble.is_none() && keys.get(position).to_string() == failure.key;
+            let same = file_error.is_none() && keys.get(position).to_string() == failure.key;
             let indexes = Indexes::Range(from..index);
-            let batch = Batch { number: 1, size, attempt: 1, indexes, items, keys, form, origin, bytes, trouble };
+            let batch = Batch { number: 1, size, attempt: 1, indexes, items, keys, form, origin, bytes, file_error };
             return same.then(|| batch.part(&[position], 1));
         }
     }

@@ -1,14 +1,14 @@
 //! What is left of a step: compares the items of now with those that are done.
 
-use super::remaining::{Portion, Remaining, Todo};
-use crate::ledger::{KeyRuns, KnownKeys, Loss, Lost, Past, PastBatch, RowChange};
+use super::remaining::{Portion, UnfinishedItems, UnfinishedSet};
+use crate::ledger::{BaselineKeys, DoneBatch, KeyRuns, LossReason, LostItems, RowChange, StepHistory};
 use crate::model::{ItemKey, Keys};
-use crate::plan::{Source, SourceError};
+use crate::sources::{Source, SourceError};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-/// Which items an execution of a run is about.
+/// ItemSelection items an execution of a run is about.
 #[derive(Debug, Clone, Default)]
-pub enum Which {
+pub enum ItemSelection {
     /// All that have no result yet.
     #[default]
     Left,
@@ -18,7 +18,7 @@ pub enum Which {
     Only(Vec<String>),
 }
 
-impl Which {
+impl ItemSelection {
     fn takes(&self, failed: bool, index: u64, key: ItemKey) -> bool {
         match self {
             Self::Left => true,
@@ -35,7 +35,7 @@ impl Which {
 /// A step's items, sorted out.
 pub(super) struct SortedOut {
     /// What is to be run.
-    pub(super) remaining: Remaining,
+    pub(super) remaining: UnfinishedItems,
     /// All items of now.
     pub(super) total: u64,
     /// Those that are done.
@@ -70,7 +70,7 @@ impl SortedOut {
     }
 
     /// What is to be run of a source of so many bytes, and the number of all items.
-    pub(super) fn into_rest(self, bytes: Option<u64>) -> (Remaining, u64) {
+    pub(super) fn into_rest(self, bytes: Option<u64>) -> (UnfinishedItems, u64) {
         let (settled, total) = (self.settled(), self.total);
         (self.remaining.sized(bytes.unwrap_or(0), total, settled), total)
     }
@@ -85,9 +85,9 @@ pub(super) fn share(bytes: u64, part: u64, whole: u64) -> u64 {
 /// Reads all items, and finds those that have no result. Two items with the same content are done when two were.
 pub(super) fn sort_out(
     source: &mut dyn Source,
-    past: &Past,
+    past: &StepHistory,
     most_items: u64,
-    which: &Which,
+    which: &ItemSelection,
 ) -> Result<SortedOut, SourceError> {
     let mut sorter = Sorter::new(past, which);
     let mut portion = Portion::new();
@@ -109,7 +109,7 @@ struct Done {
 }
 
 impl Done {
-    fn new(batches: &[PastBatch]) -> Self {
+    fn new(batches: &[DoneBatch]) -> Self {
         let mut done = Self { listed: HashMap::new(), runs: BTreeMap::new() };
         for (number, batch) in batches.iter().enumerate() {
             match &batch.keys {
@@ -135,27 +135,27 @@ impl Done {
 
 /// Sorts items out, one after another.
 struct Sorter<'a> {
-    past: &'a Past,
-    which: &'a Which,
+    past: &'a StepHistory,
+    which: &'a ItemSelection,
     done: Done,
     failures: HashMap<ItemKey, Vec<u32>>,
     waiting: HashMap<ItemKey, Vec<u32>>,
-    lost: Lost,
+    lost: LostItems,
     /// Where the items of each batch stand now.
     places: Vec<Vec<Option<u64>>>,
-    todo: Todo,
+    todo: UnfinishedSet,
     reasons: BTreeMap<&'static str, u64>,
     total: u64,
     still_failed: u64,
     still_lost: u64,
     bad_rows: u64,
-    known: KnownKeys,
+    known: BaselineKeys,
     unchanged: u64,
     passed_over: KeyRuns,
 }
 
 impl<'a> Sorter<'a> {
-    fn new(past: &'a Past, which: &'a Which) -> Self {
+    fn new(past: &'a StepHistory, which: &'a ItemSelection) -> Self {
         Self {
             past,
             which,
@@ -164,7 +164,7 @@ impl<'a> Sorter<'a> {
             waiting: past.attempts.clone(),
             lost: past.lost.clone(),
             places: past.batches.iter().map(|batch| vec![None; batch.keys.len()]).collect(),
-            todo: Todo::default(),
+            todo: UnfinishedSet::default(),
             reasons: BTreeMap::new(),
             total: 0,
             still_failed: 0,
@@ -204,8 +204,8 @@ impl<'a> Sorter<'a> {
         let reason = match (failed, waited, loss) {
             (true, _, _) => "failed before",
             (false, Some(_), _) => "waiting to be tried again",
-            (false, None, Some(Loss::Result)) => "whose results are gone",
-            (false, None, Some(Loss::Key)) => "whose keys are gone",
+            (false, None, Some(LossReason::Result)) => "whose results are gone",
+            (false, None, Some(LossReason::Key)) => "whose keys are gone",
             (false, None, None) => "not run yet",
         };
         *self.reasons.entry(reason).or_insert(0) += 1;
@@ -215,9 +215,9 @@ impl<'a> Sorter<'a> {
     fn finish(mut self) -> SortedOut {
         // What a batched task made of a whole batch stands only as long as the whole batch does. Where only failed items
         // are asked for, it is left as it is.
-        let broken = |(batch, places): (&PastBatch, &Vec<Option<u64>>)| batch.list && places.contains(&None);
+        let broken = |(batch, places): (&DoneBatch, &Vec<Option<u64>>)| batch.list && places.contains(&None);
         let broken: Vec<bool> = self.past.batches.iter().zip(&self.places).map(broken).collect();
-        let all = matches!(self.which, Which::Left);
+        let all = matches!(self.which, ItemSelection::Left);
         if all {
             for (places, _) in self.places.iter_mut().zip(&broken).filter(|(_, broken)| **broken) {
                 for index in places.iter_mut().filter_map(Option::take) {
@@ -227,14 +227,14 @@ impl<'a> Sorter<'a> {
             }
         }
         let done = self.places.iter().flatten().filter(|place| place.is_some()).count() as u64;
-        let moved = |((batch, places), broken): ((&PastBatch, Vec<Option<u64>>), bool)| {
+        let moved = |((batch, places), broken): ((&DoneBatch, Vec<Option<u64>>), bool)| {
             let stayed = batch.indexes.iter().copied().map(Some).eq(places.iter().copied());
             (!stayed && (all || !broken)).then(|| batch.moved(places))
         };
         let changes = self.past.batches.iter().zip(self.places).zip(broken).filter_map(moved).collect();
         let gone = self.failures.into_iter().flat_map(|(key, left)| left.into_iter().map(move |_| key)).collect();
         SortedOut {
-            remaining: Remaining::new(self.todo),
+            remaining: UnfinishedItems::new(self.todo),
             total: self.total,
             done,
             failed: self.still_failed,

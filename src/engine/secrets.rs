@@ -44,7 +44,7 @@ impl Secrets {
         failure.detail.iter_mut().for_each(|detail| self.mask(detail));
     }
 
-    /// A report without secrets in what the ledger and the sinks show of it; results stay as they are, being the user's data.
+    /// A report without secrets in what the ledger and the listeners show of it; results stay as they are, being the user's data.
     pub(super) fn mask_report(&self, report: &mut BatchReport) {
         if self.0.is_empty() {
             return;

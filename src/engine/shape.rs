@@ -2,8 +2,9 @@
 
 use super::incremental::Compare;
 use super::prepare::Prepared;
+use crate::compile::{Batched, batched_rule};
 use crate::model::Span;
-use crate::plan::{Batched, ItemSource, SourceError, Surroundings, batched_rule, open, resolve};
+use crate::sources::{Items as ItemSource, SourceError, SourceHost, open, resolve};
 use crate::spec::{BatchSize, BatchSpec, MaxFailures, MaxParallel, RetryPolicy, Setting, Single, Step};
 use crate::task::Program;
 use crate::template::ItemScope;
@@ -69,11 +70,11 @@ pub fn shape(
     program: &Program,
     prepared: &Prepared,
     scope: &Arc<ItemScope>,
-    around: Surroundings<'_>,
+    host: SourceHost<'_>,
 ) -> Result<Shape, ShapeError> {
     let wrong = |message| ShapeError::Setting(message, batch.items_span);
     let batch_size = resolve("batch_size", &batch.batch_size, scope).map_err(wrong)?;
-    let items = open(&batch.items, scope, &prepared.own_env, around)
+    let items = open(&batch.items, scope, &prepared.own_env, host)
         .map_err(|error| ShapeError::Items(error, batch.items_span))?;
     let mut items = items;
     if prepared.options.incremental == Some(Compare::Content) {

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// After the kill, what is left may take this long; children get TERM first and KILL two seconds later.
 const LAST: Duration = Duration::from_secs(4);
 
-/// Which signal came, if one did.
+/// ItemSelection signal came, if one did.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupts(Arc<AtomicI32>);
 

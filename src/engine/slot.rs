@@ -75,7 +75,7 @@ impl Slot<'_> {
         let started = Instant::now();
         let (outcomes, broken) = match batches {
             // A file that cannot be read, as the source knows already; it travels alone.
-            [Batch { trouble: Some(trouble), .. }] => (vec![BatchOutcome::failed(0, trouble.clone())], None),
+            [Batch { file_error: Some(error), .. }] => (vec![BatchOutcome::failed(0, error.clone())], None),
             _ => self.lane.run(&frame),
         };
         broken.into_iter().for_each(|failure| self.give_up(failure));
@@ -101,7 +101,7 @@ impl Slot<'_> {
             outcome.failures.into_iter().partition(|(_, failure)| failure.kind == FailureKind::BadRow);
         let (retry, mut failed) = self.sort_failures(batch, failures);
         // A file that cannot be read is more than a row, and is not left out.
-        let left_out = if self.job.on_bad_row == OnBadRow::Skip && batch.trouble.is_none() {
+        let left_out = if self.job.on_bad_row == OnBadRow::Skip && batch.file_error.is_none() {
             bad
         } else {
             failed.extend(bad);
@@ -218,14 +218,11 @@ impl Slot<'_> {
     }
 
     fn finish(&mut self) {
-        let mut farewells = vec![self.lane.finish()];
-        farewells.extend(self.handler.iter_mut().map(|handler| handler.finish()));
-        for farewell in farewells {
-            farewell.logs.into_iter().for_each(|log| self.tell(SlotEvent::Log(None, log)));
-            farewell
-                .trouble
-                .into_iter()
-                .for_each(|trouble| self.tell(SlotEvent::Notice(format!("warning: {trouble}"))));
+        let mut reports = vec![self.lane.finish()];
+        reports.extend(self.handler.iter_mut().map(|handler| handler.finish()));
+        for report in reports {
+            report.logs.into_iter().for_each(|log| self.tell(SlotEvent::Log(None, log)));
+            report.trouble.into_iter().for_each(|trouble| self.tell(SlotEvent::Notice(format!("warning: {trouble}"))));
         }
     }
 }

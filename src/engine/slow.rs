@@ -1,6 +1,6 @@
-//! Which items have been under way for so long that a person wants to know.
+//! ItemSelection items have been under way for so long that a person wants to know.
 
-use crate::task::Underway;
+use crate::task::CurrentItems;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ const TIMES_AVERAGE: u32 = 5;
 
 /// Looks for slow items, and names each once, then again whenever its time has doubled.
 pub(super) struct Slow {
-    underway: Arc<Underway>,
+    current_items: Arc<CurrentItems>,
     after: Duration,
     looked: Instant,
     /// For each slot the item that was named, and when it is named again.
@@ -20,8 +20,8 @@ pub(super) struct Slow {
 }
 
 impl Slow {
-    pub(super) fn new(underway: Arc<Underway>, after: Duration) -> Self {
-        Self { underway, after, looked: Instant::now(), named: Vec::new() }
+    pub(super) fn new(current_items: Arc<CurrentItems>, after: Duration) -> Self {
+        Self { current_items, after, looked: Instant::now(), named: Vec::new() }
     }
 
     /// Whether it is time to look again.
@@ -34,7 +34,7 @@ impl Slow {
         self.looked = Instant::now();
         let threshold = self.after.max(average.saturating_mul(TIMES_AVERAGE));
         let mut slow = Vec::new();
-        for (slot, on) in self.underway.look().enumerate() {
+        for (slot, on) in self.current_items.look().enumerate() {
             if self.named.len() <= slot {
                 self.named.push(None);
             }

@@ -8,10 +8,10 @@ use super::secrets::Secrets;
 use super::slot::run_slot;
 use super::slow::Slow;
 use super::workflow::EngineError;
+use crate::export::StreamedOutput;
 use crate::ledger::{Ledger, StepKey};
-use crate::model::{Batch, Failure, FailureKind, Sink, Stats, StepName};
-use crate::plan::SourceError;
-use crate::sink::Ahead;
+use crate::model::{Batch, Failure, FailureKind, Listener, Stats, StepName};
+use crate::sources::SourceError;
 use crate::spec::{MaxFailures, OnBadRow, RetryPolicy};
 use crate::task::{Context, Program};
 use crossbeam_channel::bounded;
@@ -59,7 +59,7 @@ pub(super) struct StepRun<'a> {
     /// When an item is called slow.
     pub(super) slow_after: Duration,
     /// The file of the results, where it can be written while they come.
-    pub(super) ahead: Option<Ahead>,
+    pub(super) streamed: Option<StreamedOutput>,
 }
 
 /// What came of it.
@@ -69,7 +69,7 @@ pub(super) struct StepEnd {
     pub(super) broken: bool,
     pub(super) source_error: Option<SourceError>,
     /// The file of the results, not in place yet.
-    pub(super) ahead: Option<Ahead>,
+    pub(super) streamed: Option<StreamedOutput>,
 }
 
 /// A pace for a step: a `queue_size` that the user gave counts batches, and a `batch_timeout` measures them, so each travels
@@ -84,7 +84,7 @@ pub(super) fn execute(
     run: StepRun<'_>,
     job: &Job<'_>,
     ledger: &mut Ledger,
-    sinks: &mut [Box<dyn Sink>],
+    listeners: &mut [Box<dyn Listener>],
     secrets: &Secrets,
 ) -> Result<StepEnd, EngineError> {
     let slots = job.context.slots;
@@ -104,13 +104,13 @@ pub(super) fn execute(
         step: run.name,
         key: run.key,
         ledger,
-        sinks,
+        listeners,
         secrets,
-        ahead: run.ahead,
+        streamed: run.streamed,
         continue_on_error: job.continue_on_error,
         max_failures: run.max_failures,
         total: run.total,
-        slow: Slow::new(job.context.underway.clone(), run.slow_after),
+        slow: Slow::new(job.context.current_items.clone(), run.slow_after),
         cancel: cancel.clone(),
         stats,
         started,
@@ -142,7 +142,7 @@ pub(super) fn execute(
         let count = aggregator.nulls;
         aggregator.notice(format!("warning: {count} NaN or infinite numbers were written as null"));
     }
-    let Aggregator { mut stats, mut failure, broken, ahead, .. } = aggregator;
+    let Aggregator { mut stats, mut failure, broken, streamed, .. } = aggregator;
     stats.duration = started.elapsed();
     let Fed { read, exhausted, late } = fed;
     let (read, source_error) = match read {
@@ -159,7 +159,7 @@ pub(super) fn execute(
         // Of a source that was counted while it was read, this is known only now.
         failure.get_or_insert_with(|| too_many(most, &stats));
     }
-    Ok(StepEnd { stats, failure, broken, source_error, ahead })
+    Ok(StepEnd { stats, failure, broken, source_error, streamed })
 }
 
 /// The failure of a step that has used up its time.

@@ -4,17 +4,17 @@ use super::feeder::Feed;
 use super::incremental::{Compare, Incremental};
 use super::plan::{StepPlan, plan_step};
 use super::prepare::{Prepared, template_fault};
-use super::resume::{SortedOut, Which};
+use super::resume::{ItemSelection, SortedOut};
 use super::shape::ShapeError;
 use super::step::{Job, StepEnd, StepRun, execute, pace};
 use super::values::step_scope;
-use crate::ledger::{Known, Ledger, LedgerError, RunFolder, RunMeta, StepKey};
-use crate::model::{Event, Failure, FailureKind, RunSummary, Sink, Stats, Status, StepReport};
-use crate::plan::{SourceError, Surroundings};
-use crate::sink::Ahead;
+use crate::export::StreamedOutput;
+use crate::ledger::{Baseline, Ledger, LedgerError, RunFolder, RunMeta, StepKey};
+use crate::model::{Event, Failure, FailureKind, Listener, RunSummary, Stats, Status, StepReport};
+use crate::sources::{SourceError, SourceHost};
 use crate::spec::{BatchSize, Fault, Faults, OnBadRow, Step, StepKind, Workflow};
 use crate::task::guard::Guard;
-use crate::task::{Cancel, Context, Program, Underway, capture};
+use crate::task::{Cancel, Context, CurrentItems, Program, capture};
 use crate::template::{ItemScope, Scope};
 use std::process::Command;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ pub enum Start {
     /// A new run.
     New,
     /// The run in this folder goes on with these items.
-    Again(RunFolder, Which),
+    Again(RunFolder, ItemSelection),
 }
 
 /// How a run ended.
@@ -67,7 +67,7 @@ pub fn run(
     prepared: &Prepared,
     start: Start,
     cancel: &Cancel,
-    sinks: &mut [Box<dyn Sink>],
+    listeners: &mut [Box<dyn Listener>],
 ) -> Result<RunEnd, EngineError> {
     let workflow = &prepared.workflow;
     let durability = prepared.options.durability;
@@ -78,11 +78,11 @@ pub fn run(
             let incremental = prepared.options.incremental.map(Compare::word);
             let meta =
                 RunMeta { workflow: workflow.name.clone(), path: workflow.source.path.clone(), params, incremental };
-            (Ledger::create(folder, &meta, durability).map_err(EngineError::Start)?, Which::Left)
+            (Ledger::create(folder, &meta, durability).map_err(EngineError::Start)?, ItemSelection::Left)
         }
         Start::Again(folder, which) => (Ledger::reopen(folder, durability).map_err(EngineError::Start)?, which),
     };
-    let known = prepared.options.incremental.map(|_| Known::open(&prepared.options.state, &workflow.source.path));
+    let known = prepared.options.incremental.map(|_| Baseline::open(&prepared.options.state, &workflow.source.path));
     let incremental = known.transpose().map_err(EngineError::Start)?.map(Incremental::new);
     let id = ledger.folder().run.clone();
     let programs = prepared.programs.iter().flat_map(|(program, handler)| [Some(program), handler.as_ref()]);
@@ -97,7 +97,7 @@ pub fn run(
         which,
         incremental,
         ledger,
-        sinks,
+        listeners,
     };
     run.tell(&Event::RunStarted { run: id, workflow: workflow.name.clone(), steps: workflow.steps.len() });
     for (step, programs) in workflow.steps.iter().zip(&prepared.programs) {
@@ -130,15 +130,15 @@ pub(super) struct Run<'a> {
     pub(super) scope: Scope,
     summary: RunSummary,
     fault: Option<Faults>,
-    pub(super) which: Which,
+    pub(super) which: ItemSelection,
     pub(super) incremental: Option<Incremental>,
     pub(super) ledger: Ledger,
-    sinks: &'a mut [Box<dyn Sink>],
+    listeners: &'a mut [Box<dyn Listener>],
 }
 
 impl Run<'_> {
     pub(super) fn tell(&mut self, event: &Event) {
-        self.sinks.iter_mut().for_each(|sink| sink.event(event));
+        self.listeners.iter_mut().for_each(|listener| listener.event(event));
     }
 
     /// Runs `on_failure` where the run did not succeed, and `finally`. A signal that stopped the steps does not stop these; a
@@ -147,7 +147,7 @@ impl Run<'_> {
         let prepared = self.prepared;
         let programs = &prepared.programs[prepared.workflow.steps.len()..];
         self.cancel = self.cancel.begin_closing()?;
-        self.which = Which::Left;
+        self.which = ItemSelection::Left;
         for (step, programs) in prepared.workflow.closing.iter().zip(programs) {
             if step.name.as_str() == Workflow::ON_FAILURE && self.summary.status == Status::Succeeded {
                 continue;
@@ -190,8 +190,8 @@ impl Run<'_> {
         let (stop, guard) = (Arc::clone(&self.cancel.stop), self.guard.clone());
         let run = move |command: &mut Command| capture(command, &stop, guard.as_ref());
         let stop = Arc::clone(&self.cancel.stop);
-        let around = Surroundings { run: &run, stop: stop.channel() };
-        let report = match plan_step(step, &programs.0, self.prepared, &names, around) {
+        let host = SourceHost { run: &run, stop: stop.channel() };
+        let report = match plan_step(step, &programs.0, self.prepared, &names, host) {
             Ok(mut plan) => {
                 let past = self.past(step, plan.batched, (key, past))?;
                 match self.left(step, &mut plan, (key, &past))? {
@@ -244,7 +244,7 @@ impl Run<'_> {
             python: self.prepared.python.clone(),
             logs: self.ledger.folder().logs(),
             item_files: item_files.clone(),
-            underway: Arc::new(Underway::new(plan.slots)),
+            current_items: Arc::new(CurrentItems::new(plan.slots)),
         };
         let job = Job {
             program,
@@ -261,7 +261,7 @@ impl Run<'_> {
         let run = StepRun {
             name: step.name.clone(),
             key,
-            ahead: fresh_target.and_then(Ahead::of),
+            streamed: fresh_target.and_then(StreamedOutput::of),
             feed: match sorted_out {
                 Some(sorted_out) => {
                     let (remaining, total) = sorted_out.into_rest(bytes);
@@ -285,15 +285,15 @@ impl Run<'_> {
             timeout: plan.step_timeout,
             slow_after: self.prepared.options.slow_after,
         };
-        let mut end = execute(run, &job, &mut self.ledger, self.sinks, &self.prepared.secrets)?;
-        let ahead = end.ahead.take();
+        let mut end = execute(run, &job, &mut self.ledger, self.listeners, &self.prepared.secrets)?;
+        let streamed = end.streamed.take();
         item_files.iter().for_each(|files| files.clear());
         let mut report = self.report(step, end);
         let ran = report.stats.succeeded > done;
         self.remember(step, &report, is_batch);
         self.aggregate(step, &mut report, plan.step_timeout)?;
         if let Some(target) = target {
-            self.write_output((key, is_batch), (&target, ahead), &mut report)?;
+            self.write_output((key, is_batch), (&target, streamed), &mut report)?;
         }
         if ran && !is_batch && matches!(program, Program::Echo(_)) {
             self.say(step)?;

@@ -5,7 +5,7 @@
 
 use super::error::LedgerError;
 use super::folder::{RunFolder, io_error};
-use super::writer::GONE;
+use super::writer::REMOVED_ITEM;
 use crate::model::{ItemKey, Keys, ResultForm, StepName};
 use rusqlite::{Connection, Row};
 use std::fs::File;
@@ -125,7 +125,7 @@ impl BatchRow {
         self.indexes.as_ref().map_or(self.count, |indexes| indexes.len() as u64 / 8)
     }
 
-    /// Where its items stand, [`GONE`] for those that are not there any more. To be asked of rows that were checked: the
+    /// Where its items stand, [`REMOVED_ITEM`] for those that are not there any more. To be asked of rows that were checked: the
     /// number of items in another one may be anything.
     pub(super) fn indexes(&self) -> Vec<u64> {
         match &self.indexes {
@@ -211,5 +211,5 @@ pub(super) fn u64s(bytes: &[u8]) -> Vec<u64> {
 
 /// Places of items without those that are not there any more.
 pub(super) fn present(indexes: Vec<u64>) -> impl Iterator<Item = u64> {
-    indexes.into_iter().filter(|index| *index != GONE)
+    indexes.into_iter().filter(|index| *index != REMOVED_ITEM)
 }

@@ -5,16 +5,16 @@
 //! and a row is committed before anybody is told; bytes behind the last committed row are torn and are ignored.
 
 mod audit;
+mod baseline;
 mod batches;
 mod error;
 mod folder;
 mod growing;
 mod health;
+mod history;
 mod item_files;
 mod kept;
-mod known;
 mod outputs;
-mod past;
 mod reader;
 mod results;
 mod rows;
@@ -22,11 +22,11 @@ mod window;
 mod writer;
 
 pub use audit::Audit;
+pub use baseline::{Baseline, BaselineKeys, BaselineStep, KeyRuns};
 pub use error::LedgerError;
 pub use folder::{RunFolder, StateFolder};
 pub use growing::Durability;
-pub use known::{KeyRuns, Known, KnownKeys, KnownStep};
-pub use past::{Loss, Lost, Past, PastBatch, RowChange};
+pub use history::{DoneBatch, LossReason, LostItems, RowChange, StepHistory};
 pub use reader::{FailureRecord, Reader, RunRecord, StepRecord};
 pub use results::ResultLines;
 pub use writer::{Ledger, Printed, RunMeta, StepKey};

@@ -4,9 +4,9 @@ use super::batches::{BatchRow, Files, u64s};
 use super::error::LedgerError;
 use super::folder::{RunFolder, io_error};
 use super::health::{check_pages, check_schema};
-use super::past::{self, Past};
+use super::history::{self, StepHistory};
 use super::results::{Piece, ResultLines};
-use super::writer::{GONE, StepKey};
+use super::writer::{REMOVED_ITEM, StepKey};
 use crate::model::{Failure, ResultForm, Stats, Status, StepName};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, OpenFlags, Row};
@@ -240,8 +240,8 @@ impl Reader {
     ///
     /// # Errors
     /// Where ledger or keys file cannot be read.
-    pub fn past(&self, step: &StepRecord) -> Result<Past, LedgerError> {
-        past::load(&self.db, StepKey(step.id), &self.folder, &step.name)
+    pub fn past(&self, step: &StepRecord) -> Result<StepHistory, LedgerError> {
+        history::load(&self.db, StepKey(step.id), &self.folder, &step.name)
     }
 
     /// What changes whenever the results or failures of a step do; empty where it was not started.
@@ -249,7 +249,7 @@ impl Reader {
     /// # Errors
     /// Where the database cannot be read.
     pub fn revision(&self, step: &StepName) -> Result<String, LedgerError> {
-        past::revision(&self.db, step).map_err(|error| self.sqlite(error))
+        history::revision(&self.db, step).map_err(|error| self.sqlite(error))
     }
 
     /// What was printed while failed items were run for the last time, by place in `failures`.
@@ -348,7 +348,7 @@ fn split(piece: Piece, indexes: &[u8], lines: &[u8]) -> Vec<Piece> {
         let (offset, length) = (piece.offset + start as u64, (end + 1 - start) as u64);
         start = end + 1;
         match pieces.last_mut() {
-            _ if index == GONE => {}
+            _ if index == REMOVED_ITEM => {}
             Some(last) if last.first + last.count == index && last.offset + last.length == offset => {
                 last.count += 1;
                 last.length += length;

@@ -20,7 +20,7 @@ pub(super) struct Rows<'a> {
     /// Where results and keys of the first report begin.
     pub(super) starts: (u64, u64),
     /// Items of which there are failures or attempts of an earlier execution.
-    pub(super) troubled: &'a HashSet<ItemKey>,
+    pub(super) keys_with_failures: &'a HashSet<ItemKey>,
 }
 
 /// Inserts the rows of batches, and settles what was known of their items.
@@ -30,7 +30,7 @@ pub(super) fn insert(db: &mut Connection, rows: &Rows<'_>, reports: &[BatchRepor
         && report.failed.is_empty()
         && report.retries.is_empty()
         && report.attempt == 1
-        && rows.troubled.is_empty()
+        && rows.keys_with_failures.is_empty()
         && !report.succeeded.is_empty()
     {
         return insert_batch(db, rows, (rows.first, report), rows.starts);
@@ -43,7 +43,7 @@ pub(super) fn insert(db: &mut Connection, rows: &Rows<'_>, reports: &[BatchRepor
         }
         offset += report.lines.0.len() as u64;
         keys_offset += (kept(&report.keys).count() * ItemKey::SIZE) as u64;
-        if !rows.troubled.is_empty() || report.attempt > 1 {
+        if !rows.keys_with_failures.is_empty() || report.attempt > 1 {
             forget_items(&transaction, rows, report)?;
         }
         insert_failures(&transaction, rows, report)?;
@@ -102,7 +102,7 @@ fn forget_items(db: &Connection, rows: &Rows<'_>, report: &BatchReport) -> rusql
     )?;
     let retried = report.retries.iter().flat_map(|(batch, _, _)| batch.keys.iter());
     let keys = report.keys.iter().chain(report.failed.iter().map(|failed| failed.key)).chain(retried);
-    for key in keys.filter(|key| report.attempt > 1 || rows.troubled.contains(key)) {
+    for key in keys.filter(|key| report.attempt > 1 || rows.keys_with_failures.contains(key)) {
         let key = key.to_string();
         failures.execute(params![rows.step.0, key, rows.execution])?;
         attempts.execute(params![rows.step.0, key, report.attempt - 1])?;

@@ -4,7 +4,7 @@ use super::error::LedgerError;
 use super::folder::{RunFolder, io_error, private_file};
 use super::growing::{Durability, Growing, sync_folder};
 use super::health::{check_pages, check_schema};
-use super::past::{self, Past, RowChange};
+use super::history::{self, RowChange, StepHistory};
 use super::rows::{Rows, insert, kept};
 use crate::model::{BatchReport, ItemKey, Status, StepName, StepReport};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -18,11 +18,11 @@ use std::time::Duration;
 pub(super) const SCHEMA: u32 = 3;
 
 /// Stands in `batches.indexes` for an item that the workflow does not name any more.
-pub(super) const GONE: u64 = u64::MAX;
+pub(super) const REMOVED_ITEM: u64 = u64::MAX;
 
 /// Batches are numbered within their step, in the order in which they were written; with that as the key of the table itself, one
 /// of them costs one page and no index. They point into the results files. `indexes` is null where `first` and `count` say it all, else the item index of
-/// each line as little-endian u64, with [`GONE`] for an item that the workflow does not name any more. `keys_offset` points
+/// each line as little-endian u64, with [`REMOVED_ITEM`] for an item that the workflow does not name any more. `keys_offset` points
 /// at the items' keys, 16 bytes each, in a file beside the results; `form` says whether the results are lines or a table; `checksum` knows the lines and the items again. `attempts` counts those of items that wait to be tried
 /// again.
 const TABLES: &str = "
@@ -91,7 +91,7 @@ pub struct Ledger {
     /// What the next row of the open step in `batches` is numbered.
     next_batch: i64,
     /// Whether the open step has failures or attempts of an earlier execution that a success makes void.
-    troubled: HashSet<ItemKey>,
+    keys_with_failures: HashSet<ItemKey>,
     logs: Log,
     durability: Durability,
     _lock: File,
@@ -172,7 +172,7 @@ impl Ledger {
             results: None,
             keys: None,
             next_batch: 1,
-            troubled: HashSet::new(),
+            keys_with_failures: HashSet::new(),
             logs: Log::Closed,
             durability,
             _lock: lock,
@@ -200,7 +200,7 @@ impl Ledger {
     ///
     /// # Errors
     /// Where they cannot be written.
-    pub fn begin_step(&mut self, name: &StepName, is_batch: bool) -> Result<(StepKey, Past), LedgerError> {
+    pub fn begin_step(&mut self, name: &StepName, is_batch: bool) -> Result<(StepKey, StepHistory), LedgerError> {
         let known =
             self.db.query_row("SELECT id FROM steps WHERE name = ?1", [name.as_str()], |row| row.get(0)).optional();
         let (step, past) = match known.map_err(|error| self.sqlite(error))? {
@@ -211,11 +211,11 @@ impl Ledger {
                     params![name.as_str(), is_batch, word(&Status::Running), now()],
                 );
                 inserted.map_err(|error| self.sqlite(error))?;
-                (StepKey(self.db.last_insert_rowid()), Past::default())
+                (StepKey(self.db.last_insert_rowid()), StepHistory::default())
             }
         };
-        self.troubled = past.troubled();
-        self.next_batch = past::last_batch(&self.db, step).map_err(|error| self.sqlite(error))? + 1;
+        self.keys_with_failures = past.keys_with_failures();
+        self.next_batch = history::last_batch(&self.db, step).map_err(|error| self.sqlite(error))? + 1;
         self.results = Some(Growing::open(self.folder.results(name), past.results_end)?);
         self.keys = Some(Growing::open(self.folder.keys(name), past.keys_end)?);
         if self.durability == Durability::Full {
@@ -225,12 +225,17 @@ impl Ledger {
         Ok((step, past))
     }
 
-    fn reopen_step(&mut self, step: StepKey, name: &StepName, is_batch: bool) -> Result<(StepKey, Past), LedgerError> {
-        let past = past::load(&self.db, step, &self.folder, name)?;
+    fn reopen_step(
+        &mut self,
+        step: StepKey,
+        name: &StepName,
+        is_batch: bool,
+    ) -> Result<(StepKey, StepHistory), LedgerError> {
+        let past = history::load(&self.db, step, &self.folder, name)?;
         if past.shrinks || !past.void.is_empty() {
-            self.surely(|db| past::reopen(db, step, is_batch, &past))?;
+            self.surely(|db| history::reopen(db, step, is_batch, &past))?;
         } else {
-            past::reopen(&mut self.db, step, is_batch, &past).map_err(|error| self.sqlite(error))?;
+            history::reopen(&mut self.db, step, is_batch, &past).map_err(|error| self.sqlite(error))?;
         }
         Ok((step, past))
     }
@@ -240,7 +245,7 @@ impl Ledger {
     /// # Errors
     /// Where the database cannot be written.
     pub fn forget(&mut self, step: StepKey) -> Result<(), LedgerError> {
-        self.troubled.clear();
+        self.keys_with_failures.clear();
         let id = step.0;
         let forget = format!(
             "BEGIN; DELETE FROM batches WHERE step = {id}; DELETE FROM failures WHERE step = {id};
@@ -268,7 +273,7 @@ impl Ledger {
     /// # Errors
     /// Where the database cannot be written.
     pub fn move_past(&mut self, step: StepKey, changes: &[RowChange], gone: &[ItemKey]) -> Result<(), LedgerError> {
-        past::settle(&mut self.db, step, changes, gone)
+        history::settle(&mut self.db, step, changes, gone)
             .map_err(|source| LedgerError::sqlite(&self.folder.database(), source))
     }
 
@@ -277,7 +282,7 @@ impl Ledger {
     /// # Errors
     /// Where the database cannot be read.
     pub fn revision(&self, step: &StepName) -> Result<String, LedgerError> {
-        past::revision(&self.db, step).map_err(|error| self.sqlite(error))
+        history::revision(&self.db, step).map_err(|error| self.sqlite(error))
     }
 
     /// Records batches: results first, then all rows in one transaction. When it returns, they are durable.
@@ -301,7 +306,13 @@ impl Ledger {
             results.sync()?;
             keys.sync()?;
         }
-        let rows = Rows { step, execution: self.execution, first: self.next_batch, starts, troubled: &self.troubled };
+        let rows = Rows {
+            step,
+            execution: self.execution,
+            first: self.next_batch,
+            starts,
+            keys_with_failures: &self.keys_with_failures,
+        };
         self.next_batch += i64::try_from(reports.len()).unwrap_or(i64::MAX);
         insert(&mut self.db, &rows, reports).map_err(|source| LedgerError::sqlite(&self.folder.database(), source))
     }

@@ -153,7 +153,7 @@ pub struct Batch {
     /// How much of the source's files they come to, in bytes on the disk; 0 where that is not known.
     pub bytes: u64,
     /// Why there is nothing to run, where the source knows: the batch has one item then, which stands for a bad file.
-    pub trouble: Option<Failure>,
+    pub file_error: Option<Failure>,
 }
 
 impl Batch {
@@ -171,7 +171,7 @@ impl Batch {
             form: 0,
             origin: None,
             bytes: 0,
-            trouble: None,
+            file_error: None,
         }
     }
 
@@ -206,7 +206,7 @@ impl Batch {
             form: self.form,
             origin,
             bytes: self.bytes * positions.len() as u64 / (self.items.len() as u64).max(1),
-            trouble: self.trouble.clone(),
+            file_error: self.file_error.clone(),
         }
     }
 }

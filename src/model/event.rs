@@ -137,7 +137,7 @@ pub enum Event {
 }
 
 /// Somebody who wants to know what happens: a progress bar, a writer of JSON lines.
-pub trait Sink: Send {
+pub trait Listener: Send {
     /// Something happened, and is durable.
     fn event(&mut self, event: &Event);
 

@@ -13,7 +13,7 @@ mod run;
 mod source;
 
 pub use batch::{Batch, Indexes, Items};
-pub use event::{BatchReport, Event, ItemFailure, Sink, StepReport};
+pub use event::{BatchReport, Event, ItemFailure, Listener, StepReport};
 pub use form::{BatchFormat, Column, CsvForm, Form, From, Kind, LineNumbers, Origin, line_breaks};
 pub use keys::{ItemKey, Keys};
 pub use outcome::{Failure, FailureKind, Lines, Outcome, ResultForm};

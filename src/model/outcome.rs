@@ -74,7 +74,8 @@ pub enum FailureKind {
     /// A limit of the step was passed: `max_failures`, or its `timeout`. Never of an item.
     Limit,
     /// The results could not be written where `outputs` says. Never of an item.
-    Sink,
+    #[serde(alias = "sink")]
+    Output,
     /// A template failed, or the task's settings are wrong for this item. Never tried again.
     Template,
     /// The run was cancelled while the item was under way.

@@ -2,7 +2,7 @@
 
 use super::plain::{failure_lines, slow_line};
 use super::words::{bytes, number, will_run};
-use crate::model::{Event, Sink};
+use crate::model::{Event, Listener};
 use indicatif::style::TemplateError;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::fmt;
@@ -67,7 +67,7 @@ fn style(template: &str, rows: &Arc<AtomicU64>) -> Result<ProgressStyle, Templat
     Ok(style.with_key("rows", rows).with_key("read", read).with_key("all", all))
 }
 
-impl Sink for Bar {
+impl Listener for Bar {
     fn event(&mut self, event: &Event) {
         match event {
             Event::StepStarted { name, total, done, bytes, bytes_done, .. } => {

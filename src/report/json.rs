@@ -1,13 +1,13 @@
 //! Progress as JSON lines, for programs.
 
-use crate::model::{Event, Sink};
+use crate::model::{Event, Listener};
 use serde_json::{Value, json};
 use std::io::Write;
 
 /// Writes each event as one line of JSON with the key `event`.
 pub struct JsonLines<W>(pub W);
 
-impl<W: Write + Send> Sink for JsonLines<W> {
+impl<W: Write + Send> Listener for JsonLines<W> {
     fn event(&mut self, event: &Event) {
         // Nobody to tell when the reader is gone.
         drop(writeln!(self.0, "{}", line(event)));

@@ -1,7 +1,7 @@
 //! Progress as lines, for logs and pipes.
 
 use super::words::{bytes, count, duration, number, will_run};
-use crate::model::{Event, ItemFailure, Sink, Stats, StepName};
+use crate::model::{Event, ItemFailure, Listener, Stats, StepName};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ impl<W: Write + Send> Plain<W> {
     }
 }
 
-impl<W: Write + Send> Sink for Plain<W> {
+impl<W: Write + Send> Listener for Plain<W> {
     fn event(&mut self, event: &Event) {
         match event {
             Event::RunStarted { run, .. } => self.line(&format!("run {run} started")),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// How one item in the foreground ended.
 #[derive(Debug)]
-pub enum Shown {
+pub enum ForegroundEnd {
     /// A process ended so; what it had to say is on the terminal.
     Status(ExitStatus),
     /// This result, as a line of JSON.
@@ -20,7 +20,12 @@ pub enum Shown {
 ///
 /// # Errors
 /// Where it cannot be started; of a task that is no process, why it failed.
-pub fn foreground(program: &Program, context: &Context, batch: &Batch, debugger: bool) -> Result<Shown, Failure> {
+pub fn foreground(
+    program: &Program,
+    context: &Context,
+    batch: &Batch,
+    debugger: bool,
+) -> Result<ForegroundEnd, Failure> {
     let frame = Frame { batches: std::slice::from_ref(batch), halt_on_failure: false, error: None };
     let cannot_start = |error: std::io::Error| Failure::new(FailureKind::Start, "Start", error.to_string());
     let items = context.item_files.as_ref();
@@ -33,18 +38,18 @@ pub fn foreground(program: &Program, context: &Context, batch: &Batch, debugger:
                 .build(&Arc::new(scope), context)?
                 .command(&context.env)
                 .status()
-                .map(Shown::Status)
+                .map(ForegroundEnd::Status)
                 .map_err(cannot_start)
         }
         Program::Python(task) => {
-            task.foreground(context, &frame, debugger)?.status().map(Shown::Status).map_err(cannot_start)
+            task.foreground(context, &frame, debugger)?.status().map(ForegroundEnd::Status).map_err(cannot_start)
         }
         Program::Http(_) | Program::Echo(_) => {
             let (outcomes, broken) = program.lane(context, 0).run(&frame);
             let outcome = outcomes.into_iter().next().unwrap_or_default();
             match broken.or_else(|| outcome.failures.into_iter().next().map(|(_, failure)| failure)) {
                 Some(failure) => Err(failure),
-                None => Ok(Shown::Line(outcome.lines.0)),
+                None => Ok(ForegroundEnd::Line(outcome.lines.0)),
             }
         }
     }

@@ -43,7 +43,7 @@ impl<T: ItemTask> ItemLane<T> {
                 continue;
             }
             let started = Instant::now();
-            self.context.underway.on(self.slot, batch.indexes.get(position), started);
+            self.context.current_items.on(self.slot, batch.indexes.get(position), started);
             let left = deadline.map(|deadline| deadline.saturating_duration_since(started));
             match self.run_item(batch, position, frame, left).map_err(|failure| failure.after(started.elapsed())) {
                 Ok((json, files)) => {
@@ -55,7 +55,7 @@ impl<T: ItemTask> ItemLane<T> {
             }
             halted = frame.halt_on_failure && self.context.halts(&outcome.failures);
         }
-        self.context.underway.off(self.slot);
+        self.context.current_items.off(self.slot);
         outcome
     }
 

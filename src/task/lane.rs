@@ -1,11 +1,11 @@
 //! The border between slots and tasks.
 
 use super::cancel::Cancel;
+use super::current_items::CurrentItems;
 use super::guard::Guard;
 use super::item_files::ItemFiles;
 use super::item_lane::ItemLane;
 use super::python::{Host, PythonLane, PythonTask};
-use super::underway::Underway;
 use super::{echo, http, shell};
 use crate::model::{Batch, BatchFormat, Failure, Form, Lines, ResultForm, RunId, StepName};
 use crate::spec;
@@ -71,14 +71,14 @@ pub trait Lane {
     fn run(&mut self, frame: &Frame<'_>) -> (Vec<BatchOutcome>, Option<Failure>);
 
     /// Ends the lane in order.
-    fn finish(&mut self) -> Farewell {
-        Farewell::default()
+    fn finish(&mut self) -> ShutdownReport {
+        ShutdownReport::default()
     }
 }
 
 /// What came of ending a lane.
 #[derive(Debug, Default)]
-pub struct Farewell {
+pub struct ShutdownReport {
     /// What was printed on the way.
     pub logs: Vec<LogLine>,
     /// What went wrong, such as a `teardown` that raised. All items are settled by then.
@@ -125,7 +125,7 @@ pub struct Context {
     /// The files of items, where the task makes some.
     pub item_files: Option<Arc<ItemFiles>>,
     /// What each slot is on.
-    pub underway: Arc<Underway>,
+    pub current_items: Arc<CurrentItems>,
 }
 
 /// A task, compiled: what all lanes of a step run.

@@ -5,6 +5,7 @@
 //! only trouble that concerns the whole step (an interpreter that does not start, a `setup` that fails) is an error.
 
 mod cancel;
+mod current_items;
 mod echo;
 mod foreground;
 pub mod guard;
@@ -16,11 +17,10 @@ mod lane;
 mod process;
 pub mod python;
 mod shell;
-mod underway;
 
 pub use cancel::{Cancel, Latch};
-pub use foreground::{Shown, foreground};
+pub use current_items::CurrentItems;
+pub use foreground::{ForegroundEnd, foreground};
 pub use item_files::{Claims, ItemFiles};
-pub use lane::{BatchOutcome, Context, Farewell, Frame, Lane, LogLine, Program};
+pub use lane::{BatchOutcome, Context, Frame, Lane, LogLine, Program, ShutdownReport};
 pub use process::capture;
-pub use underway::Underway;

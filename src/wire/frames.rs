@@ -120,7 +120,7 @@ pub struct RunBatch {
 
 /// One item to run in the foreground, and how: a file, not a frame.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Errand {
+pub struct ForegroundJob {
     /// What to run.
     pub start: Start,
     /// The item's batch, which it is alone in.

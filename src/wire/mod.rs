@@ -15,7 +15,7 @@ pub mod page;
 
 pub use codec::{FrameReader, write_frame};
 pub use frames::{
-    Done, Errand, Frame, Hello, Log, Program, Results, Run, RunBatch, Start, Stored, StoredPlace, WireError,
+    Done, ForegroundJob, Frame, Hello, Log, Program, Results, Run, RunBatch, Start, Stored, StoredPlace, WireError,
 };
 
 /// The version of this language; both ends must agree.

@@ -8,7 +8,7 @@ use super::encode::{EncodeError, Encoder, Kept};
 use super::support::Support;
 use super::task::Task;
 use crate::model::Items;
-use crate::wire::{Errand, Run};
+use crate::wire::{ForegroundJob, Run};
 use pyo3::prelude::*;
 use std::io::Write;
 
@@ -17,11 +17,11 @@ use std::io::Write;
 pub fn foreground(py: Python<'_>, path: &str) -> u8 {
     let text = std::fs::read(path);
     drop(std::fs::remove_file(path));
-    let errand = text.map_err(|error| error.to_string());
-    let errand: Result<Errand, String> =
-        errand.and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string()));
-    match errand {
-        Ok(errand) => run(py, &errand).unwrap_or_else(|error| {
+    let job = text.map_err(|error| error.to_string());
+    let job: Result<ForegroundJob, String> =
+        job.and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string()));
+    match job {
+        Ok(job) => run(py, &job).unwrap_or_else(|error| {
             error.print(py);
             1
         }),
@@ -32,24 +32,24 @@ pub fn foreground(py: Python<'_>, path: &str) -> u8 {
     }
 }
 
-fn run(py: Python<'_>, errand: &Errand) -> PyResult<u8> {
+fn run(py: Python<'_>, job: &ForegroundJob) -> PyResult<u8> {
     let support = Support::load_without_streams(py)?;
     support.come_forward(py)?;
-    let task = match Task::prepare(py, &support, &errand.start) {
+    let task = match Task::prepare(py, &support, &job.start) {
         Ok(task) => task,
-        Err(unready) => return fail(py, &support, unready.error, errand.debugger),
+        Err(unready) => return fail(py, &support, unready.error, job.debugger),
     };
     let (mut items, mut inputs) = (Items::default(), Items::default());
-    items.push(&errand.item);
-    inputs.push(errand.inputs.get().as_bytes());
-    let run = Run { halt_on_failure: false, batches: vec![errand.batch.clone()], items, inputs };
+    items.push(&job.item);
+    inputs.push(job.inputs.get().as_bytes());
+    let run = Run { halt_on_failure: false, batches: vec![job.batch.clone()], items, inputs };
     let caller = Caller { task: &task, support: &support };
-    let view = caller.view(py, &errand.batch, 0);
+    let view = caller.view(py, &job.batch, 0);
     let place = Place {
         position: 0,
-        index: errand.batch.indexes.get(0),
+        index: job.batch.indexes.get(0),
         items: 0..1,
-        of: &errand.batch,
+        of: &job.batch,
         first: 0,
         batch: &view,
         text: None,
@@ -83,7 +83,7 @@ fn run(py: Python<'_>, errand: &Errand) -> PyResult<u8> {
                 eprintln!("TypeError: {message}");
                 Ok(1)
             }
-            Err(error) => fail(py, &support, error, errand.debugger),
+            Err(error) => fail(py, &support, error, job.debugger),
         },
     };
     task.teardown(py)?;

@@ -90,7 +90,7 @@ fn tolerated_failures_do_not_keep_the_file_back() {
 fn a_file_that_cannot_be_written_fails_the_step_and_resume_writes_it_without_running_anything() {
     let sandbox = Sandbox::with(SQUARES).file("out", "a file where a folder is needed");
     let ended =
-        sandbox.run(&[]).exits_with(3).says(&["SinkError: cannot write `out/squares.jsonl`", "batchmill resume"]);
+        sandbox.run(&[]).exits_with(3).says(&["OutputError: cannot write `out/squares.jsonl`", "batchmill resume"]);
     assert!(ended.stderr.contains("exists") || ended.stderr.contains("directory"), "{}", ended.stderr);
     assert_eq!(sandbox.results("square").len(), 4);
     fs::remove_file(sandbox.path().join("out")).unwrap();
@@ -102,7 +102,7 @@ fn a_file_that_cannot_be_written_fails_the_step_and_resume_writes_it_without_run
 #[test]
 fn a_folder_at_the_path_is_not_replaced() {
     let sandbox = Sandbox::with(SQUARES).file("out/squares.jsonl/mine", "");
-    sandbox.run(&[]).exits_with(3).says(&["SinkError: cannot write `out/squares.jsonl`: it is a folder"]);
+    sandbox.run(&[]).exits_with(3).says(&["OutputError: cannot write `out/squares.jsonl`: it is a folder"]);
     assert!(sandbox.exists("out/squares.jsonl/mine"));
 }
 
@@ -222,7 +222,7 @@ steps:
 ",
     );
     let sandbox = sandbox.file("out/data/notes.txt", "mine").file("out/data/part-00007.jsonl", "old");
-    let said = "SinkError: cannot write `out/data/`: the folder is there and holds `notes.txt`";
+    let said = "OutputError: cannot write `out/data/`: the folder is there and holds `notes.txt`";
     sandbox.run(&[]).exits_with(3).says(&[said]);
     assert_eq!(sandbox.names("out/data"), ["notes.txt", "part-00007.jsonl"]);
     fs::remove_file(sandbox.path().join("out/data/notes.txt")).unwrap();
@@ -295,7 +295,7 @@ fn records_that_parquet_cannot_hold_are_named_and_the_mended_workflow_writes_the
         ("{'n': 10 ** 30 * item}", "column `n` holds an integer in record 0 that 64 bits with a sign do not"),
     ] {
         let sandbox = to_parquet("[1, 2, 3]", value).file("made.parquet", "old");
-        sandbox.run(&[]).exits_with(3).says(&["SinkError: cannot write `made.parquet`", said]);
+        sandbox.run(&[]).exits_with(3).says(&["OutputError: cannot write `made.parquet`", said]);
         assert_eq!(sandbox.read("made.parquet"), "old");
         let mended = sandbox.read("workflow.yaml").replace("made.parquet", "made.csv");
         let sandbox = sandbox.file("workflow.yaml", mended);

@@ -1,7 +1,7 @@
 //! The `items` of a workflow that read what was inspected.
 
-use crate::plan::{Group, SeenColumn, Survey};
 use crate::spec::RowFormat;
+use crate::survey::{Group, SeenColumn, Survey};
 use encoding_rs::UTF_8;
 use std::fmt::Write;
 

@@ -1,10 +1,11 @@
 //! Counts the rows of a step's files for `batchmill plan`.
 
 use crate::cli::inspect::{odd_json, odd_lines};
-use crate::engine::{Prepared, Shape, survey};
-use crate::plan::{FileLook, Survey, Totals};
+use crate::engine::{Prepared, Shape};
 use crate::report::{Counting, bytes, count};
 use crate::spec::BatchSize;
+use crate::survey::survey;
+use crate::survey::{FileLook, Survey, Totals};
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal};
 

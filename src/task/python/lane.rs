@@ -8,9 +8,9 @@
 
 use super::tally::{Place, Tally};
 use super::task::PythonTask;
-use super::worker::{Heard, Waits, Worker, broken, describe};
+use super::worker::{Waits, Worker, WorkerEvent, broken, describe};
 use crate::model::{Failure, FailureKind};
-use crate::task::lane::{BatchOutcome, Context, Farewell, Frame, Lane, LogLine};
+use crate::task::lane::{BatchOutcome, Context, Frame, Lane, LogLine, ShutdownReport};
 use crate::wire;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -54,7 +54,7 @@ enum Ran {
 }
 
 /// A frame on its way through one or more workers.
-struct Errand<'f> {
+struct FrameProgress<'f> {
     frame: &'f Frame<'f>,
     inputs: Vec<Vec<u8>>,
     tally: Tally,
@@ -112,14 +112,14 @@ impl PythonLane {
     }
 
     /// Ends the worker in order; the next item gets a fresh one.
-    fn retire(&mut self, errand: &mut Errand<'_>) {
-        let Farewell { logs, trouble } = self.say_farewell();
-        logs.into_iter().for_each(|log| errand.tally.log_apart(log));
+    fn retire(&mut self, progress: &mut FrameProgress<'_>) {
+        let ShutdownReport { logs, trouble } = self.shut_down();
+        logs.into_iter().for_each(|log| progress.tally.log_apart(log));
         self.trouble = self.trouble.take().or(trouble);
     }
 
-    fn say_farewell(&mut self) -> Farewell {
-        let Some(worker) = self.worker.take() else { return Farewell::default() };
+    fn shut_down(&mut self) -> ShutdownReport {
+        let Some(worker) = self.worker.take() else { return ShutdownReport::default() };
         let (logs, status) = worker.finish(&self.context.cancel);
         let said = logs.iter().rev().find_map(|log| log.text.trim().lines().next_back().map(str::to_owned));
         let trouble = status.filter(|status| !status.success()).map(|status| {
@@ -127,67 +127,73 @@ impl PythonLane {
             format!("Python worker {} after its last item{said}", describe(status))
         });
         let logs = logs.into_iter().map(|log| LogLine { position: None, stream: log.stream, text: log.text });
-        Farewell { logs: logs.collect(), trouble }
+        ShutdownReport { logs: logs.collect(), trouble }
     }
 
     /// Runs the first `count` places in the worker, as far as it gets.
-    fn attempt(&mut self, errand: &mut Errand<'_>, count: usize) -> Result<Ran, Failure> {
-        let frame = errand.frame;
-        self.fresh_folders(frame, &errand.places[..count])?;
-        let run = self.work(frame, &errand.places[..count], &errand.inputs);
+    fn attempt(&mut self, progress: &mut FrameProgress<'_>, count: usize) -> Result<Ran, Failure> {
+        let frame = progress.frame;
+        self.fresh_folders(frame, &progress.places[..count])?;
+        let run = self.work(frame, &progress.places[..count], &progress.inputs);
         let items = run.items.len();
         let (cancel, timeout) = (self.context.cancel.clone(), self.context.timeout);
         let look = if self.task.max_memory().is_some() { LOOK_AT_MEMORY } else { LOOK };
         let batch_timeout = self.context.batch_timeout;
         let worker = self.worker(frame.error.is_some())?;
         worker.ran += items;
-        errand.deadline = errand.deadline.or_else(|| batch_timeout.map(|timeout| Instant::now() + timeout));
-        let waits = Waits { timeout, deadline: errand.deadline, look: Some(look) };
-        let places = &errand.places[..count];
+        progress.deadline = progress.deadline.or_else(|| batch_timeout.map(|timeout| Instant::now() + timeout));
+        let waits = Waits { timeout, deadline: progress.deadline, look: Some(look) };
+        let places = &progress.places[..count];
         let setup_logs = std::mem::take(&mut worker.setup_logs);
-        setup_logs.into_iter().for_each(|log| errand.tally.log(log, places));
+        setup_logs.into_iter().for_each(|log| progress.tally.log(log, places));
         // A worker that died while it was idle takes nothing; how it died is found out by listening.
         drop(worker.send_run(run, frame.error.is_some()));
         let mut reported = 0;
         loop {
             let worker = self.worker.as_mut().expect("it is taken only on the way out");
-            let heard = worker.hear(&waits, &cancel).map_err(|error| broken(&error.to_string()))?;
+            let event = worker.next_event(&waits, &cancel).map_err(|error| broken(&error.to_string()))?;
             let position = worker.position().filter(|position| (reported..count).contains(position));
-            match heard {
-                Heard::Frame(wire::Frame::Results(results)) => {
+            match event {
+                WorkerEvent::Frame(wire::Frame::Results(results)) => {
                     reported = (results.first + results.count) as usize;
-                    errand
+                    progress
                         .tally
                         .take(results, places)
                         .ok_or_else(|| broken("its results do not fit what it was sent"))?;
                 }
-                Heard::Frame(wire::Frame::Log(log)) => errand.tally.log(log, places),
-                Heard::Frame(wire::Frame::Done(done)) => return Ok(Ran::Done { executed: done.executed as usize }),
-                Heard::Frame(_) => return Err(broken("it sent a frame that does not belong here")),
-                Heard::Look => {
+                WorkerEvent::Frame(wire::Frame::Log(log)) => progress.tally.log(log, places),
+                WorkerEvent::Frame(wire::Frame::Done(done)) => {
+                    return Ok(Ran::Done { executed: done.executed as usize });
+                }
+                WorkerEvent::Frame(_) => return Err(broken("it sent a frame that does not belong here")),
+                WorkerEvent::Look => {
                     let Some(position) = position else { continue };
                     let (place, since) = (places[position], Instant::now() - worker.running());
-                    self.context.underway.on(self.slot, frame.batches[place.batch].indexes.get(place.position), since);
+                    self.context.current_items.on(
+                        self.slot,
+                        frame.batches[place.batch].indexes.get(place.position),
+                        since,
+                    );
                     let Some(failure) = self.worker.as_ref().and_then(|worker| self.too_large(worker)) else {
                         continue;
                     };
                     let took = self.worker.take().map_or(Duration::ZERO, |worker| worker.running());
                     return Ok(Ran::Large { reported, position, failure: failure.after(took) });
                 }
-                Heard::Dead(status) => {
-                    let said = worker.said();
-                    worker.last_words().into_iter().for_each(|log| errand.tally.log(log, places));
+                WorkerEvent::Dead(status) => {
+                    let said = worker.stderr_tail();
+                    worker.last_words().into_iter().for_each(|log| progress.tally.log(log, places));
                     let how = format!("Python worker {} while it was on", describe(status));
                     return Ok(self.lost(reported, position, |on| match on {
                         true => Failure::new(FailureKind::Crash, "Crash", format!("{how} this item")).with_detail(said),
                         false => Failure::new(FailureKind::Crash, "Crash", format!("{how} no item: {said}")),
                     }));
                 }
-                Heard::Garbled(error) => {
+                WorkerEvent::Garbled(error) => {
                     let message = format!("this item disturbed the connection of its Python worker: {error}");
                     return Ok(self.lost(reported, position, |_| Failure::new(FailureKind::Crash, "Crash", message)));
                 }
-                Heard::Late => {
+                WorkerEvent::Late => {
                     // Its results came while its time was measured: it was not late.
                     if position.is_none() {
                         continue;
@@ -196,11 +202,11 @@ impl PythonLane {
                     let late = |_| Failure::new(FailureKind::Timeout, "Timeout", message);
                     return Ok(self.lost(reported, position, late));
                 }
-                Heard::BatchLate => {
+                WorkerEvent::BatchLate => {
                     self.worker = None;
                     return Ok(Ran::BatchLate { reported, failure: self.context.batch_late() });
                 }
-                Heard::Cancelled => {
+                WorkerEvent::Cancelled => {
                     self.worker = None;
                     return Ok(Ran::Cancelled { reported });
                 }
@@ -217,44 +223,44 @@ impl PythonLane {
         }
     }
 
-    /// Runs what of an errand can be run at once; an error ends the step.
-    fn go_on(&mut self, errand: &mut Errand<'_>) -> Result<(), Failure> {
+    /// Runs what of an progress can be run at once; an error ends the step.
+    fn go_on(&mut self, progress: &mut FrameProgress<'_>) -> Result<(), Failure> {
         if self.items_left() == 0 {
-            self.retire(errand);
+            self.retire(progress);
         }
-        let suspect = errand.suspect.and_then(|suspect| errand.places.iter().position(|place| *place == suspect));
+        let suspect = progress.suspect.and_then(|suspect| progress.places.iter().position(|place| *place == suspect));
         let count = match suspect {
             Some(0) => {
-                self.retire(errand);
+                self.retire(progress);
                 1
             }
             Some(before) => before,
-            None if errand.careful => 1,
-            None => errand.places.len(),
+            None if progress.careful => 1,
+            None => progress.places.len(),
         };
         // A place of a batched task is a batch, whose items stay together.
-        let most = if errand.tally.is_batched() { 1 } else { self.items_left() };
+        let most = if progress.tally.is_batched() { 1 } else { self.items_left() };
         let count = count.min(if self.task.max_items_per_worker().is_some() { most } else { usize::MAX });
-        let ran = self.attempt(errand, count);
-        self.context.underway.off(self.slot);
+        let ran = self.attempt(progress, count);
+        self.context.current_items.off(self.slot);
         let ran = ran?;
         // What a lost worker had done before and not sent is still to be run, also where the lane halts.
-        let halts = errand.frame.halt_on_failure && !matches!(ran, Ran::Lost { .. } | Ran::Large { .. });
+        let halts = progress.frame.halt_on_failure && !matches!(ran, Ran::Lost { .. } | Ran::Large { .. });
         if suspect == Some(0) {
-            errand.suspect = None;
+            progress.suspect = None;
         }
         if self.worker.as_ref().is_some_and(|worker| self.too_large(worker).is_some()) {
-            self.retire(errand);
+            self.retire(progress);
         }
-        errand.settle(ran, count, suspect == Some(0))?;
-        if halts && errand.tally.has_failed(&self.context) {
-            errand.left.append(&mut errand.places);
+        progress.settle(ran, count, suspect == Some(0))?;
+        if halts && progress.tally.has_failed(&self.context) {
+            progress.left.append(&mut progress.places);
         }
         Ok(())
     }
 }
 
-impl<'f> Errand<'f> {
+impl<'f> FrameProgress<'f> {
     fn new(lane: &PythonLane, frame: &'f Frame<'f>) -> Self {
         let batched = lane.context.batched && frame.error.is_none();
         let mut places: Vec<Place> = (0..frame.batches.len())
@@ -319,10 +325,10 @@ impl<'f> Errand<'f> {
 
 impl Lane for PythonLane {
     fn run(&mut self, frame: &Frame<'_>) -> (Vec<BatchOutcome>, Option<Failure>) {
-        let mut errand = Errand::new(self, frame);
+        let mut progress = FrameProgress::new(self, frame);
         let mut broken = None;
-        while !errand.places.is_empty() && !self.context.cancel.stop.is_fired() | frame.error.is_some() {
-            match self.go_on(&mut errand) {
+        while !progress.places.is_empty() && !self.context.cancel.stop.is_fired() | frame.error.is_some() {
+            match self.go_on(&mut progress) {
                 Ok(()) => {}
                 Err(failure) if failure.kind == FailureKind::Cancelled => break,
                 Err(failure) => {
@@ -331,12 +337,12 @@ impl Lane for PythonLane {
                 }
             }
         }
-        errand.left.append(&mut errand.places);
-        (errand.tally.finish(&errand.left), broken)
+        progress.left.append(&mut progress.places);
+        (progress.tally.finish(&progress.left), broken)
     }
 
-    fn finish(&mut self) -> Farewell {
-        let Farewell { logs, trouble } = self.say_farewell();
-        Farewell { logs, trouble: self.trouble.take().or(trouble) }
+    fn finish(&mut self) -> ShutdownReport {
+        let ShutdownReport { logs, trouble } = self.shut_down();
+        ShutdownReport { logs, trouble: self.trouble.take().or(trouble) }
     }
 }

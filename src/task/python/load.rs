@@ -8,7 +8,7 @@ use crate::rows;
 use crate::task::item_lane::item_scope;
 use crate::task::lane::{Context, Frame};
 use crate::template::{ErrorValue, ItemScope};
-use crate::wire::{Errand, Run, RunBatch};
+use crate::wire::{ForegroundJob, Run, RunBatch};
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -146,7 +146,7 @@ impl PythonTask {
     ) -> Result<Command, Failure> {
         let batch = &frame.batches[0];
         let (indexes, form, origin) = (batch.indexes.clone(), batch.form, batch.origin.clone());
-        let errand = Errand {
+        let job = ForegroundJob {
             start: self.start(context, false)?,
             batch: RunBatch { number: batch.number, size: 1, total: 0, attempt: batch.attempt, indexes, form, origin },
             item: batch.items.get(0).to_vec(),
@@ -155,7 +155,7 @@ impl PythonTask {
         };
         let path = context.logs.join(format!("{}-foreground-{}", context.step, std::process::id()));
         let written = File::options().create_new(true).write(true).mode(0o600).open(&path);
-        let json = serde_json::to_vec(&errand).map_err(|error| unwritable(&error.to_string()))?;
+        let json = serde_json::to_vec(&job).map_err(|error| unwritable(&error.to_string()))?;
         written
             .and_then(|mut file| file.write_all(&json))
             .map_err(|error| unwritable(&format!("cannot write `{}`: {error}", path.display())))?;

@@ -23,7 +23,7 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a worker may take to end in order, `teardown` included.
-const FAREWELL: Duration = Duration::from_secs(60);
+const SHUTDOWN: Duration = Duration::from_secs(60);
 
 /// The most that is kept of what a worker writes to its stderr, in bytes.
 const MOST_STDERR: u64 = 256 << 10;
@@ -60,7 +60,7 @@ pub(super) struct Waits {
 }
 
 /// What came while waiting for a worker.
-pub(super) enum Heard {
+pub(super) enum WorkerEvent {
     /// A frame.
     Frame(Frame),
     /// It is dead, and everything it sent was read.
@@ -87,18 +87,18 @@ impl Worker {
         worker.expect_hello(host, context)?;
         worker.send(&Frame::Start(Box::new(start))).map_err(|error| broken(&error.to_string()))?;
         loop {
-            match worker.hear(&Waits::default(), &context.cancel) {
-                Ok(Heard::Frame(Frame::Ready)) => return Ok(worker),
-                Ok(Heard::Frame(Frame::Log(log))) => worker.setup_logs.push(log),
-                Ok(Heard::Frame(Frame::Broken(failure))) => return Err(failure.permanent()),
-                Ok(Heard::Frame(_)) => return Err(broken("it sent what it may not before it is ready")),
-                Ok(Heard::Dead(status)) => {
+            match worker.next_event(&Waits::default(), &context.cancel) {
+                Ok(WorkerEvent::Frame(Frame::Ready)) => return Ok(worker),
+                Ok(WorkerEvent::Frame(Frame::Log(log))) => worker.setup_logs.push(log),
+                Ok(WorkerEvent::Frame(Frame::Broken(failure))) => return Err(failure.permanent()),
+                Ok(WorkerEvent::Frame(_)) => return Err(broken("it sent what it may not before it is ready")),
+                Ok(WorkerEvent::Dead(status)) => {
                     let message = format!("Python worker {} while it was set up", describe(status));
-                    return Err(Failure::new(FailureKind::Crash, "Crash", message).with_detail(worker.said()));
+                    return Err(Failure::new(FailureKind::Crash, "Crash", message).with_detail(worker.stderr_tail()));
                 }
-                Ok(Heard::Cancelled) => return Err(cancelled()),
-                Ok(Heard::Late | Heard::BatchLate | Heard::Look) => {}
-                Ok(Heard::Garbled(error)) | Err(error) => return Err(broken(&error.to_string())),
+                Ok(WorkerEvent::Cancelled) => return Err(cancelled()),
+                Ok(WorkerEvent::Late | WorkerEvent::BatchLate | WorkerEvent::Look) => {}
+                Ok(WorkerEvent::Garbled(error)) | Err(error) => return Err(broken(&error.to_string())),
             }
         }
     }
@@ -138,19 +138,21 @@ impl Worker {
     }
 
     fn expect_hello(&mut self, host: &Host, context: &Context) -> Result<(), Failure> {
-        match self.hear(&Waits::default(), &context.cancel) {
-            Ok(Heard::Frame(Frame::Hello(hello))) if hello.protocol == PROTOCOL => Ok(()),
-            Ok(Heard::Frame(Frame::Hello(hello))) => Err(broken(&format!(
+        match self.next_event(&Waits::default(), &context.cancel) {
+            Ok(WorkerEvent::Frame(Frame::Hello(hello))) if hello.protocol == PROTOCOL => Ok(()),
+            Ok(WorkerEvent::Frame(Frame::Hello(hello))) => Err(broken(&format!(
                 "the batchmill module of `{}` is version {}, this is {}; install the same version there",
                 host.executable,
                 hello.batchmill,
                 env!("CARGO_PKG_VERSION")
             ))),
-            Ok(Heard::Dead(status)) => {
+            Ok(WorkerEvent::Dead(status)) => {
                 let message = format!("Python worker {} before it said hello", describe(status));
-                Err(Failure::new(FailureKind::Start, "WorkerStart", message).with_detail(self.said()).permanent())
+                Err(Failure::new(FailureKind::Start, "WorkerStart", message)
+                    .with_detail(self.stderr_tail())
+                    .permanent())
             }
-            Ok(Heard::Cancelled) => Err(cancelled()),
+            Ok(WorkerEvent::Cancelled) => Err(cancelled()),
             Ok(_) => Err(broken("it does not speak batchmill's protocol")),
             Err(error) => Err(broken(&error.to_string())),
         }
@@ -168,37 +170,37 @@ impl Worker {
     }
 
     /// Waits for whatever comes first. Tells the worker to halt once when the run stops.
-    pub(super) fn hear(&mut self, waits: &Waits, cancel: &Cancel) -> Result<Heard, WireError> {
+    pub(super) fn next_event(&mut self, waits: &Waits, cancel: &Cancel) -> Result<WorkerEvent, WireError> {
         let look = waits.look.map(|look| Instant::now() + look);
         loop {
             let item = waits.timeout.map(|timeout| self.time_left(timeout));
             if item == Some(Duration::ZERO) {
-                return Ok(Heard::Late);
+                return Ok(WorkerEvent::Late);
             }
             let until = |at: Option<Instant>| at.map(|at| at.saturating_duration_since(Instant::now()));
             let (batch, look) = (until(waits.deadline), until(look));
             if batch == Some(Duration::ZERO) {
-                return Ok(Heard::BatchLate);
+                return Ok(WorkerEvent::BatchLate);
             }
             if look == Some(Duration::ZERO) {
-                return Ok(Heard::Look);
+                return Ok(WorkerEvent::Look);
             }
             let wait = [item, batch, look].into_iter().flatten().min();
             match self.poll(wait, cancel)? {
                 Ready::Socket => match self.reader.read(&mut self.socket) {
-                    Ok(Some(frame)) => return Ok(Heard::Frame(frame)),
+                    Ok(Some(frame)) => return Ok(WorkerEvent::Frame(frame)),
                     // It hung up, or was killed in the middle of a frame: either way it is dead, or soon will be.
-                    Ok(None) => return Ok(Heard::Dead(self.reap()?)),
+                    Ok(None) => return Ok(WorkerEvent::Dead(self.reap()?)),
                     Err(WireError::Io(error)) if error.kind() != io::ErrorKind::WouldBlock => {
-                        return Ok(Heard::Dead(self.reap()?));
+                        return Ok(WorkerEvent::Dead(self.reap()?));
                     }
                     Err(error) => {
                         self.end()?;
-                        return Ok(Heard::Garbled(error));
+                        return Ok(WorkerEvent::Garbled(error));
                     }
                 },
-                Ready::Dead => return Ok(Heard::Dead(self.reap()?)),
-                Ready::Kill => return Ok(Heard::Cancelled),
+                Ready::Dead => return Ok(WorkerEvent::Dead(self.reap()?)),
+                Ready::Kill => return Ok(WorkerEvent::Cancelled),
                 Ready::Stop => self.halt()?,
                 Ready::Time => {}
             }
@@ -295,8 +297,8 @@ impl Worker {
     /// Ends it in order: `teardown` runs. Gives what was printed and how the worker ended.
     pub(super) fn finish(mut self, cancel: &Cancel) -> (Vec<Log>, Option<ExitStatus>) {
         let mut logs = Vec::new();
-        let deadline = Instant::now() + FAREWELL;
-        // The run may have stopped; a farewell is not an item, so that is not listened for.
+        let deadline = Instant::now() + SHUTDOWN;
+        // The run may have stopped; a report is not an item, so that is not listened for.
         self.halted = true;
         // One that is dead already hangs up, which ends the loop.
         drop(self.send(&Frame::Stop));
@@ -319,12 +321,12 @@ impl Worker {
 
     /// All of that as an entry for the log, if there is any.
     pub(super) fn last_words(&self) -> Option<Log> {
-        let text = self.said();
+        let text = self.stderr_tail();
         (!text.is_empty()).then(|| Log { position: None, stream: "worker".to_owned(), text })
     }
 
     /// The end of what it wrote to its stderr, such as the traceback of a fatal error, or what its child processes print.
-    pub(super) fn said(&self) -> String {
+    pub(super) fn stderr_tail(&self) -> String {
         let length = self.stderr.metadata().map_or(0, |data| data.len());
         let from = length.saturating_sub(MOST_STDERR);
         let mut text = vec![0; usize::try_from(length - from).unwrap_or(0)];

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The files that match a pattern, sorted.
-pub(in crate::plan) fn matching(pattern: &str) -> Result<Vec<PathBuf>, SourceError> {
+pub(in crate::sources) fn matching(pattern: &str) -> Result<Vec<PathBuf>, SourceError> {
     let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
     let found = glob::glob_with(pattern, options)
         .map_err(|error| SourceError::Pattern { pattern: pattern.to_owned(), cause: error.to_string() })?;

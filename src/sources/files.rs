@@ -3,7 +3,7 @@
 mod decoded;
 
 use super::SourceError;
-use super::sources::glob::matching;
+use super::glob::matching;
 use crate::model::ItemKey;
 use crate::rows::Cutter;
 use crate::spec::{Compression, RowFormat, RowsSpec};
@@ -48,17 +48,17 @@ impl Read for Metered {
 /// A file of rows.
 #[derive(Debug, Clone)]
 pub struct RowFile {
-    pub(super) path: PathBuf,
+    pub(crate) path: PathBuf,
     /// As messages and `where_from` show it.
-    pub(super) name: Arc<str>,
+    pub(crate) name: Arc<str>,
     /// What its rows are known by, besides their numbers: path, size and time of change.
-    pub(super) key: ItemKey,
+    pub(crate) key: ItemKey,
     /// Bytes on the disk; 0 where it is not there.
-    pub(super) size: u64,
+    pub(crate) size: u64,
 }
 
 /// The files that these paths and patterns name, those of a pattern sorted, none twice.
-pub(super) fn expand(named: impl IntoIterator<Item = String>) -> Result<Vec<RowFile>, SourceError> {
+pub(crate) fn expand(named: impl IntoIterator<Item = String>) -> Result<Vec<RowFile>, SourceError> {
     let mut paths: Vec<PathBuf> = Vec::new();
     for path in named {
         // A file that is there is meant, whatever letters its name has.
@@ -92,7 +92,7 @@ impl RowFile {
     ///
     /// # Errors
     /// Where it cannot be opened.
-    pub(super) fn bytes(&self, given: Compression, meter: &Meter) -> io::Result<Box<dyn Read + Send>> {
+    pub(crate) fn bytes(&self, given: Compression, meter: &Meter) -> io::Result<Box<dyn Read + Send>> {
         let file = File::open(&self.path)?;
         if file.metadata()?.is_dir() {
             return Err(io::Error::other("it is a folder"));
@@ -106,7 +106,7 @@ impl RowFile {
     }
 
     /// What cuts it into records.
-    pub(super) fn cutter(&self, spec: &RowsSpec, meter: &Meter) -> io::Result<Cutter> {
+    pub(crate) fn cutter(&self, spec: &RowsSpec, meter: &Meter) -> io::Result<Cutter> {
         let text = decode(self.bytes(spec.compression, meter)?, spec.encoding)?;
         Ok(match spec.format {
             RowFormat::Csv => Cutter::of_csv(text, spec.quote, spec.delimiter),
@@ -116,12 +116,12 @@ impl RowFile {
     }
 
     /// Whether what is cut are the bytes of the file, one to one.
-    pub(super) fn is_direct(&self, spec: &RowsSpec) -> bool {
+    pub(crate) fn is_direct(&self, spec: &RowsSpec) -> bool {
         spec.encoding == UTF_8 && self.compression(spec.compression) == Compression::Plain
     }
 
     /// The compression that it has; never by name.
-    pub(super) fn compression(&self, given: Compression) -> Compression {
+    pub(crate) fn compression(&self, given: Compression) -> Compression {
         match (given, self.ending().as_str()) {
             (Compression::ByName, "gz" | "gzip") => Compression::Gzip,
             (Compression::ByName, "zst" | "zstd") => Compression::Zstd,
@@ -135,7 +135,7 @@ impl RowFile {
     }
 
     /// What its name says it holds.
-    pub(super) fn format(&self) -> RowFormat {
+    pub(crate) fn format(&self) -> RowFormat {
         let name = if matches!(self.ending().as_str(), "gz" | "gzip" | "zst" | "zstd") {
             self.path.with_extension("")
         } else {
@@ -147,7 +147,7 @@ impl RowFile {
 }
 
 /// Text of this encoding as UTF-8, without the byte order mark that it may begin with.
-pub(super) fn decode(bytes: Box<dyn Read + Send>, encoding: &'static Encoding) -> io::Result<Box<dyn Read + Send>> {
+pub(crate) fn decode(bytes: Box<dyn Read + Send>, encoding: &'static Encoding) -> io::Result<Box<dyn Read + Send>> {
     if encoding == UTF_8 {
         return Ok(Box::new(WithoutMark::new(bytes)?));
     }
@@ -155,7 +155,7 @@ pub(super) fn decode(bytes: Box<dyn Read + Send>, encoding: &'static Encoding) -
 }
 
 /// Why a file cannot be read, for people.
-pub(super) fn describe(error: &io::Error) -> String {
+pub(crate) fn describe(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => "it is cut short: the compressed data ends too early".to_owned(),
         _ => error.to_string(),

@@ -4,14 +4,16 @@
 //! Files are looked at when the source is opened: headers are compared, types inferred. They are read as the step goes on, one
 //! after another. A file that cannot be read is an item too, a failed one, so nothing is passed over in silence.
 
-pub(in crate::plan) mod header;
+mod header;
 mod parquet;
 
+pub(crate) use header::columns_of;
+
+use super::Request;
+use super::files::{Meter, RowFile, describe, expand};
+use super::resolve;
 use super::{Chunk, Source, SourceError, content_key};
 use crate::model::{Failure, FailureKind, Form, ItemKey, Items, Keys, LineNumbers, Origin};
-use crate::plan::files::{Meter, RowFile, describe, expand};
-use crate::plan::settings::resolve;
-use crate::plan::survey::Request;
 use crate::rows::{Cut, Cutter};
 use crate::spec::{OnBadRow, RowFormat, RowsSpec};
 use crate::template::{ItemScope, Template};
@@ -86,8 +88,8 @@ impl Source for Table {
                 return Ok(None);
             }
             let most = usize::try_from(self.limit - self.at.given).unwrap_or(usize::MAX).min(most);
-            let trouble = match self.headers.trouble(self.at.file) {
-                Some(trouble) => trouble.to_owned(),
+            let file_error = match self.headers.file_error(self.at.file) {
+                Some(file_error) => file_error.to_owned(),
                 None => match self.rows(most) {
                     Ok(Some(chunk)) => return Ok(Some(chunk)),
                     Ok(None) => {
@@ -97,7 +99,7 @@ impl Source for Table {
                     Err(error) => describe(&error),
                 },
             };
-            let chunk = bad_file(&self.files[self.at.file], &trouble);
+            let chunk = bad_file(&self.files[self.at.file], &file_error);
             self.next_file();
             let chunk = Chunk { bytes: std::mem::take(&mut self.at.carried), ..chunk };
             self.at.given += 1;
@@ -124,7 +126,7 @@ impl Source for Table {
     }
 
     fn survey(&self) -> Option<Request> {
-        let troubled = (0..self.files.len()).map(|file| self.headers.trouble(file).is_some()).collect();
+        let troubled = (0..self.files.len()).map(|file| self.headers.file_error(file).is_some()).collect();
         Some(Request::of_source(&self.spec, self.files.clone(), troubled, (self.skip, self.limit)))
     }
 
@@ -175,7 +177,7 @@ impl Table {
         let bytes = std::mem::take(&mut self.at.carried) + (done - self.at.done);
         self.at.done = done;
         let form = self.headers.form(self.at.file);
-        Ok(Some(Chunk { items, keys, indexes: None, form, origin, bytes, trouble: None }))
+        Ok(Some(Chunk { items, keys, indexes: None, form, origin, bytes, file_error: None }))
     }
 }
 
@@ -187,10 +189,10 @@ fn know_by_content(files: &mut [RowFile]) {
 }
 
 /// What stands for a file that cannot be read, or not be read on.
-fn bad_file(file: &RowFile, trouble: &str) -> Chunk {
+fn bad_file(file: &RowFile, file_error: &str) -> Chunk {
     let mut items = Items::default();
     items.push(serde_json::json!({ "file": file.name }).to_string().as_bytes());
-    let failure = Failure::new(FailureKind::BadRow, "BadFile", format!("{}: {trouble}", file.name));
+    let failure = Failure::new(FailureKind::BadRow, "BadFile", format!("{}: {file_error}", file.name));
     let keys = Keys::List(vec![ItemKey::of(format!("{} cannot be read", file.name).as_bytes())]);
-    Chunk { items, keys, indexes: None, form: 0, origin: None, bytes: 0, trouble: Some(failure) }
+    Chunk { items, keys, indexes: None, form: 0, origin: None, bytes: 0, file_error: Some(failure) }
 }

@@ -1,7 +1,7 @@
 //! From results to files: looks at the records where the format has to, then writes them.
 
 use super::csv::{CsvFile, Header};
-use super::error::{SinkError, Trouble};
+use super::error::{ExportError, Trouble};
 use super::jsonl::JsonLines;
 use super::parquet::{RecordRows, schema_of};
 use super::place::Place;
@@ -128,7 +128,7 @@ impl Limit {
 ///
 /// # Errors
 /// Where they cannot be read, do not fit the format, or the file cannot be written.
-pub fn write(target: &Target, results: &mut dyn Results) -> Result<Written, SinkError> {
+pub fn write(target: &Target, results: &mut dyn Results) -> Result<Written, ExportError> {
     write_by(target, results, if target.parts { PART } else { NONE }).map_err(|trouble| trouble.at(&target.path))
 }
 
@@ -176,7 +176,7 @@ pub(super) mod tests {
     use std::fs;
 
     /// Results that are held in memory, a few lines a piece.
-    pub(in crate::sink) struct Held<'a>(pub(in crate::sink) &'a str, pub(in crate::sink) usize);
+    pub(in crate::export) struct Held<'a>(pub(in crate::export) &'a str, pub(in crate::export) usize);
 
     impl Results for Held<'_> {
         fn rewind(&mut self) -> io::Result<()> {
@@ -199,7 +199,7 @@ pub(super) mod tests {
     }
 
     /// The file of these records, or why there is none.
-    pub(in crate::sink) fn written(format: OutputFormat, records: &str) -> Result<String, String> {
+    pub(in crate::export) fn written(format: OutputFormat, records: &str) -> Result<String, String> {
         let folder = tempfile::tempdir().unwrap();
         let target = target(&folder, format, false);
         write(&target, &mut Held(records, 0)).map_err(|error| error.to_string())?;

@@ -4,7 +4,6 @@
 //! path before is there until then, and stays where anything fails. Takes results as JSON Lines, in item order, from
 //! whoever has them; knows nothing of steps, runs and ledgers.
 
-mod ahead;
 mod columns;
 mod csv;
 mod error;
@@ -15,9 +14,10 @@ mod parquet;
 mod parts;
 mod place;
 mod record;
+mod streamed;
 mod write;
 
-pub use ahead::Ahead;
-pub use error::SinkError;
+pub use error::ExportError;
 pub use parquet::write_frames;
+pub use streamed::StreamedOutput;
 pub use write::{Results, Target, Written, write};

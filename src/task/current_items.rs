@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// A cell for each slot.
 #[derive(Debug)]
-pub struct Underway {
+pub struct CurrentItems {
     base: Instant,
     cells: Vec<Cell>,
 }
@@ -20,7 +20,7 @@ struct Cell {
     since: AtomicU64,
 }
 
-impl Underway {
+impl CurrentItems {
     /// Cells for so many slots.
     pub fn new(slots: usize) -> Self {
         Self { base: Instant::now(), cells: (0..slots).map(|_| Cell::default()).collect() }

@@ -94,7 +94,7 @@ impl Column {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sink::write::tests::Held;
+    use crate::export::write::tests::Held;
 
     fn schema(records: &str) -> Result<String, String> {
         let schema = Columns::of(&mut Held(records, 0)).and_then(|columns| columns.schema());

@@ -10,9 +10,9 @@ mod address;
 mod postgresql;
 mod sqlite;
 
+use super::resolve;
 use super::{Chunk, Source, SourceError};
 use crate::model::{self, ItemKey};
-use crate::plan::settings::resolve;
 use crate::spec::SqlSpec;
 use crate::template::{CompiledTree, ItemScope, Template};
 use address::Database;

@@ -1,10 +1,10 @@
 //! What columns the files have, and what becomes of them.
 
 use crate::model::{Column, CsvForm, Form, From, Kind};
-use crate::plan::SourceError;
-use crate::plan::files::{Meter, RowFile, describe};
-use crate::plan::survey::DELIMITERS;
 use crate::rows::{Fields, Inference, Split};
+use crate::sources::DELIMITERS;
+use crate::sources::SourceError;
+use crate::sources::files::{Meter, RowFile, describe};
 use crate::spec::{Header, OnSchemaDrift, RowFormat, RowsSpec, Types};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -48,17 +48,17 @@ impl Headers {
 
     /// Lines bring their own names: it is enough that one of the files can be opened.
     fn of_lines(spec: &RowsSpec, files: &[RowFile]) -> Result<Self, SourceError> {
-        let mut trouble = None;
+        let mut file_error = None;
         for file in files {
             match file.cutter(spec, &Meter::default()).and_then(|mut cutter| cutter.cut(1)) {
                 Ok(_) => {
-                    trouble = None;
+                    file_error = None;
                     break;
                 }
-                Err(error) => _ = trouble.get_or_insert((file, error)),
+                Err(error) => _ = file_error.get_or_insert((file, error)),
             }
         }
-        match trouble {
+        match file_error {
             Some((file, error)) => Err(unreadable(file, &describe(&error))),
             None => Ok(Self { forms: Arc::new([Form::Json]), files: vec![Ok(0); files.len()], in_file: false }),
         }
@@ -74,7 +74,7 @@ impl Headers {
     }
 
     /// Why a file cannot be read.
-    pub(super) fn trouble(&self, file: usize) -> Option<&str> {
+    pub(super) fn file_error(&self, file: usize) -> Option<&str> {
         self.files[file].as_ref().err().map(String::as_str)
     }
 
@@ -102,8 +102,8 @@ pub(super) fn columns(
     Ok(columns.collect())
 }
 
-fn unreadable(file: &RowFile, trouble: &str) -> SourceError {
-    SourceError::Setting(format!("cannot read `{}`: {trouble}", file.name))
+fn unreadable(file: &RowFile, file_error: &str) -> SourceError {
+    SourceError::Setting(format!("cannot read `{}`: {file_error}", file.name))
 }
 
 /// The names of a file's columns; none where it is empty.
@@ -121,7 +121,7 @@ fn names(spec: &RowsSpec, file: &RowFile) -> Result<Option<Vec<String>>, String>
 ///
 /// # Errors
 /// Where the names do not fit.
-pub(in crate::plan) fn columns_of(header: &Header, first: Split<'_>) -> Result<Vec<String>, String> {
+pub(crate) fn columns_of(header: &Header, first: Split<'_>) -> Result<Vec<String>, String> {
     match header {
         Header::Named(names) if names.len() == first.len() => Ok(names.clone()),
         Header::Named(names) => {
@@ -176,7 +176,7 @@ impl<'a> Forms<'a> {
             names.iter().zip(files).filter_map(|(names, file)| Some((names.as_ref().ok()?.as_ref()?, file)));
         let Some((first, first_file)) = headers.next() else {
             return match names.iter().zip(files).find_map(|(names, file)| Some((names.as_ref().err()?, file))) {
-                Some((trouble, file)) => Err(unreadable(file, trouble)),
+                Some((file_error, file)) => Err(unreadable(file, file_error)),
                 None => Ok(()),
             };
         };

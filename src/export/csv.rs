@@ -131,8 +131,8 @@ fn trouble(error: csv::Error) -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::write::tests::written;
     use crate::model::OutputFormat;
-    use crate::sink::write::tests::written;
 
     #[test]
     fn columns_come_as_they_first_appear_and_values_keep_what_they_are() {

@@ -2,10 +2,10 @@
 
 use super::coding::{Coding, guess};
 use super::shape::{Shape, form, shape};
-use super::{Known, Request};
 use crate::model::Kind;
-use crate::plan::files::{Meter, RowFile, decode, describe};
 use crate::rows::{Cutter, Inference, JsonKinds, JsonTally, Places, Runs, Tally, kind_name};
+use crate::sources::files::{RowFile, decode, describe};
+use crate::sources::{Known, Meter, Request};
 use crate::spec::{Compression, RowFormat};
 use encoding_rs::{Encoding, UTF_8};
 use std::io::{self, Read};

@@ -1,15 +1,23 @@
 //! Where items come from. Each source gives its items in order, as JSON text, as many at a time as asked for.
 
 mod command;
-pub(super) mod glob;
+pub(crate) mod files;
+mod glob;
 mod lines;
 mod list;
 mod range;
+mod request;
 mod results;
+mod settings;
 mod sql;
-pub(super) mod table;
+mod table;
 
-use super::survey::Request;
+pub use files::Meter;
+pub use request::Request;
+pub(crate) use request::{DELIMITERS, Known};
+pub use settings::resolve;
+pub(crate) use table::columns_of;
+
 use crate::model::{self, Failure, Form, ItemKey, Keys, Origin};
 use crate::rows;
 use crate::spec::{ItemsSpec, OnBadRow};
@@ -82,7 +90,7 @@ pub struct Chunk {
     /// How much of their files they come to, in bytes on the disk; 0 where they are of none.
     pub bytes: u64,
     /// A file that cannot be read: why. There is one item then, which stands for it.
-    pub trouble: Option<Failure>,
+    pub file_error: Option<Failure>,
 }
 
 /// The key of a file: of its name and what is in it; none where it cannot be read.
@@ -112,7 +120,7 @@ impl Chunk {
             form: 0,
             origin: None,
             bytes: 0,
-            trouble: None,
+            file_error: None,
         })
     }
 }
@@ -213,7 +221,7 @@ pub type RunCommand<'a> = dyn Fn(&mut Command) -> io::Result<Output> + 'a;
 
 /// What a source needs of its surroundings.
 #[derive(Clone, Copy)]
-pub struct Surroundings<'a> {
+pub struct SourceHost<'a> {
     /// Runs commands.
     pub run: &'a RunCommand<'a>,
     /// Disconnects when nobody waits for items any more.
@@ -228,7 +236,7 @@ pub fn open(
     spec: &ItemsSpec,
     scope: &Arc<ItemScope>,
     env: &[(String, String)],
-    around: Surroundings<'_>,
+    host: SourceHost<'_>,
 ) -> Result<Items, SourceError> {
     let mut source: Box<dyn Source> = match spec {
         ItemsSpec::List(list) => Box::new(list::of_trees(list, scope)?),
@@ -236,12 +244,12 @@ pub fn open(
             Some(results) => Box::new(results),
             None => Box::new(list::of_template(text, scope)?),
         },
-        ItemsSpec::Command(text) => Box::new(command::open(text, scope, env, around.run)?),
+        ItemsSpec::Command(text) => Box::new(command::open(text, scope, env, host.run)?),
         ItemsSpec::Glob(patterns) => Box::new(glob::open(patterns, scope)?),
         ItemsSpec::Range { start, stop, step } => Box::new(range::open(start, stop, step, scope)?),
         ItemsSpec::Lines(path) => Box::new(lines::open(path, scope)?),
         ItemsSpec::Rows(rows) => table::open(rows, scope)?,
-        ItemsSpec::Sql(sql) => Box::new(sql::open(sql, scope, around.stop)?),
+        ItemsSpec::Sql(sql) => Box::new(sql::open(sql, scope, host.stop)?),
     };
     let first = first(&mut *source)?;
     source.rewind()?;
@@ -256,7 +264,7 @@ fn first(source: &mut dyn Source) -> Result<Option<Vec<u8>>, SourceError> {
     for _ in 0..MOST {
         let Some(chunk) = source.next(1)? else { return Ok(None) };
         let item = rows::to_json(&forms[chunk.form], &chunk.items, 0, chunk.origin.as_ref());
-        if let (Ok(item), None) = (item, chunk.trouble) {
+        if let (Ok(item), None) = (item, chunk.file_error) {
             return Ok(Some(item));
         }
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Trouble with a file of results; what stood there before still does.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write `{}`: {trouble}", .path.display())]
-pub struct SinkError {
+pub struct ExportError {
     path: PathBuf,
     #[source]
     trouble: Trouble,
@@ -31,7 +31,7 @@ pub(super) enum Trouble {
 
 impl Trouble {
     /// The error for this path.
-    pub(super) fn at(self, path: &Path) -> SinkError {
-        SinkError { path: path.to_path_buf(), trouble: self }
+    pub(super) fn at(self, path: &Path) -> ExportError {
+        ExportError { path: path.to_path_buf(), trouble: self }
     }
 }

@@ -1,17 +1,17 @@
 //! What earlier executions of a run did of a step, loaded when the run goes on.
 
+use super::baseline::BaselineKeys;
 use super::batches::{BatchRow, Files, Owner, present};
 use super::error::LedgerError;
 use super::folder::RunFolder;
-use super::known::KnownKeys;
-use super::writer::{GONE, StepKey};
+use super::writer::{REMOVED_ITEM, StepKey};
 use crate::model::{ItemKey, Keys, StepName};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A batch that is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PastBatch {
+pub struct DoneBatch {
     id: i64,
     /// The items' indexes at that time, line by line.
     pub indexes: Vec<u64>,
@@ -23,11 +23,11 @@ pub struct PastBatch {
 
 /// What was done of a step.
 #[derive(Debug, Clone, Default)]
-pub struct Past {
+pub struct StepHistory {
     /// By what the step could be told from a changed one: names and hashes.
     pub fingerprint: BTreeMap<String, String>,
     /// The batches that are done.
-    pub batches: Vec<PastBatch>,
+    pub batches: Vec<DoneBatch>,
     /// Attempts of items whose last attempt failed, by key: one entry for each of those that are alike.
     pub failed: HashMap<ItemKey, Vec<u32>>,
     /// Attempts of items that waited to be tried again, likewise.
@@ -35,9 +35,9 @@ pub struct Past {
     /// Bad rows that were left out.
     pub left_out: HashSet<ItemKey>,
     /// Items that the last good run of the workflow has done, where only what is new is to be run.
-    pub known: KnownKeys,
+    pub known: BaselineKeys,
     /// Items that were done, and are not any more.
-    pub lost: Lost,
+    pub lost: LostItems,
     /// Rows whose results or keys are gone.
     pub(super) void: Vec<i64>,
     /// Whether the files go on behind what counts of them.
@@ -48,7 +48,7 @@ pub struct Past {
     pub(super) keys_end: u64,
 }
 
-impl Past {
+impl StepHistory {
     /// Whether nothing was done.
     pub fn is_empty(&self) -> bool {
         self.batches.is_empty()
@@ -63,14 +63,14 @@ impl Past {
     }
 
     /// The items of which there are failures or attempts that are void once they are run again.
-    pub(super) fn troubled(&self) -> HashSet<ItemKey> {
+    pub(super) fn keys_with_failures(&self) -> HashSet<ItemKey> {
         self.failed.keys().chain(self.attempts.keys()).copied().collect()
     }
 }
 
 /// Items that were done, but whose results somebody or something took away.
 #[derive(Debug, Clone, Default)]
-pub struct Lost {
+pub struct LostItems {
     results: HashMap<ItemKey, u64>,
     /// Where the keys are gone, only the places of items are known: first and last of neighbours.
     keys: BTreeMap<u64, u64>,
@@ -78,27 +78,27 @@ pub struct Lost {
 
 /// Why a done item is not done any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Loss {
+pub enum LossReason {
     /// Its result is gone.
     Result,
     /// What tells whose result it is is gone.
     Key,
 }
 
-impl Lost {
+impl LostItems {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.results.is_empty() && self.keys.is_empty()
     }
 
     /// Strikes an item out, and says why it was in here. Items that are alike are struck out one by one.
-    pub fn take(&mut self, index: u64, key: ItemKey) -> Option<Loss> {
+    pub fn take(&mut self, index: u64, key: ItemKey) -> Option<LossReason> {
         if let Some(count) = self.results.get_mut(&key).filter(|count| **count > 0) {
             *count -= 1;
-            return Some(Loss::Result);
+            return Some(LossReason::Result);
         }
         let last = self.keys.range(..=index).next_back().map(|(_, last)| *last);
-        last.is_some_and(|last| index <= last).then_some(Loss::Key)
+        last.is_some_and(|last| index <= last).then_some(LossReason::Key)
     }
 
     fn add(&mut self, row: &BatchRow, keys: Option<Keys>) {
@@ -117,7 +117,7 @@ pub struct RowChange {
     indexes: Vec<Option<u64>>,
 }
 
-impl PastBatch {
+impl DoneBatch {
     /// The same batch with its items at other places; none stands for an item that is gone.
     pub fn moved(&self, indexes: Vec<Option<u64>>) -> RowChange {
         RowChange { id: self.id, indexes }
@@ -126,11 +126,17 @@ impl PastBatch {
 
 /// What was done of a step. What its rows point at is compared with the files: a batch whose lines or keys are gone was not
 /// done.
-pub(super) fn load(db: &Connection, step: StepKey, folder: &RunFolder, name: &StepName) -> Result<Past, LedgerError> {
+pub(super) fn load(
+    db: &Connection,
+    step: StepKey,
+    folder: &RunFolder,
+    name: &StepName,
+) -> Result<StepHistory, LedgerError> {
     let sqlite = |source| LedgerError::sqlite(&folder.database(), source);
     let fingerprint = db.query_row("SELECT fingerprint FROM steps WHERE id = ?1", [step.0], |row| row.get(0));
     let fingerprint: String = fingerprint.map_err(sqlite)?;
-    let mut past = Past { fingerprint: serde_json::from_str(&fingerprint).unwrap_or_default(), ..Past::default() };
+    let mut past =
+        StepHistory { fingerprint: serde_json::from_str(&fingerprint).unwrap_or_default(), ..StepHistory::default() };
     let files = Files::open(folder, name)?;
     let mut lines = Vec::new();
     for row in BatchRow::all(db, step.0).map_err(sqlite)? {
@@ -140,7 +146,7 @@ pub(super) fn load(db: &Connection, step: StepKey, folder: &RunFolder, name: &St
             Some(keys) if gone.is_none() => {
                 past.results_end = past.results_end.max(row.offset + row.length);
                 past.keys_end = past.keys_end.max(row.keys_offset + row.keys_size());
-                past.batches.push(PastBatch { id: row.id, indexes: row.indexes(), keys, list: row.list });
+                past.batches.push(DoneBatch { id: row.id, indexes: row.indexes(), keys, list: row.list });
             }
             keys => {
                 past.void.push(row.id);
@@ -159,7 +165,7 @@ pub(super) fn load(db: &Connection, step: StepKey, folder: &RunFolder, name: &St
 }
 
 /// Opens the row of a step again. Rows whose results are gone are forgotten.
-pub(super) fn reopen(db: &mut Connection, step: StepKey, is_batch: bool, past: &Past) -> rusqlite::Result<()> {
+pub(super) fn reopen(db: &mut Connection, step: StepKey, is_batch: bool, past: &StepHistory) -> rusqlite::Result<()> {
     let transaction = db.transaction()?;
     transaction.execute(
         "UPDATE steps SET status = 'running', finished = NULL, total = NULL, succeeded = NULL, failed = NULL,
@@ -208,7 +214,8 @@ pub(super) fn settle(
             transaction.execute("DELETE FROM batches WHERE step = ?1 AND id = ?2", [step.0, change.id])?;
             continue;
         };
-        let bytes: Vec<u8> = change.indexes.iter().flat_map(|index| index.unwrap_or(GONE).to_le_bytes()).collect();
+        let bytes: Vec<u8> =
+            change.indexes.iter().flat_map(|index| index.unwrap_or(REMOVED_ITEM).to_le_bytes()).collect();
         let row = BatchRow::one(&transaction, (step.0, change.id))?;
         let (first, count) = (*first, kept.len() as u64);
         let (list, form, keys_offset, run) = (row.list, row.form, row.keys_offset, row.run);

@@ -7,8 +7,8 @@
 use super::{bad_file, header, know_by_content};
 use crate::columnar::{JsonLines, Rows, Zones};
 use crate::model::{Column, From, ItemKey, Items, Keys};
-use crate::plan::files::RowFile;
-use crate::plan::{Chunk, Source, SourceError};
+use crate::sources::files::RowFile;
+use crate::sources::{Chunk, Source, SourceError};
 use crate::spec::{OnBadRow, RowsSpec};
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
@@ -73,9 +73,9 @@ impl Parquet {
             Ok(inside)
         });
         let inside: Vec<Result<Inside, String>> = inside.collect();
-        let trouble = inside.iter().zip(&files).find_map(|(inside, file)| Some((inside.as_ref().err()?, file)));
-        if let (Some((trouble, file)), false) = (trouble, inside.iter().any(Result::is_ok)) {
-            return Err(SourceError::Setting(format!("cannot read `{}`: {trouble}", file.name)));
+        let file_error = inside.iter().zip(&files).find_map(|(inside, file)| Some((inside.as_ref().err()?, file)));
+        if let (Some((file_error, file)), false) = (file_error, inside.iter().any(Result::is_ok)) {
+            return Err(SourceError::Setting(format!("cannot read `{}`: {file_error}", file.name)));
         }
         Ok(Self { on_bad_row: spec.on_bad_row, files, inside, skip, limit, at: Place::default() })
     }
@@ -90,8 +90,8 @@ impl Parquet {
         let file = &self.files[self.at.file];
         let inside = self.inside[self.at.file].as_ref().map_err(String::clone)?;
         let at = &mut self.at;
-        if let Some(trouble) = at.broken.take() {
-            return Err(trouble);
+        if let Some(file_error) = at.broken.take() {
+            return Err(file_error);
         }
         if at.reader.is_none() {
             let passed = inside.rows.min(self.skip - at.skipped);
@@ -123,7 +123,7 @@ impl Parquet {
         let keys = Keys::Run(ItemKey::of_row(file.key, at.row), items.len());
         at.row += items.len() as u64;
         at.given += items.len() as u64;
-        Ok(Some(Chunk { items, keys, form: 0, origin: None, bytes: 0, trouble: None, indexes: None }))
+        Ok(Some(Chunk { items, keys, form: 0, origin: None, bytes: 0, file_error: None, indexes: None }))
     }
 }
 
@@ -140,8 +140,8 @@ impl Source for Parquet {
             match self.rows(most) {
                 Ok(Some(chunk)) => return Ok(Some(chunk)),
                 Ok(None) => self.next_file(),
-                Err(trouble) => {
-                    let chunk = bad_file(&self.files[self.at.file], &trouble);
+                Err(file_error) => {
+                    let chunk = bad_file(&self.files[self.at.file], &file_error);
                     self.next_file();
                     self.at.given += 1;
                     return Ok(Some(chunk));

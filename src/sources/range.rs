@@ -1,8 +1,8 @@
 //! `{range:}`: integers, as Python's `range`.
 
+use super::resolve;
 use super::{Chunk, Source, SourceError};
 use crate::model::{self, ItemKey, Keys};
-use crate::plan::settings::resolve;
 use crate::spec::Setting;
 use crate::template::ItemScope;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Parquet: the types of all records first, then row groups of bounded size, compressed by Snappy.
 
 use super::columns::Columns;
-use super::error::{SinkError, Trouble};
+use super::error::{ExportError, Trouble};
 use super::place::Place;
 use super::record::{VALUE, lines};
 use super::write::{Encoder, Limit, NONE, PART, Results, Target, Written};
@@ -35,7 +35,7 @@ pub fn write_frames(
     target: &Target,
     schema: &SchemaRef,
     frames: &mut dyn Iterator<Item = io::Result<RecordBatch>>,
-) -> Result<Written, SinkError> {
+) -> Result<Written, ExportError> {
     let limit = if target.parts { PART } else { NONE };
     write_frames_by(target, schema, frames, limit).map_err(|trouble| trouble.at(&target.path))
 }

@@ -1,7 +1,7 @@
 //! What a source will give, counted beforehand.
 
-use super::Request;
 use super::look::FileLook;
+use crate::sources::Request;
 
 /// Items and batches of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

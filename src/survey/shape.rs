@@ -1,9 +1,8 @@
 //! How a file is laid out, as its beginning tells: the delimiter, whether there is a header, the names of columns.
 
-use super::{DELIMITERS, Known};
 use crate::model::{CsvForm, Kind};
-use crate::plan::sources::table::header::columns_of;
 use crate::rows::{Cutter, Fields, Inference};
+use crate::sources::{DELIMITERS, Known, columns_of};
 use crate::spec::Header;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -122,7 +121,7 @@ fn is_header(first: &[String], below: &[Vec<String>]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Request;
+    use crate::sources::Request;
 
     fn of(text: &str) -> (char, bool, Vec<String>) {
         let known = Request::of_paths(&[]).unwrap().known;

@@ -1,19 +1,6 @@
-//! A look at all of some files of rows, before anything runs: what they hold, and which of them stand out.
+//! What it takes to survey the files of a source: which files, and what the workflow says of them.
 //!
-//! [`look`] goes through one file in one pass and in flat memory; [`sort`] compares what was seen. Whoever has threads
-//! calls `look` on several files at a time. What a source knows from its workflow is taken as given, the rest is found.
-
-mod coding;
-mod look;
-mod odd;
-mod shape;
-mod sort;
-mod totals;
-
-pub use look::{FileLook, SeenColumn, look};
-pub use odd::{Odd, delimiter_name};
-pub use sort::{Group, Survey, sort};
-pub use totals::Totals;
+//! Owned by the sources, because they know it; read by `survey`.
 
 use super::SourceError;
 use super::files::{RowFile, expand};
@@ -21,29 +8,29 @@ use crate::spec::{Compression, Header, RowFormat, RowsSpec};
 use encoding_rs::Encoding;
 
 /// The usual delimiters, those first that are rare in text: where two fit equally well, the first is meant.
-pub(super) const DELIMITERS: [u8; 4] = [b'\t', b'|', b';', b','];
+pub(crate) const DELIMITERS: [u8; 4] = [b'\t', b'|', b';', b','];
 
 /// What is known of files before they are looked at.
 #[derive(Debug, Clone)]
-struct Known {
-    format: Option<RowFormat>,
-    delimiter: Option<u8>,
-    quote: Option<u8>,
-    header: Option<Header>,
-    encoding: Option<&'static Encoding>,
-    null: Vec<String>,
-    compression: Compression,
+pub(crate) struct Known {
+    pub(crate) format: Option<RowFormat>,
+    pub(crate) delimiter: Option<u8>,
+    pub(crate) quote: Option<u8>,
+    pub(crate) header: Option<Header>,
+    pub(crate) encoding: Option<&'static Encoding>,
+    pub(crate) null: Vec<String>,
+    pub(crate) compression: Compression,
 }
 
 /// Files to look at.
 #[derive(Debug, Clone)]
 pub struct Request {
-    files: Vec<RowFile>,
-    known: Known,
+    pub(crate) files: Vec<RowFile>,
+    pub(crate) known: Known,
     /// Files of a source that stand for one failed item, as their header alone tells.
-    troubled: Vec<bool>,
-    skip: u64,
-    limit: u64,
+    pub(crate) troubled: Vec<bool>,
+    pub(crate) skip: u64,
+    pub(crate) limit: u64,
 }
 
 impl Request {

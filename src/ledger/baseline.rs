@@ -41,8 +41,8 @@ impl KeyRuns {
     }
 
     /// For striking keys out one by one.
-    pub fn into_set(self) -> KnownKeys {
-        let mut set = KnownKeys::default();
+    pub fn into_set(self) -> BaselineKeys {
+        let mut set = BaselineKeys::default();
         for (first, count) in self.0 {
             match count {
                 1 => *set.single.entry(first).or_default() += 1,
@@ -53,14 +53,14 @@ impl KeyRuns {
     }
 }
 
-/// Known keys, to be struck out one by one: of two items that are alike two are known when two were.
+/// Baseline keys, to be struck out one by one: of two items that are alike two are known when two were.
 #[derive(Debug, Clone, Default)]
-pub struct KnownKeys {
+pub struct BaselineKeys {
     single: HashMap<ItemKey, u64>,
     runs: BTreeMap<ItemKey, usize>,
 }
 
-impl KnownKeys {
+impl BaselineKeys {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.single.is_empty() && self.runs.is_empty()
@@ -84,7 +84,7 @@ impl KnownKeys {
 
 /// What is known of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownStep {
+pub struct BaselineStep {
     /// By what it could be told from a changed one, as JSON.
     pub fingerprint: String,
     /// The items that it had done.
@@ -92,12 +92,12 @@ pub struct KnownStep {
 }
 
 /// What is known of a workflow.
-pub struct Known {
+pub struct Baseline {
     db: Connection,
     path: PathBuf,
 }
 
-impl Known {
+impl Baseline {
     /// Opens what is known of the workflow in a file.
     ///
     /// # Errors
@@ -123,10 +123,10 @@ impl Known {
     ///
     /// # Errors
     /// Where it cannot be read.
-    pub fn step(&self, name: &StepName) -> Result<Option<KnownStep>, LedgerError> {
+    pub fn step(&self, name: &StepName) -> Result<Option<BaselineStep>, LedgerError> {
         let query = "SELECT fingerprint, keys FROM steps WHERE name = ?1";
         let step = self.db.query_row(query, [name.as_str()], |row| {
-            Ok(KnownStep { fingerprint: row.get(0)?, keys: KeyRuns::from_bytes(&row.get::<_, Vec<u8>>(1)?) })
+            Ok(BaselineStep { fingerprint: row.get(0)?, keys: KeyRuns::from_bytes(&row.get::<_, Vec<u8>>(1)?) })
         });
         step.optional().map_err(|source| LedgerError::sqlite(&self.path, source))
     }
@@ -135,7 +135,7 @@ impl Known {
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn replace(&mut self, steps: &[(StepName, KnownStep)]) -> Result<(), LedgerError> {
+    pub fn replace(&mut self, steps: &[(StepName, BaselineStep)]) -> Result<(), LedgerError> {
         let write = |db: &mut Connection| {
             let transaction = db.transaction()?;
             transaction.execute("DELETE FROM steps", [])?;

@@ -1,7 +1,7 @@
 //! Looks at files of rows on all cores. A scope of threads is enough: each takes the next file until there are none.
 
-use super::shape::cores;
-use crate::plan::{FileLook, Meter, Request, Survey, look, sort};
+use super::{FileLook, Survey, look, sort};
+use crate::sources::{Meter, Request};
 use crossbeam_channel::{RecvTimeoutError, bounded};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub fn survey(request: &Request, tick: &mut dyn FnMut(u64)) -> Survey {
     let (seen_tx, seen_rx) = bounded(order.len().max(1));
     let mut looks: Vec<Option<FileLook>> = vec![None; order.len()];
     std::thread::scope(|threads| {
-        for _ in 0..cores().min(order.len()) {
+        for _ in 0..std::thread::available_parallelism().map_or(1, Into::into).min(order.len()) {
             let (order, next, meter, seen) = (&order, &next, &meter, seen_tx.clone());
             threads.spawn(move || {
                 while let Some(file) = order.get(next.fetch_add(1, Ordering::Relaxed)) {

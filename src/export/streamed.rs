@@ -5,7 +5,7 @@
 //! all results at the end. A thread of its own writes, and waits for the disk every few megabytes: so the wait for the disk
 //! at the end is short, and nobody else waits.
 
-use super::error::SinkError;
+use super::error::ExportError;
 use super::place::Aside;
 use super::write::{Target, Written};
 use crate::model::{BatchReport, Indexes, OutputFormat, ResultForm};
@@ -22,9 +22,9 @@ const HELD: usize = 32 << 20;
 /// How many bytes are written between two waits for the disk.
 const STRETCH: usize = 8 << 20;
 
-/// Writes results as they come, in any order. Dropped without [`Ahead::commit`], nothing is left of it.
+/// Writes results as they come, in any order. Dropped without [`StreamedOutput::commit`], nothing is left of it.
 #[derive(Debug)]
-pub struct Ahead {
+pub struct StreamedOutput {
     pieces: Option<Sender<Piece>>,
     thread: Option<JoinHandle<Option<Whole>>>,
 }
@@ -45,7 +45,7 @@ struct Whole {
     records: u64,
 }
 
-impl Ahead {
+impl StreamedOutput {
     /// Begins a file, if it is one that can be written as results come.
     pub fn of(target: &Target) -> Option<Self> {
         if target.format != OutputFormat::Jsonl || target.parts {
@@ -53,7 +53,7 @@ impl Ahead {
         }
         let path = target.path.clone();
         let (sender, pieces) = bounded(WAITING);
-        let thread = std::thread::Builder::new().name("sink".to_owned()).spawn(move || follow(path, &pieces)).ok()?;
+        let thread = std::thread::Builder::new().name("output".to_owned()).spawn(move || follow(path, &pieces)).ok()?;
         Some(Self { pieces: Some(sender), thread: Some(thread) })
     }
 
@@ -75,7 +75,7 @@ impl Ahead {
     ///
     /// # Errors
     /// Where it cannot be put into place.
-    pub fn commit(mut self, target: &Target, items: u64) -> Result<Option<Written>, SinkError> {
+    pub fn commit(mut self, target: &Target, items: u64) -> Result<Option<Written>, ExportError> {
         self.pieces = None;
         let Some(whole) = self.join().filter(|whole| whole.items == items) else { return Ok(None) };
         whole.aside.commit().map_err(|trouble| trouble.at(&target.path))?;
@@ -92,7 +92,7 @@ impl Ahead {
     }
 }
 
-impl Drop for Ahead {
+impl Drop for StreamedOutput {
     fn drop(&mut self) {
         self.give_up();
     }
@@ -154,11 +154,11 @@ mod tests {
         }
     }
 
-    fn ahead(folder: &tempfile::TempDir, reports: Vec<BatchReport>, items: u64) -> Option<String> {
+    fn streamed(folder: &tempfile::TempDir, reports: Vec<BatchReport>, items: u64) -> Option<String> {
         let target = Target { path: folder.path().join("out"), format: OutputFormat::Jsonl, parts: false };
-        let mut ahead = Ahead::of(&target).unwrap();
-        reports.into_iter().for_each(|report| ahead.take(report));
-        let written = ahead.commit(&target, items).unwrap();
+        let mut streamed = StreamedOutput::of(&target).unwrap();
+        reports.into_iter().for_each(|report| streamed.take(report));
+        let written = streamed.commit(&target, items).unwrap();
         written.map(|_| fs::read_to_string(target.path).unwrap())
     }
 
@@ -166,17 +166,17 @@ mod tests {
     fn pieces_in_any_order_become_a_file_in_item_order() {
         let folder = tempfile::tempdir().unwrap();
         let pieces = vec![report(2, b"2\n3\n"), report(0, b"0\n1\n"), report(4, b"4\n")];
-        assert_eq!(ahead(&folder, pieces, 5).unwrap(), "0\n1\n2\n3\n4\n");
+        assert_eq!(streamed(&folder, pieces, 5).unwrap(), "0\n1\n2\n3\n4\n");
     }
 
     #[test]
     fn without_all_items_nothing_is_left() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(ahead(&folder, vec![report(0, b"0\n"), report(2, b"2\n")], 3), None);
-        assert_eq!(ahead(&folder, vec![report(0, b"0\n")], 2), None);
+        assert_eq!(streamed(&folder, vec![report(0, b"0\n"), report(2, b"2\n")], 3), None);
+        assert_eq!(streamed(&folder, vec![report(0, b"0\n")], 2), None);
         let scattered = BatchReport { succeeded: Indexes::List(vec![1]), ..report(1, b"1\n") };
-        assert_eq!(ahead(&folder, vec![report(0, b"0\n"), scattered], 2), None);
-        assert_eq!(ahead(&folder, Vec::new(), 1), None);
+        assert_eq!(streamed(&folder, vec![report(0, b"0\n"), scattered], 2), None);
+        assert_eq!(streamed(&folder, Vec::new(), 1), None);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }
