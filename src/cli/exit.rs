@@ -1,8 +1,9 @@
 //! Exit codes, and how errors are shown.
 
-use crate::engine::{EngineError, PrepareError};
+use crate::compile::PrepareError;
 use crate::ledger::LedgerError;
 use crate::model::Status;
+use crate::run::EngineError;
 use crate::spec::Faults;
 use std::io::Write;
 use std::process::ExitCode;

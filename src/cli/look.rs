@@ -6,12 +6,13 @@ use super::again::latest_of;
 use super::exit::{Exit, Stop};
 use super::run::load;
 use super::{Format, Given, State, print};
-use crate::engine::{Forecast, ForecastError, Prepared, Shape, ShapeError, forecast, prepare, shape, step_scope};
+use crate::compile::{OpenBatch, Prepared, PreparedStep, StartError, open_batch, prepare};
 use crate::ledger::Reader;
 use crate::model::RunId;
 use crate::report::{count, number, will_run};
+use crate::run::{Forecast, ForecastError, forecast, step_scope};
 use crate::sources::SourceHost;
-use crate::spec::{BatchSize, BatchSpec, ItemsSpec, Setting, Step, StepKind};
+use crate::spec::{BatchSize, BatchSpec, ItemsSpec, Setting, StepKind};
 use crate::task::Program;
 use crate::template::{ItemScope, Template};
 use clap::Args;
@@ -56,9 +57,9 @@ pub(super) fn validate(args: ValidateArgs) -> Result<Exit, Stop> {
     let prepared = prepare(workflow, args.given.options(&args.state, true)?)?;
     let path = prepared.workflow.source.path.display();
     let mut text = format!("{path} is valid: {}\n", count(prepared.workflow.steps.len() as u64, "step"));
-    for (step, (program, _)) in prepared.workflow.steps.iter().zip(&prepared.programs) {
-        if let StepKind::Batch(batch) = &step.kind {
-            let _ = writeln!(text, "  {}: {}", step.name, item_is(batch, program));
+    for step in &prepared.steps {
+        if let StepKind::Batch(batch) = &step.step.kind {
+            let _ = writeln!(text, "  {}: {}", step.name(), item_is(batch, &step.program));
         }
     }
     print(&text)?;
@@ -96,16 +97,16 @@ pub(super) fn plan(args: PlanArgs) -> Result<Exit, Stop> {
     let mut steps = Vec::new();
     let never = crossbeam_channel::never();
     let host = SourceHost { run: &|command| command.output(), stop: &never };
-    for (step, (program, _)) in prepared.workflow.steps.iter().zip(&prepared.programs) {
-        let shape = match &step.kind {
+    for step in &prepared.steps {
+        let open = match &step.step.kind {
             StepKind::Single(_) => None,
             StepKind::Batch(batch) if waits(batch, &prepared) => None,
             StepKind::Batch(batch) => {
-                Some(shape(batch, program, &prepared, &scope, host).map_err(|error| at_step(&error, step))?)
+                Some(open_batch(step, batch, &prepared, (&scope, host)).map_err(|error| at_step(&error, step))?)
             }
         };
-        let counted = shape.as_ref().filter(|_| !args.no_count).and_then(|shape| counting::rows(shape, &prepared));
-        steps.push(PlannedStep { step, program, shape, counted });
+        let counted = open.as_ref().filter(|_| !args.no_count).and_then(|open| counting::rows(open, &prepared));
+        steps.push(PlannedStep { step, open, counted });
     }
     match args.format {
         Format::Text => print(&text(&prepared, &steps))?,
@@ -154,11 +155,11 @@ fn show_forecasts(prepared: &Prepared, reader: &Reader, forecasts: &[Forecast], 
     Ok(Exit::Done)
 }
 
-fn at_step(error: &ShapeError, step: &Step) -> Stop {
-    let stop = Stop::bad(format!("step `{}`: {error}", step.name));
+fn at_step(error: &StartError, step: &PreparedStep) -> Stop {
+    let stop = Stop::bad(format!("step `{}`: {error}", step.name()));
     match error {
-        ShapeError::Items(error, _) => error.hint().into_iter().fold(stop, Stop::hint),
-        ShapeError::Setting(..) => stop,
+        StartError::Items(error, _) => error.hint().into_iter().fold(stop, Stop::hint),
+        StartError::Setting(..) => stop,
     }
 }
 
@@ -173,9 +174,8 @@ fn waits(batch: &BatchSpec, prepared: &Prepared) -> bool {
 }
 
 struct PlannedStep<'a> {
-    step: &'a Step,
-    program: &'a Program,
-    shape: Option<Shape>,
+    step: &'a PreparedStep,
+    open: Option<OpenBatch>,
     /// What its files hold, where its items are rows.
     counted: Option<Counted>,
 }
@@ -186,22 +186,26 @@ fn text(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> String {
     if let Some(python) = &prepared.python {
         let _ = writeln!(text, "python: {} (CPython {}, from {})", python.executable, python.version, python.found.by);
     }
-    for (place, PlannedStep { step, program, shape, counted }) in steps.iter().enumerate() {
-        let _ = writeln!(text, "{}. {} ({})", place + 1, step.name, program.kind());
-        match (shape, &step.kind) {
-            (Some(shape), _) => {
-                let _ =
-                    writeln!(text, "   {}, {}", amount(shape, counted.as_ref()), count(shape.slots as u64, "worker"));
-                let what = if shape.batched.batched { "the batch" } else { "one item" };
-                let _ = writeln!(text, "   `item` is {what}, because {}", shape.batched.why);
-                if let Some(first) = shape.items.first() {
+    for (place, PlannedStep { step, open, counted }) in steps.iter().enumerate() {
+        let _ = writeln!(text, "{}. {} ({})", place + 1, step.name(), step.program.kind());
+        match (open, &step.step.kind) {
+            (Some(open), _) => {
+                let _ = writeln!(
+                    text,
+                    "   {}, {}",
+                    amount(open, counted.as_ref()),
+                    count(open.settings.lane.width as u64, "worker")
+                );
+                let what = if open.settings.lane.batched { "the batch" } else { "one item" };
+                let _ = writeln!(text, "   `item` is {what}, because {}", open.settings.batched_because);
+                if let Some(first) = open.items.first() {
                     let _ = writeln!(text, "   first item: {}", shorten(&String::from_utf8_lossy(first)));
                 }
                 if let Some(counted) = counted {
                     text.push_str(&counted.odd_text());
                 }
-                if let Some(attempts) = Some(shape.retry.max_attempts.get()).filter(|attempts| *attempts > 1) {
-                    let _ = writeln!(text, "   {attempts} attempts, {:?} apart", shape.retry.delay);
+                if let Some(attempts) = Some(open.settings.retry.max_attempts.get()).filter(|attempts| *attempts > 1) {
+                    let _ = writeln!(text, "   {attempts} attempts, {:?} apart", open.settings.retry.delay);
                 }
             }
             (None, StepKind::Batch(_)) => text.push_str("   items are known once the earlier steps have run\n"),
@@ -212,16 +216,16 @@ fn text(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> String {
 }
 
 /// How many items and batches there are.
-fn amount(shape: &Shape, counted: Option<&Counted>) -> String {
+fn amount(open: &OpenBatch, counted: Option<&Counted>) -> String {
     let (items, batches) = match counted {
         Some(counted) => (counted.text(), counted.totals.batches),
         None => {
             let counted_later = || "items, counted as they are read,".to_owned();
-            (shape.total.map_or_else(counted_later, |total| count(total, "item")), shape.batches())
+            (open.settings.total.map_or_else(counted_later, |total| count(total, "item")), open.settings.lane.batches)
         }
     };
     let batches = batches.map_or(String::new(), |batches| format!(" in {}", count(batches, "batch")));
-    format!("{items}{batches} of {}", size(shape.batch_size))
+    format!("{items}{batches} of {}", size(open.settings.batch_size))
 }
 
 fn size(size: BatchSize) -> String {
@@ -243,20 +247,20 @@ fn shorten(text: &str) -> String {
 }
 
 fn to_json(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> Value {
-    let steps = steps.iter().map(|PlannedStep { step, program, shape, counted }| {
-        let shape = shape.as_ref().map(|shape| {
+    let steps = steps.iter().map(|PlannedStep { step, open, counted }| {
+        let work = open.as_ref().map(|open| {
             let totals = counted.as_ref().map(|counted| counted.totals);
-            let items = totals.map_or(shape.total, |totals| Some(totals.items));
-            let batches = totals.map_or(shape.batches(), |totals| totals.batches);
+            let items = totals.map_or(open.settings.total, |totals| Some(totals.items));
+            let batches = totals.map_or(open.settings.lane.batches, |totals| totals.batches);
             json!({
-                "items": items, "batch_size": size_json(shape.batch_size), "batches": batches, "workers": shape.slots,
+                "items": items, "batch_size": size_json(open.settings.batch_size), "batches": batches, "workers": open.settings.lane.width,
                 "files": counted.as_ref().map(Counted::to_json),
-                "batched": shape.batched.batched, "batched_because": shape.batched.why,
-                "first_item": shape.items.first().and_then(|item| serde_json::from_slice::<Value>(item).ok()),
-                "max_attempts": shape.retry.max_attempts, "known_total": shape.items.source.total().is_some(),
+                "batched": open.settings.lane.batched, "batched_because": open.settings.batched_because,
+                "first_item": open.items.first().and_then(|item| serde_json::from_slice::<Value>(item).ok()),
+                "max_attempts": open.settings.retry.max_attempts, "known_total": open.items.source.total().is_some(),
             })
         });
-        json!({ "name": step.name, "type": program.kind(), "is_batch": matches!(step.kind, StepKind::Batch(_)), "work": shape })
+        json!({ "name": step.name(), "type": step.program.kind(), "is_batch": step.is_batch(), "work": work })
     });
     let python = prepared
         .python

@@ -10,8 +10,8 @@ mod past;
 mod repro;
 mod run;
 
+use crate::ledger;
 use crate::task::guard;
-use crate::{engine, ledger};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use exit::{Exit, Stop};
 use std::io::{self, IsTerminal, Write};
@@ -128,7 +128,7 @@ enum Format {
 /// Runs the command line; the whole program.
 pub fn main() -> ExitCode {
     // Where it is refused, a write beyond the limit ends the program, as it ends any other.
-    drop(engine::outlive_file_limit());
+    drop(crate::run::outlive_file_limit());
     let stop = match Cli::parse().verb {
         Verb::Run(args) => run::run(args),
         Verb::Resume(args) => again::resume(args),

@@ -3,12 +3,13 @@
 use super::exit::{Exit, Stop};
 use super::{Format, Given, Safety, State, print};
 use crate::compile::ParamValues;
-use crate::engine::{self, Compare, ItemSelection, Options, Prepared, RunEnd, Start, prepare};
+use crate::compile::{Options, Prepared, prepare};
 use crate::ledger::{Durability, Reader, StateFolder};
-use crate::model::{Listener, RunId, Status};
+use crate::model::{Compare, Listener, RunId, Status};
 use crate::report::{Bar, JsonLines, Plain, summary, trouble};
+use crate::resume::ItemSelection;
+use crate::run::{self as runs, Control, RunEnd, Start};
 use crate::spec::{self, Readable, Workflow};
-use crate::task::Cancel;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use serde::{Serialize, Serializer};
@@ -16,6 +17,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// More results than this are named by their file in `--format json`.
@@ -178,10 +180,10 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Stop> {
 
 /// Runs what is prepared, shows it, and says how it ended.
 pub(super) fn execute(prepared: &Prepared, start: Start, how: How) -> Result<Exit, Stop> {
-    let cancel = Cancel::new().map_err(|error| Stop::new(Exit::Bad, error.into()))?;
-    let interrupts = engine::listen(&cancel, how.grace).map_err(|error| Stop::new(Exit::Bad, error.into()))?;
+    let control = Arc::new(Control::new().map_err(|error| Stop::new(Exit::Bad, error.into()))?);
+    let interrupts = runs::listen(&control, how.grace).map_err(|error| Stop::new(Exit::Bad, error.into()))?;
     let mut listeners = listeners(how.progress);
-    let end = engine::run(prepared, start, &cancel, &mut listeners)?;
+    let end = runs::run(prepared, start, &control, &mut listeners)?;
     if how.format == Format::Json {
         print(&format!("{}\n", to_json(&end)?))?;
     }
@@ -234,7 +236,7 @@ fn to_json(end: &RunEnd) -> Result<String, Stop> {
     let reader = Reader::open(end.folder.clone())?;
     let mut steps = Vec::new();
     for record in reader.steps()? {
-        let failed = engine::failures_json(&end.folder, &record.name)?;
+        let failed = runs::failures_json(&end.folder, &record.name)?;
         let aggregate = reader.aggregate(&record.name, None)?;
         let mut step = json!({ "status": record.status, "stats": record.stats.to_json(), "failed": failed });
         if let Some(failure) = &record.failure {

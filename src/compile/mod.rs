@@ -1,7 +1,32 @@
 //! Makes a workflow ready: everything that can be known to be wrong before a run.
+//!
+//! [`prepare`] turns a checked workflow into [`PreparedStep`]s: parameters, secrets, templates, names and Python code are
+//! checked, all errors reported at once. When a step starts, [`open_step`] settles its [`StepSettings`] and opens its
+//! source. Fingerprints say what the results of a step depend on. Runs nothing but the command of a `$(command)` source;
+//! knows neither slots nor what earlier executions did.
 
 mod batched;
+mod canonical;
+mod check;
+mod dependencies;
+mod environment;
+mod fingerprint;
+mod interpreter;
+mod open;
 mod params;
+mod prepare;
+mod prepared;
+mod settings;
 
 pub use batched::{Batched, batched_rule};
+pub use check::template_fault;
+pub use dependencies::Upstream;
+pub use environment::template_params;
+pub use fingerprint::{
+    FINGERPRINT_VERSION, Fingerprint, aggregate_fingerprint, changes, fingerprint_with_upstream, without_upstream,
+};
+pub use open::{OpenBatch, OpenStep, open_batch, open_step};
 pub use params::{ParamValues, resolve_params};
+pub use prepare::{PrepareError, prepare};
+pub use prepared::{Options, Prepared, PreparedStep};
+pub use settings::{FailurePolicy, StartError, StepSettings};

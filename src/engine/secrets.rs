@@ -33,7 +33,7 @@ impl Secrets {
     }
 
     /// The same, by value.
-    pub(super) fn masked(&self, mut text: String) -> String {
+    pub fn masked(&self, mut text: String) -> String {
         self.mask(&mut text);
         text
     }
@@ -45,7 +45,7 @@ impl Secrets {
     }
 
     /// A report without secrets in what the ledger and the listeners show of it; results stay as they are, being the user's data.
-    pub(super) fn mask_report(&self, report: &mut BatchReport) {
+    pub fn mask_report(&self, report: &mut BatchReport) {
         if self.0.is_empty() {
             return;
         }

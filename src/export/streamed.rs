@@ -130,9 +130,8 @@ fn follow(path: PathBuf, pieces: &Receiver<Piece>) -> Option<Whole> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Keys, Lines};
+    use crate::model::{BatchSpan, Keys, Lines};
     use std::fs;
-    use std::time::Duration;
 
     fn report(first: u64, lines: &[u8]) -> BatchReport {
         let count = memchr::memchr_iter(b'\n', lines).count() as u64;
@@ -150,7 +149,7 @@ mod tests {
             retries: Vec::new(),
             skipped: 0,
             bytes: 0,
-            duration: Duration::ZERO,
+            span: BatchSpan::default(),
         }
     }
 

@@ -82,7 +82,7 @@ fn insert_batch(
         integer(offset),
         integer(report.lines.0.len() as u64),
         integer(keys_offset),
-        microseconds(report.duration),
+        microseconds(report.span.took),
         rows.execution,
         checksum,
         run,

@@ -52,8 +52,39 @@ pub struct BatchReport {
     pub skipped: u64,
     /// How much of the source's files the items that ended come to, in bytes on the disk; 0 where that is not known.
     pub bytes: u64,
-    /// From taking the batch to its end.
-    pub duration: Duration,
+    /// When and where it ran.
+    pub span: BatchSpan,
+}
+
+/// When and where a batch ran. The start is by the engine's clock; durations are by the clock of whoever measured them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BatchSpan {
+    /// The slot that ran it.
+    pub slot: usize,
+    /// When the slot took it, from the start of the step.
+    pub started: Duration,
+    /// From taking it to its end; of batches that travelled in one frame, their share of it.
+    pub took: Duration,
+}
+
+/// Something that a task printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    /// The item that it was printed for, if any.
+    pub item: Option<ItemAttempt>,
+    /// `stdout`, `stderr` or `worker`
+    pub stream: String,
+    /// The text.
+    pub text: String,
+}
+
+/// One attempt of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ItemAttempt {
+    /// Index of the item.
+    pub index: u64,
+    /// The attempt, from 1.
+    pub attempt: u32,
 }
 
 /// How a step ended.

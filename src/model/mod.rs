@@ -3,6 +3,7 @@
 //! Owns plain values only: no files, threads, processes or clocks, and no other module of the crate is imported here.
 
 mod batch;
+mod compare;
 mod event;
 mod form;
 mod keys;
@@ -13,7 +14,8 @@ mod run;
 mod source;
 
 pub use batch::{Batch, Indexes, Items};
-pub use event::{BatchReport, Event, ItemFailure, Listener, StepReport};
+pub use compare::Compare;
+pub use event::{BatchReport, BatchSpan, Event, ItemAttempt, ItemFailure, Listener, LogEntry, StepReport};
 pub use form::{BatchFormat, Column, CsvForm, Form, From, Kind, LineNumbers, Origin, line_breaks};
 pub use keys::{ItemKey, Keys};
 pub use outcome::{Failure, FailureKind, Lines, Outcome, ResultForm};

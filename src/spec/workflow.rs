@@ -7,6 +7,7 @@ use super::retry::RetryPolicy;
 use crate::model::{BatchFormat, Kind, OutputFormat, Span, StepName, Text, Tree};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The text of a workflow file and where it came from; what faults are shown against.
@@ -34,9 +35,9 @@ pub struct Workflow {
     /// `secrets`: names of environment variables or parameters whose values are never shown.
     pub secrets: Vec<Text>,
     /// `steps` in file order. Never empty; names are unique.
-    pub steps: Vec<Step>,
+    pub steps: Vec<Arc<Step>>,
     /// `on_failure` and `finally`, as plain steps of these names, in this order.
-    pub closing: Vec<Step>,
+    pub closing: Vec<Arc<Step>>,
 }
 
 impl Workflow {

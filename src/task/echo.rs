@@ -1,12 +1,9 @@
 //! `echo`: gives its message back.
 
-use super::guard::Cell;
-use super::item_lane::ItemTask;
-use super::lane::Context;
+use super::item_lane::{ItemRun, ItemTask};
 use crate::model::Outcome;
 use crate::spec::EchoTask;
-use crate::template::{CompiledTree, ItemScope, Names, TemplateError};
-use std::sync::Arc;
+use crate::template::{CompiledTree, Names, TemplateError};
 
 /// An `echo` task, compiled.
 #[derive(Debug)]
@@ -25,7 +22,15 @@ impl Echo {
 }
 
 impl ItemTask for Echo {
-    fn run(&self, scope: &Arc<ItemScope>, _context: &Context, _guard: Option<&Cell>) -> Outcome {
-        Ok(self.message.json(scope)?)
+    fn run(&self, item: &ItemRun<'_>) -> Outcome {
+        Ok(self.message.json(item.scope)?)
+    }
+}
+
+/// What a plain `echo` step, or one in `on_item_error`, says: a string as it is, any other value as JSON.
+pub fn echoed(json: &[u8]) -> String {
+    match serde_json::from_slice(json) {
+        Ok(serde_json::Value::String(text)) => text,
+        _ => String::from_utf8_lossy(json).into_owned(),
     }
 }

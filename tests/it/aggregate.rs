@@ -169,13 +169,13 @@ fn an_aggregate_is_computed_again_when_results_or_its_own_text_changed() {
     sandbox.batchmill(&["resume"]).exits_with(0).says(&["after: 0 of 1 items will run"]);
     assert_eq!(sandbox.read("made"), "x", "nothing changed");
     let sandbox = sandbox.file("workflow.yaml", work("[1, 2, 5]", "params.get(\"p\")"));
-    sandbox.batchmill(&["resume"]).exits_with(0).says(&["work: 1 of 3 items will run", "step `work` gave new results"]);
+    sandbox.batchmill(&["resume"]).exits_with(0).says(&["work: 1 of 3 items will run", "step `work` has new results"]);
     assert_eq!((sandbox.results("after"), sandbox.read("made")), (vec![json!([8, 1])], "xx".to_owned()));
     sandbox.batchmill(&["resume", "latest", "p=2"]).exits_with(0).says(&["work: 0 of 3 items will run"]);
     assert_eq!((sandbox.results("after"), sandbox.read("made")), (vec![json!([8, 2])], "xxx".to_owned()));
     let sandbox = sandbox.file("workflow.yaml", work("[1, 2, 5]", "\"new\""));
     sandbox.batchmill(&["plan", "workflow.yaml", "--resume"]).exits_with(0);
-    sandbox.batchmill(&["resume"]).exits_with(0).says(&["work: 0 of 3 items will run", "step `work` gave new results"]);
+    sandbox.batchmill(&["resume"]).exits_with(0).says(&["work: 0 of 3 items will run", "step `work` has new results"]);
     assert_eq!((sandbox.results("after"), sandbox.read("made")), (vec![json!([8, "new"])], "xxxx".to_owned()));
     let sandbox = sandbox.file("workflow.yaml", work("[1, 2, 5]", "1").split("    aggregate").next().unwrap());
     let ended = sandbox.batchmill(&["resume", "--format", "json"]).exits_with(0);

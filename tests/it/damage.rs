@@ -163,7 +163,7 @@ steps:
     fs::remove_file(sandbox.run_folder().join("results/one.jsonl")).unwrap();
     sandbox.batchmill(&["resume"]).exits_with(0).says(&[
         "one: 1 of 1 items will run: 1 whose results are gone",
-        "two: everything runs again, because step `one` gave new results",
+        "two: everything runs again, because step `one` has new results",
     ]);
     assert_eq!(sandbox.results("two"), ["2 ran"]);
 }

@@ -101,7 +101,7 @@ steps:
     let sandbox = sandbox.rewrite(&workflow.replace("count {{ item }}", "count {{ item }}!"));
     sandbox.resume().exits_with(0).says(&[
         "work: everything runs again, because `task.command` changed",
-        "after: everything runs again, because step `work` gave new results",
+        "after: everything runs again, because step `work` has new results",
     ]);
     assert_eq!(sandbox.ran(), ["a!", "b!"]);
     assert_eq!(sandbox.said(), ["did a!", "did b!"]);
@@ -307,7 +307,7 @@ fn later_steps_follow_what_became_of_earlier_ones() {
     sandbox
         .batchmill(&["retry"])
         .exits_with(0)
-        .says(&["two: everything runs again, because step `work` gave new results"]);
+        .says(&["two: everything runs again, because step `work` has new results"]);
     assert_eq!(sandbox.results("two"), [json!(["did a", "did b", "did c"])]);
     let sandbox = sandbox.rewrite(&workflow("[c, a]"));
     sandbox.resume().exits_with(0).says(&["0 of 2 items will run"]);

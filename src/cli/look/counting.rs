@@ -1,7 +1,7 @@
 //! Counts the rows of a step's files for `batchmill plan`.
 
 use crate::cli::inspect::{odd_json, odd_lines};
-use crate::engine::{Prepared, Shape};
+use crate::compile::{OpenBatch, Prepared};
 use crate::report::{Counting, bytes, count};
 use crate::spec::BatchSize;
 use crate::survey::survey;
@@ -16,14 +16,14 @@ pub(super) struct Counted {
 }
 
 /// Reads the files of a step through, if its items are rows of files; says so on stderr, because it may take long.
-pub(super) fn rows(shape: &Shape, prepared: &Prepared) -> Option<Counted> {
-    let request = shape.items.source.survey()?;
+pub(super) fn rows(batch: &OpenBatch, prepared: &Prepared) -> Option<Counted> {
+    let request = batch.items.source.survey()?;
     let how = (io::stderr().is_terminal(), "; `--no-count` leaves this out");
     let bar = Counting::new("counting the rows of", (request.len() as u64, request.bytes()), how);
     let survey = survey(&request, &mut |read| bar.read(read));
     bar.end();
     let most = prepared.options.max_items.unwrap_or(u64::MAX);
-    let totals = match shape.batch_size {
+    let totals = match batch.settings.batch_size {
         BatchSize::Exactly(size) => request.totals(&survey.files, size.get() as u64, most),
         // How many batches there will be depends on the time that they take.
         BatchSize::Auto => Totals { batches: None, ..request.totals(&survey.files, 1, most) },

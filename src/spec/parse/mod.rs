@@ -21,6 +21,7 @@ use super::{Fault, Faults, Source, Workflow, yaml};
 use crate::model::Span;
 use section::{Given, Section, Sink};
 use std::path::Path;
+use std::sync::Arc;
 
 pub use params::{check_param, value, values};
 
@@ -65,7 +66,11 @@ fn workflow(section: &mut Section<'_>, sink: &mut Sink) -> Workflow {
         }
     };
     let closing = [Workflow::ON_FAILURE, Workflow::FINALLY];
-    let closing = closing.into_iter().filter_map(|name| steps::closing(&section.take(name)?, &steps, sink)).collect();
+    let closing = closing
+        .into_iter()
+        .filter_map(|name| steps::closing(&section.take(name)?, &steps, sink))
+        .map(Arc::new)
+        .collect();
     Workflow {
         source: Source::default(),
         name: name.map(|name| name.raw).unwrap_or_default(),
@@ -73,7 +78,7 @@ fn workflow(section: &mut Section<'_>, sink: &mut Sink) -> Workflow {
         params,
         env,
         secrets,
-        steps,
+        steps: steps.into_iter().map(Arc::new).collect(),
         closing,
     }
 }

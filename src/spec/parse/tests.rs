@@ -6,6 +6,7 @@ use crate::spec::{
     Backoff, BatchSize, BatchSpec, Command, ItemsSpec, MaxParallel, PythonProgram, Setting, Single, StepKind, Task,
     TaskKind,
 };
+use std::sync::Arc;
 use std::time::Duration;
 
 mod refused;
@@ -47,15 +48,15 @@ fn faults(text: &str) -> Vec<String> {
 }
 
 fn batch_of(text: &str) -> BatchSpec {
-    match good(text).steps.remove(0).kind {
-        StepKind::Batch(batch) => *batch,
+    match &good(text).steps[0].kind {
+        StepKind::Batch(batch) => (**batch).clone(),
         StepKind::Single(_) => panic!("not a batch"),
     }
 }
 
 fn single_of(text: &str) -> Single {
-    match good(text).steps.remove(0).kind {
-        StepKind::Single(single) => single,
+    match &good(text).steps[0].kind {
+        StepKind::Single(single) => single.clone(),
         StepKind::Batch(_) => panic!("not a single step"),
     }
 }
@@ -93,12 +94,12 @@ fn examples_parse_with_byte_order_mark_and_windows_line_ends() {
 
 #[test]
 fn a_python_step_with_for_each_is_a_batch_of_single_items() {
-    let mut flow = good(EXAMPLES[0].1);
+    let flow = good(EXAMPLES[0].1);
     assert_eq!(flow.name, "flow");
     assert!(flow.params.is_none());
-    let step = flow.steps.remove(1);
+    let step = Arc::clone(&flow.steps[1]);
     assert_eq!(step.name.as_str(), "process_batches");
-    let StepKind::Batch(batch) = step.kind else { panic!("not a batch") };
+    let StepKind::Batch(batch) = &step.kind else { panic!("not a batch") };
     assert!(matches!(&batch.items, ItemsSpec::Template(text) if text.raw == "{{ steps.split_into_batches.result }}"));
     assert!(matches!(batch.batch_size, Setting::Fixed(BatchSize::Exactly(size)) if size.get() == 1));
     assert_eq!((batch.retry.max_attempts.get(), batch.retry.delay), (3, Duration::from_secs(5)));

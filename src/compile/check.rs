@@ -1,0 +1,122 @@
+//! Compiles the templates of a step and checks the names in them.
+
+use super::prepared::aggregate_of;
+use crate::model::Text;
+use crate::spec::{Aggregate, BatchSpec, Fault, ItemsSpec, Setting, Source, Step, StepKind, Task};
+use crate::task::Program;
+use crate::template::{Names, ShellCommand, Template, TemplateError};
+use std::path::Path;
+
+/// Compiles and checks one step.
+pub(super) struct Checker<'a> {
+    pub(super) source: &'a Source,
+    pub(super) faults: &'a mut Vec<Fault>,
+    pub(super) step: &'a Step,
+    pub(super) names: &'a Names,
+    /// The folder of the workflow file.
+    pub(super) folder: &'a Path,
+}
+
+impl Checker<'_> {
+    fn note(&mut self, errors: Vec<TemplateError>) {
+        let within = format!("steps.{}", self.step.name);
+        let faults = errors.iter().map(|error| template_fault(self.source, error, within.clone()));
+        self.faults.extend(faults);
+    }
+
+    /// The programs of its task and of `on_item_error`.
+    pub(super) fn step(&mut self) -> (Option<Program>, Option<Program>) {
+        self.setting(self.step.timeout.as_ref());
+        self.step.outputs.file.iter().for_each(|file| self.text(&file.path));
+        self.step.outputs.item_files.iter().for_each(|path| self.text(path));
+        match &self.step.kind {
+            StepKind::Single(single) => {
+                self.setting(single.timeout.as_ref());
+                (self.program(&single.task, &self.names.clone()), None)
+            }
+            StepKind::Batch(batch) => {
+                self.batch_settings(batch);
+                let item = Names { item: true, item_dir: true, ..self.names.clone() };
+                let error = Names { error: true, item_dir: false, ..item.clone() };
+                let handler = batch.on_item_error.as_ref().and_then(|task| self.program(task, &error));
+                (self.program(&batch.task, &item), handler)
+            }
+        }
+    }
+
+    /// The aggregate of the step, where it is code. It sees the step itself too.
+    pub(super) fn aggregate(&mut self) -> Option<Program> {
+        let Some(Aggregate::Code(task)) = aggregate_of(self.step) else { return None };
+        let compiled = Program::aggregate(task, &self.step.name, self.folder);
+        compiled.inspect(|program| self.note(program.check(self.names))).map_err(|errors| self.note(errors)).ok()
+    }
+
+    fn program(&mut self, task: &Task, names: &Names) -> Option<Program> {
+        match Program::compile(task, self.folder) {
+            Ok(program) => {
+                self.note(program.check(names));
+                Some(program)
+            }
+            Err(errors) => {
+                self.note(errors);
+                None
+            }
+        }
+    }
+
+    fn batch_settings(&mut self, batch: &BatchSpec) {
+        match &batch.items {
+            ItemsSpec::List(list) => list.iter().for_each(|tree| tree.texts(&mut |text| self.text(text))),
+            ItemsSpec::Template(text) | ItemsSpec::Lines(text) => self.text(text),
+            ItemsSpec::Glob(texts) => texts.iter().for_each(|text| self.text(text)),
+            ItemsSpec::Rows(rows) => {
+                rows.paths.iter().for_each(|text| self.text(text));
+                self.setting(rows.limit.as_ref());
+                self.setting(rows.skip.as_ref());
+            }
+            ItemsSpec::Sql(sql) => {
+                [&sql.sql, &sql.url].into_iter().for_each(|text| self.text(text));
+                sql.params.iter().for_each(|tree| tree.texts(&mut |text| self.text(text)));
+                self.setting(sql.limit.as_ref());
+            }
+            ItemsSpec::Command(text) => match ShellCommand::compile(text) {
+                Ok(command) => self.note(command.check(self.names)),
+                Err(error) => self.note(vec![error]),
+            },
+            ItemsSpec::Range { start, stop, step } => {
+                [start, stop, step].into_iter().for_each(|it| self.setting(Some(it)))
+            }
+        }
+        self.setting(Some(&batch.batch_size));
+        self.setting(batch.parallel.as_ref());
+        self.setting(batch.max_parallel.as_ref());
+        self.setting(batch.queue_size.as_ref());
+        self.setting(Some(&batch.continue_on_error));
+        self.setting(batch.max_failures.as_ref());
+        self.setting(batch.timeout.as_ref());
+        self.setting(batch.batch_timeout.as_ref());
+    }
+
+    fn setting<T>(&mut self, setting: Option<&Setting<T>>) {
+        if let Some(Setting::Template(text)) = setting {
+            self.text(text);
+        }
+    }
+
+    fn text(&mut self, text: &Text) {
+        match Template::compile(text) {
+            Ok(template) => self.note(template.check(self.names)),
+            Err(error) => self.note(vec![error]),
+        }
+    }
+}
+
+/// A template's error as a fault of the file.
+pub fn template_fault(source: &Source, error: &TemplateError, within: String) -> Fault {
+    let span = error.needle.as_ref().map_or(error.span, |needle| source.locate(error.span, needle));
+    let fault = Fault::at(span, &error.message).within(within);
+    match error.message.strip_suffix("is not set") {
+        Some(_) => fault.hint("set it, or give it in the workflow's `env`"),
+        None => fault,
+    }
+}

@@ -1,0 +1,75 @@
+//! The names that hold for the whole workflow: its environment and its secrets.
+
+use super::ParamValues;
+use super::check::template_fault;
+use crate::engine::Secrets;
+use crate::spec::{Fault, Workflow};
+use crate::template::{CompiledTree, ItemScope, Names, Scope};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+type Environment = (BTreeMap<String, String>, Arc<Vec<(String, String)>>);
+
+/// The environment of tasks: that of the process with the workflow's `env` over it, and the latter alone.
+pub(super) fn environment(
+    workflow: &Workflow,
+    mut env: BTreeMap<String, String>,
+    params: &ParamValues,
+    names: &Names,
+    faults: &mut Vec<Fault>,
+) -> Environment {
+    let mut own = Vec::new();
+    let mut names = names.clone();
+    for (name, tree) in &workflow.env {
+        let values = env.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+        let scope = Scope { env: values, params: template_params(params), ..Scope::default() };
+        let scope = Arc::new(ItemScope::of_step(Arc::new(scope)));
+        let value = CompiledTree::compile(tree).and_then(|tree| {
+            let wrong = tree.check(&names);
+            if wrong.is_empty() { tree.string(&scope).map_err(|error| vec![error]) } else { Err(wrong) }
+        });
+        match value {
+            Ok(value) => {
+                own.push((name.clone(), value.clone()));
+                env.insert(name.clone(), value);
+            }
+            Err(errors) => {
+                faults
+                    .extend(errors.iter().map(|error| template_fault(&workflow.source, error, format!("env.{name}"))));
+                // It is named once; where it is used, it counts as set.
+                env.insert(name.clone(), String::new());
+            }
+        }
+        names.env.push(name.clone());
+    }
+    (env, Arc::new(own))
+}
+
+/// Parameters as templates see them.
+pub fn template_params(params: &ParamValues) -> BTreeMap<String, minijinja::Value> {
+    params.iter().map(|(name, value)| (name.clone(), minijinja::Value::from(minijinja::value::Serde(value)))).collect()
+}
+
+/// The values of `secrets`.
+pub(super) fn secrets(
+    workflow: &Workflow,
+    env: &BTreeMap<String, String>,
+    params: &ParamValues,
+    check_only: bool,
+    faults: &mut Vec<Fault>,
+) -> Secrets {
+    let mut values = Vec::new();
+    for name in &workflow.secrets {
+        let param = params.get(&name.raw).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        match param.or_else(|| env.get(&name.raw).cloned()) {
+            Some(value) => values.push(value),
+            None if check_only => {}
+            None => faults.push(
+                Fault::at(name.span, format!("secret `{}` is not set", name.raw))
+                    .within("secrets")
+                    .hint(format!("set the environment variable `{0}`, or give the parameter `{0}=VALUE`", name.raw)),
+            ),
+        }
+    }
+    Secrets::new(values)
+}

@@ -1,0 +1,97 @@
+//! Chooses the interpreter, and has it check all Python code and modules of a workflow.
+
+use super::prepared::Compiled;
+use crate::model::Span;
+use crate::spec::{Fault, Source, StepKind, Workflow};
+use crate::task::Program;
+use crate::task::python::{Check, CheckFault, Found, Host, HostError};
+use std::sync::Arc;
+
+/// What the interpreter was asked about.
+enum Asked {
+    /// Code, at this place.
+    Code(Span),
+    /// A module that is named at this place.
+    Module(String, Span),
+    /// The library of a `batch_format`.
+    Library(&'static str, Span),
+}
+
+/// What the interpreter said.
+pub(super) struct Checked {
+    /// The interpreter, if a task needs one.
+    pub(super) host: Option<Arc<Host>>,
+    /// What it objects to.
+    pub(super) errors: Vec<Fault>,
+}
+
+/// Chooses the interpreter if a task needs one, and has it check all code.
+pub(super) fn check_python(workflow: &Workflow, steps: &[Compiled], found: Found) -> Result<Checked, HostError> {
+    // In this order: code is reported before that of aggregates.
+    let tasks = steps.iter().flat_map(|step| [step.program.as_ref(), step.handler.as_ref()]);
+    let tasks = tasks.chain(steps.iter().map(|step| step.aggregate.as_ref())).flatten();
+    let tasks: Vec<_> =
+        tasks.filter_map(|program| if let Program::Python(task) = program { Some(task) } else { None }).collect();
+    let Some(first) = tasks.first() else { return Ok(Checked { host: None, errors: Vec::new() }) };
+    let checks = tasks.iter().flat_map(|task| task.checks()).map(|(check, span)| {
+        let asked = match &check {
+            Check::Module { name } => Asked::Module(name.clone(), span),
+            Check::Code { .. } => Asked::Code(span),
+        };
+        (check, asked)
+    });
+    let libraries =
+        libraries(workflow).map(|(name, span)| (Check::Module { name: name.to_owned() }, Asked::Library(name, span)));
+    let (checks, asked): (Vec<Check>, Vec<Asked>) = checks.chain(libraries).unzip();
+    let (host, mut wrong) = Host::settle(found, &first.import_path(), &checks)?;
+    wrong.sort_by_key(|fault| fault.check);
+    let host = Arc::new(host);
+    let error = |fault: CheckFault| Some(asked.get(fault.check)?.fault(&workflow.source, &fault, &host));
+    let errors = wrong.into_iter().filter_map(error).collect();
+    Ok(Checked { host: Some(host), errors })
+}
+
+/// The libraries that make data frames of batches.
+fn libraries(workflow: &Workflow) -> impl Iterator<Item = (&'static str, Span)> + '_ {
+    let batches = workflow.steps.iter().filter_map(|step| match &step.kind {
+        StepKind::Batch(batch) => Some(batch.batch_format),
+        StepKind::Single(_) => None,
+    });
+    batches.filter_map(|(format, span)| Some((format.library()?, span)))
+}
+
+impl Asked {
+    /// A fault that the interpreter found, at its own line where the code stands in the workflow file.
+    fn fault(&self, source: &Source, fault: &CheckFault, host: &Host) -> Fault {
+        match self {
+            Self::Code(span) => {
+                let place = fault.line.and_then(|line| code_line(source, *span, line));
+                Fault::at(place.unwrap_or(*span), &fault.message)
+            }
+            Self::Module(name, span) => Fault::at(source.locate(*span, name), &fault.message)
+                .hint("modules are looked for beside the workflow file, then where the interpreter has them"),
+            Self::Library(library, span) => {
+                let python = &host.executable;
+                Fault::at(*span, format!("`batch_format: {library}` cannot be had: {}", fault.message))
+                    .hint(format!("install it there: `{python} -m pip install {library}`"))
+            }
+        }
+    }
+}
+
+/// The text of line `line` (from 1) of a block of code that stands at `span`.
+fn code_line(source: &Source, span: Span, line: usize) -> Option<Span> {
+    let block = source.text.get(span.start..span.end)?;
+    // A block scalar's span begins with its indicator, `|` or `>`: its first line of code is the next one.
+    let skip = if block.starts_with(['|', '>']) { line } else { line - 1 };
+    let mut start = span.start;
+    for (number, text) in block.split_inclusive('\n').enumerate() {
+        if number == skip {
+            let indent = text.len() - text.trim_start().len();
+            let end = start + text.trim_end().len();
+            return Some(Span::new((start + indent).min(end), end));
+        }
+        start += text.len();
+    }
+    None
+}

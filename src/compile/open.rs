@@ -1,0 +1,183 @@
+//! Opens a step: settles its settings and opens the source of its items. A plain step has one nameless item.
+
+use super::batched_rule;
+use super::fingerprint::mentions_item_dir;
+use super::prepared::{Prepared, PreparedStep};
+use super::settings::{FailurePolicy, StartError, StepSettings, batches, slots, step_timeout, timeout};
+use crate::export::Target;
+use crate::model::{Compare, ItemKey, Items, Keys, Text};
+use crate::sources::{Chunk, Items as OpenItems, Source, SourceError, SourceHost, open, resolve};
+use crate::spec::{BatchSize, BatchSpec, OnBadRow, Step, StepKind};
+use crate::task::{LaneSettings, Program};
+use crate::template::{ItemScope, Template};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A step that can be started.
+pub struct OpenStep {
+    /// Its items.
+    pub source: Box<dyn Source>,
+    /// The most of them to take (`--max-items`).
+    pub most_items: u64,
+    /// How it is worked on.
+    pub settings: StepSettings,
+    /// Where its results go.
+    pub target: Option<Target>,
+    /// Where the files of its items go.
+    pub item_files: Option<PathBuf>,
+}
+
+/// Opens a step.
+///
+/// # Errors
+/// If its items cannot be read or a setting does not fit.
+pub fn open_step(
+    step: &PreparedStep,
+    prepared: &Prepared,
+    scope: &Arc<ItemScope>,
+    host: SourceHost<'_>,
+) -> Result<OpenStep, StartError> {
+    let target = target_of(&step.step, scope)?;
+    let item_files = item_files_of(&step.step, prepared, scope)?;
+    match &step.step.kind {
+        StepKind::Single(single) => Ok(OpenStep {
+            source: Box::new(Once(true)),
+            most_items: 1,
+            settings: StepSettings::of_single(&step.step, single, scope)?,
+            target,
+            item_files,
+        }),
+        StepKind::Batch(batch) => {
+            let OpenBatch { items, settings } = open_batch(step, batch, prepared, (scope, host))?;
+            let most_items = prepared.options.max_items.unwrap_or(u64::MAX);
+            Ok(OpenStep { source: items.source, most_items, settings, target, item_files })
+        }
+    }
+}
+
+/// The items and the settings of a batch step.
+pub struct OpenBatch {
+    /// The items.
+    pub items: OpenItems,
+    /// How they are worked on.
+    pub settings: StepSettings,
+}
+
+/// Opens a batch step, without what happens to its results.
+///
+/// # Errors
+/// If its items cannot be read or a setting does not fit.
+pub fn open_batch(
+    step: &PreparedStep,
+    batch: &BatchSpec,
+    prepared: &Prepared,
+    (scope, host): (&Arc<ItemScope>, SourceHost<'_>),
+) -> Result<OpenBatch, StartError> {
+    let wrong = |message| StartError::Setting(message, batch.items_span);
+    let batch_size = resolve("batch_size", &batch.batch_size, scope).map_err(wrong)?;
+    let mut items = open(&batch.items, scope, &prepared.own_env, host)
+        .map_err(|error| StartError::Items(error, batch.items_span))?;
+    if prepared.options.incremental == Some(Compare::Content) {
+        items.source.compare_content();
+    }
+    let total = match (items.source.total(), prepared.options.max_items) {
+        (Some(total), Some(most)) => Some(total.min(most)),
+        (total, _) => total,
+    };
+    let above_one = batch_size != BatchSize::Exactly(NonZeroUsize::MIN);
+    let is_python = matches!(step.program, Program::Python(_));
+    let batched = batched_rule(batch.batched, is_python, above_one, items.first());
+    if let (Some(library), Some(first)) = (batch.batch_format.0.library(), items.first())
+        && !first.starts_with(b"{")
+    {
+        let message = format!("`batch_format: {library}` needs records, but the items are not mappings");
+        return Err(StartError::Setting(message, batch.batch_format.1));
+    }
+    if batch.bisect_on_error && !batched.batched {
+        return Err(wrong(format!("`bisect_on_error` has no effect: `item` is one item, because {}", batched.why)));
+    }
+    let slots = slots(batch, prepared.options.jobs, scope).map_err(wrong)?;
+    let batches = batches(total, batch_size);
+    // If the size of batches is learnt, each holds one item to begin with.
+    let most_slots = batches.or(total).and_then(|batches| usize::try_from(batches).ok());
+    let queue_size = batch.queue_size.as_ref().map(|setting| resolve("queue_size", setting, scope)).transpose();
+    let max_failures = batch.max_failures.as_ref().map(|setting| resolve("max_failures", setting, scope)).transpose();
+    let on_bad_row = items.source.on_bad_row();
+    let lane = LaneSettings {
+        item_timeout: timeout("timeout", batch.timeout.as_ref(), scope).map_err(wrong)?,
+        batch_timeout: timeout("batch_timeout", batch.batch_timeout.as_ref(), scope).map_err(wrong)?,
+        has_item: true,
+        batched: batched.batched,
+        batch_format: batch.batch_format.0,
+        batches,
+        width: most_slots.map_or(slots, |most| slots.min(most.max(1))),
+        skip_bad_rows: on_bad_row == OnBadRow::Skip,
+    };
+    let settings = StepSettings {
+        lane: Arc::new(lane),
+        total,
+        batch_size,
+        batched_because: batched.why,
+        queue_size: queue_size.map_err(wrong)?.map(Into::into),
+        step_timeout: step_timeout(&step.step, scope)?,
+        failures: FailurePolicy {
+            continue_on_error: resolve("continue_on_error", &batch.continue_on_error, scope).map_err(wrong)?,
+            max_failures: max_failures.map_err(wrong)?,
+            bisect: batch.bisect_on_error,
+            on_bad_row,
+        },
+        retry: batch.retry.clone(),
+    };
+    Ok(OpenBatch { items, settings })
+}
+
+/// Where the results of a step go.
+fn target_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Target>, StartError> {
+    let Some(file) = &step.outputs.file else { return Ok(None) };
+    let path = rendered("path", &file.path, scope)?;
+    Ok(Some(Target { path, format: file.format, parts: file.parts }))
+}
+
+/// Where the files of a step's items go, if its task makes some.
+fn item_files_of(step: &Step, prepared: &Prepared, scope: &Arc<ItemScope>) -> Result<Option<PathBuf>, StartError> {
+    match &step.outputs.item_files {
+        Some(text) => rendered("item_files", text, scope).map(Some),
+        None if matches!(step.kind, StepKind::Batch(_)) && mentions_item_dir(step, &prepared.folder()) => {
+            Ok(Some(Path::new("out").join(step.name.as_str())))
+        }
+        None => Ok(None),
+    }
+}
+
+fn rendered(key: &str, text: &Text, scope: &Arc<ItemScope>) -> Result<PathBuf, StartError> {
+    let path = Template::compile(text).and_then(|template| template.string(scope));
+    let path = path.map_err(|error| StartError::Setting(format!("`{key}`: {error}"), text.span))?;
+    if path.trim().is_empty() || path.contains('\0') {
+        let message = format!("`{key}` is not a path (from `{}`)", text.raw.trim());
+        return Err(StartError::Setting(message, text.span));
+    }
+    Ok(PathBuf::from(path))
+}
+
+/// The one "item" of a plain step.
+struct Once(bool);
+
+impl Source for Once {
+    fn total(&self) -> Option<u64> {
+        Some(1)
+    }
+
+    fn next(&mut self, _most: usize) -> Result<Option<Chunk>, SourceError> {
+        let mut items = Items::default();
+        items.push(b"null");
+        let keys = Keys::List(vec![ItemKey::of(b"null")]);
+        let chunk = Chunk { items, keys, indexes: None, form: 0, origin: None, bytes: 0, file_error: None };
+        Ok(std::mem::take(&mut self.0).then_some(chunk))
+    }
+
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        self.0 = true;
+        Ok(())
+    }
+}

@@ -1,0 +1,122 @@
+//! Makes a workflow ready: parameters, secrets, templates, names, Python code. Reports every error it finds at once.
+
+use super::check::Checker;
+use super::dependencies::{upstream_of, upstream_of_aggregate};
+use super::environment::{environment, secrets};
+use super::interpreter::{Checked, check_python};
+use super::params::{ParamValues, resolve_params};
+use super::prepared::{Compiled, Options, Prepared, PreparedStep, aggregate_of, folder_of};
+use crate::spec::{Fault, Faults, Workflow};
+use crate::task::python::{HostError, find_interpreter};
+use crate::template::Names;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Why a workflow cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// The file, or what was given to it.
+    #[error(transparent)]
+    Faults(#[from] Faults),
+    /// Python.
+    #[error(transparent)]
+    Host(#[from] HostError),
+}
+
+/// Prepares a workflow.
+///
+/// # Errors
+/// Every error that can be found before anything runs.
+pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, PrepareError> {
+    let process_env: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let mut faults = Vec::new();
+    let params = params(&workflow, &options, &process_env, &mut faults);
+    let mut names = Names { env: process_env.keys().cloned().collect(), ..Names::default() };
+    names.params = match &workflow.params {
+        Some(declared) => Some(declared.iter().map(|param| param.name.clone()).collect()),
+        None if options.check_only => None,
+        None => Some(params.keys().cloned().collect()),
+    };
+    let (env, own_env) = environment(&workflow, process_env, &params, &names, &mut faults);
+    names.env = env.keys().cloned().collect();
+    let secrets = secrets(&workflow, &env, &params, options.check_only, &mut faults);
+    let compiled = compile_steps(&workflow, names, &mut faults);
+    let folder = folder_of(&workflow.source);
+    let found = find_interpreter(options.python.as_deref(), &folder);
+    let python = match check_python(&workflow, &compiled, found) {
+        Ok(Checked { host, errors }) => {
+            faults.extend(errors);
+            host
+        }
+        // Errors in the file come first: they are there whatever the interpreter.
+        Err(error) => {
+            fail(&workflow, std::mem::take(&mut faults))?;
+            if !options.check_only {
+                return Err(error.into());
+            }
+            None
+        }
+    };
+    fail(&workflow, faults)?;
+    let (steps, closing) = prepared_steps(&workflow, compiled);
+    Ok(Prepared { workflow, steps, closing, params, env, own_env, secrets, python, options })
+}
+
+fn fail(workflow: &Workflow, faults: Vec<Fault>) -> Result<(), Faults> {
+    Faults::new(workflow.source.clone(), faults).map_or(Ok(()), Err)
+}
+
+/// The parameters. If they are only checked, a missing one is no error, and templates are checked all the same.
+fn params(
+    workflow: &Workflow,
+    options: &Options,
+    env: &BTreeMap<String, String>,
+    faults: &mut Vec<Fault>,
+) -> ParamValues {
+    match resolve_params(workflow, options.params.clone(), env) {
+        Ok(params) => params,
+        Err(wrong) => {
+            let counts = |fault: &Fault| !(options.check_only && fault.message.contains("is required"));
+            faults.extend(wrong.into_iter().filter(counts));
+            options.params.clone()
+        }
+    }
+}
+
+/// Compiles all steps, the closing ones last. `names` are those that hold before the first.
+fn compile_steps(workflow: &Workflow, mut names: Names, faults: &mut Vec<Fault>) -> Vec<Compiled> {
+    let folder = folder_of(&workflow.source);
+    let mut compiled = Vec::new();
+    for step in workflow.steps.iter().chain(&workflow.closing) {
+        names.summary = compiled.len() >= workflow.steps.len();
+        let (program, handler) =
+            Checker { source: &workflow.source, faults, step, names: &names, folder: &folder }.step();
+        names.steps.push(step.name.to_string());
+        names.aggregates.extend(aggregate_of(step).map(|_| step.name.to_string()));
+        let aggregate = Checker { source: &workflow.source, faults, step, names: &names, folder: &folder }.aggregate();
+        names.outputs.extend(step.outputs.name.iter().map(|text| text.raw.clone()));
+        compiled.push(Compiled { program, handler, aggregate });
+    }
+    compiled
+}
+
+fn prepared_steps(workflow: &Workflow, compiled: Vec<Compiled>) -> (Vec<PreparedStep>, Vec<PreparedStep>) {
+    let folder = folder_of(&workflow.source);
+    let steps = workflow.steps.iter().chain(&workflow.closing).zip(compiled);
+    let prepared = steps.enumerate().map(|(place, (step, compiled))| {
+        let earlier = &workflow.steps[..place.min(workflow.steps.len())];
+        PreparedStep {
+            step: Arc::clone(step),
+            program: compiled.program.expect("a program that does not compile is an error of the file"),
+            handler: compiled.handler,
+            aggregate: compiled.aggregate,
+            upstream: upstream_of(step, earlier, &folder),
+            aggregate_upstream: upstream_of_aggregate(step, earlier, &folder),
+        }
+    });
+    let mut steps: Vec<PreparedStep> = prepared.collect();
+    let closing = steps.split_off(workflow.steps.len());
+    (steps, closing)
+}

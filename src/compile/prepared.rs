@@ -1,0 +1,158 @@
+//! What a workflow is once everything that can be wrong before a run has been checked.
+
+use super::ParamValues;
+use super::dependencies::Upstream;
+use crate::engine::Secrets;
+use crate::ledger::{Durability, StateFolder};
+use crate::model::{Compare, Span, StepName};
+use crate::spec::{Aggregate, Source, Step, StepKind, Task, Workflow};
+use crate::task::Program;
+use crate::task::python::Host;
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the user asked for on the command line.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Parameters.
+    pub params: ParamValues,
+    /// `--python`
+    pub python: Option<PathBuf>,
+    /// `--jobs`: the most slots of a step.
+    pub jobs: Option<NonZeroUsize>,
+    /// `--max-items`: the most items of a batch step.
+    pub max_items: Option<u64>,
+    /// `--slow-after`: report items that run longer than this while they run.
+    pub slow_after: Duration,
+    /// `--incremental`: skip what the last successful run did, and how to compare files.
+    pub incremental: Option<Compare>,
+    /// Where runs are kept.
+    pub state: StateFolder,
+    /// `--durability`: what a commit survives.
+    pub durability: Durability,
+    /// Check only: parameters may be missing, and no interpreter is required.
+    pub check_only: bool,
+}
+
+/// A workflow that is ready to run.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The workflow as the file has it.
+    pub workflow: Workflow,
+    /// Its steps, in order.
+    pub steps: Vec<PreparedStep>,
+    /// `on_failure` and `finally`, in this order.
+    pub closing: Vec<PreparedStep>,
+    /// Its parameters.
+    pub params: ParamValues,
+    /// The environment: the process's, with the workflow's `env` over it.
+    pub env: BTreeMap<String, String>,
+    /// The workflow's `env` alone.
+    pub own_env: Arc<Vec<(String, String)>>,
+    /// What must not be shown.
+    pub secrets: Secrets,
+    /// The interpreter, if a step needs one.
+    pub python: Option<Arc<Host>>,
+    /// What the user asked for.
+    pub options: Options,
+}
+
+impl Prepared {
+    /// The folder of the workflow file: scripts and modules are looked up there.
+    pub fn folder(&self) -> PathBuf {
+        folder_of(&self.workflow.source)
+    }
+
+    /// The step with that name, closing steps included.
+    pub fn step(&self, name: &StepName) -> Option<&PreparedStep> {
+        self.steps.iter().chain(&self.closing).find(|step| step.name() == name)
+    }
+
+    /// Whether any task starts child processes.
+    pub fn has_children(&self) -> bool {
+        self.steps.iter().chain(&self.closing).any(PreparedStep::has_children)
+    }
+}
+
+/// The folder of a workflow file.
+pub(super) fn folder_of(source: &Source) -> PathBuf {
+    let folder = source.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new(".")).to_path_buf()
+}
+
+/// A step with its tasks compiled.
+#[derive(Debug, Clone)]
+pub struct PreparedStep {
+    /// The step as the file has it.
+    pub step: Arc<Step>,
+    /// Its task.
+    pub program: Program,
+    /// `on_item_error`
+    pub handler: Option<Program>,
+    /// `aggregate`, if it is code.
+    pub aggregate: Option<Program>,
+    /// The earlier steps whose results the task reads.
+    pub upstream: Vec<Upstream>,
+    /// The earlier steps whose results the code of the aggregate reads.
+    pub aggregate_upstream: Vec<Upstream>,
+}
+
+impl PreparedStep {
+    /// Its name.
+    pub fn name(&self) -> &StepName {
+        &self.step.name
+    }
+
+    /// Whether it runs its task for each item.
+    pub fn is_batch(&self) -> bool {
+        matches!(self.step.kind, StepKind::Batch(_))
+    }
+
+    /// The task as the file has it.
+    pub fn task(&self) -> &Task {
+        task_of(&self.step)
+    }
+
+    /// `aggregate` as the file has it.
+    pub fn aggregate_spec(&self) -> Option<&Aggregate> {
+        aggregate_of(&self.step)
+    }
+
+    /// Where errors about its items point.
+    pub fn items_span(&self) -> Span {
+        match &self.step.kind {
+            StepKind::Batch(batch) => batch.items_span,
+            StepKind::Single(_) => self.step.span,
+        }
+    }
+
+    fn has_children(&self) -> bool {
+        let programs = [Some(&self.program), self.handler.as_ref(), self.aggregate.as_ref()];
+        programs.into_iter().flatten().any(Program::has_children)
+    }
+}
+
+pub(super) fn task_of(step: &Step) -> &Task {
+    match &step.kind {
+        StepKind::Single(single) => &single.task,
+        StepKind::Batch(batch) => &batch.task,
+    }
+}
+
+pub(super) fn aggregate_of(step: &Step) -> Option<&Aggregate> {
+    match &step.kind {
+        StepKind::Batch(batch) => batch.aggregate.as_ref(),
+        StepKind::Single(_) => None,
+    }
+}
+
+/// The programs of a step; those that do not compile are missing, which is an error of the file.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pub(super) program: Option<Program>,
+    pub(super) handler: Option<Program>,
+    pub(super) aggregate: Option<Program>,
+}

@@ -1,0 +1,118 @@
+//! The settings of a step, settled when it starts: once, as one type, from the plan to the slot.
+
+use crate::model::Span;
+use crate::sources::{SourceError, resolve};
+use crate::spec::{BatchSize, BatchSpec, MaxFailures, MaxParallel, OnBadRow, RetryPolicy, Setting, Single, Step};
+use crate::task::LaneSettings;
+use crate::template::ItemScope;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How a step is worked on.
+#[derive(Debug, Clone)]
+pub struct StepSettings {
+    /// What its lanes need of it.
+    pub lane: Arc<LaneSettings>,
+    /// The number of items, if it is known before they are read.
+    pub total: Option<u64>,
+    /// Items per batch.
+    pub batch_size: BatchSize,
+    /// Why `item` is the batch, or is not, as the end of a sentence that begins with "because".
+    pub batched_because: &'static str,
+    /// `queue_size`, if given.
+    pub queue_size: Option<usize>,
+    /// `timeout` of the whole step, waits and retries included.
+    pub step_timeout: Option<Duration>,
+    /// What happens when items fail.
+    pub failures: FailurePolicy,
+    /// `retry`
+    pub retry: RetryPolicy,
+}
+
+/// What happens when items fail.
+#[derive(Debug, Clone, Copy)]
+pub struct FailurePolicy {
+    /// `continue_on_error`
+    pub continue_on_error: bool,
+    /// `max_failures`
+    pub max_failures: Option<MaxFailures>,
+    /// `bisect_on_error`: whether a failed batch of a batched task is halved.
+    pub bisect: bool,
+    /// `on_bad_row`
+    pub on_bad_row: OnBadRow,
+}
+
+impl StepSettings {
+    /// Those of a step that runs its task once.
+    ///
+    /// # Errors
+    /// If a time limit does not fit.
+    pub(super) fn of_single(step: &Step, single: &Single, scope: &Arc<ItemScope>) -> Result<Self, StartError> {
+        let item = timeout("timeout", single.timeout.as_ref(), scope)
+            .map_err(|message| StartError::Setting(message, single.task.span))?;
+        Ok(Self {
+            lane: Arc::new(LaneSettings { item_timeout: item, ..LaneSettings::once() }),
+            total: Some(1),
+            batch_size: BatchSize::Exactly(NonZeroUsize::MIN),
+            batched_because: "the step has no items",
+            queue_size: None,
+            step_timeout: step_timeout(step, scope)?,
+            failures: FailurePolicy {
+                continue_on_error: false,
+                max_failures: None,
+                bisect: false,
+                on_bad_row: OnBadRow::Fail,
+            },
+            retry: single.retry.clone(),
+        })
+    }
+}
+
+/// The number of batches of so many items.
+pub(super) fn batches(total: Option<u64>, size: BatchSize) -> Option<u64> {
+    let BatchSize::Exactly(size) = size else { return None };
+    total.map(|total| total.div_ceil(size.get() as u64))
+}
+
+/// Why a step cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its items cannot be read.
+    #[error("{0}")]
+    Items(#[source] SourceError, Span),
+    /// A setting does not fit.
+    #[error("{0}")]
+    Setting(String, Span),
+}
+
+pub(super) fn timeout(
+    key: &str,
+    setting: Option<&Setting<Duration>>,
+    scope: &Arc<ItemScope>,
+) -> Result<Option<Duration>, String> {
+    setting.map(|setting| resolve(key, setting, scope)).transpose()
+}
+
+/// `timeout` of a whole step.
+pub(super) fn step_timeout(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Duration>, StartError> {
+    timeout("timeout", step.timeout.as_ref(), scope).map_err(|message| StartError::Setting(message, step.span))
+}
+
+/// The number of slots: one unless asked otherwise. `parallel: true` uses every core, `max_parallel` alone implies it,
+/// `parallel: false` wins over it. `--jobs` lowers a number that the workflow gives, and replaces "every core".
+pub(super) fn slots(batch: &BatchSpec, jobs: Option<NonZeroUsize>, scope: &Arc<ItemScope>) -> Result<usize, String> {
+    let parallel = batch.parallel.as_ref().map(|setting| resolve("parallel", setting, scope)).transpose()?;
+    let most = batch.max_parallel.as_ref().map(|setting| resolve("max_parallel", setting, scope)).transpose()?;
+    let cores = || jobs.map_or_else(cores, Into::into);
+    Ok(match (parallel, most) {
+        (Some(false), _) | (None, None) => 1,
+        (_, Some(MaxParallel::Exactly(most))) => jobs.map_or(most, |jobs| most.min(jobs)).get(),
+        (_, Some(MaxParallel::Auto)) | (Some(true), None) => cores(),
+    })
+}
+
+/// Cores that this process may use: affinity and cgroup quota counted in.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, Into::into)
+}

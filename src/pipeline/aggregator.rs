@@ -1,0 +1,158 @@
+//! The aggregator: the one place where what slots report is recorded, counted, and told to others.
+
+use super::announcer::Announcer;
+use super::event::{BatchesDone, SlotEvent};
+use super::executor::FrameResult;
+use super::job::StepJob;
+use super::recorder::Recorder;
+use super::slow_items::SlowItems;
+use super::tolerance::too_many_so_far;
+use crate::model::{Batch, BatchReport, Event, Failure, LogEntry, Stats, StepName};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+/// At most so many batches are recorded at a time.
+const MOST_BATCHES: usize = 4096;
+
+/// Time between two looks of the listeners at the clock while nothing happens.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Works on one step.
+pub(super) struct Aggregator<'a, R> {
+    pub(super) step: StepName,
+    pub(super) job: &'a StepJob<'a>,
+    pub(super) recorder: &'a mut R,
+    pub(super) announcer: Announcer<'a>,
+    pub(super) slow: SlowItems,
+    /// The number of items, if it is known before they are read.
+    pub(super) total: Option<u64>,
+    pub(super) stats: Stats,
+    /// What stopped the step: its first failure if failures are not tolerated.
+    pub(super) failure: Option<Failure>,
+    /// Set when the step cannot go on at all.
+    pub(super) broken: bool,
+    /// NaN and infinite numbers that became null.
+    pub(super) nulls: u64,
+}
+
+impl<R: Recorder> Aggregator<'_, R> {
+    /// Consumes events until the last slot is gone. If something cannot be recorded, it goes on to drain the channel, so that
+    /// no slot waits for it.
+    pub(super) fn run(&mut self, events: &Receiver<SlotEvent>, done: &Sender<BatchesDone>) -> Result<(), R::Error> {
+        let mut failed = None;
+        loop {
+            if self.slow.is_due() {
+                self.tell_slow();
+            }
+            let first = match events.recv_timeout(TICK) {
+                Ok(event) => event,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.announcer.tick();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            let mut reports = Vec::new();
+            let mut next = Some(first);
+            while let Some(event) = next {
+                self.take(event, &mut reports);
+                next = if reports.len() < MOST_BATCHES { events.try_recv().ok() } else { None };
+            }
+            if failed.is_none() {
+                let began = Instant::now();
+                failed = self.recorder.record(&reports).err();
+                self.stats.ledger += began.elapsed();
+            }
+            if failed.is_some() {
+                // What is not recorded did not happen, so nothing more is begun and nobody is told.
+                self.job.context.cancel.stop.fire();
+                self.job.context.cancel.kill.fire();
+                continue;
+            }
+            let recorded = BatchesDone { batches: reports.len(), retries: reports.iter().flat_map(again).collect() };
+            reports.into_iter().for_each(|report| self.publish(report));
+            // The feeder is gone once the step stops; then nobody waits for this.
+            drop(done.send(recorded));
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn take(&mut self, event: SlotEvent, reports: &mut Vec<BatchReport>) {
+        match event {
+            SlotEvent::Frame(FrameResult { reports: frame, logs, notices, nulls, broken }) => {
+                logs.into_iter().for_each(|log| self.log(log));
+                notices.into_iter().for_each(|text| self.announcer.notice(&self.step, text));
+                self.nulls += nulls;
+                if let Some(failure) = broken {
+                    self.broken = true;
+                    self.stop(failure);
+                }
+                let secrets = self.announcer.secrets();
+                reports.extend(frame.into_iter().map(|mut report| {
+                    secrets.mask_report(&mut report);
+                    report
+                }));
+            }
+            SlotEvent::ShutDown { logs, warnings } => {
+                logs.into_iter().for_each(|log| self.log(log));
+                warnings.into_iter().for_each(|text| self.announcer.notice(&self.step, text));
+            }
+        }
+    }
+
+    /// Records what a task printed. That is not worth a result: the run goes on without it.
+    fn log(&mut self, mut entry: LogEntry) {
+        self.announcer.secrets().mask(&mut entry.text);
+        if let Err(warning) = self.recorder.log(&entry) {
+            self.announcer.notice(&self.step, warning);
+        }
+    }
+
+    /// Names items that have been running for long.
+    fn tell_slow(&mut self) {
+        let done = u32::try_from(self.stats.succeeded + self.stats.failed).unwrap_or(u32::MAX);
+        let average = self.job.started.elapsed().checked_div(done).unwrap_or_default();
+        for (index, running) in self.slow.look(average) {
+            self.announcer.tell(&Event::ItemSlow { name: self.step.clone(), index, running });
+        }
+    }
+
+    fn stop(&mut self, mut failure: Failure) {
+        self.announcer.secrets().mask_failure(&mut failure);
+        self.failure.get_or_insert(failure);
+        self.job.context.cancel.stop.fire();
+    }
+
+    /// Counts a batch that is recorded now, and tells everybody.
+    fn publish(&mut self, report: BatchReport) {
+        self.stats.succeeded += report.succeeded.len() as u64;
+        let left_out = report.failed.iter().filter(|failed| failed.left_out).count() as u64;
+        self.stats.failed += report.failed.len() as u64 - left_out;
+        self.stats.bad_rows += left_out;
+        let again: u64 = report.retries.iter().map(|(batch, _, _)| batch.items.len() as u64).sum();
+        self.stats.retried += again;
+        self.stats.bytes_done += report.bytes;
+        self.stats.total = self.stats.total.max(self.stats.settled());
+        self.stats.duration = self.job.started.elapsed();
+        let policy = self.job.settings.failures;
+        if !policy.continue_on_error
+            && let Some(failed) = report.failed.iter().find(|failed| !failed.left_out)
+        {
+            self.stop(failed.failure.clone());
+        }
+        let too_many = policy.max_failures.filter(|_| !report.failed.is_empty());
+        if let Some(failure) = too_many.and_then(|most| too_many_so_far(most, self.total, &self.stats)) {
+            self.stop(failure);
+        }
+        let event = Event::BatchFinished { name: self.step.clone(), report, stats: self.stats };
+        self.announcer.tell(&event);
+        if let Event::BatchFinished { report, .. } = event {
+            self.recorder.take(report);
+        }
+    }
+}
+
+/// What of a batch is to be tried again, and after what time.
+fn again(report: &BatchReport) -> impl Iterator<Item = (Batch, Duration)> {
+    report.retries.iter().map(|(batch, delay, _)| (batch.clone(), *delay))
+}

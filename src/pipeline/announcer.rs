@@ -1,0 +1,43 @@
+//! Tells listeners what happens, without secrets.
+
+use crate::engine::Secrets;
+use crate::model::{Event, Listener, StepName};
+
+/// The listeners of a run.
+pub struct Announcer<'a> {
+    listeners: &'a mut [Box<dyn Listener>],
+    secrets: &'a Secrets,
+}
+
+impl<'a> Announcer<'a> {
+    /// Tells these listeners, and masks these secrets.
+    pub fn new(listeners: &'a mut [Box<dyn Listener>], secrets: &'a Secrets) -> Self {
+        Self { listeners, secrets }
+    }
+
+    /// Passes an event on.
+    pub fn tell(&mut self, event: &Event) {
+        self.listeners.iter_mut().for_each(|listener| listener.event(event));
+    }
+
+    /// Tells the user something about a step.
+    pub fn notice(&mut self, step: &StepName, text: impl Into<String>) {
+        let text = self.secrets.masked(text.into());
+        self.tell(&Event::Notice { name: step.clone(), text });
+    }
+
+    /// Lets listeners look at the clock.
+    pub fn tick(&mut self) {
+        self.listeners.iter_mut().for_each(|listener| listener.tick());
+    }
+
+    /// What must not be shown.
+    pub fn secrets(&self) -> &'a Secrets {
+        self.secrets
+    }
+
+    /// The same for a part of the work.
+    pub fn reborrow(&mut self) -> Announcer<'_> {
+        Announcer { listeners: self.listeners, secrets: self.secrets }
+    }
+}

@@ -1,0 +1,31 @@
+//! What travels between feeder, slots and aggregator.
+
+use super::executor::FrameResult;
+use crate::model::{Batch, LogEntry};
+use std::time::Duration;
+
+/// What a slot takes at a time: one or more batches.
+pub(super) type FrameBatches = Vec<Batch>;
+
+/// What a slot tells the aggregator.
+#[derive(Debug)]
+pub(super) enum SlotEvent {
+    /// A frame ended; its batches become durable together.
+    Frame(FrameResult),
+    /// The slot has shut down: what was printed, and what went wrong, on the way.
+    ShutDown {
+        /// What was printed.
+        logs: Vec<LogEntry>,
+        /// Warnings for the user.
+        warnings: Vec<String>,
+    },
+}
+
+/// What the aggregator tells the feeder about batches that were recorded.
+#[derive(Debug)]
+pub(super) struct BatchesDone {
+    /// How many.
+    pub(super) batches: usize,
+    /// Batches to be tried again, and after what time.
+    pub(super) retries: Vec<(Batch, Duration)>,
+}

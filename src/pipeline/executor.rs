@@ -1,0 +1,197 @@
+//! What a slot does to a frame: runs it in its lane and sorts the outcomes. Needs neither aggregator nor ledger.
+//!
+//! Always holds: each item of a frame is in exactly one place of one report.
+
+use super::failures::{FailureSorter, SortedFailures};
+use super::job::StepJob;
+use crate::model::{
+    Batch, BatchReport, BatchSpan, Failure, FailureKind, Indexes, ItemAttempt, ItemFailure, Keys, LogEntry,
+};
+use crate::rows;
+use crate::spec::OnBadRow;
+use crate::task::{BatchOutcome, Frame, Lane, LogLine, Program};
+use crate::template::ErrorValue;
+use std::time::Instant;
+
+/// Runs the frames of one slot. Owns its lanes, and with them the child processes.
+pub struct FrameExecutor<'a> {
+    slot: usize,
+    lane: Box<dyn Lane>,
+    handler: Option<Box<dyn Lane>>,
+    job: &'a StepJob<'a>,
+}
+
+/// What came of a frame.
+#[derive(Debug, Default)]
+pub struct FrameResult {
+    /// A report for each batch.
+    pub reports: Vec<BatchReport>,
+    /// What tasks printed.
+    pub logs: Vec<LogEntry>,
+    /// Messages for the user.
+    pub notices: Vec<String>,
+    /// NaN and infinite numbers that became null.
+    pub nulls: u64,
+    /// Why the step cannot go on, if it cannot.
+    pub broken: Option<Failure>,
+}
+
+impl<'a> FrameExecutor<'a> {
+    /// Runs frames in the lane of this slot.
+    pub fn new(job: &'a StepJob<'a>, slot: usize) -> Self {
+        Self { slot, lane: job.program.lane(&job.context, slot), handler: None, job }
+    }
+
+    /// Runs a frame to its end. Stops the step itself if the frame says so, and leaves that to nobody further down the line,
+    /// so that this slot begins nothing more meanwhile.
+    pub fn run(&mut self, batches: &[Batch]) -> FrameResult {
+        let job = self.job;
+        let attempt = batches.first().map_or(1, |batch| batch.attempt);
+        let last_attempt = job.settings.retry.delay_after(attempt).is_none() && !job.settings.failures.bisect;
+        let halt_on_failure = !job.settings.failures.continue_on_error && last_attempt;
+        let frame = Frame { batches, halt_on_failure, error: None };
+        let started = Instant::now();
+        let (outcomes, broken) = match batches {
+            // A file that cannot be read, as the source knows already; it travels alone.
+            [Batch { file_error: Some(error), .. }] => (vec![BatchOutcome::failed(0, error.clone())], None),
+            _ => self.lane.run(&frame),
+        };
+        let took = started.elapsed();
+        let size = batches.first().map_or(0, |batch| batch.size);
+        job.pace.learn(batches.iter().map(Batch::batches).sum(), size, took);
+        let share = took / u32::try_from(batches.len().max(1)).unwrap_or(u32::MAX);
+        let span = BatchSpan { slot: self.slot, started: started.saturating_duration_since(job.started), took: share };
+        let mut result = FrameResult::default();
+        if let Some(failure) = broken {
+            self.break_off(failure, &mut result);
+        }
+        for (batch, outcome) in batches.iter().zip(outcomes) {
+            let report = BatchReport { span, ..self.report(batch, outcome, &mut result) };
+            result.reports.push(report);
+        }
+        result
+    }
+
+    /// The step cannot go on.
+    fn break_off(&self, failure: Failure, result: &mut FrameResult) {
+        self.job.context.cancel.stop.fire();
+        result.broken.get_or_insert(failure);
+    }
+
+    fn report(&mut self, batch: &Batch, outcome: BatchOutcome, result: &mut FrameResult) -> BatchReport {
+        let settings = self.job.settings;
+        result.logs.extend(outcome.logs.into_iter().map(|log| log_entry(log, batch)));
+        result.nulls += outcome.nulls;
+        let (succeeded, keys) = succeeded(batch, &outcome.failures, &outcome.unrun);
+        let sorter = FailureSorter { settings, may_bisect: settings.failures.bisect && settings.lane.batched };
+        let SortedFailures { retries, failed, left_out } = sorter.sort(batch, outcome.failures);
+        let bad_row = failed.iter().find(|(_, failure)| failure.kind == FailureKind::BadRow);
+        if let (OnBadRow::Error, Some((_, failure))) = (settings.failures.on_bad_row, bad_row) {
+            self.break_off(failure.clone(), result);
+        }
+        if !settings.failures.continue_on_error && !failed.is_empty() {
+            self.job.context.cancel.stop.fire();
+        }
+        let failed = failed.into_iter().map(|(position, failure)| self.settle(batch, (position, failure), result));
+        let mut failed: Vec<ItemFailure> = failed.collect();
+        failed.extend(
+            left_out.into_iter().map(|(position, failure)| ItemFailure {
+                left_out: true,
+                ..self.item_failure(batch, position, failure)
+            }),
+        );
+        let again: u64 = retries.iter().map(|(batch, _, _)| batch.bytes).sum();
+        BatchReport {
+            files: outcome.files.into_iter().map(|(position, path)| (batch.keys.get(position), path)).collect(),
+            number: batch.number,
+            batches: batch.batches() as u64,
+            attempt: batch.attempt,
+            succeeded,
+            keys,
+            lines: outcome.lines,
+            form: outcome.form,
+            list: outcome.list || settings.lane.batched,
+            failed,
+            retries,
+            skipped: outcome.unrun.len() as u64,
+            // What is tried again has not ended.
+            bytes: batch.bytes.saturating_sub(again),
+            span: BatchSpan::default(),
+        }
+    }
+
+    /// An item whose last attempt failed: runs `on_item_error`, whose own failure never hides the first.
+    fn settle(
+        &mut self,
+        batch: &Batch,
+        (position, failure): (usize, Failure),
+        result: &mut FrameResult,
+    ) -> ItemFailure {
+        let mut failed = self.item_failure(batch, position, failure);
+        let error = ErrorValue { failure: failed.failure.clone(), attempts: failed.attempts };
+        let (number, size) = batch.of_item(position);
+        // A row has become JSON by now.
+        let alone = Batch::of_one(failed.index, failed.key, &failed.item);
+        failed.handler = self.handle(&Batch { number, size, attempt: batch.attempt, ..alone }, &error, result);
+        failed
+    }
+
+    fn item_failure(&self, batch: &Batch, position: usize, failure: Failure) -> ItemFailure {
+        let form = &self.job.context.forms[batch.form];
+        ItemFailure {
+            index: batch.indexes.get(position),
+            key: batch.keys.get(position),
+            item: rows::describe(form, &batch.items, position, batch.origin.as_ref()),
+            attempts: batch.attempt,
+            failure,
+            handler: None,
+            left_out: false,
+        }
+    }
+
+    fn handle(&mut self, alone: &Batch, error: &ErrorValue, result: &mut FrameResult) -> Option<Failure> {
+        let program = self.job.handler?;
+        let (context, slot) = (&self.job.context, self.slot);
+        let lane = self.handler.get_or_insert_with(|| program.lane(&context.for_handler(), slot));
+        let frame = Frame { batches: std::slice::from_ref(alone), halt_on_failure: false, error: Some(error) };
+        let (outcomes, broken) = lane.run(&frame);
+        let outcome = outcomes.into_iter().next()?;
+        let item = Some(ItemAttempt { index: alone.indexes.get(0), attempt: alone.attempt });
+        let logs = outcome.logs.into_iter();
+        result.logs.extend(logs.map(|log| LogEntry { item, stream: log.stream, text: log.text }));
+        if matches!(program, Program::Echo(_)) {
+            result.notices.extend(outcome.lines.iter().map(crate::task::echoed));
+        }
+        broken.or_else(|| outcome.failures.into_iter().next().map(|(_, failure)| failure))
+    }
+
+    /// Shuts the lanes down: what was printed on the way, and warnings.
+    pub fn finish(mut self) -> (Vec<LogEntry>, Vec<String>) {
+        let (mut logs, mut warnings) = (Vec::new(), Vec::new());
+        for lane in std::iter::once(&mut self.lane).chain(&mut self.handler) {
+            let report = lane.finish();
+            let entry = |log: LogLine| LogEntry { item: None, stream: log.stream, text: log.text };
+            logs.extend(report.logs.into_iter().map(entry));
+            warnings.extend(report.trouble.map(|trouble| format!("warning: {trouble}")));
+        }
+        (logs, warnings)
+    }
+}
+
+fn log_entry(log: LogLine, batch: &Batch) -> LogEntry {
+    let item = |position| ItemAttempt { index: batch.indexes.get(position), attempt: batch.attempt };
+    LogEntry { item: log.position.map(item), stream: log.stream, text: log.text }
+}
+
+/// The indexes and keys of the items that neither failed nor were left out.
+fn succeeded(batch: &Batch, failures: &[(usize, Failure)], unrun: &[usize]) -> (Indexes, Keys) {
+    if failures.is_empty() && unrun.is_empty() {
+        return (batch.indexes.clone(), batch.keys.clone());
+    }
+    let mut failed = failures.iter().map(|(position, _)| *position).peekable();
+    let mut unrun = unrun.iter().copied().peekable();
+    let good = (0..batch.items.len())
+        .filter(|position| failed.next_if_eq(position).is_none() & unrun.next_if_eq(position).is_none());
+    let (indexes, keys) = good.map(|position| (batch.indexes.get(position), batch.keys.get(position))).unzip();
+    (Indexes::from_rising(indexes), Keys::from_list(keys))
+}

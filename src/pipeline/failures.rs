@@ -1,0 +1,91 @@
+//! What happens to the failed items of a batch: tried again, failed for good, or left out.
+
+use crate::compile::StepSettings;
+use crate::model::{Batch, Failure, FailureKind};
+use crate::spec::OnBadRow;
+use std::time::Duration;
+
+/// Batches to be tried again, after what time, and why.
+pub(super) type Retries = Vec<(Batch, Duration, Failure)>;
+
+/// Failures by position in their batch.
+type Failures = Vec<(usize, Failure)>;
+
+/// The failed items of a batch, sorted.
+pub(super) struct SortedFailures {
+    pub(super) retries: Retries,
+    /// Failed for good, rising.
+    pub(super) failed: Failures,
+    /// Bad rows that the workflow wants left out.
+    pub(super) left_out: Failures,
+}
+
+/// Sorts failures by the settings of a step.
+pub(super) struct FailureSorter<'a> {
+    pub(super) settings: &'a StepSettings,
+    /// Whether a batch that failed as a whole is halved.
+    pub(super) may_bisect: bool,
+}
+
+impl FailureSorter<'_> {
+    pub(super) fn sort(&self, batch: &Batch, failures: Failures) -> SortedFailures {
+        let (bad, failures): (Failures, Failures) =
+            failures.into_iter().partition(|(_, failure)| failure.kind == FailureKind::BadRow);
+        let (retries, mut failed) = self.retried_and_failed(batch, failures);
+        // A file that cannot be read is more than a row, and is not left out.
+        let skips_bad_rows = self.settings.failures.on_bad_row == OnBadRow::Skip && batch.file_error.is_none();
+        let left_out = if skips_bad_rows {
+            bad
+        } else {
+            failed.extend(bad);
+            Vec::new()
+        };
+        failed.sort_by_key(|(position, _)| *position);
+        SortedFailures { retries, failed, left_out }
+    }
+
+    fn retried_and_failed(&self, batch: &Batch, failures: Failures) -> (Retries, Failures) {
+        let whole = failures.len() == batch.items.len() && failures.len() > 1;
+        if self.may_bisect && whole && may_halve(&failures[0].1) {
+            return (halves(batch, failures), Vec::new());
+        }
+        let retry = &self.settings.retry;
+        let may_retry = |failure: &Failure| retry.covers(failure) && retry.delay_after(batch.attempt).is_some();
+        let (again, failed): (Failures, Failures) = failures.into_iter().partition(|(_, failure)| may_retry(failure));
+        (self.retries(batch, &again), failed)
+    }
+
+    /// The failed items of each batch as one to come, due when the last of them may be tried again.
+    fn retries(&self, batch: &Batch, failures: &[(usize, Failure)]) -> Retries {
+        let of = |(position, _): &(usize, Failure)| batch.of_item(*position).0;
+        let retry = &self.settings.retry;
+        let again = failures.chunk_by(|left, right| of(left) == of(right)).filter_map(|failures| {
+            let asked = failures.iter().filter_map(|(_, failure)| failure.retry_after).max().unwrap_or_default();
+            let delay = retry.with_jitter(retry.delay_after(batch.attempt)?, random());
+            let positions: Vec<usize> = failures.iter().map(|(position, _)| *position).collect();
+            Some((batch.part(&positions, batch.attempt + 1), delay.max(asked), failures.first()?.1.clone()))
+        });
+        again.collect()
+    }
+}
+
+/// Whether halving a batch that failed like this can help: not if the workflow itself is wrong.
+fn may_halve(failure: &Failure) -> bool {
+    !matches!(failure.kind, FailureKind::Template | FailureKind::Cancelled | FailureKind::Limit)
+}
+
+/// A failed batch in two. Halving is no further attempt: attempts count for items that stand alone.
+fn halves(batch: &Batch, failures: Failures) -> Retries {
+    let (size, middle) = (batch.items.len(), batch.items.len() / 2);
+    let half = |positions: std::ops::Range<usize>| batch.part(&positions.collect::<Vec<_>>(), batch.attempt);
+    let (first, second) = (half(0..middle), half(middle..size));
+    let Some((_, failure)) = failures.into_iter().next() else { return Vec::new() };
+    vec![(first, Duration::ZERO, failure.clone()), (second, Duration::ZERO, failure)]
+}
+
+/// A random number from 0 up to 1.
+fn random() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+    // The standard library seeds each `RandomState` differently, which is all the randomness that a delay needs.
+    (RandomState::new().hash_one(0) >> 11) as f64 / (1_u64 << 53) as f64
+}

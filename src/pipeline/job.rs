@@ -1,0 +1,35 @@
+//! What all slots of a step share.
+
+use super::pace::{Pace, Workload};
+use crate::compile::StepSettings;
+use crate::task::{Program, StepContext};
+use std::time::Instant;
+
+/// The most batches in a frame: bounds what a stop can leave undone in a slot, and the memory of a frame.
+const MOST_BATCHES: usize = 1024;
+
+/// A step's work, as its slots know it.
+pub struct StepJob<'a> {
+    pub(super) program: &'a Program,
+    pub(super) handler: Option<&'a Program>,
+    pub(super) context: StepContext,
+    pub(super) settings: &'a StepSettings,
+    pub(super) pace: Pace,
+    pub(super) started: Instant,
+}
+
+impl<'a> StepJob<'a> {
+    /// The work of a step that starts now; `handler` is run for items whose last attempt failed.
+    pub fn new(
+        program: &'a Program,
+        handler: Option<&'a Program>,
+        context: StepContext,
+        settings: &'a StepSettings,
+    ) -> Self {
+        // A `queue_size` that the user gave counts batches, and a `batch_timeout` measures them: then each travels alone.
+        let alone = settings.queue_size.is_some() || settings.lane.batch_timeout.is_some();
+        let workload = Workload { total: settings.total, slots: settings.lane.width };
+        let pace = Pace::new(settings.batch_size, if alone { 1 } else { MOST_BATCHES }, workload);
+        Self { program, handler, context, settings, pace, started: Instant::now() }
+    }
+}

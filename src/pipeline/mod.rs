@@ -1,0 +1,34 @@
+//! One step under way: from its items to recorded outcomes.
+//!
+//! Data goes one way: feeder (calling thread) -> bounded channel of frames -> slots (a rayon pool) -> bounded channel of
+//! events -> aggregator (one thread), which hands each outcome to the [`Recorder`], then tells the feeder and the listeners.
+//! The aggregator alone holds the counts, so there is no lock around the state of a run. Knows neither ledger nor output
+//! files: what is recorded, and where, is the recorder's matter.
+
+mod aggregator;
+mod announcer;
+mod delay_queue;
+mod event;
+mod executor;
+mod failures;
+mod feeder;
+mod job;
+mod pace;
+mod recorder;
+mod slot;
+mod slow_items;
+mod step;
+mod tolerance;
+mod width;
+
+#[cfg(test)]
+mod tests;
+
+pub use announcer::Announcer;
+pub use executor::{FrameExecutor, FrameResult};
+pub use feeder::Feed;
+pub use job::StepJob;
+pub use recorder::Recorder;
+pub use step::{Carried, PipelineError, StepEnd, StepStart, run_step};
+pub use tolerance::step_timeout;
+pub use width::Width;

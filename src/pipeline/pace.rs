@@ -1,0 +1,133 @@
+//! How much goes to a slot at a time, learnt while the step runs: items in a batch, and batches in a frame.
+
+use crate::spec::BatchSize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// What batches of learnt size are a share of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Workload {
+    /// The number of items, if it is known.
+    pub(super) total: Option<u64>,
+    pub(super) slots: usize,
+}
+
+/// How many items make a batch, and how many batches travel together.
+#[derive(Debug)]
+pub(super) struct Pace {
+    items: AtomicUsize,
+    /// The most items of a batch where that is learnt; 0 where the workflow says how many.
+    most_items: usize,
+    batches: AtomicUsize,
+    most_batches: usize,
+}
+
+impl Pace {
+    /// A frame that takes less than half of it is made larger, a frame that takes four times as long smaller. Long against the
+    /// round trip and the commit of a frame, some 200 us together; short against what a person or the end of the step notices, and
+    /// against what a kill may lose.
+    const FRAME: Duration = Duration::from_millis(8);
+
+    /// A batch of learnt size takes between this and ten times as long (those of joblib's `AutoBatchingMixin`): long enough
+    /// for a commit of its own, short enough to lose.
+    const BATCH: Duration = Duration::from_millis(200);
+
+    /// Starts with one batch a frame, and with one item a batch where its size is to be learnt. Then a batch is never more
+    /// than a fraction of the `total`, so that slots end together.
+    pub(super) fn new(size: BatchSize, most_batches: usize, workload: Workload) -> Self {
+        /// So many batches a slot, at least.
+        const SHARES: u64 = 8;
+        /// What a batch may hold where nobody knows how many items there are.
+        const MOST: u64 = 1 << 20;
+        let shares = SHARES * workload.slots as u64;
+        let share = workload.total.map_or(MOST, |total| total.div_ceil(shares)).clamp(1, MOST);
+        let (items, most_items) = match size {
+            BatchSize::Exactly(items) => (items.get(), 0),
+            BatchSize::Auto => (1, usize::try_from(share).unwrap_or(usize::MAX)),
+        };
+        Self {
+            items: AtomicUsize::new(items),
+            most_items,
+            batches: AtomicUsize::new(1),
+            most_batches: most_batches.max(1),
+        }
+    }
+
+    pub(super) fn items(&self) -> usize {
+        self.items.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn batches(&self) -> usize {
+        self.batches.load(Ordering::Relaxed)
+    }
+
+    /// Learns from a frame of so many batches; `items` is the size of each, if they have the same. Only full frames teach:
+    /// the last one of a step, or a retry, is short for other reasons.
+    pub(super) fn learn(&self, batches: usize, items: usize, took: Duration) {
+        let now = self.batches();
+        let size = self.items();
+        // A batch that can still grow does so first.
+        if batches == now && took < Self::FRAME / 2 && size >= self.most_items {
+            self.batches.store((now * 2).min(self.most_batches), Ordering::Relaxed);
+        } else if took > Self::FRAME * 4 && batches >= now {
+            self.batches.store((now / 2).max(1), Ordering::Relaxed);
+        }
+        if self.most_items > 0 && items == size {
+            self.items
+                .store(self.next_size(size, took / u32::try_from(batches.max(1)).unwrap_or(1)), Ordering::Relaxed);
+        }
+    }
+
+    /// The size that follows one whose batches take so long. It doubles at most: the first items may be much quicker than
+    /// those that follow, and one of those alone may take long.
+    fn next_size(&self, size: usize, took: Duration) -> usize {
+        let times = |time: Duration| (size as f64 * time.as_secs_f64() / took.as_secs_f64().max(1e-9)) as usize;
+        if took < Self::BATCH {
+            times(Self::BATCH * 2).clamp(size, size * 2).min(self.most_items).max(1)
+        } else if took > Self::BATCH * 10 {
+            times(Self::BATCH * 2).clamp(1, size)
+        } else {
+            size
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn auto(total: u64) -> Pace {
+        Pace::new(BatchSize::Auto, 1024, Workload { total: Some(total), slots: 2 })
+    }
+
+    #[test]
+    fn a_size_grows_by_doubling_until_batches_take_long_enough() {
+        let pace = auto(1_000_000);
+        let mut sizes = Vec::new();
+        while sizes.last() != Some(&pace.items()) {
+            sizes.push(pace.items());
+            let size = pace.items();
+            pace.learn(1, size, Duration::from_millis(3) * u32::try_from(size).unwrap());
+        }
+        assert_eq!(sizes, [1, 2, 4, 8, 16, 32, 64, 128]);
+    }
+
+    #[test]
+    fn a_size_shrinks_at_once_when_items_turn_out_slow() {
+        let pace = auto(1_000_000);
+        (0..10).for_each(|_| pace.learn(1, pace.items(), Duration::from_micros(1)));
+        assert_eq!(pace.items(), 1024);
+        pace.learn(1, 1024, Duration::from_secs(100));
+        assert_eq!(pace.items(), 4);
+        pace.learn(1, 1024, Duration::from_secs(100));
+        assert_eq!(pace.items(), 4, "a batch of the old size teaches nothing any more");
+    }
+
+    #[test]
+    fn no_batch_takes_more_than_its_share() {
+        let pace = auto(64);
+        (0..10).for_each(|_| pace.learn(1, pace.items(), Duration::ZERO));
+        assert_eq!(pace.items(), 4);
+        assert_eq!(auto(1).items(), 1);
+    }
+}

@@ -1,0 +1,171 @@
+//! Runs one step to its end: its channels and threads are created and joined here.
+
+use super::aggregator::Aggregator;
+use super::announcer::Announcer;
+use super::feeder::{Fed, Feed, Feeder, WorkQueue};
+use super::job::StepJob;
+use super::recorder::Recorder;
+use super::slot::Slot;
+use super::slow_items::SlowItems;
+use super::tolerance::{step_timeout, too_many};
+use super::width::Width;
+use crate::model::{Failure, Stats, StepName};
+use crate::sources::SourceError;
+use crossbeam_channel::bounded;
+use std::time::Duration;
+
+/// What a step starts with, apart from what its slots know.
+pub struct StepStart<'a> {
+    /// The step.
+    pub name: StepName,
+    /// Its items.
+    pub feed: Feed<'a>,
+    /// The number of items, if it is known before they are read.
+    pub total: Option<u64>,
+    /// What earlier executions did.
+    pub carried: Carried,
+    /// When an item is called slow.
+    pub slow_after: Duration,
+    /// How many slots may work.
+    pub width: &'a Width,
+}
+
+/// What earlier executions did of a step.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Carried {
+    /// Items that are done.
+    pub done: u64,
+    /// Items that failed and are not run again.
+    pub failed: u64,
+    /// Bad rows that were left out.
+    pub bad_rows: u64,
+    /// Items that the last successful run of the workflow did.
+    pub unchanged: u64,
+    /// The bytes of the source's files that all of these come to.
+    pub bytes_done: u64,
+}
+
+/// How a step ended.
+pub struct StepEnd {
+    /// Its counts.
+    pub stats: Stats,
+    /// The failure that stopped it.
+    pub failure: Option<Failure>,
+    /// Whether it could not go on at all.
+    pub broken: bool,
+    /// Why its source could not be read to the end.
+    pub source_error: Option<SourceError>,
+}
+
+/// Why a step could not be run to its end.
+#[derive(Debug)]
+pub enum PipelineError<E> {
+    /// The system gives no threads.
+    Threads(String),
+    /// Something cannot be recorded.
+    Record(E),
+}
+
+/// Runs a step.
+///
+/// # Errors
+/// If there are no threads for it, or if the recorder fails. Failures of items are in the [`StepEnd`].
+pub fn run_step<R: Recorder>(
+    start: StepStart<'_>,
+    job: &StepJob<'_>,
+    recorder: &mut R,
+    announcer: Announcer<'_>,
+) -> Result<StepEnd, PipelineError<R::Error>> {
+    let total = start.total;
+    let mut aggregator = Aggregator {
+        step: start.name.clone(),
+        job,
+        recorder,
+        announcer,
+        slow: SlowItems::new(job.context.current_items.clone(), start.slow_after),
+        total,
+        stats: stats_before(&start),
+        failure: None,
+        broken: false,
+        nulls: 0,
+    };
+    let fed = run_threads(start, job, &mut aggregator)?;
+    if aggregator.nulls > 0 {
+        let text = format!("warning: {} NaN or infinite numbers were written as null", aggregator.nulls);
+        aggregator.announcer.notice(&aggregator.step, text);
+    }
+    let Aggregator { stats, failure, broken, .. } = aggregator;
+    Ok(ended(job, total, fed, StepEnd { stats, failure, broken, source_error: None }))
+}
+
+fn stats_before(start: &StepStart<'_>) -> Stats {
+    let Carried { done, failed, bad_rows, unchanged, bytes_done } = start.carried;
+    let total = start.total.unwrap_or(0);
+    Stats { total, succeeded: done, failed, bad_rows, unchanged, bytes_done, ..Stats::default() }
+}
+
+fn run_threads<R: Recorder>(
+    start: StepStart<'_>,
+    job: &StepJob<'_>,
+    aggregator: &mut Aggregator<'_, R>,
+) -> Result<Fed, PipelineError<R::Error>> {
+    let slots = job.settings.lane.width;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(slots).thread_name(|slot| format!("slot-{slot}")).build();
+    let pool = pool.map_err(|error| PipelineError::Threads(error.to_string()))?;
+    let queue_size = job.settings.queue_size.unwrap_or(2 * slots);
+    let (work_tx, work_rx) = bounded(queue_size);
+    let (feeding_tx, feeding_rx) = bounded(0);
+    let (event_tx, event_rx) = bounded(4 * slots);
+    // At most one message for each frame under way (in the work channel, in a slot, among the events) can be waiting: the
+    // aggregator never has to wait for the feeder.
+    let (done_tx, done_rx) = bounded(queue_size + 5 * slots + 2);
+    let feeder = Feeder::new(start.feed, job);
+    let width = start.width;
+    let (fed, recorded) = std::thread::scope(|threads| {
+        // Its ends of the channels are its own: should it panic, they close, and nobody waits for it.
+        let recorded = threads.spawn(move || aggregator.run(&event_rx, &done_tx));
+        let fed = pool.in_place_scope(|scope| {
+            for number in 0..slots {
+                let (work, events, feeding) = (work_rx.clone(), event_tx.clone(), feeding_rx.clone());
+                scope.spawn(move |_| {
+                    Slot { number, work: &work, events: &events, feeding: &feeding, width, job }.run();
+                });
+            }
+            // Only the slots hold these ends now, so both channels close when the slots finish.
+            drop((work_rx, event_tx));
+            let fed = feeder.feed(WorkQueue { work: work_tx, feeding: feeding_tx }, &done_rx);
+            drop(done_rx);
+            fed
+        });
+        (fed, recorded.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    recorded.map_err(PipelineError::Record)?;
+    Ok(fed)
+}
+
+/// How a step ended whose feeder ended like this.
+fn ended(job: &StepJob<'_>, total: Option<u64>, fed: Fed, mut end: StepEnd) -> StepEnd {
+    let stats = &mut end.stats;
+    stats.duration = job.started.elapsed();
+    let Fed { read, exhausted, late } = fed;
+    let read = match read {
+        Ok(read) => read,
+        Err(error) => {
+            end.source_error = Some(error);
+            stats.settled()
+        }
+    };
+    // A file that breaks off has fewer rows than its footer says.
+    let promised = if exhausted { 0 } else { total.unwrap_or(0) };
+    stats.total = promised.max(read).max(stats.settled());
+    stats.skipped = stats.total - stats.settled();
+    if late {
+        end.failure = Some(step_timeout(job.settings.step_timeout.unwrap_or_default()));
+    } else if let Some(most) =
+        job.settings.failures.max_failures.filter(|most| most.is_passed(stats.failed, stats.total))
+    {
+        // Of a source that was counted while it was read, this is known only now.
+        end.failure.get_or_insert_with(|| too_many(most, stats));
+    }
+    end
+}

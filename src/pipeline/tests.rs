@@ -1,0 +1,136 @@
+//! A step under way needs no ledger: any recorder does.
+
+use super::{Announcer, Carried, Feed, Recorder, StepEnd, StepJob, StepStart, Width, run_step};
+use crate::compile::{Options, Prepared, open_step, prepare};
+use crate::engine::Secrets;
+use crate::ledger::{Durability, StateFolder};
+use crate::model::{BatchReport, LogEntry, RunId};
+use crate::sources::SourceHost;
+use crate::task::{Cancel, CurrentItems, StepContext, TaskHost};
+use crate::template::{ItemScope, Scope};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Keeps what it is given.
+#[derive(Default)]
+struct Memory {
+    reports: Vec<BatchReport>,
+    /// Fails once so many batches were recorded.
+    capacity: Option<usize>,
+}
+
+impl Recorder for Memory {
+    type Error = &'static str;
+
+    fn record(&mut self, reports: &[BatchReport]) -> Result<(), &'static str> {
+        match self.capacity {
+            Some(capacity) if self.reports.len() + reports.len() > capacity => Err("full"),
+            _ => Ok(()),
+        }
+    }
+
+    fn take(&mut self, report: BatchReport) {
+        self.reports.push(report);
+    }
+
+    fn log(&mut self, _: &LogEntry) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+fn prepared(yaml: &str) -> Prepared {
+    let workflow = crate::spec::parse(Path::new("test.yaml"), yaml.as_bytes()).unwrap();
+    let options = Options {
+        params: Default::default(),
+        python: None,
+        jobs: None,
+        max_items: None,
+        slow_after: Duration::MAX,
+        incremental: None,
+        state: StateFolder(PathBuf::new()),
+        durability: Durability::default(),
+        check_only: false,
+    };
+    prepare(workflow, options).unwrap()
+}
+
+/// Runs the first step of a workflow.
+fn run(yaml: &str, width: &Width, memory: &mut Memory) -> Result<StepEnd, super::PipelineError<&'static str>> {
+    let prepared = prepared(yaml);
+    let step = &prepared.steps[0];
+    let scope = Arc::new(Scope::default());
+    let names = Arc::new(ItemScope::of_step(Arc::clone(&scope)));
+    let command = |command: &mut std::process::Command| command.output();
+    let never = crossbeam_channel::never();
+    let mut open = open_step(step, &prepared, &names, SourceHost { run: &command, stop: &never }).unwrap();
+    let settings = open.settings.clone();
+    let context = StepContext {
+        run: RunId("test".to_owned()),
+        step: step.name().clone(),
+        scope,
+        settings: Arc::clone(&settings.lane),
+        forms: open.source.forms(),
+        host: Arc::new(TaskHost { env: Arc::default(), guard: None, python: None, logs: PathBuf::new() }),
+        cancel: Cancel::new().unwrap(),
+        item_files: None,
+        current_items: Arc::new(CurrentItems::new(settings.lane.width)),
+    };
+    let job = StepJob::new(&step.program, step.handler.as_ref(), context, &settings);
+    let start = StepStart {
+        name: step.name().clone(),
+        feed: Feed::Fresh(&mut *open.source, u64::MAX),
+        total: settings.total,
+        carried: Carried::default(),
+        slow_after: Duration::MAX,
+        width,
+    };
+    run_step(start, &job, memory, Announcer::new(&mut [], &Secrets::default()))
+}
+
+const SQUARES: &str = "
+steps:
+  - name: squares
+    task: batch
+    inputs:
+      items: {range: 200}
+      max_parallel: 4
+      task: {type: echo, message: '{{ item * item }}'}
+";
+
+#[test]
+fn every_item_is_recorded_once_whatever_the_recorder() {
+    let mut memory = Memory::default();
+    let end = run(SQUARES, &Width::default(), &mut memory).unwrap();
+    assert_eq!((end.stats.succeeded, end.stats.failed), (200, 0));
+    let mut indexes: Vec<u64> = memory.reports.iter().flat_map(|report| report.succeeded.iter()).collect();
+    indexes.sort_unstable();
+    assert!(indexes.into_iter().eq(0..200));
+}
+
+#[test]
+fn slots_above_the_width_park_and_the_step_ends_all_the_same() {
+    let (width, mut memory) = (Width::default(), Memory::default());
+    width.set(NonZeroUsize::MIN);
+    let end = run(SQUARES, &width, &mut memory).unwrap();
+    assert_eq!(end.stats.succeeded, 200);
+    assert!(memory.reports.iter().all(|report| report.span.slot == 0));
+}
+
+#[test]
+fn a_step_that_is_paused_begins_nothing_until_it_continues() {
+    let (width, mut memory) = (Width::default(), Memory::default());
+    width.pause();
+    std::thread::scope(|threads| {
+        threads.spawn(|| width.resume());
+        run(SQUARES, &width, &mut memory).unwrap();
+    });
+    assert_eq!(memory.reports.iter().map(|report| report.succeeded.len()).sum::<usize>(), 200);
+}
+
+#[test]
+fn a_recorder_that_fails_ends_the_step() {
+    let mut memory = Memory { capacity: Some(3), ..Memory::default() };
+    assert!(matches!(run(SQUARES, &Width::default(), &mut memory), Err(super::PipelineError::Record("full"))));
+}

@@ -1,0 +1,80 @@
+//! How many slots may work. The pool of a step has its ceiling from the start; slots above the width park.
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::convert::Infallible;
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The width of a run's steps, changed while they run.
+#[derive(Debug)]
+pub struct Width(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    jobs: NonZeroUsize,
+    paused: bool,
+    /// Dropped at each change, which wakes everybody who waits for one.
+    change: Sender<Infallible>,
+    changed: Receiver<Infallible>,
+}
+
+impl Default for Width {
+    /// As wide as each step's ceiling.
+    fn default() -> Self {
+        let (change, changed) = bounded(0);
+        Self(Mutex::new(State { jobs: NonZeroUsize::MAX, paused: false, change, changed }))
+    }
+}
+
+impl Width {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.state();
+        change(&mut state);
+        (state.change, state.changed) = bounded(0);
+    }
+
+    /// Lets so many slots work.
+    pub fn set(&self, jobs: NonZeroUsize) {
+        self.change(|state| state.jobs = jobs);
+    }
+
+    /// Lets no slot begin anything until [`Self::resume`].
+    pub fn pause(&self) {
+        self.change(|state| state.paused = true);
+    }
+
+    /// Ends a pause.
+    pub fn resume(&self) {
+        self.change(|state| state.paused = false);
+    }
+
+    /// Whether a slot may work now; if not, what disconnects when that may have changed.
+    pub(super) fn admits(&self, slot: usize) -> Result<(), Receiver<Infallible>> {
+        let state = self.state();
+        if !state.paused && slot < state.jobs.get() { Ok(()) } else { Err(state.changed.clone()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_wakes_those_who_wait_for_one() {
+        let width = Width::default();
+        assert!(width.admits(100).is_ok());
+        width.set(NonZeroUsize::MIN);
+        let changed = width.admits(1).unwrap_err();
+        assert!(width.admits(0).is_ok());
+        width.pause();
+        assert!(changed.recv().is_err() && width.admits(0).is_err());
+        width.set(NonZeroUsize::new(2).unwrap());
+        assert!(width.admits(1).is_err(), "a pause holds whatever the number of jobs");
+        width.resume();
+        assert!(width.admits(1).is_ok() && width.admits(2).is_err());
+    }
+}

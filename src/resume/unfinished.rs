@@ -1,0 +1,164 @@
+//! What of a step's items is still to be run, read from its source once more: memory holds a bit for each item.
+
+use super::byte_share::byte_share;
+use super::unfinished_set::{Portion, UnfinishedSet};
+use crate::model::{Batch, Failure, Indexes, ItemKey, Items, Keys, LineNumbers, Origin, line_breaks};
+use crate::sources::{Chunk, Source, SourceError};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// What helps where a source gives other items the second time.
+const IN_ORDER: &str = "go on again, with an `ORDER BY` in a query of a database";
+
+/// An item to run.
+struct Pending {
+    index: u64,
+    key: ItemKey,
+    attempt: u32,
+    item: Vec<u8>,
+    form: usize,
+    /// File and line, if it is a row.
+    origin: Option<(Arc<str>, u64)>,
+    file_error: Option<Failure>,
+}
+
+impl Pending {
+    /// Whether both can be in one batch.
+    fn goes_with(&self, other: &Self) -> bool {
+        let file = |it: &Self| it.origin.as_ref().map(|(file, _)| Arc::clone(file));
+        self.attempt == other.attempt
+            && self.form == other.form
+            && self.file_error.is_none()
+            && other.file_error.is_none()
+            && file(self) == file(other)
+    }
+}
+
+/// The items to run, in order.
+pub struct UnfinishedItems {
+    unfinished: UnfinishedSet,
+    /// Those that were read already.
+    queue: VecDeque<Pending>,
+    /// Index of the next item of the source.
+    index: u64,
+    exhausted: bool,
+    /// The bytes of all items, and their number; how many were given out.
+    bytes: (u64, u64),
+    given: u64,
+    portion: Portion,
+}
+
+impl UnfinishedItems {
+    pub(super) fn new(unfinished: UnfinishedSet) -> Self {
+        Self {
+            unfinished,
+            queue: VecDeque::new(),
+            index: 0,
+            exhausted: false,
+            bytes: (0, 0),
+            given: 0,
+            portion: Portion::new(),
+        }
+    }
+
+    /// The same of a source whose items, so many, come to so many bytes, and of which `done` do not run: each counts as an
+    /// average one.
+    pub(super) fn sized(self, bytes: u64, total: u64, done: u64) -> Self {
+        Self { bytes: (bytes, total), given: done, ..self }
+    }
+
+    /// Cuts the next batch: neighbours in this list that have had the same number of attempts.
+    pub(crate) fn cut(
+        &mut self,
+        source: &mut dyn Source,
+        most: usize,
+        number: u64,
+    ) -> Result<Option<Batch>, SourceError> {
+        while self.queue.len() < most && !self.exhausted {
+            self.read(source)?;
+        }
+        let Some(first) = self.queue.pop_front() else { return Ok(None) };
+        let mut taken = vec![first];
+        let mut bytes = 0;
+        while taken.len() < most && bytes < 1 << 30 {
+            if !self.queue.front().is_some_and(|next| taken[0].goes_with(next)) {
+                break;
+            }
+            let Some(next) = self.queue.pop_front() else { break };
+            bytes += next.item.len();
+            taken.push(next);
+        }
+        let (bytes, total) = self.bytes;
+        let before = byte_share(bytes, self.given, total);
+        self.given = (self.given + taken.len() as u64).min(total);
+        Ok(Some(Batch { bytes: byte_share(bytes, self.given, total) - before, ..batch(taken, number) }))
+    }
+
+    /// Reads some items, and keeps those that are to be run.
+    fn read(&mut self, source: &mut dyn Source) -> Result<(), SourceError> {
+        if self.unfinished.ends_before(self.index) {
+            self.exhausted = true;
+            return Ok(());
+        }
+        let Some(chunk) = source.next(self.portion.items())? else {
+            return Err(SourceError::Changed(self.index, IN_ORDER));
+        };
+        // What was put in another order was so for a fresh start alone.
+        let Chunk { items, keys, form, origin, file_error, .. } = chunk;
+        self.portion.learn(&items);
+        // Where rows begin is counted once for the chunk, not from its start for each.
+        let mut line = match origin.as_ref().map(|origin| &origin.lines) {
+            Some(LineNumbers::From(first)) => *first,
+            _ => 0,
+        };
+        for (position, item) in items.iter().enumerate() {
+            let index = self.index + position as u64;
+            if self.unfinished.has(index) {
+                if !self.unfinished.knows(index, keys.get(position)) {
+                    return Err(SourceError::Changed(index, IN_ORDER));
+                }
+                self.queue.push_back(Pending {
+                    index,
+                    key: keys.get(position),
+                    attempt: self.unfinished.attempt(index),
+                    item: item.to_vec(),
+                    form,
+                    origin: origin.as_ref().map(|origin| (Arc::clone(&origin.file), line)),
+                    file_error: file_error.clone(),
+                });
+            }
+            if origin.is_some() {
+                line += line_breaks(item);
+            }
+        }
+        self.index += items.len() as u64;
+        Ok(())
+    }
+}
+
+fn batch(taken: Vec<Pending>, number: u64) -> Batch {
+    let (mut items, mut indexes, mut keys, mut lines) = (Items::default(), Vec::new(), Vec::new(), Vec::new());
+    let (attempt, form, mut file, mut file_error) = (taken[0].attempt, taken[0].form, None, None);
+    for next in taken {
+        items.push(&next.item);
+        indexes.push(next.index);
+        keys.push(next.key);
+        if let Some((of, line)) = next.origin {
+            lines.push(line);
+            file = Some(of);
+        }
+        file_error = next.file_error;
+    }
+    Batch {
+        number,
+        size: indexes.len(),
+        attempt,
+        indexes: Indexes::from_rising(indexes),
+        items,
+        keys: Keys::from_list(keys),
+        form,
+        origin: file.map(|file| Origin { file, lines: LineNumbers::Each(lines) }),
+        bytes: 0,
+        file_error,
+    }
+}

@@ -1,0 +1,80 @@
+//! Which items are to be run: a bit for each item, and how many of them to read at a time.
+
+use crate::model::{ItemKey, Items};
+use std::collections::HashMap;
+
+/// Which items are to be run, by index.
+#[derive(Debug, Default)]
+pub(super) struct UnfinishedSet {
+    bits: Vec<u64>,
+    /// Of the key of each item, two bytes: whether what is read again is what was compared.
+    marks: Vec<u16>,
+    /// The next attempt of those that have had one.
+    attempts: HashMap<u64, u32>,
+}
+
+impl UnfinishedSet {
+    /// The item with this index is to be run, for the `attempt`th time.
+    pub(super) fn add(&mut self, index: u64, attempt: u32) {
+        let word = usize::try_from(index / 64).expect("a bit for each item fits into memory");
+        if self.bits.len() <= word {
+            self.bits.resize(word + 1, 0);
+        }
+        self.bits[word] |= 1 << (index % 64);
+        if attempt > 1 {
+            self.attempts.insert(index, attempt);
+        }
+    }
+
+    /// Takes note of the next item of the source.
+    pub(super) fn note(&mut self, key: ItemKey) {
+        self.marks.push(key.mark());
+    }
+
+    /// Whether the item with this index has this key, as far as its mark tells.
+    pub(super) fn knows(&self, index: u64, key: ItemKey) -> bool {
+        let mark = usize::try_from(index).ok().and_then(|index| self.marks.get(index));
+        mark == Some(&key.mark())
+    }
+
+    pub(super) fn has(&self, index: u64) -> bool {
+        let word = usize::try_from(index / 64).ok().and_then(|word| self.bits.get(word));
+        word.is_some_and(|word| word >> (index % 64) & 1 == 1)
+    }
+
+    /// The attempt that the item with this index is to be run for.
+    pub(super) fn attempt(&self, index: u64) -> u32 {
+        self.attempts.get(&index).copied().unwrap_or(1)
+    }
+
+    /// Whether nothing is to be run from this index on.
+    pub(super) fn ends_before(&self, index: u64) -> bool {
+        index >= self.marks.len() as u64 || index / 64 >= self.bits.len() as u64
+    }
+}
+
+/// How many items to read at a time: many, but fewer where they are large, for what is read at a time is held.
+pub(super) struct Portion(usize);
+
+impl Portion {
+    const MOST: usize = 4096;
+    const BYTES: usize = 1 << 20;
+
+    pub(super) fn new() -> Self {
+        Self(16)
+    }
+
+    pub(super) fn items(&self) -> usize {
+        self.0
+    }
+
+    /// Learns from what was read.
+    pub(super) fn learn(&mut self, items: &Items) {
+        let bytes = items.as_parts().0.len();
+        if bytes > 4 * Self::BYTES {
+            self.0 = (self.0 / 4).max(1);
+        } else if bytes < Self::BYTES {
+            self.0 = (self.0 * 2).min(Self::MOST);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The aggregate of a batch step: one value made of all its results.
+//!
+//! It is kept next to the results, and stands as long as neither they nor what computes it have changed. A failing aggregate
+//! fails its step, whose items stay done.
+
+use super::env::StepEnv;
+use super::error::EngineError;
+use super::scope::remember;
+use crate::compile::aggregate_fingerprint;
+use crate::ledger::{Printed, Reader, StepRecord};
+use crate::model::{Batch, Failure, FailureKind, ItemKey, Stats, Status, StepReport};
+use crate::pipeline::step_timeout;
+use crate::reduce::Reducer;
+use crate::spec::{Aggregate, Reductions};
+use crate::task::{BatchOutcome, Frame, LaneSettings, LogLine, ShutdownReport};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A value as JSON, or why there is none.
+type Computed = Result<Box<RawValue>, Failure>;
+
+/// Computes the aggregate of a step that ended well, unless the one that is kept still stands; a failure of it becomes the
+/// step's. `limit` is the `timeout` of the step.
+pub(super) fn compute_aggregate(
+    env: &mut StepEnv<'_>,
+    report: &mut StepReport,
+    limit: Option<Duration>,
+) -> Result<(), EngineError> {
+    let folder = env.ledger.folder().clone();
+    let Some(aggregate) = env.step.aggregate_spec() else { return Ok(folder.forget_aggregate(env.name())?) };
+    if !matches!(report.status, Status::Succeeded | Status::Partial) {
+        return Ok(());
+    }
+    let fingerprint = aggregate_fingerprint(env.step, env.run.prepared, &|earlier| env.ledger.revision(earlier))?;
+    let reader = Reader::open(folder.clone())?;
+    if reader.aggregate(env.name(), Some(&fingerprint))?.is_some() {
+        return Ok(());
+    }
+    let computed = match aggregate {
+        Aggregate::Reductions(reductions) => {
+            let records = reader.steps()?;
+            let record = records.iter().find(|record| record.name == *env.name());
+            reduce(env, reductions, &reader, record.expect("a step under way is in the ledger"))?
+        }
+        Aggregate::Code(_) => {
+            let left = limit.map(|limit| limit.saturating_sub(report.stats.duration));
+            call(env, report.stats, left)?
+        }
+    };
+    match computed {
+        Ok(json) => folder.keep_aggregate(env.name(), (env.ledger.revision(env.name())?, fingerprint), json)?,
+        Err(failure) if failure.kind == FailureKind::Cancelled => report.status = Status::Interrupted,
+        Err(mut failure) => {
+            if let Some(limit) = limit.filter(|_| failure.kind == FailureKind::Timeout) {
+                failure = step_timeout(limit);
+            }
+            folder.forget_aggregate(env.name())?;
+            env.run.prepared.secrets.mask_failure(&mut failure);
+            report.status = Status::Failed;
+            report.failure = Some(failure);
+        }
+    }
+    Ok(())
+}
+
+fn interrupted() -> Failure {
+    Failure::new(FailureKind::Cancelled, "Cancelled", "the run was interrupted")
+}
+
+/// Computes built-in reductions over the results.
+fn reduce(
+    env: &mut StepEnv<'_>,
+    reductions: &Reductions,
+    reader: &Reader,
+    record: &StepRecord,
+) -> Result<Computed, EngineError> {
+    let wrong = |message| Failure::new(FailureKind::Exception, "AggregateError", message);
+    let mut reducer = Reducer::new(reductions);
+    let mut lines = reader.results(record)?;
+    while let Some((_, _, piece)) = lines.next_piece()? {
+        if env.run.cancel.kill.is_fired() {
+            return Ok(Err(interrupted()));
+        }
+        let piece = piece.strip_suffix(b"\n").unwrap_or(&piece);
+        if piece.is_empty() {
+            continue;
+        }
+        for line in piece.split(|byte| *byte == b'\n') {
+            if let Err(message) = reducer.add(line) {
+                return Ok(Err(wrong(message)));
+            }
+        }
+    }
+    for field in reducer.never_found() {
+        env.notice(format!("warning: no result has the field `{field}` of the aggregate"));
+    }
+    Ok(reducer.finish().map_err(wrong))
+}
+
+/// Runs the code of an aggregate, once, in a worker of its own. It sees the step itself too.
+fn call(env: &mut StepEnv<'_>, stats: Stats, left: Option<Duration>) -> Result<Computed, EngineError> {
+    let program = env.step.aggregate.as_ref().expect("`prepare` compiled the code of every aggregate");
+    let mut scope = (*env.scope).clone();
+    remember(&mut scope, env.ledger.folder(), &env.step.step, Some(stats));
+    let mut context = env.context_once(LaneSettings { item_timeout: left, ..LaneSettings::once() })?;
+    context.scope = Arc::new(scope);
+    let batch = Batch::of_one(0, ItemKey::of(b"null"), b"null");
+    let mut lane = program.lane(&context, 0);
+    let (outcomes, broken) =
+        lane.run(&Frame { batches: std::slice::from_ref(&batch), halt_on_failure: true, error: None });
+    let shutdown = lane.finish();
+    let mut outcome = outcomes.into_iter().next().unwrap_or_default();
+    tell(env, &mut outcome, shutdown);
+    let failed = outcome.failures.into_iter().next().map(|(_, failure)| failure);
+    if let Some(failure) = broken.or(failed) {
+        return Ok(Err(failure));
+    }
+    let line = outcome.lines.iter().next().map(|line| String::from_utf8_lossy(line).into_owned());
+    Ok(line.and_then(|line| RawValue::from_string(line).ok()).ok_or_else(interrupted))
+}
+
+/// Logs what the code of an aggregate printed, and tells its warnings.
+fn tell(env: &mut StepEnv<'_>, outcome: &mut BatchOutcome, shutdown: ShutdownReport) {
+    for LogLine { stream, mut text, .. } in outcome.logs.drain(..).chain(shutdown.logs) {
+        env.run.prepared.secrets.mask(&mut text);
+        // What is printed is not worth the results: the run goes on without it.
+        if let Err(error) = env.ledger.log(env.step.name(), &Printed { item: None, stream, text }) {
+            env.notice(format!("warning: {error}; what the aggregate prints is not kept"));
+        }
+    }
+    if let Some(trouble) = shutdown.trouble {
+        env.notice(format!("warning: {trouble}"));
+    }
+    if outcome.nulls > 0 {
+        let count = outcome.nulls;
+        env.notice(format!("warning: {count} NaN or infinite numbers of the aggregate were written as null"));
+    }
+}

@@ -1,0 +1,82 @@
+//! What the steps of a run share, and what one of them works with.
+
+use super::incremental::Incremental;
+use crate::compile::{OpenStep, Prepared, PreparedStep};
+use crate::ledger::{Ledger, RunFolder, StepKey};
+use crate::model::{Form, StepName};
+use crate::pipeline::{Announcer, Width};
+use crate::resume::ItemSelection;
+use crate::task::{Cancel, CurrentItems, ItemFiles, LaneSettings, StepContext, TaskHost};
+use crate::template::Scope;
+use std::io;
+use std::sync::Arc;
+
+/// What the steps of a run share.
+pub(super) struct RunEnv<'a> {
+    pub(super) prepared: &'a Prepared,
+    pub(super) host: Arc<TaskHost>,
+    pub(super) width: &'a Width,
+    /// Ends the run early.
+    pub(super) cancel: Cancel,
+    /// The items to run.
+    pub(super) selection: ItemSelection,
+}
+
+/// What a step works with.
+pub(super) struct StepEnv<'a> {
+    pub(super) run: &'a RunEnv<'a>,
+    pub(super) step: &'a PreparedStep,
+    /// The names in scope.
+    pub(super) scope: Arc<Scope>,
+    pub(super) key: StepKey,
+    pub(super) ledger: &'a mut Ledger,
+    pub(super) incremental: Option<&'a mut Incremental>,
+    pub(super) announcer: Announcer<'a>,
+}
+
+impl StepEnv<'_> {
+    pub(super) fn name(&self) -> &StepName {
+        self.step.name()
+    }
+
+    /// Tells the user something about the step.
+    pub(super) fn notice(&mut self, text: impl Into<String>) {
+        self.announcer.notice(self.step.name(), text);
+    }
+
+    /// What the lanes of the step get.
+    pub(super) fn context(&self, open: &OpenStep, item_files: Option<Arc<ItemFiles>>) -> io::Result<StepContext> {
+        let settings = Arc::clone(&open.settings.lane);
+        self.context_of(settings, open.source.forms(), item_files)
+    }
+
+    /// What a lane gets that runs a task of the step once, for no item.
+    pub(super) fn context_once(&self, settings: LaneSettings) -> io::Result<StepContext> {
+        self.context_of(Arc::new(settings), Arc::new([Form::Json]), None)
+    }
+
+    fn context_of(
+        &self,
+        settings: Arc<LaneSettings>,
+        forms: Arc<[Form]>,
+        item_files: Option<Arc<ItemFiles>>,
+    ) -> io::Result<StepContext> {
+        Ok(StepContext {
+            run: self.ledger.folder().run.clone(),
+            step: self.step.name().clone(),
+            scope: Arc::clone(&self.scope),
+            current_items: Arc::new(CurrentItems::new(settings.width)),
+            settings,
+            forms,
+            host: Arc::clone(&self.run.host),
+            // A step that stops because an item failed must not stop the run's closing steps.
+            cancel: self.run.cancel.inner()?,
+            item_files,
+        })
+    }
+}
+
+/// What a run lends to the tasks of all its steps.
+pub(super) fn task_host(prepared: &Prepared, folder: &RunFolder) -> TaskHost {
+    TaskHost { env: Arc::clone(&prepared.own_env), guard: None, python: prepared.python.clone(), logs: folder.logs() }
+}

@@ -1,0 +1,33 @@
+//! Why a run could not be brought to its end. What was done by then stays done.
+
+use crate::ledger::LedgerError;
+use crate::pipeline::PipelineError;
+
+/// An error of the engine itself or of its ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The ledger cannot be opened; nothing was run.
+    #[error(transparent)]
+    Start(LedgerError),
+    /// The ledger cannot be written or read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The system gives no threads.
+    #[error("cannot start threads: {0}")]
+    Threads(String),
+    /// The guard of the children cannot be started.
+    #[error("cannot start the guard of child processes")]
+    Guard(#[source] std::io::Error),
+    /// The system gives no descriptors.
+    #[error("cannot make an event descriptor")]
+    Descriptors(#[from] std::io::Error),
+}
+
+impl From<PipelineError<LedgerError>> for EngineError {
+    fn from(error: PipelineError<LedgerError>) -> Self {
+        match error {
+            PipelineError::Threads(cause) => Self::Threads(cause),
+            PipelineError::Record(error) => Self::Ledger(error),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What a run would do if it went on now: the comparison that a resumed run makes, with nothing run and nothing written.
+
+use super::scope::{remember, step_scope};
+use crate::compile::{Prepared, PreparedStep, StartError, changes, fingerprint_with_upstream, open_step};
+use crate::ledger::{LedgerError, Reader, StepRecord};
+use crate::model::StepName;
+use crate::resume::{ItemSelection, compare_with_done};
+use crate::sources::SourceHost;
+use crate::template::{ItemScope, Scope};
+use crossbeam_channel::never;
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::sync::Arc;
+
+/// What would happen to a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Forecast {
+    /// It has not been started: all of it runs.
+    New,
+    /// All of it runs again, for these reasons.
+    Everything(Vec<String>),
+    /// Of so many items these run: how many for each reason.
+    Some {
+        /// All items of now.
+        total: u64,
+        /// Reasons and numbers.
+        reasons: Vec<(String, u64)>,
+    },
+    /// That depends on what this earlier step gives, which will run.
+    Waits(StepName),
+}
+
+/// Why there is no forecast.
+#[derive(Debug, thiserror::Error)]
+pub enum ForecastError {
+    /// A step cannot start.
+    #[error("step `{0}`: {1}")]
+    Start(StepName, #[source] StartError),
+    /// The ledger cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// What each step would do if the run of this ledger went on.
+///
+/// # Errors
+/// If the ledger or a step's items cannot be read.
+pub fn forecast(prepared: &Prepared, reader: &Reader) -> Result<Vec<Forecast>, ForecastError> {
+    let records = reader.steps()?;
+    let mut scope = step_scope(prepared, &reader.folder().run);
+    let mut forecasts = Vec::new();
+    // Whether nothing of a step runs.
+    let mut is_done: BTreeMap<&StepName, bool> = BTreeMap::new();
+    for step in &prepared.steps {
+        let record = records.iter().find(|record| record.name == *step.name());
+        let upstream = step.upstream.iter().map(|upstream| &upstream.name);
+        let unsettled = upstream.into_iter().find(|name| !is_done.get(name).copied().unwrap_or(false));
+        let forecast = match (record, unsettled) {
+            (None, _) => Forecast::New,
+            (Some(_), Some(earlier)) => Forecast::Waits(earlier.clone()),
+            (Some(record), None) => forecast_step(step, prepared, &scope, (reader, record))?,
+        };
+        if let Some(record) = record {
+            remember(&mut scope, reader.folder(), &step.step, step.is_batch().then_some(record.stats));
+        }
+        is_done.insert(step.name(), forecast.is_done());
+        forecasts.push(forecast);
+    }
+    Ok(forecasts)
+}
+
+/// What a step would do that has been started, and whose earlier steps stay as they are.
+fn forecast_step(
+    step: &PreparedStep,
+    prepared: &Prepared,
+    scope: &Scope,
+    (reader, record): (&Reader, &StepRecord),
+) -> Result<Forecast, ForecastError> {
+    let wrong = |error| ForecastError::Start(step.name().clone(), error);
+    let names = Arc::new(ItemScope::of_step(Arc::new(scope.clone())));
+    let run = |command: &mut Command| command.output();
+    let host = SourceHost { run: &run, stop: &never() };
+    let mut open = open_step(step, prepared, &names, host).map_err(wrong)?;
+    let history = reader.past(record)?;
+    let batched = open.settings.lane.batched;
+    let fingerprint = fingerprint_with_upstream(step, batched, prepared, &|earlier| reader.revision(earlier))?;
+    if history.is_empty() {
+        return Ok(Forecast::New);
+    }
+    let reasons = changes(&history.fingerprint, &fingerprint);
+    if !reasons.is_empty() {
+        return Ok(Forecast::Everything(reasons));
+    }
+    let compared = compare_with_done(&mut *open.source, &history, open.most_items, &ItemSelection::Left);
+    let compared = compared.map_err(|error| wrong(StartError::Items(error, step.items_span())))?;
+    let reasons = compared.reasons.into_iter().map(|(why, count)| (why.to_owned(), count)).collect();
+    Ok(Forecast::Some { total: compared.total, reasons })
+}
+
+impl Forecast {
+    /// Whether nothing of the step runs.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Some { reasons, .. } if reasons.is_empty())
+    }
+}

@@ -1,0 +1,27 @@
+//! A run: the order of its steps, and what happens around each of them.
+//!
+//! Opens the ledger, asks `resume` what of earlier executions still holds, has `pipeline` run what is left, then makes
+//! aggregates and output files of the results. Stopping comes in through latches that everybody listens to.
+
+mod aggregate;
+mod control;
+mod env;
+mod error;
+mod forecast;
+mod history;
+mod incremental;
+mod output;
+mod recorder;
+mod repro;
+mod scope;
+mod signals;
+mod step;
+mod workflow;
+
+pub use control::{Command, Control};
+pub use error::EngineError;
+pub use forecast::{Forecast, ForecastError, forecast};
+pub use repro::Repro;
+pub use scope::{failures_json, step_scope};
+pub use signals::{Interrupts, listen, outlive_file_limit};
+pub use workflow::{RunEnd, Start, run};

@@ -1,0 +1,186 @@
+//! The file of `outputs`: written when a step has ended well, from what the ledger holds.
+//!
+//! What was written is noted in the ledger with the state of the results at that time. So an execution that finds the file
+//! there, made of the same results in the same way, leaves it alone; any other writes it again.
+
+use super::env::StepEnv;
+use super::error::EngineError;
+use crate::columnar::{read_ipc, schema_of_ipc};
+use crate::export::{self, ExportError, Results, StreamedOutput, Target, Written};
+use crate::ledger::{LedgerError, Reader, ResultLines, RunFolder};
+use crate::model::{Failure, FailureKind, OutputFormat, Status, StepName, StepReport};
+use crate::task::{ItemFiles, Latch};
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+
+/// Pieces are handed on once they have come to so many bytes.
+const PIECE: usize = 1 << 20;
+
+/// The files of a step's items: their folders, and whose the paths are that earlier executions of the run have left.
+pub(super) fn item_files(env: &mut StepEnv<'_>, into: PathBuf) -> Result<ItemFiles, EngineError> {
+    let folder = env.ledger.folder().clone();
+    let reader = Reader::open(folder.clone())?;
+    let record = reader.steps()?.into_iter().find(|record| record.name == *env.name());
+    let history = record.map(|record| reader.past(&record)).transpose()?.unwrap_or_default();
+    let done = history.batches.iter().flat_map(|batch| batch.keys.iter().zip(batch.indexes.iter().copied()));
+    // An item that the workflow does not name any more has no index.
+    let done = done.filter(|(_, index)| *index != u64::MAX).collect();
+    let claims = env.ledger.item_files(env.key, &done)?;
+    let claims = claims.into_iter().map(|(path, key, index)| (path, (key, index))).collect();
+    Ok(ItemFiles::new(scratch(&folder, env.name()), into, claims))
+}
+
+/// Writes the results of a step that has ended well; if that fails, the step has failed.
+pub(super) fn write_output(
+    env: &mut StepEnv<'_>,
+    target: &Target,
+    streamed: Option<StreamedOutput>,
+    report: &mut StepReport,
+) -> Result<(), EngineError> {
+    if !matches!(report.status, Status::Succeeded | Status::Partial) {
+        return Ok(());
+    }
+    let stop = &env.run.cancel.stop;
+    let (path, format) = (target.path.display().to_string(), target.format.as_str());
+    let revision = env.ledger.revision(&report.name)?;
+    let note = serde_json::json!({ "path": path, "format": format, "parts": target.parts, "of": revision });
+    let note = note.to_string();
+    if env.ledger.output(env.key)?.as_ref() == Some(&note) && target.is_there() {
+        return Ok(());
+    }
+    let mut results = StepResults::new(env.ledger.folder().clone(), &report.name, env.step.is_batch(), stop);
+    let streamed = streamed.and_then(|streamed| streamed.commit(target, report.stats.total).transpose());
+    let written = match streamed.or_else(|| results.as_tables(target)) {
+        Some(written) => written,
+        None => export::write(target, &mut results),
+    };
+    match written {
+        Ok(written) => {
+            env.ledger.note_output(env.key, &note)?;
+            let records = if written.records == 1 { "record" } else { "records" };
+            env.notice(format!("{} {records} written to `{path}`", written.records));
+        }
+        Err(_) if stop.is_fired() => report.status = Status::Interrupted,
+        Err(error) => {
+            report.status = Status::Failed;
+            let message = env.run.prepared.secrets.masked(error.to_string());
+            report.failure = Some(Failure::new(FailureKind::Output, "OutputError", message));
+        }
+    }
+    Ok(())
+}
+
+/// Where the folders of attempts are made.
+pub(super) fn scratch(folder: &RunFolder, step: &StepName) -> PathBuf {
+    folder.path.join("items").join(step.as_str())
+}
+
+/// The results of a step, as its sink reads them.
+struct StepResults<'a> {
+    folder: RunFolder,
+    step: StepName,
+    is_batch: bool,
+    stop: &'a Latch,
+    lines: Option<ResultLines>,
+}
+
+impl<'a> StepResults<'a> {
+    fn new(folder: RunFolder, step: &StepName, is_batch: bool, stop: &'a Latch) -> Self {
+        Self { folder, step: step.clone(), is_batch, stop, lines: None }
+    }
+
+    fn open(&self) -> Result<Option<ResultLines>, LedgerError> {
+        let reader = Reader::open(self.folder.clone())?;
+        let steps = reader.steps()?;
+        steps.iter().find(|record| record.name == self.step).map(|record| reader.results(record)).transpose()
+    }
+}
+
+impl StepResults<'_> {
+    /// Writes results that are tables, all of the same columns, as Parquet without a detour; none where they are not.
+    fn as_tables(&self, target: &Target) -> Option<Result<Written, ExportError>> {
+        if target.format != OutputFormat::Parquet {
+            return None;
+        }
+        let mut lines = self.open().ok()?.filter(ResultLines::are_tables)?;
+        let schema = schema_of_ipc(&lines.next_table().ok()??).ok()?;
+        while let Some(table) = lines.next_table().ok()? {
+            // Tables of other columns are made alike by way of their records.
+            schema_of_ipc(&table).ok().filter(|other| *other == schema)?;
+        }
+        let mut lines = self.open().ok()??;
+        let mut next = || -> io::Result<Option<Vec<io::Result<_>>>> {
+            if self.stop.is_fired() {
+                return Err(io::Error::other("the run was stopped"));
+            }
+            let Some(table) = lines.next_table().map_err(|error| io_error(&error))? else { return Ok(None) };
+            let batches = read_ipc(&table).map_err(io::Error::other)?;
+            Ok(Some(batches.map(|batch| batch.map_err(io::Error::other)).collect()))
+        };
+        let mut frames = std::iter::from_fn(|| next().transpose())
+            .flat_map(|batches| batches.unwrap_or_else(|error| vec![Err(error)]));
+        Some(export::write_frames(target, &schema, &mut frames))
+    }
+}
+
+impl Results for StepResults<'_> {
+    fn rewind(&mut self) -> io::Result<()> {
+        self.lines = self.open().map_err(|error| io_error(&error))?;
+        Ok(())
+    }
+
+    fn next_piece(&mut self, piece: &mut Vec<u8>) -> io::Result<bool> {
+        piece.clear();
+        if self.stop.is_fired() {
+            return Err(io::Error::other("the run was stopped"));
+        }
+        while piece.len() < PIECE
+            && let Some(lines) = &mut self.lines
+            && let Some((_, _, lines)) = lines.next_piece().map_err(|error| io_error(&error))?
+        {
+            if self.is_batch {
+                piece.extend_from_slice(&lines);
+            } else {
+                records_of(&lines, piece)?;
+            }
+        }
+        Ok(!piece.is_empty())
+    }
+}
+
+fn io_error(error: &LedgerError) -> io::Error {
+    let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
+    io::Error::other(format!("{error}{cause}"))
+}
+
+/// The records of the one value that a plain step gave: a list's elements, or itself.
+fn records_of(line: &[u8], lines: &mut Vec<u8>) -> io::Result<()> {
+    if !line.starts_with(b"[") {
+        lines.extend_from_slice(line);
+        return Ok(());
+    }
+    let elements: Vec<&serde_json::value::RawValue> = serde_json::from_slice(line)?;
+    for element in elements {
+        lines.extend_from_slice(element.get().as_bytes());
+        lines.push(b'\n');
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_its_records_and_any_other_value_is_one() {
+        let records = |line: &str| {
+            let mut lines = Vec::new();
+            records_of(line.as_bytes(), &mut lines).unwrap();
+            String::from_utf8(lines).unwrap()
+        };
+        assert_eq!(records("[1, {\"a\":[2]},\"x, y\"]\n"), "1\n{\"a\":[2]}\n\"x, y\"\n");
+        assert_eq!(records("{\"a\":[1]}\n"), "{\"a\":[1]}\n");
+        assert_eq!(records("[]\n"), "");
+    }
+}

@@ -1,0 +1,41 @@
+//! Records what a step does in the run's ledger, and in the step's output file while its results come.
+
+use crate::export::StreamedOutput;
+use crate::ledger::{Ledger, LedgerError, Printed, StepKey};
+use crate::model::{BatchReport, LogEntry, StepName};
+use crate::pipeline::Recorder;
+use std::error::Error;
+
+/// The recorder of a step that is kept in a ledger.
+pub(super) struct LedgerRecorder<'a> {
+    pub(super) ledger: &'a mut Ledger,
+    pub(super) key: StepKey,
+    pub(super) step: StepName,
+    /// The output file, if it is written while results come.
+    pub(super) streamed: Option<StreamedOutput>,
+}
+
+impl Recorder for LedgerRecorder<'_> {
+    type Error = LedgerError;
+
+    fn record(&mut self, reports: &[BatchReport]) -> Result<(), LedgerError> {
+        // The paths of item files first: a row of a result means that its files are known.
+        self.ledger.note_item_files(self.key, reports)?;
+        self.ledger.record(self.key, reports)
+    }
+
+    fn take(&mut self, report: BatchReport) {
+        if let Some(streamed) = &mut self.streamed {
+            streamed.take(report);
+        }
+    }
+
+    fn log(&mut self, entry: &LogEntry) -> Result<(), String> {
+        let item = entry.item.map(|item| (item.index, item.attempt));
+        let printed = Printed { item, stream: entry.stream.clone(), text: entry.text.clone() };
+        self.ledger.log(&self.step, &printed).map_err(|error| {
+            let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
+            format!("warning: {error}{cause}; what tasks print is not kept, results are")
+        })
+    }
+}

@@ -1,0 +1,110 @@
+//! Runs one failed item again, with what it saw when it failed.
+
+use super::env::task_host;
+use super::output::scratch;
+use super::scope::{remember, step_scope};
+use crate::compile::{OpenStep, Prepared, PreparedStep, open_step};
+use crate::ledger::{FailureRecord, Reader, RunFolder};
+use crate::model::{Batch, Failure, Indexes, ItemKey, StepName};
+use crate::sources::{Chunk, Source, SourceHost};
+use crate::task::{Cancel, Claims, CurrentItems, ForegroundEnd, ItemFiles, LaneSettings, StepContext, foreground};
+use crate::template::{ItemScope, Scope};
+use crossbeam_channel::never;
+use std::process::Command;
+use std::sync::Arc;
+
+/// Which item to run again.
+#[derive(Debug)]
+pub struct Repro<'a> {
+    /// The workflow.
+    pub prepared: &'a Prepared,
+    /// The run in which it failed.
+    pub folder: &'a RunFolder,
+    /// The step.
+    pub step: &'a StepName,
+    /// The failed item.
+    pub failure: &'a FailureRecord,
+}
+
+impl Repro<'_> {
+    /// Runs it in the foreground, with the results of earlier steps as they are in the ledger. Nothing is written there.
+    /// The inner error is why the item failed.
+    ///
+    /// # Errors
+    /// If it cannot be run: the workflow does not have the step any more, or the ledger cannot be read.
+    pub fn run(&self, debugger: bool) -> Result<Result<ForegroundEnd, Failure>, String> {
+        let Self { prepared, step: name, failure, .. } = self;
+        let step = prepared.step(name).ok_or_else(|| format!("the workflow does not have a step `{name}` any more"))?;
+        let scope = Arc::new(self.scope()?);
+        let names = Arc::new(ItemScope::of_step(Arc::clone(&scope)));
+        let run = |command: &mut Command| command.output();
+        let mut open = open_step(step, prepared, &names, SourceHost { run: &run, stop: &never() })
+            .map_err(|error| error.to_string())?;
+        let row = row(&mut *open.source, failure);
+        let context = self.context(step, &open, scope)?;
+        let batch = row.unwrap_or_else(|| kept(failure));
+        Ok(foreground(&step.program, &context, &batch, debugger))
+    }
+
+    /// The names in scope of the step when it failed.
+    fn scope(&self) -> Result<Scope, String> {
+        let Self { prepared, folder, step: name, .. } = self;
+        let reader = Reader::open((*folder).clone()).map_err(|error| error.to_string())?;
+        let records = reader.steps().map_err(|error| error.to_string())?;
+        let mut scope = step_scope(prepared, &folder.run);
+        for earlier in prepared.steps.iter().take_while(|earlier| earlier.name() != *name) {
+            if let Some(record) = records.iter().find(|record| record.name == *earlier.name()) {
+                remember(&mut scope, folder, &earlier.step, earlier.is_batch().then_some(record.stats));
+            }
+        }
+        Ok(scope)
+    }
+
+    fn context(&self, step: &PreparedStep, open: &OpenStep, scope: Arc<Scope>) -> Result<StepContext, String> {
+        let lane = LaneSettings { item_timeout: None, batch_timeout: None, width: 1, ..*open.settings.lane };
+        // For a look at what it made; it stays in the run's folder.
+        let item_files = open.item_files.as_ref().map(|_| {
+            let scratch = scratch(self.folder, step.name());
+            Arc::new(ItemFiles::new(scratch.join("repro"), scratch.join("kept"), Claims::new()))
+        });
+        Ok(StepContext {
+            run: self.folder.run.clone(),
+            step: step.name().clone(),
+            scope,
+            settings: Arc::new(LaneSettings { skip_bad_rows: false, ..lane }),
+            forms: open.source.forms(),
+            host: Arc::new(task_host(self.prepared, self.folder)),
+            cancel: Cancel::new().map_err(|error| error.to_string())?,
+            item_files,
+            current_items: Arc::new(CurrentItems::new(1)),
+        })
+    }
+}
+
+/// The item as it was kept. What was kept of a row is the JSON that was made of it.
+fn kept(failure: &FailureRecord) -> Batch {
+    let item = failure.item.as_bytes();
+    Batch::of_one(failure.index, ItemKey::of(item), item)
+}
+
+/// A row as its file has it, if it is there still: its dates are dates then, as they were when it failed.
+fn row(source: &mut dyn Source, failure: &FailureRecord) -> Option<Batch> {
+    let mut index = 0;
+    loop {
+        let chunk = source.next(64).ok()??;
+        let (from, size) = (index, chunk.items.len());
+        index += size as u64;
+        // A bad file among them has no rows, and what has none elsewhere is no source of rows.
+        if chunk.origin.is_none() && chunk.file_error.is_none() {
+            return None;
+        }
+        if failure.index < index {
+            let Chunk { items, keys, form, origin, bytes, file_error, .. } = chunk;
+            let position = usize::try_from(failure.index - from).ok()?;
+            let same = file_error.is_none() && keys.get(position).to_string() == failure.key;
+            let indexes = Indexes::Range(from..index);
+            let batch = Batch { number: 1, size, attempt: 1, indexes, items, keys, form, origin, bytes, file_error };
+            return same.then(|| batch.part(&[position], 1));
+        }
+    }
+}

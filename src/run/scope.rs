@@ -1,0 +1,132 @@
+//! The names in scope: what templates and tasks see of a run, and what steps give to later ones.
+
+use crate::compile::{Prepared, template_params};
+use crate::ledger::{LedgerError, Reader, RunFolder, StepRecord};
+use crate::model::{ResultsFile, ResultsSize, RunId, Stats, StepName};
+use crate::spec::{Step, StepKind};
+use crate::template::{Lazy, Scope, StepValue, StoredResults, exact_json_to_value, json_to_value};
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+/// The names that hold before the first step.
+pub fn step_scope(prepared: &Prepared, run: &RunId) -> Scope {
+    let env = prepared.env.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+    let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let run = [("id", run.0.clone()), ("name", prepared.workflow.name.clone()), ("started", started)];
+    let run = run.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    Scope {
+        params: template_params(&prepared.params),
+        env,
+        run,
+        steps: BTreeMap::new(),
+        outputs: BTreeMap::new(),
+        summary: None,
+    }
+}
+
+/// Puts what a step gave into a scope; `stats` are those of a batch step. Results are read when a template first asks for
+/// them.
+pub(super) fn remember(scope: &mut Scope, folder: &RunFolder, step: &Step, stats: Option<Stats>) {
+    let (name, from) = (step.name.clone(), folder.clone());
+    let result = Lazy::new(move || match read_results(&from, &name) {
+        Ok(json) => json_to_value(&json),
+        Err(error) => minijinja::Value::from(minijinja::Error::new(
+            minijinja::ErrorKind::InvalidOperation,
+            format!("the results of step `{name}` cannot be read: {error}"),
+        )),
+    });
+    let (name, from) = (step.name.clone(), folder.clone());
+    let failed = Lazy::new(move || {
+        minijinja::Value::from(minijinja::value::Serde(failures_json(&from, &name).unwrap_or_default()))
+    });
+    let batch = stats.map(|stats| (Arc::new(failed), minijinja::Value::from(minijinja::value::Serde(stats.to_json()))));
+    let stored = Arc::new(Stored::new(folder.clone(), step.name.clone()));
+    let (name, from) = (step.name.clone(), folder.clone());
+    let has_aggregate = matches!(&step.kind, StepKind::Batch(batch) if batch.aggregate.is_some());
+    let aggregate = has_aggregate.then(|| Arc::new(Lazy::new(move || aggregate_value(&from, &name))));
+    let value = StepValue { result: Arc::new(result), batch, stored, aggregate };
+    scope.steps.insert(step.name.to_string(), value);
+    if let Some(outputs) = &step.outputs.name {
+        scope.outputs.insert(outputs.raw.clone(), step.name.to_string());
+    }
+}
+
+/// The aggregate of a step, null where it has not been computed.
+fn aggregate_value(folder: &RunFolder, step: &StepName) -> minijinja::Value {
+    match Reader::open(folder.clone()).and_then(|reader| reader.aggregate(step, None)) {
+        Ok(aggregate) => aggregate.map_or_else(|| minijinja::Value::from(()), |json| exact_json_to_value(&json)),
+        Err(error) => minijinja::Value::from(minijinja::Error::new(
+            minijinja::ErrorKind::InvalidOperation,
+            format!("the aggregate of step `{step}` cannot be read: {error}"),
+        )),
+    }
+}
+
+/// The results of a step in the ledger; looked up once.
+#[derive(Debug)]
+struct Stored {
+    folder: RunFolder,
+    step: StepName,
+    size: OnceLock<Result<ResultsSize, String>>,
+    file: OnceLock<Result<ResultsFile, String>>,
+}
+
+impl Stored {
+    fn new(folder: RunFolder, step: StepName) -> Self {
+        Self { folder, step, size: OnceLock::new(), file: OnceLock::new() }
+    }
+
+    fn look_up<T>(&self, look: impl FnOnce(&Reader, &StepRecord) -> Result<T, LedgerError>) -> Result<T, String> {
+        let wrong = |why: String| format!("the results of step `{}` cannot be read: {why}", self.step);
+        let found = Reader::open(self.folder.clone()).and_then(|reader| {
+            let steps = reader.steps()?;
+            let record = steps.iter().find(|record| record.name == self.step);
+            record.map(|record| look(&reader, record)).transpose()
+        });
+        match found {
+            Ok(Some(found)) => Ok(found),
+            Ok(None) => Err(wrong("it was not started".to_owned())),
+            Err(error) => Err(wrong(match std::error::Error::source(&error) {
+                Some(cause) => format!("{error}: {cause}"),
+                None => error.to_string(),
+            })),
+        }
+    }
+}
+
+impl StoredResults for Stored {
+    fn size(&self) -> Result<ResultsSize, String> {
+        self.size.get_or_init(|| self.look_up(|reader, record| reader.results(record)?.size())).clone()
+    }
+
+    fn file(&self) -> Result<ResultsFile, String> {
+        self.file.get_or_init(|| self.look_up(Reader::in_order)).clone()
+    }
+}
+
+/// The results of a step as JSON text: an array, or the one value of a plain step.
+pub(super) fn read_results(folder: &RunFolder, step: &StepName) -> Result<Vec<u8>, LedgerError> {
+    let reader = Reader::open(folder.clone())?;
+    let steps = reader.steps()?;
+    let Some(record) = steps.iter().find(|record| record.name == *step) else { return Ok(b"null".to_vec()) };
+    let mut results = reader.results(record)?;
+    if record.is_batch {
+        return results.to_json_array();
+    }
+    Ok(results.next_piece()?.map_or_else(|| b"null".to_vec(), |(_, _, line)| line))
+}
+
+/// `failed` of a batch step: `item`, `index`, `error`, `type`, `attempts` of each.
+pub fn failures_json(folder: &RunFolder, step: &StepName) -> Result<Vec<serde_json::Value>, LedgerError> {
+    let reader = Reader::open(folder.clone())?;
+    let steps = reader.steps()?;
+    let Some(record) = steps.iter().find(|record| record.name == *step) else { return Ok(Vec::new()) };
+    let failure = |failure: crate::ledger::FailureRecord| {
+        let item: serde_json::Value =
+            serde_json::from_str(&failure.item).unwrap_or(serde_json::Value::String(failure.item));
+        serde_json::json!({
+            "item": item, "index": failure.index, "error": failure.message, "type": failure.class, "attempts": failure.attempts,
+        })
+    };
+    Ok(reader.failures(record)?.into_iter().map(failure).collect())
+}

@@ -1,0 +1,167 @@
+//! One step of a run, from what earlier executions did of it to its output file.
+
+use super::aggregate::compute_aggregate;
+use super::env::StepEnv;
+use super::error::EngineError;
+use super::history::{compare, load_done};
+use super::output::{item_files, write_output};
+use super::recorder::LedgerRecorder;
+use super::scope::read_results;
+use crate::compile::{OpenStep, StartError, open_step, template_fault};
+use crate::export::StreamedOutput;
+use crate::ledger::StepHistory;
+use crate::model::{Event, Failure, FailureKind, Stats, Status, StepReport};
+use crate::pipeline::{Carried, Feed, StepEnd, StepJob, StepStart, Width, run_step};
+use crate::resume::{Comparison, Counts};
+use crate::sources::{SourceError, SourceHost};
+use crate::spec::{BatchSize, Fault, Faults};
+use crate::task::{Program, capture, echoed};
+use crate::template::ItemScope;
+use std::process::Command;
+use std::sync::Arc;
+
+/// How a step ended.
+pub(super) struct StepOutcome {
+    pub(super) report: StepReport,
+    /// Whether its items could be worked on, so that later steps can read what it gave.
+    pub(super) started: bool,
+    /// The error in the file, or in its surroundings, that stopped it.
+    pub(super) fault: Option<Faults>,
+}
+
+/// Runs what is left of a step.
+pub(super) fn run(env: &mut StepEnv<'_>, history: StepHistory) -> Result<StepOutcome, EngineError> {
+    let names = Arc::new(ItemScope::of_step(Arc::clone(&env.scope)));
+    let (stop, guard) = (Arc::clone(&env.run.cancel.stop), env.run.host.guard.clone());
+    let run = {
+        let stop = Arc::clone(&stop);
+        move |command: &mut Command| capture(command, &stop, guard.as_ref())
+    };
+    let host = SourceHost { run: &run, stop: stop.channel() };
+    let mut open = match open_step(env.step, env.run.prepared, &names, host) {
+        Ok(open) => open,
+        Err(error) => return Ok(cannot_start(env, &error)),
+    };
+    let history = load_done(env, &open, history)?;
+    match compare(env, &mut open, &history)? {
+        Ok(compared) => work(env, open, compared),
+        Err(error) => Ok(cannot_start(env, &StartError::Items(error, env.step.items_span()))),
+    }
+}
+
+/// Runs the items that are left, then makes of their results what the step wants made of them.
+fn work(env: &mut StepEnv<'_>, mut open: OpenStep, compared: Option<Comparison>) -> Result<StepOutcome, EngineError> {
+    let files = open.item_files.clone().map(|into| item_files(env, into)).transpose()?.map(Arc::new);
+    let is_fresh = compared.is_none();
+    // What earlier executions did is in no order with what comes now.
+    let streamed = open.target.as_ref().filter(|_| env.step.is_batch() && is_fresh).and_then(StreamedOutput::of);
+    let context = env.context(&open, files.clone())?;
+    let settings = open.settings.clone();
+    let start = start(env, &mut open, compared, env.run.width);
+    let done_before = start.carried.done;
+    let job = StepJob::new(&env.step.program, env.step.handler.as_ref(), context, &settings);
+    let mut recorder = LedgerRecorder { ledger: env.ledger, key: env.key, step: env.step.name().clone(), streamed };
+    let end = run_step(start, &job, &mut recorder, env.announcer.reborrow())?;
+    let streamed = recorder.streamed.take();
+    files.iter().for_each(|files| files.clear());
+    let mut outcome = outcome(env, end);
+    let ran = outcome.report.stats.succeeded > done_before;
+    compute_aggregate(env, &mut outcome.report, settings.step_timeout)?;
+    if let Some(target) = &open.target {
+        write_output(env, target, streamed, &mut outcome.report)?;
+    }
+    if ran && !env.step.is_batch() && matches!(env.step.program, Program::Echo(_)) {
+        let line = read_results(env.ledger.folder(), env.name())?;
+        env.notice(echoed(line.strip_suffix(b"\n").unwrap_or(&line)));
+    }
+    Ok(outcome)
+}
+
+/// What the pipeline starts with; announces the step.
+fn start<'a>(
+    env: &mut StepEnv<'_>,
+    open: &'a mut OpenStep,
+    compared: Option<Comparison>,
+    width: &'a Width,
+) -> StepStart<'a> {
+    // A number of items that is not all of them comes to no known number of bytes.
+    let bytes = open.source.bytes().filter(|_| open.most_items == u64::MAX);
+    let (total, carried) = match &compared {
+        Some(compared) => (Some(compared.total), carried(compared, bytes)),
+        None => (open.settings.total, Carried::default()),
+    };
+    let name = env.name().clone();
+    let (done, bytes_done, slots) = (carried.done, carried.bytes_done, open.settings.lane.width);
+    env.announcer.tell(&Event::StepStarted { name: name.clone(), total, done, bytes, bytes_done, slots });
+    let source = &mut *open.source;
+    let feed = match compared {
+        Some(compared) => {
+            let (unfinished, total) = compared.into_unfinished(bytes);
+            Feed::Rest(source, unfinished, total)
+        }
+        None => {
+            if open.settings.batch_size == BatchSize::Auto {
+                source.largest_first(open.most_items);
+            }
+            Feed::Fresh(source, open.most_items)
+        }
+    };
+    StepStart { name, feed, total, carried, slow_after: env.run.prepared.options.slow_after, width }
+}
+
+fn carried(compared: &Comparison, bytes: Option<u64>) -> Carried {
+    let Counts { done, failed, unchanged, bad_rows, .. } = compared.counts;
+    Carried { done, failed, bad_rows, unchanged, bytes_done: compared.bytes_done(bytes) }
+}
+
+/// How a step ended whose items ended like this.
+fn outcome(env: &StepEnv<'_>, end: StepEnd) -> StepOutcome {
+    let StepEnd { stats, mut failure, broken, source_error } = end;
+    let mut fault = None;
+    if let Some(error) = source_error {
+        let message = env.run.prepared.secrets.masked(error.to_string());
+        fault = Some(fault_of(env, &StartError::Items(error, env.step.items_span())));
+        failure = Some(Failure::new(FailureKind::Template, "ItemsError", message));
+    }
+    let status = if env.run.cancel.stop.is_fired() {
+        Status::Interrupted
+    } else if broken || failure.is_some() || stats.skipped > 0 {
+        // Skipped: only failed items were asked for, and others have never run.
+        Status::Failed
+    } else if stats.total == 0 {
+        Status::Empty
+    } else if stats.failed > 0 {
+        Status::Partial
+    } else {
+        Status::Succeeded
+    };
+    StepOutcome { report: StepReport { name: env.name().clone(), status, stats, failure }, started: true, fault }
+}
+
+fn cannot_start(env: &StepEnv<'_>, error: &StartError) -> StepOutcome {
+    let message = env.run.prepared.secrets.masked(error.to_string());
+    let interrupted = env.run.cancel.stop.is_fired();
+    let report = StepReport {
+        name: env.name().clone(),
+        status: if interrupted { Status::Interrupted } else { Status::Failed },
+        stats: Stats::default(),
+        failure: Some(Failure::new(FailureKind::Template, "StepError", message)),
+    };
+    StepOutcome { report, started: false, fault: Some(fault_of(env, error)) }
+}
+
+/// An error of a step as one of the file.
+fn fault_of(env: &StepEnv<'_>, error: &StartError) -> Faults {
+    let source = &env.run.prepared.workflow.source;
+    let within = format!("steps.{}", env.name());
+    let mut fault = match error {
+        StartError::Items(SourceError::Template(error), _) => template_fault(source, error, within),
+        StartError::Items(error, span) => {
+            let fault = Fault::at(*span, error.to_string()).within(within);
+            error.hint().into_iter().fold(fault, Fault::hint)
+        }
+        StartError::Setting(message, span) => Fault::at(*span, message.clone()).within(within),
+    };
+    env.run.prepared.secrets.mask(&mut fault.message);
+    Faults::one(source.clone(), fault)
+}

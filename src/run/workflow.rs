@@ -1,0 +1,192 @@
+//! A run: its steps one after another, each with what the earlier ones gave, then the closing steps.
+
+use super::control::Control;
+use super::env::{RunEnv, StepEnv, task_host};
+use super::error::EngineError;
+use super::incremental::Incremental;
+use super::scope::{remember, step_scope};
+use super::step::{self, StepOutcome};
+use crate::compile::{Prepared, PreparedStep};
+use crate::ledger::{Baseline, Ledger, Reader, RunFolder, RunMeta};
+use crate::model::{Compare, Event, Listener, RunSummary, Status, StepReport};
+use crate::pipeline::Announcer;
+use crate::resume::ItemSelection;
+use crate::spec::{Faults, Workflow};
+use crate::task::TaskHost;
+use crate::task::guard::Guard;
+use crate::template::Scope;
+use std::sync::Arc;
+
+/// Whether a run begins or continues.
+#[derive(Debug)]
+pub enum Start {
+    /// A new run.
+    New,
+    /// The run in this folder, with these items.
+    Again(RunFolder, ItemSelection),
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct RunEnd {
+    /// Its state and the counts of its steps.
+    pub summary: RunSummary,
+    /// The error in the file, or in its surroundings, that stopped it.
+    pub fault: Option<Faults>,
+    /// Its folder.
+    pub folder: RunFolder,
+}
+
+/// Runs a workflow.
+///
+/// # Errors
+/// If the ledger cannot be written or the system lacks resources; failures of tasks are in the [`RunEnd`].
+pub fn run(
+    prepared: &Prepared,
+    start: Start,
+    control: &Control,
+    listeners: &mut [Box<dyn Listener>],
+) -> Result<RunEnd, EngineError> {
+    let workflow = &prepared.workflow;
+    let (ledger, selection) = open_ledger(prepared, start)?;
+    let baseline = prepared.options.incremental.map(|_| Baseline::open(&prepared.options.state, &workflow.source.path));
+    let incremental = baseline.transpose().map_err(EngineError::Start)?.map(Incremental::new);
+    let id = ledger.folder().run.clone();
+    let guard = prepared.has_children().then(Guard::start).transpose().map_err(EngineError::Guard)?;
+    let host = Arc::new(TaskHost { guard, ..task_host(prepared, ledger.folder()) });
+    let mut run = Run {
+        env: RunEnv { prepared, host, width: &control.width, cancel: control.cancel.clone(), selection },
+        scope: step_scope(prepared, &id),
+        summary: RunSummary { run: id.clone(), status: Status::Succeeded, steps: Vec::new() },
+        fault: None,
+        incremental,
+        ledger,
+        announcer: Announcer::new(listeners, &prepared.secrets),
+    };
+    run.announcer.tell(&Event::RunStarted { run: id, workflow: workflow.name.clone(), steps: workflow.steps.len() });
+    run.steps()?;
+    run.close()?;
+    run.finish()
+}
+
+fn open_ledger(prepared: &Prepared, start: Start) -> Result<(Ledger, ItemSelection), EngineError> {
+    let (workflow, options) = (&prepared.workflow, &prepared.options);
+    match start {
+        Start::New => {
+            let folder = options.state.create_run(&workflow.name).map_err(EngineError::Start)?;
+            let meta = RunMeta {
+                workflow: workflow.name.clone(),
+                path: workflow.source.path.clone(),
+                params: prepared.secrets.masked(serde_json::to_string(&prepared.params).unwrap_or_default()),
+                incremental: options.incremental.map(Compare::as_str),
+            };
+            let ledger = Ledger::create(folder, &meta, options.durability).map_err(EngineError::Start)?;
+            Ok((ledger, ItemSelection::Left))
+        }
+        Start::Again(folder, selection) => {
+            let ledger = Ledger::reopen(folder, options.durability).map_err(EngineError::Start)?;
+            Ok((ledger, selection))
+        }
+    }
+}
+
+/// A run under way.
+struct Run<'a> {
+    env: RunEnv<'a>,
+    scope: Scope,
+    summary: RunSummary,
+    fault: Option<Faults>,
+    incremental: Option<Incremental>,
+    ledger: Ledger,
+    announcer: Announcer<'a>,
+}
+
+impl Run<'_> {
+    /// Runs the steps, until one of them stops the run.
+    fn steps(&mut self) -> Result<(), EngineError> {
+        for step in &self.env.prepared.steps {
+            let status = self.step(step)?;
+            match status {
+                Status::Succeeded => {}
+                Status::Partial => self.summary.status = Status::Partial,
+                other => {
+                    self.summary.status = other;
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs `on_failure` if the run did not succeed, and `finally`. A signal that stopped the steps does not stop these; a
+    /// second one does. What they did in an earlier execution does not count.
+    fn close(&mut self) -> Result<(), EngineError> {
+        self.env.cancel = self.env.cancel.begin_closing()?;
+        self.env.selection = ItemSelection::Left;
+        for step in &self.env.prepared.closing {
+            if step.name().as_str() == Workflow::ON_FAILURE && self.summary.status == Status::Succeeded {
+                continue;
+            }
+            self.scope.summary = Some(minijinja::Value::from(minijinja::value::Serde(self.summary_json())));
+            let (key, _) = self.ledger.begin_step(step.name(), false)?;
+            self.ledger.forget(key)?;
+            let status = self.step(step)?;
+            if status != Status::Succeeded && self.summary.status == Status::Succeeded {
+                self.summary.status = Status::Failed;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a step, and puts what it gave into the scope of the later ones.
+    fn step(&mut self, step: &PreparedStep) -> Result<Status, EngineError> {
+        let (key, history) = self.ledger.begin_step(step.name(), step.is_batch())?;
+        let mut env = StepEnv {
+            run: &self.env,
+            step,
+            scope: Arc::new(self.scope.clone()),
+            key,
+            ledger: &mut self.ledger,
+            incremental: self.incremental.as_mut(),
+            announcer: self.announcer.reborrow(),
+        };
+        let StepOutcome { report, started, fault } = step::run(&mut env, history)?;
+        self.ledger.finish_step(key, &report)?;
+        self.fault = fault.or(self.fault.take());
+        if started {
+            remember(&mut self.scope, self.ledger.folder(), &step.step, step.is_batch().then_some(report.stats));
+        }
+        self.announcer.tell(&Event::StepFinished(report.clone()));
+        let status = report.status;
+        self.summary.steps.push(report);
+        Ok(status)
+    }
+
+    /// What `summary` is: `run_id`, `workflow`, `status`, `failed`, and `steps` by name.
+    fn summary_json(&self) -> serde_json::Value {
+        let step = |step: &StepReport| {
+            let error = step.failure.as_ref().map(|failure| format!("{}: {}", failure.class, failure.message));
+            (
+                step.name.to_string(),
+                serde_json::json!({ "status": step.status, "stats": step.stats.to_json(), "error": error }),
+            )
+        };
+        serde_json::json!({
+            "run_id": self.summary.run,
+            "workflow": self.env.prepared.workflow.name,
+            "status": self.summary.status,
+            "failed": self.summary.steps.iter().map(|step| step.stats.failed).sum::<u64>(),
+            "steps": self.summary.steps.iter().map(step).collect::<serde_json::Map<_, _>>(),
+        })
+    }
+
+    fn finish(mut self) -> Result<RunEnd, EngineError> {
+        let folder = self.ledger.folder().clone();
+        if let Some(incremental) = self.incremental.filter(|_| self.summary.status == Status::Succeeded) {
+            incremental.save(&Reader::open(folder.clone())?)?;
+        }
+        self.ledger.finish_run(self.summary.status)?;
+        self.announcer.tell(&Event::RunFinished(self.summary.clone()));
+        Ok(RunEnd { summary: self.summary, fault: self.fault, folder })
+    }
+}
