@@ -1,5 +1,6 @@
 //! Which module may import which. The list is the one of `docs/architecture.md`.
 
+use crate::source_tree::rust_files as files;
 use crate::support::repository;
 use std::collections::BTreeMap;
 use std::fs;
@@ -68,19 +69,6 @@ const HOMES: &[(&str, &[&str])] = &[
     ("serde_yaml", &["src/spec"]),
     ("annotate_snippets", &["src/spec"]),
 ];
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        let path = entry.path();
-        if path.is_dir() {
-            files.extend(self::files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files
-}
 
 /// The code of a file without comments.
 fn code(path: &Path) -> String {

@@ -391,7 +391,10 @@ fn a_batch_format_without_a_use_is_a_fault() {
     let text = workflow("[{a: 1}]", "batch_format: dask", "return 1");
     Sandbox::with(&text).run(&[]).exits_with(2).says(&["`batch_format`", "pyarrow"]);
     let text = workflow("[1, 2]", "batch_format: pandas", "return 1");
-    Sandbox::with(&text).run(&[]).exits_with(2).says(&["`batch_format: pandas` has no use: the items are not records"]);
+    Sandbox::with(&text)
+        .run(&[])
+        .exits_with(2)
+        .says(&["`batch_format: pandas` needs records, but the items are not mappings"]);
     let text = workflow("[{a: 1}, 2]", "batch_format: polars\nbatch_size: 2", "return 1");
     Sandbox::with(&text)
         .run(&[])

@@ -211,7 +211,7 @@ fn wrong_limits_are_named() {
         ),
         ("batch_timeout: 0", "`batch_timeout` must be above 0"),
         ("bisect_on_error: yes", "`bisect_on_error` must be `true` or `false`"),
-        ("bisect_on_error: true", "`bisect_on_error` has no use: `item` is one item, because `batch_size` is 1"),
+        ("bisect_on_error: true", "`bisect_on_error` has no effect: `item` is one item, because `batch_size` is 1"),
         ("bisect_on_error: true\nbatched: false", "`bisect_on_error` has no use here"),
     ];
     for (settings, message) in wrong {

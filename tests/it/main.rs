@@ -15,6 +15,8 @@ mod bad_rows;
 mod cancel;
 /// Engine and workers killed at random.
 mod chaos;
+/// No circle of imports between files.
+mod circles;
 /// Flags, exit codes, output formats.
 mod cli;
 /// The alert and the cleaning up.
@@ -55,6 +57,10 @@ mod rows_again;
 mod shell;
 /// Results as files, and files of items.
 mod sinks;
+/// Files, functions and structs stay small.
+mod sizes;
+/// The source files of the crate, as text.
+mod source_tree;
 /// Rows that databases give for queries.
 mod sql;
 /// The sandbox and the servers that tests use.
