@@ -6,9 +6,9 @@ use super::exit::{Exit, Stop};
 use super::past::{lines, table};
 use super::{Format, print};
 use crate::report::{Counting, bytes, count};
-use crate::sources::Request;
+use crate::sources::SurveyRequest;
 use crate::spec::{Compression, RowFormat};
-use crate::survey::{FileLook, Group, Odd, SeenColumn, Survey, delimiter_name};
+use crate::survey::{Anomaly, ColumnProfile, FileProfile, Group, Outlier, Survey, delimiter_name};
 use clap::Args;
 use serde_json::{Value, json};
 use snippet::snippet;
@@ -28,12 +28,12 @@ pub(super) struct InspectArgs {
 
 pub(super) fn inspect(args: &InspectArgs) -> Result<Exit, Stop> {
     for path in &args.files {
-        let one = Request::of_paths(std::slice::from_ref(path)).map_err(|error| Stop::bad(error.to_string()))?;
+        let one = SurveyRequest::of_paths(std::slice::from_ref(path)).map_err(|error| Stop::bad(error.to_string()))?;
         if one.is_empty() {
             return Err(Stop::bad(format!("no file matches `{path}`")));
         }
     }
-    let request = Request::of_paths(&args.files).map_err(|error| Stop::bad(error.to_string()))?;
+    let request = SurveyRequest::of_paths(&args.files).map_err(|error| Stop::bad(error.to_string()))?;
     let size = (request.len() as u64, request.bytes());
     let bar = io::stderr().is_terminal().then(|| Counting::new("looking at", size, (true, "")));
     let survey = crate::survey::survey(&request, &mut |read| bar.iter().for_each(|bar| bar.read(read)));
@@ -42,8 +42,8 @@ pub(super) fn inspect(args: &InspectArgs) -> Result<Exit, Stop> {
         Format::Text => print(&text(&survey, &args.files))?,
         Format::Json => print(&format!("{:#}\n", to_json(&survey, &args.files)))?,
     }
-    let readable = survey.files.iter().any(|file| file.trouble.is_none() || !file.columns.is_empty());
-    Ok(match (readable, survey.odd.is_empty()) {
+    let readable = survey.files.iter().any(|file| file.error.is_none() || !file.columns.is_empty());
+    Ok(match (readable, survey.outliers.is_empty()) {
         (false, _) => Exit::Bad,
         (true, false) => Exit::SomeFailed,
         (true, true) => Exit::Done,
@@ -54,20 +54,21 @@ pub(super) fn inspect(args: &InspectArgs) -> Result<Exit, Stop> {
 pub(super) fn odd_lines(survey: &Survey, indent: &str) -> String {
     /// Of many, a person reads the first.
     const MOST: usize = 100;
-    let line = |(file, odd): &(usize, Vec<Odd>)| {
-        let odd: Vec<String> = odd.iter().map(Odd::to_string).collect();
-        format!("{indent}{}: {}\n", survey.files[*file].path, odd.join("; "))
+    let line = |outlier: &Outlier| {
+        let anomalies: Vec<String> = outlier.anomalies.iter().map(Anomaly::to_string).collect();
+        format!("{indent}{}: {}\n", survey.files[outlier.file].path, anomalies.join("; "))
     };
-    let mut text: String = survey.odd.iter().take(MOST).map(line).collect();
-    if survey.odd.len() > MOST {
-        let _ = writeln!(text, "{indent}and {} more", count((survey.odd.len() - MOST) as u64, "file"));
+    let mut text: String = survey.outliers.iter().take(MOST).map(line).collect();
+    if survey.outliers.len() > MOST {
+        let _ = writeln!(text, "{indent}and {} more", count((survey.outliers.len() - MOST) as u64, "file"));
     }
     text
 }
 
 /// The odd files of a survey, for programs.
 pub(super) fn odd_json(survey: &Survey) -> Vec<Value> {
-    survey.odd.iter().map(|(file, odd)| json!({ "path": survey.files[*file].path, "odd": odd })).collect()
+    let json = |outlier: &Outlier| json!({ "path": survey.files[outlier.file].path, "odd": outlier.anomalies });
+    survey.outliers.iter().map(json).collect()
 }
 
 fn text(survey: &Survey, given: &[String]) -> String {
@@ -91,8 +92,8 @@ fn text(survey: &Survey, given: &[String]) -> String {
         }
         text.push('\n');
     }
-    if !survey.odd.is_empty() {
-        let odd = survey.odd.len() as u64;
+    if !survey.outliers.is_empty() {
+        let odd = survey.outliers.len() as u64;
         let _ = writeln!(text, "{} of {} odd:", odd, count(survey.files.len() as u64, "file"));
         let _ = writeln!(text, "{}", odd_lines(survey, "  "));
     }
@@ -124,7 +125,8 @@ fn span(survey: &Survey, group: &Group) -> String {
 fn to_json(survey: &Survey, given: &[String]) -> Value {
     let files = survey.files.iter().enumerate().map(|(at, file)| {
         let group = survey.groups.iter().position(|group| group.files.contains(&at));
-        let odd = survey.odd.iter().find(|(odd, _)| *odd == at).map_or(&[][..], |(_, odd)| odd);
+        let outlier = survey.outliers.iter().find(|outlier| outlier.file == at);
+        let odd = outlier.map_or(&[][..], |outlier| &outlier.anomalies);
         file_json(file, group, odd)
     });
     let groups = survey.groups.iter().map(|group| {
@@ -137,13 +139,13 @@ fn to_json(survey: &Survey, given: &[String]) -> Value {
     });
     json!({
         "files": files.collect::<Vec<_>>(), "groups": groups.collect::<Vec<_>>(), "odd": odd_json(survey),
-        "rows": survey.files.iter().map(FileLook::rows).sum::<u64>(),
+        "rows": survey.files.iter().map(FileProfile::rows).sum::<u64>(),
         "bytes": survey.files.iter().map(|file| file.bytes).sum::<u64>(),
         "items": snippet(survey, given),
     })
 }
 
-fn file_json(file: &FileLook, group: Option<usize>, odd: &[Odd]) -> Value {
+fn file_json(file: &FileProfile, group: Option<usize>, odd: &[Anomaly]) -> Value {
     let compression = match file.compression {
         Compression::Gzip => "gzip",
         Compression::Zstd => "zstd",
@@ -151,8 +153,8 @@ fn file_json(file: &FileLook, group: Option<usize>, odd: &[Odd]) -> Value {
     };
     json!({
         "path": file.path, "bytes": file.bytes, "rows": file.rows(), "format": format_name(file.format),
-        "compression": compression, "encoding": file.encoding.map(|encoding| encoding.name().to_lowercase()),
-        "byte_order_mark": file.mark, "encoding_guessed": file.guessed,
+        "compression": compression, "encoding": file.text.encoding.map(|encoding| encoding.name().to_lowercase()),
+        "byte_order_mark": file.text.mark, "encoding_guessed": file.text.guessed,
         "delimiter": delimiter(file.format, file.delimiter), "header": file.header, "columns": columns(&file.columns),
         "group": group, "odd": odd,
     })
@@ -170,6 +172,6 @@ fn delimiter(format: RowFormat, delimiter: u8) -> Option<String> {
     (format == RowFormat::Csv).then(|| char::from(delimiter).to_string())
 }
 
-fn columns(columns: &[SeenColumn]) -> Vec<Value> {
+fn columns(columns: &[ColumnProfile]) -> Vec<Value> {
     columns.iter().map(|column| json!({ "name": column.name, "type": column.kind() })).collect()
 }

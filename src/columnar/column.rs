@@ -1,4 +1,4 @@
-//! One column that grows value by value, and can take back its last ones.
+//! One column that grows value by value, and can drop its last values.
 
 use arrow_array::{
     ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, NullArray, StringArray, TimestampMicrosecondArray,
@@ -11,15 +11,15 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Default)]
 pub struct Column {
     values: Values,
-    /// Which values are there; empty while all of them are.
+    /// Which values are not null; empty while none is null.
     valid: Vec<bool>,
     len: usize,
 }
 
-/// Values; what stands for nothing has a place in here too.
+/// Values, with a placeholder for each null.
 #[derive(Debug, Clone, Default)]
 enum Values {
-    /// Nothing but nothing so far.
+    /// Only nulls so far.
     #[default]
     None,
     Text(Vec<u8>, Vec<i32>),
@@ -28,7 +28,7 @@ enum Values {
     Boolean(Vec<bool>),
     /// Days since 1970.
     Date(Vec<i32>),
-    /// Microseconds since 1970: of UTC where `zoned`, else of the clock on the wall.
+    /// Microseconds since 1970: in UTC if `zoned`, otherwise in local time.
     Time {
         zoned: bool,
         values: Vec<i64>,
@@ -38,7 +38,7 @@ enum Values {
 /// A value of a column.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cell<'a> {
-    /// Nothing.
+    /// Null.
     Null,
     /// The bytes of a text.
     Text(&'a [u8]),
@@ -46,26 +46,26 @@ pub enum Cell<'a> {
     Integer(i64),
     /// A number.
     Number(f64),
-    /// A truth value.
+    /// A boolean.
     Boolean(bool),
     /// Days since 1970.
     Date(i32),
-    /// Microseconds since 1970, of UTC or of the clock on the wall.
+    /// Microseconds since 1970, in UTC or in local time.
     Time {
-        /// Whether they are those of UTC.
+        /// Whether they are in UTC.
         zoned: bool,
         /// How many.
         microseconds: i64,
     },
 }
 
-/// A value is of another type than those before it, or there is no room for it.
+/// A value has another type than those before it, or there is no room for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unfit;
 
 impl Values {
-    /// Values of the same type that stand for nothing.
-    fn of(cell: Cell<'_>, len: usize) -> Self {
+    /// Placeholders for nulls, of the type of this value.
+    fn placeholders(cell: Cell<'_>, len: usize) -> Self {
         match cell {
             Cell::Null => Self::None,
             Cell::Text(_) => Self::Text(Vec::new(), vec![0; len + 1]),
@@ -77,7 +77,7 @@ impl Values {
         }
     }
 
-    fn push_nothing(&mut self) {
+    fn push_placeholder(&mut self) {
         match self {
             Self::None => {}
             Self::Text(_, ends) => ends.push(ends[ends.len() - 1]),
@@ -104,15 +104,15 @@ impl Values {
 }
 
 impl Column {
-    /// A column of the type of this value, with nothing in it. A null says nothing of the type.
+    /// An empty column of the type of this value; of no type yet if the value is null.
     pub fn like(cell: Cell<'_>) -> Self {
-        Self { values: Values::of(cell, 0), ..Self::default() }
+        Self { values: Values::placeholders(cell, 0), ..Self::default() }
     }
 
-    /// Gives it the type of this value, where it has none yet.
+    /// Gives it the type of this value, unless it has a type.
     pub fn settle(&mut self, cell: Cell<'_>) {
         if matches!(self.values, Values::None) {
-            self.values = Values::of(cell, self.len);
+            self.values = Values::placeholders(cell, self.len);
         }
     }
 
@@ -129,12 +129,12 @@ impl Column {
     /// Appends a value.
     ///
     /// # Errors
-    /// Where it is of another type; the column is as it was then.
+    /// If it has another type; the column is unchanged then.
     pub fn push(&mut self, cell: Cell<'_>) -> Result<(), Unfit> {
         self.settle(cell);
         match (&mut self.values, cell) {
             (values, Cell::Null) => {
-                values.push_nothing();
+                values.push_placeholder();
                 if self.valid.is_empty() {
                     self.valid.resize(self.len, true);
                 }
@@ -172,21 +172,21 @@ impl Column {
         matches!(self.values, Values::Number(_))
     }
 
-    /// Integers become numbers, where none of them is changed by that.
+    /// Turns integers into numbers, if that changes none of them.
     ///
     /// # Errors
-    /// Where one would be; the column is as it was then.
+    /// If it would change one; the column is unchanged then.
     pub fn widen(&mut self) -> Result<(), Unfit> {
         if let Values::Integer(values) = &self.values {
-            self.values = Values::Number(values.iter().map(|value| exact(*value)).collect::<Result<_, _>>()?);
+            self.values = Values::Number(values.iter().map(|value| exact_float(*value)).collect::<Result<_, _>>()?);
         }
         Ok(())
     }
 
-    /// Appends nothing until there are `len` values, or takes back those behind them.
+    /// Appends nulls until there are `len` values, or drops the values after them.
     pub fn resize(&mut self, len: usize) {
         while self.len < len {
-            self.push(Cell::Null).expect("nothing fits everywhere");
+            self.push(Cell::Null).expect("every column takes nulls");
         }
         if self.len > len {
             self.values.truncate(len);
@@ -198,7 +198,7 @@ impl Column {
     /// The finished column.
     ///
     /// # Errors
-    /// Where a text is not UTF-8.
+    /// If a text is not UTF-8.
     pub fn finish(self) -> Result<ArrayRef, ArrowError> {
         let nulls = (!self.valid.is_empty()).then(|| NullBuffer::from(self.valid));
         Ok(match self.values {
@@ -219,12 +219,12 @@ impl Column {
     }
 }
 
-/// An integer as a number.
+/// An integer as a floating-point number.
 ///
 /// # Errors
-/// Where no number is just that.
+/// If no floating-point number is exactly that integer.
 #[expect(clippy::cast_precision_loss, reason = "up to 2^53 there is none")]
-pub fn exact(value: i64) -> Result<f64, Unfit> {
+pub fn exact_float(value: i64) -> Result<f64, Unfit> {
     if value.unsigned_abs() <= 1 << f64::MANTISSA_DIGITS { Ok(value as f64) } else { Err(Unfit) }
 }
 

@@ -1,4 +1,4 @@
-//! Tables as Arrow IPC streams: how a worker hands over a data frame that it got, and how the ledger keeps it.
+//! Tables as Arrow IPC streams: how a worker hands over a data frame that user code returned, and how the ledger stores it.
 
 use super::json::{JsonLines, Rows, Zones};
 use arrow_array::cast::AsArray;
@@ -13,15 +13,15 @@ use arrow_schema::{ArrowError, DataType, SchemaRef, TimeUnit};
 /// The batches of an IPC stream, one by one.
 ///
 /// # Errors
-/// Where the bytes are none, or end too early.
+/// If the bytes are not an IPC stream, or end too early.
 pub fn read_ipc(bytes: &[u8]) -> Result<impl Iterator<Item = Result<RecordBatch, ArrowError>>, ArrowError> {
     StreamReader::try_new(bytes, None)
 }
 
-/// What columns an IPC stream has.
+/// The columns of an IPC stream.
 ///
 /// # Errors
-/// Where the bytes are none.
+/// If the bytes are not an IPC stream.
 pub fn schema_of_ipc(bytes: &[u8]) -> Result<SchemaRef, ArrowError> {
     Ok(StreamReader::try_new(bytes, None)?.schema())
 }
@@ -29,7 +29,7 @@ pub fn schema_of_ipc(bytes: &[u8]) -> Result<SchemaRef, ArrowError> {
 /// The rows of an IPC stream as lines of JSON.
 ///
 /// # Errors
-/// Where it cannot be read, or has columns without a form in JSON.
+/// If it cannot be read, or has columns that cannot be written as JSON.
 pub fn json_of_ipc(bytes: &[u8]) -> Result<JsonLines, ArrowError> {
     let mut lines = JsonLines::default();
     for batch in read_ipc(bytes)? {
@@ -38,51 +38,51 @@ pub fn json_of_ipc(bytes: &[u8]) -> Result<JsonLines, ArrowError> {
     Ok(lines)
 }
 
-/// What there is to know of an IPC stream whose rows have a form in JSON.
+/// Statistics of an IPC stream whose rows can be written as JSON.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Table {
+pub struct TableStats {
     /// How many rows it has.
     pub rows: usize,
-    /// How many of its numbers are NaN or infinite; none where that cannot be told without writing them all.
-    pub lost: Option<u64>,
+    /// How many of its numbers are NaN or infinite; none if that is unknown until they are written.
+    pub non_finite: Option<u64>,
 }
 
-impl Table {
-    /// Looks through a stream.
+impl TableStats {
+    /// Reads through a stream.
     ///
     /// # Errors
-    /// Where it cannot be read, or has columns without a form in JSON.
-    pub fn look(bytes: &[u8]) -> Result<Self, ArrowError> {
-        let mut table = Self { rows: 0, lost: Some(0) };
+    /// If it cannot be read, or has columns that cannot be written as JSON.
+    pub fn of(bytes: &[u8]) -> Result<Self, ArrowError> {
+        let mut stats = Self { rows: 0, non_finite: Some(0) };
         for batch in read_ipc(bytes)? {
             let batch = batch?;
             Rows::new(&batch, Zones::Kept).map_err(|unwritable| ArrowError::JsonError(unwritable.to_string()))?;
-            table.rows += batch.num_rows();
-            let lost = batch.columns().iter().map(|column| lost(column.as_ref())).sum::<Option<u64>>();
-            table.lost = table.lost.zip(lost).map(|(before, more)| before + more);
+            stats.rows += batch.num_rows();
+            let more = batch.columns().iter().map(|column| non_finite(column.as_ref())).sum::<Option<u64>>();
+            stats.non_finite = stats.non_finite.zip(more).map(|(before, more)| before + more);
         }
-        Ok(table)
+        Ok(stats)
     }
 }
 
 /// How many of a column's numbers are NaN or infinite.
-fn lost(column: &dyn Array) -> Option<u64> {
+fn non_finite(column: &dyn Array) -> Option<u64> {
     fn count<T: ArrowPrimitiveType>(column: &dyn Array, is_finite: impl Fn(T::Native) -> bool) -> u64 {
         let column = column.as_primitive::<T>();
-        let lost = |(at, value): (usize, &T::Native)| !is_finite(*value) && column.is_valid(at);
-        column.values().iter().enumerate().filter(|place| lost(*place)).count() as u64
+        let is_counted = |(at, value): &(usize, &T::Native)| !is_finite(**value) && column.is_valid(*at);
+        column.values().iter().enumerate().filter(is_counted).count() as u64
     }
     match column.data_type() {
         DataType::Float16 => Some(count::<Float16Type>(column, |value| value.is_finite())),
         DataType::Float32 => Some(count::<Float32Type>(column, f32::is_finite)),
         DataType::Float64 => Some(count::<Float64Type>(column, f64::is_finite)),
-        // Numbers may be inside; dates may lie beyond what can be written.
+        // Numbers may be inside; dates may be out of the range that can be written.
         other if other.is_nested() || other.is_temporal() && !in_range(column) => None,
         _ => Some(0),
     }
 }
 
-/// Whether all dates and times are well inside the years 1 to 9999, and so can be written.
+/// Whether all dates and times are well within the years 1 to 9999, and so can be written.
 fn in_range(column: &dyn Array) -> bool {
     fn within<T: ArrowPrimitiveType>(column: &dyn Array, from: i64, to: i64, parts: i64) -> bool
     where
@@ -103,7 +103,7 @@ fn in_range(column: &dyn Array) -> bool {
         DataType::Timestamp(TimeUnit::Microsecond, _) => {
             within::<TimestampMicrosecondType>(column, SECONDS.0, SECONDS.1, 1_000_000)
         }
-        // Nanoseconds in 64 bits do not reach as far.
+        // Nanoseconds in 64 bits do not go beyond.
         DataType::Timestamp(TimeUnit::Nanosecond, _) | DataType::Duration(_) => true,
         _ => false,
     }

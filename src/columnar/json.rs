@@ -1,7 +1,7 @@
-//! Columns as lines of JSON: the text that the records would give, made without them.
+//! Columns as lines of JSON: the same text that the records would give, written without making records.
 //!
-//! Numbers are written as everywhere, what is not a number is null and counted, dates and times are ISO 8601, spans of time
-//! are seconds, decimals keep their digits. What has no form in JSON is refused before anything is written.
+//! Numbers are written as everywhere, NaN and infinities become null and are counted, dates and times are ISO 8601, durations
+//! are seconds, decimals keep their digits. Columns that JSON cannot hold are refused before anything is written.
 
 use super::time;
 use arrow_array::cast::AsArray;
@@ -20,7 +20,7 @@ use serde::Serialize;
 use std::collections::HashSet;
 use std::fmt::Display;
 
-/// A column that has no form in JSON.
+/// A column that cannot be written as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("column `{column}` is {what}")]
 pub struct Unwritable {
@@ -35,27 +35,27 @@ pub struct Unwritable {
 pub struct JsonLines {
     /// The text so far.
     pub text: Vec<u8>,
-    /// How many NaN or infinite numbers were written as null.
+    /// How many NaN and infinite numbers were written as null.
     pub nulls: u64,
 }
 
-/// What becomes of times in a zone whose offset changes, for which one would need the rules of all zones.
+/// What happens to times in a time zone whose offset changes, which cannot be written without the rules of that zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Zones {
     /// They are refused.
     Kept,
-    /// They are written as times of UTC.
+    /// They are written in UTC.
     Utc,
 }
 
-/// Writes the value at a place.
+/// Writes the value at a position.
 type Write<'a> = Box<dyn Fn(&mut JsonLines, usize) + 'a>;
 
 impl JsonLines {
     /// Appends a line for each row.
     ///
     /// # Errors
-    /// Where a column has no form in JSON; nothing is appended then.
+    /// If a column cannot be written as JSON; nothing is appended then.
     pub fn push(&mut self, batch: &RecordBatch) -> Result<(), Unwritable> {
         let rows = Rows::new(batch, Zones::Kept)?;
         for row in 0..batch.num_rows() {
@@ -75,7 +75,7 @@ impl JsonLines {
 
     fn plain(&mut self, value: impl Display) {
         use std::io::Write as _;
-        write!(self.text, "{value}").expect("memory takes everything");
+        write!(self.text, "{value}").expect("writing to memory never fails");
     }
 }
 
@@ -85,10 +85,10 @@ pub struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// Of all columns.
+    /// The rows, with all columns.
     ///
     /// # Errors
-    /// Where a column has no form in JSON.
+    /// If a column cannot be written as JSON.
     pub fn new(batch: &'a RecordBatch, zones: Zones) -> Result<Self, Unwritable> {
         let schema = batch.schema_ref();
         let fields = schema.fields().iter().map(AsRef::as_ref);
@@ -104,7 +104,7 @@ impl<'a> Rows<'a> {
 
 type Members<'a> = Vec<(Vec<u8>, Write<'a>)>;
 
-/// What writes the members of a mapping: each key with what stands before and behind it, and the value.
+/// Writers for the members of a mapping: each key with its punctuation, and the writer of the value.
 fn object<'a, 'f>(
     fields: impl Iterator<Item = &'f Field>,
     columns: impl Iterator<Item = &'a dyn Array>,
@@ -139,7 +139,7 @@ fn members(members: &Members<'_>, out: &mut JsonLines, at: usize) {
     out.text.push(b'}');
 }
 
-/// What writes the values of an array, nulls included.
+/// A writer for the values of an array, nulls included.
 fn writer(array: &dyn Array, zones: Zones) -> Result<Write<'_>, String> {
     let write = values(array, zones)?;
     Ok(match array.logical_nulls().filter(|nulls| nulls.null_count() > 0) {
@@ -211,7 +211,7 @@ where
 
 fn decimal<T: DecimalType>(array: &dyn Array) -> Write<'_> {
     let values = array.as_primitive::<T>();
-    // Digits and a point: a number as JSON writes it.
+    // Digits and a point are a number in JSON.
     Box::new(|out, at| out.plain(values.value_as_string(at)))
 }
 
@@ -233,7 +233,7 @@ fn temporal(array: &dyn Array, zones: Zones) -> Result<Write<'_>, String> {
     {
         primitive::<T>(array, move |out, value| match text(value.into()) {
             Some(text) => out.json(&text),
-            // Beyond the years that anybody can write.
+            // Outside the years that can be written.
             None => out.number(f64::NAN),
         })
     }
@@ -285,7 +285,7 @@ fn nested(array: &dyn Array, zones: Zones) -> Result<Write<'_>, String> {
             Box::new(move |out, at| elements(&write, out, at * size..(at + 1) * size))
         }
         DataType::Map(..) => {
-            // As pyarrow has it: a list of pairs, for keys may be anything.
+            // A list of pairs, as in pyarrow, because keys may be of any type.
             let map = array.as_map();
             let (key, value) = (writer(map.keys().as_ref(), zones)?, writer(map.values().as_ref(), zones)?);
             let pair: Write<'_> = Box::new(move |out, at| {

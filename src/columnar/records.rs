@@ -3,25 +3,25 @@
 use super::column::{Cell, Column};
 use super::time::{days, microseconds};
 use crate::model::{CsvForm, From, Kind, Origin};
-use crate::rows::{BadRow, Field, Fields, Split, read};
+use crate::rows::{BadRow, Field, Fields, Split, read_field};
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Field as ArrowField, Schema};
 use jiff::Timestamp;
 use std::sync::Arc;
 
-/// Some records by column, and those that cannot be read by their place.
+/// Records by column, and those that cannot be read.
 #[derive(Debug)]
 pub struct Columns {
-    /// The columns of all that can be read.
+    /// The columns of the records that can be read.
     pub batch: RecordBatch,
-    /// Why the others cannot.
+    /// The positions of the others, and why they cannot be read.
     pub bad: Vec<(usize, BadRow)>,
 }
 
-/// The columns of these records; each of them has its line break with it.
+/// The columns of these records, each given with its line break.
 ///
 /// # Errors
-/// Where the columns together make no table, which is a mistake of ours.
+/// If the columns do not form a table, which is a bug.
 pub fn columns_of_csv<'a>(
     form: &CsvForm,
     records: impl Iterator<Item = &'a [u8]> + Clone,
@@ -31,17 +31,17 @@ pub fn columns_of_csv<'a>(
     let mut bad = Vec::new();
     let mut fields = Fields::new(form);
     let file: &str = origin.map_or("", |origin| &origin.file);
-    // Text that is UTF-8 as a whole is so between two delimiters too, these being ASCII.
-    let sound = records.clone().all(|record| std::str::from_utf8(record).is_ok());
+    // If a text is UTF-8, so is each part between two delimiters, because these are ASCII.
+    let is_utf8 = records.clone().all(|record| std::str::from_utf8(record).is_ok());
     let mut good = 0;
     for (position, record) in records.enumerate() {
         let split = fields.split(record);
-        let row = Row { form, split, file, sound };
+        let row = Row { form, split, file, is_utf8 };
         match split.check(form).and_then(|()| row.append(&mut columns)) {
             Ok(()) => good += 1,
-            Err(trouble) => {
+            Err(error) => {
                 columns.iter_mut().filter(|column| column.len() > good).for_each(|column| column.resize(good));
-                bad.push((position, trouble));
+                bad.push((position, error));
             }
         }
     }
@@ -56,7 +56,7 @@ fn example(kind: Kind) -> Cell<'static> {
         Kind::Number => Cell::Number(0.0),
         Kind::Boolean => Cell::Boolean(false),
         Kind::Date => Cell::Date(0),
-        // Its first value tells whether it is of UTC.
+        // Its first value tells whether it is in UTC.
         Kind::Datetime => Cell::Null,
     }
 }
@@ -74,22 +74,22 @@ fn table(form: &CsvForm, columns: Vec<Column>) -> Result<RecordBatch, ArrowError
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
 }
 
-/// A record on its way into columns.
+/// A record to be appended to columns.
 struct Row<'a> {
     form: &'a CsvForm,
     split: Split<'a>,
     file: &'a str,
     /// Whether all of it is UTF-8.
-    sound: bool,
+    is_utf8: bool,
 }
 
 impl Row<'_> {
-    /// Appends a value to each column. Where it fails, the first of them have one more than the others.
+    /// Appends a value to each column. If that fails, the first columns have one value more than the others.
     fn append(&self, columns: &mut [Column]) -> Result<(), BadRow> {
-        let Self { form, split, file, sound } = self;
+        let Self { form, split, file, is_utf8 } = self;
         for (column, values) in form.columns.iter().zip(columns) {
             let unfit = |text: &str, why| BadRow::Unfit { column: column.name.clone(), text: start(text), why };
-            if let (true, Kind::Text, From::Field(at)) = (*sound, column.kind, column.from) {
+            if let (true, Kind::Text, From::Field(at)) = (*is_utf8, column.kind, column.from) {
                 let text = split.get(at);
                 let null = form.null.iter().any(|null| null.as_bytes() == text);
                 let cell = if null { Cell::Null } else { Cell::Text(text) };
@@ -97,7 +97,7 @@ impl Row<'_> {
                 continue;
             }
             let text = split.text(column, file)?;
-            let field = read(form, column, text)?;
+            let field = read_field(form, column, text)?;
             let (cell, why) = cell(field);
             let pushed = cell.and_then(|cell| values.push(cell).ok());
             pushed.ok_or_else(|| unfit(text.unwrap_or_default(), why))?;
@@ -110,7 +110,7 @@ fn start(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
-/// A field as a value of a column, and what is to be said where it does not fit.
+/// A field as a value of a column, and the reason to give if it does not fit.
 fn cell(field: Field<'_>) -> (Option<Cell<'_>>, &'static str) {
     match field {
         Field::Null => (Some(Cell::Null), ""),
@@ -123,7 +123,7 @@ fn cell(field: Field<'_>) -> (Option<Cell<'_>>, &'static str) {
     }
 }
 
-/// Microseconds since 1970; of UTC where the text has an offset.
+/// Microseconds since 1970; in UTC if the text has an offset.
 fn time(text: &str) -> Option<Cell<'static>> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Some(Cell::Time {

@@ -1,4 +1,4 @@
-//! Dates and times between numbers and texts. The texts are those of Python's `isoformat`.
+//! Dates and times as numbers and as text. The text is that of Python's `isoformat`.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Offset;
@@ -12,14 +12,14 @@ pub(super) fn days(date: Date) -> Option<i32> {
     date.since((Unit::Day, EPOCH)).ok().map(|span| span.get_days())
 }
 
-/// Microseconds since 1970 of the clock on the wall. What is finer is left out, as Python does.
+/// Microseconds since 1970 in local time. Smaller units are dropped, as Python does.
 pub(super) fn microseconds(time: DateTime) -> Option<i64> {
     let since_midnight = time.time().since((Unit::Second, Time::midnight())).ok()?.get_seconds();
     let seconds = i64::from(days(time.date())?) * 86_400 + since_midnight;
     Some(seconds * 1_000_000 + i64::from(time.subsec_nanosecond() / 1000))
 }
 
-/// The date so many days after 1970, from the year 1 to 9999.
+/// The date that is this many days after 1970, from the year 1 to 9999.
 fn day(days: i64) -> Option<Date> {
     let date = EPOCH.checked_add(Span::new().try_days(days).ok()?).ok()?;
     (date.year() > 0).then_some(date)
@@ -30,24 +30,25 @@ pub(super) fn date(days: i64) -> Option<String> {
     day(days).map(|date| date.to_string())
 }
 
-/// The text of a time of day, given in parts of a second.
+/// The text of a time of day, given in units of which a second has `parts`.
 pub(super) fn of_day(value: i64, parts: i64) -> Option<String> {
     clock(i128::from(value) * i128::from(1_000_000_000 / parts))
 }
 
-/// The text of a point in time, given in parts of a second since 1970; `offset` is what is behind it, if anything is.
+/// The text of a point in time, given since 1970 in units of which a second has `parts`; with the offset from UTC if there
+/// is one.
 pub(super) fn stamp(value: i64, parts: i64, offset: Option<Offset>) -> Option<String> {
     let seconds = offset.map_or(0, Offset::seconds);
     let local = i128::from(value) * i128::from(1_000_000_000 / parts) + i128::from(seconds) * 1_000_000_000;
     let date = day(i64::try_from(local.div_euclid(DAY)).ok()?)?;
-    let behind = offset.map_or(String::new(), |_| {
+    let suffix = offset.map_or(String::new(), |_| {
         let (sign, seconds) = (if seconds < 0 { '-' } else { '+' }, seconds.abs());
         format!("{sign}{:02}:{:02}", seconds / 3600, seconds / 60 % 60)
     });
-    Some(format!("{date}T{}{behind}", clock(local.rem_euclid(DAY))?))
+    Some(format!("{date}T{}{suffix}", clock(local.rem_euclid(DAY))?))
 }
 
-/// A fraction has six digits, or nine where it needs them.
+/// A fraction has six digits, or nine if it needs them.
 fn clock(nanoseconds: i128) -> Option<String> {
     if !(0..DAY).contains(&nanoseconds) {
         return None;
@@ -61,7 +62,7 @@ fn clock(nanoseconds: i128) -> Option<String> {
     })
 }
 
-/// The offset that a time zone stands for, if it is the same in summer and winter.
+/// The offset of a time zone, if it is the same in summer and winter.
 pub(super) fn offset(zone: &str) -> Result<Offset, String> {
     if matches!(zone, "UTC" | "Etc/UTC" | "Z" | "GMT") {
         return Ok(Offset::UTC);

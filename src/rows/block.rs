@@ -1,15 +1,15 @@
-//! Whole records of a buffer, to be looked at where they lie.
+//! Whole records of a buffer, read in place.
 
 use crate::model::line_breaks;
 
-/// Whole records as they lie in the buffer, empty lines among them.
+/// Whole records in the buffer, empty lines included.
 #[derive(Debug, Clone, Copy)]
 pub struct Block<'a> {
     /// The records, each with its line break.
     pub bytes: &'a [u8],
     /// Where each ends.
     pub ends: &'a [usize],
-    /// The line at which the first of them begins, from 1.
+    /// The line at which the first record begins, from 1.
     pub line: u64,
     /// Whether each record is one line.
     pub(super) flat: bool,
@@ -30,7 +30,7 @@ impl<'a> Block<'a> {
         self.line + if self.flat { self.before(begin) } else { line_breaks(&self.bytes[..begin]) }
     }
 
-    /// How many records stand before the one that begins there.
+    /// How many records come before the one that begins there.
     fn before(&self, begin: usize) -> u64 {
         self.ends.partition_point(|end| *end <= begin) as u64
     }

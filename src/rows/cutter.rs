@@ -1,18 +1,18 @@
-//! Cuts a stream of bytes into records: whole ones, with their line breaks, as many as asked for.
+//! Cuts a stream of bytes into whole records, with their line breaks, as many as asked for.
 
-use super::Block;
+use super::block::Block;
 use crate::model::{Items, line_breaks};
 use std::io::{self, Read};
 
 /// How much is read at a time.
 const CHUNK: usize = 256 << 10;
 
-/// Whole records at the front of a buffer.
+/// Consecutive records, cut from a stream.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Cut {
     /// The records, each with its line break.
     pub items: Items,
-    /// The line at which the first of them begins, from 1.
+    /// The line at which the first record begins, from 1.
     pub line: u64,
 }
 
@@ -25,19 +25,19 @@ enum Rule {
     Csv { quote: Option<u8>, delimiter: u8 },
 }
 
-/// Cuts one stream.
+/// Cuts one stream into records.
 pub struct Cutter {
     input: Box<dyn Read + Send>,
     rule: Rule,
     buffer: Vec<u8>,
-    /// What of the buffer is used up.
+    /// How much of the buffer has been used.
     start: usize,
     /// The line at `start`, from 1.
     line: u64,
-    /// How much of the stream lies before the buffer.
+    /// How much of the stream came before the buffer.
     passed: u64,
     ended: bool,
-    /// Why the input cannot be read on; told once the records before it are given out.
+    /// Why the input cannot be read further; reported after the records before it.
     broken: Option<io::Error>,
     /// For [`Self::block`].
     ends: Vec<usize>,
@@ -52,7 +52,7 @@ enum Scan {
 }
 
 impl Cutter {
-    /// The longest record: beyond it, a quote that is never closed is the likelier explanation.
+    /// The longest record. A longer one more likely means a quote that is never closed.
     pub const LONGEST: usize = 64 << 20;
 
     /// Cuts the text of a CSV file.
@@ -70,15 +70,15 @@ impl Cutter {
         Self { input, rule, buffer, start: 0, line: 1, passed: 0, ended: false, broken: None, ends }
     }
 
-    /// How many bytes of the stream were given out or passed over.
+    /// How many bytes of the stream have been cut or skipped.
     pub fn taken(&self) -> u64 {
         self.passed + self.start as u64
     }
 
-    /// All whole records that are in the buffer, read on where there is none; none at the end. Nothing is copied.
+    /// All whole records in the buffer, which is filled if it has none; none at the end. Nothing is copied.
     ///
     /// # Errors
-    /// Where the input cannot be read on, or ends inside quotes; what is whole before it is given out first.
+    /// If the input cannot be read further, or ends inside quotes. Whole records before that come first.
     pub fn block(&mut self) -> io::Result<Option<Block<'_>>> {
         let mut ends = std::mem::take(&mut self.ends);
         ends.clear();
@@ -91,7 +91,7 @@ impl Cutter {
                 if rest == 0 {
                     return Ok(None);
                 }
-                // The last record has no line break, or one that could have been half of one.
+                // The last record has no line break, or half of one.
                 ends.push(rest);
             }
         }
@@ -103,7 +103,7 @@ impl Cutter {
         Ok(Some(Block { bytes, ends: &self.ends, line, flat }))
     }
 
-    /// Where the records in the buffer end, counted from where the first begins. True where each is one line.
+    /// Finds where the records in the buffer end, counted from where the first begins. True if each is one line.
     fn find(&self, ends: &mut Vec<usize>) -> bool {
         let bytes = &self.buffer[self.start..];
         let flat = match self.rule {
@@ -124,14 +124,14 @@ impl Cutter {
         false
     }
 
-    /// The next records, up to `most`; empty at the end. Lines without anything on them are passed over.
+    /// The next records, up to `most`; empty at the end. Empty lines are skipped.
     ///
     /// # Errors
-    /// Where the input cannot be read on, or ends inside quotes; what was cut before is given out first.
+    /// If the input cannot be read further, or ends inside quotes. Whole records before that come first.
     pub fn cut(&mut self, most: usize) -> io::Result<Cut> {
         let mut cut = Cut { line: self.line, ..Cut::default() };
         while cut.items.len() < most && !cut.items.is_full() {
-            // Records that follow each other are copied together.
+            // Consecutive records are copied together.
             let from = self.start;
             let mut ends = Vec::new();
             let mut at = from;
@@ -162,7 +162,7 @@ impl Cutter {
                 self.start = at;
             }
             if let Some(end) = blank {
-                // A batch knows its lines by counting from the first: a gap ends it.
+                // The lines of a batch are counted from its first record, so a gap ends it.
                 if !cut.items.is_empty() {
                     break;
                 }
@@ -177,7 +177,7 @@ impl Cutter {
                         self.last(&mut cut)?;
                         break;
                     }
-                    // What is whole is given out, the error with the next call.
+                    // Whole records come first, the error with the next call.
                     Err(error) if !cut.items.is_empty() => {
                         self.broken = Some(error);
                         break;
@@ -211,9 +211,9 @@ impl Cutter {
         Ok(())
     }
 
-    /// Checks that what is left, without a line break, is a record. If not, it is passed over.
+    /// Checks that the rest, which has no line break, is a record. If not, it is skipped.
     fn check_last(&mut self) -> io::Result<()> {
-        // With a line break behind it, it ends; or else it is still inside quotes.
+        // With a line break after it, the record ends, unless it is still inside quotes.
         self.buffer.push(b'\n');
         let open = matches!(self.scan(self.start), Scan::More);
         self.buffer.pop();
@@ -227,8 +227,7 @@ impl Cutter {
         Err(io::Error::new(io::ErrorKind::InvalidData, message))
     }
 
-    /// Reads on until there is no room left, so that what is there is not looked through again for every few bytes; false
-    /// at the end.
+    /// Fills the buffer, so that what it holds is not searched again for every few bytes; false at the end.
     fn more(&mut self) -> io::Result<bool> {
         if let Some(error) = self.broken.take() {
             self.ended = true;
@@ -264,13 +263,13 @@ impl Cutter {
         if filled > old { Ok(true) } else { self.broken.take().map_or(Ok(false), Err) }
     }
 
-    /// Looks for the end of the record that begins at `from`.
+    /// Finds the end of the record that begins at `from`.
     fn scan(&self, from: usize) -> Scan {
         let buffer = &self.buffer;
         let Rule::Csv { quote, delimiter } = self.rule else {
             return memchr::memchr(b'\n', &buffer[from..]).map_or(Scan::More, |at| Scan::End(from + at + 1));
         };
-        // Without a quote, a line feed is looked for twice.
+        // Without a quote character, a line feed is searched for twice.
         let quote = quote.unwrap_or(b'\n');
         let mut at = from;
         loop {
@@ -284,7 +283,7 @@ impl Cutter {
                 _ => {}
             }
             at = place + 1;
-            // A quote in the middle of a field is a letter like any other.
+            // A quote in the middle of a field is an ordinary character.
             if place == from || buffer[place - 1] == delimiter {
                 match closing(buffer, at, quote) {
                     Some(end) => at = end,
@@ -295,7 +294,7 @@ impl Cutter {
     }
 }
 
-/// Behind the quote that closes the field which opened before `at`; none where the buffer ends before that is known.
+/// The position after the quote that closes the field opened before `at`; none if the buffer ends before that is clear.
 fn closing(buffer: &[u8], mut at: usize, quote: u8) -> Option<usize> {
     loop {
         let place = at + memchr::memchr(quote, &buffer[at..])?;
@@ -306,12 +305,12 @@ fn closing(buffer: &[u8], mut at: usize, quote: u8) -> Option<usize> {
     }
 }
 
-/// Whether a carriage return ends a line. What follows the last one is not known yet.
+/// Whether a carriage return alone ends a line. What follows the last one is not known yet.
 fn has_lone_return(bytes: &[u8]) -> bool {
     memchr::memchr_iter(b'\r', bytes).any(|at| bytes.get(at + 1).is_some_and(|next| *next != b'\n'))
 }
 
-/// Whether nothing stands on the line.
+/// Whether the line is empty.
 pub(super) fn is_blank(record: &[u8]) -> bool {
     matches!(record, b"" | b"\n" | b"\r\n" | b"\r")
 }

@@ -1,16 +1,16 @@
 //! The fields of one record.
 
-use super::BadRow;
+use super::bad_row::BadRow;
 use crate::model::{Column, CsvForm, From};
 
-/// Splits records into fields; keeps its buffers from record to record.
+/// Splits records into fields. Reuses its buffers from record to record.
 #[derive(Debug)]
 pub struct Fields {
     quote: Option<u8>,
     delimiter: u8,
-    /// The fields that had to be unquoted, one behind the other.
+    /// The fields that had to be unquoted, one after another.
     unquoted: Vec<u8>,
-    /// Where fields begin and end: in the record, or in `unquoted`.
+    /// Where fields end and begin: in the record, or in `unquoted`.
     ends: Vec<usize>,
     starts: Vec<usize>,
 }
@@ -27,7 +27,7 @@ impl Fields {
         }
     }
 
-    /// Splits a record, its line break included. The fields are those of [`Self::get`] until the next call.
+    /// Splits a record, given with its line break.
     pub fn split<'a>(&'a mut self, record: &'a [u8]) -> Split<'a> {
         self.starts.clear();
         self.ends.clear();
@@ -58,7 +58,7 @@ impl Fields {
             if record.get(at) == Some(&quote) {
                 at = self.quoted(record, at + 1, quote);
             }
-            // What stands outside quotes is taken as it is, behind a closing quote too.
+            // Text outside quotes is taken as it is, after a closing quote too.
             let end = memchr::memchr(self.delimiter, &record[at..]).map(|found| at + found);
             self.unquoted.extend_from_slice(&record[at..end.unwrap_or(record.len())]);
             self.ends.push(self.unquoted.len());
@@ -69,12 +69,12 @@ impl Fields {
         }
     }
 
-    /// Takes what stands inside quotes from `at` on; gives the place behind the closing one.
+    /// Takes the text inside quotes from `at` on; returns the position after the closing quote.
     fn quoted(&mut self, record: &[u8], mut at: usize, quote: u8) -> usize {
         loop {
             let found = memchr::memchr(quote, &record[at..]).map(|found| at + found);
             self.unquoted.extend_from_slice(&record[at..found.unwrap_or(record.len())]);
-            // A record is cut where its quotes are closed, so there is a closing one.
+            // A record ends only where its quotes are closed, so there is a closing quote.
             let Some(found) = found else { return record.len() };
             at = found + 1;
             if record.get(at) != Some(&quote) {
@@ -86,11 +86,11 @@ impl Fields {
     }
 }
 
-/// A record in fields.
+/// A record split into fields.
 #[derive(Debug, Clone, Copy)]
 pub struct Split<'a> {
     bytes: &'a [u8],
-    /// All of them as text, where that was looked at and is so.
+    /// All fields as text, if that was checked and they are UTF-8.
     whole: Option<&'a str>,
     starts: &'a [usize],
     ends: &'a [usize],
@@ -107,8 +107,9 @@ impl<'a> Split<'a> {
         self.ends.is_empty()
     }
 
-    /// The same, made for asking for the [text](Self::text) of most fields: one look at all bytes is cheaper than many.
-    /// `text` is the record itself, where it is known to be UTF-8: that saves the look, unless fields had to be unquoted.
+    /// The same, prepared for reading the [text](Self::text) of most fields: checking all bytes once is cheaper than checking
+    /// field by field. `text` is the record itself if it is known to be UTF-8: that saves the check, unless fields had to be
+    /// unquoted.
     pub fn as_text(self, text: Option<&'a str>) -> Self {
         let known = text.filter(|text| std::ptr::eq(text.as_ptr(), self.bytes.as_ptr()));
         let known = known.and_then(|text| text.get(..self.bytes.len()));
@@ -123,7 +124,7 @@ impl<'a> Split<'a> {
     /// Checks the number of fields.
     ///
     /// # Errors
-    /// Where the header has another number.
+    /// If the header has another number.
     pub fn check(&self, form: &CsvForm) -> Result<(), BadRow> {
         if self.len() == form.fields {
             return Ok(());
@@ -131,10 +132,10 @@ impl<'a> Split<'a> {
         Err(BadRow::Fields { expected: form.fields, found: self.len() })
     }
 
-    /// The text of a column; none where it comes from nowhere.
+    /// The text of a column; none if the file has no such column.
     ///
     /// # Errors
-    /// Where it is not UTF-8.
+    /// If it is not UTF-8.
     pub fn text(&self, column: &Column, file: &'a str) -> Result<Option<&'a str>, BadRow> {
         match column.from {
             From::Nothing => Ok(None),

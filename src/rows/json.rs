@@ -1,18 +1,20 @@
 //! A record as JSON, for templates, commands and messages.
 
-use super::{BadRow, Field, Fields, read};
+use super::bad_row::BadRow;
+use super::fields::Fields;
+use super::kind::{Field, read_field};
 use crate::model::{Form, Items, Origin};
 
-/// The JSON text of the item at `position`: what a template or a command sees of it.
+/// The JSON text of the item at `position`, as a template or a command sees it.
 ///
 /// # Errors
-/// Where it cannot be read.
+/// If it cannot be read.
 pub fn to_json(form: &Form, items: &Items, position: usize, origin: Option<&Origin>) -> Result<Vec<u8>, BadRow> {
     let item = items.get(position);
     let Form::Csv(form) = form else {
         let item = item.trim_ascii_end();
         if origin.is_some() {
-            // The text came from a file as it stood there.
+            // The text was taken from a file as it is.
             serde_json::from_slice::<serde::de::IgnoredAny>(item).map_err(|error| BadRow::Json(error.to_string()))?;
         }
         return Ok(item.to_vec());
@@ -26,7 +28,7 @@ pub fn to_json(form: &Form, items: &Items, position: usize, origin: Option<&Orig
         json.extend_from_slice(if json.len() == 1 { b"" } else { b"," });
         write(&mut json, &column.name);
         json.push(b':');
-        match read(form, column, split.text(column, file)?)? {
+        match read_field(form, column, split.text(column, file)?)? {
             Field::Null => json.extend_from_slice(b"null"),
             Field::Text(text) | Field::Date(text) | Field::Datetime(text) => write(&mut json, text),
             Field::Integer(digits) => json.extend_from_slice(digits.as_bytes()),
@@ -38,19 +40,19 @@ pub fn to_json(form: &Form, items: &Items, position: usize, origin: Option<&Orig
     Ok(json)
 }
 
-/// Of a row that cannot be read, so many characters are kept: enough to find it, and to see what is wrong.
-const KEPT: usize = 4096;
+/// How many characters of a row that cannot be read are kept: enough to find it, and to see what is wrong.
+const KEPT_CHARS: usize = 4096;
 
-/// The same for the ledger and for people: a row that cannot be read is its text, or the beginning of it.
+/// The same for the ledger and for people: a row that cannot be read becomes its text, or the beginning of it.
 pub fn describe(form: &Form, items: &Items, position: usize, origin: Option<&Origin>) -> Vec<u8> {
     to_json(form, items, position, origin).unwrap_or_else(|_| {
         let item = items.get(position);
-        let text = String::from_utf8_lossy(&item[..item.len().min(4 * KEPT)]);
-        let text: String = text.trim_end_matches(['\n', '\r']).chars().take(KEPT).collect();
+        let text = String::from_utf8_lossy(&item[..item.len().min(4 * KEPT_CHARS)]);
+        let text: String = text.trim_end_matches(['\n', '\r']).chars().take(KEPT_CHARS).collect();
         serde_json::to_vec(&text).expect("a string can always be written")
     })
 }
 
 fn write(json: &mut Vec<u8>, value: &(impl serde::Serialize + ?Sized)) {
-    serde_json::to_writer(json, value).expect("texts, numbers and truth values can always be written to memory");
+    serde_json::to_writer(json, value).expect("text, numbers and booleans can always be written to memory");
 }

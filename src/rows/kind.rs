@@ -1,34 +1,34 @@
-//! What the text of a field means.
+//! What the text of a field means: its value by the type of its column, and the types that texts can have.
 
-use super::BadRow;
+use super::bad_row::BadRow;
 use crate::model::{Column, CsvForm, Kind};
 use jiff::civil::{Date, DateTime};
 use std::borrow::Cow;
 
-/// A field, read.
+/// The value of a field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Field<'a> {
-    /// Nothing.
+    /// Null.
     Null,
     /// Text.
     Text(&'a str),
-    /// The digits of an integer, in the form that JSON takes.
+    /// The digits of an integer, as JSON writes them.
     Integer(Cow<'a, str>),
     /// A number.
     Number(f64),
-    /// A truth value.
+    /// A boolean.
     Boolean(bool),
-    /// The text of a date that is one.
+    /// The text of a valid date.
     Date(&'a str),
-    /// The text of a date and time that is one.
+    /// The text of a valid date and time.
     Datetime(&'a str),
 }
 
-/// Reads the text of a column. An empty text of a column that is not text is nothing.
+/// Reads the text of a column. An empty text is null unless the column is text.
 ///
 /// # Errors
-/// Where the text is not of the column's type.
-pub fn read<'a>(form: &CsvForm, column: &Column, text: Option<&'a str>) -> Result<Field<'a>, BadRow> {
+/// If the text is not of the column's type.
+pub fn read_field<'a>(form: &CsvForm, column: &Column, text: Option<&'a str>) -> Result<Field<'a>, BadRow> {
     let Some(text) = text else { return Ok(Field::Null) };
     if !form.null.is_empty() && form.null.iter().any(|null| null == text) {
         return Ok(Field::Null);
@@ -62,7 +62,7 @@ fn typed(kind: Kind, text: &str) -> Option<Field<'_>> {
     }
 }
 
-/// The digits without a plus and without zeros in front.
+/// The digits without a plus sign and leading zeros.
 fn integer(text: &str) -> Option<Cow<'_, str>> {
     let text = text.strip_prefix('+').unwrap_or(text);
     let digits = text.strip_prefix('-').unwrap_or(text);
@@ -72,7 +72,7 @@ fn integer(text: &str) -> Option<Cow<'_, str>> {
     if !digits.starts_with('0') {
         return Some(Cow::Borrowed(text));
     }
-    // JSON knows no number with zeros in front, and its -0 is no integer.
+    // JSON allows no leading zeros, and its -0 is not an integer.
     Some(match digits.trim_start_matches('0') {
         "" => Cow::Borrowed("0"),
         plain if digits.len() == text.len() => Cow::Borrowed(plain),
@@ -80,16 +80,16 @@ fn integer(text: &str) -> Option<Cow<'_, str>> {
     })
 }
 
-/// The types that texts can have, narrowed down one text after another, and in no memory. Empty texts and those that stand
-/// for nothing say nothing. An integer with zeros in front is an identifier, and stays text.
+/// The types that texts can have, narrowed down one text after another, without keeping any. Empty texts and those that mean
+/// null do not count. An integer with leading zeros is an identifier, and stays text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Inference {
-    /// A bit for each of [`CANDIDATES`] that all texts so far have had.
+    /// A bit for each of [`CANDIDATES`] that fits all texts so far.
     left: u8,
     seen: bool,
 }
 
-/// Types besides text, the narrowest first.
+/// The types other than text, the narrowest first.
 const CANDIDATES: [Kind; 5] = [Kind::Integer, Kind::Number, Kind::Boolean, Kind::Date, Kind::Datetime];
 const INTEGER: u8 = 1;
 const NUMBER: u8 = 1 << 1;
@@ -103,10 +103,10 @@ impl Default for Inference {
 }
 
 impl Inference {
-    /// Takes note of a text. What is not UTF-8 is text.
+    /// Adds a text. Bytes that are not UTF-8 count as text.
     pub fn add(&mut self, text: &[u8], null: &[String]) {
-        let says_nothing = || text.is_empty() || null.iter().any(|null| null.as_bytes() == text);
-        if self.left == 0 || says_nothing() || self.seen && self.is_plain(text) {
+        let is_null = || text.is_empty() || null.iter().any(|null| null.as_bytes() == text);
+        if self.left == 0 || is_null() || self.seen && self.is_plain(text) {
             return;
         }
         let Ok(text) = std::str::from_utf8(text) else {
@@ -129,7 +129,7 @@ impl Inference {
         }
     }
 
-    /// Whether the text is one of those that most are, and says nothing new: seen from its bytes, without parsing.
+    /// Whether the text is of a common form that changes nothing; decided from its bytes, without parsing.
     fn is_plain(&self, text: &[u8]) -> bool {
         match self.left {
             DATE => is_plain_date(text),
@@ -137,7 +137,7 @@ impl Inference {
             left if left & !(INTEGER | NUMBER) == 0 => {
                 let digits = text.strip_prefix(b"-").unwrap_or(text);
                 let whole = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
-                // A number with more digits may be beyond all floats.
+                // A number with more digits may exceed every float.
                 if whole == 0 || whole > 300 || whole > 1 && digits[0] == b'0' {
                     return false;
                 }
@@ -149,12 +149,12 @@ impl Inference {
         }
     }
 
-    /// Whether a whole number says nothing new.
+    /// Whether a whole number changes nothing.
     pub(super) fn takes_integers(&self) -> bool {
         self.seen && self.left != 0 && self.left & !(INTEGER | NUMBER) == 0
     }
 
-    /// Whether the texts can only be text: nothing that follows changes it.
+    /// Whether the texts can only be text, whatever follows.
     pub fn is_text(&self) -> bool {
         self.left == 0
     }
@@ -165,7 +165,7 @@ impl Inference {
         first.filter(|_| self.seen).map_or(Kind::Text, |(_, kind)| kind)
     }
 
-    /// What holds for these texts and for the other ones.
+    /// The types that fit these texts and the other ones.
     pub fn and(self, other: Self) -> Self {
         match (self.seen, other.seen) {
             (true, true) => Self { left: self.left & other.left, seen: true },
@@ -175,14 +175,14 @@ impl Inference {
     }
 }
 
-/// `2026-01-28`: days that every month has.
+/// `2026-01-28`, with a day that every month has.
 fn is_plain_date(text: &[u8]) -> bool {
     let two = |at: usize| (text[at] & 15) * 10 + (text[at + 1] & 15);
     let shape = |(at, byte): (usize, &u8)| if matches!(at, 4 | 7) { *byte == b'-' } else { byte.is_ascii_digit() };
     text.len() == 10 && text.iter().enumerate().all(shape) && (1..=12).contains(&two(5)) && (1..=28).contains(&two(8))
 }
 
-/// `2026-01-28T10:00:00`, with or without a `Z` behind it.
+/// `2026-01-28T10:00:00`, with or without a trailing `Z`.
 fn is_plain_datetime(text: &[u8]) -> bool {
     let Some((date, time)) = text.split_at_checked(10) else { return false };
     let time = time.strip_suffix(b"Z").unwrap_or(time);
@@ -225,7 +225,7 @@ mod tests {
     fn a_text_is_read_by_the_type_of_its_column() {
         let form = CsvForm { delimiter: b',', quote: None, fields: 1, columns: Vec::new(), null: vec!["-".to_owned()] };
         let column = |kind| Column { name: "c".to_owned(), from: crate::model::From::Field(0), kind };
-        let read = |kind, text| read(&form, &column(kind), Some(text));
+        let read = |kind, text| read_field(&form, &column(kind), Some(text));
         for (text, digits) in [
             (" +007 ", "7"),
             ("-007", "-7"),

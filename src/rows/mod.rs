@@ -1,24 +1,27 @@
 //! Records of row files: where one ends, what its fields are, and what their texts mean.
 //!
-//! Owns the reading of CSV text, byte by byte, and nothing else: which files, how they are opened and in which order is the
-//! plan's matter; what becomes of a record is that of a worker, or of a task that wants it as JSON. Both read it by the same
-//! rules, those of Python's `csv` module: a quote opens a field only at its beginning, a doubled quote inside is one quote, a
-//! line break inside quotes is a part of the field, any other one ends the record, and a line without anything on it is none.
+//! Owns reading the text of CSV and JSON Lines, and statistics of whole files. Leaves to others: which files there are, how
+//! they are opened and in which order (`sources`); what becomes of a record (a worker, or a task that wants it as JSON). Always
+//! holds: every reader follows the same rules, those of Python's `csv` module. A quote opens a field only at its beginning, a
+//! doubled quote inside is one quote, a line break inside quotes is part of the field, any other line break ends the record,
+//! and a line with nothing on it is not a record.
 
-mod bad;
+mod bad_row;
 mod block;
+mod csv_stats;
 mod cutter;
 mod fields;
 mod json;
-mod json_tally;
+mod json_stats;
 mod kind;
-mod tally;
+mod row_runs;
 
-pub use bad::{BadRow, kind_name};
+pub use bad_row::{BadRow, kind_name};
 pub use block::Block;
+pub use csv_stats::{CsvStats, HeaderRow};
 pub use cutter::{Cut, Cutter};
 pub use fields::{Fields, Split};
 pub use json::{describe, to_json};
-pub use json_tally::{JsonKinds, JsonTally};
-pub use kind::{Field, Inference, read};
-pub use tally::{Places, Runs, Tally};
+pub use json_stats::{JsonKinds, JsonLinesStats};
+pub use kind::{Field, Inference, read_field};
+pub use row_runs::{Occurrences, RowRuns};

@@ -2,8 +2,10 @@
 //! is an error before any item runs. A line that names a file, as those of `$(ls *.csv)` do, is known by the file's size and
 //! time of change too.
 
+use super::error::SourceError;
+use super::host::RunCommand;
+use super::lines;
 use super::list::List;
-use super::{RunCommand, SourceError, lines};
 use crate::model::Text;
 use crate::template::{ItemScope, ShellCommand, Words};
 use std::process::{Command, Stdio};

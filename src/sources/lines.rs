@@ -1,6 +1,7 @@
 //! `{lines:}`: each line of a UTF-8 file is an item, a string. Empty lines are none. The file is read as the run goes on.
 
-use super::{Chunk, Source, SourceError};
+use super::error::SourceError;
+use super::source::{Chunk, Source};
 use crate::model::{self, ItemKey, Text};
 use crate::template::{ItemScope, Template};
 use std::fs::File;

@@ -1,10 +1,11 @@
 //! A list: written in the file, or given by a template, such as an earlier step's results.
 
-use super::{Chunk, Source, SourceError, content_key};
+use super::error::SourceError;
+use super::file_key::{content_key, stat_key};
+use super::source::{Chunk, Source};
 use crate::model::{self, ItemKey, Text, Tree};
 use crate::template::{CompiledTree, ItemScope, Template, value_to_json};
 use minijinja::value::ValueKind;
-use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 /// Items in memory.
@@ -93,9 +94,8 @@ impl List {
         if self.content {
             return content_key(item, path.as_ref());
         }
-        let data = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
-        let changed = i128::from(data.mtime()) * 1_000_000_000 + i128::from(data.mtime_nsec());
-        Some(ItemKey::of_file(item, data.len(), changed))
+        let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+        Some(stat_key(item, &metadata))
     }
 }
 

@@ -1,7 +1,8 @@
 //! `{range:}`: integers, as Python's `range`.
 
-use super::resolve;
-use super::{Chunk, Source, SourceError};
+use super::error::SourceError;
+use super::settings::resolve;
+use super::source::{Chunk, Source};
 use crate::model::{self, ItemKey, Keys};
 use crate::spec::Setting;
 use crate::template::ItemScope;

@@ -1,6 +1,7 @@
 //! The results of an earlier step: each line of their file is an item. The file is read as the step goes on.
 
-use super::{Chunk, Source, SourceError};
+use super::error::SourceError;
+use super::source::{Chunk, Source};
 use crate::model::{self, ItemKey, Text};
 use crate::template::{ItemScope, Template};
 use std::fs::File;

@@ -1,18 +1,22 @@
-//! A look at all of some files of rows, before anything runs: what they hold, and which of them stand out.
+//! A survey of files of rows before anything runs: what they hold, and which of them stand out.
 //!
-//! [`look`] goes through one file in one pass and in flat memory; [`sort`] compares what was seen. Whoever has threads
-//! calls `look` on several files at a time. What a source knows from its workflow is taken as given, the rest is found.
+//! [`profile`] reads one file in one pass and in constant memory, [`group`] compares the profiles, [`survey`] does both for
+//! many files on all cores. What a source knows from its workflow is taken as given, the rest is found out. Leaves to others:
+//! which files there are (`sources`), how a record is read (`rows`), what people see (`cli`).
 
-mod coding;
-mod look;
-mod odd;
+mod anomaly;
+mod encoding;
+mod group;
+mod head;
+mod layout;
 mod parallel;
-mod shape;
-mod sort;
+mod profile;
+mod scan;
 mod totals;
 
-pub use look::{FileLook, SeenColumn, look};
-pub use odd::{Odd, delimiter_name};
+pub use anomaly::{Anomaly, delimiter_name};
+pub use group::{Group, Outlier, Survey, group};
 pub use parallel::survey;
-pub use sort::{Group, Survey, sort};
-pub use totals::Totals;
+pub use profile::{BadRows, ColumnProfile, FileError, FileProfile, TextProfile};
+pub use scan::profile;
+pub use totals::{Totals, totals};

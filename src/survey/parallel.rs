@@ -1,40 +1,43 @@
-//! Looks at files of rows on all cores. A scope of threads is enough: each takes the next file until there are none.
+//! Profiles files of rows on all cores. A scope of threads is enough: each takes the next file until there are none left.
 
-use super::{FileLook, Survey, look, sort};
-use crate::sources::{Meter, Request};
+use super::group::{Survey, group};
+use super::profile::FileProfile;
+use super::scan::profile;
+use crate::sources::{Meter, SurveyRequest};
 use crossbeam_channel::{RecvTimeoutError, bounded};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Time between two words about how far it is.
+/// The time between two calls of `tick`.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Looks at all of the files; `tick` hears from time to time how many bytes were read so far.
-pub fn survey(request: &Request, tick: &mut dyn FnMut(u64)) -> Survey {
+/// Surveys all files of the request; `tick` is told from time to time how many bytes have been read.
+pub fn survey(request: &SurveyRequest, tick: &mut dyn FnMut(u64)) -> Survey {
     let order = request.largest_first();
     let (next, meter) = (AtomicUsize::new(0), Meter::default());
-    let (seen_tx, seen_rx) = bounded(order.len().max(1));
-    let mut looks: Vec<Option<FileLook>> = vec![None; order.len()];
+    let (profile_tx, profile_rx) = bounded(order.len().max(1));
+    let mut profiles: Vec<Option<FileProfile>> = vec![None; order.len()];
     std::thread::scope(|threads| {
         for _ in 0..std::thread::available_parallelism().map_or(1, Into::into).min(order.len()) {
-            let (order, next, meter, seen) = (&order, &next, &meter, seen_tx.clone());
+            let (order, next, meter, profiled) = (&order, &next, &meter, profile_tx.clone());
             threads.spawn(move || {
                 while let Some(file) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    // Nobody is gone before all files were looked at, and there is room for each.
-                    drop(seen.send((*file, look(request, *file, meter))));
+                    // The receiver stays until all files are profiled, and there is room for each of them.
+                    drop(profiled.send((*file, profile(request, *file, meter))));
                 }
             });
         }
-        // The threads alone hold an end now, so the channel closes behind the last file.
-        drop(seen_tx);
+        // Only the threads hold senders now, so the channel closes after the last file.
+        drop(profile_tx);
         loop {
-            match seen_rx.recv_timeout(TICK) {
-                Ok((file, look)) => looks[file] = Some(look),
+            match profile_rx.recv_timeout(TICK) {
+                Ok((file, profile)) => profiles[file] = Some(profile),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             tick(meter.read());
         }
     });
-    sort(looks.into_iter().map(|look| look.expect("each file was looked at, else the scope has panicked")).collect())
+    let profiles = profiles.into_iter();
+    group(profiles.map(|profile| profile.expect("each file was profiled, or the scope has panicked")).collect())
 }

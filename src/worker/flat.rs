@@ -3,7 +3,7 @@
 //! Anything else (values inside values, a key twice, integers beyond 64 bits, columns of several types) is left to Python: a
 //! data frame is made of the decoded records then. The parser is the one that decodes items, so both read the same.
 
-use crate::columnar::{Cell, Column, Unfit, exact};
+use crate::columnar::{Cell, Column, Unfit, exact_float};
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema};
 use jiter::{Jiter, NumberAny, NumberInt, Peek};
@@ -87,7 +87,7 @@ fn value(json: &mut Jiter<'_>, column: &mut Column) -> Option<()> {
         Peek::Array | Peek::Object => return None,
         peek => match json.known_number(peek).ok()? {
             NumberAny::Int(NumberInt::Int(value)) if column.is_number() => {
-                exact(value).and_then(|value| column.push(Cell::Number(value)))
+                exact_float(value).and_then(|value| column.push(Cell::Number(value)))
             }
             NumberAny::Int(NumberInt::Int(value)) => column.push(Cell::Integer(value)),
             NumberAny::Int(_) => Err(Unfit),

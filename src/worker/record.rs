@@ -3,7 +3,7 @@
 use super::decode::decode;
 use super::support::Support;
 use crate::model::{CsvForm, Form, Kind, Origin};
-use crate::rows::{BadRow, Field, Fields, read};
+use crate::rows::{BadRow, Field, Fields, read_field};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 use std::cell::RefCell;
@@ -129,7 +129,7 @@ impl Records {
         let record = reader.empty.bind(py).copy()?;
         for (column, name) in reader.form.columns.iter().zip(&reader.names) {
             let text = split.text(column, file)?;
-            let value = match read(&reader.form, column, text)? {
+            let value = match read_field(&reader.form, column, text)? {
                 Field::Null => continue,
                 Field::Text(text) => PyString::new(py, text).into_any(),
                 // Python has other limits: the year 10000, a leap second, an integer of 5,000 digits.

@@ -8,7 +8,7 @@ use super::capture::Capture;
 use super::encode::{EncodeError, Encoder, Kept};
 use super::outbox::Outbox;
 use super::page::Page;
-use crate::columnar::{Table, json_of_ipc};
+use crate::columnar::{TableStats, json_of_ipc};
 use crate::model::{Failure, FailureKind, ResultForm};
 use crate::wire::{Done, Frame, Results, Run, RunBatch, WireError};
 use pyo3::prelude::*;
@@ -160,11 +160,11 @@ impl Runner<'_> {
         }
         let Some((ipc, missing)) = self.caller.support.table(result)? else { return Ok(None) };
         let ipc = ipc.as_bytes();
-        let Ok(table) = Table::look(ipc) else { return Ok(None) };
-        let (form, nulls) = match table.lost {
-            Some(lost) if table.rows >= MANY => {
+        let Ok(stats) = TableStats::of(ipc) else { return Ok(None) };
+        let (form, nulls) = match stats.non_finite {
+            Some(nulls) if stats.rows >= MANY => {
                 self.line.extend_from_slice(ipc);
-                (ResultForm::Arrow, lost)
+                (ResultForm::Arrow, nulls)
             }
             _ => {
                 let Ok(lines) = json_of_ipc(ipc) else { return Ok(None) };

@@ -1,7 +1,7 @@
 //! The `items` of a workflow that read what was inspected.
 
 use crate::spec::RowFormat;
-use crate::survey::{Group, SeenColumn, Survey};
+use crate::survey::{ColumnProfile, Group, Survey};
 use encoding_rs::UTF_8;
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ pub(super) fn snippet(survey: &Survey, given: &[String]) -> Option<String> {
     let kin: Vec<&Group> = survey.groups.iter().filter(|group| is_kin(group, most)).collect();
     let stands_apart = |at: &usize| {
         let group = survey.groups.iter().find(|group| group.files.contains(at));
-        group.map_or(survey.files[*at].trouble.is_some(), |group| !is_kin(group, most))
+        group.map_or(survey.files[*at].error.is_some(), |group| !is_kin(group, most))
     };
     let (apart, fit): (Vec<usize>, Vec<usize>) = (0..survey.files.len()).partition(stands_apart);
     let paths = if apart.is_empty() {
@@ -66,7 +66,7 @@ fn settings(text: &mut String, most: &Group, kin: &[&Group]) {
     if kin.len() > 1 {
         text.push_str("  on_schema_drift: union\n");
     }
-    let mut columns: Vec<SeenColumn> = Vec::new();
+    let mut columns: Vec<ColumnProfile> = Vec::new();
     for column in kin.iter().flat_map(|group| &group.columns) {
         match columns.iter_mut().find(|known| known.name == column.name) {
             Some(known) => known.widen(column),

@@ -4,8 +4,7 @@ use crate::cli::inspect::{odd_json, odd_lines};
 use crate::compile::{OpenBatch, Prepared};
 use crate::report::{Counting, bytes, count};
 use crate::spec::BatchSize;
-use crate::survey::survey;
-use crate::survey::{FileLook, Survey, Totals};
+use crate::survey::{FileProfile, Survey, Totals, survey, totals};
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal};
 
@@ -24,9 +23,9 @@ pub(super) fn rows(batch: &OpenBatch, prepared: &Prepared) -> Option<Counted> {
     bar.end();
     let most = prepared.options.max_items.unwrap_or(u64::MAX);
     let totals = match batch.settings.batch_size {
-        BatchSize::Exactly(size) => request.totals(&survey.files, size.get() as u64, most),
+        BatchSize::Exactly(size) => totals(&request, &survey.files, size.get() as u64, most),
         // How many batches there will be depends on the time that they take.
-        BatchSize::Auto => Totals { batches: None, ..request.totals(&survey.files, 1, most) },
+        BatchSize::Auto => Totals { batches: None, ..totals(&request, &survey.files, 1, most) },
     };
     Some(Counted { survey, totals })
 }
@@ -51,7 +50,7 @@ impl Counted {
     pub(super) fn to_json(&self) -> Value {
         json!({
             "count": self.survey.files.len(), "bytes": self.bytes(), "odd": odd_json(&self.survey),
-            "rows": self.survey.files.iter().map(FileLook::rows).sum::<u64>(),
+            "rows": self.survey.files.iter().map(FileProfile::rows).sum::<u64>(),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What a `url` says: which kind of database, and where it is.
+//! The address of a database: `url` of a source.
 
 use postgres::Config;
 use postgres::config::Host;
@@ -13,11 +13,11 @@ pub(super) enum Database {
     Postgresql(Box<Config>),
 }
 
-/// A server that does not take a connection in this time will not, unless the address says otherwise.
-const CONNECT: Duration = Duration::from_secs(30);
+/// How long to wait for a connection, unless the address says otherwise.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Database {
-    /// Reads an address. The error has nothing of it in it that could be a password.
+    /// Parses an address. The error contains no part of it that could be a password.
     pub(super) fn parse(url: &str) -> Result<Self, String> {
         const FORMS: &str = "write `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`";
         if let Some(path) = url.strip_prefix("sqlite:///").filter(|path| !path.is_empty()) {
@@ -31,16 +31,16 @@ impl Database {
                 "`url` cannot be read; {FORMS}, and letters such as `@`, `/` or `%` in a password as `%40`, `%2F` or `%25`"
             )
         };
-        // One `@` at most, and that before the host: else a letter of the password was taken for the end of something, and
-        // what follows would be shown as the name of a host or a database.
+        // At most one `@`, and that before the host: otherwise a character of the password was taken for a separator, and
+        // the rest of the password would be shown as the name of a host or a database.
         let (_, rest) = url.split_once("://").unwrap_or_default();
-        let (before, behind) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        if before.matches('@').count() > 1 || behind.contains('@') {
+        let (before, after) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        if before.matches('@').count() > 1 || after.contains('@') {
             return Err(unreadable());
         }
         let mut config: Config = url.parse().map_err(|_| unreadable())?;
         if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT);
+            config.connect_timeout(CONNECT_TIMEOUT);
         }
         if config.get_application_name().is_none() {
             config.application_name("batchmill");
@@ -48,7 +48,7 @@ impl Database {
         Ok(Self::Postgresql(Box::new(config)))
     }
 
-    /// What messages call it.
+    /// Its name in messages.
     pub(super) fn name(&self) -> String {
         match self {
             Self::Sqlite(path) => format!("`{}`", path.display()),

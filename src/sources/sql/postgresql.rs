@@ -1,9 +1,11 @@
-//! Rows of a PostgreSQL server. They are read in a transaction that may not write, through a portal, some at a time.
+//! Rows of a PostgreSQL server. They are read in a read-only transaction, through a portal, some at a time.
 //!
-//! The server itself makes JSON of a row: it knows its types, and ours would be a second opinion. Values travel beside the query,
-//! as text that the server reads by the types that it wants.
+//! The server itself makes JSON of a row, because it knows the types best. Values are sent apart from the query, as text that
+//! the server parses as the types that it expects.
 
-use super::{Call, Question, Rows, at, check_names, check_params};
+use super::block::BlockWriter;
+use super::cancellation::Cancellation;
+use super::statement::{BoundQuery, check_names, with_position};
 use bytes::BytesMut;
 use postgres::config::{Host, SslMode};
 use postgres::error::ErrorPosition;
@@ -14,57 +16,62 @@ use serde_json::Value;
 use std::error::Error as _;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// So many rows are fetched at a time.
-const FETCH: i32 = 200;
+/// How many rows are fetched at a time.
+const FETCH_ROWS: i32 = 200;
 
-/// Asks, and hands rows over until nobody wants more.
-pub(super) fn ask(config: &Config, question: &Question, call: &Call, rows: &mut Rows) -> Result<(), String> {
-    let sql = question.sql.trim_end_matches(|c: char| c == ';' || c.is_whitespace());
-    let said = |error: Error| say(&error, sql);
-    let Some(mut client) = connect(config, call).map_err(said)? else { return Ok(()) };
-    let mut transaction = client.build_transaction().read_only(true).start().map_err(said)?;
-    // A large table would be read from another row on each time; a run that goes on compares what it reads twice.
-    transaction.batch_execute("SET LOCAL synchronize_seqscans = off").map_err(said)?;
-    let statement = transaction.prepare(sql).map_err(said)?;
-    check(&statement, question)?;
+/// Runs the query, and hands rows over until nobody wants more.
+pub(super) fn run(
+    config: &Config,
+    query: &BoundQuery,
+    cancellation: &Cancellation,
+    rows: &mut BlockWriter,
+) -> Result<(), String> {
+    let sql = query.sql.trim_end_matches(|c: char| c == ';' || c.is_whitespace());
+    let described = |error: Error| describe(&error, sql);
+    let Some(mut client) = connect(config, cancellation).map_err(described)? else { return Ok(()) };
+    let mut transaction = client.build_transaction().read_only(true).start().map_err(described)?;
+    // Otherwise a large table is read from another row on each time, and resuming a run reads it twice to compare.
+    transaction.batch_execute("SET LOCAL synchronize_seqscans = off").map_err(described)?;
+    let statement = transaction.prepare(sql).map_err(described)?;
+    check(&statement, query)?;
     // The line break ends a comment.
     let json = format!("SELECT pg_catalog.row_to_json(batchmill)::text FROM (\n{sql}\n) AS batchmill");
     let json = transaction.prepare_typed(&json, statement.params()).map_err(|error| {
-        let cause = say(&error, "");
+        let cause = describe(&error, "");
         format!("it must be one `SELECT`, `WITH`, `VALUES` or `TABLE` that can stand in `FROM (..)`: {cause}")
     })?;
-    let params: Vec<Param<'_>> = question.params.iter().map(Param).collect();
+    let params: Vec<Param<'_>> = query.params.iter().map(Param).collect();
     let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| param as _).collect();
-    let portal = transaction.bind(&json, &params).map_err(said)?;
+    let portal = transaction.bind(&json, &params).map_err(described)?;
     loop {
-        let found = transaction.query_portal(&portal, FETCH).map_err(said)?;
+        let found = transaction.query_portal(&portal, FETCH_ROWS).map_err(described)?;
         if found.is_empty() {
             return Ok(());
         }
         for row in &found {
-            let text: &str = row.try_get(0).map_err(said)?;
-            // A column of type `json` is as it was written, line breaks between its values included.
+            let text: &str = row.try_get(0).map_err(described)?;
+            // A column of type `json` keeps the text that was written, with line breaks between its values.
             let line = text.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte });
-            if !rows.take(|json| json.extend(line)) {
+            if !rows.push(|json| json.extend(line)) {
                 return Ok(());
             }
         }
     }
 }
 
-/// Connects: encrypted where the address wants it, or the server does; none where nobody wants rows any more.
-fn connect(config: &Config, call: &Call) -> Result<Option<Client>, Error> {
+/// Connects, encrypted if the address or the server asks for it; none if nobody wants rows any more.
+fn connect(config: &Config, cancellation: &Cancellation) -> Result<Option<Client>, Error> {
     let remote = config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(_)));
     if remote && config.get_ssl_mode() != SslMode::Disable {
-        // A machine without certificates can do without encryption where the address allows it.
+        // A machine without certificates connects without encryption if the address allows it.
         if let Ok((tls, _)) = MakeRustlsConnect::with_native_certs() {
-            return connect_with(config, call, tls);
+            return connect_with(config, cancellation, tls);
         }
     }
-    connect_with(config, call, NoTls)
+    connect_with(config, cancellation, NoTls)
 }
 
-fn connect_with<T>(config: &Config, call: &Call, tls: T) -> Result<Option<Client>, Error>
+fn connect_with<T>(config: &Config, cancellation: &Cancellation, tls: T) -> Result<Option<Client>, Error>
 where
     T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
     T::TlsConnect: Send,
@@ -73,16 +80,16 @@ where
 {
     let client = config.connect(tls.clone())?;
     let cancel = client.cancel_token();
-    // A server that cannot be told to stop will see that the connection is gone.
-    let wanted = call.connected(move || drop(cancel.cancel_query(tls.clone())));
+    // A server that cannot be told to stop notices that the connection is closed.
+    let wanted = cancellation.connected(move || drop(cancel.cancel_query(tls.clone())));
     Ok(wanted.then_some(client))
 }
 
 /// Checks that rows can become mappings.
-fn check(statement: &Statement, question: &Question) -> Result<(), String> {
+fn check(statement: &Statement, query: &BoundQuery) -> Result<(), String> {
     let columns = statement.columns();
     check_names(columns.iter().map(postgres::Column::name))?;
-    check_params(statement.params().len(), question)?;
+    query.check_params(statement.params().len())?;
     match columns.iter().find(|column| is_bytes(column.type_())) {
         None => Ok(()),
         Some(column) => {
@@ -143,9 +150,9 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// What the server says, with the place where it says one.
-fn say(error: &Error, sql: &str) -> String {
-    let Some(told) = error.as_db_error() else {
+/// The server's message, with the position that it is about if it names one.
+fn describe(error: &Error, sql: &str) -> String {
+    let Some(answer) = error.as_db_error() else {
         let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
         let hint = match cause.contains("certificate") || cause.contains("TLS") {
             true => {
@@ -156,11 +163,11 @@ fn say(error: &Error, sql: &str) -> String {
         return format!("{error}{cause}{hint}");
     };
     let more = |text: Option<&str>| text.map_or(String::new(), |text| format!("; {text}"));
-    let message = format!("{}{}{}", told.message(), more(told.detail()), more(told.hint()));
-    match told.position() {
-        Some(ErrorPosition::Original(place)) if !sql.is_empty() => {
-            let before: String = sql.chars().take((*place as usize).saturating_sub(1)).collect();
-            at(&message, &before)
+    let message = format!("{}{}{}", answer.message(), more(answer.detail()), more(answer.hint()));
+    match answer.position() {
+        Some(ErrorPosition::Original(position)) if !sql.is_empty() => {
+            let before: String = sql.chars().take((*position as usize).saturating_sub(1)).collect();
+            with_position(&message, &before)
         }
         _ => message,
     }

@@ -1,4 +1,4 @@
-//! What can be wrong with a record.
+//! Why a record cannot be read.
 
 use crate::model::{Column, Failure, FailureKind, Items, Kind, Origin};
 

@@ -1,35 +1,35 @@
-//! How a file is laid out, as its beginning tells: the delimiter, whether there is a header, the names of columns.
+//! Detects how a CSV file is laid out from its beginning: the delimiter, whether there is a header, the column names.
 
 use crate::model::{CsvForm, Kind};
 use crate::rows::{Cutter, Fields, Inference};
-use crate::sources::{DELIMITERS, Known, columns_of};
+use crate::sources::{COMMON_DELIMITERS, ReadingOptions, column_names};
 use crate::spec::Header;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// So many records of the beginning are looked at.
-const MOST: usize = 1000;
+/// How many records of the beginning are looked at.
+const SAMPLE_RECORDS: usize = 1000;
 
-/// A layout.
+/// How a file is laid out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Shape {
+pub(super) struct FileLayout {
     pub(super) delimiter: u8,
     /// Whether the first record is a header.
     pub(super) header: bool,
-    /// The names of columns, or why there are none.
+    /// The column names, or why there are none.
     pub(super) columns: Result<Vec<String>, String>,
-    /// Fields of a row.
+    /// How many fields a row has.
     pub(super) fields: usize,
 }
 
-/// The layout of a file that begins so; none where there is no record.
-pub(super) fn shape(sample: &Arc<[u8]>, known: &Known) -> Option<Shape> {
-    let read = |delimiter| records(sample, known, delimiter);
-    let (delimiter, records) = match known.delimiter {
+/// The layout of a file with this beginning; none if it holds no record.
+pub(super) fn detect_layout(sample: &Arc<[u8]>, options: &ReadingOptions) -> Option<FileLayout> {
+    let read = |delimiter| records(sample, options, delimiter);
+    let (delimiter, records) = match options.delimiter {
         Some(delimiter) => (delimiter, read(delimiter)),
         None => {
             let mut best = (b',', read(b','), 0);
-            for delimiter in DELIMITERS {
+            for delimiter in COMMON_DELIMITERS {
                 let records = read(delimiter);
                 let alike = alike(&records);
                 if alike > best.2 || alike == best.2 && alike > 0 && best.0 == b',' {
@@ -40,53 +40,53 @@ pub(super) fn shape(sample: &Arc<[u8]>, known: &Known) -> Option<Shape> {
         }
     };
     let first = records.first()?;
-    let header = match &known.header {
+    let header = match &options.header {
         Some(header) => header.clone(),
         None if is_header(first, &records[1..]) => Header::First,
         None => Header::Missing,
     };
-    let mut fields = Fields::new(&form(known, delimiter, 0));
+    let mut fields = Fields::new(&csv_form(options, delimiter, 0));
     let columns = match &header {
         Header::First => Ok(first.clone()),
-        // Names and widths are settled by the rule that a run goes by.
+        // Names and widths are decided by the rule that a run follows.
         header => {
             let blank = vec![delimiter; first.len() - 1];
-            columns_of(header, fields.split(&blank))
+            column_names(header, fields.split(&blank))
         }
     };
-    let columns = columns.and_then(|names| match (&header, twice(&names)) {
+    let columns = columns.and_then(|names| match (&header, duplicate(&names)) {
         (Header::First, Some(twice)) => {
             Err(format!("its header has the column `{twice}` twice; name the columns with `header`"))
         }
         _ => Ok(names),
     });
     let width = columns.as_ref().map_or(first.len(), Vec::len);
-    Some(Shape { delimiter, header: header == Header::First, columns, fields: width })
+    Some(FileLayout { delimiter, header: header == Header::First, columns, fields: width })
 }
 
-/// The form of records with so many fields.
-pub(super) fn form(known: &Known, delimiter: u8, fields: usize) -> CsvForm {
-    CsvForm { delimiter, quote: known.quote, fields, columns: Vec::new(), null: known.null.clone() }
+/// The form of records with this many fields.
+pub(super) fn csv_form(options: &ReadingOptions, delimiter: u8, fields: usize) -> CsvForm {
+    CsvForm { delimiter, quote: options.quote, fields, columns: Vec::new(), null: options.null.clone() }
 }
 
-fn records(sample: &Arc<[u8]>, known: &Known, delimiter: u8) -> Vec<Vec<String>> {
-    let mut cutter = Cutter::of_csv(Box::new(std::io::Cursor::new(Arc::clone(sample))), known.quote, delimiter);
-    let mut fields = Fields::new(&form(known, delimiter, 0));
+fn records(sample: &Arc<[u8]>, options: &ReadingOptions, delimiter: u8) -> Vec<Vec<String>> {
+    let mut cutter = Cutter::of_csv(Box::new(std::io::Cursor::new(Arc::clone(sample))), options.quote, delimiter);
+    let mut fields = Fields::new(&csv_form(options, delimiter, 0));
     let mut records = Vec::new();
-    // Memory can be read to its end; behind a quote that is not closed in it, nothing is known.
-    while let Ok(cut) = cutter.cut(MOST - records.len()) {
+    // Reading memory does not fail; nothing can be told of what follows a quote that the sample does not close.
+    while let Ok(cut) = cutter.cut(SAMPLE_RECORDS - records.len()) {
         for record in cut.items.iter() {
             let split = fields.split(record);
             records.push((0..split.len()).map(|at| String::from_utf8_lossy(split.get(at)).into_owned()).collect());
         }
-        if cut.items.is_empty() || records.len() == MOST {
+        if cut.items.is_empty() || records.len() == SAMPLE_RECORDS {
             break;
         }
     }
     records
 }
 
-/// How many records have the number of fields, above 1, that most have.
+/// How many records have the most frequent number of fields above 1.
 fn alike(records: &[Vec<String>]) -> usize {
     let mut widths: HashMap<usize, usize> = HashMap::new();
     for record in records.iter().filter(|record| record.len() > 1) {
@@ -95,14 +95,13 @@ fn alike(records: &[Vec<String>]) -> usize {
     widths.into_values().max().unwrap_or(0)
 }
 
-fn twice(names: &[String]) -> Option<&String> {
+fn duplicate(names: &[String]) -> Option<&String> {
     let mut seen = HashSet::new();
     names.iter().find(|name| !seen.insert(name.as_str()))
 }
 
-/// A first record is a header where all its fields are names: not empty, each another one, none of them a number, a truth
-/// value or a date; and where the rows below do not speak against it: a column has another type than text, or no column has
-/// its name as a value too.
+/// A first record is a header if all its fields are names (not empty, no duplicates, no numbers, booleans or dates) and the
+/// rows below do not contradict that: a column has another type than text, or no column contains its own name as a value.
 fn is_header(first: &[String], below: &[Vec<String>]) -> bool {
     let kind = |texts: &mut dyn Iterator<Item = &String>| {
         let mut inference = Inference::default();
@@ -110,7 +109,7 @@ fn is_header(first: &[String], below: &[Vec<String>]) -> bool {
         inference.kind()
     };
     let named = |name: &String| !name.trim().is_empty() && kind(&mut std::iter::once(name)) == Kind::Text;
-    if !first.iter().all(named) || twice(first).is_some() {
+    if !first.iter().all(named) || duplicate(first).is_some() {
         return false;
     }
     let column = |at: usize| below.iter().filter(|row| row.len() == first.len()).map(move |row| &row[at]);
@@ -121,12 +120,10 @@ fn is_header(first: &[String], below: &[Vec<String>]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sources::Request;
 
     fn of(text: &str) -> (char, bool, Vec<String>) {
-        let known = Request::of_paths(&[]).unwrap().known;
-        let shape = shape(&Arc::from(text.as_bytes()), &known).unwrap();
-        (char::from(shape.delimiter), shape.header, shape.columns.unwrap())
+        let layout = detect_layout(&Arc::from(text.as_bytes()), &ReadingOptions::unknown()).unwrap();
+        (char::from(layout.delimiter), layout.header, layout.columns.unwrap())
     }
 
     fn names(names: &[&str]) -> Vec<String> {

@@ -1,14 +1,18 @@
-//! `{parquet:}`: each row of some files is an item, a mapping.
+//! Rows of Parquet files: each is a mapping.
 //!
-//! Footers are read when the source is opened: they say how many rows there are, of which columns. Rows are read as the step
-//! goes on, some hundred at a time, so memory grows neither with the files nor with their row groups. A file that cannot be
-//! read, or not be read on, is one failed item, as with the other files of rows.
+//! Footers are read when the source is opened: they say how many rows there are, and of which columns. Rows are read as the
+//! step runs, some hundred at a time, so memory grows neither with the files nor with their row groups. A file that cannot be
+//! read, or only in part, is one failed item, as with the other files of rows.
 
-use super::{bad_file, header, know_by_content};
+use super::bad_file::{bad_file, no_file_readable};
+use super::column_names::FileColumns;
+use super::headers::columns_of_files;
 use crate::columnar::{JsonLines, Rows, Zones};
 use crate::model::{Column, From, ItemKey, Items, Keys};
+use crate::sources::error::SourceError;
 use crate::sources::files::RowFile;
-use crate::sources::{Chunk, Source, SourceError};
+use crate::sources::source::{Chunk, Source};
+use crate::sources::window::RowWindow;
 use crate::spec::{OnBadRow, RowsSpec};
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
@@ -20,92 +24,91 @@ use parquet::errors::ParquetError;
 use std::fs::File;
 use std::sync::Arc;
 
-/// So many rows are decoded at a time.
-const ROWS: usize = 1024;
+/// How many rows are decoded at a time.
+const BATCH_ROWS: usize = 1024;
 
 /// Rows of Parquet files.
-pub(super) struct Parquet {
+pub(super) struct ParquetRows {
     on_bad_row: OnBadRow,
     files: Vec<RowFile>,
-    /// What is in each of them, or why it cannot be read.
-    inside: Vec<Result<Inside, String>>,
-    skip: u64,
-    limit: u64,
-    at: Place,
+    /// The footer of each file, or why the file cannot be read.
+    footers: Vec<Result<Footer, String>>,
+    window: RowWindow,
+    at: ReadPosition,
 }
 
-/// What a footer tells, and what is made of it.
-struct Inside {
+/// What the footer of a file says, and which columns the file gives.
+struct Footer {
     metadata: ArrowReaderMetadata,
     rows: u64,
     columns: Vec<Column>,
 }
 
-/// Where reading stands.
+/// How far reading has come.
 #[derive(Default)]
-struct Place {
+struct ReadPosition {
     file: usize,
     reader: Option<ParquetRecordBatchReader>,
     /// Rows of the file so far.
     row: u64,
-    /// Rows that were decoded, and how many of them were given out.
-    decoded: (Items, usize),
-    /// Why the file cannot be read on.
+    /// Rows that were decoded, and how many of them were given.
+    decoded: Items,
+    taken: usize,
+    /// Why the rest of the file cannot be read.
     broken: Option<String>,
     skipped: u64,
     given: u64,
 }
 
-impl Parquet {
-    /// Looks into all files.
-    pub(super) fn open(spec: &RowsSpec, files: Vec<RowFile>, skip: u64, limit: u64) -> Result<Self, SourceError> {
-        let mut footers: Vec<Result<ArrowReaderMetadata, String>> = files.iter().map(footer).collect();
-        let names = footers.iter().map(|footer| {
-            let footer = footer.as_ref().map_err(String::clone)?;
-            Ok(Some(footer.schema().fields().iter().map(|field| field.name().clone()).collect()))
+impl ParquetRows {
+    /// Reads the footers of all files.
+    pub(super) fn open(spec: &RowsSpec, files: Vec<RowFile>, window: RowWindow) -> Result<Self, SourceError> {
+        let metadata: Vec<Result<ArrowReaderMetadata, String>> = files.iter().map(read_footer).collect();
+        let names = metadata.iter().map(|metadata| -> FileColumns {
+            let metadata = metadata.as_ref().map_err(String::clone)?;
+            Ok(Some(metadata.schema().fields().iter().map(|field| field.name().clone()).collect()))
         });
-        let columns = header::columns(spec, names.collect(), &files)?;
-        let inside = footers.drain(..).zip(columns).map(|(footer, columns)| {
-            let (metadata, columns) = (footer?, columns?);
+        let columns = columns_of_files(spec, names.collect(), &files)?;
+        let footers = metadata.into_iter().zip(columns).map(|(metadata, columns)| {
+            let (metadata, columns) = (metadata?, columns?);
             let rows = u64::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or(0);
-            let inside = Inside { metadata, rows, columns };
-            inside.check()?;
-            Ok(inside)
+            let footer = Footer { metadata, rows, columns };
+            footer.check()?;
+            Ok(footer)
         });
-        let inside: Vec<Result<Inside, String>> = inside.collect();
-        let file_error = inside.iter().zip(&files).find_map(|(inside, file)| Some((inside.as_ref().err()?, file)));
-        if let (Some((file_error, file)), false) = (file_error, inside.iter().any(Result::is_ok)) {
-            return Err(SourceError::Setting(format!("cannot read `{}`: {file_error}", file.name)));
+        let footers: Vec<Result<Footer, String>> = footers.collect();
+        let file_error = footers.iter().zip(&files).find_map(|(footer, file)| Some((footer.as_ref().err()?, file)));
+        if let (Some((file_error, file)), false) = (file_error, footers.iter().any(Result::is_ok)) {
+            return Err(no_file_readable(file, file_error));
         }
-        Ok(Self { on_bad_row: spec.on_bad_row, files, inside, skip, limit, at: Place::default() })
+        Ok(Self { on_bad_row: spec.on_bad_row, files, footers, window, at: ReadPosition::default() })
     }
 
     fn next_file(&mut self) {
         self.at.file += 1;
-        (self.at.reader, self.at.row, self.at.decoded) = (None, 0, (Items::default(), 0));
+        (self.at.reader, self.at.row, self.at.decoded, self.at.taken) = (None, 0, Items::default(), 0);
     }
 
     /// The next rows of the file; none at its end.
     fn rows(&mut self, most: usize) -> Result<Option<Chunk>, String> {
         let file = &self.files[self.at.file];
-        let inside = self.inside[self.at.file].as_ref().map_err(String::clone)?;
+        let footer = self.footers[self.at.file].as_ref().map_err(String::clone)?;
         let at = &mut self.at;
         if let Some(file_error) = at.broken.take() {
             return Err(file_error);
         }
         if at.reader.is_none() {
-            let passed = inside.rows.min(self.skip - at.skipped);
-            (at.skipped, at.row) = (at.skipped + passed, passed);
-            at.reader = Some(inside.reader(file, usize::try_from(passed).unwrap_or(usize::MAX))?);
+            let skipped = footer.rows.min(self.window.skip - at.skipped);
+            (at.skipped, at.row) = (at.skipped + skipped, skipped);
+            at.reader = Some(footer.reader(file, usize::try_from(skipped).unwrap_or(usize::MAX))?);
         }
         let mut items = Items::default();
         while items.len() < most && !items.is_full() {
-            let (decoded, given) = &mut at.decoded;
-            if *given == decoded.len() {
+            if at.taken == at.decoded.len() {
                 match at.reader.as_mut().and_then(Iterator::next) {
                     None => break,
-                    Some(Ok(batch)) => (*decoded, *given) = (inside.items(&batch, file)?, 0),
-                    // What was read before is given out first.
+                    Some(Ok(batch)) => (at.decoded, at.taken) = (footer.items(&batch, file)?, 0),
+                    // What was read before is given first.
                     Some(Err(error)) => {
                         let row = at.row + items.len() as u64 + 1;
                         at.broken = Some(format!("it is damaged, and cannot be read from row {row} on: {error}"));
@@ -113,9 +116,9 @@ impl Parquet {
                     }
                 }
             }
-            let to = decoded.len().min(*given + most - items.len());
-            (*given..to).for_each(|position| items.push(decoded.get(position)));
-            *given = to;
+            let to = at.decoded.len().min(at.taken + most - items.len());
+            (at.taken..to).for_each(|position| items.push(at.decoded.get(position)));
+            at.taken = to;
         }
         if items.is_empty() {
             return at.broken.take().map_or(Ok(None), Err);
@@ -127,16 +130,16 @@ impl Parquet {
     }
 }
 
-impl Source for Parquet {
+impl Source for ParquetRows {
     fn total(&self) -> Option<u64> {
-        let rows: u64 = self.inside.iter().flatten().map(|inside| inside.rows).sum();
-        let bad = self.inside.iter().filter(|inside| inside.is_err()).count() as u64;
-        Some((rows.saturating_sub(self.skip) + bad).min(self.limit))
+        let rows: u64 = self.footers.iter().flatten().map(|footer| footer.rows).sum();
+        let bad = self.footers.iter().filter(|footer| footer.is_err()).count() as u64;
+        Some((rows.saturating_sub(self.window.skip) + bad).min(self.window.limit))
     }
 
     fn next(&mut self, most: usize) -> Result<Option<Chunk>, SourceError> {
-        while self.at.given < self.limit && self.at.file < self.files.len() {
-            let most = usize::try_from(self.limit - self.at.given).unwrap_or(usize::MAX).min(most);
+        while self.at.given < self.window.limit && self.at.file < self.files.len() {
+            let most = usize::try_from(self.window.limit - self.at.given).unwrap_or(usize::MAX).min(most);
             match self.rows(most) {
                 Ok(Some(chunk)) => return Ok(Some(chunk)),
                 Ok(None) => self.next_file(),
@@ -152,12 +155,12 @@ impl Source for Parquet {
     }
 
     fn rewind(&mut self) -> Result<(), SourceError> {
-        self.at = Place::default();
+        self.at = ReadPosition::default();
         Ok(())
     }
 
     fn compare_content(&mut self) {
-        know_by_content(&mut self.files);
+        self.files.iter_mut().for_each(RowFile::compare_content);
     }
 
     fn on_bad_row(&self) -> OnBadRow {
@@ -165,10 +168,10 @@ impl Source for Parquet {
     }
 }
 
-impl Inside {
+impl Footer {
     /// Whether its rows can be written as JSON at all.
     fn check(&self) -> Result<(), String> {
-        let fields = self.taken().map(|at| Arc::clone(&self.metadata.schema().fields()[at]));
+        let fields = self.read_columns().map(|at| Arc::clone(&self.metadata.schema().fields()[at]));
         let empty = RecordBatch::new_empty(Arc::new(Schema::new(fields.collect::<Vec<_>>())));
         match Rows::new(&empty, Zones::Utc) {
             Ok(_) => Ok(()),
@@ -176,28 +179,28 @@ impl Inside {
         }
     }
 
-    /// The places of the columns that are read, rising.
-    fn taken(&self) -> impl Iterator<Item = usize> {
-        let mut taken: Vec<usize> = self.columns.iter().filter_map(place).collect();
-        taken.sort_unstable();
-        taken.into_iter()
+    /// The positions of the columns that are read, rising.
+    fn read_columns(&self) -> impl Iterator<Item = usize> {
+        let mut columns: Vec<usize> = self.columns.iter().filter_map(position_in_file).collect();
+        columns.sort_unstable();
+        columns.into_iter()
     }
 
     fn reader(&self, file: &RowFile, skip: usize) -> Result<ParquetRecordBatchReader, String> {
         let opened = File::open(&file.path).map_err(|error| error.to_string())?;
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(opened, self.metadata.clone());
-        let wanted = ProjectionMask::roots(builder.parquet_schema(), self.taken());
-        let builder = builder.with_projection(wanted).with_batch_size(ROWS).with_offset(skip);
-        builder.build().map_err(|error| describe(&error))
+        let wanted = ProjectionMask::roots(builder.parquet_schema(), self.read_columns());
+        let builder = builder.with_projection(wanted).with_batch_size(BATCH_ROWS).with_offset(skip);
+        builder.build().map_err(|error| parquet_error(&error))
     }
 
     /// The rows of a batch as mappings.
     fn items(&self, read: &RecordBatch, file: &RowFile) -> Result<Items, String> {
-        let taken: Vec<usize> = self.taken().collect();
+        let read_columns: Vec<usize> = self.read_columns().collect();
         let rows = read.num_rows();
         let column = |column: &Column| -> (Field, ArrayRef) {
             let name = column.name.as_str();
-            match place(column).and_then(|at| taken.binary_search(&at).ok()) {
+            match position_in_file(column).and_then(|at| read_columns.binary_search(&at).ok()) {
                 Some(at) => (read.schema_ref().field(at).clone().with_name(name), Arc::clone(read.column(at))),
                 None if column.from == From::File => {
                     let paths = StringArray::from_iter_values(std::iter::repeat_n(&*file.name, rows));
@@ -222,23 +225,23 @@ impl Inside {
     }
 }
 
-fn place(column: &Column) -> Option<usize> {
+fn position_in_file(column: &Column) -> Option<usize> {
     match column.from {
         From::Field(at) => Some(at),
         From::File | From::Nothing => None,
     }
 }
 
-fn footer(file: &RowFile) -> Result<ArrowReaderMetadata, String> {
+fn read_footer(file: &RowFile) -> Result<ArrowReaderMetadata, String> {
     let opened = File::open(&file.path).map_err(|error| error.to_string())?;
     if opened.metadata().is_ok_and(|data| data.is_dir()) {
         return Err("it is a folder".to_owned());
     }
-    ArrowReaderMetadata::load(&opened, ArrowReaderOptions::new()).map_err(|error| describe(&error))
+    ArrowReaderMetadata::load(&opened, ArrowReaderOptions::new()).map_err(|error| parquet_error(&error))
 }
 
-/// Why a file cannot be read, for people.
-fn describe(error: &ParquetError) -> String {
+/// Why a file cannot be read, as text for people.
+fn parquet_error(error: &ParquetError) -> String {
     match error {
         ParquetError::General(text) | ParquetError::EOF(text) => format!("it is no whole Parquet file: {text}"),
         ParquetError::NYI(text) => format!("not supported: {text}"),

@@ -1,12 +1,12 @@
-//! What can be odd about a file, in words.
+//! What can make a file stand out, and its text for people.
 
 use serde::Serialize;
 use std::fmt;
 
-/// Something odd about a file.
+/// Something that makes a file stand out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
-pub enum Odd {
+pub enum Anomaly {
     /// Nothing is in it.
     Empty,
     /// It has a header, and no rows.
@@ -73,7 +73,7 @@ pub enum Odd {
     },
 }
 
-impl fmt::Display for Odd {
+impl fmt::Display for Anomaly {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("empty"),

@@ -1,13 +1,13 @@
-//! What a whole file of JSON Lines holds, in one pass: how many lines, which are no JSON, which names they bring.
+//! Statistics of a JSON Lines file, in one pass: how many lines, which are not JSON, which keys they have.
 
-use super::Block;
+use super::block::Block;
 use super::cutter::is_blank;
-use super::tally::{Places, Runs};
+use super::row_runs::{Occurrences, RowRuns};
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::collections::HashMap;
 use std::fmt;
 
-/// The types that the values of a name have had.
+/// The types that the values of a key have had.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct JsonKinds(u8);
 
@@ -24,8 +24,8 @@ impl JsonKinds {
         Self(self.0 | other.0)
     }
 
-    /// The type as people know it.
-    pub fn word(self) -> &'static str {
+    /// The name of the type, for people.
+    pub fn name(self) -> &'static str {
         match self.0 {
             0 => "null",
             INTEGER => "integer",
@@ -39,35 +39,35 @@ impl JsonKinds {
     }
 }
 
-/// Takes note of the lines of a JSON Lines file.
+/// Collects statistics of the lines of a JSON Lines file.
 #[derive(Debug, Default)]
-pub struct JsonTally {
+pub struct JsonLinesStats {
     names: Vec<(String, JsonKinds)>,
-    places: HashMap<String, usize>,
+    positions: HashMap<String, usize>,
     /// The lines.
-    pub runs: Runs,
-    /// Those that are no JSON.
-    pub broken: Places,
+    pub runs: RowRuns,
+    /// Lines that are not JSON.
+    pub invalid: Occurrences,
     /// Whether all of it is ASCII.
     pub is_ascii: bool,
 }
 
-impl JsonTally {
-    /// Of an endless number of names, as where they are identifiers, so many are kept.
+impl JsonLinesStats {
+    /// How many names are kept: their number is unlimited if names are data, such as identifiers.
     const MOST_NAMES: usize = 1000;
 
-    /// One that has seen nothing yet.
+    /// No lines yet.
     pub fn new() -> Self {
         Self { is_ascii: true, ..Self::default() }
     }
 
-    /// The names of the mappings, in the order in which they came, with the types of their values.
+    /// The keys of the mappings in the order in which they first appear, with the types of their values.
     pub fn names(&self) -> &[(String, JsonKinds)] {
         &self.names
     }
 
-    /// Takes note of some lines.
-    pub fn take(&mut self, block: Block<'_>) {
+    /// Adds some lines.
+    pub fn add(&mut self, block: Block<'_>) {
         self.is_ascii &= block.bytes.is_ascii();
         for (begin, record) in block.records() {
             if is_blank(record) {
@@ -77,33 +77,33 @@ impl JsonTally {
             self.runs.row();
             let mut json = serde_json::Deserializer::from_slice(record);
             if Line(self).deserialize(&mut json).and_then(|()| json.end()).is_err() {
-                self.broken.add(|| block.line_at(begin));
+                self.invalid.add(|| block.line_at(begin));
             }
         }
     }
 
-    /// Takes note of a name; `next` is the likeliest place.
-    fn name(&mut self, name: &str, next: usize) -> Option<usize> {
+    /// The position of a name, which is added if it is new; `next` is the likeliest position.
+    fn position(&mut self, name: &str, next: usize) -> Option<usize> {
         if self.names.get(next).is_some_and(|(known, _)| known == name) {
             return Some(next);
         }
-        if let Some(place) = self.places.get(name) {
-            return Some(*place);
+        if let Some(position) = self.positions.get(name) {
+            return Some(*position);
         }
         if self.names.len() == Self::MOST_NAMES {
             return None;
         }
         self.names.push((name.to_owned(), JsonKinds::default()));
-        self.places.insert(name.to_owned(), self.names.len() - 1);
+        self.positions.insert(name.to_owned(), self.names.len() - 1);
         Some(self.names.len() - 1)
     }
 }
 
 /// A line: a mapping, or any other value.
-struct Line<'a>(&'a mut JsonTally);
+struct Line<'a>(&'a mut JsonLinesStats);
 
-/// A name of a mapping.
-struct Name<'a>(&'a mut JsonTally, usize);
+/// A key of a mapping.
+struct Name<'a>(&'a mut JsonLinesStats, usize);
 
 /// The type of a value.
 struct Value;
@@ -140,7 +140,7 @@ impl Visitor<'_> for Name<'_> {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Option<usize>, E> {
-        Ok(self.0.name(name, self.1))
+        Ok(self.0.position(name, self.1))
     }
 }
 
@@ -153,11 +153,11 @@ impl<'de> Visitor<'de> for Line<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut next = 0;
-        while let Some(place) = map.next_key_seed(Name(self.0, next))? {
+        while let Some(position) = map.next_key_seed(Name(self.0, next))? {
             let kind = map.next_value_seed(Value)?;
-            if let Some(place) = place {
-                self.0.names[place].1.0 |= kind;
-                next = place + 1;
+            if let Some(position) = position {
+                self.0.names[position].1.0 |= kind;
+                next = position + 1;
             }
         }
         Ok(())
@@ -237,19 +237,19 @@ impl<'de> Visitor<'de> for Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::Cutter;
+    use crate::rows::cutter::Cutter;
 
     #[test]
     fn lines_bring_names_and_types_and_bad_ones_have_a_place() {
         let text = b"{\"a\":1,\"b\":null}\n{\"b\":\"x\",\"a\":2.5,\"c\":[{}]}\n\n[1]\n{\"a\":1,}\n{} {}\n7\n";
         let mut cutter = Cutter::of_lines(Box::new(text.as_slice()));
-        let mut tally = JsonTally::new();
+        let mut stats = JsonLinesStats::new();
         while let Some(block) = cutter.block().unwrap() {
-            tally.take(block);
+            stats.add(block);
         }
-        let names: Vec<_> = tally.names().iter().map(|(name, kinds)| (name.as_str(), kinds.word())).collect();
+        let names: Vec<_> = stats.names().iter().map(|(name, kinds)| (name.as_str(), kinds.name())).collect();
         assert_eq!(names, [("a", "number"), ("b", "text"), ("c", "list")]);
-        assert_eq!(tally.runs.rows(), 6);
-        assert_eq!(tally.broken, Places { rows: 2, line: 5 });
+        assert_eq!(stats.runs.rows(), 6);
+        assert_eq!(stats.invalid, Occurrences { rows: 2, first_line: 5 });
     }
 }

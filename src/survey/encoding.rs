@@ -1,37 +1,37 @@
-//! Which encoding bytes are in.
+//! Detects the encoding of a file.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8};
 
 /// An encoding, and how it was found.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Coding {
+pub(super) struct DetectedEncoding {
     pub(super) encoding: &'static Encoding,
-    /// Whether the text begins with a byte order mark.
+    /// Whether the text starts with a byte order mark.
     pub(super) mark: bool,
     pub(super) guessed: bool,
-    /// Whether nothing that follows may change it.
+    /// Whether it holds whatever follows.
     pub(super) settled: bool,
 }
 
-impl Coding {
-    /// As the workflow says.
+impl DetectedEncoding {
+    /// The encoding that the workflow names.
     pub(super) fn given(encoding: &'static Encoding, head: &[u8]) -> Self {
         let mark = Encoding::for_bom(head);
-        // A mark wins where text is decoded, and is dropped from UTF-8.
+        // A byte order mark wins when text is decoded, except over UTF-8, where it is dropped.
         let encoding = mark.filter(|_| encoding != UTF_8).map_or(encoding, |(marked, _)| marked);
         let mark = mark.is_some_and(|(marked, _)| marked == encoding);
         Self { encoding, mark, guessed: false, settled: true }
     }
 
-    /// As the beginning of the text tells: by its mark, else UTF-8 as long as nothing speaks against it.
+    /// The encoding that the beginning of the text suggests: that of its mark, or UTF-8 until something contradicts it.
     pub(super) fn of(head: &[u8]) -> Self {
         if let Some((encoding, _)) = Encoding::for_bom(head) {
             return Self { encoding, mark: true, guessed: false, settled: true };
         }
         let plain = Self { encoding: UTF_8, mark: false, guessed: false, settled: false };
         match std::str::from_utf8(head) {
-            // A character that the end of the head cuts in two says nothing.
+            // A character that is cut in two at the end proves nothing.
             Err(error) if error.error_len().is_some() => {
                 guess(head).map_or(Self { settled: true, ..plain }, Self::guessed)
             }
@@ -39,13 +39,14 @@ impl Coding {
         }
     }
 
+    /// The encoding that an earlier pass has guessed.
     pub(super) fn guessed(encoding: &'static Encoding) -> Self {
         Self { encoding, mark: false, guessed: true, settled: true }
     }
 }
 
-/// What bytes that are not UTF-8 are; none where they are UTF-8 with some bad bytes: text of another encoding is hardly ever
-/// good UTF-8 by chance.
+/// The likely encoding of bytes that are not UTF-8; none if they are UTF-8 with some bad bytes, because text of another
+/// encoding is hardly ever valid UTF-8 by chance.
 pub(super) fn guess(bytes: &[u8]) -> Option<&'static Encoding> {
     let (mut good, mut bad) = (0, 0);
     for chunk in bytes.utf8_chunks() {
@@ -66,7 +67,7 @@ mod tests {
 
     #[test]
     fn an_encoding_is_known_by_its_mark_or_guessed() {
-        let of = |bytes: &[u8]| Coding::of(bytes).encoding.name();
+        let of = |bytes: &[u8]| DetectedEncoding::of(bytes).encoding.name();
         assert_eq!(of(b"plain"), "UTF-8");
         assert_eq!(of(b"\xFF\xFEa\0"), "UTF-16LE");
         assert_eq!(of("Größe und Länge, Köln, Zürich".as_bytes()), "UTF-8");
@@ -78,7 +79,7 @@ mod tests {
 
     #[test]
     fn good_text_with_a_bad_byte_is_not_taken_for_another_encoding() {
-        let coding = Coding::of(b"K\xC3\xB6ln, Z\xC3\xBCrich, \xFFx");
-        assert_eq!((coding.encoding.name(), coding.settled), ("UTF-8", true));
+        let detected = DetectedEncoding::of(b"K\xC3\xB6ln, Z\xC3\xBCrich, \xFFx");
+        assert_eq!((detected.encoding.name(), detected.settled), ("UTF-8", true));
     }
 }

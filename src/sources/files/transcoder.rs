@@ -3,27 +3,27 @@
 use encoding_rs::{Decoder, DecoderResult};
 use std::io::{self, Read};
 
-/// A stream of another encoding as UTF-8, without a byte order mark. What its encoding does not know becomes a byte that is
-/// not UTF-8, for the row to fail.
-pub(super) struct Decoded<R> {
+/// A stream of another encoding as UTF-8, without a byte order mark. Bytes that the encoding does not define become a byte
+/// that is not UTF-8, so that their row fails.
+pub(super) struct Transcoder<R> {
     inner: R,
     decoder: Decoder,
-    /// What was read, and how much of it is used up.
+    /// What was read, and how much of it has been decoded.
     raw: Vec<u8>,
     used: usize,
-    /// What was decoded, and how much of it was given out.
+    /// What was decoded, and how much of it has been handed out.
     text: Vec<u8>,
-    given: usize,
+    taken: usize,
     ended: bool,
-    /// Whether the decoder has given its last.
+    /// Whether the decoder has nothing left.
     done: bool,
 }
 
-impl<R: Read> Decoded<R> {
-    const ROOM: usize = 64 << 10;
+impl<R: Read> Transcoder<R> {
+    const BUFFER: usize = 64 << 10;
 
     pub(super) fn new(inner: R, decoder: Decoder) -> Self {
-        Self { inner, decoder, raw: Vec::new(), used: 0, text: Vec::new(), given: 0, ended: false, done: false }
+        Self { inner, decoder, raw: Vec::new(), used: 0, text: Vec::new(), taken: 0, ended: false, done: false }
     }
 
     /// Decodes more; false at the end.
@@ -32,17 +32,17 @@ impl<R: Read> Decoded<R> {
             return Ok(false);
         }
         if self.used == self.raw.len() && !self.ended {
-            self.raw.resize(Self::ROOM, 0);
+            self.raw.resize(Self::BUFFER, 0);
             let read = self.inner.read(&mut self.raw);
             self.raw.truncate(*read.as_ref().unwrap_or(&0));
             self.ended = read? == 0;
             self.used = 0;
         }
-        self.text.resize(Self::ROOM, 0);
+        self.text.resize(Self::BUFFER, 0);
         let (result, used, written) =
             self.decoder.decode_to_utf8_without_replacement(&self.raw[self.used..], &mut self.text, self.ended);
         self.text.truncate(written);
-        (self.used, self.given) = (self.used + used, 0);
+        (self.used, self.taken) = (self.used + used, 0);
         match result {
             DecoderResult::InputEmpty => self.done = self.ended,
             DecoderResult::OutputFull => {}
@@ -52,16 +52,16 @@ impl<R: Read> Decoded<R> {
     }
 }
 
-impl<R: Read> Read for Decoded<R> {
+impl<R: Read> Read for Transcoder<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.given == self.text.len() {
+        while self.taken == self.text.len() {
             if !self.decode()? {
                 return Ok(0);
             }
         }
-        let count = buffer.len().min(self.text.len() - self.given);
-        buffer[..count].copy_from_slice(&self.text[self.given..][..count]);
-        self.given += count;
+        let count = buffer.len().min(self.text.len() - self.taken);
+        buffer[..count].copy_from_slice(&self.text[self.taken..][..count]);
+        self.taken += count;
         Ok(count)
     }
 }

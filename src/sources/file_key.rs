@@ -1,0 +1,29 @@
+//! The keys of files: what tells that a file has changed.
+
+use crate::model::ItemKey;
+use std::fs::{File, Metadata};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// The key of a file by its name, size and modification time.
+pub(super) fn stat_key(name: &[u8], metadata: &Metadata) -> ItemKey {
+    let modified = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
+    ItemKey::of_file(name, metadata.len(), modified)
+}
+
+/// The key of a file by its name and content; none if it cannot be read.
+pub(super) fn content_key(name: &[u8], path: &Path) -> Option<ItemKey> {
+    let mut file = File::open(path).ok()?;
+    let mut hash = xxhash_rust::xxh3::Xxh3::new();
+    hash.update(name);
+    let mut chunk = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut chunk) {
+            Ok(0) => return Some(ItemKey::from(hash.digest128())),
+            Ok(read) => hash.update(&chunk[..read]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! A file of rows: where it is, what it is known by, how it is opened.
+
+use super::decode::decode;
+use super::meter::{Meter, MeteredFile};
+use crate::model::ItemKey;
+use crate::rows::Cutter;
+use crate::sources::error::SourceError;
+use crate::sources::file_key::{content_key, stat_key};
+use crate::sources::pattern::matching_files;
+use crate::spec::{Compression, RowFormat, RowsSpec};
+use encoding_rs::UTF_8;
+use std::collections::HashSet;
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A file of rows.
+#[derive(Debug, Clone)]
+pub(crate) struct RowFile {
+    pub(in crate::sources) path: PathBuf,
+    /// Its name in messages and in the column of `where_from`.
+    pub(crate) name: Arc<str>,
+    /// The key that its rows share, besides their numbers: of its path, size and modification time, or of its content.
+    pub(in crate::sources) key: ItemKey,
+    /// Bytes on disk; 0 if there is no such file.
+    pub(crate) size: u64,
+}
+
+/// The files that these paths and patterns name. Those of a pattern are sorted, and no file comes twice.
+pub(crate) fn expand(named: impl IntoIterator<Item = String>) -> Result<Vec<RowFile>, SourceError> {
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for path in named {
+        // A name of an existing file means that file, even if it looks like a pattern.
+        if Path::new(&path).exists() || !path.contains(['*', '?', '[']) {
+            paths.push(PathBuf::from(path));
+            continue;
+        }
+        paths.extend(matching_files(&path)?);
+    }
+    let mut seen = HashSet::new();
+    paths.retain(|path| seen.insert(path.clone()));
+    Ok(paths.into_iter().map(RowFile::new).collect())
+}
+
+impl RowFile {
+    fn new(path: PathBuf) -> Self {
+        let name: Arc<str> = path.display().to_string().into();
+        let metadata = path.metadata().ok();
+        let key = match &metadata {
+            Some(metadata) => stat_key(name.as_bytes(), metadata),
+            None => ItemKey::of(name.as_bytes()),
+        };
+        let size = metadata.filter(Metadata::is_file).map_or(0, |metadata| metadata.len());
+        Self { path, name, key, size }
+    }
+
+    /// Identifies its rows by its content instead of its size and modification time.
+    pub(in crate::sources) fn compare_content(&mut self) {
+        self.key = content_key(self.name.as_bytes(), &self.path).unwrap_or(self.key);
+    }
+
+    /// The decompressed bytes of the file.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub(crate) fn open(&self, compression: Compression, meter: &Meter) -> io::Result<Box<dyn Read + Send>> {
+        let file = File::open(&self.path)?;
+        if file.metadata()?.is_dir() {
+            return Err(io::Error::other("it is a folder"));
+        }
+        let file = MeteredFile { file, meter: meter.clone() };
+        Ok(match self.compression(compression) {
+            Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
+            Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(file)?),
+            Compression::Plain | Compression::ByName => Box::new(file),
+        })
+    }
+
+    /// Opens it and cuts it into records.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub(in crate::sources) fn cutter(&self, spec: &RowsSpec, meter: &Meter) -> io::Result<Cutter> {
+        let text = decode(self.open(spec.compression, meter)?, spec.encoding)?;
+        Ok(match spec.format {
+            RowFormat::Csv => Cutter::of_csv(text, spec.quote, spec.delimiter),
+            RowFormat::JsonLines => Cutter::of_lines(text),
+            RowFormat::Parquet => return Err(io::Error::other("a Parquet file has no records of text")),
+        })
+    }
+
+    /// Whether its records are cut from the very bytes on disk, neither decompressed nor decoded.
+    pub(in crate::sources) fn is_direct(&self, spec: &RowsSpec) -> bool {
+        spec.encoding == UTF_8 && self.compression(spec.compression) == Compression::Plain
+    }
+
+    /// Its compression, with [`Compression::ByName`] settled by its name.
+    pub(crate) fn compression(&self, compression: Compression) -> Compression {
+        match (compression, extension(&self.path).as_str()) {
+            (Compression::ByName, "gz" | "gzip") => Compression::Gzip,
+            (Compression::ByName, "zst" | "zstd") => Compression::Zstd,
+            (Compression::ByName, _) => Compression::Plain,
+            (compression, _) => compression,
+        }
+    }
+
+    /// The format that its file extension stands for, that of a compression left out.
+    pub(crate) fn format_by_extension(&self) -> RowFormat {
+        let mut extension = extension(&self.path);
+        if matches!(extension.as_str(), "gz" | "gzip" | "zst" | "zstd") {
+            extension = self::extension(&self.path.with_extension(""));
+        }
+        if matches!(extension.as_str(), "jsonl" | "ndjson") { RowFormat::JsonLines } else { RowFormat::Csv }
+    }
+}
+
+fn extension(path: &Path) -> String {
+    path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_ascii_lowercase()
+}
+
+/// Why a file cannot be read, as text for people.
+pub(crate) fn read_error(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "it is cut short: the compressed data ends too early".to_owned(),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,33 @@
+//! How a query in another thread is cancelled.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What the source and the thread that runs the query share.
+#[derive(Default)]
+pub(super) struct Cancellation {
+    /// Whether nobody wants rows any more.
+    requested: AtomicBool,
+    /// Cancels the query, once there is a connection.
+    cancel: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl Cancellation {
+    /// There is a connection now, and `cancel` cancels what it does. False if nobody wants that any more.
+    pub(super) fn connected(&self, cancel: impl Fn() + Send + Sync + 'static) -> bool {
+        let _ = self.cancel.set(Box::new(cancel));
+        !self.requested.load(Ordering::SeqCst)
+    }
+
+    /// Nobody wants rows any more: a query that has not started yet will not.
+    pub(super) fn request(&self) {
+        self.requested.store(true, Ordering::SeqCst);
+    }
+
+    /// Cancels the query that runs; false if there is no connection yet.
+    pub(super) fn cancel(&self) -> bool {
+        let cancel = self.cancel.get();
+        cancel.into_iter().for_each(|cancel| cancel());
+        cancel.is_some()
+    }
+}

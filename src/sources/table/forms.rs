@@ -1,0 +1,180 @@
+//! The forms of the files' rows: which columns each file gives, and of which types.
+
+use super::bad_file::no_file_readable;
+use super::column_names::{FileColumns, file_columns, form_without_columns};
+use crate::model::{Column, CsvForm, Form, From, Kind};
+use crate::rows::{Fields, Inference};
+use crate::sources::error::SourceError;
+use crate::sources::files::{COMMON_DELIMITERS, Meter, RowFile};
+use crate::spec::{Header, OnSchemaDrift, RowsSpec, Types};
+use std::collections::HashMap;
+
+/// Types are inferred from this many rows of the first file, or fewer if they come to this many bytes.
+const SAMPLE_ROWS: usize = 10_000;
+const SAMPLE_BYTES: usize = 32 << 20;
+
+/// The forms that files have, each once.
+pub(super) struct Forms<'a> {
+    spec: &'a RowsSpec,
+    /// The first is JSON, for the item that stands for a file that cannot be read.
+    list: Vec<Form>,
+    by_names: HashMap<Vec<String>, usize>,
+    /// All columns, in the order in which they first appear.
+    all: Vec<String>,
+    types: HashMap<String, Kind>,
+}
+
+impl<'a> Forms<'a> {
+    /// No forms yet.
+    pub(super) fn new(spec: &'a RowsSpec) -> Self {
+        let types = match &spec.types {
+            Types::Named(named) => named.iter().cloned().collect(),
+            _ => HashMap::new(),
+        };
+        Self { spec, list: vec![Form::Json], by_names: HashMap::new(), all: Vec::new(), types }
+    }
+
+    /// Compares the headers of all files with each other and with the settings.
+    ///
+    /// # Errors
+    /// If none of the files can be read, if a column is in none of them, or if they differ and must not.
+    pub(super) fn compare(&mut self, columns: &[FileColumns], files: &[RowFile]) -> Result<(), SourceError> {
+        let mut headers =
+            columns.iter().zip(files).filter_map(|(columns, file)| Some((columns.as_ref().ok()?.as_ref()?, file)));
+        let Some((first, first_file)) = headers.next() else {
+            return match columns.iter().zip(files).find_map(|(columns, file)| Some((columns.as_ref().err()?, file))) {
+                Some((file_error, file)) => Err(no_file_readable(file, file_error)),
+                None => Ok(()),
+            };
+        };
+        self.all.clone_from(first);
+        for (names, file) in headers {
+            if self.spec.on_schema_drift == OnSchemaDrift::Error && names != first {
+                let difference = difference(first, names);
+                let message = format!(
+                    "`{}` has other columns than `{}`: {difference}; `on_schema_drift: union` or `group` reads both",
+                    file.name, first_file.name
+                );
+                return Err(SourceError::Columns { message, delimiter: self.suspected_delimiter(columns) });
+            }
+            let more: Vec<String> = names.iter().filter(|name| !self.all.contains(name)).cloned().collect();
+            self.all.extend(more);
+        }
+        self.check_settings(columns)
+    }
+
+    /// Checks that the settings name columns that there are.
+    fn check_settings(&self, columns: &[FileColumns]) -> Result<(), SourceError> {
+        if let Some(name) = self.spec.where_from.as_ref().filter(|name| self.all.contains(name)) {
+            let message = format!("`where_from` is `{name}`, and the files have a column of that name");
+            return Err(SourceError::Setting(message));
+        }
+        let known =
+            |name: &str| self.all.iter().any(|column| column == name) || self.spec.where_from.as_deref() == Some(name);
+        let wanted = self.spec.columns.iter().flatten().map(|text| ("columns", text.raw.as_str()));
+        let typed = self.types.keys().map(|name| ("types", name.as_str()));
+        match wanted.chain(typed).find(|(_, name)| !known(name)) {
+            Some((key, name)) => {
+                let has: Vec<String> = self.all.iter().map(|column| format!("`{column}`")).collect();
+                let message = format!("`{key}` names `{name}`, and the columns are {}", has.join(", "));
+                Err(SourceError::Columns { message, delimiter: self.suspected_delimiter(columns) })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The delimiter that the files seem to use: all of them have one column, with another common delimiter in its name.
+    fn suspected_delimiter(&self, columns: &[FileColumns]) -> Option<char> {
+        let headers: Vec<&[String]> = columns.iter().filter_map(|columns| columns.as_ref().ok()?.as_deref()).collect();
+        let mut other = COMMON_DELIMITERS.into_iter().filter(|other| *other != self.spec.delimiter).map(char::from);
+        other.find(|other| headers.iter().all(|names| names.len() == 1 && names[0].contains(*other)))
+    }
+
+    /// Infers the types of columns from the first rows of a file. Rows that cannot be read do not count.
+    pub(super) fn infer_types(&mut self, file: &RowFile) {
+        let spec = self.spec;
+        let Ok(Some(names)) = file_columns(spec, file) else { return };
+        let Ok(mut cutter) = file.cutter(spec, &Meter::default()) else { return };
+        if spec.header == Header::First && cutter.cut(1).is_err() {
+            return;
+        }
+        let mut fields = Fields::new(&form_without_columns(spec));
+        let mut texts = vec![Inference::default(); names.len()];
+        let (mut rows, mut bytes) = (0, 0);
+        while rows < SAMPLE_ROWS && bytes < SAMPLE_BYTES {
+            let Ok(cut) = cutter.cut(16) else { break };
+            if cut.items.is_empty() {
+                break;
+            }
+            for record in cut.items.iter() {
+                let split = fields.split(record);
+                if split.len() == names.len() {
+                    texts.iter_mut().enumerate().for_each(|(at, texts)| texts.add(split.get(at), &spec.null));
+                }
+            }
+            (rows, bytes) = (rows + cut.items.len(), bytes + cut.items.as_parts().0.len());
+        }
+        self.types.extend(names.into_iter().zip(texts.iter().map(Inference::kind)));
+    }
+
+    /// The form of a file with these columns.
+    ///
+    /// # Errors
+    /// If the file lacks a column that it must have.
+    pub(super) fn of(&mut self, names: &[String]) -> Result<usize, String> {
+        if let Some(known) = self.by_names.get(names) {
+            return Ok(*known);
+        }
+        let union = self.spec.on_schema_drift == OnSchemaDrift::Union;
+        let kept: Vec<&str> = match &self.spec.columns {
+            Some(columns) => columns.iter().map(|text| text.raw.as_str()).collect(),
+            None if union => self.all.iter().map(String::as_str).collect(),
+            None => names.iter().map(String::as_str).collect(),
+        };
+        let mut columns = Vec::with_capacity(kept.len() + 1);
+        for name in kept {
+            let from = match names.iter().position(|column| column == name) {
+                Some(at) => From::Field(at),
+                None if self.spec.where_from.as_deref() == Some(name) => From::File,
+                None if union => From::Nothing,
+                None => return Err(format!("it has no column `{name}`")),
+            };
+            let kind = self.types.get(name).copied().unwrap_or(Kind::Text);
+            columns.push(Column { name: name.to_owned(), from, kind });
+        }
+        if let Some(name) = self.spec.where_from.as_ref().filter(|name| columns.iter().all(|it| it.name != **name)) {
+            columns.push(Column { name: name.clone(), from: From::File, kind: Kind::Text });
+        }
+        self.list.push(Form::Csv(CsvForm { fields: names.len(), columns, ..form_without_columns(self.spec) }));
+        self.by_names.insert(names.to_vec(), self.list.len() - 1);
+        Ok(self.list.len() - 1)
+    }
+
+    /// The columns of a form.
+    pub(super) fn columns(&self, form: usize) -> &[Column] {
+        match &self.list[form] {
+            Form::Csv(form) => &form.columns,
+            Form::Json => &[],
+        }
+    }
+
+    /// All forms.
+    pub(super) fn into_list(self) -> Vec<Form> {
+        self.list
+    }
+}
+
+/// How one header differs from another.
+fn difference(first: &[String], other: &[String]) -> String {
+    let only = |left: &[String], right: &[String]| {
+        let only: Vec<String> =
+            left.iter().filter(|name| !right.contains(name)).map(|name| format!("`{name}`")).collect();
+        only.join(", ")
+    };
+    match (only(first, other), only(other, first)) {
+        (lacks, more) if lacks.is_empty() && more.is_empty() => "they stand in another order".to_owned(),
+        (lacks, more) if more.is_empty() => format!("it lacks {lacks}"),
+        (lacks, more) if lacks.is_empty() => format!("it has {more} too"),
+        (lacks, more) => format!("it lacks {lacks} and has {more}"),
+    }
+}

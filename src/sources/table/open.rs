@@ -1,0 +1,23 @@
+//! Opens the files that a step names.
+
+use super::headers::Headers;
+use super::parquet_rows::ParquetRows;
+use super::text_rows::TextRows;
+use crate::sources::error::SourceError;
+use crate::sources::files::expand;
+use crate::sources::source::Source;
+use crate::sources::window::RowWindow;
+use crate::spec::{RowFormat, RowsSpec};
+use crate::template::{ItemScope, Template};
+use std::sync::Arc;
+
+pub(in crate::sources) fn open(spec: &RowsSpec, scope: &Arc<ItemScope>) -> Result<Box<dyn Source>, SourceError> {
+    let paths = spec.paths.iter().map(|text| Template::compile(text)?.string(scope)).collect::<Result<Vec<_>, _>>()?;
+    let files = expand(paths)?;
+    let window = RowWindow::of(spec, scope)?;
+    if spec.format == RowFormat::Parquet {
+        return Ok(Box::new(ParquetRows::open(spec, files, window)?));
+    }
+    let headers = Headers::read(spec, &files)?;
+    Ok(Box::new(TextRows::new(spec.clone(), files, headers, window)))
+}

@@ -1,0 +1,138 @@
+//! The profile of one file: what it holds.
+
+use crate::model::Kind;
+use crate::rows::{Inference, JsonKinds, Occurrences, RowRuns, kind_name};
+use crate::sources::{ReadingOptions, RowFile, read_error};
+use crate::spec::{Compression, RowFormat};
+use encoding_rs::Encoding;
+use std::io;
+use std::sync::Arc;
+
+/// What a file holds.
+#[derive(Debug, Clone)]
+pub struct FileProfile {
+    /// The path, as it was given.
+    pub path: Arc<str>,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// The format of its rows.
+    pub format: RowFormat,
+    /// Its compression, never [`Compression::ByName`].
+    pub compression: Compression,
+    /// How its text is encoded.
+    pub text: TextProfile,
+    /// The delimiter.
+    pub delimiter: u8,
+    /// Whether the first record is a header.
+    pub header: bool,
+    /// Its columns, or the keys of its mappings.
+    pub columns: Vec<ColumnProfile>,
+    /// Its rows.
+    pub runs: RowRuns,
+    /// The rows that cannot be read.
+    pub bad_rows: BadRows,
+    /// Why it cannot be read, or only in part.
+    pub error: Option<FileError>,
+}
+
+/// How the text of a file is encoded.
+#[derive(Debug, Clone, Copy)]
+pub struct TextProfile {
+    /// The encoding; none if there is no text.
+    pub encoding: Option<&'static Encoding>,
+    /// Whether it starts with a byte order mark.
+    pub mark: bool,
+    /// Whether the encoding is a guess.
+    pub guessed: bool,
+    /// Whether all bytes on disk are ASCII: such text reads the same in most encodings.
+    pub is_ascii: bool,
+}
+
+/// The rows of a file that cannot be read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BadRows {
+    /// Rows whose number of fields is not the number of columns.
+    pub ragged: Occurrences,
+    /// Rows that are not text in the file's encoding.
+    pub undecodable: Occurrences,
+    /// Lines that are not JSON.
+    pub invalid_json: Occurrences,
+}
+
+/// Why a file cannot be read, or only in part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileError {
+    /// The reason.
+    pub message: String,
+    /// Whether its compressed data ends too early.
+    pub is_truncated: bool,
+}
+
+/// A column of a file, or a key of its mappings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnProfile {
+    /// Its name.
+    pub name: String,
+    pub(super) kinds: Kinds,
+}
+
+/// The types that the values of a column can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kinds {
+    Texts(Inference),
+    Json(JsonKinds),
+}
+
+impl ColumnProfile {
+    /// Its type, as workflows name it; for JSON also `list`, `mapping`, `null` and `mixed`.
+    pub fn kind(&self) -> &'static str {
+        match self.kinds {
+            Kinds::Texts(inference) => kind_name(inference.kind()),
+            Kinds::Json(kinds) => kinds.name(),
+        }
+    }
+
+    /// Whether `types` of a workflow should list it.
+    pub fn is_typed(&self) -> bool {
+        matches!(self.kinds, Kinds::Texts(inference) if inference.kind() != Kind::Text)
+    }
+
+    /// Widens the type so that it holds for a column of another file too.
+    pub fn widen(&mut self, other: &Self) {
+        match (&mut self.kinds, other.kinds) {
+            (Kinds::Texts(one), Kinds::Texts(other)) => *one = one.and(other),
+            (Kinds::Json(one), Kinds::Json(other)) => *one = one.and(other),
+            _ => {}
+        }
+    }
+}
+
+impl FileProfile {
+    /// The profile of a file that has not been read yet.
+    pub(super) fn new(file: &RowFile, options: &ReadingOptions) -> Self {
+        Self {
+            path: Arc::clone(&file.name),
+            bytes: file.size,
+            format: options.format.unwrap_or_else(|| file.format_by_extension()),
+            compression: file.compression(options.compression),
+            text: TextProfile { encoding: None, mark: false, guessed: false, is_ascii: true },
+            delimiter: options.delimiter.unwrap_or(b','),
+            header: false,
+            columns: Vec::new(),
+            runs: RowRuns::default(),
+            bad_rows: BadRows::default(),
+            error: None,
+        }
+    }
+
+    /// Notes why the file cannot be read to its end.
+    pub(super) fn fail(&mut self, error: &io::Error) {
+        let is_truncated = error.kind() == io::ErrorKind::UnexpectedEof;
+        self.error = Some(FileError { message: read_error(error), is_truncated });
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> u64 {
+        self.runs.rows()
+    }
+}

@@ -1,0 +1,152 @@
+//! Reads one file from its first byte to its last, for its profile.
+
+use super::encoding::{DetectedEncoding, guess};
+use super::head::FileHead;
+use super::layout::{FileLayout, csv_form, detect_layout};
+use super::profile::{ColumnProfile, FileProfile, Kinds};
+use crate::rows::{CsvStats, Cutter, HeaderRow, Inference, JsonKinds, JsonLinesStats};
+use crate::sources::{Meter, ReadingOptions, RowFile, SurveyRequest, decode};
+use crate::spec::{Compression, RowFormat};
+use encoding_rs::{Encoding, UTF_8};
+use std::io;
+
+/// Profiles the file at this position of the request.
+pub fn profile(request: &SurveyRequest, position: usize, meter: &Meter) -> FileProfile {
+    let (file, options) = (request.file(position), request.options());
+    let scan = Scan { file, options, meter };
+    let mut profile = FileProfile::new(file, options);
+    match scan.read(None, &mut profile) {
+        Ok(None) => {}
+        Ok(Some(encoding)) => {
+            // Its first part was ASCII, and so looked like UTF-8.
+            profile = FileProfile::new(file, options);
+            if let Err(error) = scan.read(Some(encoding), &mut profile) {
+                profile.fail(&error);
+            }
+        }
+        Err(error) => profile.fail(&error),
+    }
+    profile
+}
+
+/// The encoding of a file that turns out to be another one than its beginning suggests.
+type OtherEncoding = Option<&'static Encoding>;
+
+/// A pass over a file.
+struct Scan<'a> {
+    file: &'a RowFile,
+    options: &'a ReadingOptions,
+    meter: &'a Meter,
+}
+
+impl Scan<'_> {
+    /// Reads the file, by an encoding that an earlier pass has guessed if there was one.
+    fn read(&self, guessed: OtherEncoding, profile: &mut FileProfile) -> io::Result<OtherEncoding> {
+        let mut head = FileHead::read(self.file.open(self.options.compression, self.meter)?);
+        if let (Compression::Plain, Some(extension)) = (profile.compression, compressed(head.bytes())) {
+            return Err(io::Error::other(format!("it is compressed, and its name does not end in `{extension}`")));
+        }
+        let detected = match (guessed, self.options.encoding) {
+            (Some(guessed), _) => DetectedEncoding::guessed(guessed),
+            (None, Some(given)) => DetectedEncoding::given(given, head.bytes()),
+            (None, None) => DetectedEncoding::of(head.bytes()),
+        };
+        if head.bytes().is_empty() {
+            return head.into_error().map_or(Ok(None), Err);
+        }
+        (profile.text.encoding, profile.text.mark) = (Some(detected.encoding), detected.mark);
+        profile.text.guessed = detected.guessed;
+        if profile.format == RowFormat::JsonLines {
+            let text = decode(head.into_stream(), detected.encoding)?;
+            return read_json(Cutter::of_lines(text), detected, profile);
+        }
+        let layout = loop {
+            // The first record may be longer than the beginning.
+            match detect_layout(&head.sample(detected.encoding)?, self.options) {
+                None if head.read_more() => {}
+                layout => break layout,
+            }
+        };
+        let text = decode(head.into_stream(), detected.encoding)?;
+        match layout {
+            Some(layout) => {
+                (profile.delimiter, profile.header) = (layout.delimiter, layout.header);
+                let cutter = Cutter::of_csv(text, self.options.quote, layout.delimiter);
+                self.read_csv(cutter, layout, detected, profile)
+            }
+            // Either the file is empty, or it holds no whole record; then reading it says why.
+            None => {
+                let mut cutter = Cutter::of_csv(text, self.options.quote, profile.delimiter);
+                while cutter.block()?.is_some() {}
+                Ok(None)
+            }
+        }
+    }
+
+    fn read_csv(
+        &self,
+        mut cutter: Cutter,
+        layout: FileLayout,
+        detected: DetectedEncoding,
+        profile: &mut FileProfile,
+    ) -> io::Result<OtherEncoding> {
+        let names = layout.columns.map_err(io::Error::other)?;
+        let header = if layout.header { HeaderRow::First } else { HeaderRow::Missing };
+        let mut stats = CsvStats::new(csv_form(self.options, layout.delimiter, layout.fields), header);
+        let (mut ended, mut other) = (Ok(()), None);
+        loop {
+            match cutter.block() {
+                Ok(Some(block)) => {
+                    let may_change = !detected.settled && stats.is_ascii;
+                    stats.add(block);
+                    if may_change && !stats.is_ascii && std::str::from_utf8(block.bytes).is_err() {
+                        other = guess(block.bytes);
+                        if other.is_some() {
+                            break;
+                        }
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    ended = Err(error);
+                    break;
+                }
+            }
+        }
+        let column = |(name, texts): (String, &Inference)| ColumnProfile { name, kinds: Kinds::Texts(*texts) };
+        profile.columns = names.into_iter().zip(stats.columns()).map(column).collect();
+        profile.runs = stats.runs;
+        (profile.bad_rows.ragged, profile.bad_rows.undecodable) = (stats.ragged, stats.undecodable);
+        profile.text.is_ascii = stats.is_ascii && detected.encoding == UTF_8;
+        ended.map(|()| other)
+    }
+}
+
+/// The file extension that a file with such a beginning should have.
+fn compressed(head: &[u8]) -> Option<&'static str> {
+    match head {
+        [0x1F, 0x8B, ..] => Some(".gz"),
+        [0x28, 0xB5, 0x2F, 0xFD, ..] => Some(".zst"),
+        _ => None,
+    }
+}
+
+fn read_json(mut cutter: Cutter, detected: DetectedEncoding, profile: &mut FileProfile) -> io::Result<OtherEncoding> {
+    let mut stats = JsonLinesStats::new();
+    let mut ended = Ok(());
+    loop {
+        match cutter.block() {
+            Ok(Some(block)) => stats.add(block),
+            Ok(None) => break,
+            Err(error) => {
+                ended = Err(error);
+                break;
+            }
+        }
+    }
+    let column = |(name, kinds): &(String, JsonKinds)| ColumnProfile { name: name.clone(), kinds: Kinds::Json(*kinds) };
+    profile.columns = stats.names().iter().map(column).collect();
+    (profile.runs, profile.bad_rows.invalid_json) = (stats.runs, stats.invalid);
+    profile.text.is_ascii = stats.is_ascii && detected.encoding == UTF_8;
+    ended.map(|()| None)
+}
