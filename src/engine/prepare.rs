@@ -6,7 +6,9 @@ use super::secrets::Secrets;
 use crate::compile::{ParamValues, resolve_params};
 use crate::ledger::{Durability, StateFolder};
 use crate::model::{Span, StepName, Text};
-use crate::spec::{Aggregate, BatchSpec, Fault, Faults, ItemsSpec, Setting, Source, Step, StepKind, Workflow};
+use crate::spec::{
+    Aggregate, BatchSpec, Diagnostic, Diagnostics, ItemsSpec, Setting, SourceFile, Step, StepKind, Workflow,
+};
 use crate::task::Program;
 use crate::task::python::{Check, CheckFault, Found, Host, HostError, find_interpreter};
 use crate::template::{CompiledTree, ItemScope, Names, Scope, ShellCommand, Template, TemplateError};
@@ -67,7 +69,7 @@ pub struct Prepared {
 pub enum PrepareError {
     /// The file, or what was given to it.
     #[error(transparent)]
-    Faults(#[from] Faults),
+    Diagnostics(#[from] Diagnostics),
     /// Python.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -78,8 +80,8 @@ pub enum PrepareError {
 /// # Errors
 /// All faults that can be known before anything runs.
 pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, PrepareError> {
-    let fail = |faults: Vec<Fault>| match Faults::new(workflow.source.clone(), faults) {
-        Some(faults) => Err(PrepareError::Faults(faults)),
+    let fail = |faults: Vec<Diagnostic>| match Diagnostics::new(workflow.source.clone(), faults) {
+        Some(faults) => Err(PrepareError::Diagnostics(faults)),
         None => Ok(()),
     };
     let process_env: BTreeMap<String, String> = std::env::vars_os()
@@ -124,7 +126,7 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
             faults.extend(wrong.into_iter().map(|(fault, asked)| asked.fault(&workflow.source, &fault, &host)));
             host
         }
-        // Faults of the file come first: they are there whatever the interpreter.
+        // Errors of the file come first: they are there whatever the interpreter.
         Err(error) => {
             fail(std::mem::take(&mut faults))?;
             if !options.check_only {
@@ -153,7 +155,7 @@ fn environment(
     mut env: BTreeMap<String, String>,
     params: &ParamValues,
     names: &Names,
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<Diagnostic>,
 ) -> Environment {
     let mut own = Vec::new();
     let mut names = names.clone();
@@ -192,7 +194,7 @@ fn secrets(
     env: &BTreeMap<String, String>,
     params: &ParamValues,
     check_only: bool,
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<Diagnostic>,
 ) -> Secrets {
     let mut values = Vec::new();
     for name in &workflow.secrets {
@@ -201,9 +203,9 @@ fn secrets(
             Some(value) => values.push(value),
             None if check_only => {}
             None => faults.push(
-                Fault::at(name.span, format!("secret `{}` is not set", name.raw))
+                Diagnostic::at(name.span, format!("secret `{}` is not set", name.raw))
                     .within("secrets")
-                    .hint(format!("set the environment variable `{0}`, or give the parameter `{0}=VALUE`", name.raw)),
+                    .help(format!("set the environment variable `{0}`, or give the parameter `{0}=VALUE`", name.raw)),
             ),
         }
     }
@@ -212,8 +214,8 @@ fn secrets(
 
 /// Compiles and checks one step.
 struct Checker<'a> {
-    source: &'a Source,
-    faults: &'a mut Vec<Fault>,
+    source: &'a SourceFile,
+    faults: &'a mut Vec<Diagnostic>,
     step: &'a Step,
     names: &'a Names,
 }
@@ -312,11 +314,11 @@ impl Checker<'_> {
 }
 
 /// A template's error as a fault of the file.
-pub(super) fn template_fault(source: &Source, error: &TemplateError, within: String) -> Fault {
+pub(super) fn template_fault(source: &SourceFile, error: &TemplateError, within: String) -> Diagnostic {
     let span = error.needle.as_ref().map_or(error.span, |needle| source.locate(error.span, needle));
-    let fault = Fault::at(span, &error.message).within(within);
+    let fault = Diagnostic::at(span, &error.message).within(within);
     match error.message.strip_suffix("is not set") {
-        Some(_) => fault.hint("set it, or give it in the workflow's `env`"),
+        Some(_) => fault.help("set it, or give it in the workflow's `env`"),
         None => fault,
     }
 }
@@ -382,25 +384,25 @@ fn python(
 
 impl Asked {
     /// A fault that the interpreter found, at its own line where the code stands in the workflow file.
-    fn fault(&self, source: &Source, fault: &CheckFault, host: &Option<Arc<Host>>) -> Fault {
+    fn fault(&self, source: &SourceFile, fault: &CheckFault, host: &Option<Arc<Host>>) -> Diagnostic {
         match self {
             Self::Code(span) => {
                 let place = fault.line.and_then(|line| code_line(source, *span, line));
-                Fault::at(place.unwrap_or(*span), &fault.message)
+                Diagnostic::at(place.unwrap_or(*span), &fault.message)
             }
-            Self::Module(name, span) => Fault::at(source.locate(*span, name), &fault.message)
-                .hint("modules are looked for beside the workflow file, then where the interpreter has them"),
+            Self::Module(name, span) => Diagnostic::at(source.locate(*span, name), &fault.message)
+                .help("modules are looked for beside the workflow file, then where the interpreter has them"),
             Self::Library(library, span) => {
                 let python = host.as_ref().map_or("python3", |host| &host.executable);
-                Fault::at(*span, format!("`batch_format: {library}` cannot be had: {}", fault.message))
-                    .hint(format!("install it there: `{python} -m pip install {library}`"))
+                Diagnostic::at(*span, format!("`batch_format: {library}` cannot be had: {}", fault.message))
+                    .help(format!("install it there: `{python} -m pip install {library}`"))
             }
         }
     }
 }
 
 /// The text of line `line` (from 1) of a block of code that stands at `span`.
-fn code_line(source: &Source, span: Span, line: usize) -> Option<Span> {
+fn code_line(source: &SourceFile, span: Span, line: usize) -> Option<Span> {
     let block = source.text.get(span.start..span.end)?;
     // A block scalar's span begins with its indicator, `|` or `>`: its first line of code is the next one.
     let skip = if block.starts_with(['|', '>']) { line } else { line - 1 };

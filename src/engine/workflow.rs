@@ -12,7 +12,7 @@ use crate::export::StreamedOutput;
 use crate::ledger::{Baseline, Ledger, LedgerError, RunFolder, RunMeta, StepKey};
 use crate::model::{Event, Failure, FailureKind, Listener, RunSummary, Stats, Status, StepReport};
 use crate::sources::{SourceError, SourceHost};
-use crate::spec::{BatchSize, Fault, Faults, OnBadRow, Step, StepKind, Workflow};
+use crate::spec::{BatchSize, Diagnostic, Diagnostics, OnBadRow, Step, StepKind, Workflow};
 use crate::task::guard::Guard;
 use crate::task::{Cancel, Context, CurrentItems, Program, capture};
 use crate::template::{ItemScope, Scope};
@@ -54,7 +54,7 @@ pub struct RunEnd {
     /// Its state and the counts of its steps.
     pub summary: RunSummary,
     /// The fault of the file or of its surroundings that stopped it, if one did.
-    pub fault: Option<Faults>,
+    pub fault: Option<Diagnostics>,
     /// Its folder.
     pub folder: RunFolder,
 }
@@ -129,7 +129,7 @@ pub(super) struct Run<'a> {
     pub(super) guard: Option<Arc<Guard>>,
     pub(super) scope: Scope,
     summary: RunSummary,
-    fault: Option<Faults>,
+    fault: Option<Diagnostics>,
     pub(super) which: ItemSelection,
     pub(super) incremental: Option<Incremental>,
     pub(super) ledger: Ledger,
@@ -345,12 +345,12 @@ impl Run<'_> {
             ShapeError::Items(SourceError::Template(error), _) => template_fault(source, error, within),
             ShapeError::Items(_, span) | ShapeError::Setting(_, span) => {
                 let hint = if let ShapeError::Items(error, _) = error { error.hint() } else { None };
-                let fault = Fault::at(*span, error.to_string()).within(within);
-                hint.into_iter().fold(fault, Fault::hint)
+                let fault = Diagnostic::at(*span, error.to_string()).within(within);
+                hint.into_iter().fold(fault, Diagnostic::help)
             }
         };
         self.prepared.secrets.mask(&mut fault.message);
-        self.fault = Some(Faults::one(source.clone(), fault));
+        self.fault = Some(Diagnostics::one(source.clone(), fault));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The one table of keys of a workflow file: what is known, what it takes, what it means.
 //!
-//! The parser's unknown-key faults, the JSON Schema and the test that the documentation is complete all read it.
+//! The parser's unknown-key errors, the JSON Schema and the test that the documentation is complete all read it.
 //! A key that is not in this table does not exist.
 
 mod table;

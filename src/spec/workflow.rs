@@ -9,9 +9,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The text of a workflow file and where it came from; what faults are shown against.
+/// The text of a workflow file and where it came from; what errors are shown against.
 #[derive(Debug, Clone, Default)]
-pub struct Source {
+pub struct SourceFile {
     /// Path as the user gave it.
     pub path: PathBuf,
     /// The whole text.
@@ -22,7 +22,7 @@ pub struct Source {
 #[derive(Debug, Clone)]
 pub struct Workflow {
     /// The file.
-    pub source: Source,
+    pub source: SourceFile,
     /// `name`; by default the file's stem.
     pub name: String,
     /// `description`

@@ -5,7 +5,7 @@ use super::section::{Given, Section, Sink};
 use crate::spec::keys;
 use crate::spec::setting::Readable;
 use crate::spec::tree::NodeKind;
-use crate::spec::{Aggregate, Fault, Field, Over, PythonProgram, PythonTask, Reduction, Reductions};
+use crate::spec::{Aggregate, Diagnostic, Field, Over, PythonProgram, PythonTask, Reduction, Reductions};
 
 /// What the code of an aggregate sees besides its inputs.
 const SEEN: [&str; 3] = ["results", "failed", "stats"];
@@ -32,7 +32,7 @@ pub(super) fn aggregate(given: &Given<'_>, sink: &mut Sink) -> Option<Aggregate>
             aggregate
         }
         _ => {
-            sink.push(given.wrong("Python code, or a mapping").hint(FORMS));
+            sink.push(given.wrong("Python code, or a mapping").help(FORMS));
             None
         }
     }
@@ -43,8 +43,9 @@ fn code(given: &Given<'_>, values: Option<Given<'_>>, sink: &mut Sink) -> Option
     let code = given.filled(sink)?;
     let values = values.map(|values| values.section(sink).rest()).unwrap_or_default();
     for value in values.iter().filter(|value| SEEN.contains(&value.key)) {
-        let fault = Fault::at(value.key_span, format!("input `{}` has a meaning in an aggregate already", value.key));
-        sink.push(fault.within(value.path.clone()).hint("give it another name"));
+        let error =
+            Diagnostic::at(value.key_span, format!("input `{}` has a meaning in an aggregate already", value.key));
+        sink.push(error.within(value.path.clone()).help("give it another name"));
     }
     let inputs = inputs(values, false, sink);
     let program = PythonProgram::Code(code);
@@ -56,19 +57,19 @@ fn code(given: &Given<'_>, values: Option<Given<'_>>, sink: &mut Sink) -> Option
 fn refuse_reductions(section: &mut Section<'_>, code: &Given<'_>, sink: &mut Sink) {
     for name in Reduction::ALL.map(Reduction::name).into_iter().chain(["count", "group_by"]) {
         if let Some(other) = section.take(name) {
-            let fault = Fault::at(other.key_span, format!("`code` and `{name}` cannot stand together"));
-            sink.push(fault.also(code.key_span, "the code is the aggregate").within(other.path));
+            let error = Diagnostic::at(other.key_span, format!("`code` and `{name}` cannot stand together"));
+            sink.push(error.also(code.key_span, "the code is the aggregate").within(other.path));
         }
     }
 }
 
 fn reductions(given: &Given<'_>, section: &mut Section<'_>, sink: &mut Sink) -> Option<Reductions> {
     if let Some(inputs) = section.take("inputs") {
-        let fault = Fault::at(inputs.key_span, "`inputs` of an aggregate stands only beside `code`");
-        sink.push(fault.within(inputs.path));
+        let error = Diagnostic::at(inputs.key_span, "`inputs` of an aggregate stands only beside `code`");
+        sink.push(error.within(inputs.path));
     }
     let count = section.take("count");
-    let before = sink.faults.len();
+    let before = sink.errors.len();
     let count = count.and_then(|given| given.with(bool::read, sink)).unwrap_or(false);
     let mut over_all = Vec::new();
     for reduction in Reduction::ALL {
@@ -78,24 +79,24 @@ fn reductions(given: &Given<'_>, section: &mut Section<'_>, sink: &mut Sink) -> 
     let groups = section.take("group_by");
     let group_by = groups.as_ref().and_then(|given| over(given, sink));
     // What is misspelt or wrong is reported already, or will be as an unknown key with what was meant.
-    let is_right = sink.faults.len() == before && section.names().next().is_none();
+    let is_right = sink.errors.len() == before && section.names().next().is_none();
     if !count && over_all.is_empty() && is_right {
-        let hint = "give `count: true`, or the fields for `sum`, `mean`, `min` or `max`; or `code`";
-        sink.push(given.fault("names nothing to compute").hint(hint));
+        let help = "give `count: true`, or the fields for `sum`, `mean`, `min` or `max`; or `code`";
+        sink.push(given.error("names nothing to compute").help(help));
     }
     let reductions = Reductions { count, over: over_all, group_by };
     if let (Some(given), Some(Over::Fields(fields))) = (&groups, &reductions.group_by) {
         let shown = reductions.over.iter().map(|(reduction, _)| reduction.name()).chain(count.then_some("count"));
         for name in shown.filter(|name| fields.iter().any(|field| field.0 == *name)) {
-            let fault = given.fault(format!("has the field `{name}`, and the aggregate has a `{name}` of its own"));
-            sink.push(fault.hint("give the field of the results another name"));
+            let error = given.error(format!("has the field `{name}`, and the aggregate has a `{name}` of its own"));
+            sink.push(error.help("give the field of the results another name"));
         }
     }
     Some(reductions)
 }
 
 fn over(given: &Given<'_>, sink: &mut Sink) -> Option<Over> {
-    let hint = "for instance `price`, `[price, stats.total]`, or `true` where results are plain values";
+    let help = "for instance `price`, `[price, stats.total]`, or `true` where results are plain values";
     match &given.node.kind {
         NodeKind::Bool(true) => Some(Over::Result),
         NodeKind::Text(_) => field(given, sink).map(|field| Over::Fields(vec![field])),
@@ -105,7 +106,7 @@ fn over(given: &Given<'_>, sink: &mut Sink) -> Option<Over> {
                 let element = given.element(index, node);
                 let Some(field) = field(&element, sink) else { continue };
                 if fields.contains(&field) {
-                    sink.push(element.fault(format!("has the field `{field}` twice")));
+                    sink.push(element.error(format!("has the field `{field}` twice")));
                 } else {
                     fields.push(field);
                 }
@@ -113,11 +114,11 @@ fn over(given: &Given<'_>, sink: &mut Sink) -> Option<Over> {
             Some(Over::Fields(fields))
         }
         NodeKind::List(_) => {
-            sink.push(given.fault("has no field").hint(hint));
+            sink.push(given.error("has no field").help(help));
             None
         }
         _ => {
-            sink.push(given.wrong("a field, a list of fields, or `true`").hint(hint));
+            sink.push(given.wrong("a field, a list of fields, or `true`").help(help));
             None
         }
     }
@@ -126,8 +127,8 @@ fn over(given: &Given<'_>, sink: &mut Sink) -> Option<Over> {
 fn field(given: &Given<'_>, sink: &mut Sink) -> Option<Field> {
     let field = Field(given.word(sink)?.raw);
     if field.names().any(str::is_empty) {
-        let fault = given.fault(format!("has an empty name in the field \"{field}\""));
-        sink.push(fault.hint("write the names with a dot between them: `stats.total`"));
+        let error = given.error(format!("has an empty name in the field \"{field}\""));
+        sink.push(error.help("write the names with a dot between them: `stats.total`"));
         return None;
     }
     Some(field)

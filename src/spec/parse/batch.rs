@@ -10,7 +10,7 @@ use crate::model::{BatchFormat, Span};
 use crate::spec::keys::BATCH_FORMATS;
 use crate::spec::setting::Readable;
 use crate::spec::{
-    Aggregate, BatchSize, BatchSpec, Fault, ItemsSpec, MaxFailures, MaxParallel, Setting, Task, TaskKind,
+    Aggregate, BatchSize, BatchSpec, Diagnostic, ItemsSpec, MaxFailures, MaxParallel, Setting, Task, TaskKind,
 };
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub(super) struct Options {
     queue_size: Option<Setting<NonZeroUsize>>,
     continue_on_error: Setting<bool>,
     max_failures: Option<Setting<MaxFailures>>,
-    bisect_on_error: Option<(bool, Fault)>,
+    bisect_on_error: Option<(bool, Diagnostic)>,
     batch_timeout: Option<Setting<Duration>>,
     on_item_error: Option<Task>,
     aggregate: Option<Aggregate>,
@@ -47,7 +47,7 @@ pub(super) struct Options {
 struct BatchFormatGiven {
     format: BatchFormat,
     span: Span,
-    one_by_one: Fault,
+    one_by_one: Diagnostic,
 }
 
 impl BatchFormatGiven {
@@ -58,7 +58,7 @@ impl BatchFormatGiven {
             "pyarrow" => BatchFormat::Pyarrow,
             _ => BatchFormat::Records,
         };
-        let one_by_one = given.fault("has no use here: the task takes its items one by one");
+        let one_by_one = given.error("has no use here: the task takes its items one by one");
         Some(Self { format, span: given.node.span, one_by_one })
     }
 }
@@ -79,7 +79,7 @@ impl Options {
             continue_on_error: continue_on_error(section, max_failures.as_ref(), sink),
             max_failures: max_failures.and_then(|given| given.setting(sink)),
             bisect_on_error: section.take("bisect_on_error").and_then(|given| {
-                let no_use = given.fault("has no use here: the task takes its items one by one");
+                let no_use = given.error("has no use here: the task takes its items one by one");
                 Some((given.with(Readable::read, sink)?, no_use))
             }),
             batch_timeout: section.take("batch_timeout").and_then(|given| given.setting(sink)),
@@ -100,15 +100,15 @@ impl Options {
             self.batched == Some(false) || task.as_ref().is_some_and(|task| !matches!(task.kind, TaskKind::Python(_)));
         let bisect_on_error = matches!(self.bisect_on_error, Some((true, _)));
         if let (Some((true, no_use)), true) = (self.bisect_on_error, one_by_one) {
-            sink.push(no_use.hint("only a python task with `batched: true` can fail as a batch"));
+            sink.push(no_use.help("only a python task with `batched: true` can fail as a batch"));
         }
         let implied = self.batch_format.as_ref().map(|_| true);
-        let (batch_format, span, fault) = match self.batch_format {
+        let (batch_format, span, error) = match self.batch_format {
             Some(given) => (given.format, given.span, Some(given.one_by_one)),
             None => (BatchFormat::default(), Span::default(), None),
         };
-        if let (Some(fault), true) = (fault, one_by_one) {
-            sink.push(fault.hint("only a python task without `batched: false` takes whole batches"));
+        if let (Some(error), true) = (error, one_by_one) {
+            sink.push(error.help("only a python task without `batched: false` takes whole batches"));
         }
         Some(BatchSpec {
             items: items.spec?,
@@ -137,9 +137,10 @@ fn continue_on_error(section: &mut Section<'_>, max_failures: Option<&Given<'_>>
     let Some(given) = section.take("continue_on_error") else { return Setting::Fixed(max_failures.is_some()) };
     let setting = given.setting(sink).unwrap_or(Setting::Fixed(false));
     if let (Some(most), Setting::Fixed(false)) = (max_failures, &setting) {
-        let fault = Fault::at(most.key_span, "`max_failures` and `continue_on_error: false` cannot stand together");
-        let fault = fault.also(given.key_span, "this stops at the first failure").within(most.path.clone());
-        sink.push(fault.hint("leave out `continue_on_error`"));
+        let error =
+            Diagnostic::at(most.key_span, "`max_failures` and `continue_on_error: false` cannot stand together");
+        let error = error.also(given.key_span, "this stops at the first failure").within(most.path.clone());
+        sink.push(error.help("leave out `continue_on_error`"));
     }
     setting
 }
@@ -148,8 +149,8 @@ fn on_item_error(given: &Given<'_>, sink: &mut Sink) -> Option<Task> {
     let (task, settings) = inner_task(given, sink);
     for (name, found) in [("retry", settings.retry.is_some()), ("timeout", settings.timeout.is_some())] {
         if found {
-            let fault = Fault::at(given.key_span, format!("`{name}` is not supported in `on_item_error`"));
-            sink.push(fault.within(given.path.clone()));
+            let error = Diagnostic::at(given.key_span, format!("`{name}` is not supported in `on_item_error`"));
+            sink.push(error.within(given.path.clone()));
         }
     }
     task

@@ -19,7 +19,7 @@ pub(super) fn items(given: &Given<'_>, sink: &mut Sink) -> Option<ItemsSpec> {
         NodeKind::Text(_) => text(given, sink),
         NodeKind::Map(_) => source(given, sink),
         _ => {
-            sink.push(given.wrong("a list, a template, `$(command)` or a source").hint(FORMS));
+            sink.push(given.wrong("a list, a template, `$(command)` or a source").help(FORMS));
             None
         }
     }
@@ -31,12 +31,12 @@ fn text(given: &Given<'_>, sink: &mut Sink) -> Option<ItemsSpec> {
     if raw.starts_with("$(") {
         let command = raw.strip_prefix("$(").and_then(|rest| rest.strip_suffix(')'));
         let Some(command) = command.filter(|command| is_balanced(command)) else {
-            let fault = given.fault("has text behind `$(command)`, or its `)` is missing");
-            sink.push(fault.hint("use `{command: COMMAND}` for more than one command"));
+            let error = given.error("has text behind `$(command)`, or its `)` is missing");
+            sink.push(error.help("use `{command: COMMAND}` for more than one command"));
             return None;
         };
         if command.trim().is_empty() {
-            sink.push(given.fault("has an empty command"));
+            sink.push(given.error("has an empty command"));
             return None;
         }
         return Some(ItemsSpec::Command(Text { raw: command.trim().to_owned(), span: text.span }));
@@ -44,7 +44,7 @@ fn text(given: &Given<'_>, sink: &mut Sink) -> Option<ItemsSpec> {
     if text.is_template() {
         return Some(ItemsSpec::Template(text));
     }
-    sink.push(given.wrong("a list, a template, `$(command)` or a source").hint(FORMS));
+    sink.push(given.wrong("a list, a template, `$(command)` or a source").help(FORMS));
     None
 }
 
@@ -76,12 +76,12 @@ fn source(given: &Given<'_>, sink: &mut Sink) -> Option<ItemsSpec> {
     let named: Vec<&str> = section.names().filter(|name| keys::SOURCES.names().any(|known| known == *name)).collect();
     let one = named.first().copied();
     if named.len() > 1 {
-        sink.push(given.fault("has more than one source").hint("give a step its items from one source"));
+        sink.push(given.error("has more than one source").help("give a step its items from one source"));
         return None;
     }
     let value = one.and_then(|name| section.take(name));
     if one.is_none() && section.names().next().is_none() {
-        sink.push(given.fault("names no source").hint(FORMS));
+        sink.push(given.error("names no source").help(FORMS));
     }
     if let Some(value) = value.as_ref().filter(|value| matches!(value.key, "csv" | "jsonl" | "parquet")) {
         return rows(value, &mut section, sink).map(|rows| ItemsSpec::Rows(Box::new(rows)));
@@ -129,8 +129,8 @@ fn range(given: &Given<'_>, sink: &mut Sink) -> Option<ItemsSpec> {
         }
         NodeKind::Number(_) | NodeKind::Text(_) => (None, Some(given.clone()), None),
         _ => {
-            let fault = given.wrong("an integer, `[start, stop]`, `[start, stop, step]` or a mapping");
-            sink.push(fault);
+            let error = given.wrong("an integer, `[start, stop]`, `[start, stop, step]` or a mapping");
+            sink.push(error);
             return None;
         }
     };
@@ -142,7 +142,7 @@ fn range(given: &Given<'_>, sink: &mut Sink) -> Option<ItemsSpec> {
     let at = step.clone();
     let step = read(step, 1);
     if let (Some(Setting::Fixed(0)), Some(at)) = (&step, at) {
-        sink.push(at.fault(if at.key == "step" { "must not be 0" } else { "must not have a step of 0" }));
+        sink.push(at.error(if at.key == "step" { "must not be 0" } else { "must not have a step of 0" }));
     }
     Some(ItemsSpec::Range { start: first?, stop: stop?, step: step? })
 }

@@ -1,4 +1,4 @@
-//! From the tree of nodes to the checked workflow. Every fault is noted and reading goes on, so that all come at once.
+//! From the tree of nodes to the checked workflow. Every error is noted and reading goes on, so that all come at once.
 
 mod aggregate;
 mod batch;
@@ -17,7 +17,7 @@ mod task;
 mod tests;
 
 use super::keys::{self, nearest};
-use super::{Fault, Faults, Source, Workflow, yaml};
+use super::{Diagnostic, Diagnostics, SourceFile, Workflow, yaml};
 use crate::model::Span;
 use section::{Given, Section, Sink};
 use std::path::Path;
@@ -25,19 +25,19 @@ use std::path::Path;
 pub use params::{check_param, value, values};
 
 /// Reads a workflow file; `path` is only for the messages and the default name.
-pub fn parse(path: &Path, bytes: &[u8]) -> Result<Workflow, Faults> {
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<Workflow, Diagnostics> {
     let source = yaml::decode(path, bytes)?;
-    let (root, faults) = match yaml::load(&source) {
+    let (root, errors) = match yaml::load(&source) {
         Ok(loaded) => loaded,
-        Err(fault) => return Err(Faults::one(source, fault)),
+        Err(error) => return Err(Diagnostics::one(source, error)),
     };
-    let mut sink = Sink { faults };
+    let mut sink = Sink { errors };
     let top = Span::new(root.span.start, root.span.start);
     let mut section = Section::new(&root, "", top);
     let mut workflow = workflow(&mut section, &mut sink);
     section.finish(&[&keys::WORKFLOW], &mut sink);
-    match Faults::new(source.clone(), sink.faults) {
-        Some(faults) => Err(faults),
+    match Diagnostics::new(source.clone(), sink.errors) {
+        Some(errors) => Err(errors),
         None => {
             if workflow.name.is_empty() {
                 workflow.name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
@@ -48,7 +48,7 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<Workflow, Faults> {
     }
 }
 
-/// What the file says, without its source and its default name; only trusted where no fault was noted.
+/// What the file says, without its source and its default name; only trusted where no error was noted.
 fn workflow(section: &mut Section<'_>, sink: &mut Sink) -> Workflow {
     let name = section.take("name").and_then(|name| name.word(sink));
     let description = section.take("description").and_then(|text| text.plain(sink));
@@ -59,7 +59,7 @@ fn workflow(section: &mut Section<'_>, sink: &mut Sink) -> Workflow {
         Some(given) => steps::steps(&given, sink),
         None => {
             if !section.has_nearly("steps") {
-                sink.push(Fault::whole("`steps` is missing").hint("list what to do under `steps:`"));
+                sink.push(Diagnostic::of_file("`steps` is missing").help("list what to do under `steps:`"));
             }
             Vec::new()
         }
@@ -67,7 +67,7 @@ fn workflow(section: &mut Section<'_>, sink: &mut Sink) -> Workflow {
     let closing = [Workflow::ON_FAILURE, Workflow::FINALLY];
     let closing = closing.into_iter().filter_map(|name| steps::closing(&section.take(name)?, &steps, sink)).collect();
     Workflow {
-        source: Source::default(),
+        source: SourceFile::default(),
         name: name.map(|name| name.raw).unwrap_or_default(),
         description: description.map(|text| text.raw),
         params,
@@ -89,10 +89,10 @@ fn choice(given: &Given<'_>, words: &[&'static str], sink: &mut Sink) -> Option<
     if let Some(word) = words.iter().find(|word| **word == text.raw) {
         return Some(word);
     }
-    let fault = given.fault(format!("must be one of {}; found \"{}\"", keys::listed(words.iter().copied()), text.raw));
+    let error = given.error(format!("must be one of {}; found \"{}\"", keys::listed(words.iter().copied()), text.raw));
     sink.push(match nearest(&text.raw, words.iter().copied()) {
-        Some(meant) => fault.label(format!("did you mean `{meant}`?")),
-        None => fault,
+        Some(meant) => error.label(format!("did you mean `{meant}`?")),
+        None => error,
     });
     None
 }

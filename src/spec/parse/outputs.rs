@@ -6,7 +6,7 @@ use crate::model::{OutputFormat, Span, Text};
 use crate::spec::keys::{self, FORMATS};
 use crate::spec::setting::Readable;
 use crate::spec::tree::NodeKind;
-use crate::spec::{Fault, OutputFile, Outputs};
+use crate::spec::{Diagnostic, OutputFile, Outputs};
 use std::collections::HashMap;
 
 /// Names that templates give a meaning already.
@@ -27,7 +27,7 @@ pub(super) fn outputs(given: &Given<'_>, plain: bool, seen: &mut Seen, sink: &mu
         NodeKind::Text(_) => Outputs { name: name(given, seen, sink), ..Outputs::default() },
         NodeKind::Map(entries) if !entries.is_empty() => mapping(&mut given.section(sink), plain, seen, sink),
         NodeKind::Map(_) | NodeKind::Null => {
-            sink.push(given.fault("is empty").hint("give a name, or a mapping with a `path`"));
+            sink.push(given.error("is empty").help("give a name, or a mapping with a `path`"));
             Outputs::default()
         }
         _ => {
@@ -46,17 +46,17 @@ fn mapping(section: &mut Section<'_>, plain: bool, seen: &mut Seen, sink: &mut S
         Some(path) => file(&path, (format, parts), plain, seen, sink),
         None => {
             for given in [format, parts].into_iter().flatten() {
-                let fault = Fault::at(given.key_span, format!("`{}` has no use without `path`", given.key));
-                sink.push(fault.within(given.path.clone()));
+                let error = Diagnostic::at(given.key_span, format!("`{}` has no use without `path`", given.key));
+                sink.push(error.within(given.path.clone()));
             }
             None
         }
     };
     let item_files = section.take("item_files").and_then(|given| {
         if plain {
-            let fault = Fault::at(given.key_span, "`item_files` needs a step with items");
+            let error = Diagnostic::at(given.key_span, "`item_files` needs a step with items");
             sink.push(
-                fault.within(given.path.clone()).hint("a step that runs once writes its files where it wants them"),
+                error.within(given.path.clone()).help("a step that runs once writes its files where it wants them"),
             );
         }
         given.filled(sink)
@@ -76,9 +76,9 @@ fn file(
     let parts = parts.is_some_and(|given| {
         let parts = given.with(Readable::read, sink).unwrap_or(false);
         if parts && plain {
-            let fault = Fault::at(given.key_span, "`parts` needs a step with items: this one has a single result");
+            let error = Diagnostic::at(given.key_span, "`parts` needs a step with items: this one has a single result");
             sink.push(
-                fault.within(given.path.clone()).hint("leave it out; the list that a plain step gives is one file"),
+                error.within(given.path.clone()).help("leave it out; the list that a plain step gives is one file"),
             );
         }
         parts
@@ -92,8 +92,8 @@ fn file(
         None => {
             let format = OutputFormat::of_path(&path.as_ref()?.raw);
             if format.is_none() {
-                let fault = given.fault("does not tell the format of the file");
-                sink.push(fault.hint("let it end in `.jsonl`, `.csv` or `.parquet`, or give `format`"));
+                let error = given.error("does not tell the format of the file");
+                sink.push(error.help("let it end in `.jsonl`, `.csv` or `.parquet`, or give `format`"));
             }
             format?
         }
@@ -104,11 +104,11 @@ fn file(
 fn path(given: &Given<'_>, seen: &mut Seen, sink: &mut Sink) -> Option<Text> {
     let text = given.filled(sink)?;
     if text.raw.contains('\0') {
-        sink.push(given.fault("holds a NUL byte, which no path can"));
+        sink.push(given.error("holds a NUL byte, which no path can"));
         return None;
     }
     if let Some(first) = seen.paths.insert(text.raw.trim_end_matches('/').to_owned(), text.span) {
-        sink.push(given.fault("is the path of another step already").also(first, "first given here"));
+        sink.push(given.error("is the path of another step already").also(first, "first given here"));
     }
     Some(text)
 }
@@ -117,15 +117,15 @@ fn name(given: &Given<'_>, seen: &mut Seen, sink: &mut Sink) -> Option<Text> {
     let text = given.word(sink)?;
     let name = text.raw.as_str();
     if !is_identifier(name) || WORDS.contains(&name) {
-        let fault = given.fault(format!("must be a name that templates can use; found \"{name}\""));
-        sink.push(fault.hint("use letters, digits and `_`, and start with a letter"));
+        let error = given.error(format!("must be a name that templates can use; found \"{name}\""));
+        sink.push(error.help("use letters, digits and `_`, and start with a letter"));
     } else if RESERVED.contains(&name) {
         let taken = keys::listed(RESERVED.iter().copied());
         sink.push(
-            given.fault(format!("cannot be `{name}`: templates use it already")).hint(format!("taken are {taken}")),
+            given.error(format!("cannot be `{name}`: templates use it already")).help(format!("taken are {taken}")),
         );
     } else if let Some(first) = seen.names.insert(name.to_owned(), text.span) {
-        sink.push(given.fault(format!("is `{name}` at another step already")).also(first, "first given here"));
+        sink.push(given.error(format!("is `{name}` at another step already")).also(first, "first given here"));
     }
     Some(text)
 }

@@ -3,15 +3,15 @@
 use super::section::{Given, Sink};
 use super::{choice, is_identifier};
 use crate::spec::keys::{self, PARAM_TYPES};
-use crate::spec::setting::{Complaint, Readable};
+use crate::spec::setting::{Readable, ValueError};
 use crate::spec::tree::{NodeKind, found, to_json};
-use crate::spec::{Fault, Param, ParamKind};
+use crate::spec::{Diagnostic, Param, ParamKind};
 use serde_json::Value;
 
 /// The parameters that a file declares.
 pub(super) fn params(given: &Given<'_>, sink: &mut Sink) -> Vec<Param> {
     if !matches!(given.node.kind, NodeKind::Map(_) | NodeKind::Null) {
-        sink.push(given.wrong("a mapping of names").hint("write `name: default`, or `name: {type: integer}`"));
+        sink.push(given.wrong("a mapping of names").help("write `name: default`, or `name: {type: integer}`"));
         return Vec::new();
     }
     given.section(sink).rest().iter().map(|given| param(given, sink)).collect()
@@ -20,9 +20,9 @@ pub(super) fn params(given: &Given<'_>, sink: &mut Sink) -> Vec<Param> {
 fn param(given: &Given<'_>, sink: &mut Sink) -> Param {
     if !is_identifier(given.key) {
         sink.push(
-            Fault::at(given.key_span, format!("parameter `{}` has a name that templates cannot use", given.key))
+            Diagnostic::at(given.key_span, format!("parameter `{}` has a name that templates cannot use", given.key))
                 .within(given.path.clone())
-                .hint("use letters, digits and `_`, and start with a letter"),
+                .help("use letters, digits and `_`, and start with a letter"),
         );
     }
     let mut param = Param {
@@ -37,7 +37,7 @@ fn param(given: &Given<'_>, sink: &mut Sink) -> Param {
         NodeKind::Map(_) => describe(given, &mut param, sink),
         NodeKind::Null => {}
         NodeKind::List(_) => {
-            sink.push(given.wrong("a mapping or a default").hint("write `{default: [...]}` for a list"))
+            sink.push(given.wrong("a mapping or a default").help("write `{default: [...]}` for a list"))
         }
         _ => {
             param.default = Some(given.node.to_tree());
@@ -58,8 +58,8 @@ fn describe(given: &Given<'_>, param: &mut Param, sink: &mut Sink) {
         _ => ParamKind::Mapping,
     });
     if let Some(default) = section.take("default") {
-        if let Err(complaint) = fits(param.kind, &default.node.to_json()) {
-            sink.push(default.complain(&complaint));
+        if let Err(error) = fits(param.kind, &default.node.to_json()) {
+            sink.push(default.value_error(&error));
         }
         param.default = Some(default.node.to_tree());
     }
@@ -71,7 +71,7 @@ fn describe(given: &Given<'_>, param: &mut Param, sink: &mut Sink) {
     section.finish(&[&keys::PARAM], sink);
 }
 
-fn fits(kind: Option<ParamKind>, value: &Value) -> Result<(), Complaint> {
+fn fits(kind: Option<ParamKind>, value: &Value) -> Result<(), ValueError> {
     let Some(kind) = kind else {
         return Ok(());
     };
@@ -83,13 +83,13 @@ fn fits(kind: Option<ParamKind>, value: &Value) -> Result<(), Complaint> {
         ParamKind::List => (value.is_array(), "a list"),
         ParamKind::Mapping => (value.is_object(), "a mapping"),
     };
-    if fit { Ok(()) } else { Err(Complaint::wrong(expected, value)) }
+    if fit { Ok(()) } else { Err(ValueError::wrong(expected, value)) }
 }
 
-fn boolean(value: &Value) -> Result<(), Complaint> {
+fn boolean(value: &Value) -> Result<(), ValueError> {
     match bool::read(value) {
-        Err(complaint) => Err(complaint),
-        Ok(_) => Err(Complaint::wrong("`true` or `false`", value)),
+        Err(error) => Err(error),
+        Ok(_) => Err(ValueError::wrong("`true` or `false`", value)),
     }
 }
 
@@ -100,9 +100,9 @@ fn is_integer(value: &Value) -> bool {
 
 /// Checks a value against the declared type; the error is for instance "`n` must be an integer; found the string \"x\"".
 pub fn check_param(param: &Param, value: &Value) -> Result<(), String> {
-    fits(param.kind, value).map_err(|complaint| {
-        let hint = complaint.hint.map_or_else(String::new, |hint| format!(": {hint}"));
-        format!("`{}` {}{hint}", param.name, complaint.text)
+    fits(param.kind, value).map_err(|error| {
+        let help = error.help.map_or_else(String::new, |help| format!(": {help}"));
+        format!("`{}` {}{help}", param.name, error.message)
     })
 }
 

@@ -5,7 +5,7 @@ use super::{choice, is_identifier};
 use crate::model::{Text, Tree};
 use crate::spec::keys::{self, OPERATIONS};
 use crate::spec::setting::Readable;
-use crate::spec::{Fault, PythonProgram, PythonTask};
+use crate::spec::{Diagnostic, PythonProgram, PythonTask};
 
 const PROGRAMS: [&str; 4] = ["code", "function", "script", "operation"];
 
@@ -23,14 +23,15 @@ pub(super) fn python(fields: &mut Section<'_>, in_loop: bool, sink: &mut Sink) -
     let programs: Vec<Given<'_>> = PROGRAMS.iter().filter_map(|name| fields.take(name)).collect();
     if let [first, rest @ ..] = programs.as_slice() {
         for other in rest {
-            let fault = Fault::at(other.key_span, format!("`{}` and `{}` cannot stand together", first.key, other.key));
-            sink.push(fault.also(first.key_span, "the other program").within(other.path.clone()));
+            let error =
+                Diagnostic::at(other.key_span, format!("`{}` and `{}` cannot stand together", first.key, other.key));
+            sink.push(error.also(first.key_span, "the other program").within(other.path.clone()));
         }
     } else {
         // A misspelt `code` beside `type` is reported as an unknown key with what was meant.
         if !PROGRAMS.iter().any(|name| fields.has_nearly_flat(name)) {
-            let fault = Fault::at(fields.span, "a python task has no program").within(fields.path.clone());
-            sink.push(fault.hint("give one of `code`, `function`, `script` and `operation`"));
+            let error = Diagnostic::at(fields.span, "a python task has no program").within(fields.path.clone());
+            sink.push(error.help("give one of `code`, `function`, `script` and `operation`"));
         }
     }
     let program = programs.first().and_then(|given| program(given, sink));
@@ -70,8 +71,8 @@ fn function(given: &Given<'_>, sink: &mut Sink) -> Option<PythonProgram> {
             Some(PythonProgram::Function { module: module.to_owned(), name: name.to_owned(), span: text.span })
         }
         _ => {
-            let fault = given.fault(format!("must be `module:name`; found \"{}\"", text.raw));
-            sink.push(fault.hint("for instance `function: mypackage.resize:run`"));
+            let error = given.error(format!("must be `module:name`; found \"{}\"", text.raw));
+            sink.push(error.help("for instance `function: mypackage.resize:run`"));
             None
         }
     }
@@ -83,13 +84,13 @@ pub(super) fn inputs(left: Vec<Given<'_>>, operation: bool, sink: &mut Sink) -> 
     for given in left {
         if given.flat && !(operation && matches!(given.key, "item" | "factor")) {
             if matches!(given.key, "item" | "factor") {
-                let fault = Fault::at(given.key_span, format!("`{}` stands only beside `operation`", given.key));
-                sink.push(fault.within(given.path).hint("put variables for the code under `inputs`"));
+                let error = Diagnostic::at(given.key_span, format!("`{}` stands only beside `operation`", given.key));
+                sink.push(error.within(given.path).help("put variables for the code under `inputs`"));
                 continue;
             }
-            let fault = unknown(&given, &[&keys::PYTHON, &keys::TASK]);
-            let free = fault.label.is_none();
-            sink.push(if free { fault.hint("put variables for the code under `inputs`") } else { fault });
+            let error = unknown(&given, &[&keys::PYTHON, &keys::TASK]);
+            let free = error.label.is_none();
+            sink.push(if free { error.help("put variables for the code under `inputs`") } else { error });
             continue;
         }
         let wrong = if !is_identifier(given.key) {
@@ -102,8 +103,9 @@ pub(super) fn inputs(left: Vec<Given<'_>>, operation: bool, sink: &mut Sink) -> 
             None
         };
         if let Some(wrong) = wrong {
-            let fault = Fault::at(given.key_span, format!("input `{}` {wrong}", given.key)).within(given.path.clone());
-            sink.push(fault.hint("give it another name"));
+            let error =
+                Diagnostic::at(given.key_span, format!("input `{}` {wrong}", given.key)).within(given.path.clone());
+            sink.push(error.help("give it another name"));
         }
         inputs.push((given.key.to_owned(), given.node.to_tree()));
     }
@@ -114,11 +116,11 @@ pub(super) fn inputs(left: Vec<Given<'_>>, operation: bool, sink: &mut Sink) -> 
 fn operands(operation: &Given<'_>, inputs: &mut Vec<(String, Tree)>, in_loop: bool, sink: &mut Sink) {
     let has = |inputs: &[(String, Tree)], name: &str| inputs.iter().any(|(input, _)| input == name);
     let missing = |name: &str| {
-        Fault::at(operation.key_span, format!("`{name}` is missing: `operation` works on `item` and `factor`"))
+        Diagnostic::at(operation.key_span, format!("`{name}` is missing: `operation` works on `item` and `factor`"))
             .within(operation.path.clone())
     };
     if !has(inputs, "factor") {
-        sink.push(missing("factor").hint("for instance `factor: 2`"));
+        sink.push(missing("factor").help("for instance `factor: 2`"));
     }
     if !has(inputs, "item") {
         if in_loop {
@@ -126,7 +128,7 @@ fn operands(operation: &Given<'_>, inputs: &mut Vec<(String, Tree)>, in_loop: bo
             let raw = "{{ item }}".to_owned();
             inputs.insert(0, ("item".to_owned(), Tree::Text(Text { raw, span })));
         } else {
-            sink.push(missing("item").hint("without `for_each` there is no item to take"));
+            sink.push(missing("item").help("without `for_each` there is no item to take"));
         }
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn rows(paths: &Given<'_>, section: &mut Section<'_>, sink: &mut Sink
     };
     for name in useless {
         if let Some(given) = section.take(name) {
-            sink.push(given.fault(format!("has no use for {what}")).hint(why));
+            sink.push(given.error(format!("has no use for {what}")).help(why));
         }
     }
     let one_of = |section: &mut Section<'_>, name: &str, words: &[&'static str], sink: &mut Sink| {
@@ -67,7 +67,7 @@ pub(super) fn rows(paths: &Given<'_>, section: &mut Section<'_>, sink: &mut Sink
         },
     };
     if rows.quote == Some(rows.delimiter) && format == RowFormat::Csv {
-        sink.push(paths.fault("has the same character for `quote` and `delimiter`"));
+        sink.push(paths.error("has the same character for `quote` and `delimiter`"));
     }
     section.finish(&[&keys::SOURCES, &keys::ROWS], sink);
     (!rows.paths.is_empty()).then_some(rows)
@@ -76,7 +76,7 @@ pub(super) fn rows(paths: &Given<'_>, section: &mut Section<'_>, sink: &mut Sink
 fn skip(given: &Given<'_>, sink: &mut Sink) -> Option<Setting<i64>> {
     let skip = given.setting(sink)?;
     if matches!(skip, Setting::Fixed(count) if count < 0) {
-        sink.push(given.fault("must not be negative"));
+        sink.push(given.error("must not be negative"));
     }
     Some(skip)
 }
@@ -88,13 +88,13 @@ fn names(given: &Given<'_>, sink: &mut Sink) -> Vec<Text> {
         return Vec::new();
     };
     if list.is_empty() {
-        sink.push(given.fault("is empty").hint("leave it out to keep all columns"));
+        sink.push(given.error("is empty").help("leave it out to keep all columns"));
     }
     let names: Vec<Text> =
         list.iter().enumerate().filter_map(|(index, node)| given.element(index, node).text(sink)).collect();
     let mut seen = HashSet::new();
     for twice in names.iter().filter(|name| !seen.insert(name.raw.clone())) {
-        sink.push(given.fault(format!("names `{}` twice", twice.raw)));
+        sink.push(given.error(format!("names `{}` twice", twice.raw)));
     }
     names
 }
@@ -130,8 +130,8 @@ fn delimiter(given: &Given<'_>, sink: &mut Sink) -> Option<u8> {
         "tab" => Some(b'\t'),
         one if one.len() == 1 && !matches!(one, "\n" | "\r" | "\"") => Some(one.as_bytes()[0]),
         _ => {
-            let fault = given.wrong("one ASCII character, or `tab`");
-            sink.push(fault.hint("for instance `delimiter: ';'`"));
+            let error = given.wrong("one ASCII character, or `tab`");
+            sink.push(error.help("for instance `delimiter: ';'`"));
             None
         }
     }
@@ -163,8 +163,8 @@ fn encoding(given: &Given<'_>, sink: &mut Sink) -> Option<&'static encoding_rs::
     let name = given.word(sink)?;
     let encoding = encoding_rs::Encoding::for_label(name.raw.as_bytes());
     if encoding.is_none() {
-        let fault = given.fault(format!("names no encoding: \"{}\"", name.raw));
-        sink.push(fault.hint("for instance `utf-8`, `windows-1252`, `iso-8859-15`, `utf-16le` or `shift_jis`"));
+        let error = given.error(format!("names no encoding: \"{}\"", name.raw));
+        sink.push(error.help("for instance `utf-8`, `windows-1252`, `iso-8859-15`, `utf-16le` or `shift_jis`"));
     }
     encoding
 }

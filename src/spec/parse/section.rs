@@ -2,18 +2,18 @@
 
 use crate::model::{Span, Text, Tree};
 use crate::spec::keys::{KeyGroup, listed, nearest};
-use crate::spec::setting::{Complaint, Readable};
+use crate::spec::setting::{Readable, ValueError};
 use crate::spec::tree::{Node, NodeKind, found};
-use crate::spec::{Fault, Setting};
+use crate::spec::{Diagnostic, Setting};
 
-/// Where faults go.
+/// Where errors go.
 pub(super) struct Sink {
-    pub faults: Vec<Fault>,
+    pub errors: Vec<Diagnostic>,
 }
 
 impl Sink {
-    pub fn push(&mut self, fault: Fault) {
-        self.faults.push(fault);
+    pub fn push(&mut self, error: Diagnostic) {
+        self.errors.push(error);
     }
 }
 
@@ -30,26 +30,26 @@ pub(super) struct Given<'n> {
 }
 
 impl<'n> Given<'n> {
-    /// A fault about the value; the message goes on behind the key's name.
-    pub fn fault(&self, message: impl AsRef<str>) -> Fault {
+    /// An error about the value; the message goes on behind the key's name.
+    pub fn error(&self, message: impl AsRef<str>) -> Diagnostic {
         let span = if self.node.span.start == self.node.span.end || self.node.kind == NodeKind::Null {
             self.key_span
         } else {
             self.node.span
         };
-        Fault::at(span, format!("`{}` {}", self.key, message.as_ref())).within(self.path.clone())
+        Diagnostic::at(span, format!("`{}` {}", self.key, message.as_ref())).within(self.path.clone())
     }
 
-    pub fn complain(&self, complaint: &Complaint) -> Fault {
-        let fault = self.fault(&complaint.text);
-        match complaint.hint {
-            Some(hint) => fault.hint(hint),
-            None => fault,
+    pub fn value_error(&self, error: &ValueError) -> Diagnostic {
+        let diagnostic = self.error(&error.message);
+        match error.help {
+            Some(help) => diagnostic.help(help),
+            None => diagnostic,
         }
     }
 
-    pub fn wrong(&self, expected: &str) -> Fault {
-        self.complain(&Complaint::wrong(expected, &self.node.to_json()))
+    pub fn wrong(&self, expected: &str) -> Diagnostic {
+        self.value_error(&ValueError::wrong(expected, &self.node.to_json()))
     }
 
     /// An element of the list that this value is.
@@ -70,21 +70,25 @@ impl<'n> Given<'n> {
     }
 
     /// A value that is given outright.
-    pub fn with<T>(&self, read: impl FnOnce(&serde_json::Value) -> Result<T, Complaint>, sink: &mut Sink) -> Option<T> {
+    pub fn with<T>(
+        &self,
+        read: impl FnOnce(&serde_json::Value) -> Result<T, ValueError>,
+        sink: &mut Sink,
+    ) -> Option<T> {
         if self.is_template() {
-            sink.push(self.fault("cannot be a template"));
+            sink.push(self.error("cannot be a template"));
             return None;
         }
-        read(&self.node.to_json()).map_err(|complaint| sink.push(self.complain(&complaint))).ok()
+        read(&self.node.to_json()).map_err(|error| sink.push(self.value_error(&error))).ok()
     }
 
     /// A string, perhaps a template.
     pub fn text(&self, sink: &mut Sink) -> Option<Text> {
         let text = self.node.as_text();
         if text.is_none() {
-            let fault = self.wrong("a string");
+            let error = self.wrong("a string");
             let scalar = matches!(self.node.kind, NodeKind::Number(_) | NodeKind::Bool(_));
-            sink.push(if scalar { fault.hint("put it in quotes") } else { fault });
+            sink.push(if scalar { error.help("put it in quotes") } else { error });
         }
         text
     }
@@ -93,7 +97,7 @@ impl<'n> Given<'n> {
     pub fn filled(&self, sink: &mut Sink) -> Option<Text> {
         let text = self.text(sink)?;
         if text.raw.trim().is_empty() {
-            sink.push(self.fault("is empty"));
+            sink.push(self.error("is empty"));
             return None;
         }
         Some(text)
@@ -108,7 +112,7 @@ impl<'n> Given<'n> {
     pub fn word(&self, sink: &mut Sink) -> Option<Text> {
         let text = self.filled(sink)?;
         if text.is_template() {
-            sink.push(self.fault("cannot be a template"));
+            sink.push(self.error("cannot be a template"));
             return None;
         }
         Some(text)
@@ -160,7 +164,7 @@ impl<'n> Given<'n> {
 /// A mapping whose keys are taken out one by one.
 #[derive(Debug)]
 pub(super) struct Section<'n> {
-    /// What faults about the mapping as a whole underline.
+    /// What errors about the mapping as a whole underline.
     pub span: Span,
     pub path: String,
     left: Vec<Given<'n>>,
@@ -213,8 +217,8 @@ impl<'n> Section<'n> {
         self.left.iter().any(|given| nearest(given.key, [key]).is_some())
     }
 
-    pub fn missing(&self, key: &str) -> Fault {
-        Fault::at(self.span, format!("`{key}` is missing")).within(self.path.clone())
+    pub fn missing(&self, key: &str) -> Diagnostic {
+        Diagnostic::at(self.span, format!("`{key}` is missing")).within(self.path.clone())
     }
 
     /// As [`Self::has_nearly`], for keys beside a task's `type` only.
@@ -253,14 +257,14 @@ impl<'n> Section<'n> {
     }
 }
 
-/// The fault of a key that is in none of the groups.
-pub(super) fn unknown(given: &Given<'_>, groups: &[&'static KeyGroup]) -> Fault {
+/// The error of a key that is in none of the groups.
+pub(super) fn unknown(given: &Given<'_>, groups: &[&'static KeyGroup]) -> Diagnostic {
     let name = given.key;
     let known = || groups.iter().flat_map(|group| group.names());
-    let fault = Fault::at(given.key_span, format!("unknown key `{name}`")).within(given.path.clone());
+    let error = Diagnostic::at(given.key_span, format!("unknown key `{name}`")).within(given.path.clone());
     match nearest(name, known()) {
-        Some(meant) => fault.label(format!("did you mean `{meant}`?")),
-        None => fault.hint(format!("known keys here: {}", listed(known()))),
+        Some(meant) => error.label(format!("did you mean `{meant}`?")),
+        None => error.help(format!("known keys here: {}", listed(known()))),
     }
 }
 

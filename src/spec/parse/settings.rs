@@ -3,7 +3,7 @@
 use super::choice;
 use super::section::{Given, Section, Sink};
 use crate::spec::keys::{self, BACKOFFS};
-use crate::spec::setting::{Complaint, Readable, duration};
+use crate::spec::setting::{Readable, ValueError, duration};
 use crate::spec::tree::NodeKind;
 use crate::spec::{Backoff, RetryOn, RetryPolicy, Setting};
 use std::num::NonZeroU32;
@@ -74,18 +74,18 @@ fn retry(given: &Given<'_>, sink: &mut Sink) -> Option<RetryPolicy> {
 }
 
 /// A number from 0 to 1; `true` is 1.
-fn share(value: &serde_json::Value) -> Result<f64, Complaint> {
+fn share(value: &serde_json::Value) -> Result<f64, ValueError> {
     match value {
         serde_json::Value::Bool(all) => Ok(if *all { 1.0 } else { 0.0 }),
         _ => match value.as_f64() {
             Some(share) if (0.0..=1.0).contains(&share) => Ok(share),
-            _ => Err(Complaint::wrong("a number from 0 to 1", value)),
+            _ => Err(ValueError::wrong("a number from 0 to 1", value)),
         },
     }
 }
 
 /// A list of codes and names, or one of them.
-fn retry_on(value: &serde_json::Value) -> Result<Vec<RetryOn>, Complaint> {
+fn retry_on(value: &serde_json::Value) -> Result<Vec<RetryOn>, ValueError> {
     const WANTED: &str = "a list of exception names, exit codes, HTTP statuses, `timeout` and `crash`";
     let one = |value: &serde_json::Value| match value {
         serde_json::Value::String(name) if name == "timeout" => Ok(RetryOn::Timeout),
@@ -93,20 +93,20 @@ fn retry_on(value: &serde_json::Value) -> Result<Vec<RetryOn>, Complaint> {
         serde_json::Value::String(name) if !name.trim().is_empty() => Ok(RetryOn::Class(name.clone())),
         serde_json::Value::Number(number) => {
             let code = number.as_i64().and_then(|code| i32::try_from(code).ok());
-            code.map(RetryOn::Code).ok_or_else(|| Complaint::wrong(WANTED, value))
+            code.map(RetryOn::Code).ok_or_else(|| ValueError::wrong(WANTED, value))
         }
-        other => Err(Complaint::wrong(WANTED, other)),
+        other => Err(ValueError::wrong(WANTED, other)),
     };
     match value {
         serde_json::Value::Array(list) if list.is_empty() => {
-            Err(Complaint::new("is empty").hint("leave it out to leave it to the task"))
+            Err(ValueError::new("is empty").help("leave it out to leave it to the task"))
         }
         serde_json::Value::Array(list) => list.iter().map(one).collect(),
         single => Ok(vec![one(single)?]),
     }
 }
 
-fn attempts(value: &serde_json::Value) -> Result<NonZeroU32, Complaint> {
+fn attempts(value: &serde_json::Value) -> Result<NonZeroU32, ValueError> {
     let count = std::num::NonZeroUsize::read(value)?;
-    NonZeroU32::try_from(count).map_err(|_| Complaint::new("is too large"))
+    NonZeroU32::try_from(count).map_err(|_| ValueError::new("is too large"))
 }

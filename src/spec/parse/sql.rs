@@ -11,7 +11,7 @@ pub(super) fn sql(query: &Given<'_>, section: &mut Section<'_>, sink: &mut Sink)
     for name in keys::ROWS.names().filter(|name| *name != "limit") {
         if let Some(given) = section.take(name) {
             sink.push(
-                given.fault("has no use for a query").hint("the query itself says which columns and rows it wants"),
+                given.error("has no use for a query").help("the query itself says which columns and rows it wants"),
             );
         }
     }

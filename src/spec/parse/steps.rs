@@ -8,7 +8,7 @@ use super::task::{TaskType, inner_task, merge_inputs, task, task_type};
 use crate::model::{Span, StepName};
 use crate::spec::keys;
 use crate::spec::tree::{Node, NodeKind};
-use crate::spec::{Fault, Outputs, Single, Step, StepKind};
+use crate::spec::{Diagnostic, Outputs, Single, Step, StepKind};
 use std::collections::HashMap;
 
 /// Reads all steps.
@@ -27,12 +27,12 @@ pub(super) fn steps(given: &Given<'_>, sink: &mut Sink) -> Vec<Step> {
                 let name = step_name(entry.key, entry.key_span, &mut names, sink);
                 let mut section = entry.section(sink);
                 if entry.node.kind == NodeKind::Null {
-                    sink.push(entry.fault("is empty").hint("a step has a `type`"));
+                    sink.push(entry.error("is empty").help("a step has a `type`"));
                     continue;
                 }
                 if let Some(name) = section.take("name") {
-                    let fault = Fault::at(name.key_span, "`name` is given twice: the key is the name already");
-                    sink.push(fault.within(name.path));
+                    let error = Diagnostic::at(name.key_span, "`name` is given twice: the key is the name already");
+                    sink.push(error.within(name.path));
                 }
                 if matches!(entry.node.kind, NodeKind::Map(_)) {
                     steps.extend(step(&mut section, name.map(|name| (name, entry.key_span)), &mut outputs, sink));
@@ -40,7 +40,7 @@ pub(super) fn steps(given: &Given<'_>, sink: &mut Sink) -> Vec<Step> {
             }
         }
         NodeKind::List(_) | NodeKind::Map(_) | NodeKind::Null => {
-            sink.push(given.fault("is empty").hint("a workflow needs a step"))
+            sink.push(given.error("is empty").help("a workflow needs a step"))
         }
         _ => sink.push(given.wrong("a list or a mapping of steps")),
     }
@@ -52,8 +52,8 @@ type Seen = HashMap<String, Span>;
 fn listed_step(index: usize, node: &Node, names: &mut Seen, seen: &mut outputs::Seen, sink: &mut Sink) -> Option<Step> {
     let path = format!("steps[{index}]");
     let NodeKind::Map(entries) = &node.kind else {
-        let fault = Fault::at(node.span, format!("a step must be a mapping; found {}", found_node(node)));
-        sink.push(fault.within(path).hint("write `- name: NAME` and `task: TYPE` below"));
+        let error = Diagnostic::at(node.span, format!("a step must be a mapping; found {}", found_node(node)));
+        sink.push(error.within(path).help("write `- name: NAME` and `task: TYPE` below"));
         return None;
     };
     let named = entries.iter().find(|entry| entry.key == "name").and_then(|entry| entry.value.as_text());
@@ -69,7 +69,7 @@ fn listed_step(index: usize, node: &Node, names: &mut Seen, seen: &mut outputs::
             text.and_then(|text| step_name(&text.raw, text.span, names, sink).map(|name| (name, text.span)))
         }
         None => {
-            sink.push(section.missing("name").hint("give the step a name, for instance `name: resize`"));
+            sink.push(section.missing("name").help("give the step a name, for instance `name: resize`"));
             None
         }
     };
@@ -78,15 +78,15 @@ fn listed_step(index: usize, node: &Node, names: &mut Seen, seen: &mut outputs::
 
 fn step_name(name: &str, span: Span, names: &mut Seen, sink: &mut Sink) -> Option<StepName> {
     if let Some(first) = names.insert(name.to_owned(), span) {
-        let fault = Fault::at(span, format!("step `{name}` is given twice")).also(first, "first given here");
-        sink.push(fault.within(format!("steps.{name}")).hint("names of steps are unique"));
+        let error = Diagnostic::at(span, format!("step `{name}` is given twice")).also(first, "first given here");
+        sink.push(error.within(format!("steps.{name}")).help("names of steps are unique"));
     }
     let fit = StepName::new(name);
     if fit.is_none() {
         let short: String = name.chars().take(40).collect();
         sink.push(
-            Fault::at(span, format!("step `{short}` has a name that is not allowed"))
-                .hint("use letters, digits, `_`, `-` and `.`, at most 100 bytes, not starting with `.`"),
+            Diagnostic::at(span, format!("step `{short}` has a name that is not allowed"))
+                .help("use letters, digits, `_`, `-` and `.`, at most 100 bytes, not starting with `.`"),
         );
     }
     fit
@@ -126,8 +126,9 @@ pub(super) fn closing(given: &Given<'_>, steps: &[Step], sink: &mut Sink) -> Opt
     let (task, settings) = inner_task(given, sink);
     let name = StepName::new(given.key)?;
     if let Some(step) = steps.iter().find(|step| step.name == name) {
-        let fault = Fault::at(step.span, format!("step `{name}` has a name that is taken by `{name}` of the workflow"));
-        sink.push(fault.also(given.key_span, "here").within(format!("steps.{name}")));
+        let error =
+            Diagnostic::at(step.span, format!("step `{name}` has a name that is taken by `{name}` of the workflow"));
+        sink.push(error.also(given.key_span, "here").within(format!("steps.{name}")));
     }
     let single = Single { task: task?, retry: settings.retry.unwrap_or_default(), timeout: settings.timeout };
     Some(Step {
@@ -146,11 +147,11 @@ fn batch_step(
     sink: &mut Sink,
 ) -> Option<StepKind> {
     if let Some(items) = items {
-        let fault = Fault::at(items.key_span, "`for_each` cannot stand at a step with `task: batch`");
-        sink.push(fault.within(items.path).hint("give the items as `items` under `inputs`"));
+        let error = Diagnostic::at(items.key_span, "`for_each` cannot stand at a step with `task: batch`");
+        sink.push(error.within(items.path).help("give the items as `items` under `inputs`"));
     }
     let Some(given) = section.take("inputs") else {
-        sink.push(section.missing("inputs").hint("a batch has `items` and `task` under `inputs`"));
+        sink.push(section.missing("inputs").help("a batch has `items` and `task` under `inputs`"));
         misplaced(section, &keys::BATCH, "`inputs`", sink);
         return None;
     };
@@ -188,15 +189,15 @@ fn task_step(
     options.batch(items, task, settings, sink).map(|batch| StepKind::Batch(Box::new(batch)))
 }
 
-/// The fault of a key that a step without `for_each` does not take.
-fn stray(given: &Given<'_>, kind: TaskType) -> Fault {
-    let fault =
-        Fault::at(given.key_span, format!("`{}` does not stand at a step", given.key)).within(given.path.clone());
+/// The error of a key that a step without `for_each` does not take.
+fn stray(given: &Given<'_>, kind: TaskType) -> Diagnostic {
+    let error =
+        Diagnostic::at(given.key_span, format!("`{}` does not stand at a step", given.key)).within(given.path.clone());
     if kind.keys().names().any(|name| name == given.key) {
-        return fault.hint(format!("put it under `inputs`, with the inputs of `{}`", kind.name()));
+        return error.help(format!("put it under `inputs`, with the inputs of `{}`", kind.name()));
     }
     if keys::BATCH.names().any(|name| name == given.key) {
-        return fault.hint("it needs `for_each` beside it, or `task: batch`");
+        return error.help("it needs `for_each` beside it, or `task: batch`");
     }
     super::section::unknown(given, &[&keys::STEP])
 }
@@ -206,9 +207,9 @@ fn misplaced(section: &mut Section<'_>, group: &'static keys::KeyGroup, place: &
     for given in section.rest() {
         let known = group.names().any(|name| name == given.key);
         sink.push(if known {
-            Fault::at(given.key_span, format!("`{}` does not stand at a step", given.key))
+            Diagnostic::at(given.key_span, format!("`{}` does not stand at a step", given.key))
                 .within(given.path.clone())
-                .hint(format!("put it under {place}"))
+                .help(format!("put it under {place}"))
         } else {
             super::section::unknown(&given, &[&keys::STEP, &keys::BATCH])
         });

@@ -7,7 +7,7 @@ use crate::model::{Span, Text, Tree};
 use crate::spec::keys::{self, KeyGroup, TASK_TYPES, listed, nearest};
 use crate::spec::setting::rate;
 use crate::spec::tree::NodeKind;
-use crate::spec::{Auth, Command, EchoTask, Fault, HttpTask, ShellTask, Task, TaskKind};
+use crate::spec::{Auth, Command, Diagnostic, EchoTask, HttpTask, ShellTask, Task, TaskKind};
 
 /// The types that `task` and `type` name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,14 +51,14 @@ pub(super) fn task_type(section: &mut Section<'_>, at_step: bool, sink: &mut Sin
     let known = || TASK_TYPES.iter().copied().chain(at_step.then_some("batch"));
     let given = match (section.take("type"), section.take("task")) {
         (Some(given), Some(other)) | (Some(other), Some(given)) if given.key_span.start > other.key_span.start => {
-            let fault = Fault::at(given.key_span, "`type` and `task` mean the same: give one of them");
-            sink.push(fault.also(other.key_span, "first given here").within(given.path));
+            let error = Diagnostic::at(given.key_span, "`type` and `task` mean the same: give one of them");
+            sink.push(error.also(other.key_span, "first given here").within(given.path));
             other
         }
         (Some(given), _) | (None, Some(given)) => given,
         (None, None) => {
             let (key, what) = if at_step { ("task", "a step") } else { ("type", "a task") };
-            sink.push(section.missing(key).hint(format!("{what} has a `{key}`: one of {}", listed(known()))));
+            sink.push(section.missing(key).help(format!("{what} has a `{key}`: one of {}", listed(known()))));
             return None;
         }
     };
@@ -66,16 +66,16 @@ pub(super) fn task_type(section: &mut Section<'_>, at_step: bool, sink: &mut Sin
     let kind = TaskType::new(&name.raw);
     match kind {
         Some(TaskType::Batch) if !at_step => {
-            let fault = given.fault("cannot be `batch` inside a batch");
-            sink.push(fault.hint("give the inner batch a step of its own"));
+            let error = given.error("cannot be `batch` inside a batch");
+            sink.push(error.help("give the inner batch a step of its own"));
             None
         }
         Some(kind) => Some((kind, name.span)),
         None => {
-            let fault = given.fault(format!("names no task type: \"{}\"", name.raw));
+            let error = given.error(format!("names no task type: \"{}\"", name.raw));
             sink.push(match nearest(&name.raw, known()) {
-                Some(meant) => fault.label(format!("did you mean `{meant}`?")),
-                None => fault.hint(format!("known types: {}", listed(known()))),
+                Some(meant) => error.label(format!("did you mean `{meant}`?")),
+                None => error.help(format!("known types: {}", listed(known()))),
             });
             None
         }
@@ -89,9 +89,11 @@ pub(super) fn merge_inputs<'n>(fields: &mut Section<'n>, inputs: Option<Given<'n
     };
     for given in inputs.section(sink).rest() {
         if fields.has(given.key) {
-            let fault =
-                Fault::at(given.key_span, format!("`{}` is given twice: beside `type` and under `inputs`", given.key));
-            sink.push(fault.within(given.path));
+            let error = Diagnostic::at(
+                given.key_span,
+                format!("`{}` is given twice: beside `type` and under `inputs`", given.key),
+            );
+            sink.push(error.within(given.path));
         } else {
             fields.extend([given]);
         }
@@ -102,8 +104,8 @@ pub(super) fn merge_inputs<'n>(fields: &mut Section<'n>, inputs: Option<Given<'n
 pub(super) fn inner_task(given: &Given<'_>, sink: &mut Sink) -> (Option<Task>, Settings) {
     let none = (None, Settings::default());
     if !matches!(given.node.kind, NodeKind::Map(_)) {
-        let fault = given.wrong("a mapping with `type`");
-        sink.push(fault.hint("write the type and its inputs below, for instance `type: shell` and `command: ...`"));
+        let error = given.wrong("a mapping with `type`");
+        sink.push(error.help("write the type and its inputs below, for instance `type: shell` and `command: ...`"));
         return none;
     }
     let mut fields = given.section(sink);
@@ -144,7 +146,7 @@ fn shell(fields: &mut Section<'_>, sink: &mut Sink) -> Option<ShellTask> {
     let command = fields.need("command", sink).and_then(|given| match &given.node.kind {
         NodeKind::List(list) if !list.is_empty() => Some(Command::Argv(given.texts(list, sink))),
         NodeKind::List(_) => {
-            sink.push(given.fault("is empty").hint("the first of the list is the program"));
+            sink.push(given.error("is empty").help("the first of the list is the program"));
             None
         }
         NodeKind::Text(_) => given.filled(sink).map(Command::Line),
@@ -165,8 +167,8 @@ fn http(fields: &mut Section<'_>, sink: &mut Sink) -> Option<HttpTask> {
     let params = fields.take("params").map(|given| query(&given, sink)).unwrap_or_default();
     let (json, body) = (fields.take("json"), fields.take("body"));
     if let (Some(json), Some(body)) = (&json, &body) {
-        let fault = Fault::at(body.key_span, "`body` and `json` cannot stand together");
-        sink.push(fault.also(json.key_span, "the other body").within(body.path.clone()));
+        let error = Diagnostic::at(body.key_span, "`body` and `json` cannot stand together");
+        sink.push(error.also(json.key_span, "the other body").within(body.path.clone()));
     }
     let body = body.and_then(|given| given.plain(sink));
     let auth = fields.take("auth").and_then(|given| auth(&given, sink));
@@ -189,7 +191,7 @@ fn method(given: &Given<'_>, sink: &mut Sink) -> Option<Text> {
     let mut text = given.filled(sink)?;
     if !text.is_template() {
         if !text.raw.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-') {
-            sink.push(given.fault("must be a method such as `GET` or `POST`"));
+            sink.push(given.error("must be a method such as `GET` or `POST`"));
             return None;
         }
         text.raw = text.raw.to_ascii_uppercase();
@@ -226,8 +228,8 @@ fn auth(given: &Given<'_>, sink: &mut Sink) -> Option<Auth> {
             Some(Auth::Basic { username: username?, password: password? })
         }
         _ => {
-            let fault = given.fault("must have `bearer`, or `username` and `password`");
-            sink.push(fault.hint("keep the values in the environment: `{{ env.API_TOKEN }}`"));
+            let error = given.error("must have `bearer`, or `username` and `password`");
+            sink.push(error.help("keep the values in the environment: `{{ env.API_TOKEN }}`"));
             None
         }
     }
