@@ -4,7 +4,7 @@ use crate::compile::PrepareError;
 use crate::ledger::LedgerError;
 use crate::model::Status;
 use crate::run::EngineError;
-use crate::spec::Faults;
+use crate::spec::Diagnostics;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -71,7 +71,7 @@ pub(super) struct Stop {
 
 #[derive(Debug)]
 enum What {
-    Faults(Faults),
+    Diagnostics(Diagnostics),
     Error(anyhow::Error, Option<String>),
 }
 
@@ -92,14 +92,14 @@ impl Stop {
         self
     }
 
-    pub(super) fn faults(exit: Exit, faults: Faults) -> Self {
-        Self { exit, what: What::Faults(faults) }
+    pub(super) fn faults(exit: Exit, faults: Diagnostics) -> Self {
+        Self { exit, what: What::Diagnostics(faults) }
     }
 
     /// Prints it to stderr.
     pub(super) fn report(self, color: bool) -> ExitCode {
         let text = match &self.what {
-            What::Faults(faults) => faults.render(color),
+            What::Diagnostics(faults) => faults.render(color),
             What::Error(error, hint) => {
                 let causes: String = error.chain().skip(1).map(|cause| format!("\n  cause: {cause}")).collect();
                 let hint = hint.as_ref().map_or(String::new(), |hint| format!("hint: {hint}\n"));
@@ -112,8 +112,8 @@ impl Stop {
     }
 }
 
-impl From<Faults> for Stop {
-    fn from(faults: Faults) -> Self {
+impl From<Diagnostics> for Stop {
+    fn from(faults: Diagnostics) -> Self {
         Self::faults(Exit::Bad, faults)
     }
 }
@@ -121,7 +121,7 @@ impl From<Faults> for Stop {
 impl From<PrepareError> for Stop {
     fn from(error: PrepareError) -> Self {
         match error {
-            PrepareError::Faults(faults) => faults.into(),
+            PrepareError::Diagnostics(faults) => faults.into(),
             PrepareError::Host(error) => {
                 let hint = error.hint();
                 Self::new(Exit::Bad, error.into()).hint(hint)

@@ -84,7 +84,7 @@ pub(super) struct How {
 
 /// A time as workflows write it.
 pub(super) fn time(text: &str) -> Result<Duration, String> {
-    Duration::read(&Value::from(text)).map_err(|complaint| complaint.text)
+    Duration::read(&Value::from(text)).map_err(|error| error.message)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

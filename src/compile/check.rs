@@ -2,15 +2,15 @@
 
 use super::prepared::aggregate_of;
 use crate::model::Text;
-use crate::spec::{Aggregate, BatchSpec, Fault, ItemsSpec, Setting, Source, Step, StepKind, Task};
+use crate::spec::{Aggregate, BatchSpec, Diagnostic, ItemsSpec, Setting, SourceFile, Step, StepKind, Task};
 use crate::task::Program;
 use crate::template::{Names, ShellCommand, Template, TemplateError};
 use std::path::Path;
 
 /// Compiles and checks one step.
 pub(super) struct Checker<'a> {
-    pub(super) source: &'a Source,
-    pub(super) faults: &'a mut Vec<Fault>,
+    pub(super) source: &'a SourceFile,
+    pub(super) errors: &'a mut Vec<Diagnostic>,
     pub(super) step: &'a Step,
     pub(super) names: &'a Names,
     /// The folder of the workflow file.
@@ -20,8 +20,8 @@ pub(super) struct Checker<'a> {
 impl Checker<'_> {
     fn note(&mut self, errors: Vec<TemplateError>) {
         let within = format!("steps.{}", self.step.name);
-        let faults = errors.iter().map(|error| template_fault(self.source, error, within.clone()));
-        self.faults.extend(faults);
+        let errors = errors.iter().map(|error| template_error(self.source, error, within.clone()));
+        self.errors.extend(errors);
     }
 
     /// The programs of its task and of `on_item_error`.
@@ -112,11 +112,11 @@ impl Checker<'_> {
 }
 
 /// A template's error as a fault of the file.
-pub fn template_fault(source: &Source, error: &TemplateError, within: String) -> Fault {
+pub fn template_error(source: &SourceFile, error: &TemplateError, within: String) -> Diagnostic {
     let span = error.needle.as_ref().map_or(error.span, |needle| source.locate(error.span, needle));
-    let fault = Fault::at(span, &error.message).within(within);
+    let fault = Diagnostic::at(span, &error.message).within(within);
     match error.message.strip_suffix("is not set") {
-        Some(_) => fault.hint("set it, or give it in the workflow's `env`"),
+        Some(_) => fault.help("set it, or give it in the workflow's `env`"),
         None => fault,
     }
 }

@@ -1,9 +1,9 @@
 //! The names that hold for the whole workflow: its environment and its secrets.
 
 use super::ParamValues;
-use super::check::template_fault;
+use super::check::template_error;
 use crate::engine::Secrets;
-use crate::spec::{Fault, Workflow};
+use crate::spec::{Diagnostic, Workflow};
 use crate::template::{CompiledTree, ItemScope, Names, Scope};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(super) fn environment(
     mut env: BTreeMap<String, String>,
     params: &ParamValues,
     names: &Names,
-    faults: &mut Vec<Fault>,
+    errors: &mut Vec<Diagnostic>,
 ) -> Environment {
     let mut own = Vec::new();
     let mut names = names.clone();
@@ -33,9 +33,9 @@ pub(super) fn environment(
                 own.push((name.clone(), value.clone()));
                 env.insert(name.clone(), value);
             }
-            Err(errors) => {
-                faults
-                    .extend(errors.iter().map(|error| template_fault(&workflow.source, error, format!("env.{name}"))));
+            Err(wrong) => {
+                let within = format!("env.{name}");
+                errors.extend(wrong.iter().map(|error| template_error(&workflow.source, error, within.clone())));
                 // It is named once; where it is used, it counts as set.
                 env.insert(name.clone(), String::new());
             }
@@ -56,7 +56,7 @@ pub(super) fn secrets(
     env: &BTreeMap<String, String>,
     params: &ParamValues,
     check_only: bool,
-    faults: &mut Vec<Fault>,
+    errors: &mut Vec<Diagnostic>,
 ) -> Secrets {
     let mut values = Vec::new();
     for name in &workflow.secrets {
@@ -64,10 +64,10 @@ pub(super) fn secrets(
         match param.or_else(|| env.get(&name.raw).cloned()) {
             Some(value) => values.push(value),
             None if check_only => {}
-            None => faults.push(
-                Fault::at(name.span, format!("secret `{}` is not set", name.raw))
+            None => errors.push(
+                Diagnostic::at(name.span, format!("secret `{}` is not set", name.raw))
                     .within("secrets")
-                    .hint(format!("set the environment variable `{0}`, or give the parameter `{0}=VALUE`", name.raw)),
+                    .help(format!("set the environment variable `{0}`, or give the parameter `{0}=VALUE`", name.raw)),
             ),
         }
     }

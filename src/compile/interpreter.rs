@@ -2,7 +2,7 @@
 
 use super::prepared::Compiled;
 use crate::model::Span;
-use crate::spec::{Fault, Source, StepKind, Workflow};
+use crate::spec::{Diagnostic, SourceFile, StepKind, Workflow};
 use crate::task::Program;
 use crate::task::python::{Check, CheckFault, Found, Host, HostError};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub(super) struct Checked {
     /// The interpreter, if a task needs one.
     pub(super) host: Option<Arc<Host>>,
     /// What it objects to.
-    pub(super) errors: Vec<Fault>,
+    pub(super) errors: Vec<Diagnostic>,
 }
 
 /// Chooses the interpreter if a task needs one, and has it check all code.
@@ -62,25 +62,25 @@ fn libraries(workflow: &Workflow) -> impl Iterator<Item = (&'static str, Span)> 
 
 impl Asked {
     /// A fault that the interpreter found, at its own line where the code stands in the workflow file.
-    fn fault(&self, source: &Source, fault: &CheckFault, host: &Host) -> Fault {
+    fn fault(&self, source: &SourceFile, fault: &CheckFault, host: &Host) -> Diagnostic {
         match self {
             Self::Code(span) => {
                 let place = fault.line.and_then(|line| code_line(source, *span, line));
-                Fault::at(place.unwrap_or(*span), &fault.message)
+                Diagnostic::at(place.unwrap_or(*span), &fault.message)
             }
-            Self::Module(name, span) => Fault::at(source.locate(*span, name), &fault.message)
-                .hint("modules are looked for beside the workflow file, then where the interpreter has them"),
+            Self::Module(name, span) => Diagnostic::at(source.locate(*span, name), &fault.message)
+                .help("modules are looked for beside the workflow file, then where the interpreter has them"),
             Self::Library(library, span) => {
                 let python = &host.executable;
-                Fault::at(*span, format!("`batch_format: {library}` cannot be had: {}", fault.message))
-                    .hint(format!("install it there: `{python} -m pip install {library}`"))
+                Diagnostic::at(*span, format!("`batch_format: {library}` cannot be had: {}", fault.message))
+                    .help(format!("install it there: `{python} -m pip install {library}`"))
             }
         }
     }
 }
 
 /// The text of line `line` (from 1) of a block of code that stands at `span`.
-fn code_line(source: &Source, span: Span, line: usize) -> Option<Span> {
+fn code_line(source: &SourceFile, span: Span, line: usize) -> Option<Span> {
     let block = source.text.get(span.start..span.end)?;
     // A block scalar's span begins with its indicator, `|` or `>`: its first line of code is the next one.
     let skip = if block.starts_with(['|', '>']) { line } else { line - 1 };

@@ -19,7 +19,7 @@ mod prepared;
 mod settings;
 
 pub use batched::{Batched, batched_rule};
-pub use check::template_fault;
+pub use check::template_error;
 pub use dependencies::Upstream;
 pub use environment::template_params;
 pub use fingerprint::{

@@ -6,7 +6,7 @@ use super::environment::{environment, secrets};
 use super::interpreter::{Checked, check_python};
 use super::params::{ParamValues, resolve_params};
 use super::prepared::{Compiled, Options, Prepared, PreparedStep, aggregate_of, folder_of};
-use crate::spec::{Fault, Faults, Workflow};
+use crate::spec::{Diagnostic, Diagnostics, Workflow};
 use crate::task::python::{HostError, find_interpreter};
 use crate::template::Names;
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub enum PrepareError {
     /// The file, or what was given to it.
     #[error(transparent)]
-    Faults(#[from] Faults),
+    Diagnostics(#[from] Diagnostics),
     /// Python.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -31,41 +31,41 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
     let process_env: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    let mut faults = Vec::new();
-    let params = params(&workflow, &options, &process_env, &mut faults);
+    let mut errors = Vec::new();
+    let params = params(&workflow, &options, &process_env, &mut errors);
     let mut names = Names { env: process_env.keys().cloned().collect(), ..Names::default() };
     names.params = match &workflow.params {
         Some(declared) => Some(declared.iter().map(|param| param.name.clone()).collect()),
         None if options.check_only => None,
         None => Some(params.keys().cloned().collect()),
     };
-    let (env, own_env) = environment(&workflow, process_env, &params, &names, &mut faults);
+    let (env, own_env) = environment(&workflow, process_env, &params, &names, &mut errors);
     names.env = env.keys().cloned().collect();
-    let secrets = secrets(&workflow, &env, &params, options.check_only, &mut faults);
-    let compiled = compile_steps(&workflow, names, &mut faults);
+    let secrets = secrets(&workflow, &env, &params, options.check_only, &mut errors);
+    let compiled = compile_steps(&workflow, names, &mut errors);
     let folder = folder_of(&workflow.source);
     let found = find_interpreter(options.python.as_deref(), &folder);
     let python = match check_python(&workflow, &compiled, found) {
-        Ok(Checked { host, errors }) => {
-            faults.extend(errors);
+        Ok(Checked { host, errors: objections }) => {
+            errors.extend(objections);
             host
         }
         // Errors in the file come first: they are there whatever the interpreter.
         Err(error) => {
-            fail(&workflow, std::mem::take(&mut faults))?;
+            fail(&workflow, std::mem::take(&mut errors))?;
             if !options.check_only {
                 return Err(error.into());
             }
             None
         }
     };
-    fail(&workflow, faults)?;
+    fail(&workflow, errors)?;
     let (steps, closing) = prepared_steps(&workflow, compiled);
     Ok(Prepared { workflow, steps, closing, params, env, own_env, secrets, python, options })
 }
 
-fn fail(workflow: &Workflow, faults: Vec<Fault>) -> Result<(), Faults> {
-    Faults::new(workflow.source.clone(), faults).map_or(Ok(()), Err)
+fn fail(workflow: &Workflow, errors: Vec<Diagnostic>) -> Result<(), Diagnostics> {
+    Diagnostics::new(workflow.source.clone(), errors).map_or(Ok(()), Err)
 }
 
 /// The parameters. If they are only checked, a missing one is no error, and templates are checked all the same.
@@ -73,29 +73,29 @@ fn params(
     workflow: &Workflow,
     options: &Options,
     env: &BTreeMap<String, String>,
-    faults: &mut Vec<Fault>,
+    errors: &mut Vec<Diagnostic>,
 ) -> ParamValues {
     match resolve_params(workflow, options.params.clone(), env) {
         Ok(params) => params,
         Err(wrong) => {
-            let counts = |fault: &Fault| !(options.check_only && fault.message.contains("is required"));
-            faults.extend(wrong.into_iter().filter(counts));
+            let counts = |fault: &Diagnostic| !(options.check_only && fault.message.contains("is required"));
+            errors.extend(wrong.into_iter().filter(counts));
             options.params.clone()
         }
     }
 }
 
 /// Compiles all steps, the closing ones last. `names` are those that hold before the first.
-fn compile_steps(workflow: &Workflow, mut names: Names, faults: &mut Vec<Fault>) -> Vec<Compiled> {
+fn compile_steps(workflow: &Workflow, mut names: Names, errors: &mut Vec<Diagnostic>) -> Vec<Compiled> {
     let folder = folder_of(&workflow.source);
     let mut compiled = Vec::new();
     for step in workflow.steps.iter().chain(&workflow.closing) {
         names.summary = compiled.len() >= workflow.steps.len();
         let (program, handler) =
-            Checker { source: &workflow.source, faults, step, names: &names, folder: &folder }.step();
+            Checker { source: &workflow.source, errors, step, names: &names, folder: &folder }.step();
         names.steps.push(step.name.to_string());
         names.aggregates.extend(aggregate_of(step).map(|_| step.name.to_string()));
-        let aggregate = Checker { source: &workflow.source, faults, step, names: &names, folder: &folder }.aggregate();
+        let aggregate = Checker { source: &workflow.source, errors, step, names: &names, folder: &folder }.aggregate();
         names.outputs.extend(step.outputs.name.iter().map(|text| text.raw.clone()));
         compiled.push(Compiled { program, handler, aggregate });
     }

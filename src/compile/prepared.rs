@@ -5,7 +5,7 @@ use super::dependencies::Upstream;
 use crate::engine::Secrets;
 use crate::ledger::{Durability, StateFolder};
 use crate::model::{Compare, Span, StepName};
-use crate::spec::{Aggregate, Source, Step, StepKind, Task, Workflow};
+use crate::spec::{Aggregate, SourceFile, Step, StepKind, Task, Workflow};
 use crate::task::Program;
 use crate::task::python::Host;
 use std::collections::BTreeMap;
@@ -78,7 +78,7 @@ impl Prepared {
 }
 
 /// The folder of a workflow file.
-pub(super) fn folder_of(source: &Source) -> PathBuf {
+pub(super) fn folder_of(source: &SourceFile) -> PathBuf {
     let folder = source.path.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or(Path::new(".")).to_path_buf()
 }

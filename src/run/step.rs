@@ -7,14 +7,14 @@ use super::history::{compare, load_done};
 use super::output::{item_files, write_output};
 use super::recorder::LedgerRecorder;
 use super::scope::read_results;
-use crate::compile::{OpenStep, StartError, open_step, template_fault};
+use crate::compile::{OpenStep, StartError, open_step, template_error};
 use crate::export::StreamedOutput;
 use crate::ledger::StepHistory;
 use crate::model::{Event, Failure, FailureKind, Stats, Status, StepReport};
 use crate::pipeline::{Carried, Feed, StepEnd, StepJob, StepStart, Width, run_step};
 use crate::resume::{Comparison, Counts};
 use crate::sources::{SourceError, SourceHost};
-use crate::spec::{BatchSize, Fault, Faults};
+use crate::spec::{BatchSize, Diagnostic, Diagnostics};
 use crate::task::{Program, capture, echoed};
 use crate::template::ItemScope;
 use std::process::Command;
@@ -26,7 +26,7 @@ pub(super) struct StepOutcome {
     /// Whether its items could be worked on, so that later steps can read what it gave.
     pub(super) started: bool,
     /// The error in the file, or in its surroundings, that stopped it.
-    pub(super) fault: Option<Faults>,
+    pub(super) fault: Option<Diagnostics>,
 }
 
 /// Runs what is left of a step.
@@ -120,7 +120,7 @@ fn outcome(env: &StepEnv<'_>, end: StepEnd) -> StepOutcome {
     let mut fault = None;
     if let Some(error) = source_error {
         let message = env.run.prepared.secrets.masked(error.to_string());
-        fault = Some(fault_of(env, &StartError::Items(error, env.step.items_span())));
+        fault = Some(diagnostic_of(env, &StartError::Items(error, env.step.items_span())));
         failure = Some(Failure::new(FailureKind::Template, "ItemsError", message));
     }
     let status = if env.run.cancel.stop.is_fired() {
@@ -147,21 +147,21 @@ fn cannot_start(env: &StepEnv<'_>, error: &StartError) -> StepOutcome {
         stats: Stats::default(),
         failure: Some(Failure::new(FailureKind::Template, "StepError", message)),
     };
-    StepOutcome { report, started: false, fault: Some(fault_of(env, error)) }
+    StepOutcome { report, started: false, fault: Some(diagnostic_of(env, error)) }
 }
 
 /// An error of a step as one of the file.
-fn fault_of(env: &StepEnv<'_>, error: &StartError) -> Faults {
+fn diagnostic_of(env: &StepEnv<'_>, error: &StartError) -> Diagnostics {
     let source = &env.run.prepared.workflow.source;
     let within = format!("steps.{}", env.name());
     let mut fault = match error {
-        StartError::Items(SourceError::Template(error), _) => template_fault(source, error, within),
+        StartError::Items(SourceError::Template(error), _) => template_error(source, error, within),
         StartError::Items(error, span) => {
-            let fault = Fault::at(*span, error.to_string()).within(within);
-            error.hint().into_iter().fold(fault, Fault::hint)
+            let fault = Diagnostic::at(*span, error.to_string()).within(within);
+            error.hint().into_iter().fold(fault, Diagnostic::help)
         }
-        StartError::Setting(message, span) => Fault::at(*span, message.clone()).within(within),
+        StartError::Setting(message, span) => Diagnostic::at(*span, message.clone()).within(within),
     };
     env.run.prepared.secrets.mask(&mut fault.message);
-    Faults::one(source.clone(), fault)
+    Diagnostics::one(source.clone(), fault)
 }

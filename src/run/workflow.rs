@@ -11,7 +11,7 @@ use crate::ledger::{Baseline, Ledger, Reader, RunFolder, RunMeta};
 use crate::model::{Compare, Event, Listener, RunSummary, Status, StepReport};
 use crate::pipeline::Announcer;
 use crate::resume::ItemSelection;
-use crate::spec::{Faults, Workflow};
+use crate::spec::{Diagnostics, Workflow};
 use crate::task::TaskHost;
 use crate::task::guard::Guard;
 use crate::template::Scope;
@@ -32,7 +32,7 @@ pub struct RunEnd {
     /// Its state and the counts of its steps.
     pub summary: RunSummary,
     /// The error in the file, or in its surroundings, that stopped it.
-    pub fault: Option<Faults>,
+    pub fault: Option<Diagnostics>,
     /// Its folder.
     pub folder: RunFolder,
 }
@@ -95,7 +95,7 @@ struct Run<'a> {
     env: RunEnv<'a>,
     scope: Scope,
     summary: RunSummary,
-    fault: Option<Faults>,
+    fault: Option<Diagnostics>,
     incremental: Option<Incremental>,
     ledger: Ledger,
     announcer: Announcer<'a>,

@@ -7,7 +7,7 @@ use super::host::RunCommand;
 use super::lines;
 use super::list::List;
 use crate::model::Text;
-use crate::template::{ItemScope, ShellCommand, Words};
+use crate::template::{ItemScope, RenderedCommand, ShellCommand};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -19,13 +19,13 @@ pub(super) fn open(
 ) -> Result<List, SourceError> {
     let failed = |how: String| SourceError::Command { command: text.raw.trim().to_owned(), how };
     let mut command = match ShellCommand::compile(text)?.render(scope)? {
-        Words::Argv(words) => {
+        RenderedCommand::Argv(words) => {
             let (program, arguments) = words.split_first().ok_or_else(|| failed("is empty".to_owned()))?;
             let mut command = Command::new(program);
             command.args(arguments);
             command
         }
-        Words::Script { script, variables } => {
+        RenderedCommand::Script { script, variables } => {
             let mut command = Command::new("/bin/sh");
             command.arg("-c").arg(script).envs(variables);
             command

@@ -15,7 +15,7 @@ pub fn resolve<T: Readable + Clone>(key: &str, setting: &Setting<T>, scope: &Arc
             let json = Template::compile(text).and_then(|template| template.json(scope));
             let json = json.map_err(|error| format!("`{key}`: {error}"))?;
             let value = serde_json::from_slice(&json).map_err(|error| format!("`{key}`: {error}"))?;
-            T::read(&value).map_err(|complaint| format!("`{key}` {} (from `{}`)", complaint.text, text.raw.trim()))
+            T::read(&value).map_err(|error| format!("`{key}` {} (from `{}`)", error.message, text.raw.trim()))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Values with a type of their own: durations, counts, switches. Read from the file, and again where a template of the
 //! file was rendered, by the same rules and with the same words.
 
-use super::tree::found;
+use super::tree::describe;
 use super::{BatchSize, MaxFailures, MaxParallel, MemorySize};
 use bytesize::ByteSize;
 use serde_json::Value;
@@ -10,122 +10,122 @@ use std::time::Duration;
 
 /// Why a value does not fit, to be put behind the key's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Complaint {
+pub struct ValueError {
     /// For instance "must be an integer, at least 1; found the string \"ten\"".
-    pub text: String,
+    pub message: String,
     /// What the user can do.
-    pub hint: Option<&'static str>,
+    pub help: Option<&'static str>,
 }
 
-impl Complaint {
-    pub(super) fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), hint: None }
+impl ValueError {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), help: None }
     }
 
     /// "must be `expected`; found so and so"
-    pub(super) fn wrong(expected: &str, value: &Value) -> Self {
-        Self::new(format!("must be {expected}; found {}", found(value)))
+    pub(super) fn expected(expected: &str, value: &Value) -> Self {
+        Self::new(format!("must be {expected}; found {}", describe(value)))
     }
 
-    pub(super) fn hint(self, hint: &'static str) -> Self {
-        Self { hint: Some(hint), ..self }
+    pub(super) fn help(self, help: &'static str) -> Self {
+        Self { help: Some(help), ..self }
     }
 }
 
 /// A type that a [`super::Setting`] can have.
 pub trait Readable: Sized {
     /// Reads the value, or says why it does not fit.
-    fn read(value: &Value) -> Result<Self, Complaint>;
+    fn read(value: &Value) -> Result<Self, ValueError>;
 }
 
 impl Readable for bool {
-    fn read(value: &Value) -> Result<Self, Complaint> {
+    fn read(value: &Value) -> Result<Self, ValueError> {
         match value {
             Value::Bool(value) => Ok(*value),
             Value::String(text) => match text.to_lowercase().as_str() {
                 "true" => Ok(true),
                 "false" => Ok(false),
-                "yes" | "on" | "y" => Err(Complaint::wrong("`true` or `false`", value).hint("write `true`")),
-                "no" | "off" | "n" => Err(Complaint::wrong("`true` or `false`", value).hint("write `false`")),
-                _ => Err(Complaint::wrong("`true` or `false`", value)),
+                "yes" | "on" | "y" => Err(ValueError::expected("`true` or `false`", value).help("write `true`")),
+                "no" | "off" | "n" => Err(ValueError::expected("`true` or `false`", value).help("write `false`")),
+                _ => Err(ValueError::expected("`true` or `false`", value)),
             },
-            _ => Err(Complaint::wrong("`true` or `false`", value)),
+            _ => Err(ValueError::expected("`true` or `false`", value)),
         }
     }
 }
 
 impl Readable for i64 {
-    fn read(value: &Value) -> Result<Self, Complaint> {
-        integer(value).ok_or_else(|| Complaint::wrong("an integer", value))
+    fn read(value: &Value) -> Result<Self, ValueError> {
+        integer(value).ok_or_else(|| ValueError::expected("an integer", value))
     }
 }
 
 impl Readable for NonZeroUsize {
-    fn read(value: &Value) -> Result<Self, Complaint> {
+    fn read(value: &Value) -> Result<Self, ValueError> {
         match integer(value) {
             Some(number) => {
-                usize::try_from(number).ok().and_then(Self::new).ok_or_else(|| Complaint::new("must be at least 1"))
+                usize::try_from(number).ok().and_then(Self::new).ok_or_else(|| ValueError::new("must be at least 1"))
             }
-            None => Err(Complaint::wrong("an integer, at least 1", value)),
+            None => Err(ValueError::expected("an integer, at least 1", value)),
         }
     }
 }
 
 impl Readable for MaxParallel {
-    fn read(value: &Value) -> Result<Self, Complaint> {
-        let count = count_or_auto(value).map_err(|complaint| match complaint.text.as_str() {
-            "must be at least 1" => complaint.hint("leave it out to use every core"),
-            _ => complaint,
+    fn read(value: &Value) -> Result<Self, ValueError> {
+        let count = count_or_auto(value).map_err(|error| match error.message.as_str() {
+            "must be at least 1" => error.help("leave it out to use every core"),
+            _ => error,
         });
         Ok(count?.map_or(Self::Auto, Self::Exactly))
     }
 }
 
 impl Readable for BatchSize {
-    fn read(value: &Value) -> Result<Self, Complaint> {
+    fn read(value: &Value) -> Result<Self, ValueError> {
         Ok(count_or_auto(value)?.map_or(Self::Auto, Self::Exactly))
     }
 }
 
 /// A number, or none for `auto`.
-fn count_or_auto(value: &Value) -> Result<Option<NonZeroUsize>, Complaint> {
+fn count_or_auto(value: &Value) -> Result<Option<NonZeroUsize>, ValueError> {
     if value.as_str() == Some("auto") {
         return Ok(None);
     }
     if integer(value).is_none() {
-        return Err(Complaint::wrong("an integer, at least 1, or `auto`", value));
+        return Err(ValueError::expected("an integer, at least 1, or `auto`", value));
     }
     NonZeroUsize::read(value).map(Some)
 }
 
 impl Readable for MaxFailures {
-    fn read(value: &Value) -> Result<Self, Complaint> {
+    fn read(value: &Value) -> Result<Self, ValueError> {
         const WANTED: &str = "a number of items, or a share such as `5%`";
         if let Some(share) = value.as_str().and_then(|text| text.trim().strip_suffix('%')) {
             return match share.trim().parse() {
                 Ok(share) if (0.0..=100.0).contains(&share) => Ok(Self::Percent(share)),
-                Ok(_) => Err(Complaint::new("must be between `0%` and `100%`")),
-                Err(_) => Err(Complaint::wrong(WANTED, value)),
+                Ok(_) => Err(ValueError::new("must be between `0%` and `100%`")),
+                Err(_) => Err(ValueError::expected(WANTED, value)),
             };
         }
         let count = integer(value).ok_or_else(|| {
-            let complaint = Complaint::wrong(WANTED, value);
-            if value.is_f64() { complaint.hint("a share has a `%` behind it") } else { complaint }
+            let error = ValueError::expected(WANTED, value);
+            if value.is_f64() { error.help("a share has a `%` behind it") } else { error }
         })?;
-        u64::try_from(count).map(Self::Count).map_err(|_| Complaint::new("must not be negative"))
+        u64::try_from(count).map(Self::Count).map_err(|_| ValueError::new("must not be negative"))
     }
 }
 
 impl Readable for MemorySize {
-    fn read(value: &Value) -> Result<Self, Complaint> {
+    fn read(value: &Value) -> Result<Self, ValueError> {
         let bytes = match value {
             Value::String(text) => text.trim().parse::<ByteSize>().ok().map(|size| size.as_u64()),
             _ => value.as_u64(),
         };
         match bytes {
-            None => Err(Complaint::wrong("a number of bytes, or a text such as `512MB` or `1.5GiB`", value)),
+            None => Err(ValueError::expected("a number of bytes, or a text such as `512MB` or `1.5GiB`", value)),
             Some(bytes) if bytes < 1 << 20 => {
-                Err(Complaint::new("is too little for a Python worker").hint("give it a unit, such as `512MB`"))
+                Err(ValueError::new("is too little for a Python worker").help("give it a unit, such as `512MB`"))
             }
             Some(bytes) => Ok(Self(bytes)),
         }
@@ -134,9 +134,9 @@ impl Readable for MemorySize {
 
 /// A timeout: longer than nothing.
 impl Readable for Duration {
-    fn read(value: &Value) -> Result<Self, Complaint> {
+    fn read(value: &Value) -> Result<Self, ValueError> {
         match duration(value)? {
-            Self::ZERO => Err(Complaint::new("must be above 0").hint("leave it out to wait as long as it takes")),
+            Self::ZERO => Err(ValueError::new("must be above 0").help("leave it out to wait as long as it takes")),
             duration => Ok(duration),
         }
     }
@@ -145,17 +145,17 @@ impl Readable for Duration {
 const DURATION: &str = "a number of seconds, or a text such as `500ms`, `2s`, `2m`, `1.5h` or `1d`";
 
 /// A number of seconds, or a text with a unit; 0 is fine.
-pub(super) fn duration(value: &Value) -> Result<Duration, Complaint> {
-    let wrong = || Complaint::wrong(DURATION, value);
+pub(super) fn duration(value: &Value) -> Result<Duration, ValueError> {
+    let wrong = || ValueError::expected(DURATION, value);
     let seconds = match value {
         Value::Number(number) => number.as_f64().ok_or_else(wrong)?,
         Value::String(text) => seconds(text).ok_or_else(wrong)?,
         _ => return Err(wrong()),
     };
     if seconds < 0.0 {
-        return Err(Complaint::new("must not be negative"));
+        return Err(ValueError::new("must not be negative"));
     }
-    Duration::try_from_secs_f64(seconds).map_err(|_| Complaint::new("is too long a time"))
+    Duration::try_from_secs_f64(seconds).map_err(|_| ValueError::new("is too long a time"))
 }
 
 fn seconds(text: &str) -> Option<f64> {
@@ -174,8 +174,8 @@ fn seconds(text: &str) -> Option<f64> {
 }
 
 /// A number per second, or a text such as `10/s`, `600/m` or `1000/h`.
-pub(super) fn rate(value: &Value) -> Result<f64, Complaint> {
-    let wrong = || Complaint::wrong("a number per second, or a text such as `10/s`, `600/m` or `1000/h`", value);
+pub(super) fn rate(value: &Value) -> Result<f64, ValueError> {
+    let wrong = || ValueError::expected("a number per second, or a text such as `10/s`, `600/m` or `1000/h`", value);
     let rate = match value {
         Value::Number(number) => number.as_f64().ok_or_else(wrong)?,
         Value::String(text) => {
@@ -190,7 +190,7 @@ pub(super) fn rate(value: &Value) -> Result<f64, Complaint> {
         }
         _ => return Err(wrong()),
     };
-    if rate > 0.0 && rate.is_finite() { Ok(rate) } else { Err(Complaint::new("must be above 0")) }
+    if rate > 0.0 && rate.is_finite() { Ok(rate) } else { Err(ValueError::new("must be above 0")) }
 }
 
 /// An integer, also in the string that a template gives.
@@ -244,11 +244,11 @@ mod tests {
     #[test]
     fn a_count_says_what_it_wants() {
         let wrong = NonZeroUsize::read(&json!("ten")).unwrap_err();
-        assert_eq!(wrong.text, "must be an integer, at least 1; found the string \"ten\"");
-        assert_eq!(NonZeroUsize::read(&json!(0)).unwrap_err().text, "must be at least 1");
+        assert_eq!(wrong.message, "must be an integer, at least 1; found the string \"ten\"");
+        assert_eq!(NonZeroUsize::read(&json!(0)).unwrap_err().message, "must be at least 1");
         let zero = MaxParallel::read(&json!(0)).unwrap_err();
-        assert_eq!(zero.hint, Some("leave it out to use every core"));
-        assert_eq!(bool::read(&json!("yes")).unwrap_err().hint, Some("write `true`"));
+        assert_eq!(zero.help, Some("leave it out to use every core"));
+        assert_eq!(bool::read(&json!("yes")).unwrap_err().help, Some("write `true`"));
     }
 
     #[test]
@@ -259,7 +259,7 @@ mod tests {
         for wrong in [json!(-1), json!("101%"), json!("x%"), json!("few"), json!(true)] {
             assert!(MaxFailures::read(&wrong).is_err(), "{wrong}");
         }
-        assert_eq!(MaxFailures::read(&json!(0.5)).unwrap_err().hint, Some("a share has a `%` behind it"));
+        assert_eq!(MaxFailures::read(&json!(0.5)).unwrap_err().help, Some("a share has a `%` behind it"));
     }
 
     #[test]
@@ -268,6 +268,6 @@ mod tests {
         assert_eq!(MemorySize::read(&json!("1.5 GiB")), Ok(MemorySize(3 << 29)));
         assert_eq!(MemorySize::read(&json!(1 << 30)), Ok(MemorySize(1 << 30)));
         assert!(MemorySize::read(&json!("much")).is_err());
-        assert_eq!(MemorySize::read(&json!(512)).unwrap_err().hint, Some("give it a unit, such as `512MB`"));
+        assert_eq!(MemorySize::read(&json!(512)).unwrap_err().help, Some("give it a unit, such as `512MB`"));
     }
 }

@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The text of a workflow file and where it came from; what faults are shown against.
+/// The text of a workflow file and where it came from; what errors are shown against.
 #[derive(Debug, Clone, Default)]
-pub struct Source {
+pub struct SourceFile {
     /// Path as the user gave it.
     pub path: PathBuf,
     /// The whole text.
@@ -23,7 +23,7 @@ pub struct Source {
 #[derive(Debug, Clone)]
 pub struct Workflow {
     /// The file.
-    pub source: Source,
+    pub source: SourceFile,
     /// `name`; by default the file's stem.
     pub name: String,
     /// `description`

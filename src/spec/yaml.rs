@@ -1,13 +1,14 @@
 //! From the bytes of a file to a tree of nodes.
 //!
-//! Owns encoding, limits, anchors, aliases and merge keys, and the wording of YAML's own faults. Whatever the bytes,
-//! the answer is a tree or a fault; an alias that grows without bound is refused before it is copied.
+//! Owns encoding, limits, anchors, aliases and merge keys, and the wording of YAML's own errors. Whatever the bytes,
+//! the answer is a tree or an error; an alias that grows without bound is refused before it is copied.
 
-use super::place::{Places, block_span};
+use super::diagnostic::ErrorList;
+use super::position::{ByteOffsets, block_span};
 use super::protect::{protect, restore};
 use super::tree::{Entry, Node, NodeKind, resolve};
-use super::wording::wording;
-use super::{Fault, Faults, Source};
+use super::yaml_error::yaml_error;
+use super::{Diagnostic, Diagnostics, SourceFile};
 use crate::model::Span;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, Tag};
 use std::collections::HashMap;
@@ -21,56 +22,57 @@ const MOST_NODES: usize = 1_000_000;
 const DEEPEST: usize = 100;
 
 /// The text of a file, without byte order mark.
-pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<Source, Faults> {
+pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<SourceFile, Diagnostics> {
     let path = path.to_owned();
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let empty = |path| Source { path, text: String::new() };
+    let empty = |path| SourceFile { path, text: String::new() };
     if bytes.len() > LARGEST {
-        let fault = Fault::whole(format!("the file is too large: {} MiB, at most 64 MiB", bytes.len() >> 20))
-            .hint("keep long lists of items in a file of their own: `items: {lines: FILE}`");
-        return Err(Faults::one(empty(path), fault));
+        let error = Diagnostic::of_file(format!("the file is too large: {} MiB, at most 64 MiB", bytes.len() >> 20))
+            .help("keep long lists of items in a file of their own: `items: {lines: FILE}`");
+        return Err(Diagnostics::one(empty(path), error));
     }
     match std::str::from_utf8(bytes) {
-        Ok(text) => Ok(Source { path, text: text.to_owned() }),
+        Ok(text) => Ok(SourceFile { path, text: text.to_owned() }),
         Err(error) => {
             // The text before the wrong byte is all that can be shown.
             let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned();
             let at = good.len();
-            let fault =
-                Fault::at(Span::new(at, at), "the file is not UTF-8 text").hint("save it with the encoding UTF-8");
-            Err(Faults::one(Source { path, text: good }, fault))
+            let error =
+                Diagnostic::at(Span::new(at, at), "the file is not UTF-8 text").help("save it with the encoding UTF-8");
+            Err(Diagnostics::one(SourceFile { path, text: good }, error))
         }
     }
 }
 
 /// The tree of a text: its top level is a mapping.
-pub(super) fn load(source: &Source) -> Result<(Node, Vec<Fault>), Fault> {
+pub(super) fn load(source: &SourceFile) -> Result<(Node, ErrorList), Diagnostic> {
     let text = source.text.as_str();
     if let Some(at) = memchr::memchr(0, text.as_bytes()) {
-        return Err(Fault::at(Span::new(at, at), "the file has a NUL byte in it").hint("a workflow file is plain text"));
+        return Err(
+            Diagnostic::at(Span::new(at, at), "the file has a NUL byte in it").help("a workflow file is plain text")
+        );
     }
     let protected = protect(text);
     if let Some(at) = protected.unclosed {
-        return Err(Fault::at(Span::new(at, at + 2), "`{{` is not closed on its line")
-            .hint("write `{{ name }}`, or put the whole value in quotes"));
+        return Err(Diagnostic::at(Span::new(at, at + 2), "`{{` is not closed on its line")
+            .help("write `{{ name }}`, or put the whole value in quotes"));
     }
     let mut builder = Builder {
-        places: Places::new(text),
+        offsets: ByteOffsets::new(text),
         restore: protected.changed,
         stack: Vec::new(),
         anchors: HashMap::new(),
         nodes: 0,
-        faults: Vec::new(),
+        errors: ErrorList::default(),
     };
     let root = builder.read(Parser::new_from_str(&protected.text))?;
     match root {
-        None => {
-            Err(Fault::whole("the file is empty").hint("a workflow needs `steps:`; `batchmill init` writes an example"))
-        }
-        Some(node) if matches!(node.kind, NodeKind::Map(_)) => Ok((node, builder.faults)),
-        Some(node) => Err(Fault::at(
+        None => Err(Diagnostic::of_file("the file is empty")
+            .help("a workflow needs `steps:`; `batchmill init` writes an example")),
+        Some(node) if matches!(node.kind, NodeKind::Map(_)) => Ok((node, builder.errors)),
+        Some(node) => Err(Diagnostic::at(
             node.span,
-            format!("a workflow file is a mapping with `steps:`; found {}", super::tree::found(&node.to_json())),
+            format!("a workflow file is a mapping with `steps:`; found {}", super::tree::describe(&node.to_json())),
         )),
     }
 }
@@ -91,45 +93,45 @@ enum OpenKind {
 
 /// Builds the tree from the parser's events.
 struct Builder<'a> {
-    places: Places<'a>,
+    offsets: ByteOffsets<'a>,
     restore: bool,
     stack: Vec<Open>,
     /// Each anchored node and how many nodes it has.
     anchors: HashMap<usize, (Node, usize)>,
     nodes: usize,
-    faults: Vec<Fault>,
+    errors: ErrorList,
 }
 
 impl Builder<'_> {
-    fn read(&mut self, mut parser: Parser<'_, StrInput<'_>>) -> Result<Option<Node>, Fault> {
+    fn read(&mut self, mut parser: Parser<'_, StrInput<'_>>) -> Result<Option<Node>, Diagnostic> {
         let mut root = None;
         let mut documents = 0;
         while let Some(event) = parser.next_event() {
-            let (event, span) = event.map_err(|error| self.wording(&error))?;
-            let span = self.places.span(span);
+            let (event, span) = event.map_err(|error| self.yaml_error(&error))?;
+            let span = self.offsets.span(span);
             let done = match event {
                 Event::DocumentStart(_) => {
                     documents += 1;
                     if documents > 1 {
-                        return Err(Fault::at(span, "the file has more than one YAML document")
-                            .hint("keep each workflow in a file of its own"));
+                        return Err(Diagnostic::at(span, "the file has more than one YAML document")
+                            .help("keep each workflow in a file of its own"));
                     }
                     None
                 }
                 Event::Scalar(text, style, anchor, tag) => {
                     let span = match style {
-                        ScalarStyle::Literal | ScalarStyle::Folded => block_span(self.places.text, span),
+                        ScalarStyle::Literal | ScalarStyle::Folded => block_span(self.offsets.text, span),
                         _ => span,
                     };
                     let node = self.scalar(&text, style, tag.as_deref(), span);
                     self.count(1 + text.len() / 100, span)?;
-                    self.keep(anchor, &node, 1 + text.len() / 100)?;
-                    self.place(node, style == ScalarStyle::Plain, &text)
+                    self.store_anchor(anchor, &node, 1 + text.len() / 100)?;
+                    self.attach(node, style == ScalarStyle::Plain, &text)
                 }
                 Event::Alias(anchor) => {
                     let node = self.alias(anchor, span)?;
                     let text = node.as_text().map(|text| text.raw).unwrap_or_default();
-                    self.place(node, false, &text)
+                    self.attach(node, false, &text)
                 }
                 Event::SequenceStart(anchor, tag) => {
                     self.open(anchor, tag.as_deref(), span, OpenKind::List(Vec::new()))?;
@@ -148,16 +150,16 @@ impl Builder<'_> {
         Ok(root.filter(|node| documents > 0 && node.kind != NodeKind::Null))
     }
 
-    fn count(&mut self, nodes: usize, span: Span) -> Result<(), Fault> {
+    fn count(&mut self, nodes: usize, span: Span) -> Result<(), Diagnostic> {
         self.nodes = self.nodes.saturating_add(nodes);
         if self.nodes <= MOST_NODES {
             return Ok(());
         }
-        Err(Fault::at(span, "the file has more than 1,000,000 values, aliases included")
-            .hint("keep long lists of items in a file of their own: `items: {lines: FILE}`"))
+        Err(Diagnostic::at(span, "the file has more than 1,000,000 values, aliases included")
+            .help("keep long lists of items in a file of their own: `items: {lines: FILE}`"))
     }
 
-    fn keep(&mut self, anchor: usize, node: &Node, nodes: usize) -> Result<(), Fault> {
+    fn store_anchor(&mut self, anchor: usize, node: &Node, nodes: usize) -> Result<(), Diagnostic> {
         if anchor > 0 {
             self.count(nodes, node.span)?;
             self.anchors.insert(anchor, (node.clone(), nodes));
@@ -165,9 +167,9 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn alias(&mut self, anchor: usize, span: Span) -> Result<Node, Fault> {
+    fn alias(&mut self, anchor: usize, span: Span) -> Result<Node, Diagnostic> {
         let Some(&(_, nodes)) = self.anchors.get(&anchor) else {
-            return Err(Fault::at(span, "the alias stands inside the value it names"));
+            return Err(Diagnostic::at(span, "the alias stands inside the value it names"));
         };
         self.count(nodes, span)?;
         let deep = self.stack.len();
@@ -178,7 +180,7 @@ impl Builder<'_> {
         Ok(node.clone())
     }
 
-    fn open(&mut self, anchor: usize, tag: Option<&Tag>, span: Span, kind: OpenKind) -> Result<(), Fault> {
+    fn open(&mut self, anchor: usize, tag: Option<&Tag>, span: Span, kind: OpenKind) -> Result<(), Diagnostic> {
         if self.stack.len() >= DEEPEST {
             return Err(too_deep(span));
         }
@@ -187,7 +189,7 @@ impl Builder<'_> {
             OpenKind::Map { .. } => "map",
         };
         if let Some(tag) = tag.filter(|tag| !(tag.is_yaml_core_schema() && tag.suffix == known)) {
-            self.faults.push(unknown_tag(tag, span));
+            self.errors.push(unknown_tag(tag, span));
         }
         let before = self.nodes;
         self.count(1, span)?;
@@ -196,7 +198,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn close(&mut self, span: Span) -> Result<Option<Node>, Fault> {
+    fn close(&mut self, span: Span) -> Result<Option<Node>, Diagnostic> {
         let open = self.stack.pop().expect("the parser closes only what it opened");
         let (kind, last) = match open.kind {
             OpenKind::List(list) => {
@@ -211,12 +213,12 @@ impl Builder<'_> {
         // A block collection ends with an empty place far below; a flow one with its bracket.
         let end = if span.end > span.start { span.end } else { last };
         let node = Node::new(Span::new(open.start, end.max(open.start)), kind);
-        self.keep(open.anchor, &node, self.nodes - open.before)?;
-        Ok(self.place(node, false, ""))
+        self.store_anchor(open.anchor, &node, self.nodes - open.before)?;
+        Ok(self.attach(node, false, ""))
     }
 
     /// Puts a node where it belongs; gives it back if it is the root. `written` is the text of a scalar.
-    fn place(&mut self, node: Node, plain: bool, written: &str) -> Option<Node> {
+    fn attach(&mut self, node: Node, plain: bool, written: &str) -> Option<Node> {
         let Some(open) = self.stack.last_mut() else {
             return Some(node);
         };
@@ -227,9 +229,9 @@ impl Builder<'_> {
                 None => {
                     let mut text = if self.restore { restore(written) } else { written.to_owned() };
                     if matches!(node.kind, NodeKind::List(_) | NodeKind::Map(_)) {
-                        self.faults.push(
-                            Fault::at(node.span, "a key must be a word or a quoted string")
-                                .hint("a template in braces needs `{{ name }}`, without a colon behind"),
+                        self.errors.push(
+                            Diagnostic::at(node.span, "a key must be a word or a quoted string")
+                                .help("a template in braces needs `{{ name }}`, without a colon behind"),
                         );
                         text = NO_KEY.to_owned();
                     } else if text == "<<" && plain {
@@ -252,7 +254,7 @@ impl Builder<'_> {
             (Some(tag), _) => {
                 // A lone `!` means: a string.
                 if !(tag.handle.is_empty() && tag.suffix == "!" || tag.handle == "!" && tag.suffix.is_empty()) {
-                    self.faults.push(unknown_tag(tag, span));
+                    self.errors.push(unknown_tag(tag, span));
                 }
                 false
             }
@@ -261,8 +263,8 @@ impl Builder<'_> {
             return Node::new(span, NodeKind::Text(text));
         }
         let kind = resolve(&text).unwrap_or_else(|wrong| {
-            let fault = Fault::at(span, format!("`{text}` {wrong}")).hint("put it in quotes if a string is meant");
-            self.faults.push(fault);
+            let error = Diagnostic::at(span, format!("`{text}` {wrong}")).help("put it in quotes if a string is meant");
+            self.errors.push(error);
             NodeKind::Text(text)
         });
         Node::new(span, kind)
@@ -274,8 +276,8 @@ impl Builder<'_> {
         let mut seen: HashMap<String, Span> = HashMap::new();
         for entry in entries.iter().filter(|entry| entry.key != MERGE) {
             if let Some(first) = seen.insert(entry.key.clone(), entry.key_span) {
-                self.faults.push(
-                    Fault::at(entry.key_span, format!("key `{}` is given twice", entry.key))
+                self.errors.push(
+                    Diagnostic::at(entry.key_span, format!("key `{}` is given twice", entry.key))
                         .label("given again here")
                         .also(first, "first given here"),
                 );
@@ -296,8 +298,8 @@ impl Builder<'_> {
             };
             for part in parts {
                 let NodeKind::Map(merged) = part.kind else {
-                    let fault = Fault::at(entry.key_span, "`<<` takes a mapping or a list of mappings");
-                    self.faults.push(fault.hint("write `<<: *name` with an anchor `&name` at a mapping above"));
+                    let error = Diagnostic::at(entry.key_span, "`<<` takes a mapping or a list of mappings");
+                    self.errors.push(error.help("write `<<: *name` with an anchor `&name` at a mapping above"));
                     continue;
                 };
                 for from in merged {
@@ -312,17 +314,17 @@ impl Builder<'_> {
     }
 
     /// The parser's error in words that help.
-    fn wording(&self, error: &ScanError) -> Fault {
-        let mut at = self.places.byte(error.marker().index());
-        let (message, hint) = wording(error.info());
+    fn yaml_error(&self, error: &ScanError) -> Diagnostic {
+        let mut at = self.offsets.byte(error.marker().index());
+        let (message, help) = yaml_error(error.info());
         if message.starts_with("a tab") {
             // The parser may still stand at the end of the line before.
-            at = memchr::memchr(b'\t', &self.places.text.as_bytes()[at..]).map_or(at, |tab| at + tab);
+            at = memchr::memchr(b'\t', &self.offsets.text.as_bytes()[at..]).map_or(at, |tab| at + tab);
         }
-        let fault = Fault::at(Span::new(at, at + 1), message);
-        match hint {
-            Some(hint) => fault.hint(hint),
-            None => fault,
+        let error = Diagnostic::at(Span::new(at, at + 1), message);
+        match help {
+            Some(help) => error.help(help),
+            None => error,
         }
     }
 }
@@ -341,10 +343,11 @@ fn depth(node: &Node) -> usize {
     }
 }
 
-fn too_deep(span: Span) -> Fault {
-    Fault::at(span, format!("the file is nested deeper than {DEEPEST} levels"))
+fn too_deep(span: Span) -> Diagnostic {
+    Diagnostic::at(span, format!("the file is nested deeper than {DEEPEST} levels"))
 }
 
-fn unknown_tag(tag: &Tag, span: Span) -> Fault {
-    Fault::at(span, format!("the YAML tag `{}{}` is not supported", tag.handle, tag.suffix)).hint("leave the tag out")
+fn unknown_tag(tag: &Tag, span: Span) -> Diagnostic {
+    Diagnostic::at(span, format!("the YAML tag `{}{}` is not supported", tag.handle, tag.suffix))
+        .help("leave the tag out")
 }

@@ -6,7 +6,9 @@ use super::item_lane::{ItemRun, ItemTask};
 use super::process::{self, Bounds, By, Ended};
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::spec::{self, ShellTask};
-use crate::template::{CompiledTree, ItemScope, Names, ShellCommand, Template, TemplateError, Words, compile_pairs};
+use crate::template::{
+    CompiledTree, ItemScope, Names, RenderedCommand, ShellCommand, Template, TemplateError, compile_pairs,
+};
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
@@ -79,13 +81,13 @@ impl Shell {
         let own_path =
             self.env.iter().any(|(name, _)| name == "PATH") || context.host.env.iter().any(|(name, _)| name == "PATH");
         let (file, words, mut variables) = match self.command.render(scope)? {
-            Words::Argv(words) => {
+            RenderedCommand::Argv(words) => {
                 let program = words.first().expect("a command has a program: checked in `spec`");
                 // A PATH that the workflow sets decides where the program is looked up.
                 let file = if own_path { PathBuf::from(program) } else { self.find(program) };
                 (file, words, Vec::new())
             }
-            Words::Script { script, variables } => {
+            RenderedCommand::Script { script, variables } => {
                 let variables = variables.into_iter().map(|(name, value)| (name, value.into())).collect();
                 (PathBuf::from("/bin/sh"), vec!["/bin/sh".to_owned(), "-c".to_owned(), script], variables)
             }

@@ -98,7 +98,7 @@ impl Template {
         used_names(names)
     }
 
-    /// Faults that can be known before anything runs: names and filters that will not be there.
+    /// Errors that can be known before anything runs: names and filters that will not be there.
     pub fn check(&self, names: &Names) -> Vec<TemplateError> {
         check(&self.text, &self.uses(), names)
     }
@@ -145,8 +145,8 @@ impl Template {
     }
 
     fn undefined(&self, scope: &ItemScope) -> TemplateError {
-        let faults = check_names(&self.text, &self.uses(), &scope.names());
-        faults.into_iter().next().unwrap_or_else(|| self.error(format!("`{}` is undefined", self.text.raw.trim())))
+        let errors = check_names(&self.text, &self.uses(), &scope.names());
+        errors.into_iter().next().unwrap_or_else(|| self.error(format!("`{}` is undefined", self.text.raw.trim())))
     }
 
     fn failed(&self, error: &Error, scope: &ItemScope) -> TemplateError {
@@ -170,9 +170,9 @@ pub(super) fn template_of<'env>(env: &'env Environment<'static>) -> minijinja::T
 
 pub(super) fn failed(text: &Text, uses: &[String], error: &Error, names: &Names) -> TemplateError {
     if error.kind() == ErrorKind::UndefinedError
-        && let Some(fault) = check_names(text, uses, names).into_iter().next()
+        && let Some(error) = check_names(text, uses, names).into_iter().next()
     {
-        return fault;
+        return error;
     }
     let what = match error.detail() {
         Some(detail) => format!("{}: {detail}", error.kind()),
@@ -245,11 +245,11 @@ impl CompiledTree {
         }
     }
 
-    /// Faults that can be known before anything runs.
+    /// Errors that can be known before anything runs.
     pub fn check(&self, names: &Names) -> Vec<TemplateError> {
-        let mut faults = Vec::new();
-        self.templates(&mut |template| faults.extend(template.check(names)));
-        faults
+        let mut errors = Vec::new();
+        self.templates(&mut |template| errors.extend(template.check(names)));
+        errors
     }
 
     /// Whether it differs by item.

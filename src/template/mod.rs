@@ -15,5 +15,5 @@ mod stored;
 pub use compiled::{CompiledTree, Template, TemplateError, compile_pairs, json_to_value, value_to_json};
 pub use exact::exact_json_to_value;
 pub use scope::{ErrorValue, ItemScope, Lazy, Names, Scope, StepValue};
-pub use shell::{ShellCommand, ShellError, Words};
+pub use shell::{RenderedCommand, ShellCommand, ShellError};
 pub use stored::{ResultsName, StoredResults};

@@ -8,9 +8,9 @@ use minijinja::ErrorKind;
 
 /// What can be known to be wrong with a template that uses these names.
 pub(super) fn check(text: &Text, uses: &[String], names: &Names) -> Vec<TemplateError> {
-    let mut faults = check_names(text, uses, names);
-    faults.extend(unknown_filters(text));
-    faults
+    let mut errors = check_names(text, uses, names);
+    errors.extend(unknown_filters(text));
+    errors
 }
 
 /// minijinja looks a filter up when it runs it; a name that it does not have is found here, before anything runs.
@@ -65,10 +65,10 @@ pub(super) fn check_names(text: &Text, uses: &[String], names: &Names) -> Vec<Te
     if text.raw.contains("defined") || text.raw.contains("default") {
         return Vec::new();
     }
-    let fault = |name: &String| {
-        names.fault(name).map(|message| TemplateError { message, span: text.span, needle: Some(name.clone()) })
+    let error = |name: &String| {
+        names.error(name).map(|message| TemplateError { message, span: text.span, needle: Some(name.clone()) })
     };
-    uses.iter().filter_map(fault).collect()
+    uses.iter().filter_map(error).collect()
 }
 
 #[cfg(test)]
@@ -84,19 +84,19 @@ mod tests {
 
     #[test]
     fn a_filter_that_is_not_there_is_found_before_it_runs() {
-        let faults = |raw: &str| {
+        let errors = |raw: &str| {
             let names = Names { item: true, params: Some(Vec::new()), ..Names::default() };
             Template::compile(&Text::new(raw)).unwrap().check(&names)
         };
-        let [fault] = faults("{{ item | nofilter }}").try_into().unwrap();
+        let [error] = errors("{{ item | nofilter }}").try_into().unwrap();
         assert_eq!(
-            (fault.message.as_str(), fault.needle.as_deref()),
+            (error.message.as_str(), error.needle.as_deref()),
             ("there is no filter `nofilter`", Some("nofilter"))
         );
         for good in
             ["{{ item | stem }}", "{{ item | map('upper') | list }}", "{{ item | round(2) }}", "{{ item | raw }}"]
         {
-            assert_eq!(faults(good), [], "{good}");
+            assert_eq!(errors(good), [], "{good}");
         }
     }
 }

@@ -275,7 +275,7 @@ pub struct Names {
 
 impl Names {
     /// What is wrong with a dotted name that a template uses; `None` if nothing is known to be.
-    pub fn fault(&self, name: &str) -> Option<String> {
+    pub fn error(&self, name: &str) -> Option<String> {
         let mut parts = name.split('.');
         let root = parts.next().unwrap_or_default();
         let member = parts.next();

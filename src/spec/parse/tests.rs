@@ -24,27 +24,27 @@ const EXAMPLES: [(&str, &str); 9] = [
     ("database", include_str!("../testdata/database.yaml")),
 ];
 
-fn read(text: &str) -> Result<Workflow, Faults> {
+fn read(text: &str) -> Result<Workflow, Diagnostics> {
     parse(Path::new("flow.yaml"), text.as_bytes())
 }
 
 fn good(text: &str) -> Workflow {
-    read(text).unwrap_or_else(|faults| panic!("{}", faults.render(false)))
+    read(text).unwrap_or_else(|errors| panic!("{}", errors.render(false)))
 }
 
-/// Each fault as `line:column: message [label]`.
-fn faults(text: &str) -> Vec<String> {
-    let faults = read(text).expect_err("the file has faults");
-    faults.render(true);
-    let show = |fault: &Fault| {
-        let place = fault.span.map_or("-".to_owned(), |span| {
-            let (line, column) = faults.source().line_column(span.start);
+/// Each error as `line:column: message [label]`.
+fn errors(text: &str) -> Vec<String> {
+    let errors = read(text).expect_err("the file has errors");
+    errors.render(true);
+    let show = |error: &Diagnostic| {
+        let place = error.span.map_or("-".to_owned(), |span| {
+            let (line, column) = errors.source().line_column(span.start);
             format!("{line}:{column}")
         });
-        let label = fault.label.as_ref().map_or(String::new(), |label| format!(" [{label}]"));
-        format!("{place}: {}{label}", fault.message)
+        let label = error.label.as_ref().map_or(String::new(), |label| format!(" [{label}]"));
+        format!("{place}: {}{label}", error.message)
     };
-    faults.faults().iter().map(show).collect()
+    errors.errors().iter().map(show).collect()
 }
 
 fn batch_of(text: &str) -> BatchSpec {

@@ -71,7 +71,7 @@ pub struct Script {
 
 /// A command, ready to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Words {
+pub enum RenderedCommand {
     /// Program and arguments.
     Argv(Vec<String>),
     /// A script, and the variables that its references need.
@@ -112,7 +112,7 @@ impl ShellCommand {
         words.collect::<Result<_, _>>().map(Self::Argv)
     }
 
-    /// Faults that can be known before anything runs.
+    /// Errors that can be known before anything runs.
     pub fn check(&self, names: &Names) -> Vec<TemplateError> {
         match self {
             Self::Argv(words) => words.iter().flat_map(|word| word.check(names)).collect(),
@@ -121,16 +121,18 @@ impl ShellCommand {
     }
 
     /// The command for one item.
-    pub fn render(&self, scope: &Arc<ItemScope>) -> Result<Words, TemplateError> {
+    pub fn render(&self, scope: &Arc<ItemScope>) -> Result<RenderedCommand, TemplateError> {
         match self {
-            Self::Argv(words) => words.iter().map(|word| word.string(scope)).collect::<Result<_, _>>().map(Words::Argv),
+            Self::Argv(words) => {
+                words.iter().map(|word| word.string(scope)).collect::<Result<_, _>>().map(RenderedCommand::Argv)
+            }
             Self::Script(script) => script.render(scope),
         }
     }
 }
 
 impl Script {
-    fn render(&self, scope: &Arc<ItemScope>) -> Result<Words, TemplateError> {
+    fn render(&self, scope: &Arc<ItemScope>) -> Result<RenderedCommand, TemplateError> {
         let template = template_of(&self.env);
         let rendered = template.render_captured(Value::from_dyn_object(Arc::clone(scope)));
         let rendered = rendered.map_err(|error| failed(&self.text, &self.uses, &error, &scope.names()))?;
@@ -138,7 +140,7 @@ impl Script {
         let held = rendered.state().get_extension::<Held>().unwrap_or(&none);
         let (script, used) = weave(rendered.output(), &held.0).map_err(|error| shell_error(&self.text, &error))?;
         let variables = used.into_iter().map(|number| (variable(number), held.0[number].clone())).collect();
-        Ok(Words::Script { script, variables })
+        Ok(RenderedCommand::Script { script, variables })
     }
 }
 

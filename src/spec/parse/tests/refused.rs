@@ -1,14 +1,14 @@
-//! Files with faults, and the words of the faults.
+//! Files with errors, and the words of the errors.
 
 use super::*;
 use std::time::Instant;
 
 #[test]
-fn all_faults_of_a_file_are_reported_at_once() {
+fn all_errors_of_a_file_are_reported_at_once() {
     let text = "nam: x\nsteps:\n  - name: a\n    task: batch\n    inputs:\n      items: word\n      max_paralel: 3\n      \
                 batch_size: ten\n      max_parallel: 0\n      parallel: yes\n      task: {type: shel, command: x}\n  - task: echo\n";
     assert_eq!(
-        faults(text),
+        errors(text),
         [
             "1:1: unknown key `nam` [did you mean `name`?]",
             "6:14: `items` must be a list, a template, `$(command)` or a source; found the string \"word\"",
@@ -24,7 +24,7 @@ fn all_faults_of_a_file_are_reported_at_once() {
 }
 
 #[test]
-fn faults_of_steps() {
+fn errors_of_steps() {
     let table: &[(&str, &[&str])] = &[
         ("steps: []", &["1:8: `steps` is empty"]),
         ("steps: 4", &["1:8: `steps` must be a list or a mapping of steps; found the number 4"]),
@@ -122,12 +122,12 @@ fn faults_of_steps() {
         ),
     ];
     for (text, expected) in table {
-        assert_eq!(faults(text), *expected, "{text:?}");
+        assert_eq!(errors(text), *expected, "{text:?}");
     }
 }
 
 #[test]
-fn faults_of_tasks() {
+fn errors_of_tasks() {
     let table: &[(&str, &[&str])] = &[
         ("type: batch", &["6:20: `type` cannot be `batch` inside a batch"]),
         ("type: echo, mesage: 1", &["6:26: unknown key `mesage` [did you mean `message`?]"]),
@@ -202,7 +202,7 @@ fn faults_of_tasks() {
         ),
     ];
     for (task, expected) in table {
-        assert_eq!(faults(&with_inputs(&["items: []", &format!("task: {{{task}}}")])), *expected, "{task:?}");
+        assert_eq!(errors(&with_inputs(&["items: []", &format!("task: {{{task}}}")])), *expected, "{task:?}");
     }
     let table: &[([&str; 2], &[&str])] = &[
         (
@@ -244,12 +244,12 @@ fn faults_of_tasks() {
         ),
     ];
     for (lines, expected) in table {
-        assert_eq!(faults(&with_inputs(lines)), *expected, "{lines:?}");
+        assert_eq!(errors(&with_inputs(lines)), *expected, "{lines:?}");
     }
 }
 
 #[test]
-fn faults_of_yaml() {
+fn errors_of_yaml() {
     let table: &[(&str, &[&str])] = &[
         ("", &["-: the file is empty"]),
         ("# nothing\n", &["-: the file is empty"]),
@@ -290,7 +290,7 @@ fn faults_of_yaml() {
         ("<<: 3\n", &["1:1: `<<` takes a mapping or a list of mappings", "-: `steps` is missing"]),
     ];
     for (text, expected) in table {
-        assert_eq!(faults(text), *expected, "{text:?}");
+        assert_eq!(errors(text), *expected, "{text:?}");
     }
 }
 
@@ -310,14 +310,14 @@ fn an_alias_bomb_is_refused_at_once() {
         text.push_str(&format!("a{level}: &a{level} [{}]\n", vec![alias; 10].join(", ")));
     }
     let start = Instant::now();
-    assert!(faults(&text)[0].contains("more than 1,000,000 values"));
+    assert!(errors(&text)[0].contains("more than 1,000,000 values"));
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
 }
 
 #[test]
 fn deep_nesting_is_refused() {
-    assert!(faults(&format!("a: {}", "[".repeat(100_000)))[0].contains("nested"));
-    assert!(faults(&format!("a: {}{}", "[".repeat(120), "]".repeat(120)))[0].contains("nested"));
+    assert!(errors(&format!("a: {}", "[".repeat(100_000)))[0].contains("nested"));
+    assert!(errors(&format!("a: {}{}", "[".repeat(120), "]".repeat(120)))[0].contains("nested"));
     let block: String = (0..200).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
-    assert!(faults(&block)[0].contains("nested"));
+    assert!(errors(&block)[0].contains("nested"));
 }

@@ -1,16 +1,16 @@
-//! Whatever the bytes, the answer is a workflow or faults that can be shown.
+//! Whatever the bytes, the answer is a workflow or errors that can be shown.
 
 use super::*;
 use proptest::prelude::*;
 
 /// Reads the bytes, and renders what is wrong with them.
 fn survive(bytes: &[u8]) {
-    if let Err(faults) = parse(Path::new("f.yaml"), bytes) {
-        let text = &faults.source().text;
-        for span in faults.faults().iter().filter_map(|fault| fault.span) {
+    if let Err(errors) = parse(Path::new("f.yaml"), bytes) {
+        let text = &errors.source().text;
+        for span in errors.errors().iter().filter_map(|error| error.span) {
             assert!(text.get(..span.start).is_some() && span.start <= span.end, "{span:?}");
         }
-        faults.render(false);
+        errors.render(false);
     }
 }
 

@@ -1,12 +1,12 @@
 //! What the YAML parser complains about, in words that help.
 
-/// The message for a complaint of the parser, and what the user can do.
-pub(super) fn wording(info: &str) -> (String, Option<&'static str>) {
+/// The message for a error of the parser, and what the user can do.
+pub(super) fn yaml_error(info: &str) -> (String, Option<&'static str>) {
     let has = |needle: &str| info.contains(needle);
     if has("tab") && (has("indentation") || has("disallowed") || has("found a tab") || has("cannot be used")) {
         return ("a tab cannot be used for indentation".to_owned(), Some("indent with spaces"));
     }
-    let (message, hint) = if has("mapping values are not allowed") || has("illegal placement of ':'") {
+    let (message, help) = if has("mapping values are not allowed") || has("illegal placement of ':'") {
         ("a `:` is not allowed here", Some("put a text with `: ` in it in quotes, and check the indentation"))
     } else if has("simple key expect") {
         ("a key without `:`, or a line that is not indented far enough", Some("write `key: value`"))
@@ -35,5 +35,5 @@ pub(super) fn wording(info: &str) -> (String, Option<&'static str>) {
     } else {
         return (format!("not valid YAML: {info}"), None);
     };
-    (message.to_owned(), hint)
+    (message.to_owned(), help)
 }

@@ -1,16 +1,16 @@
-//! Faults of a workflow file: what is wrong, where, and what to do about it; and how they are shown.
+//! Diagnostics of a workflow file: what is wrong, where, and what to do about it; and how they are shown.
 //!
-//! Owns the wording around a fault and its rendering. What is a fault is for the others to say: the parser here, and
-//! the plan, the template checks and the command line, which make faults of the same kind.
+//! Owns the wording around an error and its rendering. What is an error is for the others to say: the parser here, and
+//! the plan, the template checks and the command line, which make errors of the same kind.
 
-use super::Source;
-use super::place::floor;
+use super::SourceFile;
+use super::position::floor;
 use crate::model::Span;
 use annotate_snippets::renderer::DEFAULT_TERM_WIDTH;
 use annotate_snippets::{Annotation, AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 use std::fmt;
 
-/// More faults than this are counted, not shown.
+/// More errors than this are counted, not shown.
 const SHOWN: usize = 50;
 
 /// Lines farther apart than this are shown each for itself.
@@ -21,7 +21,7 @@ const WIDEST: usize = 240;
 
 /// One thing that is wrong with a workflow file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct Diagnostic {
     /// What is wrong: lower case, no full stop, names in backticks.
     pub message: String,
     /// The text to underline; `None` where the file as a whole is meant.
@@ -33,18 +33,18 @@ pub struct Fault {
     /// Where it is in the file's tree, for instance `steps.resize.max_parallel`.
     pub context: Option<Box<str>>,
     /// The next thing the user can do.
-    pub hint: Option<Box<str>>,
+    pub help: Option<Box<str>>,
 }
 
-impl Fault {
-    /// A fault at a place of the file.
+impl Diagnostic {
+    /// An error at a place of the file.
     pub fn at(span: Span, message: impl Into<String>) -> Self {
-        Self { span: Some(span), ..Self::whole(message) }
+        Self { span: Some(span), ..Self::of_file(message) }
     }
 
-    /// A fault of the file as a whole.
-    pub fn whole(message: impl Into<String>) -> Self {
-        Self { message: message.into(), span: None, label: None, others: Vec::new(), context: None, hint: None }
+    /// An error of the file as a whole.
+    pub fn of_file(message: impl Into<String>) -> Self {
+        Self { message: message.into(), span: None, label: None, others: Vec::new(), context: None, help: None }
     }
 
     /// Puts a few words at the underline.
@@ -64,98 +64,116 @@ impl Fault {
     }
 
     /// Says what the user can do.
-    pub fn hint(self, hint: impl Into<Box<str>>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+    pub fn help(self, help: impl Into<Box<str>>) -> Self {
+        Self { help: Some(help.into()), ..self }
     }
 }
 
-/// All faults of one file, in the order of the text; at least one.
+/// The errors found so far.
+#[derive(Debug, Default)]
+pub(super) struct ErrorList(Vec<Diagnostic>);
+
+impl ErrorList {
+    pub fn push(&mut self, error: Diagnostic) {
+        self.0.push(error);
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn into_vec(self) -> Vec<Diagnostic> {
+        self.0
+    }
+}
+
+/// All errors of one file, in the order of the text; at least one.
 #[derive(Debug, Clone)]
-pub struct Faults {
-    source: Source,
-    faults: Vec<Fault>,
+pub struct Diagnostics {
+    source: SourceFile,
+    errors: Vec<Diagnostic>,
 }
 
-impl Faults {
-    /// The faults of `source`; `None` where there are none.
-    pub fn new(source: Source, mut faults: Vec<Fault>) -> Option<Self> {
-        faults.sort_by_key(|fault| fault.span.map_or((usize::MAX, 0), |span| (span.start, span.end)));
-        faults.dedup();
-        (!faults.is_empty()).then_some(Self { source, faults })
+impl Diagnostics {
+    /// The errors of `source`; `None` where there are none.
+    pub fn new(source: SourceFile, mut errors: Vec<Diagnostic>) -> Option<Self> {
+        errors.sort_by_key(|error| error.span.map_or((usize::MAX, 0), |span| (span.start, span.end)));
+        errors.dedup();
+        (!errors.is_empty()).then_some(Self { source, errors })
     }
 
-    /// A single fault.
-    pub fn one(source: Source, fault: Fault) -> Self {
-        Self { source, faults: vec![fault] }
+    /// A single error.
+    pub fn one(source: SourceFile, error: Diagnostic) -> Self {
+        Self { source, errors: vec![error] }
     }
 
     /// The file they were found in.
-    pub fn source(&self) -> &Source {
+    pub fn source(&self) -> &SourceFile {
         &self.source
     }
 
-    /// The faults in the order of the text.
-    pub fn faults(&self) -> &[Fault] {
-        &self.faults
+    /// The errors in the order of the text.
+    pub fn errors(&self) -> &[Diagnostic] {
+        &self.errors
     }
 
-    /// The faults as a terminal shows them, with or without colour; ends with a line break.
+    /// The errors as a terminal shows them, with or without colour; ends with a line break.
     pub fn render(&self, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let path = self.source.path.display().to_string();
         let mut out = String::new();
-        for fault in self.faults.iter().take(SHOWN) {
-            out.push_str(&render_one(&renderer, &self.source, &path, fault));
+        for error in self.errors.iter().take(SHOWN) {
+            out.push_str(&render_one(&renderer, &self.source, &path, error));
             out.push_str("\n\n");
         }
         out.pop();
-        if let Some(more @ 1..) = self.faults.len().checked_sub(SHOWN) {
+        if let Some(more @ 1..) = self.errors.len().checked_sub(SHOWN) {
             out.push_str(&format!("\nand {more} more\n"));
         }
         out
     }
 }
 
-impl fmt::Display for Faults {
+impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let first = self.faults.first().expect("there is at least one fault");
+        let first = self.errors.first().expect("there is at least one error");
         write!(f, "{}", self.source.path.display())?;
         if let Some(span) = first.span {
             let (line, column) = self.source.line_column(span.start);
             write!(f, ":{line}:{column}")?;
         }
         write!(f, ": {}", first.message)?;
-        match self.faults.len() - 1 {
+        match self.errors.len() - 1 {
             0 => Ok(()),
             more => write!(f, " (and {more} more)"),
         }
     }
 }
 
-impl std::error::Error for Faults {}
+impl std::error::Error for Diagnostics {}
 
-fn render_one(renderer: &Renderer, source: &Source, path: &str, fault: &Fault) -> String {
-    let mut group = Group::with_title(Level::ERROR.primary_title(fault.message.as_str()));
-    group = match fault.span.map(|span| Excerpt::all(source, span, fault)) {
+fn render_one(renderer: &Renderer, source: &SourceFile, path: &str, error: &Diagnostic) -> String {
+    let mut group = Group::with_title(Level::ERROR.primary_title(error.message.as_str()));
+    group = match error.span.map(|span| Excerpt::all(source, span, error)) {
         Some(excerpts) if !excerpts.is_empty() => group.elements(elements(source, path, excerpts)),
         Some(_) | None => {
-            let place = fault.span.map(|span| source.line_column(span.start));
+            let place = error.span.map(|span| source.line_column(span.start));
             group.element(
                 place.map_or(Origin::path(path), |(line, column)| Origin::path(path).line(line).char_column(column)),
             )
         }
     };
-    if let Some(context) = &fault.context {
+    if let Some(context) = &error.context {
         group = group.element(Level::NOTE.with_name(Some("in")).message(&**context));
     }
-    if let Some(hint) = &fault.hint {
-        group = group.element(Level::HELP.message(&**hint));
+    if let Some(help) = &error.help {
+        group = group.element(Level::HELP.message(&**help));
     }
     renderer.render(&[group])
 }
 
 /// The place and the excerpts: one snippet where no line is cut, else one for each line, as columns differ then.
-fn elements<'a>(source: &'a Source, path: &'a str, excerpts: Vec<Excerpt<'a>>) -> Vec<Element<'a>> {
+fn elements<'a>(source: &'a SourceFile, path: &'a str, excerpts: Vec<Excerpt<'a>>) -> Vec<Element<'a>> {
     let (first, last) = (&excerpts[0], &excerpts[excerpts.len() - 1]);
     if excerpts.iter().all(|excerpt| !excerpt.is_long()) && last.number - first.number <= FARTHEST {
         let (start, end) = (first.line.start, last.line.end);
@@ -187,10 +205,10 @@ struct Excerpt<'a> {
 }
 
 impl<'a> Excerpt<'a> {
-    /// The excerpts of a fault, in the order of the text.
-    fn all(source: &Source, span: Span, fault: &'a Fault) -> Vec<Self> {
-        let mut all = vec![Self::new(source, span, fault.label.as_deref(), true)];
-        let others = fault.others.iter();
+    /// The excerpts of an error, in the order of the text.
+    fn all(source: &SourceFile, span: Span, error: &'a Diagnostic) -> Vec<Self> {
+        let mut all = vec![Self::new(source, span, error.label.as_deref(), true)];
+        let others = error.others.iter();
         all.extend(others.map(|(span, label)| Self::new(source, *span, Some(label), false)));
         all.retain(|excerpt| excerpt.line.start < excerpt.line.end);
         all.sort_by_key(|excerpt| excerpt.number);
@@ -198,7 +216,7 @@ impl<'a> Excerpt<'a> {
     }
 
     /// The first line of the span.
-    fn new(source: &Source, span: Span, label: Option<&'a str>, primary: bool) -> Self {
+    fn new(source: &SourceFile, span: Span, label: Option<&'a str>, primary: bool) -> Self {
         let text = source.text.as_str();
         let start = floor(text, span.start);
         let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
@@ -245,39 +263,40 @@ fn cut(line: &str, from: usize, to: usize) -> (String, usize, usize) {
 mod tests {
     use super::*;
 
-    fn source(text: &str) -> Source {
-        Source { path: "nightly.yaml".into(), text: text.to_owned() }
+    fn source(text: &str) -> SourceFile {
+        SourceFile { path: "nightly.yaml".into(), text: text.to_owned() }
     }
 
     #[test]
-    fn a_fault_shows_its_place_its_path_and_its_hint() {
-        let fault = Fault::at(Span::new(7, 20), "unknown key `max_paralel`")
+    fn an_error_shows_its_place_its_path_and_its_help() {
+        let error = Diagnostic::at(Span::new(7, 20), "unknown key `max_paralel`")
             .label("did you mean `max_parallel`?")
             .within("steps.a")
-            .hint("see `batchmill schema`");
-        let faults = Faults::one(source("a: 1\n  max_paralel: 3\n"), fault);
-        insta::assert_snapshot!(faults.render(false));
+            .help("see `batchmill schema`");
+        let errors = Diagnostics::one(source("a: 1\n  max_paralel: 3\n"), error);
+        insta::assert_snapshot!(errors.render(false));
     }
 
     #[test]
-    fn a_fault_can_point_at_two_lines() {
-        let fault = Fault::at(Span::new(10, 11), "key `a` is given twice").also(Span::new(0, 1), "first given here");
-        let faults = Faults::one(source("a: 1\nb: 2\na: 3\n"), fault);
-        insta::assert_snapshot!(faults.render(false));
+    fn an_error_can_point_at_two_lines() {
+        let error =
+            Diagnostic::at(Span::new(10, 11), "key `a` is given twice").also(Span::new(0, 1), "first given here");
+        let errors = Diagnostics::one(source("a: 1\nb: 2\na: 3\n"), error);
+        insta::assert_snapshot!(errors.render(false));
     }
 
     #[test]
-    fn a_fault_of_the_whole_file_shows_its_path() {
-        let faults = Faults::one(source(""), Fault::whole("the file is empty"));
-        insta::assert_snapshot!(faults.render(false));
+    fn an_error_of_the_whole_file_shows_its_path() {
+        let errors = Diagnostics::one(source(""), Diagnostic::of_file("the file is empty"));
+        insta::assert_snapshot!(errors.render(false));
     }
 
     #[test]
     fn a_very_long_line_is_cut_around_the_underline() {
         let text = format!("items: [{}here{}]\n", "a, ".repeat(50_000), ", b".repeat(50_000));
         let at = text.find("here").unwrap();
-        let faults = Faults::one(source(&text), Fault::at(Span::new(at, at + 4), "wrong"));
-        let shown = faults.render(false);
+        let errors = Diagnostics::one(source(&text), Diagnostic::at(Span::new(at, at + 4), "wrong"));
+        let shown = errors.render(false);
         assert!(shown.len() < 1000, "{shown}");
         assert!(shown.contains("a, a, here, b, b"), "{shown}");
         assert!(shown.contains(&format!("nightly.yaml:1:{}", at + 1)), "{shown}");
@@ -285,16 +304,17 @@ mod tests {
 
     #[test]
     fn a_span_over_several_lines_is_underlined_in_its_first() {
-        let faults = Faults::one(source("a: 1\nb:\n  c: 2\n"), Fault::at(Span::new(5, 15), "wrong"));
-        assert!(faults.render(false).contains("2 | b:\n  | ^^"), "{}", faults.render(false));
+        let errors = Diagnostics::one(source("a: 1\nb:\n  c: 2\n"), Diagnostic::at(Span::new(5, 15), "wrong"));
+        assert!(errors.render(false).contains("2 | b:\n  | ^^"), "{}", errors.render(false));
     }
 
     #[test]
-    fn faults_come_in_the_order_of_the_text() {
-        let list = vec![Fault::whole("c"), Fault::at(Span::new(4, 5), "b"), Fault::at(Span::new(1, 2), "a")];
-        let faults = Faults::new(source("one two"), list).unwrap();
-        let messages: Vec<_> = faults.faults().iter().map(|fault| fault.message.as_str()).collect();
+    fn errors_come_in_the_order_of_the_text() {
+        let list =
+            vec![Diagnostic::of_file("c"), Diagnostic::at(Span::new(4, 5), "b"), Diagnostic::at(Span::new(1, 2), "a")];
+        let errors = Diagnostics::new(source("one two"), list).unwrap();
+        let messages: Vec<_> = errors.errors().iter().map(|error| error.message.as_str()).collect();
         assert_eq!(messages, ["a", "b", "c"]);
-        assert_eq!(faults.to_string(), "nightly.yaml:1:2: a (and 2 more)");
+        assert_eq!(errors.to_string(), "nightly.yaml:1:2: a (and 2 more)");
     }
 }

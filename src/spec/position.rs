@@ -1,6 +1,6 @@
 //! Places in the text of a workflow file: lines, columns, words.
 
-use super::Source;
+use super::SourceFile;
 use crate::model::Span;
 
 /// The nearest border of a character at or before `at`.
@@ -12,7 +12,7 @@ pub(super) fn floor(text: &str, at: usize) -> usize {
     at
 }
 
-impl Source {
+impl SourceFile {
     /// Line and column of a byte offset, both from 1, the column in characters.
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
         let before = &self.text[..floor(&self.text, offset)];
@@ -43,13 +43,13 @@ impl Source {
 }
 
 /// Turns the parser's places, which count characters, into byte offsets.
-pub(super) struct Places<'a> {
+pub(super) struct ByteOffsets<'a> {
     /// Byte offset of every 128th character; `None` where all are ASCII.
     marks: Option<Vec<usize>>,
     pub text: &'a str,
 }
 
-impl<'a> Places<'a> {
+impl<'a> ByteOffsets<'a> {
     const EVERY: usize = 128;
 
     pub fn new(text: &'a str) -> Self {
@@ -94,8 +94,8 @@ pub(super) fn block_span(text: &str, span: Span) -> Span {
 mod tests {
     use super::*;
 
-    fn source(text: &str) -> Source {
-        Source { path: "nightly.yaml".into(), text: text.to_owned() }
+    fn source(text: &str) -> SourceFile {
+        SourceFile { path: "nightly.yaml".into(), text: text.to_owned() }
     }
 
     #[test]
