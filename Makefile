@@ -5,9 +5,11 @@ CARGO ?= cargo
 VENV := .venv
 WHEEL_VENV := .venv-wheel
 BENCH_VENV := .venv-bench
-# Where cargo puts what it builds.
+PREFIX ?= $(HOME)/.local
+# Cargo builds into this directory. `dev` is the profile that `make demo` and `make test` share, `dist` the one for users.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-RUN := $(TARGET)/release/batchmill
+RUN := $(TARGET)/debug/batchmill
+DIST := $(TARGET)/dist
 
 # `batchmill-python` embeds CPython and needs its shared library; where there is none, the wheel hosts the workers.
 SHARED := $(shell $(PYTHON) -c 'import os, sysconfig as s; \
@@ -17,17 +19,20 @@ SHARED := $(shell $(PYTHON) -c 'import os, sysconfig as s; \
 FEATURES := $(if $(SHARED),--features python)
 BINS := --bin batchmill $(if $(SHARED),--bin batchmill-python)
 
+# The wheel has features of its own, so its builds share the target directory with the programs without disturbing them.
+MATURIN = $(WHEEL_VENV)/bin/maturin build --interpreter $(PYO3_PYTHON) --target-dir $(TARGET)
+
 # pyo3 builds against this interpreter; were it another one each time, everything would be built anew each time.
 export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(getattr(sys, "_base_executable", None) or sys.executable)')
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-peers fmt lint wheel clean setup release
+.PHONY: help demo test check bench bench-peers install fmt lint wheel clean setup quick build dist
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
 
-demo: release setup ## set up, and run the main job: a folder of CSV files through pandas on every core
+demo: $(if $(SHARED),quick,build $(VENV)/wheel) ## run the main example: a directory of CSV files through pandas, on every core
 	@echo "--- $(RUN) run fixtures/workflows/flights.yaml --python $(VENV)/bin/python"
 	@$(RUN) run fixtures/workflows/flights.yaml --python $(VENV)/bin/python
 	@echo
@@ -38,8 +43,7 @@ demo: release setup ## set up, and run the main job: a folder of CSV files throu
 	@echo "    $(RUN) plan fixtures/workflows/flights.yaml --python $(VENV)/bin/python"
 	@echo "    $(RUN) init && $(RUN) run workflow.yaml    # a workflow of your own"
 
-test: setup $(WHEEL_VENV)/ready ## set up, and run all tests
-	$(CARGO) build $(FEATURES) --bins
+test: build setup $(WHEEL_VENV)/ready ## set up, and run all tests
 	BATCHMILL_TEST_PYTHON=$(CURDIR)/$(VENV)/bin/python BATCHMILL_TEST_WHEEL_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python \
 		$(CARGO) test $(FEATURES)
 	$(if $(SHARED),BATCHMILL_TEST_WORKER_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python $(CARGO) test $(FEATURES) --test worker)
@@ -52,8 +56,8 @@ check: ## everything that must hold before a change lands: formatting, lints, te
 
 bench: bench-peers ## the same as bench-peers
 
-bench-peers: release $(BENCH_VENV)/ready $(if $(SHARED),,$(BENCH_VENV)/wheel) ## set up, and compare with other tools: tables on stdout; ARGS='--only py-noop', ARGS=--check
-	@$(BENCH_VENV)/bin/python benches/peers/run.py --batchmill $(RUN) $(ARGS)
+bench-peers: dist $(BENCH_VENV)/ready $(if $(SHARED),,$(BENCH_VENV)/wheel) ## set up, and compare with other tools: tables on stdout; ARGS='--only py-noop', ARGS=--check
+	@$(BENCH_VENV)/bin/python benches/peers/run.py --batchmill $(DIST)/batchmill $(ARGS)
 
 fmt: ## format the code
 	$(CARGO) fmt
@@ -62,21 +66,40 @@ lint: ## run clippy
 	$(CARGO) clippy --all-targets $(FEATURES) -- -D warnings
 
 wheel: $(WHEEL_VENV)/maturin ## build the Python wheel into dist/
-	$(WHEEL_VENV)/bin/maturin build --release --interpreter $(PYO3_PYTHON) --target-dir target-wheel --out dist
+	$(MATURIN) --profile dist --out dist
+
+install: dist ## install the programs into PREFIX/bin (~/.local/bin by default)
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(DIST)/batchmill $(if $(SHARED),$(DIST)/batchmill-python) $(DESTDIR)$(PREFIX)/bin
 
 clean: ## remove what was built and set up
 	$(CARGO) clean
 	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) target-wheel dist out
 
-release:
-	$(CARGO) build --release $(FEATURES) $(BINS)
+build:
+	$(CARGO) build $(FEATURES) $(BINS)
+
+dist:
+	$(CARGO) build --profile dist $(FEATURES) $(BINS)
+
+# Builds, and installs what the demo imports meanwhile.
+quick:
+	@$(MAKE) --no-print-directory $(VENV)/pandas & pip=$$!; \
+		$(CARGO) build $(FEATURES) $(BINS); built=$$?; \
+		wait $$pip && exit $$built
 
 # The environment of the user's tasks. Without a shared libpython it gets the wheel, which then hosts the workers.
 setup: $(VENV)/ready $(if $(SHARED),,$(VENV)/wheel)
 
-$(VENV)/ready: tests/requirements.txt
+# What the demo imports.
+$(VENV)/pandas: tests/requirements.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet -r tests/requirements.txt
+	$(VENV)/bin/python -m pip install --quiet --constraint tests/requirements.txt pandas
+	@touch $@
+
+# Without compiling packages: Python compiles the modules that tests import, and those are few.
+$(VENV)/ready: $(VENV)/pandas
+	$(VENV)/bin/python -m pip install --quiet --no-compile -r tests/requirements.txt
 	@touch $@
 
 $(VENV)/wheel: $(VENV)/ready $(WHEEL_VENV)/ready
@@ -92,7 +115,7 @@ $(BENCH_VENV)/ready: benches/peers/requirements.txt
 # Unlike the wheel for the tests this one is optimised: it is measured.
 $(BENCH_VENV)/wheel: $(BENCH_VENV)/ready $(WHEEL_VENV)/maturin build.rs Cargo.toml Cargo.lock pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py')
 	rm -rf dist/bench
-	$(WHEEL_VENV)/bin/maturin build --release --interpreter $(PYO3_PYTHON) --target-dir target-wheel --out dist/bench
+	$(MATURIN) --profile dist --out dist/bench
 	$(BENCH_VENV)/bin/python -m pip install --quiet --force-reinstall dist/bench/*.whl
 	@touch $@
 
@@ -104,6 +127,6 @@ $(WHEEL_VENV)/maturin:
 
 $(WHEEL_VENV)/ready: $(WHEEL_VENV)/maturin build.rs Cargo.toml Cargo.lock pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py')
 	rm -rf dist/test
-	$(WHEEL_VENV)/bin/maturin build --profile dev --interpreter $(PYO3_PYTHON) --target-dir target-wheel --out dist/test
+	$(MATURIN) --profile dev --out dist/test
 	$(WHEEL_VENV)/bin/python -m pip install --quiet --force-reinstall dist/test/*.whl
 	@touch $@

@@ -161,7 +161,7 @@ def arguments() -> argparse.Namespace:
     if os.sep in args.python:
         args.python = os.path.abspath(args.python)  # Not resolved: a venv's python is a link.
     if not os.access(args.batchmill, os.X_OK):
-        parser.error(f"no program `{args.batchmill}`: run `cargo build --release`, or give --batchmill PATH")
+        parser.error(f"no program `{args.batchmill}`: run `make dist`, or give --batchmill PATH")
     if args.runs < 1 or args.jobs < 1 or not 0 < args.scale <= 1:
         parser.error("--runs and --jobs must be at least 1, --scale above 0 and at most 1")
     return args
