@@ -87,7 +87,7 @@ impl Run<'_> {
         let revision = self.ledger.revision(&report.name)?;
         let note = serde_json::json!({ "path": path, "format": format, "parts": target.parts, "of": revision });
         let note = note.to_string();
-        if self.ledger.output(key)?.as_ref() == Some(&note) && target.is_there() {
+        if self.ledger.output(key)?.as_ref() == Some(&note) && target.exists() {
             return Ok(());
         }
         let mut results = StepResults::new(self.ledger.folder().clone(), &report.name, is_batch, &self.cancel.stop);
