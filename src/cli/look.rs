@@ -194,8 +194,8 @@ fn text(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> String {
                     writeln!(text, "   {}, {}", amount(shape, counted.as_ref()), count(shape.slots as u64, "worker"));
                 let what = if shape.batched.batched { "the batch" } else { "one item" };
                 let _ = writeln!(text, "   `item` is {what}, because {}", shape.batched.why);
-                if let Some(first) = shape.items.first() {
-                    let _ = writeln!(text, "   first item: {}", shorten(&String::from_utf8_lossy(first)));
+                if let Some(first) = shape.items.first_json() {
+                    let _ = writeln!(text, "   first item: {}", shorten(&String::from_utf8_lossy(&first)));
                 }
                 if let Some(counted) = counted {
                     text.push_str(&counted.odd_text());
@@ -252,7 +252,7 @@ fn to_json(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> Value {
                 "items": items, "batch_size": size_json(shape.batch_size), "batches": batches, "workers": shape.slots,
                 "files": counted.as_ref().map(Counted::to_json),
                 "batched": shape.batched.batched, "batched_because": shape.batched.why,
-                "first_item": shape.items.first().and_then(|item| serde_json::from_slice::<Value>(item).ok()),
+                "first_item": shape.items.first_json().and_then(|item| serde_json::from_slice::<Value>(&item).ok()),
                 "max_attempts": shape.retry.max_attempts, "known_total": shape.items.source.total().is_some(),
             })
         });

@@ -5,7 +5,7 @@ use super::prepare::Prepared;
 use super::shape::{ShapeError, shape, single_timeout, step_timeout};
 use crate::export::Target;
 use crate::model::{BatchFormat, ItemKey, Items, Keys};
-use crate::sources::{Chunk, Source, SourceError, SourceHost};
+use crate::sources::{Chunk, Reread, Source, SourceError, SourceHost};
 use crate::spec::{BatchSize, MaxFailures, RetryPolicy, Step, StepKind};
 use crate::task::Program;
 use crate::template::ItemScope;
@@ -30,9 +30,9 @@ impl Source for Once {
         Ok(std::mem::take(&mut self.0).then_some(chunk))
     }
 
-    fn rewind(&mut self) -> Result<(), SourceError> {
+    fn reread(&mut self) -> Result<Reread, SourceError> {
         self.0 = true;
-        Ok(())
+        Ok(Reread::Ready)
     }
 }
 

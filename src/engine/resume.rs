@@ -89,6 +89,8 @@ pub(super) fn sort_out(
     most_items: u64,
     which: &ItemSelection,
 ) -> Result<SortedOut, SourceError> {
+    // Before anything is read: what runs is read again afterwards.
+    source.reread()?.required()?;
     let mut sorter = Sorter::new(past, which);
     let mut portion = Portion::new();
     while sorter.total < most_items {
@@ -97,7 +99,7 @@ pub(super) fn sort_out(
         chunk.keys.iter().for_each(|key| sorter.sort(key));
         portion.learn(&chunk.items);
     }
-    source.rewind()?;
+    source.reread()?.required()?;
     Ok(sorter.finish())
 }
 

@@ -4,7 +4,7 @@ use super::incremental::Compare;
 use super::prepare::Prepared;
 use crate::compile::{Batched, batched_rule};
 use crate::model::Span;
-use crate::sources::{Items as ItemSource, SourceError, SourceHost, open, resolve};
+use crate::sources::{OpenSource, SourceError, SourceHost, open, resolve};
 use crate::spec::{BatchSize, BatchSpec, MaxFailures, MaxParallel, RetryPolicy, Setting, Single, Step};
 use crate::task::Program;
 use crate::template::ItemScope;
@@ -15,7 +15,7 @@ use std::time::Duration;
 /// How a batch step is worked on.
 pub struct Shape {
     /// The items.
-    pub items: ItemSource,
+    pub items: OpenSource,
     /// How many there are, where that is known before they are read.
     pub total: Option<u64>,
     /// Items per batch.
@@ -87,11 +87,9 @@ pub fn shape(
     };
     let batched = {
         let above_one = batch_size != BatchSize::Exactly(NonZeroUsize::MIN);
-        batched_rule(batch.batched, matches!(program, Program::Python(_)), above_one, items.first())
+        batched_rule(batch.batched, matches!(program, Program::Python(_)), above_one, items.first_is_record())
     };
-    if let (Some(library), Some(first)) = (batch.batch_format.0.library(), items.first())
-        && !first.starts_with(b"{")
-    {
+    if let (Some(library), Some(false)) = (batch.batch_format.0.library(), items.first_is_record()) {
         let message = format!("`batch_format: {library}` has no use: the items are not records (mappings)");
         return Err(ShapeError::Setting(message, batch.batch_format.1));
     }

@@ -56,6 +56,9 @@ pub enum SourceError {
     /// The items differ from those that were compared with the finished ones.
     #[error("its items have changed since they were compared with what is done, at item {0}; {1}")]
     Changed(u64, &'static str),
+    /// The source can be read only once, and had to be read again.
+    #[error("its items can be read only once, so they cannot be compared with what is done")]
+    ReadOnce,
     /// The run was stopped while the source waited for items.
     #[error("interrupted while waiting for items")]
     Stopped,

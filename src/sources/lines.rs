@@ -1,7 +1,8 @@
 //! `{lines:}`: each line of a UTF-8 file is an item, a string. Empty lines are none. The file is read as the run goes on.
 
+use super::chunk::Chunk;
 use super::error::SourceError;
-use super::source::{Chunk, Source};
+use super::source::{Reread, Source};
 use crate::model::{self, ItemKey, Text};
 use crate::template::{ItemScope, Template};
 use std::fs::File;
@@ -49,9 +50,9 @@ impl Source for Lines {
         Ok(Chunk::of_json(items, ItemKey::of))
     }
 
-    fn rewind(&mut self) -> Result<(), SourceError> {
+    fn reread(&mut self) -> Result<Reread, SourceError> {
         (self.reader, self.number) = (reader(&self.path)?, 0);
-        Ok(())
+        Ok(Reread::Ready)
     }
 }
 

@@ -1,8 +1,9 @@
 //! A list: written in the file, or given by a template, such as an earlier step's results.
 
+use super::chunk::Chunk;
 use super::error::SourceError;
 use super::file_key::{content_key, stat_key};
-use super::source::{Chunk, Source};
+use super::source::{Reread, Source};
 use crate::model::{self, ItemKey, Text, Tree};
 use crate::template::{CompiledTree, ItemScope, Template, value_to_json};
 use minijinja::value::ValueKind;
@@ -60,9 +61,9 @@ impl Source for List {
         Ok(chunk.map(|chunk| Chunk { indexes, ..chunk }))
     }
 
-    fn rewind(&mut self) -> Result<(), SourceError> {
+    fn reread(&mut self) -> Result<Reread, SourceError> {
         self.next = 0;
-        Ok(())
+        Ok(Reread::Ready)
     }
 
     fn compare_content(&mut self) {

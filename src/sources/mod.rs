@@ -4,6 +4,7 @@
 //! its items in order, as bytes of a form that it announces, as many at a time as asked for, each with its key. Leaves to
 //! others: how the bytes of a row are read (`rows`), what files hold as a whole (`survey`), which items run (the engine).
 
+mod chunk;
 mod command;
 mod error;
 mod file_key;
@@ -14,6 +15,7 @@ mod lines;
 mod list;
 mod open;
 mod pattern;
+mod peeked;
 mod range;
 mod results;
 mod settings;
@@ -21,15 +23,18 @@ mod source;
 mod sql;
 mod survey_request;
 mod table;
+#[cfg(test)]
+mod testing;
 mod window;
 
+pub use chunk::Chunk;
 pub use error::SourceError;
 pub use files::Meter;
 pub(crate) use files::{COMMON_DELIMITERS, RowFile, decode, read_error};
 pub use host::{RunCommand, SourceHost};
-pub use open::{Items, open};
+pub use open::{OpenSource, open};
 pub use settings::resolve;
-pub use source::{Chunk, Source};
+pub use source::{Reread, Source};
 pub(crate) use survey_request::ReadingOptions;
 pub use survey_request::SurveyRequest;
 pub(crate) use table::column_names;

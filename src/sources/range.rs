@@ -1,8 +1,9 @@
 //! `{range:}`: integers, as Python's `range`.
 
+use super::chunk::Chunk;
 use super::error::SourceError;
 use super::settings::resolve;
-use super::source::{Chunk, Source};
+use super::source::{Reread, Source};
 use crate::model::{self, ItemKey, Keys};
 use crate::spec::Setting;
 use crate::template::ItemScope;
@@ -81,9 +82,9 @@ impl Source for Range {
         Ok(Some(chunk))
     }
 
-    fn rewind(&mut self) -> Result<(), SourceError> {
+    fn reread(&mut self) -> Result<Reread, SourceError> {
         (self.next, self.left) = (self.start, self.total);
-        Ok(())
+        Ok(Reread::Ready)
     }
 }
 
@@ -95,7 +96,7 @@ mod tests {
         let mut range = Range::new(start, stop, step).unwrap();
         let total = range.total().unwrap();
         range.next(1).unwrap();
-        range.rewind().unwrap();
+        range.reread().unwrap().required().unwrap();
         let chunks = [range.next(2).unwrap(), range.next(100).unwrap()].into_iter().flatten();
         let items: Vec<Vec<u8>> =
             chunks.flat_map(|it| it.items.iter().map(<[u8]>::to_vec).collect::<Vec<_>>()).collect();

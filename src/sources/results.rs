@@ -1,7 +1,8 @@
 //! The results of an earlier step: each line of their file is an item. The file is read as the step goes on.
 
+use super::chunk::Chunk;
 use super::error::SourceError;
-use super::source::{Chunk, Source};
+use super::source::{Reread, Source};
 use crate::model::{self, ItemKey, Text};
 use crate::template::{ItemScope, Template};
 use std::fs::File;
@@ -45,7 +46,8 @@ impl Source for Results {
         Ok(Chunk::of_json(items, ItemKey::of))
     }
 
-    fn rewind(&mut self) -> Result<(), SourceError> {
-        self.reader.rewind().map_err(|source| SourceError::Read { path: self.path.clone(), source })
+    fn reread(&mut self) -> Result<Reread, SourceError> {
+        self.reader.rewind().map_err(|source| SourceError::Read { path: self.path.clone(), source })?;
+        Ok(Reread::Ready)
     }
 }

@@ -4,9 +4,10 @@ use super::address::Database;
 use super::reader::RowReader;
 use super::statement::BoundQuery;
 use crate::model::{ItemKey, Items};
+use crate::sources::chunk::Chunk;
 use crate::sources::error::SourceError;
 use crate::sources::settings::resolve;
-use crate::sources::source::{Chunk, Source};
+use crate::sources::source::{Reread, Source};
 use crate::spec::SqlSpec;
 use crate::template::{CompiledTree, ItemScope, Template};
 use crossbeam_channel::Receiver;
@@ -69,12 +70,12 @@ impl Source for QueryRows {
         Ok(Chunk::of_json(items, ItemKey::of))
     }
 
-    fn rewind(&mut self) -> Result<(), SourceError> {
+    fn reread(&mut self) -> Result<Reread, SourceError> {
         self.given = 0;
         // As long as all rows so far are still here, the database need not be asked again.
         if !self.reader.as_mut().is_some_and(RowReader::rewind) {
             self.reader = None;
         }
-        Ok(())
+        Ok(Reread::Ready)
     }
 }

@@ -1,9 +1,9 @@
 //! A file of rows that cannot be read, or only in part.
 
 use crate::model::{Failure, FailureKind, ItemKey, Items, Keys};
+use crate::sources::chunk::Chunk;
 use crate::sources::error::SourceError;
 use crate::sources::files::RowFile;
-use crate::sources::source::Chunk;
 
 /// The item that stands for a file that cannot be read, or only in part.
 pub(super) fn bad_file(file: &RowFile, file_error: &str) -> Chunk {

@@ -9,9 +9,10 @@ use super::column_names::FileColumns;
 use super::headers::columns_of_files;
 use crate::columnar::{JsonLines, Rows, Zones};
 use crate::model::{Column, From, ItemKey, Items, Keys};
+use crate::sources::chunk::Chunk;
 use crate::sources::error::SourceError;
 use crate::sources::files::RowFile;
-use crate::sources::source::{Chunk, Source};
+use crate::sources::source::{Reread, Source};
 use crate::sources::window::RowWindow;
 use crate::spec::{OnBadRow, RowsSpec};
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
@@ -154,9 +155,9 @@ impl Source for ParquetRows {
         Ok(None)
     }
 
-    fn rewind(&mut self) -> Result<(), SourceError> {
+    fn reread(&mut self) -> Result<Reread, SourceError> {
         self.at = ReadPosition::default();
-        Ok(())
+        Ok(Reread::Ready)
     }
 
     fn compare_content(&mut self) {

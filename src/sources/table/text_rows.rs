@@ -4,9 +4,10 @@ use super::bad_file::bad_file;
 use super::headers::Headers;
 use crate::model::{Form, ItemKey, Keys, LineNumbers, Origin};
 use crate::rows::{Cut, Cutter};
+use crate::sources::chunk::Chunk;
 use crate::sources::error::SourceError;
 use crate::sources::files::{Meter, RowFile, read_error};
-use crate::sources::source::{Chunk, Source};
+use crate::sources::source::{Reread, Source};
 use crate::sources::survey_request::{ReadingOptions, SurveyRequest};
 use crate::sources::window::RowWindow;
 use crate::spec::{OnBadRow, RowsSpec};
@@ -71,9 +72,9 @@ impl Source for TextRows {
         Ok(None)
     }
 
-    fn rewind(&mut self) -> Result<(), SourceError> {
+    fn reread(&mut self) -> Result<Reread, SourceError> {
         self.at = ReadPosition::default();
-        Ok(())
+        Ok(Reread::Ready)
     }
 
     fn compare_content(&mut self) {
