@@ -5,6 +5,7 @@
 mod batch;
 mod event;
 mod form;
+mod items;
 mod keys;
 mod outcome;
 mod output;
@@ -12,9 +13,10 @@ mod results;
 mod run;
 mod source;
 
-pub use batch::{Batch, Indexes, Items};
+pub use batch::{Batch, Indexes};
 pub use event::{BatchReport, Event, ItemFailure, Listener, StepReport};
-pub use form::{BatchFormat, Column, CsvForm, Form, From, Kind, LineNumbers, Origin, line_breaks};
+pub use form::{BatchFormat, Column, CsvForm, Form, From, Kind, LineNumbers, Origin};
+pub use items::{Items, line_breaks};
 pub use keys::{ItemKey, Keys};
 pub use outcome::{Failure, FailureKind, Lines, Outcome, ResultForm};
 pub use output::OutputFormat;

@@ -7,7 +7,8 @@ use crate::rows::{Fields, Inference};
 use crate::sources::error::SourceError;
 use crate::sources::files::{COMMON_DELIMITERS, Meter, RowFile};
 use crate::spec::{Header, OnSchemaDrift, RowsSpec, Types};
-use std::collections::HashMap;
+use indexmap::IndexSet;
+use std::collections::{HashMap, HashSet};
 
 /// Types are inferred from this many rows of the first file, or fewer if they come to this many bytes.
 const SAMPLE_ROWS: usize = 10_000;
@@ -20,7 +21,7 @@ pub(super) struct Forms<'a> {
     list: Vec<Form>,
     by_names: HashMap<Vec<String>, usize>,
     /// All columns, in the order in which they first appear.
-    all: Vec<String>,
+    all: IndexSet<String>,
     types: HashMap<String, Kind>,
 }
 
@@ -31,7 +32,7 @@ impl<'a> Forms<'a> {
             Types::Named(named) => named.iter().cloned().collect(),
             _ => HashMap::new(),
         };
-        Self { spec, list: vec![Form::Json], by_names: HashMap::new(), all: Vec::new(), types }
+        Self { spec, list: vec![Form::Json], by_names: HashMap::new(), all: IndexSet::new(), types }
     }
 
     /// Compares the headers of all files with each other and with the settings.
@@ -47,9 +48,12 @@ impl<'a> Forms<'a> {
                 None => Ok(()),
             };
         };
-        self.all.clone_from(first);
+        self.all.extend(first.iter().cloned());
         for (names, file) in headers {
-            if self.spec.on_schema_drift == OnSchemaDrift::Error && names != first {
+            if names == first {
+                continue;
+            }
+            if self.spec.on_schema_drift == OnSchemaDrift::Error {
                 let difference = difference(first, names);
                 let message = format!(
                     "`{}` has other columns than `{}`: {difference}; `on_schema_drift: union` or `group` reads both",
@@ -57,20 +61,18 @@ impl<'a> Forms<'a> {
                 );
                 return Err(SourceError::Columns { message, delimiter: self.suspected_delimiter(columns) });
             }
-            let more: Vec<String> = names.iter().filter(|name| !self.all.contains(name)).cloned().collect();
-            self.all.extend(more);
+            self.all.extend(names.iter().cloned());
         }
         self.check_settings(columns)
     }
 
     /// Checks that the settings name columns that there are.
     fn check_settings(&self, columns: &[FileColumns]) -> Result<(), SourceError> {
-        if let Some(name) = self.spec.where_from.as_ref().filter(|name| self.all.contains(name)) {
+        if let Some(name) = self.spec.where_from.as_ref().filter(|name| self.all.contains(*name)) {
             let message = format!("`where_from` is `{name}`, and the files have a column of that name");
             return Err(SourceError::Setting(message));
         }
-        let known =
-            |name: &str| self.all.iter().any(|column| column == name) || self.spec.where_from.as_deref() == Some(name);
+        let known = |name: &str| self.all.contains(name) || self.spec.where_from.as_deref() == Some(name);
         let wanted = self.spec.columns.iter().flatten().map(|text| ("columns", text.raw.as_str()));
         let typed = self.types.keys().map(|name| ("types", name.as_str()));
         match wanted.chain(typed).find(|(_, name)| !known(name)) {
@@ -131,10 +133,11 @@ impl<'a> Forms<'a> {
             None if union => self.all.iter().map(String::as_str).collect(),
             None => names.iter().map(String::as_str).collect(),
         };
+        let positions: HashMap<&str, usize> = names.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
         let mut columns = Vec::with_capacity(kept.len() + 1);
         for name in kept {
-            let from = match names.iter().position(|column| column == name) {
-                Some(at) => From::Field(at),
+            let from = match positions.get(name) {
+                Some(at) => From::Field(*at),
                 None if self.spec.where_from.as_deref() == Some(name) => From::File,
                 None if union => From::Nothing,
                 None => return Err(format!("it has no column `{name}`")),
@@ -167,6 +170,7 @@ impl<'a> Forms<'a> {
 /// How one header differs from another.
 fn difference(first: &[String], other: &[String]) -> String {
     let only = |left: &[String], right: &[String]| {
+        let right: HashSet<&String> = right.iter().collect();
         let only: Vec<String> =
             left.iter().filter(|name| !right.contains(name)).map(|name| format!("`{name}`")).collect();
         only.join(", ")
