@@ -123,11 +123,10 @@ fn span(survey: &Survey, group: &Group) -> String {
 }
 
 fn to_json(survey: &Survey, given: &[String]) -> Value {
+    let mut outliers = survey.outliers.iter().peekable();
     let files = survey.files.iter().enumerate().map(|(at, file)| {
-        let group = survey.groups.iter().position(|group| group.files.contains(&at));
-        let outlier = survey.outliers.iter().find(|outlier| outlier.file == at);
-        let odd = outlier.map_or(&[][..], |outlier| &outlier.anomalies);
-        file_json(file, group, odd)
+        let odd = outliers.next_if(|outlier| outlier.file == at).map_or(&[][..], |outlier| &outlier.anomalies);
+        file_json(file, survey.group_of(at), odd)
     });
     let groups = survey.groups.iter().map(|group| {
         let files: Vec<&str> = group.files.iter().map(|file| &*survey.files[*file].path).collect();

@@ -198,8 +198,8 @@ fn text(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> String {
                 );
                 let what = if open.settings.lane.batched { "the batch" } else { "one item" };
                 let _ = writeln!(text, "   `item` is {what}, because {}", open.settings.batched_because);
-                if let Some(first) = open.items.first() {
-                    let _ = writeln!(text, "   first item: {}", shorten(&String::from_utf8_lossy(first)));
+                if let Some(first) = open.items.first_json() {
+                    let _ = writeln!(text, "   first item: {}", shorten(&String::from_utf8_lossy(&first)));
                 }
                 if let Some(counted) = counted {
                     text.push_str(&counted.odd_text());
@@ -256,7 +256,7 @@ fn to_json(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> Value {
                 "items": items, "batch_size": size_json(open.settings.batch_size), "batches": batches, "workers": open.settings.lane.width,
                 "files": counted.as_ref().map(Counted::to_json),
                 "batched": open.settings.lane.batched, "batched_because": open.settings.batched_because,
-                "first_item": open.items.first().and_then(|item| serde_json::from_slice::<Value>(item).ok()),
+                "first_item": open.items.first_json().and_then(|item| serde_json::from_slice::<Value>(&item).ok()),
                 "max_attempts": open.settings.retry.max_attempts, "known_total": open.items.source.total().is_some(),
             })
         });

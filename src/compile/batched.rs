@@ -10,9 +10,9 @@ pub struct Batched {
 }
 
 /// The rule: as `batched` says; else true exactly when the task is python code, `batch_size` is above 1 and the items are
-/// mappings (records). `first` is the JSON text of the first item.
-pub fn batched_rule(given: Option<bool>, is_python: bool, above_one: bool, first: Option<&[u8]>) -> Batched {
-    let record = first.is_some_and(|item| item.starts_with(b"{"));
+/// mappings (records). `first_is_record` says whether the first item is one.
+pub fn batched_rule(given: Option<bool>, is_python: bool, above_one: bool, first_is_record: Option<bool>) -> Batched {
+    let record = first_is_record == Some(true);
     let (batched, why) = match (given, is_python, above_one, record) {
         (Some(true), ..) => (true, "`batched: true` says so"),
         (Some(false), ..) => (false, "`batched: false` says so"),
@@ -30,12 +30,13 @@ mod tests {
 
     #[test]
     fn records_in_batches_go_to_python_as_a_list_and_all_else_one_by_one() {
-        let rule = |given, python, size, first: &[u8]| batched_rule(given, python, size > 1, Some(first)).batched;
-        assert!(rule(None, true, 100, b"{\"id\":1}"));
-        assert!(!rule(None, true, 5, b"\"data/a.csv\""));
-        assert!(!rule(None, true, 1, b"{}"));
-        assert!(!rule(None, false, 100, b"{}"));
-        assert!(rule(Some(true), true, 1, b"1"));
-        assert!(!rule(Some(false), true, 100, b"{}"));
+        let rule = |given, python, size, record| batched_rule(given, python, size > 1, record).batched;
+        assert!(rule(None, true, 100, Some(true)));
+        assert!(!rule(None, true, 5, Some(false)));
+        assert!(!rule(None, true, 100, None));
+        assert!(!rule(None, true, 1, Some(true)));
+        assert!(!rule(None, false, 100, Some(true)));
+        assert!(rule(Some(true), true, 1, Some(false)));
+        assert!(!rule(Some(false), true, 100, Some(true)));
     }
 }

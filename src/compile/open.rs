@@ -6,7 +6,7 @@ use super::prepared::{Prepared, PreparedStep};
 use super::settings::{FailurePolicy, StartError, StepSettings, batches, slots, step_timeout, timeout};
 use crate::export::Target;
 use crate::model::{Compare, ItemKey, Items, Keys, Text};
-use crate::sources::{Chunk, Items as OpenItems, Source, SourceError, SourceHost, open, resolve};
+use crate::sources::{Chunk, OpenSource, Reread, Source, SourceError, SourceHost, open, resolve, take};
 use crate::spec::{BatchSize, BatchSpec, OnBadRow, Step, StepKind};
 use crate::task::{LaneSettings, Program};
 use crate::template::{ItemScope, Template};
@@ -18,8 +18,6 @@ use std::sync::Arc;
 pub struct OpenStep {
     /// Its items.
     pub source: Box<dyn Source>,
-    /// The most of them to take (`--max-items`).
-    pub most_items: u64,
     /// How it is worked on.
     pub settings: StepSettings,
     /// Where its results go.
@@ -43,15 +41,17 @@ pub fn open_step(
     match &step.step.kind {
         StepKind::Single(single) => Ok(OpenStep {
             source: Box::new(Once(true)),
-            most_items: 1,
             settings: StepSettings::of_single(&step.step, single, scope)?,
             target,
             item_files,
         }),
         StepKind::Batch(batch) => {
             let OpenBatch { items, settings } = open_batch(step, batch, prepared, (scope, host))?;
-            let most_items = prepared.options.max_items.unwrap_or(u64::MAX);
-            Ok(OpenStep { source: items.source, most_items, settings, target, item_files })
+            let source = match prepared.options.max_items {
+                Some(most) => take(items.source, most),
+                None => items.source,
+            };
+            Ok(OpenStep { source, settings, target, item_files })
         }
     }
 }
@@ -59,7 +59,7 @@ pub fn open_step(
 /// The items and the settings of a batch step.
 pub struct OpenBatch {
     /// The items.
-    pub items: OpenItems,
+    pub items: OpenSource,
     /// How they are worked on.
     pub settings: StepSettings,
 }
@@ -87,10 +87,8 @@ pub fn open_batch(
     };
     let above_one = batch_size != BatchSize::Exactly(NonZeroUsize::MIN);
     let is_python = matches!(step.program, Program::Python(_));
-    let batched = batched_rule(batch.batched, is_python, above_one, items.first());
-    if let (Some(library), Some(first)) = (batch.batch_format.0.library(), items.first())
-        && !first.starts_with(b"{")
-    {
+    let batched = batched_rule(batch.batched, is_python, above_one, items.first_is_record());
+    if let (Some(library), Some(false)) = (batch.batch_format.0.library(), items.first_is_record()) {
         let message = format!("`batch_format: {library}` needs records, but the items are not mappings");
         return Err(StartError::Setting(message, batch.batch_format.1));
     }
@@ -176,8 +174,8 @@ impl Source for Once {
         Ok(std::mem::take(&mut self.0).then_some(chunk))
     }
 
-    fn rewind(&mut self) -> Result<(), SourceError> {
+    fn reread(&mut self) -> Result<Reread, SourceError> {
         self.0 = true;
-        Ok(())
+        Ok(Reread::Ready)
     }
 }

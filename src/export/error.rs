@@ -1,37 +1,37 @@
-//! Why results could not be written.
+//! Why results cannot be written.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Trouble with a file of results; what stood there before still does.
+/// A file of results cannot be written. Whatever the path held before is still there.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write `{}`: {trouble}", .path.display())]
+#[error("cannot write `{}`: {cause}", .path.display())]
 pub struct ExportError {
     path: PathBuf,
     #[source]
-    trouble: Trouble,
+    cause: WriteError,
 }
 
-/// What is in the way.
+/// Why writing failed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Trouble {
+pub(super) enum WriteError {
     /// A file or folder.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The results themselves cannot be had.
+    /// The results cannot be read.
     #[error("the results cannot be read: {0}")]
     Results(io::Error),
-    /// Something at the path that must not be replaced.
+    /// The path holds something that must not be replaced.
     #[error("{0}")]
-    Taken(String),
-    /// Records that the format cannot hold.
+    Occupied(String),
+    /// The format cannot hold the records.
     #[error("{0}")]
     Records(String),
 }
 
-impl Trouble {
+impl WriteError {
     /// The error for this path.
     pub(super) fn at(self, path: &Path) -> ExportError {
-        ExportError { path: path.to_path_buf(), trouble: self }
+        ExportError { path: path.to_path_buf(), cause: self }
     }
 }

@@ -1,19 +1,19 @@
-//! JSON Lines: the results as they are.
+//! JSON Lines: the results, unchanged.
 
-use super::error::Trouble;
-use super::write::Encoder;
+use super::encoder::Encoder;
+use super::error::WriteError;
 use std::fs::File;
 use std::io::Write;
 
-/// A file of JSON Lines. Pieces are large, so there is no buffer in between.
-pub(super) struct JsonLines(pub(super) File);
+/// Writes a JSON Lines file, without a buffer, because the pieces are large.
+pub(super) struct JsonLinesEncoder(pub(super) File);
 
-impl Encoder for JsonLines {
-    fn write(&mut self, lines: &[u8]) -> Result<(), Trouble> {
+impl Encoder for JsonLinesEncoder {
+    fn write(&mut self, lines: &[u8]) -> Result<(), WriteError> {
         Ok(self.0.write_all(lines)?)
     }
 
-    fn finish(self: Box<Self>) -> Result<(), Trouble> {
+    fn finish(self: Box<Self>) -> Result<(), WriteError> {
         Ok(())
     }
 }

@@ -1,23 +1,35 @@
-//! Sinks: the results of a step as a file, or a folder of files, that the user named.
+//! Output files: the results of a step as a file, or a folder of files, that the user named.
 //!
-//! Owns the formats and the way a file comes into being: aside, flushed to the disk, renamed into place. What stood at the
-//! path before is there until then, and stays where anything fails. Takes results as JSON Lines, in item order, from
-//! whoever has them; knows nothing of steps, runs and ledgers.
+//! Owns the formats, and how a file is written: at a temporary path, flushed to disk, then renamed. Always holds: the path keeps
+//! what it held before until the new file is whole, and if anything fails. Takes results as JSON Lines in item order from
+//! anyone. Leaves steps, runs and the ledger to others.
 
 mod columns;
 mod csv;
+mod encoder;
 mod error;
+mod frames;
+mod infer;
 mod jsonl;
-mod leftover;
-mod look;
 mod parquet;
-mod parts;
-mod place;
 mod record;
+mod results;
+mod size_limit;
+mod staged;
+mod staged_file;
+mod staged_parts;
 mod streamed;
+mod target;
+mod temporary;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use error::ExportError;
-pub use parquet::write_frames;
+pub use frames::write_frames;
+pub use results::Results;
 pub use streamed::StreamedOutput;
-pub use write::{Results, Target, Written, write};
+pub use target::{Target, Written};
+pub use write::write;

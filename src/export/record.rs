@@ -1,25 +1,25 @@
-//! Records as the formats look at them.
+//! Records, as the formats read them.
 
-use super::error::Trouble;
+use super::error::WriteError;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
-/// The column of records that are no mappings.
+/// The column for records that are not mappings.
 pub(super) const VALUE: &str = "value";
 
-/// More columns are no table any more, and would have to be held in memory: keys that are data.
+/// The most columns. More of them mean that keys are data, and would have to be held in memory.
 pub(super) const MOST_COLUMNS: usize = 10_000;
 
-/// The trouble of records with more columns than that.
-pub(super) fn too_many_columns(record: u64) -> Trouble {
-    Trouble::Records(format!("the records up to record {record} have more than {MOST_COLUMNS} columns"))
+/// The error for records with more columns.
+pub(super) fn too_many_columns(record: u64) -> WriteError {
+    WriteError::Records(format!("more than {MOST_COLUMNS} different columns up to record {record}"))
 }
 
-/// The trouble of a record that is no JSON.
-pub(super) fn unreadable(record: u64, error: &serde_json::Error) -> Trouble {
-    Trouble::Records(format!("record {record} cannot be read: {error}"))
+/// The error for a record that is not JSON.
+pub(super) fn unreadable(record: u64, error: &serde_json::Error) -> WriteError {
+    WriteError::Records(format!("record {record} is not valid JSON: {error}"))
 }
 
 /// The lines of a piece, without their newlines.
@@ -32,12 +32,12 @@ pub(super) fn lines(piece: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The fields of a record that is a mapping, their values as they are written.
+/// The fields of a record that is a mapping, with the JSON text of their values.
 pub(super) struct Fields<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Fields<'a> {
-    /// Reads them; `record` is the record's number, for the message.
-    pub(super) fn read(line: &'a [u8], record: u64) -> Result<Self, Trouble> {
+    /// Reads them; `record` is the number of the record, for the message.
+    pub(super) fn read(line: &'a [u8], record: u64) -> Result<Self, WriteError> {
         serde_json::from_slice(line).map_err(|error| unreadable(record, &error))
     }
 }
@@ -64,7 +64,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
     }
 }
 
-/// A key, borrowed where it is written without escapes.
+/// A key, borrowed if it is written without escapes.
 pub(super) struct Key<'a>(pub(super) Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {

@@ -1,13 +1,13 @@
-//! A file of JSON Lines, written while its results come, so that little is left to do when a step ends.
+//! A JSON Lines file that is written while results arrive, so that little is left to do when the step ends.
 //!
-//! It is made of the results of a step that runs from its beginning and without trouble: every item succeeds at the first
-//! try, and the file takes the lines as they are. Whatever else comes, the file is given up, and [`super::write`] makes it of
-//! all results at the end. A thread of its own writes, and waits for the disk every few megabytes: so the wait for the disk
-//! at the end is short, and nobody else waits.
+//! It works for a step that starts from its first item and runs smoothly: every item succeeds at the first attempt, and the
+//! file takes the lines as they are. In any other case the file is abandoned, and [`super::write`] writes all results at the
+//! end. A thread writes the file and waits for the disk every few megabytes, so the wait at the end is short, and nothing else
+//! waits for the disk.
 
 use super::error::ExportError;
-use super::place::Aside;
-use super::write::{Target, Written};
+use super::staged_file::StagedFile;
+use super::target::{Target, Written};
 use crate::model::{BatchReport, Indexes, OutputFormat, ResultForm};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::collections::BTreeMap;
@@ -15,21 +15,21 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 
-/// How many pieces may be on their way to the thread.
-const WAITING: usize = 4;
-/// How many bytes may wait for the results before them.
-const HELD: usize = 32 << 20;
+/// How many pieces may wait for the thread.
+const QUEUE: usize = 4;
+/// How many bytes may wait for earlier results.
+const MOST_EARLY_BYTES: usize = 32 << 20;
 /// How many bytes are written between two waits for the disk.
-const STRETCH: usize = 8 << 20;
+const SYNC_BYTES: usize = 8 << 20;
 
-/// Writes results as they come, in any order. Dropped without [`StreamedOutput::commit`], nothing is left of it.
+/// Writes results as they arrive, in any order. The file is deleted unless [`StreamedOutput::commit`] is called.
 #[derive(Debug)]
 pub struct StreamedOutput {
     pieces: Option<Sender<Piece>>,
-    thread: Option<JoinHandle<Option<Whole>>>,
+    thread: Option<JoinHandle<Option<WrittenPrefix>>>,
 }
 
-/// Lines of neighbouring items.
+/// The lines of consecutive items.
 #[derive(Debug)]
 struct Piece {
     first: u64,
@@ -37,94 +37,95 @@ struct Piece {
     lines: Vec<u8>,
 }
 
-/// What the thread has written: the results of the items from the first one on.
+/// What the thread has written: the results of the first items, without a gap.
 #[derive(Debug)]
-struct Whole {
-    aside: Aside,
+struct WrittenPrefix {
+    file: StagedFile,
     items: u64,
     records: u64,
 }
 
 impl StreamedOutput {
-    /// Begins a file, if it is one that can be written as results come.
+    /// Begins the file of a target, if it can be written while results arrive.
     pub fn of(target: &Target) -> Option<Self> {
         if target.format != OutputFormat::Jsonl || target.parts {
             return None;
         }
         let path = target.path.clone();
-        let (sender, pieces) = bounded(WAITING);
-        let thread = std::thread::Builder::new().name("output".to_owned()).spawn(move || follow(path, &pieces)).ok()?;
+        let (sender, pieces) = bounded(QUEUE);
+        let thread =
+            std::thread::Builder::new().name("output".to_owned()).spawn(move || write_in_order(path, &pieces)).ok()?;
         Some(Self { pieces: Some(sender), thread: Some(thread) })
     }
 
-    /// Takes the results of a batch.
+    /// Adds the results of a batch.
     pub fn take(&mut self, report: BatchReport) {
-        let plain = report.failed.is_empty() && report.retries.is_empty() && report.form == ResultForm::Lines;
+        let smooth = report.failed.is_empty() && report.retries.is_empty() && report.form == ResultForm::Lines;
         let piece = match report.succeeded {
-            Indexes::Range(range) if plain && !range.is_empty() => {
+            Indexes::Range(range) if smooth && !range.is_empty() => {
                 Piece { first: range.start, count: range.end - range.start, lines: report.lines.0 }
             }
-            _ => return self.give_up(),
+            _ => return self.abandon(),
         };
         if self.pieces.as_ref().is_some_and(|pieces| pieces.send(piece).is_err()) {
-            self.give_up();
+            self.abandon();
         }
     }
 
-    /// Puts the file into place, if it holds the results of this number of items; else it is gone.
+    /// Moves the file to its path if it holds the results of this many items, and deletes it otherwise.
     ///
     /// # Errors
-    /// Where it cannot be put into place.
+    /// If it cannot be moved to its path.
     pub fn commit(mut self, target: &Target, items: u64) -> Result<Option<Written>, ExportError> {
         self.pieces = None;
-        let Some(whole) = self.join().filter(|whole| whole.items == items) else { return Ok(None) };
-        whole.aside.commit().map_err(|trouble| trouble.at(&target.path))?;
-        Ok(Some(Written { records: whole.records }))
+        let Some(written) = self.join().filter(|written| written.items == items) else { return Ok(None) };
+        written.file.commit().map_err(|error| error.at(&target.path))?;
+        Ok(Some(Written { records: written.records }))
     }
 
-    fn give_up(&mut self) {
+    fn abandon(&mut self) {
         self.pieces = None;
         drop(self.join());
     }
 
-    fn join(&mut self) -> Option<Whole> {
+    fn join(&mut self) -> Option<WrittenPrefix> {
         self.thread.take()?.join().ok()?
     }
 }
 
 impl Drop for StreamedOutput {
     fn drop(&mut self) {
-        self.give_up();
+        self.abandon();
     }
 }
 
-/// Writes pieces in order until no more come; none where that cannot be done. Why does not matter: the file is tried again
-/// from the results, and then whoever looks at it is told.
-fn follow(path: PathBuf, pieces: &Receiver<Piece>) -> Option<Whole> {
+/// Writes pieces in order until no more come; none if that fails. The reason does not matter: the file is written again from
+/// the results, and the error is reported then.
+fn write_in_order(path: PathBuf, pieces: &Receiver<Piece>) -> Option<WrittenPrefix> {
     let mut early = BTreeMap::new();
-    let (mut held, mut unsynced) = (0, 0);
-    // Not before there is a result: a step that never gets so far leaves no trace.
+    let (mut early_bytes, mut unsynced) = (0, 0);
+    // The file is created with the first result: a step without results leaves no trace.
     let first = pieces.recv().ok()?;
-    let mut whole = Whole { aside: Aside::begin(&path).ok()?, items: 0, records: 0 };
+    let mut written = WrittenPrefix { file: StagedFile::begin(&path).ok()?, items: 0, records: 0 };
     for piece in std::iter::once(first).chain(pieces) {
-        held += piece.lines.len();
+        early_bytes += piece.lines.len();
         early.insert(piece.first, piece);
-        while let Some(piece) = early.remove(&whole.items) {
-            whole.aside.file.write_all(&piece.lines).ok()?;
-            whole.items += piece.count;
-            whole.records += memchr::memchr_iter(b'\n', &piece.lines).count() as u64;
-            held -= piece.lines.len();
+        while let Some(piece) = early.remove(&written.items) {
+            written.file.file.write_all(&piece.lines).ok()?;
+            written.items += piece.count;
+            written.records += memchr::memchr_iter(b'\n', &piece.lines).count() as u64;
+            early_bytes -= piece.lines.len();
             unsynced += piece.lines.len();
         }
-        if held > HELD {
+        if early_bytes > MOST_EARLY_BYTES {
             return None;
         }
-        if unsynced > STRETCH {
-            whole.aside.file.sync_data().ok()?;
+        if unsynced > SYNC_BYTES {
+            written.file.file.sync_data().ok()?;
             unsynced = 0;
         }
     }
-    Some(whole)
+    Some(written)
 }
 
 #[cfg(test)]

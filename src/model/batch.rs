@@ -1,89 +1,9 @@
-//! Items and batches: the unit of input, and the unit of work, commit and retry.
+//! Batches: the unit of work, commit and retry.
 
-use super::{Failure, Keys, LineNumbers, Origin};
+use super::{Failure, Items, Keys, LineNumbers, Origin};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
-
-/// Items packed one behind the other, each as JSON text without raw newlines.
-///
-/// One buffer for many items: a batch of a thousand numbers is two allocations, and travels with two copies.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Items {
-    bytes: Vec<u8>,
-    ends: Vec<u32>,
-}
-
-impl Items {
-    /// Appends one item, given as JSON text.
-    pub fn push(&mut self, json: &[u8]) {
-        self.bytes.extend_from_slice(json);
-        self.close();
-    }
-
-    /// Appends one item that `write` puts at the end of the buffer as JSON text.
-    pub fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        write(&mut self.bytes);
-        self.close();
-    }
-
-    fn close(&mut self) {
-        let end = u32::try_from(self.bytes.len()).expect("a batch stays under 4 GiB: sources cut at `Items::is_full`");
-        self.ends.push(end);
-    }
-
-    /// Appends items that stand one behind the other in `bytes`, each up to one of the `ends`.
-    pub fn extend(&mut self, bytes: &[u8], ends: &[usize]) {
-        let before = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        let end = |end: &usize| {
-            u32::try_from(before + end).expect("a batch stays under 4 GiB: sources cut at `Items::is_full`")
-        };
-        self.ends.extend(ends.iter().map(end));
-    }
-
-    /// Whether it holds so many bytes that the next item belongs into another batch (1 GiB).
-    pub fn is_full(&self) -> bool {
-        self.bytes.len() >= 1 << 30
-    }
-
-    /// How many items it holds.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether it holds no item.
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// The JSON text of the item at `position`.
-    pub fn get(&self, position: usize) -> &[u8] {
-        &self.bytes[self.range(position)]
-    }
-
-    /// Where the item at `position` stands in the bytes of [`Self::as_parts`].
-    pub fn range(&self, position: usize) -> Range<usize> {
-        let start = if position == 0 { 0 } else { self.ends[position - 1] as usize };
-        start..self.ends[position] as usize
-    }
-
-    /// The items in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
-        (0..self.len()).map(|position| self.get(position))
-    }
-
-    /// The packed bytes and the end offset of each item.
-    pub fn as_parts(&self) -> (&[u8], &[u32]) {
-        (&self.bytes, &self.ends)
-    }
-
-    /// Puts packed parts together again. `ends` must not fall and must end at the length of `bytes`.
-    pub fn from_parts(bytes: Vec<u8>, ends: Vec<u32>) -> Option<Self> {
-        let ordered = ends.is_sorted() && ends.last().map_or(0, |end| *end as usize) == bytes.len();
-        ordered.then_some(Self { bytes, ends })
-    }
-}
 
 /// Where the items of a batch stand in the source: a run of neighbours, or single ones when failed items are tried again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -216,20 +136,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn items_come_back_as_they_were_packed() {
-        let mut items = Items::default();
-        items.push(b"1");
-        items.push(b"");
-        items.push_with(|bytes| bytes.extend_from_slice(b"\"x\""));
-        assert_eq!(items.iter().collect::<Vec<_>>(), [b"1".as_slice(), b"", b"\"x\""]);
-        let (bytes, ends) = items.as_parts();
-        assert_eq!(Items::from_parts(bytes.to_vec(), ends.to_vec()), Some(items.clone()));
-        assert_eq!(Items::from_parts(bytes.to_vec(), vec![3, 1, 4]), None);
-    }
-
-    #[test]
     fn neighbours_become_a_range() {
         assert_eq!(Indexes::from_rising(vec![4, 5, 6]), Indexes::Range(4..7));
         assert_eq!(Indexes::from_rising(vec![4, 6]), Indexes::List(vec![4, 6]));
+    }
+
+    #[test]
+    fn a_part_of_a_batch_keeps_the_lines_of_its_rows() {
+        let rows = ["a\n", "\"b\nb\"\r\n", "c\r", "d"];
+        let mut items = Items::default();
+        rows.iter().for_each(|row| items.push(row.as_bytes()));
+        let lines = LineNumbers::From(10);
+        let batch = Batch {
+            size: rows.len(),
+            indexes: Indexes::Range(0..4),
+            keys: Keys::Run(crate::model::ItemKey::of(b"file"), 4),
+            origin: Some(Origin { file: "f".into(), lines }),
+            items,
+            ..Batch::of_one(0, crate::model::ItemKey::of(b""), b"")
+        };
+        let part = batch.part(&[1, 2, 3], 2);
+        assert_eq!(part.origin.as_ref().unwrap().lines, LineNumbers::Each(vec![11, 13, 14]));
+        assert_eq!(part.part(&[2], 3).origin.unwrap().lines, LineNumbers::Each(vec![14]));
     }
 }

@@ -1,5 +1,6 @@
 //! How the bytes of an item are to be read, and where they came from.
 
+use super::Items;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -118,17 +119,10 @@ pub enum LineNumbers {
 
 impl Origin {
     /// The line of the item at `position` of a batch whose items begin at `from` of `items`, and hold their newlines.
-    pub fn line(&self, items: &super::Items, from: usize, position: usize) -> u64 {
+    pub fn line(&self, items: &Items, from: usize, position: usize) -> u64 {
         match &self.lines {
             LineNumbers::Each(lines) => lines.get(position).copied().unwrap_or(0),
-            LineNumbers::From(first) => first + items.iter().skip(from).take(position).map(line_breaks).sum::<u64>(),
+            LineNumbers::From(first) => first + items.line_breaks(from..from + position),
         }
     }
-}
-
-/// How many line breaks there are: line feeds, and carriage returns without one.
-pub fn line_breaks(text: &[u8]) -> u64 {
-    let feeds = memchr::memchr_iter(b'\n', text).count();
-    let alone = memchr::memchr_iter(b'\r', text).filter(|at| text.get(at + 1) != Some(&b'\n')).count();
-    (feeds + alone) as u64
 }

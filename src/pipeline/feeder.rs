@@ -17,8 +17,8 @@ const MOST_BYTES: usize = 4 << 20;
 
 /// Where a step's items come from.
 pub enum Feed<'a> {
-    /// The source, up to so many items.
-    Fresh(&'a mut dyn Source, u64),
+    /// The source.
+    Fresh(&'a mut dyn Source),
     /// What an earlier execution of the run has left of the source; the number of items that there are in all.
     Rest(&'a mut dyn Source, UnfinishedItems, u64),
 }
@@ -189,10 +189,8 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
                 self.read = *total;
                 rest.cut(&mut **source, most, number)?
             }
-            Feed::Fresh(source, most_items) => {
-                let most = usize::try_from(*most_items - self.read).unwrap_or(usize::MAX).min(most);
-                let chunk = if most == 0 { None } else { source.next(most)? };
-                let Some(Chunk { items, keys, indexes, form, origin, bytes, file_error }) = chunk else {
+            Feed::Fresh(source) => {
+                let Some(Chunk { items, keys, indexes, form, origin, bytes, file_error }) = source.next(most)? else {
                     return Ok(None);
                 };
                 let in_order = Indexes::Range(self.read..self.read + items.len() as u64);

@@ -80,7 +80,7 @@ fn run(yaml: &str, width: &Width, memory: &mut Memory) -> Result<StepEnd, super:
     let job = StepJob::new(&step.program, step.handler.as_ref(), context, &settings);
     let start = StepStart {
         name: step.name().clone(),
-        feed: Feed::Fresh(&mut *open.source, u64::MAX),
+        feed: Feed::Fresh(&mut *open.source),
         total: settings.total,
         carried: Carried::default(),
         slow_after: Duration::MAX,

@@ -68,18 +68,17 @@ impl Comparison {
 pub fn compare_with_done(
     source: &mut dyn Source,
     history: &StepHistory,
-    most_items: u64,
     selection: &ItemSelection,
 ) -> Result<Comparison, SourceError> {
     let mut comparer = Comparer::new(history, selection);
     let mut portion = Portion::new();
-    while comparer.total < most_items {
-        let most = usize::try_from(most_items - comparer.total).unwrap_or(usize::MAX).min(portion.items());
-        let Some(chunk) = source.next(most)? else { break };
+    // Before anything is read: what runs is read again afterwards.
+    source.reread()?.required()?;
+    while let Some(chunk) = source.next(portion.items())? {
         chunk.keys.iter().for_each(|key| comparer.compare(key));
         portion.learn(&chunk.items);
     }
-    source.rewind()?;
+    source.reread()?.required()?;
     Ok(comparer.finish())
 }
 

@@ -7,8 +7,6 @@ use crate::sources::{Chunk, Source, SourceError};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// What helps where a source gives other items the second time.
-const IN_ORDER: &str = "go on again, with an `ORDER BY` in a query of a database";
 
 /// An item to run.
 struct Pending {
@@ -101,7 +99,7 @@ impl UnfinishedItems {
             return Ok(());
         }
         let Some(chunk) = source.next(self.portion.items())? else {
-            return Err(SourceError::Changed(self.index, IN_ORDER));
+            return Err(SourceError::Changed(self.index));
         };
         // What was put in another order was so for a fresh start alone.
         let Chunk { items, keys, form, origin, file_error, .. } = chunk;
@@ -115,7 +113,7 @@ impl UnfinishedItems {
             let index = self.index + position as u64;
             if self.unfinished.has(index) {
                 if !self.unfinished.knows(index, keys.get(position)) {
-                    return Err(SourceError::Changed(index, IN_ORDER));
+                    return Err(SourceError::Changed(index));
                 }
                 self.queue.push_back(Pending {
                     index,

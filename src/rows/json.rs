@@ -40,6 +40,15 @@ pub fn to_json(form: &Form, items: &Items, position: usize, origin: Option<&Orig
     Ok(json)
 }
 
+/// Whether the item at `position` is a record, that is, a mapping.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn is_record(form: &Form, items: &Items, position: usize, origin: Option<&Origin>) -> Result<bool, BadRow> {
+    let json = to_json(form, items, position, origin)?;
+    Ok(matches!(form, Form::Csv(_)) || json.starts_with(b"{"))
+}
+
 /// How many characters of a row that cannot be read are kept: enough to find it, and to see what is wrong.
 const KEPT_CHARS: usize = 4096;
 

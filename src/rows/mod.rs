@@ -21,7 +21,7 @@ pub use block::Block;
 pub use csv_stats::{CsvStats, HeaderRow};
 pub use cutter::{Cut, Cutter};
 pub use fields::{Fields, Split};
-pub use json::{describe, to_json};
+pub use json::{describe, is_record, to_json};
 pub use json_stats::{JsonKinds, JsonLinesStats};
 pub use kind::{Field, Inference, read_field};
 pub use row_runs::{Occurrences, RowRuns};

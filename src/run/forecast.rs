@@ -91,7 +91,7 @@ fn forecast_step(
     if !reasons.is_empty() {
         return Ok(Forecast::Everything(reasons));
     }
-    let compared = compare_with_done(&mut *open.source, &history, open.most_items, &ItemSelection::Left);
+    let compared = compare_with_done(&mut *open.source, &history, &ItemSelection::Left);
     let compared = compared.map_err(|error| wrong(StartError::Items(error, step.items_span())))?;
     let reasons = compared.reasons.into_iter().map(|(why, count)| (why.to_owned(), count)).collect();
     Ok(Forecast::Some { total: compared.total, reasons })

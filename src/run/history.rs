@@ -44,7 +44,7 @@ pub(super) fn compare(
     if history.is_empty() {
         return Ok(Ok(None));
     }
-    let compared = match compare_with_done(&mut *open.source, history, open.most_items, &env.run.selection) {
+    let compared = match compare_with_done(&mut *open.source, history, &env.run.selection) {
         Ok(compared) => compared,
         Err(error) => return Ok(Err(error)),
     };

@@ -46,7 +46,7 @@ pub(super) fn write_output(
     let revision = env.ledger.revision(&report.name)?;
     let note = serde_json::json!({ "path": path, "format": format, "parts": target.parts, "of": revision });
     let note = note.to_string();
-    if env.ledger.output(env.key)?.as_ref() == Some(&note) && target.is_there() {
+    if env.ledger.output(env.key)?.as_ref() == Some(&note) && target.exists() {
         return Ok(());
     }
     let mut results = StepResults::new(env.ledger.folder().clone(), &report.name, env.step.is_batch(), stop);

@@ -84,8 +84,7 @@ fn start<'a>(
     compared: Option<Comparison>,
     width: &'a Width,
 ) -> StepStart<'a> {
-    // A number of items that is not all of them comes to no known number of bytes.
-    let bytes = open.source.bytes().filter(|_| open.most_items == u64::MAX);
+    let bytes = open.source.bytes();
     let (total, carried) = match &compared {
         Some(compared) => (Some(compared.total), carried(compared, bytes)),
         None => (open.settings.total, Carried::default()),
@@ -101,9 +100,9 @@ fn start<'a>(
         }
         None => {
             if open.settings.batch_size == BatchSize::Auto {
-                source.largest_first(open.most_items);
+                source.largest_first(u64::MAX);
             }
-            Feed::Fresh(source, open.most_items)
+            Feed::Fresh(source)
         }
     };
     StepStart { name, feed, total, carried, slow_after: env.run.prepared.options.slow_after, width }

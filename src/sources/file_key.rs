@@ -17,7 +17,8 @@ pub(super) fn content_key(name: &[u8], path: &Path) -> Option<ItemKey> {
     let mut file = File::open(path).ok()?;
     let mut hash = xxhash_rust::xxh3::Xxh3::new();
     hash.update(name);
-    let mut chunk = vec![0; 1 << 20];
+    // Small, because many files are: it is zeroed for each of them.
+    let mut chunk = [0; 16 << 10];
     loop {
         match file.read(&mut chunk) {
             Ok(0) => return Some(ItemKey::from(hash.digest128())),

@@ -1,7 +1,8 @@
-//! `{lines:}`: each line of a UTF-8 file is an item, a string. Empty lines are none. The file is read as the run goes on.
+//! `{lines:}`: each line of a UTF-8 file is an item, a string. Empty lines are skipped. The file is read as the step runs.
 
+use super::chunk::Chunk;
 use super::error::SourceError;
-use super::source::{Chunk, Source};
+use super::source::{Reread, Source};
 use crate::model::{self, ItemKey, Text};
 use crate::template::{ItemScope, Template};
 use std::fs::File;
@@ -49,13 +50,13 @@ impl Source for Lines {
         Ok(Chunk::of_json(items, ItemKey::of))
     }
 
-    fn rewind(&mut self) -> Result<(), SourceError> {
+    fn reread(&mut self) -> Result<Reread, SourceError> {
         (self.reader, self.number) = (reader(&self.path)?, 0);
-        Ok(())
+        Ok(Reread::Ready)
     }
 }
 
-/// A line as an item: none where it is empty.
+/// A line as an item; none if it is empty.
 pub(super) fn item(line: &[u8], number: usize, of: &str) -> Result<Option<Vec<u8>>, SourceError> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.is_empty() {

@@ -4,16 +4,19 @@
 //! its items in order, as bytes of a form that it announces, as many at a time as asked for, each with its key. Leaves to
 //! others: how the bytes of a row are read (`rows`), what files hold as a whole (`survey`), which items run (the engine).
 
+mod chunk;
 mod command;
 mod error;
 mod file_key;
 mod files;
 mod glob;
 mod host;
+mod limited;
 mod lines;
 mod list;
 mod open;
 mod pattern;
+mod peeked;
 mod range;
 mod results;
 mod settings;
@@ -21,15 +24,19 @@ mod source;
 mod sql;
 mod survey_request;
 mod table;
+#[cfg(test)]
+mod testing;
 mod window;
 
-pub use error::SourceError;
+pub use chunk::Chunk;
+pub use error::{ErrorText, SourceError};
 pub use files::Meter;
 pub(crate) use files::{COMMON_DELIMITERS, RowFile, decode, read_error};
 pub use host::{RunCommand, SourceHost};
-pub use open::{Items, open};
+pub use limited::take;
+pub use open::{OpenSource, open};
 pub use settings::resolve;
-pub use source::{Chunk, Source};
+pub use source::{Reread, Source};
 pub(crate) use survey_request::ReadingOptions;
 pub use survey_request::SurveyRequest;
-pub(crate) use table::column_names;
+pub(crate) use table::{check_unique, column_names};

@@ -1,7 +1,9 @@
 //! Opens the source that a step names.
 
+use super::chunk::Chunk;
 use super::error::SourceError;
 use super::host::SourceHost;
+use super::peeked::Peeked;
 use super::source::Source;
 use super::{command, glob, lines, list, range, results, sql, table};
 use crate::rows;
@@ -9,17 +11,29 @@ use crate::spec::ItemsSpec;
 use crate::template::ItemScope;
 use std::sync::Arc;
 
-/// A source whose first item is known.
-pub struct Items {
+/// A source that was opened. Its first item was read, and comes again when the source is read.
+pub struct OpenSource {
     /// The source.
     pub source: Box<dyn Source>,
-    first: Option<Vec<u8>>,
+    first: Option<FirstItem>,
 }
 
-impl Items {
-    /// The JSON text of the first item that can be read.
-    pub fn first(&self) -> Option<&[u8]> {
-        self.first.as_deref()
+/// The first item that can be read.
+struct FirstItem {
+    chunk: Chunk,
+    is_record: bool,
+}
+
+impl OpenSource {
+    /// Whether the first item that can be read is a record (a mapping); none if no item can be read.
+    pub fn first_is_record(&self) -> Option<bool> {
+        self.first.as_ref().map(|first| first.is_record)
+    }
+
+    /// The first item that can be read as JSON, to be shown to people.
+    pub fn first_json(&self) -> Option<Vec<u8>> {
+        let chunk = &self.first.as_ref()?.chunk;
+        rows::to_json(&self.source.forms()[chunk.form], &chunk.items, 0, chunk.origin.as_ref()).ok()
     }
 }
 
@@ -32,8 +46,8 @@ pub fn open(
     scope: &Arc<ItemScope>,
     env: &[(String, String)],
     host: SourceHost<'_>,
-) -> Result<Items, SourceError> {
-    let mut source: Box<dyn Source> = match spec {
+) -> Result<OpenSource, SourceError> {
+    let source: Box<dyn Source> = match spec {
         ItemsSpec::List(list) => Box::new(list::of_trees(list, scope)?),
         ItemsSpec::Template(text) => match results::open(text, scope)? {
             Some(results) => Box::new(results),
@@ -46,21 +60,20 @@ pub fn open(
         ItemsSpec::Rows(rows) => table::open(rows, scope)?,
         ItemsSpec::Sql(sql) => Box::new(sql::open(sql, scope, host.stop)?),
     };
-    let first = first(&mut *source)?;
-    source.rewind()?;
-    Ok(Items { source, first })
+    let mut source = Peeked::new(source);
+    let first = first_item(&mut source)?;
+    Ok(OpenSource { source: Box::new(source), first })
 }
 
-/// The first item that can be read, as JSON.
-fn first(source: &mut dyn Source) -> Result<Option<Vec<u8>>, SourceError> {
+fn first_item(source: &mut Peeked) -> Result<Option<FirstItem>, SourceError> {
     /// After this many bad rows the search for a good one ends.
     const MOST: usize = 1000;
     let forms = source.forms();
     for _ in 0..MOST {
-        let Some(chunk) = source.next(1)? else { return Ok(None) };
-        let item = rows::to_json(&forms[chunk.form], &chunk.items, 0, chunk.origin.as_ref());
-        if let (Ok(item), None) = (item, chunk.file_error) {
-            return Ok(Some(item));
+        let Some(chunk) = source.peek()? else { return Ok(None) };
+        let is_record = rows::is_record(&forms[chunk.form], &chunk.items, 0, chunk.origin.as_ref());
+        if let (Ok(is_record), None) = (is_record, &chunk.file_error) {
+            return Ok(Some(FirstItem { chunk: chunk.clone(), is_record }));
         }
     }
     Ok(None)

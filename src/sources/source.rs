@@ -1,8 +1,9 @@
-//! What every source of items can do, and the chunks of items that it gives.
+//! What every source of items can do.
 
+use super::chunk::Chunk;
 use super::error::SourceError;
 use super::survey_request::SurveyRequest;
-use crate::model::{Failure, Form, ItemKey, Items, Keys, Origin};
+use crate::model::Form;
 use crate::spec::OnBadRow;
 use std::sync::Arc;
 
@@ -17,11 +18,11 @@ pub trait Source: Send {
     /// If the source cannot be read any further.
     fn next(&mut self, most: usize) -> Result<Option<Chunk>, SourceError>;
 
-    /// Goes back to the first item.
+    /// Goes back to the first item, if the source can be read again; otherwise nothing changes.
     ///
     /// # Errors
-    /// If the first item is no longer there.
-    fn rewind(&mut self) -> Result<(), SourceError>;
+    /// If the first item cannot be read any more.
+    fn reread(&mut self) -> Result<Reread, SourceError>;
 
     /// Gives the first `most` items in order of size, the largest first, if their sizes are known: what takes longest should
     /// not start last. Call it before the first item is read.
@@ -51,37 +52,25 @@ pub trait Source: Send {
     }
 }
 
-/// Consecutive items of a source.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Chunk {
-    /// The items.
-    pub items: Items,
-    /// The key of each item.
-    pub keys: Keys,
-    /// The index of each item in the source, rising; none if the items follow those given before.
-    pub indexes: Option<Vec<u64>>,
-    /// The form of the items: an index into [`Source::forms`].
-    pub form: usize,
-    /// The file that they came from, if they are rows of one.
-    pub origin: Option<Origin>,
-    /// The part of the source's files that the items make up, in bytes on disk; 0 if they come from no file.
-    pub bytes: u64,
-    /// Why a file cannot be read. The chunk then has one item, which stands for the file.
-    pub file_error: Option<Failure>,
+/// Whether a source can be read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Reread {
+    /// The next item is the first one again.
+    Ready,
+    /// The source can be read only once.
+    Once,
 }
 
-impl Chunk {
-    /// Items that are JSON; none if there are no items.
-    pub(super) fn of_json(items: Items, key: impl Fn(&[u8]) -> ItemKey) -> Option<Self> {
-        let keys = Keys::List(items.iter().map(key).collect());
-        (!items.is_empty()).then_some(Self {
-            items,
-            keys,
-            indexes: None,
-            form: 0,
-            origin: None,
-            bytes: 0,
-            file_error: None,
-        })
+impl Reread {
+    /// Insists on reading again.
+    ///
+    /// # Errors
+    /// If the source can be read only once.
+    pub fn required(self) -> Result<(), SourceError> {
+        match self {
+            Self::Ready => Ok(()),
+            Self::Once => Err(SourceError::ReadOnce),
+        }
     }
 }

@@ -43,6 +43,13 @@ impl SurveyRequest {
         Ok(Self { files, options: ReadingOptions::unknown(), unreadable: Vec::new(), window: RowWindow::ALL })
     }
 
+    /// The same for the first `most` items.
+    #[must_use]
+    pub fn limited(mut self, most: u64) -> Self {
+        self.window.limit = self.window.limit.min(most);
+        self
+    }
+
     /// How many files there are.
     pub fn len(&self) -> usize {
         self.files.len()

@@ -5,6 +5,7 @@ use super::profile::{ColumnProfile, FileProfile};
 use crate::spec::RowFormat;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 
 /// What some files hold.
 #[derive(Debug)]
@@ -15,6 +16,15 @@ pub struct Survey {
     pub groups: Vec<Group>,
     /// The files that stand out, in the order of the files.
     pub outliers: Vec<Outlier>,
+    /// The group of each file, if it has one.
+    group_of: Vec<Option<usize>>,
+}
+
+impl Survey {
+    /// The position of the group that the file at this position belongs to; none if its columns are unknown.
+    pub fn group_of(&self, file: usize) -> Option<usize> {
+        self.group_of[file]
+    }
 }
 
 /// A file that stands out.
@@ -50,31 +60,61 @@ pub struct Group {
 /// Groups files by their profiles.
 pub fn group(files: Vec<FileProfile>) -> Survey {
     let mut groups: Vec<Group> = Vec::new();
+    // The groups of each layout, which differ in their encodings.
+    let mut by_layout: HashMap<Layout<'_>, Vec<usize>> = HashMap::new();
     // ASCII files fit groups of most encodings, so the others form the groups first.
     let mut order: Vec<usize> = (0..files.len()).filter(|at| !files[*at].columns.is_empty()).collect();
     order.sort_by_key(|at| is_neutral(&files[*at]));
     for at in order {
         let file = &files[at];
         let own = file.text.encoding.unwrap_or(UTF_8);
-        let fits = |group: &Group| {
-            let encoding = group.encoding == own || is_neutral(file) && is_ascii_like(group.encoding);
-            encoding && group.is_like(file)
-        };
-        let candidates = groups.iter_mut().filter(|group| fits(group));
-        match candidates.max_by_key(|group| (group.files.len(), Reverse(group.files[0]))) {
-            Some(group) => group.add(at, file),
-            None => groups.push(Group::new(at, file, own)),
+        let alike = by_layout.entry(Layout::of(file)).or_default();
+        let fits = |group: &Group| group.encoding == own || is_neutral(file) && is_ascii_like(group.encoding);
+        let candidates = alike.iter().copied().filter(|group| fits(&groups[*group]));
+        match candidates.max_by_key(|group| (groups[*group].files.len(), Reverse(groups[*group].files[0]))) {
+            Some(group) => groups[group].add(at, file),
+            None => {
+                alike.push(groups.len());
+                groups.push(Group::new(at, file, own));
+            }
         }
     }
     groups.iter_mut().for_each(|group| group.files.sort_unstable());
     groups.sort_by_key(|group| (Reverse(group.files.len()), Reverse(group.rows), group.files[0]));
-    let outlier = |(at, file)| {
-        let group = groups.iter().find(|group| group.files.contains(&at));
+    let mut group_of = vec![None; files.len()];
+    for (number, group) in groups.iter().enumerate() {
+        group.files.iter().for_each(|file| group_of[*file] = Some(number));
+    }
+    let outlier = |(at, file): (usize, &FileProfile)| {
+        let group = group_of[at].map(|group| &groups[group]);
         let anomalies = anomalies(file, group, groups.first());
         (!anomalies.is_empty()).then_some(Outlier { file: at, anomalies })
     };
     let outliers = files.iter().enumerate().filter_map(outlier).collect();
-    Survey { files, groups, outliers }
+    Survey { files, groups, outliers, group_of }
+}
+
+/// Everything but the encoding that the files of a group have in common.
+#[derive(PartialEq, Eq, Hash)]
+struct Layout<'a> {
+    is_csv: bool,
+    header: bool,
+    /// A single column has no delimiter.
+    delimiter: Option<u8>,
+    /// The order of names matters in CSV files only.
+    names: Vec<&'a str>,
+}
+
+impl<'a> Layout<'a> {
+    fn of(file: &'a FileProfile) -> Self {
+        let is_csv = file.format == RowFormat::Csv;
+        let mut names = names(&file.columns);
+        if !is_csv {
+            names.sort_unstable();
+        }
+        let delimiter = (names.len() > 1).then_some(file.delimiter);
+        Self { is_csv, header: file.header, delimiter, names }
+    }
 }
 
 fn is_neutral(file: &FileProfile) -> bool {
@@ -103,24 +143,17 @@ impl Group {
         self.files.push(at);
         self.rows += file.rows();
         self.bytes += file.bytes;
+        // Its columns are the same, in another order perhaps.
+        let in_order = self.columns.iter().zip(&file.columns).all(|(own, other)| own.name == other.name);
+        if in_order {
+            self.columns.iter_mut().zip(&file.columns).for_each(|(own, other)| own.widen(other));
+            return;
+        }
+        let by_name: HashMap<&str, &ColumnProfile> =
+            file.columns.iter().map(|column| (column.name.as_str(), column)).collect();
         for column in &mut self.columns {
-            if let Some(other) = file.columns.iter().find(|other| other.name == column.name) {
-                column.widen(other);
-            }
+            by_name.get(column.name.as_str()).into_iter().for_each(|other| column.widen(other));
         }
-    }
-
-    /// Whether all but the encoding is the same. The order of names matters in CSV files only.
-    fn is_like(&self, file: &FileProfile) -> bool {
-        let (mut own, mut other) = (names(&self.columns), names(&file.columns));
-        if self.format == RowFormat::JsonLines {
-            own.sort_unstable();
-            other.sort_unstable();
-        }
-        let layout = (self.format, self.delimiter, self.header) == (file.format, file.delimiter, file.header);
-        // A single column has no delimiter.
-        let layout = layout || self.format == file.format && self.header == file.header && own.len() == 1;
-        layout && own == other
     }
 }
 
@@ -173,13 +206,69 @@ fn compare(file: &FileProfile, group: &Group, largest: &Group, anomalies: &mut V
         return;
     }
     let (own, usual) = (names(&file.columns), names(&largest.columns));
+    if own == usual {
+        return;
+    }
     let only = |left: &[&str], right: &[&str]| -> Vec<String> {
-        left.iter().filter(|name| !right.contains(name)).map(|name| (*name).to_owned()).collect()
+        let right: HashSet<&str> = right.iter().copied().collect();
+        left.iter().filter(|name| !right.contains(**name)).map(|name| (*name).to_owned()).collect()
     };
     let (lacks, more) = (only(&usual, &own), only(&own, &usual));
     if !lacks.is_empty() || !more.is_empty() {
         anomalies.push(Anomaly::OtherColumns { lacks, more });
-    } else if own != usual && file.format == RowFormat::Csv {
+    } else if file.format == RowFormat::Csv {
         anomalies.push(Anomaly::OtherOrder);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::Inference;
+    use crate::sources::{ReadingOptions, SurveyRequest};
+    use crate::survey::profile::Kinds;
+
+    /// The profile of a file whose columns hold these texts.
+    fn file(path: &str, columns: &[(&str, &str)]) -> FileProfile {
+        let request = SurveyRequest::of_paths(&[path.to_owned()]).unwrap();
+        let column = |(name, text): &(&str, &str)| {
+            let mut texts = Inference::default();
+            texts.add(text.as_bytes(), &[]);
+            ColumnProfile { name: (*name).to_owned(), kinds: Kinds::Texts(texts) }
+        };
+        let mut profile = FileProfile::new(request.file(0), &ReadingOptions::unknown());
+        (profile.columns, profile.header) = (columns.iter().map(column).collect(), true);
+        profile
+    }
+
+    fn kinds(group: &Group) -> Vec<(&str, &str)> {
+        group.columns.iter().map(|column| (column.name.as_str(), column.kind())).collect()
+    }
+
+    #[test]
+    fn files_with_the_same_columns_share_a_group_whose_types_hold_for_all() {
+        let files = vec![
+            file("a.csv", &[("x", "1"), ("y", "1")]),
+            file("b.csv", &[("y", "1"), ("x", "1")]),
+            file("c.csv", &[("x", "2.5"), ("y", "-")]),
+            file("d.csv", &[]),
+        ];
+        let survey = group(files);
+        assert_eq!(kinds(&survey.groups[0]), [("x", "number"), ("y", "text")]);
+        assert_eq!([0, 1, 2, 3].map(|file| survey.group_of(file)), [Some(0), Some(1), Some(0), None]);
+        let outlier = survey.outliers.iter().find(|outlier| outlier.file == 1).unwrap();
+        assert!(outlier.anomalies.contains(&Anomaly::OtherOrder), "{outlier:?}");
+    }
+
+    #[test]
+    fn json_lines_with_the_same_keys_share_a_group_in_any_order() {
+        let files = vec![
+            file("a.jsonl", &[("x", "1"), ("y", "1")]),
+            file("b.jsonl", &[("y", "a"), ("x", "1")]),
+            file("c.jsonl", &[("x", "1")]),
+        ];
+        let survey = group(files);
+        assert_eq!(kinds(&survey.groups[0]), [("x", "integer"), ("y", "text")]);
+        assert_eq!([0, 1, 2].map(|file| survey.group_of(file)), [Some(0), Some(0), Some(1)]);
     }
 }

@@ -12,11 +12,11 @@ pub struct Totals {
     pub batches: Option<u64>,
 }
 
-/// What the source gives in batches of this size, if it gives no more than `most` items. It is cut as the source cuts: a batch
-/// spans neither two files nor a gap, and a file that cannot be read, or only in part, is an item of its own.
-pub fn totals(request: &SurveyRequest, profiles: &[FileProfile], batch_size: u64, most: u64) -> Totals {
+/// What the source gives in batches of this size, cut as the source cuts: a batch spans neither two files nor a gap, and a file
+/// that cannot be read, or only in part, is a separate item.
+pub fn totals(request: &SurveyRequest, profiles: &[FileProfile], batch_size: u64) -> Totals {
     let window = request.window();
-    let (mut left, mut skip) = (window.limit.min(most), window.skip);
+    let (mut left, mut skip) = (window.limit, window.skip);
     let (mut items, mut batches) = (0, Some(0));
     let mut give = |rows: u64, left: &mut u64| {
         let given = rows.min(*left);

@@ -3,6 +3,7 @@
 use crate::spec::RowFormat;
 use crate::survey::{ColumnProfile, Group, Survey};
 use encoding_rs::UTF_8;
+use indexmap::IndexMap;
 use std::fmt::Write;
 
 /// The lines of a workflow that read the largest group, and all files that can be read in the same way; none where there is
@@ -11,7 +12,7 @@ pub(super) fn snippet(survey: &Survey, given: &[String]) -> Option<String> {
     let most = survey.groups.first()?;
     let kin: Vec<&Group> = survey.groups.iter().filter(|group| is_kin(group, most)).collect();
     let stands_apart = |at: &usize| {
-        let group = survey.groups.iter().find(|group| group.files.contains(at));
+        let group = survey.group_of(*at).map(|group| &survey.groups[group]);
         group.map_or(survey.files[*at].error.is_some(), |group| !is_kin(group, most))
     };
     let (apart, fit): (Vec<usize>, Vec<usize>) = (0..survey.files.len()).partition(stands_apart);
@@ -66,14 +67,11 @@ fn settings(text: &mut String, most: &Group, kin: &[&Group]) {
     if kin.len() > 1 {
         text.push_str("  on_schema_drift: union\n");
     }
-    let mut columns: Vec<ColumnProfile> = Vec::new();
+    let mut columns: IndexMap<&str, ColumnProfile> = IndexMap::new();
     for column in kin.iter().flat_map(|group| &group.columns) {
-        match columns.iter_mut().find(|known| known.name == column.name) {
-            Some(known) => known.widen(column),
-            None => columns.push(column.clone()),
-        }
+        columns.entry(&column.name).and_modify(|known| known.widen(column)).or_insert_with(|| column.clone());
     }
-    let typed = columns.iter().filter(|column| column.is_typed());
+    let typed = columns.values().filter(|column| column.is_typed());
     let typed: Vec<String> = typed.map(|column| format!("    {}: {}\n", word(&column.name), column.kind())).collect();
     if !typed.is_empty() {
         let _ = write!(text, "  types:\n{}", typed.concat());

@@ -17,15 +17,15 @@ pub(super) struct Counted {
 /// Reads the files of a step through, if its items are rows of files; says so on stderr, because it may take long.
 pub(super) fn rows(batch: &OpenBatch, prepared: &Prepared) -> Option<Counted> {
     let request = batch.items.source.survey()?;
+    let request = request.limited(prepared.options.max_items.unwrap_or(u64::MAX));
     let how = (io::stderr().is_terminal(), "; `--no-count` leaves this out");
     let bar = Counting::new("counting the rows of", (request.len() as u64, request.bytes()), how);
     let survey = survey(&request, &mut |read| bar.read(read));
     bar.end();
-    let most = prepared.options.max_items.unwrap_or(u64::MAX);
     let totals = match batch.settings.batch_size {
-        BatchSize::Exactly(size) => totals(&request, &survey.files, size.get() as u64, most),
+        BatchSize::Exactly(size) => totals(&request, &survey.files, size.get() as u64),
         // How many batches there will be depends on the time that they take.
-        BatchSize::Auto => Totals { batches: None, ..totals(&request, &survey.files, 1, most) },
+        BatchSize::Auto => Totals { batches: None, ..totals(&request, &survey.files, 1) },
     };
     Some(Counted { survey, totals })
 }

@@ -4,9 +4,10 @@ use super::address::Database;
 use super::reader::RowReader;
 use super::statement::BoundQuery;
 use crate::model::{ItemKey, Items};
+use crate::sources::chunk::Chunk;
 use crate::sources::error::SourceError;
 use crate::sources::settings::resolve;
-use crate::sources::source::{Chunk, Source};
+use crate::sources::source::{Reread, Source};
 use crate::spec::SqlSpec;
 use crate::template::{CompiledTree, ItemScope, Template};
 use crossbeam_channel::Receiver;
@@ -28,15 +29,15 @@ pub(in crate::sources) fn open(
     stop: &Receiver<Infallible>,
 ) -> Result<QueryRows, SourceError> {
     let url = Template::compile(&spec.url)?.string(scope)?;
-    let database = Database::parse(url.trim()).map_err(SourceError::Setting)?;
+    let database = Database::parse(url.trim()).map_err(SourceError::invalid)?;
     let sql = Template::compile(&spec.sql)?.string(scope)?;
     let mut params = Vec::with_capacity(spec.params.len());
     for param in &spec.params {
         let json = CompiledTree::compile(param).map_err(|mut errors| errors.swap_remove(0))?.json(scope)?;
-        params.push(serde_json::from_slice(&json).map_err(|error| SourceError::Setting(error.to_string()))?);
+        params.push(serde_json::from_slice(&json).map_err(|error| SourceError::invalid(error.to_string()))?);
     }
     let limit = match &spec.limit {
-        Some(limit) => resolve("limit", limit, scope).map_err(SourceError::Setting)?.get() as u64,
+        Some(limit) => resolve("limit", limit, scope).map_err(SourceError::invalid)?.get() as u64,
         None => u64::MAX,
     };
     let query = Arc::new(BoundQuery { database, sql, params });
@@ -62,19 +63,19 @@ impl Source for QueryRows {
                 Ok(false) => break,
                 // The rows before the error come first; the next call gives the error again.
                 Err(_) if !items.is_empty() => break,
-                Err(cause) => return Err(SourceError::Database { database: self.query.database.name(), cause }),
+                Err(error) => return Err(SourceError::Database { database: self.query.database.name(), error }),
             }
         }
         self.given += items.len() as u64;
         Ok(Chunk::of_json(items, ItemKey::of))
     }
 
-    fn rewind(&mut self) -> Result<(), SourceError> {
+    fn reread(&mut self) -> Result<Reread, SourceError> {
         self.given = 0;
         // As long as all rows so far are still here, the database need not be asked again.
         if !self.reader.as_mut().is_some_and(RowReader::rewind) {
             self.reader = None;
         }
-        Ok(())
+        Ok(Reread::Ready)
     }
 }

@@ -4,10 +4,11 @@ use super::bad_file::no_file_readable;
 use super::column_names::{FileColumns, file_columns, form_without_columns};
 use crate::model::{Column, CsvForm, Form, From, Kind};
 use crate::rows::{Fields, Inference};
-use crate::sources::error::SourceError;
+use crate::sources::error::{ErrorText, SourceError};
 use crate::sources::files::{COMMON_DELIMITERS, Meter, RowFile};
 use crate::spec::{Header, OnSchemaDrift, RowsSpec, Types};
-use std::collections::HashMap;
+use indexmap::IndexSet;
+use std::collections::{HashMap, HashSet};
 
 /// Types are inferred from this many rows of the first file, or fewer if they come to this many bytes.
 const SAMPLE_ROWS: usize = 10_000;
@@ -20,7 +21,7 @@ pub(super) struct Forms<'a> {
     list: Vec<Form>,
     by_names: HashMap<Vec<String>, usize>,
     /// All columns, in the order in which they first appear.
-    all: Vec<String>,
+    all: IndexSet<String>,
     types: HashMap<String, Kind>,
 }
 
@@ -31,7 +32,7 @@ impl<'a> Forms<'a> {
             Types::Named(named) => named.iter().cloned().collect(),
             _ => HashMap::new(),
         };
-        Self { spec, list: vec![Form::Json], by_names: HashMap::new(), all: Vec::new(), types }
+        Self { spec, list: vec![Form::Json], by_names: HashMap::new(), all: IndexSet::new(), types }
     }
 
     /// Compares the headers of all files with each other and with the settings.
@@ -47,47 +48,51 @@ impl<'a> Forms<'a> {
                 None => Ok(()),
             };
         };
-        self.all.clone_from(first);
+        self.all.extend(first.iter().cloned());
         for (names, file) in headers {
-            if self.spec.on_schema_drift == OnSchemaDrift::Error && names != first {
-                let difference = difference(first, names);
-                let message = format!(
-                    "`{}` has other columns than `{}`: {difference}; `on_schema_drift: union` or `group` reads both",
-                    file.name, first_file.name
-                );
-                return Err(SourceError::Columns { message, delimiter: self.suspected_delimiter(columns) });
+            if names == first {
+                continue;
             }
-            let more: Vec<String> = names.iter().filter(|name| !self.all.contains(name)).cloned().collect();
-            self.all.extend(more);
+            if self.spec.on_schema_drift == OnSchemaDrift::Error {
+                let difference = difference(first, names);
+                let message =
+                    format!("the columns of `{}` differ from those of `{}`: {difference}", file.name, first_file.name);
+                let help = self.delimiter_help(columns);
+                let help = help.unwrap_or_else(|| "`on_schema_drift: union` or `group` reads both".to_owned());
+                return Err(SourceError::Invalid(ErrorText::from(message).with_help(help)));
+            }
+            self.all.extend(names.iter().cloned());
         }
         self.check_settings(columns)
     }
 
     /// Checks that the settings name columns that there are.
     fn check_settings(&self, columns: &[FileColumns]) -> Result<(), SourceError> {
-        if let Some(name) = self.spec.where_from.as_ref().filter(|name| self.all.contains(name)) {
-            let message = format!("`where_from` is `{name}`, and the files have a column of that name");
-            return Err(SourceError::Setting(message));
+        if let Some(name) = self.spec.where_from.as_ref().filter(|name| self.all.contains(*name)) {
+            let message = format!("`where_from` is `{name}`, but the files already have a column of that name");
+            return Err(SourceError::invalid(message));
         }
-        let known =
-            |name: &str| self.all.iter().any(|column| column == name) || self.spec.where_from.as_deref() == Some(name);
+        let known = |name: &str| self.all.contains(name) || self.spec.where_from.as_deref() == Some(name);
         let wanted = self.spec.columns.iter().flatten().map(|text| ("columns", text.raw.as_str()));
         let typed = self.types.keys().map(|name| ("types", name.as_str()));
         match wanted.chain(typed).find(|(_, name)| !known(name)) {
             Some((key, name)) => {
                 let has: Vec<String> = self.all.iter().map(|column| format!("`{column}`")).collect();
-                let message = format!("`{key}` names `{name}`, and the columns are {}", has.join(", "));
-                Err(SourceError::Columns { message, delimiter: self.suspected_delimiter(columns) })
+                let error = ErrorText::from(format!("`{key}` lists `{name}`, but the columns are {}", has.join(", ")));
+                let help = self.delimiter_help(columns);
+                Err(SourceError::Invalid(help.into_iter().fold(error, ErrorText::with_help)))
             }
             None => Ok(()),
         }
     }
 
-    /// The delimiter that the files seem to use: all of them have one column, with another common delimiter in its name.
-    fn suspected_delimiter(&self, columns: &[FileColumns]) -> Option<char> {
+    /// What to do if the files seem to use another delimiter: all of them have one column, with a common delimiter in its name.
+    fn delimiter_help(&self, columns: &[FileColumns]) -> Option<String> {
         let headers: Vec<&[String]> = columns.iter().filter_map(|columns| columns.as_ref().ok()?.as_deref()).collect();
         let mut other = COMMON_DELIMITERS.into_iter().filter(|other| *other != self.spec.delimiter).map(char::from);
-        other.find(|other| headers.iter().all(|names| names.len() == 1 && names[0].contains(*other)))
+        let found = other.find(|other| headers.iter().all(|names| names.len() == 1 && names[0].contains(*other)))?;
+        let written = if found == '\t' { "tab".to_owned() } else { format!("'{found}'") };
+        Some(format!("all files have only one column; you may need `delimiter: {written}`"))
     }
 
     /// Infers the types of columns from the first rows of a file. Rows that cannot be read do not count.
@@ -121,7 +126,7 @@ impl<'a> Forms<'a> {
     ///
     /// # Errors
     /// If the file lacks a column that it must have.
-    pub(super) fn of(&mut self, names: &[String]) -> Result<usize, String> {
+    pub(super) fn of(&mut self, names: &[String]) -> Result<usize, ErrorText> {
         if let Some(known) = self.by_names.get(names) {
             return Ok(*known);
         }
@@ -131,13 +136,14 @@ impl<'a> Forms<'a> {
             None if union => self.all.iter().map(String::as_str).collect(),
             None => names.iter().map(String::as_str).collect(),
         };
+        let positions: HashMap<&str, usize> = names.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
         let mut columns = Vec::with_capacity(kept.len() + 1);
         for name in kept {
-            let from = match names.iter().position(|column| column == name) {
-                Some(at) => From::Field(at),
+            let from = match positions.get(name) {
+                Some(at) => From::Field(*at),
                 None if self.spec.where_from.as_deref() == Some(name) => From::File,
                 None if union => From::Nothing,
-                None => return Err(format!("it has no column `{name}`")),
+                None => return Err(format!("it has no column `{name}`").into()),
             };
             let kind = self.types.get(name).copied().unwrap_or(Kind::Text);
             columns.push(Column { name: name.to_owned(), from, kind });
@@ -167,14 +173,15 @@ impl<'a> Forms<'a> {
 /// How one header differs from another.
 fn difference(first: &[String], other: &[String]) -> String {
     let only = |left: &[String], right: &[String]| {
+        let right: HashSet<&String> = right.iter().collect();
         let only: Vec<String> =
             left.iter().filter(|name| !right.contains(name)).map(|name| format!("`{name}`")).collect();
         only.join(", ")
     };
     match (only(first, other), only(other, first)) {
-        (lacks, more) if lacks.is_empty() && more.is_empty() => "they stand in another order".to_owned(),
+        (lacks, more) if lacks.is_empty() && more.is_empty() => "they are in a different order".to_owned(),
         (lacks, more) if more.is_empty() => format!("it lacks {lacks}"),
-        (lacks, more) if lacks.is_empty() => format!("it has {more} too"),
-        (lacks, more) => format!("it lacks {lacks} and has {more}"),
+        (lacks, more) if lacks.is_empty() => format!("it adds {more}"),
+        (lacks, more) => format!("it lacks {lacks} and adds {more}"),
     }
 }

@@ -1,47 +1,46 @@
-//! A folder of parts that is filled aside and comes into place whole.
+//! A folder of parts that is filled at a temporary path and moved to its own path once it is whole.
 
-use super::error::Trouble;
-use super::leftover;
-use super::place::{folder_of, sync_folder};
+use super::error::WriteError;
+use super::temporary::{delete_stale, folder_of, sync_folder, temporary_path};
 use crate::model::OutputFormat;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A folder under way. Dropped without [`PartsAside::commit`], it is gone.
+/// A folder that is being filled at a temporary path. It is deleted unless [`StagedParts::commit`] is called.
 #[derive(Debug)]
-pub(super) struct PartsAside {
+pub(super) struct StagedParts {
     path: PathBuf,
-    aside: PathBuf,
-    /// The folder, open: holds the lock.
+    temporary: PathBuf,
+    /// The open folder, which holds the lock.
     folder: File,
     format: OutputFormat,
     count: usize,
     open: Option<File>,
-    done: bool,
+    committed: bool,
 }
 
-impl PartsAside {
-    /// Begins a folder that will stand at `path`; makes the folders above it.
-    pub(super) fn begin(path: &Path, format: OutputFormat) -> Result<Self, Trouble> {
+impl StagedParts {
+    /// Begins a folder for `path`, and creates the folders above it.
+    pub(super) fn begin(path: &Path, format: OutputFormat) -> Result<Self, WriteError> {
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.components().collect());
         check_replaceable(&path)?;
         fs::create_dir_all(folder_of(&path))?;
-        leftover::clear(&path);
-        let aside = leftover::aside(&path);
-        fs::create_dir(&aside)?;
-        let folder = File::open(&aside)?;
-        let begun = Self { path, aside, folder, format, count: 0, open: None, done: false };
-        begun.folder.lock()?;
-        Ok(begun)
+        delete_stale(&path);
+        let temporary = temporary_path(&path);
+        fs::create_dir(&temporary)?;
+        let folder = File::open(&temporary)?;
+        let staged = Self { path, temporary, folder, format, count: 0, open: None, committed: false };
+        staged.folder.lock()?;
+        Ok(staged)
     }
 
-    /// The next part, to write to; the one before is brought to the disk.
-    pub(super) fn next_file(&mut self) -> Result<File, Trouble> {
+    /// The next part to write to. The one before it is flushed to disk.
+    pub(super) fn next_file(&mut self) -> Result<File, WriteError> {
         self.seal()?;
         let name = format!("part-{:05}.{}", self.count, self.format.as_str());
-        let file = File::create_new(self.aside.join(name))?;
+        let file = File::create_new(self.temporary.join(name))?;
         self.count += 1;
         self.open = Some(file.try_clone()?);
         Ok(file)
@@ -51,29 +50,29 @@ impl PartsAside {
         self.open.take().map_or(Ok(()), |file| file.sync_all())
     }
 
-    /// Puts the folder into place of one that was there.
-    pub(super) fn commit(mut self) -> Result<(), Trouble> {
+    /// Moves the folder to its path, in place of an earlier one.
+    pub(super) fn commit(mut self) -> Result<(), WriteError> {
         self.seal()?;
         self.folder.sync_all()?;
         check_replaceable(&self.path)?;
         if self.path.exists() {
             self.exchange()?
         } else {
-            fs::rename(&self.aside, &self.path)?
+            fs::rename(&self.temporary, &self.path)?
         }
-        self.done = true;
+        self.committed = true;
         sync_folder(&self.path)?;
         Ok(())
     }
 
-    /// Swaps the folder with the one at the path, and deletes that. Where the file system cannot swap, there is a moment
+    /// Swaps the folder with the one at the path, and deletes the latter. If the file system cannot swap, there is a moment
     /// without either.
-    fn exchange(&self) -> Result<(), Trouble> {
-        match renameat_with(CWD, &self.aside, CWD, &self.path, RenameFlags::EXCHANGE) {
-            Ok(()) => fs::remove_dir_all(&self.aside)?,
+    fn exchange(&self) -> Result<(), WriteError> {
+        match renameat_with(CWD, &self.temporary, CWD, &self.path, RenameFlags::EXCHANGE) {
+            Ok(()) => fs::remove_dir_all(&self.temporary)?,
             Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {
                 fs::remove_dir_all(&self.path)?;
-                fs::rename(&self.aside, &self.path)?;
+                fs::rename(&self.temporary, &self.path)?;
             }
             Err(error) => return Err(io::Error::from(error).into()),
         }
@@ -81,28 +80,28 @@ impl PartsAside {
     }
 }
 
-impl Drop for PartsAside {
+impl Drop for StagedParts {
     fn drop(&mut self) {
-        if !self.done {
-            drop(fs::remove_dir_all(&self.aside));
+        if !self.committed {
+            drop(fs::remove_dir_all(&self.temporary));
         }
     }
 }
 
-/// Whether the path is free, or holds nothing but parts: nobody else's file is ever deleted.
-fn check_replaceable(path: &Path) -> Result<(), Trouble> {
+/// Checks that the path is free or holds only parts: no other file is ever deleted.
+fn check_replaceable(path: &Path) -> Result<(), WriteError> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error.into()),
         Ok(there) if there.is_dir() => {}
-        Ok(_) => return Err(Trouble::Taken("it is no folder, and `parts` needs one".to_owned())),
+        Ok(_) => return Err(WriteError::Occupied("it is not a directory, and `parts` needs one".to_owned())),
     }
     for entry in fs::read_dir(path)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if !(is_part(&name) && entry.file_type()?.is_file()) {
-            return Err(Trouble::Taken(format!(
-                "the folder is there and holds `{name}`, which is no part; move it away"
+            return Err(WriteError::Occupied(format!(
+                "the directory contains `{name}`, which is not a part; move it away"
             )));
         }
     }
@@ -110,10 +109,12 @@ fn check_replaceable(path: &Path) -> Result<(), Trouble> {
 }
 
 fn is_part(name: &str) -> bool {
-    let Some((number, ending)) = name.strip_prefix("part-").and_then(|rest| rest.split_once('.')) else { return false };
+    let Some((number, extension)) = name.strip_prefix("part-").and_then(|rest| rest.split_once('.')) else {
+        return false;
+    };
     number.len() >= 5
         && number.bytes().all(|byte| byte.is_ascii_digit())
-        && ["jsonl", "csv", "parquet"].contains(&ending)
+        && ["jsonl", "csv", "parquet"].contains(&extension)
 }
 
 #[cfg(test)]
@@ -121,8 +122,8 @@ mod tests {
     use super::*;
     use std::io::Write;
 
-    fn begin(path: &Path) -> Result<PartsAside, String> {
-        PartsAside::begin(path, OutputFormat::Jsonl).map_err(|trouble| trouble.to_string())
+    fn begin(path: &Path) -> Result<StagedParts, String> {
+        StagedParts::begin(path, OutputFormat::Jsonl).map_err(|error| error.to_string())
     }
 
     fn names(folder: &Path) -> Vec<String> {
@@ -137,9 +138,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/out");
         for count in [3, 1] {
-            let mut begun = begin(&path).unwrap();
-            (0..count).for_each(|_| begun.next_file().unwrap().write_all(b"1\n").unwrap());
-            begun.commit().unwrap();
+            let mut staged = begin(&path).unwrap();
+            (0..count).for_each(|_| staged.next_file().unwrap().write_all(b"1\n").unwrap());
+            staged.commit().unwrap();
             assert_eq!(names(&path).len(), count);
         }
         assert_eq!(names(&path), ["part-00000.jsonl"]);
@@ -155,14 +156,14 @@ mod tests {
         fs::write(path.join("part-00000.jsonl"), "").unwrap();
         for other in ["part-1.csv", "part-00000.txt", "notes"] {
             fs::write(path.join(other), "").unwrap();
-            assert!(begin(&path).unwrap_err().contains(&format!("holds `{other}`")));
+            assert!(begin(&path).unwrap_err().contains(&format!("contains `{other}`")));
             fs::remove_file(path.join(other)).unwrap();
         }
-        let begun = begin(&path).unwrap();
+        let staged = begin(&path).unwrap();
         fs::write(path.join("notes"), "").unwrap();
-        assert!(begun.commit().is_err());
+        assert!(staged.commit().is_err());
         assert_eq!(names(folder.path()), ["out"]);
         fs::write(folder.path().join("file"), "").unwrap();
-        assert!(begin(&folder.path().join("file")).unwrap_err().contains("no folder"));
+        assert!(begin(&folder.path().join("file")).unwrap_err().contains("not a directory"));
     }
 }

@@ -1,0 +1,144 @@
+//! Items: the unit of input.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+/// Items packed one after another, each as JSON text without raw newlines, or as the text of a row.
+///
+/// One buffer for many items: a batch of a thousand numbers is two allocations, and travels with two copies.
+#[derive(Debug, Clone, Default)]
+pub struct Items {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+    /// How many line breaks there are up to the end of each item: counted once, when a line is first asked for.
+    line_breaks: OnceLock<Vec<u32>>,
+}
+
+impl PartialEq for Items {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.bytes, &self.ends) == (&other.bytes, &other.ends)
+    }
+}
+
+impl Eq for Items {}
+
+impl Items {
+    /// Appends one item, given as JSON text.
+    pub fn push(&mut self, json: &[u8]) {
+        self.bytes.extend_from_slice(json);
+        self.close();
+    }
+
+    /// Appends one item that `write` puts at the end of the buffer as JSON text.
+    pub fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.bytes);
+        self.close();
+    }
+
+    fn close(&mut self) {
+        let end = u32::try_from(self.bytes.len()).expect("a batch stays under 4 GiB: sources cut at `Items::is_full`");
+        self.ends.push(end);
+        self.line_breaks.take();
+    }
+
+    /// Appends items that stand one behind the other in `bytes`, each up to one of the `ends`.
+    pub fn extend(&mut self, bytes: &[u8], ends: &[usize]) {
+        let before = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        let end = |end: &usize| {
+            u32::try_from(before + end).expect("a batch stays under 4 GiB: sources cut at `Items::is_full`")
+        };
+        self.ends.extend(ends.iter().map(end));
+        self.line_breaks.take();
+    }
+
+    /// Whether it holds so many bytes that the next item belongs into another batch (1 GiB).
+    pub fn is_full(&self) -> bool {
+        self.bytes.len() >= 1 << 30
+    }
+
+    /// How many items it holds.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether it holds no item.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The JSON text of the item at `position`.
+    pub fn get(&self, position: usize) -> &[u8] {
+        &self.bytes[self.range(position)]
+    }
+
+    /// Where the item at `position` stands in the bytes of [`Self::as_parts`].
+    pub fn range(&self, position: usize) -> Range<usize> {
+        let start = if position == 0 { 0 } else { self.ends[position - 1] as usize };
+        start..self.ends[position] as usize
+    }
+
+    /// The items in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        (0..self.len()).map(|position| self.get(position))
+    }
+
+    /// The packed bytes and the end offset of each item.
+    pub fn as_parts(&self) -> (&[u8], &[u32]) {
+        (&self.bytes, &self.ends)
+    }
+
+    /// Puts packed parts together again. `ends` must not fall and must end at the length of `bytes`.
+    pub fn from_parts(bytes: Vec<u8>, ends: Vec<u32>) -> Option<Self> {
+        let ordered = ends.is_sorted() && ends.last().map_or(0, |end| *end as usize) == bytes.len();
+        ordered.then_some(Self { bytes, ends, line_breaks: OnceLock::new() })
+    }
+
+    /// How many line breaks these items hold together.
+    pub fn line_breaks(&self, positions: Range<usize>) -> u64 {
+        let counted = self.line_breaks.get_or_init(|| {
+            let mut sum = 0;
+            let count = |item| {
+                sum += u32::try_from(line_breaks(item)).expect("items stay under 4 GiB");
+                sum
+            };
+            self.iter().map(count).collect()
+        });
+        let before = |position: usize| if position == 0 { 0 } else { counted[position - 1] };
+        u64::from(before(positions.end) - before(positions.start))
+    }
+}
+
+/// How many line breaks there are: line feeds, and carriage returns without one.
+pub fn line_breaks(text: &[u8]) -> u64 {
+    let feeds = memchr::memchr_iter(b'\n', text).count();
+    let alone = memchr::memchr_iter(b'\r', text).filter(|at| text.get(at + 1) != Some(&b'\n')).count();
+    (feeds + alone) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_come_back_as_they_were_packed() {
+        let mut items = Items::default();
+        items.push(b"1");
+        items.push(b"");
+        items.push_with(|bytes| bytes.extend_from_slice(b"\"x\""));
+        assert_eq!(items.iter().collect::<Vec<_>>(), [b"1".as_slice(), b"", b"\"x\""]);
+        let (bytes, ends) = items.as_parts();
+        assert_eq!(Items::from_parts(bytes.to_vec(), ends.to_vec()), Some(items.clone()));
+        assert_eq!(Items::from_parts(bytes.to_vec(), vec![3, 1, 4]), None);
+    }
+
+    #[test]
+    fn line_breaks_are_those_of_the_items_that_are_there_now() {
+        let mut items = Items::default();
+        items.push(b"a\n");
+        items.push(b"\"b\rb\"\r\n");
+        assert_eq!((items.line_breaks(0..1), items.line_breaks(1..2), items.line_breaks(0..2)), (1, 2, 3));
+        items.extend(b"c\nd", &[2, 3]);
+        assert_eq!((items.line_breaks(1..3), items.line_breaks(3..4), items.line_breaks(4..4)), (3, 0, 0));
+    }
+}
