@@ -4,7 +4,7 @@
 //! the plan, the template checks and the command line, which make errors of the same kind.
 
 use super::SourceFile;
-use super::place::floor;
+use super::position::floor;
 use crate::model::Span;
 use annotate_snippets::renderer::DEFAULT_TERM_WIDTH;
 use annotate_snippets::{Annotation, AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
@@ -66,6 +66,24 @@ impl Diagnostic {
     /// Says what the user can do.
     pub fn help(self, help: impl Into<Box<str>>) -> Self {
         Self { help: Some(help.into()), ..self }
+    }
+}
+
+/// The errors found so far.
+#[derive(Debug, Default)]
+pub(super) struct ErrorList(Vec<Diagnostic>);
+
+impl ErrorList {
+    pub fn push(&mut self, error: Diagnostic) {
+        self.0.push(error);
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn into_vec(self) -> Vec<Diagnostic> {
+        self.0
     }
 }
 

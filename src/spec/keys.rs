@@ -28,7 +28,7 @@ pub struct Key {
     /// As it is written in the file.
     pub name: &'static str,
     /// What values it takes.
-    pub shape: Shape,
+    pub key_type: KeyType,
     /// What holds where it is left out, in words; `None` where nothing holds.
     pub default: Option<&'static str>,
     /// What it means, in one line.
@@ -37,7 +37,7 @@ pub struct Key {
 
 /// What values a key takes.
 #[derive(Debug, Clone, Copy)]
-pub enum Shape {
+pub enum KeyType {
     /// Any value.
     Any,
     /// A string, perhaps with templates.

@@ -1,6 +1,6 @@
 //! The JSON Schema of a workflow file, for editors; made from the table of keys.
 
-use super::keys::{self, Key, KeyGroup, Shape};
+use super::keys::{self, Key, KeyGroup, KeyType};
 use serde_json::{Map, Value, json};
 
 /// The JSON Schema (draft 2020-12) of a workflow file.
@@ -57,7 +57,7 @@ fn properties(group: &KeyGroup) -> Map<String, Value> {
 }
 
 fn property(key: &Key) -> Value {
-    let mut value = shape(key.shape);
+    let mut value = key_type(key.key_type);
     value["description"] = match key.default {
         Some(default) => json!(format!("{}. Default: {default}", key.doc)),
         None => json!(key.doc),
@@ -65,65 +65,65 @@ fn property(key: &Key) -> Value {
     value
 }
 
-fn shape(shape: Shape) -> Value {
+fn key_type(key_type: KeyType) -> Value {
     let scalar = json!({"type": ["string", "number", "boolean"]});
-    match shape {
-        Shape::Any => json!({}),
-        Shape::Text | Shape::Word => json!({"type": "string"}),
-        Shape::PlainBool => json!({"type": "boolean"}),
-        Shape::Bool => or_template(json!({"type": "boolean"})),
-        Shape::Count => or_template(json!({"type": "integer", "minimum": 1})),
-        Shape::Integer => or_template(json!({"type": "integer"})),
-        Shape::CountOrAuto => json!({"anyOf": [
+    match key_type {
+        KeyType::Any => json!({}),
+        KeyType::Text | KeyType::Word => json!({"type": "string"}),
+        KeyType::PlainBool => json!({"type": "boolean"}),
+        KeyType::Bool => or_template(json!({"type": "boolean"})),
+        KeyType::Count => or_template(json!({"type": "integer", "minimum": 1})),
+        KeyType::Integer => or_template(json!({"type": "integer"})),
+        KeyType::CountOrAuto => json!({"anyOf": [
             {"type": "integer", "minimum": 1}, {"const": "auto"}, reference("template"),
         ]}),
-        Shape::Duration => reference("duration"),
-        Shape::Rate => json!({"anyOf": [
+        KeyType::Duration => reference("duration"),
+        KeyType::Rate => json!({"anyOf": [
             {"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": "^\\s*[0-9.]+\\s*/\\s*[smh]\\s*$"},
         ]}),
-        Shape::Share => json!({"type": "number", "minimum": 0, "maximum": 1}),
-        Shape::Types => json!({"anyOf": [
+        KeyType::Share => json!({"type": "number", "minimum": 0, "maximum": 1}),
+        KeyType::Types => json!({"anyOf": [
             {"const": "infer"}, {"type": "object", "additionalProperties": {"enum": keys::KINDS}},
         ]}),
-        Shape::Header => json!({"anyOf": [{"type": "boolean"}, {"type": "array", "items": {"type": "string"}}]}),
-        Shape::Tolerance => json!({"anyOf": [
+        KeyType::Header => json!({"anyOf": [{"type": "boolean"}, {"type": "array", "items": {"type": "string"}}]}),
+        KeyType::Tolerance => json!({"anyOf": [
             {"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^\\s*[0-9.]+\\s*%\\s*$"}, reference("template"),
         ]}),
-        Shape::Size => json!({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}),
-        Shape::RetryOn => json!({"anyOf": [
+        KeyType::Size => json!({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}),
+        KeyType::RetryOn => json!({"anyOf": [
             {"type": ["string", "integer"]}, {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1},
         ]}),
-        Shape::Aggregate => json!({"anyOf": [{"type": "string"}, reference("aggregate")]}),
-        Shape::Fields => json!({"anyOf": [
+        KeyType::Aggregate => json!({"anyOf": [{"type": "string"}, reference("aggregate")]}),
+        KeyType::Fields => json!({"anyOf": [
             {"type": "string"}, {"const": true}, {"type": "array", "items": {"type": "string"}, "minItems": 1},
         ]}),
-        Shape::OneOf(words) => json!({"enum": words}),
-        Shape::Texts => json!({"type": "array", "items": {"type": "string"}}),
-        Shape::TextOrTexts => json!({"anyOf": [
+        KeyType::OneOf(words) => json!({"enum": words}),
+        KeyType::Texts => json!({"type": "array", "items": {"type": "string"}}),
+        KeyType::TextOrTexts => json!({"anyOf": [
             {"type": "string"}, {"type": "array", "items": scalar, "minItems": 1},
         ]}),
-        Shape::Scalars => json!({"type": ["object", "null"], "additionalProperties": scalar}),
-        Shape::Mapping => json!({"type": ["object", "null"]}),
-        Shape::List => json!({"type": "array"}),
-        Shape::Items => json!({"anyOf": [
+        KeyType::Scalars => json!({"type": ["object", "null"], "additionalProperties": scalar}),
+        KeyType::Mapping => json!({"type": ["object", "null"]}),
+        KeyType::List => json!({"type": "array"}),
+        KeyType::Items => json!({"anyOf": [
             {"type": "array"}, reference("template"), {"type": "string", "pattern": "^\\s*\\$\\("}, reference("items"),
         ]}),
-        Shape::Retry => json!({"anyOf": [{"type": "integer", "minimum": 1}, reference("retry")]}),
-        Shape::Range => json!({"anyOf": [
+        KeyType::Retry => json!({"anyOf": [{"type": "integer", "minimum": 1}, reference("retry")]}),
+        KeyType::Range => json!({"anyOf": [
             {"type": "integer"}, reference("template"), reference("range"),
             {"type": "array", "minItems": 1, "maxItems": 3},
         ]}),
-        Shape::Auth => reference("auth"),
-        Shape::Outputs => json!({"anyOf": [{"type": "string"}, reference("outputs")]}),
-        Shape::Params => json!({
+        KeyType::Auth => reference("auth"),
+        KeyType::Outputs => json!({"anyOf": [{"type": "string"}, reference("outputs")]}),
+        KeyType::Params => json!({
             "type": ["object", "null"],
             "additionalProperties": {"anyOf": [scalar, reference("param")]},
         }),
-        Shape::Steps => json!({"anyOf": [
+        KeyType::Steps => json!({"anyOf": [
             {"type": "array", "minItems": 1, "items": reference("step")},
             {"type": "object", "minProperties": 1, "additionalProperties": reference("step")},
         ]}),
-        Shape::Task => reference("task"),
+        KeyType::Task => reference("task"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Values with a type of their own: durations, counts, switches. Read from the file, and again where a template of the
 //! file was rendered, by the same rules and with the same words.
 
-use super::tree::found;
+use super::tree::describe;
 use super::{BatchSize, MaxFailures, MaxParallel, MemorySize};
 use bytesize::ByteSize;
 use serde_json::Value;
@@ -23,8 +23,8 @@ impl ValueError {
     }
 
     /// "must be `expected`; found so and so"
-    pub(super) fn wrong(expected: &str, value: &Value) -> Self {
-        Self::new(format!("must be {expected}; found {}", found(value)))
+    pub(super) fn expected(expected: &str, value: &Value) -> Self {
+        Self::new(format!("must be {expected}; found {}", describe(value)))
     }
 
     pub(super) fn help(self, help: &'static str) -> Self {
@@ -45,18 +45,18 @@ impl Readable for bool {
             Value::String(text) => match text.to_lowercase().as_str() {
                 "true" => Ok(true),
                 "false" => Ok(false),
-                "yes" | "on" | "y" => Err(ValueError::wrong("`true` or `false`", value).help("write `true`")),
-                "no" | "off" | "n" => Err(ValueError::wrong("`true` or `false`", value).help("write `false`")),
-                _ => Err(ValueError::wrong("`true` or `false`", value)),
+                "yes" | "on" | "y" => Err(ValueError::expected("`true` or `false`", value).help("write `true`")),
+                "no" | "off" | "n" => Err(ValueError::expected("`true` or `false`", value).help("write `false`")),
+                _ => Err(ValueError::expected("`true` or `false`", value)),
             },
-            _ => Err(ValueError::wrong("`true` or `false`", value)),
+            _ => Err(ValueError::expected("`true` or `false`", value)),
         }
     }
 }
 
 impl Readable for i64 {
     fn read(value: &Value) -> Result<Self, ValueError> {
-        integer(value).ok_or_else(|| ValueError::wrong("an integer", value))
+        integer(value).ok_or_else(|| ValueError::expected("an integer", value))
     }
 }
 
@@ -66,7 +66,7 @@ impl Readable for NonZeroUsize {
             Some(number) => {
                 usize::try_from(number).ok().and_then(Self::new).ok_or_else(|| ValueError::new("must be at least 1"))
             }
-            None => Err(ValueError::wrong("an integer, at least 1", value)),
+            None => Err(ValueError::expected("an integer, at least 1", value)),
         }
     }
 }
@@ -93,7 +93,7 @@ fn count_or_auto(value: &Value) -> Result<Option<NonZeroUsize>, ValueError> {
         return Ok(None);
     }
     if integer(value).is_none() {
-        return Err(ValueError::wrong("an integer, at least 1, or `auto`", value));
+        return Err(ValueError::expected("an integer, at least 1, or `auto`", value));
     }
     NonZeroUsize::read(value).map(Some)
 }
@@ -105,11 +105,11 @@ impl Readable for MaxFailures {
             return match share.trim().parse() {
                 Ok(share) if (0.0..=100.0).contains(&share) => Ok(Self::Percent(share)),
                 Ok(_) => Err(ValueError::new("must be between `0%` and `100%`")),
-                Err(_) => Err(ValueError::wrong(WANTED, value)),
+                Err(_) => Err(ValueError::expected(WANTED, value)),
             };
         }
         let count = integer(value).ok_or_else(|| {
-            let error = ValueError::wrong(WANTED, value);
+            let error = ValueError::expected(WANTED, value);
             if value.is_f64() { error.help("a share has a `%` behind it") } else { error }
         })?;
         u64::try_from(count).map(Self::Count).map_err(|_| ValueError::new("must not be negative"))
@@ -123,7 +123,7 @@ impl Readable for MemorySize {
             _ => value.as_u64(),
         };
         match bytes {
-            None => Err(ValueError::wrong("a number of bytes, or a text such as `512MB` or `1.5GiB`", value)),
+            None => Err(ValueError::expected("a number of bytes, or a text such as `512MB` or `1.5GiB`", value)),
             Some(bytes) if bytes < 1 << 20 => {
                 Err(ValueError::new("is too little for a Python worker").help("give it a unit, such as `512MB`"))
             }
@@ -146,7 +146,7 @@ const DURATION: &str = "a number of seconds, or a text such as `500ms`, `2s`, `2
 
 /// A number of seconds, or a text with a unit; 0 is fine.
 pub(super) fn duration(value: &Value) -> Result<Duration, ValueError> {
-    let wrong = || ValueError::wrong(DURATION, value);
+    let wrong = || ValueError::expected(DURATION, value);
     let seconds = match value {
         Value::Number(number) => number.as_f64().ok_or_else(wrong)?,
         Value::String(text) => seconds(text).ok_or_else(wrong)?,
@@ -175,7 +175,7 @@ fn seconds(text: &str) -> Option<f64> {
 
 /// A number per second, or a text such as `10/s`, `600/m` or `1000/h`.
 pub(super) fn rate(value: &Value) -> Result<f64, ValueError> {
-    let wrong = || ValueError::wrong("a number per second, or a text such as `10/s`, `600/m` or `1000/h`", value);
+    let wrong = || ValueError::expected("a number per second, or a text such as `10/s`, `600/m` or `1000/h`", value);
     let rate = match value {
         Value::Number(number) => number.as_f64().ok_or_else(wrong)?,
         Value::String(text) => {

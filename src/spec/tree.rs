@@ -79,7 +79,7 @@ pub(super) fn to_json(tree: &Tree) -> serde_json::Value {
 }
 
 /// What was found, for a message: "the string \"ten\"", "a list".
-pub(super) fn found(value: &serde_json::Value) -> String {
+pub(super) fn describe(value: &serde_json::Value) -> String {
     use serde_json::Value;
     match value {
         Value::Null => "nothing".to_owned(),

@@ -3,10 +3,11 @@
 //! Owns encoding, limits, anchors, aliases and merge keys, and the wording of YAML's own errors. Whatever the bytes,
 //! the answer is a tree or an error; an alias that grows without bound is refused before it is copied.
 
-use super::place::{Places, block_span};
+use super::diagnostic::ErrorList;
+use super::position::{ByteOffsets, block_span};
 use super::protect::{protect, restore};
 use super::tree::{Entry, Node, NodeKind, resolve};
-use super::wording::wording;
+use super::yaml_error::yaml_error;
 use super::{Diagnostic, Diagnostics, SourceFile};
 use crate::model::Span;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, Tag};
@@ -44,7 +45,7 @@ pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<SourceFile, Diagnostic
 }
 
 /// The tree of a text: its top level is a mapping.
-pub(super) fn load(source: &SourceFile) -> Result<(Node, Vec<Diagnostic>), Diagnostic> {
+pub(super) fn load(source: &SourceFile) -> Result<(Node, ErrorList), Diagnostic> {
     let text = source.text.as_str();
     if let Some(at) = memchr::memchr(0, text.as_bytes()) {
         return Err(
@@ -57,12 +58,12 @@ pub(super) fn load(source: &SourceFile) -> Result<(Node, Vec<Diagnostic>), Diagn
             .help("write `{{ name }}`, or put the whole value in quotes"));
     }
     let mut builder = Builder {
-        places: Places::new(text),
+        offsets: ByteOffsets::new(text),
         restore: protected.changed,
         stack: Vec::new(),
         anchors: HashMap::new(),
         nodes: 0,
-        errors: Vec::new(),
+        errors: ErrorList::default(),
     };
     let root = builder.read(Parser::new_from_str(&protected.text))?;
     match root {
@@ -71,7 +72,7 @@ pub(super) fn load(source: &SourceFile) -> Result<(Node, Vec<Diagnostic>), Diagn
         Some(node) if matches!(node.kind, NodeKind::Map(_)) => Ok((node, builder.errors)),
         Some(node) => Err(Diagnostic::at(
             node.span,
-            format!("a workflow file is a mapping with `steps:`; found {}", super::tree::found(&node.to_json())),
+            format!("a workflow file is a mapping with `steps:`; found {}", super::tree::describe(&node.to_json())),
         )),
     }
 }
@@ -92,13 +93,13 @@ enum OpenKind {
 
 /// Builds the tree from the parser's events.
 struct Builder<'a> {
-    places: Places<'a>,
+    offsets: ByteOffsets<'a>,
     restore: bool,
     stack: Vec<Open>,
     /// Each anchored node and how many nodes it has.
     anchors: HashMap<usize, (Node, usize)>,
     nodes: usize,
-    errors: Vec<Diagnostic>,
+    errors: ErrorList,
 }
 
 impl Builder<'_> {
@@ -106,8 +107,8 @@ impl Builder<'_> {
         let mut root = None;
         let mut documents = 0;
         while let Some(event) = parser.next_event() {
-            let (event, span) = event.map_err(|error| self.wording(&error))?;
-            let span = self.places.span(span);
+            let (event, span) = event.map_err(|error| self.yaml_error(&error))?;
+            let span = self.offsets.span(span);
             let done = match event {
                 Event::DocumentStart(_) => {
                     documents += 1;
@@ -119,18 +120,18 @@ impl Builder<'_> {
                 }
                 Event::Scalar(text, style, anchor, tag) => {
                     let span = match style {
-                        ScalarStyle::Literal | ScalarStyle::Folded => block_span(self.places.text, span),
+                        ScalarStyle::Literal | ScalarStyle::Folded => block_span(self.offsets.text, span),
                         _ => span,
                     };
                     let node = self.scalar(&text, style, tag.as_deref(), span);
                     self.count(1 + text.len() / 100, span)?;
-                    self.keep(anchor, &node, 1 + text.len() / 100)?;
-                    self.place(node, style == ScalarStyle::Plain, &text)
+                    self.store_anchor(anchor, &node, 1 + text.len() / 100)?;
+                    self.attach(node, style == ScalarStyle::Plain, &text)
                 }
                 Event::Alias(anchor) => {
                     let node = self.alias(anchor, span)?;
                     let text = node.as_text().map(|text| text.raw).unwrap_or_default();
-                    self.place(node, false, &text)
+                    self.attach(node, false, &text)
                 }
                 Event::SequenceStart(anchor, tag) => {
                     self.open(anchor, tag.as_deref(), span, OpenKind::List(Vec::new()))?;
@@ -158,7 +159,7 @@ impl Builder<'_> {
             .help("keep long lists of items in a file of their own: `items: {lines: FILE}`"))
     }
 
-    fn keep(&mut self, anchor: usize, node: &Node, nodes: usize) -> Result<(), Diagnostic> {
+    fn store_anchor(&mut self, anchor: usize, node: &Node, nodes: usize) -> Result<(), Diagnostic> {
         if anchor > 0 {
             self.count(nodes, node.span)?;
             self.anchors.insert(anchor, (node.clone(), nodes));
@@ -212,12 +213,12 @@ impl Builder<'_> {
         // A block collection ends with an empty place far below; a flow one with its bracket.
         let end = if span.end > span.start { span.end } else { last };
         let node = Node::new(Span::new(open.start, end.max(open.start)), kind);
-        self.keep(open.anchor, &node, self.nodes - open.before)?;
-        Ok(self.place(node, false, ""))
+        self.store_anchor(open.anchor, &node, self.nodes - open.before)?;
+        Ok(self.attach(node, false, ""))
     }
 
     /// Puts a node where it belongs; gives it back if it is the root. `written` is the text of a scalar.
-    fn place(&mut self, node: Node, plain: bool, written: &str) -> Option<Node> {
+    fn attach(&mut self, node: Node, plain: bool, written: &str) -> Option<Node> {
         let Some(open) = self.stack.last_mut() else {
             return Some(node);
         };
@@ -313,12 +314,12 @@ impl Builder<'_> {
     }
 
     /// The parser's error in words that help.
-    fn wording(&self, error: &ScanError) -> Diagnostic {
-        let mut at = self.places.byte(error.marker().index());
-        let (message, help) = wording(error.info());
+    fn yaml_error(&self, error: &ScanError) -> Diagnostic {
+        let mut at = self.offsets.byte(error.marker().index());
+        let (message, help) = yaml_error(error.info());
         if message.starts_with("a tab") {
             // The parser may still stand at the end of the line before.
-            at = memchr::memchr(b'\t', &self.places.text.as_bytes()[at..]).map_or(at, |tab| at + tab);
+            at = memchr::memchr(b'\t', &self.offsets.text.as_bytes()[at..]).map_or(at, |tab| at + tab);
         }
         let error = Diagnostic::at(Span::new(at, at + 1), message);
         match help {

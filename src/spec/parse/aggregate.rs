@@ -1,11 +1,14 @@
 //! `aggregate`: Python code, or reductions.
 
 use super::python::inputs;
-use super::section::{Given, Section, Sink};
+use super::section::{Field, Section};
+use crate::spec::diagnostic::ErrorList;
 use crate::spec::keys;
 use crate::spec::setting::Readable;
 use crate::spec::tree::NodeKind;
-use crate::spec::{Aggregate, Diagnostic, Field, Over, PythonProgram, PythonTask, Reduction, Reductions};
+use crate::spec::{
+    Aggregate, Diagnostic, Field as ResultField, Over, PythonProgram, PythonTask, Reduction, Reductions,
+};
 
 /// What the code of an aggregate sees besides its inputs.
 const SEEN: [&str; 3] = ["results", "failed", "stats"];
@@ -14,99 +17,99 @@ const FORMS: &str =
     "write Python code that returns it, or reductions such as `{count: true, sum: price, group_by: city}`";
 
 /// Reads the value of `aggregate`.
-pub(super) fn aggregate(given: &Given<'_>, sink: &mut Sink) -> Option<Aggregate> {
-    match &given.node.kind {
-        NodeKind::Text(_) => code(given, None, sink),
+pub(super) fn aggregate(field: &Field<'_>, errors: &mut ErrorList) -> Option<Aggregate> {
+    match &field.node.kind {
+        NodeKind::Text(_) => code(field, None, errors),
         NodeKind::Map(_) => {
-            let mut section = given.section(sink);
+            let mut section = field.section(errors);
             let program = section.take("code");
             let aggregate = match &program {
                 Some(program) => {
                     let inputs = section.take("inputs");
-                    refuse_reductions(&mut section, program, sink);
-                    code(program, inputs, sink)
+                    refuse_reductions(&mut section, program, errors);
+                    code(program, inputs, errors)
                 }
-                None => reductions(given, &mut section, sink).map(Aggregate::Reductions),
+                None => reductions(field, &mut section, errors).map(Aggregate::Reductions),
             };
-            section.finish(&[&keys::AGGREGATE], sink);
+            section.reject_unknown(&[&keys::AGGREGATE], errors);
             aggregate
         }
         _ => {
-            sink.push(given.wrong("Python code, or a mapping").help(FORMS));
+            errors.push(field.expected("Python code, or a mapping").help(FORMS));
             None
         }
     }
 }
 
 /// Code is no template: braces in it are Python's.
-fn code(given: &Given<'_>, values: Option<Given<'_>>, sink: &mut Sink) -> Option<Aggregate> {
-    let code = given.filled(sink)?;
-    let values = values.map(|values| values.section(sink).rest()).unwrap_or_default();
+fn code(field: &Field<'_>, values: Option<Field<'_>>, errors: &mut ErrorList) -> Option<Aggregate> {
+    let code = field.non_empty(errors)?;
+    let values = values.map(|values| values.section(errors).rest()).unwrap_or_default();
     for value in values.iter().filter(|value| SEEN.contains(&value.key)) {
         let error =
             Diagnostic::at(value.key_span, format!("input `{}` has a meaning in an aggregate already", value.key));
-        sink.push(error.within(value.path.clone()).help("give it another name"));
+        errors.push(error.within(value.path.clone()).help("give it another name"));
     }
-    let inputs = inputs(values, false, sink);
+    let inputs = inputs(values, false, errors);
     let program = PythonProgram::Code(code);
     let task =
         PythonTask { program, setup: None, teardown: None, max_memory: None, max_items_per_worker: None, inputs };
     Some(Aggregate::Code(task))
 }
 
-fn refuse_reductions(section: &mut Section<'_>, code: &Given<'_>, sink: &mut Sink) {
+fn refuse_reductions(section: &mut Section<'_>, code: &Field<'_>, errors: &mut ErrorList) {
     for name in Reduction::ALL.map(Reduction::name).into_iter().chain(["count", "group_by"]) {
         if let Some(other) = section.take(name) {
             let error = Diagnostic::at(other.key_span, format!("`code` and `{name}` cannot stand together"));
-            sink.push(error.also(code.key_span, "the code is the aggregate").within(other.path));
+            errors.push(error.also(code.key_span, "the code is the aggregate").within(other.path));
         }
     }
 }
 
-fn reductions(given: &Given<'_>, section: &mut Section<'_>, sink: &mut Sink) -> Option<Reductions> {
+fn reductions(field: &Field<'_>, section: &mut Section<'_>, errors: &mut ErrorList) -> Option<Reductions> {
     if let Some(inputs) = section.take("inputs") {
         let error = Diagnostic::at(inputs.key_span, "`inputs` of an aggregate stands only beside `code`");
-        sink.push(error.within(inputs.path));
+        errors.push(error.within(inputs.path));
     }
     let count = section.take("count");
-    let before = sink.errors.len();
-    let count = count.and_then(|given| given.with(bool::read, sink)).unwrap_or(false);
+    let before = errors.len();
+    let count = count.and_then(|field| field.with(bool::read, errors)).unwrap_or(false);
     let mut over_all = Vec::new();
     for reduction in Reduction::ALL {
-        let Some(given) = section.take(reduction.name()) else { continue };
-        over_all.extend(over(&given, sink).map(|over| (reduction, over)));
+        let Some(field) = section.take(reduction.name()) else { continue };
+        over_all.extend(over(&field, errors).map(|over| (reduction, over)));
     }
     let groups = section.take("group_by");
-    let group_by = groups.as_ref().and_then(|given| over(given, sink));
+    let group_by = groups.as_ref().and_then(|field| over(field, errors));
     // What is misspelt or wrong is reported already, or will be as an unknown key with what was meant.
-    let is_right = sink.errors.len() == before && section.names().next().is_none();
+    let is_right = errors.len() == before && section.names().next().is_none();
     if !count && over_all.is_empty() && is_right {
         let help = "give `count: true`, or the fields for `sum`, `mean`, `min` or `max`; or `code`";
-        sink.push(given.error("names nothing to compute").help(help));
+        errors.push(field.error("names nothing to compute").help(help));
     }
     let reductions = Reductions { count, over: over_all, group_by };
-    if let (Some(given), Some(Over::Fields(fields))) = (&groups, &reductions.group_by) {
+    if let (Some(field), Some(Over::Fields(fields))) = (&groups, &reductions.group_by) {
         let shown = reductions.over.iter().map(|(reduction, _)| reduction.name()).chain(count.then_some("count"));
         for name in shown.filter(|name| fields.iter().any(|field| field.0 == *name)) {
-            let error = given.error(format!("has the field `{name}`, and the aggregate has a `{name}` of its own"));
-            sink.push(error.help("give the field of the results another name"));
+            let error = field.error(format!("has the field `{name}`, and the aggregate has a `{name}` of its own"));
+            errors.push(error.help("give the field of the results another name"));
         }
     }
     Some(reductions)
 }
 
-fn over(given: &Given<'_>, sink: &mut Sink) -> Option<Over> {
+fn over(field: &Field<'_>, errors: &mut ErrorList) -> Option<Over> {
     let help = "for instance `price`, `[price, stats.total]`, or `true` where results are plain values";
-    match &given.node.kind {
+    match &field.node.kind {
         NodeKind::Bool(true) => Some(Over::Result),
-        NodeKind::Text(_) => field(given, sink).map(|field| Over::Fields(vec![field])),
+        NodeKind::Text(_) => result_field(field, errors).map(|field| Over::Fields(vec![field])),
         NodeKind::List(list) if !list.is_empty() => {
-            let mut fields: Vec<Field> = Vec::new();
+            let mut fields: Vec<ResultField> = Vec::new();
             for (index, node) in list.iter().enumerate() {
-                let element = given.element(index, node);
-                let Some(field) = field(&element, sink) else { continue };
+                let element = field.element(index, node);
+                let Some(field) = result_field(&element, errors) else { continue };
                 if fields.contains(&field) {
-                    sink.push(element.error(format!("has the field `{field}` twice")));
+                    errors.push(element.error(format!("has the field `{field}` twice")));
                 } else {
                     fields.push(field);
                 }
@@ -114,22 +117,22 @@ fn over(given: &Given<'_>, sink: &mut Sink) -> Option<Over> {
             Some(Over::Fields(fields))
         }
         NodeKind::List(_) => {
-            sink.push(given.error("has no field").help(help));
+            errors.push(field.error("has no field").help(help));
             None
         }
         _ => {
-            sink.push(given.wrong("a field, a list of fields, or `true`").help(help));
+            errors.push(field.expected("a field, a list of fields, or `true`").help(help));
             None
         }
     }
 }
 
-fn field(given: &Given<'_>, sink: &mut Sink) -> Option<Field> {
-    let field = Field(given.word(sink)?.raw);
-    if field.names().any(str::is_empty) {
-        let error = given.error(format!("has an empty name in the field \"{field}\""));
-        sink.push(error.help("write the names with a dot between them: `stats.total`"));
+fn result_field(field: &Field<'_>, errors: &mut ErrorList) -> Option<ResultField> {
+    let name = ResultField(field.literal(errors)?.raw);
+    if name.names().any(str::is_empty) {
+        let error = field.error(format!("has an empty name in the field \"{name}\""));
+        errors.push(error.help("write the names with a dot between them: `stats.total`"));
         return None;
     }
-    Some(field)
+    Some(name)
 }

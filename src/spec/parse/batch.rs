@@ -3,10 +3,11 @@
 use super::aggregate::aggregate;
 use super::choice;
 use super::items::items;
-use super::section::{Given, Section, Sink};
-use super::settings::Settings;
+use super::retry::RetryAndTimeout;
+use super::section::{Field, Section};
 use super::task::inner_task;
 use crate::model::{BatchFormat, Span};
+use crate::spec::diagnostic::ErrorList;
 use crate::spec::keys::BATCH_FORMATS;
 use crate::spec::setting::Readable;
 use crate::spec::{
@@ -16,14 +17,14 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// What `items` or `for_each` gives.
-pub(super) struct ItemsGiven {
+pub(super) struct ItemsField {
     pub spec: Option<ItemsSpec>,
     pub span: Span,
 }
 
-impl ItemsGiven {
-    pub fn read(given: &Given<'_>, sink: &mut Sink) -> Self {
-        Self { spec: items(given, sink), span: given.node.span }
+impl ItemsField {
+    pub fn read(field: &Field<'_>, errors: &mut ErrorList) -> Self {
+        Self { spec: items(field, errors), span: field.node.span }
     }
 }
 
@@ -31,7 +32,7 @@ impl ItemsGiven {
 pub(super) struct Options {
     batch_size: Setting<BatchSize>,
     batched: Option<bool>,
-    batch_format: Option<BatchFormatGiven>,
+    batch_format: Option<BatchFormatField>,
     parallel: Option<Setting<bool>>,
     max_parallel: Option<Setting<MaxParallel>>,
     queue_size: Option<Setting<NonZeroUsize>>,
@@ -44,71 +45,71 @@ pub(super) struct Options {
 }
 
 /// `batch_format`, where it stands, and what is wrong where the task takes items one by one.
-struct BatchFormatGiven {
+struct BatchFormatField {
     format: BatchFormat,
     span: Span,
     one_by_one: Diagnostic,
 }
 
-impl BatchFormatGiven {
-    fn read(given: &Given<'_>, sink: &mut Sink) -> Option<Self> {
-        let format = match choice(given, BATCH_FORMATS, sink)? {
+impl BatchFormatField {
+    fn read(field: &Field<'_>, errors: &mut ErrorList) -> Option<Self> {
+        let format = match choice(field, BATCH_FORMATS, errors)? {
             "pandas" => BatchFormat::Pandas,
             "polars" => BatchFormat::Polars,
             "pyarrow" => BatchFormat::Pyarrow,
             _ => BatchFormat::Records,
         };
-        let one_by_one = given.error("has no use here: the task takes its items one by one");
-        Some(Self { format, span: given.node.span, one_by_one })
+        let one_by_one = field.error("has no use here: the task takes its items one by one");
+        Some(Self { format, span: field.node.span, one_by_one })
     }
 }
 
 impl Options {
-    pub fn take(section: &mut Section<'_>, sink: &mut Sink) -> Self {
+    pub fn take(section: &mut Section<'_>, errors: &mut ErrorList) -> Self {
         let max_failures = section.take("max_failures");
         Self {
             batch_size: section
                 .take("batch_size")
-                .and_then(|given| given.setting(sink))
+                .and_then(|field| field.setting(errors))
                 .unwrap_or(Setting::Fixed(BatchSize::Exactly(NonZeroUsize::MIN))),
-            batched: section.take("batched").and_then(|given| given.with(Readable::read, sink)),
-            batch_format: section.take("batch_format").and_then(|given| BatchFormatGiven::read(&given, sink)),
-            parallel: section.take("parallel").and_then(|given| given.setting(sink)),
-            max_parallel: section.take("max_parallel").and_then(|given| given.setting(sink)),
-            queue_size: section.take("queue_size").and_then(|given| given.setting(sink)),
-            continue_on_error: continue_on_error(section, max_failures.as_ref(), sink),
-            max_failures: max_failures.and_then(|given| given.setting(sink)),
-            bisect_on_error: section.take("bisect_on_error").and_then(|given| {
-                let no_use = given.error("has no use here: the task takes its items one by one");
-                Some((given.with(Readable::read, sink)?, no_use))
+            batched: section.take("batched").and_then(|field| field.with(Readable::read, errors)),
+            batch_format: section.take("batch_format").and_then(|field| BatchFormatField::read(&field, errors)),
+            parallel: section.take("parallel").and_then(|field| field.setting(errors)),
+            max_parallel: section.take("max_parallel").and_then(|field| field.setting(errors)),
+            queue_size: section.take("queue_size").and_then(|field| field.setting(errors)),
+            continue_on_error: continue_on_error(section, max_failures.as_ref(), errors),
+            max_failures: max_failures.and_then(|field| field.setting(errors)),
+            bisect_on_error: section.take("bisect_on_error").and_then(|field| {
+                let no_use = field.error("has no use here: the task takes its items one by one");
+                Some((field.with(Readable::read, errors)?, no_use))
             }),
-            batch_timeout: section.take("batch_timeout").and_then(|given| given.setting(sink)),
-            on_item_error: section.take("on_item_error").and_then(|given| on_item_error(&given, sink)),
-            aggregate: section.take("aggregate").and_then(|given| aggregate(&given, sink)),
+            batch_timeout: section.take("batch_timeout").and_then(|field| field.setting(errors)),
+            on_item_error: section.take("on_item_error").and_then(|field| on_item_error(&field, errors)),
+            aggregate: section.take("aggregate").and_then(|field| aggregate(&field, errors)),
         }
     }
 
     /// The batch step of these options.
     pub fn batch(
         self,
-        items: ItemsGiven,
+        items: ItemsField,
         task: Option<Task>,
-        settings: Settings,
-        sink: &mut Sink,
+        settings: RetryAndTimeout,
+        errors: &mut ErrorList,
     ) -> Option<BatchSpec> {
         let one_by_one =
             self.batched == Some(false) || task.as_ref().is_some_and(|task| !matches!(task.kind, TaskKind::Python(_)));
         let bisect_on_error = matches!(self.bisect_on_error, Some((true, _)));
         if let (Some((true, no_use)), true) = (self.bisect_on_error, one_by_one) {
-            sink.push(no_use.help("only a python task with `batched: true` can fail as a batch"));
+            errors.push(no_use.help("only a python task with `batched: true` can fail as a batch"));
         }
         let implied = self.batch_format.as_ref().map(|_| true);
         let (batch_format, span, error) = match self.batch_format {
-            Some(given) => (given.format, given.span, Some(given.one_by_one)),
+            Some(field) => (field.format, field.span, Some(field.one_by_one)),
             None => (BatchFormat::default(), Span::default(), None),
         };
         if let (Some(error), true) = (error, one_by_one) {
-            sink.push(error.help("only a python task without `batched: false` takes whole batches"));
+            errors.push(error.help("only a python task without `batched: false` takes whole batches"));
         }
         Some(BatchSpec {
             items: items.spec?,
@@ -133,36 +134,40 @@ impl Options {
 }
 
 /// Failures are tolerated where the file says so, or says how many.
-fn continue_on_error(section: &mut Section<'_>, max_failures: Option<&Given<'_>>, sink: &mut Sink) -> Setting<bool> {
-    let Some(given) = section.take("continue_on_error") else { return Setting::Fixed(max_failures.is_some()) };
-    let setting = given.setting(sink).unwrap_or(Setting::Fixed(false));
+fn continue_on_error(
+    section: &mut Section<'_>,
+    max_failures: Option<&Field<'_>>,
+    errors: &mut ErrorList,
+) -> Setting<bool> {
+    let Some(field) = section.take("continue_on_error") else { return Setting::Fixed(max_failures.is_some()) };
+    let setting = field.setting(errors).unwrap_or(Setting::Fixed(false));
     if let (Some(most), Setting::Fixed(false)) = (max_failures, &setting) {
         let error =
             Diagnostic::at(most.key_span, "`max_failures` and `continue_on_error: false` cannot stand together");
-        let error = error.also(given.key_span, "this stops at the first failure").within(most.path.clone());
-        sink.push(error.help("leave out `continue_on_error`"));
+        let error = error.also(field.key_span, "this stops at the first failure").within(most.path.clone());
+        errors.push(error.help("leave out `continue_on_error`"));
     }
     setting
 }
 
-fn on_item_error(given: &Given<'_>, sink: &mut Sink) -> Option<Task> {
-    let (task, settings) = inner_task(given, sink);
+fn on_item_error(field: &Field<'_>, errors: &mut ErrorList) -> Option<Task> {
+    let (task, settings) = inner_task(field, errors);
     for (name, found) in [("retry", settings.retry.is_some()), ("timeout", settings.timeout.is_some())] {
         if found {
-            let error = Diagnostic::at(given.key_span, format!("`{name}` is not supported in `on_item_error`"));
-            sink.push(error.within(given.path.clone()));
+            let error = Diagnostic::at(field.key_span, format!("`{name}` is not supported in `on_item_error`"));
+            errors.push(error.within(field.path.clone()));
         }
     }
     task
 }
 
 /// Reads the `inputs` of a step with `task: batch`.
-pub(super) fn batch(inputs: &mut Section<'_>, step: Settings, sink: &mut Sink) -> Option<BatchSpec> {
-    let items = inputs.need("items", sink).map(|given| ItemsGiven::read(&given, sink));
-    let task = inputs.need("task", sink).map(|given| inner_task(&given, sink));
-    let options = Options::take(inputs, sink);
-    let settings = Settings::take(inputs, sink);
-    inputs.finish(&[&crate::spec::keys::BATCH], sink);
+pub(super) fn batch(inputs: &mut Section<'_>, step: RetryAndTimeout, errors: &mut ErrorList) -> Option<BatchSpec> {
+    let items = inputs.require("items", errors).map(|field| ItemsField::read(&field, errors));
+    let task = inputs.require("task", errors).map(|field| inner_task(&field, errors));
+    let options = Options::take(inputs, errors);
+    let settings = RetryAndTimeout::take(inputs, errors);
+    inputs.reject_unknown(&[&crate::spec::keys::BATCH], errors);
     let (task, own) = task?;
-    options.batch(items?, task, own.or(settings).or(step), sink)
+    options.batch(items?, task, own.or(settings).or(step), errors)
 }

@@ -1,9 +1,10 @@
 //! `items` and `for_each`: where items come from.
 
 use super::rows::rows;
-use super::section::{Given, Sink};
+use super::section::Field;
 use super::sql::sql;
 use crate::model::Text;
+use crate::spec::diagnostic::ErrorList;
 use crate::spec::keys;
 use crate::spec::tree::{Node, NodeKind};
 use crate::spec::{ItemsSpec, Setting};
@@ -13,30 +14,30 @@ const FORMS: &str = "write a list `[a, b]`, a template `{{ name }}`, `$(command)
                      `{jsonl: FILES}`, `{parquet: FILES}` or `{sql: QUERY, url: DATABASE}`";
 
 /// Reads the value of `items` or `for_each`.
-pub(super) fn items(given: &Given<'_>, sink: &mut Sink) -> Option<ItemsSpec> {
-    match &given.node.kind {
+pub(super) fn items(field: &Field<'_>, errors: &mut ErrorList) -> Option<ItemsSpec> {
+    match &field.node.kind {
         NodeKind::List(list) => Some(ItemsSpec::List(list.iter().map(Node::to_tree).collect())),
-        NodeKind::Text(_) => text(given, sink),
-        NodeKind::Map(_) => source(given, sink),
+        NodeKind::Text(_) => text(field, errors),
+        NodeKind::Map(_) => source(field, errors),
         _ => {
-            sink.push(given.wrong("a list, a template, `$(command)` or a source").help(FORMS));
+            errors.push(field.expected("a list, a template, `$(command)` or a source").help(FORMS));
             None
         }
     }
 }
 
-fn text(given: &Given<'_>, sink: &mut Sink) -> Option<ItemsSpec> {
-    let text = given.node.as_text()?;
+fn text(field: &Field<'_>, errors: &mut ErrorList) -> Option<ItemsSpec> {
+    let text = field.node.as_text()?;
     let raw = text.raw.trim();
     if raw.starts_with("$(") {
         let command = raw.strip_prefix("$(").and_then(|rest| rest.strip_suffix(')'));
         let Some(command) = command.filter(|command| is_balanced(command)) else {
-            let error = given.error("has text behind `$(command)`, or its `)` is missing");
-            sink.push(error.help("use `{command: COMMAND}` for more than one command"));
+            let error = field.error("has text behind `$(command)`, or its `)` is missing");
+            errors.push(error.help("use `{command: COMMAND}` for more than one command"));
             return None;
         };
         if command.trim().is_empty() {
-            sink.push(given.error("has an empty command"));
+            errors.push(field.error("has an empty command"));
             return None;
         }
         return Some(ItemsSpec::Command(Text { raw: command.trim().to_owned(), span: text.span }));
@@ -44,7 +45,7 @@ fn text(given: &Given<'_>, sink: &mut Sink) -> Option<ItemsSpec> {
     if text.is_template() {
         return Some(ItemsSpec::Template(text));
     }
-    sink.push(given.wrong("a list, a template, `$(command)` or a source").help(FORMS));
+    errors.push(field.expected("a list, a template, `$(command)` or a source").help(FORMS));
     None
 }
 
@@ -71,78 +72,78 @@ fn is_balanced(command: &str) -> bool {
     true
 }
 
-fn source(given: &Given<'_>, sink: &mut Sink) -> Option<ItemsSpec> {
-    let mut section = given.section(sink);
+fn source(field: &Field<'_>, errors: &mut ErrorList) -> Option<ItemsSpec> {
+    let mut section = field.section(errors);
     let named: Vec<&str> = section.names().filter(|name| keys::SOURCES.names().any(|known| known == *name)).collect();
     let one = named.first().copied();
     if named.len() > 1 {
-        sink.push(given.error("has more than one source").help("give a step its items from one source"));
+        errors.push(field.error("has more than one source").help("give a step its items from one source"));
         return None;
     }
     let value = one.and_then(|name| section.take(name));
     if one.is_none() && section.names().next().is_none() {
-        sink.push(given.error("names no source").help(FORMS));
+        errors.push(field.error("names no source").help(FORMS));
     }
     if let Some(value) = value.as_ref().filter(|value| matches!(value.key, "csv" | "jsonl" | "parquet")) {
-        return rows(value, &mut section, sink).map(|rows| ItemsSpec::Rows(Box::new(rows)));
+        return rows(value, &mut section, errors).map(|rows| ItemsSpec::Rows(Box::new(rows)));
     }
     if let Some(value) = value.as_ref().filter(|value| value.key == "sql") {
-        return sql(value, &mut section, sink).map(|sql| ItemsSpec::Sql(Box::new(sql)));
+        return sql(value, &mut section, errors).map(|sql| ItemsSpec::Sql(Box::new(sql)));
     }
-    section.finish(&[&keys::SOURCES], sink);
+    section.reject_unknown(&[&keys::SOURCES], errors);
     let value = value?;
     match value.key {
-        "glob" => patterns(&value, sink).map(ItemsSpec::Glob),
-        "range" => range(&value, sink),
-        "lines" => value.filled(sink).map(ItemsSpec::Lines),
-        _ => value.filled(sink).map(ItemsSpec::Command),
+        "glob" => patterns(&value, errors).map(ItemsSpec::Glob),
+        "range" => range(&value, errors),
+        "lines" => value.non_empty(errors).map(ItemsSpec::Lines),
+        _ => value.non_empty(errors).map(ItemsSpec::Command),
     }
 }
 
-pub(super) fn patterns(given: &Given<'_>, sink: &mut Sink) -> Option<Vec<Text>> {
-    match &given.node.kind {
-        NodeKind::List(list) if !list.is_empty() => {
-            Some(list.iter().enumerate().filter_map(|(index, node)| given.element(index, node).filled(sink)).collect())
-        }
-        NodeKind::Text(_) => given.filled(sink).map(|pattern| vec![pattern]),
+pub(super) fn patterns(field: &Field<'_>, errors: &mut ErrorList) -> Option<Vec<Text>> {
+    match &field.node.kind {
+        NodeKind::List(list) if !list.is_empty() => Some(
+            list.iter().enumerate().filter_map(|(index, node)| field.element(index, node).non_empty(errors)).collect(),
+        ),
+        NodeKind::Text(_) => field.non_empty(errors).map(|pattern| vec![pattern]),
         _ => {
-            sink.push(given.wrong("a pattern or a list of patterns"));
+            errors.push(field.expected("a pattern or a list of patterns"));
             None
         }
     }
 }
 
-fn range(given: &Given<'_>, sink: &mut Sink) -> Option<ItemsSpec> {
-    let (start, stop, step) = match &given.node.kind {
+fn range(field: &Field<'_>, errors: &mut ErrorList) -> Option<ItemsSpec> {
+    let (start, stop, step) = match &field.node.kind {
         NodeKind::List(list) if (1..=3).contains(&list.len()) => {
-            let mut parts = list.iter().enumerate().map(|(index, node)| given.element(index, node));
+            let mut parts = list.iter().enumerate().map(|(index, node)| field.element(index, node));
             match (parts.next(), parts.next(), parts.next()) {
                 (stop, None, _) => (None, stop, None),
                 (start, stop, step) => (start, stop, step),
             }
         }
         NodeKind::Map(_) => {
-            let mut section = given.section(sink);
-            let parts = (section.take("start"), section.need("stop", sink), section.take("step"));
-            section.finish(&[&keys::RANGE], sink);
+            let mut section = field.section(errors);
+            let parts = (section.take("start"), section.require("stop", errors), section.take("step"));
+            section.reject_unknown(&[&keys::RANGE], errors);
             parts
         }
-        NodeKind::Number(_) | NodeKind::Text(_) => (None, Some(given.clone()), None),
+        NodeKind::Number(_) | NodeKind::Text(_) => (None, Some(field.clone()), None),
         _ => {
-            let error = given.wrong("an integer, `[start, stop]`, `[start, stop, step]` or a mapping");
-            sink.push(error);
+            let error = field.expected("an integer, `[start, stop]`, `[start, stop, step]` or a mapping");
+            errors.push(error);
             return None;
         }
     };
-    let mut read = |part: Option<Given<'_>>, default| match part {
-        Some(part) => part.setting::<i64>(sink),
+    let mut read = |part: Option<Field<'_>>, default| match part {
+        Some(part) => part.setting::<i64>(errors),
         None => Some(Setting::Fixed(default)),
     };
     let (first, stop) = (read(start, 0), read(stop, 0));
     let at = step.clone();
     let step = read(step, 1);
     if let (Some(Setting::Fixed(0)), Some(at)) = (&step, at) {
-        sink.push(at.error(if at.key == "step" { "must not be 0" } else { "must not have a step of 0" }));
+        errors.push(at.error(if at.key == "step" { "must not be 0" } else { "must not have a step of 0" }));
     }
     Some(ItemsSpec::Range { start: first?, stop: stop?, step: step? })
 }

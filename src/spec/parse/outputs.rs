@@ -1,8 +1,9 @@
 //! `outputs` of a step: a name, or a mapping that says where the results go.
 
-use super::section::{Given, Section, Sink};
+use super::section::{Field, Section};
 use super::{choice, is_identifier};
 use crate::model::{OutputFormat, Span, Text};
+use crate::spec::diagnostic::ErrorList;
 use crate::spec::keys::{self, FORMATS};
 use crate::spec::setting::Readable;
 use crate::spec::tree::NodeKind;
@@ -22,69 +23,69 @@ pub(super) struct Seen {
 }
 
 /// Reads `outputs`; `plain` says that the step has no items.
-pub(super) fn outputs(given: &Given<'_>, plain: bool, seen: &mut Seen, sink: &mut Sink) -> Outputs {
-    match &given.node.kind {
-        NodeKind::Text(_) => Outputs { name: name(given, seen, sink), ..Outputs::default() },
-        NodeKind::Map(entries) if !entries.is_empty() => mapping(&mut given.section(sink), plain, seen, sink),
+pub(super) fn outputs(field: &Field<'_>, plain: bool, seen: &mut Seen, errors: &mut ErrorList) -> Outputs {
+    match &field.node.kind {
+        NodeKind::Text(_) => Outputs { name: name(field, seen, errors), ..Outputs::default() },
+        NodeKind::Map(entries) if !entries.is_empty() => mapping(&mut field.section(errors), plain, seen, errors),
         NodeKind::Map(_) | NodeKind::Null => {
-            sink.push(given.error("is empty").help("give a name, or a mapping with a `path`"));
+            errors.push(field.error("is empty").help("give a name, or a mapping with a `path`"));
             Outputs::default()
         }
         _ => {
-            sink.push(given.wrong("a name, or a mapping"));
+            errors.push(field.expected("a name, or a mapping"));
             Outputs::default()
         }
     }
 }
 
-fn mapping(section: &mut Section<'_>, plain: bool, seen: &mut Seen, sink: &mut Sink) -> Outputs {
-    let name = section.take("name").and_then(|given| name(&given, seen, sink));
+fn mapping(section: &mut Section<'_>, plain: bool, seen: &mut Seen, errors: &mut ErrorList) -> Outputs {
+    let name = section.take("name").and_then(|field| name(&field, seen, errors));
     let path = section.take("path");
     let format = section.take("format");
     let parts = section.take("parts");
     let file = match path {
-        Some(path) => file(&path, (format, parts), plain, seen, sink),
+        Some(path) => file(&path, (format, parts), plain, seen, errors),
         None => {
-            for given in [format, parts].into_iter().flatten() {
-                let error = Diagnostic::at(given.key_span, format!("`{}` has no use without `path`", given.key));
-                sink.push(error.within(given.path.clone()));
+            for field in [format, parts].into_iter().flatten() {
+                let error = Diagnostic::at(field.key_span, format!("`{}` has no use without `path`", field.key));
+                errors.push(error.within(field.path.clone()));
             }
             None
         }
     };
-    let item_files = section.take("item_files").and_then(|given| {
+    let item_files = section.take("item_files").and_then(|field| {
         if plain {
-            let error = Diagnostic::at(given.key_span, "`item_files` needs a step with items");
-            sink.push(
-                error.within(given.path.clone()).help("a step that runs once writes its files where it wants them"),
+            let error = Diagnostic::at(field.key_span, "`item_files` needs a step with items");
+            errors.push(
+                error.within(field.path.clone()).help("a step that runs once writes its files where it wants them"),
             );
         }
-        given.filled(sink)
+        field.non_empty(errors)
     });
-    section.finish(&[&keys::OUTPUTS], sink);
+    section.reject_unknown(&[&keys::OUTPUTS], errors);
     Outputs { name, file, item_files }
 }
 
 fn file(
-    given: &Given<'_>,
-    (format, parts): (Option<Given<'_>>, Option<Given<'_>>),
+    field: &Field<'_>,
+    (format, parts): (Option<Field<'_>>, Option<Field<'_>>),
     plain: bool,
     seen: &mut Seen,
-    sink: &mut Sink,
+    errors: &mut ErrorList,
 ) -> Option<OutputFile> {
-    let path = path(given, seen, sink);
-    let parts = parts.is_some_and(|given| {
-        let parts = given.with(Readable::read, sink).unwrap_or(false);
+    let path = path(field, seen, errors);
+    let parts = parts.is_some_and(|field| {
+        let parts = field.with(Readable::read, errors).unwrap_or(false);
         if parts && plain {
-            let error = Diagnostic::at(given.key_span, "`parts` needs a step with items: this one has a single result");
-            sink.push(
-                error.within(given.path.clone()).help("leave it out; the list that a plain step gives is one file"),
+            let error = Diagnostic::at(field.key_span, "`parts` needs a step with items: this one has a single result");
+            errors.push(
+                error.within(field.path.clone()).help("leave it out; the list that a plain step gives is one file"),
             );
         }
         parts
     });
     let format = match format {
-        Some(given) => match choice(&given, FORMATS, sink)? {
+        Some(field) => match choice(&field, FORMATS, errors)? {
             "csv" => OutputFormat::Csv,
             "parquet" => OutputFormat::Parquet,
             _ => OutputFormat::Jsonl,
@@ -92,8 +93,8 @@ fn file(
         None => {
             let format = OutputFormat::of_path(&path.as_ref()?.raw);
             if format.is_none() {
-                let error = given.error("does not tell the format of the file");
-                sink.push(error.help("let it end in `.jsonl`, `.csv` or `.parquet`, or give `format`"));
+                let error = field.error("does not tell the format of the file");
+                errors.push(error.help("let it end in `.jsonl`, `.csv` or `.parquet`, or give `format`"));
             }
             format?
         }
@@ -101,31 +102,31 @@ fn file(
     Some(OutputFile { path: path?, format, parts })
 }
 
-fn path(given: &Given<'_>, seen: &mut Seen, sink: &mut Sink) -> Option<Text> {
-    let text = given.filled(sink)?;
+fn path(field: &Field<'_>, seen: &mut Seen, errors: &mut ErrorList) -> Option<Text> {
+    let text = field.non_empty(errors)?;
     if text.raw.contains('\0') {
-        sink.push(given.error("holds a NUL byte, which no path can"));
+        errors.push(field.error("holds a NUL byte, which no path can"));
         return None;
     }
     if let Some(first) = seen.paths.insert(text.raw.trim_end_matches('/').to_owned(), text.span) {
-        sink.push(given.error("is the path of another step already").also(first, "first given here"));
+        errors.push(field.error("is the path of another step already").also(first, "first given here"));
     }
     Some(text)
 }
 
-fn name(given: &Given<'_>, seen: &mut Seen, sink: &mut Sink) -> Option<Text> {
-    let text = given.word(sink)?;
+fn name(field: &Field<'_>, seen: &mut Seen, errors: &mut ErrorList) -> Option<Text> {
+    let text = field.literal(errors)?;
     let name = text.raw.as_str();
     if !is_identifier(name) || WORDS.contains(&name) {
-        let error = given.error(format!("must be a name that templates can use; found \"{name}\""));
-        sink.push(error.help("use letters, digits and `_`, and start with a letter"));
+        let error = field.error(format!("must be a name that templates can use; found \"{name}\""));
+        errors.push(error.help("use letters, digits and `_`, and start with a letter"));
     } else if RESERVED.contains(&name) {
         let taken = keys::listed(RESERVED.iter().copied());
-        sink.push(
-            given.error(format!("cannot be `{name}`: templates use it already")).help(format!("taken are {taken}")),
+        errors.push(
+            field.error(format!("cannot be `{name}`: templates use it already")).help(format!("taken are {taken}")),
         );
     } else if let Some(first) = seen.names.insert(name.to_owned(), text.span) {
-        sink.push(given.error(format!("is `{name}` at another step already")).also(first, "first given here"));
+        errors.push(field.error(format!("is `{name}` at another step already")).also(first, "first given here"));
     }
     Some(text)
 }

@@ -1,55 +1,56 @@
 //! `params`: their declaration, and the values that the command line gives them.
 
-use super::section::{Given, Sink};
+use super::section::Field;
 use super::{choice, is_identifier};
+use crate::spec::diagnostic::ErrorList;
 use crate::spec::keys::{self, PARAM_TYPES};
 use crate::spec::setting::{Readable, ValueError};
-use crate::spec::tree::{NodeKind, found, to_json};
+use crate::spec::tree::{NodeKind, describe, to_json};
 use crate::spec::{Diagnostic, Param, ParamKind};
 use serde_json::Value;
 
 /// The parameters that a file declares.
-pub(super) fn params(given: &Given<'_>, sink: &mut Sink) -> Vec<Param> {
-    if !matches!(given.node.kind, NodeKind::Map(_) | NodeKind::Null) {
-        sink.push(given.wrong("a mapping of names").help("write `name: default`, or `name: {type: integer}`"));
+pub(super) fn params(field: &Field<'_>, errors: &mut ErrorList) -> Vec<Param> {
+    if !matches!(field.node.kind, NodeKind::Map(_) | NodeKind::Null) {
+        errors.push(field.expected("a mapping of names").help("write `name: default`, or `name: {type: integer}`"));
         return Vec::new();
     }
-    given.section(sink).rest().iter().map(|given| param(given, sink)).collect()
+    field.section(errors).rest().iter().map(|field| param(field, errors)).collect()
 }
 
-fn param(given: &Given<'_>, sink: &mut Sink) -> Param {
-    if !is_identifier(given.key) {
-        sink.push(
-            Diagnostic::at(given.key_span, format!("parameter `{}` has a name that templates cannot use", given.key))
-                .within(given.path.clone())
+fn param(field: &Field<'_>, errors: &mut ErrorList) -> Param {
+    if !is_identifier(field.key) {
+        errors.push(
+            Diagnostic::at(field.key_span, format!("parameter `{}` has a name that templates cannot use", field.key))
+                .within(field.path.clone())
                 .help("use letters, digits and `_`, and start with a letter"),
         );
     }
     let mut param = Param {
-        name: given.key.to_owned(),
-        span: given.key_span,
+        name: field.key.to_owned(),
+        span: field.key_span,
         kind: None,
         default: None,
         required: true,
         description: None,
     };
-    match &given.node.kind {
-        NodeKind::Map(_) => describe(given, &mut param, sink),
+    match &field.node.kind {
+        NodeKind::Map(_) => declaration(field, &mut param, errors),
         NodeKind::Null => {}
         NodeKind::List(_) => {
-            sink.push(given.wrong("a mapping or a default").help("write `{default: [...]}` for a list"))
+            errors.push(field.expected("a mapping or a default").help("write `{default: [...]}` for a list"))
         }
         _ => {
-            param.default = Some(given.node.to_tree());
+            param.default = Some(field.node.to_tree());
             param.required = false;
         }
     }
     param
 }
 
-fn describe(given: &Given<'_>, param: &mut Param, sink: &mut Sink) {
-    let mut section = given.section(sink);
-    param.kind = section.take("type").and_then(|given| choice(&given, PARAM_TYPES, sink)).map(|word| match word {
+fn declaration(field: &Field<'_>, param: &mut Param, errors: &mut ErrorList) {
+    let mut section = field.section(errors);
+    param.kind = section.take("type").and_then(|field| choice(&field, PARAM_TYPES, errors)).map(|word| match word {
         "string" => ParamKind::String,
         "integer" => ParamKind::Integer,
         "number" => ParamKind::Number,
@@ -59,16 +60,16 @@ fn describe(given: &Given<'_>, param: &mut Param, sink: &mut Sink) {
     });
     if let Some(default) = section.take("default") {
         if let Err(error) = fits(param.kind, &default.node.to_json()) {
-            sink.push(default.value_error(&error));
+            errors.push(default.value_error(&error));
         }
         param.default = Some(default.node.to_tree());
     }
     param.required = param.default.is_none();
-    if let Some(required) = section.take("required").and_then(|given| given.with(Readable::read, sink)) {
+    if let Some(required) = section.take("required").and_then(|field| field.with(Readable::read, errors)) {
         param.required = required;
     }
-    param.description = section.take("description").and_then(|given| given.plain(sink)).map(|text| text.raw);
-    section.finish(&[&keys::PARAM], sink);
+    param.description = section.take("description").and_then(|field| field.plain(errors)).map(|text| text.raw);
+    section.reject_unknown(&[&keys::PARAM], errors);
 }
 
 fn fits(kind: Option<ParamKind>, value: &Value) -> Result<(), ValueError> {
@@ -83,13 +84,13 @@ fn fits(kind: Option<ParamKind>, value: &Value) -> Result<(), ValueError> {
         ParamKind::List => (value.is_array(), "a list"),
         ParamKind::Mapping => (value.is_object(), "a mapping"),
     };
-    if fit { Ok(()) } else { Err(ValueError::wrong(expected, value)) }
+    if fit { Ok(()) } else { Err(ValueError::expected(expected, value)) }
 }
 
 fn boolean(value: &Value) -> Result<(), ValueError> {
     match bool::read(value) {
         Err(error) => Err(error),
-        Ok(_) => Err(ValueError::wrong("`true` or `false`", value)),
+        Ok(_) => Err(ValueError::expected("`true` or `false`", value)),
     }
 }
 
@@ -137,7 +138,7 @@ pub fn values(text: &str) -> Result<serde_json::Map<String, Value>, String> {
     match value {
         Value::Object(map) => Ok(map),
         Value::Null => Ok(serde_json::Map::new()),
-        other => Err(format!("must be a mapping of names to values; found {}", found(&other))),
+        other => Err(format!("must be a mapping of names to values; found {}", describe(&other))),
     }
 }
 

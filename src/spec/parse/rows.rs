@@ -2,8 +2,9 @@
 
 use super::choice;
 use super::items::patterns;
-use super::section::{Given, Section, Sink};
+use super::section::{Field, Section};
 use crate::model::{Kind, Text};
+use crate::spec::diagnostic::ErrorList;
 use crate::spec::keys::{self, COMPRESSIONS, KINDS, ON_BAD_ROW, ON_SCHEMA_DRIFT};
 use crate::spec::tree::NodeKind;
 use crate::spec::{Compression, Header, OnBadRow, OnSchemaDrift, RowFormat, RowsSpec, Setting, Types};
@@ -17,7 +18,7 @@ const CSV_ONLY: [&str; 8] =
 const TEXT_ONLY: [&str; 7] = ["types", "delimiter", "quote", "header", "encoding", "null", "compression"];
 
 /// Reads what stands beside `csv`, `jsonl` or `parquet`.
-pub(super) fn rows(paths: &Given<'_>, section: &mut Section<'_>, sink: &mut Sink) -> Option<RowsSpec> {
+pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut ErrorList) -> Option<RowsSpec> {
     let format = match paths.key {
         "csv" => RowFormat::Csv,
         "jsonl" => RowFormat::JsonLines,
@@ -29,83 +30,83 @@ pub(super) fn rows(paths: &Given<'_>, section: &mut Section<'_>, sink: &mut Sink
         RowFormat::Parquet => (&TEXT_ONLY, "Parquet", "the file says itself how it is to be read"),
     };
     for name in useless {
-        if let Some(given) = section.take(name) {
-            sink.push(given.error(format!("has no use for {what}")).help(why));
+        if let Some(field) = section.take(name) {
+            errors.push(field.error(format!("has no use for {what}")).help(why));
         }
     }
-    let one_of = |section: &mut Section<'_>, name: &str, words: &[&'static str], sink: &mut Sink| {
-        section.take(name).and_then(|given| choice(&given, words, sink))
+    let one_of = |section: &mut Section<'_>, name: &str, words: &[&'static str], errors: &mut ErrorList| {
+        section.take(name).and_then(|field| choice(&field, words, errors))
     };
     let rows = RowsSpec {
         format,
-        paths: patterns(paths, sink).unwrap_or_default(),
-        columns: section.take("columns").map(|given| names(&given, sink)),
-        types: section.take("types").and_then(|given| types(&given, sink)).unwrap_or(Types::AsTheyAre),
-        delimiter: section.take("delimiter").and_then(|given| delimiter(&given, sink)).unwrap_or(b','),
-        quote: section.take("quote").map_or(Some(b'"'), |given| quote(&given, sink)),
-        header: section.take("header").and_then(|given| header(&given, sink)).unwrap_or(Header::First),
-        encoding: section.take("encoding").and_then(|given| encoding(&given, sink)).unwrap_or(encoding_rs::UTF_8),
-        null: section.take("null").map(|given| texts(&given, sink)).unwrap_or_default(),
-        compression: match one_of(section, "compression", COMPRESSIONS, sink) {
+        paths: patterns(paths, errors).unwrap_or_default(),
+        columns: section.take("columns").map(|field| names(&field, errors)),
+        types: section.take("types").and_then(|field| types(&field, errors)).unwrap_or(Types::AsTheyAre),
+        delimiter: section.take("delimiter").and_then(|field| delimiter(&field, errors)).unwrap_or(b','),
+        quote: section.take("quote").map_or(Some(b'"'), |field| quote(&field, errors)),
+        header: section.take("header").and_then(|field| header(&field, errors)).unwrap_or(Header::First),
+        encoding: section.take("encoding").and_then(|field| encoding(&field, errors)).unwrap_or(encoding_rs::UTF_8),
+        null: section.take("null").map(|field| texts(&field, errors)).unwrap_or_default(),
+        compression: match one_of(section, "compression", COMPRESSIONS, errors) {
             Some("none") => Compression::Plain,
             Some("gzip") => Compression::Gzip,
             Some("zstd") => Compression::Zstd,
             _ => Compression::ByName,
         },
-        where_from: section.take("where_from").and_then(|given| given.word(sink)).map(|text| text.raw),
-        limit: section.take("limit").and_then(|given| given.setting(sink)),
-        skip: section.take("skip").and_then(|given| skip(&given, sink)),
-        on_bad_row: match one_of(section, "on_bad_row", ON_BAD_ROW, sink) {
+        where_from: section.take("where_from").and_then(|field| field.literal(errors)).map(|text| text.raw),
+        limit: section.take("limit").and_then(|field| field.setting(errors)),
+        skip: section.take("skip").and_then(|field| skip(&field, errors)),
+        on_bad_row: match one_of(section, "on_bad_row", ON_BAD_ROW, errors) {
             Some("skip") => OnBadRow::Skip,
             Some("error") => OnBadRow::Error,
             _ => OnBadRow::Fail,
         },
-        on_schema_drift: match one_of(section, "on_schema_drift", ON_SCHEMA_DRIFT, sink) {
+        on_schema_drift: match one_of(section, "on_schema_drift", ON_SCHEMA_DRIFT, errors) {
             Some("group") => OnSchemaDrift::Group,
             Some("union") => OnSchemaDrift::Union,
             _ => OnSchemaDrift::Error,
         },
     };
     if rows.quote == Some(rows.delimiter) && format == RowFormat::Csv {
-        sink.push(paths.error("has the same character for `quote` and `delimiter`"));
+        errors.push(paths.error("has the same character for `quote` and `delimiter`"));
     }
-    section.finish(&[&keys::SOURCES, &keys::ROWS], sink);
+    section.reject_unknown(&[&keys::SOURCES, &keys::ROWS], errors);
     (!rows.paths.is_empty()).then_some(rows)
 }
 
-fn skip(given: &Given<'_>, sink: &mut Sink) -> Option<Setting<i64>> {
-    let skip = given.setting(sink)?;
+fn skip(field: &Field<'_>, errors: &mut ErrorList) -> Option<Setting<i64>> {
+    let skip = field.setting(errors)?;
     if matches!(skip, Setting::Fixed(count) if count < 0) {
-        sink.push(given.error("must not be negative"));
+        errors.push(field.error("must not be negative"));
     }
     Some(skip)
 }
 
 /// Names of columns, each once.
-fn names(given: &Given<'_>, sink: &mut Sink) -> Vec<Text> {
-    let NodeKind::List(list) = &given.node.kind else {
-        sink.push(given.wrong("a list of column names"));
+fn names(field: &Field<'_>, errors: &mut ErrorList) -> Vec<Text> {
+    let NodeKind::List(list) = &field.node.kind else {
+        errors.push(field.expected("a list of column names"));
         return Vec::new();
     };
     if list.is_empty() {
-        sink.push(given.error("is empty").help("leave it out to keep all columns"));
+        errors.push(field.error("is empty").help("leave it out to keep all columns"));
     }
     let names: Vec<Text> =
-        list.iter().enumerate().filter_map(|(index, node)| given.element(index, node).text(sink)).collect();
+        list.iter().enumerate().filter_map(|(index, node)| field.element(index, node).text(errors)).collect();
     let mut seen = HashSet::new();
     for twice in names.iter().filter(|name| !seen.insert(name.raw.clone())) {
-        sink.push(given.error(format!("names `{}` twice", twice.raw)));
+        errors.push(field.error(format!("names `{}` twice", twice.raw)));
     }
     names
 }
 
-fn types(given: &Given<'_>, sink: &mut Sink) -> Option<Types> {
-    match &given.node.kind {
-        NodeKind::Text(_) => choice(given, &["infer"], sink).map(|_| Types::Infer),
+fn types(field: &Field<'_>, errors: &mut ErrorList) -> Option<Types> {
+    match &field.node.kind {
+        NodeKind::Text(_) => choice(field, &["infer"], errors).map(|_| Types::Infer),
         NodeKind::Map(_) => {
-            let entries = given.section(sink).rest();
+            let entries = field.section(errors).rest();
             let named = entries.iter().filter_map(|entry| {
-                let kind = match choice(entry, KINDS, sink)? {
+                let kind = match choice(entry, KINDS, errors)? {
                     "integer" => Kind::Integer,
                     "number" => Kind::Number,
                     "boolean" => Kind::Boolean,
@@ -118,61 +119,61 @@ fn types(given: &Given<'_>, sink: &mut Sink) -> Option<Types> {
             Some(Types::Named(named.collect()))
         }
         _ => {
-            sink.push(given.wrong("`infer`, or a mapping of column names to types"));
+            errors.push(field.expected("`infer`, or a mapping of column names to types"));
             None
         }
     }
 }
 
 /// One character of one byte.
-fn delimiter(given: &Given<'_>, sink: &mut Sink) -> Option<u8> {
-    match given.text(sink)?.raw.as_str() {
+fn delimiter(field: &Field<'_>, errors: &mut ErrorList) -> Option<u8> {
+    match field.text(errors)?.raw.as_str() {
         "tab" => Some(b'\t'),
         one if one.len() == 1 && !matches!(one, "\n" | "\r" | "\"") => Some(one.as_bytes()[0]),
         _ => {
-            let error = given.wrong("one ASCII character, or `tab`");
-            sink.push(error.help("for instance `delimiter: ';'`"));
+            let error = field.expected("one ASCII character, or `tab`");
+            errors.push(error.help("for instance `delimiter: ';'`"));
             None
         }
     }
 }
 
-fn quote(given: &Given<'_>, sink: &mut Sink) -> Option<u8> {
-    match given.text(sink)?.raw.as_str() {
+fn quote(field: &Field<'_>, errors: &mut ErrorList) -> Option<u8> {
+    match field.text(errors)?.raw.as_str() {
         "none" => None,
         one if one.len() == 1 && !matches!(one, "\n" | "\r") => Some(one.as_bytes()[0]),
         _ => {
-            sink.push(given.wrong("one ASCII character, or `none`"));
+            errors.push(field.expected("one ASCII character, or `none`"));
             None
         }
     }
 }
 
-fn header(given: &Given<'_>, sink: &mut Sink) -> Option<Header> {
-    match &given.node.kind {
+fn header(field: &Field<'_>, errors: &mut ErrorList) -> Option<Header> {
+    match &field.node.kind {
         NodeKind::Bool(first) => Some(if *first { Header::First } else { Header::Missing }),
-        NodeKind::List(_) => Some(Header::Named(names(given, sink).into_iter().map(|name| name.raw).collect())),
+        NodeKind::List(_) => Some(Header::Named(names(field, errors).into_iter().map(|name| name.raw).collect())),
         _ => {
-            sink.push(given.wrong("`true`, `false` or a list of column names"));
+            errors.push(field.expected("`true`, `false` or a list of column names"));
             None
         }
     }
 }
 
-fn encoding(given: &Given<'_>, sink: &mut Sink) -> Option<&'static encoding_rs::Encoding> {
-    let name = given.word(sink)?;
+fn encoding(field: &Field<'_>, errors: &mut ErrorList) -> Option<&'static encoding_rs::Encoding> {
+    let name = field.literal(errors)?;
     let encoding = encoding_rs::Encoding::for_label(name.raw.as_bytes());
     if encoding.is_none() {
-        let error = given.error(format!("names no encoding: \"{}\"", name.raw));
-        sink.push(error.help("for instance `utf-8`, `windows-1252`, `iso-8859-15`, `utf-16le` or `shift_jis`"));
+        let error = field.error(format!("names no encoding: \"{}\"", name.raw));
+        errors.push(error.help("for instance `utf-8`, `windows-1252`, `iso-8859-15`, `utf-16le` or `shift_jis`"));
     }
     encoding
 }
 
 /// A text, or a list of texts.
-fn texts(given: &Given<'_>, sink: &mut Sink) -> Vec<String> {
-    match &given.node.kind {
-        NodeKind::List(list) => given.texts(list, sink).into_iter().map(|text| text.raw).collect(),
-        _ => given.text(sink).map(|text| text.raw).into_iter().collect(),
+fn texts(field: &Field<'_>, errors: &mut ErrorList) -> Vec<String> {
+    match &field.node.kind {
+        NodeKind::List(list) => field.texts(list, errors).into_iter().map(|text| text.raw).collect(),
+        _ => field.text(errors).map(|text| text.raw).into_iter().collect(),
     }
 }

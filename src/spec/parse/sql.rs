@@ -1,31 +1,32 @@
 //! `{sql:}`: a query, and the database that it is for.
 
-use super::section::{Given, Section, Sink};
+use super::section::{Field, Section};
 use crate::model::Tree;
 use crate::spec::SqlSpec;
+use crate::spec::diagnostic::ErrorList;
 use crate::spec::keys;
 use crate::spec::tree::{Node, NodeKind};
 
 /// Reads what stands beside `sql`.
-pub(super) fn sql(query: &Given<'_>, section: &mut Section<'_>, sink: &mut Sink) -> Option<SqlSpec> {
+pub(super) fn sql(query: &Field<'_>, section: &mut Section<'_>, errors: &mut ErrorList) -> Option<SqlSpec> {
     for name in keys::ROWS.names().filter(|name| *name != "limit") {
-        if let Some(given) = section.take(name) {
-            sink.push(
-                given.error("has no use for a query").help("the query itself says which columns and rows it wants"),
+        if let Some(field) = section.take(name) {
+            errors.push(
+                field.error("has no use for a query").help("the query itself says which columns and rows it wants"),
             );
         }
     }
-    let sql = query.filled(sink);
-    let url = section.need("url", sink).and_then(|given| given.filled(sink));
-    let params = section.take("params").map(|given| params(&given, sink)).unwrap_or_default();
-    let limit = section.take("limit").and_then(|given| given.setting(sink));
-    section.finish(&[&keys::SOURCES, &keys::SQL], sink);
+    let sql = query.non_empty(errors);
+    let url = section.require("url", errors).and_then(|field| field.non_empty(errors));
+    let params = section.take("params").map(|field| params(&field, errors)).unwrap_or_default();
+    let limit = section.take("limit").and_then(|field| field.setting(errors));
+    section.reject_unknown(&[&keys::SOURCES, &keys::SQL], errors);
     Some(SqlSpec { sql: sql?, url: url?, params, limit })
 }
 
-fn params(given: &Given<'_>, sink: &mut Sink) -> Vec<Tree> {
-    let NodeKind::List(list) = &given.node.kind else {
-        sink.push(given.wrong("a list of values"));
+fn params(field: &Field<'_>, errors: &mut ErrorList) -> Vec<Tree> {
+    let NodeKind::List(list) = &field.node.kind else {
+        errors.push(field.expected("a list of values"));
         return Vec::new();
     };
     list.iter().map(Node::to_tree).collect()

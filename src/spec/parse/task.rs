@@ -1,9 +1,10 @@
 //! A task: `shell`, `http_request` and `echo`; `python` has a file of its own.
 
 use super::python::python;
-use super::section::{Given, Section, Sink};
-use super::settings::Settings;
+use super::retry::RetryAndTimeout;
+use super::section::{Field, Section};
 use crate::model::{Span, Text, Tree};
+use crate::spec::diagnostic::ErrorList;
 use crate::spec::keys::{self, KeyGroup, TASK_TYPES, listed, nearest};
 use crate::spec::setting::rate;
 use crate::spec::tree::NodeKind;
@@ -47,33 +48,33 @@ impl TaskType {
 }
 
 /// Takes `type` or `task`, and where it stands.
-pub(super) fn task_type(section: &mut Section<'_>, at_step: bool, sink: &mut Sink) -> Option<(TaskType, Span)> {
+pub(super) fn task_type(section: &mut Section<'_>, at_step: bool, errors: &mut ErrorList) -> Option<(TaskType, Span)> {
     let known = || TASK_TYPES.iter().copied().chain(at_step.then_some("batch"));
-    let given = match (section.take("type"), section.take("task")) {
-        (Some(given), Some(other)) | (Some(other), Some(given)) if given.key_span.start > other.key_span.start => {
-            let error = Diagnostic::at(given.key_span, "`type` and `task` mean the same: give one of them");
-            sink.push(error.also(other.key_span, "first given here").within(given.path));
+    let field = match (section.take("type"), section.take("task")) {
+        (Some(field), Some(other)) | (Some(other), Some(field)) if field.key_span.start > other.key_span.start => {
+            let error = Diagnostic::at(field.key_span, "`type` and `task` mean the same: give one of them");
+            errors.push(error.also(other.key_span, "first given here").within(field.path));
             other
         }
-        (Some(given), _) | (None, Some(given)) => given,
+        (Some(field), _) | (None, Some(field)) => field,
         (None, None) => {
             let (key, what) = if at_step { ("task", "a step") } else { ("type", "a task") };
-            sink.push(section.missing(key).help(format!("{what} has a `{key}`: one of {}", listed(known()))));
+            errors.push(section.missing(key).help(format!("{what} has a `{key}`: one of {}", listed(known()))));
             return None;
         }
     };
-    let name = given.word(sink)?;
+    let name = field.literal(errors)?;
     let kind = TaskType::new(&name.raw);
     match kind {
         Some(TaskType::Batch) if !at_step => {
-            let error = given.error("cannot be `batch` inside a batch");
-            sink.push(error.help("give the inner batch a step of its own"));
+            let error = field.error("cannot be `batch` inside a batch");
+            errors.push(error.help("give the inner batch a step of its own"));
             None
         }
         Some(kind) => Some((kind, name.span)),
         None => {
-            let error = given.error(format!("names no task type: \"{}\"", name.raw));
-            sink.push(match nearest(&name.raw, known()) {
+            let error = field.error(format!("names no task type: \"{}\"", name.raw));
+            errors.push(match nearest(&name.raw, known()) {
                 Some(meant) => error.label(format!("did you mean `{meant}`?")),
                 None => error.help(format!("known types: {}", listed(known()))),
             });
@@ -83,38 +84,38 @@ pub(super) fn task_type(section: &mut Section<'_>, at_step: bool, sink: &mut Sin
 }
 
 /// Adds what stands under `inputs` to what stands beside `type`.
-pub(super) fn merge_inputs<'n>(fields: &mut Section<'n>, inputs: Option<Given<'n>>, sink: &mut Sink) {
+pub(super) fn merge_inputs<'n>(fields: &mut Section<'n>, inputs: Option<Field<'n>>, errors: &mut ErrorList) {
     let Some(inputs) = inputs else {
         return;
     };
-    for given in inputs.section(sink).rest() {
-        if fields.has(given.key) {
+    for field in inputs.section(errors).rest() {
+        if fields.has(field.key) {
             let error = Diagnostic::at(
-                given.key_span,
-                format!("`{}` is given twice: beside `type` and under `inputs`", given.key),
+                field.key_span,
+                format!("`{}` is given twice: beside `type` and under `inputs`", field.key),
             );
-            sink.push(error.within(given.path));
+            errors.push(error.within(field.path));
         } else {
-            fields.extend([given]);
+            fields.extend([field]);
         }
     }
 }
 
 /// Reads a task in a mapping: its inputs beside `type`, under `inputs`, or both.
-pub(super) fn inner_task(given: &Given<'_>, sink: &mut Sink) -> (Option<Task>, Settings) {
-    let none = (None, Settings::default());
-    if !matches!(given.node.kind, NodeKind::Map(_)) {
-        let error = given.wrong("a mapping with `type`");
-        sink.push(error.help("write the type and its inputs below, for instance `type: shell` and `command: ...`"));
+pub(super) fn inner_task(field: &Field<'_>, errors: &mut ErrorList) -> (Option<Task>, RetryAndTimeout) {
+    let none = (None, RetryAndTimeout::default());
+    if !matches!(field.node.kind, NodeKind::Map(_)) {
+        let error = field.expected("a mapping with `type`");
+        errors.push(error.help("write the type and its inputs below, for instance `type: shell` and `command: ...`"));
         return none;
     }
-    let mut fields = given.section(sink);
-    let kind = task_type(&mut fields, false, sink);
+    let mut fields = field.section(errors);
+    let kind = task_type(&mut fields, false, errors);
     let inputs = fields.take("inputs");
-    fields.mark_flat();
-    merge_inputs(&mut fields, inputs, sink);
+    fields.mark_inline();
+    merge_inputs(&mut fields, inputs, errors);
     match kind {
-        Some(kind) => task(kind, &mut fields, true, sink),
+        Some(kind) => task(kind, &mut fields, true, errors),
         None => none,
     }
 }
@@ -124,62 +125,62 @@ pub(super) fn task(
     (kind, span): (TaskType, Span),
     fields: &mut Section<'_>,
     in_loop: bool,
-    sink: &mut Sink,
-) -> (Option<Task>, Settings) {
-    let settings = Settings::take(fields, sink);
+    errors: &mut ErrorList,
+) -> (Option<Task>, RetryAndTimeout) {
+    let settings = RetryAndTimeout::take(fields, errors);
     let done = match kind {
-        TaskType::Shell => shell(fields, sink).map(TaskKind::Shell),
-        TaskType::Python => python(fields, in_loop, sink).map(TaskKind::Python),
-        TaskType::Http => http(fields, sink).map(|http| TaskKind::Http(Box::new(http))),
+        TaskType::Shell => shell(fields, errors).map(TaskKind::Shell),
+        TaskType::Python => python(fields, in_loop, errors).map(TaskKind::Python),
+        TaskType::Http => http(fields, errors).map(|http| TaskKind::Http(Box::new(http))),
         TaskType::Echo => {
-            fields.need("message", sink).map(|given| TaskKind::Echo(EchoTask { message: given.node.to_tree() }))
+            fields.require("message", errors).map(|field| TaskKind::Echo(EchoTask { message: field.node.to_tree() }))
         }
         TaskType::Batch => None,
     };
     if kind != TaskType::Python {
-        fields.finish(&[kind.keys(), &keys::TASK], sink);
+        fields.reject_unknown(&[kind.keys(), &keys::TASK], errors);
     }
     (done.map(|kind| Task { span, kind }), settings)
 }
 
-fn shell(fields: &mut Section<'_>, sink: &mut Sink) -> Option<ShellTask> {
-    let command = fields.need("command", sink).and_then(|given| match &given.node.kind {
-        NodeKind::List(list) if !list.is_empty() => Some(Command::Argv(given.texts(list, sink))),
+fn shell(fields: &mut Section<'_>, errors: &mut ErrorList) -> Option<ShellTask> {
+    let command = fields.require("command", errors).and_then(|field| match &field.node.kind {
+        NodeKind::List(list) if !list.is_empty() => Some(Command::Argv(field.texts(list, errors))),
         NodeKind::List(_) => {
-            sink.push(given.error("is empty").help("the first of the list is the program"));
+            errors.push(field.error("is empty").help("the first of the list is the program"));
             None
         }
-        NodeKind::Text(_) => given.filled(sink).map(Command::Line),
+        NodeKind::Text(_) => field.non_empty(errors).map(Command::Line),
         _ => {
-            sink.push(given.wrong("a string, or a list of a program and its arguments"));
+            errors.push(field.expected("a string, or a list of a program and its arguments"));
             None
         }
     });
-    let working_dir = fields.take("working_dir").and_then(|given| given.filled(sink));
-    let env = fields.take("env").map(|given| given.scalars(sink)).unwrap_or_default();
+    let working_dir = fields.take("working_dir").and_then(|field| field.non_empty(errors));
+    let env = fields.take("env").map(|field| field.scalars(errors)).unwrap_or_default();
     Some(ShellTask { command: command?, working_dir, env })
 }
 
-fn http(fields: &mut Section<'_>, sink: &mut Sink) -> Option<HttpTask> {
-    let url = fields.need("url", sink).and_then(|given| given.filled(sink));
-    let method = fields.take("method").and_then(|given| method(&given, sink));
-    let headers = fields.take("headers").map(|given| given.scalars(sink)).unwrap_or_default();
-    let params = fields.take("params").map(|given| query(&given, sink)).unwrap_or_default();
+fn http(fields: &mut Section<'_>, errors: &mut ErrorList) -> Option<HttpTask> {
+    let url = fields.require("url", errors).and_then(|field| field.non_empty(errors));
+    let method = fields.take("method").and_then(|field| method(&field, errors));
+    let headers = fields.take("headers").map(|field| field.scalars(errors)).unwrap_or_default();
+    let params = fields.take("params").map(|field| query(&field, errors)).unwrap_or_default();
     let (json, body) = (fields.take("json"), fields.take("body"));
     if let (Some(json), Some(body)) = (&json, &body) {
         let error = Diagnostic::at(body.key_span, "`body` and `json` cannot stand together");
-        sink.push(error.also(json.key_span, "the other body").within(body.path.clone()));
+        errors.push(error.also(json.key_span, "the other body").within(body.path.clone()));
     }
-    let body = body.and_then(|given| given.plain(sink));
-    let auth = fields.take("auth").and_then(|given| auth(&given, sink));
-    let save_to = fields.take("save_to").and_then(|given| given.filled(sink));
-    let rate_limit = fields.take("rate_limit").and_then(|given| given.with(rate, sink));
+    let body = body.and_then(|field| field.plain(errors));
+    let auth = fields.take("auth").and_then(|field| auth(&field, errors));
+    let save_to = fields.take("save_to").and_then(|field| field.non_empty(errors));
+    let rate_limit = fields.take("rate_limit").and_then(|field| field.with(rate, errors));
     Some(HttpTask {
         url: url?,
         method,
         headers,
         params,
-        json: json.map(|given| given.node.to_tree()),
+        json: json.map(|field| field.node.to_tree()),
         body,
         auth,
         save_to,
@@ -187,11 +188,11 @@ fn http(fields: &mut Section<'_>, sink: &mut Sink) -> Option<HttpTask> {
     })
 }
 
-fn method(given: &Given<'_>, sink: &mut Sink) -> Option<Text> {
-    let mut text = given.filled(sink)?;
+fn method(field: &Field<'_>, errors: &mut ErrorList) -> Option<Text> {
+    let mut text = field.non_empty(errors)?;
     if !text.is_template() {
         if !text.raw.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-') {
-            sink.push(given.error("must be a method such as `GET` or `POST`"));
+            errors.push(field.error("must be a method such as `GET` or `POST`"));
             return None;
         }
         text.raw = text.raw.to_ascii_uppercase();
@@ -199,37 +200,37 @@ fn method(given: &Given<'_>, sink: &mut Sink) -> Option<Text> {
     Some(text)
 }
 
-fn query(given: &Given<'_>, sink: &mut Sink) -> Vec<(String, Tree)> {
+fn query(field: &Field<'_>, errors: &mut ErrorList) -> Vec<(String, Tree)> {
     let mut out = Vec::new();
-    for given in given.section(sink).rest() {
+    for field in field.section(errors).rest() {
         let scalar = |kind: &NodeKind| !matches!(kind, NodeKind::Map(_) | NodeKind::List(_));
-        let fit = match &given.node.kind {
+        let fit = match &field.node.kind {
             NodeKind::List(list) => list.iter().all(|node| scalar(&node.kind)),
             kind => scalar(kind),
         };
         if fit {
-            out.push((given.key.to_owned(), given.node.to_tree()));
+            out.push((field.key.to_owned(), field.node.to_tree()));
         } else {
-            sink.push(given.wrong("a string, a number, a boolean or a list of these"));
+            errors.push(field.expected("a string, a number, a boolean or a list of these"));
         }
     }
     out
 }
 
-fn auth(given: &Given<'_>, sink: &mut Sink) -> Option<Auth> {
-    let mut section = given.section(sink);
+fn auth(field: &Field<'_>, errors: &mut ErrorList) -> Option<Auth> {
+    let mut section = field.section(errors);
     let bearer = section.take("bearer");
     let (username, password) = (section.take("username"), section.take("password"));
-    section.finish(&[&keys::AUTH], sink);
+    section.reject_unknown(&[&keys::AUTH], errors);
     match (bearer, username, password) {
-        (Some(bearer), None, None) => bearer.filled(sink).map(Auth::Bearer),
+        (Some(bearer), None, None) => bearer.non_empty(errors).map(Auth::Bearer),
         (None, Some(username), Some(password)) => {
-            let (username, password) = (username.text(sink), password.text(sink));
+            let (username, password) = (username.text(errors), password.text(errors));
             Some(Auth::Basic { username: username?, password: password? })
         }
         _ => {
-            let error = given.error("must have `bearer`, or `username` and `password`");
-            sink.push(error.help("keep the values in the environment: `{{ env.API_TOKEN }}`"));
+            let error = field.error("must have `bearer`, or `username` and `password`");
+            errors.push(error.help("keep the values in the environment: `{{ env.API_TOKEN }}`"));
             None
         }
     }

@@ -1,7 +1,7 @@
 //! What the YAML parser complains about, in words that help.
 
 /// The message for a error of the parser, and what the user can do.
-pub(super) fn wording(info: &str) -> (String, Option<&'static str>) {
+pub(super) fn yaml_error(info: &str) -> (String, Option<&'static str>) {
     let has = |needle: &str| info.contains(needle);
     if has("tab") && (has("indentation") || has("disallowed") || has("found a tab") || has("cannot be used")) {
         return ("a tab cannot be used for indentation".to_owned(), Some("indent with spaces"));

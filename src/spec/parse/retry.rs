@@ -1,7 +1,8 @@
 //! `retry` and `timeout`, which may stand at the task and among the batch's inputs; `retry` at the step too.
 
 use super::choice;
-use super::section::{Given, Section, Sink};
+use super::section::{Field, Section};
+use crate::spec::diagnostic::ErrorList;
 use crate::spec::keys::{self, BACKOFFS};
 use crate::spec::setting::{Readable, ValueError, duration};
 use crate::spec::tree::NodeKind;
@@ -11,20 +12,20 @@ use std::time::Duration;
 
 /// What one place says about `retry` and `timeout`.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Settings {
+pub(super) struct RetryAndTimeout {
     pub retry: Option<RetryPolicy>,
     pub timeout: Option<Setting<Duration>>,
 }
 
-impl Settings {
-    pub fn take(section: &mut Section<'_>, sink: &mut Sink) -> Self {
-        let timeout = section.take("timeout").and_then(|given| given.setting(sink));
-        Self { timeout, ..Self::take_retry(section, sink) }
+impl RetryAndTimeout {
+    pub fn take(section: &mut Section<'_>, errors: &mut ErrorList) -> Self {
+        let timeout = section.take("timeout").and_then(|field| field.setting(errors));
+        Self { timeout, ..Self::take_retry(section, errors) }
     }
 
     /// What a step says: its `timeout` is for the whole step, and is no default for its items.
-    pub fn take_retry(section: &mut Section<'_>, sink: &mut Sink) -> Self {
-        Self { retry: section.take("retry").and_then(|given| retry(&given, sink)), timeout: None }
+    pub fn take_retry(section: &mut Section<'_>, errors: &mut ErrorList) -> Self {
+        Self { retry: section.take("retry").and_then(|field| retry(&field, errors)), timeout: None }
     }
 
     /// This place's settings, and where it is silent those of the `outer` one.
@@ -36,40 +37,40 @@ impl Settings {
 /// The default of `max_attempts` in a `retry` mapping.
 const ATTEMPTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
 
-fn retry(given: &Given<'_>, sink: &mut Sink) -> Option<RetryPolicy> {
+fn retry(field: &Field<'_>, errors: &mut ErrorList) -> Option<RetryPolicy> {
     let mut policy = RetryPolicy { max_attempts: ATTEMPTS, ..RetryPolicy::default() };
-    if matches!(given.node.kind, NodeKind::Number(_)) {
-        policy.max_attempts = given.with(attempts, sink)?;
+    if matches!(field.node.kind, NodeKind::Number(_)) {
+        policy.max_attempts = field.with(attempts, errors)?;
         return Some(policy);
     }
-    if !matches!(given.node.kind, NodeKind::Map(_)) {
-        sink.push(given.wrong("a number of attempts, or a mapping"));
+    if !matches!(field.node.kind, NodeKind::Map(_)) {
+        errors.push(field.expected("a number of attempts, or a mapping"));
         return None;
     }
-    let mut section = given.section(sink);
-    if let Some(attempts) = section.take("max_attempts").and_then(|given| given.with(attempts, sink)) {
+    let mut section = field.section(errors);
+    if let Some(attempts) = section.take("max_attempts").and_then(|field| field.with(attempts, errors)) {
         policy.max_attempts = attempts;
     }
-    if let Some(delay) = section.take("delay").and_then(|given| given.with(duration, sink)) {
+    if let Some(delay) = section.take("delay").and_then(|field| field.with(duration, errors)) {
         policy.delay = delay;
     }
-    if let Some(backoff) = section.take("backoff").and_then(|given| choice(&given, BACKOFFS, sink)) {
+    if let Some(backoff) = section.take("backoff").and_then(|field| choice(&field, BACKOFFS, errors)) {
         policy.backoff = match backoff {
             "linear" => Backoff::Linear,
             "exponential" => Backoff::Exponential,
             _ => Backoff::Fixed,
         };
     }
-    if let Some(longest) = section.take("max_delay").and_then(|given| given.with(duration, sink)) {
+    if let Some(longest) = section.take("max_delay").and_then(|field| field.with(duration, errors)) {
         policy.max_delay = longest;
     }
-    if let Some(jitter) = section.take("jitter").and_then(|given| given.with(share, sink)) {
+    if let Some(jitter) = section.take("jitter").and_then(|field| field.with(share, errors)) {
         policy.jitter = jitter;
     }
-    if let Some(on) = section.take("on").and_then(|given| given.with(retry_on, sink)) {
+    if let Some(on) = section.take("on").and_then(|field| field.with(retry_on, errors)) {
         policy.on = on;
     }
-    section.finish(&[&keys::RETRY], sink);
+    section.reject_unknown(&[&keys::RETRY], errors);
     Some(policy)
 }
 
@@ -79,7 +80,7 @@ fn share(value: &serde_json::Value) -> Result<f64, ValueError> {
         serde_json::Value::Bool(all) => Ok(if *all { 1.0 } else { 0.0 }),
         _ => match value.as_f64() {
             Some(share) if (0.0..=1.0).contains(&share) => Ok(share),
-            _ => Err(ValueError::wrong("a number from 0 to 1", value)),
+            _ => Err(ValueError::expected("a number from 0 to 1", value)),
         },
     }
 }
@@ -93,9 +94,9 @@ fn retry_on(value: &serde_json::Value) -> Result<Vec<RetryOn>, ValueError> {
         serde_json::Value::String(name) if !name.trim().is_empty() => Ok(RetryOn::Class(name.clone())),
         serde_json::Value::Number(number) => {
             let code = number.as_i64().and_then(|code| i32::try_from(code).ok());
-            code.map(RetryOn::Code).ok_or_else(|| ValueError::wrong(WANTED, value))
+            code.map(RetryOn::Code).ok_or_else(|| ValueError::expected(WANTED, value))
         }
-        other => Err(ValueError::wrong(WANTED, other)),
+        other => Err(ValueError::expected(WANTED, other)),
     };
     match value {
         serde_json::Value::Array(list) if list.is_empty() => {

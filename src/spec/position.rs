@@ -43,13 +43,13 @@ impl SourceFile {
 }
 
 /// Turns the parser's places, which count characters, into byte offsets.
-pub(super) struct Places<'a> {
+pub(super) struct ByteOffsets<'a> {
     /// Byte offset of every 128th character; `None` where all are ASCII.
     marks: Option<Vec<usize>>,
     pub text: &'a str,
 }
 
-impl<'a> Places<'a> {
+impl<'a> ByteOffsets<'a> {
     const EVERY: usize = 128;
 
     pub fn new(text: &'a str) -> Self {
