@@ -1,12 +1,10 @@
-//! The two environments (plain text, shell command) and the filters both know.
+//! The filters that templates have besides those of minijinja.
 
-use super::shell;
-use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Object, ObjectRepr, Value};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
+use minijinja::{Environment, Error, ErrorKind};
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 /// Text that the user asked to put into a shell command as it is.
 #[derive(Debug)]
@@ -22,26 +20,8 @@ impl Object for Raw {
     }
 }
 
-/// For plain text: what a value prints as is what it becomes.
-pub(super) static PLAIN: LazyLock<Environment<'static>> = LazyLock::new(environment);
-
-/// For shell commands: each substitution is held back and put in by [`shell`].
-pub(super) static SHELL: LazyLock<Environment<'static>> = LazyLock::new(|| {
-    let mut env = environment();
-    env.set_formatter(shell::hold_back);
-    env
-});
-
-/// Begins a comment of a template. Jinja's own `{#` is what shells write for a length, `${#name}`.
-pub(super) const COMMENT: &str = "{##";
-
-fn environment() -> Environment<'static> {
-    let mut env = Environment::new();
-    let syntax = SyntaxConfig::builder().comment_delimiters(COMMENT, "##}").keep_trailing_newline(true).build();
-    env.set_syntax(syntax.expect("the three kinds of delimiters differ"));
-    env.set_undefined_behavior(UndefinedBehavior::Strict);
-    env.set_auto_escape_callback(|_| AutoEscape::None);
-    env.set_debug(true);
+/// Adds the filters.
+pub(super) fn add_filters(env: &mut Environment<'static>) {
     env.add_filter("raw", |value: String| Value::from_object(Raw(value)));
     // The stock filter escapes for HTML; here JSON goes to shells, files and requests.
     env.add_filter("tojson", |value: Value| {
@@ -60,7 +40,6 @@ fn environment() -> Environment<'static> {
         None => path,
     });
     env.add_filter("with_suffix", with_suffix);
-    env
 }
 
 fn part(part: Option<&std::ffi::OsStr>) -> String {

@@ -1,88 +1,14 @@
 //! The names a template sees, and where each is looked up.
 
-use super::compiled::json_to_value;
-use super::stored::StoredResults;
+use super::json::json_to_value;
+use super::names::Names;
+use super::step_value::StepValue;
 use crate::model::Failure;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
-use minijinja::{Error, ErrorKind};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-
-/// A value that is made when a template first asks for it, such as the results of an earlier step.
-pub struct Lazy {
-    make: Box<dyn Fn() -> Value + Send + Sync>,
-    made: OnceLock<Value>,
-}
-
-impl Lazy {
-    /// A value that `make` makes, at most once.
-    pub fn new(make: impl Fn() -> Value + Send + Sync + 'static) -> Self {
-        Self { make: Box::new(make), made: OnceLock::new() }
-    }
-
-    /// The value.
-    pub fn get(&self) -> Value {
-        self.made.get_or_init(|| (self.make)()).clone()
-    }
-}
-
-impl fmt::Debug for Lazy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Lazy").field(&self.made).finish()
-    }
-}
-
-/// What `steps.<name>` is: `result` and `path`; of a batch step `results`, `failed` and `stats` too, and `aggregate` where it
-/// has one.
-#[derive(Debug, Clone)]
-pub struct StepValue {
-    /// `result`: of a plain step its value; of a batch step the list of results.
-    pub result: Arc<Lazy>,
-    /// `failed` and `stats` of a batch step.
-    pub batch: Option<(Arc<Lazy>, Value)>,
-    /// The same results where they are kept.
-    pub stored: Arc<dyn StoredResults>,
-    /// `aggregate`
-    pub aggregate: Option<Arc<Lazy>>,
-}
-
-impl StepValue {
-    /// `path`: a file with the results in item order.
-    fn path(&self) -> Value {
-        match self.stored.file() {
-            Ok(file) => Value::from(file.path.display().to_string()),
-            Err(message) => Value::from(Error::new(ErrorKind::InvalidOperation, message)),
-        }
-    }
-}
-
-impl Object for StepValue {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Map
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        match (key.as_str()?, &self.batch) {
-            ("result", _) | ("results", Some(_)) => Some(self.result.get()),
-            ("failed", Some((failed, _))) => Some(failed.get()),
-            ("stats", Some((_, stats))) => Some(stats.clone()),
-            ("path", _) => Some(self.path()),
-            ("aggregate", _) => self.aggregate.as_ref().map(|aggregate| aggregate.get()),
-            _ => None,
-        }
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        // `path` is not among them: who writes down all that is known of a step asks for no file.
-        match (&self.batch, &self.aggregate) {
-            (Some(_), Some(_)) => Enumerator::Str(&["result", "results", "failed", "stats", "aggregate"]),
-            (Some(_), None) => Enumerator::Str(&["result", "results", "failed", "stats"]),
-            (None, _) => Enumerator::Str(&["result"]),
-        }
-    }
-}
 
 /// Names that hold for a whole step: `params`, `env`, `run`, `steps`, named outputs, and parameters by their bare name.
 #[derive(Debug, Clone, Default)]
@@ -248,87 +174,4 @@ impl Object for ItemScope {
             name => self.step.lookup(name),
         }
     }
-}
-
-/// Which names there will be at a place of the workflow, to check templates before anything runs.
-#[derive(Debug, Clone, Default)]
-pub struct Names {
-    /// Whether there is an item: `item`, `index`, `batch`.
-    pub item: bool,
-    /// Whether there is `item_dir`.
-    pub item_dir: bool,
-    /// Whether there is `error`.
-    pub error: bool,
-    /// Whether there is `summary`.
-    pub summary: bool,
-    /// The parameters; `None` where the workflow takes any.
-    pub params: Option<Vec<String>>,
-    /// Environment variables.
-    pub env: Vec<String>,
-    /// Earlier steps.
-    pub steps: Vec<String>,
-    /// Those of them that have an aggregate.
-    pub aggregates: Vec<String>,
-    /// Outputs of earlier steps.
-    pub outputs: Vec<String>,
-}
-
-impl Names {
-    /// What is wrong with a dotted name that a template uses; `None` if nothing is known to be.
-    pub fn error(&self, name: &str) -> Option<String> {
-        let mut parts = name.split('.');
-        let root = parts.next().unwrap_or_default();
-        let member = parts.next();
-        match (root, member) {
-            ("item" | "index" | "batch", _) if self.item => None,
-            ("item_dir", _) if self.item_dir => None,
-            ("error", _) if self.error => None,
-            ("summary", _) if self.summary => None,
-            ("params", Some(member)) => match &self.params {
-                Some(params) if !params.iter().any(|param| param == member) => Some(missing("params", member, params)),
-                _ => None,
-            },
-            ("env", Some(member)) if !self.env.iter().any(|name| name == member) => {
-                Some(format!("environment variable `{member}` is not set"))
-            }
-            ("steps", Some(member)) if !self.steps.iter().any(|step| step == member) => {
-                Some(missing("steps", member, &self.steps))
-            }
-            ("steps", Some(member))
-                if parts.next() == Some("aggregate") && !self.aggregates.iter().any(|step| step == member) =>
-            {
-                Some(format!("step `{member}` has no `aggregate`"))
-            }
-            ("params" | "env" | "steps" | "run", _) => None,
-            _ if self.outputs.iter().any(|output| output == root) => None,
-            _ if self.params.as_ref().is_none_or(|params| params.iter().any(|param| param == root)) => None,
-            _ => Some(format!("`{root}` is not defined; names here are {}", self.list())),
-        }
-    }
-
-    /// The names as a sentence part: `batch`, `env`, `index`, ...
-    pub fn list(&self) -> String {
-        let mut names: Vec<&str> = vec!["env", "params", "run", "steps"];
-        names.extend(self.item.then_some(["batch", "index", "item"]).into_iter().flatten());
-        names.extend(self.item_dir.then_some("item_dir"));
-        names.extend(self.error.then_some("error"));
-        names.extend(self.summary.then_some("summary"));
-        names.extend(self.outputs.iter().map(String::as_str));
-        names.extend(self.params.iter().flatten().map(String::as_str));
-        names.sort_unstable();
-        names.dedup();
-        quoted(&names)
-    }
-}
-
-fn missing(of: &str, member: &str, there_are: &[String]) -> String {
-    if there_are.is_empty() {
-        return format!("`{of}.{member}` is not defined; `{of}` is empty here");
-    }
-    let names: Vec<&str> = there_are.iter().map(String::as_str).collect();
-    format!("`{of}.{member}` is not defined; `{of}` has {}", quoted(&names))
-}
-
-fn quoted(names: &[&str]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

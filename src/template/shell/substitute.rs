@@ -3,11 +3,12 @@
 //! Knows quotes, `$(..)`, `${..}`, `$((..))`, backquotes, comments and here-documents. Where it should err, a reference
 //! stands in the wrong quotes, which may split a word and can never run a command.
 
-use super::{MARK, ShellError, variable};
+use super::error::ShellError;
+use super::placeholder::{PLACEHOLDER, variable};
 
 /// Where in a command the reader is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Context {
     /// Outside quotes; inside `$(..)`, `(..)` or `{..}` too, with the number of open parentheses.
     Bare(u32),
     /// Inside double quotes.
@@ -27,52 +28,53 @@ struct Heredoc {
 }
 
 /// Reads a command as the shell would and puts references where the markers are. Also tells which values are referred to.
-pub(super) fn weave(command: &str, held: &[String]) -> Result<(String, Vec<usize>), ShellError> {
-    let mut weaver = Weaver { rest: command, out: String::new(), used: Vec::new(), held };
-    weaver.weave()?;
-    Ok((weaver.out, weaver.used))
+pub(super) fn substitute(command: &str, values: &[String]) -> Result<(String, Vec<usize>), ShellError> {
+    let mut substituter = Substituter { rest: command, out: String::new(), used: Vec::new(), values };
+    substituter.substitute()?;
+    Ok((substituter.out, substituter.used))
 }
 
-struct Weaver<'a> {
+struct Substituter<'a> {
     rest: &'a str,
     out: String,
     used: Vec<usize>,
-    held: &'a [String],
+    values: &'a [String],
 }
 
-impl Weaver<'_> {
-    fn weave(&mut self) -> Result<(), ShellError> {
-        let mut places = vec![Place::Bare(0)];
+impl Substituter<'_> {
+    fn substitute(&mut self) -> Result<(), ShellError> {
+        let mut contexts = vec![Context::Bare(0)];
         let mut heredocs: Vec<Heredoc> = Vec::new();
         let mut word_start = true;
         while let Some(c) = self.next() {
-            let place = *places.last().expect("the outermost place is never left");
-            let in_double = places.iter().rev().find(|place| **place != Place::Parameter) == Some(&Place::Double);
-            match (c, place) {
-                (MARK, Place::Arithmetic(_)) => self.number()?,
-                (MARK, _) => self.refer(if in_double { ["${", "}"] } else { ["\"${", "}\""] })?,
+            let context = *contexts.last().expect("the outermost context is never left");
+            let in_double =
+                contexts.iter().rev().find(|context| **context != Context::Parameter) == Some(&Context::Double);
+            match (c, context) {
+                (PLACEHOLDER, Context::Arithmetic(_)) => self.number()?,
+                (PLACEHOLDER, _) => self.reference(if in_double { ["${", "}"] } else { ["\"${", "}\""] })?,
                 ('\\', _) => self.escaped()?,
-                ('\'', Place::Bare(_) | Place::Backquote) => self.single_quoted()?,
-                ('\'', Place::Parameter) if !in_double => self.single_quoted()?,
-                ('"', Place::Double) => _ = places.pop(),
-                ('"', _) => places.push(Place::Double),
-                ('`', Place::Backquote) => _ = places.pop(),
-                ('`', _) => places.push(Place::Backquote),
-                ('$', _) if self.take("((") => places.push(Place::Arithmetic(2)),
-                ('$', _) if self.take("(") => places.push(Place::Bare(1)),
-                ('$', _) if self.take("{") => places.push(Place::Parameter),
-                ('$', Place::Bare(_)) if self.take("'") => self.dollar_quoted()?,
-                ('}', Place::Parameter) => _ = places.pop(),
-                ('(', Place::Arithmetic(open)) => replace(&mut places, Place::Arithmetic(open + 1)),
-                (')', Place::Arithmetic(1)) => _ = places.pop(),
-                (')', Place::Arithmetic(open)) => replace(&mut places, Place::Arithmetic(open - 1)),
-                ('(', Place::Bare(open)) if open > 0 => replace(&mut places, Place::Bare(open + 1)),
-                (')', Place::Bare(1)) => _ = places.pop(),
-                (')', Place::Bare(open)) if open > 1 => replace(&mut places, Place::Bare(open - 1)),
-                ('#', Place::Bare(_)) if word_start => self.comment()?,
-                ('<', Place::Bare(_)) if self.rest.starts_with("<<") => _ = self.take("<<"),
-                ('<', Place::Bare(_)) if self.take("<") => heredocs.extend(self.heredoc_start()),
-                ('\n', Place::Bare(_)) => {
+                ('\'', Context::Bare(_) | Context::Backquote) => self.single_quoted()?,
+                ('\'', Context::Parameter) if !in_double => self.single_quoted()?,
+                ('"', Context::Double) => _ = contexts.pop(),
+                ('"', _) => contexts.push(Context::Double),
+                ('`', Context::Backquote) => _ = contexts.pop(),
+                ('`', _) => contexts.push(Context::Backquote),
+                ('$', _) if self.take("((") => contexts.push(Context::Arithmetic(2)),
+                ('$', _) if self.take("(") => contexts.push(Context::Bare(1)),
+                ('$', _) if self.take("{") => contexts.push(Context::Parameter),
+                ('$', Context::Bare(_)) if self.take("'") => self.dollar_quoted()?,
+                ('}', Context::Parameter) => _ = contexts.pop(),
+                ('(', Context::Arithmetic(open)) => replace(&mut contexts, Context::Arithmetic(open + 1)),
+                (')', Context::Arithmetic(1)) => _ = contexts.pop(),
+                (')', Context::Arithmetic(open)) => replace(&mut contexts, Context::Arithmetic(open - 1)),
+                ('(', Context::Bare(open)) if open > 0 => replace(&mut contexts, Context::Bare(open + 1)),
+                (')', Context::Bare(1)) => _ = contexts.pop(),
+                (')', Context::Bare(open)) if open > 1 => replace(&mut contexts, Context::Bare(open - 1)),
+                ('#', Context::Bare(_)) if word_start => self.comment()?,
+                ('<', Context::Bare(_)) if self.rest.starts_with("<<") => _ = self.take("<<"),
+                ('<', Context::Bare(_)) if self.take("<") => heredocs.extend(self.heredoc_start()),
+                ('\n', Context::Bare(_)) => {
                     for heredoc in heredocs.drain(..) {
                         self.heredoc_body(&heredoc)?;
                     }
@@ -89,7 +91,7 @@ impl Weaver<'_> {
     fn next(&mut self) -> Option<char> {
         let c = self.rest.chars().next()?;
         self.rest = &self.rest[c.len_utf8()..];
-        if c != MARK {
+        if c != PLACEHOLDER {
             self.out.push(c);
         }
         Some(c)
@@ -106,15 +108,15 @@ impl Weaver<'_> {
     }
 
     /// The number behind a marker's first half.
-    fn marker(&mut self) -> Result<usize, ShellError> {
-        let (number, rest) = self.rest.split_once(MARK).ok_or(ShellError::Nul)?;
+    fn placeholder(&mut self) -> Result<usize, ShellError> {
+        let (number, rest) = self.rest.split_once(PLACEHOLDER).ok_or(ShellError::Nul)?;
         self.rest = rest;
-        number.parse().ok().filter(|number| *number < self.held.len()).ok_or(ShellError::Nul)
+        number.parse().ok().filter(|number| *number < self.values.len()).ok_or(ShellError::Nul)
     }
 
-    fn refer(&mut self, [open, close]: [&str; 2]) -> Result<(), ShellError> {
-        let number = self.marker()?;
-        if self.held[number].contains(MARK) {
+    fn reference(&mut self, [open, close]: [&str; 2]) -> Result<(), ShellError> {
+        let number = self.placeholder()?;
+        if self.values[number].contains(PLACEHOLDER) {
             return Err(ShellError::Nul);
         }
         if !self.used.contains(&number) {
@@ -127,8 +129,8 @@ impl Weaver<'_> {
     }
 
     fn number(&mut self) -> Result<(), ShellError> {
-        let number = self.marker()?;
-        let value = &self.held[number];
+        let number = self.placeholder()?;
+        let value = &self.values[number];
         if value.parse::<i64>().is_err() || value.starts_with('+') {
             return Err(ShellError::Arithmetic(value.clone()));
         }
@@ -137,14 +139,14 @@ impl Weaver<'_> {
     }
 
     fn escaped(&mut self) -> Result<(), ShellError> {
-        if self.next() == Some(MARK) { Err(ShellError::Backslash) } else { Ok(()) }
+        if self.next() == Some(PLACEHOLDER) { Err(ShellError::Backslash) } else { Ok(()) }
     }
 
     fn single_quoted(&mut self) -> Result<(), ShellError> {
         while let Some(c) = self.next() {
             match c {
                 '\'' => break,
-                MARK => self.refer(["'\"${", "}\"'"])?,
+                PLACEHOLDER => self.reference(["'\"${", "}\"'"])?,
                 _ => {}
             }
         }
@@ -156,7 +158,7 @@ impl Weaver<'_> {
             match c {
                 '\'' => break,
                 '\\' => _ = self.next(),
-                MARK => return Err(ShellError::DollarQuote),
+                PLACEHOLDER => return Err(ShellError::DollarQuote),
                 _ => {}
             }
         }
@@ -166,8 +168,8 @@ impl Weaver<'_> {
     /// A value in a comment is left out: a newline in it would end the comment.
     fn comment(&mut self) -> Result<(), ShellError> {
         while !self.rest.is_empty() && !self.rest.starts_with('\n') {
-            if self.next() == Some(MARK) {
-                self.marker()?;
+            if self.next() == Some(PLACEHOLDER) {
+                self.placeholder()?;
             }
         }
         Ok(())
@@ -178,7 +180,7 @@ impl Weaver<'_> {
         while self.take(" ") || self.take("\t") {}
         let end = self.rest.find(|c: char| c.is_whitespace() || ";&|<>()".contains(c)).unwrap_or(self.rest.len());
         let word = self.rest[..end].to_owned();
-        if word.is_empty() || word.contains(MARK) {
+        if word.is_empty() || word.contains(PLACEHOLDER) {
             return None;
         }
         self.take(&word);
@@ -194,9 +196,9 @@ impl Weaver<'_> {
             while let Some(c) = self.next() {
                 match c {
                     '\n' => break,
-                    MARK if heredoc.quoted => return Err(ShellError::QuotedHeredoc(heredoc.delimiter.clone())),
-                    MARK => self.refer(["${", "}"])?,
-                    '\\' if !heredoc.quoted && self.rest.starts_with(MARK) => return Err(ShellError::Backslash),
+                    PLACEHOLDER if heredoc.quoted => return Err(ShellError::QuotedHeredoc(heredoc.delimiter.clone())),
+                    PLACEHOLDER => self.reference(["${", "}"])?,
+                    '\\' if !heredoc.quoted && self.rest.starts_with(PLACEHOLDER) => return Err(ShellError::Backslash),
                     _ => {}
                 }
             }
@@ -208,16 +210,16 @@ impl Weaver<'_> {
     }
 }
 
-fn replace(places: &mut [Place], place: Place) {
-    *places.last_mut().expect("the outermost place is never left") = place;
+fn replace(contexts: &mut [Context], context: Context) {
+    *contexts.last_mut().expect("the outermost context is never left") = context;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn woven(command: &str) -> Result<String, ShellError> {
-        weave(&command.replace('@', "\u{0}0\u{0}"), &["7".to_owned()])
+    fn substituted(command: &str) -> Result<String, ShellError> {
+        substitute(&command.replace('@', "\u{0}0\u{0}"), &["7".to_owned()])
             .map(|(script, _)| script.replace("BATCHMILL_V0", "v"))
     }
 
@@ -239,16 +241,16 @@ mod tests {
             ("cat <<< @ ; echo '@'", r#"cat <<< "${v}" ; echo ''"${v}"''"#),
             ("echo \\' @", r#"echo \' "${v}""#),
         ] {
-            assert_eq!(woven(command).as_deref(), Ok(expected), "{command}");
+            assert_eq!(substituted(command).as_deref(), Ok(expected), "{command}");
         }
     }
 
     #[test]
     fn places_where_no_reference_works_are_errors() {
-        assert_eq!(woven("echo \\@"), Err(ShellError::Backslash));
-        assert_eq!(woven("echo $'@'"), Err(ShellError::DollarQuote));
-        assert_eq!(woven("cat <<'EOF'\n@\nEOF"), Err(ShellError::QuotedHeredoc("EOF".to_owned())));
-        let arithmetic = weave("echo $((\u{0}0\u{0}))", &["a[$(id)]".to_owned()]);
+        assert_eq!(substituted("echo \\@"), Err(ShellError::Backslash));
+        assert_eq!(substituted("echo $'@'"), Err(ShellError::DollarQuote));
+        assert_eq!(substituted("cat <<'EOF'\n@\nEOF"), Err(ShellError::QuotedHeredoc("EOF".to_owned())));
+        let arithmetic = substitute("echo $((\u{0}0\u{0}))", &["a[$(id)]".to_owned()]);
         assert_eq!(arithmetic, Err(ShellError::Arithmetic("a[$(id)]".to_owned())));
     }
 }

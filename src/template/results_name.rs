@@ -1,23 +1,7 @@
 //! References to the results of a step that stand alone in a template: they need not become a list in memory.
 
-use super::scope::{Scope, StepValue};
-use crate::model::{ResultsFile, ResultsSize};
-use std::fmt::Debug;
-
-/// The results of a batch step where they are kept.
-pub trait StoredResults: Debug + Send + Sync {
-    /// How large they are.
-    ///
-    /// # Errors
-    /// Where they cannot be read.
-    fn size(&self) -> Result<ResultsSize, String>;
-
-    /// A file with them in item order, which may have to be written first.
-    ///
-    /// # Errors
-    /// Where they cannot be read, or the file cannot be written.
-    fn file(&self) -> Result<ResultsFile, String>;
-}
+use super::scope::Scope;
+use super::step_value::StepValue;
 
 /// What an expression that is nothing but a reference to the results of a step refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
