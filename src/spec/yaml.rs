@@ -3,12 +3,12 @@
 //! Owns encoding, limits, anchors, aliases and merge keys, and the wording of YAML's own errors. Whatever the bytes,
 //! the answer is a tree or an error; an alias that grows without bound is refused before it is copied.
 
-use super::diagnostic::ErrorList;
-use super::position::{ByteOffsets, block_span};
+use super::diagnostic::{Diagnostic, Diagnostics, ErrorList};
+use super::node::{Entry, Node, NodeKind, resolve};
+use super::offsets::{ByteOffsets, block_span};
 use super::protect::{protect, restore};
-use super::tree::{Entry, Node, NodeKind, resolve};
+use super::source_file::SourceFile;
 use super::yaml_error::yaml_error;
-use super::{Diagnostic, Diagnostics, SourceFile};
 use crate::model::Span;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, Tag};
 use std::collections::HashMap;
@@ -72,7 +72,7 @@ pub(super) fn load(source: &SourceFile) -> Result<(Node, ErrorList), Diagnostic>
         Some(node) if matches!(node.kind, NodeKind::Map(_)) => Ok((node, builder.errors)),
         Some(node) => Err(Diagnostic::at(
             node.span,
-            format!("a workflow file is a mapping with `steps:`; found {}", super::tree::describe(&node.to_json())),
+            format!("a workflow file is a mapping with `steps:`; found {}", super::node::describe(&node.to_json())),
         )),
     }
 }

@@ -2,13 +2,12 @@
 
 use super::python::inputs;
 use super::section::{Field, Section};
-use crate::spec::diagnostic::ErrorList;
+use crate::spec::aggregate::{Aggregate, Field as ResultField, Over, Reduction, Reductions};
+use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys;
+use crate::spec::node::NodeKind;
 use crate::spec::setting::Readable;
-use crate::spec::tree::NodeKind;
-use crate::spec::{
-    Aggregate, Diagnostic, Field as ResultField, Over, PythonProgram, PythonTask, Reduction, Reductions,
-};
+use crate::spec::task::{PythonProgram, PythonTask};
 
 /// What the code of an aggregate sees besides its inputs.
 const SEEN: [&str; 3] = ["results", "failed", "stats"];

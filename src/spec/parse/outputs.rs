@@ -1,13 +1,13 @@
 //! `outputs` of a step: a name, or a mapping that says where the results go.
 
+use super::names::is_identifier;
 use super::section::{Field, Section};
-use super::{choice, is_identifier};
 use crate::model::{OutputFormat, Span, Text};
-use crate::spec::diagnostic::ErrorList;
+use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys::{self, FORMATS};
+use crate::spec::node::NodeKind;
 use crate::spec::setting::Readable;
-use crate::spec::tree::NodeKind;
-use crate::spec::{Diagnostic, OutputFile, Outputs};
+use crate::spec::workflow::{OutputFile, Outputs};
 use std::collections::HashMap;
 
 /// Names that templates give a meaning already.
@@ -85,7 +85,7 @@ fn file(
         parts
     });
     let format = match format {
-        Some(field) => match choice(&field, FORMATS, errors)? {
+        Some(field) => match field.one_of(FORMATS, errors)? {
             "csv" => OutputFormat::Csv,
             "parquet" => OutputFormat::Parquet,
             _ => OutputFormat::Jsonl,

@@ -1,12 +1,12 @@
 //! `params`: their declaration, and the values that the command line gives them.
 
+use super::names::is_identifier;
 use super::section::Field;
-use super::{choice, is_identifier};
-use crate::spec::diagnostic::ErrorList;
+use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys::{self, PARAM_TYPES};
+use crate::spec::node::{NodeKind, describe, to_json};
+use crate::spec::param::{Param, ParamKind};
 use crate::spec::setting::{Readable, ValueError};
-use crate::spec::tree::{NodeKind, describe, to_json};
-use crate::spec::{Diagnostic, Param, ParamKind};
 use serde_json::Value;
 
 /// The parameters that a file declares.
@@ -50,7 +50,7 @@ fn param(field: &Field<'_>, errors: &mut ErrorList) -> Param {
 
 fn declaration(field: &Field<'_>, param: &mut Param, errors: &mut ErrorList) {
     let mut section = field.section(errors);
-    param.kind = section.take("type").and_then(|field| choice(&field, PARAM_TYPES, errors)).map(|word| match word {
+    param.kind = section.take("type").and_then(|field| field.one_of(PARAM_TYPES, errors)).map(|word| match word {
         "string" => ParamKind::String,
         "integer" => ParamKind::Integer,
         "number" => ParamKind::Number,

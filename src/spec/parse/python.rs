@@ -1,12 +1,12 @@
 //! A `python` task: one program, and inputs that are variables for it.
 
+use super::names::is_identifier;
 use super::section::{Field, Section, unknown};
-use super::{choice, is_identifier};
 use crate::model::{Text, Tree};
-use crate::spec::diagnostic::ErrorList;
+use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys::{self, OPERATIONS};
 use crate::spec::setting::Readable;
-use crate::spec::{Diagnostic, PythonProgram, PythonTask};
+use crate::spec::task::{PythonProgram, PythonTask};
 
 const PROGRAMS: [&str; 4] = ["code", "function", "script", "operation"];
 
@@ -53,7 +53,8 @@ fn program(field: &Field<'_>, errors: &mut ErrorList) -> Option<PythonProgram> {
         "code" => code(field, errors).map(PythonProgram::Code),
         "script" => field.literal(errors).map(PythonProgram::Script),
         "function" => function(field, errors),
-        _ => choice(field, OPERATIONS, errors)
+        _ => field
+            .one_of(OPERATIONS, errors)
             .map(|name| PythonProgram::Operation { name: name.to_owned(), span: field.node.span }),
     }
 }

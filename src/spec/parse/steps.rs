@@ -6,10 +6,10 @@ use super::retry::RetryAndTimeout;
 use super::section::{Field, Section, describe_node};
 use super::task::{TaskType, inner_task, merge_inputs, task, task_type};
 use crate::model::{Span, StepName};
-use crate::spec::diagnostic::ErrorList;
+use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys;
-use crate::spec::tree::{Node, NodeKind};
-use crate::spec::{Diagnostic, Outputs, Single, Step, StepKind};
+use crate::spec::node::{Node, NodeKind};
+use crate::spec::workflow::{Outputs, Single, Step, StepKind};
 use std::collections::HashMap;
 
 /// Reads all steps.

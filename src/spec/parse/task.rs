@@ -4,11 +4,11 @@ use super::python::python;
 use super::retry::RetryAndTimeout;
 use super::section::{Field, Section};
 use crate::model::{Span, Text, Tree};
-use crate::spec::diagnostic::ErrorList;
+use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys::{self, KeyGroup, TASK_TYPES, listed, nearest};
+use crate::spec::node::NodeKind;
 use crate::spec::setting::rate;
-use crate::spec::tree::NodeKind;
-use crate::spec::{Auth, Command, Diagnostic, EchoTask, HttpTask, ShellTask, Task, TaskKind};
+use crate::spec::task::{Auth, Command, EchoTask, HttpTask, ShellTask, Task, TaskKind};
 
 /// The types that `task` and `type` name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,11 +1,12 @@
 //! Whole files: what is read, and what is refused in which words.
 
-use super::*;
+use super::parse;
 use crate::model::Tree;
 use crate::spec::{
-    Backoff, BatchSize, BatchSpec, Command, ItemsSpec, MaxParallel, PythonProgram, Setting, Single, StepKind, Task,
-    TaskKind,
+    Backoff, BatchSize, BatchSpec, Command, Diagnostic, Diagnostics, ItemsSpec, MaxParallel, PythonProgram, Setting,
+    Single, StepKind, Task, TaskKind, Workflow,
 };
+use std::path::Path;
 use std::time::Duration;
 
 mod refused;
@@ -142,7 +143,7 @@ fn unquoted_templates_work_with_filters_brackets_and_text_behind() {
     let batch = batch_of(&with_items("items: [{{ a }}, x-{{ b }}, {k: {{ c }}}]"));
     let ItemsSpec::List(list) = batch.items else { panic!("not a list") };
     assert_eq!(
-        crate::spec::tree::to_json(&Tree::List(list)),
+        crate::spec::node::to_json(&Tree::List(list)),
         serde_json::json!(["{{ a }}", "x-{{ b }}", {"k": "{{ c }}"}])
     );
 }
