@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// A batch step.
+/// A batch step. One field for each key of the file, so it has more than a dozen.
 #[derive(Debug, Clone)]
 pub struct BatchSpec {
     /// `items` (or `for_each`).

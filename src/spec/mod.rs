@@ -31,6 +31,7 @@ pub use items::{ItemsSpec, SqlSpec};
 pub use keys::{Key, KeyGroup, KeyType, key_groups, nearest};
 pub use param::{Param, ParamKind};
 pub use parse::{check_param, parse, value, values};
+pub use render::Style;
 pub use retry::{Backoff, RetryOn, RetryPolicy};
 pub use rows::{Compression, Header, OnBadRow, OnSchemaDrift, RowFormat, RowsSpec, Types};
 pub use schema::schema;

@@ -15,10 +15,31 @@ const FARTHEST: usize = 500;
 /// Source lines longer than this are cut around the underlined text.
 const WIDEST: usize = 240;
 
+/// How text for a terminal looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// With ANSI colours.
+    Colored,
+    /// Without.
+    Plain,
+}
+
+/// How an excerpt is underlined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Underline {
+    /// The place that the error is about.
+    Primary,
+    /// Another place that plays a part.
+    Secondary,
+}
+
 impl Diagnostics {
-    /// The errors as a terminal shows them, with or without colour; ends with a line break.
-    pub fn render(&self, color: bool) -> String {
-        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    /// The errors as a terminal shows them; ends with a line break.
+    pub fn render(&self, style: Style) -> String {
+        let renderer = match style {
+            Style::Colored => Renderer::styled(),
+            Style::Plain => Renderer::plain(),
+        };
         let path = self.source().path.display().to_string();
         let mut out = String::new();
         for error in self.errors().iter().take(SHOWN) {
@@ -62,7 +83,7 @@ fn elements<'a>(source: &'a SourceFile, path: &'a str, excerpts: Vec<Excerpt<'a>
         let notes = excerpts.iter().map(|excerpt| excerpt.note(excerpt.line.start - start));
         return vec![snippet.annotations(notes.collect::<Vec<_>>()).into()];
     }
-    let primary = excerpts.iter().find(|excerpt| excerpt.primary).unwrap_or(first);
+    let primary = excerpts.iter().find(|excerpt| excerpt.underline == Underline::Primary).unwrap_or(first);
     let column = source.line_column(primary.line.start + primary.from).1;
     let mut elements = vec![Origin::path(path).line(primary.number).char_column(column).into()];
     for excerpt in excerpts {
@@ -82,22 +103,22 @@ struct Excerpt<'a> {
     from: usize,
     to: usize,
     label: Option<&'a str>,
-    primary: bool,
+    underline: Underline,
 }
 
 impl<'a> Excerpt<'a> {
     /// The excerpts of an error, in the order of the text.
     fn all(source: &SourceFile, span: Span, error: &'a Diagnostic) -> Vec<Self> {
-        let mut all = vec![Self::new(source, span, error.label.as_deref(), true)];
+        let mut all = vec![Self::new(source, span, error.label.as_deref(), Underline::Primary)];
         let others = error.others.iter();
-        all.extend(others.map(|(span, label)| Self::new(source, *span, Some(label), false)));
+        all.extend(others.map(|(span, label)| Self::new(source, *span, Some(label), Underline::Secondary)));
         all.retain(|excerpt| excerpt.line.start < excerpt.line.end);
         all.sort_by_key(|excerpt| excerpt.number);
         all
     }
 
     /// The first line of the span.
-    fn new(source: &SourceFile, span: Span, label: Option<&'a str>, primary: bool) -> Self {
+    fn new(source: &SourceFile, span: Span, label: Option<&'a str>, underline: Underline) -> Self {
         let text = source.text.as_str();
         let start = floor(text, span.start);
         let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
@@ -111,7 +132,7 @@ impl<'a> Excerpt<'a> {
             from,
             to: from + line[from..to].trim_end().len(),
             label,
-            primary,
+            underline,
         }
     }
 
@@ -121,7 +142,7 @@ impl<'a> Excerpt<'a> {
 
     /// The underline, `offset` bytes into the snippet.
     fn note(&self, offset: usize) -> Annotation<'a> {
-        let kind = if self.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+        let kind = if self.underline == Underline::Primary { AnnotationKind::Primary } else { AnnotationKind::Context };
         kind.span(offset + self.from..offset + self.to).label(self.label)
     }
 }
@@ -155,7 +176,7 @@ mod tests {
             .within("steps.a")
             .help("see `batchmill schema`");
         let errors = Diagnostics::one(source("a: 1\n  max_paralel: 3\n"), error);
-        insta::assert_snapshot!(errors.render(false));
+        insta::assert_snapshot!(errors.render(Style::Plain));
     }
 
     #[test]
@@ -163,13 +184,13 @@ mod tests {
         let error =
             Diagnostic::at(Span::new(10, 11), "key `a` is given twice").also(Span::new(0, 1), "first given here");
         let errors = Diagnostics::one(source("a: 1\nb: 2\na: 3\n"), error);
-        insta::assert_snapshot!(errors.render(false));
+        insta::assert_snapshot!(errors.render(Style::Plain));
     }
 
     #[test]
     fn an_error_of_the_whole_file_shows_its_path() {
         let errors = Diagnostics::one(source(""), Diagnostic::of_file("the file is empty"));
-        insta::assert_snapshot!(errors.render(false));
+        insta::assert_snapshot!(errors.render(Style::Plain));
     }
 
     #[test]
@@ -177,7 +198,7 @@ mod tests {
         let text = format!("items: [{}here{}]\n", "a, ".repeat(50_000), ", b".repeat(50_000));
         let at = text.find("here").unwrap();
         let errors = Diagnostics::one(source(&text), Diagnostic::at(Span::new(at, at + 4), "wrong"));
-        let shown = errors.render(false);
+        let shown = errors.render(Style::Plain);
         assert!(shown.len() < 1000, "{shown}");
         assert!(shown.contains("a, a, here, b, b"), "{shown}");
         assert!(shown.contains(&format!("nightly.yaml:1:{}", at + 1)), "{shown}");
@@ -186,6 +207,6 @@ mod tests {
     #[test]
     fn a_span_over_several_lines_is_underlined_in_its_first() {
         let errors = Diagnostics::one(source("a: 1\nb:\n  c: 2\n"), Diagnostic::at(Span::new(5, 15), "wrong"));
-        assert!(errors.render(false).contains("2 | b:\n  | ^^"), "{}", errors.render(false));
+        assert!(errors.render(Style::Plain).contains("2 | b:\n  | ^^"), "{}", errors.render(Style::Plain));
     }
 }

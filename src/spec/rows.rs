@@ -4,7 +4,7 @@ use super::setting::Setting;
 use crate::model::{Kind, Text};
 use std::num::NonZeroUsize;
 
-/// Rows of files.
+/// Rows of files. One field for each key of the file, so it has more than a dozen.
 #[derive(Debug, Clone)]
 pub struct RowsSpec {
     /// What the files are.

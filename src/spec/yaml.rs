@@ -91,6 +91,17 @@ enum OpenKind {
     Map { entries: Vec<Entry>, key: Option<(String, Span)> },
 }
 
+/// How a node reads if it turns out to be a key.
+#[derive(Clone, Copy)]
+enum AsKey<'a> {
+    /// A plain scalar.
+    Plain(&'a str),
+    /// Another scalar, or an alias.
+    Other(&'a str),
+    /// A collection, which cannot be a key.
+    None,
+}
+
 /// Builds the tree from the parser's events.
 struct Builder<'a> {
     offsets: ByteOffsets<'a>,
@@ -126,12 +137,18 @@ impl Builder<'_> {
                     let node = self.scalar(&text, style, tag.as_deref(), span);
                     self.count(1 + text.len() / 100, span)?;
                     self.store_anchor(anchor, &node, 1 + text.len() / 100)?;
-                    self.attach(node, style == ScalarStyle::Plain, &text)
+                    match style {
+                        ScalarStyle::Plain => self.attach(node, AsKey::Plain(&text)),
+                        _ => self.attach(node, AsKey::Other(&text)),
+                    }
                 }
                 Event::Alias(anchor) => {
                     let node = self.alias(anchor, span)?;
                     let text = node.as_text().map(|text| text.raw).unwrap_or_default();
-                    self.attach(node, false, &text)
+                    match node.kind {
+                        NodeKind::List(_) | NodeKind::Map(_) => self.attach(node, AsKey::None),
+                        _ => self.attach(node, AsKey::Other(&text)),
+                    }
                 }
                 Event::SequenceStart(anchor, tag) => {
                     self.open(anchor, tag.as_deref(), span, OpenKind::List(Vec::new()))?;
@@ -214,11 +231,11 @@ impl Builder<'_> {
         let end = if span.end > span.start { span.end } else { last };
         let node = Node::new(Span::new(open.start, end.max(open.start)), kind);
         self.store_anchor(open.anchor, &node, self.nodes - open.before)?;
-        Ok(self.attach(node, false, ""))
+        Ok(self.attach(node, AsKey::None))
     }
 
-    /// Puts a node where it belongs; gives it back if it is the root. `written` is the text of a scalar.
-    fn attach(&mut self, node: Node, plain: bool, written: &str) -> Option<Node> {
+    /// Puts a node where it belongs; gives it back if it is the root.
+    fn attach(&mut self, node: Node, as_key: AsKey<'_>) -> Option<Node> {
         let Some(open) = self.stack.last_mut() else {
             return Some(node);
         };
@@ -227,16 +244,18 @@ impl Builder<'_> {
             OpenKind::Map { entries, key } => match key.take() {
                 Some((key, key_span)) => entries.push(Entry { key, key_span, value: node }),
                 None => {
-                    let mut text = if self.restore { restore(written) } else { written.to_owned() };
-                    if matches!(node.kind, NodeKind::List(_) | NodeKind::Map(_)) {
-                        self.errors.push(
-                            Diagnostic::at(node.span, "a key must be a word or a quoted string")
-                                .help("a template in braces needs `{{ name }}`, without a colon behind"),
-                        );
-                        text = NO_KEY.to_owned();
-                    } else if text == "<<" && plain {
-                        text = MERGE.to_owned();
-                    }
+                    let text = match as_key {
+                        AsKey::Plain("<<") => MERGE.to_owned(),
+                        AsKey::Plain(text) | AsKey::Other(text) if self.restore => restore(text),
+                        AsKey::Plain(text) | AsKey::Other(text) => text.to_owned(),
+                        AsKey::None => {
+                            self.errors.push(
+                                Diagnostic::at(node.span, "a key must be a word or a quoted string")
+                                    .help("a template in braces needs `{{ name }}`, without a colon behind"),
+                            );
+                            NO_KEY.to_owned()
+                        }
+                    };
                     *key = Some((text, node.span));
                 }
             },

@@ -49,7 +49,7 @@ fn code(field: &Field<'_>, values: Option<Field<'_>>, errors: &mut ErrorList) ->
             Diagnostic::at(value.key_span, format!("input `{}` has a meaning in an aggregate already", value.key));
         errors.push(error.within(value.path.clone()).help("give it another name"));
     }
-    let inputs = inputs(values, false, errors);
+    let inputs = inputs(values, errors);
     let program = PythonProgram::Code(code);
     let task =
         PythonTask { program, setup: None, teardown: None, max_memory: None, max_items_per_worker: None, inputs };

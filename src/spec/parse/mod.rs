@@ -14,6 +14,7 @@ mod section;
 mod sql;
 mod steps;
 mod task;
+mod task_type;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use super::parse;
 use crate::model::Tree;
 use crate::spec::{
     Backoff, BatchSize, BatchSpec, Command, Diagnostic, Diagnostics, ItemsSpec, MaxParallel, PythonProgram, Setting,
-    Single, StepKind, Task, TaskKind, Workflow,
+    Single, StepKind, Style, Task, TaskKind, Workflow,
 };
 use std::path::Path;
 use std::time::Duration;
@@ -29,13 +29,13 @@ fn read(text: &str) -> Result<Workflow, Diagnostics> {
 }
 
 fn good(text: &str) -> Workflow {
-    read(text).unwrap_or_else(|errors| panic!("{}", errors.render(false)))
+    read(text).unwrap_or_else(|errors| panic!("{}", errors.render(Style::Plain)))
 }
 
 /// Each error as `line:column: message [label]`.
 fn errors(text: &str) -> Vec<String> {
     let errors = read(text).expect_err("the file has errors");
-    errors.render(true);
+    errors.render(Style::Colored);
     let show = |error: &Diagnostic| {
         let place = error.span.map_or("-".to_owned(), |span| {
             let (line, column) = errors.source().line_column(span.start);
