@@ -1,4 +1,4 @@
-//! The names a template sees, and where each is looked up.
+//! The names that a template sees, and how each is looked up.
 
 use super::json::json_to_value;
 use super::names::Names;
@@ -10,7 +10,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-/// Names that hold for a whole step: `params`, `env`, `run`, `steps`, named outputs, and parameters by their bare name.
+/// The names for a whole step: `params`, `env`, `run`, `steps`, named outputs, and parameters by their bare name.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
     /// `params`
@@ -19,22 +19,21 @@ pub struct Scope {
     pub env: BTreeMap<String, Value>,
     /// `run`: `id`, `name`, `started`
     pub run: BTreeMap<String, Value>,
-    /// `steps`: the steps that have ended
+    /// `steps`: the steps that have finished
     pub steps: BTreeMap<String, StepValue>,
-    /// Named outputs: the name of the step each stands for
+    /// Named outputs, and the step that each refers to
     pub outputs: BTreeMap<String, String>,
     /// `summary`: how the run ended, for `on_failure` and `finally`
     pub summary: Option<Value>,
 }
 
 impl Scope {
-    /// The value of a top-level name, if there is one.
-    pub fn lookup(&self, name: &str) -> Option<Value> {
-        let map = |map: &BTreeMap<String, Value>| Value::from_pairs(map.iter().map(|(k, v)| (k.clone(), v.clone())));
+    /// The value of a top-level name, if it is defined.
+    pub fn lookup(self: &Arc<Self>, name: &str) -> Option<Value> {
         match name {
-            "params" => Some(map(&self.params)),
-            "env" => Some(map(&self.env)),
-            "run" => Some(map(&self.run)),
+            "params" => Some(self.members(Group::Params)),
+            "env" => Some(self.members(Group::Env)),
+            "run" => Some(self.members(Group::Run)),
             "steps" => Some(self.steps()),
             "summary" if self.summary.is_some() => self.summary.clone(),
             _ => match self.outputs.get(name).and_then(|step| self.steps.get(step)) {
@@ -45,11 +44,15 @@ impl Scope {
     }
 
     /// The value of `steps`.
-    pub fn steps(&self) -> Value {
-        Value::from_pairs(self.steps.iter().map(|(name, step)| (name.clone(), Value::from_object(step.clone()))))
+    pub fn steps(self: &Arc<Self>) -> Value {
+        self.members(Group::Steps)
     }
 
-    /// The names there are.
+    fn members(self: &Arc<Self>, group: Group) -> Value {
+        Value::from_object(Members { scope: Arc::clone(self), group })
+    }
+
+    /// The names that are defined.
     pub fn names(&self) -> Names {
         let keys = |map: &BTreeMap<String, Value>| map.keys().cloned().collect();
         Names {
@@ -71,12 +74,60 @@ impl Scope {
     }
 }
 
-/// `error` in `on_item_error`: prints as its message, and has `message`, `type`, `detail`, `attempts`.
+/// The names of a scope that have members.
+#[derive(Debug, Clone, Copy)]
+enum Group {
+    Params,
+    Env,
+    Run,
+    Steps,
+}
+
+/// `params`, `env`, `run` or `steps`. Looks members up in the scope, so that using one of thousands copies only that one.
+#[derive(Debug)]
+struct Members {
+    scope: Arc<Scope>,
+    group: Group,
+}
+
+impl Members {
+    fn map(&self) -> Option<&BTreeMap<String, Value>> {
+        match self.group {
+            Group::Params => Some(&self.scope.params),
+            Group::Env => Some(&self.scope.env),
+            Group::Run => Some(&self.scope.run),
+            Group::Steps => None,
+        }
+    }
+}
+
+impl Object for Members {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Map
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let key = key.as_str()?;
+        match self.map() {
+            Some(map) => map.get(key).cloned(),
+            None => self.scope.steps.get(key).cloned().map(Value::from_object),
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(match self.map() {
+            Some(map) => map.keys().map(|key| Value::from(key.as_str())).collect(),
+            None => self.scope.steps.keys().map(|key| Value::from(key.as_str())).collect(),
+        })
+    }
+}
+
+/// `error` in `on_item_error`: prints as its message, with the members `message`, `type`, `detail` and `attempts`.
 #[derive(Debug, Clone)]
 pub struct ErrorValue {
-    /// Why the last run of the item failed.
+    /// Why the last attempt failed.
     pub failure: Failure,
-    /// How often it was run.
+    /// The number of attempts.
     pub attempts: u32,
 }
 
@@ -104,27 +155,27 @@ impl Object for ErrorValue {
     }
 }
 
-/// Names that hold for one item, before those of its step. Without an item it is the step's scope alone.
+/// The names for one item, which hide those of its step. Without an item, just the names of the step.
 #[derive(Debug, Clone, Default)]
 pub struct ItemScope {
     /// The step's names.
     pub step: Arc<Scope>,
-    /// `item`: its JSON text; the batch's items as a list where the task is batched.
+    /// `item` as JSON text; the list of the batch's items if the task is batched.
     pub item: Option<Vec<u8>>,
     /// `index`
     pub index: u64,
     /// `batch`: number, total, size, attempt
     pub batch: (u64, Option<u64>, usize, u32),
-    /// `item_dir`: the folder for the files of the item's attempt
+    /// `item_dir`: the directory for files of this attempt
     pub item_dir: Option<PathBuf>,
     /// `error`
     pub error: Option<ErrorValue>,
-    /// `item`, once a template has asked for it.
+    /// `item`, once a template has used it.
     pub parsed: OnceLock<Value>,
 }
 
 impl ItemScope {
-    /// The scope of a step that is not about an item.
+    /// The scope of a step without an item.
     pub fn of_step(step: Arc<Scope>) -> Self {
         Self { step, ..Self::default() }
     }
@@ -146,7 +197,7 @@ impl ItemScope {
         ])
     }
 
-    /// The names there are.
+    /// The names that are defined.
     pub fn names(&self) -> Names {
         Names {
             item: self.item.is_some(),
@@ -173,5 +224,27 @@ impl Object for ItemScope {
             "error" if self.error.is_some() => self.error.clone().map(Value::from_object),
             name => self.step.lookup(name),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Text;
+    use crate::template::Template;
+
+    #[test]
+    fn params_are_a_mapping_without_being_copied() {
+        let params = [("a", 1), ("b", 2)].map(|(name, value)| (name.to_owned(), Value::from(value))).into();
+        let scope = Arc::new(ItemScope::of_step(Arc::new(Scope { params, ..Scope::default() })));
+        let rendered = |raw: &str| Template::compile(&Text::new(raw)).unwrap().string(&scope).unwrap();
+        assert_eq!(rendered("{{ params.b }} {{ params['a'] }} {{ b }}"), "2 1 2");
+        assert_eq!(
+            rendered("{{ params | length }} {{ 'a' in params }} {{ params | tojson }}"),
+            r#"2 True {"a":1,"b":2}"#
+        );
+        assert_eq!(rendered("{% for key, value in params | items %}{{ key }}={{ value }};{% endfor %}"), "a=1;b=2;");
+        assert_eq!(rendered("{{ params }}"), "{'a': 1, 'b': 2}");
+        assert_eq!(rendered("{{ params.c | default('none') }}"), "none");
     }
 }
