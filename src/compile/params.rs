@@ -1,6 +1,6 @@
 //! Parameters: what the workflow declares, what the user gave, and whether the two fit.
 
-use crate::spec::{Diagnostic, Param, Workflow, check_param, nearest};
+use crate::spec::{Diagnostic, DiagnosticKind, Param, Workflow, check_param, nearest};
 use crate::template::{CompiledTree, ItemScope, Scope};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -34,7 +34,8 @@ pub fn resolve_params(
             None if param.required => {
                 let message = format!("parameter `{}` is required", param.name);
                 let hint = format!("give it behind the file: `{}=VALUE`", param.name);
-                faults.push(Diagnostic::at(param.span, message).within(format!("params.{}", param.name)).help(hint));
+                let fault = Diagnostic::at(param.span, message).kind(DiagnosticKind::MissingParam).help(hint);
+                faults.push(fault.within(format!("params.{}", param.name)));
             }
             None => {
                 values.insert(param.name.clone(), Value::Null);

@@ -7,7 +7,8 @@ use crate::compile::{ParamValues, resolve_params};
 use crate::ledger::{Durability, StateFolder};
 use crate::model::{Span, StepName, Text};
 use crate::spec::{
-    Aggregate, BatchSpec, Diagnostic, Diagnostics, ItemsSpec, Setting, SourceFile, Step, StepKind, Workflow,
+    Aggregate, BatchSpec, Diagnostic, DiagnosticKind, Diagnostics, ItemsSpec, Setting, SourceFile, Step, StepKind,
+    Workflow,
 };
 use crate::task::Program;
 use crate::task::python::{Check, CheckFault, Found, Host, HostError, find_interpreter};
@@ -93,7 +94,7 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
         Err(wrong) => {
             // Looking does not need parameters; what is missing is said, but templates are checked all the same.
             faults.extend(
-                wrong.into_iter().filter(|fault| !(options.check_only && fault.message.contains("is required"))),
+                wrong.into_iter().filter(|fault| !(options.check_only && fault.kind == DiagnosticKind::MissingParam)),
             );
             options.params.clone()
         }
@@ -317,10 +318,7 @@ impl Checker<'_> {
 pub(super) fn template_fault(source: &SourceFile, error: &TemplateError, within: String) -> Diagnostic {
     let span = error.needle.as_ref().map_or(error.span, |needle| source.locate(error.span, needle));
     let fault = Diagnostic::at(span, &error.message).within(within);
-    match error.message.strip_suffix("is not set") {
-        Some(_) => fault.help("set it, or give it in the workflow's `env`"),
-        None => fault,
-    }
+    error.help.iter().fold(fault, |fault, help| fault.help(help.as_str()))
 }
 
 /// What the interpreter was asked about.

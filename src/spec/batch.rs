@@ -75,9 +75,9 @@ pub enum MaxParallel {
 
 impl Readable for MaxParallel {
     fn read(value: &Value) -> Result<Self, ValueError> {
-        let count = count_or_auto(value).map_err(|error| match error.message.as_str() {
-            "must be at least 1" => error.help("leave it out to use every core"),
-            _ => error,
+        let count = count_or_auto(value).map_err(|error| match integer(value) {
+            Some(_) => error.help("leave it out to use every core"),
+            None => error,
         });
         Ok(count?.map_or(Self::Auto, Self::Exactly))
     }

@@ -1,7 +1,7 @@
-//! Diagnostics of a workflow file: what is wrong, where, and what to do about it; and how they are shown.
+//! Diagnostics: what is wrong with a workflow file, where, and what to do about it.
 //!
-//! Owns the wording around an error and its rendering. What is an error is for the others to say: the parser here, and
-//! the plan, the template checks and the command line, which make errors of the same kind.
+//! Owns their form. Others decide what is an error: the parser in this module, and outside it whatever else checks a workflow
+//! before a run. Code tells diagnostics apart by their kind, never by their text.
 
 use super::source_file::SourceFile;
 use crate::model::Span;
@@ -10,48 +10,73 @@ use std::fmt;
 /// One thing that is wrong with a workflow file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// What kind of error it is.
+    pub kind: DiagnosticKind,
     /// What is wrong: lower case, no full stop, names in backticks.
     pub message: String,
-    /// The text to underline; `None` where the file as a whole is meant.
+    /// The text to underline; `None` for an error of the whole file.
     pub span: Option<Span>,
-    /// A few words at the underline.
+    /// A few words next to the underline.
     pub label: Option<Box<str>>,
-    /// Other places that play a part, each with a few words.
+    /// Other places that are involved, each with a few words.
     pub others: Vec<(Span, String)>,
-    /// Where it is in the file's tree, for instance `steps.resize.max_parallel`.
+    /// The path of keys to the place, for example `steps.resize.max_parallel`.
     pub context: Option<Box<str>>,
-    /// The next thing the user can do.
+    /// What to do about it.
     pub help: Option<Box<str>>,
 }
 
+/// The kinds of diagnostics that code has to tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DiagnosticKind {
+    /// The workflow is wrong.
+    #[default]
+    Invalid,
+    /// The workflow is fine, but a required parameter has no value.
+    MissingParam,
+}
+
 impl Diagnostic {
-    /// An error at a place of the file.
+    /// An error at a place in the file.
     pub fn at(span: Span, message: impl Into<String>) -> Self {
         Self { span: Some(span), ..Self::of_file(message) }
     }
 
-    /// An error of the file as a whole.
+    /// An error of the whole file.
     pub fn of_file(message: impl Into<String>) -> Self {
-        Self { message: message.into(), span: None, label: None, others: Vec::new(), context: None, help: None }
+        Self {
+            kind: DiagnosticKind::Invalid,
+            message: message.into(),
+            span: None,
+            label: None,
+            others: Vec::new(),
+            context: None,
+            help: None,
+        }
     }
 
-    /// Puts a few words at the underline.
+    /// Sets the kind.
+    pub fn kind(self, kind: DiagnosticKind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// Puts a few words next to the underline.
     pub fn label(self, label: impl Into<Box<str>>) -> Self {
         Self { label: Some(label.into()), ..self }
     }
 
-    /// Points at another place that plays a part.
+    /// Points at another place that is involved.
     pub fn also(mut self, span: Span, label: impl Into<String>) -> Self {
         self.others.push((span, label.into()));
         self
     }
 
-    /// Says where in the file's tree it is.
+    /// Sets the path of keys to the place.
     pub fn within(self, context: impl Into<Box<str>>) -> Self {
         Self { context: Some(context.into()), ..self }
     }
 
-    /// Says what the user can do.
+    /// Says what to do about it.
     pub fn help(self, help: impl Into<Box<str>>) -> Self {
         Self { help: Some(help.into()), ..self }
     }
@@ -75,7 +100,7 @@ impl ErrorList {
     }
 }
 
-/// All errors of one file, in the order of the text; at least one.
+/// All errors of one file, in the order of the text. There is at least one.
 #[derive(Debug, Clone)]
 pub struct Diagnostics {
     source: SourceFile,
@@ -83,7 +108,7 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// The errors of `source`; `None` where there are none.
+    /// The errors of `source`; `None` if there are none.
     pub fn new(source: SourceFile, mut errors: Vec<Diagnostic>) -> Option<Self> {
         errors.sort_by_key(|error| error.span.map_or((usize::MAX, 0), |span| (span.start, span.end)));
         errors.dedup();
@@ -95,12 +120,12 @@ impl Diagnostics {
         Self { source, errors: vec![error] }
     }
 
-    /// The file they were found in.
+    /// The file.
     pub fn source(&self) -> &SourceFile {
         &self.source
     }
 
-    /// The errors in the order of the text.
+    /// The errors, in the order of the text.
     pub fn errors(&self) -> &[Diagnostic] {
         &self.errors
     }

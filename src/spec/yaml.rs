@@ -8,7 +8,7 @@ use super::node::{Entry, Node, NodeKind, resolve};
 use super::offsets::{ByteOffsets, block_span};
 use super::protect::{protect, restore};
 use super::source_file::SourceFile;
-use super::yaml_error::yaml_error;
+use super::yaml_error::YamlError;
 use crate::model::Span;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, Tag};
 use std::collections::HashMap;
@@ -335,9 +335,9 @@ impl Builder<'_> {
     /// The parser's error in words that help.
     fn yaml_error(&self, error: &ScanError) -> Diagnostic {
         let mut at = self.offsets.byte(error.marker().index());
-        let (message, help) = yaml_error(error.info());
-        if message.starts_with("a tab") {
-            // The parser may still stand at the end of the line before.
+        let YamlError { message, help, is_tab } = YamlError::new(error.info());
+        if is_tab {
+            // The parser may name the end of the line before.
             at = memchr::memchr(b'\t', &self.offsets.text.as_bytes()[at..]).map_or(at, |tab| at + tab);
         }
         let error = Diagnostic::at(Span::new(at, at + 1), message);

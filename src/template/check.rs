@@ -1,31 +1,31 @@
-//! What a template uses, and whether it will be there: names and filters, checked before anything runs.
+//! Checks the names and filters that a template uses, before anything runs and after it fails.
 
 use super::environment::PLAIN;
-use super::error::{TemplateError, shorten};
-use super::names::Names;
+use super::error::{TemplateError, TemplateErrorKind, shorten};
+use super::names::{NameError, Names};
 use crate::model::Text;
 use minijinja::{Error, ErrorKind};
 
-/// What can be known to be wrong with a template that uses these names.
+/// Checks a template that uses these names.
 pub(super) fn check(text: &Text, uses: &[String], names: &Names) -> Vec<TemplateError> {
     let mut errors = check_names(text, uses, names);
     errors.extend(unknown_filters(text));
     errors
 }
 
-/// minijinja looks a filter up when it runs it; a name that it does not have is found here, before anything runs.
+/// Filters that do not exist. minijinja looks a filter up only when it applies it.
 fn unknown_filters(text: &Text) -> impl Iterator<Item = TemplateError> {
     let unknown = filter_names(&text.raw).into_iter().filter(|name| {
         let tried = PLAIN.compile_expression_owned(format!("1|{name}")).and_then(|expression| expression.eval(()));
         tried.is_err_and(|error| error.kind() == ErrorKind::UnknownFilter)
     });
     unknown.map(|name| {
-        let message = format!("there is no filter `{name}`");
-        TemplateError { message, span: text.span, needle: Some(name.to_owned()) }
+        TemplateError::new(TemplateErrorKind::UnknownFilter, text.span, format!("unknown filter `{name}`"))
+            .needle(Some(name.to_owned()))
     })
 }
 
-/// The words behind a `|` inside `{{ }}` and `{% %}`, outside strings.
+/// The names after a `|` inside `{{ }}` and `{% %}`, outside strings.
 pub(super) fn filter_names(raw: &str) -> Vec<&str> {
     let mut names = Vec::new();
     let (mut inside, mut quote) = (false, None);
@@ -49,7 +49,7 @@ pub(super) fn filter_names(raw: &str) -> Vec<&str> {
     names
 }
 
-/// Names without minijinja's own functions, sorted so that messages are stable.
+/// The names without the functions of minijinja; sorted, so that messages are stable.
 pub(super) fn used_names(names: impl IntoIterator<Item = String>) -> Vec<String> {
     let own = |name: &String| {
         let root = name.split('.').next().unwrap_or_default();
@@ -60,18 +60,19 @@ pub(super) fn used_names(names: impl IntoIterator<Item = String>) -> Vec<String>
     names
 }
 
-/// A template that asks `is defined` or gives a `default` may use names that are not there.
+/// Checks names. A template that tests `is defined` or sets a `default` may use names that are not defined.
 pub(super) fn check_names(text: &Text, uses: &[String], names: &Names) -> Vec<TemplateError> {
     if text.raw.contains("defined") || text.raw.contains("default") {
         return Vec::new();
     }
     let error = |name: &String| {
-        names.error(name).map(|message| TemplateError { message, span: text.span, needle: Some(name.clone()) })
+        let NameError { kind, message, help } = names.check(name).err()?;
+        Some(TemplateError::new(kind, text.span, message).help(help).needle(Some(name.clone())))
     };
     uses.iter().filter_map(error).collect()
 }
 
-/// The error of a template that failed while it was rendered.
+/// The error of a template that cannot be rendered.
 pub(super) fn render_error(text: &Text, uses: &[String], error: &Error, names: &Names) -> TemplateError {
     if error.kind() == ErrorKind::UndefinedError
         && let Some(error) = check_names(text, uses, names).into_iter().next()
@@ -84,7 +85,8 @@ pub(super) fn render_error(text: &Text, uses: &[String], error: &Error, names: &
     };
     let needle = error.range().and_then(|range| text.raw.get(range)).map(str::to_owned);
     let place = needle.as_ref().map_or_else(|| text.raw.trim().to_owned(), |needle| needle.trim().to_owned());
-    TemplateError { message: format!("template `{}` failed: {what}", shorten(&place)), span: text.span, needle }
+    let message = format!("cannot render `{}`: {what}", shorten(&place));
+    TemplateError::new(TemplateErrorKind::Render, text.span, message).needle(needle)
 }
 
 #[cfg(test)]
@@ -99,16 +101,13 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_that_is_not_there_is_found_before_it_runs() {
+    fn an_unknown_filter_is_found_before_it_runs() {
         let errors = |raw: &str| {
             let names = Names { item: true, params: Some(Vec::new()), ..Names::default() };
             Template::compile(&Text::new(raw)).unwrap().check(&names)
         };
         let [error] = errors("{{ item | nofilter }}").try_into().unwrap();
-        assert_eq!(
-            (error.message.as_str(), error.needle.as_deref()),
-            ("there is no filter `nofilter`", Some("nofilter"))
-        );
+        assert_eq!((error.message.as_str(), error.needle.as_deref()), ("unknown filter `nofilter`", Some("nofilter")));
         for good in
             ["{{ item | stem }}", "{{ item | map('upper') | list }}", "{{ item | round(2) }}", "{{ item | raw }}"]
         {

@@ -2,7 +2,7 @@
 
 use super::check::{check, check_names, render_error, used_names};
 use super::environment::{NAME, PLAIN, environment_with};
-use super::error::{TemplateError, syntax_error};
+use super::error::{TemplateError, TemplateErrorKind, syntax_error};
 use super::json::value_to_json;
 use super::names::Names;
 use super::results_name::ResultsName;
@@ -21,11 +21,11 @@ pub struct Template {
 
 #[derive(Debug, Clone)]
 enum Kind {
-    /// No template in it.
+    /// Not a template.
     Plain,
-    /// One `{{ expression }}`: its value keeps its type.
+    /// A single `{{ expression }}`. Its value keeps its type.
     Expression(Arc<Expression<'static, 'static>>),
-    /// Text and expressions: a string.
+    /// Text with expressions or statements. Its value is a string.
     Mixed(Arc<Environment<'static>>),
 }
 
@@ -48,18 +48,18 @@ impl Template {
         &self.text
     }
 
-    /// Whether it is the same for every item and step.
+    /// Whether the string is not a template, and so the same for every item and step.
     pub fn is_plain(&self) -> bool {
         matches!(self.kind, Kind::Plain)
     }
 
-    /// Whether it is nothing but `{{ item }}`.
+    /// Whether the string is exactly `{{ item }}`.
     pub fn is_item(&self) -> bool {
         matches!(self.kind, Kind::Expression(_))
             && sole_expression(&self.text.raw).is_some_and(|it| it.trim() == "item")
     }
 
-    /// The results that it refers to, where it is nothing but a reference to the results of a step.
+    /// The results it refers to, if it is exactly a reference to the results of a step.
     pub fn results_name(&self) -> Option<ResultsName> {
         match self.kind {
             Kind::Expression(_) => ResultsName::read(sole_expression(&self.text.raw)?),
@@ -74,7 +74,7 @@ impl Template {
             .any(|name| matches!(name.split('.').next(), Some("item" | "item_dir" | "index" | "batch" | "error")))
     }
 
-    /// The names it uses, dotted where members are known, without those it defines itself; sorted.
+    /// The names it uses, sorted and with members (`params.size`), without the names it defines itself.
     pub fn uses(&self) -> Vec<String> {
         let names = match &self.kind {
             Kind::Plain => return Vec::new(),
@@ -86,12 +86,12 @@ impl Template {
         used_names(names)
     }
 
-    /// Errors that can be known before anything runs: names and filters that will not be there.
+    /// Errors that can be found before anything runs: undefined names and unknown filters.
     pub fn check(&self, names: &Names) -> Vec<TemplateError> {
         check(&self.text, &self.uses(), names)
     }
 
-    /// The value, with its type where the string is a sole expression.
+    /// The value. A single expression keeps its type.
     pub fn value(&self, scope: &Arc<ItemScope>) -> Result<Value, TemplateError> {
         let context = || Value::from_dyn_object(Arc::clone(scope));
         match &self.kind {
@@ -129,12 +129,12 @@ impl Template {
     }
 
     fn error(&self, message: String) -> TemplateError {
-        TemplateError { message, span: self.text.span, needle: None }
+        TemplateError::new(TemplateErrorKind::Render, self.text.span, message)
     }
 
     fn undefined(&self, scope: &ItemScope) -> TemplateError {
         let errors = check_names(&self.text, &self.uses(), &scope.names());
-        errors.into_iter().next().unwrap_or_else(|| self.error(format!("`{}` is undefined", self.text.raw.trim())))
+        errors.into_iter().next().unwrap_or_else(|| self.error(format!("`{}` is not defined", self.text.raw.trim())))
     }
 
     fn failed(&self, error: &Error, scope: &ItemScope) -> TemplateError {
@@ -142,11 +142,11 @@ impl Template {
     }
 }
 
-/// The expression inside, where the whole string is one `{{ expression }}`.
+/// The expression, if the whole string is a single `{{ expression }}`.
 fn sole_expression(raw: &str) -> Option<&str> {
     let inner = raw.trim().strip_prefix("{{")?.strip_suffix("}}")?;
     let inner = inner.strip_prefix(['-', '+']).unwrap_or(inner);
     let inner = inner.strip_suffix(['-', '+']).unwrap_or(inner);
-    // A `{{ a }} and {{ b }}` begins and ends alike; only one that compiles by itself is a sole expression.
+    // `{{ a }} and {{ b }}` starts and ends the same way, but what is between does not compile.
     (!inner.contains("}}") || PLAIN.compile_expression(inner).is_ok()).then_some(inner)
 }

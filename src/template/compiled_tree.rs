@@ -1,4 +1,6 @@
-//! A value of the workflow, its strings compiled.
+//! A value of the workflow with its strings compiled.
+//!
+//! JSON is written by hand because a `serde_json::Value` would lose the digits of long numbers.
 
 use super::compiled::Template;
 use super::error::TemplateError;
@@ -11,18 +13,18 @@ use std::sync::Arc;
 /// A value of the workflow file with its strings compiled.
 #[derive(Debug, Clone)]
 pub enum CompiledTree {
-    /// No template in it: JSON text, ready.
+    /// No template: JSON text, ready to use.
     Json(Vec<u8>),
     /// A string that is a template.
     Text(Template),
-    /// A sequence with a template in it.
+    /// A list that contains a template.
     List(Vec<CompiledTree>),
-    /// A mapping with a template in it.
+    /// A mapping that contains a template.
     Map(Vec<(String, CompiledTree)>),
 }
 
 impl CompiledTree {
-    /// Compiles every string; reports all that are wrong.
+    /// Compiles every string. Reports all errors, not only the first.
     pub fn compile(tree: &Tree) -> Result<Self, Vec<TemplateError>> {
         if !tree.is_template() {
             let mut json = Vec::new();
@@ -36,11 +38,11 @@ impl CompiledTree {
                 let pairs = map.iter().map(|(key, value)| Self::compile(value).map(|value| (key.clone(), value)));
                 all(pairs).map(Self::Map)
             }
-            Tree::Null | Tree::Bool(_) | Tree::Number(_) => unreachable!("these hold no template"),
+            Tree::Null | Tree::Bool(_) | Tree::Number(_) => unreachable!("only strings are templates"),
         }
     }
 
-    /// Calls `visit` with every template in it.
+    /// Calls `visit` for every template.
     pub fn templates<'a>(&'a self, visit: &mut dyn FnMut(&'a Template)) {
         match self {
             Self::Json(_) => {}
@@ -50,26 +52,26 @@ impl CompiledTree {
         }
     }
 
-    /// Errors that can be known before anything runs.
+    /// Errors that can be found before anything runs.
     pub fn check(&self, names: &Names) -> Vec<TemplateError> {
         let mut errors = Vec::new();
         self.templates(&mut |template| errors.extend(template.check(names)));
         errors
     }
 
-    /// Whether it differs by item.
+    /// Whether the value depends on the item.
     pub fn uses_item(&self) -> bool {
         let mut uses = false;
         self.templates(&mut |template| uses |= template.uses_item());
         uses
     }
 
-    /// Whether it is nothing but `{{ item }}`.
+    /// Whether the value is exactly `{{ item }}`.
     pub fn is_item(&self) -> bool {
         matches!(self, Self::Text(template) if template.is_item())
     }
 
-    /// The results that it refers to, where it is nothing but a reference to the results of a step.
+    /// The results it refers to, if it is exactly a reference to the results of a step.
     pub fn results_name(&self) -> Option<ResultsName> {
         if let Self::Text(template) = self { template.results_name() } else { None }
     }
@@ -108,7 +110,7 @@ impl CompiledTree {
         Ok(out)
     }
 
-    /// The value as a string: a string as it is, anything else as JSON text.
+    /// The value as a string: strings as they are, anything else as JSON text.
     pub fn string(&self, scope: &Arc<ItemScope>) -> Result<String, TemplateError> {
         match self {
             Self::Text(template) => template.string(scope),
@@ -123,7 +125,7 @@ impl CompiledTree {
     }
 }
 
-/// Compiles named values; reports all that are wrong.
+/// Compiles named values. Reports all errors, not only the first.
 pub fn compile_pairs(pairs: &[(String, Tree)]) -> Result<Vec<(String, CompiledTree)>, Vec<TemplateError>> {
     all(pairs.iter().map(|(name, tree)| CompiledTree::compile(tree).map(|tree| (name.clone(), tree))))
 }

@@ -1,4 +1,4 @@
-//! minijinja set up: delimiters, undefined names as errors, the filters.
+//! How minijinja is set up: delimiters, filters, and undefined names as errors.
 
 use super::error::{TemplateError, syntax_error};
 use super::filters::add_filters;
@@ -7,13 +7,13 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use std::sync::LazyLock;
 
-/// For plain text: what a value prints as is what it becomes.
+/// For plain text: a value is inserted as it prints.
 pub(super) static PLAIN: LazyLock<Environment<'static>> = LazyLock::new(environment);
 
-/// Begins a comment of a template. Jinja's own `{#` is what shells write for a length, `${#name}`.
+/// Starts a comment. Jinja's own `{#` would clash with the shell's `${#name}`, the length of a variable.
 pub(super) const COMMENT: &str = "{##";
 
-/// The name under which a template is kept in its own environment.
+/// The name of the only template in an environment.
 pub(super) const NAME: &str = "text";
 
 /// A new environment with the filters.
@@ -28,7 +28,7 @@ pub(super) fn environment() -> Environment<'static> {
     env
 }
 
-/// A copy of `base` that knows `text` as its one template.
+/// A copy of `base` with `text` as its only template.
 pub(super) fn environment_with(
     base: &Environment<'static>,
     text: &Text,
@@ -38,6 +38,7 @@ pub(super) fn environment_with(
     Ok(env)
 }
 
+/// The only template of an environment that [`environment_with`] made.
 pub(super) fn template_of<'env>(env: &'env Environment<'static>) -> minijinja::Template<'env, 'env> {
     env.get_template(NAME).expect("`environment_with` added it")
 }

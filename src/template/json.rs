@@ -1,11 +1,11 @@
-//! JSON text as a template's value, and back.
+//! Converts JSON text to template values and back.
 
 use minijinja::value::Value;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
 
-/// JSON text as a template's value. Whole numbers beyond 64 bits keep their digits at the top level.
+/// Converts JSON text to a template value. An integer beyond 64 bits keeps its digits if it is the whole text.
 pub fn json_to_value(json: &[u8]) -> Value {
     let digits = json.strip_prefix(b"-").unwrap_or(json);
     if digits.len() > 18 && digits.iter().all(u8::is_ascii_digit) {
@@ -15,13 +15,13 @@ pub fn json_to_value(json: &[u8]) -> Value {
     serde_json::from_slice(json).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(json).into_owned()))
 }
 
-/// A template's value as JSON text.
+/// Converts a template value to JSON text.
 pub fn value_to_json(value: &Value) -> Result<Vec<u8>, String> {
-    serde_json::to_vec(value).map_err(|error| format!("the value cannot be written as JSON: {error}"))
+    serde_json::to_vec(value).map_err(|error| format!("cannot convert the value to JSON: {error}"))
 }
 
-/// The value; whole numbers of up to 128 bits are exact at every depth. It takes longer than [`json_to_value`], which is exact
-/// up to 64 bits.
+/// Converts JSON text to a template value, with integers of up to 128 bits exact at every depth. Slower than
+/// [`json_to_value`], which is exact up to 64 bits.
 pub fn exact_json_to_value(json: &RawValue) -> Value {
     let text = json.get();
     match text.as_bytes().first() {
@@ -37,7 +37,7 @@ pub fn exact_json_to_value(json: &RawValue) -> Value {
     }
 }
 
-/// A mapping, in its order.
+/// A mapping in its own order.
 struct Pairs<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Pairs<'de> {

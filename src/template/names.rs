@@ -1,6 +1,8 @@
-//! Which names there will be at a place of the workflow.
+//! The names that a template may use at a place of the workflow.
 
-/// Which names there will be at a place of the workflow, to check templates before anything runs.
+use super::error::TemplateErrorKind;
+
+/// The names defined at a place of the workflow, so that templates can be checked before anything runs.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
     /// Whether there is an item: `item`, `index`, `batch`.
@@ -11,53 +13,83 @@ pub struct Names {
     pub error: bool,
     /// Whether there is `summary`.
     pub summary: bool,
-    /// The parameters; `None` where the workflow takes any.
+    /// The parameters; `None` if the workflow accepts any.
     pub params: Option<Vec<String>>,
     /// Environment variables.
     pub env: Vec<String>,
     /// Earlier steps.
     pub steps: Vec<String>,
-    /// Those of them that have an aggregate.
+    /// The earlier steps that have an aggregate.
     pub aggregates: Vec<String>,
     /// Outputs of earlier steps.
     pub outputs: Vec<String>,
 }
 
+/// Why a name cannot be used.
+#[derive(Debug)]
+pub(super) struct NameError {
+    pub kind: TemplateErrorKind,
+    pub message: String,
+    pub help: String,
+}
+
+impl NameError {
+    fn undefined(message: String, help: String) -> Self {
+        Self { kind: TemplateErrorKind::UndefinedName, message, help }
+    }
+}
+
 impl Names {
-    /// What is wrong with a dotted name that a template uses; `None` if nothing is known to be.
-    pub fn error(&self, name: &str) -> Option<String> {
+    /// Checks a dotted name that a template uses. An error if it is known not to be defined.
+    pub(super) fn check(&self, name: &str) -> Result<(), NameError> {
         let mut parts = name.split('.');
         let root = parts.next().unwrap_or_default();
-        let member = parts.next();
-        match (root, member) {
-            ("item" | "index" | "batch", _) if self.item => None,
-            ("item_dir", _) if self.item_dir => None,
-            ("error", _) if self.error => None,
-            ("summary", _) if self.summary => None,
-            ("params", Some(member)) => match &self.params {
-                Some(params) if !params.iter().any(|param| param == member) => Some(missing("params", member, params)),
-                _ => None,
+        let Some(member) = parts.next() else { return self.check_root(root) };
+        match root {
+            "params" => match &self.params {
+                Some(params) if !params.iter().any(|param| param == member) => {
+                    let message = format!("`params.{member}` is not defined");
+                    Err(NameError::undefined(message, known("parameters", "the workflow declares none", params)))
+                }
+                _ => Ok(()),
             },
-            ("env", Some(member)) if !self.env.iter().any(|name| name == member) => {
-                Some(format!("environment variable `{member}` is not set"))
+            "env" if !self.env.iter().any(|name| name == member) => Err(NameError {
+                kind: TemplateErrorKind::UnsetVariable,
+                message: format!("environment variable `{member}` is not set"),
+                help: "set it, or define it under `env` in the workflow".to_owned(),
+            }),
+            "steps" if !self.steps.iter().any(|step| step == member) => {
+                let message = format!("`steps.{member}` is not defined");
+                Err(NameError::undefined(message, known("earlier steps", "there is no earlier step", &self.steps)))
             }
-            ("steps", Some(member)) if !self.steps.iter().any(|step| step == member) => {
-                Some(missing("steps", member, &self.steps))
+            "steps" if parts.next() == Some("aggregate") && !self.aggregates.iter().any(|step| step == member) => {
+                let message = format!("step `{member}` has no `aggregate`");
+                Err(NameError::undefined(message, format!("add `aggregate` to the inputs of step `{member}`")))
             }
-            ("steps", Some(member))
-                if parts.next() == Some("aggregate") && !self.aggregates.iter().any(|step| step == member) =>
-            {
-                Some(format!("step `{member}` has no `aggregate`"))
-            }
-            ("params" | "env" | "steps" | "run", _) => None,
-            _ if self.outputs.iter().any(|output| output == root) => None,
-            _ if self.params.as_ref().is_none_or(|params| params.iter().any(|param| param == root)) => None,
-            _ => Some(format!("`{root}` is not defined; names here are {}", self.list())),
+            _ => self.check_root(root),
         }
     }
 
-    /// The names as a sentence part: `batch`, `env`, `index`, ...
-    pub fn list(&self) -> String {
+    fn check_root(&self, root: &str) -> Result<(), NameError> {
+        let known = match root {
+            "params" | "env" | "steps" | "run" => true,
+            "item" | "index" | "batch" if self.item => true,
+            "item_dir" if self.item_dir => true,
+            "error" if self.error => true,
+            "summary" if self.summary => true,
+            _ => {
+                self.outputs.iter().any(|output| output == root)
+                    || self.params.as_ref().is_none_or(|params| params.iter().any(|param| param == root))
+            }
+        };
+        if known {
+            return Ok(());
+        }
+        Err(NameError::undefined(format!("`{root}` is not defined"), format!("defined names: {}", self.list())))
+    }
+
+    /// All names, for a message: `batch`, `env`, `index`, ...
+    fn list(&self) -> String {
         let mut names: Vec<&str> = vec!["env", "params", "run", "steps"];
         names.extend(self.item.then_some(["batch", "index", "item"]).into_iter().flatten());
         names.extend(self.item_dir.then_some("item_dir"));
@@ -71,12 +103,12 @@ impl Names {
     }
 }
 
-fn missing(of: &str, member: &str, there_are: &[String]) -> String {
-    if there_are.is_empty() {
-        return format!("`{of}.{member}` is not defined; `{of}` is empty here");
+fn known(what: &str, none: &str, names: &[String]) -> String {
+    if names.is_empty() {
+        return none.to_owned();
     }
-    let names: Vec<&str> = there_are.iter().map(String::as_str).collect();
-    format!("`{of}.{member}` is not defined; `{of}` has {}", quoted(&names))
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    format!("{what}: {}", quoted(&names))
 }
 
 fn quoted(names: &[&str]) -> String {

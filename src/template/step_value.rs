@@ -6,14 +6,14 @@ use minijinja::{Error, ErrorKind};
 use std::fmt::{self, Debug};
 use std::sync::{Arc, OnceLock};
 
-/// A value that is made when a template first asks for it, such as the results of an earlier step.
+/// A value computed when a template first uses it, such as the results of an earlier step.
 pub struct Lazy {
     make: Box<dyn Fn() -> Value + Send + Sync>,
     made: OnceLock<Value>,
 }
 
 impl Lazy {
-    /// A value that `make` makes, at most once.
+    /// A value that `make` computes, at most once.
     pub fn new(make: impl Fn() -> Value + Send + Sync + 'static) -> Self {
         Self { make: Box::new(make), made: OnceLock::new() }
     }
@@ -30,15 +30,15 @@ impl fmt::Debug for Lazy {
     }
 }
 
-/// What `steps.<name>` is: `result` and `path`; of a batch step `results`, `failed` and `stats` too, and `aggregate` where it
-/// has one.
+/// The value of `steps.<name>`: `result` and `path`; for a batch step also `results`, `failed`, `stats` and, if the step has
+/// one, `aggregate`.
 #[derive(Debug, Clone)]
 pub struct StepValue {
-    /// `result`: of a plain step its value; of a batch step the list of results.
+    /// `result`: the value of a plain step, or the list of results of a batch step.
     pub result: Arc<Lazy>,
-    /// `failed` and `stats` of a batch step.
+    /// `failed` and `stats`, if it is a batch step.
     pub batch: Option<(Arc<Lazy>, Value)>,
-    /// The same results where they are kept.
+    /// The same results on disk.
     pub stored: Arc<dyn StoredResults>,
     /// `aggregate`
     pub aggregate: Option<Arc<Lazy>>,
@@ -71,7 +71,7 @@ impl Object for StepValue {
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        // `path` is not among them: who writes down all that is known of a step asks for no file.
+        // Without `path`: serialising a step must not write a file.
         match (&self.batch, &self.aggregate) {
             (Some(_), Some(_)) => Enumerator::Str(&["result", "results", "failed", "stats", "aggregate"]),
             (Some(_), None) => Enumerator::Str(&["result", "results", "failed", "stats"]),
@@ -80,17 +80,17 @@ impl Object for StepValue {
     }
 }
 
-/// The results of a batch step where they are kept.
+/// The results of a batch step on disk.
 pub trait StoredResults: Debug + Send + Sync {
-    /// How large they are.
+    /// Their size.
     ///
     /// # Errors
-    /// Where they cannot be read.
+    /// If they cannot be read.
     fn size(&self) -> Result<ResultsSize, String>;
 
-    /// A file with them in item order, which may have to be written first.
+    /// A file with the results in item order. Writes it first if necessary.
     ///
     /// # Errors
-    /// Where they cannot be read, or the file cannot be written.
+    /// If they cannot be read or the file cannot be written.
     fn file(&self) -> Result<ResultsFile, String>;
 }

@@ -10,14 +10,14 @@ use crate::template::check::{check, render_error, used_names};
 use crate::template::compiled::Template;
 use crate::template::compiled_tree::CompiledTree;
 use crate::template::environment::{environment, environment_with, template_of};
-use crate::template::error::TemplateError;
+use crate::template::error::{TemplateError, TemplateErrorKind};
 use crate::template::names::Names;
 use crate::template::scope::ItemScope;
 use minijinja::Environment;
 use minijinja::value::Value;
 use std::sync::{Arc, LazyLock};
 
-/// For shell commands: each value is captured, and a placeholder stands for it.
+/// For shell commands: captures each value and writes a placeholder instead.
 static SHELL: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut env = environment();
     env.set_formatter(capture);
@@ -41,16 +41,16 @@ pub struct Script {
     uses: Vec<String>,
 }
 
-/// A command, ready to start.
+/// A command for one item, ready to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RenderedCommand {
     /// Program and arguments.
     Argv(Vec<String>),
-    /// A script, and the variables that its references need.
+    /// A script and the variables it refers to.
     Script {
-        /// For `sh -c`.
+        /// The script for `sh -c`.
         script: String,
-        /// Name and value.
+        /// Names and values.
         variables: Vec<(String, String)>,
     },
 }
@@ -66,13 +66,13 @@ impl ShellCommand {
         let env = environment_with(&SHELL, text)?;
         let uses = used_names(template_of(&env).undeclared_variables(true));
         if let Some(command) = with_placeholders(&text.raw) {
-            // Arithmetic cannot be judged before the value is known, so a number stands for every value.
+            // Whether a value fits into arithmetic is only known when it is rendered, so use a number here.
             substitute(&command, &["0".to_owned()]).map_err(|error| shell_error(text, &error))?;
         }
         Ok(Self::Script(Script { env: Arc::new(env), text: text.clone(), uses }))
     }
 
-    /// Compiles a program with its arguments.
+    /// Compiles a program and its arguments.
     pub fn compile_argv(words: &[Text]) -> Result<Self, Vec<TemplateError>> {
         let raw: Vec<String> = words.iter().map(|text| text.raw.clone()).collect();
         if let Some(first) = words.first() {
@@ -84,7 +84,7 @@ impl ShellCommand {
         words.collect::<Result<_, _>>().map(Self::Argv)
     }
 
-    /// Errors that can be known before anything runs.
+    /// Errors that can be found before anything runs.
     pub fn check(&self, names: &Names) -> Vec<TemplateError> {
         match self {
             Self::Argv(words) => words.iter().flat_map(|word| word.check(names)).collect(),
@@ -117,14 +117,18 @@ impl Script {
     }
 }
 
-/// Quoting holds for the command that batchmill starts, not for code inside one of its arguments.
+/// batchmill quotes values for the command it starts. It cannot quote them for code inside an argument.
 fn refuse_nested_code(text: &Text, words: &[String]) -> Result<(), TemplateError> {
     match nested_interpreter(words) {
-        Some(program) => Err(shell_error(text, &ShellError::InnerCode(program))),
+        Some(program) => Err(shell_error(text, &ShellError::NestedCode(program))),
         None => Ok(()),
     }
 }
 
 fn shell_error(text: &Text, error: &ShellError) -> TemplateError {
-    TemplateError { message: error.to_string(), span: text.span, needle: None }
+    let template_error = TemplateError::new(TemplateErrorKind::Shell, text.span, error.to_string());
+    match error.help() {
+        Some(help) => template_error.help(help),
+        None => template_error,
+    }
 }

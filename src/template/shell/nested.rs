@@ -1,8 +1,8 @@
-//! Finds code for another interpreter inside a command: the quoting of the command does not reach in there.
+//! Finds code for another interpreter inside a command, such as `bash -c ".."`. The command's quoting does not protect it.
 
 use super::placeholder::is_raw;
 
-/// Programs that read an argument as code, and the letter of the option in front of it.
+/// Programs that run an argument as code, and the option that precedes it.
 const INTERPRETERS: &[(&str, char)] = &[
     ("sh", 'c'),
     ("bash", 'c'),
@@ -20,8 +20,7 @@ const INTERPRETERS: &[(&str, char)] = &[
     ("php", 'r'),
 ];
 
-/// The program that would read a substitution as code of its own: `bash -c "echo {{ item }}"`, `eval echo {{ item }}`.
-/// The quoting of the outer command does not reach in there.
+/// The program that would run a substitution as code: `bash -c "echo {{ item }}"`, `eval echo {{ item }}`.
 pub(super) fn nested_interpreter(words: &[String]) -> Option<String> {
     let bare = |word: &str| word.chars().filter(|c| !matches!(c, '\'' | '"' | '\\')).collect::<String>();
     let substitutes = |word: &String| word.match_indices("{{").any(|(at, _)| !is_raw(&word[at..]));

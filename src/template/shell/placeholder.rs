@@ -1,4 +1,4 @@
-//! Placeholders: what stands in a command for a value until the place for it is known.
+//! Placeholders: they mark where a value belongs in a command until its quoting is known.
 
 use super::error::ShellError;
 use crate::template::check::filter_names;
@@ -7,21 +7,21 @@ use crate::template::filters::Raw;
 use minijinja::value::Value;
 use minijinja::{Error, ErrorKind, Output, State};
 
-/// Values captured while a command is rendered.
+/// The values captured while a command is rendered.
 #[derive(Debug, Default)]
 pub(super) struct Captured(pub(super) Vec<String>);
 
-/// Stands on both sides of the number of a value that was captured.
+/// Encloses the number of a captured value.
 pub(super) const PLACEHOLDER: char = '\0';
 
-/// The formatter of the shell environment: puts a marker where the value belongs.
+/// The formatter for shell commands: captures the value and writes a placeholder.
 pub(super) fn capture(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
     if let Some(raw) = value.downcast_object_ref::<Raw>() {
         return out.write_str(&raw.0).map_err(write_failed);
     }
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let captured = &mut state.get_or_insert_extension_with(Captured::default).0;
-    // A block that was captured into a variable holds markers of its own: it becomes one value.
+    // A block assigned to a variable contains placeholders. It becomes one value.
     let text = if text.contains(PLACEHOLDER) { fill(&text, captured).ok_or_else(nul)? } else { text };
     captured.push(text);
     let number = captured.len() - 1;
@@ -29,14 +29,14 @@ pub(super) fn capture(out: &mut Output, state: &mut State, value: &Value) -> Res
 }
 
 fn write_failed(error: std::fmt::Error) -> Error {
-    Error::new(ErrorKind::WriteFailure, "cannot write").with_source(error)
+    Error::new(ErrorKind::WriteFailure, "cannot write the command").with_source(error)
 }
 
 fn nul() -> Error {
     Error::new(ErrorKind::InvalidOperation, ShellError::Nul.to_string())
 }
 
-/// `text` with each marker replaced by its value; none if it holds a NUL that is no marker.
+/// Replaces each placeholder by its value; `None` if there is a NUL byte that is not part of one.
 fn fill(text: &str, captured: &[String]) -> Option<String> {
     let mut filled = String::new();
     for (position, part) in text.split(PLACEHOLDER).enumerate() {
@@ -45,13 +45,13 @@ fn fill(text: &str, captured: &[String]) -> Option<String> {
     text.matches(PLACEHOLDER).count().is_multiple_of(2).then_some(filled)
 }
 
-/// The variable that carries a value.
+/// The name of the variable that carries a value.
 pub(super) fn variable(number: usize) -> String {
     format!("BATCHMILL_V{number}")
 }
 
-/// The command with every `{{ .. }}` as the marker of value 0, to find bad places before the run; none where statements
-/// make the text unknowable.
+/// Replaces every `{{ .. }}` by the placeholder of value 0, so that a command can be checked before the run. `None` if the
+/// command contains statements, because its text is not known then.
 pub(super) fn with_placeholders(raw: &str) -> Option<String> {
     if raw.contains("{%") || raw.contains(COMMENT) || raw.contains(PLACEHOLDER) {
         return None;
@@ -70,7 +70,7 @@ pub(super) fn with_placeholders(raw: &str) -> Option<String> {
     Some(command)
 }
 
-/// Whether the substitution that `text` begins with asks for the shell's reading.
+/// Whether `text` starts with a substitution that has the `raw` filter.
 pub(super) fn is_raw(text: &str) -> bool {
     let end = text.find("}}").map_or(text.len(), |end| end + 2);
     filter_names(&text[..end]).contains(&"raw")

@@ -1,10 +1,9 @@
-//! Finds commands that need no shell, and cuts them into words.
+//! Splits commands that need no shell into words.
 
 use super::placeholder::is_raw;
 use crate::template::environment::COMMENT;
 
-/// Words that a shell takes itself, although they look like programs: another meaning, or, as for `true`, the same one
-/// without starting a second program.
+/// Keywords and built-in commands of shells. They need a shell, or are quicker in one (`true`).
 const SHELL_WORDS: &[&str] = &[
     ".",
     ":",
@@ -85,8 +84,8 @@ const SHELL_WORDS: &[&str] = &[
     "while",
 ];
 
-/// The words of a command that uses no shell syntax: plain characters, quotes around plain characters, and expressions.
-/// None where a shell is needed.
+/// The words of a command without shell syntax: plain characters, quoted plain characters, and expressions. `None` if the
+/// command needs a shell.
 pub(super) fn split_plain(raw: &str) -> Option<Vec<String>> {
     let mut words: Vec<String> = Vec::new();
     let mut word: Option<String> = None;
@@ -98,7 +97,7 @@ pub(super) fn split_plain(raw: &str) -> Option<Vec<String>> {
     while let Some(c) = rest.chars().next() {
         if let Some(after) = rest.strip_prefix("{{") {
             let (expression, behind) = after.split_once("}}")?;
-            // Quotes inside an expression could hold a `}}`; the `raw` filter asks for the shell's reading.
+            // A string in the expression may contain `}}`, and `raw` text may contain shell syntax.
             if expression.contains(['"', '\'']) || is_raw(rest) {
                 return None;
             }
@@ -126,7 +125,7 @@ pub(super) fn split_plain(raw: &str) -> Option<Vec<String>> {
     (plain && !SHELL_WORDS.contains(&program.as_str())).then_some(words)
 }
 
-/// The words of any command, with their quotes, and its operators as words of their own. Only good for looking.
+/// The words of any command, quotes included, with operators as separate words. Not exact enough to run.
 pub(super) fn split_roughly(raw: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quote = None;

@@ -1,21 +1,21 @@
-//! Reads a command as a POSIX shell would, and puts references to variables where values were held back.
+//! Reads a command as a POSIX shell would, and replaces placeholders by quoted references to variables.
 //!
-//! Knows quotes, `$(..)`, `${..}`, `$((..))`, backquotes, comments and here-documents. Where it should err, a reference
-//! stands in the wrong quotes, which may split a word and can never run a command.
+//! Understands quotes, `$(..)`, `${..}`, `$((..))`, backquotes, comments and here-documents. If it misreads a command, a
+//! reference ends up in the wrong quotes. That may split a word; it never runs a value as a command.
 
 use super::error::ShellError;
 use super::placeholder::{PLACEHOLDER, variable};
 
-/// Where in a command the reader is.
+/// The lexical context at a position in a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Context {
-    /// Outside quotes; inside `$(..)`, `(..)` or `{..}` too, with the number of open parentheses.
+    /// Outside quotes, or inside `$(..)`: the number of open parentheses.
     Bare(u32),
     /// Inside double quotes.
     Double,
     /// Inside `${..}`.
     Parameter,
-    /// Inside `$((..))`, with the number of open parentheses.
+    /// Inside `$((..))`: the number of open parentheses.
     Arithmetic(u32),
     /// Inside backquotes.
     Backquote,
@@ -27,7 +27,7 @@ struct Heredoc {
     tabs: bool,
 }
 
-/// Reads a command as the shell would and puts references where the markers are. Also tells which values are referred to.
+/// Replaces the placeholders of a command by references. Also returns the numbers of the values that are used.
 pub(super) fn substitute(command: &str, values: &[String]) -> Result<(String, Vec<usize>), ShellError> {
     let mut substituter = Substituter { rest: command, out: String::new(), used: Vec::new(), values };
     substituter.substitute()?;
@@ -87,7 +87,7 @@ impl Substituter<'_> {
         Ok(())
     }
 
-    /// Takes the next character, and copies it unless it is a marker.
+    /// Takes the next character and copies it, unless it starts a placeholder.
     fn next(&mut self) -> Option<char> {
         let c = self.rest.chars().next()?;
         self.rest = &self.rest[c.len_utf8()..];
@@ -97,7 +97,7 @@ impl Substituter<'_> {
         Some(c)
     }
 
-    /// Copies `text` if it comes next.
+    /// Copies `text` if it is next.
     fn take(&mut self, text: &str) -> bool {
         let Some(rest) = self.rest.strip_prefix(text) else {
             return false;
@@ -107,7 +107,7 @@ impl Substituter<'_> {
         true
     }
 
-    /// The number behind a marker's first half.
+    /// The number in a placeholder whose first character was taken.
     fn placeholder(&mut self) -> Result<usize, ShellError> {
         let (number, rest) = self.rest.split_once(PLACEHOLDER).ok_or(ShellError::Nul)?;
         self.rest = rest;
@@ -165,7 +165,7 @@ impl Substituter<'_> {
         Ok(())
     }
 
-    /// A value in a comment is left out: a newline in it would end the comment.
+    /// Drops values in a comment, because a newline in a value would end it.
     fn comment(&mut self) -> Result<(), ShellError> {
         while !self.rest.is_empty() && !self.rest.starts_with('\n') {
             if self.next() == Some(PLACEHOLDER) {
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_is_quoted_for_its_place() {
+    fn a_reference_is_quoted_for_its_context() {
         for (command, expected) in [
             ("cat @", r#"cat "${v}""#),
             ("cat \"a @ b\"", r#"cat "a ${v} b""#),
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn places_where_no_reference_works_are_errors() {
+    fn contexts_where_no_reference_works_are_errors() {
         assert_eq!(substituted("echo \\@"), Err(ShellError::Backslash));
         assert_eq!(substituted("echo $'@'"), Err(ShellError::DollarQuote));
         assert_eq!(substituted("cat <<'EOF'\n@\nEOF"), Err(ShellError::QuotedHeredoc("EOF".to_owned())));
