@@ -6,8 +6,10 @@
 mod aggregate;
 mod batch;
 mod diagnostic;
+mod dialect;
 mod items;
 mod keys;
+mod native;
 mod node;
 mod offsets;
 mod param;

@@ -4,6 +4,7 @@
 //! the answer is a tree or an error; an alias that grows without bound is refused before it is copied.
 
 use super::diagnostic::{Diagnostic, Diagnostics, ErrorList};
+use super::dialect::Delimiters;
 use super::node::{Entry, Node, NodeKind, resolve};
 use super::offsets::{ByteOffsets, block_span};
 use super::protect::{protect, restore};
@@ -45,17 +46,17 @@ pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<SourceFile, Diagnostic
 }
 
 /// The tree of a text: its top level is a mapping.
-pub(super) fn load(source: &SourceFile) -> Result<(Node, ErrorList), Diagnostic> {
+pub(super) fn load(source: &SourceFile, delimiters: &'static [Delimiters]) -> Result<(Node, ErrorList), Diagnostic> {
     let text = source.text.as_str();
     if let Some(at) = memchr::memchr(0, text.as_bytes()) {
         return Err(
             Diagnostic::at(Span::new(at, at), "the file has a NUL byte in it").help("a workflow file is plain text")
         );
     }
-    let protected = protect(text);
-    if let Some(at) = protected.unclosed {
-        return Err(Diagnostic::at(Span::new(at, at + 2), "`{{` is not closed on its line")
-            .help("write `{{ name }}`, or put the whole value in quotes"));
+    let protected = protect(text, delimiters);
+    if let Some(span) = protected.unclosed {
+        let message = format!("unclosed `{}`", &text[span.start..span.end]);
+        return Err(Diagnostic::at(span, message).help("close it on the same line, or quote the whole value"));
     }
     let mut builder = Builder {
         offsets: ByteOffsets::new(text),

@@ -5,19 +5,27 @@ use super::section::Section;
 use super::steps::{closing, steps};
 use crate::model::Span;
 use crate::spec::diagnostic::{Diagnostic, Diagnostics, ErrorList};
+use crate::spec::dialect::Dialect;
 use crate::spec::keys;
+use crate::spec::native::Native;
 use crate::spec::source_file::SourceFile;
 use crate::spec::workflow::Workflow;
 use crate::spec::yaml;
 use std::path::Path;
 
-/// Reads a workflow file; `path` is only for the messages and the default name.
+/// Reads a workflow file. `path` is used in messages and for the default name.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<Workflow, Diagnostics> {
+    parse_dialect(&Native, path, bytes)
+}
+
+/// Reads a workflow file that is written in a dialect.
+pub(super) fn parse_dialect(dialect: &dyn Dialect, path: &Path, bytes: &[u8]) -> Result<Workflow, Diagnostics> {
     let source = yaml::decode(path, bytes)?;
-    let (root, mut errors) = match yaml::load(&source) {
+    let (root, mut errors) = match yaml::load(&source, dialect.templates()) {
         Ok(loaded) => loaded,
         Err(error) => return Err(Diagnostics::one(source, error)),
     };
+    let root = dialect.lower(root, &mut errors);
     let top = Span::new(root.span.start, root.span.start);
     let mut section = Section::new(&root, "", top);
     let mut workflow = workflow(&mut section, &mut errors);

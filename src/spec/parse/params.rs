@@ -37,13 +37,7 @@ fn param(field: &Field<'_>, errors: &mut ErrorList) -> Param {
     match &field.node.kind {
         NodeKind::Map(_) => declaration(field, &mut param, errors),
         NodeKind::Null => {}
-        NodeKind::List(_) => {
-            errors.push(field.expected("a mapping or a default").help("write `{default: [...]}` for a list"))
-        }
-        _ => {
-            param.default = Some(field.node.to_tree());
-            param.required = false;
-        }
+        _ => errors.push(field.expected("a mapping or a default").help("write `{default: [...]}` for a list")),
     }
     param
 }

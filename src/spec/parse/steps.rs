@@ -18,12 +18,13 @@ pub(super) fn steps(field: &Field<'_>, errors: &mut ErrorList) -> Vec<Step> {
     let mut parser = StepsParser { names: HashMap::new(), outputs: outputs::Seen::default(), errors };
     match &field.node.kind {
         NodeKind::List(list) if !list.is_empty() => {
-            list.iter().enumerate().filter_map(|(index, node)| parser.listed_step(index, node)).collect()
+            list.iter().enumerate().filter_map(|(index, node)| parser.list_element(index, node)).collect()
         }
-        NodeKind::Map(entries) if !entries.is_empty() => {
-            field.section(parser.errors).rest().iter().filter_map(|entry| parser.keyed_step(entry)).collect()
+        NodeKind::List(_) | NodeKind::Null => {
+            parser.errors.push(field.error("is empty").help("a workflow needs a step"));
+            Vec::new()
         }
-        NodeKind::List(_) | NodeKind::Map(_) | NodeKind::Null => {
+        NodeKind::Map(entries) if entries.is_empty() => {
             parser.errors.push(field.error("is empty").help("a workflow needs a step"));
             Vec::new()
         }
@@ -48,21 +49,7 @@ struct StepsParser<'e> {
 }
 
 impl StepsParser<'_> {
-    fn keyed_step(&mut self, entry: &Field<'_>) -> Option<Step> {
-        let name = self.name(entry.key, entry.key_span);
-        let mut section = entry.section(self.errors);
-        if entry.node.kind == NodeKind::Null {
-            self.errors.push(entry.error("is empty").help("a step has a `type`"));
-            return None;
-        }
-        if let Some(name) = section.take("name") {
-            let error = Diagnostic::at(name.key_span, "`name` is given twice: the key is the name already");
-            self.errors.push(error.within(name.path));
-        }
-        matches!(entry.node.kind, NodeKind::Map(_)).then(|| self.step(&mut section, name))?
-    }
-
-    fn listed_step(&mut self, index: usize, node: &Node) -> Option<Step> {
+    fn list_element(&mut self, index: usize, node: &Node) -> Option<Step> {
         let path = format!("steps[{index}]");
         let NodeKind::Map(entries) = &node.kind else {
             let error = Diagnostic::at(node.span, format!("a step must be a mapping; found {}", describe_node(node)));

@@ -9,6 +9,7 @@ use crate::spec::{
 use std::path::Path;
 use std::time::Duration;
 
+mod dialect;
 mod refused;
 mod survived;
 

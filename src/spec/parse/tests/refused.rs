@@ -78,7 +78,9 @@ fn errors_of_steps() {
             ],
         ),
         ("steps: {a: {inputs: {message: 1}}}", &["1:9: `task` is missing"]),
-        ("steps: {a: }", &["1:9: `a` is empty"]),
+        ("steps: {a: }", &["1:9: `task` is missing"]),
+        ("steps: {a: echo}", &["1:12: a step must be a mapping; found the string \"echo\""]),
+        ("steps: {a: {type: echo, name: b, inputs: {message: 1}}}", &["1:25: step `a` has a second name"]),
         (
             "finally: []\nsteps: {a: {type: echo, inputs: {message: 1}, outputs: {}}}",
             &["1:10: `finally` must be a mapping with `type`; found a list", "2:56: `outputs` is empty"],
@@ -270,7 +272,7 @@ fn errors_of_yaml() {
         ("a: %x\n", &["1:4: a string cannot start with this character"]),
         ("a: `x`\n", &["1:4: a string cannot start with this character"]),
         ("a: \"\\q\"\n", &["1:4: unknown escape sequence in a double-quoted string"]),
-        ("a: {{ b }\n", &["1:4: `{{` is not closed on its line"]),
+        ("a: {{ b }\n", &["1:4: unclosed `{{`"]),
         (
             "a: .inf\n",
             &["1:1: unknown key `a`", "1:4: `.inf` is not a number that JSON can hold", "-: `steps` is missing"],
