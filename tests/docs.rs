@@ -118,7 +118,7 @@ fn every_example_is_a_workflow() {
         for block in examples {
             parsed += 1;
             if let Err(faults) = batchmill::spec::parse(Path::new("example.yaml"), block.text.as_bytes()) {
-                wrong.push(format!("{page}, line {}:\n{}", block.line, faults.render(false)));
+                wrong.push(format!("{page}, line {}:\n{}", block.line, faults.render(batchmill::spec::Style::Plain)));
             }
         }
     }

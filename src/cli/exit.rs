@@ -4,7 +4,7 @@ use crate::compile::PrepareError;
 use crate::ledger::LedgerError;
 use crate::model::Status;
 use crate::run::EngineError;
-use crate::spec::Diagnostics;
+use crate::spec::{Diagnostics, Style};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -99,7 +99,7 @@ impl Stop {
     /// Prints it to stderr.
     pub(super) fn report(self, color: bool) -> ExitCode {
         let text = match &self.what {
-            What::Diagnostics(faults) => faults.render(color),
+            What::Diagnostics(faults) => faults.render(if color { Style::Colored } else { Style::Plain }),
             What::Error(error, hint) => {
                 let causes: String = error.chain().skip(1).map(|cause| format!("\n  cause: {cause}")).collect();
                 let hint = hint.as_ref().map_or(String::new(), |hint| format!("hint: {hint}\n"));

@@ -115,8 +115,5 @@ impl Checker<'_> {
 pub fn template_error(source: &SourceFile, error: &TemplateError, within: String) -> Diagnostic {
     let span = error.needle.as_ref().map_or(error.span, |needle| source.locate(error.span, needle));
     let fault = Diagnostic::at(span, &error.message).within(within);
-    match error.message.strip_suffix("is not set") {
-        Some(_) => fault.help("set it, or give it in the workflow's `env`"),
-        None => fault,
-    }
+    error.help.iter().fold(fault, |fault, help| fault.help(help.as_str()))
 }

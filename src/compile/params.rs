@@ -1,6 +1,6 @@
 //! Parameters: what the workflow declares, what the user gave, and whether the two fit.
 
-use crate::spec::{Diagnostic, Param, Workflow, check_param, nearest};
+use crate::spec::{Diagnostic, DiagnosticKind, Param, Workflow, check_param, nearest};
 use crate::template::{CompiledTree, ItemScope, Scope};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// Parameters by name.
 pub type ParamValues = BTreeMap<String, Value>;
 
-/// Joins given values with declared defaults. A workflow that declares no parameters takes any.
+/// Joins given values with declared deerrors. A workflow that declares no parameters takes any.
 ///
 /// # Errors
 /// All errors: unknown names, missing ones, values of the wrong type.
@@ -34,7 +34,8 @@ pub fn resolve_params(
             None if param.required => {
                 let message = format!("parameter `{}` is required", param.name);
                 let hint = format!("give it behind the file: `{}=VALUE`", param.name);
-                errors.push(Diagnostic::at(param.span, message).within(format!("params.{}", param.name)).help(hint));
+                let fault = Diagnostic::at(param.span, message).kind(DiagnosticKind::MissingParam).help(hint);
+                errors.push(fault.within(format!("params.{}", param.name)));
             }
             None => {
                 values.insert(param.name.clone(), Value::Null);

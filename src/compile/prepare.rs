@@ -6,7 +6,7 @@ use super::environment::{environment, secrets};
 use super::interpreter::{Checked, check_python};
 use super::params::{ParamValues, resolve_params};
 use super::prepared::{Compiled, Options, Prepared, PreparedStep, aggregate_of, folder_of};
-use crate::spec::{Diagnostic, Diagnostics, Workflow};
+use crate::spec::{Diagnostic, DiagnosticKind, Diagnostics, Workflow};
 use crate::task::python::{HostError, find_interpreter};
 use crate::template::Names;
 use std::collections::BTreeMap;
@@ -78,7 +78,7 @@ fn params(
     match resolve_params(workflow, options.params.clone(), env) {
         Ok(params) => params,
         Err(wrong) => {
-            let counts = |fault: &Diagnostic| !(options.check_only && fault.message.contains("is required"));
+            let counts = |fault: &Diagnostic| !(options.check_only && fault.kind == DiagnosticKind::MissingParam);
             errors.extend(wrong.into_iter().filter(counts));
             options.params.clone()
         }

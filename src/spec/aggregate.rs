@@ -1,6 +1,6 @@
 //! `aggregate` of a batch step: what is made of all its results.
 
-use super::PythonTask;
+use super::task::PythonTask;
 use std::fmt;
 
 /// `aggregate`

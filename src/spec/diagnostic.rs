@@ -1,69 +1,82 @@
-//! Diagnostics of a workflow file: what is wrong, where, and what to do about it; and how they are shown.
+//! Diagnostics: what is wrong with a workflow file, where, and what to do about it.
 //!
-//! Owns the wording around an error and its rendering. What is an error is for the others to say: the parser here, and
-//! the plan, the template checks and the command line, which make errors of the same kind.
+//! Owns their form. Others decide what is an error: the parser in this module, and outside it whatever else checks a workflow
+//! before a run. Code tells diagnostics apart by their kind, never by their text.
 
-use super::SourceFile;
-use super::position::floor;
+use super::source_file::SourceFile;
 use crate::model::Span;
-use annotate_snippets::renderer::DEFAULT_TERM_WIDTH;
-use annotate_snippets::{Annotation, AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 use std::fmt;
-
-/// More errors than this are counted, not shown.
-const SHOWN: usize = 50;
-
-/// Lines farther apart than this are shown each for itself.
-const FARTHEST: usize = 500;
-
-/// Source lines longer than this are cut around the underlined text.
-const WIDEST: usize = 240;
 
 /// One thing that is wrong with a workflow file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// What kind of error it is.
+    pub kind: DiagnosticKind,
     /// What is wrong: lower case, no full stop, names in backticks.
     pub message: String,
-    /// The text to underline; `None` where the file as a whole is meant.
+    /// The text to underline; `None` for an error of the whole file.
     pub span: Option<Span>,
-    /// A few words at the underline.
+    /// A few words next to the underline.
     pub label: Option<Box<str>>,
-    /// Other places that play a part, each with a few words.
+    /// Other places that are involved, each with a few words.
     pub others: Vec<(Span, String)>,
-    /// Where it is in the file's tree, for instance `steps.resize.max_parallel`.
+    /// The path of keys to the place, for example `steps.resize.max_parallel`.
     pub context: Option<Box<str>>,
-    /// The next thing the user can do.
+    /// What to do about it.
     pub help: Option<Box<str>>,
 }
 
+/// The kinds of diagnostics that code has to tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DiagnosticKind {
+    /// The workflow is wrong.
+    #[default]
+    Invalid,
+    /// The workflow is fine, but a required parameter has no value.
+    MissingParam,
+}
+
 impl Diagnostic {
-    /// An error at a place of the file.
+    /// An error at a place in the file.
     pub fn at(span: Span, message: impl Into<String>) -> Self {
         Self { span: Some(span), ..Self::of_file(message) }
     }
 
-    /// An error of the file as a whole.
+    /// An error of the whole file.
     pub fn of_file(message: impl Into<String>) -> Self {
-        Self { message: message.into(), span: None, label: None, others: Vec::new(), context: None, help: None }
+        Self {
+            kind: DiagnosticKind::Invalid,
+            message: message.into(),
+            span: None,
+            label: None,
+            others: Vec::new(),
+            context: None,
+            help: None,
+        }
     }
 
-    /// Puts a few words at the underline.
+    /// Sets the kind.
+    pub fn kind(self, kind: DiagnosticKind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// Puts a few words next to the underline.
     pub fn label(self, label: impl Into<Box<str>>) -> Self {
         Self { label: Some(label.into()), ..self }
     }
 
-    /// Points at another place that plays a part.
+    /// Points at another place that is involved.
     pub fn also(mut self, span: Span, label: impl Into<String>) -> Self {
         self.others.push((span, label.into()));
         self
     }
 
-    /// Says where in the file's tree it is.
+    /// Sets the path of keys to the place.
     pub fn within(self, context: impl Into<Box<str>>) -> Self {
         Self { context: Some(context.into()), ..self }
     }
 
-    /// Says what the user can do.
+    /// Says what to do about it.
     pub fn help(self, help: impl Into<Box<str>>) -> Self {
         Self { help: Some(help.into()), ..self }
     }
@@ -87,7 +100,7 @@ impl ErrorList {
     }
 }
 
-/// All errors of one file, in the order of the text; at least one.
+/// All errors of one file, in the order of the text. There is at least one.
 #[derive(Debug, Clone)]
 pub struct Diagnostics {
     source: SourceFile,
@@ -95,7 +108,7 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// The errors of `source`; `None` where there are none.
+    /// The errors of `source`; `None` if there are none.
     pub fn new(source: SourceFile, mut errors: Vec<Diagnostic>) -> Option<Self> {
         errors.sort_by_key(|error| error.span.map_or((usize::MAX, 0), |span| (span.start, span.end)));
         errors.dedup();
@@ -107,30 +120,14 @@ impl Diagnostics {
         Self { source, errors: vec![error] }
     }
 
-    /// The file they were found in.
+    /// The file.
     pub fn source(&self) -> &SourceFile {
         &self.source
     }
 
-    /// The errors in the order of the text.
+    /// The errors, in the order of the text.
     pub fn errors(&self) -> &[Diagnostic] {
         &self.errors
-    }
-
-    /// The errors as a terminal shows them, with or without colour; ends with a line break.
-    pub fn render(&self, color: bool) -> String {
-        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-        let path = self.source.path.display().to_string();
-        let mut out = String::new();
-        for error in self.errors.iter().take(SHOWN) {
-            out.push_str(&render_one(&renderer, &self.source, &path, error));
-            out.push_str("\n\n");
-        }
-        out.pop();
-        if let Some(more @ 1..) = self.errors.len().checked_sub(SHOWN) {
-            out.push_str(&format!("\nand {more} more\n"));
-        }
-        out
     }
 }
 
@@ -152,167 +149,16 @@ impl fmt::Display for Diagnostics {
 
 impl std::error::Error for Diagnostics {}
 
-fn render_one(renderer: &Renderer, source: &SourceFile, path: &str, error: &Diagnostic) -> String {
-    let mut group = Group::with_title(Level::ERROR.primary_title(error.message.as_str()));
-    group = match error.span.map(|span| Excerpt::all(source, span, error)) {
-        Some(excerpts) if !excerpts.is_empty() => group.elements(elements(source, path, excerpts)),
-        Some(_) | None => {
-            let place = error.span.map(|span| source.line_column(span.start));
-            group.element(
-                place.map_or(Origin::path(path), |(line, column)| Origin::path(path).line(line).char_column(column)),
-            )
-        }
-    };
-    if let Some(context) = &error.context {
-        group = group.element(Level::NOTE.with_name(Some("in")).message(&**context));
-    }
-    if let Some(help) = &error.help {
-        group = group.element(Level::HELP.message(&**help));
-    }
-    renderer.render(&[group])
-}
-
-/// The place and the excerpts: one snippet where no line is cut, else one for each line, as columns differ then.
-fn elements<'a>(source: &'a SourceFile, path: &'a str, excerpts: Vec<Excerpt<'a>>) -> Vec<Element<'a>> {
-    let (first, last) = (&excerpts[0], &excerpts[excerpts.len() - 1]);
-    if excerpts.iter().all(|excerpt| !excerpt.is_long()) && last.number - first.number <= FARTHEST {
-        let (start, end) = (first.line.start, last.line.end);
-        let snippet = Snippet::source(&source.text[start..end]).path(path).line_start(first.number);
-        let notes = excerpts.iter().map(|excerpt| excerpt.note(excerpt.line.start - start));
-        return vec![snippet.annotations(notes.collect::<Vec<_>>()).into()];
-    }
-    let primary = excerpts.iter().find(|excerpt| excerpt.primary).unwrap_or(first);
-    let column = source.line_column(primary.line.start + primary.from).1;
-    let mut elements = vec![Origin::path(path).line(primary.number).char_column(column).into()];
-    for excerpt in excerpts {
-        let (line, from, to) = cut(&source.text[excerpt.line.start..excerpt.line.end], excerpt.from, excerpt.to);
-        let excerpt = Excerpt { from, to, ..excerpt };
-        elements.push(Snippet::source(line).line_start(excerpt.number).annotation(excerpt.note(0)).into());
-    }
-    elements
-}
-
-/// One line of the source with the text to underline in it.
-#[derive(Clone)]
-struct Excerpt<'a> {
-    line: Span,
-    number: usize,
-    /// The underlined text, counted from the start of the line.
-    from: usize,
-    to: usize,
-    label: Option<&'a str>,
-    primary: bool,
-}
-
-impl<'a> Excerpt<'a> {
-    /// The excerpts of an error, in the order of the text.
-    fn all(source: &SourceFile, span: Span, error: &'a Diagnostic) -> Vec<Self> {
-        let mut all = vec![Self::new(source, span, error.label.as_deref(), true)];
-        let others = error.others.iter();
-        all.extend(others.map(|(span, label)| Self::new(source, *span, Some(label), false)));
-        all.retain(|excerpt| excerpt.line.start < excerpt.line.end);
-        all.sort_by_key(|excerpt| excerpt.number);
-        all
-    }
-
-    /// The first line of the span.
-    fn new(source: &SourceFile, span: Span, label: Option<&'a str>, primary: bool) -> Self {
-        let text = source.text.as_str();
-        let start = floor(text, span.start);
-        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
-        let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-        let line = text[line_start..line_end].trim_end_matches('\r');
-        let from = (start - line_start).min(line.len());
-        let to = floor(line, span.end.saturating_sub(line_start)).max(from);
-        Self {
-            line: Span::new(line_start, line_start + line.len()),
-            number: source.line_column(start).0,
-            from,
-            to: from + line[from..to].trim_end().len(),
-            label,
-            primary,
-        }
-    }
-
-    fn is_long(&self) -> bool {
-        self.line.end - self.line.start > WIDEST
-    }
-
-    /// The underline, `offset` bytes into the snippet.
-    fn note(&self, offset: usize) -> Annotation<'a> {
-        let kind = if self.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
-        kind.span(offset + self.from..offset + self.to).label(self.label)
-    }
-}
-
-/// Cuts a very long line to a window around the underlined text.
-fn cut(line: &str, from: usize, to: usize) -> (String, usize, usize) {
-    if line.len() <= WIDEST {
-        return (line.to_owned(), from, to);
-    }
-    let room = DEFAULT_TERM_WIDTH / 2;
-    let to = floor(line, to.min(from + room)).max(from);
-    let left = floor(line, from.saturating_sub(room / 2));
-    let right = floor(line, (to + room / 2).min(line.len()));
-    let (head, tail) = (if left > 0 { "..." } else { "" }, if right < line.len() { "..." } else { "" });
-    let window = format!("{head}{}{tail}", &line[left..right]);
-    (window, from - left + head.len(), to - left + head.len())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn source(text: &str) -> SourceFile {
-        SourceFile { path: "nightly.yaml".into(), text: text.to_owned() }
-    }
-
-    #[test]
-    fn an_error_shows_its_place_its_path_and_its_help() {
-        let error = Diagnostic::at(Span::new(7, 20), "unknown key `max_paralel`")
-            .label("did you mean `max_parallel`?")
-            .within("steps.a")
-            .help("see `batchmill schema`");
-        let errors = Diagnostics::one(source("a: 1\n  max_paralel: 3\n"), error);
-        insta::assert_snapshot!(errors.render(false));
-    }
-
-    #[test]
-    fn an_error_can_point_at_two_lines() {
-        let error =
-            Diagnostic::at(Span::new(10, 11), "key `a` is given twice").also(Span::new(0, 1), "first given here");
-        let errors = Diagnostics::one(source("a: 1\nb: 2\na: 3\n"), error);
-        insta::assert_snapshot!(errors.render(false));
-    }
-
-    #[test]
-    fn an_error_of_the_whole_file_shows_its_path() {
-        let errors = Diagnostics::one(source(""), Diagnostic::of_file("the file is empty"));
-        insta::assert_snapshot!(errors.render(false));
-    }
-
-    #[test]
-    fn a_very_long_line_is_cut_around_the_underline() {
-        let text = format!("items: [{}here{}]\n", "a, ".repeat(50_000), ", b".repeat(50_000));
-        let at = text.find("here").unwrap();
-        let errors = Diagnostics::one(source(&text), Diagnostic::at(Span::new(at, at + 4), "wrong"));
-        let shown = errors.render(false);
-        assert!(shown.len() < 1000, "{shown}");
-        assert!(shown.contains("a, a, here, b, b"), "{shown}");
-        assert!(shown.contains(&format!("nightly.yaml:1:{}", at + 1)), "{shown}");
-    }
-
-    #[test]
-    fn a_span_over_several_lines_is_underlined_in_its_first() {
-        let errors = Diagnostics::one(source("a: 1\nb:\n  c: 2\n"), Diagnostic::at(Span::new(5, 15), "wrong"));
-        assert!(errors.render(false).contains("2 | b:\n  | ^^"), "{}", errors.render(false));
-    }
 
     #[test]
     fn errors_come_in_the_order_of_the_text() {
         let list =
             vec![Diagnostic::of_file("c"), Diagnostic::at(Span::new(4, 5), "b"), Diagnostic::at(Span::new(1, 2), "a")];
-        let errors = Diagnostics::new(source("one two"), list).unwrap();
+        let errors =
+            Diagnostics::new(SourceFile { path: "nightly.yaml".into(), text: "one two".to_owned() }, list).unwrap();
         let messages: Vec<_> = errors.errors().iter().map(|error| error.message.as_str()).collect();
         assert_eq!(messages, ["a", "b", "c"]);
         assert_eq!(errors.to_string(), "nightly.yaml:1:2: a (and 2 more)");

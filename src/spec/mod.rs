@@ -4,28 +4,40 @@
 //! renders no template, runs nothing. Every error of a file is reported at once; what comes out is trusted by all.
 
 mod aggregate;
+mod batch;
 mod diagnostic;
+mod dialect;
+mod items;
 mod keys;
+mod native;
+mod node;
+mod offsets;
+mod param;
 mod parse;
-mod position;
 mod protect;
+mod render;
 mod retry;
+mod rows;
 mod schema;
 mod setting;
-mod tree;
+mod source_file;
+mod task;
 mod workflow;
 mod yaml;
 mod yaml_error;
 
 pub use aggregate::{Aggregate, Field, Over, Reduction, Reductions};
-pub use diagnostic::{Diagnostic, Diagnostics};
+pub use batch::{BatchSize, BatchSpec, MaxFailures, MaxParallel};
+pub use diagnostic::{Diagnostic, DiagnosticKind, Diagnostics};
+pub use items::{ItemsSpec, SqlSpec};
 pub use keys::{Key, KeyGroup, KeyType, key_groups, nearest};
+pub use param::{Param, ParamKind};
 pub use parse::{check_param, parse, value, values};
+pub use render::Style;
 pub use retry::{Backoff, RetryOn, RetryPolicy};
+pub use rows::{Compression, Header, OnBadRow, OnSchemaDrift, RowFormat, RowsSpec, Types};
 pub use schema::schema;
-pub use setting::{Readable, ValueError};
-pub use workflow::{
-    Auth, BatchSize, BatchSpec, Command, Compression, EchoTask, Header, HttpTask, ItemsSpec, MaxFailures, MaxParallel,
-    MemorySize, OnBadRow, OnSchemaDrift, OutputFile, Outputs, Param, ParamKind, PythonProgram, PythonTask, RowFormat,
-    RowsSpec, Setting, ShellTask, Single, SourceFile, SqlSpec, Step, StepKind, Task, TaskKind, Types, Workflow,
-};
+pub use setting::{Readable, Setting, ValueError};
+pub use source_file::SourceFile;
+pub use task::{Auth, Command, EchoTask, HttpTask, MemorySize, PythonProgram, PythonTask, ShellTask, Task, TaskKind};
+pub use workflow::{OutputFile, Outputs, Single, Step, StepKind, Workflow};

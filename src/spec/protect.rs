@@ -1,36 +1,38 @@
-//! Unquoted templates: `items: {{ records }}` is a flow mapping to YAML, and is meant as a string.
+//! Unquoted templates: `items: {{ records }}` is a flow mapping to YAML, but is meant as a string.
 //!
-//! Owns the search for such templates and the trick that gets them through the YAML parser: each character of the
-//! template that means something to YAML is replaced by one of the private use area, and put back in the parsed string.
-//! One character stands for one, so all places stay right. Quoted strings, which need no help, are left alone.
+//! Owns the search for such templates, and gets them through the YAML parser: it replaces each character of a template that
+//! YAML could misread by a character of the private use area, and puts it back into the parsed string. One character
+//! replaces one, so all places stay right. The dialect says how templates are marked. Quoted strings are left alone.
 
-/// Where the stand-ins begin: this plus an ASCII code.
+use super::dialect::{Content, Delimiters};
+use crate::model::Span;
+
+/// The first stand-in; the ASCII code of the replaced character is added to it.
 const BASE: u32 = 0x0010_F000;
 
-/// The text as the YAML parser is to see it.
+/// A text that the YAML parser can read.
 pub(super) struct Protected {
     /// The text with stand-ins.
     pub text: String,
     /// Whether there are any.
     pub changed: bool,
-    /// Byte offset of a template that starts a value and does not end on its line.
-    pub unclosed: Option<usize>,
+    /// The opening delimiter of an expression that starts a value and is not closed on its line.
+    pub unclosed: Option<Span>,
 }
 
-/// Replaces what YAML would trip over in unquoted templates.
-pub(super) fn protect(text: &str) -> Protected {
-    let mut scan = Scan::new(text);
-    if memchr::memmem::find(text.as_bytes(), b"{{").is_some() || memchr::memmem::find(text.as_bytes(), b"{%").is_some()
-    {
+/// Replaces what YAML could misread in unquoted templates.
+pub(super) fn protect(text: &str, delimiters: &'static [Delimiters]) -> Protected {
+    let mut scan = Scan::new(text, delimiters);
+    if delimiters.iter().any(|it| memchr::memmem::find(text.as_bytes(), it.open.as_bytes()).is_some()) {
         scan.run();
     }
-    // A file that has the stand-ins already could not be put back.
+    // If the text contains stand-ins already, they could not be told apart.
     if scan.regions.is_empty() || text.chars().any(is_stand_in) {
         return Protected { text: text.to_owned(), changed: false, unclosed: scan.unclosed };
     }
     let mut out = String::with_capacity(text.len() * 2);
     let mut done = 0;
-    for (start, end) in scan.regions {
+    for Span { start, end } in scan.regions {
         out.push_str(&text[done..start]);
         out.extend(text[start..end].chars().map(stand_in));
         done = end;
@@ -39,7 +41,7 @@ pub(super) fn protect(text: &str) -> Protected {
     Protected { text: out, changed: true, unclosed: scan.unclosed }
 }
 
-/// Puts the characters back that [`protect`] replaced.
+/// Puts back the characters that [`protect`] replaced.
 pub(super) fn restore(text: &str) -> String {
     text.chars().map(|c| if is_stand_in(c) { char::from_u32(u32::from(c) - BASE).unwrap_or(c) } else { c }).collect()
 }
@@ -52,25 +54,27 @@ fn stand_in(c: char) -> char {
     if c.is_ascii() && !c.is_ascii_alphanumeric() { char::from_u32(BASE + u32::from(c)).unwrap_or(c) } else { c }
 }
 
-/// A walk over the text that knows just enough YAML to tell values, quoted strings, comments and block scalars apart.
+/// A scan of the text that knows just enough YAML to tell values, quoted strings, comments and block scalars apart.
 struct Scan<'a> {
     bytes: &'a [u8],
+    delimiters: &'static [Delimiters],
     at: usize,
     line_start: usize,
     /// Depth of `[` and `{`.
     flow: usize,
-    /// Column of the last `-` or key: what a block scalar or a continued line must be indented beyond.
+    /// Column of the last `-` or key. The lines of a block scalar or of a continued scalar are indented further.
     column: isize,
-    /// Whether a plain scalar of block style may go on in the next line.
+    /// Whether a plain scalar may continue on the next line.
     plain: bool,
-    regions: Vec<(usize, usize)>,
-    unclosed: Option<usize>,
+    regions: Vec<Span>,
+    unclosed: Option<Span>,
 }
 
 impl<'a> Scan<'a> {
-    fn new(text: &'a str) -> Self {
+    fn new(text: &'a str, delimiters: &'static [Delimiters]) -> Self {
         Self {
             bytes: text.as_bytes(),
+            delimiters,
             at: 0,
             line_start: 0,
             flow: 0,
@@ -79,6 +83,12 @@ impl<'a> Scan<'a> {
             regions: Vec::new(),
             unclosed: None,
         }
+    }
+
+    /// The delimiters of the template that starts here, if one does.
+    fn template(&self) -> Option<Delimiters> {
+        let rest = self.bytes.get(self.at..)?;
+        self.delimiters.iter().find(|it| rest.starts_with(it.open.as_bytes())).copied()
     }
 
     fn peek(&self, ahead: usize) -> Option<u8> {
@@ -113,7 +123,7 @@ impl<'a> Scan<'a> {
                 _ => {
                     let before = self.at;
                     self.token(byte);
-                    // An indicator that starts nothing, such as the `:` of `{:,`, is passed.
+                    // Pass an indicator that starts nothing, such as the `:` of `{:,`.
                     self.at = self.at.max(before + 1);
                 }
             }
@@ -123,7 +133,7 @@ impl<'a> Scan<'a> {
     fn token(&mut self, byte: u8) {
         match byte {
             b'"' | b'\'' => self.quoted(byte),
-            b'{' if matches!(self.peek(1), Some(b'{' | b'%')) => self.plain_scalar(),
+            _ if self.template().is_some() => self.plain_scalar(),
             b'[' | b'{' => {
                 self.flow += 1;
                 self.at += 1;
@@ -144,7 +154,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// At the start of a line: a plain scalar of the line before may go on here, whatever it starts with.
+    /// At the start of a line, continues a plain scalar of the line before, whatever the line starts with.
     fn start_line(&mut self) {
         if !self.plain || self.flow > 0 {
             self.plain = false;
@@ -168,7 +178,7 @@ impl<'a> Scan<'a> {
         self.at = memchr::memchr(b'\n', &self.bytes[self.at..]).map_or(self.bytes.len(), |found| self.at + found);
     }
 
-    /// Passes a quoted string. A key in quotes sets the column as a plain one does.
+    /// Passes a quoted string. If it is a key, it sets the column as a plain key does.
     fn quoted(&mut self, quote: u8) {
         let (column, start_line) = (self.here(), self.line_start);
         self.at += 1;
@@ -187,7 +197,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Passes a block scalar: all lines that are blank or indented beyond the key.
+    /// Passes a block scalar: all lines that are blank or indented further than the key.
     fn block_scalar(&mut self) {
         self.skip_line();
         while self.at < self.bytes.len() {
@@ -208,10 +218,14 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Passes a plain scalar up to its end in this line, and notes the templates in it.
+    /// Passes a plain scalar up to its end on this line, and records the templates in it.
     fn plain_scalar(&mut self) {
         let (column, start) = (self.here(), self.at);
         while let Some(byte) = self.peek(0) {
+            if let Some(delimiters) = self.template() {
+                self.pass_template(delimiters, start);
+                continue;
+            }
             match byte {
                 b'\n' => {
                     self.plain = true;
@@ -226,48 +240,58 @@ impl<'a> Scan<'a> {
                     }
                     return;
                 }
-                b'{' if matches!(self.peek(1), Some(b'{' | b'%')) => match close(&self.bytes[self.at..]) {
-                    Some(length) => {
-                        self.regions.push((self.at, self.at + length));
-                        self.at += length;
-                    }
-                    None => {
-                        if self.at == start && self.peek(1) == Some(b'{') {
-                            self.unclosed.get_or_insert(start);
-                        }
-                        self.at += 2;
-                    }
-                },
                 b',' | b'[' | b']' | b'{' | b'}' if self.flow > 0 => return,
                 _ => self.at += 1,
+            }
+        }
+    }
+
+    /// Passes a template in a plain scalar that starts at `start`.
+    fn pass_template(&mut self, delimiters: Delimiters, start: usize) {
+        match length(&self.bytes[self.at..], delimiters) {
+            Some(length) => {
+                self.regions.push(Span::new(self.at, self.at + length));
+                self.at += length;
+            }
+            None => {
+                let end = self.at + delimiters.open.len();
+                if self.at == start && delimiters.content == Content::Expression {
+                    self.unclosed.get_or_insert(Span::new(start, end));
+                }
+                self.at = end;
             }
         }
     }
 }
 
 /// The length of the template that starts here, if it ends on this line.
-fn close(bytes: &[u8]) -> Option<usize> {
+fn length(bytes: &[u8], delimiters: Delimiters) -> Option<usize> {
     let line = &bytes[..memchr::memchr(b'\n', bytes).unwrap_or(bytes.len())];
-    if line[1] == b'%' {
-        return memchr::memmem::find(line, b"%}").map(|at| at + 2);
+    let (open, close) = (delimiters.open.len(), delimiters.close.as_bytes());
+    if delimiters.content == Content::Expression
+        && let Some(length) = expression_length(line, open, close)
+    {
+        return Some(length);
     }
+    // If brackets or quotes in an expression do not match, the template engine reports it.
+    memchr::memmem::find(&line[open..], close).map(|at| open + at + close.len())
+}
+
+/// The length of an expression with its delimiters. Strings and braces in it are passed as a whole.
+fn expression_length(line: &[u8], open: usize, close: &[u8]) -> Option<usize> {
     let mut depth = 0_usize;
-    let mut at = 2;
+    let mut at = open;
     while at < line.len() {
         match line[at] {
-            quote @ (b'"' | b'\'') => match string_end(line, at, quote) {
-                Some(end) => at = end,
-                None => break,
-            },
+            quote @ (b'"' | b'\'') => at = string_end(line, at, quote)?,
             b'{' => depth += 1,
             b'}' if depth > 0 => depth -= 1,
-            b'}' if line.get(at + 1) == Some(&b'}') => return Some(at + 2),
+            _ if depth == 0 && line[at..].starts_with(close) => return Some(at + close.len()),
             _ => {}
         }
         at += 1;
     }
-    // Brackets or quotes that do not match are for the template engine to report.
-    memchr::memmem::find(&line[2..], b"}}").map(|at| at + 4)
+    None
 }
 
 fn string_end(line: &[u8], start: usize, quote: u8) -> Option<usize> {
@@ -286,11 +310,13 @@ fn string_end(line: &[u8], start: usize, quote: u8) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::dialect::Dialect;
+    use crate::spec::native::Native;
 
     fn found(text: &str) -> Vec<&str> {
-        let mut scan = Scan::new(text);
+        let mut scan = Scan::new(text, Native.templates());
         scan.run();
-        scan.regions.iter().map(|(start, end)| &text[*start..*end]).collect()
+        scan.regions.iter().map(|span| &text[span.start..span.end]).collect()
     }
 
     #[test]
@@ -320,8 +346,8 @@ mod tests {
 
     #[test]
     fn a_template_that_does_not_end_is_noted() {
-        assert_eq!(protect("a: 1\nb: {{ c }\n").unclosed, Some(8));
-        assert_eq!(protect("a: {b: {c: 1}}\n").unclosed, None);
+        assert_eq!(protect("a: 1\nb: {{ c }\n", Native.templates()).unclosed, Some(Span::new(8, 10)));
+        assert_eq!(protect("a: {b: {c: 1}}\n", Native.templates()).unclosed, None);
     }
 
     #[test]
@@ -333,9 +359,19 @@ mod tests {
     #[test]
     fn what_is_replaced_is_put_back() {
         let text = "a: {{ b | default(\"x: y\") }}/ü\n";
-        let protected = protect(text);
+        let protected = protect(text, Native.templates());
         assert!(protected.changed && !protected.text.contains('{'));
         assert_eq!(protected.text.chars().count(), text.chars().count());
         assert_eq!(restore(&protected.text), text);
+    }
+
+    #[test]
+    fn another_dialect_has_other_delimiters() {
+        const OTHER: &[Delimiters] = &[Delimiters { open: "[%", close: "%]", content: Content::Expression }];
+        let text = "a: [% b['%]'] %]\nc: [[% d %], {{}: 1}]\n";
+        let mut scan = Scan::new(text, OTHER);
+        scan.run();
+        let found: Vec<_> = scan.regions.iter().map(|span| &text[span.start..span.end]).collect();
+        assert_eq!(found, ["[% b['%]'] %]", "[% d %]"]);
     }
 }

@@ -90,18 +90,16 @@ fn key_type(key_type: KeyType) -> Value {
             {"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^\\s*[0-9.]+\\s*%\\s*$"}, reference("template"),
         ]}),
         KeyType::Size => json!({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}),
-        KeyType::RetryOn => json!({"anyOf": [
-            {"type": ["string", "integer"]}, {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1},
-        ]}),
+        KeyType::RetryOn => one_or_list(json!({"type": ["string", "integer"]})),
         KeyType::Aggregate => json!({"anyOf": [{"type": "string"}, reference("aggregate")]}),
         KeyType::Fields => json!({"anyOf": [
             {"type": "string"}, {"const": true}, {"type": "array", "items": {"type": "string"}, "minItems": 1},
         ]}),
         KeyType::OneOf(words) => json!({"enum": words}),
         KeyType::Texts => json!({"type": "array", "items": {"type": "string"}}),
-        KeyType::TextOrTexts => json!({"anyOf": [
-            {"type": "string"}, {"type": "array", "items": scalar, "minItems": 1},
-        ]}),
+        KeyType::TextOrTexts => {
+            json!({"anyOf": [{"type": "string"}, {"type": "array", "items": scalar, "minItems": 1}]})
+        }
         KeyType::Scalars => json!({"type": ["object", "null"], "additionalProperties": scalar}),
         KeyType::Mapping => json!({"type": ["object", "null"]}),
         KeyType::List => json!({"type": "array"}),
@@ -125,6 +123,10 @@ fn key_type(key_type: KeyType) -> Value {
         ]}),
         KeyType::Task => reference("task"),
     }
+}
+
+fn one_or_list(value: Value) -> Value {
+    json!({"anyOf": [value, {"type": "array", "items": value, "minItems": 1}]})
 }
 
 fn or_template(value: Value) -> Value {

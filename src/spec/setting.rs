@@ -1,12 +1,20 @@
 //! Values with a type of their own: durations, counts, switches. Read from the file, and again where a template of the
 //! file was rendered, by the same rules and with the same words.
 
-use super::tree::describe;
-use super::{BatchSize, MaxFailures, MaxParallel, MemorySize};
-use bytesize::ByteSize;
+use super::node::describe;
+use crate::model::Text;
 use serde_json::Value;
 use std::num::NonZeroUsize;
 use std::time::Duration;
+
+/// A value that is given outright, or by a template that is rendered when the step starts.
+#[derive(Debug, Clone)]
+pub enum Setting<T> {
+    /// Given outright.
+    Fixed(T),
+    /// To be rendered, then read like a value in the file.
+    Template(Text),
+}
 
 /// Why a value does not fit, to be put behind the key's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,67 +75,6 @@ impl Readable for NonZeroUsize {
                 usize::try_from(number).ok().and_then(Self::new).ok_or_else(|| ValueError::new("must be at least 1"))
             }
             None => Err(ValueError::expected("an integer, at least 1", value)),
-        }
-    }
-}
-
-impl Readable for MaxParallel {
-    fn read(value: &Value) -> Result<Self, ValueError> {
-        let count = count_or_auto(value).map_err(|error| match error.message.as_str() {
-            "must be at least 1" => error.help("leave it out to use every core"),
-            _ => error,
-        });
-        Ok(count?.map_or(Self::Auto, Self::Exactly))
-    }
-}
-
-impl Readable for BatchSize {
-    fn read(value: &Value) -> Result<Self, ValueError> {
-        Ok(count_or_auto(value)?.map_or(Self::Auto, Self::Exactly))
-    }
-}
-
-/// A number, or none for `auto`.
-fn count_or_auto(value: &Value) -> Result<Option<NonZeroUsize>, ValueError> {
-    if value.as_str() == Some("auto") {
-        return Ok(None);
-    }
-    if integer(value).is_none() {
-        return Err(ValueError::expected("an integer, at least 1, or `auto`", value));
-    }
-    NonZeroUsize::read(value).map(Some)
-}
-
-impl Readable for MaxFailures {
-    fn read(value: &Value) -> Result<Self, ValueError> {
-        const WANTED: &str = "a number of items, or a share such as `5%`";
-        if let Some(share) = value.as_str().and_then(|text| text.trim().strip_suffix('%')) {
-            return match share.trim().parse() {
-                Ok(share) if (0.0..=100.0).contains(&share) => Ok(Self::Percent(share)),
-                Ok(_) => Err(ValueError::new("must be between `0%` and `100%`")),
-                Err(_) => Err(ValueError::expected(WANTED, value)),
-            };
-        }
-        let count = integer(value).ok_or_else(|| {
-            let error = ValueError::expected(WANTED, value);
-            if value.is_f64() { error.help("a share has a `%` behind it") } else { error }
-        })?;
-        u64::try_from(count).map(Self::Count).map_err(|_| ValueError::new("must not be negative"))
-    }
-}
-
-impl Readable for MemorySize {
-    fn read(value: &Value) -> Result<Self, ValueError> {
-        let bytes = match value {
-            Value::String(text) => text.trim().parse::<ByteSize>().ok().map(|size| size.as_u64()),
-            _ => value.as_u64(),
-        };
-        match bytes {
-            None => Err(ValueError::expected("a number of bytes, or a text such as `512MB` or `1.5GiB`", value)),
-            Some(bytes) if bytes < 1 << 20 => {
-                Err(ValueError::new("is too little for a Python worker").help("give it a unit, such as `512MB`"))
-            }
-            Some(bytes) => Ok(Self(bytes)),
         }
     }
 }
@@ -194,7 +141,7 @@ pub(super) fn rate(value: &Value) -> Result<f64, ValueError> {
 }
 
 /// An integer, also in the string that a template gives.
-fn integer(value: &Value) -> Option<i64> {
+pub(super) fn integer(value: &Value) -> Option<i64> {
     match value {
         Value::Number(number) => number.as_i64().or_else(|| {
             let float = number.as_f64()?;
@@ -246,28 +193,6 @@ mod tests {
         let wrong = NonZeroUsize::read(&json!("ten")).unwrap_err();
         assert_eq!(wrong.message, "must be an integer, at least 1; found the string \"ten\"");
         assert_eq!(NonZeroUsize::read(&json!(0)).unwrap_err().message, "must be at least 1");
-        let zero = MaxParallel::read(&json!(0)).unwrap_err();
-        assert_eq!(zero.help, Some("leave it out to use every core"));
         assert_eq!(bool::read(&json!("yes")).unwrap_err().help, Some("write `true`"));
-    }
-
-    #[test]
-    fn failures_are_tolerated_by_number_or_by_share() {
-        assert_eq!(MaxFailures::read(&json!(0)), Ok(MaxFailures::Count(0)));
-        assert_eq!(MaxFailures::read(&json!("12")), Ok(MaxFailures::Count(12)));
-        assert_eq!(MaxFailures::read(&json!(" 2.5 % ")), Ok(MaxFailures::Percent(2.5)));
-        for wrong in [json!(-1), json!("101%"), json!("x%"), json!("few"), json!(true)] {
-            assert!(MaxFailures::read(&wrong).is_err(), "{wrong}");
-        }
-        assert_eq!(MaxFailures::read(&json!(0.5)).unwrap_err().help, Some("a share has a `%` behind it"));
-    }
-
-    #[test]
-    fn memory_has_a_unit() {
-        assert_eq!(MemorySize::read(&json!("512MB")), Ok(MemorySize(512_000_000)));
-        assert_eq!(MemorySize::read(&json!("1.5 GiB")), Ok(MemorySize(3 << 29)));
-        assert_eq!(MemorySize::read(&json!(1 << 30)), Ok(MemorySize(1 << 30)));
-        assert!(MemorySize::read(&json!("much")).is_err());
-        assert_eq!(MemorySize::read(&json!(512)).unwrap_err().help, Some("give it a unit, such as `512MB`"));
     }
 }

@@ -3,12 +3,13 @@
 //! Owns encoding, limits, anchors, aliases and merge keys, and the wording of YAML's own errors. Whatever the bytes,
 //! the answer is a tree or an error; an alias that grows without bound is refused before it is copied.
 
-use super::diagnostic::ErrorList;
-use super::position::{ByteOffsets, block_span};
+use super::diagnostic::{Diagnostic, Diagnostics, ErrorList};
+use super::dialect::Delimiters;
+use super::node::{Entry, Node, NodeKind, resolve};
+use super::offsets::{ByteOffsets, block_span};
 use super::protect::{protect, restore};
-use super::tree::{Entry, Node, NodeKind, resolve};
-use super::yaml_error::yaml_error;
-use super::{Diagnostic, Diagnostics, SourceFile};
+use super::source_file::SourceFile;
+use super::yaml_error::YamlError;
 use crate::model::Span;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, Tag};
 use std::collections::HashMap;
@@ -45,17 +46,17 @@ pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<SourceFile, Diagnostic
 }
 
 /// The tree of a text: its top level is a mapping.
-pub(super) fn load(source: &SourceFile) -> Result<(Node, ErrorList), Diagnostic> {
+pub(super) fn load(source: &SourceFile, delimiters: &'static [Delimiters]) -> Result<(Node, ErrorList), Diagnostic> {
     let text = source.text.as_str();
     if let Some(at) = memchr::memchr(0, text.as_bytes()) {
         return Err(
             Diagnostic::at(Span::new(at, at), "the file has a NUL byte in it").help("a workflow file is plain text")
         );
     }
-    let protected = protect(text);
-    if let Some(at) = protected.unclosed {
-        return Err(Diagnostic::at(Span::new(at, at + 2), "`{{` is not closed on its line")
-            .help("write `{{ name }}`, or put the whole value in quotes"));
+    let protected = protect(text, delimiters);
+    if let Some(span) = protected.unclosed {
+        let message = format!("unclosed `{}`", &text[span.start..span.end]);
+        return Err(Diagnostic::at(span, message).help("close it on the same line, or quote the whole value"));
     }
     let mut builder = Builder {
         offsets: ByteOffsets::new(text),
@@ -72,7 +73,7 @@ pub(super) fn load(source: &SourceFile) -> Result<(Node, ErrorList), Diagnostic>
         Some(node) if matches!(node.kind, NodeKind::Map(_)) => Ok((node, builder.errors)),
         Some(node) => Err(Diagnostic::at(
             node.span,
-            format!("a workflow file is a mapping with `steps:`; found {}", super::tree::describe(&node.to_json())),
+            format!("a workflow file is a mapping with `steps:`; found {}", super::node::describe(&node.to_json())),
         )),
     }
 }
@@ -89,6 +90,17 @@ struct Open {
 enum OpenKind {
     List(Vec<Node>),
     Map { entries: Vec<Entry>, key: Option<(String, Span)> },
+}
+
+/// How a node reads if it turns out to be a key.
+#[derive(Clone, Copy)]
+enum AsKey<'a> {
+    /// A plain scalar.
+    Plain(&'a str),
+    /// Another scalar, or an alias.
+    Other(&'a str),
+    /// A collection, which cannot be a key.
+    None,
 }
 
 /// Builds the tree from the parser's events.
@@ -126,12 +138,18 @@ impl Builder<'_> {
                     let node = self.scalar(&text, style, tag.as_deref(), span);
                     self.count(1 + text.len() / 100, span)?;
                     self.store_anchor(anchor, &node, 1 + text.len() / 100)?;
-                    self.attach(node, style == ScalarStyle::Plain, &text)
+                    match style {
+                        ScalarStyle::Plain => self.attach(node, AsKey::Plain(&text)),
+                        _ => self.attach(node, AsKey::Other(&text)),
+                    }
                 }
                 Event::Alias(anchor) => {
                     let node = self.alias(anchor, span)?;
                     let text = node.as_text().map(|text| text.raw).unwrap_or_default();
-                    self.attach(node, false, &text)
+                    match node.kind {
+                        NodeKind::List(_) | NodeKind::Map(_) => self.attach(node, AsKey::None),
+                        _ => self.attach(node, AsKey::Other(&text)),
+                    }
                 }
                 Event::SequenceStart(anchor, tag) => {
                     self.open(anchor, tag.as_deref(), span, OpenKind::List(Vec::new()))?;
@@ -214,11 +232,11 @@ impl Builder<'_> {
         let end = if span.end > span.start { span.end } else { last };
         let node = Node::new(Span::new(open.start, end.max(open.start)), kind);
         self.store_anchor(open.anchor, &node, self.nodes - open.before)?;
-        Ok(self.attach(node, false, ""))
+        Ok(self.attach(node, AsKey::None))
     }
 
-    /// Puts a node where it belongs; gives it back if it is the root. `written` is the text of a scalar.
-    fn attach(&mut self, node: Node, plain: bool, written: &str) -> Option<Node> {
+    /// Puts a node where it belongs; gives it back if it is the root.
+    fn attach(&mut self, node: Node, as_key: AsKey<'_>) -> Option<Node> {
         let Some(open) = self.stack.last_mut() else {
             return Some(node);
         };
@@ -227,16 +245,18 @@ impl Builder<'_> {
             OpenKind::Map { entries, key } => match key.take() {
                 Some((key, key_span)) => entries.push(Entry { key, key_span, value: node }),
                 None => {
-                    let mut text = if self.restore { restore(written) } else { written.to_owned() };
-                    if matches!(node.kind, NodeKind::List(_) | NodeKind::Map(_)) {
-                        self.errors.push(
-                            Diagnostic::at(node.span, "a key must be a word or a quoted string")
-                                .help("a template in braces needs `{{ name }}`, without a colon behind"),
-                        );
-                        text = NO_KEY.to_owned();
-                    } else if text == "<<" && plain {
-                        text = MERGE.to_owned();
-                    }
+                    let text = match as_key {
+                        AsKey::Plain("<<") => MERGE.to_owned(),
+                        AsKey::Plain(text) | AsKey::Other(text) if self.restore => restore(text),
+                        AsKey::Plain(text) | AsKey::Other(text) => text.to_owned(),
+                        AsKey::None => {
+                            self.errors.push(
+                                Diagnostic::at(node.span, "a key must be a word or a quoted string")
+                                    .help("a template in braces needs `{{ name }}`, without a colon behind"),
+                            );
+                            NO_KEY.to_owned()
+                        }
+                    };
                     *key = Some((text, node.span));
                 }
             },
@@ -316,9 +336,9 @@ impl Builder<'_> {
     /// The parser's error in words that help.
     fn yaml_error(&self, error: &ScanError) -> Diagnostic {
         let mut at = self.offsets.byte(error.marker().index());
-        let (message, help) = yaml_error(error.info());
-        if message.starts_with("a tab") {
-            // The parser may still stand at the end of the line before.
+        let YamlError { message, help, is_tab } = YamlError::new(error.info());
+        if is_tab {
+            // The parser may name the end of the line before.
             at = memchr::memchr(b'\t', &self.offsets.text.as_bytes()[at..]).map_or(at, |tab| at + tab);
         }
         let error = Diagnostic::at(Span::new(at, at + 1), message);

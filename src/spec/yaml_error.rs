@@ -1,39 +1,62 @@
-//! What the YAML parser complains about, in words that help.
+//! The YAML parser's errors in words that help the user.
+//!
+//! saphyr-parser reports an error as text alone, so this is the one place that decides by the text of a message.
 
-/// The message for a error of the parser, and what the user can do.
-pub(super) fn yaml_error(info: &str) -> (String, Option<&'static str>) {
-    let has = |needle: &str| info.contains(needle);
-    if has("tab") && (has("indentation") || has("disallowed") || has("found a tab") || has("cannot be used")) {
-        return ("a tab cannot be used for indentation".to_owned(), Some("indent with spaces"));
+/// An error of the YAML parser.
+pub(super) struct YamlError {
+    pub message: String,
+    pub help: Option<&'static str>,
+    /// Whether the error is about a tab, which may be on the line after the one that the parser names.
+    pub is_tab: bool,
+}
+
+impl YamlError {
+    /// Rewords `info`, the parser's own message.
+    pub fn new(info: &str) -> Self {
+        let has = |needle: &str| info.contains(needle);
+        if has("tab") && (has("indentation") || has("disallowed") || has("found a tab") || has("cannot be used")) {
+            let message = "a tab cannot be used for indentation".to_owned();
+            return Self { message, help: Some("indent with spaces"), is_tab: true };
+        }
+        match reword(&has) {
+            Some((message, help)) => Self { message: message.to_owned(), help, is_tab: false },
+            None => Self { message: format!("invalid YAML: {info}"), help: None, is_tab: false },
+        }
     }
-    let (message, help) = if has("mapping values are not allowed") || has("illegal placement of ':'") {
-        ("a `:` is not allowed here", Some("put a text with `: ` in it in quotes, and check the indentation"))
+}
+
+/// The message and the help for an error whose text `has` these words.
+fn reword(has: &dyn Fn(&str) -> bool) -> Option<(&'static str, Option<&'static str>)> {
+    Some(if has("mapping values are not allowed") || has("illegal placement of ':'") {
+        ("unexpected `:`", Some("quote a string that contains `: `, and check the indentation"))
     } else if has("simple key expect") {
-        ("a key without `:`, or a line that is not indented far enough", Some("write `key: value`"))
+        ("missing `:` after a key, or wrong indentation", Some("write `key: value`"))
     } else if has("did not find expected key") || has("invalid indentation") || has("expected '-' indicator") {
-        ("the indentation does not fit the lines above", Some("keys of one mapping stand in the same column"))
+        ("the indentation does not match the lines above", Some("start all keys of a mapping in the same column"))
     } else if has("flow sequence, expected") {
-        ("a list in `[ ]` is not closed, or a comma is missing", None)
+        ("missing `]` or comma in a list", None)
     } else if has("flow mapping, did not find") {
-        ("a mapping in `{ }` is not closed, or a comma is missing", Some("a template is written `{{ name }}`"))
+        ("missing `}` or comma in a mapping", Some("for a template, write `{{ name }}`"))
     } else if has("quoted scalar, found unexpected end") || has("found unexpected document indicator") {
-        ("a string in quotes is not closed", None)
+        ("missing closing quote", None)
     } else if has("unknown escape character") {
-        ("an unknown escape in a string in double quotes", Some("write `\\\\` for a backslash, or use single quotes"))
+        (
+            "unknown escape sequence in a double-quoted string",
+            Some("write `\\\\` for a backslash, or use single quotes"),
+        )
     } else if has("unknown anchor") {
-        ("an alias for an anchor that is not defined above", Some("put a text that starts with `*` in quotes"))
+        ("unknown alias", Some("define the anchor above it, or quote a string that starts with `*`"))
     } else if has("unexpected character") {
-        ("a plain text cannot start with this character", Some("put the text in quotes"))
+        ("a string cannot start with this character", Some("quote the string"))
     } else if has("did not find expected node content") {
-        ("a value is missing here, or a bracket above is not closed", None)
+        ("missing value, or a missing closing bracket above", None)
     } else if has("recursion limit") {
         ("the file is nested too deeply", None)
     } else if has("trailing content after double-quoted") {
-        ("text behind a string in quotes", Some("put the whole text in quotes"))
+        ("unexpected text after a quoted string", Some("quote the whole string"))
     } else if has("wasn't declared") {
-        ("a YAML tag that is not declared", Some("leave the tag out"))
+        ("unknown YAML tag", Some("remove the tag"))
     } else {
-        return (format!("not valid YAML: {info}"), None);
-    };
-    (message.to_owned(), help)
+        return None;
+    })
 }

@@ -1,14 +1,12 @@
-//! The two environments (plain text, shell command) and the filters both know.
+//! The filters that batchmill adds to those of minijinja.
 
-use super::shell;
-use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Object, ObjectRepr, Value};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
+use minijinja::{Environment, Error, ErrorKind};
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-/// Text that the user asked to put into a shell command as it is.
+/// The result of the `raw` filter: text to insert into a shell command without quoting.
 #[derive(Debug)]
 pub(super) struct Raw(pub(super) String);
 
@@ -22,31 +20,13 @@ impl Object for Raw {
     }
 }
 
-/// For plain text: what a value prints as is what it becomes.
-pub(super) static PLAIN: LazyLock<Environment<'static>> = LazyLock::new(environment);
-
-/// For shell commands: each substitution is held back and put in by [`shell`].
-pub(super) static SHELL: LazyLock<Environment<'static>> = LazyLock::new(|| {
-    let mut env = environment();
-    env.set_formatter(shell::hold_back);
-    env
-});
-
-/// Begins a comment of a template. Jinja's own `{#` is what shells write for a length, `${#name}`.
-pub(super) const COMMENT: &str = "{##";
-
-fn environment() -> Environment<'static> {
-    let mut env = Environment::new();
-    let syntax = SyntaxConfig::builder().comment_delimiters(COMMENT, "##}").keep_trailing_newline(true).build();
-    env.set_syntax(syntax.expect("the three kinds of delimiters differ"));
-    env.set_undefined_behavior(UndefinedBehavior::Strict);
-    env.set_auto_escape_callback(|_| AutoEscape::None);
-    env.set_debug(true);
+/// Adds the filters.
+pub(super) fn add_filters(env: &mut Environment<'static>) {
     env.add_filter("raw", |value: String| Value::from_object(Raw(value)));
-    // The stock filter escapes for HTML; here JSON goes to shells, files and requests.
+    // minijinja's own filter escapes for HTML; here JSON goes to shells, files and requests.
     env.add_filter("tojson", |value: Value| {
         serde_json::to_string(&value).map_err(|error| {
-            Error::new(ErrorKind::BadSerialization, "cannot write the value as JSON").with_source(error)
+            Error::new(ErrorKind::BadSerialization, "cannot convert the value to JSON").with_source(error)
         })
     });
     env.add_filter("name", |path: String| part(Path::new(&path).file_name()));
@@ -60,7 +40,6 @@ fn environment() -> Environment<'static> {
         None => path,
     });
     env.add_filter("with_suffix", with_suffix);
-    env
 }
 
 fn part(part: Option<&std::ffi::OsStr>) -> String {
@@ -70,12 +49,13 @@ fn part(part: Option<&std::ffi::OsStr>) -> String {
 fn with_suffix(path: String, suffix: String) -> Result<String, Error> {
     let bare = suffix.strip_prefix('.').unwrap_or_default();
     if !suffix.is_empty() && bare.is_empty() || suffix.contains('/') {
-        let text = format!("`with_suffix` takes a suffix such as `.json`, or an empty one; found `{suffix}`");
+        let text =
+            format!("invalid suffix `{suffix}`: `with_suffix` takes a suffix such as `.json`, or an empty string");
         return Err(Error::new(ErrorKind::InvalidOperation, text));
     }
     let path = Path::new(&path);
     if path.file_name().is_none() {
-        let text = format!("`{}` has no file name to give a suffix", path.display());
+        let text = format!("cannot add a suffix to `{}`: it has no file name", path.display());
         return Err(Error::new(ErrorKind::InvalidOperation, text));
     }
     Ok(path.with_extension(bare).to_string_lossy().into_owned())

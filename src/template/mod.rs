@@ -1,19 +1,28 @@
-//! Templates: minijinja set up for batchmill, the names in scope, and the shell's quoting rules.
+//! Templates: minijinja set up for batchmill, the names in scope, and the quoting of shell commands.
 //!
-//! Owns compiling and rendering of one string or value, the filters, and the escaping that keeps an item's content from
-//! being read as shell syntax. Knows nothing of steps or tasks: who renders what, and when, is decided by its callers.
-//! Undefined names are errors everywhere, and what was rendered once is never rendered again.
+//! Owns compiling and rendering of one string or value, the filters, and the quoting that keeps values from being read as
+//! shell syntax. Leaves it to its callers who renders what and when, and knows nothing of steps or tasks. An undefined name
+//! is always an error, and rendered text is never rendered again.
 
+mod check;
 mod compiled;
-mod exact;
+mod compiled_tree;
+mod environment;
+mod error;
 mod filters;
+mod json;
 mod names;
+mod results_name;
 mod scope;
 mod shell;
-mod stored;
+mod step_value;
 
-pub use compiled::{CompiledTree, Template, TemplateError, compile_pairs, json_to_value, value_to_json};
-pub use exact::exact_json_to_value;
-pub use scope::{ErrorValue, ItemScope, Lazy, Names, Scope, StepValue};
+pub use compiled::Template;
+pub use compiled_tree::{CompiledTree, compile_pairs};
+pub use error::{TemplateError, TemplateErrorKind};
+pub use json::{exact_json_to_value, json_to_value, value_to_json};
+pub use names::Names;
+pub use results_name::ResultsName;
+pub use scope::{ErrorValue, ItemScope, Scope};
 pub use shell::{RenderedCommand, ShellCommand, ShellError};
-pub use stored::{ResultsName, StoredResults};
+pub use step_value::{Lazy, StepValue, StoredResults};

@@ -1,102 +1,116 @@
-//! What a template uses, and whether it will be there: names and filters, checked before anything runs.
+//! The names that a template may use at a place of the workflow.
 
-use super::compiled::TemplateError;
-use super::filters::PLAIN;
-use super::scope::Names;
-use crate::model::Text;
-use minijinja::ErrorKind;
+use super::error::TemplateErrorKind;
 
-/// What can be known to be wrong with a template that uses these names.
-pub(super) fn check(text: &Text, uses: &[String], names: &Names) -> Vec<TemplateError> {
-    let mut errors = check_names(text, uses, names);
-    errors.extend(unknown_filters(text));
-    errors
+/// The names defined at a place of the workflow, so that templates can be checked before anything runs.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    /// Whether there is an item: `item`, `index`, `batch`.
+    pub item: bool,
+    /// Whether there is `item_dir`.
+    pub item_dir: bool,
+    /// Whether there is `error`.
+    pub error: bool,
+    /// Whether there is `summary`.
+    pub summary: bool,
+    /// The parameters; `None` if the workflow accepts any.
+    pub params: Option<Vec<String>>,
+    /// Environment variables.
+    pub env: Vec<String>,
+    /// Earlier steps.
+    pub steps: Vec<String>,
+    /// The earlier steps that have an aggregate.
+    pub aggregates: Vec<String>,
+    /// Outputs of earlier steps.
+    pub outputs: Vec<String>,
 }
 
-/// minijinja looks a filter up when it runs it; a name that it does not have is found here, before anything runs.
-fn unknown_filters(text: &Text) -> impl Iterator<Item = TemplateError> {
-    let unknown = filter_names(&text.raw).into_iter().filter(|name| {
-        let tried = PLAIN.compile_expression_owned(format!("1|{name}")).and_then(|expression| expression.eval(()));
-        tried.is_err_and(|error| error.kind() == ErrorKind::UnknownFilter)
-    });
-    unknown.map(|name| {
-        let message = format!("there is no filter `{name}`");
-        TemplateError { message, span: text.span, needle: Some(name.to_owned()) }
-    })
+/// Why a name cannot be used.
+#[derive(Debug)]
+pub(super) struct NameError {
+    pub kind: TemplateErrorKind,
+    pub message: String,
+    pub help: String,
 }
 
-/// The words behind a `|` inside `{{ }}` and `{% %}`, outside strings.
-pub(super) fn filter_names(raw: &str) -> Vec<&str> {
-    let mut names = Vec::new();
-    let (mut inside, mut quote) = (false, None);
-    let mut chars = raw.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
-        match (c, quote) {
-            ('\\', Some(_)) => _ = chars.next(),
-            (_, Some(open)) => quote = (c != open).then_some(open),
-            ('{', None) if matches!(chars.peek(), Some((_, '{' | '%'))) => inside = true,
-            ('}', None) if matches!(chars.peek(), Some((_, '}'))) => inside = false,
-            ('%', None) if matches!(chars.peek(), Some((_, '}'))) => inside = false,
-            ('"' | '\'', None) if inside => quote = Some(c),
-            ('|', None) if inside => {
-                let rest = raw[at + 1..].trim_start();
-                let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-                names.extend((end > 0).then_some(&rest[..end]));
+impl NameError {
+    fn undefined(message: String, help: String) -> Self {
+        Self { kind: TemplateErrorKind::UndefinedName, message, help }
+    }
+}
+
+impl Names {
+    /// Checks a dotted name that a template uses. An error if it is known not to be defined.
+    pub(super) fn check(&self, name: &str) -> Result<(), NameError> {
+        let mut parts = name.split('.');
+        let root = parts.next().unwrap_or_default();
+        let Some(member) = parts.next() else { return self.check_root(root) };
+        match root {
+            "params" => match &self.params {
+                Some(params) if !params.iter().any(|param| param == member) => {
+                    let message = format!("`params.{member}` is not defined");
+                    Err(NameError::undefined(message, known("parameters", "the workflow declares none", params)))
+                }
+                _ => Ok(()),
+            },
+            "env" if !self.env.iter().any(|name| name == member) => Err(NameError {
+                kind: TemplateErrorKind::UnsetVariable,
+                message: format!("environment variable `{member}` is not set"),
+                help: "set it, or define it under `env` in the workflow".to_owned(),
+            }),
+            "steps" if !self.steps.iter().any(|step| step == member) => {
+                let message = format!("`steps.{member}` is not defined");
+                Err(NameError::undefined(message, known("earlier steps", "there is no earlier step", &self.steps)))
             }
-            _ => {}
+            "steps" if parts.next() == Some("aggregate") && !self.aggregates.iter().any(|step| step == member) => {
+                let message = format!("step `{member}` has no `aggregate`");
+                Err(NameError::undefined(message, format!("add `aggregate` to the inputs of step `{member}`")))
+            }
+            _ => self.check_root(root),
         }
     }
-    names
-}
 
-/// Names without minijinja's own functions, sorted so that messages are stable.
-pub(super) fn used_names(names: impl IntoIterator<Item = String>) -> Vec<String> {
-    let own = |name: &String| {
-        let root = name.split('.').next().unwrap_or_default();
-        PLAIN.globals().all(|(global, _)| global != root)
-    };
-    let mut names: Vec<String> = names.into_iter().filter(own).collect();
-    names.sort();
-    names
-}
-
-/// A template that asks `is defined` or gives a `default` may use names that are not there.
-pub(super) fn check_names(text: &Text, uses: &[String], names: &Names) -> Vec<TemplateError> {
-    if text.raw.contains("defined") || text.raw.contains("default") {
-        return Vec::new();
-    }
-    let error = |name: &String| {
-        names.error(name).map(|message| TemplateError { message, span: text.span, needle: Some(name.clone()) })
-    };
-    uses.iter().filter_map(error).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::template::Template;
-
-    #[test]
-    fn filters_are_found_outside_strings_only() {
-        let raw = "a | b {{ item | upper|default('x | y') }} {% if x | length %}{{ \"\\\"|no\" }}{% endif %} | c";
-        assert_eq!(filter_names(raw), ["upper", "default", "length"]);
-    }
-
-    #[test]
-    fn a_filter_that_is_not_there_is_found_before_it_runs() {
-        let errors = |raw: &str| {
-            let names = Names { item: true, params: Some(Vec::new()), ..Names::default() };
-            Template::compile(&Text::new(raw)).unwrap().check(&names)
+    fn check_root(&self, root: &str) -> Result<(), NameError> {
+        let known = match root {
+            "params" | "env" | "steps" | "run" => true,
+            "item" | "index" | "batch" if self.item => true,
+            "item_dir" if self.item_dir => true,
+            "error" if self.error => true,
+            "summary" if self.summary => true,
+            _ => {
+                self.outputs.iter().any(|output| output == root)
+                    || self.params.as_ref().is_none_or(|params| params.iter().any(|param| param == root))
+            }
         };
-        let [error] = errors("{{ item | nofilter }}").try_into().unwrap();
-        assert_eq!(
-            (error.message.as_str(), error.needle.as_deref()),
-            ("there is no filter `nofilter`", Some("nofilter"))
-        );
-        for good in
-            ["{{ item | stem }}", "{{ item | map('upper') | list }}", "{{ item | round(2) }}", "{{ item | raw }}"]
-        {
-            assert_eq!(errors(good), [], "{good}");
+        if known {
+            return Ok(());
         }
+        Err(NameError::undefined(format!("`{root}` is not defined"), format!("defined names: {}", self.list())))
     }
+
+    /// All names, for a message: `batch`, `env`, `index`, ...
+    fn list(&self) -> String {
+        let mut names: Vec<&str> = vec!["env", "params", "run", "steps"];
+        names.extend(self.item.then_some(["batch", "index", "item"]).into_iter().flatten());
+        names.extend(self.item_dir.then_some("item_dir"));
+        names.extend(self.error.then_some("error"));
+        names.extend(self.summary.then_some("summary"));
+        names.extend(self.outputs.iter().map(String::as_str));
+        names.extend(self.params.iter().flatten().map(String::as_str));
+        names.sort_unstable();
+        names.dedup();
+        quoted(&names)
+    }
+}
+
+fn known(what: &str, none: &str, names: &[String]) -> String {
+    if names.is_empty() {
+        return none.to_owned();
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    format!("{what}: {}", quoted(&names))
+}
+
+fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

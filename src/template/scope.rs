@@ -1,90 +1,16 @@
-//! The names a template sees, and where each is looked up.
+//! The names that a template sees, and how each is looked up.
 
-use super::compiled::json_to_value;
-use super::stored::StoredResults;
+use super::json::json_to_value;
+use super::names::Names;
+use super::step_value::StepValue;
 use crate::model::Failure;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
-use minijinja::{Error, ErrorKind};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-/// A value that is made when a template first asks for it, such as the results of an earlier step.
-pub struct Lazy {
-    make: Box<dyn Fn() -> Value + Send + Sync>,
-    made: OnceLock<Value>,
-}
-
-impl Lazy {
-    /// A value that `make` makes, at most once.
-    pub fn new(make: impl Fn() -> Value + Send + Sync + 'static) -> Self {
-        Self { make: Box::new(make), made: OnceLock::new() }
-    }
-
-    /// The value.
-    pub fn get(&self) -> Value {
-        self.made.get_or_init(|| (self.make)()).clone()
-    }
-}
-
-impl fmt::Debug for Lazy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Lazy").field(&self.made).finish()
-    }
-}
-
-/// What `steps.<name>` is: `result` and `path`; of a batch step `results`, `failed` and `stats` too, and `aggregate` where it
-/// has one.
-#[derive(Debug, Clone)]
-pub struct StepValue {
-    /// `result`: of a plain step its value; of a batch step the list of results.
-    pub result: Arc<Lazy>,
-    /// `failed` and `stats` of a batch step.
-    pub batch: Option<(Arc<Lazy>, Value)>,
-    /// The same results where they are kept.
-    pub stored: Arc<dyn StoredResults>,
-    /// `aggregate`
-    pub aggregate: Option<Arc<Lazy>>,
-}
-
-impl StepValue {
-    /// `path`: a file with the results in item order.
-    fn path(&self) -> Value {
-        match self.stored.file() {
-            Ok(file) => Value::from(file.path.display().to_string()),
-            Err(message) => Value::from(Error::new(ErrorKind::InvalidOperation, message)),
-        }
-    }
-}
-
-impl Object for StepValue {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Map
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        match (key.as_str()?, &self.batch) {
-            ("result", _) | ("results", Some(_)) => Some(self.result.get()),
-            ("failed", Some((failed, _))) => Some(failed.get()),
-            ("stats", Some((_, stats))) => Some(stats.clone()),
-            ("path", _) => Some(self.path()),
-            ("aggregate", _) => self.aggregate.as_ref().map(|aggregate| aggregate.get()),
-            _ => None,
-        }
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        // `path` is not among them: who writes down all that is known of a step asks for no file.
-        match (&self.batch, &self.aggregate) {
-            (Some(_), Some(_)) => Enumerator::Str(&["result", "results", "failed", "stats", "aggregate"]),
-            (Some(_), None) => Enumerator::Str(&["result", "results", "failed", "stats"]),
-            (None, _) => Enumerator::Str(&["result"]),
-        }
-    }
-}
-
-/// Names that hold for a whole step: `params`, `env`, `run`, `steps`, named outputs, and parameters by their bare name.
+/// The names for a whole step: `params`, `env`, `run`, `steps`, named outputs, and parameters by their bare name.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
     /// `params`
@@ -93,22 +19,21 @@ pub struct Scope {
     pub env: BTreeMap<String, Value>,
     /// `run`: `id`, `name`, `started`
     pub run: BTreeMap<String, Value>,
-    /// `steps`: the steps that have ended
+    /// `steps`: the steps that have finished
     pub steps: BTreeMap<String, StepValue>,
-    /// Named outputs: the name of the step each stands for
+    /// Named outputs, and the step that each refers to
     pub outputs: BTreeMap<String, String>,
     /// `summary`: how the run ended, for `on_failure` and `finally`
     pub summary: Option<Value>,
 }
 
 impl Scope {
-    /// The value of a top-level name, if there is one.
-    pub fn lookup(&self, name: &str) -> Option<Value> {
-        let map = |map: &BTreeMap<String, Value>| Value::from_pairs(map.iter().map(|(k, v)| (k.clone(), v.clone())));
+    /// The value of a top-level name, if it is defined.
+    pub fn lookup(self: &Arc<Self>, name: &str) -> Option<Value> {
         match name {
-            "params" => Some(map(&self.params)),
-            "env" => Some(map(&self.env)),
-            "run" => Some(map(&self.run)),
+            "params" => Some(self.members(Group::Params)),
+            "env" => Some(self.members(Group::Env)),
+            "run" => Some(self.members(Group::Run)),
             "steps" => Some(self.steps()),
             "summary" if self.summary.is_some() => self.summary.clone(),
             _ => match self.outputs.get(name).and_then(|step| self.steps.get(step)) {
@@ -119,11 +44,15 @@ impl Scope {
     }
 
     /// The value of `steps`.
-    pub fn steps(&self) -> Value {
-        Value::from_pairs(self.steps.iter().map(|(name, step)| (name.clone(), Value::from_object(step.clone()))))
+    pub fn steps(self: &Arc<Self>) -> Value {
+        self.members(Group::Steps)
     }
 
-    /// The names there are.
+    fn members(self: &Arc<Self>, group: Group) -> Value {
+        Value::from_object(Members { scope: Arc::clone(self), group })
+    }
+
+    /// The names that are defined.
     pub fn names(&self) -> Names {
         let keys = |map: &BTreeMap<String, Value>| map.keys().cloned().collect();
         Names {
@@ -145,12 +74,60 @@ impl Scope {
     }
 }
 
-/// `error` in `on_item_error`: prints as its message, and has `message`, `type`, `detail`, `attempts`.
+/// The names of a scope that have members.
+#[derive(Debug, Clone, Copy)]
+enum Group {
+    Params,
+    Env,
+    Run,
+    Steps,
+}
+
+/// `params`, `env`, `run` or `steps`. Looks members up in the scope, so that using one of thousands copies only that one.
+#[derive(Debug)]
+struct Members {
+    scope: Arc<Scope>,
+    group: Group,
+}
+
+impl Members {
+    fn map(&self) -> Option<&BTreeMap<String, Value>> {
+        match self.group {
+            Group::Params => Some(&self.scope.params),
+            Group::Env => Some(&self.scope.env),
+            Group::Run => Some(&self.scope.run),
+            Group::Steps => None,
+        }
+    }
+}
+
+impl Object for Members {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Map
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let key = key.as_str()?;
+        match self.map() {
+            Some(map) => map.get(key).cloned(),
+            None => self.scope.steps.get(key).cloned().map(Value::from_object),
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(match self.map() {
+            Some(map) => map.keys().map(|key| Value::from(key.as_str())).collect(),
+            None => self.scope.steps.keys().map(|key| Value::from(key.as_str())).collect(),
+        })
+    }
+}
+
+/// `error` in `on_item_error`: prints as its message, with the members `message`, `type`, `detail` and `attempts`.
 #[derive(Debug, Clone)]
 pub struct ErrorValue {
-    /// Why the last run of the item failed.
+    /// Why the last attempt failed.
     pub failure: Failure,
-    /// How often it was run.
+    /// The number of attempts.
     pub attempts: u32,
 }
 
@@ -178,27 +155,27 @@ impl Object for ErrorValue {
     }
 }
 
-/// Names that hold for one item, before those of its step. Without an item it is the step's scope alone.
+/// The names for one item, which hide those of its step. Without an item, just the names of the step.
 #[derive(Debug, Clone, Default)]
 pub struct ItemScope {
     /// The step's names.
     pub step: Arc<Scope>,
-    /// `item`: its JSON text; the batch's items as a list where the task is batched.
+    /// `item` as JSON text; the list of the batch's items if the task is batched.
     pub item: Option<Vec<u8>>,
     /// `index`
     pub index: u64,
     /// `batch`: number, total, size, attempt
     pub batch: (u64, Option<u64>, usize, u32),
-    /// `item_dir`: the folder for the files of the item's attempt
+    /// `item_dir`: the directory for files of this attempt
     pub item_dir: Option<PathBuf>,
     /// `error`
     pub error: Option<ErrorValue>,
-    /// `item`, once a template has asked for it.
+    /// `item`, once a template has used it.
     pub parsed: OnceLock<Value>,
 }
 
 impl ItemScope {
-    /// The scope of a step that is not about an item.
+    /// The scope of a step without an item.
     pub fn of_step(step: Arc<Scope>) -> Self {
         Self { step, ..Self::default() }
     }
@@ -220,7 +197,7 @@ impl ItemScope {
         ])
     }
 
-    /// The names there are.
+    /// The names that are defined.
     pub fn names(&self) -> Names {
         Names {
             item: self.item.is_some(),
@@ -250,85 +227,24 @@ impl Object for ItemScope {
     }
 }
 
-/// Which names there will be at a place of the workflow, to check templates before anything runs.
-#[derive(Debug, Clone, Default)]
-pub struct Names {
-    /// Whether there is an item: `item`, `index`, `batch`.
-    pub item: bool,
-    /// Whether there is `item_dir`.
-    pub item_dir: bool,
-    /// Whether there is `error`.
-    pub error: bool,
-    /// Whether there is `summary`.
-    pub summary: bool,
-    /// The parameters; `None` where the workflow takes any.
-    pub params: Option<Vec<String>>,
-    /// Environment variables.
-    pub env: Vec<String>,
-    /// Earlier steps.
-    pub steps: Vec<String>,
-    /// Those of them that have an aggregate.
-    pub aggregates: Vec<String>,
-    /// Outputs of earlier steps.
-    pub outputs: Vec<String>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Text;
+    use crate::template::Template;
 
-impl Names {
-    /// What is wrong with a dotted name that a template uses; `None` if nothing is known to be.
-    pub fn error(&self, name: &str) -> Option<String> {
-        let mut parts = name.split('.');
-        let root = parts.next().unwrap_or_default();
-        let member = parts.next();
-        match (root, member) {
-            ("item" | "index" | "batch", _) if self.item => None,
-            ("item_dir", _) if self.item_dir => None,
-            ("error", _) if self.error => None,
-            ("summary", _) if self.summary => None,
-            ("params", Some(member)) => match &self.params {
-                Some(params) if !params.iter().any(|param| param == member) => Some(missing("params", member, params)),
-                _ => None,
-            },
-            ("env", Some(member)) if !self.env.iter().any(|name| name == member) => {
-                Some(format!("environment variable `{member}` is not set"))
-            }
-            ("steps", Some(member)) if !self.steps.iter().any(|step| step == member) => {
-                Some(missing("steps", member, &self.steps))
-            }
-            ("steps", Some(member))
-                if parts.next() == Some("aggregate") && !self.aggregates.iter().any(|step| step == member) =>
-            {
-                Some(format!("step `{member}` has no `aggregate`"))
-            }
-            ("params" | "env" | "steps" | "run", _) => None,
-            _ if self.outputs.iter().any(|output| output == root) => None,
-            _ if self.params.as_ref().is_none_or(|params| params.iter().any(|param| param == root)) => None,
-            _ => Some(format!("`{root}` is not defined; names here are {}", self.list())),
-        }
+    #[test]
+    fn params_are_a_mapping_without_being_copied() {
+        let params = [("a", 1), ("b", 2)].map(|(name, value)| (name.to_owned(), Value::from(value))).into();
+        let scope = Arc::new(ItemScope::of_step(Arc::new(Scope { params, ..Scope::default() })));
+        let rendered = |raw: &str| Template::compile(&Text::new(raw)).unwrap().string(&scope).unwrap();
+        assert_eq!(rendered("{{ params.b }} {{ params['a'] }} {{ b }}"), "2 1 2");
+        assert_eq!(
+            rendered("{{ params | length }} {{ 'a' in params }} {{ params | tojson }}"),
+            r#"2 True {"a":1,"b":2}"#
+        );
+        assert_eq!(rendered("{% for key, value in params | items %}{{ key }}={{ value }};{% endfor %}"), "a=1;b=2;");
+        assert_eq!(rendered("{{ params }}"), "{'a': 1, 'b': 2}");
+        assert_eq!(rendered("{{ params.c | default('none') }}"), "none");
     }
-
-    /// The names as a sentence part: `batch`, `env`, `index`, ...
-    pub fn list(&self) -> String {
-        let mut names: Vec<&str> = vec!["env", "params", "run", "steps"];
-        names.extend(self.item.then_some(["batch", "index", "item"]).into_iter().flatten());
-        names.extend(self.item_dir.then_some("item_dir"));
-        names.extend(self.error.then_some("error"));
-        names.extend(self.summary.then_some("summary"));
-        names.extend(self.outputs.iter().map(String::as_str));
-        names.extend(self.params.iter().flatten().map(String::as_str));
-        names.sort_unstable();
-        names.dedup();
-        quoted(&names)
-    }
-}
-
-fn missing(of: &str, member: &str, there_are: &[String]) -> String {
-    if there_are.is_empty() {
-        return format!("`{of}.{member}` is not defined; `{of}` is empty here");
-    }
-    let names: Vec<&str> = there_are.iter().map(String::as_str).collect();
-    format!("`{of}.{member}` is not defined; `{of}` has {}", quoted(&names))
-}
-
-fn quoted(names: &[&str]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

@@ -96,7 +96,8 @@ finally: {type: echo, message: '{{ sumary }}'}
     let workflow = workflow.replace("{name: finally,", "{name: first,").replace("comand", "command");
     Sandbox::with(&workflow).run(&[]).exits_with(2).says(&[
         "`summary` is not defined",
-        "`sumary` is not defined; names here are `env`, `params`, `run`, `steps`, `summary`",
+        "`sumary` is not defined",
+        "defined names: `env`, `params`, `run`, `steps`, `summary`",
     ]);
 }
 

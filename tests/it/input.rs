@@ -58,14 +58,19 @@ steps:
 ";
     let sandbox = Sandbox::with(workflow);
     sandbox.run(&[]).exits_with(2).says(&[
-        "`sayd` is not defined; names here are `env`, `known`, `params`, `run`, `said`, `steps`",
-        "`params.sise` is not defined; `params` has `known`",
+        "`sayd` is not defined",
+        "defined names: `env`, `known`, `params`, `run`, `said`, `steps`",
+        "`params.sise` is not defined",
+        "parameters: `known`",
         "`err` is not defined",
-        "`itm` is not defined; names here are `batch`",
+        "`itm` is not defined",
+        "defined names: `batch`",
         "environment variable `NO_SUCH_VARIABLE` is not set",
-        "`steps.secnd` is not defined; `steps` has `first`, `second`",
+        "help: set it, or define it under `env` in the workflow",
+        "`steps.secnd` is not defined",
+        "earlier steps: `first`, `second`",
         "`item` is not defined",
-        "there is no filter `nofilter`",
+        "unknown filter `nofilter`",
     ]);
     assert!(!sandbox.exists("ran"));
 }
@@ -73,7 +78,7 @@ steps:
 #[test]
 fn a_template_that_does_not_parse_is_found_before_the_run() {
     let workflow = "steps:\n  - name: a\n    task: echo\n    inputs: {message: 'x {{ 1 + }} y'}\n";
-    Sandbox::with(workflow).run(&[]).exits_with(2).says(&["bad template", "workflow.yaml:4:"]);
+    Sandbox::with(workflow).run(&[]).exits_with(2).says(&["invalid template", "workflow.yaml:4:"]);
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn raw_is_the_one_way_to_hand_shell_syntax_over() {
 fn places_where_no_value_can_stand_are_named_before_the_run() {
     for (command, says) in [
         ("cat <<'EOF'\n{{ item }}\nEOF", "here-document with a quoted delimiter"),
-        ("echo \\{{ item }}", "a backslash stands right before a substitution"),
+        ("echo \\{{ item }}", "backslash before a substitution"),
         ("bash -c \"echo {{ item }}\"", "inside code for `bash`"),
         ("cd / && eval echo {{ item }}", "inside code for `eval`"),
     ] {

@@ -1,6 +1,6 @@
 //! The keys themselves.
 
-use super::{Key, KeyGroup, KeyType};
+use super::key::{Key, KeyGroup, KeyType};
 
 const fn key(name: &'static str, key_type: KeyType, default: Option<&'static str>, doc: &'static str) -> Key {
     Key { name, key_type, default, doc }
@@ -326,3 +326,25 @@ pub static AUTH: KeyGroup = KeyGroup {
         key("bearer", KeyType::Text, None, "Bearer token"),
     ],
 };
+
+/// Every group of keys.
+pub fn key_groups() -> [&'static KeyGroup; 17] {
+    [
+        &WORKFLOW, &PARAM, &STEP, &OUTPUTS, &BATCH, &AGGREGATE, &SOURCES, &ROWS, &SQL, &RANGE, &TASK, &RETRY, &SHELL,
+        &PYTHON, &HTTP, &AUTH, &ECHO,
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_has_a_line_of_documentation() {
+        for group in key_groups() {
+            for key in group.keys {
+                assert!(!key.doc.is_empty() && !key.doc.ends_with('.') && !key.doc.contains('\n'), "{}", key.name);
+            }
+        }
+    }
+}

@@ -2,13 +2,12 @@
 
 use super::python::inputs;
 use super::section::{Field, Section};
-use crate::spec::diagnostic::ErrorList;
+use crate::spec::aggregate::{Aggregate, Field as ResultField, Over, Reduction, Reductions};
+use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys;
+use crate::spec::node::NodeKind;
 use crate::spec::setting::Readable;
-use crate::spec::tree::NodeKind;
-use crate::spec::{
-    Aggregate, Diagnostic, Field as ResultField, Over, PythonProgram, PythonTask, Reduction, Reductions,
-};
+use crate::spec::task::{PythonProgram, PythonTask};
 
 /// What the code of an aggregate sees besides its inputs.
 const SEEN: [&str; 3] = ["results", "failed", "stats"];
@@ -50,7 +49,7 @@ fn code(field: &Field<'_>, values: Option<Field<'_>>, errors: &mut ErrorList) ->
             Diagnostic::at(value.key_span, format!("input `{}` has a meaning in an aggregate already", value.key));
         errors.push(error.within(value.path.clone()).help("give it another name"));
     }
-    let inputs = inputs(values, false, errors);
+    let inputs = inputs(values, errors);
     let program = PythonProgram::Code(code);
     let task =
         PythonTask { program, setup: None, teardown: None, max_memory: None, max_items_per_worker: None, inputs };

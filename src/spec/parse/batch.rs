@@ -1,18 +1,18 @@
 //! A batch step: what it takes besides its task.
 
 use super::aggregate::aggregate;
-use super::choice;
 use super::items::items;
 use super::retry::RetryAndTimeout;
 use super::section::{Field, Section};
 use super::task::inner_task;
 use crate::model::{BatchFormat, Span};
-use crate::spec::diagnostic::ErrorList;
+use crate::spec::aggregate::Aggregate;
+use crate::spec::batch::{BatchSize, BatchSpec, MaxFailures, MaxParallel};
+use crate::spec::diagnostic::{Diagnostic, ErrorList};
+use crate::spec::items::ItemsSpec;
 use crate::spec::keys::BATCH_FORMATS;
-use crate::spec::setting::Readable;
-use crate::spec::{
-    Aggregate, BatchSize, BatchSpec, Diagnostic, ItemsSpec, MaxFailures, MaxParallel, Setting, Task, TaskKind,
-};
+use crate::spec::setting::{Readable, Setting};
+use crate::spec::task::{Task, TaskKind};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ struct BatchFormatField {
 
 impl BatchFormatField {
     fn read(field: &Field<'_>, errors: &mut ErrorList) -> Option<Self> {
-        let format = match choice(field, BATCH_FORMATS, errors)? {
+        let format = match field.one_of(BATCH_FORMATS, errors)? {
             "pandas" => BatchFormat::Pandas,
             "polars" => BatchFormat::Polars,
             "pyarrow" => BatchFormat::Pyarrow,

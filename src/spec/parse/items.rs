@@ -5,9 +5,10 @@ use super::section::Field;
 use super::sql::sql;
 use crate::model::Text;
 use crate::spec::diagnostic::ErrorList;
+use crate::spec::items::ItemsSpec;
 use crate::spec::keys;
-use crate::spec::tree::{Node, NodeKind};
-use crate::spec::{ItemsSpec, Setting};
+use crate::spec::node::{Node, NodeKind};
+use crate::spec::setting::Setting;
 
 const FORMS: &str = "write a list `[a, b]`, a template `{{ name }}`, `$(command)`, or a source: \
                      `{glob: PATTERN}`, `{range: 10}`, `{lines: FILE}`, `{command: COMMAND}`, `{csv: FILES}`, \
@@ -93,23 +94,10 @@ fn source(field: &Field<'_>, errors: &mut ErrorList) -> Option<ItemsSpec> {
     section.reject_unknown(&[&keys::SOURCES], errors);
     let value = value?;
     match value.key {
-        "glob" => patterns(&value, errors).map(ItemsSpec::Glob),
+        "glob" => value.patterns(errors).map(ItemsSpec::Glob),
         "range" => range(&value, errors),
         "lines" => value.non_empty(errors).map(ItemsSpec::Lines),
         _ => value.non_empty(errors).map(ItemsSpec::Command),
-    }
-}
-
-pub(super) fn patterns(field: &Field<'_>, errors: &mut ErrorList) -> Option<Vec<Text>> {
-    match &field.node.kind {
-        NodeKind::List(list) if !list.is_empty() => Some(
-            list.iter().enumerate().filter_map(|(index, node)| field.element(index, node).non_empty(errors)).collect(),
-        ),
-        NodeKind::Text(_) => field.non_empty(errors).map(|pattern| vec![pattern]),
-        _ => {
-            errors.push(field.expected("a pattern or a list of patterns"));
-            None
-        }
     }
 }
 

@@ -1,13 +1,14 @@
 //! `outputs` of a step: a name, or a mapping that says where the results go.
 
+use super::names::is_identifier;
 use super::section::{Field, Section};
-use super::{choice, is_identifier};
+use super::task_type::Runs;
 use crate::model::{OutputFormat, Span, Text};
-use crate::spec::diagnostic::ErrorList;
+use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys::{self, FORMATS};
+use crate::spec::node::NodeKind;
 use crate::spec::setting::Readable;
-use crate::spec::tree::NodeKind;
-use crate::spec::{Diagnostic, OutputFile, Outputs};
+use crate::spec::workflow::{OutputFile, Outputs};
 use std::collections::HashMap;
 
 /// Names that templates give a meaning already.
@@ -22,111 +23,112 @@ pub(super) struct Seen {
     paths: HashMap<String, Span>,
 }
 
-/// Reads `outputs`; `plain` says that the step has no items.
-pub(super) fn outputs(field: &Field<'_>, plain: bool, seen: &mut Seen, errors: &mut ErrorList) -> Outputs {
-    match &field.node.kind {
-        NodeKind::Text(_) => Outputs { name: name(field, seen, errors), ..Outputs::default() },
-        NodeKind::Map(entries) if !entries.is_empty() => mapping(&mut field.section(errors), plain, seen, errors),
-        NodeKind::Map(_) | NodeKind::Null => {
-            errors.push(field.error("is empty").help("give a name, or a mapping with a `path`"));
-            Outputs::default()
-        }
-        _ => {
-            errors.push(field.expected("a name, or a mapping"));
-            Outputs::default()
-        }
-    }
+/// Reads the `outputs` of one step.
+pub(super) struct OutputsParser<'a> {
+    pub runs: Runs,
+    pub seen: &'a mut Seen,
 }
 
-fn mapping(section: &mut Section<'_>, plain: bool, seen: &mut Seen, errors: &mut ErrorList) -> Outputs {
-    let name = section.take("name").and_then(|field| name(&field, seen, errors));
-    let path = section.take("path");
-    let format = section.take("format");
-    let parts = section.take("parts");
-    let file = match path {
-        Some(path) => file(&path, (format, parts), plain, seen, errors),
-        None => {
-            for field in [format, parts].into_iter().flatten() {
-                let error = Diagnostic::at(field.key_span, format!("`{}` has no use without `path`", field.key));
-                errors.push(error.within(field.path.clone()));
+impl OutputsParser<'_> {
+    pub fn outputs(&mut self, field: &Field<'_>, errors: &mut ErrorList) -> Outputs {
+        match &field.node.kind {
+            NodeKind::Text(_) => Outputs { name: self.name(field, errors), ..Outputs::default() },
+            NodeKind::Map(entries) if !entries.is_empty() => self.mapping(&mut field.section(errors), errors),
+            NodeKind::Map(_) | NodeKind::Null => {
+                errors.push(field.error("is empty").help("give a name, or a mapping with a `path`"));
+                Outputs::default()
             }
-            None
-        }
-    };
-    let item_files = section.take("item_files").and_then(|field| {
-        if plain {
-            let error = Diagnostic::at(field.key_span, "`item_files` needs a step with items");
-            errors.push(
-                error.within(field.path.clone()).help("a step that runs once writes its files where it wants them"),
-            );
-        }
-        field.non_empty(errors)
-    });
-    section.reject_unknown(&[&keys::OUTPUTS], errors);
-    Outputs { name, file, item_files }
-}
-
-fn file(
-    field: &Field<'_>,
-    (format, parts): (Option<Field<'_>>, Option<Field<'_>>),
-    plain: bool,
-    seen: &mut Seen,
-    errors: &mut ErrorList,
-) -> Option<OutputFile> {
-    let path = path(field, seen, errors);
-    let parts = parts.is_some_and(|field| {
-        let parts = field.with(Readable::read, errors).unwrap_or(false);
-        if parts && plain {
-            let error = Diagnostic::at(field.key_span, "`parts` needs a step with items: this one has a single result");
-            errors.push(
-                error.within(field.path.clone()).help("leave it out; the list that a plain step gives is one file"),
-            );
-        }
-        parts
-    });
-    let format = match format {
-        Some(field) => match choice(&field, FORMATS, errors)? {
-            "csv" => OutputFormat::Csv,
-            "parquet" => OutputFormat::Parquet,
-            _ => OutputFormat::Jsonl,
-        },
-        None => {
-            let format = OutputFormat::of_path(&path.as_ref()?.raw);
-            if format.is_none() {
-                let error = field.error("does not tell the format of the file");
-                errors.push(error.help("let it end in `.jsonl`, `.csv` or `.parquet`, or give `format`"));
+            _ => {
+                errors.push(field.expected("a name, or a mapping"));
+                Outputs::default()
             }
-            format?
         }
-    };
-    Some(OutputFile { path: path?, format, parts })
-}
+    }
 
-fn path(field: &Field<'_>, seen: &mut Seen, errors: &mut ErrorList) -> Option<Text> {
-    let text = field.non_empty(errors)?;
-    if text.raw.contains('\0') {
-        errors.push(field.error("holds a NUL byte, which no path can"));
-        return None;
+    fn mapping(&mut self, section: &mut Section<'_>, errors: &mut ErrorList) -> Outputs {
+        let name = section.take("name").and_then(|field| self.name(&field, errors));
+        let file = match section.take("path") {
+            Some(path) => self.file(&path, section, errors),
+            None => {
+                for field in [section.take("format"), section.take("parts")].into_iter().flatten() {
+                    let error = Diagnostic::at(field.key_span, format!("`{}` has no use without `path`", field.key));
+                    errors.push(error.within(field.path.clone()));
+                }
+                None
+            }
+        };
+        let item_files = section.take("item_files").and_then(|field| {
+            if self.runs == Runs::Once {
+                let error = Diagnostic::at(field.key_span, "`item_files` needs a step with items");
+                errors.push(
+                    error.within(field.path.clone()).help("a step that runs once writes its files where it wants them"),
+                );
+            }
+            field.non_empty(errors)
+        });
+        section.reject_unknown(&[&keys::OUTPUTS], errors);
+        Outputs { name, file, item_files }
     }
-    if let Some(first) = seen.paths.insert(text.raw.trim_end_matches('/').to_owned(), text.span) {
-        errors.push(field.error("is the path of another step already").also(first, "first given here"));
-    }
-    Some(text)
-}
 
-fn name(field: &Field<'_>, seen: &mut Seen, errors: &mut ErrorList) -> Option<Text> {
-    let text = field.literal(errors)?;
-    let name = text.raw.as_str();
-    if !is_identifier(name) || WORDS.contains(&name) {
-        let error = field.error(format!("must be a name that templates can use; found \"{name}\""));
-        errors.push(error.help("use letters, digits and `_`, and start with a letter"));
-    } else if RESERVED.contains(&name) {
-        let taken = keys::listed(RESERVED.iter().copied());
-        errors.push(
-            field.error(format!("cannot be `{name}`: templates use it already")).help(format!("taken are {taken}")),
-        );
-    } else if let Some(first) = seen.names.insert(name.to_owned(), text.span) {
-        errors.push(field.error(format!("is `{name}` at another step already")).also(first, "first given here"));
+    /// Reads `path`, and what belongs to it out of `section`.
+    fn file(&mut self, field: &Field<'_>, section: &mut Section<'_>, errors: &mut ErrorList) -> Option<OutputFile> {
+        let path = self.path(field, errors);
+        let format = section.take("format");
+        let parts = section.take("parts").is_some_and(|field| {
+            let parts = field.with(Readable::read, errors).unwrap_or(false);
+            if parts && self.runs == Runs::Once {
+                let error =
+                    Diagnostic::at(field.key_span, "`parts` needs a step with items: this one has a single result");
+                errors.push(
+                    error.within(field.path.clone()).help("leave it out; the list that a plain step gives is one file"),
+                );
+            }
+            parts
+        });
+        let format = match format {
+            Some(format) => match format.one_of(FORMATS, errors)? {
+                "csv" => OutputFormat::Csv,
+                "parquet" => OutputFormat::Parquet,
+                _ => OutputFormat::Jsonl,
+            },
+            None => {
+                let format = OutputFormat::of_path(&path.as_ref()?.raw);
+                if format.is_none() {
+                    let error = field.error("does not tell the format of the file");
+                    errors.push(error.help("let it end in `.jsonl`, `.csv` or `.parquet`, or give `format`"));
+                }
+                format?
+            }
+        };
+        Some(OutputFile { path: path?, format, parts })
     }
-    Some(text)
+
+    fn path(&mut self, field: &Field<'_>, errors: &mut ErrorList) -> Option<Text> {
+        let text = field.non_empty(errors)?;
+        if text.raw.contains('\0') {
+            errors.push(field.error("holds a NUL byte, which no path can"));
+            return None;
+        }
+        if let Some(first) = self.seen.paths.insert(text.raw.trim_end_matches('/').to_owned(), text.span) {
+            errors.push(field.error("is the path of another step already").also(first, "first given here"));
+        }
+        Some(text)
+    }
+
+    fn name(&mut self, field: &Field<'_>, errors: &mut ErrorList) -> Option<Text> {
+        let text = field.literal(errors)?;
+        let name = text.raw.as_str();
+        if !is_identifier(name) || WORDS.contains(&name) {
+            let error = field.error(format!("must be a name that templates can use; found \"{name}\""));
+            errors.push(error.help("use letters, digits and `_`, and start with a letter"));
+        } else if RESERVED.contains(&name) {
+            let taken = keys::listed(RESERVED.iter().copied());
+            errors.push(
+                field.error(format!("cannot be `{name}`: templates use it already")).help(format!("taken are {taken}")),
+            );
+        } else if let Some(first) = self.seen.names.insert(name.to_owned(), text.span) {
+            errors.push(field.error(format!("is `{name}` at another step already")).also(first, "first given here"));
+        }
+        Some(text)
+    }
 }

@@ -1,12 +1,12 @@
 //! `params`: their declaration, and the values that the command line gives them.
 
+use super::names::is_identifier;
 use super::section::Field;
-use super::{choice, is_identifier};
-use crate::spec::diagnostic::ErrorList;
+use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys::{self, PARAM_TYPES};
+use crate::spec::node::{NodeKind, describe, to_json};
+use crate::spec::param::{Param, ParamKind};
 use crate::spec::setting::{Readable, ValueError};
-use crate::spec::tree::{NodeKind, describe, to_json};
-use crate::spec::{Diagnostic, Param, ParamKind};
 use serde_json::Value;
 
 /// The parameters that a file declares.
@@ -37,20 +37,14 @@ fn param(field: &Field<'_>, errors: &mut ErrorList) -> Param {
     match &field.node.kind {
         NodeKind::Map(_) => declaration(field, &mut param, errors),
         NodeKind::Null => {}
-        NodeKind::List(_) => {
-            errors.push(field.expected("a mapping or a default").help("write `{default: [...]}` for a list"))
-        }
-        _ => {
-            param.default = Some(field.node.to_tree());
-            param.required = false;
-        }
+        _ => errors.push(field.expected("a mapping or a default").help("write `{default: [...]}` for a list")),
     }
     param
 }
 
 fn declaration(field: &Field<'_>, param: &mut Param, errors: &mut ErrorList) {
     let mut section = field.section(errors);
-    param.kind = section.take("type").and_then(|field| choice(&field, PARAM_TYPES, errors)).map(|word| match word {
+    param.kind = section.take("type").and_then(|field| field.one_of(PARAM_TYPES, errors)).map(|word| match word {
         "string" => ParamKind::String,
         "integer" => ParamKind::Integer,
         "number" => ParamKind::Number,
@@ -138,7 +132,7 @@ pub fn values(text: &str) -> Result<serde_json::Map<String, Value>, String> {
     match value {
         Value::Object(map) => Ok(map),
         Value::Null => Ok(serde_json::Map::new()),
-        other => Err(format!("must be a mapping of names to values; describe {}", describe(&other))),
+        other => Err(format!("must be a mapping of names to values; found {}", describe(&other))),
     }
 }
 
@@ -177,7 +171,7 @@ mod tests {
         let check = |kind, value| check_param(&param(Some(kind)), &value);
         assert_eq!(
             check(ParamKind::Integer, json!("x")).unwrap_err(),
-            "`n` must be an integer; describe the string \"x\""
+            "`n` must be an integer; found the string \"x\""
         );
         assert_eq!(check(ParamKind::Integer, json!(1.5)).unwrap_err(), "`n` must be an integer; found the number 1.5");
         assert!(check(ParamKind::Boolean, json!("yes")).unwrap_err().ends_with("write `true`"));

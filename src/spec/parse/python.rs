@@ -1,12 +1,13 @@
 //! A `python` task: one program, and inputs that are variables for it.
 
+use super::names::is_identifier;
 use super::section::{Field, Section, unknown};
-use super::{choice, is_identifier};
+use super::task_type::Runs;
 use crate::model::{Text, Tree};
-use crate::spec::diagnostic::ErrorList;
+use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys::{self, OPERATIONS};
 use crate::spec::setting::Readable;
-use crate::spec::{Diagnostic, PythonProgram, PythonTask};
+use crate::spec::task::{PythonProgram, PythonTask};
 
 const PROGRAMS: [&str; 4] = ["code", "function", "script", "operation"];
 
@@ -19,8 +20,8 @@ const KEYWORDS: &[&str] = &[
     "not", "or", "pass", "raise", "return", "try", "while", "with", "yield",
 ];
 
-/// Reads the inputs of a python task; `in_loop` says whether there is an item.
-pub(super) fn python(fields: &mut Section<'_>, in_loop: bool, errors: &mut ErrorList) -> Option<PythonTask> {
+/// Reads the inputs of a python task.
+pub(super) fn python(fields: &mut Section<'_>, runs: Runs, errors: &mut ErrorList) -> Option<PythonTask> {
     let programs: Vec<Field<'_>> = PROGRAMS.iter().filter_map(|name| fields.take(name)).collect();
     if let [first, rest @ ..] = programs.as_slice() {
         for other in rest {
@@ -41,9 +42,14 @@ pub(super) fn python(fields: &mut Section<'_>, in_loop: bool, errors: &mut Error
     let max_memory = fields.take("max_memory").and_then(|field| field.with(Readable::read, errors));
     let max_items_per_worker = fields.take("max_items_per_worker").and_then(|field| field.with(Readable::read, errors));
     let operation = programs.first().filter(|field| field.key == "operation");
-    let mut inputs = inputs(fields.rest(), operation.is_some(), errors);
+    let mut fields = fields.rest();
+    if operation.is_some() {
+        // Beside `operation` these two are inputs, wherever they stand.
+        fields.iter_mut().filter(|field| is_operand(field)).for_each(|field| field.inline = false);
+    }
+    let mut inputs = inputs(fields, errors);
     if let Some(operation) = operation {
-        operands(operation, &mut inputs, in_loop, errors);
+        operands(operation, &mut inputs, runs, errors);
     }
     Some(PythonTask { program: program?, setup, teardown, max_memory, max_items_per_worker, inputs })
 }
@@ -53,7 +59,8 @@ fn program(field: &Field<'_>, errors: &mut ErrorList) -> Option<PythonProgram> {
         "code" => code(field, errors).map(PythonProgram::Code),
         "script" => field.literal(errors).map(PythonProgram::Script),
         "function" => function(field, errors),
-        _ => choice(field, OPERATIONS, errors)
+        _ => field
+            .one_of(OPERATIONS, errors)
             .map(|name| PythonProgram::Operation { name: name.to_owned(), span: field.node.span }),
     }
 }
@@ -80,11 +87,11 @@ fn function(field: &Field<'_>, errors: &mut ErrorList) -> Option<PythonProgram> 
 }
 
 /// Reads inputs that are variables for the code.
-pub(super) fn inputs(left: Vec<Field<'_>>, operation: bool, errors: &mut ErrorList) -> Vec<(String, Tree)> {
+pub(super) fn inputs(fields: Vec<Field<'_>>, errors: &mut ErrorList) -> Vec<(String, Tree)> {
     let mut inputs = Vec::new();
-    for field in left {
-        if field.inline && !(operation && matches!(field.key, "item" | "factor")) {
-            if matches!(field.key, "item" | "factor") {
+    for field in fields {
+        if field.inline {
+            if is_operand(&field) {
                 let error = Diagnostic::at(field.key_span, format!("`{}` stands only beside `operation`", field.key));
                 errors.push(error.within(field.path).help("put variables for the code under `inputs`"));
                 continue;
@@ -113,8 +120,12 @@ pub(super) fn inputs(left: Vec<Field<'_>>, operation: bool, errors: &mut ErrorLi
     inputs
 }
 
+fn is_operand(field: &Field<'_>) -> bool {
+    matches!(field.key, "item" | "factor")
+}
+
 /// Sees that an operation has `item` and `factor`.
-fn operands(operation: &Field<'_>, inputs: &mut Vec<(String, Tree)>, in_loop: bool, errors: &mut ErrorList) {
+fn operands(operation: &Field<'_>, inputs: &mut Vec<(String, Tree)>, runs: Runs, errors: &mut ErrorList) {
     let has = |inputs: &[(String, Tree)], name: &str| inputs.iter().any(|(input, _)| input == name);
     let missing = |name: &str| {
         Diagnostic::at(operation.key_span, format!("`{name}` is missing: `operation` works on `item` and `factor`"))
@@ -124,7 +135,7 @@ fn operands(operation: &Field<'_>, inputs: &mut Vec<(String, Tree)>, in_loop: bo
         errors.push(missing("factor").help("for instance `factor: 2`"));
     }
     if !has(inputs, "item") {
-        if in_loop {
+        if runs == Runs::PerItem {
             let span = operation.node.span;
             let raw = "{{ item }}".to_owned();
             inputs.insert(0, ("item".to_owned(), Tree::Text(Text { raw, span })));

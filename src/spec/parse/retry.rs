@@ -1,12 +1,11 @@
 //! `retry` and `timeout`, which may stand at the task and among the batch's inputs; `retry` at the step too.
 
-use super::choice;
 use super::section::{Field, Section};
 use crate::spec::diagnostic::ErrorList;
 use crate::spec::keys::{self, BACKOFFS};
-use crate::spec::setting::{Readable, ValueError, duration};
-use crate::spec::tree::NodeKind;
-use crate::spec::{Backoff, RetryOn, RetryPolicy, Setting};
+use crate::spec::node::NodeKind;
+use crate::spec::retry::{Backoff, RetryOn, RetryPolicy};
+use crate::spec::setting::{Readable, Setting, ValueError, duration};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -54,7 +53,7 @@ fn retry(field: &Field<'_>, errors: &mut ErrorList) -> Option<RetryPolicy> {
     if let Some(delay) = section.take("delay").and_then(|field| field.with(duration, errors)) {
         policy.delay = delay;
     }
-    if let Some(backoff) = section.take("backoff").and_then(|field| choice(&field, BACKOFFS, errors)) {
+    if let Some(backoff) = section.take("backoff").and_then(|field| field.one_of(BACKOFFS, errors)) {
         policy.backoff = match backoff {
             "linear" => Backoff::Linear,
             "exponential" => Backoff::Exponential,

@@ -1,13 +1,12 @@
 //! `{csv:}`, `{jsonl:}` and `{parquet:}`: rows of files, and how they are read.
 
-use super::choice;
-use super::items::patterns;
 use super::section::{Field, Section};
 use crate::model::{Kind, Text};
 use crate::spec::diagnostic::ErrorList;
 use crate::spec::keys::{self, COMPRESSIONS, KINDS, ON_BAD_ROW, ON_SCHEMA_DRIFT};
-use crate::spec::tree::NodeKind;
-use crate::spec::{Compression, Header, OnBadRow, OnSchemaDrift, RowFormat, RowsSpec, Setting, Types};
+use crate::spec::node::NodeKind;
+use crate::spec::rows::{Compression, Header, OnBadRow, OnSchemaDrift, RowFormat, RowsSpec, Types};
+use crate::spec::setting::Setting;
 use std::collections::HashSet;
 
 /// What says nothing about JSON Lines.
@@ -35,11 +34,11 @@ pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut Er
         }
     }
     let one_of = |section: &mut Section<'_>, name: &str, words: &[&'static str], errors: &mut ErrorList| {
-        section.take(name).and_then(|field| choice(&field, words, errors))
+        section.take(name).and_then(|field| field.one_of(words, errors))
     };
     let rows = RowsSpec {
         format,
-        paths: patterns(paths, errors).unwrap_or_default(),
+        paths: paths.patterns(errors).unwrap_or_default(),
         columns: section.take("columns").map(|field| names(&field, errors)),
         types: section.take("types").and_then(|field| types(&field, errors)).unwrap_or(Types::AsTheyAre),
         delimiter: section.take("delimiter").and_then(|field| delimiter(&field, errors)).unwrap_or(b','),
@@ -102,11 +101,11 @@ fn names(field: &Field<'_>, errors: &mut ErrorList) -> Vec<Text> {
 
 fn types(field: &Field<'_>, errors: &mut ErrorList) -> Option<Types> {
     match &field.node.kind {
-        NodeKind::Text(_) => choice(field, &["infer"], errors).map(|_| Types::Infer),
+        NodeKind::Text(_) => field.one_of(&["infer"], errors).map(|_| Types::Infer),
         NodeKind::Map(_) => {
             let entries = field.section(errors).rest();
             let named = entries.iter().filter_map(|entry| {
-                let kind = match choice(entry, KINDS, errors)? {
+                let kind = match entry.one_of(KINDS, errors)? {
                     "integer" => Kind::Integer,
                     "number" => Kind::Number,
                     "boolean" => Kind::Boolean,

@@ -1,11 +1,10 @@
 //! Reading one mapping: keys are taken out one by one, what is left at the end is unknown.
 
 use crate::model::{Span, Text, Tree};
-use crate::spec::diagnostic::ErrorList;
+use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys::{KeyGroup, listed, nearest};
-use crate::spec::setting::{Readable, ValueError};
-use crate::spec::tree::{Node, NodeKind, describe};
-use crate::spec::{Diagnostic, Setting};
+use crate::spec::node::{Node, NodeKind, describe};
+use crate::spec::setting::{Readable, Setting, ValueError};
 
 /// A value, with the key it stands under.
 #[derive(Debug, Clone)]
@@ -108,6 +107,20 @@ impl<'n> Field<'n> {
         Some(text)
     }
 
+    /// One of these words.
+    pub fn one_of(&self, words: &[&'static str], errors: &mut ErrorList) -> Option<&'static str> {
+        let text = self.literal(errors)?;
+        if let Some(word) = words.iter().find(|word| **word == text.raw) {
+            return Some(word);
+        }
+        let error = self.error(format!("must be one of {}; found \"{}\"", listed(words.iter().copied()), text.raw));
+        errors.push(match nearest(&text.raw, words.iter().copied()) {
+            Some(meant) => error.label(format!("did you mean `{meant}`?")),
+            None => error,
+        });
+        None
+    }
+
     /// A list of strings.
     pub fn literals(&self, errors: &mut ErrorList) -> Vec<Text> {
         let NodeKind::List(list) = &self.node.kind else {
@@ -125,6 +138,23 @@ impl<'n> Field<'n> {
             _ => self.element(index, node).text(errors),
         };
         list.iter().enumerate().filter_map(read).collect()
+    }
+
+    /// A string, or a list of strings, none of them empty.
+    pub fn patterns(&self, errors: &mut ErrorList) -> Option<Vec<Text>> {
+        match &self.node.kind {
+            NodeKind::List(list) if !list.is_empty() => Some(
+                list.iter()
+                    .enumerate()
+                    .filter_map(|(index, node)| self.element(index, node).non_empty(errors))
+                    .collect(),
+            ),
+            NodeKind::Text(_) => self.non_empty(errors).map(|pattern| vec![pattern]),
+            _ => {
+                errors.push(self.expected("a pattern or a list of patterns"));
+                None
+            }
+        }
     }
 
     /// A mapping of names to scalars.

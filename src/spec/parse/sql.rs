@@ -2,10 +2,10 @@
 
 use super::section::{Field, Section};
 use crate::model::Tree;
-use crate::spec::SqlSpec;
 use crate::spec::diagnostic::ErrorList;
+use crate::spec::items::SqlSpec;
 use crate::spec::keys;
-use crate::spec::tree::{Node, NodeKind};
+use crate::spec::node::{Node, NodeKind};
 
 /// Reads what stands beside `sql`.
 pub(super) fn sql(query: &Field<'_>, section: &mut Section<'_>, errors: &mut ErrorList) -> Option<SqlSpec> {

@@ -1,131 +1,120 @@
 //! `steps`: a list, or a mapping whose keys are the names.
 
 use super::batch::{ItemsField, Options, batch};
-use super::outputs::{self, outputs};
+use super::outputs::{self, OutputsParser};
 use super::retry::RetryAndTimeout;
 use super::section::{Field, Section, describe_node};
-use super::task::{TaskType, inner_task, merge_inputs, task, task_type};
+use super::task::{inner_task, merge_inputs, task};
+use super::task_type::{Level, Runs, TaskHead, TaskType, task_head};
 use crate::model::{Span, StepName};
-use crate::spec::diagnostic::ErrorList;
+use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys;
-use crate::spec::tree::{Node, NodeKind};
-use crate::spec::{Diagnostic, Outputs, Single, Step, StepKind};
+use crate::spec::node::{Node, NodeKind};
+use crate::spec::workflow::{Outputs, Single, Step, StepKind};
 use std::collections::HashMap;
 
 /// Reads all steps.
 pub(super) fn steps(field: &Field<'_>, errors: &mut ErrorList) -> Vec<Step> {
-    let mut names = HashMap::new();
-    let mut outputs = outputs::Seen::default();
-    let mut steps = Vec::new();
+    let mut parser = StepsParser { names: HashMap::new(), outputs: outputs::Seen::default(), errors };
     match &field.node.kind {
         NodeKind::List(list) if !list.is_empty() => {
-            for (index, node) in list.iter().enumerate() {
-                steps.extend(listed_step(index, node, &mut names, &mut outputs, errors));
+            list.iter().enumerate().filter_map(|(index, node)| parser.list_element(index, node)).collect()
+        }
+        NodeKind::List(_) | NodeKind::Null => {
+            parser.errors.push(field.error("is empty").help("a workflow needs a step"));
+            Vec::new()
+        }
+        NodeKind::Map(entries) if entries.is_empty() => {
+            parser.errors.push(field.error("is empty").help("a workflow needs a step"));
+            Vec::new()
+        }
+        _ => {
+            parser.errors.push(field.expected("a list or a mapping of steps"));
+            Vec::new()
+        }
+    }
+}
+
+/// The name of a step, and where it stands.
+struct NameField {
+    name: StepName,
+    span: Span,
+}
+
+struct StepsParser<'e> {
+    /// The names so far, and where each stands.
+    names: HashMap<String, Span>,
+    outputs: outputs::Seen,
+    errors: &'e mut ErrorList,
+}
+
+impl StepsParser<'_> {
+    fn list_element(&mut self, index: usize, node: &Node) -> Option<Step> {
+        let path = format!("steps[{index}]");
+        let NodeKind::Map(entries) = &node.kind else {
+            let error = Diagnostic::at(node.span, format!("a step must be a mapping; found {}", describe_node(node)));
+            self.errors.push(error.within(path).help("write `- name: NAME` and `task: TYPE` below"));
+            return None;
+        };
+        let named = entries.iter().find(|entry| entry.key == "name").and_then(|entry| entry.value.as_text());
+        let path = match &named {
+            Some(name) if StepName::new(&name.raw).is_some() => format!("steps.{}", name.raw),
+            _ => path,
+        };
+        let span = entries.first().map_or(node.span, |entry| entry.key_span);
+        let mut section = Section::new(node, &path, span);
+        let name = match section.take("name") {
+            Some(field) => field.literal(self.errors).and_then(|text| self.name(&text.raw, text.span)),
+            None => {
+                self.errors.push(section.missing("name").help("give the step a name, for instance `name: resize`"));
+                None
             }
+        };
+        self.step(&mut section, name)
+    }
+
+    fn name(&mut self, name: &str, span: Span) -> Option<NameField> {
+        if let Some(first) = self.names.insert(name.to_owned(), span) {
+            let error = Diagnostic::at(span, format!("step `{name}` is given twice")).also(first, "first given here");
+            self.errors.push(error.within(format!("steps.{name}")).help("names of steps are unique"));
         }
-        NodeKind::Map(entries) if !entries.is_empty() => {
-            for entry in field.section(errors).rest() {
-                let name = step_name(entry.key, entry.key_span, &mut names, errors);
-                let mut section = entry.section(errors);
-                if entry.node.kind == NodeKind::Null {
-                    errors.push(entry.error("is empty").help("a step has a `type`"));
-                    continue;
-                }
-                if let Some(name) = section.take("name") {
-                    let error = Diagnostic::at(name.key_span, "`name` is given twice: the key is the name already");
-                    errors.push(error.within(name.path));
-                }
-                if matches!(entry.node.kind, NodeKind::Map(_)) {
-                    steps.extend(step(&mut section, name.map(|name| (name, entry.key_span)), &mut outputs, errors));
-                }
+        let fit = StepName::new(name);
+        if fit.is_none() {
+            let short: String = name.chars().take(40).collect();
+            self.errors.push(
+                Diagnostic::at(span, format!("step `{short}` has a name that is not allowed"))
+                    .help("use letters, digits, `_`, `-` and `.`, at most 100 bytes, not starting with `.`"),
+            );
+        }
+        fit.map(|name| NameField { name, span })
+    }
+
+    fn step(&mut self, section: &mut Section<'_>, name: Option<NameField>) -> Option<Step> {
+        let errors = &mut *self.errors;
+        if let Some(NameField { span, .. }) = &name {
+            section.span = *span;
+        }
+        let head = task_head(section, Level::Step, errors);
+        let is_batch = head.is_some_and(|head| head.kind == TaskType::Batch) || section.has("for_each");
+        let runs = if is_batch || head.is_none() { Runs::PerItem } else { Runs::Once };
+        let mut parser = OutputsParser { runs, seen: &mut self.outputs };
+        let outputs = section.take("outputs").map(|field| parser.outputs(&field, errors)).unwrap_or_default();
+        let settings = RetryAndTimeout::take_retry(section, errors);
+        let timeout = section.take("timeout").and_then(|field| field.setting(errors));
+        let kind = match head {
+            Some(head) if head.kind == TaskType::Batch => batch_step(section, settings, errors),
+            Some(head) => task_step(TaskHead { runs, ..head }, section, settings, errors),
+            None => {
+                // Without a type nothing can be said about the inputs.
+                section.take("for_each");
+                section.take("inputs");
+                section.reject_unknown(&[&keys::STEP, &keys::BATCH], errors);
+                None
             }
-        }
-        NodeKind::List(_) | NodeKind::Map(_) | NodeKind::Null => {
-            errors.push(field.error("is empty").help("a workflow needs a step"))
-        }
-        _ => errors.push(field.expected("a list or a mapping of steps")),
+        };
+        let NameField { name, span } = name?;
+        Some(Step { name, span, outputs, timeout, kind: kind? })
     }
-    steps
-}
-
-type Seen = HashMap<String, Span>;
-
-fn listed_step(
-    index: usize,
-    node: &Node,
-    names: &mut Seen,
-    seen: &mut outputs::Seen,
-    errors: &mut ErrorList,
-) -> Option<Step> {
-    let path = format!("steps[{index}]");
-    let NodeKind::Map(entries) = &node.kind else {
-        let error = Diagnostic::at(node.span, format!("a step must be a mapping; found {}", describe_node(node)));
-        errors.push(error.within(path).help("write `- name: NAME` and `task: TYPE` below"));
-        return None;
-    };
-    let named = entries.iter().find(|entry| entry.key == "name").and_then(|entry| entry.value.as_text());
-    let path = match &named {
-        Some(name) if StepName::new(&name.raw).is_some() => format!("steps.{}", name.raw),
-        _ => path,
-    };
-    let span = entries.first().map_or(node.span, |entry| entry.key_span);
-    let mut section = Section::new(node, &path, span);
-    let name = match section.take("name") {
-        Some(field) => {
-            let text = field.literal(errors);
-            text.and_then(|text| step_name(&text.raw, text.span, names, errors).map(|name| (name, text.span)))
-        }
-        None => {
-            errors.push(section.missing("name").help("give the step a name, for instance `name: resize`"));
-            None
-        }
-    };
-    step(&mut section, name, seen, errors)
-}
-
-fn step_name(name: &str, span: Span, names: &mut Seen, errors: &mut ErrorList) -> Option<StepName> {
-    if let Some(first) = names.insert(name.to_owned(), span) {
-        let error = Diagnostic::at(span, format!("step `{name}` is given twice")).also(first, "first given here");
-        errors.push(error.within(format!("steps.{name}")).help("names of steps are unique"));
-    }
-    let fit = StepName::new(name);
-    if fit.is_none() {
-        let short: String = name.chars().take(40).collect();
-        errors.push(
-            Diagnostic::at(span, format!("step `{short}` has a name that is not allowed"))
-                .help("use letters, digits, `_`, `-` and `.`, at most 100 bytes, not starting with `.`"),
-        );
-    }
-    fit
-}
-
-fn step(
-    section: &mut Section<'_>,
-    name: Option<(StepName, Span)>,
-    seen: &mut outputs::Seen,
-    errors: &mut ErrorList,
-) -> Option<Step> {
-    if let Some((_, span)) = &name {
-        section.span = *span;
-    }
-    let kind = task_type(section, true, errors);
-    let plain = !matches!(kind, Some((TaskType::Batch, _)) | None) && !section.has("for_each");
-    let outputs = section.take("outputs").map(|field| outputs(&field, plain, seen, errors)).unwrap_or_default();
-    let settings = RetryAndTimeout::take_retry(section, errors);
-    let timeout = section.take("timeout").and_then(|field| field.setting(errors));
-    let items = section.take("for_each");
-    let kind = match kind {
-        Some((TaskType::Batch, _)) => batch_step(section, items, settings, errors),
-        Some((kind, span)) => task_step((kind, span), section, items, settings, errors),
-        None => {
-            // Without a type nothing can be said about the inputs.
-            section.take("inputs");
-            section.reject_unknown(&[&keys::STEP, &keys::BATCH], errors);
-            None
-        }
-    };
-    let (name, span) = name?;
-    Some(Step { name, span, outputs, timeout, kind: kind? })
 }
 
 /// Reads `on_failure` or `finally`: a task, as a plain step of that name.
@@ -147,42 +136,35 @@ pub(super) fn closing(field: &Field<'_>, steps: &[Step], errors: &mut ErrorList)
     })
 }
 
-fn batch_step(
-    section: &mut Section<'_>,
-    items: Option<Field<'_>>,
-    settings: RetryAndTimeout,
-    errors: &mut ErrorList,
-) -> Option<StepKind> {
-    if let Some(items) = items {
+fn batch_step(section: &mut Section<'_>, settings: RetryAndTimeout, errors: &mut ErrorList) -> Option<StepKind> {
+    if let Some(items) = section.take("for_each") {
         let error = Diagnostic::at(items.key_span, "`for_each` cannot stand at a step with `task: batch`");
         errors.push(error.within(items.path).help("give the items as `items` under `inputs`"));
     }
     let Some(field) = section.take("inputs") else {
         errors.push(section.missing("inputs").help("a batch has `items` and `task` under `inputs`"));
-        misplaced(section, &keys::BATCH, "`inputs`", errors);
+        misplaced(section, &keys::BATCH, errors);
         return None;
     };
     let mut inputs = field.section(errors);
     let batch = batch(&mut inputs, settings, errors);
-    misplaced(section, &keys::BATCH, "`inputs`", errors);
+    misplaced(section, &keys::BATCH, errors);
     batch.map(|batch| StepKind::Batch(Box::new(batch)))
 }
 
 fn task_step(
-    kind: (TaskType, Span),
+    head: TaskHead,
     section: &mut Section<'_>,
-    items: Option<Field<'_>>,
     settings: RetryAndTimeout,
     errors: &mut ErrorList,
 ) -> Option<StepKind> {
     let mut fields = Section::empty(&section.path, section.span);
-    let inputs = section.take("inputs");
-    merge_inputs(&mut fields, inputs, errors);
-    let (task, own) = task(kind, &mut fields, items.is_some(), errors);
+    merge_inputs(&mut fields, section.take("inputs"), errors);
+    let (task, own) = task(head, &mut fields, errors);
     let settings = own.or(settings);
-    let Some(items) = items else {
+    let Some(items) = section.take("for_each") else {
         for field in section.rest() {
-            errors.push(stray(&field, kind.0));
+            errors.push(stray(&field, head.kind));
         }
         return Some(StepKind::Single(Single {
             task: task?,
@@ -192,7 +174,7 @@ fn task_step(
     };
     let items = ItemsField::read(&items, errors);
     let options = Options::take(section, errors);
-    misplaced(section, kind.0.keys(), "`inputs`", errors);
+    misplaced(section, head.kind.keys(), errors);
     options.batch(items, task, settings, errors).map(|batch| StepKind::Batch(Box::new(batch)))
 }
 
@@ -210,13 +192,13 @@ fn stray(field: &Field<'_>, kind: TaskType) -> Diagnostic {
 }
 
 /// Reports what is left at the step: known inputs that belong elsewhere, and unknown keys.
-fn misplaced(section: &mut Section<'_>, group: &'static keys::KeyGroup, place: &str, errors: &mut ErrorList) {
+fn misplaced(section: &mut Section<'_>, group: &'static keys::KeyGroup, errors: &mut ErrorList) {
     for field in section.rest() {
         let known = group.names().any(|name| name == field.key);
         errors.push(if known {
             Diagnostic::at(field.key_span, format!("`{}` does not stand at a step", field.key))
                 .within(field.path.clone())
-                .help(format!("put it under {place}"))
+                .help("put it under `inputs`")
         } else {
             super::section::unknown(&field, &[&keys::STEP, &keys::BATCH])
         });

@@ -3,85 +3,13 @@
 use super::python::python;
 use super::retry::RetryAndTimeout;
 use super::section::{Field, Section};
-use crate::model::{Span, Text, Tree};
-use crate::spec::diagnostic::ErrorList;
-use crate::spec::keys::{self, KeyGroup, TASK_TYPES, listed, nearest};
+use super::task_type::{Level, Runs, TaskHead, TaskType, task_head};
+use crate::model::{Text, Tree};
+use crate::spec::diagnostic::{Diagnostic, ErrorList};
+use crate::spec::keys;
+use crate::spec::node::NodeKind;
 use crate::spec::setting::rate;
-use crate::spec::tree::NodeKind;
-use crate::spec::{Auth, Command, Diagnostic, EchoTask, HttpTask, ShellTask, Task, TaskKind};
-
-/// The types that `task` and `type` name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TaskType {
-    Shell,
-    Python,
-    Http,
-    Echo,
-    Batch,
-}
-
-impl TaskType {
-    fn new(name: &str) -> Option<Self> {
-        Some(match name {
-            "shell" => Self::Shell,
-            "python" => Self::Python,
-            "http_request" => Self::Http,
-            "echo" => Self::Echo,
-            "batch" => Self::Batch,
-            _ => return None,
-        })
-    }
-
-    pub fn keys(self) -> &'static KeyGroup {
-        match self {
-            Self::Shell => &keys::SHELL,
-            Self::Python => &keys::PYTHON,
-            Self::Http => &keys::HTTP,
-            Self::Echo => &keys::ECHO,
-            Self::Batch => &keys::BATCH,
-        }
-    }
-
-    pub fn name(self) -> &'static str {
-        self.keys().name
-    }
-}
-
-/// Takes `type` or `task`, and where it stands.
-pub(super) fn task_type(section: &mut Section<'_>, at_step: bool, errors: &mut ErrorList) -> Option<(TaskType, Span)> {
-    let known = || TASK_TYPES.iter().copied().chain(at_step.then_some("batch"));
-    let field = match (section.take("type"), section.take("task")) {
-        (Some(field), Some(other)) | (Some(other), Some(field)) if field.key_span.start > other.key_span.start => {
-            let error = Diagnostic::at(field.key_span, "`type` and `task` mean the same: give one of them");
-            errors.push(error.also(other.key_span, "first given here").within(field.path));
-            other
-        }
-        (Some(field), _) | (None, Some(field)) => field,
-        (None, None) => {
-            let (key, what) = if at_step { ("task", "a step") } else { ("type", "a task") };
-            errors.push(section.missing(key).help(format!("{what} has a `{key}`: one of {}", listed(known()))));
-            return None;
-        }
-    };
-    let name = field.literal(errors)?;
-    let kind = TaskType::new(&name.raw);
-    match kind {
-        Some(TaskType::Batch) if !at_step => {
-            let error = field.error("cannot be `batch` inside a batch");
-            errors.push(error.help("give the inner batch a step of its own"));
-            None
-        }
-        Some(kind) => Some((kind, name.span)),
-        None => {
-            let error = field.error(format!("names no task type: \"{}\"", name.raw));
-            errors.push(match nearest(&name.raw, known()) {
-                Some(meant) => error.label(format!("did you mean `{meant}`?")),
-                None => error.help(format!("known types: {}", listed(known()))),
-            });
-            None
-        }
-    }
-}
+use crate::spec::task::{Auth, Command, EchoTask, HttpTask, ShellTask, Task, TaskKind};
 
 /// Adds what stands under `inputs` to what stands beside `type`.
 pub(super) fn merge_inputs<'n>(fields: &mut Section<'n>, inputs: Option<Field<'n>>, errors: &mut ErrorList) {
@@ -110,27 +38,27 @@ pub(super) fn inner_task(field: &Field<'_>, errors: &mut ErrorList) -> (Option<T
         return none;
     }
     let mut fields = field.section(errors);
-    let kind = task_type(&mut fields, false, errors);
+    let head = task_head(&mut fields, Level::Nested, errors);
     let inputs = fields.take("inputs");
     fields.mark_inline();
     merge_inputs(&mut fields, inputs, errors);
-    match kind {
-        Some(kind) => task(kind, &mut fields, true, errors),
+    match head {
+        Some(head) => task(TaskHead { runs: Runs::PerItem, ..head }, &mut fields, errors),
         None => none,
     }
 }
 
-/// Reads a task's inputs; `in_loop` says whether there is an item.
+/// Reads a task's inputs.
 pub(super) fn task(
-    (kind, span): (TaskType, Span),
+    head: TaskHead,
     fields: &mut Section<'_>,
-    in_loop: bool,
     errors: &mut ErrorList,
 ) -> (Option<Task>, RetryAndTimeout) {
+    let TaskHead { kind, span, runs } = head;
     let settings = RetryAndTimeout::take(fields, errors);
     let done = match kind {
         TaskType::Shell => shell(fields, errors).map(TaskKind::Shell),
-        TaskType::Python => python(fields, in_loop, errors).map(TaskKind::Python),
+        TaskType::Python => python(fields, runs, errors).map(TaskKind::Python),
         TaskType::Http => http(fields, errors).map(|http| TaskKind::Http(Box::new(http))),
         TaskType::Echo => {
             fields.require("message", errors).map(|field| TaskKind::Echo(EchoTask { message: field.node.to_tree() }))

@@ -1,14 +1,15 @@
 //! Whole files: what is read, and what is refused in which words.
 
-use super::*;
+use super::parse;
 use crate::model::Tree;
 use crate::spec::{
-    Backoff, BatchSize, BatchSpec, Command, ItemsSpec, MaxParallel, PythonProgram, Setting, Single, StepKind, Task,
-    TaskKind,
+    Backoff, BatchSize, BatchSpec, Command, Diagnostic, Diagnostics, ItemsSpec, MaxParallel, PythonProgram, Setting,
+    Single, StepKind, Style, Task, TaskKind, Workflow,
 };
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Duration;
 
+mod dialect;
 mod refused;
 mod survived;
 
@@ -29,13 +30,13 @@ fn read(text: &str) -> Result<Workflow, Diagnostics> {
 }
 
 fn good(text: &str) -> Workflow {
-    read(text).unwrap_or_else(|errors| panic!("{}", errors.render(false)))
+    read(text).unwrap_or_else(|errors| panic!("{}", errors.render(Style::Plain)))
 }
 
 /// Each error as `line:column: message [label]`.
 fn errors(text: &str) -> Vec<String> {
     let errors = read(text).expect_err("the file has errors");
-    errors.render(true);
+    errors.render(Style::Colored);
     let show = |error: &Diagnostic| {
         let place = error.span.map_or("-".to_owned(), |span| {
             let (line, column) = errors.source().line_column(span.start);
@@ -97,7 +98,7 @@ fn a_python_step_with_for_each_is_a_batch_of_single_items() {
     let flow = good(EXAMPLES[0].1);
     assert_eq!(flow.name, "flow");
     assert!(flow.params.is_none());
-    let step = Arc::clone(&flow.steps[1]);
+    let step = &flow.steps[1];
     assert_eq!(step.name.as_str(), "process_batches");
     let StepKind::Batch(batch) = &step.kind else { panic!("not a batch") };
     assert!(matches!(&batch.items, ItemsSpec::Template(text) if text.raw == "{{ steps.split_into_batches.result }}"));
@@ -143,7 +144,7 @@ fn unquoted_templates_work_with_filters_brackets_and_text_behind() {
     let batch = batch_of(&with_items("items: [{{ a }}, x-{{ b }}, {k: {{ c }}}]"));
     let ItemsSpec::List(list) = batch.items else { panic!("not a list") };
     assert_eq!(
-        crate::spec::tree::to_json(&Tree::List(list)),
+        crate::spec::node::to_json(&Tree::List(list)),
         serde_json::json!(["{{ a }}", "x-{{ b }}", {"k": "{{ c }}"}])
     );
 }

@@ -5,7 +5,7 @@ use super::stored::Writer;
 use crate::model::{BatchFormat, Failure, FailureKind, Form, Span, StepName, Text, Tree};
 use crate::spec::{self, PythonProgram};
 use crate::task::context::StepContext;
-use crate::template::{CompiledTree, ItemScope, Names, TemplateError, compile_pairs, value_to_json};
+use crate::template::{CompiledTree, ItemScope, Names, TemplateError, TemplateErrorKind, compile_pairs, value_to_json};
 use crate::wire;
 use serde_json::value::RawValue;
 use std::num::NonZeroUsize;
@@ -54,7 +54,7 @@ impl PythonTask {
                 let path = folder.join(&script.raw);
                 let text = std::fs::read_to_string(&path).map_err(|error| {
                     let message = format!("cannot read script `{}`: {error}", path.display());
-                    vec![TemplateError { message, span: script.span, needle: None }]
+                    vec![TemplateError::new(TemplateErrorKind::File, script.span, message)]
                 })?;
                 (Source::Script { path: path.display().to_string(), text }, script.span)
             }

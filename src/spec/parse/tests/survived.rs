@@ -10,7 +10,7 @@ fn survive(bytes: &[u8]) {
         for span in errors.errors().iter().filter_map(|error| error.span) {
             assert!(text.get(..span.start).is_some() && span.start <= span.end, "{span:?}");
         }
-        errors.render(false);
+        errors.render(Style::Plain);
     }
 }
 

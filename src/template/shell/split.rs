@@ -1,10 +1,9 @@
-//! Finds commands that need no shell, and cuts them into words.
+//! Splits commands that need no shell into words.
 
-use crate::template::filters::COMMENT;
-use crate::template::names::filter_names;
+use super::placeholder::is_raw;
+use crate::template::environment::COMMENT;
 
-/// Words that a shell takes itself, although they look like programs: another meaning, or, as for `true`, the same one
-/// without starting a second program.
+/// Keywords and built-in commands of shells. They need a shell, or are quicker in one (`true`).
 const SHELL_WORDS: &[&str] = &[
     ".",
     ":",
@@ -85,9 +84,9 @@ const SHELL_WORDS: &[&str] = &[
     "while",
 ];
 
-/// The words of a command that uses no shell syntax: plain characters, quotes around plain characters, and expressions.
-/// None where a shell is needed.
-pub(super) fn plain_words(raw: &str) -> Option<Vec<String>> {
+/// The words of a command without shell syntax: plain characters, quoted plain characters, and expressions. `None` if the
+/// command needs a shell.
+pub(super) fn split_plain(raw: &str) -> Option<Vec<String>> {
     let mut words: Vec<String> = Vec::new();
     let mut word: Option<String> = None;
     let mut quote: Option<char> = None;
@@ -98,7 +97,7 @@ pub(super) fn plain_words(raw: &str) -> Option<Vec<String>> {
     while let Some(c) = rest.chars().next() {
         if let Some(after) = rest.strip_prefix("{{") {
             let (expression, behind) = after.split_once("}}")?;
-            // Quotes inside an expression could hold a `}}`; the `raw` filter asks for the shell's reading.
+            // A string in the expression may contain `}}`, and `raw` text may contain shell syntax.
             if expression.contains(['"', '\'']) || is_raw(rest) {
                 return None;
             }
@@ -126,57 +125,8 @@ pub(super) fn plain_words(raw: &str) -> Option<Vec<String>> {
     (plain && !SHELL_WORDS.contains(&program.as_str())).then_some(words)
 }
 
-/// Programs that read an argument as code, and the letter of the option in front of it.
-const INTERPRETERS: &[(&str, char)] = &[
-    ("sh", 'c'),
-    ("bash", 'c'),
-    ("dash", 'c'),
-    ("zsh", 'c'),
-    ("ksh", 'c'),
-    ("ash", 'c'),
-    ("fish", 'c'),
-    ("su", 'c'),
-    ("python", 'c'),
-    ("python3", 'c'),
-    ("perl", 'e'),
-    ("ruby", 'e'),
-    ("node", 'e'),
-    ("php", 'r'),
-];
-
-/// The program that would read a substitution as code of its own: `bash -c "echo {{ item }}"`, `eval echo {{ item }}`.
-/// The quoting of the outer command does not reach in there.
-pub(super) fn inner_code(words: &[String]) -> Option<String> {
-    let bare = |word: &str| word.chars().filter(|c| !matches!(c, '\'' | '"' | '\\')).collect::<String>();
-    let substitutes = |word: &String| word.match_indices("{{").any(|(at, _)| !is_raw(&word[at..]));
-    for (at, word) in words.iter().enumerate() {
-        let program = bare(word);
-        let program = program.rsplit('/').next().unwrap_or_default();
-        let rest = || words[at + 1..].iter().take_while(|word| !is_operator(word));
-        if program == "eval" && rest().any(substitutes) {
-            return Some(program.to_owned());
-        }
-        let Some((_, letter)) = INTERPRETERS.iter().find(|(name, _)| *name == program) else { continue };
-        let is_option = |word: &&String| word.starts_with('-') && !word.starts_with("--") && word.contains(*letter);
-        if rest().skip_while(|word| !is_option(word)).nth(1).is_some_and(substitutes) {
-            return Some(program.to_owned());
-        }
-    }
-    None
-}
-
-/// Whether the substitution that `text` begins with asks for the shell's reading.
-pub(super) fn is_raw(text: &str) -> bool {
-    let end = text.find("}}").map_or(text.len(), |end| end + 2);
-    filter_names(&text[..end]).contains(&"raw")
-}
-
-fn is_operator(word: &str) -> bool {
-    matches!(word, ";" | "&" | "|" | "\n" | "(" | ")")
-}
-
-/// The words of any command, with their quotes, and its operators as words of their own. Only good for looking.
-pub(super) fn rough_words(raw: &str) -> Vec<String> {
+/// The words of any command, quotes included, with operators as separate words. Not exact enough to run.
+pub(super) fn split_roughly(raw: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quote = None;
     let mut rest = raw;
@@ -212,34 +162,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn code_for_another_interpreter_is_found() {
-        let inner = |raw: &str| inner_code(&rough_words(raw));
-        for (raw, program) in [
-            ("bash -c \"echo {{ item }}\"", "bash"),
-            ("cd /tmp && sudo /bin/sh -ec 'ls {{ item }}' x", "sh"),
-            ("eval echo {{ item }}", "eval"),
-            ("sh -c 'echo {{ draw }}'", "sh"),
-            ("sh -c 'echo {{ item | raw }} {{ index }}'", "sh"),
-            ("python3 -c \"print('{{ item }}')\"", "python3"),
-            ("cat x | xargs sh -c 'echo {{ item }}'", "sh"),
-        ] {
-            assert_eq!(inner(raw).as_deref(), Some(program), "{raw}");
-        }
-        for raw in [
-            "bash -c 'echo \"$1\"' _ {{ item }}",
-            "bash script.sh {{ item }}",
-            "echo bash; cat {{ item }}",
-            "sh -c 'echo {{ item | raw }}'",
-            "gcc -c {{ item }}",
-            "echo eval; echo {{ item }}",
-        ] {
-            assert_eq!(inner(raw), None, "{raw}");
-        }
-    }
-
-    #[test]
     fn plain_commands_need_no_shell() {
-        let words = |raw: &str| plain_words(raw);
+        let words = |raw: &str| split_plain(raw);
         assert_eq!(words("gzip {{ item }}").unwrap(), ["gzip", "{{ item }}"]);
         assert_eq!(
             words("convert -o 'a b' x-{{ item | stem }}.png ").unwrap(),

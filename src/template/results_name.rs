@@ -1,35 +1,19 @@
-//! References to the results of a step that stand alone in a template: they need not become a list in memory.
+//! Templates that are exactly a reference to the results of a step: the results need not become a list in memory.
 
-use super::scope::{Scope, StepValue};
-use crate::model::{ResultsFile, ResultsSize};
-use std::fmt::Debug;
+use super::scope::Scope;
+use super::step_value::StepValue;
 
-/// The results of a batch step where they are kept.
-pub trait StoredResults: Debug + Send + Sync {
-    /// How large they are.
-    ///
-    /// # Errors
-    /// Where they cannot be read.
-    fn size(&self) -> Result<ResultsSize, String>;
-
-    /// A file with them in item order, which may have to be written first.
-    ///
-    /// # Errors
-    /// Where they cannot be read, or the file cannot be written.
-    fn file(&self) -> Result<ResultsFile, String>;
-}
-
-/// What an expression that is nothing but a reference to the results of a step refers to.
+/// The results that an expression refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResultsName {
     /// `steps.NAME.result` or `steps.NAME.results`
     Step(String),
-    /// A name of `outputs`.
+    /// A name defined by `outputs`.
     Output(String),
 }
 
 impl ResultsName {
-    /// Reads an expression; none where it may be anything else.
+    /// Reads an expression; `None` unless it is exactly such a reference.
     pub(super) fn read(expression: &str) -> Option<Self> {
         let expression = expression.trim();
         let Some(rest) = expression.strip_prefix("steps") else { return output(expression) };
@@ -40,7 +24,7 @@ impl ResultsName {
         }
     }
 
-    /// The batch step whose results these are.
+    /// The batch step with these results.
     pub fn of<'a>(&self, scope: &'a Scope) -> Option<&'a StepValue> {
         let name = match self {
             Self::Step(name) => name,
@@ -58,7 +42,7 @@ fn is_identifier(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
-/// The member that is named first, `.name` or `['name']`, and what follows.
+/// The first member, `.name` or `['name']`, and the rest.
 fn member(text: &str) -> Option<(&str, &str)> {
     let text = text.trim_start();
     if let Some(rest) = text.strip_prefix('.') {
@@ -77,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_nothing_but_a_reference_is_one() {
+    fn only_a_whole_reference_is_one() {
         let step = |name: &str| Some(ResultsName::Step(name.to_owned()));
         assert_eq!(ResultsName::read(" steps.a.result "), step("a"));
         assert_eq!(ResultsName::read("steps['a-b'].results"), step("a-b"));

@@ -1,13 +1,27 @@
-//! JSON text as a template's value with whole numbers that keep all their digits.
+//! Converts JSON text to template values and back.
 
-use super::compiled::json_to_value;
 use minijinja::value::Value;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
 
-/// The value; whole numbers of up to 128 bits are exact at every depth. It takes longer than [`json_to_value`], which is exact
-/// up to 64 bits.
+/// Converts JSON text to a template value. An integer beyond 64 bits keeps its digits if it is the whole text.
+pub fn json_to_value(json: &[u8]) -> Value {
+    let digits = json.strip_prefix(b"-").unwrap_or(json);
+    if digits.len() > 18 && digits.iter().all(u8::is_ascii_digit) {
+        let text = String::from_utf8_lossy(json);
+        return text.parse::<i128>().map_or_else(|_| Value::from(text.into_owned()), Value::from);
+    }
+    serde_json::from_slice(json).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(json).into_owned()))
+}
+
+/// Converts a template value to JSON text.
+pub fn value_to_json(value: &Value) -> Result<Vec<u8>, String> {
+    serde_json::to_vec(value).map_err(|error| format!("cannot convert the value to JSON: {error}"))
+}
+
+/// Converts JSON text to a template value, with integers of up to 128 bits exact at every depth. Slower than
+/// [`json_to_value`], which is exact up to 64 bits.
 pub fn exact_json_to_value(json: &RawValue) -> Value {
     let text = json.get();
     match text.as_bytes().first() {
@@ -23,7 +37,7 @@ pub fn exact_json_to_value(json: &RawValue) -> Value {
     }
 }
 
-/// A mapping, in its order.
+/// A mapping in its own order.
 struct Pairs<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Pairs<'de> {
@@ -53,7 +67,15 @@ impl<'de> Visitor<'de> for Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::template::value_to_json;
+
+    #[test]
+    fn whole_numbers_keep_their_digits() {
+        assert_eq!(
+            value_to_json(&json_to_value(b"-123456789012345678901234567890")).unwrap(),
+            b"-123456789012345678901234567890"
+        );
+        assert_eq!(json_to_value(b"12").to_string(), "12");
+    }
 
     #[test]
     fn whole_numbers_keep_their_digits_at_every_depth() {

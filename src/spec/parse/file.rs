@@ -1,0 +1,74 @@
+//! A whole file: its top-level keys.
+
+use super::params::params;
+use super::section::Section;
+use super::steps::{closing, steps};
+use crate::model::Span;
+use crate::spec::diagnostic::{Diagnostic, Diagnostics, ErrorList};
+use crate::spec::dialect::Dialect;
+use crate::spec::keys;
+use crate::spec::native::Native;
+use crate::spec::source_file::SourceFile;
+use crate::spec::workflow::Workflow;
+use crate::spec::yaml;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Reads a workflow file. `path` is used in messages and for the default name.
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<Workflow, Diagnostics> {
+    parse_dialect(&Native, path, bytes)
+}
+
+/// Reads a workflow file that is written in a dialect.
+pub(super) fn parse_dialect(dialect: &dyn Dialect, path: &Path, bytes: &[u8]) -> Result<Workflow, Diagnostics> {
+    let source = yaml::decode(path, bytes)?;
+    let (root, mut errors) = match yaml::load(&source, dialect.templates()) {
+        Ok(loaded) => loaded,
+        Err(error) => return Err(Diagnostics::one(source, error)),
+    };
+    let root = dialect.lower(root, &mut errors);
+    let top = Span::new(root.span.start, root.span.start);
+    let mut section = Section::new(&root, "", top);
+    let mut workflow = workflow(&mut section, &mut errors);
+    section.reject_unknown(&[&keys::WORKFLOW], &mut errors);
+    match Diagnostics::new(source.clone(), errors.into_vec()) {
+        Some(errors) => Err(errors),
+        None => {
+            if workflow.name.is_empty() {
+                workflow.name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+            }
+            workflow.source = source;
+            Ok(workflow)
+        }
+    }
+}
+
+/// What the file says, without its source and its default name; only trusted where no error was noted.
+fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> Workflow {
+    let name = section.take("name").and_then(|name| name.literal(errors));
+    let description = section.take("description").and_then(|text| text.plain(errors));
+    let params = section.take("params").map(|field| params(&field, errors));
+    let env = section.take("env").map(|field| field.scalars(errors)).unwrap_or_default();
+    let secrets = section.take("secrets").map(|field| field.literals(errors)).unwrap_or_default();
+    let steps = match section.take("steps") {
+        Some(field) => steps(&field, errors),
+        None => {
+            if !section.has_similar("steps") {
+                errors.push(Diagnostic::of_file("`steps` is missing").help("list what to do under `steps:`"));
+            }
+            Vec::new()
+        }
+    };
+    let names = [Workflow::ON_FAILURE, Workflow::FINALLY];
+    let closing = names.into_iter().filter_map(|name| closing(&section.take(name)?, &steps, errors)).map(Arc::new).collect();
+    Workflow {
+        source: SourceFile::default(),
+        name: name.map(|name| name.raw).unwrap_or_default(),
+        description: description.map(|text| text.raw),
+        params,
+        env,
+        secrets,
+        steps: steps.into_iter().map(Arc::new).collect(),
+        closing,
+    }
+}

@@ -1,0 +1,212 @@
+//! How diagnostics are shown in a terminal: the place, the source line with an underline, the help.
+
+use super::diagnostic::{Diagnostic, Diagnostics};
+use super::source_file::{SourceFile, floor};
+use crate::model::Span;
+use annotate_snippets::renderer::DEFAULT_TERM_WIDTH;
+use annotate_snippets::{Annotation, AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
+
+/// More errors than this are counted, not shown.
+const SHOWN: usize = 50;
+
+/// Lines farther apart than this are shown each for itself.
+const FARTHEST: usize = 500;
+
+/// Source lines longer than this are cut around the underlined text.
+const WIDEST: usize = 240;
+
+/// How text for a terminal looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// With ANSI colours.
+    Colored,
+    /// Without.
+    Plain,
+}
+
+/// How an excerpt is underlined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Underline {
+    /// The place that the error is about.
+    Primary,
+    /// Another place that plays a part.
+    Secondary,
+}
+
+impl Diagnostics {
+    /// The errors as a terminal shows them; ends with a line break.
+    pub fn render(&self, style: Style) -> String {
+        let renderer = match style {
+            Style::Colored => Renderer::styled(),
+            Style::Plain => Renderer::plain(),
+        };
+        let path = self.source().path.display().to_string();
+        let mut out = String::new();
+        for error in self.errors().iter().take(SHOWN) {
+            out.push_str(&render_one(&renderer, self.source(), &path, error));
+            out.push_str("\n\n");
+        }
+        out.pop();
+        if let Some(more @ 1..) = self.errors().len().checked_sub(SHOWN) {
+            out.push_str(&format!("\nand {more} more\n"));
+        }
+        out
+    }
+}
+
+fn render_one(renderer: &Renderer, source: &SourceFile, path: &str, error: &Diagnostic) -> String {
+    let mut group = Group::with_title(Level::ERROR.primary_title(error.message.as_str()));
+    group = match error.span.map(|span| Excerpt::all(source, span, error)) {
+        Some(excerpts) if !excerpts.is_empty() => group.elements(elements(source, path, excerpts)),
+        Some(_) | None => {
+            let place = error.span.map(|span| source.line_column(span.start));
+            group.element(
+                place.map_or(Origin::path(path), |(line, column)| Origin::path(path).line(line).char_column(column)),
+            )
+        }
+    };
+    if let Some(context) = &error.context {
+        group = group.element(Level::NOTE.with_name(Some("in")).message(&**context));
+    }
+    if let Some(help) = &error.help {
+        group = group.element(Level::HELP.message(&**help));
+    }
+    renderer.render(&[group])
+}
+
+/// The place and the excerpts: one snippet where no line is cut, else one for each line, as columns differ then.
+fn elements<'a>(source: &'a SourceFile, path: &'a str, excerpts: Vec<Excerpt<'a>>) -> Vec<Element<'a>> {
+    let (first, last) = (&excerpts[0], &excerpts[excerpts.len() - 1]);
+    if excerpts.iter().all(|excerpt| !excerpt.is_long()) && last.number - first.number <= FARTHEST {
+        let (start, end) = (first.line.start, last.line.end);
+        let snippet = Snippet::source(&source.text[start..end]).path(path).line_start(first.number);
+        let notes = excerpts.iter().map(|excerpt| excerpt.note(excerpt.line.start - start));
+        return vec![snippet.annotations(notes.collect::<Vec<_>>()).into()];
+    }
+    let primary = excerpts.iter().find(|excerpt| excerpt.underline == Underline::Primary).unwrap_or(first);
+    let column = source.line_column(primary.line.start + primary.from).1;
+    let mut elements = vec![Origin::path(path).line(primary.number).char_column(column).into()];
+    for excerpt in excerpts {
+        let (line, from, to) = cut(&source.text[excerpt.line.start..excerpt.line.end], excerpt.from, excerpt.to);
+        let excerpt = Excerpt { from, to, ..excerpt };
+        elements.push(Snippet::source(line).line_start(excerpt.number).annotation(excerpt.note(0)).into());
+    }
+    elements
+}
+
+/// One line of the source with the text to underline in it.
+#[derive(Clone)]
+struct Excerpt<'a> {
+    line: Span,
+    number: usize,
+    /// The underlined text, counted from the start of the line.
+    from: usize,
+    to: usize,
+    label: Option<&'a str>,
+    underline: Underline,
+}
+
+impl<'a> Excerpt<'a> {
+    /// The excerpts of an error, in the order of the text.
+    fn all(source: &SourceFile, span: Span, error: &'a Diagnostic) -> Vec<Self> {
+        let mut all = vec![Self::new(source, span, error.label.as_deref(), Underline::Primary)];
+        let others = error.others.iter();
+        all.extend(others.map(|(span, label)| Self::new(source, *span, Some(label), Underline::Secondary)));
+        all.retain(|excerpt| excerpt.line.start < excerpt.line.end);
+        all.sort_by_key(|excerpt| excerpt.number);
+        all
+    }
+
+    /// The first line of the span.
+    fn new(source: &SourceFile, span: Span, label: Option<&'a str>, underline: Underline) -> Self {
+        let text = source.text.as_str();
+        let start = floor(text, span.start);
+        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
+        let line = text[line_start..line_end].trim_end_matches('\r');
+        let from = (start - line_start).min(line.len());
+        let to = floor(line, span.end.saturating_sub(line_start)).max(from);
+        Self {
+            line: Span::new(line_start, line_start + line.len()),
+            number: source.line_column(start).0,
+            from,
+            to: from + line[from..to].trim_end().len(),
+            label,
+            underline,
+        }
+    }
+
+    fn is_long(&self) -> bool {
+        self.line.end - self.line.start > WIDEST
+    }
+
+    /// The underline, `offset` bytes into the snippet.
+    fn note(&self, offset: usize) -> Annotation<'a> {
+        let kind = if self.underline == Underline::Primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+        kind.span(offset + self.from..offset + self.to).label(self.label)
+    }
+}
+
+/// Cuts a very long line to a window around the underlined text.
+fn cut(line: &str, from: usize, to: usize) -> (String, usize, usize) {
+    if line.len() <= WIDEST {
+        return (line.to_owned(), from, to);
+    }
+    let room = DEFAULT_TERM_WIDTH / 2;
+    let to = floor(line, to.min(from + room)).max(from);
+    let left = floor(line, from.saturating_sub(room / 2));
+    let right = floor(line, (to + room / 2).min(line.len()));
+    let (head, tail) = (if left > 0 { "..." } else { "" }, if right < line.len() { "..." } else { "" });
+    let window = format!("{head}{}{tail}", &line[left..right]);
+    (window, from - left + head.len(), to - left + head.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(text: &str) -> SourceFile {
+        SourceFile { path: "nightly.yaml".into(), text: text.to_owned() }
+    }
+
+    #[test]
+    fn an_error_shows_its_place_its_path_and_its_help() {
+        let error = Diagnostic::at(Span::new(7, 20), "unknown key `max_paralel`")
+            .label("did you mean `max_parallel`?")
+            .within("steps.a")
+            .help("see `batchmill schema`");
+        let errors = Diagnostics::one(source("a: 1\n  max_paralel: 3\n"), error);
+        insta::assert_snapshot!(errors.render(Style::Plain));
+    }
+
+    #[test]
+    fn an_error_can_point_at_two_lines() {
+        let error =
+            Diagnostic::at(Span::new(10, 11), "key `a` is given twice").also(Span::new(0, 1), "first given here");
+        let errors = Diagnostics::one(source("a: 1\nb: 2\na: 3\n"), error);
+        insta::assert_snapshot!(errors.render(Style::Plain));
+    }
+
+    #[test]
+    fn an_error_of_the_whole_file_shows_its_path() {
+        let errors = Diagnostics::one(source(""), Diagnostic::of_file("the file is empty"));
+        insta::assert_snapshot!(errors.render(Style::Plain));
+    }
+
+    #[test]
+    fn a_very_long_line_is_cut_around_the_underline() {
+        let text = format!("items: [{}here{}]\n", "a, ".repeat(50_000), ", b".repeat(50_000));
+        let at = text.find("here").unwrap();
+        let errors = Diagnostics::one(source(&text), Diagnostic::at(Span::new(at, at + 4), "wrong"));
+        let shown = errors.render(Style::Plain);
+        assert!(shown.len() < 1000, "{shown}");
+        assert!(shown.contains("a, a, here, b, b"), "{shown}");
+        assert!(shown.contains(&format!("nightly.yaml:1:{}", at + 1)), "{shown}");
+    }
+
+    #[test]
+    fn a_span_over_several_lines_is_underlined_in_its_first() {
+        let errors = Diagnostics::one(source("a: 1\nb:\n  c: 2\n"), Diagnostic::at(Span::new(5, 15), "wrong"));
+        assert!(errors.render(Style::Plain).contains("2 | b:\n  | ^^"), "{}", errors.render(Style::Plain));
+    }
+}

@@ -1,0 +1,77 @@
+//! The text of a workflow file: lines, columns, words.
+
+use crate::model::Span;
+use std::path::PathBuf;
+
+/// The text of a workflow file and where it came from; what errors are shown against.
+#[derive(Debug, Clone, Default)]
+pub struct SourceFile {
+    /// Path as the user gave it.
+    pub path: PathBuf,
+    /// The whole text.
+    pub text: String,
+}
+
+impl SourceFile {
+    /// Line and column of a byte offset, both from 1, the column in characters.
+    pub fn line_column(&self, offset: usize) -> (usize, usize) {
+        let before = &self.text[..floor(&self.text, offset)];
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1;
+        (line, before[line_start..].chars().count() + 1)
+    }
+
+    /// The first place inside `span` where `needle` stands as a whole word; `span` itself where it does not.
+    pub fn locate(&self, span: Span, needle: &str) -> Span {
+        let (start, end) = (floor(&self.text, span.start), floor(&self.text, span.end));
+        let (true, false) = (start <= end, needle.is_empty()) else {
+            return span;
+        };
+        let inside = &self.text[start..end];
+        let word = |c: char| c.is_alphanumeric() || c == '_';
+        for (at, _) in inside.match_indices(needle) {
+            let before = inside[..at].chars().next_back();
+            let after = inside[at + needle.len()..].chars().next();
+            let joined_before = needle.starts_with(word) && before.is_some_and(word);
+            let joined_after = needle.ends_with(word) && after.is_some_and(word);
+            if !joined_before && !joined_after {
+                return Span::new(start + at, start + at + needle.len());
+            }
+        }
+        span
+    }
+}
+
+/// The nearest border of a character at or before `at`.
+pub(super) fn floor(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(text: &str) -> SourceFile {
+        SourceFile { path: "nightly.yaml".into(), text: text.to_owned() }
+    }
+
+    #[test]
+    fn columns_count_characters() {
+        let source = source("a: 1\nä: ö x\n");
+        let at = source.text.find('x').unwrap();
+        assert_eq!(source.line_column(at), (2, 6));
+        assert_eq!(source.line_column(usize::MAX), (3, 1));
+    }
+
+    #[test]
+    fn locate_finds_whole_words_only() {
+        let source = source("x: \"{{ items | item }}\"");
+        let all = Span::new(3, source.text.len());
+        assert_eq!(source.locate(all, "item"), Span::new(15, 19));
+        assert_eq!(source.locate(all, "other"), all);
+    }
+}

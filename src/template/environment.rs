@@ -1,0 +1,44 @@
+//! How minijinja is set up: delimiters, filters, and undefined names as errors.
+
+use super::error::{TemplateError, syntax_error};
+use super::filters::add_filters;
+use crate::model::Text;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use std::sync::LazyLock;
+
+/// For plain text: a value is inserted as it prints.
+pub(super) static PLAIN: LazyLock<Environment<'static>> = LazyLock::new(environment);
+
+/// Starts a comment. Jinja's own `{#` would clash with the shell's `${#name}`, the length of a variable.
+pub(super) const COMMENT: &str = "{##";
+
+/// The name of the only template in an environment.
+pub(super) const NAME: &str = "text";
+
+/// A new environment with the filters.
+pub(super) fn environment() -> Environment<'static> {
+    let mut env = Environment::new();
+    let syntax = SyntaxConfig::builder().comment_delimiters(COMMENT, "##}").keep_trailing_newline(true).build();
+    env.set_syntax(syntax.expect("the three kinds of delimiters differ"));
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_auto_escape_callback(|_| AutoEscape::None);
+    env.set_debug(true);
+    add_filters(&mut env);
+    env
+}
+
+/// A copy of `base` with `text` as its only template.
+pub(super) fn environment_with(
+    base: &Environment<'static>,
+    text: &Text,
+) -> Result<Environment<'static>, TemplateError> {
+    let mut env = base.clone();
+    env.add_template_owned(NAME, text.raw.clone()).map_err(|error| syntax_error(text, &error))?;
+    Ok(env)
+}
+
+/// The only template of an environment that [`environment_with`] made.
+pub(super) fn template_of<'env>(env: &'env Environment<'static>) -> minijinja::Template<'env, 'env> {
+    env.get_template(NAME).expect("`environment_with` added it")
+}

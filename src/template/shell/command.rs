@@ -1,0 +1,134 @@
+//! A command of the workflow: compiled once, rendered for each item.
+
+use super::error::ShellError;
+use super::nested::nested_interpreter;
+use super::placeholder::{Captured, capture, variable, with_placeholders};
+use super::split::{split_plain, split_roughly};
+use super::substitute::substitute;
+use crate::model::{Text, Tree};
+use crate::template::check::{check, render_error, used_names};
+use crate::template::compiled::Template;
+use crate::template::compiled_tree::CompiledTree;
+use crate::template::environment::{environment, environment_with, template_of};
+use crate::template::error::{TemplateError, TemplateErrorKind};
+use crate::template::names::Names;
+use crate::template::scope::ItemScope;
+use minijinja::Environment;
+use minijinja::value::Value;
+use std::sync::{Arc, LazyLock};
+
+/// For shell commands: captures each value and writes a placeholder instead.
+static SHELL: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut env = environment();
+    env.set_formatter(capture);
+    env
+});
+
+/// A command of the workflow, compiled.
+#[derive(Debug, Clone)]
+pub enum ShellCommand {
+    /// Program and arguments, started without a shell.
+    Argv(Vec<Template>),
+    /// A script for `sh -c`.
+    Script(Script),
+}
+
+/// A script for the shell.
+#[derive(Debug, Clone)]
+pub struct Script {
+    env: Arc<Environment<'static>>,
+    text: Text,
+    uses: Vec<String>,
+}
+
+/// A command for one item, ready to start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RenderedCommand {
+    /// Program and arguments.
+    Argv(Vec<String>),
+    /// A script and the variables it refers to.
+    Script {
+        /// The script for `sh -c`.
+        script: String,
+        /// Names and values.
+        variables: Vec<(String, String)>,
+    },
+}
+
+impl ShellCommand {
+    /// Compiles a command line.
+    pub fn compile(text: &Text) -> Result<Self, TemplateError> {
+        refuse_nested_code(text, &split_roughly(&text.raw))?;
+        if let Some(words) = split_plain(&text.raw) {
+            let word = |raw: String| Template::compile(&Text { raw, span: text.span });
+            return words.into_iter().map(word).collect::<Result<_, _>>().map(Self::Argv);
+        }
+        let env = environment_with(&SHELL, text)?;
+        let uses = used_names(template_of(&env).undeclared_variables(true));
+        if let Some(command) = with_placeholders(&text.raw) {
+            // Whether a value fits into arithmetic is only known when it is rendered, so use a number here.
+            substitute(&command, &["0".to_owned()]).map_err(|error| shell_error(text, &error))?;
+        }
+        Ok(Self::Script(Script { env: Arc::new(env), text: text.clone(), uses }))
+    }
+
+    /// Compiles a program and its arguments.
+    pub fn compile_argv(words: &[Text]) -> Result<Self, Vec<TemplateError>> {
+        let raw: Vec<String> = words.iter().map(|text| text.raw.clone()).collect();
+        if let Some(first) = words.first() {
+            refuse_nested_code(first, &raw).map_err(|error| vec![error])?;
+        }
+        let list = Tree::List(words.iter().cloned().map(Tree::Text).collect());
+        CompiledTree::compile(&list)?;
+        let words = words.iter().map(|text| Template::compile(text).map_err(|error| vec![error]));
+        words.collect::<Result<_, _>>().map(Self::Argv)
+    }
+
+    /// Errors that can be found before anything runs.
+    pub fn check(&self, names: &Names) -> Vec<TemplateError> {
+        match self {
+            Self::Argv(words) => words.iter().flat_map(|word| word.check(names)).collect(),
+            Self::Script(script) => check(&script.text, &script.uses, names),
+        }
+    }
+
+    /// The command for one item.
+    pub fn render(&self, scope: &Arc<ItemScope>) -> Result<RenderedCommand, TemplateError> {
+        match self {
+            Self::Argv(words) => {
+                words.iter().map(|word| word.string(scope)).collect::<Result<_, _>>().map(RenderedCommand::Argv)
+            }
+            Self::Script(script) => script.render(scope),
+        }
+    }
+}
+
+impl Script {
+    fn render(&self, scope: &Arc<ItemScope>) -> Result<RenderedCommand, TemplateError> {
+        let template = template_of(&self.env);
+        let rendered = template.render_captured(Value::from_dyn_object(Arc::clone(scope)));
+        let rendered = rendered.map_err(|error| render_error(&self.text, &self.uses, &error, &scope.names()))?;
+        let none = Captured::default();
+        let captured = rendered.state().get_extension::<Captured>().unwrap_or(&none);
+        let (script, used) =
+            substitute(rendered.output(), &captured.0).map_err(|error| shell_error(&self.text, &error))?;
+        let variables = used.into_iter().map(|number| (variable(number), captured.0[number].clone())).collect();
+        Ok(RenderedCommand::Script { script, variables })
+    }
+}
+
+/// batchmill quotes values for the command it starts. It cannot quote them for code inside an argument.
+fn refuse_nested_code(text: &Text, words: &[String]) -> Result<(), TemplateError> {
+    match nested_interpreter(words) {
+        Some(program) => Err(shell_error(text, &ShellError::NestedCode(program))),
+        None => Ok(()),
+    }
+}
+
+fn shell_error(text: &Text, error: &ShellError) -> TemplateError {
+    let template_error = TemplateError::new(TemplateErrorKind::Shell, text.span, error.to_string());
+    match error.help() {
+        Some(help) => template_error.help(help),
+        None => template_error,
+    }
+}

@@ -1,0 +1,77 @@
+//! Placeholders: they mark where a value belongs in a command until its quoting is known.
+
+use super::error::ShellError;
+use crate::template::check::filter_names;
+use crate::template::environment::COMMENT;
+use crate::template::filters::Raw;
+use minijinja::value::Value;
+use minijinja::{Error, ErrorKind, Output, State};
+
+/// The values captured while a command is rendered.
+#[derive(Debug, Default)]
+pub(super) struct Captured(pub(super) Vec<String>);
+
+/// Encloses the number of a captured value.
+pub(super) const PLACEHOLDER: char = '\0';
+
+/// The formatter for shell commands: captures the value and writes a placeholder.
+pub(super) fn capture(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
+    if let Some(raw) = value.downcast_object_ref::<Raw>() {
+        return out.write_str(&raw.0).map_err(write_failed);
+    }
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let captured = &mut state.get_or_insert_extension_with(Captured::default).0;
+    // A block assigned to a variable contains placeholders. It becomes one value.
+    let text = if text.contains(PLACEHOLDER) { fill(&text, captured).ok_or_else(nul)? } else { text };
+    captured.push(text);
+    let number = captured.len() - 1;
+    out.write_fmt(format_args!("{PLACEHOLDER}{number}{PLACEHOLDER}")).map_err(write_failed)
+}
+
+fn write_failed(error: std::fmt::Error) -> Error {
+    Error::new(ErrorKind::WriteFailure, "cannot write the command").with_source(error)
+}
+
+fn nul() -> Error {
+    Error::new(ErrorKind::InvalidOperation, ShellError::Nul.to_string())
+}
+
+/// Replaces each placeholder by its value; `None` if there is a NUL byte that is not part of one.
+fn fill(text: &str, captured: &[String]) -> Option<String> {
+    let mut filled = String::new();
+    for (position, part) in text.split(PLACEHOLDER).enumerate() {
+        filled.push_str(if position % 2 == 0 { part } else { captured.get(part.parse::<usize>().ok()?)? });
+    }
+    text.matches(PLACEHOLDER).count().is_multiple_of(2).then_some(filled)
+}
+
+/// The name of the variable that carries a value.
+pub(super) fn variable(number: usize) -> String {
+    format!("BATCHMILL_V{number}")
+}
+
+/// Replaces every `{{ .. }}` by the placeholder of value 0, so that a command can be checked before the run. `None` if the
+/// command contains statements, because its text is not known then.
+pub(super) fn with_placeholders(raw: &str) -> Option<String> {
+    if raw.contains("{%") || raw.contains(COMMENT) || raw.contains(PLACEHOLDER) {
+        return None;
+    }
+    let mut command = String::new();
+    let mut rest = raw;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (expression, behind) = after.split_once("}}")?;
+        command.push_str(before);
+        if !is_raw(&format!("{{{{{expression}}}}}")) {
+            command.push_str("\u{0}0\u{0}");
+        }
+        rest = behind;
+    }
+    command.push_str(rest);
+    Some(command)
+}
+
+/// Whether `text` starts with a substitution that has the `raw` filter.
+pub(super) fn is_raw(text: &str) -> bool {
+    let end = text.find("}}").map_or(text.len(), |end| end + 2);
+    filter_names(&text[..end]).contains(&"raw")
+}
