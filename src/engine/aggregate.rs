@@ -10,9 +10,9 @@ use super::reduce::Reducer;
 use super::step::step_timeout;
 use super::workflow::{EngineError, Run};
 use crate::ledger::{LedgerError, Printed, Reader, StepRecord};
-use crate::model::{Batch, BatchFormat, Event, Failure, FailureKind, Form, ItemKey, Status, StepName, StepReport};
+use crate::model::{Batch, Event, Failure, FailureKind, Form, ItemKey, Status, StepName, StepReport};
 use crate::spec::{Aggregate, Reductions, Step, StepKind};
-use crate::task::{Context, CurrentItems, Frame, LogLine};
+use crate::task::{CurrentItems, Frame, LaneSettings, LogLine, StepContext};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Duration;
@@ -151,25 +151,15 @@ impl Run<'_> {
             .ok_or_else(|| Failure::new(FailureKind::Cancelled, "Cancelled", "the run was interrupted")))
     }
 
-    fn context_of_aggregate(&self, step: &Step, left: Option<Duration>) -> Result<Context, EngineError> {
-        Ok(Context {
+    fn context_of_aggregate(&self, step: &Step, left: Option<Duration>) -> Result<StepContext, EngineError> {
+        Ok(StepContext {
             run: self.ledger.folder().run.clone(),
             step: step.name.clone(),
             scope: Arc::new(self.scope.clone()),
-            env: Arc::clone(&self.prepared.own_env),
+            settings: Arc::new(LaneSettings { item_timeout: left, ..LaneSettings::once() }),
             forms: Arc::new([Form::Json]),
-            skip_bad_rows: false,
-            timeout: left,
-            batch_timeout: None,
-            has_item: false,
-            batched: false,
-            batch_format: BatchFormat::Records,
-            batches: Some(1),
-            slots: 1,
+            host: Arc::clone(&self.host),
             cancel: self.cancel.inner()?,
-            guard: self.guard.clone(),
-            python: self.prepared.python.clone(),
-            logs: self.ledger.folder().logs(),
             item_files: None,
             current_items: Arc::new(CurrentItems::new(1)),
         })

@@ -8,7 +8,9 @@ use crate::ledger::{FailureRecord, Reader, RunFolder};
 use crate::model::{Batch, Failure, Indexes, ItemKey, StepName};
 use crate::sources::{Chunk, Source, SourceHost};
 use crate::spec::StepKind;
-use crate::task::{Cancel, Claims, Context, CurrentItems, ForegroundEnd, ItemFiles, foreground};
+use crate::task::{
+    Cancel, Claims, CurrentItems, ForegroundEnd, ItemFiles, LaneSettings, StepContext, TaskHost, foreground,
+};
 use crate::template::ItemScope;
 use crossbeam_channel::never;
 use std::process::Command;
@@ -56,24 +58,16 @@ impl Repro<'_> {
         let mut plan = plan_step(step, program, prepared, &names, SourceHost { run: &run, stop: &never() })
             .map_err(|error| error.to_string())?;
         let row = row(&mut *plan.source, failure);
-        let context = Context {
+        let (has_item, batched, batch_format, batches) = (plan.is_batch, plan.batched, plan.batch_format, plan.batches);
+        let env = Arc::clone(&prepared.own_env);
+        let context = StepContext {
             run: folder.run.clone(),
             step: step.name.clone(),
             scope,
-            env: Arc::clone(&prepared.own_env),
+            settings: Arc::new(LaneSettings { has_item, batched, batch_format, batches, ..LaneSettings::once() }),
             forms: plan.source.forms(),
-            skip_bad_rows: false,
-            timeout: None,
-            batch_timeout: None,
-            has_item: plan.is_batch,
-            batched: plan.batched,
-            batch_format: plan.batch_format,
-            batches: plan.batches,
-            slots: 1,
+            host: Arc::new(TaskHost { env, guard: None, python: prepared.python.clone(), logs: folder.logs() }),
             cancel: Cancel::new().map_err(|error| error.to_string())?,
-            guard: None,
-            python: prepared.python.clone(),
-            logs: folder.logs(),
             // For a look at what it made; it stays in the run's folder.
             item_files: plan.item_files.map(|_| {
                 let scratch = scratch(folder, name);

@@ -7,7 +7,7 @@ use super::step::{Job, Work};
 use crate::model::{Batch, BatchReport, Failure, FailureKind, Indexes, ItemFailure, Keys};
 use crate::rows;
 use crate::spec::OnBadRow;
-use crate::task::{BatchOutcome, Context, Frame, Lane, LogLine, Program};
+use crate::task::{BatchOutcome, Frame, Lane, LogLine, Program};
 use crate::template::ErrorValue;
 use crossbeam_channel::{Receiver, Sender};
 use std::time::{Duration, Instant};
@@ -136,7 +136,7 @@ impl Slot<'_> {
             keys,
             lines: outcome.lines,
             form: outcome.form,
-            list: outcome.list || self.job.context.batched,
+            list: outcome.list || self.job.context.settings.batched,
             failed,
             retries: retry,
             skipped: outcome.unrun.len() as u64,
@@ -149,7 +149,7 @@ impl Slot<'_> {
     /// What is to be tried again, and what failed for good.
     fn sort_failures(&self, batch: &Batch, failures: Vec<(usize, Failure)>) -> (Retries, Vec<(usize, Failure)>) {
         let whole = failures.len() == batch.items.len() && failures.len() > 1;
-        if self.job.bisect && self.job.context.batched && whole && may_halve(&failures[0].1) {
+        if self.job.bisect && self.job.context.settings.batched && whole && may_halve(&failures[0].1) {
             return (halves(batch, failures), Vec::new());
         }
         let (retry, failed): (Vec<_>, _) =
@@ -200,11 +200,7 @@ impl Slot<'_> {
     fn handle(&mut self, alone: &Batch, error: &ErrorValue) -> Option<Failure> {
         let program = self.job.handler?;
         let number = self.number;
-        let lane = self.handler.get_or_insert_with(|| {
-            let context =
-                Context { batched: false, timeout: None, slots: 1, item_files: None, ..self.job.context.clone() };
-            program.lane(&context, number)
-        });
+        let lane = self.handler.get_or_insert_with(|| program.lane(&self.job.context.for_handler(), number));
         let frame = Frame { batches: std::slice::from_ref(alone), halt_on_failure: false, error: Some(error) };
         let (outcomes, broken) = lane.run(&frame);
         let outcome = outcomes.into_iter().next()?;

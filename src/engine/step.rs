@@ -13,7 +13,7 @@ use crate::ledger::{Ledger, StepKey};
 use crate::model::{Batch, Failure, FailureKind, Listener, Stats, StepName};
 use crate::sources::SourceError;
 use crate::spec::{MaxFailures, OnBadRow, RetryPolicy};
-use crate::task::{Context, Program};
+use crate::task::{Program, StepContext};
 use crossbeam_channel::bounded;
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ const MOST_BATCHES: usize = 1024;
 pub(super) struct Job<'a> {
     pub(super) program: &'a Program,
     pub(super) handler: Option<&'a Program>,
-    pub(super) context: Context,
+    pub(super) context: StepContext,
     pub(super) retry: RetryPolicy,
     pub(super) continue_on_error: bool,
     /// Whether a failed batch of a batched task is halved.
@@ -87,7 +87,7 @@ pub(super) fn execute(
     listeners: &mut [Box<dyn Listener>],
     secrets: &Secrets,
 ) -> Result<StepEnd, EngineError> {
-    let slots = job.context.slots;
+    let slots = job.context.settings.width;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(slots).thread_name(|slot| format!("slot-{slot}")).build();
     let pool = pool.map_err(|error| EngineError::Threads(error.to_string()))?;
     let (work_tx, work_rx) = bounded(run.queue_size.unwrap_or(2 * slots));
@@ -119,7 +119,7 @@ pub(super) fn execute(
         nulls: 0,
     };
     let deadline = run.timeout.map(|timeout| started + timeout);
-    let feeder = Feeder::new(run.feed, (&job.pace, !job.context.batched), &cancel, deadline);
+    let feeder = Feeder::new(run.feed, (&job.pace, !job.context.settings.batched), &cancel, deadline);
     let told = &mut aggregator;
     let (fed, written) = std::thread::scope(|threads| {
         // Its ends of the channels are its own: should it panic, they close, and nobody waits for it.

@@ -14,7 +14,7 @@ use crate::model::{Event, Failure, FailureKind, Listener, RunSummary, Stats, Sta
 use crate::sources::{SourceError, SourceHost};
 use crate::spec::{BatchSize, Fault, Faults, OnBadRow, Step, StepKind, Workflow};
 use crate::task::guard::Guard;
-use crate::task::{Cancel, Context, CurrentItems, Program, capture};
+use crate::task::{Cancel, CurrentItems, LaneSettings, Program, StepContext, TaskHost, capture};
 use crate::template::{ItemScope, Scope};
 use std::process::Command;
 use std::sync::Arc;
@@ -87,10 +87,16 @@ pub fn run(
     let id = ledger.folder().run.clone();
     let programs = prepared.programs.iter().flat_map(|(program, handler)| [Some(program), handler.as_ref()]);
     let has_children = programs.flatten().chain(prepared.aggregates.values()).any(Program::has_children);
+    let host = TaskHost {
+        env: Arc::clone(&prepared.own_env),
+        guard: has_children.then(Guard::start).transpose().map_err(EngineError::Guard)?,
+        python: prepared.python.clone(),
+        logs: ledger.folder().logs(),
+    };
     let mut run = Run {
         prepared,
         cancel: cancel.clone(),
-        guard: has_children.then(Guard::start).transpose().map_err(EngineError::Guard)?,
+        host: Arc::new(host),
         scope: step_scope(prepared, &id),
         summary: RunSummary { run: id.clone(), status: Status::Succeeded, steps: Vec::new() },
         fault: None,
@@ -126,7 +132,7 @@ pub fn run(
 pub(super) struct Run<'a> {
     pub(super) prepared: &'a Prepared,
     pub(super) cancel: Cancel,
-    pub(super) guard: Option<Arc<Guard>>,
+    pub(super) host: Arc<TaskHost>,
     pub(super) scope: Scope,
     summary: RunSummary,
     fault: Option<Faults>,
@@ -187,7 +193,7 @@ impl Run<'_> {
         let scope = Arc::new(self.scope.clone());
         let (key, past) = self.ledger.begin_step(&step.name, matches!(step.kind, StepKind::Batch(_)))?;
         let names = Arc::new(ItemScope::of_step(Arc::clone(&scope)));
-        let (stop, guard) = (Arc::clone(&self.cancel.stop), self.guard.clone());
+        let (stop, guard) = (Arc::clone(&self.cancel.stop), self.host.guard.clone());
         let run = move |command: &mut Command| capture(command, &stop, guard.as_ref());
         let stop = Arc::clone(&self.cancel.stop);
         let host = SourceHost { run: &run, stop: stop.channel() };
@@ -224,25 +230,25 @@ impl Run<'_> {
         let pace = pace(&plan);
         let StepPlan { mut source, is_batch, most_items, target, item_files, .. } = plan;
         let item_files = item_files.map(|into| self.item_files(step, key, into)).transpose()?.map(Arc::new);
-        let context = Context {
-            run: self.summary.run.clone(),
-            step: step.name.clone(),
-            scope,
-            env: Arc::clone(&self.prepared.own_env),
-            forms: source.forms(),
-            skip_bad_rows: source.on_bad_row() == OnBadRow::Skip,
-            timeout: plan.timeout,
+        let settings = LaneSettings {
+            item_timeout: plan.timeout,
             batch_timeout: plan.batch_timeout,
             has_item: is_batch,
             batched: plan.batched,
             batch_format: plan.batch_format,
             batches: plan.batches,
-            slots: plan.slots,
+            width: plan.slots,
+            skip_bad_rows: source.on_bad_row() == OnBadRow::Skip,
+        };
+        let context = StepContext {
+            run: self.summary.run.clone(),
+            step: step.name.clone(),
+            scope,
+            settings: Arc::new(settings),
+            forms: source.forms(),
+            host: Arc::clone(&self.host),
             // A step that stops because an item failed must not stop the run's cleaning up.
             cancel: self.cancel.inner()?,
-            guard: self.guard.clone(),
-            python: self.prepared.python.clone(),
-            logs: self.ledger.folder().logs(),
             item_files: item_files.clone(),
             current_items: Arc::new(CurrentItems::new(plan.slots)),
         };

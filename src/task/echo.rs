@@ -1,12 +1,9 @@
 //! `echo`: gives its message back.
 
-use super::guard::Cell;
-use super::item_lane::ItemTask;
-use super::lane::Context;
+use super::item_lane::{ItemRun, ItemTask};
 use crate::model::Outcome;
 use crate::spec::EchoTask;
-use crate::template::{CompiledTree, ItemScope, Names, TemplateError};
-use std::sync::Arc;
+use crate::template::{CompiledTree, Names, TemplateError};
 
 /// An `echo` task, compiled.
 #[derive(Debug)]
@@ -25,7 +22,7 @@ impl Echo {
 }
 
 impl ItemTask for Echo {
-    fn run(&self, scope: &Arc<ItemScope>, _context: &Context, _guard: Option<&Cell>) -> Outcome {
-        Ok(self.message.json(scope)?)
+    fn run(&self, item: &ItemRun<'_>) -> Outcome {
+        Ok(self.message.json(item.scope)?)
     }
 }

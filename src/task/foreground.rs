@@ -1,7 +1,9 @@
 //! One item in front of the person: the task's output goes to the terminal, and so does its input.
 
+use super::context::StepContext;
 use super::item_lane::item_scope;
-use super::lane::{Context, Frame, Program};
+use super::lane::Frame;
+use super::program::Program;
 use crate::model::{Batch, Failure, FailureKind};
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -22,7 +24,7 @@ pub enum ForegroundEnd {
 /// Where it cannot be started; of a task that is no process, why it failed.
 pub fn foreground(
     program: &Program,
-    context: &Context,
+    context: &StepContext,
     batch: &Batch,
     debugger: bool,
 ) -> Result<ForegroundEnd, Failure> {
@@ -36,7 +38,7 @@ pub fn foreground(
             scope.item_dir = folder;
             shell
                 .build(&Arc::new(scope), context)?
-                .command(&context.env)
+                .command(&context.host.env)
                 .status()
                 .map(ForegroundEnd::Status)
                 .map_err(cannot_start)

@@ -1,7 +1,8 @@
 //! The lane of every task that takes its items one by one.
 
+use super::context::StepContext;
 use super::guard::{Cell, Guard};
-use super::lane::{BatchOutcome, Context, Frame, Lane};
+use super::lane::{BatchOutcome, Frame, Lane};
 use crate::model::{Batch, Failure, FailureKind, Outcome};
 use crate::rows;
 use crate::template::{ItemScope, TemplateError};
@@ -11,21 +12,32 @@ use std::time::{Duration, Instant};
 
 /// A task that is run for one item.
 pub(super) trait ItemTask: Send + Sync {
-    /// Runs it; a child process is entered into `guard`.
-    fn run(&self, scope: &Arc<ItemScope>, context: &Context, guard: Option<&Cell>) -> Outcome;
+    /// Runs it.
+    fn run(&self, item: &ItemRun<'_>) -> Outcome;
+}
+
+/// One item to run.
+pub(super) struct ItemRun<'a> {
+    /// The names in scope.
+    pub(super) scope: &'a Arc<ItemScope>,
+    pub(super) context: &'a StepContext,
+    /// How long it may take: `timeout`, or what its batch has left of its time.
+    pub(super) timeout: Option<Duration>,
+    /// Where to list a child process.
+    pub(super) guard: Option<&'a Cell>,
 }
 
 /// Runs the items of a batch one after another.
 pub(super) struct ItemLane<T> {
     task: Arc<T>,
-    context: Context,
+    context: StepContext,
     slot: usize,
     guard: Option<Cell>,
 }
 
 impl<T: ItemTask> ItemLane<T> {
-    pub(super) fn new(task: Arc<T>, context: Context, slot: usize) -> Self {
-        let guard = context.guard.as_ref().and_then(Guard::cell);
+    pub(super) fn new(task: Arc<T>, context: StepContext, slot: usize) -> Self {
+        let guard = context.host.guard.as_ref().and_then(Guard::cell);
         Self { task, context, slot, guard }
     }
 
@@ -36,7 +48,7 @@ impl<T: ItemTask> ItemLane<T> {
     fn run_batch(&self, batch: &Batch, frame: &Frame<'_>) -> BatchOutcome {
         let mut outcome = BatchOutcome::default();
         let mut halted = false;
-        let deadline = self.context.batch_timeout.map(|timeout| Instant::now() + timeout);
+        let deadline = self.context.settings.batch_timeout.map(|timeout| Instant::now() + timeout);
         for position in 0..batch.items.len() {
             if halted || self.stopped() && frame.error.is_none() {
                 outcome.unrun.push(position);
@@ -53,7 +65,7 @@ impl<T: ItemTask> ItemLane<T> {
                 Err(failure) if failure.kind == FailureKind::Cancelled => outcome.unrun.push(position),
                 Err(failure) => outcome.failures.push((position, failure)),
             }
-            halted = frame.halt_on_failure && self.context.halts(&outcome.failures);
+            halted = frame.halt_on_failure && self.context.settings.is_halted_by(&outcome.failures);
         }
         self.context.current_items.off(self.slot);
         outcome
@@ -81,28 +93,16 @@ impl<T: ItemTask> ItemLane<T> {
 
     fn run_in(&self, scope: ItemScope, left: Option<Duration>) -> Outcome {
         let scope = Arc::new(scope);
-        let run = |context: &Context| self.task.run(&scope, context, self.guard.as_ref());
-        match left.filter(|left| self.context.timeout.is_none_or(|timeout| *left < timeout)) {
-            None => run(&self.context),
-            Some(Duration::ZERO) => Err(self.context.batch_late()),
-            Some(left) => run(&Context { timeout: Some(left), ..self.context.clone() }).map_err(|failure| {
+        let (context, settings, guard) = (&self.context, &self.context.settings, self.guard.as_ref());
+        let run = |timeout| self.task.run(&ItemRun { scope: &scope, context, timeout, guard });
+        match left.filter(|left| settings.item_timeout.is_none_or(|timeout| *left < timeout)) {
+            None => run(settings.item_timeout),
+            Some(Duration::ZERO) => Err(settings.batch_timed_out()),
+            Some(left) => run(Some(left)).map_err(|failure| {
                 // The time that ended it was the batch's.
-                if failure.kind == FailureKind::Timeout { self.context.batch_late() } else { failure }
+                if failure.kind == FailureKind::Timeout { settings.batch_timed_out() } else { failure }
             }),
         }
-    }
-}
-
-impl Context {
-    /// Whether these failures are such that nothing further is begun.
-    pub(super) fn halts(&self, failures: &[(usize, Failure)]) -> bool {
-        failures.iter().any(|(_, failure)| !(self.skip_bad_rows && failure.kind == FailureKind::BadRow))
-    }
-
-    /// The failure of an item whose batch has used up its time.
-    pub(super) fn batch_late(&self) -> Failure {
-        let message = format!("its batch took longer than {:?}", self.batch_timeout.unwrap_or_default());
-        Failure::new(FailureKind::Timeout, "BatchTimeout", message)
     }
 }
 
@@ -114,7 +114,7 @@ impl<T: ItemTask> Lane for ItemLane<T> {
                 return BatchOutcome { unrun: (0..batch.items.len()).collect(), ..BatchOutcome::default() };
             }
             let outcome = self.run_batch(batch, frame);
-            halted = frame.halt_on_failure && self.context.halts(&outcome.failures);
+            halted = frame.halt_on_failure && self.context.settings.is_halted_by(&outcome.failures);
             outcome
         };
         (frame.batches.iter().map(&mut run).collect(), None)
@@ -126,7 +126,7 @@ impl<T: ItemTask> Lane for ItemLane<T> {
 /// # Errors
 /// Where the item is a row that cannot be read.
 pub(super) fn item_scope(
-    context: &Context,
+    context: &StepContext,
     batch: &Batch,
     position: usize,
     frame: &Frame<'_>,
@@ -137,9 +137,9 @@ pub(super) fn item_scope(
     let (number, size) = batch.of_item(position);
     Ok(ItemScope {
         step: Arc::clone(&context.scope),
-        item: context.has_item.then_some(item),
+        item: context.settings.has_item.then_some(item),
         index: batch.indexes.get(position),
-        batch: (number, context.batches, size, batch.attempt),
+        batch: (number, context.settings.batches, size, batch.attempt),
         error: frame.error.cloned(),
         item_dir: None,
         parsed: OnceLock::new(),

@@ -5,6 +5,7 @@
 //! only trouble that concerns the whole step (an interpreter that does not start, a `setup` that fails) is an error.
 
 mod cancel;
+mod context;
 mod current_items;
 mod echo;
 mod foreground;
@@ -15,12 +16,15 @@ mod item_files;
 mod item_lane;
 mod lane;
 mod process;
+mod program;
 pub mod python;
 mod shell;
 
 pub use cancel::{Cancel, Latch};
+pub use context::{LaneSettings, StepContext, TaskHost};
 pub use current_items::CurrentItems;
 pub use foreground::{ForegroundEnd, foreground};
 pub use item_files::{Claims, ItemFiles};
-pub use lane::{BatchOutcome, Context, Frame, Lane, LogLine, Program, ShutdownReport};
+pub use lane::{BatchOutcome, Frame, Lane, LogLine, ShutdownReport};
 pub use process::capture;
+pub use program::Program;

@@ -1,9 +1,8 @@
 //! `shell`: a command, with or without a shell.
 
-use super::guard::Cell;
+use super::context::StepContext;
 use super::invocation::{Invocation, Surroundings};
-use super::item_lane::ItemTask;
-use super::lane::Context;
+use super::item_lane::{ItemRun, ItemTask};
 use super::process::{self, Bounds, By, Ended};
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::spec::{self, ShellTask};
@@ -16,6 +15,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::{Arc, OnceLock, RwLock};
+use std::time::Duration;
 
 /// A `shell` task, compiled.
 #[derive(Debug)]
@@ -75,9 +75,9 @@ impl Shell {
     ///
     /// # Errors
     /// Where a template fails, or `working_dir` is no folder.
-    pub(super) fn build(&self, scope: &Arc<ItemScope>, context: &Context) -> Result<Invocation, Failure> {
+    pub(super) fn build(&self, scope: &Arc<ItemScope>, context: &StepContext) -> Result<Invocation, Failure> {
         let own_path =
-            self.env.iter().any(|(name, _)| name == "PATH") || context.env.iter().any(|(name, _)| name == "PATH");
+            self.env.iter().any(|(name, _)| name == "PATH") || context.host.env.iter().any(|(name, _)| name == "PATH");
         let (file, words, mut variables) = match self.command.render(scope)? {
             Words::Argv(words) => {
                 let program = words.first().expect("a command has a program: checked in `spec`");
@@ -115,11 +115,11 @@ impl Shell {
     }
 
     /// What its commands have in common; made for the first of them.
-    fn surroundings(&self, context: &Context) -> io::Result<&Surroundings> {
+    fn surroundings(&self, context: &StepContext) -> io::Result<&Surroundings> {
         if let Some(made) = self.surroundings.get() {
             return Ok(made);
         }
-        let made = Surroundings::new(&context.env)?;
+        let made = Surroundings::new(&context.host.env)?;
         Ok(self.surroundings.get_or_init(|| made))
     }
 }
@@ -134,13 +134,14 @@ fn item_text(json: &[u8]) -> String {
 }
 
 impl ItemTask for Shell {
-    fn run(&self, scope: &Arc<ItemScope>, context: &Context, guard: Option<&Cell>) -> Outcome {
+    fn run(&self, item: &ItemRun<'_>) -> Outcome {
+        let ItemRun { scope, context, timeout, guard } = *item;
         let command = self.build(scope, context)?;
-        let bounds =
-            Bounds { timeout: context.timeout, kill: &context.cancel.kill, guard, most_output: process::MOST_OUTPUT };
-        let started = self.surroundings(context).and_then(|surroundings| command.start(surroundings, &context.env));
+        let bounds = Bounds { timeout, kill: &context.cancel.kill, guard, most_output: process::MOST_OUTPUT };
+        let started =
+            self.surroundings(context).and_then(|surroundings| command.start(surroundings, &context.host.env));
         match started.and_then(|child| process::follow(child, &bounds)) {
-            Ok(ended) => outcome(&ended, context),
+            Ok(ended) => outcome(&ended, timeout),
             Err(error) => Err(start_failure(&command.file, &error)),
         }
     }
@@ -166,7 +167,7 @@ fn start_failure(program: &Path, error: &io::Error) -> Failure {
     }
 }
 
-fn outcome(ended: &Ended, context: &Context) -> Outcome {
+fn outcome(ended: &Ended, timeout: Option<Duration>) -> Outcome {
     let stderr = text(&ended.stderr);
     match ended.by {
         By::Itself if ended.status.success() => {
@@ -182,7 +183,7 @@ fn outcome(ended: &Ended, context: &Context) -> Outcome {
             Err(failure.with_code(ended.status.code()))
         }
         By::Timeout => {
-            let message = format!("took longer than {:?}", context.timeout.unwrap_or_default());
+            let message = format!("took longer than {:?}", timeout.unwrap_or_default());
             Err(Failure::new(FailureKind::Timeout, "Timeout", message).with_detail(both(&stderr, &ended.stdout)))
         }
         By::Cancel => Err(Failure::new(FailureKind::Cancelled, "Cancelled", "the run was cancelled")),

@@ -2,7 +2,7 @@
 
 use super::cancelled;
 use crate::model::Failure;
-use crate::task::lane::Context;
+use crate::task::cancel::Latch;
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ impl Pace {
     }
 
     /// Waits for the next free time of a host.
-    pub(super) fn wait(&self, host: &str, context: &Context) -> Result<(), Failure> {
+    pub(super) fn wait(&self, host: &str, kill: &Latch) -> Result<(), Failure> {
         let now = Instant::now();
         let due = {
             let mut next = self.next.lock().expect("nothing panics while it holds this lock");
@@ -30,7 +30,7 @@ impl Pace {
             due
         };
         // The latch never receives: it times out when the request is due, or disconnects when the run is cancelled.
-        match context.cancel.kill.channel().recv_deadline(due) {
+        match kill.channel().recv_deadline(due) {
             Err(crossbeam_channel::RecvTimeoutError::Timeout) => Ok(()),
             _ => Err(cancelled()),
         }

@@ -6,9 +6,7 @@ use super::pace::Pace;
 use super::shown;
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::spec::{self, HttpTask};
-use crate::task::guard::Cell;
-use crate::task::item_lane::ItemTask;
-use crate::task::lane::Context;
+use crate::task::item_lane::{ItemRun, ItemTask};
 use crate::template::{CompiledTree, ItemScope, Names, Template, TemplateError, compile_pairs};
 use base64::Engine as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -166,14 +164,15 @@ fn settings(message: impl Into<String>) -> Failure {
 }
 
 impl ItemTask for Http {
-    fn run(&self, scope: &Arc<ItemScope>, context: &Context, _guard: Option<&Cell>) -> Outcome {
+    fn run(&self, item: &ItemRun<'_>) -> Outcome {
+        let (scope, kill) = (item.scope, &item.context.cancel.kill);
         let request = self.request(scope)?;
         let asked = Asked { method: request.method().clone(), uri: request.uri().clone() };
         if let Some(pace) = &self.pace {
-            pace.wait(request.uri().authority().map_or("", |authority| authority.as_str()), context)?;
+            pace.wait(request.uri().authority().map_or("", |authority| authority.as_str()), kill)?;
         }
         let save_to = self.save_to.as_ref().map(|template| template.string(scope)).transpose()?;
-        let (timeout, kill) = (context.timeout.unwrap_or(DEFAULT_TIMEOUT), &context.cancel.kill);
+        let timeout = item.timeout.unwrap_or(DEFAULT_TIMEOUT);
         let agent = self.agent.get_or_init(|| connection::agent(kill, timeout));
         let answer = Answer { asked, started: Instant::now(), timeout, kill, save_to: save_to.as_deref() };
         if agent.config().timeouts().global == Some(timeout) {

@@ -1,7 +1,6 @@
 //! Which Python interpreter, and what hosts the worker loop for it.
 
 use super::probe::{self, Answer, Check, CheckFault};
-use crate::task::lane::Context;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -174,11 +173,10 @@ impl Host {
         command
     }
 
-    /// The command that does the errand in a file, in the foreground.
-    pub(super) fn foreground_command(&self, context: &Context, errand: &Path) -> Command {
+    /// The command that runs the job in a file, in the foreground.
+    pub(super) fn foreground_command(&self, job: &Path) -> Command {
         let mut command = self.bare_command();
-        command.arg("foreground").arg(errand).env("BATCHMILL_RUN_ID", &context.run.0);
-        command.envs(context.env.iter().map(|(name, value)| (name, value)));
+        command.arg("foreground").arg(job);
         command
     }
 

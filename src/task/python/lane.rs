@@ -10,7 +10,8 @@ use super::tally::{Place, Tally};
 use super::task::PythonTask;
 use super::worker::{Waits, Worker, WorkerEvent, broken, describe};
 use crate::model::{Failure, FailureKind};
-use crate::task::lane::{BatchOutcome, Context, Frame, Lane, LogLine, ShutdownReport};
+use crate::task::context::StepContext;
+use crate::task::lane::{BatchOutcome, Frame, Lane, LogLine, ShutdownReport};
 use crate::wire;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,7 +31,7 @@ const LOOK_AT_MEMORY: Duration = Duration::from_millis(20);
 /// Belongs to one slot; starts its worker with its first frame.
 pub(in crate::task) struct PythonLane {
     pub(super) task: Arc<PythonTask>,
-    pub(super) context: Context,
+    pub(super) context: StepContext,
     slot: usize,
     worker: Option<Worker>,
     /// What went wrong when a worker was replaced.
@@ -72,13 +73,13 @@ struct FrameProgress<'f> {
 }
 
 impl PythonLane {
-    pub(in crate::task) fn new(task: Arc<PythonTask>, context: Context, slot: usize) -> Self {
+    pub(in crate::task) fn new(task: Arc<PythonTask>, context: StepContext, slot: usize) -> Self {
         Self { task, context, slot, worker: None, trouble: None }
     }
 
     fn worker(&mut self, handler: bool) -> Result<&mut Worker, Failure> {
         if self.worker.is_none() {
-            let host = self.context.python.clone();
+            let host = self.context.host.python.clone();
             let host = host.expect("the engine settles the interpreter before a step with a python task starts");
             let mut tries = 1..=MOST_STARTS;
             let worker = loop {
@@ -136,9 +137,9 @@ impl PythonLane {
         self.fresh_folders(frame, &progress.places[..count])?;
         let run = self.work(frame, &progress.places[..count], &progress.inputs);
         let items = run.items.len();
-        let (cancel, timeout) = (self.context.cancel.clone(), self.context.timeout);
+        let (cancel, timeout) = (self.context.cancel.clone(), self.context.settings.item_timeout);
         let look = if self.task.max_memory().is_some() { LOOK_AT_MEMORY } else { LOOK };
-        let batch_timeout = self.context.batch_timeout;
+        let batch_timeout = self.context.settings.batch_timeout;
         let worker = self.worker(frame.error.is_some())?;
         worker.ran += items;
         progress.deadline = progress.deadline.or_else(|| batch_timeout.map(|timeout| Instant::now() + timeout));
@@ -204,7 +205,7 @@ impl PythonLane {
                 }
                 WorkerEvent::BatchLate => {
                     self.worker = None;
-                    return Ok(Ran::BatchLate { reported, failure: self.context.batch_late() });
+                    return Ok(Ran::BatchLate { reported, failure: self.context.settings.batch_timed_out() });
                 }
                 WorkerEvent::Cancelled => {
                     self.worker = None;
@@ -253,7 +254,7 @@ impl PythonLane {
             self.retire(progress);
         }
         progress.settle(ran, count, suspect == Some(0))?;
-        if halts && progress.tally.has_failed(&self.context) {
+        if halts && progress.tally.has_failed(&self.context.settings) {
             progress.left.append(&mut progress.places);
         }
         Ok(())
@@ -262,7 +263,7 @@ impl PythonLane {
 
 impl<'f> FrameProgress<'f> {
     fn new(lane: &PythonLane, frame: &'f Frame<'f>) -> Self {
-        let batched = lane.context.batched && frame.error.is_none();
+        let batched = lane.context.settings.batched && frame.error.is_none();
         let mut places: Vec<Place> = (0..frame.batches.len())
             .flat_map(|batch| {
                 let positions = if batched { 1 } else { frame.batches[batch].items.len() };

@@ -5,8 +5,9 @@ use super::tally::{Place, Tally};
 use super::task::{PythonTask, raw, unwritable};
 use crate::model::{Batch, Failure, FailureKind, Items};
 use crate::rows;
+use crate::task::context::StepContext;
 use crate::task::item_lane::item_scope;
-use crate::task::lane::{Context, Frame};
+use crate::task::lane::Frame;
 use crate::template::{ErrorValue, ItemScope};
 use crate::wire::{ForegroundJob, Run, RunBatch};
 use std::fs::File;
@@ -25,14 +26,14 @@ impl PythonLane {
 
     /// Makes the `Run` for the places of the frame that are left.
     pub(super) fn work(&self, frame: &Frame<'_>, places: &[Place], inputs: &[Vec<u8>]) -> Run {
-        let batched = self.context.batched && frame.error.is_none();
+        let batched = self.context.settings.batched && frame.error.is_none();
         let mut run = Run {
             halt_on_failure: frame.halt_on_failure,
             batches: Vec::new(),
             items: Items::default(),
             inputs: Items::default(),
         };
-        let total = self.context.batches.unwrap_or(0);
+        let total = self.context.settings.batches.unwrap_or(0);
         for places in places.chunk_by(|left, right| left.batch == right.batch) {
             let batch = &frame.batches[places[0].batch];
             let whole = places.len() == batch.items.len() || batched;
@@ -102,9 +103,9 @@ impl PythonLane {
 
 impl PythonTask {
     /// The values of the inputs that differ by item, as a JSON array.
-    fn item_inputs(&self, context: &Context, frame: &Frame<'_>, place: Place) -> Result<Vec<u8>, Failure> {
+    fn item_inputs(&self, context: &StepContext, frame: &Frame<'_>, place: Place) -> Result<Vec<u8>, Failure> {
         let batch = &frame.batches[place.batch];
-        let batched = context.batched && frame.error.is_none();
+        let batched = context.settings.batched && frame.error.is_none();
         let mut scope = match item_scope(context, batch, place.position, frame) {
             // Of a batch the rows count that can be read.
             Err(failure) if !batched || failure.kind != FailureKind::BadRow => return Err(failure),
@@ -140,7 +141,7 @@ impl PythonTask {
     /// The command that runs the one item of a frame in the foreground. What it is to do goes by a file that it deletes.
     pub(in crate::task) fn foreground(
         &self,
-        context: &Context,
+        context: &StepContext,
         frame: &Frame<'_>,
         debugger: bool,
     ) -> Result<Command, Failure> {
@@ -153,14 +154,18 @@ impl PythonTask {
             inputs: raw(self.item_inputs(context, frame, Place { batch: 0, position: 0, input: 0 })?)?,
             debugger,
         };
-        let path = context.logs.join(format!("{}-foreground-{}", context.step, std::process::id()));
+        let path = context.host.logs.join(format!("{}-foreground-{}", context.step, std::process::id()));
         let written = File::options().create_new(true).write(true).mode(0o600).open(&path);
         let json = serde_json::to_vec(&job).map_err(|error| unwritable(&error.to_string()))?;
         written
             .and_then(|mut file| file.write_all(&json))
             .map_err(|error| unwritable(&format!("cannot write `{}`: {error}", path.display())))?;
-        let host = context.python.as_ref().expect("the engine settles the interpreter before a python task starts");
-        Ok(host.foreground_command(context, &path))
+        let host =
+            context.host.python.as_ref().expect("the engine settles the interpreter before a python task starts");
+        let mut command = host.foreground_command(&path);
+        command.env("BATCHMILL_RUN_ID", &context.run.0);
+        command.envs(context.host.env.iter().map(|(name, value)| (name, value)));
+        Ok(command)
     }
 }
 
@@ -171,7 +176,7 @@ fn part_of(batch: &Batch, places: &[Place]) -> Batch {
 }
 
 /// The items of a batch that can be read, as a JSON array.
-fn list_of(context: &Context, batch: &Batch) -> Vec<u8> {
+fn list_of(context: &StepContext, batch: &Batch) -> Vec<u8> {
     let mut list = vec![b'['];
     let form = &context.forms[batch.form];
     let items =

@@ -1,8 +1,9 @@
 //! What became of the places of a frame, collected as results come in.
 
 use crate::model::{Failure, ItemKey};
-use crate::task::ItemFiles;
-use crate::task::lane::{BatchOutcome, Context, Frame, LogLine};
+use crate::task::context::LaneSettings;
+use crate::task::item_files::ItemFiles;
+use crate::task::lane::{BatchOutcome, Frame, LogLine};
 use crate::wire::{Log, Results};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -133,8 +134,8 @@ impl Tally {
         self.batched
     }
 
-    pub(super) fn has_failed(&self, context: &Context) -> bool {
-        self.outcomes.iter().any(|outcome| context.halts(&outcome.failures))
+    pub(super) fn has_failed(&self, settings: &LaneSettings) -> bool {
+        self.outcomes.iter().any(|outcome| settings.is_halted_by(&outcome.failures))
     }
 
     pub(super) fn log(&mut self, log: Log, places: &[Place]) {

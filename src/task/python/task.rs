@@ -4,7 +4,7 @@ use super::probe::Check;
 use super::stored::Writer;
 use crate::model::{BatchFormat, Failure, FailureKind, Form, Span, StepName, Text, Tree};
 use crate::spec::{self, PythonProgram};
-use crate::task::lane::Context;
+use crate::task::context::StepContext;
 use crate::template::{CompiledTree, ItemScope, Names, TemplateError, compile_pairs, value_to_json};
 use crate::wire;
 use serde_json::value::RawValue;
@@ -133,7 +133,7 @@ impl PythonTask {
     }
 
     /// What a worker is told when it starts.
-    pub(super) fn start(&self, context: &Context, handler: bool) -> Result<wire::Start, Failure> {
+    pub(super) fn start(&self, context: &StepContext, handler: bool) -> Result<wire::Start, Failure> {
         let scope = Arc::new(ItemScope::of_step(Arc::clone(&context.scope)));
         let mut writer = Writer::default();
         // An operation looks at lists, and at nothing else.
@@ -149,12 +149,12 @@ impl PythonTask {
             program: self.program(context),
             setup: self.setup.as_ref().map(|text| text.raw.clone()),
             teardown: self.teardown.as_ref().map(|text| text.raw.clone()),
-            batched: context.batched && !handler,
-            batch_format: if handler { BatchFormat::Records } else { context.batch_format },
-            has_item: context.has_item,
-            clock: context.timeout.is_some(),
+            batched: context.settings.batched && !handler,
+            batch_format: if handler { BatchFormat::Records } else { context.settings.batch_format },
+            has_item: context.settings.has_item,
+            clock: context.settings.item_timeout.is_some(),
             forms: if handler { vec![Form::Json] } else { context.forms.to_vec() },
-            skip_bad_rows: context.skip_bad_rows,
+            skip_bad_rows: context.settings.skip_bad_rows,
             import_path: self.import_path(),
             params: raw(value_to_json(&params).map_err(|message| unwritable(&message))?)?,
             steps: raw(steps)?,
@@ -164,7 +164,7 @@ impl PythonTask {
         })
     }
 
-    fn program(&self, context: &Context) -> wire::Program {
+    fn program(&self, context: &StepContext) -> wire::Program {
         match &self.program {
             Source::Code(source) => {
                 wire::Program::Code { source: source.clone(), filename: format!("{}.{}", context.step, self.part) }
@@ -176,7 +176,7 @@ impl PythonTask {
     }
 
     /// Whether each item brings its `item_dir`, because the code asks for it and no input is called so.
-    pub(super) fn brings_item_dir(&self, context: &Context) -> bool {
+    pub(super) fn brings_item_dir(&self, context: &StepContext) -> bool {
         let given = self.fixed.iter().chain(&self.by_item).any(|(name, _)| name == ITEM_DIR);
         context.item_files.is_some() && !given && self.mentions(ITEM_DIR)
     }

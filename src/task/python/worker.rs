@@ -4,8 +4,8 @@ use super::host::Host;
 use super::memory;
 use crate::model::{Failure, FailureKind};
 use crate::task::cancel::{Cancel, Latch};
+use crate::task::context::StepContext;
 use crate::task::guard::{Cell, Guard};
-use crate::task::lane::Context;
 use crate::task::process::{end_group, kill_child};
 use crate::wire::{Frame, FrameReader, Log, PROTOCOL, Run, Start, WireError, page, write_frame};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -79,7 +79,7 @@ pub(super) enum WorkerEvent {
 
 impl Worker {
     /// Starts a worker and waits until it is ready.
-    pub(super) fn start(host: &Host, start: Start, context: &Context, slot: usize) -> Result<Self, Failure> {
+    pub(super) fn start(host: &Host, start: Start, context: &StepContext, slot: usize) -> Result<Self, Failure> {
         let mut worker = Self::spawn(host, context, slot).map_err(|error| {
             let message = format!("cannot start a Python worker with `{}`: {error}", host.executable);
             Failure::new(FailureKind::Start, "WorkerStart", message)
@@ -103,23 +103,23 @@ impl Worker {
         }
     }
 
-    fn spawn(host: &Host, context: &Context, slot: usize) -> io::Result<Self> {
+    fn spawn(host: &Host, context: &StepContext, slot: usize) -> io::Result<Self> {
         let (socket, theirs) = UnixStream::pair()?;
         socket.set_read_timeout(Some(STALL))?;
         let page = memfd_create("batchmill-page", MemfdFlags::CLOEXEC)?;
         ftruncate(&page, page::SIZE as u64)?;
         // Where the logs cannot be written, memory takes what the worker prints: a log is not worth an item.
-        let stderr = nameless_file(&context.logs.join(format!("{}-worker-{slot}", context.step)))
+        let stderr = nameless_file(&context.host.logs.join(format!("{}-worker-{slot}", context.step)))
             .or_else(|_| memfd_create("batchmill-stderr", MemfdFlags::CLOEXEC).map(File::from))?;
         let mut command = host.command();
-        command.envs(memory::settings(&context.env)).envs(thread_caps(context.slots));
-        command.envs(context.env.iter().map(|(name, value)| (name, value)));
+        command.envs(memory::settings(&context.host.env)).envs(thread_caps(context.settings.width));
+        command.envs(context.host.env.iter().map(|(name, value)| (name, value)));
         command.env("BATCHMILL_RUN_ID", &context.run.0).env("PYTHONFAULTHANDLER", "1");
         command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::from(page.try_clone()?));
         command.stderr(stderr.try_clone()?);
         let mut child = command.process_group(0).spawn()?;
         let watch = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).inspect_err(|_| kill_child(&mut child))?;
-        let guard = context.guard.as_ref().and_then(Guard::cell);
+        let guard = context.host.guard.as_ref().and_then(Guard::cell);
         guard.iter().for_each(|guard| guard.enter(Pid::from_child(&child)));
         let reader = FrameReader::default();
         Ok(Self {
@@ -137,7 +137,7 @@ impl Worker {
         })
     }
 
-    fn expect_hello(&mut self, host: &Host, context: &Context) -> Result<(), Failure> {
+    fn expect_hello(&mut self, host: &Host, context: &StepContext) -> Result<(), Failure> {
         match self.next_event(&Waits::default(), &context.cancel) {
             Ok(WorkerEvent::Frame(Frame::Hello(hello))) if hello.protocol == PROTOCOL => Ok(()),
             Ok(WorkerEvent::Frame(Frame::Hello(hello))) => Err(broken(&format!(

@@ -1,0 +1,106 @@
+//! What a step gives to its lanes, grouped by what changes together: once per run, once per step, once per execution of a step.
+//!
+//! Plain data: nothing here starts, waits or decides. Each lane holds a clone, which copies a few pointers.
+
+use super::cancel::Cancel;
+use super::current_items::CurrentItems;
+use super::guard::Guard;
+use super::item_files::ItemFiles;
+use super::python::Host;
+use crate::model::{BatchFormat, Failure, FailureKind, Form, RunId, StepName};
+use crate::template::Scope;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the lanes of a step share.
+#[derive(Debug, Clone)]
+pub struct StepContext {
+    /// The run.
+    pub run: RunId,
+    /// The step.
+    pub step: StepName,
+    /// The names in scope of the step.
+    pub scope: Arc<Scope>,
+    /// The step's settings, as far as lanes need them.
+    pub settings: Arc<LaneSettings>,
+    /// How to read items: [`Batch::form`](crate::model::Batch::form) is an index into this.
+    pub forms: Arc<[Form]>,
+    /// What the run lends to all its steps.
+    pub host: Arc<TaskHost>,
+    /// Ends the work early.
+    pub cancel: Cancel,
+    /// The files of items, if the step has an output for them.
+    pub item_files: Option<Arc<ItemFiles>>,
+    /// Where lanes note the item they are on.
+    pub current_items: Arc<CurrentItems>,
+}
+
+/// A step's resolved settings, as far as its lanes need them.
+#[derive(Debug, Clone, Copy)]
+pub struct LaneSettings {
+    /// `timeout` of an item.
+    pub item_timeout: Option<Duration>,
+    /// `batch_timeout`; each frame holds one batch then.
+    pub batch_timeout: Option<Duration>,
+    /// Whether there are items; false for a plain step.
+    pub has_item: bool,
+    /// Whether `item` is the whole batch.
+    pub batched: bool,
+    /// What a batch looks like to a batched task.
+    pub batch_format: BatchFormat,
+    /// The number of batches, if known.
+    pub batches: Option<u64>,
+    /// How many slots work side by side.
+    pub width: usize,
+    /// Whether bad rows are skipped, so that they halt nothing.
+    pub skip_bad_rows: bool,
+}
+
+/// What a run lends to the tasks of all its steps.
+#[derive(Debug)]
+pub struct TaskHost {
+    /// Variables to set for every child process.
+    pub env: Arc<Vec<(String, String)>>,
+    /// Ends the children if the engine dies.
+    pub guard: Option<Arc<Guard>>,
+    /// The Python interpreter, if the workflow needs one.
+    pub python: Option<Arc<Host>>,
+    /// Directory for what workers print outside an item.
+    pub logs: PathBuf,
+}
+
+impl LaneSettings {
+    /// For a task that runs once, without an item.
+    pub fn once() -> Self {
+        Self {
+            item_timeout: None,
+            batch_timeout: None,
+            has_item: false,
+            batched: false,
+            batch_format: BatchFormat::Records,
+            batches: Some(1),
+            width: 1,
+            skip_bad_rows: false,
+        }
+    }
+
+    /// Whether one of these failures halts the lane.
+    pub(super) fn is_halted_by(&self, failures: &[(usize, Failure)]) -> bool {
+        failures.iter().any(|(_, failure)| !(self.skip_bad_rows && failure.kind == FailureKind::BadRow))
+    }
+
+    /// The failure of an item whose batch has used up its time.
+    pub(super) fn batch_timed_out(&self) -> Failure {
+        let message = format!("its batch took longer than {:?}", self.batch_timeout.unwrap_or_default());
+        Failure::new(FailureKind::Timeout, "BatchTimeout", message)
+    }
+}
+
+impl StepContext {
+    /// The same for `on_item_error`, which takes one item at a time, and as long as it needs.
+    pub fn for_handler(&self) -> Self {
+        let settings = LaneSettings { batched: false, item_timeout: None, width: 1, ..*self.settings };
+        Self { settings: Arc::new(settings), item_files: None, ..self.clone() }
+    }
+}
