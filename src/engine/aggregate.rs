@@ -131,7 +131,7 @@ impl Run<'_> {
                 self.notice(&step.name, format!("warning: {error}; what the aggregate prints is not kept"));
             }
         }
-        if let Some(trouble) = report.trouble {
+        if let Some(trouble) = report.error {
             self.notice(&step.name, format!("warning: {trouble}"));
         }
         if outcome.nulls > 0 {

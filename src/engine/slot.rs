@@ -218,7 +218,7 @@ impl Slot<'_> {
         reports.extend(self.handler.iter_mut().map(|handler| handler.finish()));
         for report in reports {
             report.logs.into_iter().for_each(|log| self.tell(SlotEvent::Log(None, log)));
-            report.trouble.into_iter().for_each(|trouble| self.tell(SlotEvent::Notice(format!("warning: {trouble}"))));
+            report.error.into_iter().for_each(|trouble| self.tell(SlotEvent::Notice(format!("warning: {trouble}"))));
         }
     }
 }

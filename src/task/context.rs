@@ -6,7 +6,7 @@ use super::cancel::Cancel;
 use super::current_items::CurrentItems;
 use super::guard::Guard;
 use super::item_files::ItemFiles;
-use super::python::Host;
+use super::kinds::python::Host;
 use crate::model::{BatchFormat, Failure, FailureKind, Form, RunId, StepName};
 use crate::template::Scope;
 use std::path::PathBuf;

@@ -72,5 +72,5 @@ pub struct ShutdownReport {
     /// What was printed on the way.
     pub logs: Vec<LogLine>,
     /// What went wrong, such as a `teardown` that raised. All items are settled by then.
-    pub trouble: Option<String>,
+    pub error: Option<String>,
 }

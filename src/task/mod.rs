@@ -7,24 +7,22 @@
 mod cancel;
 mod context;
 mod current_items;
-mod echo;
 mod foreground;
 pub mod guard;
-mod http;
 mod invocation;
 mod item_files;
 mod item_lane;
+mod kinds;
 mod lane;
 mod process;
 mod program;
-pub mod python;
-mod shell;
 
 pub use cancel::{Cancel, Latch};
 pub use context::{LaneSettings, StepContext, TaskHost};
 pub use current_items::CurrentItems;
 pub use foreground::{ForegroundEnd, foreground};
 pub use item_files::{Claims, ItemFiles};
+pub use kinds::python;
 pub use lane::{BatchOutcome, Frame, Lane, LogLine, ShutdownReport};
 pub use process::capture;
 pub use program::Program;

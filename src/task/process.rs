@@ -23,16 +23,16 @@ pub(super) const MOST_OUTPUT: usize = 64 << 20;
 
 /// How a child ended.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(super) struct ProcessEnd {
     pub(super) status: ExitStatus,
     pub(super) stdout: Vec<u8>,
     pub(super) stderr: Vec<u8>,
-    pub(super) by: By,
+    pub(super) by: EndedBy,
 }
 
 /// Who ended it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum By {
+pub(super) enum EndedBy {
     /// The child itself, or a signal of somebody else.
     Itself,
     /// Its deadline.
@@ -43,8 +43,8 @@ pub(super) enum By {
     Flood,
 }
 
-/// What bounds a child's life.
-pub(super) struct Bounds<'a> {
+/// What limits a child's life.
+pub(super) struct Limits<'a> {
     pub(super) timeout: Option<Duration>,
     pub(super) kill: &'a Latch,
     pub(super) guard: Option<&'a Cell>,
@@ -57,9 +57,9 @@ pub(super) struct Bounds<'a> {
 /// Where it cannot be started, or was ended by `stop`.
 pub fn capture(command: &mut Command, stop: &Latch, guard: Option<&Arc<Guard>>) -> io::Result<Output> {
     let cell = guard.and_then(Guard::cell);
-    let bounds = Bounds { timeout: None, kill: stop, guard: cell.as_ref(), most_output: usize::MAX };
-    let ended = follow(start(command)?, &bounds)?;
-    if ended.by != By::Itself {
+    let limits = Limits { timeout: None, kill: stop, guard: cell.as_ref(), most_output: usize::MAX };
+    let ended = follow(start(command)?, &limits)?;
+    if ended.by != EndedBy::Itself {
         return Err(io::Error::new(io::ErrorKind::Interrupted, "the run was interrupted"));
     }
     Ok(Output { status: ended.status, stdout: ended.stdout, stderr: ended.stderr })
@@ -69,8 +69,8 @@ pub fn capture(command: &mut Command, stop: &Latch, guard: Option<&Arc<Guard>>) 
 ///
 /// # Errors
 /// Where the system lacks resources to watch it; it is killed then.
-pub(super) fn follow(child: Started, bounds: &Bounds<'_>) -> io::Result<Ended> {
-    let Bounds { timeout, kill, guard, most_output } = bounds;
+pub(super) fn follow(child: Started, limits: &Limits<'_>) -> io::Result<ProcessEnd> {
+    let Limits { timeout, kill, guard, most_output } = limits;
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
     let pid = child.pid;
     guard.inspect(|guard| guard.enter(pid));
@@ -86,7 +86,7 @@ pub(super) fn follow(child: Started, bounds: &Bounds<'_>) -> io::Result<Ended> {
     let mut drain =
         Drain { stdout: Stream::new(child.stdout, *most_output), stderr: Stream::new(child.stderr, *most_output) };
     let by = match drain.until_end(&watch, deadline, kill) {
-        Ok(By::Itself) => Ok(By::Itself),
+        Ok(EndedBy::Itself) => Ok(EndedBy::Itself),
         other => {
             end_gently(pid, &watch);
             other
@@ -95,7 +95,7 @@ pub(super) fn follow(child: Started, bounds: &Bounds<'_>) -> io::Result<Ended> {
     drain.rest();
     guard.inspect(|guard| guard.leave());
     let (status, by) = (wait(pid)?, by?);
-    Ok(Ended { status, stdout: drain.stdout.bytes, stderr: drain.stderr.bytes, by })
+    Ok(ProcessEnd { status, stdout: drain.stdout.bytes, stderr: drain.stderr.bytes, by })
 }
 
 /// Waits for a child that has ended or will, and lets the system forget it.
@@ -132,10 +132,10 @@ struct Drain {
 
 impl Drain {
     /// Collects output until the child has ended or somebody wants it to.
-    fn until_end(&mut self, watch: &OwnedFd, deadline: Option<Instant>, kill: &Latch) -> io::Result<By> {
+    fn until_end(&mut self, watch: &OwnedFd, deadline: Option<Instant>, kill: &Latch) -> io::Result<EndedBy> {
         loop {
             let wait = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-                Some(Duration::ZERO) => return Ok(By::Timeout),
+                Some(Duration::ZERO) => return Ok(EndedBy::Timeout),
                 wait => wait.and_then(|wait| Timespec::try_from(wait).ok()),
             };
             let mut fds = vec![PollFd::new(watch, PollFlags::IN), PollFd::new(kill, PollFlags::IN)];
@@ -157,13 +157,13 @@ impl Drain {
                 self.stderr.read();
             }
             if ended {
-                return Ok(By::Itself);
+                return Ok(EndedBy::Itself);
             }
             if killed {
-                return Ok(By::Cancel);
+                return Ok(EndedBy::Cancel);
             }
             if self.stdout.flooded() || self.stderr.flooded() {
-                return Ok(By::Flood);
+                return Ok(EndedBy::Flood);
             }
         }
     }

@@ -2,9 +2,9 @@
 
 use super::context::StepContext;
 use super::item_lane::ItemLane;
+use super::kinds::python::{PythonLane, PythonTask};
+use super::kinds::{echo, http, shell};
 use super::lane::Lane;
-use super::python::{PythonLane, PythonTask};
-use super::{echo, http, shell};
 use crate::model::StepName;
 use crate::spec;
 use crate::template::{Names, TemplateError};

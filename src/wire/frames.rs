@@ -82,7 +82,7 @@ pub struct Start {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
     /// What they are the value of.
-    pub place: StoredPlace,
+    pub target: StoredTarget,
     /// The file.
     pub path: String,
     /// How many lines it has.
@@ -92,7 +92,7 @@ pub struct Stored {
 /// What stored results are the value of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum StoredPlace {
+pub enum StoredTarget {
     /// `result` and `results` of this member of `steps`.
     Step(String),
     /// This input.

@@ -23,7 +23,7 @@ pub(super) struct Caller<'a> {
 }
 
 /// A position: where it is, and what its item is made of.
-pub(super) struct Place<'a, 'py> {
+pub(super) struct WorkUnit<'a, 'py> {
     pub(super) position: u32,
     pub(super) index: u64,
     /// The positions in `Run::items`.
@@ -36,7 +36,7 @@ pub(super) struct Place<'a, 'py> {
     pub(super) text: Option<&'a str>,
 }
 
-impl Place<'_, '_> {
+impl WorkUnit<'_, '_> {
     /// One of its items.
     fn raw<'a>(&'a self, run: &'a Run, at: usize) -> Raw<'a> {
         let text = self.text.and_then(|text| text.get(run.items.range(at)));
@@ -44,7 +44,7 @@ impl Place<'_, '_> {
     }
 }
 
-/// What the user's code returned, and bad rows by their place in the batch.
+/// What the user's code returned, and bad rows by their position in the batch.
 pub(super) type Called<'py> = Result<(Option<Bound<'py, PyAny>>, Vec<(u32, Failure)>), EncodeError>;
 
 impl Caller<'_> {
@@ -74,36 +74,36 @@ impl Caller<'_> {
 
     /// Calls the user's code; gives what it returns, and rows of a batch that cannot be read. There is nothing to call it
     /// with where none of them can.
-    pub(super) fn call<'py>(&self, py: Python<'py>, run: &Run, place: &Place<'_, 'py>) -> Called<'py> {
+    pub(super) fn call<'py>(&self, py: Python<'py>, run: &Run, unit: &WorkUnit<'_, 'py>) -> Called<'py> {
         let mut bad = Vec::new();
-        let item = self.item(py, run, place, &mut bad)?;
-        if !bad.is_empty() && bad.len() == place.items.len() {
+        let item = self.item(py, run, unit, &mut bad)?;
+        if !bad.is_empty() && bad.len() == unit.items.len() {
             return Ok((None, bad));
         }
-        Ok((Some(self.call_with(py, run, place, item)?), bad))
+        Ok((Some(self.call_with(py, run, unit, item)?), bad))
     }
 
     fn call_with<'py>(
         &self,
         py: Python<'py>,
         run: &Run,
-        place: &Place<'_, 'py>,
+        unit: &WorkUnit<'_, 'py>,
         item: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let values = self.item_inputs(py, run, place)?;
+        let values = self.item_inputs(py, run, unit)?;
         let inputs = match &values {
             Some(values) if self.task.layout.contains(&Argument::Inputs) => Some(self.all_inputs(py, values)?),
             _ => None,
         };
-        if let Some(batch) = place.batch {
+        if let Some(batch) = unit.batch {
             let mut batch = batch.borrow_mut();
             batch.item = item.clone().unbind();
-            batch.index = place.index;
+            batch.index = unit.index;
         }
         self.task.call(py, |argument| match argument {
             Argument::Item => item.clone(),
-            Argument::Index => place.index.into_pyobject(py).map_or_else(|never| match never {}, Bound::into_any),
-            Argument::Batch => place.batch.clone().expect("made wherever the layout has it").into_any(),
+            Argument::Index => unit.index.into_pyobject(py).map_or_else(|never| match never {}, Bound::into_any),
+            Argument::Batch => unit.batch.clone().expect("made wherever the layout has it").into_any(),
             Argument::Inputs => inputs.clone().expect("made wherever the layout has it").into_any(),
             Argument::Value(at) => {
                 values.as_ref().and_then(|values| values.get(at).cloned()).expect("as many as there are names")
@@ -115,25 +115,25 @@ impl Caller<'_> {
         &self,
         py: Python<'py>,
         run: &Run,
-        place: &Place<'_, 'py>,
+        unit: &WorkUnit<'_, 'py>,
         bad: &mut Vec<(u32, Failure)>,
     ) -> Result<Bound<'py, PyAny>, EncodeError> {
         if !self.task.has_item {
             return Ok(py.None().into_bound(py));
         }
-        let origin = place.of.origin.as_ref();
+        let origin = unit.of.origin.as_ref();
         if !self.task.batched {
-            let (at, from) = (place.items.start, place.first);
-            let read = self.task.records.read(py, self.support, place.raw(run, at), origin);
+            let (at, from) = (unit.items.start, unit.first);
+            let read = self.task.records.read(py, self.support, unit.raw(run, at), origin);
             return read.map_err(|unread| match unread {
                 Unread::Bad(row) => EncodeError::Bad(Box::new(row.into_failure(origin, &run.items, from, at - from))),
                 Unread::Raised(error) => EncodeError::Raised(error),
             });
         }
         if let Some(frames) = &self.task.frames {
-            return Ok(self.frame((frames, py), run, place, bad)?);
+            return Ok(self.frame((frames, py), run, unit, bad)?);
         }
-        Ok(self.records(py, run, place, bad)?.into_any())
+        Ok(self.records(py, run, unit, bad)?.into_any())
     }
 
     /// The items of a batch that can be read, as a list.
@@ -141,13 +141,13 @@ impl Caller<'_> {
         &self,
         py: Python<'py>,
         run: &Run,
-        place: &Place<'_, 'py>,
+        unit: &WorkUnit<'_, 'py>,
         bad: &mut Vec<(u32, Failure)>,
     ) -> PyResult<Bound<'py, PyList>> {
-        let (origin, from) = (place.of.origin.as_ref(), place.first);
+        let (origin, from) = (unit.of.origin.as_ref(), unit.first);
         let items = PyList::empty(py);
-        for (position, at) in (0..).zip(place.items.clone()) {
-            match self.task.records.read(py, self.support, place.raw(run, at), origin) {
+        for (position, at) in (0..).zip(unit.items.clone()) {
+            match self.task.records.read(py, self.support, unit.raw(run, at), origin) {
                 Ok(item) => items.append(item)?,
                 Err(Unread::Bad(row)) => bad.push((position, row.into_failure(origin, &run.items, from, at - from))),
                 Err(Unread::Raised(error)) => return Err(error),
@@ -161,12 +161,12 @@ impl Caller<'_> {
         &self,
         (frames, py): (&Frames, Python<'py>),
         run: &Run,
-        place: &Place<'_, 'py>,
+        unit: &WorkUnit<'_, 'py>,
         bad: &mut Vec<(u32, Failure)>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (origin, from) = (place.of.origin.as_ref(), place.first);
-        let items = place.items.clone().map(|at| run.items.get(at));
-        if let Some(form) = self.task.records.csv(place.of.form) {
+        let (origin, from) = (unit.of.origin.as_ref(), unit.first);
+        let items = unit.items.clone().map(|at| run.items.get(at));
+        if let Some(form) = self.task.records.csv(unit.of.form) {
             let found =
                 columns_of_csv(form, items, origin).map_err(|error| PySystemError::new_err(error.to_string()))?;
             let failed = (found.bad.into_iter())
@@ -177,7 +177,7 @@ impl Caller<'_> {
         if let Some(columns) = columns_of_json(items.clone()) {
             return frames.of_columns(py, columns);
         }
-        let records = self.records(py, run, place, bad)?;
+        let records = self.records(py, run, unit, bad)?;
         if !bad.is_empty() {
             // Without the lines that are no JSON it may be columns after all.
             let mut bad = bad.iter().map(|(position, _)| *position).peekable();
@@ -194,12 +194,12 @@ impl Caller<'_> {
         &self,
         py: Python<'py>,
         run: &Run,
-        place: &Place<'_, 'py>,
+        unit: &WorkUnit<'_, 'py>,
     ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
         if self.task.item_inputs.is_empty() {
             return Ok(None);
         }
-        let at = if self.task.batched { place.position as usize } else { place.items.start };
+        let at = if self.task.batched { unit.position as usize } else { unit.items.start };
         let mut values: Vec<Bound<'py, PyAny>> =
             if at < run.inputs.len() { decode(py, self.support, run.inputs.get(at))?.extract()? } else { Vec::new() };
         if values.len() != self.task.item_inputs.len() {

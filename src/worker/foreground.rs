@@ -3,8 +3,8 @@
 //! The work comes in a file, which is deleted when it has been read: parameters and items may be secret. The terminal is the
 //! user code's own.
 
-use super::call::{Caller, Place};
-use super::encode::{EncodeError, Encoder, Kept};
+use super::call::{Caller, WorkUnit};
+use super::encode::{EncodeError, Encoder, EncoderCache};
 use super::support::Support;
 use super::task::Task;
 use crate::model::Items;
@@ -45,7 +45,7 @@ fn run(py: Python<'_>, job: &ForegroundJob) -> PyResult<u8> {
     let run = Run { halt_on_failure: false, batches: vec![job.batch.clone()], items, inputs };
     let caller = Caller { task: &task, support: &support };
     let view = caller.view(py, &job.batch, 0);
-    let place = Place {
+    let unit = WorkUnit {
         position: 0,
         index: job.batch.indexes.get(0),
         items: 0..1,
@@ -54,14 +54,14 @@ fn run(py: Python<'_>, job: &ForegroundJob) -> PyResult<u8> {
         batch: &view,
         text: None,
     };
-    let written = caller.call(py, &run, &place).and_then(|(value, bad)| {
+    let written = caller.call(py, &run, &unit).and_then(|(value, bad)| {
         // The only item of a batch.
         if let Some((_, failure)) = bad.into_iter().next() {
             return Err(EncodeError::Bad(Box::new(failure)));
         }
         let mut line = Vec::new();
         if let Some(value) = value {
-            Encoder::new(&support, &mut Kept::default(), &mut line).write(&value)?;
+            Encoder::new(&support, &mut EncoderCache::default(), &mut line).write(&value)?;
             line.push(b'\n');
         }
         Ok(line)

@@ -19,7 +19,7 @@ mod flat;
 mod foreground;
 mod frame;
 mod host;
-mod known_keys;
+mod key_cache;
 mod outbox;
 mod page;
 mod record;

@@ -28,11 +28,11 @@ class Program:
         self.inputs = start["inputs"]
         steps = wrap(start["steps"])
         for stored in start["stored"]:
-            if "step" in stored["place"]:
+            if "step" in stored["target"]:
                 results = Results(stored["path"], stored["count"], views=True)
-                steps[stored["place"]["step"]].update(result=results, results=results)
+                steps[stored["target"]["step"]].update(result=results, results=results)
             else:
-                self.inputs[stored["place"]["input"]] = Results(stored["path"], stored["count"])
+                self.inputs[stored["target"]["input"]] = Results(stored["path"], stored["count"])
         # A module of its own, like the one `python script.py` makes: classes and functions of `setup` can be pickled.
         module = types.ModuleType("__main__")
         sys.modules["__main__"] = module

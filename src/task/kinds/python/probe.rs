@@ -53,12 +53,12 @@ pub(super) struct Answer {
 
 /// What an interpreter said before to the same question, or else says now.
 pub(super) fn ask_once(interpreter: &Path, import_path: &[String], checks: &[Check]) -> Result<Answer, String> {
-    let place = cache::place(interpreter, import_path, checks);
-    if let Some(answer) = place.as_ref().and_then(cache::Place::answer) {
+    let entry = cache::entry(interpreter, import_path, checks);
+    if let Some(answer) = entry.as_ref().and_then(cache::CacheEntry::answer) {
         return Ok(answer);
     }
     let answer = ask(interpreter, import_path, checks)?;
-    place.inspect(|place| place.keep(&answer));
+    entry.inspect(|entry| entry.keep(&answer));
     Ok(answer)
 }
 

@@ -1,8 +1,8 @@
 //! `echo`: gives its message back.
 
-use super::item_lane::{ItemRun, ItemTask};
 use crate::model::Outcome;
 use crate::spec::EchoTask;
+use crate::task::item_lane::{ItemRun, ItemTask};
 use crate::template::{CompiledTree, Names, TemplateError};
 
 /// An `echo` task, compiled.
@@ -12,11 +12,11 @@ pub struct Echo {
 }
 
 impl Echo {
-    pub(super) fn compile(task: &EchoTask) -> Result<Self, Vec<TemplateError>> {
+    pub(in crate::task) fn compile(task: &EchoTask) -> Result<Self, Vec<TemplateError>> {
         Ok(Self { message: CompiledTree::compile(&task.message)? })
     }
 
-    pub(super) fn check(&self, names: &Names) -> Vec<TemplateError> {
+    pub(in crate::task) fn check(&self, names: &Names) -> Vec<TemplateError> {
         self.message.check(names)
     }
 }

@@ -1,7 +1,7 @@
-//! What is sent to a worker: the items of some places, and the values of their inputs.
+//! What is sent to a worker: the items of some units, and the values of their inputs.
 
 use super::lane::PythonLane;
-use super::tally::{Place, Tally};
+use super::outcome::{OutcomeBuilder, WorkUnit};
 use super::task::{PythonTask, raw, unwritable};
 use crate::model::{Batch, Failure, FailureKind, Items};
 use crate::rows;
@@ -17,15 +17,15 @@ use std::process::Command;
 use std::sync::Arc;
 
 impl PythonLane {
-    /// Makes an empty folder for the files of each place.
-    pub(super) fn fresh_folders(&self, frame: &Frame<'_>, places: &[Place]) -> Result<(), Failure> {
+    /// Makes an empty folder for the files of each unit.
+    pub(super) fn fresh_folders(&self, frame: &Frame<'_>, units: &[WorkUnit]) -> Result<(), Failure> {
         let Some(items) = self.context.item_files.as_ref().filter(|_| frame.error.is_none()) else { return Ok(()) };
-        let index = |place: &Place| frame.batches[place.batch].indexes.get(place.position);
-        places.iter().try_for_each(|place| items.fresh(index(place)).map(drop))
+        let index = |unit: &WorkUnit| frame.batches[unit.batch].indexes.get(unit.position);
+        units.iter().try_for_each(|unit| items.fresh(index(unit)).map(drop))
     }
 
-    /// Makes the `Run` for the places of the frame that are left.
-    pub(super) fn work(&self, frame: &Frame<'_>, places: &[Place], inputs: &[Vec<u8>]) -> Run {
+    /// Makes the `Run` for the units of the frame that are left.
+    pub(super) fn work(&self, frame: &Frame<'_>, units: &[WorkUnit], inputs: &[Vec<u8>]) -> Run {
         let batched = self.context.settings.batched && frame.error.is_none();
         let mut run = Run {
             halt_on_failure: frame.halt_on_failure,
@@ -34,19 +34,19 @@ impl PythonLane {
             inputs: Items::default(),
         };
         let total = self.context.settings.batches.unwrap_or(0);
-        for places in places.chunk_by(|left, right| left.batch == right.batch) {
-            let batch = &frame.batches[places[0].batch];
-            let whole = places.len() == batch.items.len() || batched;
+        for units in units.chunk_by(|left, right| left.batch == right.batch) {
+            let batch = &frame.batches[units[0].batch];
+            let whole = units.len() == batch.items.len() || batched;
             let (attempt, form) = (batch.attempt, batch.form);
             if whole {
                 let (number, size, indexes, origin) =
                     (batch.number, batch.size, batch.indexes.clone(), batch.origin.clone());
                 run.batches.push(RunBatch { number, size, total, attempt, indexes, form, origin });
             } else {
-                let number = |place: &Place| batch.of_item(place.position).0;
-                for places in places.chunk_by(|left, right| number(left) == number(right)) {
-                    let (number, size) = batch.of_item(places[0].position);
-                    let part = part_of(batch, places);
+                let number = |unit: &WorkUnit| batch.of_item(unit.position).0;
+                for units in units.chunk_by(|left, right| number(left) == number(right)) {
+                    let (number, size) = batch.of_item(units[0].position);
+                    let part = part_of(batch, units);
                     let (indexes, origin) = (part.indexes, part.origin);
                     run.batches.push(RunBatch { number, size, total, attempt, indexes, form, origin });
                 }
@@ -56,39 +56,39 @@ impl PythonLane {
             } else if whole {
                 batch.items.iter().for_each(|item| run.items.push(item));
             } else {
-                places.iter().for_each(|place| run.items.push(batch.items.get(place.position)));
+                units.iter().for_each(|unit| run.items.push(batch.items.get(unit.position)));
             }
-            places.iter().filter_map(|place| inputs.get(place.input)).for_each(|values| run.inputs.push(values));
+            units.iter().filter_map(|unit| inputs.get(unit.input)).for_each(|values| run.inputs.push(values));
         }
         run
     }
 
-    /// The inputs of all places. One whose inputs fail is settled with that, and taken out; where the lane halts, so are those
+    /// The inputs of all units. One whose inputs fail is settled with that, and taken out; where the lane halts, so are those
     /// behind it.
     pub(super) fn all_inputs(
         &self,
         frame: &Frame<'_>,
-        places: &mut Vec<Place>,
-        tally: &mut Tally,
-        left: &mut Vec<Place>,
+        units: &mut Vec<WorkUnit>,
+        outcome: &mut OutcomeBuilder,
+        left: &mut Vec<WorkUnit>,
     ) -> Vec<Vec<u8>> {
         let mut inputs = Vec::new();
         if self.task.by_item().is_empty() && frame.error.is_none() && !self.task.brings_item_dir(&self.context) {
             return inputs;
         }
         let mut halted = false;
-        places.retain_mut(|place| match self.inputs(frame, *place) {
+        units.retain_mut(|unit| match self.inputs(frame, *unit) {
             _ if halted => {
-                left.push(*place);
+                left.push(*unit);
                 false
             }
             Ok(values) => {
-                place.input = inputs.len();
+                unit.input = inputs.len();
                 inputs.push(values);
                 true
             }
             Err(failure) => {
-                tally.fail(*place, failure);
+                outcome.fail(*unit, failure);
                 halted = frame.halt_on_failure;
                 false
             }
@@ -96,17 +96,17 @@ impl PythonLane {
         inputs
     }
 
-    fn inputs(&self, frame: &Frame<'_>, place: Place) -> Result<Vec<u8>, Failure> {
-        self.task.item_inputs(&self.context, frame, place)
+    fn inputs(&self, frame: &Frame<'_>, unit: WorkUnit) -> Result<Vec<u8>, Failure> {
+        self.task.item_inputs(&self.context, frame, unit)
     }
 }
 
 impl PythonTask {
     /// The values of the inputs that differ by item, as a JSON array.
-    fn item_inputs(&self, context: &StepContext, frame: &Frame<'_>, place: Place) -> Result<Vec<u8>, Failure> {
-        let batch = &frame.batches[place.batch];
+    fn item_inputs(&self, context: &StepContext, frame: &Frame<'_>, unit: WorkUnit) -> Result<Vec<u8>, Failure> {
+        let batch = &frame.batches[unit.batch];
         let batched = context.settings.batched && frame.error.is_none();
-        let mut scope = match item_scope(context, batch, place.position, frame) {
+        let mut scope = match item_scope(context, batch, unit.position, frame) {
             // Of a batch the rows count that can be read.
             Err(failure) if !batched || failure.kind != FailureKind::BadRow => return Err(failure),
             Err(_) => ItemScope::of_step(Arc::clone(&context.scope)),
@@ -116,7 +116,7 @@ impl PythonTask {
             scope.item = Some(list_of(context, batch));
         }
         let files = context.item_files.as_ref();
-        scope.item_dir = files.map(|files| files.path(batch.indexes.get(place.position)));
+        scope.item_dir = files.map(|files| files.path(batch.indexes.get(unit.position)));
         let dir = scope.item_dir.clone().filter(|_| self.brings_item_dir(context));
         let scope = Arc::new(scope);
         let mut values = vec![b'['];
@@ -151,7 +151,7 @@ impl PythonTask {
             start: self.start(context, false)?,
             batch: RunBatch { number: batch.number, size: 1, total: 0, attempt: batch.attempt, indexes, form, origin },
             item: batch.items.get(0).to_vec(),
-            inputs: raw(self.item_inputs(context, frame, Place { batch: 0, position: 0, input: 0 })?)?,
+            inputs: raw(self.item_inputs(context, frame, WorkUnit { batch: 0, position: 0, input: 0 })?)?,
             debugger,
         };
         let path = context.host.logs.join(format!("{}-foreground-{}", context.step, std::process::id()));
@@ -169,9 +169,9 @@ impl PythonTask {
     }
 }
 
-/// The items of a batch at these places, as a batch.
-fn part_of(batch: &Batch, places: &[Place]) -> Batch {
-    let positions: Vec<usize> = places.iter().map(|place| place.position).collect();
+/// The items of a batch at these units, as a batch.
+fn part_of(batch: &Batch, units: &[WorkUnit]) -> Batch {
+    let positions: Vec<usize> = units.iter().map(|unit| unit.position).collect();
     batch.part(&positions, batch.attempt)
 }
 

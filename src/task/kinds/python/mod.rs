@@ -5,13 +5,13 @@ mod host;
 mod lane;
 mod load;
 mod memory;
+mod outcome;
 mod probe;
 mod stored;
-mod tally;
 mod task;
 mod worker;
 
 pub use host::{Found, Host, HostError, Hosting, find_interpreter};
-pub(super) use lane::PythonLane;
+pub(in crate::task) use lane::PythonLane;
 pub use probe::{Check, CheckFault};
 pub use task::PythonTask;

@@ -1,4 +1,4 @@
-//! What became of the places of a frame, collected as results come in.
+//! What became of the units of a frame, collected as results come in.
 
 use crate::model::{Failure, ItemKey};
 use crate::task::context::LaneSettings;
@@ -8,9 +8,9 @@ use crate::wire::{Log, Results};
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// A place in a frame: one item, or one batch where the task is batched.
+/// A unit in a frame: one item, or one batch where the task is batched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct WorkUnit {
     pub(super) batch: usize,
     pub(super) position: usize,
     /// Where its inputs are, if it has some.
@@ -21,7 +21,7 @@ pub(super) struct Place {
 type Owners = Vec<(u64, ItemKey)>;
 
 /// Collects outcomes of a frame's batches as results come in.
-pub(super) struct Tally {
+pub(super) struct OutcomeBuilder {
     outcomes: Vec<BatchOutcome>,
     sizes: Vec<usize>,
     batched: bool,
@@ -29,7 +29,7 @@ pub(super) struct Tally {
     files: Option<(Arc<ItemFiles>, Vec<Owners>)>,
 }
 
-impl Tally {
+impl OutcomeBuilder {
     pub(super) fn new(frame: &Frame<'_>, batched: bool, files: Option<Arc<ItemFiles>>) -> Self {
         let sizes = frame.batches.iter().map(|batch| batch.items.len()).collect();
         let owners = frame.batches.iter().map(|batch| batch.indexes.iter().zip(batch.keys.iter()).collect());
@@ -37,11 +37,11 @@ impl Tally {
         Self { outcomes: vec![BatchOutcome::default(); frame.batches.len()], sizes, batched, files }
     }
 
-    /// Takes results for `places`; none if they do not fit.
-    pub(super) fn take(&mut self, mut results: Results, places: &[Place]) -> Option<()> {
+    /// Takes results for `units`; none if they do not fit.
+    pub(super) fn take(&mut self, mut results: Results, units: &[WorkUnit]) -> Option<()> {
         let first = results.first as usize;
-        let places = places.get(first..first + results.count as usize)?;
-        let (head, last) = (places.first()?, places.last()?);
+        let units = units.get(first..first + results.count as usize)?;
+        let (head, last) = (units.first()?, units.last()?);
         self.outcomes[head.batch].nulls += u64::from(results.nulls);
         if !results.bad.is_empty() {
             let size = self.sizes[head.batch];
@@ -49,12 +49,12 @@ impl Tally {
                 std::mem::take(&mut results.bad).into_iter().map(|(position, failure)| (position as usize, failure));
             self.outcomes[head.batch].failures.extend(bad.filter(|(position, _)| *position < size));
         }
-        let failed = |position: u32| (position as usize).checked_sub(first).and_then(|at| places.get(at)).copied();
+        let failed = |position: u32| (position as usize).checked_sub(first).and_then(|at| units.get(at)).copied();
         for (position, failure) in &results.failures {
             self.fail(failed(*position)?, failure.clone());
         }
         if self.files.is_some() {
-            return self.take_with_files(results, places);
+            return self.take_with_files(results, units);
         }
         if head.batch == last.batch {
             let outcome = &mut self.outcomes[head.batch];
@@ -69,50 +69,50 @@ impl Tally {
         }
         let mut failures = results.failures.iter().map(|(position, _)| *position as usize - first).peekable();
         let (mut from, mut ends, mut at) = (0, memchr::memchr_iter(b'\n', &results.lines), 0);
-        for places in places.chunk_by(|left, right| left.batch == right.batch) {
-            let failed = std::iter::from_fn(|| failures.next_if(|failed| *failed < at + places.len())).count();
-            at += places.len();
+        for units in units.chunk_by(|left, right| left.batch == right.batch) {
+            let failed = std::iter::from_fn(|| failures.next_if(|failed| *failed < at + units.len())).count();
+            at += units.len();
             // The lines of a batch stand one behind the other, and are copied together.
-            let Some(last) = (places.len() - failed).checked_sub(1) else { continue };
+            let Some(last) = (units.len() - failed).checked_sub(1) else { continue };
             let end = ends.nth(last)? + 1;
-            self.outcomes[places[0].batch].lines.0.extend_from_slice(&results.lines[from..end]);
+            self.outcomes[units[0].batch].lines.0.extend_from_slice(&results.lines[from..end]);
             from = end;
         }
         Some(())
     }
 
-    /// Takes results whose files are to be kept: place by place, as each may still fail.
-    fn take_with_files(&mut self, results: Results, places: &[Place]) -> Option<()> {
+    /// Takes results whose files are to be kept: unit by unit, as each may still fail.
+    fn take_with_files(&mut self, results: Results, units: &[WorkUnit]) -> Option<()> {
         let mut failures = results.failures.iter().map(|(position, _)| (position - results.first) as usize).peekable();
         let lines = crate::model::Lines(results.lines);
         let mut lines = lines.iter();
-        for (at, place) in places.iter().enumerate() {
+        for (at, unit) in units.iter().enumerate() {
             if failures.next_if_eq(&at).is_some() {
                 continue;
             }
             // Of a batched task, the results of the whole batch, however many.
             let own: Vec<&[u8]> = if self.batched { lines.by_ref().collect() } else { vec![lines.next()?] };
-            if let Err(failure) = self.keep_files(*place) {
-                self.fail(*place, failure);
+            if let Err(failure) = self.keep_files(*unit) {
+                self.fail(*unit, failure);
                 continue;
             }
-            let outcome = &mut self.outcomes[place.batch];
+            let outcome = &mut self.outcomes[unit.batch];
             outcome.list |= results.list;
             own.into_iter().for_each(|line| outcome.lines.push(line));
         }
         Some(())
     }
 
-    /// Moves the files of a place that has succeeded to where they stay.
-    fn keep_files(&mut self, place: Place) -> Result<(), Failure> {
+    /// Moves the files of a unit that has succeeded to where they stay.
+    fn keep_files(&mut self, unit: WorkUnit) -> Result<(), Failure> {
         let Some((files, owners)) = &self.files else { return Ok(()) };
-        let (index, key) = owners[place.batch][place.position];
+        let (index, key) = owners[unit.batch][unit.position];
         let kept = files.keep(index, key)?;
-        self.outcomes[place.batch].files.extend(kept.into_iter().map(|file| (place.position, file)));
+        self.outcomes[unit.batch].files.extend(kept.into_iter().map(|file| (unit.position, file)));
         Ok(())
     }
 
-    /// Deletes the folders of all places; those that succeeded have none any more.
+    /// Deletes the folders of all units; those that succeeded have none any more.
     fn discard_folders(&self) {
         let Some((files, owners)) = &self.files else { return };
         let with_folder = |owners: &Owners| if self.batched { 1 } else { owners.len() };
@@ -120,16 +120,16 @@ impl Tally {
     }
 
     /// Records a failure; of a batched task it is the failure of every item of the batch.
-    pub(super) fn fail(&mut self, place: Place, failure: Failure) {
-        let outcome = &mut self.outcomes[place.batch];
-        let positions = if self.batched { 0..self.sizes[place.batch] } else { place.position..place.position + 1 };
+    pub(super) fn fail(&mut self, unit: WorkUnit, failure: Failure) {
+        let outcome = &mut self.outcomes[unit.batch];
+        let positions = if self.batched { 0..self.sizes[unit.batch] } else { unit.position..unit.position + 1 };
         // Bad rows of a batch have failed already, each for itself.
         let known: HashSet<usize> = outcome.failures.iter().map(|(position, _)| *position).collect();
         let others = positions.filter(|position| !known.contains(position));
         outcome.failures.extend(others.map(|position| (position, failure.clone())));
     }
 
-    /// Whether the places are batches.
+    /// Whether the units are batches.
     pub(super) fn is_batched(&self) -> bool {
         self.batched
     }
@@ -138,10 +138,10 @@ impl Tally {
         self.outcomes.iter().any(|outcome| settings.is_halted_by(&outcome.failures))
     }
 
-    pub(super) fn log(&mut self, log: Log, places: &[Place]) {
-        let place = log.position.and_then(|position| places.get(position as usize));
-        let batch = place.or(places.first()).map_or(0, |place| place.batch);
-        let position = place.map(|place| place.position);
+    pub(super) fn log(&mut self, log: Log, units: &[WorkUnit]) {
+        let unit = log.position.and_then(|position| units.get(position as usize));
+        let batch = unit.or(units.first()).map_or(0, |unit| unit.batch);
+        let position = unit.map(|unit| unit.position);
         self.outcomes[batch].logs.push(LogLine { position, stream: log.stream, text: log.text });
     }
 
@@ -152,11 +152,11 @@ impl Tally {
         }
     }
 
-    pub(super) fn finish(mut self, left: &[Place]) -> Vec<BatchOutcome> {
+    pub(super) fn finish(mut self, left: &[WorkUnit]) -> Vec<BatchOutcome> {
         self.discard_folders();
-        for place in left {
-            let positions = if self.batched { 0..self.sizes[place.batch] } else { place.position..place.position + 1 };
-            self.outcomes[place.batch].unrun.extend(positions);
+        for unit in left {
+            let positions = if self.batched { 0..self.sizes[unit.batch] } else { unit.position..unit.position + 1 };
+            self.outcomes[unit.batch].unrun.extend(positions);
         }
         for outcome in &mut self.outcomes {
             outcome.failures.sort_by_key(|(position, _)| *position);

@@ -6,7 +6,7 @@
 //! are run again. A worker that takes more memory than it may is killed too, but the item it was on may only have been
 //! unlucky: it is run once more, alone in a fresh worker.
 
-use super::tally::{Place, Tally};
+use super::outcome::{OutcomeBuilder, WorkUnit};
 use super::task::PythonTask;
 use super::worker::{Waits, Worker, WorkerEvent, broken, describe};
 use crate::model::{Failure, FailureKind};
@@ -35,7 +35,7 @@ pub(in crate::task) struct PythonLane {
     slot: usize,
     worker: Option<Worker>,
     /// What went wrong when a worker was replaced.
-    trouble: Option<String>,
+    worker_error: Option<String>,
 }
 
 /// How far a worker got.
@@ -58,23 +58,23 @@ enum Ran {
 struct FrameProgress<'f> {
     frame: &'f Frame<'f>,
     inputs: Vec<Vec<u8>>,
-    tally: Tally,
+    outcome: OutcomeBuilder,
     /// What is still to be run, in order.
-    places: Vec<Place>,
+    units: Vec<WorkUnit>,
     /// What is not run any more.
-    left: Vec<Place>,
+    left: Vec<WorkUnit>,
     idle_deaths: u32,
     /// Run one by one: after a death between items nobody knows whose doing it was.
     careful: bool,
-    /// The place that is run alone in a fresh worker, because a worker grew too large on it.
-    suspect: Option<Place>,
+    /// The unit that is run alone in a fresh worker, because a worker grew too large on it.
+    suspect: Option<WorkUnit>,
     /// When the batch has used up its time; known once a worker is ready.
     deadline: Option<Instant>,
 }
 
 impl PythonLane {
     pub(in crate::task) fn new(task: Arc<PythonTask>, context: StepContext, slot: usize) -> Self {
-        Self { task, context, slot, worker: None, trouble: None }
+        Self { task, context, slot, worker: None, worker_error: None }
     }
 
     fn worker(&mut self, handler: bool) -> Result<&mut Worker, Failure> {
@@ -114,28 +114,28 @@ impl PythonLane {
 
     /// Ends the worker in order; the next item gets a fresh one.
     fn retire(&mut self, progress: &mut FrameProgress<'_>) {
-        let ShutdownReport { logs, trouble } = self.shut_down();
-        logs.into_iter().for_each(|log| progress.tally.log_apart(log));
-        self.trouble = self.trouble.take().or(trouble);
+        let ShutdownReport { logs, error } = self.shut_down();
+        logs.into_iter().for_each(|log| progress.outcome.log_apart(log));
+        self.worker_error = self.worker_error.take().or(error);
     }
 
     fn shut_down(&mut self) -> ShutdownReport {
         let Some(worker) = self.worker.take() else { return ShutdownReport::default() };
         let (logs, status) = worker.finish(&self.context.cancel);
         let said = logs.iter().rev().find_map(|log| log.text.trim().lines().next_back().map(str::to_owned));
-        let trouble = status.filter(|status| !status.success()).map(|status| {
+        let error = status.filter(|status| !status.success()).map(|status| {
             let said = said.map_or(String::new(), |said| format!(": {said}"));
             format!("Python worker {} after its last item{said}", describe(status))
         });
         let logs = logs.into_iter().map(|log| LogLine { position: None, stream: log.stream, text: log.text });
-        ShutdownReport { logs: logs.collect(), trouble }
+        ShutdownReport { logs: logs.collect(), error }
     }
 
-    /// Runs the first `count` places in the worker, as far as it gets.
+    /// Runs the first `count` units in the worker, as far as it gets.
     fn attempt(&mut self, progress: &mut FrameProgress<'_>, count: usize) -> Result<Ran, Failure> {
         let frame = progress.frame;
-        self.fresh_folders(frame, &progress.places[..count])?;
-        let run = self.work(frame, &progress.places[..count], &progress.inputs);
+        self.fresh_folders(frame, &progress.units[..count])?;
+        let run = self.work(frame, &progress.units[..count], &progress.inputs);
         let items = run.items.len();
         let (cancel, timeout) = (self.context.cancel.clone(), self.context.settings.item_timeout);
         let look = if self.task.max_memory().is_some() { LOOK_AT_MEMORY } else { LOOK };
@@ -144,9 +144,9 @@ impl PythonLane {
         worker.ran += items;
         progress.deadline = progress.deadline.or_else(|| batch_timeout.map(|timeout| Instant::now() + timeout));
         let waits = Waits { timeout, deadline: progress.deadline, look: Some(look) };
-        let places = &progress.places[..count];
+        let units = &progress.units[..count];
         let setup_logs = std::mem::take(&mut worker.setup_logs);
-        setup_logs.into_iter().for_each(|log| progress.tally.log(log, places));
+        setup_logs.into_iter().for_each(|log| progress.outcome.log(log, units));
         // A worker that died while it was idle takes nothing; how it died is found out by listening.
         drop(worker.send_run(run, frame.error.is_some()));
         let mut reported = 0;
@@ -158,21 +158,21 @@ impl PythonLane {
                 WorkerEvent::Frame(wire::Frame::Results(results)) => {
                     reported = (results.first + results.count) as usize;
                     progress
-                        .tally
-                        .take(results, places)
+                        .outcome
+                        .take(results, units)
                         .ok_or_else(|| broken("its results do not fit what it was sent"))?;
                 }
-                WorkerEvent::Frame(wire::Frame::Log(log)) => progress.tally.log(log, places),
+                WorkerEvent::Frame(wire::Frame::Log(log)) => progress.outcome.log(log, units),
                 WorkerEvent::Frame(wire::Frame::Done(done)) => {
                     return Ok(Ran::Done { executed: done.executed as usize });
                 }
                 WorkerEvent::Frame(_) => return Err(broken("it sent a frame that does not belong here")),
                 WorkerEvent::Look => {
                     let Some(position) = position else { continue };
-                    let (place, since) = (places[position], Instant::now() - worker.running());
+                    let (unit, since) = (units[position], Instant::now() - worker.running());
                     self.context.current_items.on(
                         self.slot,
-                        frame.batches[place.batch].indexes.get(place.position),
+                        frame.batches[unit.batch].indexes.get(unit.position),
                         since,
                     );
                     let Some(failure) = self.worker.as_ref().and_then(|worker| self.too_large(worker)) else {
@@ -183,7 +183,7 @@ impl PythonLane {
                 }
                 WorkerEvent::Dead(status) => {
                     let said = worker.stderr_tail();
-                    worker.last_words().into_iter().for_each(|log| progress.tally.log(log, places));
+                    worker.last_words().into_iter().for_each(|log| progress.outcome.log(log, units));
                     let how = format!("Python worker {} while it was on", describe(status));
                     return Ok(self.lost(reported, position, |on| match on {
                         true => Failure::new(FailureKind::Crash, "Crash", format!("{how} this item")).with_detail(said),
@@ -229,7 +229,7 @@ impl PythonLane {
         if self.items_left() == 0 {
             self.retire(progress);
         }
-        let suspect = progress.suspect.and_then(|suspect| progress.places.iter().position(|place| *place == suspect));
+        let suspect = progress.suspect.and_then(|suspect| progress.units.iter().position(|unit| *unit == suspect));
         let count = match suspect {
             Some(0) => {
                 self.retire(progress);
@@ -237,10 +237,10 @@ impl PythonLane {
             }
             Some(before) => before,
             None if progress.careful => 1,
-            None => progress.places.len(),
+            None => progress.units.len(),
         };
-        // A place of a batched task is a batch, whose items stay together.
-        let most = if progress.tally.is_batched() { 1 } else { self.items_left() };
+        // A unit of a batched task is a batch, whose items stay together.
+        let most = if progress.outcome.is_batched() { 1 } else { self.items_left() };
         let count = count.min(if self.task.max_items_per_worker().is_some() { most } else { usize::MAX });
         let ran = self.attempt(progress, count);
         self.context.current_items.off(self.slot);
@@ -254,8 +254,8 @@ impl PythonLane {
             self.retire(progress);
         }
         progress.settle(ran, count, suspect == Some(0))?;
-        if halts && progress.tally.has_failed(&self.context.settings) {
-            progress.left.append(&mut progress.places);
+        if halts && progress.outcome.has_failed(&self.context.settings) {
+            progress.left.append(&mut progress.units);
         }
         Ok(())
     }
@@ -264,37 +264,38 @@ impl PythonLane {
 impl<'f> FrameProgress<'f> {
     fn new(lane: &PythonLane, frame: &'f Frame<'f>) -> Self {
         let batched = lane.context.settings.batched && frame.error.is_none();
-        let mut places: Vec<Place> = (0..frame.batches.len())
+        let mut units: Vec<WorkUnit> = (0..frame.batches.len())
             .flat_map(|batch| {
                 let positions = if batched { 1 } else { frame.batches[batch].items.len() };
-                (0..positions).map(move |position| Place { batch, position, input: 0 })
+                (0..positions).map(move |position| WorkUnit { batch, position, input: 0 })
             })
             .collect();
-        let (mut tally, mut left) = (Tally::new(frame, batched, lane.context.item_files.clone()), Vec::new());
-        let inputs = lane.all_inputs(frame, &mut places, &mut tally, &mut left);
+        let (mut outcome, mut left) =
+            (OutcomeBuilder::new(frame, batched, lane.context.item_files.clone()), Vec::new());
+        let inputs = lane.all_inputs(frame, &mut units, &mut outcome, &mut left);
         let (idle_deaths, careful, suspect, deadline) = (0, false, None, None);
-        Self { frame, inputs, tally, places, left, idle_deaths, careful, suspect, deadline }
+        Self { frame, inputs, outcome, units, left, idle_deaths, careful, suspect, deadline }
     }
 
     fn settle(&mut self, ran: Ran, count: usize, alone: bool) -> Result<(), Failure> {
         match ran {
             Ran::Done { executed } if executed == count => {
                 self.idle_deaths = 0;
-                self.places.drain(..count);
+                self.units.drain(..count);
             }
             Ran::Done { executed: settled } | Ran::Cancelled { reported: settled } => {
-                self.left.extend(self.places.drain(..).skip(settled));
+                self.left.extend(self.units.drain(..).skip(settled));
             }
             Ran::Large { reported, position, failure } if alone => self.lose(reported, position, failure),
             Ran::Large { reported, position, .. } => {
-                self.suspect = Some(self.places[position]);
-                self.places.drain(..reported);
+                self.suspect = Some(self.units[position]);
+                self.units.drain(..reported);
             }
             Ran::Lost { reported, position, failure } => self.lose(reported, position, failure),
             Ran::BatchLate { reported, failure } => {
                 // Those that it was not on any more, or not yet, have no result either.
-                self.places.drain(..reported);
-                self.places.drain(..).for_each(|place| self.tally.fail(place, failure.clone()));
+                self.units.drain(..reported);
+                self.units.drain(..).for_each(|unit| self.outcome.fail(unit, failure.clone()));
             }
             Ran::Idle { reported, message } => {
                 self.idle_deaths = if reported > 0 { 1 } else { self.idle_deaths + 1 };
@@ -303,9 +304,9 @@ impl<'f> FrameProgress<'f> {
                     return Err(failure);
                 }
                 if self.careful && reported == 0 {
-                    self.tally.fail(self.places.remove(0), failure);
+                    self.outcome.fail(self.units.remove(0), failure);
                 } else {
-                    self.places.drain(..reported);
+                    self.units.drain(..reported);
                 }
                 self.careful = true;
             }
@@ -316,11 +317,11 @@ impl<'f> FrameProgress<'f> {
     /// The item at `position` failed with its worker. What came before it and was not reported has to be run again.
     fn lose(&mut self, reported: usize, position: usize, failure: Failure) {
         self.idle_deaths = 0;
-        self.tally.fail(self.places[position], failure);
-        let behind = self.places.split_off(position + 1);
-        self.places.pop();
-        self.places.drain(..reported);
-        if self.frame.halt_on_failure { self.left.extend(behind) } else { self.places.extend(behind) }
+        self.outcome.fail(self.units[position], failure);
+        let behind = self.units.split_off(position + 1);
+        self.units.pop();
+        self.units.drain(..reported);
+        if self.frame.halt_on_failure { self.left.extend(behind) } else { self.units.extend(behind) }
     }
 }
 
@@ -328,7 +329,7 @@ impl Lane for PythonLane {
     fn run(&mut self, frame: &Frame<'_>) -> (Vec<BatchOutcome>, Option<Failure>) {
         let mut progress = FrameProgress::new(self, frame);
         let mut broken = None;
-        while !progress.places.is_empty() && !self.context.cancel.stop.is_fired() | frame.error.is_some() {
+        while !progress.units.is_empty() && !self.context.cancel.stop.is_fired() | frame.error.is_some() {
             match self.go_on(&mut progress) {
                 Ok(()) => {}
                 Err(failure) if failure.kind == FailureKind::Cancelled => break,
@@ -338,12 +339,12 @@ impl Lane for PythonLane {
                 }
             }
         }
-        progress.left.append(&mut progress.places);
-        (progress.tally.finish(&progress.left), broken)
+        progress.left.append(&mut progress.units);
+        (progress.outcome.finish(&progress.left), broken)
     }
 
     fn finish(&mut self) -> ShutdownReport {
-        let ShutdownReport { logs, trouble } = self.shut_down();
-        ShutdownReport { logs, trouble: self.trouble.take().or(trouble) }
+        let ShutdownReport { logs, error } = self.shut_down();
+        ShutdownReport { logs, error: self.worker_error.take().or(error) }
     }
 }

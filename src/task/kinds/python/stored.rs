@@ -3,7 +3,7 @@
 use super::task::unwritable;
 use crate::model::Failure;
 use crate::template::{CompiledTree, ItemScope, Scope, StepValue, value_to_json};
-use crate::wire::{Stored, StoredPlace};
+use crate::wire::{Stored, StoredTarget};
 use minijinja::Value;
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ impl Writer {
         for (name, tree) in inputs {
             let results = tree.results_name().filter(|_| may_store);
             if let Some(step) = results.as_ref().and_then(|name| name.of(&scope.step))
-                && let Some(stored) = store(step, StoredPlace::Input(name.clone()))?
+                && let Some(stored) = store(step, StoredTarget::Input(name.clone()))?
             {
                 self.stored.push(stored);
                 continue;
@@ -39,7 +39,7 @@ impl Writer {
     pub(super) fn steps(&mut self, scope: &Scope, with_path: bool) -> Result<Vec<u8>, Failure> {
         let mut object = Object::new();
         for (name, step) in &scope.steps {
-            let stored = if step.batch.is_some() { store(step, StoredPlace::Step(name.clone()))? } else { None };
+            let stored = if step.batch.is_some() { store(step, StoredTarget::Step(name.clone()))? } else { None };
             let members = ["result", "results", "failed", "stats", "aggregate", "path"].into_iter();
             let members = members.filter(|member| match *member {
                 "path" => with_path,
@@ -61,12 +61,12 @@ impl Writer {
 }
 
 /// The results of a batch step as a file, where they are large. A name that is not UTF-8 cannot be told to a worker.
-fn store(step: &StepValue, place: StoredPlace) -> Result<Option<Stored>, Failure> {
+fn store(step: &StepValue, target: StoredTarget) -> Result<Option<Stored>, Failure> {
     if !step.stored.size().map_err(|message| unwritable(&message))?.is_large() {
         return Ok(None);
     }
     let file = step.stored.file().map_err(|message| unwritable(&message))?;
-    Ok(file.path.to_str().map(|path| Stored { place, path: path.to_owned(), count: file.count }))
+    Ok(file.path.to_str().map(|path| Stored { target, path: path.to_owned(), count: file.count }))
 }
 
 /// A JSON object under construction.

@@ -2,8 +2,8 @@
 
 use super::answer::{Answer, Asked};
 use super::connection;
-use super::pace::Pace;
-use super::shown;
+use super::rate_limit::RateLimit;
+use super::without_secrets;
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::spec::{self, HttpTask};
 use crate::task::item_lane::{ItemRun, ItemTask};
@@ -32,7 +32,7 @@ pub struct Http {
     body: Option<Template>,
     auth: Option<Auth>,
     save_to: Option<Template>,
-    pace: Option<Pace>,
+    rate_limit: Option<RateLimit>,
     /// Made with the first request: its connections listen to the latch of the run.
     agent: OnceLock<Agent>,
 }
@@ -69,7 +69,7 @@ impl Http {
             body: task.body.as_ref().map(one).transpose()?,
             auth,
             save_to: task.save_to.as_ref().map(one).transpose()?,
-            pace: task.rate_limit.map(Pace::new),
+            rate_limit: task.rate_limit.map(RateLimit::new),
             agent: OnceLock::new(),
         })
     }
@@ -136,7 +136,7 @@ impl Http {
         let uri: Uri = url.parse().map_err(|error| {
             settings(format!(
                 "`{}` is no URL ({error}); `{{{{ item | urlencode }}}}` encodes what an address cannot hold",
-                shown(&url)
+                without_secrets(&url)
             ))
         })?;
         let port = uri.authority().and_then(|authority| authority.as_str().rsplit('@').next()?.rsplit_once(':'));
@@ -145,11 +145,14 @@ impl Http {
             && !port.contains(']')
             && port.parse::<u16>().is_err()
         {
-            return Err(settings(format!("`{}` is no URL: there is no port `{port}`", shown(&url))));
+            return Err(settings(format!("`{}` is no URL: there is no port `{port}`", without_secrets(&url))));
         }
         match uri.scheme_str() {
             Some("http" | "https") => Ok(uri),
-            _ => Err(settings(format!("`{}` is no URL: it must begin with `http://` or `https://`", shown(&url)))),
+            _ => Err(settings(format!(
+                "`{}` is no URL: it must begin with `http://` or `https://`",
+                without_secrets(&url)
+            ))),
         }
     }
 }
@@ -168,8 +171,8 @@ impl ItemTask for Http {
         let (scope, kill) = (item.scope, &item.context.cancel.kill);
         let request = self.request(scope)?;
         let asked = Asked { method: request.method().clone(), uri: request.uri().clone() };
-        if let Some(pace) = &self.pace {
-            pace.wait(request.uri().authority().map_or("", |authority| authority.as_str()), kill)?;
+        if let Some(limit) = &self.rate_limit {
+            limit.wait(request.uri().authority().map_or("", |authority| authority.as_str()), kill)?;
         }
         let save_to = self.save_to.as_ref().map(|template| template.string(scope)).transpose()?;
         let timeout = item.timeout.unwrap_or(DEFAULT_TIMEOUT);
