@@ -19,6 +19,7 @@ mod flat;
 mod foreground;
 mod frame;
 mod host;
+mod json;
 mod key_cache;
 mod outbox;
 mod page;

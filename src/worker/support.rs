@@ -1,8 +1,8 @@
 //! Handles to the Python half of the worker.
 
 use super::capture::{Capture, CaptureHandle};
-use super::decode::parse;
 use super::embedded::{CODE, FRAMES, HOST, PROGRAMS, RESULTS, VALUES};
+use super::json::parse;
 use crate::model::{Failure, FailureKind};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
