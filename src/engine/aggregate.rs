@@ -12,7 +12,7 @@ use super::workflow::{EngineError, Run};
 use crate::ledger::{LedgerError, Printed, Reader, StepRecord};
 use crate::model::{Batch, Event, Failure, FailureKind, Form, ItemKey, Status, StepName, StepReport};
 use crate::spec::{Aggregate, Reductions, Step, StepKind};
-use crate::task::{CurrentItems, Frame, LaneSettings, LogLine, StepContext};
+use crate::task::{CurrentItems, Frame, FrameOutcome, LaneSettings, LogLine, StepContext};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,10 +120,10 @@ impl Run<'_> {
         let context = self.context_of_aggregate(step, left)?;
         let batch = Batch::of_one(0, ItemKey::of(b"null"), b"null");
         let mut lane = program.lane(&context, 0);
-        let (outcomes, broken) =
+        let FrameOutcome { batches, fatal } =
             lane.run(&Frame { batches: std::slice::from_ref(&batch), halt_on_failure: true, error: None });
         let report = lane.finish();
-        let mut outcome = outcomes.into_iter().next().unwrap_or_default();
+        let mut outcome = batches.into_iter().next().unwrap_or_default();
         for LogLine { stream, mut text, .. } in outcome.logs.drain(..).chain(report.logs) {
             prepared.secrets.mask(&mut text);
             // What is printed is not worth the results: the run goes on without it.
@@ -142,7 +142,7 @@ impl Run<'_> {
             );
         }
         let failed = outcome.failures.into_iter().next().map(|(_, failure)| failure);
-        if let Some(failure) = broken.or(failed) {
+        if let Some(failure) = fatal.or(failed) {
             return Ok(Err(failure));
         }
         let line = outcome.lines.iter().next().map(|line| String::from_utf8_lossy(line).into_owned());

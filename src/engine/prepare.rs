@@ -350,14 +350,10 @@ fn python(
     found: Found,
 ) -> Result<Checked, HostError> {
     let tasks = programs.iter().flat_map(|(program, handler)| [program, handler]);
-    let tasks: Vec<_> = tasks
-        .flatten()
-        .chain(aggregates.values())
-        .filter_map(|program| if let Program::Python(task) = program { Some(task) } else { None })
-        .collect();
-    let Some(first) = tasks.first() else { return Ok((None, Vec::new())) };
+    let tasks: Vec<_> = tasks.flatten().chain(aggregates.values()).filter_map(|program| program.python()).collect();
+    let Some(import_path) = tasks.first().map(|task| task.import_path.clone()) else { return Ok((None, Vec::new())) };
     let mut asked: Vec<(Check, Asked)> = Vec::new();
-    for (check, span) in tasks.iter().flat_map(|task| task.checks()) {
+    for (check, span) in tasks.into_iter().flat_map(|task| task.checks) {
         let about = match &check {
             Check::Module { name } => Asked::Module(name.clone(), span),
             Check::Code { .. } => Asked::Code(span),
@@ -368,7 +364,7 @@ fn python(
         libraries.iter().map(|(name, span)| (Check::Module { name: (*name).to_owned() }, Asked::Library(name, *span))),
     );
     let (checks, asked): (Vec<Check>, Vec<Asked>) = asked.into_iter().unzip();
-    let (host, wrong) = Host::settle(found, &first.import_path(), &checks)?;
+    let (host, wrong) = Host::settle(found, &import_path, &checks)?;
     let mut faults: Vec<Option<CheckFault>> = asked.iter().map(|_| None).collect();
     wrong.into_iter().for_each(|fault| {
         if let Some(place) = faults.get_mut(fault.check) {

@@ -9,7 +9,7 @@ use crate::model::{Batch, Failure, Indexes, ItemKey, StepName};
 use crate::sources::{Chunk, Source, SourceHost};
 use crate::spec::StepKind;
 use crate::task::{
-    Cancel, Claims, CurrentItems, ForegroundEnd, ItemFiles, LaneSettings, StepContext, TaskHost, foreground,
+    Cancel, Claims, CurrentItems, ForegroundEnd, ForegroundRun, ItemFiles, LaneSettings, StepContext, TaskHost,
 };
 use crate::template::ItemScope;
 use crossbeam_channel::never;
@@ -76,7 +76,7 @@ impl Repro<'_> {
             current_items: Arc::new(CurrentItems::new(1)),
         };
         let batch = row.unwrap_or_else(|| kept(failure));
-        Ok(foreground(program, &context, &batch, debugger))
+        Ok(program.foreground(&ForegroundRun { context: &context, batch: &batch, debugger }))
     }
 }
 

@@ -87,7 +87,7 @@ pub fn shape(
     };
     let batched = {
         let above_one = batch_size != BatchSize::Exactly(NonZeroUsize::MIN);
-        batched_rule(batch.batched, matches!(program, Program::Python(_)), above_one, items.first())
+        batched_rule(batch.batched, program.takes_batches(), above_one, items.first())
     };
     if let (Some(library), Some(first)) = (batch.batch_format.0.library(), items.first())
         && !first.starts_with(b"{")

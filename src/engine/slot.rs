@@ -7,7 +7,7 @@ use super::step::{Job, Work};
 use crate::model::{Batch, BatchReport, Failure, FailureKind, Indexes, ItemFailure, Keys};
 use crate::rows;
 use crate::spec::OnBadRow;
-use crate::task::{BatchOutcome, Frame, Lane, LogLine, Program};
+use crate::task::{BatchOutcome, Frame, FrameOutcome, Lane, LogLine};
 use crate::template::ErrorValue;
 use crossbeam_channel::{Receiver, Sender};
 use std::time::{Duration, Instant};
@@ -73,17 +73,19 @@ impl Slot<'_> {
         let last_attempt = job.retry.delay_after(attempt).is_none() && !job.bisect;
         let frame = Frame { batches, halt_on_failure: !job.continue_on_error && last_attempt, error: None };
         let started = Instant::now();
-        let (outcomes, broken) = match batches {
+        let outcome = match batches {
             // A file that cannot be read, as the source knows already; it travels alone.
-            [Batch { file_error: Some(error), .. }] => (vec![BatchOutcome::failed(0, error.clone())], None),
+            [Batch { file_error: Some(error), .. }] => {
+                FrameOutcome { batches: vec![BatchOutcome::failed(0, error.clone())], fatal: None }
+            }
             _ => self.lane.run(&frame),
         };
-        broken.into_iter().for_each(|failure| self.give_up(failure));
+        outcome.fatal.into_iter().for_each(|failure| self.give_up(failure));
         let took = started.elapsed();
         let size = batches.first().map_or(0, |batch| batch.size);
         job.pace.learn(batches.iter().map(Batch::batches).sum(), size, took);
         let each = took / u32::try_from(batches.len().max(1)).unwrap_or(u32::MAX);
-        let reports = batches.iter().zip(outcomes).map(|(batch, outcome)| self.report(batch, outcome, each));
+        let reports = batches.iter().zip(outcome.batches).map(|(batch, outcome)| self.report(batch, outcome, each));
         let reports = reports.collect();
         self.tell(SlotEvent::Finished(reports));
     }
@@ -202,15 +204,15 @@ impl Slot<'_> {
         let number = self.number;
         let lane = self.handler.get_or_insert_with(|| program.lane(&self.job.context.for_handler(), number));
         let frame = Frame { batches: std::slice::from_ref(alone), halt_on_failure: false, error: Some(error) };
-        let (outcomes, broken) = lane.run(&frame);
-        let outcome = outcomes.into_iter().next()?;
+        let FrameOutcome { batches, fatal } = lane.run(&frame);
+        let outcome = batches.into_iter().next()?;
         for log in outcome.logs {
             self.tell(SlotEvent::Log(Some((alone.indexes.get(0), alone.attempt)), log));
         }
-        if matches!(program, Program::Echo(_)) {
+        if program.result_is_message() {
             outcome.lines.iter().for_each(|line| self.tell(SlotEvent::Notice(message(line))));
         }
-        broken.or_else(|| outcome.failures.into_iter().next().map(|(_, failure)| failure))
+        fatal.or_else(|| outcome.failures.into_iter().next().map(|(_, failure)| failure))
     }
 
     fn finish(&mut self) {

@@ -86,7 +86,7 @@ pub fn run(
     let incremental = known.transpose().map_err(EngineError::Start)?.map(Incremental::new);
     let id = ledger.folder().run.clone();
     let programs = prepared.programs.iter().flat_map(|(program, handler)| [Some(program), handler.as_ref()]);
-    let has_children = programs.flatten().chain(prepared.aggregates.values()).any(Program::has_children);
+    let has_children = programs.flatten().chain(prepared.aggregates.values()).any(|program| program.starts_processes());
     let host = TaskHost {
         env: Arc::clone(&prepared.own_env),
         guard: has_children.then(Guard::start).transpose().map_err(EngineError::Guard)?,
@@ -301,7 +301,7 @@ impl Run<'_> {
         if let Some(target) = target {
             self.write_output((key, is_batch), (&target, streamed), &mut report)?;
         }
-        if ran && !is_batch && matches!(program, Program::Echo(_)) {
+        if ran && !is_batch && program.result_is_message() {
             self.say(step)?;
         }
         Ok(report)

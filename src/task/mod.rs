@@ -16,13 +16,14 @@ mod kinds;
 mod lane;
 mod process;
 mod program;
+mod wait;
 
 pub use cancel::{Cancel, Latch};
 pub use context::{LaneSettings, StepContext, TaskHost};
 pub use current_items::CurrentItems;
-pub use foreground::{ForegroundEnd, foreground};
+pub use foreground::{ForegroundEnd, ForegroundRun};
 pub use item_files::{Claims, ItemFiles};
 pub use kinds::python;
-pub use lane::{BatchOutcome, Frame, Lane, LogLine, ShutdownReport};
+pub use lane::{BatchOutcome, Frame, FrameOutcome, Lane, LogLine, ShutdownReport};
 pub use process::capture;
-pub use program::Program;
+pub use program::{Program, PythonNeeds, Task};

@@ -6,7 +6,8 @@
 use super::cancel::Latch;
 use super::guard::{Cell, Guard};
 use super::invocation::{Started, start};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use super::wait::wait;
+use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process_group, pidfd_open, waitpid};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -79,7 +80,7 @@ pub(super) fn follow(child: Started, limits: &Limits<'_>) -> io::Result<ProcessE
         Err(error) => {
             end_group(pid, Signal::KILL);
             guard.inspect(|guard| guard.leave());
-            wait(pid)?;
+            reap(pid)?;
             return Err(error.into());
         }
     };
@@ -94,12 +95,12 @@ pub(super) fn follow(child: Started, limits: &Limits<'_>) -> io::Result<ProcessE
     };
     drain.rest();
     guard.inspect(|guard| guard.leave());
-    let (status, by) = (wait(pid)?, by?);
+    let (status, by) = (reap(pid)?, by?);
     Ok(ProcessEnd { status, stdout: drain.stdout.bytes, stderr: drain.stderr.bytes, by })
 }
 
 /// Waits for a child that has ended or will, and lets the system forget it.
-fn wait(pid: Pid) -> io::Result<ExitStatus> {
+fn reap(pid: Pid) -> io::Result<ExitStatus> {
     let ended = rustix::io::retry_on_intr(|| waitpid(Some(pid), WaitOptions::empty()))?;
     let (_, status) = ended.expect("waits until it has ended");
     Ok(ExitStatus::from_raw(status.as_raw()))
@@ -108,9 +109,8 @@ fn wait(pid: Pid) -> io::Result<ExitStatus> {
 /// Ends a process group with TERM, then with KILL when it has not ended after [`GRACE`].
 fn end_gently(pid: Pid, watch: &OwnedFd) {
     end_group(pid, Signal::TERM);
-    let grace = Timespec::try_from(GRACE).ok();
-    // Whatever poll says, the group is killed next.
-    let _ = poll(&mut [PollFd::new(watch, PollFlags::IN)], grace.as_ref());
+    // Whatever comes of waiting, the group is killed next.
+    let _ = wait(&mut [PollFd::new(watch, PollFlags::IN)], Some(Instant::now() + GRACE));
     end_group(pid, Signal::KILL);
 }
 
@@ -134,19 +134,13 @@ impl Drain {
     /// Collects output until the child has ended or somebody wants it to.
     fn until_end(&mut self, watch: &OwnedFd, deadline: Option<Instant>, kill: &Latch) -> io::Result<EndedBy> {
         loop {
-            let wait = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-                Some(Duration::ZERO) => return Ok(EndedBy::Timeout),
-                wait => wait.and_then(|wait| Timespec::try_from(wait).ok()),
-            };
             let mut fds = vec![PollFd::new(watch, PollFlags::IN), PollFd::new(kill, PollFlags::IN)];
             fds.extend(self.stdout.poll_fd());
             let out = (self.stdout.pipe.is_some()).then_some(2);
             fds.extend(self.stderr.poll_fd());
             let err = (self.stderr.pipe.is_some()).then_some(fds.len() - 1);
-            match poll(&mut fds, wait.as_ref()) {
-                Ok(_) => {}
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(error) => return Err(error.into()),
+            if wait(&mut fds, deadline)?.is_none() {
+                return Ok(EndedBy::Timeout);
             }
             let ready = |at: Option<usize>| at.is_some_and(|at| !fds[at].revents().is_empty());
             let (ended, killed, out, err) = (ready(Some(0)), ready(Some(1)), ready(out), ready(err));

@@ -1,23 +1,41 @@
-//! `echo`: gives its message back.
+//! `echo`: returns its message.
 
 use crate::model::Outcome;
 use crate::spec::EchoTask;
-use crate::task::item_lane::{ItemRun, ItemTask};
+use crate::task::context::StepContext;
+use crate::task::item_lane::{ItemLane, ItemRun, ItemTask};
+use crate::task::lane::Lane;
+use crate::task::program::Task;
 use crate::template::{CompiledTree, Names, TemplateError};
+use std::sync::Arc;
 
 /// An `echo` task, compiled.
 #[derive(Debug)]
-pub struct Echo {
+pub(super) struct Echo {
     message: CompiledTree,
 }
 
 impl Echo {
-    pub(in crate::task) fn compile(task: &EchoTask) -> Result<Self, Vec<TemplateError>> {
+    pub(super) fn compile(task: &EchoTask) -> Result<Self, Vec<TemplateError>> {
         Ok(Self { message: CompiledTree::compile(&task.message)? })
     }
+}
 
-    pub(in crate::task) fn check(&self, names: &Names) -> Vec<TemplateError> {
+impl Task for Echo {
+    fn type_name(&self) -> &'static str {
+        "echo"
+    }
+
+    fn check(&self, names: &Names) -> Vec<TemplateError> {
         self.message.check(names)
+    }
+
+    fn lane(self: Arc<Self>, context: StepContext, slot: usize) -> Box<dyn Lane> {
+        Box::new(ItemLane::new(self, context, slot))
+    }
+
+    fn result_is_message(&self) -> bool {
+        true
     }
 }
 

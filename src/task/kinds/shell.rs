@@ -3,9 +3,12 @@
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::spec::{self, ShellTask};
 use crate::task::context::StepContext;
+use crate::task::foreground::{ForegroundEnd, ForegroundRun};
 use crate::task::invocation::{Invocation, SpawnDefaults};
-use crate::task::item_lane::{ItemRun, ItemTask};
+use crate::task::item_lane::{ItemLane, ItemRun, ItemTask, item_scope};
+use crate::task::lane::Lane;
 use crate::task::process::{self, EndedBy, Limits, ProcessEnd};
+use crate::task::program::Task;
 use crate::template::{CompiledTree, ItemScope, Names, ShellCommand, Template, TemplateError, Words, compile_pairs};
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -19,7 +22,7 @@ use std::time::Duration;
 
 /// A `shell` task, compiled.
 #[derive(Debug)]
-pub struct Shell {
+pub(super) struct Shell {
     command: ShellCommand,
     working_dir: Option<Template>,
     env: Vec<(String, CompiledTree)>,
@@ -29,7 +32,7 @@ pub struct Shell {
 }
 
 impl Shell {
-    pub(in crate::task) fn compile(task: &ShellTask) -> Result<Self, Vec<TemplateError>> {
+    pub(super) fn compile(task: &ShellTask) -> Result<Self, Vec<TemplateError>> {
         let command = match &task.command {
             spec::Command::Line(line) => ShellCommand::compile(line).map_err(|error| vec![error])?,
             spec::Command::Argv(words) => ShellCommand::compile_argv(words)?,
@@ -42,13 +45,6 @@ impl Shell {
             found: RwLock::default(),
             defaults: OnceLock::new(),
         })
-    }
-
-    pub(in crate::task) fn check(&self, names: &Names) -> Vec<TemplateError> {
-        let mut faults = self.command.check(names);
-        faults.extend(self.working_dir.iter().flat_map(|template| template.check(names)));
-        faults.extend(self.env.iter().flat_map(|(_, tree)| tree.check(names)));
-        faults
     }
 
     /// The program's file, as `execvp` would find it. A program that is not found is left to the system to report.
@@ -75,7 +71,7 @@ impl Shell {
     ///
     /// # Errors
     /// Where a template fails, or `working_dir` is no folder.
-    pub(in crate::task) fn build(&self, scope: &Arc<ItemScope>, context: &StepContext) -> Result<Invocation, Failure> {
+    fn build(&self, scope: &Arc<ItemScope>, context: &StepContext) -> Result<Invocation, Failure> {
         let own_path =
             self.env.iter().any(|(name, _)| name == "PATH") || context.host.env.iter().any(|(name, _)| name == "PATH");
         let (file, words, mut variables) = match self.command.render(scope)? {
@@ -131,6 +127,35 @@ fn item_text(json: &[u8]) -> String {
         _ => String::from_utf8_lossy(json).into_owned(),
     };
     if text.contains('\0') { text.replace('\0', "") } else { text }
+}
+
+impl Task for Shell {
+    fn type_name(&self) -> &'static str {
+        "shell"
+    }
+
+    fn check(&self, names: &Names) -> Vec<TemplateError> {
+        let mut errors = self.command.check(names);
+        errors.extend(self.working_dir.iter().flat_map(|template| template.check(names)));
+        errors.extend(self.env.iter().flat_map(|(_, tree)| tree.check(names)));
+        errors
+    }
+
+    fn lane(self: Arc<Self>, context: StepContext, slot: usize) -> Box<dyn Lane> {
+        Box::new(ItemLane::new(self, context, slot))
+    }
+
+    fn foreground(self: Arc<Self>, run: &ForegroundRun<'_>) -> Result<ForegroundEnd, Failure> {
+        let item_dir = run.fresh_item_dir()?;
+        let mut scope = item_scope(run.context, run.batch, 0, &run.frame())?;
+        scope.item_dir = item_dir;
+        let command = self.build(&Arc::new(scope), run.context)?;
+        ForegroundEnd::of(command.command(&run.context.host.env).status())
+    }
+
+    fn starts_processes(&self) -> bool {
+        true
+    }
 }
 
 impl ItemTask for Shell {

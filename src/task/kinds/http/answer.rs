@@ -1,7 +1,7 @@
 //! What came back, as an outcome: the answer as a result, or why there is none.
 
 use super::connection::CONNECT_TIMEOUT;
-use super::{cancelled, without_secrets};
+use super::message::{cancelled, without_secrets};
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::task::cancel::Latch;
 use serde::{Serialize, Serializer};

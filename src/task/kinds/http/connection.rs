@@ -4,8 +4,9 @@
 //! socket, the kill latch and the time out together.
 
 use crate::task::cancel::Latch;
+use crate::task::wait::wait;
 use crossbeam_channel::{after, bounded, never, select};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with, sockopt};
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -124,18 +125,11 @@ impl Limits<'_> {
 
     /// Waits until the socket can be read or written.
     fn wait(&self, socket: impl AsFd, what: PollFlags) -> Result<(), Error> {
-        let mut fds = [PollFd::new(&socket, what), PollFd::new(self.kill, PollFlags::IN)];
-        loop {
-            let left = match self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-                Some(Duration::ZERO) => return Err(Error::Timeout(self.reason)),
-                left => left.and_then(|left| Timespec::try_from(left).ok()),
-            };
-            match poll(&mut fds, left.as_ref()) {
-                Ok(0) | Err(rustix::io::Errno::INTR) => {}
-                Ok(_) if !fds[1].revents().is_empty() => return Err(ended().into()),
-                Ok(_) => return Ok(()),
-                Err(error) => return Err(io::Error::from(error).into()),
-            }
+        // The latch comes first: once it has fired, nothing else counts.
+        match wait(&mut [PollFd::new(self.kill, PollFlags::IN), PollFd::new(&socket, what)], self.deadline)? {
+            None => Err(Error::Timeout(self.reason)),
+            Some(0) => Err(ended().into()),
+            Some(_) => Ok(()),
         }
     }
 

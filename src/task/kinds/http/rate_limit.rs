@@ -1,6 +1,6 @@
 //! The rate limit: requests per second and host, over all slots.
 
-use super::cancelled;
+use super::message::cancelled;
 use crate::model::Failure;
 use crate::task::cancel::Latch;
 use std::collections::HashMap;

@@ -2,11 +2,14 @@
 
 use super::answer::{Answer, Asked};
 use super::connection;
+use super::message::without_secrets;
 use super::rate_limit::RateLimit;
-use super::without_secrets;
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::spec::{self, HttpTask};
-use crate::task::item_lane::{ItemRun, ItemTask};
+use crate::task::context::StepContext;
+use crate::task::item_lane::{ItemLane, ItemRun, ItemTask};
+use crate::task::lane::Lane;
+use crate::task::program::Task;
 use crate::template::{CompiledTree, ItemScope, Names, Template, TemplateError, compile_pairs};
 use base64::Engine as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -23,7 +26,7 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.'
 
 /// An `http_request` task, compiled.
 #[derive(Debug)]
-pub struct Http {
+pub(in crate::task::kinds) struct Http {
     url: Template,
     method: Option<Template>,
     headers: Vec<(String, CompiledTree)>,
@@ -53,7 +56,7 @@ impl Auth {
 }
 
 impl Http {
-    pub(in crate::task) fn compile(task: &HttpTask) -> Result<Self, Vec<TemplateError>> {
+    pub(in crate::task::kinds) fn compile(task: &HttpTask) -> Result<Self, Vec<TemplateError>> {
         let one = |text: &crate::model::Text| Template::compile(text).map_err(|error| vec![error]);
         let auth = match &task.auth {
             Some(spec::Auth::Basic { username, password }) => Some(Auth::Basic(one(username)?, one(password)?)),
@@ -72,13 +75,6 @@ impl Http {
             rate_limit: task.rate_limit.map(RateLimit::new),
             agent: OnceLock::new(),
         })
-    }
-
-    pub(in crate::task) fn check(&self, names: &Names) -> Vec<TemplateError> {
-        let single = [Some(&self.url), self.method.as_ref(), self.body.as_ref(), self.save_to.as_ref()];
-        let single = single.into_iter().flatten().chain(self.auth.iter().flat_map(Auth::templates));
-        let trees = self.headers.iter().chain(&self.params).map(|(_, tree)| tree).chain(&self.json);
-        single.flat_map(|template| template.check(names)).chain(trees.flat_map(|tree| tree.check(names))).collect()
     }
 
     fn request(&self, scope: &Arc<ItemScope>) -> Result<Request<Vec<u8>>, Failure> {
@@ -164,6 +160,23 @@ fn pair(name: &str, value: &serde_json::Value) -> String {
 
 fn settings(message: impl Into<String>) -> Failure {
     Failure::new(FailureKind::Template, "RequestError", message)
+}
+
+impl Task for Http {
+    fn type_name(&self) -> &'static str {
+        "http_request"
+    }
+
+    fn check(&self, names: &Names) -> Vec<TemplateError> {
+        let single = [Some(&self.url), self.method.as_ref(), self.body.as_ref(), self.save_to.as_ref()];
+        let single = single.into_iter().flatten().chain(self.auth.iter().flat_map(Auth::templates));
+        let trees = self.headers.iter().chain(&self.params).map(|(_, tree)| tree).chain(&self.json);
+        single.flat_map(|template| template.check(names)).chain(trees.flat_map(|tree| tree.check(names))).collect()
+    }
+
+    fn lane(self: Arc<Self>, context: StepContext, slot: usize) -> Box<dyn Lane> {
+        Box::new(ItemLane::new(self, context, slot))
+    }
 }
 
 impl ItemTask for Http {
