@@ -15,7 +15,8 @@ pub mod page;
 
 pub use codec::{FrameReader, write_frame};
 pub use frames::{
-    Done, ForegroundJob, Frame, Hello, Log, Program, Results, Run, RunBatch, Start, Stored, StoredTarget, WireError,
+    Done, ForegroundJob, Frame, Hello, ItemSettings, Log, Program, Results, Run, RunBatch, ScopeValues, Start, Stored,
+    StoredTarget, WireError,
 };
 
 /// The version of this language; both ends must agree.

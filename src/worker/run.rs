@@ -72,8 +72,8 @@ impl Runner<'_> {
                 }
                 let items = if self.caller.task.batched { first..first + size } else { first + step..first + step + 1 };
                 let index = if size == 0 { 0 } else { batch.indexes.get(step) };
-                let unit = WorkUnit { position, index, items, of: batch, first, batch: &view, text };
-                let succeeded = self.position(py, run, &unit)?;
+                let unit = WorkUnit { run, position, index, items, batch, first, view: &view, text };
+                let succeeded = self.position(py, &unit)?;
                 position += 1;
                 if !succeeded && run.halt_on_failure {
                     return Ok(position);
@@ -85,11 +85,11 @@ impl Runner<'_> {
     }
 
     /// Runs one position and appends what became of it; tells whether it succeeded.
-    fn position(&mut self, py: Python<'_>, run: &Run, unit: &WorkUnit<'_, '_>) -> Result<bool, WireError> {
+    fn position(&mut self, py: Python<'_>, unit: &WorkUnit<'_, '_>) -> Result<bool, WireError> {
         self.line.clear();
         self.capture.enter(unit.position);
-        self.page.enter(unit.position, self.caller.task.clock);
-        let outcome = self.value(py, run, unit);
+        self.page.enter(unit.position, self.caller.task.precision);
+        let outcome = self.value(py, unit);
         let outcome = outcome.map_err(|error| self.caller.failure(py, error).after(self.page.running()));
         // From here on the item is done: what happens now is nobody's doing.
         self.page.leave();
@@ -129,8 +129,8 @@ impl Runner<'_> {
     }
 
     /// Calls the user's code and writes what it returned to `self.line`.
-    fn value(&mut self, py: Python<'_>, run: &Run, unit: &WorkUnit<'_, '_>) -> Result<Written, EncodeError> {
-        let (result, bad) = self.caller.call(py, run, unit)?;
+    fn value(&mut self, py: Python<'_>, unit: &WorkUnit<'_, '_>) -> Result<Written, EncodeError> {
+        let (result, bad) = self.caller.call(py, unit)?;
         let Some(result) = result else { return Ok(Written { list: true, bad, ..Written::default() }) };
         if let Some((form, nulls)) = self.table(&result)? {
             return Ok(Written { list: true, form, nulls, bad });

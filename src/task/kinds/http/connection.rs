@@ -80,7 +80,7 @@ impl Sockets {
         let mut trouble = Error::HostNotFound;
         for address in addresses {
             left -= 1;
-            match open(address, &limits.share(left == 0)) {
+            match open(address, &limits.share(left)) {
                 Ok(stream) => return Ok(stream),
                 Err(error) if self.kill.is_fired() => return Err(error),
                 Err(error) => trouble = error,
@@ -116,11 +116,11 @@ struct Limits<'a> {
 }
 
 impl Limits<'_> {
-    /// The same with half of the time that is left, so that there is some for another address; all of it for the last.
-    fn share(&self, last: bool) -> Limits<'_> {
+    /// The same with half of the time that is left, so that there is some for `others`; all of it if there are none.
+    fn share(&self, others: usize) -> Limits<'_> {
         let now = Instant::now();
         let half = self.deadline.map(|deadline| now + deadline.saturating_duration_since(now) / 2);
-        Limits { deadline: if last { self.deadline } else { half }, ..*self }
+        Limits { deadline: if others == 0 { self.deadline } else { half }, ..*self }
     }
 
     /// Waits until the socket can be read or written.

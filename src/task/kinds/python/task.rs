@@ -172,22 +172,27 @@ impl PythonTask {
         let mut item_inputs: Vec<String> = self.by_item.iter().map(|(name, _)| name.clone()).collect();
         item_inputs.extend(handler.then(|| "error".to_owned()));
         item_inputs.extend(self.brings_item_dir(context).then(|| ITEM_DIR.to_owned()));
+        let settings = &context.settings;
         Ok(wire::Start {
             program: self.program(context),
             setup: self.setup.as_ref().map(|text| text.raw.clone()),
             teardown: self.teardown.as_ref().map(|text| text.raw.clone()),
-            batched: context.settings.batched && !handler,
-            batch_format: if handler { BatchFormat::Records } else { context.settings.batch_format },
-            has_item: context.settings.has_item,
-            clock: context.settings.item_timeout.is_some(),
-            forms: if handler { vec![Form::Json] } else { context.forms.to_vec() },
-            skip_bad_rows: context.settings.skip_bad_rows,
             import_path: self.import_path(),
-            params: raw(value_to_json(&params).map_err(|message| unwritable(&message))?)?,
-            steps: raw(steps)?,
-            inputs: raw(inputs)?,
-            stored: writer.stored,
-            item_inputs,
+            items: wire::ItemSettings {
+                has_item: settings.has_item,
+                batched: settings.batched && !handler,
+                batch_format: if handler { BatchFormat::Records } else { settings.batch_format },
+                forms: if handler { vec![Form::Json] } else { context.forms.to_vec() },
+                skip_bad_rows: settings.skip_bad_rows,
+                clock: settings.item_timeout.is_some(),
+            },
+            scope: wire::ScopeValues {
+                params: raw(value_to_json(&params).map_err(|message| unwritable(&message))?)?,
+                steps: raw(steps)?,
+                inputs: raw(inputs)?,
+                stored: writer.stored,
+                item_inputs,
+            },
         })
     }
 
