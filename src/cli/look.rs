@@ -68,7 +68,7 @@ pub(super) fn validate(args: ValidateArgs) -> Result<Exit, Stop> {
 
 /// What `item` is, as far as the file alone tells.
 fn item_is(batch: &BatchSpec, program: &Program) -> &'static str {
-    let python = matches!(program, Program::Python(_));
+    let python = program.takes_batches();
     let size_one = matches!(&batch.batch_size, Setting::Fixed(BatchSize::Exactly(size)) if size.get() == 1);
     match batch.batched {
         Some(true) if batch.batch_format.0.library().is_some() => "`item` is the batch, because `batch_format` says so",
@@ -187,7 +187,7 @@ fn text(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> String {
         let _ = writeln!(text, "python: {} (CPython {}, from {})", python.executable, python.version, python.found.by);
     }
     for (place, PlannedStep { step, open, counted }) in steps.iter().enumerate() {
-        let _ = writeln!(text, "{}. {} ({})", place + 1, step.name(), step.program.kind());
+        let _ = writeln!(text, "{}. {} ({})", place + 1, step.name(), step.program.type_name());
         match (open, &step.step.kind) {
             (Some(open), _) => {
                 let _ = writeln!(
@@ -260,7 +260,7 @@ fn to_json(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> Value {
                 "max_attempts": open.settings.retry.max_attempts, "known_total": open.items.source.total().is_some(),
             })
         });
-        json!({ "name": step.name(), "type": step.program.kind(), "is_batch": step.is_batch(), "work": work })
+        json!({ "name": step.name(), "type": step.program.type_name(), "is_batch": step.is_batch(), "work": work })
     });
     let python = prepared
         .python

@@ -3,7 +3,7 @@
 use super::prepared::Compiled;
 use crate::model::Span;
 use crate::spec::{Diagnostic, SourceFile, StepKind, Workflow};
-use crate::task::Program;
+use crate::task::PythonNeeds;
 use crate::task::python::{Check, CheckFault, Found, Host, HostError};
 use std::sync::Arc;
 
@@ -30,10 +30,10 @@ pub(super) fn check_python(workflow: &Workflow, steps: &[Compiled], found: Found
     // In this order: code is reported before that of aggregates.
     let tasks = steps.iter().flat_map(|step| [step.program.as_ref(), step.handler.as_ref()]);
     let tasks = tasks.chain(steps.iter().map(|step| step.aggregate.as_ref())).flatten();
-    let tasks: Vec<_> =
-        tasks.filter_map(|program| if let Program::Python(task) = program { Some(task) } else { None }).collect();
+    let tasks: Vec<PythonNeeds> = tasks.filter_map(|program| program.python()).collect();
     let Some(first) = tasks.first() else { return Ok(Checked { host: None, errors: Vec::new() }) };
-    let checks = tasks.iter().flat_map(|task| task.checks()).map(|(check, span)| {
+    let import_path = first.import_path.clone();
+    let checks = tasks.into_iter().flat_map(|task| task.checks).map(|(check, span)| {
         let asked = match &check {
             Check::Module { name } => Asked::Module(name.clone(), span),
             Check::Code { .. } => Asked::Code(span),
@@ -43,7 +43,7 @@ pub(super) fn check_python(workflow: &Workflow, steps: &[Compiled], found: Found
     let libraries =
         libraries(workflow).map(|(name, span)| (Check::Module { name: name.to_owned() }, Asked::Library(name, span)));
     let (checks, asked): (Vec<Check>, Vec<Asked>) = checks.chain(libraries).unzip();
-    let (host, mut wrong) = Host::settle(found, &first.import_path(), &checks)?;
+    let (host, mut wrong) = Host::settle(found, &import_path, &checks)?;
     wrong.sort_by_key(|fault| fault.check);
     let host = Arc::new(host);
     let error = |fault: CheckFault| Some(asked.get(fault.check)?.fault(&workflow.source, &fault, &host));

@@ -8,7 +8,7 @@ use crate::export::Target;
 use crate::model::{Compare, ItemKey, Items, Keys, Text};
 use crate::sources::{Chunk, OpenSource, Reread, Source, SourceError, SourceHost, open, resolve, take};
 use crate::spec::{BatchSize, BatchSpec, OnBadRow, Step, StepKind};
-use crate::task::{LaneSettings, Program};
+use crate::task::LaneSettings;
 use crate::template::{ItemScope, Template};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -86,8 +86,8 @@ pub fn open_batch(
         (total, _) => total,
     };
     let above_one = batch_size != BatchSize::Exactly(NonZeroUsize::MIN);
-    let is_python = matches!(step.program, Program::Python(_));
-    let batched = batched_rule(batch.batched, is_python, above_one, items.first_is_record());
+    let takes_batches = step.program.takes_batches();
+    let batched = batched_rule(batch.batched, takes_batches, above_one, items.first_is_record());
     if let (Some(library), Some(false)) = (batch.batch_format.0.library(), items.first_is_record()) {
         let message = format!("`batch_format: {library}` needs records, but the items are not mappings");
         return Err(StartError::Setting(message, batch.batch_format.1));

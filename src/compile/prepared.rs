@@ -131,7 +131,7 @@ impl PreparedStep {
 
     fn has_children(&self) -> bool {
         let programs = [Some(&self.program), self.handler.as_ref(), self.aggregate.as_ref()];
-        programs.into_iter().flatten().any(Program::has_children)
+        programs.into_iter().flatten().any(|program| program.starts_processes())
     }
 }
 

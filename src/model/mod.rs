@@ -20,7 +20,7 @@ pub use event::{BatchReport, BatchSpan, Event, ItemAttempt, ItemFailure, Listene
 pub use form::{BatchFormat, Column, CsvForm, Form, From, Kind, LineNumbers, Origin};
 pub use items::{Items, line_breaks};
 pub use keys::{ItemKey, Keys};
-pub use outcome::{Failure, FailureKind, Lines, Outcome, ResultForm};
+pub use outcome::{Failure, FailureKind, Lines, Outcome, ResultForm, message_of};
 pub use output::OutputFormat;
 pub use results::{ResultsFile, ResultsSize};
 pub use run::{RunId, RunSummary, Stats, Status, StepName};

@@ -38,6 +38,14 @@ impl Lines {
     }
 }
 
+/// A result as a message for a person: a string as it is, any other value as JSON.
+pub fn message_of(json: &[u8]) -> String {
+    match serde_json::from_slice(json) {
+        Ok(serde_json::Value::String(text)) => text,
+        _ => String::from_utf8_lossy(json).into_owned(),
+    }
+}
+
 /// How results are written down.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -5,11 +5,11 @@
 use super::failures::{FailureSorter, SortedFailures};
 use super::job::StepJob;
 use crate::model::{
-    Batch, BatchReport, BatchSpan, Failure, FailureKind, Indexes, ItemAttempt, ItemFailure, Keys, LogEntry,
+    Batch, BatchReport, BatchSpan, Failure, FailureKind, Indexes, ItemAttempt, ItemFailure, Keys, LogEntry, message_of,
 };
 use crate::rows;
 use crate::spec::OnBadRow;
-use crate::task::{BatchOutcome, Frame, Lane, LogLine, Program};
+use crate::task::{BatchOutcome, Frame, FrameOutcome, Lane, LogLine};
 use crate::template::ErrorValue;
 use std::time::Instant;
 
@@ -51,9 +51,11 @@ impl<'a> FrameExecutor<'a> {
         let halt_on_failure = !job.settings.failures.continue_on_error && last_attempt;
         let frame = Frame { batches, halt_on_failure, error: None };
         let started = Instant::now();
-        let (outcomes, broken) = match batches {
+        let FrameOutcome { batches: outcomes, fatal } = match batches {
             // A file that cannot be read, as the source knows already; it travels alone.
-            [Batch { file_error: Some(error), .. }] => (vec![BatchOutcome::failed(0, error.clone())], None),
+            [Batch { file_error: Some(error), .. }] => {
+                FrameOutcome { batches: vec![BatchOutcome::failed(0, error.clone())], fatal: None }
+            }
             _ => self.lane.run(&frame),
         };
         let took = started.elapsed();
@@ -62,7 +64,7 @@ impl<'a> FrameExecutor<'a> {
         let share = took / u32::try_from(batches.len().max(1)).unwrap_or(u32::MAX);
         let span = BatchSpan { slot: self.slot, started: started.saturating_duration_since(job.started), took: share };
         let mut result = FrameResult::default();
-        if let Some(failure) = broken {
+        if let Some(failure) = fatal {
             self.break_off(failure, &mut result);
         }
         for (batch, outcome) in batches.iter().zip(outcomes) {
@@ -154,15 +156,15 @@ impl<'a> FrameExecutor<'a> {
         let (context, slot) = (&self.job.context, self.slot);
         let lane = self.handler.get_or_insert_with(|| program.lane(&context.for_handler(), slot));
         let frame = Frame { batches: std::slice::from_ref(alone), halt_on_failure: false, error: Some(error) };
-        let (outcomes, broken) = lane.run(&frame);
-        let outcome = outcomes.into_iter().next()?;
+        let FrameOutcome { batches, fatal } = lane.run(&frame);
+        let outcome = batches.into_iter().next()?;
         let item = Some(ItemAttempt { index: alone.indexes.get(0), attempt: alone.attempt });
         let logs = outcome.logs.into_iter();
         result.logs.extend(logs.map(|log| LogEntry { item, stream: log.stream, text: log.text }));
-        if matches!(program, Program::Echo(_)) {
-            result.notices.extend(outcome.lines.iter().map(crate::task::echoed));
+        if program.result_is_message() {
+            result.notices.extend(outcome.lines.iter().map(message_of));
         }
-        broken.or_else(|| outcome.failures.into_iter().next().map(|(_, failure)| failure))
+        fatal.or_else(|| outcome.failures.into_iter().next().map(|(_, failure)| failure))
     }
 
     /// Shuts the lanes down: what was printed on the way, and warnings.
@@ -172,7 +174,7 @@ impl<'a> FrameExecutor<'a> {
             let report = lane.finish();
             let entry = |log: LogLine| LogEntry { item: None, stream: log.stream, text: log.text };
             logs.extend(report.logs.into_iter().map(entry));
-            warnings.extend(report.trouble.map(|trouble| format!("warning: {trouble}")));
+            warnings.extend(report.error.map(|error| format!("warning: {error}")));
         }
         (logs, warnings)
     }

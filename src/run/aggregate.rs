@@ -12,7 +12,7 @@ use crate::model::{Batch, Failure, FailureKind, ItemKey, Stats, Status, StepRepo
 use crate::pipeline::step_timeout;
 use crate::reduce::Reducer;
 use crate::spec::{Aggregate, Reductions};
-use crate::task::{BatchOutcome, Frame, LaneSettings, LogLine, ShutdownReport};
+use crate::task::{BatchOutcome, Frame, FrameOutcome, LaneSettings, LogLine, ShutdownReport};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,13 +107,13 @@ fn call(env: &mut StepEnv<'_>, stats: Stats, left: Option<Duration>) -> Result<C
     context.scope = Arc::new(scope);
     let batch = Batch::of_one(0, ItemKey::of(b"null"), b"null");
     let mut lane = program.lane(&context, 0);
-    let (outcomes, broken) =
+    let FrameOutcome { batches, fatal } =
         lane.run(&Frame { batches: std::slice::from_ref(&batch), halt_on_failure: true, error: None });
     let shutdown = lane.finish();
-    let mut outcome = outcomes.into_iter().next().unwrap_or_default();
+    let mut outcome = batches.into_iter().next().unwrap_or_default();
     tell(env, &mut outcome, shutdown);
     let failed = outcome.failures.into_iter().next().map(|(_, failure)| failure);
-    if let Some(failure) = broken.or(failed) {
+    if let Some(failure) = fatal.or(failed) {
         return Ok(Err(failure));
     }
     let line = outcome.lines.iter().next().map(|line| String::from_utf8_lossy(line).into_owned());
@@ -129,8 +129,8 @@ fn tell(env: &mut StepEnv<'_>, outcome: &mut BatchOutcome, shutdown: ShutdownRep
             env.notice(format!("warning: {error}; what the aggregate prints is not kept"));
         }
     }
-    if let Some(trouble) = shutdown.trouble {
-        env.notice(format!("warning: {trouble}"));
+    if let Some(error) = shutdown.error {
+        env.notice(format!("warning: {error}"));
     }
     if outcome.nulls > 0 {
         let count = outcome.nulls;

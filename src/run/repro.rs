@@ -7,7 +7,7 @@ use crate::compile::{OpenStep, Prepared, PreparedStep, open_step};
 use crate::ledger::{FailureRecord, Reader, RunFolder};
 use crate::model::{Batch, Failure, Indexes, ItemKey, StepName};
 use crate::sources::{Chunk, Source, SourceHost};
-use crate::task::{Cancel, Claims, CurrentItems, ForegroundEnd, ItemFiles, LaneSettings, StepContext, foreground};
+use crate::task::{Cancel, Claims, CurrentItems, ForegroundEnd, ForegroundRun, ItemFiles, LaneSettings, StepContext};
 use crate::template::{ItemScope, Scope};
 use crossbeam_channel::never;
 use std::process::Command;
@@ -43,7 +43,7 @@ impl Repro<'_> {
         let row = row(&mut *open.source, failure);
         let context = self.context(step, &open, scope)?;
         let batch = row.unwrap_or_else(|| kept(failure));
-        Ok(foreground(&step.program, &context, &batch, debugger))
+        Ok(step.program.foreground(&ForegroundRun { context: &context, batch: &batch, debugger }))
     }
 
     /// The names in scope of the step when it failed.

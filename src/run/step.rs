@@ -10,12 +10,12 @@ use super::scope::read_results;
 use crate::compile::{OpenStep, StartError, open_step, template_error};
 use crate::export::StreamedOutput;
 use crate::ledger::StepHistory;
-use crate::model::{Event, Failure, FailureKind, Stats, Status, StepReport};
+use crate::model::{Event, Failure, FailureKind, Stats, Status, StepReport, message_of};
 use crate::pipeline::{Carried, Feed, StepEnd, StepJob, StepStart, Width, run_step};
 use crate::resume::{Comparison, Counts};
 use crate::sources::{SourceError, SourceHost};
 use crate::spec::{BatchSize, Diagnostic, Diagnostics};
-use crate::task::{Program, capture, echoed};
+use crate::task::capture;
 use crate::template::ItemScope;
 use std::process::Command;
 use std::sync::Arc;
@@ -70,9 +70,9 @@ fn work(env: &mut StepEnv<'_>, mut open: OpenStep, compared: Option<Comparison>)
     if let Some(target) = &open.target {
         write_output(env, target, streamed, &mut outcome.report)?;
     }
-    if ran && !env.step.is_batch() && matches!(env.step.program, Program::Echo(_)) {
+    if ran && !env.step.is_batch() && env.step.program.result_is_message() {
         let line = read_results(env.ledger.folder(), env.name())?;
-        env.notice(echoed(line.strip_suffix(b"\n").unwrap_or(&line)));
+        env.notice(message_of(line.strip_suffix(b"\n").unwrap_or(&line)));
     }
     Ok(outcome)
 }

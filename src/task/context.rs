@@ -85,9 +85,9 @@ impl LaneSettings {
         }
     }
 
-    /// Whether one of these failures halts the lane.
-    pub(super) fn is_halted_by(&self, failures: &[(usize, Failure)]) -> bool {
-        failures.iter().any(|(_, failure)| !(self.skip_bad_rows && failure.kind == FailureKind::BadRow))
+    /// Whether this failure halts a lane that halts on failure.
+    pub(super) fn is_halted_by(&self, failure: &Failure) -> bool {
+        !(self.skip_bad_rows && failure.kind == FailureKind::BadRow)
     }
 
     /// The failure of an item whose batch has used up its time.

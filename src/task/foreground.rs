@@ -1,58 +1,48 @@
-//! One item in front of the person: the task's output goes to the terminal, and so does its input.
+//! Running one item in the foreground: its output goes to the terminal, and its input comes from there.
 
 use super::context::StepContext;
-use super::item_lane::item_scope;
 use super::lane::Frame;
-use super::program::Program;
 use crate::model::{Batch, Failure, FailureKind};
+use std::io;
+use std::path::PathBuf;
 use std::process::ExitStatus;
-use std::sync::Arc;
+
+/// One item to run in the foreground: without a timeout, and without capturing what it prints.
+#[derive(Debug)]
+pub struct ForegroundRun<'a> {
+    /// What its step gives to lanes.
+    pub context: &'a StepContext,
+    /// The item, alone in its batch.
+    pub batch: &'a Batch,
+    /// Whether to open a debugger if the code raises.
+    pub debugger: bool,
+}
 
 /// How one item in the foreground ended.
 #[derive(Debug)]
 pub enum ForegroundEnd {
-    /// A process ended so; what it had to say is on the terminal.
+    /// A process ended with this status; its output is on the terminal.
     Status(ExitStatus),
-    /// This result, as a line of JSON.
+    /// The result, as a line of JSON.
     Line(Vec<u8>),
 }
 
-/// Runs the one item of a batch in the foreground: without a timeout, without capturing what it prints. `debugger` opens
-/// Python's where the code raises.
-///
-/// # Errors
-/// Where it cannot be started; of a task that is no process, why it failed.
-pub fn foreground(
-    program: &Program,
-    context: &StepContext,
-    batch: &Batch,
-    debugger: bool,
-) -> Result<ForegroundEnd, Failure> {
-    let frame = Frame { batches: std::slice::from_ref(batch), halt_on_failure: false, error: None };
-    let cannot_start = |error: std::io::Error| Failure::new(FailureKind::Start, "Start", error.to_string());
-    let items = context.item_files.as_ref();
-    let folder = items.map(|items| items.fresh(batch.indexes.get(0))).transpose()?;
-    match program {
-        Program::Shell(shell) => {
-            let mut scope = item_scope(context, batch, 0, &frame)?;
-            scope.item_dir = folder;
-            shell
-                .build(&Arc::new(scope), context)?
-                .command(&context.host.env)
-                .status()
-                .map(ForegroundEnd::Status)
-                .map_err(cannot_start)
-        }
-        Program::Python(task) => {
-            task.foreground(context, &frame, debugger)?.status().map(ForegroundEnd::Status).map_err(cannot_start)
-        }
-        Program::Http(_) | Program::Echo(_) => {
-            let (outcomes, broken) = program.lane(context, 0).run(&frame);
-            let outcome = outcomes.into_iter().next().unwrap_or_default();
-            match broken.or_else(|| outcome.failures.into_iter().next().map(|(_, failure)| failure)) {
-                Some(failure) => Err(failure),
-                None => Ok(ForegroundEnd::Line(outcome.lines.0)),
-            }
-        }
+impl<'a> ForegroundRun<'a> {
+    /// The item as a frame.
+    pub(super) fn frame(&self) -> Frame<'a> {
+        Frame { batches: std::slice::from_ref(self.batch), halt_on_failure: false, error: None }
+    }
+
+    /// An empty directory for the item's files, if the step has an output for them.
+    pub(super) fn fresh_item_dir(&self) -> Result<Option<PathBuf>, Failure> {
+        let items = self.context.item_files.as_ref();
+        items.map(|items| items.fresh(self.batch.indexes.get(0))).transpose()
+    }
+}
+
+impl ForegroundEnd {
+    /// The end of a command.
+    pub(super) fn of(status: io::Result<ExitStatus>) -> Result<Self, Failure> {
+        status.map(Self::Status).map_err(|error| Failure::new(FailureKind::Start, "Start", error.to_string()))
     }
 }

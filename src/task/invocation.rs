@@ -2,7 +2,7 @@
 //!
 //! It is started by `posix_spawn` itself and not by [`Command`], which reads the whole environment and sorts it into a new
 //! one for each command, and lets the C library ask for the action of each of 64 signals: together a tenth of what a small
-//! command takes. What the commands of a step have in common is made once, as [`Surroundings`]. Where a folder is to be
+//! command takes. What the commands of a step have in common is made once, as [`SpawnDefaults`]. Where a folder is to be
 //! changed to, or the program's file is not known, [`Command`] does it: no crate has a safe `posix_spawn` that can.
 
 use nix::errno::Errno;
@@ -34,7 +34,7 @@ pub(super) struct Invocation {
 
 /// What all commands of a step start with.
 #[derive(Debug)]
-pub(super) struct Surroundings {
+pub(super) struct SpawnDefaults {
     variables: Vec<Variable>,
     null: &'static File,
     attributes: PosixSpawnAttr,
@@ -57,11 +57,11 @@ pub(super) struct Started {
 }
 
 impl Invocation {
-    /// Starts it in a process group of its own, with nothing to read; `env` is what `surroundings` were made with.
+    /// Starts it in a process group of its own, with nothing to read; `env` is what `defaults` were made with.
     ///
     /// # Errors
     /// Where it cannot be started; [`io::ErrorKind::InvalidInput`] where a NUL byte is in it.
-    pub(super) fn start(&self, surroundings: &Surroundings, env: &[(String, String)]) -> io::Result<Started> {
+    pub(super) fn start(&self, defaults: &SpawnDefaults, env: &[(String, String)]) -> io::Result<Started> {
         if self.folder.is_some() || !self.file.as_os_str().as_bytes().contains(&b'/') {
             return start(&mut self.command(env));
         }
@@ -73,16 +73,16 @@ impl Invocation {
         });
         let own = own.map(|(_, (name, value))| Variable::new(name.as_ref(), value));
         let own = own.collect::<io::Result<Vec<_>>>()?;
-        let given = surroundings.variables.iter().filter(|given| !own.iter().any(|own| own.name() == given.name()));
+        let given = defaults.variables.iter().filter(|given| !own.iter().any(|own| own.name() == given.name()));
         let variables: Vec<_> = given.chain(&own).map(|variable| variable.text.as_c_str()).collect();
 
         let ((stdout, their_stdout), (stderr, their_stderr)) = (io::pipe()?, io::pipe()?);
         let mut actions = PosixSpawnFileActions::init()?;
         // None of the three is 0, 1 or 2: Rust's runtime sees to it that those are open when `main` begins.
-        actions.add_dup2(surroundings.null.as_raw_fd(), 0)?;
+        actions.add_dup2(defaults.null.as_raw_fd(), 0)?;
         actions.add_dup2(their_stdout.as_raw_fd(), 1)?;
         actions.add_dup2(their_stderr.as_raw_fd(), 2)?;
-        let pid = posix_spawn(file.as_c_str(), &actions, &surroundings.attributes, &words, &variables)?;
+        let pid = posix_spawn(file.as_c_str(), &actions, &defaults.attributes, &words, &variables)?;
         let pid = Pid::from_raw(pid.as_raw()).ok_or(Errno::ESRCH)?;
         Ok(Started { pid, stdout: stdout.into(), stderr: stderr.into() })
     }
@@ -114,7 +114,7 @@ pub(super) fn start(command: &mut Command) -> io::Result<Started> {
     Ok(Started { pid: Pid::from_child(&child), stdout: stdout.into(), stderr: stderr.into() })
 }
 
-impl Surroundings {
+impl SpawnDefaults {
     /// The engine's environment, with `env` in the place of what it has of these names.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use super::context::StepContext;
 use super::guard::{Cell, Guard};
-use super::lane::{BatchOutcome, Frame, Lane};
+use super::lane::{BatchOutcome, Frame, FrameOutcome, Lane};
 use crate::model::{Batch, Failure, FailureKind, Outcome};
 use crate::rows;
 use crate::template::{ItemScope, TemplateError};
@@ -50,7 +50,7 @@ impl<T: ItemTask> ItemLane<T> {
         let mut halted = false;
         let deadline = self.context.settings.batch_timeout.map(|timeout| Instant::now() + timeout);
         for position in 0..batch.items.len() {
-            if halted || self.stopped() && frame.error.is_none() {
+            if halted || self.stopped() && !frame.is_for_handler() {
                 outcome.unrun.push(position);
                 continue;
             }
@@ -63,9 +63,11 @@ impl<T: ItemTask> ItemLane<T> {
                     outcome.files.extend(files.into_iter().map(|file| (position, file)));
                 }
                 Err(failure) if failure.kind == FailureKind::Cancelled => outcome.unrun.push(position),
-                Err(failure) => outcome.failures.push((position, failure)),
+                Err(failure) => {
+                    halted = frame.halt_on_failure && self.context.settings.is_halted_by(&failure);
+                    outcome.failures.push((position, failure));
+                }
             }
-            halted = frame.halt_on_failure && self.context.settings.is_halted_by(&outcome.failures);
         }
         self.context.current_items.off(self.slot);
         outcome
@@ -107,17 +109,18 @@ impl<T: ItemTask> ItemLane<T> {
 }
 
 impl<T: ItemTask> Lane for ItemLane<T> {
-    fn run(&mut self, frame: &Frame<'_>) -> (Vec<BatchOutcome>, Option<Failure>) {
+    fn run(&mut self, frame: &Frame<'_>) -> FrameOutcome {
         let mut halted = false;
         let mut run = |batch: &Batch| {
             if halted {
                 return BatchOutcome { unrun: (0..batch.items.len()).collect(), ..BatchOutcome::default() };
             }
             let outcome = self.run_batch(batch, frame);
-            halted = frame.halt_on_failure && self.context.settings.is_halted_by(&outcome.failures);
+            let mut failures = outcome.failures.iter();
+            halted = frame.halt_on_failure && failures.any(|(_, it)| self.context.settings.is_halted_by(it));
             outcome
         };
-        (frame.batches.iter().map(&mut run).collect(), None)
+        FrameOutcome { batches: frame.batches.iter().map(&mut run).collect(), fatal: None }
     }
 }
 

@@ -15,6 +15,22 @@ pub struct Frame<'a> {
     pub error: Option<&'a ErrorValue>,
 }
 
+impl Frame<'_> {
+    /// Whether it is for `on_item_error`.
+    pub(super) fn is_for_handler(&self) -> bool {
+        self.error.is_some()
+    }
+}
+
+/// What became of a frame.
+#[derive(Debug, Default)]
+pub struct FrameOutcome {
+    /// One outcome for each batch, in order. What was done before a fatal failure counts.
+    pub batches: Vec<BatchOutcome>,
+    /// Why the step cannot go on, if it cannot.
+    pub fatal: Option<Failure>,
+}
+
 /// What became of one batch of a frame. Positions count within the batch.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct BatchOutcome {
@@ -56,9 +72,8 @@ pub struct LogLine {
 
 /// Runs batches, one frame at a time. Belongs to one slot.
 pub trait Lane {
-    /// Runs a frame; gives one outcome per batch, and what is wrong where the step cannot go on at all. What was done by
-    /// then counts.
-    fn run(&mut self, frame: &Frame<'_>) -> (Vec<BatchOutcome>, Option<Failure>);
+    /// Runs a frame.
+    fn run(&mut self, frame: &Frame<'_>) -> FrameOutcome;
 
     /// Ends the lane in order.
     fn finish(&mut self) -> ShutdownReport {
@@ -72,5 +87,5 @@ pub struct ShutdownReport {
     /// What was printed on the way.
     pub logs: Vec<LogLine>,
     /// What went wrong, such as a `teardown` that raised. All items are settled by then.
-    pub trouble: Option<String>,
+    pub error: Option<String>,
 }

@@ -6,7 +6,8 @@
 use super::cancel::Latch;
 use super::guard::{Cell, Guard};
 use super::invocation::{Started, start};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use super::wait::wait;
+use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process_group, pidfd_open, waitpid};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -23,16 +24,16 @@ pub(super) const MOST_OUTPUT: usize = 64 << 20;
 
 /// How a child ended.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(super) struct ProcessEnd {
     pub(super) status: ExitStatus,
     pub(super) stdout: Vec<u8>,
     pub(super) stderr: Vec<u8>,
-    pub(super) by: By,
+    pub(super) by: EndedBy,
 }
 
 /// Who ended it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum By {
+pub(super) enum EndedBy {
     /// The child itself, or a signal of somebody else.
     Itself,
     /// Its deadline.
@@ -43,8 +44,8 @@ pub(super) enum By {
     Flood,
 }
 
-/// What bounds a child's life.
-pub(super) struct Bounds<'a> {
+/// What limits a child's life.
+pub(super) struct Limits<'a> {
     pub(super) timeout: Option<Duration>,
     pub(super) kill: &'a Latch,
     pub(super) guard: Option<&'a Cell>,
@@ -57,9 +58,9 @@ pub(super) struct Bounds<'a> {
 /// Where it cannot be started, or was ended by `stop`.
 pub fn capture(command: &mut Command, stop: &Latch, guard: Option<&Arc<Guard>>) -> io::Result<Output> {
     let cell = guard.and_then(Guard::cell);
-    let bounds = Bounds { timeout: None, kill: stop, guard: cell.as_ref(), most_output: usize::MAX };
-    let ended = follow(start(command)?, &bounds)?;
-    if ended.by != By::Itself {
+    let limits = Limits { timeout: None, kill: stop, guard: cell.as_ref(), most_output: usize::MAX };
+    let ended = follow(start(command)?, &limits)?;
+    if ended.by != EndedBy::Itself {
         return Err(io::Error::new(io::ErrorKind::Interrupted, "the run was interrupted"));
     }
     Ok(Output { status: ended.status, stdout: ended.stdout, stderr: ended.stderr })
@@ -69,8 +70,8 @@ pub fn capture(command: &mut Command, stop: &Latch, guard: Option<&Arc<Guard>>) 
 ///
 /// # Errors
 /// Where the system lacks resources to watch it; it is killed then.
-pub(super) fn follow(child: Started, bounds: &Bounds<'_>) -> io::Result<Ended> {
-    let Bounds { timeout, kill, guard, most_output } = bounds;
+pub(super) fn follow(child: Started, limits: &Limits<'_>) -> io::Result<ProcessEnd> {
+    let Limits { timeout, kill, guard, most_output } = limits;
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
     let pid = child.pid;
     guard.inspect(|guard| guard.enter(pid));
@@ -79,14 +80,14 @@ pub(super) fn follow(child: Started, bounds: &Bounds<'_>) -> io::Result<Ended> {
         Err(error) => {
             end_group(pid, Signal::KILL);
             guard.inspect(|guard| guard.leave());
-            wait(pid)?;
+            reap(pid)?;
             return Err(error.into());
         }
     };
     let mut drain =
         Drain { stdout: Stream::new(child.stdout, *most_output), stderr: Stream::new(child.stderr, *most_output) };
     let by = match drain.until_end(&watch, deadline, kill) {
-        Ok(By::Itself) => Ok(By::Itself),
+        Ok(EndedBy::Itself) => Ok(EndedBy::Itself),
         other => {
             end_gently(pid, &watch);
             other
@@ -94,12 +95,12 @@ pub(super) fn follow(child: Started, bounds: &Bounds<'_>) -> io::Result<Ended> {
     };
     drain.rest();
     guard.inspect(|guard| guard.leave());
-    let (status, by) = (wait(pid)?, by?);
-    Ok(Ended { status, stdout: drain.stdout.bytes, stderr: drain.stderr.bytes, by })
+    let (status, by) = (reap(pid)?, by?);
+    Ok(ProcessEnd { status, stdout: drain.stdout.bytes, stderr: drain.stderr.bytes, by })
 }
 
 /// Waits for a child that has ended or will, and lets the system forget it.
-fn wait(pid: Pid) -> io::Result<ExitStatus> {
+fn reap(pid: Pid) -> io::Result<ExitStatus> {
     let ended = rustix::io::retry_on_intr(|| waitpid(Some(pid), WaitOptions::empty()))?;
     let (_, status) = ended.expect("waits until it has ended");
     Ok(ExitStatus::from_raw(status.as_raw()))
@@ -108,9 +109,8 @@ fn wait(pid: Pid) -> io::Result<ExitStatus> {
 /// Ends a process group with TERM, then with KILL when it has not ended after [`GRACE`].
 fn end_gently(pid: Pid, watch: &OwnedFd) {
     end_group(pid, Signal::TERM);
-    let grace = Timespec::try_from(GRACE).ok();
-    // Whatever poll says, the group is killed next.
-    let _ = poll(&mut [PollFd::new(watch, PollFlags::IN)], grace.as_ref());
+    // Whatever comes of waiting, the group is killed next.
+    let _ = wait(&mut [PollFd::new(watch, PollFlags::IN)], Some(Instant::now() + GRACE));
     end_group(pid, Signal::KILL);
 }
 
@@ -132,21 +132,15 @@ struct Drain {
 
 impl Drain {
     /// Collects output until the child has ended or somebody wants it to.
-    fn until_end(&mut self, watch: &OwnedFd, deadline: Option<Instant>, kill: &Latch) -> io::Result<By> {
+    fn until_end(&mut self, watch: &OwnedFd, deadline: Option<Instant>, kill: &Latch) -> io::Result<EndedBy> {
         loop {
-            let wait = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-                Some(Duration::ZERO) => return Ok(By::Timeout),
-                wait => wait.and_then(|wait| Timespec::try_from(wait).ok()),
-            };
             let mut fds = vec![PollFd::new(watch, PollFlags::IN), PollFd::new(kill, PollFlags::IN)];
             fds.extend(self.stdout.poll_fd());
             let out = (self.stdout.pipe.is_some()).then_some(2);
             fds.extend(self.stderr.poll_fd());
             let err = (self.stderr.pipe.is_some()).then_some(fds.len() - 1);
-            match poll(&mut fds, wait.as_ref()) {
-                Ok(_) => {}
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(error) => return Err(error.into()),
+            if wait(&mut fds, deadline)?.is_none() {
+                return Ok(EndedBy::Timeout);
             }
             let ready = |at: Option<usize>| at.is_some_and(|at| !fds[at].revents().is_empty());
             let (ended, killed, out, err) = (ready(Some(0)), ready(Some(1)), ready(out), ready(err));
@@ -157,13 +151,13 @@ impl Drain {
                 self.stderr.read();
             }
             if ended {
-                return Ok(By::Itself);
+                return Ok(EndedBy::Itself);
             }
             if killed {
-                return Ok(By::Cancel);
+                return Ok(EndedBy::Cancel);
             }
             if self.stdout.flooded() || self.stderr.flooded() {
-                return Ok(By::Flood);
+                return Ok(EndedBy::Flood);
             }
         }
     }

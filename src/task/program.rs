@@ -1,84 +1,100 @@
-//! A task, compiled, and the lanes that run it.
+//! A compiled task: what each task type implements, and the handle that the engine holds.
+//!
+//! The engine never asks of which type a task is. What differs by type is a method of [`Task`], with a default for what most
+//! types have in common; [`kinds`](super::kinds) has one implementation for each type.
 
 use super::context::StepContext;
-use super::item_lane::ItemLane;
+use super::foreground::{ForegroundEnd, ForegroundRun};
 use super::lane::Lane;
-use super::python::{PythonLane, PythonTask};
-use super::{echo, http, shell};
-use crate::model::StepName;
-use crate::spec;
+use super::python::Check;
+use crate::model::{Failure, Span};
 use crate::template::{Names, TemplateError};
-use std::path::Path;
+use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
-/// A task, compiled: what all lanes of a step run.
-#[derive(Debug, Clone)]
-pub enum Program {
-    /// `shell`
-    Shell(Arc<shell::Shell>),
-    /// `http_request`
-    Http(Arc<http::Http>),
-    /// `echo`
-    Echo(Arc<echo::Echo>),
-    /// `python`
-    Python(Arc<PythonTask>),
+/// A task of one type, compiled: what all lanes of a step run.
+pub trait Task: fmt::Debug + Send + Sync {
+    /// The task's type as the workflow writes it.
+    fn type_name(&self) -> &'static str;
+
+    /// The errors in its templates that show before anything runs.
+    fn check(&self, names: &Names) -> Vec<TemplateError>;
+
+    /// Makes a lane for one slot.
+    fn lane(self: Arc<Self>, context: StepContext, slot: usize) -> Box<dyn Lane>;
+
+    /// Runs one item in the foreground.
+    ///
+    /// # Errors
+    /// If it cannot be started. A task that is not a process also returns why the item failed.
+    fn foreground(self: Arc<Self>, run: &ForegroundRun<'_>) -> Result<ForegroundEnd, Failure> {
+        let outcome = self.lane(run.context.clone(), 0).run(&run.frame());
+        let batch = outcome.batches.into_iter().next().unwrap_or_default();
+        match outcome.fatal.or_else(|| batch.failures.into_iter().next().map(|(_, failure)| failure)) {
+            Some(failure) => Err(failure),
+            None => Ok(ForegroundEnd::Line(batch.lines.0)),
+        }
+    }
+
+    /// Whether it starts child processes, which must not outlive the engine.
+    fn starts_processes(&self) -> bool {
+        false
+    }
+
+    /// Whether it can take a whole batch as its item.
+    fn takes_batches(&self) -> bool {
+        false
+    }
+
+    /// Whether its result is a message for the user, to be printed.
+    fn result_is_message(&self) -> bool {
+        false
+    }
+
+    /// What it needs of a Python interpreter, if it needs one.
+    fn python(&self) -> Option<PythonNeeds> {
+        None
+    }
 }
 
+/// What a task needs of the Python interpreter.
+#[derive(Debug)]
+pub struct PythonNeeds {
+    /// What to check before anything runs, and where it is in the workflow file.
+    pub checks: Vec<(Check, Span)>,
+    /// Directories to import from before all others.
+    pub import_path: Vec<String>,
+}
+
+/// A handle to a compiled task.
+#[derive(Debug, Clone)]
+pub struct Program(Arc<dyn Task>);
+
 impl Program {
-    /// Compiles a task. Scripts and modules are looked for in `folder`.
-    ///
-    /// # Errors
-    /// All templates that do not compile.
-    pub fn compile(task: &spec::Task, folder: &Path) -> Result<Self, Vec<TemplateError>> {
-        Ok(match &task.kind {
-            spec::TaskKind::Shell(task) => Self::Shell(Arc::new(shell::Shell::compile(task)?)),
-            spec::TaskKind::Http(task) => Self::Http(Arc::new(http::Http::compile(task)?)),
-            spec::TaskKind::Echo(task) => Self::Echo(Arc::new(echo::Echo::compile(task)?)),
-            spec::TaskKind::Python(task) => Self::Python(Arc::new(PythonTask::compile(task, folder)?)),
-        })
+    /// A handle to this task.
+    pub(super) fn new(task: impl Task + 'static) -> Self {
+        Self(Arc::new(task))
     }
 
-    /// Compiles the code of an aggregate of a step, which sees the step's `results`, `failed` and `stats`.
-    ///
-    /// # Errors
-    /// All templates that do not compile.
-    pub fn aggregate(task: &spec::PythonTask, step: &StepName, folder: &Path) -> Result<Self, Vec<TemplateError>> {
-        PythonTask::aggregate(task, step, folder).map(|task| Self::Python(Arc::new(task)))
-    }
-
-    /// Faults that can be known before anything runs.
-    pub fn check(&self, names: &Names) -> Vec<TemplateError> {
-        match self {
-            Self::Shell(task) => task.check(names),
-            Self::Http(task) => task.check(names),
-            Self::Echo(task) => task.check(names),
-            Self::Python(task) => task.check(names),
-        }
-    }
-
-    /// The task's type as the workflow writes it.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Shell(_) => "shell",
-            Self::Http(_) => "http_request",
-            Self::Echo(_) => "echo",
-            Self::Python(_) => "python",
-        }
-    }
-
-    /// Whether it starts child processes.
-    pub fn has_children(&self) -> bool {
-        matches!(self, Self::Shell(_) | Self::Python(_))
-    }
-
-    /// A lane for one slot.
+    /// Makes a lane for one slot.
     pub fn lane(&self, context: &StepContext, slot: usize) -> Box<dyn Lane> {
-        let context = context.clone();
-        match self {
-            Self::Shell(task) => Box::new(ItemLane::new(Arc::clone(task), context, slot)),
-            Self::Http(task) => Box::new(ItemLane::new(Arc::clone(task), context, slot)),
-            Self::Echo(task) => Box::new(ItemLane::new(Arc::clone(task), context, slot)),
-            Self::Python(task) => Box::new(PythonLane::new(Arc::clone(task), context, slot)),
-        }
+        Arc::clone(&self.0).lane(context.clone(), slot)
+    }
+
+    /// Runs one item in the foreground.
+    ///
+    /// # Errors
+    /// If it cannot be started. A task that is not a process also returns why the item failed.
+    pub fn foreground(&self, run: &ForegroundRun<'_>) -> Result<ForegroundEnd, Failure> {
+        Arc::clone(&self.0).foreground(run)
+    }
+}
+
+impl Deref for Program {
+    type Target = dyn Task;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
     }
 }

@@ -43,38 +43,52 @@ pub enum Program {
     },
 }
 
-/// What the engine sends once, when a worker has been started.
+/// What the engine sends once, to a worker that was just started.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Start {
     /// What to run.
     pub program: Program,
-    /// Code to run once before the first item; the names it assigns are in scope of the program.
+    /// Code to run once before the first item. The names it assigns are in scope of the program.
     pub setup: Option<String>,
     /// Code to run once before the worker ends.
     pub teardown: Option<String>,
+    /// Directories to put in front of `sys.path`.
+    pub import_path: Vec<String>,
+    /// What the items are.
+    pub items: ItemSettings,
+    /// The values in scope of the program.
+    pub scope: ScopeValues,
+}
+
+/// What the items of a step are, and how to run them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemSettings {
+    /// Whether there is an `item` (with `index` and `batch`) at all: false for a plain step.
+    pub has_item: bool,
     /// Whether `item` is the whole batch.
     pub batched: bool,
     /// What the batch is, if so.
     pub batch_format: BatchFormat,
-    /// Whether there is an `item` (with `index` and `batch`) at all: false for a plain step.
-    pub has_item: bool,
-    /// Whether to keep [`super::page::STARTED`] exactly.
-    pub clock: bool,
-    /// How items are to be read: what [`RunBatch::form`] counts in.
+    /// How to read items: [`RunBatch::form`] is an index into this.
     pub forms: Vec<Form>,
     /// Whether a row that cannot be read does not halt a `Run`.
     pub skip_bad_rows: bool,
-    /// Folders to put in front of `sys.path`.
-    pub import_path: Vec<String>,
+    /// Whether to keep [`super::page::STARTED`] exactly.
+    pub clock: bool,
+}
+
+/// The values in scope of a program.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ScopeValues {
     /// Value of `params`: a JSON object.
     pub params: Box<RawValue>,
-    /// Value of `steps`: a JSON object, empty where the program does not use it.
+    /// Value of `steps`: a JSON object, empty if the program does not use it.
     pub steps: Box<RawValue>,
     /// Inputs that are the same for every item: a JSON object.
     pub inputs: Box<RawValue>,
     /// Results of earlier steps that are too large to be sent: the worker reads them from their files.
     pub stored: Vec<Stored>,
-    /// Names of the inputs that differ by item; each item of a `Run` brings their values as one JSON array.
+    /// Names of the inputs that differ by item. Each item of a `Run` brings their values as one JSON array.
     pub item_inputs: Vec<String>,
 }
 
@@ -82,7 +96,7 @@ pub struct Start {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
     /// What they are the value of.
-    pub place: StoredPlace,
+    pub target: StoredTarget,
     /// The file.
     pub path: String,
     /// How many lines it has.
@@ -92,7 +106,7 @@ pub struct Stored {
 /// What stored results are the value of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum StoredPlace {
+pub enum StoredTarget {
     /// `result` and `results` of this member of `steps`.
     Step(String),
     /// This input.
@@ -127,7 +141,7 @@ pub struct ForegroundJob {
     pub batch: RunBatch,
     /// The item, in the form that its batch says.
     pub item: Vec<u8>,
-    /// The values of `Start::item_inputs`: a JSON array.
+    /// The values of `ScopeValues::item_inputs`: a JSON array.
     pub inputs: Box<RawValue>,
     /// Whether to open a debugger where the code raises.
     pub debugger: bool,
@@ -140,10 +154,10 @@ pub struct Run {
     pub halt_on_failure: bool,
     /// The batches, in order.
     pub batches: Vec<RunBatch>,
-    /// The items of all batches in order. A position in this list is a *position*; with `Start::batched` a position is
+    /// The items of all batches in order. A position in this list is a *position*; with `ItemSettings::batched` a position is
     /// one in `batches` instead.
     pub items: Items,
-    /// Where `Start::item_inputs` is not empty: for each item (for each batch, when batched) a JSON array; else empty.
+    /// Where `ScopeValues::item_inputs` is not empty: for each item (for each batch, when batched) a JSON array; else empty.
     pub inputs: Items,
 }
 
@@ -156,13 +170,13 @@ pub struct Results {
     pub count: u32,
     /// The positions that failed, rising.
     pub failures: Vec<(u32, Failure)>,
-    /// With `Start::batched`, where `count` is 1: rows of the batch that cannot be read, by their place in it.
+    /// With `ItemSettings::batched`, where `count` is 1: rows of the batch that cannot be read, by their place in it.
     pub bad: Vec<(u32, Failure)>,
     /// How many NaN or infinite numbers were written as null.
     pub nulls: u32,
-    /// With `Start::batched`, where `count` is 1: whether the task returned a list, each element of which is a line.
+    /// With `ItemSettings::batched`, where `count` is 1: whether the task returned a list, each element of which is a line.
     pub list: bool,
-    /// How they are written down in `lines`: as a table only with `Start::batched`, and as a `list`.
+    /// How they are written down in `lines`: as a table only with `ItemSettings::batched`, and as a `list`.
     pub form: ResultForm,
     /// One line of JSON for each position that succeeded (when `list`, one per element), or the table.
     pub lines: Vec<u8>,

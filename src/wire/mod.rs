@@ -15,8 +15,9 @@ pub mod page;
 
 pub use codec::{FrameReader, write_frame};
 pub use frames::{
-    Done, ForegroundJob, Frame, Hello, Log, Program, Results, Run, RunBatch, Start, Stored, StoredPlace, WireError,
+    Done, ForegroundJob, Frame, Hello, ItemSettings, Log, Program, Results, Run, RunBatch, ScopeValues, Start, Stored,
+    StoredTarget, WireError,
 };
 
 /// The version of this language; both ends must agree.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;

@@ -14,6 +14,7 @@ use crate::wire::{Run, RunBatch};
 use pyo3::exceptions::PySystemError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
+use std::ops::Range;
 
 /// What is called, and with whose help.
 #[derive(Clone, Copy)]
@@ -22,29 +23,34 @@ pub(super) struct Caller<'a> {
     pub(super) support: &'a Support,
 }
 
-/// A position: where it is, and what its item is made of.
-pub(super) struct Place<'a, 'py> {
+/// What the user's code is called for once: an item, or a whole batch.
+pub(super) struct WorkUnit<'a, 'py> {
+    pub(super) run: &'a Run,
+    /// Its position in the run.
     pub(super) position: u32,
+    /// The index of its first item in the source.
     pub(super) index: u64,
-    /// The positions in `Run::items`.
-    pub(super) items: std::ops::Range<usize>,
-    /// The batch, and where its items begin there.
-    pub(super) of: &'a RunBatch,
+    /// Its items, as positions in `Run::items`.
+    pub(super) items: Range<usize>,
+    /// Its batch.
+    pub(super) batch: &'a RunBatch,
+    /// The first item of the batch, as a position in `Run::items`.
     pub(super) first: usize,
-    pub(super) batch: &'a Option<Bound<'py, BatchView>>,
-    /// All of `Run::items`, where that is text and it pays to know.
+    /// The batch as code sees it, if it looks.
+    pub(super) view: &'a Option<Bound<'py, BatchView>>,
+    /// All of `Run::items`, if that is text and it pays to know.
     pub(super) text: Option<&'a str>,
 }
 
-impl Place<'_, '_> {
+impl WorkUnit<'_, '_> {
     /// One of its items.
-    fn raw<'a>(&'a self, run: &'a Run, at: usize) -> Raw<'a> {
-        let text = self.text.and_then(|text| text.get(run.items.range(at)));
-        Raw { form: self.of.form, bytes: run.items.get(at), text }
+    fn raw(&self, at: usize) -> Raw<'_> {
+        let text = self.text.and_then(|text| text.get(self.run.items.range(at)));
+        Raw { form: self.batch.form, bytes: self.run.items.get(at), text }
     }
 }
 
-/// What the user's code returned, and bad rows by their place in the batch.
+/// What the user's code returned, and bad rows by their position in the batch.
 pub(super) type Called<'py> = Result<(Option<Bound<'py, PyAny>>, Vec<(u32, Failure)>), EncodeError>;
 
 impl Caller<'_> {
@@ -74,36 +80,35 @@ impl Caller<'_> {
 
     /// Calls the user's code; gives what it returns, and rows of a batch that cannot be read. There is nothing to call it
     /// with where none of them can.
-    pub(super) fn call<'py>(&self, py: Python<'py>, run: &Run, place: &Place<'_, 'py>) -> Called<'py> {
+    pub(super) fn call<'py>(&self, py: Python<'py>, unit: &WorkUnit<'_, 'py>) -> Called<'py> {
         let mut bad = Vec::new();
-        let item = self.item(py, run, place, &mut bad)?;
-        if !bad.is_empty() && bad.len() == place.items.len() {
+        let item = self.item(py, unit, &mut bad)?;
+        if !bad.is_empty() && bad.len() == unit.items.len() {
             return Ok((None, bad));
         }
-        Ok((Some(self.call_with(py, run, place, item)?), bad))
+        Ok((Some(self.call_with(py, unit, item)?), bad))
     }
 
     fn call_with<'py>(
         &self,
         py: Python<'py>,
-        run: &Run,
-        place: &Place<'_, 'py>,
+        unit: &WorkUnit<'_, 'py>,
         item: Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let values = self.item_inputs(py, run, place)?;
+        let values = self.item_inputs(py, unit)?;
         let inputs = match &values {
             Some(values) if self.task.layout.contains(&Argument::Inputs) => Some(self.all_inputs(py, values)?),
             _ => None,
         };
-        if let Some(batch) = place.batch {
-            let mut batch = batch.borrow_mut();
+        if let Some(view) = unit.view {
+            let mut batch = view.borrow_mut();
             batch.item = item.clone().unbind();
-            batch.index = place.index;
+            batch.index = unit.index;
         }
         self.task.call(py, |argument| match argument {
             Argument::Item => item.clone(),
-            Argument::Index => place.index.into_pyobject(py).map_or_else(|never| match never {}, Bound::into_any),
-            Argument::Batch => place.batch.clone().expect("made wherever the layout has it").into_any(),
+            Argument::Index => unit.index.into_pyobject(py).map_or_else(|never| match never {}, Bound::into_any),
+            Argument::Batch => unit.view.clone().expect("made wherever the layout has it").into_any(),
             Argument::Inputs => inputs.clone().expect("made wherever the layout has it").into_any(),
             Argument::Value(at) => {
                 values.as_ref().and_then(|values| values.get(at).cloned()).expect("as many as there are names")
@@ -114,42 +119,44 @@ impl Caller<'_> {
     fn item<'py>(
         &self,
         py: Python<'py>,
-        run: &Run,
-        place: &Place<'_, 'py>,
+        unit: &WorkUnit<'_, 'py>,
         bad: &mut Vec<(u32, Failure)>,
     ) -> Result<Bound<'py, PyAny>, EncodeError> {
         if !self.task.has_item {
             return Ok(py.None().into_bound(py));
         }
-        let origin = place.of.origin.as_ref();
+        let origin = unit.batch.origin.as_ref();
         if !self.task.batched {
-            let (at, from) = (place.items.start, place.first);
-            let read = self.task.records.read(py, self.support, place.raw(run, at), origin);
+            let (at, from) = (unit.items.start, unit.first);
+            let read = self.task.records.read(py, self.support, unit.raw(at), origin);
             return read.map_err(|unread| match unread {
-                Unread::Bad(row) => EncodeError::Bad(Box::new(row.into_failure(origin, &run.items, from, at - from))),
+                Unread::Bad(row) => {
+                    EncodeError::Bad(Box::new(row.into_failure(origin, &unit.run.items, from, at - from)))
+                }
                 Unread::Raised(error) => EncodeError::Raised(error),
             });
         }
         if let Some(frames) = &self.task.frames {
-            return Ok(self.frame((frames, py), run, place, bad)?);
+            return Ok(self.frame(py, frames, unit, bad)?);
         }
-        Ok(self.records(py, run, place, bad)?.into_any())
+        Ok(self.records(py, unit, bad)?.into_any())
     }
 
     /// The items of a batch that can be read, as a list.
     fn records<'py>(
         &self,
         py: Python<'py>,
-        run: &Run,
-        place: &Place<'_, 'py>,
+        unit: &WorkUnit<'_, 'py>,
         bad: &mut Vec<(u32, Failure)>,
     ) -> PyResult<Bound<'py, PyList>> {
-        let (origin, from) = (place.of.origin.as_ref(), place.first);
+        let (origin, from) = (unit.batch.origin.as_ref(), unit.first);
         let items = PyList::empty(py);
-        for (position, at) in (0..).zip(place.items.clone()) {
-            match self.task.records.read(py, self.support, place.raw(run, at), origin) {
+        for (position, at) in (0..).zip(unit.items.clone()) {
+            match self.task.records.read(py, self.support, unit.raw(at), origin) {
                 Ok(item) => items.append(item)?,
-                Err(Unread::Bad(row)) => bad.push((position, row.into_failure(origin, &run.items, from, at - from))),
+                Err(Unread::Bad(row)) => {
+                    bad.push((position, row.into_failure(origin, &unit.run.items, from, at - from)))
+                }
                 Err(Unread::Raised(error)) => return Err(error),
             }
         }
@@ -159,25 +166,25 @@ impl Caller<'_> {
     /// The items of a batch that can be read, as a data frame.
     fn frame<'py>(
         &self,
-        (frames, py): (&Frames, Python<'py>),
-        run: &Run,
-        place: &Place<'_, 'py>,
+        py: Python<'py>,
+        frames: &Frames,
+        unit: &WorkUnit<'_, 'py>,
         bad: &mut Vec<(u32, Failure)>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (origin, from) = (place.of.origin.as_ref(), place.first);
-        let items = place.items.clone().map(|at| run.items.get(at));
-        if let Some(form) = self.task.records.csv(place.of.form) {
+        let (origin, from) = (unit.batch.origin.as_ref(), unit.first);
+        let items = unit.items.clone().map(|at| unit.run.items.get(at));
+        if let Some(form) = self.task.records.csv(unit.batch.form) {
             let found =
                 columns_of_csv(form, items, origin).map_err(|error| PySystemError::new_err(error.to_string()))?;
             let failed = (found.bad.into_iter())
-                .map(|(position, row)| (position, row.into_failure(origin, &run.items, from, position)));
+                .map(|(position, row)| (position, row.into_failure(origin, &unit.run.items, from, position)));
             bad.extend(failed.map(|(position, failure)| (u32::try_from(position).unwrap_or(u32::MAX), failure)));
             return frames.of_columns(py, found.batch);
         }
         if let Some(columns) = columns_of_json(items.clone()) {
             return frames.of_columns(py, columns);
         }
-        let records = self.records(py, run, place, bad)?;
+        let records = self.records(py, unit, bad)?;
         if !bad.is_empty() {
             // Without the lines that are no JSON it may be columns after all.
             let mut bad = bad.iter().map(|(position, _)| *position).peekable();
@@ -190,18 +197,16 @@ impl Caller<'_> {
     }
 
     /// The values of the per-item inputs, checked to be as many as there are names.
-    fn item_inputs<'py>(
-        &self,
-        py: Python<'py>,
-        run: &Run,
-        place: &Place<'_, 'py>,
-    ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+    fn item_inputs<'py>(&self, py: Python<'py>, unit: &WorkUnit<'_, 'py>) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
         if self.task.item_inputs.is_empty() {
             return Ok(None);
         }
-        let at = if self.task.batched { place.position as usize } else { place.items.start };
-        let mut values: Vec<Bound<'py, PyAny>> =
-            if at < run.inputs.len() { decode(py, self.support, run.inputs.get(at))?.extract()? } else { Vec::new() };
+        let at = if self.task.batched { unit.position as usize } else { unit.items.start };
+        let mut values: Vec<Bound<'py, PyAny>> = if at < unit.run.inputs.len() {
+            decode(py, self.support, unit.run.inputs.get(at))?.extract()?
+        } else {
+            Vec::new()
+        };
         if values.len() != self.task.item_inputs.len() {
             let message = "batchmill sent another number of inputs than it had announced";
             return Err(pyo3::exceptions::PySystemError::new_err(message));

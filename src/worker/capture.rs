@@ -23,6 +23,15 @@ pub(super) struct Capture {
     position: AtomicU32,
 }
 
+/// When printed text is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Drain {
+    /// While the item may print more.
+    WithinItem,
+    /// At the end of the item.
+    EndOfItem,
+}
+
 #[derive(Debug, Default)]
 struct Printed {
     position: Option<u32>,
@@ -64,12 +73,12 @@ impl Capture {
     }
 
     /// Takes what has been printed. At the end of an item incomplete characters are taken too and the count starts anew.
-    pub(super) fn drain(&self, end_of_item: bool, mut send: impl FnMut(Log)) {
+    pub(super) fn drain(&self, when: Drain, mut send: impl FnMut(Log)) {
         let mut printed = self.lock();
         let position = printed.position;
         for (stream, name) in STREAMS.iter().enumerate() {
             let text = &mut printed.text[stream];
-            let whole = if end_of_item { text.len() } else { whole_characters(text) };
+            let whole = if when == Drain::EndOfItem { text.len() } else { whole_characters(text) };
             if whole > 0 {
                 send(Log {
                     position,
@@ -79,7 +88,7 @@ impl Capture {
                 text.drain(..whole);
             }
         }
-        if end_of_item {
+        if when == Drain::EndOfItem {
             if printed.dropped > 0 {
                 send(Log {
                     position,
@@ -142,9 +151,9 @@ impl CaptureHandle {
 mod tests {
     use super::*;
 
-    fn drained(capture: &Capture, end_of_item: bool) -> Vec<Log> {
+    fn drained(capture: &Capture, when: Drain) -> Vec<Log> {
         let mut logs = Vec::new();
-        capture.drain(end_of_item, |log| logs.push(log));
+        capture.drain(when, |log| logs.push(log));
         logs
     }
 
@@ -153,9 +162,9 @@ mod tests {
         let capture = Capture::new();
         capture.enter(3);
         capture.write(0, &"né".as_bytes()[..2]);
-        assert_eq!(drained(&capture, false)[0].text, "n");
+        assert_eq!(drained(&capture, Drain::WithinItem)[0].text, "n");
         capture.write(0, &"né".as_bytes()[2..]);
-        let logs = drained(&capture, true);
+        let logs = drained(&capture, Drain::EndOfItem);
         assert_eq!((logs[0].text.as_str(), logs[0].position), ("é", Some(3)));
         assert!(!capture.is_dirty());
     }
@@ -165,7 +174,7 @@ mod tests {
         let capture = Capture::new();
         capture.write(0, &vec![b'x'; LIMIT]);
         capture.write(1, b"abc");
-        let logs = drained(&capture, true);
+        let logs = drained(&capture, Drain::EndOfItem);
         assert_eq!(logs.len(), 2);
         assert!(logs[1].text.contains("3 more bytes"));
     }

@@ -1,18 +1,10 @@
 //! JSON text to Python values.
 //!
-//! Integers keep all digits, `NaN` is refused. Keys are cached, string values are not: items rarely repeat them.
+//! Integers keep all digits, `NaN` is refused. What the fast parser refuses is left to Python's own.
 
+use super::json::PARSE;
 use super::support::Support;
-use jiter::{FloatMode, PartialMode, PythonParse, StringCacheMode};
 use pyo3::prelude::*;
-
-const PARSE: PythonParse = PythonParse {
-    allow_inf_nan: false,
-    cache_mode: StringCacheMode::Keys,
-    partial_mode: PartialMode::Off,
-    catch_duplicate_keys: false,
-    float_mode: FloatMode::Float,
-};
 
 /// The value that `json` writes down.
 pub(super) fn decode<'py>(py: Python<'py>, support: &Support, json: &[u8]) -> PyResult<Bound<'py, PyAny>> {
@@ -21,12 +13,6 @@ pub(super) fn decode<'py>(py: Python<'py>, support: &Support, json: &[u8]) -> Py
     }
     // What jiter refuses may still be fine for Python: deep nesting, long numbers, lone surrogates.
     PARSE.python_parse(py, json).or_else(|_| support.decode(py, json))
-}
-
-/// The value that JSON of our own writes down: without Python's decoder, whose import takes a while.
-pub(super) fn parse<'py>(py: Python<'py>, json: &[u8]) -> PyResult<Bound<'py, PyAny>> {
-    let wrong = |error: jiter::JsonError| pyo3::exceptions::PyValueError::new_err(error.to_string());
-    PARSE.python_parse(py, json).map_err(wrong)
 }
 
 /// An integer of up to 18 digits, which cannot overflow and is by far the most frequent item of its kind.

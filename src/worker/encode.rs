@@ -3,7 +3,7 @@
 //! What is plain JSON is written here, the rest is first made simpler by `values.py`. The text has no raw newline and is
 //! valid UTF-8. What cannot be written fails with the path to the value, as in `result.rows[3].fn`.
 
-use super::known_keys::KnownKeys;
+use super::key_cache::KeyCache;
 use super::support::{Simpler, Support};
 use crate::model::Failure;
 use pyo3::prelude::*;
@@ -68,21 +68,21 @@ pub(super) struct Encoder<'a> {
     /// How many NaN or infinite numbers were written as null.
     pub(super) nulls: u32,
     support: &'a Support,
-    kept: &'a mut Kept,
+    cache: &'a mut EncoderCache,
 }
 
 /// What is kept from value to value.
 #[derive(Default)]
-pub(super) struct Kept {
-    keys: KnownKeys,
+pub(super) struct EncoderCache {
+    keys: KeyCache,
     /// The addresses of the containers around what is being written.
     above: Vec<usize>,
 }
 
 impl<'a> Encoder<'a> {
     /// An encoder that appends to `out`.
-    pub(super) fn new(support: &'a Support, kept: &'a mut Kept, out: &'a mut Vec<u8>) -> Self {
-        Self { out, nulls: 0, support, kept }
+    pub(super) fn new(support: &'a Support, cache: &'a mut EncoderCache, out: &'a mut Vec<u8>) -> Self {
+        Self { out, nulls: 0, support, cache }
     }
 
     /// Appends `value`.
@@ -110,10 +110,10 @@ impl<'a> Encoder<'a> {
     }
 
     fn container(&mut self, value: &Bound<'_, PyAny>) -> Result<(), EncodeError> {
-        if self.kept.above.len() >= DEPTH {
+        if self.cache.above.len() >= DEPTH {
             return Err(self.too_deep());
         }
-        self.kept.above.push(value.as_ptr() as usize);
+        self.cache.above.push(value.as_ptr() as usize);
         let written = if let Ok(dict) = value.cast::<PyDict>() {
             self.object(dict)
         } else if let Ok(list) = value.cast::<PyList>() {
@@ -126,13 +126,14 @@ impl<'a> Encoder<'a> {
         } else {
             self.other(value)
         };
-        self.kept.above.pop();
+        self.cache.above.pop();
         written
     }
 
     /// Deep data is rare; a value inside itself is the usual reason, and is worth saying.
     fn too_deep(&self) -> EncodeError {
-        let inside_itself = self.kept.above.iter().enumerate().any(|(at, value)| self.kept.above[..at].contains(value));
+        let inside_itself =
+            self.cache.above.iter().enumerate().any(|(at, value)| self.cache.above[..at].contains(value));
         EncodeError::unwritable(if inside_itself {
             "inside itself".to_owned()
         } else {
@@ -203,13 +204,13 @@ impl<'a> Encoder<'a> {
         }
         for (at, (key, value)) in dict.iter().enumerate() {
             let start = self.out.len();
-            if let Some(text) = self.kept.keys.text(&key) {
+            if let Some(text) = self.cache.keys.text(&key) {
                 self.out.extend_from_slice(text);
             } else {
                 self.out.push(b',');
                 self.key(&key)?;
                 self.out.push(b':');
-                self.kept.keys.keep(&key, &self.out[start..]);
+                self.cache.keys.keep(&key, &self.out[start..]);
             }
             if at == 0 {
                 self.out[start] = b'{';

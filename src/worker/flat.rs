@@ -22,7 +22,7 @@ pub(super) fn columns_of_json<'a>(items: impl Iterator<Item = &'a [u8]>) -> Opti
 #[derive(Default)]
 struct Table {
     names: Vec<String>,
-    places: HashMap<String, usize>,
+    numbers: HashMap<String, usize>,
     columns: Vec<Column>,
     rows: usize,
 }
@@ -33,9 +33,9 @@ impl Table {
         let mut guess = 0;
         let mut key = json.next_object().ok()?;
         while let Some(name) = key {
-            let place = self.place(name, guess);
-            guess = place + 1;
-            let column = &mut self.columns[place];
+            let number = self.number(name, guess);
+            guess = number + 1;
+            let column = &mut self.columns[number];
             if column.len() > self.rows {
                 return None;
             }
@@ -50,15 +50,15 @@ impl Table {
     }
 
     /// The column of a key: mostly the one behind that of the key before.
-    fn place(&mut self, name: &str, guess: usize) -> usize {
+    fn number(&mut self, name: &str, guess: usize) -> usize {
         if self.names.get(guess).is_some_and(|guessed| guessed == name) {
             return guess;
         }
-        if let Some(place) = self.places.get(name) {
-            return *place;
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
         }
         self.names.push(name.to_owned());
-        self.places.insert(name.to_owned(), self.columns.len());
+        self.numbers.insert(name.to_owned(), self.columns.len());
         self.columns.push(Column::default());
         self.columns.len() - 1
     }

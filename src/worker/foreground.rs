@@ -3,8 +3,8 @@
 //! The work comes in a file, which is deleted when it has been read: parameters and items may be secret. The terminal is the
 //! user code's own.
 
-use super::call::{Caller, Place};
-use super::encode::{EncodeError, Encoder, Kept};
+use super::call::{Caller, WorkUnit};
+use super::encode::{EncodeError, Encoder, EncoderCache};
 use super::support::Support;
 use super::task::Task;
 use crate::model::Items;
@@ -37,7 +37,7 @@ fn run(py: Python<'_>, job: &ForegroundJob) -> PyResult<u8> {
     support.come_forward(py)?;
     let task = match Task::prepare(py, &support, &job.start) {
         Ok(task) => task,
-        Err(unready) => return fail(py, &support, unready.error, job.debugger),
+        Err(unready) => return fail(py, &support, job, unready.error),
     };
     let (mut items, mut inputs) = (Items::default(), Items::default());
     items.push(&job.item);
@@ -45,23 +45,24 @@ fn run(py: Python<'_>, job: &ForegroundJob) -> PyResult<u8> {
     let run = Run { halt_on_failure: false, batches: vec![job.batch.clone()], items, inputs };
     let caller = Caller { task: &task, support: &support };
     let view = caller.view(py, &job.batch, 0);
-    let place = Place {
+    let unit = WorkUnit {
+        run: &run,
         position: 0,
         index: job.batch.indexes.get(0),
         items: 0..1,
-        of: &job.batch,
+        batch: &job.batch,
         first: 0,
-        batch: &view,
+        view: &view,
         text: None,
     };
-    let written = caller.call(py, &run, &place).and_then(|(value, bad)| {
+    let written = caller.call(py, &unit).and_then(|(value, bad)| {
         // The only item of a batch.
         if let Some((_, failure)) = bad.into_iter().next() {
             return Err(EncodeError::Bad(Box::new(failure)));
         }
         let mut line = Vec::new();
         if let Some(value) = value {
-            Encoder::new(&support, &mut Kept::default(), &mut line).write(&value)?;
+            Encoder::new(&support, &mut EncoderCache::default(), &mut line).write(&value)?;
             line.push(b'\n');
         }
         Ok(line)
@@ -83,7 +84,7 @@ fn run(py: Python<'_>, job: &ForegroundJob) -> PyResult<u8> {
                 eprintln!("TypeError: {message}");
                 Ok(1)
             }
-            Err(error) => fail(py, &support, error, job.debugger),
+            Err(error) => fail(py, &support, job, error),
         },
     };
     task.teardown(py)?;
@@ -91,13 +92,13 @@ fn run(py: Python<'_>, job: &ForegroundJob) -> PyResult<u8> {
 }
 
 /// Shows an exception, and stays where it was raised.
-fn fail(py: Python<'_>, support: &Support, error: PyErr, debugger: bool) -> PyResult<u8> {
+fn fail(py: Python<'_>, support: &Support, job: &ForegroundJob, error: PyErr) -> PyResult<u8> {
     let failure = support.failure(py, error.clone_ref(py));
     match failure.detail {
         Some(detail) => eprint!("{detail}"),
         None => eprintln!("{}: {}", failure.class, failure.message),
     }
-    if debugger {
+    if job.debugger {
         support.debug(&error.into_value(py).into_bound(py))?;
     }
     Ok(1)

@@ -4,7 +4,7 @@
 //! not hold back the finished ones before it. A result waits at most [`TICK`]. That thread rests when no `Run` is active,
 //! and ends the process when the engine has gone away in the middle of one: nobody is left to take the results.
 
-use super::capture::Capture;
+use super::capture::{Capture, Drain};
 use crate::model::{Failure, ResultForm};
 use crate::wire::{Frame, Results, WireError, write_frame};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -63,7 +63,7 @@ impl Outbox {
     /// Appends the outcome of `position`, its line without the newline.
     pub(super) fn push(&self, position: u32, outcome: Result<&[u8], Failure>, nulls: u32) -> Result<(), WireError> {
         let mut pending = self.lock();
-        self.collect(&mut pending, true)?;
+        self.collect(&mut pending, Drain::EndOfItem)?;
         let open = &mut pending.open;
         if open.count == 0 {
             open.first = position;
@@ -86,7 +86,7 @@ impl Outbox {
     /// Appends a frame of its own, as each batch of a batched task has.
     pub(super) fn push_frame(&self, frame: &Frame) -> Result<(), WireError> {
         let mut pending = self.lock();
-        self.collect(&mut pending, true)?;
+        self.collect(&mut pending, Drain::EndOfItem)?;
         pending.close()?;
         write_frame(&mut pending.frames, frame)?;
         if pending.frames.len() > FULL {
@@ -99,7 +99,7 @@ impl Outbox {
     pub(super) fn finish(&self, last: Option<&Frame>) -> Result<(), WireError> {
         let mut pending = self.lock();
         pending.running = false;
-        self.collect(&mut pending, true)?;
+        self.collect(&mut pending, Drain::EndOfItem)?;
         pending.close()?;
         if let Some(last) = last {
             write_frame(&mut pending.frames, last)?;
@@ -119,7 +119,7 @@ impl Outbox {
             let (guard, _) = self.wake.wait_timeout(pending, TICK).unwrap_or_else(PoisonError::into_inner);
             pending = guard;
             if pending.running {
-                let sent = self.collect(&mut pending, false).and_then(|()| pending.send());
+                let sent = self.collect(&mut pending, Drain::WithinItem).and_then(|()| pending.send());
                 if sent.is_err() || pending.is_hung_up() {
                     // Teardown would not help: this thread cannot run it, and the main thread may be stuck in an item.
                     let _ = kill_process(getpid(), Signal::KILL);
@@ -129,12 +129,12 @@ impl Outbox {
     }
 
     /// Turns printed text into frames. They come before the results of their item, which are appended later.
-    fn collect(&self, pending: &mut Pending, end_of_item: bool) -> Result<(), WireError> {
+    fn collect(&self, pending: &mut Pending, when: Drain) -> Result<(), WireError> {
         if !self.capture.is_dirty() {
             return Ok(());
         }
         let mut written = Ok(());
-        self.capture.drain(end_of_item, |log| {
+        self.capture.drain(when, |log| {
             if written.is_ok() {
                 written = write_frame(&mut pending.frames, &Frame::Log(log));
             }

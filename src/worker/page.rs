@@ -14,6 +14,15 @@ use std::time::Duration;
 
 const CELLS: usize = SIZE / size_of::<AtomicU64>();
 
+/// How exactly a time is noted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Precision {
+    /// To some milliseconds, which costs next to nothing.
+    Coarse,
+    /// To a nanosecond or so.
+    Exact,
+}
+
 /// The mapped page.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Page {
@@ -39,11 +48,13 @@ impl Page {
         Ok(page)
     }
 
-    /// Notes that the user's code is about to be called for `position`, and when: to some milliseconds, which costs next to
-    /// nothing, or with `clock` exactly.
-    pub(super) fn enter(self, position: u32, clock: bool) {
-        self.cell(STARTED)
-            .store(now(if clock { ClockId::Monotonic } else { ClockId::MonotonicCoarse }), Ordering::Relaxed);
+    /// Notes that the user's code is about to be called for `position`, and when.
+    pub(super) fn enter(self, position: u32, precision: Precision) {
+        let clock = match precision {
+            Precision::Coarse => ClockId::MonotonicCoarse,
+            Precision::Exact => ClockId::Monotonic,
+        };
+        self.cell(STARTED).store(now(clock), Ordering::Relaxed);
         self.cell(POSITION).store(u64::from(position) + 1, Ordering::Release);
     }
 
@@ -83,7 +94,7 @@ mod tests {
         let memfd = rustix::fs::memfd_create("page", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
         rustix::fs::ftruncate(&memfd, SIZE as u64).unwrap();
         let page = Page::map(&memfd).unwrap();
-        page.enter(6, true);
+        page.enter(6, Precision::Exact);
         let mut cells = [0; 16];
         rustix::io::pread(&memfd, &mut cells, 0).unwrap();
         assert_eq!(u64::from_ne_bytes(cells[..8].try_into().unwrap()), 7);

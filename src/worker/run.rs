@@ -3,9 +3,9 @@
 //! Each position begun gets exactly one entry in a `Results` frame. While the user's code is called the shared page says
 //! so, and on the way out of a `Run` it says that the worker is idle.
 
-use super::call::{Caller, Place};
+use super::call::{Caller, WorkUnit};
 use super::capture::Capture;
-use super::encode::{EncodeError, Encoder, Kept};
+use super::encode::{EncodeError, Encoder, EncoderCache};
 use super::outbox::Outbox;
 use super::page::Page;
 use crate::columnar::{TableStats, json_of_ipc};
@@ -26,7 +26,7 @@ pub(super) struct Runner<'a> {
     /// The line under construction, kept for its buffer.
     pub(super) line: Vec<u8>,
     /// What the encoder keeps.
-    pub(super) kept: Kept,
+    pub(super) cache: EncoderCache,
 }
 
 /// What a position came to.
@@ -72,8 +72,8 @@ impl Runner<'_> {
                 }
                 let items = if self.caller.task.batched { first..first + size } else { first + step..first + step + 1 };
                 let index = if size == 0 { 0 } else { batch.indexes.get(step) };
-                let place = Place { position, index, items, of: batch, first, batch: &view, text };
-                let succeeded = self.position(py, run, &place)?;
+                let unit = WorkUnit { run, position, index, items, batch, first, view: &view, text };
+                let succeeded = self.position(py, &unit)?;
                 position += 1;
                 if !succeeded && run.halt_on_failure {
                     return Ok(position);
@@ -85,11 +85,11 @@ impl Runner<'_> {
     }
 
     /// Runs one position and appends what became of it; tells whether it succeeded.
-    fn position(&mut self, py: Python<'_>, run: &Run, place: &Place<'_, '_>) -> Result<bool, WireError> {
+    fn position(&mut self, py: Python<'_>, unit: &WorkUnit<'_, '_>) -> Result<bool, WireError> {
         self.line.clear();
-        self.capture.enter(place.position);
-        self.page.enter(place.position, self.caller.task.clock);
-        let outcome = self.value(py, run, place);
+        self.capture.enter(unit.position);
+        self.page.enter(unit.position, self.caller.task.precision);
+        let outcome = self.value(py, unit);
         let outcome = outcome.map_err(|error| self.caller.failure(py, error).after(self.page.running()));
         // From here on the item is done: what happens now is nobody's doing.
         self.page.leave();
@@ -102,12 +102,12 @@ impl Runner<'_> {
             Err(failure) => bad_row(failure) && self.caller.task.skip_bad_rows,
         };
         if self.caller.task.batched {
-            let frame = self.batch_results(place.position, outcome);
+            let frame = self.batch_results(unit.position, outcome);
             self.outbox.push_frame(&frame)?;
         } else {
             let nulls = outcome.as_ref().map_or(0, |written| written.nulls);
             let outcome = outcome.map(|_| self.line.as_slice());
-            self.outbox.push(place.position, outcome, nulls)?;
+            self.outbox.push(unit.position, outcome, nulls)?;
         }
         Ok(succeeded)
     }
@@ -129,15 +129,15 @@ impl Runner<'_> {
     }
 
     /// Calls the user's code and writes what it returned to `self.line`.
-    fn value(&mut self, py: Python<'_>, run: &Run, place: &Place<'_, '_>) -> Result<Written, EncodeError> {
-        let (result, bad) = self.caller.call(py, run, place)?;
+    fn value(&mut self, py: Python<'_>, unit: &WorkUnit<'_, '_>) -> Result<Written, EncodeError> {
+        let (result, bad) = self.caller.call(py, unit)?;
         let Some(result) = result else { return Ok(Written { list: true, bad, ..Written::default() }) };
         if let Some((form, nulls)) = self.table(&result)? {
             return Ok(Written { list: true, form, nulls, bad });
         }
         let mut list = false;
         let rows = if self.caller.task.batched { self.rows(&result)? } else { None };
-        let mut encoder = Encoder::new(self.caller.support, &mut self.kept, &mut self.line);
+        let mut encoder = Encoder::new(self.caller.support, &mut self.cache, &mut self.line);
         match rows {
             None => encoder.write(&result)?,
             Some(rows) => {

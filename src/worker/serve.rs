@@ -2,7 +2,7 @@
 
 use super::call::Caller;
 use super::capture::Capture;
-use super::encode::Kept;
+use super::encode::EncoderCache;
 use super::outbox::Outbox;
 use super::page::Page;
 use super::run::Runner;
@@ -72,7 +72,7 @@ fn converse(py: Python<'_>, link: Link) -> Result<u8, ServeError> {
         capture: &capture,
         page: link.page,
         line: Vec::new(),
-        kept: Kept::default(),
+        cache: EncoderCache::default(),
     };
     let ended = loop {
         match input.next(py) {

@@ -1,8 +1,8 @@
 //! Handles to the Python half of the worker.
 
 use super::capture::{Capture, CaptureHandle};
-use super::decode::parse;
 use super::embedded::{CODE, FRAMES, HOST, PROGRAMS, RESULTS, VALUES};
+use super::json::parse;
 use crate::model::{Failure, FailureKind};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
@@ -117,15 +117,16 @@ impl Support {
     }
 }
 
-/// The class that makes a callable of a step's program. Loaded late: only code blocks need `ast`.
-pub(super) fn programs<'py>(py: Python<'py>, with_code: bool) -> PyResult<Bound<'py, PyAny>> {
+/// The class that makes a callable of a step's program.
+pub(super) fn programs(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     let results = RESULTS.load(py)?;
     results.setattr("SOURCE", RESULTS.source)?;
-    let programs = PROGRAMS.load(py)?;
-    if with_code {
-        CODE.load(py)?;
-    }
-    programs.getattr("Program")
+    PROGRAMS.load(py)?.getattr("Program")
+}
+
+/// Loads what compiles code blocks, after [`programs`]. Only code blocks need it, and `ast` takes a while to import.
+pub(super) fn load_code_compiler(py: Python<'_>) -> PyResult<()> {
+    CODE.load(py).map(drop)
 }
 
 /// What makes data frames. Loaded late: few steps have some.

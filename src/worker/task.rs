@@ -2,8 +2,9 @@
 
 use super::decode::decode;
 use super::frame::Frames;
+use super::page::Precision;
 use super::record::Records;
-use super::support::{Support, programs};
+use super::support::{Support, load_code_compiler, programs};
 use crate::wire::{Program, Start};
 use pyo3::exceptions::PySystemError;
 use pyo3::prelude::*;
@@ -45,8 +46,8 @@ pub(super) struct Task {
     pub(super) batched: bool,
     /// Whether there are items.
     pub(super) has_item: bool,
-    /// Whether to note when an item started.
-    pub(super) clock: bool,
+    /// How exactly to note when an item started.
+    pub(super) precision: Precision,
 }
 
 /// Why a program cannot run, and whether another try may help.
@@ -75,14 +76,14 @@ impl Task {
             function: function.unbind(),
             layout: layout.iter().map(argument).collect::<PyResult<_>>()?,
             inputs: program.getattr("scope")?.get_item("inputs")?.cast_into::<PyDict>().map_err(PyErr::from)?.unbind(),
-            records: Records::new(program.py(), &start.forms)?,
-            frames: Frames::new(program.py(), start.batch_format)?,
-            skip_bad_rows: start.skip_bad_rows,
+            records: Records::new(program.py(), &start.items.forms)?,
+            frames: Frames::new(program.py(), start.items.batch_format)?,
+            skip_bad_rows: start.items.skip_bad_rows,
             program: program.clone().unbind(),
-            item_inputs: start.item_inputs.clone(),
-            batched: start.batched,
-            has_item: start.has_item,
-            clock: start.clock,
+            item_inputs: start.scope.item_inputs.clone(),
+            batched: start.items.batched,
+            has_item: start.items.has_item,
+            precision: if start.items.clock { Precision::Exact } else { Precision::Coarse },
         })
     }
 
@@ -110,7 +111,11 @@ impl Task {
 fn load<'py>(py: Python<'py>, support: &Support, start: &Start) -> PyResult<Bound<'py, PyAny>> {
     let with_code = matches!(start.program, Program::Code { .. }) || start.setup.is_some() || start.teardown.is_some();
     let json = serde_json::to_vec(start).map_err(|error| PySystemError::new_err(error.to_string()))?;
-    let program = programs(py, with_code)?.call1((decode(py, support, &json)?,))?;
+    let programs = programs(py)?;
+    if with_code {
+        load_code_compiler(py)?;
+    }
+    let program = programs.call1((decode(py, support, &json)?,))?;
     program.call_method0("compile")?;
     Ok(program)
 }

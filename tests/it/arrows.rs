@@ -50,7 +50,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("postgres", &["src/sources/sql"]),
     ("tokio_postgres_rustls", &["src/sources/sql"]),
     ("csv", &["src/export", "src/rows"]),
-    ("ureq", &["src/task/http"]),
+    ("ureq", &["src/task/kinds/http"]),
     ("rayon", &["src/pipeline"]),
     ("nix", &["src/task"]),
     ("clap", &["src/cli"]),

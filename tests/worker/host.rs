@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests: what goes wrong here shall fail the test")]
 
 use batchmill::model::{BatchFormat, Failure, Form, Indexes, Items};
-use batchmill::wire::{Done, Frame, FrameReader, Log, Program, Results, Run, RunBatch, Start, page, write_frame};
+use batchmill::wire::{
+    Done, Frame, FrameReader, ItemSettings, Log, Program, Results, Run, RunBatch, ScopeValues, Start, page, write_frame,
+};
 use rustix::fs::MemfdFlags;
 use serde_json::value::RawValue;
 use std::fs::File;
@@ -178,18 +180,22 @@ pub fn program(program: Program) -> Start {
         program,
         setup: None,
         teardown: None,
-        batched: false,
-        batch_format: BatchFormat::Records,
-        has_item: true,
-        forms: vec![Form::Json],
-        skip_bad_rows: false,
-        clock: false,
         import_path: Vec::new(),
-        params: json("{}"),
-        steps: json("{}"),
-        inputs: json("{}"),
-        stored: Vec::new(),
-        item_inputs: Vec::new(),
+        items: ItemSettings {
+            has_item: true,
+            batched: false,
+            batch_format: BatchFormat::Records,
+            forms: vec![Form::Json],
+            skip_bad_rows: false,
+            clock: false,
+        },
+        scope: ScopeValues {
+            params: json("{}"),
+            steps: json("{}"),
+            inputs: json("{}"),
+            stored: Vec::new(),
+            item_inputs: Vec::new(),
+        },
     }
 }
 

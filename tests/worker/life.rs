@@ -38,7 +38,7 @@ fn a_forked_child_neither_speaks_nor_takes_over() {
 #[test]
 fn a_worker_that_dies_leaves_its_position_behind() {
     let mut start = code("import os\nif item == 7: os._exit(3)\nreturn item");
-    start.clock = true;
+    start.items.clock = true;
     let mut worker = Worker::ready(start);
     let (answer, alive) = worker.try_run(batch(&["5", "6", "7", "8"]));
     assert!(!alive && answer.executed == 0);
@@ -60,7 +60,7 @@ fn finished_items_are_not_held_back_by_a_slow_one() {
     let fifo = folder.path().join("gate");
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     let mut start = code("if item == 2:\n    print('waiting')\n    open(params['gate']).read()\nreturn item");
-    start.params = json(&format!("{{\"gate\": {fifo:?}}}"));
+    start.scope.params = json(&format!("{{\"gate\": {fifo:?}}}"));
     let mut worker = Worker::ready(start);
     worker.send(&Frame::Run(batch(&["1", "2"])));
     let mut lines = Vec::new();
@@ -110,7 +110,7 @@ fn the_end_of_the_socket_runs_teardown_and_ends_the_worker() {
     let mark = folder.path().join("mark");
     let mut start = code("return 1");
     start.teardown = Some("open(params['mark'], 'w').close()".to_owned());
-    start.params = json(&format!("{{\"mark\": {mark:?}}}"));
+    start.scope.params = json(&format!("{{\"mark\": {mark:?}}}"));
     assert!(Worker::ready(start).wait().success());
     assert!(mark.exists());
 }
@@ -157,7 +157,7 @@ left = [name for name in ('PYTHONHOME', 'PYTHONUTF8', 'BATCHMILL_PYTHON_SITE') i
 return [only_here.X, sys.executable, sys.prefix, sys.base_prefix == params['home'], left, os.system('test -z \"$PYTHONHOME\"')]
 ";
     let mut start = code(source);
-    start.params = json(&serde_json::json!({ "home": home }).to_string());
+    start.scope.params = json(&serde_json::json!({ "home": home }).to_string());
     worker.send(&Frame::Start(Box::new(start)));
     assert!(matches!(worker.next(), Some(Frame::Ready)));
     assert_eq!(worker.run(batch(&["1"])).lines(), [r#"[5,"/venv/bin/python","/venv",true,[],0]"#]);
@@ -176,7 +176,7 @@ fn a_million_trivial_items_take_well_under_a_second() {
         ("record", "return {'id': item, 'name': 'x', 'score': 1.5}", false),
     ] {
         let mut start = code(source);
-        start.clock = clock;
+        start.items.clock = clock;
         let mut worker = Worker::ready(start);
         let run = batch(&items);
         worker.run(run.clone());

@@ -48,7 +48,7 @@ fn setup_runs_once_and_its_names_are_in_scope() {
     let mut start = code("global counter\ncounter += 1\nreturn [counter, table[item], params.nested.depth]");
     start.setup = Some("counter = 0\ntable = {n: n * n for n in range(params['size'])}\nprint('ready')".to_owned());
     start.teardown = Some("print('bye', counter)".to_owned());
-    start.params = json(r#"{"size": 10, "nested": {"depth": 3}}"#);
+    start.scope.params = json(r#"{"size": 10, "nested": {"depth": 3}}"#);
     let mut worker = Worker::ready(start);
     assert_eq!(worker.run(batch(&["2", "3"])).lines(), ["[1,4,3]", "[2,9,3]"]);
     let (logs, status) = worker.stop();
@@ -59,8 +59,8 @@ fn setup_runs_once_and_its_names_are_in_scope() {
 #[test]
 fn inputs_have_their_own_names_and_one_named_item_replaces_the_item() {
     let mut start = code("return [item, factor, inputs.factor, inputs['scale']]");
-    start.inputs = json(r#"{"factor": 3}"#);
-    start.item_inputs = vec!["item".to_owned(), "scale".to_owned()];
+    start.scope.inputs = json(r#"{"factor": 3}"#);
+    start.scope.item_inputs = vec!["item".to_owned(), "scale".to_owned()];
     let mut worker = Worker::ready(start);
     let mut run = batch(&["1", "2"]);
     run.inputs = packed(&[r#"["a", 5]"#, r#"["b", 6]"#]);
@@ -79,7 +79,7 @@ fn batch_is_read_by_attribute_and_by_key() {
 #[test]
 fn a_batched_task_gets_the_list_and_a_list_from_it_is_many_lines() {
     let mut start = code("return [x + 1 for x in item] if index == 10 else {'n': len(item), 'first': batch.index}");
-    start.batched = true;
+    start.items.batched = true;
     let mut worker = Worker::ready(start);
     let answer = worker.run(batches(&[&["1", "2"], &["3"]]));
     assert_eq!(answer.lines(), ["2", "3", r#"{"n":1,"first":12}"#]);
@@ -90,9 +90,9 @@ fn a_batched_task_gets_the_list_and_a_list_from_it_is_many_lines() {
 #[test]
 fn a_step_without_items_runs_once() {
     let mut start = code("return [params['n'], steps.first.result]");
-    start.has_item = false;
-    start.params = json(r#"{"n": 1}"#);
-    start.steps = json(r#"{"first": {"result": [7]}}"#);
+    start.items.has_item = false;
+    start.scope.params = json(r#"{"n": 1}"#);
+    start.scope.steps = json(r#"{"first": {"result": [7]}}"#);
     assert_eq!(Worker::ready(start).run(batch(&["null"])).lines(), ["[1,[7]]"]);
 }
 
@@ -116,9 +116,9 @@ fn a_function_of_a_module_is_called_with_item_and_inputs() {
     .unwrap();
     let mut start = program(Program::Function { module: "mine".to_owned(), name: "Tools.scale".to_owned() });
     start.import_path = vec![folder.path().to_str().unwrap().to_owned()];
-    start.inputs = json(r#"{"by": 3}"#);
+    start.scope.inputs = json(r#"{"by": 3}"#);
     assert_eq!(Worker::ready(start.clone()).run(batch(&["2"])).lines(), ["6"]);
-    start.item_inputs = vec!["plus".to_owned()];
+    start.scope.item_inputs = vec!["plus".to_owned()];
     let mut run = batch(&["2"]);
     run.inputs = packed(&["[1]"]);
     assert_eq!(Worker::ready(start.clone()).run(run).lines(), ["7"]);
@@ -131,7 +131,7 @@ fn a_function_of_a_module_is_called_with_item_and_inputs() {
 #[test]
 fn operations_work_element_by_element_and_refuse_text() {
     let mut start = program(Program::Operation { name: "multiply".to_owned() });
-    start.inputs = json(r#"{"factor": 2}"#);
+    start.scope.inputs = json(r#"{"factor": 2}"#);
     let mut worker = Worker::ready(start);
     let answer = worker.run(batch(&["[1,[2,3.5]]", "10000000000000000000000", "\"12\""]));
     assert_eq!(answer.lines(), ["[2,[4,7.0]]", "20000000000000000000000"]);

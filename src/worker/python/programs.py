@@ -24,21 +24,22 @@ class Program:
     def __init__(self, start):
         self.start = start
         self.program = start["program"]
-        self.item_inputs = start["item_inputs"]
-        self.inputs = start["inputs"]
-        steps = wrap(start["steps"])
-        for stored in start["stored"]:
-            if "step" in stored["place"]:
+        self.has_item = start["items"]["has_item"]
+        self.item_inputs = start["scope"]["item_inputs"]
+        self.inputs = start["scope"]["inputs"]
+        steps = wrap(start["scope"]["steps"])
+        for stored in start["scope"]["stored"]:
+            if "step" in stored["target"]:
                 results = Results(stored["path"], stored["count"], views=True)
-                steps[stored["place"]["step"]].update(result=results, results=results)
+                steps[stored["target"]["step"]].update(result=results, results=results)
             else:
-                self.inputs[stored["place"]["input"]] = Results(stored["path"], stored["count"])
+                self.inputs[stored["target"]["input"]] = Results(stored["path"], stored["count"])
         # A module of its own, like the one `python script.py` makes: classes and functions of `setup` can be pickled.
         module = types.ModuleType("__main__")
         sys.modules["__main__"] = module
         self.scope = module.__dict__
         self.scope.update(
-            params=wrap(start["params"]), env=Environment(), steps=steps, inputs=Values(self.inputs)
+            params=wrap(start["scope"]["params"]), env=Environment(), steps=steps, inputs=Values(self.inputs)
         )
         # Inputs by their own names too; `setup` may hide one, as in `model = load(model)`.
         self.scope.update((name, value) for name, value in self.inputs.items() if name.isidentifier())
@@ -57,7 +58,7 @@ class Program:
 
             taken = [name for name in self.inputs if name not in self.item_inputs]
             self._code, self.layout = code.compile_block(
-                self.program["source"], self.filename, self.start["has_item"], self.item_inputs, taken
+                self.program["source"], self.filename, self.has_item, self.item_inputs, taken
             )
 
     def _module(self, part):
@@ -101,7 +102,7 @@ class Program:
         name = self.program["name"]
         if name not in OPERATIONS:
             raise ValueError(f"there is no operation `{name}`, only {', '.join(f'`{one}`' for one in OPERATIONS)}")
-        given = {*self.inputs, *self.item_inputs} | ({"item"} if self.start["has_item"] else set())
+        given = {*self.inputs, *self.item_inputs} | ({"item"} if self.has_item else set())
         for needed in ("item", "factor"):
             if needed not in given:
                 raise ValueError(f"operation `{name}` needs the input `{needed}`")
@@ -112,7 +113,7 @@ class Program:
     def _with_inputs(self, function):
         constant = dict(self.inputs)
         names = self.item_inputs
-        if self.start["has_item"] and "item" not in constant and "item" not in names:
+        if self.has_item and "item" not in constant and "item" not in names:
             if not names:
                 return (functools.partial(function, **constant) if constant else function), ["item"]
 
@@ -121,7 +122,7 @@ class Program:
 
             return call, ["item", *range(len(names))]
         # An input named `item` takes the place of the item: it is the positional argument then.
-        named = not self.start["has_item"]
+        named = not self.has_item
 
         def call(*values):
             given = {**constant, **dict(zip(names, values))}

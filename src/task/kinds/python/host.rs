@@ -1,6 +1,7 @@
 //! Which Python interpreter, and what hosts the worker loop for it.
 
-use super::probe::{self, Answer, Check, CheckFault};
+use super::cache::ask_once;
+use super::probe::{Answer, Check, CheckFault};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -126,7 +127,7 @@ impl Host {
         import_path: &[String],
         checks: &[Check],
     ) -> Result<(Self, Vec<CheckFault>), HostError> {
-        let answer = probe::ask_once(&found.interpreter, import_path, checks);
+        let answer = ask_once(&found.interpreter, import_path, checks);
         let answer = answer.map_err(|cause| HostError::Interpreter {
             interpreter: found.interpreter.display().to_string(),
             by: found.by,

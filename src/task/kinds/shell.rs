@@ -1,14 +1,15 @@
 //! `shell`: a command, with or without a shell.
 
-use super::context::StepContext;
-use super::invocation::{Invocation, Surroundings};
-use super::item_lane::{ItemRun, ItemTask};
-use super::process::{self, Bounds, By, Ended};
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::spec::{self, ShellTask};
-use crate::template::{
-    CompiledTree, ItemScope, Names, RenderedCommand, ShellCommand, Template, TemplateError, compile_pairs,
-};
+use crate::task::context::StepContext;
+use crate::task::foreground::{ForegroundEnd, ForegroundRun};
+use crate::task::invocation::{Invocation, SpawnDefaults};
+use crate::task::item_lane::{ItemLane, ItemRun, ItemTask, item_scope};
+use crate::task::lane::Lane;
+use crate::task::process::{self, EndedBy, Limits, ProcessEnd};
+use crate::task::program::Task;
+use crate::template::{CompiledTree, ItemScope, Names, ShellCommand, Template, RenderedCommand, TemplateError, compile_pairs};
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
@@ -21,13 +22,13 @@ use std::time::Duration;
 
 /// A `shell` task, compiled.
 #[derive(Debug)]
-pub struct Shell {
+pub(super) struct Shell {
     command: ShellCommand,
     working_dir: Option<Template>,
     env: Vec<(String, CompiledTree)>,
     /// Where programs were found: a look through PATH for every item would cost a system call per folder of it.
     found: RwLock<HashMap<String, PathBuf>>,
-    surroundings: OnceLock<Surroundings>,
+    defaults: OnceLock<SpawnDefaults>,
 }
 
 impl Shell {
@@ -42,15 +43,8 @@ impl Shell {
             working_dir,
             env: compile_pairs(&task.env)?,
             found: RwLock::default(),
-            surroundings: OnceLock::new(),
+            defaults: OnceLock::new(),
         })
-    }
-
-    pub(super) fn check(&self, names: &Names) -> Vec<TemplateError> {
-        let mut faults = self.command.check(names);
-        faults.extend(self.working_dir.iter().flat_map(|template| template.check(names)));
-        faults.extend(self.env.iter().flat_map(|(_, tree)| tree.check(names)));
-        faults
     }
 
     /// The program's file, as `execvp` would find it. A program that is not found is left to the system to report.
@@ -77,7 +71,7 @@ impl Shell {
     ///
     /// # Errors
     /// Where a template fails, or `working_dir` is no folder.
-    pub(super) fn build(&self, scope: &Arc<ItemScope>, context: &StepContext) -> Result<Invocation, Failure> {
+    fn build(&self, scope: &Arc<ItemScope>, context: &StepContext) -> Result<Invocation, Failure> {
         let own_path =
             self.env.iter().any(|(name, _)| name == "PATH") || context.host.env.iter().any(|(name, _)| name == "PATH");
         let (file, words, mut variables) = match self.command.render(scope)? {
@@ -117,12 +111,12 @@ impl Shell {
     }
 
     /// What its commands have in common; made for the first of them.
-    fn surroundings(&self, context: &StepContext) -> io::Result<&Surroundings> {
-        if let Some(made) = self.surroundings.get() {
+    fn defaults(&self, context: &StepContext) -> io::Result<&SpawnDefaults> {
+        if let Some(made) = self.defaults.get() {
             return Ok(made);
         }
-        let made = Surroundings::new(&context.host.env)?;
-        Ok(self.surroundings.get_or_init(|| made))
+        let made = SpawnDefaults::new(&context.host.env)?;
+        Ok(self.defaults.get_or_init(|| made))
     }
 }
 
@@ -135,14 +129,42 @@ fn item_text(json: &[u8]) -> String {
     if text.contains('\0') { text.replace('\0', "") } else { text }
 }
 
+impl Task for Shell {
+    fn type_name(&self) -> &'static str {
+        "shell"
+    }
+
+    fn check(&self, names: &Names) -> Vec<TemplateError> {
+        let mut errors = self.command.check(names);
+        errors.extend(self.working_dir.iter().flat_map(|template| template.check(names)));
+        errors.extend(self.env.iter().flat_map(|(_, tree)| tree.check(names)));
+        errors
+    }
+
+    fn lane(self: Arc<Self>, context: StepContext, slot: usize) -> Box<dyn Lane> {
+        Box::new(ItemLane::new(self, context, slot))
+    }
+
+    fn foreground(self: Arc<Self>, run: &ForegroundRun<'_>) -> Result<ForegroundEnd, Failure> {
+        let item_dir = run.fresh_item_dir()?;
+        let mut scope = item_scope(run.context, run.batch, 0, &run.frame())?;
+        scope.item_dir = item_dir;
+        let command = self.build(&Arc::new(scope), run.context)?;
+        ForegroundEnd::of(command.command(&run.context.host.env).status())
+    }
+
+    fn starts_processes(&self) -> bool {
+        true
+    }
+}
+
 impl ItemTask for Shell {
     fn run(&self, item: &ItemRun<'_>) -> Outcome {
         let ItemRun { scope, context, timeout, guard } = *item;
         let command = self.build(scope, context)?;
-        let bounds = Bounds { timeout, kill: &context.cancel.kill, guard, most_output: process::MOST_OUTPUT };
-        let started =
-            self.surroundings(context).and_then(|surroundings| command.start(surroundings, &context.host.env));
-        match started.and_then(|child| process::follow(child, &bounds)) {
+        let limits = Limits { timeout, kill: &context.cancel.kill, guard, most_output: process::MOST_OUTPUT };
+        let started = self.defaults(context).and_then(|defaults| command.start(defaults, &context.host.env));
+        match started.and_then(|child| process::follow(child, &limits)) {
             Ok(ended) => outcome(&ended, timeout),
             Err(error) => Err(start_failure(&command.file, &error)),
         }
@@ -169,14 +191,14 @@ fn start_failure(program: &Path, error: &io::Error) -> Failure {
     }
 }
 
-fn outcome(ended: &Ended, timeout: Option<Duration>) -> Outcome {
+fn outcome(ended: &ProcessEnd, timeout: Option<Duration>) -> Outcome {
     let stderr = text(&ended.stderr);
     match ended.by {
-        By::Itself if ended.status.success() => {
+        EndedBy::Itself if ended.status.success() => {
             let value = serde_json::json!({ "stdout": text(&ended.stdout), "stderr": stderr, "exit_code": 0 });
             Ok(value.to_string().into_bytes())
         }
-        By::Itself => {
+        EndedBy::Itself => {
             let said = stderr.lines().rev().find(|line| !line.trim().is_empty());
             let said = said.map_or(String::new(), |line| format!(": {}", line.trim()));
             let message = format!("command {}{said}", describe(ended.status));
@@ -184,12 +206,12 @@ fn outcome(ended: &Ended, timeout: Option<Duration>) -> Outcome {
                 Failure::new(FailureKind::ExitStatus, "ExitStatus", message).with_detail(both(&stderr, &ended.stdout));
             Err(failure.with_code(ended.status.code()))
         }
-        By::Timeout => {
+        EndedBy::Timeout => {
             let message = format!("took longer than {:?}", timeout.unwrap_or_default());
             Err(Failure::new(FailureKind::Timeout, "Timeout", message).with_detail(both(&stderr, &ended.stdout)))
         }
-        By::Cancel => Err(Failure::new(FailureKind::Cancelled, "Cancelled", "the run was cancelled")),
-        By::Flood => {
+        EndedBy::Cancel => Err(Failure::new(FailureKind::Cancelled, "Cancelled", "the run was cancelled")),
+        EndedBy::Flood => {
             let most = process::MOST_OUTPUT >> 20;
             let message = format!("command printed more than {most} MiB; let it write to a file");
             Err(Failure::new(FailureKind::Start, "OutputTooLong", message).permanent())

@@ -4,8 +4,9 @@
 //! socket, the kill latch and the time out together.
 
 use crate::task::cancel::Latch;
+use crate::task::wait::wait;
 use crossbeam_channel::{after, bounded, never, select};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with, sockopt};
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -64,8 +65,8 @@ impl<In: Transport> Connector<In> for Sockets {
             return Ok(Some(Either::A(proxied)));
         }
         let deadline = details.timeout.not_zero().map(|left| Instant::now() + *left);
-        let bounds = Bounds { kill: &self.kill, deadline, reason: details.timeout.reason };
-        let stream = self.open(details.uri, &bounds)?;
+        let limits = Limits { kill: &self.kill, deadline, reason: details.timeout.reason };
+        let stream = self.open(details.uri, &limits)?;
         let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
         Ok(Some(Either::B(Socket { stream, kill: Arc::clone(&self.kill), buffers })))
     }
@@ -73,13 +74,13 @@ impl<In: Transport> Connector<In> for Sockets {
 
 impl Sockets {
     /// A connection to the first address of the host that takes one.
-    fn open(&self, uri: &Uri, bounds: &Bounds<'_>) -> Result<TcpStream, Error> {
-        let addresses = bounds.resolve(uri)?;
+    fn open(&self, uri: &Uri, limits: &Limits<'_>) -> Result<TcpStream, Error> {
+        let addresses = limits.resolve(uri)?;
         let mut left = addresses.len();
         let mut trouble = Error::HostNotFound;
         for address in addresses {
             left -= 1;
-            match open(address, &bounds.share(left == 0)) {
+            match open(address, &limits.share(left)) {
                 Ok(stream) => return Ok(stream),
                 Err(error) if self.kill.is_fired() => return Err(error),
                 Err(error) => trouble = error,
@@ -90,14 +91,14 @@ impl Sockets {
 }
 
 /// A connection to one address.
-fn open(address: SocketAddr, bounds: &Bounds<'_>) -> Result<TcpStream, Error> {
+fn open(address: SocketAddr, limits: &Limits<'_>) -> Result<TcpStream, Error> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP)).map_err(io::Error::from)?;
     match connect(&socket, &address) {
         Ok(()) => {}
         Err(rustix::io::Errno::INPROGRESS | rustix::io::Errno::INTR) => {
-            bounds.wait(&socket, PollFlags::OUT)?;
+            limits.wait(&socket, PollFlags::OUT)?;
             sockopt::socket_error(&socket).map_err(io::Error::from)?.map_err(io::Error::from)?;
         }
         Err(error) => return Err(io::Error::from(error).into()),
@@ -108,34 +109,27 @@ fn open(address: SocketAddr, bounds: &Bounds<'_>) -> Result<TcpStream, Error> {
 }
 
 /// What ends a wait.
-struct Bounds<'a> {
+struct Limits<'a> {
     kill: &'a Latch,
     deadline: Option<Instant>,
     reason: Timeout,
 }
 
-impl Bounds<'_> {
-    /// The same with half of the time that is left, so that there is some for another address; all of it for the last.
-    fn share(&self, last: bool) -> Bounds<'_> {
+impl Limits<'_> {
+    /// The same with half of the time that is left, so that there is some for `others`; all of it if there are none.
+    fn share(&self, others: usize) -> Limits<'_> {
         let now = Instant::now();
         let half = self.deadline.map(|deadline| now + deadline.saturating_duration_since(now) / 2);
-        Bounds { deadline: if last { self.deadline } else { half }, ..*self }
+        Limits { deadline: if others == 0 { self.deadline } else { half }, ..*self }
     }
 
     /// Waits until the socket can be read or written.
     fn wait(&self, socket: impl AsFd, what: PollFlags) -> Result<(), Error> {
-        let mut fds = [PollFd::new(&socket, what), PollFd::new(self.kill, PollFlags::IN)];
-        loop {
-            let left = match self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-                Some(Duration::ZERO) => return Err(Error::Timeout(self.reason)),
-                left => left.and_then(|left| Timespec::try_from(left).ok()),
-            };
-            match poll(&mut fds, left.as_ref()) {
-                Ok(0) | Err(rustix::io::Errno::INTR) => {}
-                Ok(_) if !fds[1].revents().is_empty() => return Err(ended().into()),
-                Ok(_) => return Ok(()),
-                Err(error) => return Err(io::Error::from(error).into()),
-            }
+        // The latch comes first: once it has fired, nothing else counts.
+        match wait(&mut [PollFd::new(self.kill, PollFlags::IN), PollFd::new(&socket, what)], self.deadline)? {
+            None => Err(Error::Timeout(self.reason)),
+            Some(0) => Err(ended().into()),
+            Some(_) => Ok(()),
         }
     }
 
@@ -173,8 +167,8 @@ struct Socket {
 }
 
 impl Socket {
-    fn bounds(kill: &Latch, timeout: NextTimeout) -> Bounds<'_> {
-        Bounds { kill, deadline: timeout.not_zero().map(|left| Instant::now() + *left), reason: timeout.reason }
+    fn limits(kill: &Latch, timeout: NextTimeout) -> Limits<'_> {
+        Limits { kill, deadline: timeout.not_zero().map(|left| Instant::now() + *left), reason: timeout.reason }
     }
 }
 
@@ -184,13 +178,13 @@ impl Transport for Socket {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        let bounds = Self::bounds(&self.kill, timeout);
+        let limits = Self::limits(&self.kill, timeout);
         let mut output = &self.buffers.output()[..amount];
         while !output.is_empty() {
             match (&self.stream).write(output) {
                 Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
                 Ok(written) => output = &output[written..],
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => bounds.wait(&self.stream, PollFlags::OUT)?,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => limits.wait(&self.stream, PollFlags::OUT)?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error.into()),
             }
@@ -199,10 +193,10 @@ impl Transport for Socket {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let bounds = Self::bounds(&self.kill, timeout);
+        let limits = Self::limits(&self.kill, timeout);
         let input = self.buffers.input_append_buf();
         let read = loop {
-            bounds.wait(&self.stream, PollFlags::IN)?;
+            limits.wait(&self.stream, PollFlags::IN)?;
             match (&self.stream).read(input) {
                 Ok(read) => break read,
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}

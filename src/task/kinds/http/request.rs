@@ -2,11 +2,14 @@
 
 use super::answer::{Answer, Asked};
 use super::connection;
-use super::pace::Pace;
-use super::shown;
+use super::message::without_secrets;
+use super::rate_limit::RateLimit;
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::spec::{self, HttpTask};
-use crate::task::item_lane::{ItemRun, ItemTask};
+use crate::task::context::StepContext;
+use crate::task::item_lane::{ItemLane, ItemRun, ItemTask};
+use crate::task::lane::Lane;
+use crate::task::program::Task;
 use crate::template::{CompiledTree, ItemScope, Names, Template, TemplateError, compile_pairs};
 use base64::Engine as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -23,7 +26,7 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.'
 
 /// An `http_request` task, compiled.
 #[derive(Debug)]
-pub struct Http {
+pub(in crate::task::kinds) struct Http {
     url: Template,
     method: Option<Template>,
     headers: Vec<(String, CompiledTree)>,
@@ -32,7 +35,7 @@ pub struct Http {
     body: Option<Template>,
     auth: Option<Auth>,
     save_to: Option<Template>,
-    pace: Option<Pace>,
+    rate_limit: Option<RateLimit>,
     /// Made with the first request: its connections listen to the latch of the run.
     agent: OnceLock<Agent>,
 }
@@ -53,7 +56,7 @@ impl Auth {
 }
 
 impl Http {
-    pub(in crate::task) fn compile(task: &HttpTask) -> Result<Self, Vec<TemplateError>> {
+    pub(in crate::task::kinds) fn compile(task: &HttpTask) -> Result<Self, Vec<TemplateError>> {
         let one = |text: &crate::model::Text| Template::compile(text).map_err(|error| vec![error]);
         let auth = match &task.auth {
             Some(spec::Auth::Basic { username, password }) => Some(Auth::Basic(one(username)?, one(password)?)),
@@ -69,16 +72,9 @@ impl Http {
             body: task.body.as_ref().map(one).transpose()?,
             auth,
             save_to: task.save_to.as_ref().map(one).transpose()?,
-            pace: task.rate_limit.map(Pace::new),
+            rate_limit: task.rate_limit.map(RateLimit::new),
             agent: OnceLock::new(),
         })
-    }
-
-    pub(in crate::task) fn check(&self, names: &Names) -> Vec<TemplateError> {
-        let single = [Some(&self.url), self.method.as_ref(), self.body.as_ref(), self.save_to.as_ref()];
-        let single = single.into_iter().flatten().chain(self.auth.iter().flat_map(Auth::templates));
-        let trees = self.headers.iter().chain(&self.params).map(|(_, tree)| tree).chain(&self.json);
-        single.flat_map(|template| template.check(names)).chain(trees.flat_map(|tree| tree.check(names))).collect()
     }
 
     fn request(&self, scope: &Arc<ItemScope>) -> Result<Request<Vec<u8>>, Failure> {
@@ -136,7 +132,7 @@ impl Http {
         let uri: Uri = url.parse().map_err(|error| {
             settings(format!(
                 "`{}` is no URL ({error}); `{{{{ item | urlencode }}}}` encodes what an address cannot hold",
-                shown(&url)
+                without_secrets(&url)
             ))
         })?;
         let port = uri.authority().and_then(|authority| authority.as_str().rsplit('@').next()?.rsplit_once(':'));
@@ -145,11 +141,14 @@ impl Http {
             && !port.contains(']')
             && port.parse::<u16>().is_err()
         {
-            return Err(settings(format!("`{}` is no URL: there is no port `{port}`", shown(&url))));
+            return Err(settings(format!("`{}` is no URL: there is no port `{port}`", without_secrets(&url))));
         }
         match uri.scheme_str() {
             Some("http" | "https") => Ok(uri),
-            _ => Err(settings(format!("`{}` is no URL: it must begin with `http://` or `https://`", shown(&url)))),
+            _ => Err(settings(format!(
+                "`{}` is no URL: it must begin with `http://` or `https://`",
+                without_secrets(&url)
+            ))),
         }
     }
 }
@@ -163,13 +162,30 @@ fn settings(message: impl Into<String>) -> Failure {
     Failure::new(FailureKind::Template, "RequestError", message)
 }
 
+impl Task for Http {
+    fn type_name(&self) -> &'static str {
+        "http_request"
+    }
+
+    fn check(&self, names: &Names) -> Vec<TemplateError> {
+        let single = [Some(&self.url), self.method.as_ref(), self.body.as_ref(), self.save_to.as_ref()];
+        let single = single.into_iter().flatten().chain(self.auth.iter().flat_map(Auth::templates));
+        let trees = self.headers.iter().chain(&self.params).map(|(_, tree)| tree).chain(&self.json);
+        single.flat_map(|template| template.check(names)).chain(trees.flat_map(|tree| tree.check(names))).collect()
+    }
+
+    fn lane(self: Arc<Self>, context: StepContext, slot: usize) -> Box<dyn Lane> {
+        Box::new(ItemLane::new(self, context, slot))
+    }
+}
+
 impl ItemTask for Http {
     fn run(&self, item: &ItemRun<'_>) -> Outcome {
         let (scope, kill) = (item.scope, &item.context.cancel.kill);
         let request = self.request(scope)?;
         let asked = Asked { method: request.method().clone(), uri: request.uri().clone() };
-        if let Some(pace) = &self.pace {
-            pace.wait(request.uri().authority().map_or("", |authority| authority.as_str()), kill)?;
+        if let Some(limit) = &self.rate_limit {
+            limit.wait(request.uri().authority().map_or("", |authority| authority.as_str()), kill)?;
         }
         let save_to = self.save_to.as_ref().map(|template| template.string(scope)).transpose()?;
         let timeout = item.timeout.unwrap_or(DEFAULT_TIMEOUT);

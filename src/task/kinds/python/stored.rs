@@ -1,11 +1,23 @@
 //! What earlier steps gave, as a worker gets it: as JSON, or where it is large as a file to read.
 
-use super::task::unwritable;
-use crate::model::Failure;
+use crate::model::{Failure, FailureKind};
 use crate::template::{CompiledTree, ItemScope, Scope, StepValue, value_to_json};
-use crate::wire::{Stored, StoredPlace};
+use crate::wire::{Stored, StoredTarget};
 use minijinja::Value;
+use serde_json::value::RawValue;
 use std::sync::Arc;
+
+/// The members of a step that are all its results.
+const RESULTS: [&str; 2] = ["result", "results"];
+
+/// How large results of a step reach a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LargeResults {
+    /// The worker reads them from their file.
+    ByFile,
+    /// They are sent like any other value.
+    Inline,
+}
 
 /// Writes values, and notes which are read from a file instead.
 #[derive(Default)]
@@ -19,13 +31,13 @@ impl Writer {
         &mut self,
         inputs: &[(String, CompiledTree)],
         scope: &Arc<ItemScope>,
-        may_store: bool,
+        large: LargeResults,
     ) -> Result<Vec<u8>, Failure> {
         let mut object = Object::new();
         for (name, tree) in inputs {
-            let results = tree.results_name().filter(|_| may_store);
+            let results = tree.results_name().filter(|_| large == LargeResults::ByFile);
             if let Some(step) = results.as_ref().and_then(|name| name.of(&scope.step))
-                && let Some(stored) = store(step, StoredPlace::Input(name.clone()))?
+                && let Some(stored) = store(step, StoredTarget::Input(name.clone()))?
             {
                 self.stored.push(stored);
                 continue;
@@ -35,17 +47,12 @@ impl Writer {
         Ok(object.end())
     }
 
-    /// `steps` as a JSON object; large results are left out, and noted. `path` is there where the code may ask for it.
-    pub(super) fn steps(&mut self, scope: &Scope, with_path: bool) -> Result<Vec<u8>, Failure> {
+    /// `steps` as a JSON object with these members of each step; large results are left out, and noted.
+    pub(super) fn steps(&mut self, scope: &Scope, members: &[&str]) -> Result<Vec<u8>, Failure> {
         let mut object = Object::new();
         for (name, step) in &scope.steps {
-            let stored = if step.batch.is_some() { store(step, StoredPlace::Step(name.clone()))? } else { None };
-            let members = ["result", "results", "failed", "stats", "aggregate", "path"].into_iter();
-            let members = members.filter(|member| match *member {
-                "path" => with_path,
-                "result" | "results" => stored.is_none(),
-                _ => true,
-            });
+            let stored = if step.batch.is_some() { store(step, StoredTarget::Step(name.clone()))? } else { None };
+            let members = members.iter().filter(|member| stored.is_none() || !RESULTS.contains(member));
             let mut value = Object::new();
             for member in members {
                 let found = Value::from_object(step.clone()).get_attr(member).ok().filter(|it| !it.is_undefined());
@@ -61,12 +68,12 @@ impl Writer {
 }
 
 /// The results of a batch step as a file, where they are large. A name that is not UTF-8 cannot be told to a worker.
-fn store(step: &StepValue, place: StoredPlace) -> Result<Option<Stored>, Failure> {
+fn store(step: &StepValue, target: StoredTarget) -> Result<Option<Stored>, Failure> {
     if !step.stored.size().map_err(|message| unwritable(&message))?.is_large() {
         return Ok(None);
     }
     let file = step.stored.file().map_err(|message| unwritable(&message))?;
-    Ok(file.path.to_str().map(|path| Stored { place, path: path.to_owned(), count: file.count }))
+    Ok(file.path.to_str().map(|path| Stored { target, path: path.to_owned(), count: file.count }))
 }
 
 /// A JSON object under construction.
@@ -91,4 +98,15 @@ impl Object {
         self.0.push(b'}');
         self.0
     }
+}
+
+/// The failure of a value that cannot be sent.
+pub(super) fn unwritable(message: &str) -> Failure {
+    Failure::new(FailureKind::Template, "TemplateError", message.to_owned())
+}
+
+/// JSON text that is sent as it is.
+pub(super) fn raw(json: Vec<u8>) -> Result<Box<RawValue>, Failure> {
+    let text = String::from_utf8(json).map_err(|error| unwritable(&error.to_string()))?;
+    RawValue::from_string(text).map_err(|error| unwritable(&error.to_string()))
 }

@@ -1,13 +1,13 @@
 //! A `python` task, compiled: what its workers are told.
 
 use super::probe::Check;
-use super::stored::Writer;
-use crate::model::{BatchFormat, Failure, FailureKind, Form, Span, StepName, Text, Tree};
+use super::stored::{LargeResults, Writer, raw, unwritable};
+use crate::model::{BatchFormat, Failure, Form, Span, StepName, Text, Tree};
 use crate::spec::{self, PythonProgram};
 use crate::task::context::StepContext;
+use crate::task::lane::Frame;
 use crate::template::{CompiledTree, ItemScope, Names, TemplateError, TemplateErrorKind, compile_pairs, value_to_json};
 use crate::wire;
-use serde_json::value::RawValue;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,9 +15,31 @@ use std::sync::Arc;
 /// Name of the folder for files of an item.
 const ITEM_DIR: &str = "item_dir";
 
+/// What code sees of an earlier step. The last one only if the code asks for it: it makes a file.
+const STEP_MEMBERS: [&str; 6] = ["result", "results", "failed", "stats", "aggregate", PATH];
+
+/// The member of a step that is the path of its results.
+const PATH: &str = "path";
+
+/// What a lane of the task is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The items of a step, or a plain step.
+    Items,
+    /// `on_item_error`.
+    ErrorHandler,
+}
+
+impl Role {
+    /// What a lane that gets this frame is for.
+    pub(super) fn of(frame: &Frame<'_>) -> Self {
+        if frame.is_for_handler() { Self::ErrorHandler } else { Self::Items }
+    }
+}
+
 /// A `python` task, compiled.
 #[derive(Debug)]
-pub struct PythonTask {
+pub(in crate::task::kinds) struct PythonTask {
     program: Source,
     span: Span,
     setup: Option<Text>,
@@ -43,7 +65,7 @@ enum Source {
 }
 
 impl PythonTask {
-    pub(in crate::task) fn compile(task: &spec::PythonTask, folder: &Path) -> Result<Self, Vec<TemplateError>> {
+    pub(in crate::task::kinds) fn compile(task: &spec::PythonTask, folder: &Path) -> Result<Self, Vec<TemplateError>> {
         let (program, span) = match &task.program {
             PythonProgram::Code(code) => (Source::Code(code.raw.clone()), code.span),
             PythonProgram::Function { module, name, span } => {
@@ -79,7 +101,7 @@ impl PythonTask {
     }
 
     /// The code of an aggregate: what the step gave are inputs like any other.
-    pub(in crate::task) fn aggregate(
+    pub(in crate::task::kinds) fn aggregate(
         task: &spec::PythonTask,
         step: &StepName,
         folder: &Path,
@@ -96,12 +118,13 @@ impl PythonTask {
         Ok(Self { part: "aggregate", ..Self::compile(&task, folder)? })
     }
 
-    pub(in crate::task) fn check(&self, names: &Names) -> Vec<TemplateError> {
+    /// The errors in the templates of its inputs.
+    pub(super) fn check_inputs(&self, names: &Names) -> Vec<TemplateError> {
         self.fixed.iter().chain(&self.by_item).flat_map(|(_, tree)| tree.check(names)).collect()
     }
 
     /// What the interpreter shall look over before anything runs, and where it stands in the workflow file.
-    pub fn checks(&self) -> Vec<(Check, Span)> {
+    pub(super) fn checks(&self) -> Vec<(Check, Span)> {
         let code = |text: &Text| (Check::Code { source: text.raw.clone() }, text.span);
         let program = match &self.program {
             Source::Code(source) | Source::Script { text: source, .. } => Some(Check::Code { source: source.clone() }),
@@ -113,7 +136,7 @@ impl PythonTask {
     }
 
     /// Folders that workers import from before all others.
-    pub fn import_path(&self) -> Vec<String> {
+    pub(super) fn import_path(&self) -> Vec<String> {
         vec![self.folder.clone()]
     }
 
@@ -133,34 +156,43 @@ impl PythonTask {
     }
 
     /// What a worker is told when it starts.
-    pub(super) fn start(&self, context: &StepContext, handler: bool) -> Result<wire::Start, Failure> {
+    pub(super) fn start(&self, context: &StepContext, role: Role) -> Result<wire::Start, Failure> {
         let scope = Arc::new(ItemScope::of_step(Arc::clone(&context.scope)));
         let mut writer = Writer::default();
-        // An operation looks at lists, and at nothing else.
-        let may_store = !matches!(self.program, Source::Operation(_));
-        let inputs = writer.inputs(&self.fixed, &scope, may_store)?;
+        let large = match self.program {
+            // An operation takes lists, and nothing else.
+            Source::Operation(_) => LargeResults::Inline,
+            _ => LargeResults::ByFile,
+        };
+        let inputs = writer.inputs(&self.fixed, &scope, large)?;
         let params = context.scope.lookup("params").unwrap_or_default();
-        let steps =
-            if self.mentions("steps") { writer.steps(&context.scope, self.mentions("path"))? } else { b"{}".to_vec() };
+        let members = &STEP_MEMBERS[..STEP_MEMBERS.len() - usize::from(!self.mentions(PATH))];
+        let steps = if self.mentions("steps") { writer.steps(&context.scope, members)? } else { b"{}".to_vec() };
+        let handler = role == Role::ErrorHandler;
         let mut item_inputs: Vec<String> = self.by_item.iter().map(|(name, _)| name.clone()).collect();
         item_inputs.extend(handler.then(|| "error".to_owned()));
         item_inputs.extend(self.brings_item_dir(context).then(|| ITEM_DIR.to_owned()));
+        let settings = &context.settings;
         Ok(wire::Start {
             program: self.program(context),
             setup: self.setup.as_ref().map(|text| text.raw.clone()),
             teardown: self.teardown.as_ref().map(|text| text.raw.clone()),
-            batched: context.settings.batched && !handler,
-            batch_format: if handler { BatchFormat::Records } else { context.settings.batch_format },
-            has_item: context.settings.has_item,
-            clock: context.settings.item_timeout.is_some(),
-            forms: if handler { vec![Form::Json] } else { context.forms.to_vec() },
-            skip_bad_rows: context.settings.skip_bad_rows,
             import_path: self.import_path(),
-            params: raw(value_to_json(&params).map_err(|message| unwritable(&message))?)?,
-            steps: raw(steps)?,
-            inputs: raw(inputs)?,
-            stored: writer.stored,
-            item_inputs,
+            items: wire::ItemSettings {
+                has_item: settings.has_item,
+                batched: settings.batched && !handler,
+                batch_format: if handler { BatchFormat::Records } else { settings.batch_format },
+                forms: if handler { vec![Form::Json] } else { context.forms.to_vec() },
+                skip_bad_rows: settings.skip_bad_rows,
+                clock: settings.item_timeout.is_some(),
+            },
+            scope: wire::ScopeValues {
+                params: raw(value_to_json(&params).map_err(|message| unwritable(&message))?)?,
+                steps: raw(steps)?,
+                inputs: raw(inputs)?,
+                stored: writer.stored,
+                item_inputs,
+            },
         })
     }
 
@@ -190,13 +222,4 @@ impl PythonTask {
         let texts = [&self.setup, &self.teardown].into_iter().flatten().map(|text| text.raw.as_str());
         code.into_iter().chain(texts).any(|text| text.contains(word))
     }
-}
-
-pub(super) fn unwritable(message: &str) -> Failure {
-    Failure::new(FailureKind::Template, "TemplateError", message.to_owned())
-}
-
-pub(super) fn raw(json: Vec<u8>) -> Result<Box<RawValue>, Failure> {
-    let text = String::from_utf8(json).map_err(|error| unwritable(&error.to_string()))?;
-    RawValue::from_string(text).map_err(|error| unwritable(&error.to_string()))
 }

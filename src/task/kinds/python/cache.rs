@@ -5,7 +5,7 @@
 //! `$XDG_CACHE_HOME/batchmill` or `~/.cache/batchmill` (XDG Base Directory Specification). Answers that found a fault are not
 //! kept: the next one may be another.
 
-use super::probe::{Answer, Check};
+use super::probe::{Answer, Check, ask};
 use crate::model::ItemKey;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -14,21 +14,32 @@ use std::path::{Path, PathBuf};
 
 /// An answer, and what it depends on.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct CachedAnswer {
     answer: Answer,
     /// Folders and files, and their times of change; none for one that is not there.
     times: Vec<(PathBuf, Option<(i64, i64)>)>,
 }
 
+/// Returns what an interpreter answered before to the same question, or asks it.
+pub(super) fn ask_once(interpreter: &Path, import_path: &[String], checks: &[Check]) -> Result<Answer, String> {
+    let entry = entry(interpreter, import_path, checks);
+    if let Some(answer) = entry.as_ref().and_then(CacheEntry::answer) {
+        return Ok(answer);
+    }
+    let answer = ask(interpreter, import_path, checks)?;
+    entry.inspect(|entry| entry.keep(&answer));
+    Ok(answer)
+}
+
 /// Where the answer to a question is kept.
-pub(super) struct Place {
+struct CacheEntry {
     file: PathBuf,
     /// Folders of the question itself that modules are found in.
     folders: Vec<PathBuf>,
 }
 
 /// The place for an interpreter's answer; none where it would not hold.
-pub(super) fn place(interpreter: &Path, import_path: &[String], checks: &[Check]) -> Option<Place> {
+fn entry(interpreter: &Path, import_path: &[String], checks: &[Check]) -> Option<CacheEntry> {
     let file = resolve(interpreter)?;
     let data = fs::metadata(&file).ok()?;
     let folder = std::env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
@@ -46,18 +57,18 @@ pub(super) fn place(interpreter: &Path, import_path: &[String], checks: &[Check]
         include_str!("probe.py")
     );
     let file = folder.join("batchmill").join(format!("interpreter-{}.json", ItemKey::of(asked.as_bytes())));
-    Some(Place { file, folders: import_path.iter().map(PathBuf::from).collect() })
+    Some(CacheEntry { file, folders: import_path.iter().map(PathBuf::from).collect() })
 }
 
-impl Place {
+impl CacheEntry {
     /// The answer that is kept there, if it still holds.
-    pub(super) fn answer(&self) -> Option<Answer> {
-        let kept: Kept = serde_json::from_slice(&fs::read(&self.file).ok()?).ok()?;
+    fn answer(&self) -> Option<Answer> {
+        let kept: CachedAnswer = serde_json::from_slice(&fs::read(&self.file).ok()?).ok()?;
         kept.times.iter().all(|(path, time)| changed(path) == *time).then_some(kept.answer)
     }
 
     /// Keeps an answer. Where that is not possible, the next run asks again.
-    pub(super) fn keep(&self, answer: &Answer) {
+    fn keep(&self, answer: &Answer) {
         if !answer.faults.is_empty() {
             return;
         }
@@ -65,7 +76,7 @@ impl Place {
         let settings = Path::new(&answer.prefix).join("pyvenv.cfg");
         let folders = folders.chain(self.folders.iter().cloned());
         let times = folders.chain([settings]).map(|path| (path.clone(), changed(&path))).collect();
-        let kept = Kept { answer: answer.clone(), times };
+        let kept = CachedAnswer { answer: answer.clone(), times };
         let Ok(json) = serde_json::to_vec(&kept) else { return };
         let Some(folder) = self.file.parent() else { return };
         let beside = self.file.with_extension(format!("{}.part", std::process::id()));

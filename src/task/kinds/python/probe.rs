@@ -1,6 +1,5 @@
 //! Asks an interpreter what it is, and to look over the workflow's code before anything runs.
 
-use super::cache;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Write};
 use std::path::Path;
@@ -49,17 +48,6 @@ pub(super) struct Answer {
     pub(super) user_site: bool,
     pub(super) wheel: bool,
     pub(super) faults: Vec<CheckFault>,
-}
-
-/// What an interpreter said before to the same question, or else says now.
-pub(super) fn ask_once(interpreter: &Path, import_path: &[String], checks: &[Check]) -> Result<Answer, String> {
-    let place = cache::place(interpreter, import_path, checks);
-    if let Some(answer) = place.as_ref().and_then(cache::Place::answer) {
-        return Ok(answer);
-    }
-    let answer = ask(interpreter, import_path, checks)?;
-    place.inspect(|place| place.keep(&answer));
-    Ok(answer)
 }
 
 /// Runs the probe in an interpreter. The error is one line for the user.

@@ -1,6 +1,6 @@
 //! The rate limit: requests per second and host, over all slots.
 
-use super::cancelled;
+use super::message::cancelled;
 use crate::model::Failure;
 use crate::task::cancel::Latch;
 use std::collections::HashMap;
@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 /// Each request takes the next free time of its host.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct RateLimit {
     interval: Duration,
     next: Mutex<HashMap<String, Instant>>,
 }
 
-impl Pace {
+impl RateLimit {
     /// At most so many.
     pub(super) fn new(per_second: f64) -> Self {
         Self { interval: Duration::from_secs_f64(1.0 / per_second), next: Mutex::default() }

@@ -1,7 +1,7 @@
 //! What came back, as an outcome: the answer as a result, or why there is none.
 
 use super::connection::CONNECT_TIMEOUT;
-use super::{cancelled, shown};
+use super::message::{cancelled, without_secrets};
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::task::cancel::Latch;
 use serde::{Serialize, Serializer};
@@ -156,7 +156,7 @@ pub(super) struct Asked {
 
 impl fmt::Display for Asked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method, shown(&self.uri.to_string()))
+        write!(f, "{} {}", self.method, without_secrets(&self.uri.to_string()))
     }
 }
 

@@ -1,0 +1,32 @@
+//! What messages about a request may say.
+
+use crate::model::{Failure, FailureKind};
+
+/// What becomes of a request that the end of the run has cut short.
+pub(super) fn cancelled() -> Failure {
+    Failure::new(FailureKind::Cancelled, "Cancelled", "the run was cancelled")
+}
+
+/// An address without what may be secret in it: user, password and query.
+pub(super) fn without_secrets(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            format!("{scheme}://{host}{path}")
+        }
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_what_may_be_secret() {
+        assert_eq!(without_secrets("https://me:pass@host:1/a/b?key=1#x"), "https://host:1/a/b");
+        assert_eq!(without_secrets("nonsense?key=1"), "nonsense");
+    }
+}

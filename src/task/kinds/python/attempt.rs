@@ -1,0 +1,166 @@
+//! One attempt: the first units of a frame, sent to a worker, until all of them are reported or the worker is lost.
+//!
+//! Handles one event after another. Each kind of event has a function, which returns why the attempt ended if it did.
+
+use super::attempt_end::{AttemptEnd, EndCause};
+use super::frame_run::FrameRun;
+use super::memory_limit::MemoryLimit;
+use super::peer::{Waits, WorkerEvent, WorkerExit};
+use super::work_unit::WorkUnit;
+use super::worker::{Worker, crash, unusable};
+use crate::model::{Failure, FailureKind};
+use crate::wire::{Frame, Log, Results, WireError};
+use std::time::{Duration, Instant};
+
+/// An attempt under way.
+pub(super) struct Attempt<'a, 'f> {
+    run: &'a mut FrameRun<'f>,
+    worker: &'a mut Worker,
+    /// How many units it is about.
+    count: usize,
+    watch: Watch,
+    /// How many units were reported.
+    reported: usize,
+}
+
+/// What to watch a worker for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Watch {
+    pub(super) memory_limit: MemoryLimit,
+    /// The slot that shows which item the worker is on.
+    pub(super) slot: usize,
+}
+
+/// Why an attempt ended, if it did.
+type Ended = Result<Option<EndCause>, Failure>;
+
+impl<'a, 'f> Attempt<'a, 'f> {
+    /// An attempt at the first `count` units that are left of a frame.
+    pub(super) fn new(run: &'a mut FrameRun<'f>, worker: &'a mut Worker, count: usize, watch: Watch) -> Self {
+        Self { run, worker, count, watch, reported: 0 }
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Errors
+    /// If the worker breaks the protocol: the step cannot go on.
+    pub(super) fn finish(mut self) -> Result<AttemptEnd, Failure> {
+        let context = self.run.packer.context;
+        let mut waits = Waits {
+            kill: &context.cancel.kill,
+            // What `on_item_error` does for an item is done even if the run has stopped.
+            stop: if self.run.packer.frame.is_for_handler() { None } else { Some(&context.cancel.stop) },
+            item_timeout: context.settings.item_timeout,
+            deadline: self.run.deadline,
+            check_after: Some(self.watch.memory_limit.check_interval()),
+        };
+        self.send();
+        loop {
+            let event = self.worker.peer.next_event(&waits).map_err(|error| unusable(&error.to_string()))?;
+            if matches!(event, WorkerEvent::Stop) {
+                waits.stop = None;
+            }
+            if let Some(cause) = self.on_event(event)? {
+                return Ok(AttemptEnd { sent: self.count, reported: self.reported, cause });
+            }
+        }
+    }
+
+    fn send(&mut self) {
+        let (units, outcome) = self.run.units_and_outcome(self.count);
+        std::mem::take(&mut self.worker.setup_logs).into_iter().for_each(|log| outcome.log(log, units));
+        let message = self.run.message(self.count);
+        self.worker.items_sent += message.items.len();
+        // A worker that died while it was idle takes nothing; its next event tells how it died.
+        drop(self.worker.peer.send(&Frame::Run(message)));
+    }
+
+    fn on_event(&mut self, event: WorkerEvent) -> Ended {
+        match event {
+            WorkerEvent::Frame(Frame::Results(results)) => self.on_results(results),
+            WorkerEvent::Frame(Frame::Log(log)) => Ok(self.on_log(log)),
+            WorkerEvent::Frame(Frame::Done(done)) => Ok(Some(EndCause::Done { executed: done.executed as usize })),
+            WorkerEvent::Frame(_) => Err(unusable("it sent a frame that does not belong here")),
+            WorkerEvent::CheckDue => Ok(self.on_check_due()),
+            WorkerEvent::Dead(exit) => Ok(Some(self.on_death(&exit))),
+            WorkerEvent::Garbled(error) => Ok(Some(self.on_garbled(&error))),
+            WorkerEvent::ItemTimeout => Ok(self.on_item_timeout()),
+            WorkerEvent::Deadline => Ok(Some(self.on_deadline())),
+            WorkerEvent::Stop => self.on_stop(),
+            WorkerEvent::Cancelled => Ok(Some(EndCause::Cancelled)),
+        }
+    }
+
+    fn on_results(&mut self, results: Results) -> Ended {
+        self.reported = results.first.saturating_add(results.count) as usize;
+        let (units, outcome) = self.run.units_and_outcome(self.count);
+        let taken = outcome.take(results, units);
+        taken.map(|()| None).ok_or_else(|| unusable("its results do not fit what it was sent"))
+    }
+
+    fn on_log(&mut self, log: Log) -> Option<EndCause> {
+        let (units, outcome) = self.run.units_and_outcome(self.count);
+        outcome.log(log, units);
+        None
+    }
+
+    /// Shows which item the worker is on, and kills a worker that takes too much memory.
+    fn on_check_due(&mut self) -> Option<EndCause> {
+        let position = self.position()?;
+        let (context, frame) = (self.run.packer.context, self.run.packer.frame);
+        let WorkUnit { batch, position: item, .. } = self.run.units(self.count)[position];
+        let since = Instant::now() - self.item_time();
+        context.current_items.on(self.watch.slot, frame.batches[batch].indexes.get(item), since);
+        let failure = self.watch.memory_limit.exceeded_by(&*self.worker.peer)?;
+        Some(EndCause::OverMemory { position, failure: failure.after(self.item_time()) })
+    }
+
+    fn on_death(&mut self, exit: &WorkerExit) -> EndCause {
+        let stderr = self.worker.peer.stderr_tail();
+        self.worker.stderr_log().into_iter().for_each(|log| drop(self.on_log(log)));
+        let how = format!("Python worker {} while it was on", exit.description);
+        match self.position() {
+            Some(position) => self.lost(position, crash(format!("{how} this item")).with_detail(stderr)),
+            None => EndCause::DiedIdle(crash(format!("{how} no item: {stderr}"))),
+        }
+    }
+
+    fn on_garbled(&mut self, error: &WireError) -> EndCause {
+        let failure = crash(format!("this item disturbed the connection of its Python worker: {error}"));
+        match self.position() {
+            Some(position) => self.lost(position, failure),
+            None => EndCause::DiedIdle(failure),
+        }
+    }
+
+    fn on_item_timeout(&mut self) -> Option<EndCause> {
+        // If the item's results came while its time was measured, it was in time.
+        let position = self.position()?;
+        let timeout = self.run.packer.context.settings.item_timeout.unwrap_or_default();
+        let failure = Failure::new(FailureKind::Timeout, "Timeout", format!("took longer than {timeout:?}"));
+        Some(self.lost(position, failure))
+    }
+
+    fn on_deadline(&mut self) -> EndCause {
+        EndCause::BatchTimeout(self.run.packer.context.settings.batch_timed_out())
+    }
+
+    /// Makes the worker begin no further item. What it is on may end.
+    fn on_stop(&mut self) -> Ended {
+        self.worker.peer.halt().map(|()| None).map_err(|error| unusable(&error.to_string()))
+    }
+
+    /// The unit that the worker is on, or was on when it died; `None` between units.
+    fn position(&self) -> Option<usize> {
+        let position = self.worker.peer.position();
+        position.filter(|position| (self.reported..self.count).contains(position))
+    }
+
+    fn item_time(&self) -> Duration {
+        self.worker.peer.item_time()
+    }
+
+    fn lost(&self, position: usize, failure: Failure) -> EndCause {
+        EndCause::Lost { position, failure: failure.after(self.item_time()) }
+    }
+}

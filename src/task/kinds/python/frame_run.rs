@@ -1,0 +1,196 @@
+//! A frame on its way through one worker or several: what is left of it, and what became of the rest.
+//!
+//! Knows nothing of workers: it says which units the next attempt runs, and settles how the attempt ended. Every unit ends in
+//! exactly one place of the outcome: it succeeded, it failed, or it was not run.
+
+use super::attempt_end::{AttemptEnd, EndCause};
+use super::isolation::{Isolation, Selection, Verdict};
+use super::outcome::OutcomeBuilder;
+use super::payload::Packer;
+use super::work_list::WorkList;
+use super::work_unit::WorkUnit;
+use crate::model::{Failure, Items};
+use crate::task::lane::{BatchOutcome, LogLine};
+use crate::wire::Run;
+use std::time::Instant;
+
+/// A frame that is being run.
+pub(super) struct FrameRun<'f> {
+    pub(super) packer: Packer<'f>,
+    /// When the batch has used up its time; known once a worker is ready.
+    pub(super) deadline: Option<Instant>,
+    inputs: Items,
+    outcome: OutcomeBuilder,
+    work: WorkList,
+    unrun: Vec<WorkUnit>,
+    isolation: Isolation,
+    /// What the attempt under way runs.
+    selection: Selection,
+}
+
+impl<'f> FrameRun<'f> {
+    /// A frame that is to be run. Units whose inputs fail have failed.
+    pub(super) fn new(packer: Packer<'f>) -> Self {
+        let mut run = Self {
+            outcome: OutcomeBuilder::new(packer.context, packer.frame, packer.kind),
+            deadline: None,
+            inputs: Items::default(),
+            work: WorkList::new(Vec::new()),
+            unrun: Vec::new(),
+            isolation: Isolation::default(),
+            selection: Selection::First(0),
+            packer,
+        };
+        let mut units = run.packer.kind.units(run.packer.frame);
+        if run.packer.has_inputs() {
+            run.make_inputs(&mut units);
+        }
+        run.work = WorkList::new(units);
+        run
+    }
+
+    /// Makes the inputs of all units. If the lane halts on failure, units behind one that failed are not run.
+    fn make_inputs(&mut self, units: &mut Vec<WorkUnit>) {
+        let mut halted = false;
+        units.retain_mut(|unit| {
+            if halted {
+                self.unrun.push(*unit);
+                return false;
+            }
+            match self.packer.inputs(*unit) {
+                Ok(values) => {
+                    unit.input = self.inputs.len();
+                    self.inputs.push(&values);
+                    true
+                }
+                Err(failure) => {
+                    self.outcome.fail(*unit, failure);
+                    halted = self.packer.frame.halt_on_failure;
+                    false
+                }
+            }
+        });
+    }
+
+    /// Keeps what a worker printed on no unit.
+    pub(super) fn log_apart(&mut self, log: LogLine) {
+        self.outcome.log_apart(log);
+    }
+
+    /// Whether units are left.
+    pub(super) fn has_work(&self) -> bool {
+        !self.work.left().is_empty()
+    }
+
+    /// Selects what the next attempt may run.
+    pub(super) fn select(&mut self) -> Selection {
+        self.selection = self.isolation.select(self.work.left());
+        self.selection
+    }
+
+    /// The first units that are left.
+    pub(super) fn units(&self, count: usize) -> &[WorkUnit] {
+        &self.work.left()[..count]
+    }
+
+    /// The same, with where what became of them is collected.
+    pub(super) fn units_and_outcome(&mut self, count: usize) -> (&[WorkUnit], &mut OutcomeBuilder) {
+        (&self.work.left()[..count], &mut self.outcome)
+    }
+
+    /// The message that sends these units to a worker.
+    pub(super) fn message(&self, count: usize) -> Run {
+        self.packer.message(self.units(count), &self.inputs)
+    }
+
+    /// Settles how an attempt ended.
+    ///
+    /// # Errors
+    /// If the step cannot go on.
+    pub(super) fn settle(&mut self, end: AttemptEnd) -> Result<(), Failure> {
+        let AttemptEnd { sent, reported, cause } = end;
+        if self.selection == Selection::Alone {
+            self.isolation.clear_suspect();
+        }
+        match cause {
+            // What a lost worker had done and not reported is still to be run, even if the lane halts.
+            EndCause::Lost { position, failure } => {
+                self.settle_lost(reported, position, failure);
+                return Ok(());
+            }
+            EndCause::OverMemory { position, failure } => {
+                self.settle_over_memory(reported, position, failure);
+                return Ok(());
+            }
+            EndCause::Done { executed } if executed == sent => {
+                self.isolation.reset_idle_deaths();
+                self.work.settle(sent);
+            }
+            EndCause::Done { executed: settled } => self.settle_halted(settled),
+            EndCause::Cancelled => self.settle_halted(reported),
+            EndCause::BatchTimeout(failure) => self.settle_batch_timeout(reported, &failure),
+            EndCause::DiedIdle(failure) => self.settle_idle_death(reported, failure)?,
+        }
+        if self.packer.frame.halt_on_failure && self.outcome.has_halting_failure() {
+            self.leave_rest(0);
+        }
+        Ok(())
+    }
+
+    /// The worker was lost on a unit, which has failed.
+    fn settle_lost(&mut self, reported: usize, position: usize, failure: Failure) {
+        self.isolation.reset_idle_deaths();
+        if self.packer.frame.halt_on_failure {
+            self.leave_rest(position + 1);
+        }
+        let unit = self.work.settle_with(reported, position);
+        self.outcome.fail(unit, failure);
+    }
+
+    /// The worker was killed for its memory.
+    fn settle_over_memory(&mut self, reported: usize, position: usize, failure: Failure) {
+        let unit = self.work.left()[position];
+        match self.isolation.over_memory(unit, self.selection) {
+            Verdict::Charge => self.settle_lost(reported, position, failure),
+            _ => self.work.settle(reported),
+        }
+    }
+
+    /// The worker began no further unit, or was killed because the run was cancelled.
+    fn settle_halted(&mut self, settled: usize) {
+        self.leave_rest(settled);
+        self.work.settle(settled);
+    }
+
+    /// The batch has used up its time: what has no result has failed.
+    fn settle_batch_timeout(&mut self, reported: usize, failure: &Failure) {
+        self.work.settle(reported);
+        for unit in self.work.settle_behind(0) {
+            self.outcome.fail(unit, failure.clone());
+        }
+    }
+
+    /// The worker died between units.
+    fn settle_idle_death(&mut self, reported: usize, failure: Failure) -> Result<(), Failure> {
+        match self.isolation.idle_death(reported) {
+            Verdict::GiveUp => return Err(failure),
+            Verdict::Charge => {
+                let unit = self.work.settle_with(0, 0);
+                self.outcome.fail(unit, failure);
+            }
+            Verdict::RunAgain => self.work.settle(reported),
+        }
+        Ok(())
+    }
+
+    /// Leaves all units but the first `count` unrun.
+    fn leave_rest(&mut self, count: usize) {
+        self.unrun.append(&mut self.work.settle_behind(count));
+    }
+
+    /// The outcomes of the batches; what is left is not run.
+    pub(super) fn finish(mut self) -> Vec<BatchOutcome> {
+        self.leave_rest(0);
+        self.outcome.finish(&self.unrun)
+    }
+}

@@ -1,0 +1,164 @@
+//! The lane of a `python` task: runs frames in a worker, and in another one if that is lost.
+//!
+//! Owns the worker's life: when it is started, when it is replaced. Which units run together and what became of them is the
+//! [`FrameRun`]'s matter, what happens while a worker is at work the [`Attempt`]'s.
+//!
+//! A worker that dies, or is killed for a timeout, is charged to the item it was on; what it had finished and sent stands,
+//! and the rest of the frame goes on in a fresh worker. Items that were finished but not sent yet (10 ms of work at most)
+//! are run again.
+
+use super::attempt::{Attempt, Watch};
+use super::attempt_end::AttemptEnd;
+use super::frame_run::FrameRun;
+use super::isolation::Selection;
+use super::memory_limit::MemoryLimit;
+use super::payload::Packer;
+use super::peer::PeerHost;
+use super::task::{PythonTask, Role};
+use super::work_unit::UnitKind;
+use super::worker::{Worker, WorkerStop};
+use crate::model::{Failure, FailureKind};
+use crate::task::context::StepContext;
+use crate::task::lane::{Frame, FrameOutcome, Lane, LogLine, ShutdownReport};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A worker that dies while it is set up is started so often: who killed it may be somebody who does not do so again.
+const MOST_STARTS: u32 = 3;
+
+/// Belongs to one slot; starts its worker with its first frame.
+pub(super) struct PythonLane {
+    step: Arc<Step>,
+    slot: usize,
+    host: Box<dyn PeerHost>,
+    worker: Option<Worker>,
+    /// What went wrong when a worker was replaced.
+    worker_error: Option<String>,
+}
+
+/// What the lane runs.
+struct Step {
+    task: Arc<PythonTask>,
+    context: StepContext,
+}
+
+impl PythonLane {
+    pub(super) fn new(task: Arc<PythonTask>, context: StepContext, slot: usize, host: Box<dyn PeerHost>) -> Self {
+        Self { step: Arc::new(Step { task, context }), slot, host, worker: None, worker_error: None }
+    }
+
+    /// Runs what can be run at once of a frame.
+    ///
+    /// # Errors
+    /// If the step cannot go on.
+    fn attempt(&mut self, run: &mut FrameRun<'_>) -> Result<(), Failure> {
+        let selection = run.select();
+        if selection == Selection::Alone || self.items_left() == Some(0) {
+            self.replace_worker(run);
+        }
+        let count = selection.count().min(self.most_units(run.packer.kind));
+        let end = self.run_units(run, count);
+        self.step.context.current_items.off(self.slot);
+        let end = end?;
+        if end.loses_worker() {
+            self.worker = None;
+        }
+        let limit = self.memory_limit();
+        if self.worker.as_ref().is_some_and(|worker| limit.exceeded_by(&*worker.peer).is_some()) {
+            self.replace_worker(run);
+        }
+        run.settle(end)
+    }
+
+    fn run_units(&mut self, run: &mut FrameRun<'_>, count: usize) -> Result<AttemptEnd, Failure> {
+        run.packer.make_item_dirs(run.units(count))?;
+        let watch = Watch { memory_limit: self.memory_limit(), slot: self.slot };
+        let batch_timeout = self.step.context.settings.batch_timeout;
+        let worker = self.ready_worker(Role::of(run.packer.frame))?;
+        run.deadline = run.deadline.or_else(|| batch_timeout.map(|timeout| Instant::now() + timeout));
+        Attempt::new(run, worker, count, watch).finish()
+    }
+
+    /// The worker; started if there is none.
+    fn ready_worker(&mut self, role: Role) -> Result<&mut Worker, Failure> {
+        let worker = match self.worker.take() {
+            Some(worker) => worker,
+            None => self.start_worker(role)?,
+        };
+        Ok(self.worker.insert(worker))
+    }
+
+    fn start_worker(&self, role: Role) -> Result<Worker, Failure> {
+        let Step { task, context } = &*self.step;
+        let mut tries = 1..=MOST_STARTS;
+        let worker = loop {
+            let start = task.start(context, role)?;
+            match Worker::start(&*self.host, start, &context.cancel.kill) {
+                Err(failure) if failure.kind == FailureKind::Crash && tries.next() != Some(MOST_STARTS) => {}
+                ended => break ended?,
+            }
+        };
+        match self.memory_limit().exceeded_by(&*worker.peer) {
+            Some(failure) => Err(failure.with_detail("before its first item; raise `max_memory`")),
+            None => Ok(worker),
+        }
+    }
+
+    /// Stops the worker in the middle of a frame; the next unit gets a fresh one.
+    fn replace_worker(&mut self, run: &mut FrameRun<'_>) {
+        let ShutdownReport { logs, error } = self.stop_worker();
+        logs.into_iter().for_each(|log| run.log_apart(log));
+        self.worker_error = self.worker_error.take().or(error);
+    }
+
+    fn stop_worker(&mut self) -> ShutdownReport {
+        let Some(worker) = self.worker.take() else { return ShutdownReport::default() };
+        let WorkerStop { logs, exit } = worker.stop(&self.step.context.cancel.kill);
+        let last = logs.iter().rev().find_map(|log| log.text.trim().lines().next_back().map(str::to_owned));
+        let error = exit.filter(|exit| !exit.success).map(|exit| {
+            let last = last.map_or(String::new(), |last| format!(": {last}"));
+            format!("Python worker {} after its last item{last}", exit.description)
+        });
+        let logs = logs.into_iter().map(|log| LogLine { position: None, stream: log.stream, text: log.text });
+        ShutdownReport { logs: logs.collect(), error }
+    }
+
+    fn memory_limit(&self) -> MemoryLimit {
+        MemoryLimit(self.step.task.max_memory())
+    }
+
+    /// How many more items the worker may run before it is replaced, if there is a limit.
+    fn items_left(&self) -> Option<usize> {
+        let sent = self.worker.as_ref().map_or(0, |worker| worker.items_sent);
+        self.step.task.max_items_per_worker().map(|most| most.get().saturating_sub(sent))
+    }
+
+    /// The most units that the worker may get now. A batch stays together, however many items it has.
+    fn most_units(&self, kind: UnitKind) -> usize {
+        match (self.items_left(), kind) {
+            (None, _) => usize::MAX,
+            (Some(_), UnitKind::Batch) => 1,
+            (Some(left), UnitKind::Item) => left,
+        }
+    }
+}
+
+impl Lane for PythonLane {
+    fn run(&mut self, frame: &Frame<'_>) -> FrameOutcome {
+        let step = Arc::clone(&self.step);
+        let mut run = FrameRun::new(Packer::new(&step.task, &step.context, frame));
+        let mut fatal = None;
+        while run.has_work() && (frame.is_for_handler() || !step.context.cancel.stop.is_fired()) {
+            if let Err(failure) = self.attempt(&mut run) {
+                fatal = Some(failure).filter(|failure| failure.kind != FailureKind::Cancelled);
+                break;
+            }
+        }
+        FrameOutcome { batches: run.finish(), fatal }
+    }
+
+    fn finish(&mut self) -> ShutdownReport {
+        let ShutdownReport { logs, error } = self.stop_worker();
+        ShutdownReport { logs, error: self.worker_error.take().or(error) }
+    }
+}

@@ -1,0 +1,270 @@
+//! A worker as a child process on this machine: its start, its socket, its shared page, its end.
+//!
+//! Owns the process and its descriptors; what the frames say is the lane's matter. The process is killed when its
+//! [`LocalWorker`] is dropped, together with everything it has started.
+
+use super::host::Host;
+use super::peer::{Peer, PeerHost, Waits, WorkerEvent, WorkerExit};
+use super::shared_page::SharedPage;
+use super::worker_env::worker_env;
+use crate::model::{Failure, FailureKind};
+use crate::task::context::StepContext;
+use crate::task::guard::{Cell, Guard};
+use crate::task::process::{end_group, kill_child};
+use crate::task::wait::wait;
+use crate::wire::{Frame, FrameReader, WireError, write_frame};
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The most that is read of what a worker wrote to its stderr, in bytes.
+const MOST_STDERR: u64 = 256 << 10;
+
+/// How long a frame that has begun may stop in the middle. Workers send frames whole, so one that stops for longer was written
+/// by somebody else.
+const STALL: Duration = Duration::from_secs(10);
+
+/// How long a worker that hung up may take to end.
+const HANG_UP: Duration = Duration::from_secs(1);
+
+/// Until an item has begun, its timeout is checked this often.
+const NEXT_ITEM: Duration = Duration::from_millis(20);
+
+/// Starts the workers of one lane as child processes.
+pub(super) struct LocalHost {
+    host: Arc<Host>,
+    context: StepContext,
+    slot: usize,
+}
+
+/// A worker process.
+struct LocalWorker {
+    child: Child,
+    /// Readable when the process has ended.
+    watch: OwnedFd,
+    socket: UnixStream,
+    reader: FrameReader,
+    page: SharedPage,
+    stderr: File,
+    guard: Option<Cell>,
+    status: Option<ExitStatus>,
+}
+
+impl LocalHost {
+    /// For the lane of one slot.
+    pub(super) fn new(context: &StepContext, slot: usize) -> Self {
+        let host = context.host.python.clone();
+        let host = host.expect("the engine settles the interpreter before a step with a python task starts");
+        Self { host, context: context.clone(), slot }
+    }
+
+    fn spawn(&self) -> io::Result<LocalWorker> {
+        let context = &self.context;
+        let (socket, theirs) = UnixStream::pair()?;
+        socket.set_read_timeout(Some(STALL))?;
+        let page = SharedPage::new()?;
+        // If the log cannot be written, memory takes what the worker prints: a log is not worth an item.
+        let stderr = nameless_file(&context.host.logs.join(format!("{}-worker-{}", context.step, self.slot)))
+            .or_else(|_| memfd_create("batchmill-stderr", MemfdFlags::CLOEXEC).map(File::from))?;
+        let mut command = self.host.command();
+        command.envs(worker_env(&context.host.env, context.settings.width));
+        command.envs(context.host.env.iter().map(|(name, value)| (name, value)));
+        command.env("BATCHMILL_RUN_ID", &context.run.0).env("PYTHONFAULTHANDLER", "1");
+        command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(page.to_stdio()?);
+        command.stderr(stderr.try_clone()?);
+        let mut child = command.process_group(0).spawn()?;
+        let watch = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).inspect_err(|_| kill_child(&mut child))?;
+        let guard = context.host.guard.as_ref().and_then(Guard::cell);
+        guard.iter().for_each(|guard| guard.enter(Pid::from_child(&child)));
+        let reader = FrameReader::default();
+        Ok(LocalWorker { child, watch, socket, reader, page, stderr, guard, status: None })
+    }
+}
+
+impl PeerHost for LocalHost {
+    fn start(&self) -> Result<Box<dyn Peer>, Failure> {
+        let failed = |error| {
+            let message = format!("cannot start a Python worker with `{}`: {error}", self.host.executable);
+            Failure::new(FailureKind::Start, "WorkerStart", message)
+        };
+        Ok(Box::new(self.spawn().map_err(failed)?))
+    }
+}
+
+impl Peer for LocalWorker {
+    fn send(&mut self, frame: &Frame) -> Result<(), WireError> {
+        if matches!(frame, Frame::Run(_)) {
+            self.page.clear()?;
+        }
+        write_frame(&mut self.socket, frame)
+    }
+
+    fn next_event(&mut self, waits: &Waits<'_>) -> Result<WorkerEvent, WireError> {
+        let check_at = waits.check_after.map(|after| Instant::now() + after);
+        loop {
+            let item_end = waits.item_timeout.map(|timeout| Instant::now() + self.time_left(timeout));
+            let timers = [
+                (item_end, WorkerEvent::ItemTimeout),
+                (waits.deadline, WorkerEvent::Deadline),
+                (check_at, WorkerEvent::CheckDue),
+            ];
+            let now = Instant::now();
+            let next = timers.iter().filter_map(|(at, _)| *at).min();
+            if let Some((_, event)) = timers.into_iter().find(|(at, _)| at.is_some_and(|at| at <= now)) {
+                return Ok(event);
+            }
+            match self.wait(waits, next)? {
+                Ready::Socket => return self.read(),
+                Ready::Dead => return Ok(WorkerEvent::Dead(self.reap()?)),
+                Ready::Kill => return Ok(WorkerEvent::Cancelled),
+                Ready::Stop => return Ok(WorkerEvent::Stop),
+                Ready::Time => {}
+            }
+        }
+    }
+
+    fn halt(&mut self) -> Result<(), WireError> {
+        Ok(self.page.halt()?)
+    }
+
+    fn position(&self) -> Option<usize> {
+        self.page.position()
+    }
+
+    fn item_time(&self) -> Duration {
+        self.page.item_time()
+    }
+
+    /// What is shared with other processes counts too (`VmRSS` of proc(5)).
+    fn memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kilobytes: u64 = resident.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kilobytes * 1024)
+    }
+
+    fn stderr_tail(&self) -> String {
+        let length = self.stderr.metadata().map_or(0, |data| data.len());
+        let from = length.saturating_sub(MOST_STDERR);
+        let mut text = vec![0; usize::try_from(length - from).unwrap_or(0)];
+        let read = self.stderr.read_exact_at(&mut text, from);
+        String::from_utf8_lossy(if read.is_ok() { &text } else { &[] }).trim().to_owned()
+    }
+
+    fn close(&mut self) -> Option<WorkerExit> {
+        self.reap().ok()
+    }
+}
+
+/// What a wait for the process found.
+#[derive(Debug, Clone, Copy)]
+enum Ready {
+    Socket,
+    Dead,
+    Kill,
+    Stop,
+    Time,
+}
+
+impl LocalWorker {
+    fn wait(&self, waits: &Waits<'_>, deadline: Option<Instant>) -> io::Result<Ready> {
+        // In this order: what a dead worker has sent is read before its death is noticed.
+        let ready = [Ready::Socket, Ready::Dead, Ready::Kill, Ready::Stop];
+        let stop = waits.stop.unwrap_or(waits.kill);
+        let fds = [self.socket.as_fd(), self.watch.as_fd(), waits.kill.as_fd(), stop.as_fd()];
+        let mut fds = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
+        Ok(wait(&mut fds, deadline)?.map_or(Ready::Time, |at| ready[at]))
+    }
+
+    /// Reads a frame that has begun to arrive.
+    fn read(&mut self) -> Result<WorkerEvent, WireError> {
+        match self.reader.read(&mut self.socket) {
+            Ok(Some(frame)) => Ok(WorkerEvent::Frame(frame)),
+            // It hung up, or was killed in the middle of a frame: either way it is dead, or soon will be.
+            Ok(None) => Ok(WorkerEvent::Dead(self.reap()?)),
+            Err(WireError::Io(error)) if error.kind() != io::ErrorKind::WouldBlock => {
+                Ok(WorkerEvent::Dead(self.reap()?))
+            }
+            Err(error) => {
+                self.kill()?;
+                Ok(WorkerEvent::Garbled(error))
+            }
+        }
+    }
+
+    /// How much longer the current item may take; not long if none has begun yet.
+    fn time_left(&self, timeout: Duration) -> Duration {
+        match self.page.position() {
+            Some(_) => timeout.saturating_sub(self.page.item_time()),
+            None => timeout.clamp(Duration::from_millis(1), NEXT_ITEM),
+        }
+    }
+
+    /// Waits for the end of a process that hung up, then kills what is left of its group.
+    fn reap(&mut self) -> io::Result<WorkerExit> {
+        if self.status.is_none() {
+            // Whatever comes of waiting, the group is killed next.
+            let _ = wait(&mut [PollFd::new(&self.watch, PollFlags::IN)], Some(Instant::now() + HANG_UP));
+        }
+        self.kill().map(exit)
+    }
+
+    /// Kills the process and its children, while its number is still its own, and notes how it ended.
+    fn kill(&mut self) -> io::Result<ExitStatus> {
+        if let Some(status) = self.status {
+            return Ok(status);
+        }
+        end_group(Pid::from_child(&self.child), Signal::KILL);
+        self.guard.iter().for_each(Cell::leave);
+        let status = self.child.wait()?;
+        self.status = Some(status);
+        Ok(status)
+    }
+}
+
+impl Drop for LocalWorker {
+    fn drop(&mut self) {
+        // A process that has not ended by now gets no more time.
+        let _ = self.kill();
+    }
+}
+
+/// A file that is gone when nobody has it open: what a worker writes there may be secret, and is masked when it is read.
+fn nameless_file(path: &Path) -> io::Result<File> {
+    let file = File::options().create_new(true).read(true).append(true).mode(0o600).open(path)?;
+    std::fs::remove_file(path)?;
+    Ok(file)
+}
+
+fn exit(status: ExitStatus) -> WorkerExit {
+    let description = match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with exit status {code}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}{}", signal_name(signal)),
+        (None, None) => "ended".to_owned(),
+    };
+    WorkerExit { success: status.success(), description }
+}
+
+/// The name of a signal that ends processes often, in brackets.
+fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        4 => " (SIGILL)",
+        6 => " (SIGABRT)",
+        7 => " (SIGBUS)",
+        8 => " (SIGFPE)",
+        9 => " (SIGKILL: somebody killed it, or memory ran out)",
+        11 => " (SIGSEGV)",
+        15 => " (SIGTERM)",
+        _ => "",
+    }
+}

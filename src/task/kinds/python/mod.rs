@@ -1,0 +1,34 @@
+//! `python`: which interpreter hosts the workers, how a worker is started, and what happens when one dies.
+//!
+//! From the engine inwards: [`kind`] is the task type, [`lane`] owns a worker, [`frame_run`] knows what is left of a frame,
+//! [`attempt`] handles the events of a worker at work, [`peer`] is the border to wherever the worker runs, and [`local`] a
+//! worker on this machine.
+
+mod attempt;
+mod attempt_end;
+mod cache;
+mod foreground;
+mod frame_run;
+mod host;
+mod isolation;
+mod kind;
+mod lane;
+mod local;
+mod memory_limit;
+mod outcome;
+mod payload;
+mod peer;
+mod probe;
+mod shared_page;
+mod stored;
+mod task;
+#[cfg(test)]
+mod tests;
+mod work_list;
+mod work_unit;
+mod worker;
+mod worker_env;
+
+pub use host::{Found, Host, HostError, Hosting, find_interpreter};
+pub use probe::{Check, CheckFault};
+pub(super) use task::PythonTask;

@@ -1,0 +1,78 @@
+//! The units of a frame that are still to be run, in order.
+//!
+//! Units are settled from the front, by an attempt after another. That costs what is settled, not what is left: a frame of
+//! many units that run one by one stays linear.
+
+use super::work_unit::WorkUnit;
+
+/// What is left of a frame.
+pub(super) struct WorkList {
+    units: Vec<WorkUnit>,
+    /// How many at the front are settled.
+    settled: usize,
+}
+
+impl WorkList {
+    /// A list of these units.
+    pub(super) fn new(units: Vec<WorkUnit>) -> Self {
+        Self { units, settled: 0 }
+    }
+
+    /// The units that are left.
+    pub(super) fn left(&self) -> &[WorkUnit] {
+        &self.units[self.settled..]
+    }
+
+    /// Settles the first units.
+    pub(super) fn settle(&mut self, count: usize) {
+        self.settled += count.min(self.left().len());
+    }
+
+    /// Settles the first `count` units and the one at `position`, not before them, which is returned.
+    pub(super) fn settle_with(&mut self, count: usize, position: usize) -> WorkUnit {
+        let (first, position) = (self.settled + count, self.settled + position);
+        let unit = self.units[position];
+        // Those in between are moved behind it: they are few, a worker reports its results all 10 ms.
+        self.units.copy_within(first..position, first + 1);
+        self.settled = first + 1;
+        unit
+    }
+
+    /// Settles all units but the first `count`, and returns them.
+    pub(super) fn settle_behind(&mut self, count: usize) -> Vec<WorkUnit> {
+        self.units.split_off(self.units.len().min(self.settled + count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(units: usize) -> WorkList {
+        WorkList::new((0..units).map(|position| WorkUnit { batch: 0, position, input: 0 }).collect())
+    }
+
+    fn positions(units: &[WorkUnit]) -> Vec<usize> {
+        units.iter().map(|unit| unit.position).collect()
+    }
+
+    #[test]
+    fn a_unit_is_settled_from_the_middle_and_the_others_keep_their_order() {
+        let mut list = list(7);
+        list.settle(1);
+        assert_eq!(list.settle_with(1, 4).position, 5);
+        assert_eq!(positions(list.left()), [2, 3, 4, 6]);
+        assert_eq!(list.settle_with(0, 0).position, 2);
+        assert_eq!(positions(list.left()), [3, 4, 6]);
+    }
+
+    #[test]
+    fn units_are_settled_behind_others_and_never_beyond_the_end() {
+        let mut list = list(5);
+        list.settle(1);
+        assert_eq!(positions(&list.settle_behind(2)), [3, 4]);
+        assert_eq!(positions(list.left()), [1, 2]);
+        list.settle(9);
+        assert!(list.left().is_empty() && list.settle_behind(0).is_empty());
+    }
+}
