@@ -74,7 +74,7 @@ fn check_names(folder: &RunFolder, names: &[String]) -> Result<(), Stop> {
     let reader = Reader::open(folder.clone())?;
     let mut failures = Vec::new();
     for step in reader.steps()? {
-        failures.extend(reader.failures(&step)?);
+        failures.extend(reader.open_step(step).failures()?);
     }
     let has = |name: &String| failures.iter().any(|failure| failure.is_called(name));
     match names.iter().find(|name| !has(name)) {

@@ -9,7 +9,7 @@ use super::prepare::Prepared;
 use super::reduce::Reducer;
 use super::step::step_timeout;
 use super::workflow::{EngineError, Run};
-use crate::ledger::{LedgerError, Printed, Reader, StepRecord};
+use crate::ledger::{AggregateFile, LedgerError, Printed, Reader, StepLedger, StepReader};
 use crate::model::{Batch, BatchFormat, Event, Failure, FailureKind, Form, ItemKey, Status, StepName, StepReport};
 use crate::spec::{Aggregate, Reductions, Step, StepKind};
 use crate::task::{Context, CurrentItems, Frame, LogLine};
@@ -47,35 +47,38 @@ impl Run<'_> {
     pub(super) fn aggregate(
         &mut self,
         step: &Step,
+        ledger: &mut StepLedger,
         report: &mut StepReport,
         limit: Option<Duration>,
     ) -> Result<(), EngineError> {
         let folder = self.ledger.folder().clone();
-        let Some(aggregate) = aggregate_of(step) else { return Ok(folder.forget_aggregate(&step.name)?) };
+        let Some(aggregate) = aggregate_of(step) else { return Ok(folder.remove_aggregate(&step.name)?) };
         if !matches!(report.status, Status::Succeeded | Status::Partial) {
             return Ok(());
         }
         let how = how(step, aggregate, self.prepared, &|earlier| self.ledger.revision(earlier))?;
         let reader = Reader::open(folder.clone())?;
-        if reader.aggregate(&step.name, Some(&how))?.is_some() {
+        let recorded = reader.step(&step.name)?.expect("a step under way is in the ledger");
+        if recorded.aggregate(Some(&how))?.is_some() {
             return Ok(());
         }
         let computed = match aggregate {
-            Aggregate::Reductions(reductions) => {
-                let records = reader.steps()?;
-                let record = records.iter().find(|record| record.name == step.name);
-                self.reduce(reductions, &reader, record.expect("a step under way is in the ledger"))?
+            Aggregate::Reductions(reductions) => self.reduce(reductions, &recorded)?,
+            Aggregate::Code(_) => {
+                self.call(step, ledger, limit.map(|limit| limit.saturating_sub(report.stats.duration)))?
             }
-            Aggregate::Code(_) => self.call(step, limit.map(|limit| limit.saturating_sub(report.stats.duration)))?,
         };
         match computed {
-            Ok(json) => folder.keep_aggregate(&step.name, (self.ledger.revision(&step.name)?, how), json)?,
+            Ok(aggregate) => {
+                let revision = ledger.revision()?;
+                folder.write_aggregate(&step.name, &AggregateFile { revision, fingerprint: how, aggregate })?;
+            }
             Err(failure) if failure.kind == FailureKind::Cancelled => report.status = Status::Interrupted,
             Err(mut failure) => {
                 if let Some(limit) = limit.filter(|_| failure.kind == FailureKind::Timeout) {
                     failure = step_timeout(limit);
                 }
-                folder.forget_aggregate(&step.name)?;
+                folder.remove_aggregate(&step.name)?;
                 self.prepared.secrets.mask_failure(&mut failure);
                 report.status = Status::Failed;
                 report.failure = Some(failure);
@@ -87,13 +90,12 @@ impl Run<'_> {
     fn reduce(
         &mut self,
         reductions: &Reductions,
-        reader: &Reader,
-        record: &StepRecord,
+        step: &StepReader<'_>,
     ) -> Result<Result<Box<RawValue>, Failure>, EngineError> {
         let wrong = |message| Failure::new(FailureKind::Exception, "AggregateError", message);
         let mut reducer = Reducer::new(reductions);
-        let mut lines = reader.results(record)?;
-        while let Some((_, _, piece)) = lines.next_piece()? {
+        let mut lines = step.results()?;
+        while let Some(piece) = lines.next_block()? {
             if self.cancel.kill.is_fired() {
                 return Ok(Err(Failure::new(FailureKind::Cancelled, "Cancelled", "the run was interrupted")));
             }
@@ -108,13 +110,18 @@ impl Run<'_> {
             }
         }
         for field in reducer.never_found() {
-            self.notice(&record.name, format!("warning: no result has the field `{field}` of the aggregate"));
+            self.notice(&step.record.name, format!("warning: no result has the field `{field}` of the aggregate"));
         }
         Ok(reducer.finish().map_err(wrong))
     }
 
     /// Runs the code of an aggregate, once, in a worker of its own.
-    fn call(&mut self, step: &Step, left: Option<Duration>) -> Result<Result<Box<RawValue>, Failure>, EngineError> {
+    fn call(
+        &mut self,
+        step: &Step,
+        ledger: &mut StepLedger,
+        left: Option<Duration>,
+    ) -> Result<Result<Box<RawValue>, Failure>, EngineError> {
         let prepared = self.prepared;
         let program = prepared.aggregates.get(&step.name).expect("`prepare` compiled the code of every aggregate");
         let context = self.context_of_aggregate(step, left)?;
@@ -127,7 +134,7 @@ impl Run<'_> {
         for LogLine { stream, mut text, .. } in outcome.logs.drain(..).chain(report.logs) {
             prepared.secrets.mask(&mut text);
             // What is printed is not worth the results: the run goes on without it.
-            if let Err(error) = self.ledger.log(&step.name, &Printed { item: None, stream, text }) {
+            if let Err(error) = ledger.log(&Printed { item: None, stream, text }) {
                 self.notice(&step.name, format!("warning: {error}; what the aggregate prints is not kept"));
             }
         }

@@ -6,7 +6,7 @@ use super::slot::SlotEvent;
 use super::slow::Slow;
 use super::step::too_many;
 use crate::export::StreamedOutput;
-use crate::ledger::{Ledger, LedgerError, Printed, StepKey};
+use crate::ledger::{LedgerError, Printed, StepLedger};
 use crate::model::{Batch, BatchReport, Event, Failure, Listener, Stats, StepName};
 use crate::spec::MaxFailures;
 use crate::task::Cancel;
@@ -23,8 +23,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// Works on one step.
 pub(super) struct Aggregator<'a> {
     pub(super) step: StepName,
-    pub(super) key: StepKey,
-    pub(super) ledger: &'a mut Ledger,
+    pub(super) ledger: &'a mut StepLedger,
     pub(super) listeners: &'a mut [Box<dyn Listener>],
     pub(super) secrets: &'a Secrets,
     /// The file of the step's results, where it is written while they come.
@@ -69,8 +68,8 @@ impl Aggregator<'_> {
             }
             if trouble.is_none() {
                 let began = Instant::now();
-                let noted = self.ledger.note_item_files(self.key, &reports);
-                trouble = noted.and_then(|()| self.ledger.record(self.key, &reports)).err();
+                let noted = self.ledger.note_item_files(&reports);
+                trouble = noted.and_then(|()| self.ledger.record(&reports)).err();
                 self.stats.ledger += began.elapsed();
             }
             if trouble.is_some() {
@@ -99,7 +98,7 @@ impl Aggregator<'_> {
                 self.secrets.mask(&mut log.text);
                 // What tasks print is not worth a result: the run goes on without it.
                 let printed = Printed { item, stream: log.stream, text: log.text };
-                if let Err(error) = self.ledger.log(&self.step, &printed) {
+                if let Err(error) = self.ledger.log(&printed) {
                     let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
                     self.notice(format!("warning: {error}{cause}; what tasks print is not kept, results are"));
                 }

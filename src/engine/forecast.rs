@@ -50,7 +50,6 @@ pub enum ForecastError {
 /// # Errors
 /// Where the ledger or a step's items cannot be read.
 pub fn forecast(prepared: &Prepared, reader: &Reader) -> Result<Vec<Forecast>, ForecastError> {
-    let records = reader.steps()?;
     let mut scope = step_scope(prepared, &reader.folder().run);
     let mut forecasts: Vec<Forecast> = Vec::new();
     for (step, (program, _)) in prepared.workflow.steps.iter().zip(&prepared.programs) {
@@ -60,17 +59,17 @@ pub fn forecast(prepared: &Prepared, reader: &Reader) -> Result<Vec<Forecast>, F
         };
         let unsettled = seen_by(step, prepared).map(|step| &step.name).find(|name| runs(name));
         let names = Arc::new(ItemScope::of_step(Arc::new(scope.clone())));
-        let record = records.iter().find(|record| record.name == step.name);
-        let forecast = match (record, unsettled) {
+        let recorded = reader.step(&step.name)?;
+        let forecast = match (&recorded, unsettled) {
             (None, _) => Forecast::New,
             (Some(_), Some(earlier)) => Forecast::Waits(earlier.clone()),
-            (Some(record), None) => {
+            (Some(recorded), None) => {
                 let wrong = |error| ForecastError::Shape(step.name.clone(), error);
                 let run = |command: &mut Command| command.output();
                 let never = never();
                 let host = SourceHost { run: &run, stop: &never };
                 let mut plan = plan_step(step, program, prepared, &names, host).map_err(wrong)?;
-                let past = reader.past(record)?;
+                let past = recorded.history()?;
                 let print = print_of(step, plan.batched, prepared, |earlier| reader.revision(earlier))?;
                 let everything = changes(&past, &print);
                 if !everything.is_empty() {
@@ -85,9 +84,9 @@ pub fn forecast(prepared: &Prepared, reader: &Reader) -> Result<Vec<Forecast>, F
                 }
             }
         };
-        if let Some(record) = record {
+        if let Some(recorded) = recorded {
             let is_batch = matches!(step.kind, StepKind::Batch(_));
-            remember(&mut scope, reader.folder(), step, is_batch.then_some(record.stats));
+            remember(&mut scope, reader.folder(), step, is_batch.then_some(recorded.record.stats));
         }
         forecasts.push(forecast);
     }

@@ -6,7 +6,7 @@ use super::plan::StepPlan;
 use super::prepare::Prepared;
 use super::resume::{SortedOut, sort_out};
 use super::workflow::{EngineError, Run};
-use crate::ledger::{LedgerError, StepHistory, StepKey};
+use crate::ledger::{LedgerError, StepHistory, StepLedger};
 use crate::model::{Event, StepName};
 use crate::sources::SourceError;
 use crate::spec::Step;
@@ -57,20 +57,20 @@ impl Run<'_> {
         &mut self,
         step: &Step,
         batched: bool,
-        (key, past): (StepKey, StepHistory),
+        (ledger, past): (&mut StepLedger, StepHistory),
     ) -> Result<StepHistory, EngineError> {
         let print = print_of(step, batched, self.prepared, |earlier| self.ledger.revision(earlier))?;
         let reasons = changes(&past, &print);
         let mut past = if reasons.is_empty() {
             past
         } else {
-            self.ledger.forget(key)?;
+            ledger.forget()?;
             let text = format!("everything runs again, because {}", reasons.join(", "));
             self.tell(&Event::Notice { name: step.name.clone(), text });
             StepHistory::default()
         };
         past.known = self.known(step, &print)?;
-        self.ledger.note_fingerprint(key, &serde_json::to_string(&print).unwrap_or_default())?;
+        ledger.note_fingerprint(&serde_json::to_string(&print).unwrap_or_default())?;
         Ok(past)
     }
 
@@ -80,7 +80,7 @@ impl Run<'_> {
         &mut self,
         step: &Step,
         plan: &mut StepPlan,
-        (key, past): (StepKey, &StepHistory),
+        (ledger, past): (&mut StepLedger, &StepHistory),
     ) -> Result<Result<Option<SortedOut>, SourceError>, EngineError> {
         // A step that was not started yet, or has to be done again, has no failed items to single out: all of it is to be run.
         if past.is_empty() {
@@ -90,7 +90,7 @@ impl Run<'_> {
             Ok(sorted_out) => sorted_out,
             Err(error) => return Ok(Err(error)),
         };
-        self.ledger.move_past(key, &sorted_out.changes, &sorted_out.gone)?;
+        ledger.move_items(&sorted_out.changes, &sorted_out.gone)?;
         self.passed_over(&step.name, sorted_out.known.clone());
         let reasons = sorted_out.reasons.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect();
         self.tell(&Event::StepSortedOut { name: step.name.clone(), total: sorted_out.total, reasons });

@@ -88,7 +88,7 @@ impl Run<'_> {
         let reader = Reader::open(self.ledger.folder().clone())?;
         for record in reader.steps()? {
             let Some(known) = incremental.steps.get_mut(&record.name) else { continue };
-            let past = reader.past(&record)?;
+            let past = reader.open_step(record).history()?;
             past.batches.iter().flat_map(|batch| batch.keys.iter()).for_each(|key| known.keys.push(key));
             past.left_out.iter().for_each(|key| known.keys.push(*key));
         }

@@ -9,7 +9,7 @@ use super::shape::ShapeError;
 use super::workflow::{EngineError, Run};
 use crate::columnar::{read_ipc, schema_of_ipc};
 use crate::export::{self, ExportError, Results, StreamedOutput, Target, Written};
-use crate::ledger::{LedgerError, Reader, ResultLines, RunFolder, StepKey};
+use crate::ledger::{LedgerError, Reader, ResultsReader, RunFolder, StepLedger};
 use crate::model::{Event, Failure, FailureKind, OutputFormat, Status, StepName, StepReport, Text};
 use crate::spec::{Step, StepKind};
 use crate::task::{ItemFiles, Latch};
@@ -61,14 +61,18 @@ fn rendered(key: &str, text: &Text, scope: &Arc<ItemScope>) -> Result<PathBuf, S
 
 impl Run<'_> {
     /// The files of a step's items: their folders, and whose the paths are that earlier executions of the run have left.
-    pub(super) fn item_files(&mut self, step: &Step, key: StepKey, into: PathBuf) -> Result<ItemFiles, EngineError> {
+    pub(super) fn item_files(
+        &mut self,
+        step: &Step,
+        ledger: &mut StepLedger,
+        into: PathBuf,
+    ) -> Result<ItemFiles, EngineError> {
         let reader = Reader::open(self.ledger.folder().clone())?;
-        let record = reader.steps()?.into_iter().find(|record| record.name == step.name);
-        let past = record.map(|record| reader.past(&record)).transpose()?.unwrap_or_default();
+        let past = reader.step(&step.name)?.map(|step| step.history()).transpose()?.unwrap_or_default();
         let done = past.batches.iter().flat_map(|batch| batch.keys.iter().zip(batch.indexes.iter().copied()));
         // An item that the workflow does not name any more has no index.
         let done = done.filter(|(_, index)| *index != u64::MAX).collect();
-        let claims = self.ledger.item_files(key, &done)?;
+        let claims = ledger.item_files(&done)?;
         let claims = claims.into_iter().map(|(path, key, index)| (path, (key, index))).collect();
         Ok(ItemFiles::new(scratch(self.ledger.folder(), &step.name), into, claims))
     }
@@ -76,7 +80,7 @@ impl Run<'_> {
     /// Writes the results of a step that has ended well; where that fails, the step has failed.
     pub(super) fn write_output(
         &mut self,
-        (key, is_batch): (StepKey, bool),
+        (ledger, is_batch): (&StepLedger, bool),
         (target, streamed): (&Target, Option<StreamedOutput>),
         report: &mut StepReport,
     ) -> Result<(), EngineError> {
@@ -84,10 +88,10 @@ impl Run<'_> {
             return Ok(());
         }
         let (path, format) = (target.path.display().to_string(), target.format.as_str());
-        let revision = self.ledger.revision(&report.name)?;
+        let revision = ledger.revision()?;
         let note = serde_json::json!({ "path": path, "format": format, "parts": target.parts, "of": revision });
         let note = note.to_string();
-        if self.ledger.output(key)?.as_ref() == Some(&note) && target.is_there() {
+        if ledger.output()?.as_ref() == Some(&note) && target.is_there() {
             return Ok(());
         }
         let mut results = StepResults::new(self.ledger.folder().clone(), &report.name, is_batch, &self.cancel.stop);
@@ -98,7 +102,7 @@ impl Run<'_> {
         };
         match written {
             Ok(written) => {
-                self.ledger.note_output(key, &note)?;
+                ledger.note_output(&note)?;
                 let records = if written.records == 1 { "record" } else { "records" };
                 let text = format!("{} {records} written to `{path}`", written.records);
                 self.tell(&Event::Notice { name: report.name.clone(), text: self.prepared.secrets.masked(text) });
@@ -125,7 +129,7 @@ struct StepResults<'a> {
     step: StepName,
     is_batch: bool,
     stop: &'a Latch,
-    lines: Option<ResultLines>,
+    lines: Option<ResultsReader>,
 }
 
 impl<'a> StepResults<'a> {
@@ -133,10 +137,9 @@ impl<'a> StepResults<'a> {
         Self { folder, step: step.clone(), is_batch, stop, lines: None }
     }
 
-    fn open(&self) -> Result<Option<ResultLines>, LedgerError> {
+    fn open(&self) -> Result<Option<ResultsReader>, LedgerError> {
         let reader = Reader::open(self.folder.clone())?;
-        let steps = reader.steps()?;
-        steps.iter().find(|record| record.name == self.step).map(|record| reader.results(record)).transpose()
+        reader.step(&self.step)?.map(|step| step.results()).transpose()
     }
 }
 
@@ -146,7 +149,7 @@ impl StepResults<'_> {
         if target.format != OutputFormat::Parquet {
             return None;
         }
-        let mut lines = self.open().ok()?.filter(ResultLines::are_tables)?;
+        let mut lines = self.open().ok()?.filter(ResultsReader::are_tables)?;
         let schema = schema_of_ipc(&lines.next_table().ok()??).ok()?;
         while let Some(table) = lines.next_table().ok()? {
             // Tables of other columns are made alike by way of their records.
@@ -180,7 +183,7 @@ impl Results for StepResults<'_> {
         }
         while piece.len() < PIECE
             && let Some(lines) = &mut self.lines
-            && let Some((_, _, lines)) = lines.next_piece().map_err(|error| trouble(&error))?
+            && let Some(lines) = lines.next_block().map_err(|error| trouble(&error))?
         {
             if self.is_batch {
                 piece.extend_from_slice(&lines);

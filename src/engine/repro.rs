@@ -42,12 +42,11 @@ impl Repro<'_> {
             .find(|(step, _)| step.name == **name)
             .ok_or_else(|| format!("the workflow has no step `{name}` any more"))?;
         let reader = Reader::open((*folder).clone()).map_err(|error| error.to_string())?;
-        let records = reader.steps().map_err(|error| error.to_string())?;
         let mut scope = step_scope(prepared, &folder.run);
         for earlier in workflow.steps.iter().take_while(|earlier| earlier.name != **name) {
-            if let Some(record) = records.iter().find(|record| record.name == earlier.name) {
+            if let Some(recorded) = reader.step(&earlier.name).map_err(|error| error.to_string())? {
                 let is_batch = matches!(earlier.kind, StepKind::Batch(_));
-                remember(&mut scope, folder, earlier, is_batch.then_some(record.stats));
+                remember(&mut scope, folder, earlier, is_batch.then_some(recorded.record.stats));
             }
         }
         let scope = Arc::new(scope);

@@ -9,8 +9,8 @@ use super::slot::run_slot;
 use super::slow::Slow;
 use super::workflow::EngineError;
 use crate::export::StreamedOutput;
-use crate::ledger::{Ledger, StepKey};
-use crate::model::{Batch, Failure, FailureKind, Listener, Stats, StepName};
+use crate::ledger::StepLedger;
+use crate::model::{Batch, Failure, FailureKind, Listener, Stats};
 use crate::sources::SourceError;
 use crate::spec::{MaxFailures, OnBadRow, RetryPolicy};
 use crate::task::{Context, Program};
@@ -38,8 +38,6 @@ pub(super) struct Job<'a> {
 
 /// What a step is to do, apart from its slots.
 pub(super) struct StepRun<'a> {
-    pub(super) name: StepName,
-    pub(super) key: StepKey,
     pub(super) feed: Feed<'a>,
     pub(super) total: Option<u64>,
     /// Items that earlier executions of the run have done.
@@ -83,7 +81,7 @@ pub(super) fn pace(plan: &StepPlan) -> Pace {
 pub(super) fn execute(
     run: StepRun<'_>,
     job: &Job<'_>,
-    ledger: &mut Ledger,
+    ledger: &mut StepLedger,
     listeners: &mut [Box<dyn Listener>],
     secrets: &Secrets,
 ) -> Result<StepEnd, EngineError> {
@@ -101,8 +99,7 @@ pub(super) fn execute(
     let (failed, bad_rows, unchanged, bytes_done) = (run.failed, run.bad_rows, run.unchanged, run.bytes_done);
     let stats = Stats { total, succeeded, failed, bad_rows, unchanged, bytes_done, ..Stats::default() };
     let mut aggregator = Aggregator {
-        step: run.name,
-        key: run.key,
+        step: ledger.name().clone(),
         ledger,
         listeners,
         secrets,

@@ -9,7 +9,7 @@ use super::shape::ShapeError;
 use super::step::{Job, StepEnd, StepRun, execute, pace};
 use super::values::step_scope;
 use crate::export::StreamedOutput;
-use crate::ledger::{Baseline, Ledger, LedgerError, RunFolder, RunMeta, StepKey};
+use crate::ledger::{Baseline, Ledger, LedgerError, RunFolder, RunMeta, StepLedger, StepType};
 use crate::model::{Event, Failure, FailureKind, Listener, RunSummary, Stats, Status, StepReport};
 use crate::sources::{SourceError, SourceHost};
 use crate::spec::{BatchSize, Fault, Faults, OnBadRow, Step, StepKind, Workflow};
@@ -153,8 +153,7 @@ impl Run<'_> {
                 continue;
             }
             self.scope.summary = Some(minijinja::Value::from(minijinja::value::Serde(self.summary_json())));
-            let (key, _) = self.ledger.begin_step(&step.name, false)?;
-            self.ledger.forget(key)?;
+            self.ledger.begin_step(&step.name, StepType::Single)?.0.forget()?;
             let report = self.step(step, programs)?;
             self.tell(&Event::StepFinished(report.clone()));
             if report.status != Status::Succeeded && self.summary.status == Status::Succeeded {
@@ -185,7 +184,11 @@ impl Run<'_> {
 
     fn step(&mut self, step: &Step, programs: &(Program, Option<Program>)) -> Result<StepReport, EngineError> {
         let scope = Arc::new(self.scope.clone());
-        let (key, past) = self.ledger.begin_step(&step.name, matches!(step.kind, StepKind::Batch(_)))?;
+        let step_type = match step.kind {
+            StepKind::Single(_) => StepType::Single,
+            StepKind::Batch(_) => StepType::Batch,
+        };
+        let (mut ledger, past) = self.ledger.begin_step(&step.name, step_type)?;
         let names = Arc::new(ItemScope::of_step(Arc::clone(&scope)));
         let (stop, guard) = (Arc::clone(&self.cancel.stop), self.guard.clone());
         let run = move |command: &mut Command| capture(command, &stop, guard.as_ref());
@@ -193,15 +196,17 @@ impl Run<'_> {
         let host = SourceHost { run: &run, stop: stop.channel() };
         let report = match plan_step(step, &programs.0, self.prepared, &names, host) {
             Ok(mut plan) => {
-                let past = self.past(step, plan.batched, (key, past))?;
-                match self.left(step, &mut plan, (key, &past))? {
-                    Ok(sorted_out) => self.work(step, programs, Ready { key, scope, plan, sorted_out })?,
+                let past = self.past(step, plan.batched, (&mut ledger, past))?;
+                match self.left(step, &mut plan, (&mut ledger, &past))? {
+                    Ok(sorted_out) => {
+                        self.work(step, programs, Ready { ledger: &mut ledger, scope, plan, sorted_out })?
+                    }
                     Err(error) => self.cannot_start(step, &ShapeError::Items(error, items_span(step))),
                 }
             }
             Err(error) => self.cannot_start(step, &error),
         };
-        self.ledger.finish_step(key, &report)?;
+        ledger.finish(&report)?;
         Ok(report)
     }
 
@@ -210,9 +215,9 @@ impl Run<'_> {
         &mut self,
         step: &Step,
         (program, handler): &(Program, Option<Program>),
-        ready: Ready,
+        ready: Ready<'_>,
     ) -> Result<StepReport, EngineError> {
-        let Ready { key, scope, plan, sorted_out } = ready;
+        let Ready { ledger, scope, plan, sorted_out } = ready;
         let (total, done) = sorted_out.as_ref().map_or((plan.total, 0), |it| (Some(it.total), it.done));
         let (failed, bad_rows) = sorted_out.as_ref().map_or((0, 0), |it| (it.failed, it.bad_rows));
         let unchanged = sorted_out.as_ref().map_or(0, |it| it.unchanged);
@@ -223,7 +228,7 @@ impl Run<'_> {
         self.tell(&Event::StepStarted { name, total, done, bytes, bytes_done, slots });
         let pace = pace(&plan);
         let StepPlan { mut source, is_batch, most_items, target, item_files, .. } = plan;
-        let item_files = item_files.map(|into| self.item_files(step, key, into)).transpose()?.map(Arc::new);
+        let item_files = item_files.map(|into| self.item_files(step, ledger, into)).transpose()?.map(Arc::new);
         let context = Context {
             run: self.summary.run.clone(),
             step: step.name.clone(),
@@ -259,8 +264,6 @@ impl Run<'_> {
         // What earlier executions did is in no order with what comes now.
         let fresh_target = target.as_ref().filter(|_| is_batch && sorted_out.is_none());
         let run = StepRun {
-            name: step.name.clone(),
-            key,
             streamed: fresh_target.and_then(StreamedOutput::of),
             feed: match sorted_out {
                 Some(sorted_out) => {
@@ -285,15 +288,15 @@ impl Run<'_> {
             timeout: plan.step_timeout,
             slow_after: self.prepared.options.slow_after,
         };
-        let mut end = execute(run, &job, &mut self.ledger, self.listeners, &self.prepared.secrets)?;
+        let mut end = execute(run, &job, ledger, self.listeners, &self.prepared.secrets)?;
         let streamed = end.streamed.take();
         item_files.iter().for_each(|files| files.clear());
         let mut report = self.report(step, end);
         let ran = report.stats.succeeded > done;
         self.remember(step, &report, is_batch);
-        self.aggregate(step, &mut report, plan.step_timeout)?;
+        self.aggregate(step, ledger, &mut report, plan.step_timeout)?;
         if let Some(target) = target {
-            self.write_output((key, is_batch), (&target, streamed), &mut report)?;
+            self.write_output((ledger, is_batch), (&target, streamed), &mut report)?;
         }
         if ran && !is_batch && matches!(program, Program::Echo(_)) {
             self.say(step)?;
@@ -355,8 +358,8 @@ impl Run<'_> {
 }
 
 /// A step that can be worked on.
-struct Ready {
-    key: StepKey,
+struct Ready<'a> {
+    ledger: &'a mut StepLedger,
     scope: Arc<Scope>,
     plan: StepPlan,
     sorted_out: Option<SortedOut>,

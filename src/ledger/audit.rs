@@ -1,8 +1,9 @@
 //! Checks a run from its files alone: every item has exactly one outcome, and every result line is whole.
 
-use super::batches::{Files, present};
+use super::batches::present;
 use super::error::LedgerError;
-use super::reader::{Reader, StepRecord};
+use super::step_files::StepFiles;
+use super::step_reader::StepReader;
 use crate::model::{ResultForm, Status};
 use serde::de::IgnoredAny;
 use std::collections::HashMap;
@@ -21,22 +22,23 @@ pub struct Audit {
 /// The most problems that are named.
 const MOST_PROBLEMS: usize = 20;
 
-impl Reader {
+impl StepReader<'_> {
     /// Audits a step.
     ///
     /// # Errors
     /// Where ledger or results file cannot be read at all.
-    pub fn audit(&self, step: &StepRecord) -> Result<Audit, LedgerError> {
+    pub fn audit(&self) -> Result<Audit, LedgerError> {
+        let step = &self.record;
         let mut audit = Audit::default();
         let mut outcomes: HashMap<u64, u32> = HashMap::new();
-        let files = Files::open(self.folder(), &step.name)?;
+        let files = StepFiles::open(self.folder, &step.name)?;
         let mut lines = Vec::new();
-        for batch in self.batch_rows(step)? {
+        for batch in self.batch_rows()? {
             let first = batch.first;
             if files.keys(&batch)?.is_none() {
                 audit.problems.push(format!("keys of the batch at item {first} are gone"));
             }
-            let why = files.lines(&batch, &mut lines)?;
+            let why = files.results(&batch, &mut lines)?;
             let broken = |line: &[u8]| serde_json::from_slice::<IgnoredAny>(line).is_err();
             let mut parts = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
             match why {
@@ -53,7 +55,7 @@ impl Reader {
             }
         }
         audit.succeeded = outcomes.len() as u64;
-        for failure in self.failures(step)? {
+        for failure in self.failures()? {
             audit.failed += 1;
             *outcomes.entry(failure.index).or_default() += 1;
         }

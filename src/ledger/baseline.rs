@@ -4,7 +4,8 @@
 //! its items. It changes only when a run has ended well, all steps at once.
 
 use super::error::LedgerError;
-use super::folder::{StateFolder, io_error, make, private_file};
+use super::files::{create_directories, io_error, private_file};
+use super::folder::StateFolder;
 use crate::model::{ItemKey, StepName};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, HashMap};
@@ -106,7 +107,7 @@ impl Baseline {
         let workflow = workflow.canonicalize().map_err(|source| io_error("read", workflow, source))?;
         let name = ItemKey::of(workflow.as_os_str().as_encoded_bytes());
         let folder = state.0.join("known");
-        make(&folder, true)?;
+        create_directories(&folder)?;
         let path = folder.join(format!("{name}.db"));
         drop(private_file(&path)?);
         let sqlite = |source| LedgerError::sqlite(&path, source);

@@ -1,13 +1,12 @@
 //! Where runs are kept.
 
 use super::error::LedgerError;
-use super::growing::sync_folder;
+use super::files::{create_directories, create_directory, io_error, private_file, sync_directory};
 use crate::model::{RunId, StepName};
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -40,7 +39,7 @@ impl StateFolder {
     /// # Errors
     /// Where it cannot be made.
     pub fn create_run(&self, name: &str) -> Result<RunFolder, LedgerError> {
-        make(&self.runs(), true)?;
+        create_directories(&self.runs())?;
         let ignore = self.0.join(".gitignore");
         if !ignore.exists() {
             fs::write(&ignore, "*\n").map_err(|source| io_error("write", &ignore, source))?;
@@ -52,10 +51,10 @@ impl StateFolder {
             let random = RandomState::new().hash_one(&started) % 36_u64.pow(4);
             let run = RunId(format!("{started}-{name}-{}", base36(random)));
             let path = self.runs().join(&run.0);
-            match make(&path, false) {
+            match create_directory(&path) {
                 Ok(()) => {
-                    make(&path.join("results"), false)?;
-                    make(&path.join("logs"), false)?;
+                    create_directory(&path.join("results"))?;
+                    create_directory(&path.join("logs"))?;
                     return Ok(RunFolder { run, path });
                 }
                 Err(LedgerError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {}
@@ -135,6 +134,11 @@ impl RunFolder {
         self.path.join("logs")
     }
 
+    /// The log of a step.
+    pub(super) fn log(&self, step: &StepName) -> PathBuf {
+        self.logs().join(format!("{step}.log"))
+    }
+
     /// Takes the run's lock: an OS lock on an open file, which ends with the process whatever happens to it.
     ///
     /// # Errors
@@ -156,7 +160,7 @@ impl RunFolder {
     /// Waits until the disk has the names of the run's files and folders.
     pub(super) fn sync_names(&self) -> Result<(), LedgerError> {
         // The run, `runs`, the state folder, and where that is.
-        self.path.ancestors().take(4).try_for_each(sync_folder)
+        self.path.ancestors().take(4).try_for_each(sync_directory)
     }
 
     /// Deletes the run with everything in it.
@@ -176,44 +180,6 @@ impl RunFolder {
         File::open(self.path.join("lock"))
             .is_ok_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
     }
-}
-
-/// A folder that only its owner may look into: items and results may be secret.
-pub(super) fn make(path: &Path, parents: bool) -> Result<(), LedgerError> {
-    DirBuilder::new()
-        .recursive(parents)
-        .mode(0o700)
-        .create(path)
-        .map_err(|source| io_error("make folder", path, source))
-}
-
-/// A file to append to, that only its owner may read.
-pub(super) fn private_file(path: &Path) -> Result<File, LedgerError> {
-    let file = File::options().create(true).append(true).read(true).mode(0o600).open(path);
-    file.map_err(|source| io_error("write", path, source))
-}
-
-/// Writes a file that only its owner may read: aside first, then under its name, so that nobody sees half of it.
-pub(super) fn write_whole(
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<File>) -> Result<io::Result<()>, LedgerError>,
-) -> Result<(), LedgerError> {
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(format!(".{}", std::process::id()));
-    let aside = PathBuf::from(aside);
-    let failed = |source| io_error("write", path, source);
-    let file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&aside).map_err(failed)?;
-    let mut out = BufWriter::new(file);
-    let written = write(&mut out).and_then(|written| written.and_then(|()| out.flush()).map_err(failed));
-    let done = written.and_then(|()| fs::rename(&aside, path).map_err(failed));
-    if done.is_err() {
-        drop(fs::remove_file(&aside));
-    }
-    done
-}
-
-pub(super) fn io_error(action: &'static str, path: &Path, source: io::Error) -> LedgerError {
-    LedgerError::Io { action, path: path.to_path_buf(), source }
 }
 
 fn base36(mut number: u64) -> String {

@@ -4,29 +4,51 @@
 //! writes a run; any number read it while it grows. Always holds: results are written before the row that points at them,
 //! and a row is committed before anybody is told; bytes behind the last committed row are torn and are ignored.
 
+mod append_file;
 mod audit;
 mod baseline;
 mod batches;
+mod columns;
+mod commit;
+mod database;
+mod derived;
+mod durability;
 mod error;
+mod execution;
+mod files;
 mod folder;
-mod growing;
-mod health;
 mod history;
 mod item_files;
-mod kept;
+mod load;
+mod log;
+mod moves;
 mod outputs;
+mod read_ahead;
 mod reader;
+mod records;
 mod results;
-mod rows;
-mod window;
-mod writer;
+mod run;
+mod schema;
+mod step;
+mod step_files;
+mod step_reader;
+mod steps;
+
+#[cfg(test)]
+mod tests;
 
 pub use audit::Audit;
 pub use baseline::{Baseline, BaselineKeys, BaselineStep, KeyRuns};
+pub use derived::AggregateFile;
+pub use durability::Durability;
 pub use error::LedgerError;
 pub use folder::{RunFolder, StateFolder};
-pub use growing::Durability;
 pub use history::{DoneBatch, LossReason, LostItems, RowChange, StepHistory};
-pub use reader::{FailureRecord, Reader, RunRecord, StepRecord};
-pub use results::ResultLines;
-pub use writer::{Ledger, Printed, RunMeta, StepKey};
+pub use log::Printed;
+pub use reader::Reader;
+pub use records::{FailureRecord, RunRecord, StepRecord};
+pub use results::ResultsReader;
+pub use run::{Ledger, RunMeta};
+pub use step::StepLedger;
+pub use step_reader::StepReader;
+pub use steps::StepType;

@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 const AHEAD: usize = 1 << 20;
 
 /// A file, with a part of it held in memory: a million batches of one line each are not a million calls of the system.
-pub(super) struct Window {
+pub(super) struct ReadAheadFile {
     file: File,
     part: RefCell<Part>,
 }
@@ -22,7 +22,7 @@ struct Part {
     last: u64,
 }
 
-impl Window {
+impl ReadAheadFile {
     pub(super) fn new(file: File) -> Self {
         Self { file, part: RefCell::default() }
     }
@@ -79,11 +79,11 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         let bytes: Vec<u8> = (0..3_000_000_u32).map(|number| (number % 251) as u8).collect();
         file.write_all(&bytes).unwrap();
-        let window = Window::new(file);
+        let file = ReadAheadFile::new(file);
         for (offset, length) in [(0, 10), (2_000_000, 400_000), (1_500_000, 7), (1_400_000, 7), (2_999_990, 10), (5, 0)]
         {
-            assert_eq!(window.read(offset as u64, length).unwrap(), bytes[offset..offset + length]);
+            assert_eq!(file.read(offset as u64, length).unwrap(), bytes[offset..offset + length]);
         }
-        assert!(window.read(2_999_991, 10).is_err() && window.read(4_000_000, 1).is_err());
+        assert!(file.read(2_999_991, 10).is_err() && file.read(4_000_000, 1).is_err());
     }
 }
