@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Names and hashes.
+/// The parts of a fingerprint: names and hashes.
 pub(super) type Fingerprint = BTreeMap<String, String>;
 
 /// The fingerprint of a step.
@@ -95,12 +95,6 @@ pub(super) fn mentions_item_dir(step: &Step, prepared: &Prepared) -> bool {
     let folder = prepared.workflow.source.path.parent().unwrap_or(Path::new(""));
     let mentions = |text: &str| text.contains("item_dir") || text.contains("BATCHMILL_ITEM_DIR");
     fields(task_of(step), folder).iter().any(|(_, text)| mentions(text))
-}
-
-/// The names whose hashes differ, those that are there on one side only included.
-pub(super) fn changed(old: &Fingerprint, new: &Fingerprint) -> Vec<String> {
-    let names = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name)));
-    names.filter(|name| old.get(*name) != new.get(*name)).cloned().collect()
 }
 
 /// Whether the step's task, apart from its list of items, looks at what an earlier step gave.
@@ -212,14 +206,5 @@ mod tests {
     fn words_are_found_whole() {
         assert!(has_word("params.size + 1", "size") && has_word("size", "size"));
         assert!(!has_word("resize sizes", "size"));
-    }
-
-    #[test]
-    fn what_changed_is_named_once() {
-        let print = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let (old, new): (Fingerprint, Fingerprint) =
-            (print(&[("a", "1"), ("b", "1")]), print(&[("b", "2"), ("c", "1")]));
-        assert_eq!(changed(&old, &new), ["a", "b", "c"]);
-        assert!(changed(&old, &old).is_empty());
     }
 }

@@ -1,15 +1,16 @@
 //! What earlier executions of a run mean for this one.
 
 use super::aggregate::{aggregate_of, how};
-use super::fingerprint::{Fingerprint, changed, fingerprint, looks_at, looks_at_aggregates};
+use super::fingerprint::{fingerprint, looks_at, looks_at_aggregates};
 use super::plan::StepPlan;
 use super::prepare::Prepared;
 use super::resume::{SortedOut, sort_out};
 use super::workflow::{EngineError, Run};
 use crate::ledger::{LedgerError, StepHistory, StepLedger};
-use crate::model::{Event, StepName};
+use crate::model::{Event, Fingerprint, StepName};
 use crate::sources::SourceError;
 use crate::spec::Step;
+use std::collections::BTreeSet;
 
 /// In front of a step's name in a fingerprint.
 pub(super) const RESULTS_OF: &str = "results of ";
@@ -29,7 +30,7 @@ pub(super) fn print_of(
         }
         print.insert(format!("{RESULTS_OF}{}", earlier.name), given);
     }
-    Ok(print)
+    Ok(Fingerprint::new(print))
 }
 
 /// The earlier steps that a step's task looks at.
@@ -48,7 +49,8 @@ pub(super) fn changes(past: &StepHistory, print: &Fingerprint) -> Vec<String> {
         Some(earlier) => format!("step `{earlier}` gave new results"),
         None => format!("`{name}` changed"),
     };
-    if past.is_empty() { Vec::new() } else { changed(&past.fingerprint, print).iter().map(reason).collect() }
+    let changed: BTreeSet<String> = past.fingerprints().flat_map(|old| old.changed_parts(print)).collect();
+    changed.iter().map(reason).collect()
 }
 
 impl Run<'_> {
@@ -57,20 +59,17 @@ impl Run<'_> {
         &mut self,
         step: &Step,
         batched: bool,
-        (ledger, past): (&mut StepLedger, StepHistory),
+        (ledger, mut past): (&mut StepLedger, StepHistory),
     ) -> Result<StepHistory, EngineError> {
         let print = print_of(step, batched, self.prepared, |earlier| self.ledger.revision(earlier))?;
         let reasons = changes(&past, &print);
-        let mut past = if reasons.is_empty() {
-            past
-        } else {
-            ledger.forget()?;
+        ledger.use_fingerprint(&print)?;
+        if !reasons.is_empty() {
+            ledger.forget_where_fingerprint_differs(&mut past)?;
             let text = format!("everything runs again, because {}", reasons.join(", "));
             self.tell(&Event::Notice { name: step.name.clone(), text });
-            StepHistory::default()
-        };
+        }
         past.known = self.known(step, &print)?;
-        ledger.note_fingerprint(&serde_json::to_string(&print).unwrap_or_default())?;
         Ok(past)
     }
 

@@ -1,10 +1,9 @@
 //! `--incremental`: a run of what is new since the last good run of its workflow.
 
-use super::fingerprint::{Fingerprint, changed};
 use super::history::RESULTS_OF;
 use super::workflow::{EngineError, Run};
 use crate::ledger::{Baseline, BaselineKeys, BaselineStep, KeyRuns, LedgerError, Reader};
-use crate::model::{Event, Status, StepName};
+use crate::model::{Event, Fingerprint, Status, StepName};
 use crate::spec::{Step, StepKind};
 use std::collections::BTreeMap;
 
@@ -52,23 +51,20 @@ impl Run<'_> {
         };
         // What earlier steps gave is new in each run, and says nothing.
         let own = |print: &Fingerprint| -> Fingerprint {
-            print
-                .iter()
-                .filter(|(name, _)| !name.starts_with(RESULTS_OF))
-                .map(|(k, v)| (k.clone(), v.clone()))
-                .collect()
+            let mut own = print.clone();
+            own.parts.retain(|name, _| !name.starts_with(RESULTS_OF));
+            own
         };
         let print = own(print);
         let known = incremental.known.step(&step.name)?;
-        let fingerprint = serde_json::to_string(&print).unwrap_or_default();
+        let fingerprint = Some(print.clone());
         incremental.steps.insert(step.name.clone(), BaselineStep { fingerprint, keys: KeyRuns::default() });
         let Some(known) = known else { return Ok(BaselineKeys::default()) };
-        let old: Fingerprint = serde_json::from_str(&known.fingerprint).unwrap_or_default();
-        let changes = changed(&old, &print);
-        if changes.is_empty() {
-            return Ok(known.keys.into_set());
-        }
-        let changes: Vec<String> = changes.iter().map(|name| format!("`{name}` changed")).collect();
+        let changes: Vec<String> = match known.fingerprint.map(|old| old.changed_parts(&print)) {
+            Some(changes) if changes.is_empty() => return Ok(known.keys.into_set()),
+            Some(changes) => changes.iter().map(|name| format!("`{name}` changed")).collect(),
+            None => vec!["another version of batchmill made the last good run".to_owned()],
+        };
         let text = format!("everything runs, because {}", changes.join(", "));
         self.tell(&Event::Notice { name: step.name.clone(), text });
         Ok(BaselineKeys::default())

@@ -162,7 +162,7 @@ impl<'a> Sorter<'a> {
             done: Done::new(&past.batches),
             failures: past.failed.clone(),
             waiting: past.attempts.clone(),
-            lost: past.lost.clone(),
+            lost: past.lost(),
             places: past.batches.iter().map(|batch| vec![None; batch.keys.len()]).collect(),
             todo: UnfinishedSet::default(),
             reasons: BTreeMap::new(),

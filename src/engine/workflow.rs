@@ -153,7 +153,7 @@ impl Run<'_> {
                 continue;
             }
             self.scope.summary = Some(minijinja::Value::from(minijinja::value::Serde(self.summary_json())));
-            self.ledger.begin_step(&step.name, StepType::Single)?.0.forget()?;
+            self.ledger.forget_step(&step.name)?;
             let report = self.step(step, programs)?;
             self.tell(&Event::StepFinished(report.clone()));
             if report.status != Status::Succeeded && self.summary.status == Status::Succeeded {

@@ -6,7 +6,7 @@
 use super::error::LedgerError;
 use super::files::{create_directories, io_error, private_file};
 use super::folder::StateFolder;
-use crate::model::{ItemKey, StepName};
+use crate::model::{Fingerprint, ItemKey, StepName};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -86,8 +86,8 @@ impl BaselineKeys {
 /// What is known of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaselineStep {
-    /// By what it could be told from a changed one, as JSON.
-    pub fingerprint: String,
+    /// What its results depended on; none if an older version wrote it.
+    pub fingerprint: Option<Fingerprint>,
     /// The items that it had done.
     pub keys: KeyRuns,
 }
@@ -127,7 +127,9 @@ impl Baseline {
     pub fn step(&self, name: &StepName) -> Result<Option<BaselineStep>, LedgerError> {
         let query = "SELECT fingerprint, keys FROM steps WHERE name = ?1";
         let step = self.db.query_row(query, [name.as_str()], |row| {
-            Ok(BaselineStep { fingerprint: row.get(0)?, keys: KeyRuns::from_bytes(&row.get::<_, Vec<u8>>(1)?) })
+            let fingerprint = serde_json::from_str::<Fingerprint>(&row.get::<_, String>(0)?).ok();
+            let fingerprint = fingerprint.filter(|fingerprint| fingerprint.version == Fingerprint::VERSION);
+            Ok(BaselineStep { fingerprint, keys: KeyRuns::from_bytes(&row.get::<_, Vec<u8>>(1)?) })
         });
         step.optional().map_err(|source| LedgerError::sqlite(&self.path, source))
     }
@@ -141,7 +143,8 @@ impl Baseline {
             let transaction = db.transaction()?;
             transaction.execute("DELETE FROM steps", [])?;
             for (name, step) in steps {
-                let row = params![name.as_str(), step.fingerprint, step.keys.to_bytes()];
+                let fingerprint = step.fingerprint.as_ref().and_then(|it| serde_json::to_string(it).ok());
+                let row = params![name.as_str(), fingerprint.unwrap_or_default(), step.keys.to_bytes()];
                 transaction.execute("INSERT INTO steps VALUES (?1, ?2, ?3)", row)?;
             }
             transaction.commit()

@@ -4,7 +4,8 @@
 //! must become an error, not a huge allocation or the result of another item.
 
 use super::columns::unsigned;
-use super::steps::StepId;
+use super::ids::{FingerprintId, StepId};
+use super::schema::fingerprint_column;
 use crate::model::{ItemKey, ResultForm};
 use rusqlite::{Connection, Row};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
@@ -27,6 +28,8 @@ pub(super) struct BatchRow {
     /// Whether its keys follow each other, so that only the first is stored.
     pub(super) keys_are_run: bool,
     pub(super) checksum: i64,
+    /// What its results depend on; none if it was written before that was kept.
+    pub(super) fingerprint: Option<FingerprintId>,
 }
 
 /// What a row says about its results: which items they belong to, and how they are stored.
@@ -38,6 +41,7 @@ pub(super) struct BatchHeader<'a> {
     pub(super) form: ResultForm,
     pub(super) keys_offset: u64,
     pub(super) keys_are_run: bool,
+    pub(super) fingerprint: Option<FingerprintId>,
 }
 
 impl BatchHeader<'_> {
@@ -52,8 +56,19 @@ impl BatchHeader<'_> {
             hash.update(b"arrow");
         }
         hash.update(self.indexes.unwrap_or(b"range"));
+        if let Some(FingerprintId(fingerprint)) = self.fingerprint {
+            hash.update(b"fingerprint");
+            hash.update(&fingerprint.to_le_bytes());
+        }
         (hash.digest() ^ results_hash).cast_signed()
     }
+}
+
+/// How long the results file and the keys file of a step are, or how much of them counts.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct FileEnds {
+    pub(super) results: u64,
+    pub(super) keys: u64,
 }
 
 /// The hash of a batch's results.
@@ -61,19 +76,21 @@ pub(super) fn hash_results(results: &[u8]) -> u64 {
     xxh3_64(results)
 }
 
-const SELECT: &str = "SELECT id, first, count, indexes, is_list, offset, length, keys_offset, keys_run, checksum, form
-    FROM batches";
+const COLUMNS: &str = "id, first, count, indexes, is_list, offset, length, keys_offset, keys_run, checksum, form";
 
 impl BatchRow {
     /// The rows of a step, in the order in which they were written.
     pub(super) fn all(db: &Connection, step: StepId) -> rusqlite::Result<Vec<Self>> {
-        let mut statement = db.prepare(&format!("{SELECT} WHERE step = ?1 ORDER BY id"))?;
+        let fingerprint = fingerprint_column(db)?;
+        let query = format!("SELECT {COLUMNS}, {fingerprint} FROM batches WHERE step = ?1 ORDER BY id");
+        let mut statement = db.prepare(&query)?;
         statement.query_map([step.0], Self::read)?.collect()
     }
 
     /// One row.
     pub(super) fn get(db: &Connection, step: StepId, id: i64) -> rusqlite::Result<Self> {
-        db.prepare_cached(&format!("{SELECT} WHERE step = ?1 AND id = ?2"))?.query_row([step.0, id], Self::read)
+        let query = format!("SELECT {COLUMNS}, fingerprint FROM batches WHERE step = ?1 AND id = ?2");
+        db.prepare_cached(&query)?.query_row([step.0, id], Self::read)
     }
 
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -92,6 +109,7 @@ impl BatchRow {
             checksum: row.get(9)?,
             // Any other word was never written, and does not match the checksum.
             form: if row.get::<_, String>(10)? == "arrow" { ResultForm::Arrow } else { ResultForm::Lines },
+            fingerprint: row.get(11)?,
         })
     }
 
@@ -104,6 +122,7 @@ impl BatchRow {
             form: self.form,
             keys_offset: self.keys_offset,
             keys_are_run: self.keys_are_run,
+            fingerprint: self.fingerprint,
         }
     }
 
@@ -132,6 +151,18 @@ impl BatchRow {
             None => (self.first..self.first.saturating_add(self.count)).collect(),
         }
     }
+}
+
+/// How far the remaining rows of a step reach into its files.
+pub(super) fn file_ends(db: &Connection, step: StepId) -> rusqlite::Result<FileEnds> {
+    let query = format!(
+        "SELECT coalesce(max(offset + length), 0), coalesce(max(keys_offset + {size} *
+         CASE WHEN keys_run THEN 1 WHEN indexes IS NULL THEN count ELSE length(indexes) / 8 END), 0)
+         FROM batches WHERE step = ?1",
+        size = ItemKey::SIZE
+    );
+    let end = |row: &Row<'_>, at| row.get(at).map(|end| unsigned(Some(end)).unwrap_or(0));
+    db.query_row(&query, [step.0], |row| Ok(FileEnds { results: end(row, 0)?, keys: end(row, 1)? }))
 }
 
 /// Indexes of items, as they are stored.

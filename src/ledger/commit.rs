@@ -1,10 +1,10 @@
 //! The rows of a commit: batches, failures, attempts.
 
-use super::batches::{BatchHeader, encode_indexes, hash_results};
+use super::batches::{BatchHeader, FileEnds, encode_indexes, hash_results};
 use super::columns::{integer, microseconds, variant_name};
 use super::database::Database;
 use super::error::LedgerError;
-use super::steps::StepId;
+use super::ids::{FingerprintId, StepId};
 use crate::model::{BatchReport, Indexes, ItemKey, Keys};
 use rusqlite::{Connection, params};
 use std::collections::HashSet;
@@ -14,17 +14,12 @@ pub(super) fn stored_keys(keys: &Keys) -> impl Iterator<Item = ItemKey> + '_ {
     keys.iter().take(if matches!(keys, Keys::Run(..)) { 1 } else { usize::MAX })
 }
 
-/// How long the results file and the keys file of a step are.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct FileEnds {
-    pub(super) results: u64,
-    pub(super) keys: u64,
-}
-
 /// What the rows of a transaction have in common.
 pub(super) struct Commit<'a> {
     pub(super) step: StepId,
     pub(super) execution: i64,
+    /// What the results depend on.
+    pub(super) fingerprint: FingerprintId,
     /// The number of the first report's row in `batches`.
     pub(super) first_batch: i64,
     /// Where results and keys of the first report begin.
@@ -77,11 +72,13 @@ impl Commit<'_> {
             form: report.form,
             keys_offset: ends.keys,
             keys_are_run: matches!(report.keys, Keys::Run(..)),
+            fingerprint: Some(self.fingerprint),
         };
         let checksum = header.checksum(hash_results(&report.lines.0));
         let mut statement = db.prepare_cached(
             "INSERT INTO batches (step, id, number, attempt, first, count, indexes, is_list, offset, length, keys_offset, duration_us,
-             execution, checksum, keys_run, form) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+             execution, checksum, keys_run, form, fingerprint)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         )?;
         statement.execute(params![
             self.step.0,
@@ -100,6 +97,7 @@ impl Commit<'_> {
             checksum,
             header.keys_are_run,
             variant_name(&report.form),
+            self.fingerprint,
         ])?;
         Ok(())
     }
@@ -126,7 +124,7 @@ impl Commit<'_> {
     fn insert_failures(&self, db: &Connection, report: &BatchReport) -> rusqlite::Result<()> {
         let mut failures = db.prepare_cached(
             "INSERT INTO failures (step, item_index, key, item, attempts, kind, type, message, detail, handler, execution, duration_us,
-             left_out) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+             left_out, fingerprint) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?;
         for failed in &report.failed {
             let handler = failed.handler.as_ref().map(|failure| failure.message.clone());
@@ -144,13 +142,15 @@ impl Commit<'_> {
                 self.execution,
                 failed.failure.took.map(microseconds),
                 failed.left_out,
+                self.fingerprint,
             ])?;
         }
-        let mut attempts = db.prepare_cached("INSERT INTO attempts (step, key, attempts) VALUES (?1, ?2, ?3)")?;
+        let mut attempts =
+            db.prepare_cached("INSERT INTO attempts (step, key, attempts, fingerprint) VALUES (?1, ?2, ?3, ?4)")?;
         // Items without an attempt that counts, such as those of a halved batch, are as good as new.
         for (batch, _, _) in report.retries.iter().filter(|(batch, _, _)| batch.attempt > 1) {
             for key in batch.keys.iter() {
-                attempts.execute(params![self.step.0, key.to_string(), batch.attempt - 1])?;
+                attempts.execute(params![self.step.0, key.to_string(), batch.attempt - 1, self.fingerprint])?;
             }
         }
         Ok(())

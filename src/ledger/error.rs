@@ -1,5 +1,6 @@
 //! What can go wrong with a run's folder.
 
+use crate::model::{Fingerprint, RunId};
 use rusqlite::ErrorCode;
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
@@ -62,6 +63,23 @@ pub enum LedgerError {
         found: u32,
         /// The one this version knows.
         known: u32,
+    },
+    /// Its results have fingerprints that this version cannot compare with its own.
+    #[error(
+        "run `{run}` cannot be continued: {}",
+        if *.version < Fingerprint::VERSION {
+            format!("it was made by batchmill {made_by}, before the format of fingerprints was fixed")
+        } else {
+            "a newer batchmill has continued it".to_owned()
+        }
+    )]
+    OtherFingerprints {
+        /// The run.
+        run: RunId,
+        /// The version that made it.
+        made_by: String,
+        /// The version of the fingerprints.
+        version: u32,
     },
     /// Another process holds the run.
     #[error("run `{0}` is held by another process")]
@@ -139,6 +157,13 @@ impl LedgerError {
             }
             Self::SchemaTooOld { .. } => "the version that wrote it can read it; results/*.jsonl are plain files",
             Self::SchemaTooNew { .. } => "upgrade batchmill",
+            Self::OtherFingerprints { version, .. } if *version > Fingerprint::VERSION => "upgrade batchmill",
+            Self::OtherFingerprints { run, made_by, .. } => {
+                return Some(format!(
+                    "start a new run with `batchmill run FILE`; `batchmill results {run}` prints the results of this one, \
+                     and batchmill {made_by} can still continue it"
+                ));
+            }
             Self::Locked(_) => "wait for it to end; `batchmill runs` shows what is under way",
             Self::NoSuchRun { .. } => "`batchmill runs` lists them; `latest` is the newest",
             Self::NoRuns(_) => "start one with `batchmill run FILE`, or name the folder with `--state-dir DIR`",

@@ -2,7 +2,8 @@
 
 use super::baseline::BaselineKeys;
 use super::batches::{BatchRow, present};
-use crate::model::{ItemKey, Keys};
+use super::ids::FingerprintId;
+use crate::model::{Fingerprint, ItemKey, Keys};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A batch that is done.
@@ -15,13 +16,12 @@ pub struct DoneBatch {
     pub keys: Keys,
     /// Whether its results belong to the batch as a whole.
     pub list: bool,
+    pub(super) fingerprint: FingerprintId,
 }
 
 /// What was done in a step.
 #[derive(Debug, Clone, Default)]
 pub struct StepHistory {
-    /// What its results depend on: names and hashes.
-    pub fingerprint: BTreeMap<String, String>,
     /// The batches that are done.
     pub batches: Vec<DoneBatch>,
     /// How many attempts a failed item had, by key. Equal items have an entry each.
@@ -32,8 +32,9 @@ pub struct StepHistory {
     pub left_out: HashSet<ItemKey>,
     /// Items that the workflow's last good run did, if only new items are to run.
     pub known: BaselineKeys,
-    /// Items that were done but whose results or keys are gone.
-    pub lost: LostItems,
+    pub(super) lost: Vec<LostBatch>,
+    /// What batches, failures and attempts were made with.
+    pub(super) fingerprints: BTreeMap<FingerprintId, Fingerprint>,
 }
 
 impl StepHistory {
@@ -46,6 +47,23 @@ impl StepHistory {
             && self.lost.is_empty()
     }
 
+    /// What the done batch's results depend on.
+    pub fn fingerprint_of(&self, batch: &DoneBatch) -> &Fingerprint {
+        &self.fingerprints[&batch.fingerprint]
+    }
+
+    /// What any of it depends on, each once: results, failures and attempts.
+    pub fn fingerprints(&self) -> impl Iterator<Item = &Fingerprint> {
+        self.fingerprints.values()
+    }
+
+    /// The items that were done but whose results or keys are gone.
+    pub fn lost(&self) -> LostItems {
+        let mut items = LostItems::default();
+        self.lost.iter().for_each(|batch| items.add(batch));
+        items
+    }
+
     fn has_failures(&self) -> bool {
         !self.failed.is_empty() || !self.attempts.is_empty()
     }
@@ -54,6 +72,13 @@ impl StepHistory {
     pub(super) fn keys_with_failures(&self) -> HashSet<ItemKey> {
         self.failed.keys().chain(self.attempts.keys()).copied().collect()
     }
+}
+
+/// A batch that was done, but whose results or keys are gone.
+#[derive(Debug, Clone)]
+pub(super) struct LostBatch {
+    pub(super) row: BatchRow,
+    pub(super) keys: Option<Keys>,
 }
 
 /// Items that were done, but whose results or keys are gone.
@@ -89,7 +114,7 @@ impl LostItems {
         last.is_some_and(|last| index <= last).then_some(LossReason::Key)
     }
 
-    pub(super) fn add(&mut self, row: &BatchRow, keys: Option<Keys>) {
+    fn add(&mut self, LostBatch { row, keys }: &LostBatch) {
         match (keys, &row.indexes) {
             (Some(keys), _) => keys.iter().for_each(|key| *self.results.entry(key).or_default() += 1),
             (None, None) => drop(self.keys.insert(row.first, row.first.saturating_add(row.count).saturating_sub(1))),

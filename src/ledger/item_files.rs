@@ -1,7 +1,7 @@
 //! Which files items have made: a path, and the key of its item.
 //!
 //! A path is noted before the row of its item's result. A path without such a row belongs to an item that will run again, and
-//! does not count. The table is created when it is first needed, like that of `outputs`.
+//! does not count.
 
 use super::error::LedgerError;
 use super::step::StepLedger;
@@ -12,10 +12,6 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
-const TABLE: &str =
-    "CREATE TABLE IF NOT EXISTS item_files (step INTEGER NOT NULL, path BLOB NOT NULL, key BLOB NOT NULL,
-    PRIMARY KEY (step, path)) WITHOUT ROWID";
-
 impl StepLedger {
     /// The paths of items that have a result, with the key and index of each; `done` gives the indexes by key. All other paths
     /// are forgotten.
@@ -25,7 +21,6 @@ impl StepLedger {
     pub fn item_files(&mut self, done: &HashMap<ItemKey, u64>) -> Result<Vec<(PathBuf, ItemKey, u64)>, LedgerError> {
         let step = self.step.0;
         self.db.transaction(|db| {
-            db.execute_batch(TABLE)?;
             let mut files = Vec::new();
             let mut forget = db.prepare("DELETE FROM item_files WHERE step = ?1 AND path = ?2")?;
             for (path, key) in stored(db, step)? {

@@ -3,7 +3,8 @@
 use super::batches::{BatchHeader, BatchRow, REMOVED_ITEM, encode_indexes};
 use super::columns::integer;
 use super::history::RowChange;
-use super::steps::{self, StepId};
+use super::ids::StepId;
+use super::steps;
 use crate::model::ItemKey;
 use rusqlite::{Connection, params};
 

@@ -1,12 +1,8 @@
 //! What was written to the file of `outputs`, and from which results.
-//!
-//! The table is created when it is first needed.
 
 use super::error::LedgerError;
 use super::step::StepLedger;
 use rusqlite::{OptionalExtension, params};
-
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS outputs (step INTEGER PRIMARY KEY, written TEXT NOT NULL)";
 
 impl StepLedger {
     /// What was noted with [`StepLedger::note_output`], if anything was.
@@ -15,7 +11,6 @@ impl StepLedger {
     /// If the database cannot be read.
     pub fn output(&self) -> Result<Option<String>, LedgerError> {
         self.db.run(|db| {
-            db.execute_batch(TABLE)?;
             db.query_row("SELECT written FROM outputs WHERE step = ?1", [self.step.0], |row| row.get(0)).optional()
         })
     }
@@ -26,7 +21,6 @@ impl StepLedger {
     /// If the database cannot be written.
     pub fn note_output(&self, written: &str) -> Result<(), LedgerError> {
         self.db.run(|db| {
-            db.execute_batch(TABLE)?;
             db.execute("INSERT OR REPLACE INTO outputs VALUES (?1, ?2)", params![self.step.0, written]).map(drop)
         })
     }

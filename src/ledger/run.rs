@@ -10,7 +10,8 @@ use super::execution::Execution;
 use super::files::private_file;
 use super::folder::RunFolder;
 use super::history::StepHistory;
-use super::schema::{SCHEMA, TABLES, check_integrity, check_schema};
+use super::load::not_comparable;
+use super::schema::{self, SCHEMA, TABLES, check_integrity, check_schema};
 use super::step::StepLedger;
 use super::steps::{self, StepType};
 use crate::model::{Status, StepName};
@@ -65,13 +66,19 @@ impl Ledger {
     /// Opens the ledger of a run that has ended, or whose process was killed, to continue it.
     ///
     /// # Errors
-    /// If it cannot be written, is damaged, was written by a newer version, or is in use by another process.
+    /// If it cannot be written, is damaged, is in use by another process, or was written by a version whose runs this one
+    /// cannot continue.
     pub fn reopen(folder: RunFolder, durability: Durability) -> Result<Self, LedgerError> {
         let lock = folder.lock()?;
-        let db = Database::open(folder.database(), durability)?;
+        let mut db = Database::open(folder.database(), durability)?;
         check_schema(&db.connection, db.path())?;
         // Writing to a damaged database would damage it further.
         check_integrity(&db.connection, db.path())?;
+        // Before anything is changed, so that the version that made the run can still continue it.
+        if db.run(schema::has_results_without_fingerprint)? {
+            return Err(not_comparable(&db, &folder, 1));
+        }
+        schema::migrate(&mut db)?;
         let execution = db.run(|db| {
             db.execute("UPDATE run SET status = ?1, finished = NULL", [variant_name(&Status::Running)])?;
             Execution::begin(db)
@@ -95,6 +102,17 @@ impl Ledger {
         step_type: StepType,
     ) -> Result<(StepLedger, StepHistory), LedgerError> {
         StepLedger::begin(self.execution.clone(), name, step_type)
+    }
+
+    /// Forgets what earlier executions did in a step, so that it starts over.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub fn forget_step(&mut self, name: &StepName) -> Result<(), LedgerError> {
+        self.db.transaction(|db| match steps::find(db, name)? {
+            Some(step) => steps::forget(db, step),
+            None => Ok(()),
+        })
     }
 
     /// A text that changes whenever the results or failures of a step do; empty if it was not started.

@@ -5,19 +5,22 @@
 //! moving to another thread.
 
 use super::append_file::AppendFile;
-use super::commit::{Commit, FileEnds, stored_keys};
+use super::batches::{self, FileEnds};
+use super::commit::{Commit, stored_keys};
 use super::database::Database;
 use super::durability::Durability;
 use super::error::LedgerError;
 use super::execution::Execution;
 use super::files::sync_directory;
+use super::fingerprints;
 use super::history::{RowChange, StepHistory};
+use super::ids::{FingerprintId, StepId};
 use super::load::{self, Loaded};
 use super::log::{Printed, StepLog};
 use super::moves;
-use super::steps::{self, StepId, StepType};
-use crate::model::{BatchReport, ItemKey, StepName, StepReport};
-use rusqlite::{Transaction, params};
+use super::steps::{self, StepType};
+use crate::model::{BatchReport, Fingerprint, ItemKey, StepName, StepReport};
+use rusqlite::Transaction;
 use std::collections::HashSet;
 
 /// A step's part of the ledger, open for writing.
@@ -32,6 +35,8 @@ pub struct StepLedger {
     next_batch: i64,
     /// Items with failures or attempts of earlier executions, which are void once the items have run again.
     keys_with_failures: HashSet<ItemKey>,
+    /// What its results depend on, once that is known.
+    fingerprint: Option<FingerprintId>,
     log: StepLog,
 }
 
@@ -52,17 +57,26 @@ impl StepLedger {
             }
             None => (db.run(|db| steps::insert(db, name, step_type))?, Loaded::default()),
         };
-        let Loaded { history, results_end, keys_end, .. } = loaded;
-        let results = AppendFile::open(folder.results(name), results_end)?;
-        let keys = AppendFile::open(folder.keys(name), keys_end)?;
+        let Loaded { history, ends, .. } = loaded;
+        let results = AppendFile::open(folder.results(name), ends.results)?;
+        let keys = AppendFile::open(folder.keys(name), ends.keys)?;
         if execution.durability == Durability::Full {
             sync_directory(&folder.path.join("results"))?;
         }
         let next_batch = db.run(|db| steps::last_batch(db, step))? + 1;
         let log = StepLog::NotOpened(folder.log(name));
-        let keys_with_failures = history.keys_with_failures();
-        let name = name.clone();
-        let opened = Self { db, step, name, execution, results, keys, next_batch, keys_with_failures, log };
+        let opened = Self {
+            db,
+            step,
+            name: name.clone(),
+            execution,
+            results,
+            keys,
+            next_batch,
+            keys_with_failures: history.keys_with_failures(),
+            fingerprint: None,
+            log,
+        };
         Ok((opened, history))
     }
 
@@ -71,29 +85,41 @@ impl StepLedger {
         &self.name
     }
 
-    /// Forgets what earlier executions did, because it has to be done again.
-    ///
-    /// # Errors
-    /// If the database or the files cannot be written.
-    pub fn forget(&mut self) -> Result<(), LedgerError> {
-        self.keys_with_failures.clear();
-        let step = self.step;
-        if self.results.end() > 0 || self.keys.end() > 0 {
-            self.db.durable_transaction(|db| steps::forget(db, step))?;
-        } else {
-            self.db.transaction(|db| steps::forget(db, step))?;
-        }
-        self.results.truncate(0)?;
-        self.keys.truncate(0)
-    }
-
-    /// Notes what the step's results depend on.
+    /// Notes what results depend on from now on. Call it before anything is recorded.
     ///
     /// # Errors
     /// If the database cannot be written.
-    pub fn note_fingerprint(&mut self, fingerprint: &str) -> Result<(), LedgerError> {
-        let query = "UPDATE steps SET fingerprint = ?2 WHERE id = ?1";
-        self.db.run(|db| db.execute(query, params![self.step.0, fingerprint]).map(drop))
+    pub fn use_fingerprint(&mut self, fingerprint: &Fingerprint) -> Result<(), LedgerError> {
+        let step = self.step;
+        self.fingerprint = Some(self.db.transaction(|db| fingerprints::set(db, step, fingerprint))?);
+        Ok(())
+    }
+
+    /// The fingerprint in use.
+    fn fingerprint(&self) -> FingerprintId {
+        self.fingerprint.expect("`use_fingerprint` is called before anything is recorded")
+    }
+
+    /// Forgets what earlier executions did with another fingerprint than the one in use, here and in the `history`.
+    ///
+    /// # Errors
+    /// If the database or the files cannot be written.
+    pub fn forget_where_fingerprint_differs(&mut self, history: &mut StepHistory) -> Result<(), LedgerError> {
+        let (step, current) = (self.step, self.fingerprint());
+        let forget = |db: &Transaction<'_>| {
+            steps::forget_others(db, step, current)?;
+            batches::file_ends(db, step)
+        };
+        let has_bytes = self.results.end() > 0 || self.keys.end() > 0;
+        let ends = if has_bytes { self.db.durable_transaction(forget)? } else { self.db.transaction(forget)? };
+        self.results.truncate(ends.results)?;
+        self.keys.truncate(ends.keys)?;
+        history.batches.retain(|batch| batch.fingerprint == current);
+        history.lost.retain(|batch| batch.row.fingerprint == Some(current));
+        history.fingerprints.retain(|fingerprint, _| *fingerprint == current);
+        load::load_failures(&self.db, step, history)?;
+        self.keys_with_failures = history.keys_with_failures();
+        Ok(())
     }
 
     /// Notes where done items are now in the list of items, and forgets failures of items that the workflow no longer has.
@@ -149,6 +175,7 @@ impl StepLedger {
         let commit = Commit {
             step: self.step,
             execution: self.execution.id,
+            fingerprint: self.fingerprint(),
             first_batch: self.next_batch,
             ends,
             keys_with_failures: &self.keys_with_failures,
@@ -177,10 +204,10 @@ impl StepLedger {
 /// Marks a step as running again, and forgets rows whose results are gone.
 fn reopen(db: &mut Database, step: StepId, step_type: StepType, loaded: &Loaded) -> Result<(), LedgerError> {
     let restart = |db: &Transaction<'_>| {
-        load::delete_void(db, step, &loaded.void)?;
+        load::delete_lost(db, step, &loaded.history.lost)?;
         steps::restart(db, step, step_type)
     };
     // Bytes that rows have pointed at are about to be cut off or overwritten.
-    let voids_bytes = loaded.files_shrink || !loaded.void.is_empty();
+    let voids_bytes = loaded.files_shrink || !loaded.history.lost.is_empty();
     if voids_bytes { db.durable_transaction(restart) } else { db.transaction(restart) }
 }

@@ -1,6 +1,6 @@
 //! The files that the rows of a step point into, and whether what the rows say is still there.
 
-use super::batches::{BatchRow, hash_results};
+use super::batches::{BatchRow, FileEnds, hash_results};
 use super::error::LedgerError;
 use super::files::io_error;
 use super::folder::RunFolder;
@@ -71,8 +71,8 @@ impl StepFiles {
     }
 
     /// Whether one of the files is longer than this.
-    pub(super) fn are_longer_than(&self, results_end: u64, keys_end: u64) -> bool {
-        self.results.length > results_end || self.keys.length > keys_end
+    pub(super) fn are_longer_than(&self, ends: FileEnds) -> bool {
+        self.results.length > ends.results || self.keys.length > ends.keys
     }
 }
 

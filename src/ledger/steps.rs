@@ -1,6 +1,7 @@
 //! Rows of `steps`.
 
 use super::columns::{integer, microseconds, now, variant_name};
+use super::ids::{FingerprintId, StepId};
 use crate::model::{Status, StepName, StepReport};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -13,10 +14,6 @@ pub enum StepType {
     Batch,
 }
 
-/// A row of `steps`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct StepId(pub(super) i64);
-
 /// The step of this name, if it was started.
 pub(super) fn find(db: &Connection, name: &StepName) -> rusqlite::Result<Option<StepId>> {
     let found = db.query_row("SELECT id FROM steps WHERE name = ?1", [name.as_str()], |row| row.get(0).map(StepId));
@@ -26,7 +23,7 @@ pub(super) fn find(db: &Connection, name: &StepName) -> rusqlite::Result<Option<
 /// Adds a step.
 pub(super) fn insert(db: &Connection, name: &StepName, step_type: StepType) -> rusqlite::Result<StepId> {
     db.execute(
-        "INSERT INTO steps (name, is_batch, status, fingerprint, started) VALUES (?1, ?2, ?3, '{}', ?4)",
+        "INSERT INTO steps (name, is_batch, status, started) VALUES (?1, ?2, ?3, ?4)",
         params![name.as_str(), step_type == StepType::Batch, variant_name(&Status::Running), now()],
     )?;
     Ok(StepId(db.last_insert_rowid()))
@@ -73,6 +70,15 @@ pub(super) fn forget(db: &Connection, step: StepId) -> rusqlite::Result<()> {
     db.execute("DELETE FROM batches WHERE step = ?1", [step.0])?;
     db.execute("DELETE FROM failures WHERE step = ?1", [step.0])?;
     db.execute("DELETE FROM attempts WHERE step = ?1", [step.0])?;
+    change_revision(db, step)
+}
+
+/// Forgets what was done in a step with another fingerprint than this.
+pub(super) fn forget_others(db: &Connection, step: StepId, fingerprint: FingerprintId) -> rusqlite::Result<()> {
+    for table in ["batches", "failures", "attempts"] {
+        let query = format!("DELETE FROM {table} WHERE step = ?1 AND fingerprint IS NOT ?2");
+        db.execute(&query, params![step.0, fingerprint])?;
+    }
     change_revision(db, step)
 }
 

@@ -4,6 +4,7 @@
 
 mod batch;
 mod event;
+mod fingerprint;
 mod form;
 mod keys;
 mod outcome;
@@ -14,6 +15,7 @@ mod source;
 
 pub use batch::{Batch, Indexes, Items};
 pub use event::{BatchReport, Event, ItemFailure, Listener, StepReport};
+pub use fingerprint::Fingerprint;
 pub use form::{BatchFormat, Column, CsvForm, Form, From, Kind, LineNumbers, Origin, line_breaks};
 pub use keys::{ItemKey, Keys};
 pub use outcome::{Failure, FailureKind, Lines, Outcome, ResultForm};
