@@ -1,4 +1,4 @@
-//! Checks a run from its files alone: every item has exactly one outcome, and every result line is whole.
+//! Checks a step from its files alone: every item has exactly one outcome, and every result is intact.
 
 use super::batches::present;
 use super::error::LedgerError;
@@ -8,25 +8,25 @@ use crate::model::{ResultForm, Status};
 use serde::de::IgnoredAny;
 use std::collections::HashMap;
 
-/// What was checked of a step, and what is wrong with it.
+/// What the check of a step found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Audit {
     /// Items with a result.
     pub succeeded: u64,
     /// Items that failed.
     pub failed: u64,
-    /// One line for each thing that is wrong.
+    /// One line for each problem.
     pub problems: Vec<String>,
 }
 
-/// The most problems that are named.
-const MOST_PROBLEMS: usize = 20;
+/// How many problems are listed at most.
+const MAX_PROBLEMS: usize = 20;
 
 impl StepReader<'_> {
-    /// Audits a step.
+    /// Checks the step.
     ///
     /// # Errors
-    /// Where ledger or results file cannot be read at all.
+    /// If the ledger or the results file cannot be read at all.
     pub fn audit(&self) -> Result<Audit, LedgerError> {
         let step = &self.record;
         let mut audit = Audit::default();
@@ -36,7 +36,7 @@ impl StepReader<'_> {
         for batch in self.batch_rows()? {
             let first = batch.first;
             if files.keys(&batch)?.is_none() {
-                audit.problems.push(format!("keys of the batch at item {first} are gone"));
+                audit.problems.push(format!("batch at item {first}: keys are missing"));
             }
             let why = files.results(&batch, &mut lines)?;
             let broken = |line: &[u8]| serde_json::from_slice::<IgnoredAny>(line).is_err();
@@ -47,10 +47,10 @@ impl StepReader<'_> {
                         && !lines.is_empty()
                         && (!lines.ends_with(b"\n") || parts.any(broken)) =>
                 {
-                    audit.problems.push(format!("results of the batch at item {first} are no whole lines of JSON"));
+                    audit.problems.push(format!("batch at item {first}: results are not complete lines of JSON"));
                 }
-                Some(why) => audit.problems.push(format!("results of the batch at item {first} {why}")),
-                // Only now is the number of its items known to be one of ours.
+                Some(why) => audit.problems.push(format!("batch at item {first}: results {why}")),
+                // Only now is it certain that we wrote the number of its items.
                 None => present(batch.indexes()).for_each(|index| *outcomes.entry(index).or_default() += 1),
             }
         }
@@ -63,7 +63,7 @@ impl StepReader<'_> {
         double.sort_unstable();
         audit
             .problems
-            .extend(double.iter().take(MOST_PROBLEMS).map(|index| format!("item {index} has more than one outcome")));
+            .extend(double.iter().take(MAX_PROBLEMS).map(|index| format!("item {index} has more than one outcome")));
         let stats = &step.stats;
         let ended = !matches!(step.status, Status::Running | Status::Interrupted);
         if ended && (outcomes.len() as u64).saturating_add(stats.skipped).saturating_add(stats.unchanged) != stats.total
@@ -71,9 +71,9 @@ impl StepReader<'_> {
             let found = outcomes.len();
             audit
                 .problems
-                .push(format!("{found} of {} items have an outcome, and {} were not run", stats.total, stats.skipped));
+                .push(format!("{found} of {} items have an outcome, {} were skipped", stats.total, stats.skipped));
         }
-        audit.problems.truncate(MOST_PROBLEMS);
+        audit.problems.truncate(MAX_PROBLEMS);
         Ok(audit)
     }
 }

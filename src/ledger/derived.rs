@@ -45,7 +45,7 @@ impl StepReader<'_> {
             }
             copy
         };
-        let path = std::path::absolute(&path).map_err(|source| io_error("find", &path, source))?;
+        let path = std::path::absolute(&path).map_err(|source| io_error("resolve", &path, source))?;
         Ok(ResultsFile { path, count })
     }
 

@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 /// Creates a directory that only its owner may open: items and results may be secret.
 pub(super) fn create_directory(path: &Path) -> Result<(), LedgerError> {
     let created = DirBuilder::new().mode(0o700).create(path);
-    created.map_err(|source| io_error("make folder", path, source))
+    created.map_err(|source| io_error("create directory", path, source))
 }
 
 /// The same with all its parents. An existing directory is fine.
 pub(super) fn create_directories(path: &Path) -> Result<(), LedgerError> {
     let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    created.map_err(|source| io_error("make folder", path, source))
+    created.map_err(|source| io_error("create directory", path, source))
 }
 
 /// Opens a file for appending that only its owner may read.

@@ -1,4 +1,4 @@
-//! Where runs are kept.
+//! Where runs are stored: the state folder and the folder of each run, with the paths in it and the lock.
 
 use super::error::LedgerError;
 use super::files::{create_directories, create_directory, io_error, private_file, sync_directory};
@@ -10,11 +10,11 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a lock that somebody has is waited for. [`RunFolder::is_locked`] cannot ask without taking a shared lock for an
-/// instant, because `flock` has no query, so a run that is looked at just when it is to go on is held for some microseconds.
-/// Long against that, short for a person who is refused. (Locks of `fcntl` can be asked about, but they end when the process
-/// closes any descriptor of the file, as a reader in the engine does; `/proc/locks` does not show those of other containers.)
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long to wait for a lock that somebody else has. `flock` has no query, so [`RunFolder::is_locked`] takes a shared lock for
+/// an instant: if a run is resumed at that moment, it is locked for some microseconds. The timeout is long compared to that, and
+/// short for a person who is refused. (`fcntl` locks have a query, but end as soon as the process closes any descriptor of the
+/// file, as a reader in the engine does; `/proc/locks` does not list the locks of other containers.)
+const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The folder that holds all runs, `.batchmill` by default.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,10 +34,10 @@ impl StateFolder {
         self.0.join("runs")
     }
 
-    /// Makes the folder for a new run of the workflow `name`, which ignores itself for git.
+    /// Creates the folder of a new run of the workflow `name`. The state folder tells git to ignore it.
     ///
     /// # Errors
-    /// Where it cannot be made.
+    /// If it cannot be created.
     pub fn create_run(&self, name: &str) -> Result<RunFolder, LedgerError> {
         create_directories(&self.runs())?;
         let ignore = self.0.join(".gitignore");
@@ -66,7 +66,7 @@ impl StateFolder {
     /// All runs, oldest first.
     ///
     /// # Errors
-    /// Where the folder is there but cannot be read.
+    /// If the folder exists but cannot be read.
     pub fn runs_by_age(&self) -> Result<Vec<RunFolder>, LedgerError> {
         let path = self.runs();
         let entries = match fs::read_dir(&path) {
@@ -82,10 +82,10 @@ impl StateFolder {
         Ok(runs)
     }
 
-    /// The run that is called `name`: an id, the beginning or end of one that fits no other, or `latest`.
+    /// The run that `name` means: a run id, the beginning or end of one, or `latest`.
     ///
     /// # Errors
-    /// Where there is none, or more than one.
+    /// If no run or more than one matches.
     pub fn find(&self, name: &str) -> Result<RunFolder, LedgerError> {
         let mut runs = self.runs_by_age()?;
         if name == "latest" {
@@ -95,9 +95,10 @@ impl StateFolder {
             return Ok(runs.swap_remove(exact));
         }
         runs.retain(|folder| folder.run.0.starts_with(name) || folder.run.0.ends_with(name));
-        match (runs.pop(), runs.is_empty()) {
-            (Some(run), true) => Ok(run),
-            _ => Err(LedgerError::NoSuchRun { run: name.to_owned(), state: self.0.clone() }),
+        match (runs.len(), runs.pop()) {
+            (1, Some(run)) => Ok(run),
+            (0, _) => Err(LedgerError::NoSuchRun { run: name.to_owned(), state: self.0.clone() }),
+            (matches, _) => Err(LedgerError::AmbiguousRun { run: name.to_owned(), matches }),
         }
     }
 }
@@ -113,8 +114,8 @@ impl RunFolder {
         self.path.join("results").join(format!("{step}.jsonl"))
     }
 
-    /// A copy of the results of a step in item order, as they were at a revision. No step's name has a `~` in it, so no two
-    /// files of the folder are called alike.
+    /// A copy of the results of a step in item order, as they were at a revision. Step names contain no `~`, so the name is
+    /// unique.
     pub(super) fn sorted(&self, step: &StepName, revision: &str) -> PathBuf {
         self.path.join("results").join(format!("{step}~{revision}.jsonl"))
     }
@@ -129,7 +130,7 @@ impl RunFolder {
         self.path.join("results").join(format!("{step}.keys"))
     }
 
-    /// Folder of what tasks printed.
+    /// The folder with what tasks printed.
     pub fn logs(&self) -> PathBuf {
         self.path.join("logs")
     }
@@ -139,37 +140,37 @@ impl RunFolder {
         self.logs().join(format!("{step}.log"))
     }
 
-    /// Takes the run's lock: an OS lock on an open file, which ends with the process whatever happens to it.
+    /// Takes the run's lock: an OS lock on an open file, which ends with the process, however that ends.
     ///
     /// # Errors
-    /// Where another process has it.
+    /// If another process has it.
     pub(super) fn lock(&self) -> Result<File, LedgerError> {
         let path = self.path.join("lock");
         let file = private_file(&path)?;
-        let patience = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + LOCK_TIMEOUT;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
-                Err(fs::TryLockError::WouldBlock) if Instant::now() < patience => thread::sleep(PATIENCE / 100),
+                Err(fs::TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(LOCK_TIMEOUT / 100),
                 Err(fs::TryLockError::WouldBlock) => return Err(LedgerError::Locked(self.run.0.clone())),
                 Err(fs::TryLockError::Error(source)) => return Err(io_error("lock", &path, source)),
             }
         }
     }
 
-    /// Waits until the disk has the names of the run's files and folders.
+    /// Waits until the names of the run's files and folders are on disk.
     pub(super) fn sync_names(&self) -> Result<(), LedgerError> {
-        // The run, `runs`, the state folder, and where that is.
+        // The run, `runs`, the state folder, and its parent.
         self.path.ancestors().take(4).try_for_each(sync_directory)
     }
 
-    /// Deletes the run with everything in it.
+    /// Deletes the run and everything in it.
     ///
     /// # Errors
-    /// Where another process works on it, or it cannot be deleted.
+    /// If another process works on it, or it cannot be deleted.
     pub fn delete(&self) -> Result<(), LedgerError> {
         let _lock = self.lock()?;
-        // The database first: without it the folder is no run, whatever else of it is left.
+        // The database first: a folder without one is not a run, whatever else is left of it.
         let database = self.database();
         fs::remove_file(&database).map_err(|source| io_error("delete", &database, source))?;
         fs::remove_dir_all(&self.path).map_err(|source| io_error("delete", &self.path, source))

@@ -1,8 +1,11 @@
-//! The ledger: what a run has done, on disk, so that nothing that finished is ever lost.
+//! The ledger: what a run has done, on disk, so that nothing that has finished is ever lost.
 //!
-//! Owns the run's folder: `run.db` (SQLite), `results/` (one JSON Lines file per step), `logs/`, and the lock. One process
-//! writes a run; any number read it while it grows. Always holds: results are written before the row that points at them,
-//! and a row is committed before anybody is told; bytes behind the last committed row are torn and are ignored.
+//! Owns the run's folder: `run.db` (SQLite), `results/` (a results file and a keys file per step), `logs/`, and the lock. One
+//! process writes a run: [`Ledger`] the run itself, a [`StepLedger`] each step under way. Any number of processes read it
+//! meanwhile, with a [`Reader`]. Leaves to others what is recorded and when, and whether a result still holds.
+//!
+//! Always holds: results are written before the row that points at them, and a row is committed before anybody is told. Bytes
+//! after those that committed rows point at are torn and are ignored.
 
 mod append_file;
 mod audit;

@@ -33,7 +33,7 @@ const MIGRATIONS: &[(u32, &str)] = &[(4, include_str!("migrations/0004_fingerpri
 pub(super) fn check_schema(db: &Connection, path: &Path) -> Result<(), LedgerError> {
     let found = version(db).map_err(|source| LedgerError::sqlite(path, source))?;
     match found {
-        0 => Err(LedgerError::damaged(path.to_path_buf(), "it was never finished being made".to_owned())),
+        0 => Err(LedgerError::damaged(path.to_path_buf(), "its creation was interrupted".to_owned())),
         found if found < OLDEST => Err(LedgerError::SchemaTooOld { path: path.to_path_buf(), found, known: OLDEST }),
         found if found > SCHEMA => Err(LedgerError::SchemaTooNew { path: path.to_path_buf(), found, known: SCHEMA }),
         _ => Ok(()),
@@ -81,6 +81,6 @@ pub(super) fn check_integrity(db: &Connection, path: &Path) -> Result<(), Ledger
         return Ok(());
     }
     // The first line only names the database.
-    let cause = found.lines().find(|line| !line.starts_with("***")).unwrap_or("SQLite says no more").to_owned();
+    let cause = found.lines().find(|line| !line.starts_with("***")).unwrap_or("SQLite gives no details").to_owned();
     Err(LedgerError::damaged(path.to_path_buf(), cause))
 }

@@ -34,17 +34,17 @@ impl StepFiles {
         let StoredFile { path, file, length } = &self.results;
         let Some(file) = file else {
             bytes.clear();
-            return Ok((row.length > 0).then_some("are gone with their file"));
+            return Ok((row.length > 0).then_some("are missing"));
         };
         if row.offset.saturating_add(row.length) > *length {
             bytes.clear();
-            return Ok(Some("are cut short"));
+            return Ok(Some("are truncated"));
         }
         bytes.resize(usize::try_from(row.length).unwrap_or(usize::MAX), 0);
         file.read_exact_at(bytes, row.offset).map_err(|source| io_error("read", path, source))?;
         let complete = row.is_list || memchr::memchr_iter(b'\n', bytes).count() as u64 == row.items();
         let intact = complete && hash_results(bytes) == row.results_hash();
-        Ok((!intact).then_some("are not those that were written"))
+        Ok((!intact).then_some("do not match their checksum"))
     }
 
     /// The keys of a batch's items, if they are still there.

@@ -74,10 +74,10 @@ fn a_run_whose_results_cannot_be_compared_is_refused_and_left_as_it_is() {
     {
         let refused = sandbox.batchmill(arguments).exits_with(2);
         refused.says(&[
-            "run `20260101-000000000-fixture-0000` cannot be continued: it was made by batchmill 0.1.0, before the format of \
+            "cannot resume run `20260101-000000000-fixture-0000`: batchmill 0.1.0 started it before the format of \
              fingerprints was fixed",
             "batchmill run FILE",
-            "`batchmill results 20260101-000000000-fixture-0000`",
+            "`batchmill results 20260101-000000000-fixture-0000` still prints the results",
         ]);
     }
     assert_eq!(schema(&run_folder(&sandbox)), 3, "the version that made it can still continue it");
