@@ -27,8 +27,8 @@ pub(super) struct Block {
     pub(super) offset: u64,
     /// How many bytes it has.
     pub(super) length: u64,
-    /// The hash of its bytes; none if they were compared before.
-    pub(super) hash: Option<u64>,
+    /// The hash of its bytes.
+    pub(super) hash: u64,
 }
 
 impl Block {
@@ -41,14 +41,8 @@ impl Block {
             form: row.form,
             offset: row.offset,
             length: row.length,
-            hash: Some(row.results_hash()),
+            hash: row.results_hash(),
         }
-    }
-
-    /// Whether these are its bytes.
-    fn is_intact(&self, bytes: &[u8]) -> bool {
-        let complete = self.is_list || memchr::memchr_iter(b'\n', bytes).count() as u64 == self.count;
-        complete && self.hash.is_none_or(|hash| hash_results(bytes) == hash)
     }
 }
 
@@ -134,7 +128,7 @@ impl ResultsReader {
     fn bytes(&self, file: &ReadAheadFile, block: &Block) -> Result<Vec<u8>, LedgerError> {
         let length = usize::try_from(block.length).unwrap_or(usize::MAX);
         let bytes = file.read(block.offset, length).map_err(|source| io_error("read", &self.path, source))?;
-        if !block.is_intact(&bytes) {
+        if hash_results(&bytes) != block.hash {
             let why = "do not match their checksum";
             return Err(LedgerError::ResultsGone { path: self.path.clone(), why });
         }

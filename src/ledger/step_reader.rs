@@ -1,6 +1,6 @@
 //! A step, open for reading: its results, failures and history.
 
-use super::batches::{BatchRow, REMOVED_ITEM, decode_indexes};
+use super::batches::{BatchRow, REMOVED_ITEM, decode_indexes, hash_results};
 use super::columns::unsigned;
 use super::database::Database;
 use super::error::LedgerError;
@@ -131,11 +131,11 @@ fn split(offset: u64, indexes: &[u64], lines: &[u8]) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut start = 0;
     for (index, end) in indexes.iter().zip(memchr::memchr_iter(b'\n', lines)) {
-        let (offset, length) = (offset + start as u64, (end + 1 - start) as u64);
+        let (from, length) = (offset + start as u64, (end + 1 - start) as u64);
         start = end + 1;
         match blocks.last_mut() {
             _ if *index == REMOVED_ITEM => {}
-            Some(last) if last.first + last.count == *index && last.offset + last.length == offset => {
+            Some(last) if last.first + last.count == *index && last.offset + last.length == from => {
                 last.count += 1;
                 last.length += length;
             }
@@ -144,11 +144,16 @@ fn split(offset: u64, indexes: &[u64], lines: &[u8]) -> Vec<Block> {
                 count: 1,
                 is_list: false,
                 form: ResultForm::Lines,
-                offset,
+                offset: from,
                 length,
-                hash: None,
+                hash: 0,
             }),
         }
+    }
+    for block in &mut blocks {
+        let start = usize::try_from(block.offset - offset).expect("it is within the lines");
+        let length = usize::try_from(block.length).expect("it is within the lines");
+        block.hash = hash_results(&lines[start..start + length]);
     }
     blocks
 }
@@ -159,15 +164,15 @@ mod tests {
 
     #[test]
     fn lines_are_split_where_items_are_missing() {
-        let block = |first, count, offset, length| Block {
+        let block = |first, count, offset, lines: &[u8]| Block {
             first,
             count,
             is_list: false,
             form: ResultForm::Lines,
             offset,
-            length,
-            hash: None,
+            length: lines.len() as u64,
+            hash: hash_results(lines),
         };
-        assert_eq!(split(100, &[3, 4, 9], b"1\n22\n3 \n"), [block(3, 2, 100, 5), block(9, 1, 105, 3)]);
+        assert_eq!(split(100, &[3, 4, 9], b"1\n22\n3 \n"), [block(3, 2, 100, b"1\n22\n"), block(9, 1, 105, b"3 \n")]);
     }
 }
