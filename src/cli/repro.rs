@@ -81,8 +81,7 @@ fn find(folder: &RunFolder, args: &ReproArgs) -> Result<(StepName, FailureRecord
             continue;
         }
         let step = reader.open_step(step);
-        let failures = step.failures()?.into_iter().filter(|failure| failure.is_called(&args.item));
-        found.extend(failures.map(|failure| (step.record.name.clone(), failure)));
+        found.extend(step.failures_named(&args.item)?.into_iter().map(|failure| (step.record.name.clone(), failure)));
     }
     let mut found = found.into_iter();
     let first = found.next().ok_or_else(|| {

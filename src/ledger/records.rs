@@ -67,10 +67,3 @@ pub struct FailureRecord {
     /// Why `on_item_error` failed.
     pub handler: Option<String>,
 }
-
-impl FailureRecord {
-    /// Whether `name` names it: its index, or at least the first four characters of its key.
-    pub fn is_called(&self, name: &str) -> bool {
-        name.parse() == Ok(self.index) || name.len() >= 4 && self.key.starts_with(name)
-    }
-}

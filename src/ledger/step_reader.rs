@@ -1,7 +1,7 @@
 //! A step, open for reading: its results, failures and history.
 
 use super::batches::{BatchRow, REMOVED_ITEM, decode_indexes, hash_results};
-use super::columns::unsigned;
+use super::columns::{integer, unsigned};
 use super::database::Database;
 use super::error::LedgerError;
 use super::files::io_error;
@@ -15,8 +15,13 @@ use super::results::{Block, ResultsReader};
 use super::step_files::StepFiles;
 use super::steps;
 use crate::model::ResultForm;
+use rusqlite::{Row, params};
 use std::collections::HashMap;
 use std::time::Duration;
+
+const SELECT_FAILURES: &str =
+    "SELECT item_index, key, item, attempts, type, message, detail, handler, duration_us, execution,
+    left_out FROM failures WHERE step = ?1";
 
 /// A step of a run that is open for reading.
 pub struct StepReader<'a> {
@@ -36,23 +41,29 @@ impl<'a> StepReader<'a> {
     /// # Errors
     /// If the database cannot be read.
     pub fn failures(&self) -> Result<Vec<FailureRecord>, LedgerError> {
-        let query = "SELECT item_index, key, item, attempts, type, message, detail, handler, duration_us, execution,
-            left_out FROM failures WHERE step = ?1 ORDER BY item_index";
-        self.db.rows(query, [self.record.id], |row| {
-            Ok(FailureRecord {
-                index: unsigned(row.get(0)?).unwrap_or(0),
-                key: row.get(1)?,
-                item: row.get(2)?,
-                attempts: row.get(3)?,
-                left_out: row.get(10)?,
-                took: unsigned(row.get(8)?).map(Duration::from_micros),
-                execution: row.get(9)?,
-                class: row.get(4)?,
-                message: row.get(5)?,
-                detail: row.get(6)?,
-                handler: row.get(7)?,
-            })
-        })
+        self.db.rows(&format!("{SELECT_FAILURES} ORDER BY item_index"), [self.record.id], failure)
+    }
+
+    /// Index and key of each failed item, without the rest of it.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn failure_keys(&self) -> Result<Vec<(u64, String)>, LedgerError> {
+        let query = "SELECT item_index, key FROM failures WHERE step = ?1";
+        self.db.rows(query, [self.record.id], |row| Ok((unsigned(row.get(0)?).unwrap_or(0), row.get(1)?)))
+    }
+
+    /// The failed items that `name` names: by their index, or by at least the first four characters of their key.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn failures_named(&self, name: &str) -> Result<Vec<FailureRecord>, LedgerError> {
+        let index = name.parse().ok().map(integer);
+        let query = format!(
+            "{SELECT_FAILURES} AND (item_index = ?2 OR length(?3) >= 4 AND substr(key, 1, length(?3)) = ?3)
+             ORDER BY item_index"
+        );
+        self.db.rows(&query, params![self.record.id, index, name], failure)
     }
 
     /// What was done in the step.
@@ -124,6 +135,22 @@ impl<'a> StepReader<'a> {
         }
         ResultsReader::open(files.results_path(), blocks)
     }
+}
+
+fn failure(row: &Row<'_>) -> rusqlite::Result<FailureRecord> {
+    Ok(FailureRecord {
+        index: unsigned(row.get(0)?).unwrap_or(0),
+        key: row.get(1)?,
+        item: row.get(2)?,
+        attempts: row.get(3)?,
+        class: row.get(4)?,
+        message: row.get(5)?,
+        detail: row.get(6)?,
+        handler: row.get(7)?,
+        took: unsigned(row.get(8)?).map(Duration::from_micros),
+        execution: row.get(9)?,
+        left_out: row.get(10)?,
+    })
 }
 
 /// Splits the lines of a batch whose items are not neighbours into blocks of neighbours. The lines begin at `offset`.
