@@ -13,6 +13,7 @@ use crate::run::Start;
 use anyhow::Context as _;
 use clap::Args;
 use serde_json::Value;
+use std::collections::{BTreeSet, HashSet};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -76,11 +77,16 @@ fn again(mut args: AgainArgs, which: ItemSelection) -> Result<Exit, Stop> {
 /// Refuses names of `--only` that no failed item has.
 fn check_names(folder: &RunFolder, names: &[String]) -> Result<(), Stop> {
     let reader = Reader::open(folder.clone())?;
-    let mut failures = Vec::new();
+    let (mut indexes, mut keys) = (HashSet::new(), BTreeSet::new());
     for step in reader.steps()? {
-        failures.extend(reader.failures(&step)?);
+        for (index, key) in reader.open_step(step).failure_keys()? {
+            indexes.insert(index);
+            keys.insert(key);
+        }
     }
-    let has = |name: &String| failures.iter().any(|failure| failure.is_called(name));
+    let has_index = |name: &String| name.parse().is_ok_and(|index| indexes.contains(&index));
+    let has_key = |name: &String| keys.range(name.clone()..).next().is_some_and(|key| key.starts_with(name));
+    let has = |name: &String| has_index(name) || name.len() >= 4 && has_key(name);
     match names.iter().find(|name| !has(name)) {
         Some(name) => Err(Stop::bad(format!("no failed item of run {} is `{name}`", folder.run)).hint(
             "`batchmill failures` shows indexes, and with `--format json` keys; four characters of a key are enough",

@@ -180,7 +180,7 @@ pub(super) fn results(args: &ResultsArgs) -> Result<Exit, Stop> {
             .or(steps.last())
             .ok_or_else(|| Stop::bad(format!("no step of run `{}` was started", reader.folder().run)))?,
     };
-    written(reader.results(step)?.copy_to(&mut io::stdout().lock())?)?;
+    written(reader.open_step(step.clone()).results()?.copy_to(&mut io::stdout().lock())?)?;
     Ok(Exit::Done)
 }
 
@@ -201,13 +201,14 @@ pub(super) fn audit(args: &AuditArgs) -> Result<Exit, Stop> {
     reader.check()?;
     let mut good = true;
     for step in reader.steps()? {
-        let audit = reader.audit(&step)?;
+        let name = step.name.clone();
+        let audit = reader.open_step(step).audit()?;
         let counts = format!("{} succeeded, {} failed", number(audit.succeeded), number(audit.failed));
         if audit.problems.is_empty() {
-            print(&format!("{}: {counts}: every item has one outcome, every result is whole\n", step.name))?;
+            print(&format!("{}: {counts}: every item has one outcome, every result is whole\n", name))?;
         } else {
             good = false;
-            print(&format!("{}: {counts}\n", step.name))?;
+            print(&format!("{}: {counts}\n", name))?;
             print(&audit.problems.iter().map(|problem| format!("  {problem}\n")).collect::<String>())?;
         }
     }
@@ -242,11 +243,12 @@ pub(super) fn failures(args: &FailuresArgs) -> Result<Exit, Stop> {
     let mut rows = Vec::new();
     let mut printed = Vec::new();
     for step in steps {
-        let failures = reader.failures(step)?;
+        let step = reader.open_step(step.clone());
+        let failures = step.failures()?;
         if args.detail || args.format == Format::Json && !args.group {
-            printed.extend(reader.printed(&step.name, &failures)?);
+            printed.extend(step.printed(&failures)?);
         }
-        rows.extend(failures.into_iter().map(|failure| (step.name.clone(), failure)));
+        rows.extend(failures.into_iter().map(|failure| (step.record.name.clone(), failure)));
     }
     if args.group {
         let groups = groups(&rows);

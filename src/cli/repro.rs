@@ -81,8 +81,8 @@ fn find(folder: &RunFolder, args: &ReproArgs) -> Result<(StepName, FailureRecord
         if args.step.as_ref().is_some_and(|name| *name != step.name.as_str()) {
             continue;
         }
-        let failures = reader.failures(&step)?.into_iter().filter(|failure| failure.is_called(&args.item));
-        found.extend(failures.map(|failure| (step.name.clone(), failure)));
+        let step = reader.open_step(step);
+        found.extend(step.failures_named(&args.item)?.into_iter().map(|failure| (step.record.name.clone(), failure)));
     }
     let mut found = found.into_iter();
     let first = found.next().ok_or_else(|| {

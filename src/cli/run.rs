@@ -237,19 +237,20 @@ fn to_json(end: &RunEnd) -> Result<String, Stop> {
     let mut steps = Vec::new();
     for record in reader.steps()? {
         let failed = runs::failures_json(&end.folder, &record.name)?;
-        let aggregate = reader.aggregate(&record.name, None)?;
+        let recorded = reader.open_step(record);
+        let (record, aggregate) = (&recorded.record, recorded.aggregate(None)?);
         let mut step = json!({ "status": record.status, "stats": record.stats.to_json(), "failed": failed });
         if let Some(failure) = &record.failure {
             step["error"] = json!({ "type": failure.class, "message": failure.message });
         }
-        let mut results = reader.results(&record)?;
+        let mut results = recorded.results()?;
         if !record.is_batch {
-            let line = results.next_piece()?.map_or_else(|| b"null".to_vec(), |(_, _, line)| line);
+            let line = results.next_block()?.unwrap_or_else(|| b"null".to_vec());
             step["result"] = serde_json::from_slice(&line).unwrap_or_default();
         } else if results.count() > MOST_RESULTS {
             step["results_path"] = json!(end.folder.results(&record.name));
         } else {
-            step["results"] = serde_json::from_slice(&results.to_json_array()?).unwrap_or_default();
+            step["results"] = serde_json::from_slice(&results.into_json_array()?).unwrap_or_default();
         }
         steps.push((record.name.to_string(), StepJson { step, aggregate }));
     }

@@ -3,7 +3,7 @@
 //! A key is called what the workflow reference calls it, a value is written as JSON. So neither a name of a Rust type nor
 //! its `Debug` output can change a fingerprint, and `[]`, `{}`, `null` and `"null"` are four different values. Keys of
 //! mappings keep their order, because Python code can see it. Changing what this file writes makes every step of every run
-//! start over: raise [`super::FINGERPRINT_VERSION`] then.
+//! start over: raise [`Fingerprint::VERSION`](crate::model::Fingerprint::VERSION) then.
 
 use crate::model::{Kind, Tree};
 use crate::spec::{

@@ -9,18 +9,14 @@
 use super::canonical::{Value, Values, reductions_value, rows_values, task_values};
 use super::dependencies::{Upstream, Words, python_task, task_text};
 use super::prepared::{Prepared, PreparedStep, task_of};
-use crate::model::{BatchFormat, StepName};
+use crate::model::{BatchFormat, Fingerprint, StepName};
 use crate::spec::{Aggregate, ItemsSpec, Step, StepKind, Task};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// The version of what goes into a fingerprint and how it is written. Fingerprints of different versions cannot be
-/// compared. Version 1 hashed `Debug` output (batchmill before 0.1.0).
-pub const FINGERPRINT_VERSION: u32 = 2;
-
 /// Names and hashes.
-pub type Fingerprint = BTreeMap<String, String>;
+type Parts = BTreeMap<String, String>;
 
 /// Before the name of an earlier step in a fingerprint.
 const RESULTS_OF: &str = "results of ";
@@ -35,15 +31,15 @@ pub fn fingerprint_with_upstream<E>(
     prepared: &Prepared,
     revision: &dyn Fn(&StepName) -> Result<String, E>,
 ) -> Result<Fingerprint, E> {
-    let mut fingerprint = fingerprint(step, batched, prepared);
+    let mut parts = parts(step, batched, prepared);
     for Upstream { name, aggregate } in &step.upstream {
         let mut revised = revision(name)?;
         if let Some(earlier) = prepared.step(name).filter(|_| *aggregate) {
             revised = format!("{revised} {}", aggregate_fingerprint(earlier, prepared, revision)?);
         }
-        fingerprint.insert(format!("{RESULTS_OF}{name}"), revised);
+        parts.insert(format!("{RESULTS_OF}{name}"), revised);
     }
-    Ok(fingerprint)
+    Ok(Fingerprint::new(parts))
 }
 
 /// What differs whenever the aggregate of a step would be computed differently from the same results.
@@ -55,32 +51,32 @@ pub fn aggregate_fingerprint<E>(
     prepared: &Prepared,
     revision: &dyn Fn(&StepName) -> Result<String, E>,
 ) -> Result<String, E> {
-    let mut fingerprint = match step.aggregate_spec() {
-        Some(Aggregate::Code(task)) => task_fingerprint(&python_task(task), prepared),
+    let mut parts = match step.aggregate_spec() {
+        Some(Aggregate::Code(task)) => task_parts(&python_task(task), prepared),
         Some(Aggregate::Reductions(reductions)) => hashed([("reductions".to_owned(), reductions_value(reductions))]),
-        None => Fingerprint::new(),
+        None => Parts::new(),
     };
     for Upstream { name, .. } in &step.aggregate_upstream {
-        fingerprint.insert(format!("{RESULTS_OF}{name}"), revision(name)?);
+        parts.insert(format!("{RESULTS_OF}{name}"), revision(name)?);
     }
-    Ok(hash(&serde_json::to_string(&fingerprint).unwrap_or_default()))
+    Ok(hash(&Fingerprint::new(parts).parts_to_json()))
 }
 
 /// The part of a fingerprint that does not come from earlier steps of the same run.
 pub fn without_upstream(fingerprint: &Fingerprint) -> Fingerprint {
-    let own = fingerprint.iter().filter(|(name, _)| !name.starts_with(RESULTS_OF));
-    own.map(|(name, hash)| (name.clone(), hash.clone())).collect()
+    let mut own = fingerprint.clone();
+    own.parts.retain(|name, _| !name.starts_with(RESULTS_OF));
+    own
 }
 
-/// What differs between two fingerprints, as reasons a user understands; empty if nothing does.
-pub fn changes(old: &Fingerprint, new: &Fingerprint) -> Vec<String> {
-    let names = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name)));
-    let changed = names.filter(|name| old.get(*name) != new.get(*name));
+/// What differs between fingerprints and a new one, as reasons a user understands; empty if nothing does.
+pub fn changes<'a>(old: impl IntoIterator<Item = &'a Fingerprint>, new: &Fingerprint) -> Vec<String> {
+    let changed: BTreeSet<String> = old.into_iter().flat_map(|old| old.changed_parts(new)).collect();
     let reason = |name: &String| match name.strip_prefix(RESULTS_OF) {
         Some(earlier) => format!("step `{earlier}` has new results"),
         None => format!("`{name}` changed"),
     };
-    changed.map(reason).collect()
+    changed.iter().map(reason).collect()
 }
 
 /// Whether the task of a step mentions the directory for files of an item.
@@ -89,8 +85,8 @@ pub(super) fn mentions_item_dir(step: &Step, folder: &Path) -> bool {
     text.contains("item_dir") || text.contains("BATCHMILL_ITEM_DIR")
 }
 
-fn fingerprint(step: &PreparedStep, batched: bool, prepared: &Prepared) -> Fingerprint {
-    let mut fingerprint = task_fingerprint(step.task(), prepared);
+fn parts(step: &PreparedStep, batched: bool, prepared: &Prepared) -> Parts {
+    let mut parts = task_parts(step.task(), prepared);
     let mut values = vec![("batched".to_owned(), Value::Bool(batched))];
     if let Some(path) = &step.step.outputs.item_files {
         // The files of items that are done are in the old directory.
@@ -106,11 +102,11 @@ fn fingerprint(step: &PreparedStep, batched: bool, prepared: &Prepared) -> Finge
             values.push(("batch_format".to_owned(), Value::Text(format.library().unwrap_or_default().to_owned())));
         }
     }
-    fingerprint.extend(hashed(values));
-    fingerprint
+    parts.extend(hashed(values));
+    parts
 }
 
-fn task_fingerprint(task: &Task, prepared: &Prepared) -> Fingerprint {
+fn task_parts(task: &Task, prepared: &Prepared) -> Parts {
     let values = task_values(task, &prepared.folder());
     let mut values: Values = values.into_iter().map(|(name, value)| (format!("task.{name}"), value)).collect();
     let text = scripts_and_text(&values);
@@ -142,7 +138,7 @@ fn params_in(text: &str, prepared: &Prepared) -> Values {
     params.map(|(name, given)| (format!("params.{name}"), value(given))).collect()
 }
 
-fn hashed(values: impl IntoIterator<Item = (String, Value)>) -> Fingerprint {
+fn hashed(values: impl IntoIterator<Item = (String, Value)>) -> Parts {
     values.into_iter().map(|(name, value)| (name, hash(&value.to_json()))).collect()
 }
 
@@ -156,11 +152,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_changed_is_named_once() {
-        let print = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let (old, new): (Fingerprint, Fingerprint) =
-            (print(&[("a", "1"), ("b", "1")]), print(&[("b", "2"), ("c", "1"), ("results of d", "1")]));
-        assert_eq!(changes(&old, &new), ["`a` changed", "`b` changed", "`c` changed", "step `d` has new results"]);
-        assert!(changes(&old, &old).is_empty());
+    fn what_changed_is_named_once_and_earlier_steps_by_their_results() {
+        let fingerprint = |parts: &[&str]| {
+            Fingerprint::new(parts.iter().map(|name| ((*name).to_owned(), "1".to_owned())).collect())
+        };
+        let (old, new) = (fingerprint(&["a", "b"]), fingerprint(&["b", "c", "results of d"]));
+        assert_eq!(changes([&old, &old], &new), ["`a` changed", "`c` changed", "step `d` has new results"]);
+        assert!(changes([&old], &old).is_empty());
     }
 }

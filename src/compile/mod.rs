@@ -22,9 +22,7 @@ pub use batched::{Batched, batched_rule};
 pub use check::template_error;
 pub use dependencies::Upstream;
 pub use environment::template_params;
-pub use fingerprint::{
-    FINGERPRINT_VERSION, Fingerprint, aggregate_fingerprint, changes, fingerprint_with_upstream, without_upstream,
-};
+pub use fingerprint::{aggregate_fingerprint, changes, fingerprint_with_upstream, without_upstream};
 pub use open::{OpenBatch, OpenStep, open_batch, open_step};
 pub use params::{ParamValues, resolve_params};
 pub use prepare::{PrepareError, prepare};

@@ -1,77 +1,112 @@
-//! Checks a run from its files alone: every item has exactly one outcome, and every result line is whole.
+//! Checks a step from its files alone: every item has exactly one outcome, and every result is intact.
 
-use super::batches::{Files, present};
+use super::batches::{BatchRow, present};
 use super::error::LedgerError;
-use super::reader::{Reader, StepRecord};
-use crate::model::{ResultForm, Status};
+use super::step_files::StepFiles;
+use super::step_reader::StepReader;
+use crate::model::{ResultForm, Stats, Status};
 use serde::de::IgnoredAny;
-use std::collections::HashMap;
+use std::collections::BTreeSet;
+use std::ops::Range;
 
-/// What was checked of a step, and what is wrong with it.
+/// What the check of a step found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Audit {
     /// Items with a result.
     pub succeeded: u64,
     /// Items that failed.
     pub failed: u64,
-    /// One line for each thing that is wrong.
+    /// One line for each problem.
     pub problems: Vec<String>,
 }
 
-/// The most problems that are named.
-const MOST_PROBLEMS: usize = 20;
+/// How many problems are listed at most.
+const MAX_PROBLEMS: usize = 20;
 
-impl Reader {
-    /// Audits a step.
+impl StepReader<'_> {
+    /// Checks the step.
     ///
     /// # Errors
-    /// Where ledger or results file cannot be read at all.
-    pub fn audit(&self, step: &StepRecord) -> Result<Audit, LedgerError> {
+    /// If the ledger or the results file cannot be read at all.
+    pub fn audit(&self) -> Result<Audit, LedgerError> {
         let mut audit = Audit::default();
-        let mut outcomes: HashMap<u64, u32> = HashMap::new();
-        let files = Files::open(self.folder(), &step.name)?;
-        let mut lines = Vec::new();
-        for batch in self.batch_rows(step)? {
-            let first = batch.first;
-            if files.keys(&batch)?.is_none() {
-                audit.problems.push(format!("keys of the batch at item {first} are gone"));
+        let mut outcomes = Vec::new();
+        let files = StepFiles::open(self.folder, &self.record.name)?;
+        let mut results = Vec::new();
+        for row in self.batch_rows()? {
+            if files.keys(&row)?.is_none() {
+                audit.problems.push(format!("batch at item {}: keys are missing", row.first));
             }
-            let why = files.lines(&batch, &mut lines)?;
-            let broken = |line: &[u8]| serde_json::from_slice::<IgnoredAny>(line).is_err();
-            let mut parts = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-            match why {
-                Some(_)
-                    if batch.form == ResultForm::Lines
-                        && !lines.is_empty()
-                        && (!lines.ends_with(b"\n") || parts.any(broken)) =>
-                {
-                    audit.problems.push(format!("results of the batch at item {first} are no whole lines of JSON"));
+            match files.results(&row, &mut results)? {
+                Some(why) => {
+                    let why = if is_torn(&row, &results) { "are not complete lines of JSON" } else { why };
+                    audit.problems.push(format!("batch at item {}: results {why}", row.first));
                 }
-                Some(why) => audit.problems.push(format!("results of the batch at item {first} {why}")),
-                // Only now is the number of its items known to be one of ours.
-                None => present(batch.indexes()).for_each(|index| *outcomes.entry(index).or_default() += 1),
+                // Only now is it certain that we wrote the number of its items.
+                None => outcomes.extend(item_ranges(&row)),
             }
         }
-        audit.succeeded = outcomes.len() as u64;
-        for failure in self.failures(step)? {
-            audit.failed += 1;
-            *outcomes.entry(failure.index).or_default() += 1;
+        audit.succeeded = Coverage::of(&mut outcomes).items;
+        let failures = self.failure_keys()?;
+        audit.failed = failures.len() as u64;
+        outcomes.extend(failures.into_iter().map(|(index, _)| index..index.saturating_add(1)));
+        let Coverage { items, repeated } = Coverage::of(&mut outcomes);
+        audit.problems.extend(repeated.iter().map(|index| format!("item {index} has more than one outcome")));
+        let Stats { total, skipped, unchanged, .. } = self.record.stats;
+        let ended = !matches!(self.record.status, Status::Running | Status::Interrupted);
+        if ended && items.saturating_add(skipped).saturating_add(unchanged) != total {
+            audit.problems.push(format!("{items} of {total} items have an outcome, {skipped} were skipped"));
         }
-        let mut double: Vec<u64> = outcomes.iter().filter(|(_, count)| **count > 1).map(|(index, _)| *index).collect();
-        double.sort_unstable();
-        audit
-            .problems
-            .extend(double.iter().take(MOST_PROBLEMS).map(|index| format!("item {index} has more than one outcome")));
-        let stats = &step.stats;
-        let ended = !matches!(step.status, Status::Running | Status::Interrupted);
-        if ended && (outcomes.len() as u64).saturating_add(stats.skipped).saturating_add(stats.unchanged) != stats.total
-        {
-            let found = outcomes.len();
-            audit
-                .problems
-                .push(format!("{found} of {} items have an outcome, and {} were not run", stats.total, stats.skipped));
-        }
-        audit.problems.truncate(MOST_PROBLEMS);
+        audit.problems.truncate(MAX_PROBLEMS);
         Ok(audit)
+    }
+}
+
+/// Whether what is there of a batch's results is not even JSON Lines.
+fn is_torn(row: &BatchRow, results: &[u8]) -> bool {
+    let is_json = |line: &[u8]| serde_json::from_slice::<IgnoredAny>(line).is_ok();
+    let mut lines = results.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    row.form == ResultForm::Lines && !results.is_empty() && !(results.ends_with(b"\n") && lines.all(is_json))
+}
+
+/// The indexes of a batch's items.
+fn item_ranges(row: &BatchRow) -> Vec<Range<u64>> {
+    let range = |first: u64, count| first..first.saturating_add(count);
+    match &row.indexes {
+        None => Vec::from([range(row.first, row.count)]),
+        Some(_) => present(row.indexes()).map(|index| range(index, 1)).collect(),
+    }
+}
+
+/// The items in some ranges.
+struct Coverage {
+    /// How many items they have, each counted once.
+    items: u64,
+    /// Items that are in more than one; not more than are listed.
+    repeated: BTreeSet<u64>,
+}
+
+impl Coverage {
+    /// Sorts the ranges, and counts.
+    fn of(ranges: &mut [Range<u64>]) -> Self {
+        ranges.sort_unstable_by_key(|range| range.start);
+        let (mut items, mut end, mut repeated) = (0, 0, BTreeSet::new());
+        for range in ranges {
+            repeated.extend((range.start..range.end.min(end)).take(MAX_PROBLEMS.saturating_sub(repeated.len())));
+            items += range.end.saturating_sub(range.start.max(end));
+            end = end.max(range.end);
+        }
+        Self { items, repeated }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_are_counted_once_and_repeated_ones_are_named() {
+        let Coverage { items, repeated } = Coverage::of(&mut [8..10, 0..5, 3..4, 9..12, 4..6]);
+        assert_eq!((items, repeated.into_iter().collect()), (10, vec![3, 4, 9]));
     }
 }

@@ -1,17 +1,18 @@
-//! What the last good run of a workflow has done, kept beside the runs: what `--incremental` passes over.
+//! The baseline of a workflow: what its last good run did, and what `--incremental` therefore skips.
 //!
-//! A database for each workflow file, with a row for each of its batch steps: the fingerprint that the step had, and the keys of
-//! its items. It changes only when a run has ended well, all steps at once.
+//! It is stored next to the runs: a database for each workflow file, with a row for each batch step that holds the step's
+//! fingerprint and the keys of its items. It changes only when a run has succeeded, for all steps at once.
 
 use super::error::LedgerError;
-use super::folder::{StateFolder, io_error, make, private_file};
-use crate::model::{ItemKey, StepName};
+use super::files::{create_directories, io_error, private_file};
+use super::folder::StateFolder;
+use crate::model::{Fingerprint, ItemKey, StepName};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Keys of items that are known: neighbours together, with how many they are.
+/// Keys of items, compressed: keys that follow each other are stored as the first one and their number.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyRuns(Vec<(ItemKey, u64)>);
 
@@ -40,7 +41,7 @@ impl KeyRuns {
         Self(bytes.chunks_exact(ENTRY).map(entry).collect())
     }
 
-    /// For striking keys out one by one.
+    /// The same, ready to be looked up.
     pub fn into_set(self) -> BaselineKeys {
         let mut set = BaselineKeys::default();
         for (first, count) in self.0 {
@@ -53,7 +54,7 @@ impl KeyRuns {
     }
 }
 
-/// Baseline keys, to be struck out one by one: of two items that are alike two are known when two were.
+/// The keys of a baseline. Equal items have equal keys, so each key can be taken as often as there were items with it.
 #[derive(Debug, Clone, Default)]
 pub struct BaselineKeys {
     single: HashMap<ItemKey, u64>,
@@ -66,7 +67,7 @@ impl BaselineKeys {
         self.single.is_empty() && self.runs.is_empty()
     }
 
-    /// Whether an item with this key is known.
+    /// Takes a key out, and says whether it was there.
     pub fn take(&mut self, key: ItemKey) -> bool {
         let run = self.runs.range(..=key).next_back();
         if run.is_some_and(|(first, count)| key.within(*first, *count).is_some()) {
@@ -82,31 +83,31 @@ impl BaselineKeys {
     }
 }
 
-/// What is known of a step.
+/// The baseline of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaselineStep {
-    /// By what it could be told from a changed one, as JSON.
-    pub fingerprint: String,
-    /// The items that it had done.
+    /// What its results depended on; none if an older version wrote it.
+    pub fingerprint: Option<Fingerprint>,
+    /// The items that it did.
     pub keys: KeyRuns,
 }
 
-/// What is known of a workflow.
+/// The baseline of a workflow.
 pub struct Baseline {
     db: Connection,
     path: PathBuf,
 }
 
 impl Baseline {
-    /// Opens what is known of the workflow in a file.
+    /// Opens the baseline of the workflow in this file.
     ///
     /// # Errors
-    /// Where it cannot be read or made.
+    /// If it cannot be read or created.
     pub fn open(state: &StateFolder, workflow: &Path) -> Result<Self, LedgerError> {
         let workflow = workflow.canonicalize().map_err(|source| io_error("read", workflow, source))?;
         let name = ItemKey::of(workflow.as_os_str().as_encoded_bytes());
         let folder = state.0.join("known");
-        make(&folder, true)?;
+        create_directories(&folder)?;
         let path = folder.join(format!("{name}.db"));
         drop(private_file(&path)?);
         let sqlite = |source| LedgerError::sqlite(&path, source);
@@ -119,28 +120,31 @@ impl Baseline {
         Ok(Self { db, path })
     }
 
-    /// What is known of a step.
+    /// The baseline of a step.
     ///
     /// # Errors
-    /// Where it cannot be read.
+    /// If it cannot be read.
     pub fn step(&self, name: &StepName) -> Result<Option<BaselineStep>, LedgerError> {
         let query = "SELECT fingerprint, keys FROM steps WHERE name = ?1";
         let step = self.db.query_row(query, [name.as_str()], |row| {
-            Ok(BaselineStep { fingerprint: row.get(0)?, keys: KeyRuns::from_bytes(&row.get::<_, Vec<u8>>(1)?) })
+            let fingerprint = serde_json::from_str::<Fingerprint>(&row.get::<_, String>(0)?).ok();
+            let fingerprint = fingerprint.filter(|fingerprint| fingerprint.version == Fingerprint::VERSION);
+            Ok(BaselineStep { fingerprint, keys: KeyRuns::from_bytes(&row.get::<_, Vec<u8>>(1)?) })
         });
         step.optional().map_err(|source| LedgerError::sqlite(&self.path, source))
     }
 
-    /// Takes note of a good run: this is known now, and nothing else.
+    /// Replaces the baseline with what a good run did.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn replace(&mut self, steps: &[(StepName, BaselineStep)]) -> Result<(), LedgerError> {
         let write = |db: &mut Connection| {
             let transaction = db.transaction()?;
             transaction.execute("DELETE FROM steps", [])?;
             for (name, step) in steps {
-                let row = params![name.as_str(), step.fingerprint, step.keys.to_bytes()];
+                let fingerprint = step.fingerprint.as_ref().and_then(|it| serde_json::to_string(it).ok());
+                let row = params![name.as_str(), fingerprint.unwrap_or_default(), step.keys.to_bytes()];
                 transaction.execute("INSERT INTO steps VALUES (?1, ?2, ?3)", row)?;
             }
             transaction.commit()
@@ -154,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_keys_are_struck_out_one_by_one() {
+    fn each_key_can_be_taken_as_often_as_it_was_there() {
         let (file, other) = (ItemKey::of(b"a.csv"), ItemKey::of(b"b"));
         let mut runs = KeyRuns::default();
         (0..3).for_each(|row| runs.push(ItemKey::of_row(file, row)));

@@ -1,26 +1,27 @@
-//! What can go wrong with a run's folder.
+//! What can go wrong with a run's ledger, and what the user can do about it.
 
+use crate::model::{Fingerprint, RunId};
 use rusqlite::ErrorCode;
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Trouble with the ledger.
+/// An error of the ledger.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// A file or folder.
+    /// A file or directory.
     #[error("cannot {action} `{}`", .path.display())]
     Io {
         /// For instance `write`.
         action: &'static str,
-        /// The file or folder.
+        /// The file or directory.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
     /// The database.
-    #[error("trouble with the run's ledger `{}`", .path.display())]
+    #[error("cannot use the ledger `{}`", .path.display())]
     Sqlite {
         /// `run.db`
         path: PathBuf,
@@ -40,42 +41,67 @@ pub enum LedgerError {
     ResultsGone {
         /// The file.
         path: PathBuf,
-        /// For instance `are cut short`.
+        /// For instance `are truncated`.
         why: &'static str,
     },
-    /// Written by a later version.
-    #[error("ledger `{}` was written by a newer batchmill (schema {found}, known {known})", .path.display())]
+    /// A later version wrote it.
+    #[error("ledger `{}` was written by a newer batchmill (schema {found}, this version reads up to {known})", .path.display())]
     SchemaTooNew {
         /// `run.db`
         path: PathBuf,
         /// Its schema.
         found: u32,
-        /// The newest this version knows.
+        /// The newest schema that this version knows.
         known: u32,
     },
-    /// Written by a version whose ledgers are not read any more.
-    #[error("ledger `{}` was written by an older batchmill (schema {found}, known {known})", .path.display())]
+    /// A version whose ledgers are no longer read wrote it.
+    #[error("ledger `{}` was written by an older batchmill (schema {found}, this version reads {known} and later)", .path.display())]
     SchemaTooOld {
         /// `run.db`
         path: PathBuf,
         /// Its schema.
         found: u32,
-        /// The one this version knows.
+        /// The oldest schema that this version reads.
         known: u32,
     },
-    /// Another process holds the run.
-    #[error("run `{0}` is held by another process")]
+    /// Its results have fingerprints that this version cannot compare with its own.
+    #[error(
+        "cannot resume run `{run}`: {}",
+        if *.version < Fingerprint::VERSION {
+            format!("batchmill {made_by} started it before the format of fingerprints was fixed")
+        } else {
+            "a newer batchmill has worked on it".to_owned()
+        }
+    )]
+    OtherFingerprints {
+        /// The run.
+        run: RunId,
+        /// The version of batchmill that started it.
+        made_by: String,
+        /// The version of the fingerprints.
+        version: u32,
+    },
+    /// Another process works on the run.
+    #[error("run `{0}` is in use by another process")]
     Locked(String),
     /// No such run.
-    #[error("there is no run `{run}` in `{}`", .state.display())]
+    #[error("no run `{run}` in `{}`", .state.display())]
     NoSuchRun {
-        /// As asked for.
+        /// As the user wrote it.
         run: String,
         /// The state folder.
         state: PathBuf,
     },
-    /// No run at all.
-    #[error("there are no runs in `{}`", .0.display())]
+    /// Several runs match.
+    #[error("`{run}` matches {matches} runs")]
+    AmbiguousRun {
+        /// As the user wrote it.
+        run: String,
+        /// How many match.
+        matches: usize,
+    },
+    /// No runs at all.
+    #[error("no runs in `{}`", .0.display())]
     NoRuns(PathBuf),
 }
 
@@ -85,17 +111,17 @@ pub enum LedgerError {
 pub struct Damage(pub String);
 
 impl LedgerError {
-    /// Tells trouble with the database apart: damage, the limit on file sizes, and the rest.
+    /// Sorts an error of SQLite: a full disk, the limit on file sizes, damage, or anything else.
     pub(super) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_path_buf();
         match source.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Io { action: "write", path, source: Errno::NOSPC.into() },
             // SQLite does not say why another write failed.
-            Some(ErrorCode::SystemIoFailure) => match limited(&path) {
+            Some(ErrorCode::SystemIoFailure) => match at_size_limit(&path) {
                 Some(path) => Self::Io { action: "write", path, source: Errno::FBIG.into() },
                 None => Self::Sqlite { path, source },
             },
-            // Our queries fit our tables and their types as they were written, so what does not fit them was not.
+            // Our queries match our tables and their types, so what does not match was not written by us.
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown) | None => {
                 Self::damaged(path, source.to_string())
             }
@@ -107,49 +133,60 @@ impl LedgerError {
         Self::Damaged { path, source: Damage(cause) }
     }
 
-    /// What makes the trouble go away, where that is in the user's hands.
+    /// What removes the cause, if that is in the user's hands.
     pub fn remedy(&self) -> Option<&'static str> {
         match self {
             Self::Io { source, .. } => Some(match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room there",
-                io::ErrorKind::FileTooLarge => "raise the limit on the size of files (`ulimit -f`)",
-                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "check the permissions there",
-                _ => "check the space and the permissions there",
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some disk space",
+                io::ErrorKind::FileTooLarge => "raise the file size limit (`ulimit -f`)",
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "check the permissions",
+                _ => "check disk space and permissions",
             }),
             Self::Sqlite { source, .. } => Some(match source.sqlite_error_code() {
-                Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => "check the permissions there",
-                _ => "check the space and the permissions there",
+                Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => "check the permissions",
+                _ => "check disk space and permissions",
             }),
             _ => None,
         }
     }
 
-    /// The next thing the user can do, if there is one.
+    /// What the user can do next, if there is anything.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Io { .. } | Self::Sqlite { .. } => {
                 let remedy = self.remedy().unwrap_or_default();
-                return Some(format!("{remedy}, or keep runs elsewhere with `--state-dir DIR`"));
+                return Some(format!("{remedy}, or store runs elsewhere with `--state-dir DIR`"));
             }
             Self::Damaged { .. } => {
-                "results are plain files and still there, in `results/*.jsonl` beside it; `batchmill run FILE` starts anew"
+                "start a new run with `batchmill run FILE`; the results so far are in the plain files `results/*.jsonl` next to \
+                 the ledger"
             }
             Self::ResultsGone { .. } => {
-                "`batchmill audit` says what is gone; `batchmill resume` runs the items again whose results are gone"
+                "`batchmill audit` lists the affected items, and `batchmill resume` runs them again"
             }
-            Self::SchemaTooOld { .. } => "the version that wrote it can read it; results/*.jsonl are plain files",
+            Self::SchemaTooOld { .. } => {
+                "use the version of batchmill that wrote it, or read the plain files `results/*.jsonl` next to the ledger"
+            }
             Self::SchemaTooNew { .. } => "upgrade batchmill",
-            Self::Locked(_) => "wait for it to end; `batchmill runs` shows what is under way",
-            Self::NoSuchRun { .. } => "`batchmill runs` lists them; `latest` is the newest",
-            Self::NoRuns(_) => "start one with `batchmill run FILE`, or name the folder with `--state-dir DIR`",
+            Self::OtherFingerprints { version, .. } if *version > Fingerprint::VERSION => "upgrade batchmill",
+            Self::OtherFingerprints { run, made_by, .. } => {
+                return Some(format!(
+                    "start a new run with `batchmill run FILE`; `batchmill results {run}` still prints the results of this one. \
+                     Only batchmill {made_by} can resume it"
+                ));
+            }
+            Self::Locked(_) => "wait until it finishes; `batchmill runs` shows which runs are running",
+            Self::NoSuchRun { .. } => "list the runs with `batchmill runs`, or use `latest` for the newest one",
+            Self::AmbiguousRun { .. } => "add more of the run id; list the runs with `batchmill runs`",
+            Self::NoRuns(_) => "start one with `batchmill run FILE`, or set the directory with `--state-dir DIR`",
         };
         Some(hint.to_owned())
     }
 }
 
-/// The file of a database that has come to the limit on the size of files, if one has.
-fn limited(database: &Path) -> Option<PathBuf> {
-    /// More than SQLite writes at once.
+/// The file of a database that has reached the limit on file sizes, if one has.
+fn at_size_limit(database: &Path) -> Option<PathBuf> {
+    /// More than SQLite writes at a time.
     const SLACK: u64 = 64 << 10;
     let limit = getrlimit(Resource::Fsize).current?;
     let files = ["", "-wal", "-shm"].map(|end| {

@@ -1,21 +1,20 @@
-//! Where runs are kept.
+//! Where runs are stored: the state folder and the folder of each run, with the paths in it and the lock.
 
 use super::error::LedgerError;
-use super::growing::sync_folder;
+use super::files::{create_directories, create_directory, io_error, private_file, sync_directory};
 use crate::model::{RunId, StepName};
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a lock that somebody has is waited for. [`RunFolder::is_locked`] cannot ask without taking a shared lock for an
-/// instant, because `flock` has no query, so a run that is looked at just when it is to go on is held for some microseconds.
-/// Long against that, short for a person who is refused. (Locks of `fcntl` can be asked about, but they end when the process
-/// closes any descriptor of the file, as a reader in the engine does; `/proc/locks` does not show those of other containers.)
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long to wait for a lock that somebody else has. `flock` has no query, so [`RunFolder::is_locked`] takes a shared lock for
+/// an instant: if a run is resumed at that moment, it is locked for some microseconds. The timeout is long compared to that, and
+/// short for a person who is refused. (`fcntl` locks have a query, but end as soon as the process closes any descriptor of the
+/// file, as a reader in the engine does; `/proc/locks` does not list the locks of other containers.)
+const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The folder that holds all runs, `.batchmill` by default.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,12 +34,12 @@ impl StateFolder {
         self.0.join("runs")
     }
 
-    /// Makes the folder for a new run of the workflow `name`, which ignores itself for git.
+    /// Creates the folder of a new run of the workflow `name`. The state folder tells git to ignore it.
     ///
     /// # Errors
-    /// Where it cannot be made.
+    /// If it cannot be created.
     pub fn create_run(&self, name: &str) -> Result<RunFolder, LedgerError> {
-        make(&self.runs(), true)?;
+        create_directories(&self.runs())?;
         let ignore = self.0.join(".gitignore");
         if !ignore.exists() {
             fs::write(&ignore, "*\n").map_err(|source| io_error("write", &ignore, source))?;
@@ -52,10 +51,10 @@ impl StateFolder {
             let random = RandomState::new().hash_one(&started) % 36_u64.pow(4);
             let run = RunId(format!("{started}-{name}-{}", base36(random)));
             let path = self.runs().join(&run.0);
-            match make(&path, false) {
+            match create_directory(&path) {
                 Ok(()) => {
-                    make(&path.join("results"), false)?;
-                    make(&path.join("logs"), false)?;
+                    create_directory(&path.join("results"))?;
+                    create_directory(&path.join("logs"))?;
                     return Ok(RunFolder { run, path });
                 }
                 Err(LedgerError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {}
@@ -67,7 +66,7 @@ impl StateFolder {
     /// All runs, oldest first.
     ///
     /// # Errors
-    /// Where the folder is there but cannot be read.
+    /// If the folder exists but cannot be read.
     pub fn runs_by_age(&self) -> Result<Vec<RunFolder>, LedgerError> {
         let path = self.runs();
         let entries = match fs::read_dir(&path) {
@@ -83,10 +82,10 @@ impl StateFolder {
         Ok(runs)
     }
 
-    /// The run that is called `name`: an id, the beginning or end of one that fits no other, or `latest`.
+    /// The run that `name` means: a run id, the beginning or end of one, or `latest`.
     ///
     /// # Errors
-    /// Where there is none, or more than one.
+    /// If no run or more than one matches.
     pub fn find(&self, name: &str) -> Result<RunFolder, LedgerError> {
         let mut runs = self.runs_by_age()?;
         if name == "latest" {
@@ -96,9 +95,10 @@ impl StateFolder {
             return Ok(runs.swap_remove(exact));
         }
         runs.retain(|folder| folder.run.0.starts_with(name) || folder.run.0.ends_with(name));
-        match (runs.pop(), runs.is_empty()) {
-            (Some(run), true) => Ok(run),
-            _ => Err(LedgerError::NoSuchRun { run: name.to_owned(), state: self.0.clone() }),
+        match (runs.len(), runs.pop()) {
+            (1, Some(run)) => Ok(run),
+            (0, _) => Err(LedgerError::NoSuchRun { run: name.to_owned(), state: self.0.clone() }),
+            (matches, _) => Err(LedgerError::AmbiguousRun { run: name.to_owned(), matches }),
         }
     }
 }
@@ -114,8 +114,8 @@ impl RunFolder {
         self.path.join("results").join(format!("{step}.jsonl"))
     }
 
-    /// A copy of the results of a step in item order, as they were at a revision. No step's name has a `~` in it, so no two
-    /// files of the folder are called alike.
+    /// A copy of the results of a step in item order, as they were at a revision. Step names contain no `~`, so the name is
+    /// unique.
     pub(super) fn sorted(&self, step: &StepName, revision: &str) -> PathBuf {
         self.path.join("results").join(format!("{step}~{revision}.jsonl"))
     }
@@ -130,42 +130,47 @@ impl RunFolder {
         self.path.join("results").join(format!("{step}.keys"))
     }
 
-    /// Folder of what tasks printed.
+    /// The folder with what tasks printed.
     pub fn logs(&self) -> PathBuf {
         self.path.join("logs")
     }
 
-    /// Takes the run's lock: an OS lock on an open file, which ends with the process whatever happens to it.
+    /// The log of a step.
+    pub(super) fn log(&self, step: &StepName) -> PathBuf {
+        self.logs().join(format!("{step}.log"))
+    }
+
+    /// Takes the run's lock: an OS lock on an open file, which ends with the process, however that ends.
     ///
     /// # Errors
-    /// Where another process has it.
+    /// If another process has it.
     pub(super) fn lock(&self) -> Result<File, LedgerError> {
         let path = self.path.join("lock");
         let file = private_file(&path)?;
-        let patience = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + LOCK_TIMEOUT;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
-                Err(fs::TryLockError::WouldBlock) if Instant::now() < patience => thread::sleep(PATIENCE / 100),
+                Err(fs::TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(LOCK_TIMEOUT / 100),
                 Err(fs::TryLockError::WouldBlock) => return Err(LedgerError::Locked(self.run.0.clone())),
                 Err(fs::TryLockError::Error(source)) => return Err(io_error("lock", &path, source)),
             }
         }
     }
 
-    /// Waits until the disk has the names of the run's files and folders.
+    /// Waits until the names of the run's files and folders are on disk.
     pub(super) fn sync_names(&self) -> Result<(), LedgerError> {
-        // The run, `runs`, the state folder, and where that is.
-        self.path.ancestors().take(4).try_for_each(sync_folder)
+        // The run, `runs`, the state folder, and its parent.
+        self.path.ancestors().take(4).try_for_each(sync_directory)
     }
 
-    /// Deletes the run with everything in it.
+    /// Deletes the run and everything in it.
     ///
     /// # Errors
-    /// Where another process works on it, or it cannot be deleted.
+    /// If another process works on it, or it cannot be deleted.
     pub fn delete(&self) -> Result<(), LedgerError> {
         let _lock = self.lock()?;
-        // The database first: without it the folder is no run, whatever else of it is left.
+        // The database first: a folder without one is not a run, whatever else is left of it.
         let database = self.database();
         fs::remove_file(&database).map_err(|source| io_error("delete", &database, source))?;
         fs::remove_dir_all(&self.path).map_err(|source| io_error("delete", &self.path, source))
@@ -176,44 +181,6 @@ impl RunFolder {
         File::open(self.path.join("lock"))
             .is_ok_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
     }
-}
-
-/// A folder that only its owner may look into: items and results may be secret.
-pub(super) fn make(path: &Path, parents: bool) -> Result<(), LedgerError> {
-    DirBuilder::new()
-        .recursive(parents)
-        .mode(0o700)
-        .create(path)
-        .map_err(|source| io_error("make folder", path, source))
-}
-
-/// A file to append to, that only its owner may read.
-pub(super) fn private_file(path: &Path) -> Result<File, LedgerError> {
-    let file = File::options().create(true).append(true).read(true).mode(0o600).open(path);
-    file.map_err(|source| io_error("write", path, source))
-}
-
-/// Writes a file that only its owner may read: aside first, then under its name, so that nobody sees half of it.
-pub(super) fn write_whole(
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<File>) -> Result<io::Result<()>, LedgerError>,
-) -> Result<(), LedgerError> {
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(format!(".{}", std::process::id()));
-    let aside = PathBuf::from(aside);
-    let failed = |source| io_error("write", path, source);
-    let file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&aside).map_err(failed)?;
-    let mut out = BufWriter::new(file);
-    let written = write(&mut out).and_then(|written| written.and_then(|()| out.flush()).map_err(failed));
-    let done = written.and_then(|()| fs::rename(&aside, path).map_err(failed));
-    if done.is_err() {
-        drop(fs::remove_file(&aside));
-    }
-    done
-}
-
-pub(super) fn io_error(action: &'static str, path: &Path, source: io::Error) -> LedgerError {
-    LedgerError::Io { action, path: path.to_path_buf(), source }
 }
 
 fn base36(mut number: u64) -> String {

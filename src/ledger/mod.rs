@@ -1,32 +1,59 @@
-//! The ledger: what a run has done, on disk, so that nothing that finished is ever lost.
+//! The ledger: what a run has done, on disk, so that nothing that has finished is ever lost.
 //!
-//! Owns the run's folder: `run.db` (SQLite), `results/` (one JSON Lines file per step), `logs/`, and the lock. One process
-//! writes a run; any number read it while it grows. Always holds: results are written before the row that points at them,
-//! and a row is committed before anybody is told; bytes behind the last committed row are torn and are ignored.
+//! Owns the run's folder: `run.db` (SQLite), `results/` (a results file and a keys file per step), `logs/`, and the lock. One
+//! process writes a run: [`Ledger`] the run itself, a [`StepLedger`] each step under way. Any number of processes read it
+//! meanwhile, with a [`Reader`]. Leaves to others what is recorded and when, and whether a result still holds.
+//!
+//! Always holds: results are written before the row that points at them, and a row is committed before anybody is told. Bytes
+//! after those that committed rows point at are torn and are ignored.
 
+mod append_file;
 mod audit;
 mod baseline;
 mod batches;
+mod columns;
+mod commit;
+mod database;
+mod derived;
+mod durability;
 mod error;
+mod execution;
+mod files;
+mod fingerprints;
 mod folder;
-mod growing;
-mod health;
 mod history;
+mod ids;
 mod item_files;
-mod kept;
+mod load;
+mod log;
+mod moves;
 mod outputs;
+mod read_ahead;
 mod reader;
+mod records;
 mod results;
-mod rows;
-mod window;
-mod writer;
+mod run;
+mod schema;
+mod step;
+mod step_files;
+mod step_reader;
+mod steps;
+
+#[cfg(test)]
+mod tests;
 
 pub use audit::Audit;
 pub use baseline::{Baseline, BaselineKeys, BaselineStep, KeyRuns};
+pub use derived::AggregateFile;
+pub use durability::Durability;
 pub use error::LedgerError;
 pub use folder::{RunFolder, StateFolder};
-pub use growing::Durability;
 pub use history::{DoneBatch, LossReason, LostItems, RowChange, StepHistory};
-pub use reader::{FailureRecord, Reader, RunRecord, StepRecord};
-pub use results::ResultLines;
-pub use writer::{Ledger, Printed, RunMeta, StepKey};
+pub use log::Printed;
+pub use reader::Reader;
+pub use records::{FailureRecord, RunRecord, StepRecord};
+pub use results::ResultsReader;
+pub use run::{Ledger, RunMeta};
+pub use step::StepLedger;
+pub use step_reader::StepReader;
+pub use steps::StepType;

@@ -1,35 +1,27 @@
-//! What was written to the files of `outputs`, and from which results.
-//!
-//! The table is made when it is first needed: versions that do not know it lose nothing by not reading it.
+//! What was written to the file of `outputs`, and from which results.
 
 use super::error::LedgerError;
-use super::writer::{Ledger, StepKey};
+use super::step::StepLedger;
 use rusqlite::{OptionalExtension, params};
 
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS outputs (step INTEGER PRIMARY KEY, written TEXT NOT NULL)";
-
-impl Ledger {
-    /// What was noted with [`Ledger::note_output`]; none where nothing was.
+impl StepLedger {
+    /// What was noted with [`StepLedger::note_output`], if anything was.
     ///
     /// # Errors
-    /// Where the database cannot be read.
-    pub fn output(&self, step: StepKey) -> Result<Option<String>, LedgerError> {
-        let read = self.db.execute_batch(TABLE).and_then(|()| {
-            let query = "SELECT written FROM outputs WHERE step = ?1";
-            self.db.query_row(query, [step.0], |row| row.get(0)).optional()
-        });
-        read.map_err(|error| self.sqlite(error))
+    /// If the database cannot be read.
+    pub fn output(&self) -> Result<Option<String>, LedgerError> {
+        self.db.run(|db| {
+            db.query_row("SELECT written FROM outputs WHERE step = ?1", [self.step.0], |row| row.get(0)).optional()
+        })
     }
 
-    /// Notes what was written for a step.
+    /// Notes what was written for the step.
     ///
     /// # Errors
-    /// Where the database cannot be written.
-    pub fn note_output(&self, step: StepKey, written: &str) -> Result<(), LedgerError> {
-        let noted = self
-            .db
-            .execute_batch(TABLE)
-            .and_then(|()| self.db.execute("INSERT OR REPLACE INTO outputs VALUES (?1, ?2)", params![step.0, written]));
-        noted.map(drop).map_err(|error| self.sqlite(error))
+    /// If the database cannot be written.
+    pub fn note_output(&self, written: &str) -> Result<(), LedgerError> {
+        self.db.run(|db| {
+            db.execute("INSERT OR REPLACE INTO outputs VALUES (?1, ?2)", params![self.step.0, written]).map(drop)
+        })
     }
 }

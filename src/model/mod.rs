@@ -5,6 +5,7 @@
 mod batch;
 mod compare;
 mod event;
+mod fingerprint;
 mod form;
 mod items;
 mod keys;
@@ -17,6 +18,7 @@ mod source;
 pub use batch::{Batch, Indexes};
 pub use compare::Compare;
 pub use event::{BatchReport, BatchSpan, Event, ItemAttempt, ItemFailure, Listener, LogEntry, StepReport};
+pub use fingerprint::Fingerprint;
 pub use form::{BatchFormat, Column, CsvForm, Form, From, Kind, LineNumbers, Origin};
 pub use items::{Items, line_breaks};
 pub use keys::{ItemKey, Keys};

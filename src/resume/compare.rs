@@ -108,7 +108,7 @@ impl<'a> Comparer<'a> {
             done: DoneItems::new(&history.batches),
             failures: history.failed.clone(),
             waiting: history.attempts.clone(),
-            lost: history.lost.clone(),
+            lost: history.lost(),
             places: history.batches.iter().map(|batch| vec![None; batch.keys.len()]).collect(),
             unfinished: UnfinishedSet::default(),
             reasons: BTreeMap::new(),

@@ -7,7 +7,7 @@ use super::env::StepEnv;
 use super::error::EngineError;
 use super::scope::remember;
 use crate::compile::aggregate_fingerprint;
-use crate::ledger::{Printed, Reader, StepRecord};
+use crate::ledger::{AggregateFile, Printed, Reader, StepReader};
 use crate::model::{Batch, Failure, FailureKind, ItemKey, Stats, Status, StepReport};
 use crate::pipeline::step_timeout;
 use crate::reduce::Reducer;
@@ -27,35 +27,35 @@ pub(super) fn compute_aggregate(
     report: &mut StepReport,
     limit: Option<Duration>,
 ) -> Result<(), EngineError> {
-    let folder = env.ledger.folder().clone();
-    let Some(aggregate) = env.step.aggregate_spec() else { return Ok(folder.forget_aggregate(env.name())?) };
+    let folder = env.run.folder.clone();
+    let Some(aggregate) = env.step.aggregate_spec() else { return Ok(folder.remove_aggregate(env.name())?) };
     if !matches!(report.status, Status::Succeeded | Status::Partial) {
         return Ok(());
     }
-    let fingerprint = aggregate_fingerprint(env.step, env.run.prepared, &|earlier| env.ledger.revision(earlier))?;
+    let fingerprint = aggregate_fingerprint(env.step, env.run.prepared, &|earlier| env.ledger.revision_of(earlier))?;
     let reader = Reader::open(folder.clone())?;
-    if reader.aggregate(env.name(), Some(&fingerprint))?.is_some() {
+    let recorded = reader.step(env.name())?.expect("a step under way is in the ledger");
+    if recorded.aggregate(Some(&fingerprint))?.is_some() {
         return Ok(());
     }
     let computed = match aggregate {
-        Aggregate::Reductions(reductions) => {
-            let records = reader.steps()?;
-            let record = records.iter().find(|record| record.name == *env.name());
-            reduce(env, reductions, &reader, record.expect("a step under way is in the ledger"))?
-        }
+        Aggregate::Reductions(reductions) => reduce(env, reductions, &recorded)?,
         Aggregate::Code(_) => {
             let left = limit.map(|limit| limit.saturating_sub(report.stats.duration));
             call(env, report.stats, left)?
         }
     };
     match computed {
-        Ok(json) => folder.keep_aggregate(env.name(), (env.ledger.revision(env.name())?, fingerprint), json)?,
+        Ok(aggregate) => {
+            let revision = env.ledger.revision()?;
+            folder.write_aggregate(env.name(), &AggregateFile { revision, fingerprint, aggregate })?;
+        }
         Err(failure) if failure.kind == FailureKind::Cancelled => report.status = Status::Interrupted,
         Err(mut failure) => {
             if let Some(limit) = limit.filter(|_| failure.kind == FailureKind::Timeout) {
                 failure = step_timeout(limit);
             }
-            folder.forget_aggregate(env.name())?;
+            folder.remove_aggregate(env.name())?;
             env.run.prepared.secrets.mask_failure(&mut failure);
             report.status = Status::Failed;
             report.failure = Some(failure);
@@ -72,13 +72,12 @@ fn interrupted() -> Failure {
 fn reduce(
     env: &mut StepEnv<'_>,
     reductions: &Reductions,
-    reader: &Reader,
-    record: &StepRecord,
+    recorded: &StepReader<'_>,
 ) -> Result<Computed, EngineError> {
     let wrong = |message| Failure::new(FailureKind::Exception, "AggregateError", message);
     let mut reducer = Reducer::new(reductions);
-    let mut lines = reader.results(record)?;
-    while let Some((_, _, piece)) = lines.next_piece()? {
+    let mut lines = recorded.results()?;
+    while let Some(piece) = lines.next_block()? {
         if env.run.cancel.kill.is_fired() {
             return Ok(Err(interrupted()));
         }
@@ -102,7 +101,7 @@ fn reduce(
 fn call(env: &mut StepEnv<'_>, stats: Stats, left: Option<Duration>) -> Result<Computed, EngineError> {
     let program = env.step.aggregate.as_ref().expect("`prepare` compiled the code of every aggregate");
     let mut scope = (*env.scope).clone();
-    remember(&mut scope, env.ledger.folder(), &env.step.step, Some(stats));
+    remember(&mut scope, &env.run.folder, &env.step.step, Some(stats));
     let mut context = env.context_once(LaneSettings { item_timeout: left, ..LaneSettings::once() })?;
     context.scope = Arc::new(scope);
     let batch = Batch::of_one(0, ItemKey::of(b"null"), b"null");
@@ -125,7 +124,7 @@ fn tell(env: &mut StepEnv<'_>, outcome: &mut BatchOutcome, shutdown: ShutdownRep
     for LogLine { stream, mut text, .. } in outcome.logs.drain(..).chain(shutdown.logs) {
         env.run.prepared.secrets.mask(&mut text);
         // What is printed is not worth the results: the run goes on without it.
-        if let Err(error) = env.ledger.log(env.step.name(), &Printed { item: None, stream, text }) {
+        if let Err(error) = env.ledger.log(&Printed { item: None, stream, text }) {
             env.notice(format!("warning: {error}; what the aggregate prints is not kept"));
         }
     }

@@ -2,7 +2,7 @@
 
 use super::incremental::Incremental;
 use crate::compile::{OpenStep, Prepared, PreparedStep};
-use crate::ledger::{Ledger, RunFolder, StepKey};
+use crate::ledger::{RunFolder, StepLedger};
 use crate::model::{Form, StepName};
 use crate::pipeline::{Announcer, Width};
 use crate::resume::ItemSelection;
@@ -14,6 +14,8 @@ use std::sync::Arc;
 /// What the steps of a run share.
 pub(super) struct RunEnv<'a> {
     pub(super) prepared: &'a Prepared,
+    /// The run's folder.
+    pub(super) folder: RunFolder,
     pub(super) host: Arc<TaskHost>,
     pub(super) width: &'a Width,
     /// Ends the run early.
@@ -28,8 +30,7 @@ pub(super) struct StepEnv<'a> {
     pub(super) step: &'a PreparedStep,
     /// The names in scope.
     pub(super) scope: Arc<Scope>,
-    pub(super) key: StepKey,
-    pub(super) ledger: &'a mut Ledger,
+    pub(super) ledger: &'a mut StepLedger,
     pub(super) incremental: Option<&'a mut Incremental>,
     pub(super) announcer: Announcer<'a>,
 }
@@ -62,7 +63,7 @@ impl StepEnv<'_> {
         item_files: Option<Arc<ItemFiles>>,
     ) -> io::Result<StepContext> {
         Ok(StepContext {
-            run: self.ledger.folder().run.clone(),
+            run: self.run.folder.run.clone(),
             step: self.step.name().clone(),
             scope: Arc::clone(&self.scope),
             current_items: Arc::new(CurrentItems::new(settings.width)),

@@ -2,7 +2,7 @@
 
 use super::scope::{remember, step_scope};
 use crate::compile::{Prepared, PreparedStep, StartError, changes, fingerprint_with_upstream, open_step};
-use crate::ledger::{LedgerError, Reader, StepRecord};
+use crate::ledger::{LedgerError, Reader, StepReader};
 use crate::model::StepName;
 use crate::resume::{ItemSelection, compare_with_done};
 use crate::sources::SourceHost;
@@ -46,22 +46,21 @@ pub enum ForecastError {
 /// # Errors
 /// If the ledger or a step's items cannot be read.
 pub fn forecast(prepared: &Prepared, reader: &Reader) -> Result<Vec<Forecast>, ForecastError> {
-    let records = reader.steps()?;
     let mut scope = step_scope(prepared, &reader.folder().run);
     let mut forecasts = Vec::new();
     // Whether nothing of a step runs.
     let mut is_done: BTreeMap<&StepName, bool> = BTreeMap::new();
     for step in &prepared.steps {
-        let record = records.iter().find(|record| record.name == *step.name());
+        let recorded = reader.step(step.name())?;
         let upstream = step.upstream.iter().map(|upstream| &upstream.name);
         let unsettled = upstream.into_iter().find(|name| !is_done.get(name).copied().unwrap_or(false));
-        let forecast = match (record, unsettled) {
+        let forecast = match (&recorded, unsettled) {
             (None, _) => Forecast::New,
             (Some(_), Some(earlier)) => Forecast::Waits(earlier.clone()),
-            (Some(record), None) => forecast_step(step, prepared, &scope, (reader, record))?,
+            (Some(recorded), None) => forecast_step(step, prepared, &scope, (reader, recorded))?,
         };
-        if let Some(record) = record {
-            remember(&mut scope, reader.folder(), &step.step, step.is_batch().then_some(record.stats));
+        if let Some(recorded) = recorded {
+            remember(&mut scope, reader.folder(), &step.step, step.is_batch().then_some(recorded.record.stats));
         }
         is_done.insert(step.name(), forecast.is_done());
         forecasts.push(forecast);
@@ -74,20 +73,20 @@ fn forecast_step(
     step: &PreparedStep,
     prepared: &Prepared,
     scope: &Scope,
-    (reader, record): (&Reader, &StepRecord),
+    (reader, recorded): (&Reader, &StepReader<'_>),
 ) -> Result<Forecast, ForecastError> {
     let wrong = |error| ForecastError::Start(step.name().clone(), error);
     let names = Arc::new(ItemScope::of_step(Arc::new(scope.clone())));
     let run = |command: &mut Command| command.output();
     let host = SourceHost { run: &run, stop: &never() };
     let mut open = open_step(step, prepared, &names, host).map_err(wrong)?;
-    let history = reader.past(record)?;
+    let history = recorded.history()?;
     let batched = open.settings.lane.batched;
     let fingerprint = fingerprint_with_upstream(step, batched, prepared, &|earlier| reader.revision(earlier))?;
     if history.is_empty() {
         return Ok(Forecast::New);
     }
-    let reasons = changes(&history.fingerprint, &fingerprint);
+    let reasons = changes(history.fingerprints(), &fingerprint);
     if !reasons.is_empty() {
         return Ok(Forecast::Everything(reasons));
     }

@@ -12,24 +12,22 @@ use crate::sources::SourceError;
 pub(super) fn load_done(
     env: &mut StepEnv<'_>,
     open: &OpenStep,
-    history: StepHistory,
+    mut history: StepHistory,
 ) -> Result<StepHistory, EngineError> {
     let (prepared, batched) = (env.run.prepared, open.settings.lane.batched);
-    let fingerprint = fingerprint_with_upstream(env.step, batched, prepared, &|earlier| env.ledger.revision(earlier))?;
-    let reasons = if history.is_empty() { Vec::new() } else { changes(&history.fingerprint, &fingerprint) };
-    let mut history = if reasons.is_empty() {
-        history
-    } else {
-        env.ledger.forget(env.key)?;
+    let fingerprint =
+        fingerprint_with_upstream(env.step, batched, prepared, &|earlier| env.ledger.revision_of(earlier))?;
+    let reasons = if history.is_empty() { Vec::new() } else { changes(history.fingerprints(), &fingerprint) };
+    env.ledger.use_fingerprint(&fingerprint)?;
+    if !reasons.is_empty() {
+        env.ledger.forget_where_fingerprint_differs(&mut history)?;
         env.notice(format!("everything runs again, because {}", reasons.join(", ")));
-        StepHistory::default()
-    };
+    }
     if let Some(incremental) = env.incremental.as_deref_mut().filter(|_| env.step.is_batch()) {
         let (known, notice) = incremental.unchanged_items(env.step.name(), &fingerprint)?;
         history.known = known;
         notice.into_iter().for_each(|notice| env.notice(notice));
     }
-    env.ledger.note_fingerprint(env.key, &serde_json::to_string(&fingerprint).unwrap_or_default())?;
     Ok(history)
 }
 
@@ -48,7 +46,7 @@ pub(super) fn compare(
         Ok(compared) => compared,
         Err(error) => return Ok(Err(error)),
     };
-    env.ledger.move_past(env.key, &compared.moves, &compared.gone)?;
+    env.ledger.move_items(&compared.moves, &compared.gone)?;
     if let Some(incremental) = env.incremental.as_deref_mut() {
         incremental.note_unchanged(env.step.name(), compared.unchanged.clone());
     }

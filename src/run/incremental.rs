@@ -1,8 +1,8 @@
 //! `--incremental`: a run of what is new since the last successful run of its workflow.
 
-use crate::compile::{Fingerprint, changes, without_upstream};
+use crate::compile::{changes, without_upstream};
 use crate::ledger::{Baseline, BaselineKeys, BaselineStep, KeyRuns, LedgerError, Reader};
-use crate::model::StepName;
+use crate::model::{Fingerprint, StepName};
 use std::collections::BTreeMap;
 
 /// What an incremental run has found of its steps so far.
@@ -26,11 +26,12 @@ impl Incremental {
         // What earlier steps gave is new in each run, and says nothing.
         let own = without_upstream(fingerprint);
         let baseline = self.baseline.step(step)?;
-        let text = serde_json::to_string(&own).unwrap_or_default();
-        self.steps.insert(step.clone(), BaselineStep { fingerprint: text, keys: KeyRuns::default() });
+        self.steps.insert(step.clone(), BaselineStep { fingerprint: Some(own.clone()), keys: KeyRuns::default() });
         let Some(baseline) = baseline else { return Ok((BaselineKeys::default(), None)) };
-        let old: Fingerprint = serde_json::from_str(&baseline.fingerprint).unwrap_or_default();
-        let reasons = changes(&old, &own);
+        let reasons = match &baseline.fingerprint {
+            Some(old) => changes([old], &own),
+            None => vec!["another version of batchmill made the last successful run".to_owned()],
+        };
         if reasons.is_empty() {
             return Ok((baseline.keys.into_set(), None));
         }
@@ -49,7 +50,7 @@ impl Incremental {
     pub(super) fn save(mut self, reader: &Reader) -> Result<(), LedgerError> {
         for record in reader.steps()? {
             let Some(step) = self.steps.get_mut(&record.name) else { continue };
-            let history = reader.past(&record)?;
+            let history = reader.open_step(record).history()?;
             history.batches.iter().flat_map(|batch| batch.keys.iter()).for_each(|key| step.keys.push(key));
             history.left_out.iter().for_each(|key| step.keys.push(*key));
         }

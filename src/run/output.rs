@@ -7,7 +7,7 @@ use super::env::StepEnv;
 use super::error::EngineError;
 use crate::columnar::{read_ipc, schema_of_ipc};
 use crate::export::{self, ExportError, Results, StreamedOutput, Target, Written};
-use crate::ledger::{LedgerError, Reader, ResultLines, RunFolder};
+use crate::ledger::{LedgerError, Reader, ResultsReader, RunFolder};
 use crate::model::{Failure, FailureKind, OutputFormat, Status, StepName, StepReport};
 use crate::task::{ItemFiles, Latch};
 use std::error::Error;
@@ -19,14 +19,13 @@ const PIECE: usize = 1 << 20;
 
 /// The files of a step's items: their folders, and whose the paths are that earlier executions of the run have left.
 pub(super) fn item_files(env: &mut StepEnv<'_>, into: PathBuf) -> Result<ItemFiles, EngineError> {
-    let folder = env.ledger.folder().clone();
+    let folder = env.run.folder.clone();
     let reader = Reader::open(folder.clone())?;
-    let record = reader.steps()?.into_iter().find(|record| record.name == *env.name());
-    let history = record.map(|record| reader.past(&record)).transpose()?.unwrap_or_default();
+    let history = reader.step(env.name())?.map(|step| step.history()).transpose()?.unwrap_or_default();
     let done = history.batches.iter().flat_map(|batch| batch.keys.iter().zip(batch.indexes.iter().copied()));
     // An item that the workflow does not name any more has no index.
     let done = done.filter(|(_, index)| *index != u64::MAX).collect();
-    let claims = env.ledger.item_files(env.key, &done)?;
+    let claims = env.ledger.item_files(&done)?;
     let claims = claims.into_iter().map(|(path, key, index)| (path, (key, index))).collect();
     Ok(ItemFiles::new(scratch(&folder, env.name()), into, claims))
 }
@@ -43,13 +42,13 @@ pub(super) fn write_output(
     }
     let stop = &env.run.cancel.stop;
     let (path, format) = (target.path.display().to_string(), target.format.as_str());
-    let revision = env.ledger.revision(&report.name)?;
+    let revision = env.ledger.revision()?;
     let note = serde_json::json!({ "path": path, "format": format, "parts": target.parts, "of": revision });
     let note = note.to_string();
-    if env.ledger.output(env.key)?.as_ref() == Some(&note) && target.exists() {
+    if env.ledger.output()?.as_ref() == Some(&note) && target.exists() {
         return Ok(());
     }
-    let mut results = StepResults::new(env.ledger.folder().clone(), &report.name, env.step.is_batch(), stop);
+    let mut results = StepResults::new(env.run.folder.clone(), &report.name, env.step.is_batch(), stop);
     let streamed = streamed.and_then(|streamed| streamed.commit(target, report.stats.total).transpose());
     let written = match streamed.or_else(|| results.as_tables(target)) {
         Some(written) => written,
@@ -57,7 +56,7 @@ pub(super) fn write_output(
     };
     match written {
         Ok(written) => {
-            env.ledger.note_output(env.key, &note)?;
+            env.ledger.note_output(&note)?;
             let records = if written.records == 1 { "record" } else { "records" };
             env.notice(format!("{} {records} written to `{path}`", written.records));
         }
@@ -82,7 +81,7 @@ struct StepResults<'a> {
     step: StepName,
     is_batch: bool,
     stop: &'a Latch,
-    lines: Option<ResultLines>,
+    lines: Option<ResultsReader>,
 }
 
 impl<'a> StepResults<'a> {
@@ -90,10 +89,9 @@ impl<'a> StepResults<'a> {
         Self { folder, step: step.clone(), is_batch, stop, lines: None }
     }
 
-    fn open(&self) -> Result<Option<ResultLines>, LedgerError> {
+    fn open(&self) -> Result<Option<ResultsReader>, LedgerError> {
         let reader = Reader::open(self.folder.clone())?;
-        let steps = reader.steps()?;
-        steps.iter().find(|record| record.name == self.step).map(|record| reader.results(record)).transpose()
+        reader.step(&self.step)?.map(|step| step.results()).transpose()
     }
 }
 
@@ -103,7 +101,7 @@ impl StepResults<'_> {
         if target.format != OutputFormat::Parquet {
             return None;
         }
-        let mut lines = self.open().ok()?.filter(ResultLines::are_tables)?;
+        let mut lines = self.open().ok()?.filter(ResultsReader::are_tables)?;
         let schema = schema_of_ipc(&lines.next_table().ok()??).ok()?;
         while let Some(table) = lines.next_table().ok()? {
             // Tables of other columns are made alike by way of their records.
@@ -137,7 +135,7 @@ impl Results for StepResults<'_> {
         }
         while piece.len() < PIECE
             && let Some(lines) = &mut self.lines
-            && let Some((_, _, lines)) = lines.next_piece().map_err(|error| io_error(&error))?
+            && let Some(lines) = lines.next_block().map_err(|error| io_error(&error))?
         {
             if self.is_batch {
                 piece.extend_from_slice(&lines);

@@ -1,16 +1,14 @@
 //! Records what a step does in the run's ledger, and in the step's output file while its results come.
 
 use crate::export::StreamedOutput;
-use crate::ledger::{Ledger, LedgerError, Printed, StepKey};
-use crate::model::{BatchReport, LogEntry, StepName};
+use crate::ledger::{LedgerError, Printed, StepLedger};
+use crate::model::{BatchReport, LogEntry};
 use crate::pipeline::Recorder;
 use std::error::Error;
 
 /// The recorder of a step that is kept in a ledger.
 pub(super) struct LedgerRecorder<'a> {
-    pub(super) ledger: &'a mut Ledger,
-    pub(super) key: StepKey,
-    pub(super) step: StepName,
+    pub(super) ledger: &'a mut StepLedger,
     /// The output file, if it is written while results come.
     pub(super) streamed: Option<StreamedOutput>,
 }
@@ -20,8 +18,8 @@ impl Recorder for LedgerRecorder<'_> {
 
     fn record(&mut self, reports: &[BatchReport]) -> Result<(), LedgerError> {
         // The paths of item files first: a row of a result means that its files are known.
-        self.ledger.note_item_files(self.key, reports)?;
-        self.ledger.record(self.key, reports)
+        self.ledger.note_item_files(reports)?;
+        self.ledger.record(reports)
     }
 
     fn take(&mut self, report: BatchReport) {
@@ -33,7 +31,7 @@ impl Recorder for LedgerRecorder<'_> {
     fn log(&mut self, entry: &LogEntry) -> Result<(), String> {
         let item = entry.item.map(|item| (item.index, item.attempt));
         let printed = Printed { item, stream: entry.stream.clone(), text: entry.text.clone() };
-        self.ledger.log(&self.step, &printed).map_err(|error| {
+        self.ledger.log(&printed).map_err(|error| {
             let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
             format!("warning: {error}{cause}; what tasks print is not kept, results are")
         })

@@ -50,11 +50,10 @@ impl Repro<'_> {
     fn scope(&self) -> Result<Scope, String> {
         let Self { prepared, folder, step: name, .. } = self;
         let reader = Reader::open((*folder).clone()).map_err(|error| error.to_string())?;
-        let records = reader.steps().map_err(|error| error.to_string())?;
         let mut scope = step_scope(prepared, &folder.run);
         for earlier in prepared.steps.iter().take_while(|earlier| earlier.name() != *name) {
-            if let Some(record) = records.iter().find(|record| record.name == *earlier.name()) {
-                remember(&mut scope, folder, &earlier.step, earlier.is_batch().then_some(record.stats));
+            if let Some(recorded) = reader.step(earlier.name()).map_err(|error| error.to_string())? {
+                remember(&mut scope, folder, &earlier.step, earlier.is_batch().then_some(recorded.record.stats));
             }
         }
         Ok(scope)

@@ -1,7 +1,7 @@
 //! The names in scope: what templates and tasks see of a run, and what steps give to later ones.
 
 use crate::compile::{Prepared, template_params};
-use crate::ledger::{LedgerError, Reader, RunFolder, StepRecord};
+use crate::ledger::{LedgerError, Reader, RunFolder, StepReader};
 use crate::model::{ResultsFile, ResultsSize, RunId, Stats, StepName};
 use crate::spec::{Step, StepKind};
 use crate::template::{Lazy, Scope, StepValue, StoredResults, exact_json_to_value, json_to_value};
@@ -53,8 +53,12 @@ pub(super) fn remember(scope: &mut Scope, folder: &RunFolder, step: &Step, stats
 
 /// The aggregate of a step, null where it has not been computed.
 fn aggregate_value(folder: &RunFolder, step: &StepName) -> minijinja::Value {
-    match Reader::open(folder.clone()).and_then(|reader| reader.aggregate(step, None)) {
-        Ok(aggregate) => aggregate.map_or_else(|| minijinja::Value::from(()), |json| exact_json_to_value(&json)),
+    match Reader::open(folder.clone())
+        .and_then(|reader| reader.step(step)?.map(|step| step.aggregate(None)).transpose())
+    {
+        Ok(aggregate) => {
+            aggregate.flatten().map_or_else(|| minijinja::Value::from(()), |json| exact_json_to_value(&json))
+        }
         Err(error) => minijinja::Value::from(minijinja::Error::new(
             minijinja::ErrorKind::InvalidOperation,
             format!("the aggregate of step `{step}` cannot be read: {error}"),
@@ -76,13 +80,10 @@ impl Stored {
         Self { folder, step, size: OnceLock::new(), file: OnceLock::new() }
     }
 
-    fn look_up<T>(&self, look: impl FnOnce(&Reader, &StepRecord) -> Result<T, LedgerError>) -> Result<T, String> {
+    fn look_up<T>(&self, look: impl FnOnce(&StepReader<'_>) -> Result<T, LedgerError>) -> Result<T, String> {
         let wrong = |why: String| format!("the results of step `{}` cannot be read: {why}", self.step);
-        let found = Reader::open(self.folder.clone()).and_then(|reader| {
-            let steps = reader.steps()?;
-            let record = steps.iter().find(|record| record.name == self.step);
-            record.map(|record| look(&reader, record)).transpose()
-        });
+        let found = Reader::open(self.folder.clone())
+            .and_then(|reader| reader.step(&self.step)?.map(|step| look(&step)).transpose());
         match found {
             Ok(Some(found)) => Ok(found),
             Ok(None) => Err(wrong("it was not started".to_owned())),
@@ -96,31 +97,29 @@ impl Stored {
 
 impl StoredResults for Stored {
     fn size(&self) -> Result<ResultsSize, String> {
-        self.size.get_or_init(|| self.look_up(|reader, record| reader.results(record)?.size())).clone()
+        self.size.get_or_init(|| self.look_up(|step| step.results()?.size())).clone()
     }
 
     fn file(&self) -> Result<ResultsFile, String> {
-        self.file.get_or_init(|| self.look_up(Reader::in_order)).clone()
+        self.file.get_or_init(|| self.look_up(|step| step.sorted_results())).clone()
     }
 }
 
 /// The results of a step as JSON text: an array, or the one value of a plain step.
 pub(super) fn read_results(folder: &RunFolder, step: &StepName) -> Result<Vec<u8>, LedgerError> {
     let reader = Reader::open(folder.clone())?;
-    let steps = reader.steps()?;
-    let Some(record) = steps.iter().find(|record| record.name == *step) else { return Ok(b"null".to_vec()) };
-    let mut results = reader.results(record)?;
-    if record.is_batch {
-        return results.to_json_array();
+    let Some(step) = reader.step(step)? else { return Ok(b"null".to_vec()) };
+    let mut results = step.results()?;
+    if step.record.is_batch {
+        return results.into_json_array();
     }
-    Ok(results.next_piece()?.map_or_else(|| b"null".to_vec(), |(_, _, line)| line))
+    Ok(results.next_block()?.unwrap_or_else(|| b"null".to_vec()))
 }
 
 /// `failed` of a batch step: `item`, `index`, `error`, `type`, `attempts` of each.
 pub fn failures_json(folder: &RunFolder, step: &StepName) -> Result<Vec<serde_json::Value>, LedgerError> {
     let reader = Reader::open(folder.clone())?;
-    let steps = reader.steps()?;
-    let Some(record) = steps.iter().find(|record| record.name == *step) else { return Ok(Vec::new()) };
+    let Some(step) = reader.step(step)? else { return Ok(Vec::new()) };
     let failure = |failure: crate::ledger::FailureRecord| {
         let item: serde_json::Value =
             serde_json::from_str(&failure.item).unwrap_or(serde_json::Value::String(failure.item));
@@ -128,5 +127,5 @@ pub fn failures_json(folder: &RunFolder, step: &StepName) -> Result<Vec<serde_js
             "item": item, "index": failure.index, "error": failure.message, "type": failure.class, "attempts": failure.attempts,
         })
     };
-    Ok(reader.failures(record)?.into_iter().map(failure).collect())
+    Ok(step.failures()?.into_iter().map(failure).collect())
 }

@@ -60,7 +60,7 @@ fn work(env: &mut StepEnv<'_>, mut open: OpenStep, compared: Option<Comparison>)
     let start = start(env, &mut open, compared, env.run.width);
     let done_before = start.carried.done;
     let job = StepJob::new(&env.step.program, env.step.handler.as_ref(), context, &settings);
-    let mut recorder = LedgerRecorder { ledger: env.ledger, key: env.key, step: env.step.name().clone(), streamed };
+    let mut recorder = LedgerRecorder { ledger: env.ledger, streamed };
     let end = run_step(start, &job, &mut recorder, env.announcer.reborrow())?;
     let streamed = recorder.streamed.take();
     files.iter().for_each(|files| files.clear());
@@ -71,7 +71,7 @@ fn work(env: &mut StepEnv<'_>, mut open: OpenStep, compared: Option<Comparison>)
         write_output(env, target, streamed, &mut outcome.report)?;
     }
     if ran && !env.step.is_batch() && env.step.program.result_is_message() {
-        let line = read_results(env.ledger.folder(), env.name())?;
+        let line = read_results(&env.run.folder, env.name())?;
         env.notice(message_of(line.strip_suffix(b"\n").unwrap_or(&line)));
     }
     Ok(outcome)

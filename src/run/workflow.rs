@@ -7,7 +7,7 @@ use super::incremental::Incremental;
 use super::scope::{remember, step_scope};
 use super::step::{self, StepOutcome};
 use crate::compile::{Prepared, PreparedStep};
-use crate::ledger::{Baseline, Ledger, Reader, RunFolder, RunMeta};
+use crate::ledger::{Baseline, Ledger, Reader, RunFolder, RunMeta, StepType};
 use crate::model::{Compare, Event, Listener, RunSummary, Status, StepReport};
 use crate::pipeline::Announcer;
 use crate::resume::ItemSelection;
@@ -55,7 +55,7 @@ pub fn run(
     let guard = prepared.has_children().then(Guard::start).transpose().map_err(EngineError::Guard)?;
     let host = Arc::new(TaskHost { guard, ..task_host(prepared, ledger.folder()) });
     let mut run = Run {
-        env: RunEnv { prepared, host, width: &control.width, cancel: control.cancel.clone(), selection },
+        env: RunEnv { prepared, folder: ledger.folder().clone(), host, width: &control.width, cancel: control.cancel.clone(), selection },
         scope: step_scope(prepared, &id),
         summary: RunSummary { run: id.clone(), status: Status::Succeeded, steps: Vec::new() },
         fault: None,
@@ -128,8 +128,7 @@ impl Run<'_> {
                 continue;
             }
             self.scope.summary = Some(minijinja::Value::from(minijinja::value::Serde(self.summary_json())));
-            let (key, _) = self.ledger.begin_step(step.name(), false)?;
-            self.ledger.forget(key)?;
+            self.ledger.forget_step(step.name())?;
             let status = self.step(step)?;
             if status != Status::Succeeded && self.summary.status == Status::Succeeded {
                 self.summary.status = Status::Failed;
@@ -140,18 +139,18 @@ impl Run<'_> {
 
     /// Runs a step, and puts what it gave into the scope of the later ones.
     fn step(&mut self, step: &PreparedStep) -> Result<Status, EngineError> {
-        let (key, history) = self.ledger.begin_step(step.name(), step.is_batch())?;
+        let step_type = if step.is_batch() { StepType::Batch } else { StepType::Single };
+        let (mut ledger, history) = self.ledger.begin_step(step.name(), step_type)?;
         let mut env = StepEnv {
             run: &self.env,
             step,
             scope: Arc::new(self.scope.clone()),
-            key,
-            ledger: &mut self.ledger,
+            ledger: &mut ledger,
             incremental: self.incremental.as_mut(),
             announcer: self.announcer.reborrow(),
         };
         let StepOutcome { report, started, fault } = step::run(&mut env, history)?;
-        self.ledger.finish_step(key, &report)?;
+        ledger.finish(&report)?;
         self.fault = fault.or(self.fault.take());
         if started {
             remember(&mut self.scope, self.ledger.folder(), &step.step, step.is_batch().then_some(report.stats));

@@ -109,11 +109,12 @@ fn runs_are_found_by_id_by_its_end_and_as_latest() {
     for name in [id.as_str(), &id[id.len() - 4..], "latest"] {
         sandbox.batchmill(&["results", name]).exits_with(0);
     }
-    sandbox.batchmill(&["results", "nosuch"]).exits_with(2).says(&["there is no run `nosuch`", "batchmill runs"]);
+    sandbox.batchmill(&["results", "nosuch"]).exits_with(2).says(&["no run `nosuch`", "batchmill runs"]);
+    sandbox.batchmill(&["results", "2"]).exits_with(2).says(&["`2` matches 2 runs", "batchmill runs"]);
     sandbox.batchmill(&["results", "--step", "x"]).exits_with(2).says(&["no step `x`", "it has `greet`"]);
     let table = sandbox.batchmill(&["runs"]).exits_with(0).stdout;
     assert_eq!(table.lines().count(), 3, "{table}");
-    Sandbox::new().batchmill(&["results"]).exits_with(2).says(&["there are no runs"]);
+    Sandbox::new().batchmill(&["results"]).exits_with(2).says(&["no runs in"]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn is_damaged(sandbox: &Sandbox, what: &str) {
         let ended = sandbox.batchmill(&[verb]);
         assert!(matches!(ended.code, Some(2 | 3)), "{what}: {verb}: {ended:?}");
         assert!(ended.stdout.is_empty(), "{what}: {verb} printed {}", ended.stdout);
-        ended.says(&["run.db` is damaged", "cause: ", "hint: results are plain files and still there"]);
+        ended.says(&["run.db` is damaged", "cause: ", "hint: start a new run"]);
     }
 }
 
@@ -105,8 +105,8 @@ fn items_whose_results_were_cut_off_run_again() {
     OpenOptions::new().write(true).open(&results).unwrap().set_len(length - 3).unwrap();
     let printed = sandbox.batchmill(&["results"]).exits_with(2);
     assert_eq!(printed.stdout, "");
-    printed.says(&["work.jsonl` are cut short", "hint: `batchmill audit` says what is gone; `batchmill resume`"]);
-    assert!(sandbox.batchmill(&["audit"]).exits_with(1).stdout.contains("are cut short"));
+    printed.says(&["work.jsonl` are truncated", "hint: `batchmill audit` lists the affected items"]);
+    assert!(sandbox.batchmill(&["audit"]).exits_with(1).stdout.contains("are truncated"));
     sandbox.batchmill(&["retry"]).exits_with(3).says(&["warning: the results of 2 items are gone"]);
     assert_eq!(sandbox.times_run(), 10);
     OpenOptions::new().write(true).open(&results).unwrap().set_len(length / 2).unwrap();
@@ -141,7 +141,7 @@ fn items_whose_results_are_missing_run_again() {
         if name.ends_with("keys") {
             assert_eq!(sandbox.batchmill(&["results"]).exits_with(0).stdout, expected, "results need no keys");
         } else {
-            sandbox.batchmill(&["results"]).exits_with(2).says(&["work.jsonl` are"]);
+            sandbox.batchmill(&["results"]).exits_with(2).says(&["error: results in `", "work.jsonl` "]);
         }
         sandbox.batchmill(&["resume"]).exits_with(0).says(&[said]);
         assert_eq!(sandbox.batchmill(&["results"]).stdout, expected, "{said}");
@@ -176,8 +176,8 @@ fn a_results_file_that_was_written_over_is_noticed() {
     let results = sandbox.run_folder().join("results/work.jsonl");
     // Still JSON, and as many lines; only not what was written.
     fs::write(&results, fs::read_to_string(&results).unwrap().replace('4', "5")).unwrap();
-    sandbox.batchmill(&["results"]).exits_with(2).says(&["are not those that were written"]);
-    assert!(sandbox.batchmill(&["audit"]).exits_with(1).stdout.contains("are not those that were written"));
+    sandbox.batchmill(&["results"]).exits_with(2).says(&["do not match their checksum"]);
+    assert!(sandbox.batchmill(&["audit"]).exits_with(1).stdout.contains("do not match their checksum"));
     sandbox.batchmill(&["resume"]).exits_with(0).says(&["2 of 10 items will run: 2 whose results are gone"]);
     assert_eq!(sandbox.batchmill(&["results"]).stdout, expected);
 }

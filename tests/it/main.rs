@@ -41,6 +41,8 @@ mod inspect;
 mod later;
 /// Tolerated failures, times, memory.
 mod limits;
+/// Runs that earlier versions made.
+mod migrations;
 /// Rows of Parquet files.
 mod parquet;
 /// The Python lane: hosts, crashes, timeouts.

@@ -210,7 +210,7 @@ fn a_run_that_is_under_way_is_held() {
     while !sandbox.exists("began") {
         assert!(running.try_wait().unwrap().is_none());
     }
-    sandbox.resume().exits_with(5).says(&["is held by another process", "hint:"]);
+    sandbox.resume().exits_with(5).says(&["is in use by another process", "hint:"]);
     std::fs::write(sandbox.path().join("go"), "").unwrap();
     assert!(running.wait().unwrap().success());
 }
@@ -247,10 +247,10 @@ fn an_audit_finds_results_that_were_cut_or_overwritten() {
     let text = std::fs::read_to_string(&results).unwrap();
     std::fs::write(&results, text.replacen('{', "x", 1)).unwrap();
     let bad = sandbox.batchmill(&["audit"]).exits_with(1);
-    assert!(bad.stdout.contains("results of the batch at item 0 are no whole lines of JSON"), "{}", bad.stdout);
+    assert!(bad.stdout.contains("batch at item 0: results are not complete lines of JSON"), "{}", bad.stdout);
     std::fs::write(&results, &text[..text.len() - 3]).unwrap();
     let bad = sandbox.batchmill(&["audit"]).exits_with(1);
-    assert!(bad.stdout.contains("results of the batch at item 2 are cut short"), "{}", bad.stdout);
+    assert!(bad.stdout.contains("batch at item 2: results are truncated"), "{}", bad.stdout);
 }
 
 #[test]

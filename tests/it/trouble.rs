@@ -220,14 +220,14 @@ fn a_full_disk_ends_the_run_and_resume_does_the_rest() {
     let Some(disk) = SmallDisk::mount(&sandbox) else { return };
     disk.run(&sandbox, "sh", &["-c", "head -c 780000 /dev/zero > full/ballast"]).exits_with(0);
     let stopped = disk.batchmill(&sandbox, &["run", "workflow.yaml"]).exits_with(3);
-    stopped.says(&["cannot write", "No space left on device", "hint: what was done is kept: make room there"]);
+    stopped.says(&["cannot write", "No space left on device", "hint: what was done is kept: free some disk space"]);
     let lines = || disk.batchmill(&sandbox, &["results"]).exits_with(0).stdout.lines().count();
     let done = lines();
     assert!((2..30).contains(&done), "{done} of 256 KB");
     disk.batchmill(&sandbox, &["runs"]).exits_with(0);
     let again = disk.batchmill(&sandbox, &["resume"]);
     assert!(matches!(again.code, Some(2 | 3)), "{again:?}");
-    again.says(&["make room there"]);
+    again.says(&["free some disk space"]);
     let before = lines();
     disk.run(&sandbox, "rm", &["full/ballast"]).exits_with(0);
     fs::remove_file(sandbox.path().join("ran")).unwrap();
@@ -246,7 +246,7 @@ fn a_disk_that_is_full_from_the_start_runs_nothing() {
     // The write ends where the disk does.
     disk.run(&sandbox, "sh", &["-c", "head -c 2000000 /dev/zero > full/ballast"]);
     let refused = disk.batchmill(&sandbox, &["run", "workflow.yaml"]).exits_with(2);
-    refused.says(&["full/state", "hint: make room there"]);
+    refused.says(&["full/state", "hint: free some disk space"]);
     assert!(!sandbox.exists("ran"));
 }
 
@@ -264,7 +264,7 @@ fn a_second_engine_is_refused_whatever_it_is_asked_to_do() {
     let sandbox = sandbox("[a]", 1).script("print", "touch began; while [ ! -e go ]; do :; done");
     let mut running = held(&sandbox);
     for verb in [&["retry"][..], &["resume"], &["run", "workflow.yaml", "--resume"]] {
-        sandbox.batchmill(verb).exits_with(5).says(&["is held by another process", "hint: wait for it to end"]);
+        sandbox.batchmill(verb).exits_with(5).says(&["is in use by another process", "hint: wait until it finishes"]);
     }
     fs::write(sandbox.path().join("go"), "").unwrap();
     assert!(running.wait().unwrap().success());
@@ -324,14 +324,14 @@ fn folders_that_cannot_be_written_are_named() {
     let open = |path: &Path| fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
     close(sandbox.path());
     let refused = ended(&mut run).exits_with(2);
-    refused.says(&["cannot make folder `.batchmill", "Permission denied", "hint: check the permissions there"]);
+    refused.says(&["cannot create directory `.batchmill", "Permission denied", "hint: check the permissions"]);
     open(sandbox.path());
     ended(&mut run).exits_with(0);
     let (folder, ran) = (sandbox.run_folder(), sandbox.times_run());
     let expected = ended(&mut bound(&sandbox, &["results"]).unwrap()).exits_with(0).stdout;
     close(&folder);
     let refused = ended(&mut bound(&sandbox, &["resume"]).unwrap()).exits_with(2);
-    refused.says(&["run.db", "hint: check the permissions there"]);
+    refused.says(&["run.db", "hint: check the permissions"]);
     let results = ended(&mut bound(&sandbox, &["results"]).unwrap()).exits_with(0);
     assert_eq!(results.stdout, expected, "what can be read is read");
     ended(&mut bound(&sandbox, &["runs"]).unwrap()).exits_with(0);
@@ -339,7 +339,7 @@ fn folders_that_cannot_be_written_are_named() {
     fs::remove_file(folder.join("results/work.jsonl")).unwrap();
     close(&folder.join("results"));
     let stopped = ended(&mut bound(&sandbox, &["resume"]).unwrap()).exits_with(3);
-    stopped.says(&["work.jsonl", "Permission denied", "hint: what was done is kept: check the permissions there"]);
+    stopped.says(&["work.jsonl", "Permission denied", "hint: what was done is kept: check the permissions"]);
     assert_eq!(sandbox.times_run(), ran);
     open(&folder.join("results"));
     ended(&mut bound(&sandbox, &["resume"]).unwrap()).exits_with(0);

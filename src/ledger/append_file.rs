@@ -1,0 +1,47 @@
+//! Files that are only appended to: results and keys. Owns how much of them counts.
+
+use super::error::LedgerError;
+use super::files::{io_error, private_file};
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// A file that is only appended to, and how many of its bytes count.
+pub(super) struct AppendFile {
+    path: PathBuf,
+    file: File,
+    end: u64,
+}
+
+impl AppendFile {
+    /// Opens it and cuts off what no committed row points at: the torn end that a killed execution left behind.
+    pub(super) fn open(path: PathBuf, end: u64) -> Result<Self, LedgerError> {
+        let file = private_file(&path)?;
+        let mut opened = Self { path, file, end };
+        opened.truncate(end)?;
+        Ok(opened)
+    }
+
+    /// How many bytes count.
+    pub(super) fn end(&self) -> u64 {
+        self.end
+    }
+
+    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), LedgerError> {
+        self.file.write_all(bytes).map_err(|source| io_error("write", &self.path, source))?;
+        self.end += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Waits until all of it is on disk.
+    pub(super) fn sync(&self) -> Result<(), LedgerError> {
+        self.file.sync_data().map_err(|source| io_error("write", &self.path, source))
+    }
+
+    /// Cuts off everything from `end` on.
+    pub(super) fn truncate(&mut self, end: u64) -> Result<(), LedgerError> {
+        self.file.set_len(end).map_err(|source| io_error("write", &self.path, source))?;
+        self.end = end;
+        Ok(())
+    }
+}

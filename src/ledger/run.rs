@@ -1,0 +1,161 @@
+//! A run, open for writing: its lock, its row, its executions.
+//!
+//! What happens in a step is written by its [`StepLedger`], over a connection of its own.
+
+use super::columns::{now, variant_name};
+use super::database::Database;
+use super::durability::Durability;
+use super::error::LedgerError;
+use super::execution::Execution;
+use super::files::private_file;
+use super::folder::RunFolder;
+use super::history::StepHistory;
+use super::load::not_comparable;
+use super::schema::{self, SCHEMA, TABLES, check_integrity, check_schema};
+use super::step::StepLedger;
+use super::steps::{self, StepType};
+use crate::model::{Status, StepName};
+use rusqlite::{Connection, params};
+use std::path::PathBuf;
+
+/// What the ledger keeps of a new run.
+#[derive(Debug, Clone)]
+pub struct RunMeta {
+    /// The workflow's name.
+    pub workflow: String,
+    /// Path of the workflow file.
+    pub path: PathBuf,
+    /// The parameters as JSON, secrets masked.
+    pub params: String,
+    /// How an incremental run compares files.
+    pub incremental: Option<&'static str>,
+}
+
+/// A run's ledger, open for writing.
+pub struct Ledger {
+    db: Database,
+    execution: Execution,
+}
+
+impl Ledger {
+    /// Creates the ledger of a new run.
+    ///
+    /// # Errors
+    /// If the run's folder cannot be written.
+    pub fn create(folder: RunFolder, meta: &RunMeta, durability: Durability) -> Result<Self, LedgerError> {
+        let lock = folder.lock()?;
+        let path = folder.database();
+        let sqlite = |source| LedgerError::sqlite(&path, source);
+        // Created before SQLite opens it, so that it is private from its first byte on; the WAL inherits the mode.
+        drop(private_file(&path)?);
+        let db = Connection::open(&path).map_err(sqlite)?;
+        match durability {
+            // A rollback journal would cost two fsyncs before the tables exist, and there is nothing to lose yet.
+            Durability::Normal => db.execute_batch("PRAGMA synchronous = OFF").map_err(sqlite)?,
+            Durability::Full => {
+                db.execute_batch(durability.pragma()).map_err(sqlite)?;
+                folder.sync_names()?;
+            }
+        }
+        let execution = create_tables(&db, &folder, meta).map_err(sqlite)?;
+        let mut db = Database::new(db, path);
+        db.write_with(durability)?;
+        Ok(Self { db, execution: Execution::new(execution, folder, durability, lock) })
+    }
+
+    /// Opens the ledger of a run that has ended, or whose process was killed, to continue it.
+    ///
+    /// # Errors
+    /// If it cannot be written, is damaged, is in use by another process, or was written by a version whose runs this one
+    /// cannot continue.
+    pub fn reopen(folder: RunFolder, durability: Durability) -> Result<Self, LedgerError> {
+        let lock = folder.lock()?;
+        let mut db = Database::open(folder.database(), durability)?;
+        check_schema(&db.connection, db.path())?;
+        // Writing to a damaged database would damage it further.
+        check_integrity(&db.connection, db.path())?;
+        // Before anything is changed, so that the version that made the run can still continue it.
+        if db.run(schema::has_results_without_fingerprint)? {
+            return Err(not_comparable(&db, &folder, 1));
+        }
+        schema::migrate(&mut db)?;
+        let execution = db.run(|db| {
+            db.execute("UPDATE run SET status = ?1, finished = NULL", [variant_name(&Status::Running)])?;
+            Execution::begin(db)
+        })?;
+        Ok(Self { db, execution: Execution::new(execution, folder, durability, lock) })
+    }
+
+    /// The run's folder.
+    pub fn folder(&self) -> &RunFolder {
+        &self.execution.folder
+    }
+
+    /// Opens a step: its row and its files. Also gives what earlier executions of the run did in it. Steps that are open at
+    /// the same time do not get in each other's way.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn begin_step(
+        &mut self,
+        name: &StepName,
+        step_type: StepType,
+    ) -> Result<(StepLedger, StepHistory), LedgerError> {
+        StepLedger::begin(self.execution.clone(), name, step_type)
+    }
+
+    /// Forgets what earlier executions did in a step, so that it starts over.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub fn forget_step(&mut self, name: &StepName) -> Result<(), LedgerError> {
+        self.db.transaction(|db| match steps::find(db, name)? {
+            Some(step) => steps::forget(db, step),
+            None => Ok(()),
+        })
+    }
+
+    /// A text that changes whenever the results or failures of a step do; empty if it was not started.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn revision(&self, step: &StepName) -> Result<String, LedgerError> {
+        self.db.run(|db| steps::revision(db, step))
+    }
+
+    /// Closes the run.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub fn finish_run(&mut self, status: Status) -> Result<(), LedgerError> {
+        let finished = now();
+        self.db.run(|db| {
+            let run = db.execute("UPDATE run SET status = ?1, finished = ?2", params![variant_name(&status), finished]);
+            let executions = db.execute("UPDATE executions SET finished = ?1 WHERE finished IS NULL", [finished]);
+            run.and(executions).map(drop)
+        })
+    }
+}
+
+/// Creates the tables with the rows of the run and of its first execution, whose number is returned.
+fn create_tables(db: &Connection, folder: &RunFolder, meta: &RunMeta) -> rusqlite::Result<i64> {
+    db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    db.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {SCHEMA};"))?;
+    db.execute(
+        "INSERT INTO run VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, ?9)",
+        params![
+            folder.run.0,
+            meta.workflow,
+            meta.path.display().to_string(),
+            std::env::current_dir().unwrap_or_default().display().to_string(),
+            meta.params,
+            env!("CARGO_PKG_VERSION"),
+            variant_name(&Status::Running),
+            now(),
+            meta.incremental,
+        ],
+    )?;
+    let execution = Execution::begin(db)?;
+    db.execute_batch("COMMIT")?;
+    Ok(execution)
+}

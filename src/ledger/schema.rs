@@ -1,0 +1,86 @@
+//! The tables of `run.db`: their versions, and how a database of an older one is brought up to date.
+//!
+//! Always holds: only a run that is opened for writing is migrated. Readers read every schema from [`OLDEST`] on as it is.
+
+use super::database::Database;
+use super::error::LedgerError;
+use rusqlite::Connection;
+use std::path::Path;
+
+/// The version of the tables.
+pub(super) const SCHEMA: u32 = 4;
+
+/// The oldest version that can be read.
+pub(super) const OLDEST: u32 = 3;
+
+/// The version from which on batches, failures and attempts say which fingerprint they were made with.
+const WITH_FINGERPRINTS: u32 = 4;
+
+/// The tables.
+///
+/// A batch has one row, numbered within its step in the order in which batches were written. The number is part of the primary
+/// key of the table itself, so a row costs one page and no index. `indexes` is null if `first` and `count` say it all;
+/// otherwise it holds the item index of each line as a little-endian u64, and `REMOVED_ITEM` for an item that the workflow no
+/// longer has. `offset` and `length` point into the step's results file, `keys_offset` into its keys file (16 bytes an item);
+/// `form` says whether the results are lines or a table. `attempts` counts attempts of items that wait to be tried again.
+/// `fingerprint` is a row of `fingerprints`: in `steps` the current one, elsewhere the one that the row was made with.
+pub(super) const TABLES: &str = include_str!("schema.sql");
+
+/// What makes the tables of each version out of those of the version before.
+const MIGRATIONS: &[(u32, &str)] = &[(4, include_str!("migrations/0004_fingerprints.sql"))];
+
+/// Refuses a ledger that a newer or a much older version wrote, or whose creation never finished.
+pub(super) fn check_schema(db: &Connection, path: &Path) -> Result<(), LedgerError> {
+    let found = version(db).map_err(|source| LedgerError::sqlite(path, source))?;
+    match found {
+        0 => Err(LedgerError::damaged(path.to_path_buf(), "its creation was interrupted".to_owned())),
+        found if found < OLDEST => Err(LedgerError::SchemaTooOld { path: path.to_path_buf(), found, known: OLDEST }),
+        found if found > SCHEMA => Err(LedgerError::SchemaTooNew { path: path.to_path_buf(), found, known: SCHEMA }),
+        _ => Ok(()),
+    }
+}
+
+/// The version of a database's tables.
+fn version(db: &Connection) -> rusqlite::Result<u32> {
+    db.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+/// What to select for the fingerprint of a batch, a failure or an attempt.
+pub(super) fn fingerprint_column(db: &Connection) -> rusqlite::Result<&'static str> {
+    Ok(if version(db)? < WITH_FINGERPRINTS { "NULL" } else { "fingerprint" })
+}
+
+/// Whether results or failures were recorded before fingerprints were kept with them, so that nothing tells what they depend on.
+pub(super) fn has_results_without_fingerprint(db: &Connection) -> rusqlite::Result<bool> {
+    let column = fingerprint_column(db)?;
+    let exists = |table| format!("EXISTS (SELECT 1 FROM {table} WHERE {column} IS NULL)");
+    let query = format!("SELECT {} OR {} OR {}", exists("batches"), exists("failures"), exists("attempts"));
+    db.query_row(&query, [], |row| row.get(0))
+}
+
+/// Brings the tables up to date, in one transaction.
+pub(super) fn migrate(db: &mut Database) -> Result<(), LedgerError> {
+    if db.run(version)? == SCHEMA {
+        return Ok(());
+    }
+    db.durable_transaction(|db| {
+        let found = version(db)?;
+        for (_, migration) in MIGRATIONS.iter().filter(|(version, _)| *version > found) {
+            db.execute_batch(migration)?;
+        }
+        db.execute_batch(&format!("PRAGMA user_version = {SCHEMA}"))
+    })
+}
+
+/// Has SQLite check its pages and indexes: otherwise rows that are missing because of damage would go unnoticed. The quick
+/// check does not compare indexes, so a step could have lost its rows.
+pub(super) fn check_integrity(db: &Connection, path: &Path) -> Result<(), LedgerError> {
+    let found: Result<String, _> = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
+    let found = found.map_err(|source| LedgerError::sqlite(path, source))?;
+    if found == "ok" {
+        return Ok(());
+    }
+    // The first line only names the database.
+    let cause = found.lines().find(|line| !line.starts_with("***")).unwrap_or("SQLite gives no details").to_owned();
+    Err(LedgerError::damaged(path.to_path_buf(), cause))
+}

@@ -1,0 +1,205 @@
+//! A step, open for reading: its results, failures and history.
+
+use super::batches::{BatchRow, REMOVED_ITEM, decode_indexes, hash_results};
+use super::columns::{integer, unsigned};
+use super::database::Database;
+use super::error::LedgerError;
+use super::files::io_error;
+use super::folder::RunFolder;
+use super::history::StepHistory;
+use super::ids::StepId;
+use super::load;
+use super::log::LogLine;
+use super::records::{FailureRecord, StepRecord};
+use super::results::{Block, ResultsReader};
+use super::step_files::StepFiles;
+use super::steps;
+use crate::model::ResultForm;
+use rusqlite::{Row, params};
+use std::collections::HashMap;
+use std::time::Duration;
+
+const SELECT_FAILURES: &str =
+    "SELECT item_index, key, item, attempts, type, message, detail, handler, duration_us, execution,
+    left_out FROM failures WHERE step = ?1";
+
+/// A step of a run that is open for reading.
+pub struct StepReader<'a> {
+    /// What the ledger says about the step as a whole.
+    pub record: StepRecord,
+    pub(super) db: &'a Database,
+    pub(super) folder: &'a RunFolder,
+}
+
+impl<'a> StepReader<'a> {
+    pub(super) fn new(db: &'a Database, folder: &'a RunFolder, record: StepRecord) -> Self {
+        Self { record, db, folder }
+    }
+
+    /// The failed items, in item order.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn failures(&self) -> Result<Vec<FailureRecord>, LedgerError> {
+        self.db.rows(&format!("{SELECT_FAILURES} ORDER BY item_index"), [self.record.id], failure)
+    }
+
+    /// Index and key of each failed item, without the rest of it.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn failure_keys(&self) -> Result<Vec<(u64, String)>, LedgerError> {
+        let query = "SELECT item_index, key FROM failures WHERE step = ?1";
+        self.db.rows(query, [self.record.id], |row| Ok((unsigned(row.get(0)?).unwrap_or(0), row.get(1)?)))
+    }
+
+    /// The failed items that `name` names: by their index, or by at least the first four characters of their key.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn failures_named(&self, name: &str) -> Result<Vec<FailureRecord>, LedgerError> {
+        let index = name.parse().ok().map(integer);
+        let query = format!(
+            "{SELECT_FAILURES} AND (item_index = ?2 OR length(?3) >= 4 AND substr(key, 1, length(?3)) = ?3)
+             ORDER BY item_index"
+        );
+        self.db.rows(&query, params![self.record.id, index, name], failure)
+    }
+
+    /// What was done in the step.
+    ///
+    /// # Errors
+    /// If the database or the step's files cannot be read.
+    pub fn history(&self) -> Result<StepHistory, LedgerError> {
+        Ok(load::load(self.db, StepId(self.record.id), self.folder, &self.record.name)?.history)
+    }
+
+    /// A text that changes whenever the results or failures of the step do.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn revision(&self) -> Result<String, LedgerError> {
+        self.db.run(|db| steps::revision(db, &self.record.name))
+    }
+
+    /// What was printed during the last attempt of each of these failed items.
+    ///
+    /// # Errors
+    /// If the log exists but cannot be read.
+    pub fn printed(&self, failures: &[FailureRecord]) -> Result<Vec<String>, LedgerError> {
+        let path = self.folder.log(&self.record.name);
+        let log = match std::fs::read(&path) {
+            Ok(log) => log,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(vec![String::new(); failures.len()]);
+            }
+            Err(source) => return Err(io_error("read", &path, source)),
+        };
+        let attempt = |failure: &FailureRecord| (failure.index, failure.execution, failure.attempts);
+        let mut texts: HashMap<(u64, i64, u32), String> =
+            failures.iter().map(|failure| (attempt(failure), String::new())).collect();
+        for line in log.split(|byte| *byte == b'\n') {
+            // The last line may be torn.
+            let Ok(line) = serde_json::from_slice::<LogLine<'_>>(line) else { continue };
+            let attempt = line.index.zip(line.attempt).map(|(index, attempt)| (index, line.execution, attempt));
+            if let Some(text) = attempt.and_then(|attempt| texts.get_mut(&attempt)) {
+                text.push_str(&line.text);
+            }
+        }
+        Ok(failures.iter().map(|failure| texts.get(&attempt(failure)).cloned().unwrap_or_default()).collect())
+    }
+
+    pub(super) fn batch_rows(&self) -> Result<Vec<BatchRow>, LedgerError> {
+        self.db.run(|db| BatchRow::all(db, StepId(self.record.id)))
+    }
+
+    /// The results, in item order.
+    ///
+    /// # Errors
+    /// If the database or the results file cannot be read, or the results are not those that were written.
+    pub fn results(&self) -> Result<ResultsReader, LedgerError> {
+        let rows = self.batch_rows()?;
+        let files = StepFiles::open(self.folder, &self.record.name)?;
+        let mut blocks = Vec::with_capacity(rows.len());
+        let mut lines = Vec::new();
+        for row in rows {
+            match &row.indexes {
+                Some(indexes) if !row.is_list => {
+                    if let Some(why) = files.results(&row, &mut lines)? {
+                        return Err(LedgerError::ResultsGone { path: files.results_path().to_path_buf(), why });
+                    }
+                    blocks.extend(split(row.offset, &decode_indexes(indexes), &lines));
+                }
+                _ => blocks.push(Block::of_row(&row)),
+            }
+        }
+        ResultsReader::open(files.results_path(), blocks)
+    }
+}
+
+fn failure(row: &Row<'_>) -> rusqlite::Result<FailureRecord> {
+    Ok(FailureRecord {
+        index: unsigned(row.get(0)?).unwrap_or(0),
+        key: row.get(1)?,
+        item: row.get(2)?,
+        attempts: row.get(3)?,
+        class: row.get(4)?,
+        message: row.get(5)?,
+        detail: row.get(6)?,
+        handler: row.get(7)?,
+        took: unsigned(row.get(8)?).map(Duration::from_micros),
+        execution: row.get(9)?,
+        left_out: row.get(10)?,
+    })
+}
+
+/// Splits the lines of a batch whose items are not neighbours into blocks of neighbours. The lines begin at `offset`.
+fn split(offset: u64, indexes: &[u64], lines: &[u8]) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut start = 0;
+    for (index, end) in indexes.iter().zip(memchr::memchr_iter(b'\n', lines)) {
+        let (from, length) = (offset + start as u64, (end + 1 - start) as u64);
+        start = end + 1;
+        match blocks.last_mut() {
+            _ if *index == REMOVED_ITEM => {}
+            Some(last) if last.first + last.count == *index && last.offset + last.length == from => {
+                last.count += 1;
+                last.length += length;
+            }
+            _ => blocks.push(Block {
+                first: *index,
+                count: 1,
+                is_list: false,
+                form: ResultForm::Lines,
+                offset: from,
+                length,
+                hash: 0,
+            }),
+        }
+    }
+    for block in &mut blocks {
+        let start = usize::try_from(block.offset - offset).expect("it is within the lines");
+        let length = usize::try_from(block.length).expect("it is within the lines");
+        block.hash = hash_results(&lines[start..start + length]);
+    }
+    blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_split_where_items_are_missing() {
+        let block = |first, count, offset, lines: &[u8]| Block {
+            first,
+            count,
+            is_list: false,
+            form: ResultForm::Lines,
+            offset,
+            length: lines.len() as u64,
+            hash: hash_results(lines),
+        };
+        assert_eq!(split(100, &[3, 4, 9], b"1\n22\n3 \n"), [block(3, 2, 100, b"1\n22\n"), block(9, 1, 105, b"3 \n")]);
+    }
+}
