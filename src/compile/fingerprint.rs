@@ -153,9 +153,8 @@ mod tests {
 
     #[test]
     fn what_changed_is_named_once_and_earlier_steps_by_their_results() {
-        let fingerprint = |parts: &[&str]| {
-            Fingerprint::new(parts.iter().map(|name| ((*name).to_owned(), "1".to_owned())).collect())
-        };
+        let fingerprint =
+            |parts: &[&str]| Fingerprint::new(parts.iter().map(|name| ((*name).to_owned(), "1".to_owned())).collect());
         let (old, new) = (fingerprint(&["a", "b"]), fingerprint(&["b", "c", "results of d"]));
         assert_eq!(changes([&old, &old], &new), ["`a` changed", "`c` changed", "step `d` has new results"]);
         assert!(changes([&old], &old).is_empty());

@@ -7,7 +7,6 @@ use crate::sources::{Chunk, Source, SourceError};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-
 /// An item to run.
 struct Pending {
     index: u64,

@@ -69,11 +69,7 @@ fn interrupted() -> Failure {
 }
 
 /// Computes built-in reductions over the results.
-fn reduce(
-    env: &mut StepEnv<'_>,
-    reductions: &Reductions,
-    recorded: &StepReader<'_>,
-) -> Result<Computed, EngineError> {
+fn reduce(env: &mut StepEnv<'_>, reductions: &Reductions, recorded: &StepReader<'_>) -> Result<Computed, EngineError> {
     let wrong = |message| Failure::new(FailureKind::Exception, "AggregateError", message);
     let mut reducer = Reducer::new(reductions);
     let mut lines = recorded.results()?;

@@ -55,7 +55,14 @@ pub fn run(
     let guard = prepared.has_children().then(Guard::start).transpose().map_err(EngineError::Guard)?;
     let host = Arc::new(TaskHost { guard, ..task_host(prepared, ledger.folder()) });
     let mut run = Run {
-        env: RunEnv { prepared, folder: ledger.folder().clone(), host, width: &control.width, cancel: control.cancel.clone(), selection },
+        env: RunEnv {
+            prepared,
+            folder: ledger.folder().clone(),
+            host,
+            width: &control.width,
+            cancel: control.cancel.clone(),
+            selection,
+        },
         scope: step_scope(prepared, &id),
         summary: RunSummary { run: id.clone(), status: Status::Succeeded, steps: Vec::new() },
         fault: None,

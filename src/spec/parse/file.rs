@@ -60,7 +60,8 @@ fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> Workflow {
         }
     };
     let names = [Workflow::ON_FAILURE, Workflow::FINALLY];
-    let closing = names.into_iter().filter_map(|name| closing(&section.take(name)?, &steps, errors)).map(Arc::new).collect();
+    let closing =
+        names.into_iter().filter_map(|name| closing(&section.take(name)?, &steps, errors)).map(Arc::new).collect();
     Workflow {
         source: SourceFile::default(),
         name: name.map(|name| name.raw).unwrap_or_default(),

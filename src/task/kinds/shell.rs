@@ -9,7 +9,9 @@ use crate::task::item_lane::{ItemLane, ItemRun, ItemTask, item_scope};
 use crate::task::lane::Lane;
 use crate::task::process::{self, EndedBy, Limits, ProcessEnd};
 use crate::task::program::Task;
-use crate::template::{CompiledTree, ItemScope, Names, ShellCommand, Template, RenderedCommand, TemplateError, compile_pairs};
+use crate::template::{
+    CompiledTree, ItemScope, Names, RenderedCommand, ShellCommand, Template, TemplateError, compile_pairs,
+};
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
