@@ -1,4 +1,6 @@
 //! One column that grows value by value, and can drop its last values.
+//!
+//! Not the builders of Arrow, which cannot drop values.
 
 use arrow_array::{
     ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, NullArray, StringArray, TimestampMicrosecondArray,

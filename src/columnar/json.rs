@@ -2,6 +2,8 @@
 //!
 //! Numbers are written as everywhere, NaN and infinities become null and are counted, dates and times are ISO 8601, durations
 //! are seconds, decimals keep their digits. Columns that JSON cannot hold are refused before anything is written.
+//!
+//! Not the writer of arrow-json, whose texts differ from those of records, for example of durations and times.
 
 use super::time;
 use arrow_array::cast::AsArray;
@@ -115,10 +117,10 @@ fn object<'a, 'f>(
         let name = field.name();
         let unwritable = |what: String| Unwritable { column: name.clone(), what };
         if !names.insert(name.clone()) {
-            return Err(unwritable("there twice".to_owned()));
+            return Err(unwritable("a duplicate".to_owned()));
         }
         if let Some(extension) = field.extension_type_name() {
-            return Err(unwritable(format!("of the extension type `{extension}`")));
+            return Err(unwritable(format!("of extension type `{extension}`")));
         }
         let mut key = vec![if names.len() == 1 { b'{' } else { b',' }];
         serde_json::to_writer(&mut key, name).expect("text can always be written to memory");
@@ -265,7 +267,7 @@ fn temporal(array: &dyn Array, zones: Zones) -> Result<Write<'_>, String> {
                 }
             }
         }
-        other => return Err(format!("of the type `{other}`")),
+        other => return Err(format!("of type `{other}`")),
     })
 }
 
@@ -309,9 +311,9 @@ fn nested(array: &dyn Array, zones: Zones) -> Result<Write<'_>, String> {
             _ => dictionary(array.as_dictionary::<UInt64Type>(), zones)?,
         },
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
-            return Err("bytes: decode them, or encode them as base64".to_owned());
+            return Err("binary: decode it, or encode it as base64".to_owned());
         }
-        other => return Err(format!("of the type `{other}`")),
+        other => return Err(format!("of type `{other}`")),
     })
 }
 

@@ -93,7 +93,7 @@ impl Row<'_> {
                 let text = split.get(at);
                 let null = form.null.iter().any(|null| null.as_bytes() == text);
                 let cell = if null { Cell::Null } else { Cell::Text(text) };
-                values.push(cell).map_err(|_| unfit("", "in a batch with more than 2 GiB of it"))?;
+                values.push(cell).map_err(|_| unfit("", "makes the column of the batch larger than 2 GiB"))?;
                 continue;
             }
             let text = split.text(column, file)?;
@@ -114,12 +114,12 @@ fn start(text: &str) -> String {
 fn cell(field: Field<'_>) -> (Option<Cell<'_>>, &'static str) {
     match field {
         Field::Null => (Some(Cell::Null), ""),
-        Field::Text(text) => (Some(Cell::Text(text.as_bytes())), "in a batch with more than 2 GiB of it"),
-        Field::Integer(digits) => (digits.parse().ok().map(Cell::Integer), "into 64 bits"),
+        Field::Text(text) => (Some(Cell::Text(text.as_bytes())), "makes the column of the batch larger than 2 GiB"),
+        Field::Integer(digits) => (digits.parse().ok().map(Cell::Integer), "does not fit into 64 bits"),
         Field::Number(number) => (Some(Cell::Number(number)), ""),
         Field::Boolean(value) => (Some(Cell::Boolean(value)), ""),
-        Field::Date(text) => (text.parse().ok().and_then(days).map(Cell::Date), "into a date"),
-        Field::Datetime(text) => (time(text), "beside times that have an offset from UTC, or none"),
+        Field::Date(text) => (text.parse().ok().and_then(days).map(Cell::Date), "is outside the range of dates"),
+        Field::Datetime(text) => (time(text), "mixes times with and without an offset from UTC"),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Dates and times as numbers and as text. The text is that of Python's `isoformat`.
+//! Dates and times as numbers and as text. The text is that of Python's `isoformat`, which `jiff` does not
+//! write.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Offset;
@@ -77,7 +78,7 @@ pub(super) fn offset(zone: &str) -> Result<Offset, String> {
         let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
         Offset::from_seconds(sign * (hours * 3600 + minutes * 60)).ok()
     };
-    fixed().ok_or_else(|| format!("of times in the zone `{zone}`"))
+    fixed().ok_or_else(|| format!("a timestamp in time zone `{zone}`"))
 }
 
 #[cfg(test)]

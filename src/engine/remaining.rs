@@ -77,9 +77,6 @@ impl Portion {
     }
 }
 
-/// What helps where a source gives other items the second time.
-const IN_ORDER: &str = "go on again, with an `ORDER BY` in a query of a database";
-
 /// An item to run.
 struct Pending {
     index: u64,
@@ -171,7 +168,7 @@ impl UnfinishedItems {
             return Ok(());
         }
         let Some(chunk) = source.next(self.portion.items())? else {
-            return Err(SourceError::Changed(self.index, IN_ORDER));
+            return Err(SourceError::Changed(self.index));
         };
         // What was put in another order was so for a fresh start alone.
         let Chunk { items, keys, form, origin, file_error, .. } = chunk;
@@ -185,7 +182,7 @@ impl UnfinishedItems {
             let index = self.index + position as u64;
             if self.todo.has(index) {
                 if !self.todo.knows(index, keys.get(position)) {
-                    return Err(SourceError::Changed(index, IN_ORDER));
+                    return Err(SourceError::Changed(index));
                 }
                 self.queue.push_back(Pending {
                     index,

@@ -38,7 +38,7 @@ impl ColumnType {
     /// Its name in messages.
     pub(super) fn name(&self) -> &'static str {
         match self {
-            Self::Null => "nothing",
+            Self::Null => "null",
             Self::Boolean => "a boolean",
             Self::Integer(_) => "an integer",
             Self::Float => "a float",
@@ -76,7 +76,7 @@ impl Column {
             }
             ColumnType::Mapping(columns) if columns.0.is_empty() => {
                 return Err(WriteError::Records(format!(
-                    "column `{path}` holds mappings without keys alone, for which Parquet has no type"
+                    "column `{path}` contains only empty mappings, for which Parquet has no type; use `jsonl`"
                 )));
             }
             ColumnType::Mapping(columns) => DataType::Struct(columns.fields(&format!("{path}."))?),

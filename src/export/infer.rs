@@ -2,6 +2,8 @@
 //!
 //! Integers and floats together are floats, as long as no digit is lost. No other types are mixed: turning single numbers into
 //! strings would hide what the records are.
+//!
+//! Not the inference of arrow-json, which makes strings of mixed columns, and cannot say which record does not fit.
 
 use super::columns::{Column, ColumnType, Columns};
 use super::error::WriteError;
@@ -87,9 +89,8 @@ impl SchemaInference {
 }
 
 fn too_large(path: &str, record: u64) -> WriteError {
-    WriteError::Records(format!(
-        "column `{path}` holds an integer in record {record} that 64 bits with a sign do not; make it a string"
-    ))
+    let what = "integer exceeds the signed 64-bit range; return it as a string";
+    WriteError::Records(format!("column `{path}`, record {record}: {what}"))
 }
 
 /// The numbers of a line, as they are written.
@@ -177,8 +178,7 @@ impl ValueAt<'_> {
             (ColumnType::Float, ColumnType::Integer(largest)) if exact(largest) => {}
             (ColumnType::Float, ColumnType::Integer(_)) | (ColumnType::Integer(_), ColumnType::Float) => {
                 let message = format!(
-                    "column `{}` holds floats and integers that are too large to be floats, first seen in record {}; make \
-                     them strings",
+                    "column `{}`, record {}: mixes floats with integers that a float cannot hold exactly; return strings",
                     self.path, self.inference.record
                 );
                 return Err(self.inference.stop(WriteError::Records(message)));
@@ -190,7 +190,7 @@ impl ValueAt<'_> {
 
     fn clash<E: Error>(self, other: &ColumnType) -> E {
         let message = format!(
-            "column `{}` is {} in record {} and {} in record {}, and a Parquet column has one type",
+            "column `{}` is {} in record {} but {} in record {}; a Parquet column has one type",
             self.path,
             self.column.kind.name(),
             self.column.first,
@@ -321,25 +321,22 @@ mod tests {
     #[test]
     fn what_does_not_go_together_is_named_with_column_and_record() {
         for (records, expected) in [
-            ("{\"a\":1}\n{}\n{\"a\":\"1\"}\n", "column `a` is an integer in record 0 and a string in record 2"),
+            ("{\"a\":1}\n{}\n{\"a\":\"1\"}\n", "column `a` is an integer in record 0 but a string in record 2"),
             (
                 "{\"a\":{\"b\":[1]}}\n{\"a\":{\"b\":[true]}}\n",
-                "column `a.b[]` is an integer in record 0 and a boolean in record 1",
+                "column `a.b[]` is an integer in record 0 but a boolean in record 1",
             ),
-            ("1\n[1]\n", "column `value` is an integer in record 0 and a list in record 1"),
-            ("{\"a\":[]}\n{\"a\":{}}\n", "column `a` is a list in record 0 and a mapping in record 1"),
-            (
-                "{\"a\":18446744073709551615}\n",
-                "column `a` holds an integer in record 0 that 64 bits with a sign do not",
-            ),
+            ("1\n[1]\n", "column `value` is an integer in record 0 but a list in record 1"),
+            ("{\"a\":[]}\n{\"a\":{}}\n", "column `a` is a list in record 0 but a mapping in record 1"),
+            ("{\"a\":18446744073709551615}\n", "column `a`, record 0: integer exceeds the signed 64-bit range"),
             (
                 "{\"s\":\"9\\\"9\",\"a\":[1e30,-123456789012345678901234567890]}\n",
-                "column `a[]` holds an integer in record 0",
+                "column `a[]`, record 0: integer exceeds the signed 64-bit range",
             ),
-            ("9007199254740993\n0.5\n", "column `value` holds floats and integers that are too large"),
-            ("0.5\n9007199254740993\n", "column `value` holds floats and integers that are too large"),
-            ("{\"a\":{\"b\":{}}}\n", "column `a.b` holds mappings without keys alone"),
-            ("{\"a\":\"\\ud800\"}\n", "record 0 cannot be read"),
+            ("9007199254740993\n0.5\n", "column `value`, record 1: mixes floats with integers"),
+            ("0.5\n9007199254740993\n", "column `value`, record 1: mixes floats with integers"),
+            ("{\"a\":{\"b\":{}}}\n", "column `a.b` contains only empty mappings"),
+            ("{\"a\":\"\\ud800\"}\n", "record 0 is not valid JSON"),
         ] {
             let error = schema(records).unwrap_err();
             assert!(error.contains(expected), "{records}: {error}");

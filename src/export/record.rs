@@ -14,12 +14,12 @@ pub(super) const MOST_COLUMNS: usize = 10_000;
 
 /// The error for records with more columns.
 pub(super) fn too_many_columns(record: u64) -> WriteError {
-    WriteError::Records(format!("the records up to record {record} have more than {MOST_COLUMNS} columns"))
+    WriteError::Records(format!("more than {MOST_COLUMNS} different columns up to record {record}"))
 }
 
 /// The error for a record that is not JSON.
 pub(super) fn unreadable(record: u64, error: &serde_json::Error) -> WriteError {
-    WriteError::Records(format!("record {record} cannot be read: {error}"))
+    WriteError::Records(format!("record {record} is not valid JSON: {error}"))
 }
 
 /// The lines of a piece, without their newlines.

@@ -20,7 +20,7 @@ impl StagedFile {
         // A link stays, and the file that it leads to is replaced.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.components().collect());
         if fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
-            let what = if path.is_dir() { "a folder" } else { "no regular file" };
+            let what = if path.is_dir() { "a directory" } else { "not a regular file" };
             return Err(WriteError::Occupied(format!("it is {what}")));
         }
         fs::create_dir_all(folder_of(&path))?;

@@ -94,14 +94,14 @@ fn check_replaceable(path: &Path) -> Result<(), WriteError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error.into()),
         Ok(there) if there.is_dir() => {}
-        Ok(_) => return Err(WriteError::Occupied("it is no folder, and `parts` needs one".to_owned())),
+        Ok(_) => return Err(WriteError::Occupied("it is not a directory, and `parts` needs one".to_owned())),
     }
     for entry in fs::read_dir(path)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if !(is_part(&name) && entry.file_type()?.is_file()) {
             return Err(WriteError::Occupied(format!(
-                "the folder is there and holds `{name}`, which is no part; move it away"
+                "the directory contains `{name}`, which is not a part; move it away"
             )));
         }
     }
@@ -156,7 +156,7 @@ mod tests {
         fs::write(path.join("part-00000.jsonl"), "").unwrap();
         for other in ["part-1.csv", "part-00000.txt", "notes"] {
             fs::write(path.join(other), "").unwrap();
-            assert!(begin(&path).unwrap_err().contains(&format!("holds `{other}`")));
+            assert!(begin(&path).unwrap_err().contains(&format!("contains `{other}`")));
             fs::remove_file(path.join(other)).unwrap();
         }
         let staged = begin(&path).unwrap();
@@ -164,6 +164,6 @@ mod tests {
         assert!(staged.commit().is_err());
         assert_eq!(names(folder.path()), ["out"]);
         fs::write(folder.path().join("file"), "").unwrap();
-        assert!(begin(&folder.path().join("file")).unwrap_err().contains("no folder"));
+        assert!(begin(&folder.path().join("file")).unwrap_err().contains("not a directory"));
     }
 }

@@ -5,22 +5,22 @@ use crate::model::{Column, Failure, FailureKind, Items, Kind, Origin};
 /// Why a record cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadRow {
-    /// Another number of fields than the header has.
-    #[error("{found} fields, and the header has {expected}")]
+    /// The number of fields differs from that of the header.
+    #[error("expected {expected} fields, found {found}")]
     Fields {
         /// In the header.
         expected: usize,
         /// In the record.
         found: usize,
     },
-    /// Bytes that are no text.
-    #[error("column `{column}` has bytes that its encoding does not know; give the file's `encoding`")]
+    /// Bytes that are not text.
+    #[error("column `{column}` has bytes that are invalid in the file's encoding; set `encoding`")]
     NotText {
         /// The column.
         column: String,
     },
     /// A text that is not of the column's type.
-    #[error("column `{column}`: \"{text}\" is no {}", kind_name(*.kind))]
+    #[error("column `{column}`: \"{text}\" is not a valid {}", kind_name(*.kind))]
     Kind {
         /// The column.
         column: String,
@@ -29,18 +29,18 @@ pub enum BadRow {
         /// The type.
         kind: Kind,
     },
-    /// A text of the column's type that finds no place in a data frame.
-    #[error("column `{column}`: \"{text}\" does not fit {why}")]
+    /// A text of the column's type that a data frame cannot hold.
+    #[error("column `{column}`: \"{text}\" {why}")]
     Unfit {
         /// The column.
         column: String,
         /// The text, or its beginning.
         text: String,
-        /// Into what.
+        /// Why it cannot.
         why: &'static str,
     },
-    /// A line that is no JSON.
-    #[error("no JSON: {0}")]
+    /// A line that is not JSON.
+    #[error("invalid JSON: {0}")]
     Json(String),
 }
 
@@ -50,7 +50,7 @@ impl BadRow {
         Self::Kind { column: column.name.clone(), text: text.chars().take(40).collect(), kind: column.kind }
     }
 
-    /// The failure of the row at `position` of a batch whose items begin at `from` of `items`.
+    /// The failure of the row at `position` of a batch whose items begin at `from` in `items`.
     pub fn into_failure(self, origin: Option<&Origin>, items: &Items, from: usize, position: usize) -> Failure {
         let line = |origin: &Origin| format!("{}:{}: ", origin.file, origin.line(items, from, position));
         let place = origin.map_or(String::new(), line);
@@ -58,7 +58,7 @@ impl BadRow {
     }
 }
 
-/// A type as workflows write it.
+/// A type as workflows name it.
 pub fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Text => "text",

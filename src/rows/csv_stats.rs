@@ -1,4 +1,6 @@
 //! Statistics of a CSV file, in one pass and in constant memory: how many rows, which are bad, what types the columns have.
+//!
+//! No crate: most fields are only counted in place, and never split or copied.
 
 use super::block::Block;
 use super::cutter::is_blank;

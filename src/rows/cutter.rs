@@ -1,4 +1,6 @@
 //! Cuts a stream of bytes into whole records, with their line breaks, as many as asked for.
+//!
+//! Not the `csv` crate: records keep their bytes, because workers parse them, and the crate gives only copies of parsed fields.
 
 use super::block::Block;
 use crate::model::{Items, line_breaks};
@@ -223,7 +225,7 @@ impl Cutter {
         self.passed += self.buffer.len() as u64;
         self.buffer.clear();
         self.start = 0;
-        let message = format!("a quote in the record at line {} is not closed before the end", self.line);
+        let message = format!("unclosed quote in the record at line {}", self.line);
         Err(io::Error::new(io::ErrorKind::InvalidData, message))
     }
 
@@ -243,7 +245,7 @@ impl Cutter {
         }
         if self.buffer.len() > Self::LONGEST {
             let message =
-                format!("the record at line {} is longer than 64 MiB; is a quote not closed there?", self.line);
+                format!("the record at line {} is longer than 64 MiB; it may have an unclosed quote", self.line);
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
         let old = self.buffer.len();

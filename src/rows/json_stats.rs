@@ -1,4 +1,6 @@
 //! Statistics of a JSON Lines file, in one pass: how many lines, which are not JSON, which keys they have.
+//!
+//! Not the schema inference of arrow-json: it builds every value, and stops at the first line that is not JSON.
 
 use super::block::Block;
 use super::cutter::is_blank;

@@ -1,6 +1,6 @@
-//! `$(command)`: each line that a shell command prints is an item. It is run to its end first, so that a command that fails
-//! is an error before any item runs. A line that names a file, as those of `$(ls *.csv)` do, is known by the file's size and
-//! time of change too.
+//! `$(command)`: each line that a shell command prints is an item. The command finishes first, so that a command that fails is
+//! an error before any item runs. A line that names a file, such as those of `$(ls *.csv)`, is also identified by the file's
+//! size and modification time.
 
 use super::error::SourceError;
 use super::host::RunCommand;
@@ -33,12 +33,12 @@ pub(super) fn open(
     };
     let env = env.iter().map(|(name, value)| (name, value));
     let output = run(command.envs(env).stdin(Stdio::null()));
-    let output = output.map_err(|error| failed(format!("cannot be started: {error}")))?;
+    let output = output.map_err(|error| failed(format!("could not be started: {error}")))?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
-        let said = stderr.lines().rev().find(|line| !line.trim().is_empty());
-        let said = said.map_or(String::new(), |line| format!(": {}", line.trim()));
-        return Err(failed(format!("failed with {}{said}", output.status)));
+        let last_line = stderr.lines().rev().find(|line| !line.trim().is_empty());
+        let last_line = last_line.map_or(String::new(), |line| format!(": {}", line.trim()));
+        return Err(failed(format!("failed with {}{last_line}", output.status)));
     }
     let items = output.stdout.split(|byte| *byte == b'\n').enumerate();
     let items = items.filter_map(|(number, line)| lines::item(line, number + 1, &text.raw).transpose());

@@ -1,6 +1,7 @@
 //! Why a source gives no items.
 
 use crate::template::TemplateError;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -27,7 +28,7 @@ pub enum SourceError {
         how: String,
     },
     /// A pattern is wrong.
-    #[error("bad pattern `{pattern}`: {cause}")]
+    #[error("invalid pattern `{pattern}`: {cause}")]
     Pattern {
         /// The pattern.
         pattern: String,
@@ -43,43 +44,90 @@ pub enum SourceError {
         source: io::Error,
     },
     /// A line or name is not UTF-8.
-    #[error("{0} is not UTF-8")]
+    #[error("{0} is not valid UTF-8")]
     NotUtf8(String),
-    /// A database gives no rows.
-    #[error("no rows from {database}: {cause}")]
+    /// A query failed.
+    #[error("cannot query {database}: {error}")]
     Database {
         /// The database.
         database: String,
-        /// The database's own message.
-        cause: String,
+        /// Why.
+        error: ErrorText,
     },
-    /// The items differ from those that were compared with the finished ones.
-    #[error("its items have changed since they were compared with what is done, at item {0}; {1}")]
-    Changed(u64, &'static str),
+    /// The item at this index is not the one that was compared with the finished items.
+    #[error("the items have changed since they were compared with the finished ones, at item {0}")]
+    Changed(u64),
     /// The source can be read only once, and had to be read again.
-    #[error("its items can be read only once, so they cannot be compared with what is done")]
+    #[error("the items can be read only once, so they cannot be compared with the finished ones")]
     ReadOnce,
     /// The run was stopped while the source waited for items.
     #[error("interrupted while waiting for items")]
     Stopped,
-    /// A setting of the source is wrong.
+    /// A setting of the source is wrong, or its files do not fit the settings.
     #[error("{0}")]
-    Setting(String),
-    /// The columns of the files do not fit together, or do not fit the settings.
-    #[error("{message}")]
-    Columns {
-        /// Why.
-        message: String,
-        /// The delimiter that the files seem to use.
-        delimiter: Option<char>,
-    },
+    Invalid(ErrorText),
 }
 
 impl SourceError {
+    /// A setting of the source is wrong, or its files do not fit the settings.
+    pub(super) fn invalid(error: impl Into<ErrorText>) -> Self {
+        Self::Invalid(error.into())
+    }
+
     /// What to do about it, if that is known.
     pub fn hint(&self) -> Option<String> {
-        let Self::Columns { delimiter: Some(delimiter), .. } = self else { return None };
-        let written = if *delimiter == '\t' { "tab".to_owned() } else { format!("'{delimiter}'") };
-        Some(format!("all files have one column: is `delimiter: {written}` missing?"))
+        match self {
+            Self::Database { error, .. } | Self::Invalid(error) => error.help.clone(),
+            Self::Changed(_) => Some("resume again; if a query gives the items, add `ORDER BY`".to_owned()),
+            Self::ReadOnce => Some("start a new run".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// A message, and what to do about it if that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorText {
+    message: String,
+    help: Option<String>,
+}
+
+impl ErrorText {
+    /// The same with what to do about it. It must not contain values that may be secret, because it is not masked.
+    #[must_use]
+    pub(super) fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The same about a file.
+    pub(super) fn in_file(self, file: &str) -> Self {
+        Self { message: format!("cannot read `{file}`: {}", self.message), ..self }
+    }
+
+    /// Message and help on one line.
+    pub(super) fn one_line(&self) -> String {
+        match &self.help {
+            Some(help) => format!("{}; {help}", self.message),
+            None => self.message.clone(),
+        }
+    }
+}
+
+impl fmt::Display for ErrorText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<String> for ErrorText {
+    fn from(message: String) -> Self {
+        Self { message, help: None }
+    }
+}
+
+impl From<&str> for ErrorText {
+    fn from(message: &str) -> Self {
+        Self::from(message.to_owned())
     }
 }

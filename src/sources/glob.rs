@@ -1,4 +1,5 @@
-//! `{glob:}`: the files that match, sorted by name, no file twice. Each is known by its size and modification time too.
+//! `{glob:}`: the files that match, sorted by name, no file twice. Each is also identified by its size and
+//! modification time.
 
 use super::error::SourceError;
 use super::lines;

@@ -1,4 +1,4 @@
-//! `{lines:}`: each line of a UTF-8 file is an item, a string. Empty lines are none. The file is read as the run goes on.
+//! `{lines:}`: each line of a UTF-8 file is an item, a string. Empty lines are skipped. The file is read as the step runs.
 
 use super::chunk::Chunk;
 use super::error::SourceError;
@@ -56,7 +56,7 @@ impl Source for Lines {
     }
 }
 
-/// A line as an item: none where it is empty.
+/// A line as an item; none if it is empty.
 pub(super) fn item(line: &[u8], number: usize, of: &str) -> Result<Option<Vec<u8>>, SourceError> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.is_empty() {

@@ -1,4 +1,4 @@
-//! A list: written in the file, or given by a template, such as an earlier step's results.
+//! A list: written in the workflow, or given by a template, such as the results of an earlier step.
 
 use super::chunk::Chunk;
 use super::error::SourceError;
@@ -13,10 +13,11 @@ use std::sync::Arc;
 pub(super) struct List {
     items: Vec<Vec<u8>>,
     next: usize,
+    /// Whether the items are names of files.
     files: bool,
-    /// Whether files are known by what is in them.
+    /// Whether files are identified by their content.
     content: bool,
-    /// In which order they are given out, where that is another.
+    /// The order in which the items are given, if it is not their own.
     order: Option<Vec<usize>>,
 }
 
@@ -25,8 +26,8 @@ impl List {
         Self { items, next: 0, files: false, content: false, order: None }
     }
 
-    /// The same; an item that names a file is known by the file's size and time of change too, so that it is new when the
-    /// file was changed.
+    /// The same for names of files. Such an item is also identified by the size and modification time of the file, so that it
+    /// is new if the file has changed.
     pub(super) fn of_files(items: Vec<Vec<u8>>) -> Self {
         Self { files: true, ..Self::new(items) }
     }
@@ -80,7 +81,7 @@ impl Source for List {
             path.and_then(|path| std::fs::metadata(path).ok()).map_or(0, |data| data.len())
         };
         let mut order: Vec<usize> = (0..most).collect();
-        // Stable: files of one size stay in their order.
+        // Stable: files of the same size keep their order.
         order.sort_by_cached_key(|index| std::cmp::Reverse(size(index)));
         self.order = Some(order);
     }
@@ -113,8 +114,8 @@ pub(super) fn of_template(text: &Text, scope: &Arc<ItemScope>) -> Result<List, S
     let not_a_list = |found| SourceError::NotAList { template: text.raw.trim().to_owned(), found };
     match value.kind() {
         ValueKind::Seq | ValueKind::Iterable => {
-            let item = |item| value_to_json(&item).map_err(SourceError::Setting);
-            let items = value.try_iter().map_err(|_| not_a_list("no list"))?;
+            let item = |item| value_to_json(&item).map_err(SourceError::invalid);
+            let items = value.try_iter().map_err(|_| not_a_list("a value without items"))?;
             items.map(item).collect::<Result<_, _>>().map(List::new)
         }
         ValueKind::Map => Err(not_a_list("a mapping")),
@@ -122,6 +123,6 @@ pub(super) fn of_template(text: &Text, scope: &Arc<ItemScope>) -> Result<List, S
         ValueKind::Number => Err(not_a_list("a number")),
         ValueKind::Bool => Err(not_a_list("a boolean")),
         ValueKind::None => Err(not_a_list("null")),
-        _ => Err(not_a_list("something else")),
+        _ => Err(not_a_list("a value of another type")),
     }
 }

@@ -29,7 +29,7 @@ mod testing;
 mod window;
 
 pub use chunk::Chunk;
-pub use error::SourceError;
+pub use error::{ErrorText, SourceError};
 pub use files::Meter;
 pub(crate) use files::{COMMON_DELIMITERS, RowFile, decode, read_error};
 pub use host::{RunCommand, SourceHost};
@@ -39,4 +39,4 @@ pub use settings::resolve;
 pub use source::{Reread, Source};
 pub(crate) use survey_request::ReadingOptions;
 pub use survey_request::SurveyRequest;
-pub(crate) use table::column_names;
+pub(crate) use table::{check_unique, column_names};

@@ -1,4 +1,4 @@
-//! `{range:}`: integers, as Python's `range`.
+//! `{range:}`: integers, like Python's `range`.
 
 use super::chunk::Chunk;
 use super::error::SourceError;
@@ -10,7 +10,7 @@ use crate::template::ItemScope;
 use std::sync::Arc;
 
 pub(super) struct Range {
-    /// What the keys of integers have in common.
+    /// What the keys of all integers share.
     family: ItemKey,
     start: i128,
     next: i128,
@@ -25,7 +25,7 @@ pub(super) fn open(
     step: &Setting<i64>,
     scope: &Arc<ItemScope>,
 ) -> Result<Range, SourceError> {
-    let read = |name, setting| resolve(name, setting, scope).map_err(SourceError::Setting);
+    let read = |name, setting| resolve(name, setting, scope).map_err(SourceError::invalid);
     Range::new(read("start", start)?, read("stop", stop)?, read("step", step)?)
 }
 
@@ -33,7 +33,7 @@ impl Range {
     fn new(start: i64, stop: i64, step: i64) -> Result<Self, SourceError> {
         let (start, stop, step) = (i128::from(start), i128::from(stop), i128::from(step));
         if step == 0 {
-            return Err(SourceError::Setting("`step` of a range must not be 0".to_owned()));
+            return Err(SourceError::invalid("`step` of a range must not be 0"));
         }
         let distance = if step > 0 { stop - start } else { start - stop };
         let total = if distance <= 0 { 0 } else { (distance - 1) / step.abs() + 1 };
@@ -43,12 +43,12 @@ impl Range {
     }
 }
 
-/// From here on integers have keys of their own, because their number does not fit into one of a family.
+/// Larger integers have separate keys, because their number does not fit into the key of a row.
 const LARGE: i128 = 1 << 39;
 
 impl Range {
-    /// The keys of `count` integers from `first` on. An integer's key is the same wherever a range begins; those of neighbours
-    /// follow each other, so that a batch needs one.
+    /// The keys of `count` integers from `first` on. The key of an integer does not depend on the range, and consecutive
+    /// integers have consecutive keys, so that a batch needs only one.
     fn keys(&self, first: i128, count: usize) -> Keys {
         let last = first + self.step * (count as i128 - 1);
         let small = |number: i128| (0..LARGE).contains(&number);

@@ -1,4 +1,4 @@
-//! The results of an earlier step: each line of their file is an item. The file is read as the step goes on.
+//! The results of an earlier step: each line of their file is an item. The file is read as the step runs.
 
 use super::chunk::Chunk;
 use super::error::SourceError;
@@ -16,11 +16,11 @@ pub(super) struct Results {
     total: u64,
 }
 
-/// The results that a template refers to; none where it is anything but one reference to those of a batch step.
+/// The results that a template refers to; none unless it is a single reference to the results of a batch step.
 pub(super) fn open(text: &Text, scope: &ItemScope) -> Result<Option<Results>, SourceError> {
     let name = Template::compile(text)?.results_name();
     let Some(step) = name.as_ref().and_then(|name| name.of(&scope.step)) else { return Ok(None) };
-    // Where no file can be had, as in a folder that cannot be written, the list may still be.
+    // Without a file, for example because the folder is not writable, the results may still be read as a list.
     let Ok(results) = step.stored.file() else { return Ok(None) };
     let file = File::open(&results.path);
     let file = file.map_err(|source| SourceError::Read { path: results.path.clone(), source })?;

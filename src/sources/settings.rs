@@ -1,13 +1,13 @@
-//! Settings that were templates, read once the names they use are known.
+//! Settings that may be templates, read once the names that they use are known.
 
 use crate::spec::{Readable, Setting};
 use crate::template::{ItemScope, Template};
 use std::sync::Arc;
 
-/// The value of a setting. A template's value is read by the rules that hold for a value in the file.
+/// The value of a setting. The value of a template is read by the same rules as a value in the workflow file.
 ///
 /// # Errors
-/// Where the template fails, or its value does not fit; the message names the key.
+/// If the template fails, or its value does not fit. The message names the key.
 pub fn resolve<T: Readable + Clone>(key: &str, setting: &Setting<T>, scope: &Arc<ItemScope>) -> Result<T, String> {
     match setting {
         Setting::Fixed(value) => Ok(value.clone()),

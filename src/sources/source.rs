@@ -21,7 +21,7 @@ pub trait Source: Send {
     /// Goes back to the first item, if the source can be read again; otherwise nothing changes.
     ///
     /// # Errors
-    /// If the first item is no longer there.
+    /// If the first item cannot be read any more.
     fn reread(&mut self) -> Result<Reread, SourceError>;
 
     /// Gives the first `most` items in order of size, the largest first, if their sizes are known: what takes longest should

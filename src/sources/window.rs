@@ -22,13 +22,13 @@ impl RowWindow {
     /// The window that `skip` and `limit` ask for.
     pub(super) fn of(spec: &RowsSpec, scope: &Arc<ItemScope>) -> Result<Self, SourceError> {
         let limit = match &spec.limit {
-            Some(limit) => resolve("limit", limit, scope).map_err(SourceError::Setting)?.get() as u64,
+            Some(limit) => resolve("limit", limit, scope).map_err(SourceError::invalid)?.get() as u64,
             None => u64::MAX,
         };
         let skip = match &spec.skip {
             Some(skip) => {
-                let skip = resolve("skip", skip, scope).map_err(SourceError::Setting)?;
-                u64::try_from(skip).map_err(|_| SourceError::Setting("`skip` must not be negative".to_owned()))?
+                let skip = resolve("skip", skip, scope).map_err(SourceError::invalid)?;
+                u64::try_from(skip).map_err(|_| SourceError::invalid("`skip` must not be negative"))?
             }
             None => 0,
         };

@@ -7,66 +7,66 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum Anomaly {
-    /// Nothing is in it.
+    /// It is empty.
     Empty,
-    /// It has a header, and no rows.
+    /// It has a header but no rows.
     HeaderOnly,
-    /// Rows have another number of fields than the header.
+    /// Rows have a different number of fields from the header.
     Ragged {
-        /// So many.
+        /// How many rows.
         rows: u64,
-        /// The first of them.
+        /// The line of the first one.
         line: u64,
     },
-    /// Rows are no text of the encoding.
+    /// Rows are not text in the file's encoding.
     Undecodable {
-        /// So many.
+        /// How many rows.
         rows: u64,
-        /// The first of them.
+        /// The line of the first one.
         line: u64,
         /// The encoding.
         encoding: &'static str,
     },
-    /// Lines are no JSON.
+    /// Lines are not JSON.
     NoJson {
-        /// So many.
+        /// How many rows.
         rows: u64,
-        /// The first of them.
+        /// The line of the first one.
         line: u64,
     },
     /// JSON Lines among CSV files, or the other way round.
     OtherFormat,
-    /// Another encoding than most have.
+    /// Its encoding differs from that of most files.
     OtherEncoding {
-        /// Its own.
+        /// That of the file.
         encoding: &'static str,
-        /// That of most.
+        /// That of most files.
         most: &'static str,
     },
-    /// Another delimiter than most have.
+    /// Its delimiter differs from that of most files.
     OtherDelimiter {
-        /// Its own.
+        /// That of the file.
         delimiter: char,
-        /// That of most.
+        /// That of most files.
         most: char,
     },
-    /// It has no header, and most have one; or the other way round.
+    /// It has no header but most files have one, or the other way round.
     OtherHeader {
         /// Whether it has one.
         header: bool,
     },
-    /// Other columns than most have.
+    /// Its columns differ from those of most files.
     OtherColumns {
-        /// Those of most that it lacks.
+        /// Columns of most files that it lacks.
         lacks: Vec<String>,
-        /// Those that it has besides.
+        /// Columns that it adds.
         more: Vec<String>,
     },
-    /// The columns of most, in another order.
+    /// It has the columns of most files in a different order.
     OtherOrder,
-    /// Its compressed data ends too early.
+    /// Its compressed data is truncated.
     CutShort,
-    /// It cannot be read, or not to its end.
+    /// It cannot be read, or only in part.
     Unreadable {
         /// Why.
         why: String,
@@ -77,48 +77,46 @@ impl fmt::Display for Anomaly {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("empty"),
-            Self::HeaderOnly => f.write_str("header only, no rows"),
-            Self::Ragged { rows, line } => places(f, *rows, *line, "with another number of fields"),
+            Self::HeaderOnly => f.write_str("only a header, no rows"),
+            Self::Ragged { rows: 1, line } => write!(f, "1 row has the wrong number of fields (line {line})"),
+            Self::Ragged { rows, line } => {
+                write!(f, "{rows} rows have the wrong number of fields (first at line {line})")
+            }
+            Self::Undecodable { rows: 1, line, encoding } => write!(f, "1 row is not valid {encoding} (line {line})"),
             Self::Undecodable { rows, line, encoding } => {
-                places(f, *rows, *line, &format!("that cannot be read as {encoding}"))
+                write!(f, "{rows} rows are not valid {encoding} (first at line {line})")
             }
-            Self::NoJson { rows: 1, line } => write!(f, "1 line that is no JSON, line {line}"),
-            Self::NoJson { rows, line } => write!(f, "{rows} lines that are no JSON, the first is line {line}"),
-            Self::OtherFormat => f.write_str("another format than the others"),
-            Self::OtherEncoding { encoding, most } => write!(f, "encoding {encoding}, the others are {most}"),
+            Self::NoJson { rows: 1, line } => write!(f, "1 line is not valid JSON (line {line})"),
+            Self::NoJson { rows, line } => write!(f, "{rows} lines are not valid JSON (first at line {line})"),
+            Self::OtherFormat => f.write_str("different format from most files"),
+            Self::OtherEncoding { encoding, most } => write!(f, "encoding is {encoding}, most files use {most}"),
             Self::OtherDelimiter { delimiter, most } => {
-                write!(f, "delimiter {}, the others have {}", delimiter_name(*delimiter), delimiter_name(*most))
+                let (delimiter, most) = (delimiter_name(*delimiter), delimiter_name(*most));
+                write!(f, "delimiter is {delimiter}, most files use {most}")
             }
-            Self::OtherHeader { header: true } => f.write_str("a header, the others have none"),
-            Self::OtherHeader { header: false } => f.write_str("no header, the others have one"),
+            Self::OtherHeader { header: true } => f.write_str("has a header, most files have none"),
+            Self::OtherHeader { header: false } => f.write_str("no header, most files have one"),
             Self::OtherColumns { lacks, more } => {
                 let (lacks, more) = (quoted(lacks), quoted(more));
                 match (lacks.is_empty(), more.is_empty()) {
                     (false, true) => write!(f, "lacks {lacks}"),
-                    (true, _) => write!(f, "has {more} too"),
-                    (false, false) => write!(f, "lacks {lacks} and has {more}"),
+                    (true, _) => write!(f, "adds {more}"),
+                    (false, false) => write!(f, "lacks {lacks} and adds {more}"),
                 }
             }
-            Self::OtherOrder => f.write_str("columns in another order"),
-            Self::CutShort => f.write_str("cut short: the compressed data ends too early"),
+            Self::OtherOrder => f.write_str("columns in a different order"),
+            Self::CutShort => f.write_str("the compressed data is truncated"),
             Self::Unreadable { why } => write!(f, "cannot be read: {why}"),
         }
     }
 }
 
-/// A delimiter as people read it.
+/// A delimiter as text for people.
 pub fn delimiter_name(delimiter: char) -> String {
     if delimiter == '\t' { "tab".to_owned() } else { format!("`{delimiter}`") }
 }
 
-fn places(f: &mut fmt::Formatter<'_>, rows: u64, line: u64, what: &str) -> fmt::Result {
-    match rows {
-        1 => write!(f, "1 row {what}, at line {line}"),
-        _ => write!(f, "{rows} rows {what}, the first at line {line}"),
-    }
-}
-
-/// Some names; of many, the first.
+/// Names in backticks, the first of them if there are many.
 fn quoted(names: &[String]) -> String {
     const MOST: usize = 5;
     let mut text = names.iter().take(MOST).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");

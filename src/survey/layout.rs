@@ -1,10 +1,12 @@
 //! Detects how a CSV file is laid out from its beginning: the delimiter, whether there is a header, the column names.
+//!
+//! No crate: records must be cut and split by the rules of a run, or a layout found here would not hold there.
 
 use crate::model::{CsvForm, Kind};
 use crate::rows::{Cutter, Fields, Inference};
-use crate::sources::{COMMON_DELIMITERS, ReadingOptions, column_names};
+use crate::sources::{COMMON_DELIMITERS, ErrorText, ReadingOptions, check_unique, column_names};
 use crate::spec::Header;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// How many records of the beginning are looked at.
@@ -17,7 +19,7 @@ pub(super) struct FileLayout {
     /// Whether the first record is a header.
     pub(super) header: bool,
     /// The column names, or why there are none.
-    pub(super) columns: Result<Vec<String>, String>,
+    pub(super) columns: Result<Vec<String>, ErrorText>,
     /// How many fields a row has.
     pub(super) fields: usize,
 }
@@ -47,19 +49,13 @@ pub(super) fn detect_layout(sample: &Arc<[u8]>, options: &ReadingOptions) -> Opt
     };
     let mut fields = Fields::new(&csv_form(options, delimiter, 0));
     let columns = match &header {
-        Header::First => Ok(first.clone()),
+        Header::First => check_unique(first).map(|()| first.clone()),
         // Names and widths are decided by the rule that a run follows.
         header => {
             let blank = vec![delimiter; first.len() - 1];
             column_names(header, fields.split(&blank))
         }
     };
-    let columns = columns.and_then(|names| match (&header, duplicate(&names)) {
-        (Header::First, Some(twice)) => {
-            Err(format!("its header has the column `{twice}` twice; name the columns with `header`"))
-        }
-        _ => Ok(names),
-    });
     let width = columns.as_ref().map_or(first.len(), Vec::len);
     Some(FileLayout { delimiter, header: header == Header::First, columns, fields: width })
 }
@@ -73,7 +69,7 @@ fn records(sample: &Arc<[u8]>, options: &ReadingOptions, delimiter: u8) -> Vec<V
     let mut cutter = Cutter::of_csv(Box::new(std::io::Cursor::new(Arc::clone(sample))), options.quote, delimiter);
     let mut fields = Fields::new(&csv_form(options, delimiter, 0));
     let mut records = Vec::new();
-    // Reading memory does not fail; nothing can be told of what follows a quote that the sample does not close.
+    // Reading memory does not fail; what follows a quote that the sample does not close is unclear.
     while let Ok(cut) = cutter.cut(SAMPLE_RECORDS - records.len()) {
         for record in cut.items.iter() {
             let split = fields.split(record);
@@ -95,11 +91,6 @@ fn alike(records: &[Vec<String>]) -> usize {
     widths.into_values().max().unwrap_or(0)
 }
 
-fn duplicate(names: &[String]) -> Option<&String> {
-    let mut seen = HashSet::new();
-    names.iter().find(|name| !seen.insert(name.as_str()))
-}
-
 /// A first record is a header if all its fields are names (not empty, no duplicates, no numbers, booleans or dates) and the
 /// rows below do not contradict that: a column has another type than text, or no column contains its own name as a value.
 fn is_header(first: &[String], below: &[Vec<String>]) -> bool {
@@ -109,7 +100,7 @@ fn is_header(first: &[String], below: &[Vec<String>]) -> bool {
         inference.kind()
     };
     let named = |name: &String| !name.trim().is_empty() && kind(&mut std::iter::once(name)) == Kind::Text;
-    if !first.iter().all(named) || duplicate(first).is_some() {
+    if !first.iter().all(named) || check_unique(first).is_err() {
         return false;
     }
     let column = |at: usize| below.iter().filter(|row| row.len() == first.len()).map(move |row| &row[at]);

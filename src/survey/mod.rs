@@ -1,4 +1,4 @@
-//! A survey of files of rows before anything runs: what they hold, and which of them stand out.
+//! A survey of row files before anything runs: what they hold, and which of them stand out.
 //!
 //! [`profile`] reads one file in one pass and in constant memory, [`group`] compares the profiles, [`survey`] does both for
 //! many files on all cores. What a source knows from its workflow is taken as given, the rest is found out. Leaves to others:

@@ -44,7 +44,7 @@ impl Scan<'_> {
     fn read(&self, guessed: OtherEncoding, profile: &mut FileProfile) -> io::Result<OtherEncoding> {
         let mut head = FileHead::read(self.file.open(self.options.compression, self.meter)?);
         if let (Compression::Plain, Some(extension)) = (profile.compression, compressed(head.bytes())) {
-            return Err(io::Error::other(format!("it is compressed, and its name does not end in `{extension}`")));
+            return Err(io::Error::other(format!("it is compressed, but its name does not end in `{extension}`")));
         }
         let detected = match (guessed, self.options.encoding) {
             (Some(guessed), _) => DetectedEncoding::guessed(guessed),
@@ -90,7 +90,7 @@ impl Scan<'_> {
         detected: DetectedEncoding,
         profile: &mut FileProfile,
     ) -> io::Result<OtherEncoding> {
-        let names = layout.columns.map_err(io::Error::other)?;
+        let names = layout.columns.map_err(|error| io::Error::other(error.to_string()))?;
         let header = if layout.header { HeaderRow::First } else { HeaderRow::Missing };
         let mut stats = CsvStats::new(csv_form(self.options, layout.delimiter, layout.fields), header);
         let (mut ended, mut other) = (Ok(()), None);

@@ -12,7 +12,8 @@ pub struct Totals {
     pub batches: Option<u64>,
 }
 
-/// What the source gives in batches of this size. It is cut as the source cuts: a batch spans neither two files nor a gap, and a file that cannot be read, or only in part, is an item of its own.
+/// What the source gives in batches of this size, cut as the source cuts: a batch spans neither two files nor a gap, and a file
+/// that cannot be read, or only in part, is a separate item.
 pub fn totals(request: &SurveyRequest, profiles: &[FileProfile], batch_size: u64) -> Totals {
     let window = request.window();
     let (mut left, mut skip) = (window.limit, window.skip);

@@ -13,7 +13,7 @@ fn values_that_python_has_no_room_for_are_bad_rows() {
     let text = "d,t\n0000-01-01,\n,2026-06-30T23:59:60Z\n2026-01-01,2026-01-01T00:00:00\n";
     let items = "csv: a.csv, types: {d: date, t: datetime}";
     let sandbox = Sandbox::with(&reads(items, "batch_size: 10\n      continue_on_error: true")).file("a.csv", text);
-    sandbox.run(&[]).exits_with(1).says(&["is no date", "is no datetime"]);
+    sandbox.run(&[]).exits_with(1).says(&["is not a valid date", "is not a valid datetime"]);
     assert_eq!(sandbox.results("read").len(), 1);
     assert!(sandbox.failures().iter().all(|failure| failure["type"] == "BadRow"));
 }
@@ -24,7 +24,10 @@ fn bytes_that_the_encoding_does_not_know_are_bad_rows() {
         let items = format!("csv: a.csv, {options}");
         let sandbox =
             Sandbox::with(&reads(&items, "batch_size: 9\n      continue_on_error: true")).file("a.csv", bytes);
-        sandbox.run(&[]).exits_with(1).says(&["a.csv:3: column `n` has bytes", "give the file's `encoding`"]);
+        sandbox
+            .run(&[])
+            .exits_with(1)
+            .says(&["a.csv:3: column `n` has bytes that are invalid in the file's encoding; set `encoding`"]);
         assert_eq!(sandbox.results("read").len(), 2);
     };
     bad(b"n\nok\nn\xe9\nok\n", "");
@@ -56,9 +59,9 @@ fn ragged(on_bad_row: &str, more: &str) -> (Sandbox, Ended) {
 fn bad_rows_fail_are_left_out_or_stop_the_step() {
     let (sandbox, ended) = ragged("fail", "continue_on_error: true");
     let ended = ended.exits_with(1).says(&[
-        "a.csv:12: 1 fields, and the header has 2",
-        "a.csv:52: 3 fields, and the header has 2",
-        "a.csv:92: 3 fields, and the header has 2",
+        "a.csv:12: expected 2 fields, found 1",
+        "a.csv:52: expected 2 fields, found 3",
+        "a.csv:92: expected 2 fields, found 3",
     ]);
     let stats = &ended.json()["steps"]["read"]["stats"];
     assert_eq!((&stats["total"], &stats["succeeded"], &stats["failed"]), (&json!(100), &json!(97), &json!(3)));
@@ -76,9 +79,9 @@ fn bad_rows_fail_are_left_out_or_stop_the_step() {
     assert_eq!(again["steps"]["read"]["stats"]["bad_rows"], 3);
 
     let (_, ended) = ragged("error", "continue_on_error: true");
-    ended.exits_with(3).says(&["a.csv:12: 1 fields"]);
+    ended.exits_with(3).says(&["a.csv:12: expected 2 fields, found 1"]);
     let (_, ended) = ragged("fail", "");
-    ended.exits_with(3).says(&["a.csv:12: 1 fields"]);
+    ended.exits_with(3).says(&["a.csv:12: expected 2 fields, found 1"]);
 }
 
 #[test]
@@ -87,7 +90,7 @@ fn lines_of_json_are_items_and_bad_ones_are_told() {
     for more in ["batch_size: 10\n      batched: true", "batch_size: 1"] {
         let more = format!("continue_on_error: true\n      {more}");
         let sandbox = Sandbox::with(&reads("jsonl: a.jsonl", &more)).file("a.jsonl", text);
-        sandbox.run(&[]).exits_with(1).says(&["a.jsonl:4: no JSON", "a.jsonl:7: no JSON"]);
+        sandbox.run(&[]).exits_with(1).says(&["a.jsonl:4: invalid JSON", "a.jsonl:7: invalid JSON"]);
         let results = sandbox.batchmill(&["results", "--step", "read"]).stdout;
         assert_eq!(results, "{\"a\":1}\n[1,2]\n\"text\"\n{\"big\":12345678901234567890123}\nnull\n", "{more}");
     }
@@ -127,10 +130,10 @@ fn files_that_cannot_be_read_fail_alone() {
         assert!(failures.iter().all(|failure| failure["type"] == "BadFile"), "{failures:?}");
         assert_eq!(messages.len(), 5, "{messages:?}");
         assert_eq!(messages[0], "data/123.csv: No such file or directory (os error 2)");
-        assert_eq!(messages[1], "data/200.csv.gz: it is cut short: the compressed data ends too early");
+        assert_eq!(messages[1], "data/200.csv.gz: the compressed data is truncated");
         assert!(messages[2].starts_with("data/201.csv.gz: "), "{messages:?}");
-        assert_eq!(messages[3], "data/300.csv: a quote in the record at line 3 is not closed before the end");
-        assert_eq!(messages[4], "data/400.csv: it is a folder");
+        assert_eq!(messages[3], "data/300.csv: unclosed quote in the record at line 3");
+        assert_eq!(messages[4], "data/400.csv: it is a directory");
         let results = sandbox.results("read");
         assert!(results.len() > 399 + 8_000, "what is whole of the file that is cut short is there: {}", results.len());
         sandbox.batchmill(&["audit"]).exits_with(0);
@@ -160,7 +163,7 @@ fn a_quote_that_is_never_closed_costs_its_record_only() {
     }
     let more = "batch_size: 1000\n      continue_on_error: true";
     let sandbox = Sandbox::with(&reads("csv: a.csv", more)).file("a.csv", &text);
-    sandbox.run(&[]).exits_with(1).says(&["a quote in the record at line 100002 is not closed before the end"]);
+    sandbox.run(&[]).exits_with(1).says(&["unclosed quote in the record at line 100002"]);
     assert_eq!(sandbox.results("read").len(), 100_000);
     // Beyond 64 MiB nobody waits for the end.
     let text = text + &"x".repeat(70 << 20) + "\"\n";
@@ -168,7 +171,7 @@ fn a_quote_that_is_never_closed_costs_its_record_only() {
     sandbox
         .run(&[])
         .exits_with(1)
-        .says(&["the record at line 100002 is longer than 64 MiB; is a quote not closed there?"]);
+        .says(&["the record at line 100002 is longer than 64 MiB; it may have an unclosed quote"]);
 }
 
 #[test]
@@ -177,12 +180,15 @@ fn columns_that_are_missing_are_told_before_anything_runs() {
         let sandbox = Sandbox::with(&reads(&format!("csv: a.csv, {options}"), "")).file("a.csv", "x,y\n1,2\n");
         sandbox.run(&[]).exits_with(2).says(says).says(&["workflow.yaml:5:14"]);
     };
-    refused("columns: [z]", &["`columns` names `z`, and the columns are `x`, `y`"]);
-    refused("types: {z: integer}", &["`types` names `z`, and the columns are `x`, `y`"]);
-    refused("where_from: x", &["`where_from` is `x`, and the files have a column of that name"]);
-    refused("header: [a, b, c]", &["its rows have 2 fields, and `header` names 3"]);
+    refused("columns: [z]", &["`columns` lists `z`, but the columns are `x`, `y`"]);
+    refused("types: {z: integer}", &["`types` lists `z`, but the columns are `x`, `y`"]);
+    refused("where_from: x", &["`where_from` is `x`, but the files already have a column of that name"]);
+    refused("header: [a, b, c]", &["the first row has 2 fields, but `header` names 3 columns"]);
     let sandbox = Sandbox::with(&reads("csv: a.csv", "")).file("a.csv", "x,y,x\n1,2,3\n");
-    sandbox.run(&[]).exits_with(2).says(&["its header has the column `x` twice; name the columns with `header`"]);
+    sandbox
+        .run(&[])
+        .exits_with(2)
+        .says(&["duplicate column `x` in the header (columns 1 and 3)", "name the columns with `header: [..]`"]);
 }
 
 #[test]

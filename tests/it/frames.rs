@@ -311,7 +311,7 @@ fn what_does_not_fit_into_a_column_fails_its_row_alone() {
         let sandbox = Sandbox::new().file("a.csv", text).file("workflow.yaml", workflow(items, &settings, code));
         sandbox.run(&[]).exits_with(1).says(&[
             "a.csv:3: column `i`: \"9223372036854775808\" does not fit into 64 bits",
-            "a.csv:4: column `m`: \"2026-01-31T10:00:00Z\" does not fit beside times that have an offset",
+            "a.csv:4: column `m`: \"2026-01-31T10:00:00Z\" mixes times with and without an offset from UTC",
         ]);
         assert_eq!(sandbox.results("work"), ["1", "4"]);
     }
@@ -339,7 +339,7 @@ fn json_items_are_the_same_in_all_formats() {
     let make = || Sandbox::new().file("a.jsonl", lines.replace("[4]\n", ""));
     let (results, failures) = json_rows("{jsonl: a.jsonl}", make, 1);
     assert_eq!(results.len(), 2);
-    assert!(failures[0][2].as_str().unwrap().starts_with("a.jsonl:2: no JSON: "), "{failures:?}");
+    assert!(failures[0][2].as_str().unwrap().starts_with("a.jsonl:2: invalid JSON: "), "{failures:?}");
     let nested = r"[{a: [1, 2], b: {c: x}}, {a: [], b: {c: null}}]";
     json_rows(nested, Sandbox::new, 0);
 }

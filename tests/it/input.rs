@@ -149,7 +149,7 @@ fn items_that_are_no_list_or_cannot_be_read_say_so() {
     for (items, says) in [
         ("'{{ params.x }}'", "`{{ params.x }}` is a string, not a list of items"),
         ("{lines: none.txt}", "cannot read `none.txt`"),
-        ("{glob: 'a/***'}", "bad pattern `a/***`"),
+        ("{glob: 'a/***'}", "invalid pattern `a/***`"),
         ("{range: '{{ params.x }}'}", "must be an integer"),
     ] {
         Sandbox::with(&workflow.replace("ITEMS", items)).run(&["x=text"]).exits_with(2).says(&[says]);

@@ -162,17 +162,17 @@ fn each_way_to_stand_out_is_named() {
         (
             "x.csv",
             packed,
-            json!([{ "what": "unreadable", "why": "it is compressed, and its name does not end in `.gz`" }]),
+            json!([{ "what": "unreadable", "why": "it is compressed, but its name does not end in `.gz`" }]),
         ),
         (
             "x.csv",
             format!("{HEADER}1,a,2026-01-01\n2,\"b,2026-01-01\n").into(),
-            json!([{ "what": "unreadable", "why": "a quote in the record at line 3 is not closed before the end" }]),
+            json!([{ "what": "unreadable", "why": "unclosed quote in the record at line 3" }]),
         ),
         (
             "x.csv",
             format!("\"{HEADER}1,a,2026-01-01\n").into(),
-            json!([{ "what": "unreadable", "why": "a quote in the record at line 1 is not closed before the end" }]),
+            json!([{ "what": "unreadable", "why": "unclosed quote in the record at line 1" }]),
         ),
         ("x.jsonl", b"{\"id\":1}\n".to_vec(), json!([{ "what": "other_format" }])),
     ];
@@ -187,7 +187,7 @@ fn where_nothing_can_be_read_the_exit_code_is_2() {
     let sandbox = Sandbox::new().file("data/x.csv.gz", "this is text and no gzip");
     let ended = sandbox.batchmill(&["inspect", "data/x.csv.gz", "gone.csv", "data"]).exits_with(2);
     for says in
-        ["gone.csv: cannot be read: No such file", "data: cannot be read: it is a folder", "data/x.csv.gz: cannot"]
+        ["gone.csv: cannot be read: No such file", "data: cannot be read: it is a directory", "data/x.csv.gz: cannot"]
     {
         assert!(ended.stdout.contains(says), "{}", ended.stdout);
     }
@@ -301,7 +301,7 @@ fn plan_names_odd_files_and_counts_only_when_it_may() {
     for says in [
         "21 rows of 5 files, ",
         "in 5 batches of 10, 1 worker",
-        "data/e.csv: 1 row with another number of fields, at line 2",
+        "data/e.csv: 1 row has the wrong number of fields (line 2)",
     ] {
         assert!(ended.stdout.contains(says), "{}", ended.stdout);
     }
@@ -364,16 +364,16 @@ steps:
 #[test]
 fn a_missing_delimiter_is_suspected_where_the_header_has_one() {
     let sandbox = Sandbox::new().file("data/a.csv", "id;name\n1;x\n").file("data/b.csv", "id;name;day\n1;x;2\n");
-    let hint = "all files have one column: is `delimiter: ';'` missing?";
+    let hint = "all files have only one column; you may need `delimiter: ';'`";
     let sandbox = sandbox.file("workflow.yaml", idle("{csv: data/a.csv, columns: [id]}", 1));
-    sandbox.run(&[]).exits_with(2).says(&["`columns` names `id`, and the columns are `id;name`", hint]);
+    sandbox.run(&[]).exits_with(2).says(&["`columns` lists `id`, but the columns are `id;name`", hint]);
     sandbox.batchmill(&["plan", "workflow.yaml"]).exits_with(2).says(&[hint]);
     let sandbox = sandbox.file("workflow.yaml", idle("{csv: data/*}", 1));
-    sandbox.run(&[]).exits_with(2).says(&["`data/b.csv` has other columns than `data/a.csv`", hint]);
+    sandbox.run(&[]).exits_with(2).says(&["the columns of `data/b.csv` differ from those of `data/a.csv`", hint]);
     let sandbox = sandbox.file("data/a.csv", "id\tname\n1\tx\n");
     let sandbox = sandbox.file("workflow.yaml", idle("{csv: data/a.csv, columns: [id]}", 1));
-    sandbox.run(&[]).exits_with(2).says(&["is `delimiter: tab` missing?"]);
+    sandbox.run(&[]).exits_with(2).says(&["you may need `delimiter: tab`"]);
     let sandbox = sandbox.file("workflow.yaml", idle("{csv: data/a.csv, delimiter: tab, columns: [idd]}", 1));
     let ended = sandbox.run(&[]).exits_with(2);
-    assert!(!ended.stderr.contains("missing?"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("you may need"), "{}", ended.stderr);
 }

@@ -38,7 +38,7 @@ pq.write_table(pa.table({
     let expected = "{\"file\":\"a.parquet\",\"i\":1,\"f\":0.1,\"s\":\"ä\",\"b\":true,\"d\":\"2026-01-31\",\"t\":\"2026-01-31T10:00:00\",\"z\":\"1970-01-01T00:00:00+00:00\",\"dec\":1.50,\"l\":[1,null],\"m\":{\"a\":[1],\"b\":\"x\"},\"c\":\"x\",\"n\":null}";
     assert_eq!(stdout.lines().next().unwrap(), expected);
     let sandbox = sandbox.file("workflow.yaml", echo("{parquet: a.parquet}", ""));
-    sandbox.run(&[]).exits_with(2).says(&["cannot read `a.parquet`: column `bin` is bytes", "`columns`"]);
+    sandbox.run(&[]).exits_with(2).says(&["cannot read `a.parquet`: column `bin` is binary", "`columns`"]);
 }
 
 #[test]
@@ -80,10 +80,10 @@ open('hurt.parquet', 'wb').write(hurt)";
     let settings = "batch_size: 100\ncontinue_on_error: true";
     let sandbox = sandbox.file("workflow.yaml", echo("{parquet: '*.parquet'}", settings));
     sandbox.run(&[]).exits_with(1).says(&[
-        "cut.parquet: it is no whole Parquet file",
+        "cut.parquet: not a complete Parquet file",
         "none.parquet: ",
         "empty.parquet: ",
-        "hurt.parquet: it is damaged, and cannot be read from row 2049 on: ",
+        "hurt.parquet: the file is damaged from row 2049 on: ",
     ]);
     let failures = sandbox.failures();
     let kinds: Vec<&str> = failures.iter().map(|failure| failure["type"].as_str().unwrap()).collect();
@@ -92,7 +92,7 @@ open('hurt.parquet', 'wb').write(hurt)";
     sandbox.batchmill(&["audit"]).exits_with(0);
     let sandbox =
         sandbox.file("workflow.yaml", echo("{parquet: [cut.parquet, none.parquet, missing.parquet]}", settings));
-    sandbox.run(&[]).exits_with(2).says(&["cannot read `cut.parquet`: it is no whole Parquet file"]);
+    sandbox.run(&[]).exits_with(2).says(&["cannot read `cut.parquet`: not a complete Parquet file"]);
 }
 
 #[test]
@@ -106,12 +106,14 @@ pq.write_table(pa.table({'y': ['b'], 'z': [2.5]}), 'b.parquet')";
         std::fs::write(sandbox.path().join("workflow.yaml"), echo(&items, "")).unwrap();
         sandbox.run(&[])
     };
-    rows("").exits_with(2).says(&["`b.parquet` has other columns than `a.parquet`: it lacks `x` and has `z`"]);
+    rows("")
+        .exits_with(2)
+        .says(&["the columns of `b.parquet` differ from those of `a.parquet`: it lacks `x` and adds `z`"]);
     rows(", on_schema_drift: union").exits_with(0);
     assert_eq!(sandbox.results("work"), [json!({"x": 1, "y": "a", "z": null}), json!({"x": null, "y": "b", "z": 2.5})]);
     rows(", on_schema_drift: group, where_from: f").exits_with(0);
     assert_eq!(sandbox.results("work")[1], json!({"y": "b", "z": 2.5, "f": "b.parquet"}));
-    rows(", on_schema_drift: group, columns: [q]").exits_with(2).says(&["`columns` names `q`"]);
+    rows(", on_schema_drift: group, columns: [q]").exits_with(2).says(&["`columns` lists `q`"]);
     for useless in [
         "types: infer",
         "delimiter: ';'",

@@ -156,7 +156,7 @@ fn types_are_inferred_from_the_first_file() {
     let mut text = "n\n".to_owned() + &"1\n".repeat(10_000);
     text += "x\n";
     let sandbox = Sandbox::with(&reads("csv: a.csv, types: infer", "batch_size: 1000\n      continue_on_error: true"));
-    sandbox.file("a.csv", text).run(&[]).exits_with(1).says(&["a.csv:10002: column `n`: \"x\" is no integer"]);
+    sandbox.file("a.csv", text).run(&[]).exits_with(1).says(&["a.csv:10002: column `n`: \"x\" is not a valid integer"]);
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn files_that_differ_in_columns_stop_grow_or_stay_apart() {
             .file("c.csv", "y,x\n5,6\n")
     };
     sandbox("").run(&[]).exits_with(2).says(&[
-        "`b.csv` has other columns than `a.csv`: it lacks `y` and has `z`",
+        "the columns of `b.csv` differ from those of `a.csv`: it lacks `y` and adds `z`",
         "`on_schema_drift: union` or `group`",
         "workflow.yaml:5:14",
     ]);

@@ -118,18 +118,18 @@ steps:
     // A row is what it was: its date is a date.
     let again = sandbox.batchmill(&["repro", "latest", "1"]).exits_with(1).says(&["ZeroDivisionError"]);
     assert_eq!(again.stdout, "[2025]\n");
-    sandbox.batchmill(&["repro", "latest", "2"]).exits_with(1).says(&["a.csv:4: 1 fields, and the header has 2"]);
+    sandbox.batchmill(&["repro", "latest", "2"]).exits_with(1).says(&["a.csv:4: expected 2 fields, found 1"]);
     let sandbox = sandbox.env("GOOD", "2");
     let key = failures[2]["key"].as_str().unwrap();
     sandbox.batchmill(&["retry", "--only", key]).exits_with(1);
     assert_eq!(sandbox.results("read"), [json!([10]), json!([2]), json!([5])]);
-    sandbox.batchmill(&["retry"]).exits_with(1).says(&["a.csv:4: 1 fields"]);
+    sandbox.batchmill(&["retry"]).exits_with(1).says(&["a.csv:4: expected 2 fields, found 1"]);
     assert_eq!(sandbox.failures().len(), 1);
 
     let sandbox = Sandbox::with(&workflow.replace("BATCHED", "true")).file("a.csv", text);
     sandbox.run(&[]).exits_with(1);
     assert_eq!(sandbox.failures().len(), 5, "the batches of two rows failed as they are, and so did the bad row");
-    sandbox.batchmill(&["repro", "latest", "2"]).exits_with(1).says(&["a.csv:4: 1 fields, and the header has 2"]);
+    sandbox.batchmill(&["repro", "latest", "2"]).exits_with(1).says(&["a.csv:4: expected 2 fields, found 1"]);
     let sandbox = sandbox.env("GOOD", "2");
     sandbox.batchmill(&["retry"]).exits_with(1);
     assert_eq!(sandbox.results("read"), [10, 5, 2, 5]);

@@ -102,7 +102,7 @@ fn a_file_that_cannot_be_written_fails_the_step_and_resume_writes_it_without_run
 #[test]
 fn a_folder_at_the_path_is_not_replaced() {
     let sandbox = Sandbox::with(SQUARES).file("out/squares.jsonl/mine", "");
-    sandbox.run(&[]).exits_with(3).says(&["OutputError: cannot write `out/squares.jsonl`: it is a folder"]);
+    sandbox.run(&[]).exits_with(3).says(&["OutputError: cannot write `out/squares.jsonl`: it is a directory"]);
     assert!(sandbox.exists("out/squares.jsonl/mine"));
 }
 
@@ -222,7 +222,7 @@ steps:
 ",
     );
     let sandbox = sandbox.file("out/data/notes.txt", "mine").file("out/data/part-00007.jsonl", "old");
-    let said = "OutputError: cannot write `out/data/`: the folder is there and holds `notes.txt`";
+    let said = "OutputError: cannot write `out/data/`: the directory contains `notes.txt`";
     sandbox.run(&[]).exits_with(3).says(&[said]);
     assert_eq!(sandbox.names("out/data"), ["notes.txt", "part-00007.jsonl"]);
     fs::remove_file(sandbox.path().join("out/data/notes.txt")).unwrap();
@@ -289,10 +289,10 @@ fn records_that_parquet_cannot_hold_are_named_and_the_mended_workflow_writes_the
     for (value, said) in [
         (
             "{'a': {'b': item if item < 3 else 'three'}}",
-            "column `a.b` is an integer in record 0 and a string in record 2",
+            "column `a.b` is an integer in record 0 but a string in record 2",
         ),
-        ("{'n': 2 ** 63 - 3 + item}", "column `n` holds an integer in record 2 that 64 bits with a sign do not"),
-        ("{'n': 10 ** 30 * item}", "column `n` holds an integer in record 0 that 64 bits with a sign do not"),
+        ("{'n': 2 ** 63 - 3 + item}", "column `n`, record 2: integer exceeds the signed 64-bit range"),
+        ("{'n': 10 ** 30 * item}", "column `n`, record 0: integer exceeds the signed 64-bit range"),
     ] {
         let sandbox = to_parquet("[1, 2, 3]", value).file("made.parquet", "old");
         sandbox.run(&[]).exits_with(3).says(&["OutputError: cannot write `made.parquet`", said]);

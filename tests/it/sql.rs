@@ -82,23 +82,23 @@ fn what_sqlite_refuses_is_told_before_anything_runs() {
     refused(
         "SELECT a\nFORM t",
         SQLITE,
-        &["no rows from `a.db`: near \"t\": syntax error (line 2, column 6 of the query)"],
+        &["cannot query `a.db`: near \"t\": syntax error (line 2, column 6 of the query)"],
     );
     refused("SELECT * FROM u", SQLITE, &["no such table: u"]);
-    refused("SELECT a FROM t WHERE a = ?", SQLITE, &["it has 1 places for values, and `params` gives 0"]);
+    refused("SELECT a FROM t WHERE a = ?", SQLITE, &["the query has 1 placeholder, but `params` has 0 values"]);
     refused(
         "SELECT a FROM t",
         &format!("{SQLITE}\nparams: [1]"),
-        &["it has 0 places for values, and `params` gives 1"],
+        &["the query has 0 placeholders, but `params` has 1 value"],
     );
-    refused("SELECT b FROM t", SQLITE, &["column `b` is a BLOB, which no JSON value is; `hex(b)`"]);
-    refused("SELECT 9e999 AS x", SQLITE, &["column `x` is infinite"]);
-    refused("SELECT a, a FROM t", SQLITE, &["it gives the column `a` twice; name one of them with `AS`"]);
-    refused("DELETE FROM t", SQLITE, &["it gives no columns"]);
+    refused("SELECT b FROM t", SQLITE, &["column `b` contains a BLOB, which JSON cannot hold", "`hex(COLUMN)`"]);
+    refused("SELECT 9e999 AS x", SQLITE, &["column `x` contains an infinite number"]);
+    refused("SELECT a, a FROM t", SQLITE, &["the query gives two columns named `a`", "rename one of them with `AS`"]);
+    refused("DELETE FROM t", SQLITE, &["the statement gives no columns"]);
     refused("INSERT INTO t VALUES (2, 3) RETURNING a", SQLITE, &["attempt to write a readonly database"]);
-    refused("SELECT 1; SELECT 2", SQLITE, &["no rows from `a.db`"]);
-    refused("SELECT 1", "url: sqlite:///none/b.db", &["unable to open database file", "with four slashes"]);
-    refused("SELECT 1", "url: 'mysql://ada:s3cret@h/d'", &["is no address of a database that is known here"]);
+    refused("SELECT 1; SELECT 2", SQLITE, &["cannot query `a.db`"]);
+    refused("SELECT 1", "url: sqlite:///none/b.db", &["unable to open database file", "four slashes"]);
+    refused("SELECT 1", "url: 'mysql://ada:s3cret@h/d'", &["`url` is not the address of a supported database"]);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn rows_that_change_while_they_are_compared_stop_the_step() {
         "CREATE TABLE t AS WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) SELECT i FROM n",
     );
     sandbox.run(&[]).exits_with(3);
-    sandbox.batchmill(&["resume"]).exits_with(2).says(&["its items have changed since they were compared", "ORDER BY"]);
+    sandbox.batchmill(&["resume"]).exits_with(2).says(&["the items have changed since they were compared", "ORDER BY"]);
 }
 
 #[test]
@@ -217,21 +217,25 @@ fn what_postgresql_refuses_is_told_before_anything_runs_and_without_the_password
     refused(
         "SELECT a,\n  FROM t",
         &uri,
-        &["no rows from `postgres` at `", "syntax error at or near \"FROM\" (line 2, column 3 of the query)"],
+        &["cannot query `postgres` at `", "syntax error at or near \"FROM\" (line 2, column 3 of the query)"],
     );
     refused("SELECT * FROM nowhere", &uri, &["relation \"nowhere\" does not exist (line 1, column 15 of the query)"]);
-    refused("SELECT b FROM t", &uri, &["column `b` is of type bytea, which no JSON value is; `encode(b, 'base64')`"]);
-    refused("SELECT c FROM t", &uri, &["column `c` is of type bytea"]);
-    refused("SELECT a, a FROM t", &uri, &["it gives the column `a` twice"]);
+    refused(
+        "SELECT b FROM t",
+        &uri,
+        &["column `b` has the type bytea, which JSON cannot hold", "`encode(COLUMN, 'base64')`"],
+    );
+    refused("SELECT c FROM t", &uri, &["column `c` has the type bytea"]);
+    refused("SELECT a, a FROM t", &uri, &["the query gives two columns named `a`"]);
     refused("SELECT a FROM t WHERE a = $1", &uri, &["invalid input syntax for type integer: \"x\""]);
-    refused("SELECT $1, $2::int", &uri, &["it has 2 places for values, and `params` gives 1"]);
-    refused("DELETE FROM t", &uri, &["it gives no columns"]);
-    refused("DELETE FROM t RETURNING a", &uri, &["it must be one `SELECT`"]);
+    refused("SELECT $1, $2::int", &uri, &["the query has 2 placeholders, but `params` has 1 value"]);
+    refused("DELETE FROM t", &uri, &["the statement gives no columns"]);
+    refused("DELETE FROM t RETURNING a", &uri, &["the query does not work as a subquery", "use a single `SELECT`"]);
     refused("SELECT nextval('s')", &uri, &["relation \"s\" does not exist"]);
     refused("SELECT 1; SELECT 2", &uri, &["cannot insert multiple commands"]);
     refused("SELECT 1 / (a - 1) AS x FROM t", &uri, &["division by zero"]);
-    refused("SELECT 1", "postgresql://ada:s3cret@127.0.0.1:1/shop", &["no rows from `shop` at `127.0.0.1`", "refused"]);
-    refused("SELECT 1", "postgresql://ada:s3c@s3cret:x@h/shop", &["`url` cannot be read"]);
+    refused("SELECT 1", "postgresql://ada:s3cret@127.0.0.1:1/shop", &["cannot query `shop` at `127.0.0.1`", "refused"]);
+    refused("SELECT 1", "postgresql://ada:s3c@s3cret:x@h/shop", &["`url` is not a valid database address"]);
     assert_eq!(postgres.sql("SELECT count(*) FROM t"), "[(1,)]");
 }
 
@@ -259,9 +263,9 @@ fn connections_are_encrypted_and_certificates_checked() {
     ask("require", "tls.pem").exits_with(0);
     ask("prefer", "tls.pem").exits_with(0);
     // Others sign for the machine's name.
-    ask("require", "none.pem").exits_with(2).says(&["no rows from `postgres` at `localhost`", "TLS"]);
+    ask("require", "none.pem").exits_with(2).says(&["cannot query `postgres` at `localhost`", "TLS"]);
     // The other side closes what is not encrypted.
-    ask("disable", "tls.pem").exits_with(2).says(&["no rows from `postgres` at `localhost`"]);
+    ask("disable", "tls.pem").exits_with(2).says(&["cannot query `postgres` at `localhost`"]);
     drop(proxy.stdin.take());
     proxy.wait().unwrap();
 }
@@ -296,7 +300,7 @@ return [row['i'] for row in item]";
         &format!("task:\n        type: python\n        code: |\n{code}"),
     );
     let sandbox = Sandbox::with(&workflow).env("DB_URL", &*postgres.uri);
-    sandbox.run(&[]).exits_with(3).says(&["no rows from `postgres` at `", "terminating connection"]);
+    sandbox.run(&[]).exits_with(3).says(&["cannot query `postgres` at `", "terminating connection"]);
     let first = sandbox.read("ran").lines().count();
     assert!((50..900).contains(&first), "{first} batches ran");
     sandbox.batchmill(&["resume"]).exits_with(0);

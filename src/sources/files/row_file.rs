@@ -1,4 +1,4 @@
-//! A file of rows: where it is, what it is known by, how it is opened.
+//! A file of rows: its path, its key, and how it is opened.
 
 use super::decode::decode;
 use super::meter::{Meter, MeteredFile};
@@ -21,7 +21,7 @@ pub(crate) struct RowFile {
     pub(in crate::sources) path: PathBuf,
     /// Its name in messages and in the column of `where_from`.
     pub(crate) name: Arc<str>,
-    /// The key that its rows share, besides their numbers: of its path, size and modification time, or of its content.
+    /// The part of the key that its rows share: the hash of its path, size and modification time, or of its content.
     pub(in crate::sources) key: ItemKey,
     /// Bytes on disk; 0 if there is no such file.
     pub(crate) size: u64,
@@ -67,7 +67,7 @@ impl RowFile {
     pub(crate) fn open(&self, compression: Compression, meter: &Meter) -> io::Result<Box<dyn Read + Send>> {
         let file = File::open(&self.path)?;
         if file.metadata()?.is_dir() {
-            return Err(io::Error::other("it is a folder"));
+            return Err(io::Error::other("it is a directory"));
         }
         let file = MeteredFile { file, meter: meter.clone() };
         Ok(match self.compression(compression) {
@@ -86,7 +86,7 @@ impl RowFile {
         Ok(match spec.format {
             RowFormat::Csv => Cutter::of_csv(text, spec.quote, spec.delimiter),
             RowFormat::JsonLines => Cutter::of_lines(text),
-            RowFormat::Parquet => return Err(io::Error::other("a Parquet file has no records of text")),
+            RowFormat::Parquet => return Err(io::Error::other("a Parquet file has no text records")),
         })
     }
 
@@ -105,7 +105,7 @@ impl RowFile {
         }
     }
 
-    /// The format that its file extension stands for, that of a compression left out.
+    /// The format that its file extension stands for; a compression extension is ignored.
     pub(crate) fn format_by_extension(&self) -> RowFormat {
         let mut extension = extension(&self.path);
         if matches!(extension.as_str(), "gz" | "gzip" | "zst" | "zstd") {
@@ -122,7 +122,7 @@ fn extension(path: &Path) -> String {
 /// Why a file cannot be read, as text for people.
 pub(crate) fn read_error(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof => "it is cut short: the compressed data ends too early".to_owned(),
+        io::ErrorKind::UnexpectedEof => "the compressed data is truncated".to_owned(),
         _ => error.to_string(),
     }
 }

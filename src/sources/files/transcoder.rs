@@ -1,4 +1,6 @@
 //! Text of another encoding, read as UTF-8.
+//!
+//! Not `encoding_rs_io`, which replaces malformed bytes: the row that has them must fail.
 
 use encoding_rs::{Decoder, DecoderResult};
 use std::io::{self, Read};

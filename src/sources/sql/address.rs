@@ -1,5 +1,6 @@
 //! The address of a database: `url` of a source.
 
+use crate::sources::error::ErrorText;
 use postgres::Config;
 use postgres::config::Host;
 use std::path::PathBuf;
@@ -18,18 +19,17 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Database {
     /// Parses an address. The error contains no part of it that could be a password.
-    pub(super) fn parse(url: &str) -> Result<Self, String> {
+    pub(super) fn parse(url: &str) -> Result<Self, ErrorText> {
         const FORMS: &str = "write `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`";
         if let Some(path) = url.strip_prefix("sqlite:///").filter(|path| !path.is_empty()) {
             return Ok(Self::Sqlite(PathBuf::from(path)));
         }
         if !url.starts_with("postgresql://") && !url.starts_with("postgres://") {
-            return Err(format!("`url` is no address of a database that is known here; {FORMS}"));
+            return Err(ErrorText::from("`url` is not the address of a supported database").with_help(FORMS));
         }
         let unreadable = || {
-            format!(
-                "`url` cannot be read; {FORMS}, and letters such as `@`, `/` or `%` in a password as `%40`, `%2F` or `%25`"
-            )
+            let encode = "encode special characters of the password: `@` as `%40`, `/` as `%2F`, `%` as `%25`";
+            ErrorText::from("`url` is not a valid database address").with_help(format!("{FORMS}, and {encode}"))
         };
         // At most one `@`, and that before the host: otherwise a character of the password was taken for a separator, and
         // the rest of the password would be shown as the name of a host or a database.
@@ -89,7 +89,7 @@ mod tests {
             "postgres://h/d?s3cret=1",
         ] {
             let error = name(wrong).expect_err(wrong);
-            assert!(!error.contains("s3c"), "{wrong}: {error}");
+            assert!(!error.one_line().contains("s3c"), "{wrong}: {error:?}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Rows on their way from the thread that runs a query to the source.
 
 use crate::model::Items;
+use crate::sources::error::ErrorText;
 use crossbeam_channel::Sender;
 
 /// A block is handed over once it has this many rows, or this many bytes.
@@ -8,7 +9,7 @@ const BLOCK_ROWS: usize = 1000;
 const BLOCK_BYTES: usize = 256 << 10;
 
 /// A block of rows as JSON, or the database's error.
-pub(super) type Block = Result<Items, String>;
+pub(super) type Block = Result<Items, ErrorText>;
 
 /// Collects rows into blocks.
 pub(super) struct BlockWriter {
@@ -30,10 +31,10 @@ impl BlockWriter {
     }
 
     /// Hands over what is left, and then the error if the query failed.
-    pub(super) fn finish(mut self, answered: Result<(), String>) {
+    pub(super) fn finish(mut self, answered: Result<(), ErrorText>) {
         self.hand_over();
-        if let Err(cause) = answered {
-            drop(self.blocks.send(Err(cause)));
+        if let Err(error) = answered {
+            drop(self.blocks.send(Err(error)));
         }
     }
 

@@ -6,6 +6,7 @@
 use super::block::BlockWriter;
 use super::cancellation::Cancellation;
 use super::statement::{BoundQuery, check_names, with_position};
+use crate::sources::error::ErrorText;
 use bytes::BytesMut;
 use postgres::config::{Host, SslMode};
 use postgres::error::ErrorPosition;
@@ -19,13 +20,16 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 /// How many rows are fetched at a time.
 const FETCH_ROWS: i32 = 200;
 
+const TLS_HELP: &str =
+    "set `SSL_CERT_FILE` to a file of trusted certificates, or connect without encryption: `sslmode=disable` in `url`";
+
 /// Runs the query, and hands rows over until nobody wants more.
 pub(super) fn run(
     config: &Config,
     query: &BoundQuery,
     cancellation: &Cancellation,
     rows: &mut BlockWriter,
-) -> Result<(), String> {
+) -> Result<(), ErrorText> {
     let sql = query.sql.trim_end_matches(|c: char| c == ';' || c.is_whitespace());
     let described = |error: Error| describe(&error, sql);
     let Some(mut client) = connect(config, cancellation).map_err(described)? else { return Ok(()) };
@@ -38,7 +42,8 @@ pub(super) fn run(
     let json = format!("SELECT pg_catalog.row_to_json(batchmill)::text FROM (\n{sql}\n) AS batchmill");
     let json = transaction.prepare_typed(&json, statement.params()).map_err(|error| {
         let cause = describe(&error, "");
-        format!("it must be one `SELECT`, `WITH`, `VALUES` or `TABLE` that can stand in `FROM (..)`: {cause}")
+        ErrorText::from(format!("the query does not work as a subquery: {cause}"))
+            .with_help("use a single `SELECT`, `WITH`, `VALUES` or `TABLE`")
     })?;
     let params: Vec<Param<'_>> = query.params.iter().map(Param).collect();
     let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| param as _).collect();
@@ -86,16 +91,16 @@ where
 }
 
 /// Checks that rows can become mappings.
-fn check(statement: &Statement, query: &BoundQuery) -> Result<(), String> {
+fn check(statement: &Statement, query: &BoundQuery) -> Result<(), ErrorText> {
     let columns = statement.columns();
     check_names(columns.iter().map(postgres::Column::name))?;
     query.check_params(statement.params().len())?;
     match columns.iter().find(|column| is_bytes(column.type_())) {
         None => Ok(()),
         Some(column) => {
-            let name = column.name();
-            let way = format!("`encode({name}, 'base64')` makes text of it");
-            Err(format!("column `{name}` is of type bytea, which no JSON value is; {way}"))
+            let error =
+                ErrorText::from(format!("column `{}` has the type bytea, which JSON cannot hold", column.name()));
+            Err(error.with_help("convert it with `encode(COLUMN, 'base64')`"))
         }
     }
 }
@@ -151,25 +156,21 @@ fn quoted(text: &str) -> String {
 }
 
 /// The server's message, with the position that it is about if it names one.
-fn describe(error: &Error, sql: &str) -> String {
+fn describe(error: &Error, sql: &str) -> ErrorText {
     let Some(answer) = error.as_db_error() else {
         let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
-        let hint = match cause.contains("certificate") || cause.contains("TLS") {
-            true => {
-                "; `SSL_CERT_FILE` names a file of certificates to trust, `sslmode=disable` in `url` does without them"
-            }
-            false => "",
-        };
-        return format!("{error}{cause}{hint}");
+        let is_tls = cause.contains("certificate") || cause.contains("TLS");
+        let text = ErrorText::from(format!("{error}{cause}"));
+        return if is_tls { text.with_help(TLS_HELP) } else { text };
     };
     let more = |text: Option<&str>| text.map_or(String::new(), |text| format!("; {text}"));
     let message = format!("{}{}{}", answer.message(), more(answer.detail()), more(answer.hint()));
     match answer.position() {
         Some(ErrorPosition::Original(position)) if !sql.is_empty() => {
             let before: String = sql.chars().take((*position as usize).saturating_sub(1)).collect();
-            with_position(&message, &before)
+            with_position(&message, &before).into()
         }
-        _ => message,
+        _ => message.into(),
     }
 }
 

@@ -29,15 +29,15 @@ pub(in crate::sources) fn open(
     stop: &Receiver<Infallible>,
 ) -> Result<QueryRows, SourceError> {
     let url = Template::compile(&spec.url)?.string(scope)?;
-    let database = Database::parse(url.trim()).map_err(SourceError::Setting)?;
+    let database = Database::parse(url.trim()).map_err(SourceError::invalid)?;
     let sql = Template::compile(&spec.sql)?.string(scope)?;
     let mut params = Vec::with_capacity(spec.params.len());
     for param in &spec.params {
         let json = CompiledTree::compile(param).map_err(|mut errors| errors.swap_remove(0))?.json(scope)?;
-        params.push(serde_json::from_slice(&json).map_err(|error| SourceError::Setting(error.to_string()))?);
+        params.push(serde_json::from_slice(&json).map_err(|error| SourceError::invalid(error.to_string()))?);
     }
     let limit = match &spec.limit {
-        Some(limit) => resolve("limit", limit, scope).map_err(SourceError::Setting)?.get() as u64,
+        Some(limit) => resolve("limit", limit, scope).map_err(SourceError::invalid)?.get() as u64,
         None => u64::MAX,
     };
     let query = Arc::new(BoundQuery { database, sql, params });
@@ -63,7 +63,7 @@ impl Source for QueryRows {
                 Ok(false) => break,
                 // The rows before the error come first; the next call gives the error again.
                 Err(_) if !items.is_empty() => break,
-                Err(cause) => return Err(SourceError::Database { database: self.query.database.name(), cause }),
+                Err(error) => return Err(SourceError::Database { database: self.query.database.name(), error }),
             }
         }
         self.given += items.len() as u64;

@@ -6,7 +6,7 @@ use super::cancellation::Cancellation;
 use super::statement::BoundQuery;
 use super::{postgresql, sqlite};
 use crate::model::Items;
-use crate::sources::error::SourceError;
+use crate::sources::error::{ErrorText, SourceError};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, never, select};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub(super) struct RowReader {
     at: usize,
     /// How many blocks came.
     count: u64,
-    broken: Option<String>,
+    broken: Option<ErrorText>,
     thread: Option<JoinHandle<()>>,
     /// Closes when the thread ends.
     ended: Receiver<Infallible>,
@@ -50,7 +50,7 @@ impl RowReader {
         let thread = std::thread::Builder::new().name("query".to_owned()).spawn(run);
         let (thread, broken) = match thread {
             Ok(thread) => (Some(thread), None),
-            Err(error) => (None, Some(format!("cannot start a thread: {error}"))),
+            Err(error) => (None, Some(format!("cannot start a thread: {error}").into())),
         };
         Self { blocks, block: Items::default(), at: 0, count: 0, broken, thread, ended, cancellation }
     }
@@ -65,9 +65,9 @@ impl RowReader {
     }
 
     /// Waits for the next block; false at the end. The inner error is the database's.
-    pub(super) fn next_block(&mut self, stop: &Receiver<Infallible>) -> Result<Result<bool, String>, SourceError> {
-        if let Some(cause) = self.broken.clone() {
-            return Ok(Err(cause));
+    pub(super) fn next_block(&mut self, stop: &Receiver<Infallible>) -> Result<Result<bool, ErrorText>, SourceError> {
+        if let Some(error) = self.broken.clone() {
+            return Ok(Err(error));
         }
         let block = select! {
             recv(self.blocks) -> block => block,
@@ -78,9 +78,9 @@ impl RowReader {
                 (self.block, self.at) = (block, 0);
                 self.count += 1;
             }
-            Ok(Err(cause)) => {
-                self.broken = Some(cause.clone());
-                return Ok(Err(cause));
+            Ok(Err(error)) => {
+                self.broken = Some(error.clone());
+                return Ok(Err(error));
             }
             Err(_) => {
                 if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {

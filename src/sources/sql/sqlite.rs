@@ -3,6 +3,7 @@
 use super::block::BlockWriter;
 use super::cancellation::Cancellation;
 use super::statement::{BoundQuery, check_names, with_position};
+use crate::sources::error::ErrorText;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Error, OpenFlags, Row};
 use serde_json::Value;
@@ -14,13 +15,13 @@ pub(super) fn run(
     query: &BoundQuery,
     cancellation: &Cancellation,
     rows: &mut BlockWriter,
-) -> Result<(), String> {
+) -> Result<(), ErrorText> {
     let connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(
             |error| {
-                let hint = "an absolute path is written with four slashes: `sqlite:////var/a.db`";
-                let hint = if path.exists() { String::new() } else { format!("; {hint}") };
-                format!("{}{hint}", describe(&error, query))
+                let text = ErrorText::from(describe(&error, query));
+                let help = "an absolute path has four slashes: `sqlite:////var/a.db`";
+                if path.exists() { text } else { text.with_help(help) }
             },
         )?;
     let cancel = connection.get_interrupt_handle();
@@ -62,15 +63,23 @@ fn values(row: &Row<'_>, names: &[String]) -> Result<Vec<Value>, RowError> {
             ValueRef::Integer(number) => number.into(),
             ValueRef::Real(number) if number.is_finite() => number.into(),
             ValueRef::Real(_) => {
-                return Err(RowError::Value(format!("column `{name}` is infinite, which no JSON number is")));
+                return Err(RowError::Value(
+                    format!("column `{name}` contains an infinite number, which JSON cannot hold").into(),
+                ));
             }
             ValueRef::Text(text) => match std::str::from_utf8(text) {
                 Ok(text) => text.into(),
-                Err(_) => return Err(RowError::Value(format!("column `{name}` has text that is not UTF-8"))),
+                Err(_) => {
+                    return Err(RowError::Value(
+                        format!("column `{name}` contains text that is not valid UTF-8").into(),
+                    ));
+                }
             },
             ValueRef::Blob(_) => {
-                let way = format!("`hex({name})` or `CAST({name} AS TEXT)` makes text of it");
-                return Err(RowError::Value(format!("column `{name}` is a BLOB, which no JSON value is; {way}")));
+                let error = ErrorText::from(format!("column `{name}` contains a BLOB, which JSON cannot hold"));
+                return Err(RowError::Value(
+                    error.with_help("convert it with `hex(COLUMN)` or `CAST(COLUMN AS TEXT)`"),
+                ));
             }
         })
     };
@@ -80,14 +89,14 @@ fn values(row: &Row<'_>, names: &[String]) -> Result<Vec<Value>, RowError> {
 /// Why a row cannot be read.
 enum RowError {
     Sqlite(Error),
-    Value(String),
+    Value(ErrorText),
 }
 
 impl RowError {
-    fn into_text(self, describe: impl Fn(Error) -> String) -> String {
+    fn into_text(self, describe: impl Fn(Error) -> String) -> ErrorText {
         match self {
-            Self::Sqlite(error) => describe(error),
-            Self::Value(message) => message,
+            Self::Sqlite(error) => describe(error).into(),
+            Self::Value(error) => error,
         }
     }
 }
@@ -118,7 +127,7 @@ fn describe(error: &Error, query: &BoundQuery) -> String {
             before.map_or_else(|| msg.clone(), |before| with_position(msg, before))
         }
         Error::SqliteFailure(_, Some(message)) => message.clone(),
-        Error::MultipleStatement => "it is more than one statement".to_owned(),
+        Error::MultipleStatement => "the query is more than one statement".to_owned(),
         error => error.to_string(),
     }
 }

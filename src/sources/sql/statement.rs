@@ -1,6 +1,7 @@
 //! A query with its values and its database, and what is checked about it before rows are read.
 
 use super::address::Database;
+use crate::sources::error::ErrorText;
 use serde_json::Value;
 use std::collections::HashSet;
 
@@ -13,23 +14,34 @@ pub(super) struct BoundQuery {
 
 impl BoundQuery {
     /// Checks that there is a value for each placeholder.
-    pub(super) fn check_params(&self, placeholders: usize) -> Result<(), String> {
+    pub(super) fn check_params(&self, placeholders: usize) -> Result<(), ErrorText> {
         if placeholders == self.params.len() {
             return Ok(());
         }
-        Err(format!("it has {placeholders} places for values, and `params` gives {}", self.params.len()))
+        let (query, given) = (counted(placeholders, "placeholder"), counted(self.params.len(), "value"));
+        Err(format!("the query has {query}, but `params` has {given}").into())
     }
 }
 
 /// Checks that columns of these names can become a mapping.
-pub(super) fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), String> {
+pub(super) fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), ErrorText> {
     let mut seen = HashSet::new();
     for name in names {
         if !seen.insert(name) {
-            return Err(format!("it gives the column `{name}` twice; name one of them with `AS`"));
+            let error = ErrorText::from(format!("the query gives two columns named `{name}`"));
+            return Err(error.with_help("rename one of them with `AS`"));
         }
     }
-    if seen.is_empty() { Err("it gives no columns: only a query has rows".to_owned()) } else { Ok(()) }
+    if seen.is_empty() {
+        return Err(
+            ErrorText::from("the statement gives no columns").with_help("use a statement that gives rows: `SELECT`")
+        );
+    }
+    Ok(())
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A message with its position in the query, which follows this much of its text.

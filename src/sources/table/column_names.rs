@@ -2,12 +2,13 @@
 
 use crate::model::CsvForm;
 use crate::rows::{Fields, Split};
+use crate::sources::error::ErrorText;
 use crate::sources::files::{Meter, RowFile, read_error};
 use crate::spec::{Header, RowsSpec};
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 /// The column names of a file, none if the file is empty; or why it cannot be read.
-pub(super) type FileColumns = Result<Option<Vec<String>>, String>;
+pub(super) type FileColumns = Result<Option<Vec<String>>, ErrorText>;
 
 /// Reads the column names of a file.
 pub(super) fn file_columns(spec: &RowsSpec, file: &RowFile) -> FileColumns {
@@ -24,27 +25,35 @@ pub(super) fn file_columns(spec: &RowsSpec, file: &RowFile) -> FileColumns {
 ///
 /// # Errors
 /// If the names do not fit the record, or are not unique.
-pub(crate) fn column_names(header: &Header, first: Split<'_>) -> Result<Vec<String>, String> {
+pub(crate) fn column_names(header: &Header, first: Split<'_>) -> Result<Vec<String>, ErrorText> {
     match header {
         Header::Named(names) if names.len() == first.len() => Ok(names.clone()),
         Header::Named(names) => {
-            Err(format!("its rows have {} fields, and `header` names {}", first.len(), names.len()))
+            Err(format!("the first row has {} fields, but `header` names {} columns", first.len(), names.len()).into())
         }
         Header::Missing => Ok((1..=first.len()).map(|number| format!("column_{number}")).collect()),
         Header::First => {
             let names = (0..first.len()).map(|at| String::from_utf8(first.get(at).to_vec()));
             let names: Vec<String> = names.collect::<Result<_, _>>().map_err(|_| {
-                "its header has bytes that its encoding does not know; give the file's `encoding`".to_owned()
+                ErrorText::from("the header has bytes that are invalid in the file's encoding")
+                    .with_help("set `encoding`")
             })?;
-            let mut seen = HashSet::new();
-            match names.iter().find(|name| !seen.insert(name.as_str())) {
-                Some(twice) => {
-                    Err(format!("its header has the column `{twice}` twice; name the columns with `header`"))
-                }
-                None => Ok(names),
-            }
+            check_unique(&names)?;
+            Ok(names)
         }
     }
+}
+
+/// Checks that no column name of a header is a duplicate.
+pub(crate) fn check_unique(names: &[String]) -> Result<(), ErrorText> {
+    let mut seen = HashMap::new();
+    for (number, name) in (1..).zip(names) {
+        if let Some(first) = seen.insert(name, number) {
+            let message = format!("duplicate column `{name}` in the header (columns {first} and {number})");
+            return Err(ErrorText::from(message).with_help("name the columns with `header: [..]`"));
+        }
+    }
+    Ok(())
 }
 
 /// How records are split, without their columns.

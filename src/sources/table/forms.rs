@@ -4,7 +4,7 @@ use super::bad_file::no_file_readable;
 use super::column_names::{FileColumns, file_columns, form_without_columns};
 use crate::model::{Column, CsvForm, Form, From, Kind};
 use crate::rows::{Fields, Inference};
-use crate::sources::error::SourceError;
+use crate::sources::error::{ErrorText, SourceError};
 use crate::sources::files::{COMMON_DELIMITERS, Meter, RowFile};
 use crate::spec::{Header, OnSchemaDrift, RowsSpec, Types};
 use indexmap::IndexSet;
@@ -55,11 +55,11 @@ impl<'a> Forms<'a> {
             }
             if self.spec.on_schema_drift == OnSchemaDrift::Error {
                 let difference = difference(first, names);
-                let message = format!(
-                    "`{}` has other columns than `{}`: {difference}; `on_schema_drift: union` or `group` reads both",
-                    file.name, first_file.name
-                );
-                return Err(SourceError::Columns { message, delimiter: self.suspected_delimiter(columns) });
+                let message =
+                    format!("the columns of `{}` differ from those of `{}`: {difference}", file.name, first_file.name);
+                let help = self.delimiter_help(columns);
+                let help = help.unwrap_or_else(|| "`on_schema_drift: union` or `group` reads both".to_owned());
+                return Err(SourceError::Invalid(ErrorText::from(message).with_help(help)));
             }
             self.all.extend(names.iter().cloned());
         }
@@ -69,8 +69,8 @@ impl<'a> Forms<'a> {
     /// Checks that the settings name columns that there are.
     fn check_settings(&self, columns: &[FileColumns]) -> Result<(), SourceError> {
         if let Some(name) = self.spec.where_from.as_ref().filter(|name| self.all.contains(*name)) {
-            let message = format!("`where_from` is `{name}`, and the files have a column of that name");
-            return Err(SourceError::Setting(message));
+            let message = format!("`where_from` is `{name}`, but the files already have a column of that name");
+            return Err(SourceError::invalid(message));
         }
         let known = |name: &str| self.all.contains(name) || self.spec.where_from.as_deref() == Some(name);
         let wanted = self.spec.columns.iter().flatten().map(|text| ("columns", text.raw.as_str()));
@@ -78,18 +78,21 @@ impl<'a> Forms<'a> {
         match wanted.chain(typed).find(|(_, name)| !known(name)) {
             Some((key, name)) => {
                 let has: Vec<String> = self.all.iter().map(|column| format!("`{column}`")).collect();
-                let message = format!("`{key}` names `{name}`, and the columns are {}", has.join(", "));
-                Err(SourceError::Columns { message, delimiter: self.suspected_delimiter(columns) })
+                let error = ErrorText::from(format!("`{key}` lists `{name}`, but the columns are {}", has.join(", ")));
+                let help = self.delimiter_help(columns);
+                Err(SourceError::Invalid(help.into_iter().fold(error, ErrorText::with_help)))
             }
             None => Ok(()),
         }
     }
 
-    /// The delimiter that the files seem to use: all of them have one column, with another common delimiter in its name.
-    fn suspected_delimiter(&self, columns: &[FileColumns]) -> Option<char> {
+    /// What to do if the files seem to use another delimiter: all of them have one column, with a common delimiter in its name.
+    fn delimiter_help(&self, columns: &[FileColumns]) -> Option<String> {
         let headers: Vec<&[String]> = columns.iter().filter_map(|columns| columns.as_ref().ok()?.as_deref()).collect();
         let mut other = COMMON_DELIMITERS.into_iter().filter(|other| *other != self.spec.delimiter).map(char::from);
-        other.find(|other| headers.iter().all(|names| names.len() == 1 && names[0].contains(*other)))
+        let found = other.find(|other| headers.iter().all(|names| names.len() == 1 && names[0].contains(*other)))?;
+        let written = if found == '\t' { "tab".to_owned() } else { format!("'{found}'") };
+        Some(format!("all files have only one column; you may need `delimiter: {written}`"))
     }
 
     /// Infers the types of columns from the first rows of a file. Rows that cannot be read do not count.
@@ -123,7 +126,7 @@ impl<'a> Forms<'a> {
     ///
     /// # Errors
     /// If the file lacks a column that it must have.
-    pub(super) fn of(&mut self, names: &[String]) -> Result<usize, String> {
+    pub(super) fn of(&mut self, names: &[String]) -> Result<usize, ErrorText> {
         if let Some(known) = self.by_names.get(names) {
             return Ok(*known);
         }
@@ -140,7 +143,7 @@ impl<'a> Forms<'a> {
                 Some(at) => From::Field(*at),
                 None if self.spec.where_from.as_deref() == Some(name) => From::File,
                 None if union => From::Nothing,
-                None => return Err(format!("it has no column `{name}`")),
+                None => return Err(format!("it has no column `{name}`").into()),
             };
             let kind = self.types.get(name).copied().unwrap_or(Kind::Text);
             columns.push(Column { name: name.to_owned(), from, kind });
@@ -176,9 +179,9 @@ fn difference(first: &[String], other: &[String]) -> String {
         only.join(", ")
     };
     match (only(first, other), only(other, first)) {
-        (lacks, more) if lacks.is_empty() && more.is_empty() => "they stand in another order".to_owned(),
+        (lacks, more) if lacks.is_empty() && more.is_empty() => "they are in a different order".to_owned(),
         (lacks, more) if more.is_empty() => format!("it lacks {lacks}"),
-        (lacks, more) if lacks.is_empty() => format!("it has {more} too"),
-        (lacks, more) => format!("it lacks {lacks} and has {more}"),
+        (lacks, more) if lacks.is_empty() => format!("it adds {more}"),
+        (lacks, more) => format!("it lacks {lacks} and adds {more}"),
     }
 }

@@ -4,7 +4,7 @@ use super::bad_file::no_file_readable;
 use super::column_names::{FileColumns, file_columns};
 use super::forms::Forms;
 use crate::model::{Column, Form};
-use crate::sources::error::SourceError;
+use crate::sources::error::{ErrorText, SourceError};
 use crate::sources::files::{Meter, RowFile, read_error};
 use crate::spec::{Header, RowFormat, RowsSpec, Types};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(super) struct Headers {
     forms: Arc<[Form]>,
     /// The form of each file, or why it cannot be read.
-    files: Vec<Result<usize, String>>,
+    files: Vec<Result<usize, ErrorText>>,
     in_file: bool,
 }
 
@@ -55,7 +55,7 @@ impl Headers {
             }
         }
         match file_error {
-            Some((file, error)) => Err(no_file_readable(file, &read_error(&error))),
+            Some((file, error)) => Err(no_file_readable(file, &read_error(&error).into())),
             None => Ok(Self { forms: Arc::new([Form::Json]), files: vec![Ok(0); files.len()], in_file: false }),
         }
     }
@@ -71,8 +71,8 @@ impl Headers {
     }
 
     /// Why a file cannot be read.
-    pub(super) fn file_error(&self, file: usize) -> Option<&str> {
-        self.files[file].as_ref().err().map(String::as_str)
+    pub(super) fn file_error(&self, file: usize) -> Option<&ErrorText> {
+        self.files[file].as_ref().err()
     }
 
     /// Whether the first record of each file is its header.
@@ -89,7 +89,7 @@ pub(super) fn columns_of_files(
     spec: &RowsSpec,
     columns: Vec<FileColumns>,
     files: &[RowFile],
-) -> Result<Vec<Result<Vec<Column>, String>>, SourceError> {
+) -> Result<Vec<Result<Vec<Column>, ErrorText>>, SourceError> {
     let mut forms = Forms::new(spec);
     forms.compare(&columns, files)?;
     let columns = columns.into_iter().map(|columns| {

@@ -10,7 +10,7 @@ use super::headers::columns_of_files;
 use crate::columnar::{JsonLines, Rows, Zones};
 use crate::model::{Column, From, ItemKey, Items, Keys};
 use crate::sources::chunk::Chunk;
-use crate::sources::error::SourceError;
+use crate::sources::error::{ErrorText, SourceError};
 use crate::sources::files::RowFile;
 use crate::sources::source::{Reread, Source};
 use crate::sources::window::RowWindow;
@@ -33,7 +33,7 @@ pub(super) struct ParquetRows {
     on_bad_row: OnBadRow,
     files: Vec<RowFile>,
     /// The footer of each file, or why the file cannot be read.
-    footers: Vec<Result<Footer, String>>,
+    footers: Vec<Result<Footer, ErrorText>>,
     window: RowWindow,
     at: ReadPosition,
 }
@@ -56,7 +56,7 @@ struct ReadPosition {
     decoded: Items,
     taken: usize,
     /// Why the rest of the file cannot be read.
-    broken: Option<String>,
+    broken: Option<ErrorText>,
     skipped: u64,
     given: u64,
 }
@@ -64,9 +64,9 @@ struct ReadPosition {
 impl ParquetRows {
     /// Reads the footers of all files.
     pub(super) fn open(spec: &RowsSpec, files: Vec<RowFile>, window: RowWindow) -> Result<Self, SourceError> {
-        let metadata: Vec<Result<ArrowReaderMetadata, String>> = files.iter().map(read_footer).collect();
+        let metadata: Vec<Result<ArrowReaderMetadata, ErrorText>> = files.iter().map(read_footer).collect();
         let names = metadata.iter().map(|metadata| -> FileColumns {
-            let metadata = metadata.as_ref().map_err(String::clone)?;
+            let metadata = metadata.as_ref().map_err(ErrorText::clone)?;
             Ok(Some(metadata.schema().fields().iter().map(|field| field.name().clone()).collect()))
         });
         let columns = columns_of_files(spec, names.collect(), &files)?;
@@ -77,7 +77,7 @@ impl ParquetRows {
             footer.check()?;
             Ok(footer)
         });
-        let footers: Vec<Result<Footer, String>> = footers.collect();
+        let footers: Vec<Result<Footer, ErrorText>> = footers.collect();
         let file_error = footers.iter().zip(&files).find_map(|(footer, file)| Some((footer.as_ref().err()?, file)));
         if let (Some((file_error, file)), false) = (file_error, footers.iter().any(Result::is_ok)) {
             return Err(no_file_readable(file, file_error));
@@ -91,9 +91,9 @@ impl ParquetRows {
     }
 
     /// The next rows of the file; none at its end.
-    fn rows(&mut self, most: usize) -> Result<Option<Chunk>, String> {
+    fn rows(&mut self, most: usize) -> Result<Option<Chunk>, ErrorText> {
         let file = &self.files[self.at.file];
-        let footer = self.footers[self.at.file].as_ref().map_err(String::clone)?;
+        let footer = self.footers[self.at.file].as_ref().map_err(ErrorText::clone)?;
         let at = &mut self.at;
         if let Some(file_error) = at.broken.take() {
             return Err(file_error);
@@ -112,7 +112,7 @@ impl ParquetRows {
                     // What was read before is given first.
                     Some(Err(error)) => {
                         let row = at.row + items.len() as u64 + 1;
-                        at.broken = Some(format!("it is damaged, and cannot be read from row {row} on: {error}"));
+                        at.broken = Some(format!("the file is damaged from row {row} on: {error}").into());
                         break;
                     }
                 }
@@ -171,12 +171,14 @@ impl Source for ParquetRows {
 
 impl Footer {
     /// Whether its rows can be written as JSON at all.
-    fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), ErrorText> {
         let fields = self.read_columns().map(|at| Arc::clone(&self.metadata.schema().fields()[at]));
         let empty = RecordBatch::new_empty(Arc::new(Schema::new(fields.collect::<Vec<_>>())));
         match Rows::new(&empty, Zones::Utc) {
             Ok(_) => Ok(()),
-            Err(unwritable) => Err(format!("{unwritable}; name the columns to keep with `columns`")),
+            Err(unwritable) => {
+                Err(ErrorText::from(unwritable.to_string()).with_help("list the columns to keep with `columns`"))
+            }
         }
     }
 
@@ -233,18 +235,18 @@ fn position_in_file(column: &Column) -> Option<usize> {
     }
 }
 
-fn read_footer(file: &RowFile) -> Result<ArrowReaderMetadata, String> {
+fn read_footer(file: &RowFile) -> Result<ArrowReaderMetadata, ErrorText> {
     let opened = File::open(&file.path).map_err(|error| error.to_string())?;
     if opened.metadata().is_ok_and(|data| data.is_dir()) {
-        return Err("it is a folder".to_owned());
+        return Err("it is a directory".into());
     }
-    ArrowReaderMetadata::load(&opened, ArrowReaderOptions::new()).map_err(|error| parquet_error(&error))
+    ArrowReaderMetadata::load(&opened, ArrowReaderOptions::new()).map_err(|error| parquet_error(&error).into())
 }
 
 /// Why a file cannot be read, as text for people.
 fn parquet_error(error: &ParquetError) -> String {
     match error {
-        ParquetError::General(text) | ParquetError::EOF(text) => format!("it is no whole Parquet file: {text}"),
+        ParquetError::General(text) | ParquetError::EOF(text) => format!("not a complete Parquet file: {text}"),
         ParquetError::NYI(text) => format!("not supported: {text}"),
         other => other.to_string(),
     }

@@ -1,4 +1,4 @@
-//! Rows of CSV and JSON Lines files. An item is the text of its row as it stands in the file; it is read where it is used.
+//! Rows of CSV and JSON Lines files. An item is the unchanged text of its row, to be parsed where it is used.
 
 use super::bad_file::bad_file;
 use super::headers::Headers;
@@ -53,14 +53,14 @@ impl Source for TextRows {
             }
             let most = usize::try_from(self.window.limit - self.at.given).unwrap_or(usize::MAX).min(most);
             let file_error = match self.headers.file_error(self.at.file) {
-                Some(file_error) => file_error.to_owned(),
+                Some(file_error) => file_error.clone(),
                 None => match self.rows(most) {
                     Ok(Some(chunk)) => return Ok(Some(chunk)),
                     Ok(None) => {
                         self.next_file();
                         continue;
                     }
-                    Err(error) => read_error(&error),
+                    Err(error) => read_error(&error).into(),
                 },
             };
             let chunk = bad_file(&self.files[self.at.file], &file_error);
