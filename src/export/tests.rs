@@ -8,21 +8,21 @@ use super::write::{write, write_by};
 use crate::model::OutputFormat;
 use std::fs;
 
-fn target(folder: &tempfile::TempDir, format: OutputFormat, parts: bool) -> Target {
-    Target { path: folder.path().join("out"), format, parts }
+fn target(folder: &tempfile::TempDir, format: OutputFormat) -> Target {
+    Target { path: folder.path().join("out"), format, parts: false }
 }
 
 /// The content of the file for these records, or why there is none.
 fn written(format: OutputFormat, records: &str) -> Result<String, String> {
     let folder = tempfile::tempdir().unwrap();
-    let target = target(&folder, format, false);
+    let target = target(&folder, format);
     write(&target, &mut InMemory::new(records)).map_err(|error| error.to_string())?;
     Ok(fs::read_to_string(target.path).unwrap())
 }
 
 fn parts_of(format: OutputFormat, records: &str, limit: SizeLimit) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
-    let target = target(&folder, format, true);
+    let target = Target { parts: true, ..target(&folder, format) };
     let written = write_by(&target, &mut InMemory::new(records), limit).unwrap();
     assert_eq!(written.records, records.lines().count() as u64);
     let extension = format.as_str();

@@ -40,7 +40,7 @@ fn succeeded(index: u64) -> BatchReport {
         retries: Vec::new(),
         skipped: 0,
         bytes: 0,
-        duration: Duration::from_millis(1),
+        span: crate::model::BatchSpan { took: Duration::from_millis(1), ..Default::default() },
     }
 }
 

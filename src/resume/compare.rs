@@ -187,3 +187,33 @@ impl<'a> Comparer<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sources::{Chunk, Reread};
+
+    /// A source that can be read only once, such as one that is pushed over a socket.
+    struct Pushed;
+
+    impl Source for Pushed {
+        fn total(&self) -> Option<u64> {
+            None
+        }
+
+        fn next(&mut self, _: usize) -> Result<Option<Chunk>, SourceError> {
+            panic!("it must not be read: its items could not be run afterwards");
+        }
+
+        fn reread(&mut self) -> Result<Reread, SourceError> {
+            Ok(Reread::Once)
+        }
+    }
+
+    #[test]
+    fn a_source_that_can_be_read_once_is_refused_before_it_is_read() {
+        let error = compare_with_done(&mut Pushed, &StepHistory::default(), &ItemSelection::Left).err().unwrap();
+        assert!(matches!(error, SourceError::ReadOnce), "{error}");
+        assert_eq!(error.hint().as_deref(), Some("start a new run"));
+    }
+}

@@ -123,7 +123,7 @@ steps:
     let key = failures[2]["key"].as_str().unwrap();
     sandbox.batchmill(&["retry", "--only", key]).exits_with(1);
     assert_eq!(sandbox.results("read"), [json!([10]), json!([2]), json!([5])]);
-    sandbox.batchmill(&["retry"]).exits_with(1).says(&["a.csv:4: 1 fields"]);
+    sandbox.batchmill(&["retry"]).exits_with(1).says(&["a.csv:4: expected 2 fields, found 1"]);
     assert_eq!(sandbox.failures().len(), 1);
 
     let sandbox = Sandbox::with(&workflow.replace("BATCHED", "true")).file("a.csv", text);
