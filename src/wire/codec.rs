@@ -33,7 +33,7 @@ pub fn write_frame(out: &mut impl Write, frame: &Frame) -> Result<(), WireError>
         Frame::Stop => (STOP, [&[], &[]]),
     };
     let length = head.len() + tail[0].len() + tail[1].len();
-    let length = u32::try_from(length).map_err(|_| WireError::Bad("frame over 4 GiB"))?;
+    let length = u32::try_from(length).map_err(|_| WireError::Invalid("frame over 4 GiB"))?;
     let mut start = [0; 5];
     start[0] = kind;
     start[1..].copy_from_slice(&length.to_le_bytes());
@@ -171,7 +171,7 @@ impl FrameReader {
         }
         if !(HELLO..=STOP).contains(&self.header[0]) {
             // Found before its length is believed: foreign bytes would be waited for without end.
-            return Err(WireError::Bad("unknown kind"));
+            return Err(WireError::Invalid("unknown kind"));
         }
         let length = u32::from_le_bytes(self.header[1..].try_into().expect("four bytes")) as usize;
         if !self.begun {
@@ -210,7 +210,7 @@ fn decode(kind: u8, payload: &[u8]) -> Result<Frame, WireError> {
         LOG => Frame::Log(serde_json::from_slice(payload)?),
         DONE => Frame::Done(Done { executed: cursor.u32()? }),
         STOP => Frame::Stop,
-        _ => return Err(WireError::Bad("unknown kind")),
+        _ => return Err(WireError::Invalid("unknown kind")),
     })
 }
 
@@ -240,7 +240,7 @@ fn decode_run(cursor: &mut Cursor<'_>) -> Result<Run, WireError> {
     }
     let mut packed = shapes.into_iter().map(|(bytes, ends)| {
         let bytes = cursor.take(bytes)?.to_vec();
-        Items::from_parts(bytes, ends).ok_or(WireError::Bad("item ends out of order"))
+        Items::from_parts(bytes, ends).ok_or(WireError::Invalid("item ends out of order"))
     });
     let mut next = || packed.next().expect("there are two shapes");
     Ok(Run { halt_on_failure, batches, items: next()?, inputs: next()? })
@@ -256,7 +256,7 @@ fn decode_origin(cursor: &mut Cursor<'_>) -> Result<Option<Origin>, WireError> {
         }
     };
     let len = cursor.u32()? as usize;
-    let file = std::str::from_utf8(cursor.take(len)?).map_err(|_| WireError::Bad("a path that is not UTF-8"))?;
+    let file = std::str::from_utf8(cursor.take(len)?).map_err(|_| WireError::Invalid("a path that is not UTF-8"))?;
     Ok(Some(Origin { file: file.into(), lines }))
 }
 
@@ -279,7 +279,7 @@ struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     fn take(&mut self, count: usize) -> Result<&'a [u8], WireError> {
-        let (taken, rest) = self.rest.split_at_checked(count).ok_or(WireError::Bad("too short"))?;
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or(WireError::Invalid("too short"))?;
         self.rest = rest;
         Ok(taken)
     }

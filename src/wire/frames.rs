@@ -227,12 +227,12 @@ pub enum Frame {
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
     /// The socket broke or closed in the middle of a frame.
-    #[error("connection to the worker broke")]
+    #[error("lost the connection to the worker")]
     Io(#[from] io::Error),
     /// Bytes that are no frame.
-    #[error("bad frame: {0}")]
-    Bad(&'static str),
+    #[error("invalid frame: {0}")]
+    Invalid(&'static str),
     /// A JSON payload that cannot be read.
-    #[error("bad payload")]
+    #[error("invalid payload")]
     Json(#[from] serde_json::Error),
 }

@@ -1,4 +1,4 @@
-//! The conversation: `Hello`, one `Start`, any number of `Run`s, and the end.
+//! The conversation with the engine: `Hello`, `Start`, any number of `Run`s, and `Stop`.
 
 use super::call::Caller;
 use super::capture::Capture;
@@ -7,19 +7,19 @@ use super::outbox::Outbox;
 use super::page::Page;
 use super::run::Runner;
 use super::support::Support;
-use super::task::Task;
+use super::task::{PrepareError, Task};
 use crate::model::Failure;
 use crate::wire::{Frame, FrameReader, Hello, PROTOCOL, Start, WireError};
 use pyo3::prelude::*;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-/// What connects a worker with its engine.
+/// The connection of a worker to its engine.
 #[derive(Debug)]
 pub(super) struct Link {
-    /// The conversation.
+    /// For messages.
     pub(super) socket: UnixStream,
-    /// Where the worker is.
+    /// For the current position.
     pub(super) page: Page,
 }
 
@@ -30,16 +30,16 @@ enum ServeError {
     Wire(#[from] WireError),
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    #[error("the worker's own Python code failed")]
+    #[error("batchmill's own Python code failed")]
     Python(#[from] PyErr),
 }
 
-/// Speaks with the engine until it has had enough; returns the exit status.
+/// Serves the engine until it says `Stop` or closes the socket. Returns the exit status.
 pub(super) fn serve(py: Python<'_>, link: Link) -> u8 {
     match converse(py, link) {
         Ok(code) => code,
         Err(error) => {
-            // Whoever reads the log file may want to know; the engine has its own view of the broken socket.
+            // For the log file. The engine finds out about the broken socket on its own.
             eprintln!("batchmill worker: {error}");
             if let ServeError::Python(error) = error {
                 error.display(py);
@@ -82,7 +82,7 @@ fn converse(py: Python<'_>, link: Link) -> Result<u8, ServeError> {
                 }
             }
             Ok(Some(Frame::Stop) | None) => break Ok(0),
-            Ok(Some(_)) => break Err(WireError::Bad("not for a worker").into()),
+            Ok(Some(_)) => break Err(WireError::Invalid("unexpected message").into()),
             Err(error) => break Err(error.into()),
         }
     };
@@ -91,15 +91,15 @@ fn converse(py: Python<'_>, link: Link) -> Result<u8, ServeError> {
     if let Err(error) = torn_down {
         error.print(py);
     }
-    // The engine may be gone already, and then there is nobody to tell.
+    // This fails if the engine is gone already.
     let _ = outbox.finish(None);
     ended.map(|done: u8| done.max(code))
 }
 
 fn prepare(py: Python<'_>, support: &Support, start: &Start) -> Result<Task, Failure> {
-    Task::prepare(py, support, start).map_err(|unready| {
-        let failure = support.failure(py, unready.error);
-        if unready.retryable { failure } else { failure.permanent() }
+    Task::prepare(py, support, start).map_err(|PrepareError { error, retryable }| {
+        let failure = support.failure(py, error);
+        if retryable { failure } else { failure.permanent() }
     })
 }
 
@@ -119,7 +119,7 @@ struct Input {
 }
 
 impl Input {
-    /// The next frame. Threads of user code go on while the worker waits.
+    /// The next message. Threads of user code keep running while the worker waits.
     fn next(&mut self, py: Python<'_>) -> Result<Option<Frame>, WireError> {
         py.detach(|| self.reader.read(&mut self.socket))
     }

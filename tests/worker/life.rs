@@ -128,7 +128,7 @@ fn a_failing_teardown_is_told_in_the_log_and_the_status() {
 fn started_by_hand_it_says_so() {
     let output = Command::new(env!("CARGO_BIN_EXE_batchmill-python")).stdin(Stdio::null()).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("started by batchmill, not by hand"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("only batchmill itself runs this"));
     let output = Command::new(env!("CARGO_BIN_EXE_batchmill-python")).arg("--version").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.starts_with("batchmill-python 0.1.0 (CPython 3."), "{text}");

@@ -1,4 +1,4 @@
-//! What a lane does when its workers die, with workers that are not processes.
+//! Tests what a lane does when its workers die. The workers are scripts, not processes.
 
 use super::lane::PythonLane;
 use super::peer::{Peer, PeerHost, Waits, WorkerEvent, WorkerExit};
@@ -19,11 +19,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What every worker was sent, one list of items for each `Run`. An empty one stands for the start of a worker.
+/// What the workers were sent: a list of items for each `Run`. An empty list stands for the start of a worker.
 type Sent = Rc<RefCell<Vec<Vec<String>>>>;
 
-/// Starts workers whose items say what happens to them: `crash`, `large`, `crowded` (too large unless alone), `idle` (the
-/// worker dies before it), `raise`. Any other item is its own result.
+/// Starts workers that do what their items say: `crash`, `large` (exceeds the memory limit), `crowded` (exceeds it unless
+/// alone), `idle` (the worker dies before the item), `raise`. Any other item is its own result.
 struct Scripted(Sent);
 
 impl PeerHost for Scripted {
@@ -38,7 +38,7 @@ impl PeerHost for Scripted {
 
 struct Script {
     sent: Sent,
-    /// Each with the position that the worker is on by then.
+    /// Each with the position that the worker is running at that time.
     events: VecDeque<(Option<usize>, WorkerEvent)>,
     position: Option<usize>,
     memory: u64,
@@ -162,7 +162,7 @@ enum OnFailure {
     Halt,
 }
 
-/// Runs items in one frame; gives the outcome of each batch, and what the workers were sent.
+/// Runs batches in one frame. Returns the outcome, and what the workers were sent.
 fn run_batches(batches: &[&[&str]], on_failure: OnFailure) -> (FrameOutcome, Vec<Vec<String>>) {
     let task = spec::PythonTask {
         program: PythonProgram::Code(Text::new("return item")),
@@ -198,7 +198,7 @@ fn results(outcome: &BatchOutcome) -> Vec<String> {
     outcome.lines.iter().map(|line| String::from_utf8(line.to_vec()).unwrap().replace('"', "")).collect()
 }
 
-/// The runs that were sent, without their quotes; `start` for a start of a worker.
+/// What the workers were sent, without quotes; `start` for the start of a worker.
 fn story(sent: &[Vec<String>]) -> Vec<String> {
     let run =
         |items: &Vec<String>| if items.is_empty() { "start".to_owned() } else { items.join(" ").replace('"', "") };

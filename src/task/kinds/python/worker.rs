@@ -1,7 +1,6 @@
-//! One worker of a lane, from `Hello` to `Stop`.
+//! A worker of a lane: starting and stopping it.
 //!
-//! Owns the conversation before and after the work; [`attempt`](super::attempt) has the part in between. Where the worker
-//! runs is its [`Peer`]'s matter.
+//! Owns the messages from `Hello` to `Ready`, and from `Stop` to the exit; [`attempt`](super::attempt) has those in between.
 
 use super::peer::{Peer, PeerHost, Waits, WorkerEvent, WorkerExit};
 use crate::model::{Failure, FailureKind};
@@ -15,7 +14,7 @@ const SHUTDOWN: Duration = Duration::from_secs(60);
 /// A worker that is ready for work.
 pub(super) struct Worker {
     pub(super) peer: Box<dyn Peer>,
-    /// How many items it was sent.
+    /// The number of items it was sent.
     pub(super) items_sent: usize,
     /// What `setup` printed.
     pub(super) setup_logs: Vec<Log>,
@@ -33,7 +32,7 @@ impl Worker {
     /// Starts a worker and waits until it is ready.
     ///
     /// # Errors
-    /// If it cannot be used. [`FailureKind::Crash`] if it died while it was set up, which another try may help.
+    /// If it cannot be used. If it died during setup, the failure is a [`FailureKind::Crash`], and another try may help.
     pub(super) fn start(host: &dyn PeerHost, start: Start, kill: &Latch) -> Result<Self, Failure> {
         let mut worker = Self { peer: host.start()?, items_sent: 0, setup_logs: Vec::new() };
         worker.expect_hello(kill)?;
@@ -43,9 +42,9 @@ impl Worker {
                 Answer::Frame(Frame::Ready) => return Ok(worker),
                 Answer::Frame(Frame::Log(log)) => worker.setup_logs.push(log),
                 Answer::Frame(Frame::Broken(failure)) => return Err(failure.permanent()),
-                Answer::Frame(_) => return Err(unusable("it sent what it may not before it is ready")),
+                Answer::Frame(_) => return Err(unusable("it sent an unexpected message before it was ready")),
                 Answer::Dead(exit) => {
-                    let message = format!("Python worker {} while it was set up", exit.description);
+                    let message = format!("Python worker {} during setup", exit.description);
                     return Err(crash(message).with_detail(worker.peer.stderr_tail()));
                 }
             }
@@ -58,14 +57,14 @@ impl Worker {
             Answer::Frame(Frame::Hello(hello)) => Err(other_version(&hello)),
             Answer::Frame(_) => Err(unusable("it does not speak batchmill's protocol")),
             Answer::Dead(exit) => {
-                let message = format!("Python worker {} before it said hello", exit.description);
+                let message = format!("Python worker {} while starting", exit.description);
                 let failure = Failure::new(FailureKind::Start, "WorkerStart", message);
                 Err(failure.with_detail(self.peer.stderr_tail()).permanent())
             }
         }
     }
 
-    /// The next frame of a worker that has no work yet, or how it died.
+    /// The next message of a worker that is not running anything yet, or how it died.
     fn answer(&mut self, kill: &Latch) -> Result<Answer, Failure> {
         loop {
             match self.peer.next_event(&Waits::for_answer(kill)) {
@@ -78,11 +77,11 @@ impl Worker {
         }
     }
 
-    /// Stops the worker: `teardown` runs.
+    /// Stops the worker after its `teardown`.
     pub(super) fn stop(mut self, kill: &Latch) -> WorkerStop {
         let mut logs = Vec::new();
         let waits = Waits { deadline: Some(Instant::now() + SHUTDOWN), ..Waits::for_answer(kill) };
-        // A worker that is dead already hangs up, which ends the loop.
+        // If the worker is dead already, its socket is closed, which ends the loop.
         drop(self.peer.send(&Frame::Stop));
         while let Ok(WorkerEvent::Frame(frame)) = self.peer.next_event(&waits) {
             if let Frame::Log(log) = frame {
@@ -94,7 +93,7 @@ impl Worker {
         WorkerStop { logs, exit }
     }
 
-    /// What it wrote to its stderr as an entry for the log, if there is any.
+    /// Its stderr as an entry for the log, if there is any.
     pub(super) fn stderr_log(&self) -> Option<Log> {
         let text = self.peer.stderr_tail();
         (!text.is_empty()).then(|| Log { position: None, stream: "worker".to_owned(), text })
@@ -108,9 +107,10 @@ enum Answer {
 
 fn other_version(hello: &Hello) -> Failure {
     unusable(&format!(
-        "the batchmill module of `{}` is version {}, this is {}; install the same version there",
+        "`{}` has batchmill {} (protocol {}), but this is batchmill {} (protocol {PROTOCOL}); install the same version there",
         hello.executable,
         hello.batchmill,
+        hello.protocol,
         env!("CARGO_PKG_VERSION")
     ))
 }
@@ -120,9 +120,9 @@ pub(super) fn crash(message: String) -> Failure {
     Failure::new(FailureKind::Crash, "Crash", message)
 }
 
-/// The failure of a worker that breaks the protocol, or cannot be reached.
+/// The failure of a worker that violates the protocol or cannot be reached.
 pub(super) fn unusable(cause: &str) -> Failure {
-    Failure::new(FailureKind::Start, "WorkerProtocol", format!("Python worker cannot be used: {cause}")).permanent()
+    Failure::new(FailureKind::Start, "WorkerProtocol", format!("cannot use the Python worker: {cause}")).permanent()
 }
 
 fn cancelled() -> Failure {
