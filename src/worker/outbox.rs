@@ -6,7 +6,7 @@
 
 use super::capture::{Capture, Drain};
 use crate::model::{Failure, ResultForm};
-use crate::wire::{Frame, Results, WireError, write_frame};
+use crate::wire::{Results, WireError, WorkerMessage, write_frame};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, getpid, kill_process};
 use std::io::Write;
@@ -84,11 +84,11 @@ impl Outbox {
     }
 
     /// Appends a whole message, as for each batch of a batched task.
-    pub(super) fn push_frame(&self, frame: &Frame) -> Result<(), WireError> {
+    pub(super) fn push_message(&self, message: &WorkerMessage) -> Result<(), WireError> {
         let mut pending = self.lock();
         self.collect(&mut pending, Drain::EndOfItem)?;
         pending.close()?;
-        write_frame(&mut pending.frames, frame)?;
+        write_frame(&mut pending.frames, message)?;
         if pending.frames.len() > FULL {
             pending.send()?;
         }
@@ -96,7 +96,7 @@ impl Outbox {
     }
 
     /// Sends everything, and then `last`. No `Run` is active afterwards.
-    pub(super) fn finish(&self, last: Option<&Frame>) -> Result<(), WireError> {
+    pub(super) fn finish(&self, last: Option<&WorkerMessage>) -> Result<(), WireError> {
         let mut pending = self.lock();
         pending.running = false;
         self.collect(&mut pending, Drain::EndOfItem)?;
@@ -136,7 +136,7 @@ impl Outbox {
         let mut written = Ok(());
         self.capture.drain(when, |log| {
             if written.is_ok() {
-                written = write_frame(&mut pending.frames, &Frame::Log(log));
+                written = write_frame(&mut pending.frames, &WorkerMessage::Log(log));
             }
         });
         written
@@ -150,10 +150,10 @@ impl Outbox {
 impl Pending {
     fn close(&mut self) -> Result<(), WireError> {
         if self.open.count > 0 {
-            let results = Frame::Results(std::mem::replace(&mut self.open, empty()));
+            let results = WorkerMessage::Results(std::mem::replace(&mut self.open, empty()));
             write_frame(&mut self.frames, &results)?;
             // The next message will be about as long, so it reuses the buffer.
-            if let Frame::Results(Results { mut lines, .. }) = results {
+            if let WorkerMessage::Results(Results { mut lines, .. }) = results {
                 lines.clear();
                 self.open.lines = lines;
             }

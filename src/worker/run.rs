@@ -10,7 +10,7 @@ use super::outbox::Outbox;
 use super::page::Page;
 use crate::columnar::{Table, json_of_ipc};
 use crate::model::{Failure, FailureKind, ResultForm};
-use crate::wire::{Done, Frame, Results, Run, RunBatch, WireError};
+use crate::wire::{Done, Results, Run, RunBatch, WireError, WorkerMessage};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
@@ -49,7 +49,7 @@ impl Runner<'_> {
         let executed = self.run_batches(py, run);
         self.page.leave();
         self.capture.leave();
-        self.outbox.finish(Some(&Frame::Done(Done { executed: executed? })))
+        self.outbox.finish(Some(&WorkerMessage::Done(Done { executed: executed? })))
     }
 
     fn run_batches(&mut self, py: Python<'_>, run: &Run) -> Result<u32, WireError> {
@@ -103,7 +103,7 @@ impl Runner<'_> {
         };
         if self.caller.task.batched {
             let frame = self.batch_results(unit.position, outcome);
-            self.outbox.push_frame(&frame)?;
+            self.outbox.push_message(&frame)?;
         } else {
             let nulls = outcome.as_ref().map_or(0, |written| written.nulls);
             let outcome = outcome.map(|_| self.line.as_slice());
@@ -112,7 +112,7 @@ impl Runner<'_> {
         Ok(succeeded)
     }
 
-    fn batch_results(&mut self, position: u32, outcome: Result<Written, Failure>) -> Frame {
+    fn batch_results(&mut self, position: u32, outcome: Result<Written, Failure>) -> WorkerMessage {
         let (written, failures) = match outcome {
             Ok(written) => (written, Vec::new()),
             Err(failure) => (Written::default(), vec![(position, failure)]),
@@ -125,7 +125,7 @@ impl Runner<'_> {
             lines = std::mem::take(&mut self.line);
         }
         let Written { list, form, nulls, bad } = written;
-        Frame::Results(Results { first: position, count: 1, failures, bad, nulls, list, form, lines })
+        WorkerMessage::Results(Results { first: position, count: 1, failures, bad, nulls, list, form, lines })
     }
 
     /// Calls the user's code and writes its result to `self.line`.

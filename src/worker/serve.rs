@@ -9,7 +9,7 @@ use super::run::Runner;
 use super::support::Support;
 use super::task::{PrepareError, Task};
 use crate::model::Failure;
-use crate::wire::{Frame, FrameReader, Hello, PROTOCOL, Start, WireError};
+use crate::wire::{FrameReader, Hello, Role, Start, WireError, WorkerMessage};
 use pyo3::prelude::*;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -54,18 +54,18 @@ fn converse(py: Python<'_>, link: Link) -> Result<u8, ServeError> {
     let support = Support::load(py, &capture)?;
     let mut input = Input { socket: link.socket.try_clone()?, reader: FrameReader::default() };
     let outbox = Outbox::start(link.socket, Arc::clone(&capture))?;
-    outbox.finish(Some(&Frame::Hello(hello(py)?)))?;
-    let Some(Frame::Start(start)) = input.next(py)? else {
+    outbox.finish(Some(&WorkerMessage::Hello(Hello::new(Role::Worker))))?;
+    let Some(WorkerMessage::Start(start)) = input.next(py)? else {
         return Ok(0);
     };
     let task = match prepare(py, &support, &start) {
         Ok(task) => task,
         Err(failure) => {
-            outbox.finish(Some(&Frame::Broken(failure)))?;
+            outbox.finish(Some(&WorkerMessage::Broken(failure)))?;
             return Ok(1);
         }
     };
-    outbox.finish(Some(&Frame::Ready))?;
+    outbox.finish(Some(&WorkerMessage::Ready))?;
     let mut runner = Runner {
         caller: Caller { task: &task, support: &support },
         outbox: &outbox,
@@ -76,12 +76,12 @@ fn converse(py: Python<'_>, link: Link) -> Result<u8, ServeError> {
     };
     let ended = loop {
         match input.next(py) {
-            Ok(Some(Frame::Run(run))) => {
+            Ok(Some(WorkerMessage::Run(run))) => {
                 if let Err(error) = runner.run(py, &run) {
                     break Err(error.into());
                 }
             }
-            Ok(Some(Frame::Stop) | None) => break Ok(0),
+            Ok(Some(WorkerMessage::Stop) | None) => break Ok(0),
             Ok(Some(_)) => break Err(WireError::Invalid("unexpected message").into()),
             Err(error) => break Err(error.into()),
         }
@@ -103,16 +103,6 @@ fn prepare(py: Python<'_>, support: &Support, start: &Start) -> Result<Task, Fai
     })
 }
 
-fn hello(py: Python<'_>) -> PyResult<Hello> {
-    let executable = py.import("sys")?.getattr("executable")?;
-    Ok(Hello {
-        protocol: PROTOCOL,
-        batchmill: env!("CARGO_PKG_VERSION").to_owned(),
-        python: Python::version_str().split_whitespace().next().unwrap_or_default().to_owned(),
-        executable: executable.extract::<Option<String>>()?.unwrap_or_default(),
-    })
-}
-
 struct Input {
     socket: UnixStream,
     reader: FrameReader,
@@ -120,7 +110,7 @@ struct Input {
 
 impl Input {
     /// The next message. Threads of user code keep running while the worker waits.
-    fn next(&mut self, py: Python<'_>) -> Result<Option<Frame>, WireError> {
+    fn next(&mut self, py: Python<'_>) -> Result<Option<WorkerMessage>, WireError> {
         py.detach(|| self.reader.read(&mut self.socket))
     }
 }

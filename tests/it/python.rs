@@ -263,7 +263,11 @@ fn workers_live_in_the_environment_that_was_chosen() {
 fn an_interpreter_that_cannot_be_used_is_named_with_the_way_out() {
     let sandbox = Sandbox::with(&workflow("[0]", "", "return item"));
     let missing = sandbox.run(&["--python", "/nowhere/python"]).exits_with(2);
-    missing.says(&["cannot use the Python interpreter `/nowhere/python` (from --python): it does not exist", "hint:", "BATCHMILL_PYTHON"]);
+    missing.says(&[
+        "cannot use the Python interpreter `/nowhere/python` (from --python): it does not exist",
+        "hint:",
+        "BATCHMILL_PYTHON",
+    ]);
     sandbox.run(&["--python", "/bin/sh"]).exits_with(2).says(&["does not behave like Python 3"]);
     assert!(!sandbox.exists(".batchmill"), "nothing was run, so nothing is kept");
 }

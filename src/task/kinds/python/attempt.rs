@@ -9,7 +9,7 @@ use super::peer::{Waits, WorkerEvent, WorkerExit};
 use super::work_unit::WorkUnit;
 use super::worker::{Worker, crash, unusable};
 use crate::model::{Failure, FailureKind};
-use crate::wire::{Frame, Log, Results, WireError};
+use crate::wire::{Log, Results, WireError, WorkerMessage};
 use std::time::{Duration, Instant};
 
 /// A running attempt.
@@ -72,15 +72,17 @@ impl<'a, 'f> Attempt<'a, 'f> {
         let message = self.run.message(self.count);
         self.worker.items_sent += message.items.len();
         // This fails if the worker died while it was idle. The next event tells how it died.
-        drop(self.worker.peer.send(&Frame::Run(message)));
+        drop(self.worker.peer.send(&WorkerMessage::Run(message)));
     }
 
     fn on_event(&mut self, event: WorkerEvent) -> Ended {
         match event {
-            WorkerEvent::Frame(Frame::Results(results)) => self.on_results(results),
-            WorkerEvent::Frame(Frame::Log(log)) => Ok(self.on_log(log)),
-            WorkerEvent::Frame(Frame::Done(done)) => Ok(Some(EndCause::Done { executed: done.executed as usize })),
-            WorkerEvent::Frame(_) => Err(unusable("it sent an unexpected message")),
+            WorkerEvent::Message(WorkerMessage::Results(results)) => self.on_results(results),
+            WorkerEvent::Message(WorkerMessage::Log(log)) => Ok(self.on_log(log)),
+            WorkerEvent::Message(WorkerMessage::Done(done)) => {
+                Ok(Some(EndCause::Done { executed: done.executed as usize }))
+            }
+            WorkerEvent::Message(_) => Err(unusable("it sent an unexpected message")),
             WorkerEvent::CheckDue => Ok(self.on_check_due()),
             WorkerEvent::Dead(exit) => Ok(Some(self.on_death(&exit))),
             WorkerEvent::Garbled(error) => Ok(Some(self.on_garbled(&error))),

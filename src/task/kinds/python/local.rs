@@ -1,6 +1,6 @@
 //! A worker that is a child process on this machine.
 //!
-//! Owns the process, its socket and its shared page. Frames pass through unread. Dropping a [`LocalWorker`] kills the process
+//! Owns the process, its socket and its shared page. Messages pass through unread. Dropping a [`LocalWorker`] kills the process
 //! together with its child processes.
 
 use super::host::Host;
@@ -12,7 +12,7 @@ use crate::task::context::StepContext;
 use crate::task::guard::{Cell, Guard};
 use crate::task::process::{end_group, kill_child};
 use crate::task::wait::wait;
-use crate::wire::{Frame, FrameReader, WireError, write_frame};
+use crate::wire::{FrameReader, WireError, WorkerMessage, write_frame};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
@@ -92,6 +92,10 @@ impl LocalHost {
 }
 
 impl PeerHost for LocalHost {
+    fn name(&self) -> &str {
+        &self.host.executable
+    }
+
     fn start(&self) -> Result<Box<dyn Peer>, Failure> {
         let failed = |error| {
             let message = format!("cannot start a Python worker with `{}`: {error}", self.host.executable);
@@ -102,11 +106,11 @@ impl PeerHost for LocalHost {
 }
 
 impl Peer for LocalWorker {
-    fn send(&mut self, frame: &Frame) -> Result<(), WireError> {
-        if matches!(frame, Frame::Run(_)) {
+    fn send(&mut self, message: &WorkerMessage) -> Result<(), WireError> {
+        if matches!(message, WorkerMessage::Run(_)) {
             self.page.clear()?;
         }
-        write_frame(&mut self.socket, frame)
+        write_frame(&mut self.socket, message)
     }
 
     fn next_event(&mut self, waits: &Waits<'_>) -> Result<WorkerEvent, WireError> {
@@ -189,7 +193,7 @@ impl LocalWorker {
     /// Reads the frame that is arriving.
     fn read(&mut self) -> Result<WorkerEvent, WireError> {
         match self.reader.read(&mut self.socket) {
-            Ok(Some(frame)) => Ok(WorkerEvent::Frame(frame)),
+            Ok(Some(message)) => Ok(WorkerEvent::Message(message)),
             // It closed the socket, or was killed in the middle of a frame. Either way it is dead or about to be.
             Ok(None) => Ok(WorkerEvent::Dead(self.reap()?)),
             Err(WireError::Io(error)) if error.kind() != io::ErrorKind::WouldBlock => {

@@ -5,11 +5,14 @@
 
 use crate::model::Failure;
 use crate::task::cancel::Latch;
-use crate::wire::{Frame, WireError};
+use crate::wire::{WireError, WorkerMessage};
 use std::time::{Duration, Instant};
 
 /// Starts the workers of a lane.
 pub(super) trait PeerHost {
+    /// Where the workers run, for messages: the path of the interpreter.
+    fn name(&self) -> &str;
+
     /// Starts a worker, which then sends `Hello`.
     ///
     /// # Errors
@@ -23,7 +26,7 @@ pub(super) trait Peer {
     ///
     /// # Errors
     /// If the worker does not accept it. The next event tells why.
-    fn send(&mut self, frame: &Frame) -> Result<(), WireError>;
+    fn send(&mut self, message: &WorkerMessage) -> Result<(), WireError>;
 
     /// Waits for whatever comes first.
     ///
@@ -78,7 +81,7 @@ impl<'a> Waits<'a> {
 /// What ended a wait.
 pub(super) enum WorkerEvent {
     /// A message arrived.
-    Frame(Frame),
+    Message(WorkerMessage),
     /// The worker is dead, and everything it has sent was read.
     Dead(WorkerExit),
     /// The data is not a frame: user code has written to the socket. The worker was killed.

@@ -11,7 +11,7 @@ use crate::task::cancel::Cancel;
 use crate::task::context::{LaneSettings, StepContext, TaskHost};
 use crate::task::current_items::CurrentItems;
 use crate::task::lane::{BatchOutcome, Frame as Work, FrameOutcome, Lane};
-use crate::wire::{Done, Frame, Hello, PROTOCOL, Results, Run, WireError};
+use crate::wire::{Done, Hello, Results, Role, Run, WireError, WorkerMessage};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -27,11 +27,14 @@ type Sent = Rc<RefCell<Vec<Vec<String>>>>;
 struct Scripted(Sent);
 
 impl PeerHost for Scripted {
+    fn name(&self) -> &str {
+        "script"
+    }
+
     fn start(&self) -> Result<Box<dyn Peer>, Failure> {
         self.0.borrow_mut().push(Vec::new());
-        let hello =
-            Hello { protocol: PROTOCOL, batchmill: String::new(), python: String::new(), executable: String::new() };
-        let events = VecDeque::from([(None, WorkerEvent::Frame(Frame::Hello(hello)))]);
+        let hello = WorkerMessage::Hello(Hello::new(Role::Worker));
+        let events = VecDeque::from([(None, WorkerEvent::Message(hello))]);
         Ok(Box::new(Script { sent: Rc::clone(&self.0), events, position: None, memory: 0 }))
     }
 }
@@ -55,7 +58,7 @@ impl Script {
                 "\"idle\"" => (None, died()),
                 "\"large\"" => (Some(at), WorkerEvent::CheckDue),
                 "\"crowded\"" if items.len() > 1 => (Some(at), WorkerEvent::CheckDue),
-                item => (None, WorkerEvent::Frame(Frame::Results(result(at, item)))),
+                item => (None, WorkerEvent::Message(WorkerMessage::Results(result(at, item)))),
             };
             let fails = matches!(event.1, WorkerEvent::Dead(_) | WorkerEvent::CheckDue);
             self.events.push_back(event);
@@ -64,12 +67,12 @@ impl Script {
             }
             if item == "\"raise\"" && run.halt_on_failure {
                 let executed = u32::try_from(at).unwrap() + 1;
-                self.events.push_back((None, WorkerEvent::Frame(Frame::Done(Done { executed }))));
+                self.events.push_back((None, WorkerEvent::Message(WorkerMessage::Done(Done { executed }))));
                 return;
             }
         }
         let executed = u32::try_from(items.len()).unwrap();
-        self.events.push_back((None, WorkerEvent::Frame(Frame::Done(Done { executed }))));
+        self.events.push_back((None, WorkerEvent::Message(WorkerMessage::Done(Done { executed }))));
     }
 }
 
@@ -90,10 +93,10 @@ fn result(at: usize, item: &str) -> Results {
 }
 
 impl Peer for Script {
-    fn send(&mut self, frame: &Frame) -> Result<(), WireError> {
-        match frame {
-            Frame::Start(_) => self.events.push_back((None, WorkerEvent::Frame(Frame::Ready))),
-            Frame::Run(run) => self.run(run),
+    fn send(&mut self, message: &WorkerMessage) -> Result<(), WireError> {
+        match message {
+            WorkerMessage::Start(_) => self.events.push_back((None, WorkerEvent::Message(WorkerMessage::Ready))),
+            WorkerMessage::Run(run) => self.run(run),
             _ => {}
         }
         Ok(())

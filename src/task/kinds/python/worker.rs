@@ -5,7 +5,7 @@
 use super::peer::{Peer, PeerHost, Waits, WorkerEvent, WorkerExit};
 use crate::model::{Failure, FailureKind};
 use crate::task::cancel::Latch;
-use crate::wire::{Frame, Hello, Log, PROTOCOL, Start};
+use crate::wire::{Hello, Log, PROTOCOL, Role, Start, WorkerMessage};
 use std::time::{Duration, Instant};
 
 /// How long a worker may take to stop, `teardown` included.
@@ -35,14 +35,14 @@ impl Worker {
     /// If it cannot be used. If it died during setup, the failure is a [`FailureKind::Crash`], and another try may help.
     pub(super) fn start(host: &dyn PeerHost, start: Start, kill: &Latch) -> Result<Self, Failure> {
         let mut worker = Self { peer: host.start()?, items_sent: 0, setup_logs: Vec::new() };
-        worker.expect_hello(kill)?;
-        worker.peer.send(&Frame::Start(Box::new(start))).map_err(|error| unusable(&error.to_string()))?;
+        worker.expect_hello(host, kill)?;
+        worker.peer.send(&WorkerMessage::Start(Box::new(start))).map_err(|error| unusable(&error.to_string()))?;
         loop {
             match worker.answer(kill)? {
-                Answer::Frame(Frame::Ready) => return Ok(worker),
-                Answer::Frame(Frame::Log(log)) => worker.setup_logs.push(log),
-                Answer::Frame(Frame::Broken(failure)) => return Err(failure.permanent()),
-                Answer::Frame(_) => return Err(unusable("it sent an unexpected message before it was ready")),
+                Answer::Message(WorkerMessage::Ready) => return Ok(worker),
+                Answer::Message(WorkerMessage::Log(log)) => worker.setup_logs.push(log),
+                Answer::Message(WorkerMessage::Broken(failure)) => return Err(failure.permanent()),
+                Answer::Message(_) => return Err(unusable("it sent an unexpected message before it was ready")),
                 Answer::Dead(exit) => {
                     let message = format!("Python worker {} during setup", exit.description);
                     return Err(crash(message).with_detail(worker.peer.stderr_tail()));
@@ -51,11 +51,13 @@ impl Worker {
         }
     }
 
-    fn expect_hello(&mut self, kill: &Latch) -> Result<(), Failure> {
+    fn expect_hello(&mut self, host: &dyn PeerHost, kill: &Latch) -> Result<(), Failure> {
         match self.answer(kill)? {
-            Answer::Frame(Frame::Hello(hello)) if hello.protocol == PROTOCOL => Ok(()),
-            Answer::Frame(Frame::Hello(hello)) => Err(other_version(&hello)),
-            Answer::Frame(_) => Err(unusable("it does not speak batchmill's protocol")),
+            Answer::Message(WorkerMessage::Hello(hello)) if hello.protocol != PROTOCOL => {
+                Err(other_version(host.name(), &hello))
+            }
+            Answer::Message(WorkerMessage::Hello(hello)) if hello.role == Role::Worker => Ok(()),
+            Answer::Message(_) => Err(unusable("it does not speak batchmill's protocol")),
             Answer::Dead(exit) => {
                 let message = format!("Python worker {} while starting", exit.description);
                 let failure = Failure::new(FailureKind::Start, "WorkerStart", message);
@@ -68,7 +70,7 @@ impl Worker {
     fn answer(&mut self, kill: &Latch) -> Result<Answer, Failure> {
         loop {
             match self.peer.next_event(&Waits::for_answer(kill)) {
-                Ok(WorkerEvent::Frame(frame)) => return Ok(Answer::Frame(frame)),
+                Ok(WorkerEvent::Message(message)) => return Ok(Answer::Message(message)),
                 Ok(WorkerEvent::Dead(exit)) => return Ok(Answer::Dead(exit)),
                 Ok(WorkerEvent::Cancelled) => return Err(cancelled()),
                 Ok(WorkerEvent::Garbled(error)) | Err(error) => return Err(unusable(&error.to_string())),
@@ -82,9 +84,9 @@ impl Worker {
         let mut logs = Vec::new();
         let waits = Waits { deadline: Some(Instant::now() + SHUTDOWN), ..Waits::for_answer(kill) };
         // If the worker is dead already, its socket is closed, which ends the loop.
-        drop(self.peer.send(&Frame::Stop));
-        while let Ok(WorkerEvent::Frame(frame)) = self.peer.next_event(&waits) {
-            if let Frame::Log(log) = frame {
+        drop(self.peer.send(&WorkerMessage::Stop));
+        while let Ok(WorkerEvent::Message(message)) = self.peer.next_event(&waits) {
+            if let WorkerMessage::Log(log) = message {
                 logs.push(log);
             }
         }
@@ -101,14 +103,13 @@ impl Worker {
 }
 
 enum Answer {
-    Frame(Frame),
+    Message(WorkerMessage),
     Dead(WorkerExit),
 }
 
-fn other_version(hello: &Hello) -> Failure {
+fn other_version(name: &str, hello: &Hello) -> Failure {
     unusable(&format!(
-        "`{}` has batchmill {} (protocol {}), but this is batchmill {} (protocol {PROTOCOL}); install the same version there",
-        hello.executable,
+        "`{name}` has batchmill {} (protocol {}), but this is batchmill {} (protocol {PROTOCOL}); install the same version there",
         hello.batchmill,
         hello.protocol,
         env!("CARGO_PKG_VERSION")
