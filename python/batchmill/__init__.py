@@ -1,7 +1,7 @@
 """batchmill inside a Python interpreter.
 
-This package lets the `batchmill` engine run Python tasks in this very interpreter, with everything that is installed in
-it. The engine starts `python -m batchmill worker`; nothing here needs to be called by hand.
+With this package installed, the `batchmill` engine runs Python tasks in this interpreter, with all of its packages. The
+engine starts `python -m batchmill worker` itself, so there is nothing here that you need to call.
 """
 
 from batchmill._core import __version__

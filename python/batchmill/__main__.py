@@ -1,10 +1,10 @@
-"""`python -m batchmill worker`: the process in which the engine runs Python tasks."""
+"""`python -m batchmill worker`: the process that runs Python tasks for the engine."""
 
 import sys
 
 
 def main(arguments: list[str]) -> int:
-    """Runs a worker, or says what this is; returns the exit status."""
+    """Runs a worker, or prints the version or the usage. Returns the exit status."""
     from batchmill import __version__, _core
 
     if arguments == ["worker"]:
@@ -14,7 +14,7 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--version"]:
         print(f"batchmill {__version__}")
         return 0
-    print("usage: python -m batchmill worker   (started by the `batchmill` engine, not by hand)", file=sys.stderr)
+    print("usage: python -m batchmill worker   (internal: the `batchmill` engine runs this)", file=sys.stderr)
     return 2
 
 

@@ -3,7 +3,7 @@
 __version__: str
 
 def worker_main() -> int:
-    """Serves batchmill over this process's stdin and stdout; returns the exit status."""
+    """Runs a worker on this process's stdin and stdout. Returns the exit status."""
 
 def foreground_main(path: str) -> int:
-    """Runs one item in the foreground, as a file says; returns the exit status."""
+    """Runs the job in a file in the foreground. Returns the exit status."""

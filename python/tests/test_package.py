@@ -14,7 +14,7 @@ def run(*arguments):
 def test_a_worker_started_by_hand_says_so():
     done = run("worker")
     assert done.returncode == 2
-    assert "started by batchmill, not by hand" in done.stderr
+    assert "internal command: only batchmill itself runs this" in done.stderr
 
 
 def test_anything_else_prints_the_usage():

@@ -1,4 +1,4 @@
-//! A Python worker with CPython inside; `batchmill` starts it.
+//! A Python worker with CPython embedded. `batchmill` starts it.
 
 use std::process::ExitCode;
 

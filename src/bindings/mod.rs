@@ -1,6 +1,6 @@
 //! The Python extension module `batchmill._core`.
 //!
-//! Owns what the wheel shows of this crate, and nothing else; the work is done where it belongs.
+//! Exposes the worker to the Python package of the wheel.
 
 use pyo3::prelude::*;
 
@@ -9,13 +9,13 @@ use pyo3::prelude::*;
 mod _core {
     use pyo3::prelude::*;
 
-    /// Serves batchmill over this process's stdin and stdout; returns the exit status.
+    /// Runs a worker on this process's stdin and stdout. Returns the exit status.
     #[pyfunction]
     fn worker_main(py: Python<'_>) -> u8 {
         crate::worker::hosted(py)
     }
 
-    /// Runs one item in the foreground, as a file says; returns the exit status.
+    /// Runs the job in a file in the foreground. Returns the exit status.
     #[pyfunction]
     fn foreground_main(py: Python<'_>, path: &str) -> u8 {
         crate::worker::foreground(py, path)

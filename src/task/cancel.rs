@@ -1,4 +1,4 @@
-//! Telling every thread to stop, wherever it waits.
+//! Telling all threads to stop, wherever they wait.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rustix::event::{EventfdFlags, eventfd};
@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// Fires once and stays fired. Can be asked, waited for in a `select!`, and polled as a file descriptor.
+/// Fires once and stays fired. Threads can check it, wait for it in a `select!`, or poll it as a file descriptor.
 #[derive(Debug)]
 pub struct Latch {
     fired: AtomicBool,
@@ -29,11 +29,11 @@ impl Latch {
     /// A latch that fires when this one does, and may fire before it.
     ///
     /// # Errors
-    /// Where the system gives no descriptor.
+    /// If the system is out of file descriptors.
     pub fn inner(&self) -> std::io::Result<Arc<Self>> {
         let latch = Arc::new(Self::new()?);
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        // Asked while the list is held: a fire that comes later finds the new latch in it.
+        // Checked while the list is locked: if the latch fires later, it finds the new latch in the list.
         if self.is_fired() {
             latch.fire();
         } else {
@@ -47,7 +47,7 @@ impl Latch {
     pub fn fire(&self) {
         self.fired.store(true, Ordering::SeqCst);
         drop(self.sender.lock().map(|mut sender| sender.take()));
-        // The counter of an eventfd cannot be full after one write; were it, it would be readable, which is all we want.
+        // One write cannot fill the counter of an eventfd. Even if it were full, it would be readable, which is all we need.
         let _ = rustix::io::write(&self.event, &1_u64.to_ne_bytes());
         let inner = std::mem::take(&mut *self.inner.lock().unwrap_or_else(PoisonError::into_inner));
         inner.iter().filter_map(Weak::upgrade).for_each(|latch| latch.fire());
@@ -74,35 +74,35 @@ impl AsFd for Latch {
 /// The ways to end a run early.
 #[derive(Debug, Clone)]
 pub struct Cancel {
-    /// Begin nothing new; what is under way may end.
+    /// Start nothing new. Running items may finish.
     pub stop: Arc<Latch>,
-    /// End what is under way.
+    /// End running items.
     pub kill: Arc<Latch>,
-    /// Fires when the work is over and the cleaning up begins.
+    /// Fires when the steps are done and the clean-up starts.
     pub closing: Arc<Latch>,
-    /// End the cleaning up.
+    /// End the clean-up.
     pub last: Arc<Latch>,
 }
 
 impl Cancel {
-    /// Neither has fired.
+    /// Latches that have not fired.
     pub fn new() -> std::io::Result<Self> {
         let latch = || Latch::new().map(Arc::new);
         Ok(Self { stop: latch()?, kill: latch()?, closing: latch()?, last: latch()? })
     }
 
-    /// For a part of the work: ends with the whole, and may end before it.
+    /// For a part of the run: ends when the run ends, and may end before it.
     ///
     /// # Errors
-    /// Where the system gives no descriptor.
+    /// If the system is out of file descriptors.
     pub fn inner(&self) -> std::io::Result<Self> {
         Ok(Self { stop: self.stop.inner()?, kill: self.kill.inner()?, ..self.clone() })
     }
 
-    /// For the cleaning up, which begins now: what stopped or killed the work does not end it.
+    /// For the clean-up, which starts now. What stopped or killed the steps does not end it.
     ///
     /// # Errors
-    /// Where the system gives no descriptor.
+    /// If the system is out of file descriptors.
     pub fn begin_closing(&self) -> std::io::Result<Self> {
         self.closing.fire();
         Ok(Self { stop: Arc::new(Latch::new()?), kill: Arc::clone(&self.last), ..self.clone() })
@@ -121,6 +121,6 @@ mod tests {
         assert!(first.is_fired() && !second.is_fired() && !outer.is_fired());
         outer.fire();
         assert!(second.is_fired());
-        assert!(outer.inner().unwrap().is_fired(), "made too late, it has fired all the same");
+        assert!(outer.inner().unwrap().is_fired(), "made after the outer one fired, it has fired too");
     }
 }

@@ -1,6 +1,6 @@
-//! What a step gives to its lanes, grouped by what changes together: once per run, once per step, once per execution of a step.
+//! What a step gives to its lanes, in three groups: per run, per step, and per execution of a step.
 //!
-//! Plain data: nothing here starts, waits or decides. Each lane holds a clone, which copies a few pointers.
+//! Plain data. Each lane holds a clone, which copies a few pointers.
 
 use super::cancel::Cancel;
 use super::current_items::CurrentItems;
@@ -51,7 +51,7 @@ pub struct LaneSettings {
     pub batch_format: BatchFormat,
     /// The number of batches, if known.
     pub batches: Option<u64>,
-    /// How many slots work side by side.
+    /// The number of slots that run side by side.
     pub width: usize,
     /// Whether bad rows are skipped, so that they halt nothing.
     pub skip_bad_rows: bool,
@@ -62,7 +62,7 @@ pub struct LaneSettings {
 pub struct TaskHost {
     /// Variables to set for every child process.
     pub env: Arc<Vec<(String, String)>>,
-    /// Ends the children if the engine dies.
+    /// Kills child processes if the engine dies.
     pub guard: Option<Arc<Guard>>,
     /// The Python interpreter, if the workflow needs one.
     pub python: Option<Arc<Host>>,

@@ -1,6 +1,6 @@
-//! What each slot is on, and since when: how a slow item is named while it runs.
+//! The item that each slot is running, and since when. The aggregator uses it to report slow items while they run.
 //!
-//! Lanes write, one cell each; the aggregator looks now and then. It is a hint for people and decides nothing.
+//! Each lane writes its own cell; the aggregator reads all of them now and then. Nothing is decided by it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -14,19 +14,19 @@ pub struct CurrentItems {
 
 #[derive(Debug, Default)]
 struct Cell {
-    /// 0 where the slot is on no item, else its index plus 1.
+    /// The index of the item plus 1; 0 if the slot is running no item.
     item: AtomicU64,
     /// Nanoseconds since `base`.
     since: AtomicU64,
 }
 
 impl CurrentItems {
-    /// Cells for so many slots.
+    /// A cell for each of `slots` slots.
     pub fn new(slots: usize) -> Self {
         Self { base: Instant::now(), cells: (0..slots).map(|_| Cell::default()).collect() }
     }
 
-    /// The slot is on the item with this index since that time.
+    /// Notes that the slot has been running the item with this index since then.
     pub(super) fn on(&self, slot: usize, index: u64, since: Instant) {
         let Some(cell) = self.cells.get(slot) else { return };
         let since = since.saturating_duration_since(self.base).as_nanos();
@@ -34,14 +34,14 @@ impl CurrentItems {
         cell.item.store(index.saturating_add(1), Ordering::Release);
     }
 
-    /// The slot is on no item.
+    /// Notes that the slot is running no item.
     pub(super) fn off(&self, slot: usize) {
         if let Some(cell) = self.cells.get(slot) {
             cell.item.store(0, Ordering::Release);
         }
     }
 
-    /// For each slot the index of the item that it is on, and for how long.
+    /// The index of the item that each slot is running, and for how long.
     pub fn look(&self) -> impl Iterator<Item = Option<(u64, Duration)>> + '_ {
         let now = self.base.elapsed();
         self.cells.iter().map(move |cell| {

@@ -1,4 +1,4 @@
-//! Running one item in the foreground: its output goes to the terminal, and its input comes from there.
+//! Runs one item in the foreground, connected to the terminal.
 
 use super::context::StepContext;
 use super::lane::Frame;
@@ -7,10 +7,10 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
-/// One item to run in the foreground: without a timeout, and without capturing what it prints.
+/// One item to run in the foreground. There is no timeout, and its output is not captured.
 #[derive(Debug)]
 pub struct ForegroundRun<'a> {
-    /// What its step gives to lanes.
+    /// The context of its step.
     pub context: &'a StepContext,
     /// The item, alone in its batch.
     pub batch: &'a Batch,
@@ -41,7 +41,7 @@ impl<'a> ForegroundRun<'a> {
 }
 
 impl ForegroundEnd {
-    /// The end of a command.
+    /// The end of a command that was run.
     pub(super) fn of(status: io::Result<ExitStatus>) -> Result<Self, Failure> {
         status.map(Self::Status).map_err(|error| Failure::new(FailureKind::Start, "Start", error.to_string()))
     }

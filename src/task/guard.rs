@@ -1,9 +1,10 @@
-//! No child survives the engine, even one that is killed with -9.
+//! Kills all child processes when the engine dies, even from `kill -9`.
 //!
-//! A guard process waits for the end of a pipe whose other end only the engine holds; when the kernel closes it, for
-//! whatever reason, the guard kills every process group that is listed in a memfd which both see. Each lane has a cell there
-//! for the group of its child: written after the start, cleared before the child is reaped, so a listed group is never a
-//! stranger's. The parent-death signal of Linux would not do: it reaches the child alone, not what the child has started.
+//! A guard process reads from a pipe whose other end only the engine holds. When the kernel closes that end, for whatever
+//! reason, the guard kills every process group listed in a memfd that both share. Each lane has a cell there for the group of
+//! its child. The lane writes it after starting the child and clears it before reaping the child, so the number of a listed
+//! group cannot have been reused. Linux's parent-death signal is not enough: it reaches the child, but not the processes that
+//! the child has started.
 
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::process::{Pid, Signal, getpgrp, kill_process_group};
@@ -16,10 +17,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The word on the command line that makes `batchmill` a guard.
+/// The command-line argument that makes `batchmill` a guard.
 pub const VERB: &str = "guard-children";
 
-/// Bytes of the memfd: room for a hundred thousand lanes; what is not used takes no memory.
+/// Bytes of the memfd: enough for a hundred thousand lanes. Unused pages take no memory.
 const SIZE: u64 = 1 << 20;
 
 /// Bytes of a cell.
@@ -38,12 +39,12 @@ impl Guard {
     /// Starts the guard.
     ///
     /// # Errors
-    /// Where the system lacks resources for it.
+    /// If the system lacks the resources.
     pub fn start() -> io::Result<Arc<Self>> {
         let (theirs, alive) = io::pipe()?;
         let page = memfd_create("batchmill-guard", MemfdFlags::CLOEXEC)?;
         ftruncate(&page, SIZE)?;
-        // A group of its own: Ctrl-C is for the engine, which then ends its children itself.
+        // In its own process group: Ctrl-C must only reach the engine, which then ends its children itself.
         let mut command = Command::new("/proc/self/exe");
         command.arg(VERB).stdin(theirs).stdout(Stdio::from(page.try_clone()?)).stderr(Stdio::null()).process_group(0);
         Ok(Arc::new(Self {
@@ -54,7 +55,7 @@ impl Guard {
         }))
     }
 
-    /// A cell for one lane; none where a run has more lanes than there are cells.
+    /// A cell for one lane; `None` if all cells are in use.
     pub(super) fn cell(self: &Arc<Self>) -> Option<Cell> {
         let offset = self.next.fetch_add(CELL, Ordering::Relaxed);
         (offset < SIZE).then(|| Cell { guard: Arc::clone(self), offset })
@@ -68,7 +69,7 @@ impl Drop for Guard {
     }
 }
 
-/// A lane's place in the list.
+/// A lane's entry in the list.
 #[derive(Debug)]
 pub(super) struct Cell {
     guard: Arc<Guard>,
@@ -76,30 +77,30 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    /// Lists a group. Until the child is listed the guard does not know it: some microseconds.
+    /// Lists a group. The guard does not know a child until it is listed, which takes some microseconds.
     pub(super) fn enter(&self, group: Pid) {
         self.write(group.as_raw_nonzero().get().unsigned_abs().into());
     }
 
-    /// Takes it off the list; before the child is reaped, while its number is still its own.
+    /// Takes the group off the list. Call this before reaping the child: after that, its number may be reused.
     pub(super) fn leave(&self) {
         self.write(0);
     }
 
     fn write(&self, group: u64) {
-        // A memfd of ours inside its size takes every write.
+        // Writing to our own memfd within its size cannot fail.
         let _ = self.guard.page.write_all_at(&group.to_ne_bytes(), self.offset);
     }
 }
 
-/// The guard's side: the whole of that process.
+/// The guard process: returns when the engine is gone and its children are killed.
 ///
 /// # Errors
-/// Where it was not started by an engine.
+/// If the engine did not start this process.
 pub fn watch() -> io::Result<()> {
     let page = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     if page.metadata()?.len() != SIZE {
-        return Err(io::Error::other("this is started by batchmill, not by hand"));
+        return Err(io::Error::other("internal command: only batchmill itself runs this"));
     }
     let mut stdin = io::stdin().lock();
     while stdin.read(&mut [0; 64])? > 0 {}

@@ -1,9 +1,9 @@
 //! A command, ready to start.
 //!
-//! It is started by `posix_spawn` itself and not by [`Command`], which reads the whole environment and sorts it into a new
-//! one for each command, and lets the C library ask for the action of each of 64 signals: together a tenth of what a small
-//! command takes. What the commands of a step have in common is made once, as [`SpawnDefaults`]. Where a folder is to be
-//! changed to, or the program's file is not known, [`Command`] does it: no crate has a safe `posix_spawn` that can.
+//! Calls `posix_spawn` directly instead of using [`Command`], which sorts the whole environment for each command and makes the
+//! C library query the action of each of 64 signals. Together that is a tenth of the run time of a small command. What the
+//! commands of a step have in common is prepared once, as [`SpawnDefaults`]. If the working directory changes, or the program's
+//! file is not known, [`Command`] starts it: no crate has a safe `posix_spawn` that supports these.
 
 use nix::errno::Errno;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
@@ -19,20 +19,20 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-/// A command of an item.
+/// The command of an item.
 #[derive(Debug)]
 pub(super) struct Invocation {
-    /// The program's file. A name without a slash is looked up in the PATH that the command gets.
+    /// The program's file. A name without a slash is looked up in the `PATH` of the command.
     pub(super) file: PathBuf,
-    /// The program as it was called, and its arguments.
+    /// The program as the user wrote it, and its arguments.
     pub(super) words: Vec<String>,
-    /// Variables to set for it; the last of a name holds.
+    /// Environment variables to set. If a name comes twice, the last one wins.
     pub(super) variables: Vec<(String, OsString)>,
-    /// The folder to run it in, if not the engine's.
+    /// The working directory, if it differs from the engine's.
     pub(super) folder: Option<String>,
 }
 
-/// What all commands of a step start with.
+/// What all commands of a step have in common.
 #[derive(Debug)]
 pub(super) struct SpawnDefaults {
     variables: Vec<Variable>,
@@ -40,7 +40,7 @@ pub(super) struct SpawnDefaults {
     attributes: PosixSpawnAttr,
 }
 
-/// A variable of the environment.
+/// An environment variable.
 #[derive(Debug)]
 struct Variable {
     /// `NAME=VALUE`
@@ -48,7 +48,7 @@ struct Variable {
     name: usize,
 }
 
-/// A child process and what it prints.
+/// A child process and its output.
 #[derive(Debug)]
 pub(super) struct Started {
     pub(super) pid: Pid,
@@ -57,10 +57,10 @@ pub(super) struct Started {
 }
 
 impl Invocation {
-    /// Starts it in a process group of its own, with nothing to read; `env` is what `defaults` were made with.
+    /// Starts it in its own process group, with empty stdin. `env` must be what `defaults` were made with.
     ///
     /// # Errors
-    /// Where it cannot be started; [`io::ErrorKind::InvalidInput`] where a NUL byte is in it.
+    /// If it cannot be started; [`io::ErrorKind::InvalidInput`] if it contains a NUL byte.
     pub(super) fn start(&self, defaults: &SpawnDefaults, env: &[(String, String)]) -> io::Result<Started> {
         if self.folder.is_some() || !self.file.as_os_str().as_bytes().contains(&b'/') {
             return start(&mut self.command(env));
@@ -78,7 +78,7 @@ impl Invocation {
 
         let ((stdout, their_stdout), (stderr, their_stderr)) = (io::pipe()?, io::pipe()?);
         let mut actions = PosixSpawnFileActions::init()?;
-        // None of the three is 0, 1 or 2: Rust's runtime sees to it that those are open when `main` begins.
+        // None of the three is 0, 1 or 2: Rust's runtime opens those before `main`.
         actions.add_dup2(defaults.null.as_raw_fd(), 0)?;
         actions.add_dup2(their_stdout.as_raw_fd(), 1)?;
         actions.add_dup2(their_stderr.as_raw_fd(), 2)?;
@@ -87,7 +87,7 @@ impl Invocation {
         Ok(Started { pid, stdout: stdout.into(), stderr: stderr.into() })
     }
 
-    /// The same for [`Command`], with `env` beside its own variables.
+    /// The same as a [`Command`], with `env` in addition to its own variables.
     pub(super) fn command<K: AsRef<OsStr>, V: AsRef<OsStr>>(&self, env: &[(K, V)]) -> Command {
         let mut command = Command::new(&self.file);
         if let Some((program, arguments)) = self.words.split_first() {
@@ -102,10 +102,10 @@ impl Invocation {
     }
 }
 
-/// Starts a [`Command`] as an [`Invocation`] is started.
+/// Starts a [`Command`] in the same way as an [`Invocation`].
 ///
 /// # Errors
-/// Where it cannot be started.
+/// If it cannot be started.
 pub(super) fn start(command: &mut Command) -> io::Result<Started> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn()?;
@@ -115,10 +115,10 @@ pub(super) fn start(command: &mut Command) -> io::Result<Started> {
 }
 
 impl SpawnDefaults {
-    /// The engine's environment, with `env` in the place of what it has of these names.
+    /// The engine's environment, overridden by `env`.
     ///
     /// # Errors
-    /// Where `/dev/null` cannot be opened, or a variable has a NUL byte in it.
+    /// If `/dev/null` cannot be opened, or a variable contains a NUL byte.
     pub(super) fn new(env: &[(String, String)]) -> io::Result<Self> {
         let inherited = std::env::vars_os().filter(|(name, _)| !env.iter().any(|(own, _)| name == own.as_str()));
         let inherited = inherited.map(|(name, value)| Variable::new(&name, &value));
@@ -133,7 +133,7 @@ impl SpawnDefaults {
     }
 }
 
-/// `/dev/null`, open as long as the process lives: opening it for each command would take longer than some system calls that
+/// `/dev/null`, open as long as the process lives. Opening it for each command costs more than some of the system calls that
 /// start one.
 fn null() -> io::Result<&'static File> {
     static NULL: OnceLock<File> = OnceLock::new();
@@ -144,9 +144,9 @@ fn null() -> io::Result<&'static File> {
     Ok(NULL.get_or_init(|| null))
 }
 
-/// All signals but those that whoever started the engine wants ignored, as `nohup` does with HUP: they stay so in commands.
-/// That SIGPIPE is ignored is the doing of Rust's runtime. Naming the others spares the C library to ask for each. Where it
-/// cannot be known, or a real-time signal is ignored, SIGPIPE is the only one; 32 and 33 are the C library's own.
+/// The signals to reset in commands: all but those that were ignored when the engine started, as `nohup` does with HUP.
+/// SIGPIPE is reset too, because Rust's runtime ignores it. Listing the signals saves the C library from querying each one. If
+/// they are unknown, or a real-time signal is ignored, only SIGPIPE is reset. 32 and 33 belong to the C library.
 fn handled() -> SigSet {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,9 +1,9 @@
-//! Files that items make: a fresh folder for each attempt, and the way of its files to where they stay.
+//! Files that items create: an empty directory for each attempt, from which finished files move to their final directory.
 //!
-//! The files of an item are moved when it has succeeded and before anybody is told, so a result in the ledger has its files.
-//! The other way round it does not hold: an engine that is killed in between leaves files of an item that will run again.
-//! That is why what stands on the disk says nothing about whose a path is. A path belongs to the item that claimed it in
-//! this run and has a result; everything else at it is written over. Items with the same key are the same item.
+//! The files of an item are moved after it has succeeded and before its result is reported, so a result in the ledger has its
+//! files. The reverse is not true: if the engine is killed in between, the files of an item that will run again are already
+//! there. So a file on disk does not tell which item owns the path. A path belongs to the item that claimed it in this run and
+//! has a result; any other file at that path is overwritten. Items with the same key are the same item.
 
 use crate::model::{Failure, FailureKind, ItemKey};
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// Whose a path is: the item's key, and its index for people.
+/// The owner of each path: the item's key, and its index for messages.
 pub type Claims = HashMap<PathBuf, (ItemKey, u64)>;
 
 /// The files of a step's items.
@@ -25,55 +25,55 @@ pub struct ItemFiles {
 }
 
 impl ItemFiles {
-    /// Folders for attempts are made in `scratch`; files go to `into`, where `claims` says whose they are so far.
+    /// Creates the directories for attempts in `scratch` and moves files to `into`. `claims` has the owners so far.
     pub fn new(scratch: PathBuf, into: PathBuf, claims: Claims) -> Self {
-        // A task may run in another folder.
+        // A task may run in another working directory.
         let scratch = std::path::absolute(&scratch).unwrap_or(scratch);
         let items = Self { scratch, into, claims: Mutex::new(claims) };
         items.clear();
         items
     }
 
-    /// Deletes all folders of attempts.
+    /// Deletes the directories of all attempts.
     pub fn clear(&self) {
         drop(fs::remove_dir_all(&self.scratch));
     }
 
-    /// The folder of an item's attempt.
+    /// The directory of an item's attempt.
     pub(super) fn path(&self, index: u64) -> PathBuf {
         self.scratch.join(index.to_string())
     }
 
-    /// Makes an empty folder for an item's attempt.
+    /// Creates an empty directory for an item's attempt.
     pub(super) fn fresh(&self, index: u64) -> Result<PathBuf, Failure> {
         let path = self.path(index);
         let emptied = match fs::remove_dir_all(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => fs::create_dir_all(&path),
         };
-        emptied.map_err(|error| trouble(format!("cannot make folder `{}`: {error}", path.display())))?;
+        emptied.map_err(|error| failure(format!("cannot create directory `{}`: {error}", path.display())))?;
         Ok(path)
     }
 
-    /// Deletes the folder of an attempt.
+    /// Deletes the directory of an attempt.
     pub(super) fn discard(&self, index: u64) {
         drop(fs::remove_dir_all(self.path(index)));
     }
 
-    /// Moves the files of an item that has succeeded to where they stay; gives their paths there.
+    /// Moves the files of an item that has succeeded to their final directory, and returns their paths there.
     pub(super) fn keep(&self, index: u64, key: ItemKey) -> Result<Vec<PathBuf>, Failure> {
         let folder = self.path(index);
         let mut files = Vec::new();
         list(&folder, Path::new(""), &mut files)
-            .map_err(|error| trouble(format!("cannot read folder `{}`: {error}", folder.display())))?;
+            .map_err(|error| failure(format!("cannot read directory `{}`: {error}", folder.display())))?;
         self.claim(&files, index, key)?;
         for (done, file) in files.iter().enumerate() {
             let (from, to) = (folder.join(file), self.into.join(file));
             if let Err(error) = put(&from, &to) {
-                // The item fails, and what it had put there goes with it.
+                // The item fails, so the files that it has moved already are deleted.
                 files[..done].iter().for_each(|file| drop(fs::remove_file(self.into.join(file))));
                 self.release(&files, key);
-                return Err(trouble(format!("cannot move `{}` to `{}`: {error}", file.display(), to.display())));
+                return Err(failure(format!("cannot move `{}` to `{}`: {error}", file.display(), to.display())));
             }
         }
         self.discard(index);
@@ -89,7 +89,7 @@ impl ItemFiles {
         });
         if let Some((file, first)) = taken {
             let path = self.into.join(file);
-            let message = format!("item {index} wrote `{}`, which item {first} has written already", path.display());
+            let message = format!("item {index} wrote `{}`, but item {first} already wrote that file", path.display());
             return Err(Failure::new(FailureKind::Exception, "ItemFileClash", message).permanent());
         }
         claims.extend(files.iter().map(|file| (file.clone(), (key, index))));
@@ -106,14 +106,14 @@ impl ItemFiles {
     }
 }
 
-fn trouble(message: String) -> Failure {
+fn failure(message: String) -> Failure {
     Failure::new(FailureKind::Start, "ItemFileError", message)
 }
 
-/// Everything in a folder that is no folder, by its path in there, sorted.
+/// All files below a directory, as paths relative to it, sorted.
 fn list(folder: &Path, within: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     let entries = match fs::read_dir(folder.join(within)) {
-        // The task may have moved the folder away itself.
+        // The task may have moved the directory itself.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         entries => entries?,
     };
@@ -126,7 +126,7 @@ fn list(folder: &Path, within: &Path, files: &mut Vec<PathBuf>) -> io::Result<()
     Ok(())
 }
 
-/// Moves a file, and makes the folders above it.
+/// Moves a file, and creates its parent directories.
 fn put(from: &Path, to: &Path) -> io::Result<()> {
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder)?;
@@ -137,7 +137,7 @@ fn put(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Copies to another file system; what stands there before is whole until the copy is.
+/// Copies a file to another file system. An existing file is replaced only once the copy is complete.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let mut aside = to.as_os_str().to_os_string();
     aside.push(format!(".{}.part", std::process::id()));
@@ -181,10 +181,10 @@ mod tests {
         make(&items, 1, &["c", "deep/a"]);
         let failure = items.keep(1, key("1")).unwrap_err();
         assert_eq!((failure.class.as_str(), failure.retryable), ("ItemFileClash", false));
-        assert!(failure.message.contains("item 1 wrote") && failure.message.contains("deep/a`, which item 0 has"));
+        assert!(failure.message.contains("item 1 wrote") && failure.message.contains("deep/a`, but item 0 already"));
         assert!(!into.join("c").exists());
         assert_eq!(fs::read_to_string(into.join("deep/a")).unwrap(), "0");
-        // The same item again, wherever it stands now.
+        // The same item again, under another index.
         make(&items, 7, &["b"]);
         items.keep(7, key("0")).unwrap();
         assert_eq!(fs::read_to_string(into.join("b")).unwrap(), "7");

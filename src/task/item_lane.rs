@@ -1,4 +1,4 @@
-//! The lane of every task that takes its items one by one.
+//! The lane of tasks that take items one by one.
 
 use super::context::StepContext;
 use super::guard::{Cell, Guard};
@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-/// A task that is run for one item.
+/// A task that runs for one item at a time.
 pub(super) trait ItemTask: Send + Sync {
-    /// Runs it.
+    /// Runs the task for an item.
     fn run(&self, item: &ItemRun<'_>) -> Outcome;
 }
 
@@ -21,7 +21,7 @@ pub(super) struct ItemRun<'a> {
     /// The names in scope.
     pub(super) scope: &'a Arc<ItemScope>,
     pub(super) context: &'a StepContext,
-    /// How long it may take: `timeout`, or what its batch has left of its time.
+    /// How long it may take: `timeout`, or what is left of `batch_timeout` if that is less.
     pub(super) timeout: Option<Duration>,
     /// Where to list a child process.
     pub(super) guard: Option<&'a Cell>,
@@ -73,7 +73,7 @@ impl<T: ItemTask> ItemLane<T> {
         outcome
     }
 
-    /// Runs one item; `left` is what its batch has left of its time. Gives its result and its files.
+    /// Runs one item, and returns its result and its files. `left` is the rest of `batch_timeout`.
     fn run_item(
         &self,
         batch: &Batch,
@@ -101,7 +101,7 @@ impl<T: ItemTask> ItemLane<T> {
             None => run(settings.item_timeout),
             Some(Duration::ZERO) => Err(settings.batch_timed_out()),
             Some(left) => run(Some(left)).map_err(|failure| {
-                // The time that ended it was the batch's.
+                // It ran into the timeout of its batch, not its own.
                 if failure.kind == FailureKind::Timeout { settings.batch_timed_out() } else { failure }
             }),
         }
@@ -127,7 +127,7 @@ impl<T: ItemTask> Lane for ItemLane<T> {
 /// The names in scope for the item at `position` of `batch`.
 ///
 /// # Errors
-/// Where the item is a row that cannot be read.
+/// If the item is a bad row.
 pub(super) fn item_scope(
     context: &StepContext,
     batch: &Batch,

@@ -1,4 +1,4 @@
-//! The task types, a file or a directory each, and the one place that knows them all.
+//! The task types, with a file or directory each. To add a type, write its file and add it to [`Program::compile`].
 
 mod echo;
 mod http;
@@ -15,7 +15,7 @@ impl Program {
     /// Compiles a task. Scripts and modules are looked up in `directory`.
     ///
     /// # Errors
-    /// All templates that do not compile.
+    /// The errors of all templates that do not compile.
     pub fn compile(task: &spec::Task, directory: &Path) -> Result<Self, Vec<TemplateError>> {
         Ok(match &task.kind {
             TaskKind::Shell(task) => Self::new(shell::Shell::compile(task)?),
@@ -28,7 +28,7 @@ impl Program {
     /// Compiles the code of a step's aggregate, which sees the step's `results`, `failed` and `stats`.
     ///
     /// # Errors
-    /// All templates that do not compile.
+    /// The errors of all templates that do not compile.
     pub fn aggregate(task: &spec::PythonTask, step: &StepName, directory: &Path) -> Result<Self, Vec<TemplateError>> {
         python::PythonTask::aggregate(task, step, directory).map(Self::new)
     }

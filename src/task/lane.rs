@@ -1,17 +1,17 @@
-//! The border between slots and tasks.
+//! The interface between slots and tasks: a slot hands frames to its lane, and gets their outcomes back.
 
 use crate::model::{Batch, Failure, Lines, ResultForm};
 use crate::template::ErrorValue;
 use std::path::PathBuf;
 
-/// What a slot hands to its lane in one go.
+/// What a slot hands to its lane in one call.
 #[derive(Debug)]
 pub struct Frame<'a> {
     /// The batches, in order.
     pub batches: &'a [Batch],
-    /// Whether to begin no further item after the first failure.
+    /// Whether to start no further item after the first failure.
     pub halt_on_failure: bool,
-    /// For `on_item_error`: why the item failed. The frame then holds that one item.
+    /// For `on_item_error`: why the item failed. The frame then contains only that item.
     pub error: Option<&'a ErrorValue>,
 }
 
@@ -22,33 +22,33 @@ impl Frame<'_> {
     }
 }
 
-/// What became of a frame.
+/// The outcome of a frame.
 #[derive(Debug, Default)]
 pub struct FrameOutcome {
-    /// One outcome for each batch, in order. What was done before a fatal failure counts.
+    /// One outcome per batch, in order. Results from before a fatal failure count.
     pub batches: Vec<BatchOutcome>,
     /// Why the step cannot go on, if it cannot.
     pub fatal: Option<Failure>,
 }
 
-/// What became of one batch of a frame. Positions count within the batch.
+/// The outcome of one batch of a frame. Positions count within the batch.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct BatchOutcome {
-    /// The items that were not run, because the lane halted or was cancelled; rising.
+    /// The items that did not run, because the lane halted or the run was cancelled, in order.
     pub unrun: Vec<usize>,
-    /// The items that failed, rising.
+    /// The items that failed, in order.
     pub failures: Vec<(usize, Failure)>,
-    /// A line for each that was run and did not fail.
+    /// A line for each item that succeeded.
     pub lines: Lines,
-    /// How they are written down in `lines`.
+    /// How the results are encoded in `lines`.
     pub form: ResultForm,
-    /// Whether `lines` are the elements of a list that a batched task returned.
+    /// Whether a batched task returned a list, whose elements are the lines.
     pub list: bool,
     /// What the task printed.
     pub logs: Vec<LogLine>,
     /// How many NaN or infinite numbers became null.
     pub nulls: u64,
-    /// The files of items that succeeded, where they stay.
+    /// The files of items that succeeded, in their final directory.
     pub files: Vec<(usize, PathBuf)>,
 }
 
@@ -59,10 +59,10 @@ impl BatchOutcome {
     }
 }
 
-/// Something a task printed.
+/// Text that a task printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// Position of the item in the batch, if it was about one.
+    /// Position of the item in the batch; `None` outside of items.
     pub position: Option<usize>,
     /// `stdout` or `stderr`
     pub stream: String,
@@ -75,17 +75,17 @@ pub trait Lane {
     /// Runs a frame.
     fn run(&mut self, frame: &Frame<'_>) -> FrameOutcome;
 
-    /// Ends the lane in order.
+    /// Shuts the lane down.
     fn finish(&mut self) -> ShutdownReport {
         ShutdownReport::default()
     }
 }
 
-/// What came of ending a lane.
+/// What happened while a lane was shut down.
 #[derive(Debug, Default)]
 pub struct ShutdownReport {
-    /// What was printed on the way.
+    /// What was printed meanwhile.
     pub logs: Vec<LogLine>,
-    /// What went wrong, such as a `teardown` that raised. All items are settled by then.
+    /// What went wrong, such as an error in `teardown`. All items have their outcome by then.
     pub error: Option<String>,
 }

@@ -1,8 +1,9 @@
-//! Tasks: what is done with an item. Shell, HTTP, echo, and the parent side of the Python lane.
+//! Tasks: what a step does with each item.
 //!
-//! Owns the child processes and the connections. A [`Lane`] belongs to one slot and takes batches one after another; it
-//! knows nothing of retries, ledgers or other slots. Whatever happens to an item inside a lane is an outcome of that item;
-//! only trouble that concerns the whole step (an interpreter that does not start, a `setup` that fails) is an error.
+//! Owns child processes and connections. A [`Task`] is a compiled task of one type. Its [`Lane`]s belong to one slot each and
+//! run one frame of batches after another. Lanes know nothing about retries, the ledger or other slots. Whatever happens to an
+//! item is an outcome of that item. Only what affects the whole step is a fatal failure, such as an interpreter that does not
+//! start or an error in `setup`.
 
 mod cancel;
 mod context;

@@ -1,7 +1,7 @@
-//! Child processes: started in a group of their own, drained, timed and ended as a group.
+//! Child processes, each in its own process group: collecting their output, and ending them as a group.
 //!
-//! One thread waits for everything at once (both pipes, the child's end, the deadline, the cancel), so a slot needs no
-//! helper threads. The group is ended with TERM, and with KILL after [`GRACE`].
+//! One thread waits for everything at once: both pipes, the exit of the child, the deadline and a cancel. So a slot needs no
+//! helper threads. A group is ended with TERM, and with KILL after [`GRACE`].
 
 use super::cancel::Latch;
 use super::guard::{Cell, Guard};
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 /// Time between TERM and KILL.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
 
-/// The most that is kept of what an item's command prints on a stream, in bytes.
+/// Maximum output of an item's command per stream, in bytes.
 pub(super) const MOST_OUTPUT: usize = 64 << 20;
 
 /// How a child ended.
@@ -31,20 +31,20 @@ pub(super) struct ProcessEnd {
     pub(super) by: EndedBy,
 }
 
-/// Who ended it.
+/// What ended a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EndedBy {
-    /// The child itself, or a signal of somebody else.
+    /// The child exited, or another process killed it.
     Itself,
-    /// Its deadline.
+    /// The timeout.
     Timeout,
-    /// The cancel of the run.
+    /// The run was cancelled.
     Cancel,
-    /// More output than is kept.
+    /// It printed more than the maximum.
     Flood,
 }
 
-/// What limits a child's life.
+/// The limits of a child.
 pub(super) struct Limits<'a> {
     pub(super) timeout: Option<Duration>,
     pub(super) kill: &'a Latch,
@@ -52,10 +52,10 @@ pub(super) struct Limits<'a> {
     pub(super) most_output: usize,
 }
 
-/// Runs a command and collects all that it prints; `stop` ends it with its whole group.
+/// Runs a command and collects its output. `stop` ends it together with its process group.
 ///
 /// # Errors
-/// Where it cannot be started, or was ended by `stop`.
+/// If it cannot be started, or `stop` ended it.
 pub fn capture(command: &mut Command, stop: &Latch, guard: Option<&Arc<Guard>>) -> io::Result<Output> {
     let cell = guard.and_then(Guard::cell);
     let limits = Limits { timeout: None, kill: stop, guard: cell.as_ref(), most_output: usize::MAX };
@@ -66,10 +66,10 @@ pub fn capture(command: &mut Command, stop: &Latch, guard: Option<&Arc<Guard>>) 
     Ok(Output { status: ended.status, stdout: ended.stdout, stderr: ended.stderr })
 }
 
-/// Waits for the end of a child that was just started, or ends it, and collects what it prints.
+/// Collects the output of a child until it exits or reaches a limit.
 ///
 /// # Errors
-/// Where the system lacks resources to watch it; it is killed then.
+/// If the system lacks the resources to watch it. The child is killed then.
 pub(super) fn follow(child: Started, limits: &Limits<'_>) -> io::Result<ProcessEnd> {
     let Limits { timeout, kill, guard, most_output } = limits;
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
@@ -99,27 +99,27 @@ pub(super) fn follow(child: Started, limits: &Limits<'_>) -> io::Result<ProcessE
     Ok(ProcessEnd { status, stdout: drain.stdout.bytes, stderr: drain.stderr.bytes, by })
 }
 
-/// Waits for a child that has ended or will, and lets the system forget it.
+/// Waits for a child to exit, and reaps it.
 fn reap(pid: Pid) -> io::Result<ExitStatus> {
     let ended = rustix::io::retry_on_intr(|| waitpid(Some(pid), WaitOptions::empty()))?;
-    let (_, status) = ended.expect("waits until it has ended");
+    let (_, status) = ended.expect("waits until the child has exited");
     Ok(ExitStatus::from_raw(status.as_raw()))
 }
 
-/// Ends a process group with TERM, then with KILL when it has not ended after [`GRACE`].
+/// Ends a process group with TERM, then with KILL after [`GRACE`].
 fn end_gently(pid: Pid, watch: &OwnedFd) {
     end_group(pid, Signal::TERM);
-    // Whatever comes of waiting, the group is killed next.
+    // Whether it exits in time or not, the group is killed next.
     let _ = wait(&mut [PollFd::new(watch, PollFlags::IN)], Some(Instant::now() + GRACE));
     end_group(pid, Signal::KILL);
 }
 
-/// Signals a whole process group; that it may be gone already is fine.
+/// Sends a signal to a process group. It does not matter if the group is gone already.
 pub(super) fn end_group(pid: Pid, signal: Signal) {
     let _ = kill_process_group(pid, signal);
 }
 
-/// Kills a child with its whole group, and waits for it.
+/// Kills a child together with its process group, and reaps it.
 pub(super) fn kill_child(child: &mut Child) {
     end_group(Pid::from_child(child), Signal::KILL);
     let _ = child.wait();
@@ -131,7 +131,7 @@ struct Drain {
 }
 
 impl Drain {
-    /// Collects output until the child has ended or somebody wants it to.
+    /// Collects output until the child exits or must be ended.
     fn until_end(&mut self, watch: &OwnedFd, deadline: Option<Instant>, kill: &Latch) -> io::Result<EndedBy> {
         loop {
             let mut fds = vec![PollFd::new(watch, PollFlags::IN), PollFd::new(kill, PollFlags::IN)];
@@ -162,7 +162,7 @@ impl Drain {
         }
     }
 
-    /// What is in the pipes at the child's end. Does not wait for grandchildren that hold them open.
+    /// Reads what is left in the pipes after the exit. Does not wait for grandchildren that keep them open.
     fn rest(&mut self) {
         self.stdout.read();
         self.stderr.read();
@@ -177,7 +177,7 @@ struct Stream {
 
 impl Stream {
     fn new(pipe: OwnedFd, most: usize) -> Self {
-        // Without it a read could wait for a grandchild; a pipe just made takes the flag.
+        // Otherwise a read could wait for a grandchild. Setting this on a new pipe cannot fail.
         let _ = rustix::io::ioctl_fionbio(&pipe, true);
         Self { pipe: Some(pipe), bytes: Vec::new(), most }
     }
@@ -190,7 +190,7 @@ impl Stream {
         self.bytes.len() > self.most
     }
 
-    /// Reads what is there; closes the pipe at its end.
+    /// Reads what is available. Closes the pipe at its end.
     fn read(&mut self) {
         let Some(pipe) = self.pipe.take() else { return };
         let mut file = std::fs::File::from(pipe);

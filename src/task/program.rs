@@ -1,7 +1,7 @@
 //! A compiled task: what each task type implements, and the handle that the engine holds.
 //!
-//! The engine never asks of which type a task is. What differs by type is a method of [`Task`], with a default for what most
-//! types have in common; [`kinds`](super::kinds) has one implementation for each type.
+//! The engine never asks for the type of a task. What differs between types is a method of [`Task`], and most have a default.
+//! [`kinds`](super::kinds) has an implementation for each type.
 
 use super::context::StepContext;
 use super::foreground::{ForegroundEnd, ForegroundRun};
@@ -18,7 +18,7 @@ pub trait Task: fmt::Debug + Send + Sync {
     /// The task's type as the workflow writes it.
     fn type_name(&self) -> &'static str;
 
-    /// The errors in its templates that show before anything runs.
+    /// The errors in its templates that can be found before anything runs.
     fn check(&self, names: &Names) -> Vec<TemplateError>;
 
     /// Makes a lane for one slot.
@@ -42,23 +42,23 @@ pub trait Task: fmt::Debug + Send + Sync {
         false
     }
 
-    /// Whether it can take a whole batch as its item.
+    /// Whether it can take a whole batch at once.
     fn takes_batches(&self) -> bool {
         false
     }
 
-    /// Whether its result is a message for the user, to be printed.
+    /// Whether its result is a message to print for the user.
     fn result_is_message(&self) -> bool {
         false
     }
 
-    /// What it needs of a Python interpreter, if it needs one.
+    /// What it needs from the Python interpreter, if it uses one.
     fn python(&self) -> Option<PythonNeeds> {
         None
     }
 }
 
-/// What a task needs of the Python interpreter.
+/// What a task needs from the Python interpreter.
 #[derive(Debug)]
 pub struct PythonNeeds {
     /// What to check before anything runs, and where it is in the workflow file.

@@ -1,23 +1,23 @@
-//! The language that the engine and a Python worker speak over a socket, one frame after another.
+//! The language that batchmill's processes speak with each other.
 //!
-//! Owns the frames and their bytes, and nothing else: who starts a worker is `task`'s matter, what it does with a
-//! frame is `worker`'s. A frame is a header of five bytes (kind, then the length of the payload as u32) and the payload;
-//! all numbers are little-endian, both ends being one machine. Bulk data (items, results) is raw bytes; what is sent once
-//! per worker or per failure is JSON.
-//!
-//! The conversation: the worker says `Hello`, the engine sends `Start`, the worker answers `Ready` or `Broken`; then any
-//! number of times the engine sends `Run` and the worker answers with `Results` and `Log` frames and one `Done`. `Stop`,
-//! or the closing of the socket, ends it. Beside the socket there is a [`page`] of shared memory.
+//! Owns [frames](framing), the [greeting](hello) that starts every connection, and the sets of [`Message`]s; today there is one
+//! set, between the engine and a [Python worker](worker_message). Who starts a process, and what it does with a message, is up
+//! to others. Next to the socket, engine and worker share a [`page`] of memory.
 
-mod codec;
-mod frames;
+mod bytes;
+mod error;
+mod framing;
+mod hello;
 pub mod page;
+mod results;
+mod run;
+mod start;
+mod worker_message;
 
-pub use codec::{FrameReader, write_frame};
-pub use frames::{
-    Done, ForegroundJob, Frame, Hello, ItemSettings, Log, Program, Results, Run, RunBatch, ScopeValues, Start, Stored,
-    StoredTarget, WireError,
-};
-
-/// The version of this language; both ends must agree.
-pub const PROTOCOL: u32 = 3;
+pub use error::WireError;
+pub use framing::{BulkData, FrameReader, Message, write_frame};
+pub use hello::{HELLO, Hello, PROTOCOL, Role};
+pub use results::Results;
+pub use run::{Run, RunBatch};
+pub use start::{ForegroundJob, ItemSettings, Program, ScopeValues, Start, Stored, StoredTarget};
+pub use worker_message::{Done, Log, WorkerMessage};

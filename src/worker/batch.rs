@@ -1,25 +1,25 @@
-//! `batch` as user code sees it.
+//! `batch`, as user code sees it.
 
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 
 /// The batch that the current item belongs to, read by attribute or by key.
 ///
-/// One object per batch: its `item` and `index` move on with the items.
+/// There is one object per batch. Its `item` and `index` change with each item.
 #[pyclass(module = "batchmill", name = "Batch", get_all)]
 #[derive(Debug)]
 pub(super) struct BatchView {
-    /// The item, or the list of the batch's items when the task is batched.
+    /// The item, or all items of the batch if the task is batched.
     pub(super) item: Py<PyAny>,
-    /// The item's index in the source; the first item's when batched.
+    /// The item's index in the source; the index of the first item if the task is batched.
     pub(super) index: u64,
-    /// How many batches there are, 0 while that is not known.
+    /// The number of batches; 0 if unknown.
     pub(super) total: u64,
     /// The batch's number, from 1.
     pub(super) number: u64,
-    /// How many items it has.
+    /// The number of items in the batch.
     pub(super) size: usize,
-    /// Which try this is, from 1.
+    /// The attempt, from 1.
     pub(super) attempt: u32,
 }
 

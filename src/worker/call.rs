@@ -1,4 +1,4 @@
-//! Calls the user's code for one position: decodes the item and its inputs, lays out the arguments.
+//! Calls the user's code for one unit: decodes its items and inputs, and builds the arguments.
 
 use super::batch::BatchView;
 use super::decode::decode;
@@ -16,14 +16,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 use std::ops::Range;
 
-/// What is called, and with whose help.
+/// Calls the task.
 #[derive(Clone, Copy)]
 pub(super) struct Caller<'a> {
     pub(super) task: &'a Task,
     pub(super) support: &'a Support,
 }
 
-/// What the user's code is called for once: an item, or a whole batch.
+/// What the user's code runs in one call: an item, or a whole batch.
 pub(super) struct WorkUnit<'a, 'py> {
     pub(super) run: &'a Run,
     /// Its position in the run.
@@ -36,9 +36,9 @@ pub(super) struct WorkUnit<'a, 'py> {
     pub(super) batch: &'a RunBatch,
     /// The first item of the batch, as a position in `Run::items`.
     pub(super) first: usize,
-    /// The batch as code sees it, if it looks.
+    /// The object `batch`, if the code uses it.
     pub(super) view: &'a Option<Bound<'py, BatchView>>,
-    /// All of `Run::items`, if that is text and it pays to know.
+    /// All of `Run::items` as text, if it is valid UTF-8 and that is useful to know.
     pub(super) text: Option<&'a str>,
 }
 
@@ -50,11 +50,11 @@ impl WorkUnit<'_, '_> {
     }
 }
 
-/// What the user's code returned, and bad rows by their position in the batch.
+/// What the user's code returned, and the bad rows by their position in the batch.
 pub(super) type Called<'py> = Result<(Option<Bound<'py, PyAny>>, Vec<(u32, Failure)>), EncodeError>;
 
 impl Caller<'_> {
-    /// `batch`, where the program reads it.
+    /// The object `batch`, if the program uses it.
     pub(super) fn view<'py>(
         &self,
         py: Python<'py>,
@@ -78,8 +78,7 @@ impl Caller<'_> {
         Some(Bound::new(py, view).expect("a small object can be made"))
     }
 
-    /// Calls the user's code; gives what it returns, and rows of a batch that cannot be read. There is nothing to call it
-    /// with where none of them can.
+    /// Calls the user's code. Returns its result, and the bad rows of a batch. If all rows are bad, the code is not called.
     pub(super) fn call<'py>(&self, py: Python<'py>, unit: &WorkUnit<'_, 'py>) -> Called<'py> {
         let mut bad = Vec::new();
         let item = self.item(py, unit, &mut bad)?;
@@ -142,7 +141,7 @@ impl Caller<'_> {
         Ok(self.records(py, unit, bad)?.into_any())
     }
 
-    /// The items of a batch that can be read, as a list.
+    /// The items of a batch without its bad rows, as a list.
     fn records<'py>(
         &self,
         py: Python<'py>,
@@ -163,7 +162,7 @@ impl Caller<'_> {
         Ok(items)
     }
 
-    /// The items of a batch that can be read, as a data frame.
+    /// The items of a batch without its bad rows, as a data frame.
     fn frame<'py>(
         &self,
         py: Python<'py>,
@@ -186,7 +185,7 @@ impl Caller<'_> {
         }
         let records = self.records(py, unit, bad)?;
         if !bad.is_empty() {
-            // Without the lines that are no JSON it may be columns after all.
+            // Without the bad lines, the rest may fit into columns.
             let mut bad = bad.iter().map(|(position, _)| *position).peekable();
             let good = (0..).zip(items).filter(|(position, _)| bad.next_if_eq(position).is_none());
             if let Some(columns) = columns_of_json(good.map(|(_, item)| item)) {
@@ -196,7 +195,7 @@ impl Caller<'_> {
         frames.of_records(&records)
     }
 
-    /// The values of the per-item inputs, checked to be as many as there are names.
+    /// The values of the per-item inputs, checked against the number of names.
     fn item_inputs<'py>(&self, py: Python<'py>, unit: &WorkUnit<'_, 'py>) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
         if self.task.item_inputs.is_empty() {
             return Ok(None);
@@ -208,7 +207,7 @@ impl Caller<'_> {
             Vec::new()
         };
         if values.len() != self.task.item_inputs.len() {
-            let message = "batchmill sent another number of inputs than it had announced";
+            let message = "batchmill sent the wrong number of inputs";
             return Err(pyo3::exceptions::PySystemError::new_err(message));
         }
         if let Some(error) = self.task.item_inputs.iter().position(|name| name == "error")
@@ -233,7 +232,7 @@ impl Caller<'_> {
         Ok(inputs.into_any())
     }
 
-    /// An exception, or a value that cannot be written, as a failure.
+    /// An exception, or a value that cannot be encoded, as a failure.
     pub(super) fn failure(&self, py: Python<'_>, error: EncodeError) -> Failure {
         if let EncodeError::Bad(failure) = error {
             return *failure;

@@ -1,16 +1,16 @@
-//! What user code prints, kept until it is sent as `Log` frames.
+//! Captures what user code prints, until it is sent in `Log` messages.
 //!
-//! Lock order: the outbox's lock is taken before this one, never after. Text belongs to the position that was current
-//! when it was printed. What one item prints beyond [`LIMIT`] bytes is counted and dropped.
+//! Text belongs to the position that was running when it was printed. Each item may print [`LIMIT`] bytes; the rest is counted
+//! and dropped. Lock order: take the lock of the outbox before this one, never after.
 
 use crate::wire::Log;
 use pyo3::prelude::*;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How much of one item's output is kept, both streams together.
+/// How many bytes to keep of an item's output, both streams together.
 const LIMIT: usize = 1 << 20;
-/// Stands for "on no item".
+/// The position if no item is running.
 const NOWHERE: u32 = u32::MAX;
 const STREAMS: [&str; 2] = ["stdout", "stderr"];
 
@@ -23,10 +23,10 @@ pub(super) struct Capture {
     position: AtomicU32,
 }
 
-/// When printed text is taken.
+/// When printed text is drained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Drain {
-    /// While the item may print more.
+    /// While the item is running.
     WithinItem,
     /// At the end of the item.
     EndOfItem,
@@ -36,13 +36,13 @@ pub(super) enum Drain {
 struct Printed {
     position: Option<u32>,
     text: [Vec<u8>; 2],
-    /// How much the current item has printed so far, sent or not.
+    /// How many bytes of the current item were kept so far, sent or not.
     kept: usize,
     dropped: usize,
 }
 
 impl Capture {
-    /// A capture that is on no item.
+    /// A capture with no item running.
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             printed: Mutex::default(),
@@ -52,27 +52,27 @@ impl Capture {
         })
     }
 
-    /// Charges what is printed from now on to `position`.
+    /// From now on, printed text belongs to `position`.
     pub(super) fn enter(&self, position: u32) {
         self.position.store(position, Ordering::Relaxed);
     }
 
-    /// Charges what is printed from now on to no item.
+    /// From now on, printed text belongs to no item.
     pub(super) fn leave(&self) {
         self.position.store(NOWHERE, Ordering::Relaxed);
     }
 
-    /// Whether there is anything to [`drain`](Self::drain).
+    /// Whether there is text to [`drain`](Self::drain).
     pub(super) fn is_dirty(&self) -> bool {
         self.dirty.load(Ordering::Relaxed)
     }
 
-    /// Whether this process is a forked child that came back from user code.
+    /// Whether this process is a forked child that has returned from user code.
     pub(super) fn is_forked(&self) -> bool {
         self.forked.load(Ordering::Relaxed)
     }
 
-    /// Takes what has been printed. At the end of an item incomplete characters are taken too and the count starts anew.
+    /// Takes the printed text. At the end of an item, that includes incomplete characters, and the count starts over.
     pub(super) fn drain(&self, when: Drain, mut send: impl FnMut(Log)) {
         let mut printed = self.lock();
         let position = printed.position;
@@ -93,7 +93,7 @@ impl Capture {
                 send(Log {
                     position,
                     stream: STREAMS[1].to_owned(),
-                    text: format!("[batchmill: {} more bytes of output were dropped]\n", printed.dropped),
+                    text: format!("[batchmill: dropped {} more bytes of output]\n", printed.dropped),
                 });
             }
             *printed = Printed::default();
@@ -122,7 +122,7 @@ impl Capture {
     }
 }
 
-/// The length of `text` without a character whose end has not been printed yet.
+/// The length of `text` without an incomplete character at its end.
 fn whole_characters(text: &[u8]) -> usize {
     match std::str::from_utf8(text) {
         Err(error) if error.error_len().is_none() => error.valid_up_to(),
@@ -130,7 +130,7 @@ fn whole_characters(text: &[u8]) -> usize {
     }
 }
 
-/// The handle that the Python streams write to.
+/// The object that the Python streams write to.
 #[pyclass(module = "batchmill", name = "Capture", frozen)]
 #[derive(Debug)]
 pub(super) struct CaptureHandle(pub(super) Arc<Capture>);

@@ -1,21 +1,21 @@
-//! JSON text to Python values.
+//! Decodes JSON into Python values.
 //!
-//! Integers keep all digits, `NaN` is refused. What the fast parser refuses is left to Python's own.
+//! Integers keep all digits; `NaN` is rejected. What the fast parser rejects, Python's own parser tries.
 
 use super::json::PARSE;
 use super::support::Support;
 use pyo3::prelude::*;
 
-/// The value that `json` writes down.
+/// The value of this JSON text.
 pub(super) fn decode<'py>(py: Python<'py>, support: &Support, json: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     if let Some(number) = small_integer(json) {
         return Ok(number.into_pyobject(py)?.into_any());
     }
-    // What jiter refuses may still be fine for Python: deep nesting, long numbers, lone surrogates.
+    // jiter rejects some JSON that Python accepts: deep nesting, long numbers, lone surrogates.
     PARSE.python_parse(py, json).or_else(|_| support.decode(py, json))
 }
 
-/// An integer of up to 18 digits, which cannot overflow and is by far the most frequent item of its kind.
+/// An integer of up to 18 digits. It cannot overflow, and items are often just that.
 fn small_integer(json: &[u8]) -> Option<i64> {
     let (negative, digits) = match json {
         [b'-', digits @ ..] => (true, digits),

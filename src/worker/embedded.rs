@@ -1,18 +1,18 @@
-//! The Python half of the worker, carried in this binary.
+//! The Python half of the worker, embedded in this binary.
 //!
-//! `batchmill-python` is built for one CPython, so `build.rs` has that one compile these files: reading the code back takes a
-//! fraction of a millisecond, where compiling it took 8 of each worker's start. The wheel, which is for many versions, and a
-//! CPython of another bytecode compile the source.
+//! `batchmill-python` is built for one CPython, so `build.rs` compiles these files with it. Loading the bytecode takes a
+//! fraction of a millisecond; compiling the source took 8 ms of each start. The wheel supports many versions, so it compiles the
+//! source at each start, and so does a CPython with different bytecode.
 
 use pyo3::exceptions::PySystemError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::ffi::CString;
 
-/// One file of it.
+/// One Python file.
 pub(super) struct Embedded {
     pub(super) source: &'static str,
-    /// The version of the bytecode, then the code as `marshal` writes it; empty where it was not compiled.
+    /// The magic number of the bytecode, then the code as `marshal` writes it. Empty if it was not compiled.
     compiled: &'static [u8],
     file: &'static str,
     name: &'static str,
@@ -40,18 +40,18 @@ pub(super) const CODE: Embedded = embedded!("code");
 const MAGIC: usize = 4;
 
 impl Embedded {
-    /// Loads it as a module.
+    /// Loads the file as a module.
     pub(super) fn load<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyModule>> {
         if let Some((magic, code)) = self.compiled.split_at_checked(MAGIC)
             && magic == py.import("_frozen_importlib_external")?.getattr("MAGIC_NUMBER")?.extract::<&[u8]>()?
         {
             return self.execute(&py.import("marshal")?.getattr("loads")?.call1((PyBytes::new(py, code),))?);
         }
-        let text = |text: &str| CString::new(text).map_err(|_| PySystemError::new_err("a NUL in our own source"));
+        let text = |text: &str| CString::new(text).map_err(|_| PySystemError::new_err("NUL byte in embedded source"));
         PyModule::from_code(py, &text(self.source)?, &text(self.file)?, &text(self.name)?)
     }
 
-    /// Runs it as the code of a new module. One that fails does not stay, so that nobody takes a half of it for the whole.
+    /// Runs the code as a new module. If that fails, the module is removed, so that nothing imports half of it.
     fn execute<'py>(&self, code: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyModule>> {
         let py = code.py();
         let module = PyModule::new(py, self.name)?;

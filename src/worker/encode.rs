@@ -1,55 +1,55 @@
-//! Python values to JSON text.
+//! Encodes Python values as JSON.
 //!
-//! What is plain JSON is written here, the rest is first made simpler by `values.py`. The text has no raw newline and is
-//! valid UTF-8. What cannot be written fails with the path to the value, as in `result.rows[3].fn`.
+//! Writes plain JSON values directly; `values.py` converts others to something simpler first. The text is valid UTF-8 without
+//! raw newlines. If a value cannot be encoded, the error has the path to it, as in `result.rows[3].fn`.
 
 use super::key_cache::KeyCache;
-use super::support::{Simpler, Support};
+use super::support::{Converted, Support};
 use crate::model::Failure;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
-/// How deep a result may be nested: beyond what anybody writes, well before the stack ends.
+/// How deep a result may be nested: more than real data is, and less than the stack can take.
 const DEPTH: usize = 200;
 
-/// Why a value cannot be written.
+/// Why a value cannot be encoded.
 #[derive(Debug)]
 pub(super) enum EncodeError {
-    /// It, or a value inside it, has no form in JSON.
-    Unwritable {
-        /// The steps to the value, the last one first.
+    /// The value, or a value inside it, has no JSON form.
+    Unsupported {
+        /// The path to the value, innermost step first.
         path: Vec<String>,
-        /// What it is, in words that fit behind "is".
+        /// What the value is, in words that follow "is".
         what: String,
     },
-    /// Code of the value itself raised while it was read.
+    /// Code of the value raised an exception.
     Raised(PyErr),
-    /// There is no value: the row cannot be read.
+    /// There is no value, because its row is bad.
     Bad(Box<Failure>),
 }
 
 impl EncodeError {
-    fn unwritable(what: impl Into<String>) -> Self {
-        Self::Unwritable { path: Vec::new(), what: what.into() }
+    fn unsupported(what: impl Into<String>) -> Self {
+        Self::Unsupported { path: Vec::new(), what: what.into() }
     }
 
-    /// The same, one level further out.
+    /// The same error, seen one level further out.
     pub(super) fn below(mut self, step: impl FnOnce() -> String) -> Self {
-        if let Self::Unwritable { path, .. } = &mut self {
+        if let Self::Unsupported { path, .. } = &mut self {
             path.push(step());
         }
         self
     }
 
-    /// What to tell the user, or the exception that was raised.
+    /// The message for the user, or the exception that was raised.
     pub(super) fn into_message(self) -> Result<String, PyErr> {
         match self {
             Self::Raised(error) => Err(error),
             Self::Bad(failure) => Ok(failure.message),
-            Self::Unwritable { path, what } => {
+            Self::Unsupported { path, what } => {
                 let shown: String = path.iter().rev().take(12).map(String::as_str).collect();
                 let more = if path.len() > 12 { "..." } else { "" };
-                Ok(format!("result cannot be written as JSON: `result{shown}{more}` is {what}"))
+                Ok(format!("cannot encode the result as JSON: `result{shown}{more}` is {what}"))
             }
         }
     }
@@ -61,21 +61,21 @@ impl From<PyErr> for EncodeError {
     }
 }
 
-/// Writes values to `out`, and counts what became null for not being a number.
+/// Writes values to `out`, and counts the numbers that become null.
 pub(super) struct Encoder<'a> {
     /// The text so far.
     pub(super) out: &'a mut Vec<u8>,
-    /// How many NaN or infinite numbers were written as null.
+    /// The number of NaN and infinite values written as null.
     pub(super) nulls: u32,
     support: &'a Support,
     cache: &'a mut EncoderCache,
 }
 
-/// What is kept from value to value.
+/// What the encoder keeps between values.
 #[derive(Default)]
 pub(super) struct EncoderCache {
     keys: KeyCache,
-    /// The addresses of the containers around what is being written.
+    /// The addresses of the containers around the current value.
     above: Vec<usize>,
 }
 
@@ -130,12 +130,12 @@ impl<'a> Encoder<'a> {
         written
     }
 
-    /// Deep data is rare; a value inside itself is the usual reason, and is worth saying.
+    /// Deep data is rare. Usually the value contains itself, so the message says that.
     fn too_deep(&self) -> EncodeError {
         let inside_itself =
             self.cache.above.iter().enumerate().any(|(at, value)| self.cache.above[..at].contains(value));
-        EncodeError::unwritable(if inside_itself {
-            "inside itself".to_owned()
+        EncodeError::unsupported(if inside_itself {
+            "a circular reference".to_owned()
         } else {
             format!("nested more than {DEPTH} levels deep")
         })
@@ -143,24 +143,24 @@ impl<'a> Encoder<'a> {
 
     fn other(&mut self, value: &Bound<'_, PyAny>) -> Result<(), EncodeError> {
         match self.support.convert(value)? {
-            Simpler::Value(simpler) => self.write(&simpler),
-            Simpler::Number(text) => {
+            Converted::Value(simpler) => self.write(&simpler),
+            Converted::Number(text) => {
                 self.out.extend_from_slice(text.as_bytes());
                 Ok(())
             }
-            Simpler::Null => {
+            Converted::Null => {
                 self.nulls += 1;
                 self.out.extend_from_slice(b"null");
                 Ok(())
             }
-            Simpler::Nothing(what) => Err(EncodeError::unwritable(what)),
+            Converted::Unsupported(what) => Err(EncodeError::unsupported(what)),
         }
     }
 
     fn integer(&mut self, number: &Bound<'_, PyInt>) -> Result<(), EncodeError> {
         match number.extract::<i64>() {
             Ok(number) => self.json(&number),
-            // Beyond 64 bits the digits are Python's to write.
+            // Python writes integers beyond 64 bits.
             Err(_) => self.out.extend_from_slice(number.str()?.to_str()?.as_bytes()),
         }
         Ok(())
@@ -176,13 +176,13 @@ impl<'a> Encoder<'a> {
     fn text(&mut self, text: &Bound<'_, PyString>) -> Result<(), EncodeError> {
         let text = text
             .to_str()
-            .map_err(|_| EncodeError::unwritable("text with a lone surrogate, which UTF-8 cannot hold"))?;
+            .map_err(|_| EncodeError::unsupported("a string with a lone surrogate, which UTF-8 cannot encode"))?;
         self.json(text);
         Ok(())
     }
 
     fn json(&mut self, value: &(impl serde::Serialize + ?Sized)) {
-        serde_json::to_writer(&mut *self.out, value).expect("numbers and text can always be written to memory");
+        serde_json::to_writer(&mut *self.out, value).expect("numbers and strings can always be encoded");
     }
 
     fn array<'py>(&mut self, values: impl Iterator<Item = Bound<'py, PyAny>>) -> Result<(), EncodeError> {
@@ -221,12 +221,12 @@ impl<'a> Encoder<'a> {
         Ok(())
     }
 
-    /// Keys are text; numbers, truth values and None become their JSON text, as in Python's own `json`.
+    /// Writes a key. Numbers, booleans and None become strings, as in Python's `json`.
     fn key(&mut self, key: &Bound<'_, PyAny>) -> Result<(), EncodeError> {
         let start = self.out.len();
         self.write(key).map_err(|error| match error {
-            EncodeError::Unwritable { what, .. } => {
-                EncodeError::unwritable(format!("a mapping with a key that is {what}"))
+            EncodeError::Unsupported { what, .. } => {
+                EncodeError::unsupported(format!("a mapping with a key that is {what}"))
             }
             other => other,
         })?;
@@ -235,8 +235,8 @@ impl<'a> Encoder<'a> {
             b'[' | b'{' => {
                 let kind = key.get_type();
                 let kind = kind.name()?;
-                let what = format!("a mapping with a `{}` as a key", kind.to_string_lossy());
-                return Err(EncodeError::unwritable(what));
+                let what = format!("a mapping with a `{}` key", kind.to_string_lossy());
+                return Err(EncodeError::unsupported(what));
             }
             _ => {
                 self.out.insert(start, b'"');
@@ -247,7 +247,7 @@ impl<'a> Encoder<'a> {
     }
 }
 
-/// How a path goes through a mapping: `.name`, or `["any other key"]`.
+/// A step of a path through a mapping: `.name`, or `["any other key"]`.
 fn step(key: &Bound<'_, PyAny>) -> String {
     let text = key.str().map_or_else(|_| "?".to_owned(), |text| text.to_string_lossy().into_owned());
     let plain = text.chars().all(|c| c.is_alphanumeric() || c == '_') && !text.starts_with(|c: char| c.is_numeric());

@@ -1,7 +1,7 @@
-//! Flat mappings of JSON by column: what most records are.
+//! Reads flat JSON mappings, which most records are, into columns.
 //!
-//! Anything else (values inside values, a key twice, integers beyond 64 bits, columns of several types) is left to Python: a
-//! data frame is made of the decoded records then. The parser is the one that decodes items, so both read the same.
+//! For anything else (nested values, duplicate keys, integers beyond 64 bits, columns with several types) the data frame is
+//! made from decoded records. The parser is the one that decodes items, so both read the same values.
 
 use crate::columnar::{Cell, Column, Unfit, exact_float};
 use arrow_array::{RecordBatch, RecordBatchOptions};
@@ -10,7 +10,7 @@ use jiter::{Jiter, NumberAny, NumberInt, Peek};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The columns of these items; none where they are not flat mappings whose columns have one type each.
+/// The columns of these items; `None` unless all are flat mappings whose columns have one type each.
 pub(super) fn columns_of_json<'a>(items: impl Iterator<Item = &'a [u8]>) -> Option<RecordBatch> {
     let mut table = Table::default();
     for item in items {
@@ -49,7 +49,7 @@ impl Table {
         Some(())
     }
 
-    /// The column of a key: mostly the one behind that of the key before.
+    /// The number of the column of a key. Usually it is the next one after that of the previous key.
     fn number(&mut self, name: &str, guess: usize) -> usize {
         if self.names.get(guess).is_some_and(|guessed| guessed == name) {
             return guess;

@@ -1,7 +1,7 @@
-//! One item in front of the person: no socket, no captured streams, a debugger where it is wanted.
+//! Runs one item in the foreground: without a socket or captured streams, and with a debugger if the user asks for it.
 //!
-//! The work comes in a file, which is deleted when it has been read: parameters and items may be secret. The terminal is the
-//! user code's own.
+//! The job is in a file, which is deleted once it was read, because parameters and items may be secret. The user's code has the
+//! terminal to itself.
 
 use super::call::{Caller, WorkUnit};
 use super::encode::{EncodeError, Encoder, EncoderCache};
@@ -12,8 +12,7 @@ use crate::wire::{ForegroundJob, Run};
 use pyo3::prelude::*;
 use std::io::Write;
 
-/// Runs what the file says; returns the exit status: 0 where the item succeeded, 1 where it failed, 2 where there is no such
-/// file.
+/// Runs the job in a file. Returns the exit status: 0 if the item succeeded, 1 if it failed, 2 if the file cannot be read.
 pub fn foreground(py: Python<'_>, path: &str) -> u8 {
     let text = std::fs::read(path);
     drop(std::fs::remove_file(path));
@@ -26,7 +25,7 @@ pub fn foreground(py: Python<'_>, path: &str) -> u8 {
             1
         }),
         Err(error) => {
-            eprintln!("error: this is started by `batchmill repro`, not by hand: {error}");
+            eprintln!("error: internal command, used by `batchmill repro`: {error}");
             2
         }
     }
@@ -37,7 +36,7 @@ fn run(py: Python<'_>, job: &ForegroundJob) -> PyResult<u8> {
     support.come_forward(py)?;
     let task = match Task::prepare(py, &support, &job.start) {
         Ok(task) => task,
-        Err(unready) => return fail(py, &support, job, unready.error),
+        Err(error) => return fail(py, &support, job, error.error),
     };
     let (mut items, mut inputs) = (Items::default(), Items::default());
     items.push(&job.item);
@@ -56,7 +55,7 @@ fn run(py: Python<'_>, job: &ForegroundJob) -> PyResult<u8> {
         text: None,
     };
     let written = caller.call(py, &unit).and_then(|(value, bad)| {
-        // The only item of a batch.
+        // The batch has only this item.
         if let Some((_, failure)) = bad.into_iter().next() {
             return Err(EncodeError::Bad(Box::new(failure)));
         }
@@ -69,9 +68,9 @@ fn run(py: Python<'_>, job: &ForegroundJob) -> PyResult<u8> {
     });
     let ended = match written {
         Ok(line) => {
-            // What the code printed comes first, whatever Python still holds back.
+            // Flush what the code printed, so that it comes before the result.
             py.import("sys")?.getattr("stdout")?.call_method0("flush")?;
-            // A reader that is gone wants no result.
+            // If nobody reads stdout any more, nobody needs the result.
             drop(std::io::stdout().write_all(&line));
             Ok(0)
         }
@@ -91,7 +90,7 @@ fn run(py: Python<'_>, job: &ForegroundJob) -> PyResult<u8> {
     ended
 }
 
-/// Shows an exception, and stays where it was raised.
+/// Shows an exception, and opens the debugger if the user asks for it.
 fn fail(py: Python<'_>, support: &Support, job: &ForegroundJob, error: PyErr) -> PyResult<u8> {
     let failure = support.failure(py, error.clone_ref(py));
     match failure.detail {

@@ -1,7 +1,7 @@
-//! A batch's rows as a data frame of the library that the step asks for.
+//! Turns the rows of a batch into a data frame of the library that the step names.
 //!
-//! Columns are made here, by the rules that make records, and go over to the library without a copy where it takes Arrow's
-//! streams. pandas without pyarrow takes the bytes of each column instead.
+//! Columns follow the same rules as records. Libraries that support Arrow's C stream interface take them over without a copy.
+//! pandas without pyarrow gets the bytes of each column instead.
 
 use super::support;
 use crate::model::BatchFormat;
@@ -18,22 +18,22 @@ use pyo3::types::{PyByteArray, PyBytes, PyCapsule, PyList};
 pub(super) struct Frames {
     of_table: Py<PyAny>,
     of_records: Py<PyAny>,
-    /// Whether it takes columns one by one.
+    /// Whether the library takes columns one by one.
     by_column: bool,
 }
 
 impl Frames {
-    /// For a format; none where items stay records.
+    /// For a batch format; `None` if items stay records.
     ///
     /// # Errors
-    /// Where the library cannot be imported.
+    /// If the library cannot be imported.
     pub(super) fn new(py: Python<'_>, format: BatchFormat) -> PyResult<Option<Self>> {
         let Some(library) = format.library() else { return Ok(None) };
         let (of_table, of_records, by_column) = support::frames(py)?.call1((library,))?.extract()?;
         Ok(Some(Self { of_table, of_records, by_column }))
     }
 
-    /// The frame of these columns.
+    /// A data frame with these columns.
     pub(super) fn of_columns<'py>(&self, py: Python<'py>, batch: RecordBatch) -> PyResult<Bound<'py, PyAny>> {
         if !self.by_column {
             return self.of_table.bind(py).call1((Stream(batch),));
@@ -48,13 +48,13 @@ impl Frames {
         self.of_table.bind(py).call1((columns, batch.num_rows()))
     }
 
-    /// The frame of these values, which have to be mappings.
+    /// A data frame with these records, which must be mappings.
     pub(super) fn of_records<'py>(&self, records: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyAny>> {
         self.of_records.bind(records.py()).call1((records,))
     }
 }
 
-/// A table as Arrow's C stream interface hands it out.
+/// A table that is exported through Arrow's C stream interface.
 #[pyclass(module = "batchmill", name = "Table", frozen)]
 struct Stream(RecordBatch);
 
@@ -66,14 +66,14 @@ impl Stream {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        // A request may be left unanswered, says the interface.
+        // The interface allows ignoring the requested schema.
         drop(requested_schema);
         let batches = RecordBatchIterator::new([Ok(self.0.clone())], self.0.schema());
         PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(Box::new(batches)), c"arrow_array_stream")
     }
 }
 
-/// The values of a column as bytes of the machine, texts as a list of strings.
+/// The values of a column as native-endian bytes; strings as a list.
 fn plain<'py>(py: Python<'py>, column: &dyn Array) -> PyResult<(&'static str, Bound<'py, PyAny>)> {
     let bytes = |bytes: &[u8]| PyByteArray::new(py, bytes).into_any();
     Ok(match column.data_type() {

@@ -1,7 +1,7 @@
-//! How a process becomes a worker: descriptors, signals, the death of the parent, and which Python it is.
+//! Turns a process into a worker: descriptors, signals, the death of the parent, and the Python environment.
 //!
-//! The descriptors are moved before CPython or any `.pth` file can run, so neither user code nor its children ever hold the
-//! socket: afterwards fd 0 is `/dev/null` and fd 1 is the log file that fd 2 is.
+//! The descriptors are moved before CPython or any `.pth` file can run, so neither user code nor its child processes have the
+//! socket. Afterwards fd 0 is `/dev/null`, and fd 1 is the same log file as fd 2.
 
 use super::bare;
 use super::page::Page;
@@ -13,18 +13,18 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
-/// The variable that describes the environment `batchmill-python` shall stand for, as JSON.
+/// The environment variable that describes the Python environment for `batchmill-python`, as JSON.
 const SITE: &str = "BATCHMILL_PYTHON_SITE";
 
-/// The word that asks for one item in the foreground.
+/// The argument that asks for one item in the foreground.
 const FOREGROUND: &str = "foreground";
 
 /// Why this process cannot be a worker.
 #[derive(Debug, thiserror::Error)]
 enum HostError {
-    #[error("this is started by batchmill, not by hand")]
+    #[error("internal command: only batchmill itself runs this")]
     NotAWorker,
-    #[error("cannot take over the descriptors from batchmill")]
+    #[error("cannot set up the descriptors from batchmill")]
     Descriptors(#[from] io::Error),
 }
 
@@ -34,7 +34,7 @@ impl From<rustix::io::Errno> for HostError {
     }
 }
 
-/// The whole of `batchmill-python`.
+/// The main function of `batchmill-python`.
 pub fn main() -> ExitCode {
     let version = Python::version_str().split_whitespace().next().unwrap_or("unknown");
     match std::env::args_os().nth(1) {
@@ -66,7 +66,7 @@ fn embed(work: impl FnOnce(Python<'_>) -> u8) -> ExitCode {
                 1
             }
         };
-        // Nobody finalises an embedded interpreter, so what CPython does at its end is done here.
+        // An embedded interpreter is never finalized, so this does what CPython does at its exit.
         if let Err(error) = super::support::finish(py) {
             error.print(py);
         }
@@ -74,7 +74,7 @@ fn embed(work: impl FnOnce(Python<'_>) -> u8) -> ExitCode {
     })
 }
 
-/// The worker inside an interpreter that has the wheel; returns the exit status for it.
+/// Runs a worker in an interpreter that has the wheel. Returns the exit status.
 pub fn hosted(py: Python<'_>) -> u8 {
     match take_over() {
         Ok(link) => serve::serve(py, link),
@@ -95,7 +95,7 @@ fn refuse(error: &HostError) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Takes the socket and the shared page away from stdin and stdout, and ties this process to its parent's life.
+/// Takes the socket and the shared page from stdin and stdout, and makes this process die with its parent.
 fn take_over() -> Result<Link, HostError> {
     let (stdin, stdout, stderr) = (rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr());
     let kind = rustix::fs::fstat(stdin).map_err(|_| HostError::NotAWorker)?.st_mode;
@@ -105,7 +105,7 @@ fn take_over() -> Result<Link, HostError> {
     let parent = rustix::process::getppid();
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     if rustix::process::getppid() != parent {
-        // It died before the line above; the socket says nothing new then.
+        // The parent died before the line above.
         return Err(HostError::NotAWorker);
     }
     let socket = rustix::io::fcntl_dupfd_cloexec(stdin, 3)?;

@@ -1,9 +1,9 @@
-//! How the worker parses JSON.
+//! The JSON parser of the worker.
 
 use jiter::{FloatMode, PartialMode, PythonParse, StringCacheMode};
 use pyo3::prelude::*;
 
-/// Integers keep all digits. Keys are cached, string values are not: items rarely repeat them.
+/// Keeps all digits of integers. Caches keys, but not string values, which rarely repeat.
 pub(super) const PARSE: PythonParse = PythonParse {
     allow_inf_nan: false,
     cache_mode: StringCacheMode::Keys,
@@ -12,7 +12,7 @@ pub(super) const PARSE: PythonParse = PythonParse {
     float_mode: FloatMode::Float,
 };
 
-/// The value that JSON of our own writes down: without Python's decoder, whose import takes a while.
+/// The value of JSON that batchmill itself has written. It never needs Python's parser, whose import takes a while.
 pub(super) fn parse<'py>(py: Python<'py>, json: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     let wrong = |error: jiter::JsonError| pyo3::exceptions::PyValueError::new_err(error.to_string());
     PARSE.python_parse(py, json).map_err(wrong)

@@ -1,17 +1,17 @@
-//! The JSON text of keys that come again and again.
+//! Caches the JSON text of keys.
 //!
-//! Records of one task mostly have the same keys, and mostly as the same objects: constants of the task's code. So a key is
-//! known by its address, and is held, which keeps the address its own. What is known stays known, and there are few buckets:
-//! keys that differ from record to record cost a look, and no more memory.
+//! Records of a task mostly have the same keys, and mostly as the same objects: constants in the task's code. So keys are
+//! identified by address; holding the key keeps its address from being reused. Entries are never replaced, and there are few
+//! buckets, so keys that differ from record to record cost a lookup, but no memory.
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 const BUCKETS: usize = 64;
-/// Longer keys are not worth their room.
+/// The maximum length of a cached text, in bytes.
 const LONGEST: usize = 128;
 
-/// Keys and their texts.
+/// Keys and their JSON texts.
 pub(super) struct KeyCache {
     buckets: [Option<CachedKey>; BUCKETS],
 }
@@ -28,13 +28,13 @@ impl Default for KeyCache {
 }
 
 impl KeyCache {
-    /// The text that was kept for `key`.
+    /// The cached text of `key`.
     pub(super) fn text(&self, key: &Bound<'_, PyAny>) -> Option<&[u8]> {
         let known = self.buckets[bucket(key)].as_ref()?;
         (known.key.as_ptr() == key.as_ptr()).then_some(&*known.text)
     }
 
-    /// Keeps a text, where there is a bucket for it.
+    /// Caches a text, if its bucket is free.
     pub(super) fn keep(&mut self, key: &Bound<'_, PyAny>, text: &[u8]) {
         let bucket = &mut self.buckets[bucket(key)];
         if let (None, true, Ok(key)) = (&bucket, text.len() <= LONGEST, key.cast_exact::<PyString>()) {
@@ -43,7 +43,7 @@ impl KeyCache {
     }
 }
 
-/// Objects lie at least 16 bytes apart.
+/// The bucket of a key. Python objects are at least 16 bytes apart.
 fn bucket(key: &Bound<'_, PyAny>) -> usize {
     (key.as_ptr() as usize / 16) % BUCKETS
 }

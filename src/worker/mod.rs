@@ -1,12 +1,12 @@
-//! The far side of the Python lane: a process that holds CPython and runs the user's code, item by item.
+//! The worker: a process that contains CPython and runs the user's code, item by item.
 //!
-//! Owns the worker's whole life: its descriptors, the conversation on the socket, the shared page, code blocks, values in
-//! both directions, printed text. Who starts it and why is the engine's matter. It is hosted by `batchmill-python`
-//! ([`main`]), which embeds CPython, or by any interpreter that has the wheel ([`hosted`]).
+//! Owns everything inside the process: its descriptors, the messages on the socket, the shared page, code blocks, values in
+//! both directions, and printed text. `task` starts workers and decides what they run. A worker is hosted by
+//! `batchmill-python` ([`main`]), which embeds CPython, or by any interpreter that has the wheel ([`hosted`]).
 //!
-//! What always holds: nothing but this module writes to the socket; every position begun in a `Run` ends in exactly one
-//! entry of a `Results` frame, or the process is dead and the shared page names the position; no exception of user code,
-//! `SystemExit` included, ends the process.
+//! Invariants: only this module writes to the socket. Every position started in a `Run` has exactly one entry in a `Results`
+//! message, unless the process is dead; then the shared page has the position. No exception in user code, not even
+//! `SystemExit`, ends the process.
 
 mod bare;
 mod batch;

@@ -1,12 +1,12 @@
-//! What waits to be sent: results and printed text of finished items.
+//! Buffers the results and printed text of finished items until they are sent.
 //!
-//! The main thread appends; a second thread, which never touches Python, sends what has been waiting, so a slow item does
-//! not hold back the finished ones before it. A result waits at most [`TICK`]. That thread rests when no `Run` is active,
-//! and ends the process when the engine has gone away in the middle of one: nobody is left to take the results.
+//! The main thread appends. A second thread, which never touches Python, sends what is waiting at least every [`TICK`], so a
+//! slow item does not hold back the finished ones before it. That thread sleeps while no `Run` is active. If the engine is gone
+//! during a `Run`, it kills the process, because nobody is left to take the results.
 
 use super::capture::{Capture, Drain};
 use crate::model::{Failure, ResultForm};
-use crate::wire::{Frame, Results, WireError, write_frame};
+use crate::wire::{Results, WireError, WorkerMessage, write_frame};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, getpid, kill_process};
 use std::io::Write;
@@ -14,12 +14,12 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long a result may wait.
+/// How long a result may wait until it is sent.
 const TICK: Duration = Duration::from_millis(10);
-/// How much may wait.
+/// How many bytes may wait until they are sent.
 const FULL: usize = 1 << 20;
 
-/// The results and logs that are not sent yet.
+/// The results and logs that were not sent yet.
 #[derive(Debug)]
 pub(super) struct Outbox {
     pending: Mutex<Pending>,
@@ -30,16 +30,16 @@ pub(super) struct Outbox {
 #[derive(Debug)]
 struct Pending {
     socket: UnixStream,
-    /// Whole frames, in order.
+    /// Complete messages, in order.
     frames: Vec<u8>,
-    /// The frame that still grows.
+    /// The message that results are appended to.
     open: Results,
     running: bool,
     parked: bool,
 }
 
 impl Outbox {
-    /// An outbox on `socket`, with its thread.
+    /// Creates an outbox for `socket`, and starts its thread.
     pub(super) fn start(socket: UnixStream, capture: Arc<Capture>) -> std::io::Result<Arc<Self>> {
         let outbox = Arc::new(Self {
             pending: Mutex::new(Pending { socket, frames: Vec::new(), open: empty(), running: false, parked: false }),
@@ -51,7 +51,7 @@ impl Outbox {
         Ok(outbox)
     }
 
-    /// A `Run` begins: from now on results may be waiting.
+    /// A `Run` starts: from now on results may be waiting.
     pub(super) fn begin(&self) {
         let mut pending = self.lock();
         pending.running = true;
@@ -60,7 +60,7 @@ impl Outbox {
         }
     }
 
-    /// Appends the outcome of `position`, its line without the newline.
+    /// Appends the outcome of `position`. A result comes without its newline.
     pub(super) fn push(&self, position: u32, outcome: Result<&[u8], Failure>, nulls: u32) -> Result<(), WireError> {
         let mut pending = self.lock();
         self.collect(&mut pending, Drain::EndOfItem)?;
@@ -83,20 +83,20 @@ impl Outbox {
         Ok(())
     }
 
-    /// Appends a frame of its own, as each batch of a batched task has.
-    pub(super) fn push_frame(&self, frame: &Frame) -> Result<(), WireError> {
+    /// Appends a whole message, as for each batch of a batched task.
+    pub(super) fn push_message(&self, message: &WorkerMessage) -> Result<(), WireError> {
         let mut pending = self.lock();
         self.collect(&mut pending, Drain::EndOfItem)?;
         pending.close()?;
-        write_frame(&mut pending.frames, frame)?;
+        write_frame(&mut pending.frames, message)?;
         if pending.frames.len() > FULL {
             pending.send()?;
         }
         Ok(())
     }
 
-    /// Sends everything, `last` behind it. No `Run` is active afterwards.
-    pub(super) fn finish(&self, last: Option<&Frame>) -> Result<(), WireError> {
+    /// Sends everything, and then `last`. No `Run` is active afterwards.
+    pub(super) fn finish(&self, last: Option<&WorkerMessage>) -> Result<(), WireError> {
         let mut pending = self.lock();
         pending.running = false;
         self.collect(&mut pending, Drain::EndOfItem)?;
@@ -121,14 +121,14 @@ impl Outbox {
             if pending.running {
                 let sent = self.collect(&mut pending, Drain::WithinItem).and_then(|()| pending.send());
                 if sent.is_err() || pending.is_hung_up() {
-                    // Teardown would not help: this thread cannot run it, and the main thread may be stuck in an item.
+                    // No teardown: this thread cannot run it, and the main thread may be stuck in an item.
                     let _ = kill_process(getpid(), Signal::KILL);
                 }
             }
         }
     }
 
-    /// Turns printed text into frames. They come before the results of their item, which are appended later.
+    /// Turns printed text into messages. They come before the result of their item, which is appended later.
     fn collect(&self, pending: &mut Pending, when: Drain) -> Result<(), WireError> {
         if !self.capture.is_dirty() {
             return Ok(());
@@ -136,7 +136,7 @@ impl Outbox {
         let mut written = Ok(());
         self.capture.drain(when, |log| {
             if written.is_ok() {
-                written = write_frame(&mut pending.frames, &Frame::Log(log));
+                written = write_frame(&mut pending.frames, &WorkerMessage::Log(log));
             }
         });
         written
@@ -150,10 +150,10 @@ impl Outbox {
 impl Pending {
     fn close(&mut self) -> Result<(), WireError> {
         if self.open.count > 0 {
-            let results = Frame::Results(std::mem::replace(&mut self.open, empty()));
+            let results = WorkerMessage::Results(std::mem::replace(&mut self.open, empty()));
             write_frame(&mut self.frames, &results)?;
-            // The next frame will be about as long, so its buffer is kept.
-            if let Frame::Results(Results { mut lines, .. }) = results {
+            // The next message will be about as long, so it reuses the buffer.
+            if let WorkerMessage::Results(Results { mut lines, .. }) = results {
                 lines.clear();
                 self.open.lines = lines;
             }

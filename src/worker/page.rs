@@ -1,7 +1,6 @@
-//! The worker's view of the shared page.
+//! The worker's end of the shared page. [`crate::wire::page`] describes its layout.
 //!
-//! The only unsafe code of the worker: one mapping, made once and never undone. What the cells mean is said in
-//! [`crate::wire::page`].
+//! Contains unsafe code: one memory mapping, which is created once and never removed.
 #![expect(unsafe_code, reason = "sharing memory with the engine needs one mmap")]
 
 use crate::wire::page::{HALT, POSITION, SIZE, STARTED};
@@ -14,12 +13,12 @@ use std::time::Duration;
 
 const CELLS: usize = SIZE / size_of::<AtomicU64>();
 
-/// How exactly a time is noted.
+/// The precision of a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Precision {
-    /// To some milliseconds, which costs next to nothing.
+    /// Some milliseconds, at almost no cost.
     Coarse,
-    /// To a nanosecond or so.
+    /// Nanoseconds.
     Exact,
 }
 
@@ -30,25 +29,25 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// Maps the page that `memfd` holds and clears the worker's cells. It must be at least [`SIZE`] bytes long.
+    /// Maps the page in `memfd`, which must be at least [`SIZE`] bytes long, and clears the worker's cells.
     pub(super) fn map(memfd: impl AsFd) -> io::Result<Self> {
         let length = rustix::fs::fstat(&memfd)?.st_size;
         if usize::try_from(length).unwrap_or(0) < SIZE {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the shared page is too short"));
         }
-        // SAFETY: the address is the kernel's choice, so no memory of ours is replaced.
+        // SAFETY: the kernel chooses the address, so this replaces no memory that is in use.
         let base = unsafe {
             mmap(std::ptr::null_mut(), SIZE, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, memfd, 0)
         }?;
-        // SAFETY: the mapping is SIZE bytes long, aligned to a page, and never unmapped, so it lives as long as the
-        // process. Other processes change it at any time, which is what atomics allow for.
+        // SAFETY: the mapping is SIZE bytes long, page-aligned, and never unmapped, so it lives as long as the process. Another
+        // process may change it at any time, which atomics allow.
         let cells = unsafe { &*base.cast::<[AtomicU64; CELLS]>() };
         let page = Self { cells };
         page.leave();
         Ok(page)
     }
 
-    /// Notes that the user's code is about to be called for `position`, and when.
+    /// Notes that the user's code is about to be called for `position`, and the time.
     pub(super) fn enter(self, position: u32, precision: Precision) {
         let clock = match precision {
             Precision::Coarse => ClockId::MonotonicCoarse,
@@ -58,18 +57,18 @@ impl Page {
         self.cell(POSITION).store(u64::from(position) + 1, Ordering::Release);
     }
 
-    /// How long ago the item was entered.
+    /// The time since the current position was entered.
     pub(super) fn running(self) -> Duration {
         let started = self.cell(STARTED).load(Ordering::Relaxed);
         Duration::from_nanos(now(ClockId::Monotonic).saturating_sub(started))
     }
 
-    /// Notes that the worker is on no item.
+    /// Notes that no position is running.
     pub(super) fn leave(self) {
         self.cell(POSITION).store(0, Ordering::Release);
     }
 
-    /// Whether the engine wants no further item to begin.
+    /// Whether the engine has told the worker to start no further item.
     pub(super) fn halted(self) -> bool {
         self.cell(HALT).load(Ordering::Relaxed) != 0
     }
@@ -79,7 +78,7 @@ impl Page {
     }
 }
 
-/// Nanoseconds on a clock that does not jump.
+/// The time of a clock in nanoseconds.
 fn now(clock: ClockId) -> u64 {
     let now = clock_gettime(clock);
     now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()

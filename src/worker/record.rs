@@ -1,4 +1,4 @@
-//! Items to Python values, by their form: JSON text, or a record of a row file.
+//! Decodes items according to their form: JSON text, or a row of a file.
 
 use super::decode::decode;
 use super::support::Support;
@@ -12,7 +12,7 @@ use std::cell::RefCell;
 pub(super) enum Unread {
     /// The row is bad.
     Bad(BadRow),
-    /// Python raised.
+    /// Python raised an exception.
     Raised(PyErr),
 }
 
@@ -28,17 +28,17 @@ impl From<BadRow> for Unread {
     }
 }
 
-/// An item as it came.
+/// An item as it was received.
 #[derive(Clone, Copy)]
 pub(super) struct Raw<'a> {
     /// The number of its form.
     pub(super) form: usize,
     pub(super) bytes: &'a [u8],
-    /// The same, where that is known to be text.
+    /// The same bytes as text, if they are known to be valid UTF-8.
     pub(super) text: Option<&'a str>,
 }
 
-/// Reads items of the forms that a step has.
+/// Decodes items of the forms of a step.
 pub(super) struct Records {
     forms: Vec<Reader>,
     dates: Option<(Py<PyAny>, Py<PyAny>)>,
@@ -51,15 +51,15 @@ enum Reader {
 
 struct CsvReader {
     form: CsvForm,
-    /// Buffers, kept from record to record.
+    /// Buffers that are reused for each record.
     fields: RefCell<Fields>,
     names: Vec<Py<PyString>>,
-    /// A mapping with all columns, to be copied: it has its room already.
+    /// A dict with all columns set to None. Copying it is faster than growing a new one.
     empty: Py<PyDict>,
 }
 
 impl Records {
-    /// For items of these forms.
+    /// A decoder for items of these forms.
     pub(super) fn new(py: Python<'_>, forms: &[Form]) -> PyResult<Self> {
         let mut readers = Vec::with_capacity(forms.len());
         let mut with_dates = false;
@@ -88,7 +88,7 @@ impl Records {
         Ok(Self { forms: readers, dates })
     }
 
-    /// The form, if it is that of a CSV file.
+    /// The form with this number, if it is CSV.
     pub(super) fn csv(&self, form: usize) -> Option<&CsvForm> {
         match self.forms.get(form) {
             Some(Reader::Csv(reader)) => Some(&reader.form),
@@ -106,7 +106,7 @@ impl Records {
     ) -> Result<Bound<'py, PyAny>, Unread> {
         match self.forms.get(item.form) {
             Some(Reader::Csv(reader)) => self.record(py, reader, item, origin),
-            // A line of a file is somebody else's JSON; a mistake in it is the row's.
+            // A line of a file may contain invalid JSON, which makes it a bad row.
             _ if origin.is_some() => {
                 let line = item.bytes.trim_ascii_end();
                 decode(py, support, line).map_err(|error| BadRow::Json(error.value(py).to_string()).into())
@@ -132,7 +132,7 @@ impl Records {
             let value = match read_field(&reader.form, column, text)? {
                 Field::Null => continue,
                 Field::Text(text) => PyString::new(py, text).into_any(),
-                // Python has other limits: the year 10000, a leap second, an integer of 5,000 digits.
+                // Python has its own limits, such as the year 10000, leap seconds and integers of 5,000 digits.
                 field => self.typed(py, field).map_err(|_| BadRow::of_kind(column, text.unwrap_or_default()))?,
             };
             record.set_item(name, value)?;
@@ -142,7 +142,7 @@ impl Records {
 
     fn typed<'py>(&self, py: Python<'py>, field: Field<'_>) -> PyResult<Bound<'py, PyAny>> {
         let date = |parser: Option<&Py<PyAny>>, text: &str| {
-            parser.expect("there is one wherever a column has dates").bind(py).call1((text,))
+            parser.expect("the parsers are there if a column has dates").bind(py).call1((text,))
         };
         Ok(match field {
             Field::Null => py.None().into_bound(py),
@@ -154,7 +154,7 @@ impl Records {
             Field::Number(number) => PyFloat::new(py, number).into_any(),
             Field::Boolean(value) => PyBool::new(py, value).to_owned().into_any(),
             Field::Date(text) => date(self.dates.as_ref().map(|(date, _)| date), text)?,
-            // `fromisoformat` knows `Z` from CPython 3.11 on.
+            // `fromisoformat` supports `Z` only from CPython 3.11 on.
             Field::Datetime(text) => {
                 let text =
                     text.strip_suffix(['Z', 'z']).map_or_else(|| text.to_owned(), |text| format!("{text}+00:00"));

@@ -1,7 +1,7 @@
-//! Runs the positions of one `Run`, in order.
+//! Runs the positions of a `Run`, in order.
 //!
-//! Each position begun gets exactly one entry in a `Results` frame. While the user's code is called the shared page says
-//! so, and on the way out of a `Run` it says that the worker is idle.
+//! Each position that is started gets exactly one entry in a `Results` message. The shared page has the position while the
+//! user's code is running, and none at the end of a `Run`.
 
 use super::call::{Caller, WorkUnit};
 use super::capture::Capture;
@@ -10,11 +10,11 @@ use super::outbox::Outbox;
 use super::page::Page;
 use crate::columnar::{TableStats, json_of_ipc};
 use crate::model::{Failure, FailureKind, ResultForm};
-use crate::wire::{Done, Frame, Results, Run, RunBatch, WireError};
+use crate::wire::{Done, Results, Run, RunBatch, WireError, WorkerMessage};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
-/// A data frame with so many rows stays one. A smaller one is shorter as lines, and can be read by everybody.
+/// Data frames with at least this many rows are sent as Arrow. Smaller ones are shorter as JSON Lines.
 const MANY: usize = 100;
 
 /// Runs what the engine sends.
@@ -23,13 +23,13 @@ pub(super) struct Runner<'a> {
     pub(super) outbox: &'a Outbox,
     pub(super) capture: &'a Capture,
     pub(super) page: Page,
-    /// The line under construction, kept for its buffer.
+    /// The buffer for the current result.
     pub(super) line: Vec<u8>,
-    /// What the encoder keeps.
+    /// What the encoder keeps between values.
     pub(super) cache: EncoderCache,
 }
 
-/// What a position came to.
+/// What was written for a position.
 #[derive(Default)]
 struct Written {
     list: bool,
@@ -39,17 +39,17 @@ struct Written {
 }
 
 impl Runner<'_> {
-    /// Runs the positions until the end, a halt, or a failure where that ends the run.
+    /// Runs all positions, or up to a halt, or up to a failure if the run halts on failure.
     pub(super) fn run(&mut self, py: Python<'_>, run: &Run) -> Result<(), WireError> {
         let items: usize = run.batches.iter().map(|batch| batch.indexes.len()).sum();
         if self.caller.task.has_item && items != run.items.len() {
-            return Err(WireError::Bad("batches and items differ in number"));
+            return Err(WireError::Invalid("the number of items does not match the batches"));
         }
         self.outbox.begin();
         let executed = self.run_batches(py, run);
         self.page.leave();
         self.capture.leave();
-        self.outbox.finish(Some(&Frame::Done(Done { executed: executed? })))
+        self.outbox.finish(Some(&WorkerMessage::Done(Done { executed: executed? })))
     }
 
     fn run_batches(&mut self, py: Python<'_>, run: &Run) -> Result<u32, WireError> {
@@ -63,7 +63,7 @@ impl Runner<'_> {
             let mut view = self.caller.view(py, batch, 0);
             let steps = if self.caller.task.batched { 1 } else { size };
             for step in 0..steps {
-                // Where several batches are sent as one, the next begins here.
+                // Several batches may be sent as one. The next one starts here.
                 if step > 0 && step % batch.size.max(1) == 0 {
                     view = self.caller.view(py, batch, step);
                 }
@@ -84,14 +84,14 @@ impl Runner<'_> {
         Ok(position)
     }
 
-    /// Runs one position and appends what became of it; tells whether it succeeded.
+    /// Runs one position and appends its outcome. Returns whether it succeeded.
     fn position(&mut self, py: Python<'_>, unit: &WorkUnit<'_, '_>) -> Result<bool, WireError> {
         self.line.clear();
         self.capture.enter(unit.position);
         self.page.enter(unit.position, self.caller.task.precision);
         let outcome = self.value(py, unit);
         let outcome = outcome.map_err(|error| self.caller.failure(py, error).after(self.page.running()));
-        // From here on the item is done: what happens now is nobody's doing.
+        // The item is done. If the worker dies from here on, the item is not to blame.
         self.page.leave();
         if self.capture.is_forked() {
             self.caller.support.leave_child(py);
@@ -103,7 +103,7 @@ impl Runner<'_> {
         };
         if self.caller.task.batched {
             let frame = self.batch_results(unit.position, outcome);
-            self.outbox.push_frame(&frame)?;
+            self.outbox.push_message(&frame)?;
         } else {
             let nulls = outcome.as_ref().map_or(0, |written| written.nulls);
             let outcome = outcome.map(|_| self.line.as_slice());
@@ -112,7 +112,7 @@ impl Runner<'_> {
         Ok(succeeded)
     }
 
-    fn batch_results(&mut self, position: u32, outcome: Result<Written, Failure>) -> Frame {
+    fn batch_results(&mut self, position: u32, outcome: Result<Written, Failure>) -> WorkerMessage {
         let (written, failures) = match outcome {
             Ok(written) => (written, Vec::new()),
             Err(failure) => (Written::default(), vec![(position, failure)]),
@@ -125,10 +125,10 @@ impl Runner<'_> {
             lines = std::mem::take(&mut self.line);
         }
         let Written { list, form, nulls, bad } = written;
-        Frame::Results(Results { first: position, count: 1, failures, bad, nulls, list, form, lines })
+        WorkerMessage::Results(Results { first: position, count: 1, failures, bad, nulls, list, form, lines })
     }
 
-    /// Calls the user's code and writes what it returned to `self.line`.
+    /// Calls the user's code and writes its result to `self.line`.
     fn value(&mut self, py: Python<'_>, unit: &WorkUnit<'_, '_>) -> Result<Written, EncodeError> {
         let (result, bad) = self.caller.call(py, unit)?;
         let Some(result) = result else { return Ok(Written { list: true, bad, ..Written::default() }) };
@@ -152,8 +152,8 @@ impl Runner<'_> {
         Ok(Written { list, nulls, bad, ..Written::default() })
     }
 
-    /// Takes a data frame as it is, or the rows of a small one as lines, without making records of it; tells which, and how many
-    /// numbers are null. None where the value is no frame, or has columns that only Python can write.
+    /// Writes a data frame as Arrow, or as JSON Lines if it is small, without making records of it. Returns the form and the
+    /// number of nulls; `None` if the value is not a data frame, or has columns that only Python can encode.
     fn table(&mut self, result: &Bound<'_, PyAny>) -> PyResult<Option<(ResultForm, u32)>> {
         if !self.caller.task.batched {
             return Ok(None);
@@ -175,7 +175,7 @@ impl Runner<'_> {
         Ok(Some((form, u32::try_from(nulls).unwrap_or(u32::MAX).saturating_add(missing))))
     }
 
-    /// The elements that each become a line: of a list, of a plain tuple, of a data frame.
+    /// The elements that become a result each, if the value is a list, a plain tuple or a data frame.
     fn rows<'py>(&self, result: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
         if result.is_instance_of::<PyList>() || result.cast_exact::<PyTuple>().is_ok() {
             return Ok(Some(result.clone()));

@@ -1,4 +1,4 @@
-//! The conversation: `Hello`, one `Start`, any number of `Run`s, and the end.
+//! The conversation with the engine: `Hello`, `Start`, any number of `Run`s, and `Stop`.
 
 use super::call::Caller;
 use super::capture::Capture;
@@ -7,19 +7,19 @@ use super::outbox::Outbox;
 use super::page::Page;
 use super::run::Runner;
 use super::support::Support;
-use super::task::Task;
+use super::task::{PrepareError, Task};
 use crate::model::Failure;
-use crate::wire::{Frame, FrameReader, Hello, PROTOCOL, Start, WireError};
+use crate::wire::{FrameReader, Hello, Role, Start, WireError, WorkerMessage};
 use pyo3::prelude::*;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-/// What connects a worker with its engine.
+/// The connection of a worker to its engine.
 #[derive(Debug)]
 pub(super) struct Link {
-    /// The conversation.
+    /// For messages.
     pub(super) socket: UnixStream,
-    /// Where the worker is.
+    /// For the current position.
     pub(super) page: Page,
 }
 
@@ -30,16 +30,16 @@ enum ServeError {
     Wire(#[from] WireError),
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    #[error("the worker's own Python code failed")]
+    #[error("batchmill's own Python code failed")]
     Python(#[from] PyErr),
 }
 
-/// Speaks with the engine until it has had enough; returns the exit status.
+/// Serves the engine until it says `Stop` or closes the socket. Returns the exit status.
 pub(super) fn serve(py: Python<'_>, link: Link) -> u8 {
     match converse(py, link) {
         Ok(code) => code,
         Err(error) => {
-            // Whoever reads the log file may want to know; the engine has its own view of the broken socket.
+            // For the log file. The engine finds out about the broken socket on its own.
             eprintln!("batchmill worker: {error}");
             if let ServeError::Python(error) = error {
                 error.display(py);
@@ -54,18 +54,18 @@ fn converse(py: Python<'_>, link: Link) -> Result<u8, ServeError> {
     let support = Support::load(py, &capture)?;
     let mut input = Input { socket: link.socket.try_clone()?, reader: FrameReader::default() };
     let outbox = Outbox::start(link.socket, Arc::clone(&capture))?;
-    outbox.finish(Some(&Frame::Hello(hello(py)?)))?;
-    let Some(Frame::Start(start)) = input.next(py)? else {
+    outbox.finish(Some(&WorkerMessage::Hello(Hello::new(Role::Worker))))?;
+    let Some(WorkerMessage::Start(start)) = input.next(py)? else {
         return Ok(0);
     };
     let task = match prepare(py, &support, &start) {
         Ok(task) => task,
         Err(failure) => {
-            outbox.finish(Some(&Frame::Broken(failure)))?;
+            outbox.finish(Some(&WorkerMessage::Broken(failure)))?;
             return Ok(1);
         }
     };
-    outbox.finish(Some(&Frame::Ready))?;
+    outbox.finish(Some(&WorkerMessage::Ready))?;
     let mut runner = Runner {
         caller: Caller { task: &task, support: &support },
         outbox: &outbox,
@@ -76,13 +76,13 @@ fn converse(py: Python<'_>, link: Link) -> Result<u8, ServeError> {
     };
     let ended = loop {
         match input.next(py) {
-            Ok(Some(Frame::Run(run))) => {
+            Ok(Some(WorkerMessage::Run(run))) => {
                 if let Err(error) = runner.run(py, &run) {
                     break Err(error.into());
                 }
             }
-            Ok(Some(Frame::Stop) | None) => break Ok(0),
-            Ok(Some(_)) => break Err(WireError::Bad("not for a worker").into()),
+            Ok(Some(WorkerMessage::Stop) | None) => break Ok(0),
+            Ok(Some(_)) => break Err(WireError::Invalid("unexpected message").into()),
             Err(error) => break Err(error.into()),
         }
     };
@@ -91,25 +91,15 @@ fn converse(py: Python<'_>, link: Link) -> Result<u8, ServeError> {
     if let Err(error) = torn_down {
         error.print(py);
     }
-    // The engine may be gone already, and then there is nobody to tell.
+    // This fails if the engine is gone already.
     let _ = outbox.finish(None);
     ended.map(|done: u8| done.max(code))
 }
 
 fn prepare(py: Python<'_>, support: &Support, start: &Start) -> Result<Task, Failure> {
-    Task::prepare(py, support, start).map_err(|unready| {
-        let failure = support.failure(py, unready.error);
-        if unready.retryable { failure } else { failure.permanent() }
-    })
-}
-
-fn hello(py: Python<'_>) -> PyResult<Hello> {
-    let executable = py.import("sys")?.getattr("executable")?;
-    Ok(Hello {
-        protocol: PROTOCOL,
-        batchmill: env!("CARGO_PKG_VERSION").to_owned(),
-        python: Python::version_str().split_whitespace().next().unwrap_or_default().to_owned(),
-        executable: executable.extract::<Option<String>>()?.unwrap_or_default(),
+    Task::prepare(py, support, start).map_err(|PrepareError { error, retryable }| {
+        let failure = support.failure(py, error);
+        if retryable { failure } else { failure.permanent() }
     })
 }
 
@@ -119,8 +109,8 @@ struct Input {
 }
 
 impl Input {
-    /// The next frame. Threads of user code go on while the worker waits.
-    fn next(&mut self, py: Python<'_>) -> Result<Option<Frame>, WireError> {
+    /// The next message. Threads of user code keep running while the worker waits.
+    fn next(&mut self, py: Python<'_>) -> Result<Option<WorkerMessage>, WireError> {
         py.detach(|| self.reader.read(&mut self.socket))
     }
 }

@@ -1,4 +1,4 @@
-//! Handles to the Python half of the worker.
+//! Handles to functions in the Python half of the worker.
 
 use super::capture::{Capture, CaptureHandle};
 use super::embedded::{CODE, FRAMES, HOST, PROGRAMS, RESULTS, VALUES};
@@ -8,16 +8,16 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 use std::sync::Arc;
 
-/// What `convert` made of a value.
-pub(super) enum Simpler<'py> {
+/// What `convert` turned a value into.
+pub(super) enum Converted<'py> {
     /// A simpler value.
     Value(Bound<'py, PyAny>),
-    /// A number's text.
+    /// The text of a number.
     Number(String),
-    /// Not a number: null, and counted.
+    /// NaN or infinite: null, and counted.
     Null,
-    /// No form in JSON; what it is.
-    Nothing(String),
+    /// No JSON form; a description of the value.
+    Unsupported(String),
 }
 
 /// The functions that the worker calls while it runs items.
@@ -32,13 +32,13 @@ pub(super) struct Support {
 }
 
 impl Support {
-    /// Loads the Python half and puts the captured streams in place.
+    /// Loads the Python half and installs the captured streams.
     pub(super) fn load(py: Python<'_>, capture: &Arc<Capture>) -> PyResult<Self> {
         host(py)?.getattr("install")?.call1((CaptureHandle(Arc::clone(capture)),))?;
         Self::load_without_streams(py)
     }
 
-    /// Loads the Python half, and leaves the streams to the terminal.
+    /// Loads the Python half, and leaves the streams connected to the terminal.
     pub(super) fn load_without_streams(py: Python<'_>) -> PyResult<Self> {
         let host = host(py)?;
         let values = VALUES.load(py)?;
@@ -55,63 +55,63 @@ impl Support {
 
     /// An exception as a failure, with the traceback of the user's code.
     pub(super) fn failure(&self, py: Python<'_>, error: PyErr) -> Failure {
-        let told = self
+        let described = self
             .describe
             .bind(py)
             .call1((error.into_value(py),))
-            .and_then(|told| told.extract::<(String, String, String)>());
-        match told {
+            .and_then(|described| described.extract::<(String, String, String)>());
+        match described {
             Ok((class, message, detail)) => Failure::new(FailureKind::Exception, class, message).with_detail(detail),
-            // Out of memory, or of stack.
-            Err(_) => Failure::new(FailureKind::Exception, "Exception", "an exception that cannot be shown"),
+            // Out of memory or stack.
+            Err(_) => Failure::new(FailureKind::Exception, "Exception", "the exception cannot be displayed"),
         }
     }
 
-    /// The `error` of `on_item_error`: read by key or by attribute, and shown as its message, as in templates.
+    /// The `error` of `on_item_error`. As in templates, its fields are keys and attributes, and it displays as its message.
     pub(super) fn error_view<'py>(&self, error: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         self.error_view.bind(error.py()).call1((error,))
     }
 
-    /// Readies the interpreter for the terminal.
+    /// Prepares the interpreter for the terminal.
     pub(super) fn come_forward(&self, py: Python<'_>) -> PyResult<()> {
         host(py)?.getattr("come_forward")?.call0().map(drop)
     }
 
-    /// Opens Python's debugger where an exception was raised.
+    /// Opens Python's debugger at the line that raised an exception.
     pub(super) fn debug(&self, error: &Bound<'_, PyAny>) -> PyResult<()> {
         host(error.py())?.getattr("debug")?.call1((error,)).map(drop)
     }
 
-    /// Makes `value` simpler.
-    pub(super) fn convert<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Simpler<'py>> {
-        let told = self.convert.bind(value.py()).call1((value,))?;
-        let told = told.cast::<PyTuple>().map_err(PyErr::from)?;
-        let payload = told.get_item(1)?;
-        Ok(match told.get_item(0)?.extract::<u8>()? {
-            0 => Simpler::Value(payload),
-            1 => Simpler::Number(payload.extract()?),
-            2 => Simpler::Null,
-            _ => Simpler::Nothing(payload.extract()?),
+    /// Converts a value that is not plain JSON to something simpler.
+    pub(super) fn convert<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Converted<'py>> {
+        let converted = self.convert.bind(value.py()).call1((value,))?;
+        let converted = converted.cast::<PyTuple>().map_err(PyErr::from)?;
+        let payload = converted.get_item(1)?;
+        Ok(match converted.get_item(0)?.extract::<u8>()? {
+            0 => Converted::Value(payload),
+            1 => Converted::Number(payload.extract()?),
+            2 => Converted::Null,
+            _ => Converted::Unsupported(payload.extract()?),
         })
     }
 
-    /// The rows of a data frame; none for any other value.
+    /// The rows of a data frame; `None` for any other value.
     pub(super) fn records<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let rows = self.records.bind(value.py()).call1((value,))?;
         Ok((!rows.is_none()).then_some(rows))
     }
 
-    /// A data frame as an Arrow IPC stream, and how many NaN are null in it; none for any other value.
+    /// A data frame as an Arrow IPC stream, with the number of NaN values that became null; `None` for any other value.
     pub(super) fn table<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Option<(Bound<'py, PyBytes>, u32)>> {
         self.table.bind(value.py()).call1((value,))?.extract()
     }
 
-    /// Reads JSON with Python's own decoder.
+    /// Decodes JSON with Python's own parser.
     pub(super) fn decode<'py>(&self, py: Python<'py>, json: &[u8]) -> PyResult<Bound<'py, PyAny>> {
         self.decode.bind(py).call1((json,))
     }
 
-    /// Ends a forked child; only returns when even that fails.
+    /// Ends a forked child. Returns only if that fails.
     pub(super) fn leave_child(&self, py: Python<'_>) {
         let _ = self.leave_child.bind(py).call0();
     }
@@ -129,12 +129,12 @@ pub(super) fn load_code_compiler(py: Python<'_>) -> PyResult<()> {
     CODE.load(py).map(drop)
 }
 
-/// What makes data frames. Loaded late: few steps have some.
+/// The function that makes data frames. Loaded late, because few steps use them.
 pub(super) fn frames(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     FRAMES.load(py)?.getattr("maker")
 }
 
-/// Makes the interpreter stand for the environment that `site` describes.
+/// Makes the interpreter use the environment that `site` describes.
 pub(super) fn activate(py: Python<'_>, site: &[u8]) -> PyResult<()> {
     host(py)?.getattr("activate")?.call1((parse(py, site)?,))?;
     Ok(())

@@ -1,4 +1,4 @@
-//! The one callable that a worker runs for every item, made from `Start`.
+//! The callable that a worker runs for every item, built from `Start`.
 
 use super::decode::decode;
 use super::frame::Frames;
@@ -10,16 +10,16 @@ use pyo3::exceptions::PySystemError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-/// What stands at a place of the argument list.
+/// An argument of the callable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Argument {
-    /// The item, or the list of items.
+    /// The item, or all items of the batch.
     Item,
-    /// Its index.
+    /// The index of the item.
     Index,
-    /// The batch.
+    /// The object `batch`.
     Batch,
-    /// All inputs, those of the item included.
+    /// All inputs, including those of the item.
     Inputs,
     /// One of the per-item inputs.
     Value(usize),
@@ -28,44 +28,44 @@ pub(super) enum Argument {
 /// A program that is ready to run.
 pub(super) struct Task {
     program: Py<PyAny>,
-    /// What is called.
+    /// The function to call.
     pub(super) function: Py<PyAny>,
     /// Its arguments.
     pub(super) layout: Vec<Argument>,
-    /// The inputs that are the same for every item.
+    /// The inputs that are the same for all items.
     pub(super) inputs: Py<PyDict>,
-    /// Reads items.
+    /// Decodes items.
     pub(super) records: Records,
-    /// Makes data frames of batches, if that is what they are to be.
+    /// Makes data frames of batches, if the step wants them.
     pub(super) frames: Option<Frames>,
-    /// Whether a row that cannot be read halts nothing.
+    /// Whether bad rows are skipped, so that they do not halt a run.
     pub(super) skip_bad_rows: bool,
-    /// Names of the inputs that differ by item.
+    /// Names of the inputs that differ between items.
     pub(super) item_inputs: Vec<String>,
     /// Whether `item` is the whole batch.
     pub(super) batched: bool,
     /// Whether there are items.
     pub(super) has_item: bool,
-    /// How exactly to note when an item started.
+    /// How precisely to note when an item started.
     pub(super) precision: Precision,
 }
 
-/// Why a program cannot run, and whether another try may help.
-pub(super) struct Unready {
-    /// What was raised.
+/// Why a program cannot run.
+pub(super) struct PrepareError {
+    /// The exception.
     pub(super) error: PyErr,
-    /// Whether it was raised by `setup`, which may depend on the world; a mistake in the text stays one.
+    /// Whether another try may help: `setup` may depend on the outside world, but an error in the code will not go away.
     pub(super) retryable: bool,
 }
 
 impl Task {
     /// Compiles or imports the program and runs its `setup`.
-    pub(super) fn prepare(py: Python<'_>, support: &Support, start: &Start) -> Result<Self, Unready> {
-        let lasting = |error| Unready { error, retryable: false };
-        let program = load(py, support, start).map_err(lasting)?;
-        program.call_method0("setup").map_err(|error| Unready { error, retryable: true })?;
-        let task = Self::resolve(&program, start).map_err(lasting)?;
-        program.call_method0("settle").map_err(lasting)?;
+    pub(super) fn prepare(py: Python<'_>, support: &Support, start: &Start) -> Result<Self, PrepareError> {
+        let permanent = |error| PrepareError { error, retryable: false };
+        let program = load(py, support, start).map_err(permanent)?;
+        program.call_method0("setup").map_err(|error| PrepareError { error, retryable: true })?;
+        let task = Self::resolve(&program, start).map_err(permanent)?;
+        program.call_method0("freeze").map_err(permanent)?;
         Ok(task)
     }
 
@@ -87,7 +87,7 @@ impl Task {
         })
     }
 
-    /// Calls the function, with values in the order of the layout.
+    /// Calls the function. `value` returns each argument.
     pub(super) fn call<'py>(
         &self,
         py: Python<'py>,

@@ -375,7 +375,7 @@ fn a_library_that_is_missing_is_found_before_anything_runs() {
     let sandbox = Sandbox::with(&text).script("bare", &format!("exec {real} -S \"$@\""));
     let bare = sandbox.path().join("bin/bare");
     sandbox.run(&["--python", bare.to_str().unwrap()]).exits_with(2).says(&[
-        "`batch_format: polars` cannot be had: module `polars` is not found by ",
+        "`batch_format: polars` cannot be had: no module named `polars` in ",
         "-m pip install polars`",
         "workflow.yaml:6:",
     ]);
@@ -399,7 +399,7 @@ fn a_batch_format_without_a_use_is_a_fault() {
     Sandbox::with(&text)
         .run(&[])
         .exits_with(3)
-        .says(&["item 1 of the batch is no mapping (int); a data frame needs mappings"]);
+        .says(&["item 1 of the batch is not a mapping (int); data frames need mappings"]);
 }
 
 /// Frames with a column of every type that has a form in JSON, and the records that they stand for.

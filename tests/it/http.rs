@@ -62,7 +62,7 @@ fn server_errors_are_tried_again_and_client_errors_are_not() {
     });
     let task = format!("url: '{}{{{{ item }}}}', retry: {{max_attempts: 3, delay: 0}}", server.url("/"));
     let sandbox = Sandbox::with(&workflow("[gone, flaky]", "      continue_on_error: true\n", &task));
-    sandbox.run(&[]).exits_with(1).says(&["get[0] failed: HttpStatus: GET http://127.0.0.1", "answered 404 Not Found"]);
+    sandbox.run(&[]).exits_with(1).says(&["get[0] failed: HttpStatus: GET http://127.0.0.1", "returned 404 Not Found"]);
     let urls: Vec<String> = server.requests().into_iter().map(|request| request.url).collect();
     assert_eq!(urls, ["/gone", "/flaky", "/flaky", "/flaky"]);
     assert_eq!(sandbox.failures()[0]["detail"], "no such page");
@@ -82,10 +82,10 @@ fn an_address_that_nobody_answers_is_a_clear_failure() {
 #[test]
 fn a_text_that_is_no_address_says_so() {
     for (url, says) in [
-        ("nowhere", "must begin with `http://`"),
-        ("http://a b/", "is no URL"),
-        ("ftp://x/", "must begin with"),
-        ("http://127.0.0.1:99999/", "there is no port `99999`"),
+        ("nowhere", "must start with `http://`"),
+        ("http://a b/", "is not a URL"),
+        ("ftp://x/", "must start with"),
+        ("http://127.0.0.1:99999/", "invalid port `99999`"),
     ] {
         let sandbox = Sandbox::with(&workflow(&format!("['{url}']"), "", "url: '{{ item }}'"));
         sandbox.run(&[]).exits_with(3).says(&[says]);

@@ -96,9 +96,9 @@ except TypeError as error:
 return said",
     );
     let said = [
-        "IndexError: there is no result 3000, there are 3,000",
-        "IndexError: there is no result -3001, there are 3,000",
-        "TypeError: results are read by number or slice, not by str",
+        "IndexError: result index 3000 out of range: there are 3,000 results",
+        "IndexError: result index -3001 out of range: there are 3,000 results",
+        "TypeError: result indices must be integers or slices, not str",
         "'Results' object does not support item assignment",
     ];
     assert_eq!(seen, json!(said));
@@ -146,7 +146,7 @@ return said",
     );
     let said = |method: &str, name: &str| {
         format!(
-            "`{method}()` needs {name}, which PYTHON does not have: install it there, or go through the results one by one"
+            "`{method}()` requires {name}, which PYTHON does not have; install it there, or iterate over the results"
         )
     };
     let said = [said("to_pandas", "pandas"), said("to_polars", "polars"), said("to_arrow", "pyarrow")];
@@ -232,7 +232,7 @@ fn a_function_and_one_item_in_the_foreground_get_many_results_too() {
     sandbox.run(&[]).exits_with(1);
     assert_eq!(sandbox.results("call"), [json!({"n": 5, "square": 25, "odd": true})]);
     let ended = sandbox.batchmill(&["repro", "latest", "1"]);
-    ended.says(&["IndexError: there is no result 9999, there are 3,000"]);
+    ended.says(&["IndexError: result index 9999 out of range: there are 3,000 results"]);
 }
 
 #[test]

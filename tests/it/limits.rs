@@ -144,7 +144,7 @@ fn an_item_that_takes_too_much_memory_is_charged_alone() {
     sandbox
         .run(&[])
         .exits_with(1)
-        .says(&["work[4] failed: MemoryLimit: Python worker took", "`max_memory` is 200.0 MB"]);
+        .says(&["work[4] failed: MemoryLimit: Python worker used", "`max_memory` is 200.0 MB"]);
     assert_eq!(sandbox.results("work"), [0, 1, 2, 3, 5, 6, 7, 8, 9]);
     assert_eq!(sandbox.failures().len(), 1);
 }
@@ -170,7 +170,7 @@ return [item, len(kept)]";
 fn a_worker_that_is_too_large_before_its_first_item_stops_the_step() {
     let keys = "max_memory: 100MB\nsetup: model = bytearray(200_000_000)";
     let sandbox = Sandbox::with(&python("[1]", "continue_on_error: true", keys, "return 1"));
-    sandbox.run(&[]).exits_with(3).says(&["stopped by MemoryLimit: Python worker took", "`max_memory` is 100.0 MB"]);
+    sandbox.run(&[]).exits_with(3).says(&["stopped by MemoryLimit: Python worker used", "`max_memory` is 100.0 MB"]);
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn workflow(items: &str, settings: &str, code: &str) -> String {
 #[test]
 fn a_crash_costs_the_item_that_crashed_and_no_other() {
     for (crash, says) in [
-        ("import os; os._exit(3)", "ended with exit status 3"),
+        ("import os; os._exit(3)", "exited with status 3"),
         ("import ctypes; ctypes.string_at(0)", "SIGSEGV"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL"),
     ] {
@@ -263,8 +263,12 @@ fn workers_live_in_the_environment_that_was_chosen() {
 fn an_interpreter_that_cannot_be_used_is_named_with_the_way_out() {
     let sandbox = Sandbox::with(&workflow("[0]", "", "return item"));
     let missing = sandbox.run(&["--python", "/nowhere/python"]).exits_with(2);
-    missing.says(&["`/nowhere/python` (from --python) cannot be used: it does not exist", "hint:", "BATCHMILL_PYTHON"]);
-    sandbox.run(&["--python", "/bin/sh"]).exits_with(2).says(&["does not answer as Python 3 does"]);
+    missing.says(&[
+        "cannot use the Python interpreter `/nowhere/python` (from --python): it does not exist",
+        "hint:",
+        "BATCHMILL_PYTHON",
+    ]);
+    sandbox.run(&["--python", "/bin/sh"]).exits_with(2).says(&["does not behave like Python 3"]);
     assert!(!sandbox.exists(".batchmill"), "nothing was run, so nothing is kept");
 }
 
@@ -288,7 +292,7 @@ steps:
 ";
     let sandbox = Sandbox::with(text);
     let ended = sandbox.run(&[]).exits_with(2);
-    ended.says(&["SyntaxError", "workflow.yaml:11:", "if x", "module `nosuchmodule` is not found"]);
+    ended.says(&["SyntaxError", "workflow.yaml:11:", "if x", "no module named `nosuchmodule`"]);
     assert!(!sandbox.exists("ran"));
 }
 
@@ -299,7 +303,7 @@ fn a_module_that_was_found_once_and_is_gone_is_missed_before_the_run() {
     sandbox.run(&[]).exits_with(0);
     sandbox.run(&[]).exits_with(0);
     std::fs::remove_file(sandbox.path().join("tools.py")).unwrap();
-    sandbox.run(&[]).exits_with(2).says(&["module `tools` is not found"]);
+    sandbox.run(&[]).exits_with(2).says(&["no module named `tools`"]);
 }
 
 #[test]
@@ -415,7 +419,7 @@ steps:
     assert_eq!((sandbox.read("starts").as_str(), sandbox.results("work")), ("xxx", vec![json!(2), json!(4), json!(6)]));
     // It is the setup's doing where it happens each time.
     let sandbox = sandbox.file("always", "");
-    sandbox.run(&[]).exits_with(3).says(&["SIGKILL", "while it was set up"]);
+    sandbox.run(&[]).exits_with(3).says(&["SIGKILL", "during setup"]);
     assert_eq!(sandbox.read("starts"), "xxxxxx");
 }
 

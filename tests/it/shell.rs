@@ -176,7 +176,7 @@ steps:
     let ignored = u64::from_str_radix(ignored, 16).unwrap();
     assert_eq!((ignored & 1, ignored >> 12 & 1), (1, 0), "HUP is, and PIPE is not: {ignored:x}");
     assert_eq!(said[1], "lives");
-    assert_eq!(sandbox.failures()[0]["error"], json!("command was ended by signal 13"));
+    assert_eq!(sandbox.failures()[0]["error"], json!("command was killed by signal 13"));
 }
 
 #[test]

@@ -379,19 +379,19 @@ steps:
     let failures = sandbox.failures();
     assert_eq!(failures.len(), 3);
     assert_eq!(failures[0]["type"], "ItemFileClash");
-    assert_eq!(failures[0]["error"], "item 1 wrote `out/make/same`, which item 0 has written already");
+    assert_eq!(failures[0]["error"], "item 1 wrote `out/make/same`, but item 0 already wrote that file");
     assert_eq!(failures[2]["type"], "ItemFileClash");
     assert_eq!(sandbox.results("python"), ["a"]);
     let sandbox = sandbox.file("mended", "");
     sandbox.batchmill(&["resume"]).exits_with(1);
     let failures = sandbox.failures();
-    assert_eq!(failures[1]["error"], "item 2 wrote `out/make/same`, which item 0 has written already");
+    assert_eq!(failures[1]["error"], "item 2 wrote `out/make/same`, but item 0 already wrote that file");
     assert_eq!(sandbox.read("out/make/same"), "a\n");
     // Without the first item, its path is free.
     let without = sandbox.read("workflow.yaml").replacen("[a, b, c]", "[b, c]", 1);
     let sandbox = sandbox.file("workflow.yaml", without);
     sandbox.batchmill(&["resume"]).exits_with(1);
-    assert_eq!(sandbox.failures()[0]["error"], "item 1 wrote `out/make/same`, which item 0 has written already");
+    assert_eq!(sandbox.failures()[0]["error"], "item 1 wrote `out/make/same`, but item 0 already wrote that file");
     assert_eq!(sandbox.read("out/make/same"), "b\n");
 }
 

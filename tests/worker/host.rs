@@ -3,7 +3,8 @@
 
 use batchmill::model::{BatchFormat, Failure, Form, Indexes, Items};
 use batchmill::wire::{
-    Done, Frame, FrameReader, ItemSettings, Log, Program, Results, Run, RunBatch, ScopeValues, Start, page, write_frame,
+    Done, FrameReader, ItemSettings, Log, Program, Results, Run, RunBatch, ScopeValues, Start, WorkerMessage, page,
+    write_frame,
 };
 use rustix::fs::MemfdFlags;
 use serde_json::value::RawValue;
@@ -78,20 +79,20 @@ impl Worker {
             .spawn()
             .unwrap();
         let mut worker = Self { child, socket, reader: FrameReader::default(), page, log };
-        let Some(Frame::Hello(hello)) = worker.next() else { panic!("no greeting") };
+        let Some(WorkerMessage::Hello(hello)) = worker.next() else { panic!("no greeting") };
         assert_eq!(hello.protocol, batchmill::wire::PROTOCOL);
-        assert!(hello.python.starts_with("3."), "{hello:?}");
+        assert_eq!(hello.role, batchmill::wire::Role::Worker);
         worker
     }
 
     /// Starts a worker on `start` that is expected to get ready.
     pub fn ready(start: Start) -> Self {
         let mut worker = Self::spawn();
-        worker.send(&Frame::Start(Box::new(start)));
+        worker.send(&WorkerMessage::Start(Box::new(start)));
         loop {
             match worker.next() {
-                Some(Frame::Ready) => return worker,
-                Some(Frame::Log(_)) => {}
+                Some(WorkerMessage::Ready) => return worker,
+                Some(WorkerMessage::Log(_)) => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -100,30 +101,30 @@ impl Worker {
     /// Starts a worker on `start` that is expected to refuse.
     pub fn broken(start: Start) -> Failure {
         let mut worker = Self::spawn();
-        worker.send(&Frame::Start(Box::new(start)));
+        worker.send(&WorkerMessage::Start(Box::new(start)));
         match worker.next() {
-            Some(Frame::Broken(failure)) => failure,
+            Some(WorkerMessage::Broken(failure)) => failure,
             other => panic!("{other:?}"),
         }
     }
 
-    pub fn send(&mut self, frame: &Frame) {
-        write_frame(&mut self.socket, frame).unwrap();
+    pub fn send(&mut self, message: &WorkerMessage) {
+        write_frame(&mut self.socket, message).unwrap();
     }
 
-    pub fn next(&mut self) -> Option<Frame> {
+    pub fn next(&mut self) -> Option<WorkerMessage> {
         self.reader.read(&mut self.socket).unwrap()
     }
 
     /// Sends `run` and collects until `Done`. `None` when the worker died before.
     pub fn try_run(&mut self, run: Run) -> (Answer, bool) {
-        self.send(&Frame::Run(run));
+        self.send(&WorkerMessage::Run(run));
         let mut answer = Answer::default();
         loop {
             match self.reader.read(&mut self.socket) {
-                Ok(Some(Frame::Results(results))) => answer.results.push(results),
-                Ok(Some(Frame::Log(log))) => answer.logs.push(log),
-                Ok(Some(Frame::Done(Done { executed }))) => {
+                Ok(Some(WorkerMessage::Results(results))) => answer.results.push(results),
+                Ok(Some(WorkerMessage::Log(log))) => answer.logs.push(log),
+                Ok(Some(WorkerMessage::Done(Done { executed }))) => {
                     answer.executed = executed;
                     return (answer, true);
                 }
@@ -148,9 +149,9 @@ impl Worker {
 
     /// Sends `Stop`; what is printed on the way out, and the exit status.
     pub fn stop(mut self) -> (Vec<Log>, ExitStatus) {
-        self.send(&Frame::Stop);
+        self.send(&WorkerMessage::Stop);
         let mut logs = Vec::new();
-        while let Some(Frame::Log(log)) = self.next() {
+        while let Some(WorkerMessage::Log(log)) = self.next() {
             logs.push(log);
         }
         (logs, self.child.wait().unwrap())

@@ -1,7 +1,7 @@
 //! How a worker lives and dies, and what it keeps apart from the conversation.
 
 use crate::host::{Worker, batch, code, json, run_code};
-use batchmill::wire::{Frame, page};
+use batchmill::wire::{WorkerMessage, page};
 use std::process::{Command, Stdio};
 
 #[test]
@@ -62,19 +62,19 @@ fn finished_items_are_not_held_back_by_a_slow_one() {
     let mut start = code("if item == 2:\n    print('waiting')\n    open(params['gate']).read()\nreturn item");
     start.scope.params = json(&format!("{{\"gate\": {fifo:?}}}"));
     let mut worker = Worker::ready(start);
-    worker.send(&Frame::Run(batch(&["1", "2"])));
+    worker.send(&WorkerMessage::Run(batch(&["1", "2"])));
     let mut lines = Vec::new();
     let mut printed = String::new();
     while lines.is_empty() || printed.is_empty() {
         match worker.next() {
-            Some(Frame::Results(results)) => lines.extend(results.lines),
-            Some(Frame::Log(log)) => printed.push_str(&log.text),
+            Some(WorkerMessage::Results(results)) => lines.extend(results.lines),
+            Some(WorkerMessage::Log(log)) => printed.push_str(&log.text),
             other => panic!("{other:?}"),
         }
     }
     assert_eq!((lines.as_slice(), printed.as_str()), (b"1\n".as_slice(), "waiting\n"));
     std::fs::write(&fifo, "go").unwrap();
-    let Some(Frame::Results(rest)) = worker.next() else { panic!("no second result") };
+    let Some(WorkerMessage::Results(rest)) = worker.next() else { panic!("no second result") };
     assert_eq!((rest.first, rest.lines.as_slice()), (1, b"2\n".as_slice()));
 }
 
@@ -128,7 +128,7 @@ fn a_failing_teardown_is_told_in_the_log_and_the_status() {
 fn started_by_hand_it_says_so() {
     let output = Command::new(env!("CARGO_BIN_EXE_batchmill-python")).stdin(Stdio::null()).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("started by batchmill, not by hand"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("only batchmill itself runs this"));
     let output = Command::new(env!("CARGO_BIN_EXE_batchmill-python")).arg("--version").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.starts_with("batchmill-python 0.1.0 (CPython 3."), "{text}");
@@ -158,8 +158,8 @@ return [only_here.X, sys.executable, sys.prefix, sys.base_prefix == params['home
 ";
     let mut start = code(source);
     start.scope.params = json(&serde_json::json!({ "home": home }).to_string());
-    worker.send(&Frame::Start(Box::new(start)));
-    assert!(matches!(worker.next(), Some(Frame::Ready)));
+    worker.send(&WorkerMessage::Start(Box::new(start)));
+    assert!(matches!(worker.next(), Some(WorkerMessage::Ready)));
     assert_eq!(worker.run(batch(&["1"])).lines(), [r#"[5,"/venv/bin/python","/venv",true,[],0]"#]);
 }
 

@@ -147,7 +147,7 @@ fn a_mistake_in_the_text_is_told_with_its_line_before_any_item() {
     let detail = failure.detail.unwrap();
     assert!(detail.contains("    if x\n") && detail.contains('^'), "{detail}");
     let failure = Worker::broken(code("x = 1\nyield x"));
-    assert!(failure.message.contains("`yield` cannot be used at the top level"), "{failure:?}");
+    assert!(failure.message.contains("`yield` is not allowed at the top level"), "{failure:?}");
     assert!(failure.detail.unwrap().contains("yield x"));
     let failure = Worker::broken(code("x = await f()"));
     assert!(failure.message.contains("asyncio.run"), "{failure:?}");

@@ -66,15 +66,15 @@ return {
 fn what_cannot_be_written_fails_with_the_path_to_it() {
     assert_eq!(
         message("return {'rows': [0, {'fn': print}]}"),
-        "result cannot be written as JSON: `result.rows[1].fn` is a function"
+        "cannot encode the result as JSON: `result.rows[1].fn` is a function"
     );
     assert!(message("return {'a b': b'x'}").contains("`result[\"a b\"]` is bytes"));
-    assert!(message("return {'a': {(1, 2): 3}}").contains("`result.a` is a mapping with a `tuple` as a key"));
+    assert!(message("return {'a': {(1, 2): 3}}").contains("`result.a` is a mapping with a `tuple` key"));
     assert!(message("return object()").contains("`result` is a `object` object"));
-    assert!(message("return (x for x in [1])").contains("an iterator: make a list of it"));
-    assert!(message("a = {}\na['me'] = [a]\nreturn a").contains("inside itself"));
+    assert!(message("return (x for x in [1])").contains("an iterator: convert it to a list"));
+    assert!(message("a = {}\na['me'] = [a]\nreturn a").contains("a circular reference"));
     assert!(message("a = []\nfor _ in range(500): a = [a]\nreturn a").contains("nested more than 200 levels"));
-    assert!(message("return {'text': '\\ud800'}").contains("`result.text` is text with a lone surrogate"));
+    assert!(message("return {'text': '\\ud800'}").contains("`result.text` is a string with a lone surrogate"));
 }
 
 #[test]

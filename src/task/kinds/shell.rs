@@ -28,7 +28,7 @@ pub(super) struct Shell {
     command: ShellCommand,
     working_dir: Option<Template>,
     env: Vec<(String, CompiledTree)>,
-    /// Where programs were found: a look through PATH for every item would cost a system call per folder of it.
+    /// Where programs were found. Searching `PATH` for every item would cost a system call per directory.
     found: RwLock<HashMap<String, PathBuf>>,
     defaults: OnceLock<SpawnDefaults>,
 }
@@ -49,7 +49,7 @@ impl Shell {
         })
     }
 
-    /// The program's file, as `execvp` would find it. A program that is not found is left to the system to report.
+    /// The program's file, as `execvp` would find it. If there is none, the system reports that at the start.
     fn find(&self, program: &str) -> PathBuf {
         if program.contains('/') {
             return PathBuf::from(program);
@@ -72,14 +72,14 @@ impl Shell {
     /// The command of one item.
     ///
     /// # Errors
-    /// Where a template fails, or `working_dir` is no folder.
+    /// If a template fails, or `working_dir` is not a directory.
     fn build(&self, scope: &Arc<ItemScope>, context: &StepContext) -> Result<Invocation, Failure> {
         let own_path =
             self.env.iter().any(|(name, _)| name == "PATH") || context.host.env.iter().any(|(name, _)| name == "PATH");
         let (file, words, mut variables) = match self.command.render(scope)? {
             RenderedCommand::Argv(words) => {
                 let program = words.first().expect("a command has a program: checked in `spec`");
-                // A PATH that the workflow sets decides where the program is looked up.
+                // If the workflow sets `PATH`, the program is looked up there.
                 let file = if own_path { PathBuf::from(program) } else { self.find(program) };
                 (file, words, Vec::new())
             }
@@ -91,7 +91,7 @@ impl Shell {
         let mut set = |name: &str, value: OsString| variables.push((name.to_owned(), value));
         set("BATCHMILL_RUN_ID", (&context.run.0).into());
         if let Some(item) = &scope.item {
-            // One variable takes 128 KiB; a longer item is left out rather than keeping the command from starting.
+            // Linux allows 128 KiB per variable. A longer item is left out: otherwise the command could not start.
             if item.len() < 128 << 10 {
                 set("BATCHMILL_ITEM", item_text(item).into());
             }
@@ -106,13 +106,13 @@ impl Shell {
         }
         let folder = self.working_dir.as_ref().map(|folder| folder.string(scope)).transpose()?;
         if let Some(folder) = folder.as_ref().filter(|folder| !Path::new(folder).is_dir()) {
-            let message = format!("`working_dir` is not a folder: `{folder}`");
+            let message = format!("`working_dir` is not a directory: `{folder}`");
             return Err(Failure::new(FailureKind::Start, "Start", message).permanent());
         }
         Ok(Invocation { file, words, variables, folder })
     }
 
-    /// What its commands have in common; made for the first of them.
+    /// What its commands have in common, prepared with the first of them.
     fn defaults(&self, context: &StepContext) -> io::Result<&SpawnDefaults> {
         if let Some(made) = self.defaults.get() {
             return Ok(made);
@@ -122,7 +122,7 @@ impl Shell {
     }
 }
 
-/// A string item as it is, any other as JSON; without NUL, which no variable can hold.
+/// The item as text: a string as it is, any other value as JSON. NUL is removed, because a variable cannot contain it.
 fn item_text(json: &[u8]) -> String {
     let text = match serde_json::from_slice(json) {
         Ok(serde_json::Value::String(text)) => text,
@@ -179,13 +179,13 @@ fn start_failure(program: &Path, error: &io::Error) -> Failure {
         io::ErrorKind::NotFound => format!("command not found: `{program}`"),
         io::ErrorKind::PermissionDenied => format!("not executable: `{program}`"),
         io::ErrorKind::ArgumentListTooLong => {
-            "the command is too long for the system; pass large items in a file".to_owned()
+            "the command line is too long for the system; pass large items in a file".to_owned()
         }
-        io::ErrorKind::InvalidInput => "a command cannot hold a NUL byte".to_owned(),
+        io::ErrorKind::InvalidInput => "a command cannot contain a NUL byte".to_owned(),
         _ => format!("cannot start `{program}`: {error}"),
     };
     let failure = Failure::new(FailureKind::Start, "Start", message);
-    // Out of processes or memory may pass; a command that is not there stays so.
+    // A lack of processes or memory may be temporary. A command that does not exist will not appear by itself.
     if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory) {
         failure
     } else {
@@ -201,9 +201,9 @@ fn outcome(ended: &ProcessEnd, timeout: Option<Duration>) -> Outcome {
             Ok(value.to_string().into_bytes())
         }
         EndedBy::Itself => {
-            let said = stderr.lines().rev().find(|line| !line.trim().is_empty());
-            let said = said.map_or(String::new(), |line| format!(": {}", line.trim()));
-            let message = format!("command {}{said}", describe(ended.status));
+            let last = stderr.lines().rev().find(|line| !line.trim().is_empty());
+            let last = last.map_or(String::new(), |line| format!(": {}", line.trim()));
+            let message = format!("command {}{last}", describe(ended.status));
             let failure =
                 Failure::new(FailureKind::ExitStatus, "ExitStatus", message).with_detail(both(&stderr, &ended.stdout));
             Err(failure.with_code(ended.status.code()))
@@ -215,7 +215,7 @@ fn outcome(ended: &ProcessEnd, timeout: Option<Duration>) -> Outcome {
         EndedBy::Cancel => Err(Failure::new(FailureKind::Cancelled, "Cancelled", "the run was cancelled")),
         EndedBy::Flood => {
             let most = process::MOST_OUTPUT >> 20;
-            let message = format!("command printed more than {most} MiB; let it write to a file");
+            let message = format!("command printed more than {most} MiB; write the output to a file instead");
             Err(Failure::new(FailureKind::Start, "OutputTooLong", message).permanent())
         }
     }
@@ -224,17 +224,17 @@ fn outcome(ended: &ProcessEnd, timeout: Option<Duration>) -> Outcome {
 fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exited with status {code}"),
-        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, Some(signal)) => format!("was killed by signal {signal}"),
         (None, None) => "ended".to_owned(),
     }
 }
 
-/// Output as text, without the newlines at its end, as `$(..)` gives it.
+/// Output as text without trailing newlines, as in `$(..)`.
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim_end_matches(['\n', '\r']).to_owned()
 }
 
-/// The ends of both streams of a command that failed.
+/// The last lines of both streams of a command that failed.
 fn both(stderr: &str, stdout: &[u8]) -> String {
     let (stderr, stdout) = (tail(stderr), tail(&text(stdout)));
     match (stderr.is_empty(), stdout.is_empty()) {
@@ -244,7 +244,7 @@ fn both(stderr: &str, stdout: &[u8]) -> String {
     }
 }
 
-/// The last 4,096 bytes or so of a text.
+/// The last 4,096 bytes of a text, cut at a character.
 fn tail(text: &str) -> String {
     let from = text.len().saturating_sub(4096);
     let from = (from..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());

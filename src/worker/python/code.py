@@ -1,4 +1,4 @@
-"""Turns a code block into a function by way of its syntax tree."""
+"""Turns a code block into a function by rewriting its syntax tree."""
 
 import ast
 import linecache
@@ -7,7 +7,7 @@ from _batchmill_programs import PARAMETERS, REFLECTION
 
 
 def remember(source, filename):
-    """Lets tracebacks show the block's lines, though there may be no such file."""
+    """Lets tracebacks show the source lines of a code block, which may not be in a file."""
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
 
 
@@ -18,7 +18,7 @@ def compile_module(source, filename):
 
 
 def compile_block(source, filename, has_item, item_inputs, constant_inputs):
-    """A code object that defines `task`, and the order of the positional arguments of `task`."""
+    """Returns a code object that defines `task`, and the order of the positional arguments of `task`."""
     remember(source, filename)
     tree = compile(source, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
     refuse_suspension(tree, source, filename)
@@ -51,16 +51,16 @@ def compile_block(source, filename, has_item, item_inputs, constant_inputs):
 
 
 def is_hoisted(node):
-    """Whether a statement is legal at module level only."""
+    """Whether a statement is only legal at module level."""
     if not isinstance(node, ast.ImportFrom):
         return False
     return node.module == "__future__" or any(alias.name == "*" for alias in node.names)
 
 
 def parameters(tree, has_item, item_inputs, constant_inputs):
-    """What is passed for each item, under which names, and which names are defaults.
+    """Returns what is passed for each item, under which names, and which names are defaults.
 
-    A name that the block never mentions is not passed: an index or a batch that nobody reads costs nothing.
+    A name that the block never mentions is not passed, so an unused index or batch costs nothing.
     """
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     everything = bool(used & REFLECTION)
@@ -94,7 +94,7 @@ def assigns_result(tree, code, names):
 
 
 def fall_through(last):
-    """`return result`, or None where no branch has assigned it."""
+    """`return result`, or None if no branch has assigned it."""
     handler = ast.ExceptHandler(
         type=ast.Name(id="NameError", ctx=ast.Load()), name=None, body=[ast.Return(value=ast.Constant(value=None))]
     )
@@ -106,7 +106,7 @@ def fall_through(last):
 
 
 class Suspension(ast.NodeVisitor):
-    """Finds `yield` and `await` that would make the block itself a generator or a coroutine."""
+    """Finds a `yield` or `await` that would make the block itself a generator or a coroutine."""
 
     def __init__(self):
         self.found = None
@@ -135,5 +135,5 @@ def refuse_suspension(tree, source, filename):
     word, node = finder.found
     advice = "return a list instead" if word.startswith("yield") else "use `asyncio.run(...)` instead"
     line = source.splitlines()[node.lineno - 1]
-    message = f"`{word}` cannot be used at the top level of a code block: {advice}"
+    message = f"`{word}` is not allowed at the top level of a code block: {advice}"
     raise SyntaxError(message, (filename, node.lineno, node.col_offset + 1, line + "\n"))

@@ -1,7 +1,8 @@
-"""Data frames of a batch: `maker` gives the two functions that make them, and whether the first takes columns one by one.
+"""Makes data frames of batches.
 
-Tables come as objects with Arrow's C stream interface. Columns (for pandas without pyarrow) come as (name, kind, values,
-which are there), the values as bytes of the machine. Nothing that is not asked for is imported.
+`maker` returns two functions, which make a data frame of columns or of records, and whether the first takes columns one by
+one. It imports only the library that the step names. Tables are objects with Arrow's C stream interface. For pandas without
+pyarrow, each column is (name, kind, values, validity), with native-endian values.
 """
 
 
@@ -21,16 +22,16 @@ def maker(library):
     except ImportError:
         return pandas_of_columns, pandas_of_records, True
 
-    # Only the type knows how pandas wants it; asked for once.
+    # Creating these types takes a while, so it is done once.
     nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
     return lambda stream: pandas_of_table(pd, pa.table(stream), nullable), pandas_of_records, False
 
 
 def columns_of(records):
-    """The records by column, with None for what a record has not."""
+    """The records by column, with None for missing fields."""
     for at, record in enumerate(records):
         if not isinstance(record, dict):
-            raise TypeError(f"item {at} of the batch is no mapping ({type(record).__name__}); a data frame needs mappings")
+            raise TypeError(f"item {at} of the batch is not a mapping ({type(record).__name__}); data frames need mappings")
     names = dict.fromkeys(name for record in records for name in record)
     return {name: [record.get(name) for record in records] for name in names}
 
@@ -42,7 +43,7 @@ def pandas_of_records(records):
 
 
 def pandas_of_table(pd, table, nullable):
-    """Each column has the type that pandas would give it, and that keeps its values: dates stay dates, integers integers."""
+    """Gives each column the pandas type that preserves its values: dates stay dates, and integers stay integers."""
     import pyarrow as pa
 
     def values(column):
@@ -61,7 +62,7 @@ def pandas_of_columns(columns, rows):
     import pandas as pd
 
     def values(kind, values, valid):
-        # NumPy takes a bytearray over without a copy, and may write to it.
+        # NumPy uses a bytearray without a copy, and may write to it.
         missing = None if valid is None else ~np.frombuffer(valid, bool)
         if kind == "null":
             return np.full(rows, None, object)

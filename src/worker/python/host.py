@@ -1,7 +1,7 @@
-"""The worker's surroundings: interpreter paths, printed text, `env`, and how an exception is told.
+"""The worker's environment: interpreter paths, captured output, `env`, and descriptions of exceptions.
 
-Everything here runs before or around the user's code, never as a part of it. Modules are imported where they are first
-needed: a worker should be ready in the time that CPython itself takes.
+Everything here runs before or around the user's code, but never inside it. Modules are imported when they are first needed,
+so that a worker starts about as fast as CPython itself.
 """
 
 import io
@@ -14,7 +14,7 @@ DETAIL_LIMIT = 32_768
 
 
 def activate(found):
-    """Makes this interpreter look like the one that `BATCHMILL_PYTHON_SITE` describes, virtual environment included."""
+    """Makes this interpreter use the environment that `BATCHMILL_PYTHON_SITE` describes, which may be a virtual one."""
     for name in ("executable", "prefix", "base_prefix", "exec_prefix"):
         if found.get(name):
             setattr(sys, name, found[name])
@@ -22,7 +22,7 @@ def activate(found):
         sys.base_exec_prefix = found["base_prefix"]
     if found.get("path"):
         sys.path[:] = [folder for folder in found["path"] if folder]
-    # The interpreter was started without `site`; this is what it does for every other one.
+    # The interpreter was started without `site`, so this does what `site` does otherwise.
     import site
 
     for folder in found.get("site_packages") or ():
@@ -34,13 +34,13 @@ def activate(found):
     if found.get("user_site"):
         site.ENABLE_USER_SITE = True
         site.execusercustomize()
-    # Child processes of user code are none of ours: they must not inherit what was meant for this process.
+    # Child processes of user code must not inherit what is meant for this process.
     for name in ("PYTHONHOME", "BATCHMILL_PYTHON_SITE", *found.get("added_env", ())):
         os.environ.pop(name, None)
 
 
 class Sink(io.BufferedIOBase):
-    """The binary end of a captured stream. `fileno` is the worker's log file, for children that inherit it."""
+    """The binary layer of a captured stream. `fileno` is the worker's log file, for child processes that inherit it."""
 
     def __init__(self, capture, stream):
         self._capture = capture
@@ -60,12 +60,12 @@ class Sink(io.BufferedIOBase):
         return 2 if self._stream else 1
 
     def close(self):
-        """Stays open: what one item closes, the next one still needs."""
+        """Does nothing, because the next item needs the stream again."""
 
 
 def install(capture):
-    """Puts the captured streams in place; before any user code, because `logging` keeps the stream that it finds."""
-    import _signal  # `signal` itself would import `enum`, which takes longer than all the rest here.
+    """Installs the captured streams. This must come before any user code, because `logging` keeps the stream it finds."""
+    import _signal  # `signal` would import `enum`, which takes longer than everything else here.
     import faulthandler
 
     not_inherited = os.environ.pop("BATCHMILL_NOT_INHERITED", "")
@@ -84,7 +84,7 @@ def install(capture):
     sys.stdout, sys.stderr = own
 
     def in_child():
-        # A forked child has no thread that would send what it prints, so its text goes to the log file.
+        # A forked child has no thread that sends its output, so the output goes to the log file.
         capture.mark_forked()
         if sys.stdout is own[0]:
             sys.stdout = sys.__stdout__
@@ -92,22 +92,22 @@ def install(capture):
             sys.stderr = sys.__stderr__
 
     os.register_at_fork(after_in_child=in_child)
-    # Ctrl-C reaches the whole terminal group, but the engine decides. A handler, unlike SIG_IGN, is not inherited by
-    # the programs that user code starts.
+    # Ctrl-C reaches every process of the terminal, but the engine handles it. Unlike SIG_IGN, a handler is not inherited by
+    # programs that user code starts.
     _signal.signal(_signal.SIGINT, lambda *_: None)
-    # Integers keep all their digits on the way in and out; CPython's limit guards servers that parse foreign text.
+    # Integers keep all digits in both directions. CPython's limit protects servers that parse untrusted text.
     if hasattr(sys, "set_int_max_str_digits"):
         sys.set_int_max_str_digits(0)
     faulthandler.enable(2)
 
 
 def leave_child():
-    """Ends a forked child that came back from user code, without running what belongs to the parent."""
+    """Ends a forked child that has returned from user code, without running the exit handlers of its parent."""
     os._exit(0)
 
 
 def finish():
-    """What CPython does at its end, for the host that never finalises it: threads are joined, `atexit` runs."""
+    """Joins threads and runs `atexit` functions, because an embedded interpreter is never finalized."""
     import atexit
 
     threading = sys.modules.get("threading")
@@ -117,7 +117,7 @@ def finish():
 
 
 class MissingVariable(KeyError, AttributeError):
-    """An environment variable that is not set, asked for by key or by attribute."""
+    """Raised for an environment variable that is not set, by key or by attribute."""
 
     def __init__(self, name):
         super().__init__(name)
@@ -127,7 +127,7 @@ class MissingVariable(KeyError, AttributeError):
         import difflib
 
         near = difflib.get_close_matches(str(self.missing), list(os.environ), 3)
-        hint = f" (near names that are set: {', '.join(f'`{name}`' for name in near)})" if near else ""
+        hint = f" (did you mean {' or '.join(f'`{name}`' for name in near)}?)" if near else ""
         return f"`{self.missing}` is not set in the environment{hint}"
 
 
@@ -135,7 +135,7 @@ MissingVariable.__module__ = "batchmill"
 
 
 class Environment:
-    """`env`: the environment of the process as it is now, read by key or by attribute. Never shows values by itself."""
+    """`env`: the current environment of the process, by key or by attribute. Its repr never shows values."""
 
     __slots__ = ()
 
@@ -176,18 +176,18 @@ class Environment:
 
 
 def clean(text):
-    """The same as valid UTF-8: a lone surrogate in a message must not break the frame that carries it."""
+    """The same text as valid UTF-8: a lone surrogate must not break the message that carries it."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def interpreter():
-    """Names the interpreter, for messages about what it lacks."""
+    """The interpreter, for messages about what is missing in it."""
     version = ".".join(map(str, sys.version_info[:3]))
     return f"`{sys.executable or 'python'}`, Python {version}"
 
 
 def class_name(kind):
-    """The name to count and search by: qualified, without what every reader knows."""
+    """The name to count and search by: qualified, unless it is a built-in."""
     name = kind.__qualname__.rpartition("<locals>.")[2]
     return name if kind.__module__ in ("builtins", "__main__", None) else f"{kind.__module__}.{name}"
 
@@ -195,8 +195,12 @@ def class_name(kind):
 def first_line(exc):
     try:
         text = str(exc).strip()
-    except BaseException:
-        text = "<its message cannot be shown>"
+    except BaseException as error:
+        text = f"`str()` of the exception raised {class_name(type(error))}"
+        try:
+            text += f": {error}"
+        except BaseException:
+            pass
     text = text.split("\n", 1)[0].strip()
     if len(text) > MESSAGE_LIMIT:
         text = text[:MESSAGE_LIMIT] + "..."
@@ -204,7 +208,7 @@ def first_line(exc):
 
 
 def user_traceback(exc):
-    """The traceback from the first frame that is neither ours nor the import system's."""
+    """The traceback without the first frames that belong to batchmill or the import system."""
     trace = exc.__traceback__
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
@@ -215,7 +219,7 @@ def user_traceback(exc):
 
 
 def come_forward():
-    """Readies the interpreter for the terminal: Ctrl-C is the person's, and integers keep their digits."""
+    """Prepares the interpreter for the terminal: Ctrl-C raises KeyboardInterrupt, and integers keep all digits."""
     import signal
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -228,7 +232,7 @@ def debug(exc):
     import linecache
     import pdb
 
-    # The debugger looks sources up by absolute path, also those of code blocks, which are no files.
+    # The debugger looks up sources by absolute path, even those of code blocks, which are not files.
     for name, entry in list(linecache.cache.items()):
         linecache.cache.setdefault(os.path.abspath(name), entry)
 
@@ -256,5 +260,5 @@ def describe(exc):
         detail = ""
     if len(detail) > DETAIL_LIMIT:
         half = DETAIL_LIMIT // 2
-        detail = f"{detail[:half]}\n  [... {len(detail) - 2 * half} characters left out ...]\n{detail[-half:]}"
+        detail = f"{detail[:half]}\n  [... {len(detail) - 2 * half} characters omitted ...]\n{detail[-half:]}"
     return clean(name), clean(message), clean(detail)

@@ -1,8 +1,8 @@
-"""Makes one callable of what a step names: a code block, a function of a module, or a built-in operation.
+"""Makes a callable of a step's program: a code block, a function in a module, or a built-in operation.
 
-A code block becomes the body of a function: top-level `return` works, nested functions and comprehensions see its names,
-and its line numbers stay what they are in the block. `setup` runs as a module in the namespace that is the function's
-globals, so what it assigns is in scope.
+A code block becomes the body of a function. So top-level `return` works, nested functions and comprehensions see its names,
+and line numbers are those of the block. `setup` runs as a module whose namespace is the globals of the function, so the names
+it assigns are in scope.
 """
 
 import functools
@@ -19,7 +19,7 @@ REFLECTION = {"locals", "vars", "eval", "exec", "dir"}
 
 
 class Program:
-    """What a worker runs. The order is `compile`, `setup`, `function`, at the end `teardown`."""
+    """The program of a worker. Call `compile`, `setup`, `function`, `freeze`, and at the end `teardown`."""
 
     def __init__(self, start):
         self.start = start
@@ -34,23 +34,23 @@ class Program:
                 steps[stored["target"]["step"]].update(result=results, results=results)
             else:
                 self.inputs[stored["target"]["input"]] = Results(stored["path"], stored["count"])
-        # A module of its own, like the one `python script.py` makes: classes and functions of `setup` can be pickled.
+        # A module like the one that `python script.py` creates, so that classes and functions of `setup` can be pickled.
         module = types.ModuleType("__main__")
         sys.modules["__main__"] = module
         self.scope = module.__dict__
         self.scope.update(
             params=wrap(start["scope"]["params"]), env=Environment(), steps=steps, inputs=Values(self.inputs)
         )
-        # Inputs by their own names too; `setup` may hide one, as in `model = load(model)`.
+        # Inputs under their own names. `setup` may replace one, as in `model = load(model)`.
         self.scope.update((name, value) for name, value in self.inputs.items() if name.isidentifier())
         self.filename = self.program.get("filename")
         if self.filename and os.path.isfile(self.filename):
             self.scope["__file__"] = os.path.abspath(self.filename)
-        # Last: from here on a module of the workflow's folder goes before one of the standard library.
+        # Last, because from here on modules in the workflow's directory hide those of the standard library.
         sys.path[:0] = start["import_path"]
 
     def compile(self):
-        """Compiles all there is, so a mistake in `teardown` shows before the first item."""
+        """Compiles all code, so that an error in `teardown` shows before the first item."""
         self._setup = self._module("setup")
         self._teardown = self._module("teardown")
         if self.program["kind"] == "code":
@@ -74,8 +74,8 @@ class Program:
         if self._setup is not None:
             exec(self._setup, self.scope)
 
-    def settle(self):
-        """What there is now stays to the end: the garbage collector need not walk all modules again and again."""
+    def freeze(self):
+        """Excludes everything that exists by now from garbage collection, because it stays to the end."""
         import gc
 
         gc.freeze()
@@ -85,7 +85,7 @@ class Program:
             exec(self._teardown, self.scope)
 
     def function(self):
-        """The callable, and the order of its positional arguments: a name, or the place of a per-item input."""
+        """The callable, and its positional arguments: names, or the numbers of per-item inputs."""
         kind = self.program["kind"]
         if kind == "code":
             hidden = self.scope.get("task", self)
@@ -101,13 +101,13 @@ class Program:
     def _operation(self):
         name = self.program["name"]
         if name not in OPERATIONS:
-            raise ValueError(f"there is no operation `{name}`, only {', '.join(f'`{one}`' for one in OPERATIONS)}")
+            raise ValueError(f"unknown operation `{name}`; use {', '.join(f'`{one}`' for one in OPERATIONS)}")
         given = {*self.inputs, *self.item_inputs} | ({"item"} if self.has_item else set())
         for needed in ("item", "factor"):
             if needed not in given:
-                raise ValueError(f"operation `{name}` needs the input `{needed}`")
+                raise ValueError(f"operation `{name}` requires the input `{needed}`")
         for other in sorted(given - {"item", "factor"}):
-            raise ValueError(f"operation `{name}` has no input `{other}`")
+            raise ValueError(f"operation `{name}` does not take the input `{other}`")
         return functools.partial(elementwise, OPERATIONS[name])
 
     def _with_inputs(self, function):
@@ -121,7 +121,7 @@ class Program:
                 return function(item, **constant, **dict(zip(names, values)))
 
             return call, ["item", *range(len(names))]
-        # An input named `item` takes the place of the item: it is the positional argument then.
+        # An input named `item` replaces the item as the positional argument.
         named = not self.has_item
 
         def call(*values):
@@ -132,7 +132,7 @@ class Program:
 
 
 def find(module, name):
-    """The object that `module` knows by the dotted `name`."""
+    """The callable with this dotted name in a module."""
     found = importlib.import_module(module)
     for part in name.split("."):
         try:
@@ -142,7 +142,7 @@ def find(module, name):
             where = f"`{where}`, " if where else ""
             raise AttributeError(f"module `{module}` has no `{name}` ({where}in {interpreter()})") from None
     if not callable(found):
-        raise TypeError(f"`{module}.{name}` is a {type(found).__name__}, not a function")
+        raise TypeError(f"`{module}.{name}` is not a function (type `{type(found).__name__}`)")
     return found
 
 
@@ -155,11 +155,11 @@ OPERATIONS = {
 
 
 def elementwise(operation, item, factor):
-    """`item` and `factor` by `operation`; a list element by element, two lists in step."""
+    """Applies an operation to `item` and `factor`. Lists are processed element by element, two lists in parallel."""
     if isinstance(item, list):
         if isinstance(factor, list):
             if len(item) != len(factor):
-                raise ValueError(f"`item` has {len(item)} elements and `factor` has {len(factor)}")
+                raise ValueError(f"`item` has {len(item)} elements, but `factor` has {len(factor)}")
             return [elementwise(operation, one, other) for one, other in zip(item, factor)]
         return [elementwise(operation, one, factor) for one in item]
     verb, joint, apply = operation

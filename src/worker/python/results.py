@@ -1,7 +1,7 @@
-"""Results of an earlier step, read from their file: a sequence that takes no memory for what is not looked at.
+"""The results of an earlier step as a sequence that reads them from a file, so they take no memory until they are used.
 
-The file has one result per line, in order, and does not change while a step runs. This module needs nothing of its
-neighbours, so that a pickled sequence can be opened by a process that is no worker.
+The file has one result per line, in order, and does not change while a step runs. This module imports none of its siblings,
+so that a process that is not a worker can unpickle a sequence.
 """
 
 import operator
@@ -12,7 +12,7 @@ SHOWN = 3
 
 
 class Values(dict):
-    """A mapping whose keys can also be read as attributes, at every depth."""
+    """A mapping whose keys are also attributes, at every level."""
 
     __slots__ = ()
 
@@ -20,12 +20,12 @@ class Values(dict):
         try:
             return self[name]
         except KeyError:
-            known = ", ".join(f"`{key}`" for key in list(self)[:20]) or "nothing"
-            raise AttributeError(f"there is no `{name}` here, only {known}") from None
+            known = ", ".join(f"`{key}`" for key in list(self)[:20]) or "none"
+            raise AttributeError(f"no field `{name}`; available fields: {known}") from None
 
 
 def wrap(value):
-    """The same value with every mapping in it turned into `Values`."""
+    """The same value, with every mapping in it turned into `Values`."""
     if isinstance(value, dict):
         return Values((key, wrap(inner)) for key, inner in value.items())
     if isinstance(value, list):
@@ -34,18 +34,18 @@ def wrap(value):
 
 
 class Results(Sequence):
-    """Results in item order; reads like a list, and cannot be changed. `views` says whether mappings are `Values`."""
+    """Results in item order, as a read-only list. With `views`, mappings are `Values`."""
 
     __slots__ = ("path", "_count", "_views", "_offsets")
     __hash__ = None
 
     def __init__(self, path, count, views=False):
-        from array import array  # Its library is loaded where there are results, and not in each worker.
+        from array import array  # Imported here, because most workers do not need it.
 
         self.path = path
         self._count = count
         self._views = views
-        # Where each `STRIDE`-th line begins, as far as anybody has asked.
+        # The offset of each `STRIDE`-th line, as far as it was needed so far.
         self._offsets = array("Q", [0])
 
     def __len__(self):
@@ -64,11 +64,11 @@ class Results(Sequence):
         try:
             index = operator.index(key)
         except TypeError:
-            raise TypeError(f"results are read by number or slice, not by {type(key).__name__}") from None
+            raise TypeError(f"result indices must be integers or slices, not {type(key).__name__}") from None
         if index < 0:
             index += self._count
         if not 0 <= index < self._count:
-            raise IndexError(f"there is no result {operator.index(key)}, there are {self._count:,}")
+            raise IndexError(f"result index {operator.index(key)} out of range: there are {self._count:,} results")
         return next(self._lines(index, index + 1))
 
     def _slice(self, rows):
@@ -81,7 +81,7 @@ class Results(Sequence):
         return found if rows.step > 0 else found[::-1]
 
     def _lines(self, start, stop, step=1):
-        """The results of `range(start, stop, step)`, read one after another."""
+        """Yields the results of `range(start, stop, step)`."""
         import json
 
         if start >= stop:
@@ -96,7 +96,7 @@ class Results(Sequence):
                 index += 1
                 if index >= stop:
                     return
-        raise EOFError(f"`{self.path}` ends after {index:,} of {self._count:,} results")
+        raise EOFError(f"`{self.path}` is truncated: it ends after {index:,} of {self._count:,} results")
 
     def _offset(self, stretch):
         offsets = self._offsets
@@ -110,10 +110,10 @@ class Results(Sequence):
                         found.append(offset)
                         if len(offsets) + len(found) > stretch:
                             break
-            # Put in place at once: another thread may look at the same time.
+            # A single assignment, because another thread may read at the same time.
             self._offsets = offsets = offsets + found
         if stretch >= len(offsets):
-            raise EOFError(f"`{self.path}` ends before result {stretch * STRIDE:,} of {self._count:,}")
+            raise EOFError(f"`{self.path}` is truncated: it ends before result {stretch * STRIDE:,} of {self._count:,}")
         return offsets[stretch]
 
     def __eq__(self, other):
@@ -127,7 +127,7 @@ class Results(Sequence):
         return f"<{self._count:,} result{'' if self._count == 1 else 's'}: {shown}{more}>"
 
     def __reduce__(self):
-        # A process pool may start an interpreter that does not know this module, so its source travels along.
+        # A process pool may start an interpreter without this module, so the pickle contains its source.
         known = {"NAME": __name__, "SOURCE": SOURCE, "ARGUMENTS": (self.path, self._count, self._views)}
         return eval, (RESTORE, known)
 
@@ -148,7 +148,7 @@ class Results(Sequence):
         return library("pyarrow", "to_arrow").table(self._columns())
 
     def _columns(self):
-        """The values by field, in order of first appearance, None where a result has none; of plain results `value`."""
+        """The values by field, in order of first appearance, with None for missing ones. Plain results go to `value`."""
         columns = {}
         for number, value in enumerate(self):
             row = value if isinstance(value, dict) else {"value": value}
@@ -165,7 +165,7 @@ class Results(Sequence):
         return columns
 
 
-# Gives the sequence back in any process: by the module that is there, else by one that is made of the source.
+# Restores the sequence in any process: with the module if it is loaded, else with a module made from the source.
 RESTORE = """(lambda modules, new: (
     modules.get(NAME) or (new.__dict__.update(SOURCE=SOURCE), exec(SOURCE, new.__dict__), modules.setdefault(NAME, new))[2]
 ).Results(*ARGUMENTS))(__import__('sys').modules, __import__('types').ModuleType(NAME))"""
@@ -180,8 +180,8 @@ def library(name, method):
     except ImportError as error:
         if error.name not in (name, None):
             raise
-        message = f"`{method}()` needs {name}, which {sys.executable or 'this Python'} does not have: install it there, "
-        raise ImportError(message + "or go through the results one by one", name=name) from None
+        message = f"`{method}()` requires {name}, which {sys.executable or 'this Python'} does not have; install it there, "
+        raise ImportError(message + "or iterate over the results", name=name) from None
 
 
 def short(value):

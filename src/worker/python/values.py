@@ -1,8 +1,7 @@
-"""Values that are not plain JSON: each becomes something simpler, a number's text, null, or the reason why not.
+"""Converts values that are not plain JSON to something simpler, the text of a number, or null, or says why it cannot.
 
-The encoder in Rust knows `str`, `int`, `bool`, `None`, `float`, `dict`, `list` and `tuple`, of the last four also
-subclasses; for anything else it calls `convert`. No library is imported here: a numpy value can only come from a
-process that has imported numpy.
+The encoder in Rust handles `str`, `int`, `bool`, `None`, `float`, `dict`, `list` and `tuple`, including subclasses of the
+last four. For anything else it calls `convert`. No library is imported here: if there is a numpy value, numpy is imported.
 """
 
 import sys
@@ -12,7 +11,7 @@ CONVERTERS = {}
 
 
 def convert(value):
-    """What stands for `value`: (VALUE, simpler value), (NUMBER, text), (NULL, None) or (FAIL, what it is)."""
+    """Returns (VALUE, simpler value), (NUMBER, text), (NULL, None) or (FAIL, what the value is)."""
     kind = type(value)
     try:
         converter = CONVERTERS[kind]
@@ -22,8 +21,8 @@ def convert(value):
 
 
 def choose(kind):
-    """The converter for a type; asked once per type."""
-    # Whoever has a value of an enumeration has imported `enum`; a module of the user's may have that name.
+    """The converter for a type. Called once per type."""
+    # If there is an enum value, `enum` is imported. A module of the user may have that name too.
     enumeration = getattr(sys.modules.get("enum"), "Enum", None)
     if isinstance(enumeration, type) and issubclass(kind, enumeration):
         return lambda value: (VALUE, value.value)
@@ -59,7 +58,7 @@ def standard(kind):
 
 
 def protocol(kind):
-    """The converter for a type that shows by its shape what it is."""
+    """The converter for a type that implements a known protocol."""
     import collections
     import collections.abc as abc
 
@@ -124,12 +123,12 @@ def pandas(value):
 
 
 def pandas_records(pd, frame):
-    """Rows as mappings."""
+    """The rows as mappings."""
     return flattened(pd, frame).to_dict("records")
 
 
 def flattened(pd, frame):
-    """A named index (as `groupby` leaves it) is data; nested column labels are joined by `_`."""
+    """Turns a named index, such as from `groupby`, into columns, and joins nested column labels with `_`."""
     if any(name is not None for name in frame.index.names):
         clash = [name for name in frame.index.names if name in frame.columns]
         frame = frame if clash else frame.reset_index()
@@ -159,7 +158,7 @@ def standard_or_refuse(value):
 
 
 def refuse(value):
-    """Says what the value is, in words that fit behind "`result.x` is"."""
+    """Describes the value in words that follow "`result.x` is"."""
     import types
 
     if isinstance(value, (bytes, bytearray, memoryview)):
@@ -171,7 +170,7 @@ def refuse(value):
     if isinstance(value, types.ModuleType):
         return FAIL, f"the module `{value.__name__}`"
     if isinstance(value, (types.GeneratorType, map, filter, zip)):
-        return FAIL, "an iterator: make a list of it"
+        return FAIL, "an iterator: convert it to a list"
     if isinstance(value, types.CoroutineType):
         return FAIL, "a coroutine: run it with `asyncio.run(...)`"
     if type(value).__name__ == "LazyFrame":
@@ -180,8 +179,7 @@ def refuse(value):
 
 
 def records(value):
-    """The rows of a data frame as a list, or None for anything else. A frame stands for the list of its rows, and so do
-    the results of an earlier step."""
+    """The rows of a data frame, or the results of an earlier step, as a list; None for anything else."""
     if type(value).__module__ == "_batchmill_results" and type(value).__name__ == "Results":
         return value
     if type(value).__name__ in ("DataFrame", "Table", "RecordBatch"):
@@ -192,7 +190,7 @@ def records(value):
 
 
 def table(value):
-    """A data frame as (bytes of an Arrow IPC stream, how many NaN are null in it); None where its records say more."""
+    """A data frame as (bytes of an Arrow IPC stream, number of NaN that became null); None if it must become records."""
     name, family = type(value).__name__, type(value).__module__.partition(".")[0]
     try:
         if family == "pyarrow" and name in ("Table", "RecordBatch"):
@@ -204,7 +202,7 @@ def table(value):
 
             return pandas_ipc(sys.modules["pandas"], pa, value)
     except Exception:
-        # pyarrow is not there, or does not like the values: then their records are written, or give the reason why not.
+        # pyarrow is missing or rejects the values. The records are encoded instead, or fail with a better message.
         return None
 
 
@@ -225,7 +223,7 @@ def polars_ipc(frame):
 
 
 def pandas_ipc(pd, pa, frame):
-    """Columns of objects are taken where Arrow sees in each of them what Python does: not integers as numbers, for one."""
+    """Takes object columns only if Arrow gives them the type that Python sees: not integers as floats, for example."""
     frame = flattened(pd, frame)
     if not all(isinstance(name, (str, int)) and not isinstance(name, bool) for name in frame.columns):
         return None
@@ -235,7 +233,7 @@ def pandas_ipc(pd, pa, frame):
     for at, kind in enumerate(frame.dtypes):
         if kind == object and not any(test(table.schema.field(at).type) for test in plain):
             return None
-        # A NaN is null in the table, and counts as a number that was none; what is missing of other things does not.
+        # A NaN becomes null in the table, and is counted. Other missing values are not.
         values = frame.iloc[:, at]
         if kind == object and values.isna().any():
             lost += sum(value != value for value in values if isinstance(value, float))
@@ -245,17 +243,17 @@ def pandas_ipc(pd, pa, frame):
 
 
 def decode(text):
-    """Reads what the fast decoder would not: very deep JSON, very long numbers, lone surrogates."""
+    """Decodes what the fast decoder rejects: very deep JSON, very long numbers, lone surrogates."""
     import json
 
     def constant(name):
-        raise ValueError(f"`{name}` is no JSON")
+        raise ValueError(f"`{name}` is not valid JSON")
 
     return json.loads(text, parse_constant=constant)
 
 
 class ErrorView(dict):
-    """`error` of `on_item_error`: `message`, `type`, `detail`, `attempts`, by key or by attribute; shows as its message."""
+    """`error` of `on_item_error`: `message`, `type`, `detail`, `attempts`, by key or by attribute. Displays as its message."""
 
     __slots__ = ()
 

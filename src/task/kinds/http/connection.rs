@@ -1,7 +1,8 @@
-//! Connections: found, opened, read and written without ever waiting for longer than the run wants to go on.
+//! Connections that end as soon as the run is cancelled.
 //!
-//! Owns the sockets and what is below HTTP and TLS, which are ureq's. Sockets do not block: each wait is one `poll` for the
-//! socket, the kill latch and the time out together.
+//! Owns name resolution and sockets; HTTP and TLS are ureq's. Sockets are non-blocking, and each wait is one `poll` for the
+//! socket, the kill latch and the timeout. ureq's own transport is not used because it blocks in `connect` and `read`, where a
+//! cancelled run would have to wait for the timeout.
 
 use crate::task::cancel::Latch;
 use crate::task::wait::wait;
@@ -22,10 +23,10 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Agent, Error, Timeout};
 
-/// A connection has to stand after this time.
+/// How long opening a connection may take.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// An agent whose requests take `timeout` at most and end when `kill` fires.
+/// An agent whose requests end after `timeout`, or when `kill` fires.
 pub(super) fn agent(kill: &Arc<Latch>, timeout: Duration) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
@@ -40,8 +41,8 @@ pub(super) fn agent(kill: &Arc<Latch>, timeout: Duration) -> Agent {
     Agent::with_parts(config, chain.chain(RustlsConnector::default()), NoResolver)
 }
 
-/// Knows no address of any host: ureq asks for one with every request, even where a connection is open already. [`Sockets`]
-/// resolves a name when it opens a connection.
+/// Resolves nothing: ureq calls the resolver for every request, even if it has an open connection. [`Sockets`] resolves names
+/// when it opens one.
 #[derive(Debug)]
 struct NoResolver;
 
@@ -73,24 +74,24 @@ impl<In: Transport> Connector<In> for Sockets {
 }
 
 impl Sockets {
-    /// A connection to the first address of the host that takes one.
+    /// Connects to the first address of the host that accepts.
     fn open(&self, uri: &Uri, limits: &Limits<'_>) -> Result<TcpStream, Error> {
         let addresses = limits.resolve(uri)?;
         let mut left = addresses.len();
-        let mut trouble = Error::HostNotFound;
+        let mut last_error = Error::HostNotFound;
         for address in addresses {
             left -= 1;
             match open(address, &limits.share(left)) {
                 Ok(stream) => return Ok(stream),
                 Err(error) if self.kill.is_fired() => return Err(error),
-                Err(error) => trouble = error,
+                Err(error) => last_error = error,
             }
         }
-        Err(trouble)
+        Err(last_error)
     }
 }
 
-/// A connection to one address.
+/// Connects to one address.
 fn open(address: SocketAddr, limits: &Limits<'_>) -> Result<TcpStream, Error> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -116,7 +117,7 @@ struct Limits<'a> {
 }
 
 impl Limits<'_> {
-    /// The same with half of the time that is left, so that there is some for `others`; all of it if there are none.
+    /// The same with half of the remaining time, to leave some for `others`; with all of it if there are none.
     fn share(&self, others: usize) -> Limits<'_> {
         let now = Instant::now();
         let half = self.deadline.map(|deadline| now + deadline.saturating_duration_since(now) / 2);
@@ -125,7 +126,7 @@ impl Limits<'_> {
 
     /// Waits until the socket can be read or written.
     fn wait(&self, socket: impl AsFd, what: PollFlags) -> Result<(), Error> {
-        // The latch comes first: once it has fired, nothing else counts.
+        // The latch comes first: once it has fired, nothing else matters.
         match wait(&mut [PollFd::new(self.kill, PollFlags::IN), PollFd::new(&socket, what)], self.deadline)? {
             None => Err(Error::Timeout(self.reason)),
             Some(0) => Err(ended().into()),
@@ -133,22 +134,22 @@ impl Limits<'_> {
         }
     }
 
-    /// The addresses of a host. Nothing ends a look-up that is under way, so it has a thread of its own, which is left
-    /// behind when the run or the time ends first: it holds nothing but its own names.
+    /// The addresses of a host. A lookup cannot be interrupted, so it has its own thread. If the run or the timeout ends
+    /// first, that thread is abandoned; it holds only its own strings.
     fn resolve(&self, uri: &Uri) -> Result<Vec<SocketAddr>, Error> {
         let host = uri.host().ok_or(Error::HostNotFound)?.trim_matches(['[', ']']);
         let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
         if let Ok(address) = host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, port)]);
         }
-        let (tell, told) = bounded(1);
+        let (sender, addresses) = bounded(1);
         let name = (host.to_owned(), port);
         std::thread::Builder::new().name("resolver".to_owned()).spawn(move || {
-            drop(tell.send(name.to_socket_addrs().map(Vec::from_iter)));
+            drop(sender.send(name.to_socket_addrs().map(Vec::from_iter)));
         })?;
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         select! {
-            recv(told) -> addresses => Ok(addresses.map_err(|_| Error::HostNotFound)??),
+            recv(addresses) -> found => Ok(found.map_err(|_| Error::HostNotFound)??),
             recv(self.kill.channel()) -> _ => Err(ended().into()),
             recv(left.map_or_else(never, after)) -> _ => Err(Error::Timeout(self.reason)),
         }
@@ -207,7 +208,7 @@ impl Transport for Socket {
         Ok(read > 0)
     }
 
-    /// Nothing is to be read and nothing is wrong: bytes that nobody asked for make a connection as useless as its end.
+    /// Whether the connection is idle and healthy. Unexpected bytes make it as useless as if it were closed.
     fn is_open(&mut self) -> bool {
         self.stream.peek(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }

@@ -1,13 +1,13 @@
-//! What messages about a request may say.
+//! What messages may say about a request.
 
 use crate::model::{Failure, FailureKind};
 
-/// What becomes of a request that the end of the run has cut short.
+/// The failure of a request that was cut short because the run was cancelled.
 pub(super) fn cancelled() -> Failure {
     Failure::new(FailureKind::Cancelled, "Cancelled", "the run was cancelled")
 }
 
-/// An address without what may be secret in it: user, password and query.
+/// A URL without the parts that may be secret: user, password and query.
 pub(super) fn without_secrets(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or_default();
     match url.split_once("://") {

@@ -1,15 +1,15 @@
-//! `http_request`: one request, its answer as the result.
+//! `http_request`: sends one request per item. The result is the response.
 //!
-//! [`request`] makes the request of templates, [`answer`] makes the outcome of what came back, [`connection`] owns the
-//! sockets, [`rate_limit`] the rate limit. All slots of a step share one agent, so connections are kept alive. Whether a failure
-//! may be tried again is decided here (connection trouble, 408, 429, 5xx); whether and when it is, by the step's retry
-//! policy. Nothing of a request but its method and its address without user, password and query ever gets into a message.
-//! Every wait listens to the run's kill latch; what it ends counts as not run.
+//! [`request`] renders the request, [`response`] turns the response into an outcome, [`connection`] owns the sockets. All slots
+//! of a step share one agent, so connections stay open between requests. Which failures may be retried is decided here:
+//! connection errors, 408, 429 and 5xx. Whether and when they are is up to the step's retry policy. Messages contain the
+//! method and the URL of a request, but never its user, password or query. A request that is cut short because the run was
+//! cancelled counts as not run.
 
-mod answer;
 mod connection;
 mod message;
 mod rate_limit;
 mod request;
+mod response;
 
 pub(super) use request::Http;

@@ -1,4 +1,4 @@
-//! The rate limit: requests per second and host, over all slots.
+//! `rate_limit`: requests per second and host, across all slots.
 
 use super::message::cancelled;
 use crate::model::Failure;
@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Each request takes the next free time of its host.
+/// Gives each request the next free time of its host.
 #[derive(Debug)]
 pub(super) struct RateLimit {
     interval: Duration,
@@ -15,7 +15,7 @@ pub(super) struct RateLimit {
 }
 
 impl RateLimit {
-    /// At most so many.
+    /// Allows at most this many requests per second.
     pub(super) fn new(per_second: f64) -> Self {
         Self { interval: Duration::from_secs_f64(1.0 / per_second), next: Mutex::default() }
     }
@@ -29,7 +29,7 @@ impl RateLimit {
             next.insert(host.to_owned(), due + self.interval);
             due
         };
-        // The latch never receives: it times out when the request is due, or disconnects when the run is cancelled.
+        // The channel never receives: it times out when the request is due, or disconnects when the run is cancelled.
         match kill.channel().recv_deadline(due) {
             Err(crossbeam_channel::RecvTimeoutError::Timeout) => Ok(()),
             _ => Err(cancelled()),

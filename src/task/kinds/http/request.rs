@@ -1,9 +1,9 @@
-//! The request that an item's templates make, and sending it.
+//! Renders the request of an item, and sends it.
 
-use super::answer::{Answer, Asked};
 use super::connection;
 use super::message::without_secrets;
 use super::rate_limit::RateLimit;
+use super::response::{SentRequest, Target};
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::spec::{self, HttpTask};
 use crate::task::context::StepContext;
@@ -18,10 +18,10 @@ use std::time::{Duration, Instant};
 use ureq::Agent;
 use ureq::http::{Method, Request, Uri};
 
-/// Without a `timeout`, a request may take this long.
+/// The timeout of a request if the step sets none.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What a query keeps as it is: letters, digits and `-_.~` (RFC 3986, unreserved).
+/// What is not escaped in a query: letters, digits and `-_.~` (RFC 3986, unreserved).
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// An `http_request` task, compiled.
@@ -36,7 +36,7 @@ pub(in crate::task::kinds) struct Http {
     auth: Option<Auth>,
     save_to: Option<Template>,
     rate_limit: Option<RateLimit>,
-    /// Made with the first request: its connections listen to the latch of the run.
+    /// Created with the first request, because its connections need the latch of the run.
     agent: OnceLock<Agent>,
 }
 
@@ -88,7 +88,7 @@ impl Http {
             Some(method) => method.string(scope)?.to_uppercase(),
             None => if body.is_some() { "POST" } else { "GET" }.to_owned(),
         };
-        let bad_method = |_| settings(format!("`{method}` is no HTTP method"));
+        let bad_method = |_| settings(format!("`{method}` is not an HTTP method"));
         let mut request =
             Request::builder().method(Method::from_bytes(method.as_bytes()).map_err(bad_method)?).uri(uri);
         if self.json.is_some() {
@@ -108,10 +108,10 @@ impl Http {
             }
             None => {}
         }
-        // The value of a bad header may be a secret, so only the fact is told.
+        // The value of a header may be secret, so it is not in the message.
         request
             .body(body.unwrap_or_default())
-            .map_err(|_| settings("a header's name or value has a character that HTTP forbids"))
+            .map_err(|_| settings("a header name or value contains a character that HTTP does not allow"))
     }
 
     fn uri(&self, scope: &Arc<ItemScope>) -> Result<Uri, Failure> {
@@ -131,7 +131,7 @@ impl Http {
         }
         let uri: Uri = url.parse().map_err(|error| {
             settings(format!(
-                "`{}` is no URL ({error}); `{{{{ item | urlencode }}}}` encodes what an address cannot hold",
+                "`{}` is not a URL ({error}); `{{{{ item | urlencode }}}}` escapes characters that a URL cannot contain",
                 without_secrets(&url)
             ))
         })?;
@@ -141,12 +141,12 @@ impl Http {
             && !port.contains(']')
             && port.parse::<u16>().is_err()
         {
-            return Err(settings(format!("`{}` is no URL: there is no port `{port}`", without_secrets(&url))));
+            return Err(settings(format!("`{}` is not a URL: invalid port `{port}`", without_secrets(&url))));
         }
         match uri.scheme_str() {
             Some("http" | "https") => Ok(uri),
             _ => Err(settings(format!(
-                "`{}` is no URL: it must begin with `http://` or `https://`",
+                "`{}` is not a URL: it must start with `http://` or `https://`",
                 without_secrets(&url)
             ))),
         }
@@ -183,18 +183,18 @@ impl ItemTask for Http {
     fn run(&self, item: &ItemRun<'_>) -> Outcome {
         let (scope, kill) = (item.scope, &item.context.cancel.kill);
         let request = self.request(scope)?;
-        let asked = Asked { method: request.method().clone(), uri: request.uri().clone() };
+        let target = Target { method: request.method().clone(), uri: request.uri().clone() };
         if let Some(limit) = &self.rate_limit {
             limit.wait(request.uri().authority().map_or("", |authority| authority.as_str()), kill)?;
         }
         let save_to = self.save_to.as_ref().map(|template| template.string(scope)).transpose()?;
         let timeout = item.timeout.unwrap_or(DEFAULT_TIMEOUT);
         let agent = self.agent.get_or_init(|| connection::agent(kill, timeout));
-        let answer = Answer { asked, started: Instant::now(), timeout, kill, save_to: save_to.as_deref() };
+        let sent = SentRequest { target, started: Instant::now(), timeout, kill, save_to: save_to.as_deref() };
         if agent.config().timeouts().global == Some(timeout) {
-            return answer.outcome(agent.run(request));
+            return sent.outcome(agent.run(request));
         }
-        // What a batch has left of its time; a configuration of its own costs more than the request's own work.
-        answer.outcome(agent.run(agent.configure_request(request).timeout_global(Some(timeout)).build()))
+        // Less time is left for the batch. This path is slower: configuring a single request costs more than sending it.
+        sent.outcome(agent.run(agent.configure_request(request).timeout_global(Some(timeout)).build()))
     }
 }

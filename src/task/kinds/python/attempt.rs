@@ -1,6 +1,6 @@
-//! One attempt: the first units of a frame, sent to a worker, until all of them are reported or the worker is lost.
+//! One attempt to run the first units of a frame: from sending them to a worker until it has reported them all or is lost.
 //!
-//! Handles one event after another. Each kind of event has a function, which returns why the attempt ended if it did.
+//! Handles one event after another. Each kind of event has its own function, which returns why the attempt ended, if it did.
 
 use super::attempt_end::{AttemptEnd, EndCause};
 use super::frame_run::FrameRun;
@@ -9,17 +9,17 @@ use super::peer::{Waits, WorkerEvent, WorkerExit};
 use super::work_unit::WorkUnit;
 use super::worker::{Worker, crash, unusable};
 use crate::model::{Failure, FailureKind};
-use crate::wire::{Frame, Log, Results, WireError};
+use crate::wire::{Log, Results, WireError, WorkerMessage};
 use std::time::{Duration, Instant};
 
-/// An attempt under way.
+/// A running attempt.
 pub(super) struct Attempt<'a, 'f> {
     run: &'a mut FrameRun<'f>,
     worker: &'a mut Worker,
-    /// How many units it is about.
+    /// The number of units to run.
     count: usize,
     watch: Watch,
-    /// How many units were reported.
+    /// The number of units that the worker has reported.
     reported: usize,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Attempt<'a, 'f> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Watch {
     pub(super) memory_limit: MemoryLimit,
-    /// The slot that shows which item the worker is on.
+    /// The slot, to show which item it is running.
     pub(super) slot: usize,
 }
 
@@ -35,12 +35,12 @@ pub(super) struct Watch {
 type Ended = Result<Option<EndCause>, Failure>;
 
 impl<'a, 'f> Attempt<'a, 'f> {
-    /// An attempt at the first `count` units that are left of a frame.
+    /// An attempt to run the first `count` units that are left of a frame.
     pub(super) fn new(run: &'a mut FrameRun<'f>, worker: &'a mut Worker, count: usize, watch: Watch) -> Self {
         Self { run, worker, count, watch, reported: 0 }
     }
 
-    /// Runs it to its end.
+    /// Runs the attempt to its end.
     ///
     /// # Errors
     /// If the worker breaks the protocol: the step cannot go on.
@@ -48,7 +48,7 @@ impl<'a, 'f> Attempt<'a, 'f> {
         let context = self.run.packer.context;
         let mut waits = Waits {
             kill: &context.cancel.kill,
-            // What `on_item_error` does for an item is done even if the run has stopped.
+            // `on_item_error` runs even if the run has stopped.
             stop: if self.run.packer.frame.is_for_handler() { None } else { Some(&context.cancel.stop) },
             item_timeout: context.settings.item_timeout,
             deadline: self.run.deadline,
@@ -71,16 +71,18 @@ impl<'a, 'f> Attempt<'a, 'f> {
         std::mem::take(&mut self.worker.setup_logs).into_iter().for_each(|log| outcome.log(log, units));
         let message = self.run.message(self.count);
         self.worker.items_sent += message.items.len();
-        // A worker that died while it was idle takes nothing; its next event tells how it died.
-        drop(self.worker.peer.send(&Frame::Run(message)));
+        // This fails if the worker died while it was idle. The next event tells how it died.
+        drop(self.worker.peer.send(&WorkerMessage::Run(message)));
     }
 
     fn on_event(&mut self, event: WorkerEvent) -> Ended {
         match event {
-            WorkerEvent::Frame(Frame::Results(results)) => self.on_results(results),
-            WorkerEvent::Frame(Frame::Log(log)) => Ok(self.on_log(log)),
-            WorkerEvent::Frame(Frame::Done(done)) => Ok(Some(EndCause::Done { executed: done.executed as usize })),
-            WorkerEvent::Frame(_) => Err(unusable("it sent a frame that does not belong here")),
+            WorkerEvent::Message(WorkerMessage::Results(results)) => self.on_results(results),
+            WorkerEvent::Message(WorkerMessage::Log(log)) => Ok(self.on_log(log)),
+            WorkerEvent::Message(WorkerMessage::Done(done)) => {
+                Ok(Some(EndCause::Done { executed: done.executed as usize }))
+            }
+            WorkerEvent::Message(_) => Err(unusable("it sent an unexpected message")),
             WorkerEvent::CheckDue => Ok(self.on_check_due()),
             WorkerEvent::Dead(exit) => Ok(Some(self.on_death(&exit))),
             WorkerEvent::Garbled(error) => Ok(Some(self.on_garbled(&error))),
@@ -95,7 +97,7 @@ impl<'a, 'f> Attempt<'a, 'f> {
         self.reported = results.first.saturating_add(results.count) as usize;
         let (units, outcome) = self.run.units_and_outcome(self.count);
         let taken = outcome.take(results, units);
-        taken.map(|()| None).ok_or_else(|| unusable("its results do not fit what it was sent"))
+        taken.map(|()| None).ok_or_else(|| unusable("its results do not match the items it was sent"))
     }
 
     fn on_log(&mut self, log: Log) -> Option<EndCause> {
@@ -104,7 +106,7 @@ impl<'a, 'f> Attempt<'a, 'f> {
         None
     }
 
-    /// Shows which item the worker is on, and kills a worker that takes too much memory.
+    /// Shows which item the worker is running, and ends the attempt if the worker uses too much memory.
     fn on_check_due(&mut self) -> Option<EndCause> {
         let position = self.position()?;
         let (context, frame) = (self.run.packer.context, self.run.packer.frame);
@@ -118,15 +120,19 @@ impl<'a, 'f> Attempt<'a, 'f> {
     fn on_death(&mut self, exit: &WorkerExit) -> EndCause {
         let stderr = self.worker.peer.stderr_tail();
         self.worker.stderr_log().into_iter().for_each(|log| drop(self.on_log(log)));
-        let how = format!("Python worker {} while it was on", exit.description);
+        let how = &exit.description;
         match self.position() {
-            Some(position) => self.lost(position, crash(format!("{how} this item")).with_detail(stderr)),
-            None => EndCause::DiedIdle(crash(format!("{how} no item: {stderr}"))),
+            Some(position) => {
+                let failure = crash(format!("Python worker {how} while running this item"));
+                self.lost(position, failure.with_detail(stderr))
+            }
+            None if stderr.is_empty() => EndCause::DiedIdle(crash(format!("Python worker {how} between items"))),
+            None => EndCause::DiedIdle(crash(format!("Python worker {how} between items: {stderr}"))),
         }
     }
 
     fn on_garbled(&mut self, error: &WireError) -> EndCause {
-        let failure = crash(format!("this item disturbed the connection of its Python worker: {error}"));
+        let failure = crash(format!("invalid data on the worker socket: {error}"));
         match self.position() {
             Some(position) => self.lost(position, failure),
             None => EndCause::DiedIdle(failure),
@@ -134,7 +140,7 @@ impl<'a, 'f> Attempt<'a, 'f> {
     }
 
     fn on_item_timeout(&mut self) -> Option<EndCause> {
-        // If the item's results came while its time was measured, it was in time.
+        // If the result arrived while the time was measured, the item was in time.
         let position = self.position()?;
         let timeout = self.run.packer.context.settings.item_timeout.unwrap_or_default();
         let failure = Failure::new(FailureKind::Timeout, "Timeout", format!("took longer than {timeout:?}"));
@@ -145,12 +151,12 @@ impl<'a, 'f> Attempt<'a, 'f> {
         EndCause::BatchTimeout(self.run.packer.context.settings.batch_timed_out())
     }
 
-    /// Makes the worker begin no further item. What it is on may end.
+    /// Tells the worker to start no further item. The current one may finish.
     fn on_stop(&mut self) -> Ended {
         self.worker.peer.halt().map(|()| None).map_err(|error| unusable(&error.to_string()))
     }
 
-    /// The unit that the worker is on, or was on when it died; `None` between units.
+    /// The unit that the worker is running, or was running when it died; `None` between units.
     fn position(&self) -> Option<usize> {
         let position = self.worker.peer.position();
         position.filter(|position| (self.reported..self.count).contains(position))

@@ -2,12 +2,12 @@
 
 use crate::model::Failure;
 
-/// How one worker got on with the units it was sent.
+/// How far a worker got with the units it was sent, and why the attempt ended.
 #[derive(Debug)]
 pub(super) struct AttemptEnd {
-    /// How many units it was sent.
+    /// The number of units it was sent.
     pub(super) sent: usize,
-    /// How many of them it reported; positions below are at least that.
+    /// The number of units it reported. A unit that the cause blames comes after these.
     pub(super) reported: usize,
     /// Why the attempt ended.
     pub(super) cause: EndCause,
@@ -16,22 +16,22 @@ pub(super) struct AttemptEnd {
 /// Why an attempt ended.
 #[derive(Debug)]
 pub(super) enum EndCause {
-    /// The worker ran `executed` units: all of them, or fewer because it halted.
+    /// The worker ran `executed` units: all of them, or fewer if it halted.
     Done { executed: usize },
-    /// The worker was lost on the unit at `position`, which has failed.
+    /// The worker died, or must be killed, while running the unit at `position`. That unit has failed.
     Lost { position: usize, failure: Failure },
-    /// The worker was killed for its memory while it was on the unit at `position`.
+    /// The worker exceeded its memory limit while running the unit at `position`.
     OverMemory { position: usize, failure: Failure },
     /// The worker died between units.
     DiedIdle(Failure),
-    /// The batch has used up its time.
+    /// The batch took longer than its timeout.
     BatchTimeout(Failure),
     /// The run was cancelled.
     Cancelled,
 }
 
 impl AttemptEnd {
-    /// Whether the worker is gone, or has to go.
+    /// Whether the worker is dead or must be killed.
     pub(super) fn loses_worker(&self) -> bool {
         !matches!(self.cause, EndCause::Done { .. })
     }

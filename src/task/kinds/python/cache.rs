@@ -1,9 +1,9 @@
-//! Remembers what interpreters have said of themselves: asking one costs more time than a small run.
+//! Caches the answers of interpreters: probing one takes longer than a small run.
 //!
-//! An answer holds as long as nothing that it depends on has changed: the interpreter's file, its `pyvenv.cfg`, the folders
-//! that modules are found in, the variables that steer it, and the code that it looked over. It is kept in the user's cache folder,
-//! `$XDG_CACHE_HOME/batchmill` or `~/.cache/batchmill` (XDG Base Directory Specification). Answers that found a fault are not
-//! kept: the next one may be another.
+//! An answer is valid as long as nothing that it depends on has changed: the interpreter's file, its `pyvenv.cfg`, the
+//! directories on its import path, the environment variables that affect it, and the code it has checked. Answers are stored
+//! in `$XDG_CACHE_HOME/batchmill` or `~/.cache/batchmill` (XDG Base Directory Specification). An answer with errors is not
+//! cached, because the user is about to fix them.
 
 use super::probe::{Answer, Check, ask};
 use crate::model::ItemKey;
@@ -16,11 +16,11 @@ use std::path::{Path, PathBuf};
 #[derive(Serialize, Deserialize)]
 struct CachedAnswer {
     answer: Answer,
-    /// Folders and files, and their times of change; none for one that is not there.
+    /// Files and directories with their modification times; `None` for one that does not exist.
     times: Vec<(PathBuf, Option<(i64, i64)>)>,
 }
 
-/// Returns what an interpreter answered before to the same question, or asks it.
+/// Returns the cached answer of an interpreter, or asks it.
 pub(super) fn ask_once(interpreter: &Path, import_path: &[String], checks: &[Check]) -> Result<Answer, String> {
     let entry = entry(interpreter, import_path, checks);
     if let Some(answer) = entry.as_ref().and_then(CacheEntry::answer) {
@@ -31,14 +31,14 @@ pub(super) fn ask_once(interpreter: &Path, import_path: &[String], checks: &[Che
     Ok(answer)
 }
 
-/// Where the answer to a question is kept.
+/// The cache file for an answer.
 struct CacheEntry {
     file: PathBuf,
-    /// Folders of the question itself that modules are found in.
+    /// The directories on the import path that the question adds.
     folders: Vec<PathBuf>,
 }
 
-/// The place for an interpreter's answer; none where it would not hold.
+/// The cache file for the answer to this question; `None` if the answer cannot be cached.
 fn entry(interpreter: &Path, import_path: &[String], checks: &[Check]) -> Option<CacheEntry> {
     let file = resolve(interpreter)?;
     let data = fs::metadata(&file).ok()?;
@@ -61,13 +61,13 @@ fn entry(interpreter: &Path, import_path: &[String], checks: &[Check]) -> Option
 }
 
 impl CacheEntry {
-    /// The answer that is kept there, if it still holds.
+    /// The cached answer, if it is still valid.
     fn answer(&self) -> Option<Answer> {
         let kept: CachedAnswer = serde_json::from_slice(&fs::read(&self.file).ok()?).ok()?;
         kept.times.iter().all(|(path, time)| changed(path) == *time).then_some(kept.answer)
     }
 
-    /// Keeps an answer. Where that is not possible, the next run asks again.
+    /// Stores an answer. If that fails, the next run asks again.
     fn keep(&self, answer: &Answer) {
         if !answer.faults.is_empty() {
             return;
@@ -79,21 +79,22 @@ impl CacheEntry {
         let kept = CachedAnswer { answer: answer.clone(), times };
         let Ok(json) = serde_json::to_vec(&kept) else { return };
         let Some(folder) = self.file.parent() else { return };
-        let beside = self.file.with_extension(format!("{}.part", std::process::id()));
-        // Whatever fails here costs a question.
+        let part = self.file.with_extension(format!("{}.part", std::process::id()));
+        // A failure only means that the next run asks again.
         let _ = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        let file = fs::File::options().create(true).truncate(true).write(true).mode(0o600).open(&beside);
+        let file = fs::File::options().create(true).truncate(true).write(true).mode(0o600).open(&part);
         let written = file.and_then(|mut file| std::io::Write::write_all(&mut file, &json));
-        let _ = written.and_then(|()| fs::rename(&beside, &self.file)).inspect_err(|_| drop(fs::remove_file(&beside)));
+        let _ = written.and_then(|()| fs::rename(&part, &self.file)).inspect_err(|_| drop(fs::remove_file(&part)));
     }
 }
 
-/// When a file or folder was changed: a folder when something was put into it or taken away.
+/// When a file or directory was modified. A directory is when an entry is added or removed.
 fn changed(path: &Path) -> Option<(i64, i64)> {
     fs::metadata(path).ok().map(|data| (data.mtime(), data.mtime_nsec()))
 }
 
-/// The file that a name on `PATH` means, as `execvp` finds it; links are kept, a virtual environment is one.
+/// The file that a name stands for, as `execvp` finds it on `PATH`. Links are not resolved: they tell virtual environments
+/// apart.
 fn resolve(interpreter: &Path) -> Option<PathBuf> {
     if interpreter.components().count() > 1 {
         return std::path::absolute(interpreter).ok();

@@ -13,7 +13,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::Command;
 
-/// The command that runs one item in the foreground. Its job is in a file, which it deletes: parameters and items may be secret.
+/// The command that runs one item in the foreground. It gets its job in a file, which it deletes, because parameters and items
+/// may be secret.
 ///
 /// # Errors
 /// If a template fails, or the file cannot be written.

@@ -1,7 +1,7 @@
-//! A frame on its way through one worker or several: what is left of it, and what became of the rest.
+//! Running a frame, in one attempt or several: which units are left, and the outcome of the others.
 //!
-//! Knows nothing of workers: it says which units the next attempt runs, and settles how the attempt ended. Every unit ends in
-//! exactly one place of the outcome: it succeeded, it failed, or it was not run.
+//! Knows nothing about workers. It selects the units of the next attempt, and settles how the attempt ended. In the end, every
+//! unit has exactly one outcome: it succeeded, it failed, or it did not run.
 
 use super::attempt_end::{AttemptEnd, EndCause};
 use super::isolation::{Isolation, Selection, Verdict};
@@ -17,19 +17,19 @@ use std::time::Instant;
 /// A frame that is being run.
 pub(super) struct FrameRun<'f> {
     pub(super) packer: Packer<'f>,
-    /// When the batch has used up its time; known once a worker is ready.
+    /// When `batch_timeout` ends; set once a worker is ready.
     pub(super) deadline: Option<Instant>,
     inputs: Items,
     outcome: OutcomeBuilder,
     work: WorkList,
     unrun: Vec<WorkUnit>,
     isolation: Isolation,
-    /// What the attempt under way runs.
+    /// What the current attempt runs.
     selection: Selection,
 }
 
 impl<'f> FrameRun<'f> {
-    /// A frame that is to be run. Units whose inputs fail have failed.
+    /// A frame to run. Renders the inputs of its units; units whose inputs fail have failed.
     pub(super) fn new(packer: Packer<'f>) -> Self {
         let mut run = Self {
             outcome: OutcomeBuilder::new(packer.context, packer.frame, packer.kind),
@@ -49,7 +49,7 @@ impl<'f> FrameRun<'f> {
         run
     }
 
-    /// Makes the inputs of all units. If the lane halts on failure, units behind one that failed are not run.
+    /// Renders the inputs of all units. If the lane halts on failure, units after a failed one do not run.
     fn make_inputs(&mut self, units: &mut Vec<WorkUnit>) {
         let mut halted = false;
         units.retain_mut(|unit| {
@@ -72,7 +72,7 @@ impl<'f> FrameRun<'f> {
         });
     }
 
-    /// Keeps what a worker printed on no unit.
+    /// Keeps what a worker printed outside of units.
     pub(super) fn log_apart(&mut self, log: LogLine) {
         self.outcome.log_apart(log);
     }
@@ -93,7 +93,7 @@ impl<'f> FrameRun<'f> {
         &self.work.left()[..count]
     }
 
-    /// The same, with where what became of them is collected.
+    /// The same, together with the collected outcomes.
     pub(super) fn units_and_outcome(&mut self, count: usize) -> (&[WorkUnit], &mut OutcomeBuilder) {
         (&self.work.left()[..count], &mut self.outcome)
     }
@@ -113,7 +113,7 @@ impl<'f> FrameRun<'f> {
             self.isolation.clear_suspect();
         }
         match cause {
-            // What a lost worker had done and not reported is still to be run, even if the lane halts.
+            // Units that a lost worker had finished but not reported run again, even if the lane halts.
             EndCause::Lost { position, failure } => {
                 self.settle_lost(reported, position, failure);
                 return Ok(());
@@ -137,7 +137,7 @@ impl<'f> FrameRun<'f> {
         Ok(())
     }
 
-    /// The worker was lost on a unit, which has failed.
+    /// The worker was lost while running a unit, which has failed.
     fn settle_lost(&mut self, reported: usize, position: usize, failure: Failure) {
         self.isolation.reset_idle_deaths();
         if self.packer.frame.halt_on_failure {
@@ -147,7 +147,7 @@ impl<'f> FrameRun<'f> {
         self.outcome.fail(unit, failure);
     }
 
-    /// The worker was killed for its memory.
+    /// The worker exceeded its memory limit.
     fn settle_over_memory(&mut self, reported: usize, position: usize, failure: Failure) {
         let unit = self.work.left()[position];
         match self.isolation.over_memory(unit, self.selection) {
@@ -156,13 +156,13 @@ impl<'f> FrameRun<'f> {
         }
     }
 
-    /// The worker began no further unit, or was killed because the run was cancelled.
+    /// The worker halted, or the run was cancelled: the rest does not run.
     fn settle_halted(&mut self, settled: usize) {
         self.leave_rest(settled);
         self.work.settle(settled);
     }
 
-    /// The batch has used up its time: what has no result has failed.
+    /// The batch took too long: every unit without a result has failed.
     fn settle_batch_timeout(&mut self, reported: usize, failure: &Failure) {
         self.work.settle(reported);
         for unit in self.work.settle_behind(0) {
@@ -183,12 +183,12 @@ impl<'f> FrameRun<'f> {
         Ok(())
     }
 
-    /// Leaves all units but the first `count` unrun.
+    /// Marks all units after the first `count` as not run.
     fn leave_rest(&mut self, count: usize) {
         self.unrun.append(&mut self.work.settle_behind(count));
     }
 
-    /// The outcomes of the batches; what is left is not run.
+    /// The outcomes of the batches. Units that are left count as not run.
     pub(super) fn finish(mut self) -> Vec<BatchOutcome> {
         self.leave_rest(0);
         self.outcome.finish(&self.unrun)

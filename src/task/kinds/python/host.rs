@@ -1,4 +1,4 @@
-//! Which Python interpreter, and what hosts the worker loop for it.
+//! Finds the Python interpreter, and what hosts the worker loop for it.
 
 use super::cache::ask_once;
 use super::probe::{Answer, Check, CheckFault};
@@ -6,31 +6,31 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The oldest CPython that batchmill works with.
+/// The oldest supported CPython.
 const OLDEST: (u32, u32) = (3, 10);
 
-/// An interpreter that was looked for, and where its name came from.
+/// An interpreter, and where its name came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// Path, or a name to look for on PATH.
+    /// A path, or a name to look up on `PATH`.
     pub interpreter: PathBuf,
-    /// For instance `VIRTUAL_ENV`.
+    /// For example `VIRTUAL_ENV`.
     pub by: &'static str,
 }
 
-/// Looks for the interpreter: `--python`, `BATCHMILL_PYTHON`, `VIRTUAL_ENV`, `CONDA_PREFIX`, `.venv` beside the workflow,
-/// `.venv` in the current folder, `python3` on PATH. The first that is given is used, or is the error.
+/// Finds the interpreter. Takes the first of `--python`, `BATCHMILL_PYTHON`, `VIRTUAL_ENV`, `CONDA_PREFIX`, `.venv` next to the
+/// workflow, `.venv` in the current directory, and `python3` on `PATH`. If that one does not work, the others are not tried.
 pub fn find_interpreter(given: Option<&Path>, workflow_folder: &Path) -> Found {
     let variable = |name: &'static str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let python = |folder: PathBuf| folder.join("bin/python");
-    let beside = |folder: &Path| Some(python(folder.join(".venv"))).filter(|python| python.exists());
+    let venv_in = |folder: &Path| Some(python(folder.join(".venv"))).filter(|python| python.exists());
     let candidates = [
         (given.map(Path::to_path_buf), "--python"),
         (variable("BATCHMILL_PYTHON"), "BATCHMILL_PYTHON"),
         (variable("VIRTUAL_ENV").map(python), "VIRTUAL_ENV"),
         (variable("CONDA_PREFIX").map(python), "CONDA_PREFIX"),
-        (beside(workflow_folder), ".venv beside the workflow"),
-        (beside(Path::new("")), ".venv in this folder"),
+        (venv_in(workflow_folder), ".venv next to the workflow"),
+        (venv_in(Path::new("")), ".venv in the current directory"),
     ];
     let found = candidates.into_iter().find_map(|(path, by)| path.map(|interpreter| Found { interpreter, by }));
     found.unwrap_or(Found { interpreter: PathBuf::from("python3"), by: "python3 on PATH" })
@@ -39,9 +39,9 @@ pub fn find_interpreter(given: Option<&Path>, workflow_folder: &Path) -> Found {
 /// What runs the worker loop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hosting {
-    /// The interpreter itself: it has the batchmill wheel.
+    /// The interpreter itself, because it has the batchmill wheel.
     Wheel,
-    /// `batchmill-python`, with the interpreter's environment.
+    /// `batchmill-python`, with the packages of the interpreter's environment.
     Embedded {
         /// Path of `batchmill-python`.
         binary: PathBuf,
@@ -55,21 +55,21 @@ pub struct Host {
     pub found: Found,
     /// `sys.executable`
     pub executable: String,
-    /// For instance `3.11.7`.
+    /// For example `3.11.7`.
     pub version: String,
     /// What runs the worker loop.
     pub hosting: Hosting,
-    /// Folder of the interpreter's own installation.
+    /// Directory of the interpreter's own installation.
     base_prefix: String,
-    /// For `batchmill-python`: the environment to take on, as JSON.
+    /// For `batchmill-python`: the environment to use, as JSON.
     site: String,
 }
 
-/// Why no worker can be run.
+/// Why no worker can be started.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostError {
-    /// The interpreter is not there or is none.
-    #[error("Python interpreter `{interpreter}` (from {by}) cannot be used: {cause}")]
+    /// The interpreter does not exist or does not work.
+    #[error("cannot use the Python interpreter `{interpreter}` (from {by}): {cause}")]
     Interpreter {
         /// Path or name.
         interpreter: String,
@@ -79,7 +79,9 @@ pub enum HostError {
         cause: String,
     },
     /// The interpreter is too old, or is not CPython.
-    #[error("Python interpreter `{executable}` is {implementation} {version}; batchmill needs CPython 3.10 or newer")]
+    #[error(
+        "the Python interpreter `{executable}` is {implementation} {version}; batchmill needs CPython 3.10 or newer"
+    )]
     Unfit {
         /// `sys.executable`
         executable: String,
@@ -89,28 +91,28 @@ pub enum HostError {
         version: String,
     },
     /// Nothing hosts the worker loop.
-    #[error("CPython {version} at `{executable}` has no batchmill module, and {embedded}")]
+    #[error("CPython {version} at `{executable}` does not have the batchmill package, and {embedded}")]
     NoHost {
         /// `sys.executable`
         executable: String,
         /// Its version.
         version: String,
-        /// What is wrong with `batchmill-python`.
+        /// Why `batchmill-python` cannot host it either.
         embedded: String,
     },
 }
 
 impl HostError {
-    /// The next thing to do.
+    /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
             Self::Interpreter { .. } | Self::Unfit { .. } => {
-                "name another one with `--python PATH` or BATCHMILL_PYTHON; `batchmill doctor` shows what is found"
+                "choose another interpreter with `--python PATH` or `BATCHMILL_PYTHON`; `batchmill doctor` shows which one is found"
                     .to_owned()
             }
             Self::NoHost { executable, .. } => {
                 format!(
-                    "install the batchmill wheel there (`{executable} -m pip install batchmill`), or name another one with `--python PATH`"
+                    "install the batchmill wheel there (`make wheel`, then `{executable} -m pip install dist/*.whl`), or choose another interpreter with `--python PATH`"
                 )
             }
         }
@@ -118,10 +120,10 @@ impl HostError {
 }
 
 impl Host {
-    /// Asks the interpreter what it is, has it look over `checks`, and settles what hosts the worker.
+    /// Asks the interpreter for its version and paths, has it run `checks`, and decides what hosts the worker.
     ///
     /// # Errors
-    /// Where no worker can be run with this interpreter.
+    /// If this interpreter cannot run workers.
     pub fn settle(
         found: Found,
         import_path: &[String],
@@ -165,7 +167,7 @@ impl Host {
         Ok((host, answer.faults))
     }
 
-    /// The command that starts a worker; its descriptors are the caller's to set.
+    /// The command that starts a worker. The caller sets its descriptors.
     pub(super) fn command(&self) -> Command {
         let mut command = self.bare_command();
         if self.hosting == Hosting::Wheel {
@@ -174,7 +176,7 @@ impl Host {
         command
     }
 
-    /// The command that runs the job in a file, in the foreground.
+    /// The command that runs the job in this file in the foreground.
     pub(super) fn foreground_command(&self, job: &Path) -> Command {
         let mut command = self.bare_command();
         command.arg("foreground").arg(job);
@@ -200,8 +202,8 @@ impl Host {
     }
 }
 
-/// Whether `python3` would take UTF-8 for everything, because the locale names no encoding (PEP 540). An embedded
-/// interpreter does not do so by itself.
+/// Whether `python3` would turn on its UTF-8 mode because the locale names no encoding (PEP 540). An embedded interpreter does
+/// not do that on its own.
 fn utf8_mode() -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
         .into_iter()
@@ -215,27 +217,23 @@ fn minor(version: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-/// `batchmill-python` beside this program, and the version of CPython that it was built for. Both are built together, so it
-/// need not be asked; one that is not of the same build is found out when a worker says hello.
+/// `batchmill-python` in the directory of this program, and the CPython version it was built for. Both are built together, so
+/// there is no need to ask it. One from another build is detected by the `Hello` of its worker.
 fn embedded_version() -> Result<(PathBuf, String), String> {
-    let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("batchmill-python")));
-    let binary = beside.filter(|binary| binary.exists()).ok_or("there is no `batchmill-python` beside batchmill")?;
+    let binary = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("batchmill-python")));
+    let binary = binary.filter(|binary| binary.exists()).ok_or("`batchmill-python` is not next to `batchmill`")?;
     if let Some(version) = option_env!("BATCHMILL_CPYTHON") {
         return Ok((binary, version.to_owned()));
     }
     let output = Command::new(&binary).arg("--version").output();
-    let output = output.map_err(|error| format!("`{}` cannot be started: {error}", binary.display()))?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let version = said.split_once("(CPython ").and_then(|(_, rest)| rest.split([')', ' ', '+']).next());
+    let output = output.map_err(|error| format!("`{}` does not start: {error}", binary.display()))?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let version = printed.split_once("(CPython ").and_then(|(_, rest)| rest.split([')', ' ', '+']).next());
     match version {
         Some(version) => Ok((binary, version.to_owned())),
         None => {
             let stderr = String::from_utf8_lossy(&output.stderr);
-            Err(format!(
-                "`{}` does not start: {}",
-                binary.display(),
-                stderr.lines().next_back().unwrap_or("it says nothing")
-            ))
+            Err(format!("`{}` does not start: {}", binary.display(), stderr.lines().next_back().unwrap_or("no output")))
         }
     }
 }

@@ -1,48 +1,50 @@
-//! Which units run together after a worker was lost: the policy that finds the unit to blame.
+//! Which units to run together after a worker was lost, in order to find the unit to blame.
 //!
-//! A worker that dies on a unit is charged to that unit, and nothing is isolated. Two cases leave a doubt. A worker that dies
-//! between units leaves it open which of them did it, so units run one by one from there on, and the next one that takes a
-//! worker along is charged. A worker that grows beyond its memory may have been filled by others, so the unit it was on runs
-//! once more, alone in a fresh worker, and is charged if that one grows too large as well.
+//! If a worker dies while running a unit, that unit has failed and the others go on together. In two cases the culprit is
+//! unknown:
+//!
+//! - A worker dies between units. From then on units run one by one, and the next one that kills a worker has failed.
+//! - A worker exceeds its memory limit. Earlier units may have used the memory, so the current unit runs once more, alone in a
+//!   fresh worker. If it exceeds the limit again, it has failed.
 
 use super::work_unit::WorkUnit;
 
-/// Workers that die so often in a row, between units and with none done, end the step: the units are not to blame.
+/// If this many workers in a row die between units without finishing one, the units are not to blame and the step ends.
 const MOST_IDLE_DEATHS: u32 = 10;
 
-/// What is known about the units of a frame.
+/// What is known about the units of a frame so far.
 #[derive(Debug, Default)]
 pub(super) struct Isolation {
-    /// Run units one by one: a worker died between two of them.
+    /// Whether to run units one by one, because a worker died between two of them.
     one_by_one: bool,
-    /// The unit on which a worker grew too large.
+    /// The unit that was running when a worker exceeded its memory limit.
     suspect: Option<WorkUnit>,
-    /// How many workers in a row died between units, with none done.
+    /// The number of workers in a row that died between units without finishing one.
     idle_deaths: u32,
 }
 
 /// What the next attempt runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Selection {
-    /// So many units from the front.
+    /// This many units from the front.
     First(usize),
     /// The first unit alone, in a fresh worker.
     Alone,
 }
 
-/// What follows from a worker that is lost.
+/// What to do after a worker was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// The unit has failed.
     Charge,
     /// The unit runs again.
     RunAgain,
-    /// No unit is to blame: the step cannot go on.
+    /// No unit is to blame. The step cannot go on.
     GiveUp,
 }
 
 impl Isolation {
-    /// What to run of the units that are left.
+    /// Selects what to run of the units that are left.
     pub(super) fn select(&self, left: &[WorkUnit]) -> Selection {
         let suspect = self.suspect.and_then(|suspect| left.iter().position(|unit| *unit == suspect));
         match suspect {
@@ -53,17 +55,17 @@ impl Isolation {
         }
     }
 
-    /// Units were done, or a worker was lost with a unit to blame.
+    /// A worker finished units, or was lost with a unit to blame.
     pub(super) fn reset_idle_deaths(&mut self) {
         self.idle_deaths = 0;
     }
 
-    /// The suspect has run alone, whatever came of it.
+    /// The suspect has run alone.
     pub(super) fn clear_suspect(&mut self) {
         self.suspect = None;
     }
 
-    /// A worker grew too large on this unit.
+    /// A worker exceeded its memory limit while running this unit.
     pub(super) fn over_memory(&mut self, unit: WorkUnit, selection: Selection) -> Verdict {
         if selection == Selection::Alone {
             return Verdict::Charge;
@@ -72,7 +74,7 @@ impl Isolation {
         Verdict::RunAgain
     }
 
-    /// A worker died between units, after it had reported so many. The verdict is about the first unit that is left.
+    /// A worker died between units after reporting `reported` of them. The verdict is about the first unit that is left.
     pub(super) fn idle_death(&mut self, reported: usize) -> Verdict {
         self.idle_deaths = if reported > 0 { 1 } else { self.idle_deaths + 1 };
         if self.idle_deaths >= MOST_IDLE_DEATHS {
@@ -84,7 +86,7 @@ impl Isolation {
 }
 
 impl Selection {
-    /// How many units it is.
+    /// The number of units selected.
     pub(super) fn count(self) -> usize {
         match self {
             Self::First(count) => count,

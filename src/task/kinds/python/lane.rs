@@ -1,11 +1,11 @@
-//! The lane of a `python` task: runs frames in a worker, and in another one if that is lost.
+//! The lane of a `python` task: runs frames in a worker, and replaces the worker when it is lost.
 //!
-//! Owns the worker's life: when it is started, when it is replaced. Which units run together and what became of them is the
-//! [`FrameRun`]'s matter, what happens while a worker is at work the [`Attempt`]'s.
+//! Decides when a worker is started, replaced and stopped. [`FrameRun`] selects the units to run and collects their outcomes;
+//! [`Attempt`] handles the events of a running worker.
 //!
-//! A worker that dies, or is killed for a timeout, is charged to the item it was on; what it had finished and sent stands,
-//! and the rest of the frame goes on in a fresh worker. Items that were finished but not sent yet (10 ms of work at most)
-//! are run again.
+//! If a worker dies, or is killed because of a timeout, the item it was running has failed. The results it has sent stand, and
+//! the rest of the frame runs in a fresh worker. Items that were finished but not sent, which is at most 10 ms of work, run
+//! again.
 
 use super::attempt::{Attempt, Watch};
 use super::attempt_end::AttemptEnd;
@@ -23,16 +23,16 @@ use crate::task::lane::{Frame, FrameOutcome, Lane, LogLine, ShutdownReport};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A worker that dies while it is set up is started so often: who killed it may be somebody who does not do so again.
+/// How often to start a worker that dies during setup. Whatever killed it may not do so again.
 const MOST_STARTS: u32 = 3;
 
-/// Belongs to one slot; starts its worker with its first frame.
+/// The lane of one slot. It starts its worker with its first frame.
 pub(super) struct PythonLane {
     step: Arc<Step>,
     slot: usize,
     host: Box<dyn PeerHost>,
     worker: Option<Worker>,
-    /// What went wrong when a worker was replaced.
+    /// The first error of a worker that was replaced.
     worker_error: Option<String>,
 }
 
@@ -47,7 +47,7 @@ impl PythonLane {
         Self { step: Arc::new(Step { task, context }), slot, host, worker: None, worker_error: None }
     }
 
-    /// Runs what can be run at once of a frame.
+    /// Runs as much of a frame as one attempt can.
     ///
     /// # Errors
     /// If the step cannot go on.
@@ -79,7 +79,7 @@ impl PythonLane {
         Attempt::new(run, worker, count, watch).finish()
     }
 
-    /// The worker; started if there is none.
+    /// Returns the worker, and starts one if there is none.
     fn ready_worker(&mut self, role: Role) -> Result<&mut Worker, Failure> {
         let worker = match self.worker.take() {
             Some(worker) => worker,
@@ -99,12 +99,12 @@ impl PythonLane {
             }
         };
         match self.memory_limit().exceeded_by(&*worker.peer) {
-            Some(failure) => Err(failure.with_detail("before its first item; raise `max_memory`")),
+            Some(failure) => Err(failure.with_detail("before the first item; raise `max_memory`")),
             None => Ok(worker),
         }
     }
 
-    /// Stops the worker in the middle of a frame; the next unit gets a fresh one.
+    /// Stops the worker in the middle of a frame. The next unit gets a fresh one.
     fn replace_worker(&mut self, run: &mut FrameRun<'_>) {
         let ShutdownReport { logs, error } = self.stop_worker();
         logs.into_iter().for_each(|log| run.log_apart(log));
@@ -127,13 +127,13 @@ impl PythonLane {
         MemoryLimit(self.step.task.max_memory())
     }
 
-    /// How many more items the worker may run before it is replaced, if there is a limit.
+    /// The number of items that the worker may still run before it is replaced, if there is a limit.
     fn items_left(&self) -> Option<usize> {
         let sent = self.worker.as_ref().map_or(0, |worker| worker.items_sent);
         self.step.task.max_items_per_worker().map(|most| most.get().saturating_sub(sent))
     }
 
-    /// The most units that the worker may get now. A batch stays together, however many items it has.
+    /// The maximum number of units to send now. A batch stays together, whatever its size.
     fn most_units(&self, kind: UnitKind) -> usize {
         match (self.items_left(), kind) {
             (None, _) => usize::MAX,

@@ -1,7 +1,7 @@
-//! A worker as a child process on this machine: its start, its socket, its shared page, its end.
+//! A worker that is a child process on this machine.
 //!
-//! Owns the process and its descriptors; what the frames say is the lane's matter. The process is killed when its
-//! [`LocalWorker`] is dropped, together with everything it has started.
+//! Owns the process, its socket and its shared page. Messages pass through unread. Dropping a [`LocalWorker`] kills the process
+//! together with its child processes.
 
 use super::host::Host;
 use super::peer::{Peer, PeerHost, Waits, WorkerEvent, WorkerExit};
@@ -12,7 +12,7 @@ use crate::task::context::StepContext;
 use crate::task::guard::{Cell, Guard};
 use crate::task::process::{end_group, kill_child};
 use crate::task::wait::wait;
-use crate::wire::{Frame, FrameReader, WireError, write_frame};
+use crate::wire::{FrameReader, WireError, WorkerMessage, write_frame};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
@@ -27,17 +27,17 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The most that is read of what a worker wrote to its stderr, in bytes.
+/// How much to read from the end of a worker's stderr, in bytes.
 const MOST_STDERR: u64 = 256 << 10;
 
-/// How long a frame that has begun may stop in the middle. Workers send frames whole, so one that stops for longer was written
-/// by somebody else.
+/// How long a frame may stall after its first bytes. Workers send frames whole, so bytes that stall for longer come from
+/// something else, such as user code that writes to the socket.
 const STALL: Duration = Duration::from_secs(10);
 
-/// How long a worker that hung up may take to end.
+/// How long a worker may take to exit after it has closed its socket.
 const HANG_UP: Duration = Duration::from_secs(1);
 
-/// Until an item has begun, its timeout is checked this often.
+/// How often to check for a timeout while no item is running yet.
 const NEXT_ITEM: Duration = Duration::from_millis(20);
 
 /// Starts the workers of one lane as child processes.
@@ -50,7 +50,7 @@ pub(super) struct LocalHost {
 /// A worker process.
 struct LocalWorker {
     child: Child,
-    /// Readable when the process has ended.
+    /// A pidfd, readable once the process has exited.
     watch: OwnedFd,
     socket: UnixStream,
     reader: FrameReader,
@@ -61,7 +61,7 @@ struct LocalWorker {
 }
 
 impl LocalHost {
-    /// For the lane of one slot.
+    /// A host for the lane of one slot.
     pub(super) fn new(context: &StepContext, slot: usize) -> Self {
         let host = context.host.python.clone();
         let host = host.expect("the engine settles the interpreter before a step with a python task starts");
@@ -73,7 +73,7 @@ impl LocalHost {
         let (socket, theirs) = UnixStream::pair()?;
         socket.set_read_timeout(Some(STALL))?;
         let page = SharedPage::new()?;
-        // If the log cannot be written, memory takes what the worker prints: a log is not worth an item.
+        // If the log file cannot be created, use memory: a missing log must not fail an item.
         let stderr = nameless_file(&context.host.logs.join(format!("{}-worker-{}", context.step, self.slot)))
             .or_else(|_| memfd_create("batchmill-stderr", MemfdFlags::CLOEXEC).map(File::from))?;
         let mut command = self.host.command();
@@ -92,6 +92,10 @@ impl LocalHost {
 }
 
 impl PeerHost for LocalHost {
+    fn name(&self) -> &str {
+        &self.host.executable
+    }
+
     fn start(&self) -> Result<Box<dyn Peer>, Failure> {
         let failed = |error| {
             let message = format!("cannot start a Python worker with `{}`: {error}", self.host.executable);
@@ -102,11 +106,11 @@ impl PeerHost for LocalHost {
 }
 
 impl Peer for LocalWorker {
-    fn send(&mut self, frame: &Frame) -> Result<(), WireError> {
-        if matches!(frame, Frame::Run(_)) {
+    fn send(&mut self, message: &WorkerMessage) -> Result<(), WireError> {
+        if matches!(message, WorkerMessage::Run(_)) {
             self.page.clear()?;
         }
-        write_frame(&mut self.socket, frame)
+        write_frame(&mut self.socket, message)
     }
 
     fn next_event(&mut self, waits: &Waits<'_>) -> Result<WorkerEvent, WireError> {
@@ -145,7 +149,7 @@ impl Peer for LocalWorker {
         self.page.item_time()
     }
 
-    /// What is shared with other processes counts too (`VmRSS` of proc(5)).
+    /// Includes memory that is shared with other processes (`VmRSS` in proc(5)).
     fn memory(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -166,7 +170,7 @@ impl Peer for LocalWorker {
     }
 }
 
-/// What a wait for the process found.
+/// What ended a wait for the process.
 #[derive(Debug, Clone, Copy)]
 enum Ready {
     Socket,
@@ -178,7 +182,7 @@ enum Ready {
 
 impl LocalWorker {
     fn wait(&self, waits: &Waits<'_>, deadline: Option<Instant>) -> io::Result<Ready> {
-        // In this order: what a dead worker has sent is read before its death is noticed.
+        // In this order, so that everything a dead worker has sent is read before its death is noticed.
         let ready = [Ready::Socket, Ready::Dead, Ready::Kill, Ready::Stop];
         let stop = waits.stop.unwrap_or(waits.kill);
         let fds = [self.socket.as_fd(), self.watch.as_fd(), waits.kill.as_fd(), stop.as_fd()];
@@ -186,11 +190,11 @@ impl LocalWorker {
         Ok(wait(&mut fds, deadline)?.map_or(Ready::Time, |at| ready[at]))
     }
 
-    /// Reads a frame that has begun to arrive.
+    /// Reads the frame that is arriving.
     fn read(&mut self) -> Result<WorkerEvent, WireError> {
         match self.reader.read(&mut self.socket) {
-            Ok(Some(frame)) => Ok(WorkerEvent::Frame(frame)),
-            // It hung up, or was killed in the middle of a frame: either way it is dead, or soon will be.
+            Ok(Some(message)) => Ok(WorkerEvent::Message(message)),
+            // It closed the socket, or was killed in the middle of a frame. Either way it is dead or about to be.
             Ok(None) => Ok(WorkerEvent::Dead(self.reap()?)),
             Err(WireError::Io(error)) if error.kind() != io::ErrorKind::WouldBlock => {
                 Ok(WorkerEvent::Dead(self.reap()?))
@@ -202,7 +206,7 @@ impl LocalWorker {
         }
     }
 
-    /// How much longer the current item may take; not long if none has begun yet.
+    /// How much longer the current item may take, or when to check again if none has started.
     fn time_left(&self, timeout: Duration) -> Duration {
         match self.page.position() {
             Some(_) => timeout.saturating_sub(self.page.item_time()),
@@ -210,16 +214,17 @@ impl LocalWorker {
         }
     }
 
-    /// Waits for the end of a process that hung up, then kills what is left of its group.
+    /// Waits a moment for the process to exit, then kills what is left of its process group.
     fn reap(&mut self) -> io::Result<WorkerExit> {
         if self.status.is_none() {
-            // Whatever comes of waiting, the group is killed next.
+            // Whether it exits in time or not, the group is killed next.
             let _ = wait(&mut [PollFd::new(&self.watch, PollFlags::IN)], Some(Instant::now() + HANG_UP));
         }
         self.kill().map(exit)
     }
 
-    /// Kills the process and its children, while its number is still its own, and notes how it ended.
+    /// Kills the process group, and notes how the process exited. The group is killed before the process is reaped: after that,
+    /// its number may be reused.
     fn kill(&mut self) -> io::Result<ExitStatus> {
         if let Some(status) = self.status {
             return Ok(status);
@@ -234,12 +239,13 @@ impl LocalWorker {
 
 impl Drop for LocalWorker {
     fn drop(&mut self) {
-        // A process that has not ended by now gets no more time.
+        // A process that has not exited by now gets no more time.
         let _ = self.kill();
     }
 }
 
-/// A file that is gone when nobody has it open: what a worker writes there may be secret, and is masked when it is read.
+/// A file without a name, which disappears once it is closed. The output of a worker may contain secrets, which are masked only
+/// when it is read.
 fn nameless_file(path: &Path) -> io::Result<File> {
     let file = File::options().create_new(true).read(true).append(true).mode(0o600).open(path)?;
     std::fs::remove_file(path)?;
@@ -248,21 +254,21 @@ fn nameless_file(path: &Path) -> io::Result<File> {
 
 fn exit(status: ExitStatus) -> WorkerExit {
     let description = match (status.code(), status.signal()) {
-        (Some(code), _) => format!("ended with exit status {code}"),
-        (None, Some(signal)) => format!("was ended by signal {signal}{}", signal_name(signal)),
-        (None, None) => "ended".to_owned(),
+        (Some(code), _) => format!("exited with status {code}"),
+        (None, Some(signal)) => format!("was killed by signal {signal}{}", signal_name(signal)),
+        (None, None) => "exited".to_owned(),
     };
     WorkerExit { success: status.success(), description }
 }
 
-/// The name of a signal that ends processes often, in brackets.
+/// The name of a common signal, in brackets.
 fn signal_name(signal: i32) -> &'static str {
     match signal {
         4 => " (SIGILL)",
         6 => " (SIGABRT)",
         7 => " (SIGBUS)",
         8 => " (SIGFPE)",
-        9 => " (SIGKILL: somebody killed it, or memory ran out)",
+        9 => " (SIGKILL: killed from outside, or out of memory)",
         11 => " (SIGSEGV)",
         15 => " (SIGTERM)",
         _ => "",

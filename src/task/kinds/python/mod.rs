@@ -1,8 +1,8 @@
-//! `python`: which interpreter hosts the workers, how a worker is started, and what happens when one dies.
+//! `python`: finds the interpreter, starts workers, and recovers when one dies.
 //!
-//! From the engine inwards: [`kind`] is the task type, [`lane`] owns a worker, [`frame_run`] knows what is left of a frame,
-//! [`attempt`] handles the events of a worker at work, [`peer`] is the border to wherever the worker runs, and [`local`] a
-//! worker on this machine.
+//! From the engine inwards: [`kind`] is the task type, [`lane`] owns a worker, [`frame_run`] tracks what is left of a frame,
+//! [`isolation`] decides what to run together after a crash, [`attempt`] handles the events of a running worker, and [`peer`]
+//! is the interface to wherever the worker runs. [`local`] is a worker on this machine.
 
 mod attempt;
 mod attempt_end;

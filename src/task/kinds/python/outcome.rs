@@ -1,4 +1,4 @@
-//! What became of the units of a frame, collected as results come in.
+//! Collects the outcomes of a frame as results arrive.
 
 use super::work_unit::{UnitKind, WorkUnit};
 use crate::model::{Failure, ItemKey, Lines};
@@ -9,10 +9,10 @@ use crate::wire::{Log, Results};
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Collects the outcomes of a frame's batches.
+/// The outcomes of a frame's batches so far.
 pub(super) struct OutcomeBuilder {
     batches: Vec<BatchOutcome>,
-    /// How many items each batch has.
+    /// The number of items in each batch.
     sizes: Vec<usize>,
     kind: UnitKind,
     files: Option<UnitFiles>,
@@ -20,7 +20,7 @@ pub(super) struct OutcomeBuilder {
     has_halting_failure: bool,
 }
 
-/// The files of items, and whose they are.
+/// The files of items, and their owners.
 struct UnitFiles {
     files: Arc<ItemFiles>,
     /// Indexes and keys of the items of each batch.
@@ -39,7 +39,7 @@ impl OutcomeBuilder {
         Self { batches, sizes, kind, files, settings, has_halting_failure: false }
     }
 
-    /// Takes results for `units`; `None` if they do not fit.
+    /// Takes results for `units`; `None` if they do not match.
     pub(super) fn take(&mut self, mut results: Results, units: &[WorkUnit]) -> Option<()> {
         let first = results.first as usize;
         let units = units.get(first..first.checked_add(results.count as usize)?)?;
@@ -62,7 +62,7 @@ impl OutcomeBuilder {
         }
     }
 
-    /// Rows of a batch that cannot be read: each has failed for itself.
+    /// Bad rows of a batch: each of them has failed on its own.
     fn take_bad_rows(&mut self, batch: usize, bad: Vec<(u32, Failure)>) {
         for (position, failure) in bad {
             let position = position as usize;
@@ -89,7 +89,7 @@ impl OutcomeBuilder {
         for units in units.chunk_by(|left, right| left.batch == right.batch) {
             let failures = std::iter::from_fn(|| failed.next_if(|failed| *failed < at + units.len())).count();
             at += units.len();
-            // The lines of a batch follow each other, and are copied together.
+            // The lines of a batch are contiguous, and are copied in one piece.
             let Some(last) = (units.len() - failures).checked_sub(1) else { continue };
             let end = ends.nth(last)? + 1;
             self.batches[units[0].batch].lines.0.extend_from_slice(&lines[from..end]);
@@ -98,7 +98,7 @@ impl OutcomeBuilder {
         Some(())
     }
 
-    /// Takes results whose files are to be kept: unit by unit, as each may still fail.
+    /// Takes results together with their files, unit by unit: moving the files may still fail a unit.
     fn take_with_files(&mut self, results: Results, units: &[WorkUnit], failed: &[usize]) -> Option<()> {
         let mut failed = failed.iter().peekable();
         let lines = Lines(results.lines);
@@ -109,7 +109,7 @@ impl OutcomeBuilder {
             }
             let own: Vec<&[u8]> = match self.kind {
                 UnitKind::Item => vec![lines.next()?],
-                // However many results the batch has.
+                // A batch has any number of results.
                 UnitKind::Batch => lines.by_ref().collect(),
             };
             if let Err(failure) = self.keep_files(*unit) {
@@ -123,7 +123,7 @@ impl OutcomeBuilder {
         Some(())
     }
 
-    /// Moves the files of a unit that has succeeded to where they stay.
+    /// Moves the files of a unit that has succeeded to their final directory.
     fn keep_files(&mut self, unit: WorkUnit) -> Result<(), Failure> {
         let Some(UnitFiles { files, owners }) = &self.files else { return Ok(()) };
         let (index, key) = owners[unit.batch][unit.position];
@@ -132,14 +132,14 @@ impl OutcomeBuilder {
         Ok(())
     }
 
-    /// Deletes the directories of all units; those that succeeded have none any more.
+    /// Deletes the directories of all units. Those of units that succeeded are gone already.
     fn discard_item_dirs(&self) {
         let Some(UnitFiles { files, owners }) = &self.files else { return };
         let with_dir = |owners: &[(u64, ItemKey)]| if self.kind == UnitKind::Batch { 1 } else { owners.len() };
         owners.iter().flat_map(|owners| &owners[..with_dir(owners)]).for_each(|(index, _)| files.discard(*index));
     }
 
-    /// Records the failure of a unit. A batch fails with all its items, apart from bad rows, which have failed already.
+    /// Records the failure of a unit. If the unit is a batch, all its items fail, except bad rows, which have failed already.
     pub(super) fn fail(&mut self, unit: WorkUnit, failure: Failure) {
         let bad_rows: HashSet<usize> = match self.kind {
             UnitKind::Item => HashSet::new(),
@@ -156,12 +156,12 @@ impl OutcomeBuilder {
         self.batches[batch].failures.push((position, failure));
     }
 
-    /// Whether anything failed that halts the lane.
+    /// Whether a failure halts the lane.
     pub(super) fn has_halting_failure(&self) -> bool {
         self.has_halting_failure
     }
 
-    /// Keeps what was printed on one of these units, or between them.
+    /// Keeps what was printed while running these units.
     pub(super) fn log(&mut self, log: Log, units: &[WorkUnit]) {
         let unit = log.position.and_then(|position| units.get(position as usize));
         let batch = unit.or(units.first()).map_or(0, |unit| unit.batch);
@@ -169,14 +169,14 @@ impl OutcomeBuilder {
         self.batches[batch].logs.push(LogLine { position, stream: log.stream, text: log.text });
     }
 
-    /// Keeps what was printed on no unit.
+    /// Keeps what was printed outside of units.
     pub(super) fn log_apart(&mut self, log: LogLine) {
         if let Some(outcome) = self.batches.first_mut() {
             outcome.logs.push(log);
         }
     }
 
-    /// The outcomes; the units in `unrun` were not run.
+    /// Finishes the outcomes. The units in `unrun` did not run.
     pub(super) fn finish(mut self, unrun: &[WorkUnit]) -> Vec<BatchOutcome> {
         self.discard_item_dirs();
         for unit in unrun {

@@ -1,4 +1,4 @@
-//! What is sent to a worker: the items of some units, and the values of their inputs.
+//! Packs the items of units, and the values of their inputs, into a message for a worker.
 
 use super::stored::unwritable;
 use super::task::PythonTask;
@@ -23,12 +23,12 @@ pub(super) struct Packer<'f> {
 }
 
 impl<'f> Packer<'f> {
-    /// For a frame of this task.
+    /// A packer for a frame of this task.
     pub(super) fn new(task: &'f PythonTask, context: &'f StepContext, frame: &'f Frame<'f>) -> Self {
         Self { task, context, frame, kind: UnitKind::of(&context.settings, frame) }
     }
 
-    /// Makes an empty directory for the files of each unit, if the step has an output for them.
+    /// Creates an empty directory for the files of each unit, if the step has an output for them.
     pub(super) fn make_item_dirs(&self, units: &[WorkUnit]) -> Result<(), Failure> {
         let items = self.context.item_files.as_ref().filter(|_| !self.frame.is_for_handler());
         let Some(items) = items else { return Ok(()) };
@@ -36,7 +36,7 @@ impl<'f> Packer<'f> {
         units.iter().try_for_each(|unit| items.fresh(index(unit)).map(drop))
     }
 
-    /// The message that sends these units, in order. `inputs` are those of the frame.
+    /// The message with these units, in order. `inputs` are the inputs of the whole frame.
     pub(super) fn message(&self, units: &[WorkUnit], inputs: &Items) -> Run {
         let mut run = Run {
             halt_on_failure: self.frame.halt_on_failure,
@@ -67,7 +67,7 @@ impl<'f> Packer<'f> {
         }
     }
 
-    /// One `Batch` may be several that follow each other; each of them travels under its own number.
+    /// A `Batch` may stand for several consecutive batches. Each of them gets its own number in the message.
     fn pack_part(&self, run: &mut Run, batch: &Batch, units: &[WorkUnit]) {
         let number = |unit: &WorkUnit| batch.of_item(unit.position).0;
         for units in units.chunk_by(|left, right| number(left) == number(right)) {
@@ -85,12 +85,12 @@ impl<'f> Packer<'f> {
         RunBatch { number, size, total, attempt, form, indexes: Indexes::Range(0..0), origin: None::<Origin> }
     }
 
-    /// Whether units have inputs of their own.
+    /// Whether units have their own inputs.
     pub(super) fn has_inputs(&self) -> bool {
         !self.task.by_item().is_empty() || self.frame.is_for_handler() || self.task.brings_item_dir(self.context)
     }
 
-    /// The values of the inputs that differ by item, as a JSON array.
+    /// The values of the inputs that differ between items, as a JSON array.
     pub(super) fn inputs(&self, unit: WorkUnit) -> Result<Vec<u8>, Failure> {
         let scope = Arc::new(self.scope(unit)?);
         let mut values = Array::new();
@@ -109,13 +109,13 @@ impl<'f> Packer<'f> {
         Ok(values.end())
     }
 
-    /// The names in scope for a unit.
+    /// The names in scope of a unit.
     fn scope(&self, unit: WorkUnit) -> Result<ItemScope, Failure> {
         let batch = &self.frame.batches[unit.batch];
         let of_item = item_scope(self.context, batch, unit.position, self.frame);
         let mut scope = match (self.kind, of_item) {
             (_, Ok(scope)) => scope,
-            // Rows of a batch that cannot be read are left out of it.
+            // A batch leaves out its bad rows.
             (UnitKind::Batch, Err(failure)) if failure.kind == FailureKind::BadRow => {
                 ItemScope::of_step(Arc::clone(&self.context.scope))
             }
@@ -133,7 +133,7 @@ impl<'f> Packer<'f> {
     }
 }
 
-/// The items of a batch that can be read, as a JSON array.
+/// The items of a batch without its bad rows, as a JSON array.
 fn list_of(context: &StepContext, batch: &Batch) -> Vec<u8> {
     let mut list = Array::new();
     let form = &context.forms[batch.form];
@@ -159,7 +159,7 @@ impl Array {
         Self(vec![b'['])
     }
 
-    /// Begins the next element; append it to what is returned.
+    /// Starts the next element. Append it to the returned buffer.
     fn next(&mut self) -> &mut Vec<u8> {
         if self.0.len() > 1 {
             self.0.push(b',');

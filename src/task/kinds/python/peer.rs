@@ -1,15 +1,18 @@
-//! The border between a lane and its worker, wherever that worker runs.
+//! The interface between a lane and its worker, wherever that worker runs.
 //!
-//! A lane sends frames to a [`Peer`] and handles its events. Everything above this border is independent of processes and file
-//! descriptors; a worker on another machine would be a second implementation beside [`LocalWorker`](super::local::LocalWorker).
+//! A lane sends messages to a [`Peer`] and handles its events. The lane does not depend on processes or file descriptors. A
+//! worker on another machine would be another implementation next to [`local`](super::local).
 
 use crate::model::Failure;
 use crate::task::cancel::Latch;
-use crate::wire::{Frame, WireError};
+use crate::wire::{WireError, WorkerMessage};
 use std::time::{Duration, Instant};
 
 /// Starts the workers of a lane.
 pub(super) trait PeerHost {
+    /// Where the workers run, for messages: the path of the interpreter.
+    fn name(&self) -> &str;
+
     /// Starts a worker, which then sends `Hello`.
     ///
     /// # Errors
@@ -19,11 +22,11 @@ pub(super) trait PeerHost {
 
 /// The lane's end of a connection to one worker. Dropping it ends the worker.
 pub(super) trait Peer {
-    /// Sends a frame. With a `Run`, the position and a halt of the run before are void.
+    /// Sends a message. A `Run` clears the position and the halt of the previous run.
     ///
     /// # Errors
-    /// If the worker takes nothing any more. The next event tells why.
-    fn send(&mut self, frame: &Frame) -> Result<(), WireError>;
+    /// If the worker does not accept it. The next event tells why.
+    fn send(&mut self, message: &WorkerMessage) -> Result<(), WireError>;
 
     /// Waits for whatever comes first.
     ///
@@ -31,45 +34,45 @@ pub(super) trait Peer {
     /// If the system cannot wait.
     fn next_event(&mut self, waits: &Waits<'_>) -> Result<WorkerEvent, WireError>;
 
-    /// Asks the worker to begin no further item of the current run.
+    /// Tells the worker to start no further item of the current run.
     ///
     /// # Errors
-    /// If the system cannot tell it.
+    /// If the worker cannot be told.
     fn halt(&mut self) -> Result<(), WireError>;
 
-    /// The position of the current run that the worker is on, or was on when it died.
+    /// The position of the unit that the worker is running, or was running when it died.
     fn position(&self) -> Option<usize>;
 
-    /// The time since the worker began that position.
+    /// The time since the worker started that unit.
     fn item_time(&self) -> Duration;
 
-    /// The memory that the worker takes, in bytes.
+    /// The memory that the worker uses, in bytes.
     fn memory(&self) -> Option<u64>;
 
-    /// The end of what the worker wrote to its stderr, such as the traceback of a fatal error, or output of its children.
+    /// The end of the worker's stderr, such as the traceback of a fatal error or the output of child processes.
     fn stderr_tail(&self) -> String;
 
-    /// Waits a moment for a worker that was told to stop, then ends it. Returns how it exited, if that is known.
+    /// Waits a moment for the worker to exit, then kills it. Returns how it exited, if that is known.
     fn close(&mut self) -> Option<WorkerExit>;
 }
 
-/// What ends the wait for an event.
+/// What ends a wait for an event.
 #[derive(Clone, Copy)]
 pub(super) struct Waits<'a> {
     /// Fires when the run is cancelled.
     pub(super) kill: &'a Latch,
-    /// Fires when the run stops; `None` if that does not matter.
+    /// Fires when the run stops; `None` to ignore that.
     pub(super) stop: Option<&'a Latch>,
     /// How long the current item may take.
     pub(super) item_timeout: Option<Duration>,
-    /// When everything that was sent must be done.
+    /// When everything that was sent must be finished.
     pub(super) deadline: Option<Instant>,
-    /// How long to wait until the lane checks on the worker.
+    /// How long to wait before the lane checks on the worker.
     pub(super) check_after: Option<Duration>,
 }
 
 impl<'a> Waits<'a> {
-    /// For an answer, however long it takes.
+    /// A wait for an answer, without a timeout.
     pub(super) fn for_answer(kill: &'a Latch) -> Self {
         Self { kill, stop: None, item_timeout: None, deadline: None, check_after: None }
     }
@@ -77,11 +80,11 @@ impl<'a> Waits<'a> {
 
 /// What ended a wait.
 pub(super) enum WorkerEvent {
-    /// A frame came.
-    Frame(Frame),
-    /// The worker is dead, and everything it sent was read.
+    /// A message arrived.
+    Message(WorkerMessage),
+    /// The worker is dead, and everything it has sent was read.
     Dead(WorkerExit),
-    /// Bytes came that are not a frame: the code of an item wrote to the socket. The worker was killed.
+    /// The data is not a frame: user code has written to the socket. The worker was killed.
     Garbled(WireError),
     /// The current item has taken longer than it may.
     ItemTimeout,
@@ -89,17 +92,17 @@ pub(super) enum WorkerEvent {
     Deadline,
     /// It is time to check on the worker.
     CheckDue,
-    /// The run stops.
+    /// The run is stopping.
     Stop,
-    /// The run is cancelled.
+    /// The run was cancelled.
     Cancelled,
 }
 
 /// How a worker exited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct WorkerExit {
-    /// Whether it exited as it should.
+    /// Whether its exit status is a success.
     pub(super) success: bool,
-    /// In words that fit behind "Python worker".
+    /// How it exited, in words that follow "Python worker".
     pub(super) description: String,
 }

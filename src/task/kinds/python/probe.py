@@ -1,4 +1,4 @@
-"""Tells what an interpreter is, and whether it can parse the code and find the modules that a workflow names.
+"""Reports the version and paths of an interpreter, and checks the code and modules of a workflow.
 
 Reads one JSON object from stdin: {"import_path": [folder], "checks": [{"kind": "code", "source": ..} or
 {"kind": "module", "name": ..}]}. Writes one JSON object as the last line of stdout.
@@ -26,12 +26,12 @@ def check_code(source):
 def check_module(name):
     top = name.split(".")[0]
     if top not in sys.modules and importlib.util.find_spec(top) is None:
-        return {"message": "module `%s` is not found by %s" % (top, sys.executable), "line": None, "column": None}
+        return {"message": "no module named `%s` in `%s`" % (top, sys.executable), "line": None, "column": None}
 
 
 def probe():
     asked = json.load(sys.stdin)
-    sys.path[:1] = []  # `-c` puts the current folder first; a worker does not
+    sys.path[:1] = []  # `-c` puts the current directory first; a worker does not
     path = list(sys.path)
     sys.path[:0] = asked["import_path"]
     faults = []

@@ -1,20 +1,20 @@
-//! Asks an interpreter what it is, and to look over the workflow's code before anything runs.
+//! Asks an interpreter for its version and paths, and has it check the workflow's code before anything runs.
 
 use serde::{Deserialize, Serialize};
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Something of the workflow that the interpreter shall look over.
+/// A part of the workflow that the interpreter checks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Check {
-    /// Does it parse?
+    /// Whether this code parses.
     Code {
-        /// The source text.
+        /// The source code.
         source: String,
     },
-    /// Can it be found?
+    /// Whether this module can be found.
     Module {
         /// Dotted name.
         name: String,
@@ -24,17 +24,17 @@ pub enum Check {
 /// What is wrong with a [`Check`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckFault {
-    /// Which of the checks, from 0.
+    /// The number of the check, from 0.
     pub check: usize,
     /// One line.
     pub message: String,
-    /// Line in the source text, from 1.
+    /// Line in the source code, from 1.
     pub line: Option<usize>,
     /// Column in that line, from 1.
     pub column: Option<usize>,
 }
 
-/// What an interpreter says of itself.
+/// What an interpreter reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Answer {
     pub(super) implementation: String,
@@ -60,18 +60,18 @@ pub(super) fn ask(interpreter: &Path, import_path: &[String], checks: &[Check]) 
         .spawn()
         .map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => "it does not exist".to_owned(),
-            _ => format!("it cannot be started: {error}"),
+            _ => format!("it does not start: {error}"),
         })?;
     let asked = serde_json::json!({ "import_path": import_path, "checks": checks }).to_string();
     let stdin = child.stdin.take();
-    // Only an interpreter that is none hangs up early; what it says instead is reported below.
+    // Fails if the program does not read its input. Then it is not Python, which is reported below.
     let _ = stdin.map(|mut stdin| stdin.write_all(asked.as_bytes()));
-    let output = child.wait_with_output().map_err(|error| format!("it cannot be waited for: {error}"))?;
+    let output = child.wait_with_output().map_err(|error| format!("waiting for it failed: {error}"))?;
     let stdout = String::from_utf8_lossy(&output.stdout);
     let last = stdout.lines().next_back().unwrap_or_default();
     serde_json::from_str(last).map_err(|_| {
         let stderr = String::from_utf8_lossy(&output.stderr);
-        let said = stderr.lines().next_back().unwrap_or("nothing was printed").trim();
-        format!("it does not answer as Python 3 does ({}; {said})", output.status)
+        let last = stderr.lines().next_back().unwrap_or("no output").trim();
+        format!("it does not behave like Python 3 ({}; {last})", output.status)
     })
 }

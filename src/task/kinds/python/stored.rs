@@ -1,4 +1,4 @@
-//! What earlier steps gave, as a worker gets it: as JSON, or where it is large as a file to read.
+//! Passes the results of earlier steps to a worker: as JSON, or as a file if they are large.
 
 use crate::model::{Failure, FailureKind};
 use crate::template::{CompiledTree, ItemScope, Scope, StepValue, value_to_json};
@@ -7,7 +7,7 @@ use minijinja::Value;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
-/// The members of a step that are all its results.
+/// The members of a step that hold all of its results.
 const RESULTS: [&str; 2] = ["result", "results"];
 
 /// How large results of a step reach a worker.
@@ -15,18 +15,18 @@ const RESULTS: [&str; 2] = ["result", "results"];
 pub(super) enum LargeResults {
     /// The worker reads them from their file.
     ByFile,
-    /// They are sent like any other value.
+    /// They are sent as JSON, like any other value.
     Inline,
 }
 
-/// Writes values, and notes which are read from a file instead.
+/// Writes values as JSON, and collects which of them the worker reads from a file instead.
 #[derive(Default)]
 pub(super) struct Writer {
     pub(super) stored: Vec<Stored>,
 }
 
 impl Writer {
-    /// Values by name as a JSON object. One that is nothing but the large results of a step is left out, and noted.
+    /// Inputs by name as a JSON object. An input that is just the large results of a step goes to `stored` instead.
     pub(super) fn inputs(
         &mut self,
         inputs: &[(String, CompiledTree)],
@@ -47,7 +47,7 @@ impl Writer {
         Ok(object.end())
     }
 
-    /// `steps` as a JSON object with these members of each step; large results are left out, and noted.
+    /// `steps` as a JSON object with these members of each step. Large results go to `stored` instead.
     pub(super) fn steps(&mut self, scope: &Scope, members: &[&str]) -> Result<Vec<u8>, Failure> {
         let mut object = Object::new();
         for (name, step) in &scope.steps {
@@ -67,7 +67,7 @@ impl Writer {
     }
 }
 
-/// The results of a batch step as a file, where they are large. A name that is not UTF-8 cannot be told to a worker.
+/// The file with the results of a batch step, if they are large. `None` too if its path is not UTF-8, which a message needs.
 fn store(step: &StepValue, target: StoredTarget) -> Result<Option<Stored>, Failure> {
     if !step.stored.size().map_err(|message| unwritable(&message))?.is_large() {
         return Ok(None);
@@ -84,7 +84,7 @@ impl Object {
         Self(vec![b'{'])
     }
 
-    /// Writes a key; its value is to be appended to what is given back.
+    /// Writes a key. Append its value to the returned buffer.
     fn key(&mut self, name: &str) -> Result<&mut Vec<u8>, Failure> {
         if self.0.len() > 1 {
             self.0.push(b',');
@@ -105,7 +105,7 @@ pub(super) fn unwritable(message: &str) -> Failure {
     Failure::new(FailureKind::Template, "TemplateError", message.to_owned())
 }
 
-/// JSON text that is sent as it is.
+/// JSON text to send as it is.
 pub(super) fn raw(json: Vec<u8>) -> Result<Box<RawValue>, Failure> {
     let text = String::from_utf8(json).map_err(|error| unwritable(&error.to_string()))?;
     RawValue::from_string(text).map_err(|error| unwritable(&error.to_string()))

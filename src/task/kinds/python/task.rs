@@ -1,4 +1,4 @@
-//! A `python` task, compiled: what its workers are told.
+//! A `python` task, compiled, and the message that starts its workers.
 
 use super::probe::Check;
 use super::stored::{LargeResults, Writer, raw, unwritable};
@@ -12,13 +12,13 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Name of the folder for files of an item.
+/// The name in scope for the directory of an item's files.
 const ITEM_DIR: &str = "item_dir";
 
-/// What code sees of an earlier step. The last one only if the code asks for it: it makes a file.
+/// The members of an earlier step that code sees. The last one creates a file, so it is there only if the code mentions it.
 const STEP_MEMBERS: [&str; 6] = ["result", "results", "failed", "stats", "aggregate", PATH];
 
-/// The member of a step that is the path of its results.
+/// The member of a step with the path of its results.
 const PATH: &str = "path";
 
 /// What a lane of the task is for.
@@ -31,7 +31,7 @@ pub(super) enum Role {
 }
 
 impl Role {
-    /// What a lane that gets this frame is for.
+    /// The role of a lane that runs this frame.
     pub(super) fn of(frame: &Frame<'_>) -> Self {
         if frame.is_for_handler() { Self::ErrorHandler } else { Self::Items }
     }
@@ -46,13 +46,13 @@ pub(in crate::task::kinds) struct PythonTask {
     teardown: Option<Text>,
     max_memory: Option<u64>,
     max_items_per_worker: Option<NonZeroUsize>,
-    /// Inputs that are the same for every item of the step.
+    /// Inputs that are the same for all items.
     fixed: Vec<(String, CompiledTree)>,
-    /// Inputs that differ by item.
+    /// Inputs that differ between items.
     by_item: Vec<(String, CompiledTree)>,
-    /// Folder of the workflow file: where its modules are imported from.
+    /// Directory of the workflow file, from which its modules are imported.
     folder: String,
-    /// What the code is in its step, as tracebacks show it.
+    /// The part of the step that the code is, as tracebacks show it.
     part: &'static str,
 }
 
@@ -83,7 +83,7 @@ impl PythonTask {
         };
         let inputs = compile_pairs(&task.inputs)?;
         let (by_item, fixed): (Vec<_>, Vec<_>) = inputs.into_iter().partition(|(_, tree)| tree.uses_item());
-        // `item: "{{ item }}"` says what holds anyway, and would send every item twice.
+        // `item: "{{ item }}"` is redundant, and would send every item twice.
         let by_item = by_item.into_iter().filter(|(name, tree)| !(name == "item" && tree.is_item())).collect();
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf()).display().to_string();
         Ok(Self {
@@ -100,7 +100,7 @@ impl PythonTask {
         })
     }
 
-    /// The code of an aggregate: what the step gave are inputs like any other.
+    /// The code of an aggregate. The results of its step are inputs like any other.
     pub(in crate::task::kinds) fn aggregate(
         task: &spec::PythonTask,
         step: &StepName,
@@ -123,7 +123,7 @@ impl PythonTask {
         self.fixed.iter().chain(&self.by_item).flat_map(|(_, tree)| tree.check(names)).collect()
     }
 
-    /// What the interpreter shall look over before anything runs, and where it stands in the workflow file.
+    /// What the interpreter checks before anything runs, and where that is in the workflow file.
     pub(super) fn checks(&self) -> Vec<(Check, Span)> {
         let code = |text: &Text| (Check::Code { source: text.raw.clone() }, text.span);
         let program = match &self.program {
@@ -135,27 +135,27 @@ impl PythonTask {
         program.into_iter().chain(self.setup.iter().map(code)).chain(self.teardown.iter().map(code)).collect()
     }
 
-    /// Folders that workers import from before all others.
+    /// Directories from which workers import first.
     pub(super) fn import_path(&self) -> Vec<String> {
         vec![self.folder.clone()]
     }
 
-    /// The most memory of a worker, in bytes.
+    /// The maximum memory of a worker, in bytes.
     pub(super) fn max_memory(&self) -> Option<u64> {
         self.max_memory
     }
 
-    /// After so many items a worker is replaced.
+    /// The number of items after which a worker is replaced.
     pub(super) fn max_items_per_worker(&self) -> Option<NonZeroUsize> {
         self.max_items_per_worker
     }
 
-    /// The inputs that each item brings.
+    /// The inputs that differ between items.
     pub(super) fn by_item(&self) -> &[(String, CompiledTree)] {
         &self.by_item
     }
 
-    /// What a worker is told when it starts.
+    /// The message that starts a worker.
     pub(super) fn start(&self, context: &StepContext, role: Role) -> Result<wire::Start, Failure> {
         let scope = Arc::new(ItemScope::of_step(Arc::clone(&context.scope)));
         let mut writer = Writer::default();
@@ -207,13 +207,13 @@ impl PythonTask {
         }
     }
 
-    /// Whether each item brings its `item_dir`, because the code asks for it and no input is called so.
+    /// Whether each item has an input `item_dir`: if the code mentions it, and no other input has that name.
     pub(super) fn brings_item_dir(&self, context: &StepContext) -> bool {
         let given = self.fixed.iter().chain(&self.by_item).any(|(name, _)| name == ITEM_DIR);
         context.item_files.is_some() && !given && self.mentions(ITEM_DIR)
     }
 
-    /// Whether its code has a word in it: what earlier steps gave is only sent to code that may look at it.
+    /// Whether its code contains a word. The results of earlier steps are sent only to code that may read them.
     fn mentions(&self, word: &str) -> bool {
         let code = match &self.program {
             Source::Code(source) | Source::Script { text: source, .. } => Some(source.as_str()),

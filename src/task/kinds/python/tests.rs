@@ -1,4 +1,4 @@
-//! What a lane does when its workers die, with workers that are not processes.
+//! Tests what a lane does when its workers die. The workers are scripts, not processes.
 
 use super::lane::PythonLane;
 use super::peer::{Peer, PeerHost, Waits, WorkerEvent, WorkerExit};
@@ -11,7 +11,7 @@ use crate::task::cancel::Cancel;
 use crate::task::context::{LaneSettings, StepContext, TaskHost};
 use crate::task::current_items::CurrentItems;
 use crate::task::lane::{BatchOutcome, Frame as Work, FrameOutcome, Lane};
-use crate::wire::{Done, Frame, Hello, PROTOCOL, Results, Run, WireError};
+use crate::wire::{Done, Hello, Results, Role, Run, WireError, WorkerMessage};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -19,26 +19,29 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What every worker was sent, one list of items for each `Run`. An empty one stands for the start of a worker.
+/// What the workers were sent: a list of items for each `Run`. An empty list stands for the start of a worker.
 type Sent = Rc<RefCell<Vec<Vec<String>>>>;
 
-/// Starts workers whose items say what happens to them: `crash`, `large`, `crowded` (too large unless alone), `idle` (the
-/// worker dies before it), `raise`. Any other item is its own result.
+/// Starts workers that do what their items say: `crash`, `large` (exceeds the memory limit), `crowded` (exceeds it unless
+/// alone), `idle` (the worker dies before the item), `raise`. Any other item is its own result.
 struct Scripted(Sent);
 
 impl PeerHost for Scripted {
+    fn name(&self) -> &str {
+        "script"
+    }
+
     fn start(&self) -> Result<Box<dyn Peer>, Failure> {
         self.0.borrow_mut().push(Vec::new());
-        let hello =
-            Hello { protocol: PROTOCOL, batchmill: String::new(), python: String::new(), executable: String::new() };
-        let events = VecDeque::from([(None, WorkerEvent::Frame(Frame::Hello(hello)))]);
+        let hello = WorkerMessage::Hello(Hello::new(Role::Worker));
+        let events = VecDeque::from([(None, WorkerEvent::Message(hello))]);
         Ok(Box::new(Script { sent: Rc::clone(&self.0), events, position: None, memory: 0 }))
     }
 }
 
 struct Script {
     sent: Sent,
-    /// Each with the position that the worker is on by then.
+    /// Each with the position that the worker is running at that time.
     events: VecDeque<(Option<usize>, WorkerEvent)>,
     position: Option<usize>,
     memory: u64,
@@ -55,7 +58,7 @@ impl Script {
                 "\"idle\"" => (None, died()),
                 "\"large\"" => (Some(at), WorkerEvent::CheckDue),
                 "\"crowded\"" if items.len() > 1 => (Some(at), WorkerEvent::CheckDue),
-                item => (None, WorkerEvent::Frame(Frame::Results(result(at, item)))),
+                item => (None, WorkerEvent::Message(WorkerMessage::Results(result(at, item)))),
             };
             let fails = matches!(event.1, WorkerEvent::Dead(_) | WorkerEvent::CheckDue);
             self.events.push_back(event);
@@ -64,12 +67,12 @@ impl Script {
             }
             if item == "\"raise\"" && run.halt_on_failure {
                 let executed = u32::try_from(at).unwrap() + 1;
-                self.events.push_back((None, WorkerEvent::Frame(Frame::Done(Done { executed }))));
+                self.events.push_back((None, WorkerEvent::Message(WorkerMessage::Done(Done { executed }))));
                 return;
             }
         }
         let executed = u32::try_from(items.len()).unwrap();
-        self.events.push_back((None, WorkerEvent::Frame(Frame::Done(Done { executed }))));
+        self.events.push_back((None, WorkerEvent::Message(WorkerMessage::Done(Done { executed }))));
     }
 }
 
@@ -90,10 +93,10 @@ fn result(at: usize, item: &str) -> Results {
 }
 
 impl Peer for Script {
-    fn send(&mut self, frame: &Frame) -> Result<(), WireError> {
-        match frame {
-            Frame::Start(_) => self.events.push_back((None, WorkerEvent::Frame(Frame::Ready))),
-            Frame::Run(run) => self.run(run),
+    fn send(&mut self, message: &WorkerMessage) -> Result<(), WireError> {
+        match message {
+            WorkerMessage::Start(_) => self.events.push_back((None, WorkerEvent::Message(WorkerMessage::Ready))),
+            WorkerMessage::Run(run) => self.run(run),
             _ => {}
         }
         Ok(())
@@ -162,7 +165,7 @@ enum OnFailure {
     Halt,
 }
 
-/// Runs items in one frame; gives the outcome of each batch, and what the workers were sent.
+/// Runs batches in one frame. Returns the outcome, and what the workers were sent.
 fn run_batches(batches: &[&[&str]], on_failure: OnFailure) -> (FrameOutcome, Vec<Vec<String>>) {
     let task = spec::PythonTask {
         program: PythonProgram::Code(Text::new("return item")),
@@ -198,7 +201,7 @@ fn results(outcome: &BatchOutcome) -> Vec<String> {
     outcome.lines.iter().map(|line| String::from_utf8(line.to_vec()).unwrap().replace('"', "")).collect()
 }
 
-/// The runs that were sent, without their quotes; `start` for a start of a worker.
+/// What the workers were sent, without quotes; `start` for the start of a worker.
 fn story(sent: &[Vec<String>]) -> Vec<String> {
     let run =
         |items: &Vec<String>| if items.is_empty() { "start".to_owned() } else { items.join(" ").replace('"', "") };

@@ -1,14 +1,14 @@
-//! The units of a frame that are still to be run, in order.
+//! The units of a frame that are still to run, in order.
 //!
-//! Units are settled from the front, by an attempt after another. That costs what is settled, not what is left: a frame of
-//! many units that run one by one stays linear.
+//! Attempts settle units from the front. The cost depends on the number of units settled, not on the number left, so a large
+//! frame takes linear time even if its units run one by one.
 
 use super::work_unit::WorkUnit;
 
 /// What is left of a frame.
 pub(super) struct WorkList {
     units: Vec<WorkUnit>,
-    /// How many at the front are settled.
+    /// The number of units at the front that are settled.
     settled: usize,
 }
 
@@ -28,17 +28,17 @@ impl WorkList {
         self.settled += count.min(self.left().len());
     }
 
-    /// Settles the first `count` units and the one at `position`, not before them, which is returned.
+    /// Settles the first `count` units, and the later one at `position`, which it returns.
     pub(super) fn settle_with(&mut self, count: usize, position: usize) -> WorkUnit {
         let (first, position) = (self.settled + count, self.settled + position);
         let unit = self.units[position];
-        // Those in between are moved behind it: they are few, a worker reports its results all 10 ms.
+        // Moves the units in between. There are few of them, because workers report their results every 10 ms.
         self.units.copy_within(first..position, first + 1);
         self.settled = first + 1;
         unit
     }
 
-    /// Settles all units but the first `count`, and returns them.
+    /// Settles all units after the first `count`, and returns them.
     pub(super) fn settle_behind(&mut self, count: usize) -> Vec<WorkUnit> {
         self.units.split_off(self.units.len().min(self.settled + count))
     }

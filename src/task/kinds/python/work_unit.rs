@@ -1,18 +1,18 @@
-//! What the work of a frame is made of.
+//! The units of work of a frame.
 
 use crate::model::Batch;
 use crate::task::context::LaneSettings;
 use crate::task::lane::Frame;
 use std::ops::Range;
 
-/// One item, or one whole batch if the task is batched: what a worker runs in one call, and what succeeds or fails as one.
+/// One item, or one whole batch if the task is batched. A worker runs a unit in one call, and it succeeds or fails as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct WorkUnit {
     /// Its batch, as a position in the frame.
     pub(super) batch: usize,
     /// Its first item, as a position in the batch.
     pub(super) position: usize,
-    /// Its inputs, as a position in those of the frame, if it has some.
+    /// Its inputs, as a position in the inputs of the frame, if it has any.
     pub(super) input: usize,
 }
 
@@ -24,7 +24,7 @@ pub(super) enum UnitKind {
 }
 
 impl UnitKind {
-    /// What the units of this frame are. `on_item_error` takes one item at a time, whatever the task takes.
+    /// What the units of this frame are. `on_item_error` always takes one item at a time.
     pub(super) fn of(settings: &LaneSettings, frame: &Frame<'_>) -> Self {
         if settings.batched && !frame.is_for_handler() { Self::Batch } else { Self::Item }
     }
@@ -38,7 +38,7 @@ impl UnitKind {
         units.collect()
     }
 
-    /// How many units a batch is.
+    /// The number of units in a batch.
     pub(super) fn units_in(self, batch: &Batch) -> usize {
         match self {
             Self::Item => batch.items.len(),
@@ -46,7 +46,7 @@ impl UnitKind {
         }
     }
 
-    /// The positions in its batch of the items of a unit; `size` is the batch's.
+    /// The items of a unit, as positions in its batch of `size` items.
     pub(super) fn positions(self, unit: WorkUnit, size: usize) -> Range<usize> {
         match self {
             Self::Item => unit.position..unit.position + 1,

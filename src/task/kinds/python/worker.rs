@@ -1,12 +1,11 @@
-//! One worker of a lane, from `Hello` to `Stop`.
+//! A worker of a lane: starting and stopping it.
 //!
-//! Owns the conversation before and after the work; [`attempt`](super::attempt) has the part in between. Where the worker
-//! runs is its [`Peer`]'s matter.
+//! Owns the messages from `Hello` to `Ready`, and from `Stop` to the exit; [`attempt`](super::attempt) has those in between.
 
 use super::peer::{Peer, PeerHost, Waits, WorkerEvent, WorkerExit};
 use crate::model::{Failure, FailureKind};
 use crate::task::cancel::Latch;
-use crate::wire::{Frame, Hello, Log, PROTOCOL, Start};
+use crate::wire::{Hello, Log, PROTOCOL, Role, Start, WorkerMessage};
 use std::time::{Duration, Instant};
 
 /// How long a worker may take to stop, `teardown` included.
@@ -15,7 +14,7 @@ const SHUTDOWN: Duration = Duration::from_secs(60);
 /// A worker that is ready for work.
 pub(super) struct Worker {
     pub(super) peer: Box<dyn Peer>,
-    /// How many items it was sent.
+    /// The number of items it was sent.
     pub(super) items_sent: usize,
     /// What `setup` printed.
     pub(super) setup_logs: Vec<Log>,
@@ -33,43 +32,45 @@ impl Worker {
     /// Starts a worker and waits until it is ready.
     ///
     /// # Errors
-    /// If it cannot be used. [`FailureKind::Crash`] if it died while it was set up, which another try may help.
+    /// If it cannot be used. If it died during setup, the failure is a [`FailureKind::Crash`], and another try may help.
     pub(super) fn start(host: &dyn PeerHost, start: Start, kill: &Latch) -> Result<Self, Failure> {
         let mut worker = Self { peer: host.start()?, items_sent: 0, setup_logs: Vec::new() };
-        worker.expect_hello(kill)?;
-        worker.peer.send(&Frame::Start(Box::new(start))).map_err(|error| unusable(&error.to_string()))?;
+        worker.expect_hello(host, kill)?;
+        worker.peer.send(&WorkerMessage::Start(Box::new(start))).map_err(|error| unusable(&error.to_string()))?;
         loop {
             match worker.answer(kill)? {
-                Answer::Frame(Frame::Ready) => return Ok(worker),
-                Answer::Frame(Frame::Log(log)) => worker.setup_logs.push(log),
-                Answer::Frame(Frame::Broken(failure)) => return Err(failure.permanent()),
-                Answer::Frame(_) => return Err(unusable("it sent what it may not before it is ready")),
+                Answer::Message(WorkerMessage::Ready) => return Ok(worker),
+                Answer::Message(WorkerMessage::Log(log)) => worker.setup_logs.push(log),
+                Answer::Message(WorkerMessage::Broken(failure)) => return Err(failure.permanent()),
+                Answer::Message(_) => return Err(unusable("it sent an unexpected message before it was ready")),
                 Answer::Dead(exit) => {
-                    let message = format!("Python worker {} while it was set up", exit.description);
+                    let message = format!("Python worker {} during setup", exit.description);
                     return Err(crash(message).with_detail(worker.peer.stderr_tail()));
                 }
             }
         }
     }
 
-    fn expect_hello(&mut self, kill: &Latch) -> Result<(), Failure> {
+    fn expect_hello(&mut self, host: &dyn PeerHost, kill: &Latch) -> Result<(), Failure> {
         match self.answer(kill)? {
-            Answer::Frame(Frame::Hello(hello)) if hello.protocol == PROTOCOL => Ok(()),
-            Answer::Frame(Frame::Hello(hello)) => Err(other_version(&hello)),
-            Answer::Frame(_) => Err(unusable("it does not speak batchmill's protocol")),
+            Answer::Message(WorkerMessage::Hello(hello)) if hello.protocol != PROTOCOL => {
+                Err(other_version(host.name(), &hello))
+            }
+            Answer::Message(WorkerMessage::Hello(hello)) if hello.role == Role::Worker => Ok(()),
+            Answer::Message(_) => Err(unusable("it does not speak batchmill's protocol")),
             Answer::Dead(exit) => {
-                let message = format!("Python worker {} before it said hello", exit.description);
+                let message = format!("Python worker {} while starting", exit.description);
                 let failure = Failure::new(FailureKind::Start, "WorkerStart", message);
                 Err(failure.with_detail(self.peer.stderr_tail()).permanent())
             }
         }
     }
 
-    /// The next frame of a worker that has no work yet, or how it died.
+    /// The next message of a worker that is not running anything yet, or how it died.
     fn answer(&mut self, kill: &Latch) -> Result<Answer, Failure> {
         loop {
             match self.peer.next_event(&Waits::for_answer(kill)) {
-                Ok(WorkerEvent::Frame(frame)) => return Ok(Answer::Frame(frame)),
+                Ok(WorkerEvent::Message(message)) => return Ok(Answer::Message(message)),
                 Ok(WorkerEvent::Dead(exit)) => return Ok(Answer::Dead(exit)),
                 Ok(WorkerEvent::Cancelled) => return Err(cancelled()),
                 Ok(WorkerEvent::Garbled(error)) | Err(error) => return Err(unusable(&error.to_string())),
@@ -78,14 +79,14 @@ impl Worker {
         }
     }
 
-    /// Stops the worker: `teardown` runs.
+    /// Stops the worker after its `teardown`.
     pub(super) fn stop(mut self, kill: &Latch) -> WorkerStop {
         let mut logs = Vec::new();
         let waits = Waits { deadline: Some(Instant::now() + SHUTDOWN), ..Waits::for_answer(kill) };
-        // A worker that is dead already hangs up, which ends the loop.
-        drop(self.peer.send(&Frame::Stop));
-        while let Ok(WorkerEvent::Frame(frame)) = self.peer.next_event(&waits) {
-            if let Frame::Log(log) = frame {
+        // If the worker is dead already, its socket is closed, which ends the loop.
+        drop(self.peer.send(&WorkerMessage::Stop));
+        while let Ok(WorkerEvent::Message(message)) = self.peer.next_event(&waits) {
+            if let WorkerMessage::Log(log) = message {
                 logs.push(log);
             }
         }
@@ -94,7 +95,7 @@ impl Worker {
         WorkerStop { logs, exit }
     }
 
-    /// What it wrote to its stderr as an entry for the log, if there is any.
+    /// Its stderr as an entry for the log, if there is any.
     pub(super) fn stderr_log(&self) -> Option<Log> {
         let text = self.peer.stderr_tail();
         (!text.is_empty()).then(|| Log { position: None, stream: "worker".to_owned(), text })
@@ -102,15 +103,15 @@ impl Worker {
 }
 
 enum Answer {
-    Frame(Frame),
+    Message(WorkerMessage),
     Dead(WorkerExit),
 }
 
-fn other_version(hello: &Hello) -> Failure {
+fn other_version(name: &str, hello: &Hello) -> Failure {
     unusable(&format!(
-        "the batchmill module of `{}` is version {}, this is {}; install the same version there",
-        hello.executable,
+        "`{name}` has batchmill {} (protocol {}), but this is batchmill {} (protocol {PROTOCOL}); install the same version there",
         hello.batchmill,
+        hello.protocol,
         env!("CARGO_PKG_VERSION")
     ))
 }
@@ -120,9 +121,9 @@ pub(super) fn crash(message: String) -> Failure {
     Failure::new(FailureKind::Crash, "Crash", message)
 }
 
-/// The failure of a worker that breaks the protocol, or cannot be reached.
+/// The failure of a worker that violates the protocol or cannot be reached.
 pub(super) fn unusable(cause: &str) -> Failure {
-    Failure::new(FailureKind::Start, "WorkerProtocol", format!("Python worker cannot be used: {cause}")).permanent()
+    Failure::new(FailureKind::Start, "WorkerProtocol", format!("cannot use the Python worker: {cause}")).permanent()
 }
 
 fn cancelled() -> Failure {

@@ -1,4 +1,4 @@
-//! What came back, as an outcome: the answer as a result, or why there is none.
+//! Turns a response into an outcome: a result, or why there is none.
 
 use super::connection::CONNECT_TIMEOUT;
 use super::message::{cancelled, without_secrets};
@@ -13,28 +13,28 @@ use std::time::{Duration, Instant};
 use ureq::Body;
 use ureq::http::{HeaderMap, HeaderValue, Method, Response, Uri};
 
-/// The most of a body that becomes a result, in bytes; `save_to` knows no limit.
+/// Maximum size of a body in a result, in bytes. `save_to` has no limit.
 const MOST_BODY: u64 = 256 << 20;
 
-/// What a result has besides its body, roughly.
+/// Roughly the size of a result without its body, in bytes.
 const ROOM_FOR_HEADERS: usize = 512;
 
-/// What is needed to make an outcome of a response.
-pub(super) struct Answer<'a> {
-    /// What was asked for.
-    pub(super) asked: Asked,
-    /// When the request began.
+/// A request that was sent, and what to do with its response.
+pub(super) struct SentRequest<'a> {
+    /// The request.
+    pub(super) target: Target,
+    /// When it was sent.
     pub(super) started: Instant,
     /// How long it may take.
     pub(super) timeout: Duration,
-    /// Ends it.
+    /// Cancels it.
     pub(super) kill: &'a Latch,
-    /// Where the body goes.
+    /// The file to save the body to.
     pub(super) save_to: Option<&'a str>,
 }
 
-impl Answer<'_> {
-    /// What becomes of the item.
+impl SentRequest<'_> {
+    /// The outcome of the item.
     pub(super) fn outcome(&self, response: Result<Response<Body>, ureq::Error>) -> Outcome {
         let mut response = response.map_err(|error| self.failure(&error))?;
         let status = response.status().as_u16();
@@ -68,9 +68,9 @@ impl Answer<'_> {
         Ok(line)
     }
 
-    /// The whole body.
+    /// Reads the whole body.
     fn read(&self, body: &mut Body) -> Result<Vec<u8>, Failure> {
-        // What a server announces is a hint, not a reason to reserve memory without end.
+        // `Content-Length` is only a hint: it must not make us reserve any amount of memory.
         let announced = body.content_length().unwrap_or(0).min(1 << 20);
         let mut bytes = Vec::with_capacity(usize::try_from(announced).unwrap_or(0) + 1);
         let read = body.with_config().limit(MOST_BODY).reader().read_to_end(&mut bytes);
@@ -80,7 +80,7 @@ impl Answer<'_> {
 
     fn status_failure(&self, mut response: Response<Body>) -> Failure {
         let status = response.status();
-        let message = format!("{} answered {status}", self.asked);
+        let message = format!("{} returned {status}", self.target);
         let retry_after = response.headers().get("retry-after").and_then(|value| retry_after(value.to_str().ok()?));
         let body = response.body_mut().with_config().limit(64 << 10).lossy_utf8(true).read_to_string();
         if body.is_err() && self.kill.is_fired() {
@@ -96,32 +96,33 @@ impl Answer<'_> {
         failure
     }
 
-    /// Why there is no whole answer. Whatever breaks once the run is to end counts as not run.
+    /// Why there is no complete response. If the run was cancelled, the item counts as not run.
     fn failure(&self, error: &ureq::Error) -> Failure {
-        let asked = &self.asked;
+        let target = &self.target;
         match error {
             _ if self.kill.is_fired() => cancelled(),
             ureq::Error::Timeout(ureq::Timeout::Connect) => {
-                let message = format!("{asked} got no connection within {CONNECT_TIMEOUT:?}");
+                let message = format!("{target}: no connection within {CONNECT_TIMEOUT:?}");
                 Failure::new(FailureKind::Timeout, "Timeout", message)
             }
             ureq::Error::Timeout(_) => {
-                let message = format!("{asked} took longer than {:?}", self.timeout);
+                let message = format!("{target} took longer than {:?}", self.timeout);
                 Failure::new(FailureKind::Timeout, "Timeout", message)
             }
             ureq::Error::BodyExceedsLimit(_) => {
                 let most = MOST_BODY >> 20;
-                let message = format!("{asked} answered more than {most} MiB; give `save_to` to write it to a file");
+                let message =
+                    format!("{target} returned more than {most} MiB; use `save_to` to write the body to a file");
                 Failure::new(FailureKind::Connection, "BodyTooLong", message).permanent()
             }
-            error => Failure::new(FailureKind::Connection, "ConnectionError", format!("{asked} failed: {error}")),
+            error => Failure::new(FailureKind::Connection, "ConnectionError", format!("{target} failed: {error}")),
         }
     }
 
-    /// Writes the body beside its place and moves it there when it is whole.
+    /// Writes the body to a temporary file in the same directory, and renames that once it is complete.
     fn save(&self, body: &mut Body, path: &Path) -> Result<(), Failure> {
         let failed = |error: std::io::Error| {
-            let message = format!("cannot save the answer to `{}`: {error}", path.display());
+            let message = format!("cannot save the response to `{}`: {error}", path.display());
             Failure::new(FailureKind::Start, "SaveError", message)
         };
         if let Some(folder) = path.parent() {
@@ -146,15 +147,15 @@ impl Answer<'_> {
     }
 }
 
-/// Method and address of a request; shown without what may be secret in it.
-pub(super) struct Asked {
-    /// Method
+/// Method and URL of a request. It displays without the parts that may be secret.
+pub(super) struct Target {
+    /// The method.
     pub(super) method: Method,
-    /// Address
+    /// The URL.
     pub(super) uri: Uri,
 }
 
-impl fmt::Display for Asked {
+impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.method, without_secrets(&self.uri.to_string()))
     }
@@ -171,7 +172,7 @@ struct ResponseValue<'a> {
     saved_to: Option<&'a str>,
 }
 
-/// Headers by lower-case name; those that come several times are joined by `, ` (RFC 9110, 5.3).
+/// Headers by lower-case name. Repeated headers are joined with `, ` (RFC 9110, 5.3).
 struct Headers<'a>(&'a HeaderMap);
 
 impl<'a> Serialize for Headers<'a> {
@@ -188,7 +189,7 @@ impl<'a> Serialize for Headers<'a> {
     }
 }
 
-/// The same JSON on one line, digits untouched; none if it is no JSON.
+/// The same JSON on one line, with all digits; `None` if it is not valid.
 fn compact_json(body: &[u8]) -> Option<Box<RawValue>> {
     serde_json::from_slice::<serde::de::IgnoredAny>(body).ok()?;
     let text = std::str::from_utf8(body).ok()?;
@@ -208,7 +209,7 @@ fn compact_json(body: &[u8]) -> Option<Box<RawValue>> {
     RawValue::from_string(compact).ok()
 }
 
-/// `Retry-After`: seconds, or a date (RFC 9110, 10.2.3).
+/// The delay in `Retry-After`, which is given in seconds or as a date (RFC 9110, 10.2.3).
 fn retry_after(value: &str) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse() {
         return Some(Duration::from_secs(seconds));

@@ -1,0 +1,56 @@
+//! `Results`: what became of consecutive positions of a run.
+
+use super::bytes::{Cursor, put_length, put_u32};
+use super::error::WireError;
+use super::framing::BulkData;
+use crate::model::{Failure, ResultForm};
+
+/// The outcomes of consecutive positions, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Results {
+    /// The first position.
+    pub first: u32,
+    /// The number of positions, including failed ones.
+    pub count: u32,
+    /// The positions that failed, in order.
+    pub failures: Vec<(u32, Failure)>,
+    /// With `ItemSettings::batched`, where `count` is 1: the bad rows, by their position in the batch.
+    pub bad: Vec<(u32, Failure)>,
+    /// The number of NaN and infinite values that were written as null.
+    pub nulls: u32,
+    /// With `ItemSettings::batched`, where `count` is 1: whether the task returned a list, whose elements are the results.
+    pub list: bool,
+    /// The form of the results. A table only with `ItemSettings::batched`, and as a `list`.
+    pub form: ResultForm,
+    /// A line of JSON for each position that succeeded (for each element, if `list`), or the table.
+    pub lines: Vec<u8>,
+}
+
+impl Results {
+    pub(super) fn encode<'a>(&'a self, head: &mut Vec<u8>) -> Result<BulkData<'a>, WireError> {
+        put_u32(head, self.first);
+        put_u32(head, self.count);
+        put_u32(head, self.nulls);
+        head.push(u8::from(self.list) | u8::from(self.form == ResultForm::Arrow) << 1);
+        for failures in [&self.failures, &self.bad] {
+            let failures = if failures.is_empty() { Vec::new() } else { serde_json::to_vec(failures)? };
+            put_length(head, failures.len());
+            head.extend_from_slice(&failures);
+        }
+        Ok([&self.lines, &[]])
+    }
+
+    pub(super) fn decode(cursor: &mut Cursor<'_>) -> Result<Self, WireError> {
+        let (first, count, nulls, flags) = (cursor.u32()?, cursor.u32()?, cursor.u32()?, cursor.u8()?);
+        let list = flags & 1 != 0;
+        let form = if flags & 2 == 0 { ResultForm::Lines } else { ResultForm::Arrow };
+        let (failures, bad) = (decode_failures(cursor)?, decode_failures(cursor)?);
+        Ok(Self { first, count, failures, bad, nulls, list, form, lines: cursor.rest.to_vec() })
+    }
+}
+
+fn decode_failures(cursor: &mut Cursor<'_>) -> Result<Vec<(u32, Failure)>, WireError> {
+    let length = cursor.length()?;
+    let json = cursor.take(length)?;
+    Ok(if json.is_empty() { Vec::new() } else { serde_json::from_slice(json)? })
+}
