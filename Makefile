@@ -129,7 +129,7 @@ $(BENCH_VENV)/wheel: $(BENCH_VENV)/ready $(WHEEL_VENV)/maturin build.rs Cargo.to
 # An environment that has the wheel, to test that the wheel hosts workers. Rebuilt when what goes into it changes.
 $(WHEEL_VENV)/maturin:
 	$(PYTHON) -m venv $(WHEEL_VENV)
-	$(WHEEL_VENV)/bin/python -m pip install --quiet 'maturin>=1.9,<2' 'pytest>=8'
+	$(WHEEL_VENV)/bin/python -m pip install --quiet 'maturin>=1.16,<2' 'pytest>=8'
 	@touch $@
 
 $(WHEEL_VENV)/ready: $(WHEEL_VENV)/maturin build.rs Cargo.toml Cargo.lock pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py')
