@@ -29,7 +29,7 @@ export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(getattr(sys, "_bas
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full check bench bench-peers install fmt lint wheel clean setup quick build dist
+.PHONY: help demo test test-full check bench bench-check bench-peers install fmt lint wheel clean setup quick build dist
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
@@ -55,16 +55,21 @@ test-full: build setup $(WHEEL_VENV)/ready ## run the heavy tests: the wheel is 
 	$(if $(SHARED),BATCHMILL_TEST_WORKER_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python $(CARGO) test $(FEATURES) --test worker)
 	$(WHEEL_VENV)/bin/python -m pytest -q python/tests
 
-check: ## run everything that must pass before a change lands: formatting, lints, all tests
+check: ## run everything that must pass before a change lands: formatting, lints, all tests, bench-check
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets $(FEATURES) -- -D warnings
 	$(MAKE) test
 	$(MAKE) test-full
+	$(MAKE) bench-check
 
 bench: bench-peers ## the same as bench-peers
 
 bench-peers: dist $(BENCH_VENV)/ready $(if $(SHARED),,$(BENCH_VENV)/wheel) ## set up, and compare with other tools: tables on stdout; ARGS='--only py-noop', ARGS=--check
 	@$(BENCH_VENV)/bin/python benches/peers/run.py --batchmill $(DIST)/batchmill $(ARGS)
+
+# The figures depend on the machine; if it is another one, the commit that last changed them is measured first.
+bench-check: ## count the instructions of four workloads and fail if one takes over 5 % more; ARGS=--update renews the figures
+	@CARGO=$(CARGO) $(PYTHON) benches/instructions/check.py $(ARGS)
 
 fmt: ## format the code
 	$(CARGO) fmt
