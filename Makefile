@@ -19,6 +19,8 @@ SHARED := $(shell $(PYTHON) -c 'import os, sysconfig as s; \
 FEATURES := $(if $(SHARED),--features python)
 BINS := --bin batchmill $(if $(SHARED),--bin batchmill-python)
 
+TEST_ENV := BATCHMILL_TEST_PYTHON=$(CURDIR)/$(VENV)/bin/python
+
 # The wheel has features of its own, so its builds share the target directory with the programs without disturbing them.
 MATURIN = $(WHEEL_VENV)/bin/maturin build --interpreter $(PYO3_PYTHON) --target-dir $(TARGET)
 
@@ -27,7 +29,7 @@ export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(getattr(sys, "_bas
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-peers install fmt lint wheel clean setup quick build dist
+.PHONY: help demo test test-full check bench bench-check bench-peers install fmt lint wheel clean setup quick build dist
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
@@ -43,21 +45,31 @@ demo: $(if $(SHARED),quick,build $(VENV)/wheel) ## run the main example: a direc
 	@echo "    $(RUN) plan fixtures/workflows/flights.yaml --python $(VENV)/bin/python"
 	@echo "    $(RUN) init && $(RUN) run workflow.yaml    # a workflow of your own"
 
-test: build setup $(WHEEL_VENV)/ready ## set up, and run all tests
-	BATCHMILL_TEST_PYTHON=$(CURDIR)/$(VENV)/bin/python BATCHMILL_TEST_WHEEL_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python \
-		$(CARGO) test $(FEATURES)
+test: build setup ## run the tests that are quick: all but those of `test-full`
+	$(TEST_ENV) $(CARGO) test $(FEATURES)
+
+# Rust tests that are slow or need the wheel are marked `#[ignore = "heavy: .."]`. Then the worker's tests again, with the wheel as the
+# worker, and the tests of the Python package.
+test-full: build setup $(WHEEL_VENV)/ready ## run the heavy tests: the wheel is built, installed, and hosts the workers
+	$(TEST_ENV) BATCHMILL_TEST_WHEEL_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python $(CARGO) test $(FEATURES) -- --ignored
 	$(if $(SHARED),BATCHMILL_TEST_WORKER_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python $(CARGO) test $(FEATURES) --test worker)
 	$(WHEEL_VENV)/bin/python -m pytest -q python/tests
 
-check: ## everything that must hold before a change lands: formatting, lints, tests
+check: ## run everything that must pass before a change lands: formatting, lints, all tests, bench-check
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets $(FEATURES) -- -D warnings
 	$(MAKE) test
+	$(MAKE) test-full
+	$(MAKE) bench-check
 
 bench: bench-peers ## the same as bench-peers
 
 bench-peers: dist $(BENCH_VENV)/ready $(if $(SHARED),,$(BENCH_VENV)/wheel) ## set up, and compare with other tools: tables on stdout; ARGS='--only py-noop', ARGS=--check
 	@$(BENCH_VENV)/bin/python benches/peers/run.py --batchmill $(DIST)/batchmill $(ARGS)
+
+# The figures depend on the machine; if it is another one, the commit that last changed them is measured first.
+bench-check: ## count the instructions of four workloads and fail if one takes over 5 % more; ARGS=--update renews the figures
+	@CARGO=$(CARGO) $(PYTHON) benches/instructions/check.py $(ARGS)
 
 fmt: ## format the code
 	$(CARGO) fmt
@@ -122,7 +134,7 @@ $(BENCH_VENV)/wheel: $(BENCH_VENV)/ready $(WHEEL_VENV)/maturin build.rs Cargo.to
 # An environment that has the wheel, to test that the wheel hosts workers. Rebuilt when what goes into it changes.
 $(WHEEL_VENV)/maturin:
 	$(PYTHON) -m venv $(WHEEL_VENV)
-	$(WHEEL_VENV)/bin/python -m pip install --quiet 'maturin>=1.9,<2' 'pytest>=8'
+	$(WHEEL_VENV)/bin/python -m pip install --quiet 'maturin>=1.16,<2' 'pytest>=8'
 	@touch $@
 
 $(WHEEL_VENV)/ready: $(WHEEL_VENV)/maturin build.rs Cargo.toml Cargo.lock pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py')

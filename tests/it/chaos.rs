@@ -8,6 +8,7 @@ use std::process::Stdio;
 
 /// The engine is killed with -9 after a number of events that is another one each time, and goes on each time.
 #[test]
+#[ignore = "heavy: kills the engine again and again"]
 fn nothing_is_lost_or_done_twice_however_often_the_engine_is_killed() {
     const ITEMS: usize = 2000;
     let workflow = format!(

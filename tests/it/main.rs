@@ -1,7 +1,8 @@
 //! Behaviour through the program: each test runs `batchmill` in a folder of its own.
 //!
 //! `make test` sets BATCHMILL_TEST_PYTHON (an interpreter with the packages of `tests/requirements.txt`, whose workers
-//! `batchmill-python` hosts) and BATCHMILL_TEST_WHEEL_PYTHON (one that has the batchmill wheel).
+//! `batchmill-python` hosts). Tests marked `#[ignore = "heavy: .."]` run in `make test-full`, which also sets
+//! BATCHMILL_TEST_WHEEL_PYTHON (an interpreter that has the batchmill wheel).
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and helpers are called by tests alone")]
 

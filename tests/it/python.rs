@@ -234,9 +234,10 @@ fn many_small_batches_keep_their_order() {
 }
 
 #[test]
+#[ignore = "heavy: needs the wheel"]
 fn the_wheel_hosts_workers_too() {
     let Some(wheel) = std::env::var_os("BATCHMILL_TEST_WHEEL_PYTHON").map(PathBuf::from) else {
-        panic!("BATCHMILL_TEST_WHEEL_PYTHON is not set: `make test` sets it");
+        panic!("BATCHMILL_TEST_WHEEL_PYTHON is not set: `make test-full` sets it");
     };
     let code = "import os, sys\nif item == 1:\n    os._exit(3)\nreturn [item, sys.prefix]";
     let text = workflow("{range: 4}", "batch_size: 4\ncontinue_on_error: true", code);

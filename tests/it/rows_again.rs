@@ -27,6 +27,7 @@ steps:
 ";
 
 #[test]
+#[ignore = "heavy: kills the engine again and again"]
 fn a_run_over_rows_goes_on_however_often_it_is_killed() {
     const ROWS: usize = 6000;
     let mut sandbox = Sandbox::with(NOTES);
@@ -174,6 +175,7 @@ fn going_on_holds_few_large_rows() {
 }
 
 #[test]
+#[ignore = "heavy: reads rows by the million"]
 fn memory_is_flat_in_the_number_of_rows() {
     let workflow = "
 steps:

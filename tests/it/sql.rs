@@ -271,6 +271,7 @@ fn connections_are_encrypted_and_certificates_checked() {
 }
 
 #[test]
+#[ignore = "heavy: reads rows by the million"]
 fn memory_is_flat_in_the_number_of_rows_of_a_query() {
     let postgres = Postgres::start();
     let sql = "SELECT i, repeat('x', 100) AS text FROM generate_series(1, 200000) AS i";

@@ -165,7 +165,7 @@ return [only_here.X, sys.executable, sys.prefix, sys.base_prefix == params['home
 
 /// `cargo test --release --features python --test worker -- --ignored --nocapture`
 #[test]
-#[ignore = "a measurement, for release builds"]
+#[ignore = "heavy: a measurement, for release builds"]
 fn a_million_trivial_items_take_well_under_a_second() {
     let items: Vec<String> = (0..10_000).map(|n| n.to_string()).collect();
     let items: Vec<&str> = items.iter().map(String::as_str).collect();
