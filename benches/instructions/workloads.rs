@@ -97,14 +97,10 @@ fn validate_steps() -> Command {
     batchmill(&["validate", "steps.yaml"])
 }
 
-binary_benchmark_group!(
-    name = programs,
-    benchmarks = [inspect_csv, render_rows, record_batches, validate_steps]
-);
+binary_benchmark_group!(name = programs, benchmarks = [inspect_csv, render_rows, record_batches, validate_steps]);
 
 main!(
-    config = BinaryBenchmarkConfig::default()
-        .sandbox(Sandbox::new(true))
-        .tool(Callgrind::with_args(["--cache-sim=no"])),
+    config =
+        BinaryBenchmarkConfig::default().sandbox(Sandbox::new(true)).tool(Callgrind::with_args(["--cache-sim=no"])),
     binary_benchmark_groups = programs
 );

@@ -2,7 +2,8 @@
 
 use super::exit::{Exit, Stop};
 use super::{Format, State, print, written};
-use crate::ledger::{Reader, StateFolder, StepRecord};
+use crate::ledger::{FailureRecord, Reader, StateFolder, StepRecord};
+use crate::model::StepName;
 use crate::report::{duration, number};
 use crate::spec::Workflow;
 use clap::{Args, Subcommand};
@@ -216,7 +217,7 @@ pub(super) fn audit(args: &AuditArgs) -> Result<Exit, Stop> {
 }
 
 /// Failures with the same step, type and message, numbers in it left aside.
-fn groups(rows: &[(crate::model::StepName, crate::ledger::FailureRecord)]) -> Vec<(u64, String, String, u64)> {
+fn groups(rows: &[(StepName, FailureRecord)]) -> Vec<(u64, String, String, u64)> {
     let mut groups: Vec<(u64, String, String, u64)> = Vec::new();
     let plain = |text: &str| {
         text.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect::<String>().replace("##", "#")
@@ -251,28 +252,10 @@ pub(super) fn failures(args: &FailuresArgs) -> Result<Exit, Stop> {
         rows.extend(failures.into_iter().map(|failure| (step.record.name.clone(), failure)));
     }
     if args.group {
-        let groups = groups(&rows);
-        if args.format == Format::Json {
-            let group = |(count, step, error, index): &(u64, String, String, u64)| json!({ "count": count, "step": step, "error": error, "index": index });
-            print(&format!("{:#}\n", Value::from(groups.iter().map(group).collect::<Vec<_>>())))?;
-            return Ok(Exit::Done);
-        }
-        let mut table = table(["count", "step", "error", "for instance"]);
-        for (count, step, error, index) in groups {
-            table.add_row([number(count), step, shorten(&error, 100), format!("item {index}")]);
-        }
-        print(&lines(&table))?;
-        return Ok(Exit::Done);
+        return show_groups(groups(&rows), args.format);
     }
     if args.format == Format::Json {
-        let rows = rows.iter().zip(&printed).map(|((step, failure), log)| {
-            let item: Value = serde_json::from_str(&failure.item).unwrap_or_else(|_| failure.item.clone().into());
-            json!({
-                "step": step, "index": failure.index, "key": failure.key, "item": item, "type": failure.class,
-                "error": failure.message, "attempts": failure.attempts, "duration": failure.took.map(|took| took.as_secs_f64()),
-                "detail": failure.detail, "log": log, "on_item_error": failure.handler,
-            })
-        });
+        let rows = rows.iter().zip(&printed).map(|((step, failure), log)| failure_json(step, failure, log));
         print(&format!("{:#}\n", Value::from(rows.collect::<Vec<_>>())))?;
         return Ok(Exit::Done);
     }
@@ -282,11 +265,7 @@ pub(super) fn failures(args: &FailuresArgs) -> Result<Exit, Stop> {
     }
     if args.detail {
         for ((step, failure), log) in rows.into_iter().zip(printed) {
-            let log = if log.is_empty() { log } else { format!("printed:\n{}\n", log.trim_end()) };
-            let detail = failure.detail.map_or(String::new(), |detail| format!("{}\n", detail.trim_end()));
-            let handler = failure.handler.map_or(String::new(), |handler| format!("on_item_error failed: {handler}\n"));
-            let (index, item, class, message) = (failure.index, failure.item, failure.class, failure.message);
-            print(&format!("{step}[{index}] {item}\n{class}: {message}\n{detail}{log}{handler}\n"))?;
+            print(&failure_detail(&step, failure, log))?;
         }
         return Ok(Exit::Done);
     }
@@ -305,6 +284,38 @@ pub(super) fn failures(args: &FailuresArgs) -> Result<Exit, Stop> {
     }
     print(&lines(&table))?;
     Ok(Exit::Done)
+}
+
+/// Shows how many items failed with which error.
+fn show_groups(groups: Vec<(u64, String, String, u64)>, format: Format) -> Result<Exit, Stop> {
+    if format == Format::Json {
+        let group = |(count, step, error, index): &(u64, String, String, u64)| json!({ "count": count, "step": step, "error": error, "index": index });
+        print(&format!("{:#}\n", Value::from(groups.iter().map(group).collect::<Vec<_>>())))?;
+        return Ok(Exit::Done);
+    }
+    let mut table = table(["count", "step", "error", "for instance"]);
+    for (count, step, error, index) in groups {
+        table.add_row([number(count), step, shorten(&error, 100), format!("item {index}")]);
+    }
+    print(&lines(&table))?;
+    Ok(Exit::Done)
+}
+
+fn failure_json(step: &StepName, failure: &FailureRecord, log: &str) -> Value {
+    let item: Value = serde_json::from_str(&failure.item).unwrap_or_else(|_| failure.item.clone().into());
+    json!({
+        "step": step, "index": failure.index, "key": failure.key, "item": item, "type": failure.class,
+        "error": failure.message, "attempts": failure.attempts, "duration": failure.took.map(|took| took.as_secs_f64()),
+        "detail": failure.detail, "log": log, "on_item_error": failure.handler,
+    })
+}
+
+fn failure_detail(step: &StepName, failure: FailureRecord, log: String) -> String {
+    let log = if log.is_empty() { log } else { format!("printed:\n{}\n", log.trim_end()) };
+    let detail = failure.detail.map_or(String::new(), |detail| format!("{}\n", detail.trim_end()));
+    let handler = failure.handler.map_or(String::new(), |handler| format!("on_item_error failed: {handler}\n"));
+    let (index, item, class, message) = (failure.index, failure.item, failure.class, failure.message);
+    format!("{step}[{index}] {item}\n{class}: {message}\n{detail}{log}{handler}\n")
 }
 
 /// One line, no longer than `most` characters.

@@ -3,10 +3,10 @@
 use super::again::{Given, absolute, prepare_again};
 use super::exit::{Exit, Stop};
 use super::{State, print, run};
-use crate::engine::MASK;
 use crate::ledger::{Durability, FailureRecord, Reader, RunFolder, StateFolder};
 use crate::model::StepName;
 use crate::run::Repro;
+use crate::secrets::MASK;
 use crate::task::ForegroundEnd;
 use clap::Args;
 use std::path::PathBuf;

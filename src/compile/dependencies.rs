@@ -5,20 +5,12 @@
 
 use super::canonical::{Value, task_values};
 use super::prepared::{aggregate_of, task_of};
-use crate::model::{Span, StepName};
+use super::upstream::Upstream;
+use crate::model::Span;
 use crate::spec::{Aggregate, PythonTask, Step, Task, TaskKind};
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
-
-/// An earlier step that a task reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upstream {
-    /// The step.
-    pub name: StepName,
-    /// Whether its aggregate may be read too.
-    pub aggregate: bool,
-}
 
 /// The earlier steps that the task of a step reads, apart from its list of items.
 pub(super) fn upstream_of(step: &Step, earlier: &[Arc<Step>], folder: &Path) -> Vec<Upstream> {

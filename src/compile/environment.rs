@@ -2,7 +2,7 @@
 
 use super::ParamValues;
 use super::check::template_error;
-use crate::engine::Secrets;
+use crate::secrets::Secrets;
 use crate::spec::{Diagnostic, Workflow};
 use crate::template::{CompiledTree, ItemScope, Names, Scope};
 use std::collections::BTreeMap;

@@ -7,8 +7,9 @@
 //! Python code imports.
 
 use super::canonical::{Value, Values, reductions_value, rows_values, task_values};
-use super::dependencies::{Upstream, Words, python_task, task_text};
+use super::dependencies::{Words, python_task, task_text};
 use super::prepared::{Prepared, PreparedStep, task_of};
+use super::upstream::Upstream;
 use crate::model::{BatchFormat, Fingerprint, StepName};
 use crate::spec::{Aggregate, ItemsSpec, Step, StepKind, Task};
 use std::collections::{BTreeMap, BTreeSet};

@@ -17,10 +17,10 @@ mod params;
 mod prepare;
 mod prepared;
 mod settings;
+mod upstream;
 
 pub use batched::{Batched, batched_rule};
 pub use check::template_error;
-pub use dependencies::Upstream;
 pub use environment::template_params;
 pub use fingerprint::{aggregate_fingerprint, changes, fingerprint_with_upstream, without_upstream};
 pub use open::{OpenBatch, OpenStep, open_batch, open_step};
@@ -28,3 +28,4 @@ pub use params::{ParamValues, resolve_params};
 pub use prepare::{PrepareError, prepare};
 pub use prepared::{Options, Prepared, PreparedStep};
 pub use settings::{FailurePolicy, StartError, StepSettings};
+pub use upstream::Upstream;

@@ -76,15 +76,13 @@ pub fn open_batch(
 ) -> Result<OpenBatch, StartError> {
     let wrong = |message| StartError::Setting(message, batch.items_span);
     let batch_size = resolve("batch_size", &batch.batch_size, scope).map_err(wrong)?;
-    let mut items = open(&batch.items, scope, &prepared.own_env, host)
-        .map_err(|error| StartError::Items(error, batch.items_span))?;
+    let items = open(&batch.items, scope, &prepared.own_env, host);
+    let mut items = items.map_err(|error| StartError::Items(error, batch.items_span))?;
     if prepared.options.incremental == Some(Compare::Content) {
         items.source.compare_content();
     }
-    let total = match (items.source.total(), prepared.options.max_items) {
-        (Some(total), Some(most)) => Some(total.min(most)),
-        (total, _) => total,
-    };
+    let most_items = prepared.options.max_items.unwrap_or(u64::MAX);
+    let total = items.source.total().map(|total| total.min(most_items));
     let above_one = batch_size != BatchSize::Exactly(NonZeroUsize::MIN);
     let takes_batches = step.program.takes_batches();
     let batched = batched_rule(batch.batched, takes_batches, above_one, items.first_is_record());

@@ -1,10 +1,10 @@
 //! What a workflow is once everything that can be wrong before a run has been checked.
 
 use super::ParamValues;
-use super::dependencies::Upstream;
-use crate::engine::Secrets;
+use super::upstream::Upstream;
 use crate::ledger::{Durability, StateFolder};
 use crate::model::{Compare, Span, StepName};
+use crate::secrets::Secrets;
 use crate::spec::{Aggregate, SourceFile, Step, StepKind, Task, Workflow};
 use crate::task::Program;
 use crate::task::python::Host;

@@ -1,6 +1,6 @@
 //! What slots tell the aggregator, and what the aggregator tells the sinks.
 
-use super::{Batch, Failure, Indexes, ItemKey, Keys, Lines, ResultForm, RunId, RunSummary, Stats, Status, StepName};
+use super::{Batch, Failure, Indexes, ItemKey, Keys, Lines, ResultForm, RunId, Stats, Status, StepName};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ pub struct ItemFailure {
 
 /// What became of a batch that a slot took: each item of it is in exactly one of the fields.
 #[derive(Debug, Clone, PartialEq)]
+// More than 12 fields: it is what a batch came to, each field another answer.
 pub struct BatchReport {
     /// The batch's number, from 1; where several travelled as one, the first one's.
     pub number: u64,
@@ -98,6 +99,17 @@ pub struct StepReport {
     pub stats: Stats,
     /// The failure that stopped it, if one did.
     pub failure: Option<Failure>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSummary {
+    /// The run.
+    pub run: RunId,
+    /// Where it stands.
+    pub status: Status,
+    /// The steps that were started, in order.
+    pub steps: Vec<StepReport>,
 }
 
 /// One thing that happened. The aggregator passes them on in the order in which they became durable.

@@ -17,7 +17,7 @@ mod source;
 
 pub use batch::{Batch, Indexes};
 pub use compare::Compare;
-pub use event::{BatchReport, BatchSpan, Event, ItemAttempt, ItemFailure, Listener, LogEntry, StepReport};
+pub use event::{BatchReport, BatchSpan, Event, ItemAttempt, ItemFailure, Listener, LogEntry, RunSummary, StepReport};
 pub use fingerprint::Fingerprint;
 pub use form::{BatchFormat, Column, CsvForm, Form, From, Kind, LineNumbers, Origin};
 pub use items::{Items, line_breaks};
@@ -25,5 +25,5 @@ pub use keys::{ItemKey, Keys};
 pub use outcome::{Failure, FailureKind, Lines, Outcome, ResultForm, message_of};
 pub use output::OutputFormat;
 pub use results::{ResultsFile, ResultsSize};
-pub use run::{RunId, RunSummary, Stats, Status, StepName};
+pub use run::{RunId, Stats, Status, StepName};
 pub use source::{Span, Text, Tree};

@@ -122,14 +122,3 @@ impl Stats {
 fn round(value: f64, by: f64) -> f64 {
     (value * by).round() / by
 }
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RunSummary {
-    /// The run.
-    pub run: RunId,
-    /// Where it stands.
-    pub status: Status,
-    /// The steps that were started, in order.
-    pub steps: Vec<super::StepReport>,
-}

@@ -2,9 +2,9 @@
 
 use super::{Announcer, Carried, Feed, Recorder, StepEnd, StepJob, StepStart, Width, run_step};
 use crate::compile::{Options, Prepared, open_step, prepare};
-use crate::engine::Secrets;
 use crate::ledger::{Durability, StateFolder};
 use crate::model::{BatchReport, LogEntry, RunId};
+use crate::secrets::Secrets;
 use crate::sources::SourceHost;
 use crate::task::{Cancel, CurrentItems, StepContext, TaskHost};
 use crate::template::{ItemScope, Scope};

@@ -83,6 +83,7 @@ pub fn compare_with_done(
 }
 
 /// Compares items, one after another.
+// More than 12 fields: each is another list that keys are looked up in, or counted by.
 struct Comparer<'a> {
     history: &'a StepHistory,
     selection: &'a ItemSelection,

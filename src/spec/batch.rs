@@ -12,6 +12,7 @@ use std::time::Duration;
 
 /// A batch step. One field for each key of the file, so it has more than a dozen.
 #[derive(Debug, Clone)]
+// More than 12 fields: one for each key of a batch step.
 pub struct BatchSpec {
     /// `items` (or `for_each`).
     pub items: ItemsSpec,

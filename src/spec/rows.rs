@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 
 /// Rows of files. One field for each key of the file, so it has more than a dozen.
 #[derive(Debug, Clone)]
+// More than 12 fields: one for each key of `{csv:}` and the like.
 pub struct RowsSpec {
     /// What the files are.
     pub format: RowFormat,

@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("report", &["model"]),
     ("rows", &["model"]),
     ("export", &["model"]),
-    ("engine", &["model"]),
+    ("secrets", &["model"]),
     ("columnar", &["rows", "model"]),
     ("reduce", &["spec"]),
     ("ledger", &["columnar", "model"]),
@@ -22,20 +22,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("survey", &["sources", "spec", "rows", "columnar", "model"]),
     ("task", &["spec", "template", "rows", "wire", "model"]),
     ("worker", &["columnar", "rows", "wire", "model"]),
-    ("compile", &["engine", "export", "ledger", "sources", "task", "spec", "template", "model"]),
+    ("compile", &["secrets", "export", "ledger", "sources", "task", "spec", "template", "model"]),
     ("resume", &["ledger", "sources", "model"]),
-    ("pipeline", &["engine", "compile", "resume", "sources", "task", "spec", "template", "rows", "model"]),
+    ("pipeline", &["secrets", "compile", "resume", "sources", "task", "spec", "template", "rows", "model"]),
     (
         "run",
         &[
-            "engine", "pipeline", "resume", "reduce", "compile", "export", "ledger", "sources", "task", "spec",
+            "secrets", "pipeline", "resume", "reduce", "compile", "export", "ledger", "sources", "task", "spec",
             "template", "columnar", "model",
         ],
     ),
     (
         "cli",
         &[
-            "engine", "run", "resume", "compile", "ledger", "sources", "survey", "report", "spec", "task", "template",
+            "secrets", "run", "resume", "compile", "ledger", "sources", "survey", "report", "spec", "task", "template",
             "wire", "model",
         ],
     ),
@@ -95,7 +95,8 @@ fn no_module_imports_what_it_may_not() {
     for (module, may) in &allowed {
         let paths = files(&source.join(module));
         assert!(!paths.is_empty(), "there is no module `{module}`");
-        for path in paths {
+        // Tests may set up what the module itself knows nothing of.
+        for path in paths.into_iter().filter(|path| !path.ends_with("tests.rs")) {
             let others = imports(&code(&path)).into_iter().filter(|name| allowed.contains_key(name.as_str()));
             let bad = others.filter(|name| name != module && !may.contains(&name.as_str()));
             wrong.extend(bad.map(|name| format!("{} imports {name}", path.display())));

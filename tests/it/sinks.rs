@@ -124,7 +124,7 @@ fn a_finished_step_writes_again_only_what_is_gone_or_asked_for_otherwise() {
 #[test]
 fn a_path_that_cannot_be_rendered_stops_the_step_before_its_first_item() {
     let sandbox = Sandbox::with(SQUARES);
-    sandbox.run(&["to="]).exits_with(2).says(&["`path` is no path", "workflow.yaml:"]);
+    sandbox.run(&["to="]).exits_with(2).says(&["`path` is not a path", "workflow.yaml:"]);
     assert!(!sandbox.exists("ran"));
     let unknown = Sandbox::with(&SQUARES.replace("{{ to }}", "{{ two }}"));
     unknown.run(&[]).exits_with(2).says(&["`two` is not defined", "workflow.yaml:11:"]);

@@ -42,7 +42,9 @@ fn no_function_is_longer_than_60_lines() {
     let mut long = Vec::new();
     for file in source_files() {
         let lines: Vec<&str> = file.text.lines().collect();
-        for (number, line) in lines.iter().enumerate().filter(|(_, line)| is_function(line)) {
+        for (number, line) in
+            lines.iter().enumerate().filter(|(_, line)| is_function(line) && !line.trim_end().ends_with(';'))
+        {
             let length = item(&lines, number).len();
             if length > MOST_FUNCTION_LINES {
                 long.push(format!("{}:{} {} ({length} lines)", file.path.display(), number + 1, line.trim()));

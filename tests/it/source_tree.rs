@@ -83,7 +83,9 @@ impl SourceFile {
         for start in starts {
             for (at, _) in statement.match_indices(&format!("{start}::")) {
                 let before = statement[..at].chars().next_back();
-                if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
+                // `pub(in crate::a)` is a visibility, not a use.
+                let is_visibility = statement[..at].ends_with("(in ");
+                if is_visibility || before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
                     continue;
                 }
                 let root = match start {

@@ -1,5 +1,0 @@
-//! What is left to move.
-
-mod secrets;
-
-pub use secrets::{MASK, Secrets};
