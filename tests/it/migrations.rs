@@ -103,7 +103,7 @@ fn an_earlier_run_is_continued_where_it_stopped() {
     let sandbox = stored(4, "workflow").file("good", "");
     sandbox.batchmill(&["resume"]).exits_with(0).says(&[
         "words: 1 of 5 items will run: 1 failed before",
-        "count: everything runs again, because step `words` gave new results",
+        "count: everything runs again, because step `words` has new results",
     ]);
     assert_eq!(sandbox.results("words")[1]["stdout"], "bad!");
     assert_eq!(sandbox.results("count"), [json!("5 words")]);
