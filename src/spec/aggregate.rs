@@ -1,4 +1,4 @@
-//! `aggregate` of a batch step: what is made of all its results.
+//! `aggregate` of a batch step: one value made of all its results.
 
 use super::task::PythonTask;
 use std::fmt;
@@ -6,18 +6,18 @@ use std::fmt;
 /// `aggregate`
 #[derive(Debug, Clone)]
 pub enum Aggregate {
-    /// `code`, which sees `results`, `failed` and `stats`.
+    /// `code`, which can use `results`, `failed` and `stats`.
     Code(PythonTask),
-    /// Sums and the like, computed by the engine.
+    /// Sums and the like, which the engine computes.
     Reductions(Reductions),
 }
 
-/// What is computed over the results.
+/// What the engine computes from the results.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reductions {
-    /// `count`: how many results there are.
+    /// `count`: whether to count the results.
     pub count: bool,
-    /// `sum`, `mean`, `min` and `max`, in this order, each at most once. Empty only where `count` is true.
+    /// `sum`, `mean`, `min` and `max`, in this order, each at most once. Empty only if `count` is true.
     pub over: Vec<(Reduction, Over)>,
     /// `group_by`
     pub group_by: Option<Over>,
@@ -37,10 +37,10 @@ pub enum Reduction {
 }
 
 impl Reduction {
-    /// All there are, in the order in which they are shown.
+    /// All of them, in the order in which they are shown.
     pub const ALL: [Self; 4] = [Self::Sum, Self::Mean, Self::Min, Self::Max];
 
-    /// As it is written in the file.
+    /// The name in the file.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sum => "sum",
@@ -51,21 +51,21 @@ impl Reduction {
     }
 }
 
-/// What of each result a reduction is over.
+/// The part of each result that a reduction uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Over {
     /// `true`: the result itself.
     Result,
-    /// These fields; none twice, and at least one.
+    /// These fields: at least one, without duplicates.
     Fields(Vec<Field>),
 }
 
-/// A field of a result: names of mappings inside each other, with dots between them.
+/// A field of a result. Dots separate the names of nested mappings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field(pub String);
 
 impl Field {
-    /// The names, from the outermost.
+    /// The names, outermost first.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.split('.')
     }

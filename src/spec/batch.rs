@@ -1,4 +1,4 @@
-//! A batch step: its items, its task, and how batches run.
+//! A batch step: its items, its task, and how its batches run.
 
 use super::aggregate::Aggregate;
 use super::items::ItemsSpec;
@@ -14,48 +14,48 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 // More than 12 fields: one for each key of a batch step.
 pub struct BatchSpec {
-    /// `items` (or `for_each`).
+    /// `items` or `for_each`.
     pub items: ItemsSpec,
-    /// Where `items` stands.
+    /// The place of `items`.
     pub items_span: Span,
     /// `batch_size`, default 1.
     pub batch_size: Setting<BatchSize>,
-    /// `batched`: whether `item` is the batch; `None` lets the rule decide.
+    /// `batched`: whether `item` is the batch. `None` leaves it to the rule.
     pub batched: Option<bool>,
-    /// `batch_format`, and where it stands if it is given.
+    /// `batch_format` and its place, if it is set.
     pub batch_format: (BatchFormat, Span),
-    /// `parallel`, if given.
+    /// `parallel`
     pub parallel: Option<Setting<bool>>,
-    /// `max_parallel`, if given.
+    /// `max_parallel`
     pub max_parallel: Option<Setting<MaxParallel>>,
-    /// `queue_size`: batches waiting in the channel; default twice the slots.
+    /// `queue_size`: batches that wait in the channel. Default: twice the number of slots.
     pub queue_size: Option<Setting<NonZeroUsize>>,
-    /// `continue_on_error`, default false; true where `max_failures` is given.
+    /// `continue_on_error`. Default: true with `max_failures`, else false.
     pub continue_on_error: Setting<bool>,
-    /// `max_failures`: more stop the step.
+    /// `max_failures`: more failures stop the step.
     pub max_failures: Option<Setting<MaxFailures>>,
-    /// `bisect_on_error`: whether a failed batch of a batched task is halved.
+    /// `bisect_on_error`: whether to split a failed batch of a batched task in two.
     pub bisect_on_error: bool,
-    /// `on_item_error`: run after the last attempt of an item, with `item` and `error`.
+    /// `on_item_error`: the task to run after an item's last attempt has failed.
     pub on_item_error: Option<Task>,
-    /// `aggregate`: what is made of all results.
+    /// `aggregate`: one value made of all results.
     pub aggregate: Option<Aggregate>,
-    /// `retry` of the task, else of the step's inputs, else of the step.
+    /// `retry` of the task, or else of the step's inputs, or else of the step.
     pub retry: RetryPolicy,
-    /// `timeout` per item.
+    /// `timeout` of one item.
     pub timeout: Option<Setting<Duration>>,
     /// `batch_timeout`
     pub batch_timeout: Option<Setting<Duration>>,
-    /// What is run for each item.
+    /// The task to run for each item.
     pub task: Task,
 }
 
 /// `batch_size`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BatchSize {
-    /// `auto`: learnt from the time that items take.
+    /// `auto`: derived from how long items take.
     Auto,
-    /// A number, at least 1.
+    /// This many.
     Exactly(NonZeroUsize),
 }
 
@@ -68,44 +68,44 @@ impl Readable for BatchSize {
 /// `max_parallel`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MaxParallel {
-    /// `auto`: every core that this process may use.
+    /// `auto`: every core that batchmill may use.
     Auto,
-    /// A number, at least 1.
+    /// This many.
     Exactly(NonZeroUsize),
 }
 
 impl Readable for MaxParallel {
     fn read(value: &Value) -> Result<Self, ValueError> {
         let count = count_or_auto(value).map_err(|error| match integer(value) {
-            Some(_) => error.help("leave it out to use every core"),
+            Some(_) => error.help("remove it to use every core"),
             None => error,
         });
         Ok(count?.map_or(Self::Auto, Self::Exactly))
     }
 }
 
-/// A number, or none for `auto`.
+/// A number, or `None` for `auto`.
 fn count_or_auto(value: &Value) -> Result<Option<NonZeroUsize>, ValueError> {
     if value.as_str() == Some("auto") {
         return Ok(None);
     }
     if integer(value).is_none() {
-        return Err(ValueError::expected("an integer, at least 1, or `auto`", value));
+        return Err(ValueError::expected("a positive integer or `auto`", value));
     }
     NonZeroUsize::read(value).map(Some)
 }
 
-/// `max_failures`: how many failed items are tolerated.
+/// `max_failures`: how many items may fail.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MaxFailures {
-    /// So many.
+    /// A number of items.
     Count(u64),
-    /// So many of a hundred.
+    /// A percentage of all items.
     Percent(f64),
 }
 
 impl MaxFailures {
-    /// Whether `failed` of `of` items are too many.
+    /// Whether `failed` of `of` items are more than the limit.
     pub fn is_passed(self, failed: u64, of: u64) -> bool {
         match self {
             Self::Count(most) => failed > most,
@@ -125,7 +125,7 @@ impl std::fmt::Display for MaxFailures {
 
 impl Readable for MaxFailures {
     fn read(value: &Value) -> Result<Self, ValueError> {
-        const WANTED: &str = "a number of items, or a share such as `5%`";
+        const WANTED: &str = "a number of items, or a percentage such as `5%`";
         if let Some(share) = value.as_str().and_then(|text| text.trim().strip_suffix('%')) {
             return match share.trim().parse() {
                 Ok(share) if (0.0..=100.0).contains(&share) => Ok(Self::Percent(share)),
@@ -135,7 +135,7 @@ impl Readable for MaxFailures {
         }
         let count = integer(value).ok_or_else(|| {
             let error = ValueError::expected(WANTED, value);
-            if value.is_f64() { error.help("a share has a `%` behind it") } else { error }
+            if value.is_f64() { error.help("add `%` for a percentage") } else { error }
         })?;
         u64::try_from(count).map(Self::Count).map_err(|_| ValueError::new("must not be negative"))
     }
@@ -147,19 +147,19 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn no_batches_at_a_time_are_too_few() {
+    fn zero_slots_are_too_few() {
         let zero = MaxParallel::read(&json!(0)).unwrap_err();
-        assert_eq!(zero.help, Some("leave it out to use every core"));
+        assert_eq!(zero.help, Some("remove it to use every core"));
     }
 
     #[test]
-    fn failures_are_tolerated_by_number_or_by_share() {
+    fn failures_are_limited_by_number_or_by_percentage() {
         assert_eq!(MaxFailures::read(&json!(0)), Ok(MaxFailures::Count(0)));
         assert_eq!(MaxFailures::read(&json!("12")), Ok(MaxFailures::Count(12)));
         assert_eq!(MaxFailures::read(&json!(" 2.5 % ")), Ok(MaxFailures::Percent(2.5)));
         for wrong in [json!(-1), json!("101%"), json!("x%"), json!("few"), json!(true)] {
             assert!(MaxFailures::read(&wrong).is_err(), "{wrong}");
         }
-        assert_eq!(MaxFailures::read(&json!(0.5)).unwrap_err().help, Some("a share has a `%` behind it"));
+        assert_eq!(MaxFailures::read(&json!(0.5)).unwrap_err().help, Some("add `%` for a percentage"));
     }
 }

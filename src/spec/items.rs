@@ -8,40 +8,40 @@ use std::num::NonZeroUsize;
 /// Where items come from.
 #[derive(Debug, Clone)]
 pub enum ItemsSpec {
-    /// A list, its strings perhaps templates.
+    /// A list. Its strings may be templates.
     List(Vec<Tree>),
-    /// A template that gives a list.
+    /// A template for a list.
     Template(Text),
     /// `$(command)` or `{command:}`: the lines that a shell command prints.
     Command(Text),
-    /// `{glob:}`: the files that match one of the patterns, sorted, no file twice.
+    /// `{glob:}`: the files that match a pattern, sorted, without duplicates.
     Glob(Vec<Text>),
-    /// `{range:}`: integers from `start` (0) up to, and without, `stop`, by `step` (1, never 0).
+    /// `{range:}`: the integers from `start` (0) up to but not including `stop`, by `step` (1, never 0).
     Range {
         /// The first integer.
         start: Setting<i64>,
-        /// Where to stop.
+        /// The end, which is not included.
         stop: Setting<i64>,
-        /// The distance of neighbours.
+        /// The difference between two neighbours.
         step: Setting<i64>,
     },
     /// `{lines:}`: the lines of a UTF-8 file.
     Lines(Text),
     /// `{csv:}`, `{jsonl:}` and `{parquet:}`: rows of files.
     Rows(Box<RowsSpec>),
-    /// `{sql:}`: rows that a database gives for a query.
+    /// `{sql:}`: the rows of a database query.
     Sql(Box<SqlSpec>),
 }
 
-/// A query.
+/// A database query.
 #[derive(Debug, Clone)]
 pub struct SqlSpec {
     /// `sql`: the query.
     pub sql: Text,
     /// `url`: the database.
     pub url: Text,
-    /// `params`: values for the places of the query.
+    /// `params`: values for the placeholders of the query.
     pub params: Vec<Tree>,
-    /// `limit`: the most rows.
+    /// `limit`: the maximum number of rows.
     pub limit: Option<Setting<NonZeroUsize>>,
 }

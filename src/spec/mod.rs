@@ -1,7 +1,7 @@
-//! A workflow file, from text to checked values, and the errors found on the way.
+//! Workflow files: from text to a checked workflow, with diagnostics for everything that is wrong.
 //!
-//! Owns YAML, the list of keys, the wording and the rendering of errors, and the retry policy. Reads no other file,
-//! renders no template, runs nothing. Every error of a file is reported at once; what comes out is trusted by all.
+//! Owns YAML and its dialects, the table of keys, diagnostics and their rendering, and the retry policy. Reads no other file,
+//! renders no template and runs nothing. Reports all errors of a file at once; everyone else can rely on a parsed workflow.
 
 mod aggregate;
 mod batch;

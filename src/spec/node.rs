@@ -1,11 +1,11 @@
-//! The file as a tree of nodes, each with its place; and how YAML 1.2 reads a plain scalar.
+//! The tree of nodes of a file, each with its place, and the rules of YAML 1.2 for plain scalars.
 //!
-//! Knows nothing of workflows. `yes`, `no`, `on` and `off` are strings, as YAML 1.2 has it, and so are numbers with
-//! leading zeros: a post code must not lose one.
+//! Knows nothing of workflows. As in YAML 1.2, `yes`, `no`, `on` and `off` are strings. So are numbers with leading zeros,
+//! because a postcode must not lose one. Numbers are kept as text, so that integers keep all their digits.
 
 use crate::model::{Span, Text, Tree};
 
-/// A value of the file and where it stands.
+/// A value and its place in the file.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node {
     pub span: Span,
@@ -24,7 +24,7 @@ pub(super) enum NodeKind {
     Map(Vec<Entry>),
 }
 
-/// One key of a mapping, and its value.
+/// A key of a mapping and its value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Entry {
     pub key: String,
@@ -56,7 +56,7 @@ impl Node {
         to_json(&self.to_tree())
     }
 
-    /// The node as a text, where it is a string.
+    /// The node as a text, if it is a string.
     pub fn as_text(&self) -> Option<Text> {
         match &self.kind {
             NodeKind::Text(raw) => Some(Text { raw: raw.clone(), span: self.span }),
@@ -65,7 +65,7 @@ impl Node {
     }
 }
 
-/// A value of the workflow as JSON, its templates as plain strings.
+/// A value of the workflow as JSON, with templates as plain strings.
 pub(super) fn to_json(tree: &Tree) -> serde_json::Value {
     use serde_json::Value;
     match tree {
@@ -78,25 +78,28 @@ pub(super) fn to_json(tree: &Tree) -> serde_json::Value {
     }
 }
 
-/// What was found, for a message: "the string \"ten\"", "a list".
+/// Describes a value for a message: "the string \"ten\"", "a list".
 pub(super) fn describe(value: &serde_json::Value) -> String {
     use serde_json::Value;
     match value {
         Value::Null => "nothing".to_owned(),
         Value::Bool(value) => format!("`{value}`"),
         Value::Number(number) => format!("the number {number}"),
-        Value::String(text) => {
-            let line = text.lines().next().unwrap_or_default();
-            let short: String = line.chars().take(40).collect();
-            let more = if short.len() < text.trim_end().len() { "..." } else { "" };
-            format!("the string \"{short}{more}\"")
-        }
+        Value::String(text) => format!("the string \"{}\"", shorten(text)),
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "a mapping".to_owned(),
     }
 }
 
-/// Reads a plain scalar by the core schema; the error says what is wrong with it.
+/// The beginning of a text, for a message.
+pub(super) fn shorten(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let short: String = line.chars().take(40).collect();
+    let more = if short.len() < text.trim_end().len() { "..." } else { "" };
+    format!("{short}{more}")
+}
+
+/// Reads a plain scalar by the core schema. The error continues a sentence that starts with the scalar.
 pub(super) fn resolve(text: &str) -> Result<NodeKind, &'static str> {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Ok(NodeKind::Null),
@@ -106,16 +109,16 @@ pub(super) fn resolve(text: &str) -> Result<NodeKind, &'static str> {
     }
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     if matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN") {
-        return Err("is not a number that JSON can hold");
+        return Err("cannot be represented in JSON");
     }
     match number(text, unsigned) {
         None => Ok(NodeKind::Text(text.to_owned())),
         Some(number) if number.parse::<f64>().is_ok_and(f64::is_finite) => Ok(NodeKind::Number(number)),
-        Some(_) => Err("is too large a number"),
+        Some(_) => Err("is too large"),
     }
 }
 
-/// The number as JSON writes it, if it is one.
+/// A number as JSON writes it, if the text is one.
 fn number(text: &str, unsigned: &str) -> Option<String> {
     if let Some(digits) = text.strip_prefix("0x") {
         let plain = !digits.starts_with("+");

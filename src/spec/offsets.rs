@@ -1,10 +1,10 @@
-//! From the parser's places, which count characters, to byte offsets.
+//! Converts the positions of the YAML parser, which count characters, to byte offsets.
 
 use crate::model::Span;
 
-/// Turns the parser's places, which count characters, into byte offsets.
+/// Converts positions in characters to byte offsets.
 pub(super) struct ByteOffsets<'a> {
-    /// Byte offset of every 128th character; `None` where all are ASCII.
+    /// The byte offset of every 128th character. `None` if all are ASCII.
     marks: Option<Vec<usize>>,
     pub text: &'a str,
 }
@@ -29,14 +29,14 @@ impl<'a> ByteOffsets<'a> {
         rest.char_indices().nth(index % Self::EVERY).map_or(self.text.len(), |(at, _)| start + at)
     }
 
-    /// The bytes of a span of characters.
+    /// The byte range of a range of characters.
     pub fn span(&self, span: saphyr_parser::Span) -> Span {
         let start = self.byte(span.start.index());
         Span::new(start, self.byte(span.end.index()).max(start))
     }
 }
 
-/// The span of a block scalar, whose content is `span`, from its indicator to its last letter.
+/// The span of a block scalar from its indicator to its last visible character. `span` is that of its content.
 pub(super) fn block_span(text: &str, span: Span) -> Span {
     let end = span.start + text.get(span.start..span.end).map_or(0, |inside| inside.trim_end().len());
     let before = text.get(..span.start).unwrap_or_default().trim_end();

@@ -5,15 +5,15 @@ use crate::model::{Span, Tree};
 /// One entry of `params`.
 #[derive(Debug, Clone)]
 pub struct Param {
-    /// The name, an identifier.
+    /// The name: an identifier.
     pub name: String,
-    /// Where the name stands.
+    /// The place of the name.
     pub span: Span,
-    /// `type`, if given.
+    /// `type`
     pub kind: Option<ParamKind>,
-    /// `default`; already of the declared type.
+    /// `default`, of the declared type.
     pub default: Option<Tree>,
-    /// `required`; true by default where there is no `default`.
+    /// `required`. Default: true unless there is a `default`.
     pub required: bool,
     /// `description`
     pub description: Option<String>,

@@ -1,4 +1,4 @@
-//! How diagnostics are shown in a terminal: the place, the source line with an underline, the help.
+//! Renders diagnostics for a terminal: the place, the source line with an underline, and the help.
 
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::source_file::{SourceFile, floor};
@@ -6,13 +6,13 @@ use crate::model::Span;
 use annotate_snippets::renderer::DEFAULT_TERM_WIDTH;
 use annotate_snippets::{Annotation, AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 
-/// More errors than this are counted, not shown.
+/// The most errors to show. Others are counted.
 const SHOWN: usize = 50;
 
-/// Lines farther apart than this are shown each for itself.
+/// Lines farther apart than this are shown separately.
 const FARTHEST: usize = 500;
 
-/// Source lines longer than this are cut around the underlined text.
+/// Source lines longer than this are truncated around the underlined text.
 const WIDEST: usize = 240;
 
 /// How text for a terminal looks.
@@ -27,14 +27,14 @@ pub enum Style {
 /// How an excerpt is underlined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Underline {
-    /// The place that the error is about.
+    /// The place of the error.
     Primary,
-    /// Another place that plays a part.
+    /// Another place that is involved.
     Secondary,
 }
 
 impl Diagnostics {
-    /// The errors as a terminal shows them; ends with a line break.
+    /// The errors as text for a terminal. Ends with a line break.
     pub fn render(&self, style: Style) -> String {
         let renderer = match style {
             Style::Colored => Renderer::styled(),
@@ -48,7 +48,7 @@ impl Diagnostics {
         }
         out.pop();
         if let Some(more @ 1..) = self.errors().len().checked_sub(SHOWN) {
-            out.push_str(&format!("\nand {more} more\n"));
+            out.push_str(&format!("\n... and {more} more errors\n"));
         }
         out
     }
@@ -74,7 +74,7 @@ fn render_one(renderer: &Renderer, source: &SourceFile, path: &str, error: &Diag
     renderer.render(&[group])
 }
 
-/// The place and the excerpts: one snippet where no line is cut, else one for each line, as columns differ then.
+/// The place and the excerpts: one snippet if no line is truncated, else one for each line, because columns differ then.
 fn elements<'a>(source: &'a SourceFile, path: &'a str, excerpts: Vec<Excerpt<'a>>) -> Vec<Element<'a>> {
     let (first, last) = (&excerpts[0], &excerpts[excerpts.len() - 1]);
     if excerpts.iter().all(|excerpt| !excerpt.is_long()) && last.number - first.number <= FARTHEST {
@@ -99,7 +99,7 @@ fn elements<'a>(source: &'a SourceFile, path: &'a str, excerpts: Vec<Excerpt<'a>
 struct Excerpt<'a> {
     line: Span,
     number: usize,
-    /// The underlined text, counted from the start of the line.
+    /// The underlined text, relative to the start of the line.
     from: usize,
     to: usize,
     label: Option<&'a str>,
@@ -117,7 +117,7 @@ impl<'a> Excerpt<'a> {
         all
     }
 
-    /// The first line of the span.
+    /// An excerpt with the first line of the span.
     fn new(source: &SourceFile, span: Span, label: Option<&'a str>, underline: Underline) -> Self {
         let text = source.text.as_str();
         let start = floor(text, span.start);
@@ -140,14 +140,14 @@ impl<'a> Excerpt<'a> {
         self.line.end - self.line.start > WIDEST
     }
 
-    /// The underline, `offset` bytes into the snippet.
+    /// The underline. The line starts `offset` bytes into the snippet.
     fn note(&self, offset: usize) -> Annotation<'a> {
         let kind = if self.underline == Underline::Primary { AnnotationKind::Primary } else { AnnotationKind::Context };
         kind.span(offset + self.from..offset + self.to).label(self.label)
     }
 }
 
-/// Cuts a very long line to a window around the underlined text.
+/// Truncates a very long line to a window around the underlined text.
 fn cut(line: &str, from: usize, to: usize) -> (String, usize, usize) {
     if line.len() <= WIDEST {
         return (line.to_owned(), from, to);
@@ -181,8 +181,7 @@ mod tests {
 
     #[test]
     fn an_error_can_point_at_two_lines() {
-        let error =
-            Diagnostic::at(Span::new(10, 11), "key `a` is given twice").also(Span::new(0, 1), "first given here");
+        let error = Diagnostic::at(Span::new(10, 11), "duplicate key `a`").also(Span::new(0, 1), "first defined here");
         let errors = Diagnostics::one(source("a: 1\nb: 2\na: 3\n"), error);
         insta::assert_snapshot!(errors.render(Style::Plain));
     }
@@ -194,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_very_long_line_is_cut_around_the_underline() {
+    fn a_very_long_line_is_truncated_around_the_underline() {
         let text = format!("items: [{}here{}]\n", "a, ".repeat(50_000), ", b".repeat(50_000));
         let at = text.find("here").unwrap();
         let errors = Diagnostics::one(source(&text), Diagnostic::at(Span::new(at, at + 4), "wrong"));

@@ -1,27 +1,27 @@
-//! The retry policy: a value, and the pure rules that turn it into delays.
+//! The retry policy: a value, and pure functions that compute delays from it.
 
 use crate::model::{Failure, FailureKind};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// How often, after what time, and after which failures an item is tried again.
+/// How often, after which delay and after which failures an item is retried.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RetryPolicy {
-    /// `max_attempts`: runs in all, the first included. Default 1 without `retry`, 3 with it.
+    /// `max_attempts`: the total number of attempts. Default: 3 with `retry`, else 1.
     pub max_attempts: NonZeroU32,
-    /// `delay` before the second run. Default 1 s.
+    /// `delay` before the second attempt. Default: 1 s.
     pub delay: Duration,
     /// `backoff`: how the delay grows.
     pub backoff: Backoff,
-    /// `max_delay`: where it stops growing. Default a day.
+    /// `max_delay`: where the delay stops growing. Default: a day.
     pub max_delay: Duration,
-    /// `jitter`: the share of the delay that is left to chance, 0 to 1. Default 0.
+    /// `jitter`: the random share of the delay, from 0 to 1. Default: 0.
     pub jitter: f64,
-    /// `on`: what to try again after; empty leaves it to the task.
+    /// `on`: which failures to retry. Empty leaves it to the task.
     pub on: Vec<RetryOn>,
 }
 
-/// How the delay grows from one run to the next.
+/// How the delay grows from one attempt to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Backoff {
     /// `fixed`: d, d, d
@@ -36,13 +36,13 @@ pub enum Backoff {
 /// One entry of `on`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RetryOn {
-    /// An exit status of a command, or a status of an HTTP answer.
+    /// The exit status of a command, or the status of an HTTP response.
     Code(i32),
     /// `timeout`
     Timeout,
     /// `crash`: the worker process died.
     Crash,
-    /// The class of an exception, or another type of failure that `failures` shows; the last part of a dotted name is enough.
+    /// The class of an exception, or another type of failure as `failures` shows it. The last part of a dotted name is enough.
     Class(String),
 }
 
@@ -71,10 +71,10 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The longest delay where `max_delay` sets none: a day.
+    /// The default of `max_delay`: a day.
     pub const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// The time between the end of run `attempt` (from 1) and the next run, before jitter; `None` when it was the last one.
+    /// The delay after attempt `attempt` (from 1), before jitter. `None` after the last attempt.
     pub fn delay_after(&self, attempt: u32) -> Option<Duration> {
         if attempt >= self.max_attempts.get() {
             return None;
@@ -87,14 +87,14 @@ impl RetryPolicy {
         Some(self.delay.saturating_mul(factor).min(self.max_delay))
     }
 
-    /// The delay with its jitter: drawn evenly between `(1 - jitter) * delay` and `delay` by `chance`, which is 0 to 1. With
-    /// a jitter of 1 this is the "full jitter" of Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015).
+    /// The delay with jitter: `chance`, from 0 to 1, picks a value between `(1 - jitter) * delay` and `delay`. With a jitter
+    /// of 1 this is the "full jitter" of Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015).
     pub fn with_jitter(&self, delay: Duration, chance: f64) -> Duration {
         delay.mul_f64(1.0 - self.jitter * chance.clamp(0.0, 1.0))
     }
 
-    /// Whether an item that failed so may be tried again, attempts left aside. What is wrong with the workflow itself, or
-    /// cancelled, never is.
+    /// Whether this failure may be retried, whatever the number of attempts. Errors of the workflow itself and cancelled
+    /// items are never retried.
     pub fn covers(&self, failure: &Failure) -> bool {
         match failure.kind {
             FailureKind::Template | FailureKind::Cancelled | FailureKind::Limit | FailureKind::BadRow => false,

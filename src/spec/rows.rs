@@ -8,31 +8,31 @@ use std::num::NonZeroUsize;
 #[derive(Debug, Clone)]
 // More than 12 fields: one for each key of `{csv:}` and the like.
 pub struct RowsSpec {
-    /// What the files are.
+    /// The format of the files.
     pub format: RowFormat,
     /// Paths and patterns. Never empty.
     pub paths: Vec<Text>,
-    /// `columns`: those to keep, in this order; all where it is not given.
+    /// `columns`: the columns to keep, in this order. `None` keeps all.
     pub columns: Option<Vec<Text>>,
     /// `types`
     pub types: Types,
     /// `delimiter`
     pub delimiter: u8,
-    /// `quote`; none where fields are not quoted.
+    /// `quote`. `None` if fields are not quoted.
     pub quote: Option<u8>,
     /// `header`
     pub header: Header,
     /// `encoding`
     pub encoding: &'static encoding_rs::Encoding,
-    /// `null`: texts that stand for nothing.
+    /// `null`: strings that mean null.
     pub null: Vec<String>,
     /// `compression`
     pub compression: Compression,
     /// `where_from`: a column for the path of the file.
     pub where_from: Option<String>,
-    /// `limit`: the most rows.
+    /// `limit`: the maximum number of rows.
     pub limit: Option<Setting<NonZeroUsize>>,
-    /// `skip`: rows that are passed over first.
+    /// `skip`: the number of rows to skip.
     pub skip: Option<Setting<i64>>,
     /// `on_bad_row`
     pub on_bad_row: OnBadRow,
@@ -40,7 +40,7 @@ pub struct RowsSpec {
     pub on_schema_drift: OnSchemaDrift,
 }
 
-/// What files of rows are.
+/// The formats of row files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowFormat {
     /// CSV.
@@ -51,32 +51,32 @@ pub enum RowFormat {
     Parquet,
 }
 
-/// `types`: what the texts of columns are.
+/// `types`: the types of columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Types {
-    /// Text, as they are.
+    /// All columns are text.
     AsTheyAre,
-    /// `infer`: as the first rows suggest.
+    /// `infer`: types that fit the first rows.
     Infer,
-    /// By name; all others are text.
+    /// The types of some columns. All others are text.
     Named(Vec<(String, Kind)>),
 }
 
-/// `header`: where the names of columns come from.
+/// `header`: where column names come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Header {
     /// The first record.
     First,
-    /// Nowhere: `column_1` and so on.
+    /// There are none: `column_1` and so on.
     Missing,
-    /// The workflow; the first record is a row.
+    /// The workflow. The first record is a row.
     Named(Vec<String>),
 }
 
 /// `compression` of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// As its name ends: `.gz`, `.zst`.
+    /// By file extension: `.gz`, `.zst`.
     ByName,
     /// None.
     Plain,
@@ -86,24 +86,24 @@ pub enum Compression {
     Zstd,
 }
 
-/// `on_bad_row`: what becomes of rows that cannot be read.
+/// `on_bad_row`: what to do with rows that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnBadRow {
-    /// Each is a failed item.
+    /// Each becomes a failed item.
     Fail,
-    /// They are left out, told and counted.
+    /// Skip them, with a warning and a count.
     Skip,
-    /// The first one stops the step.
+    /// Stop the step at the first one.
     Error,
 }
 
-/// `on_schema_drift`: what to do where files have other columns than the first one.
+/// `on_schema_drift`: what to do if a file has other columns than the first one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnSchemaDrift {
     /// Stop before anything runs.
     Error,
-    /// Rows have the columns of their file.
+    /// Each row has the columns of its file.
     Group,
-    /// Rows have the columns of all files; what theirs lacks is null.
+    /// Each row has the columns of all files. Those its file lacks are null.
     Union,
 }

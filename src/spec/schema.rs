@@ -1,4 +1,4 @@
-//! The JSON Schema of a workflow file, for editors; made from the table of keys.
+//! The JSON Schema of workflow files, for editors. Made from the table of keys.
 
 use super::keys::{self, Key, KeyGroup, KeyType};
 use serde_json::{Map, Value, json};
@@ -9,7 +9,7 @@ pub fn schema() -> Value {
     for group in keys::key_groups() {
         defs.insert(group.name.to_owned(), closed(group, &[]));
     }
-    // All inputs of a python task that have no meaning of their own are variables.
+    // All other inputs of a python task are variables.
     defs["python"]["additionalProperties"] = json!(true);
     for group in [&keys::PYTHON, &keys::SHELL, &keys::HTTP, &keys::ECHO] {
         add_settings(&mut defs[group.name]);
@@ -19,10 +19,10 @@ pub fn schema() -> Value {
     }
     defs["batch"]["required"] = json!(["items", "task"]);
     defs["outputs"]["minProperties"] = json!(1);
-    // One source; beside rows of files and of a database stands how they are read.
+    // One source. The options for rows are next to it.
     defs["items"]["oneOf"] = keys::SOURCES.names().map(|name| json!({"required": [name]})).collect();
-    let beside = [&keys::ROWS, &keys::SQL].map(properties).into_iter().flatten();
-    defs["items"]["properties"].as_object_mut().expect("it was just made").extend(beside);
+    let options = [&keys::ROWS, &keys::SQL].map(properties).into_iter().flatten();
+    defs["items"]["properties"].as_object_mut().expect("`closed` makes an object").extend(options);
     defs.insert("task".to_owned(), task());
     defs.insert("step".to_owned(), step());
     defs.insert("duration".to_owned(), duration());
@@ -141,7 +141,7 @@ fn duration() -> Value {
     ]})
 }
 
-/// `retry` and `timeout` may stand among the inputs of every task.
+/// `retry` and `timeout` are allowed among the inputs of every task.
 fn add_settings(group: &mut Value) {
     for key in keys::TASK.keys.iter().filter(|key| matches!(key.name, "retry" | "timeout")) {
         group["properties"][key.name] = property(key);
@@ -152,7 +152,7 @@ fn groups_by_type() -> [(&'static str, &'static KeyGroup); 4] {
     [("shell", &keys::SHELL), ("python", &keys::PYTHON), ("http_request", &keys::HTTP), ("echo", &keys::ECHO)]
 }
 
-/// A task in a mapping: one closed object for each type.
+/// A task: one closed object for each type.
 fn task() -> Value {
     let variants: Vec<Value> = groups_by_type()
         .into_iter()
@@ -174,7 +174,7 @@ fn task() -> Value {
     json!({"description": keys::TASK.doc, "anyOf": variants})
 }
 
-/// A step: the type decides what `inputs` takes.
+/// A step. Its type decides which `inputs` it has.
 fn step() -> Value {
     let mut all = properties(&keys::STEP);
     for key in keys::BATCH.keys.iter().filter(|key| !matches!(key.name, "items" | "task")) {

@@ -1,5 +1,6 @@
-//! Values with a type of their own: durations, counts, switches. Read from the file, and again where a template of the
-//! file was rendered, by the same rules and with the same words.
+//! Settings: values with a type, such as durations, counts and switches.
+//!
+//! A setting is read from the file, or from the result of a template, by the same rules and with the same messages.
 
 use super::node::describe;
 use crate::model::Text;
@@ -7,21 +8,21 @@ use serde_json::Value;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// A value that is given outright, or by a template that is rendered when the step starts.
+/// A value, or a template for it that is rendered when the step starts.
 #[derive(Debug, Clone)]
 pub enum Setting<T> {
-    /// Given outright.
+    /// A value.
     Fixed(T),
-    /// To be rendered, then read like a value in the file.
+    /// A template. Its result is read like a value in the file.
     Template(Text),
 }
 
-/// Why a value does not fit, to be put behind the key's name.
+/// Why a value is wrong, in words that continue after the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValueError {
-    /// For instance "must be an integer, at least 1; found the string \"ten\"".
+    /// For example "must be a positive integer; found the string \"ten\"".
     pub message: String,
-    /// What the user can do.
+    /// What to do about it.
     pub help: Option<&'static str>,
 }
 
@@ -30,7 +31,7 @@ impl ValueError {
         Self { message: message.into(), help: None }
     }
 
-    /// "must be `expected`; found so and so"
+    /// "must be `expected`; found .."
     pub(super) fn expected(expected: &str, value: &Value) -> Self {
         Self::new(format!("must be {expected}; found {}", describe(value)))
     }
@@ -40,9 +41,9 @@ impl ValueError {
     }
 }
 
-/// A type that a [`super::Setting`] can have.
+/// A type that a [`Setting`] can have.
 pub trait Readable: Sized {
-    /// Reads the value, or says why it does not fit.
+    /// Reads the value, or returns what is wrong with it.
     fn read(value: &Value) -> Result<Self, ValueError>;
 }
 
@@ -74,24 +75,24 @@ impl Readable for NonZeroUsize {
             Some(number) => {
                 usize::try_from(number).ok().and_then(Self::new).ok_or_else(|| ValueError::new("must be at least 1"))
             }
-            None => Err(ValueError::expected("an integer, at least 1", value)),
+            None => Err(ValueError::expected("a positive integer", value)),
         }
     }
 }
 
-/// A timeout: longer than nothing.
+/// A timeout, which is never 0.
 impl Readable for Duration {
     fn read(value: &Value) -> Result<Self, ValueError> {
         match duration(value)? {
-            Self::ZERO => Err(ValueError::new("must be above 0").help("leave it out to wait as long as it takes")),
+            Self::ZERO => Err(ValueError::new("must be greater than 0").help("remove it for no limit")),
             duration => Ok(duration),
         }
     }
 }
 
-const DURATION: &str = "a number of seconds, or a text such as `500ms`, `2s`, `2m`, `1.5h` or `1d`";
+const DURATION: &str = "a number of seconds, or a duration such as `500ms`, `2s`, `2m`, `1.5h` or `1d`";
 
-/// A number of seconds, or a text with a unit; 0 is fine.
+/// A number of seconds, or a duration with a unit. May be 0.
 pub(super) fn duration(value: &Value) -> Result<Duration, ValueError> {
     let wrong = || ValueError::expected(DURATION, value);
     let seconds = match value {
@@ -102,7 +103,7 @@ pub(super) fn duration(value: &Value) -> Result<Duration, ValueError> {
     if seconds < 0.0 {
         return Err(ValueError::new("must not be negative"));
     }
-    Duration::try_from_secs_f64(seconds).map_err(|_| ValueError::new("is too long a time"))
+    Duration::try_from_secs_f64(seconds).map_err(|_| ValueError::new("is too long"))
 }
 
 fn seconds(text: &str) -> Option<f64> {
@@ -120,9 +121,9 @@ fn seconds(text: &str) -> Option<f64> {
     Some(number * unit)
 }
 
-/// A number per second, or a text such as `10/s`, `600/m` or `1000/h`.
+/// A number per second, or a rate such as `10/s`, `600/m` or `1000/h`.
 pub(super) fn rate(value: &Value) -> Result<f64, ValueError> {
-    let wrong = || ValueError::expected("a number per second, or a text such as `10/s`, `600/m` or `1000/h`", value);
+    let wrong = || ValueError::expected("a number per second, or a rate such as `10/s`, `600/m` or `1000/h`", value);
     let rate = match value {
         Value::Number(number) => number.as_f64().ok_or_else(wrong)?,
         Value::String(text) => {
@@ -137,10 +138,10 @@ pub(super) fn rate(value: &Value) -> Result<f64, ValueError> {
         }
         _ => return Err(wrong()),
     };
-    if rate > 0.0 && rate.is_finite() { Ok(rate) } else { Err(ValueError::new("must be above 0")) }
+    if rate > 0.0 && rate.is_finite() { Ok(rate) } else { Err(ValueError::new("must be greater than 0")) }
 }
 
-/// An integer, also in the string that a template gives.
+/// An integer, or a string with one, as templates produce.
 pub(super) fn integer(value: &Value) -> Option<i64> {
     match value {
         Value::Number(number) => number.as_i64().or_else(|| {
@@ -189,9 +190,9 @@ mod tests {
     }
 
     #[test]
-    fn a_count_says_what_it_wants() {
+    fn the_error_of_a_count_says_what_it_expects() {
         let wrong = NonZeroUsize::read(&json!("ten")).unwrap_err();
-        assert_eq!(wrong.message, "must be an integer, at least 1; found the string \"ten\"");
+        assert_eq!(wrong.message, "must be a positive integer; found the string \"ten\"");
         assert_eq!(NonZeroUsize::read(&json!(0)).unwrap_err().message, "must be at least 1");
         assert_eq!(bool::read(&json!("yes")).unwrap_err().help, Some("write `true`"));
     }

@@ -1,19 +1,19 @@
-//! The text of a workflow file: lines, columns, words.
+//! The text of a workflow file, with its lines, columns and words.
 
 use crate::model::Span;
 use std::path::PathBuf;
 
-/// The text of a workflow file and where it came from; what errors are shown against.
+/// A workflow file, in which errors are shown.
 #[derive(Debug, Clone, Default)]
 pub struct SourceFile {
-    /// Path as the user gave it.
+    /// The path as the user gave it.
     pub path: PathBuf,
     /// The whole text.
     pub text: String,
 }
 
 impl SourceFile {
-    /// Line and column of a byte offset, both from 1, the column in characters.
+    /// The line and column of a byte offset. Both start at 1; columns count characters.
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
         let before = &self.text[..floor(&self.text, offset)];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -21,7 +21,7 @@ impl SourceFile {
         (line, before[line_start..].chars().count() + 1)
     }
 
-    /// The first place inside `span` where `needle` stands as a whole word; `span` itself where it does not.
+    /// The first place in `span` that has `needle` as a whole word, or else `span` itself.
     pub fn locate(&self, span: Span, needle: &str) -> Span {
         let (start, end) = (floor(&self.text, span.start), floor(&self.text, span.end));
         let (true, false) = (start <= end, needle.is_empty()) else {
@@ -42,7 +42,7 @@ impl SourceFile {
     }
 }
 
-/// The nearest border of a character at or before `at`.
+/// The nearest character boundary at or before `at`.
 pub(super) fn floor(text: &str, at: usize) -> usize {
     let mut at = at.min(text.len());
     while !text.is_char_boundary(at) {

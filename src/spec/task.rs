@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 /// A task of any type.
 #[derive(Debug, Clone)]
 pub struct Task {
-    /// Where its `type:` or `task:` stands.
+    /// The place of `type` or `task`.
     pub span: Span,
     /// What it does.
     pub kind: TaskKind,
@@ -33,9 +33,9 @@ pub enum TaskKind {
 pub struct ShellTask {
     /// `command`
     pub command: Command,
-    /// `working_dir`; default the folder where batchmill was started.
+    /// `working_dir`. Default: the directory in which batchmill was started.
     pub working_dir: Option<Text>,
-    /// `env`: further variables for this command.
+    /// `env`: additional variables for this command.
     pub env: Vec<(String, Tree)>,
 }
 
@@ -44,7 +44,7 @@ pub struct ShellTask {
 pub enum Command {
     /// A string for the shell.
     Line(Text),
-    /// A list: a program and its arguments, no shell. Never empty.
+    /// A program and its arguments, started without a shell. Never empty.
     Argv(Vec<Text>),
 }
 
@@ -53,19 +53,19 @@ pub enum Command {
 pub struct PythonTask {
     /// What to run.
     pub program: PythonProgram,
-    /// `setup`: code to run once per worker before its first item.
+    /// `setup`: code that each worker runs before its first item.
     pub setup: Option<Text>,
-    /// `teardown`: code to run once per worker before it ends.
+    /// `teardown`: code that each worker runs before it exits.
     pub teardown: Option<Text>,
-    /// `max_memory` of a worker.
+    /// `max_memory` of a worker
     pub max_memory: Option<MemorySize>,
     /// `max_items_per_worker`
     pub max_items_per_worker: Option<NonZeroUsize>,
-    /// All further inputs by name, in file order.
+    /// All other inputs, in file order.
     pub inputs: Vec<(String, Tree)>,
 }
 
-/// What a Python task runs. None of it is a template.
+/// What a Python task runs. Never a template.
 #[derive(Debug, Clone)]
 pub enum PythonProgram {
     /// `code`
@@ -76,16 +76,16 @@ pub enum PythonProgram {
         module: String,
         /// Dotted name inside the module.
         name: String,
-        /// Where it stands.
+        /// The place in the file.
         span: Span,
     },
-    /// `script`: a file beside the workflow whose text is run like `code`.
+    /// `script`: a file to run like `code`, relative to the workflow file.
     Script(Text),
-    /// `operation`: `multiply`, `add`, `subtract` or `divide`; inputs `item` and `factor` are given.
+    /// `operation`: `multiply`, `add`, `subtract` or `divide`, on the inputs `item` and `factor`.
     Operation {
         /// The operation's name.
         name: String,
-        /// Where it stands.
+        /// The place in the file.
         span: Span,
     },
 }
@@ -101,9 +101,9 @@ impl Readable for MemorySize {
             _ => value.as_u64(),
         };
         match bytes {
-            None => Err(ValueError::expected("a number of bytes, or a text such as `512MB` or `1.5GiB`", value)),
+            None => Err(ValueError::expected("a number of bytes, or a size such as `512MB` or `1.5GiB`", value)),
             Some(bytes) if bytes < 1 << 20 => {
-                Err(ValueError::new("is too little for a Python worker").help("give it a unit, such as `512MB`"))
+                Err(ValueError::new("is too small for a Python worker").help("add a unit, for example `512MB`"))
             }
             Some(bytes) => Ok(Self(bytes)),
         }
@@ -115,21 +115,21 @@ impl Readable for MemorySize {
 pub struct HttpTask {
     /// `url`
     pub url: Text,
-    /// `method`, upper case; default `GET`, with a body `POST`.
+    /// `method`, in upper case. Default: `POST` with a body, else `GET`.
     pub method: Option<Text>,
     /// `headers`
     pub headers: Vec<(String, Tree)>,
-    /// `params`: the query; a list gives the name several times.
+    /// `params`: the query. A list repeats the name.
     pub params: Vec<(String, Tree)>,
-    /// `json`: a body sent as JSON. Not together with `body`.
+    /// `json`: a body to send as JSON. Never together with `body`.
     pub json: Option<Tree>,
-    /// `body`: a body sent as text.
+    /// `body`: a body to send as text.
     pub body: Option<Text>,
     /// `auth`
     pub auth: Option<Auth>,
-    /// `save_to`: a file for the body of the answer.
+    /// `save_to`: a file for the body of the response.
     pub save_to: Option<Text>,
-    /// `rate_limit`: requests per second and host, over all slots.
+    /// `rate_limit`: requests per second and host, for all slots together.
     pub rate_limit: Option<f64>,
 }
 
@@ -147,7 +147,7 @@ pub enum Auth {
     Bearer(Text),
 }
 
-/// `echo`: gives its message back.
+/// `echo`: returns its message.
 #[derive(Debug, Clone)]
 pub struct EchoTask {
     /// `message`, of any type.
@@ -165,6 +165,6 @@ mod tests {
         assert_eq!(MemorySize::read(&json!("1.5 GiB")), Ok(MemorySize(3 << 29)));
         assert_eq!(MemorySize::read(&json!(1 << 30)), Ok(MemorySize(1 << 30)));
         assert!(MemorySize::read(&json!("much")).is_err());
-        assert_eq!(MemorySize::read(&json!(512)).unwrap_err().help, Some("give it a unit, such as `512MB`"));
+        assert_eq!(MemorySize::read(&json!(512)).unwrap_err().help, Some("add a unit, for example `512MB`"));
     }
 }

@@ -1,6 +1,6 @@
-//! The checked workflow: what a file says once every key is known and every value has its type.
+//! The checked workflow: every key is known, and every value has its type.
 //!
-//! Strings that may hold templates are still [`Text`]; nothing is rendered here.
+//! Strings that may contain templates are kept as [`Text`]. Nothing is rendered here.
 
 use super::batch::BatchSpec;
 use super::param::Param;
@@ -17,27 +17,27 @@ use std::time::Duration;
 pub struct Workflow {
     /// The file.
     pub source: SourceFile,
-    /// `name`; by default the file's stem.
+    /// `name`. Default: the file name without its extension.
     pub name: String,
     /// `description`
     pub description: Option<String>,
-    /// `params`; `None` where the file declares none and so takes any.
+    /// `params`. `None` if the file declares none and so accepts any.
     pub params: Option<Vec<Param>>,
-    /// `env`: variables to set for every task, in file order.
+    /// `env`: environment variables for every task, in file order.
     pub env: Vec<(String, Tree)>,
-    /// `secrets`: names of environment variables or parameters whose values are never shown.
+    /// `secrets`: names of environment variables and parameters whose values are never shown.
     pub secrets: Vec<Text>,
-    /// `steps` in file order. Never empty; names are unique.
+    /// `steps`, in file order. Never empty, with unique names.
     pub steps: Vec<Arc<Step>>,
-    /// `on_failure` and `finally`, as plain steps of these names, in this order.
+    /// `on_failure` and `finally` as plain steps of these names, in this order.
     pub closing: Vec<Arc<Step>>,
 }
 
 impl Workflow {
-    /// Name of the step that `on_failure` is: runs when the run did not succeed.
+    /// The name of the step that runs if the run does not succeed.
     pub const ON_FAILURE: &'static str = "on_failure";
 
-    /// Name of the step that `finally` is: always runs.
+    /// The name of the step that always runs at the end.
     pub const FINALLY: &'static str = "finally";
 }
 
@@ -46,11 +46,11 @@ impl Workflow {
 pub struct Step {
     /// `name`, or the key in a mapping of steps.
     pub name: StepName,
-    /// Where the name stands.
+    /// The place of the name.
     pub span: Span,
     /// `outputs`
     pub outputs: Outputs,
-    /// `timeout` of the step: for all of its work, waits and retries included.
+    /// `timeout` of the whole step, including waits and retries.
     pub timeout: Option<Setting<Duration>>,
     /// What it does.
     pub kind: StepKind,
@@ -61,28 +61,28 @@ pub struct Step {
 pub struct Outputs {
     /// `name`: another name for the result.
     pub name: Option<Text>,
-    /// `path` and what belongs to it: a file with the results.
+    /// `path` with its options: a file for the results.
     pub file: Option<OutputFile>,
-    /// `item_files`: the folder for files that items make, rendered when the step starts.
+    /// `item_files`: the directory for files that items create. Rendered when the step starts.
     pub item_files: Option<Text>,
 }
 
-/// A file, or a folder of files, that the results of a step are written to.
+/// A file, or a directory of files, for the results of a step.
 #[derive(Debug, Clone)]
 pub struct OutputFile {
-    /// `path`, rendered when the step starts.
+    /// `path`. Rendered when the step starts.
     pub path: Text,
-    /// `format`; by default what the ending of `path` says.
+    /// `format`. Default: by file extension.
     pub format: OutputFormat,
-    /// `parts`: whether `path` is a folder of files.
+    /// `parts`: whether `path` is a directory of files.
     pub parts: bool,
 }
 
-/// A step runs its task once, or for each item.
+/// What a step does: run its task once, or for each item.
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "a workflow has few steps")]
 pub enum StepKind {
-    /// `task: shell` and the like: once.
+    /// `task: shell` and others: once.
     Single(Single),
     /// `task: batch`, or any task with `for_each`.
     Batch(Box<BatchSpec>),
@@ -93,8 +93,8 @@ pub enum StepKind {
 pub struct Single {
     /// The task.
     pub task: Task,
-    /// `retry` of the step or of the task; the task's own wins.
+    /// `retry` of the task, or else of the step.
     pub retry: RetryPolicy,
-    /// `timeout` of the task, for one attempt.
+    /// `timeout` of the task: for one attempt.
     pub timeout: Option<Setting<Duration>>,
 }

@@ -1,7 +1,10 @@
-//! From the bytes of a file to a tree of nodes.
+//! Reads the bytes of a file into a tree of nodes.
 //!
-//! Owns encoding, limits, anchors, aliases and merge keys, and the wording of YAML's own errors. Whatever the bytes,
-//! the answer is a tree or an error; an alias that grows without bound is refused before it is copied.
+//! Owns encoding, limits, anchors, aliases and merge keys. Any bytes give a tree or an error. An alias that would exceed the
+//! limits is refused before it is copied.
+//!
+//! The tree is built by hand from the events of saphyr-parser: crates that read YAML into types (`serde-saphyr`, `yaml_serde`)
+//! stop at the first error, and batchmill reports every error of a file with its place.
 
 use super::diagnostic::{Diagnostic, Diagnostics, ErrorList};
 use super::dialect::Delimiters;
@@ -17,40 +20,39 @@ use std::path::Path;
 
 /// The largest file.
 const LARGEST: usize = 64 * 1024 * 1024;
-/// The most values in a file, copies by aliases included.
+/// The most values in a file, including copies made by aliases.
 const MOST_NODES: usize = 1_000_000;
 /// The deepest nesting.
 const DEEPEST: usize = 100;
 
-/// The text of a file, without byte order mark.
+/// The text of a file, without a byte order mark.
 pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<SourceFile, Diagnostics> {
     let path = path.to_owned();
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let empty = |path| SourceFile { path, text: String::new() };
     if bytes.len() > LARGEST {
-        let error = Diagnostic::of_file(format!("the file is too large: {} MiB, at most 64 MiB", bytes.len() >> 20))
-            .help("keep long lists of items in a file of their own: `items: {lines: FILE}`");
+        let error = Diagnostic::of_file(format!("the file is too large: {} MiB (limit: 64 MiB)", bytes.len() >> 20))
+            .help("move long lists of items to a separate file: `items: {lines: FILE}`");
         return Err(Diagnostics::one(empty(path), error));
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(SourceFile { path, text: text.to_owned() }),
         Err(error) => {
-            // The text before the wrong byte is all that can be shown.
+            // Only the text before the invalid byte can be shown.
             let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned();
             let at = good.len();
-            let error =
-                Diagnostic::at(Span::new(at, at), "the file is not UTF-8 text").help("save it with the encoding UTF-8");
+            let error = Diagnostic::at(Span::new(at, at), "the file is not valid UTF-8").help("save it as UTF-8");
             Err(Diagnostics::one(SourceFile { path, text: good }, error))
         }
     }
 }
 
-/// The tree of a text: its top level is a mapping.
+/// Reads a text into a tree whose top level is a mapping.
 pub(super) fn load(source: &SourceFile, delimiters: &'static [Delimiters]) -> Result<(Node, ErrorList), Diagnostic> {
     let text = source.text.as_str();
     if let Some(at) = memchr::memchr(0, text.as_bytes()) {
         return Err(
-            Diagnostic::at(Span::new(at, at), "the file has a NUL byte in it").help("a workflow file is plain text")
+            Diagnostic::at(Span::new(at, at), "the file contains a NUL byte").help("a workflow must be a text file")
         );
     }
     let protected = protect(text, delimiters);
@@ -68,21 +70,20 @@ pub(super) fn load(source: &SourceFile, delimiters: &'static [Delimiters]) -> Re
     };
     let root = builder.read(Parser::new_from_str(&protected.text))?;
     match root {
-        None => Err(Diagnostic::of_file("the file is empty")
-            .help("a workflow needs `steps:`; `batchmill init` writes an example")),
+        None => Err(Diagnostic::of_file("the file is empty").help("run `batchmill init` for an example")),
         Some(node) if matches!(node.kind, NodeKind::Map(_)) => Ok((node, builder.errors)),
         Some(node) => Err(Diagnostic::at(
             node.span,
-            format!("a workflow file is a mapping with `steps:`; found {}", super::node::describe(&node.to_json())),
+            format!("a workflow must be a mapping with `steps`; found {}", super::node::describe(&node.to_json())),
         )),
     }
 }
 
-/// A list or a mapping that is still being read.
+/// A list or mapping that is being read.
 struct Open {
     anchor: usize,
     start: usize,
-    /// Nodes counted before this one.
+    /// The number of nodes before this one.
     before: usize,
     kind: OpenKind,
 }
@@ -108,7 +109,7 @@ struct Builder<'a> {
     offsets: ByteOffsets<'a>,
     restore: bool,
     stack: Vec<Open>,
-    /// Each anchored node and how many nodes it has.
+    /// Each anchored node and its number of nodes.
     anchors: HashMap<usize, (Node, usize)>,
     nodes: usize,
     errors: ErrorList,
@@ -125,8 +126,8 @@ impl Builder<'_> {
                 Event::DocumentStart(_) => {
                     documents += 1;
                     if documents > 1 {
-                        return Err(Diagnostic::at(span, "the file has more than one YAML document")
-                            .help("keep each workflow in a file of its own"));
+                        return Err(Diagnostic::at(span, "the file contains more than one YAML document")
+                            .help("put each workflow in a separate file"));
                     }
                     None
                 }
@@ -173,8 +174,8 @@ impl Builder<'_> {
         if self.nodes <= MOST_NODES {
             return Ok(());
         }
-        Err(Diagnostic::at(span, "the file has more than 1,000,000 values, aliases included")
-            .help("keep long lists of items in a file of their own: `items: {lines: FILE}`"))
+        Err(Diagnostic::at(span, "the file contains more than 1,000,000 values, including aliases")
+            .help("move long lists of items to a separate file: `items: {lines: FILE}`"))
     }
 
     fn store_anchor(&mut self, anchor: usize, node: &Node, nodes: usize) -> Result<(), Diagnostic> {
@@ -187,7 +188,7 @@ impl Builder<'_> {
 
     fn alias(&mut self, anchor: usize, span: Span) -> Result<Node, Diagnostic> {
         let Some(&(_, nodes)) = self.anchors.get(&anchor) else {
-            return Err(Diagnostic::at(span, "the alias stands inside the value it names"));
+            return Err(Diagnostic::at(span, "the alias refers to the value that contains it"));
         };
         self.count(nodes, span)?;
         let deep = self.stack.len();
@@ -228,14 +229,14 @@ impl Builder<'_> {
                 (NodeKind::Map(self.merge(entries)), last)
             }
         };
-        // A block collection ends with an empty place far below; a flow one with its bracket.
+        // The parser ends a block collection far below with an empty span, and a flow collection with its bracket.
         let end = if span.end > span.start { span.end } else { last };
         let node = Node::new(Span::new(open.start, end.max(open.start)), kind);
         self.store_anchor(open.anchor, &node, self.nodes - open.before)?;
         Ok(self.attach(node, AsKey::None))
     }
 
-    /// Puts a node where it belongs; gives it back if it is the root.
+    /// Adds a node to the open list or mapping. Returns it if it is the root.
     fn attach(&mut self, node: Node, as_key: AsKey<'_>) -> Option<Node> {
         let Some(open) = self.stack.last_mut() else {
             return Some(node);
@@ -251,8 +252,8 @@ impl Builder<'_> {
                         AsKey::Plain(text) | AsKey::Other(text) => text.to_owned(),
                         AsKey::None => {
                             self.errors.push(
-                                Diagnostic::at(node.span, "a key must be a word or a quoted string")
-                                    .help("a template in braces needs `{{ name }}`, without a colon behind"),
+                                Diagnostic::at(node.span, "a key must be a string")
+                                    .help("for a template, write `{{ name }}` without a colon after it"),
                             );
                             NO_KEY.to_owned()
                         }
@@ -272,7 +273,7 @@ impl Builder<'_> {
             (Some(_), Some("str")) => false,
             (Some(_), Some("int" | "float" | "bool" | "null")) => true,
             (Some(tag), _) => {
-                // A lone `!` means: a string.
+                // A lone `!` marks a string.
                 if !(tag.handle.is_empty() && tag.suffix == "!" || tag.handle == "!" && tag.suffix.is_empty()) {
                     self.errors.push(unknown_tag(tag, span));
                 }
@@ -283,23 +284,22 @@ impl Builder<'_> {
             return Node::new(span, NodeKind::Text(text));
         }
         let kind = resolve(&text).unwrap_or_else(|wrong| {
-            let error = Diagnostic::at(span, format!("`{text}` {wrong}")).help("put it in quotes if a string is meant");
+            let error = Diagnostic::at(span, format!("`{text}` {wrong}")).help("quote it if it is a string");
             self.errors.push(error);
             NodeKind::Text(text)
         });
         Node::new(span, kind)
     }
 
-    /// Resolves `<<`, and reports keys that are given twice.
+    /// Resolves `<<`, and reports duplicate keys.
     fn merge(&mut self, mut entries: Vec<Entry>) -> Vec<Entry> {
         entries.retain(|entry| entry.key != NO_KEY);
         let mut seen: HashMap<String, Span> = HashMap::new();
         for entry in entries.iter().filter(|entry| entry.key != MERGE) {
             if let Some(first) = seen.insert(entry.key.clone(), entry.key_span) {
                 self.errors.push(
-                    Diagnostic::at(entry.key_span, format!("key `{}` is given twice", entry.key))
-                        .label("given again here")
-                        .also(first, "first given here"),
+                    Diagnostic::at(entry.key_span, format!("duplicate key `{}`", entry.key))
+                        .also(first, "first defined here"),
                 );
             }
         }
@@ -319,7 +319,7 @@ impl Builder<'_> {
             for part in parts {
                 let NodeKind::Map(merged) = part.kind else {
                     let error = Diagnostic::at(entry.key_span, "`<<` takes a mapping or a list of mappings");
-                    self.errors.push(error.help("write `<<: *name` with an anchor `&name` at a mapping above"));
+                    self.errors.push(error.help("write `<<: *name`, and mark a mapping above with `&name`"));
                     continue;
                 };
                 for from in merged {
@@ -333,7 +333,7 @@ impl Builder<'_> {
         out
     }
 
-    /// The parser's error in words that help.
+    /// Rewords an error of the parser.
     fn yaml_error(&self, error: &ScanError) -> Diagnostic {
         let mut at = self.offsets.byte(error.marker().index());
         let YamlError { message, help, is_tab } = YamlError::new(error.info());
@@ -349,10 +349,10 @@ impl Builder<'_> {
     }
 }
 
-/// Stands for a key that is none, and is reported.
+/// Replaces a key that is not a string and has been reported.
 const NO_KEY: &str = "\u{10FFFD}";
 
-/// Stands for a plain `<<` key, so that a quoted one stays a key.
+/// Replaces a plain `<<`, to tell it from a quoted one.
 const MERGE: &str = "\u{10FFFD}<<";
 
 fn depth(node: &Node) -> usize {
@@ -364,10 +364,9 @@ fn depth(node: &Node) -> usize {
 }
 
 fn too_deep(span: Span) -> Diagnostic {
-    Diagnostic::at(span, format!("the file is nested deeper than {DEEPEST} levels"))
+    Diagnostic::at(span, format!("the file is nested more than {DEEPEST} levels deep"))
 }
 
 fn unknown_tag(tag: &Tag, span: Span) -> Diagnostic {
-    Diagnostic::at(span, format!("the YAML tag `{}{}` is not supported", tag.handle, tag.suffix))
-        .help("leave the tag out")
+    Diagnostic::at(span, format!("unsupported YAML tag `{}{}`", tag.handle, tag.suffix)).help("remove the tag")
 }

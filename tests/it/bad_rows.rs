@@ -192,40 +192,40 @@ fn columns_that_are_missing_are_told_before_anything_runs() {
 }
 
 #[test]
-fn options_with_wrong_values_are_faults_with_their_places() {
+fn options_with_wrong_values_are_errors_with_their_places() {
     let table = [
         ("columns: x", "`columns` must be a list of column names; found the string \"x\""),
         ("columns: []", "`columns` is empty"),
-        ("columns: [x, x]", "`columns` names `x` twice"),
-        ("types: text", "`types` must be one of `infer`"),
-        ("types: {x: float}", "`x` must be one of `text`, `integer`"),
+        ("columns: [x, x]", "`columns` contains `x` twice"),
+        ("types: text", "unknown value `text` for `types`"),
+        ("types: {x: float}", "unknown type `float` for column `x`"),
         ("types: [x]", "`types` must be `infer`, or a mapping"),
         ("delimiter: ab", "`delimiter` must be one ASCII character, or `tab`"),
         ("delimiter: 'é'", "`delimiter` must be one ASCII character, or `tab`"),
         ("quote: ''", "`quote` must be one ASCII character, or `none`"),
-        ("quote: ','", "`csv` has the same character for `quote` and `delimiter`"),
+        ("quote: ','", "`csv` requires different characters for `quote` and `delimiter`"),
         ("header: first", "`header` must be `true`, `false` or a list of column names"),
-        ("encoding: utf-9", "`encoding` names no encoding: \"utf-9\""),
-        ("compression: zip", "`compression` must be one of `auto`, `none`, `gzip`, `zstd`"),
+        ("encoding: utf-9", "unknown encoding `utf-9`"),
+        ("compression: zip", "unknown value `zip` for `compression`"),
         ("where_from: '{{ x }}'", "`where_from` cannot be a template"),
         ("limit: 0", "`limit` must be at least 1"),
         ("skip: -1", "`skip` must not be negative"),
         ("skip: few", "`skip` must be an integer"),
-        ("on_bad_row: ignore", "`on_bad_row` must be one of `fail`, `skip`, `error`"),
-        ("on_schema_drift: merge", "`on_schema_drift` must be one of `error`, `group`, `union`"),
+        ("on_bad_row: ignore", "unknown value `ignore` for `on_bad_row`"),
+        ("on_schema_drift: merge", "unknown value `merge` for `on_schema_drift`"),
         ("colums: [x]", "unknown key `colums`"),
         ("jsonl: b.jsonl", "`items` has more than one source"),
     ];
     for (option, message) in table {
         let workflow = reads(&format!("csv: a.csv, {option}"), "");
         let line = workflow.lines().nth(4).unwrap();
-        // A fault stands at the value, or at the key where that is unknown.
+        // The error points at the value, or at an unknown key.
         let value = option.split_once(": ").unwrap().1;
         let needle = match message.split('`').next().unwrap() {
             "unknown key " => option,
+            "unknown type " => "float",
             _ if message.starts_with("`csv`") => "a.csv",
             _ if message.starts_with("`items`") => "{",
-            _ if message.starts_with("`x`") => "float",
             _ => value,
         };
         let place = format!("workflow.yaml:5:{}", line.rfind(needle).unwrap() + 1);

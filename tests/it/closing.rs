@@ -92,7 +92,7 @@ finally: {type: echo, message: '{{ sumary }}'}
     Sandbox::with(workflow)
         .run(&[])
         .exits_with(2)
-        .says(&["step `finally` has a name that is taken", "did you mean `command`?"]);
+        .says(&["step name `finally` clashes with `finally` of the workflow", "did you mean `command`?"]);
     let workflow = workflow.replace("{name: finally,", "{name: first,").replace("comand", "command");
     Sandbox::with(&workflow).run(&[]).exits_with(2).says(&[
         "`summary` is not defined",

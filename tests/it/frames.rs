@@ -383,11 +383,14 @@ fn a_library_that_is_missing_is_found_before_anything_runs() {
 }
 
 #[test]
-fn a_batch_format_without_a_use_is_a_fault() {
+fn a_batch_format_without_a_use_is_an_error() {
     let text = workflow("[{a: 1}]", "batch_format: pandas\nbatched: false", "return 1");
-    Sandbox::with(&text).run(&[]).exits_with(2).says(&["`batch_format` has no use here", "`batched: false`"]);
+    Sandbox::with(&text)
+        .run(&[])
+        .exits_with(2)
+        .says(&["`batch_format` requires a batched Python task", "`batched: false`"]);
     let shell = "steps:\n  - name: a\n    task: batch\n    inputs:\n      items: [{a: 1}]\n      batch_format: polars\n      task: {type: shell, command: exit}\n";
-    Sandbox::with(shell).run(&[]).exits_with(2).says(&["`batch_format` has no use here"]);
+    Sandbox::with(shell).run(&[]).exits_with(2).says(&["`batch_format` requires a batched Python task"]);
     let text = workflow("[{a: 1}]", "batch_format: dask", "return 1");
     Sandbox::with(&text).run(&[]).exits_with(2).says(&["`batch_format`", "pyarrow"]);
     let text = workflow("[1, 2]", "batch_format: pandas", "return 1");

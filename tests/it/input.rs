@@ -26,9 +26,9 @@ steps:
         "did you mean `params`?",
         "workflow.yaml:8:21",
         "`max_parallel` must be at least 1",
-        "leave it out to use every core",
+        "help: remove it to use every core",
         "workflow.yaml:9:19",
-        "`batch_size` must be an integer, at least 1, or `auto`; found the string \"ten\"",
+        "`batch_size` must be a positive integer or `auto`; found the string \"ten\"",
         "unknown key `comand`",
         "did you mean `command`?",
     ]);

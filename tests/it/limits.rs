@@ -203,23 +203,20 @@ fn a_slow_item_is_named_while_it_runs() {
 fn wrong_limits_are_named() {
     let wrong = [
         ("max_failures: -1", "`max_failures` must not be negative"),
-        ("max_failures: 0.5", "a share has a `%` behind it"),
+        ("max_failures: 0.5", "add `%` for a percentage"),
         ("max_failures: 120%", "`max_failures` must be between `0%` and `100%`"),
-        (
-            "max_failures: 1\ncontinue_on_error: false",
-            "`max_failures` and `continue_on_error: false` cannot stand together",
-        ),
-        ("batch_timeout: 0", "`batch_timeout` must be above 0"),
+        ("max_failures: 1\ncontinue_on_error: false", "`max_failures` cannot be used with `continue_on_error: false`"),
+        ("batch_timeout: 0", "`batch_timeout` must be greater than 0"),
         ("bisect_on_error: yes", "`bisect_on_error` must be `true` or `false`"),
         ("bisect_on_error: true", "`bisect_on_error` has no effect: `item` is one item, because `batch_size` is 1"),
-        ("bisect_on_error: true\nbatched: false", "`bisect_on_error` has no use here"),
+        ("bisect_on_error: true\nbatched: false", "`bisect_on_error` requires a batched Python task"),
     ];
     for (settings, message) in wrong {
         Sandbox::with(&python("[1]", settings, "", "return 1")).run(&[]).exits_with(2).says(&[message]);
     }
     for (keys, message) in [
-        ("max_memory: 512", "`max_memory` is too little for a Python worker"),
-        ("max_memory: lots", "`max_memory` must be a number of bytes, or a text such as `512MB`"),
+        ("max_memory: 512", "`max_memory` is too small for a Python worker"),
+        ("max_memory: lots", "`max_memory` must be a number of bytes, or a size such as `512MB`"),
         ("max_items_per_worker: 0", "`max_items_per_worker` must be at least 1"),
     ] {
         Sandbox::with(&python("[1]", "", keys, "return 1")).run(&[]).exits_with(2).says(&[message]);

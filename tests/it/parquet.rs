@@ -123,7 +123,7 @@ pq.write_table(pa.table({'y': ['b'], 'z': [2.5]}), 'b.parquet')";
         "compression: gzip",
         "quote: none",
     ] {
-        rows(&format!(", {useless}")).exits_with(2).says(&["has no use for Parquet"]);
+        rows(&format!(", {useless}")).exits_with(2).says(&["cannot be used with Parquet"]);
     }
     rows(", where_from: f, on_schema_drift: union, limit: 0").exits_with(2);
     let frame = workflow(

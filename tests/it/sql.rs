@@ -108,9 +108,12 @@ fn faults_of_queries_have_their_places() {
             format!("steps:\n  - name: a\n    for_each: {items}\n    task: echo\n    inputs: {{message: x}}\n");
         Sandbox::with(&workflow).run(&[]).exits_with(2).says(says);
     };
-    refused("{sql: SELECT 1}", &["`url` is missing", "workflow.yaml:3:"]);
+    refused("{sql: SELECT 1}", &["missing key `url`", "workflow.yaml:3:"]);
     refused("{sql: '', url: x}", &["`sql` is empty", "workflow.yaml:3:21"]);
-    refused("{sql: SELECT 1, url: x, where_from: f}", &["`where_from` has no use for a query", "workflow.yaml:3:51"]);
+    refused(
+        "{sql: SELECT 1, url: x, where_from: f}",
+        &["`where_from` cannot be used with `sql`", "workflow.yaml:3:51"],
+    );
     refused("{sql: SELECT 1, url: x, params: 1}", &["`params` must be a list of values", "workflow.yaml:3:47"]);
     refused("{sql: SELECT 1, url: x, limit: 0}", &["`limit` must be at least 1"]);
     refused("{sql: SELECT 1, url: x, parms: []}", &["unknown key `parms`", "did you mean `params`?"]);

@@ -1,51 +1,51 @@
-//! What a key and a group of keys are.
+//! Keys, groups of keys, and the types of their values.
 
-/// A group of keys that may stand in one mapping.
+/// The keys of one kind of mapping.
 #[derive(Debug)]
 pub struct KeyGroup {
-    /// The group's name, for instance `step` or `shell`.
+    /// The name of the group, for example `step` or `shell`.
     pub name: &'static str,
     /// What the mapping is.
     pub doc: &'static str,
-    /// Its keys in the order of the documentation.
+    /// The keys, in the order of the documentation.
     pub keys: &'static [Key],
 }
 
 /// One key.
 #[derive(Debug)]
 pub struct Key {
-    /// As it is written in the file.
+    /// The name in the file.
     pub name: &'static str,
-    /// What values it takes.
+    /// The values it takes.
     pub key_type: KeyType,
-    /// What holds where it is left out, in words; `None` where nothing holds.
+    /// The default, in words, if there is one.
     pub default: Option<&'static str>,
-    /// What it means, in one line.
+    /// What it means, in one line. Editors show it.
     pub doc: &'static str,
 }
 
-/// What values a key takes.
+/// The types of values.
 #[derive(Debug, Clone, Copy)]
 pub enum KeyType {
     /// Any value.
     Any,
-    /// A string, perhaps with templates.
+    /// A string or a template.
     Text,
-    /// A string without templates.
+    /// A string that is not a template.
     Word,
     /// `true`, `false` or a template.
     Bool,
     /// `true` or `false`.
     PlainBool,
-    /// An integer, at least 1, or a template.
+    /// A positive integer or a template.
     Count,
-    /// Any integer, or a template.
+    /// An integer or a template.
     Integer,
-    /// An integer, at least 1, or `auto`, or a template.
+    /// A positive integer, `auto` or a template.
     CountOrAuto,
-    /// Seconds, or a text such as `500ms`, or a template.
+    /// A number of seconds, a duration such as `500ms`, or a template.
     Duration,
-    /// A number per second, or a text such as `10/s`.
+    /// A number per second, or a rate such as `10/s`.
     Rate,
     /// A number from 0 to 1.
     Share,
@@ -53,11 +53,11 @@ pub enum KeyType {
     Types,
     /// `true`, `false` or a list of names.
     Header,
-    /// A number of items, or a share such as `5%`, or a template.
+    /// A number of items, a percentage such as `5%`, or a template.
     Tolerance,
-    /// A number of bytes, or a text such as `512MB`.
+    /// A number of bytes, or a size such as `512MB`.
     Size,
-    /// A list of names and integers, or one of them.
+    /// A list of names and integers, or a single one.
     RetryOn,
     /// An `aggregate`: Python code or a mapping.
     Aggregate,
@@ -77,13 +77,13 @@ pub enum KeyType {
     List,
     /// A list, a template, `$(command)` or a source.
     Items,
-    /// A number of attempts, or a `retry` mapping.
+    /// A number of attempts or a `retry` mapping.
     Retry,
-    /// A `range`: the end, a list or a mapping.
+    /// A `range`: its end, a list or a mapping.
     Range,
     /// An `auth` mapping.
     Auth,
-    /// A name, or an `outputs` mapping.
+    /// A name or an `outputs` mapping.
     Outputs,
     /// A mapping of parameters.
     Params,

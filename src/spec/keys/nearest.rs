@@ -1,6 +1,6 @@
-//! What a misspelt name was meant to be.
+//! Suggestions for misspelt names, and lists of names for messages.
 
-/// The candidate that was most likely meant.
+/// The candidate that was most likely meant, if one is similar enough.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace(['_', '-', ' '], "");
     let name = plain(name);
@@ -11,7 +11,7 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         }
         strsim::damerau_levenshtein(&name, &candidate)
     };
-    // A third of the letters may be wrong; one of two words in three letters is no similarity.
+    // A third of the letters may differ. Two short words that share a letter are not similar.
     let most = (name.chars().count() / 3).clamp(1, 4);
     candidates
         .into_iter()
@@ -21,10 +21,19 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// The names in backticks, with commas.
+/// The names in backticks, separated by commas.
 pub fn listed(names: impl IntoIterator<Item = &'static str>) -> String {
     let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     names.join(", ")
+}
+
+/// The names in backticks as alternatives: "`a`, `b` or `c`".
+pub fn either(names: impl IntoIterator<Item = &'static str>) -> String {
+    let mut names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    match (names.pop(), names.is_empty()) {
+        (Some(last), false) => format!("{} or {last}", names.join(", ")),
+        (last, _) => last.unwrap_or_default(),
+    }
 }
 
 #[cfg(test)]
@@ -33,7 +42,7 @@ mod tests {
     use crate::spec::keys::table::{BATCH, TASK_TYPES};
 
     #[test]
-    fn the_nearest_key_is_found_and_strangers_are_not() {
+    fn a_similar_key_is_suggested_and_a_different_one_is_not() {
         assert_eq!(nearest("max_paralel", BATCH.names()), Some("max_parallel"));
         assert_eq!(nearest("maxParallel", BATCH.names()), Some("max_parallel"));
         assert_eq!(nearest("itmes", BATCH.names()), Some("items"));

@@ -9,11 +9,11 @@ use crate::spec::node::NodeKind;
 use crate::spec::setting::Readable;
 use crate::spec::task::{PythonProgram, PythonTask};
 
-/// What the code of an aggregate sees besides its inputs.
+/// Names that are defined in the code of an aggregate.
 const SEEN: [&str; 3] = ["results", "failed", "stats"];
 
 const FORMS: &str =
-    "write Python code that returns it, or reductions such as `{count: true, sum: price, group_by: city}`";
+    "write Python code that returns the aggregate, or reductions such as `{count: true, sum: price, group_by: city}`";
 
 /// Reads the value of `aggregate`.
 pub(super) fn aggregate(field: &Field<'_>, errors: &mut ErrorList) -> Option<Aggregate> {
@@ -34,20 +34,19 @@ pub(super) fn aggregate(field: &Field<'_>, errors: &mut ErrorList) -> Option<Agg
             aggregate
         }
         _ => {
-            errors.push(field.expected("Python code, or a mapping").help(FORMS));
+            errors.push(field.expected("Python code or a mapping").help(FORMS));
             None
         }
     }
 }
 
-/// Code is no template: braces in it are Python's.
+/// Code is never a template: its braces are Python's.
 fn code(field: &Field<'_>, values: Option<Field<'_>>, errors: &mut ErrorList) -> Option<Aggregate> {
     let code = field.non_empty(errors)?;
     let values = values.map(|values| values.section(errors).rest()).unwrap_or_default();
     for value in values.iter().filter(|value| SEEN.contains(&value.key)) {
-        let error =
-            Diagnostic::at(value.key_span, format!("input `{}` has a meaning in an aggregate already", value.key));
-        errors.push(error.within(value.path.clone()).help("give it another name"));
+        let error = Diagnostic::at(value.key_span, format!("input name `{}` is reserved in an aggregate", value.key));
+        errors.push(error.within(value.path.clone()).help("rename the input"));
     }
     let inputs = inputs(values, errors);
     let program = PythonProgram::Code(code);
@@ -59,15 +58,15 @@ fn code(field: &Field<'_>, values: Option<Field<'_>>, errors: &mut ErrorList) ->
 fn refuse_reductions(section: &mut Section<'_>, code: &Field<'_>, errors: &mut ErrorList) {
     for name in Reduction::ALL.map(Reduction::name).into_iter().chain(["count", "group_by"]) {
         if let Some(other) = section.take(name) {
-            let error = Diagnostic::at(other.key_span, format!("`code` and `{name}` cannot stand together"));
-            errors.push(error.also(code.key_span, "the code is the aggregate").within(other.path));
+            let error = Diagnostic::at(other.key_span, format!("`code` and `{name}` cannot be used together"));
+            errors.push(error.also(code.key_span, "conflicts with this").within(other.path));
         }
     }
 }
 
 fn reductions(field: &Field<'_>, section: &mut Section<'_>, errors: &mut ErrorList) -> Option<Reductions> {
     if let Some(inputs) = section.take("inputs") {
-        let error = Diagnostic::at(inputs.key_span, "`inputs` of an aggregate stands only beside `code`");
+        let error = Diagnostic::at(inputs.key_span, "`inputs` requires `code`");
         errors.push(error.within(inputs.path));
     }
     let count = section.take("count");
@@ -80,25 +79,25 @@ fn reductions(field: &Field<'_>, section: &mut Section<'_>, errors: &mut ErrorLi
     }
     let groups = section.take("group_by");
     let group_by = groups.as_ref().and_then(|field| over(field, errors));
-    // What is misspelt or wrong is reported already, or will be as an unknown key with what was meant.
+    // Wrong values have been reported already, and misspelt keys will be.
     let is_right = errors.len() == before && section.names().next().is_none();
     if !count && over_all.is_empty() && is_right {
-        let help = "give `count: true`, or the fields for `sum`, `mean`, `min` or `max`; or `code`";
-        errors.push(field.error("names nothing to compute").help(help));
+        let help = "add `count: true`, fields for `sum`, `mean`, `min` or `max`, or `code`";
+        errors.push(field.error("computes nothing").help(help));
     }
     let reductions = Reductions { count, over: over_all, group_by };
     if let (Some(field), Some(Over::Fields(fields))) = (&groups, &reductions.group_by) {
         let shown = reductions.over.iter().map(|(reduction, _)| reduction.name()).chain(count.then_some("count"));
         for name in shown.filter(|name| fields.iter().any(|field| field.0 == *name)) {
-            let error = field.error(format!("has the field `{name}`, and the aggregate has a `{name}` of its own"));
-            errors.push(error.help("give the field of the results another name"));
+            let error = field.error(format!("cannot contain `{name}`, which is also the name of a reduction"));
+            errors.push(error.help("rename the field in the results"));
         }
     }
     Some(reductions)
 }
 
 fn over(field: &Field<'_>, errors: &mut ErrorList) -> Option<Over> {
-    let help = "for instance `price`, `[price, stats.total]`, or `true` where results are plain values";
+    let help = "for example `price`, `[price, stats.total]`, or `true` if the results are plain values";
     match &field.node.kind {
         NodeKind::Bool(true) => Some(Over::Result),
         NodeKind::Text(_) => result_field(field, errors).map(|field| Over::Fields(vec![field])),
@@ -108,7 +107,7 @@ fn over(field: &Field<'_>, errors: &mut ErrorList) -> Option<Over> {
                 let element = field.element(index, node);
                 let Some(field) = result_field(&element, errors) else { continue };
                 if fields.contains(&field) {
-                    errors.push(element.error(format!("has the field `{field}` twice")));
+                    errors.push(element.error(format!("contains `{field}` twice")));
                 } else {
                     fields.push(field);
                 }
@@ -116,7 +115,7 @@ fn over(field: &Field<'_>, errors: &mut ErrorList) -> Option<Over> {
             Some(Over::Fields(fields))
         }
         NodeKind::List(_) => {
-            errors.push(field.error("has no field").help(help));
+            errors.push(field.error("is empty").help(help));
             None
         }
         _ => {
@@ -129,8 +128,8 @@ fn over(field: &Field<'_>, errors: &mut ErrorList) -> Option<Over> {
 fn result_field(field: &Field<'_>, errors: &mut ErrorList) -> Option<ResultField> {
     let name = ResultField(field.literal(errors)?.raw);
     if name.names().any(str::is_empty) {
-        let error = field.error(format!("has an empty name in the field \"{name}\""));
-        errors.push(error.help("write the names with a dot between them: `stats.total`"));
+        let error = field.error(format!("contains an empty name: \"{name}\""));
+        errors.push(error.help("separate names with a single dot: `stats.total`"));
         return None;
     }
     Some(name)

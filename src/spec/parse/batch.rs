@@ -1,4 +1,4 @@
-//! A batch step: what it takes besides its task.
+//! The keys of a batch step besides its task.
 
 use super::aggregate::aggregate;
 use super::items::items;
@@ -16,7 +16,7 @@ use crate::spec::task::{Task, TaskKind};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// What `items` or `for_each` gives.
+/// The value of `items` or `for_each`.
 pub(super) struct ItemsField {
     pub spec: Option<ItemsSpec>,
     pub span: Span,
@@ -44,7 +44,7 @@ pub(super) struct Options {
     aggregate: Option<Aggregate>,
 }
 
-/// `batch_format`, where it stands, and what is wrong where the task takes items one by one.
+/// `batch_format`, its place, and the error if the task gets items one by one.
 struct BatchFormatField {
     format: BatchFormat,
     span: Span,
@@ -59,7 +59,7 @@ impl BatchFormatField {
             "pyarrow" => BatchFormat::Pyarrow,
             _ => BatchFormat::Records,
         };
-        let one_by_one = field.error("has no use here: the task takes its items one by one");
+        let one_by_one = field.error("requires a batched Python task");
         Some(Self { format, span: field.node.span, one_by_one })
     }
 }
@@ -80,8 +80,8 @@ impl Options {
             continue_on_error: continue_on_error(section, max_failures.as_ref(), errors),
             max_failures: max_failures.and_then(|field| field.setting(errors)),
             bisect_on_error: section.take("bisect_on_error").and_then(|field| {
-                let no_use = field.error("has no use here: the task takes its items one by one");
-                Some((field.with(Readable::read, errors)?, no_use))
+                let one_by_one = field.error("requires a batched Python task");
+                Some((field.with(Readable::read, errors)?, one_by_one))
             }),
             batch_timeout: section.take("batch_timeout").and_then(|field| field.setting(errors)),
             on_item_error: section.take("on_item_error").and_then(|field| on_item_error(&field, errors)),
@@ -89,7 +89,7 @@ impl Options {
         }
     }
 
-    /// The batch step of these options.
+    /// The batch step with these options.
     pub fn batch(
         self,
         items: ItemsField,
@@ -99,24 +99,29 @@ impl Options {
     ) -> Option<BatchSpec> {
         let one_by_one =
             self.batched == Some(false) || task.as_ref().is_some_and(|task| !matches!(task.kind, TaskKind::Python(_)));
-        let bisect_on_error = matches!(self.bisect_on_error, Some((true, _)));
-        if let (Some((true, no_use)), true) = (self.bisect_on_error, one_by_one) {
-            errors.push(no_use.help("only a python task with `batched: true` can fail as a batch"));
-        }
-        let implied = self.batch_format.as_ref().map(|_| true);
-        let (batch_format, span, error) = match self.batch_format {
-            Some(field) => (field.format, field.span, Some(field.one_by_one)),
-            None => (BatchFormat::default(), Span::default(), None),
+        let bisect_on_error = match self.bisect_on_error {
+            Some((true, error)) => {
+                if one_by_one {
+                    errors.push(error.help("only a python task with `batched: true` can fail as a batch"));
+                }
+                true
+            }
+            Some((false, _)) | None => false,
         };
-        if let (Some(error), true) = (error, one_by_one) {
-            errors.push(error.help("only a python task without `batched: false` takes whole batches"));
+        let (mut batched, mut batch_format) = (self.batched, (BatchFormat::default(), Span::default()));
+        if let Some(field) = self.batch_format {
+            batched = batched.or(Some(true));
+            batch_format = (field.format, field.span);
+            if one_by_one {
+                errors.push(field.one_by_one.help("use a python task without `batched: false`"));
+            }
         }
         Some(BatchSpec {
             items: items.spec?,
             items_span: items.span,
             batch_size: self.batch_size,
-            batched: self.batched.or(implied),
-            batch_format: (batch_format, span),
+            batched,
+            batch_format,
             parallel: self.parallel,
             max_parallel: self.max_parallel,
             queue_size: self.queue_size,
@@ -133,7 +138,7 @@ impl Options {
     }
 }
 
-/// Failures are tolerated where the file says so, or says how many.
+/// Failures are tolerated if the file says so, or says how many.
 fn continue_on_error(
     section: &mut Section<'_>,
     max_failures: Option<&Field<'_>>,
@@ -142,10 +147,9 @@ fn continue_on_error(
     let Some(field) = section.take("continue_on_error") else { return Setting::Fixed(max_failures.is_some()) };
     let setting = field.setting(errors).unwrap_or(Setting::Fixed(false));
     if let (Some(most), Setting::Fixed(false)) = (max_failures, &setting) {
-        let error =
-            Diagnostic::at(most.key_span, "`max_failures` and `continue_on_error: false` cannot stand together");
-        let error = error.also(field.key_span, "this stops at the first failure").within(most.path.clone());
-        errors.push(error.help("leave out `continue_on_error`"));
+        let error = Diagnostic::at(most.key_span, "`max_failures` cannot be used with `continue_on_error: false`");
+        let error = error.also(field.key_span, "this stops the step at the first failure").within(most.path.clone());
+        errors.push(error.help("remove `continue_on_error`"));
     }
     setting
 }

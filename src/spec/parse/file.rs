@@ -43,7 +43,7 @@ pub(super) fn parse_dialect(dialect: &dyn Dialect, path: &Path, bytes: &[u8]) ->
     }
 }
 
-/// What the file says, without its source and its default name; only trusted where no error was noted.
+/// Reads the top-level keys, without the source and the default name. Only valid if no error was recorded.
 fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> Workflow {
     let name = section.take("name").and_then(|name| name.literal(errors));
     let description = section.take("description").and_then(|text| text.plain(errors));
@@ -54,7 +54,7 @@ fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> Workflow {
         Some(field) => steps(&field, errors),
         None => {
             if !section.has_similar("steps") {
-                errors.push(Diagnostic::of_file("`steps` is missing").help("list what to do under `steps:`"));
+                errors.push(Diagnostic::of_file("missing key `steps`").help("list the steps under `steps`"));
             }
             Vec::new()
         }

@@ -10,7 +10,7 @@ use crate::spec::keys;
 use crate::spec::node::{Node, NodeKind};
 use crate::spec::setting::Setting;
 
-const FORMS: &str = "write a list `[a, b]`, a template `{{ name }}`, `$(command)`, or a source: \
+const FORMS: &str = "use a list `[a, b]`, a template `{{ name }}`, `$(command)`, or a source: \
                      `{glob: PATTERN}`, `{range: 10}`, `{lines: FILE}`, `{command: COMMAND}`, `{csv: FILES}`, \
                      `{jsonl: FILES}`, `{parquet: FILES}` or `{sql: QUERY, url: DATABASE}`";
 
@@ -33,12 +33,12 @@ fn text(field: &Field<'_>, errors: &mut ErrorList) -> Option<ItemsSpec> {
     if raw.starts_with("$(") {
         let command = raw.strip_prefix("$(").and_then(|rest| rest.strip_suffix(')'));
         let Some(command) = command.filter(|command| is_balanced(command)) else {
-            let error = field.error("has text behind `$(command)`, or its `)` is missing");
-            errors.push(error.help("use `{command: COMMAND}` for more than one command"));
+            let error = field.error("must be a single `$(command)`");
+            errors.push(error.help("for anything else, use `{command: COMMAND}`"));
             return None;
         };
         if command.trim().is_empty() {
-            errors.push(field.error("has an empty command"));
+            errors.push(field.error("contains an empty command"));
             return None;
         }
         return Some(ItemsSpec::Command(Text { raw: command.trim().to_owned(), span: text.span }));
@@ -50,7 +50,7 @@ fn text(field: &Field<'_>, errors: &mut ErrorList) -> Option<ItemsSpec> {
     None
 }
 
-/// Whether no bracket closes more than was opened, quoted and escaped ones aside.
+/// Whether every `)` closes a `(`, apart from quoted and escaped ones.
 fn is_balanced(command: &str) -> bool {
     let (mut depth, mut quote) = (0_i32, None);
     let mut chars = command.chars();
@@ -78,12 +78,12 @@ fn source(field: &Field<'_>, errors: &mut ErrorList) -> Option<ItemsSpec> {
     let named: Vec<&str> = section.names().filter(|name| keys::SOURCES.names().any(|known| known == *name)).collect();
     let one = named.first().copied();
     if named.len() > 1 {
-        errors.push(field.error("has more than one source").help("give a step its items from one source"));
+        errors.push(field.error("has more than one source").help("use one source per step"));
         return None;
     }
     let value = one.and_then(|name| section.take(name));
     if one.is_none() && section.names().next().is_none() {
-        errors.push(field.error("names no source").help(FORMS));
+        errors.push(field.error("has no source").help(FORMS));
     }
     if let Some(value) = value.as_ref().filter(|value| matches!(value.key, "csv" | "jsonl" | "parquet")) {
         return rows(value, &mut section, errors).map(|rows| ItemsSpec::Rows(Box::new(rows)));

@@ -1,4 +1,6 @@
-//! From the tree of nodes to the checked workflow. Every error is noted and reading goes on, so that all come at once.
+//! Turns the tree of nodes into a checked workflow.
+//!
+//! Records every error and continues, so that all errors of a file are reported at once.
 
 mod aggregate;
 mod batch;

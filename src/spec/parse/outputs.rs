@@ -1,4 +1,4 @@
-//! `outputs` of a step: a name, or a mapping that says where the results go.
+//! `outputs` of a step: a name, or a mapping that says where results go.
 
 use super::names::is_identifier;
 use super::section::{Field, Section};
@@ -11,12 +11,12 @@ use crate::spec::setting::Readable;
 use crate::spec::workflow::{OutputFile, Outputs};
 use std::collections::HashMap;
 
-/// Names that templates give a meaning already.
+/// Names that are defined in templates.
 const RESERVED: &[&str] = &["item", "item_dir", "index", "batch", "error", "params", "env", "steps", "run"];
-/// Words of the template language.
+/// Keywords of templates.
 const WORDS: &[&str] = &["true", "false", "none", "not", "and", "or", "in", "is", "if", "else"];
 
-/// The names and paths of the steps so far.
+/// The names and paths of earlier steps.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     names: HashMap<String, Span>,
@@ -35,11 +35,11 @@ impl OutputsParser<'_> {
             NodeKind::Text(_) => Outputs { name: self.name(field, errors), ..Outputs::default() },
             NodeKind::Map(entries) if !entries.is_empty() => self.mapping(&mut field.section(errors), errors),
             NodeKind::Map(_) | NodeKind::Null => {
-                errors.push(field.error("is empty").help("give a name, or a mapping with a `path`"));
+                errors.push(field.error("is empty").help("use a name, or a mapping with a `path`"));
                 Outputs::default()
             }
             _ => {
-                errors.push(field.expected("a name, or a mapping"));
+                errors.push(field.expected("a name or a mapping"));
                 Outputs::default()
             }
         }
@@ -51,7 +51,7 @@ impl OutputsParser<'_> {
             Some(path) => self.file(&path, section, errors),
             None => {
                 for field in [section.take("format"), section.take("parts")].into_iter().flatten() {
-                    let error = Diagnostic::at(field.key_span, format!("`{}` has no use without `path`", field.key));
+                    let error = Diagnostic::at(field.key_span, format!("`{}` requires `path`", field.key));
                     errors.push(error.within(field.path.clone()));
                 }
                 None
@@ -59,9 +59,11 @@ impl OutputsParser<'_> {
         };
         let item_files = section.take("item_files").and_then(|field| {
             if self.runs == Runs::Once {
-                let error = Diagnostic::at(field.key_span, "`item_files` needs a step with items");
+                let error = Diagnostic::at(field.key_span, "`item_files` requires a step with items");
                 errors.push(
-                    error.within(field.path.clone()).help("a step that runs once writes its files where it wants them"),
+                    error
+                        .within(field.path.clone())
+                        .help("remove it; a step without items can write its files anywhere"),
                 );
             }
             field.non_empty(errors)
@@ -70,17 +72,16 @@ impl OutputsParser<'_> {
         Outputs { name, file, item_files }
     }
 
-    /// Reads `path`, and what belongs to it out of `section`.
+    /// Reads `path`, and its options from `section`.
     fn file(&mut self, field: &Field<'_>, section: &mut Section<'_>, errors: &mut ErrorList) -> Option<OutputFile> {
         let path = self.path(field, errors);
         let format = section.take("format");
         let parts = section.take("parts").is_some_and(|field| {
             let parts = field.with(Readable::read, errors).unwrap_or(false);
             if parts && self.runs == Runs::Once {
-                let error =
-                    Diagnostic::at(field.key_span, "`parts` needs a step with items: this one has a single result");
+                let error = Diagnostic::at(field.key_span, "`parts` requires a step with items");
                 errors.push(
-                    error.within(field.path.clone()).help("leave it out; the list that a plain step gives is one file"),
+                    error.within(field.path.clone()).help("remove it; the result of a step without items is one file"),
                 );
             }
             parts
@@ -94,8 +95,8 @@ impl OutputsParser<'_> {
             None => {
                 let format = OutputFormat::of_path(&path.as_ref()?.raw);
                 if format.is_none() {
-                    let error = field.error("does not tell the format of the file");
-                    errors.push(error.help("let it end in `.jsonl`, `.csv` or `.parquet`, or give `format`"));
+                    let error = field.error("has no known file extension");
+                    errors.push(error.help("use `.jsonl`, `.csv` or `.parquet`, or set `format`"));
                 }
                 format?
             }
@@ -106,11 +107,11 @@ impl OutputsParser<'_> {
     fn path(&mut self, field: &Field<'_>, errors: &mut ErrorList) -> Option<Text> {
         let text = field.non_empty(errors)?;
         if text.raw.contains('\0') {
-            errors.push(field.error("holds a NUL byte, which no path can"));
+            errors.push(field.error("contains a NUL byte"));
             return None;
         }
         if let Some(first) = self.seen.paths.insert(text.raw.trim_end_matches('/').to_owned(), text.span) {
-            errors.push(field.error("is the path of another step already").also(first, "first given here"));
+            errors.push(field.error("is already used by another step").also(first, "first used here"));
         }
         Some(text)
     }
@@ -119,15 +120,18 @@ impl OutputsParser<'_> {
         let text = field.literal(errors)?;
         let name = text.raw.as_str();
         if !is_identifier(name) || WORDS.contains(&name) {
-            let error = field.error(format!("must be a name that templates can use; found \"{name}\""));
+            let error = field.error(format!("must be an identifier; found \"{name}\""));
             errors.push(error.help("use letters, digits and `_`, and start with a letter"));
         } else if RESERVED.contains(&name) {
-            let taken = keys::listed(RESERVED.iter().copied());
+            let reserved = keys::listed(RESERVED.iter().copied());
             errors.push(
-                field.error(format!("cannot be `{name}`: templates use it already")).help(format!("taken are {taken}")),
+                field
+                    .error(format!("cannot be `{name}`, which is reserved"))
+                    .help(format!("reserved names: {reserved}")),
             );
         } else if let Some(first) = self.seen.names.insert(name.to_owned(), text.span) {
-            errors.push(field.error(format!("is `{name}` at another step already")).also(first, "first given here"));
+            let error = Diagnostic::at(text.span, format!("duplicate output name `{name}`"));
+            errors.push(error.also(first, "first used here").within(field.path.clone()));
         }
         Some(text)
     }

@@ -1,4 +1,4 @@
-//! `params`: their declaration, and the values that the command line gives them.
+//! `params`: their declarations, and their values on the command line.
 
 use super::names::is_identifier;
 use super::section::Field;
@@ -9,10 +9,11 @@ use crate::spec::param::{Param, ParamKind};
 use crate::spec::setting::{Readable, ValueError};
 use serde_json::Value;
 
-/// The parameters that a file declares.
+/// Reads the parameters that a file declares.
 pub(super) fn params(field: &Field<'_>, errors: &mut ErrorList) -> Vec<Param> {
     if !matches!(field.node.kind, NodeKind::Map(_) | NodeKind::Null) {
-        errors.push(field.expected("a mapping of names").help("write `name: default`, or `name: {type: integer}`"));
+        errors
+            .push(field.expected("a mapping of names").help("for example `name: default` or `name: {type: integer}`"));
         return Vec::new();
     }
     field.section(errors).rest().iter().map(|field| param(field, errors)).collect()
@@ -21,7 +22,7 @@ pub(super) fn params(field: &Field<'_>, errors: &mut ErrorList) -> Vec<Param> {
 fn param(field: &Field<'_>, errors: &mut ErrorList) -> Param {
     if !is_identifier(field.key) {
         errors.push(
-            Diagnostic::at(field.key_span, format!("parameter `{}` has a name that templates cannot use", field.key))
+            Diagnostic::at(field.key_span, format!("invalid parameter name `{}`", field.key))
                 .within(field.path.clone())
                 .help("use letters, digits and `_`, and start with a letter"),
         );
@@ -37,7 +38,7 @@ fn param(field: &Field<'_>, errors: &mut ErrorList) -> Param {
     match &field.node.kind {
         NodeKind::Map(_) => declaration(field, &mut param, errors),
         NodeKind::Null => {}
-        _ => errors.push(field.expected("a mapping or a default").help("write `{default: [...]}` for a list")),
+        _ => errors.push(field.expected("a mapping or a default").help("for a list, write `{default: [..]}`")),
     }
     param
 }
@@ -88,12 +89,12 @@ fn boolean(value: &Value) -> Result<(), ValueError> {
     }
 }
 
-/// Integers beyond 64 bits are floats to JSON here.
+/// serde_json reads integers beyond 64 bits as floats.
 fn is_integer(value: &Value) -> bool {
     value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|float| float.fract() == 0.0)
 }
 
-/// Checks a value against the declared type; the error is for instance "`n` must be an integer; found the string \"x\"".
+/// Checks a value against the declared type. The error is, for example, "`n` must be an integer; found the string \"x\"".
 pub fn check_param(param: &Param, value: &Value) -> Result<(), String> {
     fits(param.kind, value).map_err(|error| {
         let help = error.help.map_or_else(String::new, |help| format!(": {help}"));
@@ -102,21 +103,21 @@ pub fn check_param(param: &Param, value: &Value) -> Result<(), String> {
 }
 
 impl Param {
-    /// The default as JSON, its templates as plain strings.
+    /// The default as JSON, with templates as plain strings.
     pub fn default_json(&self) -> Option<Value> {
         self.default.as_ref().map(to_json)
     }
 }
 
-/// Reads the value of a `name=value` argument as YAML. What YAML has no reading for is a string, such as `*.csv`,
-/// but a list, a mapping or a quoted string that does not end is an error.
+/// Reads the value of a `name=value` argument as YAML. Text that is not valid YAML, such as `*.csv`, is a string, but an
+/// unclosed list, mapping or quoted string is an error.
 pub fn value(text: &str) -> Result<Value, String> {
     let trimmed = text.trim();
     if trimmed.is_empty() || trimmed.starts_with('#') {
         return Ok(Value::String(text.to_owned()));
     }
     match serde_yaml::from_str::<Value>(text) {
-        // `.inf` and what stands before a comment come out as nothing, without being written so.
+        // `.inf` and text before a comment would become null, although it is not written so.
         Ok(Value::Null) if !matches!(trimmed, "~" | "null" | "Null" | "NULL") => Ok(Value::String(text.to_owned())),
         Ok(value) => Ok(value),
         Err(error) if trimmed.starts_with(['[', '{', '"', '\'']) => Err(format!("is not valid YAML: {error}")),
@@ -124,9 +125,9 @@ pub fn value(text: &str) -> Result<Value, String> {
     }
 }
 
-/// Reads a file of parameters: a mapping of names to values, as JSON or as YAML.
+/// Reads a parameter file: a mapping of names to values, as JSON or YAML.
 pub fn values(text: &str) -> Result<serde_json::Map<String, Value>, String> {
-    // JSON first: it allows characters that YAML does not, although most JSON is YAML too.
+    // JSON first: it allows characters that YAML does not.
     let value =
         serde_json::from_str(text).or_else(|_| serde_yaml::from_str(text).map_err(|error| error.to_string()))?;
     match value {

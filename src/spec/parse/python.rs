@@ -1,4 +1,4 @@
-//! A `python` task: one program, and inputs that are variables for it.
+//! A `python` task: one program, and inputs that become its variables.
 
 use super::names::is_identifier;
 use super::section::{Field, Section, unknown};
@@ -6,12 +6,13 @@ use super::task_type::Runs;
 use crate::model::{Text, Tree};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys::{self, OPERATIONS};
+use crate::spec::node::shorten;
 use crate::spec::setting::Readable;
 use crate::spec::task::{PythonProgram, PythonTask};
 
 const PROGRAMS: [&str; 4] = ["code", "function", "script", "operation"];
 
-/// Names that the code sees already.
+/// Names that are defined in Python code.
 const RESERVED: &[&str] = &["index", "batch", "params", "env", "steps", "inputs"];
 
 const KEYWORDS: &[&str] = &[
@@ -26,14 +27,16 @@ pub(super) fn python(fields: &mut Section<'_>, runs: Runs, errors: &mut ErrorLis
     if let [first, rest @ ..] = programs.as_slice() {
         for other in rest {
             let error =
-                Diagnostic::at(other.key_span, format!("`{}` and `{}` cannot stand together", first.key, other.key));
-            errors.push(error.also(first.key_span, "the other program").within(other.path.clone()));
+                Diagnostic::at(other.key_span, format!("`{}` and `{}` cannot be used together", first.key, other.key));
+            errors.push(error.also(first.key_span, "conflicts with this").within(other.path.clone()));
         }
     } else {
-        // A misspelt `code` beside `type` is reported as an unknown key with what was meant.
+        // A misspelt `code` next to `type` is reported as an unknown key, with a suggestion.
         if !PROGRAMS.iter().any(|name| fields.has_similar_inline(name)) {
-            let error = Diagnostic::at(fields.span, "a python task has no program").within(fields.path.clone());
-            errors.push(error.help("give one of `code`, `function`, `script` and `operation`"));
+            let error =
+                Diagnostic::at(fields.span, "a python task requires `code`, `function`, `script` or `operation`")
+                    .within(fields.path.clone());
+            errors.push(error.help("for example `code: return item * 2`"));
         }
     }
     let program = programs.first().and_then(|field| program(field, errors));
@@ -44,7 +47,7 @@ pub(super) fn python(fields: &mut Section<'_>, runs: Runs, errors: &mut ErrorLis
     let operation = programs.first().filter(|field| field.key == "operation");
     let mut fields = fields.rest();
     if operation.is_some() {
-        // Beside `operation` these two are inputs, wherever they stand.
+        // With `operation`, these two are inputs wherever they are.
         fields.iter_mut().filter(|field| is_operand(field)).for_each(|field| field.inline = false);
     }
     let mut inputs = inputs(fields, errors);
@@ -65,7 +68,7 @@ fn program(field: &Field<'_>, errors: &mut ErrorList) -> Option<PythonProgram> {
     }
 }
 
-/// Code is no template: braces in it are Python's.
+/// Code is never a template: its braces are Python's.
 fn code(field: &Field<'_>, errors: &mut ErrorList) -> Option<Text> {
     field.non_empty(errors)
 }
@@ -79,41 +82,45 @@ fn function(field: &Field<'_>, errors: &mut ErrorList) -> Option<PythonProgram> 
             Some(PythonProgram::Function { module: module.to_owned(), name: name.to_owned(), span: text.span })
         }
         _ => {
-            let error = field.error(format!("must be `module:name`; found \"{}\"", text.raw));
-            errors.push(error.help("for instance `function: mypackage.resize:run`"));
+            let error = field.error(format!("must have the form `module:name`; found \"{}\"", shorten(&text.raw)));
+            errors.push(error.help("for example `function: mypackage.resize:run`"));
             None
         }
     }
 }
 
-/// Reads inputs that are variables for the code.
+/// Reads the inputs that become variables of the code.
 pub(super) fn inputs(fields: Vec<Field<'_>>, errors: &mut ErrorList) -> Vec<(String, Tree)> {
     let mut inputs = Vec::new();
     for field in fields {
         if field.inline {
             if is_operand(&field) {
-                let error = Diagnostic::at(field.key_span, format!("`{}` stands only beside `operation`", field.key));
-                errors.push(error.within(field.path).help("put variables for the code under `inputs`"));
+                let error = Diagnostic::at(field.key_span, format!("`{}` requires `operation`", field.key));
+                errors.push(error.within(field.path).help("to define a variable for the code, put it under `inputs`"));
                 continue;
             }
             let error = unknown(&field, &[&keys::PYTHON, &keys::TASK]);
             let free = error.label.is_none();
-            errors.push(if free { error.help("put variables for the code under `inputs`") } else { error });
+            errors.push(if free {
+                error.help("to define a variable for the code, put it under `inputs`")
+            } else {
+                error
+            });
             continue;
         }
         let wrong = if !is_identifier(field.key) {
-            Some("is not a name that Python can use")
+            Some("is not a valid Python identifier")
         } else if KEYWORDS.contains(&field.key) {
-            Some("is a keyword of Python")
+            Some("is a Python keyword")
         } else if RESERVED.contains(&field.key) {
-            Some("has a meaning in Python code already")
+            Some("is reserved")
         } else {
             None
         };
         if let Some(wrong) = wrong {
-            let error =
-                Diagnostic::at(field.key_span, format!("input `{}` {wrong}", field.key)).within(field.path.clone());
-            errors.push(error.help("give it another name"));
+            let error = Diagnostic::at(field.key_span, format!("input name `{}` {wrong}", field.key))
+                .within(field.path.clone());
+            errors.push(error.help("rename the input"));
         }
         inputs.push((field.key.to_owned(), field.node.to_tree()));
     }
@@ -124,15 +131,15 @@ fn is_operand(field: &Field<'_>) -> bool {
     matches!(field.key, "item" | "factor")
 }
 
-/// Sees that an operation has `item` and `factor`.
+/// Checks that an operation has `item` and `factor`. Adds the default of `item`.
 fn operands(operation: &Field<'_>, inputs: &mut Vec<(String, Tree)>, runs: Runs, errors: &mut ErrorList) {
     let has = |inputs: &[(String, Tree)], name: &str| inputs.iter().any(|(input, _)| input == name);
     let missing = |name: &str| {
-        Diagnostic::at(operation.key_span, format!("`{name}` is missing: `operation` works on `item` and `factor`"))
+        Diagnostic::at(operation.key_span, format!("missing key `{name}`: `operation` requires `item` and `factor`"))
             .within(operation.path.clone())
     };
     if !has(inputs, "factor") {
-        errors.push(missing("factor").help("for instance `factor: 2`"));
+        errors.push(missing("factor").help("for example `factor: 2`"));
     }
     if !has(inputs, "item") {
         if runs == Runs::PerItem {
@@ -140,7 +147,7 @@ fn operands(operation: &Field<'_>, inputs: &mut Vec<(String, Tree)>, runs: Runs,
             let raw = "{{ item }}".to_owned();
             inputs.insert(0, ("item".to_owned(), Tree::Text(Text { raw, span })));
         } else {
-            errors.push(missing("item").help("without `for_each` there is no item to take"));
+            errors.push(missing("item").help("`item` has a default only in steps with items"));
         }
     }
 }

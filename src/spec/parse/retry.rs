@@ -1,4 +1,4 @@
-//! `retry` and `timeout`, which may stand at the task and among the batch's inputs; `retry` at the step too.
+//! `retry` and `timeout` of a task or batch, and `retry` of a step.
 
 use super::section::{Field, Section};
 use crate::spec::diagnostic::ErrorList;
@@ -9,7 +9,7 @@ use crate::spec::setting::{Readable, Setting, ValueError, duration};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// What one place says about `retry` and `timeout`.
+/// `retry` and `timeout` at one place.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RetryAndTimeout {
     pub retry: Option<RetryPolicy>,
@@ -22,12 +22,12 @@ impl RetryAndTimeout {
         Self { timeout, ..Self::take_retry(section, errors) }
     }
 
-    /// What a step says: its `timeout` is for the whole step, and is no default for its items.
+    /// `retry` of a step. Its `timeout` is for the whole step and not a default for items.
     pub fn take_retry(section: &mut Section<'_>, errors: &mut ErrorList) -> Self {
         Self { retry: section.take("retry").and_then(|field| retry(&field, errors)), timeout: None }
     }
 
-    /// This place's settings, and where it is silent those of the `outer` one.
+    /// These settings, or else those of the `outer` place.
     pub fn or(self, outer: Self) -> Self {
         Self { retry: self.retry.or(outer.retry), timeout: self.timeout.or(outer.timeout) }
     }
@@ -43,7 +43,7 @@ fn retry(field: &Field<'_>, errors: &mut ErrorList) -> Option<RetryPolicy> {
         return Some(policy);
     }
     if !matches!(field.node.kind, NodeKind::Map(_)) {
-        errors.push(field.expected("a number of attempts, or a mapping"));
+        errors.push(field.expected("a number of attempts or a mapping"));
         return None;
     }
     let mut section = field.section(errors);
@@ -84,7 +84,7 @@ fn share(value: &serde_json::Value) -> Result<f64, ValueError> {
     }
 }
 
-/// A list of codes and names, or one of them.
+/// A list of codes and names, or a single one.
 fn retry_on(value: &serde_json::Value) -> Result<Vec<RetryOn>, ValueError> {
     const WANTED: &str = "a list of exception names, exit codes, HTTP statuses, `timeout` and `crash`";
     let one = |value: &serde_json::Value| match value {
@@ -99,7 +99,7 @@ fn retry_on(value: &serde_json::Value) -> Result<Vec<RetryOn>, ValueError> {
     };
     match value {
         serde_json::Value::Array(list) if list.is_empty() => {
-            Err(ValueError::new("is empty").help("leave it out to leave it to the task"))
+            Err(ValueError::new("is empty").help("remove it to let the task decide"))
         }
         serde_json::Value::Array(list) => list.iter().map(one).collect(),
         single => Ok(vec![one(single)?]),

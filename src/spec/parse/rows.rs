@@ -1,22 +1,22 @@
-//! `{csv:}`, `{jsonl:}` and `{parquet:}`: rows of files, and how they are read.
+//! `{csv:}`, `{jsonl:}` and `{parquet:}`: rows of files, and how to read them.
 
 use super::section::{Field, Section};
 use crate::model::{Kind, Text};
-use crate::spec::diagnostic::ErrorList;
-use crate::spec::keys::{self, COMPRESSIONS, KINDS, ON_BAD_ROW, ON_SCHEMA_DRIFT};
-use crate::spec::node::NodeKind;
+use crate::spec::diagnostic::{Diagnostic, ErrorList};
+use crate::spec::keys::{self, COMPRESSIONS, KINDS, ON_BAD_ROW, ON_SCHEMA_DRIFT, either};
+use crate::spec::node::{NodeKind, shorten};
 use crate::spec::rows::{Compression, Header, OnBadRow, OnSchemaDrift, RowFormat, RowsSpec, Types};
 use crate::spec::setting::Setting;
 use std::collections::HashSet;
 
-/// What says nothing about JSON Lines.
+/// Keys that JSON Lines does not have.
 const CSV_ONLY: [&str; 8] =
     ["columns", "types", "delimiter", "quote", "header", "null", "where_from", "on_schema_drift"];
 
-/// What says nothing about Parquet.
+/// Keys that Parquet does not have.
 const TEXT_ONLY: [&str; 7] = ["types", "delimiter", "quote", "header", "encoding", "null", "compression"];
 
-/// Reads what stands beside `csv`, `jsonl` or `parquet`.
+/// Reads `csv`, `jsonl` or `parquet` with its options.
 pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut ErrorList) -> Option<RowsSpec> {
     let format = match paths.key {
         "csv" => RowFormat::Csv,
@@ -25,12 +25,12 @@ pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut Er
     };
     let (useless, what, why): (&[&str], _, _) = match format {
         RowFormat::Csv => (&[], "", ""),
-        RowFormat::JsonLines => (&CSV_ONLY, "JSON Lines", "each line brings its own names and types"),
-        RowFormat::Parquet => (&TEXT_ONLY, "Parquet", "the file says itself how it is to be read"),
+        RowFormat::JsonLines => (&CSV_ONLY, "JSON Lines", "each line has its own names and types"),
+        RowFormat::Parquet => (&TEXT_ONLY, "Parquet", "a Parquet file defines how it is read"),
     };
     for name in useless {
         if let Some(field) = section.take(name) {
-            errors.push(field.error(format!("has no use for {what}")).help(why));
+            errors.push(field.error(format!("cannot be used with {what}")).help(why));
         }
     }
     let one_of = |section: &mut Section<'_>, name: &str, words: &[&'static str], errors: &mut ErrorList| {
@@ -67,7 +67,7 @@ pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut Er
         },
     };
     if rows.quote == Some(rows.delimiter) && format == RowFormat::Csv {
-        errors.push(paths.error("has the same character for `quote` and `delimiter`"));
+        errors.push(paths.error("requires different characters for `quote` and `delimiter`"));
     }
     section.reject_unknown(&[&keys::SOURCES, &keys::ROWS], errors);
     (!rows.paths.is_empty()).then_some(rows)
@@ -81,40 +81,36 @@ fn skip(field: &Field<'_>, errors: &mut ErrorList) -> Option<Setting<i64>> {
     Some(skip)
 }
 
-/// Names of columns, each once.
+/// Names of columns, without duplicates.
 fn names(field: &Field<'_>, errors: &mut ErrorList) -> Vec<Text> {
     let NodeKind::List(list) = &field.node.kind else {
         errors.push(field.expected("a list of column names"));
         return Vec::new();
     };
     if list.is_empty() {
-        errors.push(field.error("is empty").help("leave it out to keep all columns"));
+        errors.push(field.error("is empty").help("remove it to keep all columns"));
     }
     let names: Vec<Text> =
         list.iter().enumerate().filter_map(|(index, node)| field.element(index, node).text(errors)).collect();
     let mut seen = HashSet::new();
     for twice in names.iter().filter(|name| !seen.insert(name.raw.clone())) {
-        errors.push(field.error(format!("names `{}` twice", twice.raw)));
+        errors.push(field.error(format!("contains `{}` twice", twice.raw)));
     }
     names
 }
 
 fn types(field: &Field<'_>, errors: &mut ErrorList) -> Option<Types> {
     match &field.node.kind {
-        NodeKind::Text(_) => field.one_of(&["infer"], errors).map(|_| Types::Infer),
+        NodeKind::Text(text) if text == "infer" => Some(Types::Infer),
+        NodeKind::Text(text) => {
+            let error = Diagnostic::at(field.node.span, format!("unknown value `{}` for `types`", shorten(text)));
+            let error = error.help("use `infer`, or list columns: `types: {age: integer}`");
+            errors.push(error.within(field.path.clone()));
+            None
+        }
         NodeKind::Map(_) => {
             let entries = field.section(errors).rest();
-            let named = entries.iter().filter_map(|entry| {
-                let kind = match entry.one_of(KINDS, errors)? {
-                    "integer" => Kind::Integer,
-                    "number" => Kind::Number,
-                    "boolean" => Kind::Boolean,
-                    "date" => Kind::Date,
-                    "datetime" => Kind::Datetime,
-                    _ => Kind::Text,
-                };
-                Some((entry.key.to_owned(), kind))
-            });
+            let named = entries.iter().filter_map(|entry| Some((entry.key.to_owned(), column_type(entry, errors)?)));
             Some(Types::Named(named.collect()))
         }
         _ => {
@@ -124,14 +120,32 @@ fn types(field: &Field<'_>, errors: &mut ErrorList) -> Option<Types> {
     }
 }
 
-/// One character of one byte.
+fn column_type(field: &Field<'_>, errors: &mut ErrorList) -> Option<Kind> {
+    let name = field.literal(errors)?;
+    Some(match name.raw.as_str() {
+        "text" => Kind::Text,
+        "integer" => Kind::Integer,
+        "number" => Kind::Number,
+        "boolean" => Kind::Boolean,
+        "date" => Kind::Date,
+        "datetime" => Kind::Datetime,
+        other => {
+            let message = format!("unknown type `{}` for column `{}`", shorten(other), field.key);
+            let error = Diagnostic::at(name.span, message).help(format!("use {}", either(KINDS.iter().copied())));
+            errors.push(error.within(field.path.clone()));
+            return None;
+        }
+    })
+}
+
+/// One ASCII character.
 fn delimiter(field: &Field<'_>, errors: &mut ErrorList) -> Option<u8> {
     match field.text(errors)?.raw.as_str() {
         "tab" => Some(b'\t'),
         one if one.len() == 1 && !matches!(one, "\n" | "\r" | "\"") => Some(one.as_bytes()[0]),
         _ => {
             let error = field.expected("one ASCII character, or `tab`");
-            errors.push(error.help("for instance `delimiter: ';'`"));
+            errors.push(error.help("for example `delimiter: ';'`"));
             None
         }
     }
@@ -163,13 +177,14 @@ fn encoding(field: &Field<'_>, errors: &mut ErrorList) -> Option<&'static encodi
     let name = field.literal(errors)?;
     let encoding = encoding_rs::Encoding::for_label(name.raw.as_bytes());
     if encoding.is_none() {
-        let error = field.error(format!("names no encoding: \"{}\"", name.raw));
-        errors.push(error.help("for instance `utf-8`, `windows-1252`, `iso-8859-15`, `utf-16le` or `shift_jis`"));
+        let message = format!("unknown encoding `{}`", shorten(&name.raw));
+        let error = Diagnostic::at(name.span, message).within(field.path.clone());
+        errors.push(error.help("for example `utf-8`, `windows-1252`, `iso-8859-15`, `utf-16le` or `shift_jis`"));
     }
     encoding
 }
 
-/// A text, or a list of texts.
+/// A string or a list of strings.
 fn texts(field: &Field<'_>, errors: &mut ErrorList) -> Vec<String> {
     match &field.node.kind {
         NodeKind::List(list) => field.texts(list, errors).into_iter().map(|text| text.raw).collect(),

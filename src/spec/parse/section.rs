@@ -1,25 +1,25 @@
-//! Reading one mapping: keys are taken out one by one, what is left at the end is unknown.
+//! Reads one mapping: keys are taken out one by one, and those left at the end are unknown.
 
 use crate::model::{Span, Text, Tree};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
-use crate::spec::keys::{KeyGroup, listed, nearest};
-use crate::spec::node::{Node, NodeKind, describe};
+use crate::spec::keys::{KeyGroup, either, listed, nearest};
+use crate::spec::node::{Node, NodeKind, describe, shorten};
 use crate::spec::setting::{Readable, Setting, ValueError};
 
-/// A value, with the key it stands under.
+/// A key of a mapping and its value.
 #[derive(Debug, Clone)]
 pub(super) struct Field<'n> {
     pub key: &'n str,
     pub key_span: Span,
     pub node: &'n Node,
-    /// Where it is in the file's tree.
+    /// The path of keys to the value.
     pub path: String,
-    /// Whether it stands beside a task's `type`, not under `inputs`.
+    /// Whether the key is next to a task's `type` instead of under `inputs`.
     pub inline: bool,
 }
 
 impl<'n> Field<'n> {
-    /// An error about the value; the message goes on behind the key's name.
+    /// An error about the value. The message continues after the key.
     pub fn error(&self, message: impl AsRef<str>) -> Diagnostic {
         let span = if self.node.span.start == self.node.span.end || self.node.kind == NodeKind::Null {
             self.key_span
@@ -41,7 +41,7 @@ impl<'n> Field<'n> {
         self.value_error(&ValueError::expected(expected, &self.node.to_json()))
     }
 
-    /// An element of the list that this value is.
+    /// An element of a list value.
     pub fn element(&self, index: usize, node: &'n Node) -> Self {
         Self { key: self.key, key_span: node.span, node, path: format!("{}[{index}]", self.path), inline: self.inline }
     }
@@ -50,7 +50,7 @@ impl<'n> Field<'n> {
         self.node.as_text().is_some_and(|text| text.is_template())
     }
 
-    /// A value that a template may stand for.
+    /// A value or a template for it.
     pub fn setting<T: Readable>(&self, errors: &mut ErrorList) -> Option<Setting<T>> {
         match self.node.as_text() {
             Some(text) if text.is_template() => Some(Setting::Template(text)),
@@ -58,7 +58,7 @@ impl<'n> Field<'n> {
         }
     }
 
-    /// A value that is given outright.
+    /// A value that cannot be a template.
     pub fn with<T>(
         &self,
         read: impl FnOnce(&serde_json::Value) -> Result<T, ValueError>,
@@ -71,18 +71,18 @@ impl<'n> Field<'n> {
         read(&self.node.to_json()).map_err(|error| errors.push(self.value_error(&error))).ok()
     }
 
-    /// A string, perhaps a template.
+    /// A string or a template.
     pub fn text(&self, errors: &mut ErrorList) -> Option<Text> {
         let text = self.node.as_text();
         if text.is_none() {
             let error = self.expected("a string");
             let scalar = matches!(self.node.kind, NodeKind::Number(_) | NodeKind::Bool(_));
-            errors.push(if scalar { error.help("put it in quotes") } else { error });
+            errors.push(if scalar { error.help("quote the value") } else { error });
         }
         text
     }
 
-    /// A string that is not empty, perhaps a template.
+    /// A string that is not empty, or a template.
     pub fn non_empty(&self, errors: &mut ErrorList) -> Option<Text> {
         let text = self.text(errors)?;
         if text.raw.trim().is_empty() {
@@ -92,12 +92,12 @@ impl<'n> Field<'n> {
         Some(text)
     }
 
-    /// A string taken as it is, braces and all.
+    /// A string taken literally, braces included.
     pub fn plain(&self, errors: &mut ErrorList) -> Option<Text> {
         self.text(errors)
     }
 
-    /// A string that is not empty and no template.
+    /// A string that is neither empty nor a template.
     pub fn literal(&self, errors: &mut ErrorList) -> Option<Text> {
         let text = self.non_empty(errors)?;
         if text.is_template() {
@@ -110,15 +110,21 @@ impl<'n> Field<'n> {
     /// One of these words.
     pub fn one_of(&self, words: &[&'static str], errors: &mut ErrorList) -> Option<&'static str> {
         let text = self.literal(errors)?;
-        if let Some(word) = words.iter().find(|word| **word == text.raw) {
-            return Some(word);
+        let word = words.iter().find(|word| **word == text.raw).copied();
+        if word.is_none() {
+            errors.push(self.unknown_value(&text.raw, words));
         }
-        let error = self.error(format!("must be one of {}; found \"{}\"", listed(words.iter().copied()), text.raw));
-        errors.push(match nearest(&text.raw, words.iter().copied()) {
+        word
+    }
+
+    /// The error for a value that is none of these words.
+    pub fn unknown_value(&self, value: &str, words: &[&'static str]) -> Diagnostic {
+        let message = format!("unknown value `{}` for `{}`", shorten(value), self.key);
+        let error = Diagnostic::at(self.node.span, message).within(self.path.clone());
+        match nearest(value, words.iter().copied()) {
             Some(meant) => error.label(format!("did you mean `{meant}`?")),
-            None => error,
-        });
-        None
+            None => error.help(format!("use {}", either(words.iter().copied()))),
+        }
     }
 
     /// A list of strings.
@@ -130,7 +136,7 @@ impl<'n> Field<'n> {
         list.iter().enumerate().filter_map(|(index, node)| self.element(index, node).literal(errors)).collect()
     }
 
-    /// A list of strings or of other scalars, read as they are written.
+    /// A list of strings; other scalars are read as strings.
     pub fn texts(&self, list: &'n [Node], errors: &mut ErrorList) -> Vec<Text> {
         let read = |(index, node): (usize, &'n Node)| match &node.kind {
             NodeKind::Number(raw) => Some(Text { raw: raw.clone(), span: node.span }),
@@ -166,13 +172,13 @@ impl<'n> Field<'n> {
                 NodeKind::Text(_) | NodeKind::Number(_) | NodeKind::Bool(_) => {
                     out.push((field.key.to_owned(), field.node.to_tree()));
                 }
-                _ => errors.push(field.expected("a string, a number or a boolean")),
+                _ => errors.push(field.expected("a string, number or boolean")),
             }
         }
         out
     }
 
-    /// The value as a mapping to read; empty where nothing is given, or something else.
+    /// The value as a mapping. Empty if the value is null, or is reported not to be a mapping.
     pub fn section(&self, errors: &mut ErrorList) -> Section<'n> {
         if !matches!(self.node.kind, NodeKind::Map(_) | NodeKind::Null) {
             errors.push(self.expected("a mapping"));
@@ -184,14 +190,14 @@ impl<'n> Field<'n> {
 /// A mapping whose keys are taken out one by one.
 #[derive(Debug)]
 pub(super) struct Section<'n> {
-    /// What errors about the mapping as a whole underline.
+    /// What an error about the whole mapping underlines.
     pub span: Span,
     pub path: String,
     left: Vec<Field<'n>>,
 }
 
 impl<'n> Section<'n> {
-    /// A mapping without keys, to be filled.
+    /// A mapping without keys.
     pub fn empty(path: &str, span: Span) -> Self {
         Self { span, path: path.to_owned(), left: Vec::new() }
     }
@@ -204,7 +210,7 @@ impl<'n> Section<'n> {
         let mut left: Vec<Field<'n>> = Vec::with_capacity(entries.len());
         let mut seen = std::collections::HashSet::new();
         for entry in entries {
-            // A key that is given twice is reported already.
+            // A duplicate key has been reported already.
             if seen.insert(entry.key.as_str()) {
                 left.push(Field {
                     key: &entry.key,
@@ -223,7 +229,7 @@ impl<'n> Section<'n> {
         Some(self.left.remove(at))
     }
 
-    /// Takes a key, or reports that it is missing.
+    /// Takes a key, or reports it as missing.
     pub fn require(&mut self, key: &'static str, errors: &mut ErrorList) -> Option<Field<'n>> {
         let field = self.take(key);
         if field.is_none() && !self.has_similar(key) {
@@ -232,16 +238,16 @@ impl<'n> Section<'n> {
         field
     }
 
-    /// Whether an unknown key looks like this one; it is reported with what was meant, and that is enough.
+    /// Whether an unknown key is similar to this one. Its error will suggest this key, so this one need not be reported.
     pub fn has_similar(&self, key: &'static str) -> bool {
         self.left.iter().any(|field| nearest(field.key, [key]).is_some())
     }
 
     pub fn missing(&self, key: &str) -> Diagnostic {
-        Diagnostic::at(self.span, format!("`{key}` is missing")).within(self.path.clone())
+        Diagnostic::at(self.span, format!("missing key `{key}`")).within(self.path.clone())
     }
 
-    /// As [`Self::has_nearly`], for keys beside a task's `type` only.
+    /// Like [`Self::has_similar`], but only for keys next to a task's `type`.
     pub fn has_similar_inline(&self, key: &'static str) -> bool {
         self.left.iter().any(|field| field.inline && nearest(field.key, [key]).is_some())
     }
@@ -254,22 +260,22 @@ impl<'n> Section<'n> {
         self.left.iter().map(|field| field.key)
     }
 
-    /// Takes all that is left, in file order.
+    /// Takes all remaining keys, in file order.
     pub fn rest(&mut self) -> Vec<Field<'n>> {
         std::mem::take(&mut self.left)
     }
 
-    /// Puts keys back, for another to read.
+    /// Puts keys back.
     pub fn extend(&mut self, more: impl IntoIterator<Item = Field<'n>>) {
         self.left.extend(more);
     }
 
-    /// Notes that all keys so far stand beside a task's `type`.
+    /// Marks all keys as being next to a task's `type`.
     pub fn mark_inline(&mut self) {
         self.left.iter_mut().for_each(|field| field.inline = true);
     }
 
-    /// Reports every key that is left as unknown.
+    /// Reports all remaining keys as unknown.
     pub fn reject_unknown(&mut self, groups: &[&'static KeyGroup], errors: &mut ErrorList) {
         for field in self.rest() {
             errors.push(unknown(&field, groups));
@@ -277,18 +283,18 @@ impl<'n> Section<'n> {
     }
 }
 
-/// The error of a key that is in none of the groups.
+/// The error for a key that is in none of the groups.
 pub(super) fn unknown(field: &Field<'_>, groups: &[&'static KeyGroup]) -> Diagnostic {
     let name = field.key;
     let known = || groups.iter().flat_map(|group| group.names());
     let error = Diagnostic::at(field.key_span, format!("unknown key `{name}`")).within(field.path.clone());
     match nearest(name, known()) {
         Some(meant) => error.label(format!("did you mean `{meant}`?")),
-        None => error.help(format!("known keys here: {}", listed(known()))),
+        None => error.help(format!("valid keys: {}", listed(known()))),
     }
 }
 
-/// What was found, for a message about a node that has no key.
+/// Describes a node that has no key.
 pub(super) fn describe_node(node: &Node) -> String {
     describe(&node.to_json())
 }

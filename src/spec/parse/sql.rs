@@ -1,4 +1,4 @@
-//! `{sql:}`: a query, and the database that it is for.
+//! `{sql:}`: a query and its database.
 
 use super::section::{Field, Section};
 use crate::model::Tree;
@@ -7,13 +7,11 @@ use crate::spec::items::SqlSpec;
 use crate::spec::keys;
 use crate::spec::node::{Node, NodeKind};
 
-/// Reads what stands beside `sql`.
+/// Reads `sql` with its options.
 pub(super) fn sql(query: &Field<'_>, section: &mut Section<'_>, errors: &mut ErrorList) -> Option<SqlSpec> {
     for name in keys::ROWS.names().filter(|name| *name != "limit") {
         if let Some(field) = section.take(name) {
-            errors.push(
-                field.error("has no use for a query").help("the query itself says which columns and rows it wants"),
-            );
+            errors.push(field.error("cannot be used with `sql`").help("select columns and rows in the query"));
         }
     }
     let sql = query.non_empty(errors);

@@ -1,15 +1,15 @@
-//! `steps`: a list, or a mapping whose keys are the names.
+//! `steps`: a list of mappings, one for each step.
 
 use super::batch::{ItemsField, Options, batch};
 use super::outputs::{self, OutputsParser};
 use super::retry::RetryAndTimeout;
-use super::section::{Field, Section, describe_node};
+use super::section::{Field, Section, describe_node, unknown};
 use super::task::{inner_task, merge_inputs, task};
 use super::task_type::{Level, Runs, TaskHead, TaskType, task_head};
 use crate::model::{Span, StepName};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys;
-use crate::spec::node::{Node, NodeKind};
+use crate::spec::node::{Node, NodeKind, shorten};
 use crate::spec::workflow::{Outputs, Single, Step, StepKind};
 use std::collections::HashMap;
 
@@ -18,42 +18,36 @@ pub(super) fn steps(field: &Field<'_>, errors: &mut ErrorList) -> Vec<Step> {
     let mut parser = StepsParser { names: HashMap::new(), outputs: outputs::Seen::default(), errors };
     match &field.node.kind {
         NodeKind::List(list) if !list.is_empty() => {
-            list.iter().enumerate().filter_map(|(index, node)| parser.list_element(index, node)).collect()
+            return list.iter().enumerate().filter_map(|(index, node)| parser.element(index, node)).collect();
         }
-        NodeKind::List(_) | NodeKind::Null => {
-            parser.errors.push(field.error("is empty").help("a workflow needs a step"));
-            Vec::new()
+        NodeKind::Map(entries) if !entries.is_empty() => parser.errors.push(field.expected("a list of steps")),
+        NodeKind::List(_) | NodeKind::Map(_) | NodeKind::Null => {
+            parser.errors.push(field.error("is empty").help("add a step"));
         }
-        NodeKind::Map(entries) if entries.is_empty() => {
-            parser.errors.push(field.error("is empty").help("a workflow needs a step"));
-            Vec::new()
-        }
-        _ => {
-            parser.errors.push(field.expected("a list or a mapping of steps"));
-            Vec::new()
-        }
+        _ => parser.errors.push(field.expected("a list or mapping of steps")),
     }
+    Vec::new()
 }
 
-/// The name of a step, and where it stands.
+/// The name of a step and its place.
 struct NameField {
     name: StepName,
     span: Span,
 }
 
 struct StepsParser<'e> {
-    /// The names so far, and where each stands.
+    /// The names so far and their places.
     names: HashMap<String, Span>,
     outputs: outputs::Seen,
     errors: &'e mut ErrorList,
 }
 
 impl StepsParser<'_> {
-    fn list_element(&mut self, index: usize, node: &Node) -> Option<Step> {
+    fn element(&mut self, index: usize, node: &Node) -> Option<Step> {
         let path = format!("steps[{index}]");
         let NodeKind::Map(entries) = &node.kind else {
             let error = Diagnostic::at(node.span, format!("a step must be a mapping; found {}", describe_node(node)));
-            self.errors.push(error.within(path).help("write `- name: NAME` and `task: TYPE` below"));
+            self.errors.push(error.within(path).help("start a step with `- name: NAME` and `task: TYPE`"));
             return None;
         };
         let named = entries.iter().find(|entry| entry.key == "name").and_then(|entry| entry.value.as_text());
@@ -66,7 +60,7 @@ impl StepsParser<'_> {
         let name = match section.take("name") {
             Some(field) => field.literal(self.errors).and_then(|text| self.name(&text.raw, text.span)),
             None => {
-                self.errors.push(section.missing("name").help("give the step a name, for instance `name: resize`"));
+                self.errors.push(section.missing("name").help("name the step, for example `name: resize`"));
                 None
             }
         };
@@ -75,15 +69,15 @@ impl StepsParser<'_> {
 
     fn name(&mut self, name: &str, span: Span) -> Option<NameField> {
         if let Some(first) = self.names.insert(name.to_owned(), span) {
-            let error = Diagnostic::at(span, format!("step `{name}` is given twice")).also(first, "first given here");
-            self.errors.push(error.within(format!("steps.{name}")).help("names of steps are unique"));
+            let error = Diagnostic::at(span, format!("duplicate step name `{name}`")).also(first, "first used here");
+            self.errors.push(error.within(format!("steps.{name}")).help("rename one of the steps"));
         }
         let fit = StepName::new(name);
         if fit.is_none() {
-            let short: String = name.chars().take(40).collect();
+            let name = shorten(name);
             self.errors.push(
-                Diagnostic::at(span, format!("step `{short}` has a name that is not allowed"))
-                    .help("use letters, digits, `_`, `-` and `.`, at most 100 bytes, not starting with `.`"),
+                Diagnostic::at(span, format!("invalid step name `{name}`"))
+                    .help("use letters, digits, `_`, `-` and `.`; at most 100 bytes, and no `.` at the start"),
             );
         }
         fit.map(|name| NameField { name, span })
@@ -105,7 +99,7 @@ impl StepsParser<'_> {
             Some(head) if head.kind == TaskType::Batch => batch_step(section, settings, errors),
             Some(head) => task_step(TaskHead { runs, ..head }, section, settings, errors),
             None => {
-                // Without a type nothing can be said about the inputs.
+                // Without a type, the inputs cannot be checked.
                 section.take("for_each");
                 section.take("inputs");
                 section.reject_unknown(&[&keys::STEP, &keys::BATCH], errors);
@@ -117,14 +111,13 @@ impl StepsParser<'_> {
     }
 }
 
-/// Reads `on_failure` or `finally`: a task, as a plain step of that name.
+/// Reads `on_failure` or `finally`: a task that becomes a plain step of that name.
 pub(super) fn closing(field: &Field<'_>, steps: &[Step], errors: &mut ErrorList) -> Option<Step> {
     let (task, settings) = inner_task(field, errors);
     let name = StepName::new(field.key)?;
     if let Some(step) = steps.iter().find(|step| step.name == name) {
-        let error =
-            Diagnostic::at(step.span, format!("step `{name}` has a name that is taken by `{name}` of the workflow"));
-        errors.push(error.also(field.key_span, "here").within(format!("steps.{name}")));
+        let error = Diagnostic::at(step.span, format!("step name `{name}` clashes with `{name}` of the workflow"));
+        errors.push(error.also(field.key_span, "defined here").help("rename the step").within(format!("steps.{name}")));
     }
     let single = Single { task: task?, retry: settings.retry.unwrap_or_default(), timeout: settings.timeout };
     Some(Step {
@@ -138,11 +131,11 @@ pub(super) fn closing(field: &Field<'_>, steps: &[Step], errors: &mut ErrorList)
 
 fn batch_step(section: &mut Section<'_>, settings: RetryAndTimeout, errors: &mut ErrorList) -> Option<StepKind> {
     if let Some(items) = section.take("for_each") {
-        let error = Diagnostic::at(items.key_span, "`for_each` cannot stand at a step with `task: batch`");
-        errors.push(error.within(items.path).help("give the items as `items` under `inputs`"));
+        let error = Diagnostic::at(items.key_span, "`for_each` cannot be used with `task: batch`");
+        errors.push(error.within(items.path).help("move the items to `items` under `inputs`"));
     }
     let Some(field) = section.take("inputs") else {
-        errors.push(section.missing("inputs").help("a batch has `items` and `task` under `inputs`"));
+        errors.push(section.missing("inputs").help("add `inputs` with `items` and `task`"));
         misplaced(section, &keys::BATCH, errors);
         return None;
     };
@@ -178,29 +171,34 @@ fn task_step(
     options.batch(items, task, settings, errors).map(|batch| StepKind::Batch(Box::new(batch)))
 }
 
-/// The error of a key that a step without `for_each` does not take.
+/// The error for a key that a step without `for_each` does not have.
 fn stray(field: &Field<'_>, kind: TaskType) -> Diagnostic {
-    let error =
-        Diagnostic::at(field.key_span, format!("`{}` does not stand at a step", field.key)).within(field.path.clone());
     if kind.keys().names().any(|name| name == field.key) {
-        return error.help(format!("put it under `inputs`, with the inputs of `{}`", kind.name()));
+        return misplaced_key(field);
     }
     if keys::BATCH.names().any(|name| name == field.key) {
-        return error.help("it needs `for_each` beside it, or `task: batch`");
+        let message = format!("`{}` requires a step with items", field.key);
+        return Diagnostic::at(field.key_span, message)
+            .within(field.path.clone())
+            .help("add `for_each`, or use `task: batch`");
     }
-    super::section::unknown(field, &[&keys::STEP])
+    unknown(field, &[&keys::STEP])
 }
 
-/// Reports what is left at the step: known inputs that belong elsewhere, and unknown keys.
+/// The error for an input that is next to `task` instead of under `inputs`.
+fn misplaced_key(field: &Field<'_>) -> Diagnostic {
+    Diagnostic::at(field.key_span, format!("misplaced key `{}`", field.key))
+        .within(field.path.clone())
+        .help("move it under `inputs`")
+}
+
+/// Reports the remaining keys of a step: inputs in the wrong place, and unknown keys.
 fn misplaced(section: &mut Section<'_>, group: &'static keys::KeyGroup, errors: &mut ErrorList) {
     for field in section.rest() {
-        let known = group.names().any(|name| name == field.key);
-        errors.push(if known {
-            Diagnostic::at(field.key_span, format!("`{}` does not stand at a step", field.key))
-                .within(field.path.clone())
-                .help("put it under `inputs`")
+        errors.push(if group.names().any(|name| name == field.key) {
+            misplaced_key(&field)
         } else {
-            super::section::unknown(&field, &[&keys::STEP, &keys::BATCH])
+            unknown(&field, &[&keys::STEP, &keys::BATCH])
         });
     }
 }

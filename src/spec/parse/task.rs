@@ -1,4 +1,4 @@
-//! A task: `shell`, `http_request` and `echo`; `python` has a file of its own.
+//! A task: `shell`, `http_request` and `echo`. `python` is in its own file.
 
 use super::python::python;
 use super::retry::RetryAndTimeout;
@@ -7,34 +7,31 @@ use super::task_type::{Level, Runs, TaskHead, TaskType, task_head};
 use crate::model::{Text, Tree};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys;
-use crate::spec::node::NodeKind;
+use crate::spec::node::{NodeKind, shorten};
 use crate::spec::setting::rate;
 use crate::spec::task::{Auth, Command, EchoTask, HttpTask, ShellTask, Task, TaskKind};
 
-/// Adds what stands under `inputs` to what stands beside `type`.
+/// Adds the keys under `inputs` to those next to `type`.
 pub(super) fn merge_inputs<'n>(fields: &mut Section<'n>, inputs: Option<Field<'n>>, errors: &mut ErrorList) {
     let Some(inputs) = inputs else {
         return;
     };
     for field in inputs.section(errors).rest() {
         if fields.has(field.key) {
-            let error = Diagnostic::at(
-                field.key_span,
-                format!("`{}` is given twice: beside `type` and under `inputs`", field.key),
-            );
-            errors.push(error.within(field.path));
+            let error = Diagnostic::at(field.key_span, format!("duplicate input `{}`", field.key));
+            errors.push(error.within(field.path).help("define it either next to `type` or under `inputs`"));
         } else {
             fields.extend([field]);
         }
     }
 }
 
-/// Reads a task in a mapping: its inputs beside `type`, under `inputs`, or both.
+/// Reads a task in a mapping, with its inputs next to `type`, under `inputs`, or both.
 pub(super) fn inner_task(field: &Field<'_>, errors: &mut ErrorList) -> (Option<Task>, RetryAndTimeout) {
     let none = (None, RetryAndTimeout::default());
     if !matches!(field.node.kind, NodeKind::Map(_)) {
         let error = field.expected("a mapping with `type`");
-        errors.push(error.help("write the type and its inputs below, for instance `type: shell` and `command: ...`"));
+        errors.push(error.help("for example `{type: shell, command: ls}`"));
         return none;
     }
     let mut fields = field.section(errors);
@@ -75,12 +72,12 @@ fn shell(fields: &mut Section<'_>, errors: &mut ErrorList) -> Option<ShellTask> 
     let command = fields.require("command", errors).and_then(|field| match &field.node.kind {
         NodeKind::List(list) if !list.is_empty() => Some(Command::Argv(field.texts(list, errors))),
         NodeKind::List(_) => {
-            errors.push(field.error("is empty").help("the first of the list is the program"));
+            errors.push(field.error("is empty").help("the first element is the program"));
             None
         }
         NodeKind::Text(_) => field.non_empty(errors).map(Command::Line),
         _ => {
-            errors.push(field.expected("a string, or a list of a program and its arguments"));
+            errors.push(field.expected("a string, or a list with a program and its arguments"));
             None
         }
     });
@@ -96,8 +93,8 @@ fn http(fields: &mut Section<'_>, errors: &mut ErrorList) -> Option<HttpTask> {
     let params = fields.take("params").map(|field| query(&field, errors)).unwrap_or_default();
     let (json, body) = (fields.take("json"), fields.take("body"));
     if let (Some(json), Some(body)) = (&json, &body) {
-        let error = Diagnostic::at(body.key_span, "`body` and `json` cannot stand together");
-        errors.push(error.also(json.key_span, "the other body").within(body.path.clone()));
+        let error = Diagnostic::at(body.key_span, "`body` and `json` cannot be used together");
+        errors.push(error.also(json.key_span, "conflicts with this").within(body.path.clone()));
     }
     let body = body.and_then(|field| field.plain(errors));
     let auth = fields.take("auth").and_then(|field| auth(&field, errors));
@@ -120,7 +117,8 @@ fn method(field: &Field<'_>, errors: &mut ErrorList) -> Option<Text> {
     let mut text = field.non_empty(errors)?;
     if !text.is_template() {
         if !text.raw.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-') {
-            errors.push(field.error("must be a method such as `GET` or `POST`"));
+            let error = field.error(format!("must be an HTTP method; found \"{}\"", shorten(&text.raw)));
+            errors.push(error.help("for example `GET` or `POST`"));
             return None;
         }
         text.raw = text.raw.to_ascii_uppercase();
@@ -139,7 +137,7 @@ fn query(field: &Field<'_>, errors: &mut ErrorList) -> Vec<(String, Tree)> {
         if fit {
             out.push((field.key.to_owned(), field.node.to_tree()));
         } else {
-            errors.push(field.expected("a string, a number, a boolean or a list of these"));
+            errors.push(field.expected("a string, number or boolean, or a list of them"));
         }
     }
     out
@@ -157,8 +155,8 @@ fn auth(field: &Field<'_>, errors: &mut ErrorList) -> Option<Auth> {
             Some(Auth::Basic { username: username?, password: password? })
         }
         _ => {
-            let error = field.error("must have `bearer`, or `username` and `password`");
-            errors.push(error.help("keep the values in the environment: `{{ env.API_TOKEN }}`"));
+            let error = field.error("requires either `bearer`, or `username` and `password`");
+            errors.push(error.help("for example `bearer: '{{ env.API_TOKEN }}'`"));
             None
         }
     }

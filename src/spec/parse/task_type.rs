@@ -1,11 +1,12 @@
-//! The type of a task, as `task` or `type` gives it.
+//! The type of a task: the value of `task` or `type`.
 
 use super::section::Section;
 use crate::model::Span;
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
-use crate::spec::keys::{self, KeyGroup, TASK_TYPES, listed, nearest};
+use crate::spec::keys::{self, KeyGroup, TASK_TYPES, either, nearest};
+use crate::spec::node::shorten;
 
-/// The types that `task` and `type` name.
+/// The types of tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TaskType {
     Shell,
@@ -36,10 +37,6 @@ impl TaskType {
             Self::Batch => &keys::BATCH,
         }
     }
-
-    pub fn name(self) -> &'static str {
-        self.keys().name
-    }
 }
 
 /// How often a task runs.
@@ -51,53 +48,55 @@ pub(super) enum Runs {
     PerItem,
 }
 
-/// Where a task stands.
+/// The level at which a task is defined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Level {
-    /// At a step, which may be a batch.
+    /// As the task of a step, which may be a batch.
     Step,
     /// Inside a step, or under `on_failure` or `finally`.
     Nested,
 }
 
-/// What is known of a task before its inputs are read.
+/// What is known about a task before its inputs are read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TaskHead {
     pub kind: TaskType,
-    /// Where the type stands.
+    /// The place of the type.
     pub span: Span,
     pub runs: Runs,
 }
 
-/// Takes `type` or `task`; the task is one that runs once.
+/// Takes `type` or `task`. The task is taken to run once.
 pub(super) fn task_head(section: &mut Section<'_>, level: Level, errors: &mut ErrorList) -> Option<TaskHead> {
     let known = || TASK_TYPES.iter().copied().chain((level == Level::Step).then_some("batch"));
     let field = match (section.take("type"), section.take("task")) {
         (Some(field), Some(other)) | (Some(other), Some(field)) if field.key_span.start > other.key_span.start => {
-            let error = Diagnostic::at(field.key_span, "`type` and `task` mean the same: give one of them");
-            errors.push(error.also(other.key_span, "first given here").within(field.path));
+            let error = Diagnostic::at(field.key_span, "`type` and `task` cannot be used together");
+            errors
+                .push(error.also(other.key_span, "conflicts with this").within(field.path).help("remove one of them"));
             other
         }
         (Some(field), _) | (None, Some(field)) => field,
         (None, None) => {
-            let (key, what) = if level == Level::Step { ("task", "a step") } else { ("type", "a task") };
-            errors.push(section.missing(key).help(format!("{what} has a `{key}`: one of {}", listed(known()))));
+            let key = if level == Level::Step { "task" } else { "type" };
+            errors.push(section.missing(key).help(format!("set `{key}` to {}", either(known()))));
             return None;
         }
     };
     let name = field.literal(errors)?;
     match TaskType::new(&name.raw) {
         Some(TaskType::Batch) if level == Level::Nested => {
-            let error = field.error("cannot be `batch` inside a batch");
-            errors.push(error.help("give the inner batch a step of its own"));
+            let error = Diagnostic::at(name.span, "`batch` is only allowed as the task of a step").within(field.path);
+            errors.push(error.help("make the batch a separate step"));
             None
         }
         Some(kind) => Some(TaskHead { kind, span: name.span, runs: Runs::Once }),
         None => {
-            let error = field.error(format!("names no task type: \"{}\"", name.raw));
+            let message = format!("unknown task type `{}`", shorten(&name.raw));
+            let error = Diagnostic::at(name.span, message).within(field.path);
             errors.push(match nearest(&name.raw, known()) {
                 Some(meant) => error.label(format!("did you mean `{meant}`?")),
-                None => error.help(format!("known types: {}", listed(known()))),
+                None => error.help(format!("use {}", either(known()))),
             });
             None
         }
