@@ -5,7 +5,7 @@
 //! mappings keep their order, because Python code can see it. Changing what this file writes makes every step of every run
 //! start over: raise [`Fingerprint::VERSION`](crate::model::Fingerprint::VERSION) then.
 
-use crate::model::{Kind, Tree};
+use crate::model::Tree;
 use crate::spec::{
     Auth, Command, Header, HttpTask, OnSchemaDrift, Over, PythonProgram, PythonTask, Reductions, RowsSpec, Task,
     TaskKind, Types,
@@ -168,19 +168,11 @@ pub(super) fn rows_values(rows: &RowsSpec) -> Values {
 }
 
 fn types(types: &Types) -> Value {
-    let kind = |kind: Kind| match kind {
-        Kind::Text => "text",
-        Kind::Integer => "integer",
-        Kind::Number => "number",
-        Kind::Boolean => "boolean",
-        Kind::Date => "date",
-        Kind::Datetime => "datetime",
-    };
     match types {
         Types::AsTheyAre => Value::Null,
         Types::Infer => Value::text("infer"),
         Types::Named(named) => {
-            Value::Map(named.iter().map(|(name, of)| (name.clone(), Value::text(kind(*of)))).collect())
+            Value::Map(named.iter().map(|(name, of)| (name.clone(), Value::text(of.name()))).collect())
         }
     }
 }

@@ -69,7 +69,7 @@ impl Asked {
                 Diagnostic::at(place.unwrap_or(*span), &fault.message)
             }
             Self::Module(name, span) => Diagnostic::at(source.locate(*span, name), &fault.message)
-                .help("modules are looked for beside the workflow file, then where the interpreter has them"),
+                .help("put the module next to the workflow file, or install it for this interpreter"),
             Self::Library(library, span) => {
                 let python = &host.executable;
                 Diagnostic::at(*span, format!("`batch_format: {library}` cannot be had: {}", fault.message))

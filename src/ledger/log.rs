@@ -2,22 +2,12 @@
 
 use super::error::LedgerError;
 use super::files::{io_error, private_file};
+use crate::model::LogEntry;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
-
-/// Something that a task printed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Printed {
-    /// Index and attempt of the item, if it was about one.
-    pub item: Option<(u64, u32)>,
-    /// `stdout`, `stderr` or `worker`
-    pub stream: String,
-    /// The text.
-    pub text: String,
-}
 
 /// A line of a step's log.
 #[derive(Serialize, Deserialize)]
@@ -39,7 +29,7 @@ pub(super) enum StepLog {
 
 impl StepLog {
     /// Appends what was printed. After an error, nothing more is written, so the error comes once.
-    pub(super) fn append(&mut self, execution: i64, printed: &Printed) -> Result<(), LedgerError> {
+    pub(super) fn append(&mut self, execution: i64, entry: &LogEntry) -> Result<(), LedgerError> {
         let (path, mut file) = match std::mem::replace(self, Self::GivenUp) {
             Self::GivenUp => return Ok(()),
             Self::NotOpened(path) => {
@@ -48,8 +38,8 @@ impl StepLog {
             }
             Self::Open(path, file) => (path, file),
         };
-        let (index, attempt) = printed.item.unzip();
-        let (stream, text) = (printed.stream.as_str().into(), printed.text.as_str().into());
+        let (index, attempt) = entry.item.map(|item| (item.index, item.attempt)).unzip();
+        let (stream, text) = (entry.stream.as_str().into(), entry.text.as_str().into());
         let mut line = serde_json::to_vec(&LogLine { index, attempt, execution, stream, text }).unwrap_or_default();
         line.push(b'\n');
         file.write_all(&line).map_err(|source| io_error("write", &path, source))?;

@@ -49,7 +49,6 @@ pub use durability::Durability;
 pub use error::LedgerError;
 pub use folder::{RunFolder, StateFolder};
 pub use history::{DoneBatch, LossReason, LostItems, RowChange, StepHistory};
-pub use log::Printed;
 pub use reader::Reader;
 pub use records::{FailureRecord, RunRecord, StepRecord};
 pub use results::ResultsReader;

@@ -16,10 +16,10 @@ use super::fingerprints;
 use super::history::{RowChange, StepHistory};
 use super::ids::{FingerprintId, StepId};
 use super::load::{self, Loaded};
-use super::log::{Printed, StepLog};
+use super::log::StepLog;
 use super::moves;
 use super::steps::{self, StepType};
-use crate::model::{BatchReport, Fingerprint, ItemKey, StepName, StepReport};
+use crate::model::{BatchReport, Fingerprint, ItemKey, LogEntry, StepName, StepReport};
 use rusqlite::Transaction;
 use std::collections::HashSet;
 
@@ -188,8 +188,8 @@ impl StepLedger {
     ///
     /// # Errors
     /// If the log cannot be written. Nothing else is affected.
-    pub fn log(&mut self, printed: &Printed) -> Result<(), LedgerError> {
-        self.log.append(self.execution.id, printed)
+    pub fn log(&mut self, entry: &LogEntry) -> Result<(), LedgerError> {
+        self.log.append(self.execution.id, entry)
     }
 
     /// Closes the step.

@@ -4,7 +4,8 @@ use super::database::Database;
 use super::schema::{SCHEMA, migrate};
 use super::*;
 use crate::model::{
-    BatchReport, Fingerprint, Indexes, ItemKey, Keys, Lines, ResultForm, Stats, Status, StepName, StepReport,
+    BatchReport, Fingerprint, Indexes, ItemAttempt, ItemKey, Keys, Lines, LogEntry, ResultForm, Stats, Status,
+    StepName, StepReport,
 };
 use rusqlite::Connection;
 use std::path::Path;
@@ -69,7 +70,8 @@ fn two_steps_record_side_by_side() {
                     turn.wait();
                     step.record(&[succeeded(index)]).unwrap();
                     let text = format!("{} {index}", step.name());
-                    step.log(&Printed { item: Some((index, 1)), stream: "stdout".to_owned(), text }).unwrap();
+                    let item = Some(ItemAttempt { index, attempt: 1 });
+                    step.log(&LogEntry { item, stream: "stdout".to_owned(), text }).unwrap();
                 }
                 let report = ended(step.name());
                 step.finish(&report).unwrap();

@@ -71,6 +71,20 @@ pub enum Kind {
     Datetime,
 }
 
+impl Kind {
+    /// The word for it in `types:` of a workflow. Also part of fingerprints.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::Boolean => "boolean",
+            Self::Date => "date",
+            Self::Datetime => "datetime",
+        }
+    }
+}
+
 /// What `item` is where it is the batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -14,7 +14,7 @@ type Failures = Vec<(usize, Failure)>;
 /// The failed items of a batch, sorted.
 pub(super) struct SortedFailures {
     pub(super) retries: Retries,
-    /// Failed for good, rising.
+    /// Items whose last attempt failed, in rising order.
     pub(super) failed: Failures,
     /// Bad rows that the workflow wants left out.
     pub(super) left_out: Failures,

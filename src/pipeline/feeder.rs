@@ -76,8 +76,7 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
         &self.job.context.cancel
     }
 
-    /// Feeds until nothing is left, under way or waiting, or until the step stops; then waits for the slots if they have a
-    /// deadline to keep.
+    /// Feeds until the last batch has ended or the step stops. A step with a time limit then waits for its slots.
     pub(super) fn feed(mut self, queue: WorkQueue, done: &Receiver<BatchesDone>) -> Fed {
         let late = self.deadline.map_or_else(never, at);
         let failed = self.feed_until(&queue.work, done, &late).err();

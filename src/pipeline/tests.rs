@@ -119,7 +119,7 @@ fn slots_above_the_width_park_and_the_step_ends_all_the_same() {
 }
 
 #[test]
-fn a_step_that_is_paused_begins_nothing_until_it_continues() {
+fn a_paused_step_runs_to_its_end_once_it_may_continue() {
     let (width, mut memory) = (Width::default(), Memory::default());
     width.pause();
     std::thread::scope(|threads| {

@@ -20,7 +20,7 @@ pub enum BadRow {
         column: String,
     },
     /// A text that is not of the column's type.
-    #[error("column `{column}`: \"{text}\" is not a valid {}", kind_name(*.kind))]
+    #[error("column `{column}`: \"{text}\" is not a valid {}", .kind.name())]
     Kind {
         /// The column.
         column: String,
@@ -55,17 +55,5 @@ impl BadRow {
         let line = |origin: &Origin| format!("{}:{}: ", origin.file, origin.line(items, from, position));
         let place = origin.map_or(String::new(), line);
         Failure::new(FailureKind::BadRow, "BadRow", format!("{place}{self}"))
-    }
-}
-
-/// A type as workflows name it.
-pub fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Text => "text",
-        Kind::Integer => "integer",
-        Kind::Number => "number",
-        Kind::Boolean => "boolean",
-        Kind::Date => "date",
-        Kind::Datetime => "datetime",
     }
 }

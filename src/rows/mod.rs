@@ -16,7 +16,7 @@ mod json_stats;
 mod kind;
 mod row_runs;
 
-pub use bad_row::{BadRow, kind_name};
+pub use bad_row::BadRow;
 pub use block::Block;
 pub use csv_stats::{CsvStats, HeaderRow};
 pub use cutter::{Cut, Cutter};

@@ -7,8 +7,8 @@ use super::env::StepEnv;
 use super::error::EngineError;
 use super::scope::remember;
 use crate::compile::aggregate_fingerprint;
-use crate::ledger::{AggregateFile, Printed, Reader, StepReader};
-use crate::model::{Batch, Failure, FailureKind, ItemKey, Stats, Status, StepReport};
+use crate::ledger::{AggregateFile, Reader, StepReader};
+use crate::model::{Batch, Failure, FailureKind, ItemKey, LogEntry, Stats, Status, StepReport};
 use crate::pipeline::step_timeout;
 use crate::reduce::Reducer;
 use crate::spec::{Aggregate, Reductions};
@@ -120,7 +120,7 @@ fn tell(env: &mut StepEnv<'_>, outcome: &mut BatchOutcome, shutdown: ShutdownRep
     for LogLine { stream, mut text, .. } in outcome.logs.drain(..).chain(shutdown.logs) {
         env.run.prepared.secrets.mask(&mut text);
         // What is printed is not worth the results: the run goes on without it.
-        if let Err(error) = env.ledger.log(&Printed { item: None, stream, text }) {
+        if let Err(error) = env.ledger.log(&LogEntry { item: None, stream, text }) {
             env.notice(format!("warning: {error}; what the aggregate prints is not kept"));
         }
     }

@@ -10,15 +10,15 @@ use std::num::NonZeroUsize;
 /// What can be asked of a run that is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// Begin nothing until told to continue. Items under way go on.
+    /// Begin nothing until told to continue. Running items go on.
     Pause,
     /// End a pause.
     Continue,
     /// Let so many slots of each step work, up to the ceiling that the workflow sets.
     Jobs(NonZeroUsize),
-    /// Begin nothing more, and end when the items under way have ended.
+    /// Begin nothing more, and end when the running items have ended.
     Stop,
-    /// End the items under way.
+    /// End the items that are running.
     Kill,
 }
 

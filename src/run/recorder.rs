@@ -1,7 +1,7 @@
 //! Records what a step does in the run's ledger, and in the step's output file while its results come.
 
 use crate::export::StreamedOutput;
-use crate::ledger::{LedgerError, Printed, StepLedger};
+use crate::ledger::{LedgerError, StepLedger};
 use crate::model::{BatchReport, LogEntry};
 use crate::pipeline::Recorder;
 use std::error::Error;
@@ -29,9 +29,7 @@ impl Recorder for LedgerRecorder<'_> {
     }
 
     fn log(&mut self, entry: &LogEntry) -> Result<(), String> {
-        let item = entry.item.map(|item| (item.index, item.attempt));
-        let printed = Printed { item, stream: entry.stream.clone(), text: entry.text.clone() };
-        self.ledger.log(&printed).map_err(|error| {
+        self.ledger.log(entry).map_err(|error| {
             let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
             format!("warning: {error}{cause}; what tasks print is not kept, results are")
         })

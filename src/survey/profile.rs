@@ -1,7 +1,7 @@
 //! The profile of one file: what it holds.
 
 use crate::model::Kind;
-use crate::rows::{Inference, JsonKinds, Occurrences, RowRuns, kind_name};
+use crate::rows::{Inference, JsonKinds, Occurrences, RowRuns};
 use crate::sources::{ReadingOptions, RowFile, read_error};
 use crate::spec::{Compression, RowFormat};
 use encoding_rs::Encoding;
@@ -87,7 +87,7 @@ impl ColumnProfile {
     /// Its type, as workflows name it; for JSON also `list`, `mapping`, `null` and `mixed`.
     pub fn kind(&self) -> &'static str {
         match self.kinds {
-            Kinds::Texts(inference) => kind_name(inference.kind()),
+            Kinds::Texts(inference) => inference.kind().name(),
             Kinds::Json(kinds) => kinds.name(),
         }
     }
