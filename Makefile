@@ -55,11 +55,12 @@ test-full: build setup $(WHEEL_VENV)/ready ## run the heavy tests: the wheel is 
 	$(if $(SHARED),BATCHMILL_TEST_WORKER_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python $(CARGO) test $(FEATURES) --test worker)
 	$(WHEEL_VENV)/bin/python -m pytest -q python/tests
 
-check: ## run everything that must pass before a change lands: formatting, lints, all tests
+check: ## run everything that must pass before a change lands: formatting, lints, all tests, bench-check
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets $(FEATURES) -- -D warnings
 	$(MAKE) test
 	$(MAKE) test-full
+	$(MAKE) bench-check
 
 bench: bench-peers ## the same as bench-peers
 
