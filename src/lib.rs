@@ -18,12 +18,12 @@ pub mod report;
 pub mod resume;
 pub mod rows;
 pub mod run;
-pub mod secrets;
 pub mod sources;
 pub mod spec;
 pub mod survey;
 pub mod task;
 pub mod template;
+pub mod text;
 pub mod wire;
 #[cfg(feature = "python")]
 pub mod worker;

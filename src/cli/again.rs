@@ -9,7 +9,7 @@ use crate::ledger::{Durability, Reader, RunFolder, StateFolder};
 use crate::model::Compare;
 use crate::resume::ItemSelection;
 use crate::run::Start;
-use crate::secrets::MASK;
+use crate::text::MASK;
 use anyhow::Context as _;
 use clap::Args;
 use serde_json::Value;

@@ -2,9 +2,9 @@
 
 use super::ParamValues;
 use super::check::template_error;
-use crate::secrets::Secrets;
 use crate::spec::{Diagnostic, Workflow};
 use crate::template::{CompiledTree, ItemScope, Names, Scope};
+use crate::text::Secrets;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -4,6 +4,7 @@ use super::announcer::Announcer;
 use super::event::{BatchesDone, SlotEvent};
 use super::executor::FrameResult;
 use super::job::StepJob;
+use super::masking::{mask_failure, mask_report};
 use super::recorder::Recorder;
 use super::slow_items::SlowItems;
 use super::tolerance::too_many_so_far;
@@ -89,7 +90,7 @@ impl<R: Recorder> Aggregator<'_, R> {
                 }
                 let secrets = self.announcer.secrets();
                 reports.extend(frame.into_iter().map(|mut report| {
-                    secrets.mask_report(&mut report);
+                    mask_report(secrets, &mut report);
                     report
                 }));
             }
@@ -118,7 +119,7 @@ impl<R: Recorder> Aggregator<'_, R> {
     }
 
     fn stop(&mut self, mut failure: Failure) {
-        self.announcer.secrets().mask_failure(&mut failure);
+        mask_failure(self.announcer.secrets(), &mut failure);
         self.failure.get_or_insert(failure);
         self.job.context.cancel.stop.fire();
     }

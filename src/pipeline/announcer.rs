@@ -1,7 +1,7 @@
 //! Tells listeners what happens, without secrets.
 
 use crate::model::{Event, Listener, StepName};
-use crate::secrets::Secrets;
+use crate::text::Secrets;
 
 /// The listeners of a run.
 pub struct Announcer<'a> {

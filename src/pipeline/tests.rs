@@ -4,10 +4,10 @@ use super::{Announcer, Carried, Feed, Recorder, StepEnd, StepJob, StepStart, Wid
 use crate::compile::{Options, Prepared, open_step, prepare};
 use crate::ledger::{Durability, StateFolder};
 use crate::model::{BatchReport, LogEntry, RunId};
-use crate::secrets::Secrets;
 use crate::sources::SourceHost;
 use crate::task::{Cancel, CurrentItems, StepContext, TaskHost};
 use crate::template::{ItemScope, Scope};
+use crate::text::Secrets;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

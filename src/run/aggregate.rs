@@ -9,7 +9,7 @@ use super::scope::remember;
 use crate::compile::aggregate_fingerprint;
 use crate::ledger::{AggregateFile, Reader, StepReader};
 use crate::model::{Batch, Failure, FailureKind, ItemKey, LogEntry, Stats, Status, StepReport};
-use crate::pipeline::step_timeout;
+use crate::pipeline::{mask_failure, step_timeout};
 use crate::reduce::Reducer;
 use crate::spec::{Aggregate, Reductions};
 use crate::task::{BatchOutcome, Frame, FrameOutcome, LaneSettings, LogLine, ShutdownReport};
@@ -56,7 +56,7 @@ pub(super) fn compute_aggregate(
                 failure = step_timeout(limit);
             }
             folder.remove_aggregate(env.name())?;
-            env.run.prepared.secrets.mask_failure(&mut failure);
+            mask_failure(&env.run.prepared.secrets, &mut failure);
             report.status = Status::Failed;
             report.failure = Some(failure);
         }

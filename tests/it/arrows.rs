@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("text", &[]),
     ("wire", &["model"]),
     ("spec", &["model"]),
     ("template", &["model"]),
-    ("report", &["model"]),
+    ("report", &["text", "model"]),
     ("rows", &["model"]),
     ("export", &["model"]),
-    ("secrets", &["model"]),
     ("columnar", &["rows", "model"]),
     ("reduce", &["spec"]),
     ("ledger", &["columnar", "model"]),
@@ -22,20 +22,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("survey", &["sources", "spec", "rows", "columnar", "model"]),
     ("task", &["spec", "template", "rows", "wire", "model"]),
     ("worker", &["columnar", "rows", "wire", "model"]),
-    ("compile", &["secrets", "export", "ledger", "sources", "task", "spec", "template", "model"]),
+    ("compile", &["text", "export", "ledger", "sources", "task", "spec", "template", "model"]),
     ("resume", &["ledger", "sources", "model"]),
-    ("pipeline", &["secrets", "compile", "resume", "sources", "task", "spec", "template", "rows", "model"]),
+    ("pipeline", &["text", "compile", "resume", "sources", "task", "spec", "template", "rows", "model"]),
     (
         "run",
         &[
-            "secrets", "pipeline", "resume", "reduce", "compile", "export", "ledger", "sources", "task", "spec",
+            "text", "pipeline", "resume", "reduce", "compile", "export", "ledger", "sources", "task", "spec",
             "template", "columnar", "model",
         ],
     ),
     (
         "cli",
         &[
-            "secrets", "run", "resume", "compile", "ledger", "sources", "survey", "report", "spec", "task", "template",
+            "text", "run", "resume", "compile", "ledger", "sources", "survey", "report", "spec", "task", "template",
             "wire", "model",
         ],
     ),
@@ -68,6 +68,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("saphyr_parser", &["src/spec"]),
     ("serde_yaml", &["src/spec"]),
     ("annotate_snippets", &["src/spec"]),
+    ("aho_corasick", &["src/text"]),
+    ("unicode_width", &["src/text"]),
 ];
 
 /// The code of a file without comments.

@@ -1,0 +1,25 @@
+//! Keeps secrets out of what the recorder and the listeners get of failures.
+
+use crate::model::{BatchReport, Failure};
+use crate::text::Secrets;
+
+/// Takes the secrets out of a failure.
+pub fn mask_failure(secrets: &Secrets, failure: &mut Failure) {
+    secrets.mask(&mut failure.message);
+    failure.detail.iter_mut().for_each(|detail| secrets.mask(detail));
+}
+
+/// Takes the secrets out of a report, except for its results: those are the user's data.
+pub(super) fn mask_report(secrets: &Secrets, report: &mut BatchReport) {
+    if secrets.is_empty() {
+        return;
+    }
+    for failed in &mut report.failed {
+        mask_failure(secrets, &mut failed.failure);
+        failed.handler.iter_mut().for_each(|failure| mask_failure(secrets, failure));
+        let mut item = String::from_utf8_lossy(&failed.item).into_owned();
+        secrets.mask(&mut item);
+        failed.item = item.into_bytes();
+    }
+    report.retries.iter_mut().for_each(|(_, _, failure)| mask_failure(secrets, failure));
+}
