@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 /// The lines of a workflow that read the largest group, and all files that can be read in the same way; none where there is
 /// no group.
-pub(super) fn snippet(survey: &Survey, given: &[String]) -> Option<String> {
+pub fn snippet(survey: &Survey, given: &[String]) -> Option<String> {
     let most = survey.groups.first()?;
     let kin: Vec<&Group> = survey.groups.iter().filter(|group| is_kin(group, most)).collect();
     let stands_apart = |at: &usize| {

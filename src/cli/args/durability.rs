@@ -1,0 +1,29 @@
+//! What finished batches survive.
+
+use crate::ledger;
+use clap::{Args, ValueEnum};
+
+/// How durable a commit is.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct DurabilityArgs {
+    /// What finished batches survive
+    #[arg(long, value_enum, default_value_t = Durability::Normal)]
+    durability: Durability,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Durability {
+    /// A kill at any instant; a power cut may take the last ones
+    Normal,
+    /// A power cut too; each commit waits for the disk
+    Full,
+}
+
+impl From<DurabilityArgs> for ledger::Durability {
+    fn from(args: DurabilityArgs) -> Self {
+        match args.durability {
+            Durability::Normal => Self::Normal,
+            Durability::Full => Self::Full,
+        }
+    }
+}

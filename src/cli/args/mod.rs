@@ -1,0 +1,17 @@
+//! Arguments that several verbs share, one group a file.
+
+mod display;
+mod durability;
+mod resume;
+mod run;
+mod state;
+mod time;
+mod workflow;
+
+pub use display::{DisplayArgs, Format, Progress};
+pub use durability::DurabilityArgs;
+pub use resume::ResumeArgs;
+pub use run::RunSelector;
+pub use state::StateArgs;
+pub use time::time;
+pub use workflow::WorkflowArgs;

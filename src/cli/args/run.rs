@@ -1,0 +1,22 @@
+//! Which run is meant.
+
+use super::state::StateArgs;
+use crate::ledger::{LedgerError, Reader};
+use clap::Args;
+
+/// A run, the latest by default.
+#[derive(Debug, Args)]
+pub struct RunSelector {
+    /// The run: its id, the beginning or end of it, or `latest`
+    #[arg(default_value = "latest")]
+    run: String,
+    #[command(flatten)]
+    state: StateArgs,
+}
+
+impl RunSelector {
+    /// Opens the run's ledger for reading.
+    pub fn open(&self) -> Result<Reader, LedgerError> {
+        Reader::open(self.state.folder().find(&self.run)?)
+    }
+}

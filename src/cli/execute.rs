@@ -1,0 +1,74 @@
+//! Running what is prepared, and showing it.
+
+use super::args::{DisplayArgs, Format, Progress, ResumeArgs};
+use super::error::CliError;
+use super::exit::Exit;
+use super::output::print_json;
+use super::params;
+use super::prepare::{Overrides, absolute, prepare_again};
+use super::run_json::RunJson;
+use crate::compile::Prepared;
+use crate::ledger::{RunFolder, StateFolder};
+use crate::model::{Listener, Status};
+use crate::report::{Bar, JsonLines, Plain, summary, trouble};
+use crate::resume::ItemSelection;
+use crate::run::{Control, Start, listen, run};
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+
+/// Runs what is prepared, shows it, and says how it ended.
+pub fn execute(prepared: &Prepared, start: Start, display: DisplayArgs) -> Result<Exit, CliError> {
+    let control = Arc::new(Control::new().map_err(|error| CliError::new(Exit::Bad, error))?);
+    let interrupts = listen(&control, display.grace).map_err(|error| CliError::new(Exit::Bad, error))?;
+    let mut listeners = listeners(display.progress);
+    let end = run(prepared, start, &control, &mut listeners)?;
+    if display.format == Format::Json {
+        print_json(&RunJson::of(&end)?)?;
+    }
+    if matches!(display.progress, Progress::Auto | Progress::Bar | Progress::Plain) {
+        drop(io::stderr().write_all(summary(&end.summary).as_bytes()));
+    }
+    if matches!(display.progress, Progress::None) && end.fault.is_none() {
+        drop(io::stderr().write_all(trouble(&end.summary).as_bytes()));
+    }
+    if let Some(diagnostics) = end.fault.filter(|_| end.summary.status != Status::Interrupted) {
+        let ran = end.summary.steps.iter().any(|step| step.stats.succeeded + step.stats.failed > 0);
+        return Err(CliError::diagnostics(if ran { Exit::Stopped } else { Exit::Bad }, diagnostics));
+    }
+    Ok(Exit::of(end.summary.status, interrupts.signal()))
+}
+
+fn listeners(progress: Progress) -> Vec<Box<dyn Listener>> {
+    let listener: Box<dyn Listener> = match progress {
+        Progress::Auto if io::stderr().is_terminal() => Box::new(Bar::new()),
+        Progress::Bar => Box::new(Bar::new()),
+        Progress::Auto | Progress::Plain => Box::new(Plain::new(io::stderr())),
+        Progress::Json => Box::new(JsonLines(io::stderr())),
+        Progress::None => return Vec::new(),
+    };
+    vec![listener]
+}
+
+/// Goes on with a run: those of its items that `select` picks.
+pub fn execute_again(
+    mut args: ResumeArgs,
+    select: impl FnOnce(&RunFolder) -> Result<ItemSelection, CliError>,
+) -> Result<Exit, CliError> {
+    if args.run.contains('=') {
+        // No run is called so: it is a parameter, and the run was left out.
+        args.params.insert(0, std::mem::replace(&mut args.run, "latest".to_owned()));
+    }
+    let state = StateFolder(absolute(&args.state.state_dir)?);
+    let folder = state.find(&args.run)?;
+    let selection = select(&folder)?;
+    let overrides = Overrides {
+        params: params::from_arguments(&args.params)?,
+        python: args.python,
+        jobs: args.jobs,
+        slow_after: args.display.slow_after,
+        durability: args.durability.into(),
+        state,
+    };
+    let prepared = prepare_again(&folder, overrides)?;
+    execute(&prepared, Start::Again(folder, selection), args.display)
+}

@@ -1,0 +1,61 @@
+//! Finding a run by its workflow file, a step by its name, and a failed item by its index or key.
+
+use super::error::CliError;
+use crate::ledger::{FailureRecord, Reader, RunFolder, StateFolder, StepRecord};
+use crate::model::StepName;
+use std::path::Path;
+
+/// The newest run of a workflow file, if there is one.
+pub fn latest_run_of(file: &Path, state: &StateFolder) -> Result<Option<RunFolder>, CliError> {
+    let wanted = file.canonicalize().ok();
+    for folder in state.runs_by_age()?.into_iter().rev() {
+        let record = match Reader::open(folder.clone()).and_then(|reader| reader.run()) {
+            Ok(record) => record,
+            Err(error) => {
+                // It may be the one that is meant, so it is not left out without a word.
+                eprintln!("run {} cannot be read: {error}", folder.run);
+                continue;
+            }
+        };
+        if wanted.is_some() && record.folder.join(&record.path).canonicalize().ok() == wanted {
+            return Ok(Some(folder));
+        }
+    }
+    Ok(None)
+}
+
+/// The step of that name.
+pub fn step_named<'a>(steps: &'a [StepRecord], name: &str) -> Result<&'a StepRecord, CliError> {
+    steps.iter().find(|step| step.name.as_str() == name).ok_or_else(|| {
+        let names: Vec<String> = steps.iter().map(|step| format!("`{}`", step.name)).collect();
+        CliError::bad(format!("the run has no step `{name}`")).help(format!("it has {}", names.join(", ")))
+    })
+}
+
+/// A failed item, and the step in which it failed.
+pub struct FailedItem {
+    /// The step.
+    pub step: StepName,
+    /// The item.
+    pub record: FailureRecord,
+}
+
+/// The failed items of a run that `name` means, an index or the beginning of a key: of one step, or of all.
+pub fn failed_items(folder: &RunFolder, name: &str, step: Option<&str>) -> Result<Vec<FailedItem>, CliError> {
+    let reader = Reader::open(folder.clone())?;
+    let mut found = Vec::new();
+    for record in reader.steps()? {
+        if step.is_none_or(|step| step == record.name.as_str()) {
+            let step = reader.open_step(record);
+            let failures = step.failures_named(name)?.into_iter();
+            found.extend(failures.map(|failure| FailedItem { step: step.record.name.clone(), record: failure }));
+        }
+    }
+    Ok(found)
+}
+
+/// That no failed item of the run is called so.
+pub fn no_failed_item(folder: &RunFolder, name: &str) -> CliError {
+    CliError::bad(format!("no failed item of run {} is `{name}`", folder.run))
+        .help("`batchmill failures` shows indexes, and with `--format json` keys; four characters of a key are enough")
+}

@@ -1,0 +1,70 @@
+//! What is known of each step before it runs.
+
+use super::row_count::RowCount;
+use crate::cli::error::CliError;
+use crate::compile::{OpenBatch, Prepared, PreparedStep, StartError, open_batch};
+use crate::model::RunId;
+use crate::run::step_scope;
+use crate::sources::SourceHost;
+use crate::spec::{BatchSpec, ItemsSpec, StepKind};
+use crate::template::{ItemScope, Template};
+use std::sync::Arc;
+
+/// Whether files of rows are read through to count their rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowCounts {
+    /// They are.
+    Count,
+    /// They are not.
+    Skip,
+}
+
+/// A step, and what would run.
+pub struct PlannedStep<'a> {
+    /// The step.
+    pub step: &'a PreparedStep,
+    /// Its items and settings, if it has items and they are known.
+    pub open: Option<OpenBatch>,
+    /// What its files hold, if its items are rows.
+    pub rows: Option<RowCount>,
+}
+
+/// Plans the steps of a workflow, as far as they do not depend on each other.
+pub fn plan_steps(prepared: &Prepared, rows: RowCounts) -> Result<Vec<PlannedStep<'_>>, CliError> {
+    let scope = step_scope(prepared, &RunId("plan".to_owned()));
+    let scope = Arc::new(ItemScope::of_step(Arc::new(scope)));
+    let never = crossbeam_channel::never();
+    let host = SourceHost { run: &|command| command.output(), stop: &never };
+    let mut steps = Vec::new();
+    for step in &prepared.steps {
+        let open = match &step.step.kind {
+            StepKind::Single(_) => None,
+            StepKind::Batch(batch) if depends_on_steps(batch, prepared) => None,
+            StepKind::Batch(batch) => {
+                Some(open_batch(step, batch, prepared, (&scope, host)).map_err(|error| at_step(&error, step))?)
+            }
+        };
+        let counted = open.as_ref().filter(|_| rows == RowCounts::Count);
+        let rows = counted.and_then(|open| RowCount::of(open, prepared));
+        steps.push(PlannedStep { step, open, rows });
+    }
+    Ok(steps)
+}
+
+fn at_step(error: &StartError, step: &PreparedStep) -> CliError {
+    let at = CliError::bad(format!("step `{}`: {error}", step.name()));
+    match error {
+        StartError::Items(error, _) => error.hint().into_iter().fold(at, CliError::help),
+        StartError::Setting(..) => at,
+    }
+}
+
+/// Whether its items come from an earlier step.
+fn depends_on_steps(batch: &BatchSpec, prepared: &Prepared) -> bool {
+    let ItemsSpec::Template(text) = &batch.items else { return false };
+    let outputs: Vec<&str> =
+        prepared.workflow.steps.iter().filter_map(|step| Some(step.outputs.name.as_ref()?.raw.as_str())).collect();
+    let root = |name: &String| name.split('.').next().unwrap_or_default().to_owned();
+    let uses = Template::compile(text).map_or_else(|_| Vec::new(), |template| template.uses());
+    uses.iter().map(root).any(|root| root == "steps" || outputs.contains(&root.as_str()))
+}

@@ -1,0 +1,37 @@
+//! `batchmill audit`: checks a run's files.
+
+use crate::cli::args::RunSelector;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::output::print;
+use crate::report::number;
+use clap::Args;
+
+/// Arguments of `audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    #[command(flatten)]
+    run: RunSelector,
+}
+
+impl AuditArgs {
+    /// Checks the run.
+    pub fn run(self) -> Result<Exit, CliError> {
+        let reader = self.run.open()?;
+        reader.check()?;
+        let mut exit = Exit::Done;
+        for step in reader.steps()? {
+            let name = step.name.clone();
+            let audit = reader.open_step(step).audit()?;
+            let counts = format!("{} succeeded, {} failed", number(audit.succeeded), number(audit.failed));
+            if audit.problems.is_empty() {
+                print(&format!("{name}: {counts}: every item has one outcome, every result is whole\n"))?;
+            } else {
+                exit = Exit::SomeFailed;
+                print(&format!("{name}: {counts}\n"))?;
+                print(&audit.problems.iter().map(|problem| format!("  {problem}\n")).collect::<String>())?;
+            }
+        }
+        Ok(exit)
+    }
+}

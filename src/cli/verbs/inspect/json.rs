@@ -1,0 +1,61 @@
+//! A survey for programs.
+
+use super::snippet::snippet;
+use crate::cli::odd_files::odd_json;
+use crate::spec::{Compression, RowFormat};
+use crate::survey::{Anomaly, ColumnProfile, FileProfile, Survey};
+use serde_json::{Value, json};
+
+/// The survey as one JSON object.
+pub fn to_json(survey: &Survey, given: &[String]) -> Value {
+    let mut outliers = survey.outliers.iter().peekable();
+    let files = survey.files.iter().enumerate().map(|(at, file)| {
+        let odd = outliers.next_if(|outlier| outlier.file == at).map_or(&[][..], |outlier| &outlier.anomalies);
+        file_json(file, survey.group_of(at), odd)
+    });
+    let groups = survey.groups.iter().map(|group| {
+        let files: Vec<&str> = group.files.iter().map(|file| &*survey.files[*file].path).collect();
+        json!({
+            "files": files, "rows": group.rows, "bytes": group.bytes, "format": format_name(group.format),
+            "delimiter": delimiter(group.format, group.delimiter), "header": group.header,
+            "encoding": group.encoding.name().to_lowercase(), "columns": columns(&group.columns),
+        })
+    });
+    json!({
+        "files": files.collect::<Vec<_>>(), "groups": groups.collect::<Vec<_>>(), "odd": odd_json(survey),
+        "rows": survey.files.iter().map(FileProfile::rows).sum::<u64>(),
+        "bytes": survey.files.iter().map(|file| file.bytes).sum::<u64>(),
+        "items": snippet(survey, given),
+    })
+}
+
+fn file_json(file: &FileProfile, group: Option<usize>, odd: &[Anomaly]) -> Value {
+    let compression = match file.compression {
+        Compression::Gzip => "gzip",
+        Compression::Zstd => "zstd",
+        Compression::Plain | Compression::ByName => "none",
+    };
+    json!({
+        "path": file.path, "bytes": file.bytes, "rows": file.rows(), "format": format_name(file.format),
+        "compression": compression, "encoding": file.text.encoding.map(|encoding| encoding.name().to_lowercase()),
+        "byte_order_mark": file.text.mark, "encoding_guessed": file.text.guessed,
+        "delimiter": delimiter(file.format, file.delimiter), "header": file.header, "columns": columns(&file.columns),
+        "group": group, "odd": odd,
+    })
+}
+
+fn format_name(format: RowFormat) -> &'static str {
+    match format {
+        RowFormat::Csv => "csv",
+        RowFormat::JsonLines => "jsonl",
+        RowFormat::Parquet => "parquet",
+    }
+}
+
+fn delimiter(format: RowFormat, delimiter: u8) -> Option<String> {
+    (format == RowFormat::Csv).then(|| char::from(delimiter).to_string())
+}
+
+fn columns(columns: &[ColumnProfile]) -> Vec<Value> {
+    columns.iter().map(|column| json!({ "name": column.name, "type": column.kind() })).collect()
+}

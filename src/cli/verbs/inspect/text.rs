@@ -1,0 +1,61 @@
+//! A survey for people.
+
+use super::snippet::snippet;
+use crate::cli::odd_files::odd_lines;
+use crate::cli::table::{lines, table};
+use crate::report::{bytes, count};
+use crate::spec::RowFormat;
+use crate::survey::{Group, Survey, delimiter_name};
+use std::fmt::Write;
+
+/// The lines of a survey.
+pub fn to_text(survey: &Survey, given: &[String]) -> String {
+    /// A table of more columns than these is cut.
+    const MOST: usize = 60;
+    let mut text = String::new();
+    for group in &survey.groups {
+        let (rows, files) = (count(group.rows, "row"), count(group.files.len() as u64, "file"));
+        let _ = writeln!(text, "{rows} in {files}, {}: {}", bytes(group.bytes), layout(group));
+        let _ = writeln!(text, "{}", span(survey, group));
+        let mut columns = table(["column", "type"]);
+        for column in group.columns.iter().take(MOST) {
+            columns.add_row([column.name.clone(), column.kind().to_owned()]);
+        }
+        let rows = lines(&columns);
+        rows.lines().for_each(|line| {
+            let _ = writeln!(text, "  {line}");
+        });
+        if group.columns.len() > MOST {
+            let _ = writeln!(text, "  and {} more", count((group.columns.len() - MOST) as u64, "column"));
+        }
+        text.push('\n');
+    }
+    if !survey.outliers.is_empty() {
+        let odd = survey.outliers.len() as u64;
+        let _ = writeln!(text, "{} of {} odd:", odd, count(survey.files.len() as u64, "file"));
+        let _ = writeln!(text, "{}", odd_lines(survey, "  "));
+    }
+    if let Some(snippet) = snippet(survey, given) {
+        let _ = write!(text, "for the `inputs` of a batch step:\n\n{snippet}");
+    }
+    text
+}
+
+/// How the files of a group are written.
+fn layout(group: &Group) -> String {
+    let encoding = group.encoding.name().to_lowercase();
+    if group.format == RowFormat::JsonLines {
+        return format!("JSON Lines, {encoding}");
+    }
+    let header = if group.header { "header" } else { "no header" };
+    format!("CSV, delimiter {}, {header}, {encoding}", delimiter_name(char::from(group.delimiter)))
+}
+
+/// The files of a group, as far as they fit on a line.
+fn span(survey: &Survey, group: &Group) -> String {
+    let path = |file: &usize| survey.files[*file].path.to_string();
+    match group.files.as_slice() {
+        [first, _, _, .., last] => format!("{} .. {}", path(first), path(last)),
+        few => few.iter().map(path).collect::<Vec<_>>().join(", "),
+    }
+}

@@ -1,0 +1,34 @@
+//! `batchmill plan`: shows what would run.
+
+use crate::cli::args::{Format, StateArgs, WorkflowArgs};
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::preview::{Preview, RowCounts};
+use clap::Args;
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    workflow: WorkflowArgs,
+    #[command(flatten)]
+    state: StateArgs,
+    /// Show what going on with the newest run of this file would run, and why
+    #[arg(long)]
+    resume: bool,
+    /// Do not read files of rows through to count their rows
+    #[arg(long)]
+    no_count: bool,
+    /// What stdout gets
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+impl PlanArgs {
+    /// Prints the plan.
+    pub fn run(self) -> Result<Exit, CliError> {
+        let rows = if self.no_count { RowCounts::Skip } else { RowCounts::Count };
+        let Self { workflow, state, resume, format, .. } = self;
+        Preview { workflow, state, resume, rows, format }.show()
+    }
+}

@@ -1,0 +1,54 @@
+//! `batchmill retry`: the failed items of a run again.
+
+use crate::cli::args::ResumeArgs;
+use crate::cli::error::CliError;
+use crate::cli::execute::execute_again;
+use crate::cli::exit::Exit;
+use crate::cli::lookup::no_failed_item;
+use crate::ledger::{Reader, RunFolder};
+use crate::resume::ItemSelection;
+use clap::Args;
+use std::collections::{BTreeSet, HashSet};
+
+/// Arguments of `retry`.
+#[derive(Debug, Args)]
+pub struct RetryArgs {
+    #[command(flatten)]
+    resume: ResumeArgs,
+    /// Only this failed item: its index, or the beginning of its key; may be given several times
+    #[arg(long, value_name = "INDEX|KEY")]
+    only: Vec<String>,
+}
+
+impl RetryArgs {
+    /// Runs them.
+    pub fn run(self) -> Result<Exit, CliError> {
+        let only = self.only;
+        execute_again(self.resume, |folder| {
+            if only.is_empty() {
+                return Ok(ItemSelection::Failed);
+            }
+            check_names(folder, &only)?;
+            Ok(ItemSelection::Only(only))
+        })
+    }
+}
+
+/// Refuses names of `--only` that no failed item has.
+fn check_names(folder: &RunFolder, names: &[String]) -> Result<(), CliError> {
+    let reader = Reader::open(folder.clone())?;
+    let (mut indexes, mut keys) = (HashSet::new(), BTreeSet::new());
+    for step in reader.steps()? {
+        for (index, key) in reader.open_step(step).failure_keys()? {
+            indexes.insert(index);
+            keys.insert(key);
+        }
+    }
+    let has_index = |name: &String| name.parse().is_ok_and(|index| indexes.contains(&index));
+    let has_key = |name: &String| keys.range(name.clone()..).next().is_some_and(|key| key.starts_with(name));
+    let has = |name: &&String| has_index(name) || name.len() >= 4 && has_key(name);
+    match names.iter().find(|name| !has(name)) {
+        Some(name) => Err(no_failed_item(folder, name)),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,77 @@
+//! `batchmill run`: a new run, or the newest one of a file, gone on with.
+
+use crate::cli::args::{DisplayArgs, DurabilityArgs, StateArgs, WorkflowArgs};
+use crate::cli::error::CliError;
+use crate::cli::execute::execute;
+use crate::cli::exit::Exit;
+use crate::cli::lookup::latest_run_of;
+use crate::cli::prepare::{load, options};
+use crate::cli::preview::{Preview, RowCounts};
+use crate::compile::{Options, prepare};
+use crate::model::Compare;
+use crate::resume::ItemSelection;
+use crate::run::Start;
+use clap::{Args, ValueEnum};
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    workflow: WorkflowArgs,
+    #[command(flatten)]
+    state: StateArgs,
+    #[command(flatten)]
+    durability: DurabilityArgs,
+    #[command(flatten)]
+    display: DisplayArgs,
+    /// Show what would run, and run nothing: the same as `batchmill plan`
+    #[arg(long)]
+    dry_run: bool,
+    /// Go on with the newest run of this file, if there is one, instead of starting a new one
+    #[arg(long)]
+    resume: bool,
+    /// Run only items that are new or changed since the last good run of this file. Files are compared by size and time of
+    /// change, or by what is in them
+    #[arg(long, value_enum, value_name = "BY", num_args = 0..=1, require_equals = true, default_missing_value = "time",
+        conflicts_with_all = ["resume", "max_items"])]
+    incremental: Option<CompareBy>,
+}
+
+/// By what `--incremental` compares files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CompareBy {
+    /// Size and time of change
+    Time,
+    /// What is in them
+    Content,
+}
+
+impl From<CompareBy> for Compare {
+    fn from(by: CompareBy) -> Self {
+        match by {
+            CompareBy::Time => Self::Time,
+            CompareBy::Content => Self::Content,
+        }
+    }
+}
+
+impl RunArgs {
+    /// Runs the workflow.
+    pub fn run(self) -> Result<Exit, CliError> {
+        let Self { workflow, state, resume, .. } = self;
+        if self.dry_run {
+            let format = self.display.format;
+            return Preview { workflow, state, resume, rows: RowCounts::Count, format }.show();
+        }
+        let options = Options {
+            slow_after: self.display.slow_after,
+            durability: self.durability.into(),
+            incremental: self.incremental.map(Into::into),
+            ..options(&workflow, &state)?
+        };
+        let prepared = prepare(load(&workflow.file)?, options)?;
+        let last = if resume { latest_run_of(&workflow.file, &state.folder())? } else { None };
+        let start = last.map_or(Start::New, |folder| Start::Again(folder, ItemSelection::Left));
+        execute(&prepared, start, self.display)
+    }
+}

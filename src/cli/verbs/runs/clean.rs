@@ -1,0 +1,55 @@
+//! `batchmill runs clean`: deletes old runs.
+
+use crate::cli::args::{StateArgs, time};
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::output::print;
+use crate::ledger::Reader;
+use clap::Args;
+use std::time::Duration;
+
+/// Arguments of `runs clean`.
+#[derive(Debug, Args)]
+pub struct CleanArgs {
+    /// Delete runs that were started longer ago than this, such as `30d` or `12h`
+    #[arg(long, value_name = "TIME", value_parser = time, required_unless_present = "keep")]
+    older_than: Option<Duration>,
+    /// Keep the newest N runs, however old they are
+    #[arg(long, value_name = "N")]
+    keep: Option<usize>,
+    /// Say what would be deleted, and delete nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    state: StateArgs,
+}
+
+impl CleanArgs {
+    /// Deletes the runs and prints their ids.
+    pub fn run(self) -> Result<Exit, CliError> {
+        let mut folders = self.state.folder().runs_by_age()?;
+        folders.truncate(folders.len().saturating_sub(self.keep.unwrap_or(0)));
+        let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
+        for folder in folders {
+            let run = folder.run.clone();
+            let record = match Reader::open(folder.clone()).and_then(|reader| reader.run()) {
+                Ok(record) => record,
+                Err(error) => {
+                    // Nobody knows how old it is, and what is left of it may be dear to somebody.
+                    eprintln!("run {run} stays, because it cannot be read: {error}");
+                    continue;
+                }
+            };
+            let started = u64::try_from(record.started).unwrap_or(0);
+            let old = self.older_than.is_none_or(|age| Duration::from_millis(now.saturating_sub(started)) >= age);
+            if !old || folder.is_locked() {
+                continue;
+            }
+            if !self.dry_run {
+                folder.delete()?;
+            }
+            print(&format!("{run}\n"))?;
+        }
+        Ok(Exit::Done)
+    }
+}
