@@ -10,7 +10,7 @@ use super::run_json::RunJson;
 use crate::compile::Prepared;
 use crate::ledger::{RunFolder, StateFolder};
 use crate::model::{Listener, Status};
-use crate::report::{Bar, JsonLines, Plain, summary, trouble};
+use crate::report::{BarProgress, JsonProgress, LineProgress, stop_error, summary};
 use crate::resume::ItemSelection;
 use crate::run::{Control, Start, listen, run};
 use std::io::{self, IsTerminal, Write};
@@ -29,7 +29,7 @@ pub fn execute(prepared: &Prepared, start: Start, display: DisplayArgs) -> Resul
         drop(io::stderr().write_all(summary(&end.summary).as_bytes()));
     }
     if matches!(display.progress, Progress::None) && end.fault.is_none() {
-        drop(io::stderr().write_all(trouble(&end.summary).as_bytes()));
+        drop(io::stderr().write_all(stop_error(&end.summary).as_bytes()));
     }
     if let Some(diagnostics) = end.fault.filter(|_| end.summary.status != Status::Interrupted) {
         let ran = end.summary.steps.iter().any(|step| step.stats.succeeded + step.stats.failed > 0);
@@ -40,10 +40,10 @@ pub fn execute(prepared: &Prepared, start: Start, display: DisplayArgs) -> Resul
 
 fn listeners(progress: Progress) -> Vec<Box<dyn Listener>> {
     let listener: Box<dyn Listener> = match progress {
-        Progress::Auto if io::stderr().is_terminal() => Box::new(Bar::new()),
-        Progress::Bar => Box::new(Bar::new()),
-        Progress::Auto | Progress::Plain => Box::new(Plain::new(io::stderr())),
-        Progress::Json => Box::new(JsonLines(io::stderr())),
+        Progress::Auto if io::stderr().is_terminal() => Box::new(BarProgress::new()),
+        Progress::Bar => Box::new(BarProgress::new()),
+        Progress::Auto | Progress::Plain => Box::new(LineProgress::new(io::stderr())),
+        Progress::Json => Box::new(JsonProgress(io::stderr())),
         Progress::None => return Vec::new(),
     };
     vec![listener]

@@ -1,7 +1,7 @@
 //! Progress as a bar, for terminals: rate, time left, failures.
 
-use super::plain::{failure_lines, slow_line};
-use super::words::{bytes, number, will_run};
+use super::format::{bytes, number, will_run};
+use super::lines::{failure_lines, slow_line};
 use crate::model::{Event, Listener};
 use indicatif::style::TemplateError;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Draws one bar per step on stderr.
-pub struct Bar {
+pub struct BarProgress {
     bar: ProgressBar,
     shown: u64,
     /// All bytes of the step's files, where the bar measures these.
@@ -24,7 +24,7 @@ const KNOWN: &str = "{prefix} {bar:30} {human_pos}/{human_len} {percent}%  {rate
 const UNKNOWN: &str = "{prefix} {spinner} {human_pos} items  {rate}  {elapsed}{msg}";
 const BYTES: &str = "{prefix} {bar:30} {rows} rows  {read}/{all} {percent}%  eta {eta}{msg}";
 
-impl Bar {
+impl BarProgress {
     /// A bar that shows nothing before the first step begins.
     pub fn new() -> Self {
         Self { bar: ProgressBar::hidden(), shown: 0, bytes: None, rows: Arc::default() }
@@ -40,7 +40,7 @@ impl Bar {
     }
 }
 
-impl Default for Bar {
+impl Default for BarProgress {
     fn default() -> Self {
         Self::new()
     }
@@ -67,7 +67,7 @@ fn style(template: &str, rows: &Arc<AtomicU64>) -> Result<ProgressStyle, Templat
     Ok(style.with_key("rows", rows).with_key("read", read).with_key("all", all))
 }
 
-impl Listener for Bar {
+impl Listener for BarProgress {
     fn event(&mut self, event: &Event) {
         match event {
             Event::StepStarted { name, total, done, bytes, bytes_done, .. } => {

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use std::io::Write;
 
 /// Writes each event as one line of JSON with the key `event`.
-pub struct JsonLines<W>(pub W);
+pub struct JsonProgress<W>(pub W);
 
-impl<W: Write + Send> Listener for JsonLines<W> {
+impl<W: Write + Send> Listener for JsonProgress<W> {
     fn event(&mut self, event: &Event) {
         // Nobody to tell when the reader is gone.
         drop(writeln!(self.0, "{}", line(event)));

@@ -3,15 +3,15 @@
 //! Owns wording and drawing; writes to stderr only, because stdout is data. Nothing here is needed for a run to be right.
 
 mod bar;
-mod counting;
+mod format;
 mod json;
-mod plain;
+mod lines;
+mod scan;
 mod summary;
-mod words;
 
-pub use bar::Bar;
-pub use counting::Counting;
-pub use json::JsonLines;
-pub use plain::Plain;
-pub use summary::{summary, trouble};
-pub use words::{bytes, count, duration, number, will_run};
+pub use bar::BarProgress;
+pub use format::{bytes, count, duration, number, will_run};
+pub use json::JsonProgress;
+pub use lines::LineProgress;
+pub use scan::ScanProgress;
+pub use summary::{stop_error, summary};

@@ -1,6 +1,6 @@
 //! The end of a run in a few lines; the last one is the next command.
 
-use super::words::{count, duration, number};
+use super::format::{count, duration, number};
 use crate::model::{RunSummary, Status, StepReport};
 use std::fmt::Write;
 
@@ -29,7 +29,7 @@ pub fn summary(summary: &RunSummary) -> String {
 }
 
 /// What stopped the run, where nothing else was shown of it; empty where it was not stopped.
-pub fn trouble(summary: &RunSummary) -> String {
+pub fn stop_error(summary: &RunSummary) -> String {
     let Some(step) = summary.steps.last() else { return String::new() };
     match (summary.status, &step.failure) {
         (Status::Failed, Some(failure)) => {

@@ -2,7 +2,7 @@
 
 use crate::cli::odd_files::{odd_json, odd_lines};
 use crate::compile::{OpenBatch, Prepared};
-use crate::report::{Counting, bytes, count};
+use crate::report::{ScanProgress, bytes, count};
 use crate::spec::BatchSize;
 use crate::survey::{FileProfile, Survey, Totals, survey, totals};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ impl RowCount {
         let request = batch.items.source.survey()?;
         let request = request.limited(prepared.options.max_items.unwrap_or(u64::MAX));
         let how = (io::stderr().is_terminal(), "; `--no-count` leaves this out");
-        let bar = Counting::new("counting the rows of", (request.len() as u64, request.bytes()), how);
+        let bar = ScanProgress::new("counting the rows of", (request.len() as u64, request.bytes()), how);
         let survey = survey(&request, &mut |read| bar.read(read));
         bar.end();
         let totals = match batch.settings.batch_size {

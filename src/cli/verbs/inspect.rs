@@ -8,7 +8,7 @@ use crate::cli::args::Format;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::{print, print_json};
-use crate::report::Counting;
+use crate::report::ScanProgress;
 use crate::sources::SurveyRequest;
 use crate::survey::survey;
 use clap::Args;
@@ -36,9 +36,9 @@ impl InspectArgs {
         }
         let request = request(&self.files)?;
         let size = (request.len() as u64, request.bytes());
-        let bar = io::stderr().is_terminal().then(|| Counting::new("looking at", size, (true, "")));
+        let bar = io::stderr().is_terminal().then(|| ScanProgress::new("looking at", size, (true, "")));
         let survey = survey(&request, &mut |read| bar.iter().for_each(|bar| bar.read(read)));
-        bar.into_iter().for_each(Counting::end);
+        bar.into_iter().for_each(ScanProgress::end);
         match self.format {
             Format::Text => print(&text::to_text(&survey, &self.files))?,
             Format::Json => print_json(&json::to_json(&survey, &self.files))?,

@@ -1,16 +1,16 @@
 //! A bar for reading files through beforehand.
 
-use super::words::{bytes, count};
+use super::format::{bytes, count};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{self, Write as _};
 
 /// Shows on stderr that files are read through: a bar on a terminal, elsewhere one line.
-pub struct Counting(ProgressBar);
+pub struct ScanProgress(ProgressBar);
 
 const TEMPLATE: &str =
     "{prefix} {bar:30} {binary_bytes}/{binary_total_bytes} {percent}%  {binary_bytes_per_sec}  eta {eta}";
 
-impl Counting {
+impl ScanProgress {
     /// Begins with `files` files of `all` bytes; `how` is what can be done about it.
     pub fn new(what: &str, (files, all): (u64, u64), (terminal, how): (bool, &str)) -> Self {
         if !terminal {

@@ -1,6 +1,6 @@
 //! Progress as lines, for logs and pipes.
 
-use super::words::{bytes, count, duration, number, will_run};
+use super::format::{bytes, count, duration, number, will_run};
 use crate::model::{Event, ItemFailure, Listener, Stats, StepName};
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ const EVERY: Duration = Duration::from_secs(10);
 const MOST_FAILURES: u64 = 5;
 
 /// Writes a line when a step begins, every [`EVERY`] while it runs, and for its first failures.
-pub struct Plain<W> {
+pub struct LineProgress<W> {
     out: W,
     due: Instant,
     total: Option<u64>,
@@ -21,7 +21,7 @@ pub struct Plain<W> {
     shown: u64,
 }
 
-impl<W: Write + Send> Plain<W> {
+impl<W: Write + Send> LineProgress<W> {
     /// Writes to `out`.
     pub fn new(out: W) -> Self {
         Self { out, due: Instant::now() + EVERY, total: None, bytes: None, shown: 0 }
@@ -33,7 +33,7 @@ impl<W: Write + Send> Plain<W> {
     }
 }
 
-impl<W: Write + Send> Listener for Plain<W> {
+impl<W: Write + Send> Listener for LineProgress<W> {
     fn event(&mut self, event: &Event) {
         match event {
             Event::RunStarted { run, .. } => self.line(&format!("run {run} started")),
