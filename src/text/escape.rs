@@ -53,7 +53,7 @@ pub(super) enum Piece {
     Char(char),
     /// What takes the place of a line break or a tab.
     Space(&'static str),
-    /// What stands for a character or a byte.
+    /// The escape of a character or a byte.
     Escape(String),
 }
 
@@ -151,7 +151,7 @@ pub(super) fn escape(text: &[u8], layout: Layout) -> String {
 }
 
 /// JSON that a terminal can show: characters that it would obey or hide are written as `\u` escapes, which mean the same.
-/// Line breaks between values stay. The text must be JSON: elsewhere than in its strings there are no such characters.
+/// Line breaks between values stay. The text must be JSON, so that only its strings contain such characters.
 pub fn escape_json(json: &str) -> Cow<'_, str> {
     let stays = |c: char| c == '\n' || !is_unsafe(c);
     if json.chars().all(stays) {

@@ -11,7 +11,8 @@ use unicode_width::UnicodeWidthChar;
 ///
 /// Made from any text, however hostile: control characters, bidi overrides, invisible characters and bytes that are not UTF-8
 /// are shown as escapes such as `\x1b` and `\u{202e}`. Escaping twice changes nothing, so a line made of printable parts may be
-/// escaped again as a whole. The escapes are for people: a text that holds the four characters `\x1b` looks the same.
+/// escaped again as a whole. The escapes are for people and cannot be undone: text that contains the four characters `\x1b`
+/// looks the same.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Printable(String);
@@ -81,6 +82,11 @@ impl Printable {
             out.push('…');
         }
         Self(out)
+    }
+
+    /// The same text with `indent` before each line but the first, so that none of them can pose as another message.
+    pub fn indented(&self, indent: &str) -> Self {
+        Self(self.0.replace('\n', &format!("\n{indent}")))
     }
 
     /// The text.

@@ -2,6 +2,7 @@
 
 use aho_corasick::AhoCorasick;
 use base64::Engine as _;
+use serde_json::Value;
 use std::fmt;
 
 /// What is shown instead of a secret.
@@ -46,6 +47,31 @@ impl Secrets {
         text
     }
 
+    /// JSON text without secrets: values are masked before they are encoded, so it stays JSON. A number or a word that is a
+    /// secret becomes a string; a number that only has the digits of one in it stays. Text that is not JSON is masked as it is.
+    pub fn masked_json(&self, json: &[u8]) -> String {
+        match serde_json::from_slice::<Value>(json) {
+            Ok(value) if !self.is_empty() => self.masked_value(value).to_string(),
+            _ => self.masked(String::from_utf8_lossy(json).into_owned()),
+        }
+    }
+
+    /// The value without secrets, as for [`masked_json`](Self::masked_json).
+    pub fn masked_value(&self, value: Value) -> Value {
+        match value {
+            Value::Null => value,
+            Value::String(text) => Value::String(self.masked(text)),
+            Value::Array(values) => values.into_iter().map(|value| self.masked_value(value)).collect(),
+            Value::Object(fields) => {
+                fields.into_iter().map(|(name, value)| (self.masked(name), self.masked_value(value))).collect()
+            }
+            Value::Bool(_) | Value::Number(_) => {
+                let secret = self.masked(value.to_string()) == MASK;
+                if secret { Value::String(MASK.to_owned()) } else { value }
+            }
+        }
+    }
+
     /// The bytes without secrets.
     pub fn masked_bytes(&self, text: Vec<u8>) -> Vec<u8> {
         match self.0.as_ref().filter(|search| search.is_match(&text)) {
@@ -83,7 +109,7 @@ fn replace(search: &AhoCorasick, text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A line of a secret is masked by itself when it is at least so long.
+/// Each line of a secret that is at least this long is masked, even without the other lines.
 const LONG_LINE: usize = 8;
 
 fn forms(value: &str) -> Vec<String> {
@@ -135,6 +161,15 @@ mod tests {
         }
         let shown = format!("{secrets:?}");
         assert!(shown.starts_with("Secrets(") && !shown.contains("abc"), "{shown}");
+    }
+
+    #[test]
+    fn masked_json_is_json() {
+        let secrets = Secrets::new(["1234", "true", "a\"b\u{e9}"].map(str::to_owned));
+        let json = r#"{"pin":1234,"n":51234,"on":true,"text":"<a\"b\u00e9>","a\"b\u00e9":[null]}"#;
+        let masked = r#"{"pin":"***","n":51234,"on":"***","text":"<***>","***":[null]}"#;
+        assert_eq!(secrets.masked_json(json.as_bytes()), masked);
+        assert_eq!(secrets.masked_json(b"{1234"), "{***");
     }
 
     #[test]
