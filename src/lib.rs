@@ -1,8 +1,8 @@
 //! batchmill: a data-parallel CPU batch engine.
 //!
-//! A YAML file names items and a task; batchmill cuts the items into batches, runs them on every core, and keeps what each
-//! item became in a ledger that survives `kill -9`. The way of the data, and which module may import which, is in
-//! `docs/architecture.md`; a test holds the modules to it.
+//! A YAML file names items and a task. batchmill cuts the items into batches, runs them in parallel, and saves each item's result
+//! or error in a ledger that survives `kill -9`. `docs/architecture.md` describes how data flows and which module may import
+//! which; a test enforces it.
 
 #[cfg(feature = "python")]
 pub mod bindings;

@@ -2,13 +2,14 @@
 
 use super::error::CliError;
 use super::exit::{EXIT_CODES, Exit};
+use super::stderr::tell;
 use super::verbs;
 use crate::run;
 use crate::task::guard;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Runs a task over every item of a list, a folder of files or a table, on all cores, and loses nothing.
+/// Run a task for each item of a list, a directory of files or a table, and save every result
 #[derive(Debug, Parser)]
 #[command(name = "batchmill", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Cli {
@@ -20,33 +21,33 @@ struct Cli {
 enum Verb {
     /// Run a workflow
     Run(verbs::RunArgs),
-    /// Go on with a run: what has no result yet is run, what changed is run again
+    /// Resume a run: run items that failed, changed or have not run
     Resume(verbs::ResumeVerb),
-    /// Run the failed items of a run again
+    /// Rerun the failed items of a run
     Retry(verbs::RetryArgs),
-    /// Run one failed item again, alone and in the foreground
+    /// Rerun one failed item in the foreground
     Repro(verbs::ReproArgs),
-    /// Check a workflow file without running anything
+    /// Check a workflow file without running it
     Validate(verbs::ValidateArgs),
-    /// Show what would run: steps, items, batches, workers, and what `item` is
+    /// Show what would run: steps, items, batches and workers
     Plan(verbs::PlanArgs),
-    /// Look through all of some files of rows: columns, types, rows, and which files stand out
+    /// Inspect CSV and JSON Lines files: columns, types, rows, odd files
     Inspect(verbs::InspectArgs),
-    /// List past and present runs
+    /// List runs, or delete old ones
     Runs(verbs::RunsArgs),
     /// Print the results of a run as JSON Lines, in item order
     Results(verbs::ResultsArgs),
     /// List the failed items of a run
     Failures(verbs::FailuresArgs),
-    /// Check from a run's files that every item has one outcome and every result is whole
+    /// Check that every item has one outcome and every result is intact
     Audit(verbs::AuditArgs),
-    /// Show what batchmill finds on this machine: cores, Python, state folder
+    /// Check this machine: cores, Python, state directory
     Doctor(verbs::DoctorArgs),
-    /// Print the JSON Schema of workflow files, for editors
+    /// Print the JSON Schema of workflow files
     Schema(verbs::SchemaArgs),
-    /// Write a starter workflow that runs
+    /// Create a starter workflow
     Init(verbs::InitArgs),
-    /// Started by `run` itself: ends the children of an engine that was killed
+    /// Started by `run`: ends the children of an engine that was killed
     #[command(name = guard::VERB, hide = true)]
     Guard,
 }
@@ -68,7 +69,7 @@ impl Verb {
             Self::Doctor(args) => args.run(),
             Self::Schema(args) => args.run(),
             Self::Init(args) => args.run(),
-            Self::Guard => guard::watch().map(|()| Exit::Done).map_err(|error| CliError::new(Exit::Bad, error)),
+            Self::Guard => guard::watch().map(|()| Exit::Done).map_err(|error| CliError::of(Exit::Bad, &error)),
         }
     }
 }
@@ -77,8 +78,14 @@ impl Verb {
 pub fn main() -> ExitCode {
     // Where it is refused, a write beyond the limit ends the program, as it ends any other.
     drop(run::outlive_file_limit());
-    match Cli::parse().verb.run() {
-        Ok(exit) => exit.code(),
-        Err(error) => error.report(),
-    }
+    let verb = match Cli::try_parse() {
+        Ok(cli) => cli.verb,
+        // The error repeats the arguments, which may come from a script that took them from anywhere.
+        Err(error) if error.use_stderr() => {
+            tell(error.render().to_string().trim_end());
+            return Exit::Bad.code();
+        }
+        Err(help) => help.exit(),
+    };
+    verb.run().map_or_else(CliError::report, Exit::code)
 }

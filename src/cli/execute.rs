@@ -3,33 +3,34 @@
 use super::args::{DisplayArgs, Format, Progress, ResumeArgs};
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::print_json;
 use super::params;
 use super::prepare::{Overrides, absolute, prepare_again};
 use super::run_json::RunJson;
+use super::stderr::tell;
+use super::stdout::print_json;
 use crate::compile::Prepared;
 use crate::ledger::{RunFolder, StateFolder};
 use crate::model::{Listener, Status};
 use crate::report::{BarProgress, JsonProgress, LineProgress, stop_error, summary};
 use crate::resume::ItemSelection;
 use crate::run::{Control, Start, listen, run};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::sync::Arc;
 
-/// Runs what is prepared, shows it, and says how it ended.
-pub fn execute(prepared: &Prepared, start: Start, display: DisplayArgs) -> Result<Exit, CliError> {
-    let control = Arc::new(Control::new().map_err(|error| CliError::new(Exit::Bad, error))?);
-    let interrupts = listen(&control, display.grace).map_err(|error| CliError::new(Exit::Bad, error))?;
+/// Runs what is prepared, shows it, and says how it ended. `file` is the workflow file as the person would type it.
+pub fn execute(prepared: &Prepared, start: Start, display: DisplayArgs, file: &Path) -> Result<Exit, CliError> {
+    let control = Arc::new(Control::new().map_err(|error| CliError::of(Exit::Bad, &error))?);
+    let interrupts = listen(&control, display.grace).map_err(|error| CliError::of(Exit::Bad, &error))?;
     let mut listeners = listeners(display.progress);
     let end = run(prepared, start, &control, &mut listeners)?;
     if display.format == Format::Json {
         print_json(&RunJson::of(&end)?)?;
     }
-    if matches!(display.progress, Progress::Auto | Progress::Bar | Progress::Plain) {
-        drop(io::stderr().write_all(summary(&end.summary).as_bytes()));
-    }
-    if matches!(display.progress, Progress::None) && end.fault.is_none() {
-        drop(io::stderr().write_all(stop_error(&end.summary).as_bytes()));
+    match display.progress {
+        Progress::Auto | Progress::Bar | Progress::Plain => tell(summary(&end.summary, file)),
+        Progress::None if end.fault.is_none() => stop_error(&end.summary).into_iter().for_each(tell),
+        Progress::None | Progress::Json => {}
     }
     if let Some(diagnostics) = end.fault.filter(|_| end.summary.status != Status::Interrupted) {
         let ran = end.summary.steps.iter().any(|step| step.stats.succeeded + step.stats.failed > 0);
@@ -49,13 +50,13 @@ fn listeners(progress: Progress) -> Vec<Box<dyn Listener>> {
     vec![listener]
 }
 
-/// Goes on with a run: those of its items that `select` picks.
+/// Resumes a run: those of its items that `select` picks.
 pub fn execute_again(
     mut args: ResumeArgs,
     select: impl FnOnce(&RunFolder) -> Result<ItemSelection, CliError>,
 ) -> Result<Exit, CliError> {
     if args.run.contains('=') {
-        // No run is called so: it is a parameter, and the run was left out.
+        // No run ID has a `=`: it is a parameter, and the run was left out.
         args.params.insert(0, std::mem::replace(&mut args.run, "latest".to_owned()));
     }
     let state = StateFolder(absolute(&args.state.state_dir)?);
@@ -69,6 +70,10 @@ pub fn execute_again(
         durability: args.durability.into(),
         state,
     };
+    let here = std::env::current_dir().ok();
     let prepared = prepare_again(&folder, overrides)?;
-    execute(&prepared, Start::Again(folder, selection), args.display)
+    let path = &prepared.workflow.source.path;
+    // The working folder is that of the run now, and the person's shell may be elsewhere.
+    let file = if std::env::current_dir().ok() == here { path.clone() } else { absolute(path)? };
+    execute(&prepared, Start::Again(folder, selection), args.display, &file)
 }

@@ -3,14 +3,15 @@
 use crate::model::Status;
 use std::process::ExitCode;
 
-/// For the end of `--help`.
+/// The table of exit codes, for the end of `--help`.
 pub const EXIT_CODES: &str = "Exit codes:
-  0  all done
-  1  finished, but some items failed; inspect: a file stands out
-  2  bad file, flag or template, or surroundings that do not fit: nothing was run
-  3  stopped early by a failure
-  4  a step has no items
-  5  another process holds the run
+  0         success
+  1         finished, but some items failed (`inspect`: odd files found;
+            `audit`: problems found)
+  2         invalid file, option, template or environment; nothing ran
+  3         stopped early by a failure
+  4         a step has no items
+  5         another process is using the run
   130, 143  interrupted by Ctrl-C or SIGTERM";
 
 /// How the program ends.
@@ -18,7 +19,7 @@ pub const EXIT_CODES: &str = "Exit codes:
 pub enum Exit {
     /// Everything succeeded.
     Done,
-    /// Finished; some items failed, or files stand out.
+    /// Finished; some items failed, some files are odd, or `audit` found problems.
     SomeFailed,
     /// Bad input or surroundings; nothing was run.
     Bad,

@@ -1,11 +1,14 @@
 //! Finding a run by its workflow file, a step by its name, and a failed item by its index or key.
 
 use super::error::CliError;
-use crate::ledger::{FailureRecord, Reader, RunFolder, StateFolder, StepRecord};
-use crate::model::StepName;
+use super::stderr::tell;
+use crate::ledger::{FailureRecord, LedgerError, Reader, RunFolder, StateFolder, StepRecord};
+use crate::model::{RunId, StepName};
+use crate::text::Printable;
+use std::error::Error;
 use std::path::Path;
 
-/// The newest run of a workflow file, if there is one.
+/// The latest run of a workflow file, if there is one.
 pub fn latest_run_of(file: &Path, state: &StateFolder) -> Result<Option<RunFolder>, CliError> {
     let wanted = file.canonicalize().ok();
     for folder in state.runs_by_age()?.into_iter().rev() {
@@ -13,7 +16,7 @@ pub fn latest_run_of(file: &Path, state: &StateFolder) -> Result<Option<RunFolde
             Ok(record) => record,
             Err(error) => {
                 // It may be the one that is meant, so it is not left out without a word.
-                eprintln!("run {} cannot be read: {error}", folder.run);
+                tell(unreadable_run(&folder.run, &error));
                 continue;
             }
         };
@@ -28,7 +31,8 @@ pub fn latest_run_of(file: &Path, state: &StateFolder) -> Result<Option<RunFolde
 pub fn step_named<'a>(steps: &'a [StepRecord], name: &str) -> Result<&'a StepRecord, CliError> {
     steps.iter().find(|step| step.name.as_str() == name).ok_or_else(|| {
         let names: Vec<String> = steps.iter().map(|step| format!("`{}`", step.name)).collect();
-        CliError::bad(format!("the run has no step `{name}`")).help(format!("it has {}", names.join(", ")))
+        let message = format!("the run has no step `{}`", Printable::line(name));
+        CliError::bad(message).help(format!("its steps are {}", names.join(", ")))
     })
 }
 
@@ -54,8 +58,15 @@ pub fn failed_items(folder: &RunFolder, name: &str, step: Option<&str>) -> Resul
     Ok(found)
 }
 
-/// That no failed item of the run is called so.
+/// That the run has no failed item of that name.
 pub fn no_failed_item(folder: &RunFolder, name: &str) -> CliError {
-    CliError::bad(format!("no failed item of run {} is `{name}`", folder.run))
-        .help("`batchmill failures` shows indexes, and with `--format json` keys; four characters of a key are enough")
+    let run = Printable::line(&folder.run.0);
+    CliError::bad(format!("run `{run}` has no failed item `{}`", Printable::line(name)))
+        .help("`batchmill failures` lists indexes, and keys with `--format json`; four characters of a key are enough")
+}
+
+/// A warning about a run whose ledger cannot be read.
+pub fn unreadable_run(run: &RunId, error: &LedgerError) -> Printable {
+    let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
+    Printable::line(format!("warning: cannot read run `{run}`: {error}{cause}"))
 }

@@ -1,7 +1,10 @@
 //! The command line: flags, verbs, exit codes, and the only place where errors are printed.
 //!
-//! Each verb is a file of [`verbs`] that imports nothing from other verbs; what several need is beside them: arguments in
-//! `args`, then a file for each thing that is done with them. Leaves everything else to the other modules of the crate.
+//! Owns all reading of arguments and all writing to stdout. Leaves everything else to the other modules of the crate.
+//!
+//! Each verb is a file of [`verbs`] that imports nothing from other verbs. What several verbs need has a file of its own here:
+//! shared arguments in `args`, then `params`, `prepare`, `execute` and so on. No two files import each other. To add a verb, add
+//! its file, a line to `verbs/mod.rs`, and a variant to `app.rs`.
 
 mod app;
 mod args;
@@ -10,11 +13,12 @@ mod execute;
 mod exit;
 mod lookup;
 mod odd_files;
-mod output;
 mod params;
 mod prepare;
 mod preview;
 mod run_json;
+mod stderr;
+mod stdout;
 mod table;
 mod verbs;
 

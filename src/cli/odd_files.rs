@@ -1,7 +1,8 @@
-//! The files of a survey that stand out.
+//! The files of a survey that differ from the rest.
 
 use crate::report::count;
 use crate::survey::{Anomaly, Outlier, Survey};
+use crate::text::Printable;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -11,7 +12,8 @@ pub fn odd_lines(survey: &Survey, indent: &str) -> String {
     const MOST: usize = 100;
     let line = |outlier: &Outlier| {
         let anomalies: Vec<String> = outlier.anomalies.iter().map(Anomaly::to_string).collect();
-        format!("{indent}{}: {}\n", survey.files[outlier.file].path, anomalies.join("; "))
+        let path = Printable::line(&*survey.files[outlier.file].path);
+        format!("{indent}{path}: {}\n", Printable::line(anomalies.join("; ")))
     };
     let mut text: String = survey.outliers.iter().take(MOST).map(line).collect();
     if survey.outliers.len() > MOST {

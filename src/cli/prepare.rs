@@ -1,4 +1,4 @@
-//! From arguments to a workflow that is ready to run, for a new run and for one that goes on.
+//! From arguments to a workflow that is ready to run: for a new run, and for one that is resumed.
 
 use super::args::{StateArgs, WorkflowArgs};
 use super::error::CliError;
@@ -8,8 +8,7 @@ use crate::compile::{self, Options, ParamValues, Prepared};
 use crate::ledger::{Durability, Reader, RunFolder, StateFolder};
 use crate::model::Compare;
 use crate::spec::{self, Workflow};
-use crate::text::MASK;
-use anyhow::Context as _;
+use crate::text::{MASK, Printable};
 use serde_json::Value;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -18,14 +17,13 @@ use std::time::Duration;
 /// Reads and checks a workflow file.
 pub fn load(path: &Path) -> Result<Workflow, CliError> {
     let bytes = std::fs::read(path).map_err(|error| {
-        let message = format!("cannot read workflow file `{}`", path.display());
-        let error = CliError::new(Exit::Bad, anyhow::Error::new(error).context(message));
-        error.help("`batchmill init` writes a starter workflow")
+        let message = format!("cannot read workflow file `{}`", Printable::path(path));
+        CliError::new(Exit::Bad, message).caused_by(&error).help("`batchmill init` creates a starter workflow")
     })?;
     Ok(spec::parse(path, &bytes)?)
 }
 
-/// What the engine needs to know for a new run besides the file.
+/// The engine's options for a new run.
 pub fn options(args: &WorkflowArgs, state: &StateArgs) -> Result<Options, CliError> {
     let mut params = match &args.params_file {
         Some(path) => params::from_file(path)?,
@@ -45,7 +43,7 @@ pub fn options(args: &WorkflowArgs, state: &StateArgs) -> Result<Options, CliErr
     })
 }
 
-/// What may be changed when a run goes on.
+/// What can be overridden when a run is resumed.
 pub struct Overrides {
     /// Parameters.
     pub params: ParamValues,
@@ -69,9 +67,10 @@ pub fn prepare_again(folder: &RunFolder, overrides: Overrides) -> Result<Prepare
         .map(|python| if python.components().count() > 1 { absolute(&python) } else { Ok(python) })
         .transpose()?;
     // Relative paths of the workflow mean what they meant when the run was started.
-    let back = std::env::set_current_dir(&record.folder);
-    let back = back.with_context(|| format!("cannot go to `{}`, where the run was started", record.folder.display()));
-    back.map_err(|error| CliError::new(Exit::Bad, error))?;
+    std::env::set_current_dir(&record.folder).map_err(|error| {
+        let message = format!("cannot change to `{}`, where the run was started", Printable::path(&record.folder));
+        CliError::new(Exit::Bad, message).caused_by(&error)
+    })?;
     let workflow = load(&record.path)?;
     let mut params = kept_params(&workflow, &record.params);
     params.extend(overrides.params);
@@ -96,13 +95,13 @@ fn kept_params(workflow: &Workflow, json: &str) -> ParamValues {
     let mut params: ParamValues =
         kept.into_iter().filter(|(name, _)| !workflow.secrets.iter().any(|secret| secret.raw == *name)).collect();
     if let Some(declared) = &workflow.params {
-        // A parameter that the file does not declare any more is no fault of the person who goes on.
+        // A parameter that the file no longer declares is not an error of the person who resumes.
         params.retain(|name, value| *value != Value::Null && declared.iter().any(|param| param.name == *name));
     }
     params
 }
 
-/// Refuses parameters that were masked: to go on with stars in the place of a secret would be to do something else.
+/// Refuses parameters that were masked: to resume with stars in the place of a secret would be to do something else.
 fn refuse_masks(params: &ParamValues) -> Result<(), CliError> {
     let masked: Vec<String> = params
         .iter()
@@ -112,11 +111,11 @@ fn refuse_masks(params: &ParamValues) -> Result<(), CliError> {
     if masked.is_empty() {
         return Ok(());
     }
-    let message = "parameters that hold a secret are not kept with the run";
-    Err(CliError::bad(message).help(format!("give them again: {}", masked.join(" "))))
+    let message = "parameters that contain a secret are not saved with the run";
+    Err(CliError::bad(message).help(format!("pass them again: {}", masked.join(" "))))
 }
 
 /// The path, whatever the working folder will be.
 pub fn absolute(path: &Path) -> Result<PathBuf, CliError> {
-    std::path::absolute(path).map_err(|error| CliError::new(Exit::Bad, error))
+    std::path::absolute(path).map_err(|error| CliError::of(Exit::Bad, &error))
 }

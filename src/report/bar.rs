@@ -1,8 +1,11 @@
 //! Progress as a bar, for terminals: rate, time left, failures.
 
-use super::format::{bytes, number, will_run};
-use super::lines::{failure_lines, slow_line};
+use super::failures::FirstFailures;
+use super::format::{bytes, number, rate};
+use super::messages::message;
 use crate::model::{Event, Listener};
+use crate::text::Printable;
+use console::Term;
 use indicatif::style::TemplateError;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::fmt;
@@ -13,30 +16,59 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Draws one bar per step on stderr.
 pub struct BarProgress {
     bar: ProgressBar,
-    shown: u64,
-    /// All bytes of the step's files, where the bar measures these.
+    failures: FirstFailures,
+    /// All bytes of the step's files, if the bar measures these.
     bytes: Option<u64>,
-    /// Then the rows so far are drawn beside it.
+    /// The rows so far; drawn if the bar measures bytes.
     rows: Arc<AtomicU64>,
 }
 
-const KNOWN: &str = "{prefix} {bar:30} {human_pos}/{human_len} {percent}%  {rate}  eta {eta}{msg}";
-const UNKNOWN: &str = "{prefix} {spinner} {human_pos} items  {rate}  {elapsed}{msg}";
-const BYTES: &str = "{prefix} {bar:30} {rows} rows  {read}/{all} {percent}%  eta {eta}{msg}";
+/// What a bar measures.
+#[derive(Clone, Copy)]
+enum Measure {
+    /// Items, of a known number.
+    Items,
+    /// Items, of an unknown number.
+    Counter,
+    /// Bytes of files of rows.
+    Bytes,
+}
+
+/// A bar that fits a terminal of this width.
+fn template(measure: Measure, columns: u16) -> &'static str {
+    match (measure, columns) {
+        (Measure::Items, 100..) => "{prefix} {bar:30} {human_pos}/{human_len} {percent}%  {rate}  eta {eta}{msg}",
+        (Measure::Items, 60..) => "{prefix} {wide_bar} {human_pos}/{human_len} {percent}%  eta {eta}{msg}",
+        (Measure::Items, _) => "{prefix} {human_pos}/{human_len} {percent}%{msg}",
+        (Measure::Counter, 60..) => "{prefix} {spinner} {human_pos} items  {rate}  {elapsed}{msg}",
+        (Measure::Counter, _) => "{prefix} {human_pos} items{msg}",
+        (Measure::Bytes, 100..) => "{prefix} {bar:30} {rows} rows  {read}/{all} {percent}%  eta {eta}{msg}",
+        (Measure::Bytes, 60..) => "{prefix} {wide_bar} {rows} rows  {percent}%  eta {eta}{msg}",
+        (Measure::Bytes, _) => "{prefix} {rows} rows  {percent}%{msg}",
+    }
+}
 
 impl BarProgress {
     /// A bar that shows nothing before the first step begins.
     pub fn new() -> Self {
-        Self { bar: ProgressBar::hidden(), shown: 0, bytes: None, rows: Arc::default() }
+        Self { bar: ProgressBar::hidden(), failures: FirstFailures::default(), bytes: None, rows: Arc::default() }
     }
 
-    /// A line above the bar, where there is one.
-    fn line(&self, line: &str) {
+    /// Writes lines above the bar, if there is one.
+    fn write(&self, line: &Printable) {
         if self.bar.is_finished() || self.bar.is_hidden() {
-            drop(writeln!(io::stderr(), "{line}"));
+            drop(io::stderr().write_all(format!("{line}\n").as_bytes()));
         } else {
-            self.bar.println(line);
+            self.bar.println(line.as_str());
         }
+    }
+
+    fn begin(&mut self, name: &str, measure: Measure, length: Option<u64>) {
+        let style = style(template(measure, Term::stderr().size().1), &self.rows);
+        self.bar = length.map_or_else(ProgressBar::no_length, ProgressBar::new);
+        self.bar.set_style(style.expect("the template is a constant that a test draws"));
+        self.bar.set_prefix(Printable::line(name).to_string());
+        self.failures = FirstFailures::default();
     }
 }
 
@@ -48,10 +80,7 @@ impl Default for BarProgress {
 
 fn style(template: &str, rows: &Arc<AtomicU64>) -> Result<ProgressStyle, TemplateError> {
     let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
-        // Nobody reads the fractions of a large number.
-        let rate = state.per_sec();
-        let _ =
-            if rate < 10.0 { write!(out, "{rate:.1} items/s") } else { write!(out, "{} items/s", number(rate as u64)) };
+        let _ = out.write_str(&rate(state.per_sec(), "items"));
     };
     let rows = Arc::clone(rows);
     let rows = move |_: &ProgressState, out: &mut dyn fmt::Write| {
@@ -72,23 +101,19 @@ impl Listener for BarProgress {
         match event {
             Event::StepStarted { name, total, done, bytes, bytes_done, .. } => {
                 self.bytes = bytes.filter(|_| total.is_none());
-                let (template, length, position) = match (total, self.bytes) {
-                    (Some(_), _) => (KNOWN, *total, *done),
-                    (None, Some(_)) => (BYTES, self.bytes, *bytes_done),
-                    (None, None) => (UNKNOWN, None, *done),
+                let (measure, length, position) = match (total, self.bytes) {
+                    (Some(_), _) => (Measure::Items, *total, *done),
+                    (None, Some(_)) => (Measure::Bytes, self.bytes, *bytes_done),
+                    (None, None) => (Measure::Counter, None, *done),
                 };
                 self.rows.store(*done, Ordering::Relaxed);
-                let style = style(template, &self.rows).expect("the template is a constant that a test draws");
-                self.bar = length.map_or_else(ProgressBar::no_length, ProgressBar::new);
-                self.bar.set_style(style);
-                self.bar.set_prefix(name.to_string());
+                self.begin(name.as_str(), measure, length);
                 self.bar.set_position(position);
                 self.bar.reset_eta();
-                self.shown = 0;
             }
             Event::BatchFinished { name, report, stats } => {
-                for line in failure_lines(name, &report.failed, &mut self.shown) {
-                    self.bar.println(line);
+                for line in self.failures.show(name, &report.failed) {
+                    self.bar.println(line.as_str());
                 }
                 if stats.failed > 0 {
                     self.bar.set_message(format!("  {} failed", number(stats.failed)));
@@ -99,13 +124,8 @@ impl Listener for BarProgress {
                     None => stats.succeeded + stats.failed,
                 });
             }
-            Event::ItemSlow { name, index, running } => self.line(&slow_line(name, *index, *running)),
-            Event::StepSortedOut { name, total, reasons } => {
-                self.line(&format!("{name}: {}", will_run(*total, reasons)));
-            }
-            Event::Notice { name, text } => self.line(&format!("{name}: {text}")),
             Event::StepFinished(_) => self.bar.finish_and_clear(),
-            Event::RunStarted { .. } | Event::RunFinished(_) => {}
+            other => message(other).iter().for_each(|line| self.write(line)),
         }
     }
 
@@ -120,6 +140,13 @@ mod tests {
 
     #[test]
     fn all_templates_are_good() {
-        assert!([KNOWN, UNKNOWN, BYTES].into_iter().all(|template| style(template, &Arc::default()).is_ok()));
+        for measure in [Measure::Items, Measure::Counter, Measure::Bytes] {
+            assert!(
+                [40, 80, 160]
+                    .map(|columns| template(measure, columns))
+                    .iter()
+                    .all(|t| style(t, &Arc::default()).is_ok())
+            );
+        }
     }
 }

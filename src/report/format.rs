@@ -1,18 +1,14 @@
-//! Numbers as people read them.
+//! Numbers for people.
+//!
+//! Counts are indicatif's and sizes bytesize's. Durations are written here: indicatif's round to one unit (`2 minutes`), and
+//! jiff's have no space between number and unit.
 
+use indicatif::HumanCount;
 use std::time::Duration;
 
 /// `1204` as `1,204`.
 pub fn number(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::new();
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    HumanCount(value).to_string()
 }
 
 /// `1 item`, `1,204 items`.
@@ -28,6 +24,15 @@ pub fn count(value: u64, unit: &str) -> String {
 /// `0 bytes`, `2.3 MiB`.
 pub fn bytes(value: u64) -> String {
     if value < 1024 { count(value, "byte") } else { bytesize::ByteSize::b(value).display().iec().to_string() }
+}
+
+/// `3.2 items/s`, `60,200 items/s`. Large rates have no fraction.
+pub(super) fn rate(per_second: f64, unit: &str) -> String {
+    if per_second < 10.0 {
+        format!("{per_second:.1} {unit}/s")
+    } else {
+        format!("{} {unit}/s", number(per_second as u64))
+    }
 }
 
 /// `1,204 of 9,812 items will run: 1,190 not run yet, 14 failed before`.
@@ -63,6 +68,8 @@ mod tests {
         assert_eq!(count(0, "batch"), "0 batches");
         assert_eq!(bytes(0), "0 bytes");
         assert_eq!(bytes(3_435_973_837), "3.2 GiB");
+        assert_eq!(rate(3.24, "items"), "3.2 items/s");
+        assert_eq!(rate(60_200.7, "rows"), "60,200 rows/s");
         assert_eq!(duration(Duration::from_millis(85)), "85 ms");
         assert_eq!(duration(Duration::from_millis(1_260)), "1.3 s");
         assert_eq!(duration(Duration::from_secs(125)), "2 min 5 s");

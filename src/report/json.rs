@@ -1,6 +1,7 @@
-//! Progress as JSON lines, for programs.
+//! Progress as JSON lines, for programs. A terminal can show them too.
 
 use crate::model::{Event, Listener};
+use crate::text::escape_json;
 use serde_json::{Value, json};
 use std::io::Write;
 
@@ -9,8 +10,8 @@ pub struct JsonProgress<W>(pub W);
 
 impl<W: Write + Send> Listener for JsonProgress<W> {
     fn event(&mut self, event: &Event) {
-        // Nobody to tell when the reader is gone.
-        drop(writeln!(self.0, "{}", line(event)));
+        // One write per event. If the reader is gone, there is no one to tell.
+        drop(self.0.write_all(format!("{}\n", escape_json(&line(event).to_string())).as_bytes()));
     }
 }
 

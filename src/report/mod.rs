@@ -1,11 +1,14 @@
-//! What people and programs see of a run: sinks that follow its events, and texts made of its end.
+//! What people and programs see of a run: listeners that follow its events, and texts made of its end.
 //!
-//! Owns wording and drawing; writes to stderr only, because stdout is data. Nothing here is needed for a run to be right.
+//! Owns wording and drawing; writes to stderr only, because stdout is data. Everything for people leaves as
+//! [`Printable`](crate::text::Printable) text. Nothing here is needed for a run to be right.
 
 mod bar;
+mod failures;
 mod format;
 mod json;
 mod lines;
+mod messages;
 mod scan;
 mod summary;
 
@@ -13,5 +16,5 @@ pub use bar::BarProgress;
 pub use format::{bytes, count, duration, number, will_run};
 pub use json::JsonProgress;
 pub use lines::LineProgress;
-pub use scan::ScanProgress;
+pub use scan::{Scan, ScanProgress};
 pub use summary::{stop_error, summary};

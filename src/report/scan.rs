@@ -1,32 +1,47 @@
-//! A bar for reading files through beforehand.
+//! Progress of reading files through beforehand.
 
 use super::format::{bytes, count};
+use crate::text::Printable;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{self, Write as _};
 
-/// Shows on stderr that files are read through: a bar on a terminal, elsewhere one line.
+/// Files that are about to be read.
+pub struct Scan<'a> {
+    /// For instance `counting rows in`.
+    pub action: &'a str,
+    /// How many files.
+    pub files: u64,
+    /// How many bytes they have.
+    pub bytes: u64,
+}
+
+/// Shows on stderr that files are read through.
 pub struct ScanProgress(ProgressBar);
 
 const TEMPLATE: &str =
-    "{prefix} {bar:30} {binary_bytes}/{binary_total_bytes} {percent}%  {binary_bytes_per_sec}  eta {eta}";
+    "{prefix} {wide_bar} {binary_bytes}/{binary_total_bytes} {percent}%  {binary_bytes_per_sec}  eta {eta}";
 
 impl ScanProgress {
-    /// Begins with `files` files of `all` bytes; `how` is what can be done about it.
-    pub fn new(what: &str, (files, all): (u64, u64), (terminal, how): (bool, &str)) -> Self {
-        if !terminal {
-            // With stderr gone there is nobody to tell.
-            drop(writeln!(io::stderr(), "{what} {}, {}{how}", count(files, "file"), bytes(all)));
-            return Self(ProgressBar::hidden());
-        }
+    /// A bar, for terminals.
+    pub fn bar(scan: &Scan<'_>) -> Self {
         let style = ProgressStyle::with_template(TEMPLATE).expect("the template is a constant that a test draws");
-        let bar = ProgressBar::new(all).with_style(style);
-        bar.set_prefix(format!("{what} {}", count(files, "file")));
+        let bar = ProgressBar::new(scan.bytes).with_style(style);
+        bar.set_prefix(format!("{} {}", scan.action, count(scan.files, "file")));
         Self(bar)
+    }
+
+    /// One line; `help` is what can be done about it.
+    pub fn line(scan: &Scan<'_>, help: &str) -> Self {
+        let (files, bytes) = (count(scan.files, "file"), bytes(scan.bytes));
+        let line = Printable::line(format!("{} {files}, {bytes}; {help}", scan.action));
+        // If stderr is closed, there is no one to tell.
+        drop(io::stderr().write_all(format!("{line}\n").as_bytes()));
+        Self(ProgressBar::hidden())
     }
 
     /// So many bytes were read so far.
     pub fn read(&self, bytes: u64) {
-        // A file is read a second time where its encoding shows late.
+        // A file is read a second time if its encoding shows late.
         self.0.set_position(bytes.min(self.0.length().unwrap_or(bytes)));
     }
 

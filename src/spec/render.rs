@@ -3,6 +3,7 @@
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::source_file::{SourceFile, floor};
 use crate::model::Span;
+use crate::text::Printable;
 use annotate_snippets::renderer::DEFAULT_TERM_WIDTH;
 use annotate_snippets::{Annotation, AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 
@@ -66,10 +67,10 @@ fn render_one(renderer: &Renderer, source: &SourceFile, path: &str, error: &Diag
         }
     };
     if let Some(context) = &error.context {
-        group = group.element(Level::NOTE.with_name(Some("in")).message(&**context));
+        group = group.element(Level::NOTE.with_name(Some("in")).message(Printable::line(&**context).to_string()));
     }
     if let Some(help) = &error.help {
-        group = group.element(Level::HELP.message(&**help));
+        group = group.element(Level::HELP.message(Printable::lines(&**help).to_string()));
     }
     renderer.render(&[group])
 }

@@ -87,7 +87,7 @@ fn the_starter_workflow_runs_and_is_never_written_over_a_file() {
     let sandbox = Sandbox::new();
     sandbox.batchmill(&["init"]).exits_with(0).says(&["next: batchmill run workflow.yaml"]);
     sandbox.run(&[]).exits_with(0).says(&["3 greetings; the first is: Hello, Ada!"]);
-    sandbox.batchmill(&["init"]).exits_with(2).says(&["cannot write `workflow.yaml`", "hint:"]);
+    sandbox.batchmill(&["init"]).exits_with(2).says(&["cannot create `workflow.yaml`", "help:"]);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn runs_are_found_by_id_by_its_end_and_as_latest() {
     }
     sandbox.batchmill(&["results", "nosuch"]).exits_with(2).says(&["no run `nosuch`", "batchmill runs"]);
     sandbox.batchmill(&["results", "2"]).exits_with(2).says(&["`2` matches 2 runs", "batchmill runs"]);
-    sandbox.batchmill(&["results", "--step", "x"]).exits_with(2).says(&["no step `x`", "it has `greet`"]);
+    sandbox.batchmill(&["results", "--step", "x"]).exits_with(2).says(&["no step `x`", "its steps are `greet`"]);
     let table = sandbox.batchmill(&["runs"]).exits_with(0).stdout;
     assert_eq!(table.lines().count(), 3, "{table}");
     Sandbox::new().batchmill(&["results"]).exits_with(2).says(&["no runs in"]);

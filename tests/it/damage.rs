@@ -13,7 +13,7 @@ fn is_damaged(sandbox: &Sandbox, what: &str) {
         let ended = sandbox.batchmill(&[verb]);
         assert!(matches!(ended.code, Some(2 | 3)), "{what}: {verb}: {ended:?}");
         assert!(ended.stdout.is_empty(), "{what}: {verb} printed {}", ended.stdout);
-        ended.says(&["run.db` is damaged", "cause: ", "hint: start a new run"]);
+        ended.says(&["run.db` is damaged", "caused by: ", "help: start a new run"]);
     }
 }
 
@@ -51,14 +51,14 @@ fn a_damaged_ledger_is_named_and_hides_no_other_run() {
         fs::write(&database, &bytes).unwrap();
         is_damaged(&sandbox, what);
         let runs = sandbox.batchmill(&["runs"]).exits_with(0);
-        runs.says(&["cannot be read", "is damaged"]);
+        runs.says(&["warning: cannot read run", "is damaged"]);
     }
     let damaged = sandbox.run_folder();
     sandbox.run(&[]).exits_with(0);
     let runs = sandbox.batchmill(&["runs"]).exits_with(0);
     assert_eq!(runs.stdout.lines().count(), 2, "the new run is listed: {}", runs.stdout);
     sandbox.batchmill(&["run", "workflow.yaml", "--resume"]).exits_with(0).says(&["0 of 600 items will run"]);
-    sandbox.batchmill(&["runs", "clean", "--keep", "1"]).exits_with(0).says(&["stays, because it cannot be read"]);
+    sandbox.batchmill(&["runs", "clean", "--keep", "1"]).exits_with(0).says(&["cannot read run", "it is kept"]);
     assert!(damaged.exists());
 }
 
@@ -105,7 +105,7 @@ fn items_whose_results_were_cut_off_run_again() {
     OpenOptions::new().write(true).open(&results).unwrap().set_len(length - 3).unwrap();
     let printed = sandbox.batchmill(&["results"]).exits_with(2);
     assert_eq!(printed.stdout, "");
-    printed.says(&["work.jsonl` are truncated", "hint: `batchmill audit` lists the affected items"]);
+    printed.says(&["work.jsonl` are truncated", "help: `batchmill audit` lists the affected items"]);
     assert!(sandbox.batchmill(&["audit"]).exits_with(1).stdout.contains("are truncated"));
     sandbox.batchmill(&["retry"]).exits_with(3).says(&["warning: the results of 2 items are gone"]);
     assert_eq!(sandbox.times_run(), 10);
@@ -192,8 +192,8 @@ fn a_ledger_of_a_newer_version_is_refused() {
     file.write_all_at(&99_u32.to_be_bytes(), 60).unwrap();
     for verb in ["resume", "retry", "results", "failures", "audit"] {
         let refused = sandbox.batchmill(&[verb]).exits_with(2);
-        refused.says(&["was written by a newer batchmill (schema 99", "hint: upgrade batchmill"]);
+        refused.says(&["was written by a newer batchmill (schema 99", "help: upgrade batchmill"]);
     }
-    sandbox.batchmill(&["runs"]).exits_with(0).says(&["cannot be read", "newer batchmill"]);
+    sandbox.batchmill(&["runs"]).exits_with(0).says(&["warning: cannot read run", "newer batchmill"]);
     assert_eq!(sandbox.times_run(), 1);
 }

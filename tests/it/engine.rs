@@ -491,7 +491,7 @@ steps:
     assert!(sizes.iter().max().unwrap() > &32, "quick items are put together: {:?}", sizes.iter().max());
     assert!(sizes.iter().all(|size| *size <= 3000 / 16 + 1), "and left for both workers");
     let plan = sandbox.batchmill(&["plan", "workflow.yaml"]).exits_with(0).stdout;
-    assert!(plan.contains("3,000 items of a size learnt as it runs"), "{plan}");
+    assert!(plan.contains("3,000 items in batches whose size adapts"), "{plan}");
 }
 
 #[test]

@@ -94,7 +94,7 @@ steps:
     sandbox.run(&[]).exits_with(2).says(&["parameter `n` is required", "workflow.yaml:3:3", "`n=VALUE`"]);
     sandbox.run(&["n=x"]).exits_with(2).says(&["`n` must be an integer; found the string \"x\""]);
     sandbox.run(&["n=1", "mod=2"]).exits_with(2).says(&["no parameter `mod`", "did you mean `mode`?"]);
-    sandbox.run(&["n=1", "oops"]).exits_with(2).says(&["`oops` is no parameter", "NAME=VALUE"]);
+    sandbox.run(&["n=1", "oops"]).exits_with(2).says(&["`oops` is not a parameter", "NAME=VALUE"]);
     sandbox.run(&["--params-file", "none.yaml"]).exits_with(2).says(&["cannot read parameters file `none.yaml`"]);
     sandbox.run(&["n=1"]).exits_with(0).says(&["a: 1 fast"]);
 }

@@ -84,7 +84,7 @@ fn files_that_are_alike_form_one_group_whatever_their_compression() {
       name    text
       day     date
 
-    for the `inputs` of a batch step:
+    to read them, put this under the `inputs` of a batch step:
 
     items:
       csv: data/*
@@ -206,7 +206,7 @@ fn the_snippet_reads_what_can_be_read_in_one_way() {
     let items = json["items"].as_str().unwrap();
     insta::assert_snapshot!(items, @r"
     items:
-      # without those that cannot be read, or not in this way: 1
+      # leaves out 1 file, not readable this way
       csv:
         - data/a.csv
         - data/b.csv
@@ -253,7 +253,7 @@ fn plan_counts_the_rows_and_batches_that_a_run_then_has() {
     let sandbox = even().file("data/e.csv", gap).file("data/f.csv.gz", torn).file("data/g.csv", "id,id\n1,2\n");
     let sandbox = sandbox.file("data/h.csv", "").file("workflow.yaml", idle(items, 3));
     let ended = sandbox.batchmill(&["plan", "workflow.yaml", "--format", "json"]).exits_with(0);
-    let ended = ended.says(&["counting the rows of 9 files"]);
+    let ended = ended.says(&["counting rows in 9 files"]);
     let work = ended.json()["steps"][0]["work"].clone();
     let odd = work["files"]["odd"].as_array().unwrap().iter().map(|odd| odd["path"].clone()).collect::<Vec<_>>();
     assert_eq!(odd, ["data/f.csv.gz", "data/g.csv", "data/h.csv", "gone.csv"]);
@@ -299,7 +299,7 @@ fn plan_names_odd_files_and_counts_only_when_it_may() {
     let sandbox = sandbox.file("workflow.yaml", idle("{csv: data/*}", 10));
     let ended = sandbox.batchmill(&["plan", "workflow.yaml"]).exits_with(0);
     for says in [
-        "21 rows of 5 files, ",
+        "21 rows from 5 files (",
         "in 5 batches of 10, 1 worker",
         "data/e.csv: 1 row has the wrong number of fields (line 2)",
     ] {

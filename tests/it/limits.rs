@@ -78,7 +78,7 @@ fn a_step_that_has_used_up_its_time_ends_with_all_its_children() {
     let sandbox = Sandbox::with(&workflow("1s")).script("work", "echo $$ >> pids; [ -e quick ] || exec sleep 600");
     sandbox.run(&[]).exits_with(3).says(&[
         "stopped by StepTimeout: took longer than 1s, the `timeout` of the step",
-        "3 items, 3 not run",
+        "3 items, 3 skipped",
         "next: batchmill resume",
     ]);
     sandbox.has_no_process();

@@ -28,6 +28,8 @@ mod damage;
 mod document;
 /// Batches, slots, retries, failures.
 mod engine;
+/// Hostile text on its way to people.
+mod escape;
 /// Batches as data frames, and data frames as results.
 mod frames;
 /// HTTP requests against a local server.

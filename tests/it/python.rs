@@ -243,7 +243,7 @@ fn the_wheel_hosts_workers_too() {
     let text = workflow("{range: 4}", "batch_size: 4\ncontinue_on_error: true", code);
     let sandbox = Sandbox::with(&text).env("BATCHMILL_PYTHON", wheel.display().to_string());
     let doctor = sandbox.batchmill(&["doctor"]).exits_with(0);
-    assert!(doctor.stdout.contains("the interpreter itself, which has the batchmill module"), "{}", doctor.stdout);
+    assert!(doctor.stdout.contains("the interpreter itself (it has the batchmill module)"), "{}", doctor.stdout);
     sandbox.run(&[]).exits_with(1);
     let results = sandbox.results("work");
     assert_eq!(results.len(), 3);
@@ -266,7 +266,7 @@ fn an_interpreter_that_cannot_be_used_is_named_with_the_way_out() {
     let missing = sandbox.run(&["--python", "/nowhere/python"]).exits_with(2);
     missing.says(&[
         "cannot use the Python interpreter `/nowhere/python` (from --python): it does not exist",
-        "hint:",
+        "help:",
         "BATCHMILL_PYTHON",
     ]);
     sandbox.run(&["--python", "/bin/sh"]).exits_with(2).says(&["does not behave like Python 3"]);

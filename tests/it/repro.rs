@@ -43,7 +43,7 @@ fn failures_are_listed_with_their_time_and_what_was_printed() {
     assert!(failures[0]["duration"].as_f64().is_some() && failures[1]["duration"].as_f64().is_some());
     assert!(failures[1]["detail"].as_str().unwrap().contains("stdout: said a\ngot"), "{}", failures[1]);
     let detail = sandbox.batchmill(&["failures", "--detail"]).exits_with(0).stdout;
-    assert!(detail.contains("ZeroDivisionError") && detail.contains("printed:\nitem 0 of"), "{detail}");
+    assert!(detail.contains("ZeroDivisionError") && detail.contains("output:\n  item 0 of"), "{detail}");
 }
 
 #[test]
@@ -69,9 +69,9 @@ fn one_failed_item_is_run_again_in_the_foreground() {
     let sandbox = sandbox();
     let again = sandbox.batchmill(&["repro", "latest", "1"]).exits_with(1);
     let again = again.says(&[
-        "work[1] 0 failed with ZeroDivisionError",
+        "rerunning work[1] 0, which failed with ZeroDivisionError",
         "ZeroDivisionError: division by zero",
-        "it failed again",
+        "work[1] failed again: ",
     ]);
     assert_eq!(again.stdout, "item 0 of [1, 2] n1\n");
     let key = sandbox.failures()[0]["key"].as_str().unwrap()[..6].to_owned();
@@ -79,8 +79,10 @@ fn one_failed_item_is_run_again_in_the_foreground() {
         "workflow.yaml",
         WORKFLOW.replace("base = 10", "base = 0; import os; os.environ['X'] = '1'").replace("item + good", "item or 1"),
     );
-    let again =
-        sandbox.batchmill(&["repro", "latest", &key, "bonus=4"]).exits_with(0).says(&["it succeeded this time"]);
+    let again = sandbox
+        .batchmill(&["repro", "latest", &key, "bonus=4"])
+        .exits_with(0)
+        .says(&["succeeded this time", "next: batchmill retry "]);
     assert!(again.stdout.ends_with("\n4.0\n"), "{}", again.stdout);
     assert_eq!(sandbox.failures().len(), 2, "nothing was written to the ledger");
 }
@@ -110,8 +112,8 @@ fn the_debugger_opens_where_the_code_raised() {
 #[test]
 fn what_cannot_be_run_again_is_said() {
     let sandbox = sandbox();
-    sandbox.batchmill(&["repro", "latest", "7"]).exits_with(2).says(&["no failed item of run", "is `7`", "hint:"]);
-    sandbox.batchmill(&["repro", "latest", "0", "--step", "work"]).exits_with(2).says(&["no failed item"]);
+    sandbox.batchmill(&["repro", "latest", "7"]).exits_with(2).says(&["has no failed item `7`", "help:"]);
+    sandbox.batchmill(&["repro", "latest", "0", "--step", "work"]).exits_with(2).says(&["has no failed item"]);
     let workflow = "
 secrets: [TOKEN]
 steps:
@@ -119,7 +121,7 @@ steps:
 ";
     let sandbox = Sandbox::with(workflow).env("TOKEN", "s3cret");
     sandbox.run(&[]).exits_with(3);
-    sandbox.batchmill(&["repro", "latest", "0"]).exits_with(2).says(&["holds a secret", "batchmill retry"]);
+    sandbox.batchmill(&["repro", "latest", "0"]).exits_with(2).says(&["contains a secret", "batchmill retry"]);
 }
 
 #[test]
@@ -136,12 +138,12 @@ fn a_plan_of_going_on_runs_nothing() {
     std::fs::write(sandbox.path().join("workflow.yaml"), changed).unwrap();
     plan(&[
         "first: everything runs again, because `task.code` changed",
-        "work: depends on what step `first` gives, which will run",
+        "work: depends on step `first`, which will run",
     ]);
     let json =
         sandbox.batchmill(&["run", "workflow.yaml", "--resume", "--dry-run", "--format", "json"]).exits_with(0).json();
     assert_eq!(json["steps"][2]["because"], json!({ "failed before": 1 }));
     assert_eq!(sandbox.batchmill(&["runs"]).stdout.lines().count(), 2);
     let fresh = Sandbox::with(WORKFLOW).env("GOOD", "0");
-    fresh.batchmill(&["plan", "workflow.yaml", "--resume"]).exits_with(0).says(&["there is no run of this file yet"]);
+    fresh.batchmill(&["plan", "workflow.yaml", "--resume"]).exits_with(0).says(&["this file has no run yet"]);
 }

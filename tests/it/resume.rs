@@ -42,7 +42,7 @@ fn a_run_that_stopped_goes_on_where_it_ended() {
     assert_eq!(sandbox.ran(), ["a", "b"]);
     std::fs::remove_file(sandbox.path().join("bad.b")).unwrap();
     let resumed = sandbox.resume().exits_with(0);
-    resumed.says(&["work: 3 of 4 items will run: 1 failed before, 2 not run yet", "4 items, 1 done before"]);
+    resumed.says(&["work: 3 of 4 items will run: 1 failed before, 2 not run yet", "4 items, 1 already done"]);
     assert_eq!(sandbox.ran(), ["b", "c", "d"]);
     assert_eq!(sandbox.said(), ["did a", "did b", "did c", "did d"]);
     assert!(sandbox.failures().is_empty());
@@ -210,7 +210,7 @@ fn a_run_that_is_under_way_is_held() {
     while !sandbox.exists("began") {
         assert!(running.try_wait().unwrap().is_none());
     }
-    sandbox.resume().exits_with(5).says(&["is in use by another process", "hint:"]);
+    sandbox.resume().exits_with(5).says(&["is in use by another process", "help:"]);
     std::fs::write(sandbox.path().join("go"), "").unwrap();
     assert!(running.wait().unwrap().success());
 }
@@ -240,7 +240,7 @@ fn an_audit_finds_results_that_were_cut_or_overwritten() {
     let sandbox = Sandbox::with(&counting("[a, b, c]", "      batch_size: 2\n")).script("count", COUNT);
     sandbox.run(&[]).exits_with(0);
     let good = sandbox.batchmill(&["audit"]).exits_with(0);
-    assert_eq!(good.stdout, "work: 3 succeeded, 0 failed: every item has one outcome, every result is whole\n");
+    assert_eq!(good.stdout, "work: 3 succeeded, 0 failed; every item has one outcome and every result is intact\n");
     let runs = sandbox.path().join(".batchmill/runs");
     let run = std::fs::read_dir(runs).unwrap().next().unwrap().unwrap().path();
     let results = run.join("results/work.jsonl");
@@ -351,7 +351,7 @@ steps:
 ";
     let sandbox = Sandbox::with(workflow).env("PW", "hunter2");
     sandbox.run(&["url=http://me:hunter2@h/"]).exits_with(3);
-    sandbox.resume().exits_with(2).says(&["hold a secret", "url=VALUE"]);
+    sandbox.resume().exits_with(2).says(&["contain a secret", "url=VALUE"]);
     sandbox.batchmill(&["resume", "latest", "url=http://me:hunter2@h/"]).exits_with(3);
     assert_eq!(sandbox.read("ran"), "http://me:hunter2@h/\n".repeat(2));
 }
@@ -361,6 +361,6 @@ fn a_run_whose_ledger_was_never_made_hides_no_other() {
     let sandbox = Sandbox::with(&counting("[a]", "")).script("count", COUNT);
     sandbox.run(&[]).exits_with(0);
     let sandbox = sandbox.file(".batchmill/runs/99999999-000000000-torn-0000/run.db", "");
-    sandbox.batchmill(&["runs"]).exits_with(0).says(&["run 99999999-000000000-torn-0000 cannot be read"]);
+    sandbox.batchmill(&["runs"]).exits_with(0).says(&["cannot read run `99999999-000000000-torn-0000`"]);
     sandbox.run(&["--resume"]).exits_with(0).says(&["0 of 1 items will run"]);
 }

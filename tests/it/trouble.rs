@@ -84,7 +84,7 @@ fn a_limit_on_the_size_of_results_ends_the_run_and_resume_does_the_rest() {
         "cannot write",
         "work.jsonl",
         "File too large",
-        "hint: what was done is kept",
+        "finished results are saved",
         "ulimit -f",
         "resume",
     ]);
@@ -113,7 +113,7 @@ steps:
 ";
     let sandbox = Sandbox::with(workflow);
     let stopped = sandbox.limited(1536, &["run", "workflow.yaml"]).exits_with(3);
-    stopped.says(&["cannot write", "run.db", "File too large", "hint: what was done is kept", "ulimit -f"]);
+    stopped.says(&["cannot write", "run.db", "File too large", "finished results are saved", "ulimit -f"]);
     let failed = sandbox.failures().len();
     assert!((1..60).contains(&failed), "{failed} failures in 1.5 MiB");
     let sandbox = sandbox.file("good", "");
@@ -126,7 +126,7 @@ steps:
 fn a_limit_that_leaves_no_room_for_the_engine_runs_nothing() {
     let sandbox = sandbox("[a]", 1);
     let refused = sandbox.limited(512, &["run", "workflow.yaml"]).exits_with(2);
-    refused.says(&["cannot start the guard of child processes", "File too large", "hint: check the limits"]);
+    refused.says(&["cannot start the guard of child processes", "File too large", "help: check the resource limits"]);
     assert!(!sandbox.exists("ran"));
     sandbox.batchmill(&["resume"]).exits_with(0);
 }
@@ -220,7 +220,11 @@ fn a_full_disk_ends_the_run_and_resume_does_the_rest() {
     let Some(disk) = SmallDisk::mount(&sandbox) else { return };
     disk.run(&sandbox, "sh", &["-c", "head -c 780000 /dev/zero > full/ballast"]).exits_with(0);
     let stopped = disk.batchmill(&sandbox, &["run", "workflow.yaml"]).exits_with(3);
-    stopped.says(&["cannot write", "No space left on device", "hint: what was done is kept: free some disk space"]);
+    stopped.says(&[
+        "cannot write",
+        "No space left on device",
+        "help: free some disk space, then run `batchmill resume`",
+    ]);
     let lines = || disk.batchmill(&sandbox, &["results"]).exits_with(0).stdout.lines().count();
     let done = lines();
     assert!((2..30).contains(&done), "{done} of 256 KB");
@@ -246,7 +250,7 @@ fn a_disk_that_is_full_from_the_start_runs_nothing() {
     // The write ends where the disk does.
     disk.run(&sandbox, "sh", &["-c", "head -c 2000000 /dev/zero > full/ballast"]);
     let refused = disk.batchmill(&sandbox, &["run", "workflow.yaml"]).exits_with(2);
-    refused.says(&["full/state", "hint: free some disk space"]);
+    refused.says(&["full/state", "help: free some disk space"]);
     assert!(!sandbox.exists("ran"));
 }
 
@@ -264,7 +268,7 @@ fn a_second_engine_is_refused_whatever_it_is_asked_to_do() {
     let sandbox = sandbox("[a]", 1).script("print", "touch began; while [ ! -e go ]; do :; done");
     let mut running = held(&sandbox);
     for verb in [&["retry"][..], &["resume"], &["run", "workflow.yaml", "--resume"]] {
-        sandbox.batchmill(verb).exits_with(5).says(&["is in use by another process", "hint: wait until it finishes"]);
+        sandbox.batchmill(verb).exits_with(5).says(&["is in use by another process", "help: wait until it finishes"]);
     }
     fs::write(sandbox.path().join("go"), "").unwrap();
     assert!(running.wait().unwrap().success());
@@ -324,14 +328,14 @@ fn folders_that_cannot_be_written_are_named() {
     let open = |path: &Path| fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
     close(sandbox.path());
     let refused = ended(&mut run).exits_with(2);
-    refused.says(&["cannot create directory `.batchmill", "Permission denied", "hint: check the permissions"]);
+    refused.says(&["cannot create directory `.batchmill", "Permission denied", "help: check the permissions"]);
     open(sandbox.path());
     ended(&mut run).exits_with(0);
     let (folder, ran) = (sandbox.run_folder(), sandbox.times_run());
     let expected = ended(&mut bound(&sandbox, &["results"]).unwrap()).exits_with(0).stdout;
     close(&folder);
     let refused = ended(&mut bound(&sandbox, &["resume"]).unwrap()).exits_with(2);
-    refused.says(&["run.db", "hint: check the permissions"]);
+    refused.says(&["run.db", "help: check the permissions"]);
     let results = ended(&mut bound(&sandbox, &["results"]).unwrap()).exits_with(0);
     assert_eq!(results.stdout, expected, "what can be read is read");
     ended(&mut bound(&sandbox, &["runs"]).unwrap()).exits_with(0);
@@ -339,7 +343,7 @@ fn folders_that_cannot_be_written_are_named() {
     fs::remove_file(folder.join("results/work.jsonl")).unwrap();
     close(&folder.join("results"));
     let stopped = ended(&mut bound(&sandbox, &["resume"]).unwrap()).exits_with(3);
-    stopped.says(&["work.jsonl", "Permission denied", "hint: what was done is kept: check the permissions"]);
+    stopped.says(&["work.jsonl", "Permission denied", "help: check the permissions, then run `batchmill resume`"]);
     assert_eq!(sandbox.times_run(), ran);
     open(&folder.join("results"));
     ended(&mut bound(&sandbox, &["resume"]).unwrap()).exits_with(0);
@@ -359,7 +363,7 @@ steps:
         "cannot write",
         "two.jsonl",
         "Permission denied",
-        "hint: what was done is kept",
+        "finished results are saved",
     ]);
     assert!(!sandbox.exists("ran"));
     fs::set_permissions(sandbox.run_folder().join("results"), Permissions::from_mode(0o700)).unwrap();

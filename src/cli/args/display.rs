@@ -4,29 +4,28 @@ use super::time::time;
 use clap::{Args, ValueEnum};
 use std::time::Duration;
 
-/// What stdout gets.
+/// The format of what a verb prints to stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people
+    /// Readable text
     Text,
-    /// One JSON value on stdout
+    /// One JSON value
     Json,
 }
 
 /// How a run is shown and ended.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct DisplayArgs {
-    /// What stdout gets at the end
+    /// Output format of the results
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
-    /// How progress is shown on stderr
+    /// Progress on stderr
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
     pub progress: Progress,
-    /// Name an item that takes longer than this while it runs, such as `30s` or `5m`; or longer than five times the average,
-    /// if that is more
+    /// Report items that run longer than this (`30s`, `5m`), or than five times the average if that is longer
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     pub slow_after: Duration,
-    /// After Ctrl-C or SIGTERM, give items under way so much time to end
+    /// Grace period for running items after Ctrl-C or SIGTERM
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     pub grace: Duration,
 }
@@ -34,14 +33,14 @@ pub struct DisplayArgs {
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Progress {
-    /// A bar on a terminal, lines elsewhere
+    /// A bar on a terminal, lines otherwise
     Auto,
-    /// A bar
+    /// A progress bar
     Bar,
-    /// Lines
+    /// Lines of text
     Plain,
     /// One JSON object per event
     Json,
-    /// Nothing but errors
+    /// Only errors
     None,
 }

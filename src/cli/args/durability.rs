@@ -13,9 +13,9 @@ pub struct DurabilityArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Durability {
-    /// A kill at any instant; a power cut may take the last ones
+    /// A crash or kill; a power failure can lose the last batches
     Normal,
-    /// A power cut too; each commit waits for the disk
+    /// A power failure too; each commit waits for the disk
     Full,
 }
 

@@ -5,19 +5,19 @@ use clap::Args;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-/// A run, and what may be changed when it goes on.
+/// A run, and what can be overridden when it is resumed.
 #[derive(Debug, Args)]
 pub struct ResumeArgs {
-    /// The run: its id, the beginning or end of it, or `latest`
+    /// Run ID, its beginning or end, or `latest`
     #[arg(default_value = "latest")]
     pub run: String,
-    /// Parameters to give anew; the others are those of the run. Secret ones are not kept, so they have to be given
+    /// Parameters to override; the others keep their values. Secrets are not saved: pass them again
     #[arg(value_name = "NAME=VALUE")]
     pub params: Vec<String>,
-    /// The Python interpreter for python tasks
+    /// Python interpreter for Python tasks
     #[arg(long, value_name = "PATH")]
     pub python: Option<PathBuf>,
-    /// The most workers per step; `max_parallel` of the workflow is not exceeded
+    /// Maximum workers of a parallel step; never more than its `max_parallel`
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
     #[command(flatten)]

@@ -7,7 +7,7 @@ use clap::Args;
 /// A run, the latest by default.
 #[derive(Debug, Args)]
 pub struct RunSelector {
-    /// The run: its id, the beginning or end of it, or `latest`
+    /// Run ID, its beginning or end, or `latest`
     #[arg(default_value = "latest")]
     run: String,
     #[command(flatten)]

@@ -7,21 +7,21 @@ use std::path::PathBuf;
 /// A workflow file and what is given to it.
 #[derive(Debug, Args)]
 pub struct WorkflowArgs {
-    /// The workflow file
+    /// Workflow file
     pub file: PathBuf,
-    /// Parameters; values are read as YAML
+    /// Parameters; values are parsed as YAML
     #[arg(value_name = "NAME=VALUE")]
     pub params: Vec<String>,
-    /// A YAML or JSON file with parameters; those on the command line win
+    /// YAML or JSON file with parameters; NAME=VALUE overrides it
     #[arg(long, value_name = "FILE")]
     pub params_file: Option<PathBuf>,
-    /// The Python interpreter for python tasks
+    /// Python interpreter for Python tasks
     #[arg(long, value_name = "PATH")]
     pub python: Option<PathBuf>,
-    /// The most workers per step; `max_parallel` of the workflow is not exceeded
+    /// Maximum workers of a parallel step; never more than its `max_parallel`
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
-    /// Take no more than the first N items of each batch step
+    /// Run at most the first N items of each batch step
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_items: Option<u64>,
 }

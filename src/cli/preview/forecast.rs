@@ -1,14 +1,15 @@
-//! What would run if a run went on, and why.
+//! What would run if a run were resumed, and why.
 
 use crate::cli::args::Format;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::{print, print_json};
+use crate::cli::stdout::{print, print_json};
 use crate::compile::Prepared;
 use crate::ledger::Reader;
 use crate::report::will_run;
 use crate::run::Forecast;
 use crate::spec::Step;
+use crate::text::Printable;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -19,7 +20,7 @@ pub fn show_forecasts(
     forecasts: &[Forecast],
     format: Format,
 ) -> Result<Exit, CliError> {
-    let run = &reader.folder().run;
+    let run = Printable::line(&reader.folder().run.0);
     let steps = prepared.workflow.steps.iter().zip(forecasts);
     match format {
         Format::Json => {
@@ -27,12 +28,13 @@ pub fn show_forecasts(
             print_json(&json!({ "run_id": run, "steps": steps }))?;
         }
         Format::Text => {
-            let (name, path) = (&prepared.workflow.name, prepared.workflow.source.path.display());
+            let name = Printable::line(&prepared.workflow.name);
+            let path = Printable::path(&prepared.workflow.source.path);
             let mut text = format!("{name} ({path}), run {run}\n");
             for (step, forecast) in steps {
                 let _ = writeln!(text, "{}: {}", step.name, forecast_text(forecast));
             }
-            print(&text)?;
+            print(text)?;
         }
     }
     Ok(Exit::Done)
@@ -40,10 +42,10 @@ pub fn show_forecasts(
 
 fn forecast_text(forecast: &Forecast) -> String {
     match forecast {
-        Forecast::New => "everything will run: it was not started yet".to_owned(),
+        Forecast::New => "everything will run: the step has not started yet".to_owned(),
         Forecast::Everything(why) => format!("everything runs again, because {}", why.join(", ")),
         Forecast::Some { total, reasons } => will_run(*total, reasons),
-        Forecast::Waits(earlier) => format!("depends on what step `{earlier}` gives, which will run"),
+        Forecast::Waits(earlier) => format!("depends on step `{earlier}`, which will run"),
     }
 }
 

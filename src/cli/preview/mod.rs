@@ -1,6 +1,6 @@
-//! What would run, without running it: `batchmill plan` and `run --dry-run`.
+//! What would run: `batchmill plan` and `run --dry-run`.
 //!
-//! Runs nothing but the `$(command)` or the query of a list of items, and counts the rows of files.
+//! Counts the rows of files, and runs nothing but the `$(command)` or the query that lists the items. Secrets are masked.
 
 mod forecast;
 mod json;

@@ -2,13 +2,13 @@
 
 use crate::cli::odd_files::{odd_json, odd_lines};
 use crate::compile::{OpenBatch, Prepared};
-use crate::report::{ScanProgress, bytes, count};
+use crate::report::{Scan, ScanProgress, bytes, count};
 use crate::spec::BatchSize;
 use crate::survey::{FileProfile, Survey, Totals, survey, totals};
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal};
 
-/// What files of rows come to.
+/// The rows of a step's files.
 pub struct RowCount {
     survey: Survey,
     /// Items and batches.
@@ -16,14 +16,18 @@ pub struct RowCount {
 }
 
 impl RowCount {
-    /// Reads the files of a step through, if its items are rows of files; says so on stderr, because it may take long.
+    /// Reads the files of a step through, if its items are rows of files; shows that on stderr, because it may take long.
     pub fn of(batch: &OpenBatch, prepared: &Prepared) -> Option<Self> {
         let request = batch.items.source.survey()?;
         let request = request.limited(prepared.options.max_items.unwrap_or(u64::MAX));
-        let how = (io::stderr().is_terminal(), "; `--no-count` leaves this out");
-        let bar = ScanProgress::new("counting the rows of", (request.len() as u64, request.bytes()), how);
-        let survey = survey(&request, &mut |read| bar.read(read));
-        bar.end();
+        let scan = Scan { action: "counting rows in", files: request.len() as u64, bytes: request.bytes() };
+        let progress = if io::stderr().is_terminal() {
+            ScanProgress::bar(&scan)
+        } else {
+            ScanProgress::line(&scan, "skip this with `--no-count`")
+        };
+        let survey = survey(&request, &mut |read| progress.read(read));
+        progress.end();
         let totals = match batch.settings.batch_size {
             BatchSize::Exactly(size) => totals(&request, &survey.files, size.get() as u64),
             // How many batches there will be depends on the time that they take.
@@ -36,13 +40,13 @@ impl RowCount {
         self.survey.files.iter().map(|file| file.bytes).sum()
     }
 
-    /// `27,004 rows of 31 files, 2.3 MiB,`
+    /// `27,004 rows from 31 files (2.3 MiB)`
     pub fn text(&self) -> String {
         let files = count(self.survey.files.len() as u64, "file");
-        format!("{} of {files}, {},", count(self.totals.items, "row"), bytes(self.bytes()))
+        format!("{} from {files} ({})", count(self.totals.items, "row"), bytes(self.bytes()))
     }
 
-    /// A line for each file that stands out.
+    /// A line for each odd file.
     pub fn odd_text(&self) -> String {
         let odd = odd_lines(&self.survey, "     ");
         if odd.is_empty() { odd } else { format!("   odd files:\n{odd}") }

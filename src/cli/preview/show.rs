@@ -1,4 +1,4 @@
-//! Which preview is shown: of a new run, or of one that goes on.
+//! Which preview is shown: of a new run, or of a resumed one.
 
 use super::forecast::show_forecasts;
 use super::json::to_json;
@@ -8,23 +8,24 @@ use crate::cli::args::{Format, StateArgs, WorkflowArgs};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::lookup::latest_run_of;
-use crate::cli::output::{print, print_json};
 use crate::cli::prepare::{load, options};
+use crate::cli::stderr::tell;
+use crate::cli::stdout::{print, print_json};
 use crate::compile::prepare;
 use crate::ledger::Reader;
-use crate::run::{ForecastError, forecast};
+use crate::run::forecast;
 
-/// What is to be shown.
+/// A preview to show.
 pub struct Preview {
     /// The workflow.
     pub workflow: WorkflowArgs,
     /// Where runs are kept.
     pub state: StateArgs,
-    /// Whether the newest run of the file would go on.
+    /// Whether the latest run of the file would be resumed.
     pub resume: bool,
     /// Whether the rows of files are counted.
     pub rows: RowCounts,
-    /// What stdout gets.
+    /// The output format.
     pub format: Format,
 }
 
@@ -36,23 +37,17 @@ impl Preview {
         if self.resume {
             if let Some(folder) = latest_run_of(&self.workflow.file, &self.state.folder())? {
                 let reader = Reader::open(folder)?;
-                let forecasts = forecast(&prepared, &reader).map_err(no_forecast)?;
+                let forecasts = forecast(&prepared, &reader);
+                let forecasts = forecasts.map_err(|error| CliError::from(error).masked(&prepared.secrets))?;
                 return show_forecasts(&prepared, &reader, &forecasts, self.format);
             }
-            eprintln!("there is no run of this file yet: all of it would run");
+            tell("this file has no run yet; everything would run");
         }
-        let steps = plan_steps(&prepared, self.rows)?;
+        let steps = plan_steps(&prepared, self.rows).map_err(|error| error.masked(&prepared.secrets))?;
         match self.format {
-            Format::Text => print(&to_text(&prepared, &steps))?,
+            Format::Text => print(to_text(&prepared, &steps))?,
             Format::Json => print_json(&to_json(&prepared, &steps))?,
         }
         Ok(Exit::Done)
-    }
-}
-
-fn no_forecast(error: ForecastError) -> CliError {
-    match error {
-        ForecastError::Ledger(error) => error.into(),
-        error => CliError::bad(error.to_string()),
     }
 }

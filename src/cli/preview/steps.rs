@@ -1,4 +1,4 @@
-//! What is known of each step before it runs.
+//! What is known about each step before it runs.
 
 use super::row_count::RowCount;
 use crate::cli::error::CliError;

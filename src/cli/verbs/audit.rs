@@ -3,8 +3,9 @@
 use crate::cli::args::RunSelector;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::print;
+use crate::cli::stdout::print;
 use crate::report::number;
+use crate::text::Printable;
 use clap::Args;
 
 /// Arguments of `audit`.
@@ -25,11 +26,12 @@ impl AuditArgs {
             let audit = reader.open_step(step).audit()?;
             let counts = format!("{} succeeded, {} failed", number(audit.succeeded), number(audit.failed));
             if audit.problems.is_empty() {
-                print(&format!("{name}: {counts}: every item has one outcome, every result is whole\n"))?;
+                print(format!("{name}: {counts}; every item has one outcome and every result is intact\n"))?;
             } else {
                 exit = Exit::SomeFailed;
-                print(&format!("{name}: {counts}\n"))?;
-                print(&audit.problems.iter().map(|problem| format!("  {problem}\n")).collect::<String>())?;
+                let problems: String =
+                    audit.problems.iter().map(|problem| format!("  {}\n", Printable::line(problem))).collect();
+                print(format!("{name}: {counts}\n{problems}"))?;
             }
         }
         Ok(exit)

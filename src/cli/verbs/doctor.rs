@@ -1,10 +1,11 @@
-//! `batchmill doctor`: what is found on this machine.
+//! `batchmill doctor`: checks this machine.
 
 use crate::cli::args::{Format, StateArgs};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::{print, print_json};
+use crate::cli::stdout::{print, print_json};
 use crate::task::python::{Host, HostError, Hosting, find_interpreter};
+use crate::text::Printable;
 use clap::Args;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -13,19 +14,19 @@ use std::path::{Path, PathBuf};
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// The Python interpreter to look at; by default the one that `run` would take
+    /// Python interpreter to check; by default the one that `run` would use
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
-    /// A workflow file: a `.venv` beside it counts
+    /// Workflow file; a `.venv` next to it is found
     file: Option<PathBuf>,
     #[command(flatten)]
     state: StateArgs,
-    /// What stdout gets
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
 
-/// What was found.
+/// What the checks found.
 struct Findings {
     cores: usize,
     state: PathBuf,
@@ -46,7 +47,7 @@ impl DoctorArgs {
         };
         match self.format {
             Format::Json => print_json(&findings.to_json())?,
-            Format::Text => print(&findings.to_text())?,
+            Format::Text => print(findings.to_text())?,
         }
         Ok(if findings.host.is_ok() && findings.writable { Exit::Done } else { Exit::Bad })
     }
@@ -66,17 +67,17 @@ impl Findings {
 
     fn to_text(&self) -> String {
         let mut text = format!("batchmill  {}\n", env!("CARGO_PKG_VERSION"));
-        let _ = writeln!(text, "cores      {} (affinity and cgroup quota counted in)", self.cores);
+        let _ = writeln!(text, "cores      {} (respects CPU affinity and cgroup quota)", self.cores);
         let writable = if self.writable { "writable" } else { "not writable" };
-        let _ = writeln!(text, "state      {} ({writable})", self.state.display());
+        let _ = writeln!(text, "state      {} ({writable})", Printable::path(&self.state));
         match &self.host {
             Ok(host) => {
-                let (executable, version, by) = (&host.executable, &host.version, &host.found.by);
-                let _ = writeln!(text, "python     {executable} (CPython {version}, from {by})");
+                let executable = Printable::line(&host.executable);
+                let _ = writeln!(text, "python     {executable} (CPython {}, from {})", host.version, host.found.by);
                 let _ = writeln!(text, "worker     {}", worker(host));
             }
             Err(error) => {
-                let _ = writeln!(text, "python     not usable: {error}\nhint       {}", error.hint());
+                let _ = writeln!(text, "python     not usable: {error}\nhelp       {}", error.hint());
             }
         }
         text
@@ -85,12 +86,12 @@ impl Findings {
 
 fn worker(host: &Host) -> String {
     match &host.hosting {
-        Hosting::Wheel => "the interpreter itself, which has the batchmill module".to_owned(),
+        Hosting::Wheel => "the interpreter itself (it has the batchmill module)".to_owned(),
         Hosting::Embedded { binary } => binary.display().to_string(),
     }
 }
 
-/// Whether a run could be made there: the nearest folder that exists takes a file.
+/// Whether a run could be created there: the nearest directory that exists takes a file.
 fn state_is_writable(state: &Path) -> bool {
     let here = Path::new(".");
     let existing = state.ancestors().find(|folder| folder.is_dir()).unwrap_or(here);

@@ -7,6 +7,8 @@ use crate::cli::args::{Format, RunSelector};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::lookup::step_named;
+use crate::cli::stderr::tell;
+use crate::text::Printable;
 use clap::Args;
 use list::Failed;
 
@@ -15,16 +17,16 @@ use list::Failed;
 pub struct FailuresArgs {
     #[command(flatten)]
     run: RunSelector,
-    /// Only this step
+    /// List only this step
     #[arg(long, value_name = "NAME")]
     step: Option<String>,
-    /// Show tracebacks too, and what was printed
+    /// Show tracebacks and captured output
     #[arg(long, conflicts_with = "group")]
     detail: bool,
-    /// Count failures that are alike, instead of listing each
+    /// Count similar failures instead of listing each
     #[arg(long)]
     group: bool,
-    /// What stdout gets
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
@@ -52,13 +54,15 @@ impl FailuresArgs {
                 printed: printed.next().unwrap_or_default(),
             }));
         }
-        match (self.group, self.format) {
-            (true, Format::Json) => groups::print_groups_json(&all)?,
-            (true, Format::Text) => groups::print_groups(&all)?,
-            (false, Format::Json) => list::print_list_json(&all)?,
-            (false, Format::Text) if all.is_empty() => eprintln!("no item of run {} failed", reader.folder().run),
-            (false, Format::Text) if self.detail => list::print_details(&all)?,
-            (false, Format::Text) => list::print_list(&all)?,
+        match (self.format, self.group) {
+            (Format::Json, true) => groups::print_groups_json(&all)?,
+            (Format::Json, false) => list::print_list_json(&all)?,
+            (Format::Text, _) if all.is_empty() => {
+                tell(format!("no item of run `{}` failed", Printable::line(&reader.folder().run.0)));
+            }
+            (Format::Text, true) => groups::print_groups(&all)?,
+            (Format::Text, false) if self.detail => list::print_details(&all)?,
+            (Format::Text, false) => list::print_list(&all)?,
         }
         Ok(Exit::Done)
     }

@@ -1,7 +1,9 @@
-//! `batchmill init`: writes a starter workflow.
+//! `batchmill init`: creates a starter workflow.
 
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::stderr::tell;
+use crate::text::Printable;
 use clap::Args;
 use std::fs::File;
 use std::io::{self, Write};
@@ -10,7 +12,7 @@ use std::path::PathBuf;
 /// Arguments of `init`.
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// The file to write; one that is there already is never overwritten
+    /// File to create; an existing file is never overwritten
     #[arg(default_value = "workflow.yaml")]
     file: PathBuf,
 }
@@ -21,15 +23,14 @@ const STARTER: &str = include_str!("starter.yaml");
 impl InitArgs {
     /// Writes the file.
     pub fn run(self) -> Result<Exit, CliError> {
-        let path = self.file.display();
+        let path = Printable::path(&self.file);
         let written = File::create_new(&self.file).and_then(|mut file| file.write_all(STARTER.as_bytes()));
         written.map_err(|error| {
             let taken = error.kind() == io::ErrorKind::AlreadyExists;
-            let error = anyhow::Error::new(error).context(format!("cannot write `{path}`"));
-            let error = CliError::new(Exit::Bad, error);
-            if taken { error.help("name another file: `batchmill init FILE`") } else { error }
+            let error = CliError::new(Exit::Bad, format!("cannot create `{path}`")).caused_by(&error);
+            if taken { error.help("choose another name: `batchmill init FILE`") } else { error }
         })?;
-        eprintln!("wrote {path}\nnext: batchmill run {path}");
+        tell(format!("created {path}\nnext: batchmill run {path}"));
         Ok(Exit::Done)
     }
 }

@@ -13,13 +13,13 @@ pub struct PlanArgs {
     workflow: WorkflowArgs,
     #[command(flatten)]
     state: StateArgs,
-    /// Show what going on with the newest run of this file would run, and why
+    /// Show what resuming the latest run of this file would run, and why
     #[arg(long)]
     resume: bool,
-    /// Do not read files of rows through to count their rows
+    /// Don't read files of rows to count their rows
     #[arg(long)]
     no_count: bool,
-    /// What stdout gets
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }

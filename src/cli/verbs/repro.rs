@@ -1,16 +1,17 @@
-//! `batchmill repro`: one failed item again, in front of the person.
+//! `batchmill repro`: reruns one failed item in the foreground.
 
 use crate::cli::args::StateArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::lookup::{FailedItem, failed_items, no_failed_item};
-use crate::cli::output::print;
 use crate::cli::params;
 use crate::cli::prepare::{Overrides, absolute, prepare_again};
+use crate::cli::stderr::tell;
+use crate::cli::stdout::print_data;
 use crate::ledger::{Durability, RunFolder, StateFolder};
 use crate::run::Repro;
 use crate::task::ForegroundEnd;
-use crate::text::MASK;
+use crate::text::{MASK, MaybeSecret, Printable};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,21 +19,21 @@ use std::time::Duration;
 /// Arguments of `repro`.
 #[derive(Debug, Args)]
 pub struct ReproArgs {
-    /// The run: its id, the beginning or end of it, or `latest`
+    /// Run ID, its beginning or end, or `latest`
     run: String,
-    /// The failed item: its index, or the beginning of its key
+    /// Failed item: its index, or the beginning of its key
     #[arg(value_name = "INDEX|KEY")]
     item: String,
-    /// Parameters to give anew; the others are those of the run. Secret ones are not kept, so they have to be given
+    /// Parameters to override; the others keep their values. Secrets are not saved: pass them again
     #[arg(value_name = "NAME=VALUE")]
     params: Vec<String>,
-    /// The step, where items of more than one failed
+    /// Step of the item, if items of several steps match
     #[arg(long, value_name = "NAME")]
     step: Option<String>,
-    /// Open Python's debugger where the code raises
+    /// Open the Python debugger at the exception
     #[arg(long)]
     pdb: bool,
-    /// The Python interpreter for python tasks
+    /// Python interpreter for Python tasks
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
     #[command(flatten)]
@@ -40,15 +41,16 @@ pub struct ReproArgs {
 }
 
 impl ReproArgs {
-    /// Runs the item.
+    /// Reruns the item.
     pub fn run(self) -> Result<Exit, CliError> {
         let state = StateFolder(absolute(&self.state.state_dir)?);
         let folder = state.find(&self.run)?;
         let FailedItem { step, record: failure } = self.find(&folder)?;
+        let run = Printable::line(&folder.run.0);
+        let place = format!("{step}[{}]", failure.index);
         if failure.item.contains(MASK) {
-            let message =
-                format!("item {} of step `{step}` holds a secret, so it was not kept as it is", failure.index);
-            return Err(CliError::bad(message).help("run it again with `batchmill retry`"));
+            let message = format!("{place} contains a secret, which is not saved, so it cannot be rerun alone");
+            return Err(CliError::bad(message).help(format!("rerun all failed items: `batchmill retry {run}`")));
         }
         let overrides = Overrides {
             params: params::from_arguments(&self.params)?,
@@ -59,25 +61,33 @@ impl ReproArgs {
             state,
         };
         let prepared = prepare_again(&folder, overrides)?;
+        let item = Printable::line(&failure.item);
+        let cause = Printable::lines(format!("{}: {}", failure.class, failure.message)).indented("  ");
+        tell(format!("rerunning {place} {item}, which failed with {cause}"));
         let repro = Repro { prepared: &prepared, folder: &folder, step: &step, failure: &failure };
-        let cause = format!("{}: {}", failure.class, failure.message);
-        eprintln!("{step}[{}] {} failed with {cause}; running it again", failure.index, failure.item);
-        match repro.run(self.pdb).map_err(CliError::bad)? {
+        let end = repro.run(self.pdb).map_err(|message| CliError::bad(message).masked(&prepared.secrets))?;
+        let status = match end {
             Ok(ForegroundEnd::Line(line)) => {
-                print(&String::from_utf8_lossy(&line))?;
-                Ok(succeeded())
+                print_data(&line)?;
+                None
             }
-            Ok(ForegroundEnd::Status(status)) if status.success() => Ok(succeeded()),
-            Ok(ForegroundEnd::Status(status)) => {
-                eprintln!("it failed again: {status}");
-                Ok(Exit::SomeFailed)
-            }
+            Ok(ForegroundEnd::Status(status)) => (!status.success()).then(|| status.to_string()),
             Err(failure) => {
                 let detail = failure.detail.map_or(String::new(), |detail| format!("\n{}", detail.trim_end()));
-                eprintln!("it failed again: {}: {}{detail}", failure.class, failure.message);
-                Ok(Exit::SomeFailed)
+                Some(format!("{}: {}{detail}", failure.class, failure.message))
             }
-        }
+        };
+        Ok(match status {
+            None => {
+                let retry = format!("batchmill retry {run} --only {}", failure.index);
+                tell(format!("{place} succeeded this time; the run still has its failure\nnext: {retry}"));
+                Exit::Done
+            }
+            Some(error) => {
+                tell(format!("{place} failed again: {}", MaybeSecret::from(error).masked(&prepared.secrets).lines()));
+                Exit::SomeFailed
+            }
+        })
     }
 
     /// The failed item that is meant.
@@ -87,15 +97,11 @@ impl ReproArgs {
         match found.find(|other| other.step != first.step || other.record.index != first.record.index) {
             Some(other) => {
                 let place = |item: &FailedItem| format!("{}[{}]", item.step, item.record.index);
-                let message = format!("`{}` may be {} and {}", self.item, place(&first), place(&other));
-                Err(CliError::bad(message).help("name the step with `--step`, or more of the key"))
+                let item = Printable::line(&self.item);
+                let message = format!("`{item}` matches {} and {}", place(&first), place(&other));
+                Err(CliError::bad(message).help("pass `--step NAME`, or more of the key"))
             }
             None => Ok(first),
         }
     }
-}
-
-fn succeeded() -> Exit {
-    eprintln!("it succeeded this time; `batchmill retry` runs it again and keeps the result");
-    Exit::Done
 }

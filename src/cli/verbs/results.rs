@@ -4,18 +4,19 @@ use crate::cli::args::RunSelector;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::lookup::step_named;
-use crate::cli::output::written;
+use crate::cli::stdout::{DataWriter, written};
 use crate::ledger::StepRecord;
 use crate::spec::Workflow;
+use crate::text::Printable;
 use clap::Args;
-use std::io;
+use std::io::Write;
 
 /// Arguments of `results`.
 #[derive(Debug, Args)]
 pub struct ResultsArgs {
     #[command(flatten)]
     run: RunSelector,
-    /// The step; by default the last one that ran, `on_failure` and `finally` left aside
+    /// Step to print; by default the last one that ran, not counting `on_failure` and `finally`
     #[arg(long, value_name = "NAME")]
     step: Option<String>,
 }
@@ -28,14 +29,12 @@ impl ResultsArgs {
         let steps = reader.steps()?;
         let step = match &self.step {
             Some(name) => step_named(&steps, name)?,
-            None => steps
-                .iter()
-                .rev()
-                .find(|step| !is_closing(step))
-                .or(steps.last())
-                .ok_or_else(|| CliError::bad(format!("no step of run `{}` was started", reader.folder().run)))?,
+            None => steps.iter().rev().find(|step| !is_closing(step)).or(steps.last()).ok_or_else(|| {
+                CliError::bad(format!("run `{}` has not started any step", Printable::line(&reader.folder().run.0)))
+            })?,
         };
-        written(reader.open_step(step.clone()).results()?.copy_to(&mut io::stdout().lock())?)?;
+        let mut data = DataWriter::new();
+        written(reader.open_step(step.clone()).results()?.copy_to(&mut data)?.and_then(|()| data.flush()))?;
         Ok(Exit::Done)
     }
 }

@@ -1,4 +1,4 @@
-//! `batchmill resume`: goes on with a run.
+//! `batchmill resume`: resumes a run.
 
 use crate::cli::args::ResumeArgs;
 use crate::cli::error::CliError;
@@ -15,7 +15,7 @@ pub struct ResumeVerb {
 }
 
 impl ResumeVerb {
-    /// Goes on with the run.
+    /// Resumes the run.
     pub fn run(self) -> Result<Exit, CliError> {
         execute_again(self.resume, |_| Ok(ItemSelection::Left))
     }

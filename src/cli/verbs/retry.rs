@@ -1,12 +1,14 @@
-//! `batchmill retry`: the failed items of a run again.
+//! `batchmill retry`: reruns the failed items of a run.
 
 use crate::cli::args::ResumeArgs;
 use crate::cli::error::CliError;
 use crate::cli::execute::execute_again;
 use crate::cli::exit::Exit;
 use crate::cli::lookup::no_failed_item;
+use crate::cli::stderr::tell;
 use crate::ledger::{Reader, RunFolder};
 use crate::resume::ItemSelection;
+use crate::text::Printable;
 use clap::Args;
 use std::collections::{BTreeSet, HashSet};
 
@@ -15,7 +17,7 @@ use std::collections::{BTreeSet, HashSet};
 pub struct RetryArgs {
     #[command(flatten)]
     resume: ResumeArgs,
-    /// Only this failed item: its index, or the beginning of its key; may be given several times
+    /// Rerun only this failed item: its index, or the beginning of its key; can be repeated
     #[arg(long, value_name = "INDEX|KEY")]
     only: Vec<String>,
 }
@@ -26,12 +28,21 @@ impl RetryArgs {
         let only = self.only;
         execute_again(self.resume, |folder| {
             if only.is_empty() {
+                tell_if_nothing_failed(folder)?;
                 return Ok(ItemSelection::Failed);
             }
             check_names(folder, &only)?;
             Ok(ItemSelection::Only(only))
         })
     }
+}
+
+fn tell_if_nothing_failed(folder: &RunFolder) -> Result<(), CliError> {
+    let steps = Reader::open(folder.clone())?.steps()?;
+    if steps.iter().all(|step| step.stats.failed == 0 && step.failure.is_none()) {
+        tell(format!("nothing to retry: no item of run `{}` failed", Printable::line(&folder.run.0)));
+    }
+    Ok(())
 }
 
 /// Refuses names of `--only` that no failed item has.

@@ -1,4 +1,4 @@
-//! `batchmill run`: a new run, or the newest one of a file, gone on with.
+//! `batchmill run`: starts a new run, or resumes the latest one of a file.
 
 use crate::cli::args::{DisplayArgs, DurabilityArgs, StateArgs, WorkflowArgs};
 use crate::cli::error::CliError;
@@ -24,14 +24,14 @@ pub struct RunArgs {
     durability: DurabilityArgs,
     #[command(flatten)]
     display: DisplayArgs,
-    /// Show what would run, and run nothing: the same as `batchmill plan`
+    /// Show what would run without running it; same as `batchmill plan`
     #[arg(long)]
     dry_run: bool,
-    /// Go on with the newest run of this file, if there is one, instead of starting a new one
+    /// Resume the latest run of this file, if there is one, instead of starting a new one
     #[arg(long)]
     resume: bool,
-    /// Run only items that are new or changed since the last good run of this file. Files are compared by size and time of
-    /// change, or by what is in them
+    /// Run only items that are new or changed since the last successful run of this file; compare files by size and
+    /// modification time, or by content
     #[arg(long, value_enum, value_name = "BY", num_args = 0..=1, require_equals = true, default_missing_value = "time",
         conflicts_with_all = ["resume", "max_items"])]
     incremental: Option<CompareBy>,
@@ -40,9 +40,9 @@ pub struct RunArgs {
 /// By what `--incremental` compares files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum CompareBy {
-    /// Size and time of change
+    /// Size and modification time
     Time,
-    /// What is in them
+    /// File content
     Content,
 }
 
@@ -72,6 +72,6 @@ impl RunArgs {
         let prepared = prepare(load(&workflow.file)?, options)?;
         let last = if resume { latest_run_of(&workflow.file, &state.folder())? } else { None };
         let start = last.map_or(Start::New, |folder| Start::Again(folder, ItemSelection::Left));
-        execute(&prepared, start, self.display)
+        execute(&prepared, start, self.display, &workflow.file)
     }
 }

@@ -17,14 +17,14 @@ pub struct RunsArgs {
     verb: Option<RunsVerb>,
     #[command(flatten)]
     state: StateArgs,
-    /// What stdout gets
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
 
 #[derive(Debug, Subcommand)]
 enum RunsVerb {
-    /// Delete old runs with their results; those under way stay
+    /// Delete old runs and their results; active runs are kept
     Clean(CleanArgs),
 }
 

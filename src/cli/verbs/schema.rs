@@ -2,7 +2,7 @@
 
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::print_json;
+use crate::cli::stdout::print_json;
 use crate::spec;
 use clap::Args;
 

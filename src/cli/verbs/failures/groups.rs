@@ -1,52 +1,59 @@
-//! Failures that are alike, counted.
+//! Similar failures, counted.
 
 use super::list::Failed;
 use crate::cli::error::CliError;
-use crate::cli::output::{print, print_json};
-use crate::cli::table::{lines, shorten, table};
+use crate::cli::stdout::{print, print_json};
+use crate::cli::table::Table;
 use crate::report::number;
+use crate::text::Printable;
 use serde_json::json;
+use std::cmp::Reverse;
 
-/// Failures with the same step, type and message, numbers in it left aside.
-struct Group {
+/// Failures of one step whose errors differ in numbers alone.
+struct Group<'a> {
     count: u64,
-    step: String,
-    error: String,
-    /// One of them.
-    index: u64,
+    /// The first of them.
+    example: &'a Failed,
 }
 
-fn groups(all: &[Failed]) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    let plain = |text: &str| {
-        text.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect::<String>().replace("##", "#")
-    };
+/// The groups, the largest first.
+fn groups(all: &[Failed]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let plain = |failed: &Failed| without_numbers(&failed.error());
     for failed in all {
-        let (step, error) = (failed.step.as_str(), failed.error());
-        match groups.iter_mut().find(|group| group.step == step && plain(&group.error) == plain(&error)) {
+        let alike = |group: &&mut Group<'_>| group.example.step == failed.step && plain(group.example) == plain(failed);
+        match groups.iter_mut().find(alike) {
             Some(group) => group.count += 1,
-            None => groups.push(Group { count: 1, step: step.to_owned(), error, index: failed.record.index }),
+            None => groups.push(Group { count: 1, example: failed }),
         }
     }
-    groups.sort_by_key(|group| std::cmp::Reverse(group.count));
+    groups.sort_by_key(|group| Reverse(group.count));
     groups
+}
+
+/// The text with `#` in place of each number.
+fn without_numbers(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect::<String>().replace("##", "#")
 }
 
 /// A line for each group.
 pub fn print_groups(all: &[Failed]) -> Result<(), CliError> {
-    let mut table = table(["count", "step", "error", "for instance"]);
-    for group in groups(all) {
-        let Group { count, step, error, index } = group;
-        table.add_row([number(count), step, shorten(&error, 100), format!("item {index}")]);
+    let mut table = Table::new(["count", "step", "error", "example"]).wrap("error");
+    for Group { count, example } in groups(all) {
+        table.row([
+            number(count).into(),
+            example.step.as_str().into(),
+            Printable::excerpt(example.error(), 100),
+            format!("item {}", example.record.index).into(),
+        ]);
     }
-    print(&lines(&table))
+    print(table.to_string())
 }
 
 /// The groups, for programs.
 pub fn print_groups_json(all: &[Failed]) -> Result<(), CliError> {
-    let groups = groups(all).into_iter().map(|group| {
-        let Group { count, step, error, index } = group;
-        json!({ "count": count, "step": step, "error": error, "index": index })
+    let groups = groups(all).into_iter().map(|Group { count, example }| {
+        json!({ "count": count, "step": example.step, "error": example.error(), "index": example.record.index })
     });
     print_json(&groups.collect::<Vec<_>>())
 }

@@ -1,11 +1,12 @@
 //! Failures one by one.
 
 use crate::cli::error::CliError;
-use crate::cli::output::{print, print_json};
-use crate::cli::table::{lines, shorten, table};
+use crate::cli::stdout::{print, print_json};
+use crate::cli::table::Table;
 use crate::ledger::FailureRecord;
 use crate::model::StepName;
-use crate::report::{duration, number};
+use crate::report::duration;
+use crate::text::Printable;
 use serde_json::{Value, json};
 
 /// A failed item.
@@ -27,31 +28,41 @@ impl Failed {
 
 /// A line for each.
 pub fn print_list(all: &[Failed]) -> Result<(), CliError> {
-    let mut table = table(["step", "index", "item", "attempts", "took", "error"]);
+    let mut table = Table::new(["step", "index", "item", "attempts", "duration", "error"]).wrap("error");
     for failed in all {
         let record = &failed.record;
-        table.add_row([
-            failed.step.to_string(),
-            number(record.index),
-            shorten(&record.item, 40),
-            record.attempts.to_string(),
-            record.took.map_or(String::new(), duration),
-            shorten(&failed.error(), 100),
+        table.row([
+            failed.step.as_str().into(),
+            // Without separators, as `repro` and `retry --only` take it.
+            record.index.to_string().into(),
+            Printable::excerpt(&record.item, 40),
+            record.attempts.to_string().into(),
+            record.took.map_or(String::new(), duration).into(),
+            Printable::excerpt(failed.error(), 100),
         ]);
     }
-    print(&lines(&table))
+    print(table.to_string())
 }
 
 /// All that is known of each.
 pub fn print_details(all: &[Failed]) -> Result<(), CliError> {
     for failed in all {
         let Failed { step, record, printed } = failed;
-        let log = if printed.is_empty() { String::new() } else { format!("printed:\n{}\n", printed.trim_end()) };
-        let detail = record.detail.as_ref().map_or(String::new(), |detail| format!("{}\n", detail.trim_end()));
-        let handler =
-            record.handler.as_ref().map_or(String::new(), |handler| format!("on_item_error failed: {handler}\n"));
-        let (index, item, error) = (record.index, &record.item, failed.error());
-        print(&format!("{step}[{index}] {item}\n{error}\n{detail}{log}{handler}\n"))?;
+        let item = Printable::line(&record.item);
+        let error = Printable::lines(failed.error()).indented("  ");
+        let mut text = format!("{step}[{}] {item}\n{error}\n", record.index);
+        // Indented, so that no line of it can pose as one of ours.
+        for (title, part) in [
+            (None, record.detail.as_deref()),
+            (Some("output:"), Some(printed.as_str())),
+            (Some("`on_item_error` failed:"), record.handler.as_deref()),
+        ] {
+            if let Some(part) = part.map(str::trim_end).filter(|part| !part.is_empty()) {
+                text.extend(title.map(|title| format!("{title}\n")));
+                text.push_str(&format!("  {}\n", Printable::lines(part).indented("  ")));
+            }
+        }
+        print(format!("{text}\n"))?;
     }
     Ok(())
 }

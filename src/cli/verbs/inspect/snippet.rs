@@ -1,13 +1,13 @@
-//! The `items` of a workflow that read what was inspected.
+//! The `items` of a workflow that reads the inspected files.
 
+use crate::report::count;
 use crate::spec::RowFormat;
 use crate::survey::{ColumnProfile, Group, Survey};
 use encoding_rs::UTF_8;
 use indexmap::IndexMap;
 use std::fmt::Write;
 
-/// The lines of a workflow that read the largest group, and all files that can be read in the same way; none where there is
-/// no group.
+/// The `items` that read the largest group and every file with the same layout; `None` if there is no group.
 pub fn snippet(survey: &Survey, given: &[String]) -> Option<String> {
     let most = survey.groups.first()?;
     let kin: Vec<&Group> = survey.groups.iter().filter(|group| is_kin(group, most)).collect();
@@ -23,7 +23,7 @@ pub fn snippet(survey: &Survey, given: &[String]) -> Option<String> {
     };
     let mut text = "items:\n".to_owned();
     if !apart.is_empty() {
-        let _ = writeln!(text, "  # without those that cannot be read, or not in this way: {}", apart.len());
+        let _ = writeln!(text, "  # leaves out {}, not readable this way", count(apart.len() as u64, "file"));
     }
     let key = if most.format == RowFormat::Csv { "csv" } else { "jsonl" };
     match paths.as_slice() {
@@ -78,7 +78,7 @@ fn settings(text: &mut String, most: &Group, kin: &[&Group]) {
     }
 }
 
-/// A string of YAML, in quotes where it needs them.
+/// A YAML string, in quotes if it needs them. serde_yaml is not used, because it breaks long strings into blocks.
 fn word(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'/' | b'-' | b'*' | b'?');
     let means_more = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];

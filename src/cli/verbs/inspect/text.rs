@@ -2,10 +2,11 @@
 
 use super::snippet::snippet;
 use crate::cli::odd_files::odd_lines;
-use crate::cli::table::{lines, table};
-use crate::report::{bytes, count};
+use crate::cli::table::Table;
+use crate::report::{bytes, count, number};
 use crate::spec::RowFormat;
 use crate::survey::{Group, Survey, delimiter_name};
+use crate::text::Printable;
 use std::fmt::Write;
 
 /// The lines of a survey.
@@ -17,12 +18,11 @@ pub fn to_text(survey: &Survey, given: &[String]) -> String {
         let (rows, files) = (count(group.rows, "row"), count(group.files.len() as u64, "file"));
         let _ = writeln!(text, "{rows} in {files}, {}: {}", bytes(group.bytes), layout(group));
         let _ = writeln!(text, "{}", span(survey, group));
-        let mut columns = table(["column", "type"]);
+        let mut columns = Table::new(["column", "type"]).wrap("column");
         for column in group.columns.iter().take(MOST) {
-            columns.add_row([column.name.clone(), column.kind().to_owned()]);
+            columns.row([column.name.as_str().into(), column.kind().into()]);
         }
-        let rows = lines(&columns);
-        rows.lines().for_each(|line| {
+        columns.to_string().lines().for_each(|line| {
             let _ = writeln!(text, "  {line}");
         });
         if group.columns.len() > MOST {
@@ -31,12 +31,12 @@ pub fn to_text(survey: &Survey, given: &[String]) -> String {
         text.push('\n');
     }
     if !survey.outliers.is_empty() {
-        let odd = survey.outliers.len() as u64;
-        let _ = writeln!(text, "{} of {} odd:", odd, count(survey.files.len() as u64, "file"));
+        let odd = survey.outliers.len();
+        let _ = writeln!(text, "odd files: {odd} of {}", number(survey.files.len() as u64));
         let _ = writeln!(text, "{}", odd_lines(survey, "  "));
     }
     if let Some(snippet) = snippet(survey, given) {
-        let _ = write!(text, "for the `inputs` of a batch step:\n\n{snippet}");
+        let _ = write!(text, "to read them, put this under the `inputs` of a batch step:\n\n{snippet}");
     }
     text
 }
@@ -53,7 +53,7 @@ fn layout(group: &Group) -> String {
 
 /// The files of a group, as far as they fit on a line.
 fn span(survey: &Survey, group: &Group) -> String {
-    let path = |file: &usize| survey.files[*file].path.to_string();
+    let path = |file: &usize| Printable::line(&*survey.files[*file].path).to_string();
     match group.files.as_slice() {
         [first, _, _, .., last] => format!("{} .. {}", path(first), path(last)),
         few => few.iter().map(path).collect::<Vec<_>>().join(", "),

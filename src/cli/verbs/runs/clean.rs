@@ -3,21 +3,24 @@
 use crate::cli::args::{StateArgs, time};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::print;
+use crate::cli::lookup::unreadable_run;
+use crate::cli::stderr::tell;
+use crate::cli::stdout::print;
 use crate::ledger::Reader;
+use crate::text::Printable;
 use clap::Args;
 use std::time::Duration;
 
 /// Arguments of `runs clean`.
 #[derive(Debug, Args)]
 pub struct CleanArgs {
-    /// Delete runs that were started longer ago than this, such as `30d` or `12h`
+    /// Delete runs that started longer ago than this, such as `30d` or `12h`
     #[arg(long, value_name = "TIME", value_parser = time, required_unless_present = "keep")]
     older_than: Option<Duration>,
-    /// Keep the newest N runs, however old they are
+    /// Keep the latest N runs regardless of age
     #[arg(long, value_name = "N")]
     keep: Option<usize>,
-    /// Say what would be deleted, and delete nothing
+    /// Print the runs that would be deleted without deleting them
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -35,8 +38,8 @@ impl CleanArgs {
             let record = match Reader::open(folder.clone()).and_then(|reader| reader.run()) {
                 Ok(record) => record,
                 Err(error) => {
-                    // Nobody knows how old it is, and what is left of it may be dear to somebody.
-                    eprintln!("run {run} stays, because it cannot be read: {error}");
+                    // Its age is unknown, and what is left of it may be needed.
+                    tell(format!("{}; it is kept", unreadable_run(&run, &error)));
                     continue;
                 }
             };
@@ -48,7 +51,7 @@ impl CleanArgs {
             if !self.dry_run {
                 folder.delete()?;
             }
-            print(&format!("{run}\n"))?;
+            print(format!("{}\n", Printable::line(&run.0)))?;
         }
         Ok(Exit::Done)
     }

@@ -3,13 +3,15 @@
 use crate::cli::args::{Format, StateArgs};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::{print, print_json};
-use crate::cli::table::{lines, table};
+use crate::cli::lookup::unreadable_run;
+use crate::cli::stderr::tell;
+use crate::cli::stdout::{print, print_json};
+use crate::cli::table::Table;
 use crate::ledger::{LedgerError, Reader, RunFolder, RunRecord};
 use crate::model::RunId;
 use crate::report::{duration, number};
+use crate::text::Printable;
 use serde_json::{Value, json};
-use std::error::Error;
 use std::time::Duration;
 
 /// A run, and how many of its items are done.
@@ -57,27 +59,27 @@ pub fn print_runs(state: &StateArgs, format: Format) -> Result<Exit, CliError> {
         match Run::read(folder) {
             Ok(run) => runs.push(run),
             Err(error) => {
-                let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
-                eprintln!("run {name} cannot be read: {error}{cause}");
+                tell(unreadable_run(&name, &error));
             }
         }
     }
     match format {
         Format::Json => print_json(&runs.iter().map(Run::to_json).collect::<Vec<_>>())?,
-        Format::Text if runs.is_empty() => eprintln!("there are no runs in `{}`", state.state_dir.display()),
-        Format::Text => print(&to_text(&runs))?,
+        Format::Text if runs.is_empty() => tell(format!("no runs in `{}`", Printable::path(&state.state_dir))),
+        Format::Text => print(to_text(&runs))?,
     }
     Ok(Exit::Done)
 }
 
 fn to_text(runs: &[Run]) -> String {
-    let mut table = table(["run", "workflow", "status", "took", "done", "failed"]);
+    let mut table = Table::new(["run", "workflow", "status", "duration", "done", "failed"]).wrap("workflow");
     for run in runs {
         let status = serde_json::to_value(run.record.status).ok();
         let status = status.and_then(|status| status.as_str().map(str::to_owned)).unwrap_or_default();
         let took = run.took().map_or(String::new(), duration);
         let (succeeded, failed) = (number(run.succeeded), number(run.failed));
-        table.add_row([run.id.0.clone(), run.record.workflow.clone(), status, took, succeeded, failed]);
+        let workflow = run.record.workflow.clone();
+        table.row([run.id.0.clone(), workflow, status, took, succeeded, failed].map(Printable::from));
     }
-    lines(&table)
+    table.to_string()
 }

@@ -1,0 +1,76 @@
+//! Printing to stdout.
+//!
+//! Text for people is escaped on its way. Data stays as it is, unless stdout is a terminal: then what a terminal would obey is
+//! written as JSON escapes, which mean the same.
+
+use super::error::CliError;
+use super::exit::Exit;
+use crate::text::{Printable, escape_json};
+use serde::Serialize;
+use std::io::{self, IsTerminal, Write};
+
+/// Writes text for people to stdout, as it is but for what is escaped. A reader that has seen enough is no error.
+pub fn print(text: impl AsRef<[u8]>) -> Result<(), CliError> {
+    let mut stdout = io::stdout().lock();
+    let text = Printable::lines(text);
+    written(stdout.write_all(text.as_str().as_bytes()).and_then(|()| stdout.flush()))
+}
+
+/// Writes one JSON value to stdout.
+pub fn print_json(value: &impl Serialize) -> Result<(), CliError> {
+    let json = serde_json::to_string_pretty(value).map_err(|error| CliError::of(Exit::Stopped, &error))?;
+    print_data(format!("{json}\n").as_bytes())
+}
+
+/// Writes JSON to stdout as it is.
+pub fn print_data(json: &[u8]) -> Result<(), CliError> {
+    let mut data = DataWriter::new();
+    written(data.write_all(json).and_then(|()| data.flush()))
+}
+
+/// Turns the outcome of writing to stdout into an error, unless the reader has seen enough.
+pub fn written(result: io::Result<()>) -> Result<(), CliError> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(CliError::new(Exit::Bad, "cannot write to stdout").caused_by(&error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes lines of JSON to stdout.
+pub struct DataWriter {
+    stdout: io::StdoutLock<'static>,
+    /// The line that is not at its end yet, if stdout is a terminal.
+    line: Option<Vec<u8>>,
+}
+
+impl DataWriter {
+    /// A writer that holds stdout.
+    pub fn new() -> Self {
+        Self { stdout: io::stdout().lock(), line: io::stdout().is_terminal().then(Vec::new) }
+    }
+}
+
+impl Write for DataWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(line) = &mut self.line else { return self.stdout.write(bytes) };
+        line.extend_from_slice(bytes);
+        if let Some(end) = memchr::memrchr(b'\n', line) {
+            let rest = line.split_off(end + 1);
+            let lines = String::from_utf8_lossy(line);
+            self.stdout.write_all(escape_json(&lines).as_bytes())?;
+            *line = rest;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if let Some(line) = &mut self.line {
+            let rest = String::from_utf8_lossy(line);
+            self.stdout.write_all(escape_json(&rest).as_bytes())?;
+            line.clear();
+        }
+        self.stdout.flush()
+    }
+}
