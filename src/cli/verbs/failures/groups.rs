@@ -6,6 +6,7 @@ use crate::cli::stdout::{print, print_json};
 use crate::cli::table::Table;
 use crate::report::number;
 use crate::text::Printable;
+use indexmap::IndexMap;
 use serde_json::json;
 use std::cmp::Reverse;
 
@@ -18,22 +19,27 @@ struct Group<'a> {
 
 /// The groups, the largest first.
 fn groups(all: &[Failed]) -> Vec<Group<'_>> {
-    let mut groups: Vec<Group<'_>> = Vec::new();
-    let plain = |failed: &Failed| without_numbers(&failed.error());
+    let mut groups: IndexMap<(&str, String), Group<'_>> = IndexMap::new();
     for failed in all {
-        let alike = |group: &&mut Group<'_>| group.example.step == failed.step && plain(group.example) == plain(failed);
-        match groups.iter_mut().find(alike) {
-            Some(group) => group.count += 1,
-            None => groups.push(Group { count: 1, example: failed }),
-        }
+        let key = (failed.step.as_str(), without_numbers(&failed.error()));
+        groups.entry(key).or_insert(Group { count: 0, example: failed }).count += 1;
     }
+    let mut groups: Vec<Group<'_>> = groups.into_values().collect();
     groups.sort_by_key(|group| Reverse(group.count));
     groups
 }
 
 /// The text with `#` in place of each number.
 fn without_numbers(text: &str) -> String {
-    text.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect::<String>().replace("##", "#")
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '0'..='9' if out.ends_with('#') => {}
+            '0'..='9' => out.push('#'),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 /// A line for each group.
@@ -56,4 +62,15 @@ pub fn print_groups_json(all: &[Failed]) -> Result<(), CliError> {
         json!({ "count": count, "step": example.step, "error": example.error(), "index": example.record.index })
     });
     print_json(&groups.collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_numbers;
+
+    #[test]
+    fn numbers_of_any_length_are_alike() {
+        assert_eq!(without_numbers("item 12345678 of 9: 3.5"), "item # of #: #.#");
+        assert_eq!(without_numbers("item 1 of 1000: 10.25"), "item # of #: #.#");
+    }
 }
