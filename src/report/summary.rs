@@ -37,7 +37,7 @@ pub fn stop_error(summary: &RunSummary) -> Option<Printable> {
     let step = summary.steps.last()?;
     match (summary.status, &step.failure) {
         (Status::Failed, Some(failure)) => {
-            let text = format!("error: step `{}` failed: {}: {}", step.name, failure.class, failure.message);
+            let text = format!("error: step `{}` stopped: {}: {}", step.name, failure.class, failure.message);
             Some(Printable::lines(text).indented("  "))
         }
         (Status::Empty, _) => Some(Printable::line(format!("error: step `{}` has no items", step.name))),
