@@ -66,14 +66,25 @@ pub fn execute_again(
         params: params::from_arguments(&args.params)?,
         python: args.python,
         jobs: args.jobs,
+        max_items: None,
         slow_after: args.display.slow_after,
         durability: args.durability.into(),
         state,
     };
+    resume_run(folder, selection, overrides, args.display)
+}
+
+/// Resumes the run in this folder.
+pub fn resume_run(
+    folder: RunFolder,
+    selection: ItemSelection,
+    overrides: Overrides,
+    display: DisplayArgs,
+) -> Result<Exit, CliError> {
     let here = std::env::current_dir().ok();
     let prepared = prepare_again(&folder, overrides)?;
     let path = &prepared.workflow.source.path;
     // The working folder is that of the run now, and the person's shell may be elsewhere.
     let file = if std::env::current_dir().ok() == here { path.clone() } else { absolute(path)? };
-    execute(&prepared, Start::Again(folder, selection), args.display, &file)
+    execute(&prepared, Start::Again(folder, selection), display, &file)
 }

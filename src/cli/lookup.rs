@@ -1,6 +1,7 @@
 //! Finding a run by its workflow file, a step by its name, and a failed item by its index or key.
 
 use super::error::CliError;
+use super::run_place::RunPlace;
 use super::stderr::tell;
 use crate::ledger::{FailureRecord, LedgerError, Reader, RunFolder, StateFolder, StepRecord};
 use crate::model::{RunId, StepName};
@@ -20,7 +21,7 @@ pub fn latest_run_of(file: &Path, state: &StateFolder) -> Result<Option<RunFolde
                 continue;
             }
         };
-        if wanted.is_some() && record.folder.join(&record.path).canonicalize().ok() == wanted {
+        if wanted.is_some() && RunPlace::of(&record, state).file().canonicalize().ok() == wanted {
             return Ok(Some(folder));
         }
     }

@@ -17,6 +17,7 @@ mod params;
 mod prepare;
 mod preview;
 mod run_json;
+mod run_place;
 mod stderr;
 mod stdout;
 mod table;

@@ -4,11 +4,13 @@ use super::args::{StateArgs, WorkflowArgs};
 use super::error::CliError;
 use super::exit::Exit;
 use super::params;
-use crate::compile::{self, Options, ParamValues, Prepared};
-use crate::ledger::{Durability, Reader, RunFolder, StateFolder};
+use super::run_place::RunPlace;
+use super::stderr::tell;
+use crate::compile::{self, GivenParam, GivenParams, Options, Prepared};
+use crate::ledger::{Durability, Reader, RunFolder, RunRecord, StateFolder};
 use crate::model::Compare;
 use crate::spec::{self, Workflow};
-use crate::text::{MASK, Printable};
+use crate::text::Printable;
 use serde_json::Value;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -25,13 +27,8 @@ pub fn load(path: &Path) -> Result<Workflow, CliError> {
 
 /// The engine's options for a new run.
 pub fn options(args: &WorkflowArgs, state: &StateArgs) -> Result<Options, CliError> {
-    let mut params = match &args.params_file {
-        Some(path) => params::from_file(path)?,
-        None => ParamValues::new(),
-    };
-    params.extend(params::from_arguments(&args.params)?);
     Ok(Options {
-        params,
+        params: given_params(args)?,
         python: args.python.clone(),
         jobs: args.jobs,
         max_items: args.max_items,
@@ -43,20 +40,46 @@ pub fn options(args: &WorkflowArgs, state: &StateArgs) -> Result<Options, CliErr
     })
 }
 
+fn given_params(args: &WorkflowArgs) -> Result<GivenParams, CliError> {
+    let mut params = match &args.params_file {
+        Some(path) => params::from_file(path)?,
+        None => GivenParams::new(),
+    };
+    params.extend(params::from_arguments(&args.params)?);
+    Ok(params)
+}
+
 /// What can be overridden when a run is resumed.
 pub struct Overrides {
     /// Parameters.
-    pub params: ParamValues,
+    pub params: GivenParams,
     /// The interpreter.
     pub python: Option<PathBuf>,
     /// The most slots of a step.
     pub jobs: Option<NonZeroUsize>,
+    /// The most items of a batch step.
+    pub max_items: Option<u64>,
     /// An item that takes longer is named while it runs.
     pub slow_after: Duration,
     /// What a commit survives.
     pub durability: Durability,
     /// Where runs are kept; absolute, because the working folder changes to that of the run.
     pub state: StateFolder,
+}
+
+impl Overrides {
+    /// What `run FILE --resume` and `plan FILE --resume` are given.
+    pub fn of(args: &WorkflowArgs, state: &StateArgs) -> Result<Self, CliError> {
+        Ok(Self {
+            params: given_params(args)?,
+            python: args.python.clone(),
+            jobs: args.jobs,
+            max_items: args.max_items,
+            slow_after: Duration::MAX,
+            durability: Durability::default(),
+            state: StateFolder(absolute(&state.state_dir)?),
+        })
+    }
 }
 
 /// Prepares the workflow of a run again: the file as it is now, the parameters as they were.
@@ -66,20 +89,17 @@ pub fn prepare_again(folder: &RunFolder, overrides: Overrides) -> Result<Prepare
         .python
         .map(|python| if python.components().count() > 1 { absolute(&python) } else { Ok(python) })
         .transpose()?;
-    // Relative paths of the workflow mean what they meant when the run was started.
-    std::env::set_current_dir(&record.folder).map_err(|error| {
-        let message = format!("cannot change to `{}`, where the run was started", Printable::path(&record.folder));
-        CliError::new(Exit::Bad, message).caused_by(&error)
-    })?;
-    let workflow = load(&record.path)?;
-    let mut params = kept_params(&workflow, &record.params);
+    let place = RunPlace::of(&record, &overrides.state);
+    enter(&place, &record)?;
+    let workflow = load(&place.workflow)?;
+    let mut params = kept_params(&workflow, &record)?;
     params.extend(overrides.params);
-    refuse_masks(&params)?;
+    refuse_secrets(&params)?;
     let options = Options {
         params,
-        python,
+        python: python.or(record.python),
         jobs: overrides.jobs,
-        max_items: None,
+        max_items: overrides.max_items,
         slow_after: overrides.slow_after,
         incremental: record.incremental.as_deref().and_then(Compare::from_word),
         state: overrides.state,
@@ -89,30 +109,56 @@ pub fn prepare_again(folder: &RunFolder, overrides: Overrides) -> Result<Prepare
     Ok(compile::prepare(workflow, options)?)
 }
 
-/// The parameters of a run that still hold for its workflow.
-fn kept_params(workflow: &Workflow, json: &str) -> ParamValues {
-    let kept: ParamValues = serde_json::from_str(json).unwrap_or_default();
-    let mut params: ParamValues =
-        kept.into_iter().filter(|(name, _)| !workflow.secrets.iter().any(|secret| secret.raw == *name)).collect();
-    if let Some(declared) = &workflow.params {
-        // A parameter that the file no longer declares is not an error of the person who resumes.
-        params.retain(|name, value| *value != Value::Null && declared.iter().any(|param| param.name == *name));
+/// Changes to the directory of a run: relative paths of the workflow mean what they meant when the run was started.
+fn enter(place: &RunPlace, record: &RunRecord) -> Result<(), CliError> {
+    let shown = Printable::path(&place.folder);
+    std::env::set_current_dir(&place.folder).map_err(|error| {
+        let message = format!("cannot change to `{shown}`, where the run was started");
+        let help = "if the directory was moved, move it back, or start a new run";
+        CliError::new(Exit::Bad, message).caused_by(&error).help(help)
+    })?;
+    if place.folder.canonicalize().ok() != record.folder.canonicalize().ok() {
+        let started = Printable::path(&record.folder);
+        tell(format!("note: the run was started in `{started}` and continues in `{shown}`, with its state directory"));
     }
-    params
+    Ok(())
 }
 
-/// Refuses parameters that were masked: to resume with stars in the place of a secret would be to do something else.
-fn refuse_masks(params: &ParamValues) -> Result<(), CliError> {
-    let masked: Vec<String> = params
-        .iter()
-        .filter(|(_, value)| value.to_string().contains(MASK))
-        .map(|(name, _)| format!("{name}=VALUE"))
-        .collect();
-    if masked.is_empty() {
+/// The parameters that were given to a run and still hold for its workflow.
+fn kept_params(workflow: &Workflow, record: &RunRecord) -> Result<GivenParams, CliError> {
+    let unreadable = |error: serde_json::Error| {
+        let help = "start a new run, and give its parameters again";
+        CliError::new(Exit::Bad, "the parameters of the run cannot be read").caused_by(&error).help(help)
+    };
+    let mut params: GivenParams = match &record.given {
+        Some(given) => serde_json::from_str(given).map_err(unreadable)?,
+        // An older version kept what came of given and default values, with secrets masked.
+        None => {
+            let kept: std::collections::BTreeMap<String, Value> =
+                serde_json::from_str(&record.params).map_err(unreadable)?;
+            let given = |(name, value): (String, Value)| {
+                let secret = value.to_string().contains(crate::text::MASK);
+                (name, if secret { GivenParam::Secret } else { GivenParam::Value(value) })
+            };
+            kept.into_iter().filter(|(_, value)| !value.is_null()).map(given).collect()
+        }
+    };
+    if let Some(declared) = &workflow.params {
+        // A parameter that the file no longer declares is not an error of the person who resumes.
+        params.retain(|name, _| declared.iter().any(|param| param.name == *name));
+    }
+    Ok(params)
+}
+
+/// Refuses to go on without a secret that was given: a default in its place would be to do something else.
+fn refuse_secrets(params: &GivenParams) -> Result<(), CliError> {
+    let secret = params.iter().filter(|(_, param)| matches!(param, GivenParam::Secret));
+    let secret: Vec<String> = secret.map(|(name, _)| format!("{}=VALUE", Printable::line(name))).collect();
+    if secret.is_empty() {
         return Ok(());
     }
     let message = "parameters that contain a secret are not saved with the run";
-    Err(CliError::bad(message).help(format!("pass them again: {}", masked.join(" "))))
+    Err(CliError::bad(message).help(format!("pass them again: {}", secret.join(" "))))
 }
 
 /// The path, whatever the working folder will be.

@@ -24,7 +24,7 @@ pub use check::template_error;
 pub use environment::template_params;
 pub use fingerprint::{aggregate_fingerprint, changes, fingerprint_with_upstream, without_upstream};
 pub use open::{OpenBatch, OpenStep, open_batch, open_step};
-pub use params::{ParamValues, resolve_params};
+pub use params::{GivenParam, GivenParams, ParamValues, params_to_keep, resolve_params};
 pub use prepare::{PrepareError, prepare};
 pub use prepared::{Options, Prepared, PreparedStep};
 pub use settings::{FailurePolicy, StartError, StepSettings};

@@ -1,7 +1,9 @@
 //! Parameters: what the workflow declares, what the user gave, and whether the two fit.
 
-use crate::spec::{Diagnostic, DiagnosticKind, Param, Workflow, check_param, nearest};
+use crate::spec::{Diagnostic, DiagnosticKind, Param, Workflow, check_param, nearest, value};
 use crate::template::{CompiledTree, ItemScope, Scope};
+use crate::text::{MASK, Secrets};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,18 +11,75 @@ use std::sync::Arc;
 /// Parameters by name.
 pub type ParamValues = BTreeMap<String, Value>;
 
-/// Joins given values with declared deerrors. A workflow that declares no parameters takes any.
+/// A parameter that the user gave. A run keeps it, and it holds until it is given again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GivenParam {
+    /// On the command line; what it means depends on the declared type.
+    Typed(String),
+    /// In a file.
+    Value(Value),
+    /// It is or contains a secret, so a run does not keep it.
+    Secret,
+}
+
+/// Given parameters by name.
+pub type GivenParams = BTreeMap<String, GivenParam>;
+
+/// What a run keeps of the given parameters: no secrets.
+pub fn params_to_keep(given: &GivenParams, workflow: &Workflow, secrets: &Secrets) -> GivenParams {
+    let is_secret = |name: &String, param: &GivenParam| {
+        let value = match param {
+            GivenParam::Typed(text) => Value::String(text.clone()),
+            GivenParam::Value(value) => value.clone(),
+            GivenParam::Secret => return true,
+        };
+        // A value that has the mask in it anyway is no secret: it stays as it is.
+        workflow.secrets.iter().any(|secret| secret.raw == *name) || secrets.masked_value(value.clone()) != value
+    };
+    let keep = |(name, param): (&String, &GivenParam)| {
+        (name.clone(), if is_secret(name, param) { GivenParam::Secret } else { param.clone() })
+    };
+    given.iter().map(keep).collect()
+}
+
+/// The values of given parameters, by their declared types.
+fn values_of(given: &GivenParams, declared: &[Param], errors: &mut Vec<Diagnostic>) -> ParamValues {
+    let mut values = ParamValues::new();
+    for (name, param) in given {
+        let kind = declared.iter().find(|param| param.name == *name).and_then(|param| param.kind);
+        let read = match param {
+            GivenParam::Typed(text) => value(text, kind),
+            GivenParam::Value(value) => Ok(value.clone()),
+            GivenParam::Secret => Err(format!("is a secret, which a run does not keep; give it again: `{name}=VALUE`")),
+        };
+        match read {
+            Ok(value) => drop(values.insert(name.clone(), value)),
+            Err(message) => {
+                errors.push(Diagnostic::of_file(format!("the value of parameter `{name}` {message}")));
+                values.insert(name.clone(), Value::String(MASK.to_owned()));
+            }
+        }
+    }
+    values
+}
+
+/// Joins given values with declared defaults. A workflow that declares no parameters takes any.
 ///
-/// # Errors
-/// All errors: unknown names, missing ones, values of the wrong type.
+/// The errors are all there are: values that cannot be read, unknown names, missing ones, values of the wrong type.
 pub fn resolve_params(
     workflow: &Workflow,
-    given: ParamValues,
+    given: &GivenParams,
     env: &BTreeMap<String, String>,
-) -> Result<ParamValues, Vec<Diagnostic>> {
-    let Some(declared) = &workflow.params else { return Ok(given) };
-    let mut errors = unknown(declared, &given);
-    let mut values = given;
+) -> (ParamValues, Vec<Diagnostic>) {
+    let mut errors = Vec::new();
+    let mut values = values_of(given, workflow.params.as_deref().unwrap_or_default(), &mut errors);
+    // What cannot be read is an error of its own, and of no type.
+    if !errors.is_empty() {
+        return (values, errors);
+    }
+    let Some(declared) = &workflow.params else { return (values, errors) };
+    errors.extend(unknown(declared, &values));
     for param in declared {
         let value = values.get(&param.name).cloned().map(Ok).or_else(|| default(param, env));
         match value {
@@ -42,7 +101,7 @@ pub fn resolve_params(
             }
         }
     }
-    if errors.is_empty() { Ok(values) } else { Err(errors) }
+    (values, errors)
 }
 
 fn unknown(declared: &[Param], given: &ParamValues) -> Vec<Diagnostic> {

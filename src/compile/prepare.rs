@@ -75,14 +75,10 @@ fn params(
     env: &BTreeMap<String, String>,
     errors: &mut Vec<Diagnostic>,
 ) -> ParamValues {
-    match resolve_params(workflow, options.params.clone(), env) {
-        Ok(params) => params,
-        Err(wrong) => {
-            let counts = |fault: &Diagnostic| !(options.check_only && fault.kind == DiagnosticKind::MissingParam);
-            errors.extend(wrong.into_iter().filter(counts));
-            options.params.clone()
-        }
-    }
+    let (params, wrong) = resolve_params(workflow, &options.params, env);
+    let counts = |fault: &Diagnostic| !(options.check_only && fault.kind == DiagnosticKind::MissingParam);
+    errors.extend(wrong.into_iter().filter(counts));
+    params
 }
 
 /// Compiles all steps, the closing ones last. `names` are those that hold before the first.

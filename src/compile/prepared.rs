@@ -1,7 +1,7 @@
 //! What a workflow is once everything that can be wrong before a run has been checked.
 
-use super::ParamValues;
 use super::upstream::Upstream;
+use super::{GivenParams, ParamValues};
 use crate::ledger::{Durability, StateFolder};
 use crate::model::{Compare, Span, StepName};
 use crate::spec::{Aggregate, SourceFile, Step, StepKind, Task, Workflow};
@@ -17,8 +17,8 @@ use std::time::Duration;
 /// What the user asked for on the command line.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Parameters.
-    pub params: ParamValues,
+    /// Parameters that were given.
+    pub params: GivenParams,
     /// `--python`
     pub python: Option<PathBuf>,
     /// `--jobs`: the most slots of a step.

@@ -52,7 +52,7 @@ pub use history::{DoneBatch, LossReason, LostItems, RowChange, StepHistory};
 pub use reader::Reader;
 pub use records::{FailureRecord, RunRecord, StepRecord};
 pub use results::ResultsReader;
-pub use run::{Ledger, RunMeta};
+pub use run::{Given, Ledger, RunMeta};
 pub use step::StepLedger;
 pub use step_reader::StepReader;
 pub use steps::StepType;

@@ -5,7 +5,7 @@ use super::database::Database;
 use super::error::LedgerError;
 use super::folder::RunFolder;
 use super::records::{RunRecord, StepRecord};
-use super::schema::{check_integrity, check_schema};
+use super::schema::{check_integrity, check_schema, given_columns};
 use super::step_reader::StepReader;
 use super::steps;
 use crate::model::{Stats, Status, StepName};
@@ -63,9 +63,11 @@ impl Reader {
     /// # Errors
     /// If the database cannot be read.
     pub fn run(&self) -> Result<RunRecord, LedgerError> {
-        let query = "SELECT workflow, path, status, started, finished, folder, params, incremental FROM run";
+        let given = self.db.run(given_columns)?;
+        let query =
+            format!("SELECT workflow, path, status, started, finished, folder, params, incremental, {given} FROM run");
         let locked = self.folder.is_locked();
-        let mut runs = self.db.rows(query, [], |row| {
+        let mut runs = self.db.rows(&query, [], |row| {
             Ok(RunRecord {
                 workflow: row.get(0)?,
                 path: PathBuf::from(row.get::<_, String>(1)?),
@@ -75,6 +77,9 @@ impl Reader {
                 folder: PathBuf::from(row.get::<_, String>(5)?),
                 params: row.get(6)?,
                 incremental: row.get(7)?,
+                given: row.get(8)?,
+                python: row.get::<_, Option<String>>(9)?.map(PathBuf::from),
+                state: row.get::<_, Option<String>>(10)?.map(PathBuf::from),
             })
         })?;
         let missing = || LedgerError::sqlite(self.db.path(), rusqlite::Error::QueryReturnedNoRows);

@@ -17,6 +17,12 @@ pub struct RunRecord {
     pub params: String,
     /// How an incremental run compares files.
     pub incremental: Option<String>,
+    /// The given parameters as JSON, without secrets; none if an older version started the run.
+    pub given: Option<String>,
+    /// `--python`
+    pub python: Option<PathBuf>,
+    /// Where its state folder was, seen from `folder`, if that held it.
+    pub state: Option<PathBuf>,
     /// How it is going, or how it ended. A run whose process was killed is `Interrupted`.
     pub status: Status,
     /// Milliseconds since 1970, UTC.

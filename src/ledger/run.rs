@@ -29,6 +29,26 @@ pub struct RunMeta {
     pub params: String,
     /// How an incremental run compares files.
     pub incremental: Option<&'static str>,
+    /// What was given to it.
+    pub given: Given,
+}
+
+/// What was given to an execution of a run. The next one takes it over, unless it is given something else.
+#[derive(Debug, Clone)]
+pub struct Given {
+    /// Parameters as JSON, without secrets.
+    pub params: String,
+    /// `--python`
+    pub python: Option<PathBuf>,
+    /// The state folder, seen from the working folder, if that holds it.
+    pub state: Option<PathBuf>,
+}
+
+impl Given {
+    fn texts(&self) -> [Option<String>; 3] {
+        let text = |path: &PathBuf| path.display().to_string();
+        [Some(self.params.clone()), self.python.as_ref().map(text), self.state.as_ref().map(text)]
+    }
 }
 
 /// A run's ledger, open for writing.
@@ -63,12 +83,12 @@ impl Ledger {
         Ok(Self { db, execution: Execution::new(execution, folder, durability, lock) })
     }
 
-    /// Opens the ledger of a run that has ended, or whose process was killed, to continue it.
+    /// Opens the ledger of a run that has ended, or whose process was killed, to continue it with what is given now.
     ///
     /// # Errors
     /// If it cannot be written, is damaged, is in use by another process, or was written by a version whose runs this one
     /// cannot continue.
-    pub fn reopen(folder: RunFolder, durability: Durability) -> Result<Self, LedgerError> {
+    pub fn reopen(folder: RunFolder, meta: &RunMeta, durability: Durability) -> Result<Self, LedgerError> {
         let lock = folder.lock()?;
         let mut db = Database::open(folder.database(), durability)?;
         check_schema(&db.connection, db.path())?;
@@ -80,7 +100,20 @@ impl Ledger {
         }
         schema::migrate(&mut db)?;
         let execution = db.run(|db| {
-            db.execute("UPDATE run SET status = ?1, finished = NULL", [variant_name(&Status::Running)])?;
+            let [given, python, state] = meta.given.texts();
+            db.execute(
+                "UPDATE run SET status = ?1, finished = NULL, path = ?2, folder = ?3, params = ?4, given = ?5, python = ?6,
+                 state = ?7",
+                params![
+                    variant_name(&Status::Running),
+                    meta.path.display().to_string(),
+                    working_folder(),
+                    meta.params,
+                    given,
+                    python,
+                    state
+                ],
+            )?;
             Execution::begin(db)
         })?;
         Ok(Self { db, execution: Execution::new(execution, folder, durability, lock) })
@@ -137,22 +170,30 @@ impl Ledger {
     }
 }
 
+fn working_folder() -> String {
+    std::env::current_dir().unwrap_or_default().display().to_string()
+}
+
 /// Creates the tables with the rows of the run and of its first execution, whose number is returned.
 fn create_tables(db: &Connection, folder: &RunFolder, meta: &RunMeta) -> rusqlite::Result<i64> {
     db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     db.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {SCHEMA};"))?;
+    let [given, python, state] = meta.given.texts();
     db.execute(
-        "INSERT INTO run VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, ?9)",
+        "INSERT INTO run VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, ?9, ?10, ?11, ?12)",
         params![
             folder.run.0,
             meta.workflow,
             meta.path.display().to_string(),
-            std::env::current_dir().unwrap_or_default().display().to_string(),
+            working_folder(),
             meta.params,
             env!("CARGO_PKG_VERSION"),
             variant_name(&Status::Running),
             now(),
             meta.incremental,
+            given,
+            python,
+            state,
         ],
     )?;
     let execution = Execution::begin(db)?;

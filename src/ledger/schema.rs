@@ -8,13 +8,16 @@ use rusqlite::Connection;
 use std::path::Path;
 
 /// The version of the tables.
-pub(super) const SCHEMA: u32 = 4;
+pub(super) const SCHEMA: u32 = 5;
 
 /// The oldest version that can be read.
 pub(super) const OLDEST: u32 = 3;
 
 /// The version from which on batches, failures and attempts say which fingerprint they were made with.
 const WITH_FINGERPRINTS: u32 = 4;
+
+/// The version from which on a run keeps what was given to it.
+const WITH_GIVEN: u32 = 5;
 
 /// The tables.
 ///
@@ -27,7 +30,8 @@ const WITH_FINGERPRINTS: u32 = 4;
 pub(super) const TABLES: &str = include_str!("schema.sql");
 
 /// What makes the tables of each version out of those of the version before.
-const MIGRATIONS: &[(u32, &str)] = &[(4, include_str!("migrations/0004_fingerprints.sql"))];
+const MIGRATIONS: &[(u32, &str)] =
+    &[(4, include_str!("migrations/0004_fingerprints.sql")), (5, include_str!("migrations/0005_given.sql"))];
 
 /// Refuses a ledger that a newer or a much older version wrote, or whose creation never finished.
 pub(super) fn check_schema(db: &Connection, path: &Path) -> Result<(), LedgerError> {
@@ -48,6 +52,11 @@ fn version(db: &Connection) -> rusqlite::Result<u32> {
 /// What to select for the fingerprint of a batch, a failure or an attempt.
 pub(super) fn fingerprint_column(db: &Connection) -> rusqlite::Result<&'static str> {
     Ok(if version(db)? < WITH_FINGERPRINTS { "NULL" } else { "fingerprint" })
+}
+
+/// What to select for what was given to a run: parameters, interpreter, state folder.
+pub(super) fn given_columns(db: &Connection) -> rusqlite::Result<&'static str> {
+    Ok(if version(db)? < WITH_GIVEN { "NULL, NULL, NULL" } else { "given, python, state" })
 }
 
 /// Whether results or failures were recorded before fingerprints were kept with them, so that nothing tells what they depend on.

@@ -16,7 +16,8 @@ use std::time::Duration;
 fn new_run(state: &tempfile::TempDir) -> Ledger {
     let folder = StateFolder(state.path().to_path_buf()).create_run("test").unwrap();
     let (workflow, path, params) = ("test".to_owned(), "test.yaml".into(), "{}".to_owned());
-    Ledger::create(folder, &RunMeta { workflow, path, params, incremental: None }, Durability::Normal).unwrap()
+    let given = Given { params: "{}".to_owned(), python: None, state: None };
+    Ledger::create(folder, &RunMeta { workflow, path, params, incremental: None, given }, Durability::Normal).unwrap()
 }
 
 fn name(name: &str) -> StepName {

@@ -6,8 +6,8 @@ use super::error::EngineError;
 use super::incremental::Incremental;
 use super::scope::{remember, step_scope};
 use super::step::{self, StepOutcome};
-use crate::compile::{Prepared, PreparedStep};
-use crate::ledger::{Baseline, Ledger, Reader, RunFolder, RunMeta, StepType};
+use crate::compile::{Prepared, PreparedStep, params_to_keep};
+use crate::ledger::{Baseline, Given, Ledger, Reader, RunFolder, RunMeta, StepType};
 use crate::model::{Compare, Event, Listener, RunSummary, Status, StepReport};
 use crate::pipeline::Announcer;
 use crate::resume::ItemSelection;
@@ -77,23 +77,36 @@ pub fn run(
 }
 
 fn open_ledger(prepared: &Prepared, start: Start) -> Result<(Ledger, ItemSelection), EngineError> {
-    let (workflow, options) = (&prepared.workflow, &prepared.options);
+    let (options, meta) = (&prepared.options, run_meta(prepared));
     match start {
         Start::New => {
-            let folder = options.state.create_run(&workflow.name).map_err(EngineError::Start)?;
-            let meta = RunMeta {
-                workflow: workflow.name.clone(),
-                path: workflow.source.path.clone(),
-                params: prepared.secrets.masked(serde_json::to_string(&prepared.params).unwrap_or_default()),
-                incremental: options.incremental.map(Compare::as_str),
-            };
+            let folder = options.state.create_run(&meta.workflow).map_err(EngineError::Start)?;
             let ledger = Ledger::create(folder, &meta, options.durability).map_err(EngineError::Start)?;
             Ok((ledger, ItemSelection::Left))
         }
         Start::Again(folder, selection) => {
-            let ledger = Ledger::reopen(folder, options.durability).map_err(EngineError::Start)?;
+            let ledger = Ledger::reopen(folder, &meta, options.durability).map_err(EngineError::Start)?;
             Ok((ledger, selection))
         }
+    }
+}
+
+/// What the ledger keeps of the workflow and of what was given to it.
+fn run_meta(prepared: &Prepared) -> RunMeta {
+    let Prepared { workflow, options, secrets, .. } = prepared;
+    let params = serde_json::to_value(&prepared.params).unwrap_or_default();
+    let given = params_to_keep(&options.params, workflow, secrets);
+    let state = std::path::absolute(&options.state.0).ok().zip(std::env::current_dir().ok());
+    RunMeta {
+        workflow: workflow.name.clone(),
+        path: workflow.source.path.clone(),
+        params: secrets.masked_value(params).to_string(),
+        incremental: options.incremental.map(Compare::as_str),
+        given: Given {
+            params: serde_json::to_string(&given).unwrap_or_default(),
+            python: options.python.clone(),
+            state: state.and_then(|(state, folder)| Some(state.strip_prefix(folder).ok()?.to_path_buf())),
+        },
     }
 }
 

@@ -47,13 +47,26 @@ pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<SourceFile, Diagnostic
     }
 }
 
-/// Reads a text into a tree whose top level is a mapping.
+/// Reads a workflow into a tree whose top level is a mapping.
 pub(super) fn load(source: &SourceFile, delimiters: &'static [Delimiters]) -> Result<(Node, ErrorList), Diagnostic> {
+    match load_any(source, delimiters)? {
+        (None, _) => Err(Diagnostic::of_file("the file is empty").help("run `batchmill init` for an example")),
+        (Some(node), errors) if matches!(node.kind, NodeKind::Map(_)) => Ok((node, errors)),
+        (Some(node), _) => Err(Diagnostic::at(
+            node.span,
+            format!("a workflow must be a mapping with `steps`; found {}", super::node::describe(&node.to_json())),
+        )),
+    }
+}
+
+/// Reads a text into a tree; none if it holds no value.
+pub(super) fn load_any(
+    source: &SourceFile,
+    delimiters: &'static [Delimiters],
+) -> Result<(Option<Node>, ErrorList), Diagnostic> {
     let text = source.text.as_str();
     if let Some(at) = memchr::memchr(0, text.as_bytes()) {
-        return Err(
-            Diagnostic::at(Span::new(at, at), "the file contains a NUL byte").help("a workflow must be a text file")
-        );
+        return Err(Diagnostic::at(Span::new(at, at), "the file contains a NUL byte").help("it must be a text file"));
     }
     let protected = protect(text, delimiters);
     if let Some(span) = protected.unclosed {
@@ -69,14 +82,7 @@ pub(super) fn load(source: &SourceFile, delimiters: &'static [Delimiters]) -> Re
         errors: ErrorList::default(),
     };
     let root = builder.read(Parser::new_from_str(&protected.text))?;
-    match root {
-        None => Err(Diagnostic::of_file("the file is empty").help("run `batchmill init` for an example")),
-        Some(node) if matches!(node.kind, NodeKind::Map(_)) => Ok((node, builder.errors)),
-        Some(node) => Err(Diagnostic::at(
-            node.span,
-            format!("a workflow must be a mapping with `steps`; found {}", super::node::describe(&node.to_json())),
-        )),
-    }
+    Ok((root, builder.errors))
 }
 
 /// A list or mapping that is being read.

@@ -8,11 +8,11 @@ use crate::cli::args::{Format, StateArgs, WorkflowArgs};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::lookup::latest_run_of;
-use crate::cli::prepare::{load, options};
+use crate::cli::prepare::{Overrides, absolute, load, options, prepare_again};
 use crate::cli::stderr::tell;
 use crate::cli::stdout::{print, print_json};
 use crate::compile::prepare;
-use crate::ledger::Reader;
+use crate::ledger::{Reader, RunFolder};
 use crate::run::forecast;
 
 /// A preview to show.
@@ -32,10 +32,10 @@ pub struct Preview {
 impl Preview {
     /// Prints it.
     pub fn show(self) -> Result<Exit, CliError> {
-        let workflow = load(&self.workflow.file)?;
-        let prepared = prepare(workflow, options(&self.workflow, &self.state)?)?;
         if self.resume {
             if let Some(folder) = latest_run_of(&self.workflow.file, &self.state.folder())? {
+                let folder = RunFolder { path: absolute(&folder.path)?, ..folder };
+                let prepared = prepare_again(&folder, Overrides::of(&self.workflow, &self.state)?)?;
                 let reader = Reader::open(folder)?;
                 let forecasts = forecast(&prepared, &reader);
                 let forecasts = forecasts.map_err(|error| CliError::from(error).masked(&prepared.secrets))?;
@@ -43,6 +43,8 @@ impl Preview {
             }
             tell("this file has no run yet; everything would run");
         }
+        let workflow = load(&self.workflow.file)?;
+        let prepared = prepare(workflow, options(&self.workflow, &self.state)?)?;
         let steps = plan_steps(&prepared, self.rows).map_err(|error| error.masked(&prepared.secrets))?;
         match self.format {
             Format::Text => print(to_text(&prepared, &steps))?,

@@ -56,6 +56,7 @@ impl ReproArgs {
             params: params::from_arguments(&self.params)?,
             python: self.python,
             jobs: None,
+            max_items: None,
             slow_after: Duration::MAX,
             durability: Durability::default(),
             state,

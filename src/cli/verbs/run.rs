@@ -2,12 +2,13 @@
 
 use crate::cli::args::{DisplayArgs, DurabilityArgs, StateArgs, WorkflowArgs};
 use crate::cli::error::CliError;
-use crate::cli::execute::execute;
+use crate::cli::execute::{execute, resume_run};
 use crate::cli::exit::Exit;
 use crate::cli::lookup::latest_run_of;
-use crate::cli::prepare::{load, options};
+use crate::cli::prepare::{Overrides, absolute, load, options};
 use crate::cli::preview::{Preview, RowCounts};
 use crate::compile::{Options, prepare};
+use crate::ledger::RunFolder;
 use crate::model::Compare;
 use crate::resume::ItemSelection;
 use crate::run::Start;
@@ -63,6 +64,15 @@ impl RunArgs {
             let format = self.display.format;
             return Preview { workflow, state, resume, rows: RowCounts::Count, format }.show();
         }
+        if resume && let Some(folder) = latest_run_of(&workflow.file, &state.folder())? {
+            let folder = RunFolder { path: absolute(&folder.path)?, ..folder };
+            let overrides = Overrides {
+                slow_after: self.display.slow_after,
+                durability: self.durability.into(),
+                ..Overrides::of(&workflow, &state)?
+            };
+            return resume_run(folder, ItemSelection::Left, overrides, self.display);
+        }
         let options = Options {
             slow_after: self.display.slow_after,
             durability: self.durability.into(),
@@ -70,8 +80,6 @@ impl RunArgs {
             ..options(&workflow, &state)?
         };
         let prepared = prepare(load(&workflow.file)?, options)?;
-        let last = if resume { latest_run_of(&workflow.file, &state.folder())? } else { None };
-        let start = last.map_or(Start::New, |folder| Start::Again(folder, ItemSelection::Left));
-        execute(&prepared, start, self.display, &workflow.file)
+        execute(&prepared, Start::New, self.display, &workflow.file)
     }
 }

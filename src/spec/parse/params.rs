@@ -2,12 +2,14 @@
 
 use super::names::is_identifier;
 use super::section::Field;
-use crate::spec::diagnostic::{Diagnostic, ErrorList};
+use crate::spec::diagnostic::{Diagnostic, Diagnostics, ErrorList};
 use crate::spec::keys::{self, PARAM_TYPES};
 use crate::spec::node::{NodeKind, describe, to_json};
 use crate::spec::param::{Param, ParamKind};
 use crate::spec::setting::{Readable, ValueError};
+use crate::spec::yaml;
 use serde_json::Value;
+use std::path::Path;
 
 /// Reads the parameters that a file declares.
 pub(super) fn params(field: &Field<'_>, errors: &mut ErrorList) -> Vec<Param> {
@@ -109,31 +111,51 @@ impl Param {
     }
 }
 
-/// Reads the value of a `name=value` argument as YAML. Text that is not valid YAML, such as `*.csv`, is a string, but an
-/// unclosed list, mapping or quoted string is an error.
-pub fn value(text: &str) -> Result<Value, String> {
+/// Reads the value of a `name=value` argument. A parameter of type `string` is what was typed. Any other value is YAML if it is
+/// a number, a boolean or null, or begins with `[`, `{` or a quote; else it is the text as it was typed: `|`, `Issue #5`, `*.csv`.
+///
+/// # Errors
+/// If a list, a mapping or a quoted string is not valid YAML.
+pub fn value(text: &str, kind: Option<ParamKind>) -> Result<Value, String> {
+    let typed = || Value::String(text.to_owned());
+    if kind == Some(ParamKind::String) {
+        return Ok(typed());
+    }
     let trimmed = text.trim();
-    if trimmed.is_empty() || trimmed.starts_with('#') {
-        return Ok(Value::String(text.to_owned()));
+    if trimmed.starts_with(['[', '{', '"', '\'']) {
+        return serde_yaml::from_str(text).map_err(|error| format!("is not valid YAML: {error}"));
     }
-    match serde_yaml::from_str::<Value>(text) {
-        // `.inf` and text before a comment would become null, although it is not written so.
-        Ok(Value::Null) if !matches!(trimmed, "~" | "null" | "Null" | "NULL") => Ok(Value::String(text.to_owned())),
-        Ok(value) => Ok(value),
-        Err(error) if trimmed.starts_with(['[', '{', '"', '\'']) => Err(format!("is not valid YAML: {error}")),
-        Err(_) => Ok(Value::String(text.to_owned())),
+    // Blanks, `#` and `:` have a meaning in YAML that nobody has in mind on a command line.
+    if trimmed.contains(|c: char| c.is_whitespace() || matches!(c, '#' | ':' | '&' | '!' | '*')) {
+        return Ok(typed());
     }
+    Ok(match serde_yaml::from_str(trimmed) {
+        Ok(value @ (Value::Bool(_) | Value::Number(_))) => value,
+        Ok(Value::Null) if matches!(trimmed, "~" | "null" | "Null" | "NULL") => Value::Null,
+        _ => typed(),
+    })
 }
 
-/// Reads a parameter file: a mapping of names to values, as JSON or YAML.
-pub fn values(text: &str) -> Result<serde_json::Map<String, Value>, String> {
-    // JSON first: it allows characters that YAML does not.
-    let value =
-        serde_json::from_str(text).or_else(|_| serde_yaml::from_str(text).map_err(|error| error.to_string()))?;
-    match value {
-        Value::Object(map) => Ok(map),
-        Value::Null => Ok(serde_json::Map::new()),
-        other => Err(format!("must be a mapping of names to values; found {}", describe(&other))),
+/// Reads a parameter file: a mapping of names to values, as YAML or JSON, by the rules of workflow files.
+///
+/// # Errors
+/// All errors of the file.
+pub fn values(path: &Path, bytes: &[u8]) -> Result<serde_json::Map<String, Value>, Diagnostics> {
+    let source = yaml::decode(path, bytes)?;
+    let (root, errors) = match yaml::load_any(&source, &[]) {
+        Ok(loaded) => loaded,
+        Err(error) => return Err(Diagnostics::one(source, error)),
+    };
+    if let Some(errors) = Diagnostics::new(source.clone(), errors.into_vec()) {
+        return Err(errors);
+    }
+    match root.map(|root| (root.span, root.to_json())) {
+        None | Some((_, Value::Null)) => Ok(serde_json::Map::new()),
+        Some((_, Value::Object(map))) => Ok(map),
+        Some((span, other)) => {
+            let message = format!("a parameter file must be a mapping of names to values; found {}", describe(&other));
+            Err(Diagnostics::one(source, Diagnostic::at(span, message).help("for example `size: 100`")))
+        }
     }
 }
 
@@ -144,6 +166,7 @@ mod tests {
 
     #[test]
     fn values_of_the_command_line_are_yaml() {
+        let value = |text| value(text, None);
         assert_eq!(value("4"), Ok(json!(4)));
         assert_eq!(value("true"), Ok(json!(true)));
         assert_eq!(value("[a, 2]"), Ok(json!(["a", 2])));
@@ -157,6 +180,19 @@ mod tests {
         assert_eq!(value(""), Ok(json!("")));
         assert_eq!(value("yes"), Ok(json!("yes")));
         assert!(value("[a, b").is_err() && value("'a").is_err());
+        for typed in
+            ["|", "-", "?", "x=?", "&a b", "Issue #5", "Report: May", "one\ntwo", "- a", "!x", " a ", "5 # five", ">"]
+        {
+            assert_eq!(value(typed), Ok(json!(typed)));
+        }
+    }
+
+    #[test]
+    fn a_declared_string_is_what_was_typed() {
+        for typed in ["1", "1.10", "true", "null", "'4'", "[a", "{", "|", "", "Issue #5", "0x10"] {
+            assert_eq!(value(typed, Some(ParamKind::String)), Ok(json!(typed)));
+        }
+        assert_eq!(value("1", Some(ParamKind::Integer)), Ok(json!(1)));
     }
 
     #[test]

@@ -1,0 +1,5 @@
+-- What was given to the run: parameters as they were given, without secrets; the interpreter; and where its state folder is, seen
+-- from the working folder, if it is inside. Null: an older version started the run, which kept resolved parameters only.
+ALTER TABLE run ADD COLUMN given TEXT;
+ALTER TABLE run ADD COLUMN python TEXT;
+ALTER TABLE run ADD COLUMN state TEXT;
