@@ -34,8 +34,8 @@ impl StepReader<'_> {
         let files = StepFiles::open(self.folder, &self.record.name)?;
         let mut results = Vec::new();
         for row in self.batch_rows()? {
-            if files.keys(&row)?.is_none() {
-                audit.problems.push(format!("batch at item {}: keys are missing", row.first));
+            if let Err(why) = files.keys(&row)? {
+                audit.problems.push(format!("batch at item {}: keys {why}", row.first));
             }
             match files.results(&row, &mut results)? {
                 Some(why) => {

@@ -5,7 +5,7 @@
 
 use super::columns::unsigned;
 use super::ids::{FingerprintId, StepId};
-use super::schema::fingerprint_column;
+use super::schema::{fingerprint_column, keys_checksum_column};
 use crate::model::{ItemKey, ResultForm};
 use rusqlite::{Connection, Row};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
@@ -27,9 +27,18 @@ pub(super) struct BatchRow {
     pub(super) keys_offset: u64,
     /// Whether its keys follow each other, so that only the first is stored.
     pub(super) keys_are_run: bool,
-    pub(super) checksum: i64,
+    pub(super) checksums: Checksums,
     /// What its results depend on; none if it was written before that was kept.
     pub(super) fingerprint: Option<FingerprintId>,
+}
+
+/// The checksums in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Checksums {
+    /// Of the row and its results.
+    row: i64,
+    /// Of its keys; none if it was written before that was kept.
+    pub(super) keys: Option<i64>,
 }
 
 /// What a row says about its results: which items they belong to, and how they are stored.
@@ -76,20 +85,26 @@ pub(super) fn hash_results(results: &[u8]) -> u64 {
     xxh3_64(results)
 }
 
+/// The checksum of a batch's keys, as they are stored.
+pub(super) fn hash_keys(keys: &[u8]) -> i64 {
+    xxh3_64(keys).cast_signed()
+}
+
 const COLUMNS: &str = "id, first, count, indexes, is_list, offset, length, keys_offset, keys_run, checksum, form";
 
 impl BatchRow {
     /// The rows of a step, in the order in which they were written.
     pub(super) fn all(db: &Connection, step: StepId) -> rusqlite::Result<Vec<Self>> {
         let fingerprint = fingerprint_column(db)?;
-        let query = format!("SELECT {COLUMNS}, {fingerprint} FROM batches WHERE step = ?1 ORDER BY id");
+        let keys = keys_checksum_column(db)?;
+        let query = format!("SELECT {COLUMNS}, {fingerprint}, {keys} FROM batches WHERE step = ?1 ORDER BY id");
         let mut statement = db.prepare(&query)?;
         statement.query_map([step.0], Self::read)?.collect()
     }
 
     /// One row.
     pub(super) fn get(db: &Connection, step: StepId, id: i64) -> rusqlite::Result<Self> {
-        let query = format!("SELECT {COLUMNS}, fingerprint FROM batches WHERE step = ?1 AND id = ?2");
+        let query = format!("SELECT {COLUMNS}, fingerprint, keys_checksum FROM batches WHERE step = ?1 AND id = ?2");
         db.prepare_cached(&query)?.query_row([step.0, id], Self::read)
     }
 
@@ -106,7 +121,7 @@ impl BatchRow {
             length: number(6)?,
             keys_offset: number(7)?,
             keys_are_run: row.get(8)?,
-            checksum: row.get(9)?,
+            checksums: Checksums { row: row.get(9)?, keys: row.get(12)? },
             // Any other word was never written, and does not match the checksum.
             form: if row.get::<_, String>(10)? == "arrow" { ResultForm::Arrow } else { ResultForm::Lines },
             fingerprint: row.get(11)?,
@@ -129,7 +144,7 @@ impl BatchRow {
     /// The hash that its results must have.
     pub(super) fn results_hash(&self) -> u64 {
         // XOR with the header's hash again gives the other operand.
-        self.header().checksum(self.checksum.cast_unsigned()).cast_unsigned()
+        self.header().checksum(self.checksums.row.cast_unsigned()).cast_unsigned()
     }
 
     /// How many bytes its keys have.

@@ -1,10 +1,11 @@
 //! The rows of a commit: batches, failures, attempts.
 
-use super::batches::{BatchHeader, FileEnds, encode_indexes, hash_results};
+use super::batches::{BatchHeader, FileEnds, encode_indexes, hash_keys, hash_results};
 use super::columns::{integer, microseconds, variant_name};
 use super::database::Database;
 use super::error::LedgerError;
 use super::ids::{FingerprintId, StepId};
+use super::steps;
 use crate::model::{BatchReport, Indexes, ItemKey, Keys};
 use rusqlite::{Connection, params};
 use std::collections::HashSet;
@@ -74,11 +75,12 @@ impl Commit<'_> {
             keys_are_run: matches!(report.keys, Keys::Run(..)),
             fingerprint: Some(self.fingerprint),
         };
+        let keys: Vec<u8> = stored_keys(&report.keys).flat_map(ItemKey::to_bytes).collect();
         let checksum = header.checksum(hash_results(&report.lines.0));
         let mut statement = db.prepare_cached(
             "INSERT INTO batches (step, id, number, attempt, first, count, indexes, is_list, offset, length, keys_offset, duration_us,
-             execution, checksum, keys_run, form, fingerprint)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+             execution, checksum, keys_run, form, fingerprint, keys_checksum)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
         )?;
         statement.execute(params![
             self.step.0,
@@ -98,6 +100,7 @@ impl Commit<'_> {
             header.keys_are_run,
             variant_name(&report.form),
             self.fingerprint,
+            hash_keys(&keys),
         ])?;
         Ok(())
     }
@@ -113,10 +116,15 @@ impl Commit<'_> {
         )?;
         let retried = report.retries.iter().flat_map(|(batch, _, _)| batch.keys.iter());
         let keys = report.keys.iter().chain(report.failed.iter().map(|failed| failed.key)).chain(retried);
+        let mut deleted = 0;
         for key in keys.filter(|key| report.attempt > 1 || self.keys_with_failures.contains(key)) {
             let key = key.to_string();
-            failures.execute(params![self.step.0, key, self.execution])?;
+            deleted += failures.execute(params![self.step.0, key, self.execution])?;
             attempts.execute(params![self.step.0, key, report.attempt - 1])?;
+        }
+        if deleted > 0 {
+            // A failure that takes the place of the deleted one gets its number, so the numbers would not tell.
+            steps::change_revision(db, self.step)?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 
 use super::durability::Durability;
 use super::error::LedgerError;
+use super::seals;
 use rusqlite::{Connection, OpenFlags, Params, Row, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,8 +22,10 @@ pub(super) struct Database {
 
 impl Database {
     /// Wraps a connection to the database at `path`.
-    pub(super) fn new(connection: Connection, path: PathBuf) -> Self {
-        Self { connection, path, durability: Durability::default() }
+    pub(super) fn new(connection: Connection, path: PathBuf) -> Result<Self, LedgerError> {
+        let database = Self { connection, path, durability: Durability::default() };
+        database.run(seals::add_hash_function)?;
+        Ok(database)
     }
 
     /// Opens an existing database for writing.
@@ -30,7 +33,7 @@ impl Database {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&path, flags);
         let connection = connection.map_err(|source| LedgerError::sqlite(&path, source))?;
-        let mut database = Self::new(connection, path);
+        let mut database = Self::new(connection, path)?;
         database.write_with(durability)?;
         Ok(database)
     }

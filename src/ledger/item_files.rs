@@ -4,6 +4,8 @@
 //! does not count.
 
 use super::error::LedgerError;
+use super::schema::check_rows;
+use super::seals::ITEM_FILES;
 use super::step::StepLedger;
 use crate::model::{BatchReport, ItemKey};
 use rusqlite::{Connection, params};
@@ -21,6 +23,7 @@ impl StepLedger {
     pub fn item_files(&mut self, done: &HashMap<ItemKey, u64>) -> Result<Vec<(PathBuf, ItemKey, u64)>, LedgerError> {
         let step = self.step.0;
         self.db.transaction(|db| {
+            check_rows(db, &[&ITEM_FILES])?;
             let mut files = Vec::new();
             let mut forget = db.prepare("DELETE FROM item_files WHERE step = ?1 AND path = ?2")?;
             for (path, key) in stored(db, step)? {
@@ -43,7 +46,8 @@ impl StepLedger {
         }
         let step = self.step.0;
         self.db.transaction(|db| {
-            let mut insert = db.prepare_cached("INSERT OR REPLACE INTO item_files VALUES (?1, ?2, ?3)")?;
+            let mut insert =
+                db.prepare_cached("INSERT OR REPLACE INTO item_files (step, path, key) VALUES (?1, ?2, ?3)")?;
             for (key, path) in reports.iter().flat_map(|report| &report.files) {
                 insert.execute(params![step, OsStr::as_bytes(path.as_os_str()), key.to_bytes()])?;
             }

@@ -10,7 +10,8 @@ use super::fingerprints;
 use super::folder::RunFolder;
 use super::history::{DoneBatch, LostBatch, StepHistory};
 use super::ids::{FingerprintId, StepId};
-use super::schema::fingerprint_column;
+use super::schema::{check_rows, fingerprint_column};
+use super::seals::{ATTEMPTS, FAILURES, FINGERPRINTS};
 use super::step_files::StepFiles;
 use super::steps;
 use crate::model::{Fingerprint, ItemKey, StepName};
@@ -32,6 +33,7 @@ pub(super) fn load(db: &Database, step: StepId, folder: &RunFolder, name: &StepN
     let mut loaded = Loaded::default();
     let history = &mut loaded.history;
     let files = StepFiles::open(folder, name)?;
+    db.run(|db| check_rows(db, &[&FINGERPRINTS, &FAILURES, &ATTEMPTS]))?;
     let rows = db.run(|db| BatchRow::all(db, step))?;
     let mut used = used_by_failures(db, step)?;
     used.extend(rows.iter().map(|row| row.fingerprint));
@@ -40,13 +42,13 @@ pub(super) fn load(db: &Database, step: StepId, folder: &RunFolder, name: &StepN
     for row in rows {
         let damage = files.results(&row, &mut results)?;
         match (files.keys(&row)?, row.fingerprint) {
-            (Some(keys), Some(fingerprint)) if damage.is_none() => {
+            (Ok(keys), Some(fingerprint)) if damage.is_none() => {
                 ends.results = ends.results.max(row.offset + row.length);
                 ends.keys = ends.keys.max(row.keys_offset + row.keys_size());
                 let (id, indexes, list) = (row.id, row.indexes(), row.is_list);
                 history.batches.push(DoneBatch { id, indexes, keys, list, fingerprint });
             }
-            (keys, _) => history.lost.push(LostBatch { row, keys }),
+            (keys, _) => history.lost.push(LostBatch { row, keys: keys.ok() }),
         }
     }
     loaded.files_shrink = files.are_longer_than(*ends);

@@ -34,6 +34,7 @@ mod records;
 mod results;
 mod run;
 mod schema;
+mod seals;
 mod step;
 mod step_files;
 mod step_reader;

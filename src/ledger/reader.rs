@@ -5,7 +5,8 @@ use super::database::Database;
 use super::error::LedgerError;
 use super::folder::RunFolder;
 use super::records::{RunRecord, StepRecord};
-use super::schema::{check_integrity, check_schema, given_columns};
+use super::schema::{check_integrity, check_rows, check_schema, given_columns};
+use super::seals::{RUN, STEPS};
 use super::step_reader::StepReader;
 use super::steps;
 use crate::model::{Stats, Status, StepName};
@@ -41,7 +42,7 @@ impl Reader {
             }
             error => Err(error),
         })?;
-        Ok(Self { db: Database::new(db, path), folder })
+        Ok(Self { db: Database::new(db, path)?, folder })
     }
 
     /// The run's folder.
@@ -67,6 +68,7 @@ impl Reader {
         let query =
             format!("SELECT workflow, path, status, started, finished, folder, params, incremental, {given} FROM run");
         let locked = self.folder.is_locked();
+        self.db.run(|db| check_rows(db, &[&RUN]))?;
         let mut runs = self.db.rows(&query, [], |row| {
             Ok(RunRecord {
                 workflow: row.get(0)?,
@@ -123,6 +125,7 @@ impl Reader {
     fn records(&self, query: &str, parameters: impl Params) -> Result<Vec<StepRecord>, LedgerError> {
         // Looked at first: a run that ends right now must not look as if it had been killed.
         let locked = self.folder.is_locked();
+        self.db.run(|db| check_rows(db, &[&STEPS]))?;
         let mut records = self.db.rows(query, parameters, step_record)?;
         if !locked {
             let running = records.iter_mut().filter(|record| record.status == Status::Running);

@@ -12,6 +12,7 @@ use super::folder::RunFolder;
 use super::history::StepHistory;
 use super::load::not_comparable;
 use super::schema::{self, SCHEMA, TABLES, check_integrity, check_schema};
+use super::seals;
 use super::step::StepLedger;
 use super::steps::{self, StepType};
 use crate::model::{Status, StepName};
@@ -77,8 +78,8 @@ impl Ledger {
                 folder.sync_names()?;
             }
         }
-        let execution = create_tables(&db, &folder, meta).map_err(sqlite)?;
-        let mut db = Database::new(db, path);
+        let mut db = Database::new(db, path)?;
+        let execution = db.run(|db| create_tables(db, &folder, meta))?;
         db.write_with(durability)?;
         Ok(Self { db, execution: Execution::new(execution, folder, durability, lock) })
     }
@@ -179,8 +180,11 @@ fn create_tables(db: &Connection, folder: &RunFolder, meta: &RunMeta) -> rusqlit
     db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     db.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {SCHEMA};"))?;
     let [given, python, state] = meta.given.texts();
+    seals::install(db)?;
     db.execute(
-        "INSERT INTO run VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, ?9, ?10, ?11, ?12)",
+        "INSERT INTO run (id, workflow, path, folder, params, batchmill, status, started, incremental, given, python,
+          state)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         params![
             folder.run.0,
             meta.workflow,

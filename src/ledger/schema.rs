@@ -4,6 +4,7 @@
 
 use super::database::Database;
 use super::error::LedgerError;
+use super::seals::{self, SEALED, SealedTable};
 use rusqlite::Connection;
 use std::path::Path;
 
@@ -19,6 +20,9 @@ const WITH_FINGERPRINTS: u32 = 4;
 /// The version from which on a run keeps what was given to it.
 const WITH_GIVEN: u32 = 5;
 
+/// The version from which on rows have checksums.
+const WITH_CHECKSUMS: u32 = 5;
+
 /// The tables.
 ///
 /// A batch has one row, numbered within its step in the order in which batches were written. The number is part of the primary
@@ -27,11 +31,15 @@ const WITH_GIVEN: u32 = 5;
 /// longer has. `offset` and `length` point into the step's results file, `keys_offset` into its keys file (16 bytes an item);
 /// `form` says whether the results are lines or a table. `attempts` counts attempts of items that wait to be tried again.
 /// `fingerprint` is a row of `fingerprints`: in `steps` the current one, elsewhere the one that the row was made with.
+/// `checksum` is one of the row (`seals`), in `batches` also of its results; `keys_checksum` is one of its keys.
 pub(super) const TABLES: &str = include_str!("schema.sql");
 
 /// What makes the tables of each version out of those of the version before.
-const MIGRATIONS: &[(u32, &str)] =
-    &[(4, include_str!("migrations/0004_fingerprints.sql")), (5, include_str!("migrations/0005_given.sql"))];
+const MIGRATIONS: &[(u32, &str)] = &[
+    (4, include_str!("migrations/0004_fingerprints.sql")),
+    (5, include_str!("migrations/0005_given.sql")),
+    (5, include_str!("migrations/0005_checksums.sql")),
+];
 
 /// Refuses a ledger that a newer or a much older version wrote, or whose creation never finished.
 pub(super) fn check_schema(db: &Connection, path: &Path) -> Result<(), LedgerError> {
@@ -59,6 +67,19 @@ pub(super) fn given_columns(db: &Connection) -> rusqlite::Result<&'static str> {
     Ok(if version(db)? < WITH_GIVEN { "NULL, NULL, NULL" } else { "given, python, state" })
 }
 
+/// What to select for the checksum of a batch's keys.
+pub(super) fn keys_checksum_column(db: &Connection) -> rusqlite::Result<&'static str> {
+    Ok(if version(db)? < WITH_CHECKSUMS { "NULL" } else { "keys_checksum" })
+}
+
+/// Compares the rows of these tables with their checksums, if they have some.
+pub(super) fn check_rows(db: &Connection, tables: &[&SealedTable]) -> rusqlite::Result<()> {
+    if version(db)? < WITH_CHECKSUMS {
+        return Ok(());
+    }
+    tables.iter().try_for_each(|table| seals::check(db, table))
+}
+
 /// Whether results or failures were recorded before fingerprints were kept with them, so that nothing tells what they depend on.
 pub(super) fn has_results_without_fingerprint(db: &Connection) -> rusqlite::Result<bool> {
     let column = fingerprint_column(db)?;
@@ -77,17 +98,18 @@ pub(super) fn migrate(db: &mut Database) -> Result<(), LedgerError> {
         for (_, migration) in MIGRATIONS.iter().filter(|(version, _)| *version > found) {
             db.execute_batch(migration)?;
         }
+        seals::install(db)?;
         db.execute_batch(&format!("PRAGMA user_version = {SCHEMA}"))
     })
 }
 
 /// Has SQLite check its pages and indexes: otherwise rows that are missing because of damage would go unnoticed. The quick
-/// check does not compare indexes, so a step could have lost its rows.
+/// check does not compare indexes, so a step could have lost its rows. Then compares rows with their checksums.
 pub(super) fn check_integrity(db: &Connection, path: &Path) -> Result<(), LedgerError> {
     let found: Result<String, _> = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
     let found = found.map_err(|source| LedgerError::sqlite(path, source))?;
     if found == "ok" {
-        return Ok(());
+        return check_rows(db, &SEALED).map_err(|source| LedgerError::sqlite(path, source));
     }
     // The first line only names the database.
     let cause = found.lines().find(|line| !line.starts_with("***")).unwrap_or("SQLite gives no details").to_owned();

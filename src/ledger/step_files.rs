@@ -1,6 +1,6 @@
 //! The files that the rows of a step point into, and whether what the rows say is still there.
 
-use super::batches::{BatchRow, FileEnds, hash_results};
+use super::batches::{BatchRow, FileEnds, hash_keys, hash_results};
 use super::error::LedgerError;
 use super::files::io_error;
 use super::folder::RunFolder;
@@ -45,22 +45,25 @@ impl StepFiles {
         Ok((hash_results(bytes) != row.results_hash()).then_some("do not match their checksum"))
     }
 
-    /// The keys of a batch's items, if they are still there.
-    pub(super) fn keys(&self, row: &BatchRow) -> Result<Option<Keys>, LedgerError> {
+    /// The keys of a batch's items. If they are not what was written, it says why.
+    pub(super) fn keys(&self, row: &BatchRow) -> Result<Result<Keys, &'static str>, LedgerError> {
         let StoredFile { path, file, length } = &self.keys;
         let size = row.keys_size();
         let Some(file) = file.as_ref().filter(|_| row.keys_offset.saturating_add(size) <= *length) else {
-            return Ok(None);
+            return Ok(Err("are missing"));
         };
         let mut bytes = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
         file.read_exact_at(&mut bytes, row.keys_offset).map_err(|source| io_error("read", path, source))?;
+        if row.checksums.keys.is_some_and(|checksum| hash_keys(&bytes) != checksum) {
+            return Ok(Err("do not match their checksum"));
+        }
         let mut keys =
             bytes.chunks_exact(ItemKey::SIZE).map(|key| ItemKey::from_bytes(key.try_into().expect("16 bytes")));
         if row.keys_are_run {
             let count = usize::try_from(row.items()).unwrap_or(usize::MAX);
-            return Ok(keys.next().map(|first| Keys::Run(first, count)));
+            return Ok(keys.next().map(|first| Keys::Run(first, count)).ok_or("are missing"));
         }
-        Ok(Some(Keys::List(keys.collect())))
+        Ok(Ok(Keys::List(keys.collect())))
     }
 
     /// The results file.

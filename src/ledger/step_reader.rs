@@ -12,6 +12,8 @@ use super::load;
 use super::log::LogLine;
 use super::records::{FailureRecord, StepRecord};
 use super::results::{Block, ResultsReader};
+use super::schema::check_rows;
+use super::seals::FAILURES;
 use super::step_files::StepFiles;
 use super::steps;
 use crate::model::ResultForm;
@@ -41,6 +43,7 @@ impl<'a> StepReader<'a> {
     /// # Errors
     /// If the database cannot be read.
     pub fn failures(&self) -> Result<Vec<FailureRecord>, LedgerError> {
+        self.check_failures()?;
         self.db.rows(&format!("{SELECT_FAILURES} ORDER BY item_index"), [self.record.id], failure)
     }
 
@@ -50,6 +53,7 @@ impl<'a> StepReader<'a> {
     /// If the database cannot be read.
     pub fn failure_keys(&self) -> Result<Vec<(u64, String)>, LedgerError> {
         let query = "SELECT item_index, key FROM failures WHERE step = ?1";
+        self.check_failures()?;
         self.db.rows(query, [self.record.id], |row| Ok((unsigned(row.get(0)?).unwrap_or(0), row.get(1)?)))
     }
 
@@ -59,11 +63,16 @@ impl<'a> StepReader<'a> {
     /// If the database cannot be read.
     pub fn failures_named(&self, name: &str) -> Result<Vec<FailureRecord>, LedgerError> {
         let index = name.parse().ok().map(integer);
+        self.check_failures()?;
         let query = format!(
             "{SELECT_FAILURES} AND (item_index = ?2 OR length(?3) >= 4 AND substr(key, 1, length(?3)) = ?3)
              ORDER BY item_index"
         );
         self.db.rows(&query, params![self.record.id, index, name], failure)
+    }
+
+    fn check_failures(&self) -> Result<(), LedgerError> {
+        self.db.run(|db| check_rows(db, &[&FAILURES]))
     }
 
     /// What was done in the step.

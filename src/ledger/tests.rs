@@ -169,6 +169,13 @@ fn columns(database: &Path) -> Vec<(String, String, String, bool, i64)> {
     columns.unwrap().map(Result::unwrap).collect()
 }
 
+/// What seals rows.
+fn triggers(database: &Path) -> Vec<String> {
+    let database = Connection::open(database).unwrap();
+    let mut triggers = database.prepare("SELECT sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY name").unwrap();
+    triggers.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
 #[test]
 fn a_migrated_database_has_the_tables_of_a_new_one() {
     let state = tempfile::tempdir().unwrap();
@@ -177,6 +184,7 @@ fn a_migrated_database_has_the_tables_of_a_new_one() {
         (3, include_str!("../../fixtures/ledger/schema-3/workflow/run.sql")),
         (3, include_str!("../../fixtures/ledger/schema-3/waiting/run.sql")),
         (4, include_str!("../../fixtures/ledger/schema-4/workflow/run.sql")),
+        (5, include_str!("../../fixtures/ledger/schema-5/workflow/run.sql")),
     ] {
         let old = state.path().join("old.db");
         drop(std::fs::remove_file(&old));
@@ -186,6 +194,7 @@ fn a_migrated_database_has_the_tables_of_a_new_one() {
         let version: u32 = database.run(|db| db.query_row("PRAGMA user_version", [], |row| row.get(0))).unwrap();
         assert_eq!(version, SCHEMA);
         assert_eq!(columns(&old), columns(&run.folder().database()), "from schema {schema}");
+        assert_eq!(triggers(&old), triggers(&run.folder().database()), "from schema {schema}");
     }
 }
 

@@ -131,7 +131,7 @@ fn items_whose_results_are_missing_run_again() {
         ("results/work.jsonl", &holes, "10 of 10 items will run: 10 whose results are gone"),
         ("results/work.keys", &missing, "10 of 10 items will run: 10 whose keys are gone"),
         ("results/work.keys", &cut, "6 of 10 items will run: 6 whose keys are gone"),
-        ("results/work.keys", &holes, "10 of 10 items will run: 10 not run yet"),
+        ("results/work.keys", &holes, "10 of 10 items will run: 10 whose keys are gone"),
     ];
     for (name, harm, said) in cases {
         let sandbox = sandbox("{range: 10}", 10);
@@ -196,4 +196,74 @@ fn a_ledger_of_a_newer_version_is_refused() {
     }
     sandbox.batchmill(&["runs"]).exits_with(0).says(&["warning: cannot read run", "newer batchmill"]);
     assert_eq!(sandbox.times_run(), 1);
+}
+
+/// The keys of two batches change places, or one batch gets those of the other: the results would belong to other items.
+#[test]
+fn keys_of_other_items_are_noticed() {
+    let swap = |keys: &mut [u8]| {
+        let (left, right) = keys.split_at_mut(16);
+        left.swap_with_slice(&mut right[..16]);
+    };
+    let double = |keys: &mut [u8]| keys.copy_within(..32, 64);
+    let flip = |keys: &mut [u8]| keys[100] ^= 4;
+    type Harm<'a> = &'a dyn Fn(&mut [u8]);
+    let cases: [(Harm<'_>, &str); 3] = [
+        (&swap, "2 of 10 items will run: 2 whose keys are gone"),
+        (&double, "2 of 10 items will run: 2 whose keys are gone"),
+        (&flip, "2 of 10 items will run: 2 whose keys are gone"),
+    ];
+    for (harm, said) in cases {
+        let sandbox = sandbox("[a, b, c, d, e, f, g, h, i, j]", 10);
+        sandbox.run(&[]).exits_with(0);
+        let expected = sandbox.batchmill(&["results"]).stdout;
+        let path = sandbox.run_folder().join("results/work.keys");
+        let mut keys = fs::read(&path).unwrap();
+        harm(&mut keys);
+        fs::write(&path, keys).unwrap();
+        let audit = sandbox.batchmill(&["audit"]).exits_with(1);
+        assert!(audit.stdout.contains("keys do not match their checksum"), "{}", audit.stdout);
+        sandbox.batchmill(&["resume"]).exits_with(0).says(&[said]);
+        assert_eq!(sandbox.batchmill(&["results"]).stdout, expected);
+        sandbox.batchmill(&["audit"]).exits_with(0);
+    }
+}
+
+/// A value in a row is another one, and everything that SQLite itself checks is right.
+#[test]
+fn changed_rows_are_noticed() {
+    let sandbox = Sandbox::with(
+        "
+params: {limit: 30}
+steps:
+  - {name: work, for_each: [a, b, c], task: shell, inputs: {command: 'test {{ item }} != b && test {{ params.limit }} = 30'}}
+",
+    );
+    sandbox.run(&[]).exits_with(3);
+    let database = sandbox.run_folder().join("run.db");
+    let whole = fs::read(&database).unwrap();
+    let names = sandbox.failures()[0]["key"].as_str().unwrap().to_owned();
+    for (old, new) in [
+        ("{\"limit\":30}", "{\"limit\":31}"),
+        ("workflow.yaml", "workfl0w.yaml"),
+        ("\"b\"", "\"c\""),
+        ("task.", "tusk."),
+        (names.as_str(), &names.replace(|digit: char| digit.is_ascii_digit(), "7")),
+    ] {
+        let mut bytes = whole.clone();
+        let places: Vec<usize> =
+            bytes.windows(old.len()).enumerate().filter(|(_, it)| *it == old.as_bytes()).map(|(at, _)| at).collect();
+        assert!(!places.is_empty(), "`{old}` is nowhere");
+        for at in places {
+            bytes[at..at + old.len()].copy_from_slice(new.as_bytes());
+        }
+        fs::write(&database, &bytes).unwrap();
+        for verb in ["resume", "retry", "audit"] {
+            let ended = sandbox.batchmill(&[verb]);
+            assert!(ended.code == Some(2), "{old}: {verb}: {ended:?}");
+            ended.says(&["run.db` is damaged", "cause: "]);
+        }
+    }
+    fs::write(&database, &whole).unwrap();
+    sandbox.batchmill(&["audit"]).exits_with(0);
 }

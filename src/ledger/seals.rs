@@ -1,0 +1,100 @@
+//! Checksums of rows. A page of SQLite has none, so a bit that flips in a value would go unnoticed, and decide what runs again.
+//!
+//! Triggers keep the checksum of each row of these tables, so whoever writes a row need not know of them. `batches` is not one of
+//! them: its checksums also cover the bytes that its rows point at, and it is written too often for a trigger.
+
+use rusqlite::functions::{Context, FunctionFlags};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Error};
+use std::fmt::Write;
+use xxhash_rust::xxh3::Xxh3;
+
+/// A table whose rows have a checksum.
+pub(super) struct SealedTable {
+    name: &'static str,
+    /// What identifies a row.
+    key: &'static [&'static str],
+    /// What the checksum covers.
+    columns: &'static str,
+}
+
+pub(super) const RUN: SealedTable = SealedTable {
+    name: "run",
+    key: &["rowid"],
+    columns: "id, workflow, path, folder, params, batchmill, status, started, finished, incremental, given, python, state",
+};
+pub(super) const STEPS: SealedTable = SealedTable {
+    name: "steps",
+    key: &["id"],
+    columns:
+        "id, name, is_batch, status, moves, total, succeeded, failed, skipped, retried, duration_us, failure, started,
+        finished, ledger_us, bad_rows, unchanged, fingerprint",
+};
+pub(super) const FINGERPRINTS: SealedTable =
+    SealedTable { name: "fingerprints", key: &["id"], columns: "id, step, version, parts" };
+pub(super) const FAILURES: SealedTable = SealedTable {
+    name: "failures",
+    key: &["id"],
+    columns: "id, step, item_index, key, item, attempts, kind, type, message, detail, handler, execution, duration_us,
+        left_out, fingerprint",
+};
+pub(super) const ATTEMPTS: SealedTable =
+    SealedTable { name: "attempts", key: &["id"], columns: "id, step, key, attempts, fingerprint" };
+pub(super) const ITEM_FILES: SealedTable =
+    SealedTable { name: "item_files", key: &["step", "path"], columns: "step, path, key" };
+
+/// All of them.
+pub(super) const SEALED: [&SealedTable; 6] = [&RUN, &STEPS, &FINGERPRINTS, &FAILURES, &ATTEMPTS, &ITEM_FILES];
+
+/// Teaches a connection the function that the triggers call.
+pub(super) fn add_hash_function(db: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
+    db.create_scalar_function("row_hash", -1, flags, |row| Ok(hash(row)))
+}
+
+/// The hash of values: of each its type, its length and its bytes.
+fn hash(row: &Context<'_>) -> i64 {
+    let mut hash = Xxh3::new();
+    let mut add = |kind: u8, bytes: &[u8]| {
+        hash.update(&[kind]);
+        hash.update(&(bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    for at in 0..row.len() {
+        match row.get_raw(at) {
+            ValueRef::Null => add(0, &[]),
+            ValueRef::Integer(number) => add(1, &number.to_le_bytes()),
+            ValueRef::Real(number) => add(2, &number.to_le_bytes()),
+            ValueRef::Text(text) => add(3, text),
+            ValueRef::Blob(bytes) => add(4, bytes),
+        }
+    }
+    hash.digest().cast_signed()
+}
+
+/// Seals all rows, and has triggers seal those that are written from now on.
+pub(super) fn install(db: &Connection) -> rusqlite::Result<()> {
+    for SealedTable { name, key, columns } in SEALED {
+        let seal = format!("UPDATE {name} SET checksum = row_hash({columns})");
+        let row = key.iter().map(|column| format!("{column} = new.{column}")).collect::<Vec<_>>().join(" AND ");
+        let mut statements = format!("{seal};");
+        for event in ["insert", "update"] {
+            let _ = write!(
+                statements,
+                "DROP TRIGGER IF EXISTS {name}_{event};
+                 CREATE TRIGGER {name}_{event} AFTER {event} ON {name} BEGIN {seal} WHERE {row}; END;"
+            );
+        }
+        db.execute_batch(&statements)?;
+    }
+    Ok(())
+}
+
+/// Checks the rows of a table.
+pub(super) fn check(db: &Connection, SealedTable { name, columns, .. }: &SealedTable) -> rusqlite::Result<()> {
+    let query = format!("SELECT EXISTS (SELECT 1 FROM {name} WHERE checksum <> row_hash({columns}))");
+    if db.query_row(&query, [], |row| row.get(0))? {
+        return Err(Error::UserFunctionError(format!("a row of `{name}` does not match its checksum").into()));
+    }
+    Ok(())
+}
