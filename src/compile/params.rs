@@ -30,7 +30,8 @@ pub type GivenParams = BTreeMap<String, GivenParam>;
 pub fn params_to_keep(given: &GivenParams, workflow: &Workflow, secrets: &Secrets) -> GivenParams {
     let is_secret = |name: &String, param: &GivenParam| {
         let value = match param {
-            GivenParam::Typed(text) => Value::String(text.clone()),
+            // A number that only has the digits of a secret in it is none.
+            GivenParam::Typed(text) => value(text, None).unwrap_or_else(|_| Value::String(text.clone())),
             GivenParam::Value(value) => value.clone(),
             GivenParam::Secret => return true,
         };

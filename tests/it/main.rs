@@ -46,6 +46,8 @@ mod later;
 mod limits;
 /// Runs that earlier versions made.
 mod migrations;
+/// What is given to a run.
+mod params;
 /// Rows of Parquet files.
 mod parquet;
 /// The Python lane: hosts, crashes, timeouts.
