@@ -1,9 +1,8 @@
 //! Finding a run by its workflow file, a step by its name, and a failed item by its index or key.
 
 use super::error::CliError;
-use super::run_place::RunPlace;
 use super::stderr::tell;
-use crate::ledger::{FailureRecord, LedgerError, Reader, RunFolder, StateFolder, StepRecord};
+use crate::ledger::{FailureRecord, LedgerError, Reader, RunFolder, RunPlace, StateFolder, StepRecord};
 use crate::model::{RunId, StepName};
 use crate::text::Printable;
 use std::error::Error;

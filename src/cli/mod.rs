@@ -17,7 +17,6 @@ mod params;
 mod prepare;
 mod preview;
 mod run_json;
-mod run_place;
 mod stderr;
 mod stdout;
 mod table;

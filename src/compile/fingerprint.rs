@@ -3,17 +3,18 @@
 //! A fingerprint has a hash for each thing that the results depend on, under the name that the user knows (`task.code`,
 //! `params.size`), so that a resumed run can say what changed. The hashes are of the user's keys and values in
 //! [canonical form](super::canonical). It errs on the safe side: a word that only looks like the name of a parameter makes
-//! the step depend on it. Not covered: files that tasks read (those of a glob are part of an item's key) and modules that
-//! Python code imports.
+//! the step depend on it. Not covered: files that tasks read (those of a glob are part of an item's key), modules that Python
+//! code imports, and variables of the environment whose names do not stand in the task's text.
 
 use super::canonical::{Value, Values, reductions_value, rows_values, task_values};
-use super::dependencies::{Words, python_task, task_text};
-use super::prepared::{Prepared, PreparedStep, task_of};
+use super::dependencies::{python_task, task_text};
+use super::open::OpenStep;
+use super::prepared::{Prepared, PreparedStep};
 use super::upstream::Upstream;
-use crate::model::{BatchFormat, Fingerprint, StepName};
-use crate::spec::{Aggregate, ItemsSpec, Step, StepKind, Task};
+use super::words::Words;
+use crate::model::{BatchFormat, Fingerprint, Form, StepName};
+use crate::spec::{Aggregate, BatchSize, ItemsSpec, OnSchemaDrift, StepKind, Task, TaskKind, Types};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Names and hashes.
@@ -28,11 +29,11 @@ const RESULTS_OF: &str = "results of ";
 /// Those of `revision`.
 pub fn fingerprint_with_upstream<E>(
     step: &PreparedStep,
-    batched: bool,
+    open: &OpenStep,
     prepared: &Prepared,
     revision: &dyn Fn(&StepName) -> Result<String, E>,
 ) -> Result<Fingerprint, E> {
-    let mut parts = parts(step, batched, prepared);
+    let mut parts = parts(step, open, prepared);
     for Upstream { name, aggregate } in &step.upstream {
         let mut revised = revision(name)?;
         if let Some(earlier) = prepared.step(name).filter(|_| *aggregate) {
@@ -63,11 +64,18 @@ pub fn aggregate_fingerprint<E>(
     Ok(hash(&Fingerprint::new(parts).parts_to_json()))
 }
 
-/// The part of a fingerprint that does not come from earlier steps of the same run.
-pub fn without_upstream(fingerprint: &Fingerprint) -> Fingerprint {
-    let mut own = fingerprint.clone();
-    own.parts.retain(|name, _| !name.starts_with(RESULTS_OF));
-    own
+/// Whether the results of a step may depend on where its items stand in the list: whether its task mentions the index of an item,
+/// or the batch that it is in.
+pub fn looks_at_index(step: &PreparedStep, prepared: &Prepared) -> bool {
+    let text = task_text(step.task(), &prepared.folder());
+    let words = Words::of(&text);
+    let item_files = step.step.outputs.item_files.as_ref().is_some_and(|path| Words::of(&path.raw).has("index"));
+    step.is_batch()
+        && (words.has_name("index")
+            || words.has_name("batch")
+            || words.has("BATCHMILL_INDEX")
+            || words.is_dynamic()
+            || item_files)
 }
 
 /// What differs between fingerprints and a new one, as reasons a user understands; empty if nothing does.
@@ -80,15 +88,9 @@ pub fn changes<'a>(old: impl IntoIterator<Item = &'a Fingerprint>, new: &Fingerp
     changed.iter().map(reason).collect()
 }
 
-/// Whether the task of a step mentions the directory for files of an item.
-pub(super) fn mentions_item_dir(step: &Step, folder: &Path) -> bool {
-    let text = task_text(task_of(step), folder);
-    text.contains("item_dir") || text.contains("BATCHMILL_ITEM_DIR")
-}
-
-fn parts(step: &PreparedStep, batched: bool, prepared: &Prepared) -> Parts {
+fn parts(step: &PreparedStep, open: &OpenStep, prepared: &Prepared) -> Parts {
     let mut parts = task_parts(step.task(), prepared);
-    let mut values = vec![("batched".to_owned(), Value::Bool(batched))];
+    let mut values = vec![("batched".to_owned(), Value::Bool(open.settings.lane.batched))];
     if let Some(path) = &step.step.outputs.item_files {
         // The files of items that are done are in the old directory.
         values.push(("item_files".to_owned(), Value::Text(path.raw.clone())));
@@ -97,6 +99,12 @@ fn parts(step: &PreparedStep, batched: bool, prepared: &Prepared) -> Parts {
     if let StepKind::Batch(batch) = &step.step.kind {
         if let ItemsSpec::Rows(rows) = &batch.items {
             values.extend(rows_values(rows).into_iter().map(|(name, value)| (format!("items.{name}"), value)));
+            if rows.types == Types::Infer || rows.on_schema_drift == OnSchemaDrift::Union {
+                values.push(("columns of the files".to_owned(), columns(&open.source.forms())));
+            }
+        }
+        if Words::of(&task_text(step.task(), &prepared.folder())).has_name("batch") {
+            values.push(("batch_size".to_owned(), batch_size(open.settings.batch_size)));
         }
         let format = batch.batch_format.0;
         if format != BatchFormat::Records {
@@ -112,13 +120,50 @@ fn task_parts(task: &Task, prepared: &Prepared) -> Parts {
     let mut values: Values = values.into_iter().map(|(name, value)| (format!("task.{name}"), value)).collect();
     let text = scripts_and_text(&values);
     values.extend(params_in(&text, prepared));
+    let words = Words::of(&text);
     for (name, value) in &prepared.env {
         let own = prepared.own_env.iter().any(|(own, _)| own == name);
-        if own || text.contains(&format!("env.{name}")) {
-            values.push((format!("env.{name}"), Value::Text(prepared.secrets.masked(value.clone()))));
+        if own || words.has(name) && !is_of_the_shell(name) {
+            values.push((format!("env.{name}"), secret(value, prepared)));
         }
     }
+    if words.has("run") && words.has("name") {
+        values.push(("name".to_owned(), Value::Text(prepared.workflow.name.clone())));
+    }
+    if let (TaskKind::Python(_), Some(python)) = (&task.kind, &prepared.python) {
+        // A newer patch release of the same version counts as the same.
+        let minor: Vec<&str> = python.version.split('.').take(2).collect();
+        values.push(("the version of Python".to_owned(), Value::Text(minor.join("."))));
+    }
     hashed(values)
+}
+
+/// Whether a shell or the engine sets a variable by itself, for each process anew.
+fn is_of_the_shell(name: &str) -> bool {
+    matches!(name, "_" | "PWD" | "OLDPWD" | "SHLVL") || name.starts_with("BATCHMILL_")
+}
+
+/// A value that may hold a secret: then a keyed hash stands for it, so that it can be compared and not be guessed.
+fn secret(value: &str, prepared: &Prepared) -> Value {
+    let masked = prepared.secrets.masked(value.to_owned());
+    Value::Text(if masked == value { masked } else { prepared.keyed_hash(value) })
+}
+
+/// The names and types of columns, as they were found in files.
+fn columns(forms: &[Form]) -> Value {
+    let column = |column: &crate::model::Column| Value::Text(format!("{}: {}", column.name, column.kind.name()));
+    let form = |form: &Form| match form {
+        Form::Json => Value::Null,
+        Form::Csv(csv) => Value::List(csv.columns.iter().map(column).collect()),
+    };
+    Value::List(forms.iter().map(form).collect())
+}
+
+fn batch_size(size: BatchSize) -> Value {
+    match size {
+        BatchSize::Auto => Value::Text("auto".to_owned()),
+        BatchSize::Exactly(size) => Value::Number(size.to_string()),
+    }
 }
 
 /// All that a task's values say, the text of its script included.
@@ -133,9 +178,9 @@ fn scripts_and_text(values: &Values) -> String {
 /// The parameters that a text may use, and their values.
 fn params_in(text: &str, prepared: &Prepared) -> Values {
     let words = Words::of(text);
-    let used = |name: &&String| words.has("params") || words.has(name);
+    let used = |name: &&String| words.has("params") || words.has(name) || words.is_dynamic();
     let params = prepared.params.iter().filter(|(name, _)| used(name));
-    let value = |value: &serde_json::Value| Value::Text(prepared.secrets.masked(value.to_string()));
+    let value = |value: &serde_json::Value| secret(&value.to_string(), prepared);
     params.map(|(name, given)| (format!("params.{name}"), value(given))).collect()
 }
 

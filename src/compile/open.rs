@@ -1,12 +1,12 @@
 //! Opens a step: settles its settings and opens the source of its items. A plain step has one nameless item.
 
 use super::batched_rule;
-use super::fingerprint::mentions_item_dir;
+use super::dependencies::mentions_item_dir;
 use super::prepared::{Prepared, PreparedStep};
 use super::settings::{FailurePolicy, StartError, StepSettings, batches, slots, step_timeout, timeout};
 use crate::export::Target;
 use crate::model::{Compare, ItemKey, Items, Keys, Text};
-use crate::sources::{Chunk, OpenSource, Reread, Source, SourceError, SourceHost, open, resolve, take};
+use crate::sources::{Chunk, OpenSource, Reread, Source, SourceError, SourceHost, open, resolve};
 use crate::spec::{BatchSize, BatchSpec, OnBadRow, Step, StepKind};
 use crate::task::LaneSettings;
 use crate::template::{ItemScope, Template};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// A step that can be started.
 pub struct OpenStep {
-    /// Its items.
+    /// Its items: all of them, whatever `--max-items` says.
     pub source: Box<dyn Source>,
     /// How it is worked on.
     pub settings: StepSettings,
@@ -47,11 +47,7 @@ pub fn open_step(
         }),
         StepKind::Batch(batch) => {
             let OpenBatch { items, settings } = open_batch(step, batch, prepared, (scope, host))?;
-            let source = match prepared.options.max_items {
-                Some(most) => take(items.source, most),
-                None => items.source,
-            };
-            Ok(OpenStep { source, settings, target, item_files })
+            Ok(OpenStep { source: items.source, settings, target, item_files })
         }
     }
 }

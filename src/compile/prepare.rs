@@ -1,7 +1,7 @@
 //! Makes a workflow ready: parameters, secrets, templates, names, Python code. Reports every error it finds at once.
 
 use super::check::Checker;
-use super::dependencies::{upstream_of, upstream_of_aggregate};
+use super::dependencies::{upstream_of, upstream_of_aggregate, upstream_of_items};
 use super::environment::{environment, secrets};
 use super::interpreter::{Checked, check_python};
 use super::params::{ParamValues, resolve_params};
@@ -110,6 +110,7 @@ fn prepared_steps(workflow: &Workflow, compiled: Vec<Compiled>) -> (Vec<Prepared
             aggregate: compiled.aggregate,
             upstream: upstream_of(step, earlier, &folder),
             aggregate_upstream: upstream_of_aggregate(step, earlier, &folder),
+            items_upstream: upstream_of_items(step, earlier),
         }
     });
     let mut steps: Vec<PreparedStep> = prepared.collect();

@@ -8,6 +8,8 @@ use crate::spec::{Aggregate, SourceFile, Step, StepKind, Task, Workflow};
 use crate::task::Program;
 use crate::task::python::Host;
 use crate::text::Secrets;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -71,6 +73,23 @@ impl Prepared {
         self.steps.iter().chain(&self.closing).find(|step| step.name() == name)
     }
 
+    /// A hash of the parameters, by which runs with the same ones find each other.
+    pub fn params_hash(&self) -> String {
+        let json = serde_json::to_string(&self.params).unwrap_or_default();
+        if self.secrets.masked(json.clone()) == json {
+            return format!("{:032x}", xxhash_rust::xxh3::xxh3_128(json.as_bytes()));
+        }
+        self.keyed_hash(&json)
+    }
+
+    /// A hash of a text that holds a secret, with the key of the state folder: without it, nobody can find the secret by trying.
+    pub(super) fn keyed_hash(&self, text: &str) -> String {
+        let key = self.options.state.key().unwrap_or_default();
+        let mut hash = Hmac::<Sha256>::new_from_slice(&key).expect("a key of any length will do");
+        hash.update(text.as_bytes());
+        hash.finalize().into_bytes().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Whether any task starts child processes.
     pub fn has_children(&self) -> bool {
         self.steps.iter().chain(&self.closing).any(PreparedStep::has_children)
@@ -98,6 +117,8 @@ pub struct PreparedStep {
     pub upstream: Vec<Upstream>,
     /// The earlier steps whose results the code of the aggregate reads.
     pub aggregate_upstream: Vec<Upstream>,
+    /// The earlier steps whose results its list of items reads.
+    pub items_upstream: Vec<Upstream>,
 }
 
 impl PreparedStep {
@@ -119,6 +140,11 @@ impl PreparedStep {
     /// `aggregate` as the file has it.
     pub fn aggregate_spec(&self) -> Option<&Aggregate> {
         aggregate_of(&self.step)
+    }
+
+    /// Whether it may have no items.
+    pub fn allows_empty(&self) -> bool {
+        matches!(&self.step.kind, StepKind::Batch(batch) if batch.allow_empty)
     }
 
     /// Where errors about its items point.

@@ -1,7 +1,8 @@
 //! Where results go, and how much was written there.
 
 use crate::model::OutputFormat;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 /// Where results go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,10 +16,23 @@ pub struct Target {
 }
 
 impl Target {
-    /// Whether the path holds a file or folder, whichever it should be.
-    pub fn exists(&self) -> bool {
-        if self.parts { self.path.is_dir() } else { self.path.is_file() }
+    /// What tells whether somebody has changed what was written: size and time of each file. None if nothing is there.
+    pub fn state(&self) -> Option<String> {
+        if !self.parts {
+            return file_state(&self.path);
+        }
+        let entries = std::fs::read_dir(&self.path).ok()?.filter_map(Result::ok);
+        let mut files: Vec<String> = entries
+            .filter_map(|entry| Some(format!("{} {}", entry.file_name().display(), file_state(&entry.path())?)))
+            .collect();
+        files.sort_unstable();
+        Some(format!("{:032x}", xxhash_rust::xxh3::xxh3_128(files.join("\n").as_bytes())))
     }
+}
+
+fn file_state(path: &Path) -> Option<String> {
+    let file = path.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    Some(format!("{} bytes, {}.{:09}", file.len(), file.mtime(), file.mtime_nsec()))
 }
 
 /// What was written.

@@ -2,6 +2,7 @@
 
 use super::batches::{BatchRow, present};
 use super::error::LedgerError;
+use super::schema::leaves_unchanged_out;
 use super::step_files::StepFiles;
 use super::step_reader::StepReader;
 use crate::model::{ResultForm, Stats, Status};
@@ -52,7 +53,10 @@ impl StepReader<'_> {
         outcomes.extend(failures.into_iter().map(|(index, _)| index..index.saturating_add(1)));
         let Coverage { items, repeated } = Coverage::of(&mut outcomes);
         audit.problems.extend(repeated.iter().map(|index| format!("item {index} has more than one outcome")));
-        let Stats { total, skipped, unchanged, .. } = self.record.stats;
+        let Stats { total, skipped, mut unchanged, .. } = self.record.stats;
+        if !self.db.run(leaves_unchanged_out)? {
+            unchanged = 0;
+        }
         let ended = !matches!(self.record.status, Status::Running | Status::Interrupted);
         if ended && items.saturating_add(skipped).saturating_add(unchanged) != total {
             audit.problems.push(format!("{items} of {total} items have an outcome, {skipped} were skipped"));

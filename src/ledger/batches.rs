@@ -13,8 +13,12 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 /// Stands in `batches.indexes` for an item that the workflow no longer has.
 pub(super) const REMOVED_ITEM: u64 = u64::MAX;
 
+/// Stands in `batches.execution` for an execution of an earlier run, whose results this one took over.
+pub(super) const CARRIED: i64 = 0;
+
 /// A row of `batches`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+// More than 12 fields: one for each column.
 pub(super) struct BatchRow {
     pub(super) id: i64,
     pub(super) first: u64,
@@ -28,6 +32,8 @@ pub(super) struct BatchRow {
     /// Whether its keys follow each other, so that only the first is stored.
     pub(super) keys_are_run: bool,
     pub(super) checksums: Checksums,
+    /// The execution that wrote it, or [`CARRIED`].
+    pub(super) execution: i64,
     /// What its results depend on; none if it was written before that was kept.
     pub(super) fingerprint: Option<FingerprintId>,
 }
@@ -97,14 +103,16 @@ impl BatchRow {
     pub(super) fn all(db: &Connection, step: StepId) -> rusqlite::Result<Vec<Self>> {
         let fingerprint = fingerprint_column(db)?;
         let keys = keys_checksum_column(db)?;
-        let query = format!("SELECT {COLUMNS}, {fingerprint}, {keys} FROM batches WHERE step = ?1 ORDER BY id");
+        let query =
+            format!("SELECT {COLUMNS}, {fingerprint}, {keys}, execution FROM batches WHERE step = ?1 ORDER BY id");
         let mut statement = db.prepare(&query)?;
         statement.query_map([step.0], Self::read)?.collect()
     }
 
     /// One row.
     pub(super) fn get(db: &Connection, step: StepId, id: i64) -> rusqlite::Result<Self> {
-        let query = format!("SELECT {COLUMNS}, fingerprint, keys_checksum FROM batches WHERE step = ?1 AND id = ?2");
+        let query =
+            format!("SELECT {COLUMNS}, fingerprint, keys_checksum, execution FROM batches WHERE step = ?1 AND id = ?2");
         db.prepare_cached(&query)?.query_row([step.0, id], Self::read)
     }
 
@@ -125,6 +133,7 @@ impl BatchRow {
             // Any other word was never written, and does not match the checksum.
             form: if row.get::<_, String>(10)? == "arrow" { ResultForm::Arrow } else { ResultForm::Lines },
             fingerprint: row.get(11)?,
+            execution: row.get(13)?,
         })
     }
 
@@ -145,6 +154,11 @@ impl BatchRow {
     pub(super) fn results_hash(&self) -> u64 {
         // XOR with the header's hash again gives the other operand.
         self.header().checksum(self.checksums.row.cast_unsigned()).cast_unsigned()
+    }
+
+    /// Its checksum if its keys began elsewhere.
+    pub(super) fn checksum_at(&self, keys_offset: u64) -> i64 {
+        BatchHeader { keys_offset, ..self.header() }.checksum(self.results_hash())
     }
 
     /// How many bytes its keys have.

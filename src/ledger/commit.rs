@@ -105,21 +105,23 @@ impl Commit<'_> {
         Ok(())
     }
 
-    /// Deletes what was known of items that have now run. Equal items share a key, so only one row of a key is deleted.
+    /// Deletes what was known of items that have now run. Equal items share a key, so only one row of a key is deleted: that of
+    /// the same index, if there is one.
     fn forget_items(&self, db: &Connection, report: &BatchReport) -> rusqlite::Result<()> {
         let mut failures = db.prepare_cached(
-            "DELETE FROM failures WHERE id =
-             (SELECT id FROM failures WHERE step = ?1 AND key = ?2 AND execution < ?3 ORDER BY id LIMIT 1)",
+            "DELETE FROM failures WHERE id = (SELECT id FROM failures WHERE step = ?1 AND key = ?2 AND execution < ?3
+             ORDER BY item_index = ?4 DESC, id LIMIT 1)",
         )?;
         let mut attempts = db.prepare_cached(
             "DELETE FROM attempts WHERE id = (SELECT id FROM attempts WHERE step = ?1 AND key = ?2 AND attempts = ?3 LIMIT 1)",
         )?;
-        let retried = report.retries.iter().flat_map(|(batch, _, _)| batch.keys.iter());
-        let keys = report.keys.iter().chain(report.failed.iter().map(|failed| failed.key)).chain(retried);
+        let retried = report.retries.iter().flat_map(|(batch, _, _)| batch.indexes.iter().zip(batch.keys.iter()));
+        let failed = report.failed.iter().map(|failed| (failed.index, failed.key));
+        let items = report.succeeded.iter().zip(report.keys.iter()).chain(failed).chain(retried);
         let mut deleted = 0;
-        for key in keys.filter(|key| report.attempt > 1 || self.keys_with_failures.contains(key)) {
+        for (index, key) in items.filter(|(_, key)| report.attempt > 1 || self.keys_with_failures.contains(key)) {
             let key = key.to_string();
-            deleted += failures.execute(params![self.step.0, key, self.execution])?;
+            deleted += failures.execute(params![self.step.0, key, self.execution, integer(index)])?;
             attempts.execute(params![self.step.0, key, report.attempt - 1])?;
         }
         if deleted > 0 {

@@ -1,12 +1,12 @@
 //! Where runs are stored: the state folder and the folder of each run, with the paths in it and the lock.
 
 use super::error::LedgerError;
-use super::files::{create_directories, create_directory, io_error, private_file, sync_directory};
+use super::files::{create_directories, create_directory, io_error, private_file, sync_directory, write_atomically};
 use crate::model::{RunId, StepName};
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 /// short for a person who is refused. (`fcntl` locks have a query, but end as soon as the process closes any descriptor of the
 /// file, as a reader in the engine does; `/proc/locks` does not list the locks of other containers.)
 const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Bytes of the key of a state folder.
+const KEY_SIZE: usize = 32;
 
 /// The folder that holds all runs, `.batchmill` by default.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +64,31 @@ impl StateFolder {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// The key with which hashes of secrets are made, made when it is first asked for.
+    ///
+    /// # Errors
+    /// If it cannot be read or written.
+    pub fn key(&self) -> Result<Vec<u8>, LedgerError> {
+        let path = self.0.join("key");
+        if let Ok(key) = fs::read(&path)
+            && key.len() == KEY_SIZE
+        {
+            return Ok(key);
+        }
+        create_directories(&self.0)?;
+        let mut key = vec![0; KEY_SIZE];
+        let random = File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut key));
+        random.map_err(|source| io_error("read", Path::new("/dev/urandom"), source))?;
+        write_atomically(&path, |out| Ok(out.write_all(&key)))?;
+        Ok(key)
+    }
+
+    /// The folder of a run, whether it exists or not.
+    pub fn run(&self, run: RunId) -> RunFolder {
+        let path = self.runs().join(&run.0);
+        RunFolder { run, path }
     }
 
     /// All runs, oldest first.

@@ -1,9 +1,8 @@
 //! What earlier executions of a run did in a step. Plain values; `load` reads them from disk.
 
-use super::baseline::BaselineKeys;
-use super::batches::{BatchRow, present};
+use super::batches::{BatchRow, REMOVED_ITEM, present};
 use super::ids::FingerprintId;
-use crate::model::{Fingerprint, ItemKey, Keys};
+use crate::model::{Fingerprint, ItemKey, Keys, StepReport};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A batch that is done.
@@ -16,7 +15,69 @@ pub struct DoneBatch {
     pub keys: Keys,
     /// Whether its results belong to the batch as a whole.
     pub list: bool,
+    /// Whether an earlier run did it, and this one took it over.
+    pub carried: bool,
     pub(super) fingerprint: FingerprintId,
+}
+
+/// An item that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailedItem {
+    pub(super) id: i64,
+    /// Its index when it failed.
+    pub index: u64,
+    /// How many attempts it had.
+    pub attempts: u32,
+    /// The hash of its JSON text.
+    pub text: u64,
+}
+
+impl FailedItem {
+    /// The hash of an item's JSON text.
+    pub fn hash_of(text: &[u8]) -> u64 {
+        xxhash_rust::xxh3::xxh3_64(text)
+    }
+
+    /// That it is at another index now.
+    pub fn moved(self, index: u64) -> FailureChange {
+        FailureChange { id: self.id, to: FailureMove::Index(index) }
+    }
+
+    /// That it has another key now, because what it names has changed.
+    pub fn renamed(self, key: ItemKey) -> FailureChange {
+        FailureChange { id: self.id, to: FailureMove::Key(key) }
+    }
+
+    /// That the workflow does not have it any more.
+    pub fn gone(self) -> FailureChange {
+        FailureChange { id: self.id, to: FailureMove::Gone }
+    }
+}
+
+/// Failed items by key. Equal items have an entry each.
+pub type FailedItems = HashMap<ItemKey, Vec<FailedItem>>;
+
+/// What has become of a failed item in the list of items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailureChange {
+    pub(super) id: i64,
+    pub(super) to: FailureMove,
+}
+
+impl FailureChange {
+    pub(super) fn new_key(&self) -> Option<ItemKey> {
+        match self.to {
+            FailureMove::Key(key) => Some(key),
+            FailureMove::Index(_) | FailureMove::Gone => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FailureMove {
+    Index(u64),
+    Key(ItemKey),
+    Gone,
 }
 
 /// What was done in a step.
@@ -24,14 +85,16 @@ pub struct DoneBatch {
 pub struct StepHistory {
     /// The batches that are done.
     pub batches: Vec<DoneBatch>,
-    /// How many attempts a failed item had, by key. Equal items have an entry each.
-    pub failed: HashMap<ItemKey, Vec<u32>>,
+    /// The items that failed.
+    pub failed: FailedItems,
     /// How many attempts an item had that waits to be tried again, by key. Equal items have an entry each.
     pub attempts: HashMap<ItemKey, Vec<u32>>,
     /// Bad rows that were left out.
-    pub left_out: HashSet<ItemKey>,
-    /// Items that the workflow's last good run did, if only new items are to run.
-    pub known: BaselineKeys,
+    pub left_out: FailedItems,
+    /// Whether the step was started before.
+    pub begun: bool,
+    /// How the step ended the last time; none if it was killed.
+    pub ended: Option<StepReport>,
     pub(super) lost: Vec<LostBatch>,
     /// What batches, failures and attempts were made with.
     pub(super) fingerprints: BTreeMap<FingerprintId, Fingerprint>,
@@ -40,11 +103,7 @@ pub struct StepHistory {
 impl StepHistory {
     /// Whether nothing was done.
     pub fn is_empty(&self) -> bool {
-        self.batches.is_empty()
-            && !self.has_failures()
-            && self.left_out.is_empty()
-            && self.known.is_empty()
-            && self.lost.is_empty()
+        self.batches.is_empty() && !self.has_failures() && self.left_out.is_empty() && self.lost.is_empty()
     }
 
     /// What the done batch's results depend on.
@@ -62,6 +121,11 @@ impl StepHistory {
         let mut items = LostItems::default();
         self.lost.iter().for_each(|batch| items.add(batch));
         items
+    }
+
+    /// How many items were done but have no results any more.
+    pub fn lost_items(&self) -> u64 {
+        self.lost.iter().map(|batch| batch.row.count).sum()
     }
 
     fn has_failures(&self) -> bool {
@@ -131,6 +195,11 @@ pub struct RowChange {
 }
 
 impl DoneBatch {
+    /// How many of its items the workflow still has.
+    pub fn done(&self) -> u64 {
+        self.indexes.iter().filter(|index| **index != REMOVED_ITEM).count() as u64
+    }
+
     /// The same batch with its items at other indexes; none for an item that is gone.
     pub fn moved(&self, indexes: Vec<Option<u64>>) -> RowChange {
         RowChange { id: self.id, indexes }

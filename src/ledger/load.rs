@@ -3,12 +3,13 @@
 //! What the rows point at is compared with the files: a batch whose results or keys are gone does not count as done. A step whose
 //! results cannot be compared with what the workflow is now is refused.
 
-use super::batches::{BatchRow, FileEnds};
+use super::batches::{BatchRow, CARRIED, FileEnds};
+use super::columns::unsigned;
 use super::database::Database;
 use super::error::LedgerError;
 use super::fingerprints;
 use super::folder::RunFolder;
-use super::history::{DoneBatch, LostBatch, StepHistory};
+use super::history::{DoneBatch, FailedItem, FailedItems, LostBatch, StepHistory};
 use super::ids::{FingerprintId, StepId};
 use super::schema::{check_rows, fingerprint_column};
 use super::seals::{ATTEMPTS, FAILURES, FINGERPRINTS};
@@ -46,7 +47,8 @@ pub(super) fn load(db: &Database, step: StepId, folder: &RunFolder, name: &StepN
                 ends.results = ends.results.max(row.offset + row.length);
                 ends.keys = ends.keys.max(row.keys_offset + row.keys_size());
                 let (id, indexes, list) = (row.id, row.indexes(), row.is_list);
-                history.batches.push(DoneBatch { id, indexes, keys, list, fingerprint });
+                let carried = row.execution == CARRIED;
+                history.batches.push(DoneBatch { id, indexes, keys, list, carried, fingerprint });
             }
             (keys, _) => history.lost.push(LostBatch { row, keys: keys.ok() }),
         }
@@ -59,9 +61,8 @@ pub(super) fn load(db: &Database, step: StepId, folder: &RunFolder, name: &StepN
 /// Loads failures and attempts.
 pub(super) fn load_failures(db: &Database, step: StepId, history: &mut StepHistory) -> Result<(), LedgerError> {
     db.run(|db| {
-        history.failed = by_key(db, step, "SELECT key, attempts FROM failures WHERE step = ?1 AND NOT left_out")?;
-        let left_out = by_key(db, step, "SELECT key, attempts FROM failures WHERE step = ?1 AND left_out")?;
-        history.left_out = left_out.into_keys().collect();
+        history.failed = failed_items(db, step, "NOT left_out")?;
+        history.left_out = failed_items(db, step, "left_out")?;
         history.attempts = by_key(db, step, "SELECT key, attempts FROM attempts WHERE step = ?1")?;
         Ok(())
     })
@@ -121,6 +122,31 @@ pub(super) fn delete_lost(db: &Connection, step: StepId, lost: &[LostBatch]) -> 
         db.execute("DELETE FROM batches WHERE step = ?1 AND id = ?2", [step.0, batch.row.id])?;
     }
     steps::change_revision(db, step)
+}
+
+/// The failures for which a condition holds, in the order of their items.
+fn failed_items(db: &Connection, step: StepId, condition: &str) -> rusqlite::Result<FailedItems> {
+    let query = format!(
+        "SELECT key, id, item_index, attempts, item FROM failures WHERE step = ?1 AND {condition} ORDER BY item_index"
+    );
+    let mut statement = db.prepare(&query)?;
+    let rows = statement.query_map([step.0], |row| {
+        let failed = FailedItem {
+            id: row.get(1)?,
+            index: unsigned(row.get(2)?).unwrap_or(0),
+            attempts: row.get(3)?,
+            text: FailedItem::hash_of(row.get_ref(4)?.as_bytes()?),
+        };
+        Ok((row.get::<_, String>(0)?, failed))
+    })?;
+    let mut items = FailedItems::new();
+    for row in rows {
+        let (key, failed) = row?;
+        if let Ok(key) = u128::from_str_radix(&key, 16) {
+            items.entry(ItemKey::from(key)).or_default().push(failed);
+        }
+    }
+    Ok(items)
 }
 
 fn by_key(db: &Connection, step: StepId, query: &str) -> rusqlite::Result<HashMap<ItemKey, Vec<u32>>> {

@@ -9,8 +9,8 @@
 
 mod append_file;
 mod audit;
-mod baseline;
 mod batches;
+mod carry;
 mod columns;
 mod commit;
 mod database;
@@ -28,6 +28,7 @@ mod load;
 mod log;
 mod moves;
 mod outputs;
+mod place;
 mod read_ahead;
 mod reader;
 mod records;
@@ -44,12 +45,12 @@ mod steps;
 mod tests;
 
 pub use audit::Audit;
-pub use baseline::{Baseline, BaselineKeys, BaselineStep, KeyRuns};
 pub use derived::AggregateFile;
 pub use durability::Durability;
 pub use error::LedgerError;
 pub use folder::{RunFolder, StateFolder};
-pub use history::{DoneBatch, LossReason, LostItems, RowChange, StepHistory};
+pub use history::{DoneBatch, FailedItem, FailedItems, FailureChange, LossReason, LostItems, RowChange, StepHistory};
+pub use place::RunPlace;
 pub use reader::Reader;
 pub use records::{FailureRecord, RunRecord, StepRecord};
 pub use results::ResultsReader;

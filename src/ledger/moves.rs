@@ -2,21 +2,30 @@
 
 use super::batches::{BatchHeader, BatchRow, REMOVED_ITEM, encode_indexes};
 use super::columns::integer;
-use super::history::RowChange;
+use super::history::{FailureChange, FailureMove, RowChange};
 use super::ids::StepId;
 use super::steps;
-use crate::model::ItemKey;
 use rusqlite::{Connection, params};
 
-/// Writes which indexes done items have now, and deletes failures of items that are gone. A batch that lost all its items is
-/// deleted.
-pub(super) fn apply(db: &Connection, step: StepId, changes: &[RowChange], removed: &[ItemKey]) -> rusqlite::Result<()> {
+/// Writes which indexes done and failed items have now, and deletes failures of items that are gone. A batch that lost all its
+/// items is deleted.
+pub(super) fn apply(
+    db: &Connection,
+    step: StepId,
+    changes: &[RowChange],
+    failures: &[FailureChange],
+) -> rusqlite::Result<()> {
     steps::change_revision(db, step)?;
-    for key in removed {
-        db.execute(
-            "DELETE FROM failures WHERE id = (SELECT id FROM failures WHERE step = ?1 AND key = ?2 ORDER BY id LIMIT 1)",
-            params![step.0, key.to_string()],
-        )?;
+    for FailureChange { id, to } in failures {
+        match to {
+            FailureMove::Gone => db.execute("DELETE FROM failures WHERE id = ?1", [id])?,
+            FailureMove::Index(index) => {
+                db.execute("UPDATE failures SET item_index = ?2 WHERE id = ?1", [*id, integer(*index)])?
+            }
+            FailureMove::Key(key) => {
+                db.execute("UPDATE failures SET key = ?2 WHERE id = ?1", params![id, key.to_string()])?
+            }
+        };
     }
     changes.iter().try_for_each(|change| apply_to_batch(db, step, change))
 }

@@ -4,8 +4,9 @@ use super::columns::{from_variant_name, unsigned};
 use super::database::Database;
 use super::error::LedgerError;
 use super::folder::RunFolder;
+use super::load::not_comparable;
 use super::records::{RunRecord, StepRecord};
-use super::schema::{check_integrity, check_rows, check_schema, given_columns};
+use super::schema::{check_integrity, check_rows, check_schema, given_columns, is_current};
 use super::seals::{RUN, STEPS};
 use super::step_reader::StepReader;
 use super::steps;
@@ -45,6 +46,15 @@ impl Reader {
         Ok(Self { db: Database::new(db, path)?, folder })
     }
 
+    pub(super) fn database(&self) -> &Database {
+        &self.db
+    }
+
+    /// Refuses a run with tables of another version.
+    pub(super) fn check_current(&self) -> Result<(), LedgerError> {
+        if self.db.run(is_current)? { Ok(()) } else { Err(not_comparable(&self.db, &self.folder, 1)) }
+    }
+
     /// The run's folder.
     pub fn folder(&self) -> &RunFolder {
         &self.folder
@@ -82,6 +92,9 @@ impl Reader {
                 given: row.get(8)?,
                 python: row.get::<_, Option<String>>(9)?.map(PathBuf::from),
                 state: row.get::<_, Option<String>>(10)?.map(PathBuf::from),
+                params_hash: row.get(11)?,
+                max_items: row.get(12).map(unsigned)?,
+                baseline: row.get(13)?,
             })
         })?;
         let missing = || LedgerError::sqlite(self.db.path(), rusqlite::Error::QueryReturnedNoRows);
@@ -152,8 +165,9 @@ fn step_record(row: &Row<'_>) -> rusqlite::Result<StepRecord> {
             unchanged: count(13)?.unwrap_or(0),
             skipped: count(9)?.unwrap_or(0),
             retried: count(10)?.unwrap_or(0),
-            // Only shown while the step runs.
+            // Only known while the step runs.
             bytes_done: 0,
+            kept: 0,
             duration: Duration::from_micros(count(5)?.unwrap_or(0)),
             ledger: Duration::from_micros(count(11)?.unwrap_or(0)),
         },

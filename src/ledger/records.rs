@@ -6,6 +6,7 @@ use std::time::Duration;
 
 /// A run.
 #[derive(Debug, Clone, PartialEq)]
+// More than 12 fields: one for each column.
 pub struct RunRecord {
     /// The workflow's name.
     pub workflow: String,
@@ -21,6 +22,12 @@ pub struct RunRecord {
     pub given: Option<String>,
     /// `--python`
     pub python: Option<PathBuf>,
+    /// A hash of its parameters.
+    pub params_hash: Option<String>,
+    /// `--max-items` when it was started.
+    pub max_items: Option<u64>,
+    /// In an incremental run, the run whose results it took over; empty if there was none.
+    pub baseline: Option<String>,
     /// Where its state folder was, seen from `folder`, if that held it.
     pub state: Option<PathBuf>,
     /// How it is going, or how it ended. A run whose process was killed is `Interrupted`.

@@ -2,7 +2,7 @@
 //!
 //! What happens in a step is written by its [`StepLedger`], over a connection of its own.
 
-use super::columns::{now, variant_name};
+use super::columns::{integer, now, variant_name};
 use super::database::Database;
 use super::durability::Durability;
 use super::error::LedgerError;
@@ -32,6 +32,10 @@ pub struct RunMeta {
     pub incremental: Option<&'static str>,
     /// What was given to it.
     pub given: Given,
+    /// A hash of its parameters.
+    pub params_hash: String,
+    /// `--max-items`
+    pub max_items: Option<u64>,
 }
 
 /// What was given to an execution of a run. The next one takes it over, unless it is given something else.
@@ -104,7 +108,7 @@ impl Ledger {
             let [given, python, state] = meta.given.texts();
             db.execute(
                 "UPDATE run SET status = ?1, finished = NULL, path = ?2, folder = ?3, params = ?4, given = ?5, python = ?6,
-                 state = ?7",
+                 state = ?7, params_hash = ?8",
                 params![
                     variant_name(&Status::Running),
                     meta.path.display().to_string(),
@@ -112,12 +116,17 @@ impl Ledger {
                     meta.params,
                     given,
                     python,
-                    state
+                    state,
+                    meta.params_hash,
                 ],
             )?;
             Execution::begin(db)
         })?;
         Ok(Self { db, execution: Execution::new(execution, folder, durability, lock) })
+    }
+
+    pub(super) fn database(&mut self) -> &mut Database {
+        &mut self.db
     }
 
     /// The run's folder.
@@ -183,8 +192,8 @@ fn create_tables(db: &Connection, folder: &RunFolder, meta: &RunMeta) -> rusqlit
     seals::install(db)?;
     db.execute(
         "INSERT INTO run (id, workflow, path, folder, params, batchmill, status, started, incremental, given, python,
-          state)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+          state, params_hash, max_items)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         params![
             folder.run.0,
             meta.workflow,
@@ -198,6 +207,8 @@ fn create_tables(db: &Connection, folder: &RunFolder, meta: &RunMeta) -> rusqlit
             given,
             python,
             state,
+            meta.params_hash,
+            meta.max_items.map(integer),
         ],
     )?;
     let execution = Execution::begin(db)?;

@@ -57,14 +57,28 @@ fn version(db: &Connection) -> rusqlite::Result<u32> {
     db.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
+/// Whether the tables are of the current version.
+pub(super) fn is_current(db: &Connection) -> rusqlite::Result<bool> {
+    Ok(version(db)? == SCHEMA)
+}
+
+/// Whether `unchanged` items of a step have no rows of their own: they were left in the run that did them.
+pub(super) fn leaves_unchanged_out(db: &Connection) -> rusqlite::Result<bool> {
+    Ok(version(db)? < WITH_GIVEN)
+}
+
 /// What to select for the fingerprint of a batch, a failure or an attempt.
 pub(super) fn fingerprint_column(db: &Connection) -> rusqlite::Result<&'static str> {
     Ok(if version(db)? < WITH_FINGERPRINTS { "NULL" } else { "fingerprint" })
 }
 
-/// What to select for what was given to a run: parameters, interpreter, state folder.
+/// What to select for what was given to a run, and for what makes it a baseline.
 pub(super) fn given_columns(db: &Connection) -> rusqlite::Result<&'static str> {
-    Ok(if version(db)? < WITH_GIVEN { "NULL, NULL, NULL" } else { "given, python, state" })
+    Ok(if version(db)? < WITH_GIVEN {
+        "NULL, NULL, NULL, NULL, NULL, NULL"
+    } else {
+        "given, python, state, params_hash, max_items, baseline"
+    })
 }
 
 /// What to select for the checksum of a batch's keys.

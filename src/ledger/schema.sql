@@ -1,6 +1,6 @@
 CREATE TABLE run (id TEXT NOT NULL, workflow TEXT NOT NULL, path TEXT NOT NULL, folder TEXT NOT NULL, params TEXT NOT NULL,
     batchmill TEXT NOT NULL, status TEXT NOT NULL, started INTEGER NOT NULL, finished INTEGER, incremental TEXT,
-    given TEXT, python TEXT, state TEXT, checksum INTEGER);
+    given TEXT, python TEXT, state TEXT, params_hash TEXT, max_items INTEGER, baseline TEXT, checksum INTEGER);
 CREATE TABLE executions (id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, started INTEGER NOT NULL, finished INTEGER);
 CREATE TABLE steps (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, is_batch INTEGER NOT NULL, status TEXT NOT NULL,
     moves INTEGER NOT NULL DEFAULT 0, total INTEGER, succeeded INTEGER, failed INTEGER, skipped INTEGER, retried INTEGER,

@@ -21,7 +21,9 @@ pub(super) struct SealedTable {
 pub(super) const RUN: SealedTable = SealedTable {
     name: "run",
     key: &["rowid"],
-    columns: "id, workflow, path, folder, params, batchmill, status, started, finished, incremental, given, python, state",
+    columns:
+        "id, workflow, path, folder, params, batchmill, status, started, finished, incremental, given, python, state,
+        params_hash, max_items, baseline",
 };
 pub(super) const STEPS: SealedTable = SealedTable {
     name: "steps",

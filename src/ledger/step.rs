@@ -13,7 +13,7 @@ use super::error::LedgerError;
 use super::execution::Execution;
 use super::files::sync_directory;
 use super::fingerprints;
-use super::history::{RowChange, StepHistory};
+use super::history::{FailureChange, RowChange, StepHistory};
 use super::ids::{FingerprintId, StepId};
 use super::load::{self, Loaded};
 use super::log::StepLog;
@@ -51,7 +51,9 @@ impl StepLedger {
         let mut db = Database::open(folder.database(), execution.durability)?;
         let (step, loaded) = match db.run(|db| steps::find(db, name))? {
             Some(step) => {
-                let loaded = load::load(&db, step, folder, name)?;
+                let mut loaded = load::load(&db, step, folder, name)?;
+                loaded.history.begun = true;
+                loaded.history.ended = db.run(|db| steps::ended(db, step))?;
                 reopen(&mut db, step, step_type, &loaded)?;
                 (step, loaded)
             }
@@ -122,16 +124,17 @@ impl StepLedger {
         Ok(())
     }
 
-    /// Notes where done items are now in the list of items, and forgets failures of items that the workflow no longer has.
+    /// Notes where done and failed items are now in the list of items, and forgets those that the workflow no longer has.
     ///
     /// # Errors
     /// If the database cannot be written.
-    pub fn move_items(&mut self, changes: &[RowChange], removed: &[ItemKey]) -> Result<(), LedgerError> {
-        if changes.is_empty() && removed.is_empty() {
+    pub fn move_items(&mut self, changes: &[RowChange], failures: &[FailureChange]) -> Result<(), LedgerError> {
+        if changes.is_empty() && failures.is_empty() {
             return Ok(());
         }
         let step = self.step;
-        self.db.transaction(|db| moves::apply(db, step, changes, removed))
+        self.keys_with_failures.extend(failures.iter().filter_map(FailureChange::new_key));
+        self.db.transaction(|db| moves::apply(db, step, changes, failures))
     }
 
     /// A text that changes whenever the results or failures of the step do.

@@ -1,6 +1,6 @@
 //! A step, open for reading: its results, failures and history.
 
-use super::batches::{BatchRow, REMOVED_ITEM, decode_indexes, hash_results};
+use super::batches::{BatchRow, CARRIED, REMOVED_ITEM, decode_indexes, hash_results};
 use super::columns::{integer, unsigned};
 use super::database::Database;
 use super::error::LedgerError;
@@ -127,7 +127,18 @@ impl<'a> StepReader<'a> {
     /// # Errors
     /// If the database or the results file cannot be read, or the results are not those that were written.
     pub fn results(&self) -> Result<ResultsReader, LedgerError> {
-        let rows = self.batch_rows()?;
+        self.results_of(self.batch_rows()?)
+    }
+
+    /// The results that this run has made itself, in item order: not those that it took over from an earlier run.
+    ///
+    /// # Errors
+    /// As for [`results`](Self::results).
+    pub fn new_results(&self) -> Result<ResultsReader, LedgerError> {
+        self.results_of(self.batch_rows()?.into_iter().filter(|row| row.execution != CARRIED).collect())
+    }
+
+    fn results_of(&self, rows: Vec<BatchRow>) -> Result<ResultsReader, LedgerError> {
         let files = StepFiles::open(self.folder, &self.record.name)?;
         let mut blocks = Vec::with_capacity(rows.len());
         let mut lines = Vec::new();

@@ -1,9 +1,11 @@
 //! Rows of `steps`.
 
-use super::columns::{integer, microseconds, now, variant_name};
+use super::batches::BatchRow;
+use super::columns::{from_variant_name, integer, microseconds, now, unsigned, variant_name};
 use super::ids::{FingerprintId, StepId};
-use crate::model::{Status, StepName, StepReport};
+use crate::model::{Stats, Status, StepName, StepReport};
 use rusqlite::{Connection, OptionalExtension, params};
+use std::time::Duration;
 
 /// Whether a step runs its task once or for each item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +39,35 @@ pub(super) fn restart(db: &Connection, step: StepId, step_type: StepType) -> rus
         params![step.0, step_type == StepType::Batch, variant_name(&Status::Running)],
     )?;
     Ok(())
+}
+
+/// How a step ended the last time; none if it is under way, or its process was killed.
+pub(super) fn ended(db: &Connection, step: StepId) -> rusqlite::Result<Option<StepReport>> {
+    let query =
+        "SELECT name, status, total, succeeded, failed, skipped, retried, duration_us, ledger_us, bad_rows, unchanged,
+        failure FROM steps WHERE id = ?1 AND finished IS NOT NULL AND total IS NOT NULL";
+    let report = db.query_row(query, [step.0], |row| {
+        let count = |at: usize| row.get(at).map(|value| unsigned(value).unwrap_or(0));
+        Ok(StepReport {
+            name: StepName::new(&row.get::<_, String>(0)?).ok_or(rusqlite::Error::InvalidQuery)?,
+            status: from_variant_name(&row.get::<_, String>(1)?).unwrap_or(Status::Interrupted),
+            stats: Stats {
+                total: count(2)?,
+                succeeded: count(3)?,
+                failed: count(4)?,
+                skipped: count(5)?,
+                retried: count(6)?,
+                duration: Duration::from_micros(count(7)?),
+                ledger: Duration::from_micros(count(8)?),
+                bad_rows: count(9)?,
+                unchanged: count(10)?,
+                bytes_done: 0,
+                kept: 0,
+            },
+            failure: row.get::<_, Option<String>>(11)?.and_then(|json| serde_json::from_str(&json).ok()),
+        })
+    });
+    report.optional()
 }
 
 /// Notes how a step ended.
@@ -88,7 +119,16 @@ pub(super) fn change_revision(db: &Connection, step: StepId) -> rusqlite::Result
 }
 
 /// A text that changes whenever the results or failures of a step do; empty if it was not started.
+///
+/// That of a plain step is made of its result: one that gave the same again is the same to the steps that read it.
 pub(super) fn revision(db: &Connection, step: &StepName) -> rusqlite::Result<String> {
+    let is_plain = "SELECT id FROM steps WHERE name = ?1 AND NOT is_batch";
+    if let Some(id) = db.query_row(is_plain, [step.as_str()], |row| row.get(0).map(StepId)).optional()? {
+        let rows = BatchRow::all(db, id)?;
+        if let [row] = &rows[..] {
+            return Ok(format!("value-{:016x}", row.results_hash()));
+        }
+    }
     let query = "SELECT moves, (SELECT coalesce(max(id), 0) FROM batches WHERE step = steps.id),
         (SELECT coalesce(max(id), 0) FROM failures WHERE step = steps.id),
         (SELECT count(*) FROM failures WHERE step = steps.id) FROM steps WHERE name = ?1";

@@ -17,7 +17,12 @@ fn new_run(state: &tempfile::TempDir) -> Ledger {
     let folder = StateFolder(state.path().to_path_buf()).create_run("test").unwrap();
     let (workflow, path, params) = ("test".to_owned(), "test.yaml".into(), "{}".to_owned());
     let given = Given { params: "{}".to_owned(), python: None, state: None };
-    Ledger::create(folder, &RunMeta { workflow, path, params, incremental: None, given }, Durability::Normal).unwrap()
+    Ledger::create(
+        folder,
+        &RunMeta { workflow, path, params, incremental: None, given, params_hash: String::new(), max_items: None },
+        Durability::Normal,
+    )
+    .unwrap()
 }
 
 fn name(name: &str) -> StepName {
@@ -196,22 +201,4 @@ fn a_migrated_database_has_the_tables_of_a_new_one() {
         assert_eq!(columns(&old), columns(&run.folder().database()), "from schema {schema}");
         assert_eq!(triggers(&old), triggers(&run.folder().database()), "from schema {schema}");
     }
-}
-
-#[test]
-fn a_baseline_of_an_older_version_has_no_fingerprint_to_compare() {
-    let state = tempfile::tempdir().unwrap();
-    let workflow = state.path().join("workflow.yaml");
-    std::fs::write(&workflow, "").unwrap();
-    let folder = StateFolder(state.path().to_path_buf());
-    let mut baseline = Baseline::open(&folder, &workflow).unwrap();
-    let mut keys = KeyRuns::default();
-    keys.push(ItemKey::of(b"1"));
-    let written = BaselineStep { fingerprint: Some(fingerprint("1")), keys };
-    baseline.replace(&[(name("a"), written.clone())]).unwrap();
-    assert_eq!(baseline.step(&name("a")).unwrap(), Some(written.clone()));
-    let database = std::fs::read_dir(state.path().join("known")).unwrap().next().unwrap().unwrap().path();
-    let set = "UPDATE steps SET fingerprint = '{\"task.code\":\"1\"}'";
-    Connection::open(database).unwrap().execute_batch(set).unwrap();
-    assert_eq!(baseline.step(&name("a")).unwrap(), Some(BaselineStep { fingerprint: None, ..written }));
 }

@@ -65,10 +65,12 @@ pub struct Stats {
     pub total: u64,
     /// Items with a result.
     pub succeeded: u64,
+    /// Of these, items that were taken over from an earlier run, in an incremental run.
+    pub unchanged: u64,
     /// Items whose last attempt failed.
     pub failed: u64,
-    /// Items that the last good run has done, in an incremental run.
-    pub unchanged: u64,
+    /// Items whose outcome is that of an earlier execution, so that this one takes no time for them; 0 in the ledger.
+    pub kept: u64,
     /// Bad rows that were left out, as the workflow wants.
     pub bad_rows: u64,
     /// Items that were not run, because the step stopped early.
@@ -86,19 +88,23 @@ pub struct Stats {
 impl Stats {
     /// Items with an outcome.
     pub fn settled(&self) -> u64 {
-        self.succeeded + self.failed + self.bad_rows + self.unchanged
+        self.succeeded + self.failed + self.bad_rows
     }
 
-    /// Items finished per second; 0 where no time passed.
+    /// Items that this execution ran to an outcome.
+    pub fn ran(&self) -> u64 {
+        (self.succeeded + self.failed).saturating_sub(self.kept)
+    }
+
+    /// Items that this execution ran per second; 0 where no time passed.
     pub fn items_per_second(&self) -> f64 {
         let seconds = self.duration.as_secs_f64();
-        if seconds > 0.0 { (self.succeeded + self.failed) as f64 / seconds } else { 0.0 }
+        if seconds > 0.0 { self.ran() as f64 / seconds } else { 0.0 }
     }
 
     /// Share of the items that succeeded, 0 to 100; 100 where there are none.
     pub fn percent(&self) -> f64 {
-        let good = self.succeeded + self.unchanged;
-        if self.total == 0 { 100.0 } else { 100.0 * good as f64 / self.total as f64 }
+        if self.total == 0 { 100.0 } else { 100.0 * self.succeeded as f64 / self.total as f64 }
     }
 
     /// The object that templates, `--format json` and the ledger's readers see.

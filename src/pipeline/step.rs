@@ -101,7 +101,7 @@ pub fn run_step<R: Recorder>(
 fn stats_before(start: &StepStart<'_>) -> Stats {
     let Carried { done, failed, bad_rows, unchanged, bytes_done } = start.carried;
     let total = start.total.unwrap_or(0);
-    Stats { total, succeeded: done, failed, bad_rows, unchanged, bytes_done, ..Stats::default() }
+    Stats { total, succeeded: done, failed, kept: done + failed, bad_rows, unchanged, bytes_done, ..Stats::default() }
 }
 
 fn run_threads<R: Recorder>(

@@ -66,7 +66,7 @@ fn step_line(step: &StepReport) -> String {
     part(stats.skipped, "skipped");
     part(stats.retried, "retried");
     let _ = write!(line, " in {}", duration(stats.duration));
-    if stats.total > 1 {
+    if stats.ran() > 1 {
         let _ = write!(line, " ({})", rate(stats.items_per_second(), "items"));
     }
     line

@@ -1,63 +1,26 @@
 //! What is left of a step: compares the items of now with those that are done.
 
-use super::byte_share::byte_share;
-use super::done::DoneItems;
-use super::selection::ItemSelection;
+use super::comparison::{Comparison, Counts};
+use super::done::{DoneItems, Found, Place};
 use super::unfinished::UnfinishedItems;
 use super::unfinished_set::{Portion, UnfinishedSet};
-use crate::ledger::{BaselineKeys, DoneBatch, KeyRuns, LossReason, LostItems, RowChange, StepHistory};
-use crate::model::ItemKey;
+use crate::ledger::{DoneBatch, FailedItem, FailedItems, FailureChange, LossReason, LostItems, RowChange, StepHistory};
+use crate::model::{ItemKey, Status};
 use crate::sources::{Source, SourceError};
 use std::collections::{BTreeMap, HashMap};
 
-/// The items of a step as they are now, compared with what earlier executions did.
-pub struct Comparison {
-    /// The items to run.
-    pub unfinished: UnfinishedItems,
-    /// The number of all items of now.
-    pub total: u64,
-    /// Those that do not run.
-    pub counts: Counts,
-    /// Keys of the items that the last successful run of the workflow did.
-    pub unchanged: KeyRuns,
-    /// Where done items are now, for batches whose items moved.
-    pub moves: Vec<RowChange>,
-    /// Failed items that the source does not have any more.
-    pub gone: Vec<ItemKey>,
-    /// Why items are run, and how many for each reason.
-    pub reasons: BTreeMap<&'static str, u64>,
+/// What decides which items run, besides what is done.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// `--max-items`: no item from this index on runs. What is done there stays.
+    pub limit: u64,
+    /// Whether results may depend on where an item stands in the list.
+    pub by_index: bool,
 }
 
-/// Numbers of items that do not run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Done.
-    pub done: u64,
-    /// Failed, and not to be run again.
-    pub failed: u64,
-    /// Done by the last successful run of the workflow.
-    pub unchanged: u64,
-    /// Bad rows that are left out.
-    pub bad_rows: u64,
-    /// Done once, but their results are gone, and they are not to be run again.
-    pub lost: u64,
-}
-
-impl Comparison {
-    /// How many of the source's bytes are behind items that do not run: each item is taken for an average one.
-    pub fn bytes_done(&self, bytes: Option<u64>) -> u64 {
-        byte_share(bytes.unwrap_or(0), self.settled(), self.total)
-    }
-
-    /// How many items do not run.
-    fn settled(&self) -> u64 {
-        self.total.saturating_sub(self.reasons.values().sum())
-    }
-
-    /// What is to be run of a source of so many bytes, and the number of all items.
-    pub fn into_unfinished(self, bytes: Option<u64>) -> (UnfinishedItems, u64) {
-        let (settled, total) = (self.settled(), self.total);
-        (self.unfinished.sized(bytes.unwrap_or(0), total, settled), total)
+impl Default for Rules {
+    fn default() -> Self {
+        Self { limit: u64::MAX, by_index: false }
     }
 }
 
@@ -68,9 +31,9 @@ impl Comparison {
 pub fn compare_with_done(
     source: &mut dyn Source,
     history: &StepHistory,
-    selection: &ItemSelection,
+    rules: Rules,
 ) -> Result<Comparison, SourceError> {
-    let mut comparer = Comparer::new(history, selection);
+    let mut comparer = Comparer::new(history, rules);
     let mut portion = Portion::new();
     // Before anything is read: what runs is read again afterwards.
     source.reread()?.required()?;
@@ -86,37 +49,43 @@ pub fn compare_with_done(
 // More than 12 fields: each is another list that keys are looked up in, or counted by.
 struct Comparer<'a> {
     history: &'a StepHistory,
-    selection: &'a ItemSelection,
-    done: DoneItems,
-    failures: HashMap<ItemKey, Vec<u32>>,
+    rules: Rules,
+    done: DoneItems<'a>,
+    failed: FailedItems,
+    left_out: FailedItems,
     waiting: HashMap<ItemKey, Vec<u32>>,
     lost: LostItems,
     /// Where the items of each batch stand now.
     places: Vec<Vec<Option<u64>>>,
-    baseline: BaselineKeys,
-    unchanged: KeyRuns,
+    /// Items of which several equal ones were done at other indexes.
+    undecided: Vec<(u64, ItemKey)>,
     unfinished: UnfinishedSet,
     reasons: BTreeMap<&'static str, u64>,
     total: u64,
+    /// Items that a limit keeps from running.
+    beyond: u64,
     counts: Counts,
+    changes: Vec<FailureChange>,
 }
 
 impl<'a> Comparer<'a> {
-    fn new(history: &'a StepHistory, selection: &'a ItemSelection) -> Self {
+    fn new(history: &'a StepHistory, rules: Rules) -> Self {
         Self {
             history,
-            selection,
+            rules,
             done: DoneItems::new(&history.batches),
-            failures: history.failed.clone(),
+            failed: history.failed.clone(),
+            left_out: history.left_out.clone(),
             waiting: history.attempts.clone(),
             lost: history.lost(),
             places: history.batches.iter().map(|batch| vec![None; batch.keys.len()]).collect(),
+            undecided: Vec::new(),
             unfinished: UnfinishedSet::default(),
             reasons: BTreeMap::new(),
-            baseline: history.known.clone(),
-            unchanged: KeyRuns::default(),
             total: 0,
+            beyond: 0,
             counts: Counts::default(),
+            changes: Vec::new(),
         }
     }
 
@@ -124,69 +93,130 @@ impl<'a> Comparer<'a> {
         let index = self.total;
         self.total += 1;
         self.unfinished.note(key);
-        if let Some((batch, position)) = self.done.take(key) {
-            self.places[batch][position] = Some(index);
-            return;
+        match self.done.find(key, index) {
+            Found::Taken(place) => self.place(place, index),
+            // An equal one may have failed at just this index.
+            Found::Several if !has_index(&self.failed, key, index) => self.undecided.push((index, key)),
+            Found::Several | Found::Nothing => self.not_done(key, index),
         }
-        if self.baseline.take(key) {
-            self.counts.unchanged += 1;
-            self.unchanged.push(key);
-            return;
-        }
-        if self.history.left_out.contains(&key) {
+    }
+
+    fn place(&mut self, (batch, position): Place, index: u64) {
+        self.places[batch][position] = Some(index);
+    }
+
+    /// An item without a result.
+    fn not_done(&mut self, key: ItemKey, index: u64) {
+        if let Some(row) = take(&mut self.left_out, key, index) {
             self.counts.bad_rows += 1;
+            self.stays(row, index);
             return;
         }
-        let failed = self.failures.get_mut(&key).and_then(Vec::pop).is_some();
+        let failed = take(&mut self.failed, key, index);
         let waited = self.waiting.get_mut(&key).and_then(Vec::pop);
-        let loss = if failed || waited.is_some() { None } else { self.lost.take(index, key) };
-        if !self.selection.takes(failed, index, key) {
-            self.counts.lost += u64::from(loss.is_some());
-            self.counts.failed += u64::from(failed);
+        let loss = if failed.is_some() || waited.is_some() { None } else { self.lost.take(index, key) };
+        if index >= self.rules.limit {
+            match failed {
+                Some(failed) => {
+                    self.counts.failed += 1;
+                    self.stays(failed, index);
+                }
+                None => self.beyond += 1,
+            }
             return;
         }
         let reason = match (failed, waited, loss) {
-            (true, _, _) => "failed before",
-            (false, Some(_), _) => "waiting to be tried again",
-            (false, None, Some(LossReason::Result)) => "whose results are gone",
-            (false, None, Some(LossReason::Key)) => "whose keys are gone",
-            (false, None, None) => "not run yet",
+            (Some(_), _, _) => "failed before",
+            (None, Some(_), _) => "waiting to be tried again",
+            (None, None, Some(LossReason::Result)) => "whose results are gone",
+            (None, None, Some(LossReason::Key)) => "whose keys are gone",
+            (None, None, None) if self.was_whole() => "new or changed",
+            (None, None, None) => "not run yet",
         };
+        self.run(index, reason, waited.map_or(1, |attempts| attempts.saturating_add(1)));
+    }
+
+    /// Whether every item had an outcome the last time.
+    fn was_whole(&self) -> bool {
+        self.history.ended.as_ref().is_some_and(|ended| {
+            ended.stats.skipped == 0 && matches!(ended.status, Status::Succeeded | Status::Partial)
+        })
+    }
+
+    /// A failed item that does not run.
+    fn stays(&mut self, failed: FailedItem, index: u64) {
+        if failed.index != index {
+            self.changes.push(failed.moved(index));
+        }
+    }
+
+    fn run(&mut self, index: u64, reason: &'static str, attempt: u32) {
         *self.reasons.entry(reason).or_insert(0) += 1;
-        self.unfinished.add(index, waited.map_or(1, |attempts| attempts.saturating_add(1)));
+        self.unfinished.add(index, attempt);
     }
 
     fn finish(mut self) -> Comparison {
-        // What a batched task made of a whole batch stands only as long as the whole batch does. Where only failed items
-        // are asked for, it is left as it is.
-        let broken = |(batch, places): (&DoneBatch, &Vec<Option<u64>>)| batch.list && places.contains(&None);
-        let broken: Vec<bool> = self.history.batches.iter().zip(&self.places).map(broken).collect();
-        let all = matches!(self.selection, ItemSelection::Left);
-        if all {
-            for (places, _) in self.places.iter_mut().zip(&broken).filter(|(_, broken)| **broken) {
-                for index in places.iter_mut().filter_map(Option::take) {
-                    *self.reasons.entry("part of a batch that changed").or_insert(0) += 1;
-                    self.unfinished.add(index, 1);
-                }
+        for (index, key) in std::mem::take(&mut self.undecided) {
+            match self.done.take_any(key) {
+                Some(place) => self.place(place, index),
+                None => self.not_done(key, index),
             }
         }
-        self.counts.done = self.places.iter().flatten().filter(|place| place.is_some()).count() as u64;
-        let moved = |((batch, places), broken): ((&DoneBatch, Vec<Option<u64>>), bool)| {
-            let stayed = batch.indexes.iter().copied().map(Some).eq(places.iter().copied());
-            (!stayed && (all || !broken)).then(|| batch.moved(places))
-        };
-        let moves = self.history.batches.iter().zip(self.places).zip(broken).filter_map(moved).collect();
-        let gone = self.failures.into_iter().flat_map(|(key, left)| left.into_iter().map(move |_| key)).collect();
+        self.break_batches();
+        let gone = [&self.failed, &self.left_out].into_iter().flat_map(|left| left.values().flatten());
+        let gone: Vec<_> = gone.map(|failed| failed.gone()).collect();
+        self.changes.extend(gone);
+        let moves = self.history.batches.iter().zip(&self.places).filter_map(moved).collect();
+        for (batch, places) in self.history.batches.iter().zip(&self.places) {
+            let done = places.iter().flatten().count() as u64;
+            self.counts.done += done;
+            self.counts.unchanged += if batch.carried { done } else { 0 };
+        }
         Comparison {
             unfinished: UnfinishedItems::new(self.unfinished),
-            total: self.total,
+            total: self.total - self.beyond,
             counts: self.counts,
-            unchanged: self.unchanged,
             moves,
-            gone,
+            failures: self.changes,
             reasons: self.reasons,
         }
     }
+
+    /// Runs items again whose results do not hold although they are done.
+    fn break_batches(&mut self) {
+        for number in 0..self.places.len() {
+            let batch = &self.history.batches[number];
+            // What a batched task made of a whole batch stands only as long as the whole batch does.
+            let broken = batch.list && self.places[number].contains(&None);
+            for position in 0..self.places[number].len() {
+                let Some(index) = self.places[number][position] else { continue };
+                let moved = self.rules.by_index && batch.indexes[position] != index;
+                if (broken || moved) && index < self.rules.limit {
+                    self.places[number][position] = None;
+                    let reason = if broken { "part of a batch that changed" } else { "at another index now" };
+                    self.run(index, reason, 1);
+                }
+            }
+        }
+    }
+}
+
+/// The new indexes of a batch whose items are elsewhere now.
+fn moved((batch, places): (&DoneBatch, &Vec<Option<u64>>)) -> Option<RowChange> {
+    let stayed = batch.indexes.iter().copied().map(Some).eq(places.iter().copied());
+    (!stayed).then(|| batch.moved(places.clone()))
+}
+
+fn has_index(failed: &FailedItems, key: ItemKey, index: u64) -> bool {
+    failed.get(&key).is_some_and(|equal| equal.iter().any(|failed| failed.index == index))
+}
+
+/// Takes out the failed item with this key: that of this index, if there is one.
+fn take(failed: &mut FailedItems, key: ItemKey, index: u64) -> Option<FailedItem> {
+    let equal = failed.get_mut(&key)?;
+    // They are in the order of their indexes.
+    let at = equal.binary_search_by_key(&index, |failed| failed.index).unwrap_or(0);
+    (!equal.is_empty()).then(|| equal.remove(at))
 }
 
 #[cfg(test)]
@@ -213,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_source_that_can_be_read_once_is_refused_before_it_is_read() {
-        let error = compare_with_done(&mut Pushed, &StepHistory::default(), &ItemSelection::Left).err().unwrap();
+        let error = compare_with_done(&mut Pushed, &StepHistory::default(), Rules::default()).err().unwrap();
         assert!(matches!(error, SourceError::ReadOnce), "{error}");
         assert_eq!(error.hint().as_deref(), Some("start a new run"));
     }

@@ -2,36 +2,150 @@
 
 use crate::ledger::DoneBatch;
 use crate::model::{ItemKey, Keys};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 
-/// The items that are done, to be struck out one by one.
-pub(super) struct DoneItems {
-    listed: HashMap<ItemKey, VecDeque<(usize, usize)>>,
-    /// Batches whose keys follow each other, by the first: the batch and how many.
-    runs: BTreeMap<ItemKey, (usize, usize)>,
+/// An item of a done batch: the batch, and the position in it.
+pub(super) type Place = (usize, usize);
+
+/// The items that are done, to be struck out one by one. Equal items have equal keys, and an entry each.
+pub(super) struct DoneItems<'a> {
+    batches: &'a [DoneBatch],
+    listed: HashMap<ItemKey, Listed>,
+    /// Batches whose keys follow each other, by the first.
+    runs: BTreeMap<ItemKey, Vec<usize>>,
+    /// Positions of runs that were struck out, by batch.
+    struck: HashMap<usize, Vec<bool>>,
+    /// The keys of the longest run.
+    longest: usize,
 }
 
-impl DoneItems {
-    pub(super) fn new(batches: &[DoneBatch]) -> Self {
-        let mut done = Self { listed: HashMap::new(), runs: BTreeMap::new() };
+/// Where the items with a key are.
+enum Listed {
+    One(Place),
+    /// By index. There may be as many as there are items, so they are never walked through.
+    Several(BTreeMap<u64, Place>),
+}
+
+/// What there is for an item.
+pub(super) enum Found {
+    /// Nothing.
+    Nothing,
+    /// The item itself, or the only one that is equal to it. It is struck out.
+    Taken(Place),
+    /// Several equal items, all of which were done at other indexes. It is decided once the whole list is known.
+    Several,
+}
+
+impl<'a> DoneItems<'a> {
+    pub(super) fn new(batches: &'a [DoneBatch]) -> Self {
+        let mut done =
+            Self { batches, listed: HashMap::new(), runs: BTreeMap::new(), struck: HashMap::new(), longest: 0 };
         for (number, batch) in batches.iter().enumerate() {
             match &batch.keys {
-                Keys::Run(first, count) => drop(done.runs.insert(*first, (number, *count))),
-                Keys::List(keys) => keys.iter().enumerate().for_each(|(position, key)| {
-                    done.listed.entry(*key).or_default().push_back((number, position));
-                }),
+                Keys::Run(first, count) => {
+                    done.runs.entry(*first).or_default().push(number);
+                    done.longest = done.longest.max(*count);
+                }
+                Keys::List(keys) => {
+                    keys.iter().enumerate().for_each(|(position, key)| done.list(*key, (number, position)));
+                }
             }
         }
         done
     }
 
-    /// The batch, and the position in it, of a done item with this key.
-    pub(super) fn take(&mut self, key: ItemKey) -> Option<(usize, usize)> {
-        if let Some((first, (batch, count))) = self.runs.range(..=key).next_back()
-            && let Some(position) = key.within(*first, *count)
-        {
-            return Some((*batch, position));
+    fn list(&mut self, key: ItemKey, place: Place) {
+        let index = self.index(place);
+        match self.listed.remove(&key) {
+            None => drop(self.listed.insert(key, Listed::One(place))),
+            Some(Listed::One(first)) => {
+                let several = BTreeMap::from([(self.index(first), first), (index, place)]);
+                self.listed.insert(key, Listed::Several(several));
+            }
+            Some(Listed::Several(mut several)) => {
+                several.insert(index, place);
+                self.listed.insert(key, Listed::Several(several));
+            }
         }
-        self.listed.get_mut(&key).and_then(VecDeque::pop_front)
+    }
+
+    /// The index that an item had when it was done.
+    pub(super) fn index(&self, (batch, position): Place) -> u64 {
+        self.batches[batch].indexes[position]
+    }
+
+    /// Looks for the item with this key at this index.
+    pub(super) fn find(&mut self, key: ItemKey, index: u64) -> Found {
+        match self.listed.get_mut(&key) {
+            Some(Listed::One(place)) => {
+                let place = *place;
+                self.listed.remove(&key);
+                return Found::Taken(place);
+            }
+            Some(Listed::Several(several)) => match several.remove(&index) {
+                Some(place) => return Found::Taken(place),
+                None if !several.is_empty() => return Found::Several,
+                None => {}
+            },
+            None => {}
+        }
+        let places = self.places_in_runs(key);
+        let same = places.iter().find(|place| self.index(**place) == index);
+        match (same, &places[..]) {
+            (Some(place), _) | (None, [place]) => {
+                let place = *place;
+                self.strike(place);
+                Found::Taken(place)
+            }
+            (None, []) => Found::Nothing,
+            (None, _) => Found::Several,
+        }
+    }
+
+    /// Strikes out any item with this key.
+    pub(super) fn take_any(&mut self, key: ItemKey) -> Option<Place> {
+        if let Some(Listed::Several(several)) = self.listed.get_mut(&key)
+            && let Some((_, place)) = several.pop_first()
+        {
+            return Some(place);
+        }
+        if let Some(Listed::One(place)) = self.listed.remove(&key) {
+            return Some(place);
+        }
+        let place = self.places_in_runs(key).first().copied()?;
+        self.strike(place);
+        Some(place)
+    }
+
+    /// Whether an item with this key is done and not struck out.
+    pub(super) fn has(&self, key: ItemKey) -> bool {
+        let listed = match self.listed.get(&key) {
+            Some(Listed::One(_)) => true,
+            Some(Listed::Several(several)) => !several.is_empty(),
+            None => false,
+        };
+        listed || !self.places_in_runs(key).is_empty()
+    }
+
+    /// The items with this key in batches whose keys follow each other. A key is in several if a file is listed twice.
+    fn places_in_runs(&self, key: ItemKey) -> Vec<Place> {
+        let mut places = Vec::new();
+        for (first, numbers) in self.runs.range(..=key).rev() {
+            // Runs that begin so far before the key cannot reach it.
+            if key.within(*first, self.longest).is_none() {
+                break;
+            }
+            for number in numbers {
+                let position = key.within(*first, self.batches[*number].keys.len());
+                let is_struck = |position: &usize| self.struck.get(number).is_some_and(|struck| struck[*position]);
+                places.extend(position.filter(|position| !is_struck(position)).map(|position| (*number, position)));
+            }
+        }
+        places
+    }
+
+    fn strike(&mut self, (batch, position): Place) {
+        let count = self.batches[batch].keys.len();
+        self.struck.entry(batch).or_insert_with(|| vec![false; count])[position] = true;
     }
 }

@@ -4,11 +4,15 @@
 
 mod byte_share;
 mod compare;
+mod comparison;
 mod done;
+mod retry;
 mod selection;
 mod unfinished;
 mod unfinished_set;
 
-pub use compare::{Comparison, Counts, compare_with_done};
+pub use compare::{Rules, compare_with_done};
+pub use comparison::{Comparison, Counts};
+pub use retry::compare_failed;
 pub use selection::ItemSelection;
 pub use unfinished::UnfinishedItems;

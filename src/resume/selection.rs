@@ -15,14 +15,14 @@ pub enum ItemSelection {
 }
 
 impl ItemSelection {
-    pub(super) fn takes(&self, failed: bool, index: u64, key: ItemKey) -> bool {
+    /// Whether it takes a failed item: with the index that it had when it failed.
+    pub fn takes(&self, index: u64, key: ItemKey) -> bool {
         match self {
-            Self::Left => true,
-            Self::Failed => failed,
+            Self::Left | Self::Failed => true,
             Self::Only(names) => {
                 let named =
                     |name: &String| name.parse() == Ok(index) || name.len() >= 4 && key.to_string().starts_with(name);
-                failed && names.iter().any(named)
+                names.iter().any(named)
             }
         }
     }

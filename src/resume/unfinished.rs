@@ -78,7 +78,9 @@ impl UnfinishedItems {
         let mut taken = vec![first];
         let mut bytes = 0;
         while taken.len() < most && bytes < 1 << 30 {
-            if !self.queue.front().is_some_and(|next| taken[0].goes_with(next)) {
+            // Indexes of a batch rise.
+            let last = taken.last().map_or(0, |last| last.index);
+            if !self.queue.front().is_some_and(|next| taken[0].goes_with(next) && last < next.index) {
                 break;
             }
             let Some(next) = self.queue.pop_front() else { break };
@@ -115,7 +117,7 @@ impl UnfinishedItems {
                     return Err(SourceError::Changed(index));
                 }
                 self.queue.push_back(Pending {
-                    index,
+                    index: self.unfinished.index(index),
                     key: keys.get(position),
                     attempt: self.unfinished.attempt(index),
                     item: item.to_vec(),

@@ -11,6 +11,8 @@ pub(super) struct UnfinishedSet {
     marks: Vec<u16>,
     /// The next attempt of those that have had one.
     attempts: HashMap<u64, u32>,
+    /// The indexes under which items run, where that is not where they are in the source.
+    indexes: HashMap<u64, u64>,
 }
 
 impl UnfinishedSet {
@@ -24,6 +26,19 @@ impl UnfinishedSet {
         if attempt > 1 {
             self.attempts.insert(index, attempt);
         }
+    }
+
+    /// The item at this place in the source is to be run, under another index.
+    pub(super) fn add_at(&mut self, place: u64, index: u64) {
+        self.add(place, 1);
+        if place != index {
+            self.indexes.insert(place, index);
+        }
+    }
+
+    /// The index under which the item at this place in the source runs.
+    pub(super) fn index(&self, place: u64) -> u64 {
+        self.indexes.get(&place).copied().unwrap_or(place)
     }
 
     /// Takes note of the next item of the source.

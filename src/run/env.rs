@@ -1,6 +1,6 @@
 //! What the steps of a run share, and what one of them works with.
 
-use super::incremental::Incremental;
+use super::mode::StepMode;
 use crate::compile::{OpenStep, Prepared, PreparedStep};
 use crate::ledger::{RunFolder, StepLedger};
 use crate::model::{Form, StepName};
@@ -31,7 +31,8 @@ pub(super) struct StepEnv<'a> {
     /// The names in scope.
     pub(super) scope: Arc<Scope>,
     pub(super) ledger: &'a mut StepLedger,
-    pub(super) incremental: Option<&'a mut Incremental>,
+    /// Which of its items run.
+    pub(super) mode: StepMode,
     pub(super) announcer: Announcer<'a>,
 }
 

@@ -1,10 +1,11 @@
 //! What a run would do if it went on now: the comparison that a resumed run makes, with nothing run and nothing written.
 
+use super::history::rules;
 use super::scope::{remember, step_scope};
 use crate::compile::{Prepared, PreparedStep, StartError, changes, fingerprint_with_upstream, open_step};
 use crate::ledger::{LedgerError, Reader, StepReader};
 use crate::model::StepName;
-use crate::resume::{ItemSelection, compare_with_done};
+use crate::resume::compare_with_done;
 use crate::sources::SourceHost;
 use crate::template::{ItemScope, Scope};
 use crossbeam_channel::never;
@@ -81,8 +82,7 @@ fn forecast_step(
     let host = SourceHost { run: &run, stop: &never() };
     let mut open = open_step(step, prepared, &names, host).map_err(wrong)?;
     let history = recorded.history()?;
-    let batched = open.settings.lane.batched;
-    let fingerprint = fingerprint_with_upstream(step, batched, prepared, &|earlier| reader.revision(earlier))?;
+    let fingerprint = fingerprint_with_upstream(step, &open, prepared, &|earlier| reader.revision(earlier))?;
     if history.is_empty() {
         return Ok(Forecast::New);
     }
@@ -90,7 +90,7 @@ fn forecast_step(
     if !reasons.is_empty() {
         return Ok(Forecast::Everything(reasons));
     }
-    let compared = compare_with_done(&mut *open.source, &history, &ItemSelection::Left);
+    let compared = compare_with_done(&mut *open.source, &history, rules(step, prepared));
     let compared = compared.map_err(|error| wrong(StartError::Items(error, step.items_span())))?;
     let reasons = compared.reasons.into_iter().map(|(why, count)| (why.to_owned(), count)).collect();
     Ok(Forecast::Some { total: compared.total, reasons })

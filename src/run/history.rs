@@ -1,60 +1,94 @@
-//! What earlier executions of a run, and the last successful run of its workflow, mean for a step.
+//! What earlier executions of a run, and the run that it took results over from, mean for a step.
 
 use super::env::StepEnv;
 use super::error::EngineError;
-use crate::compile::{OpenStep, changes, fingerprint_with_upstream};
+use super::mode::StepMode;
+use crate::compile::{OpenStep, Prepared, PreparedStep, changes, fingerprint_with_upstream, looks_at_index};
 use crate::ledger::StepHistory;
-use crate::model::Event;
-use crate::resume::{Comparison, compare_with_done};
-use crate::sources::SourceError;
+use crate::model::{Event, Fingerprint};
+use crate::resume::{Comparison, Rules, compare_failed, compare_with_done};
+use crate::sources::{Source, SourceError};
 
-/// What of earlier executions still holds: nothing, if the step or what it reads has changed.
-pub(super) fn load_done(
-    env: &mut StepEnv<'_>,
-    open: &OpenStep,
-    mut history: StepHistory,
-) -> Result<StepHistory, EngineError> {
-    let (prepared, batched) = (env.run.prepared, open.settings.lane.batched);
-    let fingerprint =
-        fingerprint_with_upstream(env.step, batched, prepared, &|earlier| env.ledger.revision_of(earlier))?;
-    let reasons = if history.is_empty() { Vec::new() } else { changes(history.fingerprints(), &fingerprint) };
-    env.ledger.use_fingerprint(&fingerprint)?;
-    if !reasons.is_empty() {
-        env.ledger.forget_where_fingerprint_differs(&mut history)?;
-        env.notice(format!("everything runs again, because {}", reasons.join(", ")));
-    }
-    if let Some(incremental) = env.incremental.as_deref_mut().filter(|_| env.step.is_batch()) {
-        let (known, notice) = incremental.unchanged_items(env.step.name(), &fingerprint)?;
-        history.known = known;
-        notice.into_iter().for_each(|notice| env.notice(notice));
-    }
-    Ok(history)
+/// What was found in the history of a step.
+pub(super) enum Prior {
+    /// Nothing: all of the step runs.
+    Fresh,
+    /// Something that some of the items need not run for.
+    Compared(Comparison),
+    /// The step has no items any more, and had some.
+    Vanished,
 }
 
-/// Compares the items of now with what was done, and tells what will run and why; none if nothing was done. The inner error
-/// is a source that cannot be read.
+/// Compares the items of now with what was done, and tells what will run and why. The inner error is a source that cannot be
+/// read.
 pub(super) fn compare(
     env: &mut StepEnv<'_>,
     open: &mut OpenStep,
-    history: &StepHistory,
-) -> Result<Result<Option<Comparison>, SourceError>, EngineError> {
-    // A step that was not started yet, or has to be done again, has no failed items to single out: all of it is to be run.
+    mut history: StepHistory,
+) -> Result<Result<Prior, SourceError>, EngineError> {
+    let fingerprint = fingerprint_of(env, open)?;
     if history.is_empty() {
-        return Ok(Ok(None));
+        env.ledger.use_fingerprint(&fingerprint)?;
+        return Ok(Ok(Prior::Fresh));
     }
-    let compared = match compare_with_done(&mut *open.source, history, &env.run.selection) {
+    match is_empty(&mut *open.source) {
+        // Before anything is forgotten: an unmounted folder must not take results with it.
+        Ok(true) if !env.step.allows_empty() => return Ok(Ok(Prior::Vanished)),
+        Ok(_) => {}
+        Err(error) => return Ok(Err(error)),
+    }
+    env.ledger.use_fingerprint(&fingerprint)?;
+    let changed = changes(history.fingerprints(), &fingerprint);
+    let compared = match env.mode {
+        StepMode::Retry => {
+            if !changed.is_empty() {
+                let text = "kept results were made before {}; `batchmill resume` brings them up to date";
+                env.notice(text.replace("{}", &changed.join(", ")));
+            }
+            compare_failed(&mut *open.source, &history, &env.run.selection)
+        }
+        StepMode::Resume | StepMode::Keep => {
+            if !changed.is_empty() {
+                env.ledger.forget_where_fingerprint_differs(&mut history)?;
+                env.notice(format!("everything runs again, because {}", changed.join(", ")));
+            }
+            if history.is_empty() {
+                return Ok(Ok(Prior::Fresh));
+            }
+            compare_with_done(&mut *open.source, &history, rules(env.step, env.run.prepared))
+        }
+    };
+    let compared = match compared {
         Ok(compared) => compared,
         Err(error) => return Ok(Err(error)),
     };
-    env.ledger.move_items(&compared.moves, &compared.gone)?;
-    if let Some(incremental) = env.incremental.as_deref_mut() {
-        incremental.note_unchanged(env.step.name(), compared.unchanged.clone());
-    }
+    env.ledger.move_items(&compared.moves, &compared.failures)?;
     let reasons = compared.reasons.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect();
     env.announcer.tell(&Event::StepSortedOut { name: env.name().clone(), total: compared.total, reasons });
-    if compared.counts.lost > 0 {
-        let lost = compared.counts.lost;
-        env.notice(format!("warning: the results of {lost} items are gone; `batchmill resume` runs them"));
+    if compared.counts.missing > 0 {
+        let missing = compared.counts.missing;
+        env.notice(format!(
+            "warning: {missing} failed items are not in the list any more; `batchmill resume` forgets them"
+        ));
     }
-    Ok(Ok(Some(compared)))
+    Ok(Ok(Prior::Compared(compared)))
+}
+
+fn fingerprint_of(env: &StepEnv<'_>, open: &OpenStep) -> Result<Fingerprint, EngineError> {
+    let revision = |earlier: &_| env.ledger.revision_of(earlier);
+    Ok(fingerprint_with_upstream(env.step, open, env.run.prepared, &revision)?)
+}
+
+/// What decides which items run, besides what is done.
+pub(super) fn rules(step: &PreparedStep, prepared: &Prepared) -> Rules {
+    let limit = if step.is_batch() { prepared.options.max_items.unwrap_or(u64::MAX) } else { u64::MAX };
+    Rules { limit, by_index: looks_at_index(step, prepared) }
+}
+
+/// Whether a source has no items. It begins anew afterwards.
+fn is_empty(source: &mut dyn Source) -> Result<bool, SourceError> {
+    source.reread()?.required()?;
+    let is_empty = source.next(1)?.is_none();
+    source.reread()?.required()?;
+    Ok(is_empty)
 }

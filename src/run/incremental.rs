@@ -1,60 +1,57 @@
-//! `--incremental`: a run of what is new since the last successful run of its workflow.
+//! `--incremental`: a new run takes over what the last good state of each item is, and then runs what is left, like a resumed run.
+//!
+//! The baseline is a run of the same workflow file: the newest incremental one, however it ended, because it has taken over
+//! everything that still held; or a newer ordinary one that ran to its end. Runs with the same parameters come first.
 
-use crate::compile::{changes, without_upstream};
-use crate::ledger::{Baseline, BaselineKeys, BaselineStep, KeyRuns, LedgerError, Reader};
-use crate::model::{Fingerprint, StepName};
-use std::collections::BTreeMap;
+use crate::compile::Prepared;
+use crate::ledger::{Ledger, Reader, RunFolder, RunPlace, RunRecord, StateFolder};
+use crate::model::{Status, StepName};
+use std::path::Path;
 
-/// What an incremental run has found of its steps so far.
-pub(super) struct Incremental {
-    baseline: Baseline,
-    /// Fingerprint of each batch step of now, and the items that were skipped as unchanged.
-    steps: BTreeMap<StepName, BaselineStep>,
+/// Lets a new run take over what its baseline did. What cannot be taken over is said.
+pub(super) fn take_over(
+    ledger: &mut Ledger,
+    prepared: &Prepared,
+) -> Result<Option<String>, crate::ledger::LedgerError> {
+    let steps: Vec<StepName> = prepared.steps.iter().map(|step| step.name().clone()).collect();
+    let (state, file) = (&prepared.options.state, &prepared.workflow.source.path);
+    let Some(from) = find_baseline(state, file, &prepared.params_hash(), ledger.folder()) else {
+        ledger.carry_nothing()?;
+        return Ok(None);
+    };
+    match ledger.carry(&from, &steps) {
+        Ok(()) => Ok(None),
+        Err(error) => {
+            ledger.carry_nothing()?;
+            let run = &from.run;
+            Ok(Some(format!(
+                "warning: everything runs, because the results of run `{run}` cannot be taken over: {error}"
+            )))
+        }
+    }
 }
 
-impl Incremental {
-    pub(super) fn new(baseline: Baseline) -> Self {
-        Self { baseline, steps: BTreeMap::new() }
-    }
-
-    /// The items of a step that need not run, and a notice if the step itself has changed.
-    pub(super) fn unchanged_items(
-        &mut self,
-        step: &StepName,
-        fingerprint: &Fingerprint,
-    ) -> Result<(BaselineKeys, Option<String>), LedgerError> {
-        // What earlier steps gave is new in each run, and says nothing.
-        let own = without_upstream(fingerprint);
-        let baseline = self.baseline.step(step)?;
-        self.steps.insert(step.clone(), BaselineStep { fingerprint: Some(own.clone()), keys: KeyRuns::default() });
-        let Some(baseline) = baseline else { return Ok((BaselineKeys::default(), None)) };
-        let reasons = match &baseline.fingerprint {
-            Some(old) => changes([old], &own),
-            None => vec!["another version of batchmill made the last successful run".to_owned()],
-        };
-        if reasons.is_empty() {
-            return Ok((baseline.keys.into_set(), None));
+/// The run that an incremental run of this file builds on.
+pub fn find_baseline(state: &StateFolder, file: &Path, params_hash: &str, new: &RunFolder) -> Option<RunFolder> {
+    let wanted = file.canonicalize().ok()?;
+    let mut other = None;
+    for folder in state.runs_by_age().ok()?.into_iter().rev().filter(|folder| folder.run != new.run) {
+        // A run that cannot be read holds nothing that could be taken over.
+        let Ok(record) = Reader::open(folder.clone()).and_then(|reader| reader.run()) else { continue };
+        let same_file = RunPlace::of(&record, state).file().canonicalize().is_ok_and(|file| file == wanted);
+        if !same_file || !is_baseline(&record) || folder.is_locked() {
+            continue;
         }
-        let notice = format!("everything runs, because {}", reasons.join(", "));
-        Ok((BaselineKeys::default(), Some(notice)))
-    }
-
-    /// Takes note of the items of a step that were skipped as unchanged.
-    pub(super) fn note_unchanged(&mut self, step: &StepName, keys: KeyRuns) {
-        if let Some(step) = self.steps.get_mut(step) {
-            step.keys = keys;
+        if record.params_hash.as_deref() == Some(params_hash) {
+            return Some(folder);
         }
+        other = other.or(Some(folder));
     }
+    other
+}
 
-    /// After a successful run, all of its items are the baseline of the next one.
-    pub(super) fn save(mut self, reader: &Reader) -> Result<(), LedgerError> {
-        for record in reader.steps()? {
-            let Some(step) = self.steps.get_mut(&record.name) else { continue };
-            let history = reader.open_step(record).history()?;
-            history.batches.iter().flat_map(|batch| batch.keys.iter()).for_each(|key| step.keys.push(key));
-            history.left_out.iter().for_each(|key| step.keys.push(*key));
-        }
-        let steps: Vec<_> = self.steps.into_iter().collect();
-        self.baseline.replace(&steps)
-    }
+/// Whether an incremental run can build on a run.
+pub fn is_baseline(record: &RunRecord) -> bool {
+    let ended = matches!(record.status, Status::Succeeded | Status::Partial) && record.max_items.is_none();
+    record.baseline.is_some() || ended && record.params_hash.is_some()
 }

@@ -10,6 +10,7 @@ mod error;
 mod forecast;
 mod history;
 mod incremental;
+mod mode;
 mod output;
 mod recorder;
 mod repro;

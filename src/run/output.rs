@@ -1,13 +1,13 @@
 //! The file of `outputs`: written when a step has ended well, from what the ledger holds.
 //!
-//! What was written is noted in the ledger with the state of the results at that time. So an execution that finds the file
-//! there, made of the same results in the same way, leaves it alone; any other writes it again.
+//! What was written is noted in the ledger with the state of the results, and of the file, at that time. So an execution that
+//! finds the file as it was written, made of the same results in the same way, leaves it alone; any other writes it again.
 
 use super::env::StepEnv;
 use super::error::EngineError;
 use crate::columnar::{read_ipc, schema_of_ipc};
 use crate::export::{self, ExportError, Results, StreamedOutput, Target, Written};
-use crate::ledger::{LedgerError, Reader, ResultsReader, RunFolder};
+use crate::ledger::{LedgerError, Reader, ResultsReader, RunFolder, StepReader};
 use crate::model::{Failure, FailureKind, OutputFormat, Status, StepName, StepReport};
 use crate::task::{ItemFiles, Latch};
 use std::error::Error;
@@ -43,12 +43,28 @@ pub(super) fn write_output(
     let stop = &env.run.cancel.stop;
     let (path, format) = (target.path.display().to_string(), target.format.as_str());
     let revision = env.ledger.revision()?;
-    let note = serde_json::json!({ "path": path, "format": format, "parts": target.parts, "of": revision });
-    let note = note.to_string();
-    if env.ledger.output()?.as_ref() == Some(&note) && target.exists() {
+    let only_new = env.step.step.outputs.file.as_ref().is_some_and(|file| file.only_new);
+    let note = |state: Option<String>| {
+        // The results of this run alone are those of no other one.
+        let of = if only_new { format!("{revision} of {}", env.run.folder.run) } else { revision.clone() };
+        let note = serde_json::json!({
+            "path": path, "format": format, "parts": target.parts, "of": of, "state": state
+        });
+        note.to_string()
+    };
+    let state = target.state();
+    if state.is_some() && env.ledger.output()? == Some(note(state)) {
         return Ok(());
     }
-    let mut results = StepResults::new(env.run.folder.clone(), &report.name, env.step.is_batch(), stop);
+    let which = if only_new { Which::New } else { Which::All };
+    let mut results = StepResults {
+        folder: env.run.folder.clone(),
+        step: &report.name,
+        is_batch: env.step.is_batch(),
+        which,
+        stop,
+        lines: None,
+    };
     let streamed = streamed.and_then(|streamed| streamed.commit(target, report.stats.total).transpose());
     let written = match streamed.or_else(|| results.as_tables(target)) {
         Some(written) => written,
@@ -56,6 +72,7 @@ pub(super) fn write_output(
     };
     match written {
         Ok(written) => {
+            let note = note(target.state());
             env.ledger.note_output(&note)?;
             let records = if written.records == 1 { "record" } else { "records" };
             env.notice(format!("{} {records} written to `{path}`", written.records));
@@ -75,27 +92,35 @@ pub(super) fn scratch(folder: &RunFolder, step: &StepName) -> PathBuf {
     folder.path.join("items").join(step.as_str())
 }
 
-/// The results of a step, as its sink reads them.
+/// Which results an output file holds.
+#[derive(Clone, Copy)]
+enum Which {
+    /// All of the step.
+    All,
+    /// Those that this run has made itself.
+    New,
+}
+
+/// The results of a step, as its output file gets them.
 struct StepResults<'a> {
     folder: RunFolder,
-    step: StepName,
+    step: &'a StepName,
     is_batch: bool,
+    which: Which,
     stop: &'a Latch,
     lines: Option<ResultsReader>,
 }
 
-impl<'a> StepResults<'a> {
-    fn new(folder: RunFolder, step: &StepName, is_batch: bool, stop: &'a Latch) -> Self {
-        Self { folder, step: step.clone(), is_batch, stop, lines: None }
-    }
-
+impl StepResults<'_> {
     fn open(&self) -> Result<Option<ResultsReader>, LedgerError> {
         let reader = Reader::open(self.folder.clone())?;
-        reader.step(&self.step)?.map(|step| step.results()).transpose()
+        let results = |step: StepReader<'_>| match self.which {
+            Which::All => step.results(),
+            Which::New => step.new_results(),
+        };
+        reader.step(self.step)?.map(results).transpose()
     }
-}
 
-impl StepResults<'_> {
     /// Writes results that are tables, all of the same columns, as Parquet without a detour; none where they are not.
     fn as_tables(&self, target: &Target) -> Option<Result<Written, ExportError>> {
         if target.format != OutputFormat::Parquet {

@@ -3,17 +3,17 @@
 use super::aggregate::compute_aggregate;
 use super::env::StepEnv;
 use super::error::EngineError;
-use super::history::{compare, load_done};
+use super::history::{Prior, compare};
 use super::output::{item_files, write_output};
 use super::recorder::LedgerRecorder;
 use super::scope::read_results;
 use crate::compile::{OpenStep, StartError, open_step, template_error};
 use crate::export::StreamedOutput;
-use crate::ledger::StepHistory;
+use crate::ledger::{DoneBatch, StepHistory};
 use crate::model::{Event, Failure, FailureKind, Stats, Status, StepReport, message_of};
 use crate::pipeline::{Carried, Feed, StepEnd, StepJob, StepStart, Width, run_step};
 use crate::resume::{Comparison, Counts};
-use crate::sources::{SourceError, SourceHost};
+use crate::sources::{SourceError, SourceHost, take};
 use crate::spec::{BatchSize, Diagnostic, Diagnostics};
 use crate::task::capture;
 use crate::template::ItemScope;
@@ -42,11 +42,46 @@ pub(super) fn run(env: &mut StepEnv<'_>, history: StepHistory) -> Result<StepOut
         Ok(open) => open,
         Err(error) => return Ok(cannot_start(env, &error)),
     };
-    let history = load_done(env, &open, history)?;
-    match compare(env, &mut open, &history)? {
-        Ok(compared) => work(env, open, compared),
+    let ended = history.ended.clone();
+    match compare(env, &mut open, history)? {
+        Ok(Prior::Compared(compared)) => work(env, open, Some(compared)),
+        Ok(Prior::Fresh) => {
+            if let Some(most) = env.run.prepared.options.max_items.filter(|_| env.step.is_batch()) {
+                open.source = take(open.source, most);
+            }
+            work(env, open, None)
+        }
+        Ok(Prior::Vanished) => Ok(vanished(env, ended)),
         Err(error) => Ok(cannot_start(env, &StartError::Items(error, env.step.items_span()))),
     }
+}
+
+/// A step that stays as it is.
+pub(super) fn keep(env: &mut StepEnv<'_>, history: &StepHistory) -> StepOutcome {
+    let report = history.ended.clone().unwrap_or_else(|| {
+        let succeeded = history.batches.iter().map(DoneBatch::done).sum();
+        let failed = history.failed.values().map(|failed| failed.len() as u64).sum();
+        let stats = Stats { total: succeeded + failed, succeeded, failed, ..Stats::default() };
+        StepReport { name: env.name().clone(), status: Status::Failed, stats, failure: None }
+    });
+    let (whole, lost) = (matches!(report.status, Status::Succeeded | Status::Partial), history.lost_items());
+    if lost > 0 {
+        env.notice(format!("warning: the results of {lost} items are gone; `batchmill resume` runs them"));
+    } else if !whole {
+        env.notice("some of its items have not run yet; `batchmill resume` runs them");
+    }
+    let status = if whole && lost == 0 { report.status } else { Status::Failed };
+    // All of its outcomes are those of earlier executions.
+    let stats = Stats { kept: report.stats.succeeded + report.stats.failed, ..report.stats };
+    StepOutcome { report: StepReport { status, stats, ..report }, started: true, fault: None }
+}
+
+/// A step that had items and has none now: what they gave stays.
+fn vanished(env: &mut StepEnv<'_>, ended: Option<StepReport>) -> StepOutcome {
+    env.notice("there are no items now, so results and outputs stay as they are; `allow_empty: true` would empty them");
+    let stats = ended.map(|ended| ended.stats).unwrap_or_default();
+    let report = StepReport { name: env.name().clone(), status: Status::Empty, stats, failure: None };
+    StepOutcome { report, started: true, fault: None }
 }
 
 /// Runs the items that are left, then makes of their results what the step wants made of them.
@@ -127,7 +162,7 @@ fn outcome(env: &StepEnv<'_>, end: StepEnd) -> StepOutcome {
     } else if broken || failure.is_some() || stats.skipped > 0 {
         // Skipped: only failed items were asked for, and others have never run.
         Status::Failed
-    } else if stats.total == 0 {
+    } else if stats.total == 0 && !env.step.allows_empty() {
         Status::Empty
     } else if stats.failed > 0 {
         Status::Partial

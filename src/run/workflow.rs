@@ -3,18 +3,20 @@
 use super::control::Control;
 use super::env::{RunEnv, StepEnv, task_host};
 use super::error::EngineError;
-use super::incremental::Incremental;
+use super::incremental::take_over;
+use super::mode::StepMode;
 use super::scope::{remember, step_scope};
 use super::step::{self, StepOutcome};
 use crate::compile::{Prepared, PreparedStep, params_to_keep};
-use crate::ledger::{Baseline, Given, Ledger, Reader, RunFolder, RunMeta, StepType};
-use crate::model::{Compare, Event, Listener, RunSummary, Status, StepReport};
+use crate::ledger::{Given, Ledger, RunFolder, RunMeta, StepHistory, StepType};
+use crate::model::{Compare, Event, Listener, RunSummary, Status, StepName, StepReport};
 use crate::pipeline::Announcer;
 use crate::resume::ItemSelection;
 use crate::spec::{Diagnostics, Workflow};
 use crate::task::TaskHost;
 use crate::task::guard::Guard;
 use crate::template::Scope;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Whether a run begins or continues.
@@ -48,9 +50,7 @@ pub fn run(
     listeners: &mut [Box<dyn Listener>],
 ) -> Result<RunEnd, EngineError> {
     let workflow = &prepared.workflow;
-    let (ledger, selection) = open_ledger(prepared, start)?;
-    let baseline = prepared.options.incremental.map(|_| Baseline::open(&prepared.options.state, &workflow.source.path));
-    let incremental = baseline.transpose().map_err(EngineError::Start)?.map(Incremental::new);
+    let (ledger, selection, warning) = open_ledger(prepared, start)?;
     let id = ledger.folder().run.clone();
     let guard = prepared.has_children().then(Guard::start).transpose().map_err(EngineError::Guard)?;
     let host = Arc::new(TaskHost { guard, ..task_host(prepared, ledger.folder()) });
@@ -66,27 +66,32 @@ pub fn run(
         scope: step_scope(prepared, &id),
         summary: RunSummary { run: id.clone(), status: Status::Succeeded, steps: Vec::new() },
         fault: None,
-        incremental,
         ledger,
+        changed: BTreeSet::new(),
         announcer: Announcer::new(listeners, &prepared.secrets),
     };
     run.announcer.tell(&Event::RunStarted { run: id, workflow: workflow.name.clone(), steps: workflow.steps.len() });
+    if let (Some(warning), Some(first)) = (warning, prepared.steps.first()) {
+        run.announcer.notice(first.name(), warning);
+    }
     run.steps()?;
     run.close()?;
     run.finish()
 }
 
-fn open_ledger(prepared: &Prepared, start: Start) -> Result<(Ledger, ItemSelection), EngineError> {
+/// The ledger of the run, the items that it is about, and a warning.
+fn open_ledger(prepared: &Prepared, start: Start) -> Result<(Ledger, ItemSelection, Option<String>), EngineError> {
     let (options, meta) = (&prepared.options, run_meta(prepared));
     match start {
         Start::New => {
             let folder = options.state.create_run(&meta.workflow).map_err(EngineError::Start)?;
-            let ledger = Ledger::create(folder, &meta, options.durability).map_err(EngineError::Start)?;
-            Ok((ledger, ItemSelection::Left))
+            let mut ledger = Ledger::create(folder, &meta, options.durability).map_err(EngineError::Start)?;
+            let warning = options.incremental.map(|_| take_over(&mut ledger, prepared)).transpose();
+            Ok((ledger, ItemSelection::Left, warning.map_err(EngineError::Start)?.flatten()))
         }
         Start::Again(folder, selection) => {
             let ledger = Ledger::reopen(folder, &meta, options.durability).map_err(EngineError::Start)?;
-            Ok((ledger, selection))
+            Ok((ledger, selection, None))
         }
     }
 }
@@ -107,6 +112,8 @@ fn run_meta(prepared: &Prepared) -> RunMeta {
             python: options.python.clone(),
             state: state.and_then(|(state, folder)| Some(state.strip_prefix(folder).ok()?.to_path_buf())),
         },
+        params_hash: prepared.params_hash(),
+        max_items: options.max_items,
     }
 }
 
@@ -116,7 +123,8 @@ struct Run<'a> {
     scope: Scope,
     summary: RunSummary,
     fault: Option<Diagnostics>,
-    incremental: Option<Incremental>,
+    /// The steps that this execution has given other results.
+    changed: BTreeSet<StepName>,
     ledger: Ledger,
     announcer: Announcer<'a>,
 }
@@ -160,17 +168,25 @@ impl Run<'_> {
     /// Runs a step, and puts what it gave into the scope of the later ones.
     fn step(&mut self, step: &PreparedStep) -> Result<Status, EngineError> {
         let step_type = if step.is_batch() { StepType::Batch } else { StepType::Single };
+        let before = self.ledger.revision(step.name())?;
         let (mut ledger, history) = self.ledger.begin_step(step.name(), step_type)?;
+        let mode = self.mode(step, &history);
         let mut env = StepEnv {
             run: &self.env,
             step,
             scope: Arc::new(self.scope.clone()),
             ledger: &mut ledger,
-            incremental: self.incremental.as_mut(),
+            mode,
             announcer: self.announcer.reborrow(),
         };
-        let StepOutcome { report, started, fault } = step::run(&mut env, history)?;
+        let StepOutcome { report, started, fault } = match mode {
+            StepMode::Keep => step::keep(&mut env, &history),
+            StepMode::Resume | StepMode::Retry => step::run(&mut env, history)?,
+        };
         ledger.finish(&report)?;
+        if self.ledger.revision(step.name())? != before {
+            self.changed.insert(step.name().clone());
+        }
         self.fault = fault.or(self.fault.take());
         if started {
             remember(&mut self.scope, self.ledger.folder(), &step.step, step.is_batch().then_some(report.stats));
@@ -179,6 +195,23 @@ impl Run<'_> {
         let status = report.status;
         self.summary.steps.push(report);
         Ok(status)
+    }
+
+    /// Which items of a step this execution is about. A retry is about the failed items of each step, and about all of a step
+    /// that was not started yet or that reads what other steps have given anew.
+    fn mode(&self, step: &PreparedStep, history: &StepHistory) -> StepMode {
+        let selection = &self.env.selection;
+        let reads = [&step.upstream, &step.aggregate_upstream, &step.items_upstream].into_iter().flatten();
+        if matches!(selection, ItemSelection::Left)
+            || !history.begun
+            || reads.into_iter().any(|upstream| self.changed.contains(&upstream.name))
+        {
+            StepMode::Resume
+        } else if history.failed.iter().any(|(key, failed)| failed.iter().any(|it| selection.takes(it.index, *key))) {
+            StepMode::Retry
+        } else {
+            StepMode::Keep
+        }
     }
 
     /// What `summary` is: `run_id`, `workflow`, `status`, `failed`, and `steps` by name.
@@ -201,9 +234,6 @@ impl Run<'_> {
 
     fn finish(mut self) -> Result<RunEnd, EngineError> {
         let folder = self.ledger.folder().clone();
-        if let Some(incremental) = self.incremental.filter(|_| self.summary.status == Status::Succeeded) {
-            incremental.save(&Reader::open(folder.clone())?)?;
-        }
         self.ledger.finish_run(self.summary.status)?;
         self.announcer.tell(&Event::RunFinished(self.summary.clone()));
         Ok(RunEnd { summary: self.summary, fault: self.fault, folder })

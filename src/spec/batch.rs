@@ -18,6 +18,8 @@ pub struct BatchSpec {
     pub items: ItemsSpec,
     /// The place of `items`.
     pub items_span: Span,
+    /// `allow_empty`: whether a step without items is a success.
+    pub allow_empty: bool,
     /// `batch_size`, default 1.
     pub batch_size: Setting<BatchSize>,
     /// `batched`: whether `item` is the batch. `None` leaves it to the rule.

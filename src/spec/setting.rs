@@ -17,6 +17,16 @@ pub enum Setting<T> {
     Template(Text),
 }
 
+impl<T> Setting<T> {
+    /// The template, if it is one.
+    pub fn template(&self) -> Option<&Text> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Template(text) => Some(text),
+        }
+    }
+}
+
 /// Why a value is wrong, in words that continue after the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValueError {

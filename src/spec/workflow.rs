@@ -76,6 +76,8 @@ pub struct OutputFile {
     pub format: OutputFormat,
     /// `parts`: whether `path` is a directory of files.
     pub parts: bool,
+    /// `only_new`: whether results that were taken over from an earlier run are left out.
+    pub only_new: bool,
 }
 
 /// What a step does: run its task once, or for each item.

@@ -261,7 +261,7 @@ steps:
         for verb in ["resume", "retry", "audit"] {
             let ended = sandbox.batchmill(&[verb]);
             assert!(ended.code == Some(2), "{old}: {verb}: {ended:?}");
-            ended.says(&["run.db` is damaged", "cause: "]);
+            ended.says(&["run.db` is damaged", "caused by: "]);
         }
     }
     fs::write(&database, &whole).unwrap();

@@ -56,6 +56,8 @@ mod python;
 mod repro;
 /// Going on with a run: after a failure, a change, a kill.
 mod resume;
+/// The failed items of a step, and nothing else of it.
+mod retry;
 /// Rows of CSV and JSON Lines files.
 mod rows;
 /// Going on with a run over rows, and its memory.

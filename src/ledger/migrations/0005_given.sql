@@ -3,3 +3,7 @@
 ALTER TABLE run ADD COLUMN given TEXT;
 ALTER TABLE run ADD COLUMN python TEXT;
 ALTER TABLE run ADD COLUMN state TEXT;
+-- What tells whether an incremental run can take results over from this one.
+ALTER TABLE run ADD COLUMN params_hash TEXT;
+ALTER TABLE run ADD COLUMN max_items INTEGER;
+ALTER TABLE run ADD COLUMN baseline TEXT;

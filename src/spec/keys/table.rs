@@ -103,6 +103,12 @@ pub static OUTPUTS: KeyGroup = KeyGroup {
             Some("false"),
             "Whether `path` is a directory for several files of limited size",
         ),
+        key(
+            "only_new",
+            KeyType::PlainBool,
+            Some("false"),
+            "Whether the file holds only the results of this run, not those that an incremental run took over",
+        ),
         key("item_files", KeyType::Text, Some("`out/STEP`"), "Directory for the files that items create in `item_dir`"),
     ],
 };
@@ -120,6 +126,7 @@ pub static BATCH: KeyGroup = KeyGroup {
             Some("1"),
             "Items per batch; `auto` derives it from how long items take",
         ),
+        key("allow_empty", KeyType::PlainBool, Some("false"), "Whether a step without items is a success"),
         key("batched", KeyType::PlainBool, None, "Whether the task gets a whole batch as `item`"),
         key(
             "batch_format",

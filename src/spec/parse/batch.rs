@@ -29,7 +29,9 @@ impl ItemsField {
 }
 
 /// The keys of a batch besides items, task, `retry` and `timeout`.
+// More than 12 fields: one for each key.
 pub(super) struct Options {
+    allow_empty: bool,
     batch_size: Setting<BatchSize>,
     batched: Option<bool>,
     batch_format: Option<BatchFormatField>,
@@ -68,6 +70,10 @@ impl Options {
     pub fn take(section: &mut Section<'_>, errors: &mut ErrorList) -> Self {
         let max_failures = section.take("max_failures");
         Self {
+            allow_empty: section
+                .take("allow_empty")
+                .and_then(|field| field.with(Readable::read, errors))
+                .unwrap_or(false),
             batch_size: section
                 .take("batch_size")
                 .and_then(|field| field.setting(errors))
@@ -119,6 +125,7 @@ impl Options {
         Some(BatchSpec {
             items: items.spec?,
             items_span: items.span,
+            allow_empty: self.allow_empty,
             batch_size: self.batch_size,
             batched,
             batch_format,

@@ -50,7 +50,7 @@ impl OutputsParser<'_> {
         let file = match section.take("path") {
             Some(path) => self.file(&path, section, errors),
             None => {
-                for field in [section.take("format"), section.take("parts")].into_iter().flatten() {
+                for field in ["format", "parts", "only_new"].into_iter().filter_map(|key| section.take(key)) {
                     let error = Diagnostic::at(field.key_span, format!("`{}` requires `path`", field.key));
                     errors.push(error.within(field.path.clone()));
                 }
@@ -86,6 +86,7 @@ impl OutputsParser<'_> {
             }
             parts
         });
+        let only_new = section.take("only_new").and_then(|field| field.with(Readable::read, errors)).unwrap_or(false);
         let format = match format {
             Some(format) => match format.one_of(FORMATS, errors)? {
                 "csv" => OutputFormat::Csv,
@@ -101,7 +102,7 @@ impl OutputsParser<'_> {
                 format?
             }
         };
-        Some(OutputFile { path: path?, format, parts })
+        Some(OutputFile { path: path?, format, parts, only_new })
     }
 
     fn path(&mut self, field: &Field<'_>, errors: &mut ErrorList) -> Option<Text> {

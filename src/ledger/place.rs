@@ -1,7 +1,8 @@
 //! Where a run is continued: in the directory where it was started, or, if that was moved or copied together with the state
 //! directory in it, in the one that holds the state directory now.
 
-use crate::ledger::{RunRecord, StateFolder};
+use super::folder::StateFolder;
+use super::records::RunRecord;
 use std::path::{Path, PathBuf};
 
 /// Where a run is continued.
@@ -54,6 +55,9 @@ mod tests {
             incremental: None,
             given: None,
             python: None,
+            params_hash: None,
+            max_items: None,
+            baseline: None,
             state: state.map(PathBuf::from),
             status: Status::Failed,
             started: 0,

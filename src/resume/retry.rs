@@ -1,0 +1,159 @@
+//! The failed items of a step, found in the list of now: `retry` runs them, and nothing else of the step.
+//!
+//! A failed item is found by its key; if what it names has changed, by its text; if its text has changed, by its index. It runs
+//! at the index that it had when it failed, so nothing else of the step has to move.
+
+use super::comparison::{Comparison, Counts};
+use super::done::DoneItems;
+use super::selection::ItemSelection;
+use super::unfinished::UnfinishedItems;
+use super::unfinished_set::{Portion, UnfinishedSet};
+use crate::ledger::{FailedItem, FailureChange, StepHistory};
+use crate::model::ItemKey;
+use crate::sources::{Source, SourceError};
+use std::collections::{BTreeMap, HashMap};
+
+/// Finds the failed items that are selected. What is done stays as it is.
+///
+/// # Errors
+/// If the source cannot be read.
+pub fn compare_failed(
+    source: &mut dyn Source,
+    history: &StepHistory,
+    selection: &ItemSelection,
+) -> Result<Comparison, SourceError> {
+    let mut finder = Finder::new(history, selection);
+    let mut portion = Portion::new();
+    // Before anything is read: what runs is read again afterwards.
+    source.reread()?.required()?;
+    while let Some(chunk) = source.next(portion.items())? {
+        for (key, text) in chunk.keys.iter().zip(chunk.items.iter()) {
+            finder.look_at(key, text);
+        }
+        portion.learn(&chunk.items);
+    }
+    source.reread()?.required()?;
+    Ok(finder.finish())
+}
+
+/// An item of the list of now.
+#[derive(Clone, Copy)]
+struct Candidate {
+    index: u64,
+    key: ItemKey,
+}
+
+/// Looks for failed items.
+// More than 12 fields: each way to know an item again has a list.
+struct Finder<'a> {
+    history: &'a StepHistory,
+    done: DoneItems<'a>,
+    /// Those that are looked for, by key, by text, and by index.
+    wanted: HashMap<ItemKey, Vec<FailedItem>>,
+    texts: HashMap<u64, Vec<Candidate>>,
+    indexes: HashMap<u64, Option<Candidate>>,
+    /// Items with the key of a failed one, at another index.
+    equal: HashMap<ItemKey, Vec<u64>>,
+    unfinished: UnfinishedSet,
+    changes: Vec<FailureChange>,
+    total: u64,
+    found: u64,
+}
+
+impl<'a> Finder<'a> {
+    fn new(history: &'a StepHistory, selection: &ItemSelection) -> Self {
+        let mut wanted: HashMap<ItemKey, Vec<FailedItem>> = HashMap::new();
+        for (key, failed) in &history.failed {
+            let taken = failed.iter().filter(|failed| selection.takes(failed.index, *key)).copied();
+            wanted.entry(*key).or_default().extend(taken);
+        }
+        wanted.retain(|_, failed| !failed.is_empty());
+        let all = || wanted.values().flatten();
+        Self {
+            history,
+            done: DoneItems::new(&history.batches),
+            texts: all().map(|failed| (failed.text, Vec::new())).collect(),
+            indexes: all().map(|failed| (failed.index, None)).collect(),
+            equal: HashMap::new(),
+            wanted,
+            unfinished: UnfinishedSet::default(),
+            changes: Vec::new(),
+            total: 0,
+            found: 0,
+        }
+    }
+
+    fn look_at(&mut self, key: ItemKey, text: &[u8]) {
+        let index = self.total;
+        self.total += 1;
+        self.unfinished.note(key);
+        if let Some(failed) = self.wanted.get_mut(&key) {
+            match failed.iter().position(|failed| failed.index == index) {
+                Some(at) => {
+                    let failed = failed.swap_remove(at);
+                    self.run(index, failed);
+                }
+                None => self.equal.entry(key).or_default().push(index),
+            }
+            return;
+        }
+        if self.done.has(key) || self.history.failed.contains_key(&key) {
+            return;
+        }
+        let candidate = Candidate { index, key };
+        if let Some(same) = self.texts.get_mut(&FailedItem::hash_of(text)) {
+            same.push(candidate);
+        } else if let Some(same) = self.indexes.get_mut(&index) {
+            *same = Some(candidate);
+        }
+    }
+
+    fn run(&mut self, index: u64, failed: FailedItem) {
+        self.found += 1;
+        self.unfinished.add_at(index, failed.index);
+    }
+
+    fn finish(mut self) -> Comparison {
+        let mut left: Vec<(ItemKey, FailedItem)> = Vec::new();
+        for (key, failed) in std::mem::take(&mut self.wanted) {
+            let mut equal = self.equal.remove(&key).unwrap_or_default().into_iter();
+            for failed in failed {
+                match equal.next() {
+                    Some(index) => self.run(index, failed),
+                    None => left.push((key, failed)),
+                }
+            }
+        }
+        left.sort_by_key(|(_, failed)| failed.index);
+        let mut missing = 0;
+        for (_, failed) in left {
+            let by_text = self.texts.get_mut(&failed.text).filter(|same| !same.is_empty()).map(|same| same.remove(0));
+            let by_index = || self.indexes.get(&failed.index).copied().flatten();
+            match by_text.or_else(by_index) {
+                Some(Candidate { index, key }) => {
+                    self.changes.push(failed.renamed(key));
+                    self.run(index, failed);
+                }
+                None => missing += 1,
+            }
+        }
+        let all = self.history.failed.values().map(|failed| failed.len() as u64).sum::<u64>();
+        let ended = self.history.ended.as_ref().map(|ended| ended.stats);
+        let done = self.history.batches.iter().map(|batch| (batch.done(), batch.carried));
+        let counts = Counts {
+            done: done.clone().map(|(done, _)| done).sum(),
+            unchanged: done.map(|(done, carried)| if carried { done } else { 0 }).sum(),
+            failed: all - self.found,
+            bad_rows: self.history.left_out.values().map(|rows| rows.len() as u64).sum(),
+            missing,
+        };
+        Comparison {
+            unfinished: UnfinishedItems::new(self.unfinished),
+            total: ended.map_or(self.total, |stats| stats.total),
+            counts,
+            moves: Vec::new(),
+            failures: self.changes,
+            reasons: BTreeMap::from_iter((self.found > 0).then_some(("failed before", self.found))),
+        }
+    }
+}
