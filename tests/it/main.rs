@@ -36,6 +36,8 @@ mod frames;
 mod http;
 /// What is new since the last good run.
 mod incremental;
+/// The days after the first incremental run.
+mod incremental_again;
 /// Wrong input of every kind.
 mod input;
 /// Files of rows looked at beforehand, and progress by their bytes.

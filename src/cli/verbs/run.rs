@@ -34,7 +34,7 @@ pub struct RunArgs {
     /// Run only items that are new or changed since the last successful run of this file; compare files by size and
     /// modification time, or by content
     #[arg(long, value_enum, value_name = "BY", num_args = 0..=1, require_equals = true, default_missing_value = "time",
-        conflicts_with_all = ["resume", "max_items"])]
+        conflicts_with = "resume")]
     incremental: Option<CompareBy>,
 }
 
