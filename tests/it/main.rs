@@ -24,6 +24,8 @@ mod cli;
 mod closing;
 /// Damaged, cut and missing files of a run.
 mod damage;
+/// What a result depends on.
+mod depends;
 /// The examples of the user's document.
 mod document;
 /// Batches, slots, retries, failures.
