@@ -4,7 +4,7 @@ use super::upstream::Upstream;
 use super::{GivenParams, ParamValues};
 use crate::ledger::{Durability, StateFolder};
 use crate::model::{Compare, Span, StepName};
-use crate::spec::{Aggregate, SourceFile, Step, StepKind, Task, Workflow};
+use crate::spec::{Aggregate, ItemsSpec, SourceFile, Step, StepKind, Task, Workflow};
 use crate::task::Program;
 use crate::task::python::Host;
 use crate::text::Secrets;
@@ -145,6 +145,11 @@ impl PreparedStep {
     /// Whether it may have no items.
     pub fn allows_empty(&self) -> bool {
         matches!(&self.step.kind, StepKind::Batch(batch) if batch.allow_empty)
+    }
+
+    /// Whether its items are rows of files.
+    pub fn reads_rows(&self) -> bool {
+        matches!(&self.step.kind, StepKind::Batch(batch) if matches!(batch.items, ItemsSpec::Rows(_)))
     }
 
     /// Where errors about its items point.

@@ -13,7 +13,7 @@ use super::ids::StepId;
 use super::load;
 use super::reader::Reader;
 use super::run::Ledger;
-use crate::model::StepName;
+use crate::model::{ItemKey, StepName};
 use rusqlite::{Connection, params};
 use std::collections::HashSet;
 use std::fs::File;
@@ -65,6 +65,9 @@ impl Ledger {
         for record in reader.steps()?.into_iter().filter(|record| steps.contains(&record.name)) {
             let (id, name) = (record.id, record.name);
             let loaded = load::load(reader.database(), StepId(id), from, &name)?;
+            let files =
+                loaded.history.batches.iter().flat_map(|batch| batch.keys.iter().map(ItemKey::file_of_row)).collect();
+            loaded.history.rows.save(&files, self.folder(), &name)?;
             let kept: HashSet<i64> = loaded.history.batches.iter().map(|batch| batch.id).collect();
             let rows = reader.database().run(|db| BatchRow::all(db, StepId(id)))?;
             let (rows, lost): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| kept.contains(&row.id));

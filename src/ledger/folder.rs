@@ -158,6 +158,11 @@ impl RunFolder {
         self.path.join("results").join(format!("{step}.keys"))
     }
 
+    /// The hashes of the rows that a step has read.
+    pub(super) fn row_hashes(&self, step: &StepName) -> PathBuf {
+        self.path.join("results").join(format!("{step}.rows"))
+    }
+
     /// The folder with what tasks printed.
     pub fn logs(&self) -> PathBuf {
         self.path.join("logs")

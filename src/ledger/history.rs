@@ -2,6 +2,7 @@
 
 use super::batches::{BatchRow, REMOVED_ITEM, present};
 use super::ids::FingerprintId;
+use super::row_hashes::RowHashes;
 use crate::model::{Fingerprint, ItemKey, Keys, StepReport};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -91,6 +92,8 @@ pub struct StepHistory {
     pub attempts: HashMap<ItemKey, Vec<u32>>,
     /// Bad rows that were left out.
     pub left_out: FailedItems,
+    /// The hashes of rows that were read.
+    pub rows: RowHashes,
     /// Whether the step was started before.
     pub begun: bool,
     /// How the step ended the last time; none if it was killed.

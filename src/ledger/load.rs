@@ -11,6 +11,7 @@ use super::fingerprints;
 use super::folder::RunFolder;
 use super::history::{DoneBatch, FailedItem, FailedItems, LostBatch, StepHistory};
 use super::ids::{FingerprintId, StepId};
+use super::row_hashes::RowHashes;
 use super::schema::{check_rows, fingerprint_column};
 use super::seals::{ATTEMPTS, FAILURES, FINGERPRINTS};
 use super::step_files::StepFiles;
@@ -53,6 +54,7 @@ pub(super) fn load(db: &Database, step: StepId, folder: &RunFolder, name: &StepN
             (keys, _) => history.lost.push(LostBatch { row, keys: keys.ok() }),
         }
     }
+    history.rows = RowHashes::load(folder, name)?;
     loaded.files_shrink = files.are_longer_than(*ends);
     load_failures(db, step, history)?;
     Ok(loaded)

@@ -34,6 +34,11 @@ impl ItemKey {
         Self(file.0 >> ROW_BITS << ROW_BITS | u128::from(row & ((1 << ROW_BITS) - 1)))
     }
 
+    /// What the keys of all rows of its file have in common, if it is that of a row.
+    pub fn file_of_row(self) -> Self {
+        Self(self.0 >> ROW_BITS << ROW_BITS)
+    }
+
     /// The key `distance` behind this one.
     pub fn nth(self, distance: usize) -> Self {
         Self(self.0.wrapping_add(distance as u128))

@@ -6,8 +6,8 @@ use super::unfinished::UnfinishedItems;
 use super::unfinished_set::{Portion, UnfinishedSet};
 use crate::ledger::{DoneBatch, FailedItem, FailedItems, FailureChange, LossReason, LostItems, RowChange, StepHistory};
 use crate::model::{ItemKey, Status};
-use crate::sources::{Source, SourceError};
-use std::collections::{BTreeMap, HashMap};
+use crate::sources::{RowHasher, Source, SourceError};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// What decides which items run, besides what is done.
 #[derive(Debug, Clone, Copy)]
@@ -37,8 +37,12 @@ pub fn compare_with_done(
     let mut portion = Portion::new();
     // Before anything is read: what runs is read again afterwards.
     source.reread()?.required()?;
+    let (mut hasher, forms) = (RowHasher::default(), source.forms());
     while let Some(chunk) = source.next(portion.items())? {
-        chunk.keys.iter().for_each(|key| comparer.compare(key));
+        let hashes = if history.rows.is_empty() { None } else { hasher.hashes(&chunk, &forms) };
+        for (position, key) in chunk.keys.iter().enumerate() {
+            comparer.compare(key, hashes.as_ref().map(|hashes| hashes[position]));
+        }
         portion.learn(&chunk.items);
     }
     source.reread()?.required()?;
@@ -59,6 +63,8 @@ struct Comparer<'a> {
     places: Vec<Vec<Option<u64>>>,
     /// Items of which several equal ones were done at other indexes.
     undecided: Vec<(u64, ItemKey)>,
+    /// Rows that are not known by their keys, with their hashes: their files have changed, or are new.
+    rows: Vec<(u64, ItemKey, u64)>,
     unfinished: UnfinishedSet,
     reasons: BTreeMap<&'static str, u64>,
     total: u64,
@@ -80,6 +86,7 @@ impl<'a> Comparer<'a> {
             lost: history.lost(),
             places: history.batches.iter().map(|batch| vec![None; batch.keys.len()]).collect(),
             undecided: Vec::new(),
+            rows: Vec::new(),
             unfinished: UnfinishedSet::default(),
             reasons: BTreeMap::new(),
             total: 0,
@@ -89,7 +96,7 @@ impl<'a> Comparer<'a> {
         }
     }
 
-    fn compare(&mut self, key: ItemKey) {
+    fn compare(&mut self, key: ItemKey, hash: Option<u64>) {
         let index = self.total;
         self.total += 1;
         self.unfinished.note(key);
@@ -97,8 +104,16 @@ impl<'a> Comparer<'a> {
             Found::Taken(place) => self.place(place, index),
             // An equal one may have failed at just this index.
             Found::Several if !has_index(&self.failed, key, index) => self.undecided.push((index, key)),
+            Found::Nothing if hash.is_some() && !self.is_known(key) => {
+                self.rows.extend(hash.map(|hash| (index, key, hash)));
+            }
             Found::Several | Found::Nothing => self.not_done(key, index),
         }
+    }
+
+    /// Whether anything but a result is recorded for an item.
+    fn is_known(&self, key: ItemKey) -> bool {
+        self.failed.contains_key(&key) || self.left_out.contains_key(&key) || self.waiting.contains_key(&key)
     }
 
     fn place(&mut self, (batch, position): Place, index: u64) {
@@ -162,6 +177,7 @@ impl<'a> Comparer<'a> {
                 None => self.not_done(key, index),
             }
         }
+        self.match_rows();
         self.break_batches();
         let gone = [&self.failed, &self.left_out].into_iter().flat_map(|left| left.values().flatten());
         let gone: Vec<_> = gone.map(|failed| failed.gone()).collect();
@@ -179,6 +195,27 @@ impl<'a> Comparer<'a> {
             moves,
             failures: self.changes,
             reasons: self.reasons,
+        }
+    }
+
+    /// Gives rows of changed files the results of equal rows that are not in the list under their old keys any more.
+    fn match_rows(&mut self) {
+        if self.rows.is_empty() {
+            return;
+        }
+        let mut vanished: HashMap<u64, VecDeque<Place>> = HashMap::new();
+        for (number, batch) in self.history.batches.iter().enumerate() {
+            for (position, key) in batch.keys.iter().enumerate().filter(|(at, _)| self.places[number][*at].is_none()) {
+                if let Some(hash) = self.history.rows.get(key) {
+                    vanished.entry(hash).or_default().push_back((number, position));
+                }
+            }
+        }
+        for (index, key, hash) in std::mem::take(&mut self.rows) {
+            match vanished.get_mut(&hash).and_then(VecDeque::pop_front) {
+                Some(place) => self.place(place, index),
+                None => self.not_done(key, index),
+            }
         }
     }
 

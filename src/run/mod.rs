@@ -8,6 +8,7 @@ mod control;
 mod env;
 mod error;
 mod forecast;
+mod hashed_rows;
 mod history;
 mod incremental;
 mod mode;

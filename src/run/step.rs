@@ -3,17 +3,18 @@
 use super::aggregate::compute_aggregate;
 use super::env::StepEnv;
 use super::error::EngineError;
+use super::hashed_rows::HashedRows;
 use super::history::{Prior, compare};
 use super::output::{item_files, write_output};
 use super::recorder::LedgerRecorder;
 use super::scope::read_results;
 use crate::compile::{OpenStep, StartError, open_step, template_error};
 use crate::export::StreamedOutput;
-use crate::ledger::{DoneBatch, StepHistory};
+use crate::ledger::{DoneBatch, RowHashWriter, StepHistory};
 use crate::model::{Event, Failure, FailureKind, Stats, Status, StepReport, message_of};
 use crate::pipeline::{Carried, Feed, StepEnd, StepJob, StepStart, Width, run_step};
 use crate::resume::{Comparison, Counts};
-use crate::sources::{SourceError, SourceHost, take};
+use crate::sources::{RowHasher, Source, SourceError, SourceHost, take};
 use crate::spec::{BatchSize, Diagnostic, Diagnostics};
 use crate::task::capture;
 use crate::template::ItemScope;
@@ -44,8 +45,12 @@ pub(super) fn run(env: &mut StepEnv<'_>, history: StepHistory) -> Result<StepOut
     };
     let ended = history.ended.clone();
     match compare(env, &mut open, history)? {
-        Ok(Prior::Compared(compared)) => work(env, open, Some(compared)),
+        Ok(Prior::Compared(compared)) => {
+            open.source = with_hashes(env, open.source)?;
+            work(env, open, Some(compared))
+        }
         Ok(Prior::Fresh) => {
+            open.source = with_hashes(env, open.source)?;
             if let Some(most) = env.run.prepared.options.max_items.filter(|_| env.step.is_batch()) {
                 open.source = take(open.source, most);
             }
@@ -54,6 +59,15 @@ pub(super) fn run(env: &mut StepEnv<'_>, history: StepHistory) -> Result<StepOut
         Ok(Prior::Vanished) => Ok(vanished(env, ended)),
         Err(error) => Ok(cannot_start(env, &StartError::Items(error, env.step.items_span()))),
     }
+}
+
+/// The source, which notes the hashes of its items if they are rows of files.
+fn with_hashes(env: &StepEnv<'_>, source: Box<dyn Source>) -> Result<Box<dyn Source>, EngineError> {
+    if !env.step.reads_rows() {
+        return Ok(source);
+    }
+    let (writer, forms) = (RowHashWriter::open(&env.run.folder, env.name())?, source.forms());
+    Ok(Box::new(HashedRows { source, hasher: RowHasher::default(), writer: Some(writer), forms }))
 }
 
 /// A step that stays as it is.

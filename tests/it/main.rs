@@ -66,6 +66,8 @@ mod retry;
 mod rows;
 /// Going on with a run over rows, and its memory.
 mod rows_again;
+/// Files of rows that were edited.
+mod rows_mended;
 /// Templates and shell commands, injection above all.
 mod shell;
 /// Results as files, and files of items.

@@ -1,0 +1,199 @@
+//! The hashes of the rows that a step has read, by the key of the row: what tells which rows a file that was edited still has.
+//!
+//! A file of records, each with the key of its first row, the number of rows, eight bytes for each, and a checksum. It is only
+//! appended to. A row whose hash is missing is not known again when its file changes, and runs again: nothing else depends on it.
+
+use super::error::LedgerError;
+use super::files::{io_error, private_file};
+use super::folder::RunFolder;
+use crate::model::{ItemKey, StepName};
+use std::collections::{BTreeMap, HashSet};
+use std::fs::{self, File};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::Path;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Records are written together once they come to so many bytes.
+const PIECE: usize = 64 << 10;
+
+/// Bytes of a record before its hashes: a key and a number.
+const HEAD: usize = ItemKey::SIZE + 4;
+
+/// The hashes of rows, by the key of the first of rows that follow each other.
+#[derive(Debug, Clone, Default)]
+pub struct RowHashes {
+    runs: BTreeMap<ItemKey, Vec<u64>>,
+    /// The rows of the longest run.
+    longest: usize,
+}
+
+impl RowHashes {
+    /// Reads those of a step; none if it has no such file.
+    pub(super) fn load(folder: &RunFolder, step: &StepName) -> Result<Self, LedgerError> {
+        Ok(Self::read(&folder.row_hashes(step))?.0)
+    }
+
+    /// Reads a file up to the first record that is torn, and says how far that is.
+    fn read(path: &Path) -> Result<(Self, u64), LedgerError> {
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Self::default(), 0)),
+            Err(source) => return Err(io_error("read", path, source)),
+        };
+        let (mut hashes, mut at) = (Self::default(), 0);
+        while let Some((first, rows, size)) = record(&bytes[at..]) {
+            hashes.insert(first, rows);
+            at += size;
+        }
+        Ok((hashes, at as u64))
+    }
+
+    fn insert(&mut self, first: ItemKey, rows: Vec<u64>) {
+        self.longest = self.longest.max(rows.len());
+        let run = self.runs.entry(first).or_default();
+        if run.len() < rows.len() {
+            *run = rows;
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// The hash of a row.
+    pub fn get(&self, key: ItemKey) -> Option<u64> {
+        for (first, rows) in self.runs.range(..=key).rev() {
+            // Runs that begin so far before the key cannot reach it.
+            key.within(*first, self.longest)?;
+            if let Some(position) = key.within(*first, rows.len()) {
+                return Some(rows[position]);
+            }
+        }
+        None
+    }
+
+    /// Writes those of these files to another run.
+    pub(super) fn save(
+        &self,
+        files: &HashSet<ItemKey>,
+        folder: &RunFolder,
+        step: &StepName,
+    ) -> Result<(), LedgerError> {
+        let path = folder.row_hashes(step);
+        let mut bytes = Vec::new();
+        for (first, rows) in self.runs.iter().filter(|(first, _)| files.contains(&first.file_of_row())) {
+            push_record(&mut bytes, *first, rows);
+        }
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let written = private_file(&path).map(|mut file| file.write_all(&bytes));
+        written?.map_err(|source| io_error("write", &path, source))
+    }
+}
+
+/// The first record of some bytes, and its size; none if it is not whole.
+fn record(bytes: &[u8]) -> Option<(ItemKey, Vec<u64>, usize)> {
+    let (head, rest) = bytes.split_at_checked(HEAD)?;
+    let (key, count) = head.split_at(ItemKey::SIZE);
+    let count = usize::try_from(u32::from_le_bytes(count.try_into().ok()?)).ok()?;
+    let (rows, rest) = rest.split_at_checked(count.checked_mul(8)?)?;
+    let checksum = rest.get(..8)?;
+    let size = HEAD + rows.len();
+    if xxh3_64(&bytes[..size]).to_le_bytes() != checksum {
+        return None;
+    }
+    let rows = rows.chunks_exact(8).filter_map(|row| Some(u64::from_le_bytes(row.try_into().ok()?)));
+    Some((ItemKey::from_bytes(key.try_into().ok()?), rows.collect(), size + 8))
+}
+
+fn push_record(bytes: &mut Vec<u8>, first: ItemKey, rows: &[u64]) {
+    let start = bytes.len();
+    bytes.extend(first.to_bytes());
+    bytes.extend(u32::try_from(rows.len()).unwrap_or(u32::MAX).to_le_bytes());
+    rows.iter().for_each(|row| bytes.extend(row.to_le_bytes()));
+    bytes.extend(xxh3_64(&bytes[start..]).to_le_bytes());
+}
+
+/// Appends the hashes of rows as they are read.
+pub struct RowHashWriter {
+    known: RowHashes,
+    file: File,
+    bytes: Vec<u8>,
+}
+
+impl RowHashWriter {
+    /// Opens the file of a step.
+    ///
+    /// # Errors
+    /// If it cannot be read or written.
+    pub fn open(folder: &RunFolder, step: &StepName) -> Result<Self, LedgerError> {
+        let path = folder.row_hashes(step);
+        let (known, end) = RowHashes::read(&path)?;
+        let mut file = private_file(&path)?;
+        let cut = file.set_len(end).and_then(|()| file.seek(SeekFrom::Start(end)));
+        cut.map_err(|source| io_error("write", &path, source))?;
+        Ok(Self { known, file, bytes: Vec::new() })
+    }
+
+    /// Adds the hashes of rows that follow each other, unless they are known.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn add(&mut self, first: ItemKey, rows: &[u64]) -> io::Result<()> {
+        let last = first.nth(rows.len().saturating_sub(1));
+        if rows.is_empty() || self.known.get(first).is_some() && self.known.get(last).is_some() {
+            return Ok(());
+        }
+        push_record(&mut self.bytes, first, rows);
+        if self.bytes.len() < PIECE { Ok(()) } else { self.flush() }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let written = self.file.write_all(&self.bytes);
+        self.bytes.clear();
+        written
+    }
+}
+
+impl Drop for RowHashWriter {
+    fn drop(&mut self) {
+        // What is not written is not known again: its rows run again when their file changes.
+        let _ = self.flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::RunId;
+
+    fn folder(folder: &tempfile::TempDir) -> RunFolder {
+        std::fs::create_dir(folder.path().join("results")).unwrap();
+        RunFolder { run: RunId("r".to_owned()), path: folder.path().to_path_buf() }
+    }
+
+    #[test]
+    fn hashes_are_read_back_up_to_a_torn_record_and_go_on_behind_it() {
+        let temporary = tempfile::tempdir().unwrap();
+        let (folder, step) = (folder(&temporary), StepName::new("s").unwrap());
+        let key = |row| ItemKey::of_row(ItemKey::of(b"file"), row);
+        let mut writer = RowHashWriter::open(&folder, &step).unwrap();
+        writer.add(key(0), &[10, 11]).unwrap();
+        writer.add(key(2), &[12]).unwrap();
+        drop(writer);
+        let path = folder.row_hashes(&step);
+        let whole = std::fs::metadata(&path).unwrap().len();
+        File::options().write(true).open(&path).unwrap().set_len(whole - 1).unwrap();
+        let hashes = RowHashes::load(&folder, &step).unwrap();
+        assert_eq!([0, 1, 2].map(|row| hashes.get(key(row))), [Some(10), Some(11), None]);
+        let mut writer = RowHashWriter::open(&folder, &step).unwrap();
+        writer.add(key(0), &[10, 11]).unwrap();
+        writer.add(key(2), &[12]).unwrap();
+        drop(writer);
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), whole, "what is known is not written again");
+        assert_eq!(RowHashes::load(&folder, &step).unwrap().get(key(2)), Some(12));
+        assert_eq!(RowHashes::load(&folder, &step).unwrap().get(ItemKey::of(b"other")), None);
+    }
+}

@@ -1,0 +1,62 @@
+//! A source of rows that notes the hash of each row that it gives.
+
+use crate::ledger::RowHashWriter;
+use crate::model::{Form, Keys};
+use crate::sources::{Chunk, Reread, RowHasher, Source, SourceError, SurveyRequest};
+use crate::spec::OnBadRow;
+use std::sync::Arc;
+
+/// A source of rows that notes the hash of each row that it gives.
+pub(super) struct HashedRows {
+    pub(super) source: Box<dyn Source>,
+    pub(super) hasher: RowHasher,
+    /// None once the hashes could not be written: the rows run again then when their file changes.
+    pub(super) writer: Option<RowHashWriter>,
+    pub(super) forms: Arc<[Form]>,
+}
+
+impl Source for HashedRows {
+    fn total(&self) -> Option<u64> {
+        self.source.total()
+    }
+
+    fn next(&mut self, most: usize) -> Result<Option<Chunk>, SourceError> {
+        let chunk = self.source.next(most)?;
+        if let (Some(chunk), Some(writer)) = (&chunk, &mut self.writer)
+            && let Keys::Run(first, _) = chunk.keys
+            && let Some(hashes) = self.hasher.hashes(chunk, &self.forms)
+            && writer.add(first, &hashes).is_err()
+        {
+            self.writer = None;
+        }
+        Ok(chunk)
+    }
+
+    fn reread(&mut self) -> Result<Reread, SourceError> {
+        self.source.reread()
+    }
+
+    fn largest_first(&mut self, most: u64) {
+        self.source.largest_first(most);
+    }
+
+    fn compare_content(&mut self) {
+        self.source.compare_content();
+    }
+
+    fn forms(&self) -> Arc<[Form]> {
+        self.source.forms()
+    }
+
+    fn bytes(&self) -> Option<u64> {
+        self.source.bytes()
+    }
+
+    fn survey(&self) -> Option<SurveyRequest> {
+        self.source.survey()
+    }
+
+    fn on_bad_row(&self) -> OnBadRow {
+        self.source.on_bad_row()
+    }
+}
