@@ -168,8 +168,8 @@ pub enum Event {
     },
     /// Something a person should know: a message of `echo`, a warning.
     Notice {
-        /// The step.
-        name: StepName,
+        /// The step; none if it is about the run.
+        name: Option<StepName>,
         /// One or more lines.
         text: String,
     },

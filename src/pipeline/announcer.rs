@@ -23,7 +23,13 @@ impl<'a> Announcer<'a> {
     /// Tells the user something about a step.
     pub fn notice(&mut self, step: &StepName, text: impl Into<String>) {
         let text = self.secrets.masked(text.into());
-        self.tell(&Event::Notice { name: step.clone(), text });
+        self.tell(&Event::Notice { name: Some(step.clone()), text });
+    }
+
+    /// Tells the user something about the run.
+    pub fn notice_of_run(&mut self, text: impl Into<String>) {
+        let text = self.secrets.masked(text.into());
+        self.tell(&Event::Notice { name: None, text });
     }
 
     /// Lets listeners look at the clock.

@@ -131,8 +131,7 @@ mod tests {
     #[test]
     fn hostile_text_stays_within_its_message() {
         let mut out = Vec::new();
-        let event =
-            Event::Notice { name: StepName::new("a").unwrap(), text: "one\u{1b}[2J\nerror: two\r\u{202e}".to_owned() };
+        let event = Event::Notice { name: StepName::new("a"), text: "one\u{1b}[2J\nerror: two\r\u{202e}".to_owned() };
         LineProgress::new(&mut out).event(&event);
         assert_eq!(String::from_utf8(out).unwrap(), "a: one\\x1b[2J\n  error: two\\r\\u{202e}\n");
     }

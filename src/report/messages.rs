@@ -11,7 +11,10 @@ pub(super) fn message(event: &Event) -> Option<Printable> {
             format!("{name}[{index}] has been running for {}", duration(*running))
         }
         Event::StepSortedOut { name, total, reasons } => format!("{name}: {}", will_run(*total, reasons)),
-        Event::Notice { name, text } => return Some(Printable::lines(format!("{name}: {text}")).indented("  ")),
+        Event::Notice { name, text } => {
+            let text = name.as_ref().map_or_else(|| text.clone(), |name| format!("{name}: {text}"));
+            return Some(Printable::lines(text).indented("  "));
+        }
         _ => return None,
     };
     Some(Printable::line(text))

@@ -5,6 +5,7 @@ use super::env::{RunEnv, StepEnv, task_host};
 use super::error::EngineError;
 use super::incremental::take_over;
 use super::mode::StepMode;
+use super::retention::delete_old_runs;
 use super::scope::{remember, step_scope};
 use super::step::{self, StepOutcome};
 use crate::compile::{Prepared, PreparedStep, params_to_keep};
@@ -71,9 +72,7 @@ pub fn run(
         announcer: Announcer::new(listeners, &prepared.secrets),
     };
     run.announcer.tell(&Event::RunStarted { run: id, workflow: workflow.name.clone(), steps: workflow.steps.len() });
-    if let (Some(warning), Some(first)) = (warning, prepared.steps.first()) {
-        run.announcer.notice(first.name(), warning);
-    }
+    warning.into_iter().for_each(|warning| run.announcer.notice_of_run(warning));
     run.steps()?;
     run.close()?;
     run.finish()
@@ -235,6 +234,11 @@ impl Run<'_> {
     fn finish(mut self) -> Result<RunEnd, EngineError> {
         let folder = self.ledger.folder().clone();
         self.ledger.finish_run(self.summary.status)?;
+        if self.summary.status == Status::Succeeded
+            && let Some(notice) = delete_old_runs(self.env.prepared, &folder)
+        {
+            self.announcer.notice_of_run(notice);
+        }
         self.announcer.tell(&Event::RunFinished(self.summary.clone()));
         Ok(RunEnd { summary: self.summary, fault: self.fault, folder })
     }

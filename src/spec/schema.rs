@@ -71,6 +71,7 @@ fn key_type(key_type: KeyType) -> Value {
         KeyType::Any => json!({}),
         KeyType::Text | KeyType::Word => json!({"type": "string"}),
         KeyType::PlainBool => json!({"type": "boolean"}),
+        KeyType::PlainCount => json!({"type": "integer", "minimum": 1}),
         KeyType::Bool => or_template(json!({"type": "boolean"})),
         KeyType::Count => or_template(json!({"type": "integer", "minimum": 1})),
         KeyType::Integer => or_template(json!({"type": "integer"})),

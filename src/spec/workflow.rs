@@ -9,6 +9,7 @@ use super::setting::Setting;
 use super::source_file::SourceFile;
 use super::task::Task;
 use crate::model::{OutputFormat, Span, StepName, Text, Tree};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub struct Workflow {
     pub params: Option<Vec<Param>>,
     /// `env`: environment variables for every task, in file order.
     pub env: Vec<(String, Tree)>,
+    /// `keep_runs`: how many runs that succeeded are kept.
+    pub keep_runs: Option<NonZeroUsize>,
     /// `secrets`: names of environment variables and parameters whose values are never shown.
     pub secrets: Vec<Text>,
     /// `steps`, in file order. Never empty, with unique names.

@@ -281,3 +281,44 @@ steps:
     day(&sandbox, &[]).exits_with(1);
     assert_eq!((sandbox.read("out/a.out"), sandbox.failures().len()), ("a".to_owned(), 1));
 }
+
+fn runs(sandbox: &Sandbox) -> usize {
+    std::fs::read_dir(sandbox.path().join(".batchmill/runs")).unwrap().count()
+}
+
+#[test]
+fn old_runs_that_succeeded_are_deleted_and_the_others_kept() {
+    let workflow = |keep: &str| {
+        format!(
+            "{keep}steps:\n  - name: work\n    for_each: {{glob: 'd/*'}}\n    continue_on_error: true\n    task: shell\n    inputs: {{command: '! grep bad {{{{ item }}}}'}}\n"
+        )
+    };
+    let sandbox = Sandbox::with(&workflow("keep_runs: 2\n")).file("d/a", "bad");
+    day(&sandbox, &[]).exits_with(1);
+    let sandbox = sandbox.file("d/a", "good");
+    for _ in 0..2 {
+        day(&sandbox, &[]).exits_with(0);
+    }
+    assert_eq!(runs(&sandbox), 3);
+    day(&sandbox, &[]).exits_with(0).says(&["deleted old runs, because 2 are kept: "]);
+    sandbox.run(&[]).exits_with(0).says(&["deleted old runs"]);
+    assert_eq!(runs(&sandbox), 3, "two good ones, and the one with a failure");
+    sandbox.run(&["x=1"]).exits_with(0);
+    assert_eq!(runs(&sandbox), 4, "other parameters");
+    day(&sandbox, &[]).exits_with(0).says(&["0 of 1 items will run"]);
+    for wrong in ["0", "-1", "many", "1.5"] {
+        Sandbox::with(&workflow(&format!("keep_runs: {wrong}\n"))).run(&[]).exits_with(2).says(&["`keep_runs`"]);
+    }
+}
+
+#[test]
+fn cleaning_says_what_will_run_again() {
+    let sandbox = sandbox(3);
+    day(&sandbox, &[]).exits_with(0);
+    day(&sandbox, &[]).exits_with(0);
+    let ended = sandbox.batchmill(&["runs", "clean", "--keep", "1"]).exits_with(0);
+    assert!(!ended.stderr.contains("runs again"), "{}", ended.stderr);
+    sandbox.batchmill(&["runs", "clean", "--keep", "0"]).exits_with(0).says(&["held the results of", "runs again"]);
+    day(&sandbox, &[]).exits_with(0);
+    assert_eq!(take(&sandbox, "ran").len(), 6);
+}

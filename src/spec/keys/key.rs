@@ -37,6 +37,8 @@ pub enum KeyType {
     Bool,
     /// `true` or `false`.
     PlainBool,
+    /// A positive number, without templates.
+    PlainCount,
     /// A positive integer or a template.
     Count,
     /// An integer or a template.

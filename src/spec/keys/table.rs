@@ -45,6 +45,12 @@ pub static WORKFLOW: KeyGroup = KeyGroup {
         key("params", KeyType::Params, None, "Parameters, set with `name=value` on the command line"),
         key("env", KeyType::Scalars, None, "Environment variables for every task"),
         key("secrets", KeyType::Texts, None, "Environment variables and parameters whose values are never shown"),
+        key(
+            "keep_runs",
+            KeyType::PlainCount,
+            Some("20 incremental runs, all others"),
+            "How many runs that succeeded are kept for each set of parameters",
+        ),
         key("steps", KeyType::Steps, None, "Steps, run one after another"),
         key("on_failure", KeyType::Task, None, "Task to run if the run does not succeed; it can use `summary`"),
         key(

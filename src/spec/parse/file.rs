@@ -8,6 +8,7 @@ use crate::spec::diagnostic::{Diagnostic, Diagnostics, ErrorList};
 use crate::spec::dialect::Dialect;
 use crate::spec::keys;
 use crate::spec::native::Native;
+use crate::spec::setting::Readable;
 use crate::spec::source_file::SourceFile;
 use crate::spec::workflow::Workflow;
 use crate::spec::yaml;
@@ -50,6 +51,7 @@ fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> Workflow {
     let params = section.take("params").map(|field| params(&field, errors));
     let env = section.take("env").map(|field| field.scalars(errors)).unwrap_or_default();
     let secrets = section.take("secrets").map(|field| field.literals(errors)).unwrap_or_default();
+    let keep_runs = section.take("keep_runs").and_then(|field| field.with(Readable::read, errors));
     let steps = match section.take("steps") {
         Some(field) => steps(&field, errors),
         None => {
@@ -68,6 +70,7 @@ fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> Workflow {
         description: description.map(|text| text.raw),
         params,
         env,
+        keep_runs,
         secrets,
         steps: steps.into_iter().map(Arc::new).collect(),
         closing,

@@ -6,9 +6,12 @@ use crate::cli::exit::Exit;
 use crate::cli::lookup::unreadable_run;
 use crate::cli::stderr::tell;
 use crate::cli::stdout::print;
-use crate::ledger::Reader;
+use crate::ledger::{Reader, RunFolder, RunPlace, RunRecord, StateFolder};
+use crate::model::RunId;
+use crate::run::{find_baseline, is_baseline};
 use crate::text::Printable;
 use clap::Args;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Arguments of `runs clean`.
@@ -27,12 +30,43 @@ pub struct CleanArgs {
     state: StateArgs,
 }
 
+/// A run that the next incremental run could have taken results over from.
+struct Baseline {
+    run: RunId,
+    file: PathBuf,
+    params_hash: String,
+    items: u64,
+}
+
+impl Baseline {
+    fn of(folder: &RunFolder, record: &RunRecord, state: &StateFolder) -> Option<Self> {
+        let params_hash = record.params_hash.clone().filter(|_| is_baseline(record))?;
+        let steps = Reader::open(folder.clone()).and_then(|reader| reader.steps()).ok()?;
+        let items = steps.iter().map(|step| step.stats.succeeded).sum();
+        Some(Self { run: folder.run.clone(), file: RunPlace::of(record, state).file(), params_hash, items })
+    }
+
+    /// Says which items will run again, if no other run holds their results.
+    fn tell_if_last(&self, state: &StateFolder) {
+        let other = find_baseline(state, &self.file, &self.params_hash, &state.run(self.run.clone()));
+        let same = |folder: RunFolder| Reader::open(folder).and_then(|reader| reader.run()).ok()?.params_hash;
+        if self.items > 0 && other.and_then(same).as_ref() != Some(&self.params_hash) {
+            let (run, file) = (Printable::line(&self.run.0), Printable::path(&self.file));
+            let items = self.items;
+            tell(format!(
+                "note: run `{run}` held the results of {items} items, which the next incremental run of `{file}` runs again"
+            ));
+        }
+    }
+}
+
 impl CleanArgs {
     /// Deletes the runs and prints their ids.
     pub fn run(self) -> Result<Exit, CliError> {
         let mut folders = self.state.folder().runs_by_age()?;
         folders.truncate(folders.len().saturating_sub(self.keep.unwrap_or(0)));
         let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
+        let mut baselines = Vec::new();
         for folder in folders {
             let run = folder.run.clone();
             let record = match Reader::open(folder.clone()).and_then(|reader| reader.run()) {
@@ -48,11 +82,13 @@ impl CleanArgs {
             if !old || folder.is_locked() {
                 continue;
             }
+            baselines.extend(Baseline::of(&folder, &record, &self.state.folder()));
             if !self.dry_run {
                 folder.delete()?;
             }
             print(format!("{}\n", Printable::line(&run.0)))?;
         }
+        baselines.iter().for_each(|baseline| baseline.tell_if_last(&self.state.folder()));
         Ok(Exit::Done)
     }
 }
