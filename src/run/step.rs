@@ -112,6 +112,7 @@ fn work(env: &mut StepEnv<'_>, mut open: OpenStep, compared: Option<Comparison>)
     let mut recorder = LedgerRecorder { ledger: env.ledger, streamed };
     let end = run_step(start, &job, &mut recorder, env.announcer.reborrow())?;
     let streamed = recorder.streamed.take();
+    open.source.notices().into_iter().for_each(|notice| env.notice(notice));
     files.iter().for_each(|files| files.clear());
     let mut outcome = outcome(env, end);
     let ran = outcome.report.stats.succeeded > done_before;

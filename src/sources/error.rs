@@ -58,7 +58,9 @@ pub enum SourceError {
     #[error("the items have changed since they were compared with the finished ones, at item {0}")]
     Changed(u64),
     /// The source can be read only once, and had to be read again.
-    #[error("the items can be read only once, so they cannot be compared with the finished ones")]
+    #[error(
+        "the items come from a stream, which can be read only once, so they cannot be compared with the finished ones"
+    )]
     ReadOnce,
     /// The run was stopped while the source waited for items.
     #[error("interrupted while waiting for items")]
@@ -79,7 +81,7 @@ impl SourceError {
         match self {
             Self::Database { error, .. } | Self::Invalid(error) => error.help.clone(),
             Self::Changed(_) => Some("resume again; if a query gives the items, add `ORDER BY`".to_owned()),
-            Self::ReadOnce => Some("start a new run".to_owned()),
+            Self::ReadOnce => Some("start a new run; a file instead of the stream could be resumed".to_owned()),
             _ => None,
         }
     }

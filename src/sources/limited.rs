@@ -64,6 +64,10 @@ impl Source for Limited {
     fn on_bad_row(&self) -> OnBadRow {
         self.source.on_bad_row()
     }
+
+    fn notices(&self) -> Vec<String> {
+        self.source.notices()
+    }
 }
 
 #[cfg(test)]

@@ -2,30 +2,56 @@
 
 use super::chunk::Chunk;
 use super::error::SourceError;
+use super::files::{Input, Meter, Purpose, grown, is_stopped};
 use super::source::{Reread, Source};
 use crate::model::{self, ItemKey, Text};
 use crate::template::{ItemScope, Template};
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use crossbeam_channel::Receiver;
+use std::convert::Infallible;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(super) struct Lines {
     path: PathBuf,
-    reader: BufReader<File>,
+    stop: Receiver<Infallible>,
+    reader: BufReader<Box<dyn Read + Send>>,
+    is_stream: bool,
+    meter: Meter,
     line: Vec<u8>,
     number: usize,
 }
 
-pub(super) fn open(path: &Text, scope: &Arc<ItemScope>) -> Result<Lines, SourceError> {
+pub(super) fn open(path: &Text, scope: &Arc<ItemScope>, stop: &Receiver<Infallible>) -> Result<Lines, SourceError> {
     let path = PathBuf::from(Template::compile(path)?.string(scope)?);
-    let reader = reader(&path)?;
-    Ok(Lines { path, reader, line: Vec::new(), number: 0 })
+    let mut lines = Lines {
+        path,
+        stop: stop.clone(),
+        reader: BufReader::new(Box::new(io::empty())),
+        is_stream: false,
+        meter: Meter::default(),
+        line: Vec::new(),
+        number: 0,
+    };
+    lines.begin()?;
+    Ok(lines)
 }
 
-fn reader(path: &Path) -> Result<BufReader<File>, SourceError> {
-    let file = File::open(path).map_err(|source| SourceError::Read { path: path.to_path_buf(), source })?;
-    Ok(BufReader::with_capacity(1 << 20, file))
+impl Lines {
+    /// Opens the file. Only a file that was opened anew counts as read again: its size is another one, maybe.
+    fn begin(&mut self) -> Result<(), SourceError> {
+        let input = Input::of(&self.path, self.path.metadata().ok().as_ref(), &self.stop);
+        self.is_stream = input.is_stream();
+        self.meter.reset();
+        let opened = input.open(&self.path, Purpose::Read, &self.meter);
+        let opened = opened.map_err(|source| SourceError::Read { path: self.path.clone(), source })?;
+        (self.reader, self.number) = (BufReader::with_capacity(1 << 20, opened), 0);
+        Ok(())
+    }
+
+    fn failed(&self, source: io::Error) -> SourceError {
+        if is_stopped(&source) { SourceError::Stopped } else { SourceError::Read { path: self.path.clone(), source } }
+    }
 }
 
 impl Source for Lines {
@@ -34,15 +60,18 @@ impl Source for Lines {
     }
 
     fn next(&mut self, most: usize) -> Result<Option<Chunk>, SourceError> {
+        /// A mark of the encoding, which editors put before the first line.
+        const MARK: &[u8] = b"\xEF\xBB\xBF";
         let mut items = model::Items::default();
         while items.len() < most && !items.is_full() {
             self.line.clear();
             let read = self.reader.read_until(b'\n', &mut self.line);
-            if read.map_err(|source| SourceError::Read { path: self.path.clone(), source })? == 0 {
+            if read.map_err(|source| self.failed(source))? == 0 {
                 break;
             }
             self.number += 1;
             let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
+            let line = if self.number == 1 { line.strip_prefix(MARK).unwrap_or(line) } else { line };
             if let Some(json) = item(line, self.number, &self.path.display().to_string())? {
                 items.push(&json);
             }
@@ -51,8 +80,15 @@ impl Source for Lines {
     }
 
     fn reread(&mut self) -> Result<Reread, SourceError> {
-        (self.reader, self.number) = (reader(&self.path)?, 0);
+        if self.is_stream {
+            return Ok(Reread::Once);
+        }
+        self.begin()?;
         Ok(Reread::Ready)
+    }
+
+    fn notices(&self) -> Vec<String> {
+        self.meter.has_grown().then(|| grown(&self.path.display().to_string())).into_iter().collect()
     }
 }
 

@@ -56,8 +56,8 @@ pub fn open(
         ItemsSpec::Command(text) => Box::new(command::open(text, scope, env, host.run)?),
         ItemsSpec::Glob(patterns) => Box::new(glob::open(patterns, scope)?),
         ItemsSpec::Range { start, stop, step } => Box::new(range::open(start, stop, step, scope)?),
-        ItemsSpec::Lines(path) => Box::new(lines::open(path, scope)?),
-        ItemsSpec::Rows(rows) => table::open(rows, scope)?,
+        ItemsSpec::Lines(path) => Box::new(lines::open(path, scope, host.stop)?),
+        ItemsSpec::Rows(rows) => table::open(rows, scope, host.stop)?,
         ItemsSpec::Sql(sql) => Box::new(sql::open(sql, scope, host.stop)?),
     };
     let mut source = Peeked::new(source);

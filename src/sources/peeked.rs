@@ -107,6 +107,10 @@ impl Source for Peeked {
     fn on_bad_row(&self) -> OnBadRow {
         self.source.on_bad_row()
     }
+
+    fn notices(&self) -> Vec<String> {
+        self.source.notices()
+    }
 }
 
 #[cfg(test)]
@@ -152,7 +156,7 @@ mod tests {
         });
         let paths: Vec<String> = paths.chain(["missing.csv".to_owned()]).collect();
         let scope = Arc::new(ItemScope::of_step(Arc::new(Scope::default())));
-        let open = || table::open(&csv_spec(&paths), &scope).unwrap();
+        let open = || table::open(&csv_spec(&paths), &scope, &crossbeam_channel::never()).unwrap();
         for (peeks, most) in [(1, 1), (1, 2), (1, 100), (3, 2), (8, 3), (12, 5)] {
             let mut direct = open();
             let mut ahead = Peeked::new(open());

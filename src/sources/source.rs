@@ -50,6 +50,11 @@ pub trait Source: Send {
     fn on_bad_row(&self) -> OnBadRow {
         OnBadRow::Fail
     }
+
+    /// What people should know about what was read so far, and what was not: a line each.
+    fn notices(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Whether a source can be read again.

@@ -39,7 +39,7 @@ impl SurveyRequest {
     /// # Errors
     /// If a pattern is wrong.
     pub fn of_paths(paths: &[String]) -> Result<Self, SourceError> {
-        let files = expand(paths.iter().cloned())?;
+        let files = expand(paths.iter().cloned(), &crossbeam_channel::never())?;
         Ok(Self { files, options: ReadingOptions::unknown(), unreadable: Vec::new(), window: RowWindow::ALL })
     }
 

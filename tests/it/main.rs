@@ -78,6 +78,8 @@ mod sizes;
 mod source_tree;
 /// Rows that databases give for queries.
 mod sql;
+/// Pipes, and files that change while they are read.
+mod streams;
 /// The sandbox and the servers that tests use.
 mod support;
 /// Full disks, limits, missing permissions, a second engine.

@@ -2,11 +2,18 @@
 
 mod decode;
 mod delimiters;
+mod file_state;
+mod gzip;
+mod input;
 mod meter;
 mod row_file;
+mod stream;
 mod transcoder;
+mod whole_file;
 
 pub(crate) use decode::decode;
 pub(crate) use delimiters::COMMON_DELIMITERS;
+pub(super) use input::{Input, Purpose, is_stopped};
 pub use meter::Meter;
+pub(super) use row_file::grown;
 pub(crate) use row_file::{RowFile, expand, read_error};

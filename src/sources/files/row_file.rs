@@ -1,16 +1,19 @@
 //! A file of rows: its path, its key, and how it is opened.
 
 use super::decode::decode;
-use super::meter::{Meter, MeteredFile};
+use super::gzip::Gzip;
+use super::input::{Input, Purpose};
+use super::meter::Meter;
 use crate::model::ItemKey;
 use crate::rows::Cutter;
 use crate::sources::error::SourceError;
 use crate::sources::file_key::{content_key, stat_key};
 use crate::sources::pattern::matching_files;
 use crate::spec::{Compression, RowFormat, RowsSpec};
+use crossbeam_channel::Receiver;
 use encoding_rs::UTF_8;
 use std::collections::HashSet;
-use std::fs::{File, Metadata};
+use std::convert::Infallible;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,12 +26,16 @@ pub(crate) struct RowFile {
     pub(crate) name: Arc<str>,
     /// The part of the key that its rows share: the hash of its path, size and modification time, or of its content.
     pub(in crate::sources) key: ItemKey,
-    /// Bytes on disk; 0 if there is no such file.
+    /// Bytes on disk; 0 if there is no such file, or if it is a stream.
     pub(crate) size: u64,
+    pub(in crate::sources) input: Input,
 }
 
 /// The files that these paths and patterns name. Those of a pattern are sorted, and no file comes twice.
-pub(crate) fn expand(named: impl IntoIterator<Item = String>) -> Result<Vec<RowFile>, SourceError> {
+pub(crate) fn expand(
+    named: impl IntoIterator<Item = String>,
+    stop: &Receiver<Infallible>,
+) -> Result<Vec<RowFile>, SourceError> {
     let mut paths: Vec<PathBuf> = Vec::new();
     for path in named {
         // A name of an existing file means that file, even if it looks like a pattern.
@@ -40,24 +47,29 @@ pub(crate) fn expand(named: impl IntoIterator<Item = String>) -> Result<Vec<RowF
     }
     let mut seen = HashSet::new();
     paths.retain(|path| seen.insert(path.clone()));
-    Ok(paths.into_iter().map(RowFile::new).collect())
+    Ok(paths.into_iter().map(|path| RowFile::new(path, stop)).collect())
 }
 
 impl RowFile {
-    fn new(path: PathBuf) -> Self {
+    fn new(path: PathBuf, stop: &Receiver<Infallible>) -> Self {
         let name: Arc<str> = path.display().to_string().into();
+        let bytes = path.as_os_str().as_encoded_bytes();
         let metadata = path.metadata().ok();
-        let key = match &metadata {
-            Some(metadata) => stat_key(name.as_bytes(), metadata),
-            None => ItemKey::of(name.as_bytes()),
+        let input = Input::of(&path, metadata.as_ref(), stop);
+        let (key, size) = match metadata {
+            Some(metadata) if !input.is_stream() => (stat_key(bytes, &metadata), metadata.len()),
+            // A stream has no content that could be told from that of another one.
+            _ => (ItemKey::of(bytes), 0),
         };
-        let size = metadata.filter(Metadata::is_file).map_or(0, |metadata| metadata.len());
-        Self { path, name, key, size }
+        let size = if matches!(input, Input::File(_)) { size } else { 0 };
+        Self { path, name, key, size, input }
     }
 
     /// Identifies its rows by its content instead of its size and modification time.
     pub(in crate::sources) fn compare_content(&mut self) {
-        self.key = content_key(self.name.as_bytes(), &self.path).unwrap_or(self.key);
+        if !self.input.is_stream() {
+            self.key = content_key(self.path.as_os_str().as_encoded_bytes(), &self.path).unwrap_or(self.key);
+        }
     }
 
     /// The decompressed bytes of the file.
@@ -65,15 +77,15 @@ impl RowFile {
     /// # Errors
     /// If it cannot be opened.
     pub(crate) fn open(&self, compression: Compression, meter: &Meter) -> io::Result<Box<dyn Read + Send>> {
-        let file = File::open(&self.path)?;
-        if file.metadata()?.is_dir() {
-            return Err(io::Error::other("it is a directory"));
-        }
-        let file = MeteredFile { file, meter: meter.clone() };
+        self.open_for(Purpose::Read, compression, meter)
+    }
+
+    fn open_for(&self, purpose: Purpose, compression: Compression, meter: &Meter) -> io::Result<Box<dyn Read + Send>> {
+        let input = self.input.open(&self.path, purpose, meter)?;
         Ok(match self.compression(compression) {
-            Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
-            Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(file)?),
-            Compression::Plain | Compression::ByName => Box::new(file),
+            Compression::Gzip => Box::new(Gzip::new(input)),
+            Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(input)?),
+            Compression::Plain | Compression::ByName => input,
         })
     }
 
@@ -82,7 +94,19 @@ impl RowFile {
     /// # Errors
     /// If it cannot be opened.
     pub(in crate::sources) fn cutter(&self, spec: &RowsSpec, meter: &Meter) -> io::Result<Cutter> {
-        let text = decode(self.open(spec.compression, meter)?, spec.encoding)?;
+        self.cutter_for(Purpose::Read, spec, meter)
+    }
+
+    /// Opens it and cuts its first records, which will be read again.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub(in crate::sources) fn look(&self, spec: &RowsSpec) -> io::Result<Cutter> {
+        self.cutter_for(Purpose::Look, spec, &Meter::default())
+    }
+
+    fn cutter_for(&self, purpose: Purpose, spec: &RowsSpec, meter: &Meter) -> io::Result<Cutter> {
+        let text = decode(self.open_for(purpose, spec.compression, meter)?, spec.encoding)?;
         Ok(match spec.format {
             RowFormat::Csv => Cutter::of_csv(text, spec.quote, spec.delimiter),
             RowFormat::JsonLines => Cutter::of_lines(text),
@@ -125,4 +149,9 @@ pub(crate) fn read_error(error: &io::Error) -> String {
         io::ErrorKind::UnexpectedEof => "the compressed data is truncated".to_owned(),
         _ => error.to_string(),
     }
+}
+
+/// What is said of a file that has grown since it was opened.
+pub(in crate::sources) fn grown(name: &str) -> String {
+    format!("`{name}` has grown since it was opened; what was added is left for the next run")
 }

@@ -3,7 +3,7 @@
 use crate::model::CsvForm;
 use crate::rows::{Fields, Split};
 use crate::sources::error::ErrorText;
-use crate::sources::files::{Meter, RowFile, read_error};
+use crate::sources::files::{RowFile, read_error};
 use crate::spec::{Header, RowsSpec};
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ pub(super) type FileColumns = Result<Option<Vec<String>>, ErrorText>;
 
 /// Reads the column names of a file.
 pub(super) fn file_columns(spec: &RowsSpec, file: &RowFile) -> FileColumns {
-    let mut cutter = file.cutter(spec, &Meter::default()).map_err(|error| read_error(&error))?;
+    let mut cutter = file.look(spec).map_err(|error| read_error(&error))?;
     let first = cutter.cut(1).map_err(|error| read_error(&error))?;
     if first.items.is_empty() {
         return Ok(None);

@@ -5,7 +5,7 @@ use super::column_names::{FileColumns, file_columns, form_without_columns};
 use crate::model::{Column, CsvForm, Form, From, Kind};
 use crate::rows::{Fields, Inference};
 use crate::sources::error::{ErrorText, SourceError};
-use crate::sources::files::{COMMON_DELIMITERS, Meter, RowFile};
+use crate::sources::files::{COMMON_DELIMITERS, RowFile};
 use crate::spec::{Header, OnSchemaDrift, RowsSpec, Types};
 use indexmap::IndexSet;
 use std::collections::{HashMap, HashSet};
@@ -99,7 +99,7 @@ impl<'a> Forms<'a> {
     pub(super) fn infer_types(&mut self, file: &RowFile) {
         let spec = self.spec;
         let Ok(Some(names)) = file_columns(spec, file) else { return };
-        let Ok(mut cutter) = file.cutter(spec, &Meter::default()) else { return };
+        let Ok(mut cutter) = file.look(spec) else { return };
         if spec.header == Header::First && cutter.cut(1).is_err() {
             return;
         }

@@ -5,7 +5,7 @@ use super::column_names::{FileColumns, file_columns};
 use super::forms::Forms;
 use crate::model::{Column, Form};
 use crate::sources::error::{ErrorText, SourceError};
-use crate::sources::files::{Meter, RowFile, read_error};
+use crate::sources::files::{RowFile, read_error};
 use crate::spec::{Header, RowFormat, RowsSpec, Types};
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ impl Headers {
     fn of_lines(spec: &RowsSpec, files: &[RowFile]) -> Result<Self, SourceError> {
         let mut file_error = None;
         for file in files {
-            match file.cutter(spec, &Meter::default()).and_then(|mut cutter| cutter.cut(1)) {
+            match file.look(spec).and_then(|mut cutter| cutter.cut(1)) {
                 Ok(_) => {
                     file_error = None;
                     break;

@@ -9,11 +9,17 @@ use crate::sources::source::Source;
 use crate::sources::window::RowWindow;
 use crate::spec::{RowFormat, RowsSpec};
 use crate::template::{ItemScope, Template};
+use crossbeam_channel::Receiver;
+use std::convert::Infallible;
 use std::sync::Arc;
 
-pub(in crate::sources) fn open(spec: &RowsSpec, scope: &Arc<ItemScope>) -> Result<Box<dyn Source>, SourceError> {
+pub(in crate::sources) fn open(
+    spec: &RowsSpec,
+    scope: &Arc<ItemScope>,
+    stop: &Receiver<Infallible>,
+) -> Result<Box<dyn Source>, SourceError> {
     let paths = spec.paths.iter().map(|text| Template::compile(text)?.string(scope)).collect::<Result<Vec<_>, _>>()?;
-    let files = expand(paths)?;
+    let files = expand(paths, stop)?;
     let window = RowWindow::of(spec, scope)?;
     if spec.format == RowFormat::Parquet {
         return Ok(Box::new(ParquetRows::open(spec, files, window)?));

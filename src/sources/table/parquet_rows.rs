@@ -45,11 +45,17 @@ struct Footer {
     columns: Vec<Column>,
 }
 
+/// A file whose rows are being read.
+struct OpenReader {
+    rows: ParquetRecordBatchReader,
+    file: File,
+}
+
 /// How far reading has come.
 #[derive(Default)]
 struct ReadPosition {
     file: usize,
-    reader: Option<ParquetRecordBatchReader>,
+    reader: Option<OpenReader>,
     /// Rows of the file so far.
     row: u64,
     /// Rows that were decoded, and how many of them were given.
@@ -106,7 +112,7 @@ impl ParquetRows {
         let mut items = Items::default();
         while items.len() < most && !items.is_full() {
             if at.taken == at.decoded.len() {
-                match at.reader.as_mut().and_then(Iterator::next) {
+                match at.reader.as_mut().and_then(|reader| reader.rows.next()) {
                     None => break,
                     Some(Ok(batch)) => (at.decoded, at.taken) = (footer.items(&batch, file)?, 0),
                     // What was read before is given first.
@@ -122,6 +128,9 @@ impl ParquetRows {
             at.taken = to;
         }
         if items.is_empty() {
+            if let (None, Some(reader)) = (&at.broken, &at.reader) {
+                file.input.check_unchanged(&reader.file).map_err(|error| error.to_string())?;
+            }
             return at.broken.take().map_or(Ok(None), Err);
         }
         let keys = Keys::Run(ItemKey::of_row(file.key, at.row), items.len());
@@ -189,12 +198,15 @@ impl Footer {
         columns.into_iter()
     }
 
-    fn reader(&self, file: &RowFile, skip: usize) -> Result<ParquetRecordBatchReader, String> {
-        let opened = File::open(&file.path).map_err(|error| error.to_string())?;
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(opened, self.metadata.clone());
+    /// Reads the rows, unless the file is another one by now.
+    fn reader(&self, file: &RowFile, skip: usize) -> Result<OpenReader, String> {
+        let opened = file.input.open_unchanged(&file.path).map_err(|error| error.to_string())?;
+        let input = opened.try_clone().map_err(|error| error.to_string())?;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, self.metadata.clone());
         let wanted = ProjectionMask::roots(builder.parquet_schema(), self.read_columns());
         let builder = builder.with_projection(wanted).with_batch_size(BATCH_ROWS).with_offset(skip);
-        builder.build().map_err(|error| parquet_error(&error))
+        let rows = builder.build().map_err(|error| parquet_error(&error))?;
+        Ok(OpenReader { rows, file: opened })
     }
 
     /// The rows of a batch as mappings.
@@ -236,10 +248,7 @@ fn position_in_file(column: &Column) -> Option<usize> {
 }
 
 fn read_footer(file: &RowFile) -> Result<ArrowReaderMetadata, ErrorText> {
-    let opened = File::open(&file.path).map_err(|error| error.to_string())?;
-    if opened.metadata().is_ok_and(|data| data.is_dir()) {
-        return Err("it is a directory".into());
-    }
+    let opened = file.input.open_unchanged(&file.path).map_err(|error| error.to_string())?;
     ArrowReaderMetadata::load(&opened, ArrowReaderOptions::new()).map_err(|error| parquet_error(&error).into())
 }
 

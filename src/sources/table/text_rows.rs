@@ -6,7 +6,7 @@ use crate::model::{Form, ItemKey, Keys, LineNumbers, Origin};
 use crate::rows::{Cut, Cutter};
 use crate::sources::chunk::Chunk;
 use crate::sources::error::SourceError;
-use crate::sources::files::{Meter, RowFile, read_error};
+use crate::sources::files::{Meter, RowFile, grown, is_stopped, read_error};
 use crate::sources::source::{Reread, Source};
 use crate::sources::survey_request::{ReadingOptions, SurveyRequest};
 use crate::sources::window::RowWindow;
@@ -21,6 +21,8 @@ pub(super) struct TextRows {
     headers: Headers,
     window: RowWindow,
     at: ReadPosition,
+    /// Files that have grown since they were opened.
+    grown: Vec<Arc<str>>,
 }
 
 /// How far reading has come.
@@ -60,6 +62,7 @@ impl Source for TextRows {
                         self.next_file();
                         continue;
                     }
+                    Err(error) if is_stopped(&error) => return Err(SourceError::Stopped),
                     Err(error) => read_error(&error).into(),
                 },
             };
@@ -73,7 +76,11 @@ impl Source for TextRows {
     }
 
     fn reread(&mut self) -> Result<Reread, SourceError> {
+        if self.files.iter().any(|file| file.input.is_used_up()) {
+            return Ok(Reread::Once);
+        }
         self.at = ReadPosition::default();
+        self.grown.clear();
         Ok(Reread::Ready)
     }
 
@@ -86,10 +93,14 @@ impl Source for TextRows {
     }
 
     fn bytes(&self) -> Option<u64> {
-        (self.window.limit == u64::MAX).then(|| self.files.iter().map(|file| file.size).sum())
+        let is_known = self.window.limit == u64::MAX && !self.files.iter().any(|file| file.input.is_stream());
+        is_known.then(|| self.files.iter().map(|file| file.size).sum())
     }
 
     fn survey(&self) -> Option<SurveyRequest> {
+        if self.files.iter().any(|file| file.input.is_used_up()) {
+            return None;
+        }
         Some(SurveyRequest {
             files: self.files.clone(),
             options: ReadingOptions::of(&self.spec),
@@ -101,15 +112,22 @@ impl Source for TextRows {
     fn on_bad_row(&self) -> OnBadRow {
         self.spec.on_bad_row
     }
+
+    fn notices(&self) -> Vec<String> {
+        self.grown.iter().map(|file| grown(file)).collect()
+    }
 }
 
 impl TextRows {
     /// The rows of files whose headers were read.
     pub(super) fn new(spec: RowsSpec, files: Vec<RowFile>, headers: Headers, window: RowWindow) -> Self {
-        Self { spec, files, headers, window, at: ReadPosition::default() }
+        Self { spec, files, headers, window, at: ReadPosition::default(), grown: Vec::new() }
     }
 
     fn next_file(&mut self) {
+        if self.at.cutter.is_some() && self.at.meter.has_grown() {
+            self.grown.push(Arc::clone(&self.files[self.at.file].name));
+        }
         self.at.carried += self.files[self.at.file].size.saturating_sub(self.at.counted);
         self.at.file += 1;
         (self.at.cutter, self.at.row, self.at.counted) = (None, 0, 0);

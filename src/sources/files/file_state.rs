@@ -1,0 +1,64 @@
+//! What tells that a file is still the one that it was.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
+/// A file's identity, size and modification time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::sources) struct FileState {
+    place: (u64, u64),
+    pub(super) size: u64,
+    modified: (i64, i64),
+}
+
+/// How a file differs from what it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It is the same.
+    None,
+    /// It has become longer.
+    Longer,
+    /// It is not the same any more.
+    Other(&'static str),
+}
+
+impl FileState {
+    /// The state that these data describe.
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self {
+            place: (metadata.dev(), metadata.ino()),
+            size: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+
+    /// Whether the kernel makes the file up as it is read, as under `/proc`: it says nothing about its size.
+    pub(super) fn is_without_size(&self) -> bool {
+        self.size == 0
+    }
+
+    /// Checks that an open file is still in this state.
+    pub(super) fn check_same(&self, file: &File) -> io::Result<()> {
+        match self.change_to(&Self::of(&file.metadata()?)) {
+            Change::None => Ok(()),
+            Change::Longer => Err(io::Error::other("it has grown since it was opened")),
+            Change::Other(what) => Err(io::Error::other(what)),
+        }
+    }
+
+    /// What has become of it.
+    pub(super) fn change_to(&self, now: &Self) -> Change {
+        if (self.size, self.modified) == (now.size, now.modified) {
+            Change::None
+        } else if self.place != now.place {
+            Change::Other("it was replaced by another file since it was opened")
+        } else if now.size > self.size {
+            Change::Longer
+        } else if now.size < self.size {
+            Change::Other("it was cut off since it was opened")
+        } else {
+            Change::Other("it was changed since it was opened")
+        }
+    }
+}
