@@ -6,6 +6,7 @@ use super::error::SourceError;
 use super::files::{RowFile, expand};
 use super::window::RowWindow;
 use crate::spec::{Compression, Header, RowFormat, RowsSpec};
+use crate::template::PathPattern;
 use encoding_rs::Encoding;
 use std::cmp::Reverse;
 
@@ -39,7 +40,7 @@ impl SurveyRequest {
     /// # Errors
     /// If a pattern is wrong.
     pub fn of_paths(paths: &[String]) -> Result<Self, SourceError> {
-        let files = expand(paths.iter().cloned(), &crossbeam_channel::never())?;
+        let files = expand(paths.iter().map(|path| PathPattern::new(path)), &crossbeam_channel::never())?;
         Ok(Self { files, options: ReadingOptions::unknown(), unreadable: Vec::new(), window: RowWindow::ALL })
     }
 

@@ -5,6 +5,7 @@ use super::environment::{NAME, PLAIN, environment_with};
 use super::error::{TemplateError, TemplateErrorKind, syntax_error};
 use super::json::value_to_json;
 use super::names::Names;
+use super::path_pattern::{PathPattern, write_marked};
 use super::results_name::ResultsName;
 use super::scope::ItemScope;
 use crate::model::Text;
@@ -114,6 +115,33 @@ impl Template {
                 .map_err(|error| self.failed(&error, scope)),
             Kind::Expression(_) => {
                 self.value(scope).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            }
+        }
+    }
+
+    /// The value as a path that may have wildcards: those of the text itself. A single expression over `params` or `env` may
+    /// bring its own.
+    pub fn pattern(&self, scope: &Arc<ItemScope>) -> Result<PathPattern, TemplateError> {
+        match &self.kind {
+            Kind::Plain => Ok(PathPattern::new(&self.text.raw)),
+            Kind::Expression(_) => {
+                let value = self.string(scope)?;
+                let is_given = |name: &String| {
+                    let root = name.split('.').next().unwrap_or(name);
+                    matches!(root, "params" | "env") || scope.step.params.contains_key(root)
+                };
+                Ok(if self.uses().iter().all(is_given) {
+                    PathPattern::new(&value)
+                } else {
+                    PathPattern::of_name(&value)
+                })
+            }
+            Kind::Mixed(env) => {
+                let mut env = Environment::clone(env);
+                env.set_formatter(write_marked);
+                let template = env.get_template(NAME);
+                let marked = template.and_then(|it| it.render(Value::from_dyn_object(Arc::clone(scope))));
+                marked.map(|text| PathPattern::of_marked(&text)).map_err(|error| self.failed(&error, scope))
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Wrong input: every fault of a file at once, with its place; and nothing runs.
 
 use crate::support::Sandbox;
+use serde_json::json;
 use std::fmt::Write as _;
 
 #[test]
@@ -180,4 +181,64 @@ steps:
 fn a_state_folder_that_cannot_be_written_is_named() {
     let sandbox = Sandbox::with("steps:\n  - {name: a, task: echo, inputs: {message: x}}\n").file("taken", "a file");
     sandbox.run(&["--state-dir", "taken"]).exits_with(2).says(&["taken", "--state-dir DIR"]);
+}
+
+#[test]
+fn values_in_a_pattern_are_no_wildcards() {
+    let files = |sandbox: Sandbox| {
+        sandbox.file("data[1]/a.csv", "n\n1\n").file("data1/a.csv", "n\n2\n").file("x*.csv", "n\n3\n")
+    };
+    for (items, given, expected) in [
+        ("{glob: '{{ dir }}/*.csv'}", "dir=data[1]", vec![json!("data[1]/a.csv")]),
+        ("{csv: '{{ dir }}/*.csv'}", "dir=data[1]", vec![json!({"n": "1"})]),
+        ("{csv: '{{ dir }}/a.csv'}", "dir=data[1]", vec![json!({"n": "1"})]),
+        ("{csv: '{% if dir %}{{ dir }}{% endif %}.csv'}", "dir=x*", vec![json!({"n": "3"})]),
+        // What is one parameter as a whole is a pattern that the user gives.
+        ("{csv: '{{ dir }}'}", "dir=data[1]/*", vec![json!({"n": "2"})]),
+        ("{glob: '{{ params.dir }}'}", "dir=data?*/*", vec![json!("data1/a.csv"), json!("data[1]/a.csv")]),
+        ("{glob: ['data1/*', './data1/*', 'data[0-9]/../data1/a.csv']}", "dir=x", vec![json!("data1/a.csv")]),
+    ] {
+        let workflow = format!(
+            "params: {{dir: {{type: string, required: true}}}}\nsteps:\n  - {{name: one, for_each: {items}, task: echo, inputs: {{message: '{{{{ item }}}}'}}}}\n"
+        );
+        let sandbox = files(Sandbox::with(&workflow));
+        sandbox.run(&[given]).exits_with(0);
+        assert_eq!(sandbox.results("one"), expected, "{items} with {given}");
+    }
+    let missing = files(Sandbox::with(
+        "params: {dir: 'no[1]'}\nsteps:\n  - {name: one, for_each: {csv: '{{ dir }}/a.csv'}, task: echo, inputs: {message: x}}\n",
+    ));
+    missing.run(&[]).exits_with(2).says(&["cannot read `no[1]/a.csv`"]);
+}
+
+#[test]
+fn links_in_circles_and_strange_names_are_no_trouble() {
+    use std::os::unix::ffi::OsStrExt;
+    let strange = std::ffi::OsStr::from_bytes(b"d/bad\xff.csv");
+    let echo = "task: echo, inputs: {message: '{{ item }}'}}";
+    let workflow = format!(
+        "steps:\n  - {{name: files, for_each: {{glob: '**/*.csv'}}, {echo}\n  - {{name: rows, for_each: {{csv: 'd/*.csv'}}, {echo}\n"
+    );
+    let sandbox = Sandbox::with(&workflow).file("d/a.csv", "n\n1\n");
+    std::fs::write(sandbox.path().join(strange), "n\n2\n").unwrap();
+    std::os::unix::fs::symlink(".", sandbox.path().join("d/loop")).unwrap();
+    let ended = sandbox.run(&[]).exits_with(0);
+    assert_eq!(ended.stderr.matches("is skipped, because its name is not UTF-8").count(), 1, "{}", ended.stderr);
+    assert_eq!(sandbox.results("files"), ["d/a.csv"]);
+    assert_eq!(sandbox.results("rows"), [json!({"n": "1"}), json!({"n": "2"})]);
+    sandbox.batchmill(&["plan", "workflow.yaml"]).exits_with(0);
+    sandbox.batchmill(&["inspect", "d/*.csv"]).exits_with(0);
+    sandbox.batchmill(&["resume"]).exits_with(0);
+}
+
+#[test]
+fn settings_that_are_compared_with_files_are_no_templates() {
+    for setting in ["null: ['{{ na }}', x]", "null: '{{ na }}'", "header: ['{{ na }}']", "columns: ['{{ na }}']"] {
+        let key = setting.split(':').next().unwrap();
+        let workflow = format!(
+            "params: {{na: x}}\nsteps:\n  - {{name: one, for_each: {{csv: a.csv, {setting}}}, task: echo, inputs: {{message: x}}}}\n"
+        );
+        let sandbox = Sandbox::with(&workflow).file("a.csv", "x\n1\n");
+        sandbox.run(&[]).exits_with(2).says(&[&format!("`{key}` cannot contain a template"), "{{ na }}"]);
+    }
 }

@@ -8,11 +8,11 @@ use crate::model::ItemKey;
 use crate::rows::Cutter;
 use crate::sources::error::SourceError;
 use crate::sources::file_key::{content_key, stat_key};
-use crate::sources::pattern::matching_files;
+use crate::sources::pattern::{DistinctFiles, matching_files};
 use crate::spec::{Compression, RowFormat, RowsSpec};
+use crate::template::PathPattern;
 use crossbeam_channel::Receiver;
 use encoding_rs::UTF_8;
-use std::collections::HashSet;
 use std::convert::Infallible;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -33,20 +33,20 @@ pub(crate) struct RowFile {
 
 /// The files that these paths and patterns name. Those of a pattern are sorted, and no file comes twice.
 pub(crate) fn expand(
-    named: impl IntoIterator<Item = String>,
+    named: impl IntoIterator<Item = PathPattern>,
     stop: &Receiver<Infallible>,
 ) -> Result<Vec<RowFile>, SourceError> {
     let mut paths: Vec<PathBuf> = Vec::new();
-    for path in named {
+    for PathPattern { path, pattern, has_wildcards } in named {
         // A name of an existing file means that file, even if it looks like a pattern.
-        if Path::new(&path).exists() || !path.contains(['*', '?', '[']) {
+        if Path::new(&path).exists() || !has_wildcards {
             paths.push(PathBuf::from(path));
             continue;
         }
-        paths.extend(matching_files(&path)?);
+        paths.extend(matching_files(&pattern)?);
     }
-    let mut seen = HashSet::new();
-    paths.retain(|path| seen.insert(path.clone()));
+    let mut distinct = DistinctFiles::default();
+    paths.retain(|path| distinct.add(path));
     Ok(paths.into_iter().map(|path| RowFile::new(path, stop)).collect())
 }
 

@@ -185,7 +185,8 @@ mod tests {
         let empty = |path: &Path| drop(File::create(path).unwrap());
         let over = |path: &Path| fs::write(path, "1\n2\n3\n4\n").unwrap();
         let longer = |path: &Path| fs::write(path, "1\n2\n3\n4\n5\n6\n").unwrap();
-        let changes: [(&dyn Fn(&Path), &str); 4] =
+        type Harm<'a> = &'a dyn Fn(&Path);
+        let changes: [(Harm<'_>, &str); 4] =
             [(&cut, "cut off"), (&empty, "cut off"), (&over, "changed"), (&longer, "written anew")];
         for (change, says) in changes {
             let error = read(text, change).0.unwrap_err().to_string();

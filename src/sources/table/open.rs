@@ -18,7 +18,7 @@ pub(in crate::sources) fn open(
     scope: &Arc<ItemScope>,
     stop: &Receiver<Infallible>,
 ) -> Result<Box<dyn Source>, SourceError> {
-    let paths = spec.paths.iter().map(|text| Template::compile(text)?.string(scope)).collect::<Result<Vec<_>, _>>()?;
+    let paths = spec.paths.iter().map(|text| Template::compile(text)?.pattern(scope)).collect::<Result<Vec<_>, _>>()?;
     let files = expand(paths, stop)?;
     let window = RowWindow::of(spec, scope)?;
     if spec.format == RowFormat::Parquet {

@@ -92,6 +92,7 @@ fn names(field: &Field<'_>, errors: &mut ErrorList) -> Vec<Text> {
     }
     let names: Vec<Text> =
         list.iter().enumerate().filter_map(|(index, node)| field.element(index, node).text(errors)).collect();
+    reject_templates(field, &names, errors);
     let mut seen = HashSet::new();
     for twice in names.iter().filter(|name| !seen.insert(name.raw.clone())) {
         errors.push(field.error(format!("contains `{}` twice", twice.raw)));
@@ -186,8 +187,18 @@ fn encoding(field: &Field<'_>, errors: &mut ErrorList) -> Option<&'static encodi
 
 /// A string or a list of strings.
 fn texts(field: &Field<'_>, errors: &mut ErrorList) -> Vec<String> {
-    match &field.node.kind {
-        NodeKind::List(list) => field.texts(list, errors).into_iter().map(|text| text.raw).collect(),
-        _ => field.text(errors).map(|text| text.raw).into_iter().collect(),
+    let texts = match &field.node.kind {
+        NodeKind::List(list) => field.texts(list, errors),
+        _ => field.text(errors).into_iter().collect(),
+    };
+    reject_templates(field, &texts, errors);
+    texts.into_iter().map(|text| text.raw).collect()
+}
+
+/// These texts are compared with what is in files before any template could be rendered.
+fn reject_templates(field: &Field<'_>, texts: &[Text], errors: &mut ErrorList) {
+    for text in texts.iter().filter(|text| text.is_template()) {
+        let error = Diagnostic::at(text.span, format!("`{}` cannot contain a template", field.key));
+        errors.push(error.within(field.path.clone()).help("write the text itself"));
     }
 }
