@@ -7,7 +7,7 @@ use super::settings::{FailurePolicy, StartError, StepSettings, batches, slots, s
 use crate::export::Target;
 use crate::model::{Compare, ItemKey, Items, Keys, Text};
 use crate::sources::{Chunk, OpenSource, Reread, Source, SourceError, SourceHost, open, resolve};
-use crate::spec::{BatchSize, BatchSpec, OnBadRow, Step, StepKind};
+use crate::spec::{BatchSize, BatchSpec, OnBadRow, Step, StepKind, names_folder};
 use crate::task::LaneSettings;
 use crate::template::{ItemScope, Template};
 use std::num::NonZeroUsize;
@@ -128,6 +128,10 @@ pub fn open_batch(
 fn target_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Target>, StartError> {
     let Some(file) = &step.outputs.file else { return Ok(None) };
     let path = rendered("path", &file.path, scope)?;
+    if !file.parts && names_folder(&path) {
+        let message = format!("`path` is `{}`, which is the name of a directory; add that of a file", path.display());
+        return Err(StartError::Setting(message, file.path.span));
+    }
     Ok(Some(Target { path, format: file.format, parts: file.parts }))
 }
 

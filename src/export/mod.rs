@@ -4,6 +4,7 @@
 //! what it held before until the new file is whole, and if anything fails. Takes results as JSON Lines in item order from
 //! anyone. Leaves steps, runs and the ledger to others.
 
+mod claim;
 mod columns;
 mod csv;
 mod encoder;
@@ -27,6 +28,7 @@ mod testing;
 mod tests;
 mod write;
 
+pub use claim::{Busy, Claim};
 pub use error::ExportError;
 pub use frames::write_frames;
 pub use results::Results;

@@ -28,7 +28,7 @@ impl StagedOutput {
     /// A file to write to: the only one, or the next part.
     pub(super) fn next_file(&mut self) -> Result<File, WriteError> {
         match self {
-            Self::File(staged) => Ok(staged.file.try_clone()?),
+            Self::File(staged) => Ok(staged.file().try_clone()?),
             Self::Parts(staged) => staged.next_file(),
         }
     }

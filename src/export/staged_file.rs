@@ -1,51 +1,62 @@
 //! A file that is written at a temporary path and moved to its own path once it is whole.
 
 use super::error::WriteError;
-use super::temporary::{delete_stale, folder_of, sync_folder, temporary_path};
+use super::temporary::{folder_of, sync_folder, temporary_file};
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 
 /// A file that is being written at a temporary path. It is deleted unless [`StagedFile::commit`] is called.
 #[derive(Debug)]
 pub(super) struct StagedFile {
     path: PathBuf,
-    temporary: PathBuf,
-    pub(super) file: File,
-    committed: bool,
+    temporary: NamedTempFile,
 }
 
 impl StagedFile {
     /// Begins a file for `path`, and creates the folders above it.
     pub(super) fn begin(path: &Path) -> Result<Self, WriteError> {
         // A link stays, and the file that it leads to is replaced.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.components().collect());
-        if fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
-            let what = if path.is_dir() { "a directory" } else { "not a regular file" };
-            return Err(WriteError::Occupied(format!("it is {what}")));
-        }
+        let path = match fs::canonicalize(path) {
+            Ok(real) => real,
+            Err(_) if path.is_symlink() => {
+                return Err(WriteError::Occupied("it is a link that leads nowhere".to_owned()));
+            }
+            Err(_) => path.components().collect(),
+        };
+        check_replaceable(&path)?;
         fs::create_dir_all(folder_of(&path))?;
-        delete_stale(&path);
-        let temporary = temporary_path(&path);
-        let file = File::create(&temporary)?;
-        let staged = Self { path, temporary, file, committed: false };
-        staged.file.lock()?;
-        Ok(staged)
+        let temporary = temporary_file(&path)?;
+        Ok(Self { path, temporary })
+    }
+
+    /// The file to write to.
+    pub(super) fn file(&mut self) -> &mut File {
+        self.temporary.as_file_mut()
     }
 
     /// Moves it to its path. When this returns, the file survives a power failure.
-    pub(super) fn commit(mut self) -> Result<(), WriteError> {
-        self.file.sync_all()?;
-        fs::rename(&self.temporary, &self.path)?;
-        self.committed = true;
+    pub(super) fn commit(self) -> Result<(), WriteError> {
+        self.temporary.as_file().sync_all()?;
+        check_replaceable(&self.path)?;
+        self.temporary.persist(&self.path).map_err(|error| error.error)?;
         sync_folder(&self.path)?;
         Ok(())
     }
 }
 
-impl Drop for StagedFile {
-    fn drop(&mut self) {
-        if !self.committed {
-            drop(fs::remove_file(&self.temporary));
+/// Checks that the path is free, or holds a regular file: no folder, device, pipe or socket is ever replaced.
+fn check_replaceable(path: &Path) -> Result<(), WriteError> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        // The folder above it will say why it cannot be there.
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(there) if there.is_file() => Ok(()),
+        Ok(there) => {
+            let what = if there.is_dir() { "a directory" } else { "not a regular file" };
+            Err(WriteError::Occupied(format!("it is {what}")))
         }
     }
 }
@@ -60,11 +71,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/er/a.jsonl");
         let mut staged = StagedFile::begin(&path).unwrap();
-        staged.file.write_all(b"1\n").unwrap();
+        staged.file().write_all(b"1\n").unwrap();
         assert!(!path.exists());
         staged.commit().unwrap();
         let mut failed = StagedFile::begin(&path).unwrap();
-        failed.file.write_all(b"2\n").unwrap();
+        failed.file().write_all(b"2\n").unwrap();
         drop(failed);
         assert_eq!(fs::read(&path).unwrap(), b"1\n");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
@@ -79,5 +90,21 @@ mod tests {
         StagedFile::begin(&link).unwrap().commit().unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read(&target).unwrap(), b"");
+    }
+
+    #[test]
+    fn only_regular_files_are_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir(path("folder")).unwrap();
+        std::os::unix::fs::symlink("nowhere", path("link")).unwrap();
+        std::os::unix::fs::symlink("/dev/null", path("null")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+        for name in ["folder", "link", "null", "socket"] {
+            assert!(matches!(StagedFile::begin(&path(name)), Err(WriteError::Occupied(_))), "{name}");
+        }
+        let staged = StagedFile::begin(&path("late")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(path("late")).unwrap();
+        assert!(matches!(staged.commit(), Err(WriteError::Occupied(_))));
     }
 }

@@ -1,24 +1,22 @@
 //! A folder of parts that is filled at a temporary path and moved to its own path once it is whole.
 
 use super::error::WriteError;
-use super::temporary::{delete_stale, folder_of, sync_folder, temporary_path};
+use super::temporary::{folder_of, sync_folder, temporary_folder};
 use crate::model::OutputFormat;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// A folder that is being filled at a temporary path. It is deleted unless [`StagedParts::commit`] is called.
 #[derive(Debug)]
 pub(super) struct StagedParts {
     path: PathBuf,
-    temporary: PathBuf,
-    /// The open folder, which holds the lock.
-    folder: File,
+    temporary: TempDir,
     format: OutputFormat,
     count: usize,
     open: Option<File>,
-    committed: bool,
 }
 
 impl StagedParts {
@@ -27,20 +25,15 @@ impl StagedParts {
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.components().collect());
         check_replaceable(&path)?;
         fs::create_dir_all(folder_of(&path))?;
-        delete_stale(&path);
-        let temporary = temporary_path(&path);
-        fs::create_dir(&temporary)?;
-        let folder = File::open(&temporary)?;
-        let staged = Self { path, temporary, folder, format, count: 0, open: None, committed: false };
-        staged.folder.lock()?;
-        Ok(staged)
+        let temporary = temporary_folder(&path)?;
+        Ok(Self { path, temporary, format, count: 0, open: None })
     }
 
     /// The next part to write to. The one before it is flushed to disk.
     pub(super) fn next_file(&mut self) -> Result<File, WriteError> {
         self.seal()?;
         let name = format!("part-{:05}.{}", self.count, self.format.as_str());
-        let file = File::create_new(self.temporary.join(name))?;
+        let file = File::create_new(self.temporary.path().join(name))?;
         self.count += 1;
         self.open = Some(file.try_clone()?);
         Ok(file)
@@ -53,14 +46,14 @@ impl StagedParts {
     /// Moves the folder to its path, in place of an earlier one.
     pub(super) fn commit(mut self) -> Result<(), WriteError> {
         self.seal()?;
-        self.folder.sync_all()?;
+        File::open(self.temporary.path())?.sync_all()?;
         check_replaceable(&self.path)?;
         if self.path.exists() {
             self.exchange()?
         } else {
-            fs::rename(&self.temporary, &self.path)?
+            fs::rename(self.temporary.path(), &self.path)?
         }
-        self.committed = true;
+        // What is left at the temporary path, if anything, is what was replaced.
         sync_folder(&self.path)?;
         Ok(())
     }
@@ -68,23 +61,23 @@ impl StagedParts {
     /// Swaps the folder with the one at the path, and deletes the latter. If the file system cannot swap, there is a moment
     /// without either.
     fn exchange(&self) -> Result<(), WriteError> {
-        match renameat_with(CWD, &self.temporary, CWD, &self.path, RenameFlags::EXCHANGE) {
-            Ok(()) => fs::remove_dir_all(&self.temporary)?,
+        let temporary = self.temporary.path();
+        match renameat_with(CWD, temporary, CWD, &self.path, RenameFlags::EXCHANGE) {
+            Ok(()) => {
+                // Somebody may have put a file there at the last moment.
+                if let Err(error) = check_replaceable(temporary) {
+                    renameat_with(CWD, temporary, CWD, &self.path, RenameFlags::EXCHANGE).map_err(io::Error::from)?;
+                    return Err(error);
+                }
+                fs::remove_dir_all(temporary)?;
+            }
             Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {
                 fs::remove_dir_all(&self.path)?;
-                fs::rename(&self.temporary, &self.path)?;
+                fs::rename(temporary, &self.path)?;
             }
             Err(error) => return Err(io::Error::from(error).into()),
         }
         Ok(())
-    }
-}
-
-impl Drop for StagedParts {
-    fn drop(&mut self) {
-        if !self.committed {
-            drop(fs::remove_dir_all(&self.temporary));
-        }
     }
 }
 

@@ -111,7 +111,7 @@ fn write_in_order(path: PathBuf, pieces: &Receiver<Piece>) -> Option<WrittenPref
         early_bytes += piece.lines.len();
         early.insert(piece.first, piece);
         while let Some(piece) = early.remove(&written.items) {
-            written.file.file.write_all(&piece.lines).ok()?;
+            written.file.file().write_all(&piece.lines).ok()?;
             written.items += piece.count;
             written.records += memchr::memchr_iter(b'\n', &piece.lines).count() as u64;
             early_bytes -= piece.lines.len();
@@ -121,7 +121,7 @@ fn write_in_order(path: PathBuf, pieces: &Receiver<Piece>) -> Option<WrittenPref
             return None;
         }
         if unsynced > SYNC_BYTES {
-            written.file.file.sync_data().ok()?;
+            written.file.file().sync_data().ok()?;
             unsynced = 0;
         }
     }

@@ -1,34 +1,65 @@
-//! Temporary files next to the path that results go to, and those that killed processes have left there.
+//! Names of what is written next to the path that results go to: a temporary file or folder, and the lock of who writes there.
 //!
-//! A process locks the temporary file that it writes to. The lock ends with the process, even on another machine that shares
-//! the folder, so a temporary file that is not locked belongs to nobody.
+//! They begin with a dot and say whose they are, so that nothing of the user's is taken for them: `.squares.csv.batchmill-Qj3kd81bXz.part`.
 
-use std::fs::{self, File};
+use std::fs::{File, Permissions};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use tempfile::{Builder, NamedTempFile, TempDir};
 
-/// The temporary path that this process writes to: the name in `path`, the process id, `.part`.
-pub(super) fn temporary_path(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.part", std::process::id()));
-    path.with_file_name(name)
+/// How many random letters and digits a name has.
+const RANDOM: usize = 10;
+
+/// The longest part of a name that is taken over: file systems allow 255 bytes.
+const LONGEST: usize = 200;
+
+const END: &str = ".part";
+
+/// Creates a temporary file next to `path`, under a name that nobody else has. It is deleted when it is dropped.
+pub(super) fn temporary_file(path: &Path) -> io::Result<NamedTempFile> {
+    let permissions = Permissions::from_mode(0o666);
+    Builder::new()
+        .prefix(&prefix(path))
+        .suffix(END)
+        .rand_bytes(RANDOM)
+        .permissions(permissions)
+        .tempfile_in(folder_of(path))
 }
 
-/// Deletes the temporary files that killed processes left next to `path`. Errors are ignored: the files only take up space.
-pub(super) fn delete_stale(path: &Path) {
-    let Some(name) = path.file_name().map(|name| format!("{}.", name.to_string_lossy())) else { return };
-    let Ok(entries) = fs::read_dir(folder_of(path)) else { return };
-    for entry in entries.filter_map(Result::ok) {
-        let is_temporary = entry.file_name().to_string_lossy().strip_prefix(&name).is_some_and(is_temporary_suffix);
-        if is_temporary && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
-            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            drop(if is_folder { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) });
-        }
+/// The same for a folder.
+pub(super) fn temporary_folder(path: &Path) -> io::Result<TempDir> {
+    let permissions = Permissions::from_mode(0o777);
+    Builder::new()
+        .prefix(&prefix(path))
+        .suffix(END)
+        .rand_bytes(RANDOM)
+        .permissions(permissions)
+        .tempdir_in(folder_of(path))
+}
+
+/// The name of the lock of who writes to `path`.
+pub(super) fn lock_name(path: &Path) -> String {
+    format!(".{}.batchmill.lock", short_name(path))
+}
+
+/// Whether a name next to `path` is that of a temporary file or folder for it.
+pub(super) fn is_temporary(path: &Path, name: &str) -> bool {
+    let random = name.strip_prefix(&prefix(path)).and_then(|rest| rest.strip_suffix(END));
+    random.is_some_and(|random| random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+fn prefix(path: &Path) -> String {
+    format!(".{}.batchmill-", short_name(path))
+}
+
+fn short_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut end = name.len().min(LONGEST);
+    while !name.is_char_boundary(end) {
+        end -= 1;
     }
-}
-
-fn is_temporary_suffix(suffix: &str) -> bool {
-    suffix.strip_suffix(".part").is_some_and(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()))
+    name[..end].to_owned()
 }
 
 /// The folder that holds `path`.
@@ -44,20 +75,33 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
-    fn only_temporary_files_that_nobody_writes_to_are_deleted() {
+    fn names_are_unlike_each_other_and_unlike_those_of_others() {
         let folder = tempfile::tempdir().unwrap();
-        let make = |name: &str| File::create(folder.path().join(name)).unwrap();
-        let held = make("a.csv.7.part");
-        held.lock().unwrap();
-        for name in ["a.csv.8.part", "a.csv.part", "a.csv.x.part", "b.csv.8.part", "a.csv"] {
-            make(name);
+        for name in ["a.csv", &"ä".repeat(127)] {
+            let path = folder.path().join(name);
+            let files: Vec<NamedTempFile> = (0..5).map(|_| temporary_file(&path).unwrap()).collect();
+            let made = temporary_folder(&path).unwrap();
+            let paths = files.iter().map(NamedTempFile::path).chain([made.path()]);
+            let names: BTreeSet<String> =
+                paths.map(|it| it.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+            assert!(names.len() == 6 && names.iter().all(|name| is_temporary(&path, name)), "{names:?}");
+            File::create(folder.path().join(lock_name(&path))).unwrap();
         }
-        fs::create_dir(folder.path().join("a.csv.9.part")).unwrap();
-        delete_stale(&folder.path().join("a.csv"));
-        let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
-        left.sort();
-        assert_eq!(left, ["a.csv", "a.csv.7.part", "a.csv.part", "a.csv.x.part", "b.csv.8.part"]);
+        let path = folder.path().join("a.csv");
+        for other in [
+            "a.csv",
+            "a.csv.part",
+            "a.csv.2024.part",
+            ".a.csv.part",
+            ".a.csv.batchmill.lock",
+            ".a.csv.batchmill-x.part",
+            ".b.csv.batchmill-0123456789.part",
+            ".a.csv.batchmill-01234-6789.part",
+        ] {
+            assert!(!is_temporary(&path, other), "{other}");
+        }
     }
 }

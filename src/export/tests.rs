@@ -64,6 +64,7 @@ fn columns_come_as_they_first_appear_and_values_keep_what_they_are() {
     assert_eq!(written(OutputFormat::Csv, records).unwrap(), expected);
     assert_eq!(written(OutputFormat::Csv, "").unwrap(), "");
     assert_eq!(written(OutputFormat::Csv, "null\n").unwrap(), "value\n\"\"\n");
+    assert_eq!(written(OutputFormat::Csv, "{}\n{}\n").unwrap(), "value\n\"\"\n\"\"\n");
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Writes results to files: reads the records first if the format needs to know them all, then encodes them.
 
+use super::columns::Column;
 use super::csv::{CsvEncoder, Header};
 use super::encoder::Encoder;
 use super::error::{ExportError, WriteError};
 use super::infer::infer_columns;
 use super::jsonl::JsonLinesEncoder;
 use super::parquet::ParquetEncoder;
+use super::record::VALUE;
 use super::results::{Results, each_piece};
 use super::size_limit::SizeLimit;
 use super::staged::StagedOutput;
@@ -27,7 +29,14 @@ impl Layout {
         match format {
             OutputFormat::Jsonl => Ok(Self::Jsonl),
             OutputFormat::Csv => Ok(Self::Csv(Header::of(results)?)),
-            OutputFormat::Parquet => Ok(Self::Parquet(Arc::new(infer_columns(results)?.schema()?))),
+            OutputFormat::Parquet => {
+                let mut columns = infer_columns(results)?;
+                if columns.0.is_empty() {
+                    // Many programs cannot open a file without columns.
+                    columns.0.insert(VALUE.to_owned(), Column::default());
+                }
+                Ok(Self::Parquet(Arc::new(columns.schema()?)))
+            }
         }
     }
 

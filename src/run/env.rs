@@ -1,6 +1,7 @@
 //! What the steps of a run share, and what one of them works with.
 
 use super::mode::StepMode;
+use super::output_paths::OutputPaths;
 use crate::compile::{OpenStep, Prepared, PreparedStep};
 use crate::ledger::{RunFolder, StepLedger};
 use crate::model::{Form, StepName};
@@ -33,6 +34,8 @@ pub(super) struct StepEnv<'a> {
     pub(super) ledger: &'a mut StepLedger,
     /// Which of its items run.
     pub(super) mode: StepMode,
+    /// Where the steps of the run write.
+    pub(super) output_paths: &'a mut OutputPaths,
     pub(super) announcer: Announcer<'a>,
 }
 

@@ -13,6 +13,7 @@ mod history;
 mod incremental;
 mod mode;
 mod output;
+mod output_paths;
 mod recorder;
 mod repro;
 mod retention;

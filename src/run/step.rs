@@ -9,7 +9,7 @@ use super::output::{item_files, write_output};
 use super::recorder::LedgerRecorder;
 use super::scope::read_results;
 use crate::compile::{OpenStep, StartError, open_step, template_error};
-use crate::export::StreamedOutput;
+use crate::export::{Claim, StreamedOutput};
 use crate::ledger::{DoneBatch, RowHashWriter, StepHistory};
 use crate::model::{Event, Failure, FailureKind, Stats, Status, StepReport, message_of};
 use crate::pipeline::{Carried, Feed, StepEnd, StepJob, StepStart, Width, run_step};
@@ -43,6 +43,11 @@ pub(super) fn run(env: &mut StepEnv<'_>, history: StepHistory) -> Result<StepOut
         Ok(open) => open,
         Err(error) => return Ok(cannot_start(env, &error)),
     };
+    // Until the step has ended.
+    let _claim = match claim_output(env, &open) {
+        Ok(claim) => claim,
+        Err(error) => return Ok(cannot_start(env, &error)),
+    };
     let ended = history.ended.clone();
     match compare(env, &mut open, history)? {
         Ok(Prior::Compared(compared)) => {
@@ -59,6 +64,13 @@ pub(super) fn run(env: &mut StepEnv<'_>, history: StepHistory) -> Result<StepOut
         Ok(Prior::Vanished) => Ok(vanished(env, ended)),
         Err(error) => Ok(cannot_start(env, &StartError::Items(error, env.step.items_span()))),
     }
+}
+
+/// Claims the path of the output file, if the step has one.
+fn claim_output(env: &mut StepEnv<'_>, open: &OpenStep) -> Result<Option<Claim>, StartError> {
+    let (Some(target), Some(file)) = (&open.target, &env.step.step.outputs.file) else { return Ok(None) };
+    let claim = env.output_paths.claim(target, env.step.name());
+    claim.map(Some).map_err(|message| StartError::Setting(message, file.path.span))
 }
 
 /// The source, which notes the hashes of its items if they are rows of files.

@@ -5,6 +5,7 @@ use super::env::{RunEnv, StepEnv, task_host};
 use super::error::EngineError;
 use super::incremental::take_over;
 use super::mode::StepMode;
+use super::output_paths::OutputPaths;
 use super::retention::delete_old_runs;
 use super::scope::{remember, step_scope};
 use super::step::{self, StepOutcome};
@@ -67,6 +68,7 @@ pub fn run(
         scope: step_scope(prepared, &id),
         summary: RunSummary { run: id.clone(), status: Status::Succeeded, steps: Vec::new() },
         fault: None,
+        output_paths: OutputPaths::default(),
         ledger,
         changed: BTreeSet::new(),
         announcer: Announcer::new(listeners, &prepared.secrets),
@@ -124,6 +126,7 @@ struct Run<'a> {
     fault: Option<Diagnostics>,
     /// The steps that this execution has given other results.
     changed: BTreeSet<StepName>,
+    output_paths: OutputPaths,
     ledger: Ledger,
     announcer: Announcer<'a>,
 }
@@ -176,6 +179,7 @@ impl Run<'_> {
             scope: Arc::new(self.scope.clone()),
             ledger: &mut ledger,
             mode,
+            output_paths: &mut self.output_paths,
             announcer: self.announcer.reborrow(),
         };
         let StepOutcome { report, started, fault } = match mode {

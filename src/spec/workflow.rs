@@ -10,6 +10,7 @@ use super::source_file::SourceFile;
 use super::task::Task;
 use crate::model::{OutputFormat, Span, StepName, Text, Tree};
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,6 +82,12 @@ pub struct OutputFile {
     pub parts: bool,
     /// `only_new`: whether results that were taken over from an earlier run are left out.
     pub only_new: bool,
+}
+
+/// Whether a path can only be that of a directory: it ends with a slash, `.` or `..`.
+pub fn names_folder(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    path.file_name().is_none() || bytes.ends_with(b"/") || bytes.ends_with(b"/.")
 }
 
 /// What a step does: run its task once, or for each item.

@@ -3,13 +3,14 @@
 //! The files of an item are moved after it has succeeded and before its result is reported, so a result in the ledger has its
 //! files. The reverse is not true: if the engine is killed in between, the files of an item that will run again are already
 //! there. So a file on disk does not tell which item owns the path. A path belongs to the item that claimed it in this run and
-//! has a result; any other file at that path is overwritten. Items with the same key are the same item.
+//! has a result; any other file at that path is overwritten. Items with the same key are the same item. No file is put through a
+//! link that is below the final directory.
 
+use super::beneath::Beneath;
 use crate::model::{Failure, FailureKind, ItemKey};
 use std::collections::HashMap;
 use std::fs;
 use std::io;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -20,7 +21,7 @@ pub type Claims = HashMap<PathBuf, (ItemKey, u64)>;
 #[derive(Debug)]
 pub struct ItemFiles {
     scratch: PathBuf,
-    into: PathBuf,
+    into: Beneath,
     claims: Mutex<Claims>,
 }
 
@@ -29,7 +30,7 @@ impl ItemFiles {
     pub fn new(scratch: PathBuf, into: PathBuf, claims: Claims) -> Self {
         // A task may run in another working directory.
         let scratch = std::path::absolute(&scratch).unwrap_or(scratch);
-        let items = Self { scratch, into, claims: Mutex::new(claims) };
+        let items = Self { scratch, into: Beneath(into), claims: Mutex::new(claims) };
         items.clear();
         items
     }
@@ -68,12 +69,15 @@ impl ItemFiles {
             .map_err(|error| failure(format!("cannot read directory `{}`: {error}", folder.display())))?;
         self.claim(&files, index, key)?;
         for (done, file) in files.iter().enumerate() {
-            let (from, to) = (folder.join(file), self.into.join(file));
-            if let Err(error) = put(&from, &to) {
+            if let Err(error) = self.into.put(&folder.join(file), file) {
                 // The item fails, so the files that it has moved already are deleted.
-                files[..done].iter().for_each(|file| drop(fs::remove_file(self.into.join(file))));
+                files[..done].iter().for_each(|file| drop(self.into.remove(file)));
                 self.release(&files, key);
-                return Err(failure(format!("cannot move `{}` to `{}`: {error}", file.display(), to.display())));
+                return Err(failure(format!(
+                    "cannot move `{}` to `{}`: {error}",
+                    file.display(),
+                    self.into.0.join(file).display()
+                )));
             }
         }
         self.discard(index);
@@ -88,7 +92,7 @@ impl ItemFiles {
             (*owner != key).then_some((file, *first))
         });
         if let Some((file, first)) = taken {
-            let path = self.into.join(file);
+            let path = self.into.0.join(file);
             let message = format!("item {index} wrote `{}`, but item {first} already wrote that file", path.display());
             return Err(Failure::new(FailureKind::Exception, "ItemFileClash", message).permanent());
         }
@@ -124,34 +128,6 @@ fn list(folder: &Path, within: &Path, files: &mut Vec<PathBuf>) -> io::Result<()
         if entry.file_type()?.is_dir() { list(folder, &path, files)? } else { files.push(path) }
     }
     Ok(())
-}
-
-/// Moves a file, and creates its parent directories.
-fn put(from: &Path, to: &Path) -> io::Result<()> {
-    if let Some(folder) = to.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    match fs::rename(from, to) {
-        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => copy(from, to),
-        moved => moved,
-    }
-}
-
-/// Copies a file to another file system. An existing file is replaced only once the copy is complete.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    let mut aside = to.as_os_str().to_os_string();
-    aside.push(format!(".{}.part", std::process::id()));
-    let aside = PathBuf::from(aside);
-    let copied = if from.is_symlink() {
-        fs::read_link(from).and_then(|target| symlink(target, &aside))
-    } else {
-        fs::copy(from, &aside).map(drop)
-    };
-    let moved = copied.and_then(|()| fs::rename(&aside, to));
-    if moved.is_err() {
-        drop(fs::remove_file(&aside));
-    }
-    moved
 }
 
 #[cfg(test)]
@@ -208,20 +184,5 @@ mod tests {
         assert_eq!(items.keep(1, key("1")).unwrap().len(), 1);
         items.clear();
         assert!(!folder.path().join("scratch").exists());
-    }
-
-    #[test]
-    fn a_copy_replaces_as_a_whole_and_leaves_nothing_aside() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        fs::write(path("from"), "new").unwrap();
-        fs::write(path("to"), "old").unwrap();
-        symlink("nowhere", path("link")).unwrap();
-        copy(&path("from"), &path("to")).unwrap();
-        copy(&path("link"), &path("to link")).unwrap();
-        assert!(copy(&path("none"), &path("to")).is_err());
-        assert_eq!(fs::read_to_string(path("to")).unwrap(), "new");
-        assert_eq!(fs::read_link(path("to link")).unwrap(), Path::new("nowhere"));
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
     }
 }

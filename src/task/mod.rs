@@ -5,6 +5,7 @@
 //! item is an outcome of that item. Only what affects the whole step is a fatal failure, such as an interpreter that does not
 //! start or an error in `setup`.
 
+mod beneath;
 mod cancel;
 mod context;
 mod current_items;

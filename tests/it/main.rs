@@ -50,6 +50,8 @@ mod later;
 mod limits;
 /// Runs that earlier versions made.
 mod migrations;
+/// Who owns a path that results are written to.
+mod owners;
 /// What is given to a run.
 mod params;
 /// Rows of Parquet files.

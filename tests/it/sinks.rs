@@ -141,7 +141,7 @@ steps:
     inputs:
       command: |
         test {{ item }} = 2 || { echo {{ item }}; exit; }
-        while [ \"$(cat out.jsonl.*.part | wc -l)\" -lt 1 ]; do sleep 0.01; done
+        while [ \"$(cat .out.jsonl.*.part | wc -l)\" -lt 1 ]; do sleep 0.01; done
         test ! -e out.jsonl && echo grew
     outputs: {path: out.jsonl}
 ";
@@ -167,12 +167,14 @@ fn a_file_that_had_begun_is_made_anew_where_an_item_fails() {
 #[test]
 fn a_killed_run_leaves_what_was_there_and_its_scraps_are_cleared_away() {
     let workflow = SQUARES.replace("echo {{ item }} >> ran;", "echo {{ item }} >> ran; test -e go || kill -9 $PPID;");
-    let sandbox = Sandbox::with(&workflow).file("out/squares.jsonl", "old\n").file("out/squares.jsonl.1.part", "scrap");
+    let sandbox = Sandbox::with(&workflow).file("out/squares.jsonl", "old\n");
+    let sandbox = sandbox.file("out/squares.jsonl.2024.part", "mine").file("out/squares.jsonl.7.part/mine", "");
     assert_eq!(sandbox.run(&[]).code, None);
     assert_eq!(sandbox.read("out/squares.jsonl"), "old\n");
     let sandbox = sandbox.file("go", "");
     sandbox.batchmill(&["resume"]).exits_with(0);
-    assert_eq!(sandbox.names("out"), ["squares.jsonl"]);
+    assert_eq!(sandbox.names("out"), ["squares.jsonl", "squares.jsonl.2024.part", "squares.jsonl.7.part"]);
+    assert_eq!(sandbox.names("out/squares.jsonl.7.part"), ["mine"]);
     assert_eq!(sandbox.read("out/squares.jsonl").lines().count(), 4);
 }
 
@@ -282,6 +284,9 @@ fn parquet_takes_values_that_are_no_mappings_and_no_records_at_all() {
     let sandbox = to_parquet("[1]", "1 / 0");
     sandbox.run(&[]).exits_with(1).says(&["make: 0 records written"]);
     assert_eq!(pandas(&sandbox, "len(pd.read_parquet(path))", "made.parquet"), "0");
+    let sandbox = to_parquet("[1, 2, 3]", "{}");
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!(pandas(&sandbox, ROWS, "made.parquet"), r#"[{"value":null},{"value":null},{"value":null}]"#);
 }
 
 #[test]

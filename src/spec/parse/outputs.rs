@@ -8,8 +8,9 @@ use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys::{self, FORMATS};
 use crate::spec::node::NodeKind;
 use crate::spec::setting::Readable;
-use crate::spec::workflow::{OutputFile, Outputs};
+use crate::spec::workflow::{OutputFile, Outputs, names_folder};
 use std::collections::HashMap;
+use std::path::Path;
 
 /// Names that are defined in templates.
 const RESERVED: &[&str] = &["item", "item_dir", "index", "batch", "error", "params", "env", "steps", "run"];
@@ -102,7 +103,15 @@ impl OutputsParser<'_> {
                 format?
             }
         };
-        Some(OutputFile { path: path?, format, parts, only_new })
+        let path = path?;
+        if !parts && !path.is_template() && names_folder(Path::new(&path.raw)) {
+            let help = match self.runs {
+                Runs::Once => "add the name of a file",
+                _ => "add the name of a file, or set `parts: true` for a directory of files",
+            };
+            errors.push(field.error("is the name of a directory").help(help));
+        }
+        Some(OutputFile { path, format, parts, only_new })
     }
 
     fn path(&mut self, field: &Field<'_>, errors: &mut ErrorList) -> Option<Text> {
