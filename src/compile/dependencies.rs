@@ -47,7 +47,7 @@ fn upstream_in(text: &str, earlier: &[Arc<Step>]) -> Vec<Upstream> {
         Uses::Any => &[],
     };
     let is_step = |member: &&str| earlier.iter().any(|step| step.name.as_str() == *member);
-    let all = all || members.iter().any(|member| !is_step(&member));
+    let all = all || members.iter().any(|member| !is_step(member));
     let reads = |step: &&Arc<Step>| {
         all || step.outputs.name.as_ref().is_some_and(|output| words.has(&output.raw))
             || members.contains(&step.name.as_str())

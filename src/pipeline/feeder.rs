@@ -20,7 +20,7 @@ pub enum Feed<'a> {
     /// The source.
     Fresh(&'a mut dyn Source),
     /// What an earlier execution of the run has left of the source; the number of items that there are in all.
-    Rest(&'a mut dyn Source, UnfinishedItems, u64),
+    Rest(&'a mut dyn Source, Box<UnfinishedItems>, u64),
 }
 
 /// How feeding ended.

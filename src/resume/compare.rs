@@ -282,6 +282,6 @@ mod tests {
     fn a_source_that_can_be_read_once_is_refused_before_it_is_read() {
         let error = compare_with_done(&mut Pushed, &StepHistory::default(), Rules::default()).err().unwrap();
         assert!(matches!(error, SourceError::ReadOnce), "{error}");
-        assert_eq!(error.hint().as_deref(), Some("start a new run"));
+        assert!(error.hint().is_some_and(|hint| hint.starts_with("start a new run")));
     }
 }

@@ -59,4 +59,8 @@ impl Source for HashedRows {
     fn on_bad_row(&self) -> OnBadRow {
         self.source.on_bad_row()
     }
+
+    fn notices(&self) -> Vec<String> {
+        self.source.notices()
+    }
 }

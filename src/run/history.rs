@@ -14,7 +14,7 @@ pub(super) enum Prior {
     /// Nothing: all of the step runs.
     Fresh,
     /// Something that some of the items need not run for.
-    Compared(Comparison),
+    Compared(Box<Comparison>),
     /// The step has no items any more, and had some.
     Vanished,
 }
@@ -71,7 +71,7 @@ pub(super) fn compare(
             "warning: {missing} failed items are not in the list any more; `batchmill resume` forgets them"
         ));
     }
-    Ok(Ok(Prior::Compared(compared)))
+    Ok(Ok(Prior::Compared(Box::new(compared))))
 }
 
 fn fingerprint_of(env: &StepEnv<'_>, open: &OpenStep) -> Result<Fingerprint, EngineError> {

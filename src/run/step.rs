@@ -52,7 +52,7 @@ pub(super) fn run(env: &mut StepEnv<'_>, history: StepHistory) -> Result<StepOut
     match compare(env, &mut open, history)? {
         Ok(Prior::Compared(compared)) => {
             open.source = with_hashes(env, open.source)?;
-            work(env, open, Some(compared))
+            work(env, open, Some(*compared))
         }
         Ok(Prior::Fresh) => {
             open.source = with_hashes(env, open.source)?;
@@ -158,7 +158,7 @@ fn start<'a>(
     let feed = match compared {
         Some(compared) => {
             let (unfinished, total) = compared.into_unfinished(bytes);
-            Feed::Rest(source, unfinished, total)
+            Feed::Rest(source, Box::new(unfinished), total)
         }
         None => {
             if open.settings.batch_size == BatchSize::Auto {
