@@ -28,6 +28,8 @@ mod damage;
 mod depends;
 /// The examples of the user's document.
 mod document;
+/// Random workflows under random edits.
+mod edits;
 /// Batches, slots, retries, failures.
 mod engine;
 /// Hostile text on its way to people.
