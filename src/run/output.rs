@@ -5,7 +5,7 @@
 
 use super::env::StepEnv;
 use super::error::EngineError;
-use crate::columnar::{read_ipc, schema_of_ipc};
+use crate::columnar::{common_schema, conform, read_ipc, schema_of_ipc};
 use crate::export::{self, ExportError, Results, StreamedOutput, Target, Written};
 use crate::ledger::{LedgerError, Reader, ResultsReader, RunFolder, StepReader};
 use crate::model::{Failure, FailureKind, OutputFormat, Status, StepName, StepReport};
@@ -13,6 +13,7 @@ use crate::task::{ItemFiles, Latch};
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Pieces are handed on once they have come to so many bytes.
 const PIECE: usize = 1 << 20;
@@ -127,10 +128,13 @@ impl StepResults<'_> {
             return None;
         }
         let mut lines = self.open().ok()?.filter(ResultsReader::are_tables)?;
-        let schema = schema_of_ipc(&lines.next_table().ok()??).ok()?;
+        let mut schema = schema_of_ipc(&lines.next_table().ok()??).ok()?;
         while let Some(table) = lines.next_table().ok()? {
             // Tables of other columns are made alike by way of their records.
-            schema_of_ipc(&table).ok().filter(|other| *other == schema)?;
+            let other = schema_of_ipc(&table).ok()?;
+            if other != schema {
+                schema = Arc::new(common_schema(&schema, &other)?);
+            }
         }
         let mut lines = self.open().ok()??;
         let mut next = || -> io::Result<Option<Vec<io::Result<_>>>> {
@@ -139,7 +143,8 @@ impl StepResults<'_> {
             }
             let Some(table) = lines.next_table().map_err(|error| io_error(&error))? else { return Ok(None) };
             let batches = read_ipc(&table).map_err(io::Error::other)?;
-            Ok(Some(batches.map(|batch| batch.map_err(io::Error::other)).collect()))
+            let conformed = batches.map(|batch| conform(&batch?, &schema));
+            Ok(Some(conformed.map(|batch| batch.map_err(io::Error::other)).collect()))
         };
         let mut frames = std::iter::from_fn(|| next().transpose())
             .flat_map(|batches| batches.unwrap_or_else(|error| vec![Err(error)]));

@@ -61,6 +61,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("arrow_json", &["src/export"]),
     ("arrow_array", &["src/columnar", "src/export", "src/worker", "src/sources/table"]),
     ("arrow_buffer", &["src/columnar"]),
+    ("arrow_cast", &["src/columnar"]),
     ("arrow_schema", &["src/columnar", "src/export", "src/worker", "src/sources/table"]),
     ("arrow_ipc", &["src/columnar"]),
     ("encoding_rs", &["src/sources", "src/survey", "src/spec", "src/cli/verbs/inspect"]),

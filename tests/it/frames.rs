@@ -571,3 +571,29 @@ return small if mixed == 'no' or n[0] else small.select(['n'])";
         );
     }
 }
+
+/// The batches are the same table, but pandas describes each in another way: the index, the width of the categories' keys, the type
+/// of a column without a value.
+#[test]
+fn frames_that_pandas_describes_differently_keep_their_types() {
+    let code = "
+import pandas as pd, datetime as dt
+n = [row['n'] for row in item]
+count = 100 if n[0] else 300
+return pd.DataFrame({'n': n, 'd': [dt.date(2026, 1, 31)] * len(n),
+    'c': pd.Categorical([str(i % count) for i in range(len(n))], categories=[str(i) for i in range(count)]),
+    'x': [None if n[0] else 'x'] * len(n)}, index=pd.RangeIndex(n[0], n[0] + len(n)))";
+    let rows: String = (0..1000).map(|n| format!("{{\"n\": {n}}}\n")).collect();
+    let text = workflow("{jsonl: a.jsonl}", "batch_size: 400\nmax_parallel: 2", code);
+    let text = format!("{text}    outputs: {{path: out.parquet, format: parquet}}\n");
+    let sandbox = Sandbox::new().file("a.jsonl", &rows).file("workflow.yaml", text);
+    sandbox.run(&[]).exits_with(0).says(&["1000 records written to `out.parquet`"]);
+    let code = "
+import pandas as pd, pyarrow.parquet as pq
+t = pq.read_table('out.parquet')
+print(len(t), *(f'{f.name}: {f.type}'.replace('large_', '') for f in t.schema), t['c'][399], t['d'][999], t['x'].null_count, len(pd.read_parquet('out.parquet')))";
+    let shown = Command::new(python()).args(["-c", code]).current_dir(sandbox.path()).output().unwrap();
+    let expected = "1000 n: int64 d: date32[day] c: string x: string 99 2026-01-31 600 1000";
+    let shown = format!("{}{}", String::from_utf8_lossy(&shown.stdout), String::from_utf8_lossy(&shown.stderr));
+    assert_eq!(shown.trim(), expected);
+}
