@@ -1,7 +1,7 @@
 //! Files that are only appended to: results and keys. Owns how much of them counts.
 
 use super::error::LedgerError;
-use super::files::{io_error, private_file};
+use super::files::{Place, io_error, private_file};
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
@@ -10,6 +10,7 @@ use std::path::PathBuf;
 pub(super) struct AppendFile {
     path: PathBuf,
     file: File,
+    place: Place,
     end: u64,
 }
 
@@ -17,7 +18,8 @@ impl AppendFile {
     /// Opens it and cuts off what no committed row points at: the torn end that a killed execution left behind.
     pub(super) fn open(path: PathBuf, end: u64) -> Result<Self, LedgerError> {
         let file = private_file(&path)?;
-        let mut opened = Self { path, file, end };
+        let place = Place::of(&file, &path)?;
+        let mut opened = Self { path, file, place, end };
         opened.truncate(end)?;
         Ok(opened)
     }
@@ -31,6 +33,13 @@ impl AppendFile {
         self.file.write_all(bytes).map_err(|source| io_error("write", &self.path, source))?;
         self.end += bytes.len() as u64;
         Ok(())
+    }
+
+    /// Checks that the file is still there, and as long as it should be.
+    pub(super) fn check(&self) -> Result<(), LedgerError> {
+        self.place.check(&self.path)?;
+        let length = self.file.metadata().map_err(|source| io_error("read", &self.path, source))?.len();
+        if length == self.end { Ok(()) } else { Err(LedgerError::Gone { path: self.path.clone(), how: "changed" }) }
     }
 
     /// Waits until all of it is on disk.

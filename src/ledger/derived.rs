@@ -6,12 +6,14 @@
 use super::error::LedgerError;
 use super::files::{io_error, remove_file, write_atomically};
 use super::folder::RunFolder;
+use super::sorted_copy;
 use super::step_reader::StepReader;
 use crate::model::{ResultsFile, StepName};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::fs;
 use std::io::Write;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// The file of an aggregate.
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,6 +27,20 @@ pub struct AggregateFile {
     pub aggregate: Box<RawValue>,
 }
 
+/// What is stored of an aggregate: a line of JSON, and a line with its checksum, which files of older versions lack.
+struct StoredAggregate<'a> {
+    file: AggregateFile,
+    checksum: Option<&'a str>,
+}
+
+impl<'a> StoredAggregate<'a> {
+    fn read(text: &'a str) -> serde_json::Result<Self> {
+        let (json, checksum) = text.split_once('\n').unwrap_or((text, ""));
+        let checksum = Some(checksum.trim_end()).filter(|checksum| !checksum.is_empty());
+        Ok(Self { file: serde_json::from_str(json)?, checksum })
+    }
+}
+
 impl StepReader<'_> {
     /// A file with the results in item order: the results file itself if it is in that order, otherwise a copy, which is made
     /// on the first call.
@@ -36,14 +52,14 @@ impl StepReader<'_> {
         let results = self.results()?;
         let count = results.size()?.count;
         let path = if results.is_whole_file() {
+            results.check()?;
             self.folder.results(name)
         } else {
-            let copy = self.folder.sorted(name, &self.revision()?);
-            if !copy.exists() {
-                remove_copies(self.folder, name)?;
-                write_atomically(&copy, |out| results.copy_to(out))?;
+            let revision = self.revision()?;
+            match sorted_copy::find(self.folder, name, &revision) {
+                Some(copy) => copy,
+                None => sorted_copy::write(self.folder, name, &revision, results)?,
             }
-            copy
         };
         let path = std::path::absolute(&path).map_err(|source| io_error("resolve", &path, source))?;
         Ok(ResultsFile { path, count })
@@ -61,7 +77,10 @@ impl StepReader<'_> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(io_error("read", &path, source)),
         };
-        let Ok(file) = serde_json::from_str::<AggregateFile>(&text) else { return Ok(None) };
+        let Ok(StoredAggregate { file, checksum: stored }) = StoredAggregate::read(&text) else { return Ok(None) };
+        if stored.is_some_and(|stored| stored != checksum(&file)) {
+            return Ok(None);
+        }
         let same_way = fingerprint.is_none_or(|fingerprint| fingerprint == file.fingerprint);
         Ok((same_way && file.revision == self.revision()?).then_some(file.aggregate))
     }
@@ -74,8 +93,9 @@ impl RunFolder {
     /// If it cannot be written.
     pub fn write_aggregate(&self, step: &StepName, file: &AggregateFile) -> Result<(), LedgerError> {
         let path = self.aggregate(step);
-        let json = serde_json::to_vec(file).map_err(|error| io_error("write", &path, error.into()))?;
-        write_atomically(&path, |out| Ok(out.write_all(&json)))
+        let json = serde_json::to_string(file).map_err(|error| io_error("write", &path, error.into()))?;
+        let json = format!("{json}\n{}\n", checksum(file));
+        write_atomically(&path, |out| Ok(out.write_all(json.as_bytes())))
     }
 
     /// Deletes the aggregate of a step that no longer has one.
@@ -87,17 +107,8 @@ impl RunFolder {
     }
 }
 
-/// Deletes the sorted copies of other revisions.
-fn remove_copies(folder: &RunFolder, step: &StepName) -> Result<(), LedgerError> {
-    let results = folder.path.join("results");
-    let entries = fs::read_dir(&results).map_err(|source| io_error("read", &results, source))?;
-    let prefix = format!("{step}~");
-    for entry in entries.filter_map(Result::ok) {
-        let name = entry.file_name();
-        // A copy that is being written has another extension.
-        if name.to_string_lossy().strip_prefix(&prefix).is_some_and(|rest| rest.ends_with(".jsonl")) {
-            remove_file(&entry.path())?;
-        }
-    }
-    Ok(())
+/// The checksum of an aggregate: of its text, and of what it belongs to.
+fn checksum(file: &AggregateFile) -> String {
+    let texts = [file.revision.as_str(), &file.fingerprint, file.aggregate.get()];
+    format!("{:016x}", xxh3_64(texts.join("\0").as_bytes()))
 }

@@ -44,6 +44,14 @@ pub enum LedgerError {
         /// For instance `are truncated`.
         why: &'static str,
     },
+    /// Somebody deleted or changed a file of the run while the run was under way.
+    #[error("`{}` was {how} while the run was under way", .path.display())]
+    Gone {
+        /// The file.
+        path: PathBuf,
+        /// For instance `deleted`.
+        how: &'static str,
+    },
     /// A later version wrote it.
     #[error("ledger `{}` was written by a newer batchmill (schema {found}, this version reads up to {known})", .path.display())]
     SchemaTooNew {
@@ -135,6 +143,9 @@ impl LedgerError {
 
     /// What removes the cause, if that is in the user's hands.
     pub fn remedy(&self) -> Option<&'static str> {
+        if self.lacks_files() {
+            return None;
+        }
         match self {
             Self::Io { source, .. } => Some(match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some disk space",
@@ -150,9 +161,31 @@ impl LedgerError {
         }
     }
 
+    /// Whether the folder or the file that it needs is gone, whatever the system calls that.
+    fn lacks_files(&self) -> bool {
+        /// SQLite meets the end of its write-ahead log too early.
+        const SHORT_READ: i32 = 522;
+        let (path, is_missing) = match self {
+            Self::Io { path, source, .. } => (path, source.kind() == io::ErrorKind::NotFound),
+            Self::Sqlite { path, .. } => (path, true),
+            _ => return false,
+        };
+        let deleted = |folder: &Path| !folder.as_os_str().is_empty() && !folder.exists();
+        let sqlite = if let Self::Sqlite { source, .. } = self { source.sqlite_error() } else { None };
+        is_missing && path.parent().is_some_and(deleted)
+            || sqlite.is_some_and(|error| error.extended_code == SHORT_READ)
+    }
+
     /// What the user can do next, if there is anything.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            error if error.lacks_files() => {
+                "a file or directory that it needs was deleted; start a new run with `batchmill run FILE`"
+            }
+            Self::Gone { .. } => {
+                "what it held is lost; `batchmill audit` shows what is left, if the run is still there, and \
+                 `batchmill run FILE` starts a new run"
+            }
             Self::Io { .. } | Self::Sqlite { .. } => {
                 let remedy = self.remedy().unwrap_or_default();
                 return Some(format!("{remedy}, or store runs elsewhere with `--state-dir DIR`"));

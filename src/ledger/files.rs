@@ -5,8 +5,9 @@
 use super::error::LedgerError;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use tempfile::{Builder, NamedTempFile};
 
 /// Creates a directory that only its owner may open: items and results may be secret.
 pub(super) fn create_directory(path: &Path) -> Result<(), LedgerError> {
@@ -27,23 +28,57 @@ pub(super) fn private_file(path: &Path) -> Result<File, LedgerError> {
 }
 
 /// Replaces a file that only its owner may read. It is written under another name and then renamed, so that nobody reads
-/// half of it.
+/// half of it, not even after a power cut.
 pub(super) fn write_atomically(
     path: &Path,
-    write: impl FnOnce(&mut BufWriter<File>) -> Result<io::Result<()>, LedgerError>,
+    write: impl FnOnce(&mut BufWriter<&File>) -> Result<io::Result<()>, LedgerError>,
 ) -> Result<(), LedgerError> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".{}", std::process::id()));
-    let temporary = PathBuf::from(temporary);
-    let failed = |source| io_error("write", path, source);
-    let file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&temporary).map_err(failed)?;
-    let mut out = BufWriter::new(file);
-    let written = write(&mut out).and_then(|written| written.and_then(|()| out.flush()).map_err(failed));
-    let done = written.and_then(|()| fs::rename(&temporary, path).map_err(failed));
-    if done.is_err() {
-        drop(fs::remove_file(&temporary));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = write_new(folder, (&format!(".{name}."), ".tmp"), write)?;
+    temporary.persist(path).map_err(|error| io_error("write", path, error.error))?;
+    Ok(())
+}
+
+/// Writes a file under a name that nobody else has, between this beginning and this end, and waits until it is on disk. Only its
+/// owner may read it. It is deleted unless it is given a name, and locked until then.
+pub(super) fn write_new(
+    folder: &Path,
+    (prefix, suffix): (&str, &str),
+    write: impl FnOnce(&mut BufWriter<&File>) -> Result<io::Result<()>, LedgerError>,
+) -> Result<NamedTempFile, LedgerError> {
+    let failed = |source| io_error("write", folder, source);
+    let temporary = Builder::new().prefix(prefix).suffix(suffix).tempfile_in(folder).map_err(failed)?;
+    // Where locks are unknown, nobody can take the file for one that was abandoned.
+    let _ = temporary.as_file().try_lock();
+    let mut out = BufWriter::new(temporary.as_file());
+    write(&mut out)?.and_then(|()| out.flush()).map_err(failed)?;
+    drop(out);
+    temporary.as_file().sync_all().map_err(failed)?;
+    Ok(temporary)
+}
+
+/// Which file is at a path: it may be deleted or replaced while it is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place(u64, u64);
+
+impl Place {
+    /// The place of an open file.
+    pub(super) fn of(file: &File, path: &Path) -> Result<Self, LedgerError> {
+        let metadata = file.metadata().map_err(|source| io_error("read", path, source))?;
+        Ok(Self(metadata.dev(), metadata.ino()))
     }
-    done
+
+    /// Checks that the file is still at its path.
+    pub(super) fn check(self, path: &Path) -> Result<(), LedgerError> {
+        let how = match fs::metadata(path) {
+            Ok(metadata) if Self(metadata.dev(), metadata.ino()) == self => return Ok(()),
+            Ok(_) => "replaced",
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => "deleted",
+            Err(source) => return Err(io_error("read", path, source)),
+        };
+        Err(LedgerError::Gone { path: path.to_path_buf(), how })
+    }
 }
 
 /// Deletes a file. A missing file is fine.

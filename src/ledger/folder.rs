@@ -142,12 +142,6 @@ impl RunFolder {
         self.path.join("results").join(format!("{step}.jsonl"))
     }
 
-    /// A copy of the results of a step in item order, as they were at a revision. Step names contain no `~`, so the name is
-    /// unique.
-    pub(super) fn sorted(&self, step: &StepName, revision: &str) -> PathBuf {
-        self.path.join("results").join(format!("{step}~{revision}.jsonl"))
-    }
-
     /// The aggregate of a step.
     pub(super) fn aggregate(&self, step: &StepName) -> PathBuf {
         self.path.join("results").join(format!("{step}.aggregate.json"))

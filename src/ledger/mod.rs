@@ -37,6 +37,7 @@ mod row_hashes;
 mod run;
 mod schema;
 mod seals;
+mod sorted_copy;
 mod step;
 mod step_files;
 mod step_reader;

@@ -113,6 +113,12 @@ impl ResultsReader {
         in_order && std::fs::metadata(&self.path).is_ok_and(|data| data.len() == end)
     }
 
+    /// Compares all results with their checksums.
+    pub(super) fn check(&self) -> Result<(), LedgerError> {
+        let Some(file) = &self.file else { return Ok(()) };
+        self.blocks.as_slice().iter().try_for_each(|block| self.bytes(file, block).map(drop))
+    }
+
     /// The lines of a block. The rows of a table become lines.
     fn read(&self, file: &ReadAheadFile, block: &Block) -> Result<Vec<u8>, LedgerError> {
         let bytes = self.bytes(file, block)?;

@@ -2,21 +2,25 @@
 //!
 //! What happens in a step is written by its [`StepLedger`], over a connection of its own.
 
+use super::batches;
 use super::columns::{integer, now, variant_name};
 use super::database::Database;
 use super::durability::Durability;
 use super::error::LedgerError;
 use super::execution::Execution;
-use super::files::private_file;
+use super::files::{Place, io_error, private_file};
 use super::folder::RunFolder;
 use super::history::StepHistory;
+use super::ids::StepId;
 use super::load::not_comparable;
+use super::reader::Reader;
 use super::schema::{self, SCHEMA, TABLES, check_integrity, check_schema};
 use super::seals;
 use super::step::StepLedger;
 use super::steps::{self, StepType};
 use crate::model::{Status, StepName};
 use rusqlite::{Connection, params};
+use std::fs::File;
 use std::path::PathBuf;
 
 /// What the ledger keeps of a new run.
@@ -59,6 +63,8 @@ impl Given {
 /// A run's ledger, open for writing.
 pub struct Ledger {
     db: Database,
+    /// The file of the database.
+    place: Place,
     execution: Execution,
 }
 
@@ -85,7 +91,13 @@ impl Ledger {
         let mut db = Database::new(db, path)?;
         let execution = db.run(|db| create_tables(db, &folder, meta))?;
         db.write_with(durability)?;
-        Ok(Self { db, execution: Execution::new(execution, folder, durability, lock) })
+        Self::new(db, Execution::new(execution, folder, durability, lock))
+    }
+
+    fn new(db: Database, execution: Execution) -> Result<Self, LedgerError> {
+        let file = File::open(db.path()).map_err(|source| io_error("read", db.path(), source))?;
+        let place = Place::of(&file, db.path())?;
+        Ok(Self { db, place, execution })
     }
 
     /// Opens the ledger of a run that has ended, or whose process was killed, to continue it with what is given now.
@@ -122,7 +134,7 @@ impl Ledger {
             )?;
             Execution::begin(db)
         })?;
-        Ok(Self { db, execution: Execution::new(execution, folder, durability, lock) })
+        Self::new(db, Execution::new(execution, folder, durability, lock))
     }
 
     pub(super) fn database(&mut self) -> &mut Database {
@@ -169,14 +181,42 @@ impl Ledger {
     /// Closes the run.
     ///
     /// # Errors
-    /// If the database cannot be written.
+    /// If the database cannot be written, or if files of the run were deleted or changed while it was under way.
     pub fn finish_run(&mut self, status: Status) -> Result<(), LedgerError> {
         let finished = now();
         self.db.run(|db| {
             let run = db.execute("UPDATE run SET status = ?1, finished = ?2", params![variant_name(&status), finished]);
             let executions = db.execute("UPDATE executions SET finished = ?1 WHERE finished IS NULL", [finished]);
             run.and(executions).map(drop)
-        })
+        })?;
+        self.check_files(status)
+    }
+
+    /// Checks that everything is where others will look for it. Files that were deleted can still be written to, so nothing else
+    /// would tell.
+    fn check_files(&self, status: Status) -> Result<(), LedgerError> {
+        self.place.check(self.db.path())?;
+        let folder = self.folder();
+        let steps = self.db.rows("SELECT id, name FROM steps", [], |row| Ok((StepId(row.get(0)?), row.get(1)?)))?;
+        for (step, name) in steps {
+            let name: String = name;
+            let Some(name) = StepName::new(&name) else { continue };
+            let ends = self.db.run(|db| batches::file_ends(db, step))?;
+            for (path, end) in [(folder.results(&name), ends.results), (folder.keys(&name), ends.keys)] {
+                let how = match path.metadata() {
+                    Ok(file) if file.len() >= end => continue,
+                    Ok(_) => "cut off",
+                    Err(_) if end == 0 => continue,
+                    Err(_) => "deleted",
+                };
+                return Err(LedgerError::Gone { path, how });
+            }
+        }
+        // The write-ahead log is a file of its own.
+        if Reader::open(folder.clone())?.run()?.status != status {
+            return Err(LedgerError::Gone { path: self.db.path().to_path_buf(), how: "changed" });
+        }
+        Ok(())
     }
 }
 

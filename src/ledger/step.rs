@@ -198,8 +198,10 @@ impl StepLedger {
     /// Closes the step.
     ///
     /// # Errors
-    /// If the database cannot be written.
+    /// If the database cannot be written, or if its files were deleted or changed meanwhile.
     pub fn finish(self, report: &StepReport) -> Result<(), LedgerError> {
+        self.results.check()?;
+        self.keys.check()?;
         self.db.run(|db| steps::finish(db, self.step, report))
     }
 }

@@ -36,8 +36,12 @@ pub(super) fn remember(scope: &mut Scope, folder: &RunFolder, step: &Step, stats
         )),
     });
     let (name, from) = (step.name.clone(), folder.clone());
-    let failed = Lazy::new(move || {
-        minijinja::Value::from(minijinja::value::Serde(failures_json(&from, &name).unwrap_or_default()))
+    let failed = Lazy::new(move || match failures_json(&from, &name) {
+        Ok(failures) => minijinja::Value::from(minijinja::value::Serde(failures)),
+        Err(error) => minijinja::Value::from(minijinja::Error::new(
+            minijinja::ErrorKind::InvalidOperation,
+            format!("the failures of step `{name}` cannot be read: {error}"),
+        )),
     });
     let batch = stats.map(|stats| (Arc::new(failed), minijinja::Value::from(minijinja::value::Serde(stats.to_json()))));
     let stored = Arc::new(Stored::new(folder.clone(), step.name.clone()));

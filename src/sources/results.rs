@@ -6,7 +6,7 @@ use super::source::{Reread, Source};
 use crate::model::{self, ItemKey, Text};
 use crate::template::{ItemScope, Template};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Seek};
+use std::io::{self, BufRead, BufReader, Seek};
 use std::path::PathBuf;
 
 pub(super) struct Results {
@@ -14,6 +14,7 @@ pub(super) struct Results {
     reader: BufReader<File>,
     line: Vec<u8>,
     total: u64,
+    given: u64,
 }
 
 /// The results that a template refers to; none unless it is a single reference to the results of a batch step.
@@ -25,7 +26,7 @@ pub(super) fn open(text: &Text, scope: &ItemScope) -> Result<Option<Results>, So
     let file = File::open(&results.path);
     let file = file.map_err(|source| SourceError::Read { path: results.path.clone(), source })?;
     let reader = BufReader::with_capacity(1 << 20, file);
-    Ok(Some(Results { path: results.path, reader, line: Vec::new(), total: results.count }))
+    Ok(Some(Results { path: results.path, reader, line: Vec::new(), total: results.count, given: 0 }))
 }
 
 impl Source for Results {
@@ -43,11 +44,17 @@ impl Source for Results {
             }
             items.push(self.line.strip_suffix(b"\n").unwrap_or(&self.line));
         }
+        self.given += items.len() as u64;
+        if items.is_empty() && self.given != self.total {
+            let cause = format!("it has {} results, but {} were written to it", self.given, self.total);
+            return Err(SourceError::Read { path: self.path.clone(), source: io::Error::other(cause) });
+        }
         Ok(Chunk::of_json(items, ItemKey::of))
     }
 
     fn reread(&mut self) -> Result<Reread, SourceError> {
         self.reader.rewind().map_err(|source| SourceError::Read { path: self.path.clone(), source })?;
+        self.given = 0;
         Ok(Reread::Ready)
     }
 }

@@ -267,3 +267,110 @@ steps:
     fs::write(&database, &whole).unwrap();
     sandbox.batchmill(&["audit"]).exits_with(0);
 }
+
+/// Whatever is deleted, cut off or replaced while a run is under way, it does not end as if nothing had happened.
+#[test]
+fn files_that_are_deleted_under_way_are_noticed() {
+    let workflow = |harm: &str| {
+        format!(
+            "
+steps:
+  - {{name: first, for_each: [1, 2], task: echo, inputs: {{message: '{{{{ item }}}}'}}}}
+  - name: second
+    for_each: [1, 2, 3]
+    max_parallel: 1
+    task: shell
+    inputs: {{command: 'test {{{{ item }}}} != 2 || {{ cd .batchmill/runs/*/ && while ! test -s results/second.jsonl; do sleep 0.01; done; {harm}; }}'}}
+"
+        )
+    };
+    for harm in [
+        "rm -r ../../runs",
+        "rm -r ../../../.batchmill",
+        "mv results elsewhere",
+        "rm run.db",
+        "rm run.db-wal",
+        "cp run.db other && mv other run.db",
+        "rm results/first.jsonl",
+        "rm results/second.jsonl",
+        "rm results/second.keys",
+        ": > results/first.keys",
+        ": > results/second.jsonl",
+    ] {
+        let sandbox = Sandbox::with(&workflow(harm));
+        let ended = sandbox.run(&[]);
+        assert_eq!(ended.code, Some(3), "{harm}: {ended:?}");
+        assert!(!ended.stderr.contains("what was done is kept"), "{harm}: {}", ended.stderr);
+        assert!(ended.stderr.contains("error: ") && !ended.stderr.contains("succeeded"), "{harm}: {}", ended.stderr);
+    }
+    Sandbox::with(&workflow("true")).run(&[]).exits_with(0);
+}
+
+#[test]
+fn a_sorted_copy_is_read_only_if_it_is_what_was_written() {
+    let workflow = "
+steps:
+  - name: one
+    for_each: {range: 3000}
+    max_parallel: 2
+    batch_size: 7
+    batched: false
+    task: python
+    inputs: {code: 'import random, time; time.sleep(random.random() / 1000); return item'}
+  - name: two
+    for_each: '{{ steps.one.result }}'
+    task: shell
+    inputs: {command: 'test {{ item }} != 2000 -o -e go && echo {{ item }}'}
+  - {name: three, task: python, inputs: {code: 'return sum(steps.one.results)'}}
+";
+    let sandbox = Sandbox::with(workflow).file("late", "");
+    sandbox.run(&[]).exits_with(3);
+    let results = sandbox.run_folder().join("results");
+    let copy = || {
+        let names = fs::read_dir(&results).unwrap().map(|entry| entry.unwrap().path());
+        let copies: Vec<_> = names.filter(|path| path.to_string_lossy().contains("one~")).collect();
+        assert_eq!(copies.len(), 1, "{copies:?}");
+        copies[0].clone()
+    };
+    let whole = fs::read(copy()).unwrap();
+    let mut flipped = whole.clone();
+    flipped[5000] ^= 1;
+    for damaged in [&whole[..6000], &flipped, b""] {
+        fs::write(copy(), damaged).unwrap();
+        fs::write(results.join(".one~abc.tmp"), "of a killed process").unwrap();
+        sandbox.batchmill(&["resume"]).exits_with(3);
+        assert_eq!(fs::read(copy()).unwrap(), whole);
+    }
+    fs::write(copy(), &flipped).unwrap();
+    let sandbox = sandbox.file("go", "");
+    sandbox.batchmill(&["resume"]).exits_with(0);
+    assert_eq!(sandbox.results("three"), [3000 * 2999 / 2]);
+    assert_eq!(sandbox.results("two").len(), 3000);
+}
+
+#[test]
+fn a_changed_aggregate_is_not_taken_for_what_was_computed() {
+    let workflow = "
+steps:
+  - name: one
+    for_each: {range: 10}
+    task: python
+    inputs: {code: return item}
+    aggregate: {code: 'return sum(results) + 1000'}
+  - {name: two, task: echo, inputs: {message: '{{ steps.one.aggregate }}'}}
+";
+    let sandbox = Sandbox::with(workflow);
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!(sandbox.results("two"), [1045]);
+    let path = sandbox.run_folder().join("results/one.aggregate.json");
+    let whole = fs::read_to_string(&path).unwrap();
+    for damaged in
+        [whole.replace("1045", "1047"), whole.replace("1045", "\"1045\""), whole[..whole.len() / 2].to_owned()]
+    {
+        assert_ne!(damaged, whole);
+        fs::write(&path, damaged).unwrap();
+        sandbox.batchmill(&["resume"]).exits_with(0);
+        assert_eq!(fs::read_to_string(&path).unwrap(), whole);
+        assert_eq!(sandbox.results("two"), [1045]);
+    }
+}

@@ -1,0 +1,124 @@
+//! A copy of a step's results in item order. Its name has the revision of the results, and its size and hash, so that a copy that
+//! was cut off or changed is not taken for what was written.
+
+use super::error::LedgerError;
+use super::files::{io_error, remove_file, sync_directory, write_new};
+use super::folder::RunFolder;
+use super::results::ResultsReader;
+use crate::model::StepName;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::Xxh3;
+
+/// Begins the names of copies that are being written. Step names contain no `~`, so no other file is called so.
+fn temporary_prefix(step: &StepName) -> String {
+    format!(".{step}~")
+}
+
+const TEMPORARY: &str = ".tmp";
+
+/// What a copy must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Content {
+    size: u64,
+    hash: u64,
+}
+
+impl Content {
+    fn of_file(path: &Path) -> io::Result<Self> {
+        let (mut file, mut hash, mut size) = (File::open(path)?, Xxh3::new(), 0);
+        let mut bytes = vec![0; 256 << 10];
+        loop {
+            match file.read(&mut bytes) {
+                Ok(0) => return Ok(Self { size, hash: hash.digest() }),
+                Ok(read) => {
+                    hash.update(&bytes[..read]);
+                    size += read as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// From the end of a name: `1f-00112233445566aa.jsonl`.
+    fn of_name(end: &str) -> Option<Self> {
+        let (size, hash) = end.strip_suffix(".jsonl")?.split_once('-')?;
+        let number = |digits: &str| u64::from_str_radix(digits, 16).ok();
+        Some(Self { size: number(size)?, hash: number(hash)? })
+    }
+}
+
+/// The copy of this revision, if it is there and is what was written.
+pub(super) fn find(folder: &RunFolder, step: &StepName, revision: &str) -> Option<PathBuf> {
+    let prefix = format!("{step}~{revision}~");
+    let entries = fs::read_dir(folder.path.join("results")).ok()?;
+    entries.filter_map(Result::ok).map(|entry| entry.path()).find(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let content = name.strip_prefix(&prefix).and_then(Content::of_name);
+        content.is_some_and(|content| Content::of_file(path).is_ok_and(|found| found == content))
+    })
+}
+
+/// Writes the copy of this revision, and deletes all others.
+pub(super) fn write(
+    folder: &RunFolder,
+    step: &StepName,
+    revision: &str,
+    results: ResultsReader,
+) -> Result<PathBuf, LedgerError> {
+    remove_others(folder, step)?;
+    let results_folder = folder.path.join("results");
+    let failed = |source| io_error("write", &results_folder, source);
+    let mut content = Content { size: 0, hash: 0 };
+    let temporary = write_new(&results_folder, (&temporary_prefix(step), TEMPORARY), |out| {
+        let mut out = Hashing { out, hash: Xxh3::new(), size: 0 };
+        let copied = results.copy_to(&mut out)?;
+        content = Content { size: out.size, hash: out.hash.digest() };
+        Ok(copied)
+    })?;
+    let name = format!("{step}~{revision}~{:x}-{:016x}.jsonl", content.size, content.hash);
+    let path = results_folder.join(name);
+    temporary.persist(&path).map_err(|error| failed(error.error))?;
+    sync_directory(&results_folder)?;
+    Ok(path)
+}
+
+/// Deletes copies of this step: those of other revisions, damaged ones, and those that a killed process had begun.
+fn remove_others(folder: &RunFolder, step: &StepName) -> Result<(), LedgerError> {
+    let results = folder.path.join("results");
+    let entries = fs::read_dir(&results).map_err(|source| io_error("read", &results, source))?;
+    let (copies, temporary) = (format!("{step}~"), temporary_prefix(step));
+    for entry in entries.filter_map(Result::ok) {
+        let (name, path) = (entry.file_name(), entry.path());
+        let name = name.to_string_lossy();
+        let is_abandoned = || File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
+        if name.starts_with(&copies) && name.ends_with(".jsonl")
+            || name.starts_with(&temporary) && name.ends_with(TEMPORARY) && is_abandoned()
+        {
+            remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Hashes what is written.
+struct Hashing<W> {
+    out: W,
+    hash: Xxh3,
+    size: u64,
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        self.size += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
