@@ -60,6 +60,8 @@ mod params;
 mod parquet;
 /// The Python lane: hosts, crashes, timeouts.
 mod python;
+/// Random damage to the files of a run.
+mod random_damage;
 /// Failures looked at closely.
 mod repro;
 /// Going on with a run: after a failure, a change, a kill.
