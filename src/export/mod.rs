@@ -33,5 +33,5 @@ pub use error::ExportError;
 pub use frames::write_frames;
 pub use results::Results;
 pub use streamed::StreamedOutput;
-pub use target::{Target, Written};
+pub use target::{Target, Written, file_state};
 pub use write::write;

@@ -30,7 +30,8 @@ impl Target {
     }
 }
 
-fn file_state(path: &Path) -> Option<String> {
+/// What tells whether somebody has changed a file: its size and time. None if it is no file.
+pub fn file_state(path: &Path) -> Option<String> {
     let file = path.metadata().ok().filter(std::fs::Metadata::is_file)?;
     Some(format!("{} bytes, {}.{:09}", file.len(), file.mtime(), file.mtime_nsec()))
 }

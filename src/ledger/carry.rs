@@ -100,7 +100,7 @@ fn copy_rows(db: &Connection, step: &Step, moved: &[Moved]) -> rusqlite::Result<
     copy("steps", STEP_COLUMNS, "id")?;
     copy("fingerprints", "id, step, version, parts", "step")?;
     copy("outputs", "step, written", "step")?;
-    copy("item_files", "step, path, key", "step")?;
+    copy("item_files", "step, path, key, state", "step")?;
     for (table, columns) in [("failures", FAILURE_COLUMNS), ("batches", BATCH_COLUMNS)] {
         let query = format!(
             "INSERT INTO main.{table} ({columns}, execution) SELECT {columns}, {CARRIED} FROM earlier.{table} WHERE step = {}",

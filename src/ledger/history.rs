@@ -94,6 +94,8 @@ pub struct StepHistory {
     pub left_out: FailedItems,
     /// The hashes of rows that were read.
     pub rows: RowHashes,
+    /// Items of which a file is missing or was edited, so that they run again.
+    pub spoiled: HashSet<ItemKey>,
     /// Whether the step was started before.
     pub begun: bool,
     /// How the step ended the last time; none if it was killed.

@@ -9,10 +9,10 @@ use super::seals::ITEM_FILES;
 use super::step::StepLedger;
 use crate::model::{BatchReport, ItemKey};
 use rusqlite::{Connection, params};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 impl StepLedger {
     /// The paths of items that have a result, with the key and index of each; `done` gives the indexes by key. All other paths
@@ -36,20 +36,39 @@ impl StepLedger {
         })
     }
 
-    /// Notes which files items have made. Call it before their results are recorded.
+    /// The keys of items of which a file is not as it was: `state` says how it is now.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn spoiled_items(&self, state: &dyn Fn(&Path) -> Option<String>) -> Result<HashSet<ItemKey>, LedgerError> {
+        let step = self.step.0;
+        let query = "SELECT path, key, state FROM item_files WHERE step = ?1 AND state IS NOT NULL";
+        let files = self.db.rows(query, [step], |row| {
+            let path = PathBuf::from(OsString::from_vec(row.get(0)?));
+            Ok((path, ItemKey::from_bytes(row.get(1)?), row.get::<_, String>(2)?))
+        })?;
+        let spoiled = files.into_iter().filter(|(path, _, was)| state(path).as_ref() != Some(was));
+        Ok(spoiled.map(|(_, key, _)| key).collect())
+    }
+
+    /// Notes which files items have made, and how they are. Call it before their results are recorded.
     ///
     /// # Errors
     /// If the database cannot be written.
-    pub fn note_item_files(&mut self, reports: &[BatchReport]) -> Result<(), LedgerError> {
+    pub fn note_item_files(
+        &mut self,
+        reports: &[BatchReport],
+        state: &dyn Fn(&Path) -> Option<String>,
+    ) -> Result<(), LedgerError> {
         if reports.iter().all(|report| report.files.is_empty()) {
             return Ok(());
         }
         let step = self.step.0;
         self.db.transaction(|db| {
-            let mut insert =
-                db.prepare_cached("INSERT OR REPLACE INTO item_files (step, path, key) VALUES (?1, ?2, ?3)")?;
+            let mut insert = db
+                .prepare_cached("INSERT OR REPLACE INTO item_files (step, path, key, state) VALUES (?1, ?2, ?3, ?4)")?;
             for (key, path) in reports.iter().flat_map(|report| &report.files) {
-                insert.execute(params![step, OsStr::as_bytes(path.as_os_str()), key.to_bytes()])?;
+                insert.execute(params![step, OsStr::as_bytes(path.as_os_str()), key.to_bytes(), state(path)])?;
             }
             Ok(())
         })

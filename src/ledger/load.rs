@@ -54,6 +54,7 @@ pub(super) fn load(db: &Database, step: StepId, folder: &RunFolder, name: &StepN
             (keys, _) => history.lost.push(LostBatch { row, keys: keys.ok() }),
         }
     }
+    (history.begun, history.ended) = (true, db.run(|db| steps::ended(db, step))?);
     history.rows = RowHashes::load(folder, name)?;
     loaded.files_shrink = files.are_longer_than(*ends);
     load_failures(db, step, history)?;

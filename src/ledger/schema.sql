@@ -22,5 +22,5 @@ CREATE TABLE attempts (id INTEGER PRIMARY KEY, step INTEGER NOT NULL, key TEXT N
     fingerprint INTEGER, checksum INTEGER);
 CREATE INDEX attempts_by_key ON attempts (step, key);
 CREATE TABLE outputs (step INTEGER PRIMARY KEY, written TEXT NOT NULL);
-CREATE TABLE item_files (step INTEGER NOT NULL, path BLOB NOT NULL, key BLOB NOT NULL, checksum INTEGER,
-    PRIMARY KEY (step, path)) WITHOUT ROWID;
+CREATE TABLE item_files (step INTEGER NOT NULL, path BLOB NOT NULL, key BLOB NOT NULL, state TEXT,
+    checksum INTEGER, PRIMARY KEY (step, path)) WITHOUT ROWID;

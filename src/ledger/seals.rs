@@ -43,7 +43,7 @@ pub(super) const FAILURES: SealedTable = SealedTable {
 pub(super) const ATTEMPTS: SealedTable =
     SealedTable { name: "attempts", key: &["id"], columns: "id, step, key, attempts, fingerprint" };
 pub(super) const ITEM_FILES: SealedTable =
-    SealedTable { name: "item_files", key: &["step", "path"], columns: "step, path, key" };
+    SealedTable { name: "item_files", key: &["step", "path"], columns: "step, path, key, state" };
 
 /// All of them.
 pub(super) const SEALED: [&SealedTable; 6] = [&RUN, &STEPS, &FINGERPRINTS, &FAILURES, &ATTEMPTS, &ITEM_FILES];

@@ -51,9 +51,7 @@ impl StepLedger {
         let mut db = Database::open(folder.database(), execution.durability)?;
         let (step, loaded) = match db.run(|db| steps::find(db, name))? {
             Some(step) => {
-                let mut loaded = load::load(&db, step, folder, name)?;
-                loaded.history.begun = true;
-                loaded.history.ended = db.run(|db| steps::ended(db, step))?;
+                let loaded = load::load(&db, step, folder, name)?;
                 reopen(&mut db, step, step_type, &loaded)?;
                 (step, loaded)
             }

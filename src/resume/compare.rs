@@ -228,9 +228,15 @@ impl<'a> Comparer<'a> {
             for position in 0..self.places[number].len() {
                 let Some(index) = self.places[number][position] else { continue };
                 let moved = self.rules.by_index && batch.indexes[position] != index;
-                if (broken || moved) && index < self.rules.limit {
+                let spoiled =
+                    !self.history.spoiled.is_empty() && self.history.spoiled.contains(&batch.keys.get(position));
+                if (broken || moved || spoiled) && index < self.rules.limit {
                     self.places[number][position] = None;
-                    let reason = if broken { "part of a batch that changed" } else { "at another index now" };
+                    let reason = match (broken, spoiled) {
+                        (true, _) => "part of a batch that changed",
+                        (false, true) => "whose files are missing or were edited",
+                        (false, false) => "at another index now",
+                    };
                     self.run(index, reason, 1);
                 }
             }

@@ -53,7 +53,7 @@ pub fn forecast(prepared: &Prepared, reader: &Reader) -> Result<Vec<Forecast>, F
     let mut is_done: BTreeMap<&StepName, bool> = BTreeMap::new();
     for step in &prepared.steps {
         let recorded = reader.step(step.name())?;
-        let upstream = step.upstream.iter().map(|upstream| &upstream.name);
+        let upstream = step.upstream.iter().chain(&step.items_upstream).map(|upstream| &upstream.name);
         let unsettled = upstream.into_iter().find(|name| !is_done.get(name).copied().unwrap_or(false));
         let forecast = match (&recorded, unsettled) {
             (None, _) => Forecast::New,

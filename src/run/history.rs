@@ -4,6 +4,7 @@ use super::env::StepEnv;
 use super::error::EngineError;
 use super::mode::StepMode;
 use crate::compile::{OpenStep, Prepared, PreparedStep, changes, fingerprint_with_upstream, looks_at_index};
+use crate::export::file_state;
 use crate::ledger::StepHistory;
 use crate::model::{Event, Fingerprint};
 use crate::resume::{Comparison, Rules, compare_failed, compare_with_done};
@@ -54,6 +55,9 @@ pub(super) fn compare(
             }
             if history.is_empty() {
                 return Ok(Ok(Prior::Fresh));
+            }
+            if let Some(into) = open.item_files.as_deref().filter(|_| env.step.step.outputs.runs_for_missing_files()) {
+                history.spoiled = env.ledger.spoiled_items(&|path| file_state(&into.join(path)))?;
             }
             compare_with_done(&mut *open.source, &history, rules(env.step, env.run.prepared))
         }

@@ -1,16 +1,19 @@
 //! Records what a step does in the run's ledger, and in the step's output file while its results come.
 
-use crate::export::StreamedOutput;
+use crate::export::{StreamedOutput, file_state};
 use crate::ledger::{LedgerError, StepLedger};
 use crate::model::{BatchReport, LogEntry};
 use crate::pipeline::Recorder;
 use std::error::Error;
+use std::path::{Path, PathBuf};
 
 /// The recorder of a step that is kept in a ledger.
 pub(super) struct LedgerRecorder<'a> {
     pub(super) ledger: &'a mut StepLedger,
     /// The output file, if it is written while results come.
     pub(super) streamed: Option<StreamedOutput>,
+    /// Where the files of items go.
+    pub(super) item_files: Option<PathBuf>,
 }
 
 impl Recorder for LedgerRecorder<'_> {
@@ -18,7 +21,8 @@ impl Recorder for LedgerRecorder<'_> {
 
     fn record(&mut self, reports: &[BatchReport]) -> Result<(), LedgerError> {
         // The paths of item files first: a row of a result means that its files are known.
-        self.ledger.note_item_files(reports)?;
+        let into = self.item_files.as_deref().unwrap_or(Path::new(""));
+        self.ledger.note_item_files(reports, &|path| file_state(&into.join(path)))?;
         self.ledger.record(reports)
     }
 

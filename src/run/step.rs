@@ -118,10 +118,11 @@ fn work(env: &mut StepEnv<'_>, mut open: OpenStep, compared: Option<Comparison>)
     let streamed = open.target.as_ref().filter(|_| env.step.is_batch() && is_fresh).and_then(StreamedOutput::of);
     let context = env.context(&open, files.clone())?;
     let settings = open.settings.clone();
+    let into = open.item_files.clone();
     let start = start(env, &mut open, compared, env.run.width);
     let done_before = start.carried.done;
     let job = StepJob::new(&env.step.program, env.step.handler.as_ref(), context, &settings);
-    let mut recorder = LedgerRecorder { ledger: env.ledger, streamed };
+    let mut recorder = LedgerRecorder { ledger: env.ledger, streamed, item_files: into };
     let end = run_step(start, &job, &mut recorder, env.announcer.reborrow())?;
     let streamed = recorder.streamed.take();
     open.source.notices().into_iter().for_each(|notice| env.notice(notice));

@@ -10,7 +10,7 @@ use super::retention::delete_old_runs;
 use super::scope::{remember, step_scope};
 use super::step::{self, StepOutcome};
 use crate::compile::{Prepared, PreparedStep, params_to_keep};
-use crate::ledger::{Given, Ledger, RunFolder, RunMeta, StepHistory, StepType};
+use crate::ledger::{Given, Ledger, Reader, RunFolder, RunMeta, StepHistory, StepType};
 use crate::model::{Compare, Event, Listener, RunSummary, Status, StepName, StepReport};
 use crate::pipeline::Announcer;
 use crate::resume::ItemSelection;
@@ -92,7 +92,16 @@ fn open_ledger(prepared: &Prepared, start: Start) -> Result<(Ledger, ItemSelecti
         }
         Start::Again(folder, selection) => {
             let ledger = Ledger::reopen(folder, &meta, options.durability).map_err(EngineError::Start)?;
-            Ok((ledger, selection, None))
+            let reader = Reader::open(ledger.folder().clone()).map_err(EngineError::Start)?;
+            let steps = reader.steps().map_err(EngineError::Start)?;
+            let gone: Vec<String> = steps
+                .iter()
+                .filter(|record| prepared.step(&record.name).is_none())
+                .map(|record| format!("`{}`", record.name))
+                .collect();
+            let notice = (!gone.is_empty())
+                .then(|| format!("the workflow has no step {} any more; its results stay in the run", gone.join(", ")));
+            Ok((ledger, selection, notice))
         }
     }
 }

@@ -69,6 +69,25 @@ pub struct Outputs {
     pub file: Option<OutputFile>,
     /// `item_files`: the directory for files that items create. Rendered when the step starts.
     pub item_files: Option<Text>,
+    /// `on_missing`: what happens if one of these files is missing, or was edited.
+    pub on_missing: OnMissing,
+}
+
+/// `on_missing`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnMissing {
+    /// `run`: its item runs again.
+    #[default]
+    Run,
+    /// `ignore`: nothing; somebody moves or edits the files.
+    Ignore,
+}
+
+impl Outputs {
+    /// Whether an item runs again of which a file is missing or was edited.
+    pub fn runs_for_missing_files(&self) -> bool {
+        self.on_missing == OnMissing::Run
+    }
 }
 
 /// A file, or a directory of files, for the results of a step.

@@ -322,3 +322,58 @@ fn cleaning_says_what_will_run_again() {
     day(&sandbox, &[]).exits_with(0);
     assert_eq!(take(&sandbox, "ran").len(), 6);
 }
+
+#[test]
+fn a_file_of_an_item_that_is_missing_or_was_edited_is_made_again() {
+    let workflow = |more: &str| {
+        format!(
+            "steps:\n  - name: work\n    for_each: {{glob: 'd/*'}}\n    task: shell\n    inputs: {{command: 'echo $(basename {{{{ item }}}}) >> ran; cat {{{{ item }}}} > {{{{ item_dir }}}}/$(basename {{{{ item }}}}).out'}}\n    outputs: {{item_files: out{more}}}\n"
+        )
+    };
+    for again in [&["resume"][..], &["run", "workflow.yaml", "--incremental"]] {
+        let sandbox = Sandbox::with(&workflow("")).file("d/a", "1").file("d/b", "2").file("d/c", "3");
+        day(&sandbox, &[]).exits_with(0);
+        take(&sandbox, "ran");
+        remove(&sandbox, "out/a.out");
+        let sandbox = sandbox.file("out/b.out", "edited");
+        sandbox
+            .batchmill(again)
+            .exits_with(0)
+            .says(&["2 of 3 items will run: 2 whose files are missing or were edited"]);
+        assert_eq!(take(&sandbox, "ran"), ["a", "b"]);
+        assert_eq!((sandbox.read("out/a.out"), sandbox.read("out/b.out")), ("1".to_owned(), "2".to_owned()));
+        sandbox.batchmill(again).exits_with(0).says(&["0 of 3 items will run"]);
+        remove(&sandbox, "out/a.out");
+        let sandbox = sandbox.file("workflow.yaml", workflow(", on_missing: ignore"));
+        sandbox.batchmill(again).exits_with(0).says(&["0 of 3 items will run"]);
+    }
+    let wrong = workflow(", on_missing: cry");
+    Sandbox::with(&wrong).run(&[]).exits_with(2).says(&["`on_missing`", "`run`", "`ignore`"]);
+}
+
+#[test]
+fn a_plan_says_what_an_incremental_run_would_run() {
+    let sandbox = sandbox(3);
+    let plan = |sandbox: &Sandbox| sandbox.batchmill(&["plan", "workflow.yaml", "--incremental"]).exits_with(0);
+    assert!(plan(&sandbox).stderr.contains("everything would run"));
+    day(&sandbox, &[]).exits_with(0);
+    let sandbox = sandbox.file("data/900.txt", "new");
+    assert!(
+        plan(&sandbox).stdout.contains("work: 1 of 4 items will run: 1 new or changed"),
+        "{}",
+        plan(&sandbox).stdout
+    );
+    let dry = sandbox.run(&["--incremental", "--dry-run"]).exits_with(0);
+    assert_eq!(dry.stdout, plan(&sandbox).stdout);
+    assert_eq!((take(&sandbox, "ran").len(), runs(&sandbox)), (3, 1), "nothing ran");
+}
+
+#[test]
+fn a_step_that_is_gone_or_has_another_name_is_said() {
+    let sandbox = sandbox(2);
+    sandbox.run(&[]).exits_with(0);
+    let workflow = sandbox.read("workflow.yaml").replace("name: sum", "name: total");
+    let sandbox = sandbox.file("workflow.yaml", format!("# edited\n{workflow}"));
+    sandbox.batchmill(&["resume"]).exits_with(0).says(&["has no step `sum` any more", "0 of 2 items will run"]);
+    assert_eq!(sandbox.results("total").len(), 1);
+}

@@ -1,5 +1,6 @@
 //! Arguments that several verbs share, one group a file.
 
+mod compare;
 mod display;
 mod durability;
 mod resume;
@@ -8,6 +9,7 @@ mod state;
 mod time;
 mod workflow;
 
+pub use compare::CompareBy;
 pub use display::{DisplayArgs, Format, Progress};
 pub use durability::DurabilityArgs;
 pub use resume::ResumeArgs;

@@ -11,9 +11,10 @@ use crate::cli::lookup::latest_run_of;
 use crate::cli::prepare::{Overrides, absolute, load, options, prepare_again};
 use crate::cli::stderr::tell;
 use crate::cli::stdout::{print, print_json};
-use crate::compile::prepare;
+use crate::compile::{Options, prepare};
 use crate::ledger::{Reader, RunFolder};
-use crate::run::forecast;
+use crate::model::{Compare, RunId};
+use crate::run::{find_baseline, forecast};
 
 /// A preview to show.
 pub struct Preview {
@@ -23,6 +24,8 @@ pub struct Preview {
     pub state: StateArgs,
     /// Whether the latest run of the file would be resumed.
     pub resume: bool,
+    /// How an incremental run would compare files, if that is what is shown.
+    pub incremental: Option<Compare>,
     /// Whether the rows of files are counted.
     pub rows: RowCounts,
     /// The output format.
@@ -44,7 +47,19 @@ impl Preview {
             tell("this file has no run yet; everything would run");
         }
         let workflow = load(&self.workflow.file)?;
-        let prepared = prepare(workflow, options(&self.workflow, &self.state)?)?;
+        let options = Options { incremental: self.incremental, ..options(&self.workflow, &self.state)? };
+        let prepared = prepare(workflow, options)?;
+        if self.incremental.is_some() {
+            let state = self.state.folder();
+            let none = state.run(RunId(String::new()));
+            if let Some(folder) = find_baseline(&state, &self.workflow.file, &prepared.params_hash(), &none) {
+                let reader = Reader::open(folder)?;
+                let forecasts = forecast(&prepared, &reader);
+                let forecasts = forecasts.map_err(|error| CliError::from(error).masked(&prepared.secrets))?;
+                return show_forecasts(&prepared, &reader, &forecasts, self.format);
+            }
+            tell("no run of this file can be built on yet; everything would run");
+        }
         let steps = plan_steps(&prepared, self.rows).map_err(|error| error.masked(&prepared.secrets))?;
         match self.format {
             Format::Text => print(to_text(&prepared, &steps))?,

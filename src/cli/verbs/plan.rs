@@ -1,6 +1,6 @@
 //! `batchmill plan`: shows what would run.
 
-use crate::cli::args::{Format, StateArgs, WorkflowArgs};
+use crate::cli::args::{CompareBy, Format, StateArgs, WorkflowArgs};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::preview::{Preview, RowCounts};
@@ -16,6 +16,10 @@ pub struct PlanArgs {
     /// Show what resuming the latest run of this file would run, and why
     #[arg(long)]
     resume: bool,
+    /// Show what an incremental run would run, and why
+    #[arg(long, value_enum, value_name = "BY", num_args = 0..=1, require_equals = true, default_missing_value = "time",
+        conflicts_with = "resume")]
+    incremental: Option<CompareBy>,
     /// Don't read files of rows to count their rows
     #[arg(long)]
     no_count: bool,
@@ -28,7 +32,8 @@ impl PlanArgs {
     /// Prints the plan.
     pub fn run(self) -> Result<Exit, CliError> {
         let rows = if self.no_count { RowCounts::Skip } else { RowCounts::Count };
-        let Self { workflow, state, resume, format, .. } = self;
-        Preview { workflow, state, resume, rows, format }.show()
+        let Self { workflow, state, resume, incremental, format, .. } = self;
+        let incremental = incremental.map(Into::into);
+        Preview { workflow, state, resume, incremental, rows, format }.show()
     }
 }

@@ -1,6 +1,6 @@
 //! `batchmill run`: starts a new run, or resumes the latest one of a file.
 
-use crate::cli::args::{DisplayArgs, DurabilityArgs, StateArgs, WorkflowArgs};
+use crate::cli::args::{CompareBy, DisplayArgs, DurabilityArgs, StateArgs, WorkflowArgs};
 use crate::cli::error::CliError;
 use crate::cli::execute::{execute, resume_run};
 use crate::cli::exit::Exit;
@@ -9,10 +9,9 @@ use crate::cli::prepare::{Overrides, absolute, load, options};
 use crate::cli::preview::{Preview, RowCounts};
 use crate::compile::{Options, prepare};
 use crate::ledger::RunFolder;
-use crate::model::Compare;
 use crate::resume::ItemSelection;
 use crate::run::Start;
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -38,31 +37,14 @@ pub struct RunArgs {
     incremental: Option<CompareBy>,
 }
 
-/// By what `--incremental` compares files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum CompareBy {
-    /// Size and modification time
-    Time,
-    /// File content
-    Content,
-}
-
-impl From<CompareBy> for Compare {
-    fn from(by: CompareBy) -> Self {
-        match by {
-            CompareBy::Time => Self::Time,
-            CompareBy::Content => Self::Content,
-        }
-    }
-}
-
 impl RunArgs {
     /// Runs the workflow.
     pub fn run(self) -> Result<Exit, CliError> {
         let Self { workflow, state, resume, .. } = self;
         if self.dry_run {
             let format = self.display.format;
-            return Preview { workflow, state, resume, rows: RowCounts::Count, format }.show();
+            let incremental = self.incremental.map(Into::into);
+            return Preview { workflow, state, resume, incremental, rows: RowCounts::Count, format }.show();
         }
         if resume && let Some(folder) = latest_run_of(&workflow.file, &state.folder())? {
             let folder = RunFolder { path: absolute(&folder.path)?, ..folder };

@@ -7,3 +7,5 @@ ALTER TABLE run ADD COLUMN state TEXT;
 ALTER TABLE run ADD COLUMN params_hash TEXT;
 ALTER TABLE run ADD COLUMN max_items INTEGER;
 ALTER TABLE run ADD COLUMN baseline TEXT;
+-- Size and time of a file that an item has made.
+ALTER TABLE item_files ADD COLUMN state TEXT;

@@ -12,6 +12,9 @@ pub const TASK_TYPES: &[&str] = &["shell", "python", "http_request", "echo"];
 pub const PARAM_TYPES: &[&str] = &["string", "integer", "number", "boolean", "list", "mapping"];
 /// The ways a delay grows.
 pub const BACKOFFS: &[&str] = &["fixed", "linear", "exponential"];
+/// Values of `on_missing`.
+pub const ON_MISSING: &[&str] = &["run", "ignore"];
+
 /// The formats for results.
 pub const FORMATS: &[&str] = &["jsonl", "csv", "parquet"];
 /// The operations of a python task.
@@ -109,11 +112,12 @@ pub static OUTPUTS: KeyGroup = KeyGroup {
             Some("false"),
             "Whether `path` is a directory for several files of limited size",
         ),
+        key("only_new", KeyType::PlainBool, Some("false"), "Whether the file holds only what this run has made"),
         key(
-            "only_new",
-            KeyType::PlainBool,
-            Some("false"),
-            "Whether the file holds only the results of this run, not those that an incremental run took over",
+            "on_missing",
+            KeyType::OneOf(ON_MISSING),
+            Some("run"),
+            "What a resumed or incremental run does with an item of which a file in `item_files` is missing or was edited",
         ),
         key("item_files", KeyType::Text, Some("`out/STEP`"), "Directory for the files that items create in `item_dir`"),
     ],

@@ -5,10 +5,10 @@ use super::section::{Field, Section};
 use super::task_type::Runs;
 use crate::model::{OutputFormat, Span, Text};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
-use crate::spec::keys::{self, FORMATS};
+use crate::spec::keys::{self, FORMATS, ON_MISSING};
 use crate::spec::node::NodeKind;
 use crate::spec::setting::Readable;
-use crate::spec::workflow::{OutputFile, Outputs, names_folder};
+use crate::spec::workflow::{OnMissing, OutputFile, Outputs, names_folder};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -69,8 +69,12 @@ impl OutputsParser<'_> {
             }
             field.non_empty(errors)
         });
+        let on_missing = match section.take("on_missing").and_then(|field| field.one_of(ON_MISSING, errors)) {
+            Some("ignore") => OnMissing::Ignore,
+            _ => OnMissing::Run,
+        };
         section.reject_unknown(&[&keys::OUTPUTS], errors);
-        Outputs { name, file, item_files }
+        Outputs { name, file, item_files, on_missing }
     }
 
     /// Reads `path`, and its options from `section`.
