@@ -3,6 +3,7 @@
 use super::args::{DisplayArgs, Format, Progress, ResumeArgs};
 use super::error::CliError;
 use super::exit::Exit;
+use super::find_run::find_run;
 use super::params;
 use super::prepare::{Overrides, absolute, prepare_again};
 use super::run_json::RunJson;
@@ -60,7 +61,7 @@ pub fn execute_again(
         args.params.insert(0, std::mem::replace(&mut args.run, "latest".to_owned()));
     }
     let state = StateFolder(absolute(&args.state.state_dir)?);
-    let folder = state.find(&args.run)?;
+    let folder = find_run(&state, &args.run)?;
     let selection = select(&folder)?;
     let overrides = Overrides {
         params: params::from_arguments(&args.params)?,

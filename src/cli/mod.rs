@@ -11,6 +11,7 @@ mod args;
 mod error;
 mod execute;
 mod exit;
+mod find_run;
 mod lookup;
 mod odd_files;
 mod params;

@@ -2,6 +2,7 @@
 
 use super::error::LedgerError;
 use super::files::{create_directories, create_directory, io_error, private_file, sync_directory, write_atomically};
+use super::schema::is_without_tables;
 use crate::model::{RunId, StepName};
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
@@ -18,6 +19,13 @@ const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Bytes of the key of a state folder.
 const KEY_SIZE: usize = 32;
+
+/// Begins the names of folders that are not runs yet, and of those that are none any more.
+pub(super) const NEW: &str = ".new-";
+pub(super) const TRASH: &str = ".trash-";
+
+/// A folder that was begun longer ago than this, and that nobody has locked, was left behind. Making a run takes milliseconds.
+pub(super) const ABANDONED_AFTER: Duration = Duration::from_mins(10);
 
 /// The folder that holds all runs, `.batchmill` by default.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,23 +45,33 @@ impl StateFolder {
         self.0.join("runs")
     }
 
-    /// Creates the folder of a new run of the workflow `name`. The state folder tells git to ignore it.
+    /// Makes the state folder, if there is none. It tells git to ignore it; a folder that was there before is the user's.
+    fn create(&self) -> Result<(), LedgerError> {
+        let ignore = self.0.join(".gitignore");
+        let is_new = !self.0.exists();
+        create_directories(&self.runs())?;
+        if is_new {
+            fs::write(&ignore, "*\n").map_err(|source| io_error("write", &ignore, source))?;
+        }
+        Ok(())
+    }
+
+    /// Creates the folder of a new run of the workflow `name`, under a name that is no run's until its ledger is complete.
     ///
     /// # Errors
     /// If it cannot be created.
     pub fn create_run(&self, name: &str) -> Result<RunFolder, LedgerError> {
-        create_directories(&self.runs())?;
-        let ignore = self.0.join(".gitignore");
-        if !ignore.exists() {
-            fs::write(&ignore, "*\n").map_err(|source| io_error("write", &ignore, source))?;
-        }
+        self.create()?;
         let started = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S%3f").to_string();
         let fit = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' };
         let name: String = name.chars().take(40).map(fit).collect();
         loop {
             let random = RandomState::new().hash_one(&started) % 36_u64.pow(4);
             let run = RunId(format!("{started}-{name}-{}", base36(random)));
-            let path = self.runs().join(&run.0);
+            if self.runs().join(&run.0).exists() {
+                continue;
+            }
+            let path = self.runs().join(format!("{NEW}{run}"));
             match create_directory(&path) {
                 Ok(()) => {
                     create_directory(&path.join("results"))?;
@@ -77,7 +95,7 @@ impl StateFolder {
         {
             return Ok(key);
         }
-        create_directories(&self.0)?;
+        self.create()?;
         let mut key = vec![0; KEY_SIZE];
         let random = File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut key));
         random.map_err(|source| io_error("read", Path::new("/dev/urandom"), source))?;
@@ -102,7 +120,10 @@ impl StateFolder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(source) => return Err(io_error("read", &path, source)),
         };
-        let folders = entries.filter_map(Result::ok).filter(|entry| entry.path().join("run.db").exists());
+        let is_run = |entry: &fs::DirEntry| {
+            !entry.file_name().as_encoded_bytes().starts_with(b".") && entry.path().join("run.db").exists()
+        };
+        let folders = entries.filter_map(Result::ok).filter(is_run);
         let mut runs: Vec<RunFolder> = folders
             .map(|entry| RunFolder { run: RunId(entry.file_name().to_string_lossy().into_owned()), path: entry.path() })
             .collect();
@@ -117,6 +138,9 @@ impl StateFolder {
     pub fn find(&self, name: &str) -> Result<RunFolder, LedgerError> {
         let mut runs = self.runs_by_age()?;
         if name == "latest" {
+            while runs.last().is_some_and(RunFolder::is_half_made) {
+                runs.pop();
+            }
             return runs.pop().ok_or_else(|| LedgerError::NoRuns(self.0.clone()));
         }
         if let Some(exact) = runs.iter().position(|folder| folder.run.0 == name) {
@@ -132,6 +156,20 @@ impl StateFolder {
 }
 
 impl RunFolder {
+    /// Gives the folder of a new run its name: from now on it is a run.
+    pub(super) fn complete(mut self) -> Result<Self, LedgerError> {
+        let path = self.path.with_file_name(&self.run.0);
+        fs::rename(&self.path, &path).map_err(|source| io_error("create directory", &path, source))?;
+        self.path = path;
+        Ok(self)
+    }
+
+    /// Whether its making was interrupted, so that it holds nothing. This version makes no such runs, but older ones did.
+    pub fn is_half_made(&self) -> bool {
+        let is_empty = |folder: PathBuf| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+        is_empty(self.path.join("results")) && !self.is_locked() && is_without_tables(&self.database())
+    }
+
     /// The database.
     pub fn database(&self) -> PathBuf {
         self.path.join("run.db")
@@ -197,10 +235,11 @@ impl RunFolder {
     /// If another process works on it, or it cannot be deleted.
     pub fn delete(&self) -> Result<(), LedgerError> {
         let _lock = self.lock()?;
-        // The database first: a folder without one is not a run, whatever else is left of it.
-        let database = self.database();
-        fs::remove_file(&database).map_err(|source| io_error("delete", &database, source))?;
-        fs::remove_dir_all(&self.path).map_err(|source| io_error("delete", &self.path, source))
+        // A name that is no run's: what is left if this is interrupted is deleted the next time.
+        let random = RandomState::new().hash_one(&self.run.0);
+        let trash = self.path.with_file_name(format!("{TRASH}{}-{random:016x}", self.run));
+        fs::rename(&self.path, &trash).map_err(|source| io_error("delete", &self.path, source))?;
+        fs::remove_dir_all(&trash).map_err(|source| io_error("delete", &trash, source))
     }
 
     /// Whether a process works on the run.

@@ -24,6 +24,7 @@ mod folder;
 mod history;
 mod ids;
 mod item_files;
+mod leftovers;
 mod load;
 mod log;
 mod moves;

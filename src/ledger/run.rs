@@ -20,7 +20,7 @@ use super::step::StepLedger;
 use super::steps::{self, StepType};
 use crate::model::{Status, StepName};
 use rusqlite::{Connection, params};
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::PathBuf;
 
 /// What the ledger keeps of a new run.
@@ -74,6 +74,22 @@ impl Ledger {
     /// # Errors
     /// If the run's folder cannot be written.
     pub fn create(folder: RunFolder, meta: &RunMeta, durability: Durability) -> Result<Self, LedgerError> {
+        let begun = folder.path.clone();
+        let created = Self::create_in(folder, meta, durability);
+        if created.is_err() {
+            // It is no run, and has no results. One by one: to read a folder takes a descriptor, which may be what was missing.
+            for file in ["run.db", "run.db-wal", "run.db-shm", "lock"] {
+                drop(fs::remove_file(begun.join(file)));
+            }
+            for folder in ["results", "logs", ""] {
+                drop(fs::remove_dir(begun.join(folder)));
+            }
+        }
+        created
+    }
+
+    /// The same, without clearing away what was begun.
+    fn create_in(folder: RunFolder, meta: &RunMeta, durability: Durability) -> Result<Self, LedgerError> {
         let lock = folder.lock()?;
         let path = folder.database();
         let sqlite = |source| LedgerError::sqlite(&path, source);
@@ -85,12 +101,18 @@ impl Ledger {
             Durability::Normal => db.execute_batch("PRAGMA synchronous = OFF").map_err(sqlite)?,
             Durability::Full => {
                 db.execute_batch(durability.pragma()).map_err(sqlite)?;
-                folder.sync_names()?;
             }
         }
-        let mut db = Database::new(db, path)?;
+        let db = Database::new(db, path.clone())?;
         let execution = db.run(|db| create_tables(db, &folder, meta))?;
-        db.write_with(durability)?;
+        // Closed, so that nothing of it is in files that SQLite would look for under the old name.
+        db.connection.close().map_err(|(_, source)| LedgerError::sqlite(&path, source))?;
+        // The run appears as a whole.
+        let folder = folder.complete()?;
+        if durability == Durability::Full {
+            folder.sync_names()?;
+        }
+        let db = Database::open(folder.database(), durability)?;
         Self::new(db, Execution::new(execution, folder, durability, lock))
     }
 

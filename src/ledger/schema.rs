@@ -5,7 +5,7 @@
 use super::database::Database;
 use super::error::LedgerError;
 use super::seals::{self, SEALED, SealedTable};
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
 /// The version of the tables.
@@ -55,6 +55,12 @@ pub(super) fn check_schema(db: &Connection, path: &Path) -> Result<(), LedgerErr
 /// The version of a database's tables.
 fn version(db: &Connection) -> rusqlite::Result<u32> {
     db.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+/// Whether a database was begun, and has no tables.
+pub(super) fn is_without_tables(path: &Path) -> bool {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags).is_ok_and(|db| version(&db).is_ok_and(|version| version == 0))
 }
 
 /// Whether the tables are of the current version.

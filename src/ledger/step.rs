@@ -6,6 +6,7 @@
 
 use super::append_file::AppendFile;
 use super::batches::{self, FileEnds};
+use super::columns::unsigned;
 use super::commit::{Commit, stored_keys};
 use super::database::Database;
 use super::durability::Durability;
@@ -133,6 +134,15 @@ impl StepLedger {
         let step = self.step;
         self.keys_with_failures.extend(failures.iter().filter_map(FailureChange::new_key));
         self.db.transaction(|db| moves::apply(db, step, changes, failures))
+    }
+
+    /// How many items have failed, in this execution or in an earlier one.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn failed_items(&self) -> Result<u64, LedgerError> {
+        let query = "SELECT count(*) FROM failures WHERE step = ?1 AND NOT left_out";
+        self.db.run(|db| db.query_row(query, [self.step.0], |row| row.get(0).map(|count| unsigned(count).unwrap_or(0))))
     }
 
     /// A text that changes whenever the results or failures of the step do.

@@ -128,6 +128,7 @@ fn work(env: &mut StepEnv<'_>, mut open: OpenStep, compared: Option<Comparison>)
     open.source.notices().into_iter().for_each(|notice| env.notice(notice));
     files.iter().for_each(|files| files.clear());
     let mut outcome = outcome(env, end);
+    count_standing_failures(env, &mut outcome.report.stats)?;
     let ran = outcome.report.stats.succeeded > done_before;
     compute_aggregate(env, &mut outcome.report, settings.step_timeout)?;
     if let Some(target) = &open.target {
@@ -174,6 +175,17 @@ fn start<'a>(
 fn carried(compared: &Comparison, bytes: Option<u64>) -> Carried {
     let Counts { done, failed, unchanged, bad_rows, .. } = compared.counts;
     Carried { done, failed, bad_rows, unchanged, bytes_done: compared.bytes_done(bytes) }
+}
+
+/// Counts failures of earlier executions that still stand: the step has stopped before their items could run again.
+fn count_standing_failures(env: &StepEnv<'_>, stats: &mut Stats) -> Result<(), EngineError> {
+    if stats.skipped > 0 {
+        let standing = env.ledger.failed_items()?.saturating_sub(stats.failed).min(stats.skipped);
+        stats.failed += standing;
+        stats.kept += standing;
+        stats.skipped -= standing;
+    }
+    Ok(())
 }
 
 /// How a step ended whose items ended like this.

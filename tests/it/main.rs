@@ -46,6 +46,8 @@ mod incremental_again;
 mod input;
 /// Files of rows looked at beforehand, and progress by their bytes.
 mod inspect;
+/// Runs that are being made, or deleted.
+mod instants;
 /// What later steps see of earlier ones.
 mod later;
 /// Tolerated failures, times, memory.

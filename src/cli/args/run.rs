@@ -1,6 +1,7 @@
 //! Which run is meant.
 
 use super::state::StateArgs;
+use crate::cli::find_run::find_run;
 use crate::ledger::{LedgerError, Reader};
 use clap::Args;
 
@@ -17,6 +18,6 @@ pub struct RunSelector {
 impl RunSelector {
     /// Opens the run's ledger for reading.
     pub fn open(&self) -> Result<Reader, LedgerError> {
-        Reader::open(self.state.folder().find(&self.run)?)
+        Reader::open(find_run(&self.state.folder(), &self.run)?)
     }
 }

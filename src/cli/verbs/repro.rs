@@ -3,6 +3,7 @@
 use crate::cli::args::StateArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::find_run::find_run;
 use crate::cli::lookup::{FailedItem, failed_items, no_failed_item};
 use crate::cli::params;
 use crate::cli::prepare::{Overrides, absolute, prepare_again};
@@ -44,7 +45,7 @@ impl ReproArgs {
     /// Reruns the item.
     pub fn run(self) -> Result<Exit, CliError> {
         let state = StateFolder(absolute(&self.state.state_dir)?);
-        let folder = state.find(&self.run)?;
+        let folder = find_run(&state, &self.run)?;
         let FailedItem { step, record: failure } = self.find(&folder)?;
         let run = Printable::line(&folder.run.0);
         let place = format!("{step}[{}]", failure.index);

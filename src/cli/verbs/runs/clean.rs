@@ -63,7 +63,18 @@ impl Baseline {
 impl CleanArgs {
     /// Deletes the runs and prints their ids.
     pub fn run(self) -> Result<Exit, CliError> {
-        let mut folders = self.state.folder().runs_by_age()?;
+        let state = self.state.folder();
+        let (half_made, mut folders): (Vec<_>, Vec<_>) =
+            state.runs_by_age()?.into_iter().partition(RunFolder::is_half_made);
+        if !self.dry_run {
+            state.delete_leftovers().map_err(|error| CliError::bad(format!("cannot delete old runs: {error}")))?;
+        }
+        for folder in half_made {
+            if !self.dry_run {
+                folder.delete()?;
+            }
+            print(format!("{}\n", Printable::line(&folder.run.0)))?;
+        }
         folders.truncate(folders.len().saturating_sub(self.keep.unwrap_or(0)));
         let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
         let mut baselines = Vec::new();

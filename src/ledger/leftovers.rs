@@ -1,0 +1,100 @@
+//! What is left of runs that were never complete, and of those that were being deleted when the process was killed.
+
+use super::folder::{ABANDONED_AFTER, NEW, StateFolder, TRASH};
+use std::fs::{self, DirEntry, File};
+use std::io;
+use std::path::Path;
+
+/// What a folder holds that was a run: an older version deleted the database first.
+const PARTS: [&str; 6] = ["results", "logs", "items", "lock", "run.db-wal", "run.db-shm"];
+
+impl StateFolder {
+    /// Deletes what is left of runs that were never complete, and of those whose deletion was interrupted.
+    ///
+    /// # Errors
+    /// If something cannot be deleted.
+    pub fn delete_leftovers(&self) -> io::Result<()> {
+        let entries = match fs::read_dir(self.0.join("runs")) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        for entry in entries.filter_map(Result::ok) {
+            if !is_leftover(&entry) {
+                continue;
+            }
+            match fs::remove_dir_all(entry.path()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_leftover(entry: &DirEntry) -> bool {
+    let (name, path) = (entry.file_name(), entry.path());
+    let name = name.to_string_lossy();
+    if !entry.file_type().is_ok_and(|kind| kind.is_dir()) || is_locked(&path) {
+        return false;
+    }
+    if name.starts_with(TRASH) {
+        return true;
+    }
+    (name.starts_with(NEW) || is_rest_of_run(&path)) && is_abandoned(&path)
+}
+
+/// Whether a folder holds only parts of a run, and lacks what makes it one.
+fn is_rest_of_run(path: &Path) -> bool {
+    fs::read_dir(path).is_ok_and(|entries| {
+        let names = entries.map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+        names.flatten().all(|name| PARTS.contains(&name.as_str()))
+    })
+}
+
+fn is_abandoned(path: &Path) -> bool {
+    let changed = fs::metadata(path).and_then(|data| data.modified());
+    changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age > ABANDONED_AFTER))
+}
+
+fn is_locked(path: &Path) -> bool {
+    File::open(path.join("lock")).is_ok_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::FileTimes;
+    use std::time::SystemTime;
+
+    #[test]
+    fn only_what_was_left_behind_is_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateFolder(folder.path().to_path_buf());
+        let make = |name: &str, files: &[&str], old: bool| {
+            let path = folder.path().join("runs").join(name);
+            fs::create_dir_all(&path).unwrap();
+            files.iter().for_each(|file| fs::write(path.join(file), "").unwrap());
+            let times = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH);
+            if old {
+                File::open(&path).unwrap().set_times(times).unwrap();
+            }
+            path
+        };
+        make(".trash-a", &["lock", "run.db"], false);
+        make(".new-b", &["lock"], true);
+        make("20260101-half-deleted", &["lock", "run.db-wal"], true);
+        make("20260101-empty", &[], true);
+        make(".new-young", &["lock"], false);
+        make("run", &["lock", "run.db"], true);
+        make("mine", &["notes"], true);
+        let locked = make(".new-locked", &["lock"], true);
+        let lock = File::open(locked.join("lock")).unwrap();
+        lock.lock().unwrap();
+        state.delete_leftovers().unwrap();
+        let mut left: Vec<_> =
+            fs::read_dir(folder.path().join("runs")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".new-locked", ".new-young", "mine", "run"]);
+    }
+}
