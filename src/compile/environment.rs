@@ -3,7 +3,7 @@
 use super::ParamValues;
 use super::check::template_error;
 use crate::spec::{Diagnostic, Workflow};
-use crate::template::{CompiledTree, ItemScope, Names, Scope};
+use crate::template::{CompiledTree, ItemScope, Names, Scope, json_or_invalid};
 use crate::text::Secrets;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -47,7 +47,10 @@ pub(super) fn environment(
 
 /// Parameters as templates see them.
 pub fn template_params(params: &ParamValues) -> BTreeMap<String, minijinja::Value> {
-    params.iter().map(|(name, value)| (name.clone(), minijinja::Value::from(minijinja::value::Serde(value)))).collect()
+    let value = |(name, value): (&String, &serde_json::Value)| {
+        (name.clone(), json_or_invalid(&format_args!("parameter `{name}`"), value.to_string().as_bytes()))
+    };
+    params.iter().map(value).collect()
 }
 
 /// The values of `secrets`.

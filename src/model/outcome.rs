@@ -40,10 +40,8 @@ impl Lines {
 
 /// A result as a message for a person: a string as it is, any other value as JSON.
 pub fn message_of(json: &[u8]) -> String {
-    match serde_json::from_slice(json) {
-        Ok(serde_json::Value::String(text)) => text,
-        _ => String::from_utf8_lossy(json).into_owned(),
-    }
+    let string = if json.starts_with(b"\"") { serde_json::from_slice(json).ok() } else { None };
+    string.unwrap_or_else(|| String::from_utf8_lossy(json).into_owned())
 }
 
 /// How results are written down.

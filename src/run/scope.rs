@@ -4,7 +4,7 @@ use crate::compile::{Prepared, template_params};
 use crate::ledger::{LedgerError, Reader, RunFolder, StepReader};
 use crate::model::{ResultsFile, ResultsSize, RunId, Stats, StepName};
 use crate::spec::{Step, StepKind};
-use crate::template::{Lazy, Scope, StepValue, StoredResults, exact_json_to_value, json_to_value};
+use crate::template::{Lazy, Scope, StepValue, StoredResults, invalid, json_or_invalid};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
@@ -29,21 +29,22 @@ pub fn step_scope(prepared: &Prepared, run: &RunId) -> Scope {
 pub(super) fn remember(scope: &mut Scope, folder: &RunFolder, step: &Step, stats: Option<Stats>) {
     let (name, from) = (step.name.clone(), folder.clone());
     let result = Lazy::new(move || match read_results(&from, &name) {
-        Ok(json) => json_to_value(&json),
-        Err(error) => minijinja::Value::from(minijinja::Error::new(
-            minijinja::ErrorKind::InvalidOperation,
-            format!("the results of step `{name}` cannot be read: {error}"),
-        )),
+        Ok(json) => json_or_invalid(&format_args!("the results of step `{name}`"), &json),
+        Err(error) => invalid(format!("the results of step `{name}` cannot be read: {error}")),
     });
     let (name, from) = (step.name.clone(), folder.clone());
     let failed = Lazy::new(move || match failures_json(&from, &name) {
-        Ok(failures) => minijinja::Value::from(minijinja::value::Serde(failures)),
-        Err(error) => minijinja::Value::from(minijinja::Error::new(
-            minijinja::ErrorKind::InvalidOperation,
-            format!("the failures of step `{name}` cannot be read: {error}"),
-        )),
+        Ok(failures) => {
+            let json = serde_json::Value::from(failures).to_string();
+            json_or_invalid(&format_args!("the failures of step `{name}`"), json.as_bytes())
+        }
+        Err(error) => invalid(format!("the failures of step `{name}` cannot be read: {error}")),
     });
-    let batch = stats.map(|stats| (Arc::new(failed), minijinja::Value::from(minijinja::value::Serde(stats.to_json()))));
+    let batch = stats.map(|stats| {
+        let stats =
+            json_or_invalid(&format_args!("`stats` of step `{}`", step.name), stats.to_json().to_string().as_bytes());
+        (Arc::new(failed), stats)
+    });
     let stored = Arc::new(Stored::new(folder.clone(), step.name.clone()));
     let (name, from) = (step.name.clone(), folder.clone());
     let has_aggregate = matches!(&step.kind, StepKind::Batch(batch) if batch.aggregate.is_some());
@@ -61,12 +62,11 @@ fn aggregate_value(folder: &RunFolder, step: &StepName) -> minijinja::Value {
         .and_then(|reader| reader.step(step)?.map(|step| step.aggregate(None)).transpose())
     {
         Ok(aggregate) => {
-            aggregate.flatten().map_or_else(|| minijinja::Value::from(()), |json| exact_json_to_value(&json))
+            let json = aggregate.flatten();
+            let json = json.as_deref().map_or("null", |json| json.get());
+            json_or_invalid(&format_args!("the aggregate of step `{step}`"), json.as_bytes())
         }
-        Err(error) => minijinja::Value::from(minijinja::Error::new(
-            minijinja::ErrorKind::InvalidOperation,
-            format!("the aggregate of step `{step}` cannot be read: {error}"),
-        )),
+        Err(error) => invalid(format!("the aggregate of step `{step}` cannot be read: {error}")),
     }
 }
 

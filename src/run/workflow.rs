@@ -17,7 +17,7 @@ use crate::resume::ItemSelection;
 use crate::spec::{Diagnostics, Workflow};
 use crate::task::TaskHost;
 use crate::task::guard::Guard;
-use crate::template::Scope;
+use crate::template::{Scope, json_or_invalid};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -166,7 +166,7 @@ impl Run<'_> {
             if step.name().as_str() == Workflow::ON_FAILURE && self.summary.status == Status::Succeeded {
                 continue;
             }
-            self.scope.summary = Some(minijinja::Value::from(minijinja::value::Serde(self.summary_json())));
+            self.scope.summary = Some(json_or_invalid(&"`summary`", self.summary_json().to_string().as_bytes()));
             self.ledger.forget_step(step.name())?;
             let status = self.step(step)?;
             if status != Status::Succeeded && self.summary.status == Status::Succeeded {

@@ -95,6 +95,10 @@ impl ErrorList {
         self.0.len()
     }
 
+    pub fn first(&self) -> Option<&Diagnostic> {
+        self.0.first()
+    }
+
     pub fn into_vec(self) -> Vec<Diagnostic> {
         self.0
     }

@@ -99,6 +99,9 @@ pub(super) fn shorten(text: &str) -> String {
     format!("{short}{more}")
 }
 
+/// The most digits of an integer that Python reads without being told to.
+const MOST_DIGITS: usize = 4300;
+
 /// Reads a plain scalar by the core schema. The error continues a sentence that starts with the scalar.
 pub(super) fn resolve(text: &str) -> Result<NodeKind, &'static str> {
     match text {
@@ -113,20 +116,37 @@ pub(super) fn resolve(text: &str) -> Result<NodeKind, &'static str> {
     }
     match number(text, unsigned) {
         None => Ok(NodeKind::Text(text.to_owned())),
-        Some(number) if number.parse::<f64>().is_ok_and(f64::is_finite) => Ok(NodeKind::Number(number)),
+        Some(number) if fits(&number) => Ok(NodeKind::Number(number)),
         Some(_) => Err("is too large"),
     }
+}
+
+/// Whether every reader can hold a number: integers of as many digits as Python reads, and finite floats.
+fn fits(number: &str) -> bool {
+    let digits = number.strip_prefix('-').unwrap_or(number);
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return digits.len() <= MOST_DIGITS;
+    }
+    number.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+/// An integer of another base as JSON writes it, if the digits are some.
+fn radix(digits: &str, base: u32) -> Option<String> {
+    if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(base)) {
+        return None;
+    }
+    // What does not fit gets more digits than there may be, so it is refused.
+    let value = u128::from_str_radix(digits, base);
+    Some(value.map_or_else(|_| "9".repeat(MOST_DIGITS + 1), |value| value.to_string()))
 }
 
 /// A number as JSON writes it, if the text is one.
 fn number(text: &str, unsigned: &str) -> Option<String> {
     if let Some(digits) = text.strip_prefix("0x") {
-        let plain = !digits.starts_with("+");
-        return plain.then(|| u128::from_str_radix(digits, 16).ok()).flatten().map(|value| value.to_string());
+        return radix(digits, 16);
     }
     if let Some(digits) = text.strip_prefix("0o") {
-        let plain = !digits.starts_with("+");
-        return plain.then(|| u128::from_str_radix(digits, 8).ok()).flatten().map(|value| value.to_string());
+        return radix(digits, 8);
     }
     let (mantissa, exponent) = match unsigned.find(['e', 'E']) {
         Some(at) => (&unsigned[..at], &unsigned[at + 1..]),

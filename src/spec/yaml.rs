@@ -85,6 +85,24 @@ pub(super) fn load_any(
     Ok((root, builder.errors))
 }
 
+/// Reads a value that is not a workflow, such as a parameter, by the rules of a workflow file. Nothing in it is a template.
+/// `None` if there is none, or it is null.
+pub(super) fn value(text: &str) -> Result<Option<Node>, String> {
+    let mut builder = Builder {
+        offsets: ByteOffsets::new(text),
+        restore: false,
+        stack: Vec::new(),
+        anchors: HashMap::new(),
+        nodes: 0,
+        errors: ErrorList::default(),
+    };
+    let root = builder.read(Parser::new_from_str(text)).map_err(|error| error.message)?;
+    match builder.errors.first() {
+        Some(error) => Err(error.message.clone()),
+        None => Ok(root),
+    }
+}
+
 /// A list or mapping that is being read.
 struct Open {
     anchor: usize,

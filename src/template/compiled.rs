@@ -2,12 +2,13 @@
 
 use super::check::{check, check_names, render_error, used_names};
 use super::environment::{NAME, PLAIN, environment_with};
-use super::error::{TemplateError, TemplateErrorKind, syntax_error};
+use super::error::{TemplateError, TemplateErrorKind, shorten, syntax_error};
 use super::json::value_to_json;
 use super::names::Names;
 use super::path_pattern::{PathPattern, write_marked};
 use super::results_name::ResultsName;
 use super::scope::ItemScope;
+use super::text::text_of;
 use crate::model::Text;
 use minijinja::value::Value;
 use minijinja::{Environment, Error, Expression};
@@ -105,7 +106,7 @@ impl Template {
         }
     }
 
-    /// The value as a string.
+    /// The value as a string. Blanks around a single expression stay.
     pub fn string(&self, scope: &Arc<ItemScope>) -> Result<String, TemplateError> {
         match &self.kind {
             Kind::Plain => Ok(self.text.raw.clone()),
@@ -114,7 +115,10 @@ impl Template {
                 .and_then(|template| template.render(Value::from_dyn_object(Arc::clone(scope))))
                 .map_err(|error| self.failed(&error, scope)),
             Kind::Expression(_) => {
-                self.value(scope).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+                let value = self.value(scope)?;
+                let text = text_of(&value).map_err(|message| self.unusable(&message))?;
+                let (before, after) = blanks(&self.text.raw);
+                Ok(if before.len() + after.len() == 0 { text.into_owned() } else { format!("{before}{text}{after}") })
             }
         }
     }
@@ -153,11 +157,15 @@ impl Template {
         {
             return Ok(item.clone());
         }
-        value_to_json(&self.value(scope)?).map_err(|message| self.error(message))
+        value_to_json(&self.value(scope)?).map_err(|message| self.unusable(&message))
     }
 
     fn error(&self, message: String) -> TemplateError {
         TemplateError::new(TemplateErrorKind::Render, self.text.span, message)
+    }
+
+    fn unusable(&self, message: &str) -> TemplateError {
+        self.error(format!("cannot render `{}`: {message}", shorten(self.text.raw.trim())))
     }
 
     fn undefined(&self, scope: &ItemScope) -> TemplateError {
@@ -168,6 +176,13 @@ impl Template {
     fn failed(&self, error: &Error, scope: &ItemScope) -> TemplateError {
         render_error(&self.text, &self.uses(), error, &scope.names())
     }
+}
+
+/// The blanks before and after a single expression, without those that `{{-` and `-}}` take away.
+fn blanks(raw: &str) -> (&str, &str) {
+    let (before, after) = (&raw[..raw.len() - raw.trim_start().len()], &raw[raw.trim_end().len()..]);
+    let trimmed = raw.trim();
+    (if trimmed.starts_with("{{-") { "" } else { before }, if trimmed.ends_with("-}}") { "" } else { after })
 }
 
 /// The expression, if the whole string is a single `{{ expression }}`.

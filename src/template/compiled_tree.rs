@@ -116,10 +116,9 @@ impl CompiledTree {
             Self::Text(template) => template.string(scope),
             _ => {
                 let json = self.json(scope)?;
-                Ok(match serde_json::from_slice(&json) {
-                    Ok(serde_json::Value::String(text)) => text,
-                    _ => String::from_utf8_lossy(&json).into_owned(),
-                })
+                // JSON text that starts with a quote is a string.
+                let text = if json.starts_with(b"\"") { serde_json::from_slice(&json).ok() } else { None };
+                Ok(text.unwrap_or_else(|| String::from_utf8_lossy(&json).into_owned()))
             }
         }
     }

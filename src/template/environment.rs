@@ -2,6 +2,7 @@
 
 use super::error::{TemplateError, syntax_error};
 use super::filters::add_filters;
+use super::text::insert;
 use crate::model::Text;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
@@ -23,6 +24,7 @@ pub(super) fn environment() -> Environment<'static> {
     env.set_syntax(syntax.expect("the three kinds of delimiters differ"));
     env.set_undefined_behavior(UndefinedBehavior::Strict);
     env.set_auto_escape_callback(|_| AutoEscape::None);
+    env.set_formatter(insert);
     env.set_debug(true);
     add_filters(&mut env);
     env

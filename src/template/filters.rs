@@ -1,5 +1,6 @@
 //! The filters that batchmill adds to those of minijinja.
 
+use super::json::value_to_json;
 use minijinja::value::{Object, ObjectRepr, Value};
 use minijinja::{Environment, Error, ErrorKind};
 use std::fmt;
@@ -25,9 +26,8 @@ pub(super) fn add_filters(env: &mut Environment<'static>) {
     env.add_filter("raw", |value: String| Value::from_object(Raw(value)));
     // minijinja's own filter escapes for HTML; here JSON goes to shells, files and requests.
     env.add_filter("tojson", |value: Value| {
-        serde_json::to_string(&value).map_err(|error| {
-            Error::new(ErrorKind::BadSerialization, "cannot convert the value to JSON").with_source(error)
-        })
+        let json = value_to_json(&value).map_err(|message| Error::new(ErrorKind::BadSerialization, message))?;
+        String::from_utf8(json).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
     });
     env.add_filter("name", |path: String| part(Path::new(&path).file_name()));
     env.add_filter("stem", |path: String| part(Path::new(&path).file_stem()));

@@ -1,6 +1,6 @@
 //! The names that a template sees, and how each is looked up.
 
-use super::json::json_to_value;
+use super::json::json_or_invalid;
 use super::names::Names;
 use super::step_value::StepValue;
 use crate::model::Failure;
@@ -182,7 +182,7 @@ impl ItemScope {
 
     fn item_value(&self) -> Option<Value> {
         let json = self.item.as_ref()?;
-        Some(self.parsed.get_or_init(|| json_to_value(json)).clone())
+        Some(self.parsed.get_or_init(|| json_or_invalid(&"`item`", json)).clone())
     }
 
     fn batch_value(&self) -> Value {
@@ -244,7 +244,7 @@ mod tests {
             r#"2 True {"a":1,"b":2}"#
         );
         assert_eq!(rendered("{% for key, value in params | items %}{{ key }}={{ value }};{% endfor %}"), "a=1;b=2;");
-        assert_eq!(rendered("{{ params }}"), "{'a': 1, 'b': 2}");
+        assert_eq!(rendered("{{ params }}"), r#"{"a":1,"b":2}"#);
         assert_eq!(rendered("{{ params.c | default('none') }}"), "none");
     }
 }

@@ -8,9 +8,13 @@ use super::support::{Converted, Support};
 use crate::model::Failure;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use std::collections::HashSet;
 
-/// How deep a result may be nested: more than real data is, and less than the stack can take.
-const DEPTH: usize = 200;
+/// How deep a result may be nested: more than real data is, and less than any reader of results takes.
+const DEPTH: usize = 120;
+
+/// The most digits of an integer that Python reads without being told to.
+const MOST_DIGITS: usize = 4300;
 
 /// Why a value cannot be encoded.
 #[derive(Debug)]
@@ -161,7 +165,16 @@ impl<'a> Encoder<'a> {
         match number.extract::<i64>() {
             Ok(number) => self.json(&number),
             // Python writes integers beyond 64 bits.
-            Err(_) => self.out.extend_from_slice(number.str()?.to_str()?.as_bytes()),
+            Err(_) => {
+                let text = number.str()?;
+                let text = text.to_str()?;
+                let digits = text.trim_start_matches('-').len();
+                if digits > MOST_DIGITS {
+                    let what = format!("an integer of {digits} digits (limit: {MOST_DIGITS})");
+                    return Err(EncodeError::unsupported(what));
+                }
+                self.out.extend_from_slice(text.as_bytes());
+            }
         }
         Ok(())
     }
@@ -202,11 +215,13 @@ impl<'a> Encoder<'a> {
             self.out.extend_from_slice(b"{}");
             return Ok(());
         }
+        let mut only_strings = true;
         for (at, (key, value)) in dict.iter().enumerate() {
             let start = self.out.len();
             if let Some(text) = self.cache.keys.text(&key) {
                 self.out.extend_from_slice(text);
             } else {
+                only_strings &= key.is_exact_instance_of::<PyString>();
                 self.out.push(b',');
                 self.key(&key)?;
                 self.out.push(b':');
@@ -218,6 +233,22 @@ impl<'a> Encoder<'a> {
             self.write(&value).map_err(|error| error.below(|| step(&key)))?;
         }
         self.out.push(b'}');
+        if only_strings { Ok(()) } else { self.check_keys(dict) }
+    }
+
+    /// Refuses a mapping with keys that are different in Python and equal in JSON, such as `1` and `"1"`.
+    fn check_keys(&mut self, dict: &Bound<'_, PyDict>) -> Result<(), EncodeError> {
+        let (end, nulls) = (self.out.len(), self.nulls);
+        let mut seen = HashSet::with_capacity(dict.len());
+        for (key, _) in dict.iter() {
+            self.key(&key)?;
+            let text = String::from_utf8_lossy(&self.out[end..]).into_owned();
+            self.out.truncate(end);
+            if let Some(text) = seen.replace(text) {
+                return Err(EncodeError::unsupported(format!("a mapping with two keys that become {text}")));
+            }
+        }
+        self.nulls = nulls;
         Ok(())
     }
 

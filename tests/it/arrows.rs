@@ -45,7 +45,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Crates that may be used in one place only.
 const HOMES: &[(&str, &[&str])] = &[
     ("pyo3", &["src/worker", "src/bindings"]),
-    ("jiter", &["src/worker"]),
+    ("jiter", &["src/template", "src/worker"]),
     ("rusqlite", &["src/ledger", "src/sources/sql"]),
     ("postgres", &["src/sources/sql"]),
     ("tokio_postgres_rustls", &["src/sources/sql"]),
@@ -66,7 +66,6 @@ const HOMES: &[(&str, &[&str])] = &[
     ("arrow_ipc", &["src/columnar"]),
     ("encoding_rs", &["src/sources", "src/survey", "src/spec", "src/cli/verbs/inspect"]),
     ("saphyr_parser", &["src/spec"]),
-    ("serde_yaml", &["src/spec"]),
     ("annotate_snippets", &["src/spec"]),
     ("aho_corasick", &["src/text"]),
     ("unicode_width", &["src/text"]),

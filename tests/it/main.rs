@@ -92,3 +92,5 @@ mod streams;
 mod support;
 /// Full disks, limits, missing permissions, a second engine.
 mod trouble;
+/// Values on their way from sources to results, and through templates.
+mod values;

@@ -111,7 +111,11 @@ impl ToSql for Param<'_> {
             Value::Bool(value) => i64::from(*value).into(),
             Value::Number(number) => match (number.as_i64(), number.as_f64()) {
                 (Some(number), _) => number.into(),
-                (None, number) => number.unwrap_or_default().into(),
+                (None, Some(float)) if number.as_str().contains(['.', 'e', 'E']) => float.into(),
+                _ => {
+                    let text = format!("the value {number} of `params` does not fit into SQLite's integers of 64 bits");
+                    return Err(Error::ToSqlConversionFailure(text.into()));
+                }
             },
             Value::String(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
             other => other.to_string().into(),
@@ -127,6 +131,7 @@ fn describe(error: &Error, query: &BoundQuery) -> String {
             before.map_or_else(|| msg.clone(), |before| with_position(msg, before))
         }
         Error::SqliteFailure(_, Some(message)) => message.clone(),
+        Error::ToSqlConversionFailure(error) => error.to_string(),
         Error::MultipleStatement => "the query is more than one statement".to_owned(),
         error => error.to_string(),
     }

@@ -2,9 +2,10 @@
 
 use super::names::is_identifier;
 use super::section::Field;
+use crate::model::Span;
 use crate::spec::diagnostic::{Diagnostic, Diagnostics, ErrorList};
 use crate::spec::keys::{self, PARAM_TYPES};
-use crate::spec::node::{NodeKind, describe, to_json};
+use crate::spec::node::{Node, NodeKind, describe, resolve, to_json};
 use crate::spec::param::{Param, ParamKind};
 use crate::spec::setting::{Readable, ValueError};
 use crate::spec::yaml;
@@ -91,9 +92,10 @@ fn boolean(value: &Value) -> Result<(), ValueError> {
     }
 }
 
-/// serde_json reads integers beyond 64 bits as floats.
+/// Whether a value is an integer of any size, or a float such as `1.0` and `1e3`.
 fn is_integer(value: &Value) -> bool {
-    value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|float| float.fract() == 0.0)
+    let Value::Number(number) = value else { return false };
+    !number.as_str().contains(['.', 'e', 'E']) || number.as_f64().is_some_and(|float| float.fract() == 0.0)
 }
 
 /// Checks a value against the declared type. The error is, for example, "`n` must be an integer; found the string \"x\"".
@@ -111,29 +113,27 @@ impl Param {
     }
 }
 
-/// Reads the value of a `name=value` argument. A parameter of type `string` is what was typed. Any other value is YAML if it is
-/// a number, a boolean or null, or begins with `[`, `{` or a quote; else it is the text as it was typed: `|`, `Issue #5`, `*.csv`.
+/// Reads the value of a `name=value` argument. A parameter of type `string` is what was typed. Any other value is a number, a boolean
+/// or null as in a workflow file, or YAML if it begins with `[`, `{` or a quote; else it is the text as it was typed: `|`, `Issue #5`,
+/// `*.csv`.
 ///
 /// # Errors
 /// If a list, a mapping or a quoted string is not valid YAML.
 pub fn value(text: &str, kind: Option<ParamKind>) -> Result<Value, String> {
-    let typed = || Value::String(text.to_owned());
     if kind == Some(ParamKind::String) {
-        return Ok(typed());
+        return Ok(Value::String(text.to_owned()));
     }
     let trimmed = text.trim();
     if trimmed.starts_with(['[', '{', '"', '\'']) {
-        return serde_yaml::from_str(text).map_err(|error| format!("is not valid YAML: {error}"));
+        let node = yaml::value(text).map_err(|error| format!("is not valid YAML: {error}"))?;
+        return Ok(node.map_or(Value::Null, |node| node.to_json()));
     }
-    // Blanks, `#` and `:` have a meaning in YAML that nobody has in mind on a command line.
-    if trimmed.contains(|c: char| c.is_whitespace() || matches!(c, '#' | ':' | '&' | '!' | '*')) {
-        return Ok(typed());
+    match resolve(trimmed) {
+        Ok(kind @ (NodeKind::Bool(_) | NodeKind::Number(_) | NodeKind::Null)) if !trimmed.is_empty() => {
+            Ok(Node::new(Span::default(), kind).to_json())
+        }
+        _ => Ok(Value::String(text.to_owned())),
     }
-    Ok(match serde_yaml::from_str(trimmed) {
-        Ok(value @ (Value::Bool(_) | Value::Number(_))) => value,
-        Ok(Value::Null) if matches!(trimmed, "~" | "null" | "Null" | "NULL") => Value::Null,
-        _ => typed(),
-    })
 }
 
 /// Reads a parameter file: a mapping of names to values, as YAML or JSON, by the rules of workflow files.

@@ -124,10 +124,8 @@ impl Shell {
 
 /// The item as text: a string as it is, any other value as JSON. NUL is removed, because a variable cannot contain it.
 fn item_text(json: &[u8]) -> String {
-    let text = match serde_json::from_slice(json) {
-        Ok(serde_json::Value::String(text)) => text,
-        _ => String::from_utf8_lossy(json).into_owned(),
-    };
+    let string = if json.starts_with(b"\"") { serde_json::from_slice(json).ok() } else { None };
+    let text: String = string.unwrap_or_else(|| String::from_utf8_lossy(json).into_owned());
     if text.contains('\0') { text.replace('\0', "") } else { text }
 }
 

@@ -4,6 +4,7 @@ use super::error::ShellError;
 use crate::template::check::filter_names;
 use crate::template::environment::COMMENT;
 use crate::template::filters::Raw;
+use crate::template::text::text_of;
 use minijinja::value::Value;
 use minijinja::{Error, ErrorKind, Output, State};
 
@@ -19,7 +20,7 @@ pub(super) fn capture(out: &mut Output, state: &mut State, value: &Value) -> Res
     if let Some(raw) = value.downcast_object_ref::<Raw>() {
         return out.write_str(&raw.0).map_err(write_failed);
     }
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = text_of(value).map_err(|message| Error::new(ErrorKind::InvalidOperation, message))?.into_owned();
     let captured = &mut state.get_or_insert_extension_with(Captured::default).0;
     // A block assigned to a variable contains placeholders. It becomes one value.
     let text = if text.contains(PLACEHOLDER) { fill(&text, captured).ok_or_else(nul)? } else { text };

@@ -49,12 +49,28 @@ def standard(kind):
     if issubclass(kind, datetime.timedelta):
         return lambda value: (VALUE, value.total_seconds())
     if issubclass(kind, decimal.Decimal):
-        return lambda value: (NUMBER, str(value)) if value.is_finite() else (NULL, None)
+        return decimal_number
     if issubclass(kind, (uuid.UUID, pathlib.PurePath)):
         return lambda value: (VALUE, str(value))
     if issubclass(kind, (set, frozenset)):
         return lambda value: (VALUE, ordered(value))
     return None
+
+
+def decimal_number(value):
+    """All digits of a number that JSON's readers can hold: as an integer, or within the range of a float."""
+    import math
+
+    if not value.is_finite():
+        return NULL, None
+    text = str(value)
+    if len(text) < 300 and "E" not in text:
+        return NUMBER, text
+    if text.lstrip("-").isdigit():
+        return (NUMBER, text) if len(text) <= 4300 else (FAIL, f"an integer of {len(text)} digits (limit: 4300)")
+    if math.isinf(float(value)):
+        return FAIL, f"the number {text[:40]}, which is too large for a float"
+    return NUMBER, text
 
 
 def protocol(kind):
