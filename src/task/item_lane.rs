@@ -2,10 +2,11 @@
 
 use super::context::StepContext;
 use super::guard::{Cell, Guard};
-use super::lane::{BatchOutcome, Frame, FrameOutcome, Lane};
+use super::lane::{BatchOutcome, Frame, FrameOutcome, Lane, LogLine};
 use crate::model::{Batch, Failure, FailureKind, Outcome};
 use crate::rows;
 use crate::template::{ItemScope, TemplateError};
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -25,6 +26,8 @@ pub(super) struct ItemRun<'a> {
     pub(super) timeout: Option<Duration>,
     /// Where to list a child process.
     pub(super) guard: Option<&'a Cell>,
+    /// What is to be said about the item, whatever becomes of it.
+    pub(super) notes: &'a RefCell<Vec<String>>,
 }
 
 /// Runs the items of a batch one after another.
@@ -33,12 +36,13 @@ pub(super) struct ItemLane<T> {
     context: StepContext,
     slot: usize,
     guard: Option<Cell>,
+    notes: RefCell<Vec<String>>,
 }
 
 impl<T: ItemTask> ItemLane<T> {
     pub(super) fn new(task: Arc<T>, context: StepContext, slot: usize) -> Self {
         let guard = context.host.guard.as_ref().and_then(Guard::cell);
-        Self { task, context, slot, guard }
+        Self { task, context, slot, guard, notes: RefCell::default() }
     }
 
     fn stopped(&self) -> bool {
@@ -68,6 +72,8 @@ impl<T: ItemTask> ItemLane<T> {
                     outcome.failures.push((position, failure));
                 }
             }
+            let note = |text| LogLine { position: Some(position), stream: "warning".to_owned(), text };
+            outcome.logs.extend(self.notes.take().into_iter().map(note));
         }
         self.context.current_items.off(self.slot);
         outcome
@@ -96,7 +102,7 @@ impl<T: ItemTask> ItemLane<T> {
     fn run_in(&self, scope: ItemScope, left: Option<Duration>) -> Outcome {
         let scope = Arc::new(scope);
         let (context, settings, guard) = (&self.context, &self.context.settings, self.guard.as_ref());
-        let run = |timeout| self.task.run(&ItemRun { scope: &scope, context, timeout, guard });
+        let run = |timeout| self.task.run(&ItemRun { scope: &scope, context, timeout, guard, notes: &self.notes });
         match left.filter(|left| settings.item_timeout.is_none_or(|timeout| *left < timeout)) {
             None => run(settings.item_timeout),
             Some(Duration::ZERO) => Err(settings.batch_timed_out()),

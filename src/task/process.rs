@@ -12,6 +12,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process_group, 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +23,10 @@ pub(super) const GRACE: Duration = Duration::from_secs(2);
 /// Maximum output of an item's command per stream, in bytes.
 pub(super) const MOST_OUTPUT: usize = 64 << 20;
 
+/// How long a pipe may stay open after the exit without anything new in it, and how long in all.
+const QUIET: Duration = Duration::from_secs(1);
+const LINGER: Duration = Duration::from_secs(10);
+
 /// How a child ended.
 #[derive(Debug)]
 pub(super) struct ProcessEnd {
@@ -29,6 +34,8 @@ pub(super) struct ProcessEnd {
     pub(super) stdout: Vec<u8>,
     pub(super) stderr: Vec<u8>,
     pub(super) by: EndedBy,
+    /// What still held its output when reading ended, in words.
+    pub(super) held_by: Option<String>,
 }
 
 /// What ended a child.
@@ -87,16 +94,21 @@ pub(super) fn follow(child: Started, limits: &Limits<'_>) -> io::Result<ProcessE
     let mut drain =
         Drain { stdout: Stream::new(child.stdout, *most_output), stderr: Stream::new(child.stderr, *most_output) };
     let by = match drain.until_end(&watch, deadline, kill) {
-        Ok(EndedBy::Itself) => Ok(EndedBy::Itself),
+        Ok(EndedBy::Itself) => drain.rest(deadline, kill),
         other => {
-            end_gently(pid, &watch);
+            drain.end_gently(pid, &watch);
+            drain.read();
             other
         }
     };
-    drain.rest();
+    let held_by = (matches!(by, Ok(EndedBy::Itself)) && drain.is_open()).then(|| drain.holders());
+    if matches!(by, Ok(EndedBy::Flood | EndedBy::Cancel)) {
+        // What is left of a command that has exited goes on printing.
+        end_group(pid, Signal::KILL);
+    }
     guard.inspect(|guard| guard.leave());
     let (status, by) = (reap(pid)?, by?);
-    Ok(ProcessEnd { status, stdout: drain.stdout.bytes, stderr: drain.stderr.bytes, by })
+    Ok(ProcessEnd { status, stdout: drain.stdout.bytes, stderr: drain.stderr.bytes, by, held_by })
 }
 
 /// Waits for a child to exit, and reaps it.
@@ -104,14 +116,6 @@ fn reap(pid: Pid) -> io::Result<ExitStatus> {
     let ended = rustix::io::retry_on_intr(|| waitpid(Some(pid), WaitOptions::empty()))?;
     let (_, status) = ended.expect("waits until the child has exited");
     Ok(ExitStatus::from_raw(status.as_raw()))
-}
-
-/// Ends a process group with TERM, then with KILL after [`GRACE`].
-fn end_gently(pid: Pid, watch: &OwnedFd) {
-    end_group(pid, Signal::TERM);
-    // Whether it exits in time or not, the group is killed next.
-    let _ = wait(&mut [PollFd::new(watch, PollFlags::IN)], Some(Instant::now() + GRACE));
-    end_group(pid, Signal::KILL);
 }
 
 /// Sends a signal to a process group. It does not matter if the group is gone already.
@@ -123,6 +127,22 @@ pub(super) fn end_group(pid: Pid, signal: Signal) {
 pub(super) fn kill_child(child: &mut Child) {
     end_group(Pid::from_child(child), Signal::KILL);
     let _ = child.wait();
+}
+
+/// The other processes that hold one of these pipes.
+fn holders(pipes: &[PathBuf]) -> Vec<String> {
+    let own = std::process::id();
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let holder = |process: std::fs::DirEntry| {
+        let pid =
+            process.file_name().into_string().ok().filter(|pid| pid.parse::<u32>().is_ok_and(|pid| pid != own))?;
+        let files = std::fs::read_dir(process.path().join("fd")).ok()?.flatten();
+        files.into_iter().find(|file| std::fs::read_link(file.path()).is_ok_and(|link| pipes.contains(&link)))?;
+        let command = std::fs::read(process.path().join("cmdline")).ok()?;
+        let command = String::from_utf8_lossy(&command).trim_end_matches('\0').replace('\0', " ");
+        Some(format!("`{}` (process {pid})", command.chars().take(80).collect::<String>()))
+    };
+    processes.filter_map(holder).collect()
 }
 
 struct Drain {
@@ -150,22 +170,80 @@ impl Drain {
             if err {
                 self.stderr.read();
             }
+            if self.flooded() {
+                return Ok(EndedBy::Flood);
+            }
             if ended {
                 return Ok(EndedBy::Itself);
             }
             if killed {
                 return Ok(EndedBy::Cancel);
             }
-            if self.stdout.flooded() || self.stderr.flooded() {
+        }
+    }
+
+    /// Reads the pipes to their end after the exit: what the child has started, such as a `tee`, may still have to write what
+    /// it printed. Does not wait for what just keeps a pipe open.
+    fn rest(&mut self, deadline: Option<Instant>, kill: &Latch) -> io::Result<EndedBy> {
+        let last = Instant::now() + LINGER;
+        let last = deadline.map_or(last, |deadline| deadline.min(last));
+        loop {
+            self.read();
+            if self.flooded() {
                 return Ok(EndedBy::Flood);
+            }
+            if !self.is_open() {
+                return Ok(EndedBy::Itself);
+            }
+            let mut fds = vec![PollFd::new(kill, PollFlags::IN)];
+            fds.extend(self.stdout.poll_fd());
+            fds.extend(self.stderr.poll_fd());
+            match wait(&mut fds, Some(last.min(Instant::now() + QUIET)))? {
+                None => return Ok(EndedBy::Itself),
+                Some(0) => return Ok(EndedBy::Cancel),
+                Some(_) => {}
             }
         }
     }
 
-    /// Reads what is left in the pipes after the exit. Does not wait for grandchildren that keep them open.
-    fn rest(&mut self) {
+    /// Ends a process group with TERM, then with KILL after [`GRACE`]. Until then its output is read, so that it can clean up.
+    fn end_gently(&mut self, pid: Pid, watch: &OwnedFd) {
+        end_group(pid, Signal::TERM);
+        let last = Instant::now() + GRACE;
+        loop {
+            let mut fds = vec![PollFd::new(watch, PollFlags::IN)];
+            fds.extend(self.stdout.poll_fd());
+            fds.extend(self.stderr.poll_fd());
+            // Whether it exits in time or not, the group is killed next.
+            match wait(&mut fds, Some(last)) {
+                Ok(Some(ready)) if ready > 0 => self.read(),
+                _ => break,
+            }
+        }
+        end_group(pid, Signal::KILL);
+    }
+
+    /// Reads what there is.
+    fn read(&mut self) {
         self.stdout.read();
         self.stderr.read();
+    }
+
+    fn flooded(&self) -> bool {
+        self.stdout.flooded() || self.stderr.flooded()
+    }
+
+    fn is_open(&self) -> bool {
+        self.stdout.pipe.is_some() || self.stderr.pipe.is_some()
+    }
+
+    /// The processes that hold the pipes, for a message.
+    fn holders(&self) -> String {
+        let pipes: Vec<_> = [&self.stdout, &self.stderr].into_iter().filter_map(|it| it.pipe.as_ref()).collect();
+        let names: Vec<_> = pipes.iter().filter_map(|pipe| rustix::fs::fstat(pipe).ok()).collect();
+        let names: Vec<_> = names.iter().map(|stat| PathBuf::from(format!("pipe:[{}]", stat.st_ino))).collect();
+        let found = holders(&names);
+        if found.is_empty() { "another process".to_owned() } else { found.join(", ") }
     }
 }
 
@@ -190,14 +268,16 @@ impl Stream {
         self.bytes.len() > self.most
     }
 
-    /// Reads what is available. Closes the pipe at its end.
+    /// Reads what is available, and drops what is beyond the maximum. Closes the pipe at its end.
     fn read(&mut self) {
         let Some(pipe) = self.pipe.take() else { return };
         let mut file = std::fs::File::from(pipe);
         let mut chunk = [0; 16 << 10];
-        while !self.flooded() {
+        // Not without an end: whoever reads has limits to look after.
+        for _ in 0..64 {
             match file.read(&mut chunk) {
                 Ok(0) => return,
+                Ok(_) if self.flooded() => {}
                 Ok(read) => self.bytes.extend_from_slice(&chunk[..read]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,

@@ -223,3 +223,48 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn output_of_what_outlives_the_command_is_read_to_its_end() {
+    let sandbox = Sandbox::with(
+        "steps:\n  - name: tee\n    for_each: {range: 100}\n    max_parallel: 2\n    task: shell\n    inputs:\n      \
+         command: [bash, -c, 'exec > >(cat | tee -a job.log) 2>&1; echo one; echo two']\n",
+    );
+    sandbox.run(&[]).exits_with(0);
+    assert!(sandbox.results("tee").iter().all(|result| result["stdout"] == "one\ntwo"));
+    assert_eq!(sandbox.results("tee").len(), 100);
+}
+
+#[test]
+fn what_keeps_the_output_open_is_named_and_does_not_hang_the_item() {
+    let sandbox = Sandbox::with(
+        "steps:\n  - name: left\n    task: shell\n    inputs:\n      command: 'sleep 7654 & echo $! > pid; echo started'\n",
+    );
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!(sandbox.results("left")[0]["stdout"], "started");
+    let pid: i32 = sandbox.read("pid").trim().parse().unwrap();
+    let _ = rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::KILL);
+    let written = sandbox.everything_written("");
+    assert!(written.contains(&format!("but `sleep 7654` (process {pid}) still holds its output")), "{written}");
+}
+
+#[test]
+fn output_beyond_the_limit_is_never_a_success() {
+    // 64 MiB and a byte, the last of it in the last instant.
+    let sandbox = Sandbox::with(
+        "steps:\n  - name: flood\n    for_each: [67108865, 67108864]\n    continue_on_error: true\n    task: shell\n    inputs:\n      \
+         command: head -c {{ item }} /dev/zero\n",
+    );
+    sandbox.run(&[]).exits_with(1).says(&["flood[0] failed: OutputTooLong"]);
+    assert_eq!(sandbox.failures().len(), 1);
+}
+
+#[test]
+fn a_command_that_prints_while_it_cleans_up_can_finish() {
+    let sandbox = Sandbox::with(
+        "steps:\n  - name: trap\n    task: shell\n    inputs:\n      timeout: 300ms\n      \
+         command: 'trap \"head -c 300000 /dev/zero; touch cleaned; exit 1\" TERM; sleep 7655 & wait'\n",
+    );
+    sandbox.run(&[]).exits_with(3).says(&["Timeout"]);
+    assert!(sandbox.exists("cleaned"));
+}

@@ -160,12 +160,18 @@ impl Task for Shell {
 
 impl ItemTask for Shell {
     fn run(&self, item: &ItemRun<'_>) -> Outcome {
-        let ItemRun { scope, context, timeout, guard } = *item;
+        let ItemRun { scope, context, timeout, guard, notes } = *item;
         let command = self.build(scope, context)?;
         let limits = Limits { timeout, kill: &context.cancel.kill, guard, most_output: process::MOST_OUTPUT };
         let started = self.defaults(context).and_then(|defaults| command.start(defaults, &context.host.env));
         match started.and_then(|child| process::follow(child, &limits)) {
-            Ok(ended) => outcome(&ended, timeout),
+            Ok(ended) => {
+                let held = ended.held_by.iter();
+                notes.borrow_mut().extend(held.map(|holder| {
+                    format!("the command has exited, but {holder} still holds its output; what it prints later is lost")
+                }));
+                outcome(&ended, timeout)
+            }
             Err(error) => Err(start_failure(&command.file, &error)),
         }
     }
