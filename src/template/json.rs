@@ -10,7 +10,7 @@ use minijinja::{Error, ErrorKind};
 use std::fmt::Display;
 
 /// How deep a value may be nested: more than real data is, and less than the stack can take.
-const DEEPEST: usize = 250;
+const DEEPEST: usize = 120;
 
 /// Converts JSON text to a template value. Of a key that appears twice, the last value counts, as in Python.
 ///
@@ -281,12 +281,12 @@ mod tests {
     #[test]
     fn what_cannot_be_held_is_refused_with_the_reason() {
         let long = "9".repeat(4301);
-        let deep = format!("{}{}", "[".repeat(251), "]".repeat(251));
+        let deep = format!("{}{}", "[".repeat(121), "]".repeat(121));
         for (json, word) in [
             ("[1e400]", "the number `1e400`, which is too large"),
             (r#"{"a":"\ud83d"}"#, "half of a surrogate pair"),
             (&long, "an integer of more than 4,300 digits"),
-            (&deep, "more than 250 levels deep"),
+            (&deep, "more than 120 levels deep"),
             ("[1,", "not valid JSON"),
             ("{} x", "not valid JSON"),
             ("NaN", "not valid JSON"),

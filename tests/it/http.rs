@@ -3,6 +3,7 @@
 use crate::support::{Answer, Request, Sandbox, Server};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
@@ -226,4 +227,152 @@ fn answers_are_read_in_every_form_and_connections_are_kept() {
     let bodies: Vec<_> = results.iter().map(|result| result["body"].as_str().unwrap()).collect();
     assert_eq!(bodies, ["in parts", "in parts", "zipped", "twice", "until the end", "last"]);
     assert_eq!(results[3]["headers"]["via"], "a, b");
+}
+
+/// A raw response to each request, whatever it is.
+fn raw_server(response: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let mut stream: TcpStream = stream;
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut line = String::new();
+            while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+                line.clear();
+            }
+            let _ = stream.write_all(&response);
+        }
+    });
+    format!("http://127.0.0.1:{port}/")
+}
+
+fn raw(headers: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
+
+#[test]
+fn bodies_are_read_in_their_charset_and_bytes_stay_bytes() {
+    for (headers, body, expected, base64) in [
+        ("content-type: text/plain; charset=iso-8859-1\r\n", &b"caf\xe9"[..], json!("café"), None),
+        ("content-type: text/plain; charset=Shift_JIS\r\n", b"\x83\x65", json!("テ"), None),
+        ("content-type: text/plain; charset=\"utf-16le\"\r\n", b"a\0b\0", json!("ab"), None),
+        ("", b"\xff\xfea\0", json!("a"), None),
+        ("content-type: image/png\r\n", b"\x89PNG\xff", json!(null), Some("iVBOR/8=")),
+        ("content-type: text/plain; charset=nonsense\r\n", b"ab", json!(null), Some("YWI=")),
+    ] {
+        let sandbox = Sandbox::with(&workflow("[1]", "", &format!("url: '{}'", raw_server(raw(headers, body)))));
+        sandbox.run(&[]).exits_with(0);
+        let result = &sandbox.results("get")[0];
+        assert_eq!((&result["body"], result["body_base64"].as_str()), (&expected, base64), "{headers}");
+    }
+}
+
+#[test]
+fn bodies_that_are_not_what_they_are_declared_to_be_are_failures() {
+    let long = "9".repeat(10_000);
+    for (headers, body, words) in [
+        ("content-type: application/json\r\n", "{\"a\":", "declared as JSON, but it is not valid JSON"),
+        ("content-type: application/json\r\n", long.as_str(), "an integer of more than 4,300 digits"),
+        ("content-type: application/problem+json\r\n", "[\"\\ud83d\"]", "half of a surrogate pair"),
+        ("content-type: application/json\r\n", "[1e400]", "too large for a float"),
+        ("content-encoding: br\r\n", "x", "in the encoding `br`"),
+        ("content-encoding: zstd\r\n", "x", "in the encoding `zstd`"),
+        ("content-encoding: deflate\r\n", "x", "in the encoding `deflate`"),
+    ] {
+        let url = raw_server(raw(headers, body.as_bytes()));
+        let sandbox = Sandbox::with(&workflow("[1]", "", &format!("url: '{url}'")));
+        sandbox.run(&[]).exits_with(3).says(&["BodyError", words]);
+    }
+    for (body, expected) in [("", json!(null)), ("\u{feff}{\"a\": 1}", json!({"a": 1})), ("1", json!(1))] {
+        let url = raw_server(raw("content-type: application/json\r\n", body.as_bytes()));
+        let sandbox = Sandbox::with(&workflow("[1]", "", &format!("url: '{url}'")));
+        sandbox.run(&[]).exits_with(0);
+        assert_eq!(sandbox.results("get")[0]["json"], expected);
+    }
+}
+
+#[test]
+fn redirects_keep_the_request_as_far_as_they_may() {
+    let server = Server::start(|request| {
+        let to = request.url.strip_prefix("/to/").map(|status| status.parse().unwrap());
+        to.map_or_else(|| ok("there"), |status| (status, vec![("Location", "../there?x".to_owned())], String::new()))
+    });
+    let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+    let items: Vec<String> = [301, 302, 303, 307, 308]
+        .iter()
+        .flat_map(|status| methods.map(|method| format!("{{status: {status}, method: {method}}}")))
+        .collect();
+    let task = format!(
+        "url: '{}{{{{ item.status }}}}', method: '{{{{ item.method }}}}', body: '{{{{ item.status }}}}', auth: {{bearer: t}}",
+        server.url("/to/")
+    );
+    let sandbox = Sandbox::with(&workflow(&format!("[{}]", items.join(", ")), "", &task));
+    sandbox.run(&["--jobs", "1"]).exits_with(0);
+    let requests = server.requests();
+    assert_eq!(requests.len(), 50);
+    for pair in requests.chunks(2) {
+        let (before, after) = (&pair[0], &pair[1]);
+        let status: u16 = before.url[4..].parse().unwrap();
+        let becomes_get = status == 303 || status < 303 && before.method == "POST";
+        let expected = if becomes_get { ("GET", "") } else { (before.method.as_str(), before.body.as_str()) };
+        assert_eq!((after.method.as_str(), after.body.as_str()), expected, "{status} {}", before.method);
+        assert_eq!(after.url, "/there?x");
+        assert!(after.headers.contains(&("authorization".to_owned(), "Bearer t".to_owned())));
+    }
+}
+
+#[test]
+fn credentials_stay_with_their_host_and_circles_end() {
+    let other = Server::start(|_| ok("other"));
+    let to = other.url("/other");
+    let server = Server::start(move |request| match request.url.as_str() {
+        "/circle" => (302, vec![("Location", "/circle".to_owned())], String::new()),
+        "/nowhere" => (302, vec![], String::new()),
+        _ => (307, vec![("Location", to.clone())], String::new()),
+    });
+    let task = format!("url: '{}{{{{ item }}}}', auth: {{bearer: t}}, headers: {{Cookie: c}}", server.url("/"));
+    let sandbox = Sandbox::with(&workflow("[away, circle, nowhere]", "      continue_on_error: true\n", &task));
+    sandbox.run(&[]).exits_with(1).says(&["more than 10 redirects", "returned 302 Found without a `location`"]);
+    let [request] = other.requests().try_into().unwrap();
+    assert!(!request.headers.iter().any(|(name, _)| name == "authorization" || name == "cookie"));
+}
+
+#[test]
+fn what_the_user_gives_replaces_what_is_sent_by_default() {
+    let server = Server::start(|_| ok(""));
+    let task = format!(
+        "url: '{}#frag', json: [1], params: {{q: 1.10, none: null, many: [1, null, 1.50], big: 12345678901234567890123}}, \
+         auth: {{bearer: t}}, headers: {{content-type: text/x, AUTHORIZATION: mine}}",
+        server.url("/echo?a=1")
+    );
+    let sandbox = Sandbox::with(&workflow("[1]", "", &task));
+    sandbox.run(&[]).exits_with(0);
+    let request = &server.requests()[0];
+    assert_eq!(request.url, "/echo?a=1&q=1.10&many=1&many=1.50&big=12345678901234567890123");
+    let headers = |name: &str| -> Vec<&str> {
+        request.headers.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
+    };
+    assert_eq!((headers("content-type"), headers("authorization")), (vec!["text/x"], vec!["mine"]));
+}
+
+#[test]
+fn two_items_never_save_to_one_path() {
+    let server =
+        Server::start(|request| if request.url == "/0" { (500, vec![], String::new()) } else { ok(&request.url) });
+    for (jobs, paths) in [("1", "out/a"), ("2", "{{ ['out/a', './out/../out/a'][index % 2] }}")] {
+        let task = format!("url: '{}{{{{ item }}}}', save_to: \"{paths}\"", server.url("/"));
+        let sandbox = Sandbox::with(&workflow("[1, 2]", "      continue_on_error: true\n", &task));
+        sandbox.run(&["--jobs", jobs]).exits_with(1).says(&["but item", "already does"]);
+        assert_eq!(sandbox.failures().len(), 1);
+        let saved = sandbox.results("get");
+        assert_eq!(saved.len(), 1);
+        assert_eq!(fs::read_dir(sandbox.path().join("out")).unwrap().count(), 1);
+    }
+    // A path that its item has given up is free again.
+    let task = format!("url: '{}{{{{ item }}}}', save_to: out/a", server.url("/"));
+    let sandbox = Sandbox::with(&workflow("[0, 1]", "      continue_on_error: true\n", &task));
+    sandbox.run(&["--jobs", "1"]).exits_with(1);
+    assert_eq!(sandbox.read("out/a"), "/1");
 }

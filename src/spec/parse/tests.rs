@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 mod dialect;
+mod reference;
 mod refused;
 mod survived;
 

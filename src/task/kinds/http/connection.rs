@@ -30,6 +30,8 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) fn agent(kill: &Arc<Latch>, timeout: Duration) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
+        // `redirect` follows them.
+        .max_redirects(0)
         .allow_non_standard_methods(true)
         .timeout_connect(Some(CONNECT_TIMEOUT))
         .timeout_global(Some(timeout))

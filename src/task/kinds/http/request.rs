@@ -3,9 +3,12 @@
 use super::connection;
 use super::message::without_secrets;
 use super::rate_limit::RateLimit;
+use super::redirect;
 use super::response::{SentRequest, Target};
+use super::saved::SavedPaths;
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::spec::{self, HttpTask};
+use crate::task::cancel::Latch;
 use crate::task::context::StepContext;
 use crate::task::item_lane::{ItemLane, ItemRun, ItemTask};
 use crate::task::lane::Lane;
@@ -36,6 +39,8 @@ pub(in crate::task::kinds) struct Http {
     auth: Option<Auth>,
     save_to: Option<Template>,
     rate_limit: Option<RateLimit>,
+    /// Whose the files of `save_to` are.
+    saved: SavedPaths,
     /// Created with the first request, because its connections need the latch of the run.
     agent: OnceLock<Agent>,
 }
@@ -73,6 +78,7 @@ impl Http {
             auth,
             save_to: task.save_to.as_ref().map(one).transpose()?,
             rate_limit: task.rate_limit.map(RateLimit::new),
+            saved: SavedPaths::default(),
             agent: OnceLock::new(),
         })
     }
@@ -91,13 +97,16 @@ impl Http {
         let bad_method = |_| settings(format!("`{method}` is not an HTTP method"));
         let mut request =
             Request::builder().method(Method::from_bytes(method.as_bytes()).map_err(bad_method)?).uri(uri);
-        if self.json.is_some() {
-            request = request.header("content-type", "application/json");
-        }
         for (name, tree) in &self.headers {
             request = request.header(name, tree.string(scope)?);
         }
+        // A header of the user replaces ours.
+        let given = |name: &str| self.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
+        if self.json.is_some() && !given("content-type") {
+            request = request.header("content-type", "application/json");
+        }
         match &self.auth {
+            Some(_) if given("authorization") => {}
             Some(Auth::Basic(username, password)) => {
                 let pair = format!("{}:{}", username.string(scope)?, password.string(scope)?);
                 let pair = base64::engine::general_purpose::STANDARD.encode(pair);
@@ -115,12 +124,16 @@ impl Http {
     }
 
     fn uri(&self, scope: &Arc<ItemScope>) -> Result<Uri, Failure> {
-        let mut url = self.url.string(scope)?.trim().to_owned();
+        let url = self.url.string(scope)?;
+        // A fragment is never sent; what is behind it would be part of it.
+        let mut url = url.split('#').next().unwrap_or_default().trim().to_owned();
         let mut query = Vec::new();
         for (name, tree) in &self.params {
-            let value = serde_json::from_slice(&tree.json(scope)?).unwrap_or_default();
-            match value {
-                serde_json::Value::Array(values) => query.extend(values.iter().map(|value| pair(name, value))),
+            let value = serde_json::from_slice(&tree.json(scope)?);
+            match value.map_err(|error| settings(format!("`params.{name}` cannot be read: {error}")))? {
+                serde_json::Value::Array(values) => {
+                    query.extend(values.iter().filter(|value| !value.is_null()).map(|value| pair(name, value)));
+                }
                 serde_json::Value::Null => {}
                 value => query.push(pair(name, &value)),
             }
@@ -183,18 +196,67 @@ impl ItemTask for Http {
     fn run(&self, item: &ItemRun<'_>) -> Outcome {
         let (scope, kill) = (item.scope, &item.context.cancel.kill);
         let request = self.request(scope)?;
-        let target = Target { method: request.method().clone(), uri: request.uri().clone() };
         if let Some(limit) = &self.rate_limit {
             limit.wait(request.uri().authority().map_or("", |authority| authority.as_str()), kill)?;
         }
         let save_to = self.save_to.as_ref().map(|template| template.string(scope)).transpose()?;
-        let timeout = item.timeout.unwrap_or(DEFAULT_TIMEOUT);
-        let agent = self.agent.get_or_init(|| connection::agent(kill, timeout));
-        let sent = SentRequest { target, started: Instant::now(), timeout, kill, save_to: save_to.as_deref() };
-        if agent.config().timeouts().global == Some(timeout) {
-            return sent.outcome(agent.run(request));
+        let save_to = save_to.as_deref();
+        if let Some(path) = save_to {
+            self.saved.claim(path.as_ref(), scope.index)?;
         }
-        // Less time is left for the batch. This path is slower: configuring a single request costs more than sending it.
-        sent.outcome(agent.run(agent.configure_request(request).timeout_global(Some(timeout)).build()))
+        let timeout = item.timeout.unwrap_or(DEFAULT_TIMEOUT);
+        let outcome = self.send(request, &Sending { timeout, kill, save_to });
+        if let (Err(_), Some(path)) = (&outcome, save_to) {
+            self.saved.release(path.as_ref());
+        }
+        outcome
     }
 }
+
+impl Http {
+    /// Sends a request, wherever redirects lead to.
+    fn send(&self, request: Request<Vec<u8>>, sending: &Sending<'_>) -> Outcome {
+        let (timeout, started) = (sending.timeout, Instant::now());
+        let agent = self.agent.get_or_init(|| connection::agent(sending.kill, timeout));
+        let (mut parts, mut body) = request.into_parts();
+        for _ in 0..=redirect::MOST {
+            let left = timeout.saturating_sub(started.elapsed());
+            let first = parts.extensions.get::<Redirected>().is_none();
+            let request = Request::from_parts(parts.clone(), body.as_slice());
+            let response = if first && agent.config().timeouts().global == Some(timeout) {
+                agent.run(request)
+            } else {
+                // Less time is left. This path is slower: configuring a single request costs more than sending it.
+                let left = if first { timeout } else { left.max(Duration::from_millis(1)) };
+                agent.run(agent.configure_request(request).timeout_global(Some(left)).build())
+            };
+            let target = Target { method: parts.method.clone(), uri: parts.uri.clone() };
+            let sent = SentRequest { target, started, timeout, kill: sending.kill, save_to: sending.save_to };
+            let response = match response {
+                Ok(response) if redirect::is_redirect(response.status()) => response,
+                other => return sent.outcome(other),
+            };
+            let status = response.status();
+            redirect::follow(&mut parts, &mut body, status, response.headers()).map_err(|why| {
+                let message = format!("{} returned {status} {why}", sent.target);
+                let failure = Failure::new(FailureKind::HttpStatus, "HttpStatus", message);
+                failure.with_code(Some(i32::from(status.as_u16()))).permanent()
+            })?;
+            parts.extensions.insert(Redirected);
+        }
+        let target = Target { method: parts.method, uri: parts.uri };
+        let message = format!("{target} failed: more than {} redirects", redirect::MOST);
+        Err(Failure::new(FailureKind::Connection, "ConnectionError", message).permanent())
+    }
+}
+
+/// How a request is sent, and where its response goes.
+struct Sending<'a> {
+    timeout: Duration,
+    kill: &'a Arc<Latch>,
+    save_to: Option<&'a str>,
+}
+
+/// Marks a request that a redirect has led elsewhere.
+#[derive(Clone)]
+struct Redirected;

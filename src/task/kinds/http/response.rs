@@ -1,9 +1,12 @@
 //! Turns a response into an outcome: a result, or why there is none.
 
+use super::body::{compact_json, text};
 use super::connection::CONNECT_TIMEOUT;
 use super::message::{cancelled, without_secrets};
+use super::saved::PartFile;
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::task::cancel::Latch;
+use base64::Engine as _;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -41,31 +44,64 @@ impl SentRequest<'_> {
         if status >= 400 {
             return Err(self.status_failure(response));
         }
-        let (body, json) = match self.save_to {
+        self.check_encoding(response.headers())?;
+        let content = match self.save_to {
             Some(path) => {
                 self.save(response.body_mut(), Path::new(path))?;
-                (None, None)
+                Content::default()
             }
-            None => {
-                let body = self.read(response.body_mut())?;
-                let is_json = |mime: &str| mime == "application/json" || mime.ends_with("+json");
-                let json = response.body().mime_type().is_some_and(is_json).then(|| compact_json(&body)).flatten();
-                let text = String::from_utf8(body);
-                let text = text.unwrap_or_else(|bytes| String::from_utf8_lossy(bytes.as_bytes()).into_owned());
-                (Some(text), json)
-            }
+            None => self.content(response.body_mut())?,
         };
         let value = ResponseValue {
             status,
             headers: Headers(response.headers()),
-            body,
-            json,
+            body: content.text,
+            body_base64: content.base64,
+            json: content.json,
             elapsed: (self.started.elapsed().as_secs_f64() * 1e6).round() / 1e6,
             saved_to: self.save_to,
         };
         let mut line = Vec::with_capacity(value.body.as_ref().map_or(0, String::len) + ROOM_FOR_HEADERS);
         serde_json::to_writer(&mut line, &value).expect("strings, numbers and checked JSON can always be written");
         Ok(line)
+    }
+
+    /// A body in an encoding that nobody asked for would be kept as it is, and called a success.
+    fn check_encoding(&self, headers: &HeaderMap) -> Result<(), Failure> {
+        let codings = headers.get_all("content-encoding").iter().map(|it| String::from_utf8_lossy(it.as_bytes()));
+        let codings = codings.map(|coding| coding.trim().to_owned()).filter(|coding| !coding.is_empty());
+        match codings.into_iter().find(|coding| !coding.eq_ignore_ascii_case("identity")) {
+            None => Ok(()),
+            Some(coding) => {
+                let message =
+                    format!("{} returned a body in the encoding `{coding}`; only `gzip` is read", self.target);
+                Err(Failure::new(FailureKind::HttpStatus, "BodyError", message).permanent())
+            }
+        }
+    }
+
+    /// Reads the body as what its type says.
+    fn content(&self, body: &mut Body) -> Result<Content, Failure> {
+        let bytes = self.read(body)?;
+        let is_json = |mime: &str| mime == "application/json" || mime.ends_with("+json");
+        let is_json = body.mime_type().is_some_and(is_json);
+        match text(bytes, body.charset()) {
+            Ok(text) if is_json => match compact_json(&text) {
+                Ok(json) => Ok(Content { text: Some(text), json, base64: None }),
+                Err(why) => Err(self.no_json(&why).with_detail(text.chars().take(4096).collect::<String>())),
+            },
+            Ok(text) => Ok(Content { text: Some(text), ..Content::default() }),
+            Err(_) if is_json => Err(self.no_json("it is not text")),
+            Err(bytes) => Ok(Content {
+                base64: Some(base64::engine::general_purpose::STANDARD.encode(bytes)),
+                ..Content::default()
+            }),
+        }
+    }
+
+    fn no_json(&self, why: &str) -> Failure {
+        let message = format!("{} returned a body that is declared as JSON, but {why}", self.target);
+        Failure::new(FailureKind::HttpStatus, "BodyError", message).permanent()
     }
 
     /// Reads the whole body.
@@ -128,23 +164,27 @@ impl SentRequest<'_> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
-        let part = path.with_added_extension(format!("part{}", std::process::id()));
-        let mut file = std::fs::File::create(&part).map_err(failed)?;
+        let mut part = PartFile::create(path).map_err(failed)?;
         let mut reader = body.with_config().limit(u64::MAX).reader();
         let mut chunk = vec![0; 64 << 10];
         loop {
             match reader.read(&mut chunk) {
                 Ok(0) => break,
-                Ok(read) => file.write_all(&chunk[..read]).map_err(failed)?,
+                Ok(read) => part.file.write_all(&chunk[..read]).map_err(failed)?,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    drop(std::fs::remove_file(&part));
-                    return Err(self.failure(&ureq::Error::from(error)));
-                }
+                Err(error) => return Err(self.failure(&ureq::Error::from(error))),
             }
         }
-        std::fs::rename(&part, path).map_err(failed)
+        part.keep(path).map_err(failed)
     }
+}
+
+/// What a result has of a body.
+#[derive(Default)]
+struct Content {
+    text: Option<String>,
+    json: Option<Box<RawValue>>,
+    base64: Option<String>,
 }
 
 /// Method and URL of a request. It displays without the parts that may be secret.
@@ -166,6 +206,8 @@ struct ResponseValue<'a> {
     status: u16,
     headers: Headers<'a>,
     body: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_base64: Option<String>,
     json: Option<Box<RawValue>>,
     elapsed: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -189,26 +231,6 @@ impl<'a> Serialize for Headers<'a> {
     }
 }
 
-/// The same JSON on one line, with all digits; `None` if it is not valid.
-fn compact_json(body: &[u8]) -> Option<Box<RawValue>> {
-    serde_json::from_slice::<serde::de::IgnoredAny>(body).ok()?;
-    let text = std::str::from_utf8(body).ok()?;
-    let mut compact = String::with_capacity(text.len());
-    let (mut in_string, mut escaped) = (false, false);
-    for c in text.chars() {
-        if in_string || !c.is_ascii_whitespace() {
-            compact.push(c);
-        }
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => in_string = !in_string,
-            _ => {}
-        }
-    }
-    RawValue::from_string(compact).ok()
-}
-
 /// The delay in `Retry-After`, which is given in seconds or as a date (RFC 9110, 10.2.3).
 fn retry_after(value: &str) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse() {
@@ -221,13 +243,6 @@ fn retry_after(value: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn json_is_put_on_one_line_with_its_digits() {
-        let compact = compact_json(b"{\n \"a b\" : [1, 12345678901234567890123],\n \"q\\\" \": 1.10}").unwrap();
-        assert_eq!(compact.get(), "{\"a b\":[1,12345678901234567890123],\"q\\\" \":1.10}");
-        assert!(compact_json(b"{").is_none());
-    }
 
     #[test]
     fn retry_after_takes_seconds_and_dates() {

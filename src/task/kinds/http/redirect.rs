@@ -1,0 +1,126 @@
+//! Where a redirect leads, and what of the request goes there.
+//!
+//! ureq would turn PUT, PATCH and DELETE into GET, so redirects are followed here. Each request is sent again as it was, except
+//! that a POST becomes a GET after 301 and 302, as does all but HEAD after 303. Credentials stay within one origin.
+
+use ureq::http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, LOCATION, TRANSFER_ENCODING,
+};
+use ureq::http::request::Parts;
+use ureq::http::{HeaderMap, Method, StatusCode, Uri};
+
+/// The most redirects of one request.
+pub(super) const MOST: usize = 10;
+
+/// Whether an answer with this status sends the client elsewhere.
+pub(super) fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// Changes a request to the one that a redirect asks for.
+///
+/// # Errors
+/// If the answer does not say where to go.
+pub(super) fn follow(
+    parts: &mut Parts,
+    body: &mut Vec<u8>,
+    status: StatusCode,
+    headers: &HeaderMap,
+) -> Result<(), &'static str> {
+    let location = headers.get(LOCATION).ok_or("without a `location`")?;
+    let location = std::str::from_utf8(location.as_bytes()).map_err(|_| "with a `location` that is not UTF-8")?;
+    let next = join(&parts.uri, location).ok_or("with a `location` that is not an HTTP address")?;
+    let becomes_get = match status.as_u16() {
+        301 | 302 => parts.method == Method::POST,
+        303 => parts.method != Method::HEAD,
+        _ => false,
+    };
+    if becomes_get {
+        parts.method = Method::GET;
+        body.clear();
+        for name in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, TRANSFER_ENCODING] {
+            parts.headers.remove(name);
+        }
+    }
+    if origin(&parts.uri) != origin(&next) {
+        for name in [AUTHORIZATION, COOKIE, HOST] {
+            parts.headers.remove(name);
+        }
+    }
+    parts.uri = next;
+    Ok(())
+}
+
+/// Scheme, host and port.
+fn origin(uri: &Uri) -> (Option<&str>, Option<String>, u16) {
+    let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+    (uri.scheme_str(), uri.host().map(str::to_ascii_lowercase), port)
+}
+
+/// A reference relative to a URL (RFC 3986, 5.2), without its fragment.
+fn join(base: &Uri, reference: &str) -> Option<Uri> {
+    let reference = reference.split('#').next().unwrap_or_default().trim();
+    let (scheme, authority) = (base.scheme_str()?, base.authority()?);
+    let joined = match reference {
+        _ if has_scheme(reference) => reference.to_owned(),
+        _ if reference.starts_with("//") => format!("{scheme}:{reference}"),
+        "" => base.to_string(),
+        _ if reference.starts_with('?') => format!("{scheme}://{authority}{}{reference}", base.path()),
+        _ => {
+            let (path, query) = reference.split_at(reference.find('?').unwrap_or(reference.len()));
+            let folder = if path.starts_with('/') { "" } else { base.path().rsplit_once('/').map_or("", |(it, _)| it) };
+            let path = if path.starts_with('/') { path.to_owned() } else { format!("{folder}/{path}") };
+            format!("{scheme}://{authority}{}{query}", without_dots(&path))
+        }
+    };
+    let uri: Uri = joined.parse().ok()?;
+    (matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()).then_some(uri)
+}
+
+fn has_scheme(reference: &str) -> bool {
+    reference.split_once(':').is_some_and(|(scheme, _)| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+    })
+}
+
+/// A path without `.` and `..` (RFC 3986, 5.2.4).
+fn without_dots(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut parts = path.split('/').skip(1).peekable();
+    while let Some(part) = parts.next() {
+        let last = parts.peek().is_none();
+        match part {
+            "." => kept.extend(last.then_some("")),
+            ".." => {
+                kept.pop();
+                kept.extend(last.then_some(""));
+            }
+            part => kept.push(part),
+        }
+    }
+    format!("/{}", kept.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locations_are_resolved_like_links() {
+        let base: Uri = "http://u:p@h:1/a/b/c?x=1".parse().unwrap();
+        for (location, expected) in [
+            ("/z?y#f", "http://u:p@h:1/z?y"),
+            ("d", "http://u:p@h:1/a/b/d"),
+            ("../d/./e", "http://u:p@h:1/a/d/e"),
+            ("..", "http://u:p@h:1/a/"),
+            ("?q=a:b", "http://u:p@h:1/a/b/c?q=a:b"),
+            ("//other/x", "http://other/x"),
+            ("https://h/x", "https://h/x"),
+            ("", "http://u:p@h:1/a/b/c?x=1"),
+        ] {
+            assert_eq!(join(&base, location).unwrap().to_string(), expected, "{location}");
+        }
+        assert!(join(&base, "mailto:a@b").is_none() && join(&base, "ftp://h/").is_none());
+    }
+}
