@@ -9,6 +9,7 @@ use super::columns::{Column, ColumnType, Columns};
 use super::error::WriteError;
 use super::record::{Key, MOST_COLUMNS, VALUE, lines, too_many_columns, unreadable};
 use super::results::{Results, each_piece};
+use crate::model::NUMBER_TOKEN;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
@@ -259,14 +260,19 @@ impl<'de> Visitor<'de> for ValueAt<'_> {
         Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let first: Option<Key<'de>> = map.next_key()?;
+        if first.as_ref().is_some_and(|Key(name)| name == NUMBER_TOKEN) {
+            let digits: String = map.next_value()?;
+            return self.visit_f64(digits.parse().map_err(A::Error::custom)?);
+        }
         if matches!(self.column.kind, ColumnType::Null) {
             *self.column = Column { kind: ColumnType::Mapping(Columns::default()), first: self.inference.record };
         }
         let ColumnType::Mapping(columns) = &mut self.column.kind else {
             return Err(self.clash(&ColumnType::Mapping(Columns::default())));
         };
-        MappingAt { columns, path: self.path, inference: self.inference }.visit_map(map)
+        MappingAt { columns, path: self.path, inference: self.inference }.read(first, map)
     }
 }
 
@@ -285,10 +291,20 @@ impl<'de> Visitor<'de> for MappingAt<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(Key(name)) = map.next_key()? {
+        let first = map.next_key()?;
+        self.read(first, map)
+    }
+}
+
+impl MappingAt<'_> {
+    /// Reads a mapping whose first key was read already.
+    fn read<'de, A: MapAccess<'de>>(self, first: Option<Key<'de>>, mut map: A) -> Result<(), A::Error> {
+        let mut next = first;
+        while let Some(Key(name)) = next {
             let column = self.inference.column(self.columns, &name);
             let path = self.path.member(&name);
             map.next_value_seed(ValueAt { column, path: &path, inference: self.inference })?;
+            next = map.next_key()?;
         }
         Ok(())
     }

@@ -27,3 +27,7 @@ pub use output::OutputFormat;
 pub use results::{ResultsFile, ResultsSize};
 pub use run::{RunId, Stats, Status, StepName};
 pub use source::{Span, Text, Tree};
+
+/// With exact numbers (its feature `arbitrary_precision`), serde_json hands a number that is no integer of 64 bits to a visitor as a
+/// mapping with this one key, whose value is the text of the number.
+pub const NUMBER_TOKEN: &str = "$serde_json::private::Number";

@@ -5,6 +5,7 @@
 use super::block::Block;
 use super::cutter::is_blank;
 use super::row_runs::{Occurrences, RowRuns};
+use crate::model::NUMBER_TOKEN;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::collections::HashMap;
 use std::fmt;
@@ -202,6 +203,11 @@ impl<'de> Visitor<'de> for Value {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<u8, A::Error> {
+        let Some(first) = map.next_key::<String>()? else { return Ok(MAPPING) };
+        map.next_value::<IgnoredAny>()?;
+        if first == NUMBER_TOKEN {
+            return Ok(NUMBER);
+        }
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(MAPPING)
     }

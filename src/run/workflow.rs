@@ -91,9 +91,15 @@ fn open_ledger(prepared: &Prepared, start: Start) -> Result<(Ledger, ItemSelecti
             Ok((ledger, ItemSelection::Left, warning.map_err(EngineError::Start)?.flatten()))
         }
         Start::Again(folder, selection) => {
-            let ledger = Ledger::reopen(folder, &meta, options.durability).map_err(EngineError::Start)?;
+            let mut ledger = Ledger::reopen(folder, &meta, options.durability).map_err(EngineError::Start)?;
             let reader = Reader::open(ledger.folder().clone()).map_err(EngineError::Start)?;
             let steps = reader.steps().map_err(EngineError::Start)?;
+            let has_taken_over = reader.run().map_err(EngineError::Start)?.baseline.is_some();
+            if options.incremental.is_some() && !has_taken_over && steps.is_empty() {
+                // It was killed before it could.
+                let warning = take_over(&mut ledger, prepared).map_err(EngineError::Start)?;
+                return Ok((ledger, selection, warning));
+            }
             let gone: Vec<String> = steps
                 .iter()
                 .filter(|record| prepared.step(&record.name).is_none())
