@@ -198,3 +198,84 @@ fn blanks_around_a_single_expression_stay_where_text_is_wanted() {
     assert_eq!(sandbox.results("body")[0]["body"], " cat ");
     assert_eq!(sandbox.results("typed"), [serde_json::json!(["cat"])]);
 }
+
+/// Runs a batched task over ten items.
+fn batched(setup: &str, code: &str) -> Sandbox {
+    Sandbox::with(&format!(
+        "steps:\n  - name: a\n    task: batch\n    inputs:\n      items: {{range: 10}}\n      batch_size: 10\n      batched: true\n      task:\n        type: python\n        \
+         setup: |\n{}        code: |\n{}",
+        indented(setup),
+        indented(code)
+    ))
+}
+
+fn indented(code: &str) -> String {
+    code.lines().map(|line| format!("          {line}\n")).collect()
+}
+
+#[test]
+fn columns_that_would_become_one_key_are_refused() {
+    for (setup, code, words) in [
+        ("import pandas as pd", "return pd.DataFrame([[1, 2]], columns=['x', 'x'])", "two columns named `x`"),
+        ("import pandas as pd", "return pd.DataFrame({('a', 'b'): [1], ('a_b', ''): [2]})", "two columns named `a_b`"),
+        ("import pyarrow as pa", "return pa.table([[1], [2]], names=['x', 'x'])", "two columns named `x`"),
+        (
+            "import pandas as pd",
+            "return pd.DataFrame({'x': [1]}, index=pd.Index([5], name='x'))",
+            "index is named `x` like a column",
+        ),
+        ("import pandas as pd", "return {'s': pd.Series([1, 2], index=['k', 'k'])}", "the label `k` twice"),
+    ] {
+        let inside = format!("{}]", code.replace("return ", "return ["));
+        for sandbox in [batched(setup, code), batched(setup, &inside)] {
+            let ended = sandbox.run(&[]);
+            assert!(ended.code == Some(3) && ended.stderr.contains(words), "{code}: {}", ended.stderr);
+        }
+    }
+}
+
+#[test]
+fn subclasses_of_data_frames_are_data_frames() {
+    let sandbox = batched(
+        "import pandas as pd\nclass Mine(pd.DataFrame):\n    pass\nclass DataFrame:\n    pass",
+        "return Mine({'x': list(range(10))})",
+    );
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!(lines(&sandbox, "a").len(), 10);
+    assert_eq!(lines(&sandbox, "a")[9], "{\"x\":9}");
+}
+
+#[test]
+fn results_become_data_frames_without_a_change_of_value() {
+    let code = "n = 2000
+rows = [{'i': None if k % 2 else 9007199254740993, 'b': None if k % 2 else True, 'f': 1 if k % 2 else 0.5,
+         'u': 2**64 - 1, 'm': 2**53 + 1 if k % 2 else 0.5} for k in range(n)]
+return rows";
+    let check = "r = steps.a.result
+p = r.to_pandas()
+kinds = [str(p[c].dtype) for c in 'ibfum']
+same = all(p['i'].tolist()[k] == r[k]['i'] or r[k]['i'] is None and p['i'].isna()[k] for k in range(0, 2000, 7))
+mixed = [p['m'].tolist()[1], p['m'].tolist()[0]]
+refused = []
+for method in (r.to_polars, r.to_arrow):
+    try:
+        method()
+    except TypeError as error:
+        refused.append(str(error))
+return {'kinds': kinds, 'same': same, 'mixed': mixed, 'refused': refused}";
+    let mut sandbox = batched("", code);
+    let workflow = format!(
+        "{}  - name: check\n    task: python\n    inputs:\n      code: |\n{}",
+        sandbox.read("workflow.yaml"),
+        indented(check)
+    );
+    sandbox = sandbox.file("workflow.yaml", workflow);
+    sandbox.run(&[]).exits_with(0);
+    let found = &sandbox.results("check")[0];
+    assert_eq!(found["kinds"], serde_json::json!(["Int64", "boolean", "float64", "uint64", "object"]));
+    assert_eq!(found["mixed"].to_string(), "[9007199254740993,0.5]");
+    assert_eq!(found["same"], true);
+    let refused = found["refused"].as_array().unwrap();
+    assert!(refused.len() == 2 && refused[0] == refused[1], "{refused:?}");
+    assert!(refused[0].as_str().unwrap().contains("the field `m` has values of several types (float, int)"));
+}

@@ -39,7 +39,10 @@ def columns_of(records):
 def pandas_of_records(records):
     import pandas as pd
 
-    return pd.DataFrame(columns_of(records), index=pd.RangeIndex(len(records)))
+    from _batchmill_results import pandas_column
+
+    columns = {name: pandas_column(pd, values) for name, values in columns_of(records).items()}
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(records)))
 
 
 def pandas_of_table(pd, table, nullable):

@@ -137,15 +137,22 @@ class Results(Sequence):
 
     def to_pandas(self):
         """A pandas data frame with a row for each result."""
-        return library("pandas", "to_pandas").DataFrame(self._columns())
+        pd = library("pandas", "to_pandas")
+        columns = {name: pandas_column(pd, values) for name, values in self._columns().items()}
+        return pd.DataFrame(columns, index=pd.RangeIndex(len(self)))
 
     def to_polars(self):
         """A polars data frame with a row for each result."""
-        return library("polars", "to_polars").DataFrame(self._columns(), strict=False)
+        pl = library("polars", "to_polars")
+        columns = {name: uniform(name, values) for name, values in self._columns().items()}
+        made = [pl.Series(name, values, dtype=pl.UInt64 if wide else None) for name, (values, wide) in columns.items()]
+        return pl.DataFrame(made)
 
     def to_arrow(self):
         """A pyarrow table with a row for each result."""
-        return library("pyarrow", "to_arrow").table(self._columns())
+        pa = library("pyarrow", "to_arrow")
+        columns = {name: uniform(name, values) for name, values in self._columns().items()}
+        return pa.table({name: pa.array(values, pa.uint64() if wide else None) for name, (values, wide) in columns.items()})
 
     def _columns(self):
         """The values by field, in order of first appearance, with None for missing ones. Plain results go to `value`."""
@@ -163,6 +170,44 @@ class Results(Sequence):
                     if len(column) == number:
                         column.append(None)
         return columns
+
+
+def pandas_column(pd, values):
+    """The values as pandas holds them without a change: integers with nulls as `Int64`, and not as floats."""
+    kinds = {type(value) for value in values}
+    if kinds == {int, type(None)} and all(value is None or -(2**63) <= value < 2**63 for value in values):
+        return pd.array(values, dtype="Int64")
+    if kinds == {bool, type(None)}:
+        return pd.array(values, dtype="boolean")
+    if int in kinds and (float in kinds or type(None) in kinds) and not exact(values):
+        return pd.Series(values, dtype=object)
+    return values
+
+
+def exact(values):
+    """Whether no integer among the values changes as a float."""
+    try:
+        return all(float(value) == value for value in values if type(value) is int)
+    except OverflowError:
+        return False
+
+
+def uniform(name, values):
+    """The values if a column of one type can hold them as they are, and whether they are integers beyond 63 bits."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {int, float} and exact(values):
+        return [None if value is None else float(value) for value in values], False
+    if len(kinds) > 1:
+        known = ", ".join(sorted("mapping" if issubclass(kind, dict) else kind.__name__ for kind in kinds))
+        raise TypeError(f"the field `{name}` has values of several types ({known}), which a column cannot hold unchanged")
+    if kinds == {int}:
+        given = [value for value in values if value is not None]
+        low, high = min(given), max(given)
+        if low >= 0 and 2**63 <= high < 2**64:
+            return values, True
+        if low < -(2**63) or high >= 2**63:
+            raise TypeError(f"the field `{name}` has integers beyond 64 bits, which a column cannot hold")
+    return values, False
 
 
 # Restores the sequence in any process: with the module if it is loaded, else with a module made from the source.

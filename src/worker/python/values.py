@@ -121,10 +121,15 @@ def pandas(value):
     if value is pd.NA or value is pd.NaT:
         return VALUE, None
     if isinstance(value, pd.DataFrame):
-        return VALUE, pandas_records(pd, value)
+        try:
+            return VALUE, flattened(pd, value).to_dict("records")
+        except Clash as clash:
+            return FAIL, str(clash)
     if isinstance(value, pd.Series):
         labels = value.index.tolist()
         if labels and all(isinstance(label, str) for label in labels):
+            if len(set(labels)) < len(labels):
+                return FAIL, f"a series with the label `{repeated(labels)}` twice: call `.reset_index()` or `.tolist()`"
             return VALUE, dict(zip(labels, value.tolist()))
         return VALUE, value.tolist()
     if isinstance(value, pd.Timestamp):
@@ -138,19 +143,28 @@ def pandas(value):
     return standard_or_refuse(value)
 
 
-def pandas_records(pd, frame):
-    """The rows as mappings."""
-    return flattened(pd, frame).to_dict("records")
+class Clash(Exception):
+    """Two columns would become one key."""
+
+
+def repeated(names):
+    """The first of some names that is there twice; None if there is none."""
+    seen = set()
+    return next((name for name in names if name in seen or seen.add(name)), None)
 
 
 def flattened(pd, frame):
     """Turns a named index, such as from `groupby`, into columns, and joins nested column labels with `_`."""
     if any(name is not None for name in frame.index.names):
-        clash = [name for name in frame.index.names if name in frame.columns]
-        frame = frame if clash else frame.reset_index()
+        for name in frame.index.names:
+            if name in frame.columns:
+                raise Clash(f"a data frame whose index is named `{name}` like a column: rename one, or drop the index")
+        frame = frame.reset_index()
     if isinstance(frame.columns, pd.MultiIndex):
         frame = frame.copy(deep=False)
         frame.columns = ["_".join(str(part) for part in label if part != "") for label in frame.columns]
+    if not frame.columns.is_unique:
+        raise Clash(f"a data frame with two columns named `{repeated(frame.columns)}`: rename one")
     return frame
 
 
@@ -163,6 +177,9 @@ def polars(value):
 
 
 def pyarrow(value):
+    names = getattr(value, "column_names", None) or getattr(getattr(value, "schema", None), "names", None)
+    if names is not None and len(set(names)) < len(names):
+        return FAIL, f"a table with two columns named `{repeated(names)}`: rename one"
     for name in ("to_pylist", "as_py"):
         if hasattr(value, name):
             return VALUE, getattr(value, name)()
@@ -198,22 +215,34 @@ def records(value):
     """The rows of a data frame, or the results of an earlier step, as a list; None for anything else."""
     if type(value).__module__ == "_batchmill_results" and type(value).__name__ == "Results":
         return value
-    if type(value).__name__ in ("DataFrame", "Table", "RecordBatch"):
+    if library_of(value):
         tag, rows = convert(value)
         if tag == VALUE and isinstance(rows, list):
             return rows
     return None
 
 
+def library_of(value):
+    """The library of a data frame or table, or of a subclass of one; None for anything else."""
+    for library, names in (("pandas", ("DataFrame",)), ("polars", ("DataFrame",)), ("pyarrow", ("Table", "RecordBatch"))):
+        module = sys.modules.get(library)
+        for name in names if module is not None else ():
+            # A module of the user may have that name too.
+            kind = getattr(module, name, None)
+            if isinstance(kind, type) and isinstance(value, kind):
+                return library
+    return None
+
+
 def table(value):
     """A data frame as (bytes of an Arrow IPC stream, number of NaN that became null); None if it must become records."""
-    name, family = type(value).__name__, type(value).__module__.partition(".")[0]
+    family = library_of(value)
     try:
-        if family == "pyarrow" and name in ("Table", "RecordBatch"):
+        if family == "pyarrow":
             return ipc(sys.modules["pyarrow"], value), 0
-        if family == "polars" and name == "DataFrame":
+        if family == "polars":
             return polars_ipc(value), 0
-        if family == "pandas" and name == "DataFrame":
+        if family == "pandas":
             import pyarrow as pa
 
             return pandas_ipc(sys.modules["pandas"], pa, value)
