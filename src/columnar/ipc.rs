@@ -3,10 +3,11 @@
 use super::json::{JsonLines, Rows, Zones};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Date64Type, Float16Type, Float32Type, Float64Type, TimestampMicrosecondType, TimestampMillisecondType,
+    Date32Type, Date64Type, Float16Type, Float32Type, Float64Type, Time32MillisecondType, Time32SecondType,
+    Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampSecondType,
 };
-use arrow_array::{Array, ArrowPrimitiveType, RecordBatch};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, RecordBatch};
 use arrow_ipc::reader::StreamReader;
 use arrow_schema::{ArrowError, DataType, SchemaRef, TimeUnit};
 
@@ -76,10 +77,19 @@ fn non_finite(column: &dyn Array) -> Option<u64> {
         DataType::Float16 => Some(count::<Float16Type>(column, |value| value.is_finite())),
         DataType::Float32 => Some(count::<Float32Type>(column, f32::is_finite)),
         DataType::Float64 => Some(count::<Float64Type>(column, f64::is_finite)),
-        // Numbers may be inside; dates may be out of the range that can be written.
+        // Numbers inside, where they are all finite. Else it is not known which of them are seen.
+        DataType::List(_) => all_finite(&[column.as_list::<i32>().values()]),
+        DataType::LargeList(_) => all_finite(&[column.as_list::<i64>().values()]),
+        DataType::FixedSizeList(..) => all_finite(&[column.as_fixed_size_list().values()]),
+        DataType::Struct(_) => all_finite(&column.as_struct().columns().iter().collect::<Vec<_>>()),
+        // Dates may be out of the range that can be written.
         other if other.is_nested() || other.is_temporal() && !in_range(column) => None,
         _ => Some(0),
     }
+}
+
+fn all_finite(inner: &[&ArrayRef]) -> Option<u64> {
+    inner.iter().all(|column| non_finite(column.as_ref()) == Some(0)).then_some(0)
 }
 
 /// Whether all dates and times are well within the years 1 to 9999, and so can be written.
@@ -90,6 +100,13 @@ fn in_range(column: &dyn Array) -> bool {
     {
         let range = from * parts..=to * parts;
         column.as_primitive::<T>().values().iter().all(|value| range.contains(&(*value).into()))
+    }
+    fn of_day<T: ArrowPrimitiveType>(column: &dyn Array, parts: i64) -> bool
+    where
+        T::Native: Into<i64>,
+    {
+        let day = 0..86_400 * parts;
+        column.as_primitive::<T>().values().iter().all(|value| day.contains(&(*value).into()))
     }
     const DAYS: (i64, i64) = (-719_161, 2_932_895);
     const SECONDS: (i64, i64) = (DAYS.0 * 86_400, DAYS.1 * 86_400);
@@ -103,6 +120,10 @@ fn in_range(column: &dyn Array) -> bool {
         DataType::Timestamp(TimeUnit::Microsecond, _) => {
             within::<TimestampMicrosecondType>(column, SECONDS.0, SECONDS.1, 1_000_000)
         }
+        DataType::Time32(TimeUnit::Second) => of_day::<Time32SecondType>(column, 1),
+        DataType::Time32(_) => of_day::<Time32MillisecondType>(column, 1000),
+        DataType::Time64(TimeUnit::Microsecond) => of_day::<Time64MicrosecondType>(column, 1_000_000),
+        DataType::Time64(_) => of_day::<Time64NanosecondType>(column, 1_000_000_000),
         // Nanoseconds in 64 bits do not go beyond.
         DataType::Timestamp(TimeUnit::Nanosecond, _) | DataType::Duration(_) => true,
         _ => false,

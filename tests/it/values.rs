@@ -279,3 +279,32 @@ return {'kinds': kinds, 'same': same, 'mixed': mixed, 'refused': refused}";
     assert!(refused.len() == 2 && refused[0] == refused[1], "{refused:?}");
     assert!(refused[0].as_str().unwrap().contains("the field `m` has values of several types (float, int)"));
 }
+
+#[test]
+fn frames_with_nested_columns_keep_their_types() {
+    let workflow = "steps:
+  - name: a
+    task: batch
+    inputs:
+      items: {range: 400}
+      batch_size: 200
+      batched: true
+      task:
+        type: python
+        setup: |
+          import datetime as d, decimal, polars as pl
+        code: |
+          n = len(item)
+          return pl.DataFrame({'m': [decimal.Decimal('1234567890123456.789')] * n, 'd': [d.date(2024, 2, 29)] * n,
+              'l': [[1.5], None] * (n // 2), 's': [{'x': 1}] * n, 't': [d.time(23, 59, 59, 999999)] * n,
+              'u': pl.Series([2**63] * n, dtype=pl.UInt64)})
+    outputs: {name: o, path: o.parquet}
+";
+    let sandbox = Sandbox::with(workflow);
+    sandbox.run(&[]).exits_with(0);
+    let code = "import pyarrow.parquet as p; t = p.read_table('o.parquet'); print([str(f.type) for f in t.schema], t['m'][0], t['u'][399])";
+    let output = Command::new(python()).args(["-c", code]).current_dir(sandbox.path()).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("decimal128") && said.contains("date32") && said.contains("time64"), "{said}");
+    assert!(said.contains("1234567890123456.789 9223372036854775808"), "{said}");
+}
