@@ -38,7 +38,10 @@ impl Claim {
     /// If another run is writing there.
     pub fn take(target: &Target) -> Result<Self, Busy> {
         let path = real_path(&target.path);
-        let lock = match Lock::take(&path) {
+        // Nothing is ever written over a device or the like, and `/dev` is no place for a lock.
+        let is_device = fs::metadata(&path).is_ok_and(|there| !there.is_file() && !there.is_dir());
+        let taken = if is_device { Err(io::ErrorKind::Unsupported.into()) } else { Lock::take(&path) };
+        let lock = match taken {
             Ok(lock) => Some(lock),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(Busy(target.path.clone())),
             // Whatever keeps the lock from being made most likely keeps the results from being written, and is reported then.
