@@ -34,7 +34,7 @@ pub(super) fn take_over(
 /// The run that an incremental run of this file builds on.
 pub fn find_baseline(state: &StateFolder, file: &Path, params_hash: &str, new: &RunFolder) -> Option<RunFolder> {
     let wanted = file.canonicalize().ok()?;
-    let mut other = None;
+    let (mut best, mut other): (Option<(i64, RunFolder)>, _) = (None, None);
     for folder in state.runs_by_age().ok()?.into_iter().rev().filter(|folder| folder.run != new.run) {
         // A run that cannot be read holds nothing that could be taken over.
         let Ok(record) = Reader::open(folder.clone()).and_then(|reader| reader.run()) else { continue };
@@ -42,16 +42,29 @@ pub fn find_baseline(state: &StateFolder, file: &Path, params_hash: &str, new: &
         if !same_file || !is_baseline(&record) || folder.is_locked() {
             continue;
         }
-        if record.params_hash.as_deref() == Some(params_hash) {
-            return Some(folder);
+        if record.params_hash.as_deref() != Some(params_hash) {
+            other = other.or(Some(folder));
+            continue;
         }
-        other = other.or(Some(folder));
+        // A run that did not come to its end may have been refused because an older one was still at work, which has more.
+        let last = record.finished.unwrap_or(record.started);
+        if best.as_ref().is_none_or(|(at, _)| last > *at) {
+            best = Some((last, folder));
+        }
+        if has_ended(&record) {
+            break;
+        }
     }
-    other
+    best.map(|(_, folder)| folder).or(other)
 }
 
 /// Whether an incremental run can build on a run.
 pub fn is_baseline(record: &RunRecord) -> bool {
-    let ended = matches!(record.status, Status::Succeeded | Status::Partial) && record.max_items.is_none();
-    record.baseline.is_some() || ended && record.params_hash.is_some()
+    let whole = has_ended(record) && record.max_items.is_none();
+    record.baseline.is_some() || whole && record.params_hash.is_some()
+}
+
+/// Whether every item of a run had an outcome, but for those beyond `--max-items`.
+fn has_ended(record: &RunRecord) -> bool {
+    matches!(record.status, Status::Succeeded | Status::Partial)
 }

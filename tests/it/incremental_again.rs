@@ -377,3 +377,20 @@ fn a_step_that_is_gone_or_has_another_name_is_said() {
     sandbox.batchmill(&["resume"]).exits_with(0).says(&["has no step `sum` any more", "0 of 2 items will run"]);
     assert_eq!(sandbox.results("total").len(), 1);
 }
+
+#[test]
+fn a_run_that_was_refused_beside_another_one_is_not_built_on() {
+    let sandbox = sandbox(2).script("work", "echo $1 >> ran; while test -e hold; do sleep 0.01; done; cat $1");
+    day(&sandbox, &[]).exits_with(0);
+    let sandbox = sandbox.file("data/100.txt", "new").file("hold", "");
+    let first = sandbox.run_until(&["--incremental"], "step work");
+    for _ in 0..2 {
+        day(&sandbox, &[]).exits_with(2).says(&["another run is writing to `out.csv`"]);
+    }
+    remove(&sandbox, "hold");
+    assert_eq!(first.ends_with(), Some(0));
+    take(&sandbox, "ran");
+    day(&sandbox, &[]).exits_with(0).says(&["0 of 3 items will run"]);
+    assert_eq!(take(&sandbox, "ran"), [""; 0]);
+    is_whole(&sandbox);
+}
