@@ -91,12 +91,23 @@ impl Sandbox {
 
     /// Runs the program to its end.
     pub fn batchmill(&self, arguments: &[&str]) -> Ended {
-        let output = self.command(arguments).output().unwrap();
-        Ended {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
+        ended(&mut self.command(arguments))
+    }
+
+    /// The program under a limit of so many KiB on the size of files.
+    pub fn limited(&self, kib: u64, arguments: &[&str]) -> Ended {
+        // `ulimit -f` counts blocks of 512 bytes.
+        let shell = format!("ulimit -f {} && exec \"$0\" \"$@\"", kib * 2);
+        let plain = self.command(arguments);
+        let mut command = Command::new("sh");
+        command.args(["-c", &shell]).arg(plain.get_program()).args(plain.get_args()).current_dir(self.path());
+        for (name, value) in plain.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
         }
+        ended(&mut command)
     }
 
     /// `batchmill run workflow.yaml` with further arguments.
@@ -107,11 +118,8 @@ impl Sandbox {
     /// Runs the workflow until stderr has a line with these words in it; it goes on then.
     pub fn run_until(&self, arguments: &[&str], words: &str) -> Running {
         let mut engine = self.command(&[&["run", "workflow.yaml"], arguments].concat());
-        let mut engine = engine.stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(engine.stderr.take().unwrap()).lines();
-        let line = lines.by_ref().map_while(Result::ok).find(|line| line.contains(words));
-        let rest = thread::spawn(move || lines.map_while(Result::ok).count());
-        Running { engine, line: line.unwrap_or_else(|| panic!("nothing says `{words}`")), rest }
+        let engine = engine.stderr(Stdio::piped()).spawn().unwrap();
+        Running::since(engine, |line| line.contains(words))
     }
 
     /// Waits until no process works in the folder any more, except those that the kernel is about to forget.
@@ -174,6 +182,13 @@ impl Sandbox {
     }
 }
 
+/// Runs a program to its end.
+pub fn ended(command: &mut Command) -> Ended {
+    let output = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
 /// A run under way.
 pub struct Running {
     pub engine: Child,
@@ -183,6 +198,15 @@ pub struct Running {
 }
 
 impl Running {
+    /// An engine whose stderr has said such a line.
+    #[track_caller]
+    pub fn since(mut engine: Child, said: impl Fn(&str) -> bool) -> Self {
+        let mut lines = BufReader::new(engine.stderr.take().unwrap()).lines();
+        let line = lines.by_ref().map_while(Result::ok).find(|line| said(line));
+        let rest = thread::spawn(move || lines.map_while(Result::ok).count());
+        Self { engine, line: line.expect("it has not said what was waited for"), rest }
+    }
+
     /// Waits for the end; the exit code.
     pub fn ends_with(mut self) -> Option<i32> {
         self.rest.join().unwrap();

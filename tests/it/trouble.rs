@@ -1,7 +1,7 @@
 //! Trouble with the ledger: no room, limits, missing permissions, a second engine. What was done is kept, what is wrong is said,
 //! and after `resume` the results are those of an undisturbed run.
 
-use crate::support::{Ended, Sandbox};
+use crate::support::{Ended, Sandbox, ended};
 use serde_json::{Value, json};
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
@@ -24,29 +24,7 @@ pub fn sandbox(items: &str, bytes: usize) -> Sandbox {
     Sandbox::with(&printing(items, bytes)).script("print", PRINT)
 }
 
-fn ended(command: &mut Command) -> Ended {
-    let output = command.output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
-}
-
 impl Sandbox {
-    /// The program under a limit of so many KiB on the size of files.
-    fn limited(&self, kib: u64, arguments: &[&str]) -> Ended {
-        // `ulimit -f` counts blocks of 512 bytes.
-        let shell = format!("ulimit -f {} && exec \"$0\" \"$@\"", kib * 2);
-        let plain = self.command(arguments);
-        let mut command = Command::new("sh");
-        command.args(["-c", &shell]).arg(plain.get_program()).args(plain.get_args()).current_dir(self.path());
-        for (name, value) in plain.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        ended(&mut command)
-    }
-
     /// The folder of the only run.
     pub fn run_folder(&self) -> PathBuf {
         let mut runs = fs::read_dir(self.path().join(".batchmill/runs")).unwrap();
