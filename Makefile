@@ -29,7 +29,7 @@ export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(getattr(sys, "_bas
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full check bench bench-check bench-peers install fmt lint wheel clean setup quick build dist
+.PHONY: help demo test test-full chaos check bench bench-check bench-peers install fmt lint wheel clean setup quick build dist
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
@@ -54,6 +54,9 @@ test-full: build setup $(WHEEL_VENV)/ready ## run the heavy tests: the wheel is 
 	$(TEST_ENV) BATCHMILL_TEST_WHEEL_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python $(CARGO) test $(FEATURES) -- --ignored
 	$(if $(SHARED),BATCHMILL_TEST_WORKER_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python $(CARGO) test $(FEATURES) --test worker)
 	$(WHEEL_VENV)/bin/python -m pytest -q python/tests
+
+chaos: build setup ## kill engines, workers and guards at random and check that nothing is lost; ARGS='--kills 1000'
+	@$(PYTHON) tests/chaos/chaos.py --batchmill $(RUN) --python $(VENV)/bin/python $(ARGS)
 
 check: ## run everything that must pass before a change lands: formatting, lints, all tests, bench-check
 	$(CARGO) fmt --check
