@@ -164,7 +164,7 @@ fn many(count: usize, seed: u64) {
 
 #[test]
 fn what_is_printed_after_random_damage_is_right() {
-    many(40, 7);
+    many(15, 7);
 }
 
 #[test]
