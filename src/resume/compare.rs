@@ -7,7 +7,7 @@ use super::unfinished_set::{Portion, UnfinishedSet};
 use crate::ledger::{DoneBatch, FailedItem, FailedItems, FailureChange, LossReason, LostItems, RowChange, StepHistory};
 use crate::model::{ItemKey, Status};
 use crate::sources::{RowHasher, Source, SourceError};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 
 /// What decides which items run, besides what is done.
 #[derive(Debug, Clone, Copy)]
@@ -203,17 +203,25 @@ impl<'a> Comparer<'a> {
         if self.rows.is_empty() {
             return;
         }
-        let mut vanished: HashMap<u64, VecDeque<Place>> = HashMap::new();
+        // Both lists are sorted and walked through side by side: maps would take ten times their memory.
+        let mut vanished: Vec<(u64, u32, u32)> = Vec::new();
         for (number, batch) in self.history.batches.iter().enumerate() {
             for (position, key) in batch.keys.iter().enumerate().filter(|(at, _)| self.places[number][*at].is_none()) {
-                if let Some(hash) = self.history.rows.get(key) {
-                    vanished.entry(hash).or_default().push_back((number, position));
+                if let (Some(hash), Ok(number), Ok(position)) =
+                    (self.history.rows.get(key), u32::try_from(number), u32::try_from(position))
+                {
+                    vanished.push((hash, number, position));
                 }
             }
         }
-        for (index, key, hash) in std::mem::take(&mut self.rows) {
-            match vanished.get_mut(&hash).and_then(VecDeque::pop_front) {
-                Some(place) => self.place(place, index),
+        vanished.sort_unstable();
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.sort_unstable_by_key(|(index, _, hash)| (*hash, *index));
+        let mut vanished = vanished.into_iter().peekable();
+        for (index, key, hash) in rows {
+            while vanished.next_if(|(other, ..)| *other < hash).is_some() {}
+            match vanished.next_if(|(other, ..)| *other == hash) {
+                Some((_, number, position)) => self.place((number as usize, position as usize), index),
                 None => self.not_done(key, index),
             }
         }
