@@ -14,6 +14,6 @@ pub fn tell_styled(text: impl AsRef<[u8]>) {
 }
 
 fn write(text: &Printable) {
-    // If stderr is closed, there is no reader to tell.
+    // If stderr is closed, the message has nowhere to go.
     drop(io::stderr().write_all(format!("{text}\n").as_bytes()));
 }

@@ -35,7 +35,7 @@ pub fn params_to_keep(given: &GivenParams, workflow: &Workflow, secrets: &Secret
             GivenParam::Value(value) => value.clone(),
             GivenParam::Secret => return true,
         };
-        // A value that has the mask in it anyway is no secret: it stays as it is.
+        // A value that merely contains the mask is not a secret, and is kept.
         workflow.secrets.iter().any(|secret| secret.raw == *name) || secrets.masked_value(value.clone()) != value
     };
     let keep = |(name, param): (&String, &GivenParam)| {

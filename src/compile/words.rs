@@ -15,7 +15,7 @@ pub(super) struct Words<'a> {
 /// What of a mapping a text uses.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Uses<'a> {
-    /// These members, which stand in the text; none if it does not mention the mapping.
+    /// The members that the text names; empty if it does not mention the mapping.
     Members(Vec<&'a str>),
     /// Any: it is walked through, passed on, or asked for by a name that is made.
     Any,

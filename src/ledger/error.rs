@@ -44,8 +44,8 @@ pub enum LedgerError {
         /// For instance `are truncated`.
         why: &'static str,
     },
-    /// Somebody deleted or changed a file of the run while the run was under way.
-    #[error("`{}` was {how} while the run was under way", .path.display())]
+    /// A file of the run was deleted or changed during the run.
+    #[error("`{}` was {how} during the run", .path.display())]
     Gone {
         /// The file.
         path: PathBuf,

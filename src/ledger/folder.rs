@@ -235,7 +235,7 @@ impl RunFolder {
     /// If another process works on it, or it cannot be deleted.
     pub fn delete(&self) -> Result<(), LedgerError> {
         let _lock = self.lock()?;
-        // A name that is no run's: what is left if this is interrupted is deleted the next time.
+        // No run has such a name, so the next cleanup deletes whatever an interrupted deletion leaves behind.
         let random = RandomState::new().hash_one(&self.run.0);
         let trash = self.path.with_file_name(format!("{TRASH}{}-{random:016x}", self.run));
         fs::rename(&self.path, &trash).map_err(|source| io_error("delete", &self.path, source))?;

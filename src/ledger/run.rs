@@ -77,7 +77,7 @@ impl Ledger {
         let begun = folder.path.clone();
         let created = Self::create_in(folder, meta, durability);
         if created.is_err() {
-            // It is no run, and has no results. One by one: to read a folder takes a descriptor, which may be what was missing.
+            // The run has no results yet. Files are deleted one by one because listing a folder takes a descriptor, and there may be none left.
             for file in ["run.db", "run.db-wal", "run.db-shm", "lock"] {
                 drop(fs::remove_file(begun.join(file)));
             }

@@ -34,7 +34,7 @@ impl ScanProgress {
     pub fn line(scan: &Scan<'_>, help: &str) -> Self {
         let (files, bytes) = (count(scan.files, "file"), bytes(scan.bytes));
         let line = Printable::line(format!("{} {files}, {bytes}; {help}", scan.action));
-        // If stderr is closed, there is no one to tell.
+        // If stderr is closed, the message has nowhere to go.
         drop(io::stderr().write_all(format!("{line}\n").as_bytes()));
         Self(ProgressBar::hidden())
     }

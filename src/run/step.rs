@@ -104,7 +104,9 @@ pub(super) fn keep(env: &mut StepEnv<'_>, history: &StepHistory) -> StepOutcome 
 
 /// A step that had items and has none now: what they gave stays.
 fn vanished(env: &mut StepEnv<'_>, ended: Option<StepReport>) -> StepOutcome {
-    env.notice("there are no items now, so results and outputs stay as they are; `allow_empty: true` would empty them");
+    env.notice(
+        "the source has no items, so results and outputs stay as they are; set `allow_empty: true` to empty them",
+    );
     let stats = ended.map(|ended| ended.stats).unwrap_or_default();
     let report = StepReport { name: env.name().clone(), status: Status::Empty, stats, failure: None };
     StepOutcome { report, started: true, fault: None }

@@ -82,6 +82,10 @@ pub fn run(
 
 /// The ledger of the run, the items that it is about, and a warning.
 fn open_ledger(prepared: &Prepared, start: Start) -> Result<(Ledger, ItemSelection, Option<String>), EngineError> {
+    if !prepared.secrets.is_empty() {
+        // Hashes of secrets need the key; without it, no run could be compared with this one.
+        prepared.options.state.key().map_err(EngineError::Start)?;
+    }
     let (options, meta) = (&prepared.options, run_meta(prepared));
     match start {
         Start::New => {

@@ -15,7 +15,7 @@ impl MaybeSecret {
         Self(text.into())
     }
 
-    /// Whether there is no text.
+    /// Whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -26,7 +26,7 @@ pub(crate) struct RowFile {
     pub(crate) name: Arc<str>,
     /// The part of the key that its rows share: the hash of its path, size and modification time, or of its content.
     pub(in crate::sources) key: ItemKey,
-    /// Bytes on disk; 0 if there is no such file, or if it is a stream.
+    /// Size on disk in bytes; 0 for a stream or a missing file.
     pub(crate) size: u64,
     pub(in crate::sources) input: Input,
 }

@@ -66,13 +66,13 @@ impl WholeFile {
         }
     }
 
-    /// A file that was written anew, and is longer now, differs somewhere; most likely where it begins or where it ended.
+    /// A rewritten file that is longer now differs somewhere, most likely at its beginning or at its old end.
     fn check_samples(&self) -> io::Result<()> {
         for (sample, offset) in [(&self.head, 0), (&self.tail, self.opened.size - self.tail.len() as u64)] {
             let mut now = vec![0; sample.len()];
             self.file.read_exact_at(&mut now, offset)?;
             if now != *sample {
-                return Err(io::Error::other("it was written anew since it was opened"));
+                return Err(io::Error::other("it was rewritten after it was opened"));
             }
         }
         Ok(())
