@@ -61,8 +61,11 @@ pub(super) struct Limits<'a> {
     pub(super) guard: Option<&'a Cell>,
     pub(super) most_output: usize,
     /// Gets the lines of stderr, whole ones, while they come.
-    pub(super) stderr: Option<&'a dyn Fn(&[u8])>,
+    pub(super) stderr: Option<&'a LineSink<'a>>,
 }
+
+/// Takes whole lines.
+pub(super) type LineSink<'a> = dyn Fn(&[u8]) + 'a;
 
 /// As much of a stream as is logged: its beginning.
 pub(super) fn logged(bytes: &[u8]) -> &[u8] {
@@ -164,7 +167,7 @@ struct Drain<'a> {
     stdout: Stream,
     stderr: Stream,
     /// Gets the lines of stderr.
-    lines: Option<&'a dyn Fn(&[u8])>,
+    lines: Option<&'a LineSink<'a>>,
     /// How much of stderr it got.
     told: usize,
 }
