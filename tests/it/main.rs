@@ -34,6 +34,8 @@ mod edits;
 mod engine;
 /// Hostile text on its way to people.
 mod escape;
+/// What fingerprints are made of.
+mod fingerprints;
 /// Batches as data frames, and data frames as results.
 mod frames;
 /// HTTP requests against a local server.
