@@ -62,7 +62,7 @@ pub fn failed_items(folder: &RunFolder, name: &str, step: Option<&str>) -> Resul
 pub fn no_failed_item(folder: &RunFolder, name: &str) -> CliError {
     let run = Printable::line(&folder.run.0);
     CliError::bad(format!("run `{run}` has no failed item `{}`", Printable::line(name)))
-        .help("`batchmill failures` lists indexes, and keys with `--format json`; four characters of a key are enough")
+        .help("`batchmill failures` lists indexes, `--format json` also keys; four characters of a key are enough")
 }
 
 /// A warning about a run whose ledger cannot be read.

@@ -126,8 +126,8 @@ fn enter(place: &RunPlace, record: &RunRecord) -> Result<(), CliError> {
 /// The parameters that were given to a run and still hold for its workflow.
 fn kept_params(workflow: &Workflow, record: &RunRecord) -> Result<GivenParams, CliError> {
     let unreadable = |error: serde_json::Error| {
-        let help = "start a new run, and give its parameters again";
-        CliError::new(Exit::Bad, "the parameters of the run cannot be read").caused_by(&error).help(help)
+        let help = "start a new run, and pass its parameters again";
+        CliError::new(Exit::Bad, "cannot read the parameters of the run").caused_by(&error).help(help)
     };
     let mut params: GivenParams = match &record.given {
         Some(given) => serde_json::from_str(given).map_err(unreadable)?,

@@ -14,12 +14,12 @@ pub struct Batched {
 pub fn batched_rule(given: Option<bool>, is_python: bool, above_one: bool, first_is_record: Option<bool>) -> Batched {
     let record = first_is_record == Some(true);
     let (batched, why) = match (given, is_python, above_one, record) {
-        (Some(true), ..) => (true, "`batched: true` says so"),
-        (Some(false), ..) => (false, "`batched: false` says so"),
-        (None, false, ..) => (false, "only python tasks take whole batches"),
+        (Some(true), ..) => (true, "`batched` is true"),
+        (Some(false), ..) => (false, "`batched` is false"),
+        (None, false, ..) => (false, "only Python tasks can take whole batches"),
         (None, true, false, _) => (false, "`batch_size` is 1"),
         (None, true, true, false) => (false, "the items are not records (mappings)"),
-        (None, true, true, true) => (true, "the task is python, `batch_size` is above 1 and the items are records"),
+        (None, true, true, true) => (true, "the task is Python, `batch_size` is above 1 and the items are records"),
     };
     Batched { batched, why }
 }

@@ -72,8 +72,8 @@ impl Asked {
                 .help("put the module next to the workflow file, or install it for this interpreter"),
             Self::Library(library, span) => {
                 let python = &host.executable;
-                Diagnostic::at(*span, format!("`batch_format: {library}` cannot be had: {}", fault.message))
-                    .help(format!("install it there: `{python} -m pip install {library}`"))
+                Diagnostic::at(*span, format!("`batch_format: {library}` requires {library}: {}", fault.message))
+                    .help(format!("install it: `{python} -m pip install {library}`"))
             }
         }
     }

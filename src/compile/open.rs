@@ -129,7 +129,7 @@ fn target_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Target>, Star
     let Some(file) = &step.outputs.file else { return Ok(None) };
     let path = rendered("path", &file.path, scope)?;
     if !file.parts && names_folder(&path) {
-        let message = format!("`path` is `{}`, which is the name of a directory; add that of a file", path.display());
+        let message = format!("`path` is `{}`, the name of a directory; add the name of a file", path.display());
         return Err(StartError::Setting(message, file.path.span));
     }
     Ok(Some(Target { path, format: file.format, parts: file.parts }))

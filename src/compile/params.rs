@@ -52,7 +52,9 @@ fn values_of(given: &GivenParams, declared: &[Param], errors: &mut Vec<Diagnosti
         let read = match param {
             GivenParam::Typed(text) => value(text, kind),
             GivenParam::Value(value) => Ok(value.clone()),
-            GivenParam::Secret => Err(format!("is a secret, which a run does not keep; give it again: `{name}=VALUE`")),
+            GivenParam::Secret => {
+                Err(format!("is a secret, which is not saved with the run; pass it again: `{name}=VALUE`"))
+            }
         };
         match read {
             Ok(value) => drop(values.insert(name.clone(), value)),
@@ -93,7 +95,7 @@ pub fn resolve_params(
             Some(Err(fault)) => errors.push(fault),
             None if param.required => {
                 let message = format!("parameter `{}` is required", param.name);
-                let hint = format!("give it behind the file: `{}=VALUE`", param.name);
+                let hint = format!("pass it on the command line: `{}=VALUE`", param.name);
                 let fault = Diagnostic::at(param.span, message).kind(DiagnosticKind::MissingParam).help(hint);
                 errors.push(fault.within(format!("params.{}", param.name)));
             }
@@ -112,9 +114,9 @@ fn unknown(declared: &[Param], given: &ParamValues) -> Vec<Diagnostic> {
         let fault = Diagnostic::of_file(format!("the workflow has no parameter `{name}`"));
         match nearest(name, known.iter().copied()) {
             Some(near) => fault.help(format!("did you mean `{near}`?")),
-            None if known.is_empty() => fault.help("it declares none"),
+            None if known.is_empty() => fault.help("it has no parameters"),
             None => fault.help(format!(
-                "it has {}",
+                "its parameters are {}",
                 known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
             )),
         }

@@ -21,7 +21,7 @@ impl StagedFile {
         let path = match fs::canonicalize(path) {
             Ok(real) => real,
             Err(_) if path.is_symlink() => {
-                return Err(WriteError::Occupied("it is a link that leads nowhere".to_owned()));
+                return Err(WriteError::Occupied("it is a broken symbolic link".to_owned()));
             }
             Err(_) => path.components().collect(),
         };

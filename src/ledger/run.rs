@@ -227,7 +227,7 @@ impl Ledger {
             for (path, end) in [(folder.results(&name), ends.results), (folder.keys(&name), ends.keys)] {
                 let how = match path.metadata() {
                     Ok(file) if file.len() >= end => continue,
-                    Ok(_) => "cut off",
+                    Ok(_) => "truncated",
                     Err(_) if end == 0 => continue,
                     Err(_) => "deleted",
                 };

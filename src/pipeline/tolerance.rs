@@ -18,12 +18,12 @@ pub(super) fn too_many_so_far(most: MaxFailures, total: Option<u64>, stats: &Sta
 
 /// The failure of a step of which more items failed than are tolerated.
 pub(super) fn too_many(most: MaxFailures, stats: &Stats) -> Failure {
-    let message = format!("{} items failed, and `max_failures` is {most}", stats.failed);
+    let message = format!("{} items failed; `max_failures` is {most}", stats.failed);
     Failure::new(FailureKind::Limit, "TooManyFailures", message)
 }
 
 /// The failure of a step that has used up its time.
 pub fn step_timeout(limit: Duration) -> Failure {
-    let message = format!("took longer than {limit:?}, the `timeout` of the step");
+    let message = format!("took longer than {limit:?}, the step's `timeout`");
     Failure::new(FailureKind::Limit, "StepTimeout", message)
 }

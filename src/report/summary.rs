@@ -62,7 +62,7 @@ fn step_line(step: &StepReport) -> String {
     };
     part(stats.failed, "failed");
     part(stats.unchanged, "unchanged");
-    part(stats.bad_rows, "bad and left out");
+    part(stats.bad_rows, if stats.bad_rows == 1 { "bad row skipped" } else { "bad rows skipped" });
     part(stats.skipped, "skipped");
     part(stats.retried, "retried");
     let _ = write!(line, " in {}", duration(stats.duration));

@@ -142,9 +142,9 @@ impl<'a> Comparer<'a> {
         }
         let reason = match (failed, waited, loss) {
             (Some(_), _, _) => "failed before",
-            (None, Some(_), _) => "waiting to be tried again",
-            (None, None, Some(LossReason::Result)) => "whose results are gone",
-            (None, None, Some(LossReason::Key)) => "whose keys are gone",
+            (None, Some(_), _) => "waiting for a retry",
+            (None, None, Some(LossReason::Result)) => "with lost results",
+            (None, None, Some(LossReason::Key)) => "with lost keys",
             (None, None, None) if self.was_whole() => "new or changed",
             (None, None, None) => "not run yet",
         };
@@ -241,9 +241,9 @@ impl<'a> Comparer<'a> {
                 if (broken || moved || spoiled) && index < self.rules.limit {
                     self.places[number][position] = None;
                     let reason = match (broken, spoiled) {
-                        (true, _) => "part of a batch that changed",
-                        (false, true) => "whose files are missing or were edited",
-                        (false, false) => "at another index now",
+                        (true, _) => "part of a changed batch",
+                        (false, true) => "with missing or edited files",
+                        (false, false) => "moved to another index",
                     };
                     self.run(index, reason, 1);
                 }

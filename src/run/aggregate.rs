@@ -121,7 +121,7 @@ fn tell(env: &mut StepEnv<'_>, outcome: &mut BatchOutcome, shutdown: ShutdownRep
         env.run.prepared.secrets.mask(&mut text);
         // What is printed is not worth the results: the run goes on without it.
         if let Err(error) = env.ledger.log(&LogEntry { item: None, stream, text }) {
-            env.notice(format!("warning: {error}; what the aggregate prints is not kept"));
+            env.notice(format!("warning: {error}; the aggregate's output is not logged"));
         }
     }
     if let Some(error) = shutdown.error {

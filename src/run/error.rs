@@ -19,7 +19,7 @@ pub enum EngineError {
     #[error("cannot start the guard of child processes")]
     Guard(#[source] std::io::Error),
     /// The system gives no descriptors.
-    #[error("cannot make an event descriptor")]
+    #[error("cannot create an event descriptor")]
     Descriptors(#[from] std::io::Error),
 }
 

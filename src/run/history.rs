@@ -43,7 +43,7 @@ pub(super) fn compare(
     let compared = match env.mode {
         StepMode::Retry => {
             if !changed.is_empty() {
-                let text = "kept results were made before {}; `batchmill resume` brings them up to date";
+                let text = "existing results are from before {}; `batchmill resume` brings them up to date";
                 env.notice(text.replace("{}", &changed.join(", ")));
             }
             compare_failed(&mut *open.source, &history, &env.run.selection)
@@ -72,7 +72,7 @@ pub(super) fn compare(
     if compared.counts.missing > 0 {
         let missing = compared.counts.missing;
         env.notice(format!(
-            "warning: {missing} failed items are not in the list any more; `batchmill resume` forgets them"
+            "warning: {missing} failed items are no longer in the source; `batchmill resume` drops them"
         ));
     }
     Ok(Ok(Prior::Compared(Box::new(compared))))

@@ -24,9 +24,7 @@ pub(super) fn take_over(
         Err(error) => {
             ledger.carry_nothing()?;
             let run = &from.run;
-            Ok(Some(format!(
-                "warning: everything runs, because the results of run `{run}` cannot be taken over: {error}"
-            )))
+            Ok(Some(format!("warning: everything runs, because the results of run `{run}` cannot be reused: {error}")))
         }
     }
 }

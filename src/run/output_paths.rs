@@ -20,7 +20,7 @@ impl OutputPaths {
         });
         if let Some((_, owner)) = other {
             let path = target.path.display();
-            return Err(format!("`path`: step `{owner}` of this run writes to `{path}` as well; choose another path"));
+            return Err(format!("`path`: step `{owner}` of this run also writes to `{path}`; choose another path"));
         }
         self.0.push((real.to_path_buf(), step.clone()));
         Ok(claim)

@@ -35,7 +35,7 @@ impl Recorder for LedgerRecorder<'_> {
     fn log(&mut self, entry: &LogEntry) -> Result<(), String> {
         self.ledger.log(entry).map_err(|error| {
             let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
-            format!("warning: {error}{cause}; what tasks print is not kept, results are")
+            format!("warning: {error}{cause}; task output is no longer logged, but results are saved")
         })
     }
 }

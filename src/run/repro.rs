@@ -34,7 +34,7 @@ impl Repro<'_> {
     /// If it cannot be run: the workflow does not have the step any more, or the ledger cannot be read.
     pub fn run(&self, debugger: bool) -> Result<Result<ForegroundEnd, Failure>, String> {
         let Self { prepared, step: name, failure, .. } = self;
-        let step = prepared.step(name).ok_or_else(|| format!("the workflow does not have a step `{name}` any more"))?;
+        let step = prepared.step(name).ok_or_else(|| format!("the workflow no longer has a step `{name}`"))?;
         let scope = Arc::new(self.scope()?);
         let names = Arc::new(ItemScope::of_step(Arc::clone(&scope)));
         let run = |command: &mut Command| command.output();

@@ -38,5 +38,5 @@ pub(super) fn delete_old_runs(prepared: &Prepared, this: &RunFolder) -> Option<S
             deleted.push(folder.run.0);
         }
     }
-    (!deleted.is_empty()).then(|| format!("deleted old runs, because {most} are kept: {}", deleted.join(", ")))
+    (!deleted.is_empty()).then(|| format!("deleted old runs, keeping the latest {most}: {}", deleted.join(", ")))
 }

@@ -81,7 +81,7 @@ fn end_in_time(control: &Control, grace: Duration, signal: i32) {
     }
     drop(writeln!(
         io::stderr(),
-        "warning: some tasks could not be stopped and are left behind\nhelp: what was done is kept; continue with `batchmill resume`"
+        "warning: some tasks could not be stopped\nhelp: finished results are saved; continue with `batchmill resume`"
     ));
     std::process::exit(128 + signal);
 }

@@ -92,9 +92,9 @@ pub(super) fn keep(env: &mut StepEnv<'_>, history: &StepHistory) -> StepOutcome 
     });
     let (whole, lost) = (matches!(report.status, Status::Succeeded | Status::Partial), history.lost_items());
     if lost > 0 {
-        env.notice(format!("warning: the results of {lost} items are gone; `batchmill resume` runs them"));
+        env.notice(format!("warning: the results of {lost} items are lost; `batchmill resume` runs these items again"));
     } else if !whole {
-        env.notice("some of its items have not run yet; `batchmill resume` runs them");
+        env.notice("some items have not run yet; `batchmill resume` runs them");
     }
     let status = if whole && lost == 0 { report.status } else { Status::Failed };
     // All of its outcomes are those of earlier executions.

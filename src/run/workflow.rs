@@ -110,7 +110,7 @@ fn open_ledger(prepared: &Prepared, start: Start) -> Result<(Ledger, ItemSelecti
                 .map(|record| format!("`{}`", record.name))
                 .collect();
             let notice = (!gone.is_empty())
-                .then(|| format!("the workflow has no step {} any more; its results stay in the run", gone.join(", ")));
+                .then(|| format!("the workflow no longer has step {}; its results stay in the run", gone.join(", ")));
             Ok((ledger, selection, notice))
         }
     }

@@ -82,7 +82,7 @@ impl ReproArgs {
         Ok(match status {
             None => {
                 let retry = format!("batchmill retry {run} --only {}", failure.index);
-                tell(format!("{place} succeeded this time; the run still has its failure\nnext: {retry}"));
+                tell(format!("{place} succeeded this time; the run still lists it as failed\nnext: {retry}"));
                 Exit::Done
             }
             Some(error) => {

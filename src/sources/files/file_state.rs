@@ -52,13 +52,13 @@ impl FileState {
         if (self.size, self.modified) == (now.size, now.modified) {
             Change::None
         } else if self.place != now.place {
-            Change::Other("it was replaced by another file since it was opened")
+            Change::Other("it was replaced after it was opened")
         } else if now.size > self.size {
             Change::Longer
         } else if now.size < self.size {
-            Change::Other("it was cut off since it was opened")
+            Change::Other("it was truncated after it was opened")
         } else {
-            Change::Other("it was changed since it was opened")
+            Change::Other("it was changed after it was opened")
         }
     }
 }

@@ -62,7 +62,7 @@ impl Input {
             }
             Self::Unreadable => {
                 File::open(path)?;
-                Err(io::Error::other(if path.is_dir() { "it is a directory" } else { "it is no file" }))
+                Err(io::Error::other(if path.is_dir() { "it is a directory" } else { "it is not a file" }))
             }
         }
     }
@@ -78,7 +78,9 @@ impl Input {
                 state.check_same(&file)?;
                 Ok(file)
             }
-            Self::Stream(_) => Err(io::Error::other("it is a stream, and Parquet is read from its end; use a file")),
+            Self::Stream(_) => {
+                Err(io::Error::other("it is a stream, but Parquet is read from the end; use a regular file"))
+            }
             Self::Unreadable => self.open(path, Purpose::Look, &Meter::default()).and_then(|_| File::open(path)),
         }
     }

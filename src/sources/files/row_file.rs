@@ -153,5 +153,5 @@ pub(crate) fn read_error(error: &io::Error) -> String {
 
 /// What is said of a file that has grown since it was opened.
 pub(in crate::sources) fn grown(name: &str) -> String {
-    format!("`{name}` has grown since it was opened; what was added is left for the next run")
+    format!("`{name}` has grown since it was opened; the new data is left for the next run")
 }

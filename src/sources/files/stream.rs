@@ -67,7 +67,7 @@ impl Stream {
 }
 
 fn read_already() -> io::Error {
-    io::Error::other("it is a stream, which can be read only once, and was read before")
+    io::Error::other("it is a stream, which can be read only once, and it was already read")
 }
 
 impl State {

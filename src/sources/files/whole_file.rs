@@ -187,7 +187,7 @@ mod tests {
         let longer = |path: &Path| fs::write(path, "1\n2\n3\n4\n5\n6\n").unwrap();
         type Harm<'a> = &'a dyn Fn(&Path);
         let changes: [(Harm<'_>, &str); 4] =
-            [(&cut, "cut off"), (&empty, "cut off"), (&over, "changed"), (&longer, "rewritten")];
+            [(&cut, "truncated"), (&empty, "truncated"), (&over, "changed"), (&longer, "rewritten")];
         for (change, says) in changes {
             let error = read(text, change).0.unwrap_err().to_string();
             assert!(error.contains(says), "{error}");

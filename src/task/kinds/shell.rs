@@ -168,7 +168,7 @@ impl ItemTask for Shell {
             Ok(ended) => {
                 let held = ended.held_by.iter();
                 notes.borrow_mut().extend(held.map(|holder| {
-                    format!("the command has exited, but {holder} still holds its output; what it prints later is lost")
+                    format!("the command has exited, but {holder} still has its output open; whatever it prints later is lost")
                 }));
                 outcome(&ended, timeout)
             }

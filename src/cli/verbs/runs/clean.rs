@@ -54,7 +54,7 @@ impl Baseline {
             let (run, file) = (Printable::line(&self.run.0), Printable::path(&self.file));
             let items = self.items;
             tell(format!(
-                "note: run `{run}` held the results of {items} items, which the next incremental run of `{file}` runs again"
+                "note: run `{run}` held the results of {items} items; the next incremental run of `{file}` will run them again"
             ));
         }
     }
