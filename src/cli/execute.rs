@@ -1,4 +1,4 @@
-//! Running what is prepared, and showing it.
+//! Runs a prepared workflow and shows its progress.
 
 use super::args::{DisplayArgs, Format, Progress, ResumeArgs};
 use super::error::CliError;
@@ -19,7 +19,8 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Runs what is prepared, shows it, and says how it ended. `file` is the workflow file as the person would type it.
+/// Runs a prepared workflow, shows its progress and returns the exit code. `file` is the workflow file as the user would
+/// type it.
 pub fn execute(prepared: &Prepared, start: Start, display: DisplayArgs, file: &Path) -> Result<Exit, CliError> {
     let control = Arc::new(Control::new().map_err(|error| CliError::of(Exit::Bad, &error))?);
     let interrupts = listen(&control, display.grace).map_err(|error| CliError::of(Exit::Bad, &error))?;
@@ -57,7 +58,7 @@ pub fn execute_again(
     select: impl FnOnce(&RunFolder) -> Result<ItemSelection, CliError>,
 ) -> Result<Exit, CliError> {
     if args.run.contains('=') {
-        // No run ID has a `=`: it is a parameter, and the run was left out.
+        // No run ID contains `=`: this is a parameter, and the run was omitted.
         args.params.insert(0, std::mem::replace(&mut args.run, "latest".to_owned()));
     }
     let state = StateFolder(absolute(&args.state.state_dir)?);

@@ -46,7 +46,7 @@ impl Exit {
         })
     }
 
-    /// The code for a run that ended so; `signal` is the one that came, if one did.
+    /// The code for a run with this status; `signal` is the signal that interrupted it, if any.
     pub fn of(status: Status, signal: Option<i32>) -> Self {
         match status {
             Status::Succeeded => Self::Done,

@@ -123,7 +123,7 @@ fn enter(place: &RunPlace, record: &RunRecord) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The parameters that were given to a run and still hold for its workflow.
+/// The parameters that were passed to a run and that its workflow still has.
 fn kept_params(workflow: &Workflow, record: &RunRecord) -> Result<GivenParams, CliError> {
     let unreadable = |error: serde_json::Error| {
         let help = "start a new run, and pass its parameters again";
@@ -131,7 +131,7 @@ fn kept_params(workflow: &Workflow, record: &RunRecord) -> Result<GivenParams, C
     };
     let mut params: GivenParams = match &record.given {
         Some(given) => serde_json::from_str(given).map_err(unreadable)?,
-        // An older version kept what came of given and default values, with secrets masked.
+        // An older version saved the values of given and default parameters, with secrets masked.
         None => {
             let kept: std::collections::BTreeMap<String, Value> =
                 serde_json::from_str(&record.params).map_err(unreadable)?;
@@ -149,7 +149,7 @@ fn kept_params(workflow: &Workflow, record: &RunRecord) -> Result<GivenParams, C
     Ok(params)
 }
 
-/// Refuses to go on without a secret that was given: a default in its place would be to do something else.
+/// Refuses to continue without a secret that was passed: a default in its place would do something else.
 fn refuse_secrets(params: &GivenParams) -> Result<(), CliError> {
     let secret = params.iter().filter(|(_, param)| matches!(param, GivenParam::Secret));
     let secret: Vec<String> = secret.map(|(name, _)| format!("{}=VALUE", Printable::line(name))).collect();
@@ -160,7 +160,7 @@ fn refuse_secrets(params: &GivenParams) -> Result<(), CliError> {
     Err(CliError::bad(message).help(format!("pass them again: {}", secret.join(" "))))
 }
 
-/// The path, whatever the working folder will be.
+/// The path, independent of the working directory.
 pub fn absolute(path: &Path) -> Result<PathBuf, CliError> {
     std::path::absolute(path).map_err(|error| CliError::of(Exit::Bad, &error))
 }

@@ -1,7 +1,7 @@
-//! One schema for tables of the same columns, whose descriptions differ.
+//! One schema for tables with the same columns and different descriptions.
 //!
-//! Each batch of a step is a data frame of its own. So the metadata of pandas differ, categories have keys of another width, and a
-//! column without a value in one batch has no type there. None of this makes them other columns.
+//! Each batch of a step is a separate data frame. So the metadata of pandas differ, categories have keys of another
+//! width, and a column without a value in one batch has no type there. The columns are still the same.
 
 use arrow_array::RecordBatch;
 use arrow_cast::cast;

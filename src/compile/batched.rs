@@ -1,6 +1,6 @@
 //! Whether `item` is one item or the whole batch.
 
-/// What was decided, and why.
+/// The decision, and the reason for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batched {
     /// Whether `item` is the batch.
@@ -9,8 +9,8 @@ pub struct Batched {
     pub why: &'static str,
 }
 
-/// The rule: as `batched` says; else true exactly when the task is python code, `batch_size` is above 1 and the items are
-/// mappings (records). `first_is_record` says whether the first item is one.
+/// The rule: as `batched` says; otherwise true if the task is Python, `batch_size` is above 1 and the items are mappings
+/// (records). `first_is_record` says whether the first item is one.
 pub fn batched_rule(given: Option<bool>, is_python: bool, above_one: bool, first_is_record: Option<bool>) -> Batched {
     let record = first_is_record == Some(true);
     let (batched, why) = match (given, is_python, above_one, record) {

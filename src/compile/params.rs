@@ -1,4 +1,4 @@
-//! Parameters: what the workflow declares, what the user gave, and whether the two fit.
+//! Parameters: what the workflow declares, what the user passes, and whether they match.
 
 use crate::spec::{Diagnostic, DiagnosticKind, Param, Workflow, check_param, nearest, value};
 use crate::template::{CompiledTree, ItemScope, Scope};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// Parameters by name.
 pub type ParamValues = BTreeMap<String, Value>;
 
-/// A parameter that the user gave. A run keeps it, and it holds until it is given again.
+/// A parameter that the user passed. A run keeps it until it is passed again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GivenParam {
@@ -19,23 +19,23 @@ pub enum GivenParam {
     Typed(String),
     /// In a file.
     Value(Value),
-    /// It is or contains a secret, so a run does not keep it.
+    /// It is or contains a secret, so a run does not save it.
     Secret,
 }
 
 /// Given parameters by name.
 pub type GivenParams = BTreeMap<String, GivenParam>;
 
-/// What a run keeps of the given parameters: no secrets.
+/// The given parameters that a run saves: no secrets.
 pub fn params_to_keep(given: &GivenParams, workflow: &Workflow, secrets: &Secrets) -> GivenParams {
     let is_secret = |name: &String, param: &GivenParam| {
         let value = match param {
-            // A number that only has the digits of a secret in it is none.
+            // A number that happens to contain the digits of a secret is not a secret.
             GivenParam::Typed(text) => value(text, None).unwrap_or_else(|_| Value::String(text.clone())),
             GivenParam::Value(value) => value.clone(),
             GivenParam::Secret => return true,
         };
-        // A value that merely contains the mask is not a secret, and is kept.
+        // A value that merely contains the mask is not a secret, and is saved.
         workflow.secrets.iter().any(|secret| secret.raw == *name) || secrets.masked_value(value.clone()) != value
     };
     let keep = |(name, param): (&String, &GivenParam)| {
@@ -67,9 +67,9 @@ fn values_of(given: &GivenParams, declared: &[Param], errors: &mut Vec<Diagnosti
     values
 }
 
-/// Joins given values with declared defaults. A workflow that declares no parameters takes any.
+/// Combines given values with declared defaults. A workflow that declares no parameters accepts any.
 ///
-/// The errors are all there are: values that cannot be read, unknown names, missing ones, values of the wrong type.
+/// Returns all errors: values that cannot be read, unknown names, missing ones, values of the wrong type.
 pub fn resolve_params(
     workflow: &Workflow,
     given: &GivenParams,
@@ -77,7 +77,7 @@ pub fn resolve_params(
 ) -> (ParamValues, Vec<Diagnostic>) {
     let mut errors = Vec::new();
     let mut values = values_of(given, workflow.params.as_deref().unwrap_or_default(), &mut errors);
-    // What cannot be read is an error of its own, and of no type.
+    // A value that cannot be read is already an error, and has no type.
     if !errors.is_empty() {
         return (values, errors);
     }

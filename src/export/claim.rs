@@ -1,7 +1,7 @@
 //! Who writes to a path: one step of one run at a time.
 //!
-//! A lock file next to the path says so, because two runs need not share anything else: not the state folder, not the machine's
-//! process numbers. The lock ends with the process, however that ends.
+//! A lock file next to the path marks the claim. Two runs may share nothing else: neither the state directory nor the
+//! process IDs of one machine. The lock ends with the process, however that ends.
 
 use super::target::Target;
 use super::temporary::{folder_of, is_temporary, lock_name};

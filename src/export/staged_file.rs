@@ -1,4 +1,4 @@
-//! A file that is written at a temporary path and moved to its own path once it is whole.
+//! A file that is written at a temporary path and moved to its final path once it is complete.
 
 use super::error::WriteError;
 use super::temporary::{folder_of, sync_folder, temporary_file};

@@ -12,7 +12,7 @@ pub(super) type FrameBatches = Vec<Batch>;
 pub(super) enum SlotEvent {
     /// A frame ended; its batches become durable together.
     Frame(FrameResult),
-    /// The slot has shut down: what was printed, and what went wrong, on the way.
+    /// The slot has shut down: what was printed meanwhile, and what went wrong.
     ShutDown {
         /// What was printed.
         logs: Vec<LogEntry>,
@@ -26,6 +26,6 @@ pub(super) enum SlotEvent {
 pub(super) struct BatchesDone {
     /// How many.
     pub(super) batches: usize,
-    /// Batches to be tried again, and after what time.
+    /// Batches to retry, and after which delay.
     pub(super) retries: Vec<(Batch, Duration)>,
 }

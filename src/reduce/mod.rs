@@ -1,7 +1,7 @@
-//! Reductions of results: one pass over their lines, in memory that grows with the number of groups alone.
+//! Reductions of results: one pass over their lines. Memory grows only with the number of groups.
 //!
-//! Null and missing fields count as results and nowhere else. Whatever cannot be reduced ends the pass, with the result that
-//! is to blame.
+//! Null and missing fields only count as results. If a value cannot be reduced, the pass ends with an error that names
+//! the result.
 
 mod number;
 mod pick;

@@ -1,4 +1,4 @@
-//! Progress of reading files through beforehand.
+//! Progress of reading files before a run.
 
 use super::format::{bytes, count};
 use crate::text::Printable;

@@ -32,7 +32,7 @@ pub fn summary(summary: &RunSummary, workflow: &Path) -> Printable {
     Printable::lines(format!("run {run} {how}\n{text}next: {next}"))
 }
 
-/// What stopped the run, if nothing else was shown of it.
+/// What stopped the run, if nothing else was shown.
 pub fn stop_error(summary: &RunSummary) -> Option<Printable> {
     let step = summary.steps.last()?;
     match (summary.status, &step.failure) {

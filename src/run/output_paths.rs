@@ -1,4 +1,5 @@
-//! Where the steps of a run write their results: each to a path of its own, and no other run at the same time.
+//! Where the steps of a run write their results. Each path belongs to one step, and no other run uses it at the same
+//! time.
 
 use crate::export::{Claim, Target};
 use crate::model::StepName;
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 pub(super) struct OutputPaths(Vec<(PathBuf, StepName)>);
 
 impl OutputPaths {
-    /// Claims the path of a step until the claim is dropped; or says who else writes there.
+    /// Claims the path of a step until the claim is dropped. The error says who else writes there.
     pub(super) fn claim(&mut self, target: &Target, step: &StepName) -> Result<Claim, String> {
         let claim = Claim::take(target)
             .map_err(|busy| format!("`path`: {busy}; wait until it has finished, or choose another path"))?;

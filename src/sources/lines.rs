@@ -38,7 +38,7 @@ pub(super) fn open(path: &Text, scope: &Arc<ItemScope>, stop: &Receiver<Infallib
 }
 
 impl Lines {
-    /// Opens the file. Only a file that was opened anew counts as read again: its size is another one, maybe.
+    /// Opens the file. Only a file that was opened again counts as read again, because its size may differ.
     fn begin(&mut self) -> Result<(), SourceError> {
         let input = Input::of(&self.path, self.path.metadata().ok().as_ref(), &self.stop);
         self.is_stream = input.is_stream();

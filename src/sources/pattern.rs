@@ -34,7 +34,7 @@ pub(super) fn matching_files(pattern: &str) -> Result<Vec<PathBuf>, SourceError>
     Ok(walk.files)
 }
 
-/// Files without those that are there already under another spelling of their folder.
+/// Files without those already listed under another spelling of their directory.
 #[derive(Default)]
 pub(super) struct DistinctFiles {
     seen: HashSet<PathBuf>,
@@ -106,7 +106,7 @@ impl Walk {
         }
     }
 
-    /// Takes a file that the whole pattern matches, or goes on in a folder.
+    /// Adds a file that the whole pattern matches, or descends into a directory.
     fn take(&mut self, path: PathBuf, rest: &[Part]) -> Result<(), SourceError> {
         if !rest.is_empty() {
             return self.below(&path, rest);

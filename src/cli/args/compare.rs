@@ -1,4 +1,4 @@
-//! By what incremental runs compare files.
+//! How incremental runs compare files.
 
 use crate::model::Compare;
 use clap::ValueEnum;

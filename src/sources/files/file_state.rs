@@ -1,4 +1,4 @@
-//! What tells that a file is still the one that it was.
+//! The state of a file, to tell whether it has changed.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -47,7 +47,7 @@ impl FileState {
         }
     }
 
-    /// What has become of it.
+    /// How it has changed.
     pub(super) fn change_to(&self, now: &Self) -> Change {
         if (self.size, self.modified) == (now.size, now.modified) {
             Change::None

@@ -1,4 +1,5 @@
-//! Gzip with several members and zeros behind them, as tape drives and some writers leave them. Anything else there is an error.
+//! Gzip with several members, and zeros after them, as tape drives and some writers leave them. Anything else there is an
+//! error.
 
 use flate2::bufread::GzDecoder;
 use std::io::{self, BufRead, BufReader, Read};

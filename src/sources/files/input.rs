@@ -1,4 +1,4 @@
-//! What a path leads to: a file, which can be read again, or a stream, which cannot.
+//! What a path points to: a file, which can be read again, or a stream, which cannot.
 
 use super::file_state::FileState;
 use super::meter::{Meter, Metered};
@@ -10,7 +10,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// What a path leads to, as it was when somebody looked first.
+/// What a path points to, as it was when it was first opened.
 #[derive(Debug, Clone)]
 pub(in crate::sources) enum Input {
     /// A file.
@@ -104,7 +104,7 @@ impl Input {
     }
 }
 
-/// Whether reading ended because nobody waits for the bytes any more.
+/// Whether reading ended because the bytes are no longer needed.
 pub(in crate::sources) fn is_stopped(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|error| error.is::<Stopped>())
 }

@@ -1,4 +1,4 @@
-//! Streams: pipes, devices, sockets. They are read once; what somebody looked at beforehand is kept, and comes again.
+//! Streams: pipes, devices, sockets. They are read once; what was read beforehand is kept and comes again.
 
 use crossbeam_channel::{Receiver, TryRecvError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -11,7 +11,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How long a read waits before it asks whether anybody still wants the bytes.
+/// How long a read waits before it checks whether the bytes are still needed.
 const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// A stream, which can be looked at as often as wanted, and then read once.
@@ -50,13 +50,13 @@ impl Stream {
         self.state().is_read
     }
 
-    /// Its bytes from the first one on, which come again.
+    /// Its bytes from the first one on, which will come again.
     pub(super) fn look(&self) -> io::Result<Box<dyn Read + Send>> {
         self.state().open()?;
         Ok(Box::new(Look { stream: self.clone(), at: 0 }))
     }
 
-    /// Its bytes from the first one on, which do not come again.
+    /// Its bytes from the first one on, for the last time.
     pub(super) fn read(&self) -> io::Result<Box<dyn Read + Send>> {
         let mut state = self.state();
         state.open()?;

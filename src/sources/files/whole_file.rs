@@ -1,4 +1,5 @@
-//! A file, read to the size that it had when it was opened: neither less, if it is cut off meanwhile, nor rows that are added.
+//! A file, read up to the size that it had when it was opened. Truncation is an error, and rows that are added later are
+//! not read.
 
 use super::file_state::{Change, FileState};
 use super::meter::Meter;
@@ -9,7 +10,8 @@ use std::os::unix::fs::FileExt;
 /// How many bytes of its beginning and of its end are read again if the file has become longer.
 const SAMPLE: usize = 4 << 10;
 
-/// A file that is read to the size it had when it was opened. Reading it fails if it was cut off or written over meanwhile.
+/// A file that is read up to the size it had when it was opened. Reading fails if the file was truncated or overwritten
+/// meanwhile.
 pub(super) struct WholeFile {
     file: File,
     opened: FileState,
@@ -23,7 +25,7 @@ pub(super) struct WholeFile {
 enum Phase {
     /// So many bytes are left.
     Within(u64),
-    /// Behind the size that it had, up to the end of the line that was under way.
+    /// Past the size that it had, up to the end of the last line.
     Line,
     /// The kernel makes it up, so only its end tells its size.
     Endless,
@@ -59,7 +61,7 @@ impl WholeFile {
             Change::Longer => {
                 self.check_samples()?;
                 self.meter.note_growth();
-                // Text of other encodings than those that extend ASCII has zeros in it.
+                // Text in encodings that do not extend ASCII contains zeros.
                 let is_in_line = self.tail.last() != Some(&b'\n') && !self.head.contains(&0);
                 Ok(if is_in_line { Phase::Line } else { Phase::Ended })
             }

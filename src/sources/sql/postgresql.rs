@@ -1,7 +1,7 @@
 //! Rows of a PostgreSQL server. They are read in a read-only transaction, through a portal, some at a time.
 //!
-//! The server itself makes JSON of a row, because it knows the types best. Values are sent apart from the query, as text that
-//! the server parses as the types that it expects.
+//! The server itself converts rows to JSON, because it knows the types best. Values are sent separately from the query,
+//! as text that the server parses according to the types it expects.
 
 use super::block::BlockWriter;
 use super::cancellation::Cancellation;
@@ -23,7 +23,7 @@ const FETCH_ROWS: i32 = 200;
 const TLS_HELP: &str =
     "set `SSL_CERT_FILE` to a file of trusted certificates, or connect without encryption: `sslmode=disable` in `url`";
 
-/// Runs the query, and hands rows over until nobody wants more.
+/// Runs the query, and hands rows over until no more are needed.
 pub(super) fn run(
     config: &Config,
     query: &BoundQuery,
@@ -64,7 +64,7 @@ pub(super) fn run(
     }
 }
 
-/// Connects, encrypted if the address or the server asks for it; none if nobody wants rows any more.
+/// Connects, with encryption if the address or the server asks for it; none if rows are no longer needed.
 fn connect(config: &Config, cancellation: &Cancellation) -> Result<Option<Client>, Error> {
     let remote = config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(_)));
     if remote && config.get_ssl_mode() != SslMode::Disable {

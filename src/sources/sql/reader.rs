@@ -112,7 +112,7 @@ impl Drop for RowReader {
                 return;
             }
         }
-        // A panic of the thread was not about rows that anybody wanted.
+        // If the thread panicked, no rows were needed any more.
         drop(thread.join());
     }
 }

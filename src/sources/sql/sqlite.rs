@@ -9,7 +9,7 @@ use rusqlite::{Connection, Error, OpenFlags, Row};
 use serde_json::Value;
 use std::path::Path;
 
-/// Runs the query, and hands rows over until nobody wants more.
+/// Runs the query, and hands rows over until no more are needed.
 pub(super) fn run(
     path: &Path,
     query: &BoundQuery,

@@ -44,7 +44,7 @@ pub fn print_list(all: &[Failed]) -> Result<(), CliError> {
     print(table.to_string())
 }
 
-/// All that is known of each.
+/// All details of each.
 pub fn print_details(all: &[Failed]) -> Result<(), CliError> {
     for failed in all {
         let Failed { step, record, printed } = failed;
@@ -67,7 +67,7 @@ pub fn print_details(all: &[Failed]) -> Result<(), CliError> {
     Ok(())
 }
 
-/// All that is known of each, for programs.
+/// All details of each, for programs.
 pub fn print_list_json(all: &[Failed]) -> Result<(), CliError> {
     let rows = all.iter().map(|Failed { step, record, printed }| {
         let item: Value = serde_json::from_str(&record.item).unwrap_or_else(|_| record.item.clone().into());
