@@ -52,7 +52,7 @@ fn listeners(progress: Progress) -> Vec<Box<dyn Listener>> {
     vec![listener]
 }
 
-/// Resumes a run: those of its items that `select` picks.
+/// Resumes a run: the items that `select` picks.
 pub fn execute_again(
     mut args: ResumeArgs,
     select: impl FnOnce(&RunFolder) -> Result<ItemSelection, CliError>,
@@ -86,7 +86,7 @@ pub fn resume_run(
     let here = std::env::current_dir().ok();
     let prepared = prepare_again(&folder, overrides)?;
     let path = &prepared.workflow.source.path;
-    // The working folder is that of the run now, and the person's shell may be elsewhere.
+    // The working directory is now that of the run, and the user's shell may be elsewhere.
     let file = if std::env::current_dir().ok() == here { path.clone() } else { absolute(path)? };
     execute(&prepared, Start::Again(folder, selection), display, &file)
 }

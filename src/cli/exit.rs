@@ -21,13 +21,13 @@ pub enum Exit {
     Done,
     /// Finished; some items failed, some files are odd, or `audit` found problems.
     SomeFailed,
-    /// Bad input or surroundings; nothing was run.
+    /// Bad input or environment; nothing ran.
     Bad,
     /// Stopped early.
     Stopped,
     /// No items.
     Empty,
-    /// Somebody else has the run.
+    /// Another process is using the run.
     Held,
     /// Ended by this signal.
     Interrupted(i32),

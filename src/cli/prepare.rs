@@ -58,16 +58,16 @@ pub struct Overrides {
     pub jobs: Option<NonZeroUsize>,
     /// The most items of a batch step.
     pub max_items: Option<u64>,
-    /// An item that takes longer is named while it runs.
+    /// Items that run longer than this are reported.
     pub slow_after: Duration,
     /// What a commit survives.
     pub durability: Durability,
-    /// Where runs are kept; absolute, because the working folder changes to that of the run.
+    /// Where runs are kept; absolute, because the working directory changes to that of the run.
     pub state: StateFolder,
 }
 
 impl Overrides {
-    /// What `run FILE --resume` and `plan FILE --resume` are given.
+    /// The arguments of `run FILE --resume` and `plan FILE --resume`.
     pub fn of(args: &WorkflowArgs, state: &StateArgs) -> Result<Self, CliError> {
         Ok(Self {
             params: given_params(args)?,
@@ -143,7 +143,7 @@ fn kept_params(workflow: &Workflow, record: &RunRecord) -> Result<GivenParams, C
         }
     };
     if let Some(declared) = &workflow.params {
-        // A parameter that the file no longer declares is not an error of the person who resumes.
+        // The user who resumes is not to blame for a parameter that the file no longer declares.
         params.retain(|name, _| declared.iter().any(|param| param.name == *name));
     }
     Ok(params)

@@ -56,7 +56,8 @@ fn common_type(one: &DataType, other: &DataType) -> Option<DataType> {
     }
 }
 
-/// A type without what does not concern its values: categories are their values, and parts may be null and have no metadata.
+/// A type reduced to what concerns its values: categories become their values, and parts may be null and have no
+/// metadata.
 fn plain(kind: &DataType) -> DataType {
     let part = |field: &FieldRef, name: &str| Arc::new(Field::new(name.to_owned(), plain(field.data_type()), true));
     match kind {
@@ -69,7 +70,7 @@ fn plain(kind: &DataType) -> DataType {
     }
 }
 
-/// What both say. Anything else holds for one of the tables only, such as the number of its rows.
+/// The metadata that both have. Anything else applies to only one of the tables, such as the number of its rows.
 fn common_metadata(one: &Metadata, other: &Metadata) -> Metadata {
     let in_both = one.iter().filter(|(key, value)| other.get(key.as_str()) == Some(*value));
     in_both.map(|(key, value)| (key.clone(), value.clone())).collect()

@@ -29,7 +29,7 @@ pub struct Options {
     pub max_items: Option<u64>,
     /// `--slow-after`: report items that run longer than this while they run.
     pub slow_after: Duration,
-    /// `--incremental`: skip what the last successful run did, and how to compare files.
+    /// `--incremental`: how to compare files with those of the baseline.
     pub incremental: Option<Compare>,
     /// Where runs are kept.
     pub state: StateFolder,

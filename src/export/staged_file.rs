@@ -17,7 +17,7 @@ pub(super) struct StagedFile {
 impl StagedFile {
     /// Begins a file for `path`, and creates the folders above it.
     pub(super) fn begin(path: &Path) -> Result<Self, WriteError> {
-        // A link stays, and the file that it leads to is replaced.
+        // A link stays, and the file that it points to is replaced.
         let path = match fs::canonicalize(path) {
             Ok(real) => real,
             Err(_) if path.is_symlink() => {
@@ -50,7 +50,7 @@ impl StagedFile {
 fn check_replaceable(path: &Path) -> Result<(), WriteError> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        // The folder above it will say why it cannot be there.
+        // Creating the directories above it will report why.
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(()),
         Err(error) => Err(error.into()),
         Ok(there) if there.is_file() => Ok(()),

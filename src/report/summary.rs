@@ -45,10 +45,10 @@ pub fn stop_error(summary: &RunSummary) -> Option<Printable> {
     }
 }
 
-/// A path as a shell reads it.
+/// A path, quoted for a shell.
 fn shell_word(path: &Path) -> String {
     let path = path.display().to_string();
-    // A path cannot hold a NUL, which is all that cannot be quoted.
+    // A path cannot contain NUL, the only thing that cannot be quoted.
     shlex::try_quote(&path).map_or_else(|_| path.clone(), Into::into)
 }
 

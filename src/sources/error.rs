@@ -74,7 +74,7 @@ impl SourceError {
         Self::Invalid(error.into())
     }
 
-    /// What to do about it, if that is known.
+    /// What the user can do about it, if known.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Database { error, .. } | Self::Invalid(error) => error.help.clone(),

@@ -60,7 +60,7 @@ impl Source for Lines {
     }
 
     fn next(&mut self, most: usize) -> Result<Option<Chunk>, SourceError> {
-        /// A mark of the encoding, which editors put before the first line.
+        /// A byte order mark, which some editors put before the first line.
         const MARK: &[u8] = b"\xEF\xBB\xBF";
         let mut items = model::Items::default();
         while items.len() < most && !items.is_full() {

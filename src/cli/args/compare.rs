@@ -3,7 +3,7 @@
 use crate::model::Compare;
 use clap::ValueEnum;
 
-/// By what `--incremental` compares files.
+/// How `--incremental` compares files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum CompareBy {
     /// Size and modification time

@@ -92,7 +92,7 @@ impl ReproArgs {
         })
     }
 
-    /// The failed item that is meant.
+    /// The failed item to rerun.
     fn find(&self, folder: &RunFolder) -> Result<FailedItem, CliError> {
         let mut found = failed_items(folder, &self.item, self.step.as_deref())?.into_iter();
         let first = found.next().ok_or_else(|| no_failed_item(folder, &self.item))?;

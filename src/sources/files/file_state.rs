@@ -24,7 +24,7 @@ pub(super) enum Change {
 }
 
 impl FileState {
-    /// The state that these data describe.
+    /// The state that this metadata describes.
     pub(super) fn of(metadata: &Metadata) -> Self {
         Self {
             place: (metadata.dev(), metadata.ino()),
@@ -33,7 +33,7 @@ impl FileState {
         }
     }
 
-    /// Whether the kernel makes the file up as it is read, as under `/proc`: it says nothing about its size.
+    /// Whether the kernel generates the file as it is read, as under `/proc`, so that its size is unknown.
     pub(super) fn is_without_size(&self) -> bool {
         self.size == 0
     }

@@ -10,7 +10,7 @@ pub(super) enum Gzip<R> {
     Begin(BufReader<R>),
     /// In a member.
     Member(Box<GzDecoder<BufReader<R>>>),
-    /// Behind a member; whether zeros followed it.
+    /// After a member; whether zeros followed it.
     Behind(BufReader<R>, bool),
     /// Everything was read, or reading has failed.
     Ended,

@@ -31,7 +31,7 @@ pub(in crate::sources) enum Purpose {
 }
 
 impl Input {
-    /// What the path leads to. Reads of a stream end when `stop` is disconnected.
+    /// What the path points to. Reads of a stream end when `stop` is disconnected.
     pub(in crate::sources) fn of(path: &Path, metadata: Option<&Metadata>, stop: &Receiver<Infallible>) -> Self {
         match metadata {
             Some(metadata) if metadata.is_file() => Self::File(FileState::of(metadata)),

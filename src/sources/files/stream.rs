@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// How long a read waits before it checks whether the bytes are still needed.
 const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
-/// A stream, which can be looked at as often as wanted, and then read once.
+/// A stream, which can be peeked at any number of times and then read once.
 #[derive(Debug, Clone)]
 pub(in crate::sources) struct Stream(Arc<Mutex<State>>);
 
@@ -24,12 +24,12 @@ struct State {
     stop: Receiver<Infallible>,
     /// None before it was opened, and once it is being read.
     file: Option<Pipe>,
-    /// What was looked at.
+    /// What was read ahead.
     seen: Vec<u8>,
     is_read: bool,
 }
 
-/// Nobody waits for the bytes of a stream any more.
+/// The bytes of a stream are no longer needed.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted while waiting for a stream")]
 pub(in crate::sources) struct Stopped;

@@ -23,11 +23,11 @@ pub(super) struct WholeFile {
 
 /// Where reading stands.
 enum Phase {
-    /// So many bytes are left.
+    /// This many bytes are left.
     Within(u64),
     /// Past the size that it had, up to the end of the last line.
     Line,
-    /// The kernel makes it up, so only its end tells its size.
+    /// The kernel generates it, so only its end tells its size.
     Endless,
     /// Everything was read.
     Ended,
@@ -43,7 +43,7 @@ impl WholeFile {
         Ok(Self { file, opened, meter, phase, head: Vec::new(), tail: Vec::new() })
     }
 
-    /// Keeps what is compared if the file has become longer: its beginning, and what comes last.
+    /// Keeps what is compared if the file grows: its beginning and its end.
     fn sample(&mut self, bytes: &[u8], is_last: bool) {
         if self.head.is_empty() {
             self.head.extend_from_slice(&bytes[..bytes.len().min(SAMPLE)]);
@@ -84,7 +84,7 @@ impl WholeFile {
     fn ended_early(&mut self) -> io::Result<usize> {
         match self.opened.change_to(&FileState::of(&self.file.metadata()?)) {
             Change::Other(what) => Err(io::Error::other(what)),
-            // The kernel makes it up, and says how long it might be.
+            // The kernel generates it, and its size is only an estimate.
             Change::None | Change::Longer => {
                 self.phase = Phase::Ended;
                 Ok(0)

@@ -19,7 +19,7 @@ impl Cancellation {
         !self.requested.load(Ordering::SeqCst)
     }
 
-    /// Nobody wants rows any more: a query that has not started yet will not.
+    /// Rows are no longer needed: a query that has not started yet will not start.
     pub(super) fn request(&self) {
         self.requested.store(true, Ordering::SeqCst);
     }

@@ -34,7 +34,7 @@ pub(super) fn run(
     let described = |error: Error| describe(&error, sql);
     let Some(mut client) = connect(config, cancellation).map_err(described)? else { return Ok(()) };
     let mut transaction = client.build_transaction().read_only(true).start().map_err(described)?;
-    // Otherwise a large table is read from another row on each time, and resuming a run reads it twice to compare.
+    // Otherwise each read of a large table starts at another row, and resuming a run reads it twice to compare.
     transaction.batch_execute("SET LOCAL synchronize_seqscans = off").map_err(described)?;
     let statement = transaction.prepare(sql).map_err(described)?;
     check(&statement, query)?;
@@ -85,7 +85,7 @@ where
 {
     let client = config.connect(tls.clone())?;
     let cancel = client.cancel_token();
-    // A server that cannot be told to stop notices that the connection is closed.
+    // A server that cannot cancel the query notices that the connection is closed.
     let wanted = cancellation.connected(move || drop(cancel.cancel_query(tls.clone())));
     Ok(wanted.then_some(client))
 }

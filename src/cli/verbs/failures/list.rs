@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 pub struct Failed {
     /// Its step.
     pub step: StepName,
-    /// What the ledger has of it.
+    /// Its record in the ledger.
     pub record: FailureRecord,
     /// What it printed, if that was read.
     pub printed: String,
@@ -51,7 +51,7 @@ pub fn print_details(all: &[Failed]) -> Result<(), CliError> {
         let item = Printable::line(&record.item);
         let error = Printable::lines(failed.error()).indented("  ");
         let mut text = format!("{step}[{}] {item}\n{error}\n", record.index);
-        // Indented, so that no line of it can pose as one of ours.
+        // Indented, so that no line of it can pass for one of ours.
         for (title, part) in [
             (None, record.detail.as_deref()),
             (Some("output:"), Some(printed.as_str())),
