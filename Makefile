@@ -34,7 +34,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
 
-demo: $(if $(SHARED),quick,build $(VENV)/wheel) ## run the main example: a directory of CSV files through pandas, on every core
+demo: $(if $(SHARED),quick,build $(VENV)/wheel) ## run the main example: process a directory of CSV files with pandas, on every core
 	@echo "--- $(RUN) run fixtures/workflows/flights.yaml --python $(VENV)/bin/python"
 	@$(RUN) run fixtures/workflows/flights.yaml --python $(VENV)/bin/python
 	@echo
@@ -45,12 +45,12 @@ demo: $(if $(SHARED),quick,build $(VENV)/wheel) ## run the main example: a direc
 	@echo "    $(RUN) plan fixtures/workflows/flights.yaml --python $(VENV)/bin/python"
 	@echo "    $(RUN) init && $(RUN) run workflow.yaml    # a workflow of your own"
 
-test: build setup ## run the tests that are quick: all but those of `test-full`
+test: build setup ## run the quick tests: all but those of `test-full`
 	$(TEST_ENV) $(CARGO) test $(FEATURES)
 
 # Rust tests that are slow or need the wheel are marked `#[ignore = "heavy: .."]`. Then the worker's tests again, with the wheel as the
 # worker, and the tests of the Python package.
-test-full: build setup $(WHEEL_VENV)/ready ## run the heavy tests: the wheel is built, installed, and hosts the workers
+test-full: build setup $(WHEEL_VENV)/ready ## run the heavy tests; build and install the wheel, and have it host the workers
 	$(TEST_ENV) BATCHMILL_TEST_WHEEL_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python $(CARGO) test $(FEATURES) -- --ignored
 	$(if $(SHARED),BATCHMILL_TEST_WORKER_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python $(CARGO) test $(FEATURES) --test worker)
 	$(WHEEL_VENV)/bin/python -m pytest -q python/tests
@@ -67,7 +67,7 @@ check: ## run everything that must pass before a change lands: formatting, lints
 
 bench: bench-peers ## the same as bench-peers
 
-bench-peers: dist $(BENCH_VENV)/ready $(if $(SHARED),,$(BENCH_VENV)/wheel) ## set up, and compare with other tools: tables on stdout; ARGS='--only py-noop', ARGS=--check
+bench-peers: dist $(BENCH_VENV)/ready $(if $(SHARED),,$(BENCH_VENV)/wheel) ## set up, compare with other tools and print tables; ARGS='--only py-noop', ARGS=--check
 	@$(BENCH_VENV)/bin/python benches/peers/run.py --batchmill $(DIST)/batchmill $(ARGS)
 
 # The figures depend on the machine; if it is another one, the commit that last changed them is measured first.
@@ -87,7 +87,7 @@ install: dist ## install the programs into PREFIX/bin (~/.local/bin by default)
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(DIST)/batchmill $(if $(SHARED),$(DIST)/batchmill-python) $(DESTDIR)$(PREFIX)/bin
 
-clean: ## remove what was built and set up
+clean: ## remove build output and virtual environments
 	$(CARGO) clean
 	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) target-wheel dist out
 

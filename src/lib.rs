@@ -1,8 +1,8 @@
 //! batchmill: a data-parallel CPU batch engine.
 //!
-//! A YAML file names items and a task. batchmill cuts the items into batches, runs them in parallel, and saves each item's result
-//! or error in a ledger that survives `kill -9`. `docs/architecture.md` describes how data flows and which module may import
-//! which; a test enforces it.
+//! A YAML file names items and a task. batchmill divides the items into batches, runs them in parallel, and saves each
+//! item's result or error in a ledger that survives `kill -9`. `docs/architecture.md` explains how data flows, what each
+//! module owns and where to add things; a test enforces which module may import which.
 
 #[cfg(feature = "python")]
 pub mod bindings;

@@ -80,13 +80,13 @@ impl Verb {
     }
 }
 
-/// Runs the command line; the whole program.
+/// Runs the command line: the whole program.
 pub fn main() -> ExitCode {
-    // Where it is refused, a write beyond the limit ends the program, as it ends any other.
+    // If this is refused, a write beyond the limit ends the program, like any other program.
     drop(run::outlive_file_limit());
     let verb = match Cli::try_parse() {
         Ok(cli) => cli.verb,
-        // The error repeats the arguments, which may come from a script that took them from anywhere.
+        // The error repeats the arguments, which may come from an untrusted source.
         Err(error) if error.use_stderr() => {
             tell(error.render().to_string().trim_end());
             return Exit::Bad.code();

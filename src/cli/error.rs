@@ -21,7 +21,7 @@ pub struct CliError {
 
 #[derive(Debug)]
 enum Kind {
-    /// Errors with a place in a workflow file.
+    /// Errors with a position in a workflow file.
     Diagnostics(Diagnostics),
     /// Anything else.
     Message(Message),
@@ -43,7 +43,7 @@ impl CliError {
         Self { exit, kind: Kind::Message(Message { what: what.into(), causes: Vec::new(), help: None }) }
     }
 
-    /// Bad input that has no place in a workflow file.
+    /// Bad input without a position in a workflow file.
     pub fn bad(what: impl Into<String>) -> Self {
         Self::new(Exit::Bad, what)
     }
@@ -54,7 +54,7 @@ impl CliError {
         error.source().into_iter().fold(this, Self::caused_by)
     }
 
-    /// Errors with a place in a workflow file.
+    /// Errors with a position in a workflow file.
     pub fn diagnostics(exit: Exit, diagnostics: Diagnostics) -> Self {
         Self { exit, kind: Kind::Diagnostics(diagnostics) }
     }
@@ -103,7 +103,7 @@ impl CliError {
 }
 
 impl Message {
-    /// Lines in the order in which they are read; no text of others can pose as one of them.
+    /// Lines in reading order; no other text can pass for one of them.
     fn render(&self) -> String {
         let mut text = format!("error: {}", Printable::lines(&self.what).indented("  "));
         for cause in &self.causes {
@@ -147,7 +147,7 @@ impl From<ForecastError> for CliError {
     }
 }
 
-/// An error in the middle of a run. Results that are in the ledger by then stay there.
+/// An error in the middle of a run. Earlier results stay in the ledger.
 impl From<EngineError> for CliError {
     fn from(error: EngineError) -> Self {
         match error {

@@ -1,4 +1,4 @@
-//! Running what is prepared, and showing it.
+//! Runs a prepared workflow and shows its progress.
 
 use super::args::{DisplayArgs, Format, Progress, ResumeArgs};
 use super::error::CliError;
@@ -19,7 +19,8 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Runs what is prepared, shows it, and says how it ended. `file` is the workflow file as the person would type it.
+/// Runs a prepared workflow, shows its progress and returns the exit code. `file` is the workflow file as the user would
+/// type it.
 pub fn execute(prepared: &Prepared, start: Start, display: DisplayArgs, file: &Path) -> Result<Exit, CliError> {
     let control = Arc::new(Control::new().map_err(|error| CliError::of(Exit::Bad, &error))?);
     let interrupts = listen(&control, display.grace).map_err(|error| CliError::of(Exit::Bad, &error))?;
@@ -51,13 +52,13 @@ fn listeners(progress: Progress) -> Vec<Box<dyn Listener>> {
     vec![listener]
 }
 
-/// Resumes a run: those of its items that `select` picks.
+/// Resumes a run: the items that `select` picks.
 pub fn execute_again(
     mut args: ResumeArgs,
     select: impl FnOnce(&RunFolder) -> Result<ItemSelection, CliError>,
 ) -> Result<Exit, CliError> {
     if args.run.contains('=') {
-        // No run ID has a `=`: it is a parameter, and the run was left out.
+        // No run ID contains `=`: this is a parameter, and the run was omitted.
         args.params.insert(0, std::mem::replace(&mut args.run, "latest".to_owned()));
     }
     let state = StateFolder(absolute(&args.state.state_dir)?);
@@ -85,7 +86,7 @@ pub fn resume_run(
     let here = std::env::current_dir().ok();
     let prepared = prepare_again(&folder, overrides)?;
     let path = &prepared.workflow.source.path;
-    // The working folder is that of the run now, and the person's shell may be elsewhere.
+    // The working directory is now that of the run, and the user's shell may be elsewhere.
     let file = if std::env::current_dir().ok() == here { path.clone() } else { absolute(path)? };
     execute(&prepared, Start::Again(folder, selection), display, &file)
 }

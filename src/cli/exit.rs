@@ -21,13 +21,13 @@ pub enum Exit {
     Done,
     /// Finished; some items failed, some files are odd, or `audit` found problems.
     SomeFailed,
-    /// Bad input or surroundings; nothing was run.
+    /// Bad input or environment; nothing ran.
     Bad,
     /// Stopped early.
     Stopped,
     /// No items.
     Empty,
-    /// Somebody else has the run.
+    /// Another process is using the run.
     Held,
     /// Ended by this signal.
     Interrupted(i32),
@@ -46,7 +46,7 @@ impl Exit {
         })
     }
 
-    /// The code for a run that ended so; `signal` is the one that came, if one did.
+    /// The code for a run with this status; `signal` is the signal that interrupted it, if any.
     pub fn of(status: Status, signal: Option<i32>) -> Self {
         match status {
             Status::Succeeded => Self::Done,

@@ -10,9 +10,7 @@ pub fn find_run(state: &StateFolder, name: &str) -> Result<RunFolder, LedgerErro
         let newest = state.runs_by_age()?.into_iter().rev().take_while(RunFolder::is_half_made);
         for folder in newest {
             let run = Printable::line(&folder.run.0);
-            tell(format!(
-                "note: run `{run}` is passed over, because it never began; `batchmill runs clean` deletes it"
-            ));
+            tell(format!("note: ignoring run `{run}`, which never started; delete it with `batchmill runs clean`"));
         }
     }
     state.find(name)

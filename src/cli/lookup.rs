@@ -15,7 +15,7 @@ pub fn latest_run_of(file: &Path, state: &StateFolder) -> Result<Option<RunFolde
         let record = match Reader::open(folder.clone()).and_then(|reader| reader.run()) {
             Ok(record) => record,
             Err(error) => {
-                // It may be the one that is meant, so it is not left out without a word.
+                // It may be the one that the user meant, so it is reported.
                 tell(unreadable_run(&folder.run, &error));
                 continue;
             }
@@ -44,7 +44,7 @@ pub struct FailedItem {
     pub record: FailureRecord,
 }
 
-/// The failed items of a run that `name` means, an index or the beginning of a key: of one step, or of all.
+/// The failed items of a run that match `name`, an index or the beginning of a key, in one step or in all.
 pub fn failed_items(folder: &RunFolder, name: &str, step: Option<&str>) -> Result<Vec<FailedItem>, CliError> {
     let reader = Reader::open(folder.clone())?;
     let mut found = Vec::new();
@@ -58,11 +58,11 @@ pub fn failed_items(folder: &RunFolder, name: &str, step: Option<&str>) -> Resul
     Ok(found)
 }
 
-/// That the run has no failed item of that name.
+/// The error that the run has no such failed item.
 pub fn no_failed_item(folder: &RunFolder, name: &str) -> CliError {
     let run = Printable::line(&folder.run.0);
     CliError::bad(format!("run `{run}` has no failed item `{}`", Printable::line(name)))
-        .help("`batchmill failures` lists indexes, and keys with `--format json`; four characters of a key are enough")
+        .help("`batchmill failures` lists indexes, `--format json` also keys; four characters of a key are enough")
 }
 
 /// A warning about a run whose ledger cannot be read.

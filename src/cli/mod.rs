@@ -2,9 +2,9 @@
 //!
 //! Owns all reading of arguments and all writing to stdout. Leaves everything else to the other modules of the crate.
 //!
-//! Each verb is a file of [`verbs`] that imports nothing from other verbs. What several verbs need has a file of its own here:
-//! shared arguments in `args`, then `params`, `prepare`, `execute` and so on. No two files import each other. To add a verb, add
-//! its file, a line to `verbs/mod.rs`, and a variant to `app.rs`.
+//! Each verb is a file of [`verbs`] that imports nothing from other verbs. What several verbs need has its own file here:
+//! shared arguments in `args`, then `params`, `prepare`, `execute` and so on. No two files import each other. To add a
+//! verb, add its file, a line to `verbs/mod.rs`, and a variant to `app.rs`.
 
 mod app;
 mod args;

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 /// The odd files of a survey, a line for each.
 pub fn odd_lines(survey: &Survey, indent: &str) -> String {
-    /// Of many, a person reads the first.
+    /// If there are many, people read only the first ones.
     const MOST: usize = 100;
     let line = |outlier: &Outlier| {
         let anomalies: Vec<String> = outlier.anomalies.iter().map(Anomaly::to_string).collect();

@@ -58,16 +58,16 @@ pub struct Overrides {
     pub jobs: Option<NonZeroUsize>,
     /// The most items of a batch step.
     pub max_items: Option<u64>,
-    /// An item that takes longer is named while it runs.
+    /// Items that run longer than this are reported.
     pub slow_after: Duration,
     /// What a commit survives.
     pub durability: Durability,
-    /// Where runs are kept; absolute, because the working folder changes to that of the run.
+    /// Where runs are kept; absolute, because the working directory changes to that of the run.
     pub state: StateFolder,
 }
 
 impl Overrides {
-    /// What `run FILE --resume` and `plan FILE --resume` are given.
+    /// The arguments of `run FILE --resume` and `plan FILE --resume`.
     pub fn of(args: &WorkflowArgs, state: &StateArgs) -> Result<Self, CliError> {
         Ok(Self {
             params: given_params(args)?,
@@ -123,15 +123,15 @@ fn enter(place: &RunPlace, record: &RunRecord) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The parameters that were given to a run and still hold for its workflow.
+/// The parameters that were passed to a run and that its workflow still has.
 fn kept_params(workflow: &Workflow, record: &RunRecord) -> Result<GivenParams, CliError> {
     let unreadable = |error: serde_json::Error| {
-        let help = "start a new run, and give its parameters again";
-        CliError::new(Exit::Bad, "the parameters of the run cannot be read").caused_by(&error).help(help)
+        let help = "start a new run, and pass its parameters again";
+        CliError::new(Exit::Bad, "cannot read the parameters of the run").caused_by(&error).help(help)
     };
     let mut params: GivenParams = match &record.given {
         Some(given) => serde_json::from_str(given).map_err(unreadable)?,
-        // An older version kept what came of given and default values, with secrets masked.
+        // An older version saved the values of given and default parameters, with secrets masked.
         None => {
             let kept: std::collections::BTreeMap<String, Value> =
                 serde_json::from_str(&record.params).map_err(unreadable)?;
@@ -143,13 +143,13 @@ fn kept_params(workflow: &Workflow, record: &RunRecord) -> Result<GivenParams, C
         }
     };
     if let Some(declared) = &workflow.params {
-        // A parameter that the file no longer declares is not an error of the person who resumes.
+        // The user who resumes is not to blame for a parameter that the file no longer declares.
         params.retain(|name, _| declared.iter().any(|param| param.name == *name));
     }
     Ok(params)
 }
 
-/// Refuses to go on without a secret that was given: a default in its place would be to do something else.
+/// Refuses to continue without a secret that was passed: a default in its place would do something else.
 fn refuse_secrets(params: &GivenParams) -> Result<(), CliError> {
     let secret = params.iter().filter(|(_, param)| matches!(param, GivenParam::Secret));
     let secret: Vec<String> = secret.map(|(name, _)| format!("{}=VALUE", Printable::line(name))).collect();
@@ -160,7 +160,7 @@ fn refuse_secrets(params: &GivenParams) -> Result<(), CliError> {
     Err(CliError::bad(message).help(format!("pass them again: {}", secret.join(" "))))
 }
 
-/// The path, whatever the working folder will be.
+/// The path, independent of the working directory.
 pub fn absolute(path: &Path) -> Result<PathBuf, CliError> {
     std::path::absolute(path).map_err(|error| CliError::of(Exit::Bad, &error))
 }

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-/// More results than this are named by their file.
+/// With more results than this, only their file is named.
 const MOST_RESULTS: u64 = 1000;
 
 /// The end of a run. An aggregate is shown as it was written, with all digits of its numbers.

@@ -8,7 +8,7 @@ pub fn tell(text: impl AsRef<[u8]>) {
     write(&Printable::lines(text));
 }
 
-/// The same in the colours that it has, if any.
+/// The same, with its colours.
 pub fn tell_styled(text: impl AsRef<[u8]>) {
     write(&Printable::styled(text));
 }

@@ -9,7 +9,8 @@ use crate::text::{Printable, escape_json};
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
 
-/// Writes text for people to stdout, as it is but for what is escaped. A reader that has seen enough is no error.
+/// Writes text for people to stdout, unchanged except for what is escaped. It is not an error if the reader has closed
+/// its end.
 pub fn print(text: impl AsRef<[u8]>) -> Result<(), CliError> {
     let mut stdout = io::stdout().lock();
     let text = Printable::lines(text);
@@ -28,7 +29,7 @@ pub fn print_data(json: &[u8]) -> Result<(), CliError> {
     written(data.write_all(json).and_then(|()| data.flush()))
 }
 
-/// Turns the outcome of writing to stdout into an error, unless the reader has seen enough.
+/// Turns the outcome of writing to stdout into an error, unless the reader has closed its end.
 pub fn written(result: io::Result<()>) -> Result<(), CliError> {
     match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -41,7 +42,7 @@ pub fn written(result: io::Result<()>) -> Result<(), CliError> {
 /// Writes lines of JSON to stdout.
 pub struct DataWriter {
     stdout: io::StdoutLock<'static>,
-    /// The line that is not at its end yet, if stdout is a terminal.
+    /// The incomplete line, if stdout is a terminal.
     line: Option<Vec<u8>>,
 }
 

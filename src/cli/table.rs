@@ -6,7 +6,7 @@ use console::{Term, measure_text_width};
 use std::fmt;
 use std::io::{self, IsTerminal};
 
-/// A column that breaks into lines is no narrower than this.
+/// The minimum width of a column whose cells are wrapped.
 const NARROWEST: usize = 20;
 
 /// A table whose cells are printable.
@@ -34,18 +34,18 @@ impl Table {
         self.rows.push(cells.into());
     }
 
-    /// The fewest columns of a terminal that the table needs.
+    /// The minimum width of the terminal for this table.
     fn narrowest(&self) -> usize {
         let width = |column: usize| {
             let cells = self.rows.iter().map(|row| measure_text_width(row[column].as_str()));
             let content = cells.chain([self.headings[column].len()]).max().unwrap_or(0);
             if self.wide == Some(column) { content.min(NARROWEST) } else { content }
         };
-        // Between two columns there are two spaces.
+        // Two spaces separate columns.
         (0..self.headings.len()).map(|column| width(column) + 2).sum::<usize>().saturating_sub(2)
     }
 
-    /// The table as text, for a terminal of so many columns, or of any number.
+    /// The table as text, for a terminal of this width, or of any width.
     fn render(&self, columns: Option<u16>) -> String {
         match columns {
             Some(columns) if self.narrowest() > usize::from(columns) => self.records(columns),
@@ -65,7 +65,7 @@ impl Table {
         lines(&grid)
     }
 
-    /// A row below the other, a line for each of its cells.
+    /// A row as a list, with one line per cell.
     fn records(&self, columns: u16) -> String {
         let records = self.rows.iter().map(|row| {
             let mut record = comfy_table::Table::new();

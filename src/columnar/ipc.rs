@@ -77,7 +77,7 @@ fn non_finite(column: &dyn Array) -> Option<u64> {
         DataType::Float16 => Some(count::<Float16Type>(column, |value| value.is_finite())),
         DataType::Float32 => Some(count::<Float32Type>(column, f32::is_finite)),
         DataType::Float64 => Some(count::<Float64Type>(column, f64::is_finite)),
-        // Numbers inside, where they are all finite. Else it is not known which of them are seen.
+        // The numbers inside, if they are all finite. Otherwise it is unknown which of them are visible.
         DataType::List(_) => all_finite(&[column.as_list::<i32>().values()]),
         DataType::LargeList(_) => all_finite(&[column.as_list::<i64>().values()]),
         DataType::FixedSizeList(..) => all_finite(&[column.as_fixed_size_list().values()]),

@@ -1,9 +1,10 @@
 //! Columns as lines of JSON: the same text that the records would give, written without making records.
 //!
-//! Numbers are written as everywhere, NaN and infinities become null and are counted, dates and times are ISO 8601, durations
-//! are seconds, decimals keep their digits. Columns that JSON cannot hold are refused before anything is written.
+//! Numbers are written as everywhere else; NaN and infinities become null and are counted; dates and times are ISO 8601;
+//! durations are seconds; decimals keep their digits. Columns that JSON cannot hold are refused before anything is
+//! written.
 //!
-//! Not the writer of arrow-json, whose texts differ from those of records, for example of durations and times.
+//! arrow-json's writer produces other text than records have, for example for durations and times.
 
 use super::time;
 use arrow_array::cast::AsArray;

@@ -1,7 +1,7 @@
 //! Records by column, in the format of Apache Arrow, which data frames are made of.
 //!
-//! Owns the conversion from rows to columns and back. Leaves to others who has rows and who wants columns: workers, sources and
-//! the ledger. Always holds: a record is the same by either way, because the values of a column are those that
+//! Owns the conversion from rows to columns and back. Leaves to others who has rows and who needs columns: workers,
+//! sources and the ledger. Always holds: a record is the same either way, because the values of a column are those that
 //! [`crate::rows`] reads one by one.
 
 mod column;

@@ -1,7 +1,7 @@
-//! One schema for tables of the same columns, whose descriptions differ.
+//! One schema for tables with the same columns and different descriptions.
 //!
-//! Each batch of a step is a data frame of its own. So the metadata of pandas differ, categories have keys of another width, and a
-//! column without a value in one batch has no type there. None of this makes them other columns.
+//! Each batch of a step is a separate data frame. So the metadata of pandas differ, categories have keys of another
+//! width, and a column without a value in one batch has no type there. The columns are still the same.
 
 use arrow_array::RecordBatch;
 use arrow_cast::cast;
@@ -56,7 +56,8 @@ fn common_type(one: &DataType, other: &DataType) -> Option<DataType> {
     }
 }
 
-/// A type without what does not concern its values: categories are their values, and parts may be null and have no metadata.
+/// A type reduced to what concerns its values: categories become their values, and parts may be null and have no
+/// metadata.
 fn plain(kind: &DataType) -> DataType {
     let part = |field: &FieldRef, name: &str| Arc::new(Field::new(name.to_owned(), plain(field.data_type()), true));
     match kind {
@@ -69,7 +70,7 @@ fn plain(kind: &DataType) -> DataType {
     }
 }
 
-/// What both say. Anything else holds for one of the tables only, such as the number of its rows.
+/// The metadata that both have. Anything else applies to only one of the tables, such as the number of its rows.
 fn common_metadata(one: &Metadata, other: &Metadata) -> Metadata {
     let in_both = one.iter().filter(|(key, value)| other.get(key.as_str()) == Some(*value));
     in_both.map(|(key, value)| (key.clone(), value.clone())).collect()

@@ -1,6 +1,6 @@
 //! Whether `item` is one item or the whole batch.
 
-/// What was decided, and why.
+/// The decision, and the reason for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batched {
     /// Whether `item` is the batch.
@@ -9,17 +9,17 @@ pub struct Batched {
     pub why: &'static str,
 }
 
-/// The rule: as `batched` says; else true exactly when the task is python code, `batch_size` is above 1 and the items are
-/// mappings (records). `first_is_record` says whether the first item is one.
+/// The rule: as `batched` says; otherwise true if the task is Python, `batch_size` is above 1 and the items are mappings
+/// (records). `first_is_record` says whether the first item is one.
 pub fn batched_rule(given: Option<bool>, is_python: bool, above_one: bool, first_is_record: Option<bool>) -> Batched {
     let record = first_is_record == Some(true);
     let (batched, why) = match (given, is_python, above_one, record) {
-        (Some(true), ..) => (true, "`batched: true` says so"),
-        (Some(false), ..) => (false, "`batched: false` says so"),
-        (None, false, ..) => (false, "only python tasks take whole batches"),
+        (Some(true), ..) => (true, "`batched` is true"),
+        (Some(false), ..) => (false, "`batched` is false"),
+        (None, false, ..) => (false, "only Python tasks can take whole batches"),
         (None, true, false, _) => (false, "`batch_size` is 1"),
         (None, true, true, false) => (false, "the items are not records (mappings)"),
-        (None, true, true, true) => (true, "the task is python, `batch_size` is above 1 and the items are records"),
+        (None, true, true, true) => (true, "the task is Python, `batch_size` is above 1 and the items are records"),
     };
     Batched { batched, why }
 }

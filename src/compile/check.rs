@@ -111,7 +111,7 @@ impl Checker<'_> {
     }
 }
 
-/// A template's error as a fault of the file.
+/// An error of a template, with its position in the file.
 pub fn template_error(source: &SourceFile, error: &TemplateError, within: String) -> Diagnostic {
     let span = error.needle.as_ref().map_or(error.span, |needle| source.locate(error.span, needle));
     let fault = Diagnostic::at(span, &error.message).within(within);

@@ -1,4 +1,4 @@
-//! The names that hold for the whole workflow: its environment and its secrets.
+//! The environment and the secrets, which apply to the whole workflow.
 
 use super::ParamValues;
 use super::check::template_error;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 type Environment = (BTreeMap<String, String>, Arc<Vec<(String, String)>>);
 
-/// The environment of tasks: that of the process with the workflow's `env` over it, and the latter alone.
+/// The environment of tasks: the process's, overridden by the workflow's `env`; and the latter alone.
 pub(super) fn environment(
     workflow: &Workflow,
     mut env: BTreeMap<String, String>,
@@ -36,7 +36,7 @@ pub(super) fn environment(
             Err(wrong) => {
                 let within = format!("env.{name}");
                 errors.extend(wrong.iter().map(|error| template_error(&workflow.source, error, within.clone())));
-                // It is named once; where it is used, it counts as set.
+                // It is reported once; wherever it is used, it counts as set.
                 env.insert(name.clone(), String::new());
             }
         }

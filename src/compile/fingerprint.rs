@@ -1,10 +1,10 @@
-//! Fingerprints: what tells a step whose results may be reused from one that has changed.
+//! Fingerprints: they tell whether the results of a step may be reused.
 //!
 //! A fingerprint has a hash for each thing that the results depend on, under the name that the user knows (`task.code`,
-//! `params.size`), so that a resumed run can say what changed. The hashes are of the user's keys and values in
-//! [canonical form](super::canonical). It errs on the safe side: a word that only looks like the name of a parameter makes
-//! the step depend on it. Not covered: files that tasks read (those of a glob are part of an item's key), modules that Python
-//! code imports, and variables of the environment whose names do not stand in the task's text.
+//! `params.size`), so that a resumed run can say what changed. The hashes are of the user's keys and values in [canonical
+//! form](super::canonical). It errs on the safe side: a word that only looks like the name of a parameter makes the step
+//! depend on it. Not covered: files that tasks read (those of a glob are part of an item's key), modules that Python code
+//! imports, and environment variables whose names are not in the task's text.
 
 use super::canonical::{Value, Values, reductions_value, rows_values, task_values};
 use super::dependencies::{python_task, task_text};
@@ -20,7 +20,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Names and hashes.
 type Parts = BTreeMap<String, String>;
 
-/// Before the name of an earlier step in a fingerprint.
+/// The prefix of the name of an earlier step in a fingerprint.
 const RESULTS_OF: &str = "results of ";
 
 /// The fingerprint of a step, with the revisions of the earlier steps that it reads.
@@ -44,7 +44,7 @@ pub fn fingerprint_with_upstream<E>(
     Ok(Fingerprint::new(parts))
 }
 
-/// What differs whenever the aggregate of a step would be computed differently from the same results.
+/// A hash that changes whenever the aggregate of a step would be computed differently from the same results.
 ///
 /// # Errors
 /// Those of `revision`.
@@ -64,8 +64,8 @@ pub fn aggregate_fingerprint<E>(
     Ok(hash(&Fingerprint::new(parts).parts_to_json()))
 }
 
-/// Whether the results of a step may depend on where its items stand in the list: whether its task mentions the index of an item,
-/// or the batch that it is in.
+/// Whether the results of a step may depend on the position of its items in the list: whether its task mentions the index
+/// of an item, or its batch.
 pub fn looks_at_index(step: &PreparedStep, prepared: &Prepared) -> bool {
     let text = task_text(step.task(), &prepared.folder());
     let words = Words::of(&text);
@@ -78,7 +78,7 @@ pub fn looks_at_index(step: &PreparedStep, prepared: &Prepared) -> bool {
             || item_files)
 }
 
-/// What differs between fingerprints and a new one, as reasons a user understands; empty if nothing does.
+/// What differs between earlier fingerprints and a new one, as reasons that a user understands; empty if nothing does.
 pub fn changes<'a>(old: impl IntoIterator<Item = &'a Fingerprint>, new: &Fingerprint) -> Vec<String> {
     let changed: BTreeSet<String> = old.into_iter().flat_map(|old| old.changed_parts(new)).collect();
     let reason = |name: &String| match name.strip_prefix(RESULTS_OF) {
@@ -138,12 +138,12 @@ fn task_parts(task: &Task, prepared: &Prepared) -> Parts {
     hashed(values)
 }
 
-/// Whether a shell or the engine sets a variable by itself, for each process anew.
+/// Whether a shell or the engine sets this variable for each process.
 fn is_of_the_shell(name: &str) -> bool {
     matches!(name, "_" | "PWD" | "OLDPWD" | "SHLVL") || name.starts_with("BATCHMILL_")
 }
 
-/// A value that may hold a secret: then a keyed hash stands for it, so that it can be compared and not be guessed.
+/// A value that may contain a secret. A keyed hash stands for it, so that it can be compared but not guessed.
 fn secret(value: &str, prepared: &Prepared) -> Value {
     let masked = prepared.secrets.masked(value.to_owned());
     Value::Text(if masked == value { masked } else { prepared.keyed_hash(value) })
@@ -166,7 +166,7 @@ fn batch_size(size: BatchSize) -> Value {
     }
 }
 
-/// All that a task's values say, the text of its script included.
+/// All text of a task's values, including that of its script.
 fn scripts_and_text(values: &Values) -> String {
     let lines = values.iter().map(|(_, value)| match value {
         Value::Text(text) => format!("{text}\n"),

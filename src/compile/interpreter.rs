@@ -17,17 +17,17 @@ enum Asked {
     Library(&'static str, Span),
 }
 
-/// What the interpreter said.
+/// The interpreter, and what it reports.
 pub(super) struct Checked {
     /// The interpreter, if a task needs one.
     pub(super) host: Option<Arc<Host>>,
-    /// What it objects to.
+    /// The errors that it found.
     pub(super) errors: Vec<Diagnostic>,
 }
 
 /// Chooses the interpreter if a task needs one, and has it check all code.
 pub(super) fn check_python(workflow: &Workflow, steps: &[Compiled], found: Found) -> Result<Checked, HostError> {
-    // In this order: code is reported before that of aggregates.
+    // In this order, so that the code of steps is reported before that of aggregates.
     let tasks = steps.iter().flat_map(|step| [step.program.as_ref(), step.handler.as_ref()]);
     let tasks = tasks.chain(steps.iter().map(|step| step.aggregate.as_ref())).flatten();
     let tasks: Vec<PythonNeeds> = tasks.filter_map(|program| program.python()).collect();
@@ -61,7 +61,7 @@ fn libraries(workflow: &Workflow) -> impl Iterator<Item = (&'static str, Span)> 
 }
 
 impl Asked {
-    /// A fault that the interpreter found, at its own line where the code stands in the workflow file.
+    /// An error that the interpreter found, at its own line if the code is in the workflow file.
     fn fault(&self, source: &SourceFile, fault: &CheckFault, host: &Host) -> Diagnostic {
         match self {
             Self::Code(span) => {
@@ -72,14 +72,14 @@ impl Asked {
                 .help("put the module next to the workflow file, or install it for this interpreter"),
             Self::Library(library, span) => {
                 let python = &host.executable;
-                Diagnostic::at(*span, format!("`batch_format: {library}` cannot be had: {}", fault.message))
-                    .help(format!("install it there: `{python} -m pip install {library}`"))
+                Diagnostic::at(*span, format!("`batch_format: {library}` requires {library}: {}", fault.message))
+                    .help(format!("install it: `{python} -m pip install {library}`"))
             }
         }
     }
 }
 
-/// The text of line `line` (from 1) of a block of code that stands at `span`.
+/// The position of line `line` (from 1) in the block of code at `span`.
 fn code_line(source: &SourceFile, span: Span, line: usize) -> Option<Span> {
     let block = source.text.get(span.start..span.end)?;
     // A block scalar's span begins with its indicator, `|` or `>`: its first line of code is the next one.

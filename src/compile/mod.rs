@@ -1,4 +1,4 @@
-//! Makes a workflow ready: everything that can be known to be wrong before a run.
+//! Prepares a workflow: finds every error that can be found before a run.
 //!
 //! [`prepare`] turns a checked workflow into [`PreparedStep`]s: parameters, secrets, templates, names and Python code are
 //! checked, all errors reported at once. When a step starts, [`open_step`] settles its [`StepSettings`] and opens its

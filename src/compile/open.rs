@@ -1,4 +1,4 @@
-//! Opens a step: settles its settings and opens the source of its items. A plain step has one nameless item.
+//! Opens a step: resolves its settings and opens the source of its items. A plain step has one nameless item.
 
 use super::batched_rule;
 use super::dependencies::mentions_item_dir;
@@ -16,9 +16,9 @@ use std::sync::Arc;
 
 /// A step that can be started.
 pub struct OpenStep {
-    /// Its items: all of them, whatever `--max-items` says.
+    /// All its items, regardless of `--max-items`.
     pub source: Box<dyn Source>,
-    /// How it is worked on.
+    /// How to run it.
     pub settings: StepSettings,
     /// Where its results go.
     pub target: Option<Target>,
@@ -56,11 +56,11 @@ pub fn open_step(
 pub struct OpenBatch {
     /// The items.
     pub items: OpenSource,
-    /// How they are worked on.
+    /// How to run them.
     pub settings: StepSettings,
 }
 
-/// Opens a batch step, without what happens to its results.
+/// Opens a batch step, apart from what happens to its results.
 ///
 /// # Errors
 /// If its items cannot be read or a setting does not fit.
@@ -129,13 +129,13 @@ fn target_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Target>, Star
     let Some(file) = &step.outputs.file else { return Ok(None) };
     let path = rendered("path", &file.path, scope)?;
     if !file.parts && names_folder(&path) {
-        let message = format!("`path` is `{}`, which is the name of a directory; add that of a file", path.display());
+        let message = format!("`path` is `{}`, the name of a directory; add the name of a file", path.display());
         return Err(StartError::Setting(message, file.path.span));
     }
     Ok(Some(Target { path, format: file.format, parts: file.parts }))
 }
 
-/// Where the files of a step's items go, if its task makes some.
+/// Where the files of a step's items go, if its task makes any.
 fn item_files_of(step: &Step, prepared: &Prepared, scope: &Arc<ItemScope>) -> Result<Option<PathBuf>, StartError> {
     match &step.outputs.item_files {
         Some(text) => rendered("item_files", text, scope).map(Some),

@@ -1,4 +1,4 @@
-//! Parameters: what the workflow declares, what the user gave, and whether the two fit.
+//! Parameters: what the workflow declares, what the user passes, and whether they match.
 
 use crate::spec::{Diagnostic, DiagnosticKind, Param, Workflow, check_param, nearest, value};
 use crate::template::{CompiledTree, ItemScope, Scope};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// Parameters by name.
 pub type ParamValues = BTreeMap<String, Value>;
 
-/// A parameter that the user gave. A run keeps it, and it holds until it is given again.
+/// A parameter that the user passed. A run keeps it until it is passed again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GivenParam {
@@ -19,23 +19,23 @@ pub enum GivenParam {
     Typed(String),
     /// In a file.
     Value(Value),
-    /// It is or contains a secret, so a run does not keep it.
+    /// It is or contains a secret, so a run does not save it.
     Secret,
 }
 
 /// Given parameters by name.
 pub type GivenParams = BTreeMap<String, GivenParam>;
 
-/// What a run keeps of the given parameters: no secrets.
+/// The given parameters that a run saves: no secrets.
 pub fn params_to_keep(given: &GivenParams, workflow: &Workflow, secrets: &Secrets) -> GivenParams {
     let is_secret = |name: &String, param: &GivenParam| {
         let value = match param {
-            // A number that only has the digits of a secret in it is none.
+            // A number that happens to contain the digits of a secret is not a secret.
             GivenParam::Typed(text) => value(text, None).unwrap_or_else(|_| Value::String(text.clone())),
             GivenParam::Value(value) => value.clone(),
             GivenParam::Secret => return true,
         };
-        // A value that merely contains the mask is not a secret, and is kept.
+        // A value that merely contains the mask is not a secret, and is saved.
         workflow.secrets.iter().any(|secret| secret.raw == *name) || secrets.masked_value(value.clone()) != value
     };
     let keep = |(name, param): (&String, &GivenParam)| {
@@ -52,7 +52,9 @@ fn values_of(given: &GivenParams, declared: &[Param], errors: &mut Vec<Diagnosti
         let read = match param {
             GivenParam::Typed(text) => value(text, kind),
             GivenParam::Value(value) => Ok(value.clone()),
-            GivenParam::Secret => Err(format!("is a secret, which a run does not keep; give it again: `{name}=VALUE`")),
+            GivenParam::Secret => {
+                Err(format!("is a secret, which is not saved with the run; pass it again: `{name}=VALUE`"))
+            }
         };
         match read {
             Ok(value) => drop(values.insert(name.clone(), value)),
@@ -65,9 +67,9 @@ fn values_of(given: &GivenParams, declared: &[Param], errors: &mut Vec<Diagnosti
     values
 }
 
-/// Joins given values with declared defaults. A workflow that declares no parameters takes any.
+/// Combines given values with declared defaults. A workflow that declares no parameters accepts any.
 ///
-/// The errors are all there are: values that cannot be read, unknown names, missing ones, values of the wrong type.
+/// Returns all errors: values that cannot be read, unknown names, missing ones, values of the wrong type.
 pub fn resolve_params(
     workflow: &Workflow,
     given: &GivenParams,
@@ -75,7 +77,7 @@ pub fn resolve_params(
 ) -> (ParamValues, Vec<Diagnostic>) {
     let mut errors = Vec::new();
     let mut values = values_of(given, workflow.params.as_deref().unwrap_or_default(), &mut errors);
-    // What cannot be read is an error of its own, and of no type.
+    // A value that cannot be read is already an error, and has no type.
     if !errors.is_empty() {
         return (values, errors);
     }
@@ -93,7 +95,7 @@ pub fn resolve_params(
             Some(Err(fault)) => errors.push(fault),
             None if param.required => {
                 let message = format!("parameter `{}` is required", param.name);
-                let hint = format!("give it behind the file: `{}=VALUE`", param.name);
+                let hint = format!("pass it on the command line: `{}=VALUE`", param.name);
                 let fault = Diagnostic::at(param.span, message).kind(DiagnosticKind::MissingParam).help(hint);
                 errors.push(fault.within(format!("params.{}", param.name)));
             }
@@ -112,9 +114,9 @@ fn unknown(declared: &[Param], given: &ParamValues) -> Vec<Diagnostic> {
         let fault = Diagnostic::of_file(format!("the workflow has no parameter `{name}`"));
         match nearest(name, known.iter().copied()) {
             Some(near) => fault.help(format!("did you mean `{near}`?")),
-            None if known.is_empty() => fault.help("it declares none"),
+            None if known.is_empty() => fault.help("it has no parameters"),
             None => fault.help(format!(
-                "it has {}",
+                "its parameters are {}",
                 known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
             )),
         }

@@ -1,4 +1,4 @@
-//! Makes a workflow ready: parameters, secrets, templates, names, Python code. Reports every error it finds at once.
+//! Prepares a workflow: parameters, secrets, templates, names, Python code. Reports every error it finds at once.
 
 use super::check::Checker;
 use super::dependencies::{upstream_of, upstream_of_aggregate, upstream_of_items};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// Why a workflow cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
-    /// The file, or what was given to it.
+    /// The file, or its parameters and options.
     #[error(transparent)]
     Diagnostics(#[from] Diagnostics),
     /// Python.
@@ -50,7 +50,7 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
             errors.extend(objections);
             host
         }
-        // Errors in the file come first: they are there whatever the interpreter.
+        // Errors in the file come first: they do not depend on the interpreter.
         Err(error) => {
             fail(&workflow, std::mem::take(&mut errors))?;
             if !options.check_only {
@@ -68,7 +68,7 @@ fn fail(workflow: &Workflow, errors: Vec<Diagnostic>) -> Result<(), Diagnostics>
     Diagnostics::new(workflow.source.clone(), errors).map_or(Ok(()), Err)
 }
 
-/// The parameters. If they are only checked, a missing one is no error, and templates are checked all the same.
+/// The parameters. If the workflow is only checked, a missing one is not an error, and templates are still checked.
 fn params(
     workflow: &Workflow,
     options: &Options,

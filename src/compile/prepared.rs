@@ -1,4 +1,4 @@
-//! What a workflow is once everything that can be wrong before a run has been checked.
+//! A workflow after everything that can be wrong before a run has been checked.
 
 use super::upstream::Upstream;
 use super::{GivenParams, ParamValues};
@@ -29,7 +29,7 @@ pub struct Options {
     pub max_items: Option<u64>,
     /// `--slow-after`: report items that run longer than this while they run.
     pub slow_after: Duration,
-    /// `--incremental`: skip what the last successful run did, and how to compare files.
+    /// `--incremental`: how to compare files with those of the baseline.
     pub incremental: Option<Compare>,
     /// Where runs are kept.
     pub state: StateFolder,
@@ -50,11 +50,11 @@ pub struct Prepared {
     pub closing: Vec<PreparedStep>,
     /// Its parameters.
     pub params: ParamValues,
-    /// The environment: the process's, with the workflow's `env` over it.
+    /// The environment: the process's, overridden by the workflow's `env`.
     pub env: BTreeMap<String, String>,
     /// The workflow's `env` alone.
     pub own_env: Arc<Vec<(String, String)>>,
-    /// What must not be shown.
+    /// The secrets to mask.
     pub secrets: Secrets,
     /// The interpreter, if a step needs one.
     pub python: Option<Arc<Host>>,
@@ -73,7 +73,7 @@ impl Prepared {
         self.steps.iter().chain(&self.closing).find(|step| step.name() == name)
     }
 
-    /// A hash of the parameters, by which runs with the same ones find each other.
+    /// A hash of the parameters, to find runs with the same ones.
     pub fn params_hash(&self) -> String {
         let json = serde_json::to_string(&self.params).unwrap_or_default();
         if self.secrets.masked(json.clone()) == json {
@@ -82,7 +82,8 @@ impl Prepared {
         self.keyed_hash(&json)
     }
 
-    /// A hash of a text that holds a secret, with the key of the state folder: without it, nobody can find the secret by trying.
+    /// A hash of a text that contains a secret, with the key of the state directory: without the key, nobody can find the
+    /// secret by guessing.
     pub(super) fn keyed_hash(&self, text: &str) -> String {
         let key = self.options.state.key().unwrap_or_default();
         let mut hash = Hmac::<Sha256>::new_from_slice(&key).expect("a key of any length will do");

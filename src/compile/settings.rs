@@ -1,4 +1,4 @@
-//! The settings of a step, settled when it starts: once, as one type, from the plan to the slot.
+//! The settings of a step, resolved once when it starts, as one type from the plan to the slot.
 
 use crate::model::Span;
 use crate::sources::{SourceError, resolve};
@@ -9,10 +9,10 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How a step is worked on.
+/// How to run a step.
 #[derive(Debug, Clone)]
 pub struct StepSettings {
-    /// What its lanes need of it.
+    /// The part that its lanes need.
     pub lane: Arc<LaneSettings>,
     /// The number of items, if it is known before they are read.
     pub total: Option<u64>,

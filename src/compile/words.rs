@@ -1,9 +1,9 @@
-//! The words of a task's text: what a task may see is what its results depend on, so a word that only looks like the name of
-//! something counts, and where code can reach things by names that it makes, everything does.
+//! The words of a task's text. Results depend on everything that a task may see, so a word that only looks like the name
+//! of something counts. If code can build names, everything counts.
 
 use std::collections::HashSet;
 
-/// Words with which Python code reaches names that do not stand in its text.
+/// Words with which Python code can reach names that are not in its text.
 const DYNAMIC: [&str; 7] = ["globals", "locals", "vars", "eval", "exec", "_getframe", "inspect"];
 
 /// The words of a text: runs of letters, digits and `_`.
@@ -12,12 +12,12 @@ pub(super) struct Words<'a> {
     words: HashSet<&'a str>,
 }
 
-/// What of a mapping a text uses.
+/// Which members of a mapping a text uses.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Uses<'a> {
     /// The members that the text names; empty if it does not mention the mapping.
     Members(Vec<&'a str>),
-    /// Any: it is walked through, passed on, or asked for by a name that is made.
+    /// Any: the text iterates over the mapping, passes it on, or builds a name.
     Any,
 }
 
@@ -34,12 +34,12 @@ impl<'a> Words<'a> {
         self.places(name).next().is_some()
     }
 
-    /// Whether the text has `name` as a name of its own, not as the attribute of something else.
+    /// Whether the text has `name` as a separate name, not as an attribute of something else.
     pub(super) fn has_name(&self, name: &str) -> bool {
         self.has(name) && self.places(name).any(|at| !self.text[..at].trim_end().ends_with('.'))
     }
 
-    /// Whether Python code may reach names that do not stand in it.
+    /// Whether Python code may reach names that are not in it.
     pub(super) fn is_dynamic(&self) -> bool {
         DYNAMIC.iter().any(|word| self.words.contains(word))
     }
@@ -70,7 +70,7 @@ impl<'a> Words<'a> {
     }
 }
 
-/// The member that stands behind a mapping: `.name`, `['name']` or `["name"]`.
+/// The member after a mapping: `.name`, `['name']` or `["name"]`.
 fn member(after: &str) -> Option<&str> {
     let after = after.trim_start();
     if let Some(rest) = after.strip_prefix('.') {
@@ -81,7 +81,7 @@ fn member(after: &str) -> Option<&str> {
     let rest = after.strip_prefix('[')?.trim_start();
     let quote = rest.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
     let (name, rest) = rest[1..].split_once(quote)?;
-    // A name that is put together goes on behind the quote.
+    // If a name is concatenated, it continues after the quote.
     (rest.trim_start().starts_with(']') && !name.contains(['{', '\\'])).then_some(name)
 }
 

@@ -1,7 +1,7 @@
 //! Who writes to a path: one step of one run at a time.
 //!
-//! A lock file next to the path says so, because two runs need not share anything else: not the state folder, not the machine's
-//! process numbers. The lock ends with the process, however that ends.
+//! A lock file next to the path marks the claim. Two runs may share nothing else: neither the state directory nor the
+//! process IDs of one machine. The lock ends with the process, however that ends.
 
 use super::target::Target;
 use super::temporary::{folder_of, is_temporary, lock_name};
@@ -32,19 +32,19 @@ struct Lock {
 pub struct Busy(PathBuf);
 
 impl Claim {
-    /// Claims the path of a target, and clears away what processes that were killed have left next to it.
+    /// Claims the path of a target, and deletes what killed processes have left next to it.
     ///
     /// # Errors
     /// If another run is writing there.
     pub fn take(target: &Target) -> Result<Self, Busy> {
         let path = real_path(&target.path);
-        // Nothing is ever written over a device or the like, and `/dev` is no place for a lock.
+        // A device is never overwritten, and `/dev` is no place for a lock.
         let is_device = fs::metadata(&path).is_ok_and(|there| !there.is_file() && !there.is_dir());
         let taken = if is_device { Err(io::ErrorKind::Unsupported.into()) } else { Lock::take(&path) };
         let lock = match taken {
             Ok(lock) => Some(lock),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(Busy(target.path.clone())),
-            // Whatever keeps the lock from being made most likely keeps the results from being written, and is reported then.
+            // Whatever prevents the lock most likely prevents writing the results too, and is reported then.
             Err(_) => None,
         };
         if lock.is_some() {
@@ -97,8 +97,8 @@ impl Lock {
     }
 }
 
-/// Deletes the temporary files and folders for `path` that killed processes have left: the claim is ours, so nobody writes to
-/// them. Errors are ignored: what stays only takes up space.
+/// Deletes the temporary files and directories for `path` that killed processes have left. We hold the claim, so nobody
+/// is writing to them. Errors are ignored: leftovers only take up space.
 fn delete_leftovers(path: &Path) {
     let Ok(entries) = fs::read_dir(folder_of(path)) else { return };
     for entry in entries.filter_map(Result::ok) {

@@ -28,7 +28,7 @@ impl Header {
             Ok(())
         })?;
         if header.0.is_empty() && record > 0 {
-            // All of them are empty mappings: without a column, nothing would tell how many there are.
+            // All records are empty mappings: without a column, nothing would tell how many there are.
             header.add(VALUE);
         }
         Ok(header)

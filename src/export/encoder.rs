@@ -1,4 +1,4 @@
-//! What every format does with lines of results.
+//! The interface of all formats.
 
 use super::error::WriteError;
 

@@ -30,7 +30,7 @@ fn write_frames_by(
     limit: SizeLimit,
 ) -> Result<Written, WriteError> {
     if target.format != OutputFormat::Parquet {
-        return Err(WriteError::Records("data frames can be written as `parquet` only".to_owned()));
+        return Err(WriteError::Records("data frames can only be written as `parquet`".to_owned()));
     }
     let mut staged = StagedOutput::begin(target)?;
     let mut file = ParquetFile::begin(staged.next_file()?, Arc::clone(schema))?;

@@ -1,9 +1,9 @@
 //! Infers the types of columns from all records, without building values.
 //!
-//! Integers and floats together are floats, as long as no digit is lost. No other types are mixed: turning single numbers into
-//! strings would hide what the records are.
+//! Integers and floats together are floats, as long as no digit is lost. No other types are mixed: turning some numbers
+//! into strings would hide what the records are.
 //!
-//! Not the inference of arrow-json, which makes strings of mixed columns, and cannot say which record does not fit.
+//! arrow-json's inference makes strings of mixed columns, and cannot tell which record does not fit.
 
 use super::columns::{Column, ColumnType, Columns};
 use super::error::WriteError;

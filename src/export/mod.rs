@@ -1,8 +1,8 @@
-//! Output files: the results of a step as a file, or a folder of files, that the user named.
+//! Output files: the results of a step as a file, or a directory of files, at a path that the user chose.
 //!
-//! Owns the formats, and how a file is written: at a temporary path, flushed to disk, then renamed. Always holds: the path keeps
-//! what it held before until the new file is whole, and if anything fails. Takes results as JSON Lines in item order from
-//! anyone. Leaves steps, runs and the ledger to others.
+//! Owns the formats, and how a file is written: at a temporary path, flushed to disk, then renamed. Always holds: the
+//! path keeps its old content until the new file is complete, and if anything fails. Takes results as JSON Lines in item
+//! order from anyone. Leaves steps, runs and the ledger to others.
 
 mod claim;
 mod columns;

@@ -9,7 +9,7 @@ pub(super) struct SizeLimit {
     pub(super) bytes: u64,
 }
 
-/// Lines, cut where a file is full.
+/// Lines, split where a file is full.
 pub(super) struct CutLines<'a> {
     /// The lines that the file still takes, and how many they are.
     pub(super) now: &'a [u8],
@@ -30,7 +30,7 @@ impl SizeLimit {
         if target.parts { Self::PART } else { Self::NONE }
     }
 
-    /// Cuts off the lines that the file still takes, and lowers the limit by them.
+    /// Splits off the lines that the file still takes, and lowers the limit by their size.
     pub(super) fn cut<'a>(&mut self, lines: &'a [u8]) -> CutLines<'a> {
         let (mut end, mut records) = (0, 0);
         for newline in memchr::memchr_iter(b'\n', lines) {

@@ -1,4 +1,4 @@
-//! A file that is written at a temporary path and moved to its own path once it is whole.
+//! A file that is written at a temporary path and moved to its final path once it is complete.
 
 use super::error::WriteError;
 use super::temporary::{folder_of, sync_folder, temporary_file};
@@ -17,11 +17,11 @@ pub(super) struct StagedFile {
 impl StagedFile {
     /// Begins a file for `path`, and creates the folders above it.
     pub(super) fn begin(path: &Path) -> Result<Self, WriteError> {
-        // A link stays, and the file that it leads to is replaced.
+        // A link stays, and the file that it points to is replaced.
         let path = match fs::canonicalize(path) {
             Ok(real) => real,
             Err(_) if path.is_symlink() => {
-                return Err(WriteError::Occupied("it is a link that leads nowhere".to_owned()));
+                return Err(WriteError::Occupied("it is a broken symbolic link".to_owned()));
             }
             Err(_) => path.components().collect(),
         };
@@ -50,7 +50,7 @@ impl StagedFile {
 fn check_replaceable(path: &Path) -> Result<(), WriteError> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        // The folder above it will say why it cannot be there.
+        // Creating the directories above it will report why.
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(()),
         Err(error) => Err(error.into()),
         Ok(there) if there.is_file() => Ok(()),

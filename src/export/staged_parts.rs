@@ -1,4 +1,4 @@
-//! A folder of parts that is filled at a temporary path and moved to its own path once it is whole.
+//! A directory of parts that is filled at a temporary path and moved to its final path once it is complete.
 
 use super::error::WriteError;
 use super::temporary::{folder_of, sync_folder, temporary_folder};
@@ -87,7 +87,7 @@ fn check_replaceable(path: &Path) -> Result<(), WriteError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error.into()),
         Ok(there) if there.is_dir() => {}
-        Ok(_) => return Err(WriteError::Occupied("it is not a directory, and `parts` needs one".to_owned())),
+        Ok(_) => return Err(WriteError::Occupied("it is not a directory, which `parts` requires".to_owned())),
     }
     for entry in fs::read_dir(path)? {
         let entry = entry?;

@@ -1,4 +1,4 @@
-//! A JSON Lines file that is written while results arrive, so that little is left to do when the step ends.
+//! A JSON Lines file that is written while results arrive, so that little work is left when the step ends.
 //!
 //! It works for a step that starts from its first item and runs smoothly: every item succeeds at the first attempt, and the
 //! file takes the lines as they are. In any other case the file is abandoned, and [`super::write`] writes all results at the

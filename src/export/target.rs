@@ -16,7 +16,8 @@ pub struct Target {
 }
 
 impl Target {
-    /// What tells whether somebody has changed what was written: size and time of each file. None if nothing is there.
+    /// The state of what was written, to tell whether it was changed: size and time of each file. None if nothing is
+    /// there.
     pub fn state(&self) -> Option<String> {
         if !self.parts {
             return file_state(&self.path);
@@ -30,7 +31,7 @@ impl Target {
     }
 }
 
-/// What tells whether somebody has changed a file: its size and time. None if it is no file.
+/// The state of a file, to tell whether it was changed: its size and time. None if it is not a file.
 pub fn file_state(path: &Path) -> Option<String> {
     let file = path.metadata().ok().filter(std::fs::Metadata::is_file)?;
     Some(format!("{} bytes, {}.{:09}", file.len(), file.mtime(), file.mtime_nsec()))

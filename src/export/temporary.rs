@@ -1,6 +1,7 @@
-//! Names of what is written next to the path that results go to: a temporary file or folder, and the lock of who writes there.
+//! Names of the files next to an output path: a temporary file or directory, and a lock file.
 //!
-//! They begin with a dot and say whose they are, so that nothing of the user's is taken for them: `.squares.csv.batchmill-Qj3kd81bXz.part`.
+//! They start with a dot and contain batchmill's name, so that no file of the user is mistaken for one:
+//! `.squares.csv.batchmill-Qj3kd81bXz.part`.
 
 use std::fs::{File, Permissions};
 use std::io;

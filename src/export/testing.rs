@@ -1,4 +1,4 @@
-//! Results for the tests of this room.
+//! Results for the tests of this module.
 
 use super::results::Results;
 use std::io;

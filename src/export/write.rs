@@ -60,7 +60,7 @@ pub fn write(target: &Target, results: &mut dyn Results) -> Result<Written, Expo
 pub(super) fn write_by(target: &Target, results: &mut dyn Results, limit: SizeLimit) -> Result<Written, WriteError> {
     let layout = Layout::of(target.format, results)?;
     let mut staged = StagedOutput::begin(target)?;
-    // Without records an empty file is written, so that readers need not check whether there is one.
+    // Without records, write an empty file, so that readers need not check whether it exists.
     let mut encoder = layout.encoder(staged.next_file()?)?;
     let (mut left, mut records) = (limit, 0);
     each_piece(results, |mut piece| {

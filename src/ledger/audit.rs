@@ -43,7 +43,7 @@ impl StepReader<'_> {
                     let why = if is_torn(&row, &results) { "are not complete lines of JSON" } else { why };
                     audit.problems.push(format!("batch at item {}: results {why}", row.first));
                 }
-                // Only now is it certain that we wrote the number of its items.
+                // Only now is it certain that the number of items is the one that was written.
                 None => outcomes.extend(item_ranges(&row)),
             }
         }
@@ -66,7 +66,7 @@ impl StepReader<'_> {
     }
 }
 
-/// Whether what is there of a batch's results is not even JSON Lines.
+/// Whether the results of a batch are not even JSON Lines.
 fn is_torn(row: &BatchRow, results: &[u8]) -> bool {
     let is_json = |line: &[u8]| serde_json::from_slice::<IgnoredAny>(line).is_ok();
     let mut lines = results.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());

@@ -1,7 +1,7 @@
 //! Rows of `batches`.
 //!
-//! A row is believed only after it was compared with the files it points into (`step_files`): a number that was damaged on disk
-//! must become an error, not a huge allocation or the result of another item.
+//! A row counts only after it was compared with the files it points into (`step_files`): a number that was damaged on
+//! disk must become an error, not a huge allocation or the result of another item.
 
 use super::columns::unsigned;
 use super::ids::{FingerprintId, StepId};
@@ -29,12 +29,12 @@ pub(super) struct BatchRow {
     pub(super) offset: u64,
     pub(super) length: u64,
     pub(super) keys_offset: u64,
-    /// Whether its keys follow each other, so that only the first is stored.
+    /// Whether its keys are consecutive, so that only the first is stored.
     pub(super) keys_are_run: bool,
     pub(super) checksums: Checksums,
     /// The execution that wrote it, or [`CARRIED`].
     pub(super) execution: i64,
-    /// What its results depend on; none if it was written before that was kept.
+    /// What its results depend on; none if an older version wrote it.
     pub(super) fingerprint: Option<FingerprintId>,
 }
 
@@ -43,7 +43,7 @@ pub(super) struct BatchRow {
 pub(super) struct Checksums {
     /// Of the row and its results.
     row: i64,
-    /// Of its keys; none if it was written before that was kept.
+    /// Of its keys; none if an older version wrote it.
     pub(super) keys: Option<i64>,
 }
 
@@ -172,8 +172,8 @@ impl BatchRow {
         self.indexes.as_ref().map_or(self.count, |indexes| indexes.len() as u64 / 8)
     }
 
-    /// The indexes of its items, [`REMOVED_ITEM`] for items that are gone. Ask a row only after it was checked: otherwise the
-    /// number of items may be anything.
+    /// The indexes of its items, [`REMOVED_ITEM`] for items that no longer exist. Call it only after the row was checked:
+    /// otherwise the number of items may be anything.
     pub(super) fn indexes(&self) -> Vec<u64> {
         match &self.indexes {
             Some(bytes) => decode_indexes(bytes),
@@ -204,7 +204,7 @@ pub(super) fn decode_indexes(bytes: &[u8]) -> Vec<u64> {
     bytes.chunks_exact(8).map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes"))).collect()
 }
 
-/// Indexes without those of items that are gone.
+/// Indexes without those of items that no longer exist.
 pub(super) fn present(indexes: Vec<u64>) -> impl Iterator<Item = u64> {
     indexes.into_iter().filter(|index| *index != REMOVED_ITEM)
 }

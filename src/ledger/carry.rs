@@ -1,8 +1,8 @@
-//! Takes the results of an earlier run over into a new one, with their keys, fingerprints, failures and files of items.
+//! Takes over the results of an earlier run into a new one, with their keys, fingerprints, failures and item files.
 //!
-//! Bytes are copied (by the kernel, and shared where the file system can), never linked: each run can be deleted, resumed or
-//! damaged without another one noticing. Rows keep their numbers, so that the revision of a step that nothing happens to stays the
-//! same, and the steps that depend on it know that. Where most of a file belongs to no row any more, only the rest is copied.
+//! Bytes are copied (by the kernel, and shared if the file system can), never linked: each run can be deleted, resumed or
+//! damaged without affecting another. Rows keep their numbers, so the revision of an unchanged step stays the same, and
+//! so do the steps that depend on it. If most of a file no longer belongs to any row, only the rest is copied.
 
 use super::batches::{BatchRow, CARRIED, FileEnds};
 use super::columns::integer;
@@ -39,14 +39,14 @@ struct Moved {
 struct Step {
     id: i64,
     name: StepName,
-    /// Rows whose results are there.
+    /// Rows with results.
     rows: Vec<BatchRow>,
-    /// Rows whose results are not.
+    /// Rows without results.
     lost: Vec<i64>,
 }
 
 impl Ledger {
-    /// Notes that this incremental run has nothing to take over: it is a baseline from its start all the same.
+    /// Records that this incremental run has nothing to take over. It is still a baseline from its start.
     ///
     /// # Errors
     /// If the database cannot be written.
@@ -119,7 +119,7 @@ fn copy_rows(db: &Connection, step: &Step, moved: &[Moved]) -> rusqlite::Result<
     Ok(())
 }
 
-/// Copies the results and keys of a step. Gives the rows whose bytes are elsewhere now.
+/// Copies the results and keys of a step. Returns the rows whose bytes have moved.
 fn copy_files(step: &Step, from: &RunFolder, to: &RunFolder) -> Result<Vec<Moved>, LedgerError> {
     let (mut ends, mut live) = (FileEnds::default(), 0);
     for row in &step.rows {

@@ -105,8 +105,8 @@ impl Commit<'_> {
         Ok(())
     }
 
-    /// Deletes what was known of items that have now run. Equal items share a key, so only one row of a key is deleted: that of
-    /// the same index, if there is one.
+    /// Deletes the failures and attempts of items that have now run. Equal items share a key, so only one row of a key is
+    /// deleted: the one with the same index, if there is one.
     fn forget_items(&self, db: &Connection, report: &BatchReport) -> rusqlite::Result<()> {
         let mut failures = db.prepare_cached(
             "DELETE FROM failures WHERE id = (SELECT id FROM failures WHERE step = ?1 AND key = ?2 AND execution < ?3

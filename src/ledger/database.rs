@@ -81,7 +81,7 @@ impl Database {
         Ok(done)
     }
 
-    /// The rows that a query gives.
+    /// The rows that a query returns.
     pub(super) fn rows<T>(
         &self,
         query: &str,

@@ -1,7 +1,7 @@
 //! Files that are derived from a step's results and stored next to them: a copy in item order, and the aggregate.
 //!
-//! Both belong to a revision of the step. A file of another revision is never used: the copy is made again, and the aggregate is
-//! computed again by the caller.
+//! Both belong to a revision of the step. A file of another revision is never used: the copy is made again, and the
+//! caller computes the aggregate again.
 
 use super::error::LedgerError;
 use super::files::{io_error, remove_file, write_atomically};
@@ -27,7 +27,7 @@ pub struct AggregateFile {
     pub aggregate: Box<RawValue>,
 }
 
-/// What is stored of an aggregate: a line of JSON, and a line with its checksum, which files of older versions lack.
+/// The file of an aggregate: a line of JSON, and a line with its checksum, which files of older versions lack.
 struct StoredAggregate<'a> {
     file: AggregateFile,
     checksum: Option<&'a str>,

@@ -76,7 +76,7 @@ pub enum LedgerError {
     #[error(
         "cannot resume run `{run}`: {}",
         if *.version < Fingerprint::VERSION {
-            format!("batchmill {made_by} started it before the format of fingerprints was fixed")
+            format!("batchmill {made_by} started it, before fingerprints had a fixed format")
         } else {
             "a newer batchmill has worked on it".to_owned()
         }
@@ -183,8 +183,7 @@ impl LedgerError {
                 "a file or directory that it needs was deleted; start a new run with `batchmill run FILE`"
             }
             Self::Gone { .. } => {
-                "what it held is lost; `batchmill audit` shows what is left, if the run is still there, and \
-                 `batchmill run FILE` starts a new run"
+                "its content is lost; `batchmill audit` checks what is left of the run, `batchmill run FILE` starts a new one"
             }
             Self::Io { .. } | Self::Sqlite { .. } => {
                 let remedy = self.remedy().unwrap_or_default();
@@ -210,7 +209,7 @@ impl LedgerError {
             }
             Self::Locked(_) => "wait until it finishes; `batchmill runs` shows which runs are running",
             Self::NoSuchRun { .. } => "list the runs with `batchmill runs`, or use `latest` for the newest one",
-            Self::AmbiguousRun { .. } => "add more of the run id; list the runs with `batchmill runs`",
+            Self::AmbiguousRun { .. } => "add more of the run ID; list the runs with `batchmill runs`",
             Self::NoRuns(_) => "start one with `batchmill run FILE`, or set the directory with `--state-dir DIR`",
         };
         Some(hint.to_owned())

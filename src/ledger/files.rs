@@ -40,8 +40,8 @@ pub(super) fn write_atomically(
     Ok(())
 }
 
-/// Writes a file under a name that nobody else has, between this beginning and this end, and waits until it is on disk. Only its
-/// owner may read it. It is deleted unless it is given a name, and locked until then.
+/// Writes a file with a unique name that starts and ends like this, and waits until it is on disk. Only its owner may
+/// read it. It is deleted unless it is renamed, and locked until then.
 pub(super) fn write_new(
     folder: &Path,
     (prefix, suffix): (&str, &str),
@@ -49,7 +49,7 @@ pub(super) fn write_new(
 ) -> Result<NamedTempFile, LedgerError> {
     let failed = |source| io_error("write", folder, source);
     let temporary = Builder::new().prefix(prefix).suffix(suffix).tempfile_in(folder).map_err(failed)?;
-    // Where locks are unknown, nobody can take the file for one that was abandoned.
+    // If locks are not supported, no process can mistake the file for an abandoned one.
     let _ = temporary.as_file().try_lock();
     let mut out = BufWriter::new(temporary.as_file());
     write(&mut out)?.and_then(|()| out.flush()).map_err(failed)?;

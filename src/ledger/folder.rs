@@ -11,20 +11,21 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long to wait for a lock that somebody else has. `flock` has no query, so [`RunFolder::is_locked`] takes a shared lock for
-/// an instant: if a run is resumed at that moment, it is locked for some microseconds. The timeout is long compared to that, and
-/// short for a person who is refused. (`fcntl` locks have a query, but end as soon as the process closes any descriptor of the
-/// file, as a reader in the engine does; `/proc/locks` does not list the locks of other containers.)
+/// How long to wait for a lock that another process has. `flock` has no query, so [`RunFolder::is_locked`] takes a shared
+/// lock for an instant: if a run is resumed at that moment, it is locked for some microseconds. The timeout is long
+/// compared to that, and short for a user who is refused. (`fcntl` locks have a query, but end as soon as the process
+/// closes any descriptor of the file, as a reader in the engine does; `/proc/locks` does not list the locks of other
+/// containers.)
 const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Bytes of the key of a state folder.
 const KEY_SIZE: usize = 32;
 
-/// Begins the names of folders that are not runs yet, and of those that are none any more.
+/// The prefix of directories that are not runs yet, or no longer.
 pub(super) const NEW: &str = ".new-";
 pub(super) const TRASH: &str = ".trash-";
 
-/// A folder that was begun longer ago than this, and that nobody has locked, was left behind. Making a run takes milliseconds.
+/// An unlocked directory older than this was left behind: creating a run takes milliseconds.
 pub(super) const ABANDONED_AFTER: Duration = Duration::from_mins(10);
 
 /// The folder that holds all runs, `.batchmill` by default.
@@ -45,7 +46,8 @@ impl StateFolder {
         self.0.join("runs")
     }
 
-    /// Makes the state folder, if there is none. It tells git to ignore it; a folder that was there before is the user's.
+    /// Creates the state directory if there is none, with a file that makes git ignore it. An existing directory is the
+    /// user's.
     fn create(&self) -> Result<(), LedgerError> {
         let ignore = self.0.join(".gitignore");
         let is_new = !self.0.exists();
@@ -56,7 +58,7 @@ impl StateFolder {
         Ok(())
     }
 
-    /// Creates the folder of a new run of the workflow `name`, under a name that is no run's until its ledger is complete.
+    /// Creates the directory of a new run of the workflow `name`. It has a temporary name until its ledger is complete.
     ///
     /// # Errors
     /// If it cannot be created.
@@ -84,7 +86,7 @@ impl StateFolder {
         }
     }
 
-    /// The key with which hashes of secrets are made, made when it is first asked for.
+    /// The key for hashing secrets, which is created when it is first needed.
     ///
     /// # Errors
     /// If it cannot be read or written.
@@ -156,7 +158,7 @@ impl StateFolder {
 }
 
 impl RunFolder {
-    /// Gives the folder of a new run its name: from now on it is a run.
+    /// Gives the directory of a new run its final name: from now on it is a run.
     pub(super) fn complete(mut self) -> Result<Self, LedgerError> {
         let path = self.path.with_file_name(&self.run.0);
         fs::rename(&self.path, &path).map_err(|source| io_error("create directory", &path, source))?;
@@ -164,7 +166,7 @@ impl RunFolder {
         Ok(self)
     }
 
-    /// Whether its making was interrupted, so that it holds nothing. This version makes no such runs, but older ones did.
+    /// Whether its creation was interrupted, so that it is empty. This version creates no such runs, but older ones did.
     pub fn is_half_made(&self) -> bool {
         let is_empty = |folder: PathBuf| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
         is_empty(self.path.join("results")) && !self.is_locked() && is_without_tables(&self.database())

@@ -16,7 +16,7 @@ pub struct DoneBatch {
     pub keys: Keys,
     /// Whether its results belong to the batch as a whole.
     pub list: bool,
-    /// Whether an earlier run did it, and this one took it over.
+    /// Whether it was taken over from an earlier run.
     pub carried: bool,
     pub(super) fingerprint: FingerprintId,
 }
@@ -39,26 +39,26 @@ impl FailedItem {
         xxhash_rust::xxh3::xxh3_64(text)
     }
 
-    /// That it is at another index now.
+    /// It is at another index now.
     pub fn moved(self, index: u64) -> FailureChange {
         FailureChange { id: self.id, to: FailureMove::Index(index) }
     }
 
-    /// That it has another key now, because what it names has changed.
+    /// It has another key now, because what it names has changed.
     pub fn renamed(self, key: ItemKey) -> FailureChange {
         FailureChange { id: self.id, to: FailureMove::Key(key) }
     }
 
-    /// That the workflow does not have it any more.
+    /// The workflow no longer has it.
     pub fn gone(self) -> FailureChange {
         FailureChange { id: self.id, to: FailureMove::Gone }
     }
 }
 
-/// Failed items by key. Equal items have an entry each.
+/// Failed items by key. Equal items have one entry each.
 pub type FailedItems = HashMap<ItemKey, Vec<FailedItem>>;
 
-/// What has become of a failed item in the list of items.
+/// Where a failed item is now in the list of items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FailureChange {
     pub(super) id: i64,
@@ -88,17 +88,17 @@ pub struct StepHistory {
     pub batches: Vec<DoneBatch>,
     /// The items that failed.
     pub failed: FailedItems,
-    /// How many attempts an item had that waits to be tried again, by key. Equal items have an entry each.
+    /// How many attempts items that wait for a retry had, by key. Equal items have one entry each.
     pub attempts: HashMap<ItemKey, Vec<u32>>,
-    /// Bad rows that were left out.
+    /// Bad rows that were skipped.
     pub left_out: FailedItems,
     /// The hashes of rows that were read.
     pub rows: RowHashes,
-    /// Items of which a file is missing or was edited, so that they run again.
+    /// Items with missing or edited files, which therefore run again.
     pub spoiled: HashSet<ItemKey>,
     /// Whether the step was started before.
     pub begun: bool,
-    /// How the step ended the last time; none if it was killed.
+    /// How the step ended last time; none if it was killed.
     pub ended: Option<StepReport>,
     pub(super) lost: Vec<LostBatch>,
     /// What batches, failures and attempts were made with.
@@ -121,7 +121,7 @@ impl StepHistory {
         self.fingerprints.values()
     }
 
-    /// The items that were done but whose results or keys are gone.
+    /// Items that were done but have lost their results or keys.
     pub fn lost(&self) -> LostItems {
         let mut items = LostItems::default();
         self.lost.iter().for_each(|batch| items.add(batch));
@@ -143,27 +143,27 @@ impl StepHistory {
     }
 }
 
-/// A batch that was done, but whose results or keys are gone.
+/// A batch that was done, but has lost its results or keys.
 #[derive(Debug, Clone)]
 pub(super) struct LostBatch {
     pub(super) row: BatchRow,
     pub(super) keys: Option<Keys>,
 }
 
-/// Items that were done, but whose results or keys are gone.
+/// Items that were done, but have lost their results or keys.
 #[derive(Debug, Clone, Default)]
 pub struct LostItems {
     results: HashMap<ItemKey, u64>,
-    /// If the keys are gone, only the indexes are known: the first and last of neighbours.
+    /// If the keys are lost, only the indexes are known: the first and last of neighbours.
     keys: BTreeMap<u64, u64>,
 }
 
 /// Why an item is no longer done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LossReason {
-    /// Its result is gone.
+    /// Its result is lost.
     Result,
-    /// Its key is gone, so nothing tells which item the result belongs to.
+    /// Its key is lost, so nothing tells which item the result belongs to.
     Key,
 }
 
@@ -173,7 +173,7 @@ impl LostItems {
         self.results.is_empty() && self.keys.is_empty()
     }
 
-    /// Takes an item out, and says why it was lost. Equal items are taken out one by one.
+    /// Removes an item, and says why it was lost. Equal items are removed one by one.
     pub fn take(&mut self, index: u64, key: ItemKey) -> Option<LossReason> {
         if let Some(count) = self.results.get_mut(&key).filter(|count| **count > 0) {
             *count -= 1;
@@ -205,7 +205,7 @@ impl DoneBatch {
         self.indexes.iter().filter(|index| **index != REMOVED_ITEM).count() as u64
     }
 
-    /// The same batch with its items at other indexes; none for an item that is gone.
+    /// The same batch with its items at other indexes; none for an item that no longer exists.
     pub fn moved(&self, indexes: Vec<Option<u64>>) -> RowChange {
         RowChange { id: self.id, indexes }
     }

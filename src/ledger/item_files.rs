@@ -1,7 +1,7 @@
 //! Which files items have made: a path, and the key of its item.
 //!
-//! A path is noted before the row of its item's result. A path without such a row belongs to an item that will run again, and
-//! does not count.
+//! A path is recorded before the row of its item's result. A path without such a row belongs to an item that will run
+//! again, and does not count.
 
 use super::error::LedgerError;
 use super::schema::check_rows;
@@ -36,7 +36,7 @@ impl StepLedger {
         })
     }
 
-    /// The keys of items of which a file is not as it was: `state` says how it is now.
+    /// The keys of items with files that have changed; `state` returns the current state of a file.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -51,7 +51,7 @@ impl StepLedger {
         Ok(spoiled.map(|(_, key, _)| key).collect())
     }
 
-    /// Notes which files items have made, and how they are. Call it before their results are recorded.
+    /// Records which files items have made, and their state. Call it before their results are recorded.
     ///
     /// # Errors
     /// If the database cannot be written.

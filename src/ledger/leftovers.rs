@@ -1,15 +1,15 @@
-//! What is left of runs that were never complete, and of those that were being deleted when the process was killed.
+//! The remains of runs that were never complete, or whose deletion was interrupted.
 
 use super::folder::{ABANDONED_AFTER, NEW, StateFolder, TRASH};
 use std::fs::{self, DirEntry, File};
 use std::io;
 use std::path::Path;
 
-/// What a folder holds that was a run: an older version deleted the database first.
+/// What is left in the directory of a deleted run: an older version deleted the database first.
 const PARTS: [&str; 6] = ["results", "logs", "items", "lock", "run.db-wal", "run.db-shm"];
 
 impl StateFolder {
-    /// Deletes what is left of runs that were never complete, and of those whose deletion was interrupted.
+    /// Deletes the remains of runs that were never complete, and of those whose deletion was interrupted.
     ///
     /// # Errors
     /// If something cannot be deleted.

@@ -1,7 +1,7 @@
 //! Loads what earlier executions did in a step.
 //!
-//! What the rows point at is compared with the files: a batch whose results or keys are gone does not count as done. A step whose
-//! results cannot be compared with what the workflow is now is refused.
+//! The rows are compared with the files: a batch that has lost its results or keys does not count as done. A step whose
+//! results cannot be compared with the current workflow is refused.
 
 use super::batches::{BatchRow, CARRIED, FileEnds};
 use super::columns::unsigned;
@@ -116,7 +116,7 @@ pub(super) fn not_comparable(db: &Database, folder: &RunFolder, version: u32) ->
     }
 }
 
-/// Deletes rows whose results or keys are gone.
+/// Deletes rows that have lost their results or keys.
 pub(super) fn delete_lost(db: &Connection, step: StepId, lost: &[LostBatch]) -> rusqlite::Result<()> {
     if lost.is_empty() {
         return Ok(());

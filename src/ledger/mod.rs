@@ -1,11 +1,12 @@
-//! The ledger: what a run has done, on disk, so that nothing that has finished is ever lost.
+//! The ledger: what a run has done, on disk, so that finished work is never lost.
 //!
-//! Owns the run's folder: `run.db` (SQLite), `results/` (a results file and a keys file per step), `logs/`, and the lock. One
-//! process writes a run: [`Ledger`] the run itself, a [`StepLedger`] each step under way. Any number of processes read it
-//! meanwhile, with a [`Reader`]. Leaves to others what is recorded and when, and whether a result still holds.
+//! Owns the run's directory: `run.db` (SQLite), `results/` (a results file and a keys file per step), `logs/`, and the
+//! lock. One process writes a run: [`Ledger`] the run itself, and one [`StepLedger`] per step in progress. Meanwhile, any
+//! number of processes can read it with a [`Reader`]. Others decide what is recorded and when, and whether a result is
+//! still valid.
 //!
-//! Always holds: results are written before the row that points at them, and a row is committed before anybody is told. Bytes
-//! after those that committed rows point at are torn and are ignored.
+//! Always holds: results are written before the row that points at them, and a row is committed before anyone is
+//! informed. Bytes after those that committed rows point at are incomplete and ignored.
 
 mod append_file;
 mod audit;

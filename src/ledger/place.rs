@@ -1,5 +1,5 @@
-//! Where a run is continued: in the directory where it was started, or, if that was moved or copied together with the state
-//! directory in it, in the one that holds the state directory now.
+//! Where a run is continued: in the directory where it was started. If that directory was moved or copied together with
+//! the state directory in it, in the one that contains the state directory now.
 
 use super::folder::StateFolder;
 use super::records::RunRecord;

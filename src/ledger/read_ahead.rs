@@ -1,27 +1,27 @@
 //! A file that is read in many small pieces, most of them close to an earlier one.
 //!
-//! Results were written by slots that work side by side, and some items ran later than their neighbours. In item order they come
-//! from a few places of the file, each of which moves forward. Always holds: what is read ahead in vain is at most a few times
-//! what was asked for, whatever the order.
+//! Slots wrote the results in parallel, and some items ran later than their neighbours. So in item order, results come
+//! from a few places of the file, each of which moves forward. Always holds: the bytes read unnecessarily are at most a
+//! few times those requested, whatever the order.
 
 use std::cell::RefCell;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// How many places of the file are read ahead of.
+/// How many parts of the file are kept in memory.
 const BUFFERS: usize = 4;
 
-/// The fewest bytes that are read at a time.
+/// The minimum number of bytes to read at a time.
 const MIN_SIZE: usize = 4 << 10;
 
-/// The most bytes that are read at a time.
+/// The maximum number of bytes to read at a time.
 const MAX_SIZE: usize = 1 << 20;
 
 /// A file with some parts of it in memory: a million pieces of one line each are not a million system calls.
 pub(super) struct ReadAheadFile<F = File> {
     file: F,
-    /// The one that was used last comes first.
+    /// The most recently used part comes first.
     buffers: RefCell<[Buffer; BUFFERS]>,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct ReadAheadFile<F = File> {
 struct Buffer {
     start: u64,
     bytes: Vec<u8>,
-    /// How many bytes of it were asked for.
+    /// How many bytes of it were requested.
     used: usize,
     /// How many bytes were read into it, or will be at first.
     size: usize,
@@ -71,7 +71,7 @@ impl Buffer {
     fn fill(&mut self, file: &impl FileExt, offset: u64, length: usize) -> io::Result<()> {
         self.size = if self.used * 4 < self.bytes.len() { self.size / 4 } else { self.size * 2 };
         self.size = self.size.clamp(MIN_SIZE, MAX_SIZE);
-        // Neighbours that were done first are in front of it.
+        // Neighbours that finished earlier are before it.
         self.start = offset.saturating_sub(self.size as u64 / 4);
         let before = usize::try_from(offset - self.start).expect("it is at most a quarter of the size");
         self.bytes.resize(before + length.max(self.size - before), 0);

@@ -1,7 +1,8 @@
-//! The hashes of the rows that a step has read, by the key of the row: what tells which rows a file that was edited still has.
+//! The hashes of the rows that a step has read, by key. They tell which rows an edited file still has.
 //!
-//! A file of records, each with the key of its first row, the number of rows, eight bytes for each, and a checksum. It is only
-//! appended to. A row whose hash is missing is not known again when its file changes, and runs again: nothing else depends on it.
+//! A file of records, each with the key of its first row, the number of rows, eight bytes for each, and a checksum. It is
+//! only appended to. If the hash of a row is missing and its file changes, the row runs again; nothing else depends on
+//! it.
 
 use super::error::LedgerError;
 use super::files::{io_error, private_file};
@@ -13,13 +14,13 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Records are written together once they come to so many bytes.
+/// Records are written once they reach this many bytes.
 const PIECE: usize = 64 << 10;
 
 /// Bytes of a record before its hashes: a key and a number.
 const HEAD: usize = ItemKey::SIZE + 4;
 
-/// The hashes of rows, by the key of the first of rows that follow each other.
+/// The hashes of consecutive rows, by the key of the first.
 #[derive(Debug, Clone, Default)]
 pub struct RowHashes {
     runs: BTreeMap<ItemKey, Vec<u64>>,
@@ -64,7 +65,7 @@ impl RowHashes {
     /// The hash of a row.
     pub fn get(&self, key: ItemKey) -> Option<u64> {
         for (first, rows) in self.runs.range(..=key).rev() {
-            // Runs that begin so far before the key cannot reach it.
+            // Runs that begin this far before the key cannot reach it.
             key.within(*first, self.longest)?;
             if let Some(position) = key.within(*first, rows.len()) {
                 return Some(rows[position]);
@@ -137,7 +138,7 @@ impl RowHashWriter {
         Ok(Self { known, file, bytes: Vec::new() })
     }
 
-    /// Adds the hashes of rows that follow each other, unless they are known.
+    /// Adds the hashes of consecutive rows, unless they are known.
     ///
     /// # Errors
     /// If they cannot be written.
@@ -159,7 +160,7 @@ impl RowHashWriter {
 
 impl Drop for RowHashWriter {
     fn drop(&mut self) {
-        // What is not written is not known again: its rows run again when their file changes.
+        // A row whose hash is not written runs again when its file changes.
         let _ = self.flush();
     }
 }

@@ -34,7 +34,7 @@ pub struct RunMeta {
     pub params: String,
     /// How an incremental run compares files.
     pub incremental: Option<&'static str>,
-    /// What was given to it.
+    /// The options it was started with.
     pub given: Given,
     /// A hash of its parameters.
     pub params_hash: String,
@@ -42,7 +42,7 @@ pub struct RunMeta {
     pub max_items: Option<u64>,
 }
 
-/// What was given to an execution of a run. The next one takes it over, unless it is given something else.
+/// The options of an execution of a run. The next execution takes them over, unless it gets others.
 #[derive(Debug, Clone)]
 pub struct Given {
     /// Parameters as JSON, without secrets.
@@ -88,7 +88,7 @@ impl Ledger {
         created
     }
 
-    /// The same, without clearing away what was begun.
+    /// The same, without deleting what was created if it fails.
     fn create_in(folder: RunFolder, meta: &RunMeta, durability: Durability) -> Result<Self, LedgerError> {
         let lock = folder.lock()?;
         let path = folder.database();
@@ -105,9 +105,9 @@ impl Ledger {
         }
         let db = Database::new(db, path.clone())?;
         let execution = db.run(|db| create_tables(db, &folder, meta))?;
-        // Closed, so that nothing of it is in files that SQLite would look for under the old name.
+        // Closed, so that no data is left in files that SQLite would look for under the old name.
         db.connection.close().map_err(|(_, source)| LedgerError::sqlite(&path, source))?;
-        // The run appears as a whole.
+        // The run appears complete.
         let folder = folder.complete()?;
         if durability == Durability::Full {
             folder.sync_names()?;
@@ -168,8 +168,8 @@ impl Ledger {
         &self.execution.folder
     }
 
-    /// Opens a step: its row and its files. Also gives what earlier executions of the run did in it. Steps that are open at
-    /// the same time do not get in each other's way.
+    /// Opens a step: its row and its files. Also returns what earlier executions of the run did in it. Several steps can
+    /// be open at a time.
     ///
     /// # Errors
     /// If they cannot be written.
@@ -214,8 +214,8 @@ impl Ledger {
         self.check_files(status)
     }
 
-    /// Checks that everything is where others will look for it. Files that were deleted can still be written to, so nothing else
-    /// would tell.
+    /// Checks that all files are where readers will look for them. Deleted files can still be written to, so nothing else
+    /// would notice.
     fn check_files(&self, status: Status) -> Result<(), LedgerError> {
         self.place.check(self.db.path())?;
         let folder = self.folder();
@@ -227,7 +227,7 @@ impl Ledger {
             for (path, end) in [(folder.results(&name), ends.results), (folder.keys(&name), ends.keys)] {
                 let how = match path.metadata() {
                     Ok(file) if file.len() >= end => continue,
-                    Ok(_) => "cut off",
+                    Ok(_) => "truncated",
                     Err(_) if end == 0 => continue,
                     Err(_) => "deleted",
                 };

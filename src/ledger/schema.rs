@@ -1,4 +1,4 @@
-//! The tables of `run.db`: their versions, and how a database of an older one is brought up to date.
+//! The tables of `run.db`: their versions, and how a database of an older version is migrated.
 //!
 //! Always holds: only a run that is opened for writing is migrated. Readers read every schema from [`OLDEST`] on as it is.
 
@@ -14,13 +14,13 @@ pub(super) const SCHEMA: u32 = 5;
 /// The oldest version that can be read.
 pub(super) const OLDEST: u32 = 3;
 
-/// The version from which on batches, failures and attempts say which fingerprint they were made with.
+/// Since this version, batches, failures and attempts record the fingerprint they were made with.
 const WITH_FINGERPRINTS: u32 = 4;
 
-/// The version from which on a run keeps what was given to it.
+/// Since this version, a run records its options.
 const WITH_GIVEN: u32 = 5;
 
-/// The version from which on rows have checksums.
+/// Since this version, rows have checksums.
 const WITH_CHECKSUMS: u32 = 5;
 
 /// The tables.
@@ -34,7 +34,7 @@ const WITH_CHECKSUMS: u32 = 5;
 /// `checksum` is one of the row (`seals`), in `batches` also of its results; `keys_checksum` is one of its keys.
 pub(super) const TABLES: &str = include_str!("schema.sql");
 
-/// What makes the tables of each version out of those of the version before.
+/// The migrations to each version from the one before.
 const MIGRATIONS: &[(u32, &str)] = &[
     (4, include_str!("migrations/0004_fingerprints.sql")),
     (5, include_str!("migrations/0005_given.sql")),
@@ -57,7 +57,7 @@ fn version(db: &Connection) -> rusqlite::Result<u32> {
     db.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
-/// Whether a database was begun, and has no tables.
+/// Whether a database was created but has no tables.
 pub(super) fn is_without_tables(path: &Path) -> bool {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(path, flags).is_ok_and(|db| version(&db).is_ok_and(|version| version == 0))
@@ -78,7 +78,7 @@ pub(super) fn fingerprint_column(db: &Connection) -> rusqlite::Result<&'static s
     Ok(if version(db)? < WITH_FINGERPRINTS { "NULL" } else { "fingerprint" })
 }
 
-/// What to select for what was given to a run, and for what makes it a baseline.
+/// What to select for the options of a run, and for what makes it a baseline.
 pub(super) fn given_columns(db: &Connection) -> rusqlite::Result<&'static str> {
     Ok(if version(db)? < WITH_GIVEN {
         "NULL, NULL, NULL, NULL, NULL, NULL"

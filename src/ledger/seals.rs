@@ -1,7 +1,8 @@
-//! Checksums of rows. A page of SQLite has none, so a bit that flips in a value would go unnoticed, and decide what runs again.
+//! Checksums of rows. SQLite's pages have none, so a flipped bit in a value would go unnoticed and decide what runs
+//! again.
 //!
-//! Triggers keep the checksum of each row of these tables, so whoever writes a row need not know of them. `batches` is not one of
-//! them: its checksums also cover the bytes that its rows point at, and it is written too often for a trigger.
+//! Triggers keep the checksum of each row in these tables, so code that writes rows need not know about it. `batches` is
+//! different: its checksums also cover the bytes that its rows point at, and it is written too often for a trigger.
 
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
@@ -48,7 +49,7 @@ pub(super) const ITEM_FILES: SealedTable =
 /// All of them.
 pub(super) const SEALED: [&SealedTable; 6] = [&RUN, &STEPS, &FINGERPRINTS, &FAILURES, &ATTEMPTS, &ITEM_FILES];
 
-/// Teaches a connection the function that the triggers call.
+/// Adds the function that the triggers call to a connection.
 pub(super) fn add_hash_function(db: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
     db.create_scalar_function("row_hash", -1, flags, |row| Ok(hash(row)))
@@ -74,7 +75,7 @@ fn hash(row: &Context<'_>) -> i64 {
     hash.digest().cast_signed()
 }
 
-/// Seals all rows, and has triggers seal those that are written from now on.
+/// Computes the checksums of all rows, and installs triggers for rows that are written later.
 pub(super) fn install(db: &Connection) -> rusqlite::Result<()> {
     for SealedTable { name, key, columns } in SEALED {
         let seal = format!("UPDATE {name} SET checksum = row_hash({columns})");

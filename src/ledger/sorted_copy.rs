@@ -1,5 +1,5 @@
-//! A copy of a step's results in item order. Its name has the revision of the results, and its size and hash, so that a copy that
-//! was cut off or changed is not taken for what was written.
+//! A copy of a step's results in item order. Its name contains the revision of the results, its size and its hash, so
+//! that a truncated or changed copy is never used.
 
 use super::error::LedgerError;
 use super::files::{io_error, remove_file, sync_directory, write_new};
@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::Xxh3;
 
-/// Begins the names of copies that are being written. Step names contain no `~`, so no other file is called so.
+/// The prefix of copies that are being written. Step names contain no `~`, so no other file has such a name.
 fn temporary_prefix(step: &StepName) -> String {
     format!(".{step}~")
 }
@@ -50,7 +50,7 @@ impl Content {
     }
 }
 
-/// The copy of this revision, if it is there and is what was written.
+/// The copy of this revision, if it exists and is intact.
 pub(super) fn find(folder: &RunFolder, step: &StepName, revision: &str) -> Option<PathBuf> {
     let prefix = format!("{step}~{revision}~");
     let entries = fs::read_dir(folder.path.join("results")).ok()?;

@@ -1,8 +1,8 @@
 //! A step, open for writing: its row, its results, keys and log.
 //!
-//! It has a connection of its own to the run's database, so steps that run side by side record without knowing of each other.
-//! Opening one takes a fifth of a millisecond; sharing one would need a lock around every commit, and would keep a step from
-//! moving to another thread.
+//! Each has its own connection to the run's database, so steps that run in parallel record independently. Opening one
+//! takes a fifth of a millisecond. A shared one would need a lock around every commit, and would keep a step from moving
+//! to another thread.
 
 use super::append_file::AppendFile;
 use super::batches::{self, FileEnds};
@@ -86,7 +86,7 @@ impl StepLedger {
         &self.name
     }
 
-    /// Notes what results depend on from now on. Call it before anything is recorded.
+    /// Records what results depend on from now on. Call it before anything is recorded.
     ///
     /// # Errors
     /// If the database cannot be written.
@@ -203,7 +203,7 @@ impl StepLedger {
         commit.write(&mut self.db, reports)
     }
 
-    /// Appends what was printed to the step's log. After an error the log is given up, so the error comes once a step.
+    /// Appends what was printed to the step's log. After an error the log is abandoned, so there is one error per step.
     ///
     /// # Errors
     /// If the log cannot be written. Nothing else is affected.
@@ -222,13 +222,13 @@ impl StepLedger {
     }
 }
 
-/// Marks a step as running again, and forgets rows whose results are gone.
+/// Marks a step as running again, and deletes rows that have lost their results.
 fn reopen(db: &mut Database, step: StepId, step_type: StepType, loaded: &Loaded) -> Result<(), LedgerError> {
     let restart = |db: &Transaction<'_>| {
         load::delete_lost(db, step, &loaded.history.lost)?;
         steps::restart(db, step, step_type)
     };
-    // Bytes that rows have pointed at are about to be cut off or overwritten.
+    // Bytes that rows have pointed at are about to be truncated or overwritten.
     let voids_bytes = loaded.files_shrink || !loaded.history.lost.is_empty();
     if voids_bytes { db.durable_transaction(restart) } else { db.transaction(restart) }
 }

@@ -118,14 +118,15 @@ pub(super) fn forget_others(db: &Connection, step: StepId, fingerprint: Fingerpr
     change_revision(db, step)
 }
 
-/// Gives a step a new revision, for changes that it would not show otherwise.
+/// Gives a step a new revision, for changes that would not change it otherwise.
 pub(super) fn change_revision(db: &Connection, step: StepId) -> rusqlite::Result<()> {
     db.execute("UPDATE steps SET moves = moves + 1 WHERE id = ?1", [step.0]).map(drop)
 }
 
 /// A text that changes whenever the results or failures of a step do; empty if it was not started.
 ///
-/// That of a plain step is made of its result: one that gave the same again is the same to the steps that read it.
+/// The revision of a plain step is a hash of its result: if it returns the same result again, the steps that read it see
+/// no change.
 pub(super) fn revision(db: &Connection, step: &StepName) -> rusqlite::Result<String> {
     let is_plain = "SELECT id FROM steps WHERE name = ?1 AND NOT is_batch";
     if let Some(id) = db.query_row(is_plain, [step.as_str()], |row| row.get(0).map(StepId)).optional()? {

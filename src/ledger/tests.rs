@@ -174,7 +174,7 @@ fn columns(database: &Path) -> Vec<(String, String, String, bool, i64)> {
     columns.unwrap().map(Result::unwrap).collect()
 }
 
-/// What seals rows.
+/// The triggers that keep checksums.
 fn triggers(database: &Path) -> Vec<String> {
     let database = Connection::open(database).unwrap();
     let mut triggers = database.prepare("SELECT sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY name").unwrap();

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Where the items of a batch stand in the source: a run of neighbours, or single ones when failed items are tried again.
+/// The indexes of the items of a batch in the source: a range, or single ones if failed items are retried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Indexes {
-    /// Neighbours
+    /// Consecutive indexes
     Range(Range<u64>),
-    /// Any, in rising order
+    /// Any indexes, in rising order
     List(Vec<u64>),
 }
 
@@ -41,7 +41,7 @@ impl Indexes {
         (0..self.len()).map(|position| self.get(position))
     }
 
-    /// Collects rising indexes, as a range where they are neighbours.
+    /// Collects rising indexes, as a range if they are consecutive.
     pub fn from_rising(list: Vec<u64>) -> Self {
         match (list.first(), list.last()) {
             (Some(first), Some(last)) if last - first + 1 == list.len() as u64 => Self::Range(*first..last + 1),
@@ -50,29 +50,29 @@ impl Indexes {
     }
 }
 
-/// A batch: some items that a slot takes together. Where a task takes items one by one, batches that follow each other may
-/// travel as one, so that a batch of one item costs no more than its item: `size` tells where each begins.
+/// A batch: items that a slot takes together. If a task takes items one by one, consecutive batches may travel as one, so
+/// that a batch of one item costs no more than its item. `size` tells where each begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     /// Its number in the step, from 1. A retry keeps the number.
     pub number: u64,
-    /// How many items a batch has: fewer than there are where several travel as one.
+    /// Items per batch: less than the number of items if several batches travel as one.
     pub size: usize,
-    /// Which try at these items this is, from 1.
+    /// Which attempt this is, from 1.
     pub attempt: u32,
-    /// Where the items stand in the source.
+    /// The indexes of the items in the source.
     pub indexes: Indexes,
     /// The items themselves.
     pub items: Items,
-    /// What each of them is known by.
+    /// The key of each item.
     pub keys: Keys,
-    /// How the items are to be read: a place in the forms of the step's source.
+    /// How to read the items: an index into the forms of the step's source.
     pub form: usize,
-    /// Where they came from, where that is a file.
+    /// Where they came from, if that is a file.
     pub origin: Option<Origin>,
-    /// How much of the source's files they come to, in bytes on the disk; 0 where that is not known.
+    /// How many bytes of the source's files they cover; 0 if unknown.
     pub bytes: u64,
-    /// Why there is nothing to run, where the source knows: the batch has one item then, which stands for a bad file.
+    /// Why there is nothing to run, if the source knows. The batch then has one item, which stands for a bad file.
     pub file_error: Option<Failure>,
 }
 
@@ -107,7 +107,7 @@ impl Batch {
         (self.number + before as u64, if self.batches() == 1 { self.size } else { left.min(self.size) })
     }
 
-    /// Some of its items, all of one batch, as a batch of that number. The positions must rise.
+    /// Some of its items, which must belong to one batch, as a separate batch. The positions must rise.
     pub fn part(&self, positions: &[usize], attempt: u32) -> Self {
         let mut items = Items::default();
         positions.iter().for_each(|position| items.push(self.items.get(*position)));

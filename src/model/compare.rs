@@ -1,6 +1,6 @@
 //! How an incremental run tells whether a file has changed.
 
-/// What two versions of a file are compared by.
+/// How two versions of a file are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compare {
     /// Size and modification time.
@@ -10,7 +10,7 @@ pub enum Compare {
 }
 
 impl Compare {
-    /// The word for it on the command line and in the ledger.
+    /// Its name on the command line and in the ledger.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Time => "time",
@@ -18,7 +18,7 @@ impl Compare {
         }
     }
 
-    /// The comparison with that word.
+    /// The comparison of that name.
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::Time, Self::Content].into_iter().find(|compare| compare.as_str() == word)
     }

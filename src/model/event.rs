@@ -1,4 +1,4 @@
-//! What slots tell the aggregator, and what the aggregator tells the sinks.
+//! What slots report to the aggregator, and the events that it passes to listeners.
 
 use super::{Batch, Failure, Indexes, ItemKey, Keys, Lines, ResultForm, RunId, Stats, Status, StepName};
 use std::path::PathBuf;
@@ -7,51 +7,52 @@ use std::time::Duration;
 /// An item whose last attempt failed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ItemFailure {
-    /// Where it stands in the source.
+    /// Its index in the source.
     pub index: u64,
-    /// Knows it by its content.
+    /// Its key.
     pub key: ItemKey,
     /// The item, as JSON text.
     pub item: Vec<u8>,
-    /// How often it was run.
+    /// How many attempts it had.
     pub attempts: u32,
-    /// Why the last run failed.
+    /// Why the last attempt failed.
     pub failure: Failure,
     /// Why `on_item_error` failed, if it did.
     pub handler: Option<Failure>,
-    /// Whether it is a bad row that the workflow wants left out: told, but no failure.
+    /// Whether it is a bad row that the workflow skips: reported, but not a failure.
     pub left_out: bool,
 }
 
-/// What became of a batch that a slot took: each item of it is in exactly one of the fields.
+/// The outcome of a batch that a slot took: each item is in exactly one of the fields.
 #[derive(Debug, Clone, PartialEq)]
-// More than 12 fields: it is what a batch came to, each field another answer.
+// More than 12 fields: each is a different part of the outcome.
 pub struct BatchReport {
-    /// The batch's number, from 1; where several travelled as one, the first one's.
+    /// The number of the batch, from 1; if several travelled as one, of the first.
     pub number: u64,
-    /// How many batches these are.
+    /// How many batches travelled as one.
     pub batches: u64,
-    /// Which try this was, from 1.
+    /// Which attempt this was, from 1.
     pub attempt: u32,
-    /// The items that succeeded, rising.
+    /// The indexes of the items that succeeded, in rising order.
     pub succeeded: Indexes,
-    /// What each of them is known by.
+    /// Their keys.
     pub keys: Keys,
     /// Their results.
     pub lines: Lines,
-    /// How they are written down in `lines`.
+    /// How the results are encoded in `lines`.
     pub form: ResultForm,
-    /// Whether `lines` belong to the batch as a whole, because the task was batched: there need not be one line per item.
+    /// Whether `lines` belong to the batch as a whole, because the task was batched: there may be more or fewer lines
+    /// than items.
     pub list: bool,
-    /// The files that the items have made, each with the key of its item.
+    /// The files that items made, each with the key of its item.
     pub files: Vec<(ItemKey, PathBuf)>,
     /// The items that failed for good.
     pub failed: Vec<ItemFailure>,
-    /// The items to be tried again, when, and why they failed this time.
+    /// The items to retry, after which delay, and why they failed this time.
     pub retries: Vec<(Batch, Duration, Failure)>,
-    /// Items taken but not run, because the step stopped.
+    /// Items that did not run because the step stopped.
     pub skipped: u64,
-    /// How much of the source's files the items that ended come to, in bytes on the disk; 0 where that is not known.
+    /// How many bytes of the source's files the finished items cover; 0 if unknown.
     pub bytes: u64,
     /// When and where it ran.
     pub span: BatchSpan,
@@ -64,7 +65,7 @@ pub struct BatchSpan {
     pub slot: usize,
     /// When the slot took it, from the start of the step.
     pub started: Duration,
-    /// From taking it to its end; of batches that travelled in one frame, their share of it.
+    /// From then to its end; for batches in one frame, their share of its time.
     pub took: Duration,
 }
 
@@ -93,7 +94,7 @@ pub struct ItemAttempt {
 pub struct StepReport {
     /// The step.
     pub name: StepName,
-    /// Where it stands.
+    /// Its status.
     pub status: Status,
     /// Its counts.
     pub stats: Stats,
@@ -106,13 +107,13 @@ pub struct StepReport {
 pub struct RunSummary {
     /// The run.
     pub run: RunId,
-    /// Where it stands.
+    /// Its status.
     pub status: Status,
     /// The steps that were started, in order.
     pub steps: Vec<StepReport>,
 }
 
-/// One thing that happened. The aggregator passes them on in the order in which they became durable.
+/// Something that happened. The aggregator passes events on in the order in which they became durable.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// The run began.
@@ -128,27 +129,27 @@ pub enum Event {
     StepStarted {
         /// The step.
         name: StepName,
-        /// How many items it has, where that is known before they are read.
+        /// How many items it has, if that is known before they are read.
         total: Option<u64>,
-        /// How many items were done before, in an earlier execution of the run.
+        /// How many items earlier executions of the run did.
         done: u64,
-        /// How many bytes its files have, where its items are rows and all of them are read.
+        /// The total size of its files, if its items are rows and all of them are read.
         bytes: Option<u64>,
-        /// How many of them were done before.
+        /// How many of these bytes earlier executions did.
         bytes_done: u64,
         /// How many slots work on it.
         slots: usize,
     },
-    /// A batch ended, and the ledger knows.
+    /// A batch ended and is recorded.
     BatchFinished {
         /// The step.
         name: StepName,
-        /// What became of it.
+        /// Its outcome.
         report: BatchReport,
         /// The step's counts so far.
         stats: Stats,
     },
-    /// An item has been under way for long.
+    /// An item has been running for a long time.
     ItemSlow {
         /// The step.
         name: StepName,
@@ -157,16 +158,16 @@ pub enum Event {
         /// For how long.
         running: Duration,
     },
-    /// What of a step that has run before will run now, and why.
+    /// Which items of a resumed step will run, and why.
     StepSortedOut {
         /// The step.
         name: StepName,
-        /// All items of now.
+        /// The current number of items.
         total: u64,
         /// The items that will run: how many for each reason.
         reasons: Vec<(String, u64)>,
     },
-    /// Something a person should know: a message of `echo`, a warning.
+    /// Something for the user to read: a message of `echo`, a warning.
     Notice {
         /// The step; none if it is about the run.
         name: Option<StepName>,
@@ -179,7 +180,7 @@ pub enum Event {
     RunFinished(RunSummary),
 }
 
-/// Somebody who wants to know what happens: a progress bar, a writer of JSON lines.
+/// What is informed of events: a progress bar, a writer of JSON lines.
 pub trait Listener: Send {
     /// Something happened, and is durable.
     fn event(&mut self, event: &Event);

@@ -1,10 +1,10 @@
-//! What a result depends on: what decides whether it may be reused.
+//! What a result depends on, which decides whether it may be reused.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What a step's results depend on, as one hash for each part under the name that the user knows it by (`task.code`,
-/// `params.size`). Equal fingerprints mean that a result may be reused.
+/// What a step's results depend on: one hash for each part, under the name that the user knows (`task.code`,
+/// `params.size`). If fingerprints are equal, a result may be reused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// How the parts are computed. Fingerprints of different versions cannot be compared.

@@ -1,10 +1,10 @@
-//! How the bytes of an item are to be read, and where they came from.
+//! How to read the bytes of an item, and where they came from.
 
 use super::Items;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// How the bytes of an item are to be read.
+/// How to read the bytes of an item.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
@@ -18,15 +18,15 @@ pub enum Form {
 /// How a record of a CSV file becomes a mapping.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CsvForm {
-    /// Between two fields.
+    /// The character between two fields.
     pub delimiter: u8,
-    /// Around fields, if anything is.
+    /// The character around fields, if there is one.
     pub quote: Option<u8>,
     /// How many fields a record has.
     pub fields: usize,
-    /// What becomes of them, in order.
+    /// The columns, in order.
     pub columns: Vec<Column>,
-    /// Texts that stand for nothing.
+    /// Texts that mean null.
     pub null: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ pub struct Column {
     pub name: String,
     /// Where its value comes from.
     pub from: From,
-    /// What its value is.
+    /// The type of its value.
     pub kind: Kind,
 }
 
@@ -49,11 +49,11 @@ pub enum From {
     Field(usize),
     /// The path of the record's file.
     File,
-    /// Nowhere: other files have such a column.
+    /// Nowhere: only other files have this column.
     Nothing,
 }
 
-/// What the text of a field is.
+/// The type of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -72,7 +72,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The word for it in `types:` of a workflow. Also part of fingerprints.
+    /// Its name in `types:` of a workflow. Also part of fingerprints.
     pub fn name(self) -> &'static str {
         match self {
             Self::Text => "text",
@@ -85,7 +85,7 @@ impl Kind {
     }
 }
 
-/// What `item` is where it is the batch.
+/// What a batched task gets as `item`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BatchFormat {
@@ -101,7 +101,7 @@ pub enum BatchFormat {
 }
 
 impl BatchFormat {
-    /// The library that makes it; none where none is needed.
+    /// The library that makes it, if one is needed.
     pub fn library(self) -> Option<&'static str> {
         match self {
             Self::Records => None,
@@ -121,18 +121,18 @@ pub struct Origin {
     pub lines: LineNumbers,
 }
 
-/// The lines of a file, from 1, at which items begin.
+/// The line numbers, from 1, at which items begin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LineNumbers {
-    /// The first item at this one, each of the others behind the one before it.
+    /// The first item begins at this line, each of the others right after the one before it.
     From(u64),
-    /// Each item at its own.
+    /// The line of each item.
     Each(Vec<u64>),
 }
 
 impl Origin {
-    /// The line of the item at `position` of a batch whose items begin at `from` of `items`, and hold their newlines.
+    /// The line of the item at `position` of a batch whose items begin at `from` of `items` and include their newlines.
     pub fn line(&self, items: &Items, from: usize, position: usize) -> u64 {
         match &self.lines {
             LineNumbers::Each(lines) => lines.get(position).copied().unwrap_or(0),

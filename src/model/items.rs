@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 pub struct Items {
     bytes: Vec<u8>,
     ends: Vec<u32>,
-    /// How many line breaks there are up to the end of each item: counted once, when a line is first asked for.
+    /// The number of line breaks up to the end of each item, counted when a line is first needed.
     line_breaks: OnceLock<Vec<u32>>,
 }
 
@@ -41,7 +41,7 @@ impl Items {
         self.line_breaks.take();
     }
 
-    /// Appends items that stand one behind the other in `bytes`, each up to one of the `ends`.
+    /// Appends the items that follow each other in `bytes`, each up to one of the `ends`.
     pub fn extend(&mut self, bytes: &[u8], ends: &[usize]) {
         let before = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
@@ -52,7 +52,7 @@ impl Items {
         self.line_breaks.take();
     }
 
-    /// Whether it holds so many bytes that the next item belongs into another batch (1 GiB).
+    /// Whether it is so large (1 GiB) that the next item belongs in another batch.
     pub fn is_full(&self) -> bool {
         self.bytes.len() >= 1 << 30
     }
@@ -72,7 +72,7 @@ impl Items {
         &self.bytes[self.range(position)]
     }
 
-    /// Where the item at `position` stands in the bytes of [`Self::as_parts`].
+    /// The range of the item at `position` in the bytes of [`Self::as_parts`].
     pub fn range(&self, position: usize) -> Range<usize> {
         let start = if position == 0 { 0 } else { self.ends[position - 1] as usize };
         start..self.ends[position] as usize
@@ -94,7 +94,7 @@ impl Items {
         ordered.then_some(Self { bytes, ends, line_breaks: OnceLock::new() })
     }
 
-    /// How many line breaks these items hold together.
+    /// The number of line breaks in these items.
     pub fn line_breaks(&self, positions: Range<usize>) -> u64 {
         let counted = self.line_breaks.get_or_init(|| {
             let mut sum = 0;
@@ -109,7 +109,7 @@ impl Items {
     }
 }
 
-/// How many line breaks there are: line feeds, and carriage returns without one.
+/// The number of line breaks: line feeds, and carriage returns without one.
 pub fn line_breaks(text: &[u8]) -> u64 {
     let feeds = memchr::memchr_iter(b'\n', text).count();
     let alone = memchr::memchr_iter(b'\r', text).filter(|at| text.get(at + 1) != Some(&b'\n')).count();

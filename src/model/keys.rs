@@ -1,10 +1,10 @@
-//! By what items are known.
+//! Keys, which identify items.
 
 use std::fmt;
 
-/// Knows an item by what it is, not by where it stands in the list: the XXH3-128 hash of its JSON text; for an item that
-/// names a file, of that and the file's size and time of change; for a row, of the row's file, with the row's number in the
-/// lowest bits.
+/// Identifies an item by its content, not by its position: the XXH3-128 hash of its JSON text. If the item names a file,
+/// the hash includes the size and modification time of the file. For a row, it is the key of the row's file with the
+/// number of the row in the lowest bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ItemKey(u128);
 
@@ -20,7 +20,7 @@ impl ItemKey {
         Self(xxhash_rust::xxh3::xxh3_128(json))
     }
 
-    /// The key of an item that names a file of this size and time of change (nanoseconds since 1970).
+    /// The key of an item that names a file of this size and modification time (nanoseconds since 1970).
     pub fn of_file(json: &[u8], size: u64, changed: i128) -> Self {
         let mut hash = xxhash_rust::xxh3::Xxh3::new();
         hash.update(json);
@@ -29,28 +29,28 @@ impl ItemKey {
         Self(hash.digest128())
     }
 
-    /// The key of a row, from 0, of a file with that key. Rows that follow each other have keys that follow each other.
+    /// The key of row `row` (from 0) of the file with this key. Consecutive rows have consecutive keys.
     pub fn of_row(file: Self, row: u64) -> Self {
         Self(file.0 >> ROW_BITS << ROW_BITS | u128::from(row & ((1 << ROW_BITS) - 1)))
     }
 
-    /// What the keys of all rows of its file have in common, if it is that of a row.
+    /// What the keys of all rows of a file have in common, if this is the key of a row.
     pub fn file_of_row(self) -> Self {
         Self(self.0 >> ROW_BITS << ROW_BITS)
     }
 
-    /// The key `distance` behind this one.
+    /// The key `distance` after this one.
     pub fn nth(self, distance: usize) -> Self {
         Self(self.0.wrapping_add(distance as u128))
     }
 
-    /// How far behind `first` it is, if it is one of the `count` from there on.
+    /// Its distance from `first`, if it is one of the `count` keys from there on.
     pub fn within(self, first: Self, count: usize) -> Option<usize> {
         let distance = self.0.checked_sub(first.0)?;
         usize::try_from(distance).ok().filter(|distance| *distance < count)
     }
 
-    /// Two bytes of it, in which keys of all kinds differ.
+    /// Two bytes of it that differ for keys of all kinds.
     pub fn mark(self) -> u16 {
         ((self.0 >> 112) ^ self.0) as u16
     }
@@ -78,12 +78,12 @@ impl fmt::Display for ItemKey {
     }
 }
 
-/// The keys of some items, in order. Rows of a file need one key for all of them.
+/// The keys of some items, in order. Consecutive rows of a file need only one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Keys {
-    /// Any.
+    /// Any keys.
     List(Vec<ItemKey>),
-    /// So many that follow each other.
+    /// The first of consecutive keys, and how many there are.
     Run(ItemKey, usize),
 }
 
@@ -120,7 +120,7 @@ impl Keys {
         (0..self.len()).map(|position| self.get(position))
     }
 
-    /// Collects keys, as a run where they follow each other.
+    /// Collects keys, as a run if they are consecutive.
     pub fn from_list(list: Vec<ItemKey>) -> Self {
         match list.first() {
             Some(first) if list.len() > 1 && list.iter().enumerate().all(|(at, key)| first.nth(at) == *key) => {

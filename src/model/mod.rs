@@ -1,4 +1,4 @@
-//! The nouns of batchmill: what an item is, what became of it, and what is said while a run goes on.
+//! The values that all modules share: items, batches, outcomes, events, counts.
 //!
 //! Owns plain values only: no files, threads, processes or clocks, and no other module of the crate is imported here.
 
@@ -28,6 +28,6 @@ pub use results::{ResultsFile, ResultsSize};
 pub use run::{RunId, Stats, Status, StepName};
 pub use source::{Span, Text, Tree};
 
-/// With exact numbers (its feature `arbitrary_precision`), serde_json hands a number that is no integer of 64 bits to a visitor as a
-/// mapping with this one key, whose value is the text of the number.
+/// With exact numbers (feature `arbitrary_precision`), serde_json hands a number that is not a 64-bit integer to a
+/// visitor as a mapping with this one key, whose value is the text of the number.
 pub const NUMBER_TOKEN: &str = "$serde_json::private::Number";

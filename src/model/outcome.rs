@@ -1,12 +1,12 @@
-//! What became of an item.
+//! The outcome of an item: a result or a failure.
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// What became of an item, a batched task or a step: a result as JSON text, or a failure.
+/// The outcome of an item, a batched task or a step: a result as JSON text, or a failure.
 pub type Outcome = Result<Vec<u8>, Failure>;
 
-/// JSON Lines: each line one result, in the order of the items that succeeded.
+/// JSON Lines: one result per line, in the order of the items that succeeded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lines(pub Vec<u8>);
 
@@ -17,7 +17,7 @@ impl Lines {
         self.0.push(b'\n');
     }
 
-    /// The same with text that is not needed any more: the first line takes its buffer over.
+    /// The same with text that is no longer needed: the first line takes over its buffer.
     pub fn take(&mut self, json: Vec<u8>) {
         if self.0.is_empty() {
             self.0 = json;
@@ -44,18 +44,18 @@ pub fn message_of(json: &[u8]) -> String {
     string.unwrap_or_else(|| String::from_utf8_lossy(json).into_owned())
 }
 
-/// How results are written down.
+/// How results are encoded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResultForm {
-    /// JSON, a line for each.
+    /// JSON, one line per result.
     #[default]
     Lines,
-    /// A table as an Arrow IPC stream, each row of it a result. Only of a batched task.
+    /// A table as an Arrow IPC stream: each row is a result. Only for batched tasks.
     Arrow,
 }
 
-/// What kind of trouble ended an item; decides whether another try may help.
+/// The kind of a failure, which decides whether a retry may help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
@@ -65,52 +65,52 @@ pub enum FailureKind {
     ExitStatus,
     /// A command, interpreter or file could not be started or read.
     Start,
-    /// An HTTP answer with a status of 400 or above.
+    /// An HTTP response with a status of 400 or above.
     HttpStatus,
-    /// No HTTP answer: address, connection or protocol trouble.
+    /// No HTTP response, because of the address, the connection or the protocol.
     Connection,
     /// The item took longer than its `timeout`.
     Timeout,
-    /// The worker process died while it was on the item.
+    /// The worker process died while it was running the item.
     Crash,
-    /// The worker took more memory than `max_memory` allows, twice: the second time alone in a fresh process.
+    /// The worker exceeded `max_memory` twice, the second time alone in a new process.
     Memory,
-    /// The row, or its whole file, cannot be read. Never tried again.
+    /// The row, or its whole file, cannot be read. Never retried.
     BadRow,
-    /// A limit of the step was passed: `max_failures`, or its `timeout`. Never of an item.
+    /// The step exceeded a limit: `max_failures`, or its `timeout`. Never a failure of an item.
     Limit,
-    /// The results could not be written where `outputs` says. Never of an item.
+    /// The results could not be written to `outputs`. Never a failure of an item.
     #[serde(alias = "sink")]
     Output,
-    /// A template failed, or the task's settings are wrong for this item. Never tried again.
+    /// A template failed, or the task's settings are wrong for this item. Never retried.
     Template,
-    /// The run was cancelled while the item was under way.
+    /// The run was cancelled while the item was running.
     Cancelled,
 }
 
 /// Why an item failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// The kind of trouble.
+    /// The kind of failure.
     pub kind: FailureKind,
-    /// The name to count and search by: an exception's class, `ExitStatus`, `HttpStatus`, `Timeout`, `Crash`.
+    /// The name to count and search by: the class of an exception, `ExitStatus`, `HttpStatus`, `Timeout`, `Crash`.
     #[serde(rename = "type")]
     pub class: String,
     /// One line: what happened.
     pub message: String,
-    /// More to read: a traceback, the end of stderr, the body of an answer.
+    /// Details: a traceback, the end of stderr, the body of a response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The exit status of a command, or the status of an HTTP answer.
+    /// The exit status of a command, or the status of an HTTP response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<i32>,
-    /// Whether another try may help.
+    /// Whether a retry may help.
     #[serde(default = "yes")]
     pub retryable: bool,
-    /// How long the last attempt took, where that is known.
+    /// How long the last attempt took, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub took: Option<Duration>,
-    /// How long the other side asked to be left alone.
+    /// How long the server asked to wait before the next attempt.
     #[serde(default, skip)]
     pub retry_after: Option<Duration>,
 }
@@ -120,7 +120,7 @@ fn yes() -> bool {
 }
 
 impl Failure {
-    /// A failure of `kind` that may be tried again, except where the kind itself forbids it.
+    /// A failure of `kind` that may be retried, unless the kind forbids it.
     pub fn new(kind: FailureKind, class: impl Into<String>, message: impl Into<String>) -> Self {
         let retryable =
             !matches!(kind, FailureKind::Template | FailureKind::Cancelled | FailureKind::Limit | FailureKind::BadRow);
@@ -136,7 +136,7 @@ impl Failure {
         }
     }
 
-    /// The same with more to read.
+    /// The same with details.
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         self.detail = (!detail.trim().is_empty()).then_some(detail);
@@ -155,7 +155,7 @@ impl Failure {
         self
     }
 
-    /// The same, marked as hopeless to try again.
+    /// The same, marked as permanent.
     pub fn permanent(mut self) -> Self {
         self.retryable = false;
         self

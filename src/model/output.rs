@@ -1,4 +1,4 @@
-//! What the results of a step can be written as.
+//! File formats for results.
 
 /// A file format for results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub enum OutputFormat {
 }
 
 impl OutputFormat {
-    /// As the workflow writes it, and as the ending of a file.
+    /// Its name in a workflow, which is also the file extension.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Jsonl => "jsonl",
@@ -21,7 +21,7 @@ impl OutputFormat {
         }
     }
 
-    /// The format that a path's ending stands for.
+    /// The format for the extension of a path.
     pub fn of_path(path: &str) -> Option<Self> {
         let name = path.trim_end_matches('/').rsplit('/').next()?;
         let (_, ending) = name.rsplit_once('.')?;

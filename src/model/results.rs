@@ -21,7 +21,7 @@ pub struct ResultsSize {
 }
 
 impl ResultsSize {
-    /// Whether they are read from their file by those who can, instead of being held as one list.
+    /// Whether readers that can should read them from their file, instead of holding them as one list.
     pub fn is_large(self) -> bool {
         const MOST: u64 = 1000;
         const MOST_BYTES: u64 = 1 << 20;

@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
-/// The name of a step: letters, digits, `_`, `-` and `.`; not empty. Also a file name of the run's folder.
+/// The name of a step: letters, digits, `_`, `-` and `.`; not empty. Also a file name in the run's directory.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StepName(String);
 
 impl StepName {
-    /// The name, if it is a fit one.
+    /// The name, if it is valid.
     pub fn new(name: &str) -> Option<Self> {
         let fit = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
         (!name.is_empty() && name.len() <= 100 && !name.starts_with('.') && name.chars().all(fit))
@@ -29,7 +29,7 @@ impl fmt::Display for StepName {
     }
 }
 
-/// The name of a run, for instance `20260131-142530123-flights-k3f9`: sorts by start, and is a folder's name.
+/// The ID of a run, for instance `20260131-142530123-flights-k3f9`: sorts by start, and is the name of a directory.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(pub String);
@@ -40,11 +40,11 @@ impl fmt::Display for RunId {
     }
 }
 
-/// Where a run, or a step of it, stands.
+/// The status of a run or a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Under way; or its process was killed, which the lock on the run tells.
+    /// Running; or its process was killed, which the lock on the run tells.
     Running,
     /// Every item succeeded.
     Succeeded,
@@ -65,23 +65,23 @@ pub struct Stats {
     pub total: u64,
     /// Items with a result.
     pub succeeded: u64,
-    /// Of these, items that were taken over from an earlier run, in an incremental run.
+    /// Of these, items that an incremental run took over from an earlier run.
     pub unchanged: u64,
     /// Items whose last attempt failed.
     pub failed: u64,
-    /// Items whose outcome is that of an earlier execution, so that this one takes no time for them; 0 in the ledger.
+    /// Items whose outcome is from an earlier execution, so this one spends no time on them; 0 in the ledger.
     pub kept: u64,
-    /// Bad rows that were left out, as the workflow wants.
+    /// Bad rows that were skipped because the workflow says so.
     pub bad_rows: u64,
-    /// Items that were not run, because the step stopped early.
+    /// Items that did not run because the step stopped early.
     pub skipped: u64,
-    /// Runs beyond each item's first.
+    /// Attempts beyond each item's first.
     pub retried: u64,
-    /// How many bytes of its source's files are behind the batches that ended; 0 where that is not known.
+    /// How many bytes of its source's files the finished batches cover; 0 if unknown.
     pub bytes_done: u64,
     /// From the start of the step to its end.
     pub duration: Duration,
-    /// Of this, the time that went into the ledger, while slots went on working.
+    /// Of this, the time spent on the ledger while slots continued to work.
     pub ledger: Duration,
 }
 
@@ -91,18 +91,18 @@ impl Stats {
         self.succeeded + self.failed + self.bad_rows
     }
 
-    /// Items that this execution ran to an outcome.
+    /// Items that this execution finished.
     pub fn ran(&self) -> u64 {
         (self.succeeded + self.failed).saturating_sub(self.kept)
     }
 
-    /// Items that this execution ran per second; 0 where no time passed.
+    /// Items that this execution finished per second; 0 if no time passed.
     pub fn items_per_second(&self) -> f64 {
         let seconds = self.duration.as_secs_f64();
         if seconds > 0.0 { self.ran() as f64 / seconds } else { 0.0 }
     }
 
-    /// Share of the items that succeeded, 0 to 100; 100 where there are none.
+    /// Percentage of the items that succeeded; 100 if there are none.
     pub fn percent(&self) -> f64 {
         if self.total == 0 { 100.0 } else { 100.0 * self.succeeded as f64 / self.total as f64 }
     }

@@ -1,37 +1,37 @@
-//! Text and values of a workflow file, each with the place it came from.
+//! Text and values of a workflow file, with their positions.
 
 /// A range of bytes in the text of the workflow file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct Span {
     /// Offset of the first byte.
     pub start: usize,
-    /// Offset behind the last byte.
+    /// Offset after the last byte.
     pub end: usize,
 }
 
 impl Span {
-    /// The span from `start` up to, and without, `end`.
+    /// The span from `start` up to but not including `end`.
     pub fn new(start: usize, end: usize) -> Self {
         Self { start, end }
     }
 }
 
-/// A string of the workflow file, perhaps with template expressions in it.
+/// A string of the workflow file, which may contain template expressions.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Text {
     /// The string as YAML gives it: escapes resolved, block indentation removed.
     pub raw: String,
-    /// Where it stands in the file, quotes or block indicator included.
+    /// Its position in the file, including quotes or block indicator.
     pub span: Span,
 }
 
 impl Text {
-    /// A text that stands at no particular place.
+    /// A text without a position in the file.
     pub fn new(raw: impl Into<String>) -> Self {
         Self { raw: raw.into(), span: Span::default() }
     }
 
-    /// Whether it has a template expression or statement in it.
+    /// Whether it contains a template expression or statement.
     pub fn is_template(&self) -> bool {
         self.raw.contains("{{") || self.raw.contains("{%") || self.raw.contains("{##")
     }

@@ -1,4 +1,4 @@
-//! The aggregator: the one place where what slots report is recorded, counted, and told to others.
+//! The aggregator: the one place where reports of slots are recorded, counted and passed on.
 
 use super::announcer::Announcer;
 use super::event::{BatchesDone, SlotEvent};
@@ -12,10 +12,10 @@ use crate::model::{Batch, BatchReport, Event, Failure, LogEntry, Stats, StepName
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-/// At most so many batches are recorded at a time, from at most so many events.
+/// The maximum number of batches to record at a time, and of events to take them from.
 const MOST_BATCHES: usize = 4096;
 
-/// Time between two looks of the listeners at the clock while nothing happens.
+/// How often listeners may look at the clock while nothing happens.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Works on one step.
@@ -30,14 +30,14 @@ pub(super) struct Aggregator<'a, R> {
     pub(super) stats: Stats,
     /// What stopped the step: its first failure if failures are not tolerated.
     pub(super) failure: Option<Failure>,
-    /// Set when the step cannot go on at all.
+    /// Set if the step cannot continue at all.
     pub(super) broken: bool,
     /// NaN and infinite numbers that became null.
     pub(super) nulls: u64,
 }
 
 impl<R: Recorder> Aggregator<'_, R> {
-    /// Consumes events until the last slot is gone. If something cannot be recorded, it goes on to drain the channel, so that
+    /// Consumes events until the last slot is gone. If something cannot be recorded, it still drains the channel, so that
     /// no slot waits for it.
     pub(super) fn run(&mut self, events: &Receiver<SlotEvent>, done: &Sender<BatchesDone>) -> Result<(), R::Error> {
         let mut failed = None;
@@ -70,7 +70,7 @@ impl<R: Recorder> Aggregator<'_, R> {
                 self.stats.ledger += began.elapsed();
             }
             if failed.is_some() {
-                // What is not recorded did not happen, so nothing more is begun and nobody is told.
+                // What is not recorded did not happen, so nothing new starts and nobody is informed.
                 self.job.context.cancel.stop.fire();
                 self.job.context.cancel.kill.fire();
                 continue;
@@ -105,7 +105,7 @@ impl<R: Recorder> Aggregator<'_, R> {
         }
     }
 
-    /// Records what a task printed. That is not worth a result: the run goes on without it.
+    /// Records what a task printed. A result is worth more than a log: the run continues without it.
     fn log(&mut self, mut entry: LogEntry) {
         self.announcer.secrets().mask(&mut entry.text);
         if let Err(warning) = self.recorder.log(&entry) {
@@ -113,7 +113,7 @@ impl<R: Recorder> Aggregator<'_, R> {
         }
     }
 
-    /// Names items that have been running for long.
+    /// Reports items that have been running for long.
     fn tell_slow(&mut self) {
         let done = u32::try_from(self.stats.succeeded + self.stats.failed).unwrap_or(u32::MAX);
         let average = self.job.started.elapsed().checked_div(done).unwrap_or_default();
@@ -128,7 +128,7 @@ impl<R: Recorder> Aggregator<'_, R> {
         self.job.context.cancel.stop.fire();
     }
 
-    /// Counts a batch that is recorded now, and tells everybody.
+    /// Counts a batch that is now recorded, and informs everyone.
     fn publish(&mut self, report: BatchReport) {
         self.stats.succeeded += report.succeeded.len() as u64;
         let left_out = report.failed.iter().filter(|failed| failed.left_out).count() as u64;
@@ -157,7 +157,7 @@ impl<R: Recorder> Aggregator<'_, R> {
     }
 }
 
-/// What of a batch is to be tried again, and after what time.
+/// What to retry of a batch, and after which delay.
 fn again(report: &BatchReport) -> impl Iterator<Item = (Batch, Duration)> {
     report.retries.iter().map(|(batch, delay, _)| (batch.clone(), *delay))
 }

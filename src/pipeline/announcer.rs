@@ -1,4 +1,4 @@
-//! Tells listeners what happens, without secrets.
+//! Informs listeners of events, with secrets masked.
 
 use crate::model::{Event, Listener, StepName};
 use crate::text::Secrets;
@@ -10,7 +10,7 @@ pub struct Announcer<'a> {
 }
 
 impl<'a> Announcer<'a> {
-    /// Tells these listeners, and masks these secrets.
+    /// Informs these listeners, and masks these secrets.
     pub fn new(listeners: &'a mut [Box<dyn Listener>], secrets: &'a Secrets) -> Self {
         Self { listeners, secrets }
     }
@@ -37,12 +37,12 @@ impl<'a> Announcer<'a> {
         self.listeners.iter_mut().for_each(|listener| listener.tick());
     }
 
-    /// What must not be shown.
+    /// The secrets to mask.
     pub fn secrets(&self) -> &'a Secrets {
         self.secrets
     }
 
-    /// The same for a part of the work.
+    /// A shorter borrow, for a part of the work.
     pub fn reborrow(&mut self) -> Announcer<'_> {
         Announcer { listeners: self.listeners, secrets: self.secrets }
     }

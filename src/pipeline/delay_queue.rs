@@ -1,11 +1,11 @@
-//! Batches that wait to be tried again.
+//! Batches that wait for a retry.
 
 use crate::model::Batch;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::time::{Duration, Instant};
 
-/// Batches by when they are due, then by number.
+/// Batches by due time, then by number.
 #[derive(Default)]
 pub(super) struct DelayQueue(BinaryHeap<Reverse<Waiting>>);
 
@@ -19,7 +19,7 @@ impl DelayQueue {
         self.0.is_empty()
     }
 
-    /// Adds batches that are due so long after now.
+    /// Adds batches that are due after this delay.
     pub(super) fn extend(&mut self, retries: Vec<(Batch, Duration)>) {
         let now = Instant::now();
         self.0.extend(retries.into_iter().map(|(batch, delay)| Reverse(Waiting { due: now + delay, batch })));

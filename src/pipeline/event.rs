@@ -23,6 +23,6 @@ pub(super) enum SlotEvent {
 pub(super) struct BatchesDone {
     /// How many.
     pub(super) batches: usize,
-    /// Batches to be tried again, and after what time.
+    /// Batches to retry, and after which delay.
     pub(super) retries: Vec<(Batch, Duration)>,
 }

@@ -1,4 +1,4 @@
-//! What a slot does to a frame: runs it in its lane and sorts the outcomes. Needs neither aggregator nor ledger.
+//! Runs a frame in the lane of a slot and sorts the outcomes. Needs neither aggregator nor ledger.
 //!
 //! Always holds: each item of a frame is in exactly one place of one report.
 
@@ -22,7 +22,7 @@ pub struct FrameExecutor<'a> {
     log: &'a dyn Fn(LogEntry),
 }
 
-/// What came of a frame.
+/// The outcome of a frame.
 #[derive(Debug, Default)]
 pub struct FrameResult {
     /// A report for each batch.
@@ -31,7 +31,7 @@ pub struct FrameResult {
     pub notices: Vec<String>,
     /// NaN and infinite numbers that became null.
     pub nulls: u64,
-    /// Why the step cannot go on, if it cannot.
+    /// Why the step cannot continue, if it cannot.
     pub broken: Option<Failure>,
 }
 
@@ -41,8 +41,8 @@ impl<'a> FrameExecutor<'a> {
         Self { slot, lane: job.program.lane(&job.context, slot), handler: None, job, log }
     }
 
-    /// Runs a frame to its end. Stops the step itself if the frame says so, and leaves that to nobody further down the line,
-    /// so that this slot begins nothing more meanwhile.
+    /// Runs a frame to its end. If the frame stops the step, the latch fires here and not further down the line, so that
+    /// this slot starts nothing more meanwhile.
     pub fn run(&mut self, batches: &[Batch]) -> FrameResult {
         let job = self.job;
         let attempt = batches.first().map_or(1, |batch| batch.attempt);
@@ -52,7 +52,7 @@ impl<'a> FrameExecutor<'a> {
         let frame = Frame { batches, halt_on_failure, error: None, log: &log };
         let started = Instant::now();
         let FrameOutcome { batches: outcomes, fatal } = match batches {
-            // A file that cannot be read, as the source knows already; it travels alone.
+            // The source already knows that a file cannot be read. Its batch travels alone.
             [Batch { file_error: Some(error), .. }] => {
                 FrameOutcome { batches: vec![BatchOutcome::failed(0, error.clone())], fatal: None }
             }
@@ -74,7 +74,7 @@ impl<'a> FrameExecutor<'a> {
         result
     }
 
-    /// The step cannot go on.
+    /// The step cannot continue.
     fn break_off(&self, failure: Failure, result: &mut FrameResult) {
         self.job.context.cancel.stop.fire();
         result.broken.get_or_insert(failure);
@@ -115,13 +115,13 @@ impl<'a> FrameExecutor<'a> {
             failed,
             retries,
             skipped: outcome.unrun.len() as u64,
-            // What is tried again has not ended.
+            // Items to retry have not finished.
             bytes: batch.bytes.saturating_sub(again),
             span: BatchSpan::default(),
         }
     }
 
-    /// An item whose last attempt failed: runs `on_item_error`, whose own failure never hides the first.
+    /// An item whose last attempt failed: runs `on_item_error`. A failure of that never hides the first one.
     fn settle(
         &mut self,
         batch: &Batch,
@@ -131,7 +131,7 @@ impl<'a> FrameExecutor<'a> {
         let mut failed = self.item_failure(batch, position, failure);
         let error = ErrorValue { failure: failed.failure.clone(), attempts: failed.attempts };
         let (number, size) = batch.of_item(position);
-        // A row has become JSON by now.
+        // A row is JSON by now.
         let alone = Batch::of_one(failed.index, failed.key, &failed.item);
         failed.handler = self.handle(&Batch { number, size, attempt: batch.attempt, ..alone }, &error, result);
         failed
@@ -184,7 +184,7 @@ fn log_entry(log: LogLine, batch: &Batch) -> LogEntry {
     LogEntry { item: log.position.map(item), stream: log.stream, text: log.text }
 }
 
-/// The indexes and keys of the items that neither failed nor were left out.
+/// The indexes and keys of the items that succeeded.
 fn succeeded(batch: &Batch, failures: &[(usize, Failure)], unrun: &[usize]) -> (Indexes, Keys) {
     if failures.is_empty() && unrun.is_empty() {
         return (batch.indexes.clone(), batch.keys.clone());

@@ -1,11 +1,11 @@
-//! What happens to the failed items of a batch: tried again, failed for good, or left out.
+//! What happens to the failed items of a batch: retried, failed for good, or skipped as bad rows.
 
 use crate::compile::StepSettings;
 use crate::model::{Batch, Failure, FailureKind};
 use crate::spec::OnBadRow;
 use std::time::Duration;
 
-/// Batches to be tried again, after what time, and why.
+/// Batches to retry, after which delay, and why.
 pub(super) type Retries = Vec<(Batch, Duration, Failure)>;
 
 /// Failures by position in their batch.
@@ -16,7 +16,7 @@ pub(super) struct SortedFailures {
     pub(super) retries: Retries,
     /// Items whose last attempt failed, in rising order.
     pub(super) failed: Failures,
-    /// Bad rows that the workflow wants left out.
+    /// Bad rows that the workflow skips.
     pub(super) left_out: Failures,
 }
 
@@ -32,7 +32,7 @@ impl FailureSorter<'_> {
         let (bad, failures): (Failures, Failures) =
             failures.into_iter().partition(|(_, failure)| failure.kind == FailureKind::BadRow);
         let (retries, mut failed) = self.retried_and_failed(batch, failures);
-        // A file that cannot be read is more than a row, and is not left out.
+        // An unreadable file is more than a row, and is not skipped.
         let skips_bad_rows = self.settings.failures.on_bad_row == OnBadRow::Skip && batch.file_error.is_none();
         let left_out = if skips_bad_rows {
             bad
@@ -55,7 +55,7 @@ impl FailureSorter<'_> {
         (self.retries(batch, &again), failed)
     }
 
-    /// The failed items of each batch as one to come, due when the last of them may be tried again.
+    /// The failed items of each batch as a new batch, due when the last of them may be retried.
     fn retries(&self, batch: &Batch, failures: &[(usize, Failure)]) -> Retries {
         let of = |(position, _): &(usize, Failure)| batch.of_item(*position).0;
         let retry = &self.settings.retry;
@@ -69,12 +69,12 @@ impl FailureSorter<'_> {
     }
 }
 
-/// Whether halving a batch that failed like this can help: not if the workflow itself is wrong.
+/// Whether it can help to halve a batch that failed like this: not if the workflow itself is wrong.
 fn may_halve(failure: &Failure) -> bool {
     !matches!(failure.kind, FailureKind::Template | FailureKind::Cancelled | FailureKind::Limit)
 }
 
-/// A failed batch in two. Halving is no further attempt: attempts count for items that stand alone.
+/// A failed batch as two halves. Halving is not an attempt: attempts count for single items.
 fn halves(batch: &Batch, failures: Failures) -> Retries {
     let (size, middle) = (batch.items.len(), batch.items.len() / 2);
     let half = |positions: std::ops::Range<usize>| batch.part(&positions.collect::<Vec<_>>(), batch.attempt);

@@ -1,4 +1,4 @@
-//! The feeder: cuts items into batches, packs quick batches into frames, and brings back what is to be tried again.
+//! The feeder: cuts items into batches, packs quick batches into frames, and hands out batches that are due for a retry.
 
 use super::delay_queue::DelayQueue;
 use super::event::{BatchesDone, FrameBatches};
@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, at, never, select};
 use std::convert::Infallible;
 use std::time::Instant;
 
-/// A frame that has come to so many bytes takes no further batch: what was learnt from small items must not pile up large
+/// A frame of this many bytes takes no further batch, so that what was learned from small items doesn't pile up large
 /// ones.
 const MOST_BYTES: usize = 4 << 20;
 
@@ -19,7 +19,7 @@ const MOST_BYTES: usize = 4 << 20;
 pub enum Feed<'a> {
     /// The source.
     Fresh(&'a mut dyn Source),
-    /// What an earlier execution of the run has left of the source; the number of items that there are in all.
+    /// What earlier executions left to do, and the total number of items.
     Rest(&'a mut dyn Source, Box<UnfinishedItems>, u64),
 }
 
@@ -27,16 +27,16 @@ pub enum Feed<'a> {
 pub(super) struct Fed {
     /// How many items were read.
     pub(super) read: Result<u64, SourceError>,
-    /// Whether the source has no more of them, whatever it promised.
+    /// Whether the source has ended, whatever number of items it promised.
     pub(super) exhausted: bool,
     /// Whether the step's time was up.
     pub(super) late: bool,
 }
 
-/// The feeder's ends of the channels; the slots end when they are gone.
+/// The feeder's ends of the channels; the slots end when these are dropped.
 pub(super) struct WorkQueue {
     pub(super) work: Sender<FrameBatches>,
-    /// Never sends anything: parked slots see that it is gone.
+    /// Never sends anything: parked slots notice that it is dropped.
     #[expect(dead_code, reason = "held for its drop")]
     pub(super) feeding: Sender<Infallible>,
 }
@@ -56,7 +56,7 @@ pub(super) struct Feeder<'feed, 'a> {
 }
 
 impl<'feed, 'a> Feeder<'feed, 'a> {
-    /// Feeds until the step's time is up, if it has a limit; then it ends the step.
+    /// Feeds until the step's time limit, if it has one; then it ends the step.
     pub(super) fn new(feed: Feed<'feed>, job: &'a StepJob<'a>) -> Self {
         Self {
             feed,
@@ -80,7 +80,7 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
     pub(super) fn feed(mut self, queue: WorkQueue, done: &Receiver<BatchesDone>) -> Fed {
         let late = self.deadline.map_or_else(never, at);
         let failed = self.feed_until(&queue.work, done, &late).err();
-        // The slots end when nothing can come any more, the aggregator after them, and `done` with it.
+        // The slots end when nothing more can come, then the aggregator, then `done`.
         drop(queue);
         while self.deadline.is_some() && !self.late {
             select! {
@@ -134,14 +134,14 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
         Ok(())
     }
 
-    /// The step's time is up: nothing begins any more, and what is under way ends.
+    /// The step's time is up: nothing new starts, and what is running ends.
     fn end_late(&mut self) {
         self.late = true;
         self.cancel().stop.fire();
         self.cancel().kill.fire();
     }
 
-    /// Takes note of batches that ended; false when the aggregator is gone.
+    /// Notes which batches ended; false if the aggregator is gone.
     fn settle(&mut self, message: Option<BatchesDone>) -> bool {
         let Some(BatchesDone { batches, retries }) = message else { return false };
         self.in_flight -= batches;
@@ -149,7 +149,7 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
         true
     }
 
-    /// A batch that is due again, else new batches.
+    /// A batch that is due for a retry, otherwise new batches.
     fn next(&mut self) -> Result<Option<FrameBatches>, SourceError> {
         if let Some(batch) = self.waiting.pop_due() {
             return Ok(Some(vec![batch]));
@@ -204,8 +204,8 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
     }
 }
 
-/// Whether two batches may share a frame. A frame has one attempt: whether a failure in it is the last one holds for all of
-/// it. What stands for a file that cannot be read travels alone: no lane runs it.
+/// Whether two batches may share a frame. A frame has one attempt, because its failures must all be last ones or none. A
+/// batch that stands for an unreadable file travels alone: no lane runs it.
 fn travels_with(first: &Batch, next: &Batch) -> bool {
     first.attempt == next.attempt && first.file_error.is_none() && next.file_error.is_none()
 }

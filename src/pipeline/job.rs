@@ -5,7 +5,7 @@ use crate::compile::StepSettings;
 use crate::task::{Program, StepContext};
 use std::time::Instant;
 
-/// The most batches in a frame: bounds what a stop can leave undone in a slot, and the memory of a frame.
+/// The maximum number of batches in a frame. It bounds what a slot can leave undone at a stop, and the memory of a frame.
 const MOST_BATCHES: usize = 1024;
 
 /// A step's work, as its slots know it.
@@ -19,14 +19,14 @@ pub struct StepJob<'a> {
 }
 
 impl<'a> StepJob<'a> {
-    /// The work of a step that starts now; `handler` is run for items whose last attempt failed.
+    /// The work of a step that starts now; `handler` runs for items whose last attempt failed.
     pub fn new(
         program: &'a Program,
         handler: Option<&'a Program>,
         context: StepContext,
         settings: &'a StepSettings,
     ) -> Self {
-        // A `queue_size` that the user gave counts batches, and a `batch_timeout` measures them: then each travels alone.
+        // `queue_size` counts batches, and `batch_timeout` measures them. With either, each batch travels alone.
         let alone = settings.queue_size.is_some() || settings.lane.batch_timeout.is_some();
         let workload = Workload { total: settings.total, slots: settings.lane.width };
         let pace = Pace::new(settings.batch_size, if alone { 1 } else { MOST_BATCHES }, workload);

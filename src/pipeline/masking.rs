@@ -1,15 +1,15 @@
-//! Keeps secrets out of what the recorder and the listeners get of failures.
+//! Keeps secrets out of the failures that the recorder and the listeners get.
 
 use crate::model::{BatchReport, Failure};
 use crate::text::Secrets;
 
-/// Takes the secrets out of a failure.
+/// Masks the secrets in a failure.
 pub fn mask_failure(secrets: &Secrets, failure: &mut Failure) {
     secrets.mask(&mut failure.message);
     failure.detail.iter_mut().for_each(|detail| secrets.mask(detail));
 }
 
-/// Takes the secrets out of a report, except for its results: those are the user's data.
+/// Masks the secrets in a report, except in its results, which are the user's data.
 pub(super) fn mask_report(secrets: &Secrets, report: &mut BatchReport) {
     if secrets.is_empty() {
         return;

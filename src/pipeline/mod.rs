@@ -1,9 +1,9 @@
-//! One step under way: from its items to recorded outcomes.
+//! A step in progress: from its items to recorded outcomes.
 //!
 //! Data goes one way: feeder (calling thread) -> bounded channel of frames -> slots (a rayon pool) -> bounded channel of
-//! events -> aggregator (one thread), which hands each outcome to the [`Recorder`], then tells the feeder and the listeners.
-//! The aggregator alone holds the counts, so there is no lock around the state of a run. Knows neither ledger nor output
-//! files: what is recorded, and where, is the recorder's matter.
+//! events -> aggregator (one thread). The aggregator hands each outcome to the [`Recorder`], then informs the feeder and
+//! the listeners. It alone holds the counts, so there is no lock around the state of a run. Knows neither ledger nor
+//! output files: the recorder decides what is recorded, and where.
 
 mod aggregator;
 mod announcer;

@@ -1,10 +1,10 @@
-//! How much goes to a slot at a time, learnt while the step runs: items in a batch, and batches in a frame.
+//! How much a slot gets at a time, learned while the step runs: items per batch, and batches per frame.
 
 use crate::spec::BatchSize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// What batches of learnt size are a share of.
+/// What a batch of learned size is a share of.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Workload {
     /// The number of items, if it is known.
@@ -16,28 +16,28 @@ pub(super) struct Workload {
 #[derive(Debug)]
 pub(super) struct Pace {
     items: AtomicUsize,
-    /// The most items of a batch where that is learnt; 0 where the workflow says how many.
+    /// The maximum size of a batch if that is learned; 0 if the workflow sets it.
     most_items: usize,
     batches: AtomicUsize,
     most_batches: usize,
 }
 
 impl Pace {
-    /// A frame that takes less than half of it is made larger, a frame that takes four times as long smaller. Long against the
-    /// round trip and the commit of a frame, some 200 us together; short against what a person or the end of the step notices, and
-    /// against what a kill may lose.
+    /// If a frame takes less than half of this, the next is larger; if it takes four times as long, the next is smaller.
+    /// It is long compared with the round trip and the commit of a frame, about 200 us together, and short enough that
+    /// nobody notices it at the end of a step or loses much to a kill.
     const FRAME: Duration = Duration::from_millis(8);
 
-    /// A batch of learnt size takes between this and ten times as long (those of joblib's `AutoBatchingMixin`): long enough
-    /// for a commit of its own, short enough to lose.
+    /// A batch of learned size takes between this and ten times as long, as in joblib's `AutoBatchingMixin`: long enough
+    /// for its own commit, short enough to lose.
     const BATCH: Duration = Duration::from_millis(200);
 
-    /// Starts with one batch a frame, and with one item a batch where its size is to be learnt. Then a batch is never more
-    /// than a fraction of the `total`, so that slots end together.
+    /// Starts with one batch per frame, and with one item per batch if its size is learned. Then a batch never exceeds a
+    /// fraction of the `total`, so that slots finish together.
     pub(super) fn new(size: BatchSize, most_batches: usize, workload: Workload) -> Self {
-        /// So many batches a slot, at least.
+        /// The minimum number of batches per slot.
         const SHARES: u64 = 8;
-        /// What a batch may hold where nobody knows how many items there are.
+        /// The maximum size of a batch if the number of items is unknown.
         const MOST: u64 = 1 << 20;
         let shares = SHARES * workload.slots as u64;
         let share = workload.total.map_or(MOST, |total| total.div_ceil(shares)).clamp(1, MOST);
@@ -61,8 +61,8 @@ impl Pace {
         self.batches.load(Ordering::Relaxed)
     }
 
-    /// Learns from a frame of so many batches; `items` is the size of each, if they have the same. Only full frames teach:
-    /// the last one of a step, or a retry, is short for other reasons.
+    /// Learns from a frame with this many batches; `items` is the size of each, if they are equal. Only full frames
+    /// count: the last one of a step, or a retry, is short for other reasons.
     pub(super) fn learn(&self, batches: usize, items: usize, took: Duration) {
         let now = self.batches();
         let size = self.items();
@@ -78,8 +78,8 @@ impl Pace {
         }
     }
 
-    /// The size that follows one whose batches take so long. It doubles at most: the first items may be much quicker than
-    /// those that follow, and one of those alone may take long.
+    /// The size after one whose batches took this long. It doubles at most: the first items may be much quicker than
+    /// later ones, and a single slow item may take long.
     fn next_size(&self, size: usize, took: Duration) -> usize {
         let times = |time: Duration| (size as f64 * time.as_secs_f64() / took.as_secs_f64().max(1e-9)) as usize;
         if took < Self::BATCH {

@@ -1,11 +1,11 @@
-//! What becomes of outcomes.
+//! The interface for recording outcomes.
 
 use crate::model::{BatchReport, LogEntry};
 
-/// Keeps what a step does: a ledger, a client's socket, or nothing at all.
+/// Records what a step does: in a ledger, over a client's socket, or not at all.
 ///
-/// It hears of each batch once, from one thread, and may push back: while it is busy, slots wait as soon as the channel of
-/// events is full.
+/// It gets each batch once, from one thread, and may push back: while it is busy and the channel of events is full, slots
+/// wait.
 pub trait Recorder: Send {
     /// Why something cannot be recorded.
     type Error: Send;
@@ -16,12 +16,12 @@ pub trait Recorder: Send {
     /// If they cannot be recorded; then none of them counts as done, and the step ends.
     fn record(&mut self, reports: &[BatchReport]) -> Result<(), Self::Error>;
 
-    /// Takes over a batch that was recorded, after everybody has been told.
+    /// Takes over a batch that was recorded, after everyone was informed.
     fn take(&mut self, report: BatchReport) {
         drop(report);
     }
 
-    /// Records something that a task printed. The step goes on if that fails.
+    /// Records something that a task printed. The step continues if that fails.
     ///
     /// # Errors
     /// A warning for the user, once; further failures are silent.

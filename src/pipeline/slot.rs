@@ -1,4 +1,4 @@
-//! One slot: takes frames until there are none, and tells the aggregator what came of each.
+//! One slot: takes frames until there are none, and reports the outcome of each to the aggregator.
 //!
 //! Knows nothing of recorders, terminals or other slots. Every frame taken ends in exactly one event.
 
@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, select};
 use std::convert::Infallible;
 use std::time::Duration;
 
-/// Time between two looks of a parked slot whether the work has run out meanwhile.
+/// How often a parked slot checks whether the work has run out.
 const TICK: Duration = Duration::from_millis(100);
 
 /// What a slot works with.
@@ -41,7 +41,7 @@ impl Slot<'_> {
         }
     }
 
-    /// Waits while the slot is above the step's width. False when nothing is left to do.
+    /// Waits while the slot is above the step's width. False if there is nothing left to do.
     fn park(&self) -> bool {
         let stop = &self.job.context.cancel.stop;
         while let Err(changed) = self.width.admits(self.number) {

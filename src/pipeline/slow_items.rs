@@ -1,21 +1,21 @@
-//! Which items have been under way for so long that a person wants to know.
+//! Which items have been running for so long that the user should know.
 
 use crate::task::CurrentItems;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Time between two looks.
+/// How often to look.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// An item is slow when it takes so many times what items take on average: where all are slow, none is.
+/// An item is slow if it takes this many times the average: if all are slow, none is.
 const TIMES_AVERAGE: u32 = 5;
 
-/// Looks for slow items, and names each once, then again whenever its time has doubled.
+/// Finds slow items. Names each once, then again whenever its time has doubled.
 pub(super) struct SlowItems {
     current_items: Arc<CurrentItems>,
     after: Duration,
     looked: Instant,
-    /// For each slot the item that was named, and when it is named again.
+    /// For each slot, the item that was named, and when to name it again.
     named: Vec<Option<(u64, Duration)>>,
 }
 
@@ -29,7 +29,7 @@ impl SlowItems {
         self.looked.elapsed() >= LOOK
     }
 
-    /// The items to name now, and for how long they have been under way; `average` is what an item took so far.
+    /// The items to name now, and how long they have been running; `average` is the average time per item so far.
     pub(super) fn look(&mut self, average: Duration) -> Vec<(u64, Duration)> {
         self.looked = Instant::now();
         let threshold = self.after.max(average.saturating_mul(TIMES_AVERAGE));

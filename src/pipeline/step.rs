@@ -14,7 +14,7 @@ use crate::sources::SourceError;
 use crossbeam_channel::bounded;
 use std::time::Duration;
 
-/// What a step starts with, apart from what its slots know.
+/// What a step starts with, apart from what its slots share.
 pub struct StepStart<'a> {
     /// The step.
     pub name: StepName,
@@ -24,7 +24,7 @@ pub struct StepStart<'a> {
     pub total: Option<u64>,
     /// What earlier executions did.
     pub carried: Carried,
-    /// When an item is called slow.
+    /// After how long an item is slow.
     pub slow_after: Duration,
     /// How many slots may work.
     pub width: &'a Width,
@@ -37,11 +37,11 @@ pub struct Carried {
     pub done: u64,
     /// Items that failed and are not run again.
     pub failed: u64,
-    /// Bad rows that were left out.
+    /// Bad rows that were skipped.
     pub bad_rows: u64,
     /// Items that the last successful run of the workflow did.
     pub unchanged: u64,
-    /// The bytes of the source's files that all of these come to.
+    /// The bytes of the source's files that all of these cover.
     pub bytes_done: u64,
 }
 
@@ -51,7 +51,7 @@ pub struct StepEnd {
     pub stats: Stats,
     /// The failure that stopped it.
     pub failure: Option<Failure>,
-    /// Whether it could not go on at all.
+    /// Whether it could not continue at all.
     pub broken: bool,
     /// Why its source could not be read to the end.
     pub source_error: Option<SourceError>,
@@ -60,7 +60,7 @@ pub struct StepEnd {
 /// Why a step could not be run to its end.
 #[derive(Debug)]
 pub enum PipelineError<E> {
-    /// The system gives no threads.
+    /// The system provides no threads.
     Threads(String),
     /// Something cannot be recorded.
     Record(E),
@@ -116,13 +116,13 @@ fn run_threads<R: Recorder>(
     let (work_tx, work_rx) = bounded(queue_size);
     let (feeding_tx, feeding_rx) = bounded(0);
     let (event_tx, event_rx) = bounded(4 * slots);
-    // At most one message for each frame under way (in the work channel, in a slot, among the events) can be waiting: the
+    // At most one message per frame in progress can be waiting (in the work channel, in a slot, among the events), so the
     // aggregator never has to wait for the feeder.
     let (done_tx, done_rx) = bounded(queue_size + 5 * slots + 2);
     let feeder = Feeder::new(start.feed, job);
     let width = start.width;
     let (fed, recorded) = std::thread::scope(|threads| {
-        // Its ends of the channels are its own: should it panic, they close, and nobody waits for it.
+        // It owns its ends of the channels: if it panics, they close, and nobody waits for it.
         let recorded = threads.spawn(move || aggregator.run(&event_rx, &done_tx));
         let fed = pool.in_place_scope(|scope| {
             for number in 0..slots {
@@ -143,7 +143,7 @@ fn run_threads<R: Recorder>(
     Ok(fed)
 }
 
-/// How a step ended whose feeder ended like this.
+/// How a step ended, given how its feeder ended.
 fn ended(job: &StepJob<'_>, total: Option<u64>, fed: Fed, mut end: StepEnd) -> StepEnd {
     let stats = &mut end.stats;
     stats.duration = job.started.elapsed();
@@ -155,7 +155,7 @@ fn ended(job: &StepJob<'_>, total: Option<u64>, fed: Fed, mut end: StepEnd) -> S
             stats.settled()
         }
     };
-    // A file that breaks off has fewer rows than its footer says.
+    // A truncated file has fewer rows than its footer promises.
     let promised = if exhausted { 0 } else { total.unwrap_or(0) };
     stats.total = promised.max(read).max(stats.settled());
     stats.skipped = stats.total - stats.settled();
@@ -164,7 +164,7 @@ fn ended(job: &StepJob<'_>, total: Option<u64>, fed: Fed, mut end: StepEnd) -> S
     } else if let Some(most) =
         job.settings.failures.max_failures.filter(|most| most.is_passed(stats.failed, stats.total))
     {
-        // Of a source that was counted while it was read, this is known only now.
+        // If the source was counted while it was read, this is known only now.
         end.failure.get_or_insert_with(|| too_many(most, stats));
     }
     end

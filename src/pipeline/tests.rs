@@ -1,4 +1,4 @@
-//! A step under way needs no ledger: any recorder does.
+//! A step needs no ledger to run: any recorder will do.
 
 use super::{Announcer, Carried, Feed, Recorder, StepEnd, StepJob, StepStart, Width, run_step};
 use crate::compile::{Options, Prepared, open_step, prepare};
@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Keeps what it is given.
+/// Keeps what is recorded.
 #[derive(Default)]
 struct Memory {
     reports: Vec<BatchReport>,
-    /// Fails once so many batches were recorded.
+    /// Fails once this many batches were recorded.
     capacity: Option<usize>,
 }
 

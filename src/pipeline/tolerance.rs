@@ -1,11 +1,11 @@
-//! When a step has failed as a whole: more failures than are tolerated, or its time is up.
+//! When a step fails as a whole: too many failures, or its time is up.
 
 use crate::model::{Failure, FailureKind, Stats};
 use crate::spec::MaxFailures;
 use std::time::Duration;
 
-/// Whether more items failed than `max_failures` tolerates. A percentage of a total that is not known yet is taken of what
-/// is done, once that is enough to tell.
+/// Whether more items failed than `max_failures` tolerates. If the total is not known yet, a percentage applies to the
+/// finished items, once there are enough.
 pub(super) fn too_many_so_far(most: MaxFailures, total: Option<u64>, stats: &Stats) -> Option<Failure> {
     const ENOUGH: u64 = 100;
     let done = stats.succeeded + stats.failed;
@@ -16,14 +16,14 @@ pub(super) fn too_many_so_far(most: MaxFailures, total: Option<u64>, stats: &Sta
     most.is_passed(stats.failed, of).then(|| too_many(most, stats))
 }
 
-/// The failure of a step of which more items failed than are tolerated.
+/// The failure of a step with more failed items than it tolerates.
 pub(super) fn too_many(most: MaxFailures, stats: &Stats) -> Failure {
-    let message = format!("{} items failed, and `max_failures` is {most}", stats.failed);
+    let message = format!("{} items failed; `max_failures` is {most}", stats.failed);
     Failure::new(FailureKind::Limit, "TooManyFailures", message)
 }
 
-/// The failure of a step that has used up its time.
+/// The failure of a step that exceeded its `timeout`.
 pub fn step_timeout(limit: Duration) -> Failure {
-    let message = format!("took longer than {limit:?}, the `timeout` of the step");
+    let message = format!("took longer than {limit:?}, the step's `timeout`");
     Failure::new(FailureKind::Limit, "StepTimeout", message)
 }

@@ -1,4 +1,4 @@
-//! How many slots may work. The pool of a step has its ceiling from the start; slots above the width park.
+//! How many slots may work. The pool of a step has its full size from the start; slots above the width park.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::convert::Infallible;
@@ -13,13 +13,13 @@ pub struct Width(Mutex<State>);
 struct State {
     jobs: NonZeroUsize,
     paused: bool,
-    /// Dropped at each change, which wakes everybody who waits for one.
+    /// Dropped at each change, which wakes everyone who waits for one.
     change: Sender<Infallible>,
     changed: Receiver<Infallible>,
 }
 
 impl Default for Width {
-    /// As wide as each step's ceiling.
+    /// As wide as each step allows.
     fn default() -> Self {
         let (change, changed) = bounded(0);
         Self(Mutex::new(State { jobs: NonZeroUsize::MAX, paused: false, change, changed }))
@@ -37,12 +37,12 @@ impl Width {
         (state.change, state.changed) = bounded(0);
     }
 
-    /// Lets so many slots work.
+    /// Sets the number of slots that may work.
     pub fn set(&self, jobs: NonZeroUsize) {
         self.change(|state| state.jobs = jobs);
     }
 
-    /// Lets no slot begin anything until [`Self::resume`].
+    /// Keeps slots from starting anything until [`Self::resume`].
     pub fn pause(&self) {
         self.change(|state| state.paused = true);
     }
@@ -52,7 +52,7 @@ impl Width {
         self.change(|state| state.paused = false);
     }
 
-    /// Whether a slot may work now; if not, what disconnects when that may have changed.
+    /// Whether a slot may work now. If not, the receiver disconnects when that may have changed.
     pub(super) fn admits(&self, slot: usize) -> Result<(), Receiver<Infallible>> {
         let state = self.state();
         if !state.paused && slot < state.jobs.get() { Ok(()) } else { Err(state.changed.clone()) }

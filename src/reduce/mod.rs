@@ -1,7 +1,7 @@
-//! Reductions of results: one pass over their lines, in memory that grows with the number of groups alone.
+//! Reductions of results: one pass over their lines. Memory grows only with the number of groups.
 //!
-//! Null and missing fields count as results and nowhere else. Whatever cannot be reduced ends the pass, with the result that
-//! is to blame.
+//! Null and missing fields only count as results. If a value cannot be reduced, the pass ends with an error that names
+//! the result.
 
 mod number;
 mod pick;
@@ -100,7 +100,7 @@ impl<'a> Reducer<'a> {
         self.picker.pick(line, &mut values).map_err(|wrong| {
             let of = wrong.field.map_or_else(String::new, |field| format!(": `{field}`"));
             let (value, wanted) = (shorten(&wrong.value), wrong.wanted);
-            format!("result {index}{of} is {value}, and no mapping that could have a `{wanted}`")
+            format!("result {index}{of} is {value}, not a mapping with a field `{wanted}`")
         })?;
         for (found, value) in self.found.iter_mut().zip(&values) {
             *found |= value.is_some();
@@ -180,7 +180,7 @@ impl<'a> Reducer<'a> {
             let name = reduction.name();
             let mut next = || {
                 let ((_, column), state) = measures.next().expect("there is one for each field");
-                let beyond = || format!("`{name}` of `{}` is beyond what a float can hold", named(*column));
+                let beyond = || format!("`{name}` of `{}` is too large for a float", named(*column));
                 state.to_json().map(|json| (*column, json)).ok_or_else(beyond)
             };
             let value = match over {
@@ -205,7 +205,7 @@ impl State {
         match self {
             Self::Sum(sum) | Self::Mean(sum) => match scalar(json)? {
                 Scalar::Number(number) if sum.add(number) => Ok(()),
-                Scalar::Number(_) => Err("and with it the sum is beyond 128 bits"),
+                Scalar::Number(_) => Err("and the sum exceeds 128 bits"),
                 Scalar::Text(_) => Err(NO_NUMBER),
             },
             Self::Extreme(wanted, so_far) => {
@@ -214,8 +214,8 @@ impl State {
                     (_, None) => *wanted,
                     (Scalar::Number(value), Some(Scalar::Number(other))) => value.compare(*other),
                     (Scalar::Text(value), Some(Scalar::Text(other))) => value.cmp(other),
-                    (Scalar::Text(_), Some(_)) => return Err("and no number, as the ones before"),
-                    (Scalar::Number(_), Some(_)) => return Err("and no text, as the ones before"),
+                    (Scalar::Text(_), Some(_)) => return Err("but earlier values are numbers"),
+                    (Scalar::Number(_), Some(_)) => return Err("but earlier values are text"),
                 };
                 if order == *wanted {
                     *so_far = Some(value);
@@ -242,7 +242,7 @@ const NO_NUMBER: &str = "not a number";
 fn scalar(json: &str) -> Result<Scalar, &'static str> {
     match json.as_bytes().first() {
         Some(b'-' | b'0'..=b'9') => {
-            Number::read(json).map(Scalar::Number).ok_or("beyond 128 bits, or what a float can hold")
+            Number::read(json).map(Scalar::Number).ok_or("which exceeds 128 bits or the range of a float")
         }
         Some(b'"') => serde_json::from_str(json).map(Scalar::Text).map_err(|_| NO_NUMBER),
         _ => Err(NO_NUMBER),
@@ -254,7 +254,7 @@ fn key(column: usize, value: Found<'_>) -> Result<Key, Wrong> {
     let wrong = |what| Wrong { column, value: json.to_owned(), what };
     match json {
         "true" | "false" => Ok(Key::Bool(json == "true")),
-        _ if json.starts_with(['{', '[']) => Err(wrong("and only text, numbers, booleans and null make groups")),
+        _ if json.starts_with(['{', '[']) => Err(wrong("but only text, numbers, booleans and null can form groups")),
         _ => Ok(match scalar(json).map_err(wrong)? {
             Scalar::Text(text) => Key::Text(text),
             Scalar::Number(number) => match number.canonical() {
@@ -337,7 +337,7 @@ mod tests {
         let days = [r#"{"d":"2013-01-09"}"#, r#"{"d":"2013-01-10"}"#];
         assert_eq!(reduce(&spec, &days).unwrap(), r#"{"min":{"d":"2013-01-09"},"max":{"d":"2013-01-10"}}"#);
         let mixed = [days[0], r#"{"d":5}"#];
-        assert_eq!(reduce(&spec, &mixed).unwrap_err(), "result 1: `d` is 5, and no text, as the ones before");
+        assert_eq!(reduce(&spec, &mixed).unwrap_err(), "result 1: `d` is 5, but earlier values are text");
     }
 
     #[test]
@@ -348,18 +348,18 @@ mod tests {
             (r#"{"a":{"b":"n/a"}}"#, "result 1: `a.b` is \"n/a\", not a number"),
             (r#"{"a":{"b":true}}"#, "result 1: `a.b` is true, not a number"),
             (r#"{"a":{"b":[1]}}"#, "result 1: `a.b` is [1], not a number"),
-            (r#"{"a":7}"#, "result 1: `a` is 7, and no mapping that could have a `b`"),
-            ("\"text\"", "result 1 is \"text\", and no mapping that could have a `a`"),
+            (r#"{"a":7}"#, "result 1: `a` is 7, not a mapping with a field `b`"),
+            ("\"text\"", "result 1 is \"text\", not a mapping with a field `a`"),
         ] {
             assert_eq!(reduce(&sum, &[good, bad]).unwrap_err(), said);
         }
         let large = format!("{{\"a\":{{\"b\":{}}}}}", i128::MAX);
         let said = reduce(&sum, &[&large, good]).unwrap_err();
-        assert_eq!(said, "result 1: `a.b` is 1, and with it the sum is beyond 128 bits");
+        assert_eq!(said, "result 1: `a.b` is 1, and the sum exceeds 128 bits");
         let said = reduce(&sum, &[r#"{"a":{"b":1e308}}"#; 2]).unwrap_err();
-        assert_eq!(said, "`sum` of `a.b` is beyond what a float can hold");
+        assert_eq!(said, "`sum` of `a.b` is too large for a float");
         let group = Reductions { count: true, over: Vec::new(), group_by: Some(fields(&["a"])) };
         let said = reduce(&group, &[good]).unwrap_err();
-        assert_eq!(said, "result 0: `a` is {\"b\":1}, and only text, numbers, booleans and null make groups");
+        assert_eq!(said, "result 0: `a` is {\"b\":1}, but only text, numbers, booleans and null can form groups");
     }
 }

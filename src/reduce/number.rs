@@ -1,18 +1,18 @@
-//! Numbers of results: whole ones are exact, all others are floats.
+//! Numbers in results: integers are exact, all others are floats.
 
 use std::cmp::Ordering;
 
 /// A number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Number {
-    /// A whole one, written as such.
+    /// An integer, written as such.
     Whole(i128),
     /// Any other.
     Float(f64),
 }
 
 impl Number {
-    /// Reads a JSON number; none where it does not fit 128 bits, or a float.
+    /// Reads a JSON number; none if it fits neither 128 bits nor a float.
     pub(super) fn read(json: &str) -> Option<Self> {
         if json.contains(['.', 'e', 'E']) {
             return json.parse().ok().filter(|number: &f64| number.is_finite()).map(Self::Float);
@@ -20,7 +20,7 @@ impl Number {
         json.parse().ok().map(Self::Whole)
     }
 
-    /// As JSON text; none where it is no finite number.
+    /// As JSON text; none if it is not finite.
     pub(super) fn to_json(self) -> Option<String> {
         match self {
             Self::Whole(number) => Some(number.to_string()),
@@ -29,7 +29,7 @@ impl Number {
         }
     }
 
-    /// By their exact values, whatever their kinds.
+    /// Compares by exact value, whatever the kinds.
     pub(super) fn compare(self, other: Self) -> Ordering {
         match (self, other) {
             (Self::Whole(one), Self::Whole(other)) => one.cmp(&other),

@@ -1,11 +1,11 @@
-//! Finds fields in a line of JSON, and passes over all others.
+//! Finds fields in a line of JSON, and skips all others.
 
 use crate::spec::Field;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
 
-/// The fields to find. Each is a column; so is the result as a whole, where it is asked for.
+/// The fields to find. Each is a column, and so is the result as a whole, if needed.
 #[derive(Debug, Default)]
 pub(super) struct Picker {
     /// The field of each column; none for the result as a whole.
@@ -13,7 +13,7 @@ pub(super) struct Picker {
     tree: Vec<Node>,
 }
 
-/// A name of a mapping, and what is wanted below it.
+/// A name in a mapping, and what is needed below it.
 #[derive(Debug)]
 struct Node {
     name: String,
@@ -24,14 +24,14 @@ struct Node {
 /// A value of a line, where there is one.
 pub(super) type Found<'a> = Option<&'a RawValue>;
 
-/// Something that is no mapping, though a field of it is wanted.
+/// A value that is not a mapping, although one of its fields is needed.
 #[derive(Debug)]
 pub(super) struct NoMapping {
     /// The field that it would be; none for the result as a whole.
     pub(super) field: Option<String>,
     /// Its JSON text.
     pub(super) value: String,
-    /// The name that is wanted of it.
+    /// The name of that field.
     pub(super) wanted: String,
 }
 

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct BarProgress {
     bar: ProgressBar,
     failures: FirstFailures,
-    /// All bytes of the step's files, if the bar measures these.
+    /// The size of the step's files, if the bar measures bytes.
     bytes: Option<u64>,
     /// The rows so far; drawn if the bar measures bytes.
     rows: Arc<AtomicU64>,

@@ -3,7 +3,7 @@
 use crate::model::{ItemFailure, StepName};
 use crate::text::Printable;
 
-/// The most failures of a step that are shown as they happen.
+/// The maximum number of failures of a step to show as they happen.
 const MOST: u64 = 5;
 
 /// Counts the failures of a step, and shows the first.
@@ -14,7 +14,7 @@ impl FirstFailures {
     /// Lines for those of these failures that are shown.
     pub(super) fn show(&mut self, name: &StepName, failed: &[ItemFailure]) -> Vec<Printable> {
         let mut lines = Vec::new();
-        // Rows that are left out are counted at the end of the step.
+        // Skipped rows are counted at the end of the step.
         for item in failed.iter().filter(|item| !item.left_out) {
             self.0 += 1;
             if self.0 <= MOST {

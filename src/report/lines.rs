@@ -87,7 +87,7 @@ fn progress_line(name: &StepName, stats: &Stats, total: Option<u64>) -> String {
     format!("step {name}: {of}{}, {}{left}", failed(stats), rate(per_second, "items"))
 }
 
-/// The same for rows, whose number is not known before they are read: their bytes are.
+/// The same for rows: their number is unknown before they are read, so it uses their bytes.
 fn bytes_line(name: &StepName, stats: &Stats, file: FileBytes) -> String {
     let done = stats.bytes_done.min(file.all);
     let percent = 100 * u128::from(done) / u128::from(file.all.max(1));

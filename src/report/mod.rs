@@ -1,7 +1,7 @@
-//! What people and programs see of a run: listeners that follow its events, and texts made of its end.
+//! What people and programs see of a run: listeners that follow its events, and the summary at its end.
 //!
-//! Owns wording and drawing; writes to stderr only, because stdout is data. Everything for people leaves as
-//! [`Printable`](crate::text::Printable) text. Nothing here is needed for a run to be right.
+//! Owns wording and drawing; writes only to stderr, because stdout is data. Everything for people is
+//! [`Printable`](crate::text::Printable) text. A run does not depend on anything here.
 
 mod bar;
 mod failures;

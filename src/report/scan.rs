@@ -1,4 +1,4 @@
-//! Progress of reading files through beforehand.
+//! Progress of reading files before a run.
 
 use super::format::{bytes, count};
 use crate::text::Printable;
@@ -15,7 +15,7 @@ pub struct Scan<'a> {
     pub bytes: u64,
 }
 
-/// Shows on stderr that files are read through.
+/// Shows the progress of reading files on stderr.
 pub struct ScanProgress(ProgressBar);
 
 const TEMPLATE: &str =
@@ -30,7 +30,7 @@ impl ScanProgress {
         Self(bar)
     }
 
-    /// One line; `help` is what can be done about it.
+    /// One line; `help` is what the user can do about it.
     pub fn line(scan: &Scan<'_>, help: &str) -> Self {
         let (files, bytes) = (count(scan.files, "file"), bytes(scan.bytes));
         let line = Printable::line(format!("{} {files}, {bytes}; {help}", scan.action));
@@ -39,13 +39,13 @@ impl ScanProgress {
         Self(ProgressBar::hidden())
     }
 
-    /// So many bytes were read so far.
+    /// Reports how many bytes were read so far.
     pub fn read(&self, bytes: u64) {
-        // A file is read a second time if its encoding shows late.
+        // A file is read again if its encoding turns out late.
         self.0.set_position(bytes.min(self.0.length().unwrap_or(bytes)));
     }
 
-    /// All were read; nothing of it stays on the screen.
+    /// All files were read. Clears the screen.
     pub fn end(self) {
         self.0.finish_and_clear();
     }

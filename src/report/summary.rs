@@ -32,7 +32,7 @@ pub fn summary(summary: &RunSummary, workflow: &Path) -> Printable {
     Printable::lines(format!("run {run} {how}\n{text}next: {next}"))
 }
 
-/// What stopped the run, if nothing else was shown of it.
+/// What stopped the run, if nothing else was shown.
 pub fn stop_error(summary: &RunSummary) -> Option<Printable> {
     let step = summary.steps.last()?;
     match (summary.status, &step.failure) {
@@ -45,10 +45,10 @@ pub fn stop_error(summary: &RunSummary) -> Option<Printable> {
     }
 }
 
-/// A path as a shell reads it.
+/// A path, quoted for a shell.
 fn shell_word(path: &Path) -> String {
     let path = path.display().to_string();
-    // A path cannot hold a NUL, which is all that cannot be quoted.
+    // A path cannot contain NUL, the only thing that cannot be quoted.
     shlex::try_quote(&path).map_or_else(|_| path.clone(), Into::into)
 }
 
@@ -62,7 +62,7 @@ fn step_line(step: &StepReport) -> String {
     };
     part(stats.failed, "failed");
     part(stats.unchanged, "unchanged");
-    part(stats.bad_rows, "bad and left out");
+    part(stats.bad_rows, if stats.bad_rows == 1 { "bad row skipped" } else { "bad rows skipped" });
     part(stats.skipped, "skipped");
     part(stats.retried, "retried");
     let _ = write!(line, " in {}", duration(stats.duration));

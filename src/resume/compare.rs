@@ -1,4 +1,4 @@
-//! What is left of a step: compares the items of now with those that are done.
+//! What is left of a step: compares the current items with those that are done.
 
 use super::comparison::{Comparison, Counts};
 use super::done::{DoneItems, Found, Place};
@@ -9,12 +9,12 @@ use crate::model::{ItemKey, Status};
 use crate::sources::{RowHasher, Source, SourceError};
 use std::collections::{BTreeMap, HashMap};
 
-/// What decides which items run, besides what is done.
+/// What decides which items run, apart from what is done.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
     /// `--max-items`: no item from this index on runs. What is done there stays.
     pub limit: u64,
-    /// Whether results may depend on where an item stands in the list.
+    /// Whether results may depend on the position of an item in the list.
     pub by_index: bool,
 }
 
@@ -24,7 +24,7 @@ impl Default for Rules {
     }
 }
 
-/// Reads all items, and finds those that have no result. Two items with the same content are done when two were.
+/// Reads all items, and finds those without a result. Two items with the same content are done if two were.
 ///
 /// # Errors
 /// If the source cannot be read.
@@ -35,7 +35,7 @@ pub fn compare_with_done(
 ) -> Result<Comparison, SourceError> {
     let mut comparer = Comparer::new(history, rules);
     let mut portion = Portion::new();
-    // Before anything is read: what runs is read again afterwards.
+    // Before anything is read, because the source is read again afterwards.
     source.reread()?.required()?;
     let (mut hasher, forms) = (RowHasher::default(), source.forms());
     while let Some(chunk) = source.next(portion.items())? {
@@ -49,8 +49,8 @@ pub fn compare_with_done(
     Ok(comparer.finish())
 }
 
-/// Compares items, one after another.
-// More than 12 fields: each is another list that keys are looked up in, or counted by.
+/// Compares items one by one.
+// More than 12 fields: each is a list of keys or a count.
 struct Comparer<'a> {
     history: &'a StepHistory,
     rules: Rules,
@@ -59,11 +59,11 @@ struct Comparer<'a> {
     left_out: FailedItems,
     waiting: HashMap<ItemKey, Vec<u32>>,
     lost: LostItems,
-    /// Where the items of each batch stand now.
+    /// The current indexes of the items of each batch.
     places: Vec<Vec<Option<u64>>>,
-    /// Items of which several equal ones were done at other indexes.
+    /// Items for which several equal ones were done at other indexes.
     undecided: Vec<(u64, ItemKey)>,
-    /// Rows that are not known by their keys, with their hashes: their files have changed, or are new.
+    /// Rows with unknown keys, and their hashes: their files are new or have changed.
     rows: Vec<(u64, ItemKey, u64)>,
     unfinished: UnfinishedSet,
     reasons: BTreeMap<&'static str, u64>,
@@ -102,7 +102,7 @@ impl<'a> Comparer<'a> {
         self.unfinished.note(key);
         match self.done.find(key, index) {
             Found::Taken(place) => self.place(place, index),
-            // An equal one may have failed at just this index.
+            // An equal item may have failed at this very index.
             Found::Several if !has_index(&self.failed, key, index) => self.undecided.push((index, key)),
             Found::Nothing if hash.is_some() && !self.is_known(key) => {
                 self.rows.extend(hash.map(|hash| (index, key, hash)));
@@ -142,16 +142,16 @@ impl<'a> Comparer<'a> {
         }
         let reason = match (failed, waited, loss) {
             (Some(_), _, _) => "failed before",
-            (None, Some(_), _) => "waiting to be tried again",
-            (None, None, Some(LossReason::Result)) => "whose results are gone",
-            (None, None, Some(LossReason::Key)) => "whose keys are gone",
+            (None, Some(_), _) => "waiting for a retry",
+            (None, None, Some(LossReason::Result)) => "with lost results",
+            (None, None, Some(LossReason::Key)) => "with lost keys",
             (None, None, None) if self.was_whole() => "new or changed",
             (None, None, None) => "not run yet",
         };
         self.run(index, reason, waited.map_or(1, |attempts| attempts.saturating_add(1)));
     }
 
-    /// Whether every item had an outcome the last time.
+    /// Whether every item had an outcome last time.
     fn was_whole(&self) -> bool {
         self.history.ended.as_ref().is_some_and(|ended| {
             ended.stats.skipped == 0 && matches!(ended.status, Status::Succeeded | Status::Partial)
@@ -198,12 +198,12 @@ impl<'a> Comparer<'a> {
         }
     }
 
-    /// Gives rows of changed files the results of equal rows that are not in the list under their old keys any more.
+    /// Gives rows of changed files the results of equal rows whose old keys are no longer in the list.
     fn match_rows(&mut self) {
         if self.rows.is_empty() {
             return;
         }
-        // Both lists are sorted and walked through side by side: maps would take ten times their memory.
+        // Both lists are sorted and read in parallel: maps would take ten times the memory.
         let mut vanished: Vec<(u64, u32, u32)> = Vec::new();
         for (number, batch) in self.history.batches.iter().enumerate() {
             for (position, key) in batch.keys.iter().enumerate().filter(|(at, _)| self.places[number][*at].is_none()) {
@@ -227,11 +227,11 @@ impl<'a> Comparer<'a> {
         }
     }
 
-    /// Runs items again whose results do not hold although they are done.
+    /// Runs items that are done but whose results are no longer valid.
     fn break_batches(&mut self) {
         for number in 0..self.places.len() {
             let batch = &self.history.batches[number];
-            // What a batched task made of a whole batch stands only as long as the whole batch does.
+            // The result of a batched task is valid only as long as its whole batch exists.
             let broken = batch.list && self.places[number].contains(&None);
             for position in 0..self.places[number].len() {
                 let Some(index) = self.places[number][position] else { continue };
@@ -241,9 +241,9 @@ impl<'a> Comparer<'a> {
                 if (broken || moved || spoiled) && index < self.rules.limit {
                     self.places[number][position] = None;
                     let reason = match (broken, spoiled) {
-                        (true, _) => "part of a batch that changed",
-                        (false, true) => "whose files are missing or were edited",
-                        (false, false) => "at another index now",
+                        (true, _) => "part of a changed batch",
+                        (false, true) => "with missing or edited files",
+                        (false, false) => "moved to another index",
                     };
                     self.run(index, reason, 1);
                 }
@@ -252,7 +252,7 @@ impl<'a> Comparer<'a> {
     }
 }
 
-/// The new indexes of a batch whose items are elsewhere now.
+/// The new indexes of a batch whose items have moved.
 fn moved((batch, places): (&DoneBatch, &Vec<Option<u64>>)) -> Option<RowChange> {
     let stayed = batch.indexes.iter().copied().map(Some).eq(places.iter().copied());
     (!stayed).then(|| batch.moved(places.clone()))
@@ -262,7 +262,7 @@ fn has_index(failed: &FailedItems, key: ItemKey, index: u64) -> bool {
     failed.get(&key).is_some_and(|equal| equal.iter().any(|failed| failed.index == index))
 }
 
-/// Takes out the failed item with this key: that of this index, if there is one.
+/// Removes the failed item with this key: the one at this index, if there is one.
 fn take(failed: &mut FailedItems, key: ItemKey, index: u64) -> Option<FailedItem> {
     let equal = failed.get_mut(&key)?;
     // They are in the order of their indexes.

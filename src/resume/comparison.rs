@@ -9,35 +9,35 @@ use std::collections::BTreeMap;
 pub struct Comparison {
     /// The items to run.
     pub unfinished: UnfinishedItems,
-    /// The number of all items of now, without those that a limit keeps from running.
+    /// The current number of items, without those that a limit keeps from running.
     pub total: u64,
     /// Those that do not run.
     pub counts: Counts,
     /// Where done items are now, for batches whose items moved.
     pub moves: Vec<RowChange>,
-    /// Where failed items are now that do not run, and those that the source does not have any more.
+    /// Where failed items that do not run are now, and which of them the source no longer has.
     pub failures: Vec<FailureChange>,
-    /// Why items are run, and how many for each reason.
+    /// Why items run, and how many for each reason.
     pub reasons: BTreeMap<&'static str, u64>,
 }
 
 /// Numbers of items that do not run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Done, in this run or in the one that it took results over from.
+    /// Done, in this run or in its baseline.
     pub done: u64,
-    /// Of these, done in the run that this one took results over from.
+    /// Of these, done in the baseline.
     pub unchanged: u64,
-    /// Failed, and not to be run again.
+    /// Failed, and not run again.
     pub failed: u64,
-    /// Bad rows that are left out.
+    /// Bad rows that are skipped.
     pub bad_rows: u64,
-    /// Failed items that were asked for, but cannot be found any more.
+    /// Failed items that were selected but no longer exist.
     pub missing: u64,
 }
 
 impl Comparison {
-    /// How many of the source's bytes are behind items that do not run: each item is taken for an average one.
+    /// How many bytes of the source the items that do not run cover: each counts as an average one.
     pub fn bytes_done(&self, bytes: Option<u64>) -> u64 {
         byte_share(bytes.unwrap_or(0), self.settled(), self.total)
     }
@@ -52,7 +52,7 @@ impl Comparison {
         self.total.saturating_sub(self.to_run())
     }
 
-    /// What is to be run of a source of so many bytes, and the number of all items.
+    /// What is left to run of a source of this size, and the number of all items.
     pub fn into_unfinished(self, bytes: Option<u64>) -> (UnfinishedItems, u64) {
         let (settled, total) = (self.settled(), self.total);
         (self.unfinished.sized(bytes.unwrap_or(0), total, settled), total)

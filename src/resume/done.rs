@@ -7,32 +7,32 @@ use std::collections::{BTreeMap, HashMap};
 /// An item of a done batch: the batch, and the position in it.
 pub(super) type Place = (usize, usize);
 
-/// The items that are done, to be struck out one by one. Equal items have equal keys, and an entry each.
+/// The items that are done, struck out one by one. Equal items have equal keys, with one entry each.
 pub(super) struct DoneItems<'a> {
     batches: &'a [DoneBatch],
     listed: HashMap<ItemKey, Listed>,
-    /// Batches whose keys follow each other, by the first.
+    /// Batches with consecutive keys, by the first key.
     runs: BTreeMap<ItemKey, Vec<usize>>,
-    /// Positions of runs that were struck out, by batch.
+    /// Positions of such batches that were struck out, by batch.
     struck: HashMap<usize, Vec<bool>>,
-    /// The keys of the longest run.
+    /// The number of keys in the longest of them.
     longest: usize,
 }
 
 /// Where the items with a key are.
 enum Listed {
     One(Place),
-    /// By index. There may be as many as there are items, so they are never walked through.
+    /// By index. There may be as many as there are items, so they are never iterated over.
     Several(BTreeMap<u64, Place>),
 }
 
-/// What there is for an item.
+/// What was found for an item.
 pub(super) enum Found {
     /// Nothing.
     Nothing,
-    /// The item itself, or the only one that is equal to it. It is struck out.
+    /// The item itself, or the only equal one. It is struck out.
     Taken(Place),
-    /// Several equal items, all of which were done at other indexes. It is decided once the whole list is known.
+    /// Several equal items, all done at other indexes. The choice is made once the whole list is known.
     Several,
 }
 
@@ -127,11 +127,11 @@ impl<'a> DoneItems<'a> {
         listed || !self.places_in_runs(key).is_empty()
     }
 
-    /// The items with this key in batches whose keys follow each other. A key is in several if a file is listed twice.
+    /// The items with this key in batches with consecutive keys. A key is in several if a file is listed twice.
     fn places_in_runs(&self, key: ItemKey) -> Vec<Place> {
         let mut places = Vec::new();
         for (first, numbers) in self.runs.range(..=key).rev() {
-            // Runs that begin so far before the key cannot reach it.
+            // Batches that begin this far before the key cannot reach it.
             if key.within(*first, self.longest).is_none() {
                 break;
             }

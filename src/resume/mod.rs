@@ -1,4 +1,4 @@
-//! What of earlier executions still holds, and why not: pure comparisons over what the ledger says.
+//! Which outcomes of earlier executions are still valid, and why not: pure comparisons with what the ledger says.
 //!
 //! Reads a source and compares keys; writes nothing, runs nothing. Memory holds a few bytes for each item.
 

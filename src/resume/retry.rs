@@ -1,7 +1,7 @@
-//! The failed items of a step, found in the list of now: `retry` runs them, and nothing else of the step.
+//! The failed items of a step, found in the current list. `retry` runs only these.
 //!
-//! A failed item is found by its key; if what it names has changed, by its text; if its text has changed, by its index. It runs
-//! at the index that it had when it failed, so nothing else of the step has to move.
+//! A failed item is found by its key; if what it names has changed, by its text; if its text has changed, by its index.
+//! It runs at the index that it had when it failed, so no other item has to move.
 
 use super::comparison::{Comparison, Counts};
 use super::done::DoneItems;
@@ -24,7 +24,7 @@ pub fn compare_failed(
 ) -> Result<Comparison, SourceError> {
     let mut finder = Finder::new(history, selection);
     let mut portion = Portion::new();
-    // Before anything is read: what runs is read again afterwards.
+    // Before anything is read, because the source is read again afterwards.
     source.reread()?.required()?;
     while let Some(chunk) = source.next(portion.items())? {
         for (key, text) in chunk.keys.iter().zip(chunk.items.iter()) {
@@ -36,7 +36,7 @@ pub fn compare_failed(
     Ok(finder.finish())
 }
 
-/// An item of the list of now.
+/// An item of the current list.
 #[derive(Clone, Copy)]
 struct Candidate {
     index: u64,
@@ -44,11 +44,11 @@ struct Candidate {
 }
 
 /// Looks for failed items.
-// More than 12 fields: each way to know an item again has a list.
+// More than 12 fields: one list for each way to recognize an item.
 struct Finder<'a> {
     history: &'a StepHistory,
     done: DoneItems<'a>,
-    /// Those that are looked for, by key, by text, and by index.
+    /// Those to find, by key, by text and by index.
     wanted: HashMap<ItemKey, Vec<FailedItem>>,
     texts: HashMap<u64, Vec<Candidate>>,
     indexes: HashMap<u64, Option<Candidate>>,

@@ -1,8 +1,8 @@
-//! Which items an execution of a run is about.
+//! Which items an execution of a run is to run.
 
 use crate::model::ItemKey;
 
-/// Which items an execution of a run is about.
+/// Which items an execution of a run is to run.
 #[derive(Debug, Clone, Default)]
 pub enum ItemSelection {
     /// All that have no result yet.
@@ -10,12 +10,12 @@ pub enum ItemSelection {
     Left,
     /// Those that failed.
     Failed,
-    /// Those that failed and are named: by index, or by the beginning of their key.
+    /// Those that failed and are named, by index or by the beginning of their key.
     Only(Vec<String>),
 }
 
 impl ItemSelection {
-    /// Whether it takes a failed item: with the index that it had when it failed.
+    /// Whether it includes a failed item; the index is the one it had when it failed.
     pub fn takes(&self, index: u64, key: ItemKey) -> bool {
         match self {
             Self::Left | Self::Failed => true,

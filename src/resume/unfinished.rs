@@ -1,4 +1,4 @@
-//! What of a step's items is still to be run, read from its source once more: memory holds a bit for each item.
+//! The items of a step that are left to run, read from its source once more. Memory holds one bit per item.
 
 use super::byte_share::byte_share;
 use super::unfinished_set::{Portion, UnfinishedSet};
@@ -20,7 +20,7 @@ struct Pending {
 }
 
 impl Pending {
-    /// Whether both can be in one batch.
+    /// Whether both can be in the same batch.
     fn goes_with(&self, other: &Self) -> bool {
         let file = |it: &Self| it.origin.as_ref().map(|(file, _)| Arc::clone(file));
         self.attempt == other.attempt
@@ -34,12 +34,12 @@ impl Pending {
 /// The items to run, in order.
 pub struct UnfinishedItems {
     unfinished: UnfinishedSet,
-    /// Those that were read already.
+    /// Those already read.
     queue: VecDeque<Pending>,
     /// Index of the next item of the source.
     index: u64,
     exhausted: bool,
-    /// The bytes of all items, and their number; how many were given out.
+    /// The bytes and the number of all items, and how many were handed out.
     bytes: (u64, u64),
     given: u64,
     portion: Portion,
@@ -58,13 +58,13 @@ impl UnfinishedItems {
         }
     }
 
-    /// The same of a source whose items, so many, come to so many bytes, and of which `done` do not run: each counts as an
-    /// average one.
+    /// The same for a source whose items have this total size, `done` of which do not run: each item counts as an average
+    /// one.
     pub(super) fn sized(self, bytes: u64, total: u64, done: u64) -> Self {
         Self { bytes: (bytes, total), given: done, ..self }
     }
 
-    /// Cuts the next batch: neighbours in this list that have had the same number of attempts.
+    /// Cuts the next batch: neighbours in this list with the same number of attempts.
     pub(crate) fn cut(
         &mut self,
         source: &mut dyn Source,
@@ -93,7 +93,7 @@ impl UnfinishedItems {
         Ok(Some(Batch { bytes: byte_share(bytes, self.given, total) - before, ..batch(taken, number) }))
     }
 
-    /// Reads some items, and keeps those that are to be run.
+    /// Reads some items, and keeps those that are left to run.
     fn read(&mut self, source: &mut dyn Source) -> Result<(), SourceError> {
         if self.unfinished.ends_before(self.index) {
             self.exhausted = true;
@@ -102,10 +102,10 @@ impl UnfinishedItems {
         let Some(chunk) = source.next(self.portion.items())? else {
             return Err(SourceError::Changed(self.index));
         };
-        // What was put in another order was so for a fresh start alone.
+        // Only a new run reads the source in another order.
         let Chunk { items, keys, form, origin, file_error, .. } = chunk;
         self.portion.learn(&items);
-        // Where rows begin is counted once for the chunk, not from its start for each.
+        // The starts of rows are counted once per chunk, not from its start for each row.
         let mut line = match origin.as_ref().map(|origin| &origin.lines) {
             Some(LineNumbers::From(first)) => *first,
             _ => 0,

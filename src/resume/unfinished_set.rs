@@ -1,22 +1,22 @@
-//! Which items are to be run: a bit for each item, and how many of them to read at a time.
+//! Which items are left to run: one bit per item, and how many of them to read at a time.
 
 use crate::model::{ItemKey, Items};
 use std::collections::HashMap;
 
-/// Which items are to be run, by index.
+/// Which items are left to run, by index.
 #[derive(Debug, Default)]
 pub(super) struct UnfinishedSet {
     bits: Vec<u64>,
-    /// Of the key of each item, two bytes: whether what is read again is what was compared.
+    /// Two bytes of the key of each item, to check that what is read again is what was compared.
     marks: Vec<u16>,
-    /// The next attempt of those that have had one.
+    /// The next attempt of items that have had one.
     attempts: HashMap<u64, u32>,
-    /// The indexes under which items run, where that is not where they are in the source.
+    /// The indexes under which items run, if they differ from those in the source.
     indexes: HashMap<u64, u64>,
 }
 
 impl UnfinishedSet {
-    /// The item with this index is to be run, for the `attempt`th time.
+    /// Marks the item with this index to run, for the `attempt`th time.
     pub(super) fn add(&mut self, index: u64, attempt: u32) {
         let word = usize::try_from(index / 64).expect("a bit for each item fits into memory");
         if self.bits.len() <= word {
@@ -28,7 +28,7 @@ impl UnfinishedSet {
         }
     }
 
-    /// The item at this place in the source is to be run, under another index.
+    /// Marks the item at this place in the source to run under another index.
     pub(super) fn add_at(&mut self, place: u64, index: u64) {
         self.add(place, 1);
         if place != index {
@@ -41,7 +41,7 @@ impl UnfinishedSet {
         self.indexes.get(&place).copied().unwrap_or(place)
     }
 
-    /// Takes note of the next item of the source.
+    /// Notes the next item of the source.
     pub(super) fn note(&mut self, key: ItemKey) {
         self.marks.push(key.mark());
     }
@@ -57,18 +57,18 @@ impl UnfinishedSet {
         word.is_some_and(|word| word >> (index % 64) & 1 == 1)
     }
 
-    /// The attempt that the item with this index is to be run for.
+    /// The attempt for which the item with this index runs.
     pub(super) fn attempt(&self, index: u64) -> u32 {
         self.attempts.get(&index).copied().unwrap_or(1)
     }
 
-    /// Whether nothing is to be run from this index on.
+    /// Whether nothing is left to run from this index on.
     pub(super) fn ends_before(&self, index: u64) -> bool {
         index >= self.marks.len() as u64 || index / 64 >= self.bits.len() as u64
     }
 }
 
-/// How many items to read at a time: many, but fewer where they are large, for what is read at a time is held.
+/// How many items to read at a time: many, but fewer if they are large, because they are held in memory.
 pub(super) struct Portion(usize);
 
 impl Portion {

@@ -1,6 +1,6 @@
-//! Cuts a stream of bytes into whole records, with their line breaks, as many as asked for.
+//! Cuts a stream of bytes into whole records with their line breaks, as many as requested.
 //!
-//! Not the `csv` crate: records keep their bytes, because workers parse them, and the crate gives only copies of parsed fields.
+//! The `csv` crate gives only copies of parsed fields; records must keep their bytes, because workers parse them.
 
 use super::block::Block;
 use crate::model::{Items, line_breaks};

@@ -1,6 +1,6 @@
 //! The fields of one record.
 //!
-//! Not the `csv` crate: fields are slices of the record, copied only if they are quoted, and the crate copies each of them.
+//! The `csv` crate copies each field. Here fields are slices of the record, copied only if they are quoted.
 
 use super::bad_row::BadRow;
 use crate::model::{Column, CsvForm, From};

@@ -49,7 +49,7 @@ pub fn is_record(form: &Form, items: &Items, position: usize, origin: Option<&Or
     Ok(matches!(form, Form::Csv(_)) || json.starts_with(b"{"))
 }
 
-/// How many characters of a row that cannot be read are kept: enough to find it, and to see what is wrong.
+/// How many characters of an unreadable row to keep: enough to find it and to see what is wrong.
 const KEPT_CHARS: usize = 4096;
 
 /// The same for the ledger and for people: a row that cannot be read becomes its text, or the beginning of it.

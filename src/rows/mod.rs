@@ -1,10 +1,10 @@
-//! Records of row files: where one ends, what its fields are, and what their texts mean.
+//! Records of row files: where a record ends, what its fields are, and what they mean.
 //!
-//! Owns reading the text of CSV and JSON Lines, and statistics of whole files. Leaves to others: which files there are, how
-//! they are opened and in which order (`sources`); what becomes of a record (a worker, or a task that wants it as JSON). Always
-//! holds: every reader follows the same rules, those of Python's `csv` module. A quote opens a field only at its beginning, a
-//! doubled quote inside is one quote, a line break inside quotes is part of the field, any other line break ends the record,
-//! and a line with nothing on it is not a record.
+//! Owns reading the text of CSV and JSON Lines, and statistics of whole files. Leaves to others: which files there are,
+//! how they are opened and in which order (`sources`); what happens to a record (a worker, or a task that needs it as
+//! JSON). Always holds: every reader follows the same rules, those of Python's `csv` module. A quote opens a field only
+//! at its beginning, a doubled quote inside is one quote, a line break inside quotes is part of the field, any other line
+//! break ends the record, and an empty line is not a record.
 
 mod bad_row;
 mod block;

@@ -1,7 +1,7 @@
-//! The aggregate of a batch step: one value made of all its results.
+//! The aggregate of a batch step: one value computed from all its results.
 //!
-//! It is kept next to the results, and stands as long as neither they nor what computes it have changed. A failing aggregate
-//! fails its step, whose items stay done.
+//! It is stored next to the results, and valid until they, or what computes it, change. If the aggregate fails, its step
+//! fails, but the items stay done.
 
 use super::env::StepEnv;
 use super::error::EngineError;
@@ -21,8 +21,8 @@ use std::time::Duration;
 /// A value as JSON, or why there is none.
 type Computed = Result<Box<RawValue>, Failure>;
 
-/// Computes the aggregate of a step that ended well, unless the one that is kept still stands; a failure of it becomes the
-/// step's. `limit` is the `timeout` of the step.
+/// Computes the aggregate of a step that succeeded, unless the stored one is still valid. If it fails, so does the step.
+/// `limit` is the `timeout` of the step.
 pub(super) fn compute_aggregate(
     env: &mut StepEnv<'_>,
     report: &mut StepReport,
@@ -94,7 +94,7 @@ fn reduce(env: &mut StepEnv<'_>, reductions: &Reductions, recorded: &StepReader<
     Ok(reducer.finish().map_err(wrong))
 }
 
-/// Runs the code of an aggregate, once, in a worker of its own. It sees the step itself too.
+/// Runs the code of an aggregate once, in a separate worker. The code also sees the step itself.
 fn call(env: &mut StepEnv<'_>, stats: Stats, left: Option<Duration>) -> Result<Computed, EngineError> {
     let program = env.step.aggregate.as_ref().expect("`prepare` compiled the code of every aggregate");
     let mut scope = (*env.scope).clone();
@@ -119,13 +119,13 @@ fn call(env: &mut StepEnv<'_>, stats: Stats, left: Option<Duration>) -> Result<C
     Ok(line.and_then(|line| RawValue::from_string(line).ok()).ok_or_else(interrupted))
 }
 
-/// Logs what the code of an aggregate printed, and tells its warnings.
+/// Logs what the code of an aggregate printed, and passes its warnings on.
 fn tell(env: &mut StepEnv<'_>, outcome: &BatchOutcome, printed: Vec<LogLine>, error: Option<String>) {
     for LogLine { stream, mut text, .. } in printed {
         env.run.prepared.secrets.mask(&mut text);
-        // What is printed is not worth the results: the run goes on without it.
+        // Results are worth more than a log: the run continues without it.
         if let Err(error) = env.ledger.log(&LogEntry { item: None, stream, text }) {
-            env.notice(format!("warning: {error}; what the aggregate prints is not kept"));
+            env.notice(format!("warning: {error}; the aggregate's output is not logged"));
         }
     }
     if let Some(error) = error {

@@ -1,22 +1,22 @@
-//! Steers a run while it is under way: one set of commands, whoever gives them.
+//! Steers a run in progress: one set of commands, whoever gives them.
 //!
-//! Signals give them today. Each command takes effect at once and may come from any thread.
+//! Today, signals give them. Each command takes effect at once and may come from any thread.
 
 use crate::pipeline::Width;
 use crate::task::Cancel;
 use std::io;
 use std::num::NonZeroUsize;
 
-/// What can be asked of a run that is under way.
+/// A command for a run in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// Begin nothing until told to continue. Running items go on.
+    /// Start nothing until told to continue. Running items finish.
     Pause,
     /// End a pause.
     Continue,
-    /// Let so many slots of each step work, up to the ceiling that the workflow sets.
+    /// Set how many slots of each step may work, up to the limit of the workflow.
     Jobs(NonZeroUsize),
-    /// Begin nothing more, and end when the running items have ended.
+    /// Start nothing new, and end when the running items have finished.
     Stop,
     /// End the items that are running.
     Kill,
@@ -33,7 +33,7 @@ impl Control {
     /// For a run that is about to start.
     ///
     /// # Errors
-    /// If the system gives no descriptors.
+    /// If the system provides no descriptors.
     pub fn new() -> io::Result<Self> {
         Ok(Self { cancel: Cancel::new()?, width: Width::default() })
     }
@@ -45,7 +45,7 @@ impl Control {
             Command::Continue => self.width.resume(),
             Command::Jobs(jobs) => self.width.set(jobs),
             Command::Stop => self.cancel.stop.fire(),
-            // The closing steps of a run are ended apart from its work.
+            // The closing steps of a run have their own latch.
             Command::Kill if self.cancel.closing.is_fired() => self.cancel.last.fire(),
             Command::Kill => self.cancel.kill.fire(),
         }

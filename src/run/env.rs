@@ -1,4 +1,4 @@
-//! What the steps of a run share, and what one of them works with.
+//! What the steps of a run share, and what each one works with.
 
 use super::mode::StepMode;
 use super::output_paths::OutputPaths;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// What the steps of a run share.
 pub(super) struct RunEnv<'a> {
     pub(super) prepared: &'a Prepared,
-    /// The run's folder.
+    /// The run's directory.
     pub(super) folder: RunFolder,
     pub(super) host: Arc<TaskHost>,
     pub(super) width: &'a Width,
@@ -55,7 +55,7 @@ impl StepEnv<'_> {
         self.context_of(settings, open.source.forms(), item_files)
     }
 
-    /// What a lane gets that runs a task of the step once, for no item.
+    /// What a lane gets if it runs a task of the step once, without an item.
     pub(super) fn context_once(&self, settings: LaneSettings) -> io::Result<StepContext> {
         self.context_of(Arc::new(settings), Arc::new([Form::Json]), None)
     }

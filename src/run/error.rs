@@ -1,4 +1,4 @@
-//! Why a run could not be brought to its end. What was done by then stays done.
+//! Why a run could not be finished. Results up to that point are kept.
 
 use crate::ledger::LedgerError;
 use crate::pipeline::PipelineError;
@@ -12,14 +12,14 @@ pub enum EngineError {
     /// The ledger cannot be written or read.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The system gives no threads.
+    /// The system provides no threads.
     #[error("cannot start threads: {0}")]
     Threads(String),
     /// The guard of the children cannot be started.
     #[error("cannot start the guard of child processes")]
     Guard(#[source] std::io::Error),
-    /// The system gives no descriptors.
-    #[error("cannot make an event descriptor")]
+    /// The system provides no descriptors.
+    #[error("cannot create an event descriptor")]
     Descriptors(#[from] std::io::Error),
 }
 

@@ -1,4 +1,5 @@
-//! What a run would do if it went on now: the comparison that a resumed run makes, with nothing run and nothing written.
+//! What a run would do if it were resumed now: the comparison that a resumed run makes, without running or writing
+//! anything.
 
 use super::history::rules;
 use super::scope::{remember, step_scope};
@@ -20,14 +21,14 @@ pub enum Forecast {
     New,
     /// All of it runs again, for these reasons.
     Everything(Vec<String>),
-    /// Of so many items these run: how many for each reason.
+    /// Of this many items, these run: how many for each reason.
     Some {
-        /// All items of now.
+        /// The current number of items.
         total: u64,
         /// Reasons and numbers.
         reasons: Vec<(String, u64)>,
     },
-    /// That depends on what this earlier step gives, which will run.
+    /// That depends on the results of this earlier step, which will run.
     Waits(StepName),
 }
 
@@ -42,7 +43,7 @@ pub enum ForecastError {
     Ledger(#[from] LedgerError),
 }
 
-/// What each step would do if the run of this ledger went on.
+/// What each step would do if the run of this ledger were resumed.
 ///
 /// # Errors
 /// If the ledger or a step's items cannot be read.
@@ -69,7 +70,7 @@ pub fn forecast(prepared: &Prepared, reader: &Reader) -> Result<Vec<Forecast>, F
     Ok(forecasts)
 }
 
-/// What a step would do that has been started, and whose earlier steps stay as they are.
+/// What a step would do if it has been started and the steps that it reads stay as they are.
 fn forecast_step(
     step: &PreparedStep,
     prepared: &Prepared,

@@ -1,4 +1,4 @@
-//! A source of rows that notes the hash of each row that it gives.
+//! A source of rows that records the hash of each row.
 
 use crate::ledger::RowHashWriter;
 use crate::model::{Form, Keys};
@@ -6,11 +6,11 @@ use crate::sources::{Chunk, Reread, RowHasher, Source, SourceError, SurveyReques
 use crate::spec::OnBadRow;
 use std::sync::Arc;
 
-/// A source of rows that notes the hash of each row that it gives.
+/// A source of rows that records the hash of each row.
 pub(super) struct HashedRows {
     pub(super) source: Box<dyn Source>,
     pub(super) hasher: RowHasher,
-    /// None once the hashes could not be written: the rows run again then when their file changes.
+    /// None if the hashes could not be written. Then these rows run again if their file changes.
     pub(super) writer: Option<RowHashWriter>,
     pub(super) forms: Arc<[Form]>,
 }

@@ -1,4 +1,4 @@
-//! What earlier executions of a run, and the run that it took results over from, mean for a step.
+//! What earlier executions of a run, or its baseline, mean for a step.
 
 use super::env::StepEnv;
 use super::error::EngineError;
@@ -10,18 +10,18 @@ use crate::model::{Event, Fingerprint};
 use crate::resume::{Comparison, Rules, compare_failed, compare_with_done};
 use crate::sources::{Source, SourceError};
 
-/// What was found in the history of a step.
+/// What the history of a step contains.
 pub(super) enum Prior {
     /// Nothing: all of the step runs.
     Fresh,
-    /// Something that some of the items need not run for.
+    /// Outcomes, so that some items need not run.
     Compared(Box<Comparison>),
-    /// The step has no items any more, and had some.
+    /// The step had items and has none now.
     Vanished,
 }
 
-/// Compares the items of now with what was done, and tells what will run and why. The inner error is a source that cannot be
-/// read.
+/// Compares the current items with those that are done, and reports what will run and why. The inner error is a source
+/// that cannot be read.
 pub(super) fn compare(
     env: &mut StepEnv<'_>,
     open: &mut OpenStep,
@@ -33,7 +33,7 @@ pub(super) fn compare(
         return Ok(Ok(Prior::Fresh));
     }
     match is_empty(&mut *open.source) {
-        // Before anything is forgotten: an unmounted folder must not take results with it.
+        // Before anything is forgotten: an unmounted directory must not take results with it.
         Ok(true) if !env.step.allows_empty() => return Ok(Ok(Prior::Vanished)),
         Ok(_) => {}
         Err(error) => return Ok(Err(error)),
@@ -43,7 +43,7 @@ pub(super) fn compare(
     let compared = match env.mode {
         StepMode::Retry => {
             if !changed.is_empty() {
-                let text = "kept results were made before {}; `batchmill resume` brings them up to date";
+                let text = "existing results are from before {}; `batchmill resume` brings them up to date";
                 env.notice(text.replace("{}", &changed.join(", ")));
             }
             compare_failed(&mut *open.source, &history, &env.run.selection)
@@ -72,7 +72,7 @@ pub(super) fn compare(
     if compared.counts.missing > 0 {
         let missing = compared.counts.missing;
         env.notice(format!(
-            "warning: {missing} failed items are not in the list any more; `batchmill resume` forgets them"
+            "warning: {missing} failed items are no longer in the source; `batchmill resume` drops them"
         ));
     }
     Ok(Ok(Prior::Compared(Box::new(compared))))
@@ -83,13 +83,13 @@ fn fingerprint_of(env: &StepEnv<'_>, open: &OpenStep) -> Result<Fingerprint, Eng
     Ok(fingerprint_with_upstream(env.step, open, env.run.prepared, &revision)?)
 }
 
-/// What decides which items run, besides what is done.
+/// What decides which items run, apart from what is done.
 pub(super) fn rules(step: &PreparedStep, prepared: &Prepared) -> Rules {
     let limit = if step.is_batch() { prepared.options.max_items.unwrap_or(u64::MAX) } else { u64::MAX };
     Rules { limit, by_index: looks_at_index(step, prepared) }
 }
 
-/// Whether a source has no items. It begins anew afterwards.
+/// Whether a source has no items. Goes back to the first item.
 fn is_empty(source: &mut dyn Source) -> Result<bool, SourceError> {
     source.reread()?.required()?;
     let is_empty = source.next(1)?.is_none();

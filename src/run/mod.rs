@@ -1,7 +1,7 @@
 //! A run: the order of its steps, and what happens around each of them.
 //!
-//! Opens the ledger, asks `resume` what of earlier executions still holds, has `pipeline` run what is left, then makes
-//! aggregates and output files of the results. Stopping comes in through latches that everybody listens to.
+//! Opens the ledger, asks `resume` what is left to do, has `pipeline` run that, then makes aggregates and output files
+//! from the results. Latches stop it, and everyone listens to them.
 
 mod aggregate;
 mod control;

@@ -1,6 +1,6 @@
-//! Which of a step's items an execution is about.
+//! Which items of a step an execution runs.
 
-/// Which of a step's items an execution is about.
+/// Which items of a step an execution runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StepMode {
     /// All that have no result.

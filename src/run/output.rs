@@ -1,7 +1,8 @@
-//! The file of `outputs`: written when a step has ended well, from what the ledger holds.
+//! The file of `outputs`: written from the ledger when a step has succeeded.
 //!
-//! What was written is noted in the ledger with the state of the results, and of the file, at that time. So an execution that
-//! finds the file as it was written, made of the same results in the same way, leaves it alone; any other writes it again.
+//! The ledger records what was written, with the state of the results and of the file at that time. If an execution finds
+//! that file unchanged, and it would be made of the same results in the same way, it leaves the file alone. Otherwise it
+//! writes the file again.
 
 use super::env::StepEnv;
 use super::error::EngineError;
@@ -15,23 +16,23 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Pieces are handed on once they have come to so many bytes.
+/// Pieces are passed on once they reach this many bytes.
 const PIECE: usize = 1 << 20;
 
-/// The files of a step's items: their folders, and whose the paths are that earlier executions of the run have left.
+/// The files of a step's items: their directories, and who owns the paths that earlier executions of the run left.
 pub(super) fn item_files(env: &mut StepEnv<'_>, into: PathBuf) -> Result<ItemFiles, EngineError> {
     let folder = env.run.folder.clone();
     let reader = Reader::open(folder.clone())?;
     let history = reader.step(env.name())?.map(|step| step.history()).transpose()?.unwrap_or_default();
     let done = history.batches.iter().flat_map(|batch| batch.keys.iter().zip(batch.indexes.iter().copied()));
-    // An item that the workflow does not name any more has no index.
+    // An item that the workflow no longer has has no index.
     let done = done.filter(|(_, index)| *index != u64::MAX).collect();
     let claims = env.ledger.item_files(&done)?;
     let claims = claims.into_iter().map(|(path, key, index)| (path, (key, index))).collect();
     Ok(ItemFiles::new(scratch(&folder, env.name()), into, claims))
 }
 
-/// Writes the results of a step that has ended well; if that fails, the step has failed.
+/// Writes the results of a step that succeeded. If that fails, the step fails.
 pub(super) fn write_output(
     env: &mut StepEnv<'_>,
     target: &Target,
@@ -46,7 +47,7 @@ pub(super) fn write_output(
     let revision = env.ledger.revision()?;
     let only_new = env.step.step.outputs.file.as_ref().is_some_and(|file| file.only_new);
     let note = |state: Option<String>| {
-        // The results of this run alone are those of no other one.
+        // The results of this run belong to no other run.
         let of = if only_new { format!("{revision} of {}", env.run.folder.run) } else { revision.clone() };
         let note = serde_json::json!({
             "path": path, "format": format, "parts": target.parts, "of": of, "state": state
@@ -88,7 +89,7 @@ pub(super) fn write_output(
     Ok(())
 }
 
-/// Where the folders of attempts are made.
+/// Where the directories of attempts are created.
 pub(super) fn scratch(folder: &RunFolder, step: &StepName) -> PathBuf {
     folder.path.join("items").join(step.as_str())
 }
@@ -98,11 +99,11 @@ pub(super) fn scratch(folder: &RunFolder, step: &StepName) -> PathBuf {
 enum Which {
     /// All of the step.
     All,
-    /// Those that this run has made itself.
+    /// Those that this run produced.
     New,
 }
 
-/// The results of a step, as its output file gets them.
+/// The results of a step in the form that its output file needs.
 struct StepResults<'a> {
     folder: RunFolder,
     step: &'a StepName,
@@ -122,7 +123,7 @@ impl StepResults<'_> {
         reader.step(self.step)?.map(results).transpose()
     }
 
-    /// Writes results that are tables, all of the same columns, as Parquet without a detour; none where they are not.
+    /// Writes results straight to Parquet if they are tables with the same columns; returns none otherwise.
     fn as_tables(&self, target: &Target) -> Option<Result<Written, ExportError>> {
         if target.format != OutputFormat::Parquet {
             return None;
@@ -130,7 +131,7 @@ impl StepResults<'_> {
         let mut lines = self.open().ok()?.filter(ResultsReader::are_tables)?;
         let mut schema = schema_of_ipc(&lines.next_table().ok()??).ok()?;
         while let Some(table) = lines.next_table().ok()? {
-            // Tables of other columns are made alike by way of their records.
+            // Tables with different columns are converted to records.
             let other = schema_of_ipc(&table).ok()?;
             if other != schema {
                 schema = Arc::new(common_schema(&schema, &other)?);
@@ -182,7 +183,7 @@ fn io_error(error: &LedgerError) -> io::Error {
     io::Error::other(format!("{error}{cause}"))
 }
 
-/// The records of the one value that a plain step gave: a list's elements, or itself.
+/// The records in the value of a plain step: the elements of a list, or the value itself.
 fn records_of(line: &[u8], lines: &mut Vec<u8>) -> io::Result<()> {
     if !line.starts_with(b"[") {
         lines.extend_from_slice(line);

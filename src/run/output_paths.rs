@@ -1,4 +1,5 @@
-//! Where the steps of a run write their results: each to a path of its own, and no other run at the same time.
+//! Where the steps of a run write their results. Each path belongs to one step, and no other run uses it at the same
+//! time.
 
 use crate::export::{Claim, Target};
 use crate::model::StepName;
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 pub(super) struct OutputPaths(Vec<(PathBuf, StepName)>);
 
 impl OutputPaths {
-    /// Claims the path of a step until the claim is dropped; or says who else writes there.
+    /// Claims the path of a step until the claim is dropped. The error says who else writes there.
     pub(super) fn claim(&mut self, target: &Target, step: &StepName) -> Result<Claim, String> {
         let claim = Claim::take(target)
             .map_err(|busy| format!("`path`: {busy}; wait until it has finished, or choose another path"))?;
@@ -20,7 +21,7 @@ impl OutputPaths {
         });
         if let Some((_, owner)) = other {
             let path = target.path.display();
-            return Err(format!("`path`: step `{owner}` of this run writes to `{path}` as well; choose another path"));
+            return Err(format!("`path`: step `{owner}` of this run also writes to `{path}`; choose another path"));
         }
         self.0.push((real.to_path_buf(), step.clone()));
         Ok(claim)

@@ -1,4 +1,4 @@
-//! Records what a step does in the run's ledger, and in the step's output file while its results come.
+//! Records what a step does in the run's ledger, and in the step's output file if that is written during the step.
 
 use crate::export::{StreamedOutput, file_state};
 use crate::ledger::{LedgerError, StepLedger};
@@ -7,10 +7,10 @@ use crate::pipeline::Recorder;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-/// The recorder of a step that is kept in a ledger.
+/// The recorder of a step with a ledger.
 pub(super) struct LedgerRecorder<'a> {
     pub(super) ledger: &'a mut StepLedger,
-    /// The output file, if it is written while results come.
+    /// The output file, if it is written during the step.
     pub(super) streamed: Option<StreamedOutput>,
     /// Where the files of items go.
     pub(super) item_files: Option<PathBuf>,
@@ -20,7 +20,7 @@ impl Recorder for LedgerRecorder<'_> {
     type Error = LedgerError;
 
     fn record(&mut self, reports: &[BatchReport]) -> Result<(), LedgerError> {
-        // The paths of item files first: a row of a result means that its files are known.
+        // The paths of item files first: once there is a row for a result, its files are known.
         let into = self.item_files.as_deref().unwrap_or(Path::new(""));
         self.ledger.note_item_files(reports, &|path| file_state(&into.join(path)))?;
         self.ledger.record(reports)
@@ -35,7 +35,7 @@ impl Recorder for LedgerRecorder<'_> {
     fn log(&mut self, entry: &LogEntry) -> Result<(), String> {
         self.ledger.log(entry).map_err(|error| {
             let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
-            format!("warning: {error}{cause}; what tasks print is not kept, results are")
+            format!("warning: {error}{cause}; task output is no longer logged, but results are saved")
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Runs one failed item again, with what it saw when it failed.
+//! Runs one failed item again, with everything that it saw when it failed.
 
 use super::env::task_host;
 use super::output::scratch;
@@ -27,14 +27,14 @@ pub struct Repro<'a> {
 }
 
 impl Repro<'_> {
-    /// Runs it in the foreground, with the results of earlier steps as they are in the ledger. Nothing is written there.
-    /// The inner error is why the item failed.
+    /// Runs it in the foreground, with the results of earlier steps from the ledger, to which nothing is written. The
+    /// inner error is why the item failed.
     ///
     /// # Errors
-    /// If it cannot be run: the workflow does not have the step any more, or the ledger cannot be read.
+    /// If it cannot be run, because the workflow no longer has the step or the ledger cannot be read.
     pub fn run(&self, debugger: bool) -> Result<Result<ForegroundEnd, Failure>, String> {
         let Self { prepared, step: name, failure, .. } = self;
-        let step = prepared.step(name).ok_or_else(|| format!("the workflow does not have a step `{name}` any more"))?;
+        let step = prepared.step(name).ok_or_else(|| format!("the workflow no longer has a step `{name}`"))?;
         let scope = Arc::new(self.scope()?);
         let names = Arc::new(ItemScope::of_step(Arc::clone(&scope)));
         let run = |command: &mut Command| command.output();
@@ -61,7 +61,7 @@ impl Repro<'_> {
 
     fn context(&self, step: &PreparedStep, open: &OpenStep, scope: Arc<Scope>) -> Result<StepContext, String> {
         let lane = LaneSettings { item_timeout: None, batch_timeout: None, width: 1, ..*open.settings.lane };
-        // For a look at what it made; it stays in the run's folder.
+        // So that the user can look at the files. They stay in the run's directory.
         let item_files = open.item_files.as_ref().map(|_| {
             let scratch = scratch(self.folder, step.name());
             Arc::new(ItemFiles::new(scratch.join("repro"), scratch.join("kept"), Claims::new()))
@@ -80,20 +80,20 @@ impl Repro<'_> {
     }
 }
 
-/// The item as it was kept. What was kept of a row is the JSON that was made of it.
+/// The item as it was saved. For a row, that is JSON made from it.
 fn kept(failure: &FailureRecord) -> Batch {
     let item = failure.item.as_bytes();
     Batch::of_one(failure.index, ItemKey::of(item), item)
 }
 
-/// A row as its file has it, if it is there still: its dates are dates then, as they were when it failed.
+/// A row as it is in its file, if it is still there. Its dates are then dates, as they were when it failed.
 fn row(source: &mut dyn Source, failure: &FailureRecord) -> Option<Batch> {
     let mut index = 0;
     loop {
         let chunk = source.next(64).ok()??;
         let (from, size) = (index, chunk.items.len());
         index += size as u64;
-        // A bad file among them has no rows, and what has none elsewhere is no source of rows.
+        // A bad file has no rows, and other sources without rows are not sources of rows.
         if chunk.origin.is_none() && chunk.file_error.is_none() {
             return None;
         }

@@ -1,16 +1,16 @@
-//! `keep_runs`: how many good runs of a workflow are kept for a set of parameters. Each incremental run holds the whole, so nightly
-//! ones would fill a disk.
+//! `keep_runs`: how many successful runs to keep for each set of parameters. Each incremental run has all results, so
+//! nightly runs would fill a disk.
 
 use super::incremental::{find_baseline, is_baseline};
 use crate::compile::Prepared;
 use crate::ledger::{Reader, RunFolder, RunPlace, RunRecord};
 use crate::model::Status;
 
-/// How many incremental runs are kept if the workflow says nothing; all others are kept then.
+/// How many incremental runs to keep by default. All other runs are kept.
 const INCREMENTAL: usize = 20;
 
-/// Deletes the oldest runs that succeeded with the same parameters beyond those that are kept, and says so. A run that failed, is
-/// unfinished or in use is never deleted, nor is the one that the next incremental run will build on.
+/// Deletes the oldest of too many successful runs with the same parameters, and returns a notice. Never deletes a run
+/// that failed, is unfinished or in use, nor the one that the next incremental run will build on.
 pub(super) fn delete_old_runs(prepared: &Prepared, this: &RunFolder) -> Option<String> {
     let Prepared { workflow, options, .. } = prepared;
     let (most, all) = match workflow.keep_runs {
@@ -31,12 +31,12 @@ pub(super) fn delete_old_runs(prepared: &Prepared, this: &RunFolder) -> Option<S
     let older = state.runs_by_age().ok()?.into_iter().rev().filter(|folder| folder.run != this.run);
     let older = older.filter(|folder| Reader::open(folder.clone()).and_then(|it| it.run()).is_ok_and(|it| counts(&it)));
     let mut deleted = Vec::new();
-    // This run is the first of those that are kept.
+    // This run is the first that is kept.
     for folder in older.skip(most - 1) {
         let needed = !is_whole && baseline.as_ref() == Some(&folder.run);
         if !needed && folder.delete().is_ok() {
             deleted.push(folder.run.0);
         }
     }
-    (!deleted.is_empty()).then(|| format!("deleted old runs, because {most} are kept: {}", deleted.join(", ")))
+    (!deleted.is_empty()).then(|| format!("deleted old runs, keeping the latest {most}: {}", deleted.join(", ")))
 }

@@ -1,4 +1,4 @@
-//! The names in scope: what templates and tasks see of a run, and what steps give to later ones.
+//! The names in scope: what templates and tasks see of a run and of earlier steps.
 
 use crate::compile::{Prepared, template_params};
 use crate::ledger::{LedgerError, Reader, RunFolder, StepReader};
@@ -8,7 +8,7 @@ use crate::template::{Lazy, Scope, StepValue, StoredResults, invalid, json_or_in
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-/// The names that hold before the first step.
+/// The names in scope of the first step.
 pub fn step_scope(prepared: &Prepared, run: &RunId) -> Scope {
     let env = prepared.env.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
     let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -24,8 +24,8 @@ pub fn step_scope(prepared: &Prepared, run: &RunId) -> Scope {
     }
 }
 
-/// Puts what a step gave into a scope; `stats` are those of a batch step. Results are read when a template first asks for
-/// them.
+/// Adds the results of a step to a scope; `stats` are those of a batch step. Results are read when a template first asks
+/// for them.
 pub(super) fn remember(scope: &mut Scope, folder: &RunFolder, step: &Step, stats: Option<Stats>) {
     let (name, from) = (step.name.clone(), folder.clone());
     let result = Lazy::new(move || match read_results(&from, &name) {
@@ -56,7 +56,7 @@ pub(super) fn remember(scope: &mut Scope, folder: &RunFolder, step: &Step, stats
     }
 }
 
-/// The aggregate of a step, null where it has not been computed.
+/// The aggregate of a step, or null if it has not been computed.
 fn aggregate_value(folder: &RunFolder, step: &StepName) -> minijinja::Value {
     match Reader::open(folder.clone())
         .and_then(|reader| reader.step(step)?.map(|step| step.aggregate(None)).transpose())

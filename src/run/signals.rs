@@ -1,5 +1,5 @@
-//! Ctrl-C and SIGTERM: the first asks, the second ends what is under way now; one that comes while the run cleans up behind
-//! itself ends that.
+//! Ctrl-C and SIGTERM. The first signal stops the run, the second kills what is still running. A signal during the
+//! closing steps ends those.
 
 use super::control::{Command, Control};
 use crossbeam_channel::select;
@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
 
-/// After the kill, what is left may take this long; children get TERM first and KILL two seconds later.
+/// How long the rest may take after the kill. Children get TERM first, and KILL two seconds later.
 const LAST: Duration = Duration::from_secs(4);
 
-/// Which signal came, if one did.
+/// The signal that interrupted the run, if any.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupts(Arc<AtomicI32>);
 
@@ -24,17 +24,17 @@ impl Interrupts {
     }
 }
 
-/// Starts the thread that listens. The first signal stops the run and gives items under way the time of `grace`; the second,
-/// or the end of that time, kills them. What cannot be killed is left behind after [`LAST`]: the ledger is whole at every
-/// instant, so nothing is lost with the process.
+/// Starts the thread that listens. The first signal stops the run and gives running items `grace` to finish; the second,
+/// or the end of that time, kills them. What cannot be killed within [`LAST`] is left behind: the ledger is consistent at
+/// every moment, so nothing is lost with the process.
 ///
 /// # Errors
-/// Where the system refuses the handlers.
+/// If the system refuses it.
 pub fn listen(control: &Arc<Control>, grace: Duration) -> io::Result<Interrupts> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let interrupts = Interrupts::default();
     let (seen, control) = (interrupts.clone(), Arc::clone(control));
-    // Not joined: it lives as long as the process, and holds nothing that would have to be given back.
+    // Not joined: it lives as long as the process, and holds nothing that must be released.
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
             if control.cancel.stop.is_fired() {
@@ -50,17 +50,17 @@ pub fn listen(control: &Arc<Control>, grace: Duration) -> io::Result<Interrupts>
     Ok(interrupts)
 }
 
-/// Makes a write beyond the limit on the size of files an error instead of the end of the program. A handler that does
-/// nothing, and not "ignore": children of the engine inherit what is ignored, but get the default action for what is handled,
-/// so a command dies of this signal as it would in a shell.
+/// Turns a write beyond the file size limit into an error; by default it ends the program. The handler does nothing, but
+/// it is not "ignore": children inherit ignored signals, while handled ones get the default action back. So a command
+/// dies of this signal as it would in a shell.
 ///
 /// # Errors
-/// Where the system refuses the handler.
+/// If the system refuses it.
 pub fn outlive_file_limit() -> io::Result<()> {
     signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).map(drop)
 }
 
-/// Sees to it that a stopped run ends.
+/// Makes sure that a stopped run ends.
 fn end_in_time(control: &Control, grace: Duration, signal: i32) {
     let cancel = &control.cancel;
     let (closing, kill) = (cancel.closing.channel(), cancel.kill.channel());
@@ -75,13 +75,13 @@ fn end_in_time(control: &Control, grace: Duration, signal: i32) {
         let _ = closing.recv_timeout(LAST);
     }
     if cancel.closing.is_fired() {
-        // The cleaning up takes the time that it needs; only a further signal ends it.
+        // Closing steps take as long as they need; only another signal ends them.
         let _ = cancel.last.channel().recv();
         std::thread::sleep(LAST);
     }
     drop(writeln!(
         io::stderr(),
-        "warning: some tasks could not be stopped and are left behind\nhelp: what was done is kept; continue with `batchmill resume`"
+        "warning: some tasks could not be stopped\nhelp: finished results are saved; continue with `batchmill resume`"
     ));
     std::process::exit(128 + signal);
 }

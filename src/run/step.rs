@@ -1,4 +1,4 @@
-//! One step of a run, from what earlier executions did of it to its output file.
+//! One step of a run, from its history to its output file.
 
 use super::aggregate::compute_aggregate;
 use super::env::StepEnv;
@@ -24,9 +24,9 @@ use std::sync::Arc;
 /// How a step ended.
 pub(super) struct StepOutcome {
     pub(super) report: StepReport,
-    /// Whether its items could be worked on, so that later steps can read what it gave.
+    /// Whether it had items to run, so that later steps can read its results.
     pub(super) started: bool,
-    /// The error in the file, or in its surroundings, that stopped it.
+    /// The error in the file or the environment that stopped it.
     pub(super) fault: Option<Diagnostics>,
 }
 
@@ -73,7 +73,7 @@ fn claim_output(env: &mut StepEnv<'_>, open: &OpenStep) -> Result<Option<Claim>,
     claim.map(Some).map_err(|message| StartError::Setting(message, file.path.span))
 }
 
-/// The source, which notes the hashes of its items if they are rows of files.
+/// The source, which records the hashes of its items if they are rows of files.
 fn with_hashes(env: &StepEnv<'_>, source: Box<dyn Source>) -> Result<Box<dyn Source>, EngineError> {
     if !env.step.reads_rows() {
         return Ok(source);
@@ -82,7 +82,7 @@ fn with_hashes(env: &StepEnv<'_>, source: Box<dyn Source>) -> Result<Box<dyn Sou
     Ok(Box::new(HashedRows { source, hasher: RowHasher::default(), writer: Some(writer), forms }))
 }
 
-/// A step that stays as it is.
+/// Leaves a step as it is.
 pub(super) fn keep(env: &mut StepEnv<'_>, history: &StepHistory) -> StepOutcome {
     let report = history.ended.clone().unwrap_or_else(|| {
         let succeeded = history.batches.iter().map(DoneBatch::done).sum();
@@ -92,17 +92,17 @@ pub(super) fn keep(env: &mut StepEnv<'_>, history: &StepHistory) -> StepOutcome 
     });
     let (whole, lost) = (matches!(report.status, Status::Succeeded | Status::Partial), history.lost_items());
     if lost > 0 {
-        env.notice(format!("warning: the results of {lost} items are gone; `batchmill resume` runs them"));
+        env.notice(format!("warning: the results of {lost} items are lost; `batchmill resume` runs these items again"));
     } else if !whole {
-        env.notice("some of its items have not run yet; `batchmill resume` runs them");
+        env.notice("some items have not run yet; `batchmill resume` runs them");
     }
     let status = if whole && lost == 0 { report.status } else { Status::Failed };
-    // All of its outcomes are those of earlier executions.
+    // All of its outcomes are from earlier executions.
     let stats = Stats { kept: report.stats.succeeded + report.stats.failed, ..report.stats };
     StepOutcome { report: StepReport { status, stats, ..report }, started: true, fault: None }
 }
 
-/// A step that had items and has none now: what they gave stays.
+/// Handles a step that had items and has none now: its results stay.
 fn vanished(env: &mut StepEnv<'_>, ended: Option<StepReport>) -> StepOutcome {
     env.notice(
         "the source has no items, so results and outputs stay as they are; set `allow_empty: true` to empty them",
@@ -112,11 +112,11 @@ fn vanished(env: &mut StepEnv<'_>, ended: Option<StepReport>) -> StepOutcome {
     StepOutcome { report, started: true, fault: None }
 }
 
-/// Runs the items that are left, then makes of their results what the step wants made of them.
+/// Runs the items that are left, then the aggregate and the output file.
 fn work(env: &mut StepEnv<'_>, mut open: OpenStep, compared: Option<Comparison>) -> Result<StepOutcome, EngineError> {
     let files = open.item_files.clone().map(|into| item_files(env, into)).transpose()?.map(Arc::new);
     let is_fresh = compared.is_none();
-    // What earlier executions did is in no order with what comes now.
+    // Results of earlier executions are not in order with new ones.
     let streamed = open.target.as_ref().filter(|_| env.step.is_batch() && is_fresh).and_then(StreamedOutput::of);
     let context = env.context(&open, files.clone())?;
     let settings = open.settings.clone();
@@ -146,7 +146,7 @@ fn work(env: &mut StepEnv<'_>, mut open: OpenStep, compared: Option<Comparison>)
     Ok(outcome)
 }
 
-/// What the pipeline starts with; announces the step.
+/// What the pipeline starts with. Announces the step.
 fn start<'a>(
     env: &mut StepEnv<'_>,
     open: &'a mut OpenStep,
@@ -182,7 +182,7 @@ fn carried(compared: &Comparison, bytes: Option<u64>) -> Carried {
     Carried { done, failed, bad_rows, unchanged, bytes_done: compared.bytes_done(bytes) }
 }
 
-/// Counts failures of earlier executions that still stand: the step has stopped before their items could run again.
+/// Counts failures of earlier executions that still count, because the step stopped before their items could run again.
 fn count_standing_failures(env: &StepEnv<'_>, stats: &mut Stats) -> Result<(), EngineError> {
     if stats.skipped > 0 {
         let standing = env.ledger.failed_items()?.saturating_sub(stats.failed).min(stats.skipped);
@@ -193,7 +193,7 @@ fn count_standing_failures(env: &StepEnv<'_>, stats: &mut Stats) -> Result<(), E
     Ok(())
 }
 
-/// How a step ended whose items ended like this.
+/// How a step ended, given how its items ended.
 fn outcome(env: &StepEnv<'_>, end: StepEnd) -> StepOutcome {
     let StepEnd { stats, mut failure, broken, source_error } = end;
     let mut fault = None;
@@ -205,7 +205,7 @@ fn outcome(env: &StepEnv<'_>, end: StepEnd) -> StepOutcome {
     let status = if env.run.cancel.stop.is_fired() {
         Status::Interrupted
     } else if broken || failure.is_some() || stats.skipped > 0 {
-        // Skipped: only failed items were asked for, and others have never run.
+        // Skipped items: only failed items were to run, and others have never run.
         Status::Failed
     } else if stats.total == 0 && !env.step.allows_empty() {
         Status::Empty
@@ -229,7 +229,7 @@ fn cannot_start(env: &StepEnv<'_>, error: &StartError) -> StepOutcome {
     StepOutcome { report, started: false, fault: Some(diagnostic_of(env, error)) }
 }
 
-/// An error of a step as one of the file.
+/// An error of a step, with its position in the file.
 fn diagnostic_of(env: &StepEnv<'_>, error: &StartError) -> Diagnostics {
     let source = &env.run.prepared.workflow.source;
     let within = format!("steps.{}", env.name());

@@ -1,4 +1,4 @@
-//! A run: its steps one after another, each with what the earlier ones gave, then the closing steps.
+//! A run: its steps one after another, each with the results of the earlier ones, then the closing steps.
 
 use super::control::Control;
 use super::env::{RunEnv, StepEnv, task_host};
@@ -21,12 +21,12 @@ use crate::template::{Scope, json_or_invalid};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Whether a run begins or continues.
+/// Whether to start a new run or continue one.
 #[derive(Debug)]
 pub enum Start {
     /// A new run.
     New,
-    /// The run in this folder, with these items.
+    /// The run in this directory, with these items.
     Again(RunFolder, ItemSelection),
 }
 
@@ -35,7 +35,7 @@ pub enum Start {
 pub struct RunEnd {
     /// Its state and the counts of its steps.
     pub summary: RunSummary,
-    /// The error in the file, or in its surroundings, that stopped it.
+    /// The error in the file or the environment that stopped it.
     pub fault: Option<Diagnostics>,
     /// Its folder.
     pub folder: RunFolder,
@@ -80,10 +80,10 @@ pub fn run(
     run.finish()
 }
 
-/// The ledger of the run, the items that it is about, and a warning.
+/// The ledger of the run, the items to run, and a warning.
 fn open_ledger(prepared: &Prepared, start: Start) -> Result<(Ledger, ItemSelection, Option<String>), EngineError> {
     if !prepared.secrets.is_empty() {
-        // Hashes of secrets need the key; without it, no run could be compared with this one.
+        // Hashes of secrets need the key; without it, this run could never be compared with another.
         prepared.options.state.key().map_err(EngineError::Start)?;
     }
     let (options, meta) = (&prepared.options, run_meta(prepared));
@@ -100,7 +100,7 @@ fn open_ledger(prepared: &Prepared, start: Start) -> Result<(Ledger, ItemSelecti
             let steps = reader.steps().map_err(EngineError::Start)?;
             let has_taken_over = reader.run().map_err(EngineError::Start)?.baseline.is_some();
             if options.incremental.is_some() && !has_taken_over && steps.is_empty() {
-                // It was killed before it could.
+                // It was killed before it could take over anything.
                 let warning = take_over(&mut ledger, prepared).map_err(EngineError::Start)?;
                 return Ok((ledger, selection, warning));
             }
@@ -110,13 +110,13 @@ fn open_ledger(prepared: &Prepared, start: Start) -> Result<(Ledger, ItemSelecti
                 .map(|record| format!("`{}`", record.name))
                 .collect();
             let notice = (!gone.is_empty())
-                .then(|| format!("the workflow has no step {} any more; its results stay in the run", gone.join(", ")));
+                .then(|| format!("the workflow no longer has step {}; its results stay in the run", gone.join(", ")));
             Ok((ledger, selection, notice))
         }
     }
 }
 
-/// What the ledger keeps of the workflow and of what was given to it.
+/// What the ledger saves about the workflow and its options.
 fn run_meta(prepared: &Prepared) -> RunMeta {
     let Prepared { workflow, options, secrets, .. } = prepared;
     let params = serde_json::to_value(&prepared.params).unwrap_or_default();
@@ -137,13 +137,13 @@ fn run_meta(prepared: &Prepared) -> RunMeta {
     }
 }
 
-/// A run under way.
+/// A run in progress.
 struct Run<'a> {
     env: RunEnv<'a>,
     scope: Scope,
     summary: RunSummary,
     fault: Option<Diagnostics>,
-    /// The steps that this execution has given other results.
+    /// The steps whose results this execution has changed.
     changed: BTreeSet<StepName>,
     output_paths: OutputPaths,
     ledger: Ledger,
@@ -167,8 +167,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Runs `on_failure` if the run did not succeed, and `finally`. A signal that stopped the steps does not stop these; a
-    /// second one does. What they did in an earlier execution does not count.
+    /// Runs `on_failure` if the run did not succeed, then `finally`. The signal that stopped the steps does not stop
+    /// these; another one does. What they did in an earlier execution does not count.
     fn close(&mut self) -> Result<(), EngineError> {
         self.env.cancel = self.env.cancel.begin_closing()?;
         self.env.selection = ItemSelection::Left;
@@ -186,7 +186,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Runs a step, and puts what it gave into the scope of the later ones.
+    /// Runs a step, and adds its results to the scope of later ones.
     fn step(&mut self, step: &PreparedStep) -> Result<Status, EngineError> {
         let step_type = if step.is_batch() { StepType::Batch } else { StepType::Single };
         let before = self.ledger.revision(step.name())?;
@@ -219,8 +219,8 @@ impl Run<'_> {
         Ok(status)
     }
 
-    /// Which items of a step this execution is about. A retry is about the failed items of each step, and about all of a step
-    /// that was not started yet or that reads what other steps have given anew.
+    /// Which items of a step to run. A retry runs the failed items of each step. It runs all of a step that was not
+    /// started yet, or that reads a step whose results have changed.
     fn mode(&self, step: &PreparedStep, history: &StepHistory) -> StepMode {
         let selection = &self.env.selection;
         let reads = [&step.upstream, &step.aggregate_upstream, &step.items_upstream].into_iter().flatten();
@@ -236,7 +236,7 @@ impl Run<'_> {
         }
     }
 
-    /// What `summary` is: `run_id`, `workflow`, `status`, `failed`, and `steps` by name.
+    /// The value of `summary`: `run_id`, `workflow`, `status`, `failed`, and `steps` by name.
     fn summary_json(&self) -> serde_json::Value {
         let step = |step: &StepReport| {
             let error = step.failure.as_ref().map(|failure| format!("{}: {}", failure.class, failure.message));

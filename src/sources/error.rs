@@ -55,12 +55,10 @@ pub enum SourceError {
         error: ErrorText,
     },
     /// The item at this index is not the one that was compared with the finished items.
-    #[error("the items have changed since they were compared with the finished ones, at item {0}")]
+    #[error("the source changed while the run was being resumed, at item {0}")]
     Changed(u64),
     /// The source can be read only once, and had to be read again.
-    #[error(
-        "the items come from a stream, which can be read only once, so they cannot be compared with the finished ones"
-    )]
+    #[error("the items come from a stream, which cannot be read again to compare it with the finished items")]
     ReadOnce,
     /// The run was stopped while the source waited for items.
     #[error("interrupted while waiting for items")]
@@ -76,12 +74,12 @@ impl SourceError {
         Self::Invalid(error.into())
     }
 
-    /// What to do about it, if that is known.
+    /// What the user can do about it, if known.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Database { error, .. } | Self::Invalid(error) => error.help.clone(),
-            Self::Changed(_) => Some("resume again; if a query gives the items, add `ORDER BY`".to_owned()),
-            Self::ReadOnce => Some("start a new run; a file instead of the stream could be resumed".to_owned()),
+            Self::Changed(_) => Some("resume again; if the items come from a query, add `ORDER BY`".to_owned()),
+            Self::ReadOnce => Some("start a new run; to be able to resume, read the items from a file".to_owned()),
             _ => None,
         }
     }

@@ -59,10 +59,10 @@ impl Source for Files {
     }
 
     fn notices(&self) -> Vec<String> {
-        let skipped = |path: &PathBuf| format!("`{}` is skipped, because its name is not UTF-8", path.display());
+        let skipped = |path: &PathBuf| format!("skipped `{}`, because its name is not UTF-8", path.display());
         let more = self.unnameable.len().saturating_sub(MOST_NAMED);
         let named = self.unnameable.iter().take(MOST_NAMED).map(skipped);
-        named.chain((more > 0).then(|| format!("{more} more files are skipped for the same reason"))).collect()
+        named.chain((more > 0).then(|| format!("skipped {more} more files for the same reason"))).collect()
     }
 }
 

@@ -13,6 +13,6 @@ pub type RunCommand<'a> = dyn Fn(&mut Command) -> io::Result<Output> + 'a;
 pub struct SourceHost<'a> {
     /// Runs commands.
     pub run: &'a RunCommand<'a>,
-    /// Disconnects when nobody waits for items any more.
+    /// Disconnects when items are no longer needed.
     pub stop: &'a Receiver<Infallible>,
 }

@@ -38,7 +38,7 @@ pub(super) fn open(path: &Text, scope: &Arc<ItemScope>, stop: &Receiver<Infallib
 }
 
 impl Lines {
-    /// Opens the file. Only a file that was opened anew counts as read again: its size is another one, maybe.
+    /// Opens the file. Only a file that was opened again counts as read again, because its size may differ.
     fn begin(&mut self) -> Result<(), SourceError> {
         let input = Input::of(&self.path, self.path.metadata().ok().as_ref(), &self.stop);
         self.is_stream = input.is_stream();
@@ -60,7 +60,7 @@ impl Source for Lines {
     }
 
     fn next(&mut self, most: usize) -> Result<Option<Chunk>, SourceError> {
-        /// A mark of the encoding, which editors put before the first line.
+        /// A byte order mark, which some editors put before the first line.
         const MARK: &[u8] = b"\xEF\xBB\xBF";
         let mut items = model::Items::default();
         while items.len() < most && !items.is_full() {

@@ -1,8 +1,9 @@
 //! Where items come from.
 //!
-//! Owns one source for each form of `items`, and the files of rows: which ones there are, how they are opened. A source gives
-//! its items in order, as bytes of a form that it announces, as many at a time as asked for, each with its key. Leaves to
-//! others: how the bytes of a row are read (`rows`), what files hold as a whole (`survey`), which items run (the engine).
+//! Owns one source for each form of `items`, and the files of rows: which ones there are, how they are opened. A source
+//! returns its items in order, in chunks of the requested size, as bytes in a form that it announces, each with its key.
+//! Leaves to others: how the bytes of a row are read (`rows`), what whole files contain (`survey`), which items run (the
+//! engine).
 
 mod chunk;
 mod command;

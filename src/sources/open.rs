@@ -11,7 +11,7 @@ use crate::spec::ItemsSpec;
 use crate::template::ItemScope;
 use std::sync::Arc;
 
-/// A source that was opened. Its first item was read, and comes again when the source is read.
+/// An open source. Its first item was read, and comes again when the source is read.
 pub struct OpenSource {
     /// The source.
     pub source: Box<dyn Source>,
@@ -66,7 +66,7 @@ pub fn open(
 }
 
 fn first_item(source: &mut Peeked) -> Result<Option<FirstItem>, SourceError> {
-    /// After this many bad rows the search for a good one ends.
+    /// The number of bad rows after which the search for a good one ends.
     const MOST: usize = 1000;
     let forms = source.forms();
     for _ in 0..MOST {

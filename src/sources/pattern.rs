@@ -34,7 +34,7 @@ pub(super) fn matching_files(pattern: &str) -> Result<Vec<PathBuf>, SourceError>
     Ok(walk.files)
 }
 
-/// Files without those that are there already under another spelling of their folder.
+/// Files without those already listed under another spelling of their directory.
 #[derive(Default)]
 pub(super) struct DistinctFiles {
     seen: HashSet<PathBuf>,
@@ -43,7 +43,7 @@ pub(super) struct DistinctFiles {
 }
 
 impl DistinctFiles {
-    /// Whether the file is a new one. A link to a file is a file of its own.
+    /// Whether the file is new. A link to a file counts as a separate file.
     pub(super) fn add(&mut self, path: &Path) -> bool {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
             return self.seen.insert(path.into());
@@ -106,7 +106,7 @@ impl Walk {
         }
     }
 
-    /// Takes a file that the whole pattern matches, or goes on in a folder.
+    /// Adds a file that the whole pattern matches, or descends into a directory.
     fn take(&mut self, path: PathBuf, rest: &[Part]) -> Result<(), SourceError> {
         if !rest.is_empty() {
             return self.below(&path, rest);
@@ -117,11 +117,11 @@ impl Walk {
         Ok(())
     }
 
-    /// Finds what the parts match in a folder and in those below it. Each is entered once, and rather by its own name than by a
-    /// link's.
+    /// Finds what the parts match in a directory and in those below it. Each is entered once, by its own name rather than
+    /// through a link.
     fn in_folders(&mut self, folder: &Path, parts: &[Part]) -> Result<(), SourceError> {
         let mut entered: HashSet<(u64, u64)> = HashSet::new();
-        // Those with a name of their own, and behind links.
+        // Directories reached by name, and those reached through links.
         let (mut folders, mut links) = (vec![folder.to_path_buf()], Vec::new());
         loop {
             let Some(next) = folders.pop().or_else(|| links.pop()) else { return Ok(()) };
@@ -141,7 +141,7 @@ impl Walk {
                     _ => {}
                 }
             }
-            // The last one is taken first, and the first name should be.
+            // The last one is popped first, and the first name should be.
             folders.sort_by(|one, other| other.cmp(one));
             links.sort_by(|one, other| other.cmp(one));
         }

@@ -1,5 +1,5 @@
-//! A source of which some items were read ahead, to see what they are. They come again when it is read, in chunks of the same
-//! size, so that no reader notices.
+//! A source that was read ahead, to see what its items are. These items come again when the source is read, in chunks of
+//! the same size, so readers notice nothing.
 
 use super::chunk::Chunk;
 use super::error::SourceError;

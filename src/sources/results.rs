@@ -46,7 +46,7 @@ impl Source for Results {
         }
         self.given += items.len() as u64;
         if items.is_empty() && self.given != self.total {
-            let cause = format!("it has {} results, but {} were written to it", self.given, self.total);
+            let cause = format!("it has {} results, but {} were written", self.given, self.total);
             return Err(SourceError::Read { path: self.path.clone(), source: io::Error::other(cause) });
         }
         Ok(Chunk::of_json(items, ItemKey::of))

@@ -51,7 +51,7 @@ pub trait Source: Send {
         OnBadRow::Fail
     }
 
-    /// What people should know about what was read so far, and what was not: a line each.
+    /// Notices for the user about what was read so far and what was not, one per line.
     fn notices(&self) -> Vec<String> {
         Vec::new()
     }
@@ -68,7 +68,7 @@ pub enum Reread {
 }
 
 impl Reread {
-    /// Insists on reading again.
+    /// Requires that the source can be read again.
     ///
     /// # Errors
     /// If the source can be read only once.

@@ -1,4 +1,4 @@
-//! Sources for the tests of this room.
+//! Sources for the tests of this module.
 
 use super::chunk::Chunk;
 use super::error::SourceError;

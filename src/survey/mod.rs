@@ -1,8 +1,8 @@
-//! A survey of row files before anything runs: what they hold, and which of them stand out.
+//! A survey of row files before a run: what they contain, and which of them stand out.
 //!
-//! [`profile`] reads one file in one pass and in constant memory, [`group`] compares the profiles, [`survey`] does both for
-//! many files on all cores. What a source knows from its workflow is taken as given, the rest is found out. Leaves to others:
-//! which files there are (`sources`), how a record is read (`rows`), what people see (`cli`).
+//! [`profile`] reads one file in one pass and in constant memory, [`group`] compares the profiles, and [`survey`] does
+//! both for many files on all cores. It takes over what the workflow says about a source, and finds out the rest. Leaves
+//! to others: which files there are (`sources`), how a record is read (`rows`), what people see (`cli`).
 
 mod anomaly;
 mod encoding;

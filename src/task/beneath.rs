@@ -1,6 +1,6 @@
-//! Files below a folder that are put there without following any link, so that no file lands elsewhere.
+//! Puts files below a directory without following any link, so that no file lands elsewhere.
 //!
-//! The folder itself may be a link: the user named it. What is below it was made by tasks.
+//! The directory itself may be a link: the user chose it. What is below it was made by tasks.
 
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, mkdirat, openat, readlinkat, renameat, statat, symlinkat, unlinkat,

@@ -119,7 +119,7 @@ impl Reader<'_> {
         match &error.error_type {
             JiterErrorType::JsonError(
                 JsonErrorType::LoneLeadingSurrogateInHexEscape | JsonErrorType::UnexpectedEndOfHexEscape,
-            ) => "it contains half of a surrogate pair (such as `\\ud83d`), which is no text".to_owned(),
+            ) => "it contains half of a surrogate pair (such as `\\ud83d`), which is not valid text".to_owned(),
             JiterErrorType::JsonError(JsonErrorType::NumberOutOfRange) => {
                 "it contains an integer of more than 4,300 digits".to_owned()
             }

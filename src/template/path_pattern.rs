@@ -1,5 +1,5 @@
-//! Paths with wildcards. Only what the workflow itself says is a wildcard; in a value that is put into it, `[` is a character of a
-//! name.
+//! Paths with wildcards. Only characters of the workflow file are wildcards; in a value that is inserted, `[` is part of
+//! a name.
 
 use minijinja::value::Value;
 use minijinja::{Error, ErrorKind, Output, State};

@@ -1,11 +1,11 @@
-//! Text that may hold a secret, and text that no longer does.
+//! Text that may contain a secret, and text that does not.
 
 use super::{Printable, Secrets};
 use std::fmt;
 
-/// Text from a task, a file or an error, which may hold a secret.
+/// Text from a task, a file or an error, which may contain a secret.
 ///
-/// It cannot be printed, written or cut. Its one way out is [`masked`](Self::masked).
+/// It cannot be printed, written or cut. The only way to use it is [`masked`](Self::masked).
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct MaybeSecret(Vec<u8>);
 
@@ -54,7 +54,7 @@ impl From<Vec<u8>> for MaybeSecret {
     }
 }
 
-/// Shows the length alone, because what is debugged ends up in logs.
+/// Shows only the length, because debug output ends up in logs.
 impl fmt::Debug for MaybeSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "MaybeSecret({} bytes)", self.0.len())

@@ -38,7 +38,7 @@ impl Printable {
         Self::line(path.as_os_str().as_bytes())
     }
 
-    /// The first line of a text, at most `columns` wide; it ends in `…` if something was left out.
+    /// The first line of a text, at most `columns` wide; it ends in `…` if the rest was cut off.
     ///
     /// Reads no more of the text than it shows.
     pub fn excerpt(text: impl AsRef<[u8]>, columns: usize) -> Self {
@@ -63,7 +63,7 @@ impl Printable {
                     text.len()
                 }
             };
-            // A character of no width costs time and memory all the same.
+            // Even a character without width costs time and memory.
             if width + added > columns || out.len() > 8 * columns {
                 out.truncate(fits.unwrap_or(before));
                 out.push('…');
@@ -84,7 +84,7 @@ impl Printable {
         Self(out)
     }
 
-    /// The same text with `indent` before each line but the first, so that none of them can pose as another message.
+    /// The same text with `indent` before each line but the first, so that no line can pass for another message.
     pub fn indented(&self, indent: &str) -> Self {
         Self(self.0.replace('\n', &format!("\n{indent}")))
     }

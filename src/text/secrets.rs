@@ -8,14 +8,14 @@ use std::fmt;
 /// What is shown instead of a secret.
 pub const MASK: &str = "***";
 
-/// The values that must not be shown.
+/// The values to mask.
 #[derive(Clone, Default)]
 pub struct Secrets(Option<AhoCorasick>);
 
 impl Secrets {
-    /// Masks these values, in the forms in which they turn up: as they are, escaped for JSON and for Python, encoded for URLs
-    /// and in base64, and each long line of one that has several. Values of one or two characters would mask everything and
-    /// are left out.
+    /// Masks these values in all forms in which they appear: as they are, escaped for JSON and Python, URL-encoded, in
+    /// base64, and each long line of a value with several lines. Values of one or two characters would mask everything,
+    /// so they are ignored.
     pub fn new(values: impl IntoIterator<Item = String>) -> Self {
         let values = values.into_iter().filter(|value| value.chars().count() > 2);
         let mut forms: Vec<String> = values.flat_map(|value| forms(&value)).collect();
@@ -32,7 +32,7 @@ impl Secrets {
         self.0.is_none()
     }
 
-    /// Takes the secrets out of a text.
+    /// Masks the secrets in a text.
     pub fn mask(&self, text: &mut String) {
         if let Some(search) = self.0.as_ref().filter(|search| search.is_match(text.as_str())) {
             // A form is valid UTF-8, so it begins and ends between characters of the text.

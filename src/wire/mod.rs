@@ -1,4 +1,4 @@
-//! The language that batchmill's processes speak with each other.
+//! The protocol between batchmill's processes.
 //!
 //! Owns [frames](framing), the [greeting](hello) that starts every connection, and the sets of [`Message`]s; today there is one
 //! set, between the engine and a [Python worker](worker_message). Who starts a process, and what it does with a message, is up

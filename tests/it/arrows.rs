@@ -1,4 +1,4 @@
-//! Which module may import which. The list is the one of `docs/architecture.md`.
+//! Which module may import which, and where each heavy crate may be used. `docs/architecture.md` says what each module owns.
 
 use crate::source_tree::rust_files as files;
 use crate::support::repository;

@@ -118,11 +118,11 @@ fn items_whose_results_were_cut_off_run_again() {
     assert_eq!(printed.stdout, "");
     printed.says(&["work.jsonl` are truncated", "help: `batchmill audit` lists the affected items"]);
     assert!(sandbox.batchmill(&["audit"]).exits_with(1).stdout.contains("are truncated"));
-    sandbox.batchmill(&["retry"]).exits_with(3).says(&["warning: the results of 2 items are gone"]);
+    sandbox.batchmill(&["retry"]).exits_with(3).says(&["warning: the results of 2 items are lost"]);
     assert_eq!(sandbox.times_run(), 10);
     OpenOptions::new().write(true).open(&results).unwrap().set_len(length / 2).unwrap();
     let resumed = sandbox.batchmill(&["resume"]).exits_with(0);
-    assert!(resumed.stderr.contains("whose results are gone"), "{}", resumed.stderr);
+    assert!(resumed.stderr.contains("with lost results"), "{}", resumed.stderr);
     assert_eq!(sandbox.batchmill(&["results"]).stdout, expected);
     assert!((14..20).contains(&sandbox.times_run()), "only what was lost ran again: {}", sandbox.times_run());
     sandbox.batchmill(&["audit"]).exits_with(0);
@@ -138,11 +138,11 @@ fn items_whose_results_are_missing_run_again() {
     };
     type Harm<'a> = &'a dyn Fn(&Path);
     let cases: [(&str, Harm<'_>, &str); 5] = [
-        ("results/work.jsonl", &missing, "10 of 10 items will run: 10 whose results are gone"),
-        ("results/work.jsonl", &holes, "10 of 10 items will run: 10 whose results are gone"),
-        ("results/work.keys", &missing, "10 of 10 items will run: 10 whose keys are gone"),
-        ("results/work.keys", &cut, "6 of 10 items will run: 6 whose keys are gone"),
-        ("results/work.keys", &holes, "10 of 10 items will run: 10 whose keys are gone"),
+        ("results/work.jsonl", &missing, "10 of 10 items will run: 10 with lost results"),
+        ("results/work.jsonl", &holes, "10 of 10 items will run: 10 with lost results"),
+        ("results/work.keys", &missing, "10 of 10 items will run: 10 with lost keys"),
+        ("results/work.keys", &cut, "6 of 10 items will run: 6 with lost keys"),
+        ("results/work.keys", &holes, "10 of 10 items will run: 10 with lost keys"),
     ];
     for (name, harm, said) in cases {
         let sandbox = sandbox("{range: 10}", 10);
@@ -173,7 +173,7 @@ steps:
     assert_eq!(sandbox.results("two"), ["1 ran"]);
     fs::remove_file(sandbox.run_folder().join("results/one.jsonl")).unwrap();
     sandbox.batchmill(&["resume"]).exits_with(0).says(&[
-        "one: 1 of 1 items will run: 1 whose results are gone",
+        "one: 1 of 1 items will run: 1 with lost results",
         "two: everything runs again, because step `one` has new results",
     ]);
     assert_eq!(sandbox.results("two"), ["2 ran"]);
@@ -189,7 +189,7 @@ fn a_results_file_that_was_written_over_is_noticed() {
     fs::write(&results, fs::read_to_string(&results).unwrap().replace('4', "5")).unwrap();
     sandbox.batchmill(&["results"]).exits_with(2).says(&["do not match their checksum"]);
     assert!(sandbox.batchmill(&["audit"]).exits_with(1).stdout.contains("do not match their checksum"));
-    sandbox.batchmill(&["resume"]).exits_with(0).says(&["2 of 10 items will run: 2 whose results are gone"]);
+    sandbox.batchmill(&["resume"]).exits_with(0).says(&["2 of 10 items will run: 2 with lost results"]);
     assert_eq!(sandbox.batchmill(&["results"]).stdout, expected);
 }
 
@@ -220,9 +220,9 @@ fn keys_of_other_items_are_noticed() {
     let flip = |keys: &mut [u8]| keys[100] ^= 4;
     type Harm<'a> = &'a dyn Fn(&mut [u8]);
     let cases: [(Harm<'_>, &str); 3] = [
-        (&swap, "2 of 10 items will run: 2 whose keys are gone"),
-        (&double, "2 of 10 items will run: 2 whose keys are gone"),
-        (&flip, "2 of 10 items will run: 2 whose keys are gone"),
+        (&swap, "2 of 10 items will run: 2 with lost keys"),
+        (&double, "2 of 10 items will run: 2 with lost keys"),
+        (&flip, "2 of 10 items will run: 2 with lost keys"),
     ];
     for (harm, said) in cases {
         let sandbox = sandbox("[a, b, c, d, e, f, g, h, i, j]", 10);

@@ -375,7 +375,7 @@ fn a_library_that_is_missing_is_found_before_anything_runs() {
     let sandbox = Sandbox::with(&text).script("bare", &format!("exec {real} -S \"$@\""));
     let bare = sandbox.path().join("bin/bare");
     sandbox.run(&["--python", bare.to_str().unwrap()]).exits_with(2).says(&[
-        "`batch_format: polars` cannot be had: no module named `polars` in ",
+        "`batch_format: polars` requires polars: no module named `polars` in ",
         "-m pip install polars`",
         "workflow.yaml:6:",
     ]);

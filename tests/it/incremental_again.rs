@@ -300,7 +300,7 @@ fn old_runs_that_succeeded_are_deleted_and_the_others_kept() {
         day(&sandbox, &[]).exits_with(0);
     }
     assert_eq!(runs(&sandbox), 3);
-    day(&sandbox, &[]).exits_with(0).says(&["deleted old runs, because 2 are kept: "]);
+    day(&sandbox, &[]).exits_with(0).says(&["deleted old runs, keeping the latest 2: "]);
     sandbox.run(&[]).exits_with(0).says(&["deleted old runs"]);
     assert_eq!(runs(&sandbox), 3, "two good ones, and the one with a failure");
     sandbox.run(&["x=1"]).exits_with(0);
@@ -318,7 +318,10 @@ fn cleaning_says_what_will_run_again() {
     day(&sandbox, &[]).exits_with(0);
     let ended = sandbox.batchmill(&["runs", "clean", "--keep", "1"]).exits_with(0);
     assert!(!ended.stderr.contains("runs again"), "{}", ended.stderr);
-    sandbox.batchmill(&["runs", "clean", "--keep", "0"]).exits_with(0).says(&["held the results of", "runs again"]);
+    sandbox
+        .batchmill(&["runs", "clean", "--keep", "0"])
+        .exits_with(0)
+        .says(&["held the results of", "will run them again"]);
     day(&sandbox, &[]).exits_with(0);
     assert_eq!(take(&sandbox, "ran").len(), 6);
 }
@@ -336,10 +339,7 @@ fn a_file_of_an_item_that_is_missing_or_was_edited_is_made_again() {
         take(&sandbox, "ran");
         remove(&sandbox, "out/a.out");
         let sandbox = sandbox.file("out/b.out", "edited");
-        sandbox
-            .batchmill(again)
-            .exits_with(0)
-            .says(&["2 of 3 items will run: 2 whose files are missing or were edited"]);
+        sandbox.batchmill(again).exits_with(0).says(&["2 of 3 items will run: 2 with missing or edited files"]);
         assert_eq!(take(&sandbox, "ran"), ["a", "b"]);
         assert_eq!((sandbox.read("out/a.out"), sandbox.read("out/b.out")), ("1".to_owned(), "2".to_owned()));
         sandbox.batchmill(again).exits_with(0).says(&["0 of 3 items will run"]);
@@ -374,7 +374,7 @@ fn a_step_that_is_gone_or_has_another_name_is_said() {
     sandbox.run(&[]).exits_with(0);
     let workflow = sandbox.read("workflow.yaml").replace("name: sum", "name: total");
     let sandbox = sandbox.file("workflow.yaml", format!("# edited\n{workflow}"));
-    sandbox.batchmill(&["resume"]).exits_with(0).says(&["has no step `sum` any more", "0 of 2 items will run"]);
+    sandbox.batchmill(&["resume"]).exits_with(0).says(&["no longer has step `sum`", "0 of 2 items will run"]);
     assert_eq!(sandbox.results("total").len(), 1);
 }
 

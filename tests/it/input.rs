@@ -223,7 +223,7 @@ fn links_in_circles_and_strange_names_are_no_trouble() {
     std::fs::write(sandbox.path().join(strange), "n\n2\n").unwrap();
     std::os::unix::fs::symlink(".", sandbox.path().join("d/loop")).unwrap();
     let ended = sandbox.run(&[]).exits_with(0);
-    assert_eq!(ended.stderr.matches("is skipped, because its name is not UTF-8").count(), 1, "{}", ended.stderr);
+    assert_eq!(ended.stderr.matches("skipped `").count(), 1, "{}", ended.stderr);
     assert_eq!(sandbox.results("files"), ["d/a.csv"]);
     assert_eq!(sandbox.results("rows"), [json!({"n": "1"}), json!({"n": "2"})]);
     sandbox.batchmill(&["plan", "workflow.yaml"]).exits_with(0);

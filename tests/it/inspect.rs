@@ -206,7 +206,7 @@ fn the_snippet_reads_what_can_be_read_in_one_way() {
     let items = json["items"].as_str().unwrap();
     insta::assert_snapshot!(items, @r"
     items:
-      # leaves out 1 file, not readable this way
+      # without 1 file that these settings cannot read
       csv:
         - data/a.csv
         - data/b.csv

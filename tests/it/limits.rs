@@ -22,7 +22,7 @@ fn failures_are_tolerated_up_to_a_number_and_the_step_stops_behind_it() {
     let odd = "{type: shell, command: 'test $(({{ item }} % 2)) = 0'}";
     let sandbox = Sandbox::with(&batch("{range: 20}", "max_failures: 3", odd));
     let ended = sandbox.run(&["--format", "json"]).exits_with(3);
-    let ended = ended.says(&["stopped by TooManyFailures:", "items failed, and `max_failures` is 3"]);
+    let ended = ended.says(&["stopped by TooManyFailures:", "items failed; `max_failures` is 3"]);
     let step = &ended.json()["steps"]["work"];
     // What a slot has begun when the step stops still ends.
     let failed = step["stats"]["failed"].as_u64().unwrap();
@@ -43,7 +43,7 @@ fn failures_are_tolerated_up_to_a_share() {
         .says(&["`max_failures` is 2.5%"]);
     // Lines are counted while they are read, so the share is known at the end.
     let sandbox = Sandbox::with(&batch("{lines: list}", "max_failures: 5%", task)).file("list", "0\n1\n2\n3\n");
-    sandbox.run(&[]).exits_with(3).says(&["2 items failed, and `max_failures` is 5%"]);
+    sandbox.run(&[]).exits_with(3).says(&["2 items failed; `max_failures` is 5%"]);
     assert_eq!(sandbox.results("work").len(), 2, "all of them ran");
 }
 
@@ -77,7 +77,7 @@ fn a_step_that_has_used_up_its_time_ends_with_all_its_children() {
     };
     let sandbox = Sandbox::with(&workflow("1s")).script("work", "echo $$ >> pids; [ -e quick ] || exec sleep 600");
     sandbox.run(&[]).exits_with(3).says(&[
-        "stopped by StepTimeout: took longer than 1s, the `timeout` of the step",
+        "stopped by StepTimeout: took longer than 1s, the step's `timeout`",
         "3 items, 3 skipped",
         "next: batchmill resume",
     ]);
@@ -222,5 +222,5 @@ fn wrong_limits_are_named() {
         Sandbox::with(&python("[1]", "", keys, "return 1")).run(&[]).exits_with(2).says(&[message]);
     }
     let shell = batch("[1]", "bisect_on_error: true", "{type: shell, command: exit}");
-    Sandbox::with(&shell).run(&[]).exits_with(2).says(&["only a python task with `batched: true` can fail as a batch"]);
+    Sandbox::with(&shell).run(&[]).exits_with(2).says(&["only a Python task with `batched: true` can fail as a batch"]);
 }

@@ -74,8 +74,8 @@ fn a_run_whose_results_cannot_be_compared_is_refused_and_left_as_it_is() {
     {
         let refused = sandbox.batchmill(arguments).exits_with(2);
         refused.says(&[
-            "cannot resume run `20260101-000000000-fixture-0000`: batchmill 0.1.0 started it before the format of \
-             fingerprints was fixed",
+            "cannot resume run `20260101-000000000-fixture-0000`: batchmill 0.1.0 started it, before fingerprints \
+             had a fixed format",
             "batchmill run FILE",
             "`batchmill results 20260101-000000000-fixture-0000` still prints the results",
         ]);

@@ -34,8 +34,8 @@ fn two_steps_that_write_to_one_path_are_refused_whatever_they_call_it() {
             let workflow = sandbox.read("workflow.yaml").replace("out/data, format", "out/data, parts: true, format");
             fs::write(sandbox.path().join("workflow.yaml"), workflow).unwrap();
         }
-        sandbox.run(&[]).exits_with(3).says(&["step `one` of this run writes to `", "choose another path"]);
-        sandbox.batchmill(&["resume"]).exits_with(3).says(&["step `one` of this run writes to `"]);
+        sandbox.run(&[]).exits_with(3).says(&["step `one` of this run also writes to `", "choose another path"]);
+        sandbox.batchmill(&["resume"]).exits_with(3).says(&["step `one` of this run also writes to `"]);
     }
     two_steps("out/a.jsonl", "out/b.jsonl").run(&[]).exits_with(0);
 }
@@ -93,7 +93,7 @@ fn devices_sockets_and_links_to_nowhere_are_not_replaced() {
     symlink("/dev/null", sandbox.path().join("device")).unwrap();
     symlink("nowhere", sandbox.path().join("dangling")).unwrap();
     for (path, says) in
-        [("socket", "not a regular file"), ("device", "not a regular file"), ("dangling", "a link that leads nowhere")]
+        [("socket", "not a regular file"), ("device", "not a regular file"), ("dangling", "a broken symbolic link")]
     {
         let workflow = two_steps(path, "b.jsonl").read("workflow.yaml");
         fs::write(sandbox.path().join("workflow.yaml"), workflow).unwrap();

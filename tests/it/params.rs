@@ -142,7 +142,7 @@ fn parameters_that_cannot_be_read_are_an_error() {
     connection.execute_batch("DROP TRIGGER run_update; UPDATE run SET given = '{', checksum = NULL").unwrap();
     drop(connection);
     ran(&sandbox);
-    sandbox.batchmill(&["resume"]).exits_with(2).says(&["the parameters of the run cannot be read"]);
+    sandbox.batchmill(&["resume"]).exits_with(2).says(&["cannot read the parameters of the run"]);
     assert_eq!(ran(&sandbox), "");
 }
 

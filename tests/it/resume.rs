@@ -165,7 +165,7 @@ fn a_batch_that_lost_an_item_is_made_anew() {
     sandbox
         .resume()
         .exits_with(0)
-        .says(&["3 of 3 items will run: 2 at another index now, 1 part of a batch that changed"]);
+        .says(&["3 of 3 items will run: 2 moved to another index, 1 part of a changed batch"]);
     assert_eq!(sandbox.results("work"), [json!([1, 3]), json!(0), json!([4]), json!(2)], "as a fresh run would");
 }
 
@@ -231,10 +231,7 @@ fn attempts_of_a_waiting_item_are_remembered() {
     engine.wait().unwrap();
     assert_eq!(sandbox.ran(), ["a", "b"]);
     let sandbox = sandbox.rewrite(&workflow("0"));
-    sandbox
-        .resume()
-        .exits_with(3)
-        .says(&["1 of 2 items will run: 1 waiting to be tried again", "failed after 3 attempts"]);
+    sandbox.resume().exits_with(3).says(&["1 of 2 items will run: 1 waiting for a retry", "failed after 3 attempts"]);
     assert_eq!(sandbox.ran(), ["a", "a"]);
 }
 
@@ -341,7 +338,7 @@ fn the_value_of_a_batch_goes_with_its_batch() {
     let sandbox = sandbox.rewrite(&workflow("[{n: 1}, {n: 2}, {n: 3}, {n: 5}]"));
     sandbox.batchmill(&["retry"]).exits_with(0);
     assert_eq!(sandbox.results("work"), [3, 7], "retry leaves what it was not asked for");
-    sandbox.resume().exits_with(0).says(&["2 of 4 items will run: 1 new or changed, 1 part of a batch that changed"]);
+    sandbox.resume().exits_with(0).says(&["2 of 4 items will run: 1 new or changed, 1 part of a changed batch"]);
     assert_eq!(sandbox.results("work"), [3, 8]);
 }
 

@@ -130,7 +130,7 @@ fn a_mended_expression_runs_the_failed_items_alone_and_resume_brings_the_others_
     let sandbox = sandbox.file("workflow.yaml", workflow("return 100 // (item - 7 or 1)"));
     sandbox.batchmill(&["retry"]).exits_with(0).says(&[
         "1 of 50 items will run",
-        "kept results were made before `task.code` changed",
+        "existing results are from before `task.code` changed",
         "`batchmill resume`",
     ]);
     assert_eq!((sandbox.results("work")[7].clone(), sandbox.results("work").len()), (json!(100), 50));

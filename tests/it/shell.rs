@@ -245,7 +245,7 @@ fn what_keeps_the_output_open_is_named_and_does_not_hang_the_item() {
     let pid: i32 = sandbox.read("pid").trim().parse().unwrap();
     let _ = rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::KILL);
     let written = sandbox.everything_written("");
-    assert!(written.contains(&format!("but `sleep 7654` (process {pid}) still holds its output")), "{written}");
+    assert!(written.contains(&format!("but `sleep 7654` (process {pid}) still has its output open")), "{written}");
 }
 
 #[test]

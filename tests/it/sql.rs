@@ -93,8 +93,8 @@ fn what_sqlite_refuses_is_told_before_anything_runs() {
     );
     refused("SELECT b FROM t", SQLITE, &["column `b` contains a BLOB, which JSON cannot hold", "`hex(COLUMN)`"]);
     refused("SELECT 9e999 AS x", SQLITE, &["column `x` contains an infinite number"]);
-    refused("SELECT a, a FROM t", SQLITE, &["the query gives two columns named `a`", "rename one of them with `AS`"]);
-    refused("DELETE FROM t", SQLITE, &["the statement gives no columns"]);
+    refused("SELECT a, a FROM t", SQLITE, &["the query returns two columns named `a`", "rename one of them with `AS`"]);
+    refused("DELETE FROM t", SQLITE, &["the statement returns no columns"]);
     refused("INSERT INTO t VALUES (2, 3) RETURNING a", SQLITE, &["attempt to write a readonly database"]);
     refused("SELECT 1; SELECT 2", SQLITE, &["cannot query `a.db`"]);
     refused("SELECT 1", "url: sqlite:///none/b.db", &["unable to open database file", "four slashes"]);
@@ -158,7 +158,10 @@ fn rows_that_change_while_they_are_compared_stop_the_step() {
         "CREATE TABLE t AS WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) SELECT i FROM n",
     );
     sandbox.run(&[]).exits_with(3);
-    sandbox.batchmill(&["resume"]).exits_with(2).says(&["the items have changed since they were compared", "ORDER BY"]);
+    sandbox
+        .batchmill(&["resume"])
+        .exits_with(2)
+        .says(&["the source changed while the run was being resumed", "ORDER BY"]);
 }
 
 #[test]
@@ -229,10 +232,10 @@ fn what_postgresql_refuses_is_told_before_anything_runs_and_without_the_password
         &["column `b` has the type bytea, which JSON cannot hold", "`encode(COLUMN, 'base64')`"],
     );
     refused("SELECT c FROM t", &uri, &["column `c` has the type bytea"]);
-    refused("SELECT a, a FROM t", &uri, &["the query gives two columns named `a`"]);
+    refused("SELECT a, a FROM t", &uri, &["the query returns two columns named `a`"]);
     refused("SELECT a FROM t WHERE a = $1", &uri, &["invalid input syntax for type integer: \"x\""]);
     refused("SELECT $1, $2::int", &uri, &["the query has 2 placeholders, but `params` has 1 value"]);
-    refused("DELETE FROM t", &uri, &["the statement gives no columns"]);
+    refused("DELETE FROM t", &uri, &["the statement returns no columns"]);
     refused("DELETE FROM t RETURNING a", &uri, &["the query does not work as a subquery", "use a single `SELECT`"]);
     refused("SELECT nextval('s')", &uri, &["relation \"s\" does not exist"]);
     refused("SELECT 1; SELECT 2", &uri, &["cannot insert multiple commands"]);

@@ -82,11 +82,11 @@ fn a_stream_cannot_be_compared_or_read_again() {
     for verb in [&["resume"][..], &["retry"], &["run", "workflow.yaml", "--resume"]] {
         let again = with_stdin(&sandbox, verb, &numbers(5));
         assert_eq!(again.code, Some(2), "{again:?}");
-        again.says(&["the items come from a stream, which can be read only once", "start a new run"]);
+        again.says(&["the items come from a stream, which cannot be read again", "start a new run"]);
     }
     assert_eq!(sandbox.results("one").len(), 4, "what was done is still there");
     let parquet = workflow("{parquet: /dev/stdin}");
-    with_stdin(&parquet, &["run", "workflow.yaml"], "PAR1").says(&["it is a stream", "use a file"]);
+    with_stdin(&parquet, &["run", "workflow.yaml"], "PAR1").says(&["it is a stream", "use a regular file"]);
     let plan = with_stdin(&workflow("{csv: /dev/stdin}"), &["plan", "workflow.yaml"], "n\n1\n2\n");
     assert_eq!(plan.code, Some(0), "{plan:?}");
     let inspected = with_stdin(&Sandbox::new(), &["inspect", "/dev/stdin"], "n,m\n1,2\n2,3\n");
@@ -149,7 +149,7 @@ fn a_file_is_read_to_the_size_that_it_had() {
 fn a_file_that_changes_while_it_is_read_is_no_success() {
     let cut = "os.truncate('a.csv', 200_000)";
     let over = "text = open('a.csv').read(); open('a.csv', 'w').write(text.replace('x', 'y'))";
-    for (how, says) in [(cut, "cut off since it was opened"), (over, "since it was opened")] {
+    for (how, says) in [(cut, "truncated after it was opened"), (over, "after it was opened")] {
         let sandbox = changing("{csv: a.csv}", how);
         let ended = sandbox.run(&[]).exits_with(3);
         ended.says(&[says]);

@@ -82,7 +82,7 @@ fn integers_pass_through_databases_or_are_refused() {
     for number in ["9223372036854775808", "12345678901234567890123"] {
         let sandbox = Sandbox::with(&workflow(number));
         assert!(Command::new(python()).args(["-c", code]).current_dir(sandbox.path()).status().unwrap().success());
-        sandbox.run(&[]).exits_with(2).says(&[number, "does not fit into SQLite's integers of 64 bits"]);
+        sandbox.run(&[]).exits_with(2).says(&[number, "exceeds SQLite's 64-bit integers"]);
     }
 }
 

@@ -1,9 +1,9 @@
-//! By what incremental runs compare files.
+//! How incremental runs compare files.
 
 use crate::model::Compare;
 use clap::ValueEnum;
 
-/// By what `--incremental` compares files.
+/// How `--incremental` compares files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum CompareBy {
     /// Size and modification time

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 /// How durable a commit is.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct DurabilityArgs {
-    /// What finished batches survive
+    /// What finished batches must survive
     #[arg(long, value_enum, default_value_t = Durability::Normal)]
     durability: Durability,
 }

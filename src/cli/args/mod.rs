@@ -1,4 +1,4 @@
-//! Arguments that several verbs share, one group a file.
+//! Arguments that several verbs share, one group per file.
 
 mod compare;
 mod display;

@@ -1,4 +1,4 @@
-//! What `resume` and `retry` are given.
+//! Arguments of `resume` and `retry`.
 
 use super::{DisplayArgs, DurabilityArgs, StateArgs};
 use clap::Args;

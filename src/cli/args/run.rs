@@ -1,4 +1,4 @@
-//! Which run is meant.
+//! The run that a verb is about.
 
 use super::state::StateArgs;
 use crate::cli::find_run::find_run;

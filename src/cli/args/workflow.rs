@@ -4,12 +4,12 @@ use clap::Args;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-/// A workflow file and what is given to it.
+/// A workflow file, its parameters and limits.
 #[derive(Debug, Args)]
 pub struct WorkflowArgs {
     /// Workflow file
     pub file: PathBuf,
-    /// Parameters; values are parsed as YAML
+    /// Parameters of the workflow, such as `rate=1.3` or `tags='[a, b]'`
     #[arg(value_name = "NAME=VALUE")]
     pub params: Vec<String>,
     /// YAML or JSON file with parameters; NAME=VALUE overrides it

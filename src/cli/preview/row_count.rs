@@ -16,7 +16,7 @@ pub struct RowCount {
 }
 
 impl RowCount {
-    /// Reads the files of a step through, if its items are rows of files; shows that on stderr, because it may take long.
+    /// Reads the files of a step if its items are rows of files. Shows its progress on stderr, because it may take long.
     pub fn of(batch: &OpenBatch, prepared: &Prepared) -> Option<Self> {
         let request = batch.items.source.survey()?;
         let request = request.limited(prepared.options.max_items.unwrap_or(u64::MAX));
@@ -30,7 +30,7 @@ impl RowCount {
         progress.end();
         let totals = match batch.settings.batch_size {
             BatchSize::Exactly(size) => totals(&request, &survey.files, size.get() as u64),
-            // How many batches there will be depends on the time that they take.
+            // The number of batches depends on the time that they take.
             BatchSize::Auto => Totals { batches: None, ..totals(&request, &survey.files, 1) },
         };
         Some(Self { survey, totals })

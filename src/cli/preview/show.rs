@@ -58,7 +58,7 @@ impl Preview {
                 let forecasts = forecasts.map_err(|error| CliError::from(error).masked(&prepared.secrets))?;
                 return show_forecasts(&prepared, &reader, &forecasts, self.format);
             }
-            tell("no run of this file can be built on yet; everything would run");
+            tell("no run of this file can serve as a baseline yet; everything would run");
         }
         let steps = plan_steps(&prepared, self.rows).map_err(|error| error.masked(&prepared.secrets))?;
         match self.format {

@@ -10,7 +10,7 @@ use crate::spec::{BatchSpec, ItemsSpec, StepKind};
 use crate::template::{ItemScope, Template};
 use std::sync::Arc;
 
-/// Whether files of rows are read through to count their rows.
+/// Whether to read files of rows in order to count their rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowCounts {
     /// They are.

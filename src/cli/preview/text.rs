@@ -8,7 +8,7 @@ use crate::spec::{BatchSize, StepKind};
 use crate::text::{Printable, Secrets};
 use std::fmt::Write;
 
-/// The widest that an item is shown.
+/// The maximum width of an item.
 const WIDEST_ITEM: usize = 100;
 
 /// The lines of a plan.

@@ -91,7 +91,7 @@ fn worker(host: &Host) -> String {
     }
 }
 
-/// Whether a run could be created there: the nearest directory that exists takes a file.
+/// Whether a run could be created there: whether the nearest existing directory is writable.
 fn state_is_writable(state: &Path) -> bool {
     let here = Path::new(".");
     let existing = state.ancestors().find(|folder| folder.is_dir()).unwrap_or(here);

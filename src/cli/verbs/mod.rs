@@ -1,4 +1,4 @@
-//! The verbs, one a file. None imports anything from another; what several need is in `cli` itself.
+//! The verbs, one per file. None imports anything from another; what several need is in `cli` itself.
 
 mod audit;
 mod doctor;

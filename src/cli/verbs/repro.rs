@@ -82,7 +82,7 @@ impl ReproArgs {
         Ok(match status {
             None => {
                 let retry = format!("batchmill retry {run} --only {}", failure.index);
-                tell(format!("{place} succeeded this time; the run still has its failure\nnext: {retry}"));
+                tell(format!("{place} succeeded this time; the run still lists it as failed\nnext: {retry}"));
                 Exit::Done
             }
             Some(error) => {
@@ -92,7 +92,7 @@ impl ReproArgs {
         })
     }
 
-    /// The failed item that is meant.
+    /// The failed item to rerun.
     fn find(&self, folder: &RunFolder) -> Result<FailedItem, CliError> {
         let mut found = failed_items(folder, &self.item, self.step.as_deref())?.into_iter();
         let first = found.next().ok_or_else(|| no_failed_item(folder, &self.item))?;

@@ -39,7 +39,7 @@ impl ResultsArgs {
     }
 }
 
-/// Whether it is what runs at the end of a run; its result is asked for by name.
+/// Whether this step is `on_failure` or `finally`, whose result must be requested by name.
 fn is_closing(step: &StepRecord) -> bool {
     matches!(step.name.as_str(), Workflow::ON_FAILURE | Workflow::FINALLY)
 }

@@ -23,7 +23,7 @@ pub struct RetryArgs {
 }
 
 impl RetryArgs {
-    /// Runs them.
+    /// Reruns the failed items.
     pub fn run(self) -> Result<Exit, CliError> {
         let only = self.only;
         execute_again(self.resume, |folder| {
@@ -45,7 +45,7 @@ fn tell_if_nothing_failed(folder: &RunFolder) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Refuses names of `--only` that no failed item has.
+/// Rejects values of `--only` that match no failed item.
 fn check_names(folder: &RunFolder, names: &[String]) -> Result<(), CliError> {
     let reader = Reader::open(folder.clone())?;
     let (mut indexes, mut keys) = (HashSet::new(), BTreeSet::new());

@@ -30,8 +30,8 @@ pub struct RunArgs {
     /// Resume the latest run of this file, if there is one, instead of starting a new one
     #[arg(long)]
     resume: bool,
-    /// Run only items that are new or changed since the last successful run of this file; compare files by size and
-    /// modification time, or by content
+    /// Reuse the results of the last run of this file, and run only items that are new or changed; compare files by size
+    /// and modification time, or by content
     #[arg(long, value_enum, value_name = "BY", num_args = 0..=1, require_equals = true, default_missing_value = "time",
         conflicts_with = "resume")]
     incremental: Option<CompareBy>,

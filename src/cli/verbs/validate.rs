@@ -40,7 +40,7 @@ impl ValidateArgs {
     }
 }
 
-/// Says what `item` will be, as far as the file shows.
+/// Tells what `item` will be, as far as the file shows.
 fn item_is(batch: &BatchSpec, program: &Program) -> &'static str {
     let python = program.takes_batches();
     let size_one = matches!(&batch.batch_size, Setting::Fixed(BatchSize::Exactly(size)) if size.get() == 1);

@@ -1,4 +1,4 @@
-//! What tells that a file is still the one that it was.
+//! The state of a file, to tell whether it has changed.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -24,7 +24,7 @@ pub(super) enum Change {
 }
 
 impl FileState {
-    /// The state that these data describe.
+    /// The state that this metadata describes.
     pub(super) fn of(metadata: &Metadata) -> Self {
         Self {
             place: (metadata.dev(), metadata.ino()),
@@ -33,7 +33,7 @@ impl FileState {
         }
     }
 
-    /// Whether the kernel makes the file up as it is read, as under `/proc`: it says nothing about its size.
+    /// Whether the kernel generates the file as it is read, as under `/proc`, so that its size is unknown.
     pub(super) fn is_without_size(&self) -> bool {
         self.size == 0
     }
@@ -47,18 +47,18 @@ impl FileState {
         }
     }
 
-    /// What has become of it.
+    /// How it has changed.
     pub(super) fn change_to(&self, now: &Self) -> Change {
         if (self.size, self.modified) == (now.size, now.modified) {
             Change::None
         } else if self.place != now.place {
-            Change::Other("it was replaced by another file since it was opened")
+            Change::Other("it was replaced after it was opened")
         } else if now.size > self.size {
             Change::Longer
         } else if now.size < self.size {
-            Change::Other("it was cut off since it was opened")
+            Change::Other("it was truncated after it was opened")
         } else {
-            Change::Other("it was changed since it was opened")
+            Change::Other("it was changed after it was opened")
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Gzip with several members and zeros behind them, as tape drives and some writers leave them. Anything else there is an error.
+//! Gzip with several members, and zeros after them, as tape drives and some writers leave them. Anything else there is an
+//! error.
 
 use flate2::bufread::GzDecoder;
 use std::io::{self, BufRead, BufReader, Read};
@@ -9,7 +10,7 @@ pub(super) enum Gzip<R> {
     Begin(BufReader<R>),
     /// In a member.
     Member(Box<GzDecoder<BufReader<R>>>),
-    /// Behind a member; whether zeros followed it.
+    /// After a member; whether zeros followed it.
     Behind(BufReader<R>, bool),
     /// Everything was read, or reading has failed.
     Ended,

@@ -1,4 +1,4 @@
-//! What a path leads to: a file, which can be read again, or a stream, which cannot.
+//! What a path points to: a file, which can be read again, or a stream, which cannot.
 
 use super::file_state::FileState;
 use super::meter::{Meter, Metered};
@@ -10,7 +10,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// What a path leads to, as it was when somebody looked first.
+/// What a path points to, as it was when it was first opened.
 #[derive(Debug, Clone)]
 pub(in crate::sources) enum Input {
     /// A file.
@@ -31,7 +31,7 @@ pub(in crate::sources) enum Purpose {
 }
 
 impl Input {
-    /// What the path leads to. Reads of a stream end when `stop` is disconnected.
+    /// What the path points to. Reads of a stream end when `stop` is disconnected.
     pub(in crate::sources) fn of(path: &Path, metadata: Option<&Metadata>, stop: &Receiver<Infallible>) -> Self {
         match metadata {
             Some(metadata) if metadata.is_file() => Self::File(FileState::of(metadata)),
@@ -62,7 +62,7 @@ impl Input {
             }
             Self::Unreadable => {
                 File::open(path)?;
-                Err(io::Error::other(if path.is_dir() { "it is a directory" } else { "it is no file" }))
+                Err(io::Error::other(if path.is_dir() { "it is a directory" } else { "it is not a file" }))
             }
         }
     }
@@ -78,7 +78,9 @@ impl Input {
                 state.check_same(&file)?;
                 Ok(file)
             }
-            Self::Stream(_) => Err(io::Error::other("it is a stream, and Parquet is read from its end; use a file")),
+            Self::Stream(_) => {
+                Err(io::Error::other("it is a stream, but Parquet is read from the end; use a regular file"))
+            }
             Self::Unreadable => self.open(path, Purpose::Look, &Meter::default()).and_then(|_| File::open(path)),
         }
     }
@@ -102,7 +104,7 @@ impl Input {
     }
 }
 
-/// Whether reading ended because nobody waits for the bytes any more.
+/// Whether reading ended because the bytes are no longer needed.
 pub(in crate::sources) fn is_stopped(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|error| error.is::<Stopped>())
 }

@@ -58,7 +58,7 @@ impl RowFile {
         let input = Input::of(&path, metadata.as_ref(), stop);
         let (key, size) = match metadata {
             Some(metadata) if !input.is_stream() => (stat_key(bytes, &metadata), metadata.len()),
-            // A stream has no content that could be told from that of another one.
+            // The content of a stream cannot be compared with another.
             _ => (ItemKey::of(bytes), 0),
         };
         let size = if matches!(input, Input::File(_)) { size } else { 0 };
@@ -151,7 +151,7 @@ pub(crate) fn read_error(error: &io::Error) -> String {
     }
 }
 
-/// What is said of a file that has grown since it was opened.
+/// The notice about a file that has grown since it was opened.
 pub(in crate::sources) fn grown(name: &str) -> String {
-    format!("`{name}` has grown since it was opened; what was added is left for the next run")
+    format!("`{name}` has grown since it was opened; the new data is left for the next run")
 }

@@ -1,4 +1,4 @@
-//! Streams: pipes, devices, sockets. They are read once; what somebody looked at beforehand is kept, and comes again.
+//! Streams: pipes, devices, sockets. They are read once; what was read beforehand is kept and comes again.
 
 use crossbeam_channel::{Receiver, TryRecvError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -11,10 +11,10 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How long a read waits before it asks whether anybody still wants the bytes.
+/// How long a read waits before it checks whether the bytes are still needed.
 const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
-/// A stream, which can be looked at as often as wanted, and then read once.
+/// A stream, which can be peeked at any number of times and then read once.
 #[derive(Debug, Clone)]
 pub(in crate::sources) struct Stream(Arc<Mutex<State>>);
 
@@ -24,12 +24,12 @@ struct State {
     stop: Receiver<Infallible>,
     /// None before it was opened, and once it is being read.
     file: Option<Pipe>,
-    /// What was looked at.
+    /// What was read ahead.
     seen: Vec<u8>,
     is_read: bool,
 }
 
-/// Nobody waits for the bytes of a stream any more.
+/// The bytes of a stream are no longer needed.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted while waiting for a stream")]
 pub(in crate::sources) struct Stopped;
@@ -50,13 +50,13 @@ impl Stream {
         self.state().is_read
     }
 
-    /// Its bytes from the first one on, which come again.
+    /// Its bytes from the first one on, which will come again.
     pub(super) fn look(&self) -> io::Result<Box<dyn Read + Send>> {
         self.state().open()?;
         Ok(Box::new(Look { stream: self.clone(), at: 0 }))
     }
 
-    /// Its bytes from the first one on, which do not come again.
+    /// Its bytes from the first one on, for the last time.
     pub(super) fn read(&self) -> io::Result<Box<dyn Read + Send>> {
         let mut state = self.state();
         state.open()?;
@@ -67,7 +67,7 @@ impl Stream {
 }
 
 fn read_already() -> io::Error {
-    io::Error::other("it is a stream, which can be read only once, and was read before")
+    io::Error::other("it is a stream, which can be read only once, and it was already read")
 }
 
 impl State {

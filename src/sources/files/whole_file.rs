@@ -1,4 +1,5 @@
-//! A file, read to the size that it had when it was opened: neither less, if it is cut off meanwhile, nor rows that are added.
+//! A file, read up to the size that it had when it was opened. Truncation is an error, and rows that are added later are
+//! not read.
 
 use super::file_state::{Change, FileState};
 use super::meter::Meter;
@@ -9,7 +10,8 @@ use std::os::unix::fs::FileExt;
 /// How many bytes of its beginning and of its end are read again if the file has become longer.
 const SAMPLE: usize = 4 << 10;
 
-/// A file that is read to the size it had when it was opened. Reading it fails if it was cut off or written over meanwhile.
+/// A file that is read up to the size it had when it was opened. Reading fails if the file was truncated or overwritten
+/// meanwhile.
 pub(super) struct WholeFile {
     file: File,
     opened: FileState,
@@ -21,11 +23,11 @@ pub(super) struct WholeFile {
 
 /// Where reading stands.
 enum Phase {
-    /// So many bytes are left.
+    /// This many bytes are left.
     Within(u64),
-    /// Behind the size that it had, up to the end of the line that was under way.
+    /// Past the size that it had, up to the end of the last line.
     Line,
-    /// The kernel makes it up, so only its end tells its size.
+    /// The kernel generates it, so only its end tells its size.
     Endless,
     /// Everything was read.
     Ended,
@@ -41,7 +43,7 @@ impl WholeFile {
         Ok(Self { file, opened, meter, phase, head: Vec::new(), tail: Vec::new() })
     }
 
-    /// Keeps what is compared if the file has become longer: its beginning, and what comes last.
+    /// Keeps what is compared if the file grows: its beginning and its end.
     fn sample(&mut self, bytes: &[u8], is_last: bool) {
         if self.head.is_empty() {
             self.head.extend_from_slice(&bytes[..bytes.len().min(SAMPLE)]);
@@ -59,7 +61,7 @@ impl WholeFile {
             Change::Longer => {
                 self.check_samples()?;
                 self.meter.note_growth();
-                // Text of other encodings than those that extend ASCII has zeros in it.
+                // Text in encodings that do not extend ASCII contains zeros.
                 let is_in_line = self.tail.last() != Some(&b'\n') && !self.head.contains(&0);
                 Ok(if is_in_line { Phase::Line } else { Phase::Ended })
             }
@@ -82,7 +84,7 @@ impl WholeFile {
     fn ended_early(&mut self) -> io::Result<usize> {
         match self.opened.change_to(&FileState::of(&self.file.metadata()?)) {
             Change::Other(what) => Err(io::Error::other(what)),
-            // The kernel makes it up, and says how long it might be.
+            // The kernel generates it, and its size is only an estimate.
             Change::None | Change::Longer => {
                 self.phase = Phase::Ended;
                 Ok(0)
@@ -187,7 +189,7 @@ mod tests {
         let longer = |path: &Path| fs::write(path, "1\n2\n3\n4\n5\n6\n").unwrap();
         type Harm<'a> = &'a dyn Fn(&Path);
         let changes: [(Harm<'_>, &str); 4] =
-            [(&cut, "cut off"), (&empty, "cut off"), (&over, "changed"), (&longer, "rewritten")];
+            [(&cut, "truncated"), (&empty, "truncated"), (&over, "changed"), (&longer, "rewritten")];
         for (change, says) in changes {
             let error = read(text, change).0.unwrap_err().to_string();
             assert!(error.contains(says), "{error}");

@@ -23,7 +23,7 @@ impl BlockWriter {
         Self { block: Items::default(), blocks }
     }
 
-    /// Takes a row that `write` writes as JSON; false if nobody wants more.
+    /// Adds a row that `write` writes as JSON; false if no more are needed.
     pub(super) fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         self.block.push_with(write);
         let full = self.block.len() >= BLOCK_ROWS || self.block.as_parts().0.len() >= BLOCK_BYTES;

@@ -6,20 +6,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// What the source and the thread that runs the query share.
 #[derive(Default)]
 pub(super) struct Cancellation {
-    /// Whether nobody wants rows any more.
+    /// Whether rows are no longer needed.
     requested: AtomicBool,
     /// Cancels the query, once there is a connection.
     cancel: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Cancellation {
-    /// There is a connection now, and `cancel` cancels what it does. False if nobody wants that any more.
+    /// Sets how to cancel the query on the new connection. False if rows are no longer needed.
     pub(super) fn connected(&self, cancel: impl Fn() + Send + Sync + 'static) -> bool {
         let _ = self.cancel.set(Box::new(cancel));
         !self.requested.load(Ordering::SeqCst)
     }
 
-    /// Nobody wants rows any more: a query that has not started yet will not.
+    /// Rows are no longer needed: a query that has not started yet will not start.
     pub(super) fn request(&self) {
         self.requested.store(true, Ordering::SeqCst);
     }

@@ -1,7 +1,7 @@
 //! Rows of a PostgreSQL server. They are read in a read-only transaction, through a portal, some at a time.
 //!
-//! The server itself makes JSON of a row, because it knows the types best. Values are sent apart from the query, as text that
-//! the server parses as the types that it expects.
+//! The server itself converts rows to JSON, because it knows the types best. Values are sent separately from the query,
+//! as text that the server parses according to the types it expects.
 
 use super::block::BlockWriter;
 use super::cancellation::Cancellation;
@@ -23,7 +23,7 @@ const FETCH_ROWS: i32 = 200;
 const TLS_HELP: &str =
     "set `SSL_CERT_FILE` to a file of trusted certificates, or connect without encryption: `sslmode=disable` in `url`";
 
-/// Runs the query, and hands rows over until nobody wants more.
+/// Runs the query, and hands rows over until no more are needed.
 pub(super) fn run(
     config: &Config,
     query: &BoundQuery,
@@ -34,7 +34,7 @@ pub(super) fn run(
     let described = |error: Error| describe(&error, sql);
     let Some(mut client) = connect(config, cancellation).map_err(described)? else { return Ok(()) };
     let mut transaction = client.build_transaction().read_only(true).start().map_err(described)?;
-    // Otherwise a large table is read from another row on each time, and resuming a run reads it twice to compare.
+    // Otherwise each read of a large table starts at another row, and resuming a run reads it twice to compare.
     transaction.batch_execute("SET LOCAL synchronize_seqscans = off").map_err(described)?;
     let statement = transaction.prepare(sql).map_err(described)?;
     check(&statement, query)?;
@@ -64,7 +64,7 @@ pub(super) fn run(
     }
 }
 
-/// Connects, encrypted if the address or the server asks for it; none if nobody wants rows any more.
+/// Connects, with encryption if the address or the server asks for it; none if rows are no longer needed.
 fn connect(config: &Config, cancellation: &Cancellation) -> Result<Option<Client>, Error> {
     let remote = config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(_)));
     if remote && config.get_ssl_mode() != SslMode::Disable {
@@ -85,7 +85,7 @@ where
 {
     let client = config.connect(tls.clone())?;
     let cancel = client.cancel_token();
-    // A server that cannot be told to stop notices that the connection is closed.
+    // A server that cannot cancel the query notices that the connection is closed.
     let wanted = cancellation.connected(move || drop(cancel.cancel_query(tls.clone())));
     Ok(wanted.then_some(client))
 }

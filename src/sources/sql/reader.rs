@@ -107,12 +107,12 @@ impl Drop for RowReader {
         while self.ended.recv_timeout(Duration::ZERO) != Err(RecvTimeoutError::Disconnected) {
             let connected = self.cancellation.cancel();
             if self.ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) && !connected {
-                // The thread waits for a server that does not answer, and nothing can end that. Once the server answers, the
-                // thread asks nothing.
+                // The thread waits for a server that does not answer, and nothing can interrupt it. Once the server
+                // answers, the thread sends nothing more.
                 return;
             }
         }
-        // A panic of the thread was not about rows that anybody wanted.
+        // If the thread panicked, no rows were needed any more.
         drop(thread.join());
     }
 }

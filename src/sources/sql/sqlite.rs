@@ -9,7 +9,7 @@ use rusqlite::{Connection, Error, OpenFlags, Row};
 use serde_json::Value;
 use std::path::Path;
 
-/// Runs the query, and hands rows over until nobody wants more.
+/// Runs the query, and hands rows over until no more are needed.
 pub(super) fn run(
     path: &Path,
     query: &BoundQuery,
@@ -113,7 +113,7 @@ impl ToSql for Param<'_> {
                 (Some(number), _) => number.into(),
                 (None, Some(float)) if number.as_str().contains(['.', 'e', 'E']) => float.into(),
                 _ => {
-                    let text = format!("the value {number} of `params` does not fit into SQLite's integers of 64 bits");
+                    let text = format!("the value {number} of `params` exceeds SQLite's 64-bit integers");
                     return Err(Error::ToSqlConversionFailure(text.into()));
                 }
             },

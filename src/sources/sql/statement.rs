@@ -28,14 +28,13 @@ pub(super) fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()
     let mut seen = HashSet::new();
     for name in names {
         if !seen.insert(name) {
-            let error = ErrorText::from(format!("the query gives two columns named `{name}`"));
+            let error = ErrorText::from(format!("the query returns two columns named `{name}`"));
             return Err(error.with_help("rename one of them with `AS`"));
         }
     }
     if seen.is_empty() {
-        return Err(
-            ErrorText::from("the statement gives no columns").with_help("use a statement that gives rows: `SELECT`")
-        );
+        return Err(ErrorText::from("the statement returns no columns")
+            .with_help("use a statement that returns rows, such as `SELECT`"));
     }
     Ok(())
 }

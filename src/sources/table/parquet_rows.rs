@@ -198,7 +198,7 @@ impl Footer {
         columns.into_iter()
     }
 
-    /// Reads the rows, unless the file is another one by now.
+    /// Reads the rows, unless the file was replaced meanwhile.
     fn reader(&self, file: &RowFile, skip: usize) -> Result<OpenReader, String> {
         let opened = file.input.open_unchanged(&file.path).map_err(|error| error.to_string())?;
         let input = opened.try_clone().map_err(|error| error.to_string())?;

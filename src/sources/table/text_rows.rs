@@ -163,7 +163,7 @@ impl TextRows {
         self.at.row += count as u64;
         self.at.given += count as u64;
         let origin = Some(Origin { file: Arc::clone(&file.name), lines: LineNumbers::From(line) });
-        // Behind a decoder it is unknown which bytes make up a row: those that were read for it are counted.
+        // After a decoder, it is unknown which bytes make up a row, so this counts the bytes that were read for it.
         let read = if file.is_direct(&self.spec) { cutter.taken() } else { self.at.meter.read() };
         let bytes = std::mem::take(&mut self.at.carried) + (read - self.at.counted);
         self.at.counted = read;

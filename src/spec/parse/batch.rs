@@ -108,7 +108,7 @@ impl Options {
         let bisect_on_error = match self.bisect_on_error {
             Some((true, error)) => {
                 if one_by_one {
-                    errors.push(error.help("only a python task with `batched: true` can fail as a batch"));
+                    errors.push(error.help("only a Python task with `batched: true` can fail as a batch"));
                 }
                 true
             }
@@ -119,7 +119,7 @@ impl Options {
             batched = batched.or(Some(true));
             batch_format = (field.format, field.span);
             if one_by_one {
-                errors.push(field.one_by_one.help("use a python task without `batched: false`"));
+                errors.push(field.one_by_one.help("use a Python task without `batched: false`"));
             }
         }
         Some(BatchSpec {

@@ -34,7 +34,7 @@ pub(super) fn python(fields: &mut Section<'_>, runs: Runs, errors: &mut ErrorLis
         // A misspelt `code` next to `type` is reported as an unknown key, with a suggestion.
         if !PROGRAMS.iter().any(|name| fields.has_similar_inline(name)) {
             let error =
-                Diagnostic::at(fields.span, "a python task requires `code`, `function`, `script` or `operation`")
+                Diagnostic::at(fields.span, "a Python task requires `code`, `function`, `script` or `operation`")
                     .within(fields.path.clone());
             errors.push(error.help("for example `code: return item * 2`"));
         }

@@ -199,6 +199,6 @@ fn texts(field: &Field<'_>, errors: &mut ErrorList) -> Vec<String> {
 fn reject_templates(field: &Field<'_>, texts: &[Text], errors: &mut ErrorList) {
     for text in texts.iter().filter(|text| text.is_template()) {
         let error = Diagnostic::at(text.span, format!("`{}` cannot contain a template", field.key));
-        errors.push(error.within(field.path.clone()).help("write the text itself"));
+        errors.push(error.within(field.path.clone()).help("write the value itself"));
     }
 }

@@ -174,8 +174,8 @@ impl ItemTask for Shell {
         match started.and_then(|child| process::follow(child, &limits)) {
             Ok(ended) => {
                 if let Some(holder) = &ended.held_by {
-                    let still = format!("the command has exited, but {holder} still holds its output");
-                    log("warning", format!("{still}; what it prints later is lost\n"));
+                    let still = format!("the command has exited, but {holder} still has its output open");
+                    log("warning", format!("{still}; whatever it prints later is lost\n"));
                 }
                 let outcome = outcome(&ended, timeout);
                 // Of a command that succeeds, it is the result.

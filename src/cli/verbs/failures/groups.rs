@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use serde_json::json;
 use std::cmp::Reverse;
 
-/// Failures of one step whose errors differ in numbers alone.
+/// Failures of one step whose errors differ only in numbers.
 struct Group<'a> {
     count: u64,
     /// The first of them.

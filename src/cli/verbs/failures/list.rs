@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 pub struct Failed {
     /// Its step.
     pub step: StepName,
-    /// What the ledger has of it.
+    /// Its record in the ledger.
     pub record: FailureRecord,
     /// What it printed, if that was read.
     pub printed: String,
@@ -44,14 +44,14 @@ pub fn print_list(all: &[Failed]) -> Result<(), CliError> {
     print(table.to_string())
 }
 
-/// All that is known of each.
+/// All details of each.
 pub fn print_details(all: &[Failed]) -> Result<(), CliError> {
     for failed in all {
         let Failed { step, record, printed } = failed;
         let item = Printable::line(&record.item);
         let error = Printable::lines(failed.error()).indented("  ");
         let mut text = format!("{step}[{}] {item}\n{error}\n", record.index);
-        // Indented, so that no line of it can pose as one of ours.
+        // Indented, so that no line of it can pass for one of ours.
         for (title, part) in [
             (None, record.detail.as_deref()),
             (Some("output:"), Some(printed.as_str()).filter(|printed| !is_shown_by(record.detail.as_deref(), printed))),
@@ -72,7 +72,7 @@ fn is_shown_by(detail: Option<&str>, printed: &str) -> bool {
     detail.is_some_and(|detail| printed.lines().all(|line| detail.contains(line)))
 }
 
-/// All that is known of each, for programs.
+/// All details of each, for programs.
 pub fn print_list_json(all: &[Failed]) -> Result<(), CliError> {
     let rows = all.iter().map(|Failed { step, record, printed }| {
         let item: Value = serde_json::from_str(&record.item).unwrap_or_else(|_| record.item.clone().into());

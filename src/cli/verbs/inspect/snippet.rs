@@ -23,7 +23,7 @@ pub fn snippet(survey: &Survey, given: &[String]) -> Option<String> {
     };
     let mut text = "items:\n".to_owned();
     if !apart.is_empty() {
-        let _ = writeln!(text, "  # leaves out {}, not readable this way", count(apart.len() as u64, "file"));
+        let _ = writeln!(text, "  # without {} that these settings cannot read", count(apart.len() as u64, "file"));
     }
     let key = if most.format == RowFormat::Csv { "csv" } else { "jsonl" };
     match paths.as_slice() {

@@ -11,7 +11,7 @@ use std::fmt::Write;
 
 /// The lines of a survey.
 pub fn to_text(survey: &Survey, given: &[String]) -> String {
-    /// A table of more columns than these is cut.
+    /// The maximum number of columns to list.
     const MOST: usize = 60;
     let mut text = String::new();
     for group in &survey.groups {
@@ -41,7 +41,7 @@ pub fn to_text(survey: &Survey, given: &[String]) -> String {
     text
 }
 
-/// How the files of a group are written.
+/// The format of the files of a group.
 fn layout(group: &Group) -> String {
     let encoding = group.encoding.name().to_lowercase();
     if group.format == RowFormat::JsonLines {
@@ -51,7 +51,7 @@ fn layout(group: &Group) -> String {
     format!("CSV, delimiter {}, {header}, {encoding}", delimiter_name(char::from(group.delimiter)))
 }
 
-/// The files of a group, as far as they fit on a line.
+/// As many files of a group as fit on a line.
 fn span(survey: &Survey, group: &Group) -> String {
     let path = |file: &usize| Printable::line(&*survey.files[*file].path).to_string();
     match group.files.as_slice() {

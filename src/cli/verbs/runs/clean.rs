@@ -30,7 +30,7 @@ pub struct CleanArgs {
     state: StateArgs,
 }
 
-/// A run that the next incremental run could have taken results over from.
+/// A run that could be the baseline of the next incremental run.
 struct Baseline {
     run: RunId,
     file: PathBuf,
@@ -46,7 +46,7 @@ impl Baseline {
         Some(Self { run: folder.run.clone(), file: RunPlace::of(record, state).file(), params_hash, items })
     }
 
-    /// Says which items will run again, if no other run holds their results.
+    /// Reports which items will run again, if no other run has their results.
     fn tell_if_last(&self, state: &StateFolder) {
         let other = find_baseline(state, &self.file, &self.params_hash, &state.run(self.run.clone()));
         let same = |folder: RunFolder| Reader::open(folder).and_then(|reader| reader.run()).ok()?.params_hash;
@@ -54,7 +54,7 @@ impl Baseline {
             let (run, file) = (Printable::line(&self.run.0), Printable::path(&self.file));
             let items = self.items;
             tell(format!(
-                "note: run `{run}` held the results of {items} items, which the next incremental run of `{file}` runs again"
+                "note: run `{run}` held the results of {items} items; the next incremental run of `{file}` will run them again"
             ));
         }
     }

@@ -54,7 +54,7 @@ impl Run {
 pub fn print_runs(state: &StateArgs, format: Format) -> Result<Exit, CliError> {
     let mut runs = Vec::new();
     for folder in state.folder().runs_by_age()? {
-        // A run that was killed while its ledger was made, or that a newer version wrote, must not hide the others.
+        // A run that was killed while its ledger was created, or that a newer version wrote, must not hide the others.
         let name = folder.run.clone();
         match Run::read(folder) {
             Ok(run) => runs.push(run),

@@ -152,7 +152,7 @@ fn errors_of_tasks() {
                 "6:48: `timeout` must be a number of seconds, or a duration such as `500ms`, `2s`, `2m`, `1.5h` or `1d`; found the string \"soon\"",
             ],
         ),
-        ("type: python", &["6:7: a python task requires `code`, `function`, `script` or `operation`"]),
+        ("type: python", &["6:7: a Python task requires `code`, `function`, `script` or `operation`"]),
         ("type: python, cod: x", &["6:28: unknown key `cod` [did you mean `code`?]"]),
         ("type: python, code: x, script: y", &["6:37: `code` and `script` cannot be used together"]),
         ("type: python, function: nocolon", &["6:38: `function` must have the form `module:name`; found \"nocolon\""]),

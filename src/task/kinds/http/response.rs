@@ -74,7 +74,7 @@ impl SentRequest<'_> {
             None => Ok(()),
             Some(coding) => {
                 let message =
-                    format!("{} returned a body in the encoding `{coding}`; only `gzip` is read", self.target);
+                    format!("{} returned a body in the encoding `{coding}`; only `gzip` is supported", self.target);
                 Err(Failure::new(FailureKind::HttpStatus, "BodyError", message).permanent())
             }
         }
