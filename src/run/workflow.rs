@@ -54,7 +54,7 @@ pub fn run(
     let workflow = &prepared.workflow;
     let (ledger, selection, warning) = open_ledger(prepared, start)?;
     let id = ledger.folder().run.clone();
-    let guard = prepared.has_children().then(Guard::start).transpose().map_err(EngineError::Guard)?;
+    let guard = prepared.has_children().then(|| Guard::start(&id)).transpose().map_err(EngineError::Guard)?;
     let host = Arc::new(TaskHost { guard, ..task_host(prepared, ledger.folder()) });
     let mut run = Run {
         env: RunEnv {

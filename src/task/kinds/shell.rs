@@ -163,8 +163,8 @@ impl ItemTask for Shell {
         let ItemRun { scope, context, timeout, guard, notes } = *item;
         let command = self.build(scope, context)?;
         let limits = Limits { timeout, kill: &context.cancel.kill, guard, most_output: process::MOST_OUTPUT };
-        let started = self.defaults(context).and_then(|defaults| command.start(defaults, &context.host.env));
-        match started.and_then(|child| process::follow(child, &limits)) {
+        let start = || command.start(self.defaults(context)?, &context.host.env);
+        match process::follow(start, &limits) {
             Ok(ended) => {
                 let held = ended.held_by.iter();
                 notes.borrow_mut().extend(held.map(|holder| {
