@@ -38,5 +38,8 @@ pub(super) fn delete_old_runs(prepared: &Prepared, this: &RunFolder) -> Option<S
             deleted.push(folder.run.0);
         }
     }
-    (!deleted.is_empty()).then(|| format!("deleted old runs, because {most} are kept: {}", deleted.join(", ")))
+    (!deleted.is_empty()).then(|| {
+        let kept = if most == 1 { "1 is kept".to_owned() } else { format!("{most} are kept") };
+        format!("deleted old runs, because {kept}: {}", deleted.join(", "))
+    })
 }
