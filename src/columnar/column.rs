@@ -16,6 +16,8 @@ pub struct Column {
     /// Which values are not null; empty while none is null.
     valid: Vec<bool>,
     len: usize,
+    /// The value that gave it its type; none if it had one from the start, or has none yet.
+    typed_by: Option<usize>,
 }
 
 /// Values, with a placeholder for each null.
@@ -133,7 +135,10 @@ impl Column {
     /// # Errors
     /// If it has another type; the column is unchanged then.
     pub fn push(&mut self, cell: Cell<'_>) -> Result<(), Unfit> {
-        self.settle(cell);
+        if matches!(self.values, Values::None) && cell != Cell::Null {
+            self.settle(cell);
+            self.typed_by = Some(self.len);
+        }
         match (&mut self.values, cell) {
             (values, Cell::Null) => {
                 values.push_placeholder();
@@ -185,7 +190,8 @@ impl Column {
         Ok(())
     }
 
-    /// Appends nulls until there are `len` values, or drops the values after them.
+    /// Appends nulls until there are `len` values, or drops the values after them. A type that a dropped value gave it goes with
+    /// that value.
     pub fn resize(&mut self, len: usize) {
         while self.len < len {
             self.push(Cell::Null).expect("every column takes nulls");
@@ -194,6 +200,9 @@ impl Column {
             self.values.truncate(len);
             self.valid.truncate(len);
             self.len = len;
+            if self.typed_by.is_some_and(|at| at >= len) {
+                (self.values, self.typed_by) = (Values::None, None);
+            }
         }
     }
 

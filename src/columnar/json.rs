@@ -42,12 +42,12 @@ pub struct JsonLines {
     pub nulls: u64,
 }
 
-/// What happens to times in a time zone whose offset changes, which cannot be written without the rules of that zone.
+/// How times in a time zone are written. Those of a zone whose offset changes cannot be written without the rules of that zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Zones {
-    /// They are refused.
+    /// With the zone's offset; if that changes, they are refused.
     Kept,
-    /// They are written in UTC.
+    /// In UTC.
     Utc,
 }
 
@@ -250,10 +250,7 @@ fn temporal(array: &dyn Array, zones: Zones) -> Result<Write<'_>, String> {
         }
         DataType::Time64(_) => text::<Time64NanosecondType>(array, |value| time::of_day(value, NANOSECONDS)),
         DataType::Timestamp(unit, zone) => {
-            let offset = zone.as_ref().map(|zone| match (time::offset(zone), zones) {
-                (Err(_), Zones::Utc) => time::offset("UTC"),
-                (offset, _) => offset,
-            });
+            let offset = zone.as_ref().map(|zone| time::offset(if zones == Zones::Utc { "UTC" } else { zone }));
             let offset = offset.transpose()?;
             match unit {
                 TimeUnit::Second => text::<TimestampSecondType>(array, move |value| time::stamp(value, 1, offset)),

@@ -176,4 +176,20 @@ mod tests {
         assert_eq!(found.batch.column(0).as_ref(), &expected as &dyn Array);
         assert!(matches!(found.bad.as_slice(), [(1, BadRow::Unfit { .. })]));
     }
+
+    #[test]
+    fn only_rows_that_can_be_read_decide_whether_times_are_in_utc() {
+        let kinds = [Kind::Datetime, Kind::Integer];
+        for bad in [&b"2020-01-01T00:00:00Z,x\n"[..], b"2020-01-01T00:00:00Z\n", b"2020-01-01T00:00:00+01:00,1,2\n"] {
+            for before in [&[][..], &[&b"NA,1\n"[..]]] {
+                let records = [before, &[bad, b"1970-01-01T00:00:01,1\n", b"1970-01-01T00:00:02,2\n"]].concat();
+                let found = columns(&kinds, &records);
+                assert_eq!(found.bad.len(), 1, "{:?}", found.bad);
+                let times = [Some(1_000_000), Some(2_000_000)];
+                let times: Vec<_> = before.iter().map(|_| None).chain(times).collect();
+                let expected = arrow_array::TimestampMicrosecondArray::from(times);
+                assert_eq!(found.batch.column(0).as_ref(), &expected as &dyn Array);
+            }
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Compiles the templates of a step and checks the names in them.
 
+use super::dependencies::mentions_item_dir;
 use super::prepared::aggregate_of;
 use crate::model::Text;
 use crate::spec::{Aggregate, BatchSpec, Diagnostic, ItemsSpec, Setting, SourceFile, Step, StepKind, Task};
@@ -29,6 +30,7 @@ impl Checker<'_> {
         self.setting(self.step.timeout.as_ref());
         self.step.outputs.file.iter().for_each(|file| self.text(&file.path));
         self.step.outputs.item_files.iter().for_each(|path| self.text(path));
+        self.on_missing();
         match &self.step.kind {
             StepKind::Single(single) => {
                 self.setting(single.timeout.as_ref());
@@ -42,6 +44,18 @@ impl Checker<'_> {
                 (self.program(&batch.task, &item), handler)
             }
         }
+    }
+
+    /// `on_missing` is about files that the items make.
+    fn on_missing(&mut self) {
+        let outputs = &self.step.outputs;
+        let Some((_, span)) = outputs.on_missing.filter(|_| outputs.item_files.is_none()) else { return };
+        if matches!(self.step.kind, StepKind::Batch(_)) && mentions_item_dir(self.step, self.folder) {
+            return;
+        }
+        let error = Diagnostic::at(span, "`on_missing` has no effect, because the items of the step make no files");
+        let error = error.within(format!("steps.{}.outputs.on_missing", self.step.name));
+        self.errors.push(error.help("remove it, or have the task write to `item_dir`"));
     }
 
     /// The aggregate of the step, where it is code. It sees the step itself too.

@@ -28,5 +28,5 @@ pub use open::{OpenBatch, OpenStep, open_batch, open_step};
 pub use params::{GivenParam, GivenParams, ParamValues, params_to_keep, resolve_params};
 pub use prepare::{PrepareError, prepare};
 pub use prepared::{Options, Prepared, PreparedStep};
-pub use settings::{FailurePolicy, StartError, StepSettings};
+pub use settings::{FailurePolicy, StartError, StepSettings, timeout_of};
 pub use upstream::Upstream;

@@ -3,7 +3,7 @@
 use super::batched_rule;
 use super::dependencies::mentions_item_dir;
 use super::prepared::{Prepared, PreparedStep};
-use super::settings::{FailurePolicy, StartError, StepSettings, batches, slots, step_timeout, timeout};
+use super::settings::{FailurePolicy, StartError, StepSettings, batches, slots, timeout, timeout_of};
 use crate::export::Target;
 use crate::model::{Compare, ItemKey, Items, Keys, Text};
 use crate::sources::{Chunk, OpenSource, Reread, Source, SourceError, SourceHost, open, resolve};
@@ -111,8 +111,8 @@ pub fn open_batch(
         total,
         batch_size,
         batched_because: batched.why,
-        queue_size: queue_size.map_err(wrong)?.map(Into::into),
-        step_timeout: step_timeout(&step.step, scope)?,
+        queue_size: queue_size.map_err(wrong)?.map(|size| size.0.get()),
+        step_timeout: timeout_of(&step.step, scope)?,
         failures: FailurePolicy {
             continue_on_error: resolve("continue_on_error", &batch.continue_on_error, scope).map_err(wrong)?,
             max_failures: max_failures.map_err(wrong)?,

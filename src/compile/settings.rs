@@ -2,7 +2,9 @@
 
 use crate::model::Span;
 use crate::sources::{SourceError, resolve};
-use crate::spec::{BatchSize, BatchSpec, MaxFailures, MaxParallel, OnBadRow, RetryPolicy, Setting, Single, Step};
+use crate::spec::{
+    BatchSize, BatchSpec, MOST_PARALLEL, MaxFailures, MaxParallel, OnBadRow, RetryPolicy, Setting, Single, Step,
+};
 use crate::task::LaneSettings;
 use crate::template::ItemScope;
 use std::num::NonZeroUsize;
@@ -57,7 +59,7 @@ impl StepSettings {
             batch_size: BatchSize::Exactly(NonZeroUsize::MIN),
             batched_because: "the step has no items",
             queue_size: None,
-            step_timeout: step_timeout(step, scope)?,
+            step_timeout: timeout_of(step, scope)?,
             failures: FailurePolicy {
                 continue_on_error: false,
                 max_failures: None,
@@ -95,7 +97,10 @@ pub(super) fn timeout(
 }
 
 /// `timeout` of a whole step.
-pub(super) fn step_timeout(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Duration>, StartError> {
+///
+/// # Errors
+/// If it is not a time.
+pub fn timeout_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Duration>, StartError> {
     timeout("timeout", step.timeout.as_ref(), scope).map_err(|message| StartError::Setting(message, step.span))
 }
 
@@ -104,7 +109,7 @@ pub(super) fn step_timeout(step: &Step, scope: &Arc<ItemScope>) -> Result<Option
 pub(super) fn slots(batch: &BatchSpec, jobs: Option<NonZeroUsize>, scope: &Arc<ItemScope>) -> Result<usize, String> {
     let parallel = batch.parallel.as_ref().map(|setting| resolve("parallel", setting, scope)).transpose()?;
     let most = batch.max_parallel.as_ref().map(|setting| resolve("max_parallel", setting, scope)).transpose()?;
-    let cores = || jobs.map_or_else(cores, Into::into);
+    let cores = || jobs.map_or_else(cores, Into::into).min(MOST_PARALLEL);
     Ok(match (parallel, most) {
         (Some(false), _) | (None, None) => 1,
         (_, Some(MaxParallel::Exactly(most))) => jobs.map_or(most, |jobs| most.min(jobs)).get(),

@@ -168,7 +168,10 @@ impl RunFolder {
 
     /// Whether its creation was interrupted, so that it is empty. This version creates no such runs, but older ones did.
     pub fn is_half_made(&self) -> bool {
-        let is_empty = |folder: PathBuf| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+        let is_empty = |folder: PathBuf| match fs::read_dir(folder) {
+            Ok(mut entries) => entries.next().is_none(),
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
         is_empty(self.path.join("results")) && !self.is_locked() && is_without_tables(&self.database())
     }
 

@@ -34,6 +34,8 @@ pub(super) struct Aggregator<'a, R> {
     pub(super) broken: bool,
     /// NaN and infinite numbers that became null.
     pub(super) nulls: u64,
+    /// Items whose own files changed while their tasks ran.
+    pub(super) changed_files: u64,
 }
 
 impl<R: Recorder> Aggregator<'_, R> {
@@ -75,6 +77,10 @@ impl<R: Recorder> Aggregator<'_, R> {
                 self.job.context.cancel.kill.fire();
                 continue;
             }
+            if reports.is_empty() {
+                // Logs of a slot that shuts down: nothing that the feeder waits for.
+                continue;
+            }
             let recorded = BatchesDone { batches: reports.len(), retries: reports.iter().flat_map(again).collect() };
             reports.into_iter().for_each(|report| self.publish(report));
             // The feeder is gone once the step stops; then nobody waits for this.
@@ -86,9 +92,10 @@ impl<R: Recorder> Aggregator<'_, R> {
     fn take(&mut self, event: SlotEvent, reports: &mut Vec<BatchReport>) {
         match event {
             SlotEvent::Log(entry) => self.log(entry),
-            SlotEvent::Frame(FrameResult { reports: frame, notices, nulls, broken }) => {
+            SlotEvent::Frame(FrameResult { reports: frame, notices, nulls, changed_files, broken }) => {
                 notices.into_iter().for_each(|text| self.announcer.notice(&self.step, text));
                 self.nulls += nulls;
+                self.changed_files += changed_files;
                 if let Some(failure) = broken {
                     self.broken = true;
                     self.stop(failure);
@@ -134,8 +141,9 @@ impl<R: Recorder> Aggregator<'_, R> {
         let left_out = report.failed.iter().filter(|failed| failed.left_out).count() as u64;
         self.stats.failed += report.failed.len() as u64 - left_out;
         self.stats.bad_rows += left_out;
-        let again: u64 = report.retries.iter().map(|(batch, _, _)| batch.items.len() as u64).sum();
-        self.stats.retried += again;
+        // A half of a batch is no further attempt.
+        let again = report.retries.iter().filter(|(batch, _, _)| batch.attempt > report.attempt);
+        self.stats.retried += again.map(|(batch, _, _)| batch.items.len() as u64).sum::<u64>();
         self.stats.bytes_done += report.bytes;
         self.stats.total = self.stats.total.max(self.stats.settled());
         self.stats.duration = self.job.started.elapsed();

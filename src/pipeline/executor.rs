@@ -5,12 +5,15 @@
 use super::failures::{FailureSorter, SortedFailures};
 use super::job::StepJob;
 use crate::model::{
-    Batch, BatchReport, BatchSpan, Failure, FailureKind, Indexes, ItemAttempt, ItemFailure, Keys, LogEntry, message_of,
+    Batch, BatchReport, BatchSpan, Failure, FailureKind, Indexes, ItemAttempt, ItemFailure, ItemKey, Keys, LogEntry,
+    message_of,
 };
 use crate::rows;
+use crate::sources::key_of;
 use crate::spec::OnBadRow;
 use crate::task::{BatchOutcome, Frame, FrameOutcome, Lane, LogLine};
 use crate::template::ErrorValue;
+use std::collections::HashMap;
 use std::time::Instant;
 
 /// Runs the frames of one slot. Owns its lanes, and with them the child processes.
@@ -31,6 +34,8 @@ pub struct FrameResult {
     pub notices: Vec<String>,
     /// NaN and infinite numbers that became null.
     pub nulls: u64,
+    /// Items whose own files changed while their tasks ran.
+    pub changed_files: u64,
     /// Why the step cannot continue, if it cannot.
     pub broken: Option<Failure>,
 }
@@ -84,6 +89,10 @@ impl<'a> FrameExecutor<'a> {
         let settings = self.job.settings;
         result.nulls += outcome.nulls;
         let (succeeded, keys) = succeeded(batch, &outcome.failures, &outcome.unrun);
+        let renamed = self.renamed(batch, &succeeded);
+        let key_of_now = |key: ItemKey| renamed.get(&key).copied().unwrap_or(key);
+        let keys = if renamed.is_empty() { keys } else { Keys::from_list(keys.iter().map(key_of_now).collect()) };
+        result.changed_files += renamed.len() as u64;
         let sorter = FailureSorter { settings, may_bisect: settings.failures.bisect && settings.lane.batched };
         let SortedFailures { retries, failed, left_out } = sorter.sort(batch, outcome.failures);
         let bad_row = failed.iter().find(|(_, failure)| failure.kind == FailureKind::BadRow);
@@ -103,7 +112,11 @@ impl<'a> FrameExecutor<'a> {
         );
         let again: u64 = retries.iter().map(|(batch, _, _)| batch.bytes).sum();
         BatchReport {
-            files: outcome.files.into_iter().map(|(position, path)| (batch.keys.get(position), path)).collect(),
+            files: outcome
+                .files
+                .into_iter()
+                .map(|(position, path)| (key_of_now(batch.keys.get(position)), path))
+                .collect(),
             number: batch.number,
             batches: batch.batches() as u64,
             attempt: batch.attempt,
@@ -119,6 +132,16 @@ impl<'a> FrameExecutor<'a> {
             bytes: batch.bytes.saturating_sub(again),
             span: BatchSpan::default(),
         }
+    }
+
+    /// The keys that items which succeeded have got meanwhile. A task may change the file that is its item, or make it: what it
+    /// left is what the result belongs to, or the next execution would take it for changed, and change it again.
+    fn renamed(&self, batch: &Batch, succeeded: &Indexes) -> HashMap<ItemKey, ItemKey> {
+        let Some(by) = self.job.context.file_keys else { return HashMap::new() };
+        let mut succeeded = succeeded.iter().peekable();
+        let done = (0..batch.items.len()).filter(|at| succeeded.next_if_eq(&batch.indexes.get(*at)).is_some());
+        let keys = done.map(|at| (batch.keys.get(at), key_of(batch.items.get(at), Some(by))));
+        keys.filter(|(then, now)| then != now).collect()
     }
 
     /// An item whose last attempt failed: runs `on_item_error`. A failure of that never hides the first one.

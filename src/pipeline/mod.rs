@@ -6,12 +6,15 @@
 //! output files: the recorder decides what is recorded, and where.
 
 mod aggregator;
+mod alarm;
 mod announcer;
 mod delay_queue;
 mod event;
 mod executor;
 mod failures;
 mod feeder;
+mod frame_cutter;
+mod frames;
 mod job;
 mod masking;
 mod pace;
@@ -25,9 +28,10 @@ mod width;
 #[cfg(test)]
 mod tests;
 
+pub use alarm::Alarm;
 pub use announcer::Announcer;
 pub use executor::{FrameExecutor, FrameResult};
-pub use feeder::Feed;
+pub use frame_cutter::Feed;
 pub use job::StepJob;
 pub use masking::mask_failure;
 pub use recorder::Recorder;

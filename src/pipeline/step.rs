@@ -1,8 +1,11 @@
 //! Runs one step to its end: its channels and threads are created and joined here.
 
 use super::aggregator::Aggregator;
+use super::alarm::Alarm;
 use super::announcer::Announcer;
-use super::feeder::{Fed, Feed, Feeder, WorkQueue};
+use super::feeder::{Fed, Feeder, WorkQueue};
+use super::frame_cutter::{Feed, FrameCutter};
+use super::frames::Frames;
 use super::job::StepJob;
 use super::recorder::Recorder;
 use super::slot::Slot;
@@ -28,6 +31,8 @@ pub struct StepStart<'a> {
     pub slow_after: Duration,
     /// How many slots may work.
     pub width: &'a Width,
+    /// Its time limit, which began with it.
+    pub alarm: &'a Alarm,
 }
 
 /// What earlier executions did of a step.
@@ -88,13 +93,24 @@ pub fn run_step<R: Recorder>(
         failure: None,
         broken: false,
         nulls: 0,
+        changed_files: 0,
     };
+    let alarm = start.alarm;
     let fed = run_threads(start, job, &mut aggregator)?;
     if aggregator.nulls > 0 {
         let text = format!("warning: {} NaN or infinite numbers were written as null", aggregator.nulls);
         aggregator.announcer.notice(&aggregator.step, text);
     }
+    if aggregator.changed_files > 0 {
+        let files = aggregator.changed_files;
+        let text = format!(
+            "the files of {files} items changed while their tasks ran; the items are done with the files as they are now"
+        );
+        aggregator.announcer.notice(&aggregator.step, text);
+    }
     let Aggregator { stats, failure, broken, .. } = aggregator;
+    // Asked when all is over: until the last slot has ended, the time may run out.
+    let failure = if alarm.has_rung() { Some(out_of_time(job)) } else { failure };
     Ok(ended(job, total, fed, StepEnd { stats, failure, broken, source_error: None }))
 }
 
@@ -119,11 +135,12 @@ fn run_threads<R: Recorder>(
     // At most one message per frame in progress can be waiting (in the work channel, in a slot, among the events), so the
     // aggregator never has to wait for the feeder.
     let (done_tx, done_rx) = bounded(queue_size + 5 * slots + 2);
-    let feeder = Feeder::new(start.feed, job);
     let width = start.width;
+    let cutter = FrameCutter::new(start.feed, job);
     let (fed, recorded) = std::thread::scope(|threads| {
         // It owns its ends of the channels: if it panics, they close, and nobody waits for it.
         let recorded = threads.spawn(move || aggregator.run(&event_rx, &done_tx));
+        let feeder = Feeder::new(Frames::of(cutter, threads), &job.context.cancel);
         let fed = pool.in_place_scope(|scope| {
             for number in 0..slots {
                 let (work, events, feeding) = (work_rx.clone(), event_tx.clone(), feeding_rx.clone());
@@ -147,7 +164,7 @@ fn run_threads<R: Recorder>(
 fn ended(job: &StepJob<'_>, total: Option<u64>, fed: Fed, mut end: StepEnd) -> StepEnd {
     let stats = &mut end.stats;
     stats.duration = job.started.elapsed();
-    let Fed { read, exhausted, late } = fed;
+    let Fed { read, exhausted } = fed;
     let read = match read {
         Ok(read) => read,
         Err(error) => {
@@ -159,13 +176,13 @@ fn ended(job: &StepJob<'_>, total: Option<u64>, fed: Fed, mut end: StepEnd) -> S
     let promised = if exhausted { 0 } else { total.unwrap_or(0) };
     stats.total = promised.max(read).max(stats.settled());
     stats.skipped = stats.total - stats.settled();
-    if late {
-        end.failure = Some(step_timeout(job.settings.step_timeout.unwrap_or_default()));
-    } else if let Some(most) =
-        job.settings.failures.max_failures.filter(|most| most.is_passed(stats.failed, stats.total))
-    {
+    if let Some(most) = job.settings.failures.max_failures.filter(|most| most.is_passed(stats.failed, stats.total)) {
         // If the source was counted while it was read, this is known only now.
         end.failure.get_or_insert_with(|| too_many(most, stats));
     }
     end
+}
+
+fn out_of_time(job: &StepJob<'_>) -> Failure {
+    step_timeout(job.settings.step_timeout.unwrap_or_default())
 }

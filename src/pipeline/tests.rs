@@ -1,6 +1,6 @@
 //! A step needs no ledger to run: any recorder will do.
 
-use super::{Announcer, Carried, Feed, Recorder, StepEnd, StepJob, StepStart, Width, run_step};
+use super::{Alarm, Announcer, Carried, Feed, Recorder, StepEnd, StepJob, StepStart, Width, run_step};
 use crate::compile::{Options, Prepared, open_step, prepare};
 use crate::ledger::{Durability, StateFolder};
 use crate::model::{BatchReport, LogEntry, RunId};
@@ -72,6 +72,7 @@ fn run(yaml: &str, width: &Width, memory: &mut Memory) -> Result<StepEnd, super:
         scope,
         settings: Arc::clone(&settings.lane),
         forms: open.source.forms(),
+        file_keys: None,
         host: Arc::new(TaskHost { env: Arc::default(), guard: None, python: None, logs: PathBuf::new() }),
         cancel: Cancel::new().unwrap(),
         item_files: None,
@@ -85,6 +86,7 @@ fn run(yaml: &str, width: &Width, memory: &mut Memory) -> Result<StepEnd, super:
         carried: Carried::default(),
         slow_after: Duration::MAX,
         width,
+        alarm: &Alarm::default(),
     };
     run_step(start, &job, memory, Announcer::new(&mut [], &Secrets::default()))
 }

@@ -11,7 +11,7 @@ use super::unfinished_set::{Portion, UnfinishedSet};
 use crate::ledger::{FailedItem, FailureChange, StepHistory};
 use crate::model::ItemKey;
 use crate::sources::{Source, SourceError};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// Finds the failed items that are selected. What is done stays as it is.
 ///
@@ -125,12 +125,13 @@ impl<'a> Finder<'a> {
             }
         }
         left.sort_by_key(|(_, failed)| failed.index);
-        let mut missing = 0;
+        let (mut missing, mut changed) = (0, 0);
         for (_, failed) in left {
             let by_text = self.texts.get_mut(&failed.text).filter(|same| !same.is_empty()).map(|same| same.remove(0));
             let by_index = || self.indexes.get(&failed.index).copied().flatten();
             match by_text.or_else(by_index) {
                 Some(Candidate { index, key }) => {
+                    changed += 1;
                     self.changes.push(failed.renamed(key));
                     self.run(index, failed);
                 }
@@ -153,7 +154,10 @@ impl<'a> Finder<'a> {
             counts,
             moves: Vec::new(),
             failures: self.changes,
-            reasons: BTreeMap::from_iter((self.found > 0).then_some(("failed before", self.found))),
+            reasons: [("failed before", self.found - changed), ("failed before and changed since", changed)]
+                .into_iter()
+                .filter(|(_, count)| *count > 0)
+                .collect(),
         }
     }
 }

@@ -41,6 +41,8 @@ pub struct Cutter {
     ended: bool,
     /// Why the input cannot be read further; reported after the records before it.
     broken: Option<io::Error>,
+    /// Whether records are given as soon as they are here.
+    is_stream: bool,
     /// For [`Self::block`].
     ends: Vec<usize>,
 }
@@ -69,7 +71,24 @@ impl Cutter {
 
     fn new(input: Box<dyn Read + Send>, rule: Rule) -> Self {
         let (buffer, ends) = (Vec::new(), Vec::new());
-        Self { input, rule, buffer, start: 0, line: 1, passed: 0, ended: false, broken: None, ends }
+        Self { input, rule, buffer, start: 0, line: 1, passed: 0, ended: false, broken: None, is_stream: false, ends }
+    }
+
+    /// The same of a stream whose bytes come when they come: whole records do not wait for those that follow.
+    pub fn of_stream(self) -> Self {
+        Self { is_stream: true, ..self }
+    }
+
+    /// How many whole records the buffer has, up to `most`.
+    pub fn at_hand(&self, most: usize) -> usize {
+        let (mut at, mut count) = (self.start, 0);
+        while count < most
+            && let Scan::End(end) = self.scan(at)
+        {
+            count += usize::from(!is_blank(&self.buffer[at..end]));
+            at = end;
+        }
+        count
     }
 
     /// How many bytes of the stream have been cut or skipped.
@@ -254,8 +273,12 @@ impl Cutter {
         while filled < self.buffer.len() && !self.ended && self.broken.is_none() {
             match self.input.read(&mut self.buffer[filled..]) {
                 Ok(read) => {
+                    let new = filled..filled + read;
                     filled += read;
                     self.ended = read == 0;
+                    if self.is_stream && memchr::memchr2(b'\n', b'\r', &self.buffer[new]).is_some() {
+                        break;
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => self.broken = Some(error),

@@ -54,11 +54,11 @@ fn typed(kind: Kind, text: &str) -> Option<Field<'_>> {
         Kind::Boolean if text.eq_ignore_ascii_case("true") => Some(Field::Boolean(true)),
         Kind::Boolean if text.eq_ignore_ascii_case("false") => Some(Field::Boolean(false)),
         Kind::Boolean => None,
-        Kind::Date => (text.len() == 10 && text.parse::<Date>().is_ok()).then_some(Field::Date(text)),
-        Kind::Datetime => {
-            let fit = text.len() > 10 && (text.parse::<DateTime>().is_ok() || text.parse::<jiff::Timestamp>().is_ok());
-            fit.then_some(Field::Datetime(text))
+        Kind::Date => {
+            let date = (text.len() == 10).then(|| text.parse::<Date>().ok()).flatten();
+            date.is_some_and(|date| date.year() > 0).then_some(Field::Date(text))
         }
+        Kind::Datetime => (text.len() > 10 && is_datetime(text)).then_some(Field::Datetime(text)),
     }
 }
 
@@ -88,6 +88,19 @@ pub struct Inference {
     left: u8,
     seen: bool,
 }
+
+/// Whether Python has such a time: from the year 1 on, without leap seconds.
+fn is_datetime(text: &str) -> bool {
+    let is_leap = text.get(16..19) == Some(":60");
+    let from_year_1 = match text.parse::<jiff::Timestamp>() {
+        Ok(time) => time.as_second() >= FIRST_SECOND,
+        Err(_) => text.parse::<DateTime>().is_ok_and(|time| time.year() > 0),
+    };
+    from_year_1 && !is_leap
+}
+
+/// The first second of the year 1.
+const FIRST_SECOND: i64 = -62_135_596_800;
 
 /// The types other than text, the narrowest first.
 const CANDIDATES: [Kind; 5] = [Kind::Integer, Kind::Number, Kind::Boolean, Kind::Date, Kind::Datetime];
@@ -238,6 +251,19 @@ mod tests {
         assert!(read(Kind::Number, "1e999").is_err());
         assert_eq!(read(Kind::Number, "2.50"), Ok(Field::Number(2.5)));
         assert_eq!(read(Kind::Text, ""), Ok(Field::Text("")));
+        for odd in [
+            "0000-01-01T00:00:00",
+            "-000005-01-01T00:00:00",
+            "2016-12-31T23:59:60",
+            "2016-12-31 23:59:60Z",
+            "0000-12-31T23:59:59Z",
+        ] {
+            assert!(read(Kind::Datetime, odd).is_err(), "{odd}");
+        }
+        assert!(read(Kind::Date, "0000-12-31").is_err() && read(Kind::Date, "0001-01-01").is_ok());
+        assert!(
+            read(Kind::Datetime, "0001-01-01T00:00:00Z").is_ok() && read(Kind::Datetime, "0001-01-01 00:00").is_ok()
+        );
         assert_eq!(read(Kind::Date, ""), Ok(Field::Null));
         assert_eq!(read(Kind::Text, "-"), Ok(Field::Null));
         assert!(read(Kind::Integer, "1.0").is_err() && read(Kind::Boolean, "yes").is_err());

@@ -29,6 +29,8 @@ pub(super) struct RunEnv<'a> {
 pub(super) struct StepEnv<'a> {
     pub(super) run: &'a RunEnv<'a>,
     pub(super) step: &'a PreparedStep,
+    /// Ends the step early. A step that stops because an item failed must not stop the run's closing steps.
+    pub(super) cancel: Cancel,
     /// The names in scope.
     pub(super) scope: Arc<Scope>,
     pub(super) ledger: &'a mut StepLedger,
@@ -52,7 +54,8 @@ impl StepEnv<'_> {
     /// What the lanes of the step get.
     pub(super) fn context(&self, open: &OpenStep, item_files: Option<Arc<ItemFiles>>) -> io::Result<StepContext> {
         let settings = Arc::clone(&open.settings.lane);
-        self.context_of(settings, open.source.forms(), item_files)
+        let (cancel, file_keys) = (self.cancel.clone(), open.source.file_keys());
+        Ok(StepContext { cancel, file_keys, ..self.context_of(settings, open.source.forms(), item_files)? })
     }
 
     /// What a lane gets if it runs a task of the step once, without an item.
@@ -73,8 +76,8 @@ impl StepEnv<'_> {
             current_items: Arc::new(CurrentItems::new(settings.width)),
             settings,
             forms,
+            file_keys: None,
             host: Arc::clone(&self.run.host),
-            // A step that stops because an item failed must not stop the run's closing steps.
             cancel: self.run.cancel.inner()?,
             item_files,
         })

@@ -2,7 +2,7 @@
 //! anything.
 
 use super::history::rules;
-use super::scope::{remember, step_scope};
+use super::scope::{remember, scope_of_run};
 use crate::compile::{Prepared, PreparedStep, StartError, changes, fingerprint_with_upstream, open_step};
 use crate::ledger::{LedgerError, Reader, StepReader};
 use crate::model::StepName;
@@ -48,7 +48,7 @@ pub enum ForecastError {
 /// # Errors
 /// If the ledger or a step's items cannot be read.
 pub fn forecast(prepared: &Prepared, reader: &Reader) -> Result<Vec<Forecast>, ForecastError> {
-    let mut scope = step_scope(prepared, &reader.folder().run);
+    let mut scope = scope_of_run(prepared, reader)?;
     let mut forecasts = Vec::new();
     // Whether nothing of a step runs.
     let mut is_done: BTreeMap<&StepName, bool> = BTreeMap::new();

@@ -32,6 +32,14 @@ impl Source for HashedRows {
         Ok(chunk)
     }
 
+    fn may_wait(&self) -> bool {
+        self.source.may_wait()
+    }
+
+    fn at_hand(&mut self, most: usize) -> usize {
+        self.source.at_hand(most)
+    }
+
     fn reread(&mut self) -> Result<Reread, SourceError> {
         self.source.reread()
     }

@@ -29,7 +29,8 @@ pub(super) fn item_files(env: &mut StepEnv<'_>, into: PathBuf) -> Result<ItemFil
     let done = done.filter(|(_, index)| *index != u64::MAX).collect();
     let claims = env.ledger.item_files(&done)?;
     let claims = claims.into_iter().map(|(path, key, index)| (path, (key, index))).collect();
-    Ok(ItemFiles::new(scratch(&folder, env.name()), into, claims))
+    let others = env.output_paths.files_of_others(&into, env.name());
+    Ok(ItemFiles::new(scratch(&folder, env.name()), into, claims).beside(others))
 }
 
 /// Writes the results of a step that succeeded. If that fails, the step fails.

@@ -2,10 +2,10 @@
 
 use super::env::task_host;
 use super::output::scratch;
-use super::scope::{remember, step_scope};
+use super::scope::{remember, scope_of_run, summary_value};
 use crate::compile::{OpenStep, Prepared, PreparedStep, open_step};
-use crate::ledger::{FailureRecord, Reader, RunFolder};
-use crate::model::{Batch, Failure, Indexes, ItemKey, StepName};
+use crate::ledger::{FailureRecord, Reader, RunFolder, StepRecord};
+use crate::model::{Batch, Failure, Indexes, ItemKey, RunSummary, Status, StepName, StepReport};
 use crate::sources::{Chunk, Source, SourceHost};
 use crate::task::{Cancel, Claims, CurrentItems, ForegroundEnd, ForegroundRun, ItemFiles, LaneSettings, StepContext};
 use crate::template::{ItemScope, Scope};
@@ -50,13 +50,29 @@ impl Repro<'_> {
     fn scope(&self) -> Result<Scope, String> {
         let Self { prepared, folder, step: name, .. } = self;
         let reader = Reader::open((*folder).clone()).map_err(|error| error.to_string())?;
-        let mut scope = step_scope(prepared, &folder.run);
+        let mut scope = scope_of_run(prepared, &reader).map_err(|error| error.to_string())?;
         for earlier in prepared.steps.iter().take_while(|earlier| earlier.name() != *name) {
             if let Some(recorded) = reader.step(earlier.name()).map_err(|error| error.to_string())? {
                 remember(&mut scope, folder, &earlier.step, earlier.is_batch().then_some(recorded.record.stats));
             }
         }
+        if prepared.closing.iter().any(|closing| closing.name() == *name) {
+            scope.summary = Some(summary_value(&self.summary(&reader)?, &prepared.workflow.name));
+        }
         Ok(scope)
+    }
+
+    /// How the steps have ended, before the first closing step.
+    fn summary(&self, reader: &Reader) -> Result<RunSummary, String> {
+        let is_closing = |name: &StepName| self.prepared.closing.iter().any(|closing| closing.name() == name);
+        let records = reader.steps().map_err(|error| error.to_string())?;
+        let reports = records.into_iter().filter(|record| !is_closing(&record.name)).map(|record| {
+            let StepRecord { name, status, stats, failure, .. } = record;
+            StepReport { name, status, stats, failure }
+        });
+        let steps: Vec<StepReport> = reports.collect();
+        let worst = steps.iter().map(|step| step.status).rev().find(|status| *status != Status::Succeeded);
+        Ok(RunSummary { run: self.folder.run.clone(), status: worst.unwrap_or(Status::Succeeded), steps })
     }
 
     fn context(&self, step: &PreparedStep, open: &OpenStep, scope: Arc<Scope>) -> Result<StepContext, String> {
@@ -72,6 +88,7 @@ impl Repro<'_> {
             scope,
             settings: Arc::new(LaneSettings { skip_bad_rows: false, ..lane }),
             forms: open.source.forms(),
+            file_keys: None,
             host: Arc::new(task_host(self.prepared, self.folder)),
             cancel: Cancel::new().map_err(|error| error.to_string())?,
             item_files,

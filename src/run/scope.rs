@@ -2,16 +2,17 @@
 
 use crate::compile::{Prepared, template_params};
 use crate::ledger::{LedgerError, Reader, RunFolder, StepReader};
-use crate::model::{ResultsFile, ResultsSize, RunId, Stats, StepName};
+use crate::model::{ResultsFile, ResultsSize, RunId, RunSummary, Stats, StepName, StepReport};
 use crate::spec::{Step, StepKind};
 use crate::template::{Lazy, Scope, StepValue, StoredResults, invalid, json_or_invalid};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-/// The names in scope of the first step.
-pub fn step_scope(prepared: &Prepared, run: &RunId) -> Scope {
+/// The names in scope of the first step of a run that was started then.
+pub fn step_scope(prepared: &Prepared, run: &RunId, started: Timestamp) -> Scope {
     let env = prepared.env.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
-    let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let started = started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let run = [("id", run.0.clone()), ("name", prepared.workflow.name.clone()), ("started", started)];
     let run = run.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
     Scope {
@@ -22,6 +23,12 @@ pub fn step_scope(prepared: &Prepared, run: &RunId) -> Scope {
         outputs: BTreeMap::new(),
         summary: None,
     }
+}
+
+/// The names in scope of the first step of a run in a ledger: `run.started` stays when it is resumed.
+pub(super) fn scope_of_run(prepared: &Prepared, reader: &Reader) -> Result<Scope, LedgerError> {
+    let started = Timestamp::from_millisecond(reader.run()?.started).unwrap_or_default();
+    Ok(step_scope(prepared, &reader.folder().run, started))
 }
 
 /// Adds the results of a step to a scope; `stats` are those of a batch step. Results are read when a template first asks
@@ -54,6 +61,23 @@ pub(super) fn remember(scope: &mut Scope, folder: &RunFolder, step: &Step, stats
     if let Some(outputs) = &step.outputs.name {
         scope.outputs.insert(outputs.raw.clone(), step.name.to_string());
     }
+}
+
+/// `summary`: `run_id`, `workflow`, `status`, `failed`, and `steps` by name.
+pub(super) fn summary_value(summary: &RunSummary, workflow: &str) -> minijinja::Value {
+    let step = |step: &StepReport| {
+        let error = step.failure.as_ref().map(|failure| format!("{}: {}", failure.class, failure.message));
+        let status = serde_json::json!({ "status": step.status, "stats": step.stats.to_json(), "error": error });
+        (step.name.to_string(), status)
+    };
+    let json = serde_json::json!({
+        "run_id": summary.run,
+        "workflow": workflow,
+        "status": summary.status,
+        "failed": summary.steps.iter().map(|step| step.stats.failed).sum::<u64>(),
+        "steps": summary.steps.iter().map(step).collect::<serde_json::Map<_, _>>(),
+    });
+    json_or_invalid(&"`summary`", json.to_string().as_bytes())
 }
 
 /// The aggregate of a step, or null if it has not been computed.

@@ -37,6 +37,12 @@ pub fn listen(control: &Arc<Control>, grace: Duration) -> io::Result<Interrupts>
     // Not joined: it lives as long as the process, and holds nothing that must be released.
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
+            // The first one too, if it comes while a run that succeeded cleans up.
+            if control.cancel.closing.is_fired() {
+                let _ = seen.0.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
+                control.apply(Command::Kill);
+                continue;
+            }
             if control.cancel.stop.is_fired() {
                 control.apply(Command::Kill);
                 continue;

@@ -8,11 +8,11 @@ use super::history::{Prior, compare};
 use super::output::{item_files, write_output};
 use super::recorder::LedgerRecorder;
 use super::scope::read_results;
-use crate::compile::{OpenStep, StartError, open_step, template_error};
+use crate::compile::{OpenStep, StartError, open_step, template_error, timeout_of};
 use crate::export::{Claim, StreamedOutput};
 use crate::ledger::{DoneBatch, RowHashWriter, StepHistory};
 use crate::model::{Event, Failure, FailureKind, Stats, Status, StepReport, message_of};
-use crate::pipeline::{Carried, Feed, StepEnd, StepJob, StepStart, Width, run_step};
+use crate::pipeline::{Alarm, Carried, Feed, StepEnd, StepJob, StepStart, Width, run_step, step_timeout};
 use crate::resume::{Comparison, Counts};
 use crate::sources::{RowHasher, Source, SourceError, SourceHost, take};
 use crate::spec::{BatchSize, Diagnostic, Diagnostics};
@@ -20,6 +20,7 @@ use crate::task::capture;
 use crate::template::ItemScope;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How a step ended.
 pub(super) struct StepOutcome {
@@ -33,13 +34,31 @@ pub(super) struct StepOutcome {
 /// Runs what is left of a step.
 pub(super) fn run(env: &mut StepEnv<'_>, history: StepHistory) -> Result<StepOutcome, EngineError> {
     let names = Arc::new(ItemScope::of_step(Arc::clone(&env.scope)));
-    let (stop, guard) = (Arc::clone(&env.run.cancel.stop), env.run.host.guard.clone());
+    let limit = match timeout_of(&env.step.step, &names) {
+        Ok(limit) => limit,
+        Err(error) => return Ok(cannot_start(env, &error)),
+    };
+    // Opening the source and comparing what it gives take of the step's time as well.
+    let alarm = Alarm::set(limit, &env.cancel)?;
+    let outcome = run_with(env, history, (&names, &alarm))?;
+    match limit {
+        Some(limit) if alarm.has_rung() && !outcome.started => Ok(late(env, limit)),
+        _ => Ok(outcome),
+    }
+}
+
+fn run_with(
+    env: &mut StepEnv<'_>,
+    history: StepHistory,
+    (names, alarm): (&Arc<ItemScope>, &Alarm),
+) -> Result<StepOutcome, EngineError> {
+    let (stop, guard) = (Arc::clone(&env.cancel.stop), env.run.host.guard.clone());
     let run = {
         let stop = Arc::clone(&stop);
         move |command: &mut Command| capture(command, &stop, guard.as_ref())
     };
     let host = SourceHost { run: &run, stop: stop.channel() };
-    let mut open = match open_step(env.step, env.run.prepared, &names, host) {
+    let mut open = match open_step(env.step, env.run.prepared, names, host) {
         Ok(open) => open,
         Err(error) => return Ok(cannot_start(env, &error)),
     };
@@ -52,14 +71,14 @@ pub(super) fn run(env: &mut StepEnv<'_>, history: StepHistory) -> Result<StepOut
     match compare(env, &mut open, history)? {
         Ok(Prior::Compared(compared)) => {
             open.source = with_hashes(env, open.source)?;
-            work(env, open, Some(*compared))
+            work(env, open, Some(*compared), alarm)
         }
         Ok(Prior::Fresh) => {
             open.source = with_hashes(env, open.source)?;
             if let Some(most) = env.run.prepared.options.max_items.filter(|_| env.step.is_batch()) {
                 open.source = take(open.source, most);
             }
-            work(env, open, None)
+            work(env, open, None, alarm)
         }
         Ok(Prior::Vanished) => Ok(vanished(env, ended)),
         Err(error) => Ok(cannot_start(env, &StartError::Items(error, env.step.items_span()))),
@@ -113,7 +132,12 @@ fn vanished(env: &mut StepEnv<'_>, ended: Option<StepReport>) -> StepOutcome {
 }
 
 /// Runs the items that are left, then the aggregate and the output file.
-fn work(env: &mut StepEnv<'_>, mut open: OpenStep, compared: Option<Comparison>) -> Result<StepOutcome, EngineError> {
+fn work(
+    env: &mut StepEnv<'_>,
+    mut open: OpenStep,
+    compared: Option<Comparison>,
+    alarm: &Alarm,
+) -> Result<StepOutcome, EngineError> {
     let files = open.item_files.clone().map(|into| item_files(env, into)).transpose()?.map(Arc::new);
     let is_fresh = compared.is_none();
     // Results of earlier executions are not in order with new ones.
@@ -121,7 +145,7 @@ fn work(env: &mut StepEnv<'_>, mut open: OpenStep, compared: Option<Comparison>)
     let context = env.context(&open, files.clone())?;
     let settings = open.settings.clone();
     let into = open.item_files.clone();
-    let start = start(env, &mut open, compared, env.run.width);
+    let start = start(env, &mut open, compared, (env.run.width, alarm));
     if let Some(total) = start.total.filter(|_| env.step.is_batch()) {
         env.ledger.expect_items(total)?;
     }
@@ -131,7 +155,10 @@ fn work(env: &mut StepEnv<'_>, mut open: OpenStep, compared: Option<Comparison>)
     let end = run_step(start, &job, &mut recorder, env.announcer.reborrow())?;
     let streamed = recorder.streamed.take();
     open.source.notices().into_iter().for_each(|notice| env.notice(notice));
-    files.iter().for_each(|files| files.clear());
+    if let (Some(files), Some(into)) = (&files, &open.item_files) {
+        files.clear();
+        env.output_paths.add_files(into, files.claimed(), env.step.name());
+    }
     let mut outcome = outcome(env, end);
     count_standing_failures(env, &mut outcome.report.stats)?;
     let ran = outcome.report.stats.succeeded > done_before;
@@ -151,7 +178,7 @@ fn start<'a>(
     env: &mut StepEnv<'_>,
     open: &'a mut OpenStep,
     compared: Option<Comparison>,
-    width: &'a Width,
+    (width, alarm): (&'a Width, &'a Alarm),
 ) -> StepStart<'a> {
     let bytes = open.source.bytes();
     let (total, carried) = match &compared {
@@ -174,7 +201,7 @@ fn start<'a>(
             Feed::Fresh(source)
         }
     };
-    StepStart { name, feed, total, carried, slow_after: env.run.prepared.options.slow_after, width }
+    StepStart { name, feed, total, carried, slow_after: env.run.prepared.options.slow_after, width, alarm }
 }
 
 fn carried(compared: &Comparison, bytes: Option<u64>) -> Carried {
@@ -227,6 +254,13 @@ fn cannot_start(env: &StepEnv<'_>, error: &StartError) -> StepOutcome {
         failure: Some(Failure::new(FailureKind::Template, "StepError", message)),
     };
     StepOutcome { report, started: false, fault: Some(diagnostic_of(env, error)) }
+}
+
+/// A step whose time was up before its first item ran.
+fn late(env: &StepEnv<'_>, limit: Duration) -> StepOutcome {
+    let (stats, failure) = (Stats::default(), Some(step_timeout(limit)));
+    let report = StepReport { name: env.name().clone(), status: Status::Failed, stats, failure };
+    StepOutcome { report, started: false, fault: None }
 }
 
 /// An error of a step, with its position in the file.

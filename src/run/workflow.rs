@@ -7,17 +7,17 @@ use super::incremental::take_over;
 use super::mode::StepMode;
 use super::output_paths::OutputPaths;
 use super::retention::delete_old_runs;
-use super::scope::{remember, step_scope};
+use super::scope::{remember, scope_of_run, summary_value};
 use super::step::{self, StepOutcome};
 use crate::compile::{Prepared, PreparedStep, params_to_keep};
 use crate::ledger::{Given, Ledger, Reader, RunFolder, RunMeta, StepHistory, StepType};
-use crate::model::{Compare, Event, Listener, RunSummary, Status, StepName, StepReport};
+use crate::model::{Compare, Event, Failure, FailureKind, Listener, RunSummary, Status, StepName};
 use crate::pipeline::Announcer;
 use crate::resume::ItemSelection;
 use crate::spec::{Diagnostics, Workflow};
 use crate::task::TaskHost;
 use crate::task::guard::Guard;
-use crate::template::{Scope, json_or_invalid};
+use crate::template::Scope;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ pub fn run(
     let workflow = &prepared.workflow;
     let (ledger, selection, warning) = open_ledger(prepared, start)?;
     let id = ledger.folder().run.clone();
-    let guard = prepared.has_children().then(Guard::start).transpose().map_err(EngineError::Guard)?;
+    let guard = prepared.has_children().then(|| Guard::start(&id)).transpose().map_err(EngineError::Guard)?;
     let host = Arc::new(TaskHost { guard, ..task_host(prepared, ledger.folder()) });
     let mut run = Run {
         env: RunEnv {
@@ -65,7 +65,7 @@ pub fn run(
             cancel: control.cancel.clone(),
             selection,
         },
-        scope: step_scope(prepared, &id),
+        scope: Reader::open(ledger.folder().clone()).and_then(|reader| scope_of_run(prepared, &reader))?,
         summary: RunSummary { run: id.clone(), status: Status::Succeeded, steps: Vec::new() },
         fault: None,
         output_paths: OutputPaths::default(),
@@ -114,6 +114,11 @@ fn open_ledger(prepared: &Prepared, start: Start) -> Result<(Ledger, ItemSelecti
             Ok((ledger, selection, notice))
         }
     }
+}
+
+/// Whether the failure of a step is that its output could not be written.
+fn is_of_output(failure: &Failure) -> bool {
+    failure.kind == FailureKind::Output
 }
 
 /// What the ledger saves about the workflow and its options.
@@ -176,11 +181,12 @@ impl Run<'_> {
             if step.name().as_str() == Workflow::ON_FAILURE && self.summary.status == Status::Succeeded {
                 continue;
             }
-            self.scope.summary = Some(json_or_invalid(&"`summary`", self.summary_json().to_string().as_bytes()));
+            self.scope.summary = Some(summary_value(&self.summary, &self.env.prepared.workflow.name));
             self.ledger.forget_step(step.name())?;
             let status = self.step(step)?;
             if status != Status::Succeeded && self.summary.status == Status::Succeeded {
-                self.summary.status = Status::Failed;
+                let ended = self.env.cancel.kill.is_fired();
+                self.summary.status = if ended { Status::Interrupted } else { Status::Failed };
             }
         }
         Ok(())
@@ -195,6 +201,7 @@ impl Run<'_> {
         let mut env = StepEnv {
             run: &self.env,
             step,
+            cancel: self.env.cancel.inner()?,
             scope: Arc::new(self.scope.clone()),
             ledger: &mut ledger,
             mode,
@@ -231,27 +238,12 @@ impl Run<'_> {
             StepMode::Resume
         } else if history.failed.iter().any(|(key, failed)| failed.iter().any(|it| selection.takes(it.index, *key))) {
             StepMode::Retry
+        } else if history.ended.as_ref().is_none_or(|it| it.failure.as_ref().is_some_and(is_of_output)) {
+            // Its items may be done, but not its aggregate and its output: an execution that was killed has not come to them.
+            StepMode::Retry
         } else {
             StepMode::Keep
         }
-    }
-
-    /// The value of `summary`: `run_id`, `workflow`, `status`, `failed`, and `steps` by name.
-    fn summary_json(&self) -> serde_json::Value {
-        let step = |step: &StepReport| {
-            let error = step.failure.as_ref().map(|failure| format!("{}: {}", failure.class, failure.message));
-            (
-                step.name.to_string(),
-                serde_json::json!({ "status": step.status, "stats": step.stats.to_json(), "error": error }),
-            )
-        };
-        serde_json::json!({
-            "run_id": self.summary.run,
-            "workflow": self.env.prepared.workflow.name,
-            "status": self.summary.status,
-            "failed": self.summary.steps.iter().map(|step| step.stats.failed).sum::<u64>(),
-            "steps": self.summary.steps.iter().map(step).collect::<serde_json::Map<_, _>>(),
-        })
     }
 
     fn finish(mut self) -> Result<RunEnd, EngineError> {

@@ -1,10 +1,23 @@
 //! The keys of files: what tells that a file has changed.
 
-use crate::model::ItemKey;
+use crate::model::{Compare, ItemKey};
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+/// The key of an item. If it names a file that is there, and files are compared, it is that of the file.
+pub fn key_of(item: &[u8], files: Option<Compare>) -> ItemKey {
+    let file = files.and_then(|by| {
+        let path: String = serde_json::from_slice(item).ok()?;
+        if by == Compare::Content {
+            return content_key(item, path.as_ref());
+        }
+        let metadata = std::fs::metadata(path).ok().filter(Metadata::is_file)?;
+        Some(stat_key(item, &metadata))
+    });
+    file.unwrap_or_else(|| ItemKey::of(item))
+}
 
 /// The key of a file by its name, size and modification time.
 pub(super) fn stat_key(name: &[u8], metadata: &Metadata) -> ItemKey {

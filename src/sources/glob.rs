@@ -7,7 +7,7 @@ use super::lines;
 use super::list::List;
 use super::pattern::{DistinctFiles, matching_files};
 use super::source::{Reread, Source};
-use crate::model::Text;
+use crate::model::{Compare, Text};
 use crate::template::{ItemScope, Template};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -52,6 +52,10 @@ impl Source for Files {
 
     fn compare_content(&mut self) {
         self.list.compare_content();
+    }
+
+    fn file_keys(&self) -> Option<Compare> {
+        self.list.file_keys()
     }
 
     fn largest_first(&mut self, most: u64) {

@@ -4,7 +4,7 @@ use super::chunk::Chunk;
 use super::error::SourceError;
 use super::source::{Reread, Source};
 use super::survey_request::SurveyRequest;
-use crate::model::Form;
+use crate::model::{Compare, Form};
 use crate::spec::OnBadRow;
 use std::sync::Arc;
 
@@ -32,6 +32,14 @@ impl Source for Limited {
         Ok(chunk)
     }
 
+    fn may_wait(&self) -> bool {
+        self.source.may_wait()
+    }
+
+    fn at_hand(&mut self, most: usize) -> usize {
+        self.source.at_hand(most)
+    }
+
     fn reread(&mut self) -> Result<Reread, SourceError> {
         let reread = self.source.reread()?;
         if reread == Reread::Ready {
@@ -46,6 +54,10 @@ impl Source for Limited {
 
     fn compare_content(&mut self) {
         self.source.compare_content();
+    }
+
+    fn file_keys(&self) -> Option<Compare> {
+        self.source.file_keys()
     }
 
     fn forms(&self) -> Arc<[Form]> {

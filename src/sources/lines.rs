@@ -79,6 +79,14 @@ impl Source for Lines {
         Ok(Chunk::of_json(items, ItemKey::of))
     }
 
+    fn may_wait(&self) -> bool {
+        self.is_stream
+    }
+
+    fn at_hand(&mut self, most: usize) -> usize {
+        if self.is_stream { memchr::memchr_iter(b'\n', self.reader.buffer()).take(most).count() } else { most }
+    }
+
     fn reread(&mut self) -> Result<Reread, SourceError> {
         if self.is_stream {
             return Ok(Reread::Once);

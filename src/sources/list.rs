@@ -2,9 +2,9 @@
 
 use super::chunk::Chunk;
 use super::error::SourceError;
-use super::file_key::{content_key, stat_key};
+use super::file_key::key_of;
 use super::source::{Reread, Source};
-use crate::model::{self, ItemKey, Text, Tree};
+use crate::model::{self, Compare, Text, Tree};
 use crate::template::{CompiledTree, ItemScope, Template, value_to_json};
 use minijinja::value::ValueKind;
 use std::sync::Arc;
@@ -57,7 +57,8 @@ impl Source for List {
             }
         }
         self.next += items.len();
-        let chunk = Chunk::of_json(items, |item| self.file_key(item).unwrap_or_else(|| ItemKey::of(item)));
+        let by = self.file_keys();
+        let chunk = Chunk::of_json(items, |item| key_of(item, by));
         let indexes = indexes.map(|indexes| indexes.into_iter().map(|index| index as u64).collect());
         Ok(chunk.map(|chunk| Chunk { indexes, ..chunk }))
     }
@@ -69,6 +70,10 @@ impl Source for List {
 
     fn compare_content(&mut self) {
         self.content = true;
+    }
+
+    fn file_keys(&self) -> Option<Compare> {
+        self.files.then_some(if self.content { Compare::Content } else { Compare::Time })
     }
 
     fn largest_first(&mut self, most: u64) {
@@ -84,20 +89,6 @@ impl Source for List {
         // Stable: files of the same size keep their order.
         order.sort_by_cached_key(|index| std::cmp::Reverse(size(index)));
         self.order = Some(order);
-    }
-}
-
-impl List {
-    fn file_key(&self, item: &[u8]) -> Option<ItemKey> {
-        if !self.files {
-            return None;
-        }
-        let path: String = serde_json::from_slice(item).ok()?;
-        if self.content {
-            return content_key(item, path.as_ref());
-        }
-        let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
-        Some(stat_key(item, &metadata))
     }
 }
 

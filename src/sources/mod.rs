@@ -32,6 +32,7 @@ mod window;
 
 pub use chunk::Chunk;
 pub use error::{ErrorText, SourceError};
+pub use file_key::key_of;
 pub use files::Meter;
 pub(crate) use files::{COMMON_DELIMITERS, RowFile, decode, read_error};
 pub use host::{RunCommand, SourceHost};

@@ -5,7 +5,7 @@ use super::chunk::Chunk;
 use super::error::SourceError;
 use super::source::{Reread, Source};
 use super::survey_request::SurveyRequest;
-use crate::model::Form;
+use crate::model::{Compare, Form};
 use crate::spec::OnBadRow;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -74,6 +74,17 @@ impl Source for Peeked {
         Ok(Some(chunk))
     }
 
+    fn may_wait(&self) -> bool {
+        self.source.may_wait()
+    }
+
+    fn at_hand(&mut self, most: usize) -> usize {
+        if self.kept.is_empty() {
+            return self.source.at_hand(most);
+        }
+        self.kept.iter().map(|chunk| chunk.items.len()).sum::<usize>().min(most)
+    }
+
     fn reread(&mut self) -> Result<Reread, SourceError> {
         let reread = self.source.reread()?;
         if reread == Reread::Ready {
@@ -90,6 +101,10 @@ impl Source for Peeked {
     fn compare_content(&mut self) {
         self.forget();
         self.source.compare_content();
+    }
+
+    fn file_keys(&self) -> Option<Compare> {
+        self.source.file_keys()
     }
 
     fn forms(&self) -> Arc<[Form]> {

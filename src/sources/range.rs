@@ -72,6 +72,9 @@ impl Source for Range {
         let mut items = model::Items::default();
         let (first, mut digits) = (self.next, itoa::Buffer::new());
         for _ in 0..self.left.min(most as u64) {
+            if items.is_full() {
+                break;
+            }
             let number = self.next;
             items.push(digits.format(number).as_bytes());
             self.next += self.step;

@@ -3,7 +3,7 @@
 use super::chunk::Chunk;
 use super::error::SourceError;
 use super::survey_request::SurveyRequest;
-use crate::model::Form;
+use crate::model::{Compare, Form};
 use crate::spec::OnBadRow;
 use std::sync::Arc;
 
@@ -18,6 +18,16 @@ pub trait Source: Send {
     /// If the source cannot be read any further.
     fn next(&mut self, most: usize) -> Result<Option<Chunk>, SourceError>;
 
+    /// Whether the next item may take any time to come, as it does from a pipe or a query.
+    fn may_wait(&self) -> bool {
+        false
+    }
+
+    /// How many items there are without a wait, up to `most`; maybe more.
+    fn at_hand(&mut self, most: usize) -> usize {
+        most
+    }
+
     /// Goes back to the first item, if the source can be read again; otherwise nothing changes.
     ///
     /// # Errors
@@ -30,6 +40,11 @@ pub trait Source: Send {
 
     /// From now on, identifies files by their content instead of their size and modification time.
     fn compare_content(&mut self) {}
+
+    /// How the files that its items name are compared, if its items name files. Their keys change with the files.
+    fn file_keys(&self) -> Option<Compare> {
+        None
+    }
 
     /// The forms that the items can have: [`Chunk::form`] is an index into this list.
     fn forms(&self) -> Arc<[Form]> {

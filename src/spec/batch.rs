@@ -3,7 +3,7 @@
 use super::aggregate::Aggregate;
 use super::items::ItemsSpec;
 use super::retry::RetryPolicy;
-use super::setting::{Readable, Setting, ValueError, integer};
+use super::setting::{Readable, Setting, ValueError, count_up_to, integer, is_huge, too_large};
 use super::task::Task;
 use crate::model::{BatchFormat, Span};
 use serde_json::Value;
@@ -31,7 +31,7 @@ pub struct BatchSpec {
     /// `max_parallel`
     pub max_parallel: Option<Setting<MaxParallel>>,
     /// `queue_size`: batches that wait in the channel. Default: twice the number of slots.
-    pub queue_size: Option<Setting<NonZeroUsize>>,
+    pub queue_size: Option<Setting<QueueSize>>,
     /// `continue_on_error`. Default: true with `max_failures`, else false.
     pub continue_on_error: Setting<bool>,
     /// `max_failures`: more failures stop the step.
@@ -67,6 +67,19 @@ impl Readable for BatchSize {
     }
 }
 
+/// `queue_size`: the room for that many batches is there from the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueSize(pub NonZeroUsize);
+
+impl Readable for QueueSize {
+    fn read(value: &Value) -> Result<Self, ValueError> {
+        count_up_to(1_000_000, value).map(Self)
+    }
+}
+
+/// The most workers of a step. Each is a thread, and mostly a process.
+pub const MOST_PARALLEL: usize = 10_000;
+
 /// `max_parallel`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MaxParallel {
@@ -82,7 +95,8 @@ impl Readable for MaxParallel {
             Some(_) => error.help("remove it to use every core"),
             None => error,
         });
-        Ok(count?.map_or(Self::Auto, Self::Exactly))
+        let count = count?.map(|_| count_up_to(MOST_PARALLEL, value)).transpose()?;
+        Ok(count.map_or(Self::Auto, Self::Exactly))
     }
 }
 
@@ -91,7 +105,7 @@ fn count_or_auto(value: &Value) -> Result<Option<NonZeroUsize>, ValueError> {
     if value.as_str() == Some("auto") {
         return Ok(None);
     }
-    if integer(value).is_none() {
+    if integer(value).is_none() && !is_huge(value) {
         return Err(ValueError::expected("a positive integer or `auto`", value));
     }
     NonZeroUsize::read(value).map(Some)
@@ -136,6 +150,9 @@ impl Readable for MaxFailures {
             };
         }
         let count = integer(value).ok_or_else(|| {
+            if is_huge(value) {
+                return too_large(i64::MAX.unsigned_abs(), value);
+            }
             let error = ValueError::expected(WANTED, value);
             if value.is_f64() { error.help("add `%` for a percentage") } else { error }
         })?;
@@ -152,6 +169,9 @@ mod tests {
     fn zero_slots_are_too_few() {
         let zero = MaxParallel::read(&json!(0)).unwrap_err();
         assert_eq!(zero.help, Some("remove it to use every core"));
+        let many = MaxParallel::read(&json!(10_001)).unwrap_err();
+        assert_eq!(many.message, "must be at most 10000; found the number 10001");
+        assert!(QueueSize::read(&json!(1_000_001)).is_err());
     }
 
     #[test]

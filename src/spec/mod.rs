@@ -27,7 +27,7 @@ mod yaml;
 mod yaml_error;
 
 pub use aggregate::{Aggregate, Field, Over, Reduction, Reductions};
-pub use batch::{BatchSize, BatchSpec, MaxFailures, MaxParallel};
+pub use batch::{BatchSize, BatchSpec, MOST_PARALLEL, MaxFailures, MaxParallel};
 pub use diagnostic::{Diagnostic, DiagnosticKind, Diagnostics};
 pub use items::{ItemsSpec, SqlSpec};
 pub use keys::{Key, KeyGroup, KeyType, key_groups, nearest};

@@ -85,9 +85,30 @@ impl Readable for NonZeroUsize {
             Some(number) => {
                 usize::try_from(number).ok().and_then(Self::new).ok_or_else(|| ValueError::new("must be at least 1"))
             }
+            None if is_huge(value) => Err(too_large(i64::MAX.unsigned_abs(), value)),
             None => Err(ValueError::expected("a positive integer", value)),
         }
     }
+}
+
+/// An integer from 1 to `most`.
+pub(super) fn count_up_to(most: usize, value: &Value) -> Result<NonZeroUsize, ValueError> {
+    let count = NonZeroUsize::read(value)?;
+    if count.get() > most { Err(too_large(most as u64, value)) } else { Ok(count) }
+}
+
+/// Whether it is an integer beyond 64 bits.
+pub(super) fn is_huge(value: &Value) -> bool {
+    let digits = match value {
+        Value::Number(number) => number.as_str(),
+        Value::String(text) => text.trim(),
+        _ => return false,
+    };
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<i64>().is_err()
+}
+
+pub(super) fn too_large(most: u64, value: &Value) -> ValueError {
+    ValueError::new(format!("must be at most {most}; found {}", describe(value)))
 }
 
 /// A timeout, which is never 0.
@@ -99,6 +120,9 @@ impl Readable for Duration {
         }
     }
 }
+
+/// The longest duration: nobody waits longer, and sums of several are still times that the system can express.
+const LONGEST: Duration = Duration::from_secs(36_500 * 86_400);
 
 const DURATION: &str = "a number of seconds, or a duration such as `500ms`, `2s`, `2m`, `1.5h` or `1d`";
 
@@ -113,7 +137,10 @@ pub(super) fn duration(value: &Value) -> Result<Duration, ValueError> {
     if seconds < 0.0 {
         return Err(ValueError::new("must not be negative"));
     }
-    Duration::try_from_secs_f64(seconds).map_err(|_| ValueError::new("is too long"))
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(duration) if duration <= LONGEST => Ok(duration),
+        _ => Err(ValueError::new(format!("must be at most `36500d`, which is 100 years; found {}", describe(value)))),
+    }
 }
 
 fn seconds(text: &str) -> Option<f64> {
@@ -148,7 +175,13 @@ pub(super) fn rate(value: &Value) -> Result<f64, ValueError> {
         }
         _ => return Err(wrong()),
     };
-    if rate > 0.0 && rate.is_finite() { Ok(rate) } else { Err(ValueError::new("must be greater than 0")) }
+    if rate.is_nan() || rate <= 0.0 {
+        return Err(ValueError::new("must be greater than 0"));
+    }
+    if rate < 1.0 / 86_400.0 {
+        return Err(ValueError::new(format!("must be at least one request per day; found {}", describe(value))));
+    }
+    if rate.is_finite() { Ok(rate) } else { Err(wrong()) }
 }
 
 /// An integer, or a string with one, as templates produce.
@@ -185,7 +218,18 @@ mod tests {
         ] {
             assert_eq!(Duration::read(&value), Ok(Duration::from_millis(milliseconds)), "{value}");
         }
-        for value in [json!("ten"), json!("1w"), json!([]), json!(null), json!(-1), json!(0), json!(1e300), json!("")] {
+        for value in [
+            json!("ten"),
+            json!("1w"),
+            json!([]),
+            json!(null),
+            json!(-1),
+            json!(0),
+            json!(1e300),
+            json!(""),
+            json!(1.5e19),
+            json!("36501d"),
+        ] {
             assert!(Duration::read(&value).is_err(), "{value}");
         }
         assert_eq!(duration(&json!(0)), Ok(Duration::ZERO));
@@ -196,6 +240,7 @@ mod tests {
         assert_eq!(rate(&json!(5)), Ok(5.0));
         assert_eq!(rate(&json!("600/m")), Ok(10.0));
         assert_eq!(rate(&json!("36 / h")), Ok(0.01));
+        assert!(rate(&json!(1e-30)).unwrap_err().message.starts_with("must be at least one request per day"));
         assert!(rate(&json!("10")).is_err() && rate(&json!(0)).is_err() && rate(&json!("1/d")).is_err());
     }
 
@@ -203,6 +248,13 @@ mod tests {
     fn the_error_of_a_count_says_what_it_expects() {
         let wrong = NonZeroUsize::read(&json!("ten")).unwrap_err();
         assert_eq!(wrong.message, "must be a positive integer; found the string \"ten\"");
+        let huge = "must be at most 9223372036854775807; found the number 20000000000000000000";
+        assert_eq!(
+            NonZeroUsize::read(&serde_json::from_str("20000000000000000000").unwrap()).unwrap_err().message,
+            huge
+        );
+        assert_eq!(count_up_to(5, &json!(5)).unwrap().get(), 5);
+        assert_eq!(count_up_to(5, &json!("6")).unwrap_err().message, "must be at most 5; found the string \"6\"");
         assert_eq!(NonZeroUsize::read(&json!(0)).unwrap_err().message, "must be at least 1");
         assert_eq!(bool::read(&json!("yes")).unwrap_err().help, Some("write `true`"));
     }

@@ -69,8 +69,8 @@ pub struct Outputs {
     pub file: Option<OutputFile>,
     /// `item_files`: the directory for files that items create. Rendered when the step starts.
     pub item_files: Option<Text>,
-    /// `on_missing`: what happens if one of these files is missing, or was edited.
-    pub on_missing: OnMissing,
+    /// `on_missing`: what happens if one of these files is missing, or was edited; and the place of the key.
+    pub on_missing: Option<(OnMissing, Span)>,
 }
 
 /// `on_missing`
@@ -86,7 +86,7 @@ pub enum OnMissing {
 impl Outputs {
     /// Whether an item runs again of which a file is missing or was edited.
     pub fn runs_for_missing_files(&self) -> bool {
-        self.on_missing == OnMissing::Run
+        self.on_missing.is_none_or(|(what, _)| what == OnMissing::Run)
     }
 }
 

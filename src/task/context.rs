@@ -7,7 +7,7 @@ use super::current_items::CurrentItems;
 use super::guard::Guard;
 use super::item_files::ItemFiles;
 use super::python::Host;
-use crate::model::{BatchFormat, Failure, FailureKind, Form, RunId, StepName};
+use crate::model::{BatchFormat, Compare, Failure, FailureKind, Form, RunId, StepName};
 use crate::template::Scope;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ pub struct StepContext {
     pub settings: Arc<LaneSettings>,
     /// How to read items: [`Batch::form`](crate::model::Batch::form) is an index into this.
     pub forms: Arc<[Form]>,
+    /// How the files that items name are compared, if items name files.
+    pub file_keys: Option<Compare>,
     /// What the run lends to all its steps.
     pub host: Arc<TaskHost>,
     /// Ends the work early.

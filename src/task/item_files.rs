@@ -7,8 +7,8 @@
 //! link that is below the final directory.
 
 use super::beneath::Beneath;
-use crate::model::{Failure, FailureKind, ItemKey};
-use std::collections::HashMap;
+use crate::model::{Failure, FailureKind, ItemKey, StepName};
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,8 @@ pub struct ItemFiles {
     scratch: PathBuf,
     into: Beneath,
     claims: Mutex<Claims>,
+    /// Files that items of other steps have made.
+    others: BTreeMap<PathBuf, StepName>,
 }
 
 impl ItemFiles {
@@ -30,9 +32,19 @@ impl ItemFiles {
     pub fn new(scratch: PathBuf, into: PathBuf, claims: Claims) -> Self {
         // A task may run in another working directory.
         let scratch = std::path::absolute(&scratch).unwrap_or(scratch);
-        let items = Self { scratch, into: Beneath(into), claims: Mutex::new(claims) };
+        let items = Self { scratch, into: Beneath(into), claims: Mutex::new(claims), others: BTreeMap::new() };
         items.clear();
         items
+    }
+
+    /// The same next to files that items of other steps have made in the same directory.
+    pub fn beside(self, others: BTreeMap<PathBuf, StepName>) -> Self {
+        Self { others, ..self }
+    }
+
+    /// The paths that belong to items.
+    pub fn claimed(&self) -> Vec<PathBuf> {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
     /// Deletes the directories of all attempts.
@@ -86,6 +98,14 @@ impl ItemFiles {
 
     /// Claims all of these paths, or none.
     fn claim(&self, files: &[PathBuf], index: u64, key: ItemKey) -> Result<(), Failure> {
+        if let Some((file, step)) = files.iter().find_map(|file| Some((file, self.others.get(file)?))) {
+            let path = self.into.0.join(file);
+            let message = format!(
+                "item {index} wrote `{}`, but step `{step}` of this run already wrote that file",
+                path.display()
+            );
+            return Err(Failure::new(FailureKind::Exception, "ItemFileClash", message).permanent());
+        }
         let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = files.iter().find_map(|file| {
             let (owner, first) = claims.get(file)?;

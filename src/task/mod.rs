@@ -18,6 +18,7 @@ mod kinds;
 mod lane;
 mod process;
 mod program;
+mod unlisted;
 mod wait;
 
 pub use cancel::{Cancel, Latch};

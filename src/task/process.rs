@@ -6,6 +6,7 @@
 use super::cancel::Latch;
 use super::guard::{Cell, Guard};
 use super::invocation::{Started, start};
+use super::unlisted::RUN_ID;
 use super::wait::wait;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process_group, pidfd_open, waitpid};
@@ -78,21 +79,28 @@ pub(super) fn logged(bytes: &[u8]) -> &[u8] {
 /// If it cannot be started, or `stop` ended it.
 pub fn capture(command: &mut Command, stop: &Latch, guard: Option<&Arc<Guard>>) -> io::Result<Output> {
     let cell = guard.and_then(Guard::cell);
+    guard.iter().for_each(|guard| {
+        command.env(RUN_ID, &guard.run.0);
+    });
     let limits = Limits { timeout: None, kill: stop, guard: cell.as_ref(), most_output: usize::MAX, stderr: None };
-    let ended = follow(start(command)?, &limits)?;
+    let ended = follow(|| start(command), &limits)?;
     if ended.by != EndedBy::Itself {
         return Err(io::Error::new(io::ErrorKind::Interrupted, "the run was interrupted"));
     }
     Ok(Output { status: ended.status, stdout: ended.stdout, stderr: ended.stderr })
 }
 
-/// Collects the output of a child until it exits or reaches a limit.
+/// Starts a child, and collects its output until it exits or reaches a limit.
 ///
 /// # Errors
-/// If the system lacks the resources to watch it. The child is killed then.
-pub(super) fn follow(child: Started, limits: &Limits<'_>) -> io::Result<ProcessEnd> {
+/// If it cannot be started, or the system lacks the resources to watch it. The child is killed then.
+pub(super) fn follow(start: impl FnOnce() -> io::Result<Started>, limits: &Limits<'_>) -> io::Result<ProcessEnd> {
     let Limits { timeout, kill, guard, most_output, stderr } = limits;
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
+    guard.inspect(|guard| guard.starting());
+    let child = start().inspect_err(|_| {
+        guard.inspect(|guard| guard.leave());
+    })?;
     let pid = child.pid;
     guard.inspect(|guard| guard.enter(pid));
     let watch = match pidfd_open(pid, PidfdFlags::empty()) {

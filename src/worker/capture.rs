@@ -20,6 +20,7 @@ pub(super) struct Capture {
     printed: Mutex<Printed>,
     dirty: AtomicBool,
     forked: AtomicBool,
+    touched: AtomicBool,
     position: AtomicU32,
 }
 
@@ -48,6 +49,7 @@ impl Capture {
             printed: Mutex::default(),
             dirty: AtomicBool::new(false),
             forked: AtomicBool::new(false),
+            touched: AtomicBool::new(false),
             position: AtomicU32::new(NOWHERE),
         })
     }
@@ -70,6 +72,16 @@ impl Capture {
     /// Whether this process is a forked child that has returned from user code.
     pub(super) fn is_forked(&self) -> bool {
         self.forked.load(Ordering::Relaxed)
+    }
+
+    /// Whether user code has changed what items share, or can do so unseen.
+    pub(super) fn is_touched(&self) -> bool {
+        self.touched.load(Ordering::Relaxed)
+    }
+
+    /// What items share is as it was; `again` if it can be changed unseen.
+    pub(super) fn restored(&self, again: bool) {
+        self.touched.store(again, Ordering::Relaxed);
     }
 
     /// Takes the printed text. At the end of an item, that includes incomplete characters, and the count starts over.
@@ -139,6 +151,10 @@ pub(super) struct CaptureHandle(pub(super) Arc<Capture>);
 impl CaptureHandle {
     fn write(&self, stream: usize, data: &[u8]) {
         self.0.write(stream.min(1), data);
+    }
+    /// User code has changed what items share, or can do so unseen.
+    fn mark_touched(&self) {
+        self.0.touched.store(true, Ordering::Relaxed);
     }
 
     fn mark_forked(&self) {

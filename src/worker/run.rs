@@ -90,11 +90,15 @@ impl Runner<'_> {
         self.capture.enter(unit.position);
         self.page.enter(unit.position, self.caller.task.precision);
         let outcome = self.value(py, unit);
+        // A child that user code has forked. It must not touch the page, which says what its parent is running.
+        if self.capture.is_forked() {
+            self.caller.support.leave_child(py);
+        }
         let outcome = outcome.map_err(|error| self.caller.failure(py, error).after(self.page.running()));
         // The item is done. If the worker dies from here on, the item is not to blame.
         self.page.leave();
-        if self.capture.is_forked() {
-            self.caller.support.leave_child(py);
+        if self.capture.is_touched() {
+            self.capture.restored(self.caller.support.restore(py));
         }
         let bad_row = |failure: &Failure| failure.kind == FailureKind::BadRow;
         let succeeded = match &outcome {

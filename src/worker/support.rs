@@ -29,13 +29,15 @@ pub(super) struct Support {
     decode: Py<PyAny>,
     leave_child: Py<PyAny>,
     error_view: Py<PyAny>,
+    surroundings: Option<Py<PyAny>>,
 }
 
 impl Support {
     /// Loads the Python half and installs the captured streams.
     pub(super) fn load(py: Python<'_>, capture: &Arc<Capture>) -> PyResult<Self> {
         host(py)?.getattr("install")?.call1((CaptureHandle(Arc::clone(capture)),))?;
-        Self::load_without_streams(py)
+        let surroundings = host(py)?.getattr("surroundings")?.unbind();
+        Ok(Self { surroundings: Some(surroundings), ..Self::load_without_streams(py)? })
     }
 
     /// Loads the Python half, and leaves the streams connected to the terminal.
@@ -50,6 +52,7 @@ impl Support {
             table: values.getattr("table")?.unbind(),
             decode: values.getattr("decode")?.unbind(),
             error_view: values.getattr("ErrorView")?.unbind(),
+            surroundings: None,
         })
     }
 
@@ -109,6 +112,13 @@ impl Support {
     /// Decodes JSON with Python's own parser.
     pub(super) fn decode<'py>(&self, py: Python<'py>, json: &[u8]) -> PyResult<Bound<'py, PyAny>> {
         self.decode.bind(py).call1((json,))
+    }
+
+    /// Brings back what items share after one that has changed it. True if the next item may change it unseen.
+    pub(super) fn restore(&self, py: Python<'_>) -> bool {
+        let Some(surroundings) = &self.surroundings else { return false };
+        // It fails if the working directory is gone; the items will say so.
+        surroundings.bind(py).call_method0("restore").and_then(|again| again.extract()).unwrap_or(true)
     }
 
     /// Ends a forked child. Returns only if that fails.

@@ -6,6 +6,47 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
+/// The guard of an engine.
+fn guard_of(engine: u32) -> Option<Pid> {
+    let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let parent = format!(" {engine} ");
+    let is_guard = |pid: &i32| {
+        let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+        command.contains("guard-children") && fields.get(1..).is_some_and(|fields| fields.starts_with(&parent))
+    };
+    pids.into_iter().find(is_guard).and_then(Pid::from_raw)
+}
+
+/// Signals that end a whole session reach the guard before the engine is killed; one that was killed is replaced.
+#[test]
+fn no_process_survives_an_engine_whose_guard_was_signalled_or_killed() {
+    let workflow = "
+steps:
+  - {name: waits, for_each: [1, 2], max_parallel: 2, task: shell, inputs: {command: 'touch began-{{ item }}; sleep 600; true'}}
+";
+    for signals in [&[Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT][..], &[Signal::KILL], &[Signal::KILL; 3]] {
+        let sandbox = Sandbox::with(workflow);
+        let mut engine = sandbox.command(&["run", "workflow.yaml", "--progress", "none"]).spawn().unwrap();
+        while !sandbox.exists("began-1") || !sandbox.exists("began-2") {
+            assert!(engine.try_wait().unwrap().is_none());
+        }
+        for signal in signals {
+            let guard = guard_of(engine.id()).expect("an engine has a guard");
+            kill_process(guard, *signal).unwrap();
+            // Dead, it is reaped and replaced.
+            while *signal == Signal::KILL && guard_of(engine.id()).is_none_or(|now| now == guard) {
+                std::thread::yield_now();
+            }
+        }
+        engine.kill().unwrap();
+        engine.wait().unwrap();
+        sandbox.has_no_process();
+    }
+}
+
 /// The engine is killed with -9 after a number of events that is another one each time, and goes on each time.
 #[test]
 #[ignore = "heavy: kills the engine again and again"]

@@ -184,3 +184,25 @@ fn old_runs_are_deleted_when_asked() {
     let left = sandbox.batchmill(&["runs", "--format", "json"]).exits_with(0).json();
     assert_eq!((left.as_array().unwrap().len(), left[0]["run_id"].as_str()), (1, Some(ids[2].as_str())));
 }
+
+#[test]
+fn a_plan_leaves_open_what_earlier_steps_decide() {
+    let step = |name: &str, items: &str, more: &str| {
+        format!("  - {{name: {name}, for_each: {items}, {more}task: echo, inputs: {{message: hi}}}}\n")
+    };
+    let text = [
+        "steps:\n".to_owned(),
+        step("first", "[1, 2]", ""),
+        step("a", "'{{ steps.first.result }}'", ""),
+        step("b", "{range: '{{ steps.first.result | length }}'}", ""),
+        step("c", "{glob: '{{ steps.first.result[0] }}/*'}", ""),
+        step("d", "$(ls {{ steps.first.result[0] }})", ""),
+        step("e", "[1]", "max_parallel: '{{ steps.first.result | length }}', "),
+        step("f", "[1]", "timeout: '{{ steps.first.result | length }}', "),
+    ];
+    let sandbox = Sandbox::with(&text.concat());
+    let planned = sandbox.batchmill(&["plan", "workflow.yaml"]).exits_with(0);
+    assert_eq!(planned.stdout.matches("items or settings come from an earlier step").count(), 6, "{}", planned.stdout);
+    sandbox.batchmill(&["plan", "workflow.yaml", "--format", "json"]).exits_with(0);
+    sandbox.run(&[]).exits_with(4);
+}

@@ -130,3 +130,22 @@ finally: {type: shell, command: 'echo {{ summary.status }} >> closed; [ -e go ] 
     assert_eq!(engine.wait().unwrap().code(), Some(130), "a further signal ends the cleaning up");
     sandbox.has_no_process();
 }
+
+#[test]
+fn a_signal_ends_the_cleaning_up_of_a_run_that_succeeded_too() {
+    let workflow = "
+steps:
+  - {name: quick, task: echo, inputs: {message: hi}}
+finally: {type: shell, command: 'touch closing; sleep 600; true'}
+";
+    for signal in [Signal::INT, Signal::TERM] {
+        let sandbox = Sandbox::with(workflow);
+        let mut engine = sandbox.command(&["run", "workflow.yaml", "--progress", "none"]).spawn().unwrap();
+        while !sandbox.exists("closing") {
+            assert!(engine.try_wait().unwrap().is_none());
+        }
+        kill_process(Pid::from_child(&engine), signal).unwrap();
+        assert_eq!(engine.wait().unwrap().code(), Some(128 + signal.as_raw()));
+        sandbox.has_no_process();
+    }
+}

@@ -402,7 +402,7 @@ fn a_batch_format_without_a_use_is_an_error() {
     Sandbox::with(&text)
         .run(&[])
         .exits_with(3)
-        .says(&["item 1 of the batch is not a mapping (int); data frames need mappings"]);
+        .says(&["`2` in the batch is not a mapping but of type `int`; data frames need mappings"]);
 }
 
 /// Frames with a column of every type that has a form in JSON, and the records that they stand for.

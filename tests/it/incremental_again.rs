@@ -347,6 +347,13 @@ fn a_file_of_an_item_that_is_missing_or_was_edited_is_made_again() {
         let sandbox = sandbox.file("workflow.yaml", workflow(", on_missing: ignore"));
         sandbox.batchmill(again).exits_with(0).says(&["0 of 3 items will run"]);
     }
+    for items in ["", "for_each: [1], "] {
+        let useless = format!(
+            "steps:\n  - {{name: a, {items}task: echo, inputs: {{message: a}}, outputs: {{on_missing: run}}}}\n"
+        );
+        let ended = Sandbox::with(&useless).run(&[]).exits_with(2);
+        ended.says(&["`on_missing` has no effect, because the items of the step make no files", "help: remove it"]);
+    }
     let wrong = workflow(", on_missing: cry");
     Sandbox::with(&wrong).run(&[]).exits_with(2).says(&["`on_missing`", "`run`", "`ignore`"]);
 }

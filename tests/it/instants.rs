@@ -109,3 +109,18 @@ steps:
     sandbox.batchmill(&["resume"]).exits_with(0);
     sandbox.batchmill(&["audit"]).exits_with(0);
 }
+
+#[test]
+fn a_run_that_cannot_be_read_is_none_of_those_that_clean_keeps() {
+    let sandbox = Sandbox::with("steps:\n  - {name: a, task: echo, inputs: {message: hi}}\n");
+    sandbox.run(&[]).exits_with(0);
+    // The latest by its name: damaged, with results that may be needed; and begun by an older version, with nothing at all.
+    let sandbox = sandbox
+        .file(".batchmill/runs/20990101-000000000-w-aaaa/run.db", "no database")
+        .file(".batchmill/runs/20990101-000000000-w-aaaa/results/a.jsonl", "1\n")
+        .file(".batchmill/runs/20990102-000000000-w-bbbb/run.db", "");
+    let cleaned = sandbox.batchmill(&["runs", "clean", "--keep", "1"]).exits_with(0);
+    assert_eq!(cleaned.stdout, "20990102-000000000-w-bbbb\n");
+    let listed = sandbox.batchmill(&["runs"]).exits_with(0).says(&["cannot read run `20990101-000000000-w-aaaa`"]);
+    assert_eq!(listed.stdout.lines().count(), 2, "{}", listed.stdout);
+}

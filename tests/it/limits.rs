@@ -125,6 +125,9 @@ fn a_failed_batch_is_halved_until_the_bad_items_stand_alone() {
     batches.sort_unstable();
     assert_eq!(ran, batches);
     sandbox.batchmill(&["audit"]).exits_with(0);
+    // A half is no attempt, so nothing was tried again.
+    let ended = sandbox.run(&["--format", "json"]).exits_with(1);
+    assert_eq!(ended.json()["steps"]["work"]["stats"]["retried"], 0);
 }
 
 #[test]
@@ -147,6 +150,17 @@ fn an_item_that_takes_too_much_memory_is_charged_alone() {
         .says(&["work[4] failed: MemoryLimit: Python worker used", "`max_memory` is 200.0 MB"]);
     assert_eq!(sandbox.results("work"), [0, 1, 2, 3, 5, 6, 7, 8, 9]);
     assert_eq!(sandbox.failures().len(), 1);
+}
+
+#[test]
+fn an_item_that_prints_all_the_time_is_watched_too() {
+    // What it prints must not put the check off.
+    let code = "import time\nx = bytearray(300_000_000)\nwhile True:\n    print(1)\n    time.sleep(0.001)";
+    for size in [1, 5] {
+        let settings = format!("batch_size: {size}\ncontinue_on_error: true");
+        let sandbox = Sandbox::with(&python("[1]", &settings, "max_memory: 200MB", code));
+        sandbox.run(&[]).exits_with(1).says(&["work[0] failed: MemoryLimit: Python worker used"]);
+    }
 }
 
 #[test]
@@ -223,4 +237,40 @@ fn wrong_limits_are_named() {
     }
     let shell = batch("[1]", "bisect_on_error: true", "{type: shell, command: exit}");
     Sandbox::with(&shell).run(&[]).exits_with(2).says(&["only a Python task with `batched: true` can fail as a batch"]);
+}
+
+#[test]
+fn settings_have_upper_bounds_that_their_messages_name() {
+    let shell = |settings: &str| batch("[1]", settings, "{type: shell, command: 'true'}");
+    for (settings, says) in [
+        ("queue_size: 1000000000", "`queue_size` must be at most 1000000; found the number 1000000000"),
+        ("queue_size: 99999999999999999999", "`queue_size` must be at most 9223372036854775807; found the number"),
+        ("max_parallel: 10001", "`max_parallel` must be at most 10000; found the number 10001"),
+        ("batch_size: 20000000000000000000", "`batch_size` must be at most 9223372036854775807"),
+        ("max_failures: 99999999999999999999", "`max_failures` must be at most 9223372036854775807"),
+        ("timeout: 1.5e19", "`timeout` must be at most `36500d`, which is 100 years; found the number 1.5e+19"),
+        ("batch_timeout: 1e300", "`batch_timeout` must be at most `36500d`"),
+        ("timeout: 99999999999d", "`timeout` must be at most `36500d`"),
+        ("retry: {max_attempts: 2, delay: 1.5e19}", "`delay` must be at most `36500d`"),
+        ("retry: {max_attempts: 2, max_delay: 36501d}", "`max_delay` must be at most `36500d`"),
+        ("retry: 5000000000", "`retry` must be at most 4294967295; found the number 5000000000"),
+        ("batch_size: '{{ 2000000 * 10000000000000000000 }}'", "`batch_size` must be at most"),
+        ("queue_size: '{{ 2000000 }}'", "`queue_size` must be at most 1000000"),
+        ("timeout: '{{ 1.5e19 }}'", "`timeout` must be at most `36500d`"),
+    ] {
+        Sandbox::with(&shell(settings)).run(&[]).exits_with(2).says(&[says]);
+    }
+    // The largest ones work.
+    let most = "queue_size: 1000000\nmax_parallel: 10000\ntimeout: 36500d\nbatch_timeout: 36500d\n\
+        batch_size: 9223372036854775807\nmax_failures: 9223372036854775807\n\
+        retry: {max_attempts: 4294967295, delay: 36500d, max_delay: 36500d, backoff: exponential}";
+    Sandbox::with(&format!("{}    timeout: 36500d\n", shell(most))).run(&[]).exits_with(0);
+    let http = |rate: &str| {
+        batch("[1]", "", &format!("{{type: http_request, url: 'http://127.0.0.1:1/', rate_limit: {rate}}}"))
+    };
+    for rate in ["1e-30", "0.00001", "1e-30/s"] {
+        Sandbox::with(&http(rate)).run(&[]).exits_with(2).says(&["`rate_limit` must be at least one request per day"]);
+    }
+    let keep = Sandbox::with("keep_runs: 0\nsteps:\n  - {name: a, task: echo, inputs: {message: a}}\n");
+    keep.run(&[]).exits_with(2).says(&["`keep_runs` must be at least 1", "help: write how many runs"]);
 }

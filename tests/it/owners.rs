@@ -132,3 +132,37 @@ steps:
     sandbox.run(&[]).exits_with(0);
     assert_eq!(sandbox.read("elsewhere/link/file"), "a\n");
 }
+
+#[test]
+fn a_file_of_an_item_is_not_replaced_by_an_item_of_another_step() {
+    let step = |name: &str, into: &str, file: &str| {
+        format!(
+            "  - {{name: {name}, for_each: [1, 2], continue_on_error: true, task: shell, inputs: {{command: 'mkdir -p {{{{ item_dir }}}}/sub; \
+             echo {name} > {{{{ item_dir }}}}/{file}'}}, outputs: {{item_files: {into}}}}}\n"
+        )
+    };
+    for (into, file) in
+        [("out", "f{{ item }}"), ("./out/", "f{{ item }}"), ("out/../out", "f{{ item }}"), ("link", "f{{ item }}")]
+    {
+        let text = format!(
+            "steps:\n{}{}{}",
+            step("a", "out", "f{{ item }}"),
+            step("b", into, file),
+            step("c", "out", "g{{ item }}")
+        );
+        let sandbox = Sandbox::with(&text);
+        std::fs::create_dir(sandbox.path().join("out")).unwrap();
+        std::os::unix::fs::symlink("out", sandbox.path().join("link")).unwrap();
+        for arguments in [&["run", "workflow.yaml"][..], &["resume"]] {
+            let ended = sandbox.batchmill(arguments).exits_with(1);
+            ended.says(&[
+                "b[0] failed: ItemFileClash: item 0 wrote `",
+                "but step `a` of this run already wrote that file",
+            ]);
+            assert_eq!((sandbox.read("out/f1"), sandbox.read("out/g2")), ("a\n".to_owned(), "c\n".to_owned()));
+        }
+    }
+    // A directory within the other one.
+    let text = format!("steps:\n{}{}", step("a", "out", "sub/f{{ item }}"), step("b", "out/sub", "f{{ item }}"));
+    Sandbox::with(&text).run(&[]).exits_with(1).says(&["ItemFileClash"]);
+}

@@ -42,6 +42,25 @@ pq.write_table(pa.table({
 }
 
 #[test]
+fn times_in_any_time_zone_are_in_utc_and_numbers_that_become_null_are_counted() {
+    let code = "
+zones = ['+05:30', '-03:00', 'UTC', 'Asia/Kolkata']
+times = {zone: pa.array([dt.datetime(2020, 1, 1, 12)], pa.timestamp('us', zone)) for zone in zones}
+pq.write_table(pa.table({**times, 'l': [[times['+05:30'][0]]]}), 't.parquet')
+pq.write_table(pa.table({'x': [1.5, float('nan'), None, float('inf')], 'l': [[float('-inf')], [], None, [1.0]]}), 'n.parquet')";
+    let sandbox = parquet(Sandbox::with(&echo("{parquet: t.parquet}", "")), code);
+    sandbox.run(&[]).exits_with(0);
+    let utc = "2020-01-01T12:00:00+00:00";
+    let expected = json!({"+05:30": utc, "-03:00": utc, "UTC": utc, "Asia/Kolkata": utc, "l": [utc]});
+    assert_eq!(sandbox.results("work"), [expected]);
+    for settings in ["", "batch_size: 3"] {
+        std::fs::write(sandbox.path().join("workflow.yaml"), echo("{parquet: n.parquet}", settings)).unwrap();
+        let ended = sandbox.run(&[]).exits_with(0);
+        ended.says(&["work: warning: 3 NaN or infinite numbers were read as null"]);
+    }
+}
+
+#[test]
 fn parquet_files_are_read_by_row_group_with_bounds_and_keys() {
     let code = "
 for name, first, rows in (('a', 0, 5000), ('b', 5000, 3000)):

@@ -468,3 +468,107 @@ steps:
     sandbox.run(&[]).exits_with(0);
     assert_eq!(sandbox.results("second").len(), 1);
 }
+
+#[test]
+fn an_item_finds_what_items_share_as_setup_left_it() {
+    let workflow = "
+params: {p: {default: {names: [a], deep: {n: 1}}}}
+steps:
+  - {name: first, task: python, inputs: {code: 'return [[1], {2: [3]}]'}}
+  - name: work
+    for_each: {range: 6}
+    batch_size: SIZE
+    continue_on_error: true
+    task: python
+    inputs:
+      known: [1, [2], {k: [3]}]
+      table: {k: [4]}
+      which: '{{ item }}'
+      setup: |
+        import copy, os, sys
+        os.chdir('sub')
+        os.environ['FROM_SETUP'] = '1'
+        known.append('setup')
+        params.p.names.append('setup')
+        if SIZE > 1:
+            import decimal
+            decimal.getcontext().prec = 40
+      code: |
+        import decimal
+        seen = [os.path.basename(os.getcwd()), os.environ.get('FROM_SETUP'), os.environ.get('LEAK'), decimal.getcontext().prec,
+                decimal.getcontext().rounding, known, table, params.p, steps.first.result, os.environ.get('LIBRARY'), which == item]
+        os.chdir('/')
+        os.environ['LEAK'] = '1'
+        del os.environ['FROM_SETUP']
+        decimal.getcontext().prec = 3
+        decimal.setcontext(decimal.Context(prec=5, rounding='ROUND_UP'))
+        sys.path.insert(0, os.path.join(os.environ['HERE']))
+        import library
+        mine = copy.deepcopy(params.p)
+        mine.names.append('mine')
+        own = [list(known), dict(table), known[:1], known + [1], sorted(table)]
+        own[0].append(5)
+        refused = 0
+        for change in (lambda: known.append(1), lambda: known[1].append(1), lambda: known[2].update(x=1), lambda: table.clear(),
+                       lambda: params.p.names.sort(), lambda: params.update(x=1), lambda: params.p.deep.pop('n'),
+                       lambda: steps.first.result[0].append(2), lambda: inputs.setdefault('x', 1), lambda: known.__iadd__([1])):
+            try:
+                change()
+            except TypeError as error:
+                assert 'is the same for all items, so it is read-only' in str(error)
+                refused += 1
+        return [seen, refused]
+";
+    for size in [1, 3] {
+        let sandbox = Sandbox::with(&workflow.replace("SIZE", &size.to_string()))
+            .file("sub/x", "")
+            .file("library.py", "import os\nos.environ['LIBRARY'] = 'imported'\n");
+        let sandbox = sandbox.env("HERE", ".").env("HERE", "");
+        let here = sandbox.path().display().to_string();
+        let sandbox = sandbox.env("HERE", here);
+        sandbox.run(&[]).exits_with(0);
+        let results = sandbox.results("work");
+        let prec = if size > 1 { 40 } else { 28 };
+        for (at, result) in results.iter().enumerate() {
+            let library = if at == 0 { json!(null) } else { json!("imported") };
+            let expected = json!([
+                ["sub", "1", null, prec, "ROUND_HALF_EVEN", [1, [2], {"k": [3]}, "setup"], {"k": [4]},
+                 {"names": ["a", "setup"], "deep": {"n": 1}}, [[1], {"2": [3]}], library, true], 10
+            ]);
+            assert_eq!(*result, expected, "item {at}, batches of {size}");
+        }
+    }
+}
+
+#[test]
+fn a_forked_child_neither_hides_what_its_parent_runs_nor_loses_what_it_logs() {
+    let code = "import os, time\nif os.fork() == 0:\n    raise ValueError('child')\ntime.sleep(600)";
+    let sandbox = Sandbox::with(&workflow("[1]", "timeout: 300ms\ncontinue_on_error: true", code));
+    sandbox.run(&[]).exits_with(1).says(&["work[0] failed: Timeout: took longer than 300ms"]);
+    let text = "
+steps:
+  - name: work
+    for_each: [1]
+    task: python
+    inputs:
+      setup: |
+        import logging, os, sys
+        logging.basicConfig(level=logging.INFO)
+        kept = sys.stdout
+      code: |
+        child = os.fork()
+        if child == 0:
+            for number in range(2000):
+                logging.info('logged %d', number)
+                print('kept', number, file=kept)
+            os._exit(0)
+        os.waitpid(child, 0)
+        return 1
+";
+    let sandbox = Sandbox::with(text);
+    sandbox.run(&[]).exits_with(0);
+    let written = sandbox.everything_written("results");
+    for line in ["logged 0\\n", "logged 1999\\n", "kept 1998\\n"] {
+        assert!(written.contains(line) || written.contains(&line.replace("\\n", "\n")), "{line}");
+    }
+}

@@ -1,6 +1,6 @@
 //! Failures looked at closely: what is listed of them, one of them again in the foreground, what a resume would run.
 
-use crate::support::Sandbox;
+use crate::support::{Ended, Sandbox};
 use serde_json::json;
 use std::io::Write;
 use std::process::Stdio;
@@ -146,4 +146,29 @@ fn a_plan_of_going_on_runs_nothing() {
     assert_eq!(sandbox.batchmill(&["runs"]).stdout.lines().count(), 2);
     let fresh = Sandbox::with(WORKFLOW).env("GOOD", "0");
     fresh.batchmill(&["plan", "workflow.yaml", "--resume"]).exits_with(0).says(&["this file has no run yet"]);
+}
+
+#[test]
+fn a_resumed_run_and_a_failed_item_see_when_the_run_was_started_and_how_its_steps_ended() {
+    let workflow = "
+steps:
+  - {name: a, for_each: [1, 2], continue_on_error: true, task: shell, inputs: {command: 'echo {{ run.started }}; test {{ item }} = 1'}}
+finally: {type: shell, command: 'echo {{ summary.status }} {{ summary.failed }} {{ summary.steps | list }} {{ run.started }}; exit 1'}
+";
+    let sandbox = Sandbox::with(workflow);
+    sandbox.run(&[]).exits_with(1);
+    let started = sandbox.results("a")[0]["stdout"].as_str().unwrap().to_owned();
+    let mend = |ended: Ended| ended.stdout.trim().to_owned();
+    // The clock goes on to another second.
+    let second = jiff::Timestamp::now().as_second();
+    while jiff::Timestamp::now().as_second() == second {
+        std::thread::yield_now();
+    }
+    assert_eq!(mend(sandbox.batchmill(&["repro", "latest", "1", "--step", "a"]).exits_with(1)), started);
+    let closing = sandbox.batchmill(&["repro", "latest", "0", "--step", "finally"]).exits_with(1);
+    assert_eq!(mend(closing), format!("partial 1 [\"a\"] {started}"));
+    let sandbox = sandbox.file("workflow.yaml", workflow.replace("[1, 2]", "[1, 2, 1]"));
+    sandbox.batchmill(&["resume"]).exits_with(1);
+    let all: Vec<String> = sandbox.results("a").iter().map(|it| it["stdout"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(all, [started.clone(), started]);
 }

@@ -364,3 +364,42 @@ fn a_run_whose_ledger_was_never_made_hides_no_other() {
     sandbox.batchmill(&["runs"]).exits_with(0).says(&["cannot read run `99999999-000000000-torn-0000`"]);
     sandbox.run(&["--resume"]).exits_with(0).says(&["0 of 1 items will run"]);
 }
+
+#[test]
+fn a_task_that_changes_or_makes_the_file_of_its_item_has_done_it_once() {
+    // `sed -i` on files of a glob; files that do not exist before; files of a command; a batched Python task.
+    let python = "{type: python, code: \"for name in (item if BATCHED else [item]):\\n  if name == 'd/b' and not __import__('os').path.exists('go'): raise ValueError(name)\\n  open(name, 'a').write('x')\\nreturn item\"}";
+    for (items, task, more) in [
+        ("{glob: d/*}", "{type: shell, command: 'test -e go -o {{ item }} != d/b && sed -i s/^/x/ {{ item }}'}", ""),
+        (
+            "$(ls d/*)",
+            "{type: shell, command: 'test -e go -o {{ item }} != d/b && sed -i s/^/x/ {{ item }}'}",
+            "batch_size: 2, ",
+        ),
+        ("$(cat names)", "{type: shell, command: 'test -e go -o {{ item }} != d/b && echo x >> {{ item }}'}", ""),
+        ("{glob: d/*}", &python.replace("BATCHED", "False"), "batch_size: 2, "),
+        ("{glob: d/*}", &python.replace("BATCHED", "True"), "batch_size: 1, batched: true, "),
+    ] {
+        let text = format!(
+            "steps:\n  - {{name: work, task: batch, inputs: {{items: {items}, {more}continue_on_error: true, task: {task}}}}}\n"
+        );
+        let sandbox = Sandbox::with(&text)
+            .file("names", "d/a\nd/b\nd/new\n")
+            .file("d/a", "1\n")
+            .file("d/b", "2\n")
+            .file("d/c", "3\n");
+        let ended = sandbox.run(&[]).exits_with(1);
+        ended.says(&["items changed while their tasks ran; the items are done with the files as they are now"]);
+        let marks = |sandbox: &Sandbox| sandbox.read("d/a").matches('x').count();
+        assert_eq!(marks(&sandbox), 1, "{items}");
+        let sandbox = sandbox.file("go", "");
+        let again = sandbox.batchmill(&["resume"]).exits_with(0);
+        assert_eq!((marks(&sandbox), sandbox.read("d/b").matches('x').count()), (1, 1), "{items}: {}", again.stderr);
+        sandbox.batchmill(&["resume"]).exits_with(0).says(&["0 of 3 items will run"]);
+        // Whoever changes it later has it run again.
+        let sandbox = sandbox.file("d/a", "another\n");
+        sandbox.batchmill(&["resume"]).exits_with(0).says(&["1 of 3 items will run"]);
+        assert_eq!(marks(&sandbox), 1, "{items}");
+        sandbox.batchmill(&["audit"]).exits_with(0);
+    }
+}

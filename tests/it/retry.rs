@@ -266,3 +266,40 @@ fn a_file_that_is_listed_twice_is_done_twice() {
     sandbox.batchmill(&["resume"]).exits_with(0).says(&["0 of"]);
     sandbox.batchmill(&["audit"]).exits_with(0);
 }
+
+#[test]
+fn a_retry_that_was_killed_before_its_output_was_written_is_finished_by_the_next_one() {
+    let workflow = "
+steps:
+  - name: work
+    for_each: [1, 2, 3]
+    continue_on_error: true
+    task: shell
+    inputs: {command: 'test {{ item }} != 2 -o -e go && echo {{ item }}'}
+    aggregate: |
+      import os, time
+      if os.path.exists('go') and not os.path.exists('on'):
+          open('waits', 'w').close()
+          time.sleep(600)
+      return len(results)
+    outputs: {path: out.jsonl}
+";
+    for verb in ["retry", "resume"] {
+        let sandbox = Sandbox::with(workflow);
+        sandbox.run(&[]).exits_with(1);
+        assert_eq!(sandbox.read("out.jsonl").lines().count(), 2);
+        let sandbox = sandbox.file("go", "");
+        let mut engine = sandbox.command(&["retry", "--progress", "none"]).spawn().unwrap();
+        while !sandbox.exists("waits") {
+            assert!(engine.try_wait().unwrap().is_none());
+        }
+        engine.kill().unwrap();
+        engine.wait().unwrap();
+        sandbox.has_no_process();
+        let sandbox = sandbox.file("on", "");
+        let ended = sandbox.batchmill(&[verb]).exits_with(0);
+        assert!(!ended.stderr.contains("nothing to retry"), "{}", ended.stderr);
+        assert_eq!(sandbox.read("out.jsonl").lines().count(), 3, "{verb}");
+        sandbox.batchmill(&["retry"]).exits_with(0).says(&["nothing to retry"]);
+    }
+}

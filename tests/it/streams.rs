@@ -4,8 +4,8 @@ use crate::support::{Ended, Sandbox};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::process::Stdio;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
 
 /// A workflow whose step gives its items back.
 fn workflow(items: &str) -> Sandbox {
@@ -193,4 +193,85 @@ fn gzip_may_end_with_zeros_and_with_nothing_else() {
     let file = File::options().write(true).open(sandbox.path().join("a.csv.gz")).unwrap();
     file.set_len(20).unwrap();
     sandbox.run(&[]).says(&["truncated"]);
+}
+
+/// A FIFO in the folder, held open at both ends: nobody who opens it waits, and nobody finds its end.
+fn fifo(sandbox: &Sandbox, name: &str) -> File {
+    let path = sandbox.path().join(name);
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    OpenOptions::new().read(true).write(true).open(path).unwrap()
+}
+
+#[test]
+fn rows_that_are_here_run_while_the_next_ones_are_awaited_and_failures_do_too() {
+    for (items, size, header) in [
+        ("{lines: in}", 1, ""),
+        ("{jsonl: in}", 1, ""),
+        ("{csv: in}", 1, "n\n"),
+        ("{csv: in, header: [n]}", 2, ""),
+        ("{jsonl: in}", 3, ""),
+    ] {
+        let sandbox = Sandbox::with(&format!(
+            "steps:
+  - name: one
+    for_each: {items}
+    batch_size: {size}
+    max_parallel: 2
+    retry: {{max_attempts: 2, delay: 0}}
+    task: shell
+    inputs: {{command: 'echo {{{{ index }}}} > said; test $BATCHMILL_ATTEMPT = 2'}}
+"
+        ));
+        let (mut rows, said) = (fifo(&sandbox, "in"), fifo(&sandbox, "said"));
+        let mut said = BufReader::new(said).lines();
+        let mut engine = sandbox.command(&["run", "workflow.yaml"]).stderr(Stdio::null()).spawn().unwrap();
+        rows.write_all(header.as_bytes()).unwrap();
+        // Many at first, so that frames have become large when only one batch comes at a time.
+        let mut next = 0;
+        for count in [300, 1, 1, 1] {
+            let batch = next..next + count * size;
+            batch.clone().for_each(|row| writeln!(rows, "{row}").unwrap());
+            // Each row is tried twice before the next one comes.
+            let mut heard: Vec<usize> =
+                (0..2 * batch.len()).map(|_| said.next().unwrap().unwrap().parse().unwrap()).collect();
+            heard.sort_unstable();
+            assert!(heard.into_iter().eq(batch.clone().flat_map(|row| [row, row])), "{items}: {batch:?}");
+            next = batch.end;
+        }
+        drop(rows);
+        assert_eq!(engine.wait().unwrap().code(), Some(0), "{items}");
+        assert_eq!(sandbox.results("one").len(), next, "{items}");
+    }
+}
+
+#[test]
+fn a_step_whose_source_waits_ends_with_its_time_or_with_a_failure() {
+    let slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) AS n FROM n";
+    for items in [
+        "{lines: in}".to_owned(),
+        "{csv: in}".to_owned(),
+        "{jsonl: in}".to_owned(),
+        "$(sleep 600)".to_owned(),
+        "{command: 'cat in'}".to_owned(),
+        format!("{{sql: '{slow}', url: 'sqlite:///db'}}"),
+    ] {
+        let sandbox = Sandbox::with(&format!(
+            "steps:\n  - {{name: one, for_each: {items}, timeout: 300ms, task: echo, inputs: {{message: hi}}}}\n"
+        ))
+        .file("db", "");
+        let mut rows = fifo(&sandbox, "in");
+        sandbox.run(&[]).exits_with(3).says(&["StepTimeout: took longer than 300ms, the `timeout` of the step"]);
+        // Also when some rows are here, and in the middle of one.
+        rows.write_all(b"0\n1\n2\n3").unwrap();
+        sandbox.run(&[]).exits_with(3).says(&["StepTimeout"]);
+        sandbox.has_no_process();
+    }
+    for items in ["{lines: in}", "{jsonl: in}"] {
+        let sandbox = Sandbox::with(&format!(
+            "steps:\n  - {{name: one, for_each: {items}, task: shell, inputs: {{command: 'exit {{{{ item }}}}'}}}}\n"
+        ));
+        let mut rows = fifo(&sandbox, "in");
+        rows.write_all(b"0\n7\n").unwrap();
+        sandbox.run(&[]).exits_with(3).says(&["one[1] failed: ExitStatus: command exited with status 7"]);
+    }
 }

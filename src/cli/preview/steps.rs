@@ -3,10 +3,10 @@
 use super::row_count::RowCount;
 use crate::cli::error::CliError;
 use crate::compile::{OpenBatch, Prepared, PreparedStep, StartError, open_batch};
-use crate::model::RunId;
+use crate::model::{RunId, Text};
 use crate::run::step_scope;
 use crate::sources::SourceHost;
-use crate::spec::{BatchSpec, ItemsSpec, StepKind};
+use crate::spec::{BatchSpec, Setting, StepKind};
 use crate::template::{ItemScope, Template};
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub struct PlannedStep<'a> {
 
 /// Plans the steps of a workflow, as far as they do not depend on each other.
 pub fn plan_steps(prepared: &Prepared, rows: RowCounts) -> Result<Vec<PlannedStep<'_>>, CliError> {
-    let scope = step_scope(prepared, &RunId("plan".to_owned()));
+    let scope = step_scope(prepared, &RunId("plan".to_owned()), jiff::Timestamp::now());
     let scope = Arc::new(ItemScope::of_step(Arc::new(scope)));
     let never = crossbeam_channel::never();
     let host = SourceHost { run: &|command| command.output(), stop: &never };
@@ -39,7 +39,7 @@ pub fn plan_steps(prepared: &Prepared, rows: RowCounts) -> Result<Vec<PlannedSte
     for step in &prepared.steps {
         let open = match &step.step.kind {
             StepKind::Single(_) => None,
-            StepKind::Batch(batch) if depends_on_steps(batch, prepared) => None,
+            StepKind::Batch(batch) if depends_on_steps(step, batch, prepared) => None,
             StepKind::Batch(batch) => {
                 Some(open_batch(step, batch, prepared, (&scope, host)).map_err(|error| at_step(&error, step))?)
             }
@@ -59,12 +59,25 @@ fn at_step(error: &StartError, step: &PreparedStep) -> CliError {
     }
 }
 
-/// Whether its items come from an earlier step.
-fn depends_on_steps(batch: &BatchSpec, prepared: &Prepared) -> bool {
-    let ItemsSpec::Template(text) = &batch.items else { return false };
+/// Whether its items or its settings come from an earlier step.
+fn depends_on_steps(step: &PreparedStep, batch: &BatchSpec, prepared: &Prepared) -> bool {
     let outputs: Vec<&str> =
         prepared.workflow.steps.iter().filter_map(|step| Some(step.outputs.name.as_ref()?.raw.as_str())).collect();
     let root = |name: &String| name.split('.').next().unwrap_or_default().to_owned();
-    let uses = Template::compile(text).map_or_else(|_| Vec::new(), |template| template.uses());
-    uses.iter().map(root).any(|root| root == "steps" || outputs.contains(&root.as_str()))
+    let uses = |text: &Text| {
+        let uses = Template::compile(text).map_or_else(|_| Vec::new(), |template| template.uses());
+        uses.iter().map(root).any(|root| root == "steps" || outputs.contains(&root.as_str()))
+    };
+    let settings = [
+        batch.batch_size.template(),
+        batch.parallel.as_ref().and_then(Setting::template),
+        batch.max_parallel.as_ref().and_then(Setting::template),
+        batch.queue_size.as_ref().and_then(Setting::template),
+        batch.continue_on_error.template(),
+        batch.max_failures.as_ref().and_then(Setting::template),
+        batch.timeout.as_ref().and_then(Setting::template),
+        batch.batch_timeout.as_ref().and_then(Setting::template),
+        step.step.timeout.as_ref().and_then(Setting::template),
+    ];
+    !step.items_upstream.is_empty() || settings.into_iter().flatten().any(uses)
 }

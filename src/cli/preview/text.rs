@@ -24,7 +24,7 @@ pub fn to_text(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> String {
         let _ = writeln!(text, "{}. {} ({})", place + 1, planned.step.name(), planned.step.program.type_name());
         match (&planned.open, &planned.step.step.kind) {
             (Some(open), _) => text.push_str(&work(open, planned.rows.as_ref(), &prepared.secrets)),
-            (None, StepKind::Batch(_)) => text.push_str("   items come from an earlier step\n"),
+            (None, StepKind::Batch(_)) => text.push_str("   items or settings come from an earlier step\n"),
             (None, StepKind::Single(_)) => text.push_str("   runs once\n"),
         }
     }

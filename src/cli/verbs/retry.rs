@@ -7,6 +7,7 @@ use crate::cli::exit::Exit;
 use crate::cli::lookup::no_failed_item;
 use crate::cli::stderr::tell;
 use crate::ledger::{Reader, RunFolder};
+use crate::model::Status;
 use crate::resume::ItemSelection;
 use crate::text::Printable;
 use clap::Args;
@@ -39,7 +40,8 @@ impl RetryArgs {
 
 fn tell_if_nothing_failed(folder: &RunFolder) -> Result<(), CliError> {
     let steps = Reader::open(folder.clone())?.steps()?;
-    if steps.iter().all(|step| step.stats.failed == 0 && step.failure.is_none()) {
+    let is_over = |status| matches!(status, Status::Succeeded | Status::Partial | Status::Empty);
+    if steps.iter().all(|step| step.stats.failed == 0 && is_over(step.status)) {
         tell(format!("nothing to retry: no item of run `{}` failed", Printable::line(&folder.run.0)));
     }
     Ok(())

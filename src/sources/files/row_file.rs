@@ -107,11 +107,12 @@ impl RowFile {
 
     fn cutter_for(&self, purpose: Purpose, spec: &RowsSpec, meter: &Meter) -> io::Result<Cutter> {
         let text = decode(self.open_for(purpose, spec.compression, meter)?, spec.encoding)?;
-        Ok(match spec.format {
+        let cutter = match spec.format {
             RowFormat::Csv => Cutter::of_csv(text, spec.quote, spec.delimiter),
             RowFormat::JsonLines => Cutter::of_lines(text),
             RowFormat::Parquet => return Err(io::Error::other("a Parquet file has no text records")),
-        })
+        };
+        Ok(if self.input.is_stream() { cutter.of_stream() } else { cutter })
     }
 
     /// Whether its records are cut from the very bytes on disk, neither decompressed nor decoded.

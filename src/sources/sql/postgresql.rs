@@ -3,7 +3,7 @@
 //! The server itself converts rows to JSON, because it knows the types best. Values are sent separately from the query,
 //! as text that the server parses according to the types it expects.
 
-use super::block::BlockWriter;
+use super::block::RowWriter;
 use super::cancellation::Cancellation;
 use super::statement::{BoundQuery, check_names, with_position};
 use crate::sources::error::ErrorText;
@@ -28,7 +28,7 @@ pub(super) fn run(
     config: &Config,
     query: &BoundQuery,
     cancellation: &Cancellation,
-    rows: &mut BlockWriter,
+    rows: &mut RowWriter,
 ) -> Result<(), ErrorText> {
     let sql = query.sql.trim_end_matches(|c: char| c == ';' || c.is_whitespace());
     let described = |error: Error| describe(&error, sql);

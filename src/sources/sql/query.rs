@@ -70,6 +70,14 @@ impl Source for QueryRows {
         Ok(Chunk::of_json(items, ItemKey::of))
     }
 
+    fn may_wait(&self) -> bool {
+        true
+    }
+
+    fn at_hand(&mut self, most: usize) -> usize {
+        self.reader.as_ref().map_or(0, RowReader::left).min(most)
+    }
+
     fn reread(&mut self) -> Result<Reread, SourceError> {
         self.given = 0;
         // As long as all rows so far are still here, the database need not be asked again.

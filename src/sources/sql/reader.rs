@@ -1,13 +1,13 @@
 //! The rows of a query under way: a thread asks the database, and hands them over in blocks.
 
 use super::address::Database;
-use super::block::{Block, BlockWriter};
+use super::block::{RowTaker, Taken, rows};
 use super::cancellation::Cancellation;
 use super::statement::BoundQuery;
 use super::{postgresql, sqlite};
 use crate::model::Items;
 use crate::sources::error::{ErrorText, SourceError};
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, never, select};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -18,7 +18,8 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Reads the rows of a query.
 pub(super) struct RowReader {
-    blocks: Receiver<Block>,
+    /// None once nobody wants more.
+    rows: Option<RowTaker>,
     /// The block that is being read, and how far.
     block: Items,
     at: usize,
@@ -34,25 +35,24 @@ pub(super) struct RowReader {
 impl RowReader {
     /// Sends the query in a thread.
     pub(super) fn start(query: &Arc<BoundQuery>) -> Self {
-        let (block_tx, blocks) = bounded(2);
+        let (mut writer, taker) = rows();
         let (alive, ended) = bounded::<Infallible>(0);
         let cancellation = Arc::new(Cancellation::default());
         let (query, shared) = (Arc::clone(query), Arc::clone(&cancellation));
         let run = move || {
             let _alive = alive;
-            let mut rows = BlockWriter::new(block_tx);
             let answered = match &query.database {
-                Database::Sqlite(path) => sqlite::run(path, &query, &shared, &mut rows),
-                Database::Postgresql(config) => postgresql::run(config, &query, &shared, &mut rows),
+                Database::Sqlite(path) => sqlite::run(path, &query, &shared, &mut writer),
+                Database::Postgresql(config) => postgresql::run(config, &query, &shared, &mut writer),
             };
-            rows.finish(answered);
+            writer.finish(answered);
         };
         let thread = std::thread::Builder::new().name("query".to_owned()).spawn(run);
         let (thread, broken) = match thread {
             Ok(thread) => (Some(thread), None),
             Err(error) => (None, Some(format!("cannot start a thread: {error}").into())),
         };
-        Self { blocks, block: Items::default(), at: 0, count: 0, broken, thread, ended, cancellation }
+        Self { rows: Some(taker), block: Items::default(), at: 0, count: 0, broken, thread, ended, cancellation }
     }
 
     /// The next row of the block that is here.
@@ -64,25 +64,28 @@ impl RowReader {
         })
     }
 
+    /// How many rows of the block are left.
+    pub(super) fn left(&self) -> usize {
+        self.block.len() - self.at
+    }
+
     /// Waits for the next block; false at the end. The inner error is the database's.
     pub(super) fn next_block(&mut self, stop: &Receiver<Infallible>) -> Result<Result<bool, ErrorText>, SourceError> {
         if let Some(error) = self.broken.clone() {
             return Ok(Err(error));
         }
-        let block = select! {
-            recv(self.blocks) -> block => block,
-            recv(stop) -> _ => return Err(SourceError::Stopped),
-        };
-        match block {
-            Ok(Ok(block)) => {
+        let Some(rows) = &self.rows else { return Ok(Ok(false)) };
+        match rows.take(stop) {
+            Taken::Rows(block) => {
                 (self.block, self.at) = (block, 0);
                 self.count += 1;
             }
-            Ok(Err(error)) => {
+            Taken::Stopped => return Err(SourceError::Stopped),
+            Taken::End(Err(error)) => {
                 self.broken = Some(error.clone());
                 return Ok(Err(error));
             }
-            Err(_) => {
+            Taken::End(Ok(())) => {
                 if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
                     std::panic::resume_unwind(panic);
                 }
@@ -103,7 +106,7 @@ impl Drop for RowReader {
     fn drop(&mut self) {
         let Some(thread) = self.thread.take() else { return };
         self.cancellation.request();
-        self.blocks = never();
+        self.rows = None;
         while self.ended.recv_timeout(Duration::ZERO) != Err(RecvTimeoutError::Disconnected) {
             let connected = self.cancellation.cancel();
             if self.ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) && !connected {

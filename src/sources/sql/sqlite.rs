@@ -1,6 +1,6 @@
 //! Rows of an SQLite file, which is opened read-only.
 
-use super::block::BlockWriter;
+use super::block::RowWriter;
 use super::cancellation::Cancellation;
 use super::statement::{BoundQuery, check_names, with_position};
 use crate::sources::error::ErrorText;
@@ -14,7 +14,7 @@ pub(super) fn run(
     path: &Path,
     query: &BoundQuery,
     cancellation: &Cancellation,
-    rows: &mut BlockWriter,
+    rows: &mut RowWriter,
 ) -> Result<(), ErrorText> {
     let connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(

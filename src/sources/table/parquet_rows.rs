@@ -36,6 +36,8 @@ pub(super) struct ParquetRows {
     footers: Vec<Result<Footer, ErrorText>>,
     window: RowWindow,
     at: ReadPosition,
+    /// NaN and infinite numbers that became null.
+    nulls: u64,
 }
 
 /// What the footer of a file says, and which columns the file gives.
@@ -88,7 +90,7 @@ impl ParquetRows {
         if let (Some((file_error, file)), false) = (file_error, footers.iter().any(Result::is_ok)) {
             return Err(no_file_readable(file, file_error));
         }
-        Ok(Self { on_bad_row: spec.on_bad_row, files, footers, window, at: ReadPosition::default() })
+        Ok(Self { on_bad_row: spec.on_bad_row, files, footers, window, at: ReadPosition::default(), nulls: 0 })
     }
 
     fn next_file(&mut self) {
@@ -100,7 +102,7 @@ impl ParquetRows {
     fn rows(&mut self, most: usize) -> Result<Option<Chunk>, ErrorText> {
         let file = &self.files[self.at.file];
         let footer = self.footers[self.at.file].as_ref().map_err(ErrorText::clone)?;
-        let at = &mut self.at;
+        let (at, lost) = (&mut self.at, &mut self.nulls);
         if let Some(file_error) = at.broken.take() {
             return Err(file_error);
         }
@@ -114,7 +116,11 @@ impl ParquetRows {
             if at.taken == at.decoded.len() {
                 match at.reader.as_mut().and_then(|reader| reader.rows.next()) {
                     None => break,
-                    Some(Ok(batch)) => (at.decoded, at.taken) = (footer.items(&batch, file)?, 0),
+                    Some(Ok(batch)) => {
+                        let (items, nulls) = footer.items(&batch, file)?;
+                        (at.decoded, at.taken) = (items, 0);
+                        *lost += nulls;
+                    }
                     // What was read before is given first.
                     Some(Err(error)) => {
                         let row = at.row + items.len() as u64 + 1;
@@ -165,7 +171,7 @@ impl Source for ParquetRows {
     }
 
     fn reread(&mut self) -> Result<Reread, SourceError> {
-        self.at = ReadPosition::default();
+        (self.at, self.nulls) = (ReadPosition::default(), 0);
         Ok(Reread::Ready)
     }
 
@@ -175,6 +181,11 @@ impl Source for ParquetRows {
 
     fn on_bad_row(&self) -> OnBadRow {
         self.on_bad_row
+    }
+
+    fn notices(&self) -> Vec<String> {
+        let nulls = self.nulls;
+        (nulls > 0).then(|| format!("warning: {nulls} NaN or infinite numbers were read as null")).into_iter().collect()
     }
 }
 
@@ -209,8 +220,8 @@ impl Footer {
         Ok(OpenReader { rows, file: opened })
     }
 
-    /// The rows of a batch as mappings.
-    fn items(&self, read: &RecordBatch, file: &RowFile) -> Result<Items, String> {
+    /// The rows of a batch as mappings, and how many numbers of them became null.
+    fn items(&self, read: &RecordBatch, file: &RowFile) -> Result<(Items, u64), String> {
         let read_columns: Vec<usize> = self.read_columns().collect();
         let rows = read.num_rows();
         let column = |column: &Column| -> (Field, ArrayRef) {
@@ -236,7 +247,7 @@ impl Footer {
             lines.write(row, &mut line);
             items.push(line.text.strip_suffix(b"\n").unwrap_or(&line.text));
         }
-        Ok(items)
+        Ok((items, line.nulls))
     }
 }
 

@@ -75,6 +75,17 @@ impl Source for TextRows {
         Ok(None)
     }
 
+    fn may_wait(&self) -> bool {
+        self.files.iter().any(|file| file.input.is_stream())
+    }
+
+    fn at_hand(&mut self, most: usize) -> usize {
+        match (self.files.get(self.at.file), &self.at.cutter) {
+            (Some(file), cutter) if file.input.is_stream() => cutter.as_ref().map_or(0, |cutter| cutter.at_hand(most)),
+            _ => most,
+        }
+    }
+
     fn reread(&mut self) -> Result<Reread, SourceError> {
         if self.files.iter().any(|file| file.input.is_used_up()) {
             return Ok(Reread::Once);

@@ -7,7 +7,7 @@ use super::section::{Field, Section};
 use super::task::inner_task;
 use crate::model::{BatchFormat, Span};
 use crate::spec::aggregate::Aggregate;
-use crate::spec::batch::{BatchSize, BatchSpec, MaxFailures, MaxParallel};
+use crate::spec::batch::{BatchSize, BatchSpec, MaxFailures, MaxParallel, QueueSize};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::items::ItemsSpec;
 use crate::spec::keys::BATCH_FORMATS;
@@ -37,7 +37,7 @@ pub(super) struct Options {
     batch_format: Option<BatchFormatField>,
     parallel: Option<Setting<bool>>,
     max_parallel: Option<Setting<MaxParallel>>,
-    queue_size: Option<Setting<NonZeroUsize>>,
+    queue_size: Option<Setting<QueueSize>>,
     continue_on_error: Setting<bool>,
     max_failures: Option<Setting<MaxFailures>>,
     bisect_on_error: Option<(bool, Diagnostic)>,

@@ -51,7 +51,13 @@ fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> Workflow {
     let params = section.take("params").map(|field| params(&field, errors));
     let env = section.take("env").map(|field| field.scalars(errors)).unwrap_or_default();
     let secrets = section.take("secrets").map(|field| field.literals(errors)).unwrap_or_default();
-    let keep_runs = section.take("keep_runs").and_then(|field| field.with(Readable::read, errors));
+    let keep_runs = |value: &_| {
+        let count = std::num::NonZeroUsize::read(value);
+        count.map_err(|error| {
+            error.help("write how many runs that succeeded to keep, or remove it to keep all but old incremental runs")
+        })
+    };
+    let keep_runs = section.take("keep_runs").and_then(|field| field.with(keep_runs, errors));
     let steps = match section.take("steps") {
         Some(field) => steps(&field, errors),
         None => {

@@ -69,10 +69,13 @@ impl OutputsParser<'_> {
             }
             field.non_empty(errors)
         });
-        let on_missing = match section.take("on_missing").and_then(|field| field.one_of(ON_MISSING, errors)) {
-            Some("ignore") => OnMissing::Ignore,
-            _ => OnMissing::Run,
-        };
+        let on_missing = section.take("on_missing").and_then(|field| {
+            let what = match field.one_of(ON_MISSING, errors)? {
+                "ignore" => OnMissing::Ignore,
+                _ => OnMissing::Run,
+            };
+            Some((what, field.key_span))
+        });
         section.reject_unknown(&[&keys::OUTPUTS], errors);
         Outputs { name, file, item_files, on_missing }
     }

@@ -5,7 +5,7 @@ use crate::spec::diagnostic::ErrorList;
 use crate::spec::keys::{self, BACKOFFS};
 use crate::spec::node::NodeKind;
 use crate::spec::retry::{Backoff, RetryOn, RetryPolicy};
-use crate::spec::setting::{Readable, Setting, ValueError, duration};
+use crate::spec::setting::{Readable, Setting, ValueError, duration, too_large};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -108,5 +108,5 @@ fn retry_on(value: &serde_json::Value) -> Result<Vec<RetryOn>, ValueError> {
 
 fn attempts(value: &serde_json::Value) -> Result<NonZeroU32, ValueError> {
     let count = std::num::NonZeroUsize::read(value)?;
-    NonZeroU32::try_from(count).map_err(|_| ValueError::new("is too large"))
+    NonZeroU32::try_from(count).map_err(|_| too_large(u32::MAX.into(), value))
 }

@@ -170,8 +170,8 @@ impl ItemTask for Shell {
             most_output: process::MOST_OUTPUT,
             stderr: Some(&stderr),
         };
-        let started = self.defaults(context).and_then(|defaults| command.start(defaults, &context.host.env));
-        match started.and_then(|child| process::follow(child, &limits)) {
+        let start = || command.start(self.defaults(context)?, &context.host.env);
+        match process::follow(start, &limits) {
             Ok(ended) => {
                 if let Some(holder) = &ended.held_by {
                     let still = format!("the command has exited, but {holder} still has its output open");

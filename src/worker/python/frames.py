@@ -10,7 +10,17 @@ def maker(library):
     if library == "pyarrow":
         import pyarrow as pa
 
-        return pa.table, lambda records: pa.table(columns_of(records)), False
+        def column(values):
+            try:
+                return pa.array(values)
+            except OverflowError:
+                # Integers are taken for 64 bits with a sign, though all of these may fit without one.
+                return pa.array(values, pa.uint64())
+
+        def table(records):
+            return pa.table({name: column(values) for name, values in columns_of(records).items()})
+
+        return pa.table, table, False
     if library == "polars":
         import polars as pl
 
@@ -29,9 +39,12 @@ def maker(library):
 
 def columns_of(records):
     """The records by column, with None for missing fields."""
-    for at, record in enumerate(records):
+    for record in records:
         if not isinstance(record, dict):
-            raise TypeError(f"item {at} of the batch is not a mapping ({type(record).__name__}); data frames need mappings")
+            # By its value: bad rows are not among the records, so its number here is not the one in the batch.
+            text = repr(record)
+            text = text if len(text) <= 40 else text[:40] + "..."
+            raise TypeError(f"`{text}` in the batch is not a mapping but of type `{type(record).__name__}`; data frames need mappings")
     names = dict.fromkeys(name for record in records for name in record)
     return {name: [record.get(name) for record in records] for name in names}
 

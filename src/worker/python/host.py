@@ -42,6 +42,9 @@ def activate(found):
 class Sink(io.BufferedIOBase):
     """The binary layer of a captured stream. `fileno` is the worker's log file, for child processes that inherit it."""
 
+    # In a forked child, also for whoever kept the stream, such as a handler of `logging`.
+    forked = False
+
     def __init__(self, capture, stream):
         self._capture = capture
         self._stream = stream
@@ -53,6 +56,8 @@ class Sink(io.BufferedIOBase):
 
     def write(self, data):
         data = bytes(data)
+        if Sink.forked:
+            return os.write(self.fileno(), data)
         self._capture.write(self._stream, data)
         return len(data)
 
@@ -86,6 +91,7 @@ def install(capture):
     def in_child():
         # A forked child has no thread that sends its output, so the output goes to the log file.
         capture.mark_forked()
+        Sink.forked = True
         if sys.stdout is own[0]:
             sys.stdout = sys.__stdout__
         if sys.stderr is own[1]:
@@ -95,10 +101,89 @@ def install(capture):
     # Ctrl-C reaches every process of the terminal, but the engine handles it. Unlike SIG_IGN, a handler is not inherited by
     # programs that user code starts.
     _signal.signal(_signal.SIGINT, lambda *_: None)
+    global surroundings
+    surroundings = Surroundings(capture)
     # Integers keep all digits in both directions. CPython's limit protects servers that parse untrusted text.
     if hasattr(sys, "set_int_max_str_digits"):
         sys.set_int_max_str_digits(0)
     faulthandler.enable(2)
+
+
+class Surroundings:
+    """What the items of a worker share without a name: the working directory, the environment, the decimal context.
+
+    An item finds them as `setup` left them. Changes are noticed by an audit hook, so an item that changes nothing costs nothing.
+    Variables that a module sets while it is imported stay, because it is imported once.
+    """
+
+    def __init__(self, capture):
+        self._mark = capture.mark_touched
+        self._folder = self._environment = self._decimal = None
+        self._moved = self._set = False
+        sys.addaudithook(self._notice)
+
+    def _notice(self, event, args):
+        if event == "os.chdir" or event == "os.fchdir":
+            self._moved = True
+            self._mark()
+        elif event == "os.putenv" or event == "os.unsetenv":
+            if self._environment is not None and _is_importing():
+                name = os.fsdecode(args[0])
+                if event == "os.putenv":
+                    self._environment[name] = os.fsdecode(args[1])
+                else:
+                    self._environment.pop(name, None)
+            self._set = True
+            self._mark()
+        elif event == "import" and args[0] == "decimal":
+            self._mark()
+
+    def keep(self):
+        """Takes them as they are, for all items to come."""
+        try:
+            self._folder = os.getcwd()
+        except OSError:
+            self._folder = None
+        self._environment = dict(os.environ)
+        decimal = sys.modules.get("decimal")
+        if decimal is not None:
+            self._decimal = decimal.getcontext().copy()
+            self._mark()
+        self._moved = self._set = False
+
+    def restore(self):
+        """Brings them back after an item. True if the next item is to be followed by another look."""
+        if self._environment is None:
+            return True
+        if self._set:
+            for name in [name for name in os.environ if name not in self._environment]:
+                del os.environ[name]
+            os.environ.update(self._environment)
+        if self._moved and self._folder is not None:
+            os.chdir(self._folder)
+        self._moved = self._set = False
+        decimal = sys.modules.get("decimal")
+        if decimal is None:
+            return False
+        if self._decimal is None:
+            self._decimal = decimal.DefaultContext.copy()
+        now, kept = decimal.getcontext(), self._decimal
+        settings = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp", "traps")
+        if any(getattr(now, name) != getattr(kept, name) for name in settings):
+            decimal.setcontext(kept.copy())
+        return True
+
+
+def _is_importing():
+    frame = sys._getframe(2)
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+surroundings = None
 
 
 def leave_child():

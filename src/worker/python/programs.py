@@ -12,7 +12,7 @@ import sys
 import types
 
 from _batchmill_host import Environment, interpreter
-from _batchmill_results import Results, Values, wrap
+from _batchmill_results import Results, SharedValues, seal, share, wrap
 
 PARAMETERS = ("item", "index", "batch", "params", "env", "steps", "inputs")
 REFLECTION = {"locals", "vars", "eval", "exec", "dir"}
@@ -26,7 +26,7 @@ class Program:
         self.program = start["program"]
         self.has_item = start["items"]["has_item"]
         self.item_inputs = start["scope"]["item_inputs"]
-        self.inputs = start["scope"]["inputs"]
+        self.inputs = {name: share(value) for name, value in start["scope"]["inputs"].items()}
         steps = wrap(start["scope"]["steps"])
         for stored in start["scope"]["stored"]:
             if "step" in stored["target"]:
@@ -39,7 +39,7 @@ class Program:
         sys.modules["__main__"] = module
         self.scope = module.__dict__
         self.scope.update(
-            params=wrap(start["scope"]["params"]), env=Environment(), steps=steps, inputs=Values(self.inputs)
+            params=share(wrap(start["scope"]["params"])), env=Environment(), steps=share(steps), inputs=SharedValues(self.inputs)
         )
         # Inputs under their own names. `setup` may replace one, as in `model = load(model)`.
         self.scope.update((name, value) for name, value in self.inputs.items() if name.isidentifier())
@@ -75,9 +75,14 @@ class Program:
             exec(self._setup, self.scope)
 
     def freeze(self):
-        """Excludes everything that exists by now from garbage collection, because it stays to the end."""
+        """From here on, what items share stays as it is. Nothing that exists by now is garbage before the end."""
         import gc
 
+        import _batchmill_host as host
+
+        if host.surroundings is not None:
+            host.surroundings.keep()
+        seal()
         gc.freeze()
 
     def teardown(self):

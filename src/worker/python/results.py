@@ -33,6 +33,65 @@ def wrap(value):
     return value
 
 
+sealed = False
+
+
+def seal():
+    """Makes everything that was shared read-only. Before that, `setup` may change it."""
+    global sealed
+    sealed = True
+
+
+def _shared(kind, names):
+    """A read-only kind of list or mapping. A copy of it, also a pickled one, is an ordinary one."""
+    name = "list" if kind is list else "dict"
+
+    def refusing(method):
+        original = getattr(kind, method)
+
+        def change(self, *args, **kwargs):
+            if sealed:
+                raise TypeError(
+                    f"this {name} is the same for all items, so it is read-only; change a copy, such as `{name}(x)` or `copy.deepcopy(x)`"
+                )
+            return original(self, *args, **kwargs)
+
+        return change
+
+    members = {method: refusing(method) for method in names}
+    members["__slots__"] = ()
+    members["__reduce_ex__"] = lambda self, protocol: (kind, (list(_parts(self)),))
+    members["__deepcopy__"] = lambda self, memo: kind(_copied(inner, memo) for inner in _parts(self))
+    return type(f"Shared{kind.__name__.title()}", (kind,), members)
+
+
+def _parts(value):
+    return value.items() if isinstance(value, dict) else value
+
+
+def _copied(value, memo):
+    import copy
+
+    return copy.deepcopy(value, memo)
+
+
+OF_LISTS = "append extend insert pop remove clear sort reverse __setitem__ __delitem__ __iadd__ __imul__".split()
+OF_MAPPINGS = "pop popitem clear update setdefault __setitem__ __delitem__ __ior__".split()
+SharedList = _shared(list, OF_LISTS)
+SharedMapping = _shared(dict, OF_MAPPINGS)
+SharedValues = _shared(Values, OF_MAPPINGS)
+
+
+def share(value):
+    """The same value, of lists and mappings that are read-only once they are sealed."""
+    if isinstance(value, list):
+        return SharedList(map(share, value))
+    if isinstance(value, dict):
+        kind = SharedValues if isinstance(value, Values) else SharedMapping
+        return kind((key, share(inner)) for key, inner in value.items())
+    return value
+
+
 class Results(Sequence):
     """Results in item order, as a read-only list. With `views`, mappings are `Values`."""
 

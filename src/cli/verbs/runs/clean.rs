@@ -60,11 +60,23 @@ impl Baseline {
     }
 }
 
+/// A run with what its ledger says. One that cannot be read is kept, and is none of those that `--keep` counts: its age is
+/// unknown, and what is left of it may be needed.
+fn readable(folder: RunFolder) -> Option<(RunFolder, RunRecord)> {
+    match Reader::open(folder.clone()).and_then(|reader| reader.run()) {
+        Ok(record) => Some((folder, record)),
+        Err(error) => {
+            tell(format!("{}; it is kept", unreadable_run(&folder.run, &error)));
+            None
+        }
+    }
+}
+
 impl CleanArgs {
     /// Deletes the runs and prints their ids.
     pub fn run(self) -> Result<Exit, CliError> {
         let state = self.state.folder();
-        let (half_made, mut folders): (Vec<_>, Vec<_>) =
+        let (half_made, folders): (Vec<_>, Vec<_>) =
             state.runs_by_age()?.into_iter().partition(RunFolder::is_half_made);
         if !self.dry_run {
             state.delete_leftovers().map_err(|error| CliError::bad(format!("cannot delete old runs: {error}")))?;
@@ -75,19 +87,12 @@ impl CleanArgs {
             }
             print(format!("{}\n", Printable::line(&folder.run.0)))?;
         }
+        let mut folders: Vec<_> = folders.into_iter().filter_map(readable).collect();
         folders.truncate(folders.len().saturating_sub(self.keep.unwrap_or(0)));
         let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
         let mut baselines = Vec::new();
-        for folder in folders {
+        for (folder, record) in folders {
             let run = folder.run.clone();
-            let record = match Reader::open(folder.clone()).and_then(|reader| reader.run()) {
-                Ok(record) => record,
-                Err(error) => {
-                    // Its age is unknown, and what is left of it may be needed.
-                    tell(format!("{}; it is kept", unreadable_run(&run, &error)));
-                    continue;
-                }
-            };
             let started = u64::try_from(record.started).unwrap_or(0);
             let old = self.older_than.is_none_or(|age| Duration::from_millis(now.saturating_sub(started)) >= age);
             if !old || folder.is_locked() {

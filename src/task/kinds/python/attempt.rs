@@ -52,13 +52,19 @@ impl<'a, 'f> Attempt<'a, 'f> {
             stop: if self.run.packer.frame.is_for_handler() { None } else { Some(&context.cancel.stop) },
             item_timeout: context.settings.item_timeout,
             deadline: self.run.deadline,
-            check_after: Some(self.watch.memory_limit.check_interval()),
+            // Kept from frame to frame, and whatever the worker sends: neither must put the next check off.
+            check_at: Some(self.worker.next_check),
         };
         self.send();
         loop {
             let event = self.worker.peer.next_event(&waits).map_err(|error| unusable(&error.to_string()))?;
-            if matches!(event, WorkerEvent::Stop) {
-                waits.stop = None;
+            match event {
+                WorkerEvent::Stop => waits.stop = None,
+                WorkerEvent::CheckDue => {
+                    self.worker.next_check = Instant::now() + self.watch.memory_limit.check_interval();
+                    waits.check_at = Some(self.worker.next_check);
+                }
+                _ => {}
             }
             if let Some(cause) = self.on_event(event)? {
                 return Ok(AttemptEnd { sent: self.count, reported: self.reported, cause });

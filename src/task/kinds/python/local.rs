@@ -82,10 +82,11 @@ impl LocalHost {
         command.env("BATCHMILL_RUN_ID", &context.run.0).env("PYTHONFAULTHANDLER", "1");
         command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(page.to_stdio()?);
         command.stderr(stderr.try_clone()?);
-        let mut child = command.process_group(0).spawn()?;
-        let watch = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).inspect_err(|_| kill_child(&mut child))?;
         let guard = context.host.guard.as_ref().and_then(Guard::cell);
+        guard.iter().for_each(Cell::starting);
+        let mut child = command.process_group(0).spawn()?;
         guard.iter().for_each(|guard| guard.enter(Pid::from_child(&child)));
+        let watch = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).inspect_err(|_| kill_child(&mut child))?;
         let reader = FrameReader::default();
         Ok(LocalWorker { child, watch, socket, reader, page, stderr, guard, status: None })
     }
@@ -114,13 +115,12 @@ impl Peer for LocalWorker {
     }
 
     fn next_event(&mut self, waits: &Waits<'_>) -> Result<WorkerEvent, WireError> {
-        let check_at = waits.check_after.map(|after| Instant::now() + after);
         loop {
             let item_end = waits.item_timeout.map(|timeout| Instant::now() + self.time_left(timeout));
             let timers = [
                 (item_end, WorkerEvent::ItemTimeout),
                 (waits.deadline, WorkerEvent::Deadline),
-                (check_at, WorkerEvent::CheckDue),
+                (waits.check_at, WorkerEvent::CheckDue),
             ];
             let now = Instant::now();
             let next = timers.iter().filter_map(|(at, _)| *at).min();

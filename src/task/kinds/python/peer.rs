@@ -67,14 +67,14 @@ pub(super) struct Waits<'a> {
     pub(super) item_timeout: Option<Duration>,
     /// When everything that was sent must be finished.
     pub(super) deadline: Option<Instant>,
-    /// How long to wait before the lane checks on the worker.
-    pub(super) check_after: Option<Duration>,
+    /// When the lane checks on the worker.
+    pub(super) check_at: Option<Instant>,
 }
 
 impl<'a> Waits<'a> {
     /// A wait for an answer, without a timeout.
     pub(super) fn for_answer(kill: &'a Latch) -> Self {
-        Self { kill, stop: None, item_timeout: None, deadline: None, check_after: None }
+        Self { kill, stop: None, item_timeout: None, deadline: None, check_at: None }
     }
 }
 

@@ -142,6 +142,7 @@ fn context(settings: LaneSettings) -> StepContext {
         scope: Arc::default(),
         settings: Arc::new(settings),
         forms: Arc::new([Form::Json]),
+        file_keys: None,
         host: Arc::new(TaskHost { env: Arc::default(), guard: None, python: None, logs: PathBuf::new() }),
         cancel: Cancel::new().unwrap(),
         item_files: None,

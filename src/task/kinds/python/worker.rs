@@ -16,6 +16,8 @@ pub(super) struct Worker {
     pub(super) peer: Box<dyn Peer>,
     /// The number of items it was sent.
     pub(super) items_sent: usize,
+    /// When to check which item it is running, and its memory.
+    pub(super) next_check: Instant,
     /// What `setup` printed.
     pub(super) setup_logs: Vec<Log>,
 }
@@ -34,7 +36,8 @@ impl Worker {
     /// # Errors
     /// If it cannot be used. If it died during setup, the failure is a [`FailureKind::Crash`], and another try may help.
     pub(super) fn start(host: &dyn PeerHost, start: Start, kill: &Latch) -> Result<Self, Failure> {
-        let mut worker = Self { peer: host.start()?, items_sent: 0, setup_logs: Vec::new() };
+        let (peer, next_check) = (host.start()?, Instant::now());
+        let mut worker = Self { peer, items_sent: 0, next_check, setup_logs: Vec::new() };
         worker.expect_hello(host, kill)?;
         worker.peer.send(&WorkerMessage::Start(Box::new(start))).map_err(|error| unusable(&error.to_string()))?;
         loop {
