@@ -170,6 +170,15 @@ mod tests {
     }
 
     #[test]
+    fn pieces_that_wait_for_an_earlier_one_do_not_fill_the_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let large = |first, bytes: usize| report(first, &[&vec![b'1'; bytes][..], b"\n"].concat());
+        let pieces = |bytes| vec![large(1, bytes), report(0, b"0\n")];
+        assert!(streamed(&folder, pieces(MOST_EARLY_BYTES - 1), 2).is_some());
+        assert_eq!(streamed(&folder, pieces(MOST_EARLY_BYTES + 1), 2), None, "it is written from the results then");
+    }
+
+    #[test]
     fn without_all_items_nothing_is_left() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(streamed(&folder, vec![report(0, b"0\n"), report(2, b"2\n")], 3), None);

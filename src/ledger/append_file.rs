@@ -54,3 +54,29 @@ impl AppendFile {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `check` says of a file after something was done to it.
+    fn after(change: impl Fn(&std::path::Path)) -> Result<(), LedgerError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        let mut file = AppendFile::open(path.clone(), 0)?;
+        file.append(b"1\n2\n")?;
+        change(&path);
+        file.check()
+    }
+
+    #[test]
+    fn a_file_that_is_gone_or_has_another_length_is_noticed() {
+        use std::fs::{remove_file as remove, write};
+        assert!(after(|_| ()).is_ok());
+        let gone = |result| matches!(result, Err(LedgerError::Gone { .. }));
+        assert!(gone(after(|path| remove(path).unwrap())));
+        assert!(gone(after(|path| write(path, "1\n").unwrap())));
+        assert!(gone(after(|path| write(path, "1\n2\n3\n").unwrap())));
+        assert!(gone(after(|path| remove(path).and_then(|()| write(path, "1\n2\n")).unwrap())), "another file");
+    }
+}

@@ -210,3 +210,21 @@ impl DoneBatch {
         RowChange { id: self.id, indexes }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_items_that_were_lost_are_taken_out_one_by_one() {
+        let [twice, other, by_index] = [b"a", b"b", b"c"].map(|json| ItemKey::of(json));
+        let mut lost = LostItems { results: HashMap::from([(twice, 2)]), keys: BTreeMap::from([(5, 6), (9, 9)]) };
+        assert_eq!(
+            [0, 1, 2].map(|index| lost.take(index, twice)),
+            [Some(LossReason::Result), Some(LossReason::Result), None]
+        );
+        assert_eq!(lost.take(0, other), None);
+        let lost = [4, 5, 6, 7, 9, 10].map(|index| lost.take(index, by_index).is_some());
+        assert_eq!(lost, [false, true, true, false, true, false]);
+    }
+}

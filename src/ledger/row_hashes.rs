@@ -197,4 +197,13 @@ mod tests {
         assert_eq!(RowHashes::load(&folder, &step).unwrap().get(key(2)), Some(12));
         assert_eq!(RowHashes::load(&folder, &step).unwrap().get(ItemKey::of(b"other")), None);
     }
+
+    #[test]
+    fn hashes_that_cannot_be_read_are_an_error() {
+        let temporary = tempfile::tempdir().unwrap();
+        let (folder, step) = (folder(&temporary), StepName::new("s").unwrap());
+        assert!(RowHashes::load(&folder, &step).unwrap().is_empty());
+        std::fs::create_dir(folder.row_hashes(&step)).unwrap();
+        assert!(RowHashes::load(&folder, &step).is_err());
+    }
 }

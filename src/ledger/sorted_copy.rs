@@ -122,3 +122,43 @@ impl<W: Write> Write for Hashing<W> {
         self.out.flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::RunId;
+
+    #[test]
+    fn a_copy_is_known_by_its_size_and_its_hash() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        fs::write(&path, "1\n2\n").unwrap();
+        let content = Content::of_file(&path).unwrap();
+        assert_eq!(content.size, 4);
+        assert_eq!(Content::of_name(&format!("4-{:016x}.jsonl", content.hash)), Some(content));
+        fs::write(&path, "1\n3\n").unwrap();
+        assert_ne!(Content::of_file(&path).unwrap(), content);
+    }
+
+    #[test]
+    fn only_copies_of_the_step_that_nobody_writes_are_deleted() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = RunFolder { run: RunId("r".to_owned()), path: temporary.path().to_path_buf() };
+        let results = folder.path.join("results");
+        fs::create_dir(&results).unwrap();
+        let stay =
+            ["s.jsonl", "s.keys", "t.jsonl", "t~1~4-0.jsonl", ".t~1.tmp", ".s~1.part", "s~1.other", ".s~written.tmp"];
+        for name in stay.iter().chain(&["s~1~4-0.jsonl", "s~2~.jsonl", ".s~1.tmp"]) {
+            fs::write(results.join(name), "1\n").unwrap();
+        }
+        let written = File::open(results.join(".s~written.tmp")).unwrap();
+        written.lock().unwrap();
+        remove_others(&folder, &StepName::new("s").unwrap()).unwrap();
+        let mut left: Vec<String> =
+            fs::read_dir(&results).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        left.sort();
+        let mut expected = stay.map(str::to_owned);
+        expected.sort();
+        assert_eq!(left, expected);
+    }
+}

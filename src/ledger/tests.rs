@@ -112,6 +112,21 @@ fn an_open_step_keeps_the_run_locked() {
 }
 
 /// The indexes of the items that are done in a step, and what they depend on.
+#[test]
+fn the_key_of_secrets_is_long_its_own_and_kept() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let keys = [&folders[0], &folders[1], &folders[0]].map(|it| StateFolder(it.path().to_path_buf()).key().unwrap());
+    assert!(keys.iter().all(|key| key.len() == 32));
+    assert_ne!(keys[0], keys[1]);
+    assert_eq!(keys[0], keys[2]);
+    std::fs::write(folders[0].path().join("key"), "short").unwrap();
+    assert_eq!(
+        StateFolder(folders[0].path().to_path_buf()).key().unwrap().len(),
+        32,
+        "one that was cut off is replaced"
+    );
+}
+
 fn done(history: &StepHistory) -> Vec<(u64, &str)> {
     let part = |batch| history.fingerprint_of(batch).parts["task.code"].as_str();
     history.batches.iter().map(|batch| (batch.indexes[0], part(batch))).collect()

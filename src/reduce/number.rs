@@ -163,5 +163,7 @@ mod tests {
         assert_eq!(compare("3", "3.0"), Ordering::Equal);
         assert_eq!(Number::read("3.0").unwrap().canonical(), Number::Whole(3));
         assert_eq!(Number::read("-0.0").unwrap().canonical(), Number::Whole(0));
+        assert_eq!(Number::read("2.5").unwrap().canonical(), Number::Float(2.5));
+        assert_eq!(Number::read("1e39").unwrap().canonical(), Number::Float(1e39));
     }
 }

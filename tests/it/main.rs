@@ -28,6 +28,8 @@ mod damage;
 mod depends;
 /// The examples of the user's document.
 mod document;
+/// Random values through every door.
+mod doors;
 /// Random workflows under random edits.
 mod edits;
 /// Batches, slots, retries, failures.
@@ -68,6 +70,8 @@ mod parquet;
 mod python;
 /// Random damage to the files of a run.
 mod random_damage;
+/// Values that are made at random.
+mod random_values;
 /// Failures looked at closely.
 mod repro;
 /// Going on with a run: after a failure, a change, a kill.

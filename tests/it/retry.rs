@@ -303,3 +303,39 @@ steps:
         sandbox.batchmill(&["retry"]).exits_with(0).says(&["nothing to retry"]);
     }
 }
+
+#[test]
+fn equal_items_keep_their_results_wherever_they_go() {
+    for (before, after) in
+        [("[x, x, y]", "[y, x, x]"), ("[x, x, x, y]", "[y, z, x, x, x]"), ("[a, x, x]", "[x, a, x, x]")]
+    {
+        let sandbox = Sandbox::with(&workflow(before, "echo {{ item }} >> ran"));
+        sandbox.run(&[]).exits_with(0);
+        ran(&sandbox);
+        let sandbox = sandbox.file("workflow.yaml", workflow(after, "echo {{ item }} >> ran"));
+        sandbox.batchmill(&["resume"]).exits_with(0);
+        let new = after.matches([',', '[']).count() - before.matches([',', '[']).count();
+        assert_eq!(ran(&sandbox).len(), new, "{before} {after}");
+        sandbox.batchmill(&["audit"]).exits_with(0);
+    }
+}
+
+#[test]
+fn what_failed_beyond_a_limit_is_still_counted() {
+    let sandbox = Sandbox::with(&workflow("{range: 10}", "[ {{ item }} -lt 8 ]"));
+    sandbox.run(&[]).exits_with(1);
+    let ended = sandbox.run(&["--resume", "--max-items", "9", "--format", "json"]).exits_with(1).json();
+    let stats = &ended["steps"]["work"]["stats"];
+    assert_eq!((&stats["succeeded"], &stats["failed"]), (&json!(8), &json!(2)));
+    assert_eq!(sandbox.failures().len(), 2);
+    sandbox.batchmill(&["audit"]).exits_with(0);
+}
+
+#[test]
+fn a_failed_item_that_is_gone_is_no_reason_to_run() {
+    let sandbox = Sandbox::with(&workflow("[good, bad]", "[ {{ item }} = good ]"));
+    sandbox.run(&[]).exits_with(1);
+    let sandbox = sandbox.file("workflow.yaml", workflow("[good]", "[ {{ item }} = good ]"));
+    let ended = sandbox.batchmill(&["retry"]);
+    assert!(!ended.stderr.contains("failed before"), "{}", ended.stderr);
+}

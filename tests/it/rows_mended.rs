@@ -154,3 +154,19 @@ steps:
     sandbox.batchmill(&["resume"]).exits_with(0).says(&["10 of 40 items will run"]);
     assert_eq!(sandbox.results("work"), [json!(45), json!(145 + 985), json!(245), json!(345)]);
 }
+
+#[test]
+fn a_row_that_failed_does_not_take_the_result_of_an_equal_one() {
+    let task = "'echo {{ item.id }} >> ran; [ $(wc -l < ran) -gt 1 ]'";
+    let workflow = workflow("{csv: [a.csv, b.csv]}", "");
+    let begin = workflow.find("'echo").unwrap();
+    let workflow = format!("{}{task}\n", &workflow[..begin]);
+    let sandbox = Sandbox::with(&workflow).file("a.csv", "id,v\n7,x\n").file("b.csv", "id,v\n7,x\n8,x\n");
+    sandbox.run(&["--jobs", "1"]).exits_with(1);
+    assert_eq!(ran(&sandbox), ["7", "7", "8"]);
+    // The row in the second file goes; its result is not that of the row in the first one, which failed.
+    let sandbox = sandbox.file("b.csv", "id,v\n8,x\n").file("ran", "before\n");
+    sandbox.batchmill(&["resume"]).exits_with(0).says(&["1 of 2 items will run: 1 failed before"]);
+    assert_eq!(ran(&sandbox), ["7", "before"]);
+    sandbox.batchmill(&["audit"]).exits_with(0);
+}
