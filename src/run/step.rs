@@ -122,6 +122,9 @@ fn work(env: &mut StepEnv<'_>, mut open: OpenStep, compared: Option<Comparison>)
     let settings = open.settings.clone();
     let into = open.item_files.clone();
     let start = start(env, &mut open, compared, env.run.width);
+    if let Some(total) = start.total.filter(|_| env.step.is_batch()) {
+        env.ledger.expect_items(total)?;
+    }
     let done_before = start.carried.done;
     let job = StepJob::new(&env.step.program, env.step.handler.as_ref(), context, &settings);
     let mut recorder = LedgerRecorder { ledger: env.ledger, streamed, item_files: into };
