@@ -141,7 +141,7 @@ steps:
     inputs:
       command: |
         test {{ item }} = 2 || { echo {{ item }}; exit; }
-        while [ \"$(cat .out.jsonl.*.part | wc -l)\" -lt 1 ]; do sleep 0.01; done
+        while [ \"$(cat .out.jsonl.*.part 2>/dev/null | wc -l)\" -lt 1 ]; do sleep 0.01; done
         test ! -e out.jsonl && echo grew
     outputs: {path: out.jsonl}
 ";

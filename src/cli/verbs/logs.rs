@@ -18,10 +18,10 @@ use std::collections::HashSet;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-/// Time between two looks at logs that are followed.
+/// How often to look for new lines with `--follow`.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How many lines may wait for their end.
+/// How many incomplete lines may wait for their end.
 const MOST_OPEN_LINES: usize = 1024;
 
 /// Arguments of `logs`.
@@ -94,7 +94,7 @@ impl LogsArgs {
         }
     }
 
-    /// The steps to show. One that has not begun yet may be waited for.
+    /// The steps to show. With `--follow`, a step may not have started yet.
     fn steps(&self, reader: &Reader, is_running: bool) -> Result<Vec<StepRecord>, CliError> {
         let steps = reader.steps()?;
         let Some(name) = &self.step else { return Ok(steps) };
@@ -132,14 +132,14 @@ fn failed_items(reader: &Reader, step: StepRecord) -> Result<HashSet<u64>, CliEr
 /// Whose text it is.
 type Origin = (StepName, Option<ItemAttempt>, String);
 
-/// Prints the lines of log entries. A line that came in pieces is put together, so that no other line stands within it.
+/// Prints the lines of log entries. Lines that arrive in pieces are joined, so that no other line interrupts them.
 struct Printer<'a> {
     grep: Option<&'a Regex>,
     format: Format,
     out: io::BufWriter<io::StdoutLock<'static>>,
     is_terminal: bool,
     has_read: bool,
-    /// Lines that have not ended, and when they began.
+    /// Incomplete lines, and when they began.
     open_lines: IndexMap<Origin, (Option<i64>, String)>,
 }
 
@@ -157,7 +157,7 @@ impl<'a> Printer<'a> {
         }
     }
 
-    /// Prints an entry up to the end of its last whole line.
+    /// Prints an entry up to the end of its last complete line.
     fn print(&mut self, step: &StepName, record: LogRecord) -> io::Result<()> {
         let origin = (step.clone(), record.item, record.stream);
         let (time, text) = match self.open_lines.shift_remove(&origin) {
@@ -181,7 +181,7 @@ impl<'a> Printer<'a> {
         oldest.map_or(Ok(()), |(origin, (time, line))| self.print_line(&origin, time, &line))
     }
 
-    /// Prints the lines that have not ended.
+    /// Prints the incomplete lines.
     fn finish(&mut self) -> io::Result<()> {
         while !self.open_lines.is_empty() {
             self.print_open_line()?;

@@ -1,4 +1,4 @@
-//! `batchmill status`: how far a run is, seen from another terminal, or how it ended.
+//! `batchmill status`: the progress of a run, also from another terminal, or how it ended.
 
 use crate::cli::args::{Format, RunSelector};
 use crate::cli::error::CliError;
@@ -14,7 +14,7 @@ use console::Term;
 use serde_json::json;
 use std::time::Duration;
 
-/// Time between two looks at a run that is watched.
+/// How often to show the status with `--watch`.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Arguments of `status`.
@@ -62,7 +62,7 @@ impl StatusArgs {
     }
 }
 
-/// Where a run stands.
+/// The status of a run.
 struct RunStatus {
     id: RunId,
     record: RunRecord,
@@ -71,13 +71,13 @@ struct RunStatus {
     now: i64,
 }
 
-/// Where a step stands.
+/// The status of a step.
 struct StepStatus {
     record: StepRecord,
     /// For how long it ran, or has been running.
     took: Duration,
     items_per_second: f64,
-    /// How long it will still take, where that can be told.
+    /// The remaining time, if it can be estimated.
     left: Option<Duration>,
 }
 

@@ -178,7 +178,7 @@ impl ItemTask for Shell {
                     log("warning", format!("{still}; whatever it prints later is lost\n"));
                 }
                 let outcome = outcome(&ended, timeout);
-                // Of a command that succeeds, it is the result.
+                // If the command succeeds, its stdout is the result.
                 if outcome.is_err() && !ended.stdout.is_empty() {
                     log("stdout", String::from_utf8_lossy(process::logged(&ended.stdout)).into_owned());
                 }

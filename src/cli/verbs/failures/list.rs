@@ -67,7 +67,7 @@ pub fn print_details(all: &[Failed]) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Whether the detail has all that was printed, as it does for a command that printed little.
+/// Whether the detail contains everything that was printed, as for a command that printed little.
 fn is_shown_by(detail: Option<&str>, printed: &str) -> bool {
     detail.is_some_and(|detail| printed.lines().all(|line| detail.contains(line)))
 }
