@@ -34,11 +34,16 @@ pub(super) struct FrameCutter<'feed, 'a> {
     so_far: ReadSoFar,
     number: u64,
     held: Option<Batch>,
+    /// Whether the next item may take any time to come. Asked once: a source of many files looks at each.
+    may_wait: bool,
 }
 
 impl<'feed, 'a> FrameCutter<'feed, 'a> {
     pub(super) fn new(feed: Feed<'feed>, job: &'a StepJob<'a>) -> Self {
-        Self { feed, job, so_far: ReadSoFar::default(), number: 0, held: None }
+        let may_wait = match &feed {
+            Feed::Fresh(source) | Feed::Rest(source, ..) => source.may_wait(),
+        };
+        Self { feed, job, so_far: ReadSoFar::default(), number: 0, held: None, may_wait }
     }
 
     /// How far reading has come.
@@ -48,9 +53,7 @@ impl<'feed, 'a> FrameCutter<'feed, 'a> {
 
     /// Whether the next item may take any time to come.
     pub(super) fn may_wait(&self) -> bool {
-        match &self.feed {
-            Feed::Fresh(source) | Feed::Rest(source, ..) => source.may_wait(),
-        }
+        self.may_wait
     }
 
     /// The next frame; none at the end.
@@ -86,7 +89,7 @@ impl<'feed, 'a> FrameCutter<'feed, 'a> {
     fn at_hand(&mut self, most: usize) -> usize {
         let size = self.job.pace.items();
         match &mut self.feed {
-            Feed::Fresh(source) if source.may_wait() => source.at_hand(size.saturating_mul(most)) / size,
+            Feed::Fresh(source) if self.may_wait => source.at_hand(size.saturating_mul(most)) / size,
             _ => most,
         }
     }

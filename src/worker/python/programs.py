@@ -12,7 +12,7 @@ import sys
 import types
 
 from _batchmill_host import Environment, interpreter
-from _batchmill_results import Results, SharedValues, seal, share, wrap
+from _batchmill_results import Results, SharedValues, Values, seal, share, wrap
 
 PARAMETERS = ("item", "index", "batch", "params", "env", "steps", "inputs")
 REFLECTION = {"locals", "vars", "eval", "exec", "dir"}
@@ -26,7 +26,9 @@ class Program:
         self.program = start["program"]
         self.has_item = start["items"]["has_item"]
         self.item_inputs = start["scope"]["item_inputs"]
-        self.inputs = {name: share(value) for name, value in start["scope"]["inputs"].items()}
+        # A plain step has nobody to share with.
+        shared, kind = (share, SharedValues) if self.has_item else (lambda value: value, Values)
+        self.inputs = {name: shared(value) for name, value in start["scope"]["inputs"].items()}
         steps = wrap(start["scope"]["steps"])
         for stored in start["scope"]["stored"]:
             if "step" in stored["target"]:
@@ -39,7 +41,7 @@ class Program:
         sys.modules["__main__"] = module
         self.scope = module.__dict__
         self.scope.update(
-            params=share(wrap(start["scope"]["params"])), env=Environment(), steps=share(steps), inputs=SharedValues(self.inputs)
+            params=shared(wrap(start["scope"]["params"])), env=Environment(), steps=shared(steps), inputs=kind(self.inputs)
         )
         # Inputs under their own names. `setup` may replace one, as in `model = load(model)`.
         self.scope.update((name, value) for name, value in self.inputs.items() if name.isidentifier())
