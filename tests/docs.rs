@@ -304,6 +304,10 @@ fn steady(line: &str) -> String {
     let line = without_run(line);
     let mut words: Vec<&str> = Vec::new();
     for word in line.split_whitespace() {
+        if is_clock(word) {
+            words.push("CLOCK");
+            continue;
+        }
         let unit = UNITS.contains(&word.trim_end_matches([')', ',']));
         match words.last().copied() {
             Some(before) if unit && number(before) => {
@@ -315,6 +319,12 @@ fn steady(line: &str) -> String {
         }
     }
     words.join(" ")
+}
+
+/// Whether a word is a time of the day, such as `08:59:02.171`.
+fn is_clock(word: &str) -> bool {
+    let shape = |byte: u8| if byte.is_ascii_digit() { b'0' } else { byte };
+    word.bytes().map(shape).eq(*b"00:00:00.000")
 }
 
 /// The line with `RUN` in place of an identifier such as `20260131-142530123-flights-k3f9`.
@@ -339,4 +349,5 @@ fn only_what_changes_from_run_to_run_is_left_out_of_a_comparison() {
     assert_eq!(steady("price  2  item 3"), "price 2 item 3");
     assert_eq!(steady(&format!("{{\"run\":\"{run}\",\"steps\":1}}")), "{\"run\":\"RUN\",\"steps\":1}");
     assert_eq!(steady("\"duration\": 0.12,"), "\"duration\": TIME");
+    assert_eq!(steady("08:59:02.171 load[0] x"), "CLOCK load[0] x");
 }

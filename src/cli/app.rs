@@ -35,10 +35,14 @@ enum Verb {
     Inspect(verbs::InspectArgs),
     /// List runs, or delete old ones
     Runs(verbs::RunsArgs),
+    /// Show how far a run is, or how it ended
+    Status(verbs::StatusArgs),
     /// Print the results of a run as JSON Lines, in item order
     Results(verbs::ResultsArgs),
     /// List the failed items of a run
     Failures(verbs::FailuresArgs),
+    /// Print what the tasks of a run printed
+    Logs(verbs::LogsArgs),
     /// Check that every item has one outcome and every result is intact
     Audit(verbs::AuditArgs),
     /// Check this machine: cores, Python, state directory
@@ -63,8 +67,10 @@ impl Verb {
             Self::Plan(args) => args.run(),
             Self::Inspect(args) => args.run(),
             Self::Runs(args) => args.run(),
+            Self::Status(args) => args.run(),
             Self::Results(args) => args.run(),
             Self::Failures(args) => args.run(),
+            Self::Logs(args) => args.run(),
             Self::Audit(args) => args.run(),
             Self::Doctor(args) => args.run(),
             Self::Schema(args) => args.run(),

@@ -1,22 +1,28 @@
-//! A step's log: what its tasks printed.
+//! A step's log: what its tasks printed. Written while it is printed, and read at any time.
+//!
+//! An entry is a line of JSON. Its text may end within a line, which a later entry of the same attempt and stream goes on with.
 
+use super::columns::now;
 use super::error::LedgerError;
 use super::files::{io_error, private_file};
-use crate::model::LogEntry;
+use crate::model::{ItemAttempt, LogEntry};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::Write;
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::path::PathBuf;
 
 /// A line of a step's log.
 #[derive(Serialize, Deserialize)]
-pub(super) struct LogLine<'a> {
-    pub(super) index: Option<u64>,
-    pub(super) attempt: Option<u32>,
-    pub(super) execution: i64,
+struct LogLine<'a> {
+    /// Milliseconds since 1970, UTC. Runs of older versions have none.
+    #[serde(default)]
+    time: Option<i64>,
+    index: Option<u64>,
+    attempt: Option<u32>,
+    execution: i64,
     stream: Cow<'a, str>,
-    pub(super) text: Cow<'a, str>,
+    text: Cow<'a, str>,
 }
 
 /// The log of a step that is under way. The file is created when something is printed.
@@ -40,10 +46,77 @@ impl StepLog {
         };
         let (index, attempt) = entry.item.map(|item| (item.index, item.attempt)).unzip();
         let (stream, text) = (entry.stream.as_str().into(), entry.text.as_str().into());
-        let mut line = serde_json::to_vec(&LogLine { index, attempt, execution, stream, text }).unwrap_or_default();
+        let line = LogLine { time: Some(now()), index, attempt, execution, stream, text };
+        let mut line = serde_json::to_vec(&line).unwrap_or_default();
         line.push(b'\n');
         file.write_all(&line).map_err(|source| io_error("write", &path, source))?;
         *self = Self::Open(path, file);
         Ok(())
+    }
+}
+
+/// Something that a task printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRecord {
+    /// Milliseconds since 1970, UTC.
+    pub time: Option<i64>,
+    /// The item that it was printed for, if any.
+    pub item: Option<ItemAttempt>,
+    /// The number of the execution in which it was printed.
+    pub execution: i64,
+    /// `stdout`, `stderr`, `worker`, or `warning` for what batchmill says of the item.
+    pub stream: String,
+    /// The text, as it came.
+    pub text: String,
+}
+
+/// Reads the log of a step, which may still grow.
+pub struct LogReader {
+    path: PathBuf,
+    file: Option<BufReader<File>>,
+    /// The beginning of an entry whose end is not there yet.
+    line: Vec<u8>,
+}
+
+impl LogReader {
+    /// A reader that begins with the first entry. There need be no log yet.
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, file: None, line: Vec::new() }
+    }
+
+    /// The next entry; none if nothing more has been printed so far.
+    ///
+    /// # Errors
+    /// If the log exists but cannot be read.
+    pub fn next_record(&mut self) -> Result<Option<LogRecord>, LedgerError> {
+        let failed = |source| io_error("read", &self.path, source);
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => match File::open(&self.path) {
+                Ok(file) => self.file.insert(BufReader::new(file)),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                Err(source) => return Err(failed(source)),
+            },
+        };
+        loop {
+            file.read_until(b'\n', &mut self.line).map_err(failed)?;
+            if !self.line.ends_with(b"\n") {
+                return Ok(None);
+            }
+            let record = serde_json::from_slice::<LogLine<'_>>(&self.line).map(LogRecord::from);
+            self.line.clear();
+            // A line that a killed process has not finished is passed over.
+            if let Ok(record) = record {
+                return Ok(Some(record));
+            }
+        }
+    }
+}
+
+impl From<LogLine<'_>> for LogRecord {
+    fn from(line: LogLine<'_>) -> Self {
+        let item = line.index.zip(line.attempt).map(|(index, attempt)| ItemAttempt { index, attempt });
+        let (stream, text) = (line.stream.into_owned(), line.text.into_owned());
+        Self { time: line.time, item, execution: line.execution, stream, text }
     }
 }

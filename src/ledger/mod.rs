@@ -53,6 +53,7 @@ pub use durability::Durability;
 pub use error::LedgerError;
 pub use folder::{RunFolder, StateFolder};
 pub use history::{DoneBatch, FailedItem, FailedItems, FailureChange, LossReason, LostItems, RowChange, StepHistory};
+pub use log::{LogReader, LogRecord};
 pub use place::RunPlace;
 pub use reader::Reader;
 pub use records::{FailureRecord, RunRecord, StepRecord};

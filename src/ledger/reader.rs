@@ -28,7 +28,7 @@ const SELECT_STEPS: &str = "SELECT id, name, is_batch, status, failure, duration
     coalesce(succeeded, (SELECT coalesce(sum(count), 0) FROM batches WHERE step = steps.id)),
     coalesce(failed, (SELECT count(*) FROM failures WHERE step = steps.id AND NOT left_out)),
     total, skipped, retried, ledger_us,
-    coalesce(bad_rows, (SELECT count(*) FROM failures WHERE step = steps.id AND left_out)), unchanged FROM steps";
+    coalesce(bad_rows, (SELECT count(*) FROM failures WHERE step = steps.id AND left_out)), unchanged, started FROM steps";
 
 impl Reader {
     /// Opens the ledger of a run.
@@ -156,6 +156,7 @@ fn step_record(row: &Row<'_>) -> rusqlite::Result<StepRecord> {
         name: StepName::new(&row.get::<_, String>(1)?).ok_or(rusqlite::Error::InvalidQuery)?,
         is_batch: row.get(2)?,
         status: from_variant_name(&row.get::<_, String>(3)?).unwrap_or(Status::Interrupted),
+        started: row.get(14)?,
         failure: row.get::<_, Option<String>>(4)?.and_then(|json| serde_json::from_str(&json).ok()),
         stats: Stats {
             total: count(8)?.unwrap_or(succeeded.saturating_add(failed)),

@@ -52,6 +52,8 @@ pub struct StepRecord {
     pub stats: Stats,
     /// What stopped it.
     pub failure: Option<Failure>,
+    /// When it was started last: milliseconds since 1970, UTC.
+    pub started: i64,
 }
 
 /// A failed item.

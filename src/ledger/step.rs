@@ -96,6 +96,14 @@ impl StepLedger {
         Ok(())
     }
 
+    /// Notes how many items the step has, for those who watch it.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub fn expect_items(&mut self, total: u64) -> Result<(), LedgerError> {
+        self.db.run(|db| steps::expect(db, self.step, total))
+    }
+
     /// The fingerprint in use.
     fn fingerprint(&self) -> FingerprintId {
         self.fingerprint.expect("`use_fingerprint` is called before anything is recorded")

@@ -4,12 +4,11 @@ use super::batches::{BatchRow, CARRIED, REMOVED_ITEM, decode_indexes, hash_resul
 use super::columns::{integer, unsigned};
 use super::database::Database;
 use super::error::LedgerError;
-use super::files::io_error;
 use super::folder::RunFolder;
 use super::history::StepHistory;
 use super::ids::StepId;
 use super::load;
-use super::log::LogLine;
+use super::log::LogReader;
 use super::records::{FailureRecord, StepRecord};
 use super::results::{Block, ResultsReader};
 use super::schema::check_rows;
@@ -91,31 +90,47 @@ impl<'a> StepReader<'a> {
         self.db.run(|db| steps::revision(db, &self.record.name))
     }
 
+    /// How many items the latest execution of the run has brought to an outcome in it.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn done_lately(&self) -> Result<u64, LedgerError> {
+        let query = "SELECT (SELECT coalesce(sum(count), 0) FROM batches WHERE step = ?1 AND execution = latest)
+            + (SELECT count(*) FROM failures WHERE step = ?1 AND execution = latest AND NOT left_out)
+            FROM (SELECT max(id) AS latest FROM executions)";
+        self.db
+            .run(|db| db.query_row(query, [self.record.id], |row| row.get(0).map(|count| unsigned(count).unwrap_or(0))))
+    }
+
+    /// What its tasks have printed, in the order in which they did.
+    pub fn log(&self) -> LogReader {
+        LogReader::new(self.folder.log(&self.record.name))
+    }
+
     /// What was printed during the last attempt of each of these failed items.
     ///
     /// # Errors
     /// If the log exists but cannot be read.
     pub fn printed(&self, failures: &[FailureRecord]) -> Result<Vec<String>, LedgerError> {
-        let path = self.folder.log(&self.record.name);
-        let log = match std::fs::read(&path) {
-            Ok(log) => log,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(vec![String::new(); failures.len()]);
-            }
-            Err(source) => return Err(io_error("read", &path, source)),
-        };
         let attempt = |failure: &FailureRecord| (failure.index, failure.execution, failure.attempts);
-        let mut texts: HashMap<(u64, i64, u32), String> =
-            failures.iter().map(|failure| (attempt(failure), String::new())).collect();
-        for line in log.split(|byte| *byte == b'\n') {
-            // The last line may be torn.
-            let Ok(line) = serde_json::from_slice::<LogLine<'_>>(line) else { continue };
-            let attempt = line.index.zip(line.attempt).map(|(index, attempt)| (index, line.execution, attempt));
-            if let Some(text) = attempt.and_then(|attempt| texts.get_mut(&attempt)) {
-                text.push_str(&line.text);
+        // The text, and the stream of its last piece.
+        let mut texts: HashMap<(u64, i64, u32), (String, String)> =
+            failures.iter().map(|failure| (attempt(failure), Default::default())).collect();
+        let mut log = self.log();
+        while let Some(record) = log.next_record()? {
+            let attempt = record.item.map(|item| (item.index, record.execution, item.attempt));
+            if let Some((text, stream)) = attempt.and_then(|attempt| texts.get_mut(&attempt)) {
+                if *stream != record.stream && !text.is_empty() && !text.ends_with('\n') {
+                    text.push('\n');
+                }
+                text.push_str(&record.text);
+                *stream = record.stream;
             }
         }
-        Ok(failures.iter().map(|failure| texts.get(&attempt(failure)).cloned().unwrap_or_default()).collect())
+        Ok(failures
+            .iter()
+            .map(|failure| texts.get(&attempt(failure)).map(|(text, _)| text.clone()).unwrap_or_default())
+            .collect())
     }
 
     pub(super) fn batch_rows(&self) -> Result<Vec<BatchRow>, LedgerError> {

@@ -34,9 +34,9 @@ pub(super) fn insert(db: &Connection, name: &StepName, step_type: StepType) -> r
 /// Marks a step of an earlier execution as running again.
 pub(super) fn restart(db: &Connection, step: StepId, step_type: StepType) -> rusqlite::Result<()> {
     db.execute(
-        "UPDATE steps SET status = ?3, finished = NULL, total = NULL, succeeded = NULL, failed = NULL, is_batch = ?2
-         WHERE id = ?1",
-        params![step.0, step_type == StepType::Batch, variant_name(&Status::Running)],
+        "UPDATE steps SET status = ?3, finished = NULL, total = NULL, succeeded = NULL, failed = NULL, is_batch = ?2,
+         started = ?4 WHERE id = ?1",
+        params![step.0, step_type == StepType::Batch, variant_name(&Status::Running), now()],
     )?;
     Ok(())
 }
@@ -94,6 +94,11 @@ pub(super) fn finish(db: &Connection, step: StepId, report: &StepReport) -> rusq
         ],
     )?;
     Ok(())
+}
+
+/// Notes how many items a step has that is under way.
+pub(super) fn expect(db: &Connection, step: StepId, total: u64) -> rusqlite::Result<()> {
+    db.execute("UPDATE steps SET total = ?2 WHERE id = ?1", params![step.0, integer(total)]).map(drop)
 }
 
 /// Forgets what was done in a step.

@@ -80,7 +80,7 @@ pub struct LogEntry {
 }
 
 /// One attempt of an item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ItemAttempt {
     /// Index of the item.
     pub index: u64,

@@ -12,7 +12,7 @@ use crate::model::{Batch, BatchReport, Event, Failure, LogEntry, Stats, StepName
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-/// At most so many batches are recorded at a time.
+/// At most so many batches are recorded at a time, from at most so many events.
 const MOST_BATCHES: usize = 4096;
 
 /// Time between two looks of the listeners at the clock while nothing happens.
@@ -56,10 +56,15 @@ impl<R: Recorder> Aggregator<'_, R> {
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             let mut reports = Vec::new();
-            let mut next = Some(first);
+            let (mut next, mut taken) = (Some(first), 0);
             while let Some(event) = next {
                 self.take(event, &mut reports);
-                next = if reports.len() < MOST_BATCHES { events.try_recv().ok() } else { None };
+                taken += 1;
+                let has_room = reports.len() < MOST_BATCHES && taken < MOST_BATCHES;
+                next = if has_room { events.try_recv().ok() } else { None };
+            }
+            if reports.is_empty() {
+                continue;
             }
             if failed.is_none() {
                 let began = Instant::now();
@@ -86,8 +91,8 @@ impl<R: Recorder> Aggregator<'_, R> {
 
     fn take(&mut self, event: SlotEvent, reports: &mut Vec<BatchReport>) {
         match event {
-            SlotEvent::Frame(FrameResult { reports: frame, logs, notices, nulls, changed_files, broken }) => {
-                logs.into_iter().for_each(|log| self.log(log));
+            SlotEvent::Log(entry) => self.log(entry),
+            SlotEvent::Frame(FrameResult { reports: frame, notices, nulls, changed_files, broken }) => {
                 notices.into_iter().for_each(|text| self.announcer.notice(&self.step, text));
                 self.nulls += nulls;
                 self.changed_files += changed_files;
@@ -101,8 +106,7 @@ impl<R: Recorder> Aggregator<'_, R> {
                     report
                 }));
             }
-            SlotEvent::ShutDown { logs, warnings } => {
-                logs.into_iter().for_each(|log| self.log(log));
+            SlotEvent::ShutDown(warnings) => {
                 warnings.into_iter().for_each(|text| self.announcer.notice(&self.step, text));
             }
         }

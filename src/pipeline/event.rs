@@ -10,15 +10,12 @@ pub(super) type FrameBatches = Vec<Batch>;
 /// What a slot tells the aggregator.
 #[derive(Debug)]
 pub(super) enum SlotEvent {
+    /// A task printed something.
+    Log(LogEntry),
     /// A frame ended; its batches become durable together.
     Frame(FrameResult),
-    /// The slot has shut down: what was printed, and what went wrong, on the way.
-    ShutDown {
-        /// What was printed.
-        logs: Vec<LogEntry>,
-        /// Warnings for the user.
-        warnings: Vec<String>,
-    },
+    /// The slot has shut down, with these warnings for the user.
+    ShutDown(Vec<String>),
 }
 
 /// What the aggregator tells the feeder about batches that were recorded.

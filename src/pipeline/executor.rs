@@ -22,6 +22,7 @@ pub struct FrameExecutor<'a> {
     lane: Box<dyn Lane>,
     handler: Option<Box<dyn Lane>>,
     job: &'a StepJob<'a>,
+    log: &'a dyn Fn(LogEntry),
 }
 
 /// What came of a frame.
@@ -29,8 +30,6 @@ pub struct FrameExecutor<'a> {
 pub struct FrameResult {
     /// A report for each batch.
     pub reports: Vec<BatchReport>,
-    /// What tasks printed.
-    pub logs: Vec<LogEntry>,
     /// Messages for the user.
     pub notices: Vec<String>,
     /// NaN and infinite numbers that became null.
@@ -42,9 +41,9 @@ pub struct FrameResult {
 }
 
 impl<'a> FrameExecutor<'a> {
-    /// Runs frames in the lane of this slot.
-    pub fn new(job: &'a StepJob<'a>, slot: usize) -> Self {
-        Self { slot, lane: job.program.lane(&job.context, slot), handler: None, job }
+    /// Runs frames in the lane of this slot. `log` gets what tasks print, while they run.
+    pub fn new(job: &'a StepJob<'a>, slot: usize, log: &'a dyn Fn(LogEntry)) -> Self {
+        Self { slot, lane: job.program.lane(&job.context, slot), handler: None, job, log }
     }
 
     /// Runs a frame to its end. Stops the step itself if the frame says so, and leaves that to nobody further down the line,
@@ -54,7 +53,8 @@ impl<'a> FrameExecutor<'a> {
         let attempt = batches.first().map_or(1, |batch| batch.attempt);
         let last_attempt = job.settings.retry.delay_after(attempt).is_none() && !job.settings.failures.bisect;
         let halt_on_failure = !job.settings.failures.continue_on_error && last_attempt;
-        let frame = Frame { batches, halt_on_failure, error: None };
+        let log = |at: usize, line| (self.log)(log_entry(line, &batches[at]));
+        let frame = Frame { batches, halt_on_failure, error: None, log: &log };
         let started = Instant::now();
         let FrameOutcome { batches: outcomes, fatal } = match batches {
             // A file that cannot be read, as the source knows already; it travels alone.
@@ -87,7 +87,6 @@ impl<'a> FrameExecutor<'a> {
 
     fn report(&mut self, batch: &Batch, outcome: BatchOutcome, result: &mut FrameResult) -> BatchReport {
         let settings = self.job.settings;
-        result.logs.extend(outcome.logs.into_iter().map(|log| log_entry(log, batch)));
         result.nulls += outcome.nulls;
         let (succeeded, keys) = succeeded(batch, &outcome.failures, &outcome.unrun);
         let renamed = self.renamed(batch, &succeeded);
@@ -178,28 +177,28 @@ impl<'a> FrameExecutor<'a> {
         let program = self.job.handler?;
         let (context, slot) = (&self.job.context, self.slot);
         let lane = self.handler.get_or_insert_with(|| program.lane(&context.for_handler(), slot));
-        let frame = Frame { batches: std::slice::from_ref(alone), halt_on_failure: false, error: Some(error) };
+        let item = Some(ItemAttempt { index: alone.indexes.get(0), attempt: alone.attempt });
+        let log = |_, line: LogLine| (self.log)(LogEntry { item, stream: line.stream, text: line.text });
+        let batches = std::slice::from_ref(alone);
+        let frame = Frame { batches, halt_on_failure: false, error: Some(error), log: &log };
         let FrameOutcome { batches, fatal } = lane.run(&frame);
         let outcome = batches.into_iter().next()?;
-        let item = Some(ItemAttempt { index: alone.indexes.get(0), attempt: alone.attempt });
-        let logs = outcome.logs.into_iter();
-        result.logs.extend(logs.map(|log| LogEntry { item, stream: log.stream, text: log.text }));
         if program.result_is_message() {
             result.notices.extend(outcome.lines.iter().map(message_of));
         }
         fatal.or_else(|| outcome.failures.into_iter().next().map(|(_, failure)| failure))
     }
 
-    /// Shuts the lanes down: what was printed on the way, and warnings.
-    pub fn finish(mut self) -> (Vec<LogEntry>, Vec<String>) {
-        let (mut logs, mut warnings) = (Vec::new(), Vec::new());
+    /// Shuts the lanes down. Returns warnings for the user.
+    pub fn finish(mut self) -> Vec<String> {
+        let mut warnings = Vec::new();
         for lane in std::iter::once(&mut self.lane).chain(&mut self.handler) {
             let report = lane.finish();
             let entry = |log: LogLine| LogEntry { item: None, stream: log.stream, text: log.text };
-            logs.extend(report.logs.into_iter().map(entry));
+            report.logs.into_iter().for_each(|log| (self.log)(entry(log)));
             warnings.extend(report.error.map(|error| format!("warning: {error}")));
         }
-        (logs, warnings)
+        warnings
     }
 }
 

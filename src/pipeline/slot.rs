@@ -28,15 +28,16 @@ impl Slot<'_> {
     /// Works until the feeder hangs up. A send fails only when the aggregator is gone, which is a bug that its panic reports.
     pub(super) fn run(&self) {
         let _stops = StopOnPanic(self.job);
-        let mut executor = FrameExecutor::new(self.job, self.number);
+        let log = |entry| drop(self.events.send(SlotEvent::Log(entry)));
+        let mut executor = FrameExecutor::new(self.job, self.number, &log);
         while self.park()
             && let Ok(frame) = self.work.recv()
         {
             drop(self.events.send(SlotEvent::Frame(executor.run(&frame))));
         }
-        let (logs, warnings) = executor.finish();
-        if !logs.is_empty() || !warnings.is_empty() {
-            drop(self.events.send(SlotEvent::ShutDown { logs, warnings }));
+        let warnings = executor.finish();
+        if !warnings.is_empty() {
+            drop(self.events.send(SlotEvent::ShutDown(warnings)));
         }
     }
 

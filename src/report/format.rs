@@ -27,7 +27,7 @@ pub fn bytes(value: u64) -> String {
 }
 
 /// `3.2 items/s`, `60,200 items/s`. Large rates have no fraction.
-pub(super) fn rate(per_second: f64, unit: &str) -> String {
+pub fn rate(per_second: f64, unit: &str) -> String {
     if per_second < 10.0 {
         format!("{per_second:.1} {unit}/s")
     } else {

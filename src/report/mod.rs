@@ -13,7 +13,7 @@ mod scan;
 mod summary;
 
 pub use bar::BarProgress;
-pub use format::{bytes, count, duration, number, will_run};
+pub use format::{bytes, count, duration, number, rate, will_run};
 pub use json::JsonProgress;
 pub use lines::LineProgress;
 pub use scan::{Scan, ScanProgress};

@@ -12,8 +12,9 @@ use crate::model::{Batch, Failure, FailureKind, ItemKey, LogEntry, Stats, Status
 use crate::pipeline::{mask_failure, step_timeout};
 use crate::reduce::Reducer;
 use crate::spec::{Aggregate, Reductions};
-use crate::task::{BatchOutcome, Frame, FrameOutcome, LaneSettings, LogLine, ShutdownReport};
+use crate::task::{BatchOutcome, Frame, FrameOutcome, LaneSettings, LogLine};
 use serde_json::value::RawValue;
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,11 +103,14 @@ fn call(env: &mut StepEnv<'_>, stats: Stats, left: Option<Duration>) -> Result<C
     context.scope = Arc::new(scope);
     let batch = Batch::of_one(0, ItemKey::of(b"null"), b"null");
     let mut lane = program.lane(&context, 0);
+    let printed = RefCell::new(Vec::new());
+    let log = |_, line| printed.borrow_mut().push(line);
     let FrameOutcome { batches, fatal } =
-        lane.run(&Frame { batches: std::slice::from_ref(&batch), halt_on_failure: true, error: None });
+        lane.run(&Frame { batches: std::slice::from_ref(&batch), halt_on_failure: true, error: None, log: &log });
     let shutdown = lane.finish();
-    let mut outcome = batches.into_iter().next().unwrap_or_default();
-    tell(env, &mut outcome, shutdown);
+    let outcome = batches.into_iter().next().unwrap_or_default();
+    printed.borrow_mut().extend(shutdown.logs);
+    tell(env, &outcome, printed.take(), shutdown.error);
     let failed = outcome.failures.into_iter().next().map(|(_, failure)| failure);
     if let Some(failure) = fatal.or(failed) {
         return Ok(Err(failure));
@@ -116,15 +120,15 @@ fn call(env: &mut StepEnv<'_>, stats: Stats, left: Option<Duration>) -> Result<C
 }
 
 /// Logs what the code of an aggregate printed, and tells its warnings.
-fn tell(env: &mut StepEnv<'_>, outcome: &mut BatchOutcome, shutdown: ShutdownReport) {
-    for LogLine { stream, mut text, .. } in outcome.logs.drain(..).chain(shutdown.logs) {
+fn tell(env: &mut StepEnv<'_>, outcome: &BatchOutcome, printed: Vec<LogLine>, error: Option<String>) {
+    for LogLine { stream, mut text, .. } in printed {
         env.run.prepared.secrets.mask(&mut text);
         // What is printed is not worth the results: the run goes on without it.
         if let Err(error) = env.ledger.log(&LogEntry { item: None, stream, text }) {
             env.notice(format!("warning: {error}; what the aggregate prints is not kept"));
         }
     }
-    if let Some(error) = shutdown.error {
+    if let Some(error) = error {
         env.notice(format!("warning: {error}"));
     }
     if outcome.nulls > 0 {

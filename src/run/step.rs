@@ -146,6 +146,9 @@ fn work(
     let settings = open.settings.clone();
     let into = open.item_files.clone();
     let start = start(env, &mut open, compared, (env.run.width, alarm));
+    if let Some(total) = start.total.filter(|_| env.step.is_batch()) {
+        env.ledger.expect_items(total)?;
+    }
     let done_before = start.carried.done;
     let job = StepJob::new(&env.step.program, env.step.handler.as_ref(), context, &settings);
     let mut recorder = LedgerRecorder { ledger: env.ledger, streamed, item_files: into };

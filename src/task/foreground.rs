@@ -30,7 +30,7 @@ pub enum ForegroundEnd {
 impl<'a> ForegroundRun<'a> {
     /// The item as a frame.
     pub(super) fn frame(&self) -> Frame<'a> {
-        Frame { batches: std::slice::from_ref(self.batch), halt_on_failure: false, error: None }
+        Frame { batches: std::slice::from_ref(self.batch), halt_on_failure: false, error: None, log: &|_, _| {} }
     }
 
     /// An empty directory for the item's files, if the step has an output for them.

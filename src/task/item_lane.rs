@@ -6,7 +6,6 @@ use super::lane::{BatchOutcome, Frame, FrameOutcome, Lane, LogLine};
 use crate::model::{Batch, Failure, FailureKind, Outcome};
 use crate::rows;
 use crate::template::{ItemScope, TemplateError};
-use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -26,8 +25,8 @@ pub(super) struct ItemRun<'a> {
     pub(super) timeout: Option<Duration>,
     /// Where to list a child process.
     pub(super) guard: Option<&'a Cell>,
-    /// What is to be said about the item, whatever becomes of it.
-    pub(super) notes: &'a RefCell<Vec<String>>,
+    /// Where text goes that it prints: the stream, and the text.
+    pub(super) log: &'a dyn Fn(&str, String),
 }
 
 /// Runs the items of a batch one after another.
@@ -36,20 +35,29 @@ pub(super) struct ItemLane<T> {
     context: StepContext,
     slot: usize,
     guard: Option<Cell>,
-    notes: RefCell<Vec<String>>,
+}
+
+/// An item on its way through a lane.
+struct ItemPlace<'a> {
+    batch: &'a Batch,
+    position: usize,
+    frame: &'a Frame<'a>,
+    log: &'a dyn Fn(&str, String),
 }
 
 impl<T: ItemTask> ItemLane<T> {
     pub(super) fn new(task: Arc<T>, context: StepContext, slot: usize) -> Self {
         let guard = context.host.guard.as_ref().and_then(Guard::cell);
-        Self { task, context, slot, guard, notes: RefCell::default() }
+        Self { task, context, slot, guard }
     }
 
     fn stopped(&self) -> bool {
         self.context.cancel.stop.is_fired()
     }
 
-    fn run_batch(&self, batch: &Batch, frame: &Frame<'_>) -> BatchOutcome {
+    /// Runs the batch at this place of the frame.
+    fn run_batch(&self, at: usize, frame: &Frame<'_>) -> BatchOutcome {
+        let batch = &frame.batches[at];
         let mut outcome = BatchOutcome::default();
         let mut halted = false;
         let deadline = self.context.settings.batch_timeout.map(|timeout| Instant::now() + timeout);
@@ -61,7 +69,11 @@ impl<T: ItemTask> ItemLane<T> {
             let started = Instant::now();
             self.context.current_items.on(self.slot, batch.indexes.get(position), started);
             let left = deadline.map(|deadline| deadline.saturating_duration_since(started));
-            match self.run_item(batch, position, frame, left).map_err(|failure| failure.after(started.elapsed())) {
+            let log = |stream: &str, text| {
+                (frame.log)(at, LogLine { position: Some(position), stream: stream.to_owned(), text });
+            };
+            let place = ItemPlace { batch, position, frame, log: &log };
+            match self.run_item(&place, left).map_err(|failure| failure.after(started.elapsed())) {
                 Ok((json, files)) => {
                     outcome.lines.take(json);
                     outcome.files.extend(files.into_iter().map(|file| (position, file)));
@@ -72,37 +84,30 @@ impl<T: ItemTask> ItemLane<T> {
                     outcome.failures.push((position, failure));
                 }
             }
-            let note = |text| LogLine { position: Some(position), stream: "warning".to_owned(), text };
-            outcome.logs.extend(self.notes.take().into_iter().map(note));
         }
         self.context.current_items.off(self.slot);
         outcome
     }
 
     /// Runs one item, and returns its result and its files. `left` is the rest of `batch_timeout`.
-    fn run_item(
-        &self,
-        batch: &Batch,
-        position: usize,
-        frame: &Frame<'_>,
-        left: Option<Duration>,
-    ) -> Result<(Vec<u8>, Vec<PathBuf>), Failure> {
+    fn run_item(&self, place: &ItemPlace<'_>, left: Option<Duration>) -> Result<(Vec<u8>, Vec<PathBuf>), Failure> {
+        let ItemPlace { batch, position, frame, log } = *place;
         let mut scope = item_scope(&self.context, batch, position, frame)?;
-        let Some(items) = &self.context.item_files else { return Ok((self.run_in(scope, left)?, Vec::new())) };
+        let Some(items) = &self.context.item_files else { return Ok((self.run_in(scope, left, log)?, Vec::new())) };
         let index = batch.indexes.get(position);
         scope.item_dir = Some(items.fresh(index)?);
         let outcome =
-            self.run_in(scope, left).and_then(|json| Ok((json, items.keep(index, batch.keys.get(position))?)));
+            self.run_in(scope, left, log).and_then(|json| Ok((json, items.keep(index, batch.keys.get(position))?)));
         if outcome.is_err() {
             items.discard(index);
         }
         outcome
     }
 
-    fn run_in(&self, scope: ItemScope, left: Option<Duration>) -> Outcome {
+    fn run_in(&self, scope: ItemScope, left: Option<Duration>, log: &dyn Fn(&str, String)) -> Outcome {
         let scope = Arc::new(scope);
         let (context, settings, guard) = (&self.context, &self.context.settings, self.guard.as_ref());
-        let run = |timeout| self.task.run(&ItemRun { scope: &scope, context, timeout, guard, notes: &self.notes });
+        let run = |timeout| self.task.run(&ItemRun { scope: &scope, context, timeout, guard, log });
         match left.filter(|left| settings.item_timeout.is_none_or(|timeout| *left < timeout)) {
             None => run(settings.item_timeout),
             Some(Duration::ZERO) => Err(settings.batch_timed_out()),
@@ -117,16 +122,16 @@ impl<T: ItemTask> ItemLane<T> {
 impl<T: ItemTask> Lane for ItemLane<T> {
     fn run(&mut self, frame: &Frame<'_>) -> FrameOutcome {
         let mut halted = false;
-        let mut run = |batch: &Batch| {
+        let mut run = |at: usize| {
             if halted {
-                return BatchOutcome { unrun: (0..batch.items.len()).collect(), ..BatchOutcome::default() };
+                return BatchOutcome { unrun: (0..frame.batches[at].items.len()).collect(), ..BatchOutcome::default() };
             }
-            let outcome = self.run_batch(batch, frame);
+            let outcome = self.run_batch(at, frame);
             let mut failures = outcome.failures.iter();
             halted = frame.halt_on_failure && failures.any(|(_, it)| self.context.settings.is_halted_by(it));
             outcome
         };
-        FrameOutcome { batches: frame.batches.iter().map(&mut run).collect(), fatal: None }
+        FrameOutcome { batches: (0..frame.batches.len()).map(&mut run).collect(), fatal: None }
     }
 }
 

@@ -4,8 +4,10 @@ use crate::model::{Batch, Failure, Lines, ResultForm};
 use crate::template::ErrorValue;
 use std::path::PathBuf;
 
+/// Takes what tasks print, as soon as it is there: the place of the batch in the frame, and the text.
+pub type LogSink<'a> = dyn Fn(usize, LogLine) + 'a;
+
 /// What a slot hands to its lane in one call.
-#[derive(Debug)]
 pub struct Frame<'a> {
     /// The batches, in order.
     pub batches: &'a [Batch],
@@ -13,6 +15,8 @@ pub struct Frame<'a> {
     pub halt_on_failure: bool,
     /// For `on_item_error`: why the item failed. The frame then contains only that item.
     pub error: Option<&'a ErrorValue>,
+    /// Where text goes that tasks print.
+    pub log: &'a LogSink<'a>,
 }
 
 impl Frame<'_> {
@@ -44,8 +48,6 @@ pub struct BatchOutcome {
     pub form: ResultForm,
     /// Whether a batched task returned a list, whose elements are the lines.
     pub list: bool,
-    /// What the task printed.
-    pub logs: Vec<LogLine>,
     /// How many NaN or infinite numbers became null.
     pub nulls: u64,
     /// The files of items that succeeded, in their final directory.

@@ -24,6 +24,9 @@ pub(super) const GRACE: Duration = Duration::from_secs(2);
 /// Maximum output of an item's command per stream, in bytes.
 pub(super) const MOST_OUTPUT: usize = 64 << 20;
 
+/// How much of a stream is logged, in bytes.
+const MOST_LOGGED: usize = 1 << 20;
+
 /// How long a pipe may stay open after the exit without anything new in it, and how long in all.
 const QUIET: Duration = Duration::from_secs(1);
 const LINGER: Duration = Duration::from_secs(10);
@@ -58,6 +61,16 @@ pub(super) struct Limits<'a> {
     pub(super) kill: &'a Latch,
     pub(super) guard: Option<&'a Cell>,
     pub(super) most_output: usize,
+    /// Gets the lines of stderr, whole ones, while they come.
+    pub(super) stderr: Option<&'a LineSink<'a>>,
+}
+
+/// Takes whole lines.
+pub(super) type LineSink<'a> = dyn Fn(&[u8]) + 'a;
+
+/// As much of a stream as is logged: its beginning.
+pub(super) fn logged(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.len().min(MOST_LOGGED)]
 }
 
 /// Runs a command and collects its output. `stop` ends it together with its process group.
@@ -69,7 +82,7 @@ pub fn capture(command: &mut Command, stop: &Latch, guard: Option<&Arc<Guard>>) 
     guard.iter().for_each(|guard| {
         command.env(RUN_ID, &guard.run.0);
     });
-    let limits = Limits { timeout: None, kill: stop, guard: cell.as_ref(), most_output: usize::MAX };
+    let limits = Limits { timeout: None, kill: stop, guard: cell.as_ref(), most_output: usize::MAX, stderr: None };
     let ended = follow(|| start(command), &limits)?;
     if ended.by != EndedBy::Itself {
         return Err(io::Error::new(io::ErrorKind::Interrupted, "the run was interrupted"));
@@ -82,7 +95,7 @@ pub fn capture(command: &mut Command, stop: &Latch, guard: Option<&Arc<Guard>>) 
 /// # Errors
 /// If it cannot be started, or the system lacks the resources to watch it. The child is killed then.
 pub(super) fn follow(start: impl FnOnce() -> io::Result<Started>, limits: &Limits<'_>) -> io::Result<ProcessEnd> {
-    let Limits { timeout, kill, guard, most_output } = limits;
+    let Limits { timeout, kill, guard, most_output, stderr } = limits;
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
     guard.inspect(|guard| guard.starting());
     let child = start().inspect_err(|_| {
@@ -99,8 +112,12 @@ pub(super) fn follow(start: impl FnOnce() -> io::Result<Started>, limits: &Limit
             return Err(error.into());
         }
     };
-    let mut drain =
-        Drain { stdout: Stream::new(child.stdout, *most_output), stderr: Stream::new(child.stderr, *most_output) };
+    let mut drain = Drain {
+        stdout: Stream::new(child.stdout, *most_output),
+        stderr: Stream::new(child.stderr, *most_output),
+        lines: *stderr,
+        told: 0,
+    };
     let by = match drain.until_end(&watch, deadline, kill) {
         Ok(EndedBy::Itself) => drain.rest(deadline, kill),
         other => {
@@ -115,6 +132,7 @@ pub(super) fn follow(start: impl FnOnce() -> io::Result<Started>, limits: &Limit
         end_group(pid, Signal::KILL);
     }
     guard.inspect(|guard| guard.leave());
+    drain.tell_rest();
     let (status, by) = (reap(pid)?, by?);
     Ok(ProcessEnd { status, stdout: drain.stdout.bytes, stderr: drain.stderr.bytes, by, held_by })
 }
@@ -153,12 +171,16 @@ fn holders(pipes: &[PathBuf]) -> Vec<String> {
     processes.filter_map(holder).collect()
 }
 
-struct Drain {
+struct Drain<'a> {
     stdout: Stream,
     stderr: Stream,
+    /// Gets the lines of stderr.
+    lines: Option<&'a LineSink<'a>>,
+    /// How much of stderr it got.
+    told: usize,
 }
 
-impl Drain {
+impl Drain<'_> {
     /// Collects output until the child exits or must be ended.
     fn until_end(&mut self, watch: &OwnedFd, deadline: Option<Instant>, kill: &Latch) -> io::Result<EndedBy> {
         loop {
@@ -176,7 +198,7 @@ impl Drain {
                 self.stdout.read();
             }
             if err {
-                self.stderr.read();
+                self.read_stderr();
             }
             if self.flooded() {
                 return Ok(EndedBy::Flood);
@@ -234,7 +256,33 @@ impl Drain {
     /// Reads what there is.
     fn read(&mut self) {
         self.stdout.read();
+        self.read_stderr();
+    }
+
+    fn read_stderr(&mut self) {
         self.stderr.read();
+        let new = &logged(&self.stderr.bytes)[self.told..];
+        if let Some(end) = memchr::memrchr(b'\n', new) {
+            self.tell(end + 1);
+        }
+    }
+
+    /// Passes on so many bytes more of stderr.
+    fn tell(&mut self, bytes: usize) {
+        if let Some(lines) = self.lines.filter(|_| bytes > 0) {
+            lines(&self.stderr.bytes[self.told..self.told + bytes]);
+        }
+        self.told += bytes;
+    }
+
+    /// Passes on what is left of stderr, or says how much there was.
+    fn tell_rest(&mut self) {
+        let logged = logged(&self.stderr.bytes).len();
+        self.tell(logged - self.told);
+        let dropped = self.stderr.bytes.len() - logged;
+        if let Some(lines) = self.lines.filter(|_| dropped > 0) {
+            lines(format!("\n[batchmill: dropped {dropped} more bytes of output]\n").as_bytes());
+        }
     }
 
     fn flooded(&self) -> bool {

@@ -51,6 +51,7 @@ fn whatever_items_and_tasks_say_is_shown_and_not_obeyed() {
         (&["failures", "--detail"], 0),
         (&["failures", "--group"], 0),
         (&["audit"], 0),
+        (&["status"], 0),
         (&["run", path], 2),
         (&["run", "workflow.yaml", "\u{1b}[2J"], 2),
         (&["run", "workflow.yaml", "--\u{1b}[2J\u{202e}"], 2),

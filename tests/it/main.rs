@@ -34,6 +34,8 @@ mod edits;
 mod engine;
 /// Hostile text on its way to people.
 mod escape;
+/// What fingerprints are made of.
+mod fingerprints;
 /// Batches as data frames, and data frames as results.
 mod frames;
 /// HTTP requests against a local server.
@@ -52,6 +54,8 @@ mod instants;
 mod later;
 /// Tolerated failures, times, memory.
 mod limits;
+/// What tasks print.
+mod logs;
 /// Runs that earlier versions made.
 mod migrations;
 /// Who owns a path that results are written to.
@@ -86,6 +90,8 @@ mod sizes;
 mod source_tree;
 /// Rows that databases give for queries.
 mod sql;
+/// How far a run is.
+mod status;
 /// Pipes, and files that change while they are read.
 mod streams;
 /// The sandbox and the servers that tests use.

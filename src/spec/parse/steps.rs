@@ -102,7 +102,11 @@ impl StepsParser<'_> {
                 // Without a type, the inputs cannot be checked.
                 section.take("for_each");
                 section.take("inputs");
-                section.reject_unknown(&[&keys::STEP, &keys::BATCH], errors);
+                // Whether a known key belongs here cannot be told either.
+                let known =
+                    |name: &str| [&keys::STEP, &keys::BATCH].iter().any(|keys| keys.names().any(|key| key == name));
+                let fields = section.rest().into_iter().filter(|field| !known(field.key));
+                fields.for_each(|field| errors.push(unknown(&field, &[&keys::STEP, &keys::BATCH])));
                 None
             }
         };

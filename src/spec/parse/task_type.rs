@@ -4,7 +4,7 @@ use super::section::Section;
 use crate::model::Span;
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys::{self, KeyGroup, TASK_TYPES, either, nearest};
-use crate::spec::node::shorten;
+use crate::spec::node::{NodeKind, shorten};
 
 /// The types of tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +83,11 @@ pub(super) fn task_head(section: &mut Section<'_>, level: Level, errors: &mut Er
             return None;
         }
     };
+    if let NodeKind::Map(_) = &field.node.kind {
+        let help = "name the type here, and put everything else of the task under `inputs`; or use `task: batch`";
+        errors.push(field.expected("the type of a task").help(help));
+        return None;
+    }
     let name = field.literal(errors)?;
     match TaskType::new(&name.raw) {
         Some(TaskType::Batch) if level == Level::Nested => {

@@ -160,17 +160,29 @@ impl Task for Shell {
 
 impl ItemTask for Shell {
     fn run(&self, item: &ItemRun<'_>) -> Outcome {
-        let ItemRun { scope, context, timeout, guard, notes } = *item;
+        let ItemRun { scope, context, timeout, guard, log } = *item;
         let command = self.build(scope, context)?;
-        let limits = Limits { timeout, kill: &context.cancel.kill, guard, most_output: process::MOST_OUTPUT };
+        let stderr = |text: &[u8]| log("stderr", String::from_utf8_lossy(text).into_owned());
+        let limits = Limits {
+            timeout,
+            kill: &context.cancel.kill,
+            guard,
+            most_output: process::MOST_OUTPUT,
+            stderr: Some(&stderr),
+        };
         let start = || command.start(self.defaults(context)?, &context.host.env);
         match process::follow(start, &limits) {
             Ok(ended) => {
-                let held = ended.held_by.iter();
-                notes.borrow_mut().extend(held.map(|holder| {
-                    format!("the command has exited, but {holder} still holds its output; what it prints later is lost")
-                }));
-                outcome(&ended, timeout)
+                if let Some(holder) = &ended.held_by {
+                    let still = format!("the command has exited, but {holder} still holds its output");
+                    log("warning", format!("{still}; what it prints later is lost\n"));
+                }
+                let outcome = outcome(&ended, timeout);
+                // Of a command that succeeds, it is the result.
+                if outcome.is_err() && !ended.stdout.is_empty() {
+                    log("stdout", String::from_utf8_lossy(process::logged(&ended.stdout)).into_owned());
+                }
+                outcome
             }
             Err(error) => Err(start_failure(&command.file, &error)),
         }

@@ -54,7 +54,7 @@ pub fn print_details(all: &[Failed]) -> Result<(), CliError> {
         // Indented, so that no line of it can pose as one of ours.
         for (title, part) in [
             (None, record.detail.as_deref()),
-            (Some("output:"), Some(printed.as_str())),
+            (Some("output:"), Some(printed.as_str()).filter(|printed| !is_shown_by(record.detail.as_deref(), printed))),
             (Some("`on_item_error` failed:"), record.handler.as_deref()),
         ] {
             if let Some(part) = part.map(str::trim_end).filter(|part| !part.is_empty()) {
@@ -65,6 +65,11 @@ pub fn print_details(all: &[Failed]) -> Result<(), CliError> {
         print(format!("{text}\n"))?;
     }
     Ok(())
+}
+
+/// Whether the detail has all that was printed, as it does for a command that printed little.
+fn is_shown_by(detail: Option<&str>, printed: &str) -> bool {
+    detail.is_some_and(|detail| printed.lines().all(|line| detail.contains(line)))
 }
 
 /// All that is known of each, for programs.

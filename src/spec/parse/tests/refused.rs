@@ -30,6 +30,10 @@ fn errors_of_steps() {
         ("steps: 4", &["1:8: `steps` must be a list or mapping of steps; found the number 4"]),
         ("stepss: []", &["1:1: unknown key `stepss` [did you mean `steps`?]"]),
         ("{}", &["-: missing key `steps`"]),
+        (
+            "steps: [{name: a, for_each: [1], batch_size: 2, colour: 1, task: {type: echo, message: 1}}]",
+            &["1:49: unknown key `colour`", "1:66: `task` must be the type of a task; found a mapping"],
+        ),
         ("steps: [x]", &["1:9: a step must be a mapping; found the string \"x\""]),
         ("steps: {a: {type: echo}, a: {type: echo}}", &["1:9: missing key `message`", "1:26: duplicate key `a`"]),
         (

@@ -20,7 +20,7 @@ pub(super) struct FrameRun<'f> {
     /// When `batch_timeout` ends; set once a worker is ready.
     pub(super) deadline: Option<Instant>,
     inputs: Items,
-    outcome: OutcomeBuilder,
+    outcome: OutcomeBuilder<'f>,
     work: WorkList,
     unrun: Vec<WorkUnit>,
     isolation: Isolation,
@@ -72,8 +72,8 @@ impl<'f> FrameRun<'f> {
         });
     }
 
-    /// Keeps what a worker printed outside of units.
-    pub(super) fn log_apart(&mut self, log: LogLine) {
+    /// Passes on what a worker printed outside of units.
+    pub(super) fn log_apart(&self, log: LogLine) {
         self.outcome.log_apart(log);
     }
 
@@ -94,7 +94,7 @@ impl<'f> FrameRun<'f> {
     }
 
     /// The same, together with the collected outcomes.
-    pub(super) fn units_and_outcome(&mut self, count: usize) -> (&[WorkUnit], &mut OutcomeBuilder) {
+    pub(super) fn units_and_outcome(&mut self, count: usize) -> (&[WorkUnit], &mut OutcomeBuilder<'f>) {
         (&self.work.left()[..count], &mut self.outcome)
     }
 

@@ -4,19 +4,20 @@ use super::work_unit::{UnitKind, WorkUnit};
 use crate::model::{Failure, ItemKey, Lines};
 use crate::task::context::{LaneSettings, StepContext};
 use crate::task::item_files::ItemFiles;
-use crate::task::lane::{BatchOutcome, Frame, LogLine};
+use crate::task::lane::{BatchOutcome, Frame, LogLine, LogSink};
 use crate::wire::{Log, Results};
 use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The outcomes of a frame's batches so far.
-pub(super) struct OutcomeBuilder {
+pub(super) struct OutcomeBuilder<'f> {
     batches: Vec<BatchOutcome>,
     /// The number of items in each batch.
     sizes: Vec<usize>,
     kind: UnitKind,
     files: Option<UnitFiles>,
     settings: Arc<LaneSettings>,
+    log: &'f LogSink<'f>,
     has_halting_failure: bool,
 }
 
@@ -27,8 +28,8 @@ struct UnitFiles {
     owners: Vec<Vec<(u64, ItemKey)>>,
 }
 
-impl OutcomeBuilder {
-    pub(super) fn new(context: &StepContext, frame: &Frame<'_>, kind: UnitKind) -> Self {
+impl<'f> OutcomeBuilder<'f> {
+    pub(super) fn new(context: &StepContext, frame: &'f Frame<'f>, kind: UnitKind) -> Self {
         let sizes = frame.batches.iter().map(|batch| batch.items.len()).collect();
         let files = context.item_files.clone().filter(|_| !frame.is_for_handler()).map(|files| {
             let owners = frame.batches.iter().map(|batch| batch.indexes.iter().zip(batch.keys.iter()).collect());
@@ -36,7 +37,7 @@ impl OutcomeBuilder {
         });
         let batches = vec![BatchOutcome::default(); frame.batches.len()];
         let settings = Arc::clone(&context.settings);
-        Self { batches, sizes, kind, files, settings, has_halting_failure: false }
+        Self { batches, sizes, kind, files, settings, log: frame.log, has_halting_failure: false }
     }
 
     /// Takes results for `units`; `None` if they do not match.
@@ -161,19 +162,17 @@ impl OutcomeBuilder {
         self.has_halting_failure
     }
 
-    /// Keeps what was printed while running these units.
-    pub(super) fn log(&mut self, log: Log, units: &[WorkUnit]) {
+    /// Passes on what was printed while running these units.
+    pub(super) fn log(&self, log: Log, units: &[WorkUnit]) {
         let unit = log.position.and_then(|position| units.get(position as usize));
         let batch = unit.or(units.first()).map_or(0, |unit| unit.batch);
         let position = unit.map(|unit| unit.position);
-        self.batches[batch].logs.push(LogLine { position, stream: log.stream, text: log.text });
+        (self.log)(batch, LogLine { position, stream: log.stream, text: log.text });
     }
 
-    /// Keeps what was printed outside of units.
-    pub(super) fn log_apart(&mut self, log: LogLine) {
-        if let Some(outcome) = self.batches.first_mut() {
-            outcome.logs.push(log);
-        }
+    /// Passes on what was printed outside of units.
+    pub(super) fn log_apart(&self, log: LogLine) {
+        (self.log)(0, log);
     }
 
     /// Finishes the outcomes. The units in `unrun` did not run.

@@ -182,7 +182,7 @@ fn run_batches(batches: &[&[&str]], on_failure: OnFailure) -> (FrameOutcome, Vec
     let mut lane = PythonLane::new(task, context(settings), 0, Box::new(Scripted(Rc::clone(&sent))));
     let batches: Vec<Batch> = batches.iter().map(|items| batch(items)).collect();
     let halt_on_failure = on_failure == OnFailure::Halt;
-    let outcome = lane.run(&Work { batches: &batches, halt_on_failure, error: None });
+    let outcome = lane.run(&Work { batches: &batches, halt_on_failure, error: None, log: &|_, _| {} });
     drop(lane);
     let sent = Rc::try_unwrap(sent).unwrap().into_inner();
     (outcome, sent)
