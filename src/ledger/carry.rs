@@ -174,3 +174,23 @@ fn copy_ranges(from: &Path, to: &Path, ranges: &[(u64, u64)]) -> Result<(), Ledg
     let source = File::open(from).map_err(|source| io_error("read", from, source))?;
     copy(source, private_file(to)?).map_err(|source| io_error("copy", from, source))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_that_follow_each_other_are_copied_in_one_piece() {
+        let mut ranges = Vec::new();
+        for (offset, length) in [(1, 2), (3, 1), (6, 2), (8, 1), (0, 1)] {
+            push(&mut ranges, offset, length);
+        }
+        assert_eq!(ranges, [(1, 3), (6, 3), (0, 1)]);
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        std::fs::write(&from, "0123456789").unwrap();
+        copy_ranges(&from, &to, &ranges).unwrap();
+        assert_eq!(std::fs::read_to_string(&to).unwrap(), "1236780");
+        assert!(copy_ranges(&from, &folder.path().join("short"), &[(8, 3)]).is_err());
+    }
+}

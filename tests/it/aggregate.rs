@@ -183,6 +183,23 @@ fn an_aggregate_is_computed_again_when_results_or_its_own_text_changed() {
 }
 
 #[test]
+fn an_aggregate_follows_the_earlier_step_that_its_code_reads() {
+    let work = |first: usize, code: &str| {
+        let first = format!("steps:\n  - {{name: first, task: echo, inputs: {{message: {first}}}}}\n");
+        let aggregate = format!("\n      code: {code}\n      inputs: {{given: '{{{{ steps.first.result }}}}'}}");
+        with_aggregate("[1, 2]", "return item", &aggregate).replace("steps:\n", &first)
+    };
+    for code in ["return [sum(results), given]", "return [sum(results), steps.first.result]"] {
+        let sandbox = Sandbox::with(&work(1, code));
+        sandbox.run(&[]).exits_with(0);
+        assert_eq!(sandbox.results("after"), [json!([3, 1])]);
+        let sandbox = sandbox.file("workflow.yaml", work(5, code));
+        sandbox.batchmill(&["resume"]).exits_with(0).says(&["work: 0 of 2 items will run"]);
+        assert_eq!(sandbox.results("after"), [json!([3, 5])], "{code}");
+    }
+}
+
+#[test]
 fn code_of_an_aggregate_that_raises_fails_the_step_with_its_exception() {
     let code = "\n      code: |\n        print(\"here\")\n        return 1 / len(failed)";
     let workflow = format!("name: sums\n{}", with_aggregate("[1, 2]", "open(\"ran\", \"a\").write(\"x\")", code));

@@ -264,6 +264,29 @@ steps:
 }
 
 #[test]
+fn what_is_left_between_much_that_vanished_is_carried_along() {
+    let workflow = "
+steps:
+  - name: work
+    for_each: {glob: 'd/*'}
+    task: shell
+    inputs: {command: 'cat {{ item }}; head -c 5000 /dev/zero | tr \\\\0 x'}
+";
+    let file = |number: usize| format!("d/{number:02}");
+    let sandbox = (0..30).fold(Sandbox::with(workflow), |sandbox, number| sandbox.file(&file(number), file(number)));
+    day(&sandbox, &[]).exits_with(0);
+    let left = [3, 4, 11, 12, 20, 29];
+    (0..30).filter(|number| !left.contains(number)).for_each(|number| remove(&sandbox, &file(number)));
+    for _ in 0..2 {
+        day(&sandbox, &[]).exits_with(0).says(&["0 of 6 items will run"]);
+        let results = sandbox.results("work");
+        let found: Vec<&str> = results.iter().map(|result| &result["stdout"].as_str().unwrap()[..4]).collect();
+        assert_eq!(found, left.map(file));
+        sandbox.batchmill(&["audit"]).exits_with(0);
+    }
+}
+
+#[test]
 fn files_of_items_are_kept_with_their_claims() {
     let workflow = "
 steps:

@@ -130,7 +130,7 @@ impl Value {
     /// As a flow of YAML; texts are in single quotes where that can be.
     pub fn yaml(&self) -> String {
         let quoted = |text: &str| {
-            if text.len() % 2 == 0 || text.chars().any(char::is_control) {
+            if text.len().is_multiple_of(2) || text.chars().any(char::is_control) {
                 return Json::from(text).to_string();
             }
             format!("'{}'", text.replace('\'', "''"))
