@@ -260,7 +260,7 @@ fn a_step_whose_source_waits_ends_with_its_time_or_with_a_failure() {
         ))
         .file("db", "");
         let mut rows = fifo(&sandbox, "in");
-        sandbox.run(&[]).exits_with(3).says(&["StepTimeout: took longer than 300ms, the `timeout` of the step"]);
+        sandbox.run(&[]).exits_with(3).says(&["StepTimeout: took longer than 300ms, the step's `timeout`"]);
         // Also when some rows are here, and in the middle of one.
         rows.write_all(b"0\n1\n2\n3").unwrap();
         sandbox.run(&[]).exits_with(3).says(&["StepTimeout"]);
