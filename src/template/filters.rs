@@ -1,8 +1,9 @@
 //! The filters that batchmill adds to those of minijinja.
 
+use super::exact_number::ExactNumber;
 use super::json::value_to_json;
-use minijinja::value::{Object, ObjectRepr, Value};
-use minijinja::{Environment, Error, ErrorKind};
+use minijinja::value::{Kwargs, Object, ObjectRepr, Value};
+use minijinja::{Environment, Error, ErrorKind, State};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -28,6 +29,13 @@ pub(super) fn add_filters(env: &mut Environment<'static>) {
     env.add_filter("tojson", |value: Value| {
         let json = value_to_json(&value).map_err(|message| Error::new(ErrorKind::BadSerialization, message))?;
         String::from_utf8(json).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
+    });
+    // minijinja's own does not know numbers of any size.
+    env.add_filter("float", |state: &State<'_, '_>, value: Value, default: Option<Value>, options: Kwargs| {
+        match value.downcast_object_ref::<ExactNumber>() {
+            Some(number) => Ok(Value::from(number.to_float())),
+            None => minijinja::filters::float(state, &value, default, options),
+        }
     });
     env.add_filter("name", |path: String| part(Path::new(&path).file_name()));
     env.add_filter("stem", |path: String| part(Path::new(&path).file_stem()));

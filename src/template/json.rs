@@ -1,9 +1,9 @@
 //! Reads JSON text as template values, and writes template values as JSON text.
 //!
-//! A value arrives as it was, or is refused with the reason: integers of any size keep their digits, and nothing that cannot be
+//! A value arrives as it was, or is refused with the reason: numbers of any size keep their digits, and nothing that cannot be
 //! read or written becomes a string, null or a default instead.
 
-use super::integer::Integer;
+use super::exact_number::{ExactNumber, has_all_digits};
 use jiter::{Jiter, JiterError, Peek};
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Error, ErrorKind};
@@ -128,7 +128,7 @@ impl Reader<'_> {
     }
 }
 
-/// The value of a number: an integer with all its digits, or a float.
+/// The value of a number, with all its digits.
 fn number(text: &[u8]) -> Result<Value, ReadError> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     let text = std::str::from_utf8(text).map_err(|error| ReadError::Unfit(error.to_string()))?;
@@ -139,10 +139,11 @@ fn number(text: &[u8]) -> Result<Value, ReadError> {
         if let Ok(number) = text.parse::<i128>() {
             return Ok(Value::from(number));
         }
-        return Ok(Value::from_object(Integer(text.into())));
+        return Ok(Value::from_object(ExactNumber(text.into())));
     }
     match text.parse::<f64>() {
-        Ok(number) if number.is_finite() => Ok(Value::from(number)),
+        Ok(number) if number.is_finite() && has_all_digits(text, number) => Ok(Value::from(number)),
+        Ok(number) if number.is_finite() => Ok(Value::from_object(ExactNumber(text.into()))),
         _ => {
             let short: String = text.chars().take(40).collect();
             Err(ReadError::Unfit(format!("it contains the number `{short}`, which is too large for a float")))
@@ -195,8 +196,8 @@ fn write(value: &Value, out: &mut Vec<u8>, depth: usize) -> Result<(), Unwritabl
             let what = text.strip_prefix("<invalid value: ").and_then(|text| text.strip_suffix('>'));
             return Err(Unwritable::new(format!("is not usable: {}", what.unwrap_or(&text))));
         }
-        ValueKind::Plain => match value.downcast_object_ref::<Integer>() {
-            Some(integer) => out.extend_from_slice(integer.0.as_bytes()),
+        ValueKind::Plain => match value.downcast_object_ref::<ExactNumber>() {
+            Some(number) => out.extend_from_slice(number.0.as_bytes()),
             None => scalar(&value.to_string(), out)?,
         },
         ValueKind::String => scalar(value.as_str().unwrap_or_default(), out)?,
@@ -267,6 +268,8 @@ mod tests {
             "12",
             "-123456789012345678901234567890",
             "170141183460469231731687303715884105728",
+            "-78380162180.177895838545",
+            "[1e-400,0.1234567890123456789]",
             r#"{"z":[18446744073709551617,{"a":-170141183460469231731687303715884105728}],"b":1.5,"c":"x\"\n","d":null}"#,
             &long,
             &format!(r#"[{long},{{"a":-{long}}},true,"",{{}},[]]"#),

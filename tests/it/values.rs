@@ -47,6 +47,41 @@ steps:
 }
 
 #[test]
+fn decimals_keep_their_digits_in_templates_and_are_rounded_when_asked() {
+    let sandbox = Sandbox::with(
+        r"
+steps:
+  - name: show
+    for_each: {jsonl: rows.jsonl}
+    task: echo
+    inputs: {message: '{{ item.n }} {{ item }} {{ item.n | float }}'}
+  - name: again
+    task: echo
+    inputs: {message: '{{ steps.show.result | length }} {{ rate }}'}
+  - name: whole
+    for_each: {jsonl: rows.jsonl}
+    task: echo
+    inputs: {message: '{{ item.n }}'}
+",
+    );
+    let sandbox = sandbox.file("rows.jsonl", "{\"n\":-78380162180.177895838545}\n{\"n\":2.50}\n{\"n\":1e-400}\n");
+    sandbox.run(&["rate=0.12345678901234567891"]).exits_with(0);
+    assert_eq!(
+        sandbox.results("show"),
+        [
+            r#"-78380162180.177895838545 {"n":-78380162180.177895838545} -78380162180.1779"#,
+            r#"2.5 {"n":2.5} 2.5"#,
+            r#"1e-400 {"n":1e-400} 0.0"#,
+        ]
+    );
+    assert_eq!(sandbox.results("again"), ["3 0.12345678901234567891"]);
+    let whole = sandbox.batchmill(&["results", "--step", "whole"]).exits_with(0).stdout;
+    assert_eq!(whole, "-78380162180.177895838545\n2.5\n1e-400\n");
+    let wrong = "steps: [{name: a, task: echo, inputs: {message: '{{ 2 * n }}'}}]";
+    Sandbox::with(wrong).run(&["n=0.12345678901234567891"]).exits_with(3).says(&["*"]);
+}
+
+#[test]
 fn integers_of_rows_keep_their_digits_in_templates() {
     for number in integers() {
         let task = "    task: echo\n    inputs: {message: ['{{ item.n }}', '{{ item }}', 'n={{ item.n }}']}\n";

@@ -62,3 +62,35 @@ impl FileState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, FileTimes, OpenOptions};
+    use std::io::Write;
+    use std::time::SystemTime;
+
+    #[test]
+    fn a_file_that_is_not_what_it_was_is_refused_with_the_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv.gz");
+        let changed = |change: &dyn Fn()| {
+            fs::write(&path, "four").unwrap();
+            let file = File::open(&path).unwrap();
+            file.set_times(FileTimes::new().set_modified(SystemTime::UNIX_EPOCH)).unwrap();
+            let state = FileState::of(&file.metadata().unwrap());
+            change();
+            state.check_same(&File::open(&path).unwrap()).map_err(|error| error.to_string())
+        };
+        assert_eq!(changed(&|| {}), Ok(()));
+        let grow = || OpenOptions::new().append(true).open(&path).unwrap().write_all(b"five").unwrap();
+        assert!(changed(&grow).unwrap_err().contains("grown"));
+        assert!(changed(&|| fs::write(&path, "two").unwrap()).unwrap_err().contains("truncated"));
+        assert!(changed(&|| fs::write(&path, "FOUR").unwrap()).unwrap_err().contains("changed"));
+        let replace = || {
+            fs::write(folder.path().join("new"), "other").unwrap();
+            fs::rename(folder.path().join("new"), &path).unwrap();
+        };
+        assert!(changed(&replace).unwrap_err().contains("replaced"));
+    }
+}
