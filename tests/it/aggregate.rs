@@ -65,6 +65,7 @@ return [all(same), list(ours), ours['count'], type(ours.sum.distance).__name__]"
 }
 
 #[test]
+#[ignore = "heavy: a month of flights"]
 fn groups_of_a_month_of_flights_are_those_of_pandas() {
     let seen = flights(
         "{group_by: [carrier, origin], count: true, sum: [distance, dep_delay], mean: dep_delay, min: speed, max: speed}",
@@ -81,6 +82,7 @@ return [len(ours), list(ours[0])]",
 }
 
 #[test]
+#[ignore = "heavy: a month of flights"]
 fn the_code_of_an_aggregate_sees_all_results() {
     let seen = flights(
         "code: |

@@ -97,6 +97,7 @@ fn lines_of_json_are_items_and_bad_ones_are_told() {
 }
 
 #[test]
+#[ignore = "heavy: many files in many formats"]
 fn files_that_cannot_be_read_fail_alone() {
     let mut sandbox = Sandbox::with(&reads(
         "csv: data/*.csv*, on_bad_row: ON",
@@ -156,6 +157,7 @@ fn nothing_runs_where_no_file_can_be_read() {
 }
 
 #[test]
+#[ignore = "heavy: large files"]
 fn a_quote_that_is_never_closed_costs_its_record_only() {
     let mut text = "n,text\n".to_owned();
     for row in 0..200_000 {

@@ -76,6 +76,7 @@ fn same_in_all_formats(make: impl Fn() -> Sandbox, items: &str, settings: &str, 
 }
 
 #[test]
+#[ignore = "heavy: data frames of three libraries"]
 fn flights_are_the_same_in_all_formats() {
     let path = repository().join("fixtures/flights/2013-01-0[1-3].csv").display().to_string();
     let items = format!("{{csv: '{path}', types: infer, null: NA, where_from: file}}");
@@ -209,6 +210,7 @@ fn nasty(seed: u64) -> Vec<u8> {
 }
 
 #[test]
+#[ignore = "heavy: data frames of three libraries"]
 fn nasty_rows_are_the_same_in_all_formats_and_so_are_their_faults() {
     for seed in [1, 20, 300] {
         let make = || Sandbox::new().file("a.csv", nasty(seed));
@@ -318,6 +320,7 @@ fn what_does_not_fit_into_a_column_fails_its_row_alone() {
 }
 
 #[test]
+#[ignore = "heavy: data frames of three libraries"]
 fn columns_of_several_files_come_together_or_stay_apart() {
     let make = || Sandbox::new().file("a.csv", "x,y\n1,2\n3,4\n").file("b.csv", "z;y;x\n").file("c.csv", "y,z\n5,6\n");
     let items = "{csv: ['a.csv', 'c.csv'], types: {x: integer, z: number}, on_schema_drift: union, where_from: from}";
@@ -331,6 +334,7 @@ fn columns_of_several_files_come_together_or_stay_apart() {
 }
 
 #[test]
+#[ignore = "heavy: data frames of three libraries"]
 fn json_items_are_the_same_in_all_formats() {
     let items = r#"[{a: 1, b: x, c: null}, {b: "2026-01-31 10:00:00", a: 2.5}, {d: true, c: -3}, {a: 0.1, b: "ä\n"}]"#;
     let (results, _) = json_rows(items, Sandbox::new, 0);
@@ -467,6 +471,7 @@ frame = pa.table({'a': pa.array(range(9)), 'x': pa.array([[n, n] for n in range(
 ];
 
 #[test]
+#[ignore = "heavy: data frames of three libraries"]
 fn a_frame_gives_the_lines_that_its_records_give() {
     for ((frame, records), lost) in RETURNED.into_iter().zip([2, 0, 0, 1, 0, 0]) {
         let run = |code: &str| {
@@ -490,6 +495,7 @@ fn a_frame_gives_the_lines_that_its_records_give() {
 }
 
 #[test]
+#[ignore = "heavy: a large data frame"]
 fn a_large_frame_stays_a_table_in_the_ledger_and_is_lines_for_all_who_read() {
     let code = "
 import pyarrow as pa, polars as pl, pandas as pd

@@ -203,6 +203,7 @@ fn fifo(sandbox: &Sandbox, name: &str) -> File {
 }
 
 #[test]
+#[ignore = "heavy: thousands of commands"]
 fn rows_that_are_here_run_while_the_next_ones_are_awaited_and_failures_do_too() {
     for (items, size, header) in [
         ("{lines: in}", 1, ""),

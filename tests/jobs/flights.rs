@@ -22,7 +22,7 @@ steps:
         code: |
           with open('ran', 'a') as file:
               file.write(item[-6:-4] + '\n')
-          while os.path.exists('hold-' + item[-6:]):
+          while os.path.exists('hold-' + item[-6:-4]):
               time.sleep(0.01)
           df = pd.read_csv(item)
           return {
