@@ -38,7 +38,7 @@ impl Claim {
     /// If another run is writing there.
     pub fn take(target: &Target) -> Result<Self, Busy> {
         let path = real_path(&target.path);
-        // A device is never overwritten, and `/dev` is no place for a lock.
+        // Devices are never overwritten, and a lock file does not belong in `/dev`.
         let is_device = fs::metadata(&path).is_ok_and(|there| !there.is_file() && !there.is_dir());
         let taken = if is_device { Err(io::ErrorKind::Unsupported.into()) } else { Lock::take(&path) };
         let lock = match taken {

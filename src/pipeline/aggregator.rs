@@ -141,7 +141,7 @@ impl<R: Recorder> Aggregator<'_, R> {
         let left_out = report.failed.iter().filter(|failed| failed.left_out).count() as u64;
         self.stats.failed += report.failed.len() as u64 - left_out;
         self.stats.bad_rows += left_out;
-        // A half of a batch is no further attempt.
+        // Running half of a batch again does not count as an attempt.
         let again = report.retries.iter().filter(|(batch, _, _)| batch.attempt > report.attempt);
         self.stats.retried += again.map(|(batch, _, _)| batch.items.len() as u64).sum::<u64>();
         self.stats.bytes_done += report.bytes;

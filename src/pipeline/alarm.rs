@@ -23,7 +23,7 @@ impl Alarm {
     /// Fires `stop` and `kill` after this time.
     ///
     /// # Errors
-    /// If there is no thread for it.
+    /// If the system cannot start a thread.
     pub fn set(limit: Option<Duration>, cancel: &Cancel) -> io::Result<Self> {
         let Some(limit) = limit else { return Ok(Self::default()) };
         let rung = Arc::new(AtomicBool::new(false));

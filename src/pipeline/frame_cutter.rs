@@ -23,7 +23,7 @@ pub enum Feed<'a> {
 pub(super) struct ReadSoFar {
     /// How many items were read.
     pub(super) items: u64,
-    /// Whether there are no more.
+    /// Whether the source has ended.
     pub(super) exhausted: bool,
 }
 

@@ -55,7 +55,7 @@ impl LogsArgs {
         let reader = self.run.open()?;
         let mut printer = Printer::new(&self);
         let ended = self.print(&reader, &mut printer);
-        // A reader that has seen enough is no error, and ends following too.
+        // A closed pipe is not an error. It also ends `--follow`.
         match ended {
             Err(Ended::Written(error)) => written(Err(error))?,
             Err(Ended::Failed(error)) => return Err(error),

@@ -99,7 +99,7 @@ impl RunStatus {
         let workflow = Printable::line(&self.record.workflow);
         let status = self.record.status;
         let when = match (status, self.record.finished) {
-            // It was killed, so nobody knows when.
+            // The process was killed, so the end time is unknown.
             (Status::Interrupted, None) => String::new(),
             (Status::Running, _) => format!(" for {}", duration(self.took())),
             _ => format!(" after {}", duration(self.took())),
