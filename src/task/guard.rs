@@ -12,8 +12,9 @@
 use super::unlisted::{RUN_ID, now, unlisted};
 use crate::model::RunId;
 use nix::sys::signal::SigSet;
+use nix::unistd::getpgrp;
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
-use rustix::process::{Pid, Signal, getpgrp, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::AsFd;
@@ -209,7 +210,7 @@ pub fn watch() -> io::Result<()> {
 }
 
 fn kill(group: Option<Pid>) {
-    if let Some(group) = group.filter(|group| *group != getpgrp()) {
+    if let Some(group) = group.filter(|group| group.as_raw_nonzero().get() != getpgrp().as_raw()) {
         let _ = kill_process_group(group, Signal::KILL);
     }
 }

@@ -4,7 +4,8 @@
 //! run's id in its environment. All of that holds for no other process: a task that makes a daemon gives it a session of its
 //! own, and another process of a task does not lead a group of its own unless it asks for one.
 
-use rustix::process::{Pid, getsid};
+use nix::unistd::getsid;
+use rustix::process::Pid;
 use rustix::time::{ClockId, clock_gettime};
 use std::ffi::OsStr;
 use std::fs;
@@ -25,6 +26,7 @@ pub(super) fn now() -> u64 {
 
 /// The groups of children of this run that have been started since then, in the session of this process.
 pub(super) fn unlisted(run: &OsStr, since: u64) -> Vec<Pid> {
+    // Zero if the session's leader is outside of this process namespace, which `rustix` cannot say.
     let Ok(session) = getsid(None) else { return Vec::new() };
     let mark = [RUN_ID.as_bytes(), b"=", run.as_bytes()].concat();
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -33,10 +35,10 @@ pub(super) fn unlisted(run: &OsStr, since: u64) -> Vec<Pid> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The name of the program, in brackets, may contain anything.
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
-        let leads_group = number(2)? == u64::try_from(pid).ok()?;
-        let in_session = number(3)? == u64::from(session.as_raw_nonzero().get().unsigned_abs());
-        if !leads_group || !in_session || number(19)? < since {
+        let number = |at: usize| fields.get(at)?.parse::<i64>().ok();
+        let leads_group = number(2)? == i64::from(pid);
+        let in_session = number(3)? == i64::from(session.as_raw());
+        if !leads_group || !in_session || number(19)?.cast_unsigned() < since {
             return None;
         }
         let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
@@ -73,5 +75,25 @@ mod tests {
             child.kill().unwrap();
             child.wait().unwrap();
         }
+    }
+
+    /// The session has the number zero there, as it has in some containers.
+    #[test]
+    fn they_are_found_in_a_process_namespace_whose_session_is_led_from_outside() {
+        let namespace = ["--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"];
+        let inside = |program: &OsStr| {
+            let mut unshare = Command::new("unshare");
+            unshare.args(namespace).arg(program);
+            unshare
+        };
+        if !inside(OsStr::new("true")).status().is_ok_and(|status| status.success()) {
+            eprintln!("not tested: this machine gives no process namespace");
+            return;
+        }
+        let name = module_path!().split_once("::").unwrap().1;
+        let test = format!("{name}::only_group_leaders_of_the_run_that_started_since_then_are_found");
+        let output = inside(std::env::current_exe().unwrap().as_os_str()).args(["--exact", &test]).output().unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && printed.contains("1 passed"), "{printed}");
     }
 }
