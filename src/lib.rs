@@ -11,8 +11,10 @@ pub mod columnar;
 pub mod compile;
 pub mod export;
 pub mod ledger;
+pub mod measure;
 pub mod model;
 pub mod pipeline;
+
 pub mod reduce;
 pub mod report;
 pub mod resume;

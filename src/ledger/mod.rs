@@ -28,6 +28,7 @@ mod item_files;
 mod leftovers;
 mod load;
 mod log;
+mod measurements;
 mod moves;
 mod outputs;
 mod place;

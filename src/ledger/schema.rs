@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
 /// The version of the tables.
-pub(super) const SCHEMA: u32 = 5;
+pub(super) const SCHEMA: u32 = 6;
 
 /// The oldest version that can be read.
 pub(super) const OLDEST: u32 = 3;
@@ -22,6 +22,9 @@ const WITH_GIVEN: u32 = 5;
 
 /// Since this version, rows have checksums.
 const WITH_CHECKSUMS: u32 = 5;
+
+/// Since this version, steps have measurements.
+const WITH_MEASUREMENTS: u32 = 6;
 
 /// The tables.
 ///
@@ -39,6 +42,7 @@ const MIGRATIONS: &[(u32, &str)] = &[
     (4, include_str!("migrations/0004_fingerprints.sql")),
     (5, include_str!("migrations/0005_given.sql")),
     (5, include_str!("migrations/0005_checksums.sql")),
+    (6, include_str!("migrations/0006_measurements.sql")),
 ];
 
 /// Refuses a ledger that a newer or a much older version wrote, or whose creation never finished.
@@ -71,6 +75,11 @@ pub(super) fn is_current(db: &Connection) -> rusqlite::Result<bool> {
 /// Whether `unchanged` items of a step have no rows of their own: they were left in the run that did them.
 pub(super) fn leaves_unchanged_out(db: &Connection) -> rusqlite::Result<bool> {
     Ok(version(db)? < WITH_GIVEN)
+}
+
+/// Whether steps have measurements.
+pub(super) fn has_measurements(db: &Connection) -> rusqlite::Result<bool> {
+    Ok(version(db)? >= WITH_MEASUREMENTS)
 }
 
 /// What to select for the fingerprint of a batch, a failure or an attempt.

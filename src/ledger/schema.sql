@@ -24,3 +24,5 @@ CREATE INDEX attempts_by_key ON attempts (step, key);
 CREATE TABLE outputs (step INTEGER PRIMARY KEY, written TEXT NOT NULL);
 CREATE TABLE item_files (step INTEGER NOT NULL, path BLOB NOT NULL, key BLOB NOT NULL, state TEXT,
     checksum INTEGER, PRIMARY KEY (step, path)) WITHOUT ROWID;
+CREATE TABLE measurements (step INTEGER NOT NULL, execution INTEGER NOT NULL, part TEXT NOT NULL, number INTEGER NOT NULL,
+    data BLOB NOT NULL, PRIMARY KEY (step, execution, part, number)) WITHOUT ROWID;

@@ -18,8 +18,10 @@ use super::history::{FailureChange, RowChange, StepHistory};
 use super::ids::{FingerprintId, StepId};
 use super::load::{self, Loaded};
 use super::log::StepLog;
+use super::measurements::MeasurementWriter;
 use super::moves;
 use super::steps::{self, StepType};
+use crate::measure::Measurements;
 use crate::model::{BatchReport, Fingerprint, ItemKey, LogEntry, StepName, StepReport};
 use rusqlite::Transaction;
 use std::collections::HashSet;
@@ -39,6 +41,7 @@ pub struct StepLedger {
     /// What its results depend on, once that is known.
     fingerprint: Option<FingerprintId>,
     log: StepLog,
+    measurements: MeasurementWriter,
 }
 
 impl StepLedger {
@@ -77,6 +80,7 @@ impl StepLedger {
             keys_with_failures: history.keys_with_failures(),
             fingerprint: None,
             log,
+            measurements: MeasurementWriter::default(),
         };
         Ok((opened, history))
     }
@@ -201,6 +205,14 @@ impl StepLedger {
         };
         self.next_batch += i64::try_from(reports.len()).unwrap_or(i64::MAX);
         commit.write(&mut self.db, reports)
+    }
+
+    /// Saves what was measured of the step so far.
+    ///
+    /// # Errors
+    /// If the database cannot be written. Nothing else is affected.
+    pub fn save_measurements(&mut self, measurements: &Measurements) -> Result<(), LedgerError> {
+        self.measurements.save(&mut self.db, (self.step, self.execution.id), measurements)
     }
 
     /// Appends what was printed to the step's log. After an error the log is abandoned, so there is one error per step.

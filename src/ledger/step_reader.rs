@@ -9,12 +9,14 @@ use super::history::StepHistory;
 use super::ids::StepId;
 use super::load;
 use super::log::LogReader;
+use super::measurements;
 use super::records::{FailureRecord, StepRecord};
 use super::results::{Block, ResultsReader};
-use super::schema::check_rows;
+use super::schema::{check_rows, has_measurements};
 use super::seals::FAILURES;
 use super::step_files::StepFiles;
 use super::steps;
+use crate::measure::Measurements;
 use crate::model::ResultForm;
 use rusqlite::{Row, params};
 use std::collections::HashMap;
@@ -100,6 +102,16 @@ impl<'a> StepReader<'a> {
             FROM (SELECT max(id) AS latest FROM executions)";
         self.db
             .run(|db| db.query_row(query, [self.record.id], |row| row.get(0).map(|count| unsigned(count).unwrap_or(0))))
+    }
+
+    /// What was measured of it: the number of each execution of the run that measured something, and what. Parts that are
+    /// damaged are left out.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn measurements(&self) -> Result<Vec<(i64, Measurements)>, LedgerError> {
+        let step = StepId(self.record.id);
+        self.db.run(|db| if has_measurements(db)? { measurements::read(db, step) } else { Ok(Vec::new()) })
     }
 
     /// What its tasks have printed, in the order in which they did.

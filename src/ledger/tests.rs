@@ -205,6 +205,7 @@ fn a_migrated_database_has_the_tables_of_a_new_one() {
         (3, include_str!("../../fixtures/ledger/schema-3/waiting/run.sql")),
         (4, include_str!("../../fixtures/ledger/schema-4/workflow/run.sql")),
         (5, include_str!("../../fixtures/ledger/schema-5/workflow/run.sql")),
+        (6, include_str!("../../fixtures/ledger/schema-6/workflow/run.sql")),
     ] {
         let old = state.path().join("old.db");
         drop(std::fs::remove_file(&old));

@@ -113,6 +113,19 @@ pub struct RunSummary {
     pub steps: Vec<StepReport>,
 }
 
+/// What a step is busy with, on average over the last second or so.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct StepLoad {
+    /// How many slots work on items, rather than wait.
+    pub busy_slots: f64,
+    /// How many CPU cores engine and tasks use.
+    pub cores: f64,
+    /// Memory of engine and tasks, in bytes.
+    pub memory: u64,
+    /// Batches that wait for a retry.
+    pub waiting: u64,
+}
+
 /// Something that happened. The aggregator passes events on in the order in which they became durable.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -148,6 +161,13 @@ pub enum Event {
         report: BatchReport,
         /// The step's counts so far.
         stats: Stats,
+    },
+    /// What the step is busy with: about once a second.
+    StepLoad {
+        /// The step.
+        name: StepName,
+        /// Its load.
+        load: StepLoad,
     },
     /// An item has been running for a long time.
     ItemSlow {

@@ -7,6 +7,7 @@ mod compare;
 mod event;
 mod fingerprint;
 mod form;
+mod item_time;
 mod items;
 mod keys;
 mod outcome;
@@ -17,9 +18,12 @@ mod source;
 
 pub use batch::{Batch, Indexes};
 pub use compare::Compare;
-pub use event::{BatchReport, BatchSpan, Event, ItemAttempt, ItemFailure, Listener, LogEntry, RunSummary, StepReport};
+pub use event::{
+    BatchReport, BatchSpan, Event, ItemAttempt, ItemFailure, Listener, LogEntry, RunSummary, StepLoad, StepReport,
+};
 pub use fingerprint::Fingerprint;
 pub use form::{BatchFormat, Column, CsvForm, Form, From, Kind, LineNumbers, Origin};
+pub use item_time::{ItemTime, WorkerTimes};
 pub use items::{Items, line_breaks};
 pub use keys::{ItemKey, Keys};
 pub use outcome::{Failure, FailureKind, Lines, Outcome, ResultForm, message_of};

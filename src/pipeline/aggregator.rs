@@ -5,9 +5,11 @@ use super::event::{BatchesDone, SlotEvent};
 use super::executor::FrameResult;
 use super::job::StepJob;
 use super::masking::{mask_failure, mask_report};
+use super::meter::Meter;
 use super::recorder::Recorder;
 use super::slow_items::SlowItems;
 use super::tolerance::too_many_so_far;
+use crate::measure::AggregatorState;
 use crate::model::{Batch, BatchReport, Event, Failure, LogEntry, Stats, StepName};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -36,6 +38,8 @@ pub(super) struct Aggregator<'a, R> {
     pub(super) nulls: u64,
     /// Items whose own files changed while their tasks ran.
     pub(super) changed_files: u64,
+    /// None once measurements cannot be saved.
+    pub(super) meter: Option<Meter<'a>>,
 }
 
 impl<R: Recorder> Aggregator<'_, R> {
@@ -43,7 +47,10 @@ impl<R: Recorder> Aggregator<'_, R> {
     /// no slot waits for it.
     pub(super) fn run(&mut self, events: &Receiver<SlotEvent>, done: &Sender<BatchesDone>) -> Result<(), R::Error> {
         let mut failed = None;
+        let clock = &self.job.gauges.aggregator;
         loop {
+            clock.enter(AggregatorState::Wait as usize);
+            self.measure();
             if self.slow.is_due() {
                 self.tell_slow();
             }
@@ -67,6 +74,7 @@ impl<R: Recorder> Aggregator<'_, R> {
                 continue;
             }
             if failed.is_none() {
+                clock.enter(AggregatorState::Commit as usize);
                 let began = Instant::now();
                 failed = self.recorder.record(&reports).err();
                 self.stats.ledger += began.elapsed();
@@ -81,18 +89,50 @@ impl<R: Recorder> Aggregator<'_, R> {
                 // Logs of a slot that shuts down: nothing that the feeder waits for.
                 continue;
             }
+            clock.enter(AggregatorState::Publish as usize);
             let recorded = BatchesDone { batches: reports.len(), retries: reports.iter().flat_map(again).collect() };
             reports.into_iter().for_each(|report| self.publish(report));
             // The feeder is gone once the step stops; then nobody waits for this.
             drop(done.send(recorded));
         }
-        failed.map_or(Ok(()), Err)
+        clock.stop();
+        failed.map_or(Ok(()), Err)?;
+        if let Some(mut meter) = self.meter.take() {
+            meter.sample(&self.stats);
+            let saved = self.recorder.save(meter.measurements());
+            self.heed(saved);
+        }
+        Ok(())
+    }
+
+    /// Takes a sample and saves the measurements, if it is time for it.
+    fn measure(&mut self) {
+        let Some(meter) = &mut self.meter else { return };
+        if meter.is_due() {
+            meter.sample(&self.stats);
+            if let Some(load) = meter.due_load() {
+                self.announcer.tell(&Event::StepLoad { name: self.step.clone(), load });
+            }
+        }
+        if let Some(measurements) = meter.due_measurements() {
+            let saved = self.recorder.save(measurements);
+            self.heed(saved);
+        }
+    }
+
+    /// Measurements that cannot be saved are given up: the run continues without it.
+    fn heed(&mut self, saved: Result<(), String>) {
+        if let Err(warning) = saved {
+            self.announcer.notice(&self.step, warning);
+            self.meter = None;
+        }
     }
 
     fn take(&mut self, event: SlotEvent, reports: &mut Vec<BatchReport>) {
         match event {
             SlotEvent::Log(entry) => self.log(entry),
-            SlotEvent::Frame(FrameResult { reports: frame, notices, nulls, changed_files, broken }) => {
+            SlotEvent::Frame(result) => {
+                let FrameResult { reports: frame, notices, nulls, changed_files, measures, broken } = *result;
                 notices.into_iter().for_each(|text| self.announcer.notice(&self.step, text));
                 self.nulls += nulls;
                 self.changed_files += changed_files;
@@ -101,6 +141,9 @@ impl<R: Recorder> Aggregator<'_, R> {
                     self.stop(failure);
                 }
                 let secrets = self.announcer.secrets();
+                if let Some(meter) = &mut self.meter {
+                    meter.take(measures, secrets);
+                }
                 reports.extend(frame.into_iter().map(|mut report| {
                     mask_report(secrets, &mut report);
                     report

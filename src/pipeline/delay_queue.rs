@@ -15,6 +15,10 @@ struct Waiting {
 }
 
 impl DelayQueue {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -13,7 +13,7 @@ pub(super) enum SlotEvent {
     /// A task printed something.
     Log(LogEntry),
     /// A frame ended; its batches become durable together.
-    Frame(FrameResult),
+    Frame(Box<FrameResult>),
     /// The slot has shut down, with these warnings for the user.
     ShutDown(Vec<String>),
 }

@@ -4,6 +4,7 @@
 
 use super::failures::{FailureSorter, SortedFailures};
 use super::job::StepJob;
+use super::measures::{FrameMeasures, Noting, micros};
 use crate::model::{
     Batch, BatchReport, BatchSpan, Failure, FailureKind, Indexes, ItemAttempt, ItemFailure, ItemKey, Keys, LogEntry,
     message_of,
@@ -36,6 +37,8 @@ pub struct FrameResult {
     pub nulls: u64,
     /// Items whose own files changed while their tasks ran.
     pub changed_files: u64,
+    /// What was measured of it.
+    pub measures: FrameMeasures,
     /// Why the step cannot continue, if it cannot.
     pub broken: Option<Failure>,
 }
@@ -56,10 +59,10 @@ impl<'a> FrameExecutor<'a> {
         let log = |at: usize, line| (self.log)(log_entry(line, &batches[at]));
         let frame = Frame { batches, halt_on_failure, error: None, log: &log };
         let started = Instant::now();
-        let FrameOutcome { batches: outcomes, fatal } = match batches {
+        let FrameOutcome { batches: outcomes, fatal, worker } = match batches {
             // The source already knows that a file cannot be read. Its batch travels alone.
             [Batch { file_error: Some(error), .. }] => {
-                FrameOutcome { batches: vec![BatchOutcome::failed(0, error.clone())], fatal: None }
+                FrameOutcome { batches: vec![BatchOutcome::failed(0, error.clone())], ..FrameOutcome::default() }
             }
             _ => self.lane.run(&frame),
         };
@@ -69,11 +72,17 @@ impl<'a> FrameExecutor<'a> {
         let share = took / u32::try_from(batches.len().max(1)).unwrap_or(u32::MAX);
         let span = BatchSpan { slot: self.slot, started: started.saturating_duration_since(job.started), took: share };
         let mut result = FrameResult::default();
+        result.measures.worker = worker;
+        let frame = &mut result.measures.frame;
+        (frame.slot, frame.started, frame.took) = (self.slot as u64, micros(span.started), micros(took));
+        let noting = Noting { context: &job.context, gauges: &job.gauges };
         if let Some(failure) = fatal {
             self.break_off(failure, &mut result);
         }
-        for (batch, outcome) in batches.iter().zip(outcomes) {
+        for (batch, mut outcome) in batches.iter().zip(outcomes) {
+            result.measures.add(batch, &mut outcome, &noting);
             let report = BatchReport { span, ..self.report(batch, outcome, &mut result) };
+            result.measures.count(&report);
             result.reports.push(report);
         }
         result
@@ -181,7 +190,7 @@ impl<'a> FrameExecutor<'a> {
         let log = |_, line: LogLine| (self.log)(LogEntry { item, stream: line.stream, text: line.text });
         let batches = std::slice::from_ref(alone);
         let frame = Frame { batches, halt_on_failure: false, error: Some(error), log: &log };
-        let FrameOutcome { batches, fatal } = lane.run(&frame);
+        let FrameOutcome { batches, fatal, .. } = lane.run(&frame);
         let outcome = batches.into_iter().next()?;
         if program.result_is_message() {
             result.notices.extend(outcome.lines.iter().map(message_of));

@@ -3,10 +3,14 @@
 use super::delay_queue::DelayQueue;
 use super::event::{BatchesDone, FrameBatches};
 use super::frames::Frames;
+use super::job::StepJob;
+use super::measures::Gauges;
+use crate::measure::FeederState;
 use crate::sources::SourceError;
 use crate::task::Cancel;
 use crossbeam_channel::{Receiver, Sender, at, never, select};
 use std::convert::Infallible;
+use std::sync::atomic::Ordering;
 
 /// How feeding ended.
 pub(super) struct Fed {
@@ -28,13 +32,14 @@ pub(super) struct WorkQueue {
 pub(super) struct Feeder<'feed, 'a> {
     frames: Frames<'feed, 'a>,
     cancel: &'a Cancel,
+    gauges: &'a Gauges,
     in_flight: usize,
     waiting: DelayQueue,
 }
 
 impl<'feed, 'a> Feeder<'feed, 'a> {
-    pub(super) fn new(frames: Frames<'feed, 'a>, cancel: &'a Cancel) -> Self {
-        Self { frames, cancel, in_flight: 0, waiting: DelayQueue::default() }
+    pub(super) fn new(frames: Frames<'feed, 'a>, job: &'a StepJob<'a>) -> Self {
+        Self { frames, cancel: &job.context.cancel, gauges: &job.gauges, in_flight: 0, waiting: DelayQueue::default() }
     }
 
     /// Feeds until the last batch has ended or the step stops.
@@ -44,6 +49,7 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
             Err(SourceError::Stopped) | Ok(()) => None,
             Err(error) => Some(error),
         };
+        self.gauges.feeder.stop();
         let so_far = self.frames.so_far();
         Fed { read: failed.map_or(Ok(so_far.items), Err), exhausted: so_far.exhausted }
     }
@@ -53,8 +59,12 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
         let mut next: Option<FrameBatches> = None;
         while !stop.is_fired() {
             if next.is_none() {
+                self.gauges.feeder.enter(FeederState::Read as usize);
                 next = self.next()?;
             }
+            self.gauges.feeder.enter(FeederState::Wait as usize);
+            self.gauges.queued.store(work.len() as u64, Ordering::Relaxed);
+            self.gauges.waiting.store(self.waiting.len() as u64, Ordering::Relaxed);
             let Some(frame) = next.take() else {
                 if self.in_flight == 0 && self.waiting.is_empty() && self.frames.so_far().exhausted {
                     break;

@@ -1,5 +1,6 @@
 //! What all slots of a step share.
 
+use super::measures::Gauges;
 use super::pace::{Pace, Workload};
 use crate::compile::StepSettings;
 use crate::task::{Program, StepContext};
@@ -16,6 +17,7 @@ pub struct StepJob<'a> {
     pub(super) settings: &'a StepSettings,
     pub(super) pace: Pace,
     pub(super) started: Instant,
+    pub(super) gauges: Gauges,
 }
 
 impl<'a> StepJob<'a> {
@@ -30,6 +32,7 @@ impl<'a> StepJob<'a> {
         let alone = settings.queue_size.is_some() || settings.lane.batch_timeout.is_some();
         let workload = Workload { total: settings.total, slots: settings.lane.width };
         let pace = Pace::new(settings.batch_size, if alone { 1 } else { MOST_BATCHES }, workload);
-        Self { program, handler, context, settings, pace, started: Instant::now() }
+        let started = Instant::now();
+        Self { program, handler, context, settings, pace, started, gauges: Gauges::new(started) }
     }
 }

@@ -1,5 +1,6 @@
 //! The interface for recording outcomes.
 
+use crate::measure::Measurements;
 use crate::model::{BatchReport, LogEntry};
 
 /// Records what a step does: in a ledger, over a client's socket, or not at all.
@@ -19,6 +20,15 @@ pub trait Recorder: Send {
     /// Takes over a batch that was recorded, after everyone was informed.
     fn take(&mut self, report: BatchReport) {
         drop(report);
+    }
+
+    /// Saves what was measured of the step so far: now and then, and at its end. The step continues if that fails.
+    ///
+    /// # Errors
+    /// A warning for the user. It is not called again.
+    fn save(&mut self, measurements: &Measurements) -> Result<(), String> {
+        let _ = measurements;
+        Ok(())
     }
 
     /// Records something that a task printed. The step continues if that fails.

@@ -6,7 +6,8 @@ use super::event::{FrameBatches, SlotEvent};
 use super::executor::FrameExecutor;
 use super::job::StepJob;
 use super::width::Width;
-use crossbeam_channel::{Receiver, Sender, TryRecvError, select};
+use crate::measure::{SlotClock, SlotState};
+use crossbeam_channel::{Receiver, RecvError, Sender, TryRecvError, select};
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -28,23 +29,35 @@ impl Slot<'_> {
     /// Works until the feeder hangs up. A send fails only when the aggregator is gone, which is a bug that its panic reports.
     pub(super) fn run(&self) {
         let _stops = StopOnPanic(self.job);
-        let log = |entry| drop(self.events.send(SlotEvent::Log(entry)));
+        let clock = self.job.context.clocks.of(self.number);
+        let log = |entry| clock.during(SlotState::Blocked, || drop(self.events.send(SlotEvent::Log(entry))));
         let mut executor = FrameExecutor::new(self.job, self.number, &log);
-        while self.park()
-            && let Ok(frame) = self.work.recv()
+        while self.park(clock)
+            && let Ok(frame) = self.take(clock)
         {
-            drop(self.events.send(SlotEvent::Frame(executor.run(&frame))));
+            clock.enter(SlotState::Encode);
+            let result = executor.run(&frame);
+            clock.enter(SlotState::Blocked);
+            drop(self.events.send(SlotEvent::Frame(Box::new(result))));
         }
+        clock.enter(SlotState::Receive);
         let warnings = executor.finish();
+        clock.stop();
         if !warnings.is_empty() {
             drop(self.events.send(SlotEvent::ShutDown(warnings)));
         }
     }
 
+    fn take(&self, clock: SlotClock<'_>) -> Result<FrameBatches, RecvError> {
+        clock.enter(SlotState::Idle);
+        self.work.recv()
+    }
+
     /// Waits while the slot is above the step's width. False if there is nothing left to do.
-    fn park(&self) -> bool {
+    fn park(&self, clock: SlotClock<'_>) -> bool {
         let stop = &self.job.context.cancel.stop;
         while let Err(changed) = self.width.admits(self.number) {
+            clock.enter(if self.width.is_paused() { SlotState::Held } else { SlotState::Parked });
             if stop.is_fired() {
                 return true;
             }

@@ -7,6 +7,7 @@ use super::feeder::{Fed, Feeder, WorkQueue};
 use super::frame_cutter::{Feed, FrameCutter};
 use super::frames::Frames;
 use super::job::StepJob;
+use super::meter::Meter;
 use super::recorder::Recorder;
 use super::slot::Slot;
 use super::slow_items::SlowItems;
@@ -81,7 +82,7 @@ pub fn run_step<R: Recorder>(
     recorder: &mut R,
     announcer: Announcer<'_>,
 ) -> Result<StepEnd, PipelineError<R::Error>> {
-    let total = start.total;
+    let (total, stats) = (start.total, stats_before(&start));
     let mut aggregator = Aggregator {
         step: start.name.clone(),
         job,
@@ -89,11 +90,12 @@ pub fn run_step<R: Recorder>(
         announcer,
         slow: SlowItems::new(job.context.current_items.clone(), start.slow_after),
         total,
-        stats: stats_before(&start),
+        stats,
         failure: None,
         broken: false,
         nulls: 0,
         changed_files: 0,
+        meter: Some(Meter::new(job, stats)),
     };
     let alarm = start.alarm;
     let fed = run_threads(start, job, &mut aggregator)?;
@@ -140,7 +142,7 @@ fn run_threads<R: Recorder>(
     let (fed, recorded) = std::thread::scope(|threads| {
         // It owns its ends of the channels: if it panics, they close, and nobody waits for it.
         let recorded = threads.spawn(move || aggregator.run(&event_rx, &done_tx));
-        let feeder = Feeder::new(Frames::of(cutter, threads), &job.context.cancel);
+        let feeder = Feeder::new(Frames::of(cutter, threads), job);
         let fed = pool.in_place_scope(|scope| {
             for number in 0..slots {
                 let (work, events, feeding) = (work_rx.clone(), event_tx.clone(), feeding_rx.clone());

@@ -3,6 +3,7 @@
 use super::{Alarm, Announcer, Carried, Feed, Recorder, StepEnd, StepJob, StepStart, Width, run_step};
 use crate::compile::{Options, Prepared, open_step, prepare};
 use crate::ledger::{Durability, StateFolder};
+use crate::measure::SlotClocks;
 use crate::model::{BatchReport, LogEntry, RunId};
 use crate::sources::SourceHost;
 use crate::task::{Cancel, CurrentItems, StepContext, TaskHost};
@@ -77,6 +78,7 @@ fn run(yaml: &str, width: &Width, memory: &mut Memory) -> Result<StepEnd, super:
         cancel: Cancel::new().unwrap(),
         item_files: None,
         current_items: Arc::new(CurrentItems::new(settings.lane.width)),
+        clocks: Arc::new(SlotClocks::new(settings.lane.width)),
     };
     let job = StepJob::new(&step.program, step.handler.as_ref(), context, &settings);
     let start = StepStart {

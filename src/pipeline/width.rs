@@ -52,6 +52,11 @@ impl Width {
         self.change(|state| state.paused = false);
     }
 
+    /// Whether nothing may start, whatever the width.
+    pub(super) fn is_paused(&self) -> bool {
+        self.state().paused
+    }
+
     /// Whether a slot may work now. If not, the receiver disconnects when that may have changed.
     pub(super) fn admits(&self, slot: usize) -> Result<(), Receiver<Infallible>> {
         let state = self.state();

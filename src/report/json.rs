@@ -34,6 +34,10 @@ fn line(event: &Event) -> Value {
                 "bytes_done": stats.bytes_done, "stats": stats.to_json(),
             })
         }
+        Event::StepLoad { name, load } => json!({
+            "event": "step_load", "step": name, "busy_workers": load.busy_slots, "cores": load.cores, "memory": load.memory,
+            "waiting": load.waiting,
+        }),
         Event::ItemSlow { name, index, running } => {
             json!({ "event": "item_slow", "step": name, "index": index, "running": running.as_secs_f64() })
         }

@@ -105,7 +105,7 @@ fn call(env: &mut StepEnv<'_>, stats: Stats, left: Option<Duration>) -> Result<C
     let mut lane = program.lane(&context, 0);
     let printed = RefCell::new(Vec::new());
     let log = |_, line| printed.borrow_mut().push(line);
-    let FrameOutcome { batches, fatal } =
+    let FrameOutcome { batches, fatal, .. } =
         lane.run(&Frame { batches: std::slice::from_ref(&batch), halt_on_failure: true, error: None, log: &log });
     let shutdown = lane.finish();
     let outcome = batches.into_iter().next().unwrap_or_default();

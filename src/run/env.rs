@@ -4,6 +4,7 @@ use super::mode::StepMode;
 use super::output_paths::OutputPaths;
 use crate::compile::{OpenStep, Prepared, PreparedStep};
 use crate::ledger::{RunFolder, StepLedger};
+use crate::measure::SlotClocks;
 use crate::model::{Form, StepName};
 use crate::pipeline::{Announcer, Width};
 use crate::resume::ItemSelection;
@@ -74,6 +75,7 @@ impl StepEnv<'_> {
             step: self.step.name().clone(),
             scope: Arc::clone(&self.scope),
             current_items: Arc::new(CurrentItems::new(settings.width)),
+            clocks: Arc::new(SlotClocks::new(settings.width)),
             settings,
             forms,
             file_keys: None,

@@ -2,6 +2,7 @@
 
 use crate::export::{StreamedOutput, file_state};
 use crate::ledger::{LedgerError, StepLedger};
+use crate::measure::Measurements;
 use crate::model::{BatchReport, LogEntry};
 use crate::pipeline::Recorder;
 use std::error::Error;
@@ -32,10 +33,19 @@ impl Recorder for LedgerRecorder<'_> {
         }
     }
 
-    fn log(&mut self, entry: &LogEntry) -> Result<(), String> {
-        self.ledger.log(entry).map_err(|error| {
-            let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
-            format!("warning: {error}{cause}; task output is no longer logged, but results are saved")
-        })
+    fn save(&mut self, measurements: &Measurements) -> Result<(), String> {
+        let saved = self.ledger.save_measurements(measurements);
+        saved.map_err(|error| warning(&error, "the report of this step will be incomplete, but results are saved"))
     }
+
+    fn log(&mut self, entry: &LogEntry) -> Result<(), String> {
+        let logged = self.ledger.log(entry);
+        logged.map_err(|error| warning(&error, "task output is no longer logged, but results are saved"))
+    }
+}
+
+/// What could not be written, why, and what follows.
+fn warning(error: &LedgerError, consequence: &str) -> String {
+    let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
+    format!("warning: {error}{cause}; {consequence}")
 }

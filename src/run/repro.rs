@@ -5,6 +5,7 @@ use super::output::scratch;
 use super::scope::{remember, scope_of_run, summary_value};
 use crate::compile::{OpenStep, Prepared, PreparedStep, open_step};
 use crate::ledger::{FailureRecord, Reader, RunFolder, StepRecord};
+use crate::measure::SlotClocks;
 use crate::model::{Batch, Failure, Indexes, ItemKey, RunSummary, Status, StepName, StepReport};
 use crate::sources::{Chunk, Source, SourceHost};
 use crate::task::{Cancel, Claims, CurrentItems, ForegroundEnd, ForegroundRun, ItemFiles, LaneSettings, StepContext};
@@ -93,6 +94,7 @@ impl Repro<'_> {
             cancel: Cancel::new().map_err(|error| error.to_string())?,
             item_files,
             current_items: Arc::new(CurrentItems::new(1)),
+            clocks: Arc::new(SlotClocks::new(1)),
         })
     }
 }

@@ -7,6 +7,7 @@ use super::current_items::CurrentItems;
 use super::guard::Guard;
 use super::item_files::ItemFiles;
 use super::python::Host;
+use crate::measure::SlotClocks;
 use crate::model::{BatchFormat, Compare, Failure, FailureKind, Form, RunId, StepName};
 use crate::template::Scope;
 use std::path::PathBuf;
@@ -36,6 +37,8 @@ pub struct StepContext {
     pub item_files: Option<Arc<ItemFiles>>,
     /// Where lanes note the item they are on.
     pub current_items: Arc<CurrentItems>,
+    /// Where lanes note what their slot is doing.
+    pub clocks: Arc<SlotClocks>,
 }
 
 /// A step's resolved settings, as far as its lanes need them.

@@ -93,6 +93,17 @@ impl Guard {
         })?;
         Some(Cell { guard: Arc::clone(self), offset })
     }
+
+    /// The groups that are listed now: the children of lanes.
+    pub(super) fn groups(&self) -> Vec<u32> {
+        let used = self.cells.lock().unwrap_or_else(PoisonError::into_inner).next.min(SIZE);
+        let mut cells = vec![0; usize::try_from(used).unwrap_or(0)];
+        if self.page.read_exact_at(&mut cells, 0).is_err() {
+            return Vec::new();
+        }
+        let cells = cells.as_chunks().0.iter().map(|cell| u64::from_ne_bytes(*cell));
+        cells.filter(|cell| *cell != 0 && cell & STARTING == 0).filter_map(|cell| u32::try_from(cell).ok()).collect()
+    }
 }
 
 impl Drop for Guard {

@@ -3,7 +3,8 @@
 use super::context::StepContext;
 use super::guard::{Cell, Guard};
 use super::lane::{BatchOutcome, Frame, FrameOutcome, Lane, LogLine};
-use crate::model::{Batch, Failure, FailureKind, Outcome};
+use crate::measure::{SlotClock, SlotState};
+use crate::model::{Batch, Failure, FailureKind, ItemTime, Outcome};
 use crate::rows;
 use crate::template::{ItemScope, TemplateError};
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ pub(super) struct ItemRun<'a> {
     pub(super) timeout: Option<Duration>,
     /// Where to list a child process.
     pub(super) guard: Option<&'a Cell>,
+    /// What the slot is doing: `Encode` when the task begins.
+    pub(super) clock: SlotClock<'a>,
     /// Where text goes that it prints: the stream, and the text.
     pub(super) log: &'a dyn Fn(&str, String),
 }
@@ -51,6 +54,10 @@ impl<T: ItemTask> ItemLane<T> {
         Self { task, context, slot, guard }
     }
 
+    fn clock(&self) -> SlotClock<'_> {
+        self.context.clocks.of(self.slot)
+    }
+
     fn stopped(&self) -> bool {
         self.context.cancel.stop.is_fired()
     }
@@ -73,7 +80,11 @@ impl<T: ItemTask> ItemLane<T> {
                 (frame.log)(at, LogLine { position: Some(position), stream: stream.to_owned(), text });
             };
             let place = ItemPlace { batch, position, frame, log: &log };
-            match self.run_item(&place, left).map_err(|failure| failure.after(started.elapsed())) {
+            self.clock().enter(SlotState::Encode);
+            let ended = self.run_item(&place, left);
+            let took = started.elapsed();
+            outcome.times.push(ItemTime::of_one(position, took));
+            match ended.map_err(|failure| failure.after(took)) {
                 Ok((json, files)) => {
                     outcome.lines.take(json);
                     outcome.files.extend(files.into_iter().map(|file| (position, file)));
@@ -86,6 +97,7 @@ impl<T: ItemTask> ItemLane<T> {
             }
         }
         self.context.current_items.off(self.slot);
+        self.clock().enter(SlotState::Receive);
         outcome
     }
 
@@ -107,7 +119,8 @@ impl<T: ItemTask> ItemLane<T> {
     fn run_in(&self, scope: ItemScope, left: Option<Duration>, log: &dyn Fn(&str, String)) -> Outcome {
         let scope = Arc::new(scope);
         let (context, settings, guard) = (&self.context, &self.context.settings, self.guard.as_ref());
-        let run = |timeout| self.task.run(&ItemRun { scope: &scope, context, timeout, guard, log });
+        let run =
+            |timeout| self.task.run(&ItemRun { scope: &scope, context, timeout, guard, clock: self.clock(), log });
         match left.filter(|left| settings.item_timeout.is_none_or(|timeout| *left < timeout)) {
             None => run(settings.item_timeout),
             Some(Duration::ZERO) => Err(settings.batch_timed_out()),
@@ -131,7 +144,7 @@ impl<T: ItemTask> Lane for ItemLane<T> {
             halted = frame.halt_on_failure && failures.any(|(_, it)| self.context.settings.is_halted_by(it));
             outcome
         };
-        FrameOutcome { batches: (0..frame.batches.len()).map(&mut run).collect(), fatal: None }
+        FrameOutcome { batches: (0..frame.batches.len()).map(&mut run).collect(), ..FrameOutcome::default() }
     }
 }
 

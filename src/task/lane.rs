@@ -1,6 +1,6 @@
 //! The interface between slots and tasks: a slot hands frames to its lane, and gets their outcomes back.
 
-use crate::model::{Batch, Failure, Lines, ResultForm};
+use crate::model::{Batch, Failure, ItemTime, Lines, ResultForm, WorkerTimes};
 use crate::template::ErrorValue;
 use std::path::PathBuf;
 
@@ -33,6 +33,8 @@ pub struct FrameOutcome {
     pub batches: Vec<BatchOutcome>,
     /// Why the step cannot go on, if it cannot.
     pub fatal: Option<Failure>,
+    /// How a worker spent its time on the frame.
+    pub worker: WorkerTimes,
 }
 
 /// The outcome of one batch of a frame. Positions count within the batch.
@@ -52,6 +54,8 @@ pub struct BatchOutcome {
     pub nulls: u64,
     /// The files of items that succeeded, in their final directory.
     pub files: Vec<(usize, PathBuf)>,
+    /// How long items ran, whatever became of them.
+    pub times: Vec<ItemTime>,
 }
 
 impl BatchOutcome {

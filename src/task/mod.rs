@@ -19,6 +19,7 @@ mod lane;
 mod process;
 mod program;
 mod unlisted;
+mod usage;
 mod wait;
 
 pub use cancel::{Cancel, Latch};
@@ -30,3 +31,4 @@ pub use kinds::python;
 pub use lane::{BatchOutcome, Frame, FrameOutcome, Lane, LogLine, ShutdownReport};
 pub use process::capture;
 pub use program::{Program, PythonNeeds, Task};
+pub use usage::UsageMeter;

@@ -1,9 +1,9 @@
 //! `Results`: what became of consecutive positions of a run.
 
-use super::bytes::{Cursor, put_length, put_u32};
+use super::bytes::{Cursor, put_length, put_u32, put_u64};
 use super::error::WireError;
 use super::framing::BulkData;
-use crate::model::{Failure, ResultForm};
+use crate::model::{Failure, ItemTime, ResultForm};
 
 /// The outcomes of consecutive positions, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Results {
     pub list: bool,
     /// The form of the results. A table only with `ItemSettings::batched`, and as a `list`.
     pub form: ResultForm,
+    /// How long positions ran: these, and some of before that were timed together with them.
+    pub times: Vec<ItemTime>,
     /// A line of JSON for each position that succeeded (for each element, if `list`), or the table.
     pub lines: Vec<u8>,
 }
@@ -37,6 +39,7 @@ impl Results {
             put_length(head, failures.len());
             head.extend_from_slice(&failures);
         }
+        encode_times(head, &self.times);
         Ok([&self.lines, &[]])
     }
 
@@ -45,8 +48,26 @@ impl Results {
         let list = flags & 1 != 0;
         let form = if flags & 2 == 0 { ResultForm::Lines } else { ResultForm::Arrow };
         let (failures, bad) = (decode_failures(cursor)?, decode_failures(cursor)?);
-        Ok(Self { first, count, failures, bad, nulls, list, form, lines: cursor.rest.to_vec() })
+        let times = decode_times(cursor)?;
+        Ok(Self { first, count, failures, bad, nulls, list, form, times, lines: cursor.rest.to_vec() })
     }
+}
+
+/// Writes times, each as its first position, the number of positions, and nanoseconds.
+pub(super) fn encode_times(head: &mut Vec<u8>, times: &[ItemTime]) {
+    put_length(head, times.len());
+    for ItemTime { first, count, nanoseconds } in times {
+        put_u32(head, *first);
+        put_u32(head, *count);
+        put_u64(head, *nanoseconds);
+    }
+}
+
+pub(super) fn decode_times(cursor: &mut Cursor<'_>) -> Result<Vec<ItemTime>, WireError> {
+    let time = |cursor: &mut Cursor<'_>| {
+        Ok(ItemTime { first: cursor.u32()?, count: cursor.u32()?, nanoseconds: cursor.u64()? })
+    };
+    (0..cursor.length()?).map(|_| time(cursor)).collect()
 }
 
 fn decode_failures(cursor: &mut Cursor<'_>) -> Result<Vec<(u32, Failure)>, WireError> {

@@ -4,14 +4,14 @@
 //! number of `Run`s. The worker answers each with `Results` and `Log` messages and one `Done`. `Stop`, or closing the
 //! connection, ends the worker.
 
-use super::bytes::{Cursor, put_u32};
+use super::bytes::{Cursor, put_u32, put_u64};
 use super::error::WireError;
 use super::framing::{BulkData, Message, NO_BULK, encode_json};
 use super::hello::{HELLO, Hello};
-use super::results::Results;
+use super::results::{Results, decode_times, encode_times};
 use super::run::Run;
 use super::start::Start;
-use crate::model::Failure;
+use crate::model::{Failure, ItemTime, WorkerTimes};
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
@@ -59,10 +59,14 @@ pub struct Log {
 }
 
 /// The end of a [`Run`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Done {
     /// The number of positions that were run; fewer than sent if the worker halted.
     pub executed: u32,
+    /// How long the last positions ran.
+    pub times: Vec<ItemTime>,
+    /// How the worker spent its time.
+    pub spent: WorkerTimes,
 }
 
 impl Message for WorkerMessage {
@@ -92,6 +96,9 @@ impl Message for WorkerMessage {
             Self::Results(results) => results.encode(head),
             Self::Done(done) => {
                 put_u32(head, done.executed);
+                encode_times(head, &done.times);
+                let WorkerTimes { decode, task, encode } = done.spent;
+                [decode, task, encode].into_iter().for_each(|time| put_u64(head, time));
                 Ok(NO_BULK)
             }
             Self::Ready | Self::Stop => Ok(NO_BULK),
@@ -108,11 +115,17 @@ impl Message for WorkerMessage {
             RUN => Self::Run(Run::decode(&mut cursor)?),
             RESULTS => Self::Results(Results::decode(&mut cursor)?),
             LOG => Self::Log(serde_json::from_slice(payload)?),
-            DONE => Self::Done(Done { executed: cursor.u32()? }),
+            DONE => Self::Done(decode_done(&mut cursor)?),
             STOP => Self::Stop,
             _ => return Err(WireError::Invalid("unknown kind")),
         })
     }
+}
+
+fn decode_done(cursor: &mut Cursor<'_>) -> Result<Done, WireError> {
+    let (executed, times) = (cursor.u32()?, decode_times(cursor)?);
+    let spent = WorkerTimes { decode: cursor.u64()?, task: cursor.u64()?, encode: cursor.u64()? };
+    Ok(Done { executed, times, spent })
 }
 
 #[cfg(test)]
@@ -163,6 +176,7 @@ mod tests {
             nulls: 1,
             list: true,
             form: ResultForm::Arrow,
+            times: vec![ItemTime { first: 1, count: 4, nanoseconds: 1 << 40 }],
             lines: b"{}\n".to_vec(),
         };
         let message = WorkerMessage::Results(results.clone());

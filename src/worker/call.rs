@@ -8,6 +8,7 @@ use super::frame::Frames;
 use super::record::{Raw, Unread};
 use super::support::Support;
 use super::task::{Argument, Task};
+use super::timer::Timer;
 use crate::columnar::columns_of_csv;
 use crate::model::{Failure, FailureKind};
 use crate::wire::{Run, RunBatch};
@@ -40,6 +41,8 @@ pub(super) struct WorkUnit<'a, 'py> {
     pub(super) view: &'a Option<Bound<'py, BatchView>>,
     /// All of `Run::items` as text, if it is valid UTF-8 and that is useful to know.
     pub(super) text: Option<&'a str>,
+    /// Times it.
+    pub(super) timer: &'a Timer,
 }
 
 impl WorkUnit<'_, '_> {
@@ -104,7 +107,8 @@ impl Caller<'_> {
             batch.item = item.clone().unbind();
             batch.index = unit.index;
         }
-        self.task.call(py, |argument| match argument {
+        unit.timer.next_part();
+        let result = self.task.call(py, |argument| match argument {
             Argument::Item => item.clone(),
             Argument::Index => unit.index.into_pyobject(py).map_or_else(|never| match never {}, Bound::into_any),
             Argument::Batch => unit.view.clone().expect("made wherever the layout has it").into_any(),
@@ -112,7 +116,9 @@ impl Caller<'_> {
             Argument::Value(at) => {
                 values.as_ref().and_then(|values| values.get(at).cloned()).expect("as many as there are names")
             }
-        })
+        });
+        unit.timer.next_part();
+        result
     }
 
     fn item<'py>(

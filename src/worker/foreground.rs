@@ -7,6 +7,7 @@ use super::call::{Caller, WorkUnit};
 use super::encode::{EncodeError, Encoder, EncoderCache};
 use super::support::Support;
 use super::task::Task;
+use super::timer::Timer;
 use crate::model::Items;
 use crate::wire::{ForegroundJob, Run};
 use pyo3::prelude::*;
@@ -53,6 +54,7 @@ fn run(py: Python<'_>, job: &ForegroundJob) -> PyResult<u8> {
         first: 0,
         view: &view,
         text: None,
+        timer: &Timer::default(),
     };
     let written = caller.call(py, &unit).and_then(|(value, bad)| {
         // The batch has only this item.

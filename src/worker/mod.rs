@@ -28,6 +28,7 @@ mod run;
 mod serve;
 mod support;
 mod task;
+mod timer;
 
 pub use foreground::foreground;
 pub use host::{hosted, main};

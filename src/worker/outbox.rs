@@ -5,7 +5,8 @@
 //! during a `Run`, it kills the process, because nobody is left to take the results.
 
 use super::capture::{Capture, Drain};
-use crate::model::{Failure, ResultForm};
+use super::timer::Timer;
+use crate::model::Failure;
 use crate::wire::{Results, WireError, WorkerMessage, write_frame};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, getpid, kill_process};
@@ -38,11 +39,28 @@ struct Pending {
     parked: bool,
 }
 
+/// What became of a position.
+pub(super) struct Finished<'a> {
+    pub(super) position: u32,
+    /// Its result, without a newline.
+    pub(super) outcome: Result<&'a [u8], Failure>,
+    /// The number of NaN and infinite values that were written as null.
+    pub(super) nulls: u32,
+    /// Has the times of the groups that have ended.
+    pub(super) timer: &'a Timer,
+}
+
 impl Outbox {
     /// Creates an outbox for `socket`, and starts its thread.
     pub(super) fn start(socket: UnixStream, capture: Arc<Capture>) -> std::io::Result<Arc<Self>> {
         let outbox = Arc::new(Self {
-            pending: Mutex::new(Pending { socket, frames: Vec::new(), open: empty(), running: false, parked: false }),
+            pending: Mutex::new(Pending {
+                socket,
+                frames: Vec::new(),
+                open: Results::default(),
+                running: false,
+                parked: false,
+            }),
             wake: Condvar::new(),
             capture,
         });
@@ -60,8 +78,9 @@ impl Outbox {
         }
     }
 
-    /// Appends the outcome of `position`. A result comes without its newline.
-    pub(super) fn push(&self, position: u32, outcome: Result<&[u8], Failure>, nulls: u32) -> Result<(), WireError> {
+    /// Appends what became of a position.
+    pub(super) fn push(&self, finished: Finished<'_>) -> Result<(), WireError> {
+        let Finished { position, outcome, nulls, timer } = finished;
         let mut pending = self.lock();
         self.collect(&mut pending, Drain::EndOfItem)?;
         let open = &mut pending.open;
@@ -70,6 +89,7 @@ impl Outbox {
         }
         open.count += 1;
         open.nulls += nulls;
+        timer.take_times(&mut open.times);
         match outcome {
             Ok(line) => {
                 open.lines.extend_from_slice(line);
@@ -150,7 +170,7 @@ impl Outbox {
 impl Pending {
     fn close(&mut self) -> Result<(), WireError> {
         if self.open.count > 0 {
-            let results = WorkerMessage::Results(std::mem::replace(&mut self.open, empty()));
+            let results = WorkerMessage::Results(std::mem::take(&mut self.open));
             write_frame(&mut self.frames, &results)?;
             // The next message will be about as long, so it reuses the buffer.
             if let WorkerMessage::Results(Results { mut lines, .. }) = results {
@@ -175,18 +195,5 @@ impl Pending {
         let mut watched = [PollFd::new(&self.socket, PollFlags::empty())];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         poll(&mut watched, Some(&now)).is_ok() && watched[0].revents().contains(PollFlags::HUP)
-    }
-}
-
-fn empty() -> Results {
-    Results {
-        first: 0,
-        count: 0,
-        failures: Vec::new(),
-        bad: Vec::new(),
-        nulls: 0,
-        list: false,
-        form: ResultForm::Lines,
-        lines: Vec::new(),
     }
 }

@@ -6,8 +6,9 @@
 use super::call::{Caller, WorkUnit};
 use super::capture::Capture;
 use super::encode::{EncodeError, Encoder, EncoderCache};
-use super::outbox::Outbox;
+use super::outbox::{Finished, Outbox};
 use super::page::Page;
+use super::timer::Timer;
 use crate::columnar::{TableStats, json_of_ipc};
 use crate::model::{Failure, FailureKind, ResultForm};
 use crate::wire::{Done, Results, Run, RunBatch, WireError, WorkerMessage};
@@ -23,6 +24,7 @@ pub(super) struct Runner<'a> {
     pub(super) outbox: &'a Outbox,
     pub(super) capture: &'a Capture,
     pub(super) page: Page,
+    pub(super) timer: &'a Timer,
     /// The buffer for the current result.
     pub(super) line: Vec<u8>,
     /// What the encoder keeps between values.
@@ -49,7 +51,10 @@ impl Runner<'_> {
         let executed = self.run_batches(py, run);
         self.page.leave();
         self.capture.leave();
-        self.outbox.finish(Some(&WorkerMessage::Done(Done { executed: executed? })))
+        self.timer.end_group();
+        let mut done = Done { executed: executed?, times: Vec::new(), spent: self.timer.take_spent() };
+        self.timer.take_times(&mut done.times);
+        self.outbox.finish(Some(&WorkerMessage::Done(done)))
     }
 
     fn run_batches(&mut self, py: Python<'_>, run: &Run) -> Result<u32, WireError> {
@@ -72,7 +77,7 @@ impl Runner<'_> {
                 }
                 let items = if self.caller.task.batched { first..first + size } else { first + step..first + step + 1 };
                 let index = if size == 0 { 0 } else { batch.indexes.get(step) };
-                let unit = WorkUnit { run, position, index, items, batch, first, view: &view, text };
+                let unit = WorkUnit { run, position, index, items, batch, first, view: &view, text, timer: self.timer };
                 let succeeded = self.position(py, &unit)?;
                 position += 1;
                 if !succeeded && run.halt_on_failure {
@@ -80,6 +85,7 @@ impl Runner<'_> {
                 }
             }
             first += size;
+            self.timer.end_group();
         }
         Ok(position)
     }
@@ -89,6 +95,7 @@ impl Runner<'_> {
         self.line.clear();
         self.capture.enter(unit.position);
         self.page.enter(unit.position, self.caller.task.precision);
+        self.timer.begin(unit.position);
         let outcome = self.value(py, unit);
         // A child that user code has forked. It must not touch the page, which says what its parent is running.
         if self.capture.is_forked() {
@@ -97,6 +104,7 @@ impl Runner<'_> {
         let outcome = outcome.map_err(|error| self.caller.failure(py, error).after(self.page.running()));
         // The item is done. If the worker dies from here on, the item is not to blame.
         self.page.leave();
+        self.timer.end();
         if self.capture.is_touched() {
             self.capture.restored(self.caller.support.restore(py));
         }
@@ -111,7 +119,7 @@ impl Runner<'_> {
         } else {
             let nulls = outcome.as_ref().map_or(0, |written| written.nulls);
             let outcome = outcome.map(|_| self.line.as_slice());
-            self.outbox.push(unit.position, outcome, nulls)?;
+            self.outbox.push(Finished { position: unit.position, outcome, nulls, timer: self.timer })?;
         }
         Ok(succeeded)
     }
@@ -129,7 +137,9 @@ impl Runner<'_> {
             lines = std::mem::take(&mut self.line);
         }
         let Written { list, form, nulls, bad } = written;
-        WorkerMessage::Results(Results { first: position, count: 1, failures, bad, nulls, list, form, lines })
+        let mut times = Vec::new();
+        self.timer.take_times(&mut times);
+        WorkerMessage::Results(Results { first: position, count: 1, failures, bad, nulls, list, form, times, lines })
     }
 
     /// Calls the user's code and writes its result to `self.line`.

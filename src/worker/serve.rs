@@ -8,6 +8,7 @@ use super::page::Page;
 use super::run::Runner;
 use super::support::Support;
 use super::task::{PrepareError, Task};
+use super::timer::Timer;
 use crate::model::Failure;
 use crate::wire::{FrameReader, Hello, Role, Start, WireError, WorkerMessage};
 use pyo3::prelude::*;
@@ -66,11 +67,13 @@ fn converse(py: Python<'_>, link: Link) -> Result<u8, ServeError> {
         }
     };
     outbox.finish(Some(&WorkerMessage::Ready))?;
+    let timer = Timer::default();
     let mut runner = Runner {
         caller: Caller { task: &task, support: &support },
         outbox: &outbox,
         capture: &capture,
         page: link.page,
+        timer: &timer,
         line: Vec::new(),
         cache: EncoderCache::default(),
     };

@@ -124,7 +124,7 @@ impl Worker {
             match self.reader.read(&mut self.socket) {
                 Ok(Some(WorkerMessage::Results(results))) => answer.results.push(results),
                 Ok(Some(WorkerMessage::Log(log))) => answer.logs.push(log),
-                Ok(Some(WorkerMessage::Done(Done { executed }))) => {
+                Ok(Some(WorkerMessage::Done(Done { executed, .. }))) => {
                     answer.executed = executed;
                     return (answer, true);
                 }

@@ -1,5 +1,6 @@
 //! `shell`: a command, with or without a shell.
 
+use crate::measure::SlotState;
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::spec::{self, ShellTask};
 use crate::task::context::StepContext;
@@ -160,7 +161,7 @@ impl Task for Shell {
 
 impl ItemTask for Shell {
     fn run(&self, item: &ItemRun<'_>) -> Outcome {
-        let ItemRun { scope, context, timeout, guard, log } = *item;
+        let ItemRun { scope, context, timeout, guard, clock, log } = *item;
         let command = self.build(scope, context)?;
         let stderr = |text: &[u8]| log("stderr", String::from_utf8_lossy(text).into_owned());
         let limits = Limits {
@@ -170,8 +171,15 @@ impl ItemTask for Shell {
             most_output: process::MOST_OUTPUT,
             stderr: Some(&stderr),
         };
-        let start = || command.start(self.defaults(context)?, &context.host.env);
-        match process::follow(start, &limits) {
+        let start = || {
+            clock.enter(SlotState::Start);
+            let started = command.start(self.defaults(context)?, &context.host.env);
+            clock.enter(SlotState::Task);
+            started
+        };
+        let ended = process::follow(start, &limits);
+        clock.enter(SlotState::Receive);
+        match ended {
             Ok(ended) => {
                 if let Some(holder) = &ended.held_by {
                     let still = format!("the command has exited, but {holder} still has its output open");

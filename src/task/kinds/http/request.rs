@@ -6,6 +6,7 @@ use super::rate_limit::RateLimit;
 use super::redirect;
 use super::response::{SentRequest, Target};
 use super::saved::SavedPaths;
+use crate::measure::SlotState;
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::spec::{self, HttpTask};
 use crate::task::cancel::Latch;
@@ -197,7 +198,8 @@ impl ItemTask for Http {
         let (scope, kill) = (item.scope, &item.context.cancel.kill);
         let request = self.request(scope)?;
         if let Some(limit) = &self.rate_limit {
-            limit.wait(request.uri().authority().map_or("", |authority| authority.as_str()), kill)?;
+            let host = request.uri().authority().map_or("", |authority| authority.as_str());
+            item.clock.during(SlotState::RateLimited, || limit.wait(host, kill))?;
         }
         let save_to = self.save_to.as_ref().map(|template| template.string(scope)).transpose()?;
         let save_to = save_to.as_deref();
@@ -205,7 +207,9 @@ impl ItemTask for Http {
             self.saved.claim(path.as_ref(), scope.index)?;
         }
         let timeout = item.timeout.unwrap_or(DEFAULT_TIMEOUT);
+        item.clock.enter(SlotState::Task);
         let outcome = self.send(request, &Sending { timeout, kill, save_to });
+        item.clock.enter(SlotState::Receive);
         if let (Err(_), Some(path)) = (&outcome, save_to) {
             self.saved.release(path.as_ref());
         }

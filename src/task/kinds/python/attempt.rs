@@ -8,8 +8,9 @@ use super::memory_limit::MemoryLimit;
 use super::peer::{Waits, WorkerEvent, WorkerExit};
 use super::work_unit::WorkUnit;
 use super::worker::{Worker, crash, unusable};
+use crate::measure::{SlotClock, SlotState};
 use crate::model::{Failure, FailureKind};
-use crate::wire::{Log, Results, WireError, WorkerMessage};
+use crate::wire::{Done, Log, Results, WireError, WorkerMessage};
 use std::time::{Duration, Instant};
 
 /// A running attempt.
@@ -56,8 +57,11 @@ impl<'a, 'f> Attempt<'a, 'f> {
             check_at: Some(self.worker.next_check),
         };
         self.send();
+        let clock = self.clock();
         loop {
+            clock.enter(SlotState::Task);
             let event = self.worker.peer.next_event(&waits).map_err(|error| unusable(&error.to_string()))?;
+            clock.enter(SlotState::Receive);
             match event {
                 WorkerEvent::Stop => waits.stop = None,
                 WorkerEvent::CheckDue => {
@@ -72,12 +76,19 @@ impl<'a, 'f> Attempt<'a, 'f> {
         }
     }
 
+    fn clock(&self) -> SlotClock<'f> {
+        self.run.packer.context.clocks.of(self.watch.slot)
+    }
+
     fn send(&mut self) {
+        let clock = self.clock();
+        clock.enter(SlotState::Encode);
         let (units, outcome) = self.run.units_and_outcome(self.count);
         std::mem::take(&mut self.worker.setup_logs).into_iter().for_each(|log| outcome.log(log, units));
         let message = self.run.message(self.count);
         self.worker.items_sent += message.items.len();
         // This fails if the worker died while it was idle. The next event tells how it died.
+        clock.enter(SlotState::Send);
         drop(self.worker.peer.send(&WorkerMessage::Run(message)));
     }
 
@@ -85,9 +96,7 @@ impl<'a, 'f> Attempt<'a, 'f> {
         match event {
             WorkerEvent::Message(WorkerMessage::Results(results)) => self.on_results(results),
             WorkerEvent::Message(WorkerMessage::Log(log)) => Ok(self.on_log(log)),
-            WorkerEvent::Message(WorkerMessage::Done(done)) => {
-                Ok(Some(EndCause::Done { executed: done.executed as usize }))
-            }
+            WorkerEvent::Message(WorkerMessage::Done(done)) => Ok(Some(self.on_done(&done))),
             WorkerEvent::Message(_) => Err(unusable("it sent an unexpected message")),
             WorkerEvent::CheckDue => Ok(self.on_check_due()),
             WorkerEvent::Dead(exit) => Ok(Some(self.on_death(&exit))),
@@ -104,6 +113,13 @@ impl<'a, 'f> Attempt<'a, 'f> {
         let (units, outcome) = self.run.units_and_outcome(self.count);
         let taken = outcome.take(results, units);
         taken.map(|()| None).ok_or_else(|| unusable("its results do not match the items it was sent"))
+    }
+
+    fn on_done(&mut self, done: &Done) -> EndCause {
+        let (units, outcome) = self.run.units_and_outcome(self.count);
+        outcome.take_times(&done.times, units);
+        outcome.take_worker_times(done.spent);
+        EndCause::Done { executed: done.executed as usize }
     }
 
     fn on_log(&mut self, log: Log) -> Option<EndCause> {

@@ -9,7 +9,7 @@ use super::outcome::OutcomeBuilder;
 use super::payload::Packer;
 use super::work_list::WorkList;
 use super::work_unit::WorkUnit;
-use crate::model::{Failure, Items};
+use crate::model::{Failure, Items, WorkerTimes};
 use crate::task::lane::{BatchOutcome, LogLine};
 use crate::wire::Run;
 use std::time::Instant;
@@ -144,7 +144,7 @@ impl<'f> FrameRun<'f> {
             self.leave_rest(position + 1);
         }
         let unit = self.work.settle_with(reported, position);
-        self.outcome.fail(unit, failure);
+        self.outcome.cut_short(unit, failure);
     }
 
     /// The worker exceeded its memory limit.
@@ -189,7 +189,7 @@ impl<'f> FrameRun<'f> {
     }
 
     /// The outcomes of the batches. Units that are left count as not run.
-    pub(super) fn finish(mut self) -> Vec<BatchOutcome> {
+    pub(super) fn finish(mut self) -> (Vec<BatchOutcome>, WorkerTimes) {
         self.leave_rest(0);
         self.outcome.finish(&self.unrun)
     }

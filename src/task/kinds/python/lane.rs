@@ -17,6 +17,7 @@ use super::peer::PeerHost;
 use super::task::{PythonTask, Role};
 use super::work_unit::UnitKind;
 use super::worker::{Worker, WorkerStop};
+use crate::measure::SlotState;
 use crate::model::{Failure, FailureKind};
 use crate::task::context::StepContext;
 use crate::task::lane::{Frame, FrameOutcome, Lane, LogLine, ShutdownReport};
@@ -93,7 +94,8 @@ impl PythonLane {
         let mut tries = 1..=MOST_STARTS;
         let worker = loop {
             let start = task.start(context, role)?;
-            match Worker::start(&*self.host, start, &context.cancel.kill) {
+            let begin = || Worker::start(&*self.host, start, &context.cancel.kill);
+            match context.clocks.of(self.slot).during(SlotState::Start, begin) {
                 Err(failure) if failure.kind == FailureKind::Crash && tries.next() != Some(MOST_STARTS) => {}
                 ended => break ended?,
             }
@@ -154,7 +156,8 @@ impl Lane for PythonLane {
                 break;
             }
         }
-        FrameOutcome { batches: run.finish(), fatal }
+        let (batches, worker) = run.finish();
+        FrameOutcome { batches, fatal, worker }
     }
 
     fn finish(&mut self) -> ShutdownReport {

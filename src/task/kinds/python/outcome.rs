@@ -1,7 +1,7 @@
 //! Collects the outcomes of a frame as results arrive.
 
 use super::work_unit::{UnitKind, WorkUnit};
-use crate::model::{Failure, ItemKey, Lines};
+use crate::model::{Failure, ItemKey, ItemTime, Lines, WorkerTimes};
 use crate::task::context::{LaneSettings, StepContext};
 use crate::task::item_files::ItemFiles;
 use crate::task::lane::{BatchOutcome, Frame, LogLine, LogSink};
@@ -19,6 +19,7 @@ pub(super) struct OutcomeBuilder<'f> {
     settings: Arc<LaneSettings>,
     log: &'f LogSink<'f>,
     has_halting_failure: bool,
+    worker: WorkerTimes,
 }
 
 /// The files of items, and their owners.
@@ -37,11 +38,21 @@ impl<'f> OutcomeBuilder<'f> {
         });
         let batches = vec![BatchOutcome::default(); frame.batches.len()];
         let settings = Arc::clone(&context.settings);
-        Self { batches, sizes, kind, files, settings, log: frame.log, has_halting_failure: false }
+        Self {
+            batches,
+            sizes,
+            kind,
+            files,
+            settings,
+            log: frame.log,
+            has_halting_failure: false,
+            worker: WorkerTimes::default(),
+        }
     }
 
     /// Takes results for `units`; `None` if they do not match.
     pub(super) fn take(&mut self, mut results: Results, units: &[WorkUnit]) -> Option<()> {
+        self.take_times(&results.times, units);
         let first = results.first as usize;
         let units = units.get(first..first.checked_add(results.count as usize)?)?;
         let head = *units.first()?;
@@ -61,6 +72,34 @@ impl<'f> OutcomeBuilder<'f> {
             }
             None => self.take_lines(&results.lines, units, &failed),
         }
+    }
+
+    /// Takes the times of `units`. Units that were timed together belong to one batch.
+    pub(super) fn take_times(&mut self, times: &[ItemTime], units: &[WorkUnit]) {
+        for time in times {
+            let Some(unit) = units.get(time.first as usize) else { continue };
+            let count = match self.kind {
+                UnitKind::Item => time.count,
+                UnitKind::Batch => u32::try_from(self.sizes[unit.batch]).unwrap_or(u32::MAX),
+            };
+            let first = u32::try_from(unit.position).unwrap_or(u32::MAX);
+            self.batches[unit.batch].times.push(ItemTime { first, count, ..*time });
+        }
+    }
+
+    /// Adds how a worker has spent its time.
+    pub(super) fn take_worker_times(&mut self, times: WorkerTimes) {
+        self.worker.add(times);
+    }
+
+    /// Records that a unit was cut short, and so could not tell its time.
+    pub(super) fn cut_short(&mut self, unit: WorkUnit, failure: Failure) {
+        if let Some(took) = failure.took {
+            let count = self.kind.positions(unit, self.sizes[unit.batch]).len();
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            self.batches[unit.batch].times.push(ItemTime { count, ..ItemTime::of_one(unit.position, took) });
+        }
+        self.fail(unit, failure);
     }
 
     /// Bad rows of a batch: each of them has failed on its own.
@@ -176,7 +215,7 @@ impl<'f> OutcomeBuilder<'f> {
     }
 
     /// Finishes the outcomes. The units in `unrun` did not run.
-    pub(super) fn finish(mut self, unrun: &[WorkUnit]) -> Vec<BatchOutcome> {
+    pub(super) fn finish(mut self, unrun: &[WorkUnit]) -> (Vec<BatchOutcome>, WorkerTimes) {
         self.discard_item_dirs();
         for unit in unrun {
             let positions = self.kind.positions(*unit, self.sizes[unit.batch]);
@@ -186,6 +225,6 @@ impl<'f> OutcomeBuilder<'f> {
             outcome.failures.sort_by_key(|(position, _)| *position);
             outcome.unrun.sort_unstable();
         }
-        self.batches
+        (self.batches, self.worker)
     }
 }

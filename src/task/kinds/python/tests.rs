@@ -3,6 +3,8 @@
 use super::lane::PythonLane;
 use super::peer::{Peer, PeerHost, Waits, WorkerEvent, WorkerExit};
 use super::task::PythonTask;
+use crate::measure::SlotClocks;
+use crate::model::ItemTime;
 use crate::model::{
     Batch, Failure, FailureKind, Form, Indexes, ItemKey, Items, Keys, ResultForm, RunId, StepName, Text,
 };
@@ -67,12 +69,13 @@ impl Script {
             }
             if item == "\"raise\"" && run.halt_on_failure {
                 let executed = u32::try_from(at).unwrap() + 1;
-                self.events.push_back((None, WorkerEvent::Message(WorkerMessage::Done(Done { executed }))));
+                self.events
+                    .push_back((None, WorkerEvent::Message(WorkerMessage::Done(Done { executed, ..Done::default() }))));
                 return;
             }
         }
         let executed = u32::try_from(items.len()).unwrap();
-        self.events.push_back((None, WorkerEvent::Message(WorkerMessage::Done(Done { executed }))));
+        self.events.push_back((None, WorkerEvent::Message(WorkerMessage::Done(Done { executed, ..Done::default() }))));
     }
 }
 
@@ -88,6 +91,7 @@ fn result(at: usize, item: &str) -> Results {
         nulls: 0,
         list: false,
         form: ResultForm::Lines,
+        times: vec![ItemTime { first: position, count: 1, nanoseconds: 1 }],
         lines: if raises { Vec::new() } else { format!("{item}\n").into_bytes() },
     }
 }
@@ -147,6 +151,7 @@ fn context(settings: LaneSettings) -> StepContext {
         cancel: Cancel::new().unwrap(),
         item_files: None,
         current_items: Arc::new(CurrentItems::new(1)),
+        clocks: Arc::new(SlotClocks::new(1)),
     }
 }
 

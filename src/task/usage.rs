@@ -1,0 +1,138 @@
+//! What the engine and its tasks use of the machine, as the kernel counts it.
+//!
+//! CPU time of tasks is that of all processes below the engine: of those that have ended it is known exactly once they were
+//! waited for (`RUSAGE_CHILDREN`), of those that run from `/proc`. So it includes start, teardown, workers that were killed, and
+//! what commands start themselves. `ru_maxrss` is not used: after `posix_spawn` it tells the size of the parent.
+//!
+//! The files of `/proc` are a name and a number a line, or numbers in a row, so no crate reads them for us.
+
+use super::guard::Guard;
+use crate::measure::Usage;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Microseconds in a clock tick of `/proc/PID/stat`: a hundredth of a second.
+const TICK: u64 = 10_000;
+
+/// The most processes to look at below one child. A command that starts more is measured in part.
+const MOST_PROCESSES: usize = 1000;
+
+/// Measures a run.
+#[derive(Debug)]
+pub struct UsageMeter {
+    guard: Option<Arc<Guard>>,
+    /// The file with the times for which the control group was throttled, if it has a CPU limit.
+    cpu_stat: Option<PathBuf>,
+    /// What was measured last.
+    last: Usage,
+}
+
+impl UsageMeter {
+    /// Measures the engine, and the tasks that the guard knows.
+    pub fn new(guard: Option<Arc<Guard>>) -> Self {
+        Self { guard, cpu_stat: cpu_stat(), last: Usage::default() }
+    }
+
+    /// What was used until now.
+    pub fn read(&mut self) -> Usage {
+        let mut usage = Usage {
+            engine_cpu: cpu_of(UsageWho::RUSAGE_SELF),
+            task_cpu: cpu_of(UsageWho::RUSAGE_CHILDREN),
+            engine_memory: named(&PathBuf::from("/proc/self/status"), "VmRSS:") * 1024,
+            throttled: self.cpu_stat.as_ref().map_or(0, |path| named(path, "throttled_usec")),
+            cpu_pressure: pressure("cpu"),
+            memory_pressure: pressure("memory"),
+            io_pressure: pressure("io"),
+            ..Usage::default()
+        };
+        let io = PathBuf::from("/proc/self/io");
+        (usage.read, usage.written) = (named(&io, "read_bytes:"), named(&io, "write_bytes:"));
+        for child in self.guard.iter().flat_map(|guard| guard.groups()) {
+            self.add_tree(child, &mut usage);
+        }
+        self.last = usage.at_least(&self.last);
+        self.last
+    }
+
+    /// Adds a process and those below it.
+    fn add_tree(&self, root: u32, usage: &mut Usage) {
+        let mut left = vec![root];
+        for _ in 0..MOST_PROCESSES {
+            let Some(pid) = left.pop() else { return };
+            let pid = pid.to_string();
+            let path = |file: &str| PathBuf::from(format!("/proc/{pid}/{file}"));
+            usage.task_cpu += cpu_of_process(&path("stat"));
+            usage.task_memory += named(&path("status"), "VmRSS:") * 1024;
+            usage.largest_process = usage.largest_process.max(named(&path("status"), "VmHWM:") * 1024);
+            usage.read += named(&path("io"), "read_bytes:");
+            usage.written += named(&path("io"), "write_bytes:");
+            let children = fs::read_to_string(path(&format!("task/{pid}/children"))).unwrap_or_default();
+            left.extend(children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+        }
+    }
+}
+
+fn cpu_of(who: UsageWho) -> u64 {
+    let time = |time: TimeVal| u64::try_from(time.tv_sec() * 1_000_000 + time.tv_usec()).unwrap_or(0);
+    getrusage(who).map_or(0, |usage| time(usage.user_time()) + time(usage.system_time()))
+}
+
+/// The CPU time of a process, and of its children that it has waited for.
+fn cpu_of_process(stat: &PathBuf) -> u64 {
+    let stat = fs::read_to_string(stat).unwrap_or_default();
+    // The name of the program, in brackets, may contain anything.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let times = fields.split_whitespace().skip(11).take(4);
+    times.filter_map(|time| time.parse::<u64>().ok()).sum::<u64>() * TICK
+}
+
+/// The number behind a name at the start of a line; 0 if there is none.
+fn named(path: &PathBuf, name: &str) -> u64 {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
+/// For how long some process of the machine has waited for a resource, in microseconds; 0 if the kernel does not tell.
+fn pressure(resource: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/pressure/{resource}")).unwrap_or_default();
+    let some = text.lines().find(|line| line.starts_with("some "));
+    some.and_then(|line| line.rsplit_once("total=")?.1.parse().ok()).unwrap_or(0)
+}
+
+/// `cpu.stat` of this process's control group (version 2).
+fn cpu_stat() -> Option<PathBuf> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let own = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let path = PathBuf::from(format!("/sys/fs/cgroup{own}/cpu.stat"));
+    path.exists().then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_this_process_uses_shows() {
+        let mut meter = UsageMeter::new(None);
+        let before = meter.read();
+        assert!(before.engine_memory > 1 << 20, "{before:?}");
+        let mut sum = 0_u64;
+        while meter.read().engine_cpu < before.engine_cpu + 20_000 {
+            sum = std::hint::black_box(sum + 1);
+        }
+        assert!(meter.read().since(&before).engine_cpu >= 20_000);
+    }
+
+    #[test]
+    fn the_cpu_time_of_children_counts_after_their_end() {
+        let mut meter = UsageMeter::new(None);
+        let before = meter.read();
+        let spin = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done";
+        assert!(std::process::Command::new("sh").args(["-c", spin]).status().unwrap().success());
+        assert!(meter.read().since(&before).task_cpu > 10_000);
+    }
+}
