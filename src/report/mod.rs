@@ -6,14 +6,17 @@
 mod bar;
 mod failures;
 mod format;
+mod groups;
 mod json;
 mod lines;
 mod messages;
+mod pattern;
 mod scan;
 mod summary;
 
 pub use bar::BarProgress;
 pub use format::{bytes, count, duration, number, rate, will_run};
+pub use groups::{FailureGroup, FailureGroups, FailureText};
 pub use json::JsonProgress;
 pub use lines::LineProgress;
 pub use scan::{Scan, ScanProgress};

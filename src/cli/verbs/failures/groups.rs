@@ -4,73 +4,56 @@ use super::list::Failed;
 use crate::cli::error::CliError;
 use crate::cli::stdout::{print, print_json};
 use crate::cli::table::Table;
-use crate::report::number;
+use crate::report::{FailureGroup, FailureGroups, FailureText, number};
 use crate::text::Printable;
-use indexmap::IndexMap;
-use serde_json::json;
-use std::cmp::Reverse;
+use serde_json::{Value, json};
 
-/// Failures of one step whose errors differ only in numbers.
-struct Group<'a> {
-    count: u64,
-    /// The first of them.
-    example: &'a Failed,
-}
-
-/// The groups, the largest first.
-fn groups(all: &[Failed]) -> Vec<Group<'_>> {
-    let mut groups: IndexMap<(&str, String), Group<'_>> = IndexMap::new();
-    for failed in all {
-        let key = (failed.step.as_str(), without_numbers(&failed.error()));
-        groups.entry(key).or_insert(Group { count: 0, example: failed }).count += 1;
+/// The groups of these failures.
+fn groups(all: &[Failed]) -> FailureGroups {
+    let mut groups = FailureGroups::default();
+    for Failed { step, record, .. } in all {
+        groups.add(FailureText { step, index: record.index, class: &record.class, message: &record.message });
     }
-    let mut groups: Vec<Group<'_>> = groups.into_values().collect();
-    groups.sort_by_key(|group| Reverse(group.count));
     groups
-}
-
-/// The text with `#` in place of each number.
-fn without_numbers(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '0'..='9' if out.ends_with('#') => {}
-            '0'..='9' => out.push('#'),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 /// A line for each group.
 pub fn print_groups(all: &[Failed]) -> Result<(), CliError> {
-    let mut table = Table::new(["count", "step", "error", "example"]).wrap("error");
-    for Group { count, example } in groups(all) {
+    let groups = groups(all);
+    let mut table = Table::new(["count", "step", "error", "items"]).wrap("error");
+    for group in groups.largest() {
         table.row([
-            number(count).into(),
-            example.step.as_str().into(),
-            Printable::excerpt(example.error(), 100),
-            format!("item {}", example.record.index).into(),
+            number(group.count).into(),
+            group.step.as_str().into(),
+            Printable::excerpt(format!("{}: {}", group.class, group.message()), 100),
+            samples(group).into(),
         ]);
+    }
+    if groups.other() > 0 {
+        table.row([number(groups.other()).into(), "".into(), "other failures, each different".into(), "".into()]);
     }
     print(table.to_string())
 }
 
-/// The groups, for programs.
-pub fn print_groups_json(all: &[Failed]) -> Result<(), CliError> {
-    let groups = groups(all).into_iter().map(|Group { count, example }| {
-        json!({ "count": count, "step": example.step, "error": example.error(), "index": example.record.index })
-    });
-    print_json(&groups.collect::<Vec<_>>())
+/// `1, 5, 9, …`
+fn samples(group: &FailureGroup) -> String {
+    let indexes: Vec<String> = group.samples.iter().map(u64::to_string).collect();
+    let more = if group.count > indexes.len() as u64 { ", …" } else { "" };
+    format!("{}{more}", indexes.join(", "))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::without_numbers;
-
-    #[test]
-    fn numbers_of_any_length_are_alike() {
-        assert_eq!(without_numbers("item 12345678 of 9: 3.5"), "item # of #: #.#");
-        assert_eq!(without_numbers("item 1 of 1000: 10.25"), "item # of #: #.#");
+/// The groups, for programs.
+pub fn print_groups_json(all: &[Failed]) -> Result<(), CliError> {
+    let groups = groups(all);
+    let group = |group: &FailureGroup| {
+        json!({
+            "count": group.count, "step": group.step, "type": group.class, "message": group.message(),
+            "indexes": group.samples, "example": group.first,
+        })
+    };
+    let mut values: Vec<Value> = groups.largest().into_iter().map(group).collect();
+    if groups.other() > 0 {
+        values.push(json!({ "count": groups.other(), "step": null, "type": null, "message": null, "indexes": [] }));
     }
+    print_json(&values)
 }
