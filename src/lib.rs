@@ -9,6 +9,7 @@ pub mod bindings;
 pub mod cli;
 pub mod columnar;
 pub mod compile;
+pub mod explain;
 pub mod export;
 pub mod ledger;
 pub mod measure;

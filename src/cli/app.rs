@@ -43,6 +43,8 @@ enum Verb {
     Failures(verbs::FailuresArgs),
     /// Print what the tasks of a run printed
     Logs(verbs::LogsArgs),
+    /// Explain a run on one HTML page: what failed, where the time went
+    Report(verbs::ReportArgs),
     /// Check that every item has one outcome and every result is intact
     Audit(verbs::AuditArgs),
     /// Check this machine: cores, Python, state directory
@@ -71,6 +73,7 @@ impl Verb {
             Self::Results(args) => args.run(),
             Self::Failures(args) => args.run(),
             Self::Logs(args) => args.run(),
+            Self::Report(args) => args.run(),
             Self::Audit(args) => args.run(),
             Self::Doctor(args) => args.run(),
             Self::Schema(args) => args.run(),

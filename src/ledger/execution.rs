@@ -18,9 +18,12 @@ pub(super) struct Execution {
 }
 
 impl Execution {
-    /// Notes that an execution begins.
-    pub(super) fn begin(db: &Connection) -> rusqlite::Result<i64> {
-        db.execute("INSERT INTO executions (pid, started) VALUES (?1, ?2)", params![std::process::id(), now()])?;
+    /// Notes that an execution begins, with the workflow's text and the machine.
+    pub(super) fn begin(db: &Connection, (source, machine): (&str, &str)) -> rusqlite::Result<i64> {
+        db.execute(
+            "INSERT INTO executions (pid, started, source, machine) VALUES (?1, ?2, ?3, ?4)",
+            params![std::process::id(), now(), source, machine],
+        )?;
         Ok(db.last_insert_rowid())
     }
 

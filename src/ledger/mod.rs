@@ -58,7 +58,7 @@ pub use history::{DoneBatch, FailedItem, FailedItems, FailureChange, LossReason,
 pub use log::{LogReader, LogRecord};
 pub use place::RunPlace;
 pub use reader::Reader;
-pub use records::{FailureRecord, RunRecord, StepRecord};
+pub use records::{ExecutionRecord, FailureRecord, RunRecord, StepRecord};
 pub use results::ResultsReader;
 pub use row_hashes::{RowHashWriter, RowHashes};
 pub use run::{Given, Ledger, RunMeta};

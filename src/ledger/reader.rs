@@ -5,8 +5,8 @@ use super::database::Database;
 use super::error::LedgerError;
 use super::folder::RunFolder;
 use super::load::not_comparable;
-use super::records::{RunRecord, StepRecord};
-use super::schema::{check_integrity, check_rows, check_schema, given_columns, is_current};
+use super::records::{ExecutionRecord, RunRecord, StepRecord};
+use super::schema::{check_integrity, check_rows, check_schema, given_columns, has_measurements, is_current};
 use super::seals::{RUN, STEPS};
 use super::step_reader::StepReader;
 use super::steps;
@@ -103,6 +103,23 @@ impl Reader {
             run.status = Status::Interrupted;
         }
         Ok(run)
+    }
+
+    /// The starts and resumes of the run, in order.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn executions(&self) -> Result<Vec<ExecutionRecord>, LedgerError> {
+        let about = if self.db.run(has_measurements)? { "source, machine" } else { "NULL, NULL" };
+        self.db.rows(&format!("SELECT id, started, finished, {about} FROM executions ORDER BY id"), [], |row| {
+            Ok(ExecutionRecord {
+                number: row.get(0)?,
+                started: row.get(1)?,
+                finished: row.get(2)?,
+                source: row.get(3)?,
+                machine: row.get(4)?,
+            })
+        })
     }
 
     /// The steps that were started, in order.

@@ -38,6 +38,21 @@ pub struct RunRecord {
     pub finished: Option<i64>,
 }
 
+/// One start or resume of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecutionRecord {
+    /// Its number, from 1.
+    pub number: i64,
+    /// Milliseconds since 1970, UTC.
+    pub started: i64,
+    /// Milliseconds since 1970, UTC; none while it runs, or if it was killed.
+    pub finished: Option<i64>,
+    /// The text of the workflow file, secrets masked; none if an older version ran it.
+    pub source: Option<String>,
+    /// The machine as JSON.
+    pub machine: Option<String>,
+}
+
 /// A step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepRecord {

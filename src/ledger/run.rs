@@ -40,6 +40,10 @@ pub struct RunMeta {
     pub params_hash: String,
     /// `--max-items`
     pub max_items: Option<u64>,
+    /// The text of the workflow file, secrets masked.
+    pub source: String,
+    /// The machine, as JSON.
+    pub machine: String,
 }
 
 /// The options of an execution of a run. The next execution takes them over, unless it gets others.
@@ -154,7 +158,7 @@ impl Ledger {
                     meta.params_hash,
                 ],
             )?;
-            Execution::begin(db)
+            Execution::begin(db, (&meta.source, &meta.machine))
         })?;
         Self::new(db, Execution::new(execution, folder, durability, lock))
     }
@@ -273,7 +277,7 @@ fn create_tables(db: &Connection, folder: &RunFolder, meta: &RunMeta) -> rusqlit
             meta.max_items.map(integer),
         ],
     )?;
-    let execution = Execution::begin(db)?;
+    let execution = Execution::begin(db, (&meta.source, &meta.machine))?;
     db.execute_batch("COMMIT")?;
     Ok(execution)
 }

@@ -4,7 +4,7 @@
 
 use super::database::Database;
 use super::error::LedgerError;
-use super::seals::{self, SEALED, SealedTable};
+use super::seals::{self, SEALED, SEALED_BEFORE_MEASUREMENTS, SealedTable};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
@@ -138,7 +138,9 @@ pub(super) fn check_integrity(db: &Connection, path: &Path) -> Result<(), Ledger
     let found: Result<String, _> = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
     let found = found.map_err(|source| LedgerError::sqlite(path, source))?;
     if found == "ok" {
-        return check_rows(db, &SEALED).map_err(|source| LedgerError::sqlite(path, source));
+        let sealed = |db| Ok(if has_measurements(db)? { &SEALED[..] } else { &SEALED_BEFORE_MEASUREMENTS });
+        let checked = sealed(db).and_then(|tables| check_rows(db, tables));
+        return checked.map_err(|source| LedgerError::sqlite(path, source));
     }
     // The first line only names the database.
     let cause = found.lines().find(|line| !line.starts_with("***")).unwrap_or("SQLite gives no details").to_owned();

@@ -1,7 +1,8 @@
 CREATE TABLE run (id TEXT NOT NULL, workflow TEXT NOT NULL, path TEXT NOT NULL, folder TEXT NOT NULL, params TEXT NOT NULL,
     batchmill TEXT NOT NULL, status TEXT NOT NULL, started INTEGER NOT NULL, finished INTEGER, incremental TEXT,
     given TEXT, python TEXT, state TEXT, params_hash TEXT, max_items INTEGER, baseline TEXT, checksum INTEGER);
-CREATE TABLE executions (id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, started INTEGER NOT NULL, finished INTEGER);
+CREATE TABLE executions (id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, started INTEGER NOT NULL, finished INTEGER,
+    source TEXT, machine TEXT, checksum INTEGER);
 CREATE TABLE steps (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, is_batch INTEGER NOT NULL, status TEXT NOT NULL,
     moves INTEGER NOT NULL DEFAULT 0, total INTEGER, succeeded INTEGER, failed INTEGER, skipped INTEGER, retried INTEGER,
     duration_us INTEGER, failure TEXT, started INTEGER NOT NULL, finished INTEGER, ledger_us INTEGER, bad_rows INTEGER,
@@ -25,4 +26,4 @@ CREATE TABLE outputs (step INTEGER PRIMARY KEY, written TEXT NOT NULL);
 CREATE TABLE item_files (step INTEGER NOT NULL, path BLOB NOT NULL, key BLOB NOT NULL, state TEXT,
     checksum INTEGER, PRIMARY KEY (step, path)) WITHOUT ROWID;
 CREATE TABLE measurements (step INTEGER NOT NULL, execution INTEGER NOT NULL, part TEXT NOT NULL, number INTEGER NOT NULL,
-    data BLOB NOT NULL, PRIMARY KEY (step, execution, part, number)) WITHOUT ROWID;
+    data BLOB NOT NULL, checksum INTEGER, PRIMARY KEY (step, execution, part, number)) WITHOUT ROWID;

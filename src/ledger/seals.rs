@@ -46,8 +46,21 @@ pub(super) const ATTEMPTS: SealedTable =
 pub(super) const ITEM_FILES: SealedTable =
     SealedTable { name: "item_files", key: &["step", "path"], columns: "step, path, key, state" };
 
+const EXECUTIONS: SealedTable =
+    SealedTable { name: "executions", key: &["id"], columns: "id, pid, started, finished, source, machine" };
+const MEASUREMENTS: SealedTable = SealedTable {
+    name: "measurements",
+    key: &["step", "execution", "part", "number"],
+    columns: "step, execution, part, number, data",
+};
+
 /// All of them.
-pub(super) const SEALED: [&SealedTable; 6] = [&RUN, &STEPS, &FINGERPRINTS, &FAILURES, &ATTEMPTS, &ITEM_FILES];
+pub(super) const SEALED: [&SealedTable; 8] =
+    [&RUN, &STEPS, &FINGERPRINTS, &FAILURES, &ATTEMPTS, &ITEM_FILES, &EXECUTIONS, &MEASUREMENTS];
+
+/// Those of schema 5.
+pub(super) const SEALED_BEFORE_MEASUREMENTS: [&SealedTable; 6] =
+    [&RUN, &STEPS, &FINGERPRINTS, &FAILURES, &ATTEMPTS, &ITEM_FILES];
 
 /// Adds the function that the triggers call to a connection.
 pub(super) fn add_hash_function(db: &Connection) -> rusqlite::Result<()> {

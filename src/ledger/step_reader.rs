@@ -104,6 +104,15 @@ impl<'a> StepReader<'a> {
             .run(|db| db.query_row(query, [self.record.id], |row| row.get(0).map(|count| unsigned(count).unwrap_or(0))))
     }
 
+    /// What was noted of its output file when it was written, as JSON.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn output(&self) -> Result<Option<String>, LedgerError> {
+        let query = "SELECT written FROM outputs WHERE step = ?1";
+        Ok(self.db.rows(query, [self.record.id], |row| row.get(0))?.pop())
+    }
+
     /// What was measured of it: the number of each execution of the run that measured something, and what. Parts that are
     /// damaged are left out.
     ///

@@ -19,7 +19,17 @@ fn new_run(state: &tempfile::TempDir) -> Ledger {
     let given = Given { params: "{}".to_owned(), python: None, state: None };
     Ledger::create(
         folder,
-        &RunMeta { workflow, path, params, incremental: None, given, params_hash: String::new(), max_items: None },
+        &RunMeta {
+            workflow,
+            path,
+            params,
+            incremental: None,
+            given,
+            params_hash: String::new(),
+            max_items: None,
+            source: String::new(),
+            machine: String::new(),
+        },
         Durability::Normal,
     )
     .unwrap()

@@ -11,6 +11,7 @@ mod forecast;
 mod hashed_rows;
 mod history;
 mod incremental;
+mod machine;
 mod mode;
 mod output;
 mod output_paths;

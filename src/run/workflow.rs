@@ -4,6 +4,7 @@ use super::control::Control;
 use super::env::{RunEnv, StepEnv, task_host};
 use super::error::EngineError;
 use super::incremental::take_over;
+use super::machine::machine;
 use super::mode::StepMode;
 use super::output_paths::OutputPaths;
 use super::retention::delete_old_runs;
@@ -139,6 +140,8 @@ fn run_meta(prepared: &Prepared) -> RunMeta {
         },
         params_hash: prepared.params_hash(),
         max_items: options.max_items,
+        source: secrets.masked(workflow.source.text.clone()),
+        machine: secrets.masked_value(machine(prepared)).to_string(),
     }
 }
 

@@ -36,10 +36,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "measure", "text", "run", "resume", "compile", "ledger", "sources", "survey", "report", "spec", "task",
-            "template", "wire", "model",
+            "explain", "measure", "text", "run", "resume", "compile", "ledger", "sources", "survey", "report", "spec",
+            "task", "template", "wire", "model",
         ],
     ),
+    ("explain", &["measure", "ledger", "report", "text", "model"]),
     ("bindings", &["worker"]),
 ];
 
@@ -55,6 +56,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rayon", &["src/pipeline"]),
     ("nix", &["src/task"]),
     ("hdrhistogram", &["src/measure"]),
+    ("plotters", &["src/explain"]),
     ("clap", &["src/cli"]),
     ("indicatif", &["src/report"]),
     ("comfy_table", &["src/cli"]),

@@ -73,6 +73,7 @@ mod random_damage;
 /// Values that are made at random.
 mod random_values;
 /// Failures looked at closely.
+mod report;
 mod repro;
 /// Going on with a run: after a failure, a change, a kill.
 mod resume;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A sandbox with a run of this schema, and the workflow that it is a run of.
-fn stored(schema: u32, workflow: &str) -> Sandbox {
+pub fn stored(schema: u32, workflow: &str) -> Sandbox {
     let fixtures = repository().join("fixtures/ledger");
     let sandbox = Sandbox::with(&fs::read_to_string(fixtures.join(format!("{workflow}.yaml"))).unwrap());
     fs::rename(sandbox.path().join("workflow.yaml"), sandbox.path().join(format!("{workflow}.yaml"))).unwrap();
@@ -115,7 +115,7 @@ fn an_earlier_run_is_continued_where_it_stopped() {
 
 #[test]
 fn schemas_that_are_older_or_newer_are_refused() {
-    for (version, says) in [(2, "older batchmill (schema 2"), (6, "newer batchmill (schema 6")] {
+    for (version, says) in [(2, "older batchmill (schema 2"), (7, "newer batchmill (schema 7")] {
         let sandbox = stored(6, "workflow");
         let database = Connection::open(run_folder(&sandbox).join("run.db")).unwrap();
         database.execute_batch(&format!("PRAGMA user_version = {version}")).unwrap();

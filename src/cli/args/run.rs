@@ -16,6 +16,11 @@ pub struct RunSelector {
 }
 
 impl RunSelector {
+    /// Opens another run of the same state directory.
+    pub fn open_other(&self, run: &str) -> Result<Reader, LedgerError> {
+        Reader::open(find_run(&self.state.folder(), run)?)
+    }
+
     /// Opens the run's ledger for reading.
     pub fn open(&self) -> Result<Reader, LedgerError> {
         Reader::open(find_run(&self.state.folder(), &self.run)?)

@@ -1,0 +1,113 @@
+//! `batchmill report`: explains a run, as a page, as JSON or as a trace.
+
+use crate::cli::args::RunSelector;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::stderr::tell;
+use crate::cli::stdout::written;
+use crate::explain::{Against, Figures, page, trace};
+use crate::text::Printable;
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    #[command(flatten)]
+    run: RunSelector,
+    /// File to write; `-` for stdout [default: `report-RUN.html` or `.json`]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = ReportFormat::Html)]
+    format: ReportFormat,
+    /// Compare with an earlier run: its ID, its beginning or end
+    #[arg(long, value_name = "RUN")]
+    against: Option<String>,
+    /// Also write a trace for Perfetto (https://ui.perfetto.dev) or `chrome://tracing`
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+}
+
+/// What a report is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ReportFormat {
+    /// One HTML page that needs no network
+    Html,
+    /// All figures as one JSON object
+    Json,
+}
+
+impl ReportArgs {
+    /// Writes the report.
+    pub fn run(self) -> Result<Exit, CliError> {
+        let reader = self.run.open()?;
+        reader.check()?;
+        let figures = Figures::read(&reader)?;
+        let against = self.against.as_deref().map(|run| self.compare(&figures, run)).transpose()?;
+        let report = match self.format {
+            ReportFormat::Html => {
+                page(&figures, against.as_ref()).map_err(|error| CliError::of(Exit::Stopped, &error))?
+            }
+            ReportFormat::Json => {
+                let mut value = json!(figures);
+                if let Some(against) = against {
+                    value["against"] = json!(against);
+                }
+                format!("{value:#}\n")
+            }
+        };
+        let extension = if self.format == ReportFormat::Html { "html" } else { "json" };
+        let path = self.output.unwrap_or_else(|| PathBuf::from(format!("report-{}.{extension}", figures.run)));
+        if let Some(to) = &self.trace {
+            if *to == path {
+                let message = format!("`--trace` and the report cannot both be `{}`", to.display());
+                return Err(CliError::bad(message).help("choose another file for one of them"));
+            }
+            save(to, |out| trace(&figures, out))?;
+        }
+        save(&path, |out| out.write_all(report.as_bytes()))?;
+        Ok(Exit::Done)
+    }
+
+    fn compare(&self, figures: &Figures, run: &str) -> Result<Against, CliError> {
+        let before = Figures::read(&self.run.open_other(run)?)?;
+        if before.run == figures.run {
+            return Err(CliError::bad(format!("run `{}` cannot be compared with itself", Printable::line(run)))
+                .help("`batchmill runs` lists the other runs"));
+        }
+        if before.workflow != figures.workflow {
+            let names = [&before.workflow, &figures.workflow].map(Printable::line);
+            let message = format!("run `{}` is of another workflow: `{}`, not `{}`", before.run, names[0], names[1]);
+            return Err(CliError::bad(message).help("`batchmill runs` lists the runs of each workflow"));
+        }
+        Ok(Against::of(figures, &before))
+    }
+}
+
+/// Writes a file, or stdout if its name is `-`. The file appears whole: it is written beside its place and then renamed.
+fn save(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
+    if path == Path::new("-") {
+        let mut stdout = BufWriter::new(io::stdout().lock());
+        return written(write(&mut stdout).and_then(|()| stdout.flush()));
+    }
+    let cannot = |error: io::Error| CliError::bad(format!("cannot write `{}`", path.display())).caused_by(&error);
+    let mut name = path.file_name().ok_or_else(|| cannot(io::ErrorKind::IsADirectory.into()))?.to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let beside = path.with_file_name(name);
+    let result = File::create(&beside).and_then(|file| {
+        let mut out = BufWriter::new(file);
+        write(&mut out)?;
+        out.flush()?;
+        fs::rename(&beside, path)
+    });
+    if result.is_err() {
+        drop(fs::remove_file(&beside));
+    }
+    result.map_err(cannot)?;
+    tell(format!("wrote {}", Printable::line(path.display().to_string())));
+    Ok(())
+}

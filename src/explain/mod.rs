@@ -1,0 +1,23 @@
+//! Explains a run: reads its figures from the ledger, and shows them as a page, as JSON or as a trace.
+//!
+//! Every figure is derived from the ledger, and is computed once, in [`figures`]; page, JSON and trace only present it. Text
+//! from items, errors and files is data everywhere: the page escapes it, and runs no script but its own.
+
+mod advice;
+mod against;
+mod causes;
+mod charts;
+mod error;
+mod figures;
+mod histogram;
+mod page;
+mod series;
+mod step;
+mod timeline;
+mod trace;
+
+pub use against::Against;
+pub use error::PageError;
+pub use figures::Figures;
+pub use page::page;
+pub use trace::trace;
