@@ -35,8 +35,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "text", "run", "resume", "compile", "ledger", "sources", "survey", "report", "spec", "task", "template",
-            "wire", "model",
+            "text", "run", "resume", "compile", "export", "ledger", "sources", "survey", "report", "spec", "task",
+            "template", "wire", "model",
         ],
     ),
     ("bindings", &["worker"]),
@@ -55,6 +55,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("nix", &["src/task"]),
     ("clap", &["src/cli"]),
     ("indicatif", &["src/report"]),
+    ("prometheus_client", &["src/report"]),
     ("comfy_table", &["src/cli"]),
     ("chardetng", &["src/survey", "src/sources"]),
     ("parquet", &["src/export", "src/sources"]),
