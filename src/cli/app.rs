@@ -49,7 +49,7 @@ enum Verb {
     Audit(verbs::AuditArgs),
     /// Check this machine: cores, Python, state directory
     Doctor(verbs::DoctorArgs),
-    /// Print the JSON Schema of workflow files
+    /// Print the JSON Schema of workflow files, or of events
     Schema(verbs::SchemaArgs),
     /// Create a starter workflow
     Init(verbs::InitArgs),

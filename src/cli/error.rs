@@ -88,6 +88,11 @@ impl CliError {
         self
     }
 
+    /// The exit code with which it ends the program.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
     /// Prints it to stderr.
     pub fn report(self) -> ExitCode {
         match &self.kind {

@@ -1,9 +1,10 @@
 //! Runs a prepared workflow and shows its progress.
 
-use super::args::{DisplayArgs, Format, Progress, ResumeArgs};
+use super::args::{DisplayArgs, FileArg, Format, Progress, ResumeArgs};
 use super::error::CliError;
 use super::exit::Exit;
 use super::find_run::find_run;
+use super::outlets::Outlets;
 use super::params;
 use super::prepare::{Overrides, absolute, prepare_again};
 use super::run_json::RunJson;
@@ -14,18 +15,30 @@ use crate::ledger::{RunFolder, StateFolder};
 use crate::model::{Listener, Status};
 use crate::report::{BarProgress, JsonProgress, LineProgress, stop_error, summary};
 use crate::resume::ItemSelection;
-use crate::run::{Control, Start, listen, run};
+use crate::run::{Control, Observers, Start, listen, run};
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
 
 /// Runs a prepared workflow, shows its progress and returns the exit code. `file` is the workflow file as the user would
 /// type it.
-pub fn execute(prepared: &Prepared, start: Start, display: DisplayArgs, file: &Path) -> Result<Exit, CliError> {
+pub fn execute(prepared: &Prepared, start: Start, display: &DisplayArgs, file: &Path) -> Result<Exit, CliError> {
+    let mut outlets = Outlets::open(display, prepared)?;
+    let ended = execute_with(prepared, start, (display, file), &mut outlets);
+    outlets.finish(ended.as_ref().map_or_else(CliError::exit, |exit| *exit));
+    ended
+}
+
+fn execute_with(
+    prepared: &Prepared,
+    start: Start,
+    (display, file): (&DisplayArgs, &Path),
+    outlets: &mut Outlets,
+) -> Result<Exit, CliError> {
     let control = Arc::new(Control::new().map_err(|error| CliError::of(Exit::Bad, &error))?);
     let interrupts = listen(&control, display.grace).map_err(|error| CliError::of(Exit::Bad, &error))?;
-    let mut listeners = listeners(display.progress);
-    let end = run(prepared, start, &control, &mut listeners)?;
+    let mut listeners = [outlets.audience(shown(display))];
+    let end = run(prepared, start, &control, Observers { listeners: &mut listeners, files: &outlets.files })?;
     if display.format == Format::Json {
         print_json(&RunJson::of(&end)?)?;
     }
@@ -41,15 +54,17 @@ pub fn execute(prepared: &Prepared, start: Start, display: DisplayArgs, file: &P
     Ok(Exit::of(end.summary.status, interrupts.signal()))
 }
 
-fn listeners(progress: Progress) -> Vec<Box<dyn Listener>> {
-    let listener: Box<dyn Listener> = match progress {
-        Progress::Auto if io::stderr().is_terminal() => Box::new(BarProgress::new()),
+/// What shows the progress.
+fn shown(display: &DisplayArgs) -> Option<Box<dyn Listener>> {
+    // A bar and events on the same terminal would overwrite each other.
+    let is_shared = display.events.as_ref().is_some_and(FileArg::is_stdout) && io::stdout().is_terminal();
+    Some(match display.progress {
+        Progress::Auto if io::stderr().is_terminal() && !is_shared => Box::new(BarProgress::new()),
         Progress::Bar => Box::new(BarProgress::new()),
         Progress::Auto | Progress::Plain => Box::new(LineProgress::new(io::stderr())),
         Progress::Json => Box::new(JsonProgress(io::stderr())),
-        Progress::None => return Vec::new(),
-    };
-    vec![listener]
+        Progress::None => return None,
+    })
 }
 
 /// Resumes a run: the items that `select` picks.
@@ -88,5 +103,5 @@ pub fn resume_run(
     let path = &prepared.workflow.source.path;
     // The working directory is now that of the run, and the user's shell may be elsewhere.
     let file = if std::env::current_dir().ok() == here { path.clone() } else { absolute(path)? };
-    execute(&prepared, Start::Again(folder, selection), display, &file)
+    execute(&prepared, Start::Again(folder, selection), &display, &file)
 }

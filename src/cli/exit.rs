@@ -35,7 +35,12 @@ pub enum Exit {
 
 impl Exit {
     pub fn code(self) -> ExitCode {
-        ExitCode::from(match self {
+        ExitCode::from(self.number())
+    }
+
+    /// The code as a number.
+    pub fn number(self) -> u8 {
+        match self {
             Self::Done => 0,
             Self::SomeFailed => 1,
             Self::Bad => 2,
@@ -43,7 +48,7 @@ impl Exit {
             Self::Empty => 4,
             Self::Held => 5,
             Self::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(130),
-        })
+        }
     }
 
     /// The code for a run with this status; `signal` is the signal that interrupted it, if any.

@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::stderr::tell;
 use crate::ledger::{FailureRecord, LedgerError, Reader, RunFolder, RunPlace, StateFolder, StepRecord};
-use crate::model::{RunId, StepName};
+use crate::model::{RunId, Status, StepName};
 use crate::text::Printable;
 use std::error::Error;
 use std::path::Path;
@@ -25,6 +25,17 @@ pub fn latest_run_of(file: &Path, state: &StateFolder) -> Result<Option<RunFolde
         }
     }
     Ok(None)
+}
+
+/// When a run of a workflow file last succeeded: milliseconds since 1970.
+pub fn last_success_of(file: &Path, state: &StateFolder) -> Option<i64> {
+    let wanted = file.canonicalize().ok()?;
+    state.runs_by_age().ok()?.into_iter().rev().find_map(|folder| {
+        let record = Reader::open(folder).and_then(|reader| reader.run()).ok()?;
+        let succeeded = record.status == Status::Succeeded && record.finished.is_some();
+        let same_file = succeeded && RunPlace::of(&record, state).file().canonicalize().is_ok_and(|it| it == wanted);
+        record.finished.filter(|_| same_file)
+    })
 }
 
 /// The step of that name.

@@ -14,6 +14,7 @@ mod exit;
 mod find_run;
 mod lookup;
 mod odd_files;
+mod outlets;
 mod params;
 mod prepare;
 mod preview;

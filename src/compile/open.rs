@@ -125,7 +125,10 @@ pub fn open_batch(
 }
 
 /// Where the results of a step go.
-fn target_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Target>, StartError> {
+///
+/// # Errors
+/// If the path is none, or uses a name that is not in scope yet.
+pub fn target_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Target>, StartError> {
     let Some(file) = &step.outputs.file else { return Ok(None) };
     let path = rendered("path", &file.path, scope)?;
     if !file.parts && names_folder(&path) {

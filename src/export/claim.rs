@@ -32,18 +32,26 @@ struct Lock {
 pub struct Busy(PathBuf);
 
 impl Claim {
-    /// Claims the path of a target, and deletes what killed processes have left next to it.
+    /// Claims the path of a target.
     ///
     /// # Errors
     /// If another run is writing there.
     pub fn take(target: &Target) -> Result<Self, Busy> {
-        let path = real_path(&target.path);
+        Self::take_path(&target.path)
+    }
+
+    /// Claims a path, and deletes what killed processes have left next to it.
+    ///
+    /// # Errors
+    /// If another run is writing there.
+    pub fn take_path(named: &Path) -> Result<Self, Busy> {
+        let path = real_path(named);
         // Devices are never overwritten, and a lock file does not belong in `/dev`.
         let is_device = fs::metadata(&path).is_ok_and(|there| !there.is_file() && !there.is_dir());
         let taken = if is_device { Err(io::ErrorKind::Unsupported.into()) } else { Lock::take(&path) };
         let lock = match taken {
             Ok(lock) => Some(lock),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(Busy(target.path.clone())),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(Busy(named.to_path_buf())),
             // Whatever prevents the lock most likely prevents writing the results too, and is reported then.
             Err(_) => None,
         };
@@ -114,7 +122,7 @@ fn delete_leftovers(path: &Path) {
 }
 
 /// A path without links, `.` and `..`. What does not exist yet has no links.
-fn real_path(path: &Path) -> PathBuf {
+pub fn real_path(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     for known in absolute.ancestors() {
         if let Ok(mut real) = fs::canonicalize(known) {

@@ -39,9 +39,16 @@ impl StagedFile {
     /// Moves it to its path. When this returns, the file survives a power failure.
     pub(super) fn commit(self) -> Result<(), WriteError> {
         self.temporary.as_file().sync_all()?;
+        let path = self.path.clone();
+        self.rename()?;
+        sync_folder(&path)?;
+        Ok(())
+    }
+
+    /// Moves it to its path. Readers see it whole, but it may be lost in a power failure.
+    pub(super) fn rename(self) -> Result<(), WriteError> {
         check_replaceable(&self.path)?;
         self.temporary.persist(&self.path).map_err(|error| error.error)?;
-        sync_folder(&self.path)?;
         Ok(())
     }
 }

@@ -1,56 +1,110 @@
-//! Progress as JSON lines, for programs. A terminal can show them too.
+//! Events as JSON lines, for programs. A terminal can show them too.
+//!
+//! The schema of the lines is a promise: `events.schema.json` describes each of them, and the tests check every event of
+//! every run against it.
 
-use crate::model::{Event, Listener};
+use crate::model::{Event, Failure, Listener, StepLoad, StepReport};
 use crate::text::escape_json;
-use serde_json::{Value, json};
-use std::io::Write;
+use serde_json::{Map, Value, json};
+use std::io::{self, Write};
 
-/// Writes each event as one line of JSON with the key `event`.
+/// The version of the schema; it rises if a key goes, or changes its meaning, unit or type.
+const EVENTS_VERSION: u32 = 1;
+
+/// How a file of events begins.
+pub const EVENTS_START: &str = r#"{"event":"#;
+
+/// The JSON Schema of one line.
+pub const EVENTS_SCHEMA: &str = include_str!("events.schema.json");
+
+/// Writes each event as one line of JSON with the keys `event` and `time`.
 pub struct JsonProgress<W>(pub W);
 
-impl<W: Write + Send> Listener for JsonProgress<W> {
-    fn event(&mut self, event: &Event) {
-        // One write per event. If the reader is gone, there is no one to tell.
-        drop(self.0.write_all(format!("{}\n", escape_json(&line(event).to_string())).as_bytes()));
+impl<W: Write> JsonProgress<W> {
+    /// Writes an event, in one write.
+    pub(super) fn write(&mut self, event: &Event) -> io::Result<()> {
+        self.0.write_all(format!("{}\n", escape_json(&line(event))).as_bytes())
     }
 }
 
-fn line(event: &Event) -> Value {
+impl<W: Write + Send> Listener for JsonProgress<W> {
+    fn event(&mut self, event: &Event) {
+        // If the reader is gone, there is no one to tell.
+        drop(self.write(event));
+    }
+}
+
+/// An event as a line: its name, the time in milliseconds since 1970, then what is its own.
+fn line(event: &Event) -> String {
+    let (name, fields) = fields(event);
+    let mut line = json!({ "event": name, "time": jiff::Timestamp::now().as_millisecond() });
+    if let (Value::Object(line), Value::Object(fields)) = (&mut line, fields) {
+        line.extend(fields);
+    }
+    line.to_string()
+}
+
+fn fields(event: &Event) -> (&'static str, Value) {
     match event {
         Event::RunStarted { run, workflow, steps } => {
-            json!({ "event": "run_started", "run": run, "workflow": workflow, "steps": steps })
+            let program = env!("CARGO_PKG_VERSION");
+            let fields = json!({ "version": EVENTS_VERSION, "batchmill": program, "run": run, "workflow": workflow, "steps": steps });
+            ("run_started", fields)
         }
-        Event::StepStarted { name, total, done, bytes, bytes_done, slots } => json!({
-            "event": "step_started", "step": name, "total": total, "done": done, "bytes": bytes, "bytes_done": bytes_done,
-            "workers": slots,
-        }),
+        Event::StepSortedOut { name, total, reasons } => {
+            let why: Map<_, _> = reasons.iter().map(|(why, count)| (why.clone(), json!(count))).collect();
+            let run: u64 = reasons.iter().map(|(_, count)| count).sum();
+            ("step_sorted_out", json!({ "step": name, "total": total, "will_run": run, "because": why }))
+        }
+        Event::StepStarted { name, total, done, bytes, bytes_done, slots } => {
+            let fields = json!({
+                "step": name, "total": total, "done": done, "bytes": bytes, "bytes_done": bytes_done, "workers": slots,
+            });
+            ("step_started", fields)
+        }
         Event::BatchFinished { name, report, stats } => {
             let failed = report.failed.iter().map(|failed| {
                 json!({ "index": failed.index, "type": failed.failure.class, "error": failed.failure.message, "attempts": failed.attempts })
             });
-            json!({
-                "event": "batch_finished", "step": name, "batch": report.number, "batches": report.batches,
-                "attempt": report.attempt, "succeeded": report.succeeded.len(), "failed": failed.collect::<Vec<_>>(),
-                "bytes_done": stats.bytes_done, "stats": stats.to_json(),
-            })
+            let fields = json!({
+                "step": name, "batch": report.number, "batches": report.batches, "attempt": report.attempt,
+                "succeeded": report.succeeded.len(), "failed": failed.collect::<Vec<_>>(), "bytes_done": stats.bytes_done,
+                "stats": stats.to_json(),
+            });
+            ("batch_finished", fields)
         }
-        Event::StepLoad { name, load } => json!({
-            "event": "step_load", "step": name, "busy_workers": load.busy_slots, "cores": load.cores, "memory": load.memory,
-            "waiting": load.waiting,
-        }),
+        Event::StepLoad { name, load } => {
+            let StepLoad { busy_slots, cores, memory, waiting } = load;
+            let load = json!({
+                "step": name, "busy_workers": busy_slots, "cores": cores, "memory": memory, "waiting": waiting,
+            });
+            ("step_load", load)
+        }
         Event::ItemSlow { name, index, running } => {
-            json!({ "event": "item_slow", "step": name, "index": index, "running": running.as_secs_f64() })
+            ("item_slow", json!({ "step": name, "index": index, "running": running.as_secs_f64() }))
         }
-        Event::StepSortedOut { name, total, reasons } => {
-            let why: serde_json::Map<_, _> = reasons.iter().map(|(why, count)| (why.clone(), json!(count))).collect();
-            let run: u64 = reasons.iter().map(|(_, count)| count).sum();
-            json!({ "event": "step_sorted_out", "step": name, "total": total, "will_run": run, "because": why })
+        Event::Notice { name, text } => ("notice", json!({ "step": name, "text": text })),
+        Event::StepFinished(StepReport { name, status, stats, failure }) => {
+            let failure = failure.as_ref().map(failure_json);
+            ("step_finished", json!({ "step": name, "status": status, "stats": stats.to_json(), "failure": failure }))
         }
-        Event::Notice { name, text } => json!({ "event": "notice", "step": name, "text": text }),
-        Event::StepFinished(report) => json!({
-            "event": "step_finished", "step": report.name, "status": report.status, "stats": report.stats.to_json(),
-            "failure": report.failure,
-        }),
-        Event::RunFinished(summary) => json!({ "event": "run_finished", "run": summary.run, "status": summary.status }),
+        Event::RunFinished(summary) => ("run_finished", json!({ "run": summary.run, "status": summary.status })),
+    }
+}
+
+/// What stopped a step. Every key is always there.
+fn failure_json(failure: &Failure) -> Value {
+    let Failure { kind, class, message, detail, code, .. } = failure;
+    json!({ "kind": kind, "type": class, "message": message, "detail": detail, "code": code })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_has_the_version_of_the_events() {
+        let schema: Value = serde_json::from_str(EVENTS_SCHEMA).unwrap();
+        assert_eq!(schema["$defs"]["run_started"]["properties"]["version"]["const"], EVENTS_VERSION);
     }
 }

@@ -1,8 +1,9 @@
 //! What people and programs see of a run: listeners that follow its events, and the summary at its end.
 //!
-//! Owns wording and drawing; writes only to stderr, because stdout is data. Everything for people is
-//! [`Printable`](crate::text::Printable) text. A run does not depend on anything here.
+//! Owns wording and drawing; writes to stderr, because stdout is data, and to where others say that events and metrics go.
+//! Everything for people is [`Printable`](crate::text::Printable) text. A run does not depend on anything here.
 
+mod audience;
 mod bar;
 mod failures;
 mod format;
@@ -10,14 +11,20 @@ mod groups;
 mod json;
 mod lines;
 mod messages;
+mod metrics;
+mod metrics_text;
 mod pattern;
+mod run_metrics;
 mod scan;
 mod summary;
 
+pub use audience::{Audience, EventsOutput};
 pub use bar::BarProgress;
 pub use format::{bytes, count, duration, number, rate, will_run};
 pub use groups::{FailureGroup, FailureGroups, FailureText};
-pub use json::JsonProgress;
+pub use json::{EVENTS_SCHEMA, EVENTS_START, JsonProgress};
 pub use lines::LineProgress;
+pub use metrics::{MetricsFile, Replace};
+pub use metrics_text::METRICS_START;
 pub use scan::{Scan, ScanProgress};
 pub use summary::{stop_error, summary};

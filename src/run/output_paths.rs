@@ -1,22 +1,79 @@
 //! Where the steps of a run write their results. Each path belongs to one step, and no other run uses it at the same
 //! time.
 
-use crate::export::{Claim, Target};
-use crate::model::StepName;
+use super::scope::step_scope;
+use crate::compile::{Prepared, target_of};
+use crate::export::{Claim, Target, real_path};
+use crate::model::{RunId, StepName};
+use crate::template::ItemScope;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A file that the run writes besides its outputs.
+#[derive(Debug, Clone)]
+pub struct SideFile {
+    /// The option that names it.
+    pub option: &'static str,
+    /// Its path without links.
+    pub path: PathBuf,
+}
+
+impl SideFile {
+    /// Whether it is what an output replaces, or a file in a folder of parts, which is replaced as a whole.
+    fn is_in(&self, target: &Target) -> bool {
+        self.path.starts_with(real_path(&target.path))
+    }
+}
+
+/// An output of a step is a file that the run writes for another purpose.
+#[derive(Debug, thiserror::Error)]
+#[error("`{option}` and `outputs` of step `{step}` both write to `{}`", .path.display())]
+pub struct SharedPath {
+    option: &'static str,
+    step: StepName,
+    path: PathBuf,
+}
+
+/// Checks that no output goes to one of these files, as far as the paths of outputs are known before the run.
+///
+/// # Errors
+/// If one does.
+pub fn check_outputs(prepared: &Prepared, files: &[SideFile]) -> Result<(), SharedPath> {
+    let scope = step_scope(prepared, &RunId("check".to_owned()), jiff::Timestamp::now());
+    let scope = Arc::new(ItemScope::of_step(Arc::new(scope)));
+    for step in prepared.steps.iter().chain(&prepared.closing) {
+        // What is wrong with a path, and what it will be if an earlier step says so, turns out when the step starts.
+        let Ok(Some(target)) = target_of(&step.step, &scope) else { continue };
+        if let Some(file) = files.iter().find(|file| file.is_in(&target)) {
+            return Err(SharedPath { option: file.option, step: step.name().clone(), path: target.path });
+        }
+    }
+    Ok(())
+}
 
 /// The paths of the steps so far.
 #[derive(Debug, Default)]
 pub(super) struct OutputPaths {
+    /// What no step may write to.
+    taken: Vec<SideFile>,
     results: Vec<(PathBuf, StepName)>,
     /// The files that items have made.
     files: BTreeMap<PathBuf, StepName>,
 }
 
 impl OutputPaths {
+    /// No step may write to these files.
+    pub(super) fn beside(taken: &[SideFile]) -> Self {
+        Self { taken: taken.to_vec(), ..Self::default() }
+    }
+
     /// Claims the path of a step until the claim is dropped. The error says who else writes there.
     pub(super) fn claim(&mut self, target: &Target, step: &StepName) -> Result<Claim, String> {
+        if let Some(file) = self.taken.iter().find(|file| file.is_in(target)) {
+            let path = target.path.display();
+            return Err(format!("`path`: `{}` of this run also writes to `{path}`; choose another path", file.option));
+        }
         let claim = Claim::take(target)
             .map_err(|busy| format!("`path`: {busy}; wait until it has finished, or choose another path"))?;
         let real = claim.real_path();

@@ -6,7 +6,7 @@ use super::error::EngineError;
 use super::incremental::take_over;
 use super::machine::machine;
 use super::mode::StepMode;
-use super::output_paths::OutputPaths;
+use super::output_paths::{OutputPaths, SideFile};
 use super::retention::delete_old_runs;
 use super::scope::{remember, scope_of_run, summary_value};
 use super::step::{self, StepOutcome};
@@ -31,6 +31,14 @@ pub enum Start {
     Again(RunFolder, ItemSelection),
 }
 
+/// Who hears of a run.
+pub struct Observers<'a> {
+    /// What is informed of events.
+    pub listeners: &'a mut [Box<dyn Listener>],
+    /// The files that they write.
+    pub files: &'a [SideFile],
+}
+
 /// How a run ended.
 #[derive(Debug)]
 pub struct RunEnd {
@@ -50,7 +58,7 @@ pub fn run(
     prepared: &Prepared,
     start: Start,
     control: &Control,
-    listeners: &mut [Box<dyn Listener>],
+    observers: Observers<'_>,
 ) -> Result<RunEnd, EngineError> {
     let workflow = &prepared.workflow;
     let (ledger, selection, warning) = open_ledger(prepared, start)?;
@@ -69,10 +77,10 @@ pub fn run(
         scope: Reader::open(ledger.folder().clone()).and_then(|reader| scope_of_run(prepared, &reader))?,
         summary: RunSummary { run: id.clone(), status: Status::Succeeded, steps: Vec::new() },
         fault: None,
-        output_paths: OutputPaths::default(),
+        output_paths: OutputPaths::beside(observers.files),
         ledger,
         changed: BTreeSet::new(),
-        announcer: Announcer::new(listeners, &prepared.secrets),
+        announcer: Announcer::new(observers.listeners, &prepared.secrets),
     };
     run.announcer.tell(&Event::RunStarted { run: id, workflow: workflow.name.clone(), steps: workflow.steps.len() });
     warning.into_iter().for_each(|warning| run.announcer.notice_of_run(warning));

@@ -36,8 +36,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "explain", "measure", "text", "run", "resume", "compile", "ledger", "sources", "survey", "report", "spec",
-            "task", "template", "wire", "model",
+            "explain", "measure", "text", "run", "resume", "compile", "export", "ledger", "sources", "survey",
+            "report", "spec", "task", "template", "wire", "model",
         ],
     ),
     ("explain", &["measure", "ledger", "report", "text", "model"]),
@@ -59,6 +59,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("plotters", &["src/explain"]),
     ("clap", &["src/cli"]),
     ("indicatif", &["src/report"]),
+    ("prometheus_client", &["src/report"]),
     ("comfy_table", &["src/cli"]),
     ("chardetng", &["src/survey", "src/sources"]),
     ("parquet", &["src/export", "src/sources"]),

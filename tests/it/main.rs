@@ -36,6 +36,10 @@ mod edits;
 mod engine;
 /// Hostile text on its way to people.
 mod escape;
+/// The events of every run of the suite, and their schema.
+mod event_files;
+/// Events and metrics for programs.
+mod events;
 /// What fingerprints are made of.
 mod fingerprints;
 /// Batches as data frames, and data frames as results.

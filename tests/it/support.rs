@@ -1,5 +1,6 @@
 //! A folder with a workflow, the program run in it, and what came of it.
 
+use crate::event_files::EventFiles;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs;
@@ -29,11 +30,12 @@ pub fn python() -> PathBuf {
 pub struct Sandbox {
     folder: TempDir,
     env: Vec<(String, String)>,
+    events: EventFiles,
 }
 
 impl Sandbox {
     pub fn new() -> Self {
-        Self { folder: TempDir::new().unwrap(), env: Vec::new() }
+        Self { folder: TempDir::new().unwrap(), env: Vec::new(), events: EventFiles::default() }
     }
 
     /// A sandbox with `workflow.yaml`.
@@ -76,7 +78,7 @@ impl Sandbox {
     /// The program, ready to start in the folder, in an environment that says nothing of Python but the test's own.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_batchmill"));
-        command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
+        command.args(arguments).args(self.events.arguments(arguments)).current_dir(self.path()).stdin(Stdio::null());
         for name in ["VIRTUAL_ENV", "CONDA_PREFIX", "BATCHMILL_STATE_DIR", "PYTHONPATH"] {
             command.env_remove(name);
         }

@@ -8,6 +8,9 @@
 
 /// Rows of CSV files into a database that refuses a row twice.
 mod database;
+/// The events of every run, and their schema.
+#[path = "../it/event_files.rs"]
+mod event_files;
 /// A file per file, made by a command.
 mod extracts;
 /// A directory of CSV files through pandas.

@@ -1,6 +1,8 @@
 //! How a run is shown and ended.
 
+use super::file::{FileArg, file};
 use super::time::time;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ pub enum Format {
 }
 
 /// How a run is shown and ended.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct DisplayArgs {
     /// Output format of the results
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -22,6 +24,12 @@ pub struct DisplayArgs {
     /// Progress on stderr
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
     pub progress: Progress,
+    /// Write the events of the run to this file as JSON Lines; `-` is stdout
+    #[arg(long, value_name = "FILE", value_parser = OsStringValueParser::new().try_map(file))]
+    pub events: Option<FileArg>,
+    /// Keep metrics of the run in this file, for Prometheus' node_exporter
+    #[arg(long, value_name = "FILE", value_parser = OsStringValueParser::new().try_map(file))]
+    pub metrics: Option<FileArg>,
     /// Report items that run longer than this (`30s`, `5m`), or than five times the average if that is longer
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     pub slow_after: Duration,

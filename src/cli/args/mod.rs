@@ -3,6 +3,7 @@
 mod compare;
 mod display;
 mod durability;
+mod file;
 mod resume;
 mod run;
 mod state;
@@ -12,6 +13,7 @@ mod workflow;
 pub use compare::CompareBy;
 pub use display::{DisplayArgs, Format, Progress};
 pub use durability::DurabilityArgs;
+pub use file::FileArg;
 pub use resume::ResumeArgs;
 pub use run::RunSelector;
 pub use state::StateArgs;

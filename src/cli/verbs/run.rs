@@ -62,6 +62,6 @@ impl RunArgs {
             ..options(&workflow, &state)?
         };
         let prepared = prepare(load(&workflow.file)?, options)?;
-        execute(&prepared, Start::New, self.display, &workflow.file)
+        execute(&prepared, Start::New, &self.display, &workflow.file)
     }
 }

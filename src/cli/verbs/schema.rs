@@ -1,19 +1,28 @@
-//! `batchmill schema`: the JSON Schema of workflow files.
+//! `batchmill schema`: the JSON Schemas of workflow files and of events.
 
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::stdout::print_json;
+use crate::cli::stdout::{print_data, print_json};
+use crate::report::EVENTS_SCHEMA;
 use crate::spec;
 use clap::Args;
 
-/// Arguments of `schema`: none.
+/// Arguments of `schema`.
 #[derive(Debug, Args)]
-pub struct SchemaArgs {}
+pub struct SchemaArgs {
+    /// Print the schema of the lines of `--events` instead
+    #[arg(long)]
+    events: bool,
+}
 
 impl SchemaArgs {
     /// Prints the schema.
     pub fn run(self) -> Result<Exit, CliError> {
-        print_json(&spec::schema())?;
+        if self.events {
+            print_data(EVENTS_SCHEMA.as_bytes())?;
+        } else {
+            print_json(&spec::schema())?;
+        }
         Ok(Exit::Done)
     }
 }
