@@ -5,6 +5,7 @@ CARGO ?= cargo
 VENV := .venv
 WHEEL_VENV := .venv-wheel
 BENCH_VENV := .venv-bench
+BROWSER_VENV := .venv-browser
 PREFIX ?= $(HOME)/.local
 # Cargo builds into this directory. `dev` is the profile that `make demo` and `make test` share, `dist` the one for users.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -29,7 +30,7 @@ export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(getattr(sys, "_bas
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full chaos check bench bench-check bench-peers install fmt lint wheel clean setup quick build dist
+.PHONY: help demo test test-full browser pictures chaos check bench bench-check bench-peers install fmt lint wheel clean setup quick build dist
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
@@ -54,6 +55,17 @@ test-full: build setup $(WHEEL_VENV)/ready ## run the heavy tests; build and ins
 	$(TEST_ENV) BATCHMILL_TEST_WHEEL_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python $(CARGO) test $(FEATURES) -- --ignored
 	$(if $(SHARED),BATCHMILL_TEST_WORKER_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python $(CARGO) test $(FEATURES) --test worker)
 	$(WHEEL_VENV)/bin/python -m pytest -q python/tests
+	$(MAKE) --no-print-directory browser
+
+# Needs Debian's chromium and chromium-driver; without them the tests are skipped, and say so.
+browser: build setup $(BROWSER_VENV)/ready ## test the report in a browser; leaves screenshots in target/pictures
+	BATCHMILL=$(abspath $(RUN)) BATCHMILL_PYTHON=$(CURDIR)/$(VENV)/bin/python PICTURES=$(abspath $(TARGET))/pictures \
+		$(BROWSER_VENV)/bin/python -m pytest -q -rs -p no:cacheprovider tests/browser $(ARGS)
+
+pictures: ## make the pictures of the docs anew, in a browser
+	$(MAKE) --no-print-directory browser ARGS='-k picture'
+	mkdir -p docs/pictures
+	cp $(TARGET)/pictures/report-of-a-run.png $(TARGET)/pictures/time-line.png docs/pictures/
 
 chaos: build setup ## kill engines, workers and guards at random and check that nothing is lost; ARGS='--kills 1000'
 	@$(PYTHON) tests/chaos/chaos.py --batchmill $(RUN) --python $(VENV)/bin/python $(ARGS)
@@ -89,7 +101,7 @@ install: dist ## install the programs into PREFIX/bin (~/.local/bin by default)
 
 clean: ## remove build output and virtual environments
 	$(CARGO) clean
-	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) target-wheel dist out
+	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) $(BROWSER_VENV) target-wheel dist out
 
 build:
 	$(CARGO) build $(FEATURES) $(BINS)
@@ -124,6 +136,12 @@ $(VENV)/ready: $(VENV)/pandas
 
 $(VENV)/wheel: $(VENV)/ready $(WHEEL_VENV)/ready
 	$(VENV)/bin/python -m pip install --quiet --force-reinstall dist/test/*.whl
+	@touch $@
+
+# The environment of the browser tests.
+$(BROWSER_VENV)/ready: tests/browser/requirements.txt
+	$(PYTHON) -m venv $(BROWSER_VENV)
+	$(BROWSER_VENV)/bin/python -m pip install --quiet -r tests/browser/requirements.txt
 	@touch $@
 
 # The environment of the peers that `make bench-peers` compares with, and of batchmill's tasks there.

@@ -231,6 +231,17 @@ def test_search_and_steps_filter(page, report):
         assert {it.get_attribute("data-step") for it in shown("section[data-step]")} == {"count"}
 
 
+def test_pictures_of_the_docs_are_taken(page, report):
+    if report.name != "few":
+        pytest.skip("the docs show one of them")
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.set_window_size(860, 720)
+    assert page.save_screenshot(str(PICTURES / "report-of-a-run.png"))
+    section = page.find_element(By.CSS_SELECTOR, "section[data-step=load][aria-labelledby]")
+    page.execute_script("arguments[0].scrollIntoView()", section)
+    assert page.save_screenshot(str(PICTURES / "time-line.png"))
+
+
 def test_pictures_are_taken(page, report):
     PICTURES.mkdir(parents=True, exist_ok=True)
     for scheme in ("light", "dark"):
