@@ -30,7 +30,7 @@ export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(getattr(sys, "_bas
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full browser pictures chaos check bench bench-check bench-peers install fmt lint wheel clean setup quick build dist
+.PHONY: help demo test test-full browser pictures chaos check bench bench-check bench-paint bench-peers install fmt lint wheel clean setup quick build dist
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
@@ -81,6 +81,9 @@ bench: bench-peers ## the same as bench-peers
 
 bench-peers: dist $(BENCH_VENV)/ready $(if $(SHARED),,$(BENCH_VENV)/wheel) ## set up, compare with other tools and print tables; ARGS='--only py-noop', ARGS=--check
 	@$(BENCH_VENV)/bin/python benches/peers/run.py --batchmill $(DIST)/batchmill $(ARGS)
+
+bench-paint: build setup $(BROWSER_VENV)/ready ## measure how soon a browser shows the report of a million items
+	@BATCHMILL=$(abspath $(RUN)) BATCHMILL_PYTHON=$(CURDIR)/$(VENV)/bin/python $(BROWSER_VENV)/bin/python benches/first_paint.py
 
 # The figures depend on the machine; if it is another one, the commit that last changed them is measured first.
 bench-check: ## count the instructions of four workloads and fail if one takes over 5 % more; ARGS=--update renews the figures

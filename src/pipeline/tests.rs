@@ -3,7 +3,7 @@
 use super::{Alarm, Announcer, Carried, Feed, Recorder, StepEnd, StepJob, StepStart, Width, run_step};
 use crate::compile::{Options, Prepared, open_step, prepare};
 use crate::ledger::{Durability, StateFolder};
-use crate::measure::SlotClocks;
+use crate::measure::{Measurements, SlotClocks, SlotState};
 use crate::model::{BatchReport, LogEntry, RunId};
 use crate::sources::SourceHost;
 use crate::task::{Cancel, CurrentItems, StepContext, TaskHost};
@@ -20,12 +20,16 @@ struct Memory {
     reports: Vec<BatchReport>,
     /// Fails once this many batches were recorded.
     capacity: Option<usize>,
+    /// How long it takes to record anything.
+    slowness: Duration,
+    measurements: Measurements,
 }
 
 impl Recorder for Memory {
     type Error = &'static str;
 
     fn record(&mut self, reports: &[BatchReport]) -> Result<(), &'static str> {
+        std::thread::sleep(self.slowness);
         match self.capacity {
             Some(capacity) if self.reports.len() + reports.len() > capacity => Err("full"),
             _ => Ok(()),
@@ -34,6 +38,11 @@ impl Recorder for Memory {
 
     fn take(&mut self, report: BatchReport) {
         self.reports.push(report);
+    }
+
+    fn save(&mut self, measurements: &Measurements) -> Result<(), String> {
+        self.measurements = measurements.clone();
+        Ok(())
     }
 
     fn log(&mut self, _: &LogEntry) -> Result<(), String> {
@@ -131,6 +140,43 @@ fn a_paused_step_runs_to_its_end_once_it_may_continue() {
         run(SQUARES, &width, &mut memory).unwrap();
     });
     assert_eq!(memory.reports.iter().map(|report| report.succeeded.len()).sum::<usize>(), 200);
+}
+
+/// How long each slot was in a state, in microseconds.
+fn times(memory: &Memory, state: SlotState) -> Vec<u64> {
+    memory.measurements.series.total().slots.iter().map(|times| times[state as usize]).collect()
+}
+
+#[test]
+fn slots_are_blocked_by_a_recorder_that_is_slower_than_they_are() {
+    // Batches travel alone, so more of them are waiting than the channel holds.
+    let workflow = SQUARES.replace("max_parallel: 4", "max_parallel: 4\n      queue_size: 4");
+    let mut memory = Memory { slowness: Duration::from_millis(20), ..Memory::default() };
+    run(&workflow, &Width::default(), &mut memory).unwrap();
+    let total = memory.measurements.series.total();
+    assert!(total.aggregator[1] >= 20_000, "{total:?}");
+    assert!(times(&memory, SlotState::Blocked).iter().sum::<u64>() >= 20_000, "{total:?}");
+    assert_eq!(total.succeeded, 200);
+    assert_eq!(memory.measurements.items.count(), 200);
+}
+
+#[test]
+fn slots_that_may_not_work_are_parked_or_held() {
+    let (width, mut memory) = (Width::default(), Memory::default());
+    width.set(NonZeroUsize::MIN);
+    run(SQUARES, &width, &mut memory).unwrap();
+    let parked = times(&memory, SlotState::Parked);
+    assert!(parked[0] == 0 && parked[1..].iter().all(|time| *time > 0), "{parked:?}");
+    width.pause();
+    std::thread::scope(|threads| {
+        // The pause is the load under test.
+        threads.spawn(|| {
+            std::thread::sleep(Duration::from_millis(20));
+            width.resume();
+        });
+        run(SQUARES, &width, &mut memory).unwrap();
+    });
+    assert!(times(&memory, SlotState::Held).iter().all(|time| *time > 0), "{:?}", memory.measurements);
 }
 
 #[test]

@@ -95,15 +95,19 @@ def report(request, tmp_path_factory):
     return made
 
 
-@pytest.fixture(scope="module")
-def browser():
+def chromium():
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium")
     # Without a sandbox, because CI may run as root in a container.
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
+    return webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    driver = chromium()
     yield driver
     driver.quit()
 
