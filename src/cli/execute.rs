@@ -12,10 +12,10 @@ use super::stdout::print_json;
 use crate::compile::Prepared;
 use crate::ledger::{RunFolder, StateFolder};
 use crate::model::{Listener, Status};
-use crate::report::{BarProgress, JsonProgress, LineProgress, stop_error, summary};
+use crate::report::{BarProgress, JsonProgress, LeftHighlights, LineProgress, can_draw, stop_error, summary};
 use crate::resume::ItemSelection;
 use crate::run::{Control, Start, listen, run};
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,7 +24,8 @@ use std::sync::Arc;
 pub fn execute(prepared: &Prepared, start: Start, display: DisplayArgs, file: &Path) -> Result<Exit, CliError> {
     let control = Arc::new(Control::new().map_err(|error| CliError::of(Exit::Bad, &error))?);
     let interrupts = listen(&control, display.grace).map_err(|error| CliError::of(Exit::Bad, &error))?;
-    let mut listeners = listeners(display.progress);
+    let highlights = LeftHighlights::default();
+    let mut listeners = listeners(display.progress, &highlights);
     let end = run(prepared, start, &control, &mut listeners)?;
     if display.format == Format::Json {
         print_json(&RunJson::of(&end)?)?;
@@ -41,11 +42,11 @@ pub fn execute(prepared: &Prepared, start: Start, display: DisplayArgs, file: &P
     Ok(Exit::of(end.summary.status, interrupts.signal()))
 }
 
-fn listeners(progress: Progress) -> Vec<Box<dyn Listener>> {
+fn listeners(progress: Progress, highlights: &LeftHighlights) -> Vec<Box<dyn Listener>> {
     let listener: Box<dyn Listener> = match progress {
-        Progress::Auto if io::stderr().is_terminal() => Box::new(BarProgress::new()),
-        Progress::Bar => Box::new(BarProgress::new()),
-        Progress::Auto | Progress::Plain => Box::new(LineProgress::new(io::stderr())),
+        Progress::Auto if can_draw() => Box::new(BarProgress::new(Arc::clone(highlights))),
+        Progress::Bar => Box::new(BarProgress::new(Arc::clone(highlights))),
+        Progress::Auto | Progress::Plain => Box::new(LineProgress::new(io::stderr(), Arc::clone(highlights))),
         Progress::Json => Box::new(JsonProgress(io::stderr())),
         Progress::None => return Vec::new(),
     };
