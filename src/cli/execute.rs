@@ -13,7 +13,7 @@ use super::stdout::print_json;
 use crate::compile::Prepared;
 use crate::ledger::{RunFolder, StateFolder};
 use crate::model::{Listener, Status};
-use crate::report::{BarProgress, JsonProgress, LineProgress, stop_error, summary};
+use crate::report::{BarProgress, JsonProgress, LeftHighlights, LineProgress, can_draw, stop_error, summary};
 use crate::resume::ItemSelection;
 use crate::run::{Control, Observers, Start, listen, run};
 use std::io::{self, IsTerminal};
@@ -37,7 +37,8 @@ fn execute_with(
 ) -> Result<Exit, CliError> {
     let control = Arc::new(Control::new().map_err(|error| CliError::of(Exit::Bad, &error))?);
     let interrupts = listen(&control, display.grace).map_err(|error| CliError::of(Exit::Bad, &error))?;
-    let mut listeners = [outlets.audience(shown(display))];
+    let highlights = LeftHighlights::default();
+    let mut listeners = [outlets.audience(shown(display, &highlights))];
     let end = run(prepared, start, &control, Observers { listeners: &mut listeners, files: &outlets.files })?;
     if display.format == Format::Json {
         print_json(&RunJson::of(&end)?)?;
@@ -55,13 +56,13 @@ fn execute_with(
 }
 
 /// What shows the progress.
-fn shown(display: &DisplayArgs) -> Option<Box<dyn Listener>> {
+fn shown(display: &DisplayArgs, highlights: &LeftHighlights) -> Option<Box<dyn Listener>> {
     // A bar and events on the same terminal would overwrite each other.
     let is_shared = display.events.as_ref().is_some_and(FileArg::is_stdout) && io::stdout().is_terminal();
     Some(match display.progress {
-        Progress::Auto if io::stderr().is_terminal() && !is_shared => Box::new(BarProgress::new()),
-        Progress::Bar => Box::new(BarProgress::new()),
-        Progress::Auto | Progress::Plain => Box::new(LineProgress::new(io::stderr())),
+        Progress::Auto if can_draw() && !is_shared => Box::new(BarProgress::new(Arc::clone(highlights))),
+        Progress::Bar => Box::new(BarProgress::new(Arc::clone(highlights))),
+        Progress::Auto | Progress::Plain => Box::new(LineProgress::new(io::stderr(), Arc::clone(highlights))),
         Progress::Json => Box::new(JsonProgress(io::stderr())),
         Progress::None => return None,
     })

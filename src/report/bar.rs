@@ -1,152 +1,151 @@
 //! Progress as a bar, for terminals: rate, time left, failures.
 
+use super::bar_text::{Line, Part, Tone, lines};
 use super::failures::FirstFailures;
-use super::format::{bytes, number, rate};
+use super::highlights::{Collector, LeftHighlights};
 use super::messages::message;
-use crate::model::{Event, Listener};
+use super::progress::StepProgress;
+use super::summary::step_line;
+use crate::model::{Event, Listener, StepReport};
 use crate::text::Printable;
-use console::Term;
-use indicatif::style::TemplateError;
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
-use std::fmt;
+use console::{Term, style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, Write as _};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-/// Draws one bar per step on stderr.
+/// How often the bar is drawn while batches end.
+const DRAW_EVERY: Duration = Duration::from_millis(100);
+
+/// How many steps that are over stay above the bar.
+const MOST_STEPS: usize = 5;
+
+/// Below this width, a bar has no line that names the slowest item.
+const NARROW: u16 = 60;
+
+/// Draws the running step on stderr, below the steps that are over.
 pub struct BarProgress {
-    bar: ProgressBar,
+    /// None while nothing is drawn.
+    bar: Option<ProgressBar>,
+    step: Option<StepProgress>,
+    /// The steps that are over, the last of them.
+    over: Vec<StepReport>,
+    drawn: Instant,
     failures: FirstFailures,
-    /// The size of the step's files, if the bar measures bytes.
-    bytes: Option<u64>,
-    /// The rows so far; drawn if the bar measures bytes.
-    rows: Arc<AtomicU64>,
+    collector: Collector,
 }
 
-/// What a bar measures.
-#[derive(Clone, Copy)]
-enum Measure {
-    /// Items, of a known number.
-    Items,
-    /// Items, of an unknown number.
-    Counter,
-    /// Bytes of files of rows.
-    Bytes,
-}
-
-/// A bar that fits a terminal of this width.
-fn template(measure: Measure, columns: u16) -> &'static str {
-    match (measure, columns) {
-        (Measure::Items, 100..) => "{prefix} {bar:30} {human_pos}/{human_len} {percent}%  {rate}  eta {eta}{msg}",
-        (Measure::Items, 60..) => "{prefix} {wide_bar} {human_pos}/{human_len} {percent}%  eta {eta}{msg}",
-        (Measure::Items, _) => "{prefix} {human_pos}/{human_len} {percent}%{msg}",
-        (Measure::Counter, 60..) => "{prefix} {spinner} {human_pos} items  {rate}  {elapsed}{msg}",
-        (Measure::Counter, _) => "{prefix} {human_pos} items{msg}",
-        (Measure::Bytes, 100..) => "{prefix} {bar:30} {rows} rows  {read}/{all} {percent}%  eta {eta}{msg}",
-        (Measure::Bytes, 60..) => "{prefix} {wide_bar} {rows} rows  {percent}%  eta {eta}{msg}",
-        (Measure::Bytes, _) => "{prefix} {rows} rows  {percent}%{msg}",
-    }
+/// Whether stderr is a terminal that can move its cursor.
+pub fn can_draw() -> bool {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    Term::stderr().is_term() && !dumb
 }
 
 impl BarProgress {
-    /// A bar that shows nothing before the first step begins.
-    pub fn new() -> Self {
-        Self { bar: ProgressBar::hidden(), failures: FirstFailures::default(), bytes: None, rows: Arc::default() }
+    /// A bar that shows nothing before the first step begins. Leaves the highlights of the run there.
+    pub fn new(left: LeftHighlights) -> Self {
+        Self {
+            bar: None,
+            step: None,
+            over: Vec::new(),
+            drawn: Instant::now(),
+            failures: FirstFailures::default(),
+            collector: Collector::new(left),
+        }
     }
 
     /// Writes lines above the bar, if there is one.
     fn write(&self, line: &Printable) {
-        if self.bar.is_finished() || self.bar.is_hidden() {
-            drop(io::stderr().write_all(format!("{line}\n").as_bytes()));
-        } else {
-            self.bar.println(line.as_str());
+        match self.bar.as_ref().filter(|bar| !bar.is_hidden()) {
+            Some(bar) => bar.println(line.as_str()),
+            None => drop(io::stderr().write_all(format!("{line}\n").as_bytes())),
         }
     }
 
-    fn begin(&mut self, name: &str, measure: Measure, length: Option<u64>) {
-        let style = style(template(measure, Term::stderr().size().1), &self.rows);
-        self.bar = length.map_or_else(ProgressBar::no_length, ProgressBar::new);
-        self.bar.set_style(style.expect("the template is a constant that a test draws"));
-        self.bar.set_prefix(Printable::line(name).to_string());
+    fn begin(&mut self, step: StepProgress) {
+        self.step = Some(step);
         self.failures = FirstFailures::default();
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.set_style(ProgressStyle::with_template("{msg}").expect("the template is a constant"));
+        self.bar = Some(bar);
+        self.draw();
+    }
+
+    fn end(&mut self, report: &StepReport) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        self.step = None;
+        if self.over.len() == MOST_STEPS {
+            self.over.remove(0);
+        }
+        self.over.push(report.clone());
+    }
+
+    fn draw(&mut self) {
+        let (Some(bar), Some(step)) = (&self.bar, &mut self.step) else { return };
+        let (now, columns) = (step.elapsed(), usize::from(Term::stderr().size().1));
+        step.note(now);
+        let over = self.over.iter().map(|report| over(report, columns));
+        let running = lines(step, columns, now);
+        let lines: Vec<String> = over.chain(running.iter().map(painted)).collect();
+        let text = lines.join("\n");
+        if bar.message() != text {
+            bar.set_message(text);
+        }
+        self.drawn = Instant::now();
     }
 }
 
-impl Default for BarProgress {
-    fn default() -> Self {
-        Self::new()
-    }
+/// A step that is over.
+fn over(report: &StepReport, columns: usize) -> String {
+    let text = format!("{}  {}", report.name, step_line(report));
+    Printable::excerpt(text, columns.saturating_sub(1)).to_string()
 }
 
-fn style(template: &str, rows: &Arc<AtomicU64>) -> Result<ProgressStyle, TemplateError> {
-    let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
-        let _ = out.write_str(&rate(state.per_sec(), "items"));
+/// The line in the colours of the terminal, if it has any and the user wants them.
+fn painted(line: &Line) -> String {
+    let paint = |Part { text, tone }: &Part| {
+        let text = style(text).for_stderr();
+        match tone {
+            Tone::Plain => text,
+            Tone::Done => text.cyan(),
+            Tone::Left => text.dim(),
+            Tone::Failed => text.red(),
+            Tone::Retried => text.yellow(),
+        }
+        .to_string()
     };
-    let rows = Arc::clone(rows);
-    let rows = move |_: &ProgressState, out: &mut dyn fmt::Write| {
-        let _ = out.write_str(&number(rows.load(Ordering::Relaxed)));
-    };
-    let read = |state: &ProgressState, out: &mut dyn fmt::Write| {
-        let _ = out.write_str(&bytes(state.pos()));
-    };
-    let all = |state: &ProgressState, out: &mut dyn fmt::Write| {
-        let _ = out.write_str(&bytes(state.len().unwrap_or(0)));
-    };
-    let style = ProgressStyle::with_template(template)?.with_key("rate", rate);
-    Ok(style.with_key("rows", rows).with_key("read", read).with_key("all", all))
+    line.iter().map(paint).collect()
 }
 
 impl Listener for BarProgress {
     fn event(&mut self, event: &Event) {
+        self.collector.follow(event);
+        if let Some(step) = &mut self.step {
+            step.follow(event, step.elapsed());
+        }
         match event {
-            Event::StepStarted { name, total, done, bytes, bytes_done, .. } => {
-                self.bytes = bytes.filter(|_| total.is_none());
-                let (measure, length, position) = match (total, self.bytes) {
-                    (Some(_), _) => (Measure::Items, *total, *done),
-                    (None, Some(_)) => (Measure::Bytes, self.bytes, *bytes_done),
-                    (None, None) => (Measure::Counter, None, *done),
-                };
-                self.rows.store(*done, Ordering::Relaxed);
-                self.begin(name.as_str(), measure, length);
-                self.bar.set_position(position);
-                self.bar.reset_eta();
-            }
-            Event::BatchFinished { name, report, stats } => {
-                for line in self.failures.show(name, &report.failed) {
-                    self.bar.println(line.as_str());
+            Event::RunStarted { run, .. } => self.write(&Printable::line(format!("run {run} started"))),
+            Event::StepStarted { .. } => StepProgress::started(event).into_iter().for_each(|step| self.begin(step)),
+            Event::BatchFinished { name, report, .. } => {
+                if !report.failed.is_empty() {
+                    let groups = &mut self.collector.highlights.failures;
+                    let lines = self.failures.show(name, &report.failed, groups);
+                    lines.iter().for_each(|line| self.write(line));
                 }
-                if stats.failed > 0 {
-                    self.bar.set_message(format!("  {} failed", number(stats.failed)));
+                if self.drawn.elapsed() >= DRAW_EVERY {
+                    self.draw();
                 }
-                self.rows.store(stats.settled(), Ordering::Relaxed);
-                self.bar.set_position(match self.bytes {
-                    Some(all) => stats.bytes_done.min(all),
-                    None => stats.succeeded + stats.failed,
-                });
             }
-            Event::StepFinished(_) => self.bar.finish_and_clear(),
+            Event::StepFinished(report) => self.end(report),
+            // The second line names the slowest item.
+            Event::ItemSlow { .. } if self.bar.is_some() && Term::stderr().size().1 >= NARROW => self.draw(),
+            Event::StepLoad { .. } => self.draw(),
             other => message(other).iter().for_each(|line| self.write(line)),
         }
     }
 
     fn tick(&mut self) {
-        self.bar.tick();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn all_templates_are_good() {
-        for measure in [Measure::Items, Measure::Counter, Measure::Bytes] {
-            assert!(
-                [40, 80, 160]
-                    .map(|columns| template(measure, columns))
-                    .iter()
-                    .all(|t| style(t, &Arc::default()).is_ok())
-            );
-        }
+        self.draw();
     }
 }

@@ -1,27 +1,46 @@
-//! The first failures of a step, as they happen.
+//! The first failures of each kind, as they happen.
 
+use super::groups::{FailureGroup, FailureGroups, FailureText};
 use crate::model::{ItemFailure, StepName};
 use crate::text::Printable;
 
-/// The maximum number of failures of a step to show as they happen.
-const MOST: u64 = 5;
+/// The maximum number of lines about the failures of a step.
+const MOST_LINES: u64 = 8;
 
-/// Counts the failures of a step, and shows the first.
+/// From how many alike on they are only counted.
+const ALIKE: u64 = 3;
+
+/// Shows the first failures of a step, and of those that are alike the first two.
 #[derive(Default)]
-pub(super) struct FirstFailures(u64);
+pub(super) struct FirstFailures {
+    lines: u64,
+}
 
 impl FirstFailures {
-    /// Lines for those of these failures that are shown.
-    pub(super) fn show(&mut self, name: &StepName, failed: &[ItemFailure]) -> Vec<Printable> {
+    /// Lines for those of these failures that are shown. Counts all of them.
+    pub(super) fn show(
+        &mut self,
+        name: &StepName,
+        failed: &[ItemFailure],
+        groups: &mut FailureGroups,
+    ) -> Vec<Printable> {
         let mut lines = Vec::new();
         // Skipped rows are counted at the end of the step.
         for item in failed.iter().filter(|item| !item.left_out) {
-            self.0 += 1;
-            if self.0 <= MOST {
-                lines.push(line(name, item));
-            } else if self.0 == MOST + 1 {
-                lines.push(Printable::line(format!("{name}: more items failed; `batchmill failures` lists them")));
+            let (class, message) = (&*item.failure.class, &*item.failure.message);
+            let group = groups.add(FailureText { step: name, index: item.index, class, message });
+            let count = group.map_or(1, |group| group.count);
+            if count > ALIKE || self.lines > MOST_LINES {
+                continue;
             }
+            self.lines += 1;
+            lines.push(match group {
+                _ if self.lines > MOST_LINES => {
+                    Printable::line(format!("{name}: more items failed; `batchmill failures --group` counts them"))
+                }
+                Some(group) if count == ALIKE => alike(group),
+                _ => line(name, item),
+            });
         }
         lines
     }
@@ -35,4 +54,53 @@ fn line(name: &StepName, item: &ItemFailure) -> Printable {
         text.push_str(&format!("\n`on_item_error` failed too: {}", handler.message));
     }
     Printable::lines(text).indented("  ")
+}
+
+fn alike(group: &FailureGroup) -> Printable {
+    let error = Printable::excerpt(format!("{}: {}", group.class, group.message()), 200);
+    Printable::line(format!("{}: more items fail like this: {error}", group.step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Failure, FailureKind, ItemKey};
+
+    /// What is shown of these messages of failed items.
+    fn shown(messages: &[&str]) -> String {
+        let (mut first, mut groups) = (FirstFailures::default(), FailureGroups::default());
+        let name = StepName::new("price").unwrap();
+        let failed = |(index, message): (u64, &&str)| ItemFailure {
+            index,
+            key: ItemKey::of(b""),
+            item: Vec::new(),
+            attempts: 1,
+            failure: Failure::new(FailureKind::Exception, "E", *message),
+            handler: None,
+            left_out: false,
+        };
+        let failed: Vec<_> = (0..).zip(messages).map(failed).collect();
+        let lines = first.show(&name, &failed, &mut groups);
+        assert_eq!(groups.total(), messages.len() as u64);
+        lines.iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    #[test]
+    fn from_the_third_alike_on_failures_are_counted() {
+        insta::assert_snapshot!(shown(&["no row 1", "no row 2", "no row 3", "lost", "no row 4", "lost"]), @r"
+        price[0] failed: E: no row 1
+        price[1] failed: E: no row 2
+        price: more items fail like this: E: no row …
+        price[3] failed: E: lost
+        price[5] failed: E: lost
+        ");
+    }
+
+    #[test]
+    fn failures_that_all_differ_end_too() {
+        let messages = ["ga", "gb", "gc", "gd", "ge", "gf", "gg", "gh", "gi", "gj", "gk"];
+        let shown = shown(&messages);
+        assert_eq!(shown.lines().count(), 9);
+        assert!(shown.ends_with("\nprice: more items failed; `batchmill failures --group` counts them\n"), "{shown}");
+    }
 }

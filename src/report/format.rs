@@ -35,6 +35,17 @@ pub fn rate(per_second: f64, unit: &str) -> String {
     }
 }
 
+/// `60,200/s`, `3.2/s`, `0.46/s`, `1.2/min`: three digits at most tell a rate at a glance.
+pub fn per_second(rate: f64) -> String {
+    match rate {
+        10.0.. => format!("{}/s", number(rate as u64)),
+        1.0.. => format!("{rate:.1}/s"),
+        0.1.. => format!("{rate:.2}/s"),
+        _ if rate * 60.0 >= 0.1 => format!("{:.1}/min", rate * 60.0),
+        _ => format!("{:.1}/h", rate * 3600.0),
+    }
+}
+
 /// `1,204 of 9,812 items will run: 1,190 not run yet, 14 failed before`.
 pub fn will_run(total: u64, reasons: &[(String, u64)]) -> String {
     let run: u64 = reasons.iter().map(|(_, count)| count).sum();
@@ -70,6 +81,8 @@ mod tests {
         assert_eq!(bytes(3_435_973_837), "3.2 GiB");
         assert_eq!(rate(3.24, "items"), "3.2 items/s");
         assert_eq!(rate(60_200.7, "rows"), "60,200 rows/s");
+        let rates = [60_200.7, 10.0, 3.24, 0.456, 0.02, 0.001].map(per_second);
+        assert_eq!(rates, ["60,200/s", "10/s", "3.2/s", "0.46/s", "1.2/min", "3.6/h"]);
         assert_eq!(duration(Duration::from_millis(85)), "85 ms");
         assert_eq!(duration(Duration::from_millis(1_260)), "1.3 s");
         assert_eq!(duration(Duration::from_secs(125)), "2 min 5 s");

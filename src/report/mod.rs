@@ -5,23 +5,28 @@
 
 mod audience;
 mod bar;
+mod bar_text;
 mod failures;
 mod format;
 mod groups;
+mod highlights;
 mod json;
 mod lines;
 mod messages;
 mod metrics;
 mod metrics_text;
+mod pace;
 mod pattern;
+mod progress;
 mod run_metrics;
 mod scan;
 mod summary;
 
 pub use audience::{Audience, EventsOutput};
-pub use bar::BarProgress;
+pub use bar::{BarProgress, can_draw};
 pub use format::{bytes, count, duration, number, rate, will_run};
 pub use groups::{FailureGroup, FailureGroups, FailureText};
+pub use highlights::{Highlights, LeftHighlights};
 pub use json::{EVENTS_SCHEMA, EVENTS_START, JsonProgress};
 pub use lines::LineProgress;
 pub use metrics::{MetricsFile, Replace};

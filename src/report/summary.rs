@@ -52,7 +52,8 @@ fn shell_word(path: &Path) -> String {
     shlex::try_quote(&path).map_or_else(|_| path.clone(), Into::into)
 }
 
-fn step_line(step: &StepReport) -> String {
+/// `31 items, 1 failed in 1 min 8 s (0.5 items/s)`
+pub(super) fn step_line(step: &StepReport) -> String {
     let stats = &step.stats;
     let mut line = count(stats.total, "item");
     let mut part = |value: u64, word: &str| {

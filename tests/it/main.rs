@@ -70,6 +70,8 @@ mod owners;
 mod params;
 /// Rows of Parquet files.
 mod parquet;
+/// Runs on a terminal.
+mod progress;
 /// The Python lane: hosts, crashes, timeouts.
 mod python;
 /// Random damage to the files of a run.

@@ -1,0 +1,74 @@
+//! What a listener keeps of a run for the summary at its end.
+
+use super::groups::FailureGroups;
+use crate::model::{Event, StepName};
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+/// What the summary tells besides the counts of steps.
+#[derive(Debug, Default)]
+pub struct Highlights {
+    /// The failures by cause.
+    pub failures: FailureGroups,
+    /// How long this execution of the run took.
+    pub took: Duration,
+    slots: HashMap<StepName, SlotUse>,
+}
+
+/// How busy the slots of a step were.
+#[derive(Debug, Default, Clone, Copy)]
+struct SlotUse {
+    slots: usize,
+    busy: f64,
+    samples: u32,
+}
+
+impl Highlights {
+    /// How busy the slots of a step were, from 0 to 1; nothing if it was over too soon to tell.
+    pub fn busy(&self, step: &StepName) -> Option<f64> {
+        let SlotUse { slots, busy, samples } = *self.slots.get(step)?;
+        (samples > 0 && slots > 0).then(|| (busy / f64::from(samples) / slots as f64).min(1.0))
+    }
+
+    /// Keeps what an event tells. Failures are added by whoever shows them.
+    fn keep(&mut self, event: &Event) {
+        match event {
+            Event::StepStarted { name, slots, .. } => {
+                self.slots.insert(name.clone(), SlotUse { slots: *slots, ..SlotUse::default() });
+            }
+            Event::StepLoad { name, load } => {
+                let used = self.slots.entry(name.clone()).or_default();
+                used.busy += load.busy_slots;
+                used.samples += 1;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Where a listener leaves the highlights when the run ends.
+pub type LeftHighlights = Arc<OnceLock<Highlights>>;
+
+/// Collects highlights, and leaves them at the end of the run.
+pub(super) struct Collector {
+    pub(super) highlights: Highlights,
+    started: Instant,
+    left: LeftHighlights,
+}
+
+impl Collector {
+    pub(super) fn new(left: LeftHighlights) -> Self {
+        Self { highlights: Highlights::default(), started: Instant::now(), left }
+    }
+
+    /// Follows the run.
+    pub(super) fn follow(&mut self, event: &Event) {
+        self.highlights.keep(event);
+        if let Event::RunFinished(_) = event {
+            self.highlights.took = self.started.elapsed();
+            // A run ends once.
+            drop(self.left.set(std::mem::take(&mut self.highlights)));
+        }
+    }
+}
