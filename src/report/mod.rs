@@ -18,7 +18,7 @@ mod progress;
 mod scan;
 mod summary;
 
-pub use bar::{BarProgress, can_draw};
+pub use bar::{BarProgress, can_draw, columns};
 pub use format::{bytes, count, duration, number, rate, will_run};
 pub use groups::{FailureGroup, FailureGroups, FailureText};
 pub use highlights::{Highlights, LeftHighlights};
