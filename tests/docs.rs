@@ -308,6 +308,11 @@ fn steady(line: &str) -> String {
             words.push("CLOCK");
             continue;
         }
+        let rate = ["/s", "/min", "/h"].iter().find_map(|per| word.strip_suffix(per));
+        if rate.is_some_and(|rate| !rate.is_empty() && number(rate)) {
+            words.push("RATE");
+            continue;
+        }
         let unit = UNITS.contains(&word.trim_end_matches([')', ',']));
         match words.last().copied() {
             Some(before) if unit && number(before) => {
@@ -346,6 +351,7 @@ fn only_what_changes_from_run_to_run_is_left_out_of_a_comparison() {
     assert_eq!(steady(&format!("run {run} started")), "run RUN started");
     assert_eq!(steady("  price   3 items, 1 failed in 66 ms (45 items/s)"), "price 3 items, 1 failed in TIME");
     assert_eq!(steady("  price   3 items, 1 failed in 2 min 5 s (1 items/s)"), "price 3 items, 1 failed in TIME");
+    assert_eq!(steady("  price   3   2   66 ms  1,245/s"), "price 3 2 TIME RATE");
     assert_eq!(steady("price  2  item 3"), "price 2 item 3");
     assert_eq!(steady(&format!("{{\"run\":\"{run}\",\"steps\":1}}")), "{\"run\":\"RUN\",\"steps\":1}");
     assert_eq!(steady("\"duration\": 0.12,"), "\"duration\": TIME");

@@ -13,7 +13,9 @@ use super::stdout::print_json;
 use crate::compile::Prepared;
 use crate::ledger::{RunFolder, StateFolder};
 use crate::model::{Listener, Status};
-use crate::report::{BarProgress, JsonProgress, LeftHighlights, LineProgress, can_draw, stop_error, summary};
+use crate::report::{
+    BarProgress, Highlights, JsonProgress, LeftHighlights, LineProgress, can_draw, columns, stop_error, summary,
+};
 use crate::resume::ItemSelection;
 use crate::run::{Control, Observers, Start, listen, run};
 use std::io::{self, IsTerminal};
@@ -44,7 +46,10 @@ fn execute_with(
         print_json(&RunJson::of(&end)?)?;
     }
     match display.progress {
-        Progress::Auto | Progress::Bar | Progress::Plain => tell(summary(&end.summary, file)),
+        Progress::Auto | Progress::Bar | Progress::Plain => {
+            let none = Highlights::default();
+            tell(summary(&end.summary, highlights.get().unwrap_or(&none), file, columns()));
+        }
         Progress::None if end.fault.is_none() => stop_error(&end.summary).into_iter().for_each(tell),
         Progress::None | Progress::Json => {}
     }

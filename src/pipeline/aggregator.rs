@@ -115,7 +115,9 @@ impl<R: Recorder> Aggregator<'_, R> {
             }
         }
         if let Some(measurements) = meter.due_measurements() {
+            let began = Instant::now();
             let saved = self.recorder.save(measurements);
+            meter.saved(began.elapsed());
             self.heed(saved);
         }
     }

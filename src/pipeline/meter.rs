@@ -9,6 +9,9 @@ use crate::text::Secrets;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+/// After measuring or saving, this many times as long passes at least: so each takes 1% of the time, however slow the machine.
+const REST: u32 = 100;
+
 /// How often the load is told.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
@@ -83,6 +86,7 @@ impl<'a> Meter<'a> {
 
     /// Takes a sample. `stats` are the counts so far.
     pub(super) fn sample(&mut self, stats: &Stats) {
+        let began = Instant::now();
         let now = self.read(*stats);
         let last = &self.last;
         let slot =
@@ -106,7 +110,8 @@ impl<'a> Meter<'a> {
         self.untold.append(&sample);
         self.measurements.series.push(sample);
         self.last = now;
-        self.next_sample = Instant::now() + self.measurements.series.interval();
+        let now = Instant::now();
+        self.next_sample = now + self.measurements.series.interval().max((now - began) * REST);
     }
 
     fn read(&mut self, stats: Stats) -> Reading {
@@ -138,14 +143,16 @@ impl<'a> Meter<'a> {
         })
     }
 
-    /// The measurements, if it is time to save them.
-    pub(super) fn due_measurements(&mut self) -> Option<&Measurements> {
-        let now = Instant::now();
-        if now < self.next_save || self.measurements.series.samples().is_empty() {
-            return None;
-        }
-        self.next_save = now + SAVE_EVERY.max(self.job.started.elapsed() / SAVE_SHARE);
-        Some(&self.measurements)
+    /// The measurements, if it is time to save them. Call [`Self::saved`] when that is done.
+    pub(super) fn due_measurements(&self) -> Option<&Measurements> {
+        let is_due = Instant::now() >= self.next_save && !self.measurements.series.samples().is_empty();
+        is_due.then_some(&self.measurements)
+    }
+
+    /// The measurements were saved, which took so long.
+    pub(super) fn saved(&mut self, took: Duration) {
+        let pause = SAVE_EVERY.max(self.job.started.elapsed() / SAVE_SHARE).max(took * REST);
+        self.next_save = Instant::now() + pause;
     }
 
     /// The measurements so far.

@@ -40,6 +40,12 @@ pub fn can_draw() -> bool {
     Term::stderr().is_term() && !dumb
 }
 
+/// The width of the terminal on stderr, if there is one.
+pub fn columns() -> Option<usize> {
+    let term = Term::stderr();
+    term.is_term().then(|| usize::from(term.size().1))
+}
+
 impl BarProgress {
     /// A bar that shows nothing before the first step begins. Leaves the highlights of the run there.
     pub fn new(left: LeftHighlights) -> Self {

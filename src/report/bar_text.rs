@@ -17,7 +17,7 @@ use std::time::Duration;
 /// The narrowest terminal that has a second line.
 const WIDE: usize = 60;
 
-/// The width of a bar. If there is less room than the first, there is none.
+/// The width of a bar.
 const BAR: std::ops::RangeInclusive<usize> = 8..=40;
 
 /// What a part of a line tells; it decides its colour.
@@ -75,13 +75,15 @@ fn facts(progress: &StepProgress, columns: usize, now: Duration) -> Vec<(u8, Str
         Measure::Items(1) => vec![Some((1, short(now)))],
         Measure::Items(total) => {
             let unit = if columns >= WIDE { " items" } else { "" };
-            let items = format!("{}/{}{unit}", number(position), number(total));
+            // As wide as it will be: what grows would take room from the bar.
+            let total = number(total);
+            let items = format!("{:>width$}/{total}{unit}", number(position), width = total.len());
             vec![percent, Some((2, items)), rate.map(|rate| (4, rate)), eta]
         }
         Measure::Bytes(all) => {
             let read = format!("{}/{}", bytes(position), bytes(all));
             let rows = count(stats.settled(), "row");
-            vec![percent, Some((2, rows)), Some((3, read)), rate.map(|rate| (4, rate)), eta]
+            vec![percent, Some((2, rows)), Some((4, read)), rate.map(|rate| (3, rate)), eta]
         }
         Measure::Counter => {
             vec![Some((0, count(position, "item"))), rate.map(|rate| (4, rate)), Some((1, short(now)))]
@@ -97,18 +99,17 @@ fn first(progress: &StepProgress, name: &str, columns: usize, now: Duration) -> 
     // The last column stays free: some terminals begin a new line there.
     let room = columns.saturating_sub(1 + measure_text_width(name));
     let width = |facts: &[(u8, String)]| facts.iter().map(|(_, fact)| measure_text_width(fact) + 2).sum::<usize>();
-    let needed = if has_bar { *BAR.start() + 2 } else { 0 };
+    // Whatever the facts need: a bar that gives way to them would go back.
+    let bar_width = if columns < WIDE { *BAR.start() } else { (room / 3).clamp(*BAR.start(), *BAR.end()) };
+    let needed = if has_bar { bar_width + 2 } else { 0 };
     while facts.len() > 1 && width(&facts) + needed > room {
         let last = facts.iter().map(|(rank, _)| *rank).max();
         facts.retain(|(rank, _)| Some(*rank) != last);
     }
     let mut line = vec![part(name, Tone::Plain)];
-    let left = room.saturating_sub(width(&facts) + 2);
-    if has_bar && BAR.start() <= &left {
-        // A third of the room, whatever the facts need: it would shrink when a time becomes known.
-        let width = (room / 3).clamp(*BAR.start(), *BAR.end()).min(left);
+    if needed > 0 && width(&facts) + needed <= room {
         line.push(part("  ", Tone::Plain));
-        line.extend(bar(progress, width));
+        line.extend(bar(progress, bar_width));
     }
     line.extend(facts.into_iter().map(|(_, fact)| part(format!("  {fact}"), Tone::Plain)));
     line
@@ -259,8 +260,8 @@ mod tests {
     fn a_step_of_rows_at_three_widths() {
         let mut step = running(started("late", None, Some(12 << 30)), [100 << 20, 80 << 20, 110 << 20].repeat(6));
         step.stats.succeeded = 1_204_002;
-        insta::assert_snapshot!(shown(&step, 40), @"late  ━╸─────────   14%  eta 1m 48s");
-        insta::assert_snapshot!(shown(&step, 80), @"late  ━╸─────────   14%  1,204,002 rows  1.7 GiB/12.0 GiB  66,889/s  eta 1m 48s");
+        insta::assert_snapshot!(shown(&step, 40), @"late  ━───────   14%  eta 1m 48s");
+        insta::assert_snapshot!(shown(&step, 80), @"late  ━━━╸─────────────────────   14%  1,204,002 rows  66,889/s  eta 1m 48s");
         insta::assert_snapshot!(shown(&step, 160), @"late  ━━━━━╸──────────────────────────────────   14%  1,204,002 rows  1.7 GiB/12.0 GiB  66,889/s  eta 1m 48s");
         insta::assert_snapshot!(log_line(&step, SECOND * 41), @"late 1.7 GiB/12.0 GiB (14%) ok 1,204,002 66,889/s eta 1m 48s");
     }
@@ -284,6 +285,23 @@ mod tests {
             (step.stats.failed, step.stats.retried) = (123_456, 7);
             for columns in 20..=200 {
                 shown(&step, columns);
+            }
+        }
+    }
+
+    #[test]
+    fn no_bar_goes_back_because_a_fact_needs_more_room() {
+        for columns in [40, 80, 160] {
+            for (total, size) in [(Some(1200), None), (None, Some(1200 << 20))] {
+                let (mut step, mut before) = (started("load", total, size), 0);
+                for second in 1..=1200 {
+                    step.position += if total.is_some() { 1 } else { 1 << 20 };
+                    (step.stats.succeeded, step.stats.duration) = (second * 700, SECOND * second as u32);
+                    step.note(SECOND * second as u32);
+                    let done = shown(&step, columns).matches(['━', '╸']).count();
+                    assert!(before <= done, "{columns} {second}: {}", shown(&step, columns));
+                    before = done;
+                }
             }
         }
     }

@@ -58,7 +58,10 @@ fn line(name: &StepName, item: &ItemFailure) -> Printable {
 
 fn alike(group: &FailureGroup) -> Printable {
     let error = Printable::excerpt(format!("{}: {}", group.class, group.message()), 200);
-    Printable::line(format!("{}: more items fail like this: {error}", group.step))
+    Printable::line(format!(
+        "{}: more items fail like this (`batchmill failures --group` counts them): {error}",
+        group.step
+    ))
 }
 
 #[cfg(test)]
@@ -90,7 +93,7 @@ mod tests {
         insta::assert_snapshot!(shown(&["no row 1", "no row 2", "no row 3", "lost", "no row 4", "lost"]), @r"
         price[0] failed: E: no row 1
         price[1] failed: E: no row 2
-        price: more items fail like this: E: no row …
+        price: more items fail like this (`batchmill failures --group` counts them): E: no row …
         price[3] failed: E: lost
         price[5] failed: E: lost
         ");

@@ -6,6 +6,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+/// How many samples, a second each, tell how busy a step was.
+const FEWEST_SAMPLES: u32 = 2;
+
 /// What the summary tells besides the counts of steps.
 #[derive(Debug, Default)]
 pub struct Highlights {
@@ -28,11 +31,11 @@ impl Highlights {
     /// How busy the slots of a step were, from 0 to 1; nothing if it was over too soon to tell.
     pub fn busy(&self, step: &StepName) -> Option<f64> {
         let SlotUse { slots, busy, samples } = *self.slots.get(step)?;
-        (samples > 0 && slots > 0).then(|| (busy / f64::from(samples) / slots as f64).min(1.0))
+        (samples >= FEWEST_SAMPLES && slots > 0).then(|| (busy / f64::from(samples) / slots as f64).min(1.0))
     }
 
     /// Keeps what an event tells. Failures are added by whoever shows them.
-    fn keep(&mut self, event: &Event) {
+    pub(super) fn keep(&mut self, event: &Event) {
         match event {
             Event::StepStarted { name, slots, .. } => {
                 self.slots.insert(name.clone(), SlotUse { slots: *slots, ..SlotUse::default() });

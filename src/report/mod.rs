@@ -23,7 +23,7 @@ mod scan;
 mod summary;
 
 pub use audience::{Audience, EventsOutput};
-pub use bar::{BarProgress, can_draw};
+pub use bar::{BarProgress, can_draw, columns};
 pub use format::{bytes, count, duration, number, rate, will_run};
 pub use groups::{FailureGroup, FailureGroups, FailureText};
 pub use highlights::{Highlights, LeftHighlights};

@@ -61,7 +61,8 @@ fn bad_rows_fail_are_left_out_or_stop_the_step() {
     let ended = ended.exits_with(1).says(&[
         "a.csv:12: expected 2 fields, found 1",
         "a.csv:52: expected 2 fields, found 3",
-        "a.csv:92: expected 2 fields, found 3",
+        "read: more items fail like this (`batchmill failures --group` counts them): BadRow: a.csv:…: expected 2 fields, found …",
+        "3 failures, 1 cause",
     ]);
     let stats = &ended.json()["steps"]["read"]["stats"];
     assert_eq!((&stats["total"], &stats["succeeded"], &stats["failed"]), (&json!(100), &json!(97), &json!(3)));

@@ -56,8 +56,9 @@ fn a_terminal_of_any_width_shows_a_run_and_obeys_none_of_its_text() {
         for part in [
             "load[0] failed: ExitStatus: command exited with status 1: no row 10 of 'a",
             r"\x1b[2J",
-            "load: more items fail like this: ExitStatus: command exited with status 1: no row … of '…'",
-            "next: batchmill failures",
+            "load: more items fail like this (`batchmill failures --group` counts them): ExitStatus: command exited with status 1: no row … of '…'",
+            "3 failures, 1 cause",
+            "next: batchmill failures --group",
         ] {
             assert!(joined.contains(part), "`{part}` is not on the screen:\n{screen}");
         }
