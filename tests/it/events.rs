@@ -42,6 +42,9 @@ fn every_kind_of_event_has_its_keys_whether_they_are_null_or_not() {
         "    continue_on_error: true\n  - name: say\n    task: echo\n    inputs: {message: hi}\n",
     );
     let running = waits.run_until(&["--events", "slow.jsonl", "--slow-after", "100ms"], "has been running for");
+    while !waits.read("slow.jsonl").contains("step_load") {
+        std::thread::yield_now();
+    }
     fs::write(waits.path().join("go"), "").unwrap();
     assert_eq!(running.ends_with(), Some(1));
     let limit = three("exit 1", "    continue_on_error: true\n    max_failures: 1\n");

@@ -85,7 +85,7 @@ fn a_row_is_inserted_once_whatever_happens_to_its_file() {
     let (bad, mended) = cancelled(5, "1");
     let rows = some_flights(5, 200);
     job.write("rows/05.csv", rows.clone() + &bad + &some_flights(5, 300)[rows.len()..]);
-    job.sandbox.run(&[]).exits_with(1).says(&["IntegrityError: NOT NULL", "301 items, 1 failed"]);
+    job.sandbox.run(&[]).exits_with(1).says(&["IntegrityError: NOT NULL", "load     301  300       1"]);
     assert_eq!(job.ran().len(), 301);
     is_as_fresh(&job, 1, "flights");
 

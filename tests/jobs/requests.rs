@@ -115,7 +115,7 @@ fn airports_are_asked_for_until_they_have_answered_and_not_again() {
     bad_days(&[a], &[b, c]);
     airports.insert(10, "NOWHERE");
     write(&job, &airports);
-    job.sandbox.run(&[&url]).exits_with(1).says(&["41 items, 3 failed"]);
+    job.sandbox.run(&[&url]).exits_with(1).says(&["3 failures, 2 causes"]);
     let seen = asked(&server);
     assert_eq!((seen.len(), seen[a], seen[b], seen["NOWHERE"]), (41, 2, 2, 1));
     assert_eq!(job.ran().len(), 38);
