@@ -98,7 +98,9 @@ fn through_json_and_yaml(values: &[Value]) {
     let server = Server::start(|request| -> Answer {
         (200, vec![("Content-Type", "application/json".to_owned())], request.body.clone())
     });
-    let plain: Vec<Value> = values.iter().filter(|value| !value.is_template()).cloned().collect();
+    // One more, as a step needs an item, and all of the values may be templates.
+    let plain = values.iter().filter(|value| !value.is_template()).cloned().chain([Value::List(Vec::new())]);
+    let plain: Vec<Value> = plain.collect();
     let whole = Value::List(values.to_vec());
     let flow = Value::List(plain.clone()).yaml();
     let sandbox = Sandbox::with(&WORKFLOW.replace("@yaml", &flow).replace("@url", &server.url("/")))
