@@ -76,9 +76,10 @@ impl Row<'_> {
 }
 
 fn pack<T: Serialize + ?Sized>(value: &T) -> io::Result<Vec<u8>> {
+    // In one piece: the encoder clears its whole buffer for each write, and JSON comes in tiny ones.
+    let json = serde_json::to_vec(value)?;
     let mut packed = ZlibEncoder::new(Vec::new(), Compression::fast());
-    serde_json::to_writer(&mut packed, value)?;
-    packed.flush()?;
+    packed.write_all(&json)?;
     packed.finish()
 }
 

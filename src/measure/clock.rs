@@ -47,9 +47,11 @@ impl<const N: usize> Clock<N> {
         state
     }
 
-    /// Enters this state, and ends the current one.
+    /// Enters this state, and ends the current one. That costs next to nothing if it is the current one.
     pub fn enter(&self, state: usize) {
-        self.change(state as u64);
+        if self.now.load(Ordering::Relaxed) & 0xF != state as u64 {
+            self.change(state as u64);
+        }
     }
 
     /// Ends the current state; none begins.

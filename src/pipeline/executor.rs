@@ -75,16 +75,18 @@ impl<'a> FrameExecutor<'a> {
         result.measures.worker = worker;
         let frame = &mut result.measures.frame;
         (frame.slot, frame.started, frame.took) = (self.slot as u64, micros(span.started), micros(took));
-        let noting = Noting { context: &job.context, gauges: &job.gauges };
+        let mut noting = Noting::new(&job.context, &job.gauges);
         if let Some(failure) = fatal {
             self.break_off(failure, &mut result);
         }
-        for (batch, mut outcome) in batches.iter().zip(outcomes) {
-            result.measures.add(batch, &mut outcome, &noting);
+        for (at, (batch, mut outcome)) in batches.iter().zip(outcomes).enumerate() {
+            noting.look(at, batch, &outcome.times);
+            result.measures.times.append(&mut outcome.times);
             let report = BatchReport { span, ..self.report(batch, outcome, &mut result) };
             result.measures.count(&report);
             result.reports.push(report);
         }
+        noting.finish(batches, &mut result.measures);
         result
     }
 

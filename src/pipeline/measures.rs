@@ -3,7 +3,7 @@
 use crate::measure::{Clock, FrameSpan, NotedItem, Threshold};
 use crate::model::{Batch, BatchReport, ItemTime, WorkerTimes};
 use crate::rows;
-use crate::task::{BatchOutcome, StepContext};
+use crate::task::StepContext;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
@@ -61,20 +61,6 @@ pub struct FrameMeasures {
 }
 
 impl FrameMeasures {
-    /// Notes the times of a batch, and which of its items stand out.
-    pub(super) fn add(&mut self, batch: &Batch, outcome: &mut BatchOutcome, by: &Noting<'_>) {
-        let is_alone = |time: &&ItemTime| time.count == 1 || by.context.settings.batched;
-        let slow = outcome.times.iter().filter(is_alone).filter(|time| by.gauges.slow.admits(time.nanoseconds));
-        let slow = slow.map(|time| (time.nanoseconds, time.first as usize, u64::from(time.count))).collect();
-        self.slow.extend(by.note(batch, slow));
-        if batch.attempt == 1 && by.context.settings.has_item {
-            let sizes = (0..batch.items.len()).map(|position| (batch.items.range(position).len() as u64, position, 1));
-            let large = sizes.filter(|(size, ..)| by.gauges.large.admits(*size)).collect();
-            self.large.extend(by.note(batch, large));
-        }
-        self.times.append(&mut outcome.times);
-    }
-
     /// Counts what became of a batch.
     pub(super) fn count(&mut self, report: &BatchReport) {
         if self.frame.batches == 0 {
@@ -87,25 +73,62 @@ impl FrameMeasures {
     }
 }
 
-/// What notes items.
+/// Finds the items of a frame that stand out. Their inputs are copied when all are known, so that few are.
 pub(super) struct Noting<'a> {
     pub(super) context: &'a StepContext,
     pub(super) gauges: &'a Gauges,
+    slow: Vec<Candidate>,
+    large: Vec<Candidate>,
 }
 
-impl Noting<'_> {
-    /// Notes the items with the largest measures. Each comes with its position in the batch, and how many it stands for.
-    fn note(&self, batch: &Batch, mut items: Vec<(u64, usize, u64)>) -> Vec<NotedItem> {
-        items.sort_unstable_by(|left, right| right.cmp(left));
-        items.truncate(MOST_NOTED);
-        let note = |(measure, position, items)| NotedItem {
-            index: batch.indexes.get(position),
-            attempt: batch.attempt,
-            items,
-            measure,
-            input: self.input(batch, position),
-        };
-        items.into_iter().map(note).collect()
+/// An item that may stand out.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    measure: u64,
+    /// Its batch, as a position in the frame.
+    batch: usize,
+    /// Its position in the batch.
+    position: usize,
+    /// How many items it stands for.
+    items: u64,
+}
+
+impl<'a> Noting<'a> {
+    pub(super) fn new(context: &'a StepContext, gauges: &'a Gauges) -> Self {
+        Self { context, gauges, slow: Vec::new(), large: Vec::new() }
+    }
+
+    /// Looks at the items of a batch, which is at this place in the frame, and at how long they ran.
+    pub(super) fn look(&mut self, at: usize, batch: &Batch, times: &[ItemTime]) {
+        for time in times.iter().filter(|time| time.count == 1 || self.context.settings.batched) {
+            if self.gauges.slow.admits(time.nanoseconds) {
+                let (measure, position, items) = (time.nanoseconds, time.first as usize, u64::from(time.count));
+                self.slow.push(Candidate { measure, batch: at, position, items });
+            }
+        }
+        if batch.attempt == 1 && self.context.settings.has_item {
+            for position in 0..batch.items.len() {
+                let measure = batch.items.range(position).len() as u64;
+                if self.gauges.large.admits(measure) {
+                    self.large.push(Candidate { measure, batch: at, position, items: 1 });
+                }
+            }
+        }
+        [&mut self.slow, &mut self.large].into_iter().filter(|found| found.len() > 10 * MOST_NOTED).for_each(keep_most);
+    }
+
+    /// What was found.
+    pub(super) fn finish(mut self, batches: &[Batch], measures: &mut FrameMeasures) {
+        keep_most(&mut self.slow);
+        keep_most(&mut self.large);
+        measures.slow = self.slow.iter().map(|found| self.note(*found, &batches[found.batch])).collect();
+        measures.large = self.large.iter().map(|found| self.note(*found, &batches[found.batch])).collect();
+    }
+
+    fn note(&self, found: Candidate, batch: &Batch) -> NotedItem {
+        let Candidate { measure, position, items, .. } = found;
+        let (index, attempt) = (batch.indexes.get(position), batch.attempt);
+        NotedItem { index, attempt, items, measure, input: self.input(batch, position) }
     }
 
     /// The beginning of an item, as JSON text.
@@ -117,6 +140,12 @@ impl Noting<'_> {
         let item = rows::describe(form, &batch.items, position, batch.origin.as_ref());
         String::from_utf8_lossy(&item[..item.len().min(MOST_SENT)]).into_owned()
     }
+}
+
+/// Keeps those with the largest measures.
+fn keep_most(found: &mut Vec<Candidate>) {
+    found.sort_unstable_by(|left, right| right.cmp(left));
+    found.truncate(MOST_NOTED);
 }
 
 /// Whole microseconds of a time.
