@@ -59,7 +59,7 @@ impl<'a> FrameExecutor<'a> {
         let log = |at: usize, line| (self.log)(log_entry(line, &batches[at]));
         let frame = Frame { batches, halt_on_failure, error: None, log: &log };
         let started = Instant::now();
-        let FrameOutcome { batches: outcomes, fatal, worker } = match batches {
+        let FrameOutcome { batches: outcomes, fatal, worker, times } = match batches {
             // The source already knows that a file cannot be read. Its batch travels alone.
             [Batch { file_error: Some(error), .. }] => {
                 FrameOutcome { batches: vec![BatchOutcome::failed(0, error.clone())], ..FrameOutcome::default() }
@@ -75,18 +75,16 @@ impl<'a> FrameExecutor<'a> {
         result.measures.worker = worker;
         let frame = &mut result.measures.frame;
         (frame.slot, frame.started, frame.took) = (self.slot as u64, micros(span.started), micros(took));
-        let mut noting = Noting::new(&job.context, &job.gauges);
+        result.measures.note(&times, batches, &Noting { context: &job.context, gauges: &job.gauges });
+        result.measures.times = times;
         if let Some(failure) = fatal {
             self.break_off(failure, &mut result);
         }
-        for (at, (batch, mut outcome)) in batches.iter().zip(outcomes).enumerate() {
-            noting.look(at, batch, &outcome.times);
-            result.measures.times.append(&mut outcome.times);
+        for (batch, outcome) in batches.iter().zip(outcomes) {
             let report = BatchReport { span, ..self.report(batch, outcome, &mut result) };
             result.measures.count(&report);
             result.reports.push(report);
         }
-        noting.finish(batches, &mut result.measures);
         result
     }
 

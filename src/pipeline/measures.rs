@@ -50,8 +50,8 @@ impl Gauges {
 pub struct FrameMeasures {
     /// When and where it ran.
     pub frame: FrameSpan,
-    /// How long its items took.
-    pub times: Vec<ItemTime>,
+    /// How long its items took, each with the place of its batch in the frame.
+    pub times: Vec<(usize, ItemTime)>,
     /// How a worker spent its time on it.
     pub worker: WorkerTimes,
     /// Its slowest items, if they may be among those of the step.
@@ -61,6 +61,15 @@ pub struct FrameMeasures {
 }
 
 impl FrameMeasures {
+    /// Notes the items of a frame that stand out. Only of these are the inputs copied.
+    pub(super) fn note(&mut self, times: &[(usize, ItemTime)], batches: &[Batch], by: &Noting<'_>) {
+        let note = |found: Candidate| by.note(found, &batches[found.batch]);
+        self.slow = by.slow(times).into_iter().map(note).collect();
+        if by.context.settings.has_item {
+            self.large = by.large(batches).into_iter().map(note).collect();
+        }
+    }
+
     /// Counts what became of a batch.
     pub(super) fn count(&mut self, report: &BatchReport) {
         if self.frame.batches == 0 {
@@ -73,12 +82,10 @@ impl FrameMeasures {
     }
 }
 
-/// Finds the items of a frame that stand out. Their inputs are copied when all are known, so that few are.
+/// Finds the items of a frame that stand out.
 pub(super) struct Noting<'a> {
     pub(super) context: &'a StepContext,
     pub(super) gauges: &'a Gauges,
-    slow: Vec<Candidate>,
-    large: Vec<Candidate>,
 }
 
 /// An item that may stand out.
@@ -93,36 +100,29 @@ struct Candidate {
     items: u64,
 }
 
-impl<'a> Noting<'a> {
-    pub(super) fn new(context: &'a StepContext, gauges: &'a Gauges) -> Self {
-        Self { context, gauges, slow: Vec::new(), large: Vec::new() }
-    }
-
-    /// Looks at the items of a batch, which is at this place in the frame, and at how long they ran.
-    pub(super) fn look(&mut self, at: usize, batch: &Batch, times: &[ItemTime]) {
-        for time in times.iter().filter(|time| time.count == 1 || self.context.settings.batched) {
-            if self.gauges.slow.admits(time.nanoseconds) {
+impl Noting<'_> {
+    fn slow(&self, times: &[(usize, ItemTime)]) -> Vec<Candidate> {
+        let mut found = Vec::new();
+        for (batch, time) in times.iter().filter(|(_, time)| self.gauges.slow.admits(time.nanoseconds)) {
+            if time.count == 1 || self.context.settings.batched {
                 let (measure, position, items) = (time.nanoseconds, time.first as usize, u64::from(time.count));
-                self.slow.push(Candidate { measure, batch: at, position, items });
+                found.push(Candidate { measure, batch: *batch, position, items });
             }
         }
-        if batch.attempt == 1 && self.context.settings.has_item {
+        most(found)
+    }
+
+    fn large(&self, batches: &[Batch]) -> Vec<Candidate> {
+        let mut found = Vec::new();
+        for (at, batch) in batches.iter().enumerate().filter(|(_, batch)| batch.attempt == 1) {
             for position in 0..batch.items.len() {
                 let measure = batch.items.range(position).len() as u64;
                 if self.gauges.large.admits(measure) {
-                    self.large.push(Candidate { measure, batch: at, position, items: 1 });
+                    found.push(Candidate { measure, batch: at, position, items: 1 });
                 }
             }
         }
-        [&mut self.slow, &mut self.large].into_iter().filter(|found| found.len() > 10 * MOST_NOTED).for_each(keep_most);
-    }
-
-    /// What was found.
-    pub(super) fn finish(mut self, batches: &[Batch], measures: &mut FrameMeasures) {
-        keep_most(&mut self.slow);
-        keep_most(&mut self.large);
-        measures.slow = self.slow.iter().map(|found| self.note(*found, &batches[found.batch])).collect();
-        measures.large = self.large.iter().map(|found| self.note(*found, &batches[found.batch])).collect();
+        most(found)
     }
 
     fn note(&self, found: Candidate, batch: &Batch) -> NotedItem {
@@ -142,10 +142,11 @@ impl<'a> Noting<'a> {
     }
 }
 
-/// Keeps those with the largest measures.
-fn keep_most(found: &mut Vec<Candidate>) {
+/// Those with the largest measures.
+fn most(mut found: Vec<Candidate>) -> Vec<Candidate> {
     found.sort_unstable_by(|left, right| right.cmp(left));
     found.truncate(MOST_NOTED);
+    found
 }
 
 /// Whole microseconds of a time.

@@ -73,7 +73,7 @@ impl<'a> Meter<'a> {
             self.measurements.frames.push(frame);
         }
         self.workers.add(worker);
-        times.into_iter().for_each(|time| self.measurements.items.take(time));
+        times.into_iter().for_each(|(_, time)| self.measurements.items.take(time));
         let gauges = &self.job.gauges;
         slow.into_iter().for_each(|item| self.measurements.items.note_slow(masked(item, secrets), &gauges.slow));
         large.into_iter().for_each(|item| self.measurements.items.note_large(masked(item, secrets), &gauges.large));

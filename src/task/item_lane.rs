@@ -63,7 +63,7 @@ impl<T: ItemTask> ItemLane<T> {
     }
 
     /// Runs the batch at this place of the frame.
-    fn run_batch(&self, at: usize, frame: &Frame<'_>) -> BatchOutcome {
+    fn run_batch(&self, at: usize, frame: &Frame<'_>, times: &mut Vec<(usize, ItemTime)>) -> BatchOutcome {
         let batch = &frame.batches[at];
         let mut outcome = BatchOutcome::default();
         let mut halted = false;
@@ -86,7 +86,7 @@ impl<T: ItemTask> ItemLane<T> {
             let ended = self.run_item(&place, left);
             let now = Instant::now();
             let took = now - std::mem::replace(&mut started, now);
-            outcome.times.push(ItemTime::of_one(position, took));
+            times.push((at, ItemTime::of_one(position, took)));
             match ended.map_err(|failure| failure.after(took)) {
                 Ok((json, files)) => {
                     outcome.lines.take(json);
@@ -136,17 +136,18 @@ impl<T: ItemTask> ItemLane<T> {
 
 impl<T: ItemTask> Lane for ItemLane<T> {
     fn run(&mut self, frame: &Frame<'_>) -> FrameOutcome {
-        let mut halted = false;
+        let (mut halted, mut times) = (false, Vec::new());
         let mut run = |at: usize| {
             if halted {
                 return BatchOutcome { unrun: (0..frame.batches[at].items.len()).collect(), ..BatchOutcome::default() };
             }
-            let outcome = self.run_batch(at, frame);
+            let outcome = self.run_batch(at, frame, &mut times);
             let mut failures = outcome.failures.iter();
             halted = frame.halt_on_failure && failures.any(|(_, it)| self.context.settings.is_halted_by(it));
             outcome
         };
-        FrameOutcome { batches: (0..frame.batches.len()).map(&mut run).collect(), ..FrameOutcome::default() }
+        let batches = (0..frame.batches.len()).map(&mut run).collect();
+        FrameOutcome { batches, times, ..FrameOutcome::default() }
     }
 }
 

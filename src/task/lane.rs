@@ -35,6 +35,8 @@ pub struct FrameOutcome {
     pub fatal: Option<Failure>,
     /// How a worker spent its time on the frame.
     pub worker: WorkerTimes,
+    /// How long items ran, whatever became of them: the place of their batch in the frame, and the time.
+    pub times: Vec<(usize, ItemTime)>,
 }
 
 /// The outcome of one batch of a frame. Positions count within the batch.
@@ -54,8 +56,6 @@ pub struct BatchOutcome {
     pub nulls: u64,
     /// The files of items that succeeded, in their final directory.
     pub files: Vec<(usize, PathBuf)>,
-    /// How long items ran, whatever became of them.
-    pub times: Vec<ItemTime>,
 }
 
 impl BatchOutcome {

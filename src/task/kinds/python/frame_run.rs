@@ -9,8 +9,8 @@ use super::outcome::OutcomeBuilder;
 use super::payload::Packer;
 use super::work_list::WorkList;
 use super::work_unit::WorkUnit;
-use crate::model::{Failure, Items, WorkerTimes};
-use crate::task::lane::{BatchOutcome, LogLine};
+use crate::model::{Failure, Items};
+use crate::task::lane::{FrameOutcome, LogLine};
 use crate::wire::Run;
 use std::time::Instant;
 
@@ -189,7 +189,7 @@ impl<'f> FrameRun<'f> {
     }
 
     /// The outcomes of the batches. Units that are left count as not run.
-    pub(super) fn finish(mut self) -> (Vec<BatchOutcome>, WorkerTimes) {
+    pub(super) fn finish(mut self) -> FrameOutcome {
         self.leave_rest(0);
         self.outcome.finish(&self.unrun)
     }

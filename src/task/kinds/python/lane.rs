@@ -156,8 +156,7 @@ impl Lane for PythonLane {
                 break;
             }
         }
-        let (batches, worker) = run.finish();
-        FrameOutcome { batches, fatal, worker }
+        FrameOutcome { fatal, ..run.finish() }
     }
 
     fn finish(&mut self) -> ShutdownReport {

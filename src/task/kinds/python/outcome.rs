@@ -4,7 +4,7 @@ use super::work_unit::{UnitKind, WorkUnit};
 use crate::model::{Failure, ItemKey, ItemTime, Lines, WorkerTimes};
 use crate::task::context::{LaneSettings, StepContext};
 use crate::task::item_files::ItemFiles;
-use crate::task::lane::{BatchOutcome, Frame, LogLine, LogSink};
+use crate::task::lane::{BatchOutcome, Frame, FrameOutcome, LogLine, LogSink};
 use crate::wire::{Log, Results};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ pub(super) struct OutcomeBuilder<'f> {
     log: &'f LogSink<'f>,
     has_halting_failure: bool,
     worker: WorkerTimes,
+    times: Vec<(usize, ItemTime)>,
 }
 
 /// The files of items, and their owners.
@@ -47,6 +48,7 @@ impl<'f> OutcomeBuilder<'f> {
             log: frame.log,
             has_halting_failure: false,
             worker: WorkerTimes::default(),
+            times: Vec::new(),
         }
     }
 
@@ -83,7 +85,7 @@ impl<'f> OutcomeBuilder<'f> {
                 UnitKind::Batch => u32::try_from(self.sizes[unit.batch]).unwrap_or(u32::MAX),
             };
             let first = u32::try_from(unit.position).unwrap_or(u32::MAX);
-            self.batches[unit.batch].times.push(ItemTime { first, count, ..*time });
+            self.times.push((unit.batch, ItemTime { first, count, ..*time }));
         }
     }
 
@@ -97,7 +99,7 @@ impl<'f> OutcomeBuilder<'f> {
         if let Some(took) = failure.took {
             let count = self.kind.positions(unit, self.sizes[unit.batch]).len();
             let count = u32::try_from(count).unwrap_or(u32::MAX);
-            self.batches[unit.batch].times.push(ItemTime { count, ..ItemTime::of_one(unit.position, took) });
+            self.times.push((unit.batch, ItemTime { count, ..ItemTime::of_one(unit.position, took) }));
         }
         self.fail(unit, failure);
     }
@@ -215,7 +217,7 @@ impl<'f> OutcomeBuilder<'f> {
     }
 
     /// Finishes the outcomes. The units in `unrun` did not run.
-    pub(super) fn finish(mut self, unrun: &[WorkUnit]) -> (Vec<BatchOutcome>, WorkerTimes) {
+    pub(super) fn finish(mut self, unrun: &[WorkUnit]) -> FrameOutcome {
         self.discard_item_dirs();
         for unit in unrun {
             let positions = self.kind.positions(*unit, self.sizes[unit.batch]);
@@ -225,6 +227,6 @@ impl<'f> OutcomeBuilder<'f> {
             outcome.failures.sort_by_key(|(position, _)| *position);
             outcome.unrun.sort_unstable();
         }
-        (self.batches, self.worker)
+        FrameOutcome { batches: self.batches, fatal: None, worker: self.worker, times: self.times }
     }
 }
