@@ -43,6 +43,7 @@ demo: $(if $(SHARED),quick,build $(VENV)/wheel) ## run the main example: process
 	@head -4 out/flights/by-carrier.csv | sed 's/^/    /'
 	@echo "type next:"
 	@echo "    $(RUN) results --step process_files    # what each file gave"
+	@echo "    $(RUN) report    # one page: where the time went"
 	@echo "    $(RUN) plan fixtures/workflows/flights.yaml --python $(VENV)/bin/python"
 	@echo "    $(RUN) init && $(RUN) run workflow.yaml    # a workflow of your own"
 
