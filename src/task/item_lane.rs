@@ -48,6 +48,23 @@ struct ItemPlace<'a> {
     log: &'a dyn Fn(&str, String),
 }
 
+/// Times items that follow each other: the end of one is the start of the next, so the time is read once for each. To read it
+/// takes a part of what the quickest items take.
+struct Laps {
+    last: Instant,
+    times: Vec<(usize, ItemTime)>,
+}
+
+impl Laps {
+    /// An item ends: this position of the batch at this place of the frame. Returns how long it took.
+    fn end(&mut self, at: usize, position: usize) -> Duration {
+        let now = Instant::now();
+        let took = now - std::mem::replace(&mut self.last, now);
+        self.times.push((at, ItemTime::of_one(position, took)));
+        took
+    }
+}
+
 impl<T: ItemTask> ItemLane<T> {
     pub(super) fn new(task: Arc<T>, context: StepContext, slot: usize) -> Self {
         let guard = context.host.guard.as_ref().and_then(Guard::cell);
@@ -63,30 +80,26 @@ impl<T: ItemTask> ItemLane<T> {
     }
 
     /// Runs the batch at this place of the frame.
-    fn run_batch(&self, at: usize, frame: &Frame<'_>, times: &mut Vec<(usize, ItemTime)>) -> BatchOutcome {
+    fn run_batch(&self, at: usize, frame: &Frame<'_>, laps: &mut Laps) -> BatchOutcome {
         let batch = &frame.batches[at];
         let mut outcome = BatchOutcome::default();
         let mut halted = false;
         let clock = self.clock();
-        // The end of an item is the start of the next one: to read the time takes a part of what the quickest items take.
-        let mut started = Instant::now();
-        let deadline = self.context.settings.batch_timeout.map(|timeout| started + timeout);
+        let deadline = self.context.settings.batch_timeout.map(|timeout| laps.last + timeout);
         for position in 0..batch.items.len() {
             if halted || self.stopped() && !frame.is_for_handler() {
                 outcome.unrun.push(position);
                 continue;
             }
-            self.context.current_items.on(self.slot, batch.indexes.get(position), started);
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(started));
+            self.context.current_items.on(self.slot, batch.indexes.get(position), laps.last);
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(laps.last));
             let log = |stream: &str, text| {
                 (frame.log)(at, LogLine { position: Some(position), stream: stream.to_owned(), text });
             };
             let place = ItemPlace { batch, position, frame, log: &log };
             clock.enter(SlotState::Encode);
             let ended = self.run_item(&place, left);
-            let now = Instant::now();
-            let took = now - std::mem::replace(&mut started, now);
-            times.push((at, ItemTime::of_one(position, took)));
+            let took = laps.end(at, position);
             match ended.map_err(|failure| failure.after(took)) {
                 Ok((json, files)) => {
                     outcome.lines.take(json);
@@ -136,18 +149,18 @@ impl<T: ItemTask> ItemLane<T> {
 
 impl<T: ItemTask> Lane for ItemLane<T> {
     fn run(&mut self, frame: &Frame<'_>) -> FrameOutcome {
-        let (mut halted, mut times) = (false, Vec::new());
+        let (mut halted, mut laps) = (false, Laps { last: Instant::now(), times: Vec::new() });
         let mut run = |at: usize| {
             if halted {
                 return BatchOutcome { unrun: (0..frame.batches[at].items.len()).collect(), ..BatchOutcome::default() };
             }
-            let outcome = self.run_batch(at, frame, &mut times);
+            let outcome = self.run_batch(at, frame, &mut laps);
             let mut failures = outcome.failures.iter();
             halted = frame.halt_on_failure && failures.any(|(_, it)| self.context.settings.is_halted_by(it));
             outcome
         };
         let batches = (0..frame.batches.len()).map(&mut run).collect();
-        FrameOutcome { batches, times, ..FrameOutcome::default() }
+        FrameOutcome { batches, times: laps.times, ..FrameOutcome::default() }
     }
 }
 

@@ -121,7 +121,7 @@ steps:
     let own: f64 = sandbox.results("spins").iter().map(|result| result.as_f64().unwrap()).sum();
     assert!(own >= 0.4 && of(spins, "/time/task_cpu") >= 0.95 * own, "{own}: {:#}", spins["time"]);
     assert!(of(spins, "/time/workers/task") >= 0.95 * own);
-    assert!(of(spins, "/time/workers/task") <= 1.05 * of(spins, "/time/states/task"));
+    assert!(of(spins, "/time/workers/task") <= 1.01 * of(spins, "/time/slot_seconds"));
     assert!(of(spins, "/time/states/start") > 0.0, "workers are started: {:#}", spins["time"]);
     assert!(of(spins, "/time/memory/largest_process") > 1e6);
 }
@@ -152,7 +152,7 @@ steps:
     let report = figures(&sandbox);
     let step = &report["steps"][0];
     adds_up(step);
-    assert!(step["time"]["states"]["idle"].as_f64().unwrap() >= 0.55, "{:#}", step["time"]);
+    assert!(step["time"]["states"]["idle"].as_f64().unwrap() >= 0.4, "{:#}", step["time"]);
     let says = step["time"]["limited_by"].as_str().unwrap();
     assert!(says.contains("for items") || says.contains("idle"), "{says}");
 }
