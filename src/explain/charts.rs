@@ -47,12 +47,7 @@ pub(super) fn over_time(at: &[f64], lines: &[Line], unit: Unit) -> Result<String
     let top = lines.iter().flat_map(|line| &line.values).copied().fold(0.0_f64, f64::max);
     let top = if top > 0.0 { top * 1.05 } else { 1.0 };
     draw(|area| {
-        let mut chart = ChartBuilder::on(area)
-            .margin(4)
-            .margin_right(14)
-            .x_label_area_size(22)
-            .y_label_area_size(58)
-            .build_cartesian_2d(0.0..end, 0.0..top)?;
+        let mut chart = builder(area).build_cartesian_2d(0.0..end, 0.0..top)?;
         mesh(&mut chart, &|x| time_label(*x), &|y| label(*y, unit))?;
         for (line, colour) in lines.iter().zip(LINES) {
             chart.draw_series(std::iter::once(PathElement::new(steps(at, &line.values), colour.stroke_width(2))))?;
@@ -79,12 +74,7 @@ pub(super) fn histogram(bins: &[Bin]) -> Result<String, PageError> {
     // A single bin would fill the chart.
     let (from, to) = (first.from.log10() - 0.15, last.to.log10() + 0.15);
     draw(|area| {
-        let mut chart = ChartBuilder::on(area)
-            .margin(4)
-            .margin_right(14)
-            .x_label_area_size(22)
-            .y_label_area_size(58)
-            .build_cartesian_2d(from..to, 0.0..top)?;
+        let mut chart = builder(area).build_cartesian_2d(from..to, 0.0..top)?;
         mesh(&mut chart, &|x| time_label(10_f64.powf(*x)), &|y| label(*y, Unit::Number))?;
         let bar = |bin: &Bin| {
             Rectangle::new([(bin.from.log10(), 0.0), (bin.to.log10(), bin.count as f64)], LINES[0].filled())
@@ -97,6 +87,13 @@ pub(super) fn histogram(bins: &[Bin]) -> Result<String, PageError> {
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 type DrawError = DrawingAreaErrorKind<std::io::Error>;
+
+/// A chart with room for its labels.
+fn builder<'a, 'b>(area: &'a Area<'b>) -> ChartBuilder<'a, 'b, SVGBackend<'b>> {
+    let mut builder = ChartBuilder::on(area);
+    builder.margin(4).margin_right(14).x_label_area_size(22).y_label_area_size(58);
+    builder
+}
 
 fn font() -> TextStyle<'static> {
     ("sans-serif", 11).into_font().color(&INK)

@@ -62,7 +62,7 @@ impl Figures {
         let is_running = record.status == Status::Running;
         let last = executions.len();
         let took = executions.iter().enumerate().map(|(at, execution)| {
-            // Of an execution that was killed, nobody knows the end.
+            // Nothing records when an execution was killed.
             let end = execution.finished.or_else(|| (is_running && at + 1 == last).then_some(now));
             end.map_or(0, |end| end.saturating_sub(execution.started))
         });

@@ -21,7 +21,7 @@ pub struct FrameSpan {
     pub batches: u64,
     /// How many items of it succeeded.
     pub succeeded: u64,
-    /// How many failed for good.
+    /// How many failed in their last attempt.
     pub failed: u64,
     /// How many are to be tried again.
     pub retried: u64,

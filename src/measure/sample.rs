@@ -19,7 +19,7 @@ pub struct Sample {
     pub took: u64,
     /// Items that succeeded.
     pub succeeded: u64,
-    /// Items that failed for good.
+    /// Items whose last attempt failed.
     pub failed: u64,
     /// Items to be tried again.
     pub retried: u64,

@@ -70,7 +70,7 @@ impl FrameMeasures {
         }
     }
 
-    /// Counts what became of a batch.
+    /// Counts the outcomes of a batch.
     pub(super) fn count(&mut self, report: &BatchReport) {
         if self.frame.batches == 0 {
             self.frame.batch = report.number;

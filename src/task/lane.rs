@@ -35,7 +35,7 @@ pub struct FrameOutcome {
     pub fatal: Option<Failure>,
     /// How a worker spent its time on the frame.
     pub worker: WorkerTimes,
-    /// How long items ran, whatever became of them: the place of their batch in the frame, and the time.
+    /// How long items ran, whether they succeeded or not: the place of their batch in the frame, and the time.
     pub times: Vec<(usize, ItemTime)>,
 }
 

@@ -39,7 +39,7 @@ struct Pending {
     parked: bool,
 }
 
-/// What became of a position.
+/// The outcome of a position.
 pub(super) struct Finished<'a> {
     pub(super) position: u32,
     /// Its result, without a newline.
@@ -78,7 +78,7 @@ impl Outbox {
         }
     }
 
-    /// Appends what became of a position.
+    /// Appends the outcome of a position.
     pub(super) fn push(&self, finished: Finished<'_>) -> Result<(), WireError> {
         let Finished { position, outcome, nulls, timer } = finished;
         let mut pending = self.lock();

@@ -94,7 +94,11 @@ fn save(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Re
         let mut stdout = BufWriter::new(io::stdout().lock());
         return written(write(&mut stdout).and_then(|()| stdout.flush()));
     }
-    let cannot = |error: io::Error| CliError::bad(format!("cannot write `{}`", path.display())).caused_by(&error);
+    let cannot = |error: io::Error| {
+        CliError::bad(format!("cannot write `{}`", path.display()))
+            .caused_by(&error)
+            .help("name a file in a directory that exists, or `-` for stdout")
+    };
     let mut name = path.file_name().ok_or_else(|| cannot(io::ErrorKind::IsADirectory.into()))?.to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
     let beside = path.with_file_name(name);
