@@ -30,10 +30,10 @@ export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(getattr(sys, "_bas
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full browser pictures chaos check bench bench-check bench-paint bench-peers install fmt lint wheel clean setup quick build dist
+.PHONY: help demo test test-full browser pictures chaos check bench bench-check bench-paint bench-peers bench-profile install fmt lint wheel clean setup quick build dist
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 demo: $(if $(SHARED),quick,build $(VENV)/wheel) ## run the main example: process a directory of CSV files with pandas, on every core
 	@echo "--- $(RUN) run fixtures/workflows/flights.yaml --python $(VENV)/bin/python"
@@ -85,6 +85,9 @@ bench-peers: dist $(BENCH_VENV)/ready $(if $(SHARED),,$(BENCH_VENV)/wheel) ## se
 
 bench-paint: build setup $(BROWSER_VENV)/ready ## measure how soon a browser shows the report of a million items
 	@BATCHMILL=$(abspath $(RUN)) BATCHMILL_PYTHON=$(CURDIR)/$(VENV)/bin/python $(BROWSER_VENV)/bin/python benches/first_paint.py
+
+bench-profile: build setup ## profile loads whose limit is known, and tell whether the causes are right; ARGS='--only sleep lock'
+	@BATCHMILL=$(abspath $(RUN)) BATCHMILL_PYTHON=$(CURDIR)/$(VENV)/bin/python $(VENV)/bin/python benches/profile.py $(ARGS)
 
 # The figures depend on the machine; if it is another one, the commit that last changed them is measured first.
 bench-check: ## count the instructions of four workloads and fail if one takes over 5 % more; ARGS=--update renews the figures

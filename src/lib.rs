@@ -15,7 +15,7 @@ pub mod ledger;
 pub mod measure;
 pub mod model;
 pub mod pipeline;
-
+pub mod profile;
 pub mod reduce;
 pub mod report;
 pub mod resume;

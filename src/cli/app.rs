@@ -31,6 +31,8 @@ enum Verb {
     Validate(verbs::ValidateArgs),
     /// Show what would run: steps, items, batches and workers
     Plan(verbs::PlanArgs),
+    /// Find out how fast a step runs, what limits it, and which setting to change
+    Profile(verbs::ProfileArgs),
     /// Inspect CSV and JSON Lines files: columns, types, rows, odd files
     Inspect(verbs::InspectArgs),
     /// List runs, or delete old ones
@@ -67,6 +69,7 @@ impl Verb {
             Self::Repro(args) => args.run(),
             Self::Validate(args) => args.run(),
             Self::Plan(args) => args.run(),
+            Self::Profile(args) => args.run(),
             Self::Inspect(args) => args.run(),
             Self::Runs(args) => args.run(),
             Self::Status(args) => args.run(),

@@ -8,6 +8,7 @@
 
 mod app;
 mod args;
+mod consent;
 mod error;
 mod execute;
 mod exit;

@@ -35,4 +35,9 @@ impl<'a> StepJob<'a> {
         let started = Instant::now();
         Self { program, handler, context, settings, pace, started, gauges: Gauges::new(started) }
     }
+
+    /// When it started.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
 }

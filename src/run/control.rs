@@ -38,6 +38,11 @@ impl Control {
         Ok(Self { cancel: Cancel::new()?, width: Width::default() })
     }
 
+    /// The latches that it fires.
+    pub fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
     /// Gives the run a command.
     pub fn apply(&self, command: Command) {
         match command {

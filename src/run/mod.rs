@@ -29,6 +29,6 @@ pub use forecast::{Forecast, ForecastError, forecast};
 pub use incremental::{find_baseline, is_baseline};
 pub use output_paths::{SharedPath, SideFile, check_outputs};
 pub use repro::Repro;
-pub use scope::{failures_json, step_scope};
+pub use scope::{failures_json, scope_before, step_scope};
 pub use signals::{Interrupts, listen, outlive_file_limit};
 pub use workflow::{Observers, RunEnd, Start, run};

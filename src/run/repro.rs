@@ -2,7 +2,7 @@
 
 use super::env::task_host;
 use super::output::scratch;
-use super::scope::{remember, scope_of_run, summary_value};
+use super::scope::{scope_before, summary_value};
 use crate::compile::{OpenStep, Prepared, PreparedStep, open_step};
 use crate::ledger::{FailureRecord, Reader, RunFolder, StepRecord};
 use crate::measure::SlotClocks;
@@ -51,12 +51,7 @@ impl Repro<'_> {
     fn scope(&self) -> Result<Scope, String> {
         let Self { prepared, folder, step: name, .. } = self;
         let reader = Reader::open((*folder).clone()).map_err(|error| error.to_string())?;
-        let mut scope = scope_of_run(prepared, &reader).map_err(|error| error.to_string())?;
-        for earlier in prepared.steps.iter().take_while(|earlier| earlier.name() != *name) {
-            if let Some(recorded) = reader.step(earlier.name()).map_err(|error| error.to_string())? {
-                remember(&mut scope, folder, &earlier.step, earlier.is_batch().then_some(recorded.record.stats));
-            }
-        }
+        let mut scope = scope_before(prepared, folder, name).map_err(|error| error.to_string())?;
         if prepared.closing.iter().any(|closing| closing.name() == *name) {
             scope.summary = Some(summary_value(&self.summary(&reader)?, &prepared.workflow.name));
         }

@@ -31,6 +31,21 @@ pub(super) fn scope_of_run(prepared: &Prepared, reader: &Reader) -> Result<Scope
     Ok(step_scope(prepared, &reader.folder().run, started))
 }
 
+/// The names in scope of a step of a run in a ledger: with the results of the steps before it.
+///
+/// # Errors
+/// If the ledger cannot be read.
+pub fn scope_before(prepared: &Prepared, folder: &RunFolder, step: &StepName) -> Result<Scope, LedgerError> {
+    let reader = Reader::open(folder.clone())?;
+    let mut scope = scope_of_run(prepared, &reader)?;
+    for earlier in prepared.steps.iter().take_while(|earlier| earlier.name() != step) {
+        if let Some(recorded) = reader.step(earlier.name())? {
+            remember(&mut scope, folder, &earlier.step, earlier.is_batch().then_some(recorded.record.stats));
+        }
+    }
+    Ok(scope)
+}
+
 /// Adds the results of a step to a scope; `stats` are those of a batch step. Results are read when a template first asks
 /// for them.
 pub(super) fn remember(scope: &mut Scope, folder: &RunFolder, step: &Step, stats: Option<Stats>) {

@@ -20,6 +20,8 @@ pub struct BatchSpec {
     pub items_span: Span,
     /// `allow_empty`: whether a step without items is a success.
     pub allow_empty: bool,
+    /// `repeatable`: whether a profile may run the task again and again without asking.
+    pub repeatable: bool,
     /// `batch_size`, default 1.
     pub batch_size: Setting<BatchSize>,
     /// `batched`: whether `item` is the batch. `None` leaves it to the rule.

@@ -10,6 +10,7 @@ use super::guard::Guard;
 use crate::measure::Usage;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,12 +21,30 @@ const TICK: u64 = 10_000;
 /// The most processes to look at below one child. A command that starts more is measured in part.
 const MOST_PROCESSES: usize = 1000;
 
+/// A thread of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ThreadId {
+    /// Its process.
+    pub process: u32,
+    /// Itself.
+    pub thread: u32,
+}
+
+/// How a thread was scheduled, in nanoseconds. The rest of its time it waited for something else than a core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ThreadTimes {
+    /// It ran.
+    pub on_cpu: u64,
+    /// It could have run, and waited for a core.
+    pub runnable: u64,
+}
+
 /// Measures a run.
 #[derive(Debug)]
 pub struct UsageMeter {
     guard: Option<Arc<Guard>>,
-    /// The file with the times for which the control group was throttled, if it has a CPU limit.
-    cpu_stat: Option<PathBuf>,
+    /// Where it is written for how long the control group was throttled.
+    throttled: Option<Throttled>,
     /// What was measured last.
     last: Usage,
 }
@@ -33,7 +52,7 @@ pub struct UsageMeter {
 impl UsageMeter {
     /// Measures the engine, and the tasks that the guard knows.
     pub fn new(guard: Option<Arc<Guard>>) -> Self {
-        Self { guard, cpu_stat: cpu_stat(), last: Usage::default() }
+        Self { guard, throttled: Throttled::find(), last: Usage::default() }
     }
 
     /// What was used until now.
@@ -42,7 +61,7 @@ impl UsageMeter {
             engine_cpu: cpu_of(UsageWho::RUSAGE_SELF),
             task_cpu: cpu_of(UsageWho::RUSAGE_CHILDREN),
             engine_memory: named(&PathBuf::from("/proc/self/status"), "VmRSS:") * 1024,
-            throttled: self.cpu_stat.as_ref().map_or(0, |path| named(path, "throttled_usec")),
+            throttled: self.throttled.as_ref().map_or(0, Throttled::read),
             cpu_pressure: pressure("cpu"),
             memory_pressure: pressure("memory"),
             io_pressure: pressure("io"),
@@ -57,21 +76,45 @@ impl UsageMeter {
         self.last
     }
 
+    /// How the threads of the tasks that run now were scheduled until now. Of those that have ended, nothing is known any more.
+    pub fn threads(&self) -> BTreeMap<ThreadId, ThreadTimes> {
+        let mut threads = BTreeMap::new();
+        for child in self.guard.iter().flat_map(|guard| guard.groups()) {
+            below(child, |process| {
+                let tasks = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+                for task in tasks {
+                    let Some(thread) = task.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+                    let times = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+                    let mut times = times.split_whitespace().map(|time| time.parse().unwrap_or(0));
+                    let times = ThreadTimes { on_cpu: times.next().unwrap_or(0), runnable: times.next().unwrap_or(0) };
+                    threads.insert(ThreadId { process, thread }, times);
+                }
+            });
+        }
+        threads
+    }
+
     /// Adds a process and those below it.
     fn add_tree(&self, root: u32, usage: &mut Usage) {
-        let mut left = vec![root];
-        for _ in 0..MOST_PROCESSES {
-            let Some(pid) = left.pop() else { return };
-            let pid = pid.to_string();
+        below(root, |pid| {
             let path = |file: &str| PathBuf::from(format!("/proc/{pid}/{file}"));
             usage.task_cpu += cpu_of_process(&path("stat"));
             usage.task_memory += named(&path("status"), "VmRSS:") * 1024;
             usage.largest_process = usage.largest_process.max(named(&path("status"), "VmHWM:") * 1024);
             usage.read += named(&path("io"), "read_bytes:");
             usage.written += named(&path("io"), "write_bytes:");
-            let children = fs::read_to_string(path(&format!("task/{pid}/children"))).unwrap_or_default();
-            left.extend(children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
-        }
+        });
+    }
+}
+
+/// Visits a process and those below it.
+fn below(root: u32, mut visit: impl FnMut(u32)) {
+    let mut left = vec![root];
+    for _ in 0..MOST_PROCESSES {
+        let Some(pid) = left.pop() else { return };
+        visit(pid);
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        left.extend(children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
     }
 }
 
@@ -103,12 +146,39 @@ fn pressure(resource: &str) -> u64 {
     some.and_then(|line| line.rsplit_once("total=")?.1.parse().ok()).unwrap_or(0)
 }
 
-/// `cpu.stat` of this process's control group (version 2).
-fn cpu_stat() -> Option<PathBuf> {
-    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let own = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
-    let path = PathBuf::from(format!("/sys/fs/cgroup{own}/cpu.stat"));
-    path.exists().then_some(path)
+/// `cpu.stat` of this process's control group.
+#[derive(Debug)]
+struct Throttled {
+    path: PathBuf,
+    name: &'static str,
+    /// How many of its units are a microsecond.
+    unit: u64,
+}
+
+impl Throttled {
+    fn find() -> Option<Self> {
+        let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+        let second = groups.lines().find_map(|line| line.strip_prefix("0::")).map(|own| Self {
+            path: PathBuf::from(format!("/sys/fs/cgroup{own}/cpu.stat")),
+            name: "throttled_usec",
+            unit: 1,
+        });
+        // Version 1: a hierarchy for each controller, and its times in nanoseconds.
+        let own = groups.lines().find_map(|line| {
+            let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+            controllers.split(',').any(|controller| controller == "cpu").then_some(path)
+        });
+        let first = own.map(|own| Self {
+            path: PathBuf::from(format!("/sys/fs/cgroup/cpu{own}/cpu.stat")),
+            name: "throttled_time",
+            unit: 1000,
+        });
+        [second, first].into_iter().flatten().find(|stat| stat.path.exists())
+    }
+
+    fn read(&self) -> u64 {
+        named(&self.path, self.name) / self.unit
+    }
 }
 
 #[cfg(test)]

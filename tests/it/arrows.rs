@@ -34,10 +34,14 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "profile",
+        &["measure", "text", "run", "pipeline", "compile", "ledger", "sources", "task", "spec", "template", "model"],
+    ),
+    (
         "cli",
         &[
-            "explain", "measure", "text", "run", "resume", "compile", "export", "ledger", "sources", "survey",
-            "report", "spec", "task", "template", "wire", "model",
+            "profile", "explain", "measure", "text", "run", "resume", "compile", "export", "ledger", "sources",
+            "survey", "report", "spec", "task", "template", "wire", "model",
         ],
     ),
     ("explain", &["measure", "ledger", "report", "text", "model"]),

@@ -70,6 +70,8 @@ mod owners;
 mod params;
 /// Rows of Parquet files.
 mod parquet;
+/// Trials of a step, and what follows from them.
+mod profile;
 /// Runs on a terminal.
 mod progress;
 /// The Python lane: hosts, crashes, timeouts.

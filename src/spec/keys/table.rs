@@ -137,6 +137,7 @@ pub static BATCH: KeyGroup = KeyGroup {
             "Items per batch; `auto` derives it from how long items take",
         ),
         key("allow_empty", KeyType::PlainBool, Some("false"), "Whether a step without items is a success"),
+        key("repeatable", KeyType::PlainBool, Some("false"), "Whether `profile` may run the task again and again"),
         key("batched", KeyType::PlainBool, None, "Whether the task gets a whole batch as `item`"),
         key(
             "batch_format",

@@ -32,6 +32,7 @@ impl ItemsField {
 // More than 12 fields: one for each key.
 pub(super) struct Options {
     allow_empty: bool,
+    repeatable: bool,
     batch_size: Setting<BatchSize>,
     batched: Option<bool>,
     batch_format: Option<BatchFormatField>,
@@ -72,6 +73,10 @@ impl Options {
         Self {
             allow_empty: section
                 .take("allow_empty")
+                .and_then(|field| field.with(Readable::read, errors))
+                .unwrap_or(false),
+            repeatable: section
+                .take("repeatable")
                 .and_then(|field| field.with(Readable::read, errors))
                 .unwrap_or(false),
             batch_size: section
@@ -126,6 +131,7 @@ impl Options {
             items: items.spec?,
             items_span: items.span,
             allow_empty: self.allow_empty,
+            repeatable: self.repeatable,
             batch_size: self.batch_size,
             batched,
             batch_format,

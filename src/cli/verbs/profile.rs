@@ -1,0 +1,200 @@
+//! `batchmill profile`: how fast a step runs, what limits it, and which setting to change.
+
+use crate::cli::args::{Format, StateArgs, WorkflowArgs, time};
+use crate::cli::consent::{Consent, consent};
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::lookup::latest_run_of;
+use crate::cli::prepare::{load, options};
+use crate::cli::stderr::tell;
+use crate::cli::stdout::{print, print_json};
+use crate::compile::{Prepared, PreparedStep, prepare};
+use crate::ledger::{Reader, RunFolder, StateFolder};
+use crate::profile::{Key, Outcome, ProfileError, ProfileRequest, profile, text};
+use crate::run::{Control, listen};
+use crate::spec::{Place, parse, set};
+use crate::text::Printable;
+use clap::Args;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long items may go on after Ctrl-C.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Arguments of `profile`.
+#[derive(Debug, Args)]
+pub struct ProfileArgs {
+    #[command(flatten)]
+    workflow: WorkflowArgs,
+    #[command(flatten)]
+    state: StateArgs,
+    /// Step to profile, if several have items
+    #[arg(long, value_name = "NAME")]
+    step: Option<String>,
+    /// How long to measure
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time)]
+    budget: Duration,
+    /// Don't ask before tasks run
+    #[arg(long, short)]
+    yes: bool,
+    /// Write the advice into the workflow file
+    #[arg(long)]
+    apply: bool,
+    /// Output format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+impl ProfileArgs {
+    /// Profiles the step.
+    pub fn run(self) -> Result<Exit, CliError> {
+        let file = self.workflow.file.clone();
+        let state = self.state.folder();
+        let prepared = prepare(load(&file)?, options(&self.workflow, &self.state)?)?;
+        let step = self.step(&prepared)?;
+        let earlier = earlier(&prepared, step, (&file, &state))?;
+        if consent(&prepared, step, (self.yes, self.budget))? == Consent::Refused {
+            tell("nothing ran");
+            return Ok(Exit::Bad);
+        }
+        let control = Arc::new(Control::new().map_err(|error| CliError::of(Exit::Bad, &error))?);
+        let interrupts = listen(&control, GRACE).map_err(|error| CliError::of(Exit::Bad, &error))?;
+        tell(format!("profiling {} for up to {:?}", step.name(), self.budget));
+        let request = ProfileRequest {
+            prepared: &prepared,
+            step,
+            earlier: earlier.as_ref(),
+            budget: self.budget,
+            cancel: control.cancel().clone(),
+        };
+        let outcome = match profile(&request) {
+            Ok(outcome) => outcome,
+            Err(ProfileError::Interrupted) => return Ok(Exit::Interrupted(interrupts.signal().unwrap_or(2))),
+            Err(error) => return Err(error_of(&error).masked(&prepared.secrets)),
+        };
+        match self.format {
+            Format::Json => print_json(&outcome)?,
+            Format::Text => {
+                let name = shlex_of(&file);
+                print(text(&outcome, &name))?;
+            }
+        }
+        if self.apply {
+            apply(&prepared, step, &outcome)?;
+        }
+        Ok(Exit::Done)
+    }
+
+    /// The step to profile.
+    fn step<'a>(&self, prepared: &'a Prepared) -> Result<&'a PreparedStep, CliError> {
+        let with_items: Vec<&PreparedStep> = prepared.steps.iter().filter(|step| step.is_batch()).collect();
+        let names = || with_items.iter().map(|step| format!("`{}`", step.name())).collect::<Vec<_>>().join(", ");
+        if with_items.is_empty() {
+            let message = "no step of the workflow has items, so there is nothing to run side by side";
+            return Err(CliError::bad(message).help("give a step `for_each`, or use `task: batch`"));
+        }
+        match (&self.step, &with_items[..]) {
+            (None, [step]) => Ok(step),
+            (None, _) => {
+                let message = format!("several steps have items: {}", names());
+                Err(CliError::bad(message).help("choose one with `--step NAME`"))
+            }
+            (Some(name), _) => {
+                let shown = Printable::line(name);
+                let found = with_items.iter().find(|step| step.name().as_str() == name);
+                found.copied().ok_or_else(|| {
+                    let exists = prepared.steps.iter().any(|step| step.name().as_str() == name);
+                    let what = if exists {
+                        format!("step `{shown}` has no items")
+                    } else {
+                        format!("there is no step `{shown}`")
+                    };
+                    CliError::bad(what).help(format!("steps with items: {}", names()))
+                })
+            }
+        }
+    }
+}
+
+/// The run with the results of earlier steps, if the step reads any.
+fn earlier(
+    prepared: &Prepared,
+    step: &PreparedStep,
+    (file, state): (&Path, &StateFolder),
+) -> Result<Option<RunFolder>, CliError> {
+    let mut needed = step.upstream.iter().chain(&step.items_upstream).map(|upstream| &upstream.name).peekable();
+    let Some(first) = needed.peek().map(|name| (*name).clone()) else { return Ok(None) };
+    let missing = |name| {
+        let message =
+            format!("step `{}` reads the results of step `{name}`, and no run of this file has them", step.name());
+        CliError::bad(message)
+            .help(format!("run the workflow first: batchmill run {}", shlex_of(&prepared.workflow.source.path)))
+    };
+    let Some(folder) = latest_run_of(file, state)? else { return Err(missing(&first)) };
+    let reader = Reader::open(folder.clone())?;
+    for name in needed {
+        if reader.step(name)?.is_none() {
+            return Err(missing(name));
+        }
+    }
+    Ok(Some(folder))
+}
+
+/// Writes the advice into the workflow file.
+fn apply(prepared: &Prepared, step: &PreparedStep, outcome: &Outcome) -> Result<(), CliError> {
+    let Some(advice) = &outcome.advice else {
+        tell("nothing to apply");
+        return Ok(());
+    };
+    let path = &prepared.workflow.source.path;
+    let mut source = prepared.workflow.source.clone();
+    for change in &advice.changes {
+        let place = match &change.key {
+            Key::Env(name) => Place::Env(name),
+            key => Place::Batch(step.name(), key.name()),
+        };
+        let cannot = |error: &dyn std::error::Error| {
+            let message = format!("cannot change `{}` in `{}`", change.key.name(), Printable::path(path));
+            CliError::bad(message).caused_by(error).help(format!(
+                "write it yourself: `{}: {}`",
+                change.key.name(),
+                change.to
+            ))
+        };
+        source.text = set(&source, &place, &change.to).map_err(|error| cannot(&error))?;
+        if change.key == Key::MaxParallel && source.text.contains("parallel: false") {
+            // It would win over `max_parallel`.
+            source.text =
+                set(&source, &Place::Batch(step.name(), "parallel"), "true").map_err(|error| cannot(&error))?;
+        }
+    }
+    // What does not read back must not be written.
+    parse(path, source.text.as_bytes())?;
+    std::fs::write(path, &source.text)
+        .map_err(|error| CliError::bad(format!("cannot write `{}`", Printable::path(path))).caused_by(&error))?;
+    let changes: Vec<String> =
+        advice.changes.iter().map(|change| format!("{}: {}", change.key.name(), change.to)).collect();
+    tell(format!("wrote {} to {}", changes.join(", "), Printable::path(path)));
+    Ok(())
+}
+
+fn error_of(error: &ProfileError) -> CliError {
+    let help = match error {
+        ProfileError::TooShort { .. } => Some("give it more time, for example `--budget 5m`"),
+        ProfileError::Failing { .. } => Some("mend the task first: `batchmill run`, then `batchmill failures`"),
+        ProfileError::NoItems(_) => Some("`batchmill plan` shows where items come from"),
+        _ => None,
+    };
+    help.into_iter().fold(CliError::of(Exit::Bad, error), CliError::help)
+}
+
+/// A path as a shell takes it.
+fn shlex_of(path: &Path) -> String {
+    let path = path.display().to_string();
+    if path.chars().all(|c| c.is_alphanumeric() || "/._-+:@".contains(c)) {
+        path
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    }
+}

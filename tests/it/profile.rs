@@ -1,0 +1,179 @@
+//! `batchmill profile`: what runs, what is asked, what it says. Whether causes and gains are right is for `make bench-profile`.
+
+use crate::support::Sandbox;
+use serde_json::Value;
+use std::fs;
+
+/// A step that waits, with one worker.
+const WAITS: &str = "
+name: fetch
+steps:
+  - name: fetch
+    task: batch   # one at a time
+    inputs:
+      # what
+      items: {range: 40}
+      task:
+        type: python
+        code: |
+          import time
+          time.sleep(0.1)
+          return item
+    outputs: {name: fetched, path: out.jsonl}
+";
+
+fn profile(sandbox: &Sandbox, arguments: &[&str]) -> Value {
+    let all = [&["profile", "workflow.yaml", "--budget", "4s", "--format", "json"], arguments].concat();
+    serde_json::from_str(&sandbox.batchmill(&all).exits_with(0).stdout).unwrap()
+}
+
+#[test]
+fn a_step_that_waits_gets_more_workers_and_the_file_keeps_its_comments() {
+    let sandbox = Sandbox::with(WAITS);
+    let found = profile(&sandbox, &["--yes", "--apply"]);
+    assert_eq!(found["cause"], "waiting", "{found:#}");
+    let advice = &found["advice"];
+    assert_eq!(advice["changes"][0]["key"], "max_parallel", "{found:#}");
+    assert!(advice["gain"]["low"].as_f64().unwrap() > 1.5, "{advice:#}");
+    let line =
+        format!("      items: {{range: 40}}\n      max_parallel: {}\n", advice["changes"][0]["to"].as_str().unwrap());
+    assert_eq!(sandbox.read("workflow.yaml"), WAITS.replace("      items: {range: 40}\n", &line));
+    // Nothing but the file has changed.
+    assert!(!sandbox.exists("out.jsonl") && !sandbox.exists(".batchmill"));
+    sandbox.run(&[]).exits_with(0);
+    let rows = found["rows"].as_array().unwrap();
+    for row in rows {
+        let [on_cpu, runnable, blocked] = ["on_cpu", "runnable", "blocked"].map(|part| row[part].as_f64().unwrap());
+        assert!((0.0..1.1).contains(&(on_cpu + runnable + blocked)), "{row:#}");
+        let throughput = &row["throughput"];
+        assert!(throughput["low"].as_f64() <= throughput["median"].as_f64(), "{row:#}");
+    }
+    let widths: Vec<u64> = rows.iter().map(|row| row["width"].as_u64().unwrap()).collect();
+    assert!(widths.is_sorted() && widths[0] == 1 && widths.len() >= 2, "{widths:?}");
+}
+
+#[test]
+fn the_answer_comes_first_for_people() {
+    let sandbox = Sandbox::with(WAITS);
+    let ended = sandbox.batchmill(&["profile", "workflow.yaml", "--yes", "--budget", "4s"]).exits_with(0);
+    let lines: Vec<&str> = ended.stdout.lines().collect();
+    assert!(lines[0].starts_with("fetch waits for something outside: its worker is on the CPU"), "{}", ended.stdout);
+    assert!(lines[1].starts_with("Use ") && lines[1].contains("x ("), "{}", ended.stdout);
+    for part in [
+        "  - max_parallel: 1\n  + max_parallel: ",
+        "batchmill profile workflow.yaml --step fetch --apply",
+        "speed-up",
+        "Amdahl",
+    ] {
+        assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
+    }
+}
+
+#[test]
+fn nothing_runs_that_was_not_allowed() {
+    for (task, words) in [
+        ("type: shell\n        command: touch ran-{{ item }}", "touch ran-{{ item }}"),
+        ("type: python\n        code: open('ran', 'w')", "open('ran', 'w')"),
+        ("type: http_request\n        url: http://127.0.0.1:9/\n        method: POST", "POST http://127.0.0.1:9/"),
+        ("type: http_request\n        url: http://localhost.example.com/", "http://localhost.example.com/"),
+        ("type: http_request\n        url: http://localhost@example.com/", "http://localhost@example.com/"),
+        ("type: http_request\n        url: http://127.0.0.1:9/\n        json: {a: 1}", "http://127.0.0.1:9/"),
+        ("type: http_request\n        url: http://localhost{{ item }}/", "http://localhost{{ item }}/"),
+    ] {
+        let flow = format!(
+            "steps:\n  - name: a\n    task: batch\n    inputs:\n      items: [1, 2]\n      task:\n        {task}\n"
+        );
+        let sandbox = Sandbox::with(&flow);
+        let ended = sandbox.batchmill(&["profile", "workflow.yaml"]).exits_with(2);
+        assert!(ended.stderr.contains(words) && ended.stderr.contains("pass `--yes`"), "{}", ended.stderr);
+        let names: Vec<String> = fs::read_dir(sandbox.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        assert_eq!(names, ["workflow.yaml"], "{task}");
+    }
+}
+
+#[test]
+fn what_does_no_harm_runs_without_a_question() {
+    let marked = "
+steps:
+  - name: a
+    task: shell
+    for_each: {range: 20}
+    repeatable: true
+    inputs: {command: 'true'}
+";
+    let echo = "steps:\n  - name: a\n    task: echo\n    for_each: {range: 20}\n    inputs: {message: '{{ item }}'}\n";
+    for flow in [marked, echo] {
+        let sandbox = Sandbox::with(flow);
+        assert!(profile(&sandbox, &[])["trials"].as_u64() > Some(0));
+        sandbox.has_no_process();
+    }
+}
+
+#[test]
+fn files_of_items_and_earlier_runs_stay_as_they_are() {
+    let flow = "
+steps:
+  - name: list
+    task: batch
+    inputs: {items: [10, 20, 30], task: {type: echo, message: '{{ item }}'}}
+    outputs: numbers
+  - name: write
+    task: batch
+    inputs:
+      items: '{{ numbers }}'
+      repeatable: true
+      task: {type: shell, command: 'sleep 0.01; echo {{ item }} > \"$BATCHMILL_ITEM_DIR/{{ item }}.txt\"'}
+    outputs: {item_files: made}
+";
+    let sandbox = Sandbox::with(flow);
+    let ended = sandbox.batchmill(&["profile", "workflow.yaml", "--step", "write"]).exits_with(2);
+    assert!(ended.stderr.contains("run the workflow first"), "{}", ended.stderr);
+    sandbox.run(&[]).exits_with(0);
+    fs::write(sandbox.path().join("made/10.txt"), "mine").unwrap();
+    let before = sandbox.batchmill(&["runs", "--format", "json"]).stdout;
+    let found = profile(&sandbox, &["--step", "write"]);
+    assert_eq!((found["sample"].as_u64(), found["is_whole"].as_bool()), (Some(3), Some(true)));
+    assert_eq!(sandbox.read("made/10.txt"), "mine");
+    assert_eq!(sandbox.batchmill(&["runs", "--format", "json"]).stdout, before);
+}
+
+#[test]
+fn wrong_use_gets_a_clear_answer() {
+    let flow = "
+params: {items: {type: list, default: [1, 2, 3, 4, 5, 6]}}
+secrets: [TOKEN]
+steps:
+  - name: a
+    task: batch
+    inputs:
+      items: '{{ params.items }}'
+      task: {type: python, code: \"raise ValueError('no ' + env['TOKEN'])\"}
+  - name: slow
+    task: batch
+    inputs: {items: '{{ params.items }}', task: {type: shell, command: sleep 600}}
+  - name: once
+    task: echo
+    inputs: {message: x}
+";
+    let sandbox = Sandbox::with(flow).env("TOKEN", "s3cr3t-token");
+    for (arguments, words) in [
+        (&["--yes"][..], "several steps have items: `a`, `slow`"),
+        (&["--step", "nope"], "there is no step `nope`"),
+        (&["--step", "once"], "step `once` has no items"),
+        (&["--step", "a", "--yes"], "items of step `a` failed; the first: ValueError: no ***"),
+        (&["--step", "a", "--yes", "items=[]"], "step `a` has no items"),
+        (&["--step", "slow", "--yes", "--budget", "1s"], "too short"),
+        (&["--step", "a", "--budget", "soon"], "soon"),
+    ] {
+        let ended = sandbox.batchmill(&[&["profile", "workflow.yaml"], arguments].concat()).exits_with(2);
+        assert!(ended.stderr.contains(words), "{arguments:?}: {}", ended.stderr);
+        assert!(!ended.stderr.contains("s3cr3t"), "{}", ended.stderr);
+    }
+    let plain = Sandbox::with("steps:\n  - {name: once, task: echo, inputs: {message: x}}\n");
+    let ended = plain.batchmill(&["profile", "workflow.yaml"]).exits_with(2);
+    assert!(ended.stderr.contains("no step of the workflow has items"), "{}", ended.stderr);
+    sandbox.has_no_process();
+}
