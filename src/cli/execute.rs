@@ -8,6 +8,7 @@ use super::outlets::Outlets;
 use super::params;
 use super::prepare::{Overrides, absolute, prepare_again};
 use super::run_json::RunJson;
+use super::run_report::write_report;
 use super::stderr::tell;
 use super::stdout::print_json;
 use crate::compile::Prepared;
@@ -41,7 +42,8 @@ fn execute_with(
     let interrupts = listen(&control, display.grace).map_err(|error| CliError::of(Exit::Bad, &error))?;
     let highlights = LeftHighlights::default();
     let mut listeners = [outlets.audience(shown(display, &highlights))];
-    let end = run(prepared, start, &control, Observers { listeners: &mut listeners, files: &outlets.files })?;
+    let observers = Observers { listeners: &mut listeners, files: &outlets.files, report: write_report };
+    let end = run(prepared, start, &control, observers)?;
     if display.format == Format::Json {
         print_json(&RunJson::of(&end)?)?;
     }

@@ -1,6 +1,6 @@
 //! What a listener keeps of a run for the summary at its end.
 
-use super::groups::FailureGroups;
+use crate::causes::FailureGroups;
 use crate::model::{Event, StepName};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};

@@ -1,8 +1,8 @@
 //! The end of a run in a few lines; the last one is the next command.
 
 use super::format::{count, duration, number, per_second, rate};
-use super::groups::{FailureGroup, FailureGroups};
 use super::highlights::Highlights;
+use crate::causes::{FailureGroup, FailureGroups};
 use crate::model::{RunSummary, Stats, Status, StepReport};
 use crate::text::Printable;
 use console::measure_text_width;
@@ -216,8 +216,8 @@ pub(super) fn step_line(step: &StepReport) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::causes::FailureText;
     use crate::model::{Event, Failure, FailureKind, RunId, StepLoad, StepName};
-    use crate::report::groups::FailureText;
 
     fn end(status: Status, failure: Option<Failure>) -> RunSummary {
         let stats =

@@ -2,7 +2,8 @@
 
 use super::env::task_host;
 use super::output::scratch;
-use super::scope::{remember, scope_of_run, summary_value};
+use super::scope::{remember, scope_of_run};
+use super::summary::{ClosingReport, summary_value};
 use crate::compile::{OpenStep, Prepared, PreparedStep, open_step};
 use crate::ledger::{FailureRecord, Reader, RunFolder, StepRecord};
 use crate::measure::SlotClocks;
@@ -58,7 +59,8 @@ impl Repro<'_> {
             }
         }
         if prepared.closing.iter().any(|closing| closing.name() == *name) {
-            scope.summary = Some(summary_value(&self.summary(&reader)?, &prepared.workflow.name));
+            let (summary, report) = (self.summary(&reader)?, ClosingReport::written(folder));
+            scope.summary = Some(summary_value(&summary, &prepared.workflow.name, folder, &report));
         }
         Ok(scope)
     }
