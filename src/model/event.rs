@@ -175,6 +175,8 @@ pub enum Event {
         name: StepName,
         /// The item's index.
         index: u64,
+        /// The item, if it is at hand: a string as it is, anything else as JSON. Secrets are masked, the end may be cut off.
+        item: Option<String>,
         /// For how long.
         running: Duration,
     },

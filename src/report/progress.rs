@@ -16,9 +16,12 @@ pub(super) enum Measure {
 }
 
 /// An item that has been running for long.
-#[derive(Debug, Clone, Copy)]
-struct SlowItem {
-    index: u64,
+#[derive(Debug, Clone)]
+pub(super) struct SlowItem {
+    /// Its index.
+    pub(super) index: u64,
+    /// The item as text, if it is known.
+    pub(super) item: Option<String>,
     began: Duration,
 }
 
@@ -85,9 +88,10 @@ impl StepProgress {
                 }
             }
             Event::StepLoad { load, .. } => self.load = Some(*load),
-            Event::ItemSlow { index, running, .. } => {
+            Event::ItemSlow { index, item, running, .. } => {
                 self.slow.retain(|item| item.index != *index);
-                self.slow.push(SlowItem { index: *index, began: now.saturating_sub(*running) });
+                let began = now.saturating_sub(*running);
+                self.slow.push(SlowItem { index: *index, item: item.clone(), began });
             }
             _ => {}
         }
@@ -100,9 +104,9 @@ impl StepProgress {
     }
 
     /// The slowest item that runs, and for how long it has been running.
-    pub(super) fn slowest(&self, now: Duration) -> Option<(u64, Duration)> {
+    pub(super) fn slowest(&self, now: Duration) -> Option<(&SlowItem, Duration)> {
         let slowest = self.slow.iter().min_by_key(|item| item.began)?;
-        Some((slowest.index, now.saturating_sub(slowest.began)))
+        Some((slowest, now.saturating_sub(slowest.began)))
     }
 
     /// The percentage of what is done, rounded down; nothing if that is not known.
@@ -134,10 +138,7 @@ impl StepProgress {
 
 /// Whether the batch is over for this item, or will be tried again.
 fn is_in(report: &BatchReport, index: u64) -> bool {
-    let holds = |indexes: &Indexes| match indexes {
-        Indexes::Range(range) => range.contains(&index),
-        Indexes::List(list) => list.binary_search(&index).is_ok(),
-    };
+    let holds = |indexes: &Indexes| indexes.position(index).is_some();
     holds(&report.succeeded)
         || report.failed.iter().any(|failed| failed.index == index)
         || report.retries.iter().any(|(batch, _, _)| holds(&batch.indexes))

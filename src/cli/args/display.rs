@@ -30,7 +30,8 @@ pub struct DisplayArgs {
     /// Keep metrics of the run in this file, for Prometheus' node_exporter
     #[arg(long, value_name = "FILE", value_parser = OsStringValueParser::new().try_map(file))]
     pub metrics: Option<FileArg>,
-    /// Report items that run longer than this (`30s`, `5m`), or than five times the average if that is longer
+    /// Report items that run longer than this (`30s`, `5m`), or than five times the average of finished items if that
+    /// is longer
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     pub slow_after: Duration,
     /// Grace period for running items after Ctrl-C or SIGTERM
