@@ -47,7 +47,7 @@ fn execute_with(
     if display.format == Format::Json {
         print_json(&RunJson::of(&end)?)?;
     }
-    match display.progress {
+    match display.progress() {
         Progress::Auto | Progress::Bar | Progress::Plain => {
             let none = Highlights::default();
             tell(summary(&end.summary, highlights.get().unwrap_or(&none), file, columns()));
@@ -66,7 +66,7 @@ fn execute_with(
 fn shown(display: &DisplayArgs, highlights: &LeftHighlights) -> Option<Box<dyn Listener>> {
     // A bar and events on the same terminal would overwrite each other.
     let is_shared = display.events.as_ref().is_some_and(FileArg::is_stdout) && io::stdout().is_terminal();
-    Some(match display.progress {
+    Some(match display.progress() {
         Progress::Auto if can_draw() && !is_shared => Box::new(BarProgress::new(Arc::clone(highlights))),
         Progress::Bar => Box::new(BarProgress::new(Arc::clone(highlights))),
         Progress::Auto | Progress::Plain => Box::new(LineProgress::new(io::stderr(), Arc::clone(highlights))),

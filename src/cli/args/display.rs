@@ -23,7 +23,10 @@ pub struct DisplayArgs {
     pub format: Format,
     /// Progress on stderr
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
-    pub progress: Progress,
+    progress: Progress,
+    /// Show errors only; same as `--progress none`
+    #[arg(long, short, conflicts_with = "progress")]
+    quiet: bool,
     /// Write the events of the run to this file as JSON Lines; `-` is stdout
     #[arg(long, value_name = "FILE", value_parser = OsStringValueParser::new().try_map(file))]
     pub events: Option<FileArg>,
@@ -37,6 +40,13 @@ pub struct DisplayArgs {
     /// Grace period for running items after Ctrl-C or SIGTERM
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     pub grace: Duration,
+}
+
+impl DisplayArgs {
+    /// How progress is shown.
+    pub fn progress(&self) -> Progress {
+        if self.quiet { Progress::None } else { self.progress }
+    }
 }
 
 /// How progress is shown.
