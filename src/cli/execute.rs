@@ -12,13 +12,16 @@ use super::run_report::write_report;
 use super::stderr::tell;
 use super::stdout::print_json;
 use crate::compile::Prepared;
+use crate::export::replace;
 use crate::ledger::{RunFolder, StateFolder};
-use crate::model::{Listener, Status};
+use crate::model::{Listener, RunId, Status};
 use crate::report::{
-    BarProgress, Highlights, JsonProgress, LeftHighlights, LineProgress, can_draw, columns, stop_error, summary,
+    BarProgress, Highlights, JsonProgress, KeepNote, LeftHighlights, LineProgress, NoteKeeper, can_draw, columns,
+    stop_error, summary,
 };
 use crate::resume::ItemSelection;
 use crate::run::{Control, Observers, Start, listen, run};
+use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
@@ -41,7 +44,7 @@ fn execute_with(
     let control = Arc::new(Control::new().map_err(|error| CliError::of(Exit::Bad, &error))?);
     let interrupts = listen(&control, display.grace).map_err(|error| CliError::of(Exit::Bad, &error))?;
     let highlights = LeftHighlights::default();
-    let mut listeners = [outlets.audience(shown(display, &highlights))];
+    let mut listeners = [outlets.audience(shown(display, &highlights)), note_keeper(&prepared.options.state)];
     let observers = Observers { listeners: &mut listeners, files: &outlets.files, report: write_report };
     let end = run(prepared, start, &control, observers)?;
     if display.format == Format::Json {
@@ -60,6 +63,20 @@ fn execute_with(
         return Err(CliError::diagnostics(if ran { Exit::Stopped } else { Exit::Bad }, diagnostics));
     }
     Ok(Exit::of(end.summary.status, interrupts.signal()))
+}
+
+/// What notes the progress for `status`.
+fn note_keeper(state: &StateFolder) -> Box<dyn Listener> {
+    let state = state.clone();
+    let open = move |run: &RunId| -> KeepNote {
+        let path = state.run(run.clone()).note();
+        // Whether it can be written or not: it is not missed.
+        Box::new(move |note| match note {
+            Some(note) => drop(replace(&path, note)),
+            None => drop(fs::remove_file(&path)),
+        })
+    };
+    Box::new(NoteKeeper::new(Box::new(open)))
 }
 
 /// What shows the progress.
