@@ -6,6 +6,7 @@
 
 #[cfg(feature = "python")]
 pub mod bindings;
+pub mod causes;
 pub mod cli;
 pub mod columnar;
 pub mod compile;

@@ -8,16 +8,20 @@ use super::outlets::Outlets;
 use super::params;
 use super::prepare::{Overrides, absolute, prepare_again};
 use super::run_json::RunJson;
+use super::run_report::write_report;
 use super::stderr::tell;
 use super::stdout::print_json;
 use crate::compile::Prepared;
+use crate::export::replace;
 use crate::ledger::{RunFolder, StateFolder};
-use crate::model::{Listener, Status};
+use crate::model::{Listener, RunId, Status};
 use crate::report::{
-    BarProgress, Highlights, JsonProgress, LeftHighlights, LineProgress, can_draw, columns, stop_error, summary,
+    BarProgress, Highlights, JsonProgress, KeepNote, LeftHighlights, LineProgress, NoteKeeper, can_draw, columns,
+    stop_error, summary,
 };
 use crate::resume::ItemSelection;
 use crate::run::{Control, Observers, Start, listen, run};
+use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
@@ -40,12 +44,13 @@ fn execute_with(
     let control = Arc::new(Control::new().map_err(|error| CliError::of(Exit::Bad, &error))?);
     let interrupts = listen(&control, display.grace).map_err(|error| CliError::of(Exit::Bad, &error))?;
     let highlights = LeftHighlights::default();
-    let mut listeners = [outlets.audience(shown(display, &highlights))];
-    let end = run(prepared, start, &control, Observers { listeners: &mut listeners, files: &outlets.files })?;
+    let mut listeners = [outlets.audience(shown(display, &highlights)), note_keeper(&prepared.options.state)];
+    let observers = Observers { listeners: &mut listeners, files: &outlets.files, report: write_report };
+    let end = run(prepared, start, &control, observers)?;
     if display.format == Format::Json {
         print_json(&RunJson::of(&end)?)?;
     }
-    match display.progress {
+    match display.progress() {
         Progress::Auto | Progress::Bar | Progress::Plain => {
             let none = Highlights::default();
             tell(summary(&end.summary, highlights.get().unwrap_or(&none), file, columns()));
@@ -60,11 +65,25 @@ fn execute_with(
     Ok(Exit::of(end.summary.status, interrupts.signal()))
 }
 
+/// What notes the progress for `status`.
+fn note_keeper(state: &StateFolder) -> Box<dyn Listener> {
+    let state = state.clone();
+    let open = move |run: &RunId| -> KeepNote {
+        let path = state.run(run.clone()).note();
+        // Whether it can be written or not: it is not missed.
+        Box::new(move |note| match note {
+            Some(note) => drop(replace(&path, note)),
+            None => drop(fs::remove_file(&path)),
+        })
+    };
+    Box::new(NoteKeeper::new(Box::new(open)))
+}
+
 /// What shows the progress.
 fn shown(display: &DisplayArgs, highlights: &LeftHighlights) -> Option<Box<dyn Listener>> {
     // A bar and events on the same terminal would overwrite each other.
     let is_shared = display.events.as_ref().is_some_and(FileArg::is_stdout) && io::stdout().is_terminal();
-    Some(match display.progress {
+    Some(match display.progress() {
         Progress::Auto if can_draw() && !is_shared => Box::new(BarProgress::new(Arc::clone(highlights))),
         Progress::Bar => Box::new(BarProgress::new(Arc::clone(highlights))),
         Progress::Auto | Progress::Plain => Box::new(LineProgress::new(io::stderr(), Arc::clone(highlights))),

@@ -20,6 +20,7 @@ mod params;
 mod prepare;
 mod preview;
 mod run_json;
+mod run_report;
 mod stderr;
 mod stdout;
 mod table;

@@ -12,8 +12,16 @@ use std::io::{self, IsTerminal, Write};
 /// Writes text for people to stdout, unchanged except for what is escaped. It is not an error if the reader has closed
 /// its end.
 pub fn print(text: impl AsRef<[u8]>) -> Result<(), CliError> {
+    print_text(&Printable::lines(text))
+}
+
+/// The same for text with colours of our own.
+pub fn print_styled(text: impl AsRef<[u8]>) -> Result<(), CliError> {
+    print_text(&Printable::styled(text))
+}
+
+fn print_text(text: &Printable) -> Result<(), CliError> {
     let mut stdout = io::stdout().lock();
-    let text = Printable::lines(text);
     written(stdout.write_all(text.as_str().as_bytes()).and_then(|()| stdout.flush()))
 }
 

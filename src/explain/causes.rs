@@ -1,8 +1,8 @@
 //! The failures of a step, by cause.
 
+use crate::causes::{self, FailureGroups, FailureText};
 use crate::ledger::FailureRecord;
 use crate::model::StepName;
-use crate::report::{self, FailureGroups, FailureText};
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -34,7 +34,7 @@ pub(super) fn causes(step: &StepName, failures: &[FailureRecord]) -> (Vec<Failur
         groups.add(FailureText { step, index: failed.index, class: &failed.class, message: &failed.message });
     }
     let by_index: HashMap<u64, &FailureRecord> = failures.iter().map(|failed| (failed.index, failed)).collect();
-    let group = |group: &report::FailureGroup| {
+    let group = |group: &causes::FailureGroup| {
         let first = by_index.get(group.samples.first()?)?;
         Some(FailureGroup {
             count: group.count,

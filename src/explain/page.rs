@@ -255,8 +255,21 @@ fn machine(machine: &Json) -> Vec<(&'static str, String)> {
         ("kernel", text("kernel")),
         ("batchmill", text("batchmill")),
         ("Python", python),
+        ("packages", packages(&machine["python"])),
     ];
     rows.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// The packages of the interpreter, if there are any.
+fn packages(python: &Json) -> Option<String> {
+    let packages = python["packages"].as_object().filter(|packages| !packages.is_empty())?;
+    let package = |(name, version): (&String, &Json)| format!("{name} {}", version.as_str().unwrap_or_default());
+    let mut text = packages.iter().map(package).collect::<Vec<_>>().join(", ");
+    match python["more_packages"].as_u64() {
+        None | Some(0) => {}
+        Some(more) => text.push_str(&format!(" and {} more", number(more))),
+    }
+    Some(text)
 }
 
 /// A chart with its data.

@@ -200,6 +200,16 @@ impl RunFolder {
         self.path.join("results").join(format!("{step}.rows"))
     }
 
+    /// The report that the run wrote before its closing steps, if one of them wanted it.
+    pub fn report(&self) -> PathBuf {
+        self.path.join("report.html")
+    }
+
+    /// What a run under way notes of its running step.
+    pub fn note(&self) -> PathBuf {
+        self.path.join("progress.json")
+    }
+
     /// The folder with what tasks printed.
     pub fn logs(&self) -> PathBuf {
         self.path.join("logs")

@@ -48,6 +48,26 @@ impl<'a> StepReader<'a> {
         self.db.rows(&format!("{SELECT_FAILURES} ORDER BY item_index"), [self.record.id], failure)
     }
 
+    /// Visits the failures one by one, in item order: the index of the item, the type and the message. Skipped bad rows are not
+    /// failures.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn visit_failures(&self, mut visit: impl FnMut(u64, &str, &str)) -> Result<(), LedgerError> {
+        let query =
+            "SELECT item_index, type, message FROM failures WHERE step = ?1 AND NOT left_out ORDER BY item_index";
+        self.check_failures()?;
+        self.db.run(|db| {
+            let mut query = db.prepare(query)?;
+            let mut rows = query.query([self.record.id])?;
+            while let Some(row) = rows.next()? {
+                let (class, message) = (row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?);
+                visit(unsigned(row.get(0)?).unwrap_or(0), class, message);
+            }
+            Ok(())
+        })
+    }
+
     /// Index and key of each failed item, without the rest of it.
     ///
     /// # Errors

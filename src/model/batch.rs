@@ -36,6 +36,14 @@ impl Indexes {
         }
     }
 
+    /// The position of the item with this index in the batch, if it is in it.
+    pub fn position(&self, index: u64) -> Option<usize> {
+        match self {
+            Self::Range(range) => range.contains(&index).then(|| usize::try_from(index - range.start).ok())?,
+            Self::List(list) => list.binary_search(&index).ok(),
+        }
+    }
+
     /// The indexes in order.
     pub fn iter(&self) -> impl Iterator<Item = u64> + '_ {
         (0..self.len()).map(|position| self.get(position))
@@ -139,6 +147,13 @@ mod tests {
     fn neighbours_become_a_range() {
         assert_eq!(Indexes::from_rising(vec![4, 5, 6]), Indexes::Range(4..7));
         assert_eq!(Indexes::from_rising(vec![4, 6]), Indexes::List(vec![4, 6]));
+    }
+
+    #[test]
+    fn an_index_has_a_position_only_in_its_batch() {
+        assert_eq!(Indexes::Range(4..7).position(5), Some(1));
+        assert_eq!(Indexes::List(vec![2, 5, 9]).position(9), Some(2));
+        assert_eq!((Indexes::Range(4..7).position(7), Indexes::List(vec![2, 5]).position(3)), (None, None));
     }
 
     #[test]

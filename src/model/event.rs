@@ -1,6 +1,7 @@
 //! What slots report to the aggregator, and the events that it passes to listeners.
 
 use super::{Batch, Failure, Indexes, ItemKey, Keys, Lines, ResultForm, RunId, Stats, Status, StepName};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -114,7 +115,7 @@ pub struct RunSummary {
 }
 
 /// What a step is busy with, on average over the last second or so.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct StepLoad {
     /// How many slots work on items, rather than wait.
     pub busy_slots: f64,
@@ -146,7 +147,7 @@ pub enum Event {
         total: Option<u64>,
         /// How many items earlier executions of the run did.
         done: u64,
-        /// The total size of its files, if its items are rows and all of them are read.
+        /// The total size of its files, if its items are files, or rows that are all read.
         bytes: Option<u64>,
         /// How many of these bytes earlier executions did.
         bytes_done: u64,
@@ -175,6 +176,8 @@ pub enum Event {
         name: StepName,
         /// The item's index.
         index: u64,
+        /// The item, if it is at hand: a string as it is, anything else as JSON. Secrets are masked, the end may be cut off.
+        item: Option<String>,
         /// For how long.
         running: Duration,
     },

@@ -59,7 +59,7 @@ pub enum Status {
 }
 
 /// Counts of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Stats {
     /// Items of the step, as far as the source was read.
     pub total: u64,

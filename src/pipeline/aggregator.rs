@@ -143,6 +143,7 @@ impl<R: Recorder> Aggregator<'_, R> {
                     self.stop(failure);
                 }
                 let secrets = self.announcer.secrets();
+                self.slow.learn(&measures.times, self.job.settings.lane.batched);
                 if let Some(meter) = &mut self.meter {
                     meter.take(measures, secrets);
                 }
@@ -167,10 +168,9 @@ impl<R: Recorder> Aggregator<'_, R> {
 
     /// Reports items that have been running for long.
     fn tell_slow(&mut self) {
-        let done = u32::try_from(self.stats.succeeded + self.stats.failed).unwrap_or(u32::MAX);
-        let average = self.job.started.elapsed().checked_div(done).unwrap_or_default();
-        for (index, running) in self.slow.look(average) {
-            self.announcer.tell(&Event::ItemSlow { name: self.step.clone(), index, running });
+        for (slot, index, running) in self.slow.look() {
+            let item = self.job.frames.name((slot, index), &self.job.context, self.announcer.secrets());
+            self.announcer.tell(&Event::ItemSlow { name: self.step.clone(), index, item, running });
         }
     }
 

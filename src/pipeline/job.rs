@@ -2,6 +2,7 @@
 
 use super::measures::Gauges;
 use super::pace::{Pace, Workload};
+use super::running_frames::RunningFrames;
 use crate::compile::StepSettings;
 use crate::task::{Program, StepContext};
 use std::time::Instant;
@@ -18,6 +19,8 @@ pub struct StepJob<'a> {
     pub(super) pace: Pace,
     pub(super) started: Instant,
     pub(super) gauges: Gauges,
+    /// What its slots are running.
+    pub(super) frames: RunningFrames,
 }
 
 impl<'a> StepJob<'a> {
@@ -32,8 +35,8 @@ impl<'a> StepJob<'a> {
         let alone = settings.queue_size.is_some() || settings.lane.batch_timeout.is_some();
         let workload = Workload { total: settings.total, slots: settings.lane.width };
         let pace = Pace::new(settings.batch_size, if alone { 1 } else { MOST_BATCHES }, workload);
-        let started = Instant::now();
-        Self { program, handler, context, settings, pace, started, gauges: Gauges::new(started) }
+        let (started, frames) = (Instant::now(), RunningFrames::new(settings.lane.width));
+        Self { program, handler, context, settings, pace, started, gauges: Gauges::new(started), frames }
     }
 
     /// When it started.

@@ -21,6 +21,7 @@ mod measures;
 mod meter;
 mod pace;
 mod recorder;
+mod running_frames;
 mod slot;
 mod slow_items;
 mod step;

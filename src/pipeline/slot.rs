@@ -9,6 +9,7 @@ use super::width::Width;
 use crate::measure::{SlotClock, SlotState};
 use crossbeam_channel::{Receiver, RecvError, Sender, TryRecvError, select};
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often a parked slot checks whether the work has run out.
@@ -36,7 +37,10 @@ impl Slot<'_> {
             && let Ok(frame) = self.take(clock)
         {
             clock.enter(SlotState::Encode);
+            let frame = Arc::new(frame);
+            self.job.frames.set(self.number, Some(Arc::clone(&frame)));
             let result = executor.run(&frame);
+            self.job.frames.set(self.number, None);
             clock.enter(SlotState::Blocked);
             drop(self.events.send(SlotEvent::Frame(Box::new(result))));
         }

@@ -1,23 +1,18 @@
 //! Progress as a bar, for terminals: rate, time left, failures.
 
-use super::bar_text::{Line, Part, Tone, lines};
-use super::failures::FirstFailures;
 use super::highlights::{Collector, LeftHighlights};
 use super::messages::message;
 use super::progress::StepProgress;
-use super::summary::step_line;
+use super::under_way::{MOST_STEPS, painted, screen};
 use crate::model::{Event, Listener, StepReport};
 use crate::text::Printable;
-use console::{Term, style};
+use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
 /// How often the bar is drawn while batches end.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
-
-/// How many steps that are over stay above the bar.
-const MOST_STEPS: usize = 5;
 
 /// Below this width, a bar has no line that names the slowest item.
 const NARROW: u16 = 60;
@@ -30,7 +25,6 @@ pub struct BarProgress {
     /// The steps that are over, the last of them.
     over: Vec<StepReport>,
     drawn: Instant,
-    failures: FirstFailures,
     collector: Collector,
 }
 
@@ -49,14 +43,7 @@ pub fn columns() -> Option<usize> {
 impl BarProgress {
     /// A bar that shows nothing before the first step begins. Leaves the highlights of the run there.
     pub fn new(left: LeftHighlights) -> Self {
-        Self {
-            bar: None,
-            step: None,
-            over: Vec::new(),
-            drawn: Instant::now(),
-            failures: FirstFailures::default(),
-            collector: Collector::new(left),
-        }
+        Self { bar: None, step: None, over: Vec::new(), drawn: Instant::now(), collector: Collector::new(left) }
     }
 
     /// Writes lines above the bar, if there is one.
@@ -69,7 +56,6 @@ impl BarProgress {
 
     fn begin(&mut self, step: StepProgress) {
         self.step = Some(step);
-        self.failures = FirstFailures::default();
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         bar.set_style(ProgressStyle::with_template("{msg}").expect("the template is a constant"));
         self.bar = Some(bar);
@@ -91,9 +77,8 @@ impl BarProgress {
         let (Some(bar), Some(step)) = (&self.bar, &mut self.step) else { return };
         let (now, columns) = (step.elapsed(), usize::from(Term::stderr().size().1));
         step.note(now);
-        let over = self.over.iter().map(|report| over(report, columns));
-        let running = lines(step, columns, now);
-        let lines: Vec<String> = over.chain(running.iter().map(painted)).collect();
+        let lines = screen(&self.over, Some((&*step, now)), columns);
+        let lines: Vec<String> = lines.iter().map(|line| painted(line, |text| text.for_stderr())).collect();
         let text = lines.join("\n");
         if bar.message() != text {
             bar.set_message(text);
@@ -102,47 +87,18 @@ impl BarProgress {
     }
 }
 
-/// A step that is over.
-fn over(report: &StepReport, columns: usize) -> String {
-    let text = format!("{}  {}", report.name, step_line(report));
-    Printable::excerpt(text, columns.saturating_sub(1)).to_string()
-}
-
-/// The line in the colours of the terminal, if it has any and the user wants them.
-fn painted(line: &Line) -> String {
-    let paint = |Part { text, tone }: &Part| {
-        let text = style(text).for_stderr();
-        match tone {
-            Tone::Plain => text,
-            Tone::Done => text.cyan(),
-            Tone::Left => text.dim(),
-            Tone::Failed => text.red(),
-            Tone::Retried => text.yellow(),
-        }
-        .to_string()
-    };
-    line.iter().map(paint).collect()
-}
-
 impl Listener for BarProgress {
     fn event(&mut self, event: &Event) {
-        self.collector.follow(event);
+        let failures = self.collector.follow(event);
         if let Some(step) = &mut self.step {
             step.follow(event, step.elapsed());
         }
+        failures.iter().for_each(|line| self.write(line));
         match event {
             Event::RunStarted { run, .. } => self.write(&Printable::line(format!("run {run} started"))),
             Event::StepStarted { .. } => StepProgress::started(event).into_iter().for_each(|step| self.begin(step)),
-            Event::BatchFinished { name, report, .. } => {
-                if !report.failed.is_empty() {
-                    let groups = &mut self.collector.highlights.failures;
-                    let lines = self.failures.show(name, &report.failed, groups);
-                    lines.iter().for_each(|line| self.write(line));
-                }
-                if self.drawn.elapsed() >= DRAW_EVERY {
-                    self.draw();
-                }
-            }
+            Event::BatchFinished { .. } if self.drawn.elapsed() < DRAW_EVERY => {}
+            Event::BatchFinished { .. } => self.draw(),
             Event::StepFinished(report) => self.end(report),
             // The second line names the slowest item.
             Event::ItemSlow { .. } if self.bar.is_some() && Term::stderr().size().1 >= NARROW => self.draw(),

@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! load   ━━━━━━━━━━━━━━╸─────────  61%  19/31 items  0.46/s  eta 26s
-//!        failed 1 · retrying 1 · 2/2 busy · 1.2 GiB · slowest load[7] 14s
+//!        failed 1 · retrying 1 · 2/2 busy · 1.2 GiB · slowest 2024-03.csv 14s
 //! ```
 //!
 //! Pure: from what is known of the step and the width of the terminal to text with tones, without a clock or a terminal.
 
 use super::format::{bytes, count, number, per_second};
 use super::pace::short;
-use super::progress::{Measure, StepProgress};
+use super::progress::{Measure, SlowItem, StepProgress};
 use crate::text::Printable;
 use console::measure_text_width;
 use std::time::Duration;
@@ -19,6 +19,9 @@ const WIDE: usize = 60;
 
 /// The width of a bar.
 const BAR: std::ops::RangeInclusive<usize> = 8..=40;
+
+/// The columns that the name of an item gets at least.
+const ITEM_NAME: usize = 20;
 
 /// What a part of a line tells; it decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,7 +137,7 @@ fn bar(progress: &StepProgress, width: usize) -> [Part; 2] {
     [part(done, Tone::Done), part("─".repeat(rest), Tone::Left)]
 }
 
-/// `failed 1 · retrying 1 · 2/2 busy · 1.2 GiB · slowest load[7] 14s`
+/// `failed 1 · retrying 1 · 2/2 busy · 1.2 GiB · slowest 2024-03.csv 14s`
 fn second(progress: &StepProgress, room: usize, now: Duration) -> Line {
     let (stats, load) = (&progress.stats, progress.load);
     // With their ranks: what goes first if there is no room has the highest.
@@ -152,11 +155,13 @@ fn second(progress: &StepProgress, room: usize, now: Duration) -> Line {
         facts.push((2, part(format!("{busy}/{} busy", progress.slots), Tone::Plain)));
         facts.push((3, part(bytes(load.memory), Tone::Plain)));
     }
-    if let Some((index, running)) = progress.slowest(now) {
-        let name = Printable::excerpt(progress.name.as_str(), 20);
-        facts.push((1, part(format!("slowest {name}[{index}] {}", short(running)), Tone::Plain)));
-    }
     let width = |facts: &[(u8, Part)]| facts.iter().map(|(_, fact)| measure_text_width(&fact.text) + 3).sum::<usize>();
+    if let Some((item, running)) = progress.slowest(now) {
+        let running = short(running);
+        let free = room.saturating_sub(width(&facts) + "slowest  ".len() + running.len() + 1);
+        let name = item_name(progress, item, free.max(ITEM_NAME));
+        facts.push((1, part(format!("slowest {name} {running}"), Tone::Plain)));
+    }
     while width(&facts) >= room + 3 && !facts.is_empty() {
         let last = facts.iter().map(|(rank, _)| *rank).max();
         facts.retain(|(rank, _)| Some(*rank) != last);
@@ -169,6 +174,18 @@ fn second(progress: &StepProgress, room: usize, now: Duration) -> Line {
         line.push(fact);
     }
     line
+}
+
+/// What an item is called, in so many columns: a long path gives way to its last part. An item that is not known is `load[7]`.
+fn item_name(progress: &StepProgress, slow: &SlowItem, columns: usize) -> Printable {
+    let Some(text) = slow.item.as_deref().filter(|text| !text.is_empty()) else {
+        let step = Printable::excerpt(progress.name.as_str(), ITEM_NAME);
+        return Printable::line(format!("{step}[{}]", slow.index));
+    };
+    let is_path = !text.starts_with(['{', '[']) && !text.contains(char::is_whitespace);
+    let last = text.rsplit('/').next().filter(|last| is_path && !last.is_empty()).unwrap_or(text);
+    let fits = measure_text_width(Printable::line(text).as_str()) <= columns;
+    Printable::excerpt(if fits { text } else { last }, columns)
 }
 
 /// `load 19/31 (61%) ok 18 failed 1 retrying 1 0.46/s eta 26s`: a step on one line, for logs.
@@ -236,9 +253,13 @@ mod tests {
         let mut step = running(started("load", Some(31), None), [0, 1].repeat(19));
         (step.stats.succeeded, step.stats.failed, step.stats.retried) = (18, 1, 2);
         step.follow(&load(&step, 1), SECOND * 38);
-        let slow = Event::ItemSlow { name: step.name.clone(), index: 7, running: SECOND * 11 };
-        step.follow(&slow, SECOND * 38);
+        step.follow(&slow(&step, Some("data/carriers/2024-03.csv")), SECOND * 38);
         step
+    }
+
+    fn slow(step: &StepProgress, item: Option<&str>) -> Event {
+        let (name, item) = (step.name.clone(), item.map(str::to_owned));
+        Event::ItemSlow { name, index: 7, item, running: SECOND * 11 }
     }
 
     #[test]
@@ -247,13 +268,31 @@ mod tests {
         insta::assert_snapshot!(shown(&step, 40), @"load  ━━━━╸───   61%  19/31  eta 19-32s");
         insta::assert_snapshot!(shown(&step, 80), @r"
         load  ━━━━━━━━━━━━━━━──────────   61%  19/31 items  0.50/s  eta 19-32s
-              failed 1 · retrying 1 · 2/2 busy · 1.2 GiB · slowest load[7] 14s
+              failed 1 · retrying 1 · 2/2 busy · 1.2 GiB · slowest 2024-03.csv 14s
         ");
         insta::assert_snapshot!(shown(&step, 160), @r"
         load  ━━━━━━━━━━━━━━━━━━━━━━━━╸───────────────   61%  19/31 items  0.50/s  eta 19-32s
-              failed 1 · retried 2 · retrying 1 · 2/2 busy · 1.2 GiB · slowest load[7] 14s
+              failed 1 · retried 2 · retrying 1 · 2/2 busy · 1.2 GiB · slowest data/carriers/2024-03.csv 14s
         ");
         insta::assert_snapshot!(log_line(&step, SECOND * 41), @"load 19/31 (61%) ok 18 failed 1 retrying 1 0.50/s eta 19-32s");
+    }
+
+    #[test]
+    fn the_slowest_item_is_named_as_well_as_there_is_room() {
+        let named = |item: Option<&str>, columns: usize| {
+            let mut step = started("load", Some(31), None);
+            step.follow(&slow(&step, item), SECOND * 38);
+            shown(&step, columns).lines().last().unwrap().trim().to_owned()
+        };
+        assert_eq!(named(None, 80), "slowest load[7] 14s");
+        assert_eq!(named(Some(""), 80), "slowest load[7] 14s");
+        assert_eq!(named(Some("two\nlines\u{1b}[2J \u{202e}"), 80), "slowest two… 14s");
+        assert_eq!(named(Some("a\u{1b}[2J\u{202e}b"), 80), r"slowest a\x1b[2J\u{202e}b 14s");
+        let long = format!("data/{}/2024-03.csv", "x".repeat(60));
+        assert_eq!(named(Some(&long), 80), "slowest 2024-03.csv 14s");
+        assert_eq!(named(Some(&long), 160), format!("slowest {long} 14s"));
+        let row = format!("{{\"path\": \"a/b\", \"text\": \"{}\"}}", "y".repeat(90));
+        assert!(named(Some(&row), 80).starts_with("slowest {\"path\": \"a/b\", \"text\": \"yyy"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The first failures of each kind, as they happen.
 
-use super::groups::{FailureGroup, FailureGroups, FailureText};
+use crate::causes::{FailureGroup, FailureGroups, FailureText};
 use crate::model::{ItemFailure, StepName};
 use crate::text::Printable;
 

@@ -1,7 +1,9 @@
 //! What a listener keeps of a run for the summary at its end.
 
-use super::groups::FailureGroups;
+use super::failures::FirstFailures;
+use crate::causes::FailureGroups;
 use crate::model::{Event, StepName};
+use crate::text::Printable;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -28,13 +30,23 @@ struct SlotUse {
 }
 
 impl Highlights {
+    /// What the ledger tells of a run that is over.
+    pub fn of(failures: FailureGroups, took: Duration) -> Self {
+        Self { failures, took, slots: HashMap::new() }
+    }
+
+    /// Adds how busy the slots of a step were: so many of them, on average over so many seconds.
+    pub fn add_busy(&mut self, step: StepName, (slots, busy): (usize, f64), seconds: u32) {
+        self.slots.insert(step, SlotUse { slots, busy: busy * f64::from(seconds), samples: seconds });
+    }
+
     /// How busy the slots of a step were, from 0 to 1; nothing if it was over too soon to tell.
     pub fn busy(&self, step: &StepName) -> Option<f64> {
         let SlotUse { slots, busy, samples } = *self.slots.get(step)?;
         (samples >= FEWEST_SAMPLES && slots > 0).then(|| (busy / f64::from(samples) / slots as f64).min(1.0))
     }
 
-    /// Keeps what an event tells. Failures are added by whoever shows them.
+    /// Keeps what an event tells. Failures are added where they are shown.
     pub(super) fn keep(&mut self, event: &Event) {
         match event {
             Event::StepStarted { name, slots, .. } => {
@@ -55,23 +67,33 @@ pub type LeftHighlights = Arc<OnceLock<Highlights>>;
 
 /// Collects highlights, and leaves them at the end of the run.
 pub(super) struct Collector {
-    pub(super) highlights: Highlights,
+    highlights: Highlights,
+    /// The failures of the running step that are shown as they happen.
+    first: FirstFailures,
     started: Instant,
     left: LeftHighlights,
 }
 
 impl Collector {
     pub(super) fn new(left: LeftHighlights) -> Self {
-        Self { highlights: Highlights::default(), started: Instant::now(), left }
+        Self { highlights: Highlights::default(), first: FirstFailures::default(), started: Instant::now(), left }
     }
 
-    /// Follows the run.
-    pub(super) fn follow(&mut self, event: &Event) {
+    /// Follows the run. Returns lines about failures to show now.
+    pub(super) fn follow(&mut self, event: &Event) -> Vec<Printable> {
         self.highlights.keep(event);
-        if let Event::RunFinished(_) = event {
-            self.highlights.took = self.started.elapsed();
-            // A run ends once.
-            drop(self.left.set(std::mem::take(&mut self.highlights)));
+        match event {
+            Event::StepStarted { .. } => self.first = FirstFailures::default(),
+            Event::BatchFinished { name, report, .. } if !report.failed.is_empty() => {
+                return self.first.show(name, &report.failed, &mut self.highlights.failures);
+            }
+            Event::RunFinished(_) => {
+                self.highlights.took = self.started.elapsed();
+                // A run ends once.
+                drop(self.left.set(std::mem::take(&mut self.highlights)));
+            }
+            _ => {}
         }
+        Vec::new()
     }
 }

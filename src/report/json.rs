@@ -80,8 +80,9 @@ fn fields(event: &Event) -> (&'static str, Value) {
             });
             ("step_load", load)
         }
-        Event::ItemSlow { name, index, running } => {
-            ("item_slow", json!({ "step": name, "index": index, "running": running.as_secs_f64() }))
+        Event::ItemSlow { name, index, item, running } => {
+            let running = running.as_secs_f64();
+            ("item_slow", json!({ "step": name, "index": index, "item": item, "running": running }))
         }
         Event::Notice { name, text } => ("notice", json!({ "step": name, "text": text })),
         Event::StepFinished(StepReport { name, status, stats, failure }) => {

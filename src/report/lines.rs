@@ -1,7 +1,6 @@
 //! Progress as lines, for logs and pipes.
 
 use super::bar_text::log_line;
-use super::failures::FirstFailures;
 use super::format::{bytes, count, number};
 use super::highlights::{Collector, LeftHighlights};
 use super::messages::message;
@@ -22,14 +21,13 @@ pub struct LineProgress<W> {
     step: Option<StepProgress>,
     /// When the next line is due, from the start of the step.
     due: Duration,
-    failures: FirstFailures,
     collector: Collector,
 }
 
 impl<W: Write + Send> LineProgress<W> {
     /// Writes to `out`. Leaves the highlights of the run there.
     pub fn new(out: W, left: LeftHighlights) -> Self {
-        Self { out, step: None, due: EVERY, failures: FirstFailures::default(), collector: Collector::new(left) }
+        Self { out, step: None, due: EVERY, collector: Collector::new(left) }
     }
 
     /// Ignores errors: if the terminal is gone, there is no one to tell.
@@ -59,7 +57,7 @@ impl<W: Write + Send> LineProgress<W> {
         let before = if done > 0 { format!(", {} already done", number(done)) } else { String::new() };
         let line = format!("step {}: {items}{before}, {}", step.name, count(step.slots as u64, "worker"));
         self.write(&Printable::line(line));
-        (self.step, self.due, self.failures) = (Some(step), EVERY, FirstFailures::default());
+        (self.step, self.due) = (Some(step), EVERY);
     }
 
     fn elapsed(&self) -> Duration {
@@ -69,22 +67,16 @@ impl<W: Write + Send> LineProgress<W> {
 
 impl<W: Write + Send> Listener for LineProgress<W> {
     fn event(&mut self, event: &Event) {
-        self.collector.follow(event);
+        let failures = self.collector.follow(event);
         let now = self.elapsed();
         if let Some(step) = &mut self.step {
             step.follow(event, now);
         }
+        failures.iter().for_each(|line| self.write(line));
         match event {
             Event::RunStarted { run, .. } => self.write(&Printable::line(format!("run {run} started"))),
             Event::StepStarted { .. } => StepProgress::started(event).into_iter().for_each(|step| self.begin(step)),
-            Event::BatchFinished { name, report, .. } => {
-                if !report.failed.is_empty() {
-                    let groups = &mut self.collector.highlights.failures;
-                    let lines = self.failures.show(name, &report.failed, groups);
-                    lines.iter().for_each(|line| self.write(line));
-                }
-                self.write_due(now);
-            }
+            Event::BatchFinished { .. } => self.write_due(now),
             Event::StepFinished(_) => self.step = None,
             other => message(other).iter().for_each(|line| self.write(line)),
         }

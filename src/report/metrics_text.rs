@@ -143,7 +143,7 @@ impl Snapshot {
         Family { name: "retries", help, unit: None, values: &retries }.counter(encoder)?;
 
         let bytes = self.of_steps(|step| step.bytes.and(step.stats).map(|stats| stats.bytes_done as f64));
-        let help = "Bytes of the files of rows that are done";
+        let help = "Bytes of the step's files that are done";
         Family { name: "input", help, unit: Some(Unit::Bytes), values: &bytes }.counter(encoder)
     }
 
@@ -153,7 +153,7 @@ impl Snapshot {
         Family { name: "step_items", help, unit: None, values: &total }.gauge(encoder)?;
 
         let size = self.of_steps(|step| step.bytes.map(|bytes| bytes as f64));
-        let help = "Size of the files of rows";
+        let help = "Size of the step's files";
         Family { name: "step_size", help, unit: Some(Unit::Bytes), values: &size }.gauge(encoder)?;
 
         let workers = self.of_steps(|step| Some(if step.running { step.workers as f64 } else { 0.0 }));

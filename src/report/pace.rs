@@ -1,5 +1,6 @@
 //! How fast a step goes, and how long it will take from now: with a range if its rate varies.
 
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -25,14 +26,14 @@ const ONE_NUMBER: f64 = 0.25;
 const WORTH_TELLING: Duration = Duration::from_secs(5);
 
 /// Where a step was at some time.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Mark {
     at: Duration,
     position: u64,
 }
 
 /// The pace of a step in recent time.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Pace {
     marks: VecDeque<Mark>,
     interval: Duration,
@@ -102,6 +103,12 @@ impl Pace {
         // A window counts by its length.
         let spread = windows.map(|(done, took)| (done / took - mean).powi(2) * took / time).sum::<f64>();
         Some(Rate { mean, error: (spread / (count - 1) as f64).sqrt() })
+    }
+
+    /// Whether its rate varies less than the other one's, in relation to itself.
+    pub(super) fn is_steadier_than(&self, other: &Self) -> bool {
+        let varies = |pace: &Self| pace.rate().filter(|rate| rate.mean > 0.0).map(|rate| rate.error / rate.mean);
+        varies(self).is_some_and(|own| varies(other).is_none_or(|other| own < other))
     }
 
     /// How long so much more will take.

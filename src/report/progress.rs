@@ -2,10 +2,11 @@
 
 use super::pace::{Eta, Pace};
 use crate::model::{BatchReport, Event, Indexes, Stats, StepLoad, StepName};
+use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
 /// What the progress of a step is measured in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Measure {
     /// Items, of this number.
     Items(u64),
@@ -16,14 +17,17 @@ pub(super) enum Measure {
 }
 
 /// An item that has been running for long.
-#[derive(Debug, Clone, Copy)]
-struct SlowItem {
-    index: u64,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct SlowItem {
+    /// Its index.
+    pub(super) index: u64,
+    /// The item as text, if it is known.
+    pub(super) item: Option<String>,
     began: Duration,
 }
 
 /// A step that runs.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct StepProgress {
     /// Its name.
     pub(super) name: StepName,
@@ -38,7 +42,11 @@ pub(super) struct StepProgress {
     /// What it is busy with, if that is known.
     pub(super) load: Option<StepLoad>,
     pace: Pace,
+    /// The size of its files and how fast they are done, if its items are counted and their sizes are known.
+    sizes: Option<(u64, Pace)>,
     slow: Vec<SlowItem>,
+    /// By the clock of this process; another one that reads it knows the time from elsewhere.
+    #[serde(skip, default = "Instant::now")]
     started: Instant,
 }
 
@@ -59,6 +67,7 @@ impl StepProgress {
             slots: *slots,
             load: None,
             pace: Pace::from(position),
+            sizes: total.and(*bytes).filter(|bytes| *bytes > 0).map(|bytes| (bytes, Pace::from(*bytes_done))),
             slow: Vec::new(),
             started: Instant::now(),
         })
@@ -73,36 +82,45 @@ impl StepProgress {
     pub(super) fn follow(&mut self, event: &Event, now: Duration) {
         match event {
             Event::BatchFinished { report, stats, .. } => {
-                self.stats = *stats;
-                let position = match self.measure {
-                    Measure::Items(total) => (stats.succeeded + stats.failed).min(total),
-                    Measure::Bytes(all) => stats.bytes_done.min(all),
-                    Measure::Counter => stats.succeeded + stats.failed,
-                };
-                self.position = self.position.max(position);
+                self.count(*stats);
                 if !self.slow.is_empty() {
                     self.slow.retain(|item| !is_in(report, item.index));
                 }
             }
             Event::StepLoad { load, .. } => self.load = Some(*load),
-            Event::ItemSlow { index, running, .. } => {
+            Event::ItemSlow { index, item, running, .. } => {
                 self.slow.retain(|item| item.index != *index);
-                self.slow.push(SlowItem { index: *index, began: now.saturating_sub(*running) });
+                let began = now.saturating_sub(*running);
+                self.slow.push(SlowItem { index: *index, item: item.clone(), began });
             }
             _ => {}
         }
         self.note(now);
     }
 
+    /// Its counts are these now.
+    pub(super) fn count(&mut self, stats: Stats) {
+        self.stats = stats;
+        let position = match self.measure {
+            Measure::Items(total) => (stats.succeeded + stats.failed).min(total),
+            Measure::Bytes(all) => stats.bytes_done.min(all),
+            Measure::Counter => stats.succeeded + stats.failed,
+        };
+        self.position = self.position.max(position);
+    }
+
     /// Time passes.
     pub(super) fn note(&mut self, now: Duration) {
         self.pace.note(now, self.position);
+        if let Some((_, pace)) = &mut self.sizes {
+            pace.note(now, self.stats.bytes_done);
+        }
     }
 
     /// The slowest item that runs, and for how long it has been running.
-    pub(super) fn slowest(&self, now: Duration) -> Option<(u64, Duration)> {
+    pub(super) fn slowest(&self, now: Duration) -> Option<(&SlowItem, Duration)> {
         let slowest = self.slow.iter().min_by_key(|item| item.began)?;
-        Some((slowest.index, now.saturating_sub(slowest.began)))
+        Some((slowest, now.saturating_sub(slowest.began)))
     }
 
     /// The percentage of what is done, rounded down; nothing if that is not known.
@@ -126,19 +144,62 @@ impl StepProgress {
         }
     }
 
-    /// How long it will take from now.
+    /// How long it will take from now: by what goes at a steadier rate, the items or their bytes.
     pub(super) fn eta(&self) -> Option<Eta> {
-        self.pace.eta(self.all()?.saturating_sub(self.position))
+        let left = self.all()?.saturating_sub(self.position);
+        match &self.sizes {
+            Some((bytes, pace)) if pace.is_steadier_than(&self.pace) && left > 0 => {
+                pace.eta(bytes.saturating_sub(self.stats.bytes_done))
+            }
+            _ => self.pace.eta(left),
+        }
     }
 }
 
 /// Whether the batch is over for this item, or will be tried again.
 fn is_in(report: &BatchReport, index: u64) -> bool {
-    let holds = |indexes: &Indexes| match indexes {
-        Indexes::Range(range) => range.contains(&index),
-        Indexes::List(list) => list.binary_search(&index).is_ok(),
-    };
+    let holds = |indexes: &Indexes| indexes.position(index).is_some();
     holds(&report.succeeded)
         || report.failed.iter().any(|failed| failed.index == index)
         || report.retries.iter().any(|(batch, _, _)| holds(&batch.indexes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The estimate of a step after items of these sizes, one per second. There are as many bytes again in 10 more items.
+    fn estimate(sizes: &[u64]) -> String {
+        let name = StepName::new("load").unwrap();
+        let (total, bytes) = (sizes.len() as u64 + 10, 2 * sizes.iter().sum::<u64>());
+        let event =
+            Event::StepStarted { name, total: Some(total), done: 0, bytes: Some(bytes), bytes_done: 0, slots: 1 };
+        let mut step = StepProgress::started(&event).unwrap();
+        for (second, size) in (1..).zip(sizes) {
+            step.position += 1;
+            step.stats.bytes_done += size;
+            step.note(Duration::from_secs(second));
+        }
+        step.eta().map_or("none".to_owned(), Eta::text)
+    }
+
+    #[test]
+    fn an_estimate_is_made_of_items_or_of_their_sizes_whichever_is_steadier() {
+        assert_eq!(estimate(&[100; 30]), "eta 10s", "as many items in each second");
+        assert_eq!(estimate(&[900, 10, 800, 20, 950, 5, 870, 30]), "eta 10s", "their sizes do not matter");
+    }
+
+    #[test]
+    fn where_time_goes_by_size_the_size_of_what_is_left_counts() {
+        let name = StepName::new("load").unwrap();
+        let event = Event::StepStarted { name, total: Some(40), done: 0, bytes: Some(4000), bytes_done: 0, slots: 1 };
+        let mut step = StepProgress::started(&event).unwrap();
+        // 100 bytes in each second, whether that is one item or ten.
+        for (second, items) in (1..=20).zip([1, 1, 4, 1].into_iter().cycle()) {
+            step.position = (step.position + items).min(38);
+            step.stats.bytes_done += 100;
+            step.note(Duration::from_secs(second));
+        }
+        assert_eq!(step.eta().map(Eta::text), Some("eta 20s".to_owned()));
+    }
 }

@@ -1,8 +1,8 @@
 //! The end of a run in a few lines; the last one is the next command.
 
 use super::format::{count, duration, number, per_second, rate};
-use super::groups::{FailureGroup, FailureGroups};
 use super::highlights::Highlights;
+use crate::causes::{FailureGroup, FailureGroups};
 use crate::model::{RunSummary, Stats, Status, StepReport};
 use crate::text::Printable;
 use console::measure_text_width;
@@ -45,7 +45,10 @@ pub fn summary(summary: &RunSummary, highlights: &Highlights, workflow: &Path, c
             });
         }
         steps => {
-            let _ = writeln!(text, " in {}\n{}", duration(highlights.took), steps_table(steps, highlights, columns));
+            // Nothing records when a run was killed.
+            let took = Some(highlights.took).filter(|took| !took.is_zero());
+            let took = took.map_or(String::new(), |took| format!(" in {}", duration(took)));
+            let _ = writeln!(text, "{took}\n{}", steps_table(steps, highlights, columns));
         }
     }
     summary.steps.iter().for_each(|step| text.push_str(&stopped_by(step)));
@@ -100,7 +103,8 @@ fn steps_table(steps: &[StepReport], highlights: &Highlights, room: Option<usize
     let cells = |cell: &dyn Fn(&StepReport) -> String| steps.iter().map(cell).collect::<Vec<_>>();
     let counts = |heading, count: Count| Column(heading, cells(&|step| number(count(&step.stats))));
     let rate = |step: &StepReport| {
-        if step.stats.ran() > 1 { per_second(step.stats.items_per_second()) } else { String::new() }
+        let rate = Some(step.stats.items_per_second()).filter(|rate| step.stats.ran() > 1 && *rate > 0.0);
+        rate.map_or(String::new(), per_second)
     };
     let busy =
         |step: &StepReport| highlights.busy(&step.name).map_or(String::new(), |busy| format!("{:.0}%", busy * 100.0));
@@ -118,7 +122,11 @@ fn steps_table(steps: &[StepReport], highlights: &Highlights, room: Option<usize
     ];
     let happened = all.into_iter().filter(|(_, count)| steps.iter().any(|step| count(&step.stats) > 0));
     columns.extend(happened.map(|(heading, count)| counts(heading, count)));
-    columns.push(Column("time", cells(&|step| duration(step.stats.duration))));
+    let time = |step: &StepReport| {
+        let took = Some(step.stats.duration).filter(|took| !took.is_zero());
+        took.map_or(String::new(), duration)
+    };
+    columns.push(Column("time", cells(&time)));
     let last = [Column("rate", cells(&rate)), Column("busy", cells(&busy))];
     columns.extend(last.into_iter().filter(|Column(_, cells)| cells.iter().any(|cell| !cell.is_empty())));
     let fits =
@@ -206,6 +214,9 @@ pub(super) fn step_line(step: &StepReport) -> String {
     part(stats.bad_rows, if stats.bad_rows == 1 { "bad row skipped" } else { "bad rows skipped" });
     part(stats.skipped, "skipped");
     part(stats.retried, "retried");
+    if stats.duration.is_zero() {
+        return line;
+    }
     let _ = write!(line, " in {}", duration(stats.duration));
     if stats.ran() > 1 {
         let _ = write!(line, " ({})", rate(stats.items_per_second(), "items"));
@@ -216,8 +227,8 @@ pub(super) fn step_line(step: &StepReport) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::causes::FailureText;
     use crate::model::{Event, Failure, FailureKind, RunId, StepLoad, StepName};
-    use crate::report::groups::FailureText;
 
     fn end(status: Status, failure: Option<Failure>) -> RunSummary {
         let stats =

@@ -1,12 +1,16 @@
 //! What a run ran on, for those who explain it later.
 
 use crate::compile::Prepared;
-use serde_json::{Value, json};
+use crate::task::python::Host;
+use serde_json::{Map, Value, json};
 use std::fs;
+
+/// How many packages of the interpreter are kept.
+const MOST_PACKAGES: usize = 500;
 
 /// The machine and the interpreter as JSON. What cannot be found out is null.
 pub(super) fn machine(prepared: &Prepared) -> Value {
-    let python = prepared.python.as_ref().map(|host| json!({ "version": host.version, "path": host.executable }));
+    let python = prepared.python.as_deref().map(python);
     json!({
         "cores": std::thread::available_parallelism().ok(),
         "cpu": value_of("/proc/cpuinfo", "model name"),
@@ -15,6 +19,15 @@ pub(super) fn machine(prepared: &Prepared) -> Value {
         "batchmill": env!("CARGO_PKG_VERSION"),
         "python": python,
     })
+}
+
+/// The interpreter and its packages.
+fn python(host: &Host) -> Value {
+    let packages = host.packages();
+    let more = packages.len().saturating_sub(MOST_PACKAGES);
+    let packages: Map<String, Value> =
+        packages.into_iter().take(MOST_PACKAGES).map(|(name, version)| (name, version.into())).collect();
+    json!({ "version": host.version, "path": host.executable, "packages": packages, "more_packages": more })
 }
 
 /// The value behind `name:` in a file of `/proc`.

@@ -21,6 +21,7 @@ mod retention;
 mod scope;
 mod signals;
 mod step;
+mod summary;
 mod workflow;
 
 pub use control::{Command, Control};
@@ -31,4 +32,5 @@ pub use output_paths::{SharedPath, SideFile, check_outputs};
 pub use repro::Repro;
 pub use scope::{failures_json, scope_before, step_scope};
 pub use signals::{Interrupts, listen, outlive_file_limit};
+pub use summary::WriteReport;
 pub use workflow::{Observers, RunEnd, Start, run};

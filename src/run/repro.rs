@@ -2,7 +2,8 @@
 
 use super::env::task_host;
 use super::output::scratch;
-use super::scope::{scope_before, summary_value};
+use super::scope::scope_before;
+use super::summary::{ClosingReport, summary_value};
 use crate::compile::{OpenStep, Prepared, PreparedStep, open_step};
 use crate::ledger::{FailureRecord, Reader, RunFolder, StepRecord};
 use crate::measure::SlotClocks;
@@ -53,7 +54,8 @@ impl Repro<'_> {
         let reader = Reader::open((*folder).clone()).map_err(|error| error.to_string())?;
         let mut scope = scope_before(prepared, folder, name).map_err(|error| error.to_string())?;
         if prepared.closing.iter().any(|closing| closing.name() == *name) {
-            scope.summary = Some(summary_value(&self.summary(&reader)?, &prepared.workflow.name));
+            let (summary, report) = (self.summary(&reader)?, ClosingReport::written(folder));
+            scope.summary = Some(summary_value(&summary, &prepared.workflow.name, folder, &report));
         }
         Ok(scope)
     }

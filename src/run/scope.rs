@@ -2,7 +2,7 @@
 
 use crate::compile::{Prepared, template_params};
 use crate::ledger::{LedgerError, Reader, RunFolder, StepReader};
-use crate::model::{ResultsFile, ResultsSize, RunId, RunSummary, Stats, StepName, StepReport};
+use crate::model::{ResultsFile, ResultsSize, RunId, Stats, StepName};
 use crate::spec::{Step, StepKind};
 use crate::template::{Lazy, Scope, StepValue, StoredResults, invalid, json_or_invalid};
 use jiff::Timestamp;
@@ -76,23 +76,6 @@ pub(super) fn remember(scope: &mut Scope, folder: &RunFolder, step: &Step, stats
     if let Some(outputs) = &step.outputs.name {
         scope.outputs.insert(outputs.raw.clone(), step.name.to_string());
     }
-}
-
-/// `summary`: `run_id`, `workflow`, `status`, `failed`, and `steps` by name.
-pub(super) fn summary_value(summary: &RunSummary, workflow: &str) -> minijinja::Value {
-    let step = |step: &StepReport| {
-        let error = step.failure.as_ref().map(|failure| format!("{}: {}", failure.class, failure.message));
-        let status = serde_json::json!({ "status": step.status, "stats": step.stats.to_json(), "error": error });
-        (step.name.to_string(), status)
-    };
-    let json = serde_json::json!({
-        "run_id": summary.run,
-        "workflow": workflow,
-        "status": summary.status,
-        "failed": summary.steps.iter().map(|step| step.stats.failed).sum::<u64>(),
-        "steps": summary.steps.iter().map(step).collect::<serde_json::Map<_, _>>(),
-    });
-    json_or_invalid(&"`summary`", json.to_string().as_bytes())
 }
 
 /// The aggregate of a step, or null if it has not been computed.

@@ -8,8 +8,9 @@ use super::machine::machine;
 use super::mode::StepMode;
 use super::output_paths::{OutputPaths, SideFile};
 use super::retention::delete_old_runs;
-use super::scope::{remember, scope_of_run, summary_value};
+use super::scope::{remember, scope_of_run};
 use super::step::{self, StepOutcome};
+use super::summary::{ClosingReport, WriteReport, summary_value};
 use crate::compile::{Prepared, PreparedStep, params_to_keep};
 use crate::ledger::{Given, Ledger, Reader, RunFolder, RunMeta, StepHistory, StepType};
 use crate::model::{Compare, Event, Failure, FailureKind, Listener, RunSummary, Status, StepName};
@@ -37,6 +38,8 @@ pub struct Observers<'a> {
     pub listeners: &'a mut [Box<dyn Listener>],
     /// The files that they write.
     pub files: &'a [SideFile],
+    /// Writes the report that closing steps may ask for.
+    pub report: WriteReport,
 }
 
 /// How a run ended.
@@ -60,7 +63,7 @@ pub fn run(
     control: &Control,
     observers: Observers<'_>,
 ) -> Result<RunEnd, EngineError> {
-    let workflow = &prepared.workflow;
+    let (workflow, write_report) = (&prepared.workflow, observers.report);
     let (ledger, selection, warning) = open_ledger(prepared, start)?;
     let id = ledger.folder().run.clone();
     let guard = prepared.has_children().then(|| Guard::start(&id)).transpose().map_err(EngineError::Guard)?;
@@ -85,7 +88,7 @@ pub fn run(
     run.announcer.tell(&Event::RunStarted { run: id, workflow: workflow.name.clone(), steps: workflow.steps.len() });
     warning.into_iter().for_each(|warning| run.announcer.notice_of_run(warning));
     run.steps()?;
-    run.close()?;
+    run.close(write_report)?;
     run.finish()
 }
 
@@ -185,16 +188,23 @@ impl Run<'_> {
 
     /// Runs `on_failure` if the run did not succeed, then `finally`. The signal that stopped the steps does not stop
     /// these; another one does. What they did in an earlier execution does not count.
-    fn close(&mut self) -> Result<(), EngineError> {
+    fn close(&mut self, write_report: WriteReport) -> Result<(), EngineError> {
         self.env.cancel = self.env.cancel.begin_closing()?;
         self.env.selection = ItemSelection::Left;
+        let (folder, ended) = (self.env.folder.clone(), Arc::clone(&self.env.cancel.kill));
+        let report = ClosingReport::new(write_report, folder, self.summary.status, ended);
         for step in &self.env.prepared.closing {
             if step.name().as_str() == Workflow::ON_FAILURE && self.summary.status == Status::Succeeded {
                 continue;
             }
-            self.scope.summary = Some(summary_value(&self.summary, &self.env.prepared.workflow.name));
+            let workflow = &self.env.prepared.workflow.name;
+            self.scope.summary = Some(summary_value(&self.summary, workflow, &self.env.folder, &report));
             self.ledger.forget_step(step.name())?;
             let status = self.step(step)?;
+            if let Some(why) = report.take_trouble() {
+                let notice = format!("warning: cannot write the report, so `summary.report` is empty: {why}");
+                self.announcer.notice_of_run(notice);
+            }
             if status != Status::Succeeded && self.summary.status == Status::Succeeded {
                 let ended = self.env.cancel.kill.is_fired();
                 self.summary.status = if ended { Status::Interrupted } else { Status::Failed };

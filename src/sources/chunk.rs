@@ -16,7 +16,7 @@ pub struct Chunk {
     pub form: usize,
     /// The file that they came from, if they are rows of one.
     pub origin: Option<Origin>,
-    /// The part of the source's files that the items make up, in bytes on disk; 0 if they come from no file.
+    /// The part of the source's files that the items are or make up, in bytes on disk; 0 if that is not known.
     pub bytes: u64,
     /// Why a file cannot be read. The chunk then has one item, which stands for the file.
     pub file_error: Option<Failure>,

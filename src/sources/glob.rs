@@ -54,6 +54,10 @@ impl Source for Files {
         self.list.compare_content();
     }
 
+    fn bytes(&self) -> Option<u64> {
+        self.list.bytes()
+    }
+
     fn file_keys(&self) -> Option<Compare> {
         self.list.file_keys()
     }

@@ -119,7 +119,11 @@ mod tests {
         let mut source = take(Box::new(List::of_files(files.to_vec())), 3);
         source.largest_first(u64::MAX);
         let chunks = std::iter::from_fn(|| source.next(1).unwrap());
-        assert_eq!(chunks.map(|chunk| chunk.indexes.unwrap()[0]).collect::<Vec<_>>(), [1, 2, 0]);
+        let given = chunks.map(|chunk| (chunk.indexes.unwrap()[0], chunk.bytes));
+        assert_eq!(given.collect::<Vec<_>>(), [(1, 3), (2, 2), (0, 1)]);
+        assert_eq!(source.bytes(), None, "one of them is left out");
+        let source = take(Box::new(List::of_files(files.to_vec())), 4);
+        assert_eq!(source.bytes(), Some(15));
     }
 
     #[test]

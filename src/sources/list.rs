@@ -7,7 +7,7 @@ use super::source::{Reread, Source};
 use crate::model::{self, Compare, Text, Tree};
 use crate::template::{CompiledTree, ItemScope, Template, value_to_json};
 use minijinja::value::ValueKind;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Items in memory.
 pub(super) struct List {
@@ -19,17 +19,36 @@ pub(super) struct List {
     content: bool,
     /// The order in which the items are given, if it is not their own.
     order: Option<Vec<usize>>,
+    /// The sizes of the files in bytes, once somebody has asked for them.
+    sizes: OnceLock<Vec<u64>>,
 }
+
+/// The size of more files than this is not looked up for their sum alone: on a slow disk it would hold up the first item.
+const MOST_SIZED: usize = 20_000;
 
 impl List {
     pub(super) fn new(items: Vec<Vec<u8>>) -> Self {
-        Self { items, next: 0, files: false, content: false, order: None }
+        Self { items, next: 0, files: false, content: false, order: None, sizes: OnceLock::new() }
     }
 
     /// The same for names of files. Such an item is also identified by the size and modification time of the file, so that it
     /// is new if the file has changed.
     pub(super) fn of_files(items: Vec<Vec<u8>>) -> Self {
         Self { files: true, ..Self::new(items) }
+    }
+
+    /// The sizes of the files in bytes; 0 for one that is not there.
+    fn sizes(&self) -> &[u64] {
+        let size = |item: &Vec<u8>| {
+            let path: Option<String> = serde_json::from_slice(item).ok();
+            path.and_then(|path| std::fs::metadata(path).ok()).map_or(0, |data| data.len())
+        };
+        self.sizes.get_or_init(|| self.items.iter().map(size).collect())
+    }
+
+    /// The bytes of some files; 0 if nobody has asked for their sizes.
+    fn bytes_of(&self, indexes: impl Iterator<Item = usize>) -> u64 {
+        self.sizes.get().map_or(0, |sizes| indexes.map(|index| sizes[index]).sum())
     }
 }
 
@@ -56,11 +75,15 @@ impl Source for List {
                 }
             }
         }
+        let bytes = match &indexes {
+            Some(indexes) => self.bytes_of(indexes.iter().copied()),
+            None => self.bytes_of(self.next..self.next + items.len()),
+        };
         self.next += items.len();
         let by = self.file_keys();
         let chunk = Chunk::of_json(items, |item| key_of(item, by));
         let indexes = indexes.map(|indexes| indexes.into_iter().map(|index| index as u64).collect());
-        Ok(chunk.map(|chunk| Chunk { indexes, ..chunk }))
+        Ok(chunk.map(|chunk| Chunk { indexes, bytes, ..chunk }))
     }
 
     fn reread(&mut self) -> Result<Reread, SourceError> {
@@ -72,6 +95,11 @@ impl Source for List {
         self.content = true;
     }
 
+    fn bytes(&self) -> Option<u64> {
+        let is_known = self.sizes.get().is_some() || self.items.len() <= MOST_SIZED;
+        (self.files && is_known).then(|| self.sizes().iter().sum())
+    }
+
     fn file_keys(&self) -> Option<Compare> {
         self.files.then_some(if self.content { Compare::Content } else { Compare::Time })
     }
@@ -81,13 +109,10 @@ impl Source for List {
             return;
         }
         let most = usize::try_from(most).unwrap_or(usize::MAX).min(self.items.len());
-        let size = |index: &usize| {
-            let path: Option<String> = serde_json::from_slice(&self.items[*index]).ok();
-            path.and_then(|path| std::fs::metadata(path).ok()).map_or(0, |data| data.len())
-        };
         let mut order: Vec<usize> = (0..most).collect();
+        let sizes = self.sizes();
         // Stable: files of the same size keep their order.
-        order.sort_by_cached_key(|index| std::cmp::Reverse(size(index)));
+        order.sort_by_key(|index| std::cmp::Reverse(sizes[*index]));
         self.order = Some(order);
     }
 }

@@ -2,6 +2,10 @@
 
 use super::error::TemplateErrorKind;
 
+/// The members of `summary`.
+pub const SUMMARY_MEMBERS: [&str; 8] =
+    ["run_id", "workflow", "status", "failed", "failures", "other_failures", "report", "steps"];
+
 /// The names defined at a place of the workflow, so that templates can be checked before anything runs.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
@@ -58,6 +62,11 @@ impl Names {
                 message: format!("environment variable `{member}` is not set"),
                 help: "set it, or define it under `env` in the workflow".to_owned(),
             }),
+            "summary" if self.summary && !SUMMARY_MEMBERS.contains(&member) => {
+                let members = SUMMARY_MEMBERS.map(str::to_owned);
+                let message = format!("`summary.{member}` is not defined");
+                Err(NameError::undefined(message, known("members", "", &members)))
+            }
             "steps" if !self.steps.iter().any(|step| step == member) => {
                 let message = format!("`steps.{member}` is not defined");
                 Err(NameError::undefined(message, known("earlier steps", "there is no earlier step", &self.steps)))

@@ -10,10 +10,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("measure", &["model"]),
     ("text", &[]),
+    ("causes", &["model"]),
     ("wire", &["model"]),
     ("spec", &["text", "model"]),
     ("template", &["model"]),
-    ("report", &["measure", "text", "model"]),
+    ("report", &["causes", "measure", "text", "model"]),
     ("rows", &["model"]),
     ("export", &["model"]),
     ("columnar", &["rows", "model"]),
@@ -29,8 +30,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "run",
         &[
-            "measure", "text", "pipeline", "resume", "reduce", "compile", "export", "ledger", "sources", "task",
-            "spec", "template", "columnar", "model",
+            "causes", "measure", "text", "pipeline", "resume", "reduce", "compile", "export", "ledger", "sources",
+            "task", "spec", "template", "columnar", "model",
         ],
     ),
     (
@@ -40,11 +41,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "profile", "explain", "measure", "text", "run", "resume", "compile", "export", "ledger", "sources",
-            "survey", "report", "spec", "task", "template", "wire", "model",
+            "profile", "causes", "explain", "measure", "text", "run", "resume", "compile", "export", "ledger",
+            "sources", "survey", "report", "spec", "task", "template", "wire", "model",
         ],
     ),
-    ("explain", &["measure", "ledger", "report", "text", "model"]),
+    ("explain", &["causes", "measure", "ledger", "report", "text", "model"]),
     ("bindings", &["worker"]),
 ];
 

@@ -76,6 +76,16 @@ fn plan_and_dry_run_show_what_would_run_and_run_nothing() {
 }
 
 #[test]
+fn a_quiet_run_shows_errors_only() {
+    for quiet in ["--quiet", "-q"] {
+        assert_eq!(hello("true").run(&[quiet]).exits_with(0).stderr, "");
+        let stops = Sandbox::with("steps: [{name: work, task: shell, inputs: {command: 'exit 1'}}]");
+        stops.run(&[quiet]).exits_with(3).says(&["error: step `work` stopped"]);
+    }
+    hello("true").run(&["-q", "--progress", "bar"]).exits_with(2).says(&["cannot be used with"]);
+}
+
+#[test]
 fn validate_says_what_is_right_and_what_item_is() {
     let valid = hello("").batchmill(&["validate", "workflow.yaml"]).exits_with(0);
     assert!(valid.stdout.contains("workflow.yaml is valid: 1 step\n  greet: `item` is one item"), "{}", valid.stdout);

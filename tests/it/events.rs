@@ -72,6 +72,7 @@ fn every_kind_of_event_has_its_keys_whether_they_are_null_or_not() {
             assert!(kinds[kind].contains(&format!("{key} {is}")), "no {kind} with `{key}` {is}");
         }
     }
+    assert!(kinds["item_slow"].contains("item set"));
     all.iter().for_each(|event| check(event, &schema).unwrap());
     let text = sandbox.read("again.jsonl");
     assert!(text.starts_with("{\"event\":\"run_started\",\"time\":") && text.ends_with("}\n"), "{text}");

@@ -214,6 +214,19 @@ fn a_slow_item_is_named_while_it_runs() {
 }
 
 #[test]
+fn an_item_is_slow_compared_with_those_that_have_finished() {
+    // One worker: the item that runs now is most of the time that the step has taken, however long it takes.
+    let shell = "{type: shell, command: 'case {{ item }} in *slow*) until [ -e go ]; do :; done;; esac'}";
+    let items = r#"[a, b, "{{ env.TOKEN }}/slow\e[2J.csv"]"#;
+    let workflow = format!("secrets: [TOKEN]\n{}", batch(items, "max_parallel: 1", shell).trim_start());
+    let sandbox = Sandbox::with(&workflow).env("TOKEN", "hush-hush");
+    let named = sandbox.run_until(&["--slow-after", "1ms"], "work[2]");
+    assert!(named.line.starts_with(r"work[2] ***/slow\x1b[2J.csv has been running for "), "{}", named.line);
+    std::fs::write(sandbox.path().join("go"), "").unwrap();
+    assert_eq!(named.ends_with(), Some(0));
+}
+
+#[test]
 fn wrong_limits_are_named() {
     let wrong = [
         ("max_failures: -1", "`max_failures` must not be negative"),

@@ -8,6 +8,8 @@
 
 /// What is made of all results of a step.
 mod aggregate;
+/// What `on_failure` and `finally` tell.
+mod alerts;
 /// Which module may import which, and where the heavy crates live.
 mod arrows;
 /// Rows and files that cannot be read.

@@ -22,9 +22,14 @@ steps:
 
 /// What is written to a terminal of this width while the workflow runs.
 fn recorded(sandbox: &Sandbox, columns: u16, more: &str) -> String {
+    on_terminal(sandbox, columns, (more, "run workflow.yaml"))
+}
+
+/// What the program writes to a terminal of this width, with variables set before it.
+pub fn on_terminal(sandbox: &Sandbox, columns: u16, (more, arguments): (&str, &str)) -> String {
     let plain = sandbox.command(&[]);
     let program = plain.get_program().display();
-    let command = format!("stty cols {columns} rows 40; {more} {program} run workflow.yaml");
+    let command = format!("stty cols {columns} rows 40; {more} {program} {arguments}");
     let mut script = Command::new("script");
     script.args(["-qec", &command, "record"]).current_dir(sandbox.path());
     script.stdin(Stdio::null()).stdout(Stdio::null()).env("TERM", "xterm").env_remove("NO_COLOR");
@@ -35,8 +40,8 @@ fn recorded(sandbox: &Sandbox, columns: u16, more: &str) -> String {
     String::from_utf8(lines[1..lines.len() - 1].concat()).unwrap()
 }
 
-/// What is on the screen in the end, without what differs from run to run.
-fn screen(record: &str, columns: u16) -> String {
+/// What is on the screen in the end.
+pub fn screen(record: &str, columns: u16) -> String {
     let mut terminal = vt100::Parser::new(40, columns, 0);
     terminal.process(record.as_bytes());
     terminal.screen().contents()

@@ -251,6 +251,32 @@ steps:
 }
 
 #[test]
+fn the_page_counts_failures_in_no_group_and_names_the_packages() {
+    // Words of letters only, each different: 2,100 causes.
+    let sandbox = Sandbox::with(
+        "
+steps:
+  - name: work
+    for_each: {range: 2100}
+    batch_size: 100
+    continue_on_error: true
+    task: python
+    inputs: {code: 'raise ValueError(str().join(chr(103 + int(digit)) for digit in str(item)))'}
+",
+    );
+    sandbox.run(&[]).exits_with(1);
+    let report = figures(&sandbox);
+    let (step, python) = (&report["steps"][0], &report["machine"]["python"]);
+    let grouped: u64 = step["failures"].as_array().unwrap().iter().map(|group| group["count"].as_u64().unwrap()).sum();
+    assert_eq!((grouped, &step["other_failures"]), (100, &2000.into()));
+    let version = python["packages"]["pandas"].as_str().unwrap();
+    let page = sandbox.batchmill(&["report", "-o", "-"]).exits_with(0).stdout;
+    for part in ["2,000 other failures in work, each different", &format!("pandas {version}")] {
+        assert!(page.contains(part), "`{part}` is not on the page");
+    }
+}
+
+#[test]
 fn what_cannot_be_written_or_read_is_named() {
     let sandbox = Sandbox::with("steps: [{name: a, task: echo, inputs: {message: hi}}]");
     sandbox.batchmill(&["report"]).exits_with(2).says(&["no run"]);

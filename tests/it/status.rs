@@ -1,5 +1,6 @@
 //! How far a run is can be asked from elsewhere.
 
+use crate::progress::{on_terminal, screen};
 use crate::support::{Running, Sandbox};
 use serde_json::Value;
 use std::fs;
@@ -35,11 +36,10 @@ fn a_run_under_way_says_how_far_it_is() {
     let sandbox = Sandbox::with(WORKFLOW);
     let running = started(&sandbox);
     let text = sandbox.batchmill(&["status"]).exits_with(0).stdout;
-    assert!(text.starts_with("flights: run 20") && text.contains(" running for "), "{text}");
-    let load = text.lines().find(|line| line.starts_with("load")).unwrap();
-    assert!(load.contains("running") && load.contains("2 of 4 (50%)"), "{text}");
-    assert!(text.lines().any(|line| line.starts_with("first") && line.contains("succeeded")), "{text}");
-    assert!(!text.contains("next:"), "{text}");
+    assert!(text.starts_with("run 20") && text.contains("-flights-") && text.contains(" running for "), "{text}");
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines.len() == 3 && lines[1].starts_with("first  1 item in "), "{text}");
+    assert!(lines[2].starts_with("load 2/4 (50%) ok 1 failed 1"), "{text}");
     let status: Value = sandbox.batchmill(&["status", "--format", "json"]).json();
     let load = &status["steps"][1];
     assert_eq!((&load["total"], &load["succeeded"], &load["failed"]), (&4.into(), &1.into(), &1.into()));
@@ -48,9 +48,61 @@ fn a_run_under_way_says_how_far_it_is() {
     fs::write(sandbox.path().join("go"), "").unwrap();
     assert_eq!(running.ends_with(), Some(1));
     let text = sandbox.batchmill(&["status"]).exits_with(0).stdout;
-    assert!(text.contains(" finished with failures after ") && text.contains("next: batchmill failures 20"), "{text}");
-    let load = text.lines().find(|line| line.starts_with("load")).unwrap();
-    assert!(load.contains(" 4 ") && load.contains(" 1 "), "{text}");
+    assert!(text.contains(" finished with failures in ") && text.contains("next: batchmill failures 20"), "{text}");
+    assert!(!sandbox.path().join(".batchmill/runs").join(running_id(&text)).join("progress.json").exists());
+}
+
+/// The ID in `run ID finished with failures`.
+fn running_id(text: &str) -> &str {
+    text.split_whitespace().nth(1).unwrap()
+}
+
+#[test]
+fn another_terminal_shows_the_same_bars() {
+    let sandbox = Sandbox::with(WORKFLOW);
+    let running = started(&sandbox);
+    let widths = [(40, "  50%  2/4"), (80, "  50%  2/4 items"), (160, "  50%  2/4 items")];
+    let screens = widths.map(|(columns, _)| screen(&on_terminal(&sandbox, columns, ("", "status")), columns));
+    fs::write(sandbox.path().join("go"), "").unwrap();
+    assert_eq!(running.ends_with(), Some(1));
+    for (screen, (_, counts)) in screens.iter().zip(widths) {
+        let lines: Vec<&str> = screen.trim_end().lines().collect();
+        assert!(lines[0].starts_with("run 20") && lines[1].starts_with("first  1 item in "), "{screen}");
+        let bar = lines[2];
+        assert!(bar.starts_with("load  ━━━━") && bar.contains('─') && bar.contains(counts), "{screen}");
+        assert!(lines.len() == 3 || lines[3].starts_with("      failed 1"), "{screen}");
+    }
+}
+
+/// A text without times and rates.
+fn steady(text: &str) -> Vec<String> {
+    let unit = |word: &&str| ["ms", "s", "min", "h"].contains(&word.trim_end_matches([')', ',']));
+    let line = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let next = |at: usize| words.get(at + 1);
+        let kept = words.iter().enumerate().filter(|(at, word)| {
+            !(unit(word)
+                || next(*at).is_some_and(|next| unit(next) || next.starts_with("items/s"))
+                || word.contains("/s"))
+        });
+        kept.map(|(_, word)| *word).collect::<Vec<_>>().join(" ")
+    };
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn a_run_that_is_over_is_shown_as_it_ended() {
+    let failing = WORKFLOW.replace("b) exit 3;; c) while ! test -e go; do :; done;;", "[abc]) exit 3;;");
+    let alone = failing.replace("  - name: first\n    task: shell\n    inputs: {command: 'true'}\n", "");
+    for workflow in [failing.clone(), alone, failing.replace("continue_on_error: true", "continue_on_error: false")] {
+        let sandbox = Sandbox::with(&workflow);
+        let said = sandbox.run(&[]).stderr;
+        let (_, end) = said.split_once(" started\n").unwrap();
+        let end = &end[end.find("\nrun 20").unwrap() + 1..];
+        let status = sandbox.batchmill(&["status"]).exits_with(0).stdout;
+        assert_eq!(steady(&status), steady(end));
+        assert!(end.contains("next: "), "{end}");
+    }
 }
 
 #[test]
@@ -75,7 +127,10 @@ fn a_killed_run_is_interrupted_and_keeps_its_total() {
     running.engine.kill().unwrap();
     assert_eq!(running.ends_with(), None);
     let text = sandbox.batchmill(&["status"]).exits_with(0).stdout;
-    assert!(text.contains(" interrupted\n") && text.contains("2 of 4 (50%)"), "{text}");
+    assert!(text.contains(" was interrupted\n"), "{text}");
+    let load: Vec<&str> =
+        text.lines().find(|line| line.trim().starts_with("load")).unwrap().split_whitespace().collect();
+    assert_eq!(load[..5], ["load", "4", "1", "1", "2"], "items, ok, failed, skipped: {text}");
     assert!(text.contains("next: batchmill resume 20"), "{text}");
     fs::write(sandbox.path().join("go"), "").unwrap();
     sandbox.batchmill(&["resume"]).exits_with(1);

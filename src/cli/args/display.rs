@@ -23,19 +23,30 @@ pub struct DisplayArgs {
     pub format: Format,
     /// Progress on stderr
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
-    pub progress: Progress,
+    progress: Progress,
+    /// Show errors only; same as `--progress none`
+    #[arg(long, short, conflicts_with = "progress")]
+    quiet: bool,
     /// Write the events of the run to this file as JSON Lines; `-` is stdout
     #[arg(long, value_name = "FILE", value_parser = OsStringValueParser::new().try_map(file))]
     pub events: Option<FileArg>,
     /// Keep metrics of the run in this file, for Prometheus' node_exporter
     #[arg(long, value_name = "FILE", value_parser = OsStringValueParser::new().try_map(file))]
     pub metrics: Option<FileArg>,
-    /// Report items that run longer than this (`30s`, `5m`), or than five times the average if that is longer
+    /// Report items that run longer than this (`30s`, `5m`), or than five times the average of finished items if that
+    /// is longer
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     pub slow_after: Duration,
     /// Grace period for running items after Ctrl-C or SIGTERM
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     pub grace: Duration,
+}
+
+impl DisplayArgs {
+    /// How progress is shown.
+    pub fn progress(&self) -> Progress {
+        if self.quiet { Progress::None } else { self.progress }
+    }
 }
 
 /// How progress is shown.

@@ -1,10 +1,11 @@
 //! Similar failures, counted.
 
 use super::list::Failed;
+use crate::causes::{FailureGroup, FailureGroups, FailureText};
 use crate::cli::error::CliError;
 use crate::cli::stdout::{print, print_json};
 use crate::cli::table::Table;
-use crate::report::{FailureGroup, FailureGroups, FailureText, number};
+use crate::report::number;
 use crate::text::Printable;
 use serde_json::{Value, json};
 

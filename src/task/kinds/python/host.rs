@@ -1,8 +1,10 @@
 //! Finds the Python interpreter, and what hosts the worker loop for it.
 
 use super::cache::ask_once;
+use super::packages::packages_in;
 use super::probe::{Answer, Check, CheckFault};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -61,6 +63,8 @@ pub struct Host {
     pub hosting: Hosting,
     /// Directory of the interpreter's own installation.
     base_prefix: String,
+    /// Where it looks for modules.
+    path: Vec<String>,
     /// For `batchmill-python`: the environment to use, as JSON.
     site: String,
 }
@@ -162,9 +166,15 @@ impl Host {
             version: answer.version,
             hosting,
             base_prefix: answer.base_prefix,
+            path: answer.path,
             site: site.to_string(),
         };
         Ok((host, answer.faults))
+    }
+
+    /// The versions of the packages that it can import, by name.
+    pub fn packages(&self) -> BTreeMap<String, String> {
+        packages_in(&self.path)
     }
 
     /// The command that starts a worker. The caller sets its descriptors.

@@ -16,6 +16,7 @@ mod lane;
 mod local;
 mod memory_limit;
 mod outcome;
+mod packages;
 mod payload;
 mod peer;
 mod probe;

@@ -27,9 +27,9 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Inputs by name as a JSON object. An input that is just the large results of a step goes to `stored` instead.
-    pub(super) fn inputs(
+    pub(super) fn inputs<'a>(
         &mut self,
-        inputs: &[(String, CompiledTree)],
+        inputs: impl IntoIterator<Item = &'a (String, CompiledTree)>,
         scope: &Arc<ItemScope>,
         large: LargeResults,
     ) -> Result<Vec<u8>, Failure> {

@@ -15,6 +15,9 @@ use std::sync::Arc;
 /// The name in scope for the directory of an item's files.
 const ITEM_DIR: &str = "item_dir";
 
+/// The name in scope, of `on_failure` and `finally`, for how the run ended.
+const SUMMARY: &str = "summary";
+
 /// The members of an earlier step that code sees. The last one creates a file, so it is there only if the code mentions it.
 const STEP_MEMBERS: [&str; 6] = ["result", "results", "failed", "stats", "aggregate", PATH];
 
@@ -50,6 +53,8 @@ pub(in crate::task::kinds) struct PythonTask {
     fixed: Vec<(String, CompiledTree)>,
     /// Inputs that differ between items.
     by_item: Vec<(String, CompiledTree)>,
+    /// `summary` as an input of a closing step, if the code mentions it.
+    summary: Option<(String, CompiledTree)>,
     /// Directory of the workflow file, from which its modules are imported.
     folder: String,
     /// The part of the step that the code is, as tracebacks show it.
@@ -86,7 +91,7 @@ impl PythonTask {
         // `item: "{{ item }}"` is redundant, and would send every item twice.
         let by_item = by_item.into_iter().filter(|(name, tree)| !(name == "item" && tree.is_item())).collect();
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf()).display().to_string();
-        Ok(Self {
+        let mut compiled = Self {
             program,
             span,
             setup: task.setup.clone(),
@@ -95,9 +100,15 @@ impl PythonTask {
             max_items_per_worker: task.max_items_per_worker,
             fixed,
             by_item,
+            summary: None,
             folder,
             part: "code",
-        })
+        };
+        if compiled.mentions(SUMMARY) && !compiled.has_input(SUMMARY) {
+            let value = Tree::Text(Text { raw: format!("{{{{ {SUMMARY} }}}}"), span });
+            compiled.summary = compile_pairs(&[(SUMMARY.to_owned(), value)])?.pop();
+        }
+        Ok(compiled)
     }
 
     /// The code of an aggregate. The results of its step are inputs like any other.
@@ -164,7 +175,8 @@ impl PythonTask {
             Source::Operation(_) => LargeResults::Inline,
             _ => LargeResults::ByFile,
         };
-        let inputs = writer.inputs(&self.fixed, &scope, large)?;
+        let summary = self.summary.iter().filter(|_| context.scope.summary.is_some());
+        let inputs = writer.inputs(self.fixed.iter().chain(summary), &scope, large)?;
         let params = context.scope.lookup("params").unwrap_or_default();
         let members = &STEP_MEMBERS[..STEP_MEMBERS.len() - usize::from(!self.mentions(PATH))];
         let steps = if self.mentions("steps") { writer.steps(&context.scope, members)? } else { b"{}".to_vec() };
@@ -209,8 +221,11 @@ impl PythonTask {
 
     /// Whether each item has an input `item_dir`: if the code mentions it, and no other input has that name.
     pub(super) fn brings_item_dir(&self, context: &StepContext) -> bool {
-        let given = self.fixed.iter().chain(&self.by_item).any(|(name, _)| name == ITEM_DIR);
-        context.item_files.is_some() && !given && self.mentions(ITEM_DIR)
+        context.item_files.is_some() && !self.has_input(ITEM_DIR) && self.mentions(ITEM_DIR)
+    }
+
+    fn has_input(&self, name: &str) -> bool {
+        self.fixed.iter().chain(&self.by_item).any(|(input, _)| input == name)
     }
 
     /// Whether its code contains a word. The results of earlier steps are sent only to code that may read them.

@@ -1,7 +1,7 @@
 //! Failures in groups by cause: the same step and type, and messages that differ only in what varies from item to item.
 //!
-//! Owns the counts; its memory does not grow with the number of failures. Everything that shows failures in groups uses it. Text
-//! in here is as tasks wrote it: whoever shows it makes it [`Printable`](crate::text::Printable).
+//! Owns the counts; its memory does not grow with the number of failures. Text in here is as tasks wrote it: whoever shows it
+//! makes it printable.
 
 use super::pattern::{HOLE, Pattern};
 use crate::model::StepName;

@@ -1,0 +1,41 @@
+//! The status of a run for programs.
+
+use super::run_status::{RunStatus, StepStatus};
+use crate::ledger::StepRecord;
+use crate::model::Status;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+impl RunStatus {
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "run_id": self.id, "workflow": self.record.workflow, "status": self.record.status,
+            "started": self.record.started, "finished": self.record.finished,
+            "duration": self.took().as_secs_f64(), "steps": self.steps.iter().map(StepStatus::to_json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl StepStatus {
+    fn to_json(&self) -> Value {
+        let StepRecord { name, status, stats, .. } = &self.record;
+        json!({
+            "name": name, "status": status, "total": stats.total, "succeeded": stats.succeeded,
+            "failed": stats.failed, "retried": stats.retried, "skipped": stats.skipped,
+            "duration": self.took.as_secs_f64(), "items_per_second": self.items_per_second(),
+            "seconds_left": self.left().map(|left| left.as_secs_f64()),
+        })
+    }
+
+    fn items_per_second(&self) -> f64 {
+        self.done_lately as f64 / self.took.as_secs_f64().max(0.001)
+    }
+
+    /// The remaining time of a running step, if it can be estimated.
+    fn left(&self) -> Option<Duration> {
+        let stats = &self.record.stats;
+        let rest = stats.total.saturating_sub(stats.settled());
+        let left = Duration::try_from_secs_f64(rest as f64 / self.items_per_second()).ok();
+        left.filter(|_| self.record.status == Status::Running && rest > 0)
+    }
+}
