@@ -103,13 +103,14 @@ pub fn open_batch(
         batched: batched.batched,
         batch_format: batch.batch_format.0,
         batches,
-        width: most_slots.map_or(slots, |most| slots.min(most.max(1))),
+        width: most_slots.map_or(slots.most, |most| slots.most.min(most.max(1))),
         skip_bad_rows: on_bad_row == OnBadRow::Skip,
     };
     let settings = StepSettings {
         lane: Arc::new(lane),
         total,
         batch_size,
+        first_width: slots.first.map(|first| first.min(lane.width)),
         batched_because: batched.why,
         queue_size: queue_size.map_err(wrong)?.map(|size| size.0.get()),
         step_timeout: timeout_of(&step.step, scope)?,

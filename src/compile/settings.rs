@@ -20,6 +20,8 @@ pub struct StepSettings {
     pub total: Option<u64>,
     /// Items per batch.
     pub batch_size: BatchSize,
+    /// With how many slots the step begins if it finds its width itself (`max_parallel: auto`).
+    pub first_width: Option<usize>,
     /// Why `item` is the batch, or is not, as the end of a sentence that begins with "because".
     pub batched_because: &'static str,
     /// `queue_size`, if given.
@@ -57,6 +59,7 @@ impl StepSettings {
             lane: Arc::new(LaneSettings { item_timeout: item, ..LaneSettings::once() }),
             total: Some(1),
             batch_size: BatchSize::Exactly(NonZeroUsize::MIN),
+            first_width: None,
             batched_because: "the step has no items",
             queue_size: None,
             step_timeout: timeout_of(step, scope)?,
@@ -104,16 +107,33 @@ pub fn timeout_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Duration
     timeout("timeout", step.timeout.as_ref(), scope).map_err(|message| StartError::Setting(message, step.span))
 }
 
+/// How often `max_parallel: auto` may outnumber the cores.
+const AUTO_TIMES: usize = 16;
+
+/// The slots of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Slots {
+    /// The most that it may have.
+    pub(super) most: usize,
+    /// With how many it begins, if it finds their number itself.
+    pub(super) first: Option<usize>,
+}
+
 /// The number of slots: one unless asked otherwise. `parallel: true` uses every core, `max_parallel` alone implies it,
 /// `parallel: false` wins over it. `--jobs` lowers a number that the workflow gives, and replaces "every core".
-pub(super) fn slots(batch: &BatchSpec, jobs: Option<NonZeroUsize>, scope: &Arc<ItemScope>) -> Result<usize, String> {
+pub(super) fn slots(batch: &BatchSpec, jobs: Option<NonZeroUsize>, scope: &Arc<ItemScope>) -> Result<Slots, String> {
     let parallel = batch.parallel.as_ref().map(|setting| resolve("parallel", setting, scope)).transpose()?;
     let most = batch.max_parallel.as_ref().map(|setting| resolve("max_parallel", setting, scope)).transpose()?;
-    let cores = || jobs.map_or_else(cores, Into::into).min(MOST_PARALLEL);
+    let fixed = |most| Slots { most, first: None };
     Ok(match (parallel, most) {
-        (Some(false), _) | (None, None) => 1,
-        (_, Some(MaxParallel::Exactly(most))) => jobs.map_or(most, |jobs| most.min(jobs)).get(),
-        (_, Some(MaxParallel::Auto)) | (Some(true), None) => cores(),
+        (Some(false), _) | (None, None) => fixed(1),
+        (_, Some(MaxParallel::Exactly(most))) => fixed(jobs.map_or(most, |jobs| most.min(jobs)).get()),
+        (Some(true), None) => fixed(jobs.map_or_else(cores, Into::into).min(MOST_PARALLEL)),
+        (_, Some(MaxParallel::Auto)) => {
+            let most = (AUTO_TIMES * cores()).min(MOST_PARALLEL);
+            let most = jobs.map_or(most, |jobs| most.min(jobs.get()));
+            Slots { most, first: Some(cores().min(most)) }
+        }
     })
 }
 

@@ -125,6 +125,8 @@ pub struct StepLoad {
     pub memory: u64,
     /// Batches that wait for a retry.
     pub waiting: u64,
+    /// How many slots may work.
+    pub width: usize,
 }
 
 /// Something that happened. The aggregator passes events on in the order in which they became durable.

@@ -1,6 +1,7 @@
 //! The aggregator: the one place where reports of slots are recorded, counted and passed on.
 
 use super::announcer::Announcer;
+use super::auto_width::AutoWidth;
 use super::event::{BatchesDone, SlotEvent};
 use super::executor::FrameResult;
 use super::job::StepJob;
@@ -38,6 +39,8 @@ pub(super) struct Aggregator<'a, R> {
     pub(super) nulls: u64,
     /// Items whose own files changed while their tasks ran.
     pub(super) changed_files: u64,
+    /// For a step that finds its width itself.
+    pub(super) auto: Option<AutoWidth<'a>>,
     /// None once measurements cannot be saved.
     pub(super) meter: Option<Meter<'a>>,
 }
@@ -51,6 +54,7 @@ impl<R: Recorder> Aggregator<'_, R> {
         loop {
             clock.enter(AggregatorState::Wait as usize);
             self.measure();
+            self.steer();
             if self.slow.is_due() {
                 self.tell_slow();
             }
@@ -122,6 +126,14 @@ impl<R: Recorder> Aggregator<'_, R> {
         }
     }
 
+    /// Sets the width of a step that finds it itself.
+    fn steer(&mut self) {
+        if let Some(auto) = &mut self.auto {
+            let largest = self.meter.as_ref().map_or(0, Meter::largest_process);
+            auto.look(self.stats.settled(), largest);
+        }
+    }
+
     /// Measurements that cannot be saved are given up: the run continues without it.
     fn heed(&mut self, saved: Result<(), String>) {
         if let Err(warning) = saved {
@@ -144,6 +156,7 @@ impl<R: Recorder> Aggregator<'_, R> {
                 }
                 let secrets = self.announcer.secrets();
                 self.slow.learn(&measures.times, self.job.settings.lane.batched);
+                self.auto.iter_mut().for_each(|auto| auto.note(measures.frame.slot));
                 if let Some(meter) = &mut self.meter {
                     meter.take(measures, secrets);
                 }

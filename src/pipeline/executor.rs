@@ -200,6 +200,11 @@ impl<'a> FrameExecutor<'a> {
 
     /// Shuts the lanes down. Returns warnings for the user.
     pub fn finish(mut self) -> Vec<String> {
+        self.rest()
+    }
+
+    /// Ends what the lanes keep running between frames. The next frame starts it again. Returns warnings for the user.
+    pub fn rest(&mut self) -> Vec<String> {
         let mut warnings = Vec::new();
         for lane in std::iter::once(&mut self.lane).chain(&mut self.handler) {
             let report = lane.finish();

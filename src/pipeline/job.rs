@@ -3,8 +3,10 @@
 use super::measures::Gauges;
 use super::pace::{Pace, Workload};
 use super::running_frames::RunningFrames;
+use super::width::Width;
 use crate::compile::StepSettings;
 use crate::task::{Program, StepContext};
+use std::num::NonZeroUsize;
 use std::time::Instant;
 
 /// The maximum number of batches in a frame. It bounds what a slot can leave undone at a stop, and the memory of a frame.
@@ -21,6 +23,8 @@ pub struct StepJob<'a> {
     pub(super) gauges: Gauges,
     /// What its slots are running.
     pub(super) frames: RunningFrames,
+    /// How many of its slots may work, whatever the run's width.
+    pub(super) width: Width,
 }
 
 impl<'a> StepJob<'a> {
@@ -35,8 +39,10 @@ impl<'a> StepJob<'a> {
         let alone = settings.queue_size.is_some() || settings.lane.batch_timeout.is_some();
         let workload = Workload { total: settings.total, slots: settings.lane.width };
         let pace = Pace::new(settings.batch_size, if alone { 1 } else { MOST_BATCHES }, workload);
+        let width = Width::default();
+        settings.first_width.and_then(NonZeroUsize::new).into_iter().for_each(|first| width.set(first));
         let (started, frames) = (Instant::now(), RunningFrames::new(settings.lane.width));
-        Self { program, handler, context, settings, pace, started, gauges: Gauges::new(started), frames }
+        Self { program, handler, context, settings, pace, started, gauges: Gauges::new(started), frames, width }
     }
 
     /// When it started.

@@ -128,6 +128,11 @@ impl<'a> Meter<'a> {
         }
     }
 
+    /// The most memory that one process of a task has had, in bytes.
+    pub(super) fn largest_process(&self) -> u64 {
+        self.last.usage.largest_process
+    }
+
     /// The load since the last call, if that is a second or longer ago.
     pub(super) fn due_load(&mut self) -> Option<StepLoad> {
         if self.untold.took < micros(TELL_EVERY) {
@@ -140,6 +145,7 @@ impl<'a> Meter<'a> {
             cores: (usage.engine_cpu + usage.task_cpu) as f64 / sample.took as f64,
             memory: usage.engine_memory + usage.task_memory,
             waiting: sample.waiting,
+            width: self.job.width.jobs().min(self.job.settings.lane.width),
         })
     }
 

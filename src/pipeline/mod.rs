@@ -8,6 +8,8 @@
 mod aggregator;
 mod alarm;
 mod announcer;
+mod auto_width;
+mod climber;
 mod delay_queue;
 mod event;
 mod executor;

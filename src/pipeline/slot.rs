@@ -10,10 +10,13 @@ use crate::measure::{SlotClock, SlotState};
 use crossbeam_channel::{Receiver, RecvError, Sender, TryRecvError, select};
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a parked slot checks whether the work has run out.
 const TICK: Duration = Duration::from_millis(100);
+
+/// After how long a parked slot ends its worker.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// What a slot works with.
 pub(super) struct Slot<'a> {
@@ -33,7 +36,7 @@ impl Slot<'_> {
         let clock = self.job.context.clocks.of(self.number);
         let log = |entry| clock.during(SlotState::Blocked, || drop(self.events.send(SlotEvent::Log(entry))));
         let mut executor = FrameExecutor::new(self.job, self.number, &log);
-        while self.park(clock)
+        while self.park(clock, &mut executor)
             && let Ok(frame) = self.take(clock)
         {
             clock.enter(SlotState::Encode);
@@ -47,9 +50,7 @@ impl Slot<'_> {
         clock.enter(SlotState::Receive);
         let warnings = executor.finish();
         clock.stop();
-        if !warnings.is_empty() {
-            drop(self.events.send(SlotEvent::ShutDown(warnings)));
-        }
+        self.tell(warnings);
     }
 
     fn take(&self, clock: SlotClock<'_>) -> Result<FrameBatches, RecvError> {
@@ -57,16 +58,23 @@ impl Slot<'_> {
         self.work.recv()
     }
 
-    /// Waits while the slot is above the step's width. False if there is nothing left to do.
-    fn park(&self, clock: SlotClock<'_>) -> bool {
+    /// Waits while the slot is above the width of the run or the step. False if there is nothing left to do.
+    fn park(&self, clock: SlotClock<'_>, executor: &mut FrameExecutor<'_>) -> bool {
         let stop = &self.job.context.cancel.stop;
-        while let Err(changed) = self.width.admits(self.number) {
+        let parked = Instant::now();
+        let mut rests = false;
+        while let Err(changed) = self.width.admits(self.number).and_then(|()| self.job.width.admits(self.number)) {
             clock.enter(if self.width.is_paused() { SlotState::Held } else { SlotState::Parked });
             if stop.is_fired() {
                 return true;
             }
             if self.feeding.try_recv() == Err(TryRecvError::Disconnected) && self.work.is_empty() {
                 return false;
+            }
+            if !rests && parked.elapsed() >= IDLE && !self.width.is_paused() {
+                // Its worker holds memory that others may need. The next frame starts another one.
+                self.tell(executor.rest());
+                rests = true;
             }
             select! {
                 recv(changed) -> _ => {}
@@ -75,6 +83,12 @@ impl Slot<'_> {
             }
         }
         true
+    }
+
+    fn tell(&self, warnings: Vec<String>) {
+        if !warnings.is_empty() {
+            drop(self.events.send(SlotEvent::ShutDown(warnings)));
+        }
     }
 }
 

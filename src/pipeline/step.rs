@@ -3,6 +3,7 @@
 use super::aggregator::Aggregator;
 use super::alarm::Alarm;
 use super::announcer::Announcer;
+use super::auto_width::AutoWidth;
 use super::feeder::{Fed, Feeder, WorkQueue};
 use super::frame_cutter::{Feed, FrameCutter};
 use super::frames::Frames;
@@ -95,6 +96,7 @@ pub fn run_step<R: Recorder>(
         broken: false,
         nulls: 0,
         changed_files: 0,
+        auto: AutoWidth::of(job),
         meter: Some(Meter::new(job, stats)),
     };
     let alarm = start.alarm;
@@ -109,6 +111,9 @@ pub fn run_step<R: Recorder>(
             "the files of {files} items changed while their tasks ran; the items are done with the files as they are now"
         );
         aggregator.announcer.notice(&aggregator.step, text);
+    }
+    if let Some(found) = aggregator.auto.as_ref().and_then(AutoWidth::found) {
+        aggregator.announcer.notice(&aggregator.step, found);
     }
     let Aggregator { stats, failure, broken, .. } = aggregator;
     // Asked when all is over: until the last slot has ended, the time may run out.

@@ -42,6 +42,11 @@ impl Width {
         self.change(|state| state.jobs = jobs);
     }
 
+    /// The number of slots that may work.
+    pub(super) fn jobs(&self) -> usize {
+        self.state().jobs.get()
+    }
+
     /// Keeps slots from starting anything until [`Self::resume`].
     pub fn pause(&self) {
         self.change(|state| state.paused = true);

@@ -9,6 +9,7 @@ use super::sweep::{Halt, ITEMS_IN_WINDOW, Sweep, Window};
 use super::throughput::Weights;
 use super::trial::Trial;
 use super::words::seconds;
+use crate::task::available_memory;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -268,12 +269,4 @@ fn mean_time(frames: &[DoneFrame]) -> Duration {
 
 fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
-}
-
-/// Bytes of memory that processes can still have.
-fn available_memory() -> u64 {
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok())
-        .map_or(u64::MAX / 2, |kibibytes| kibibytes << 10)
 }

@@ -137,7 +137,7 @@ pub fn profile(request: &ProfileRequest<'_>) -> Result<Outcome, ProfileError> {
     };
     let machine = Machine::measure(std::thread::available_parallelism().map_or(1, Into::into));
     let own = Setup {
-        width: settings.lane.width,
+        width: settings.first_width.unwrap_or(settings.lane.width),
         batch_size: match settings.batch_size {
             BatchSize::Exactly(size) => Some(size.get()),
             BatchSize::Auto => None,

@@ -115,6 +115,7 @@ impl Session {
             lane: Arc::new(lane),
             total: None,
             batch_size,
+            first_width: None,
             step_timeout: None,
             // A trial shows what happens; it neither tries again nor stops.
             failures: FailurePolicy {

@@ -237,7 +237,7 @@ mod tests {
     }
 
     fn load(progress: &StepProgress, waiting: u64) -> Event {
-        let load = StepLoad { busy_slots: 1.9, cores: 1.8, memory: 1_288_490_188, waiting };
+        let load = StepLoad { busy_slots: 1.9, cores: 1.8, memory: 1_288_490_188, waiting, width: 2 };
         Event::StepLoad { name: progress.name.clone(), load }
     }
 

@@ -54,7 +54,8 @@ impl Highlights {
             }
             Event::StepLoad { name, load } => {
                 let used = self.slots.entry(name.clone()).or_default();
-                used.busy += load.busy_slots;
+                // The width of a step may change: each sample counts as a share of that of its time.
+                used.busy += load.busy_slots * used.slots.max(1) as f64 / load.width.max(1) as f64;
                 used.samples += 1;
             }
             _ => {}

@@ -87,7 +87,10 @@ impl StepProgress {
                     self.slow.retain(|item| !is_in(report, item.index));
                 }
             }
-            Event::StepLoad { load, .. } => self.load = Some(*load),
+            Event::StepLoad { load, .. } => {
+                self.load = Some(*load);
+                self.slots = load.width;
+            }
             Event::ItemSlow { index, item, running, .. } => {
                 self.slow.retain(|item| item.index != *index);
                 let began = now.saturating_sub(*running);

@@ -282,7 +282,7 @@ mod tests {
         let mut highlights = Highlights::default();
         highlights.took = seconds(72);
         let name = steps[0].name.clone();
-        let load = StepLoad { busy_slots: 1.86, ..StepLoad::default() };
+        let load = StepLoad { busy_slots: 1.86, width: 2, ..StepLoad::default() };
         let started =
             Event::StepStarted { name: name.clone(), total: None, done: 0, bytes: None, bytes_done: 0, slots: 2 };
         highlights.keep(&started);

@@ -186,7 +186,8 @@ fn start<'a>(
         None => (open.settings.total, Carried::default()),
     };
     let name = env.name().clone();
-    let (done, bytes_done, slots) = (carried.done, carried.bytes_done, open.settings.lane.width);
+    let (done, bytes_done, slots) =
+        (carried.done, carried.bytes_done, open.settings.first_width.unwrap_or(open.settings.lane.width));
     env.announcer.tell(&Event::StepStarted { name: name.clone(), total, done, bytes, bytes_done, slots });
     let source = &mut *open.source;
     let feed = match compared {

@@ -31,4 +31,4 @@ pub use kinds::python;
 pub use lane::{BatchOutcome, Frame, FrameOutcome, Lane, LogLine, ShutdownReport};
 pub use process::capture;
 pub use program::{Program, PythonNeeds, Task};
-pub use usage::{ThreadId, ThreadTimes, UsageMeter};
+pub use usage::{ThreadId, ThreadTimes, UsageMeter, available_memory};

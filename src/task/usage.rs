@@ -118,6 +118,14 @@ fn below(root: u32, mut visit: impl FnMut(u32)) {
     }
 }
 
+/// The memory that processes can still have, in bytes.
+pub fn available_memory() -> u64 {
+    match named(&PathBuf::from("/proc/meminfo"), "MemAvailable:") {
+        0 => u64::MAX,
+        kibibytes => kibibytes << 10,
+    }
+}
+
 fn cpu_of(who: UsageWho) -> u64 {
     let time = |time: TimeVal| u64::try_from(time.tv_sec() * 1_000_000 + time.tv_usec()).unwrap_or(0);
     getrusage(who).map_or(0, |usage| time(usage.user_time()) + time(usage.system_time()))

@@ -30,6 +30,49 @@ fn slots(settings: &str, items: u32) -> usize {
     most_at_once(&sandbox.read("marks"))
 }
 
+/// A step of items that wait, which finds its width itself.
+const AUTO: &str = "
+steps:
+  - name: wait
+    task: batch
+    inputs:
+      items: {range: 600}
+      max_parallel: auto
+      task:
+        type: python
+        setup: import time
+        code: |
+          time.sleep(0.02)
+          return item
+";
+
+#[test]
+fn a_step_that_waits_finds_more_workers_than_cores() {
+    let sandbox = Sandbox::with(AUTO);
+    let plan = sandbox.batchmill(&["plan", "workflow.yaml"]).exits_with(0).stdout;
+    assert!(plan.contains("600 items, 600 batches, up to") && plan.contains("found as it runs"), "{plan}");
+    let ended = sandbox.run(&["--progress", "json"]).exits_with(0);
+    let events: Vec<Value> = ended.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let started = events.iter().find(|event| event["event"] == "step_started").unwrap();
+    let first = started["workers"].as_u64().unwrap();
+    let text = |event: &Value| event["text"].as_str().unwrap_or_default().to_owned();
+    let found = events.iter().map(text).find(|text| text.starts_with("`max_parallel: auto` chose")).unwrap();
+    let chosen: u64 = found.split_whitespace().nth(3).unwrap().parse().unwrap();
+    assert!(chosen > first, "{first}: {found}");
+    let results = sandbox.batchmill(&["results", "--step", "wait"]).stdout;
+    assert_eq!(results.lines().count(), 600);
+    sandbox.has_no_process();
+}
+
+#[test]
+fn jobs_bound_a_width_that_is_found() {
+    let sandbox = Sandbox::with(&AUTO.replace("600", "60"));
+    let ended = sandbox.run(&["--jobs", "1", "--progress", "json"]).exits_with(0);
+    let events = ended.stderr.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let workers: Vec<u64> = events.filter_map(|event| event["workers"].as_u64()).collect();
+    assert!(!workers.is_empty() && workers.iter().all(|count| *count == 1), "{workers:?}");
+}
+
 #[test]
 fn concurrency_never_exceeds_max_parallel() {
     assert_eq!(slots("", 20), 1);

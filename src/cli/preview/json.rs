@@ -37,7 +37,7 @@ fn work(open: &OpenBatch, rows: Option<&RowCount>, secrets: &Secrets) -> Value {
     let first =
         open.items.first_json().and_then(|item| serde_json::from_str::<Value>(&secrets.masked_json(&item)).ok());
     json!({
-        "items": items, "batch_size": batch_size, "batches": batches, "workers": lane.width,
+        "items": items, "batch_size": batch_size, "batches": batches, "workers": lane.width, "auto_workers": settings.first_width.is_some(),
         "files": rows.map(RowCount::to_json),
         "batched": lane.batched, "batched_because": settings.batched_because, "first_item": first,
         "max_attempts": settings.retry.max_attempts, "known_total": open.items.source.total().is_some(),

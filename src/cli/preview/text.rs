@@ -32,7 +32,9 @@ pub fn to_text(prepared: &Prepared, steps: &[PlannedStep<'_>]) -> String {
 }
 
 fn work(open: &OpenBatch, rows: Option<&RowCount>, secrets: &Secrets) -> String {
-    let mut text = format!("   {}, {}\n", amount(open, rows), count(open.settings.lane.width as u64, "worker"));
+    let width = count(open.settings.lane.width as u64, "worker");
+    let width = if open.settings.first_width.is_some() { format!("up to {width}, found as it runs") } else { width };
+    let mut text = format!("   {}, {width}\n", amount(open, rows));
     let what = if open.settings.lane.batched { "the batch" } else { "one item" };
     let _ = writeln!(text, "   `item` is {what}, because {}", open.settings.batched_because);
     if let Some(first) = open.items.first_json() {
