@@ -12,7 +12,6 @@ use super::run_report::write_report;
 use super::stderr::tell;
 use super::stdout::print_json;
 use crate::compile::Prepared;
-use crate::export::replace;
 use crate::ledger::{RunFolder, StateFolder};
 use crate::model::{Listener, RunId, Status};
 use crate::report::{
@@ -70,10 +69,12 @@ fn note_keeper(state: &StateFolder) -> Box<dyn Listener> {
     let state = state.clone();
     let open = move |run: &RunId| -> KeepNote {
         let path = state.run(run.clone()).note();
+        // One name: whoever is killed leaves one file at most. And no directory is made for it.
+        let new = path.with_extension("new");
         // Whether it can be written or not: it is not missed.
         Box::new(move |note| match note {
-            Some(note) => drop(replace(&path, note)),
-            None => drop(fs::remove_file(&path)),
+            Some(note) => drop(fs::write(&new, note).and_then(|()| fs::rename(&new, &path))),
+            None => [&path, &new].into_iter().for_each(|path| drop(fs::remove_file(path))),
         })
     };
     Box::new(NoteKeeper::new(Box::new(open)))

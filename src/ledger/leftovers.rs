@@ -6,8 +6,8 @@ use std::io;
 use std::path::Path;
 
 /// What is left in the directory of a deleted run: an older version deleted the database first.
-const PARTS: [&str; 8] =
-    ["results", "logs", "items", "report.html", "progress.json", "lock", "run.db-wal", "run.db-shm"];
+const PARTS: [&str; 9] =
+    ["results", "logs", "items", "report.html", "progress.json", "progress.new", "lock", "run.db-wal", "run.db-shm"];
 
 impl StateFolder {
     /// Deletes the remains of runs that were never complete, and of those whose deletion was interrupted.

@@ -46,9 +46,15 @@ impl List {
         self.sizes.get_or_init(|| self.items.iter().map(size).collect())
     }
 
-    /// The bytes of some files; 0 if nobody has asked for their sizes.
+    /// The sizes of the files, if they are known or may be looked up.
+    fn known_sizes(&self) -> Option<&[u64]> {
+        let is_known = self.sizes.get().is_some() || self.items.len() <= MOST_SIZED;
+        (self.files && is_known).then(|| self.sizes())
+    }
+
+    /// The bytes of some files; 0 if they are not known.
     fn bytes_of(&self, indexes: impl Iterator<Item = usize>) -> u64 {
-        self.sizes.get().map_or(0, |sizes| indexes.map(|index| sizes[index]).sum())
+        self.known_sizes().map_or(0, |sizes| indexes.map(|index| sizes[index]).sum())
     }
 }
 
@@ -96,8 +102,7 @@ impl Source for List {
     }
 
     fn bytes(&self) -> Option<u64> {
-        let is_known = self.sizes.get().is_some() || self.items.len() <= MOST_SIZED;
-        (self.files && is_known).then(|| self.sizes().iter().sum())
+        self.known_sizes().map(|sizes| sizes.iter().sum())
     }
 
     fn file_keys(&self) -> Option<Compare> {

@@ -52,7 +52,6 @@ pub trait Source: Send {
     }
 
     /// The size of all items in bytes on disk, if they are files, or rows of files that are all read, and the sizes are known.
-    /// Ask before the first item is read: [`Chunk::bytes`] is known from then on.
     fn bytes(&self) -> Option<u64> {
         None
     }

@@ -80,6 +80,29 @@ fn every_kind_of_event_has_its_keys_whether_they_are_null_or_not() {
 }
 
 #[test]
+fn files_that_are_items_have_a_size() {
+    let workflow = "steps:\n  - name: load\n    for_each: {glob: data/*}\n    batch_size: SIZE\n    continue_on_error: true\n    task: shell\n    inputs: {command: 'work {{ item }}'}\n";
+    for size in ["1", "2", "auto"] {
+        let mut sandbox = Sandbox::with(&workflow.replace("SIZE", size)).script("work", "case $1 in *b) exit 1;; esac");
+        for (name, size) in [("a", 10), ("b", 200), ("c", 3000)] {
+            sandbox = sandbox.file(&format!("data/{name}"), vec![b'x'; size]);
+        }
+        let sizes = |sandbox: &Sandbox, name: &str| {
+            let events = events(sandbox, name);
+            let started = events.iter().find(|event| event["event"] == "step_started").unwrap();
+            let last = events.iter().rfind(|event| event["event"] == "batch_finished").unwrap();
+            (started["bytes"].clone(), started["total"].clone(), last["bytes_done"].clone())
+        };
+        sandbox.run(&["--events", "first.jsonl"]).exits_with(1);
+        assert_eq!(sizes(&sandbox, "first.jsonl"), (3210.into(), 3.into(), 3210.into()), "{size}");
+        sandbox.batchmill(&["retry", "--events", "again.jsonl"]).exits_with(1);
+        assert_eq!(sizes(&sandbox, "again.jsonl"), (3210.into(), 3.into(), 3210.into()), "{size}");
+        sandbox.run(&["--events", "few.jsonl", "--max-items", "2"]).exits_with(1);
+        assert_eq!(sizes(&sandbox, "few.jsonl").0, Value::Null, "not all of them are read");
+    }
+}
+
+#[test]
 fn the_schema_refuses_what_no_event_is() {
     let schema: Value = Sandbox::new().batchmill(&["schema", "--events"]).exits_with(0).json();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");

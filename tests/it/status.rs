@@ -74,6 +74,26 @@ fn another_terminal_shows_the_same_bars() {
     }
 }
 
+#[test]
+fn the_slowest_item_is_named_on_another_terminal_too() {
+    let workflow = r"
+steps:
+  - name: load
+    for_each: [quick, data/slow.csv]
+    task: shell
+    inputs: {command: 'case {{ item }} in data*) until test -e go; do :; done;; esac'}
+";
+    let sandbox = Sandbox::with(workflow);
+    let running = sandbox.run_until(&["--slow-after", "1ms"], "data/slow.csv has been running for");
+    let shown = || screen(&on_terminal(&sandbox, 160, ("", "status")), 160);
+    // It is noted twice a second.
+    let screen = std::iter::repeat_with(shown).find(|screen| screen.contains("slowest")).unwrap();
+    fs::write(sandbox.path().join("go"), "").unwrap();
+    assert_eq!(running.ends_with(), Some(0));
+    assert!(screen.contains("load  ━") && screen.contains("1/2 items"), "{screen}");
+    assert!(screen.lines().any(|line| line.contains("slowest data/slow.csv ")), "{screen}");
+}
+
 /// A text without times and rates.
 fn steady(text: &str) -> Vec<String> {
     let unit = |word: &&str| ["ms", "s", "min", "h"].contains(&word.trim_end_matches([')', ',']));
