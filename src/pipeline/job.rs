@@ -1,5 +1,6 @@
 //! What all slots of a step share.
 
+use super::in_flight::InFlight;
 use super::measures::Gauges;
 use super::pace::{Pace, Workload};
 use crate::compile::StepSettings;
@@ -18,6 +19,7 @@ pub struct StepJob<'a> {
     pub(super) pace: Pace,
     pub(super) started: Instant,
     pub(super) gauges: Gauges,
+    pub(super) in_flight: InFlight,
 }
 
 impl<'a> StepJob<'a> {
@@ -33,6 +35,7 @@ impl<'a> StepJob<'a> {
         let workload = Workload { total: settings.total, slots: settings.lane.width };
         let pace = Pace::new(settings.batch_size, if alone { 1 } else { MOST_BATCHES }, workload);
         let started = Instant::now();
-        Self { program, handler, context, settings, pace, started, gauges: Gauges::new(started) }
+        let (gauges, in_flight) = (Gauges::new(started), InFlight::default());
+        Self { program, handler, context, settings, pace, started, gauges, in_flight }
     }
 }

@@ -38,6 +38,7 @@ impl Slot<'_> {
             clock.enter(SlotState::Encode);
             let result = executor.run(&frame);
             clock.enter(SlotState::Blocked);
+            self.job.in_flight.enter(result.bytes());
             drop(self.events.send(SlotEvent::Frame(Box::new(result))));
         }
         clock.enter(SlotState::Receive);
