@@ -47,7 +47,7 @@ pub(super) fn load(db: &Database, step: StepId, folder: &RunFolder, name: &StepN
             (Ok(keys), Some(fingerprint)) if damage.is_none() => {
                 ends.results = ends.results.max(row.offset + row.length);
                 ends.keys = ends.keys.max(row.keys_offset + row.keys_size());
-                let (id, indexes, list) = (row.id, row.indexes(), row.is_list);
+                let (id, indexes, list) = (row.id, row.packed_indexes(), row.is_list);
                 let carried = row.execution == CARRIED;
                 history.batches.push(DoneBatch { id, indexes, keys, list, carried, fingerprint });
             }
