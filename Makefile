@@ -30,7 +30,7 @@ export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(getattr(sys, "_bas
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full browser pictures chaos check bench bench-check bench-paint bench-peers bench-profile install fmt lint wheel clean setup quick build dist
+.PHONY: help demo test test-full browser pictures chaos check bench bench-check bench-paint bench-peers bench-profile bench-scale install fmt lint wheel clean setup quick build dist
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -88,6 +88,11 @@ bench-paint: build setup $(BROWSER_VENV)/ready ## measure how soon a browser sho
 
 bench-profile: build setup ## profile loads whose limit is known, and tell whether the causes are right; ARGS='--only sleep lock'
 	@BATCHMILL=$(abspath $(RUN)) BATCHMILL_PYTHON=$(CURDIR)/$(VENV)/bin/python $(VENV)/bin/python benches/profile.py $(ARGS)
+
+# Exponents don't depend on how the program was optimised; BENCHED=.. measures another one.
+BENCHED = $(RUN)
+bench-scale: build setup ## measure how the cost of each operation grows with its work; ARGS='--only bad-rows', ARGS=--quick
+	@$(PYTHON) benches/scale.py --batchmill $(BENCHED) --python $(VENV)/bin/python $(ARGS)
 
 # The figures depend on the machine; if it is another one, the commit that last changed them is measured first.
 bench-check: ## count the instructions of four workloads and fail if one takes over 5 % more; ARGS=--update renews the figures

@@ -7,7 +7,8 @@ use super::error::CliError;
 use super::exit::Exit;
 use crate::text::{Printable, escape_json};
 use serde::Serialize;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::ops::ControlFlow;
 
 /// Writes text for people to stdout, unchanged except for what is escaped. It is not an error if the reader has closed
 /// its end.
@@ -37,6 +38,65 @@ pub fn print_data(json: &[u8]) -> Result<(), CliError> {
     written(data.write_all(json).and_then(|()| data.flush()))
 }
 
+/// Writes text for people to stdout piece by piece, escaped like that of [`print`].
+pub struct TextWriter(BufWriter<StdoutLock<'static>>);
+
+impl TextWriter {
+    /// A writer that holds stdout.
+    pub fn new() -> Self {
+        Self(BufWriter::new(io::stdout().lock()))
+    }
+
+    /// Writes some text. Breaks if the reader has closed its end.
+    pub fn write(&mut self, text: impl AsRef<[u8]>) -> Result<ControlFlow<()>, CliError> {
+        unless_closed(self.0.write_all(Printable::lines(text).as_str().as_bytes()))
+    }
+
+    /// Writes what is left.
+    pub fn finish(mut self) -> Result<(), CliError> {
+        written(self.0.flush())
+    }
+}
+
+/// Writes a JSON list to stdout element by element, with the layout of [`print_json`].
+pub struct JsonList {
+    out: BufWriter<DataWriter>,
+    is_empty: bool,
+}
+
+impl JsonList {
+    /// A list that holds stdout.
+    pub fn new() -> Self {
+        Self { out: BufWriter::new(DataWriter::new()), is_empty: true }
+    }
+
+    /// Writes an element. Breaks if the reader has closed its end.
+    pub fn push(&mut self, value: &impl Serialize) -> Result<ControlFlow<()>, CliError> {
+        let json = serde_json::to_string_pretty(value).map_err(|error| CliError::of(Exit::Stopped, &error))?;
+        let before = if std::mem::take(&mut self.is_empty) { "[\n  " } else { ",\n  " };
+        let mut write = || {
+            self.out.write_all(before.as_bytes())?;
+            // JSON text has no raw line break within a string.
+            self.out.write_all(json.replace('\n', "\n  ").as_bytes())
+        };
+        unless_closed(write())
+    }
+
+    /// Ends the list.
+    pub fn finish(mut self) -> Result<(), CliError> {
+        let end: &[u8] = if self.is_empty { b"[]\n" } else { b"\n]\n" };
+        written(self.out.write_all(end).and_then(|()| self.out.flush()))
+    }
+}
+
+/// Breaks if the reader has closed its end.
+fn unless_closed(result: io::Result<()>) -> Result<ControlFlow<()>, CliError> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+        result => written(result).map(ControlFlow::Continue),
+    }
+}
+
 /// Turns the outcome of writing to stdout into an error, unless the reader has closed its end.
 pub fn written(result: io::Result<()>) -> Result<(), CliError> {
     match result {
@@ -49,7 +109,7 @@ pub fn written(result: io::Result<()>) -> Result<(), CliError> {
 
 /// Writes lines of JSON to stdout.
 pub struct DataWriter {
-    stdout: io::StdoutLock<'static>,
+    stdout: StdoutLock<'static>,
     /// The incomplete line, if stdout is a terminal.
     line: Option<Vec<u8>>,
 }

@@ -100,6 +100,49 @@ fn lines(table: &comfy_table::Table) -> String {
     table.lines().map(trimmed).collect()
 }
 
+/// A table for a file or a pipe whose rows are too many to hold: they are measured first, and then given line by line. Looks like
+/// a [`Table`] of any width.
+pub struct TableLines<const N: usize> {
+    headings: [&'static str; N],
+    widths: [usize; N],
+}
+
+impl<const N: usize> TableLines<N> {
+    /// A table with these headings.
+    pub fn new(headings: [&'static str; N]) -> Self {
+        Self { headings, widths: headings.map(measure_text_width) }
+    }
+
+    /// Makes room for the cells of a row.
+    pub fn measure(&mut self, cells: &[Printable; N]) {
+        for (width, cell) in self.widths.iter_mut().zip(cells) {
+            *width = (*width).max(measure_text_width(cell.as_str()));
+        }
+    }
+
+    /// The line with the headings.
+    pub fn heading(&self) -> String {
+        self.padded(self.headings)
+    }
+
+    /// The line of a row.
+    pub fn line(&self, cells: &[Printable; N]) -> String {
+        self.padded(cells.each_ref().map(Printable::as_str))
+    }
+
+    fn padded(&self, cells: [&str; N]) -> String {
+        let mut line = String::new();
+        for (cell, width) in cells.iter().zip(self.widths) {
+            let space = (width + 2).saturating_sub(measure_text_width(cell));
+            line.push_str(cell);
+            line.extend(std::iter::repeat_n(' ', space));
+        }
+        line.truncate(line.trim_end().len());
+        line.push('\n');
+        line
+    }
+}
+
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.render(io::stdout().is_terminal().then(|| Term::stdout().size().1)))
@@ -124,6 +167,20 @@ mod tests {
         load  7     command exited with status 3: no such order
         load  47    bad\x1b[2J
         ");
+    }
+
+    #[test]
+    fn a_table_given_line_by_line_looks_the_same() {
+        let rows = [["load", "7", ""], ["load\u{200b}", "4.711", "a  日本 b"], ["", "x", "bad\u{1b}[2J"]];
+        let rows = rows.map(|row| row.map(Printable::from));
+        let headings = ["step", "item", "error"];
+        let (mut table, mut lines) = (Table::new(headings), TableLines::new(headings));
+        rows.iter().for_each(|row| {
+            table.row(row.clone());
+            lines.measure(row);
+        });
+        let text = rows.iter().fold(lines.heading(), |text, row| text + &lines.line(row));
+        assert_eq!(text, table.render(None));
     }
 
     #[test]

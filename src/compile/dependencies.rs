@@ -9,54 +9,69 @@ use super::upstream::Upstream;
 use super::words::{Uses, Words};
 use crate::model::{Span, Text};
 use crate::spec::{Aggregate, ItemsSpec, PythonTask, Setting, Step, StepKind, Task, TaskKind};
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
-use std::sync::Arc;
 
-/// The earlier steps that the task of a step reads, apart from its list of items.
-pub(super) fn upstream_of(step: &Step, earlier: &[Arc<Step>], folder: &Path) -> Vec<Upstream> {
-    upstream(task_of(step), earlier, folder)
+/// The steps before another one, by the names under which it can read them. What it reads is looked up word by word, so it
+/// does not matter how many there are.
+#[derive(Default)]
+pub(super) struct EarlierSteps<'a> {
+    steps: Vec<&'a Step>,
+    by_name: HashMap<&'a str, usize>,
+    by_output: HashMap<&'a str, Vec<usize>>,
 }
 
-/// The earlier steps that the code of a step's aggregate reads.
-pub(super) fn upstream_of_aggregate(step: &Step, earlier: &[Arc<Step>], folder: &Path) -> Vec<Upstream> {
-    match aggregate_of(step) {
-        Some(Aggregate::Code(task)) => upstream(&python_task(task), earlier, folder),
-        _ => Vec::new(),
+impl<'a> EarlierSteps<'a> {
+    /// Adds the next step.
+    pub(super) fn push(&mut self, step: &'a Step) {
+        let place = self.steps.len();
+        self.steps.push(step);
+        self.by_name.insert(step.name.as_str(), place);
+        if let Some(output) = &step.outputs.name {
+            self.by_output.entry(&output.raw).or_default().push(place);
+        }
     }
-}
 
-/// The earlier steps that the list of items of a step reads.
-pub(super) fn upstream_of_items(step: &Step, earlier: &[Arc<Step>]) -> Vec<Upstream> {
-    match &step.kind {
-        StepKind::Batch(batch) => upstream_in(&items_text(&batch.items), earlier),
-        StepKind::Single(_) => Vec::new(),
+    /// Those that the task of a step reads, apart from its list of items.
+    pub(super) fn upstream_of(&self, step: &Step, folder: &Path) -> Vec<Upstream> {
+        self.named_in(&task_text(task_of(step), folder))
     }
-}
 
-fn upstream(task: &Task, earlier: &[Arc<Step>], folder: &Path) -> Vec<Upstream> {
-    upstream_in(&task_text(task, folder), earlier)
-}
+    /// Those that the code of a step's aggregate reads.
+    pub(super) fn upstream_of_aggregate(&self, step: &Step, folder: &Path) -> Vec<Upstream> {
+        match aggregate_of(step) {
+            Some(Aggregate::Code(task)) => self.named_in(&task_text(&python_task(task), folder)),
+            _ => Vec::new(),
+        }
+    }
 
-fn upstream_in(text: &str, earlier: &[Arc<Step>]) -> Vec<Upstream> {
-    let words = Words::of(text);
-    let (uses, dynamic, aggregates) = (words.uses("steps"), words.is_dynamic(), words.has("aggregate"));
-    let all = dynamic || uses == Uses::Any;
-    // The values and methods of the mapping itself: `steps.values()`, `steps.items()`.
-    let members = match &uses {
-        Uses::Members(members) => members.as_slice(),
-        Uses::Any => &[],
-    };
-    let is_step = |member: &&str| earlier.iter().any(|step| step.name.as_str() == *member);
-    let all = all || members.iter().any(|member| !is_step(member));
-    let reads = |step: &&Arc<Step>| {
-        all || step.outputs.name.as_ref().is_some_and(|output| words.has(&output.raw))
-            || members.contains(&step.name.as_str())
-    };
-    let upstream = |step: &Arc<Step>| Upstream {
-        name: step.name.clone(),
-        aggregate: (aggregates || all) && aggregate_of(step).is_some(),
-    };
-    earlier.iter().filter(reads).map(upstream).collect()
+    /// Those that the list of items of a step reads.
+    pub(super) fn upstream_of_items(&self, step: &Step) -> Vec<Upstream> {
+        match &step.kind {
+            StepKind::Batch(batch) => self.named_in(&items_text(&batch.items)),
+            StepKind::Single(_) => Vec::new(),
+        }
+    }
+
+    fn named_in(&self, text: &str) -> Vec<Upstream> {
+        let words = Words::of(text);
+        let (uses, dynamic, aggregates) = (words.uses("steps"), words.is_dynamic(), words.has("aggregate"));
+        // The values and methods of the mapping itself, such as `steps.values()`, are no steps.
+        let members: Option<Vec<usize>> = match &uses {
+            Uses::Members(members) => members.iter().map(|member| self.by_name.get(member).copied()).collect(),
+            Uses::Any => None,
+        };
+        let members = members.filter(|_| !dynamic);
+        let all = members.is_none();
+        let upstream = |step: &Step| Upstream {
+            name: step.name.clone(),
+            aggregate: (aggregates || all) && aggregate_of(step).is_some(),
+        };
+        let Some(members) = members else { return self.steps.iter().map(|step| upstream(step)).collect() };
+        let outputs = words.iter().filter_map(|word| self.by_output.get(word)).flatten().copied();
+        let read: BTreeSet<usize> = members.into_iter().chain(outputs).collect();
+        read.into_iter().map(|place| upstream(self.steps[place])).collect()
+    }
 }
 
 /// Whether the task of a step mentions the directory for files of an item.

@@ -36,7 +36,8 @@ pub fn fingerprint_with_upstream<E>(
     let mut parts = parts(step, open, prepared);
     for Upstream { name, aggregate } in &step.upstream {
         let mut revised = revision(name)?;
-        if let Some(earlier) = prepared.step(name).filter(|_| *aggregate) {
+        // Looked for among all steps, so only where it matters.
+        if let Some(earlier) = aggregate.then(|| prepared.step(name)).flatten() {
             revised = format!("{revised} {}", aggregate_fingerprint(earlier, prepared, revision)?);
         }
         parts.insert(format!("{RESULTS_OF}{name}"), revised);

@@ -1,7 +1,7 @@
 //! Prepares a workflow: parameters, secrets, templates, names, Python code. Reports every error it finds at once.
 
 use super::check::Checker;
-use super::dependencies::{upstream_of, upstream_of_aggregate, upstream_of_items};
+use super::dependencies::EarlierSteps;
 use super::environment::{environment, secrets};
 use super::interpreter::{Checked, check_python};
 use super::params::{ParamValues, resolve_params};
@@ -90,9 +90,9 @@ fn compile_steps(workflow: &Workflow, mut names: Names, errors: &mut Vec<Diagnos
         let (program, handler) =
             Checker { source: &workflow.source, errors, step, names: &names, folder: &folder }.step();
         names.steps.push(step.name.to_string());
-        names.aggregates.extend(aggregate_of(step).map(|_| step.name.to_string()));
+        aggregate_of(step).into_iter().for_each(|_| names.aggregates.push(step.name.to_string()));
         let aggregate = Checker { source: &workflow.source, errors, step, names: &names, folder: &folder }.aggregate();
-        names.outputs.extend(step.outputs.name.iter().map(|text| text.raw.clone()));
+        step.outputs.name.iter().for_each(|text| names.outputs.push(text.raw.clone()));
         compiled.push(Compiled { program, handler, aggregate });
     }
     compiled
@@ -101,17 +101,21 @@ fn compile_steps(workflow: &Workflow, mut names: Names, errors: &mut Vec<Diagnos
 fn prepared_steps(workflow: &Workflow, compiled: Vec<Compiled>) -> (Vec<PreparedStep>, Vec<PreparedStep>) {
     let folder = folder_of(&workflow.source);
     let steps = workflow.steps.iter().chain(&workflow.closing).zip(compiled);
+    let mut earlier = EarlierSteps::default();
     let prepared = steps.enumerate().map(|(place, (step, compiled))| {
-        let earlier = &workflow.steps[..place.min(workflow.steps.len())];
-        PreparedStep {
+        let prepared = PreparedStep {
             step: Arc::clone(step),
             program: compiled.program.expect("a program that does not compile is an error of the file"),
             handler: compiled.handler,
             aggregate: compiled.aggregate,
-            upstream: upstream_of(step, earlier, &folder),
-            aggregate_upstream: upstream_of_aggregate(step, earlier, &folder),
-            items_upstream: upstream_of_items(step, earlier),
+            upstream: earlier.upstream_of(step, &folder),
+            aggregate_upstream: earlier.upstream_of_aggregate(step, &folder),
+            items_upstream: earlier.upstream_of_items(step),
+        };
+        if place < workflow.steps.len() {
+            earlier.push(step);
         }
+        prepared
     });
     let mut steps: Vec<PreparedStep> = prepared.collect();
     let closing = steps.split_off(workflow.steps.len());

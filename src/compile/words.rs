@@ -26,6 +26,11 @@ impl<'a> Words<'a> {
         Self { text, words: text.split(|c| !is_word(c)).filter(|word| !word.is_empty()).collect() }
     }
 
+    /// All words.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &'a str> + '_ {
+        self.words.iter().copied()
+    }
+
     /// Whether the text has `name`, with no letter, digit or `_` directly before or after it.
     pub(super) fn has(&self, name: &str) -> bool {
         if name.chars().all(is_word) {

@@ -6,6 +6,9 @@ use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 
+/// How many bytes of pieces are written at a time.
+const TOGETHER: usize = 256 << 10;
+
 /// A file that is only appended to, and how many of its bytes count.
 pub(super) struct AppendFile {
     path: PathBuf,
@@ -33,6 +36,21 @@ impl AppendFile {
         self.file.write_all(bytes).map_err(|source| io_error("write", &self.path, source))?;
         self.end += bytes.len() as u64;
         Ok(())
+    }
+
+    /// Appends pieces: small ones together, large ones as they are, so that large results are not in memory twice.
+    pub(super) fn append_all<'a>(&mut self, pieces: impl Iterator<Item = &'a [u8]>) -> Result<(), LedgerError> {
+        let mut together = Vec::new();
+        for piece in pieces {
+            if together.len() + piece.len() <= TOGETHER {
+                together.extend_from_slice(piece);
+                continue;
+            }
+            self.append(&together)?;
+            together.clear();
+            self.append(piece)?;
+        }
+        self.append(&together)
     }
 
     /// Checks that the file is still there, and as long as it should be.
@@ -67,6 +85,17 @@ mod tests {
         file.append(b"1\n2\n")?;
         change(&path);
         file.check()
+    }
+
+    #[test]
+    fn pieces_of_any_size_are_appended_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        let mut file = AppendFile::open(path.clone(), 0).unwrap();
+        let pieces = [vec![b'a'; 3], vec![b'b'; TOGETHER], vec![b'c'; TOGETHER - 1], vec![b'd'], vec![], vec![b'e']];
+        file.append_all(pieces.iter().map(Vec::as_slice)).unwrap();
+        assert!(std::fs::read(path).unwrap() == pieces.concat());
+        assert_eq!(file.end(), pieces.concat().len() as u64);
     }
 
     #[test]

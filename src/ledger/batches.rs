@@ -6,7 +6,7 @@
 use super::columns::unsigned;
 use super::ids::{FingerprintId, StepId};
 use super::schema::{fingerprint_column, keys_checksum_column};
-use crate::model::{ItemKey, ResultForm};
+use crate::model::{Indexes, ItemKey, ResultForm};
 use rusqlite::{Connection, Row};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
@@ -101,12 +101,25 @@ const COLUMNS: &str = "id, first, count, indexes, is_list, offset, length, keys_
 impl BatchRow {
     /// The rows of a step, in the order in which they were written.
     pub(super) fn all(db: &Connection, step: StepId) -> rusqlite::Result<Vec<Self>> {
+        let mut rows = Vec::new();
+        Self::each(db, step, &mut |row| rows.push(row))?;
+        Ok(rows)
+    }
+
+    /// The same one by one.
+    pub(super) fn each(db: &Connection, step: StepId, take: &mut dyn FnMut(Self)) -> rusqlite::Result<()> {
         let fingerprint = fingerprint_column(db)?;
         let keys = keys_checksum_column(db)?;
         let query =
             format!("SELECT {COLUMNS}, {fingerprint}, {keys}, execution FROM batches WHERE step = ?1 ORDER BY id");
         let mut statement = db.prepare(&query)?;
-        statement.query_map([step.0], Self::read)?.collect()
+        statement.query_map([step.0], Self::read)?.try_for_each(|row| row.map(&mut *take))
+    }
+
+    /// How many rows a step has.
+    pub(super) fn count(db: &Connection, step: StepId) -> rusqlite::Result<usize> {
+        let count = db.query_row("SELECT count(*) FROM batches WHERE step = ?1", [step.0], |row| row.get(0));
+        count.map(|count| unsigned(Some(count)).and_then(|count| usize::try_from(count).ok()).unwrap_or(0))
     }
 
     /// One row.
@@ -178,6 +191,14 @@ impl BatchRow {
         match &self.indexes {
             Some(bytes) => decode_indexes(bytes),
             None => (self.first..self.first.saturating_add(self.count)).collect(),
+        }
+    }
+
+    /// The same without a list where the items are neighbours.
+    pub(super) fn packed_indexes(&self) -> Indexes {
+        match &self.indexes {
+            Some(bytes) => Indexes::List(decode_indexes(bytes)),
+            None => Indexes::Range(self.first..self.first.saturating_add(self.count)),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::ids::StepId;
 use super::load;
 use super::reader::Reader;
 use super::run::Ledger;
+use super::schema::check_items_once;
 use crate::model::{ItemKey, StepName};
 use rusqlite::{Connection, params};
 use std::collections::HashSet;
@@ -64,6 +65,7 @@ impl Ledger {
         let mut taken = Vec::new();
         for record in reader.steps()?.into_iter().filter(|record| steps.contains(&record.name)) {
             let (id, name) = (record.id, record.name);
+            check_items_once(reader.database())?;
             let loaded = load::load(reader.database(), StepId(id), from, &name)?;
             let files =
                 loaded.history.batches.iter().flat_map(|batch| batch.keys.iter().map(ItemKey::file_of_row)).collect();

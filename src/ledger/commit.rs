@@ -120,8 +120,12 @@ impl Commit<'_> {
         let items = report.succeeded.iter().zip(report.keys.iter()).chain(failed).chain(retried);
         let mut deleted = 0;
         for (index, key) in items.filter(|(_, key)| report.attempt > 1 || self.keys_with_failures.contains(key)) {
+            // Looks at all failures with this key, and equal items share one: only where an earlier execution left some.
+            let has_failed_before = self.keys_with_failures.contains(&key);
             let key = key.to_string();
-            deleted += failures.execute(params![self.step.0, key, self.execution, integer(index)])?;
+            if has_failed_before {
+                deleted += failures.execute(params![self.step.0, key, self.execution, integer(index)])?;
+            }
             attempts.execute(params![self.step.0, key, report.attempt - 1])?;
         }
         if deleted > 0 {

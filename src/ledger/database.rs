@@ -7,6 +7,7 @@ use super::durability::Durability;
 use super::error::LedgerError;
 use super::seals;
 use rusqlite::{Connection, OpenFlags, Params, Row, Transaction, TransactionBehavior};
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,12 +19,14 @@ pub(super) struct Database {
     pub(super) connection: Connection,
     path: PathBuf,
     durability: Durability,
+    /// Whether the check of `once` has run.
+    is_checked: Cell<bool>,
 }
 
 impl Database {
     /// Wraps a connection to the database at `path`.
     pub(super) fn new(connection: Connection, path: PathBuf) -> Result<Self, LedgerError> {
-        let database = Self { connection, path, durability: Durability::default() };
+        let database = Self { connection, path, durability: Durability::default(), is_checked: Cell::new(false) };
         database.run(seals::add_hash_function)?;
         Ok(database)
     }
@@ -55,6 +58,15 @@ impl Database {
     /// Runs statements, each of which is a transaction.
     pub(super) fn run<T>(&self, statements: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, LedgerError> {
         statements(&self.connection).map_err(|source| LedgerError::sqlite(&self.path, source))
+    }
+
+    /// Runs a check, if this connection has not done so.
+    pub(super) fn once(&self, check: impl FnOnce(&Connection) -> rusqlite::Result<()>) -> Result<(), LedgerError> {
+        if !self.is_checked.get() {
+            self.run(check)?;
+            self.is_checked.set(true);
+        }
+        Ok(())
     }
 
     /// Runs statements in one transaction.

@@ -3,7 +3,7 @@
 use super::batches::{BatchRow, REMOVED_ITEM, present};
 use super::ids::FingerprintId;
 use super::row_hashes::RowHashes;
-use crate::model::{Fingerprint, ItemKey, Keys, StepReport};
+use crate::model::{Fingerprint, Indexes, ItemKey, Keys, StepReport};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A batch that is done.
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 pub struct DoneBatch {
     pub(super) id: i64,
     /// The indexes that its items had when they were done, line by line.
-    pub indexes: Vec<u64>,
+    pub indexes: Indexes,
     /// The keys of its items.
     pub keys: Keys,
     /// Whether its results belong to the batch as a whole.
@@ -103,6 +103,14 @@ pub struct StepHistory {
     pub(super) lost: Vec<LostBatch>,
     /// What batches, failures and attempts were made with.
     pub(super) fingerprints: BTreeMap<FingerprintId, Fingerprint>,
+}
+
+#[cfg(test)]
+impl DoneBatch {
+    /// A batch of these items.
+    pub fn of(indexes: Indexes, keys: Keys) -> Self {
+        Self { id: 1, indexes, keys, list: false, carried: false, fingerprint: FingerprintId(1) }
+    }
 }
 
 impl StepHistory {
@@ -202,7 +210,10 @@ pub struct RowChange {
 impl DoneBatch {
     /// How many of its items the workflow still has.
     pub fn done(&self) -> u64 {
-        self.indexes.iter().filter(|index| **index != REMOVED_ITEM).count() as u64
+        match &self.indexes {
+            Indexes::Range(range) => range.end - range.start,
+            Indexes::List(list) => list.iter().filter(|index| **index != REMOVED_ITEM).count() as u64,
+        }
     }
 
     /// The same batch with its items at other indexes; none for an item that no longer exists.

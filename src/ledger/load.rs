@@ -12,7 +12,7 @@ use super::folder::RunFolder;
 use super::history::{DoneBatch, FailedItem, FailedItems, LostBatch, StepHistory};
 use super::ids::{FingerprintId, StepId};
 use super::row_hashes::RowHashes;
-use super::schema::{check_rows, fingerprint_column};
+use super::schema::{check_rows_of, fingerprint_column};
 use super::seals::{ATTEMPTS, FAILURES, FINGERPRINTS};
 use super::step_files::StepFiles;
 use super::steps;
@@ -30,12 +30,12 @@ pub(super) struct Loaded {
     pub(super) files_shrink: bool,
 }
 
-/// Loads a step.
+/// Loads a step. Whoever opened the run has checked that no row was moved to another step.
 pub(super) fn load(db: &Database, step: StepId, folder: &RunFolder, name: &StepName) -> Result<Loaded, LedgerError> {
     let mut loaded = Loaded::default();
     let history = &mut loaded.history;
     let files = StepFiles::open(folder, name)?;
-    db.run(|db| check_rows(db, &[&FINGERPRINTS, &FAILURES, &ATTEMPTS]))?;
+    db.run(|db| check_rows_of(db, step, &[&FINGERPRINTS, &FAILURES, &ATTEMPTS]))?;
     let rows = db.run(|db| BatchRow::all(db, step))?;
     let mut used = used_by_failures(db, step)?;
     used.extend(rows.iter().map(|row| row.fingerprint));
@@ -47,7 +47,7 @@ pub(super) fn load(db: &Database, step: StepId, folder: &RunFolder, name: &StepN
             (Ok(keys), Some(fingerprint)) if damage.is_none() => {
                 ends.results = ends.results.max(row.offset + row.length);
                 ends.keys = ends.keys.max(row.keys_offset + row.keys_size());
-                let (id, indexes, list) = (row.id, row.indexes(), row.is_list);
+                let (id, indexes, list) = (row.id, row.packed_indexes(), row.is_list);
                 let carried = row.execution == CARRIED;
                 history.batches.push(DoneBatch { id, indexes, keys, list, carried, fingerprint });
             }

@@ -4,9 +4,12 @@ use super::columns::{from_variant_name, unsigned};
 use super::database::Database;
 use super::error::LedgerError;
 use super::folder::RunFolder;
+use super::ids::StepId;
 use super::load::not_comparable;
 use super::records::{ExecutionRecord, RunRecord, StepRecord};
-use super::schema::{check_integrity, check_rows, check_schema, given_columns, has_measurements, is_current};
+use super::schema::{
+    check_integrity, check_rows, check_rows_of, check_schema, given_columns, has_measurements, is_current,
+};
 use super::seals::{RUN, STEPS};
 use super::step_reader::StepReader;
 use super::steps;
@@ -127,7 +130,7 @@ impl Reader {
     /// # Errors
     /// If the database cannot be read.
     pub fn steps(&self) -> Result<Vec<StepRecord>, LedgerError> {
-        self.records(&format!("{SELECT_STEPS} ORDER BY id"), [])
+        self.records(&format!("{SELECT_STEPS} ORDER BY id"), [], None)
     }
 
     /// The step of this name, if it was started.
@@ -135,7 +138,8 @@ impl Reader {
     /// # Errors
     /// If the database cannot be read.
     pub fn step(&self, name: &StepName) -> Result<Option<StepReader<'_>>, LedgerError> {
-        let mut records = self.records(&format!("{SELECT_STEPS} WHERE name = ?1"), [name.as_str()])?;
+        let found = self.db.run(|db| steps::find(db, name))?;
+        let mut records = self.records(&format!("{SELECT_STEPS} WHERE name = ?1"), [name.as_str()], found)?;
         Ok(records.pop().map(|record| self.open_step(record)))
     }
 
@@ -152,10 +156,19 @@ impl Reader {
         self.db.run(|db| steps::revision(db, step))
     }
 
-    fn records(&self, query: &str, parameters: impl Params) -> Result<Vec<StepRecord>, LedgerError> {
+    /// What a query returns, after its rows were checked: that of a step, or all of them.
+    fn records(
+        &self,
+        query: &str,
+        parameters: impl Params,
+        step: Option<StepId>,
+    ) -> Result<Vec<StepRecord>, LedgerError> {
         // Looked at first: a run that ends right now must not look as if it had been killed.
         let locked = self.folder.is_locked();
-        self.db.run(|db| check_rows(db, &[&STEPS]))?;
+        self.db.run(|db| match step {
+            Some(step) => check_rows_of(db, step, &[&STEPS]),
+            None => check_rows(db, &[&STEPS]),
+        })?;
         let mut records = self.db.rows(query, parameters, step_record)?;
         if !locked {
             let running = records.iter_mut().filter(|record| record.status == Status::Running);

@@ -55,7 +55,8 @@ pub struct ResultsReader {
 
 impl ResultsReader {
     pub(super) fn open(path: &Path, mut blocks: Vec<Block>) -> Result<Self, LedgerError> {
-        blocks.sort_by_key(|block| block.first);
+        // In place, and those of one item as they were written.
+        blocks.sort_unstable_by_key(|block| (block.first, block.offset));
         let gone = |why| Err(LedgerError::ResultsGone { path: path.to_path_buf(), why });
         let mut file = None;
         if !blocks.is_empty() {

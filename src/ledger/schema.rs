@@ -4,7 +4,8 @@
 
 use super::database::Database;
 use super::error::LedgerError;
-use super::seals::{self, SEALED, SEALED_BEFORE_MEASUREMENTS, SealedTable};
+use super::ids::StepId;
+use super::seals::{self, ATTEMPTS, FAILURES, FINGERPRINTS, SEALED, SEALED_BEFORE_MEASUREMENTS, SealedTable};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
@@ -106,7 +107,21 @@ pub(super) fn check_rows(db: &Connection, tables: &[&SealedTable]) -> rusqlite::
     if version(db)? < WITH_CHECKSUMS {
         return Ok(());
     }
-    tables.iter().try_for_each(|table| seals::check(db, table))
+    tables.iter().try_for_each(|table| seals::check(db, table, None))
+}
+
+/// Compares what is recorded of the items of all steps with its checksums, once per connection.
+pub(super) fn check_items_once(db: &Database) -> Result<(), LedgerError> {
+    db.once(|db| check_rows(db, &[&FINGERPRINTS, &FAILURES, &ATTEMPTS]))
+}
+
+/// Compares the rows of one step in these tables with their checksums, if they have some: to look at all rows for each step would take time that grows with the square of their
+/// number.
+pub(super) fn check_rows_of(db: &Connection, step: StepId, tables: &[&SealedTable]) -> rusqlite::Result<()> {
+    if version(db)? < WITH_CHECKSUMS {
+        return Ok(());
+    }
+    tables.iter().try_for_each(|table| seals::check(db, table, Some(step)))
 }
 
 /// Whether results or failures were recorded before fingerprints were kept with them, so that nothing tells what they depend on.

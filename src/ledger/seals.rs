@@ -4,6 +4,7 @@
 //! Triggers keep the checksum of each row in these tables, so code that writes rows need not know about it. `batches` is
 //! different: its checksums also cover the bytes that its rows point at, and it is written too often for a trigger.
 
+use super::ids::StepId;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error};
@@ -15,6 +16,8 @@ pub(super) struct SealedTable {
     name: &'static str,
     /// What identifies a row.
     key: &'static [&'static str],
+    /// The column with the step that a row belongs to, if it belongs to one.
+    step: Option<&'static str>,
     /// What the checksum covers.
     columns: &'static str,
 }
@@ -22,6 +25,7 @@ pub(super) struct SealedTable {
 pub(super) const RUN: SealedTable = SealedTable {
     name: "run",
     key: &["rowid"],
+    step: None,
     columns:
         "id, workflow, path, folder, params, batchmill, status, started, finished, incremental, given, python, state,
         params_hash, max_items, baseline",
@@ -29,28 +33,35 @@ pub(super) const RUN: SealedTable = SealedTable {
 pub(super) const STEPS: SealedTable = SealedTable {
     name: "steps",
     key: &["id"],
+    step: Some("id"),
     columns:
         "id, name, is_batch, status, moves, total, succeeded, failed, skipped, retried, duration_us, failure, started,
         finished, ledger_us, bad_rows, unchanged, fingerprint",
 };
 pub(super) const FINGERPRINTS: SealedTable =
-    SealedTable { name: "fingerprints", key: &["id"], columns: "id, step, version, parts" };
+    SealedTable { name: "fingerprints", key: &["id"], step: Some("step"), columns: "id, step, version, parts" };
 pub(super) const FAILURES: SealedTable = SealedTable {
     name: "failures",
     key: &["id"],
+    step: Some("step"),
     columns: "id, step, item_index, key, item, attempts, kind, type, message, detail, handler, execution, duration_us,
         left_out, fingerprint",
 };
 pub(super) const ATTEMPTS: SealedTable =
-    SealedTable { name: "attempts", key: &["id"], columns: "id, step, key, attempts, fingerprint" };
+    SealedTable { name: "attempts", key: &["id"], step: Some("step"), columns: "id, step, key, attempts, fingerprint" };
 pub(super) const ITEM_FILES: SealedTable =
-    SealedTable { name: "item_files", key: &["step", "path"], columns: "step, path, key, state" };
+    SealedTable { name: "item_files", key: &["step", "path"], step: Some("step"), columns: "step, path, key, state" };
 
-const EXECUTIONS: SealedTable =
-    SealedTable { name: "executions", key: &["id"], columns: "id, pid, started, finished, source, machine" };
+const EXECUTIONS: SealedTable = SealedTable {
+    name: "executions",
+    key: &["id"],
+    step: None,
+    columns: "id, pid, started, finished, source, machine",
+};
 const MEASUREMENTS: SealedTable = SealedTable {
     name: "measurements",
     key: &["step", "execution", "part", "number"],
+    step: Some("step"),
     columns: "step, execution, part, number, data",
 };
 
@@ -90,7 +101,7 @@ fn hash(row: &Context<'_>) -> i64 {
 
 /// Computes the checksums of all rows, and installs triggers for rows that are written later.
 pub(super) fn install(db: &Connection) -> rusqlite::Result<()> {
-    for SealedTable { name, key, columns } in SEALED {
+    for SealedTable { name, key, columns, .. } in SEALED {
         let seal = format!("UPDATE {name} SET checksum = row_hash({columns})");
         let row = key.iter().map(|column| format!("{column} = new.{column}")).collect::<Vec<_>>().join(" AND ");
         let mut statements = format!("{seal};");
@@ -106,9 +117,14 @@ pub(super) fn install(db: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Checks the rows of a table.
-pub(super) fn check(db: &Connection, SealedTable { name, columns, .. }: &SealedTable) -> rusqlite::Result<()> {
-    let query = format!("SELECT EXISTS (SELECT 1 FROM {name} WHERE checksum <> row_hash({columns}))");
+/// Checks the rows of a table: those of a step, or all of them.
+pub(super) fn check(db: &Connection, table: &SealedTable, step: Option<StepId>) -> rusqlite::Result<()> {
+    let SealedTable { name, columns, .. } = table;
+    let own = match (table.step, step) {
+        (Some(column), Some(StepId(step))) => format!("{column} = {step} AND "),
+        _ => String::new(),
+    };
+    let query = format!("SELECT EXISTS (SELECT 1 FROM {name} WHERE {own}checksum <> row_hash({columns}))");
     if db.query_row(&query, [], |row| row.get(0))? {
         return Err(Error::UserFunctionError(format!("a row of `{name}` does not match its checksum").into()));
     }

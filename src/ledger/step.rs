@@ -184,10 +184,7 @@ impl StepLedger {
         let ends = FileEnds { results: self.results.end(), keys: self.keys.end() };
         match reports {
             [one] => self.results.append(&one.lines.0)?,
-            all => {
-                let lines = all.iter().map(|report| report.lines.0.as_slice()).collect::<Vec<_>>();
-                self.results.append(&lines.concat())?;
-            }
+            all => self.results.append_all(all.iter().map(|report| report.lines.0.as_slice()))?,
         }
         let keys = reports.iter().flat_map(|report| stored_keys(&report.keys)).flat_map(ItemKey::to_bytes);
         self.keys.append(&keys.collect::<Vec<_>>())?;

@@ -1,6 +1,6 @@
 //! A step, open for reading: its results, failures and history.
 
-use super::batches::{BatchRow, CARRIED, REMOVED_ITEM, decode_indexes, hash_results};
+use super::batches::{BatchRow, CARRIED, REMOVED_ITEM, hash_results};
 use super::columns::{integer, unsigned};
 use super::database::Database;
 use super::error::LedgerError;
@@ -10,16 +10,16 @@ use super::ids::StepId;
 use super::load;
 use super::log::LogReader;
 use super::measurements;
+use super::printed::PrintedTexts;
 use super::records::{FailureRecord, StepRecord};
 use super::results::{Block, ResultsReader};
-use super::schema::{check_rows, has_measurements};
+use super::schema::{check_items_once, check_rows, has_measurements};
 use super::seals::FAILURES;
 use super::step_files::StepFiles;
 use super::steps;
 use crate::measure::Measurements;
 use crate::model::ResultForm;
-use rusqlite::{Row, params};
-use std::collections::HashMap;
+use rusqlite::{OptionalExtension, Row, params};
 use std::time::Duration;
 
 const SELECT_FAILURES: &str =
@@ -68,6 +68,17 @@ impl<'a> StepReader<'a> {
         })
     }
 
+    /// The failed items one by one, in item order: memory holds the number of each, and the rest of one.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn failures_in_turn(&self) -> Result<FailureCursor<'_>, LedgerError> {
+        self.check_failures()?;
+        let query = "SELECT id FROM failures WHERE step = ?1 ORDER BY item_index";
+        let ids = self.db.rows(query, [self.record.id], |row| row.get(0))?;
+        Ok(FailureCursor { step: self, ids: ids.into_iter() })
+    }
+
     /// Index and key of each failed item, without the rest of it.
     ///
     /// # Errors
@@ -101,6 +112,7 @@ impl<'a> StepReader<'a> {
     /// # Errors
     /// If the database or the step's files cannot be read.
     pub fn history(&self) -> Result<StepHistory, LedgerError> {
+        check_items_once(self.db)?;
         Ok(load::load(self.db, StepId(self.record.id), self.folder, &self.record.name)?.history)
     }
 
@@ -148,30 +160,19 @@ impl<'a> StepReader<'a> {
         LogReader::new(self.folder.log(&self.record.name))
     }
 
-    /// What was printed during the last attempt of each of these failed items.
+    /// What was printed during the last attempts of the failed items.
     ///
     /// # Errors
-    /// If the log exists but cannot be read.
-    pub fn printed(&self, failures: &[FailureRecord]) -> Result<Vec<String>, LedgerError> {
-        let attempt = |failure: &FailureRecord| (failure.index, failure.execution, failure.attempts);
-        // The text, and the stream of its last piece.
-        let mut texts: HashMap<(u64, i64, u32), (String, String)> =
-            failures.iter().map(|failure| (attempt(failure), Default::default())).collect();
-        let mut log = self.log();
-        while let Some(record) = log.next_record()? {
-            let attempt = record.item.map(|item| (item.index, record.execution, item.attempt));
-            if let Some((text, stream)) = attempt.and_then(|attempt| texts.get_mut(&attempt)) {
-                if *stream != record.stream && !text.is_empty() && !text.ends_with('\n') {
-                    text.push('\n');
-                }
-                text.push_str(&record.text);
-                *stream = record.stream;
-            }
+    /// If the database, or a log that exists, cannot be read.
+    pub fn printed(&self) -> Result<PrintedTexts, LedgerError> {
+        if !self.folder.log(&self.record.name).exists() {
+            return Ok(PrintedTexts::default());
         }
-        Ok(failures
-            .iter()
-            .map(|failure| texts.get(&attempt(failure)).map(|(text, _)| text.clone()).unwrap_or_default())
-            .collect())
+        let query = "SELECT item_index, execution, attempts FROM failures WHERE step = ?1";
+        let attempts = self
+            .db
+            .rows(query, [self.record.id], |row| Ok((unsigned(row.get(0)?).unwrap_or(0), row.get(1)?, row.get(2)?)))?;
+        PrintedTexts::read(attempts, self.log())
     }
 
     pub(super) fn batch_rows(&self) -> Result<Vec<BatchRow>, LedgerError> {
@@ -183,7 +184,7 @@ impl<'a> StepReader<'a> {
     /// # Errors
     /// If the database or the results file cannot be read, or the results are not those that were written.
     pub fn results(&self) -> Result<ResultsReader, LedgerError> {
-        self.results_of(self.batch_rows()?)
+        self.results_of(|_| true)
     }
 
     /// The results that this run has made itself, in item order: not those that it took over from an earlier run.
@@ -191,25 +192,56 @@ impl<'a> StepReader<'a> {
     /// # Errors
     /// As for [`results`](Self::results).
     pub fn new_results(&self) -> Result<ResultsReader, LedgerError> {
-        self.results_of(self.batch_rows()?.into_iter().filter(|row| row.execution != CARRIED).collect())
+        self.results_of(|row| row.execution != CARRIED)
     }
 
-    fn results_of(&self, rows: Vec<BatchRow>) -> Result<ResultsReader, LedgerError> {
+    fn results_of(&self, belongs: impl Fn(&BatchRow) -> bool) -> Result<ResultsReader, LedgerError> {
         let files = StepFiles::open(self.folder, &self.record.name)?;
-        let mut blocks = Vec::with_capacity(rows.len());
-        let mut lines = Vec::new();
-        for row in rows {
-            match &row.indexes {
-                Some(indexes) if !row.is_list => {
-                    if let Some(why) = files.results(&row, &mut lines)? {
-                        return Err(LedgerError::ResultsGone { path: files.results_path().to_path_buf(), why });
-                    }
-                    blocks.extend(split(row.offset, &decode_indexes(indexes), &lines));
-                }
+        let step = StepId(self.record.id);
+        // There may be a row for each item, so only what is needed of them is held.
+        let mut blocks = Vec::with_capacity(self.db.run(|db| BatchRow::count(db, step))?);
+        let mut scattered = Vec::new();
+        self.db.run(|db| {
+            BatchRow::each(db, step, &mut |row| match &row.indexes {
+                _ if !belongs(&row) => {}
+                Some(_) if !row.is_list => scattered.push(row),
                 _ => blocks.push(Block::of_row(&row)),
+            })
+        })?;
+        let mut lines = Vec::new();
+        for row in scattered {
+            if let Some(why) = files.results(&row, &mut lines)? {
+                return Err(LedgerError::ResultsGone { path: files.results_path().to_path_buf(), why });
             }
+            blocks.extend(split(row.offset, &row.indexes(), &lines));
         }
         ResultsReader::open(files.results_path(), blocks)
+    }
+}
+
+/// The failed items of a step, one by one.
+pub struct FailureCursor<'a> {
+    step: &'a StepReader<'a>,
+    ids: std::vec::IntoIter<i64>,
+}
+
+impl FailureCursor<'_> {
+    /// The next one.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn next_failure(&mut self) -> Result<Option<FailureRecord>, LedgerError> {
+        let query = format!("{SELECT_FAILURES} AND id = ?2");
+        let db = self.step.db;
+        for id in self.ids.by_ref() {
+            let params = [self.step.record.id, id];
+            let found = db.run(|db| db.prepare_cached(&query)?.query_row(params, failure).optional())?;
+            // Meanwhile, it may have run again.
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
     }
 }
 

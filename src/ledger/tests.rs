@@ -139,7 +139,7 @@ fn the_key_of_secrets_is_long_its_own_and_kept() {
 
 fn done(history: &StepHistory) -> Vec<(u64, &str)> {
     let part = |batch| history.fingerprint_of(batch).parts["task.code"].as_str();
-    history.batches.iter().map(|batch| (batch.indexes[0], part(batch))).collect()
+    history.batches.iter().map(|batch| (batch.indexes.get(0), part(batch))).collect()
 }
 
 #[test]

@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 /// The maximum number of batches to record at a time, and of events to take them from.
 const MOST_BATCHES: usize = 4096;
 
+/// Batches with so many bytes are recorded before more are taken.
+const MOST_BYTES: usize = 4 << 20;
+
 /// How often listeners may look at the clock while nothing happens.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -67,37 +70,23 @@ impl<R: Recorder> Aggregator<'_, R> {
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             let mut reports = Vec::new();
-            let (mut next, mut taken) = (Some(first), 0);
+            let (mut next, mut taken, mut bytes) = (Some(first), 0, 0);
             while let Some(event) = next {
-                self.take(event, &mut reports);
+                bytes += self.take(event, &mut reports);
                 taken += 1;
-                let has_room = reports.len() < MOST_BATCHES && taken < MOST_BATCHES;
+                let has_room = reports.len() < MOST_BATCHES && taken < MOST_BATCHES && bytes < MOST_BYTES;
                 next = if has_room { events.try_recv().ok() } else { None };
             }
-            if reports.is_empty() {
-                continue;
-            }
-            if failed.is_none() {
-                clock.enter(AggregatorState::Commit as usize);
-                let began = Instant::now();
-                failed = self.recorder.record(&reports).err();
-                self.stats.ledger += began.elapsed();
+            // Without reports these were logs, or a slot that shuts down: nothing that the feeder waits for.
+            if !reports.is_empty() && failed.is_none() {
+                failed = self.record(reports, done).err();
             }
             if failed.is_some() {
                 // What is not recorded did not happen, so nothing new starts and nobody is informed.
                 self.job.context.cancel.stop.fire();
                 self.job.context.cancel.kill.fire();
-                continue;
             }
-            if reports.is_empty() {
-                // Logs of a slot that shuts down: nothing that the feeder waits for.
-                continue;
-            }
-            clock.enter(AggregatorState::Publish as usize);
-            let recorded = BatchesDone { batches: reports.len(), retries: reports.iter().flat_map(again).collect() };
-            reports.into_iter().for_each(|report| self.publish(report));
-            // The feeder is gone once the step stops; then nobody waits for this.
-            drop(done.send(recorded));
+            self.job.in_flight.leave(bytes);
         }
         clock.stop();
         failed.map_or(Ok(()), Err)?;
@@ -106,6 +95,22 @@ impl<R: Recorder> Aggregator<'_, R> {
             let saved = self.recorder.save(meter.measurements());
             self.heed(saved);
         }
+        Ok(())
+    }
+
+    /// Records batches, and informs everyone.
+    fn record(&mut self, reports: Vec<BatchReport>, done: &Sender<BatchesDone>) -> Result<(), R::Error> {
+        let clock = &self.job.gauges.aggregator;
+        clock.enter(AggregatorState::Commit as usize);
+        let began = Instant::now();
+        let recorded = self.recorder.record(&reports);
+        self.stats.ledger += began.elapsed();
+        recorded?;
+        clock.enter(AggregatorState::Publish as usize);
+        let recorded = BatchesDone { batches: reports.len(), retries: reports.iter().flat_map(again).collect() };
+        reports.into_iter().for_each(|report| self.publish(report));
+        // The feeder is gone once the step stops; then nobody waits for this.
+        drop(done.send(recorded));
         Ok(())
     }
 
@@ -142,10 +147,13 @@ impl<R: Recorder> Aggregator<'_, R> {
         }
     }
 
-    fn take(&mut self, event: SlotEvent, reports: &mut Vec<BatchReport>) {
+    /// Takes an event, and returns how many bytes of results came with it.
+    fn take(&mut self, event: SlotEvent, reports: &mut Vec<BatchReport>) -> usize {
         match event {
             SlotEvent::Log(entry) => self.log(entry),
             SlotEvent::Frame(result) => {
+                // As the slot counted them: secrets are masked below.
+                let bytes = result.bytes();
                 let FrameResult { reports: frame, notices, nulls, changed_files, measures, broken } = *result;
                 notices.into_iter().for_each(|text| self.announcer.notice(&self.step, text));
                 self.nulls += nulls;
@@ -164,11 +172,13 @@ impl<R: Recorder> Aggregator<'_, R> {
                     mask_report(secrets, &mut report);
                     report
                 }));
+                return bytes;
             }
             SlotEvent::ShutDown(warnings) => {
                 warnings.into_iter().for_each(|text| self.announcer.notice(&self.step, text));
             }
         }
+        0
     }
 
     /// Records what a task printed. A result is worth more than a log: the run continues without it.

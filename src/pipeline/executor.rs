@@ -43,6 +43,18 @@ pub struct FrameResult {
     pub broken: Option<Failure>,
 }
 
+impl FrameResult {
+    /// The bytes of its results and failures.
+    pub(super) fn bytes(&self) -> usize {
+        let of_failed = |failed: &ItemFailure| {
+            let failure = &failed.failure;
+            failed.item.len() + failure.message.len() + failure.detail.as_ref().map_or(0, String::len)
+        };
+        let of = |report: &BatchReport| report.lines.0.len() + report.failed.iter().map(of_failed).sum::<usize>();
+        self.reports.iter().map(of).sum()
+    }
+}
+
 impl<'a> FrameExecutor<'a> {
     /// Runs frames in the lane of this slot. `log` gets what tasks print, while they run.
     pub fn new(job: &'a StepJob<'a>, slot: usize, log: &'a dyn Fn(LogEntry)) -> Self {

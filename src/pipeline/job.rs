@@ -1,5 +1,6 @@
 //! What all slots of a step share.
 
+use super::in_flight::InFlight;
 use super::measures::Gauges;
 use super::pace::{Pace, Workload};
 use super::running_frames::RunningFrames;
@@ -25,6 +26,7 @@ pub struct StepJob<'a> {
     pub(super) frames: RunningFrames,
     /// How many of its slots may work, whatever the run's width.
     pub(super) width: Width,
+    pub(super) in_flight: InFlight,
 }
 
 impl<'a> StepJob<'a> {
@@ -42,7 +44,8 @@ impl<'a> StepJob<'a> {
         let width = Width::default();
         settings.first_width.and_then(NonZeroUsize::new).into_iter().for_each(|first| width.set(first));
         let (started, frames) = (Instant::now(), RunningFrames::new(settings.lane.width));
-        Self { program, handler, context, settings, pace, started, gauges: Gauges::new(started), frames, width }
+        let (gauges, in_flight) = (Gauges::new(started), InFlight::default());
+        Self { program, handler, context, settings, pace, started, gauges, frames, width, in_flight }
     }
 
     /// When it started.

@@ -17,6 +17,7 @@ mod failures;
 mod feeder;
 mod frame_cutter;
 mod frames;
+mod in_flight;
 mod job;
 mod masking;
 mod measures;

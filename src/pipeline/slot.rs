@@ -45,6 +45,7 @@ impl Slot<'_> {
             let result = executor.run(&frame);
             self.job.frames.set(self.number, None);
             clock.enter(SlotState::Blocked);
+            self.job.in_flight.enter(result.bytes());
             drop(self.events.send(SlotEvent::Frame(Box::new(result))));
         }
         clock.enter(SlotState::Receive);

@@ -146,7 +146,10 @@ fn run_threads<R: Recorder>(
     let cutter = FrameCutter::new(start.feed, job);
     let (fed, recorded) = std::thread::scope(|threads| {
         // It owns its ends of the channels: if it panics, they close, and nobody waits for it.
-        let recorded = threads.spawn(move || aggregator.run(&event_rx, &done_tx));
+        let recorded = threads.spawn(move || {
+            let _closing = job.in_flight.close_at_end();
+            aggregator.run(&event_rx, &done_tx)
+        });
         let feeder = Feeder::new(Frames::of(cutter, threads), job);
         let fed = pool.in_place_scope(|scope| {
             for number in 0..slots {

@@ -5,7 +5,7 @@ use crate::compile::{Options, Prepared, open_step, prepare};
 use crate::ledger::{Durability, StateFolder};
 use crate::measure::{Measurements, SlotClocks, SlotState};
 use crate::model::{BatchReport, LogEntry, RunId};
-use crate::sources::SourceHost;
+use crate::sources::{SourceHost, run_alone};
 use crate::task::{Cancel, CurrentItems, StepContext, TaskHost};
 use crate::template::{ItemScope, Scope};
 use crate::text::Secrets;
@@ -72,9 +72,8 @@ fn run(yaml: &str, width: &Width, memory: &mut Memory) -> Result<StepEnd, super:
     let step = &prepared.steps[0];
     let scope = Arc::new(Scope::default());
     let names = Arc::new(ItemScope::of_step(Arc::clone(&scope)));
-    let command = |command: &mut std::process::Command| command.output();
     let never = crossbeam_channel::never();
-    let mut open = open_step(step, &prepared, &names, SourceHost { run: &command, stop: &never }).unwrap();
+    let mut open = open_step(step, &prepared, &names, SourceHost { run: &run_alone, stop: &never }).unwrap();
     let settings = open.settings.clone();
     let context = StepContext {
         run: RunId("test".to_owned()),

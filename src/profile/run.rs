@@ -15,7 +15,7 @@ use crate::compile::{OpenStep, Prepared, PreparedStep, StartError, open_step};
 use crate::ledger::{LedgerError, RunFolder};
 use crate::model::{RunId, StepName};
 use crate::run::{scope_before, step_scope};
-use crate::sources::{Sample, SampleLimits, SourceError, SourceHost};
+use crate::sources::{Printed, Sample, SampleLimits, SourceError, SourceHost};
 use crate::spec::{BatchSize, Command as ShellCommand, TaskKind};
 use crate::task::guard::Guard;
 use crate::task::{Cancel, TaskHost, capture};
@@ -162,7 +162,11 @@ fn open(request: &ProfileRequest<'_>, scope: &Arc<Scope>, guard: Option<&Arc<Gua
     let (stop, guard) = (Arc::clone(&request.cancel.stop), guard.cloned());
     let run = {
         let stop = Arc::clone(&stop);
-        move |command: &mut Command| capture(command, &stop, guard.as_ref())
+        move |command: &mut Command| {
+            let stdout = tempfile::tempfile()?;
+            let (status, stderr) = capture(command, &stdout, &stop, guard.as_ref())?;
+            Ok(Printed { status, stdout, stderr })
+        }
     };
     open_step(request.step, request.prepared, &names, SourceHost { run: &run, stop: stop.channel() })
 }

@@ -2,6 +2,7 @@
 
 use super::comparison::{Comparison, Counts};
 use super::done::{DoneItems, Found, Place};
+use super::places::Places;
 use super::unfinished::UnfinishedItems;
 use super::unfinished_set::{Portion, UnfinishedSet};
 use crate::ledger::{DoneBatch, FailedItem, FailedItems, FailureChange, LossReason, LostItems, RowChange, StepHistory};
@@ -60,7 +61,7 @@ struct Comparer<'a> {
     waiting: HashMap<ItemKey, Vec<u32>>,
     lost: LostItems,
     /// The current indexes of the items of each batch.
-    places: Vec<Vec<Option<u64>>>,
+    places: Vec<Places<'a>>,
     /// Items for which several equal ones were done at other indexes.
     undecided: Vec<(u64, ItemKey)>,
     /// Rows with unknown keys, and their hashes: their files are new or have changed.
@@ -84,7 +85,7 @@ impl<'a> Comparer<'a> {
             left_out: history.left_out.clone(),
             waiting: history.attempts.clone(),
             lost: history.lost(),
-            places: history.batches.iter().map(|batch| vec![None; batch.keys.len()]).collect(),
+            places: history.batches.iter().map(Places::new).collect(),
             undecided: Vec::new(),
             rows: Vec::new(),
             unfinished: UnfinishedSet::default(),
@@ -117,7 +118,7 @@ impl<'a> Comparer<'a> {
     }
 
     fn place(&mut self, (batch, position): Place, index: u64) {
-        self.places[batch][position] = Some(index);
+        self.places[batch].set(position, index);
     }
 
     /// An item without a result.
@@ -184,7 +185,7 @@ impl<'a> Comparer<'a> {
         self.changes.extend(gone);
         let moves = self.history.batches.iter().zip(&self.places).filter_map(moved).collect();
         for (batch, places) in self.history.batches.iter().zip(&self.places) {
-            let done = places.iter().flatten().count() as u64;
+            let done = places.found();
             self.counts.done += done;
             self.counts.unchanged += if batch.carried { done } else { 0 };
         }
@@ -206,7 +207,9 @@ impl<'a> Comparer<'a> {
         // Both lists are sorted and read in parallel: maps would take ten times the memory.
         let mut vanished: Vec<(u64, u32, u32)> = Vec::new();
         for (number, batch) in self.history.batches.iter().enumerate() {
-            for (position, key) in batch.keys.iter().enumerate().filter(|(at, _)| self.places[number][*at].is_none()) {
+            for (position, key) in
+                batch.keys.iter().enumerate().filter(|(at, _)| self.places[number].get(*at).is_none())
+            {
                 if let (Some(hash), Ok(number), Ok(position)) =
                     (self.history.rows.get(key), u32::try_from(number), u32::try_from(position))
                 {
@@ -232,14 +235,14 @@ impl<'a> Comparer<'a> {
         for number in 0..self.places.len() {
             let batch = &self.history.batches[number];
             // The result of a batched task is valid only as long as its whole batch exists.
-            let broken = batch.list && self.places[number].contains(&None);
-            for position in 0..self.places[number].len() {
-                let Some(index) = self.places[number][position] else { continue };
-                let moved = self.rules.by_index && batch.indexes[position] != index;
+            let broken = batch.list && self.places[number].found() < batch.keys.len() as u64;
+            for position in 0..batch.keys.len() {
+                let Some(index) = self.places[number].get(position) else { continue };
+                let moved = self.rules.by_index && batch.indexes.get(position) != index;
                 let spoiled =
                     !self.history.spoiled.is_empty() && self.history.spoiled.contains(&batch.keys.get(position));
                 if (broken || moved || spoiled) && index < self.rules.limit {
-                    self.places[number][position] = None;
+                    self.places[number].clear(position);
                     let reason = match (broken, spoiled) {
                         (true, _) => "part of a changed batch",
                         (false, true) => "with missing or edited files",
@@ -253,9 +256,8 @@ impl<'a> Comparer<'a> {
 }
 
 /// The new indexes of a batch whose items have moved.
-fn moved((batch, places): (&DoneBatch, &Vec<Option<u64>>)) -> Option<RowChange> {
-    let stayed = batch.indexes.iter().copied().map(Some).eq(places.iter().copied());
-    (!stayed).then(|| batch.moved(places.clone()))
+fn moved((batch, places): (&DoneBatch, &Places<'_>)) -> Option<RowChange> {
+    (!places.are_unchanged()).then(|| batch.moved(places.to_vec()))
 }
 
 fn has_index(failed: &FailedItems, key: ItemKey, index: u64) -> bool {

@@ -1,15 +1,24 @@
 //! The items that are done, by key.
 
+use super::bits::Bits;
 use crate::ledger::DoneBatch;
-use crate::model::{ItemKey, Keys};
+use crate::model::{Indexes, ItemKey, Keys};
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 /// An item of a done batch: the batch, and the position in it.
 pub(super) type Place = (usize, usize);
 
 /// The items that are done, struck out one by one. Equal items have equal keys, with one entry each.
+///
+/// As long as each item of the list is where it was, it is found by its index. The maps of keys are made when the first one is
+/// elsewhere, and hold only what is left by then: a list of millions that has not changed needs none.
 pub(super) struct DoneItems<'a> {
     batches: &'a [DoneBatch],
+    /// Batches of neighbours that share no index with another, by the index of the first item. Empty once the maps are made.
+    spans: BTreeMap<u64, usize>,
+    /// Indexes that were struck out by these, a bit for each.
+    by_index: Bits,
     listed: HashMap<ItemKey, Listed>,
     /// Batches with consecutive keys, by the first key.
     runs: BTreeMap<ItemKey, Vec<usize>>,
@@ -38,10 +47,18 @@ pub(super) enum Found {
 
 impl<'a> DoneItems<'a> {
     pub(super) fn new(batches: &'a [DoneBatch]) -> Self {
-        let mut done =
-            Self { batches, listed: HashMap::new(), runs: BTreeMap::new(), struck: HashMap::new(), longest: 0 };
+        let mut done = Self {
+            batches,
+            spans: spans(batches),
+            by_index: Bits::default(),
+            listed: HashMap::new(),
+            runs: BTreeMap::new(),
+            struck: HashMap::new(),
+            longest: 0,
+        };
         for (number, batch) in batches.iter().enumerate() {
             match &batch.keys {
+                Keys::List(_) if done.is_span(number) => {}
                 Keys::Run(first, count) => {
                     done.runs.entry(*first).or_default().push(number);
                     done.longest = done.longest.max(*count);
@@ -52,6 +69,31 @@ impl<'a> DoneItems<'a> {
             }
         }
         done
+    }
+
+    /// Whether the items of this batch are found by their indexes.
+    fn is_span(&self, number: usize) -> bool {
+        let first = self.batches[number].indexes.iter().next();
+        first.is_some_and(|first| self.spans.get(&first) == Some(&number))
+    }
+
+    /// Finds an item where it was, as long as all were.
+    fn at_home(&self, key: ItemKey, index: u64) -> Option<Place> {
+        let (first, number) = self.spans.range(..=index).next_back()?;
+        let position = usize::try_from(index - first).ok()?;
+        let keys = &self.batches[*number].keys;
+        (position < keys.len() && keys.get(position) == key).then_some((*number, position))
+    }
+
+    /// Makes the maps of what is left.
+    fn list_spans(&mut self) {
+        for (first, number) in std::mem::take(&mut self.spans) {
+            for (position, key) in self.batches[number].keys.iter().enumerate() {
+                if !self.by_index.has(first + position as u64) {
+                    self.list(key, (number, position));
+                }
+            }
+        }
     }
 
     fn list(&mut self, key: ItemKey, place: Place) {
@@ -71,11 +113,16 @@ impl<'a> DoneItems<'a> {
 
     /// The index that an item had when it was done.
     pub(super) fn index(&self, (batch, position): Place) -> u64 {
-        self.batches[batch].indexes[position]
+        self.batches[batch].indexes.get(position)
     }
 
     /// Looks for the item with this key at this index.
     pub(super) fn find(&mut self, key: ItemKey, index: u64) -> Found {
+        if let Some(place) = self.at_home(key, index) {
+            self.by_index.set(index);
+            return Found::Taken(place);
+        }
+        self.list_spans();
         match self.listed.get_mut(&key) {
             Some(Listed::One(place)) => {
                 let place = *place;
@@ -104,6 +151,7 @@ impl<'a> DoneItems<'a> {
 
     /// Strikes out any item with this key.
     pub(super) fn take_any(&mut self, key: ItemKey) -> Option<Place> {
+        self.list_spans();
         if let Some(Listed::Several(several)) = self.listed.get_mut(&key)
             && let Some((_, place)) = several.pop_first()
         {
@@ -117,8 +165,12 @@ impl<'a> DoneItems<'a> {
         Some(place)
     }
 
-    /// Whether an item with this key is done and not struck out.
-    pub(super) fn has(&self, key: ItemKey) -> bool {
+    /// Whether an item with this key is done and not struck out; it is at this index now.
+    pub(super) fn has(&mut self, key: ItemKey, index: u64) -> bool {
+        if self.at_home(key, index).is_some() {
+            return true;
+        }
+        self.list_spans();
         let listed = match self.listed.get(&key) {
             Some(Listed::One(_)) => true,
             Some(Listed::Several(several)) => !several.is_empty(),
@@ -147,5 +199,87 @@ impl<'a> DoneItems<'a> {
     fn strike(&mut self, (batch, position): Place) {
         let count = self.batches[batch].keys.len();
         self.struck.entry(batch).or_insert_with(|| vec![false; count])[position] = true;
+    }
+}
+
+/// Batches of neighbours with a list of keys that share no index with each other.
+fn spans(batches: &[DoneBatch]) -> BTreeMap<u64, usize> {
+    let span = |(number, batch): (usize, &DoneBatch)| match (&batch.indexes, &batch.keys) {
+        (Indexes::Range(range), Keys::List(keys))
+            if !keys.is_empty() && range.end - range.start == keys.len() as u64 =>
+        {
+            Some((range.clone(), number))
+        }
+        _ => None,
+    };
+    let mut all: Vec<_> = batches.iter().enumerate().filter_map(span).collect();
+    all.sort_unstable_by_key(|(range, _)| range.start);
+    let mut end = 0;
+    let mut shared = |(range, _): &(Range<u64>, usize)| {
+        let shared = range.start < end;
+        end = end.max(range.end);
+        shared
+    };
+    if all.iter().any(&mut shared) {
+        // Rows of a damaged ledger.
+        return BTreeMap::new();
+    }
+    all.into_iter().map(|(range, number)| (range.start, number)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn done(batches: &[(&str, &[u64])]) -> Vec<DoneBatch> {
+        let batch = |(items, indexes): &(&str, &[u64])| {
+            let keys = items.bytes().map(|item| ItemKey::of(&[item])).collect();
+            DoneBatch::of(Indexes::from_rising(indexes.to_vec()), Keys::List(keys))
+        };
+        batches.iter().map(batch).collect()
+    }
+
+    /// Where each of these items is found, in order: `batch.position`, `?` or `-`.
+    fn found(batches: &[DoneBatch], items: &str) -> String {
+        let mut done = DoneItems::new(batches);
+        let mut undecided = Vec::new();
+        let mut found: Vec<String> = Vec::new();
+        for (index, item) in (0..).zip(items.bytes()) {
+            let key = ItemKey::of(&[item]);
+            found.push(match done.find(key, index) {
+                Found::Taken((batch, position)) => format!("{batch}.{position}"),
+                Found::Nothing => "-".to_owned(),
+                Found::Several => {
+                    undecided.push((found.len(), key));
+                    "?".to_owned()
+                }
+            });
+        }
+        for (at, key) in undecided {
+            found[at] = done.take_any(key).map_or("-".to_owned(), |(batch, position)| format!("{batch}.{position}?"));
+        }
+        found.join(" ")
+    }
+
+    #[test]
+    fn items_are_found_where_they_were_and_elsewhere() {
+        let batches = done(&[("ab", &[0, 1]), ("ef", &[4, 5]), ("cd", &[2, 3]), ("hj", &[7, 9])]);
+        assert_eq!(found(&batches, "abcdefghij"), "0.0 0.1 2.0 2.1 1.0 1.1 - 3.0 - 3.1");
+        assert_eq!(DoneItems::new(&batches).spans.len(), 3);
+        assert_eq!(found(&batches, "abxcdefa"), "0.0 0.1 - 2.0 2.1 1.0 1.1 -");
+        assert_eq!(found(&batches, "fedcbah"), "1.1 1.0 2.1 2.0 0.1 0.0 3.0");
+        assert!(
+            DoneItems::new(&batches).has(ItemKey::of(b"c"), 2) && DoneItems::new(&batches).has(ItemKey::of(b"c"), 7)
+        );
+        assert!(!DoneItems::new(&batches).has(ItemKey::of(b"x"), 2));
+    }
+
+    #[test]
+    fn equal_items_are_struck_out_one_by_one() {
+        let batches = done(&[("aab", &[0, 1, 2]), ("a", &[4])]);
+        assert_eq!(found(&batches, "aabxaa"), "0.0 0.1 0.2 - 1.0 -");
+        assert_eq!(found(&batches, "xaaa"), "- 0.1 0.0? 1.0?");
+        let overlapping = done(&[("ab", &[0, 1]), ("cd", &[1, 2])]);
+        assert_eq!(found(&overlapping, "acbd"), "0.0 1.0 0.1 1.1");
     }
 }

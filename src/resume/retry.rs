@@ -11,7 +11,7 @@ use super::unfinished_set::{Portion, UnfinishedSet};
 use crate::ledger::{FailedItem, FailureChange, StepHistory};
 use crate::model::ItemKey;
 use crate::sources::{Source, SourceError};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// Finds the failed items that are selected. What is done stays as it is.
 ///
@@ -49,8 +49,9 @@ struct Finder<'a> {
     history: &'a StepHistory,
     done: DoneItems<'a>,
     /// Those to find, by key, by text and by index.
-    wanted: HashMap<ItemKey, Vec<FailedItem>>,
-    texts: HashMap<u64, Vec<Candidate>>,
+    /// Equal items share a key, and are told apart by their indexes.
+    wanted: HashMap<ItemKey, BTreeMap<u64, FailedItem>>,
+    texts: HashMap<u64, VecDeque<Candidate>>,
     indexes: HashMap<u64, Option<Candidate>>,
     /// Items with the key of a failed one, at another index.
     equal: HashMap<ItemKey, Vec<u64>>,
@@ -62,17 +63,17 @@ struct Finder<'a> {
 
 impl<'a> Finder<'a> {
     fn new(history: &'a StepHistory, selection: &ItemSelection) -> Self {
-        let mut wanted: HashMap<ItemKey, Vec<FailedItem>> = HashMap::new();
+        let mut wanted: HashMap<ItemKey, BTreeMap<u64, FailedItem>> = HashMap::new();
         for (key, failed) in &history.failed {
-            let taken = failed.iter().filter(|failed| selection.takes(failed.index, *key)).copied();
-            wanted.entry(*key).or_default().extend(taken);
+            let taken = failed.iter().filter(|failed| selection.takes(failed.index, *key));
+            wanted.entry(*key).or_default().extend(taken.map(|failed| (failed.index, *failed)));
         }
         wanted.retain(|_, failed| !failed.is_empty());
-        let all = || wanted.values().flatten();
+        let all = || wanted.values().flat_map(BTreeMap::values);
         Self {
             history,
             done: DoneItems::new(&history.batches),
-            texts: all().map(|failed| (failed.text, Vec::new())).collect(),
+            texts: all().map(|failed| (failed.text, VecDeque::new())).collect(),
             indexes: all().map(|failed| (failed.index, None)).collect(),
             equal: HashMap::new(),
             wanted,
@@ -88,21 +89,18 @@ impl<'a> Finder<'a> {
         self.total += 1;
         self.unfinished.note(key);
         if let Some(failed) = self.wanted.get_mut(&key) {
-            match failed.iter().position(|failed| failed.index == index) {
-                Some(at) => {
-                    let failed = failed.swap_remove(at);
-                    self.run(index, failed);
-                }
+            match failed.remove(&index) {
+                Some(failed) => self.run(index, failed),
                 None => self.equal.entry(key).or_default().push(index),
             }
             return;
         }
-        if self.done.has(key) || self.history.failed.contains_key(&key) {
+        if self.done.has(key, index) || self.history.failed.contains_key(&key) {
             return;
         }
         let candidate = Candidate { index, key };
         if let Some(same) = self.texts.get_mut(&FailedItem::hash_of(text)) {
-            same.push(candidate);
+            same.push_back(candidate);
         } else if let Some(same) = self.indexes.get_mut(&index) {
             *same = Some(candidate);
         }
@@ -117,7 +115,7 @@ impl<'a> Finder<'a> {
         let mut left: Vec<(ItemKey, FailedItem)> = Vec::new();
         for (key, failed) in std::mem::take(&mut self.wanted) {
             let mut equal = self.equal.remove(&key).unwrap_or_default().into_iter();
-            for failed in failed {
+            for failed in failed.into_values() {
                 match equal.next() {
                     Some(index) => self.run(index, failed),
                     None => left.push((key, failed)),
@@ -127,7 +125,7 @@ impl<'a> Finder<'a> {
         left.sort_by_key(|(_, failed)| failed.index);
         let (mut missing, mut changed) = (0, 0);
         for (_, failed) in left {
-            let by_text = self.texts.get_mut(&failed.text).filter(|same| !same.is_empty()).map(|same| same.remove(0));
+            let by_text = self.texts.get_mut(&failed.text).and_then(VecDeque::pop_front);
             let by_index = || self.indexes.get(&failed.index).copied().flatten();
             match by_text.or_else(by_index) {
                 Some(Candidate { index, key }) => {

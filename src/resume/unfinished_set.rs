@@ -1,12 +1,13 @@
 //! Which items are left to run: one bit per item, and how many of them to read at a time.
 
+use super::bits::Bits;
 use crate::model::{ItemKey, Items};
 use std::collections::HashMap;
 
 /// Which items are left to run, by index.
 #[derive(Debug, Default)]
 pub(super) struct UnfinishedSet {
-    bits: Vec<u64>,
+    bits: Bits,
     /// Two bytes of the key of each item, to check that what is read again is what was compared.
     marks: Vec<u16>,
     /// The next attempt of items that have had one.
@@ -18,11 +19,7 @@ pub(super) struct UnfinishedSet {
 impl UnfinishedSet {
     /// Marks the item with this index to run, for the `attempt`th time.
     pub(super) fn add(&mut self, index: u64, attempt: u32) {
-        let word = usize::try_from(index / 64).expect("a bit for each item fits into memory");
-        if self.bits.len() <= word {
-            self.bits.resize(word + 1, 0);
-        }
-        self.bits[word] |= 1 << (index % 64);
+        self.bits.set(index);
         if attempt > 1 {
             self.attempts.insert(index, attempt);
         }
@@ -53,8 +50,7 @@ impl UnfinishedSet {
     }
 
     pub(super) fn has(&self, index: u64) -> bool {
-        let word = usize::try_from(index / 64).ok().and_then(|word| self.bits.get(word));
-        word.is_some_and(|word| word >> (index % 64) & 1 == 1)
+        self.bits.has(index)
     }
 
     /// The attempt for which the item with this index runs.
@@ -64,7 +60,7 @@ impl UnfinishedSet {
 
     /// Whether nothing is left to run from this index on.
     pub(super) fn ends_before(&self, index: u64) -> bool {
-        index >= self.marks.len() as u64 || index / 64 >= self.bits.len() as u64
+        index >= self.marks.len() as u64 || self.bits.ends_before(index)
     }
 }
 

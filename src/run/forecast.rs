@@ -7,11 +7,10 @@ use crate::compile::{Prepared, PreparedStep, StartError, changes, fingerprint_wi
 use crate::ledger::{LedgerError, Reader, StepReader};
 use crate::model::StepName;
 use crate::resume::compare_with_done;
-use crate::sources::SourceHost;
+use crate::sources::{SourceHost, run_alone};
 use crate::template::{ItemScope, Scope};
 use crossbeam_channel::never;
 use std::collections::BTreeMap;
-use std::process::Command;
 use std::sync::Arc;
 
 /// What would happen to a step.
@@ -48,7 +47,7 @@ pub enum ForecastError {
 /// # Errors
 /// If the ledger or a step's items cannot be read.
 pub fn forecast(prepared: &Prepared, reader: &Reader) -> Result<Vec<Forecast>, ForecastError> {
-    let mut scope = scope_of_run(prepared, reader)?;
+    let mut scope = Arc::new(scope_of_run(prepared, reader)?);
     let mut forecasts = Vec::new();
     // Whether nothing of a step runs.
     let mut is_done: BTreeMap<&StepName, bool> = BTreeMap::new();
@@ -62,7 +61,8 @@ pub fn forecast(prepared: &Prepared, reader: &Reader) -> Result<Vec<Forecast>, F
             (Some(recorded), None) => forecast_step(step, prepared, &scope, (reader, recorded))?,
         };
         if let Some(recorded) = recorded {
-            remember(&mut scope, reader.folder(), &step.step, step.is_batch().then_some(recorded.record.stats));
+            let stats = step.is_batch().then_some(recorded.record.stats);
+            remember(Arc::make_mut(&mut scope), reader.folder(), &step.step, stats);
         }
         is_done.insert(step.name(), forecast.is_done());
         forecasts.push(forecast);
@@ -74,13 +74,12 @@ pub fn forecast(prepared: &Prepared, reader: &Reader) -> Result<Vec<Forecast>, F
 fn forecast_step(
     step: &PreparedStep,
     prepared: &Prepared,
-    scope: &Scope,
+    scope: &Arc<Scope>,
     (reader, recorded): (&Reader, &StepReader<'_>),
 ) -> Result<Forecast, ForecastError> {
     let wrong = |error| ForecastError::Start(step.name().clone(), error);
-    let names = Arc::new(ItemScope::of_step(Arc::new(scope.clone())));
-    let run = |command: &mut Command| command.output();
-    let host = SourceHost { run: &run, stop: &never() };
+    let names = Arc::new(ItemScope::of_step(Arc::clone(scope)));
+    let host = SourceHost { run: &run_alone, stop: &never() };
     let mut open = open_step(step, prepared, &names, host).map_err(wrong)?;
     let history = recorded.history()?;
     let fingerprint = fingerprint_with_upstream(step, &open, prepared, &|earlier| reader.revision(earlier))?;

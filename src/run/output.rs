@@ -24,7 +24,7 @@ pub(super) fn item_files(env: &mut StepEnv<'_>, into: PathBuf) -> Result<ItemFil
     let folder = env.run.folder.clone();
     let reader = Reader::open(folder.clone())?;
     let history = reader.step(env.name())?.map(|step| step.history()).transpose()?.unwrap_or_default();
-    let done = history.batches.iter().flat_map(|batch| batch.keys.iter().zip(batch.indexes.iter().copied()));
+    let done = history.batches.iter().flat_map(|batch| batch.keys.iter().zip(batch.indexes.iter()));
     // An item that the workflow no longer has has no index.
     let done = done.filter(|(_, index)| *index != u64::MAX).collect();
     let claims = env.ledger.item_files(&done)?;

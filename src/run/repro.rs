@@ -8,11 +8,10 @@ use crate::compile::{OpenStep, Prepared, PreparedStep, open_step};
 use crate::ledger::{FailureRecord, Reader, RunFolder, StepRecord};
 use crate::measure::SlotClocks;
 use crate::model::{Batch, Failure, Indexes, ItemKey, RunSummary, Status, StepName, StepReport};
-use crate::sources::{Chunk, Source, SourceHost};
+use crate::sources::{Chunk, Source, SourceHost, run_alone};
 use crate::task::{Cancel, Claims, CurrentItems, ForegroundEnd, ForegroundRun, ItemFiles, LaneSettings, StepContext};
 use crate::template::{ItemScope, Scope};
 use crossbeam_channel::never;
-use std::process::Command;
 use std::sync::Arc;
 
 /// Which item to run again.
@@ -39,8 +38,7 @@ impl Repro<'_> {
         let step = prepared.step(name).ok_or_else(|| format!("the workflow no longer has a step `{name}`"))?;
         let scope = Arc::new(self.scope()?);
         let names = Arc::new(ItemScope::of_step(Arc::clone(&scope)));
-        let run = |command: &mut Command| command.output();
-        let mut open = open_step(step, prepared, &names, SourceHost { run: &run, stop: &never() })
+        let mut open = open_step(step, prepared, &names, SourceHost { run: &run_alone, stop: &never() })
             .map_err(|error| error.to_string())?;
         let row = row(&mut *open.source, failure);
         let context = self.context(step, &open, scope)?;
@@ -104,11 +102,15 @@ fn kept(failure: &FailureRecord) -> Batch {
 
 /// A row as it is in its file, if it is still there. Its dates are then dates, as they were when it failed.
 fn row(source: &mut dyn Source, failure: &FailureRecord) -> Option<Batch> {
-    let mut index = 0;
+    let (mut index, mut most) = (0, 1);
     loop {
-        let chunk = source.next(64).ok()??;
+        let chunk = source.next(most).ok()??;
         let (from, size) = (index, chunk.items.len());
         index += size as u64;
+        // More at a time, unless they are large.
+        if chunk.items.as_parts().0.len() < 1 << 20 {
+            most = (most * 2).min(4096);
+        }
         // A bad file has no rows, and other sources without rows are not sources of rows.
         if chunk.origin.is_none() && chunk.file_error.is_none() {
             return None;

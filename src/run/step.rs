@@ -14,13 +14,14 @@ use crate::ledger::{DoneBatch, RowHashWriter, StepHistory};
 use crate::model::{Event, Failure, FailureKind, Stats, Status, StepReport, message_of};
 use crate::pipeline::{Alarm, Carried, Feed, StepEnd, StepJob, StepStart, Width, run_step, step_timeout};
 use crate::resume::{Comparison, Counts};
-use crate::sources::{RowHasher, Source, SourceError, SourceHost, take};
+use crate::sources::{Printed, RowHasher, Source, SourceError, SourceHost, take};
 use crate::spec::{BatchSize, Diagnostic, Diagnostics};
 use crate::task::capture;
 use crate::template::ItemScope;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
+use tempfile::tempfile_in;
 
 /// How a step ended.
 pub(super) struct StepOutcome {
@@ -55,7 +56,12 @@ fn run_with(
     let (stop, guard) = (Arc::clone(&env.cancel.stop), env.run.host.guard.clone());
     let run = {
         let stop = Arc::clone(&stop);
-        move |command: &mut Command| capture(command, &stop, guard.as_ref())
+        let folder = env.run.folder.path.clone();
+        move |command: &mut Command| {
+            let stdout = tempfile_in(&folder)?;
+            let (status, stderr) = capture(command, &stdout, &stop, guard.as_ref())?;
+            Ok(Printed { status, stdout, stderr })
+        }
     };
     let host = SourceHost { run: &run, stop: stop.channel() };
     let mut open = match open_step(env.step, env.run.prepared, names, host) {

@@ -20,7 +20,7 @@ use crate::spec::{Diagnostics, Workflow};
 use crate::task::TaskHost;
 use crate::task::guard::Guard;
 use crate::template::Scope;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 /// Whether to start a new run or continue one.
@@ -77,7 +77,7 @@ pub fn run(
             cancel: control.cancel.clone(),
             selection,
         },
-        scope: Reader::open(ledger.folder().clone()).and_then(|reader| scope_of_run(prepared, &reader))?,
+        scope: Arc::new(Reader::open(ledger.folder().clone()).and_then(|reader| scope_of_run(prepared, &reader))?),
         summary: RunSummary { run: id.clone(), status: Status::Succeeded, steps: Vec::new() },
         fault: None,
         output_paths: OutputPaths::beside(observers.files),
@@ -116,11 +116,10 @@ fn open_ledger(prepared: &Prepared, start: Start) -> Result<(Ledger, ItemSelecti
                 let warning = take_over(&mut ledger, prepared).map_err(EngineError::Start)?;
                 return Ok((ledger, selection, warning));
             }
-            let gone: Vec<String> = steps
-                .iter()
-                .filter(|record| prepared.step(&record.name).is_none())
-                .map(|record| format!("`{}`", record.name))
-                .collect();
+            let known: HashSet<&StepName> =
+                prepared.steps.iter().chain(&prepared.closing).map(|it| it.name()).collect();
+            let gone = steps.iter().filter(|record| !known.contains(&record.name));
+            let gone: Vec<String> = gone.map(|record| format!("`{}`", record.name)).collect();
             let notice = (!gone.is_empty())
                 .then(|| format!("the workflow no longer has step {}; its results stay in the run", gone.join(", ")));
             Ok((ledger, selection, notice))
@@ -159,7 +158,8 @@ fn run_meta(prepared: &Prepared) -> RunMeta {
 /// A run in progress.
 struct Run<'a> {
     env: RunEnv<'a>,
-    scope: Scope,
+    /// Nobody shares it between two steps, so what a step adds costs no copy of it.
+    scope: Arc<Scope>,
     summary: RunSummary,
     fault: Option<Diagnostics>,
     /// The steps whose results this execution has changed.
@@ -198,7 +198,8 @@ impl Run<'_> {
                 continue;
             }
             let workflow = &self.env.prepared.workflow.name;
-            self.scope.summary = Some(summary_value(&self.summary, workflow, &self.env.folder, &report));
+            let summary = summary_value(&self.summary, workflow, &self.env.folder, &report);
+            Arc::make_mut(&mut self.scope).summary = Some(summary);
             self.ledger.forget_step(step.name())?;
             let status = self.step(step)?;
             if let Some(why) = report.take_trouble() {
@@ -223,7 +224,7 @@ impl Run<'_> {
             run: &self.env,
             step,
             cancel: self.env.cancel.inner()?,
-            scope: Arc::new(self.scope.clone()),
+            scope: Arc::clone(&self.scope),
             ledger: &mut ledger,
             mode,
             output_paths: &mut self.output_paths,
@@ -233,13 +234,15 @@ impl Run<'_> {
             StepMode::Keep => step::keep(&mut env, &history),
             StepMode::Resume | StepMode::Retry => step::run(&mut env, history)?,
         };
+        drop(env);
         ledger.finish(&report)?;
         if self.ledger.revision(step.name())? != before {
             self.changed.insert(step.name().clone());
         }
         self.fault = fault.or(self.fault.take());
         if started {
-            remember(&mut self.scope, self.ledger.folder(), &step.step, step.is_batch().then_some(report.stats));
+            let scope = Arc::make_mut(&mut self.scope);
+            remember(scope, self.ledger.folder(), &step.step, step.is_batch().then_some(report.stats));
         }
         self.announcer.tell(&Event::StepFinished(report.clone()));
         let status = report.status;

@@ -36,7 +36,7 @@ pub use error::{ErrorText, SourceError};
 pub use file_key::key_of;
 pub use files::Meter;
 pub(crate) use files::{COMMON_DELIMITERS, RowFile, decode, read_error};
-pub use host::{RunCommand, SourceHost};
+pub use host::{Printed, RunCommand, SourceHost, run_alone};
 pub use limited::take;
 pub use open::{OpenSource, open};
 pub use row_hash::RowHasher;

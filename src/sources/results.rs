@@ -19,7 +19,7 @@ pub(super) struct Results {
 
 /// The results that a template refers to; none unless it is a single reference to the results of a batch step.
 pub(super) fn open(text: &Text, scope: &ItemScope) -> Result<Option<Results>, SourceError> {
-    let name = Template::compile(text)?.results_name();
+    let name = Template::compile(text)?.listed_results_name();
     let Some(step) = name.as_ref().and_then(|name| name.of(&scope.step)) else { return Ok(None) };
     // Without a file, for example because the folder is not writable, the results may still be read as a list.
     let Ok(results) = step.stored.file() else { return Ok(None) };

@@ -10,11 +10,12 @@ use super::unlisted::RUN_ID;
 use super::wait::wait;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process_group, pidfd_open, waitpid};
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Output};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -61,6 +62,8 @@ pub(super) struct Limits<'a> {
     pub(super) kill: &'a Latch,
     pub(super) guard: Option<&'a Cell>,
     pub(super) most_output: usize,
+    /// Takes what comes from stdout, instead of memory.
+    pub(super) stdout: Option<&'a File>,
     /// Gets the lines of stderr, whole ones, while they come.
     pub(super) stderr: Option<&'a LineSink<'a>>,
 }
@@ -73,21 +76,34 @@ pub(super) fn logged(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes.len().min(MOST_LOGGED)]
 }
 
-/// Runs a command and collects its output. `stop` ends it together with its process group.
+/// Runs a command. What it prints to stdout goes into a file; returns its status, and what it printed to stderr. `stop` ends
+/// it together with its process group.
 ///
 /// # Errors
-/// If it cannot be started, or `stop` ended it.
-pub fn capture(command: &mut Command, stop: &Latch, guard: Option<&Arc<Guard>>) -> io::Result<Output> {
+/// If it cannot be started, if the file cannot be written, or if `stop` ended it.
+pub fn capture(
+    command: &mut Command,
+    stdout: &File,
+    stop: &Latch,
+    guard: Option<&Arc<Guard>>,
+) -> io::Result<(ExitStatus, Vec<u8>)> {
     let cell = guard.and_then(Guard::cell);
     guard.iter().for_each(|guard| {
         command.env(RUN_ID, &guard.run.0);
     });
-    let limits = Limits { timeout: None, kill: stop, guard: cell.as_ref(), most_output: usize::MAX, stderr: None };
+    let limits = Limits {
+        timeout: None,
+        kill: stop,
+        guard: cell.as_ref(),
+        most_output: usize::MAX,
+        stdout: Some(stdout),
+        stderr: None,
+    };
     let ended = follow(|| start(command), &limits)?;
     if ended.by != EndedBy::Itself {
         return Err(io::Error::new(io::ErrorKind::Interrupted, "the run was interrupted"));
     }
-    Ok(Output { status: ended.status, stdout: ended.stdout, stderr: ended.stderr })
+    Ok((ended.status, ended.stderr))
 }
 
 /// Starts a child, and collects its output until it exits or reaches a limit.
@@ -95,7 +111,7 @@ pub fn capture(command: &mut Command, stop: &Latch, guard: Option<&Arc<Guard>>) 
 /// # Errors
 /// If it cannot be started, or the system lacks the resources to watch it. The child is killed then.
 pub(super) fn follow(start: impl FnOnce() -> io::Result<Started>, limits: &Limits<'_>) -> io::Result<ProcessEnd> {
-    let Limits { timeout, kill, guard, most_output, stderr } = limits;
+    let Limits { timeout, kill, guard, most_output, stdout, stderr } = limits;
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
     guard.inspect(|guard| guard.starting());
     let child = start().inspect_err(|_| {
@@ -113,7 +129,7 @@ pub(super) fn follow(start: impl FnOnce() -> io::Result<Started>, limits: &Limit
         }
     };
     let mut drain = Drain {
-        stdout: Stream::new(child.stdout, *most_output),
+        stdout: Stream { into: *stdout, ..Stream::new(child.stdout, *most_output) },
         stderr: Stream::new(child.stderr, *most_output),
         lines: *stderr,
         told: 0,
@@ -134,6 +150,9 @@ pub(super) fn follow(start: impl FnOnce() -> io::Result<Started>, limits: &Limit
     guard.inspect(|guard| guard.leave());
     drain.tell_rest();
     let (status, by) = (reap(pid)?, by?);
+    if let Some(error) = drain.stdout.failed {
+        return Err(error);
+    }
     Ok(ProcessEnd { status, stdout: drain.stdout.bytes, stderr: drain.stderr.bytes, by, held_by })
 }
 
@@ -172,8 +191,8 @@ fn holders(pipes: &[PathBuf]) -> Vec<String> {
 }
 
 struct Drain<'a> {
-    stdout: Stream,
-    stderr: Stream,
+    stdout: Stream<'a>,
+    stderr: Stream<'a>,
     /// Gets the lines of stderr.
     lines: Option<&'a LineSink<'a>>,
     /// How much of stderr it got.
@@ -303,17 +322,21 @@ impl Drain<'_> {
     }
 }
 
-struct Stream {
+struct Stream<'a> {
     pipe: Option<OwnedFd>,
     bytes: Vec<u8>,
     most: usize,
+    /// Takes the bytes, if they are not kept in memory.
+    into: Option<&'a File>,
+    /// Why it did not take all of them.
+    failed: Option<io::Error>,
 }
 
-impl Stream {
+impl Stream<'_> {
     fn new(pipe: OwnedFd, most: usize) -> Self {
         // Otherwise a read could wait for a grandchild. Setting this on a new pipe cannot fail.
         let _ = rustix::io::ioctl_fionbio(&pipe, true);
-        Self { pipe: Some(pipe), bytes: Vec::new(), most }
+        Self { pipe: Some(pipe), bytes: Vec::new(), most, into: None, failed: None }
     }
 
     fn poll_fd(&self) -> Option<PollFd<'_>> {
@@ -324,17 +347,25 @@ impl Stream {
         self.bytes.len() > self.most
     }
 
+    fn keep(&mut self, bytes: &[u8]) {
+        match self.into {
+            Some(mut file) if self.failed.is_none() => self.failed = file.write_all(bytes).err(),
+            Some(_) => {}
+            None => self.bytes.extend_from_slice(bytes),
+        }
+    }
+
     /// Reads what is available, and drops what is beyond the maximum. Closes the pipe at its end.
     fn read(&mut self) {
         let Some(pipe) = self.pipe.take() else { return };
-        let mut file = std::fs::File::from(pipe);
+        let mut file = File::from(pipe);
         let mut chunk = [0; 16 << 10];
         // Not without an end: whoever reads has limits to look after.
         for _ in 0..64 {
             match file.read(&mut chunk) {
                 Ok(0) => return,
                 Ok(_) if self.flooded() => {}
-                Ok(read) => self.bytes.extend_from_slice(&chunk[..read]),
+                Ok(read) => self.keep(&chunk[..read]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(_) => return,

@@ -92,7 +92,7 @@ pub(super) fn render_error(text: &Text, uses: &[String], error: &Error, names: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::template::Template;
+    use crate::template::{NameList, Template};
 
     #[test]
     fn filters_are_found_outside_strings_only() {
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn an_unknown_filter_is_found_before_it_runs() {
         let errors = |raw: &str| {
-            let names = Names { item: true, params: Some(Vec::new()), ..Names::default() };
+            let names = Names { item: true, params: Some(NameList::default()), ..Names::default() };
             Template::compile(&Text::new(raw)).unwrap().check(&names)
         };
         let [error] = errors("{{ item | nofilter }}").try_into().unwrap();

@@ -69,6 +69,14 @@ impl Template {
         }
     }
 
+    /// The same, also if the results are made a list: `{{ rows | list }}`.
+    pub fn listed_results_name(&self) -> Option<ResultsName> {
+        match self.kind {
+            Kind::Expression(_) => ResultsName::read_listed(sole_expression(&self.text.raw)?),
+            Kind::Plain | Kind::Mixed(_) => None,
+        }
+    }
+
     /// Whether it uses `item`, `index`, `batch` or `error`.
     pub fn uses_item(&self) -> bool {
         self.uses()

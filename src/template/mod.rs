@@ -24,7 +24,7 @@ pub use compiled::Template;
 pub use compiled_tree::{CompiledTree, compile_pairs};
 pub use error::{TemplateError, TemplateErrorKind};
 pub use json::{invalid, json_or_invalid, json_to_value, value_to_json};
-pub use names::{Names, SUMMARY_MEMBERS};
+pub use names::{NameList, Names, SUMMARY_MEMBERS};
 pub use path_pattern::PathPattern;
 pub use results_name::ResultsName;
 pub use scope::{ErrorValue, ItemScope, Scope};

@@ -1,6 +1,34 @@
 //! The names that a template may use at a place of the workflow.
 
 use super::error::TemplateErrorKind;
+use indexmap::IndexSet;
+use std::sync::Arc;
+
+/// Names in the order in which they were defined. A copy costs nothing, and looking a name up does not depend on their number:
+/// a workflow may have thousands of steps, each of which sees those before it.
+#[derive(Debug, Clone, Default)]
+pub struct NameList(Arc<IndexSet<String>>);
+
+impl NameList {
+    /// Adds a name.
+    pub fn push(&mut self, name: String) {
+        Arc::make_mut(&mut self.0).insert(name);
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.contains(name)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+impl FromIterator<String> for NameList {
+    fn from_iter<I: IntoIterator<Item = String>>(names: I) -> Self {
+        Self(Arc::new(names.into_iter().collect()))
+    }
+}
 
 /// The members of `summary`.
 pub const SUMMARY_MEMBERS: [&str; 8] =
@@ -18,15 +46,15 @@ pub struct Names {
     /// Whether there is `summary`.
     pub summary: bool,
     /// The parameters; `None` if the workflow accepts any.
-    pub params: Option<Vec<String>>,
+    pub params: Option<NameList>,
     /// Environment variables.
-    pub env: Vec<String>,
+    pub env: NameList,
     /// Earlier steps.
-    pub steps: Vec<String>,
+    pub steps: NameList,
     /// The earlier steps that have an aggregate.
-    pub aggregates: Vec<String>,
+    pub aggregates: NameList,
     /// Outputs of earlier steps.
-    pub outputs: Vec<String>,
+    pub outputs: NameList,
 }
 
 /// Why a name cannot be used.
@@ -51,27 +79,27 @@ impl Names {
         let Some(member) = parts.next() else { return self.check_root(root) };
         match root {
             "params" => match &self.params {
-                Some(params) if !params.iter().any(|param| param == member) => {
+                Some(params) if !params.has(member) => {
                     let message = format!("`params.{member}` is not defined");
                     Err(NameError::undefined(message, known("parameters", "the workflow declares none", params)))
                 }
                 _ => Ok(()),
             },
-            "env" if !self.env.iter().any(|name| name == member) => Err(NameError {
+            "env" if !self.env.has(member) => Err(NameError {
                 kind: TemplateErrorKind::UnsetVariable,
                 message: format!("environment variable `{member}` is not set"),
                 help: "set it, or define it under `env` in the workflow".to_owned(),
             }),
             "summary" if self.summary && !SUMMARY_MEMBERS.contains(&member) => {
-                let members = SUMMARY_MEMBERS.map(str::to_owned);
+                let members = SUMMARY_MEMBERS.into_iter().map(str::to_owned).collect();
                 let message = format!("`summary.{member}` is not defined");
                 Err(NameError::undefined(message, known("members", "", &members)))
             }
-            "steps" if !self.steps.iter().any(|step| step == member) => {
+            "steps" if !self.steps.has(member) => {
                 let message = format!("`steps.{member}` is not defined");
                 Err(NameError::undefined(message, known("earlier steps", "there is no earlier step", &self.steps)))
             }
-            "steps" if parts.next() == Some("aggregate") && !self.aggregates.iter().any(|step| step == member) => {
+            "steps" if parts.next() == Some("aggregate") && !self.aggregates.has(member) => {
                 let message = format!("step `{member}` has no `aggregate`");
                 Err(NameError::undefined(message, format!("add `aggregate` to the inputs of step `{member}`")))
             }
@@ -86,10 +114,7 @@ impl Names {
             "item_dir" if self.item_dir => true,
             "error" if self.error => true,
             "summary" if self.summary => true,
-            _ => {
-                self.outputs.iter().any(|output| output == root)
-                    || self.params.as_ref().is_none_or(|params| params.iter().any(|param| param == root))
-            }
+            _ => self.outputs.has(root) || self.params.as_ref().is_none_or(|params| params.has(root)),
         };
         if known {
             return Ok(());
@@ -104,19 +129,19 @@ impl Names {
         names.extend(self.item_dir.then_some("item_dir"));
         names.extend(self.error.then_some("error"));
         names.extend(self.summary.then_some("summary"));
-        names.extend(self.outputs.iter().map(String::as_str));
-        names.extend(self.params.iter().flatten().map(String::as_str));
+        names.extend(self.outputs.iter());
+        names.extend(self.params.iter().flat_map(NameList::iter));
         names.sort_unstable();
         names.dedup();
         quoted(&names)
     }
 }
 
-fn known(what: &str, none: &str, names: &[String]) -> String {
+fn known(what: &str, none: &str, names: &NameList) -> String {
+    let names: Vec<&str> = names.iter().collect();
     if names.is_empty() {
         return none.to_owned();
     }
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     format!("{what}: {}", quoted(&names))
 }
 

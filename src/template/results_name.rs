@@ -24,6 +24,13 @@ impl ResultsName {
         }
     }
 
+    /// Reads an expression that may end in `| list`, which changes nothing where a list is wanted.
+    pub(super) fn read_listed(expression: &str) -> Option<Self> {
+        let expression = expression.trim();
+        let listed = expression.strip_suffix("list").and_then(|rest| rest.trim_end().strip_suffix('|'));
+        Self::read(listed.unwrap_or(expression))
+    }
+
     /// The batch step with these results.
     pub fn of<'a>(&self, scope: &'a Scope) -> Option<&'a StepValue> {
         let name = match self {
@@ -71,6 +78,11 @@ mod tests {
             ["steps.a.failed", "steps.a.result[0]", "steps.a.result | length", "rows | list", "rows[1:]", "a.b", ""]
         {
             assert_eq!(ResultsName::read(other), None, "{other}");
+        }
+        assert_eq!(ResultsName::read_listed("rows|list"), Some(ResultsName::Output("rows".to_owned())));
+        assert_eq!(ResultsName::read_listed("steps.a.result | list "), step("a"));
+        for other in ["rows | length", "rows | map('upper') | list", "rows | list | list", "rows || list", "| list"] {
+            assert_eq!(ResultsName::read_listed(other), None, "{other}");
         }
     }
 }

@@ -572,3 +572,38 @@ steps:
         assert!(written.contains(line) || written.contains(&line.replace("\\n", "\n")), "{line}");
     }
 }
+
+#[test]
+fn each_failure_has_its_whole_traceback_however_often_its_place_fails() {
+    let code = "
+def fail(depth):
+    if depth:
+        return fail(depth - 1)
+    raise ValueError(f'no {index}')
+
+try:
+    fail(40 if item == 'deep' else 0)
+except ValueError:
+    if item != 'chain':
+        raise
+    raise KeyError(index)
+";
+    let items = "[plain, chain, deep, plain, chain, deep]";
+    let sandbox = Sandbox::with(&workflow(items, "batch_size: 6\ncontinue_on_error: true", code));
+    sandbox.run(&[]).exits_with(1);
+    let details: Vec<String> =
+        sandbox.failures().iter().map(|failure| failure["detail"].as_str().unwrap().to_owned()).collect();
+    let (first, again) = details.split_at(3);
+    let anonymous = |details: &[String], index: usize| -> Vec<String> {
+        let number = |(at, detail): (usize, &String)| {
+            let at = at + index;
+            detail.replace(&format!("no {at}"), "no N").replace(&format!("KeyError: {at}"), "KeyError: N")
+        };
+        details.iter().enumerate().map(number).collect()
+    };
+    assert_eq!(anonymous(first, 0), anonymous(again, 3));
+    assert!(first[0].starts_with("Traceback (most recent call last):\n") && first[0].ends_with("\nValueError: no 0\n"));
+    assert!(first[0].contains("raise ValueError(f'no {index}')"), "{}", first[0]);
+    assert!(first[1].contains("During handling of the above exception"), "{}", first[1]);
+    assert!(first[2].contains("more times]"), "{}", first[2]);
+}

@@ -375,6 +375,32 @@ steps:
 }
 
 #[test]
+fn a_command_that_prints_more_than_can_be_kept_is_an_error_before_any_item_runs() {
+    let workflow = "
+steps:
+  - name: a
+    task: batch
+    inputs:
+      items: $(yes | head -c 3000000)
+      task: {type: shell, command: touch ran}
+";
+    let sandbox = Sandbox::with(workflow);
+    let refused = sandbox.limited(1536, &["run", "workflow.yaml"]).exits_with(2);
+    refused.says(&["`yes | head -c 3000000` printed more than could be kept: File too large", "workflow.yaml:6:14"]);
+    assert!(!sandbox.exists("ran"));
+    // What it prints is no file of the run once it has ended.
+    let workflow = "steps: [{name: a, for_each: {command: seq 500}, type: echo, inputs: {message: '{{ index }}'}}]";
+    let sandbox = Sandbox::with(workflow);
+    sandbox.run(&["--max-items", "3"]).exits_with(0);
+    assert_eq!(sandbox.results("a").len(), 3);
+    sandbox.batchmill(&["resume"]).exits_with(0);
+    let folder = sandbox.run_folder();
+    let mut left: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["lock", "logs", "results", "run.db"]);
+}
+
+#[test]
 fn full_durability_gives_the_same_results() {
     let sandbox = sandbox("{range: 6}", 10);
     let stopped = sandbox.limited(2048, &["run", "workflow.yaml", "--durability", "full"]).exits_with(0);

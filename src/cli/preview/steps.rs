@@ -5,7 +5,7 @@ use crate::cli::error::CliError;
 use crate::compile::{OpenBatch, Prepared, PreparedStep, StartError, open_batch};
 use crate::model::{RunId, Text};
 use crate::run::step_scope;
-use crate::sources::SourceHost;
+use crate::sources::{SourceHost, run_alone};
 use crate::spec::{BatchSpec, Setting, StepKind};
 use crate::template::{ItemScope, Template};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub fn plan_steps(prepared: &Prepared, rows: RowCounts) -> Result<Vec<PlannedSte
     let scope = step_scope(prepared, &RunId("plan".to_owned()), jiff::Timestamp::now());
     let scope = Arc::new(ItemScope::of_step(Arc::new(scope)));
     let never = crossbeam_channel::never();
-    let host = SourceHost { run: &|command| command.output(), stop: &never };
+    let host = SourceHost { run: &run_alone, stop: &never };
     let mut steps = Vec::new();
     for step in &prepared.steps {
         let open = match &step.step.kind {

@@ -10,7 +10,7 @@ use crate::cli::lookup::step_named;
 use crate::cli::stderr::tell;
 use crate::text::Printable;
 use clap::Args;
-use list::Failed;
+use list::AllFailures;
 
 /// Arguments of `failures`.
 #[derive(Debug, Args)]
@@ -41,23 +41,11 @@ impl FailuresArgs {
             Some(name) => std::slice::from_ref(step_named(&steps, name)?),
             None => &steps,
         };
-        let with_printed = self.detail || self.format == Format::Json && !self.group;
-        let mut all = Vec::new();
-        for step in steps {
-            let step = reader.open_step(step.clone());
-            let records = step.failures()?;
-            let printed = if with_printed { step.printed(&records)? } else { Vec::new() };
-            let mut printed = printed.into_iter();
-            all.extend(records.into_iter().map(|record| Failed {
-                step: step.record.name.clone(),
-                record,
-                printed: printed.next().unwrap_or_default(),
-            }));
-        }
+        let all = AllFailures { reader: &reader, steps };
         match (self.format, self.group) {
             (Format::Json, true) => groups::print_groups_json(&all)?,
             (Format::Json, false) => list::print_list_json(&all)?,
-            (Format::Text, _) if all.is_empty() => {
+            (Format::Text, _) if all.is_empty()? => {
                 tell(format!("no item of run `{}` failed", Printable::line(&reader.folder().run.0)));
             }
             (Format::Text, true) => groups::print_groups(&all)?,

@@ -126,7 +126,7 @@ impl<E: Into<CliError>> From<E> for Ended {
 
 /// The indexes of the items that failed.
 fn failed_items(reader: &Reader, step: StepRecord) -> Result<HashSet<u64>, CliError> {
-    Ok(reader.open_step(step).failures()?.iter().map(|failed| failed.index).collect())
+    Ok(reader.open_step(step).failure_keys()?.into_iter().map(|(index, _)| index).collect())
 }
 
 /// Whose text it is.

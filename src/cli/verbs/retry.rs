@@ -8,7 +8,7 @@ use crate::cli::lookup::no_failed_item;
 use crate::cli::stderr::tell;
 use crate::ledger::{Reader, RunFolder};
 use crate::model::Status;
-use crate::resume::ItemSelection;
+use crate::resume::{ItemNames, ItemSelection};
 use crate::text::Printable;
 use clap::Args;
 use std::collections::{BTreeSet, HashSet};
@@ -33,7 +33,7 @@ impl RetryArgs {
                 return Ok(ItemSelection::Failed);
             }
             check_names(folder, &only)?;
-            Ok(ItemSelection::Only(only))
+            Ok(ItemSelection::Only(only.iter().collect()))
         })
     }
 }
@@ -59,7 +59,7 @@ fn check_names(folder: &RunFolder, names: &[String]) -> Result<(), CliError> {
     }
     let has_index = |name: &String| name.parse().is_ok_and(|index| indexes.contains(&index));
     let has_key = |name: &String| keys.range(name.clone()..).next().is_some_and(|key| key.starts_with(name));
-    let has = |name: &&String| has_index(name) || name.len() >= 4 && has_key(name);
+    let has = |name: &&String| has_index(name) || name.len() >= ItemNames::LEAST_OF_KEY && has_key(name);
     match names.iter().find(|name| !has(name)) {
         Some(name) => Err(no_failed_item(folder, name)),
         None => Ok(()),

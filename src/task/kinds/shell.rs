@@ -169,6 +169,7 @@ impl ItemTask for Shell {
             kill: &context.cancel.kill,
             guard,
             most_output: process::MOST_OUTPUT,
+            stdout: None,
             stderr: Some(&stderr),
         };
         let start = || {

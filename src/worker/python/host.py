@@ -326,6 +326,35 @@ def debug(exc):
         pdb.post_mortem(trace)
 
 
+# The text of each frame that was in a traceback, by its code and place. The code is kept, so that no other gets its `id`.
+FRAME_TEXTS = {}
+MOST_FRAME_TEXTS = 1000
+
+
+def quick_traceback(exc, trace):
+    """What `traceback.format_exception` gives for an exception without others behind it, at a fifth of the time: where thousands
+    of items fail, they fail at the same places. None for any other exception."""
+    import traceback
+
+    if exc.__cause__ is not None or exc.__context__ is not None or isinstance(exc, SyntaxError) or hasattr(exc, "exceptions"):
+        return None
+    texts = ["Traceback (most recent call last):\n"] if trace is not None else []
+    before = None
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        place = (id(code), trace.tb_lasti)
+        if place == before:
+            return None  # The module shortens recursions.
+        known = FRAME_TEXTS.get(place)
+        if known is None:
+            if len(FRAME_TEXTS) >= MOST_FRAME_TEXTS:
+                FRAME_TEXTS.clear()
+            known = FRAME_TEXTS[place] = (code, "".join(traceback.format_tb(trace, 1)))
+        texts.append(known[1])
+        before, trace = place, trace.tb_next
+    return "".join(texts + traceback.format_exception_only(type(exc), exc))
+
+
 def describe(exc):
     """Class, one-line message and traceback of an exception."""
     kind = type(exc)
@@ -340,7 +369,8 @@ def describe(exc):
             import linecache
 
             exc.text = linecache.getline(exc.filename, exc.lineno) or None
-        detail = "".join(traceback.format_exception(kind, exc, user_traceback(exc)))
+        trace = user_traceback(exc)
+        detail = quick_traceback(exc, trace) or "".join(traceback.format_exception(kind, exc, trace))
     except BaseException:
         detail = ""
     if len(detail) > DETAIL_LIMIT:

@@ -1,6 +1,6 @@
 //! Similar failures, counted.
 
-use super::list::Failed;
+use super::list::{AllFailures, Failed};
 use crate::causes::{FailureGroup, FailureGroups, FailureText};
 use crate::cli::error::CliError;
 use crate::cli::stdout::{print, print_json};
@@ -8,19 +8,21 @@ use crate::cli::table::Table;
 use crate::report::number;
 use crate::text::Printable;
 use serde_json::{Value, json};
+use std::ops::ControlFlow;
 
 /// The groups of these failures.
-fn groups(all: &[Failed]) -> FailureGroups {
+fn groups(all: &AllFailures<'_>) -> Result<FailureGroups, CliError> {
     let mut groups = FailureGroups::default();
-    for Failed { step, record, .. } in all {
+    all.each(&mut |Failed { step, record, .. }| {
         groups.add(FailureText { step, index: record.index, class: &record.class, message: &record.message });
-    }
-    groups
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(groups)
 }
 
 /// A line for each group.
-pub fn print_groups(all: &[Failed]) -> Result<(), CliError> {
-    let groups = groups(all);
+pub fn print_groups(all: &AllFailures<'_>) -> Result<(), CliError> {
+    let groups = groups(all)?;
     let mut table = Table::new(["count", "step", "error", "items"]).wrap("error");
     for group in groups.largest() {
         table.row([
@@ -44,8 +46,8 @@ fn samples(group: &FailureGroup) -> String {
 }
 
 /// The groups, for programs.
-pub fn print_groups_json(all: &[Failed]) -> Result<(), CliError> {
-    let groups = groups(all);
+pub fn print_groups_json(all: &AllFailures<'_>) -> Result<(), CliError> {
+    let groups = groups(all)?;
     let group = |group: &FailureGroup| {
         json!({
             "count": group.count, "step": group.step, "type": group.class, "message": group.message(),

@@ -11,6 +11,7 @@ use crate::model::RunId;
 use crate::run::{find_baseline, is_baseline};
 use crate::text::Printable;
 use clap::Args;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -90,7 +91,9 @@ impl CleanArgs {
         let mut folders: Vec<_> = folders.into_iter().filter_map(readable).collect();
         folders.truncate(folders.len().saturating_sub(self.keep.unwrap_or(0)));
         let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
-        let mut baselines = Vec::new();
+        // Of runs of the same file with the same parameters, the last one that is deleted speaks for all: to look for another run
+        // means to look at every run.
+        let mut baselines = BTreeMap::new();
         for (folder, record) in folders {
             let run = folder.run.clone();
             let started = u64::try_from(record.started).unwrap_or(0);
@@ -98,13 +101,14 @@ impl CleanArgs {
             if !old || folder.is_locked() {
                 continue;
             }
-            baselines.extend(Baseline::of(&folder, &record, &self.state.folder()));
+            let baseline = Baseline::of(&folder, &record, &self.state.folder());
+            baselines.extend(baseline.map(|it| ((it.file.clone(), it.params_hash.clone()), it)));
             if !self.dry_run {
                 folder.delete()?;
             }
             print(format!("{}\n", Printable::line(&run.0)))?;
         }
-        baselines.iter().for_each(|baseline| baseline.tell_if_last(&self.state.folder()));
+        baselines.values().for_each(|baseline| baseline.tell_if_last(&self.state.folder()));
         Ok(Exit::Done)
     }
 }
