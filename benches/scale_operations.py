@@ -165,7 +165,7 @@ def failures_json(place, n):
     return ["failures", "--format", "json"]
 
 
-@operation("`retry --only` of each failed item", "item", (300, 1_000, 3_000), codes=(1,), once=True)
+@operation("`retry --only` of each failed item", "item", (1_000, 3_000, 10_000), codes=(1,), once=True, keeps=1_500)
 def retry_only(place, n):
     failed(place, n)
     return ["retry", "latest", "--progress", "none", *(f"--only={at}" for at in range(n))]
