@@ -165,7 +165,7 @@ def failures_json(place, n):
     return ["failures", "--format", "json"]
 
 
-@operation("`retry --only` of each failed item", "item", (300, 1_000, 3_000), codes=(1,), once=True)
+@operation("`retry --only` of each failed item", "item", (1_000, 3_000, 10_000), codes=(1,), once=True, keeps=1_500)
 def retry_only(place, n):
     failed(place, n)
     return ["retry", "latest", "--progress", "none", *(f"--only={at}" for at in range(n))]
@@ -386,7 +386,7 @@ def results_list(place, n):
     return RUN
 
 
-@operation("files that items make", "item", (1_000, 3_000, 10_000), once=True)
+@operation("files that items make", "item", (300, 1_000, 3_000), once=True, keeps=600)
 def item_files(place, n):
     code = "import pathlib\npathlib.Path(item_dir, f'{item}.txt').write_text('x')"
     workflow(place, batch({"range": n}, python(code), batch_size=100))
@@ -425,7 +425,7 @@ def resume_killed(place, n):
     return ["resume", "latest", "--progress", "none"]
 
 
-@operation("a quote of a CSV file that is never closed", "row", (100_000, 300_000, 1_000_000), codes=(0, 1, 2, 3))
+@operation("a quote of a CSV file that is never closed", "row", (300_000, 1_000_000, 3_000_000), codes=(0, 1, 2, 3))
 def open_quote(place, n):
     items = rows(place, n)
     text = (place.folder / "rows.csv").read_text()

@@ -34,19 +34,13 @@ impl StepReader<'_> {
         let mut outcomes = Vec::new();
         let files = StepFiles::open(self.folder, &self.record.name)?;
         let mut results = Vec::new();
-        for row in self.batch_rows()? {
-            if let Err(why) = files.keys(&row)? {
-                audit.problems.push(format!("batch at item {}: keys {why}", row.first));
+        let mut checked = Ok(());
+        self.each_row(&mut |row| {
+            if checked.is_ok() {
+                checked = audit.check(&row, &files, (&mut results, &mut outcomes));
             }
-            match files.results(&row, &mut results)? {
-                Some(why) => {
-                    let why = if is_torn(&row, &results) { "are not complete lines of JSON" } else { why };
-                    audit.problems.push(format!("batch at item {}: results {why}", row.first));
-                }
-                // Only now is it certain that the number of items is the one that was written.
-                None => outcomes.extend(item_ranges(&row)),
-            }
-        }
+        })?;
+        checked?;
         audit.succeeded = Coverage::of(&mut outcomes).items;
         let failures = self.failure_keys()?;
         audit.failed = failures.len() as u64;
@@ -63,6 +57,29 @@ impl StepReader<'_> {
         }
         audit.problems.truncate(MAX_PROBLEMS);
         Ok(audit)
+    }
+}
+
+impl Audit {
+    /// Checks the keys and the results of a row. If they are intact, its items are added to the outcomes.
+    fn check(
+        &mut self,
+        row: &BatchRow,
+        files: &StepFiles,
+        (results, outcomes): (&mut Vec<u8>, &mut Vec<Range<u64>>),
+    ) -> Result<(), LedgerError> {
+        if let Err(why) = files.keys(row)? {
+            self.problems.push(format!("batch at item {}: keys {why}", row.first));
+        }
+        match files.results(row, results)? {
+            Some(why) => {
+                let why = if is_torn(row, results) { "are not complete lines of JSON" } else { why };
+                self.problems.push(format!("batch at item {}: results {why}", row.first));
+            }
+            // Only now is it certain that the number of items is the one that was written.
+            None => outcomes.extend(item_ranges(row)),
+        }
+        Ok(())
     }
 }
 

@@ -175,8 +175,9 @@ impl<'a> StepReader<'a> {
         PrintedTexts::read(attempts, self.log())
     }
 
-    pub(super) fn batch_rows(&self) -> Result<Vec<BatchRow>, LedgerError> {
-        self.db.run(|db| BatchRow::all(db, StepId(self.record.id)))
+    /// Gives each row with results to `take`, in the order in which they were written.
+    pub(super) fn each_row(&self, take: &mut dyn FnMut(BatchRow)) -> Result<(), LedgerError> {
+        self.db.run(|db| BatchRow::each(db, StepId(self.record.id), take))
     }
 
     /// The results, in item order.
@@ -201,12 +202,10 @@ impl<'a> StepReader<'a> {
         // There may be a row for each item, so only what is needed of them is held.
         let mut blocks = Vec::with_capacity(self.db.run(|db| BatchRow::count(db, step))?);
         let mut scattered = Vec::new();
-        self.db.run(|db| {
-            BatchRow::each(db, step, &mut |row| match &row.indexes {
-                _ if !belongs(&row) => {}
-                Some(_) if !row.is_list => scattered.push(row),
-                _ => blocks.push(Block::of_row(&row)),
-            })
+        self.each_row(&mut |row| match &row.indexes {
+            _ if !belongs(&row) => {}
+            Some(_) if !row.is_list => scattered.push(row),
+            _ => blocks.push(Block::of_row(&row)),
         })?;
         let mut lines = Vec::new();
         for row in scattered {

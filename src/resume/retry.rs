@@ -11,7 +11,7 @@ use super::unfinished_set::{Portion, UnfinishedSet};
 use crate::ledger::{FailedItem, FailureChange, StepHistory};
 use crate::model::ItemKey;
 use crate::sources::{Source, SourceError};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 /// Finds the failed items that are selected. What is done stays as it is.
 ///
@@ -49,8 +49,8 @@ struct Finder<'a> {
     history: &'a StepHistory,
     done: DoneItems<'a>,
     /// Those to find, by key, by text and by index.
-    /// Equal items share a key, and are told apart by their indexes.
-    wanted: HashMap<ItemKey, BTreeMap<u64, FailedItem>>,
+    /// Equal items share a key, and are in the order of their indexes.
+    wanted: HashMap<ItemKey, VecDeque<FailedItem>>,
     texts: HashMap<u64, VecDeque<Candidate>>,
     indexes: HashMap<u64, Option<Candidate>>,
     /// Items with the key of a failed one, at another index.
@@ -63,13 +63,13 @@ struct Finder<'a> {
 
 impl<'a> Finder<'a> {
     fn new(history: &'a StepHistory, selection: &ItemSelection) -> Self {
-        let mut wanted: HashMap<ItemKey, BTreeMap<u64, FailedItem>> = HashMap::new();
+        let mut wanted: HashMap<ItemKey, VecDeque<FailedItem>> = HashMap::new();
         for (key, failed) in &history.failed {
             let taken = failed.iter().filter(|failed| selection.takes(failed.index, *key));
-            wanted.entry(*key).or_default().extend(taken.map(|failed| (failed.index, *failed)));
+            wanted.entry(*key).or_default().extend(taken.copied());
         }
         wanted.retain(|_, failed| !failed.is_empty());
-        let all = || wanted.values().flat_map(BTreeMap::values);
+        let all = || wanted.values().flatten();
         Self {
             history,
             done: DoneItems::new(&history.batches),
@@ -89,7 +89,9 @@ impl<'a> Finder<'a> {
         self.total += 1;
         self.unfinished.note(key);
         if let Some(failed) = self.wanted.get_mut(&key) {
-            match failed.remove(&index) {
+            let at = failed.binary_search_by_key(&index, |failed| failed.index);
+            // The items come in this order too, so it is the first one, or moves few others.
+            match at.ok().and_then(|at| failed.remove(at)) {
                 Some(failed) => self.run(index, failed),
                 None => self.equal.entry(key).or_default().push(index),
             }
@@ -115,7 +117,7 @@ impl<'a> Finder<'a> {
         let mut left: Vec<(ItemKey, FailedItem)> = Vec::new();
         for (key, failed) in std::mem::take(&mut self.wanted) {
             let mut equal = self.equal.remove(&key).unwrap_or_default().into_iter();
-            for failed in failed.into_values() {
+            for failed in failed {
                 match equal.next() {
                     Some(index) => self.run(index, failed),
                     None => left.push((key, failed)),
