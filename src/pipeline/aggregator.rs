@@ -38,14 +38,21 @@ pub(super) struct Aggregator<'a, R> {
     pub(super) failure: Option<Failure>,
     /// Set if the step cannot continue at all.
     pub(super) broken: bool,
-    /// NaN and infinite numbers that became null.
-    pub(super) nulls: u64,
-    /// Items whose own files changed while their tasks ran.
-    pub(super) changed_files: u64,
+    /// What to say at the end.
+    pub(super) remarks: Remarks,
     /// For a step that finds its width itself.
     pub(super) auto: Option<AutoWidth<'a>>,
     /// None once measurements cannot be saved.
     pub(super) meter: Option<Meter<'a>>,
+}
+
+/// What the user is told when the step has ended.
+#[derive(Debug, Default)]
+pub(super) struct Remarks {
+    /// NaN and infinite numbers that became null.
+    pub(super) nulls: u64,
+    /// Items whose own files changed while their tasks ran.
+    pub(super) changed_files: u64,
 }
 
 impl<R: Recorder> Aggregator<'_, R> {
@@ -156,8 +163,8 @@ impl<R: Recorder> Aggregator<'_, R> {
                 let bytes = result.bytes();
                 let FrameResult { reports: frame, notices, nulls, changed_files, measures, broken } = *result;
                 notices.into_iter().for_each(|text| self.announcer.notice(&self.step, text));
-                self.nulls += nulls;
-                self.changed_files += changed_files;
+                self.remarks.nulls += nulls;
+                self.remarks.changed_files += changed_files;
                 if let Some(failure) = broken {
                     self.broken = true;
                     self.stop(failure);

@@ -1,6 +1,6 @@
 //! Runs one step to its end: its channels and threads are created and joined here.
 
-use super::aggregator::Aggregator;
+use super::aggregator::{Aggregator, Remarks};
 use super::alarm::Alarm;
 use super::announcer::Announcer;
 use super::auto_width::AutoWidth;
@@ -94,21 +94,20 @@ pub fn run_step<R: Recorder>(
         stats,
         failure: None,
         broken: false,
-        nulls: 0,
-        changed_files: 0,
+        remarks: Remarks::default(),
         auto: AutoWidth::of(job),
         meter: Some(Meter::new(job, stats)),
     };
     let alarm = start.alarm;
     let fed = run_threads(start, job, &mut aggregator)?;
-    if aggregator.nulls > 0 {
-        let text = format!("warning: {} NaN or infinite numbers were written as null", aggregator.nulls);
+    let Remarks { nulls, changed_files } = aggregator.remarks;
+    if nulls > 0 {
+        let text = format!("warning: {nulls} NaN or infinite numbers were written as null");
         aggregator.announcer.notice(&aggregator.step, text);
     }
-    if aggregator.changed_files > 0 {
-        let files = aggregator.changed_files;
+    if changed_files > 0 {
         let text = format!(
-            "the files of {files} items changed while their tasks ran; the items are done with the files as they are now"
+            "the files of {changed_files} items changed while their tasks ran; the items are done with the files as they are now"
         );
         aggregator.announcer.notice(&aggregator.step, text);
     }

@@ -50,7 +50,7 @@ steps:
 fn a_step_that_waits_finds_more_workers_than_cores() {
     let sandbox = Sandbox::with(AUTO);
     let plan = sandbox.batchmill(&["plan", "workflow.yaml"]).exits_with(0).stdout;
-    assert!(plan.contains("600 items, 600 batches, up to") && plan.contains("found as it runs"), "{plan}");
+    assert!(plan.contains("600 items in 600 batches of 1, up to") && plan.contains("found as it runs"), "{plan}");
     let ended = sandbox.run(&["--progress", "json"]).exits_with(0);
     let events: Vec<Value> = ended.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let started = events.iter().find(|event| event["event"] == "step_started").unwrap();
