@@ -13,6 +13,7 @@
 //! to `cli`, and editing the file to `spec`.
 
 mod advice;
+mod against;
 mod balance;
 mod calibrate;
 mod cause;
@@ -31,6 +32,7 @@ mod trial;
 mod words;
 
 pub use advice::{Advice, Change, Key};
+pub use against::{Compared, Verdict, compare};
 pub use cause::Cause;
 pub use grid::Setup;
 pub use interval::Interval;

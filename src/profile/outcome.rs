@@ -1,6 +1,7 @@
 //! What a profile found out.
 
 use super::advice::Advice;
+use super::against::Compared;
 use super::balance::Balance;
 use super::cause::Cause;
 use super::evidence::Evidence;
@@ -43,6 +44,8 @@ pub struct Outcome {
     pub failed: u64,
     /// What else to know.
     pub notes: Vec<String>,
+    /// How this compares with an earlier profile, if that was asked for.
+    pub against: Option<Vec<Compared>>,
     /// How many windows were measured.
     pub trials: usize,
     /// How long it took.

@@ -239,6 +239,7 @@ fn outcome(plan: &Plan<'_>, tried: &Tried) -> Outcome {
         is_whole: trial.sample.is_all,
         failed,
         notes: notes(trial, tried, failed),
+        against: None,
         trials: tried.windows.len(),
         seconds: 0.0,
     }

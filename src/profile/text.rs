@@ -1,6 +1,7 @@
 //! A profile as text.
 
 use super::advice::{Change, Key};
+use super::against::{Compared, Verdict};
 use super::grid::Setup;
 use super::interval::Interval;
 use super::outcome::{Outcome, Row};
@@ -32,6 +33,7 @@ pub fn text(outcome: &Outcome, file: &str) -> String {
         }
     }
     text.push_str(&laws(outcome));
+    compared(outcome, &mut text);
     for note in &outcome.notes {
         let _ = writeln!(text, "  {note}");
     }
@@ -133,6 +135,22 @@ fn table(outcome: &Outcome, text: &mut String) {
 fn line(text: &mut String, name: &str, shares: &[(&str, f64)]) {
     let shares: Vec<String> = shares.iter().map(|(name, share)| format!("{name} {}", percent(*share))).collect();
     let _ = writeln!(text, "  {name:<28}  {}", shares.join(", "));
+}
+
+/// How it compares with an earlier profile.
+fn compared(outcome: &Outcome, text: &mut String) {
+    for Compared { setup, ratio, verdict } in outcome.against.iter().flatten() {
+        let verdict = match verdict {
+            Verdict::Faster => "faster",
+            Verdict::Slower => "slower",
+            Verdict::Same => "no difference beyond noise",
+        };
+        let size = setup.batch_size.filter(|_| setup.batch_size != outcome.own.batch_size);
+        let size = size.map_or(String::new(), |size| format!(", batches of {size}"));
+        let threads = setup.threads.map_or(String::new(), |threads| format!(", {}", counted(threads, "thread")));
+        let name = format!("{}{size}{threads}, against then", counted(setup.width, "worker"));
+        let _ = writeln!(text, "  {name:<28}  {}: {verdict}", times(ratio));
+    }
 }
 
 fn laws(outcome: &Outcome) -> String {

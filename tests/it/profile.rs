@@ -53,6 +53,27 @@ fn a_step_that_waits_gets_more_workers_and_the_file_keeps_its_comments() {
 }
 
 #[test]
+fn a_profile_is_compared_with_an_earlier_one() {
+    let sandbox = Sandbox::with(WAITS);
+    let before = profile(&sandbox, &["--yes"]);
+    let sandbox = sandbox
+        .file("before.json", before.to_string())
+        .file("other.json", "{}")
+        .file("workflow.yaml", WAITS.replace("0.1", "0.4"));
+    let ended = sandbox
+        .batchmill(&["profile", "workflow.yaml", "--yes", "--budget", "8s", "--against", "before.json"])
+        .exits_with(0);
+    let line = ended.stdout.lines().find(|line| line.contains("1 worker, against then")).unwrap();
+    assert!(line.ends_with("slower") && line.contains("x ("), "{line}");
+    for (file, words) in [("none.json", "cannot read `none.json`"), ("other.json", "it is no profile")] {
+        let ended = sandbox
+            .batchmill(&["profile", "workflow.yaml", "--yes", "--budget", "8s", "--against", file])
+            .exits_with(2);
+        assert!(ended.stderr.contains(words), "{}", ended.stderr);
+    }
+}
+
+#[test]
 fn the_answer_comes_first_for_people() {
     let sandbox = Sandbox::with(WAITS);
     let ended = sandbox.batchmill(&["profile", "workflow.yaml", "--yes", "--budget", "4s"]).exits_with(0);

@@ -10,12 +10,12 @@ use crate::cli::stderr::tell;
 use crate::cli::stdout::{print, print_json};
 use crate::compile::{Prepared, PreparedStep, prepare};
 use crate::ledger::{Reader, RunFolder, StateFolder};
-use crate::profile::{Key, Outcome, ProfileError, ProfileRequest, profile, text};
+use crate::profile::{Key, Outcome, ProfileError, ProfileRequest, compare, profile, text};
 use crate::run::{Control, listen};
 use crate::spec::{Place, parse, set};
 use crate::text::Printable;
 use clap::Args;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +38,9 @@ pub struct ProfileArgs {
     /// Don't ask before tasks run
     #[arg(long, short)]
     yes: bool,
+    /// Compare with an earlier profile of the step: a file with what `--format json` printed
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
     /// Write the advice into the workflow file
     #[arg(long)]
     apply: bool,
@@ -54,6 +57,8 @@ impl ProfileArgs {
         let prepared = prepare(load(&file)?, options(&self.workflow, &self.state)?)?;
         let step = self.step(&prepared)?;
         let earlier = earlier(&prepared, step, (&file, &state))?;
+        let before = self.against.as_deref().map(|path| std::fs::read(path).map_err(|error| unreadable(path, &error)));
+        let before = before.transpose()?;
         if consent(&prepared, step, (self.yes, self.budget))? == Consent::Refused {
             tell("nothing ran");
             return Ok(Exit::Bad);
@@ -68,11 +73,16 @@ impl ProfileArgs {
             budget: self.budget,
             cancel: control.cancel().clone(),
         };
-        let outcome = match profile(&request) {
+        let mut outcome = match profile(&request) {
             Ok(outcome) => outcome,
             Err(ProfileError::Interrupted) => return Ok(Exit::Interrupted(interrupts.signal().unwrap_or(2))),
             Err(error) => return Err(error_of(&error).masked(&prepared.secrets)),
         };
+        if let (Some(before), Some(path)) = (&before, &self.against) {
+            let compared = compare(&outcome, before)
+                .map_err(|why| CliError::bad(format!("cannot compare with `{}`: {why}", Printable::path(path))));
+            outcome.against = Some(compared?);
+        }
         match self.format {
             Format::Json => print_json(&outcome)?,
             Format::Text => {
@@ -177,6 +187,11 @@ fn apply(prepared: &Prepared, step: &PreparedStep, outcome: &Outcome) -> Result<
         advice.changes.iter().map(|change| format!("{}: {}", change.key.name(), change.to)).collect();
     tell(format!("wrote {} to {}", changes.join(", "), Printable::path(path)));
     Ok(())
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
+    let help = "save a profile with `batchmill profile FILE --format json > before.json`";
+    CliError::bad(format!("cannot read `{}`", Printable::path(path))).caused_by(error).help(help)
 }
 
 fn error_of(error: &ProfileError) -> CliError {
