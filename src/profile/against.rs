@@ -2,8 +2,10 @@
 
 use super::grid::Setup;
 use super::interval::Interval;
-use super::outcome::Outcome;
 use serde::{Deserialize, Serialize};
+
+/// The version of a profile as JSON.
+pub(super) const VERSION: u32 = 1;
 
 /// The parts of an earlier profile that are compared.
 #[derive(Debug, Deserialize)]
@@ -45,11 +47,8 @@ pub enum Verdict {
     Same,
 }
 
-/// Compares with an earlier profile. Only settings that both have are compared.
-///
-/// # Errors
-/// If the text is no profile, or of another step, or has no settings in common.
-pub fn compare(outcome: &Outcome, earlier: &[u8]) -> Result<Vec<Compared>, String> {
+/// Compares throughputs of a step with an earlier profile. Only settings that both have are compared.
+pub(super) fn compare(step: &str, rows: &[(Setup, &[f64])], earlier: &[u8]) -> Result<Vec<Compared>, String> {
     let earlier: Earlier = serde_json::from_slice(earlier).map_err(|error| format!("it is no profile: {error}"))?;
     if earlier.version != outcome.version {
         return Err(format!(
@@ -66,14 +65,14 @@ pub fn compare(outcome: &Outcome, earlier: &[u8]) -> Result<Vec<Compared>, Strin
         };
         earlier.rows.iter().find(is_same).filter(|row| !row.rates.is_empty())
     };
-    let compared = outcome.rows.iter().filter_map(|row| {
-        let ratio = Interval::ratio(&row.rates, &then(row.setup)?.rates);
+    let compared = rows.iter().filter_map(|(setup, rates)| {
+        let ratio = Interval::ratio(rates, &then(*setup)?.rates);
         let verdict = match ratio {
             Interval { low, median, .. } if low > 1.0 && median >= 1.02 => Verdict::Faster,
             Interval { high, median, .. } if high < 1.0 && median <= 0.98 => Verdict::Slower,
             _ => Verdict::Same,
         };
-        Some(Compared { setup: row.setup, ratio, verdict })
+        Some(Compared { setup: *setup, ratio, verdict })
     });
     let compared: Vec<Compared> = compared.collect();
     if compared.is_empty() { Err("it has none of the settings that were tried now".to_owned()) } else { Ok(compared) }

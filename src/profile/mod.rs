@@ -32,7 +32,7 @@ mod trial;
 mod words;
 
 pub use advice::{Advice, Change, Key};
-pub use against::{Compared, Verdict, compare};
+pub use against::{Compared, Verdict};
 pub use cause::Cause;
 pub use grid::Setup;
 pub use interval::Interval;

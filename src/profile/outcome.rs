@@ -1,7 +1,7 @@
 //! What a profile found out.
 
 use super::advice::Advice;
-use super::against::Compared;
+use super::against::{Compared, compare};
 use super::balance::Balance;
 use super::cause::Cause;
 use super::evidence::Evidence;
@@ -50,6 +50,18 @@ pub struct Outcome {
     pub trials: usize,
     /// How long it took.
     pub seconds: f64,
+}
+
+impl Outcome {
+    /// Compares with an earlier profile, which was saved as JSON.
+    ///
+    /// # Errors
+    /// If the text is no profile, or of another step, or has no settings in common.
+    pub fn compare(&mut self, earlier: &[u8]) -> Result<(), String> {
+        let rows: Vec<_> = self.rows.iter().map(|row| (row.setup, row.rates.as_slice())).collect();
+        self.against = Some(compare(&self.step, &rows, earlier)?);
+        Ok(())
+    }
 }
 
 /// What one combination of settings did.

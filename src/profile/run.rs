@@ -1,5 +1,6 @@
 //! Profiles a step.
 
+use super::against::VERSION;
 use super::balance::Balance;
 use super::calibrate::{Machine, Shell, start_of_process};
 use super::cause::{Facts, Finding};
@@ -225,7 +226,7 @@ fn outcome(plan: &Plan<'_>, tried: &Tried) -> Outcome {
     let one = widths.first().filter(|row| row.setup.width == 1);
     let failed = tried.sessions.iter().map(|session| session.log().failed).sum();
     Outcome {
-        version: 1,
+        version: VERSION,
         step: trial.step.name().to_string(),
         cause,
         why,

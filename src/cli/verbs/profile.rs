@@ -10,7 +10,7 @@ use crate::cli::stderr::tell;
 use crate::cli::stdout::{print, print_json};
 use crate::compile::{Prepared, PreparedStep, prepare};
 use crate::ledger::{Reader, RunFolder, StateFolder};
-use crate::profile::{Key, Outcome, ProfileError, ProfileRequest, compare, profile, text};
+use crate::profile::{Key, Outcome, ProfileError, ProfileRequest, profile, text};
 use crate::run::{Control, listen};
 use crate::spec::{Place, parse, set};
 use crate::text::Printable;
