@@ -50,13 +50,10 @@ pub enum Verdict {
 /// Compares throughputs of a step with an earlier profile. Only settings that both have are compared.
 pub(super) fn compare(step: &str, rows: &[(Setup, &[f64])], earlier: &[u8]) -> Result<Vec<Compared>, String> {
     let earlier: Earlier = serde_json::from_slice(earlier).map_err(|error| format!("it is no profile: {error}"))?;
-    if earlier.version != outcome.version {
-        return Err(format!(
-            "it has version {}, and this batchmill reads version {}",
-            earlier.version, outcome.version
-        ));
+    if earlier.version != VERSION {
+        return Err(format!("it has version {}, and this batchmill reads version {VERSION}", earlier.version));
     }
-    if earlier.step != outcome.step {
+    if earlier.step != step {
         return Err(format!("it is of step `{}`", earlier.step));
     }
     let then = |setup: Setup| {

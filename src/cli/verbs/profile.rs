@@ -79,9 +79,9 @@ impl ProfileArgs {
             Err(error) => return Err(error_of(&error).masked(&prepared.secrets)),
         };
         if let (Some(before), Some(path)) = (&before, &self.against) {
-            let compared = compare(&outcome, before)
-                .map_err(|why| CliError::bad(format!("cannot compare with `{}`: {why}", Printable::path(path))));
-            outcome.against = Some(compared?);
+            outcome
+                .compare(before)
+                .map_err(|why| CliError::bad(format!("cannot compare with `{}`: {why}", Printable::path(path))))?;
         }
         match self.format {
             Format::Json => print_json(&outcome)?,
