@@ -4,7 +4,7 @@ use super::advice::{Advice, Change, Key};
 use super::balance::Balance;
 use super::calibrate::Machine;
 use super::evidence::Evidence;
-use super::interval::Interval;
+use super::interval::{Interval, median};
 use super::words::{counted, percent, plus_minus, rate, seconds};
 use crate::measure::SlotState;
 use serde::Serialize;
@@ -86,12 +86,12 @@ impl Facts<'_> {
     /// The cause, and what to do.
     pub(super) fn finding(&self) -> Finding {
         let rules: [fn(&Self) -> Option<Finding>; 9] = [
-            Self::noise,
             Self::quota,
             Self::rate_limit,
             Self::source,
             Self::too_many_threads,
             Self::small_batches,
+            Self::noise,
             Self::uneven,
             Self::process_start,
             Self::engine,
@@ -301,19 +301,24 @@ impl Facts<'_> {
     }
 
     /// The throughput that no width exceeds, if more workers stop to help before the cores are used up.
-    fn ceiling(&self) -> Option<f64> {
+    pub(super) fn ceiling(&self) -> Option<f64> {
         let (one, last) = (self.widths.first()?, self.widths.last()?);
         let before = self.widths.iter().rev().find(|row| row.setup.width * 10 <= last.setup.width * 7)?;
         let linear = one.throughput.median * last.setup.width as f64 / one.setup.width as f64;
         let flat = last.throughput.median < 1.1 * before.throughput.median;
         let is_idle = last.cores_share(self.machine) < 0.8;
-        let most = self.widths.iter().map(|row| row.throughput.median).fold(0.0, f64::max);
-        (flat && is_idle && last.throughput.median < 0.7 * linear).then_some(most)
+        let highest = self.widths.iter().map(|row| row.throughput.median).fold(0.0, f64::max);
+        let near = |row: &&Evidence| row.throughput.median >= 0.85 * highest;
+        let top: Vec<f64> = self.widths.iter().filter(near).flat_map(|row| row.rates.clone()).collect();
+        (flat && is_idle && last.throughput.median < 0.7 * linear).then(|| median(&top))
     }
 
     fn computing(&self) -> Finding {
         let advice = self.width_advice();
         let (width, cores) = (self.base.setup.width, self.machine.cores);
+        // More workers than cores compute no faster; they only get more of a core that others use as well.
+        let is_wider = self.best_width().setup.width > width;
+        let advice = advice.filter(|advice| width < cores || !is_wider || advice.gain.low > 1.2);
         if let Some(slower) = self.memory_bound() {
             let why = format!(
                 "is limited by the memory: an item needs {slower:.1} times the CPU time when {} workers compute at once",
@@ -354,7 +359,7 @@ impl Facts<'_> {
         let (one, full) = (self.widths.first()?, self.full()?);
         let slower = full.cpu_per_item / one.cpu_per_item.max(1e-12) / self.machine.crowding;
         let gain = full.throughput.median / one.throughput.median;
-        (one.setup.width == 1 && slower > 1.25 && gain < 0.8 * full.setup.width as f64 / self.machine.crowding)
+        (one.setup.width == 1 && slower > 1.35 && gain < 0.8 * full.setup.width as f64 / self.machine.crowding)
             .then_some(slower)
     }
 

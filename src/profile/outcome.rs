@@ -24,6 +24,8 @@ pub struct Outcome {
     pub cause: Cause,
     /// Why, as the end of a sentence that begins with the name of the step.
     pub why: String,
+    /// Items per second that no number of workers exceeds, though cores are free.
+    pub ceiling: Option<f64>,
     /// What to change, if anything helps.
     pub advice: Option<Advice>,
     /// The settings of the file.

@@ -28,6 +28,9 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// A window takes at least this.
 const SHORTEST: Duration = Duration::from_millis(120);
 
+/// The most sessions.
+const MOST_SESSIONS: usize = 40;
+
 /// From this share of failed items on, trials say nothing about those that succeed.
 const FAILING: f64 = 0.2;
 
@@ -55,21 +58,21 @@ pub(super) struct Plan<'a> {
 impl Plan<'_> {
     /// Runs the trials.
     pub(super) fn run(&self, sweep: &mut Sweep<'_, '_>) -> Result<(), Halt> {
-        let (began, read) = (Instant::now(), sweep.bytes_read());
+        let began = Instant::now();
         let base = sweep.open(self.own)?;
         let opening = began.elapsed();
         self.refuse_failing(sweep, base)?;
-        let frames = sweep.frames(base);
-        let item = mean_time(&frames);
-        let done: u64 = frames.iter().map(|frame| frame.items).sum();
-        if (sweep.bytes_read() - read) / done.max(1) > COLD {
-            sweep.cold = self.trial.sample.files();
-        }
+        let item = mean_time(&sweep.frames(base));
         let mut all = widths(self.machine.cores, self.own.width);
         all.retain(|width| *width <= self.most().max(self.own.width));
         let left = |sweep: &Sweep<'_, '_>| sweep.deadline.saturating_duration_since(Instant::now());
         // Opening takes an item, and so does each window until it has come to rest.
         let each = shortest(item) + item * 2;
+        let starts = opening * count(all.iter().sum::<usize>()) / count(self.own.width);
+        if starts > left(sweep) / 3 {
+            // Most of the time would go into starting workers.
+            all = fewest(self.machine.cores, self.own.width);
+        }
         if each * count(all.len()) > left(sweep) {
             all = fewest(self.machine.cores, self.own.width);
         }
@@ -77,7 +80,13 @@ impl Plan<'_> {
             return Err(Halt::TooSlow(seconds(item.as_secs_f64())));
         }
         for width in all.into_iter().filter(|width| *width != self.own.width) {
-            sweep.open(Setup { width, ..self.own })?;
+            let read = sweep.bytes_read();
+            let session = sweep.open(Setup { width, ..self.own })?;
+            // The first session has read the interpreter and its modules; this one begins with other items.
+            let done: u64 = sweep.frames(session).iter().map(|frame| frame.items).sum();
+            if sweep.cold.is_empty() && session == 1 && (sweep.bytes_read() - read) / done.max(1) > COLD {
+                sweep.cold = self.trial.sample.files();
+            }
         }
         // The further trials, if any, take as much again.
         let share = left(sweep) / count(2 * ROUNDS * sweep.sessions.len());
@@ -251,9 +260,10 @@ impl Rounds {
         Instant::now() + (self.length + self.item) * count(sweep.sessions.len()) < sweep.deadline
     }
 
-    /// Whether another session, and a round with it, ends in time.
+    /// Whether another session can be opened and measured in time.
     fn fits_one(&self, sweep: &Sweep<'_, '_>) -> bool {
-        Instant::now() + self.opening * 2 + (self.length + self.item) * count(sweep.sessions.len() + 2) < sweep.deadline
+        let window = self.length + self.item * 3;
+        sweep.sessions.len() < MOST_SESSIONS && Instant::now() + self.opening * 2 + window * 2 < sweep.deadline
     }
 }
 

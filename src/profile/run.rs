@@ -230,6 +230,7 @@ fn outcome(plan: &Plan<'_>, tried: &Tried) -> Outcome {
         step: trial.step.name().to_string(),
         cause,
         why,
+        ceiling: facts.ceiling(),
         advice,
         own: *own,
         cores: machine.cores,

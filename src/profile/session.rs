@@ -26,6 +26,7 @@ const LATEST: usize = 100;
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) setup: Setup,
+    number: usize,
     pub(super) width: Width,
     pub(super) clocks: Arc<SlotClocks>,
     cancel: Cancel,
@@ -69,11 +70,11 @@ pub(super) struct DoneFrame {
 
 impl Session {
     /// A session that is paused.
-    pub(super) fn new(setup: Setup, trial: &Trial<'_>) -> std::io::Result<Self> {
+    pub(super) fn new(setup: Setup, number: usize, trial: &Trial<'_>) -> std::io::Result<Self> {
         let width = Width::default();
         width.pause();
         let clocks = Arc::new(SlotClocks::new(setup.width));
-        Ok(Self { setup, width, clocks, cancel: trial.cancel.inner()?, log: Mutex::default() })
+        Ok(Self { setup, number, width, clocks, cancel: trial.cancel.inner()?, log: Mutex::default() })
     }
 
     pub(super) fn log(&self) -> MutexGuard<'_, SessionLog> {
@@ -84,7 +85,7 @@ impl Session {
     pub(super) fn run(&self, trial: &Trial<'_>) {
         let settings = self.settings(trial.settings);
         let context = self.context(trial, &settings);
-        let mut source = trial.sample.source();
+        let mut source = trial.sample.source(self.number);
         let job = StepJob::new(&trial.step.program, None, context, &settings);
         let start = StepStart {
             name: trial.step.name().clone(),
@@ -132,7 +133,7 @@ impl Session {
     fn context(&self, trial: &Trial<'_>, settings: &StepSettings) -> StepContext {
         let folder = trial.folder.join(format!("{:?}", self.setup).replace(|c: char| !c.is_alphanumeric(), "-"));
         let item_files = || ItemFiles::new(folder.join("scratch"), folder.join("files"), Claims::new());
-        let source = trial.sample.source();
+        let source = trial.sample.source(self.number);
         StepContext {
             run: trial.run.clone(),
             step: trial.step.name().clone(),

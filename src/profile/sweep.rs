@@ -85,7 +85,7 @@ impl<'scope, 'env> Sweep<'scope, 'env> {
 
     /// Opens a session and warms it up: its workers start, and its frames find their size. Returns its number.
     pub(super) fn open(&mut self, setup: Setup) -> Result<usize, Halt> {
-        let session = Arc::new(Session::new(setup, self.trial).map_err(Halt::Io)?);
+        let session = Arc::new(Session::new(setup, self.sessions.len(), self.trial).map_err(Halt::Io)?);
         let (own, trial) = (Arc::clone(&session), self.trial);
         let spawned =
             std::thread::Builder::new().name("session".to_owned()).spawn_scoped(self.threads, move || own.run(trial));
@@ -126,6 +126,10 @@ impl<'scope, 'env> Sweep<'scope, 'env> {
         let (usage, threads) = (self.meter.read().since(&usage), Threads::between(&threads, &self.meter.threads()));
         let machine = cpu_of_machine().saturating_sub(machine);
         stopped?;
+        if self.cold.is_empty() {
+            // Items that are under way end among as many others as before.
+            self.look(&session, item)?;
+        }
         self.rest(&session)?;
         let mut slots = [0; SLOT_STATES];
         for (before, after) in before.iter().zip(&after) {

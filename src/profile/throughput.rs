@@ -44,6 +44,9 @@ impl Weights {
                 *slowness = sum / (frames.len() as f64).max(1.0);
             }
         }
+        if !differ(&sessions, &slowness, &usual) {
+            return Self::default();
+        }
         let by_index = usual.into_iter().map(|(index, time)| (index, time.exp()));
         let by_index: HashMap<u64, f64> = by_index.collect();
         let mean = by_index.values().sum::<f64>() / (by_index.len() as f64).max(1.0);
@@ -53,6 +56,25 @@ impl Weights {
     fn of_frame(&self, frame: &DoneFrame) -> f64 {
         self.by_index.get(&frame.first).map_or(frame.items as f64, |weight| *weight)
     }
+}
+
+/// Whether items differ more from each other than each does from one time to the next. If not, for instance because they wait
+/// for each other, a weight would say nothing about its item. This is an analysis of variance of the logarithms.
+fn differ(sessions: &[Vec<DoneFrame>], slowness: &[f64], usual: &HashMap<u64, f64>) -> bool {
+    let frames: usize = sessions.iter().map(Vec::len).sum();
+    if frames < usual.len() * 3 / 2 || usual.len() < 2 {
+        return false;
+    }
+    let mut within = 0.0;
+    for (frames, slowness) in sessions.iter().zip(slowness) {
+        let rest = |frame: &DoneFrame| frame.took.as_secs_f64().max(1e-9).ln() - slowness - usual[&frame.first];
+        within += frames.iter().map(|frame| rest(frame).powi(2)).sum::<f64>();
+    }
+    within /= (frames - usual.len()).max(1) as f64;
+    let mean = usual.values().sum::<f64>() / usual.len() as f64;
+    let between = usual.values().map(|time| (time - mean).powi(2)).sum::<f64>() / (usual.len() - 1) as f64;
+    // The means of items vary by themselves, as they are made of few frames.
+    between > 2.0 * within
 }
 
 /// All but the first frame of each slot, which may have started a worker.

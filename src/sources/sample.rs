@@ -120,13 +120,19 @@ impl Sample {
         }
     }
 
-    /// A source that gives the sample over and over, and never ends.
-    pub fn source(&self) -> Box<dyn Source> {
+    /// A source that gives the sample over and over, and never ends. Each `number` lets it begin at another place.
+    pub fn source(&self, number: usize) -> Box<dyn Source> {
+        /// No two of the first sources begin at the same place.
+        const SOURCES: usize = 7;
+        let places = match &*self.items {
+            Sampled::Rows(chunks) => chunks.len(),
+            Sampled::Items(items) => items.len(),
+        };
         Box::new(Endless {
             items: Arc::clone(&self.items),
             forms: Arc::clone(&self.forms),
             file_keys: self.file_keys,
-            at: 0,
+            at: places * (number % SOURCES) / SOURCES,
             within: 0,
         })
     }
@@ -275,7 +281,7 @@ mod tests {
         let items: Vec<Vec<u8>> = (1..=64).map(|size| format!("\"{}\"", "x".repeat(size)).into_bytes()).collect();
         let sample = Sample::take(&mut List::new(items), ALL).unwrap();
         assert!(sample.is_all && sample.len() == 64);
-        let mut source = sample.source();
+        let mut source = sample.source(0);
         for _ in 0..20 {
             let chunk = source.next(8).unwrap().unwrap();
             let sizes: Vec<usize> = chunk.items.iter().map(<[u8]>::len).collect();
@@ -291,7 +297,7 @@ mod tests {
     #[test]
     fn a_sample_holds_each_item_once_and_begins_again() {
         let sample = Sample::take(&mut List::new(numbers(5)), ALL).unwrap();
-        let mut source = sample.source();
+        let mut source = sample.source(0);
         let mut seen: Vec<u64> = (0..3).flat_map(|_| source.next(2).unwrap().unwrap().indexes.unwrap()).collect();
         seen.sort_unstable();
         assert_eq!(seen, [0, 1, 2, 3, 4]);
