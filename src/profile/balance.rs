@@ -25,7 +25,7 @@ impl Balance {
     /// Of a list all of whose items ran alone at this width; `items` is their number.
     pub(super) fn of(frames: &[DoneFrame], items: u64, width: usize) -> Option<Self> {
         let mut times: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
-        for frame in frames.iter().filter(|frame| frame.items == 1) {
+        for frame in frames.iter().filter(|frame| frame.items == 1 && !frame.starts) {
             times.entry(frame.first).or_default().push(frame.took.as_secs_f64());
         }
         if times.is_empty() || times.len() as u64 != items {
@@ -67,7 +67,7 @@ mod tests {
     fn frames(times: &[u64]) -> Vec<DoneFrame> {
         let frame = |(index, time): (usize, &u64)| {
             let (from, took) = (Instant::now(), Duration::from_millis(*time));
-            DoneFrame { slot: 0, from, took, first: index as u64, items: 1, batches: 1 }
+            DoneFrame { slot: 0, from, took, first: index as u64, items: 1, batches: 1, starts: false }
         };
         times.iter().enumerate().map(frame).collect()
     }

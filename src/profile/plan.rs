@@ -62,7 +62,7 @@ impl Plan<'_> {
         let base = sweep.open(self.own)?;
         let opening = began.elapsed();
         self.refuse_failing(sweep, base)?;
-        let item = mean_time(&sweep.frames(base));
+        let item = sweep.sessions[base].log().usual_time();
         let mut all = widths(self.machine.cores, self.own.width);
         all.retain(|width| *width <= self.most().max(self.own.width));
         let left = |sweep: &Sweep<'_, '_>| sweep.deadline.saturating_duration_since(Instant::now());
@@ -164,7 +164,7 @@ impl Plan<'_> {
         let alone = settings.queue_size.is_some() || settings.lane.batch_timeout.is_some();
         if let (Some(size), true) = (self.own.batch_size, settings.lane.batched || alone) {
             // A batch must not take longer than a window.
-            let item = mean_time(&sweep.frames(base)).as_secs_f64().max(1e-7) / (size as f64);
+            let item = sweep.sessions[base].log().usual_time().as_secs_f64().max(1e-7) / (size as f64);
             let most = (rounds.length.as_secs_f64() / item).min(1e6) as usize;
             for size in sizes(size, most) {
                 if rounds.fits_one(sweep) {
@@ -187,7 +187,7 @@ impl Plan<'_> {
     fn cover(&self, sweep: &mut Sweep<'_, '_>, rounds: &Rounds, base: usize) -> Result<(), Halt> {
         let items = self.trial.sample.len();
         let covered = |frames: &[DoneFrame]| {
-            let mut indexes: Vec<u64> = frames.iter().map(|frame| frame.first).collect();
+            let mut indexes: Vec<u64> = frames.iter().filter(|frame| !frame.starts).map(|frame| frame.first).collect();
             indexes.sort_unstable();
             indexes.dedup();
             indexes.len()

@@ -10,6 +10,7 @@ use crate::pipeline::{
 };
 use crate::spec::{BatchSize, OnBadRow, RetryPolicy};
 use crate::task::{Cancel, Claims, CurrentItems, ItemFiles, LaneSettings, StepContext, TaskHost};
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,10 +48,12 @@ pub(super) struct SessionLog {
 }
 
 impl SessionLog {
-    /// How long a frame took lately, in the middle.
+    /// How long a frame took lately, in the middle; those that started a worker count only if there are no others.
     pub(super) fn usual_time(&self) -> Duration {
         let latest = &self.frames[self.frames.len().saturating_sub(LATEST)..];
-        let mut times: Vec<Duration> = latest.iter().map(|frame| frame.took).collect();
+        let all_start = latest.iter().all(|frame| frame.starts);
+        let counted = latest.iter().filter(|frame| all_start || !frame.starts);
+        let mut times: Vec<Duration> = counted.map(|frame| frame.took).collect();
         times.sort_unstable();
         times.get(times.len() / 2).copied().unwrap_or_default()
     }
@@ -66,6 +69,8 @@ pub(super) struct DoneFrame {
     pub(super) first: u64,
     pub(super) items: u64,
     pub(super) batches: u64,
+    /// Whether it is the first of its slot, which may have started a worker.
+    pub(super) starts: bool,
 }
 
 impl Session {
@@ -96,7 +101,7 @@ impl Session {
             width: &self.width,
             alarm: &Alarm::default(),
         };
-        let mut recorder = FrameRecorder { started: job.started(), session: self };
+        let mut recorder = FrameRecorder { started: job.started(), session: self, seen: HashSet::new() };
         let end = run_step(start, &job, &mut recorder, Announcer::new(&mut [], &trial.prepared.secrets));
         let why = match end {
             Ok(StepEnd { failure: Some(failure), .. }) => Some(format!("{}: {}", failure.class, failure.message)),
@@ -164,6 +169,8 @@ impl Session {
 struct FrameRecorder<'a> {
     started: Instant,
     session: &'a Session,
+    /// The slots that have run a frame.
+    seen: HashSet<usize>,
 }
 
 impl Recorder for FrameRecorder<'_> {
@@ -189,7 +196,8 @@ impl Recorder for FrameRecorder<'_> {
                     let first = report.succeeded.iter().next();
                     let first = first.or_else(|| report.failed.first().map(|failed| failed.index)).unwrap_or(0);
                     let (took, batches) = (report.span.took, report.batches);
-                    log.frames.push(DoneFrame { slot, from, took, first, items, batches });
+                    let starts = self.seen.insert(slot);
+                    log.frames.push(DoneFrame { slot, from, took, first, items, batches, starts });
                 }
             }
         }

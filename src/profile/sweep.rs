@@ -98,7 +98,8 @@ impl<'scope, 'env> Sweep<'scope, 'env> {
             let mut slots: Vec<usize> = log.frames.iter().map(|frame| frame.slot).collect();
             slots.sort_unstable();
             slots.dedup();
-            slots.len() >= setup.width || log.frames.len() >= 4 * setup.width
+            // One more frame than slots, so that one has started no worker.
+            (slots.len() >= setup.width && log.frames.len() > setup.width) || log.frames.len() >= 4 * setup.width
         };
         while !is_warm() || started.elapsed() < WARM {
             self.look(&session, LOOK)?;

@@ -134,7 +134,7 @@ fn table(outcome: &Outcome, text: &mut String) {
 
 fn line(text: &mut String, name: &str, shares: &[(&str, f64)]) {
     let shares: Vec<String> = shares.iter().map(|(name, share)| format!("{name} {}", percent(*share))).collect();
-    let _ = writeln!(text, "  {name:<28}  {}", shares.join(", "));
+    let _ = writeln!(text, "  {name:<32}  {}", shares.join(", "));
 }
 
 /// How it compares with an earlier profile.
@@ -149,7 +149,7 @@ fn compared(outcome: &Outcome, text: &mut String) {
         let size = size.map_or(String::new(), |size| format!(", batches of {size}"));
         let threads = setup.threads.map_or(String::new(), |threads| format!(", {}", counted(threads, "thread")));
         let name = format!("{}{size}{threads}, against then", counted(setup.width, "worker"));
-        let _ = writeln!(text, "  {name:<28}  {}: {verdict}", times(ratio));
+        let _ = writeln!(text, "  {name:<32}  {}: {verdict}", times(ratio));
     }
 }
 
@@ -159,7 +159,7 @@ fn laws(outcome: &Outcome) -> String {
     };
     let mut text = String::new();
     if let Some(amdahl) = &outcome.law.amdahl {
-        let _ = writeln!(text, "  {:<28}  serial share {}", "Amdahl's law, up to the cores", share(amdahl));
+        let _ = writeln!(text, "  {:<32}  serial share {}", "Amdahl's law, up to the cores", share(amdahl));
     }
     let usl = match &outcome.law.usl {
         Ok(usl) => {
@@ -168,6 +168,6 @@ fn laws(outcome: &Outcome) -> String {
         }
         Err(why) => format!("not fitted: {why}"),
     };
-    let _ = writeln!(text, "  {:<28}  {usl}", "Universal Scalability Law");
+    let _ = writeln!(text, "  {:<32}  {usl}", "Universal Scalability Law");
     text
 }

@@ -6,7 +6,7 @@
 
 use super::session::DoneFrame;
 use super::sweep::Window;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Instant;
 
 /// How often times and slownesses are fitted to each other.
@@ -26,7 +26,8 @@ impl Weights {
         if sessions.iter().flatten().any(|frame| frame.items > 1) {
             return Self::default();
         }
-        let sessions: Vec<Vec<DoneFrame>> = sessions.iter().map(|frames| without_starts(frames)).collect();
+        let sessions: Vec<Vec<DoneFrame>> =
+            sessions.iter().map(|frames| frames.iter().filter(|frame| !frame.starts).copied().collect()).collect();
         let took = |frame: &DoneFrame| frame.took.as_secs_f64().max(1e-9).ln();
         let mut slowness = vec![0.0; sessions.len()];
         let mut usual: HashMap<u64, f64> = HashMap::new();
@@ -77,12 +78,6 @@ fn differ(sessions: &[Vec<DoneFrame>], slowness: &[f64], usual: &HashMap<u64, f6
     between > 2.0 * within
 }
 
-/// All but the first frame of each slot, which may have started a worker.
-fn without_starts(frames: &[DoneFrame]) -> Vec<DoneFrame> {
-    let mut seen = HashSet::new();
-    frames.iter().filter(|frame| !seen.insert(frame.slot)).copied().collect()
-}
-
 /// The items that were done in a window, counted with their weights.
 pub(super) fn items_in(window: &Window, frames: &[DoneFrame], weights: &Weights) -> f64 {
     frames.iter().map(|frame| share(frame, (window.from, window.to)) * weights.of_frame(frame)).sum()
@@ -104,7 +99,8 @@ mod tests {
     use std::time::Duration;
 
     fn frame(from: Instant, took: u64, first: u64, items: u64) -> DoneFrame {
-        DoneFrame { slot: 0, from, took: Duration::from_millis(took), first, items, batches: 1 }
+        let (took, starts) = (Duration::from_millis(took), took == 900);
+        DoneFrame { slot: 0, from, took, first, items, batches: 1, starts }
     }
 
     fn window(from: Instant, length: u64) -> Window {
