@@ -33,6 +33,9 @@ const MUCH_OF_OTHERS: f64 = 0.3;
 /// Items that take no longer to read hold up nobody.
 const AT_ONCE: Duration = Duration::from_millis(100);
 
+/// The most items that are read for a sample.
+const MOST_ITEMS: u64 = 200_000;
+
 /// The share of the budget that reading the list of items may take.
 const READING: u32 = 4;
 
@@ -112,7 +115,8 @@ pub fn profile(request: &ProfileRequest<'_>) -> Result<Outcome, ProfileError> {
     let began = Instant::now();
     let open = open(request, &scope, guard.as_ref())?;
     let OpenStep { mut source, settings, item_files, .. } = open;
-    let limits = SampleLimits { items: 200_000, bytes: 64 << 20, time: *budget / READING };
+    let most = prepared.options.max_items.unwrap_or(MOST_ITEMS).min(MOST_ITEMS);
+    let limits = SampleLimits { items: most, bytes: 64 << 20, time: *budget / READING };
     let name = || step.name().clone();
     let sample = Sample::take(&mut *source, limits).map_err(|error| ProfileError::Items(name(), error))?;
     drop(source);

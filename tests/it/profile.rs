@@ -157,6 +157,8 @@ steps:
     let before = sandbox.batchmill(&["runs", "--format", "json"]).stdout;
     let found = profile(&sandbox, &["--step", "write"]);
     assert_eq!((found["sample"].as_u64(), found["is_whole"].as_bool()), (Some(3), Some(true)));
+    let found = profile(&sandbox, &["--step", "write", "--max-items", "2", "--jobs", "1"]);
+    assert_eq!((found["sample"].as_u64(), found["own"]["width"].as_u64()), (Some(2), Some(1)));
     assert_eq!(sandbox.read("made/10.txt"), "mine");
     assert_eq!(sandbox.batchmill(&["runs", "--format", "json"]).stdout, before);
 }
