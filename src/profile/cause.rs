@@ -118,7 +118,8 @@ impl Facts<'_> {
                 self.base.cores_used,
                 percent(throttled.min(1.0))
             ),
-            advice: self.width_advice(),
+            // More workers would be throttled as well.
+            advice: self.width_advice().filter(|_| self.best_width().setup.width < self.base.setup.width),
         })
     }
 

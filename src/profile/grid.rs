@@ -38,9 +38,9 @@ fn steps() -> impl Iterator<Item = usize> {
     std::iter::once(1).chain((0..20_u32).flat_map(|power| [2 << power, 3 << power]))
 }
 
-/// The sizes of batches to try beside that of the file: none above `most`.
-pub(super) fn sizes(own: usize, most: usize) -> Vec<usize> {
-    SIZES.into_iter().filter(|size| *size != own && *size <= most).collect()
+/// The sizes of batches to try beside that of the file, the smallest first.
+pub(super) fn sizes(own: usize) -> Vec<usize> {
+    SIZES.into_iter().filter(|size| *size != own).collect()
 }
 
 /// The fewest widths that allow an answer.
@@ -63,6 +63,6 @@ mod tests {
         assert_eq!(further(2, 1000), [6, 8, 12, 16, 24, 32]);
         assert_eq!(further(2, 10), [6, 8]);
         assert_eq!((fewest(2, 2), fewest(4, 1)), (vec![1, 2], vec![1, 4]));
-        assert_eq!((sizes(1, 100), sizes(50, 10)), (vec![10, 100], vec![1, 10]));
+        assert_eq!((sizes(1), sizes(50)), (vec![10, 100, 1000], vec![1, 10, 100, 1000]));
     }
 }

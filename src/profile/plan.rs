@@ -37,6 +37,9 @@ const FAILING: f64 = 0.2;
 /// Workers with so many threads each, and so many for each core, may have too many.
 const CROWDED: f64 = 1.3;
 
+/// If a batch of the next size takes at most so many times as long, it is tried in any case.
+const MOST_GROWTH: u32 = 2;
+
 /// An item that reads so many bytes from storage was not in the page cache.
 const COLD: u64 = 64 << 10;
 
@@ -163,13 +166,16 @@ impl Plan<'_> {
         let settings = self.trial.settings;
         let alone = settings.queue_size.is_some() || settings.lane.batch_timeout.is_some();
         if let (Some(size), true) = (self.own.batch_size, settings.lane.batched || alone) {
-            // A batch must not take longer than a window.
-            let item = sweep.sessions[base].log().usual_time().as_secs_f64().max(1e-7) / (size as f64);
-            let most = (rounds.length.as_secs_f64() / item).min(1e6) as usize;
-            for size in sizes(size, most) {
-                if rounds.fits_one(sweep) {
-                    sweep.open(Setup { batch_size: Some(size), ..self.own })?;
+            let mut last = (size, sweep.sessions[base].log().usual_time());
+            for size in sizes(size) {
+                // A batch must not take much longer than a window, if an item took as long as it did before. It takes less if
+                // the batch has a cost of its own, so each size tells about the next.
+                let expected = last.1.mul_f64(size as f64 / last.0 as f64);
+                if expected > (2 * rounds.length).max(last.1 * MOST_GROWTH) || !rounds.fits_one(sweep) {
+                    break;
                 }
+                let session = sweep.open(Setup { batch_size: Some(size), ..self.own })?;
+                last = (size, sweep.sessions[session].log().usual_time());
             }
         }
         // Where workers hold each other up, one alone shows how many threads each would like to run.
