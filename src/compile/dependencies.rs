@@ -56,7 +56,7 @@ impl<'a> EarlierSteps<'a> {
     fn named_in(&self, text: &str) -> Vec<Upstream> {
         let words = Words::of(text);
         let (uses, dynamic, aggregates) = (words.uses("steps"), words.is_dynamic(), words.has("aggregate"));
-        // The values and methods of the mapping itself, such as `steps.values()`, are no steps.
+        // Methods of the mapping itself, such as `steps.values()`, are not steps.
         let members: Option<Vec<usize>> = match &uses {
             Uses::Members(members) => members.iter().map(|member| self.by_name.get(member).copied()).collect(),
             Uses::Any => None,

@@ -205,7 +205,7 @@ impl RunFolder {
         self.path.join("report.html")
     }
 
-    /// What a run under way notes of its running step.
+    /// The progress that a run saves about its current step.
     pub fn note(&self) -> PathBuf {
         self.path.join("progress.json")
     }

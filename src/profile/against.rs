@@ -49,7 +49,7 @@ pub enum Verdict {
 
 /// Compares throughputs of a step with an earlier profile. Only settings that both have are compared.
 pub(super) fn compare(step: &str, rows: &[(Setup, &[f64])], earlier: &[u8]) -> Result<Vec<Compared>, String> {
-    let earlier: Earlier = serde_json::from_slice(earlier).map_err(|error| format!("it is no profile: {error}"))?;
+    let earlier: Earlier = serde_json::from_slice(earlier).map_err(|error| format!("it isn't a profile: {error}"))?;
     if earlier.version != VERSION {
         return Err(format!("it has version {}, and this batchmill reads version {VERSION}", earlier.version));
     }

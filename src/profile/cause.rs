@@ -69,7 +69,7 @@ pub(super) struct Facts<'a> {
     pub(super) source: f64,
     /// Seconds to start a process that does nothing, if the task starts one per item.
     pub(super) process_start: Option<f64>,
-    /// Whether there is no task to speak of.
+    /// Whether the task is `echo`, which does no work of its own.
     pub(super) is_echo: bool,
 }
 
@@ -227,7 +227,7 @@ impl Facts<'_> {
         let rest = if gain >= 1.1 {
             format!("; put the longest items first: {gain:.1}x")
         } else {
-            "; split the item, or run it beside other work".to_owned()
+            "; split that item into smaller ones".to_owned()
         };
         Some(Finding {
             cause: Cause::UnevenItems,
@@ -301,7 +301,7 @@ impl Facts<'_> {
         Finding { cause: Cause::Waiting, why, advice }
     }
 
-    /// The throughput that no width exceeds, if more workers stop to help before the cores are used up.
+    /// The throughput that no width exceeds, if more workers stop helping before the cores are used up.
     pub(super) fn ceiling(&self) -> Option<f64> {
         let (one, last) = (self.widths.first()?, self.widths.last()?);
         let before = self.widths.iter().rev().find(|row| row.setup.width * 10 <= last.setup.width * 7)?;

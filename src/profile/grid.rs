@@ -28,9 +28,9 @@ pub(super) fn widths(cores: usize, own: usize) -> Vec<usize> {
     widths
 }
 
-/// The widths to add if tasks wait.
-pub(super) fn further(cores: usize, most: usize) -> Vec<usize> {
-    steps().take_while(|width| *width <= (MOST_TIMES * cores).min(most)).filter(|width| *width > 2 * cores).collect()
+/// The widths to add above the widest one if tasks wait.
+pub(super) fn further(cores: usize, widest: usize, most: usize) -> Vec<usize> {
+    steps().take_while(|width| *width <= (MOST_TIMES * cores).min(most)).filter(|width| *width > widest).collect()
 }
 
 /// 1, 2, 3, 4, 6, 8, 12, 16, ..: powers of two, and what is halfway between them.
@@ -60,8 +60,8 @@ mod tests {
         assert_eq!(widths(2, 1), [1, 2, 3, 4]);
         assert_eq!(widths(2, 7), [1, 2, 3, 4, 7]);
         assert_eq!(widths(8, 8), [1, 2, 3, 4, 6, 8, 12, 16]);
-        assert_eq!(further(2, 1000), [6, 8, 12, 16, 24, 32]);
-        assert_eq!(further(2, 10), [6, 8]);
+        assert_eq!(further(2, 4, 1000), [6, 8, 12, 16, 24, 32]);
+        assert_eq!(further(2, 2, 10), [3, 4, 6, 8]);
         assert_eq!((fewest(2, 2), fewest(4, 1)), (vec![1, 2], vec![1, 4]));
         assert_eq!((sizes(1), sizes(50)), (vec![10, 100, 1000], vec![1, 10, 100, 1000]));
     }

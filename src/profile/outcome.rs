@@ -58,7 +58,7 @@ impl Outcome {
     /// Compares with an earlier profile, which was saved as JSON.
     ///
     /// # Errors
-    /// If the text is no profile, or of another step, or has no settings in common.
+    /// If the text isn't a profile, is for another step, or shares no settings with this one.
     pub fn compare(&mut self, earlier: &[u8]) -> Result<(), String> {
         let rows: Vec<_> = self.rows.iter().map(|row| (row.setup, row.rates.as_slice())).collect();
         self.against = Some(compare(&self.step, &rows, earlier)?);

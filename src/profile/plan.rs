@@ -72,11 +72,8 @@ impl Plan<'_> {
         // Opening takes an item, and so does each window until it has come to rest.
         let each = shortest(item) + item * 2;
         let starts = opening * count(all.iter().sum::<usize>()) / count(self.own.width);
-        if starts > left(sweep) / 3 {
-            // Most of the time would go into starting workers.
-            all = fewest(self.machine.cores, self.own.width);
-        }
-        if each * count(all.len()) > left(sweep) {
+        // Otherwise most of the time would go into starting workers, or it would not suffice.
+        if starts > left(sweep) / 3 || each * count(all.len()) > left(sweep) {
             all = fewest(self.machine.cores, self.own.width);
         }
         if each * count(all.len()) > left(sweep) {
@@ -137,7 +134,9 @@ impl Plan<'_> {
     fn widen(&self, sweep: &mut Sweep<'_, '_>, rounds: &mut Rounds) -> Result<(), Halt> {
         let memory = available_memory() / 2 / sweep.largest_process().max(1 << 20);
         let most = usize::try_from(memory).unwrap_or(usize::MAX).min(self.most());
-        for width in further(self.machine.cores, most) {
+        let tried = sweep.sessions.iter().filter(|session| self.is_width(session.setup));
+        let widest = tried.map(|session| session.setup.width).max().unwrap_or(1);
+        for width in further(self.machine.cores, widest, most) {
             let evidence = self.evidence(sweep);
             let mut by_width: Vec<&Evidence> = evidence.iter().filter(|row| self.is_width(row.setup)).collect();
             by_width.sort_by_key(|row| row.setup.width);

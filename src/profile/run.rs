@@ -9,7 +9,6 @@ use super::grid::Setup;
 use super::law::{Law, Point};
 use super::outcome::{Outcome, Row};
 use super::plan::{Plan, Tried, evidence};
-use super::session::THREAD_VARIABLES;
 use super::sweep::{Halt, Sweep, Window};
 use super::trial::Trial;
 use crate::compile::{OpenStep, Prepared, PreparedStep, StartError, open_step};
@@ -19,6 +18,7 @@ use crate::run::{scope_before, step_scope};
 use crate::sources::{Printed, Sample, SampleLimits, SourceError, SourceHost};
 use crate::spec::{BatchSize, Command as ShellCommand, TaskKind};
 use crate::task::guard::Guard;
+use crate::task::python::THREAD_VARIABLES;
 use crate::task::{Cancel, TaskHost, capture};
 use crate::template::{ItemScope, Scope};
 use jiff::Timestamp;
@@ -84,7 +84,7 @@ pub enum ProfileError {
     #[error("a trial of step `{0}` ended: {1}")]
     Ended(StepName, String),
     /// There is too little time.
-    #[error("{budget} s are too short to try each width of step `{step}` once: an item takes {item}")]
+    #[error("{budget} s is too short to try step `{step}` with each number of workers: an item takes {item}")]
     TooShort {
         /// The time that was given, in seconds.
         budget: f64,

@@ -9,16 +9,13 @@ use crate::pipeline::{
     Alarm, Announcer, Carried, Feed, PipelineError, Recorder, StepEnd, StepJob, StepStart, Width, run_step,
 };
 use crate::spec::{BatchSize, OnBadRow, RetryPolicy};
+use crate::task::python::THREAD_VARIABLES;
 use crate::task::{Cancel, Claims, CurrentItems, ItemFiles, LaneSettings, StepContext, TaskHost};
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-/// The variables that limit the threads of numeric libraries.
-pub(super) const THREAD_VARIABLES: [&str; 5] =
-    ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "POLARS_MAX_THREADS"];
 
 /// How many frames are looked at to know how long one takes.
 const LATEST: usize = 100;

@@ -128,7 +128,7 @@ impl<'scope, 'env> Sweep<'scope, 'env> {
         let machine = cpu_of_machine().saturating_sub(machine);
         stopped?;
         if self.cold.is_empty() {
-            // Items that are under way end among as many others as before.
+            // Items in progress finish under the same load as before.
             self.look(&session, item)?;
         }
         self.rest(&session)?;

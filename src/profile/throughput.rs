@@ -1,8 +1,8 @@
 //! How many items a window did.
 //!
-//! Windows are cut without regard to items. So an item that was under way at an end of a window counts with the share of its
-//! time that lies within; and if items differ in length, each counts with its own usual time, so that a window of large items
-//! does not look slower than one of small ones.
+//! A window can begin or end in the middle of an item. Such an item counts with the share of its time inside the window. If
+//! items differ in length, each counts with its own usual time, so that a window of large items does not look slower than one
+//! of small ones.
 
 use super::session::DoneFrame;
 use super::sweep::Window;

@@ -32,5 +32,5 @@ pub use metrics::{MetricsFile, Replace};
 pub use metrics_text::METRICS_START;
 pub use noted::{KeepNote, NoteKeeper};
 pub use scan::{Scan, ScanProgress};
-pub use summary::{stop_error, summary};
+pub use summary::{shell_word, stop_error, summary};
 pub use under_way::{RunningStep, UnderWay};

@@ -194,7 +194,7 @@ pub fn stop_error(summary: &RunSummary) -> Option<Printable> {
 }
 
 /// A path, quoted for a shell.
-fn shell_word(path: &Path) -> String {
+pub fn shell_word(path: &Path) -> String {
     let path = path.display().to_string();
     // A path cannot contain NUL, the only thing that cannot be quoted.
     shlex::try_quote(&path).map_or_else(|_| path.clone(), Into::into)

@@ -1,4 +1,4 @@
-//! A run under way as people see it: on the terminal where it runs, and by `status` on another one.
+//! How a run in progress looks to people: on its own terminal, and in `status` on another one.
 
 use super::bar_text::{Line, Part, Tone, lines, log_line};
 use super::format::duration;

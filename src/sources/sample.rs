@@ -76,7 +76,7 @@ impl Sample {
             let first = read;
             read += chunk.items.len() as u64;
             bytes += chunk.items.as_parts().0.len();
-            // What stands for a file that cannot be read is no item to try.
+            // A placeholder for an unreadable file is not an item to try.
             if chunk.file_error.is_none() {
                 chunks.push((first, chunk));
             }

@@ -69,14 +69,16 @@ fn set_in(text: &str, entries: &[Entry], (key, value): (&str, &str)) -> Result<S
     if let Some(entry) = entry(entries, key) {
         return replace(text, entry, value);
     }
-    // A name that was made of the key of the step is no line of the mapping.
+    // If the step's key became its `name`, that entry has no line of its own.
     let own_line = |entry: &&Entry| indent_of(text, entry.key_span.start).is_some() && entry.key != "name";
     let one_line = |entry: &&Entry| own_line(entry) && !text[entry.key_span.start..entry.value.span.end].contains('\n');
     let neighbour = NEIGHBOURS.iter().find_map(|name| entry(entries, name).filter(one_line));
     let (at, by) = match (neighbour, entries.iter().find(own_line)) {
         (Some(entry), _) => (line_end(text, entry.value.span.end), entry),
         (None, Some(entry)) => (line_start(text, entry.key_span.start), entry),
-        (None, None) => return Err(EditError(format!("there is no line for `{key}`: the step is written in braces"))),
+        (None, None) => {
+            return Err(EditError(format!("cannot add `{key}`: the step is written on one line, in braces")));
+        }
     };
     let indent = indent_of(text, by.key_span.start).unwrap_or_default();
     Ok(insert(text, at, &format!("{indent}{key}: {value}\n")))
@@ -94,7 +96,7 @@ fn set_env(text: &str, root: &Node, (name, value): (&str, &str)) -> Result<Strin
     }
     let own_line = |entry: &&Entry| indent_of(text, entry.key_span.start).is_some();
     let Some(first) = entries.iter().find(own_line) else {
-        return Err(EditError(format!("there is no line for `{name}`: `env` is written in braces")));
+        return Err(EditError(format!("cannot add `{name}`: `env` is written on one line, in braces")));
     };
     let indent = indent_of(text, first.key_span.start).unwrap_or_default();
     Ok(insert(text, line_start(text, first.key_span.start), &format!("{indent}{name}: {value}\n")))

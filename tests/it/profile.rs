@@ -65,7 +65,7 @@ fn a_profile_is_compared_with_an_earlier_one() {
         .exits_with(0);
     let line = ended.stdout.lines().find(|line| line.contains("1 worker, against then")).unwrap();
     assert!(line.ends_with("slower") && line.contains("x ("), "{line}");
-    for (file, words) in [("none.json", "cannot read `none.json`"), ("other.json", "it is no profile")] {
+    for (file, words) in [("none.json", "cannot read `none.json`"), ("other.json", "it isn't a profile")] {
         let ended = sandbox
             .batchmill(&["profile", "workflow.yaml", "--yes", "--budget", "8s", "--against", file])
             .exits_with(2);
@@ -184,7 +184,7 @@ steps:
     let sandbox = Sandbox::with(flow).env("TOKEN", "s3cr3t-token");
     for (arguments, words) in [
         (&["--yes"][..], "several steps have items: `a`, `slow`"),
-        (&["--step", "nope"], "there is no step `nope`"),
+        (&["--step", "nope"], "the workflow has no step `nope`"),
         (&["--step", "once"], "step `once` has no items"),
         (&["--step", "a", "--yes"], "items of step `a` failed; the first: ValueError: no ***"),
         (&["--step", "a", "--yes", "items=[]"], "step `a` has no items"),

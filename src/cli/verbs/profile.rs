@@ -11,8 +11,9 @@ use crate::cli::stdout::{print, print_json};
 use crate::compile::{Prepared, PreparedStep, prepare};
 use crate::ledger::{Reader, RunFolder, StateFolder};
 use crate::profile::{Key, Outcome, ProfileError, ProfileRequest, profile, text};
+use crate::report::shell_word;
 use crate::run::{Control, listen};
-use crate::spec::{Place, parse, set};
+use crate::spec::{Place, Setting, StepKind, parse, set};
 use crate::text::Printable;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -86,7 +87,7 @@ impl ProfileArgs {
         match self.format {
             Format::Json => print_json(&outcome)?,
             Format::Text => {
-                let name = shlex_of(&file);
+                let name = shell_word(&file);
                 print(text(&outcome, &name))?;
             }
         }
@@ -118,7 +119,7 @@ impl ProfileArgs {
                     let what = if exists {
                         format!("step `{shown}` has no items")
                     } else {
-                        format!("there is no step `{shown}`")
+                        format!("the workflow has no step `{shown}`")
                     };
                     CliError::bad(what).help(format!("steps with items: {}", names()))
                 })
@@ -139,7 +140,7 @@ fn earlier(
         let message =
             format!("step `{}` reads the results of step `{name}`, and no run of this file has them", step.name());
         CliError::bad(message)
-            .help(format!("run the workflow first: batchmill run {}", shlex_of(&prepared.workflow.source.path)))
+            .help(format!("run the workflow first: batchmill run {}", shell_word(&prepared.workflow.source.path)))
     };
     let Some(folder) = latest_run_of(file, state)? else { return Err(missing(&first)) };
     let reader = Reader::open(folder.clone())?;
@@ -149,6 +150,11 @@ fn earlier(
         }
     }
     Ok(Some(folder))
+}
+
+/// Whether the step has `parallel: false`.
+fn is_sequential(step: &PreparedStep) -> bool {
+    matches!(&step.step.kind, StepKind::Batch(batch) if matches!(batch.parallel, Some(Setting::Fixed(false))))
 }
 
 /// Writes the advice into the workflow file.
@@ -173,7 +179,7 @@ fn apply(prepared: &Prepared, step: &PreparedStep, outcome: &Outcome) -> Result<
             ))
         };
         source.text = set(&source, &place, &change.to).map_err(|error| cannot(&error))?;
-        if change.key == Key::MaxParallel && source.text.contains("parallel: false") {
+        if change.key == Key::MaxParallel && is_sequential(step) {
             // It would win over `max_parallel`.
             source.text =
                 set(&source, &Place::Batch(step.name(), "parallel"), "true").map_err(|error| cannot(&error))?;
@@ -202,14 +208,4 @@ fn error_of(error: &ProfileError) -> CliError {
         _ => None,
     };
     help.into_iter().fold(CliError::of(Exit::Bad, error), CliError::help)
-}
-
-/// A path as a shell takes it.
-fn shlex_of(path: &Path) -> String {
-    let path = path.display().to_string();
-    if path.chars().all(|c| c.is_alphanumeric() || "/._-+:@".contains(c)) {
-        path
-    } else {
-        format!("'{}'", path.replace('\'', r"'\''"))
-    }
 }

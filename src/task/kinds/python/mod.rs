@@ -33,3 +33,4 @@ mod worker_env;
 pub use host::{Found, Host, HostError, Hosting, find_interpreter};
 pub use probe::{Check, CheckFault};
 pub(super) use task::PythonTask;
+pub use worker_env::THREAD_VARIABLES;

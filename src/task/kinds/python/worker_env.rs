@@ -13,6 +13,10 @@ const KEPT: u32 = 64 << 20;
 /// Lists the variables that are meant for the worker, but not for the processes that its code starts.
 const NOT_INHERITED: &str = "BATCHMILL_NOT_INHERITED";
 
+/// The variables that set how many threads numeric libraries use.
+pub const THREAD_VARIABLES: [&str; 5] =
+    ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "POLARS_MAX_THREADS"];
+
 /// The variables for a worker of a step with `width` slots. `own` are the variables that the workflow sets.
 pub(super) fn worker_env(own: &[(String, String)], width: usize) -> impl Iterator<Item = (&'static str, String)> {
     malloc_settings(own).into_iter().chain(thread_caps(width))
@@ -36,7 +40,8 @@ fn malloc_settings(own: &[(String, String)]) -> Vec<(&'static str, String)> {
 fn thread_caps(width: usize) -> impl Iterator<Item = (&'static str, String)> {
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let threads = (cores / width.max(1)).max(1).to_string();
-    let names =
-        ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "POLARS_MAX_THREADS"];
-    names.into_iter().filter(|name| std::env::var_os(name).is_none()).map(move |name| (name, threads.clone()))
+    THREAD_VARIABLES
+        .into_iter()
+        .filter(|name| std::env::var_os(name).is_none())
+        .map(move |name| (name, threads.clone()))
 }
