@@ -10,6 +10,7 @@ pub mod causes;
 pub mod cli;
 pub mod columnar;
 pub mod compile;
+pub mod control;
 pub mod explain;
 pub mod export;
 pub mod ledger;

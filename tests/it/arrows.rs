@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("measure", &["model"]),
     ("text", &[]),
     ("causes", &["model"]),
+    ("control", &["model"]),
     ("wire", &["model"]),
     ("spec", &["text", "model"]),
     ("template", &["model"]),
@@ -30,8 +31,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "run",
         &[
-            "causes", "measure", "text", "pipeline", "resume", "reduce", "compile", "export", "ledger", "sources",
-            "task", "spec", "template", "columnar", "model",
+            "control", "causes", "measure", "text", "pipeline", "resume", "reduce", "compile", "export", "ledger",
+            "sources", "task", "spec", "template", "columnar", "model",
         ],
     ),
     (
@@ -41,8 +42,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "profile", "causes", "explain", "measure", "text", "run", "resume", "compile", "export", "ledger",
-            "sources", "survey", "report", "spec", "task", "template", "wire", "model",
+            "control", "profile", "causes", "explain", "measure", "text", "run", "resume", "compile", "export",
+            "ledger", "sources", "survey", "report", "spec", "task", "template", "wire", "model",
         ],
     ),
     ("explain", &["causes", "measure", "ledger", "report", "text", "model"]),
