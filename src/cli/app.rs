@@ -39,6 +39,8 @@ enum Verb {
     Runs(verbs::RunsArgs),
     /// Show how far a run is, or how it ended
     Status(verbs::StatusArgs),
+    /// Steer a run in progress: pause it, change its width, cancel items
+    Ctl(verbs::CtlArgs),
     /// Print the results of a run as JSON Lines, in item order
     Results(verbs::ResultsArgs),
     /// List the failed items of a run
@@ -73,6 +75,7 @@ impl Verb {
             Self::Inspect(args) => args.run(),
             Self::Runs(args) => args.run(),
             Self::Status(args) => args.run(),
+            Self::Ctl(args) => args.run(),
             Self::Results(args) => args.run(),
             Self::Failures(args) => args.run(),
             Self::Logs(args) => args.run(),

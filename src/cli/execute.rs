@@ -19,7 +19,7 @@ use crate::report::{
     stop_error, summary,
 };
 use crate::resume::ItemSelection;
-use crate::run::{Control, Observers, Start, listen, run};
+use crate::run::{Control, Observers, Start, Stopper, run};
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::Path;
@@ -41,11 +41,11 @@ fn execute_with(
     outlets: &mut Outlets,
 ) -> Result<Exit, CliError> {
     let control = Arc::new(Control::new().map_err(|error| CliError::of(Exit::Bad, &error))?);
-    let interrupts = listen(&control, display.grace).map_err(|error| CliError::of(Exit::Bad, &error))?;
+    let stopper = Stopper::listen(&control, display.grace).map_err(|error| CliError::of(Exit::Bad, &error))?;
     let highlights = LeftHighlights::default();
     let mut listeners = [outlets.audience(shown(display, &highlights)), note_keeper(&prepared.options.state)];
     let observers = Observers { listeners: &mut listeners, files: &outlets.files, report: write_report };
-    let end = run(prepared, start, &control, observers)?;
+    let end = run(prepared, start, &stopper, observers)?;
     if display.format == Format::Json {
         print_json(&RunJson::of(&end)?)?;
     }
@@ -61,7 +61,7 @@ fn execute_with(
         let ran = end.summary.steps.iter().any(|step| step.stats.succeeded + step.stats.failed > 0);
         return Err(CliError::diagnostics(if ran { Exit::Stopped } else { Exit::Bad }, diagnostics));
     }
-    Ok(Exit::of(end.summary.status, interrupts.signal()))
+    Ok(Exit::of(end.summary.status, stopper.signal()))
 }
 
 /// What notes the progress for `status`.

@@ -61,6 +61,7 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
     };
     fail(&workflow, errors)?;
     let (steps, closing) = prepared_steps(&workflow, compiled);
+    let secrets = Arc::new(secrets);
     Ok(Prepared { workflow, steps, closing, params, env, own_env, secrets, python, options })
 }
 

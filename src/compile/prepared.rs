@@ -55,7 +55,7 @@ pub struct Prepared {
     /// The workflow's `env` alone.
     pub own_env: Arc<Vec<(String, String)>>,
     /// The secrets to mask.
-    pub secrets: Secrets,
+    pub secrets: Arc<Secrets>,
     /// The interpreter, if a step needs one.
     pub python: Option<Arc<Host>>,
     /// What the user asked for.

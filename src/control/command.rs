@@ -41,7 +41,7 @@ pub enum Command {
 
 /// What a run answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "answer", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Answer {
     /// It obeys.
     Done {
@@ -137,11 +137,13 @@ mod tests {
             assert_eq!(serde_json::from_str::<Command>(json).unwrap(), command);
         }
         let answer = Answer::refused("no").with_help("wait");
-        assert_eq!(serde_json::to_string(&answer).unwrap(), r#"{"answer":"refused","message":"no","help":"wait"}"#);
-        let state = Answer::State(RunState::default());
-        assert_eq!(
-            serde_json::to_string(&state).unwrap(),
-            r#"{"answer":"state","paused":false,"stopping":false,"step":null}"#
-        );
+        assert_eq!(serde_json::to_string(&answer).unwrap(), r#"{"refused":{"message":"no","help":"wait"}}"#);
+        let step = StepName::new("load").unwrap();
+        let item = RunningItem { slot: 1, index: 7, item: Some("a".to_owned()), seconds: 0.25 };
+        let step = StepState { name: step, jobs: 1, most_jobs: 2, auto: false, running: vec![item] };
+        let state = Answer::State(RunState { step: Some(step), ..RunState::default() });
+        let json = r#"{"state":{"paused":false,"stopping":false,"step":{"name":"load","jobs":1,"most_jobs":2,"auto":false,"running":[{"slot":1,"index":7,"item":"a","seconds":0.25}]}}}"#;
+        assert_eq!(serde_json::to_string(&state).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Answer>(json).unwrap(), state);
     }
 }

@@ -150,7 +150,7 @@ mod tests {
         (&stream).write_all(b"{\"command\":\"dance\"}\n{\"command\":\"pause\"}\n").unwrap();
         let mut lines = BufReader::new(&stream).lines();
         assert!(lines.next().unwrap().unwrap().contains("does not know the command"));
-        assert_eq!(lines.next().unwrap().unwrap(), "{\"answer\":\"done\",\"text\":\"Pause\"}");
+        assert_eq!(lines.next().unwrap().unwrap(), "{\"done\":{\"text\":\"Pause\"}}");
         drop((&stream).write_all(&[b' '; 2 * MOST_COMMAND as usize]));
         assert!(!lines.next().is_some_and(|line| line.is_ok()));
     }

@@ -69,6 +69,8 @@ pub struct Counts {
     pub unchanged: u64,
     /// Bad rows that were skipped.
     pub bad_rows: u64,
+    /// Items that the user has cancelled or skipped.
+    pub cancelled: u64,
 }
 
 /// Where the time of a step went. All times are in seconds.
@@ -280,8 +282,8 @@ fn size(path: &Path) -> Option<u64> {
 }
 
 fn counts(stats: &Stats) -> Counts {
-    let Stats { total, succeeded, failed, retried, skipped, unchanged, bad_rows, .. } = *stats;
-    Counts { total: total.max(stats.settled()), succeeded, failed, retried, skipped, unchanged, bad_rows }
+    let Stats { total, succeeded, failed, retried, skipped, unchanged, bad_rows, cancelled, .. } = *stats;
+    Counts { total: total.max(stats.settled()), succeeded, failed, retried, skipped, unchanged, bad_rows, cancelled }
 }
 
 fn seconds(microseconds: u64) -> f64 {

@@ -3,11 +3,11 @@
 //! A row counts only after it was compared with the files it points into (`step_files`): a number that was damaged on
 //! disk must become an error, not a huge allocation or the result of another item.
 
-use super::columns::unsigned;
+use super::columns::{integer, unsigned};
 use super::ids::{FingerprintId, StepId};
 use super::schema::{fingerprint_column, keys_checksum_column};
 use crate::model::{Indexes, ItemKey, ResultForm};
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, params};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// Stands in `batches.indexes` for an item that the workflow no longer has.
@@ -114,6 +114,21 @@ impl BatchRow {
             format!("SELECT {COLUMNS}, {fingerprint}, {keys}, execution FROM batches WHERE step = ?1 ORDER BY id");
         let mut statement = db.prepare(&query)?;
         statement.query_map([step.0], Self::read)?.try_for_each(|row| row.map(&mut *take))
+    }
+
+    /// Whether a step has a row with the item of this index.
+    pub(super) fn any_with(db: &Connection, step: i64, index: u64) -> rusqlite::Result<bool> {
+        let mut statement = db.prepare(
+            "SELECT indexes FROM batches WHERE step = ?1 AND (indexes IS NOT NULL OR first <= ?2 AND ?2 < first + count)",
+        )?;
+        let mut rows = statement.query(params![step, integer(index)])?;
+        while let Some(row) = rows.next()? {
+            let indexes = row.get_ref(0)?.as_blob_or_null()?;
+            if indexes.is_none_or(|indexes| indexes.chunks_exact(8).any(|bytes| bytes == index.to_le_bytes())) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// How many rows a step has.

@@ -92,6 +92,8 @@ pub struct StepHistory {
     pub attempts: HashMap<ItemKey, Vec<u32>>,
     /// Bad rows that were skipped.
     pub left_out: FailedItems,
+    /// Items that the user has cancelled or skipped.
+    pub cancelled: FailedItems,
     /// The hashes of rows that were read.
     pub rows: RowHashes,
     /// Items with missing or edited files, which therefore run again.
@@ -116,7 +118,11 @@ impl DoneBatch {
 impl StepHistory {
     /// Whether nothing was done.
     pub fn is_empty(&self) -> bool {
-        self.batches.is_empty() && !self.has_failures() && self.left_out.is_empty() && self.lost.is_empty()
+        self.batches.is_empty()
+            && !self.has_failures()
+            && self.left_out.is_empty()
+            && self.cancelled.is_empty()
+            && self.lost.is_empty()
     }
 
     /// What the done batch's results depend on.
@@ -147,7 +153,7 @@ impl StepHistory {
 
     /// The items with failures or attempts, which are void once the items have run again.
     pub(super) fn keys_with_failures(&self) -> HashSet<ItemKey> {
-        self.failed.keys().chain(self.attempts.keys()).copied().collect()
+        self.failed.keys().chain(self.cancelled.keys()).chain(self.attempts.keys()).copied().collect()
     }
 }
 

@@ -65,7 +65,8 @@ pub(super) fn load(db: &Database, step: StepId, folder: &RunFolder, name: &StepN
 pub(super) fn load_failures(db: &Database, step: StepId, history: &mut StepHistory) -> Result<(), LedgerError> {
     db.run(|db| {
         history.failed = failed_items(db, step, "NOT left_out")?;
-        history.left_out = failed_items(db, step, "left_out")?;
+        history.left_out = failed_items(db, step, "left_out AND kind NOT IN ('cancelled', 'skipped')")?;
+        history.cancelled = failed_items(db, step, "kind IN ('cancelled', 'skipped')")?;
         history.attempts = by_key(db, step, "SELECT key, attempts FROM attempts WHERE step = ?1")?;
         Ok(())
     })

@@ -31,7 +31,9 @@ const SELECT_STEPS: &str = "SELECT id, name, is_batch, status, failure, duration
     coalesce(succeeded, (SELECT coalesce(sum(count), 0) FROM batches WHERE step = steps.id)),
     coalesce(failed, (SELECT count(*) FROM failures WHERE step = steps.id AND NOT left_out)),
     total, skipped, retried, ledger_us,
-    coalesce(bad_rows, (SELECT count(*) FROM failures WHERE step = steps.id AND left_out)), unchanged, started FROM steps";
+    coalesce(bad_rows, (SELECT count(*) FROM failures WHERE step = steps.id AND left_out
+        AND kind NOT IN ('cancelled', 'skipped'))), unchanged, started,
+    (SELECT count(*) FROM failures WHERE step = steps.id AND kind IN ('cancelled', 'skipped')) FROM steps";
 
 impl Reader {
     /// Opens the ledger of a run.
@@ -194,6 +196,7 @@ fn step_record(row: &Row<'_>) -> rusqlite::Result<StepRecord> {
             failed,
             bad_rows: count(12)?.unwrap_or(0),
             unchanged: count(13)?.unwrap_or(0),
+            cancelled: count(15)?.unwrap_or(0),
             skipped: count(9)?.unwrap_or(0),
             retried: count(10)?.unwrap_or(0),
             // Only known while the step runs.

@@ -167,6 +167,10 @@ impl Ledger {
         &mut self.db
     }
 
+    pub(super) fn execution(&self) -> &Execution {
+        &self.execution
+    }
+
     /// The run's folder.
     pub fn folder(&self) -> &RunFolder {
         &self.execution.folder

@@ -5,12 +5,14 @@
 use super::database::Database;
 use super::error::LedgerError;
 use super::ids::StepId;
-use super::seals::{self, ATTEMPTS, FAILURES, FINGERPRINTS, SEALED, SEALED_BEFORE_MEASUREMENTS, SealedTable};
+use super::seals::{
+    self, ATTEMPTS, FAILURES, FINGERPRINTS, SEALED, SEALED_BEFORE_COMMANDS, SEALED_BEFORE_MEASUREMENTS, SealedTable,
+};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
 /// The version of the tables.
-pub(super) const SCHEMA: u32 = 6;
+pub(super) const SCHEMA: u32 = 7;
 
 /// The oldest version that can be read.
 pub(super) const OLDEST: u32 = 3;
@@ -26,6 +28,9 @@ const WITH_CHECKSUMS: u32 = 5;
 
 /// Since this version, steps have measurements.
 const WITH_MEASUREMENTS: u32 = 6;
+
+/// Since this version, what the user tells a run is recorded.
+const WITH_COMMANDS: u32 = 7;
 
 /// The tables.
 ///
@@ -44,6 +49,7 @@ const MIGRATIONS: &[(u32, &str)] = &[
     (5, include_str!("migrations/0005_given.sql")),
     (5, include_str!("migrations/0005_checksums.sql")),
     (6, include_str!("migrations/0006_measurements.sql")),
+    (7, include_str!("migrations/0007_commands.sql")),
 ];
 
 /// Refuses a ledger that a newer or a much older version wrote, or whose creation never finished.
@@ -81,6 +87,11 @@ pub(super) fn leaves_unchanged_out(db: &Connection) -> rusqlite::Result<bool> {
 /// Whether steps have measurements.
 pub(super) fn has_measurements(db: &Connection) -> rusqlite::Result<bool> {
     Ok(version(db)? >= WITH_MEASUREMENTS)
+}
+
+/// Whether it is recorded what the user tells a run.
+pub(super) fn has_commands(db: &Connection) -> rusqlite::Result<bool> {
+    Ok(version(db)? >= WITH_COMMANDS)
 }
 
 /// What to select for the fingerprint of a batch, a failure or an attempt.
@@ -153,7 +164,13 @@ pub(super) fn check_integrity(db: &Connection, path: &Path) -> Result<(), Ledger
     let found: Result<String, _> = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
     let found = found.map_err(|source| LedgerError::sqlite(path, source))?;
     if found == "ok" {
-        let sealed = |db| Ok(if has_measurements(db)? { &SEALED[..] } else { &SEALED_BEFORE_MEASUREMENTS });
+        let sealed = |db| {
+            Ok(match version(db)? {
+                ..WITH_MEASUREMENTS => &SEALED[..SEALED_BEFORE_MEASUREMENTS],
+                ..WITH_COMMANDS => &SEALED[..SEALED_BEFORE_COMMANDS],
+                _ => &SEALED[..],
+            })
+        };
         let checked = sealed(db).and_then(|tables| check_rows(db, tables));
         return checked.map_err(|source| LedgerError::sqlite(path, source));
     }

@@ -27,3 +27,5 @@ CREATE TABLE item_files (step INTEGER NOT NULL, path BLOB NOT NULL, key BLOB NOT
     checksum INTEGER, PRIMARY KEY (step, path)) WITHOUT ROWID;
 CREATE TABLE measurements (step INTEGER NOT NULL, execution INTEGER NOT NULL, part TEXT NOT NULL, number INTEGER NOT NULL,
     data BLOB NOT NULL, checksum INTEGER, PRIMARY KEY (step, execution, part, number)) WITHOUT ROWID;
+CREATE TABLE commands (id INTEGER PRIMARY KEY, execution INTEGER NOT NULL, at INTEGER NOT NULL, command TEXT NOT NULL,
+    answer TEXT NOT NULL, checksum INTEGER);

@@ -64,14 +64,16 @@ const MEASUREMENTS: SealedTable = SealedTable {
     step: Some("step"),
     columns: "step, execution, part, number, data",
 };
+pub(super) const COMMANDS: SealedTable =
+    SealedTable { name: "commands", key: &["id"], step: None, columns: "id, execution, at, command, answer" };
 
-/// All of them.
-pub(super) const SEALED: [&SealedTable; 8] =
-    [&RUN, &STEPS, &FINGERPRINTS, &FAILURES, &ATTEMPTS, &ITEM_FILES, &EXECUTIONS, &MEASUREMENTS];
+/// All of them, in the order in which they came.
+pub(super) const SEALED: [&SealedTable; 9] =
+    [&RUN, &STEPS, &FINGERPRINTS, &FAILURES, &ATTEMPTS, &ITEM_FILES, &EXECUTIONS, &MEASUREMENTS, &COMMANDS];
 
-/// Those of schema 5.
-pub(super) const SEALED_BEFORE_MEASUREMENTS: [&SealedTable; 6] =
-    [&RUN, &STEPS, &FINGERPRINTS, &FAILURES, &ATTEMPTS, &ITEM_FILES];
+/// How many of them there were before `measurements`, and before `commands`.
+pub(super) const SEALED_BEFORE_MEASUREMENTS: usize = 6;
+pub(super) const SEALED_BEFORE_COMMANDS: usize = 8;
 
 /// Adds the function that the triggers call to a connection.
 pub(super) fn add_hash_function(db: &Connection) -> rusqlite::Result<()> {

@@ -6,7 +6,7 @@
 
 use super::append_file::AppendFile;
 use super::batches::{self, FileEnds};
-use super::columns::unsigned;
+use super::columns::{integer, unsigned};
 use super::commit::{Commit, stored_keys};
 use super::database::Database;
 use super::durability::Durability;
@@ -23,7 +23,7 @@ use super::moves;
 use super::steps::{self, StepType};
 use crate::measure::Measurements;
 use crate::model::{BatchReport, Fingerprint, ItemKey, LogEntry, StepName, StepReport};
-use rusqlite::Transaction;
+use rusqlite::{Transaction, params};
 use std::collections::HashSet;
 
 /// A step's part of the ledger, open for writing.
@@ -202,6 +202,24 @@ impl StepLedger {
         };
         self.next_batch += i64::try_from(reports.len()).unwrap_or(i64::MAX);
         commit.write(&mut self.db, reports)
+    }
+
+    /// Forgets failures of this execution, whose items run again. Until they have an outcome, they count as not run.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub fn forget_failures(&mut self, items: &[(u64, ItemKey)]) -> Result<(), LedgerError> {
+        let (step, execution) = (self.step, self.execution.id);
+        self.db.transaction(|db| {
+            let mut delete = db.prepare_cached(
+                "DELETE FROM failures WHERE step = ?1 AND key = ?2 AND item_index = ?3 AND execution = ?4 AND NOT left_out",
+            )?;
+            for (index, key) in items {
+                delete.execute(params![step.0, key.to_string(), integer(*index), execution])?;
+            }
+            // Later failures take over the numbers of the deleted ones, so these would not tell.
+            steps::change_revision(db, step)
+        })
     }
 
     /// Saves what was measured of the step so far.

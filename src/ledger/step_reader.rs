@@ -84,7 +84,7 @@ impl<'a> StepReader<'a> {
     /// # Errors
     /// If the database cannot be read.
     pub fn failure_keys(&self) -> Result<Vec<(u64, String)>, LedgerError> {
-        let query = "SELECT item_index, key FROM failures WHERE step = ?1";
+        let query = "SELECT item_index, key FROM failures WHERE step = ?1 AND kind NOT IN ('cancelled', 'skipped')";
         self.check_failures()?;
         self.db.rows(query, [self.record.id], |row| Ok((unsigned(row.get(0)?).unwrap_or(0), row.get(1)?)))
     }

@@ -45,7 +45,8 @@ pub(super) fn restart(db: &Connection, step: StepId, step_type: StepType) -> rus
 pub(super) fn ended(db: &Connection, step: StepId) -> rusqlite::Result<Option<StepReport>> {
     let query =
         "SELECT name, status, total, succeeded, failed, skipped, retried, duration_us, ledger_us, bad_rows, unchanged,
-        failure FROM steps WHERE id = ?1 AND finished IS NOT NULL AND total IS NOT NULL";
+        failure, (SELECT count(*) FROM failures WHERE step = steps.id AND kind IN ('cancelled', 'skipped'))
+        FROM steps WHERE id = ?1 AND finished IS NOT NULL AND total IS NOT NULL";
     let report = db.query_row(query, [step.0], |row| {
         let count = |at: usize| row.get(at).map(|value| unsigned(value).unwrap_or(0));
         Ok(StepReport {
@@ -61,6 +62,7 @@ pub(super) fn ended(db: &Connection, step: StepId) -> rusqlite::Result<Option<St
                 ledger: Duration::from_micros(count(8)?),
                 bad_rows: count(9)?,
                 unchanged: count(10)?,
+                cancelled: count(12)?,
                 bytes_done: 0,
                 kept: 0,
             },

@@ -84,8 +84,19 @@ pub enum FailureKind {
     Output,
     /// A template failed, or the task's settings are wrong for this item. Never retried.
     Template,
-    /// The run was cancelled while the item was running.
+    /// The user cancelled the item while it was running. No failure, and never retried by itself.
     Cancelled,
+    /// The user left the item out before it began. No failure, and never retried by itself.
+    Skipped,
+    /// The run was ended while the item was running, so the item counts as not run.
+    Interrupted,
+}
+
+impl FailureKind {
+    /// Whether the user has taken the item out of the step.
+    pub fn is_by_hand(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Skipped)
+    }
 }
 
 /// Why an item failed.
@@ -122,8 +133,11 @@ fn yes() -> bool {
 impl Failure {
     /// A failure of `kind` that may be retried, unless the kind forbids it.
     pub fn new(kind: FailureKind, class: impl Into<String>, message: impl Into<String>) -> Self {
-        let retryable =
-            !matches!(kind, FailureKind::Template | FailureKind::Cancelled | FailureKind::Limit | FailureKind::BadRow);
+        let retryable = !kind.is_by_hand()
+            && !matches!(
+                kind,
+                FailureKind::Template | FailureKind::Interrupted | FailureKind::Limit | FailureKind::BadRow
+            );
         Self {
             kind,
             class: class.into(),

@@ -73,6 +73,9 @@ pub struct Stats {
     pub kept: u64,
     /// Bad rows that were skipped because the workflow says so.
     pub bad_rows: u64,
+    /// Items that the user has cancelled or skipped.
+    #[serde(default)]
+    pub cancelled: u64,
     /// Items that did not run because the step stopped early.
     pub skipped: u64,
     /// Attempts beyond each item's first.
@@ -88,7 +91,7 @@ pub struct Stats {
 impl Stats {
     /// Items with an outcome.
     pub fn settled(&self) -> u64 {
-        self.succeeded + self.failed + self.bad_rows
+        self.succeeded + self.failed + self.bad_rows + self.cancelled
     }
 
     /// Items that this execution finished.
@@ -115,6 +118,7 @@ impl Stats {
             "failed": self.failed,
             "bad_rows": self.bad_rows,
             "unchanged": self.unchanged,
+            "cancelled": self.cancelled,
             "skipped": self.skipped,
             "retried": self.retried,
             "duration": round(self.duration.as_secs_f64(), 1e6),

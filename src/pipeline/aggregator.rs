@@ -2,13 +2,15 @@
 
 use super::announcer::Announcer;
 use super::auto_width::AutoWidth;
-use super::event::{BatchesDone, SlotEvent};
+use super::event::{FeederNote, SlotEvent};
 use super::executor::FrameResult;
+use super::failed_items::FailedItems;
 use super::job::StepJob;
 use super::masking::{mask_failure, mask_report};
 use super::meter::Meter;
 use super::recorder::Recorder;
 use super::slow_items::SlowItems;
+use super::steered::{Order, RetriedItems};
 use super::tolerance::too_many_so_far;
 use crate::measure::AggregatorState;
 use crate::model::{Batch, BatchReport, Event, Failure, LogEntry, Stats, StepName};
@@ -40,6 +42,8 @@ pub(super) struct Aggregator<'a, R> {
     pub(super) broken: bool,
     /// What to say at the end.
     pub(super) remarks: Remarks,
+    /// Items that have failed, for the case that the user wants them to run again.
+    pub(super) failed: FailedItems,
     /// For a step that finds its width itself.
     pub(super) auto: Option<AutoWidth<'a>>,
     /// None once measurements cannot be saved.
@@ -58,13 +62,16 @@ pub(super) struct Remarks {
 impl<R: Recorder> Aggregator<'_, R> {
     /// Consumes events until the last slot is gone. If something cannot be recorded, it still drains the channel, so that
     /// no slot waits for it.
-    pub(super) fn run(&mut self, events: &Receiver<SlotEvent>, done: &Sender<BatchesDone>) -> Result<(), R::Error> {
+    pub(super) fn run(&mut self, events: &Receiver<SlotEvent>, done: &Sender<FeederNote>) -> Result<(), R::Error> {
         let mut failed = None;
         let clock = &self.job.gauges.aggregator;
         loop {
             clock.enter(AggregatorState::Wait as usize);
             self.measure();
             self.steer();
+            if failed.is_none() {
+                failed = self.obey(done).err();
+            }
             if self.slow.is_due() {
                 self.tell_slow();
             }
@@ -106,7 +113,7 @@ impl<R: Recorder> Aggregator<'_, R> {
     }
 
     /// Records batches, and informs everyone.
-    fn record(&mut self, reports: Vec<BatchReport>, done: &Sender<BatchesDone>) -> Result<(), R::Error> {
+    fn record(&mut self, reports: Vec<BatchReport>, done: &Sender<FeederNote>) -> Result<(), R::Error> {
         let clock = &self.job.gauges.aggregator;
         clock.enter(AggregatorState::Commit as usize);
         let began = Instant::now();
@@ -114,7 +121,9 @@ impl<R: Recorder> Aggregator<'_, R> {
         self.stats.ledger += began.elapsed();
         recorded?;
         clock.enter(AggregatorState::Publish as usize);
-        let recorded = BatchesDone { batches: reports.len(), retries: reports.iter().flat_map(again).collect() };
+        self.failed.settle();
+        let retries = reports.iter().flat_map(again).collect();
+        let recorded = FeederNote::Recorded(reports.len(), retries);
         reports.into_iter().for_each(|report| self.publish(report));
         // The feeder is gone once the step stops; then nobody waits for this.
         drop(done.send(recorded));
@@ -136,6 +145,35 @@ impl<R: Recorder> Aggregator<'_, R> {
             meter.saved(began.elapsed());
             self.heed(saved);
         }
+    }
+
+    /// Does what the user wants of the step.
+    fn obey(&mut self, done: &Sender<FeederNote>) -> Result<(), R::Error> {
+        while let Some(order) = self.job.orders.next() {
+            match order {
+                Order::Tell(text) => self.announcer.notice(&self.step, text),
+                // The feeder is gone once the step stops; then nobody waits for this.
+                Order::Withdrawn(index) => drop(done.send(FeederNote::Withdrawn(index))),
+                Order::RetryFailed(reply) => self.retry_failed(&reply, done)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the items that have failed back to the feeder, unless it has ended.
+    fn retry_failed(&mut self, reply: &Sender<RetriedItems>, done: &Sender<FeederNote>) -> Result<(), R::Error> {
+        if !self.job.orders.promise() {
+            return Ok(());
+        }
+        let failed = self.failed.take();
+        let items: Vec<_> = failed.iter().flat_map(|batch| batch.indexes.iter().zip(batch.keys.iter())).collect();
+        self.recorder.forget_failures(&items)?;
+        let count = items.len() as u64;
+        self.stats.failed -= count;
+        self.stats.retried += count;
+        drop(done.send(FeederNote::Again(failed)));
+        let _ = reply.send(RetriedItems { count, left: self.stats.failed });
+        Ok(())
     }
 
     /// Sets the width of a step that finds it itself.
@@ -161,10 +199,11 @@ impl<R: Recorder> Aggregator<'_, R> {
             SlotEvent::Frame(result) => {
                 // As the slot counted them: secrets are masked below.
                 let bytes = result.bytes();
-                let FrameResult { reports: frame, notices, nulls, changed_files, measures, broken } = *result;
+                let FrameResult { reports: frame, notices, nulls, changed_files, measures, failed, broken } = *result;
                 notices.into_iter().for_each(|text| self.announcer.notice(&self.step, text));
                 self.remarks.nulls += nulls;
                 self.remarks.changed_files += changed_files;
+                self.failed.add(failed);
                 if let Some(failure) = broken {
                     self.broken = true;
                     self.stop(failure);
@@ -214,8 +253,10 @@ impl<R: Recorder> Aggregator<'_, R> {
     fn publish(&mut self, report: BatchReport) {
         self.stats.succeeded += report.succeeded.len() as u64;
         let left_out = report.failed.iter().filter(|failed| failed.left_out).count() as u64;
+        let by_hand = report.failed.iter().filter(|failed| failed.failure.kind.is_by_hand()).count() as u64;
         self.stats.failed += report.failed.len() as u64 - left_out;
-        self.stats.bad_rows += left_out;
+        self.stats.cancelled += by_hand;
+        self.stats.bad_rows += left_out - by_hand;
         // Running half of a batch again does not count as an attempt.
         let again = report.retries.iter().filter(|(batch, _, _)| batch.attempt > report.attempt);
         self.stats.retried += again.map(|(batch, _, _)| batch.items.len() as u64).sum::<u64>();

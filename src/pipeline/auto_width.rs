@@ -49,7 +49,7 @@ impl<'a> AutoWidth<'a> {
     /// Looks at how far the step is, and sets the width. `largest` is the most memory that a worker has had.
     pub(super) fn look(&mut self, items: u64, largest: u64) {
         let now = Instant::now();
-        if now < self.next_look || !self.is_settled(now) {
+        if now < self.next_look || self.job.width.is_held() || !self.is_settled(now) {
             return;
         }
         self.next_look = now + LOOK;
@@ -79,7 +79,7 @@ impl<'a> AutoWidth<'a> {
 
     /// What was found, for the user.
     pub(super) fn found(&self) -> Option<String> {
-        let (width, rate, first, before) = self.climber.found()?;
+        let (width, rate, first, before) = self.climber.found().filter(|_| !self.job.width.is_held())?;
         let workers = |count: usize| if count == 1 { "1 worker".to_owned() } else { format!("{count} workers") };
         Some(if width == first {
             format!(

@@ -29,6 +29,18 @@ impl DelayQueue {
         self.0.extend(retries.into_iter().map(|(batch, delay)| Reverse(Waiting { due: now + delay, batch })));
     }
 
+    /// Makes the batch with an item due at once, as the user has taken the item out.
+    pub(super) fn hasten(&mut self, index: u64) {
+        let now = Instant::now();
+        let mut waiting = std::mem::take(&mut self.0).into_vec();
+        for Reverse(waiting) in &mut waiting {
+            if waiting.batch.indexes.position(index).is_some() {
+                waiting.due = now;
+            }
+        }
+        self.0 = waiting.into();
+    }
+
     /// When the first is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.0.peek().map(|Reverse(first)| first.due)

@@ -18,11 +18,13 @@ pub(super) enum SlotEvent {
     ShutDown(Vec<String>),
 }
 
-/// What the aggregator tells the feeder about batches that were recorded.
+/// What the aggregator tells the feeder.
 #[derive(Debug)]
-pub(super) struct BatchesDone {
-    /// How many.
-    pub(super) batches: usize,
-    /// Batches to retry, and after which delay.
-    pub(super) retries: Vec<(Batch, Duration)>,
+pub(super) enum FeederNote {
+    /// So many batches were recorded; these are to be retried, each after its delay.
+    Recorded(usize, Vec<(Batch, Duration)>),
+    /// These have failed, and the user wants them to run again. The feeder was asked before.
+    Again(Vec<Batch>),
+    /// The user has taken this item out.
+    Withdrawn(u64),
 }

@@ -39,6 +39,8 @@ pub struct FrameResult {
     pub changed_files: u64,
     /// What was measured of it.
     pub measures: FrameMeasures,
+    /// The items that have failed, as they were read.
+    pub failed: Vec<Batch>,
     /// Why the step cannot continue, if it cannot.
     pub broken: Option<Failure>,
 }
@@ -114,7 +116,8 @@ impl<'a> FrameExecutor<'a> {
         let key_of_now = |key: ItemKey| renamed.get(&key).copied().unwrap_or(key);
         let keys = if renamed.is_empty() { keys } else { Keys::from_list(keys.iter().map(key_of_now).collect()) };
         result.changed_files += renamed.len() as u64;
-        let sorter = FailureSorter { settings, may_bisect: settings.failures.bisect && settings.lane.batched };
+        let may_bisect = settings.failures.bisect && settings.lane.batched;
+        let sorter = FailureSorter { settings, may_bisect, withdrawn: &self.job.context.withdrawn };
         let SortedFailures { retries, failed, left_out } = sorter.sort(batch, outcome.failures);
         let bad_row = failed.iter().find(|(_, failure)| failure.kind == FailureKind::BadRow);
         if let (OnBadRow::Error, Some((_, failure))) = (settings.failures.on_bad_row, bad_row) {
@@ -123,6 +126,7 @@ impl<'a> FrameExecutor<'a> {
         if !settings.failures.continue_on_error && !failed.is_empty() {
             self.job.context.cancel.stop.fire();
         }
+        result.failed.extend(parts(batch, &failed));
         let failed = failed.into_iter().map(|(position, failure)| self.settle(batch, (position, failure), result));
         let mut failed: Vec<ItemFailure> = failed.collect();
         failed.extend(
@@ -226,6 +230,17 @@ impl<'a> FrameExecutor<'a> {
         }
         warnings
     }
+}
+
+/// The items that have failed, batch by batch, as they are run again if the user wants that. Nothing helps a bad row.
+fn parts(batch: &Batch, failed: &[(usize, Failure)]) -> Vec<Batch> {
+    let positions: Vec<usize> = failed
+        .iter()
+        .filter(|(_, failure)| failure.kind != FailureKind::BadRow)
+        .map(|(position, _)| *position)
+        .collect();
+    let number = |position: &usize| batch.of_item(*position).0;
+    positions.chunk_by(|left, right| number(left) == number(right)).map(|part| batch.part(part, 1)).collect()
 }
 
 fn log_entry(log: LogLine, batch: &Batch) -> LogEntry {

@@ -3,6 +3,7 @@
 use crate::compile::StepSettings;
 use crate::model::{Batch, Failure, FailureKind};
 use crate::spec::OnBadRow;
+use crate::task::Withdrawn;
 use std::time::Duration;
 
 /// Batches to retry, after which delay, and why.
@@ -16,7 +17,7 @@ pub(super) struct SortedFailures {
     pub(super) retries: Retries,
     /// Items whose last attempt failed, in rising order.
     pub(super) failed: Failures,
-    /// Bad rows that the workflow skips.
+    /// Bad rows that the workflow skips, and items that the user has taken out.
     pub(super) left_out: Failures,
 }
 
@@ -25,23 +26,43 @@ pub(super) struct FailureSorter<'a> {
     pub(super) settings: &'a StepSettings,
     /// Whether a batch that failed as a whole is halved.
     pub(super) may_bisect: bool,
+    /// The items that the user has taken out.
+    pub(super) withdrawn: &'a Withdrawn,
 }
 
 impl FailureSorter<'_> {
     pub(super) fn sort(&self, batch: &Batch, failures: Failures) -> SortedFailures {
         let (bad, failures): (Failures, Failures) =
             failures.into_iter().partition(|(_, failure)| failure.kind == FailureKind::BadRow);
-        let (retries, mut failed) = self.retried_and_failed(batch, failures);
+        let (by_hand, failures): (Failures, Failures) =
+            failures.into_iter().partition(|(_, failure)| failure.kind.is_by_hand());
+        let (mut retries, mut failed) = self.retried_and_failed(batch, failures);
+        let (out, others) = self.taken_out(batch, by_hand);
+        retries.extend(others);
         // An unreadable file is more than a row, and is not skipped.
         let skips_bad_rows = self.settings.failures.on_bad_row == OnBadRow::Skip && batch.file_error.is_none();
-        let left_out = if skips_bad_rows {
-            bad
+        let mut left_out = out;
+        if skips_bad_rows {
+            left_out.extend(bad);
         } else {
             failed.extend(bad);
-            Vec::new()
-        };
+        }
+        left_out.sort_by_key(|(position, _)| *position);
         failed.sort_by_key(|(position, _)| *position);
         SortedFailures { retries, failed, left_out }
+    }
+
+    /// The items that the user has taken out, and the others of their batch: those run again without them, at once. That is
+    /// not another attempt.
+    fn taken_out(&self, batch: &Batch, by_hand: Failures) -> (Failures, Retries) {
+        let is_out = |(position, _): &(usize, Failure)| self.withdrawn.has(batch.indexes.get(*position));
+        let (out, others): (Failures, Failures) = by_hand.into_iter().partition(is_out);
+        let positions: Vec<usize> = others.iter().map(|(position, _)| *position).collect();
+        let again = others
+            .into_iter()
+            .next()
+            .map(|(_, failure)| (batch.part(&positions, batch.attempt), Duration::ZERO, failure));
+        (out, again.into_iter().collect())
     }
 
     fn retried_and_failed(&self, batch: &Batch, failures: Failures) -> (Retries, Failures) {
@@ -71,7 +92,7 @@ impl FailureSorter<'_> {
 
 /// Whether it can help to halve a batch that failed like this: not if the workflow itself is wrong.
 fn may_halve(failure: &Failure) -> bool {
-    !matches!(failure.kind, FailureKind::Template | FailureKind::Cancelled | FailureKind::Limit)
+    !matches!(failure.kind, FailureKind::Template | FailureKind::Interrupted | FailureKind::Limit)
 }
 
 /// A failed batch as two halves. Halving is not an attempt: attempts count for single items.

@@ -1,16 +1,18 @@
 //! The feeder: hands out frames of new batches, and brings back what is to be tried again.
 
 use super::delay_queue::DelayQueue;
-use super::event::{BatchesDone, FrameBatches};
+use super::event::{FeederNote, FrameBatches};
 use super::frames::Frames;
 use super::job::StepJob;
 use super::measures::Gauges;
+use super::steered::OrderBook;
 use crate::measure::FeederState;
 use crate::sources::SourceError;
 use crate::task::Cancel;
 use crossbeam_channel::{Receiver, Sender, at, never, select};
 use std::convert::Infallible;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// How feeding ended.
 pub(super) struct Fed {
@@ -33,17 +35,25 @@ pub(super) struct Feeder<'feed, 'a> {
     frames: Frames<'feed, 'a>,
     cancel: &'a Cancel,
     gauges: &'a Gauges,
+    orders: &'a OrderBook,
     in_flight: usize,
     waiting: DelayQueue,
 }
 
 impl<'feed, 'a> Feeder<'feed, 'a> {
     pub(super) fn new(frames: Frames<'feed, 'a>, job: &'a StepJob<'a>) -> Self {
-        Self { frames, cancel: &job.context.cancel, gauges: &job.gauges, in_flight: 0, waiting: DelayQueue::default() }
+        Self {
+            frames,
+            cancel: &job.context.cancel,
+            gauges: &job.gauges,
+            orders: &job.orders,
+            in_flight: 0,
+            waiting: DelayQueue::default(),
+        }
     }
 
     /// Feeds until the last batch has ended or the step stops.
-    pub(super) fn feed(mut self, queue: WorkQueue, done: &Receiver<BatchesDone>) -> Fed {
+    pub(super) fn feed(mut self, queue: WorkQueue, done: &Receiver<FeederNote>) -> Fed {
         let failed = match self.feed_until(&queue.work, done) {
             // The source was told to stop with the step.
             Err(SourceError::Stopped) | Ok(()) => None,
@@ -54,7 +64,7 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
         Fed { read: failed.map_or(Ok(so_far.items), Err), exhausted: so_far.exhausted }
     }
 
-    fn feed_until(&mut self, work: &Sender<FrameBatches>, done: &Receiver<BatchesDone>) -> Result<(), SourceError> {
+    fn feed_until(&mut self, work: &Sender<FrameBatches>, done: &Receiver<FeederNote>) -> Result<(), SourceError> {
         let stop = &self.cancel.stop;
         let mut next: Option<FrameBatches> = None;
         while !stop.is_fired() {
@@ -66,7 +76,8 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
             self.gauges.queued.store(work.len() as u64, Ordering::Relaxed);
             self.gauges.waiting.store(self.waiting.len() as u64, Ordering::Relaxed);
             let Some(frame) = next.take() else {
-                if self.in_flight == 0 && self.waiting.is_empty() && self.frames.so_far().exhausted {
+                let is_over = self.in_flight == 0 && self.waiting.is_empty() && self.frames.so_far().exhausted;
+                if is_over && self.orders.close() {
                     break;
                 }
                 let due = self.waiting.next_due().map_or_else(never, at);
@@ -100,11 +111,20 @@ impl<'feed, 'a> Feeder<'feed, 'a> {
         Ok(())
     }
 
-    /// Takes note of batches that ended; false when the aggregator is gone.
-    fn settle(&mut self, message: Option<BatchesDone>) -> bool {
-        let Some(BatchesDone { batches, retries }) = message else { return false };
-        self.in_flight -= batches;
-        self.waiting.extend(retries);
+    /// Takes note of what the aggregator says; false when the aggregator is gone.
+    fn settle(&mut self, message: Option<FeederNote>) -> bool {
+        match message {
+            None => return false,
+            Some(FeederNote::Recorded(batches, retries)) => {
+                self.in_flight -= batches;
+                self.waiting.extend(retries);
+            }
+            Some(FeederNote::Again(batches)) => {
+                self.waiting.extend(batches.into_iter().map(|batch| (batch, Duration::ZERO)).collect());
+                self.orders.keep_promise();
+            }
+            Some(FeederNote::Withdrawn(index)) => self.waiting.hasten(index),
+        }
         true
     }
 

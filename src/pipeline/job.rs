@@ -4,10 +4,14 @@ use super::in_flight::InFlight;
 use super::measures::Gauges;
 use super::pace::{Pace, Workload};
 use super::running_frames::RunningFrames;
+use super::steered::{OrderBook, SteeredStep};
 use super::width::Width;
 use crate::compile::StepSettings;
 use crate::task::{Program, StepContext};
+use crate::text::Secrets;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 /// The maximum number of batches in a frame. It bounds what a slot can leave undone at a stop, and the memory of a frame.
@@ -23,10 +27,11 @@ pub struct StepJob<'a> {
     pub(super) started: Instant,
     pub(super) gauges: Gauges,
     /// What its slots are running.
-    pub(super) frames: RunningFrames,
+    pub(super) frames: Arc<RunningFrames>,
     /// How many of its slots may work, whatever the run's width.
-    pub(super) width: Width,
+    pub(super) width: Arc<Width>,
     pub(super) in_flight: InFlight,
+    pub(super) orders: OrderBook,
 }
 
 impl<'a> StepJob<'a> {
@@ -41,11 +46,35 @@ impl<'a> StepJob<'a> {
         let alone = settings.queue_size.is_some() || settings.lane.batch_timeout.is_some();
         let workload = Workload { total: settings.total, slots: settings.lane.width };
         let pace = Pace::new(settings.batch_size, if alone { 1 } else { MOST_BATCHES }, workload);
-        let width = Width::default();
+        let width = Arc::new(Width::default());
         settings.first_width.and_then(NonZeroUsize::new).into_iter().for_each(|first| width.set(first));
-        let (started, frames) = (Instant::now(), RunningFrames::new(settings.lane.width));
+        let (started, frames) = (Instant::now(), Arc::new(RunningFrames::new(settings.lane.width)));
         let (gauges, in_flight) = (Gauges::new(started), InFlight::default());
-        Self { program, handler, context, settings, pace, started, gauges, frames, width, in_flight }
+        Self {
+            program,
+            handler,
+            context,
+            settings,
+            pace,
+            started,
+            gauges,
+            frames,
+            width,
+            in_flight,
+            orders: OrderBook::new(),
+        }
+    }
+
+    /// The step, for those who steer the run.
+    pub fn steered(&self, secrets: &Arc<Secrets>) -> SteeredStep {
+        SteeredStep {
+            context: self.context.clone(),
+            frames: Arc::clone(&self.frames),
+            width: Arc::clone(&self.width),
+            finds_width: AtomicBool::new(self.settings.first_width.is_some()),
+            orders: self.orders.sender(),
+            secrets: Arc::clone(secrets),
+        }
     }
 
     /// When it started.

@@ -2,6 +2,7 @@
 
 use super::job::StepJob;
 use super::measures::{FrameMeasures, MOST_INPUT, micros};
+use super::width::Width;
 use crate::measure::{ItemUnit, Measurements, NotedItem, Sample, SlotTimes, Usage};
 use crate::model::{Stats, StepLoad, WorkerTimes};
 use crate::task::UsageMeter;
@@ -22,6 +23,8 @@ const SAVE_SHARE: u32 = 50;
 /// The meter of one step.
 pub(super) struct Meter<'a> {
     job: &'a StepJob<'a>,
+    /// The width of the run.
+    run_width: &'a Width,
     usage: UsageMeter,
     measurements: Measurements,
     last: Reading,
@@ -46,7 +49,7 @@ struct Reading {
 
 impl<'a> Meter<'a> {
     /// Measures from now on. `stats` are the counts of before.
-    pub(super) fn new(job: &'a StepJob<'a>, stats: Stats) -> Self {
+    pub(super) fn new(job: &'a StepJob<'a>, stats: Stats, run_width: &'a Width) -> Self {
         let mut usage = UsageMeter::new(job.context.host.guard.clone());
         let mut measurements = Measurements::default();
         if job.settings.lane.batched {
@@ -56,6 +59,7 @@ impl<'a> Meter<'a> {
         let (next_sample, next_save) = (job.started + measurements.series.interval(), job.started + SAVE_EVERY);
         Self {
             job,
+            run_width,
             usage,
             measurements,
             last,
@@ -145,7 +149,7 @@ impl<'a> Meter<'a> {
             cores: (usage.engine_cpu + usage.task_cpu) as f64 / sample.took as f64,
             memory: usage.engine_memory + usage.task_memory,
             waiting: sample.waiting,
-            width: self.job.width.jobs().min(self.job.settings.lane.width),
+            width: self.job.width.jobs().min(self.run_width.jobs()).min(self.job.settings.lane.width),
         })
     }
 

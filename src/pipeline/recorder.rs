@@ -1,7 +1,7 @@
 //! The interface for recording outcomes.
 
 use crate::measure::Measurements;
-use crate::model::{BatchReport, LogEntry};
+use crate::model::{BatchReport, ItemKey, LogEntry};
 
 /// Records what a step does: in a ledger, over a client's socket, or not at all.
 ///
@@ -16,6 +16,15 @@ pub trait Recorder: Send {
     /// # Errors
     /// If they cannot be recorded; then none of them counts as done, and the step ends.
     fn record(&mut self, reports: &[BatchReport]) -> Result<(), Self::Error>;
+
+    /// Forgets the failures of these items, which run again.
+    ///
+    /// # Errors
+    /// If that cannot be recorded; then they count as failed, and the step ends.
+    fn forget_failures(&mut self, items: &[(u64, ItemKey)]) -> Result<(), Self::Error> {
+        let _ = items;
+        Ok(())
+    }
 
     /// Takes over a batch that was recorded, after everyone was informed.
     fn take(&mut self, report: BatchReport) {

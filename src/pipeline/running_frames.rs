@@ -1,6 +1,6 @@
 //! The frame that each slot runs, so that an item that has been running for long can be named.
 
-use crate::model::Batch;
+use crate::model::{Batch, Indexes};
 use crate::rows;
 use crate::task::StepContext;
 use crate::text::Secrets;
@@ -32,6 +32,12 @@ impl RunningFrames {
 
     fn place(&self, slot: usize) -> Option<MutexGuard<'_, Option<Arc<Vec<Batch>>>>> {
         Some(self.0.get(slot)?.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The indexes of the batch with this item, if a slot has it.
+    pub(super) fn batch_with(&self, slot: usize, index: u64) -> Option<Indexes> {
+        let frame = self.place(slot)?.clone()?;
+        frame.iter().find(|batch| batch.indexes.position(index).is_some()).map(|batch| batch.indexes.clone())
     }
 
     /// The item that a slot is running, as people name it: a string as it is, anything else as JSON. Nothing if it is not one

@@ -4,6 +4,7 @@ use super::aggregator::{Aggregator, Remarks};
 use super::alarm::Alarm;
 use super::announcer::Announcer;
 use super::auto_width::AutoWidth;
+use super::failed_items::FailedItems;
 use super::feeder::{Fed, Feeder, WorkQueue};
 use super::frame_cutter::{Feed, FrameCutter};
 use super::frames::Frames;
@@ -46,6 +47,8 @@ pub struct Carried {
     pub failed: u64,
     /// Bad rows that were skipped.
     pub bad_rows: u64,
+    /// Items that the user has cancelled or skipped.
+    pub cancelled: u64,
     /// Items that the last successful run of the workflow did.
     pub unchanged: u64,
     /// The bytes of the source's files that all of these cover.
@@ -95,8 +98,9 @@ pub fn run_step<R: Recorder>(
         failure: None,
         broken: false,
         remarks: Remarks::default(),
+        failed: FailedItems::default(),
         auto: AutoWidth::of(job),
-        meter: Some(Meter::new(job, stats)),
+        meter: Some(Meter::new(job, stats, start.width)),
     };
     let alarm = start.alarm;
     let fed = run_threads(start, job, &mut aggregator)?;
@@ -121,9 +125,19 @@ pub fn run_step<R: Recorder>(
 }
 
 fn stats_before(start: &StepStart<'_>) -> Stats {
-    let Carried { done, failed, bad_rows, unchanged, bytes_done } = start.carried;
+    let Carried { done, failed, bad_rows, cancelled, unchanged, bytes_done } = start.carried;
     let total = start.total.unwrap_or(0);
-    Stats { total, succeeded: done, failed, kept: done + failed, bad_rows, unchanged, bytes_done, ..Stats::default() }
+    Stats {
+        total,
+        succeeded: done,
+        failed,
+        kept: done + failed,
+        bad_rows,
+        cancelled,
+        unchanged,
+        bytes_done,
+        ..Stats::default()
+    }
 }
 
 fn run_threads<R: Recorder>(

@@ -6,7 +6,7 @@ use crate::ledger::{Durability, StateFolder};
 use crate::measure::{Measurements, SlotClocks, SlotState};
 use crate::model::{BatchReport, LogEntry, RunId};
 use crate::sources::{SourceHost, run_alone};
-use crate::task::{Cancel, CurrentItems, StepContext, TaskHost};
+use crate::task::{Cancel, CurrentItems, StepContext, TaskHost, Withdrawn};
 use crate::template::{ItemScope, Scope};
 use crate::text::Secrets;
 use std::num::NonZeroUsize;
@@ -85,6 +85,7 @@ fn run(yaml: &str, width: &Width, memory: &mut Memory) -> Result<StepEnd, super:
         host: Arc::new(TaskHost { env: Arc::default(), guard: None, python: None, logs: PathBuf::new() }),
         cancel: Cancel::new().unwrap(),
         item_files: None,
+        withdrawn: Arc::new(Withdrawn::new().unwrap()),
         current_items: Arc::new(CurrentItems::new(settings.lane.width)),
         clocks: Arc::new(SlotClocks::new(settings.lane.width)),
     };

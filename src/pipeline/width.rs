@@ -12,6 +12,8 @@ pub struct Width(Mutex<State>);
 #[derive(Debug)]
 struct State {
     jobs: NonZeroUsize,
+    /// Whether it stays as it is.
+    held: bool,
     paused: bool,
     /// Dropped at each change, which wakes everyone who waits for one.
     change: Sender<Infallible>,
@@ -22,7 +24,7 @@ impl Default for Width {
     /// As wide as each step allows.
     fn default() -> Self {
         let (change, changed) = bounded(0);
-        Self(Mutex::new(State { jobs: NonZeroUsize::MAX, paused: false, change, changed }))
+        Self(Mutex::new(State { jobs: NonZeroUsize::MAX, held: false, paused: false, change, changed }))
     }
 }
 
@@ -39,11 +41,25 @@ impl Width {
 
     /// Sets the number of slots that may work.
     pub fn set(&self, jobs: NonZeroUsize) {
-        self.change(|state| state.jobs = jobs);
+        self.change(|state| {
+            if !state.held {
+                state.jobs = jobs;
+            }
+        });
+    }
+
+    /// Whether it was set for good.
+    pub(super) fn is_held(&self) -> bool {
+        self.state().held
+    }
+
+    /// Sets it for good.
+    pub(super) fn hold(&self, jobs: NonZeroUsize) {
+        self.change(|state| (state.jobs, state.held) = (jobs, true));
     }
 
     /// The number of slots that may work.
-    pub(super) fn jobs(&self) -> usize {
+    pub fn jobs(&self) -> usize {
         self.state().jobs.get()
     }
 
@@ -58,7 +74,7 @@ impl Width {
     }
 
     /// Whether nothing may start, whatever the width.
-    pub(super) fn is_paused(&self) -> bool {
+    pub fn is_paused(&self) -> bool {
         self.state().paused
     }
 

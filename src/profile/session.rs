@@ -10,7 +10,7 @@ use crate::pipeline::{
 };
 use crate::spec::{BatchSize, OnBadRow, RetryPolicy};
 use crate::task::python::THREAD_VARIABLES;
-use crate::task::{Cancel, Claims, CurrentItems, ItemFiles, LaneSettings, StepContext, TaskHost};
+use crate::task::{Cancel, Claims, CurrentItems, ItemFiles, LaneSettings, StepContext, TaskHost, Withdrawn};
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
@@ -28,6 +28,7 @@ pub(super) struct Session {
     pub(super) width: Width,
     pub(super) clocks: Arc<SlotClocks>,
     cancel: Cancel,
+    withdrawn: Arc<Withdrawn>,
     log: Mutex<SessionLog>,
 }
 
@@ -76,7 +77,8 @@ impl Session {
         let width = Width::default();
         width.pause();
         let clocks = Arc::new(SlotClocks::new(setup.width));
-        Ok(Self { setup, number, width, clocks, cancel: trial.cancel.inner()?, log: Mutex::default() })
+        let (cancel, withdrawn) = (trial.cancel.inner()?, Arc::new(Withdrawn::new()?));
+        Ok(Self { setup, number, width, clocks, cancel, withdrawn, log: Mutex::default() })
     }
 
     pub(super) fn log(&self) -> MutexGuard<'_, SessionLog> {
@@ -147,6 +149,7 @@ impl Session {
             host: self.host(&trial.host),
             cancel: self.cancel.clone(),
             item_files: trial.makes_files.then(|| Arc::new(item_files())),
+            withdrawn: Arc::clone(&self.withdrawn),
             current_items: Arc::new(CurrentItems::new(self.setup.width)),
             clocks: Arc::clone(&self.clocks),
         }

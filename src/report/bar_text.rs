@@ -149,6 +149,7 @@ fn second(progress: &StepProgress, room: usize, now: Duration) -> Line {
     };
     counted(0, "failed", stats.failed, Tone::Failed);
     counted(4, "retried", stats.retried, Tone::Retried);
+    counted(3, "cancelled", stats.cancelled, Tone::Retried);
     counted(1, "retrying", load.map_or(0, |load| load.waiting), Tone::Retried);
     if let Some(load) = load {
         let busy = (load.busy_slots.round() as usize).min(progress.slots);

@@ -131,6 +131,7 @@ impl Snapshot {
                 ("failed", stats.failed),
                 ("skipped", stats.skipped),
                 ("bad_row", stats.bad_rows),
+                ("cancelled", stats.cancelled),
             ] {
                 items.push((self.labels([("step", step.name.as_str()), ("outcome", outcome)]), count as f64));
             }

@@ -105,9 +105,9 @@ impl StepProgress {
     pub(super) fn count(&mut self, stats: Stats) {
         self.stats = stats;
         let position = match self.measure {
-            Measure::Items(total) => (stats.succeeded + stats.failed).min(total),
+            Measure::Items(total) => stats.settled().min(total),
             Measure::Bytes(all) => stats.bytes_done.min(all),
-            Measure::Counter => stats.succeeded + stats.failed,
+            Measure::Counter => stats.settled(),
         };
         self.position = self.position.max(position);
     }

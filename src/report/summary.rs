@@ -113,11 +113,12 @@ fn steps_table(steps: &[StepReport], highlights: &Highlights, room: Option<usize
         counts("items", |stats| stats.total),
         counts("ok", |stats| stats.succeeded),
     ];
-    let all: [(&'static str, Count); 5] = [
+    let all: [(&'static str, Count); 6] = [
         ("failed", |stats| stats.failed),
         ("retried", |stats| stats.retried),
         ("unchanged", |stats| stats.unchanged),
         ("bad rows", |stats| stats.bad_rows),
+        ("cancelled", |stats| stats.cancelled),
         ("skipped", |stats| stats.skipped),
     ];
     let happened = all.into_iter().filter(|(_, count)| steps.iter().any(|step| count(&step.stats) > 0));
@@ -212,6 +213,7 @@ pub(super) fn step_line(step: &StepReport) -> String {
     part(stats.failed, "failed");
     part(stats.unchanged, "unchanged");
     part(stats.bad_rows, if stats.bad_rows == 1 { "bad row skipped" } else { "bad rows skipped" });
+    part(stats.cancelled, "cancelled");
     part(stats.skipped, "skipped");
     part(stats.retried, "retried");
     if stats.duration.is_zero() {

@@ -85,6 +85,7 @@ impl UnderWay {
                     succeeded: known.succeeded.max(now.succeeded),
                     failed: known.failed.max(now.failed),
                     bad_rows: known.bad_rows.max(now.bad_rows),
+                    cancelled: known.cancelled.max(now.cancelled),
                     ..known
                 });
                 (progress, since(started))

@@ -58,6 +58,7 @@ struct Comparer<'a> {
     done: DoneItems<'a>,
     failed: FailedItems,
     left_out: FailedItems,
+    cancelled: FailedItems,
     waiting: HashMap<ItemKey, Vec<u32>>,
     lost: LostItems,
     /// The current indexes of the items of each batch.
@@ -83,6 +84,7 @@ impl<'a> Comparer<'a> {
             done: DoneItems::new(&history.batches),
             failed: history.failed.clone(),
             left_out: history.left_out.clone(),
+            cancelled: history.cancelled.clone(),
             waiting: history.attempts.clone(),
             lost: history.lost(),
             places: history.batches.iter().map(Places::new).collect(),
@@ -114,7 +116,8 @@ impl<'a> Comparer<'a> {
 
     /// Whether anything but a result is recorded for an item.
     fn is_known(&self, key: ItemKey) -> bool {
-        self.failed.contains_key(&key) || self.left_out.contains_key(&key) || self.waiting.contains_key(&key)
+        let known = [&self.failed, &self.left_out, &self.cancelled];
+        known.into_iter().any(|items| items.contains_key(&key)) || self.waiting.contains_key(&key)
     }
 
     fn place(&mut self, (batch, position): Place, index: u64) {
@@ -126,6 +129,11 @@ impl<'a> Comparer<'a> {
         if let Some(row) = take(&mut self.left_out, key, index) {
             self.counts.bad_rows += 1;
             self.stays(row, index);
+            return;
+        }
+        if let Some(item) = take(&mut self.cancelled, key, index) {
+            self.counts.cancelled += 1;
+            self.stays(item, index);
             return;
         }
         let failed = take(&mut self.failed, key, index);
@@ -180,7 +188,7 @@ impl<'a> Comparer<'a> {
         }
         self.match_rows();
         self.break_batches();
-        let gone = [&self.failed, &self.left_out].into_iter().flat_map(|left| left.values().flatten());
+        let gone = [&self.failed, &self.left_out, &self.cancelled].into_iter().flat_map(|left| left.values().flatten());
         let gone: Vec<_> = gone.map(|failed| failed.gone()).collect();
         self.changes.extend(gone);
         let moves = self.history.batches.iter().zip(&self.places).filter_map(moved).collect();

@@ -32,6 +32,8 @@ pub struct Counts {
     pub failed: u64,
     /// Bad rows that are skipped.
     pub bad_rows: u64,
+    /// Cancelled or skipped by the user, and not run again.
+    pub cancelled: u64,
     /// Failed items that were selected but no longer exist.
     pub missing: u64,
 }

@@ -8,7 +8,7 @@ use super::done::DoneItems;
 use super::selection::ItemSelection;
 use super::unfinished::UnfinishedItems;
 use super::unfinished_set::{Portion, UnfinishedSet};
-use crate::ledger::{FailedItem, FailureChange, StepHistory};
+use crate::ledger::{FailedItem, FailedItems, FailureChange, StepHistory};
 use crate::model::ItemKey;
 use crate::sources::{Source, SourceError};
 use std::collections::{HashMap, VecDeque};
@@ -47,6 +47,7 @@ struct Candidate {
 // More than 12 fields: one list for each way to recognize an item.
 struct Finder<'a> {
     history: &'a StepHistory,
+    selection: &'a ItemSelection,
     done: DoneItems<'a>,
     /// Those to find, by key, by text and by index.
     /// Equal items share a key, and are in the order of their indexes.
@@ -62,9 +63,9 @@ struct Finder<'a> {
 }
 
 impl<'a> Finder<'a> {
-    fn new(history: &'a StepHistory, selection: &ItemSelection) -> Self {
+    fn new(history: &'a StepHistory, selection: &'a ItemSelection) -> Self {
         let mut wanted: HashMap<ItemKey, VecDeque<FailedItem>> = HashMap::new();
-        for (key, failed) in &history.failed {
+        for (key, failed) in selection.among(history) {
             let taken = failed.iter().filter(|failed| selection.takes(failed.index, *key));
             wanted.entry(*key).or_default().extend(taken.copied());
         }
@@ -72,6 +73,7 @@ impl<'a> Finder<'a> {
         let all = || wanted.values().flatten();
         Self {
             history,
+            selection,
             done: DoneItems::new(&history.batches),
             texts: all().map(|failed| (failed.text, VecDeque::new())).collect(),
             indexes: all().map(|failed| (failed.index, None)).collect(),
@@ -97,7 +99,7 @@ impl<'a> Finder<'a> {
             }
             return;
         }
-        if self.done.has(key, index) || self.history.failed.contains_key(&key) {
+        if self.done.has(key, index) || self.selection.among(self.history).contains_key(&key) {
             return;
         }
         let candidate = Candidate { index, key };
@@ -138,14 +140,22 @@ impl<'a> Finder<'a> {
                 None => missing += 1,
             }
         }
-        let all = self.history.failed.values().map(|failed| failed.len() as u64).sum::<u64>();
+        let count = |items: &FailedItems| items.values().map(|items| items.len() as u64).sum::<u64>();
+        let selects_cancelled = matches!(self.selection, ItemSelection::Cancelled);
+        let (found_failed, found_cancelled) = if selects_cancelled { (0, self.found) } else { (self.found, 0) };
+        let (before, changed_since) = if selects_cancelled {
+            ("cancelled before", "cancelled before and changed since")
+        } else {
+            ("failed before", "failed before and changed since")
+        };
         let ended = self.history.ended.as_ref().map(|ended| ended.stats);
         let done = self.history.batches.iter().map(|batch| (batch.done(), batch.carried));
         let counts = Counts {
             done: done.clone().map(|(done, _)| done).sum(),
             unchanged: done.map(|(done, carried)| if carried { done } else { 0 }).sum(),
-            failed: all - self.found,
-            bad_rows: self.history.left_out.values().map(|rows| rows.len() as u64).sum(),
+            failed: count(&self.history.failed) - found_failed,
+            cancelled: count(&self.history.cancelled) - found_cancelled,
+            bad_rows: count(&self.history.left_out),
             missing,
         };
         Comparison {
@@ -154,7 +164,7 @@ impl<'a> Finder<'a> {
             counts,
             moves: Vec::new(),
             failures: self.changes,
-            reasons: [("failed before", self.found - changed), ("failed before and changed since", changed)]
+            reasons: [(before, self.found - changed), (changed_since, changed)]
                 .into_iter()
                 .filter(|(_, count)| *count > 0)
                 .collect(),

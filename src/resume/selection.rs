@@ -1,5 +1,6 @@
 //! Which items an execution of a run is to run.
 
+use crate::ledger::{FailedItems, StepHistory};
 use crate::model::ItemKey;
 use std::collections::{BTreeSet, HashSet};
 
@@ -13,13 +14,20 @@ pub enum ItemSelection {
     Failed,
     /// Those that failed and are named.
     Only(ItemNames),
+    /// Those that the user has cancelled or skipped.
+    Cancelled,
 }
 
 impl ItemSelection {
-    /// Whether it includes a failed item; the index is the one it had when it failed.
+    /// The items that it selects from.
+    pub fn among<'a>(&self, history: &'a StepHistory) -> &'a FailedItems {
+        if matches!(self, Self::Cancelled) { &history.cancelled } else { &history.failed }
+    }
+
+    /// Whether it includes one of these items; the index is the one it had then.
     pub fn takes(&self, index: u64, key: ItemKey) -> bool {
         match self {
-            Self::Left | Self::Failed => true,
+            Self::Left | Self::Failed | Self::Cancelled => true,
             Self::Only(names) => names.has(index, key),
         }
     }

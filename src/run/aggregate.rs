@@ -51,7 +51,7 @@ pub(super) fn compute_aggregate(
             let revision = env.ledger.revision()?;
             folder.write_aggregate(env.name(), &AggregateFile { revision, fingerprint, aggregate })?;
         }
-        Err(failure) if failure.kind == FailureKind::Cancelled => report.status = Status::Interrupted,
+        Err(failure) if failure.kind == FailureKind::Interrupted => report.status = Status::Interrupted,
         Err(mut failure) => {
             if let Some(limit) = limit.filter(|_| failure.kind == FailureKind::Timeout) {
                 failure = step_timeout(limit);
@@ -66,7 +66,7 @@ pub(super) fn compute_aggregate(
 }
 
 fn interrupted() -> Failure {
-    Failure::new(FailureKind::Cancelled, "Cancelled", "the run was interrupted")
+    Failure::new(FailureKind::Interrupted, "Interrupted", "the run was interrupted")
 }
 
 /// Computes built-in reductions over the results.

@@ -1,32 +1,22 @@
-//! Steers a run in progress: one set of commands, whoever gives them.
+//! Steers a run in progress, whoever gives the commands: signals, or another process over the run's socket.
 //!
-//! Today, signals give them. Each command takes effect at once and may come from any thread.
+//! Each command takes effect at once and may come from any thread.
 
-use crate::pipeline::Width;
+use crate::pipeline::{SteeredStep, Width};
 use crate::task::Cancel;
 use std::io;
 use std::num::NonZeroUsize;
-
-/// A command for a run in progress.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Command {
-    /// Start nothing until told to continue. Running items finish.
-    Pause,
-    /// End a pause.
-    Continue,
-    /// Set how many slots of each step may work, up to the limit of the workflow.
-    Jobs(NonZeroUsize),
-    /// Start nothing new, and end when the running items have finished.
-    Stop,
-    /// End the items that are running.
-    Kill,
-}
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Steers one run.
-#[derive(Debug)]
 pub struct Control {
     pub(super) cancel: Cancel,
     pub(super) width: Width,
+    /// The step that is running.
+    step: Mutex<Option<Arc<SteeredStep>>>,
+    /// Whether the user has set the width: steps no longer find it themselves.
+    has_width: AtomicBool,
 }
 
 impl Control {
@@ -35,7 +25,8 @@ impl Control {
     /// # Errors
     /// If the system provides no descriptors.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { cancel: Cancel::new()?, width: Width::default() })
+        let (step, has_width) = (Mutex::default(), AtomicBool::new(false));
+        Ok(Self { cancel: Cancel::new()?, width: Width::default(), step, has_width })
     }
 
     /// The latches that it fires.
@@ -43,16 +34,48 @@ impl Control {
         &self.cancel
     }
 
-    /// Gives the run a command.
-    pub fn apply(&self, command: Command) {
-        match command {
-            Command::Pause => self.width.pause(),
-            Command::Continue => self.width.resume(),
-            Command::Jobs(jobs) => self.width.set(jobs),
-            Command::Stop => self.cancel.stop.fire(),
-            // The closing steps of a run have their own latch.
-            Command::Kill if self.cancel.closing.is_fired() => self.cancel.last.fire(),
-            Command::Kill => self.cancel.kill.fire(),
+    /// Starts nothing new, and ends when the running items have finished.
+    pub(super) fn stop(&self) {
+        self.cancel.stop.fire();
+    }
+
+    /// Ends the items that are running. The closing steps of a run have their own latch.
+    pub(super) fn kill(&self) {
+        let latch = if self.cancel.closing.is_fired() { &self.cancel.last } else { &self.cancel.kill };
+        latch.fire();
+    }
+
+    /// Sets how many slots of each step may work.
+    pub(super) fn set_jobs(&self, jobs: NonZeroUsize) {
+        self.has_width.store(true, Ordering::SeqCst);
+        self.width.set(jobs);
+        self.step().iter().for_each(|step| step.stop_finding_width());
+    }
+
+    /// The step that is running; none between two steps.
+    pub(super) fn step(&self) -> Option<Arc<SteeredStep>> {
+        self.place().clone()
+    }
+
+    fn place(&self) -> MutexGuard<'_, Option<Arc<SteeredStep>>> {
+        self.step.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A step begins, and is steered until what this returns is dropped.
+    pub(super) fn begin(&self, step: SteeredStep) -> Steered<'_> {
+        if self.has_width.load(Ordering::SeqCst) {
+            step.stop_finding_width();
         }
+        *self.place() = Some(Arc::new(step));
+        Steered(self)
+    }
+}
+
+/// A step that is steered.
+pub(super) struct Steered<'a>(&'a Control);
+
+impl Drop for Steered<'_> {
+    fn drop(&mut self) {
+        *self.0.place() = None;
     }
 }

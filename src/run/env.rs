@@ -1,14 +1,15 @@
 //! What the steps of a run share, and what each one works with.
 
+use super::control::Control;
 use super::mode::StepMode;
 use super::output_paths::OutputPaths;
 use crate::compile::{OpenStep, Prepared, PreparedStep};
 use crate::ledger::{RunFolder, StepLedger};
 use crate::measure::SlotClocks;
 use crate::model::{Form, StepName};
-use crate::pipeline::{Announcer, Width};
+use crate::pipeline::Announcer;
 use crate::resume::ItemSelection;
-use crate::task::{Cancel, CurrentItems, ItemFiles, LaneSettings, StepContext, TaskHost};
+use crate::task::{Cancel, CurrentItems, ItemFiles, LaneSettings, StepContext, TaskHost, Withdrawn};
 use crate::template::Scope;
 use std::io;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ pub(super) struct RunEnv<'a> {
     /// The run's directory.
     pub(super) folder: RunFolder,
     pub(super) host: Arc<TaskHost>,
-    pub(super) width: &'a Width,
+    pub(super) control: &'a Control,
     /// Ends the run early.
     pub(super) cancel: Cancel,
     /// The items to run.
@@ -74,6 +75,7 @@ impl StepEnv<'_> {
             run: self.run.folder.run.clone(),
             step: self.step.name().clone(),
             scope: Arc::clone(&self.scope),
+            withdrawn: Arc::new(Withdrawn::new()?),
             current_items: Arc::new(CurrentItems::new(settings.width)),
             clocks: Arc::new(SlotClocks::new(settings.width)),
             settings,

@@ -3,7 +3,7 @@
 use crate::export::{StreamedOutput, file_state};
 use crate::ledger::{LedgerError, StepLedger};
 use crate::measure::Measurements;
-use crate::model::{BatchReport, LogEntry};
+use crate::model::{BatchReport, ItemKey, LogEntry};
 use crate::pipeline::Recorder;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,10 @@ impl Recorder for LedgerRecorder<'_> {
         let into = self.item_files.as_deref().unwrap_or(Path::new(""));
         self.ledger.note_item_files(reports, &|path| file_state(&into.join(path)))?;
         self.ledger.record(reports)
+    }
+
+    fn forget_failures(&mut self, items: &[(u64, ItemKey)]) -> Result<(), LedgerError> {
+        self.ledger.forget_failures(items)
     }
 
     fn take(&mut self, report: BatchReport) {

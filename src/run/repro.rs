@@ -9,7 +9,9 @@ use crate::ledger::{FailureRecord, Reader, RunFolder, StepRecord};
 use crate::measure::SlotClocks;
 use crate::model::{Batch, Failure, Indexes, ItemKey, RunSummary, Status, StepName, StepReport};
 use crate::sources::{Chunk, Source, SourceHost, run_alone};
-use crate::task::{Cancel, Claims, CurrentItems, ForegroundEnd, ForegroundRun, ItemFiles, LaneSettings, StepContext};
+use crate::task::{
+    Cancel, Claims, CurrentItems, ForegroundEnd, ForegroundRun, ItemFiles, LaneSettings, StepContext, Withdrawn,
+};
 use crate::template::{ItemScope, Scope};
 use crossbeam_channel::never;
 use std::sync::Arc;
@@ -88,6 +90,7 @@ impl Repro<'_> {
             host: Arc::new(task_host(self.prepared, self.folder)),
             cancel: Cancel::new().map_err(|error| error.to_string())?,
             item_files,
+            withdrawn: Arc::new(Withdrawn::new().map_err(|error| error.to_string())?),
             current_items: Arc::new(CurrentItems::new(1)),
             clocks: Arc::new(SlotClocks::new(1)),
         })

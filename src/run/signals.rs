@@ -1,7 +1,7 @@
 //! Ctrl-C and SIGTERM. The first signal stops the run, the second kills what is still running. A signal during the
 //! closing steps ends those.
 
-use super::control::{Command, Control};
+use super::control::Control;
 use crossbeam_channel::select;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
@@ -15,45 +15,76 @@ const LAST: Duration = Duration::from_secs(4);
 
 /// The signal that interrupted the run, if any.
 #[derive(Debug, Clone, Default)]
-pub struct Interrupts(Arc<AtomicI32>);
+struct Interrupts(Arc<AtomicI32>);
 
 impl Interrupts {
     /// The number of the first signal.
-    pub fn signal(&self) -> Option<i32> {
+    fn signal(&self) -> Option<i32> {
         Some(self.0.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
     }
 }
 
-/// Starts the thread that listens. The first signal stops the run and gives running items `grace` to finish; the second,
-/// or the end of that time, kills them. What cannot be killed within [`LAST`] is left behind: the ledger is consistent at
-/// every moment, so nothing is lost with the process.
-///
-/// # Errors
-/// If the system refuses it.
-pub fn listen(control: &Arc<Control>, grace: Duration) -> io::Result<Interrupts> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    let interrupts = Interrupts::default();
-    let (seen, control) = (interrupts.clone(), Arc::clone(control));
-    // Not joined: it lives as long as the process, and holds nothing that must be released.
-    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        for signal in signals.forever() {
-            // The first one too, if it comes while a run that succeeded cleans up.
-            if control.cancel.closing.is_fired() {
-                let _ = seen.0.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
-                control.apply(Command::Kill);
-                continue;
-            }
-            if control.cancel.stop.is_fired() {
-                control.apply(Command::Kill);
-                continue;
-            }
-            seen.0.store(signal, Ordering::SeqCst);
-            control.apply(Command::Stop);
-            let control = Arc::clone(&control);
-            std::thread::spawn(move || end_in_time(&control, grace, signal));
+/// What stops a run: signals, or the user from another process.
+#[derive(Clone)]
+pub struct Stopper {
+    control: Arc<Control>,
+    interrupts: Interrupts,
+    grace: Duration,
+}
+
+impl Stopper {
+    /// Starts the thread that listens. The first signal stops the run and gives running items `grace` to finish; the second,
+    /// or the end of that time, kills them. What cannot be killed within [`LAST`] is left behind: the ledger is consistent at
+    /// every moment, so nothing is lost with the process.
+    ///
+    /// # Errors
+    /// If the system refuses it.
+    pub fn listen(control: &Arc<Control>, grace: Duration) -> io::Result<Self> {
+        let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        let stopper = Self { control: Arc::clone(control), interrupts: Interrupts::default(), grace };
+        let listener = stopper.clone();
+        // Not joined: it lives as long as the process, and holds nothing that must be released.
+        std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || signals.forever().for_each(|signal| listener.on_signal(signal)))?;
+        Ok(stopper)
+    }
+
+    /// The signal that interrupted the run, if any.
+    pub fn signal(&self) -> Option<i32> {
+        self.interrupts.signal()
+    }
+
+    /// What is stopped.
+    pub(super) fn control(&self) -> &Arc<Control> {
+        &self.control
+    }
+
+    /// Stops the run as Ctrl-C does. Another time, nothing happens: only signals kill what is running.
+    pub(super) fn stop(&self) {
+        if !self.control.cancel.stop.is_fired() {
+            self.begin_to_stop(SIGINT);
         }
-    })?;
-    Ok(interrupts)
+    }
+
+    fn on_signal(&self, signal: i32) {
+        // The first one too, if it comes while a run that succeeded cleans up.
+        if self.control.cancel.closing.is_fired() {
+            let _ = self.interrupts.0.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
+            self.control.kill();
+        } else if self.control.cancel.stop.is_fired() {
+            self.control.kill();
+        } else {
+            self.begin_to_stop(signal);
+        }
+    }
+
+    fn begin_to_stop(&self, signal: i32) {
+        self.interrupts.0.store(signal, Ordering::SeqCst);
+        self.control.stop();
+        let (control, grace) = (Arc::clone(&self.control), self.grace);
+        std::thread::spawn(move || end_in_time(&control, grace, signal));
+    }
 }
 
 /// Turns a write beyond the file size limit into an error; by default it ends the program. The handler does nothing, but
@@ -77,7 +108,7 @@ fn end_in_time(control: &Control, grace: Duration, signal: i32) {
         default(grace) => {}
     }
     if !cancel.closing.is_fired() {
-        control.apply(Command::Kill);
+        control.kill();
         let _ = closing.recv_timeout(LAST);
     }
     if cancel.closing.is_fired() {

@@ -10,7 +10,7 @@ use super::recorder::LedgerRecorder;
 use super::scope::read_results;
 use crate::compile::{OpenStep, StartError, open_step, template_error, timeout_of};
 use crate::export::{Claim, StreamedOutput};
-use crate::ledger::{DoneBatch, RowHashWriter, StepHistory};
+use crate::ledger::{DoneBatch, FailedItems, RowHashWriter, StepHistory};
 use crate::model::{Event, Failure, FailureKind, Stats, Status, StepReport, message_of};
 use crate::pipeline::{Alarm, Carried, Feed, StepEnd, StepJob, StepStart, Width, run_step, step_timeout};
 use crate::resume::{Comparison, Counts};
@@ -111,8 +111,10 @@ fn with_hashes(env: &StepEnv<'_>, source: Box<dyn Source>) -> Result<Box<dyn Sou
 pub(super) fn keep(env: &mut StepEnv<'_>, history: &StepHistory) -> StepOutcome {
     let report = history.ended.clone().unwrap_or_else(|| {
         let succeeded = history.batches.iter().map(DoneBatch::done).sum();
-        let failed = history.failed.values().map(|failed| failed.len() as u64).sum();
-        let stats = Stats { total: succeeded + failed, succeeded, failed, ..Stats::default() };
+        let count = |items: &FailedItems| items.values().map(|items| items.len() as u64).sum();
+        let (failed, cancelled): (u64, u64) = (count(&history.failed), count(&history.cancelled));
+        let total = succeeded + failed + cancelled;
+        let stats = Stats { total, succeeded, failed, cancelled, ..Stats::default() };
         StepReport { name: env.name().clone(), status: Status::Failed, stats, failure: None }
     });
     let (whole, lost) = (matches!(report.status, Status::Succeeded | Status::Partial), history.lost_items());
@@ -151,14 +153,16 @@ fn work(
     let context = env.context(&open, files.clone())?;
     let settings = open.settings.clone();
     let into = open.item_files.clone();
-    let start = start(env, &mut open, compared, (env.run.width, alarm));
+    let start = start(env, &mut open, compared, (&env.run.control.width, alarm));
     if let Some(total) = start.total.filter(|_| env.step.is_batch()) {
         env.ledger.expect_items(total)?;
     }
     let done_before = start.carried.done;
     let job = StepJob::new(&env.step.program, env.step.handler.as_ref(), context, &settings);
+    let steered = env.run.control.begin(job.steered(&env.run.prepared.secrets));
     let mut recorder = LedgerRecorder { ledger: env.ledger, streamed, item_files: into };
     let end = run_step(start, &job, &mut recorder, env.announcer.reborrow())?;
+    drop(steered);
     let streamed = recorder.streamed.take();
     open.source.notices().into_iter().for_each(|notice| env.notice(notice));
     if let (Some(files), Some(into)) = (&files, &open.item_files) {
@@ -212,8 +216,8 @@ fn start<'a>(
 }
 
 fn carried(compared: &Comparison, bytes: Option<u64>) -> Carried {
-    let Counts { done, failed, unchanged, bad_rows, .. } = compared.counts;
-    Carried { done, failed, bad_rows, unchanged, bytes_done: compared.bytes_done(bytes) }
+    let Counts { done, failed, unchanged, bad_rows, cancelled, .. } = compared.counts;
+    Carried { done, failed, bad_rows, cancelled, unchanged, bytes_done: compared.bytes_done(bytes) }
 }
 
 /// Counts failures of earlier executions that still count, because the step stopped before their items could run again.
@@ -243,7 +247,7 @@ fn outcome(env: &StepEnv<'_>, end: StepEnd) -> StepOutcome {
         Status::Failed
     } else if stats.total == 0 && !env.step.allows_empty() {
         Status::Empty
-    } else if stats.failed > 0 {
+    } else if stats.failed + stats.cancelled > 0 {
         Status::Partial
     } else {
         Status::Succeeded

@@ -1,6 +1,5 @@
 //! A run: its steps one after another, each with the results of the earlier ones, then the closing steps.
 
-use super::control::Control;
 use super::env::{RunEnv, StepEnv, task_host};
 use super::error::EngineError;
 use super::incremental::take_over;
@@ -9,6 +8,8 @@ use super::mode::StepMode;
 use super::output_paths::{OutputPaths, SideFile};
 use super::retention::delete_old_runs;
 use super::scope::{remember, scope_of_run};
+use super::signals::Stopper;
+use super::steering::Steering;
 use super::step::{self, StepOutcome};
 use super::summary::{ClosingReport, WriteReport, summary_value};
 use crate::compile::{Prepared, PreparedStep, params_to_keep};
@@ -60,12 +61,13 @@ pub struct RunEnd {
 pub fn run(
     prepared: &Prepared,
     start: Start,
-    control: &Control,
+    stopper: &Stopper,
     observers: Observers<'_>,
 ) -> Result<RunEnd, EngineError> {
     let (workflow, write_report) = (&prepared.workflow, observers.report);
     let (ledger, selection, warning) = open_ledger(prepared, start)?;
     let id = ledger.folder().run.clone();
+    let server = Steering::serve(stopper, &ledger);
     let guard = prepared.has_children().then(|| Guard::start(&id)).transpose().map_err(EngineError::Guard)?;
     let host = Arc::new(TaskHost { guard, ..task_host(prepared, ledger.folder()) });
     let mut run = Run {
@@ -73,8 +75,8 @@ pub fn run(
             prepared,
             folder: ledger.folder().clone(),
             host,
-            width: &control.width,
-            cancel: control.cancel.clone(),
+            control: stopper.control(),
+            cancel: stopper.control().cancel.clone(),
             selection,
         },
         scope: Arc::new(Reader::open(ledger.folder().clone()).and_then(|reader| scope_of_run(prepared, &reader))?),
@@ -87,6 +89,9 @@ pub fn run(
     };
     run.announcer.tell(&Event::RunStarted { run: id, workflow: workflow.name.clone(), steps: workflow.steps.len() });
     warning.into_iter().for_each(|warning| run.announcer.notice_of_run(warning));
+    if let Err(why) = &server {
+        run.announcer.notice_of_run(format!("`batchmill ctl` cannot reach this run: {why}"));
+    }
     run.steps()?;
     run.close(write_report)?;
     run.finish()
@@ -260,7 +265,11 @@ impl Run<'_> {
             || reads.into_iter().any(|upstream| self.changed.contains(&upstream.name))
         {
             StepMode::Resume
-        } else if history.failed.iter().any(|(key, failed)| failed.iter().any(|it| selection.takes(it.index, *key))) {
+        } else if selection
+            .among(history)
+            .iter()
+            .any(|(key, items)| items.iter().any(|it| selection.takes(it.index, *key)))
+        {
             StepMode::Retry
         } else if history.ended.as_ref().is_none_or(|it| it.failure.as_ref().is_some_and(is_of_output)) {
             // Its items may be done, but not its aggregate and its output: an execution that was killed has not come to them.

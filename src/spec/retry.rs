@@ -97,7 +97,8 @@ impl RetryPolicy {
     /// items are never retried.
     pub fn covers(&self, failure: &Failure) -> bool {
         match failure.kind {
-            FailureKind::Template | FailureKind::Cancelled | FailureKind::Limit | FailureKind::BadRow => false,
+            FailureKind::Template | FailureKind::Interrupted | FailureKind::Limit | FailureKind::BadRow => false,
+            FailureKind::Cancelled | FailureKind::Skipped => false,
             _ if self.on.is_empty() => failure.retryable,
             _ => self.on.iter().any(|on| on.matches(failure)),
         }

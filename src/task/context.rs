@@ -7,6 +7,7 @@ use super::current_items::CurrentItems;
 use super::guard::Guard;
 use super::item_files::ItemFiles;
 use super::python::Host;
+use super::withdrawn::Withdrawn;
 use crate::measure::SlotClocks;
 use crate::model::{BatchFormat, Compare, Failure, FailureKind, Form, RunId, StepName};
 use crate::template::Scope;
@@ -35,6 +36,8 @@ pub struct StepContext {
     pub cancel: Cancel,
     /// The files of items, if the step has an output for them.
     pub item_files: Option<Arc<ItemFiles>>,
+    /// The items that the user takes out of the step.
+    pub withdrawn: Arc<Withdrawn>,
     /// Where lanes note the item they are on.
     pub current_items: Arc<CurrentItems>,
     /// Where lanes note what their slot is doing.
@@ -92,7 +95,7 @@ impl LaneSettings {
 
     /// Whether this failure halts a lane that halts on failure.
     pub(super) fn is_halted_by(&self, failure: &Failure) -> bool {
-        !(self.skip_bad_rows && failure.kind == FailureKind::BadRow)
+        !(self.skip_bad_rows && failure.kind == FailureKind::BadRow) && !failure.kind.is_by_hand()
     }
 
     /// The failure of an item whose batch has used up its time.

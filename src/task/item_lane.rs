@@ -3,6 +3,7 @@
 use super::context::StepContext;
 use super::guard::{Cell, Guard};
 use super::lane::{BatchOutcome, Frame, FrameOutcome, Lane, LogLine};
+use super::withdrawn::{Recall, cancelled, skipped};
 use crate::measure::{SlotClock, SlotState};
 use crate::model::{Batch, Failure, FailureKind, ItemTime, Outcome};
 use crate::rows;
@@ -24,6 +25,8 @@ pub(super) struct ItemRun<'a> {
     pub(super) context: &'a StepContext,
     /// How long it may take: `timeout`, or what is left of `batch_timeout` if that is less.
     pub(super) timeout: Option<Duration>,
+    /// Ends it if the user takes it out.
+    pub(super) recall: &'a Recall,
     /// Where to list a child process.
     pub(super) guard: Option<&'a Cell>,
     /// What the slot is doing: `Encode` when the task begins.
@@ -91,6 +94,10 @@ impl<T: ItemTask> ItemLane<T> {
                 outcome.unrun.push(position);
                 continue;
             }
+            if self.context.withdrawn.has(batch.indexes.get(position)) && !frame.is_for_handler() {
+                outcome.failures.push((position, skipped()));
+                continue;
+            }
             self.context.current_items.on(self.slot, batch.indexes.get(position), laps.last);
             let left = deadline.map(|deadline| deadline.saturating_duration_since(laps.last));
             let log = |stream: &str, text| {
@@ -100,12 +107,18 @@ impl<T: ItemTask> ItemLane<T> {
             clock.enter(SlotState::Encode);
             let ended = self.run_item(&place, left);
             let took = laps.end(at, position);
-            match ended.map_err(|failure| failure.after(took)) {
+            let index = batch.indexes.get(position);
+            let ended = ended.map_err(|failure| {
+                // However it ended: the user wanted it to.
+                let is_recalled = self.context.withdrawn.ends(index) && !failure.kind.is_by_hand();
+                if is_recalled { cancelled() } else { failure }.after(took)
+            });
+            match ended {
                 Ok((json, files)) => {
                     outcome.lines.take(json);
                     outcome.files.extend(files.into_iter().map(|file| (position, file)));
                 }
-                Err(failure) if failure.kind == FailureKind::Cancelled => outcome.unrun.push(position),
+                Err(failure) if failure.kind == FailureKind::Interrupted => outcome.unrun.push(position),
                 Err(failure) => {
                     halted = frame.halt_on_failure && self.context.settings.is_halted_by(&failure);
                     outcome.failures.push((position, failure));
@@ -134,8 +147,9 @@ impl<T: ItemTask> ItemLane<T> {
     fn run_in(&self, scope: ItemScope, left: Option<Duration>, log: &dyn Fn(&str, String)) -> Outcome {
         let scope = Arc::new(scope);
         let (context, settings, guard) = (&self.context, &self.context.settings, self.guard.as_ref());
-        let run =
-            |timeout| self.task.run(&ItemRun { scope: &scope, context, timeout, guard, clock: self.clock(), log });
+        let recall = Recall::new(&context.withdrawn, scope.index);
+        let (recall, clock) = (&recall, self.clock());
+        let run = |timeout| self.task.run(&ItemRun { scope: &scope, context, timeout, recall, guard, clock, log });
         match left.filter(|left| settings.item_timeout.is_none_or(|timeout| *left < timeout)) {
             None => run(settings.item_timeout),
             Some(Duration::ZERO) => Err(settings.batch_timed_out()),

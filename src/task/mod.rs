@@ -21,6 +21,7 @@ mod program;
 mod unlisted;
 mod usage;
 mod wait;
+mod withdrawn;
 
 pub use cancel::{Cancel, Latch};
 pub use context::{LaneSettings, StepContext, TaskHost};
@@ -32,3 +33,4 @@ pub use lane::{BatchOutcome, Frame, FrameOutcome, Lane, LogLine, ShutdownReport}
 pub use process::capture;
 pub use program::{Program, PythonNeeds, Task};
 pub use usage::{ThreadId, ThreadTimes, UsageMeter, available_memory};
+pub use withdrawn::{Withdrawal, Withdrawn};

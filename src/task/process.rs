@@ -8,6 +8,7 @@ use super::guard::{Cell, Guard};
 use super::invocation::{Started, start};
 use super::unlisted::RUN_ID;
 use super::wait::wait;
+use super::withdrawn::Recall;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process_group, pidfd_open, waitpid};
 use std::fs::File;
@@ -50,8 +51,10 @@ pub(super) enum EndedBy {
     Itself,
     /// The timeout.
     Timeout,
-    /// The run was cancelled.
-    Cancel,
+    /// The run was ended.
+    Interrupt,
+    /// The user.
+    Recall,
     /// It printed more than the maximum.
     Flood,
 }
@@ -60,6 +63,7 @@ pub(super) enum EndedBy {
 pub(super) struct Limits<'a> {
     pub(super) timeout: Option<Duration>,
     pub(super) kill: &'a Latch,
+    pub(super) recall: Option<&'a Recall>,
     pub(super) guard: Option<&'a Cell>,
     pub(super) most_output: usize,
     /// Takes what comes from stdout, instead of memory.
@@ -94,6 +98,7 @@ pub fn capture(
     let limits = Limits {
         timeout: None,
         kill: stop,
+        recall: None,
         guard: cell.as_ref(),
         most_output: usize::MAX,
         stdout: Some(stdout),
@@ -111,7 +116,7 @@ pub fn capture(
 /// # Errors
 /// If it cannot be started, or the system lacks the resources to watch it. The child is killed then.
 pub(super) fn follow(start: impl FnOnce() -> io::Result<Started>, limits: &Limits<'_>) -> io::Result<ProcessEnd> {
-    let Limits { timeout, kill, guard, most_output, stdout, stderr } = limits;
+    let Limits { timeout, kill, recall, guard, most_output, stdout, stderr } = limits;
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
     guard.inspect(|guard| guard.starting());
     let child = start().inspect_err(|_| {
@@ -134,8 +139,9 @@ pub(super) fn follow(start: impl FnOnce() -> io::Result<Started>, limits: &Limit
         lines: *stderr,
         told: 0,
     };
-    let by = match drain.until_end(&watch, deadline, kill) {
-        Ok(EndedBy::Itself) => drain.rest(deadline, kill),
+    let wakers = Wakers { kill, recall: *recall };
+    let by = match drain.until_end(&watch, deadline, &wakers) {
+        Ok(EndedBy::Itself) => drain.rest(deadline, &wakers),
         other => {
             drain.end_gently(pid, &watch);
             drain.read();
@@ -143,7 +149,7 @@ pub(super) fn follow(start: impl FnOnce() -> io::Result<Started>, limits: &Limit
         }
     };
     let held_by = (matches!(by, Ok(EndedBy::Itself)) && drain.is_open()).then(|| drain.holders());
-    if matches!(by, Ok(EndedBy::Flood | EndedBy::Cancel)) {
+    if matches!(by, Ok(EndedBy::Flood | EndedBy::Interrupt | EndedBy::Recall)) {
         // What is left of a command that has exited goes on printing.
         end_group(pid, Signal::KILL);
     }
@@ -190,6 +196,19 @@ fn holders(pipes: &[PathBuf]) -> Vec<String> {
     processes.filter_map(holder).collect()
 }
 
+/// What ends a wait from outside.
+struct Wakers<'a> {
+    kill: &'a Latch,
+    recall: Option<&'a Recall>,
+}
+
+impl Wakers<'_> {
+    /// What to wait for besides the kill; an error if the user has taken the item out.
+    fn call(&self) -> Result<Option<Arc<Latch>>, EndedBy> {
+        self.recall.map(|recall| recall.call().ok_or(EndedBy::Recall)).transpose()
+    }
+}
+
 struct Drain<'a> {
     stdout: Stream<'a>,
     stderr: Stream<'a>,
@@ -201,13 +220,18 @@ struct Drain<'a> {
 
 impl Drain<'_> {
     /// Collects output until the child exits or must be ended.
-    fn until_end(&mut self, watch: &OwnedFd, deadline: Option<Instant>, kill: &Latch) -> io::Result<EndedBy> {
+    fn until_end(&mut self, watch: &OwnedFd, deadline: Option<Instant>, wakers: &Wakers<'_>) -> io::Result<EndedBy> {
         loop {
-            let mut fds = vec![PollFd::new(watch, PollFlags::IN), PollFd::new(kill, PollFlags::IN)];
+            let call = match wakers.call() {
+                Ok(call) => call,
+                Err(by) => return Ok(by),
+            };
+            let mut fds = vec![PollFd::new(watch, PollFlags::IN), PollFd::new(wakers.kill, PollFlags::IN)];
             fds.extend(self.stdout.poll_fd());
             let out = (self.stdout.pipe.is_some()).then_some(2);
             fds.extend(self.stderr.poll_fd());
             let err = (self.stderr.pipe.is_some()).then_some(fds.len() - 1);
+            fds.extend(call.as_deref().map(|call| PollFd::new(call, PollFlags::IN)));
             if wait(&mut fds, deadline)?.is_none() {
                 return Ok(EndedBy::Timeout);
             }
@@ -226,14 +250,14 @@ impl Drain<'_> {
                 return Ok(EndedBy::Itself);
             }
             if killed {
-                return Ok(EndedBy::Cancel);
+                return Ok(EndedBy::Interrupt);
             }
         }
     }
 
     /// Reads the pipes to their end after the exit: what the child has started, such as a `tee`, may still have to write what
     /// it printed. Does not wait for what just keeps a pipe open.
-    fn rest(&mut self, deadline: Option<Instant>, kill: &Latch) -> io::Result<EndedBy> {
+    fn rest(&mut self, deadline: Option<Instant>, wakers: &Wakers<'_>) -> io::Result<EndedBy> {
         let last = Instant::now() + LINGER;
         let last = deadline.map_or(last, |deadline| deadline.min(last));
         loop {
@@ -244,12 +268,17 @@ impl Drain<'_> {
             if !self.is_open() {
                 return Ok(EndedBy::Itself);
             }
-            let mut fds = vec![PollFd::new(kill, PollFlags::IN)];
+            let call = match wakers.call() {
+                Ok(call) => call,
+                Err(by) => return Ok(by),
+            };
+            let mut fds = vec![PollFd::new(wakers.kill, PollFlags::IN)];
             fds.extend(self.stdout.poll_fd());
             fds.extend(self.stderr.poll_fd());
+            fds.extend(call.as_deref().map(|call| PollFd::new(call, PollFlags::IN)));
             match wait(&mut fds, Some(last.min(Instant::now() + QUIET)))? {
                 None => return Ok(EndedBy::Itself),
-                Some(0) => return Ok(EndedBy::Cancel),
+                Some(0) => return Ok(EndedBy::Interrupt),
                 Some(_) => {}
             }
         }

@@ -1,6 +1,7 @@
 //! The verbs, one per file. None imports anything from another; what several need is in `cli` itself.
 
 mod audit;
+mod ctl;
 mod doctor;
 mod failures;
 mod init;
@@ -20,6 +21,7 @@ mod status;
 mod validate;
 
 pub use audit::AuditArgs;
+pub use ctl::CtlArgs;
 pub use doctor::DoctorArgs;
 pub use failures::FailuresArgs;
 pub use init::InitArgs;

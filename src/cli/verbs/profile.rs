@@ -12,7 +12,7 @@ use crate::compile::{Prepared, PreparedStep, prepare};
 use crate::ledger::{Reader, RunFolder, StateFolder};
 use crate::profile::{Key, Outcome, ProfileError, ProfileRequest, profile, text};
 use crate::report::shell_word;
-use crate::run::{Control, listen};
+use crate::run::{Control, Stopper};
 use crate::spec::{Place, Setting, StepKind, parse, set};
 use crate::text::Printable;
 use clap::Args;
@@ -65,7 +65,7 @@ impl ProfileArgs {
             return Ok(Exit::Bad);
         }
         let control = Arc::new(Control::new().map_err(|error| CliError::of(Exit::Bad, &error))?);
-        let interrupts = listen(&control, GRACE).map_err(|error| CliError::of(Exit::Bad, &error))?;
+        let stopper = Stopper::listen(&control, GRACE).map_err(|error| CliError::of(Exit::Bad, &error))?;
         tell(format!("profiling {} for up to {:?}", step.name(), self.budget));
         let request = ProfileRequest {
             prepared: &prepared,
@@ -76,7 +76,7 @@ impl ProfileArgs {
         };
         let mut outcome = match profile(&request) {
             Ok(outcome) => outcome,
-            Err(ProfileError::Interrupted) => return Ok(Exit::Interrupted(interrupts.signal().unwrap_or(2))),
+            Err(ProfileError::Interrupted) => return Ok(Exit::Interrupted(stopper.signal().unwrap_or(2))),
             Err(error) => return Err(error_of(&error).masked(&prepared.secrets)),
         };
         if let (Some(before), Some(path)) = (&before, &self.against) {

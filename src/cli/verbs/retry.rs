@@ -6,7 +6,7 @@ use crate::cli::execute::execute_again;
 use crate::cli::exit::Exit;
 use crate::cli::lookup::no_failed_item;
 use crate::cli::stderr::tell;
-use crate::ledger::{Reader, RunFolder};
+use crate::ledger::{Reader, RunFolder, StepRecord};
 use crate::model::Status;
 use crate::resume::{ItemNames, ItemSelection};
 use crate::text::Printable;
@@ -21,15 +21,22 @@ pub struct RetryArgs {
     /// Rerun only this failed item: its index, or the beginning of its key; can be repeated
     #[arg(long, value_name = "INDEX|KEY")]
     only: Vec<String>,
+    /// Run the items that `ctl` has cancelled or skipped, instead of the failed ones
+    #[arg(long, conflicts_with = "only")]
+    cancelled: bool,
 }
 
 impl RetryArgs {
     /// Reruns the failed items.
     pub fn run(self) -> Result<Exit, CliError> {
-        let only = self.only;
+        let (only, cancelled) = (self.only, self.cancelled);
         execute_again(self.resume, |folder| {
+            if cancelled {
+                tell_if_none(folder, ("was cancelled or skipped", |step| step.stats.cancelled == 0))?;
+                return Ok(ItemSelection::Cancelled);
+            }
             if only.is_empty() {
-                tell_if_nothing_failed(folder)?;
+                tell_if_none(folder, ("failed", |step| step.stats.failed == 0))?;
                 return Ok(ItemSelection::Failed);
             }
             check_names(folder, &only)?;
@@ -38,11 +45,12 @@ impl RetryArgs {
     }
 }
 
-fn tell_if_nothing_failed(folder: &RunFolder) -> Result<(), CliError> {
+/// Says so if there is nothing to do: all steps are over, and none has such items.
+fn tell_if_none(folder: &RunFolder, (what, has_none): (&str, fn(&StepRecord) -> bool)) -> Result<(), CliError> {
     let steps = Reader::open(folder.clone())?.steps()?;
     let is_over = |status| matches!(status, Status::Succeeded | Status::Partial | Status::Empty);
-    if steps.iter().all(|step| step.stats.failed == 0 && is_over(step.status)) {
-        tell(format!("nothing to retry: no item of run `{}` failed", Printable::line(&folder.run.0)));
+    if steps.iter().all(|step| has_none(step) && is_over(step.status)) {
+        tell(format!("nothing to retry: no item of run `{}` {what}", Printable::line(&folder.run.0)));
     }
     Ok(())
 }

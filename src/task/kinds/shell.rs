@@ -10,6 +10,7 @@ use crate::task::item_lane::{ItemLane, ItemRun, ItemTask, item_scope};
 use crate::task::lane::Lane;
 use crate::task::process::{self, EndedBy, Limits, ProcessEnd};
 use crate::task::program::Task;
+use crate::task::withdrawn::cancelled;
 use crate::template::{
     CompiledTree, ItemScope, Names, RenderedCommand, ShellCommand, Template, TemplateError, compile_pairs,
 };
@@ -161,12 +162,13 @@ impl Task for Shell {
 
 impl ItemTask for Shell {
     fn run(&self, item: &ItemRun<'_>) -> Outcome {
-        let ItemRun { scope, context, timeout, guard, clock, log } = *item;
+        let ItemRun { scope, context, timeout, recall, guard, clock, log } = *item;
         let command = self.build(scope, context)?;
         let stderr = |text: &[u8]| log("stderr", String::from_utf8_lossy(text).into_owned());
         let limits = Limits {
             timeout,
             kill: &context.cancel.kill,
+            recall: Some(recall),
             guard,
             most_output: process::MOST_OUTPUT,
             stdout: None,
@@ -237,7 +239,8 @@ fn outcome(ended: &ProcessEnd, timeout: Option<Duration>) -> Outcome {
             let message = format!("took longer than {:?}", timeout.unwrap_or_default());
             Err(Failure::new(FailureKind::Timeout, "Timeout", message).with_detail(both(&stderr, &ended.stdout)))
         }
-        EndedBy::Cancel => Err(Failure::new(FailureKind::Cancelled, "Cancelled", "the run was cancelled")),
+        EndedBy::Recall => Err(cancelled().with_detail(both(&stderr, &ended.stdout))),
+        EndedBy::Interrupt => Err(Failure::new(FailureKind::Interrupted, "Interrupted", "the run was cancelled")),
         EndedBy::Flood => {
             let most = process::MOST_OUTPUT >> 20;
             let message = format!("command printed more than {most} MiB; write the output to a file instead");

@@ -3,12 +3,17 @@
 //! Owns name resolution and sockets; HTTP and TLS are ureq's. Sockets are non-blocking, and each wait is one `poll` for the
 //! socket, the kill latch and the timeout. ureq's own transport is not used because it blocks in `connect` and `read`, where a
 //! cancelled run would have to wait for the timeout.
+//!
+//! A connection serves many items, one after another, and ureq tells it nothing of them. Each slot has its own thread, so the
+//! item that a connection serves is the one of the thread that waits.
 
 use crate::task::cancel::Latch;
 use crate::task::wait::wait;
-use crossbeam_channel::{after, bounded, never, select};
+use crate::task::withdrawn::Recall;
+use crossbeam_channel::{at, bounded, never, select};
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with, sockopt};
+use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -111,6 +116,35 @@ fn open(address: SocketAddr, limits: &Limits<'_>) -> Result<TcpStream, Error> {
     Ok(stream)
 }
 
+thread_local! {
+    static SERVED: RefCell<Option<Recall>> = const { RefCell::new(None) };
+}
+
+/// The item that the requests of this thread are for, until it is dropped.
+pub(super) struct Serving;
+
+impl Serving {
+    /// From now on they are for this one.
+    pub(super) fn begin(recall: &Recall) -> Self {
+        SERVED.set(Some(recall.clone()));
+        Self
+    }
+
+    /// What to wait for besides the kill; none without an item.
+    ///
+    /// # Errors
+    /// If the user has taken the item out.
+    fn call() -> io::Result<Option<Arc<Latch>>> {
+        SERVED.with_borrow(|served| served.as_ref().map(|recall| recall.call().ok_or_else(ended)).transpose())
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        SERVED.set(None);
+    }
+}
+
 /// What ends a wait.
 struct Limits<'a> {
     kill: &'a Latch,
@@ -128,11 +162,17 @@ impl Limits<'_> {
 
     /// Waits until the socket can be read or written.
     fn wait(&self, socket: impl AsFd, what: PollFlags) -> Result<(), Error> {
-        // The latch comes first: once it has fired, nothing else matters.
-        match wait(&mut [PollFd::new(self.kill, PollFlags::IN), PollFd::new(&socket, what)], self.deadline)? {
-            None => Err(Error::Timeout(self.reason)),
-            Some(0) => Err(ended().into()),
-            Some(_) => Ok(()),
+        loop {
+            let call = Serving::call()?;
+            // The latch comes first: once it has fired, nothing else matters.
+            let mut fds = vec![PollFd::new(self.kill, PollFlags::IN), PollFd::new(&socket, what)];
+            fds.extend(call.as_deref().map(|call| PollFd::new(call, PollFlags::IN)));
+            match wait(&mut fds, self.deadline)? {
+                None => return Err(Error::Timeout(self.reason)),
+                Some(0) => return Err(ended().into()),
+                Some(1) => return Ok(()),
+                Some(_) => {}
+            }
         }
     }
 
@@ -149,11 +189,14 @@ impl Limits<'_> {
         std::thread::Builder::new().name("resolver".to_owned()).spawn(move || {
             drop(sender.send(name.to_socket_addrs().map(Vec::from_iter)));
         })?;
-        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        select! {
-            recv(addresses) -> found => Ok(found.map_err(|_| Error::HostNotFound)??),
-            recv(self.kill.channel()) -> _ => Err(ended().into()),
-            recv(left.map_or_else(never, after)) -> _ => Err(Error::Timeout(self.reason)),
+        loop {
+            let call = Serving::call()?;
+            select! {
+                recv(addresses) -> found => return Ok(found.map_err(|_| Error::HostNotFound)??),
+                recv(self.kill.channel()) -> _ => return Err(ended().into()),
+                recv(call.map_or_else(never, |call| call.channel().clone())) -> _ => {}
+                recv(self.deadline.map_or_else(never, at)) -> _ => return Err(Error::Timeout(self.reason)),
+            }
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::model::{Failure, FailureKind};
 
-/// The failure of a request that was cut short because the run was cancelled.
-pub(super) fn cancelled() -> Failure {
-    Failure::new(FailureKind::Cancelled, "Cancelled", "the run was cancelled")
+/// The failure of a request that was cut short because the run was ended.
+pub(super) fn interrupted() -> Failure {
+    Failure::new(FailureKind::Interrupted, "Interrupted", "the run was cancelled")
 }
 
 /// A URL without the parts that may be secret: user, password and query.

@@ -1,8 +1,10 @@
 //! `rate_limit`: requests per second and host, across all slots.
 
-use super::message::cancelled;
+use super::message::interrupted;
 use crate::model::Failure;
 use crate::task::cancel::Latch;
+use crate::task::withdrawn::{Recall, cancelled};
+use crossbeam_channel::{at, select};
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -21,7 +23,7 @@ impl RateLimit {
     }
 
     /// Waits for the next free time of a host.
-    pub(super) fn wait(&self, host: &str, kill: &Latch) -> Result<(), Failure> {
+    pub(super) fn wait(&self, host: &str, (kill, recall): (&Latch, &Recall)) -> Result<(), Failure> {
         let now = Instant::now();
         let due = {
             let mut next = self.next.lock().expect("nothing panics while it holds this lock");
@@ -29,10 +31,14 @@ impl RateLimit {
             next.insert(host.to_owned(), due + self.interval);
             due
         };
-        // The channel never receives: it times out when the request is due, or disconnects when the run is cancelled.
-        match kill.channel().recv_deadline(due) {
-            Err(crossbeam_channel::RecvTimeoutError::Timeout) => Ok(()),
-            _ => Err(cancelled()),
+        while let Some(call) = recall.call() {
+            // These channels never receive anything: they disconnect.
+            select! {
+                recv(kill.channel()) -> _ => return Err(interrupted()),
+                recv(call.channel()) -> _ => {}
+                recv(at(due)) -> _ => return Ok(()),
+            }
         }
+        Err(cancelled())
     }
 }

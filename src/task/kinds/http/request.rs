@@ -1,6 +1,6 @@
 //! Renders the request of an item, and sends it.
 
-use super::connection;
+use super::connection::{self, Serving};
 use super::message::without_secrets;
 use super::rate_limit::RateLimit;
 use super::redirect;
@@ -197,9 +197,10 @@ impl ItemTask for Http {
     fn run(&self, item: &ItemRun<'_>) -> Outcome {
         let (scope, kill) = (item.scope, &item.context.cancel.kill);
         let request = self.request(scope)?;
+        let _serving = Serving::begin(item.recall);
         if let Some(limit) = &self.rate_limit {
             let host = request.uri().authority().map_or("", |authority| authority.as_str());
-            item.clock.during(SlotState::RateLimited, || limit.wait(host, kill))?;
+            item.clock.during(SlotState::RateLimited, || limit.wait(host, (kill, item.recall)))?;
         }
         let save_to = self.save_to.as_ref().map(|template| template.string(scope)).transpose()?;
         let save_to = save_to.as_deref();

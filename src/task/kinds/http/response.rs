@@ -2,7 +2,7 @@
 
 use super::body::{compact_json, text};
 use super::connection::CONNECT_TIMEOUT;
-use super::message::{cancelled, without_secrets};
+use super::message::{interrupted, without_secrets};
 use super::saved::PartFile;
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::task::cancel::Latch;
@@ -120,7 +120,7 @@ impl SentRequest<'_> {
         let retry_after = response.headers().get("retry-after").and_then(|value| retry_after(value.to_str().ok()?));
         let body = response.body_mut().with_config().limit(64 << 10).lossy_utf8(true).read_to_string();
         if body.is_err() && self.kill.is_fired() {
-            return cancelled();
+            return interrupted();
         }
         let body = body.unwrap_or_default();
         let mut failure = Failure::new(FailureKind::HttpStatus, "HttpStatus", message);
@@ -136,7 +136,7 @@ impl SentRequest<'_> {
     fn failure(&self, error: &ureq::Error) -> Failure {
         let target = &self.target;
         match error {
-            _ if self.kill.is_fired() => cancelled(),
+            _ if self.kill.is_fired() => interrupted(),
             ureq::Error::Timeout(ureq::Timeout::Connect) => {
                 let message = format!("{target}: no connection within {CONNECT_TIMEOUT:?}");
                 Failure::new(FailureKind::Timeout, "Timeout", message)

@@ -10,6 +10,7 @@ use super::work_unit::WorkUnit;
 use super::worker::{Worker, crash, unusable};
 use crate::measure::{SlotClock, SlotState};
 use crate::model::{Failure, FailureKind};
+use crate::task::withdrawn::cancelled;
 use crate::wire::{Done, Log, Results, WireError, WorkerMessage};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ pub(super) struct Attempt<'a, 'f> {
     watch: Watch,
     /// The number of units that the worker has reported.
     reported: usize,
+    /// Whether the worker was told to halt because the user has taken a unit out.
+    is_recalled: bool,
 }
 
 /// What to watch a worker for.
@@ -38,7 +41,7 @@ type Ended = Result<Option<EndCause>, Failure>;
 impl<'a, 'f> Attempt<'a, 'f> {
     /// An attempt to run the first `count` units that are left of a frame.
     pub(super) fn new(run: &'a mut FrameRun<'f>, worker: &'a mut Worker, count: usize, watch: Watch) -> Self {
-        Self { run, worker, count, watch, reported: 0 }
+        Self { run, worker, count, watch, reported: 0, is_recalled: false }
     }
 
     /// Runs the attempt to its end.
@@ -51,6 +54,7 @@ impl<'a, 'f> Attempt<'a, 'f> {
             kill: &context.cancel.kill,
             // `on_item_error` runs even if the run has stopped.
             stop: if self.run.packer.frame.is_for_handler() { None } else { Some(&context.cancel.stop) },
+            call: None,
             item_timeout: context.settings.item_timeout,
             deadline: self.run.deadline,
             // Kept from frame to frame, and whatever the worker sends: neither must put the next check off.
@@ -60,7 +64,13 @@ impl<'a, 'f> Attempt<'a, 'f> {
         let clock = self.clock();
         loop {
             clock.enter(SlotState::Task);
-            let event = self.worker.peer.next_event(&waits).map_err(|error| unusable(&error.to_string()))?;
+            // Fetched before looking for what was taken out.
+            let call = context.withdrawn.call();
+            if let Some(cause) = self.recall()? {
+                return Ok(AttemptEnd { sent: self.count, reported: self.reported, cause });
+            }
+            let waits_now = Waits { call: Some(&call), ..waits };
+            let event = self.worker.peer.next_event(&waits_now).map_err(|error| unusable(&error.to_string()))?;
             clock.enter(SlotState::Receive);
             match event {
                 WorkerEvent::Stop => waits.stop = None,
@@ -104,7 +114,9 @@ impl<'a, 'f> Attempt<'a, 'f> {
             WorkerEvent::ItemTimeout => Ok(self.on_item_timeout()),
             WorkerEvent::Deadline => Ok(Some(self.on_deadline())),
             WorkerEvent::Stop => self.on_stop(),
-            WorkerEvent::Cancelled => Ok(Some(EndCause::Cancelled)),
+            // What was taken out is looked for before each wait.
+            WorkerEvent::Call => Ok(None),
+            WorkerEvent::Interrupted => Ok(Some(EndCause::Interrupted)),
         }
     }
 
@@ -119,7 +131,29 @@ impl<'a, 'f> Attempt<'a, 'f> {
         let (units, outcome) = self.run.units_and_outcome(self.count);
         outcome.take_times(&done.times, units);
         outcome.take_worker_times(done.spent);
-        EndCause::Done { executed: done.executed as usize }
+        let executed = done.executed as usize;
+        if self.is_recalled { EndCause::Recalled { executed } } else { EndCause::Done { executed } }
+    }
+
+    /// Ends the attempt if the user has taken the running unit out, and has the worker halt if it was a later one.
+    fn recall(&mut self) -> Ended {
+        let withdrawn = &self.run.packer.context.withdrawn;
+        if !withdrawn.any() || self.run.packer.frame.is_for_handler() {
+            return Ok(None);
+        }
+        let (running, next) = (self.position(), self.position().map_or(self.reported, |position| position + 1));
+        let units = self.run.units(self.count);
+        if let Some(position) =
+            running.filter(|position| self.run.packer.indexes(units[*position]).any(|it| withdrawn.ends(it)))
+        {
+            return Ok(Some(self.lost(position, cancelled())));
+        }
+        let is_waiting = |unit: &WorkUnit| self.run.packer.indexes(*unit).any(|index| withdrawn.has(index));
+        if !self.is_recalled && units[next..].iter().any(is_waiting) {
+            self.is_recalled = true;
+            self.worker.peer.halt().map_err(|error| unusable(&error.to_string()))?;
+        }
+        Ok(None)
     }
 
     fn on_log(&mut self, log: Log) -> Option<EndCause> {

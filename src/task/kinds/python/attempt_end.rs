@@ -18,6 +18,8 @@ pub(super) struct AttemptEnd {
 pub(super) enum EndCause {
     /// The worker ran `executed` units: all of them, or fewer if it halted.
     Done { executed: usize },
+    /// The worker halted after `executed` units, because the user has taken one of the others out.
+    Recalled { executed: usize },
     /// The worker died, or must be killed, while running the unit at `position`. That unit has failed.
     Lost { position: usize, failure: Failure },
     /// The worker exceeded its memory limit while running the unit at `position`.
@@ -26,13 +28,13 @@ pub(super) enum EndCause {
     DiedIdle(Failure),
     /// The batch took longer than its timeout.
     BatchTimeout(Failure),
-    /// The run was cancelled.
-    Cancelled,
+    /// The run was ended.
+    Interrupted,
 }
 
 impl AttemptEnd {
     /// Whether the worker is dead or must be killed.
     pub(super) fn loses_worker(&self) -> bool {
-        !matches!(self.cause, EndCause::Done { .. })
+        !matches!(self.cause, EndCause::Done { .. } | EndCause::Recalled { .. })
     }
 }

@@ -11,6 +11,7 @@ use super::work_list::WorkList;
 use super::work_unit::WorkUnit;
 use crate::model::{Failure, Items};
 use crate::task::lane::{FrameOutcome, LogLine};
+use crate::task::withdrawn::skipped;
 use crate::wire::Run;
 use std::time::Instant;
 
@@ -82,6 +83,18 @@ impl<'f> FrameRun<'f> {
         !self.work.left().is_empty()
     }
 
+    /// Settles the units that the user has taken out.
+    pub(super) fn leave_out_withdrawn(&mut self) {
+        let withdrawn = &self.packer.context.withdrawn;
+        if !withdrawn.any() || self.packer.frame.is_for_handler() {
+            return;
+        }
+        let is_out = |unit: &WorkUnit| self.packer.indexes(*unit).any(|index| withdrawn.has(index));
+        for unit in self.work.settle_where(is_out) {
+            self.outcome.fail(unit, skipped());
+        }
+    }
+
     /// Selects what the next attempt may run.
     pub(super) fn select(&mut self) -> Selection {
         self.selection = self.isolation.select(self.work.left());
@@ -126,8 +139,12 @@ impl<'f> FrameRun<'f> {
                 self.isolation.reset_idle_deaths();
                 self.work.settle(sent);
             }
+            EndCause::Recalled { executed } => {
+                self.isolation.reset_idle_deaths();
+                self.work.settle(executed);
+            }
             EndCause::Done { executed: settled } => self.settle_halted(settled),
-            EndCause::Cancelled => self.settle_halted(reported),
+            EndCause::Interrupted => self.settle_halted(reported),
             EndCause::BatchTimeout(failure) => self.settle_batch_timeout(reported, &failure),
             EndCause::DiedIdle(failure) => self.settle_idle_death(reported, failure)?,
         }
@@ -140,7 +157,7 @@ impl<'f> FrameRun<'f> {
     /// The worker was lost while running a unit, which has failed.
     fn settle_lost(&mut self, reported: usize, position: usize, failure: Failure) {
         self.isolation.reset_idle_deaths();
-        if self.packer.frame.halt_on_failure {
+        if self.packer.frame.halt_on_failure && !failure.kind.is_by_hand() {
             self.leave_rest(position + 1);
         }
         let unit = self.work.settle_with(reported, position);

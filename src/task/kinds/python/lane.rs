@@ -151,8 +151,12 @@ impl Lane for PythonLane {
         let mut run = FrameRun::new(Packer::new(&step.task, &step.context, frame));
         let mut fatal = None;
         while run.has_work() && (frame.is_for_handler() || !step.context.cancel.stop.is_fired()) {
+            run.leave_out_withdrawn();
+            if !run.has_work() {
+                break;
+            }
             if let Err(failure) = self.attempt(&mut run) {
-                fatal = Some(failure).filter(|failure| failure.kind != FailureKind::Cancelled);
+                fatal = Some(failure).filter(|failure| failure.kind != FailureKind::Interrupted);
                 break;
             }
         }

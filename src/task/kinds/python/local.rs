@@ -130,8 +130,9 @@ impl Peer for LocalWorker {
             match self.wait(waits, next)? {
                 Ready::Socket => return self.read(),
                 Ready::Dead => return Ok(WorkerEvent::Dead(self.reap()?)),
-                Ready::Kill => return Ok(WorkerEvent::Cancelled),
+                Ready::Kill => return Ok(WorkerEvent::Interrupted),
                 Ready::Stop => return Ok(WorkerEvent::Stop),
+                Ready::Call => return Ok(WorkerEvent::Call),
                 Ready::Time => {}
             }
         }
@@ -177,15 +178,16 @@ enum Ready {
     Dead,
     Kill,
     Stop,
+    Call,
     Time,
 }
 
 impl LocalWorker {
     fn wait(&self, waits: &Waits<'_>, deadline: Option<Instant>) -> io::Result<Ready> {
         // In this order, so that everything a dead worker has sent is read before its death is noticed.
-        let ready = [Ready::Socket, Ready::Dead, Ready::Kill, Ready::Stop];
-        let stop = waits.stop.unwrap_or(waits.kill);
-        let fds = [self.socket.as_fd(), self.watch.as_fd(), waits.kill.as_fd(), stop.as_fd()];
+        let ready = [Ready::Socket, Ready::Dead, Ready::Kill, Ready::Stop, Ready::Call];
+        let (stop, call) = (waits.stop.unwrap_or(waits.kill), waits.call.unwrap_or(waits.kill));
+        let fds = [self.socket.as_fd(), self.watch.as_fd(), waits.kill.as_fd(), stop.as_fd(), call.as_fd()];
         let mut fds = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
         Ok(wait(&mut fds, deadline)?.map_or(Ready::Time, |at| ready[at]))
     }

@@ -28,6 +28,12 @@ impl<'f> Packer<'f> {
         Self { task, context, frame, kind: UnitKind::of(&context.settings, frame) }
     }
 
+    /// The indexes of a unit's items.
+    pub(super) fn indexes(&self, unit: WorkUnit) -> impl Iterator<Item = u64> + 'f {
+        let batch = &self.frame.batches[unit.batch];
+        self.kind.positions(unit, batch.items.len()).map(|position| batch.indexes.get(position))
+    }
+
     /// Creates an empty directory for the files of each unit, if the step has an output for them.
     pub(super) fn make_item_dirs(&self, units: &[WorkUnit]) -> Result<(), Failure> {
         let items = self.context.item_files.as_ref().filter(|_| !self.frame.is_for_handler());

@@ -63,6 +63,8 @@ pub(super) struct Waits<'a> {
     pub(super) kill: &'a Latch,
     /// Fires when the run stops; `None` to ignore that.
     pub(super) stop: Option<&'a Latch>,
+    /// Fires when the user takes an item out.
+    pub(super) call: Option<&'a Latch>,
     /// How long the current item may take.
     pub(super) item_timeout: Option<Duration>,
     /// When everything that was sent must be finished.
@@ -74,7 +76,7 @@ pub(super) struct Waits<'a> {
 impl<'a> Waits<'a> {
     /// A wait for an answer, without a timeout.
     pub(super) fn for_answer(kill: &'a Latch) -> Self {
-        Self { kill, stop: None, item_timeout: None, deadline: None, check_at: None }
+        Self { kill, stop: None, call: None, item_timeout: None, deadline: None, check_at: None }
     }
 }
 
@@ -94,8 +96,10 @@ pub(super) enum WorkerEvent {
     CheckDue,
     /// The run is stopping.
     Stop,
-    /// The run was cancelled.
-    Cancelled,
+    /// The user has taken an item out.
+    Call,
+    /// The run was ended.
+    Interrupted,
 }
 
 /// How a worker exited.

@@ -13,6 +13,7 @@ use crate::task::cancel::Cancel;
 use crate::task::context::{LaneSettings, StepContext, TaskHost};
 use crate::task::current_items::CurrentItems;
 use crate::task::lane::{BatchOutcome, Frame as Work, FrameOutcome, Lane};
+use crate::task::withdrawn::Withdrawn;
 use crate::wire::{Done, Hello, Results, Role, Run, WireError, WorkerMessage};
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -150,6 +151,7 @@ fn context(settings: LaneSettings) -> StepContext {
         host: Arc::new(TaskHost { env: Arc::default(), guard: None, python: None, logs: PathBuf::new() }),
         cancel: Cancel::new().unwrap(),
         item_files: None,
+        withdrawn: Arc::new(Withdrawn::new().unwrap()),
         current_items: Arc::new(CurrentItems::new(1)),
         clocks: Arc::new(SlotClocks::new(1)),
     }

@@ -38,6 +38,11 @@ impl WorkList {
         unit
     }
 
+    /// Settles the units that are left for which a condition holds, and returns them.
+    pub(super) fn settle_where(&mut self, mut condition: impl FnMut(&WorkUnit) -> bool) -> Vec<WorkUnit> {
+        self.units.extract_if(self.settled.., |unit| condition(unit)).collect()
+    }
+
     /// Settles all units after the first `count`, and returns them.
     pub(super) fn settle_behind(&mut self, count: usize) -> Vec<WorkUnit> {
         self.units.split_off(self.units.len().min(self.settled + count))

@@ -75,7 +75,7 @@ impl Worker {
             match self.peer.next_event(&Waits::for_answer(kill)) {
                 Ok(WorkerEvent::Message(message)) => return Ok(Answer::Message(message)),
                 Ok(WorkerEvent::Dead(exit)) => return Ok(Answer::Dead(exit)),
-                Ok(WorkerEvent::Cancelled) => return Err(cancelled()),
+                Ok(WorkerEvent::Interrupted) => return Err(interrupted()),
                 Ok(WorkerEvent::Garbled(error)) | Err(error) => return Err(unusable(&error.to_string())),
                 Ok(_) => {}
             }
@@ -129,6 +129,6 @@ pub(super) fn unusable(cause: &str) -> Failure {
     Failure::new(FailureKind::Start, "WorkerProtocol", format!("cannot use the Python worker: {cause}")).permanent()
 }
 
-fn cancelled() -> Failure {
-    Failure::new(FailureKind::Cancelled, "Cancelled", "the run was cancelled")
+fn interrupted() -> Failure {
+    Failure::new(FailureKind::Interrupted, "Interrupted", "the run was cancelled")
 }
