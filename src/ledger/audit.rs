@@ -17,6 +17,8 @@ pub struct Audit {
     pub succeeded: u64,
     /// Items that failed.
     pub failed: u64,
+    /// Items that the user has cancelled or skipped.
+    pub cancelled: u64,
     /// One line for each problem.
     pub problems: Vec<String>,
 }
@@ -44,7 +46,10 @@ impl StepReader<'_> {
         audit.succeeded = Coverage::of(&mut outcomes).items;
         let failures = self.failure_keys()?;
         audit.failed = failures.len() as u64;
-        outcomes.extend(failures.into_iter().map(|(index, _)| index..index.saturating_add(1)));
+        let cancelled = self.cancelled()?;
+        audit.cancelled = cancelled.len() as u64;
+        let without_result = failures.into_iter().map(|(index, _)| index).chain(cancelled);
+        outcomes.extend(without_result.map(|index| index..index.saturating_add(1)));
         let Coverage { items, repeated } = Coverage::of(&mut outcomes);
         audit.problems.extend(repeated.iter().map(|index| format!("item {index} has more than one outcome")));
         let Stats { total, skipped, mut unchanged, .. } = self.record.stats;

@@ -165,10 +165,10 @@ pub(super) fn check_integrity(db: &Connection, path: &Path) -> Result<(), Ledger
     let found = found.map_err(|source| LedgerError::sqlite(path, source))?;
     if found == "ok" {
         let sealed = |db| {
-            Ok(match version(db)? {
-                ..WITH_MEASUREMENTS => &SEALED[..SEALED_BEFORE_MEASUREMENTS],
-                ..WITH_COMMANDS => &SEALED[..SEALED_BEFORE_COMMANDS],
-                _ => &SEALED[..],
+            Ok(match (has_measurements(db)?, has_commands(db)?) {
+                (false, _) => &SEALED[..SEALED_BEFORE_MEASUREMENTS],
+                (true, false) => &SEALED[..SEALED_BEFORE_COMMANDS],
+                (true, true) => &SEALED[..],
             })
         };
         let checked = sealed(db).and_then(|tables| check_rows(db, tables));

@@ -89,6 +89,16 @@ impl<'a> StepReader<'a> {
         self.db.rows(query, [self.record.id], |row| Ok((unsigned(row.get(0)?).unwrap_or(0), row.get(1)?)))
     }
 
+    /// The indexes of the items that the user has cancelled or skipped.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn cancelled(&self) -> Result<Vec<u64>, LedgerError> {
+        let query = "SELECT item_index FROM failures WHERE step = ?1 AND kind IN ('cancelled', 'skipped')";
+        self.check_failures()?;
+        self.db.rows(query, [self.record.id], |row| Ok(unsigned(row.get(0)?).unwrap_or(0)))
+    }
+
     /// The failed items that `name` names: by their index, or by at least the first four characters of their key.
     ///
     /// # Errors

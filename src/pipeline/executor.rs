@@ -191,7 +191,8 @@ impl<'a> FrameExecutor<'a> {
             index: batch.indexes.get(position),
             key: batch.keys.get(position),
             item: rows::describe(form, &batch.items, position, batch.origin.as_ref()),
-            attempts: batch.attempt,
+            // An item that was skipped did not begin.
+            attempts: batch.attempt - u32::from(failure.kind == FailureKind::Skipped),
             failure,
             handler: None,
             left_out: false,

@@ -183,6 +183,11 @@ impl SteeredStep {
         (0..self.most_jobs()).find_map(of_slot).unwrap_or(Whereabouts::Elsewhere)
     }
 
+    /// Whether an item is taken out already.
+    pub fn is_withdrawn(&self, index: u64) -> bool {
+        self.context.withdrawn.has(index)
+    }
+
     /// Takes an item out.
     ///
     /// # Errors

@@ -32,6 +32,7 @@ pub fn summary(summary: &RunSummary, highlights: &Highlights, workflow: &Path, c
     let how = match summary.status {
         Status::Succeeded => "succeeded",
         Status::Empty => "stopped: a step has no items",
+        Status::Partial if failed == 0 => "finished; some items were cancelled",
         Status::Partial => "finished with failures",
         Status::Failed => "failed",
         Status::Interrupted | Status::Running => "was interrupted",
@@ -80,6 +81,7 @@ fn next(summary: &RunSummary, workflow: &Path, more: bool) -> Vec<String> {
     let mut next = match summary.status {
         Status::Succeeded => vec![format!("batchmill results {run}")],
         Status::Empty => vec![format!("batchmill plan {}", shell_word(workflow))],
+        Status::Partial if failed == 0 => vec![format!("batchmill retry --cancelled {run}")],
         Status::Partial if more => vec![failures, retry],
         Status::Partial => vec![failures],
         Status::Failed if failed > 0 && more => vec![failures, resume],

@@ -149,6 +149,9 @@ impl Steering {
             Whereabouts::InSlot => true,
             Whereabouts::Elsewhere => false,
         };
+        if step.is_withdrawn(item) {
+            return Answer::refused(format!("item {item} of `{name}` is skipped already"));
+        }
         if let Some(refusal) = self.refusal(name, item).filter(|_| !is_known) {
             return refusal;
         }

@@ -95,7 +95,7 @@ impl LaneSettings {
 
     /// Whether this failure halts a lane that halts on failure.
     pub(super) fn is_halted_by(&self, failure: &Failure) -> bool {
-        !(self.skip_bad_rows && failure.kind == FailureKind::BadRow) && !failure.kind.is_by_hand()
+        !(failure.kind.is_by_hand() || self.skip_bad_rows && failure.kind == FailureKind::BadRow)
     }
 
     /// The failure of an item whose batch has used up its time.

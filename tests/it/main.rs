@@ -18,6 +18,7 @@ mod bad_rows;
 mod cancel;
 /// Engine and workers killed at random.
 mod chaos;
+mod chaos_steered;
 /// No circle of imports between files.
 mod circles;
 /// Flags, exit codes, output formats.
@@ -107,6 +108,7 @@ mod source_tree;
 mod sql;
 /// How far a run is.
 mod status;
+mod steering;
 /// Pipes, and files that change while they are read.
 mod streams;
 /// The sandbox and the servers that tests use.

@@ -24,7 +24,10 @@ impl AuditArgs {
         for step in reader.steps()? {
             let name = step.name.clone();
             let audit = reader.open_step(step).audit()?;
-            let counts = format!("{} succeeded, {} failed", number(audit.succeeded), number(audit.failed));
+            let mut counts = format!("{} succeeded, {} failed", number(audit.succeeded), number(audit.failed));
+            if audit.cancelled > 0 {
+                counts.push_str(&format!(", {} cancelled", number(audit.cancelled)));
+            }
             if audit.problems.is_empty() {
                 print(format!("{name}: {counts}; every item has one outcome and every result is intact\n"))?;
             } else {

@@ -21,7 +21,7 @@ impl StepStatus {
         let StepRecord { name, status, stats, .. } = &self.record;
         json!({
             "name": name, "status": status, "total": stats.total, "succeeded": stats.succeeded,
-            "failed": stats.failed, "retried": stats.retried, "skipped": stats.skipped,
+            "failed": stats.failed, "cancelled": stats.cancelled, "retried": stats.retried, "skipped": stats.skipped,
             "duration": self.took.as_secs_f64(), "items_per_second": self.items_per_second(),
             "seconds_left": self.left().map(|left| left.as_secs_f64()),
         })
