@@ -1,7 +1,7 @@
 //! The figures of a run.
 
 use super::step::StepFigures;
-use crate::ledger::{LedgerError, Reader};
+use crate::ledger::{CommandRecord, LedgerError, Reader};
 use crate::model::Status;
 use serde::Serialize;
 use serde_json::Value;
@@ -28,6 +28,8 @@ pub struct Figures {
     pub seconds: f64,
     /// Its starts and resumes.
     pub executions: Vec<ExecutionFigures>,
+    /// What the user has told it while it ran.
+    pub commands: Vec<CommandFigures>,
     /// Its parameters, secrets masked.
     pub params: Value,
     /// The machine of the last execution, if it was recorded.
@@ -49,6 +51,17 @@ pub struct ExecutionFigures {
     pub finished: Option<String>,
 }
 
+/// A command that the run has obeyed.
+#[derive(Debug, Clone, Serialize)]
+pub struct CommandFigures {
+    /// When.
+    pub at: String,
+    /// As it is typed after `ctl`.
+    pub command: String,
+    /// What the run has answered.
+    pub answer: String,
+}
+
 impl Figures {
     /// Reads the figures of a run.
     ///
@@ -67,6 +80,11 @@ impl Figures {
             end.map_or(0, |end| end.saturating_sub(execution.started))
         });
         let seconds = took.sum::<i64>().max(0) as f64 / 1000.0;
+        let commands = reader.commands()?.into_iter().map(|CommandRecord { at, command, answer, .. }| CommandFigures {
+            at: moment(at),
+            command,
+            answer,
+        });
         let json = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
         Ok(Self {
             run: reader.folder().run.0.clone(),
@@ -88,6 +106,7 @@ impl Figures {
                     finished: it.finished.map(moment),
                 })
                 .collect(),
+            commands: commands.collect(),
             steps,
         })
     }
@@ -101,7 +120,12 @@ impl Figures {
         self
     }
 
-    /// The number of items with an outcome, and of those that failed.
+    /// The number of items that the user has cancelled or skipped.
+    pub(super) fn cancelled(&self) -> u64 {
+        self.steps.iter().map(|step| step.counts.cancelled).sum()
+    }
+
+    /// The number of items that succeeded or failed, and of those that failed.
     pub(super) fn outcomes(&self) -> (u64, u64) {
         let sum = |part: fn(&StepFigures) -> u64| self.steps.iter().map(part).sum::<u64>();
         (sum(|step| step.counts.succeeded + step.counts.failed), sum(|step| step.counts.failed))

@@ -170,6 +170,9 @@ fn headline(run: &Figures) -> String {
     let skipped: u64 = run.steps.iter().map(|step| step.counts.skipped).sum();
     match run.status {
         Status::Succeeded => format!("Succeeded: {} done in {took}", items(done)),
+        Status::Partial if failed == 0 => {
+            format!("Finished in {took}: {} done, {} cancelled", items(done), number(run.cancelled()))
+        }
         Status::Partial => format!("Finished with failures: {} of {} failed in {took}", number(failed), items(done)),
         Status::Failed => match stopped {
             Some((name, failure)) => format!("Failed: step {name} was stopped by {}", Printable::excerpt(failure, 120)),
@@ -212,6 +215,9 @@ fn cards(run: &Figures) -> Vec<Card> {
     let mut cards = vec![card(number(done - failed), "items succeeded")];
     if failed > 0 {
         cards.push(card(number(failed), &format!("failed, {}", count(causes as u64, "cause"))));
+    }
+    if run.cancelled() > 0 {
+        cards.push(card(number(run.cancelled()), "cancelled by hand"));
     }
     cards.push(card(time(run.seconds), "time"));
     let times: Vec<_> = run.steps.iter().filter_map(|step| step.time.as_ref()).collect();

@@ -2,16 +2,21 @@
 
 use super::columns::now;
 use super::database::Database;
+use super::durability::Durability;
 use super::error::LedgerError;
+use super::execution::Execution;
 use super::reader::Reader;
 use super::run::Ledger;
 use super::schema::{check_rows, has_commands};
 use super::seals::COMMANDS;
 use rusqlite::params;
+use std::path::PathBuf;
 
-/// Records the commands of an execution, over a connection of its own.
+/// Records the commands of an execution. Each opens a connection: one that stayed open would keep SQLite from folding its WAL
+/// into the database when the run closes it.
 pub struct CommandLog {
-    db: Database,
+    database: PathBuf,
+    durability: Durability,
     execution: i64,
 }
 
@@ -29,16 +34,10 @@ pub struct CommandRecord {
 }
 
 impl Ledger {
-    /// Opens the record of commands.
-    ///
-    /// # Errors
-    /// If the database cannot be written.
-    pub fn command_log(&self) -> Result<CommandLog, LedgerError> {
-        let execution = self.execution();
-        Ok(CommandLog {
-            db: Database::open(execution.folder.database(), execution.durability)?,
-            execution: execution.id,
-        })
+    /// The record of commands of this execution.
+    pub fn command_log(&self) -> CommandLog {
+        let Execution { id, durability, folder, .. } = self.execution();
+        CommandLog { database: folder.database(), durability: *durability, execution: *id }
     }
 }
 
@@ -47,9 +46,9 @@ impl CommandLog {
     ///
     /// # Errors
     /// If the database cannot be written.
-    pub fn add(&mut self, command: &str, answer: &str) -> Result<(), LedgerError> {
+    pub fn add(&self, command: &str, answer: &str) -> Result<(), LedgerError> {
         let execution = self.execution;
-        self.db.transaction(|db| {
+        Database::open(self.database.clone(), self.durability)?.transaction(|db| {
             db.execute(
                 "INSERT INTO commands (execution, at, command, answer) VALUES (?1, ?2, ?3, ?4)",
                 params![execution, now(), command, answer],

@@ -27,6 +27,7 @@ const MOST_BYTES: usize = 4 << 20;
 const TICK: Duration = Duration::from_millis(100);
 
 /// Works on one step.
+// More than 12 fields: all that one thread keeps of a step.
 pub(super) struct Aggregator<'a, R> {
     pub(super) step: StepName,
     pub(super) job: &'a StepJob<'a>,

@@ -9,31 +9,25 @@ use crate::pipeline::{Running, SteeredStep, Whereabouts};
 use crate::task::Withdrawal;
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Takes commands from other processes for a run.
 pub(super) struct Steering {
     stopper: Stopper,
     folder: RunFolder,
-    log: Mutex<CommandLog>,
-}
-
-/// Why there is no control over a run.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum NoControl {
-    #[error("{0}")]
-    Ledger(#[from] LedgerError),
-    #[error("cannot create its socket: {0}")]
-    Socket(#[from] io::Error),
+    log: CommandLog,
 }
 
 impl Steering {
     /// Takes commands until the server is dropped.
-    pub(super) fn serve(stopper: &Stopper, ledger: &Ledger) -> Result<Server, NoControl> {
-        let (folder, log) = (ledger.folder().clone(), Mutex::new(ledger.command_log()?));
+    ///
+    /// # Errors
+    /// If there can be no socket.
+    pub(super) fn serve(stopper: &Stopper, ledger: &Ledger) -> io::Result<Server> {
+        let (folder, log) = (ledger.folder().clone(), ledger.command_log());
         let path = folder.path.clone();
         let steering = Self { stopper: stopper.clone(), folder, log };
-        Ok(Server::start(&path, Arc::new(move |command: &Command| steering.obey(command)))?)
+        Server::start(&path, Arc::new(move |command: &Command| steering.obey(command)))
     }
 
     fn control(&self) -> &Control {
@@ -53,9 +47,7 @@ impl Steering {
 
     /// Records what the user has done, and lets everyone who hears of the run know.
     fn note(&self, command: &Command, text: &str) {
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let recorded = log.add(&words(command), text);
-        let text = match recorded {
+        let text = match self.log.add(&words(command), text) {
             Ok(()) => text.to_owned(),
             Err(error) => format!("{text} (warning: this is not recorded: {error})"),
         };

@@ -90,7 +90,7 @@ pub fn run(
     run.announcer.tell(&Event::RunStarted { run: id, workflow: workflow.name.clone(), steps: workflow.steps.len() });
     warning.into_iter().for_each(|warning| run.announcer.notice_of_run(warning));
     if let Err(why) = &server {
-        run.announcer.notice_of_run(format!("`batchmill ctl` cannot reach this run: {why}"));
+        run.announcer.notice_of_run(format!("`batchmill ctl` cannot reach this run: cannot create its socket: {why}"));
     }
     run.steps()?;
     run.close(write_report)?;

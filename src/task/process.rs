@@ -8,7 +8,7 @@ use super::guard::{Cell, Guard};
 use super::invocation::{Started, start};
 use super::unlisted::RUN_ID;
 use super::wait::wait;
-use super::withdrawn::Recall;
+use super::withdrawn::{Recall, Wakers};
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process_group, pidfd_open, waitpid};
 use std::fs::File;
@@ -196,19 +196,6 @@ fn holders(pipes: &[PathBuf]) -> Vec<String> {
     processes.filter_map(holder).collect()
 }
 
-/// What ends a wait from outside.
-struct Wakers<'a> {
-    kill: &'a Latch,
-    recall: Option<&'a Recall>,
-}
-
-impl Wakers<'_> {
-    /// What to wait for besides the kill; an error if the user has taken the item out.
-    fn call(&self) -> Result<Option<Arc<Latch>>, EndedBy> {
-        self.recall.map(|recall| recall.call().ok_or(EndedBy::Recall)).transpose()
-    }
-}
-
 struct Drain<'a> {
     stdout: Stream<'a>,
     stderr: Stream<'a>,
@@ -222,10 +209,7 @@ impl Drain<'_> {
     /// Collects output until the child exits or must be ended.
     fn until_end(&mut self, watch: &OwnedFd, deadline: Option<Instant>, wakers: &Wakers<'_>) -> io::Result<EndedBy> {
         loop {
-            let call = match wakers.call() {
-                Ok(call) => call,
-                Err(by) => return Ok(by),
-            };
+            let Ok(call) = wakers.call() else { return Ok(EndedBy::Recall) };
             let mut fds = vec![PollFd::new(watch, PollFlags::IN), PollFd::new(wakers.kill, PollFlags::IN)];
             fds.extend(self.stdout.poll_fd());
             let out = (self.stdout.pipe.is_some()).then_some(2);
@@ -268,10 +252,7 @@ impl Drain<'_> {
             if !self.is_open() {
                 return Ok(EndedBy::Itself);
             }
-            let call = match wakers.call() {
-                Ok(call) => call,
-                Err(by) => return Ok(by),
-            };
+            let Ok(call) = wakers.call() else { return Ok(EndedBy::Recall) };
             let mut fds = vec![PollFd::new(wakers.kill, PollFlags::IN)];
             fds.extend(self.stdout.poll_fd());
             fds.extend(self.stderr.poll_fd());

@@ -105,6 +105,22 @@ impl Recall {
     }
 }
 
+/// What ends the wait for a child process from outside.
+pub(super) struct Wakers<'a> {
+    pub(super) kill: &'a Latch,
+    pub(super) recall: Option<&'a Recall>,
+}
+
+/// The user has taken the item out.
+pub(super) struct Recalled;
+
+impl Wakers<'_> {
+    /// What to wait for besides the kill, if there is an item.
+    pub(super) fn call(&self) -> Result<Option<Arc<Latch>>, Recalled> {
+        self.recall.map(|recall| recall.call().ok_or(Recalled)).transpose()
+    }
+}
+
 /// The outcome of an item that did not begin.
 pub(super) fn skipped() -> Failure {
     Failure::new(FailureKind::Skipped, "Skipped", "skipped by the user")

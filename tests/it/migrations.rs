@@ -59,7 +59,7 @@ fn is_read(sandbox: &Sandbox) {
 
 #[test]
 fn runs_of_earlier_schemas_are_read_as_they_are() {
-    for version in [3, 4, 5, 6] {
+    for version in [3, 4, 5, 6, 7] {
         let sandbox = stored(version, "workflow");
         is_read(&sandbox);
         assert_eq!(schema(&run_folder(&sandbox)), version, "readers change nothing");
@@ -86,11 +86,11 @@ fn a_run_whose_results_cannot_be_compared_is_refused_and_left_as_it_is() {
 
 #[test]
 fn an_earlier_run_in_which_nothing_was_done_is_continued() {
-    for version in [3, 4, 5, 6] {
+    for version in [3, 4, 5, 6, 7] {
         let sandbox = stored(version, "waiting").file("items.txt", "a\nb\n");
         sandbox.batchmill(&["resume"]).exits_with(0);
         assert_eq!(sandbox.results("lines"), ["a", "b"]);
-        assert_eq!(schema(&run_folder(&sandbox)), 6);
+        assert_eq!(schema(&run_folder(&sandbox)), 7);
         sandbox.batchmill(&["audit"]).exits_with(0);
         sandbox.batchmill(&["resume"]).exits_with(0).says(&["0 of 2 items will run"]);
     }
@@ -100,7 +100,7 @@ fn an_earlier_run_in_which_nothing_was_done_is_continued() {
 /// made before: raise `Fingerprint::VERSION`, or give the same fingerprints as before.
 #[test]
 fn an_earlier_run_is_continued_where_it_stopped() {
-    for version in [4, 5, 6] {
+    for version in [4, 5, 6, 7] {
         let sandbox = stored(version, "workflow").file("good", "");
         sandbox.batchmill(&["resume"]).exits_with(0).says(&[
             "words: 1 of 5 items will run: 1 failed before",
@@ -115,8 +115,8 @@ fn an_earlier_run_is_continued_where_it_stopped() {
 
 #[test]
 fn schemas_that_are_older_or_newer_are_refused() {
-    for (version, says) in [(2, "older batchmill (schema 2"), (7, "newer batchmill (schema 7")] {
-        let sandbox = stored(6, "workflow");
+    for (version, says) in [(2, "older batchmill (schema 2"), (8, "newer batchmill (schema 8")] {
+        let sandbox = stored(7, "workflow");
         let database = Connection::open(run_folder(&sandbox).join("run.db")).unwrap();
         database.execute_batch(&format!("PRAGMA user_version = {version}")).unwrap();
         for verb in ["results", "failures", "audit", "resume"] {

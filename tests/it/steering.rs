@@ -1,10 +1,11 @@
 //! A run is steered from another process, over the socket in its folder, for each kind of task.
 
-use crate::support::{Answer, Ended, Request, Sandbox, Server};
+use crate::support::{Answer, Ended, Request, Sandbox, Server, ended};
 use serde_json::Value;
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A task that says that it has begun with an item, and ends once it may go on with it.
@@ -120,7 +121,7 @@ fn workflow(task: &str, items: usize, settings: &str) -> String {
 }
 
 /// An answer that comes once its file is there, or once the folder is gone.
-fn wait_for(folder: &PathBuf, request: &Request) -> Answer {
+fn wait_for(folder: &Path, request: &Request) -> Answer {
     let item = request.url.trim_start_matches('/');
     let _ = fs::write(folder.join(format!("began-{item}")), "");
     while folder.exists() && !folder.join("go").exists() && !folder.join(format!("go-{item}")).exists() {
@@ -151,6 +152,7 @@ fn an_item_that_runs_is_cancelled_and_one_that_has_not_begun_is_skipped_and_the_
         run.until_state("load:0");
         run.ctl(&["skip", "load:5"]).exits_with(0);
         run.ctl(&["cancel", "load[0]"]).exits_with(0);
+        run.until("it is recorded", |sandbox| counts(sandbox).3 >= 1);
         run.touch("go");
         let sandbox = run.ends_with(1);
         assert_eq!(counts(&sandbox), ("partial".to_owned(), 4, 0, 2), "{kind}");
@@ -183,6 +185,7 @@ fn of_a_batch_the_other_items_run_again_without_the_one_that_is_cancelled() {
     run.until_state("load:0");
     run.ctl(&["skip", "load:10"]).exits_with(0);
     run.ctl(&["cancel", "load:2"]).exits_with(0);
+    run.until("it is recorded", |sandbox| counts(sandbox).3 >= 1);
     run.touch("go");
     let sandbox = run.ends_with(1);
     assert_eq!(counts(&sandbox), ("partial".to_owned(), 10, 0, 2));
@@ -331,7 +334,7 @@ fn what_was_cancelled_before_a_kill_is_left_alone_afterwards() {
     run.until_begun(0);
     run.until_state("load:0");
     run.ctl(&["cancel", "load:0"]).exits_with(0);
-    run.until("it is recorded", |sandbox| counts(sandbox).3 == 1);
+    run.until("it is recorded", |sandbox| counts(sandbox).3 >= 1);
     run.engine.0.kill().unwrap();
     run.engine.0.wait().unwrap();
     run.ctl(&["pause"]).exits_with(2).says(&["error: no run is running in `.batchmill`"]);
@@ -396,6 +399,7 @@ fn a_run_in_a_deep_folder_is_steered_too() {
     run.until_begun(0);
     run.until_state("load:0");
     run.ctl(&["cancel", "load:0"]).exits_with(0);
+    run.until("it is recorded", |sandbox| counts(sandbox).3 >= 1);
     run.touch("go");
     run.ends_with(1);
 }
@@ -414,4 +418,62 @@ fn a_run_whose_socket_cannot_be_made_goes_on_and_says_so() {
         .batchmill(&["retry"])
         .exits_with(0)
         .says(&["`batchmill ctl` cannot reach this run: cannot create its socket"]);
+}
+
+/// What it takes for a process of another user: a test that runs as root.
+fn as_nobody(sandbox: &Sandbox, arguments: &[&str]) -> Option<Ended> {
+    let plain = sandbox.command(arguments);
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(plain.get_program());
+    command.args(plain.get_args()).current_dir(sandbox.path()).env("HOME", "/nonexistent");
+    rustix::process::geteuid().is_root().then(|| ended(&mut command))
+}
+
+#[test]
+fn a_process_of_another_user_is_turned_away() {
+    let mut run = Steered::of(SHELL, 2, "      batch_size: 1\n");
+    run.until_begun(0);
+    run.until_state("load:0");
+    let id = run.sandbox.batchmill(&["status", "--format", "json"]).json()["run_id"].as_str().unwrap().to_owned();
+    let folder = run.sandbox.path().join(".batchmill/runs").join(&id);
+    let open = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    // The folder keeps others out, then the mode of the socket, then the server.
+    folder.ancestors().take(4).collect::<Vec<_>>().into_iter().rev().for_each(|path| open(path, 0o755));
+    for says in [
+        "error: the run belongs to another user\n  caused by: Permission denied",
+        "error: the run belongs to another user\n",
+    ] {
+        match as_nobody(&run.sandbox, &["ctl", &id, "pause"]) {
+            Some(ended) => drop(ended.exits_with(2).says(&[says])),
+            None => eprintln!("not tested: only root can become another user"),
+        }
+        open(&folder.join("ctl"), 0o666);
+    }
+    let state = run.ctl(&["state"]).exits_with(0).stdout;
+    assert!(state.contains(" is running\n"), "{state}");
+    run.touch("go");
+    run.ends_with(0);
+}
+
+#[test]
+fn what_was_done_by_hand_is_in_the_report() {
+    let mut run = Steered::of(SHELL, 3, "      batch_size: 1\n");
+    run.until_begun(0);
+    run.until_state("load:0");
+    run.ctl(&["pause"]).exits_with(0);
+    run.ctl(&["skip", "load:2"]).exits_with(0);
+    run.ctl(&["continue"]).exits_with(0);
+    run.touch("go");
+    let sandbox = run.ends_with(1);
+    let report = sandbox.batchmill(&["report", "--format", "json", "-o", "-"]).exits_with(0).json();
+    let of =
+        |key: &str| report["commands"].as_array().unwrap().iter().map(|it| it[key].to_string()).collect::<Vec<_>>();
+    assert_eq!(of("command"), ["\"pause\"", "\"skip load:2\"", "\"continue\""]);
+    assert_eq!(of("answer")[1], "\"skipping item 2 of `load`\"");
+    assert_eq!(report["steps"][0]["counts"]["cancelled"], 1);
+    sandbox.batchmill(&["report", "-o", "report.html"]).exits_with(0);
+    let page = sandbox.read("report.html");
+    assert!(
+        page.contains("What was done by hand") && page.contains("skip load:2") && page.contains("cancelled by hand")
+    );
 }

@@ -1,6 +1,6 @@
 //! `batchmill ctl`: steers a run in progress from another terminal.
 
-use crate::cli::args::StateArgs;
+use crate::cli::args::{ItemName, StateArgs};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::find_run::find_run;
@@ -12,7 +12,6 @@ use crate::report::duration;
 use crate::text::Printable;
 use clap::{Args, Subcommand};
 use std::num::NonZeroUsize;
-use std::str::FromStr;
 use std::time::Duration;
 
 /// Arguments of `ctl`.
@@ -59,25 +58,6 @@ enum CtlCommand {
     Stop,
     /// Show the current step and the items that are running
     State,
-}
-
-/// An item of a step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct ItemName {
-    step: StepName,
-    item: u64,
-}
-
-impl FromStr for ItemName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.strip_suffix(']').and_then(|text| text.rsplit_once('[')).or_else(|| text.rsplit_once(':'));
-        let (step, item) = parts.ok_or("an item is `STEP:INDEX` or `STEP[INDEX]`, such as `load:5`")?;
-        let step = StepName::new(step).ok_or_else(|| format!("`{step}` is not the name of a step"))?;
-        let item = item.parse().map_err(|_| format!("`{item}` is not an index; the first item is 0"))?;
-        Ok(Self { step, item })
-    }
 }
 
 impl CtlCommand {
@@ -161,19 +141,4 @@ fn running_text(step: &StepName, running: &RunningItem) -> String {
     let took = duration(Duration::try_from_secs_f64(running.seconds).unwrap_or_default());
     let item = running.item.as_ref().map_or(String::new(), |item| format!("  {}", Printable::excerpt(item, 80)));
     format!("  {step}:{}  {took}{item}\n", running.index)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_item_is_named_with_a_colon_or_in_brackets() {
-        let name = |step: &str, item| Ok(ItemName { step: StepName::new(step).unwrap(), item });
-        assert_eq!("load:5".parse(), name("load", 5));
-        assert_eq!("load-2.b[17]".parse(), name("load-2.b", 17));
-        for wrong in ["load", "load:", "load:x", ":5", "load[5", "load[-1]", "a b:1", ""] {
-            assert!(wrong.parse::<ItemName>().is_err(), "{wrong}");
-        }
-    }
 }
