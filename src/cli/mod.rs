@@ -25,5 +25,6 @@ mod stderr;
 mod stdout;
 mod table;
 mod verbs;
+mod workflow_schema;
 
 pub use app::main;

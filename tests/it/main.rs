@@ -32,6 +32,8 @@ mod depends;
 mod document;
 /// Random values through every door.
 mod doors;
+/// What an editor makes of the schema.
+mod editor;
 /// Random workflows under random edits.
 mod edits;
 /// Batches, slots, retries, failures.
@@ -95,6 +97,8 @@ mod rows;
 mod rows_again;
 /// Files of rows that were edited.
 mod rows_mended;
+/// The JSON Schema for editors, against the parser.
+mod schema;
 /// Templates and shell commands, injection above all.
 mod shell;
 /// Results as files, and files of items.
