@@ -1,12 +1,13 @@
 //! The program: its verbs, and which function runs which.
 
+use super::completers;
 use super::error::CliError;
 use super::exit::{EXIT_CODES, Exit};
 use super::stderr::tell;
 use super::verbs;
 use crate::run;
 use crate::task::guard;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Run a task for each item of a list, a directory of files or a table, and save every result
@@ -55,6 +56,10 @@ enum Verb {
     Schema(verbs::SchemaArgs),
     /// Create a starter workflow
     Init(verbs::InitArgs),
+    /// Print what makes your shell complete commands, runs, steps and parameters
+    Completions(verbs::CompletionsArgs),
+    /// Print a manual page, or write all of them
+    Man(verbs::ManArgs),
     /// Started by `run`: ends the children of an engine that was killed
     #[command(name = guard::VERB, hide = true)]
     Guard,
@@ -81,6 +86,8 @@ impl Verb {
             Self::Doctor(args) => args.run(),
             Self::Schema(args) => args.run(),
             Self::Init(args) => args.run(),
+            Self::Completions(args) => args.run(),
+            Self::Man(args) => args.run(Cli::command()),
             Self::Guard => guard::watch().map(|()| Exit::Done).map_err(|error| CliError::of(Exit::Bad, &error)),
         }
     }
@@ -88,6 +95,12 @@ impl Verb {
 
 /// Runs the command line: the whole program.
 pub fn main() -> ExitCode {
+    match completers::answer(Cli::command) {
+        Ok(false) => {}
+        Ok(true) => return Exit::Done.code(),
+        // The shell that asked shows no errors, and goes on without completions.
+        Err(_) => return Exit::Bad.code(),
+    }
     // If this is refused, a write beyond the limit ends the program, like any other program.
     drop(run::outlive_file_limit());
     let verb = match Cli::try_parse() {

@@ -8,6 +8,8 @@
 
 mod app;
 mod args;
+mod bash;
+mod completers;
 mod consent;
 mod error;
 mod execute;
@@ -24,6 +26,7 @@ mod run_report;
 mod stderr;
 mod stdout;
 mod table;
+mod typed;
 mod verbs;
 mod workflow_schema;
 

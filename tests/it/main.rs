@@ -101,6 +101,8 @@ mod rows_mended;
 mod schema;
 /// Templates and shell commands, injection above all.
 mod shell;
+/// Completion in real shells, and manual pages.
+mod shells;
 /// Results as files, and files of items.
 mod sinks;
 /// Files, functions and structs stay small.

@@ -1,11 +1,13 @@
 //! The verbs, one per file. None imports anything from another; what several need is in `cli` itself.
 
 mod audit;
+mod completions;
 mod doctor;
 mod failures;
 mod init;
 mod inspect;
 mod logs;
+mod man;
 mod plan;
 mod profile;
 mod report;
@@ -20,11 +22,13 @@ mod status;
 mod validate;
 
 pub use audit::AuditArgs;
+pub use completions::CompletionsArgs;
 pub use doctor::DoctorArgs;
 pub use failures::FailuresArgs;
 pub use init::InitArgs;
 pub use inspect::InspectArgs;
 pub use logs::LogsArgs;
+pub use man::ManArgs;
 pub use plan::PlanArgs;
 pub use profile::ProfileArgs;
 pub use report::ReportArgs;
