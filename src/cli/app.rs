@@ -3,10 +3,12 @@
 use super::completers;
 use super::error::CliError;
 use super::exit::{EXIT_CODES, Exit};
+use super::file_help;
 use super::stderr::tell;
 use super::verbs;
 use crate::run;
 use crate::task::guard;
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -110,7 +112,11 @@ pub fn main() -> ExitCode {
             tell(error.render().to_string().trim_end());
             return Exit::Bad.code();
         }
-        Err(help) => help.exit(),
+        Err(help) if help.kind() == ErrorKind::DisplayHelp => {
+            let words: Vec<_> = std::env::args_os().collect();
+            file_help::with_params(Cli::command, &words).unwrap_or(help).exit()
+        }
+        Err(version) => version.exit(),
     };
     verb.run().map_or_else(CliError::report, Exit::code)
 }
