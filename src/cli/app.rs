@@ -98,10 +98,9 @@ impl Verb {
 /// Runs the command line: the whole program.
 pub fn main() -> ExitCode {
     match completers::answer(Cli::command) {
-        Ok(false) => {}
-        Ok(true) => return Exit::Done.code(),
-        // The shell that asked shows no errors, and goes on without completions.
-        Err(_) => return Exit::Bad.code(),
+        Ok(None) => {}
+        Ok(Some(exit)) => return exit.code(),
+        Err(error) => return error.report(),
     }
     // If this is refused, a write beyond the limit ends the program, like any other program.
     drop(run::outlive_file_limit());

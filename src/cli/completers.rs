@@ -4,6 +4,8 @@
 //! what makes it do so. Nothing here writes to stderr, where a shell would show it in the middle of the line.
 
 use super::bash::{JoinedBash, joined};
+use super::error::CliError;
+use super::exit::Exit;
 use super::typed::{Typed, takes_workflow};
 use crate::ledger::Reader;
 use crate::spec::{Param, ParamKind, Workflow};
@@ -23,14 +25,27 @@ pub const SHELLS: Shells<'static> = Shells(&[&JoinedBash, &Zsh, &Fish]);
 /// How many of the newest runs are described.
 const DESCRIBED: usize = 20;
 
-/// Answers a shell that asks for completions. Whether it did.
+/// Answers a shell that asks for completions. None if none does.
 ///
 /// # Errors
-/// If it asks for another shell, or stdout is closed.
-pub fn answer(command: fn() -> Command) -> Result<bool, clap::Error> {
+/// If the variable names another shell.
+pub fn answer(command: fn() -> Command) -> Result<Option<Exit>, CliError> {
+    let Some(name) = std::env::var_os(VARIABLE).filter(|name| !name.is_empty() && name != "0") else { return Ok(None) };
+    let stem = Path::new(&name).file_stem().unwrap_or(&name).to_string_lossy();
+    if SHELLS.completer(&stem).is_none() {
+        // A shell that is set up names itself.
+        let shown = Printable::line(name.as_encoded_bytes());
+        let error = CliError::bad(format!("`{VARIABLE}` is set to `{shown}`, which is no shell that batchmill knows"));
+        return Err(
+            error.help(format!("type `unset {VARIABLE}`; `batchmill completions --help` shows how to set up a shell"))
+        );
+    }
     let here = std::env::current_dir().ok();
     let factory = move || with_completers(command(), command);
-    CompleteEnv::with_factory(factory).var(VARIABLE).shells(SHELLS).try_complete(std::env::args_os(), here.as_deref())
+    let complete = CompleteEnv::with_factory(factory).var(VARIABLE).shells(SHELLS);
+    // Where nothing fits, the shell is to go on in silence.
+    let answered = complete.try_complete(std::env::args_os(), here.as_deref());
+    Ok(Some(if answered.is_ok() { Exit::Done } else { Exit::Bad }))
 }
 
 /// The command, each argument of which knows what completes it.

@@ -156,6 +156,9 @@ fn a_word_that_nothing_completes_leaves_stderr_silent() {
 fn an_unknown_shell_is_refused() {
     Sandbox::new().batchmill(&["completions", "tcsh"]).exits_with(2).says(&["invalid value 'tcsh'", "bash, zsh, fish"]);
     Sandbox::new().batchmill(&["completions"]).exits_with(2).says(&["<SHELL>"]);
+    let sandbox = Sandbox::new().env("BATCHMILL_COMPLETE", "tcsh");
+    sandbox.batchmill(&["runs"]).exits_with(2).says(&["`BATCHMILL_COMPLETE` is set to `tcsh`", "help: type `unset"]);
+    Sandbox::new().env("BATCHMILL_COMPLETE", "").batchmill(&["--version"]).exits_with(0);
 }
 
 #[test]
