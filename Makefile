@@ -6,6 +6,7 @@ VENV := .venv
 WHEEL_VENV := .venv-wheel
 BENCH_VENV := .venv-bench
 BROWSER_VENV := .venv-browser
+EDITOR := .editor
 PREFIX ?= $(HOME)/.local
 # Cargo builds into this directory. `dev` is the profile that `make demo` and `make test` share, `dist` the one for users.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -52,7 +53,7 @@ test: build setup ## run the quick tests: all but those of `test-full`
 
 # Rust tests that are slow or need the wheel are marked `#[ignore = "heavy: .."]`. Then the worker's tests again, with the wheel as the
 # worker, and the tests of the Python package.
-test-full: build setup $(WHEEL_VENV)/ready ## run the heavy tests; build and install the wheel, and have it host the workers
+test-full: build setup $(WHEEL_VENV)/ready $(EDITOR)/ready ## run the heavy tests; build and install the wheel, and have it host the workers
 	$(TEST_ENV) BATCHMILL_TEST_WHEEL_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python $(CARGO) test $(FEATURES) -- --ignored
 	$(if $(SHARED),BATCHMILL_TEST_WORKER_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python $(CARGO) test $(FEATURES) --test worker)
 	$(WHEEL_VENV)/bin/python -m pytest -q python/tests
@@ -113,7 +114,7 @@ install: dist ## install the programs into PREFIX/bin (~/.local/bin by default)
 
 clean: ## remove build output and virtual environments
 	$(CARGO) clean
-	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) $(BROWSER_VENV) target-wheel dist out
+	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) $(BROWSER_VENV) $(EDITOR) target-wheel dist out
 
 build:
 	$(CARGO) build $(FEATURES) $(BINS)
@@ -148,6 +149,13 @@ $(VENV)/ready: $(VENV)/pandas
 
 $(VENV)/wheel: $(VENV)/ready $(WHEEL_VENV)/ready
 	$(VENV)/bin/python -m pip install --quiet --force-reinstall dist/test/*.whl
+	@touch $@
+
+# The YAML server of VS Code, for the test that drives it. Without npm that test is skipped, and says so.
+$(EDITOR)/ready: tests/editor/package.json
+	mkdir -p $(EDITOR)
+	cp $< $(EDITOR)/
+	if command -v npm > /dev/null; then npm install --prefix $(EDITOR) --silent --no-audit --no-fund; fi
 	@touch $@
 
 # The environment of the browser tests.

@@ -1,12 +1,15 @@
 //! The program: its verbs, and which function runs which.
 
+use super::completers;
 use super::error::CliError;
 use super::exit::{EXIT_CODES, Exit};
+use super::file_help;
 use super::stderr::tell;
 use super::verbs;
 use crate::run;
 use crate::task::guard;
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Run a task for each item of a list, a directory of files or a table, and save every result
@@ -57,6 +60,10 @@ enum Verb {
     Schema(verbs::SchemaArgs),
     /// Create a starter workflow
     Init(verbs::InitArgs),
+    /// Print what makes your shell complete commands, runs, steps and parameters
+    Completions(verbs::CompletionsArgs),
+    /// Print a manual page, or write all of them
+    Man(verbs::ManArgs),
     /// Started by `run`: ends the children of an engine that was killed
     #[command(name = guard::VERB, hide = true)]
     Guard,
@@ -84,6 +91,8 @@ impl Verb {
             Self::Doctor(args) => args.run(),
             Self::Schema(args) => args.run(),
             Self::Init(args) => args.run(),
+            Self::Completions(args) => args.run(),
+            Self::Man(args) => args.run(Cli::command()),
             Self::Guard => guard::watch().map(|()| Exit::Done).map_err(|error| CliError::of(Exit::Bad, &error)),
         }
     }
@@ -91,6 +100,11 @@ impl Verb {
 
 /// Runs the command line: the whole program.
 pub fn main() -> ExitCode {
+    match completers::answer(Cli::command) {
+        Ok(None) => {}
+        Ok(Some(exit)) => return exit.code(),
+        Err(error) => return error.report(),
+    }
     // If this is refused, a write beyond the limit ends the program, like any other program.
     drop(run::outlive_file_limit());
     let verb = match Cli::try_parse() {
@@ -100,7 +114,11 @@ pub fn main() -> ExitCode {
             tell(error.render().to_string().trim_end());
             return Exit::Bad.code();
         }
-        Err(help) => help.exit(),
+        Err(help) if help.kind() == ErrorKind::DisplayHelp => {
+            let words: Vec<_> = std::env::args_os().collect();
+            file_help::with_params(Cli::command, &words).unwrap_or(help).exit()
+        }
+        Err(version) => version.exit(),
     };
     verb.run().map_or_else(CliError::report, Exit::code)
 }

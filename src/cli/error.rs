@@ -1,6 +1,7 @@
 //! Errors that end the program, and how they are shown: what is wrong, what caused it, what to type.
 
 use super::exit::Exit;
+use super::finding::{Finding, Note, Place};
 use super::stderr::{tell, tell_styled};
 use crate::compile::PrepareError;
 use crate::ledger::LedgerError;
@@ -10,6 +11,7 @@ use crate::text::{Printable, Secrets};
 use std::error::Error;
 use std::fmt::Write;
 use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// An error that ends the program.
@@ -86,6 +88,21 @@ impl CliError {
             message.causes.iter_mut().for_each(|cause| secrets.mask(cause));
         }
         self
+    }
+
+    /// What is wrong, for programs. `file` is what it is about if it names no other.
+    pub fn findings(&self, file: &Path) -> Vec<Finding> {
+        match &self.kind {
+            Kind::Diagnostics(diagnostics) => Finding::all(diagnostics),
+            Kind::Message(message) => {
+                let notes = message.causes.iter().map(|cause| Note { place: Place::default(), message: cause.clone() });
+                vec![Finding {
+                    notes: notes.collect(),
+                    help: message.help.clone(),
+                    ..Finding::of_file(file.display().to_string(), message.what.clone())
+                }]
+            }
+        }
     }
 
     /// The exit code with which it ends the program.

@@ -8,11 +8,15 @@
 
 mod app;
 mod args;
+mod bash;
+mod completers;
 mod consent;
 mod error;
 mod execute;
 mod exit;
+mod file_help;
 mod find_run;
+mod finding;
 mod lookup;
 mod odd_files;
 mod outlets;
@@ -24,6 +28,8 @@ mod run_report;
 mod stderr;
 mod stdout;
 mod table;
+mod typed;
 mod verbs;
+mod workflow_schema;
 
 pub use app::main;

@@ -32,7 +32,7 @@ pub use batch::{BatchSize, BatchSpec, MOST_PARALLEL, MaxFailures, MaxParallel};
 pub use diagnostic::{Diagnostic, DiagnosticKind, Diagnostics};
 pub use edit::{EditError, Place, set};
 pub use items::{ItemsSpec, SqlSpec};
-pub use keys::{Key, KeyGroup, KeyType, key_groups, nearest};
+pub use keys::{Key, KeyGroup, KeyType, examples, key_groups, nearest};
 pub use param::{Param, ParamKind};
 pub use parse::{check_param, parse, value, values};
 pub use render::Style;

@@ -73,6 +73,16 @@ pub enum Anomaly {
     },
 }
 
+impl Anomaly {
+    /// The first line with it, if it is about lines.
+    pub fn line(&self) -> Option<u64> {
+        match self {
+            Self::Ragged { line, .. } | Self::Undecodable { line, .. } | Self::NoJson { line, .. } => Some(*line),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Anomaly {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

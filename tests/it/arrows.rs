@@ -64,6 +64,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hdrhistogram", &["src/measure"]),
     ("plotters", &["src/explain"]),
     ("clap", &["src/cli"]),
+    ("clap_complete", &["src/cli"]),
+    ("clap_mangen", &["src/cli"]),
     ("indicatif", &["src/report"]),
     ("prometheus_client", &["src/report"]),
     ("comfy_table", &["src/cli"]),

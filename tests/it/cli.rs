@@ -95,9 +95,30 @@ fn validate_says_what_is_right_and_what_item_is() {
 #[test]
 fn the_starter_workflow_runs_and_is_never_written_over_a_file() {
     let sandbox = Sandbox::new();
-    sandbox.batchmill(&["init"]).exits_with(0).says(&["next: batchmill run workflow.yaml"]);
+    let says = ["created workflow.yaml, and batchmill.schema.json for editors", "next: batchmill run workflow.yaml"];
+    sandbox.batchmill(&["init"]).exits_with(0).says(&says);
     sandbox.run(&[]).exits_with(0).says(&["3 greetings; the first is: Hello, Ada!"]);
     sandbox.batchmill(&["init"]).exits_with(2).says(&["cannot create `workflow.yaml`", "help:"]);
+    let sandbox = sandbox.file("batchmill.schema.json", "mine");
+    sandbox
+        .batchmill(&["init", "second.yaml"])
+        .exits_with(0)
+        .says(&["`batchmill schema -o batchmill.schema.json` renews"]);
+    assert_eq!(sandbox.read("batchmill.schema.json"), "mine");
+    assert!(sandbox.read("second.yaml").starts_with("# yaml-language-server: $schema=batchmill.schema.json\n"));
+}
+
+#[test]
+fn schemas_are_written_to_files() {
+    let sandbox = Sandbox::new();
+    for arguments in [&["schema"][..], &["schema", "--events"]] {
+        let printed = sandbox.batchmill(arguments).exits_with(0).json();
+        let ended = sandbox.batchmill(&[arguments, &["-o", "a.json"]].concat()).exits_with(0).says(&["wrote a.json"]);
+        assert_eq!(ended.stdout, "");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&sandbox.read("a.json")).unwrap(), printed);
+    }
+    let wrong = sandbox.batchmill(&["schema", "-o", "no/a.json"]).exits_with(2);
+    wrong.says(&["cannot write `no/a.json`", "No such file", "help: name a file in a directory that exists"]);
 }
 
 #[test]

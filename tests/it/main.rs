@@ -33,6 +33,8 @@ mod depends;
 mod document;
 /// Random values through every door.
 mod doors;
+/// What an editor makes of the schema.
+mod editor;
 /// Random workflows under random edits.
 mod edits;
 /// Batches, slots, retries, failures.
@@ -96,8 +98,12 @@ mod rows;
 mod rows_again;
 /// Files of rows that were edited.
 mod rows_mended;
+/// The JSON Schema for editors, against the parser.
+mod schema;
 /// Templates and shell commands, injection above all.
 mod shell;
+/// Completion in real shells, and manual pages.
+mod shells;
 /// Results as files, and files of items.
 mod sinks;
 /// Files, functions and structs stay small.
@@ -115,5 +121,7 @@ mod streams;
 mod support;
 /// Full disks, limits, missing permissions, a second engine.
 mod trouble;
+/// Errors of files for programs, and the help of a file.
+mod validate;
 /// Values on their way from sources to results, and through templates.
 mod values;

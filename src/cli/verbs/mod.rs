@@ -1,12 +1,14 @@
 //! The verbs, one per file. None imports anything from another; what several need is in `cli` itself.
 
 mod audit;
+mod completions;
 mod ctl;
 mod doctor;
 mod failures;
 mod init;
 mod inspect;
 mod logs;
+mod man;
 mod plan;
 mod profile;
 mod report;
@@ -21,12 +23,14 @@ mod status;
 mod validate;
 
 pub use audit::AuditArgs;
+pub use completions::CompletionsArgs;
 pub use ctl::CtlArgs;
 pub use doctor::DoctorArgs;
 pub use failures::FailuresArgs;
 pub use init::InitArgs;
 pub use inspect::InspectArgs;
 pub use logs::LogsArgs;
+pub use man::ManArgs;
 pub use plan::PlanArgs;
 pub use profile::ProfileArgs;
 pub use report::ReportArgs;

@@ -1,16 +1,20 @@
 //! `batchmill validate`: checks a workflow file without running it.
 
+mod github;
+
 use crate::cli::args::{StateArgs, WorkflowArgs};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::prepare::{load, options};
-use crate::cli::stdout::print;
-use crate::compile::{Options, prepare};
+use crate::cli::stderr::tell;
+use crate::cli::stdout::{print, print_json};
+use crate::compile::{Options, Prepared, prepare};
 use crate::report::count;
 use crate::spec::{BatchSize, BatchSpec, Setting, StepKind};
 use crate::task::Program;
 use crate::text::Printable;
-use clap::Args;
+use clap::{Args, ValueEnum};
+use serde_json::json;
 use std::fmt::Write;
 
 /// Arguments of `validate`.
@@ -20,23 +24,74 @@ pub struct ValidateArgs {
     workflow: WorkflowArgs,
     #[command(flatten)]
     state: StateArgs,
+    /// Output format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// Readable text
+    Text,
+    /// One JSON object with every error and its place
+    Json,
+    /// Errors as workflow commands of GitHub Actions, which shows them in a pull request
+    Github,
 }
 
 impl ValidateArgs {
     /// Checks the file.
     pub fn run(self) -> Result<Exit, CliError> {
-        let workflow = load(&self.workflow.file)?;
-        let options = Options { check_only: true, ..options(&self.workflow, &self.state)? };
-        let prepared = prepare(workflow, options)?;
-        let path = Printable::path(&prepared.workflow.source.path);
-        let mut text = format!("{path} is valid: {}\n", count(prepared.workflow.steps.len() as u64, "step"));
-        for step in &prepared.steps {
-            if let StepKind::Batch(batch) = &step.step.kind {
-                let _ = writeln!(text, "  {}: {}", step.name(), item_is(batch, &step.program));
+        let file = &self.workflow.file;
+        match (self.format, self.check()) {
+            (Format::Text, checked) => print(text(&checked?))?,
+            (Format::Json, Ok(prepared)) => {
+                let steps = prepared.steps.iter().map(|step| {
+                    let item = is_batch(&step.step.kind).map(|batch| item_is(batch, &step.program));
+                    json!({"name": step.name(), "type": step.program.type_name(), "is_batch": item.is_some(), "item": item})
+                });
+                let steps: Vec<_> = steps.collect();
+                print_json(
+                    &json!({"file": file.display().to_string(), "valid": true, "steps": steps, "diagnostics": []}),
+                )?;
+            }
+            (Format::Json, Err(error)) => {
+                let found = error.findings(file);
+                print_json(&json!({"file": file.display().to_string(), "valid": false, "diagnostics": found}))?;
+                return Ok(error.exit());
+            }
+            (Format::Github, Ok(prepared)) => tell(text(&prepared).trim_end()),
+            (Format::Github, Err(error)) => {
+                print(github::commands(&error.findings(file)))?;
+                // Whoever reads the log sees the lines that are wrong.
+                return Err(error);
             }
         }
-        print(&text)?;
         Ok(Exit::Done)
+    }
+
+    fn check(&self) -> Result<Prepared, CliError> {
+        let workflow = load(&self.workflow.file)?;
+        let options = Options { check_only: true, ..options(&self.workflow, &self.state)? };
+        Ok(prepare(workflow, options)?)
+    }
+}
+
+fn text(prepared: &Prepared) -> String {
+    let path = Printable::path(&prepared.workflow.source.path);
+    let mut text = format!("{path} is valid: {}\n", count(prepared.workflow.steps.len() as u64, "step"));
+    for step in &prepared.steps {
+        if let Some(batch) = is_batch(&step.step.kind) {
+            let _ = writeln!(text, "  {}: {}", step.name(), item_is(batch, &step.program));
+        }
+    }
+    text
+}
+
+fn is_batch(kind: &StepKind) -> Option<&BatchSpec> {
+    match kind {
+        StepKind::Batch(batch) => Some(batch),
+        StepKind::Single(_) => None,
     }
 }
 

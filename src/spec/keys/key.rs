@@ -18,10 +18,28 @@ pub struct Key {
     pub name: &'static str,
     /// The values it takes.
     pub key_type: KeyType,
-    /// The default, in words, if there is one.
-    pub default: Option<&'static str>,
+    /// The default, if there is one.
+    pub default: Option<DefaultValue>,
     /// What it means, in one line. Editors show it.
     pub doc: &'static str,
+}
+
+/// A default.
+#[derive(Debug, Clone, Copy)]
+pub enum DefaultValue {
+    /// A number, `true`, `false` or a string without quotes.
+    Value(&'static str),
+    /// What cannot be written as a value.
+    Words(&'static str),
+}
+
+impl DefaultValue {
+    /// As text for people.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Value(text) | Self::Words(text) => text,
+        }
+    }
 }
 
 /// The types of values.
@@ -29,10 +47,22 @@ pub struct Key {
 pub enum KeyType {
     /// Any value.
     Any,
-    /// A string or a template.
+    /// A string that is not blank; it may be a template, or code.
     Text,
-    /// A string that is not a template.
+    /// Any string.
+    FreeText,
+    /// A string that is neither blank nor a template.
     Word,
+    /// The name of a step.
+    StepName,
+    /// The name of a result.
+    OutputName,
+    /// `module:name`
+    Function,
+    /// A method of HTTP, or a template.
+    Method,
+    /// One ASCII character, or this word.
+    Character(&'static str),
     /// `true`, `false` or a template.
     Bool,
     /// `true` or `false`.
@@ -47,6 +77,8 @@ pub enum KeyType {
     CountOrAuto,
     /// A number of seconds, a duration such as `500ms`, or a template.
     Duration,
+    /// The same without templates; may be 0.
+    Delay,
     /// A number per second, or a rate such as `10/s`.
     Rate,
     /// A number from 0 to 1.
@@ -69,12 +101,20 @@ pub enum KeyType {
     OneOf(&'static [&'static str]),
     /// A list of strings.
     Texts,
+    /// The same with at least one, each once.
+    Columns,
+    /// A pattern of paths, or a list of them.
+    Patterns,
+    /// A command, or a list with a program and its arguments.
+    Command,
     /// A string or a list of strings.
     TextOrTexts,
     /// A mapping of names to strings, numbers and booleans.
     Scalars,
     /// A mapping of names to any values.
     Mapping,
+    /// A mapping of names to scalars and lists of scalars.
+    Query,
     /// A list of any values.
     List,
     /// A list, a template, `$(command)` or a source.

@@ -39,7 +39,7 @@ pub fn either(names: impl IntoIterator<Item = &'static str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::keys::table::{BATCH, TASK_TYPES};
+    use crate::spec::keys::{BATCH, TASK_TYPES};
 
     #[test]
     fn a_similar_key_is_suggested_and_a_different_one_is_not() {

@@ -1,37 +1,24 @@
 //! The table itself. Its texts are shown by editors, through the JSON Schema.
 
-use super::key::{Key, KeyGroup, KeyType};
+use super::key::{DefaultValue, Key, KeyGroup, KeyType};
+use super::words::{
+    BACKOFFS, BATCH_FORMATS, COMPRESSIONS, FORMATS, ON_BAD_ROW, ON_MISSING, ON_SCHEMA_DRIFT, OPERATIONS, PARAM_TYPES,
+    STEP_TYPES, TASK_TYPES,
+};
 
-const fn key(name: &'static str, key_type: KeyType, default: Option<&'static str>, doc: &'static str) -> Key {
+const fn key(name: &'static str, key_type: KeyType, default: Option<DefaultValue>, doc: &'static str) -> Key {
     Key { name, key_type, default, doc }
 }
 
-/// The types of tasks.
-pub const TASK_TYPES: &[&str] = &["shell", "python", "http_request", "echo"];
-/// The types of a parameter.
-pub const PARAM_TYPES: &[&str] = &["string", "integer", "number", "boolean", "list", "mapping"];
-/// The ways a delay grows.
-pub const BACKOFFS: &[&str] = &["fixed", "linear", "exponential"];
-/// Values of `on_missing`.
-pub const ON_MISSING: &[&str] = &["run", "ignore"];
+/// A default that is a value.
+const fn is(value: &'static str) -> Option<DefaultValue> {
+    Some(DefaultValue::Value(value))
+}
 
-/// The formats for results.
-pub const FORMATS: &[&str] = &["jsonl", "csv", "parquet"];
-/// The operations of a python task.
-pub const OPERATIONS: &[&str] = &["multiply", "add", "subtract", "divide"];
-
-/// The values of `batch_format`.
-pub const BATCH_FORMATS: &[&str] = &["records", "pandas", "polars", "pyarrow"];
-/// The values of `compression`.
-pub const COMPRESSIONS: &[&str] = &["auto", "none", "gzip", "zstd"];
-/// The values of `on_bad_row`.
-pub const ON_BAD_ROW: &[&str] = &["fail", "skip", "error"];
-/// The values of `on_schema_drift`.
-pub const ON_SCHEMA_DRIFT: &[&str] = &["error", "group", "union"];
-/// The types of a column.
-pub const KINDS: &[&str] = &["text", "integer", "number", "boolean", "date", "datetime"];
-
-const STEP_TYPES: &[&str] = &["shell", "python", "http_request", "echo", "batch"];
+/// A default that takes words.
+const fn words(text: &'static str) -> Option<DefaultValue> {
+    Some(DefaultValue::Words(text))
+}
 
 /// The top of a workflow file.
 pub static WORKFLOW: KeyGroup = KeyGroup {
@@ -41,17 +28,17 @@ pub static WORKFLOW: KeyGroup = KeyGroup {
         key(
             "name",
             KeyType::Word,
-            Some("the file name without its extension"),
+            words("the file name without its extension"),
             "Name of the workflow; part of each run ID",
         ),
-        key("description", KeyType::Word, None, "What the workflow does"),
+        key("description", KeyType::FreeText, None, "What the workflow does"),
         key("params", KeyType::Params, None, "Parameters, set with `name=value` on the command line"),
         key("env", KeyType::Scalars, None, "Environment variables for every task"),
         key("secrets", KeyType::Texts, None, "Environment variables and parameters whose values are never shown"),
         key(
             "keep_runs",
             KeyType::PlainCount,
-            Some("20 incremental runs, all others"),
+            words("20 incremental runs, all others"),
             "How many successful runs to keep for each set of parameters",
         ),
         key("steps", KeyType::Steps, None, "Steps, run one after another"),
@@ -70,10 +57,10 @@ pub static PARAM: KeyGroup = KeyGroup {
     name: "param",
     doc: "A parameter",
     keys: &[
-        key("type", KeyType::OneOf(PARAM_TYPES), Some("any"), "Required type of the value"),
+        key("type", KeyType::OneOf(PARAM_TYPES), words("any"), "Required type of the value"),
         key("default", KeyType::Any, None, "Value to use if none is given"),
-        key("required", KeyType::PlainBool, Some("true unless there is a `default`"), "Whether a value must be given"),
-        key("description", KeyType::Word, None, "What the parameter is for"),
+        key("required", KeyType::PlainBool, words("true unless there is a `default`"), "Whether a value must be given"),
+        key("description", KeyType::FreeText, None, "What the parameter is for"),
     ],
 };
 
@@ -82,7 +69,7 @@ pub static STEP: KeyGroup = KeyGroup {
     name: "step",
     doc: "A step",
     keys: &[
-        key("name", KeyType::Word, None, "Name of the step, if `steps` is a list"),
+        key("name", KeyType::StepName, None, "Name of the step, if `steps` is a list"),
         key("task", KeyType::OneOf(STEP_TYPES), None, "Type of task that the step runs; `type` is an alias"),
         key("type", KeyType::OneOf(STEP_TYPES), None, "Type of task that the step runs; `task` is an alias"),
         key("inputs", KeyType::Mapping, None, "Inputs of the task"),
@@ -103,23 +90,28 @@ pub static OUTPUTS: KeyGroup = KeyGroup {
     name: "outputs",
     doc: "Where the results of a step go",
     keys: &[
-        key("name", KeyType::Word, None, "Name of the result in later steps"),
+        key("name", KeyType::OutputName, None, "Name of the result in later steps"),
         key("path", KeyType::Text, None, "File for the results, written when the step has succeeded"),
-        key("format", KeyType::OneOf(FORMATS), Some("by file extension"), "Format of the file"),
+        key("format", KeyType::OneOf(FORMATS), words("by file extension"), "Format of the file"),
         key(
             "parts",
             KeyType::PlainBool,
-            Some("false"),
+            is("false"),
             "Whether `path` is a directory for several files of limited size",
         ),
-        key("only_new", KeyType::PlainBool, Some("false"), "Whether to write only results that this run produced"),
+        key("only_new", KeyType::PlainBool, is("false"), "Whether to write only results that this run produced"),
         key(
             "on_missing",
             KeyType::OneOf(ON_MISSING),
-            Some("run"),
+            is("run"),
             "What a resumed or incremental run does with an item whose files in `item_files` are missing or edited",
         ),
-        key("item_files", KeyType::Text, Some("`out/STEP`"), "Directory for the files that items create in `item_dir`"),
+        key(
+            "item_files",
+            KeyType::Text,
+            words("`out/STEP`"),
+            "Directory for the files that items create in `item_dir`",
+        ),
     ],
 };
 
@@ -130,33 +122,28 @@ pub static BATCH: KeyGroup = KeyGroup {
     keys: &[
         key("items", KeyType::Items, None, "Items to run the task for"),
         key("task", KeyType::Task, None, "Task to run for each item"),
-        key(
-            "batch_size",
-            KeyType::CountOrAuto,
-            Some("1"),
-            "Items per batch; `auto` derives it from how long items take",
-        ),
-        key("allow_empty", KeyType::PlainBool, Some("false"), "Whether a step without items is a success"),
-        key("repeatable", KeyType::PlainBool, Some("false"), "Whether `profile` may run the task again and again"),
+        key("batch_size", KeyType::CountOrAuto, is("1"), "Items per batch; `auto` derives it from how long items take"),
+        key("allow_empty", KeyType::PlainBool, is("false"), "Whether a step without items is a success"),
+        key("repeatable", KeyType::PlainBool, is("false"), "Whether `profile` may run the task again and again"),
         key("batched", KeyType::PlainBool, None, "Whether the task gets a whole batch as `item`"),
         key(
             "batch_format",
             KeyType::OneOf(BATCH_FORMATS),
-            Some("records"),
+            is("records"),
             "Form of a batch as `item`: a list or a data frame; implies `batched: true`",
         ),
-        key("parallel", KeyType::Bool, Some("false"), "Whether to run batches in parallel, on every core"),
+        key("parallel", KeyType::Bool, is("false"), "Whether to run batches in parallel, on every core"),
         key(
             "max_parallel",
             KeyType::CountOrAuto,
-            Some("every core"),
+            words("every core"),
             "Maximum number of batches that run at the same time",
         ),
-        key("queue_size", KeyType::Count, Some("twice `max_parallel`"), "Maximum number of batches that wait to run"),
+        key("queue_size", KeyType::Count, words("twice `max_parallel`"), "Maximum number of batches that wait to run"),
         key(
             "continue_on_error",
             KeyType::Bool,
-            Some("false"),
+            is("false"),
             "Whether to continue after an item has failed its last attempt",
         ),
         key(
@@ -168,7 +155,7 @@ pub static BATCH: KeyGroup = KeyGroup {
         key(
             "bisect_on_error",
             KeyType::PlainBool,
-            Some("false"),
+            is("false"),
             "Whether to split a failed batch of a batched task in two",
         ),
         key(
@@ -191,12 +178,12 @@ pub static AGGREGATE: KeyGroup = KeyGroup {
     keys: &[
         key(
             "code",
-            KeyType::Word,
+            KeyType::Text,
             None,
             "Python code that returns the aggregate; it can use `results`, `failed` and `stats`",
         ),
         key("inputs", KeyType::Mapping, None, "Variables for the code"),
-        key("count", KeyType::PlainBool, Some("false"), "Whether to count the results"),
+        key("count", KeyType::PlainBool, is("false"), "Whether to count the results"),
         key("sum", KeyType::Fields, None, "Fields to add up"),
         key("mean", KeyType::Fields, None, "Fields to average"),
         key("min", KeyType::Fields, None, "Fields to find the minimum of"),
@@ -223,8 +210,8 @@ pub static SHELL: KeyGroup = KeyGroup {
     name: "shell",
     doc: "Inputs of a `shell` task",
     keys: &[
-        key("command", KeyType::TextOrTexts, None, "Shell command, or a list with a program and its arguments"),
-        key("working_dir", KeyType::Text, Some("the current directory"), "Directory to run the command in"),
+        key("command", KeyType::Command, None, "Shell command, or a list with a program and its arguments"),
+        key("working_dir", KeyType::Text, words("the current directory"), "Directory to run the command in"),
         key("env", KeyType::Scalars, None, "Additional environment variables"),
     ],
 };
@@ -234,16 +221,16 @@ pub static PYTHON: KeyGroup = KeyGroup {
     name: "python",
     doc: "Inputs of a `python` task; any other key is a variable for the code",
     keys: &[
-        key("code", KeyType::Word, None, "Code to run; the result is its return value or the variable `result`"),
-        key("function", KeyType::Word, None, "Function to call, as `module:name`"),
+        key("code", KeyType::Text, None, "Code to run; the result is its return value or the variable `result`"),
+        key("function", KeyType::Function, None, "Function to call, as `module:name`"),
         key("script", KeyType::Word, None, "File to run like `code`"),
         key("operation", KeyType::OneOf(OPERATIONS), None, "Arithmetic on `item` and `factor`"),
-        key("item", KeyType::Any, Some("the item"), "First operand of `operation`"),
+        key("item", KeyType::Any, words("the item"), "First operand of `operation`"),
         key("factor", KeyType::Any, None, "Second operand of `operation`"),
-        key("setup", KeyType::Word, None, "Code that each worker runs before its first item"),
-        key("teardown", KeyType::Word, None, "Code that each worker runs before it exits"),
+        key("setup", KeyType::FreeText, None, "Code that each worker runs before its first item"),
+        key("teardown", KeyType::FreeText, None, "Code that each worker runs before it exits"),
         key("max_memory", KeyType::Size, None, "Memory limit of a worker, for example `512MB`"),
-        key("max_items_per_worker", KeyType::Count, None, "Number of items after which a worker is replaced"),
+        key("max_items_per_worker", KeyType::PlainCount, None, "Number of items after which a worker is replaced"),
     ],
 };
 
@@ -253,11 +240,11 @@ pub static HTTP: KeyGroup = KeyGroup {
     doc: "Inputs of an `http_request` task",
     keys: &[
         key("url", KeyType::Text, None, "URL to request"),
-        key("method", KeyType::Text, Some("POST with a body, else GET"), "HTTP method"),
+        key("method", KeyType::Method, words("POST with a body, else GET"), "HTTP method"),
         key("headers", KeyType::Scalars, None, "Headers of the request"),
-        key("params", KeyType::Mapping, None, "Query parameters; a list repeats the name"),
+        key("params", KeyType::Query, None, "Query parameters; a list repeats the name"),
         key("json", KeyType::Any, None, "Body to send as JSON"),
-        key("body", KeyType::Text, None, "Body to send as text"),
+        key("body", KeyType::FreeText, None, "Body to send as text"),
         key("auth", KeyType::Auth, None, "Credentials"),
         key("save_to", KeyType::Text, None, "File for the body of the response"),
         key("rate_limit", KeyType::Rate, None, "Maximum number of requests per second and host"),
@@ -276,11 +263,11 @@ pub static RETRY: KeyGroup = KeyGroup {
     name: "retry",
     doc: "How often and after which delay to retry",
     keys: &[
-        key("max_attempts", KeyType::Count, Some("3"), "Total number of attempts"),
-        key("delay", KeyType::Duration, Some("1"), "Delay before the second attempt"),
-        key("backoff", KeyType::OneOf(BACKOFFS), Some("fixed"), "How the delay grows"),
-        key("max_delay", KeyType::Duration, Some("1d"), "Maximum delay"),
-        key("jitter", KeyType::Share, Some("0"), "Random share of the delay, from 0 to 1"),
+        key("max_attempts", KeyType::PlainCount, is("3"), "Total number of attempts"),
+        key("delay", KeyType::Delay, is("1"), "Delay before the second attempt"),
+        key("backoff", KeyType::OneOf(BACKOFFS), is("fixed"), "How the delay grows"),
+        key("max_delay", KeyType::Delay, is("1d"), "Maximum delay"),
+        key("jitter", KeyType::Share, is("0"), "Random share of the delay, from 0 to 1"),
         key(
             "on",
             KeyType::RetryOn,
@@ -295,13 +282,13 @@ pub static SOURCES: KeyGroup = KeyGroup {
     name: "items",
     doc: "A source of items",
     keys: &[
-        key("glob", KeyType::TextOrTexts, None, "Files that match a pattern, sorted"),
+        key("glob", KeyType::Patterns, None, "Files that match a pattern, sorted"),
         key("range", KeyType::Range, None, "Integers: the end, or start, end and step"),
         key("lines", KeyType::Text, None, "Lines of a text file"),
         key("command", KeyType::Text, None, "Lines that a shell command prints"),
-        key("csv", KeyType::TextOrTexts, None, "Rows of CSV files: paths and patterns"),
-        key("jsonl", KeyType::TextOrTexts, None, "Lines of JSON Lines files: paths and patterns"),
-        key("parquet", KeyType::TextOrTexts, None, "Rows of Parquet files: paths and patterns"),
+        key("csv", KeyType::Patterns, None, "Rows of CSV files: paths and patterns"),
+        key("jsonl", KeyType::Patterns, None, "Lines of JSON Lines files: paths and patterns"),
+        key("parquet", KeyType::Patterns, None, "Rows of Parquet files: paths and patterns"),
         key("sql", KeyType::Text, None, "Rows of a database query"),
     ],
 };
@@ -311,32 +298,27 @@ pub static ROWS: KeyGroup = KeyGroup {
     name: "rows",
     doc: "How to read the rows of files",
     keys: &[
-        key("columns", KeyType::Texts, Some("all"), "Columns to keep, in this order"),
-        key("types", KeyType::Types, Some("text"), "Types of columns by name, or `infer`"),
-        key("delimiter", KeyType::Word, Some(","), "Character between two fields; `tab` for a tab"),
-        key("quote", KeyType::Word, Some("\""), "Character around fields; `none` if there is none"),
-        key(
-            "header",
-            KeyType::Header,
-            Some("true"),
-            "Whether the first record has the column names, or a list of names",
-        ),
-        key("encoding", KeyType::Word, Some("utf-8"), "Encoding of the files, for example `windows-1252`"),
+        key("columns", KeyType::Columns, words("all"), "Columns to keep, in this order"),
+        key("types", KeyType::Types, words("text"), "Types of columns by name, or `infer`"),
+        key("delimiter", KeyType::Character("tab"), is(","), "Character between two fields; `tab` for a tab"),
+        key("quote", KeyType::Character("none"), is("\""), "Character around fields; `none` if there is none"),
+        key("header", KeyType::Header, is("true"), "Whether the first record has the column names, or a list of names"),
+        key("encoding", KeyType::Word, is("utf-8"), "Encoding of the files, for example `windows-1252`"),
         key("null", KeyType::TextOrTexts, None, "Strings that mean null"),
         key(
             "compression",
             KeyType::OneOf(COMPRESSIONS),
-            Some("auto"),
+            is("auto"),
             "Compression of the files; `auto` goes by file extension",
         ),
         key("where_from", KeyType::Word, None, "Name of a column to add for the path of the file"),
         key("limit", KeyType::Count, None, "Maximum number of rows"),
-        key("skip", KeyType::Integer, Some("0"), "Number of rows to skip"),
-        key("on_bad_row", KeyType::OneOf(ON_BAD_ROW), Some("fail"), "What to do with rows that cannot be read"),
+        key("skip", KeyType::Integer, is("0"), "Number of rows to skip"),
+        key("on_bad_row", KeyType::OneOf(ON_BAD_ROW), is("fail"), "What to do with rows that cannot be read"),
         key(
             "on_schema_drift",
             KeyType::OneOf(ON_SCHEMA_DRIFT),
-            Some("error"),
+            is("error"),
             "What to do if files have different columns",
         ),
     ],
@@ -358,9 +340,9 @@ pub static RANGE: KeyGroup = KeyGroup {
     name: "range",
     doc: "A range of integers",
     keys: &[
-        key("start", KeyType::Integer, Some("0"), "First integer"),
+        key("start", KeyType::Integer, is("0"), "First integer"),
         key("stop", KeyType::Integer, None, "End, not included"),
-        key("step", KeyType::Integer, Some("1"), "Difference between two neighbours, not 0"),
+        key("step", KeyType::Integer, is("1"), "Difference between two neighbours, not 0"),
     ],
 };
 
@@ -369,8 +351,8 @@ pub static AUTH: KeyGroup = KeyGroup {
     name: "auth",
     doc: "Credentials of an HTTP request",
     keys: &[
-        key("username", KeyType::Text, None, "User name, together with `password`"),
-        key("password", KeyType::Text, None, "Password, together with `username`"),
+        key("username", KeyType::FreeText, None, "User name, together with `password`"),
+        key("password", KeyType::FreeText, None, "Password, together with `username`"),
         key("bearer", KeyType::Text, None, "Bearer token"),
     ],
 };

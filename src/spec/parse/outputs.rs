@@ -5,17 +5,12 @@ use super::section::{Field, Section};
 use super::task_type::Runs;
 use crate::model::{OutputFormat, Span, Text};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
-use crate::spec::keys::{self, FORMATS, ON_MISSING};
+use crate::spec::keys::{self, FORMATS, ON_MISSING, RESERVED_OUTPUTS, TEMPLATE_KEYWORDS};
 use crate::spec::node::NodeKind;
 use crate::spec::setting::Readable;
 use crate::spec::workflow::{OnMissing, OutputFile, Outputs, names_folder};
 use std::collections::HashMap;
 use std::path::Path;
-
-/// Names that are defined in templates.
-const RESERVED: &[&str] = &["item", "item_dir", "index", "batch", "error", "params", "env", "steps", "run"];
-/// Keywords of templates.
-const WORDS: &[&str] = &["true", "false", "none", "not", "and", "or", "in", "is", "if", "else"];
 
 /// The names and paths of earlier steps.
 #[derive(Debug, Default)]
@@ -136,11 +131,11 @@ impl OutputsParser<'_> {
     fn name(&mut self, field: &Field<'_>, errors: &mut ErrorList) -> Option<Text> {
         let text = field.literal(errors)?;
         let name = text.raw.as_str();
-        if !is_identifier(name) || WORDS.contains(&name) {
+        if !is_identifier(name) || TEMPLATE_KEYWORDS.contains(&name) {
             let error = field.error(format!("must be an identifier; found \"{name}\""));
             errors.push(error.help("use letters, digits and `_`, and start with a letter"));
-        } else if RESERVED.contains(&name) {
-            let reserved = keys::listed(RESERVED.iter().copied());
+        } else if RESERVED_OUTPUTS.contains(&name) {
+            let reserved = keys::listed(RESERVED_OUTPUTS.iter().copied());
             errors.push(
                 field
                     .error(format!("cannot be `{name}`, which is reserved"))

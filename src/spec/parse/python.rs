@@ -5,21 +5,12 @@ use super::section::{Field, Section, unknown};
 use super::task_type::Runs;
 use crate::model::{Text, Tree};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
-use crate::spec::keys::{self, OPERATIONS};
+use crate::spec::keys::{self, OPERATIONS, PYTHON_KEYWORDS, RESERVED_INPUTS};
 use crate::spec::node::shorten;
 use crate::spec::setting::Readable;
 use crate::spec::task::{PythonProgram, PythonTask};
 
 const PROGRAMS: [&str; 4] = ["code", "function", "script", "operation"];
-
-/// Names that are defined in Python code.
-const RESERVED: &[&str] = &["index", "batch", "params", "env", "steps", "inputs"];
-
-const KEYWORDS: &[&str] = &[
-    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del",
-    "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal",
-    "not", "or", "pass", "raise", "return", "try", "while", "with", "yield",
-];
 
 /// Reads the inputs of a python task.
 pub(super) fn python(fields: &mut Section<'_>, runs: Runs, errors: &mut ErrorList) -> Option<PythonTask> {
@@ -75,8 +66,9 @@ fn code(field: &Field<'_>, errors: &mut ErrorList) -> Option<Text> {
 
 fn function(field: &Field<'_>, errors: &mut ErrorList) -> Option<PythonProgram> {
     let text = field.literal(errors)?;
-    let dotted =
-        |name: &str| !name.is_empty() && name.split('.').all(|part| is_identifier(part) && !KEYWORDS.contains(&part));
+    let dotted = |name: &str| {
+        !name.is_empty() && name.split('.').all(|part| is_identifier(part) && !PYTHON_KEYWORDS.contains(&part))
+    };
     match text.raw.split_once(':') {
         Some((module, name)) if dotted(module) && dotted(name) => {
             Some(PythonProgram::Function { module: module.to_owned(), name: name.to_owned(), span: text.span })
@@ -110,9 +102,9 @@ pub(super) fn inputs(fields: Vec<Field<'_>>, errors: &mut ErrorList) -> Vec<(Str
         }
         let wrong = if !is_identifier(field.key) {
             Some("is not a valid Python identifier")
-        } else if KEYWORDS.contains(&field.key) {
+        } else if PYTHON_KEYWORDS.contains(&field.key) {
             Some("is a Python keyword")
-        } else if RESERVED.contains(&field.key) {
+        } else if RESERVED_INPUTS.contains(&field.key) {
             Some("is reserved")
         } else {
             None

@@ -3,18 +3,13 @@
 use super::section::{Field, Section};
 use crate::model::{Kind, Text};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
-use crate::spec::keys::{self, COMPRESSIONS, KINDS, ON_BAD_ROW, ON_SCHEMA_DRIFT, either};
+use crate::spec::keys::{
+    self, COMPRESSIONS, KINDS, NOT_OF_JSON_LINES, NOT_OF_PARQUET, ON_BAD_ROW, ON_SCHEMA_DRIFT, either,
+};
 use crate::spec::node::{NodeKind, shorten};
 use crate::spec::rows::{Compression, Header, OnBadRow, OnSchemaDrift, RowFormat, RowsSpec, Types};
 use crate::spec::setting::Setting;
 use std::collections::HashSet;
-
-/// Keys that JSON Lines does not have.
-const CSV_ONLY: [&str; 8] =
-    ["columns", "types", "delimiter", "quote", "header", "null", "where_from", "on_schema_drift"];
-
-/// Keys that Parquet does not have.
-const TEXT_ONLY: [&str; 7] = ["types", "delimiter", "quote", "header", "encoding", "null", "compression"];
 
 /// Reads `csv`, `jsonl` or `parquet` with its options.
 pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut ErrorList) -> Option<RowsSpec> {
@@ -25,8 +20,8 @@ pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut Er
     };
     let (useless, what, why): (&[&str], _, _) = match format {
         RowFormat::Csv => (&[], "", ""),
-        RowFormat::JsonLines => (&CSV_ONLY, "JSON Lines", "each line has its own names and types"),
-        RowFormat::Parquet => (&TEXT_ONLY, "Parquet", "a Parquet file defines how it is read"),
+        RowFormat::JsonLines => (&NOT_OF_JSON_LINES, "JSON Lines", "each line has its own names and types"),
+        RowFormat::Parquet => (&NOT_OF_PARQUET, "Parquet", "a Parquet file defines how it is read"),
     };
     for name in useless {
         if let Some(field) = section.take(name) {

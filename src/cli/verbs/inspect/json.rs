@@ -1,9 +1,10 @@
 //! A survey for programs.
 
 use super::snippet::snippet;
+use crate::cli::finding::{Finding, Place};
 use crate::cli::odd_files::odd_json;
 use crate::spec::{Compression, RowFormat};
-use crate::survey::{Anomaly, ColumnProfile, FileProfile, Survey};
+use crate::survey::{Anomaly, ColumnProfile, FileProfile, Outlier, Survey};
 use serde_json::{Value, json};
 
 /// The survey as one JSON object.
@@ -25,8 +26,22 @@ pub fn to_json(survey: &Survey, given: &[String]) -> Value {
         "files": files.collect::<Vec<_>>(), "groups": groups.collect::<Vec<_>>(), "odd": odd_json(survey),
         "rows": survey.files.iter().map(FileProfile::rows).sum::<u64>(),
         "bytes": survey.files.iter().map(|file| file.bytes).sum::<u64>(),
-        "items": snippet(survey, given),
+        "items": snippet(survey, given), "diagnostics": diagnostics(survey),
     })
+}
+
+/// What is odd about each file, in the form of `validate`, with the first line where it is so.
+fn diagnostics(survey: &Survey) -> Vec<Finding> {
+    let of_file = |outlier: &'_ Outlier| {
+        let file = survey.files[outlier.file].path.to_string();
+        let finding = |anomaly: &Anomaly| {
+            let line = anomaly.line();
+            let place = Place { line, end_line: line, ..Place::default() };
+            Finding { place, ..Finding::of_file(file.clone(), anomaly.to_string()) }
+        };
+        outlier.anomalies.iter().map(finding).collect::<Vec<_>>()
+    };
+    survey.outliers.iter().flat_map(of_file).collect()
 }
 
 fn file_json(file: &FileProfile, group: Option<usize>, odd: &[Anomaly]) -> Value {

@@ -1,0 +1,48 @@
+//! The words that keys take, and the names that they refuse.
+
+/// The types of tasks.
+pub const TASK_TYPES: &[&str] = &["shell", "python", "http_request", "echo"];
+/// The types of a parameter.
+pub const PARAM_TYPES: &[&str] = &["string", "integer", "number", "boolean", "list", "mapping"];
+/// The ways a delay grows.
+pub const BACKOFFS: &[&str] = &["fixed", "linear", "exponential"];
+/// Values of `on_missing`.
+pub const ON_MISSING: &[&str] = &["run", "ignore"];
+
+/// The formats for results.
+pub const FORMATS: &[&str] = &["jsonl", "csv", "parquet"];
+/// The operations of a python task.
+pub const OPERATIONS: &[&str] = &["multiply", "add", "subtract", "divide"];
+
+/// The values of `batch_format`.
+pub const BATCH_FORMATS: &[&str] = &["records", "pandas", "polars", "pyarrow"];
+/// The values of `compression`.
+pub const COMPRESSIONS: &[&str] = &["auto", "none", "gzip", "zstd"];
+/// The values of `on_bad_row`.
+pub const ON_BAD_ROW: &[&str] = &["fail", "skip", "error"];
+/// The values of `on_schema_drift`.
+pub const ON_SCHEMA_DRIFT: &[&str] = &["error", "group", "union"];
+/// The types of a column.
+pub const KINDS: &[&str] = &["text", "integer", "number", "boolean", "date", "datetime"];
+
+/// The types of tasks, and of steps that run one for each item.
+pub const STEP_TYPES: &[&str] = &["shell", "python", "http_request", "echo", "batch"];
+
+/// Names that are defined in Python code, so no input can have them.
+pub const RESERVED_INPUTS: &[&str] = &["index", "batch", "params", "env", "steps", "inputs"];
+/// Keywords of Python.
+pub const PYTHON_KEYWORDS: &[&str] = &[
+    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del",
+    "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal",
+    "not", "or", "pass", "raise", "return", "try", "while", "with", "yield",
+];
+/// Names that are defined in templates, so no result can have them.
+pub const RESERVED_OUTPUTS: &[&str] = &["item", "item_dir", "index", "batch", "error", "params", "env", "steps", "run"];
+/// Keywords of templates.
+pub const TEMPLATE_KEYWORDS: &[&str] = &["true", "false", "none", "not", "and", "or", "in", "is", "if", "else"];
+
+/// Options of rows that JSON Lines does not have.
+pub const NOT_OF_JSON_LINES: [&str; 8] =
+    ["columns", "types", "delimiter", "quote", "header", "null", "where_from", "on_schema_drift"];
+/// Options of rows that Parquet does not have.
+pub const NOT_OF_PARQUET: [&str; 7] = ["types", "delimiter", "quote", "header", "encoding", "null", "compression"];
