@@ -31,7 +31,7 @@ export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(getattr(sys, "_bas
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full browser pictures chaos check bench bench-check bench-paint bench-peers bench-profile bench-scale install fmt lint wheel clean setup quick build dist
+.PHONY: help demo test test-full browser pictures chaos check bench bench-check bench-disturbed bench-paint bench-peers bench-profile bench-scale install fmt lint wheel clean setup quick build dist
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -87,11 +87,14 @@ bench-peers: dist $(BENCH_VENV)/ready $(if $(SHARED),,$(BENCH_VENV)/wheel) ## se
 bench-paint: build setup $(BROWSER_VENV)/ready ## measure how soon a browser shows the report of a million items
 	@BATCHMILL=$(abspath $(RUN)) BATCHMILL_PYTHON=$(CURDIR)/$(VENV)/bin/python $(BROWSER_VENV)/bin/python benches/first_paint.py
 
+bench-disturbed: build ## run with a hundred clients that stall and vanish, and without; fail if that takes over 1 % longer; ARGS='--pairs 4'
+	@$(PYTHON) benches/disturbed.py $(BENCHED) $(ARGS)
+
 bench-profile: build setup ## profile loads whose limit is known, and tell whether the causes are right; ARGS='--only sleep lock'
 	@BATCHMILL=$(abspath $(RUN)) BATCHMILL_PYTHON=$(CURDIR)/$(VENV)/bin/python $(VENV)/bin/python benches/profile.py $(ARGS)
 
-# Exponents don't depend on how the program was optimised; BENCHED=.. measures another one.
-BENCHED = $(RUN)
+# Exponents and ratios don't depend on how the program was optimised; BENCHED=.. measures another one.
+BENCHED = $(abspath $(RUN))
 bench-scale: build setup ## measure how the cost of each operation grows with its work; ARGS='--only bad-rows', ARGS=--quick
 	@$(PYTHON) benches/scale.py --batchmill $(BENCHED) --python $(VENV)/bin/python $(ARGS)
 

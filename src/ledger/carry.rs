@@ -103,9 +103,12 @@ fn copy_rows(db: &Connection, step: &Step, moved: &[Moved]) -> rusqlite::Result<
     copy("fingerprints", "id, step, version, parts", "step")?;
     copy("outputs", "step, written", "step")?;
     copy("item_files", "step, path, key, state", "step")?;
-    for (table, columns) in [("failures", FAILURE_COLUMNS), ("batches", BATCH_COLUMNS)] {
+    // What the user has taken out of the earlier run is an item like any other of this one.
+    let failures = "kind NOT IN ('cancelled', 'skipped')";
+    for (table, columns, which) in [("failures", FAILURE_COLUMNS, failures), ("batches", BATCH_COLUMNS, "true")] {
         let query = format!(
-            "INSERT INTO main.{table} ({columns}, execution) SELECT {columns}, {CARRIED} FROM earlier.{table} WHERE step = {}",
+            "INSERT INTO main.{table} ({columns}, execution) SELECT {columns}, {CARRIED} FROM earlier.{table}
+             WHERE step = {} AND {which}",
             step.id
         );
         db.execute(&query, [])?;

@@ -195,6 +195,8 @@ impl Run<'_> {
     /// these; another one does. What they did in an earlier execution does not count.
     fn close(&mut self, write_report: WriteReport) -> Result<(), EngineError> {
         self.env.cancel = self.env.cancel.begin_closing()?;
+        // A pause is over with the steps: nobody could end it now.
+        self.env.control.width.resume();
         self.env.selection = ItemSelection::Left;
         let (folder, ended) = (self.env.folder.clone(), Arc::clone(&self.env.cancel.kill));
         let report = ClosingReport::new(write_report, folder, self.summary.status, ended);

@@ -329,6 +329,34 @@ fn a_run_is_stopped_and_resumed() {
 }
 
 #[test]
+fn a_run_that_is_paused_is_stopped_and_its_closing_steps_run() {
+    let sandbox = sandbox(SHELL, 6, "      batch_size: 1\n");
+    let text = sandbox.read("workflow.yaml");
+    let closing = "finally: {task: shell, inputs: {command: touch closed}}\n";
+    let mut run = Steered::start(sandbox.file("workflow.yaml", text + closing));
+    run.until_begun(1);
+    run.until_state("load:0");
+    run.ctl(&["pause"]).exits_with(0);
+    run.ctl(&["stop"]).exits_with(0);
+    run.touch("go");
+    assert!(run.ends_with(130).exists("closed"));
+}
+
+#[test]
+fn an_incremental_run_takes_cancelled_items_for_new() {
+    let mut run = Steered::of(SHELL, 4, "      batch_size: 1\n");
+    run.until_begun(1);
+    run.until_state("load:0");
+    run.ctl(&["skip", "load:3"]).exits_with(0);
+    run.ctl(&["cancel", "load:0"]).exits_with(0);
+    run.until("it is recorded", |sandbox| counts(sandbox).3 >= 1);
+    run.touch("go");
+    let sandbox = run.ends_with(1);
+    sandbox.run(&["--incremental"]).exits_with(0).says(&["2 of 4 items will run"]);
+    assert_eq!(counts(&sandbox), ("succeeded".to_owned(), 4, 0, 0));
+}
+
+#[test]
 fn what_was_cancelled_before_a_kill_is_left_alone_afterwards() {
     let mut run = Steered::of(SHELL, 4, "      batch_size: 1\n");
     run.until_begun(0);
