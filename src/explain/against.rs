@@ -1,7 +1,10 @@
 //! A run compared with an earlier one of the same workflow.
 
 use super::figures::Figures;
-use super::step::StepFigures;
+use super::step::{Noted, StepFigures};
+use crate::ledger::{LedgerError, Reader};
+use crate::measure::ItemUnit;
+use crate::model::StepName;
 use serde::Serialize;
 use std::collections::HashSet;
 
@@ -39,14 +42,38 @@ pub struct StepDifference {
     pub no_longer_failed: u64,
     /// How many failed both times.
     pub failed_again: u64,
+    /// The slowest items of this run whose time in the earlier one is known, told by their keys.
+    pub slowest: Vec<ItemDifference>,
+}
+
+/// An item that both runs have done.
+#[derive(Debug, Clone, Serialize)]
+pub struct ItemDifference {
+    /// Its index in this run.
+    pub index: u64,
+    /// The beginning of its input.
+    pub input: String,
+    /// How long it took, in seconds: before, now.
+    pub seconds: [f64; 2],
 }
 
 impl Against {
-    /// Compares a run with an earlier one.
-    pub fn of(now: &Figures, before: &Figures) -> Self {
+    /// Compares a run with an earlier one. The readers are of the two runs, in this order.
+    ///
+    /// # Errors
+    /// If a ledger cannot be read.
+    pub fn of(
+        (now, of_now): (&Figures, &Reader),
+        (before, of_before): (&Figures, &Reader),
+    ) -> Result<Self, LedgerError> {
         let earlier = |name: &str| before.steps.iter().find(|step| step.name == name);
-        let steps = now.steps.iter().filter_map(|step| Some(difference(earlier(&step.name)?, step)));
-        Self { run: before.run.clone(), started: before.started.clone(), steps: steps.collect() }
+        let mut steps = Vec::new();
+        for step in &now.steps {
+            let Some(before) = earlier(&step.name) else { continue };
+            let slowest = slowest((step, of_now), of_before)?;
+            steps.push(StepDifference { slowest, ..difference(before, step) });
+        }
+        Ok(Self { run: before.run.clone(), started: before.started.clone(), steps })
     }
 }
 
@@ -70,5 +97,24 @@ fn difference(before: &StepFigures, now: &StepFigures) -> StepDifference {
         newly_failed: newly.take(MOST_NAMED).collect(),
         no_longer_failed: old.difference(&new).count() as u64,
         failed_again: old.intersection(&new).count() as u64,
+        slowest: Vec::new(),
     }
+}
+
+/// The slowest items of a step, and how long they took before. Of a batched task, single items have no time.
+fn slowest((step, now): (&StepFigures, &Reader), before: &Reader) -> Result<Vec<ItemDifference>, LedgerError> {
+    let noted = match &step.items {
+        Some(items) if items.unit == ItemUnit::Item => &items.slowest[..],
+        _ => &[],
+    };
+    let Some(name) = StepName::new(&step.name).filter(|_| !noted.is_empty()) else { return Ok(Vec::new()) };
+    let (Some(now), Some(before)) = (now.step(&name)?, before.step(&name)?) else { return Ok(Vec::new()) };
+    let keys = now.keys_of(&noted.iter().map(|item| item.index).collect::<Vec<_>>())?;
+    let times = before.times_of(&keys.values().copied().collect())?;
+    let item = |item: &Noted| {
+        let took = times.get(keys.get(&item.index)?)?;
+        let (index, input) = (item.index, item.input.clone());
+        Some(ItemDifference { index, input, seconds: [took.as_secs_f64(), item.seconds?] })
+    };
+    Ok(noted.iter().filter_map(item).collect())
 }

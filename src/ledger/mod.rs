@@ -27,6 +27,7 @@ mod history;
 mod ids;
 mod item_files;
 mod item_outcome;
+mod item_times;
 mod leftovers;
 mod load;
 mod log;

@@ -127,6 +127,9 @@ pub struct StepLoad {
     pub waiting: u64,
     /// How many slots may work.
     pub width: usize,
+    /// Whether the user has paused the run.
+    #[serde(default)]
+    pub paused: bool,
 }
 
 /// Something that happened. The aggregator passes events on in the order in which they became durable.

@@ -150,6 +150,7 @@ impl<'a> Meter<'a> {
             memory: usage.engine_memory + usage.task_memory,
             waiting: sample.waiting,
             width: self.job.width.jobs().min(self.run_width.jobs()).min(self.job.settings.lane.width),
+            paused: self.run_width.is_paused(),
         })
     }
 

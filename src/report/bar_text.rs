@@ -151,6 +151,9 @@ fn second(progress: &StepProgress, room: usize, now: Duration) -> Line {
     counted(4, "retried", stats.retried, Tone::Retried);
     counted(3, "cancelled", stats.cancelled, Tone::Retried);
     counted(1, "retrying", load.map_or(0, |load| load.waiting), Tone::Retried);
+    if load.is_some_and(|load| load.paused) {
+        facts.insert(0, (0, part("paused", Tone::Retried)));
+    }
     if let Some(load) = load {
         let busy = (load.busy_slots.round() as usize).min(progress.slots);
         facts.push((2, part(format!("{busy}/{} busy", progress.slots), Tone::Plain)));
@@ -205,6 +208,9 @@ pub(super) fn log_line(progress: &StepProgress, now: Duration) -> String {
             add(format!("{word} {}", number(value)));
         }
     }
+    if progress.load.is_some_and(|load| load.paused) {
+        add("paused".to_owned());
+    }
     progress.items_per_second().map(per_second).into_iter().for_each(&mut add);
     match progress.eta() {
         Some(eta) => add(eta.text()),
@@ -238,7 +244,7 @@ mod tests {
     }
 
     fn load(progress: &StepProgress, waiting: u64) -> Event {
-        let load = StepLoad { busy_slots: 1.9, cores: 1.8, memory: 1_288_490_188, waiting, width: 2 };
+        let load = StepLoad { busy_slots: 1.9, cores: 1.8, memory: 1_288_490_188, waiting, width: 2, paused: false };
         Event::StepLoad { name: progress.name.clone(), load }
     }
 

@@ -74,10 +74,10 @@ fn fields(event: &Event) -> (&'static str, Value) {
             ("batch_finished", fields)
         }
         Event::StepLoad { name, load } => {
-            let StepLoad { busy_slots, cores, memory, waiting, width } = load;
+            let StepLoad { busy_slots, cores, memory, waiting, width, paused } = load;
             let load = json!({
                 "step": name, "busy_workers": busy_slots, "cores": cores, "memory": memory, "waiting": waiting,
-                "workers": width,
+                "workers": width, "paused": paused,
             });
             ("step_load", load)
         }

@@ -154,7 +154,7 @@ mod tests {
             progress.count(stats(31, u64::from(second) / 2, 0));
             progress.note(SECOND * second);
         }
-        let load = StepLoad { busy_slots: 1.9, cores: 1.8, memory: 1_288_490_188, waiting: 1, width: 2 };
+        let load = StepLoad { busy_slots: 1.9, cores: 1.8, memory: 1_288_490_188, waiting: 1, width: 2, paused: false };
         progress.follow(&Event::StepLoad { name: name.clone(), load }, SECOND * 38);
         let item = Some("data/carriers/2024-03.csv".to_owned());
         progress.follow(&Event::ItemSlow { name, index: 7, item, running: SECOND * 11 }, SECOND * 38);

@@ -51,3 +51,33 @@ fn what_ends_within_the_grace_period_is_kept() {
     sandbox.batchmill(&["resume", "--progress", "none"]).exits_with(0);
     assert_eq!(sandbox.results("work").len(), 1000);
 }
+
+/// Half a message on the worker's socket, which user code should leave alone, keeps nobody from hearing of the end.
+#[test]
+fn a_worker_whose_message_stalls_is_ended_with_the_run() {
+    let sandbox = Sandbox::with(
+        "
+steps:
+  - name: work
+    for_each: [a]
+    continue_on_error: true
+    task: python
+    inputs:
+      code: |
+        import os, time
+        for fd in range(3, 20):
+            if os.path.lexists(f'/proc/self/fd/{fd}') and os.readlink(f'/proc/self/fd/{fd}').startswith('socket:'):
+                os.write(fd, bytes([4, 0]))
+        open('began', 'w').close()
+        time.sleep(600)
+",
+    );
+    let mut engine = sandbox.command(&["run", "workflow.yaml", "--progress", "none", "--grace", "1ms"]).spawn().unwrap();
+    while !sandbox.exists("began") {
+        assert!(engine.try_wait().unwrap().is_none());
+    }
+    // The grace period, which the second signal would end, is over at once.
+    kill_process(Pid::from_child(&engine), Signal::INT).unwrap();
+    assert_eq!(engine.wait().unwrap().code(), Some(130));
+    assert!(sandbox.failures().is_empty(), "it counts as not run");
+}

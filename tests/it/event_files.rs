@@ -124,6 +124,7 @@ fn one_of(value: &Value, rules: &[Value]) -> Result<(), String> {
 fn is(value: &Value, name: &Value) -> bool {
     match name.as_str().unwrap() {
         "null" => value.is_null(),
+        "boolean" => value.is_boolean(),
         "string" => value.is_string(),
         "object" => value.is_object(),
         "array" => value.is_array(),

@@ -191,7 +191,7 @@ fn a_run_is_compared_with_an_earlier_one_by_step_and_item() {
 steps:
   - name: work
     task: batch
-    inputs: {items: [a, b, c, d], continue_on_error: true, task: {type: shell, command: 'test {{ item }} != BAD && test {{ item }} != d'}}
+    inputs: {items: [a, b, c, d], batch_size: 1, queue_size: 4, continue_on_error: true, task: {type: shell, command: 'test {{ item }} != BAD && test {{ item }} != d'}}
 ";
     let sandbox = Sandbox::with(&workflow.replace("BAD", "a"));
     sandbox.run(&[]).exits_with(1);
@@ -203,6 +203,13 @@ steps:
     let step = &report["against"]["steps"][0];
     assert_eq!(step["newly_failed"], serde_json::json!([2]));
     assert_eq!((&step["failed_again"], &step["no_longer_failed"]), (&1.into(), &1.into()));
+    // Only this one has a time in both: it did not fail, and ran alone.
+    let slowest = step["slowest"].as_array().unwrap();
+    assert_eq!(
+        slowest.iter().map(|item| (&item["index"], &item["input"])).collect::<Vec<_>>(),
+        [(&1.into(), &"\"b\"".into())]
+    );
+    assert!(slowest[0]["seconds"].as_array().unwrap().iter().all(|seconds| seconds.as_f64().unwrap() > 0.0));
     sandbox.batchmill(&["report", "--against", "latest", "-o", "-"]).exits_with(2).says(&["compared with itself"]);
     let sandbox = sandbox.file("other.yaml", "name: other\nsteps: [{name: a, task: echo, inputs: {message: hi}}]");
     sandbox.batchmill(&["run", "other.yaml"]).exits_with(0);

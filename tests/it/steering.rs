@@ -267,6 +267,7 @@ fn a_paused_run_starts_nothing_until_it_continues() {
     run.until("both are done", |sandbox| counts(sandbox).1 == 2);
     let state = run.ctl(&["state"]).exits_with(0).stdout;
     assert!(state.contains(" is paused\n") && !state.contains("load:2"), "{state}");
+    run.until("`status` says so", |sandbox| sandbox.batchmill(&["status"]).stdout.contains(" paused"));
     assert!(!run.sandbox.exists("began-2"));
     run.ctl(&["continue"]).exits_with(0);
     run.ctl(&["continue"]);

@@ -6,6 +6,7 @@ use crate::cli::exit::Exit;
 use crate::cli::stderr::tell;
 use crate::cli::stdout::written;
 use crate::explain::{Against, Figures, page, trace};
+use crate::ledger::Reader;
 use crate::text::Printable;
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -47,7 +48,7 @@ impl ReportArgs {
         let reader = self.run.open()?;
         reader.check()?;
         let figures = Figures::read(&reader)?;
-        let against = self.against.as_deref().map(|run| self.compare(&figures, run)).transpose()?;
+        let against = self.against.as_deref().map(|run| self.compare((&figures, &reader), run)).transpose()?;
         let report = match self.format {
             ReportFormat::Html => {
                 page(&figures, against.as_ref()).map_err(|error| CliError::of(Exit::Stopped, &error))?
@@ -73,8 +74,9 @@ impl ReportArgs {
         Ok(Exit::Done)
     }
 
-    fn compare(&self, figures: &Figures, run: &str) -> Result<Against, CliError> {
-        let before = Figures::read(&self.run.open_other(run)?)?;
+    fn compare(&self, (figures, now): (&Figures, &Reader), run: &str) -> Result<Against, CliError> {
+        let reader = self.run.open_other(run)?;
+        let before = Figures::read(&reader)?;
         if before.run == figures.run {
             return Err(CliError::bad(format!("run `{}` cannot be compared with itself", Printable::line(run)))
                 .help("`batchmill runs` lists the other runs"));
@@ -84,7 +86,7 @@ impl ReportArgs {
             let message = format!("run `{}` is of another workflow: `{}`, not `{}`", before.run, names[0], names[1]);
             return Err(CliError::bad(message).help("`batchmill runs` lists the runs of each workflow"));
         }
-        Ok(Against::of(figures, &before))
+        Ok(Against::of((figures, now), (&before, &reader))?)
     }
 }
 

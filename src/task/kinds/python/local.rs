@@ -8,6 +8,7 @@ use super::peer::{Peer, PeerHost, Waits, WorkerEvent, WorkerExit};
 use super::shared_page::SharedPage;
 use super::worker_env::worker_env;
 use crate::model::{Failure, FailureKind};
+use crate::task::cancel::Latch;
 use crate::task::context::StepContext;
 use crate::task::guard::{Cell, Guard};
 use crate::task::process::{end_group, kill_child};
@@ -33,6 +34,9 @@ const MOST_STDERR: u64 = 256 << 10;
 /// How long a frame may stall after its first bytes. Workers send frames whole, so bytes that stall for longer come from
 /// something else, such as user code that writes to the socket.
 const STALL: Duration = Duration::from_secs(10);
+
+/// How often to look for the end of the run while a frame stalls.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// How long a worker may take to exit after it has closed its socket.
 const HANG_UP: Duration = Duration::from_secs(1);
@@ -71,7 +75,7 @@ impl LocalHost {
     fn spawn(&self) -> io::Result<LocalWorker> {
         let context = &self.context;
         let (socket, theirs) = UnixStream::pair()?;
-        socket.set_read_timeout(Some(STALL))?;
+        socket.set_read_timeout(Some(LOOK))?;
         let page = SharedPage::new()?;
         // If the log file cannot be created, use memory: a missing log must not fail an item.
         let stderr = nameless_file(&context.host.logs.join(format!("{}-worker-{}", context.step, self.slot)))
@@ -128,7 +132,7 @@ impl Peer for LocalWorker {
                 return Ok(event);
             }
             match self.wait(waits, next)? {
-                Ready::Socket => return self.read(),
+                Ready::Socket => return self.read(waits.kill),
                 Ready::Dead => return Ok(WorkerEvent::Dead(self.reap()?)),
                 Ready::Kill => return Ok(WorkerEvent::Interrupted),
                 Ready::Stop => return Ok(WorkerEvent::Stop),
@@ -193,8 +197,19 @@ impl LocalWorker {
     }
 
     /// Reads the frame that is arriving.
-    fn read(&mut self) -> Result<WorkerEvent, WireError> {
-        match self.reader.read(&mut self.socket) {
+    fn read(&mut self, kill: &Latch) -> Result<WorkerEvent, WireError> {
+        let last = Instant::now() + STALL;
+        let read = loop {
+            match self.reader.read(&mut self.socket) {
+                Err(WireError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < last => {
+                    if kill.is_fired() {
+                        return Ok(WorkerEvent::Interrupted);
+                    }
+                }
+                other => break other,
+            }
+        };
+        match read {
             Ok(Some(message)) => Ok(WorkerEvent::Message(message)),
             // It closed the socket, or was killed in the middle of a frame. Either way it is dead or about to be.
             Ok(None) => Ok(WorkerEvent::Dead(self.reap()?)),
