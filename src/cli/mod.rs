@@ -20,6 +20,7 @@ mod finding;
 mod lookup;
 mod odd_files;
 mod outlets;
+mod page_address;
 mod params;
 mod prepare;
 mod preview;

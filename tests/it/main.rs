@@ -123,5 +123,7 @@ mod support;
 mod trouble;
 /// Errors of files for programs, and the help of a file.
 mod validate;
+/// Pages about runs.
+mod ui;
 /// Values on their way from sources to results, and through templates.
 mod values;
