@@ -9,6 +9,7 @@
 mod app;
 mod args;
 mod bash;
+mod beside;
 mod completers;
 mod consent;
 mod error;

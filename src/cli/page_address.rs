@@ -2,8 +2,7 @@
 
 use super::error::CliError;
 use super::stderr::tell;
-use crate::model::RunId;
-use crate::serve::{Address, Token, run_path};
+use crate::serve::{Address, Token};
 use std::net::TcpListener;
 
 /// Listens there. `option` is what the user gave the address with.
@@ -19,8 +18,7 @@ pub fn listen(address: Address, option: &str) -> Result<TcpListener, CliError> {
     Ok(listener)
 }
 
-/// What to type into a browser: the address of the page about a run, or of the list of runs.
-pub fn page_address(address: Address, run: Option<&RunId>, token: &Token) -> String {
-    let path = run.map_or_else(|| "/".to_owned(), run_path);
+/// What to type into a browser to see this page.
+pub fn page_address(address: Address, path: &str, token: &Token) -> String {
     format!("{}{path}?token={}", address.url(), token.reveal())
 }

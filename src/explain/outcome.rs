@@ -37,6 +37,8 @@ impl Outcome {
                 (words, retry.into_iter().chain(left.then(|| command("resume", ""))).collect())
             }
         };
+        let is_back = run.cancelled() > 0 && run.status != Status::Running;
+        let commands = commands.into_iter().chain(is_back.then(|| command("retry --cancelled", ""))).collect();
         Self { headline, words, commands }
     }
 }

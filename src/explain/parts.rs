@@ -75,8 +75,10 @@ pub fn parts(run: &Figures, against: Option<&Against>, most_frames: usize) -> Re
         let html = environment.get_template(&format!("{key}.html"))?.render(&all)?;
         Ok(Part { key: key.to_owned(), html })
     };
-    let mut parts =
-        ["outcome", "overview", "failures", "commands", "steps"].map(part).into_iter().collect::<Result<Vec<_>, _>>()?;
+    let mut parts = ["outcome", "overview", "failures", "commands", "steps"]
+        .map(part)
+        .into_iter()
+        .collect::<Result<Vec<_>, _>>()?;
     for ((step, line), number) in run.steps.iter().zip(timelines(&run.steps, most_frames)).zip(1..) {
         if step.time.is_some() {
             let html = step_html(step, (&line, number), &environment)?;

@@ -37,8 +37,8 @@ const ASSETS: [Asset; 4] = [
 ];
 
 impl Route {
-    /// What a path means, if it means anything.
-    pub(super) fn of(path: &str) -> Option<Self> {
+    /// What a path means, if it means anything. `/run` means this run.
+    pub(super) fn of(path: &str, home: Option<&RunId>) -> Option<Self> {
         let mut segments = path.strip_prefix('/')?.split('/');
         let (first, second, third) = (segments.next()?, segments.next(), segments.next());
         if segments.next().is_some() {
@@ -46,6 +46,7 @@ impl Route {
         }
         match (first, second, third) {
             ("", None, None) => Some(Self::Runs),
+            ("run", None, None) => home.cloned().map(Self::Run),
             ("assets", Some(name), None) => ASSETS.iter().find(|asset| asset.name == name).map(Self::Asset),
             ("runs", Some(run), None) => run_id(run).map(Self::Run),
             ("runs", Some(run), Some("events")) => run_id(run).map(Self::Events),
@@ -89,9 +90,9 @@ mod tests {
     fn a_route_leads_to_a_page_and_nowhere_else() {
         let run = RunId("20260131-142530123-prüfung-k3v2".to_owned());
         for route in [Route::Runs, Route::Run(run.clone()), Route::Events(run.clone()), Route::Command(run)] {
-            assert_eq!(Route::of(&route.path()), Some(route));
+            assert_eq!(Route::of(&route.path(), None), Some(route));
         }
-        assert!(matches!(Route::of("/assets/live.js"), Some(Route::Asset(_))));
+        assert!(matches!(Route::of("/assets/live.js", None), Some(Route::Asset(_))));
         for path in [
             "",
             "x",
@@ -111,7 +112,7 @@ mod tests {
             "/runs/%ff",
             "/metrics",
         ] {
-            assert_eq!(Route::of(path), None, "{path}");
+            assert_eq!(Route::of(path, None), None, "{path}");
         }
     }
 }

@@ -1,18 +1,20 @@
 //! Connections: how many, and for how long they may do nothing.
 
-use super::access::Token;
+use super::access::{Access, Token};
 use super::address::Address;
 use super::metrics::Metrics;
 use super::reply::Reply;
 use super::site::Site;
 use super::until::{Until, Visits};
 use crate::ledger::StateFolder;
+use crate::model::RunId;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::net::sockopt::set_tcp_user_timeout;
+use rustix::process::nice;
 use std::convert::Infallible;
 use std::io;
 use std::path::PathBuf;
@@ -34,13 +36,16 @@ const READS_WITHIN: u32 = 20_000;
 const MOST_HEADER_BYTES: usize = 16 << 10;
 const MOST_HEADERS: usize = 64;
 
+/// Where a run needs all cores, its page comes second.
+const NICENESS: i32 = 10;
+
 /// Threads for reading ledgers and asking runs.
 const BLOCKING_THREADS: usize = 8;
 
 /// What is served.
 pub enum Content {
-    /// Pages about the runs of this folder, for whoever has the token.
-    Pages(StateFolder, Token),
+    /// Pages about the runs of this folder, for whoever has the token. `/run` leads to this one.
+    Pages(StateFolder, Token, Option<RunId>),
     /// This file, for whoever asks.
     Metrics(PathBuf),
 }
@@ -56,10 +61,12 @@ enum Service {
 /// # Errors
 /// If the system refuses it.
 pub fn serve(listener: std::net::TcpListener, content: Content, until: Until) -> io::Result<()> {
+    // If this is refused, the server works all the same.
+    let _ = nice(NICENESS);
     listener.set_nonblocking(true)?;
     let address = Address::of(&listener)?;
     let service = Arc::new(match content {
-        Content::Pages(state, token) => Service::Site(Site::new(state, address, token)),
+        Content::Pages(state, token, home) => Service::Site(Site::new(state, Access { address, token }, home)),
         Content::Metrics(file) => Service::Metrics(Metrics { address, file }),
     });
     let mut builder = tokio::runtime::Builder::new_current_thread();

@@ -1,7 +1,6 @@
 //! The pages: who may see them, and which request is for what.
 
-use super::access::{Access, Proof, Token, check_host};
-use super::address::Address;
+use super::access::{Access, Proof, check_host};
 use super::feed::{Feeds, Subscription};
 use super::pages::{run_page, trouble_page};
 use super::reply::{Reply, html, welcome, whole, wrong_method};
@@ -22,12 +21,13 @@ pub(super) struct Site {
     access: Access,
     feeds: Feeds,
     list: RunList,
+    home: Option<RunId>,
 }
 
 impl Site {
-    pub(super) fn new(state: StateFolder, address: Address, token: Token) -> Self {
+    pub(super) fn new(state: StateFolder, access: Access, home: Option<RunId>) -> Self {
         let list = RunList::new(state.clone());
-        Self { state, access: Access { address, token }, feeds: Feeds::default(), list }
+        Self { state, access, feeds: Feeds::default(), list, home }
     }
 
     /// Answers a request. Whoever has no token learns nothing.
@@ -39,7 +39,9 @@ impl Site {
             Err(refusal) => return refusal.reply(),
         };
         visits.note();
-        let Some(route) = Route::of(request.uri().path()) else { return not_found("there is no such page") };
+        let Some(route) = Route::of(request.uri().path(), self.home.as_ref()) else {
+            return not_found("there is no such page");
+        };
         let allowed = if matches!(route, Route::Command(_)) { "POST" } else { "GET" };
         let method = if *request.method() == Method::HEAD { &Method::GET } else { request.method() };
         if method.as_str() != allowed {

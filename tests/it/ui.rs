@@ -5,7 +5,8 @@ use batchmill::control::{Answer, Command, Server};
 use batchmill::model::StepName;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -27,7 +28,7 @@ steps:
 
 /// A server of pages; ends when it is dropped.
 pub struct Page {
-    child: Child,
+    process: Process,
     pub port: u16,
     pub path: String,
     pub token: String,
@@ -39,10 +40,24 @@ impl Page {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        Self::at(&line, Process::Child(child))
+    }
+
+    /// The page of a run that was started with `--ui`, which has said this line.
+    fn beside(run: &Gated<'_>) -> Self {
+        let line = &run.running.as_ref().unwrap().line;
+        let mut page = Self::at(line, Process::Unknown);
+        let welcome = page.ask(&format!("GET /run?token={}", page.token), "", "").is(303);
+        let path = welcome.0.lines().find_map(|line| line.strip_prefix("location: ")).unwrap();
+        page.process = Process::Other(server("page", path.rsplit('/').next().unwrap()));
+        Self { path: path.to_owned(), ..page }
+    }
+
+    fn at(line: &str, process: Process) -> Self {
         let url = line.trim().strip_prefix("open http://127.0.0.1:").unwrap_or_else(|| panic!("{line}"));
         let (url, token) = url.split_once("?token=").unwrap();
         let (port, path) = url.split_once('/').unwrap();
-        Self { child, port: port.parse().unwrap(), path: format!("/{path}"), token: token.to_owned() }
+        Self { process, port: port.parse().unwrap(), path: format!("/{path}"), token: token.to_owned() }
     }
 
     pub fn connect(&self) -> TcpStream {
@@ -94,10 +109,42 @@ impl Page {
     }
 }
 
-impl Drop for Page {
+/// The process of a server.
+enum Process {
+    Child(Child),
+    /// It was started by another process.
+    Other(u32),
+    Unknown,
+}
+
+impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        match self {
+            Self::Child(child) => {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+            Self::Other(id) => drop(std::process::Command::new("kill").arg(id.to_string()).status()),
+            Self::Unknown => {}
+        }
+    }
+}
+
+/// The process that serves this for a run.
+fn server(what: &str, run: &str) -> u32 {
+    let wanted = format!("ui\0{run}\0--inherited\0{what}\0");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let processes =
+            fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+        let is_wanted = |process: &String| {
+            fs::read_to_string(format!("/proc/{process}/cmdline")).is_ok_and(|line| line.contains(&wanted))
+        };
+        if let Some(id) = processes.filter(|name| name.parse::<u32>().is_ok()).find(is_wanted) {
+            return id.parse().unwrap();
+        }
+        assert!(Instant::now() < deadline, "it was not started");
+        std::thread::yield_now();
     }
 }
 
@@ -127,6 +174,11 @@ impl Response {
 struct Gated<'a> {
     sandbox: &'a Sandbox,
     running: Option<Running>,
+}
+
+/// The same run with further options, as soon as it says this.
+fn started_with<'a>(sandbox: &'a Sandbox, arguments: &[&str], words: &str) -> Gated<'a> {
+    Gated { sandbox, running: Some(sandbox.run_until(arguments, words)) }
 }
 
 fn started(sandbox: &Sandbox) -> Gated<'_> {
@@ -160,7 +212,7 @@ fn the_pages_list_runs_and_show_each_one() {
     let list =
         page.get("/").is(200).says("flights &lt;b&gt;").says(">running<").says(&page.path.replace('/', "&#x2f;"));
     assert!(!list.0.contains("flights <b>"));
-    let live = page.get(&page.path).is(200).says("Running for ").says("2/4 items").says(r#"aria-valuenow="50""#);
+    let live = page.get(&page.path).is(200).says("Running for ").says("2&#x2f;4 items").says(r#"aria-valuenow="50""#);
     assert!(live.0.contains("no &lt;u&gt;") && !live.0.contains("no <u>"), "{}", live.0);
     assert!(!live.0.contains("<style") && !live.0.contains("onclick"), "{}", live.0);
     running.finishes();
@@ -266,7 +318,7 @@ fn only_a_post_from_its_own_page_steers() {
     let port = page.port;
     let own = format!("{}{json}Origin: http://127.0.0.1:{port}\r\nSec-Fetch-Site: same-origin\r\n", page.cookie());
     let pause = r#"{"command":"pause"}"#;
-    page.ask(&target, &own, pause).is(200).says(r#"{"answer":"done","text":"paused"}"#);
+    page.ask(&target, &own, pause).is(200).says(r#"{"done":{"text":"paused"}}"#);
     page.ask(&target, &format!("{}{json}", page.bearer()), pause).is(200);
     let skip = r#"{"command":"skip","step":"a","item":3}"#;
     page.ask(&target, &own, skip).is(409).says(r#""message":"no such item","help":"look""#);
@@ -367,4 +419,131 @@ fn clients_that_stall_disturb_neither_the_run_nor_the_page() {
     drop(more);
     page.comes_to_say("Finished with failures");
     sandbox.batchmill(&["audit"]).exits_with(0);
+}
+
+/// Reads server-sent events until one has all of these.
+#[track_caller]
+fn event_with(lines: &mut impl Iterator<Item = String>, parts: &[&str]) -> String {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut in_time = lines.take_while(|_| Instant::now() < deadline);
+    let found = in_time.find(|line| parts.iter().all(|part| line.contains(part)));
+    found.unwrap_or_else(|| panic!("no event has {parts:?}"))
+}
+
+fn events(page: &Page) -> impl Iterator<Item = String> + use<> {
+    let mut stream = page.connect();
+    let request = format!("GET {}/events HTTP/1.1\r\nHost: localhost\r\n{}\r\n", page.path, page.bearer());
+    stream.write_all(request.as_bytes()).unwrap();
+    BufReader::new(stream).lines().map_while(Result::ok)
+}
+
+#[test]
+fn a_page_hears_what_happens_and_its_commands_reach_the_run() {
+    let sandbox = Sandbox::with(WORKFLOW);
+    let running = started(&sandbox);
+    let page = Page::open(&sandbox, &["latest"]);
+    let mut events = events(&page);
+    event_with(&mut events, &["HTTP/1.1 200 OK"]);
+    event_with(&mut events, &["content-type: text/event-stream"]);
+    event_with(&mut events, &[r#""key":"now""#, "2&#x2f;4 items", r#""key":"outcome""#]);
+    event_with(&mut events, &[r#""running":true"#, r#""paused":false"#, r#""index":2"#]);
+    let command = |text: &str| {
+        let headers = format!("{}Content-Type: application/json\r\n", page.bearer());
+        page.ask(&format!("POST {}/command", page.path), &headers, text)
+    };
+    command(r#"{"command":"pause"}"#).is(200).says("paused");
+    event_with(&mut events, &[r#""paused":true"#]);
+    command(r#"{"command":"skip","step":"load","item":3}"#).is(200);
+    command(r#"{"command":"cancel","step":"load","item":9}"#).is(409).says("refused");
+    command(r#"{"command":"continue"}"#).is(200);
+    // Ends what the run waits for.
+    command(r#"{"command":"cancel","step":"load","item":2}"#).is(200);
+    event_with(&mut events, &[r#""running":false"#]);
+    drop(events);
+    let mut running = running;
+    assert_eq!(running.running.take().unwrap().ends_with(), Some(1));
+    page.comes_to_say("cancelled by hand");
+    page.comes_to_say("batchmill retry --cancelled 20");
+}
+
+#[test]
+fn a_run_starts_its_own_page_and_outlives_it() {
+    let sandbox = Sandbox::with(WORKFLOW);
+    let running = started_with(&sandbox, &["--ui"], "open http://");
+    let page = Page::beside(&running);
+    page.comes_to_say("2&#x2f;4 items");
+    // Whoever may see the processes sees no token.
+    let Process::Other(id) = page.process else { panic!() };
+    let line = fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap();
+    assert!(!line.contains(&page.token), "{line}");
+    drop(page);
+    running.finishes();
+    sandbox.batchmill(&["audit"]).exits_with(0);
+    let again = started_with(&sandbox, &["--ui=127.0.0.1:0", "--resume"], "open http://");
+    let page = Page::beside(&again);
+    page.comes_to_say("Finished with failures");
+    assert_eq!({ again }.running.take().unwrap().ends_with(), Some(1));
+    page.get(&page.path).is(200);
+}
+
+#[test]
+fn an_address_that_is_taken_is_named_before_anything_runs() {
+    let sandbox = Sandbox::with(WORKFLOW);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let option = format!("--ui={address}");
+    for arguments in [
+        &["run", "workflow.yaml", &option][..],
+        &["run", "workflow.yaml", "--metrics-addr", &address],
+        &["ui", "--addr", &address],
+    ] {
+        let said = format!("error: cannot listen on `{address}`");
+        sandbox.batchmill(arguments).exits_with(2).says(&[&said, "in use", "help: choose another address"]);
+    }
+    assert!(!sandbox.exists(".batchmill/runs"));
+    sandbox.run(&["--ui=example.com"]).exits_with(2).says(&["such as `127.0.0.1:8700`"]);
+}
+
+#[test]
+fn a_server_beside_a_run_ends_after_it_when_nobody_looks() {
+    let sandbox = Sandbox::with(WORKFLOW);
+    let running = started(&sandbox);
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let arguments = ["ui", "latest", "--inherited", "page", "--linger", "100ms"];
+    let mut server = sandbox.command(&arguments).stdin(OwnedFd::from(socket)).spawn().unwrap();
+    running.finishes();
+    assert_eq!(server.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn metrics_are_served_to_whoever_asks_and_are_those_of_the_file() {
+    let sandbox = Sandbox::with(WORKFLOW);
+    let running =
+        started_with(&sandbox, &["--metrics-addr", "127.0.0.1:0", "--metrics", "m.prom"], "metrics at http://");
+    let line = running.running.as_ref().unwrap().line.clone();
+    let port: u16 = line.split([':', '/']).rev().nth(1).unwrap().parse().unwrap();
+    let page = Page { process: Process::Unknown, port, path: "/metrics".to_owned(), token: String::new() };
+    let ask = |what: &str| page.ask(what, "", "");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !ask("GET /metrics")
+        .0
+        .contains(r#"batchmill_items_total{workflow="flights <b>",step="load",outcome="failed"} 1"#)
+    {
+        assert!(Instant::now() < deadline, "{:?}", ask("GET /metrics"));
+        std::thread::yield_now();
+    }
+    let text =
+        ask("GET /metrics").is(200).says("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert!(text.0.ends_with("# EOF\n") && text.body().starts_with("# HELP batchmill_"), "{}", text.0);
+    ask("POST /metrics").is(405).says("allow: GET");
+    ask("GET /").is(404);
+    ask("GET /runs").is(404);
+    page.send("GET /metrics HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n").is(421);
+    running.finishes();
+    let file = sandbox.read("m.prom");
+    assert!(file.contains("batchmill_exit_code{"), "{file}");
+    assert_eq!(ask("GET /metrics").body(), file);
+    let runs = fs::read_dir(sandbox.path().join(".batchmill/runs")).unwrap();
+    let name = runs.map(|entry| entry.unwrap().file_name().into_string().unwrap()).next().unwrap();
+    drop(Process::Other(server("metrics", &name)));
 }
