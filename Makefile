@@ -60,14 +60,14 @@ test-full: build setup $(WHEEL_VENV)/ready $(EDITOR)/ready ## run the heavy test
 	$(MAKE) --no-print-directory browser
 
 # Needs Debian's chromium and chromium-driver; without them the tests are skipped, and say so.
-browser: build setup $(BROWSER_VENV)/ready ## test the report in a browser; leaves screenshots in target/pictures
+browser: build setup $(BROWSER_VENV)/ready ## test the report and the live page in a browser; leaves screenshots in target/pictures
 	BATCHMILL=$(abspath $(RUN)) BATCHMILL_PYTHON=$(CURDIR)/$(VENV)/bin/python PICTURES=$(abspath $(TARGET))/pictures \
 		$(BROWSER_VENV)/bin/python -m pytest -q -rs -p no:cacheprovider tests/browser $(ARGS)
 
 pictures: ## make the pictures of the docs anew, in a browser
 	$(MAKE) --no-print-directory browser ARGS='-k picture'
 	mkdir -p docs/pictures
-	cp $(TARGET)/pictures/report-of-a-run.png $(TARGET)/pictures/time-line.png docs/pictures/
+	cp $(TARGET)/pictures/report-of-a-run.png $(TARGET)/pictures/time-line.png $(TARGET)/pictures/live-page.png docs/pictures/
 
 chaos: build setup ## kill engines, workers and guards at random and check that nothing is lost; ARGS='--kills 1000'
 	@$(PYTHON) tests/chaos/chaos.py --batchmill $(RUN) --python $(VENV)/bin/python $(ARGS)

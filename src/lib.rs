@@ -23,6 +23,7 @@ pub mod report;
 pub mod resume;
 pub mod rows;
 pub mod run;
+pub mod serve;
 pub mod sources;
 pub mod spec;
 pub mod survey;

@@ -44,6 +44,8 @@ enum Verb {
     Status(verbs::StatusArgs),
     /// Steer a run in progress: pause it, change its width, cancel items
     Ctl(verbs::CtlArgs),
+    /// Show runs in a browser, live, and steer them
+    Ui(verbs::UiArgs),
     /// Print the results of a run as JSON Lines, in item order
     Results(verbs::ResultsArgs),
     /// List the failed items of a run
@@ -83,6 +85,7 @@ impl Verb {
             Self::Runs(args) => args.run(),
             Self::Status(args) => args.run(),
             Self::Ctl(args) => args.run(),
+            Self::Ui(args) => args.run(),
             Self::Results(args) => args.run(),
             Self::Failures(args) => args.run(),
             Self::Logs(args) => args.run(),

@@ -1,6 +1,7 @@
 //! Runs a prepared workflow and shows its progress.
 
 use super::args::{DisplayArgs, FileArg, Format, Progress, ResumeArgs};
+use super::beside::Beside;
 use super::error::CliError;
 use super::exit::Exit;
 use super::find_run::find_run;
@@ -28,8 +29,9 @@ use std::sync::Arc;
 /// Runs a prepared workflow, shows its progress and returns the exit code. `file` is the workflow file as the user would
 /// type it.
 pub fn execute(prepared: &Prepared, start: Start, display: &DisplayArgs, file: &Path) -> Result<Exit, CliError> {
-    let mut outlets = Outlets::open(display, prepared)?;
-    let ended = execute_with(prepared, start, (display, file), &mut outlets);
+    let beside = Beside::open(display)?;
+    let mut outlets = Outlets::open(display, prepared, &beside.metrics)?;
+    let ended = execute_with(prepared, start, (display, file), (&mut outlets, beside));
     outlets.finish(ended.as_ref().map_or_else(CliError::exit, |exit| *exit));
     ended
 }
@@ -38,12 +40,14 @@ fn execute_with(
     prepared: &Prepared,
     start: Start,
     (display, file): (&DisplayArgs, &Path),
-    outlets: &mut Outlets,
+    (outlets, beside): (&mut Outlets, Beside),
 ) -> Result<Exit, CliError> {
     let control = Arc::new(Control::new().map_err(|error| CliError::of(Exit::Bad, &error))?);
     let stopper = Stopper::listen(&control, display.grace).map_err(|error| CliError::of(Exit::Bad, &error))?;
     let highlights = LeftHighlights::default();
-    let mut listeners = [outlets.audience(shown(display, &highlights)), note_keeper(&prepared.options.state)];
+    let state = &prepared.options.state;
+    // First, so that the metrics of the start have a place.
+    let mut listeners = [beside.listener(state), outlets.audience(shown(display, &highlights)), note_keeper(state)];
     let observers = Observers { listeners: &mut listeners, files: &outlets.files, report: write_report };
     let end = run(prepared, start, &stopper, observers)?;
     if display.format == Format::Json {

@@ -9,6 +9,7 @@
 mod app;
 mod args;
 mod bash;
+mod beside;
 mod completers;
 mod consent;
 mod error;
@@ -20,6 +21,7 @@ mod finding;
 mod lookup;
 mod odd_files;
 mod outlets;
+mod page_address;
 mod params;
 mod prepare;
 mod preview;

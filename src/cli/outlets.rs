@@ -17,7 +17,11 @@ use crate::text::Printable;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// Where a run keeps metrics for a server, as soon as it has a folder.
+pub type KeptMetrics = Arc<OnceLock<PathBuf>>;
 
 /// Where a run writes events and metrics.
 pub struct Outlets {
@@ -32,8 +36,8 @@ const EVENTS: &str = "--events";
 const METRICS: &str = "--metrics";
 
 impl Outlets {
-    /// Opens what is wanted.
-    pub fn open(display: &DisplayArgs, prepared: &Prepared) -> Result<Self, CliError> {
+    /// Opens what is wanted. `kept` is where metrics are kept for a server.
+    pub fn open(display: &DisplayArgs, prepared: &Prepared, kept: &KeptMetrics) -> Result<Self, CliError> {
         check_stdout(display)?;
         let (mut files, mut claims) = (Vec::new(), Vec::new());
         let wanted = [(EVENTS, &display.events, EVENTS_START), (METRICS, &display.metrics, METRICS_START)];
@@ -50,7 +54,8 @@ impl Outlets {
             }
         }
         let events = display.events.as_ref().map(open_events).transpose()?;
-        let metrics = display.metrics.as_ref().map(|file| begin_metrics(file, prepared)).transpose()?;
+        let wants_metrics = display.metrics.is_some() || display.metrics_addr.is_some();
+        let metrics = wants_metrics.then(|| begin_metrics(display, prepared, kept)).transpose()?;
         Ok(Self { files, events, metrics, _claims: claims })
     }
 
@@ -147,13 +152,20 @@ fn open_events(file: &FileArg) -> Result<EventsOutput, CliError> {
     Ok(EventsOutput { name, out: Box::new(out) })
 }
 
-fn begin_metrics(file: &FileArg, prepared: &Prepared) -> Result<MetricsFile, CliError> {
+fn begin_metrics(display: &DisplayArgs, prepared: &Prepared, kept: &KeptMetrics) -> Result<MetricsFile, CliError> {
     let workflow = &prepared.workflow;
     let last_success = last_success_of(&workflow.source.path, &prepared.options.state);
-    let path = file.path.clone();
-    let replace = Box::new(move |bytes: &[u8]| replace(&path, bytes));
-    MetricsFile::begin(&workflow.name, last_success, (Printable::path(&file.typed).to_string(), replace))
-        .map_err(|error| cannot_write(METRICS, file, &error))
+    let file = display.metrics.as_ref();
+    let (path, kept) = (file.map(|file| file.path.clone()), display.metrics_addr.map(|_| Arc::clone(kept)));
+    let replace = Box::new(move |bytes: &[u8]| {
+        let kept = kept.as_ref().and_then(|kept| kept.get());
+        path.iter().chain(kept).try_for_each(|path| replace(path, bytes))
+    });
+    let name = file.map_or_else(|| "the folder of the run".to_owned(), |file| Printable::path(&file.typed).to_string());
+    MetricsFile::begin(&workflow.name, last_success, (name, replace)).map_err(|error| match file {
+        Some(file) => cannot_write(METRICS, file, &error),
+        None => CliError::of(Exit::Bad, &error),
+    })
 }
 
 fn cannot_write(option: &str, file: &FileArg, error: &io::Error) -> CliError {

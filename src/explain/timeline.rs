@@ -4,14 +4,12 @@ use super::step::StepFigures;
 use crate::measure::{FrameSpan, SlotState};
 use serde_json::{Value, json};
 
-/// The most frames that one page holds; a step beyond it is shown by its samples.
-const MOST_ON_PAGE: usize = 100_000;
-
-/// The time lines of all steps. Steps get exact ones as long as there is room, the shortest first.
-pub(super) fn timelines(steps: &[StepFigures]) -> Vec<Value> {
+/// The time lines of all steps. Steps get exact ones as long as there is room for their frames, the shortest first; the others
+/// are shown by their samples.
+pub(super) fn timelines(steps: &[StepFigures], most_frames: usize) -> Vec<Value> {
     let mut order: Vec<usize> = (0..steps.len()).collect();
     order.sort_by_key(|at| steps[*at].frames.len());
-    let (mut room, mut exact) = (MOST_ON_PAGE, vec![false; steps.len()]);
+    let (mut room, mut exact) = (most_frames, vec![false; steps.len()]);
     for at in order {
         let frames = steps[at].frames.len();
         exact[at] = frames > 0 && frames <= room;

@@ -210,6 +210,11 @@ impl RunFolder {
         self.path.join("progress.json")
     }
 
+    /// The metrics that a run keeps for a server beside it.
+    pub fn metrics(&self) -> PathBuf {
+        self.path.join("metrics.prom")
+    }
+
     /// The folder with what tasks printed.
     pub fn logs(&self) -> PathBuf {
         self.path.join("logs")

@@ -23,6 +23,9 @@ const BAR: std::ops::RangeInclusive<usize> = 8..=40;
 /// The columns that the name of an item gets at least.
 const ITEM_NAME: usize = 20;
 
+/// What is between the facts of the second line.
+pub(super) const SEPARATOR: &str = " · ";
+
 /// What a part of a line tells; it decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tone {
@@ -68,7 +71,7 @@ pub(super) fn lines(progress: &StepProgress, columns: usize, now: Duration) -> V
 
 /// What the first line says besides name and bar, in the order of the line. What goes first if there is no room has the
 /// highest rank.
-fn facts(progress: &StepProgress, columns: usize, now: Duration) -> Vec<(u8, String)> {
+pub(super) fn facts(progress: &StepProgress, columns: usize, now: Duration) -> Vec<(u8, String)> {
     let (position, stats) = (progress.position, &progress.stats);
     let rate = progress.items_per_second().map(per_second);
     let percent = progress.percent().map(|percent| (0, format!("{percent:>3}%")));
@@ -138,7 +141,7 @@ fn bar(progress: &StepProgress, width: usize) -> [Part; 2] {
 }
 
 /// `failed 1 · retrying 1 · 2/2 busy · 1.2 GiB · slowest 2024-03.csv 14s`
-fn second(progress: &StepProgress, room: usize, now: Duration) -> Line {
+pub(super) fn second(progress: &StepProgress, room: usize, now: Duration) -> Line {
     let (stats, load) = (&progress.stats, progress.load);
     // With their ranks: what goes first if there is no room has the highest.
     let mut facts = Vec::new();
@@ -173,7 +176,7 @@ fn second(progress: &StepProgress, room: usize, now: Duration) -> Line {
     let mut line = Line::new();
     for (_, fact) in facts {
         if !line.is_empty() {
-            line.push(part(" · ", Tone::Plain));
+            line.push(part(SEPARATOR, Tone::Plain));
         }
         line.push(fact);
     }

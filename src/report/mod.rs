@@ -19,6 +19,7 @@ mod pace;
 mod progress;
 mod run_metrics;
 mod scan;
+mod step_words;
 mod summary;
 mod under_way;
 
@@ -32,5 +33,6 @@ pub use metrics::{MetricsFile, Replace};
 pub use metrics_text::METRICS_START;
 pub use noted::{KeepNote, NoteKeeper};
 pub use scan::{Scan, ScanProgress};
+pub use step_words::StepWords;
 pub use summary::{shell_word, stop_error, summary};
 pub use under_way::{RunningStep, UnderWay};

@@ -4,6 +4,7 @@ use super::bar_text::{Line, Part, Tone, lines, log_line};
 use super::format::duration;
 use super::noted::Noted;
 use super::progress::StepProgress;
+use super::step_words::{StepWords, words};
 use super::summary::step_line;
 use crate::model::{Event, RunId, Stats, StepName, StepReport};
 use crate::text::Printable;
@@ -93,6 +94,11 @@ impl UnderWay {
             None => (counted(&step, since(step.started)), since(step.started)),
         };
         Self { running: Some(running), ..self }
+    }
+
+    /// What the lines of a terminal say of the running step, if there is one, for whoever draws it otherwise.
+    pub fn words(&self) -> Option<StepWords> {
+        self.running.as_ref().map(|(step, now)| words(step, *now))
     }
 
     /// What a terminal of this width shows. Without a width, the same without a bar.

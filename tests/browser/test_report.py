@@ -6,20 +6,13 @@ Skipped, and says so, where the browser is missing. Screenshots are left in `tar
 """
 
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from axe_core_python.selenium import Axe
-from selenium import webdriver
+from conftest import BATCHMILL, MISSING, PICTURES, emulate, overlaps, serious
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-
-BATCHMILL = Path(os.environ.get("BATCHMILL", "target/debug/batchmill")).resolve()
-PICTURES = Path(os.environ.get("PICTURES", "target/pictures")).resolve()
-MISSING = [name for name in ("chromium", "chromedriver") if not shutil.which(name)]
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)} (Debian: chromium chromium-driver)")
 
@@ -95,23 +88,6 @@ def report(request, tmp_path_factory):
     return made
 
 
-def chromium():
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    # Without a sandbox, because CI may run as root in a container.
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    return webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    driver = chromium()
-    yield driver
-    driver.quit()
-
-
 @pytest.fixture
 def page(browser, report):
     browser.set_window_size(1200, 900)
@@ -161,35 +137,13 @@ def test_no_chart_is_empty(page, report):
 def test_nothing_overlaps_or_sticks_out(page, report, width):
     page.set_window_size(width, 1000)
     page.execute_script("document.querySelectorAll('details').forEach(it => { it.open = true; })")
-    wrong = page.execute_script("""
-        const boxes = [...document.querySelectorAll('h1, h2, h3, p, .card, .cause, figure, canvas, .tools, .legend, .scroll, pre, .strip, .axis, summary')]
-            .filter(it => it.offsetParent && !it.closest('td')).map(it => [it, it.getBoundingClientRect()]).filter(([, box]) => box.width && box.height);
-        const wrong = [];
-        for (const [one, a] of boxes) {
-            if (a.right > innerWidth + 1 && !one.closest('.scroll, pre')) wrong.push(`sticks out: ${one.outerHTML.slice(0, 80)}`);
-            for (const [other, b] of boxes) {
-                if (one === other || one.contains(other) || other.contains(one)) continue;
-                const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
-                const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
-                const hidden = one.closest('.scroll')?.scrollHeight > one.closest('.scroll')?.clientHeight;
-                if (across > 1 && down > 1 && !hidden) wrong.push(`${one.outerHTML.slice(0, 80)} and ${other.outerHTML.slice(0, 80)}`);
-            }
-        }
-        return wrong.slice(0, 5);""")
-    assert wrong == []
+    assert overlaps(page) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_fault(page, report, scheme):
-    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
-    # Axe is injected by the driver, which the page's own policy does not bind.
-    found = Axe().run(page)
-    serious = [
-        (fault["id"], [node["html"][:120] for node in fault["nodes"]][:3])
-        for fault in found["violations"]
-        if fault["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+    emulate(page, scheme)
+    assert serious(page) == []
 
 
 def test_every_control_works_by_keyboard(page, report):
@@ -249,7 +203,7 @@ def test_pictures_of_the_docs_are_taken(page, report):
 def test_pictures_are_taken(page, report):
     PICTURES.mkdir(parents=True, exist_ok=True)
     for scheme in ("light", "dark"):
-        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+        emulate(page, scheme)
         for width in (390, 1200):
             height = page.execute_script("return document.documentElement.scrollHeight")
             page.set_window_size(width, min(height, 6000))

@@ -42,10 +42,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "control", "profile", "causes", "explain", "measure", "text", "run", "resume", "compile", "export",
-            "ledger", "sources", "survey", "report", "spec", "task", "template", "wire", "model",
+            "control", "serve", "profile", "causes", "explain", "measure", "text", "run", "resume", "compile",
+            "export", "ledger", "sources", "survey", "report", "spec", "task", "template", "wire", "model",
         ],
     ),
+    ("serve", &["control", "explain", "ledger", "report", "text", "model"]),
     ("explain", &["causes", "measure", "ledger", "report", "text", "model"]),
     ("bindings", &["worker"]),
 ];
@@ -63,6 +64,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("nix", &["src/task"]),
     ("hdrhistogram", &["src/measure"]),
     ("plotters", &["src/explain"]),
+    ("hyper", &["src/serve"]),
+    ("hyper_util", &["src/serve"]),
+    ("http_body_util", &["src/serve"]),
+    ("tokio", &["src/serve"]),
     ("clap", &["src/cli"]),
     ("clap_complete", &["src/cli"]),
     ("clap_mangen", &["src/cli"]),

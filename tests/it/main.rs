@@ -121,6 +121,8 @@ mod streams;
 mod support;
 /// Full disks, limits, missing permissions, a second engine.
 mod trouble;
+/// Pages about runs.
+mod ui;
 /// Errors of files for programs, and the help of a file.
 mod validate;
 /// Values on their way from sources to results, and through templates.

@@ -2,6 +2,7 @@
 
 use super::file::{FileArg, file};
 use super::time::time;
+use crate::serve::Address;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use std::time::Duration;
@@ -33,6 +34,12 @@ pub struct DisplayArgs {
     /// Keep metrics of the run in this file, for Prometheus' node_exporter
     #[arg(long, value_name = "FILE", value_parser = OsStringValueParser::new().try_map(file))]
     pub metrics: Option<FileArg>,
+    /// Serve the metrics of the run to Prometheus at this address: an IP address, a port, or both
+    #[arg(long, value_name = "ADDR")]
+    pub metrics_addr: Option<Address>,
+    /// Show the run in a browser, live, and steer it there; prints where [default address: a free port of this machine]
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:0")]
+    pub ui: Option<Address>,
     /// Report items that run longer than this (`30s`, `5m`), or than five times the average of finished items if that
     /// is longer
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]

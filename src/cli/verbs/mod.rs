@@ -20,6 +20,7 @@ mod run;
 mod runs;
 mod schema;
 mod status;
+mod ui;
 mod validate;
 
 pub use audit::AuditArgs;
@@ -42,4 +43,5 @@ pub use run::RunArgs;
 pub use runs::RunsArgs;
 pub use schema::SchemaArgs;
 pub use status::StatusArgs;
+pub use ui::UiArgs;
 pub use validate::ValidateArgs;

@@ -3,19 +3,17 @@
 
 mod ended;
 mod json;
-mod run_status;
 
 use crate::cli::args::{Format, RunSelector};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::stdout::{print_data, print_styled};
+use crate::explain::RunStatus;
 use crate::ledger::{LedgerError, Reader};
 use crate::model::Status;
-use crate::report::UnderWay;
 use clap::Args;
 use console::Term;
 use ended::ended;
-use run_status::{RunStatus, StepStatus};
 use std::fs;
 use std::time::Duration;
 
@@ -73,9 +71,6 @@ fn text(status: &RunStatus, reader: &Reader, columns: Option<usize>) -> Result<S
     if status.record.status != Status::Running {
         return ended(status, reader, columns);
     }
-    let (running, over): (Vec<_>, Vec<_>) = status.steps.iter().partition(|step| step.record.status == Status::Running);
-    let run = UnderWay::new(status.id.clone(), status.took(), over.into_iter().map(StepStatus::report).collect());
-    let Some(step) = running.last() else { return Ok(run.text(columns)) };
     let note = fs::read(reader.folder().note()).ok();
-    Ok(run.with_running(step.running(), note.as_deref(), status.now).text(columns))
+    Ok(status.under_way(note.as_deref()).text(columns))
 }

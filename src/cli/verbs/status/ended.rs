@@ -1,7 +1,7 @@
 //! A run that is over, in the words with which it ended.
 
-use super::run_status::{RunStatus, StepStatus};
 use crate::causes::{FailureGroups, FailureText};
+use crate::explain::{RunStatus, StepStatus};
 use crate::ledger::{LedgerError, Reader};
 use crate::measure::Measurements;
 use crate::model::RunSummary;

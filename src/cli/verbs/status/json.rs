@@ -1,6 +1,6 @@
 //! The status of a run for programs.
 
-use super::run_status::{RunStatus, StepStatus};
+use crate::explain::{RunStatus, StepStatus};
 use crate::ledger::StepRecord;
 use crate::model::Status;
 use serde_json::{Value, json};

@@ -4,72 +4,64 @@
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
   // Copy a command.
-  for (const button of all("[data-copy]")) {
-    button.addEventListener("click", async () => {
-      const text = button.previousElementSibling.textContent;
-      try {
-        await navigator.clipboard.writeText(text);
-        button.textContent = "copied";
-      } catch {
-        getSelection().selectAllChildren(button.previousElementSibling);
-        button.textContent = "selected";
-      }
-      setTimeout(() => { button.textContent = "copy"; }, 1500);
-    });
+  async function copy(button) {
+    const text = button.previousElementSibling;
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+      button.textContent = "copied";
+    } catch {
+      getSelection().selectAllChildren(text);
+      button.textContent = "selected";
+    }
+    setTimeout(() => { button.textContent = "copy"; }, 1500);
   }
 
-  // Show one step only.
-  const chosen = document.getElementById("step");
-  chosen?.addEventListener("change", () => {
-    for (const part of all("[data-step]")) part.hidden = chosen.value !== "" && part.dataset.step !== chosen.value;
-    draw();
-  });
-
-  // Show the rows that contain a text.
-  const search = document.getElementById("search");
-  search?.addEventListener("input", () => {
-    const wanted = search.value.toLowerCase();
-    for (const row of all(".searched tbody tr, .cause")) row.hidden = !row.textContent.toLowerCase().includes(wanted);
-  });
+  // Show one step only, and the rows that contain a text.
+  function filter() {
+    const step = document.getElementById("step")?.value ?? "";
+    for (const part of all("[data-step]")) part.hidden = step !== "" && part.dataset.step !== step;
+    const wanted = document.getElementById("search")?.value.toLowerCase() ?? "";
+    const matches = (row) => row.textContent.toLowerCase().includes(wanted);
+    for (const row of all(".searched tbody tr")) row.hidden = !matches(row);
+    for (const cause of all(".cause")) cause.hidden ||= !matches(cause);
+  }
 
   // Sort a table by a column.
-  for (const heading of all("th[data-sort]")) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = heading.textContent;
-    heading.replaceChildren(button);
-    button.addEventListener("click", () => {
-      const table = heading.closest("table");
-      const at = [...heading.parentElement.children].indexOf(heading);
-      const down = heading.getAttribute("aria-sort") === "ascending";
-      for (const other of all("th", table)) other.removeAttribute("aria-sort");
-      heading.setAttribute("aria-sort", down ? "descending" : "ascending");
-      const key = (row) => row.children[at].dataset.value ?? row.children[at].textContent;
-      const number = heading.dataset.sort === "number";
-      const rows = all("tbody tr", table).sort((a, b) =>
-        number ? Number(key(a)) - Number(key(b)) : key(a).localeCompare(key(b)));
-      if (down) rows.reverse();
-      table.tBodies[0].append(...rows);
-    });
+  function sort(heading, order) {
+    const table = heading.closest("table");
+    const at = [...heading.parentElement.children].indexOf(heading);
+    for (const other of all("th", table)) other.removeAttribute("aria-sort");
+    heading.setAttribute("aria-sort", order);
+    const key = (row) => row.children[at].dataset.value ?? row.children[at].textContent;
+    const number = heading.dataset.sort === "number";
+    const rows = all("tbody tr", table).sort((a, b) =>
+      number ? Number(key(a)) - Number(key(b)) : key(a).localeCompare(key(b)));
+    if (order === "descending") rows.reverse();
+    if (rows.some((row, at) => row !== table.tBodies[0].rows[at])) table.tBodies[0].append(...rows);
   }
 
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button?.matches("[data-copy]")) copy(button);
+    const heading = button?.closest("th[data-sort]");
+    if (heading) sort(heading, heading.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending");
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.id !== "step") return;
+    filter();
+    draw();
+  });
+  document.addEventListener("input", (event) => { if (event.target.id === "search") filter(); });
+
   // Time lines.
-  const lines = JSON.parse(document.getElementById("timelines").textContent);
   const seconds = (time) => time >= 60 ? `${Math.floor(time / 60)} min ${(time % 60).toFixed(1)} s`
     : time >= 1 ? `${time.toFixed(2)} s` : time >= 0.001 ? `${(time * 1000).toFixed(1)} ms` : `${(time * 1e6).toFixed(0)} µs`;
-  const views = [];
+  const views = new Map();
 
   class View {
-    constructor(canvas, line) {
-      Object.assign(this, { canvas, line, from: 0, to: line.length || 1e-6 });
+    constructor(canvas) {
+      Object.assign(this, { canvas, from: 0, to: 0, whole: true });
       this.tip = canvas.parentElement.querySelector(".tip");
-      this.row = Math.max(3, Math.min(22, Math.floor(400 / Math.max(1, line.slots))));
-      if (line.exact) {
-        let start = 0;
-        this.start = line.frames.start.map((step) => (start += step) / 1e4);
-        this.took = line.frames.took.map((took) => took / 1e4);
-        this.longest = this.took.reduce((most, took) => Math.max(most, took), 0);
-      }
       canvas.addEventListener("keydown", (event) => this.key(event));
       canvas.addEventListener("wheel", (event) => {
         if (!event.ctrlKey && !event.shiftKey && document.activeElement !== canvas) return;
@@ -94,6 +86,22 @@
       }
     }
 
+    // Shows these data, from the place that was shown before.
+    take(text) {
+      if (text === this.text) return;
+      const line = JSON.parse(text);
+      Object.assign(this, { text, line });
+      this.row = Math.max(3, Math.min(22, Math.floor(400 / Math.max(1, line.slots))));
+      if (this.whole) this.to = line.length || 1e-6;
+      if (line.exact) {
+        let start = 0;
+        this.start = line.frames.start.map((step) => (start += step) / 1e4);
+        this.took = line.frames.took.map((took) => took / 1e4);
+        this.longest = this.took.reduce((most, took) => Math.max(most, took), 0);
+      }
+      this.draw();
+    }
+
     time(event) {
       return this.from + event.offsetX / this.canvas.clientWidth * (this.to - this.from);
     }
@@ -102,6 +110,7 @@
       const width = Math.min(Math.max(to - from, this.line.length / 1e5, 1e-5), this.line.length);
       this.from = Math.min(Math.max(0, from), this.line.length - width);
       this.to = this.from + width;
+      this.whole = width >= this.line.length;
       this.draw();
     }
 
@@ -215,9 +224,29 @@
     }
   }
 
-  for (const canvas of all("canvas")) views.push(new View(canvas, lines[Number(canvas.dataset.line)]));
-  function draw() { for (const view of views) view.draw(); }
-  draw();
+  function draw() { for (const view of views.values()) view.draw(); }
+
+  // Makes everything in an element work. Does no harm if it works already.
+  function setUp(root) {
+    for (const heading of all("th[data-sort]", root)) {
+      if (!heading.querySelector("button")) {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.textContent = heading.textContent;
+        heading.replaceChildren(button);
+      }
+      if (heading.hasAttribute("aria-sort")) sort(heading, heading.getAttribute("aria-sort"));
+    }
+    for (const canvas of all("canvas", root)) {
+      if (!views.has(canvas)) views.set(canvas, new View(canvas));
+      views.get(canvas).take(canvas.parentElement.querySelector("script").textContent);
+    }
+    for (const canvas of views.keys()) if (!canvas.isConnected) views.delete(canvas);
+    filter();
+  }
+
+  setUp(document);
   addEventListener("resize", draw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  window.batchmill = { setUp };
 })();

@@ -2,29 +2,39 @@
 
 use crate::ledger::{LedgerError, Reader, RunRecord, StepRecord};
 use crate::model::{RunId, Stats, Status, StepReport};
-use crate::report::RunningStep;
+use crate::report::{RunningStep, UnderWay};
 use std::time::Duration;
 
 /// The status of a run.
-pub(super) struct RunStatus {
-    pub(super) id: RunId,
-    pub(super) record: RunRecord,
-    pub(super) steps: Vec<StepStatus>,
-    /// Milliseconds since 1970, UTC.
-    pub(super) now: i64,
+#[derive(Debug)]
+pub struct RunStatus {
+    /// Its ID.
+    pub id: RunId,
+    /// The run.
+    pub record: RunRecord,
+    /// The steps that were started.
+    pub steps: Vec<StepStatus>,
+    /// When this was read: milliseconds since 1970, UTC.
+    pub now: i64,
 }
 
 /// The status of a step.
-pub(super) struct StepStatus {
-    pub(super) record: StepRecord,
+#[derive(Debug)]
+pub struct StepStatus {
+    /// The step.
+    pub record: StepRecord,
     /// For how long it ran, or has been running.
-    pub(super) took: Duration,
+    pub took: Duration,
     /// How many items the latest execution has brought to an outcome.
-    pub(super) done_lately: u64,
+    pub done_lately: u64,
 }
 
 impl RunStatus {
-    pub(super) fn read(reader: &Reader) -> Result<Self, LedgerError> {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn read(reader: &Reader) -> Result<Self, LedgerError> {
         let now = jiff::Timestamp::now().as_millisecond();
         let (record, steps) = (reader.run()?, reader.steps()?);
         let steps = steps.into_iter().map(|step| StepStatus::read(reader, step, (record.status, now)));
@@ -32,9 +42,22 @@ impl RunStatus {
         Ok(Self { id: reader.folder().run.clone(), record, steps, now })
     }
 
-    pub(super) fn took(&self) -> Duration {
+    /// For how long it ran, or has been running, with the time between its executions.
+    pub fn took(&self) -> Duration {
         let end = self.record.finished.filter(|_| self.record.status != Status::Running).unwrap_or(self.now);
         milliseconds(end.saturating_sub(self.record.started))
+    }
+
+    /// The run as it looks while it is under way. `note` is what it has noted of itself.
+    pub fn under_way(&self, note: Option<&[u8]>) -> UnderWay {
+        let (running, over): (Vec<_>, Vec<_>) =
+            self.steps.iter().partition(|step| step.record.status == Status::Running);
+        let over = over.into_iter().map(StepStatus::report).collect();
+        let run = UnderWay::new(self.id.clone(), self.took(), over);
+        match running.last() {
+            Some(step) => run.with_running(step.running(), note, self.now),
+            None => run,
+        }
     }
 }
 
@@ -56,7 +79,7 @@ impl StepStatus {
     }
 
     /// How it ended, or how far it came if its process was killed.
-    pub(super) fn report(&self) -> StepReport {
+    pub fn report(&self) -> StepReport {
         let StepRecord { name, status, stats, failure, .. } = &self.record;
         // Nothing counts them if its process was killed.
         let left = if *status == Status::Interrupted { stats.total.saturating_sub(stats.settled()) } else { 0 };
@@ -66,7 +89,7 @@ impl StepStatus {
         StepReport { name: name.clone(), status: *status, stats, failure: failure.clone() }
     }
 
-    pub(super) fn running(&self) -> RunningStep {
+    fn running(&self) -> RunningStep {
         let StepRecord { name, stats, started, .. } = &self.record;
         let done = (stats.succeeded + stats.failed).saturating_sub(self.done_lately);
         RunningStep { name: name.clone(), stats: *stats, started: *started, done }
