@@ -94,6 +94,8 @@ pub struct StepHistory {
     pub left_out: FailedItems,
     /// Items that the user has cancelled or skipped.
     pub cancelled: FailedItems,
+    /// Items that the execution before this one was told to leave out, and had not come to.
+    pub told: ToldItems,
     /// The hashes of rows that were read.
     pub rows: RowHashes,
     /// Items with missing or edited files, which therefore run again.
@@ -155,6 +157,16 @@ impl StepHistory {
     pub(super) fn keys_with_failures(&self) -> HashSet<ItemKey> {
         self.failed.keys().chain(self.cancelled.keys()).chain(self.attempts.keys()).copied().collect()
     }
+}
+
+/// Items of a step that the execution before this one was told to leave out, and that have no outcome: it ended before it came
+/// to them. And the number of items that the step had then, if it was known.
+#[derive(Debug, Clone, Default)]
+pub struct ToldItems {
+    /// Their indexes.
+    pub indexes: Vec<u64>,
+    /// The number of items.
+    pub total: Option<u64>,
 }
 
 /// A batch that was done, but has lost its results or keys.

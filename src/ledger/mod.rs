@@ -49,6 +49,7 @@ mod step;
 mod step_files;
 mod step_reader;
 mod steps;
+mod told;
 
 #[cfg(test)]
 mod tests;
@@ -59,7 +60,9 @@ pub use derived::AggregateFile;
 pub use durability::Durability;
 pub use error::LedgerError;
 pub use folder::{RunFolder, StateFolder};
-pub use history::{DoneBatch, FailedItem, FailedItems, FailureChange, LossReason, LostItems, RowChange, StepHistory};
+pub use history::{
+    DoneBatch, FailedItem, FailedItems, FailureChange, LossReason, LostItems, RowChange, StepHistory, ToldItems,
+};
 pub use item_outcome::ItemOutcome;
 pub use log::{LogReader, LogRecord};
 pub use place::RunPlace;

@@ -21,6 +21,7 @@ use super::log::StepLog;
 use super::measurements::MeasurementWriter;
 use super::moves;
 use super::steps::{self, StepType};
+use super::told;
 use crate::measure::Measurements;
 use crate::model::{BatchReport, Fingerprint, ItemKey, LogEntry, StepName, StepReport};
 use rusqlite::{Transaction, params};
@@ -55,7 +56,8 @@ impl StepLedger {
         let mut db = Database::open(folder.database(), execution.durability)?;
         let (step, loaded) = match db.run(|db| steps::find(db, name))? {
             Some(step) => {
-                let loaded = load::load(&db, step, folder, name)?;
+                let mut loaded = load::load(&db, step, folder, name)?;
+                loaded.history.told = db.run(|db| told::load(db, (step, name), execution.id))?;
                 reopen(&mut db, step, step_type, &loaded)?;
                 (step, loaded)
             }
@@ -202,6 +204,15 @@ impl StepLedger {
         };
         self.next_batch += i64::try_from(reports.len()).unwrap_or(i64::MAX);
         commit.write(&mut self.db, reports)
+    }
+
+    /// Records that items are left out because the execution before this one was told so.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub fn leave_out_again(&mut self, indexes: &[u64]) -> Result<(), LedgerError> {
+        let (name, execution) = (&self.name, self.execution.id);
+        self.db.transaction(|db| told::repeat(db, (name, execution), indexes))
     }
 
     /// Forgets failures of this execution, whose items run again. Until they have an outcome, they count as not run.

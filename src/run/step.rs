@@ -5,23 +5,27 @@ use super::env::StepEnv;
 use super::error::EngineError;
 use super::hashed_rows::HashedRows;
 use super::history::{Prior, compare};
+use super::mode::StepMode;
 use super::output::{item_files, write_output};
 use super::recorder::LedgerRecorder;
 use super::scope::read_results;
 use crate::compile::{OpenStep, StartError, open_step, template_error, timeout_of};
 use crate::export::{Claim, StreamedOutput};
-use crate::ledger::{DoneBatch, FailedItems, RowHashWriter, StepHistory};
+use crate::ledger::{DoneBatch, FailedItems, RowHashWriter, StepHistory, ToldItems};
 use crate::model::{Event, Failure, FailureKind, Stats, Status, StepReport, message_of};
 use crate::pipeline::{Alarm, Carried, Feed, StepEnd, StepJob, StepStart, Width, run_step, step_timeout};
 use crate::resume::{Comparison, Counts};
 use crate::sources::{Printed, RowHasher, Source, SourceError, SourceHost, take};
 use crate::spec::{BatchSize, Diagnostic, Diagnostics};
-use crate::task::capture;
+use crate::task::{StepContext, Withdrawal, capture};
 use crate::template::ItemScope;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::tempfile_in;
+
+/// How many items a notice names.
+const MOST_NAMED: usize = 10;
 
 /// How a step ended.
 pub(super) struct StepOutcome {
@@ -73,18 +77,18 @@ fn run_with(
         Ok(claim) => claim,
         Err(error) => return Ok(cannot_start(env, &error)),
     };
-    let ended = history.ended.clone();
+    let (ended, told) = (history.ended.clone(), history.told.clone());
     match compare(env, &mut open, history)? {
         Ok(Prior::Compared(compared)) => {
             open.source = with_hashes(env, open.source)?;
-            work(env, open, Some(*compared), alarm)
+            work(env, open, (Some(*compared), told), alarm)
         }
         Ok(Prior::Fresh) => {
             open.source = with_hashes(env, open.source)?;
             if let Some(most) = env.run.prepared.options.max_items.filter(|_| env.step.is_batch()) {
                 open.source = take(open.source, most);
             }
-            work(env, open, None, alarm)
+            work(env, open, (None, told), alarm)
         }
         Ok(Prior::Vanished) => Ok(vanished(env, ended)),
         Err(error) => Ok(cannot_start(env, &StartError::Items(error, env.step.items_span()))),
@@ -143,7 +147,7 @@ fn vanished(env: &mut StepEnv<'_>, ended: Option<StepReport>) -> StepOutcome {
 fn work(
     env: &mut StepEnv<'_>,
     mut open: OpenStep,
-    compared: Option<Comparison>,
+    (compared, told): (Option<Comparison>, ToldItems),
     alarm: &Alarm,
 ) -> Result<StepOutcome, EngineError> {
     let files = open.item_files.clone().map(|into| item_files(env, into)).transpose()?.map(Arc::new);
@@ -152,6 +156,8 @@ fn work(
     let streamed = open.target.as_ref().filter(|_| env.step.is_batch() && is_fresh).and_then(StreamedOutput::of);
     let context = env.context(&open, files.clone())?;
     let settings = open.settings.clone();
+    let total = compared.as_ref().map_or(settings.total, |compared| Some(compared.total));
+    leave_out(env, &context, (&told, total))?;
     let into = open.item_files.clone();
     let start = start(env, &mut open, compared, (&env.run.control.width, alarm));
     if let Some(total) = start.total.filter(|_| env.step.is_batch()) {
@@ -181,6 +187,28 @@ fn work(
         env.notice(message_of(line.strip_suffix(b"\n").unwrap_or(&line)));
     }
     Ok(outcome)
+}
+
+/// Leaves out what the execution before this one was told to leave out and had not come to. Only the indexes of these items
+/// are known: if there are more or fewer items now, they may be others.
+fn leave_out(
+    env: &mut StepEnv<'_>,
+    context: &StepContext,
+    (told, total): (&ToldItems, Option<u64>),
+) -> Result<(), EngineError> {
+    if told.indexes.is_empty() || env.mode != StepMode::Resume {
+        return Ok(());
+    }
+    let which = told.indexes.iter().take(MOST_NAMED).map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let more = if told.indexes.len() > MOST_NAMED { " and more" } else { "" };
+    if told.total.zip(total).is_some_and(|(then, now)| then != now) {
+        env.notice(format!("items {which}{more} were to be skipped, but the items have changed since: they run"));
+        return Ok(());
+    }
+    told.indexes.iter().try_for_each(|index| context.withdrawn.take_out(*index, Withdrawal::Skip))?;
+    env.ledger.leave_out_again(&told.indexes)?;
+    env.notice(format!("skipping items {which}{more}, as told before"));
+    Ok(())
 }
 
 /// What the pipeline starts with. Announces the step.

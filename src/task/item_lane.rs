@@ -26,7 +26,7 @@ pub(super) struct ItemRun<'a> {
     /// How long it may take: `timeout`, or what is left of `batch_timeout` if that is less.
     pub(super) timeout: Option<Duration>,
     /// Ends it if the user takes it out.
-    pub(super) recall: &'a Recall,
+    pub(super) recall: Recall<'a>,
     /// Where to list a child process.
     pub(super) guard: Option<&'a Cell>,
     /// What the slot is doing: `Encode` when the task begins.
@@ -107,21 +107,19 @@ impl<T: ItemTask> ItemLane<T> {
             clock.enter(SlotState::Encode);
             let ended = self.run_item(&place, left);
             let took = laps.end(at, position);
-            let index = batch.indexes.get(position);
-            let ended = ended.map_err(|failure| {
-                // However it ended: the user wanted it to.
-                let is_recalled = self.context.withdrawn.ends(index) && !failure.kind.is_by_hand();
-                if is_recalled { cancelled() } else { failure }.after(took)
-            });
             match ended {
                 Ok((json, files)) => {
                     outcome.lines.take(json);
                     outcome.files.extend(files.into_iter().map(|file| (position, file)));
                 }
+                // However it ended: the user wanted it to.
+                Err(_) if self.context.withdrawn.ends(batch.indexes.get(position)) => {
+                    outcome.failures.push((position, cancelled().after(took)));
+                }
                 Err(failure) if failure.kind == FailureKind::Interrupted => outcome.unrun.push(position),
                 Err(failure) => {
                     halted = frame.halt_on_failure && self.context.settings.is_halted_by(&failure);
-                    outcome.failures.push((position, failure));
+                    outcome.failures.push((position, failure.after(took)));
                 }
             }
         }
@@ -147,8 +145,8 @@ impl<T: ItemTask> ItemLane<T> {
     fn run_in(&self, scope: ItemScope, left: Option<Duration>, log: &dyn Fn(&str, String)) -> Outcome {
         let scope = Arc::new(scope);
         let (context, settings, guard) = (&self.context, &self.context.settings, self.guard.as_ref());
-        let recall = Recall::new(&context.withdrawn, scope.index);
-        let (recall, clock) = (&recall, self.clock());
+        let recall = Recall { withdrawn: &context.withdrawn, index: scope.index };
+        let clock = self.clock();
         let run = |timeout| self.task.run(&ItemRun { scope: &scope, context, timeout, recall, guard, clock, log });
         match left.filter(|left| settings.item_timeout.is_none_or(|timeout| *left < timeout)) {
             None => run(settings.item_timeout),

@@ -63,7 +63,7 @@ pub(super) enum EndedBy {
 pub(super) struct Limits<'a> {
     pub(super) timeout: Option<Duration>,
     pub(super) kill: &'a Latch,
-    pub(super) recall: Option<&'a Recall>,
+    pub(super) recall: Option<Recall<'a>>,
     pub(super) guard: Option<&'a Cell>,
     pub(super) most_output: usize,
     /// Takes what comes from stdout, instead of memory.

@@ -86,18 +86,15 @@ impl Withdrawn {
 }
 
 /// What ends the wait for an item: it is taken out while it runs.
-#[derive(Debug, Clone)]
-pub(super) struct Recall {
-    withdrawn: Arc<Withdrawn>,
-    index: u64,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Recall<'a> {
+    /// The items that are taken out.
+    pub(super) withdrawn: &'a Arc<Withdrawn>,
+    /// The index of this one.
+    pub(super) index: u64,
 }
 
-impl Recall {
-    /// For the item with this index.
-    pub(super) fn new(withdrawn: &Arc<Withdrawn>, index: u64) -> Self {
-        Self { withdrawn: Arc::clone(withdrawn), index }
-    }
-
+impl Recall<'_> {
     /// What to wait for; none if the item is to end now.
     pub(super) fn call(&self) -> Option<Arc<Latch>> {
         let call = self.withdrawn.call();
@@ -108,7 +105,7 @@ impl Recall {
 /// What ends the wait for a child process from outside.
 pub(super) struct Wakers<'a> {
     pub(super) kill: &'a Latch,
-    pub(super) recall: Option<&'a Recall>,
+    pub(super) recall: Option<Recall<'a>>,
 }
 
 /// The user has taken the item out.
@@ -117,7 +114,7 @@ pub(super) struct Recalled;
 impl Wakers<'_> {
     /// What to wait for besides the kill, if there is an item.
     pub(super) fn call(&self) -> Result<Option<Arc<Latch>>, Recalled> {
-        self.recall.map(|recall| recall.call().ok_or(Recalled)).transpose()
+        self.recall.as_ref().map(|recall| recall.call().ok_or(Recalled)).transpose()
     }
 }
 
@@ -138,7 +135,7 @@ mod tests {
     #[test]
     fn a_lane_hears_of_each_item_that_is_taken_out_and_ends_only_its_own() {
         let withdrawn = Arc::new(Withdrawn::new().unwrap());
-        let recall = Recall::new(&withdrawn, 7);
+        let recall = Recall { withdrawn: &withdrawn, index: 7 };
         let first = recall.call().unwrap();
         withdrawn.take_out(3, Withdrawal::Cancel).unwrap();
         assert!(first.is_fired());

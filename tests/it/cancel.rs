@@ -72,7 +72,8 @@ steps:
         time.sleep(600)
 ",
     );
-    let mut engine = sandbox.command(&["run", "workflow.yaml", "--progress", "none", "--grace", "1ms"]).spawn().unwrap();
+    let mut engine =
+        sandbox.command(&["run", "workflow.yaml", "--progress", "none", "--grace", "1ms"]).spawn().unwrap();
     while !sandbox.exists("began") {
         assert!(engine.try_wait().unwrap().is_none());
     }

@@ -375,6 +375,47 @@ fn what_was_cancelled_before_a_kill_is_left_alone_afterwards() {
 }
 
 #[test]
+fn an_item_that_was_skipped_before_its_turn_is_skipped_however_the_run_ends_and_goes_on() {
+    for (ends, code) in [("stop", Some(130)), ("kill", None)] {
+        let mut run = Steered::of(SHELL, 6, "      batch_size: 1\n");
+        run.until_begun(1);
+        run.until_state("load:0");
+        run.ctl(&["skip", "load:5"]).exits_with(0);
+        if ends == "stop" {
+            run.ctl(&["stop"]).exits_with(0);
+            run.touch("go");
+        } else {
+            run.engine.0.kill().unwrap();
+        }
+        assert_eq!(run.engine.0.wait().unwrap().code(), code);
+        let Steered { sandbox, .. } = run;
+        let sandbox = sandbox.file("go", "");
+        sandbox.has_no_process();
+        sandbox.batchmill(&["resume"]).exits_with(1).says(&["load: skipping items 5, as told before"]);
+        assert_eq!(counts(&sandbox), ("partial".to_owned(), 5, 0, 1), "{ends}");
+        assert!(!sandbox.exists("began-5"));
+        // It has an outcome now; what was told before is over.
+        sandbox.batchmill(&["retry", "--cancelled"]).exits_with(0);
+        assert_eq!(counts(&sandbox), ("succeeded".to_owned(), 6, 0, 0), "{ends}");
+    }
+}
+
+#[test]
+fn an_item_that_was_skipped_before_its_turn_runs_if_the_items_have_changed() {
+    let mut run = Steered::of(SHELL, 6, "      batch_size: 1\n");
+    run.until_begun(1);
+    run.until_state("load:0");
+    run.ctl(&["skip", "load:5"]).exits_with(0);
+    run.ctl(&["stop"]).exits_with(0);
+    run.touch("go");
+    let sandbox = run.ends_with(130);
+    let text = sandbox.read("workflow.yaml").replace("range: 6", "range: 7");
+    let sandbox = sandbox.file("workflow.yaml", text);
+    sandbox.batchmill(&["resume"]).exits_with(0).says(&["items 5 were to be skipped, but the items have changed"]);
+    assert_eq!(counts(&sandbox), ("succeeded".to_owned(), 7, 0, 0));
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_with_what_to_do_instead() {
     let mut run = Steered::of(SHELL, 4, "      batch_size: 1\n");
     run.touch("go-0");

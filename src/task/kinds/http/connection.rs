@@ -9,7 +9,7 @@
 
 use crate::task::cancel::Latch;
 use crate::task::wait::wait;
-use crate::task::withdrawn::Recall;
+use crate::task::withdrawn::{Recall, Withdrawn};
 use crossbeam_channel::{at, bounded, never, select};
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with, sockopt};
@@ -117,7 +117,7 @@ fn open(address: SocketAddr, limits: &Limits<'_>) -> Result<TcpStream, Error> {
 }
 
 thread_local! {
-    static SERVED: RefCell<Option<Recall>> = const { RefCell::new(None) };
+    static SERVED: RefCell<Option<(Arc<Withdrawn>, u64)>> = const { RefCell::new(None) };
 }
 
 /// The item that the requests of this thread are for, until it is dropped.
@@ -125,8 +125,8 @@ pub(super) struct Serving;
 
 impl Serving {
     /// From now on they are for this one.
-    pub(super) fn begin(recall: &Recall) -> Self {
-        SERVED.set(Some(recall.clone()));
+    pub(super) fn begin(recall: Recall<'_>) -> Self {
+        SERVED.set(Some((Arc::clone(recall.withdrawn), recall.index)));
         Self
     }
 
@@ -135,7 +135,9 @@ impl Serving {
     /// # Errors
     /// If the user has taken the item out.
     fn call() -> io::Result<Option<Arc<Latch>>> {
-        SERVED.with_borrow(|served| served.as_ref().map(|recall| recall.call().ok_or_else(ended)).transpose())
+        let call =
+            |(withdrawn, index): &(Arc<Withdrawn>, u64)| Recall { withdrawn, index: *index }.call().ok_or_else(ended);
+        SERVED.with_borrow(|served| served.as_ref().map(call).transpose())
     }
 }
 

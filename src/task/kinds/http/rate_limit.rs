@@ -23,7 +23,7 @@ impl RateLimit {
     }
 
     /// Waits for the next free time of a host.
-    pub(super) fn wait(&self, host: &str, (kill, recall): (&Latch, &Recall)) -> Result<(), Failure> {
+    pub(super) fn wait(&self, host: &str, (kill, recall): (&Latch, Recall<'_>)) -> Result<(), Failure> {
         let now = Instant::now();
         let due = {
             let mut next = self.next.lock().expect("nothing panics while it holds this lock");
