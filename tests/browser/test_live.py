@@ -6,8 +6,11 @@ Items run until a file tells them to end, so the run waits for the test and not 
 import json
 import re
 import subprocess
+import threading
+import time
 import urllib.error
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -48,13 +51,55 @@ PYTHON = """python
           return item
 """
 
+BATCHED = """python
+        code: |
+          import os, time
+          [x] = item
+          if x == 1 and not os.path.exists("mended"): raise ValueError("no price <b>")
+          while x >= 4 and not os.path.exists("go"): time.sleep(0.02)
+          return item
+"""
+
+HTTP = """http_request
+        url: "http://127.0.0.1:PORT/{{ item }}"
+"""
+
+
+class Prices(BaseHTTPRequestHandler):
+    """Answers as the other tasks do."""
+
+    def do_GET(self):
+        item, folder = int(self.path[1:]), self.server.folder
+        while item >= 4 and folder.exists() and not (folder / "go").exists():
+            time.sleep(0.02)
+        # A failure that a retry would not mend.
+        self.send_response(404 if item == 1 and not (folder / "mended").exists() else 200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def prices(tmp_path):
+    """The port of a server of prices."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Prices)
+    server.folder, server.daemon_threads = tmp_path, True
+    threading.Thread(target=server.serve_forever).start()
+    yield server.server_address[1]
+    server.shutdown()
+
 
 class Live:
     """A run that goes on, and its page."""
 
     def __init__(self, folder: Path, task: str, width=1200):
         self.folder = folder
-        (folder / "workflow.yaml").write_text(WORKFLOW.replace("TASK", task))
+        workflow = WORKFLOW.replace("TASK", task)
+        if task == BATCHED:
+            workflow = workflow.replace("queue_size: 1\n", "queue_size: 1\n      batch_size: 1\n      batched: true\n")
+        (folder / "workflow.yaml").write_text(workflow)
         command = [BATCHMILL, "run", "workflow.yaml", "-j", "4", "--progress", "none", "--ui"]
         self.engine = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
         self.address = re.match(r"open (\S+)", self.engine.stderr.readline())[1]
@@ -145,10 +190,10 @@ def use(page, element, by):
         page.switch_to.active_element.send_keys(Keys.ENTER)
 
 
-@pytest.mark.parametrize("task", [SHELL, PYTHON], ids=["shell", "python"])
+@pytest.mark.parametrize("task", [SHELL, PYTHON, BATCHED, HTTP], ids=["shell", "python", "batched", "http"])
 @pytest.mark.parametrize("by", ["mouse", "keyboard"])
-def test_every_control_works(start, browser, by, task):
-    live = start(task)
+def test_every_control_works(start, browser, prices, by, task):
+    live = start(task.replace("PORT", str(prices)))
     page = browser
     press = lambda name: use(page, get(page, name), by)
     value = lambda name: get(page, name).get_property("value")

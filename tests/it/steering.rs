@@ -435,7 +435,8 @@ fn what_makes_no_sense_is_refused_with_what_to_do_instead() {
         (&["continue"], &["error: the run is not paused"]),
         (&["skip", "load"], &["an item is `STEP:INDEX` or `STEP[INDEX]`"]),
         (&["cancel", "load:x"], &["`x` is not an index; the first item is 0"]),
-        (&["jobs", "0"], &["invalid value '0'"]),
+        (&["jobs", "0"], &["invalid value '0'", "expected a number from 1 up"]),
+        (&["pause", "--state-dir", "elsewhere"], &["error: no run is running in `elsewhere`"]),
         (&["dance"], &["requires a subcommand", "pause, continue, jobs"]),
         (&["nosuch", "pause"], &["error: no run `nosuch`"]),
     ] {

@@ -16,6 +16,8 @@ use std::time::Duration;
 
 /// Arguments of `ctl`.
 #[derive(Debug, Args)]
+// The state directory may be named before and after the command.
+#[command(mut_arg("state_dir", |arg| arg.global(true)))]
 #[command(
     subcommand_precedence_over_arg = true,
     subcommand_value_name = "COMMAND",
@@ -40,6 +42,7 @@ enum CtlCommand {
     /// Set how many items run at a time
     Jobs {
         /// From 1 up to the limit of the step
+        #[arg(value_parser = at_least_one)]
         jobs: NonZeroUsize,
     },
     /// End an item that is running; it does not count as failed
@@ -58,6 +61,10 @@ enum CtlCommand {
     Stop,
     /// Show the current step and the items that are running
     State,
+}
+
+fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "expected a number from 1 up".to_owned())
 }
 
 impl CtlCommand {
