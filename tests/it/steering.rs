@@ -42,7 +42,11 @@ impl Drop for Engine {
 
 impl Steered {
     fn start(sandbox: Sandbox) -> Self {
-        let mut engine = sandbox.command(&["run", "workflow.yaml", "--progress", "none"]);
+        Self::start_with(sandbox, &["run", "workflow.yaml", "--progress", "none"])
+    }
+
+    fn start_with(sandbox: Sandbox, arguments: &[&str]) -> Self {
+        let mut engine = sandbox.command(arguments);
         let engine = engine.stderr(Stdio::null()).spawn().unwrap();
         Self { sandbox, engine: Engine(engine), _server: None }
     }
@@ -479,8 +483,7 @@ fn a_run_in_a_deep_folder_is_steered_too() {
 fn a_run_whose_socket_cannot_be_made_goes_on_and_says_so() {
     let sandbox = sandbox(SHELL, 2, "      batch_size: 1\n").file("go", "").file("fails-0", "");
     sandbox.run(&[]).exits_with(1);
-    let runs = fs::read_dir(sandbox.path().join(".batchmill/runs")).unwrap();
-    let folder = runs.map(|run| run.unwrap().path()).find(|path| path.join("run.db").exists()).unwrap();
+    let folder = sandbox.run_folder();
     // As a file system without sockets would: there is no room for one.
     fs::create_dir(folder.join("ctl")).unwrap();
     fs::remove_file(sandbox.path().join("fails-0")).unwrap();
@@ -489,6 +492,27 @@ fn a_run_whose_socket_cannot_be_made_goes_on_and_says_so() {
         .batchmill(&["retry"])
         .exits_with(0)
         .says(&["`batchmill ctl` cannot reach this run: cannot create its socket"]);
+}
+
+#[test]
+fn a_run_whose_folder_takes_no_socket_is_steered_over_one_in_the_users_runtime_folder() {
+    let sandbox = sandbox(SHELL, 2, "      batch_size: 1\n").file("go", "").file("fails-0", "");
+    sandbox.run(&[]).exits_with(1);
+    fs::create_dir(sandbox.run_folder().join("ctl")).unwrap();
+    for name in ["go", "fails-0", "began-0"] {
+        fs::remove_file(sandbox.path().join(name)).unwrap();
+    }
+    let runtime = sandbox.path().join("runtime");
+    fs::create_dir(&runtime).unwrap();
+    let sandbox = sandbox.env("XDG_RUNTIME_DIR", runtime.to_str().unwrap());
+    let mut run = Steered::start_with(sandbox, &["retry", "--progress", "none"]);
+    run.until_begun(0);
+    run.until_state("load:0");
+    run.ctl(&["cancel", "load:0"]).exits_with(0);
+    run.until("it is recorded", |sandbox| counts(sandbox).3 >= 1);
+    run.touch("go");
+    let sandbox = run.ends_with(1);
+    assert_eq!(fs::read_dir(sandbox.path().join("runtime/batchmill")).unwrap().count(), 0, "it is removed");
 }
 
 /// What it takes for a process of another user: a test that runs as root.
