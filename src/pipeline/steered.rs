@@ -8,7 +8,7 @@ use super::width::Width;
 use crate::model::StepName;
 use crate::task::{StepContext, Withdrawal};
 use crate::text::Secrets;
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +17,9 @@ use std::time::Duration;
 
 /// How long the aggregator may take to answer. It looks for orders ten times a second.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How many orders may wait. Whoever gives one more waits as well.
+const MOST_ORDERS: usize = 64;
 
 /// What the aggregator is told.
 pub(super) enum Order {
@@ -54,7 +57,7 @@ struct FeederState {
 
 impl OrderBook {
     pub(super) fn new() -> Self {
-        let (sender, orders) = unbounded();
+        let (sender, orders) = bounded(MOST_ORDERS);
         Self { sender, orders, feeder: Mutex::default() }
     }
 
