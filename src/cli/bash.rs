@@ -10,7 +10,7 @@ use std::path::Path;
 /// bash, with its words put together again.
 pub struct JoinedBash;
 
-/// How the script gives the program the word up to the cursor. It is empty if the cursor stands behind a `=`.
+/// How the script passes the word up to the cursor to the program. The word is empty if the cursor is right after a `=`.
 const WORD: &str = "words[COMP_CWORD]=\"$2\"";
 
 /// The same, but the `=` stays.

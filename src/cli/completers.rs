@@ -35,7 +35,9 @@ pub fn answer(command: fn() -> Command) -> Result<Option<Exit>, CliError> {
     if SHELLS.completer(&stem).is_none() {
         // A shell that is set up names itself.
         let shown = Printable::line(name.as_encoded_bytes());
-        let error = CliError::bad(format!("`{VARIABLE}` is set to `{shown}`, which is no shell that batchmill knows"));
+        let error = CliError::bad(format!(
+            "`{VARIABLE}` is set to `{shown}`, but batchmill completes only for bash, zsh and fish"
+        ));
         return Err(
             error.help(format!("type `unset {VARIABLE}`; `batchmill completions --help` shows how to set up a shell"))
         );

@@ -48,7 +48,7 @@ impl RunStatus {
         milliseconds(end.saturating_sub(self.record.started))
     }
 
-    /// The run as it looks while it is under way. `note` is what it has noted of itself.
+    /// The run while it is running. `note` is the progress that it saves.
     pub fn under_way(&self, note: Option<&[u8]>) -> UnderWay {
         let (running, over): (Vec<_>, Vec<_>) =
             self.steps.iter().partition(|step| step.record.status == Status::Running);

@@ -210,7 +210,7 @@ impl RunFolder {
         self.path.join("progress.json")
     }
 
-    /// The metrics that a run keeps for a server beside it.
+    /// The metrics file of a run, which `--metrics-addr` serves.
     pub fn metrics(&self) -> PathBuf {
         self.path.join("metrics.prom")
     }

@@ -23,7 +23,7 @@ const MOST_ORDERS: usize = 64;
 
 /// What the aggregator is told.
 pub(super) enum Order {
-    /// Run the items again that have failed. There is no answer if the step is ending.
+    /// Run the failed items again. A step that is ending sends no answer.
     RetryFailed(Sender<RetriedItems>),
     /// The user has taken this item out: it does not wait for its retry.
     Withdrawn(u64),

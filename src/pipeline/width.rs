@@ -48,12 +48,12 @@ impl Width {
         });
     }
 
-    /// Whether it was set for good.
+    /// Whether it is fixed: later changes are ignored.
     pub(super) fn is_held(&self) -> bool {
         self.state().held
     }
 
-    /// Sets it for good.
+    /// Sets it, and ignores all later changes.
     pub(super) fn hold(&self, jobs: NonZeroUsize) {
         self.change(|state| (state.jobs, state.held) = (jobs, true));
     }

@@ -169,7 +169,7 @@ impl Steering {
                 Some(help.into_iter().fold(refused, Answer::with_help))
             }
             Ok(Some((total, None))) if total > 0 && item >= total => {
-                let text = format!("`{name}` has {}, and the first is item 0; there is no item {item}", items(total));
+                let text = format!("`{name}` has no item {item}: it has {}, counted from 0", items(total));
                 Some(Answer::refused(text))
             }
             Ok(_) => None,

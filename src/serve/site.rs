@@ -40,7 +40,7 @@ impl Site {
         };
         visits.note();
         let Some(route) = Route::of(request.uri().path(), self.home.as_ref()) else {
-            return not_found("there is no such page");
+            return not_found("page not found");
         };
         let allowed = if matches!(route, Route::Command(_)) { "POST" } else { "GET" };
         let method = if *request.method() == Method::HEAD { &Method::GET } else { request.method() };
@@ -91,7 +91,7 @@ impl Site {
 }
 
 fn no_such_run() -> Reply {
-    not_found("there is no such run")
+    not_found("run not found")
 }
 
 fn not_found(what: &str) -> Reply {

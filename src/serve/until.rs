@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// When to end.
 #[derive(Debug, Clone)]
 pub enum Until {
-    /// When the process is told to.
+    /// When a signal ends the process.
     Killed,
     /// So long after the end of a run, if nobody has looked at a page for as long.
     Unused(RunFolder, Duration),

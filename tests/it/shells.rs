@@ -194,7 +194,7 @@ fn a_single_page_is_printed() {
     let sandbox = Sandbox::new();
     assert!(sandbox.batchmill(&["man", "run"]).exits_with(0).stdout.contains(".TH batchmill-run 1"));
     assert!(sandbox.batchmill(&["man"]).exits_with(0).stdout.contains(".TH batchmill 1"));
-    sandbox.batchmill(&["man", "nosuch"]).exits_with(2).says(&["there is no command `nosuch`", "help:"]);
+    sandbox.batchmill(&["man", "nosuch"]).exits_with(2).says(&["unknown command `nosuch`", "help:"]);
     sandbox
         .batchmill(&["man", "-o", "/proc/x"])
         .exits_with(2)

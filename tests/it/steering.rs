@@ -434,7 +434,7 @@ fn what_makes_no_sense_is_refused_with_what_to_do_instead() {
             &["error: item 3 of `load` has not begun", "help: leave it out: `batchmill ctl skip load:3`"],
         ),
         (&["skip", "load:2"], &["error: item 2 of `load` is running", "help: end it: `batchmill ctl cancel load:2`"]),
-        (&["skip", "load:4"], &["error: `load` has 4 items, and the first is item 0; there is no item 4"]),
+        (&["skip", "load:4"], &["error: `load` has no item 4: it has 4 items, counted from 0"]),
         (&["skip", "other:1"], &["error: `other` is not running; `load` is"]),
         (&["continue"], &["error: the run is not paused"]),
         (&["skip", "load"], &["an item is `STEP:INDEX` or `STEP[INDEX]`"]),

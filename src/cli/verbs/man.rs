@@ -32,9 +32,7 @@ impl ManArgs {
             let wanted = self.command.map_or_else(|| "batchmill".to_owned(), |verb| format!("batchmill-{verb}"));
             let Some((_, page)) = pages.iter().find(|(name, _)| *name == wanted) else {
                 let verb = Printable::line(wanted.trim_start_matches("batchmill-")).to_string();
-                return Err(
-                    CliError::bad(format!("there is no command `{verb}`")).help("`batchmill --help` lists them")
-                );
+                return Err(CliError::bad(format!("unknown command `{verb}`")).help("`batchmill --help` lists them"));
             };
             print_data(page)?;
             return Ok(Exit::Done);
