@@ -4,6 +4,7 @@
 
 mod batch;
 mod compare;
+mod csv_dialect;
 mod event;
 mod fingerprint;
 mod form;
@@ -18,6 +19,7 @@ mod source;
 
 pub use batch::{Batch, Indexes};
 pub use compare::Compare;
+pub use csv_dialect::{CsvDialect, Delimiter, Ragged, StrayQuotes, TableBounds};
 pub use event::{
     BatchReport, BatchSpan, Event, ItemAttempt, ItemFailure, Listener, LogEntry, RunSummary, StepLoad, StepReport,
 };
