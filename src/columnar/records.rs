@@ -119,7 +119,7 @@ fn cell(field: Field<'_>) -> (Option<Cell<'_>>, &'static str) {
         Field::Number(number) => (Some(Cell::Number(number)), ""),
         Field::Boolean(value) => (Some(Cell::Boolean(value)), ""),
         Field::Date(text) => (text.parse().ok().and_then(days).map(Cell::Date), "is outside the range of dates"),
-        Field::Datetime(text) => (time(text), "mixes times with and without an offset from UTC"),
+        Field::Datetime(text) => (time(&text), "mixes times with and without an offset from UTC"),
     }
 }
 
@@ -137,14 +137,25 @@ fn time(text: &str) -> Option<Cell<'static>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Column as FormColumn;
+    use crate::model::{Column as FormColumn, ValueFormat};
     use arrow_array::Array;
 
     fn form(kinds: &[Kind]) -> CsvForm {
-        let column =
-            |(at, kind): (usize, &Kind)| FormColumn { name: format!("c{at}"), from: From::Field(at), kind: *kind };
+        let column = |(at, kind): (usize, &Kind)| FormColumn {
+            name: format!("c{at}"),
+            from: From::Field(at),
+            kind: *kind,
+            format: None,
+        };
         let columns = kinds.iter().enumerate().map(column).collect();
-        CsvForm { delimiter: b',', quote: Some(b'"'), fields: kinds.len(), columns, null: vec!["NA".to_owned()] }
+        CsvForm {
+            delimiter: b',',
+            quote: Some(b'"'),
+            fields: kinds.len(),
+            columns,
+            null: vec!["NA".to_owned()],
+            values: ValueFormat::default(),
+        }
     }
 
     fn columns(kinds: &[Kind], records: &[&[u8]]) -> Columns {

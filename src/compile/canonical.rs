@@ -5,10 +5,10 @@
 //! mappings keep their order, because Python code can see it. Changing what this file writes makes every step of every run
 //! start over: raise [`Fingerprint::VERSION`](crate::model::Fingerprint::VERSION) then.
 
-use crate::model::Tree;
+use crate::model::{CsvDialect, Delimiter, Tree};
 use crate::spec::{
-    Auth, Command, Header, HttpTask, OnSchemaDrift, Over, PythonProgram, PythonTask, Reductions, RowsSpec, Task,
-    TaskKind, Types,
+    Auth, Command, DateFormat, Header, HttpTask, Names, OnSchemaDrift, Over, PythonProgram, PythonTask, Reductions,
+    RowsSpec, Task, TaskKind, Types,
 };
 use std::fmt::Write;
 use std::path::Path;
@@ -156,15 +156,46 @@ pub(super) fn rows_values(rows: &RowsSpec) -> Values {
     let values = [
         ("columns", columns),
         ("types", types(&rows.types)),
-        ("delimiter", character(rows.delimiter)),
-        ("quote", rows.quote.map_or(Value::Bool(false), character)),
+        ("delimiter", delimiter(&rows.dialect.delimiter)),
+        ("quote", rows.dialect.quote.map_or(Value::Bool(false), character)),
         ("header", header(&rows.header)),
         ("encoding", Value::text(rows.encoding.name())),
         ("null", Value::texts(&rows.null)),
         ("where_from", rows.where_from.as_ref().map_or(Value::Null, Value::text)),
         ("on_schema_drift", Value::text(on_schema_drift(rows.on_schema_drift))),
     ];
-    values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let named = values.into_iter().map(|(name, value)| (name.to_owned(), value));
+    named.chain(format_values(rows)).collect()
+}
+
+fn delimiter(delimiter: &Delimiter) -> Value {
+    match delimiter {
+        Delimiter::Byte(byte) => Value::text(char::from(*byte)),
+        Delimiter::Text(text) => Value::text(text),
+        Delimiter::Whitespace => Value::Null,
+    }
+}
+
+/// What else is said of how a file is written. What is as by default is left out, so that these keys could be added without
+/// making every step run again.
+fn format_values(rows: &RowsSpec) -> Values {
+    let dialect = &rows.dialect;
+    let plain = CsvDialect { delimiter: dialect.delimiter.clone(), quote: dialect.quote, ..CsvDialect::default() };
+    let mut values = Values::new();
+    if *dialect != plain {
+        values.push(("dialect".to_owned(), Value::Text(serde_json::to_string(dialect).unwrap_or_default())));
+    }
+    if !rows.values.is_usual() {
+        values.push(("values".to_owned(), Value::Text(serde_json::to_string(&rows.values).unwrap_or_default())));
+    }
+    if !rows.dates.is_empty() {
+        let date = |(name, date): &(String, DateFormat)| (name.clone(), Value::text(&date.format));
+        values.push(("dates".to_owned(), Value::Map(rows.dates.iter().map(date).collect())));
+    }
+    if rows.names == Names::Error {
+        values.push(("names".to_owned(), Value::text("error")));
+    }
+    values
 }
 
 fn types(types: &Types) -> Value {

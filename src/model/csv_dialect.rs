@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// How a CSV file is written: what stands between and around its fields, what surrounds the table, and what to do with
 /// records that do not fit. The default is what Python's `csv` module reads by default.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CsvDialect {
     /// What separates two fields.
     pub delimiter: Delimiter,
@@ -27,7 +27,7 @@ pub struct CsvDialect {
 }
 
 /// What separates two fields.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Delimiter {
     /// One ASCII character.
@@ -39,7 +39,7 @@ pub enum Delimiter {
 }
 
 /// What to do with a quote inside a field that does not begin with one, or behind a closing quote.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StrayQuotes {
     /// What Python's `csv` module does: text behind a closing quote belongs to the field.
@@ -53,7 +53,7 @@ pub enum StrayQuotes {
 }
 
 /// What to do with a record that has more or fewer fields than the table has columns.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ragged {
     /// The row is bad.
@@ -68,7 +68,7 @@ pub enum Ragged {
 }
 
 /// What surrounds a table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TableBounds {
     /// Lines to skip at the beginning.
     pub skip_lines: u32,

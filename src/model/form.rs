@@ -1,6 +1,6 @@
 //! How to read the bytes of an item, and where they came from.
 
-use super::Items;
+use super::{Items, ValueFormat};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -28,6 +28,8 @@ pub struct CsvForm {
     pub columns: Vec<Column>,
     /// Texts that mean null.
     pub null: Vec<String>,
+    /// How other values are written.
+    pub values: ValueFormat,
 }
 
 /// A column of a mapping.
@@ -39,6 +41,8 @@ pub struct Column {
     pub from: From,
     /// The type of its value.
     pub kind: Kind,
+    /// The `strftime` format of its dates, if they are not in ISO 8601.
+    pub format: Option<String>,
 }
 
 /// Where the value of a column comes from.

@@ -16,6 +16,7 @@ mod output;
 mod results;
 mod run;
 mod source;
+mod value_format;
 
 pub use batch::{Batch, Indexes};
 pub use compare::Compare;
@@ -33,6 +34,7 @@ pub use output::OutputFormat;
 pub use results::{ResultsFile, ResultsSize};
 pub use run::{RunId, Stats, Status, StepName};
 pub use source::{Span, Text, Tree};
+pub use value_format::ValueFormat;
 
 /// With exact numbers (feature `arbitrary_precision`), serde_json hands a number that is not a 64-bit integer to a
 /// visitor as a mapping with this one key, whose value is the text of the number.

@@ -13,6 +13,12 @@ pub enum BadRow {
         /// In the record.
         found: usize,
     },
+    /// A quote where none is expected.
+    #[error("field {field} has a quote inside that is not doubled; to take it as text, set `stray_quotes: literal`")]
+    StrayQuote {
+        /// The number of the field, from 1.
+        field: usize,
+    },
     /// Bytes that are not text.
     #[error("column `{column}` has bytes that are invalid in the file's encoding; set `encoding`")]
     NotText {
@@ -42,6 +48,21 @@ pub enum BadRow {
     /// A line that is not JSON.
     #[error("invalid JSON: {0}")]
     Json(String),
+}
+
+/// What a record begins with that stands for one with a stray quote. No text in UTF-8 begins like this.
+const STRAY_QUOTE: &[u8] = b"\xFF\xFFstray quote ";
+
+/// Writes what stands for a record with a stray quote in this field.
+pub(super) fn write_stray_quote(field: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(STRAY_QUOTE);
+    out.extend_from_slice(field.to_string().as_bytes());
+}
+
+/// The field with the stray quote, if that is what the record stands for.
+pub(super) fn read_stray_quote(record: &[u8]) -> Option<BadRow> {
+    let field = std::str::from_utf8(record.strip_prefix(STRAY_QUOTE)?).ok()?;
+    Some(BadRow::StrayQuote { field: field.parse().ok()? })
 }
 
 impl BadRow {

@@ -91,7 +91,7 @@ impl CsvStats {
             return false;
         }
         for (at, column) in self.columns[..self.open].iter_mut().enumerate() {
-            column.add(split.get(at), &self.form.null);
+            column.add_of(split.get(at), &self.form);
         }
         true
     }
@@ -112,7 +112,7 @@ impl CsvStats {
                     // The same text again, such as a day in a table of days, tells nothing new.
                     let (text, last) = (&rest[..length], &mut self.last[at]);
                     if last != text {
-                        column.add(text, &self.form.null);
+                        column.add_of(text, &self.form);
                         last.clear();
                         last.extend_from_slice(text);
                     }
@@ -168,12 +168,21 @@ fn field(bytes: &[u8], delimiter: u8) -> (usize, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Kind;
+    use crate::model::{CsvDialect, Kind, ValueFormat};
     use crate::rows::cutter::Cutter;
+    use crate::rows::reading::{ColumnsFrom, CsvReading};
 
     fn stats(text: &'static [u8], fields: usize) -> CsvStats {
-        let form = CsvForm { delimiter: b',', quote: Some(b'"'), fields, columns: Vec::new(), null: Vec::new() };
-        let mut cutter = Cutter::of_csv(Box::new(text), form.quote, form.delimiter);
+        let form = CsvForm {
+            delimiter: b',',
+            quote: Some(b'"'),
+            fields,
+            columns: Vec::new(),
+            null: Vec::new(),
+            values: ValueFormat::default(),
+        };
+        let dialect = CsvDialect::default();
+        let mut cutter = Cutter::of_csv(Box::new(text), &CsvReading { dialect, columns: ColumnsFrom::Header });
         let mut stats = CsvStats::new(form, HeaderRow::First);
         while let Some(block) = cutter.block().unwrap() {
             stats.add(block);

@@ -3,6 +3,8 @@
 //! The `csv` crate gives only copies of parsed fields; records must keep their bytes, because workers parse them.
 
 use super::block::Block;
+use super::messy::Rewriter;
+use super::reading::{CsvReading, LONGEST_RECORD, cut_form, too_long, unclosed};
 use crate::model::{Items, line_breaks};
 use std::io::{self, Read};
 
@@ -57,11 +59,16 @@ enum Scan {
 
 impl Cutter {
     /// The longest record. A longer one more likely means a quote that is never closed.
-    pub const LONGEST: usize = 64 << 20;
+    pub const LONGEST: usize = LONGEST_RECORD;
 
-    /// Cuts the text of a CSV file.
-    pub fn of_csv(input: Box<dyn Read + Send>, quote: Option<u8>, delimiter: u8) -> Self {
-        Self::new(input, Rule::Csv { quote, delimiter })
+    /// Cuts the text of a CSV file. The records of a messy one are those of a plain one that says the same.
+    pub fn of_csv(input: Box<dyn Read + Send>, reading: &CsvReading) -> Self {
+        let form = cut_form(&reading.dialect);
+        let input = match reading.dialect.as_plain() {
+            Some(_) => input,
+            None => Box::new(Rewriter::new(input, reading.dialect.clone(), reading.columns)),
+        };
+        Self::new(input, Rule::Csv { quote: form.quote, delimiter: form.delimiter })
     }
 
     /// Cuts text into lines.
@@ -244,8 +251,7 @@ impl Cutter {
         self.passed += self.buffer.len() as u64;
         self.buffer.clear();
         self.start = 0;
-        let message = format!("unclosed quote in the record at line {}", self.line);
-        Err(io::Error::new(io::ErrorKind::InvalidData, message))
+        Err(io::Error::new(io::ErrorKind::InvalidData, unclosed(self.line)))
     }
 
     /// Fills the buffer, so that what it holds is not searched again for every few bytes; false at the end.
@@ -263,9 +269,7 @@ impl Cutter {
             self.start = 0;
         }
         if self.buffer.len() > Self::LONGEST {
-            let message =
-                format!("the record at line {} is longer than 64 MiB; it may have an unclosed quote", self.line);
-            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, too_long(self.line)));
         }
         let old = self.buffer.len();
         self.buffer.resize(old + CHUNK.max(old), 0);

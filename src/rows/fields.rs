@@ -2,7 +2,7 @@
 //!
 //! The `csv` crate copies each field. Here fields are slices of the record, copied only if they are quoted.
 
-use super::bad_row::BadRow;
+use super::bad_row::{BadRow, read_stray_quote};
 use crate::model::{Column, CsvForm, From};
 
 /// Splits records into fields. Reuses its buffers from record to record.
@@ -128,6 +128,11 @@ impl<'a> Split<'a> {
     /// # Errors
     /// If the header has another number.
     pub fn check(&self, form: &CsvForm) -> Result<(), BadRow> {
+        if self.len() == 1
+            && let Some(bad) = read_stray_quote(self.bytes)
+        {
+            return Err(bad);
+        }
         if self.len() == form.fields {
             return Ok(());
         }
@@ -154,9 +159,17 @@ impl<'a> Split<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ValueFormat;
 
     fn split(record: &str) -> Vec<String> {
-        let form = CsvForm { delimiter: b',', quote: Some(b'"'), fields: 0, columns: Vec::new(), null: Vec::new() };
+        let form = CsvForm {
+            delimiter: b',',
+            quote: Some(b'"'),
+            fields: 0,
+            columns: Vec::new(),
+            null: Vec::new(),
+            values: ValueFormat::default(),
+        };
         let mut fields = Fields::new(&form);
         let split = fields.split(record.as_bytes());
         (0..split.len()).map(|at| String::from_utf8(split.get(at).to_vec()).unwrap()).collect()
@@ -164,8 +177,16 @@ mod tests {
 
     #[test]
     fn text_that_is_known_already_is_the_text_of_the_fields() {
-        let form = CsvForm { delimiter: b',', quote: Some(b'"'), fields: 0, columns: Vec::new(), null: Vec::new() };
-        let second = Column { name: "b".to_owned(), from: From::Field(1), kind: crate::model::Kind::Text };
+        let form = CsvForm {
+            delimiter: b',',
+            quote: Some(b'"'),
+            fields: 0,
+            columns: Vec::new(),
+            null: Vec::new(),
+            values: ValueFormat::default(),
+        };
+        let second =
+            Column { name: "b".to_owned(), from: From::Field(1), kind: crate::model::Kind::Text, format: None };
         let mut fields = Fields::new(&form);
         for (record, expected) in [("a,\u{e9}\r\n", "\u{e9}"), ("a,\"b,\"\"c\"\n", "b,\"c"), ("\"a\",b", "b")] {
             for known in [None, Some(record)] {

@@ -30,7 +30,8 @@ pub fn to_json(form: &Form, items: &Items, position: usize, origin: Option<&Orig
         json.push(b':');
         match read_field(form, column, split.text(column, file)?)? {
             Field::Null => json.extend_from_slice(b"null"),
-            Field::Text(text) | Field::Date(text) | Field::Datetime(text) => write(&mut json, text),
+            Field::Text(text) => write(&mut json, text),
+            Field::Date(text) | Field::Datetime(text) => write(&mut json, &*text),
             Field::Integer(digits) => json.extend_from_slice(digits.as_bytes()),
             Field::Number(number) => write(&mut json, &number),
             Field::Boolean(value) => write(&mut json, &value),

@@ -1,6 +1,7 @@
 //! What the text of a field means: its value by the type of its column, and the types that texts can have.
 
 use super::bad_row::BadRow;
+use super::usual;
 use crate::model::{Column, CsvForm, Kind};
 use jiff::civil::{Date, DateTime};
 use std::borrow::Cow;
@@ -18,10 +19,10 @@ pub enum Field<'a> {
     Number(f64),
     /// A boolean.
     Boolean(bool),
-    /// The text of a valid date.
-    Date(&'a str),
-    /// The text of a valid date and time.
-    Datetime(&'a str),
+    /// The text of a valid date, in ISO 8601.
+    Date(Cow<'a, str>),
+    /// The text of a valid date and time, in ISO 8601.
+    Datetime(Cow<'a, str>),
 }
 
 /// Reads the text of a column. An empty text is null unless the column is text.
@@ -40,7 +41,32 @@ pub fn read_field<'a>(form: &CsvForm, column: &Column, text: Option<&'a str>) ->
     if trimmed.is_empty() {
         return Ok(Field::Null);
     }
-    typed(column.kind, trimmed).ok_or_else(|| BadRow::of_kind(column, text))
+    let field = if column.format.is_none() && form.values.is_usual() {
+        typed(column.kind, trimmed)
+    } else {
+        formatted(form, column, trimmed)
+    };
+    field.ok_or_else(|| BadRow::of_kind(column, text))
+}
+
+/// A value that is written in a format of its own.
+fn formatted<'a>(form: &CsvForm, column: &Column, text: &'a str) -> Option<Field<'a>> {
+    match (column.kind, &column.format) {
+        (Kind::Integer | Kind::Number, _) => match usual::number(&form.values, text)? {
+            Cow::Borrowed(text) => typed(column.kind, text),
+            Cow::Owned(text) => match typed(column.kind, &text)? {
+                Field::Number(number) => Some(Field::Number(number)),
+                Field::Integer(digits) => Some(Field::Integer(Cow::Owned(digits.into_owned()))),
+                _ => None,
+            },
+        },
+        (Kind::Boolean, _) => usual::boolean(&form.values, text).map(Field::Boolean),
+        (Kind::Date, Some(format)) => usual::date(format, Kind::Date, text).map(|date| Field::Date(Cow::Owned(date))),
+        (Kind::Datetime, Some(format)) => {
+            usual::date(format, Kind::Datetime, text).map(|time| Field::Datetime(Cow::Owned(time)))
+        }
+        (kind, _) => typed(kind, text),
+    }
 }
 
 fn typed(kind: Kind, text: &str) -> Option<Field<'_>> {
@@ -56,9 +82,9 @@ fn typed(kind: Kind, text: &str) -> Option<Field<'_>> {
         Kind::Boolean => None,
         Kind::Date => {
             let date = (text.len() == 10).then(|| text.parse::<Date>().ok()).flatten();
-            date.is_some_and(|date| date.year() > 0).then_some(Field::Date(text))
+            date.is_some_and(|date| date.year() > 0).then_some(Field::Date(Cow::Borrowed(text)))
         }
-        Kind::Datetime => (text.len() > 10 && is_datetime(text)).then_some(Field::Datetime(text)),
+        Kind::Datetime => (text.len() > 10 && is_datetime(text)).then_some(Field::Datetime(Cow::Borrowed(text))),
     }
 }
 
@@ -142,6 +168,17 @@ impl Inference {
         }
     }
 
+    /// Adds a text of a record of this form.
+    pub fn add_of(&mut self, text: &[u8], form: &CsvForm) {
+        if form.values.is_usual() || self.left == 0 || form.null.iter().any(|null| null.as_bytes() == text) {
+            return self.add(text, &form.null);
+        }
+        match std::str::from_utf8(text) {
+            Ok(text) => self.add(usual::for_inference(&form.values, text).as_bytes(), &[]),
+            Err(_) => self.add(text, &[]),
+        }
+    }
+
     /// Whether the text is of a common form that changes nothing; decided from its bytes, without parsing.
     fn is_plain(&self, text: &[u8]) -> bool {
         match self.left {
@@ -212,6 +249,7 @@ fn is_plain_datetime(text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ValueFormat;
 
     #[test]
     fn types_are_inferred_from_all_texts() {
@@ -236,8 +274,15 @@ mod tests {
 
     #[test]
     fn a_text_is_read_by_the_type_of_its_column() {
-        let form = CsvForm { delimiter: b',', quote: None, fields: 1, columns: Vec::new(), null: vec!["-".to_owned()] };
-        let column = |kind| Column { name: "c".to_owned(), from: crate::model::From::Field(0), kind };
+        let form = CsvForm {
+            delimiter: b',',
+            quote: None,
+            fields: 1,
+            columns: Vec::new(),
+            null: vec!["-".to_owned()],
+            values: ValueFormat::default(),
+        };
+        let column = |kind| Column { name: "c".to_owned(), from: crate::model::From::Field(0), kind, format: None };
         let read = |kind, text| read_field(&form, &column(kind), Some(text));
         for (text, digits) in [
             (" +007 ", "7"),

@@ -5,6 +5,7 @@
 use super::error::SourceError;
 use super::files::{RowFile, expand};
 use super::window::RowWindow;
+use crate::model::{CsvDialect, ValueFormat};
 use crate::spec::{Compression, Header, RowFormat, RowsSpec};
 use crate::template::PathPattern;
 use encoding_rs::Encoding;
@@ -14,13 +15,13 @@ use std::cmp::Reverse;
 #[derive(Debug, Clone)]
 pub(crate) struct ReadingOptions {
     pub(crate) format: Option<RowFormat>,
-    pub(crate) delimiter: Option<u8>,
-    /// The quote character; none if fields are not quoted.
-    pub(crate) quote: Option<u8>,
+    pub(crate) dialect: Option<CsvDialect>,
     pub(crate) header: Option<Header>,
     pub(crate) encoding: Option<&'static Encoding>,
     /// Texts that mean null.
     pub(crate) null: Vec<String>,
+    /// How other values are written.
+    pub(crate) values: ValueFormat,
     pub(crate) compression: Compression,
 }
 
@@ -95,15 +96,15 @@ impl SurveyRequest {
 }
 
 impl ReadingOptions {
-    /// Nothing is known but the usual quote character.
+    /// Nothing is known.
     pub(crate) fn unknown() -> Self {
         Self {
             format: None,
-            delimiter: None,
-            quote: Some(b'"'),
+            dialect: None,
             header: None,
             encoding: None,
             null: Vec::new(),
+            values: ValueFormat::default(),
             compression: Compression::ByName,
         }
     }
@@ -112,11 +113,11 @@ impl ReadingOptions {
     pub(super) fn of(spec: &RowsSpec) -> Self {
         Self {
             format: Some(spec.format),
-            delimiter: Some(spec.delimiter),
-            quote: spec.quote,
+            dialect: Some(spec.dialect.clone()),
             header: Some(spec.header.clone()),
             encoding: Some(spec.encoding),
             null: spec.null.clone(),
+            values: spec.values.clone(),
             compression: spec.compression,
         }
     }

@@ -3,7 +3,7 @@
 use super::chunk::Chunk;
 use super::error::SourceError;
 use super::source::{Reread, Source};
-use crate::model::Text;
+use crate::model::{CsvDialect, Text, ValueFormat};
 use crate::spec::{Compression, Header, OnBadRow, OnSchemaDrift, RowFormat, RowsSpec, Types};
 
 /// A source that can be read only once.
@@ -41,8 +41,10 @@ pub(super) fn csv_spec(paths: &[String]) -> RowsSpec {
         paths: paths.iter().map(Text::new).collect(),
         columns: None,
         types: Types::AsTheyAre,
-        delimiter: b',',
-        quote: Some(b'"'),
+        dialect: CsvDialect::default(),
+        names: crate::spec::Names::Repair,
+        values: ValueFormat::default(),
+        dates: Vec::new(),
         header: Header::First,
         encoding: encoding_rs::UTF_8,
         null: Vec::new(),

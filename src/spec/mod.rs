@@ -37,7 +37,7 @@ pub use param::{Param, ParamKind};
 pub use parse::{check_param, parse, value, values};
 pub use render::Style;
 pub use retry::{Backoff, RetryOn, RetryPolicy};
-pub use rows::{Compression, Header, OnBadRow, OnSchemaDrift, RowFormat, RowsSpec, Types};
+pub use rows::{Compression, DateFormat, Header, Names, OnBadRow, OnSchemaDrift, RowFormat, RowsSpec, Types};
 pub use schema::schema;
 pub use setting::{Readable, Setting, ValueError};
 pub use source_file::SourceFile;

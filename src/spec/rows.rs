@@ -1,7 +1,7 @@
 //! Rows of files: which files, and how they are read.
 
 use super::setting::Setting;
-use crate::model::{Kind, Text};
+use crate::model::{CsvDialect, Kind, Text, ValueFormat};
 use std::num::NonZeroUsize;
 
 /// Rows of files. One field for each key of the file, so it has more than a dozen.
@@ -16,16 +16,20 @@ pub struct RowsSpec {
     pub columns: Option<Vec<Text>>,
     /// `types`
     pub types: Types,
-    /// `delimiter`
-    pub delimiter: u8,
-    /// `quote`. `None` if fields are not quoted.
-    pub quote: Option<u8>,
+    /// `delimiter`, `quote` and all other keys that say how a file is written.
+    pub dialect: CsvDialect,
     /// `header`
     pub header: Header,
+    /// `names`
+    pub names: Names,
     /// `encoding`
     pub encoding: &'static encoding_rs::Encoding,
     /// `null`: strings that mean null.
     pub null: Vec<String>,
+    /// `decimal`, `thousands`, `true_values`, `false_values`
+    pub values: ValueFormat,
+    /// `dates`: columns with dates, and their `strftime` formats.
+    pub dates: Vec<(String, DateFormat)>,
     /// `compression`
     pub compression: Compression,
     /// `where_from`: a column for the path of the file.
@@ -71,6 +75,24 @@ pub enum Header {
     Missing,
     /// The workflow. The first record is a row.
     Named(Vec<String>),
+}
+
+/// How the dates of a column are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DateFormat {
+    /// The format of `strftime`.
+    pub format: String,
+    /// Whether they have a time of day.
+    pub kind: Kind,
+}
+
+/// `names`: what to do with empty and repeated names of columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// Name such columns by their position, or number them.
+    Repair,
+    /// Refuse the file.
+    Error,
 }
 
 /// `compression` of a file.

@@ -97,6 +97,18 @@ pub(super) fn count_up_to(most: usize, value: &Value) -> Result<NonZeroUsize, Va
     if count.get() > most { Err(too_large(most as u64, value)) } else { Ok(count) }
 }
 
+/// A number of lines, from 0.
+pub(super) fn line_count(value: &Value) -> Result<u32, ValueError> {
+    match i64::read(value) {
+        Ok(count) => u32::try_from(count).map_err(|_| match count {
+            ..0 => ValueError::new("must not be negative"),
+            _ => too_large(u32::MAX.into(), value),
+        }),
+        Err(_) if is_huge(value) => Err(too_large(u32::MAX.into(), value)),
+        Err(_) => Err(ValueError::expected("a number of lines", value)),
+    }
+}
+
 /// Whether it is an integer beyond 64 bits.
 pub(super) fn is_huge(value: &Value) -> bool {
     let digits = match value {

@@ -1,6 +1,7 @@
 //! What can make a file stand out, and its text for people.
 
-use serde::Serialize;
+use crate::model::Delimiter;
+use serde::{Serialize, Serializer};
 use std::fmt;
 
 /// Something that makes a file stand out.
@@ -46,9 +47,11 @@ pub enum Anomaly {
     /// Its delimiter differs from that of most files.
     OtherDelimiter {
         /// That of the file.
-        delimiter: char,
+        #[serde(serialize_with = "as_text")]
+        delimiter: Delimiter,
         /// That of most files.
-        most: char,
+        #[serde(serialize_with = "as_text")]
+        most: Delimiter,
     },
     /// It has no header but most files have one, or the other way round.
     OtherHeader {
@@ -101,7 +104,7 @@ impl fmt::Display for Anomaly {
             Self::OtherFormat => f.write_str("different format from most files"),
             Self::OtherEncoding { encoding, most } => write!(f, "encoding is {encoding}, most files use {most}"),
             Self::OtherDelimiter { delimiter, most } => {
-                let (delimiter, most) = (delimiter_name(*delimiter), delimiter_name(*most));
+                let (delimiter, most) = (delimiter_name(delimiter), delimiter_name(most));
                 write!(f, "delimiter is {delimiter}, most files use {most}")
             }
             Self::OtherHeader { header: true } => f.write_str("has a header, most files have none"),
@@ -122,8 +125,17 @@ impl fmt::Display for Anomaly {
 }
 
 /// A delimiter as text for people.
-pub fn delimiter_name(delimiter: char) -> String {
-    if delimiter == '\t' { "tab".to_owned() } else { format!("`{delimiter}`") }
+pub fn delimiter_name(delimiter: &Delimiter) -> String {
+    match delimiter {
+        Delimiter::Byte(b'\t') => "tab".to_owned(),
+        Delimiter::Byte(byte) => format!("`{}`", char::from(*byte)),
+        Delimiter::Text(text) => format!("`{text}`"),
+        Delimiter::Whitespace => "whitespace".to_owned(),
+    }
+}
+
+fn as_text<S: Serializer>(delimiter: &Delimiter, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&String::from_utf8_lossy(delimiter.text()))
 }
 
 /// Names in backticks, the first of them if there are many.

@@ -2,6 +2,7 @@
 
 use super::anomaly::Anomaly;
 use super::profile::{ColumnProfile, FileProfile};
+use crate::model::CsvDialect;
 use crate::spec::RowFormat;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use std::cmp::Reverse;
@@ -43,8 +44,8 @@ pub struct Group {
     pub files: Vec<usize>,
     /// The format of their rows.
     pub format: RowFormat,
-    /// Their delimiter.
-    pub delimiter: u8,
+    /// How they are written.
+    pub dialect: CsvDialect,
     /// Whether the first record of each is a header.
     pub header: bool,
     /// Their encoding.
@@ -100,7 +101,7 @@ struct Layout<'a> {
     is_csv: bool,
     header: bool,
     /// A single column has no delimiter.
-    delimiter: Option<u8>,
+    dialect: Option<&'a CsvDialect>,
     /// The order of names matters in CSV files only.
     names: Vec<&'a str>,
 }
@@ -112,8 +113,9 @@ impl<'a> Layout<'a> {
         if !is_csv {
             names.sort_unstable();
         }
-        let delimiter = (names.len() > 1).then_some(file.delimiter);
-        Self { is_csv, header: file.header, delimiter, names }
+        let matters = names.len() > 1 || file.dialect.as_plain().is_none();
+        let dialect = matters.then_some(&file.dialect);
+        Self { is_csv, header: file.header, dialect, names }
     }
 }
 
@@ -130,7 +132,7 @@ impl Group {
         Self {
             files: vec![at],
             format: file.format,
-            delimiter: file.delimiter,
+            dialect: file.dialect.clone(),
             header: file.header,
             encoding,
             columns: file.columns.clone(),
@@ -196,8 +198,8 @@ fn compare(file: &FileProfile, group: &Group, largest: &Group, anomalies: &mut V
     if group.encoding != largest.encoding {
         anomalies.push(Anomaly::OtherEncoding { encoding: group.encoding.name(), most: largest.encoding.name() });
     }
-    if file.format == RowFormat::Csv && file.delimiter != largest.delimiter && file.columns.len() > 1 {
-        let (delimiter, most) = (char::from(file.delimiter), char::from(largest.delimiter));
+    if file.format == RowFormat::Csv && file.dialect.delimiter != largest.dialect.delimiter && file.columns.len() > 1 {
+        let (delimiter, most) = (file.dialect.delimiter.clone(), largest.dialect.delimiter.clone());
         anomalies.push(Anomaly::OtherDelimiter { delimiter, most });
     }
     if file.header != largest.header {

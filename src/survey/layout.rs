@@ -2,11 +2,11 @@
 //!
 //! No crate: records must be cut and split by the rules of a run, or a layout found here would not hold there.
 
-use crate::model::{CsvForm, Kind};
-use crate::rows::{Cutter, Fields, Inference};
-use crate::sources::{COMMON_DELIMITERS, ErrorText, ReadingOptions, check_unique, column_names};
+use crate::model::{CsvDialect, CsvForm, Kind};
+use crate::rows::{Cutter, Fields, Inference, cut_form};
+use crate::sources::{COMMON_DELIMITERS, ErrorText, Naming, ReadingOptions, column_names, reading};
 use crate::spec::Header;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// How many records of the beginning are looked at.
@@ -15,7 +15,7 @@ const SAMPLE_RECORDS: usize = 1000;
 /// How a file is laid out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FileLayout {
-    pub(super) delimiter: u8,
+    pub(super) dialect: CsvDialect,
     /// Whether the first record is a header.
     pub(super) header: bool,
     /// The column names, or why there are none.
@@ -26,19 +26,20 @@ pub(super) struct FileLayout {
 
 /// The layout of a file with this beginning; none if it holds no record.
 pub(super) fn detect_layout(sample: &Arc<[u8]>, options: &ReadingOptions) -> Option<FileLayout> {
-    let read = |delimiter| records(sample, options, delimiter);
-    let (delimiter, records) = match options.delimiter {
-        Some(delimiter) => (delimiter, read(delimiter)),
+    let read = |dialect: &CsvDialect| records(sample, options, dialect);
+    let (dialect, records) = match &options.dialect {
+        Some(dialect) => (dialect.clone(), read(dialect)),
         None => {
-            let mut best = (b',', read(b','), 0);
+            let plain = |delimiter| CsvDialect::plain(delimiter, Some(b'"'));
+            let mut best = (b',', read(&plain(b',')), 0);
             for delimiter in COMMON_DELIMITERS {
-                let records = read(delimiter);
+                let records = read(&plain(delimiter));
                 let alike = alike(&records);
                 if alike > best.2 || alike == best.2 && alike > 0 && best.0 == b',' {
                     best = (delimiter, records, alike);
                 }
             }
-            (best.0, best.1)
+            (plain(best.0), best.1)
         }
     };
     let first = records.first()?;
@@ -47,27 +48,39 @@ pub(super) fn detect_layout(sample: &Arc<[u8]>, options: &ReadingOptions) -> Opt
         None if is_header(first, &records[1..]) => Header::First,
         None => Header::Missing,
     };
-    let mut fields = Fields::new(&csv_form(options, delimiter, 0));
-    let columns = match &header {
-        Header::First => check_unique(first).map(|()| first.clone()),
-        // Names and widths are decided by the rule that a run follows.
-        header => {
-            let blank = vec![delimiter; first.len() - 1];
-            column_names(header, fields.split(&blank))
-        }
+    let form = csv_form(options, &dialect, 0);
+    let mut fields = Fields::new(&form);
+    let record = match &header {
+        Header::First => quoted(first, &form),
+        _ => vec![form.delimiter; first.len() - 1],
     };
+    // Names and widths are decided by the rule that a run follows.
+    let columns = column_names(&header, Naming::of(&dialect), fields.split(&record)).map(|columns| columns.names);
     let width = columns.as_ref().map_or(first.len(), Vec::len);
-    Some(FileLayout { delimiter, header: header == Header::First, columns, fields: width })
+    Some(FileLayout { dialect, header: header == Header::First, columns, fields: width })
 }
 
 /// The form of records with this many fields.
-pub(super) fn csv_form(options: &ReadingOptions, delimiter: u8, fields: usize) -> CsvForm {
-    CsvForm { delimiter, quote: options.quote, fields, columns: Vec::new(), null: options.null.clone() }
+pub(super) fn csv_form(options: &ReadingOptions, dialect: &CsvDialect, fields: usize) -> CsvForm {
+    CsvForm { fields, null: options.null.clone(), values: options.values.clone(), ..cut_form(dialect) }
 }
 
-fn records(sample: &Arc<[u8]>, options: &ReadingOptions, delimiter: u8) -> Vec<Vec<String>> {
-    let mut cutter = Cutter::of_csv(Box::new(std::io::Cursor::new(Arc::clone(sample))), options.quote, delimiter);
-    let mut fields = Fields::new(&csv_form(options, delimiter, 0));
+/// Fields as a record.
+fn quoted(fields: &[String], form: &CsvForm) -> Vec<u8> {
+    let quoted = fields.iter().map(|field| match form.quote {
+        Some(quote) => {
+            let quote = char::from(quote).to_string();
+            format!("{quote}{}{quote}", field.replace(&quote, &quote.repeat(2)))
+        }
+        None => field.clone(),
+    });
+    quoted.collect::<Vec<_>>().join(&char::from(form.delimiter).to_string()).into_bytes()
+}
+
+fn records(sample: &Arc<[u8]>, options: &ReadingOptions, dialect: &CsvDialect) -> Vec<Vec<String>> {
+    let reading = reading(dialect, options.header.as_ref().unwrap_or(&Header::First));
+    let mut cutter = Cutter::of_csv(Box::new(std::io::Cursor::new(Arc::clone(sample))), &reading);
+    let mut fields = Fields::new(&csv_form(options, dialect, 0));
     let mut records = Vec::new();
     // Reading memory does not fail; what follows a quote that the sample does not close is unclear.
     while let Ok(cut) = cutter.cut(SAMPLE_RECORDS - records.len()) {
@@ -100,7 +113,8 @@ fn is_header(first: &[String], below: &[Vec<String>]) -> bool {
         inference.kind()
     };
     let named = |name: &String| !name.trim().is_empty() && kind(&mut std::iter::once(name)) == Kind::Text;
-    if !first.iter().all(named) || check_unique(first).is_err() {
+    let distinct: HashSet<&String> = first.iter().collect();
+    if !first.iter().all(named) || distinct.len() < first.len() {
         return false;
     }
     let column = |at: usize| below.iter().filter(|row| row.len() == first.len()).map(move |row| &row[at]);
@@ -114,7 +128,7 @@ mod tests {
 
     fn of(text: &str) -> (char, bool, Vec<String>) {
         let layout = detect_layout(&Arc::from(text.as_bytes()), &ReadingOptions::unknown()).unwrap();
-        (char::from(layout.delimiter), layout.header, layout.columns.unwrap())
+        (char::from(layout.dialect.as_plain().unwrap()), layout.header, layout.columns.unwrap())
     }
 
     fn names(names: &[&str]) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! The profile of one file: what it holds.
 
-use crate::model::Kind;
+use crate::model::{CsvDialect, Kind};
 use crate::rows::{Inference, JsonKinds, Occurrences, RowRuns};
 use crate::sources::{ReadingOptions, RowFile, read_error};
 use crate::spec::{Compression, RowFormat};
@@ -21,8 +21,8 @@ pub struct FileProfile {
     pub compression: Compression,
     /// How its text is encoded.
     pub text: TextProfile,
-    /// The delimiter.
-    pub delimiter: u8,
+    /// How it is written.
+    pub dialect: CsvDialect,
     /// Whether the first record is a header.
     pub header: bool,
     /// Its columns, or the keys of its mappings.
@@ -116,7 +116,7 @@ impl FileProfile {
             format: options.format.unwrap_or_else(|| file.format_by_extension()),
             compression: file.compression(options.compression),
             text: TextProfile { encoding: None, mark: false, guessed: false, is_ascii: true },
-            delimiter: options.delimiter.unwrap_or(b','),
+            dialect: options.dialect.clone().unwrap_or_default(),
             header: false,
             columns: Vec::new(),
             runs: RowRuns::default(),

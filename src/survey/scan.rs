@@ -4,11 +4,12 @@ use super::encoding::{DetectedEncoding, guess};
 use super::head::FileHead;
 use super::layout::{FileLayout, csv_form, detect_layout};
 use super::profile::{ColumnProfile, FileProfile, Kinds};
+use crate::model::CsvDialect;
 use crate::rows::{CsvStats, Cutter, HeaderRow, Inference, JsonKinds, JsonLinesStats};
-use crate::sources::{Meter, ReadingOptions, RowFile, SurveyRequest, decode};
-use crate::spec::{Compression, RowFormat};
+use crate::sources::{Meter, ReadingOptions, RowFile, SurveyRequest, decode, reading};
+use crate::spec::{Compression, Header, RowFormat};
 use encoding_rs::{Encoding, UTF_8};
-use std::io;
+use std::io::{self, Read};
 
 /// Profiles the file at this position of the request.
 pub fn profile(request: &SurveyRequest, position: usize, meter: &Meter) -> FileProfile {
@@ -70,17 +71,22 @@ impl Scan<'_> {
         let text = decode(head.into_stream(), detected.encoding)?;
         match layout {
             Some(layout) => {
-                (profile.delimiter, profile.header) = (layout.delimiter, layout.header);
-                let cutter = Cutter::of_csv(text, self.options.quote, layout.delimiter);
+                profile.header = layout.header;
+                profile.dialect.clone_from(&layout.dialect);
+                let cutter = self.cutter(text, &layout.dialect);
                 self.read_csv(cutter, layout, detected, profile)
             }
             // Either the file is empty, or it holds no whole record; then reading it says why.
             None => {
-                let mut cutter = Cutter::of_csv(text, self.options.quote, profile.delimiter);
+                let mut cutter = self.cutter(text, &profile.dialect);
                 while cutter.block()?.is_some() {}
                 Ok(None)
             }
         }
+    }
+
+    fn cutter(&self, text: Box<dyn Read + Send>, dialect: &CsvDialect) -> Cutter {
+        Cutter::of_csv(text, &reading(dialect, self.options.header.as_ref().unwrap_or(&Header::First)))
     }
 
     fn read_csv(
@@ -92,7 +98,7 @@ impl Scan<'_> {
     ) -> io::Result<OtherEncoding> {
         let names = layout.columns.map_err(|error| io::Error::other(error.to_string()))?;
         let header = if layout.header { HeaderRow::First } else { HeaderRow::Missing };
-        let mut stats = CsvStats::new(csv_form(self.options, layout.delimiter, layout.fields), header);
+        let mut stats = CsvStats::new(csv_form(self.options, &layout.dialect, layout.fields), header);
         let (mut ended, mut other) = (Ok(()), None);
         loop {
             match cutter.block() {

@@ -153,11 +153,11 @@ impl Records {
             },
             Field::Number(number) => PyFloat::new(py, number).into_any(),
             Field::Boolean(value) => PyBool::new(py, value).to_owned().into_any(),
-            Field::Date(text) => date(self.dates.as_ref().map(|(date, _)| date), text)?,
+            Field::Date(text) => date(self.dates.as_ref().map(|(date, _)| date), &text)?,
             // `fromisoformat` supports `Z` only from CPython 3.11 on.
             Field::Datetime(text) => {
                 let text =
-                    text.strip_suffix(['Z', 'z']).map_or_else(|| text.to_owned(), |text| format!("{text}+00:00"));
+                    text.strip_suffix(['Z', 'z']).map_or_else(|| text.to_string(), |text| format!("{text}+00:00"));
                 date(self.dates.as_ref().map(|(_, datetime)| datetime), &text)?
             }
         })

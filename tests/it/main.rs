@@ -68,6 +68,7 @@ mod limits;
 /// What tasks print.
 mod logs;
 /// Runs that earlier versions made.
+mod messy;
 mod migrations;
 /// Who owns a path that results are written to.
 mod owners;

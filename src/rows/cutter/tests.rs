@@ -1,4 +1,10 @@
 use super::*;
+use crate::model::CsvDialect;
+use crate::rows::reading::ColumnsFrom;
+
+fn plain(quote: Option<u8>) -> CsvReading {
+    CsvReading { dialect: CsvDialect::plain(b',', quote), columns: ColumnsFrom::Header }
+}
 
 /// Gives one byte at a time.
 struct Drops(std::vec::IntoIter<u8>);
@@ -13,7 +19,7 @@ impl Read for Drops {
 }
 
 fn records(text: &str, most: usize) -> Vec<(u64, Vec<String>)> {
-    let mut cutter = Cutter::of_csv(Box::new(Drops(text.as_bytes().to_vec().into_iter())), Some(b'"'), b',');
+    let mut cutter = Cutter::of_csv(Box::new(Drops(text.as_bytes().to_vec().into_iter())), &plain(Some(b'"')));
     let mut all = Vec::new();
     loop {
         let cut = cutter.cut(most).unwrap();
@@ -40,7 +46,7 @@ fn records_are_cut_at_line_breaks_outside_quotes() {
 #[test]
 fn a_quote_that_is_never_closed_is_an_error_behind_what_is_whole() {
     let text = b"a\n\"b\nc\n";
-    let mut cutter = Cutter::of_csv(Box::new(&text[..]), Some(b'"'), b',');
+    let mut cutter = Cutter::of_csv(Box::new(&text[..]), &plain(Some(b'"')));
     assert_eq!(cutter.cut(9).unwrap().items.len(), 1);
     assert!(cutter.cut(9).unwrap_err().to_string().contains("line 2"));
     assert!(cutter.cut(9).unwrap().items.is_empty());
@@ -77,7 +83,7 @@ type Placed = (u64, Vec<u8>);
 
 /// All records by blocks, each with its line; the error that ended them.
 fn blocks(input: Box<dyn Read + Send>, quote: Option<u8>) -> (Vec<Placed>, Option<String>, u64) {
-    let mut cutter = Cutter::of_csv(input, quote, b',');
+    let mut cutter = Cutter::of_csv(input, &plain(quote));
     let mut all = Vec::new();
     loop {
         match cutter.block() {
@@ -104,7 +110,7 @@ fn blocks_hold_the_records_that_cuts_hold() {
         "",
     ];
     for (text, quote) in texts.into_iter().flat_map(|text| [(text, Some(b'"')), (text, None)]) {
-        let mut cutter = Cutter::of_csv(Box::new(text.as_bytes()), quote, b',');
+        let mut cutter = Cutter::of_csv(Box::new(text.as_bytes()), &plain(quote));
         let mut expected = Vec::new();
         let ended = loop {
             match cutter.cut(1) {

@@ -4,6 +4,7 @@ use super::decode::decode;
 use super::gzip::Gzip;
 use super::input::{Input, Purpose};
 use super::meter::Meter;
+use super::reading::reading;
 use crate::model::ItemKey;
 use crate::rows::Cutter;
 use crate::sources::error::SourceError;
@@ -108,16 +109,18 @@ impl RowFile {
     fn cutter_for(&self, purpose: Purpose, spec: &RowsSpec, meter: &Meter) -> io::Result<Cutter> {
         let text = decode(self.open_for(purpose, spec.compression, meter)?, spec.encoding)?;
         let cutter = match spec.format {
-            RowFormat::Csv => Cutter::of_csv(text, spec.quote, spec.delimiter),
+            RowFormat::Csv => Cutter::of_csv(text, &reading(&spec.dialect, &spec.header)),
             RowFormat::JsonLines => Cutter::of_lines(text),
             RowFormat::Parquet => return Err(io::Error::other("a Parquet file has no text records")),
         };
         Ok(if self.input.is_stream() { cutter.of_stream() } else { cutter })
     }
 
-    /// Whether its records are cut from the very bytes on disk, neither decompressed nor decoded.
+    /// Whether its records are cut from the very bytes on disk, neither decompressed nor decoded nor
+    /// rewritten.
     pub(in crate::sources) fn is_direct(&self, spec: &RowsSpec) -> bool {
-        spec.encoding == UTF_8 && self.compression(spec.compression) == Compression::Plain
+        let is_plain = spec.format != RowFormat::Csv || spec.dialect.as_plain().is_some();
+        is_plain && spec.encoding == UTF_8 && self.compression(spec.compression) == Compression::Plain
     }
 
     /// Its compression, with [`Compression::ByName`] settled by its name.

@@ -1,8 +1,8 @@
 //! The forms of the files' rows: which columns each file gives, and of which types.
 
 use super::bad_file::no_file_readable;
-use super::column_names::{FileColumns, file_columns, form_without_columns};
-use crate::model::{Column, CsvForm, Form, From, Kind};
+use super::column_names::{ColumnNames, FileColumns, file_columns, form_without_columns};
+use crate::model::{Column, CsvForm, Delimiter, Form, From, Kind};
 use crate::rows::{Fields, Inference};
 use crate::sources::error::{ErrorText, SourceError};
 use crate::sources::files::{COMMON_DELIMITERS, RowFile};
@@ -28,9 +28,10 @@ pub(super) struct Forms<'a> {
 impl<'a> Forms<'a> {
     /// No forms yet.
     pub(super) fn new(spec: &'a RowsSpec) -> Self {
-        let types = match &spec.types {
-            Types::Named(named) => named.iter().cloned().collect(),
-            _ => HashMap::new(),
+        let dates = spec.dates.iter().map(|(name, format)| (name.clone(), format.kind));
+        let types: HashMap<String, Kind> = match &spec.types {
+            Types::Named(named) => named.iter().cloned().chain(dates).collect(),
+            _ => dates.collect(),
         };
         Self { spec, list: vec![Form::Json], by_names: HashMap::new(), all: IndexSet::new(), types }
     }
@@ -74,8 +75,13 @@ impl<'a> Forms<'a> {
         }
         let known = |name: &str| self.all.contains(name) || self.spec.where_from.as_deref() == Some(name);
         let wanted = self.spec.columns.iter().flatten().map(|text| ("columns", text.raw.as_str()));
-        let typed = self.types.keys().map(|name| ("types", name.as_str()));
-        match wanted.chain(typed).find(|(_, name)| !known(name)) {
+        let typed = match &self.spec.types {
+            Types::Named(named) => named.as_slice(),
+            _ => &[],
+        };
+        let typed = typed.iter().map(|(name, _)| ("types", name.as_str()));
+        let dates = self.spec.dates.iter().map(|(name, _)| ("dates", name.as_str()));
+        match wanted.chain(typed).chain(dates).find(|(_, name)| !known(name)) {
             Some((key, name)) => {
                 let has: Vec<String> = self.all.iter().map(|column| format!("`{column}`")).collect();
                 let error = ErrorText::from(format!("`{key}` lists `{name}`, but the columns are {}", has.join(", ")));
@@ -89,7 +95,10 @@ impl<'a> Forms<'a> {
     /// What to do if the files seem to use another delimiter: all of them have one column, with a common delimiter in its name.
     fn delimiter_help(&self, columns: &[FileColumns]) -> Option<String> {
         let headers: Vec<&[String]> = columns.iter().filter_map(|columns| columns.as_ref().ok()?.as_deref()).collect();
-        let mut other = COMMON_DELIMITERS.into_iter().filter(|other| *other != self.spec.delimiter).map(char::from);
+        let mut other = COMMON_DELIMITERS
+            .into_iter()
+            .filter(|other| self.spec.dialect.delimiter != Delimiter::Byte(*other))
+            .map(char::from);
         let found = other.find(|other| headers.iter().all(|names| names.len() == 1 && names[0].contains(*other)))?;
         let written = if found == '\t' { "tab".to_owned() } else { format!("'{found}'") };
         Some(format!("all files have only one column; you may need `delimiter: {written}`"))
@@ -98,12 +107,13 @@ impl<'a> Forms<'a> {
     /// Infers the types of columns from the first rows of a file. Rows that cannot be read do not count.
     pub(super) fn infer_types(&mut self, file: &RowFile) {
         let spec = self.spec;
-        let Ok(Some(names)) = file_columns(spec, file) else { return };
+        let Ok(Some(ColumnNames { names, .. })) = file_columns(spec, file) else { return };
         let Ok(mut cutter) = file.look(spec) else { return };
         if spec.header == Header::First && cutter.cut(1).is_err() {
             return;
         }
-        let mut fields = Fields::new(&form_without_columns(spec));
+        let form = form_without_columns(spec);
+        let mut fields = Fields::new(&form);
         let mut texts = vec![Inference::default(); names.len()];
         let (mut rows, mut bytes) = (0, 0);
         while rows < SAMPLE_ROWS && bytes < SAMPLE_BYTES {
@@ -114,12 +124,15 @@ impl<'a> Forms<'a> {
             for record in cut.items.iter() {
                 let split = fields.split(record);
                 if split.len() == names.len() {
-                    texts.iter_mut().enumerate().for_each(|(at, texts)| texts.add(split.get(at), &spec.null));
+                    texts.iter_mut().enumerate().for_each(|(at, texts)| texts.add_of(split.get(at), &form));
                 }
             }
             (rows, bytes) = (rows + cut.items.len(), bytes + cut.items.as_parts().0.len());
         }
-        self.types.extend(names.into_iter().zip(texts.iter().map(Inference::kind)));
+        for (name, texts) in names.into_iter().zip(texts) {
+            // Dates of a format of their own look like text.
+            self.types.entry(name).or_insert(texts.kind());
+        }
     }
 
     /// The form of a file with these columns.
@@ -145,11 +158,13 @@ impl<'a> Forms<'a> {
                 None if union => From::Nothing,
                 None => return Err(format!("it has no column `{name}`").into()),
             };
+            let format = self.spec.dates.iter().find(|(column, _)| column == name);
+            let format = format.map(|(_, format)| format.format.clone());
             let kind = self.types.get(name).copied().unwrap_or(Kind::Text);
-            columns.push(Column { name: name.to_owned(), from, kind });
+            columns.push(Column { name: name.to_owned(), from, kind, format });
         }
         if let Some(name) = self.spec.where_from.as_ref().filter(|name| columns.iter().all(|it| it.name != **name)) {
-            columns.push(Column { name: name.clone(), from: From::File, kind: Kind::Text });
+            columns.push(Column { name: name.clone(), from: From::File, kind: Kind::Text, format: None });
         }
         self.list.push(Form::Csv(CsvForm { fields: names.len(), columns, ..form_without_columns(self.spec) }));
         self.by_names.insert(names.to_vec(), self.list.len() - 1);

@@ -1,7 +1,7 @@
 //! The headers of all files, read when a source is opened.
 
 use super::bad_file::no_file_readable;
-use super::column_names::{FileColumns, file_columns};
+use super::column_names::{ColumnNames, FileColumns, file_columns};
 use super::forms::Forms;
 use crate::model::{Column, Form};
 use crate::sources::error::{ErrorText, SourceError};
@@ -15,6 +15,7 @@ pub(super) struct Headers {
     /// The form of each file, or why it cannot be read.
     files: Vec<Result<usize, ErrorText>>,
     in_file: bool,
+    renamed: Option<String>,
 }
 
 impl Headers {
@@ -27,7 +28,10 @@ impl Headers {
             return Self::of_lines(spec, files);
         }
         let mut forms = Forms::new(spec);
-        let columns: Vec<FileColumns> = files.iter().map(|file| file_columns(spec, file)).collect();
+        let named: Vec<_> = files.iter().map(|file| file_columns(spec, file)).collect();
+        let renamed = renamed(&named, files);
+        let names = |named: Option<ColumnNames>| named.map(|named| named.names);
+        let columns: Vec<FileColumns> = named.into_iter().map(|named| named.map(names)).collect();
         forms.compare(&columns, files)?;
         let first = columns.iter().position(|columns| matches!(columns, Ok(Some(_))));
         if let (Types::Infer, Some(first)) = (&spec.types, first) {
@@ -39,7 +43,7 @@ impl Headers {
             None => Ok(0),
         });
         let files = files.collect();
-        Ok(Self { forms: forms.into_list().into(), files, in_file: spec.header == Header::First })
+        Ok(Self { forms: forms.into_list().into(), files, in_file: spec.header == Header::First, renamed })
     }
 
     /// Lines bring their own names: it is enough that one of the files can be opened.
@@ -56,7 +60,12 @@ impl Headers {
         }
         match file_error {
             Some((file, error)) => Err(no_file_readable(file, &read_error(&error).into())),
-            None => Ok(Self { forms: Arc::new([Form::Json]), files: vec![Ok(0); files.len()], in_file: false }),
+            None => Ok(Self {
+                forms: Arc::new([Form::Json]),
+                files: vec![Ok(0); files.len()],
+                in_file: false,
+                renamed: None,
+            }),
         }
     }
 
@@ -75,10 +84,36 @@ impl Headers {
         self.files[file].as_ref().err()
     }
 
+    /// Which columns got names that their file does not give.
+    pub(super) fn renamed(&self) -> Option<&str> {
+        self.renamed.as_deref()
+    }
+
     /// Whether the first record of each file is its header.
     pub(super) fn is_in_file(&self) -> bool {
         self.in_file
     }
+}
+
+/// Says which columns of the first file with such columns got other names, and how many more files have some.
+fn renamed(named: &[Result<Option<ColumnNames>, ErrorText>], files: &[RowFile]) -> Option<String> {
+    const MOST: usize = 3;
+    let mut with = named.iter().zip(files).filter_map(|(named, file)| {
+        let named = named.as_ref().ok()?.as_ref()?;
+        (!named.renamed.is_empty()).then_some((named, file))
+    });
+    let (first, file) = with.next()?;
+    let name = |at: &usize| format!("column {} is `{}`", at + 1, first.names[*at]);
+    let mut names = first.renamed.iter().take(MOST).map(name).collect::<Vec<_>>().join(", ");
+    if first.renamed.len() > MOST {
+        names += &format!(", and {} more", first.renamed.len() - MOST);
+    }
+    let others = match with.count() {
+        0 => String::new(),
+        1 => "; 1 other file has such names too".to_owned(),
+        count => format!("; {count} other files have such names too"),
+    };
+    Some(format!("`{}` has empty or repeated column names: {names}{others}", file.name))
 }
 
 /// The columns that each file gives, for files that bring names and types along; or why a file cannot be read.

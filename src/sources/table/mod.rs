@@ -11,5 +11,5 @@ mod open;
 mod parquet_rows;
 mod text_rows;
 
-pub(crate) use column_names::{check_unique, column_names};
+pub(crate) use column_names::{Naming, column_names};
 pub(super) use open::open;

@@ -125,7 +125,8 @@ impl Source for TextRows {
     }
 
     fn notices(&self) -> Vec<String> {
-        self.grown.iter().map(|file| grown(file)).collect()
+        let renamed = self.headers.renamed().map(str::to_owned);
+        renamed.into_iter().chain(self.grown.iter().map(|file| grown(file))).collect()
     }
 }
 

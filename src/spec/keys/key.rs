@@ -63,10 +63,16 @@ pub enum KeyType {
     Method,
     /// One ASCII character, or this word.
     Character(&'static str),
+    /// One character that is no letter, digit or sign.
+    Mark,
+    /// What separates two fields.
+    Delimiter,
     /// `true`, `false` or a template.
     Bool,
     /// `true` or `false`.
     PlainBool,
+    /// A number of lines, from 0, without templates.
+    Lines,
     /// A positive number, without templates.
     PlainCount,
     /// A positive integer or a template.
@@ -140,4 +146,24 @@ impl KeyGroup {
     pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         self.keys.iter().map(|key| key.name)
     }
+}
+
+/// A key.
+pub(super) const fn key(
+    name: &'static str,
+    key_type: KeyType,
+    default: Option<DefaultValue>,
+    doc: &'static str,
+) -> Key {
+    Key { name, key_type, default, doc }
+}
+
+/// A default that is a value.
+pub(super) const fn is(value: &'static str) -> Option<DefaultValue> {
+    Some(DefaultValue::Value(value))
+}
+
+/// A default that takes words.
+pub(super) const fn words(text: &'static str) -> Option<DefaultValue> {
+    Some(DefaultValue::Words(text))
 }

@@ -1,24 +1,8 @@
 //! The table itself. Its texts are shown by editors, through the JSON Schema.
 
-use super::key::{DefaultValue, Key, KeyGroup, KeyType};
-use super::words::{
-    BACKOFFS, BATCH_FORMATS, COMPRESSIONS, FORMATS, ON_BAD_ROW, ON_MISSING, ON_SCHEMA_DRIFT, OPERATIONS, PARAM_TYPES,
-    STEP_TYPES, TASK_TYPES,
-};
-
-const fn key(name: &'static str, key_type: KeyType, default: Option<DefaultValue>, doc: &'static str) -> Key {
-    Key { name, key_type, default, doc }
-}
-
-/// A default that is a value.
-const fn is(value: &'static str) -> Option<DefaultValue> {
-    Some(DefaultValue::Value(value))
-}
-
-/// A default that takes words.
-const fn words(text: &'static str) -> Option<DefaultValue> {
-    Some(DefaultValue::Words(text))
-}
+use super::key::{KeyGroup, KeyType, is, key, words};
+use super::row_keys::{ROWS, SQL};
+use super::words::{BACKOFFS, BATCH_FORMATS, FORMATS, ON_MISSING, OPERATIONS, PARAM_TYPES, STEP_TYPES, TASK_TYPES};
 
 /// The top of a workflow file.
 pub static WORKFLOW: KeyGroup = KeyGroup {
@@ -290,48 +274,6 @@ pub static SOURCES: KeyGroup = KeyGroup {
         key("jsonl", KeyType::Patterns, None, "Lines of JSON Lines files: paths and patterns"),
         key("parquet", KeyType::Patterns, None, "Rows of Parquet files: paths and patterns"),
         key("sql", KeyType::Text, None, "Rows of a database query"),
-    ],
-};
-
-/// The options of `csv`, `jsonl` and `parquet`.
-pub static ROWS: KeyGroup = KeyGroup {
-    name: "rows",
-    doc: "How to read the rows of files",
-    keys: &[
-        key("columns", KeyType::Columns, words("all"), "Columns to keep, in this order"),
-        key("types", KeyType::Types, words("text"), "Types of columns by name, or `infer`"),
-        key("delimiter", KeyType::Character("tab"), is(","), "Character between two fields; `tab` for a tab"),
-        key("quote", KeyType::Character("none"), is("\""), "Character around fields; `none` if there is none"),
-        key("header", KeyType::Header, is("true"), "Whether the first record has the column names, or a list of names"),
-        key("encoding", KeyType::Word, is("utf-8"), "Encoding of the files, for example `windows-1252`"),
-        key("null", KeyType::TextOrTexts, None, "Strings that mean null"),
-        key(
-            "compression",
-            KeyType::OneOf(COMPRESSIONS),
-            is("auto"),
-            "Compression of the files; `auto` goes by file extension",
-        ),
-        key("where_from", KeyType::Word, None, "Name of a column to add for the path of the file"),
-        key("limit", KeyType::Count, None, "Maximum number of rows"),
-        key("skip", KeyType::Integer, is("0"), "Number of rows to skip"),
-        key("on_bad_row", KeyType::OneOf(ON_BAD_ROW), is("fail"), "What to do with rows that cannot be read"),
-        key(
-            "on_schema_drift",
-            KeyType::OneOf(ON_SCHEMA_DRIFT),
-            is("error"),
-            "What to do if files have different columns",
-        ),
-    ],
-};
-
-/// The options of `sql`.
-pub static SQL: KeyGroup = KeyGroup {
-    name: "sql",
-    doc: "The database of a query",
-    keys: &[
-        key("url", KeyType::Text, None, "Database: `sqlite:///PATH` or `postgresql://..`"),
-        key("params", KeyType::List, None, "Values for the placeholders of the query"),
-        key("limit", KeyType::Count, None, "Maximum number of rows"),
     ],
 };
 

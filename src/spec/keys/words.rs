@@ -18,6 +18,14 @@ pub const OPERATIONS: &[&str] = &["multiply", "add", "subtract", "divide"];
 pub const BATCH_FORMATS: &[&str] = &["records", "pandas", "polars", "pyarrow"];
 /// The values of `compression`.
 pub const COMPRESSIONS: &[&str] = &["auto", "none", "gzip", "zstd"];
+/// The values of `stray_quotes`.
+pub const STRAY_QUOTES: &[&str] = &["python", "fail", "literal"];
+/// The values of `ragged`.
+pub const RAGGED: &[&str] = &["fail", "pad", "truncate", "fill"];
+/// The values of `nul`.
+pub const NULS: &[&str] = &["keep", "drop"];
+/// The values of `names`.
+pub const NAMES: &[&str] = &["repair", "error"];
 /// The values of `on_bad_row`.
 pub const ON_BAD_ROW: &[&str] = &["fail", "skip", "error"];
 /// The values of `on_schema_drift`.
@@ -42,7 +50,57 @@ pub const RESERVED_OUTPUTS: &[&str] = &["item", "item_dir", "index", "batch", "e
 pub const TEMPLATE_KEYWORDS: &[&str] = &["true", "false", "none", "not", "and", "or", "in", "is", "if", "else"];
 
 /// Options of rows that JSON Lines does not have.
-pub const NOT_OF_JSON_LINES: [&str; 8] =
-    ["columns", "types", "delimiter", "quote", "header", "null", "where_from", "on_schema_drift"];
+pub const NOT_OF_JSON_LINES: &[&str] = &[
+    "columns",
+    "types",
+    "delimiter",
+    "quote",
+    "escape",
+    "stray_quotes",
+    "ragged",
+    "trailing_delimiter",
+    "trim",
+    "nul",
+    "skip_lines",
+    "header_lines",
+    "skip_after_header",
+    "skip_footer",
+    "comment",
+    "header",
+    "names",
+    "null",
+    "decimal",
+    "thousands",
+    "dates",
+    "true_values",
+    "false_values",
+    "where_from",
+    "on_schema_drift",
+];
 /// Options of rows that Parquet does not have.
-pub const NOT_OF_PARQUET: [&str; 7] = ["types", "delimiter", "quote", "header", "encoding", "null", "compression"];
+pub const NOT_OF_PARQUET: &[&str] = &[
+    "types",
+    "delimiter",
+    "quote",
+    "escape",
+    "stray_quotes",
+    "ragged",
+    "trailing_delimiter",
+    "trim",
+    "nul",
+    "skip_lines",
+    "header_lines",
+    "skip_after_header",
+    "skip_footer",
+    "comment",
+    "header",
+    "names",
+    "encoding",
+    "null",
+    "decimal",
+    "thousands",
+    "dates",
+    "true_values",
+    "false_values",
+    "compression",
+];

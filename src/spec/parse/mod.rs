@@ -4,6 +4,7 @@
 
 mod aggregate;
 mod batch;
+mod dialect;
 mod file;
 mod items;
 mod names;
@@ -17,6 +18,7 @@ mod sql;
 mod steps;
 mod task;
 mod task_type;
+mod values;
 
 #[cfg(test)]
 mod tests;

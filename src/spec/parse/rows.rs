@@ -1,13 +1,15 @@
 //! `{csv:}`, `{jsonl:}` and `{parquet:}`: rows of files, and how to read them.
 
+use super::dialect::dialect;
 use super::section::{Field, Section};
+use super::values::{dates, reject_templates, texts, value_format};
 use crate::model::{Kind, Text};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys::{
-    self, COMPRESSIONS, KINDS, NOT_OF_JSON_LINES, NOT_OF_PARQUET, ON_BAD_ROW, ON_SCHEMA_DRIFT, either,
+    self, COMPRESSIONS, KINDS, NAMES, NOT_OF_JSON_LINES, NOT_OF_PARQUET, ON_BAD_ROW, ON_SCHEMA_DRIFT, either,
 };
 use crate::spec::node::{NodeKind, shorten};
-use crate::spec::rows::{Compression, Header, OnBadRow, OnSchemaDrift, RowFormat, RowsSpec, Types};
+use crate::spec::rows::{Compression, Header, Names, OnBadRow, OnSchemaDrift, RowFormat, RowsSpec, Types};
 use crate::spec::setting::Setting;
 use std::collections::HashSet;
 
@@ -20,8 +22,8 @@ pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut Er
     };
     let (useless, what, why): (&[&str], _, _) = match format {
         RowFormat::Csv => (&[], "", ""),
-        RowFormat::JsonLines => (&NOT_OF_JSON_LINES, "JSON Lines", "each line has its own names and types"),
-        RowFormat::Parquet => (&NOT_OF_PARQUET, "Parquet", "a Parquet file defines how it is read"),
+        RowFormat::JsonLines => (NOT_OF_JSON_LINES, "JSON Lines", "each line has its own names and types"),
+        RowFormat::Parquet => (NOT_OF_PARQUET, "Parquet", "a Parquet file defines how it is read"),
     };
     for name in useless {
         if let Some(field) = section.take(name) {
@@ -31,14 +33,21 @@ pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut Er
     let one_of = |section: &mut Section<'_>, name: &str, words: &[&'static str], errors: &mut ErrorList| {
         section.take(name).and_then(|field| field.one_of(words, errors))
     };
+    let header = section.take("header").and_then(|field| header(&field, errors)).unwrap_or(Header::First);
+    let types = section.take("types").and_then(|field| types(&field, errors)).unwrap_or(Types::AsTheyAre);
     let rows = RowsSpec {
         format,
         paths: paths.patterns(errors).unwrap_or_default(),
         columns: section.take("columns").map(|field| names(&field, errors)),
-        types: section.take("types").and_then(|field| types(&field, errors)).unwrap_or(Types::AsTheyAre),
-        delimiter: section.take("delimiter").and_then(|field| delimiter(&field, errors)).unwrap_or(b','),
-        quote: section.take("quote").map_or(Some(b'"'), |field| quote(&field, errors)),
-        header: section.take("header").and_then(|field| header(&field, errors)).unwrap_or(Header::First),
+        dates: section.take("dates").map(|field| dates(&field, &types, errors)).unwrap_or_default(),
+        types,
+        values: value_format(section, errors),
+        dialect: dialect(&header, section, errors),
+        header,
+        names: match one_of(section, "names", NAMES, errors) {
+            Some("error") => Names::Error,
+            _ => Names::Repair,
+        },
         encoding: section.take("encoding").and_then(|field| encoding(&field, errors)).unwrap_or(encoding_rs::UTF_8),
         null: section.take("null").map(|field| texts(&field, errors)).unwrap_or_default(),
         compression: match one_of(section, "compression", COMPRESSIONS, errors) {
@@ -61,9 +70,6 @@ pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut Er
             _ => OnSchemaDrift::Error,
         },
     };
-    if rows.quote == Some(rows.delimiter) && format == RowFormat::Csv {
-        errors.push(paths.error("requires different characters for `quote` and `delimiter`"));
-    }
     section.reject_unknown(&[&keys::SOURCES, &keys::ROWS], errors);
     (!rows.paths.is_empty()).then_some(rows)
 }
@@ -134,30 +140,6 @@ fn column_type(field: &Field<'_>, errors: &mut ErrorList) -> Option<Kind> {
     })
 }
 
-/// One ASCII character.
-fn delimiter(field: &Field<'_>, errors: &mut ErrorList) -> Option<u8> {
-    match field.text(errors)?.raw.as_str() {
-        "tab" => Some(b'\t'),
-        one if one.len() == 1 && !matches!(one, "\n" | "\r" | "\"") => Some(one.as_bytes()[0]),
-        _ => {
-            let error = field.expected("one ASCII character, or `tab`");
-            errors.push(error.help("for example `delimiter: ';'`"));
-            None
-        }
-    }
-}
-
-fn quote(field: &Field<'_>, errors: &mut ErrorList) -> Option<u8> {
-    match field.text(errors)?.raw.as_str() {
-        "none" => None,
-        one if one.len() == 1 && !matches!(one, "\n" | "\r") => Some(one.as_bytes()[0]),
-        _ => {
-            errors.push(field.expected("one ASCII character, or `none`"));
-            None
-        }
-    }
-}
-
 fn header(field: &Field<'_>, errors: &mut ErrorList) -> Option<Header> {
     match &field.node.kind {
         NodeKind::Bool(first) => Some(if *first { Header::First } else { Header::Missing }),
@@ -178,22 +160,4 @@ fn encoding(field: &Field<'_>, errors: &mut ErrorList) -> Option<&'static encodi
         errors.push(error.help("for example `utf-8`, `windows-1252`, `iso-8859-15`, `utf-16le` or `shift_jis`"));
     }
     encoding
-}
-
-/// A string or a list of strings.
-fn texts(field: &Field<'_>, errors: &mut ErrorList) -> Vec<String> {
-    let texts = match &field.node.kind {
-        NodeKind::List(list) => field.texts(list, errors),
-        _ => field.text(errors).into_iter().collect(),
-    };
-    reject_templates(field, &texts, errors);
-    texts.into_iter().map(|text| text.raw).collect()
-}
-
-/// These texts are compared with what is in files before any template could be rendered.
-fn reject_templates(field: &Field<'_>, texts: &[Text], errors: &mut ErrorList) {
-    for text in texts.iter().filter(|text| text.is_template()) {
-        let error = Diagnostic::at(text.span, format!("`{}` cannot contain a template", field.key));
-        errors.push(error.within(field.path.clone()).help("write the value itself"));
-    }
 }

@@ -44,8 +44,8 @@ fn items() -> Value {
         let mut all = Map::from_iter([(source.name.to_owned(), property(&keys::SOURCES, source))]);
         let without: Option<&[&str]> = match source.name {
             "csv" => Some(&[]),
-            "jsonl" => Some(&keys::NOT_OF_JSON_LINES),
-            "parquet" => Some(&keys::NOT_OF_PARQUET),
+            "jsonl" => Some(keys::NOT_OF_JSON_LINES),
+            "parquet" => Some(keys::NOT_OF_PARQUET),
             _ => None,
         };
         if let Some(without) = without {

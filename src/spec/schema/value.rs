@@ -46,7 +46,15 @@ pub(super) fn value(key_type: KeyType) -> Value {
         KeyType::Method => text(&format!("^[A-Za-z-]+$|{TEMPLATE}"), "must be an HTTP method"),
         KeyType::Character(word) => {
             let message = format!("must be one ASCII character, or `{word}`");
-            text(&format!(r"^({word}|[\x01-\x09\x0b\x0c\x0e-\x7f])$"), &message)
+            text(&format!(r"^({word}|[\x00-\x09\x0b\x0c\x0e-\x7f])$"), &message)
+        }
+        KeyType::Mark => text(r"^[^A-Za-z0-9+\-\n\r]$", "must be one character, but no letter, digit or sign"),
+        KeyType::Delimiter => {
+            let message = "must be the characters between two fields, up to 16 bytes, `tab` or `whitespace`";
+            text(r"^[^\n\r]{1,16}$", message)
+        }
+        KeyType::Lines => {
+            scalar(json!({"type": "integer", "minimum": 0}), r"^\s*\+?[0-9]+\s*$", "must be a number of lines")
         }
         KeyType::PlainBool => scalar(json!({"type": "boolean"}), BOOL, "must be `true` or `false`"),
         KeyType::Bool => scalar(json!({"type": "boolean"}), &or_template(BOOL), "must be `true` or `false`"),

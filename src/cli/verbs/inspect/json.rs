@@ -3,6 +3,7 @@
 use super::snippet::snippet;
 use crate::cli::finding::{Finding, Place};
 use crate::cli::odd_files::odd_json;
+use crate::model::CsvDialect;
 use crate::spec::{Compression, RowFormat};
 use crate::survey::{Anomaly, ColumnProfile, FileProfile, Outlier, Survey};
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ pub fn to_json(survey: &Survey, given: &[String]) -> Value {
         let files: Vec<&str> = group.files.iter().map(|file| &*survey.files[*file].path).collect();
         json!({
             "files": files, "rows": group.rows, "bytes": group.bytes, "format": format_name(group.format),
-            "delimiter": delimiter(group.format, group.delimiter), "header": group.header,
+            "delimiter": delimiter(group.format, &group.dialect), "header": group.header,
             "encoding": group.encoding.name().to_lowercase(), "columns": columns(&group.columns),
         })
     });
@@ -54,7 +55,7 @@ fn file_json(file: &FileProfile, group: Option<usize>, odd: &[Anomaly]) -> Value
         "path": file.path, "bytes": file.bytes, "rows": file.rows(), "format": format_name(file.format),
         "compression": compression, "encoding": file.text.encoding.map(|encoding| encoding.name().to_lowercase()),
         "byte_order_mark": file.text.mark, "encoding_guessed": file.text.guessed,
-        "delimiter": delimiter(file.format, file.delimiter), "header": file.header, "columns": columns(&file.columns),
+        "delimiter": delimiter(file.format, &file.dialect), "header": file.header, "columns": columns(&file.columns),
         "group": group, "odd": odd,
     })
 }
@@ -67,8 +68,8 @@ fn format_name(format: RowFormat) -> &'static str {
     }
 }
 
-fn delimiter(format: RowFormat, delimiter: u8) -> Option<String> {
-    (format == RowFormat::Csv).then(|| char::from(delimiter).to_string())
+fn delimiter(format: RowFormat, dialect: &CsvDialect) -> Option<String> {
+    (format == RowFormat::Csv).then(|| String::from_utf8_lossy(dialect.delimiter.text()).into_owned())
 }
 
 fn columns(columns: &[ColumnProfile]) -> Vec<Value> {

@@ -1,5 +1,6 @@
 //! The `items` of a workflow that reads the inspected files.
 
+use crate::model::Delimiter;
 use crate::report::count;
 use crate::spec::RowFormat;
 use crate::survey::{ColumnProfile, Group, Survey};
@@ -46,16 +47,17 @@ pub fn snippet(survey: &Survey, given: &[String]) -> Option<String> {
 /// Whether the same settings read both.
 fn is_kin(group: &Group, most: &Group) -> bool {
     let layout = |group: &Group| (group.format, group.header, group.encoding);
-    let delimiter = group.delimiter == most.delimiter || group.columns.len() == 1;
+    let delimiter = group.dialect == most.dialect || group.columns.len() == 1;
     layout(group) == layout(most) && (delimiter || group.format == RowFormat::JsonLines)
 }
 
 fn settings(text: &mut String, most: &Group, kin: &[&Group]) {
-    match most.delimiter {
-        b',' => {}
-        b'\t' => text.push_str("  delimiter: tab\n"),
+    match &most.dialect.delimiter {
+        Delimiter::Byte(b',') => {}
+        Delimiter::Byte(b'\t') => text.push_str("  delimiter: tab\n"),
+        Delimiter::Whitespace => text.push_str("  delimiter: whitespace\n"),
         other => {
-            let _ = writeln!(text, "  delimiter: '{}'", char::from(other));
+            let _ = writeln!(text, "  delimiter: '{}'", String::from_utf8_lossy(other.text()));
         }
     }
     if !most.header {

@@ -48,7 +48,7 @@ fn layout(group: &Group) -> String {
         return format!("JSON Lines, {encoding}");
     }
     let header = if group.header { "header" } else { "no header" };
-    format!("CSV, delimiter {}, {header}, {encoding}", delimiter_name(char::from(group.delimiter)))
+    format!("CSV, delimiter {}, {header}, {encoding}", delimiter_name(&group.dialect.delimiter))
 }
 
 /// As many files of a group as fit on a line.
