@@ -105,7 +105,7 @@ impl ReadingOptions {
             encoding: None,
             null: Vec::new(),
             values: ValueFormat::default(),
-            compression: Compression::ByName,
+            compression: Compression::Auto,
         }
     }
 

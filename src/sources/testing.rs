@@ -48,7 +48,7 @@ pub(super) fn csv_spec(paths: &[String]) -> RowsSpec {
         header: Header::First,
         encoding: encoding_rs::UTF_8,
         null: Vec::new(),
-        compression: Compression::ByName,
+        compression: Compression::Auto,
         where_from: None,
         limit: None,
         skip: None,

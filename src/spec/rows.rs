@@ -98,14 +98,32 @@ pub enum Names {
 /// `compression` of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// By file extension: `.gz`, `.zst`.
-    ByName,
+    /// By the first bytes of the file.
+    Auto,
     /// None.
     Plain,
     /// gzip
     Gzip,
     /// Zstandard
     Zstd,
+    /// bzip2
+    Bzip2,
+    /// xz
+    Xz,
+}
+
+impl Compression {
+    /// Its name in a workflow.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Plain => "none",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::Bzip2 => "bzip2",
+            Self::Xz => "xz",
+        }
+    }
 }
 
 /// `on_bad_row`: what to do with rows that cannot be read.

@@ -67,6 +67,13 @@ pub enum Anomaly {
     },
     /// It has the columns of most files in a different order.
     OtherOrder,
+    /// Its name says something else of its compression than its content.
+    WrongEnding {
+        /// What its name says.
+        named: &'static str,
+        /// What it is.
+        is: &'static str,
+    },
     /// Its compressed data is truncated.
     CutShort,
     /// It cannot be read, or only in part.
@@ -118,6 +125,9 @@ impl fmt::Display for Anomaly {
                 }
             }
             Self::OtherOrder => f.write_str("columns in a different order"),
+            Self::WrongEnding { named: "none", is } => write!(f, "compressed with {is}, which its name does not say"),
+            Self::WrongEnding { named, is: "none" } => write!(f, "not compressed, but named like a file of {named}"),
+            Self::WrongEnding { named, is } => write!(f, "compressed with {is}, but named like a file of {named}"),
             Self::CutShort => f.write_str("the compressed data is truncated"),
             Self::Unreadable { why } => write!(f, "cannot be read: {why}"),
         }

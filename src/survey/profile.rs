@@ -17,8 +17,10 @@ pub struct FileProfile {
     pub bytes: u64,
     /// The format of its rows.
     pub format: RowFormat,
-    /// Its compression, never [`Compression::ByName`].
+    /// Its compression, never [`Compression::Auto`].
     pub compression: Compression,
+    /// What its name says of its compression, and what it is, if these differ.
+    pub wrong_ending: Option<(Compression, Compression)>,
     /// How its text is encoded.
     pub text: TextProfile,
     /// How it is written.
@@ -114,7 +116,8 @@ impl FileProfile {
             path: Arc::clone(&file.name),
             bytes: file.size,
             format: options.format.unwrap_or_else(|| file.format_by_extension()),
-            compression: file.compression(options.compression),
+            compression: file.found_compression(options.compression),
+            wrong_ending: None,
             text: TextProfile { encoding: None, mark: false, guessed: false, is_ascii: true },
             dialect: options.dialect.clone().unwrap_or_default(),
             header: false,

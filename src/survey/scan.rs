@@ -7,7 +7,7 @@ use super::profile::{ColumnProfile, FileProfile, Kinds};
 use crate::model::CsvDialect;
 use crate::rows::{CsvStats, Cutter, HeaderRow, Inference, JsonKinds, JsonLinesStats};
 use crate::sources::{Meter, ReadingOptions, RowFile, SurveyRequest, decode, reading};
-use crate::spec::{Compression, Header, RowFormat};
+use crate::spec::{Header, RowFormat};
 use encoding_rs::{Encoding, UTF_8};
 use std::io::{self, Read};
 
@@ -44,9 +44,8 @@ impl Scan<'_> {
     /// Reads the file, by an encoding that an earlier pass has guessed if there was one.
     fn read(&self, guessed: OtherEncoding, profile: &mut FileProfile) -> io::Result<OtherEncoding> {
         let mut head = FileHead::read(self.file.open(self.options.compression, self.meter)?);
-        if let (Compression::Plain, Some(extension)) = (profile.compression, compressed(head.bytes())) {
-            return Err(io::Error::other(format!("it is compressed, but its name does not end in `{extension}`")));
-        }
+        profile.compression = self.file.found_compression(self.options.compression);
+        profile.wrong_ending = self.file.wrong_ending();
         let detected = match (guessed, self.options.encoding) {
             (Some(guessed), _) => DetectedEncoding::guessed(guessed),
             (None, Some(given)) => DetectedEncoding::given(given, head.bytes()),
@@ -125,15 +124,6 @@ impl Scan<'_> {
         (profile.bad_rows.ragged, profile.bad_rows.undecodable) = (stats.ragged, stats.undecodable);
         profile.text.is_ascii = stats.is_ascii && detected.encoding == UTF_8;
         ended.map(|()| other)
-    }
-}
-
-/// The file extension that a file with such a beginning should have.
-fn compressed(head: &[u8]) -> Option<&'static str> {
-    match head {
-        [0x1F, 0x8B, ..] => Some(".gz"),
-        [0x28, 0xB5, 0x2F, 0xFD, ..] => Some(".zst"),
-        _ => None,
     }
 }
 

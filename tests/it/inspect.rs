@@ -159,11 +159,7 @@ fn each_way_to_stand_out_is_named() {
         ),
         ("x.csv", "name,id,day\nx,1,2026-01-01\n".into(), json!([{ "what": "other_order" }])),
         ("x.csv.gz", packed[..packed.len() / 2].to_vec(), json!([{ "what": "cut_short" }])),
-        (
-            "x.csv",
-            packed,
-            json!([{ "what": "unreadable", "why": "it is compressed, but its name does not end in `.gz`" }]),
-        ),
+        ("x.csv", packed, json!([{ "what": "wrong_ending", "named": "none", "is": "gzip" }])),
         (
             "x.csv",
             format!("{HEADER}1,a,2026-01-01\n2,\"b,2026-01-01\n").into(),

@@ -137,3 +137,55 @@ fn wrong_options_are_refused_with_their_place_and_the_way_out() {
     let sandbox = Sandbox::with(&reads("csv: a.csv, dates: {x: '%d/%m/%Y'}", "")).file("a.csv", "a\n1\n");
     sandbox.run(&[]).exits_with(2).says(&["`dates` lists `x`, but the columns are `a`"]);
 }
+
+#[test]
+fn compressed_files_are_known_by_their_content_whatever_their_names() {
+    let script = "
+import bz2, gzip, lzma
+parts = [b'a,b\\n1,2\\n', b'3,4\\n5,6\\n']
+for name, compress in {'x.csv': bz2.compress, 'y.gz': lzma.compress, 'z.csv': gzip.compress, 'w.csv.xz': lambda part: part}.items():
+    open(name, 'wb').write(b''.join(compress(part) for part in parts))
+for name, compress in {'bz2': bz2.compress, 'xz': lzma.compress, 'gz': gzip.compress}.items():
+    whole = compress(b'a,b\\n' + b'1,2\\n' * 500)
+    open('cut.csv.' + name, 'wb').write(whole[: len(whole) - 9])
+";
+    let sandbox = Sandbox::with(&reads("csv: [x.csv, y.gz, z.csv, w.csv.xz]", ""));
+    run_python(&sandbox, &["-c", script]);
+    let file = [json!({"a": "1", "b": "2"}), json!({"a": "3", "b": "4"}), json!({"a": "5", "b": "6"})];
+    assert_eq!(rows(&sandbox), [&file[..]; 4].concat());
+    sandbox.batchmill(&["inspect", "x.csv", "y.gz", "w.csv.xz"]).exits_with(1);
+    let said = sandbox.batchmill(&["inspect", "x.csv", "y.gz", "w.csv.xz"]);
+    for words in [
+        "compressed with bzip2, which its name does not say",
+        "compressed with xz, but named like a file of gzip",
+        "not compressed, but named like a file of xz",
+    ] {
+        assert!(said.stdout.contains(words), "{}", said.stdout);
+    }
+    for name in ["cut.csv.bz2", "cut.csv.xz", "cut.csv.gz"] {
+        let said = sandbox.batchmill(&["inspect", name]);
+        assert!(said.stdout.contains("the compressed data is truncated"), "{name}: {}", said.stdout);
+    }
+    let told = Sandbox::with(&reads("csv: z.csv, compression: xz", "")).file("z.csv", "a,b\n1,2\n");
+    told.run(&[]).exits_with(2).says(&["cannot read `z.csv`"]);
+}
+
+#[test]
+fn encodings_are_known_by_the_names_that_python_has_for_them() {
+    let script = "
+import sys
+open('a.csv', 'w', encoding=sys.argv[1], newline='').write('a\\n' + sys.argv[2] + '\\n')
+";
+    for (name, text) in [
+        ("cp949", "한국"),
+        ("cp932", "日本"),
+        ("latin1", "größe"),
+        ("utf_8_sig", "ü"),
+        ("utf_16_le", "ü"),
+        ("mac_roman", "ü"),
+    ] {
+        let sandbox = Sandbox::with(&reads(&format!("csv: a.csv, encoding: {name}"), ""));
+        run_python(&sandbox, &["-c", script, name, text]);
+        assert_eq!(rows(&sandbox), [json!({"a": text})], "{name}");
+    }
+}

@@ -1,5 +1,6 @@
 //! Files of rows: which ones there are, and how each is opened and decoded.
 
+mod compressed;
 mod decode;
 mod delimiters;
 mod file_state;

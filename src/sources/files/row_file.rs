@@ -1,7 +1,7 @@
 //! A file of rows: its path, its key, and how it is opened.
 
+use super::compressed::{decompressed, detect, of_extension};
 use super::decode::decode;
-use super::gzip::Gzip;
 use super::input::{Input, Purpose};
 use super::meter::Meter;
 use super::reading::reading;
@@ -17,7 +17,7 @@ use encoding_rs::UTF_8;
 use std::convert::Infallible;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A file of rows.
 #[derive(Debug, Clone)]
@@ -30,6 +30,8 @@ pub(crate) struct RowFile {
     /// Size on disk in bytes; 0 for a stream or a missing file.
     pub(crate) size: u64,
     pub(in crate::sources) input: Input,
+    /// How it is compressed, once it was opened without being told.
+    found: Arc<OnceLock<Compression>>,
 }
 
 /// The files that these paths and patterns name. Those of a pattern are sorted, and no file comes twice.
@@ -63,7 +65,7 @@ impl RowFile {
             _ => (ItemKey::of(bytes), 0),
         };
         let size = if matches!(input, Input::File(_)) { size } else { 0 };
-        Self { path, name, key, size, input }
+        Self { path, name, key, size, input, found: Arc::default() }
     }
 
     /// Identifies its rows by its content instead of its size and modification time.
@@ -83,11 +85,12 @@ impl RowFile {
 
     fn open_for(&self, purpose: Purpose, compression: Compression, meter: &Meter) -> io::Result<Box<dyn Read + Send>> {
         let input = self.input.open(&self.path, purpose, meter)?;
-        Ok(match self.compression(compression) {
-            Compression::Gzip => Box::new(Gzip::new(input)),
-            Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(input)?),
-            Compression::Plain | Compression::ByName => input,
-        })
+        if compression != Compression::Auto {
+            return decompressed(input, compression);
+        }
+        let (found, input) = detect(input)?;
+        self.found.get_or_init(|| found);
+        decompressed(input, found)
     }
 
     /// Opens it and cuts it into records.
@@ -120,23 +123,29 @@ impl RowFile {
     /// rewritten.
     pub(in crate::sources) fn is_direct(&self, spec: &RowsSpec) -> bool {
         let is_plain = spec.format != RowFormat::Csv || spec.dialect.as_plain().is_some();
-        is_plain && spec.encoding == UTF_8 && self.compression(spec.compression) == Compression::Plain
+        is_plain && spec.encoding == UTF_8 && self.found_compression(spec.compression) == Compression::Plain
     }
 
-    /// Its compression, with [`Compression::ByName`] settled by its name.
-    pub(crate) fn compression(&self, compression: Compression) -> Compression {
-        match (compression, extension(&self.path).as_str()) {
-            (Compression::ByName, "gz" | "gzip") => Compression::Gzip,
-            (Compression::ByName, "zst" | "zstd") => Compression::Zstd,
-            (Compression::ByName, _) => Compression::Plain,
-            (compression, _) => compression,
+    /// Its compression. [`Compression::Auto`] is settled once the file was opened; before that, by its name.
+    pub(crate) fn found_compression(&self, compression: Compression) -> Compression {
+        if compression != Compression::Auto {
+            return compression;
         }
+        let by_name = || of_extension(&extension(&self.path)).unwrap_or(Compression::Plain);
+        self.found.get().copied().unwrap_or_else(by_name)
+    }
+
+    /// What its name says of its compression, if that is wrong.
+    pub(crate) fn wrong_ending(&self) -> Option<(Compression, Compression)> {
+        let found = *self.found.get()?;
+        let named = of_extension(&extension(&self.path)).unwrap_or(Compression::Plain);
+        (named != found).then_some((named, found))
     }
 
     /// The format that its file extension stands for; a compression extension is ignored.
     pub(crate) fn format_by_extension(&self) -> RowFormat {
         let mut extension = extension(&self.path);
-        if matches!(extension.as_str(), "gz" | "gzip" | "zst" | "zstd") {
+        if of_extension(&extension).is_some() {
             extension = self::extension(&self.path.with_extension(""));
         }
         if matches!(extension.as_str(), "jsonl" | "ndjson") { RowFormat::JsonLines } else { RowFormat::Csv }

@@ -46,7 +46,7 @@ pub static ROWS: KeyGroup = KeyGroup {
             "compression",
             KeyType::OneOf(COMPRESSIONS),
             is("auto"),
-            "Compression of the files; `auto` goes by file extension",
+            "Compression of the files; `auto` goes by content",
         ),
         key("where_from", KeyType::Word, None, "Name of a column to add for the path of the file"),
         key("limit", KeyType::Count, None, "Maximum number of rows"),

@@ -17,7 +17,7 @@ pub const OPERATIONS: &[&str] = &["multiply", "add", "subtract", "divide"];
 /// The values of `batch_format`.
 pub const BATCH_FORMATS: &[&str] = &["records", "pandas", "polars", "pyarrow"];
 /// The values of `compression`.
-pub const COMPRESSIONS: &[&str] = &["auto", "none", "gzip", "zstd"];
+pub const COMPRESSIONS: &[&str] = &["auto", "none", "gzip", "zstd", "bzip2", "xz"];
 /// The values of `stray_quotes`.
 pub const STRAY_QUOTES: &[&str] = &["python", "fail", "literal"];
 /// The values of `ragged`.

@@ -54,7 +54,9 @@ pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut Er
             Some("none") => Compression::Plain,
             Some("gzip") => Compression::Gzip,
             Some("zstd") => Compression::Zstd,
-            _ => Compression::ByName,
+            Some("bzip2") => Compression::Bzip2,
+            Some("xz") => Compression::Xz,
+            _ => Compression::Auto,
         },
         where_from: section.take("where_from").and_then(|field| field.literal(errors)).map(|text| text.raw),
         limit: section.take("limit").and_then(|field| field.setting(errors)),
@@ -151,9 +153,28 @@ fn header(field: &Field<'_>, errors: &mut ErrorList) -> Option<Header> {
     }
 }
 
+/// The label of an encoding that Python knows by another name.
+fn label_of_python(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "cp949" | "ms949" | "uhc" => "euc-kr",
+        "cp932" | "ms932" | "mskanji" | "ms-kanji" => "shift_jis",
+        "cp936" | "ms936" => "gbk",
+        "cp950" | "ms950" | "big5hkscs" => "big5",
+        "utf-8-sig" => "utf-8",
+        "utf-16-le" => "utf-16le",
+        "utf-16-be" => "utf-16be",
+        "mac-roman" | "macroman" => "macintosh",
+        "mac-cyrillic" | "maccyrillic" => "x-mac-cyrillic",
+        "iso8859-16" | "latin10" => "iso-8859-16",
+        _ => return None,
+    })
+}
+
 fn encoding(field: &Field<'_>, errors: &mut ErrorList) -> Option<&'static encoding_rs::Encoding> {
     let name = field.literal(errors)?;
-    let encoding = encoding_rs::Encoding::for_label(name.raw.as_bytes());
+    let label = name.raw.trim().to_lowercase().replace('_', "-");
+    let by_label = |label: &str| encoding_rs::Encoding::for_label(label.as_bytes());
+    let encoding = by_label(&name.raw).or_else(|| by_label(&label)).or_else(|| by_label(label_of_python(&label)?));
     if encoding.is_none() {
         let message = format!("unknown encoding `{}`", shorten(&name.raw));
         let error = Diagnostic::at(name.span, message).within(field.path.clone());

@@ -4,7 +4,7 @@ use super::snippet::snippet;
 use crate::cli::finding::{Finding, Place};
 use crate::cli::odd_files::odd_json;
 use crate::model::CsvDialect;
-use crate::spec::{Compression, RowFormat};
+use crate::spec::RowFormat;
 use crate::survey::{Anomaly, ColumnProfile, FileProfile, Outlier, Survey};
 use serde_json::{Value, json};
 
@@ -46,14 +46,9 @@ fn diagnostics(survey: &Survey) -> Vec<Finding> {
 }
 
 fn file_json(file: &FileProfile, group: Option<usize>, odd: &[Anomaly]) -> Value {
-    let compression = match file.compression {
-        Compression::Gzip => "gzip",
-        Compression::Zstd => "zstd",
-        Compression::Plain | Compression::ByName => "none",
-    };
     json!({
         "path": file.path, "bytes": file.bytes, "rows": file.rows(), "format": format_name(file.format),
-        "compression": compression, "encoding": file.text.encoding.map(|encoding| encoding.name().to_lowercase()),
+        "compression": file.compression.name(), "encoding": file.text.encoding.map(|encoding| encoding.name().to_lowercase()),
         "byte_order_mark": file.text.mark, "encoding_guessed": file.text.guessed,
         "delimiter": delimiter(file.format, &file.dialect), "header": file.header, "columns": columns(&file.columns),
         "group": group, "odd": odd,
