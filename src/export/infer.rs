@@ -10,26 +10,38 @@ use super::error::WriteError;
 use super::record::{Key, MOST_COLUMNS, VALUE, lines, too_many_columns, unreadable};
 use super::results::{Results, each_piece};
 use crate::model::NUMBER_TOKEN;
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::collections::HashSet;
 use std::fmt;
 
 /// The largest integer such that a float can hold every integer up to it.
 const MOST_EXACT: u64 = 1 << 53;
 
-/// Infers the columns of all records.
+/// Infers the columns of all records, or of those that the user names, which come in this order. Those that no record has
+/// come second.
 ///
 /// # Errors
 /// If a column has no single type, or the records cannot be read.
-pub(super) fn infer_columns(results: &mut dyn Results) -> Result<Columns, WriteError> {
-    let mut inference = SchemaInference::default();
+pub(super) fn infer_columns(
+    results: &mut dyn Results,
+    named: Option<&[String]>,
+) -> Result<(Columns, Vec<String>), WriteError> {
+    let only = named.map(|names| names.iter().cloned().collect());
+    let mut inference = SchemaInference { only, ..SchemaInference::default() };
     each_piece(results, |piece| lines(piece).try_for_each(|line| inference.add(line)))?;
-    Ok(inference.columns)
+    let mut found = inference.columns;
+    let Some(named) = named else { return Ok((found, Vec::new())) };
+    let missing = named.iter().filter(|name| !found.0.contains_key(*name)).cloned().collect();
+    let column = |name: &String| (name.clone(), found.0.swap_remove(name).unwrap_or_default());
+    Ok((Columns(named.iter().map(column).collect()), missing))
 }
 
 /// Infers columns from one record after another.
 #[derive(Default)]
 struct SchemaInference {
     columns: Columns,
+    /// The only keys of records that count.
+    only: Option<HashSet<String>>,
     record: u64,
     /// How many columns there are, at every depth.
     count: usize,
@@ -46,6 +58,8 @@ impl SchemaInference {
         let read = if line.starts_with(b"{") {
             let at = MappingAt { columns: &mut columns, path: &Path::Top, inference: self };
             deserializer.deserialize_map(at)
+        } else if !self.takes(VALUE) {
+            Ok(())
         } else {
             self.column(&mut columns, VALUE).deserialize_in(&Path::Top.member(VALUE), self, &mut deserializer)
         };
@@ -57,6 +71,11 @@ impl SchemaInference {
         self.check_large(line)?;
         self.record += 1;
         Ok(())
+    }
+
+    /// Whether this key of a record counts.
+    fn takes(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(name))
     }
 
     fn column<'c>(&mut self, columns: &'c mut Columns, name: &str) -> &'c mut Column {
@@ -301,6 +320,11 @@ impl MappingAt<'_> {
     fn read<'de, A: MapAccess<'de>>(self, first: Option<Key<'de>>, mut map: A) -> Result<(), A::Error> {
         let mut next = first;
         while let Some(Key(name)) = next {
+            if matches!(self.path, Path::Top) && !self.inference.takes(&name) {
+                map.next_value::<IgnoredAny>()?;
+                next = map.next_key()?;
+                continue;
+            }
             let column = self.inference.column(self.columns, &name);
             let path = self.path.member(&name);
             map.next_value_seed(ValueAt { column, path: &path, inference: self.inference })?;
@@ -316,7 +340,7 @@ mod tests {
     use crate::export::testing::InMemory;
 
     fn schema(records: &str) -> Result<String, String> {
-        let schema = infer_columns(&mut InMemory::new(records)).and_then(|columns| columns.schema());
+        let schema = infer_columns(&mut InMemory::new(records), None).and_then(|(columns, _)| columns.schema());
         let schema = schema.map_err(|error| error.to_string())?;
         let fields = schema.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type()));
         Ok(fields.collect::<Vec<_>>().join(", "))

@@ -4,16 +4,19 @@
 //! path keeps its old content until the new file is complete, and if anything fails. Takes results as JSON Lines in item
 //! order from anyone. Leaves steps, runs and the ledger to others.
 
+mod byte_sink;
 mod claim;
 mod columns;
 mod csv;
 mod encoder;
 mod error;
 mod frames;
+mod header;
 mod infer;
 mod jsonl;
 mod parquet;
 mod record;
+mod records;
 mod replace;
 mod results;
 mod size_limit;

@@ -19,7 +19,7 @@ impl StagedOutput {
     /// Begins what the target asks for.
     pub(super) fn begin(target: &Target) -> Result<Self, WriteError> {
         if target.parts {
-            StagedParts::begin(&target.path, target.format).map(Self::Parts)
+            StagedParts::begin(target).map(Self::Parts)
         } else {
             StagedFile::begin(&target.path).map(Self::File)
         }

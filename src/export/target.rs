@@ -1,6 +1,6 @@
 //! Where results go, and how much was written there.
 
-use crate::model::OutputFormat;
+use crate::model::{OutputCompression, OutputFormat, OutputOptions};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,10 @@ pub struct Target {
     pub format: OutputFormat,
     /// Whether `path` is a folder of files of limited size.
     pub parts: bool,
+    /// How the file is compressed as a whole. Parquet never is: it is compressed inside.
+    pub compression: OutputCompression,
+    /// How the file is written otherwise.
+    pub options: OutputOptions,
 }
 
 impl Target {
@@ -38,8 +42,12 @@ pub fn file_state(path: &Path) -> Option<String> {
 }
 
 /// What was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Written {
     /// How many records.
     pub records: u64,
+    /// How many null results were left out.
+    pub nulls: u64,
+    /// The columns that the user names and no record has.
+    pub missing: Vec<String>,
 }

@@ -9,7 +9,9 @@ use super::error::EngineError;
 use crate::columnar::{common_schema, conform, read_ipc, schema_of_ipc};
 use crate::export::{self, ExportError, Results, StreamedOutput, Target, Written};
 use crate::ledger::{LedgerError, Reader, ResultsReader, RunFolder, StepReader};
-use crate::model::{Failure, FailureKind, OutputFormat, Status, StepName, StepReport};
+use crate::model::{
+    Failure, FailureKind, OutputCompression, OutputFormat, OutputOptions, Status, StepName, StepReport,
+};
 use crate::task::{ItemFiles, Latch};
 use std::error::Error;
 use std::io;
@@ -50,9 +52,13 @@ pub(super) fn write_output(
     let note = |state: Option<String>| {
         // The results of this run belong to no other run.
         let of = if only_new { format!("{revision} of {}", env.run.folder.run) } else { revision.clone() };
-        let note = serde_json::json!({
+        let mut note = serde_json::json!({
             "path": path, "format": format, "parts": target.parts, "of": of, "state": state
         });
+        // Notes of earlier builds have neither.
+        if target.compression != OutputCompression::None || target.options != OutputOptions::default() {
+            note["written"] = serde_json::json!([target.compression, target.options]);
+        }
         note.to_string()
     };
     let state = target.state();
@@ -77,8 +83,7 @@ pub(super) fn write_output(
         Ok(written) => {
             let note = note(target.state());
             env.ledger.note_output(&note)?;
-            let records = if written.records == 1 { "record" } else { "records" };
-            env.notice(format!("{} {records} written to `{path}`", written.records));
+            tell(env, &written, &path);
         }
         Err(_) if stop.is_fired() => report.status = Status::Interrupted,
         Err(error) => {
@@ -88,6 +93,20 @@ pub(super) fn write_output(
         }
     }
     Ok(())
+}
+
+/// Says what was written, and what was not.
+fn tell(env: &mut StepEnv<'_>, written: &Written, path: &str) {
+    for column in &written.missing {
+        env.notice(format!("warning: no record has the column `{column}` of `outputs`, so it is empty"));
+    }
+    let records = if written.records == 1 { "record" } else { "records" };
+    let nulls = match written.nulls {
+        0 => String::new(),
+        1 => ", 1 null result left out".to_owned(),
+        count => format!(", {count} null results left out"),
+    };
+    env.notice(format!("{} {records} written to `{path}`{nulls}", written.records));
 }
 
 /// Where the directories of attempts are created.

@@ -7,6 +7,7 @@ mod batch;
 mod file;
 mod items;
 mod names;
+mod output_options;
 mod outputs;
 mod params;
 mod python;

@@ -1,9 +1,10 @@
 //! `outputs` of a step: a name, or a mapping that says where results go.
 
 use super::names::is_identifier;
+use super::output_options::{OPTIONS, options, take_options};
 use super::section::{Field, Section};
 use super::task_type::Runs;
-use crate::model::{OutputFormat, Span, Text};
+use crate::model::{OutputCompression, OutputFormat, Span, Text};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys::{self, FORMATS, ON_MISSING, RESERVED_OUTPUTS, TEMPLATE_KEYWORDS};
 use crate::spec::node::NodeKind;
@@ -46,7 +47,8 @@ impl OutputsParser<'_> {
         let file = match section.take("path") {
             Some(path) => self.file(&path, section, errors),
             None => {
-                for field in ["format", "parts", "only_new"].into_iter().filter_map(|key| section.take(key)) {
+                let keys = ["format", "parts", "only_new"].into_iter().chain(OPTIONS);
+                for field in keys.filter_map(|key| section.take(key)) {
                     let error = Diagnostic::at(field.key_span, format!("`{}` requires `path`", field.key));
                     errors.push(error.within(field.path.clone()));
                 }
@@ -90,6 +92,7 @@ impl OutputsParser<'_> {
             parts
         });
         let only_new = section.take("only_new").and_then(|field| field.with(Readable::read, errors)).unwrap_or(false);
+        let fields = take_options(section);
         let format = match format {
             Some(format) => match format.one_of(FORMATS, errors)? {
                 "csv" => OutputFormat::Csv,
@@ -105,7 +108,13 @@ impl OutputsParser<'_> {
                 format?
             }
         };
+        let options = options(fields, format, errors);
         let path = path?;
+        let suffix = OutputCompression::of_path(&path.raw).suffix();
+        if format == OutputFormat::Parquet && !suffix.is_empty() {
+            let error = field.error(format!("ends in `{suffix}`, but a Parquet file is compressed inside"));
+            errors.push(error.help("use the extension `.parquet`"));
+        }
         if !parts && !path.is_template() && names_folder(Path::new(&path.raw)) {
             let help = match self.runs {
                 Runs::Once => "add the name of a file",
@@ -113,7 +122,7 @@ impl OutputsParser<'_> {
             };
             errors.push(field.error("is the name of a directory").help(help));
         }
-        Some(OutputFile { path, format, parts, only_new })
+        Some(OutputFile { path, format, parts, only_new, options })
     }
 
     fn path(&mut self, field: &Field<'_>, errors: &mut ErrorList) -> Option<Text> {

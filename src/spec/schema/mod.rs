@@ -22,7 +22,9 @@ pub fn schema() -> Value {
         defs[name]["minProperties"] = json!(1);
     }
     defs["range"]["required"] = json!(["stop"]);
-    defs["outputs"]["dependentRequired"] = json!({"format": ["path"], "parts": ["path"], "only_new": ["path"]});
+    let without_path = ["name", "path", "item_files", "on_missing"];
+    let of_path = keys::OUTPUTS.names().filter(|name| !without_path.contains(name));
+    defs["outputs"]["dependentRequired"] = of_path.map(|name| (name.to_owned(), json!(["path"]))).collect();
     defs["auth"]["oneOf"] = json!([{"required": ["bearer"]}, {"required": ["username", "password"]}]);
     defs["auth"]["dependentRequired"] = json!({"username": ["password"], "password": ["username"]});
     aggregate(&mut defs["aggregate"]);

@@ -1,0 +1,30 @@
+//! The keys of `aggregate`.
+
+use super::key::{DefaultValue, Key, KeyGroup, KeyType};
+
+const fn key(name: &'static str, key_type: KeyType, doc: &'static str) -> Key {
+    Key { name, key_type, default: None, doc }
+}
+
+/// `aggregate` of a batch.
+pub static AGGREGATE: KeyGroup = KeyGroup {
+    name: "aggregate",
+    doc: "One value computed from all results of a batch",
+    keys: &[
+        key(
+            "code",
+            KeyType::Text,
+            "Python code that returns the aggregate; it can use `results`, `failed` and `stats`",
+        ),
+        key("inputs", KeyType::Mapping, "Variables for the code"),
+        Key {
+            default: Some(DefaultValue::Value("false")),
+            ..key("count", KeyType::PlainBool, "Whether to count the results")
+        },
+        key("sum", KeyType::Fields, "Fields to add up"),
+        key("mean", KeyType::Fields, "Fields to average"),
+        key("min", KeyType::Fields, "Fields to find the minimum of"),
+        key("max", KeyType::Fields, "Fields to find the maximum of"),
+        key("group_by", KeyType::Fields, "Fields to group by"),
+    ],
+};
