@@ -1,10 +1,13 @@
 //! The bytes of a file on their way to it: as they are, or compressed.
 
+use super::error::WriteError;
+use super::target::Target;
+use super::terminal::Terminal;
 use crate::model::OutputCompression;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use zstd::stream::write::Encoder as ZstdEncoder;
 
 /// Writes to a file. What is written is complete only after [`ByteSink::finish`].
@@ -12,9 +15,21 @@ pub(super) enum ByteSink {
     Plain(File),
     Gzip(Box<GzEncoder<File>>),
     Zstd(Box<ZstdEncoder<'static, File>>),
+    Terminal(Terminal),
 }
 
 impl ByteSink {
+    /// Begins a file of a target.
+    pub(super) fn of(target: &Target, file: File) -> Result<Self, WriteError> {
+        if !target.is_stdout() || !file.is_terminal() {
+            return Ok(Self::begin(file, target.compression)?);
+        }
+        match target.compression {
+            OutputCompression::None => Ok(Self::Terminal(Terminal::new(file, target.format))),
+            _ => Err(WriteError::Occupied("it is a terminal, which cannot show compressed data".to_owned())),
+        }
+    }
+
     /// Begins a file.
     pub(super) fn begin(file: File, compression: OutputCompression) -> io::Result<Self> {
         Ok(match compression {
@@ -35,6 +50,7 @@ impl ByteSink {
             Self::Plain(file) => file.sync_data(),
             Self::Gzip(encoder) => encoder.get_ref().sync_data(),
             Self::Zstd(encoder) => encoder.get_ref().sync_data(),
+            Self::Terminal(_) => Ok(()),
         }
     }
 
@@ -44,6 +60,7 @@ impl ByteSink {
             Self::Plain(mut file) => file.flush(),
             Self::Gzip(encoder) => encoder.finish().map(drop),
             Self::Zstd(encoder) => encoder.finish().map(drop),
+            Self::Terminal(terminal) => terminal.finish(),
         }
     }
 }
@@ -54,6 +71,7 @@ impl Write for ByteSink {
             Self::Plain(file) => file.write(bytes),
             Self::Gzip(encoder) => encoder.write(bytes),
             Self::Zstd(encoder) => encoder.write(bytes),
+            Self::Terminal(terminal) => terminal.write(bytes),
         }
     }
 

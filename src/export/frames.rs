@@ -52,7 +52,7 @@ fn write_frames_by(
     }
     file.finish()?;
     staged.commit()?;
-    Ok(Written { records, nulls: 0, missing })
+    Ok(Written { records, missing, ..Written::default() })
 }
 
 /// The columns that the user names. One that the frames do not have is of nulls.

@@ -26,6 +26,7 @@ mod staged_parts;
 mod streamed;
 mod target;
 mod temporary;
+mod terminal;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -38,5 +39,5 @@ pub use frames::write_frames;
 pub use replace::replace;
 pub use results::Results;
 pub use streamed::StreamedOutput;
-pub use target::{Target, Written, file_state};
+pub use target::{Target, Written, file_state, is_stdout};
 pub use write::write;

@@ -50,7 +50,7 @@ impl StreamedOutput {
     /// Begins the file of a target, if it can be written while results arrive.
     pub fn of(target: &Target) -> Option<Self> {
         let takes_lines = target.options.columns.is_none() && !target.options.drop_null;
-        if target.format != OutputFormat::Jsonl || target.parts || !takes_lines {
+        if target.format != OutputFormat::Jsonl || target.parts || target.is_stdout() || !takes_lines {
             return None;
         }
         let (path, compression) = (target.path.clone(), target.compression);

@@ -19,10 +19,31 @@ pub struct Target {
     pub options: OutputOptions,
 }
 
+/// The path that means stdout.
+const STDOUT: &str = "-";
+
+/// Whether a path means stdout.
+pub fn is_stdout(path: &Path) -> bool {
+    path == Path::new(STDOUT)
+}
+
 impl Target {
+    /// Whether the results go to stdout.
+    pub fn is_stdout(&self) -> bool {
+        is_stdout(&self.path)
+    }
+
+    /// Where the results go, as messages name it.
+    pub fn shown(&self) -> String {
+        shown(&self.path)
+    }
+
     /// The state of what was written, to tell whether it was changed: size and time of each file. None if nothing is
-    /// there.
+    /// there. Stdout has none: what went there is gone.
     pub fn state(&self) -> Option<String> {
+        if self.is_stdout() {
+            return None;
+        }
         if !self.parts {
             return file_state(&self.path);
         }
@@ -33,6 +54,11 @@ impl Target {
         files.sort_unstable();
         Some(format!("{:032x}", xxhash_rust::xxh3::xxh3_128(files.join("\n").as_bytes())))
     }
+}
+
+/// A path as messages name it.
+pub(super) fn shown(path: &Path) -> String {
+    if is_stdout(path) { "stdout".to_owned() } else { format!("`{}`", path.display()) }
 }
 
 /// The state of a file, to tell whether it was changed: its size and time. None if it is not a file.
@@ -50,4 +76,6 @@ pub struct Written {
     pub nulls: u64,
     /// The columns that the user names and no record has.
     pub missing: Vec<String>,
+    /// Whether the reader of stdout did not want more.
+    pub is_cut: bool,
 }

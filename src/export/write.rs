@@ -18,6 +18,7 @@ use super::target::{Target, Written};
 use crate::model::{CsvStyle, OutputFormat};
 use arrow_schema::SchemaRef;
 use std::fs::File;
+use std::io;
 use std::sync::Arc;
 
 /// What a format needs to know about all records before it writes the first one.
@@ -48,7 +49,7 @@ impl<'t> Layout<'t> {
     }
 
     fn encoder(&self, file: File, target: &Target) -> Result<Box<dyn Encoder + '_>, WriteError> {
-        let sink = |file| ByteSink::begin(file, target.compression);
+        let sink = |file| ByteSink::of(target, file);
         Ok(match self {
             Self::Jsonl => Box::new(JsonLinesEncoder(sink(file)?)),
             Self::JsonColumns(header) => Box::new(JsonColumnsEncoder::begin(sink(file)?, header)),
@@ -78,11 +79,28 @@ pub fn write(target: &Target, results: &mut dyn Results) -> Result<Written, Expo
 pub(super) fn write_by(target: &Target, results: &mut dyn Results, limit: SizeLimit) -> Result<Written, WriteError> {
     let mut of_results = Records::of(results, target);
     let layout = Layout::of(target, &mut of_results)?;
+    let mut records = 0;
+    let written = write_records((target, &layout), &mut of_results, limit, &mut records);
+    let is_cut = match written {
+        // Whoever reads stdout has enough, such as `head`.
+        Err(WriteError::Io(error)) if target.is_stdout() && error.kind() == io::ErrorKind::BrokenPipe => true,
+        written => written.map(|()| false)?,
+    };
+    Ok(Written { records, nulls: of_results.nulls, missing: layout.missing(), is_cut })
+}
+
+/// Writes records; `written` is how many so far.
+fn write_records(
+    (target, layout): (&Target, &Layout<'_>),
+    of_results: &mut Records<'_>,
+    limit: SizeLimit,
+    written: &mut u64,
+) -> Result<(), WriteError> {
     let mut staged = StagedOutput::begin(target)?;
     // Without records, write an empty file, so that readers need not check whether it exists.
     let mut encoder = layout.encoder(staged.next_file()?, target)?;
-    let (mut left, mut records) = (limit, 0);
-    each_piece(&mut of_results, |mut piece| {
+    let mut left = limit;
+    each_piece(of_results, |mut piece| {
         while !piece.is_empty() {
             if left.is_reached() {
                 let next = layout.encoder(staged.next_file()?, target)?;
@@ -91,12 +109,11 @@ pub(super) fn write_by(target: &Target, results: &mut dyn Results, limit: SizeLi
             }
             let cut = left.cut(piece);
             encoder.write(cut.now)?;
-            records += cut.records;
+            *written += cut.records;
             piece = cut.later;
         }
         Ok(())
     })?;
     encoder.finish()?;
-    staged.commit()?;
-    Ok(Written { records, nulls: of_results.nulls, missing: layout.missing() })
+    staged.commit()
 }

@@ -83,7 +83,7 @@ pub(super) fn write_output(
         Ok(written) => {
             let note = note(target.state());
             env.ledger.note_output(&note)?;
-            tell(env, &written, &path);
+            tell(env, &written, &target.shown());
         }
         Err(_) if stop.is_fired() => report.status = Status::Interrupted,
         Err(error) => {
@@ -96,7 +96,7 @@ pub(super) fn write_output(
 }
 
 /// Says what was written, and what was not.
-fn tell(env: &mut StepEnv<'_>, written: &Written, path: &str) {
+fn tell(env: &mut StepEnv<'_>, written: &Written, to: &str) {
     for column in &written.missing {
         env.notice(format!("warning: no record has the column `{column}` of `outputs`, so it is empty"));
     }
@@ -106,7 +106,11 @@ fn tell(env: &mut StepEnv<'_>, written: &Written, path: &str) {
         1 => ", 1 null result left out".to_owned(),
         count => format!(", {count} null results left out"),
     };
-    env.notice(format!("{} {records} written to `{path}`{nulls}", written.records));
+    if written.is_cut {
+        env.notice("the reader of stdout has closed it, so not all records were written");
+    } else {
+        env.notice(format!("{} {records} written to {to}{nulls}", written.records));
+    }
 }
 
 /// Where the directories of attempts are created.

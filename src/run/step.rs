@@ -99,7 +99,7 @@ fn run_with(
 fn claim_output(env: &mut StepEnv<'_>, open: &OpenStep) -> Result<Option<Claim>, StartError> {
     let (Some(target), Some(file)) = (&open.target, &env.step.step.outputs.file) else { return Ok(None) };
     let claim = env.output_paths.claim(target, env.step.name());
-    claim.map(Some).map_err(|message| StartError::Setting(message, file.path.span))
+    claim.map_err(|message| StartError::Setting(message, file.path.span))
 }
 
 /// The source, which records the hashes of its items if they are rows of files.

@@ -271,3 +271,98 @@ fn wrong_options_of_outputs_are_errors_with_a_way_out() {
         sandbox.batchmill(&["validate", "workflow.yaml"]).exits_with(2).says(&[said, help, "workflow.yaml:"]);
     }
 }
+
+#[test]
+fn stdout_gets_the_data_alone() {
+    let workflow = "
+steps:
+  - name: make
+    for_each: {range: 3}
+    task: python
+    inputs:
+      code: |
+        import os
+        print('printed', flush=True)
+        os.write(1, b'written\\n')
+        return {'n': item} if item != 1 else None
+    outputs: {path: '-', format: csv}
+  - name: say
+    task: shell
+    inputs: {command: echo said}
+  - name: show
+    task: echo
+    inputs: {message: shown}
+";
+    let sandbox = Sandbox::with(workflow);
+    let ended = sandbox.run(&[]).exits_with(0);
+    assert_eq!(ended.stdout, "n\n0\n2\n");
+    let ended = ended.says(&["2 records written to stdout, 1 null result left out", "succeeded", "shown"]);
+    assert!(!ended.stderr.contains("`-`"), "{}", ended.stderr);
+    assert!(!sandbox.exists("-"));
+    // It is data for whoever reads stdout now, so a finished run gives it again.
+    let sandbox = sandbox.file("-", "mine");
+    assert_eq!(sandbox.batchmill(&["resume"]).exits_with(0).stdout, "n\n0\n2\n");
+    assert_eq!(sandbox.read("-"), "mine");
+    assert_eq!(sandbox.run(&["--progress", "json"]).exits_with(0).stdout, "n\n0\n2\n");
+    assert_eq!(sandbox.run(&["--quiet"]).exits_with(0).stdout, "n\n0\n2\n");
+    let gzip = sandbox.file("workflow.yaml", workflow.replace("format: csv", "format: jsonl, compression: gzip"));
+    let mut command = gzip.command(&["run", "workflow.yaml"]);
+    let output = command.output().unwrap();
+    fs::write(gzip.path().join("o.gz"), output.stdout).unwrap();
+    assert_eq!(read(&gzip, GUNZIP, "o.gz"), "{\"n\":0}\nnull\n{\"n\":2}");
+}
+
+#[test]
+fn stdout_has_one_owner() {
+    let sandbox = Sandbox::with(&step("[1]", "item", "{path: '-', format: csv}"));
+    let said = "`--format json` and `outputs` of step `make` both write to stdout";
+    sandbox.run(&["--format", "json"]).exits_with(2).says(&[said, "remove `--format json`"]);
+    let said = "`--events` and `outputs` of step `make` both write to stdout";
+    sandbox.run(&["--events", "-"]).exits_with(2).says(&[said, "`--events events.jsonl`"]);
+    let second = "
+  - name: second
+    task: echo
+    inputs: {message: 1}
+    outputs: {path: '-', format: csv}
+";
+    let twice = Sandbox::with(&(step("[1]", "item", "{path: '-', format: csv}") + second));
+    twice.run(&[]).exits_with(2).says(&["`path` is already used by another step", "first used here"]);
+    // What is known only when the steps run.
+    let late = second.replace("'-'", "'{{ to }}'");
+    let twice =
+        Sandbox::with(&format!("params: {{to: '-'}}\n{}{late}", step("[1]", "item", "{path: '-', format: csv}")));
+    let ended = twice.run(&[]).says(&["step `make` of this run also writes to stdout"]);
+    assert_eq!((ended.code, &*ended.stdout), (Some(3), "value\n1\n"));
+}
+
+#[test]
+fn a_reader_of_stdout_that_has_enough_is_no_failure() {
+    let sandbox = Sandbox::with(&step("{range: 20}", "'x' * 100000", "{path: '-', format: jsonl}"));
+    let mut engine = sandbox.command(&["run", "workflow.yaml"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = engine.stdout(writer).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    drop(engine);
+    let output = output.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("the reader of stdout has closed it"), "{said}");
+}
+
+#[test]
+fn what_stdout_cannot_take_is_an_error_with_a_way_out() {
+    for (outputs, said, help) in [
+        ("{path: '-'}", "`path` is stdout, which has no file extension", "`format: csv`"),
+        ("{path: '-', format: parquet}", "`path` is stdout, which Parquet cannot be written to", "`format: csv`"),
+        (
+            "{path: '-', format: csv, parts: true}",
+            "`path` is stdout, but `parts` requires a directory",
+            "remove `parts`",
+        ),
+    ] {
+        let sandbox = Sandbox::with(&step("[1]", "item", outputs));
+        sandbox.batchmill(&["validate", "workflow.yaml"]).exits_with(2).says(&[said, help, "workflow.yaml:"]);
+    }
+    let late = format!("params: {{to: '-'}}\n{}", step("[1]", "item", "{path: '{{ to }}', format: parquet}"));
+    Sandbox::with(&late).run(&[]).exits_with(2).says(&["`path` is `-`, which is stdout", "workflow.yaml:"]);
+}

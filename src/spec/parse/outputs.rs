@@ -26,6 +26,23 @@ pub(super) struct OutputsParser<'a> {
     pub seen: &'a mut Seen,
 }
 
+/// The path that means stdout.
+const STDOUT: &str = "-";
+
+const FOR_STDOUT: &str = "set `format: jsonl` or `format: csv`; `./-` is a file with this name";
+
+/// Stdout takes a stream of text.
+fn check_stdout(path: &Field<'_>, (format, parts): (OutputFormat, bool), errors: &mut ErrorList) {
+    if format == OutputFormat::Parquet {
+        errors.push(path.error("is stdout, which Parquet cannot be written to").help(FOR_STDOUT));
+    }
+    if parts {
+        errors.push(
+            path.error("is stdout, but `parts` requires a directory").help("remove `parts`, or name a directory"),
+        );
+    }
+}
+
 impl OutputsParser<'_> {
     pub fn outputs(&mut self, field: &Field<'_>, errors: &mut ErrorList) -> Outputs {
         match &field.node.kind {
@@ -102,8 +119,12 @@ impl OutputsParser<'_> {
             None => {
                 let format = OutputFormat::of_path(&path.as_ref()?.raw);
                 if format.is_none() {
-                    let error = field.error("has no known file extension");
-                    errors.push(error.help("use `.jsonl`, `.csv` or `.parquet`, or set `format`"));
+                    errors.push(match path.as_ref()?.raw.as_str() {
+                        STDOUT => field.error("is stdout, which has no file extension").help(FOR_STDOUT),
+                        _ => field
+                            .error("has no known file extension")
+                            .help("use `.jsonl`, `.csv` or `.parquet`, or set `format`"),
+                    });
                 }
                 format?
             }
@@ -114,6 +135,9 @@ impl OutputsParser<'_> {
         if format == OutputFormat::Parquet && !suffix.is_empty() {
             let error = field.error(format!("ends in `{suffix}`, but a Parquet file is compressed inside"));
             errors.push(error.help("use the extension `.parquet`"));
+        }
+        if path.raw == STDOUT {
+            check_stdout(field, (format, parts), errors);
         }
         if !parts && !path.is_template() && names_folder(Path::new(&path.raw)) {
             let help = match self.runs {
