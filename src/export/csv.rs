@@ -7,7 +7,7 @@ use super::byte_sink::ByteSink;
 use super::encoder::Encoder;
 use super::error::WriteError;
 use super::header::Header;
-use super::record::{Fields, VALUE, lines, unreadable};
+use super::record::{Fields, Place, VALUE, lines, unreadable};
 use crate::model::{CsvQuote, CsvStyle};
 use csv::QuoteStyle;
 use serde_json::value::RawValue;
@@ -55,7 +55,8 @@ impl<'a> CsvEncoder<'a> {
                 }
             }
         } else if let Some(position) = self.header.position(0, VALUE) {
-            let value: &RawValue = serde_json::from_slice(line).map_err(|error| unreadable(self.records, &error))?;
+            let value: &RawValue =
+                serde_json::from_slice(line).map_err(|error| unreadable(Place::Record(self.records), &error))?;
             row[position] = text(value.get(), self.null);
         }
         Ok(row)

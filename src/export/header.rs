@@ -1,7 +1,7 @@
 //! The columns of a table whose values have no types: those of all records, or those that the user names.
 
 use super::error::WriteError;
-use super::record::{Fields, MOST_COLUMNS, VALUE, lines, too_many_columns};
+use super::record::{Fields, MOST_COLUMNS, Place, VALUE, lines, too_many_columns};
 use super::results::{Results, each_piece};
 use indexmap::IndexSet;
 use std::cell::Cell;
@@ -47,7 +47,7 @@ impl Header {
                 self.add(key);
             }
         }
-        if self.names.len() > MOST_COLUMNS { Err(too_many_columns(record)) } else { Ok(()) }
+        if self.names.len() > MOST_COLUMNS { Err(too_many_columns(Place::Record(record))) } else { Ok(()) }
     }
 
     fn add(&mut self, key: &str) {

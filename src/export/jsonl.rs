@@ -4,7 +4,7 @@ use super::byte_sink::ByteSink;
 use super::encoder::Encoder;
 use super::error::WriteError;
 use super::header::Header;
-use super::record::{Fields, VALUE, lines, unreadable};
+use super::record::{Fields, Place, VALUE, lines, unreadable};
 use serde_json::value::RawValue;
 use std::io::Write;
 
@@ -46,7 +46,8 @@ impl<'a> JsonColumnsEncoder<'a> {
                 }
             }
         } else if let Some(position) = self.header.position(0, VALUE) {
-            let value: &RawValue = serde_json::from_slice(line).map_err(|error| unreadable(self.records, &error))?;
+            let value: &RawValue =
+                serde_json::from_slice(line).map_err(|error| unreadable(Place::Record(self.records), &error))?;
             values[position] = value.get();
         }
         for (at, (key, value)) in self.keys.iter().zip(values).enumerate() {

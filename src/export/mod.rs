@@ -4,6 +4,7 @@
 //! path keeps its old content until the new file is complete, and if anything fails. Takes results as JSON Lines in item
 //! order from anyone. Leaves steps, runs and the ledger to others.
 
+mod as_text;
 mod byte_sink;
 mod claim;
 mod columns;
@@ -31,6 +32,9 @@ mod terminal;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod type_check;
+mod type_state;
+mod value_types;
 mod write;
 
 pub use claim::{Busy, Claim, real_path};
@@ -40,4 +44,5 @@ pub use replace::replace;
 pub use results::Results;
 pub use streamed::StreamedOutput;
 pub use target::{Target, Written, file_state, is_stdout};
+pub use type_check::TypeCheck;
 pub use write::write;

@@ -1,7 +1,7 @@
 //! Writes results to files: reads the records first if the format needs to know them all, then encodes them.
 
 use super::byte_sink::ByteSink;
-use super::columns::Column;
+use super::columns::{Column, Columns};
 use super::csv::CsvEncoder;
 use super::encoder::Encoder;
 use super::error::{ExportError, WriteError};
@@ -26,7 +26,7 @@ enum Layout<'t> {
     Jsonl,
     JsonColumns(Header),
     Csv(Header, &'t CsvStyle),
-    Parquet(SchemaRef, Vec<String>),
+    Parquet(SchemaRef, Columns, Vec<String>),
 }
 
 impl<'t> Layout<'t> {
@@ -37,13 +37,13 @@ impl<'t> Layout<'t> {
             (OutputFormat::Jsonl, Some(columns)) => Ok(Self::JsonColumns(Header::named(columns))),
             (OutputFormat::Csv, None) => Ok(Self::Csv(Header::of(records)?, &target.options.csv)),
             (OutputFormat::Csv, Some(columns)) => Ok(Self::Csv(Header::named(columns), &target.options.csv)),
-            (OutputFormat::Parquet, named) => {
-                let (mut columns, missing) = infer_columns(records, named)?;
+            (OutputFormat::Parquet, _) => {
+                let (mut columns, missing) = infer_columns(records, &target.options)?;
                 if columns.0.is_empty() {
                     // Many programs cannot open a file without columns.
                     columns.0.insert(VALUE.to_owned(), Column::default());
                 }
-                Ok(Self::Parquet(Arc::new(columns.schema()?), missing))
+                Ok(Self::Parquet(Arc::new(columns.schema()?), columns, missing))
             }
         }
     }
@@ -54,7 +54,7 @@ impl<'t> Layout<'t> {
             Self::Jsonl => Box::new(JsonLinesEncoder(sink(file)?)),
             Self::JsonColumns(header) => Box::new(JsonColumnsEncoder::begin(sink(file)?, header)),
             Self::Csv(header, style) => Box::new(CsvEncoder::begin(sink(file)?, header, style)?),
-            Self::Parquet(schema, _) => Box::new(ParquetEncoder::begin(file, schema)?),
+            Self::Parquet(schema, columns, _) => Box::new(ParquetEncoder::begin(file, schema, columns)?),
         })
     }
 
@@ -63,7 +63,7 @@ impl<'t> Layout<'t> {
         match self {
             Self::Jsonl => Vec::new(),
             Self::JsonColumns(header) | Self::Csv(header, _) => header.missing(),
-            Self::Parquet(_, missing) => missing.clone(),
+            Self::Parquet(_, _, missing) => missing.clone(),
         }
     }
 }

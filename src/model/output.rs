@@ -94,6 +94,19 @@ pub struct OutputOptions {
     pub columns: Option<Vec<String>>,
     /// `drop_null`: whether null results are left out of JSON Lines. Tables never have them.
     pub drop_null: bool,
+    /// `on_type_conflict`
+    pub on_type_conflict: OnTypeConflict,
+}
+
+/// `on_type_conflict`: what happens to a Parquet column of values that have no type in common.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnTypeConflict {
+    /// The step stops.
+    #[default]
+    Error,
+    /// It becomes a column of text.
+    Text,
 }
 
 /// How CSV is written.

@@ -6,12 +6,12 @@
 
 use super::env::StepEnv;
 use super::error::EngineError;
+use super::recorder::output_failure;
 use crate::columnar::{common_schema, conform, read_ipc, schema_of_ipc};
-use crate::export::{self, ExportError, Results, StreamedOutput, Target, Written};
+use crate::export::{self, ExportError, Results, StreamedOutput, Target, TypeCheck, Written};
 use crate::ledger::{LedgerError, Reader, ResultsReader, RunFolder, StepReader};
-use crate::model::{
-    Failure, FailureKind, OutputCompression, OutputFormat, OutputOptions, Status, StepName, StepReport,
-};
+use crate::model::{OutputCompression, OutputFormat, OutputOptions, Status, StepName, StepReport};
+use crate::pipeline::mask_failure;
 use crate::task::{ItemFiles, Latch};
 use std::error::Error;
 use std::io;
@@ -65,15 +65,7 @@ pub(super) fn write_output(
     if state.is_some() && env.ledger.output()? == Some(note(state)) {
         return Ok(());
     }
-    let which = if only_new { Which::New } else { Which::All };
-    let mut results = StepResults {
-        folder: env.run.folder.clone(),
-        step: &report.name,
-        is_batch: env.step.is_batch(),
-        which,
-        stop,
-        lines: None,
-    };
+    let mut results = StepResults::of(env);
     let streamed = streamed.and_then(|streamed| streamed.commit(target, report.stats.total).transpose());
     let written = match streamed.or_else(|| results.as_tables(target)) {
         Some(written) => written,
@@ -88,11 +80,24 @@ pub(super) fn write_output(
         Err(_) if stop.is_fired() => report.status = Status::Interrupted,
         Err(error) => {
             report.status = Status::Failed;
-            let message = env.run.prepared.secrets.masked(error.to_string());
-            report.failure = Some(Failure::new(FailureKind::Output, "OutputError", message));
+            let mut failure = output_failure(&error);
+            mask_failure(&env.run.prepared.secrets, &mut failure);
+            report.failure = Some(failure);
         }
     }
     Ok(())
+}
+
+/// Checks whether results fit the output file as they come, if that is not certain. The error is why those that are there
+/// already do not.
+pub(super) fn type_check(env: &StepEnv<'_>, target: &Target) -> Result<Option<TypeCheck>, ExportError> {
+    let Some(mut check) = TypeCheck::of(target).filter(|_| env.step.is_batch()) else { return Ok(None) };
+    let mut results = StepResults::of(env);
+    // What cannot be read is reported when it is written.
+    if results.rewind().is_ok() {
+        check.take_all(&mut results)?;
+    }
+    Ok(Some(check))
 }
 
 /// Says what was written, and what was not.
@@ -137,7 +142,19 @@ struct StepResults<'a> {
     lines: Option<ResultsReader>,
 }
 
-impl StepResults<'_> {
+impl<'a> StepResults<'a> {
+    fn of(env: &StepEnv<'a>) -> Self {
+        let only_new = env.step.step.outputs.file.as_ref().is_some_and(|file| file.only_new);
+        Self {
+            folder: env.run.folder.clone(),
+            step: env.step.name(),
+            is_batch: env.step.is_batch(),
+            which: if only_new { Which::New } else { Which::All },
+            stop: &env.run.cancel.stop,
+            lines: None,
+        }
+    }
+
     fn open(&self) -> Result<Option<ResultsReader>, LedgerError> {
         let reader = Reader::open(self.folder.clone())?;
         let results = |step: StepReader<'_>| match self.which {

@@ -71,6 +71,7 @@ mod logs;
 mod migrations;
 /// Who owns a path that results are written to.
 mod output_files;
+mod output_types;
 mod owners;
 /// What is given to a run.
 mod params;

@@ -290,10 +290,10 @@ fn records_that_parquet_cannot_hold_are_named_and_the_mended_workflow_writes_the
     for (value, said) in [
         (
             "{'a': {'b': item if item < 3 else 'three'}}",
-            "column `a.b` is an integer in record 0 but a string in record 2",
+            "column `a.b` is an integer in the result of item 0 but a string in the result of item 2",
         ),
-        ("{'n': 2 ** 63 - 3 + item}", "column `n`, record 2: integer exceeds the signed 64-bit range"),
-        ("{'n': 10 ** 30 * item}", "column `n`, record 0: integer exceeds the signed 64-bit range"),
+        ("{'n': 2 ** 63 - 3 + item}", "column `n`, the result of item 2: integer exceeds the signed 64-bit range"),
+        ("{'n': 10 ** 30 * item}", "column `n`, the result of item 0: integer exceeds the signed 64-bit range"),
     ] {
         let sandbox = to_parquet("[1, 2, 3]", value).file("made.parquet", "old");
         sandbox.run(&[]).exits_with(3).says(&["OutputError: cannot write `made.parquet`", said]);

@@ -79,6 +79,7 @@ fn results(key: &str) -> &'static [&'static str] {
         "delimiter" => &[";", "tab"],
         "quote" => &["all"],
         "null" => &["NA"],
+        "on_type_conflict" => &["text"],
         "on_missing" => &["ignore"],
         "item_files" => &["out/pictures"],
         "code" => &["return sum(results)"],

@@ -3,8 +3,8 @@
 use super::key::{DefaultValue, Key, KeyGroup, KeyType};
 use super::reductions::AGGREGATE;
 use super::words::{
-    BACKOFFS, BATCH_FORMATS, COMPRESSIONS, CSV_QUOTES, FORMATS, ON_BAD_ROW, ON_MISSING, ON_SCHEMA_DRIFT, OPERATIONS,
-    OUTPUT_COMPRESSIONS, PARAM_TYPES, STEP_TYPES, TASK_TYPES,
+    BACKOFFS, BATCH_FORMATS, COMPRESSIONS, CSV_QUOTES, FORMATS, ON_BAD_ROW, ON_MISSING, ON_SCHEMA_DRIFT,
+    ON_TYPE_CONFLICT, OPERATIONS, OUTPUT_COMPRESSIONS, PARAM_TYPES, STEP_TYPES, TASK_TYPES,
 };
 
 const fn key(name: &'static str, key_type: KeyType, default: Option<DefaultValue>, doc: &'static str) -> Key {
@@ -107,6 +107,12 @@ pub static OUTPUTS: KeyGroup = KeyGroup {
         key("quote", KeyType::OneOf(CSV_QUOTES), is("minimal"), "Fields of CSV to quote: those that need it, or all"),
         key("null", KeyType::FreeText, words("empty"), "Text in CSV for null and for missing keys"),
         key("bom", KeyType::PlainBool, is("false"), "Whether CSV begins with a byte order mark, as Excel likes it"),
+        key(
+            "on_type_conflict",
+            KeyType::OneOf(ON_TYPE_CONFLICT),
+            is("error"),
+            "What to do if a Parquet column has no type",
+        ),
         key("drop_null", KeyType::PlainBool, is("false"), "Whether null results are left out of JSON Lines"),
         key(
             "on_missing",

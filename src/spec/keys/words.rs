@@ -15,6 +15,8 @@ pub const FORMATS: &[&str] = &["jsonl", "csv", "parquet"];
 pub const OUTPUT_COMPRESSIONS: &[&str] = &["none", "gzip", "zstd"];
 /// The values of `quote` of an output.
 pub const CSV_QUOTES: &[&str] = &["minimal", "all"];
+/// The values of `on_type_conflict`.
+pub const ON_TYPE_CONFLICT: &[&str] = &["error", "text"];
 /// The operations of a python task.
 pub const OPERATIONS: &[&str] = &["multiply", "add", "subtract", "divide"];
 

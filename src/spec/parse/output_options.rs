@@ -1,15 +1,16 @@
 //! The options of `path` in `outputs`: how the file is written, besides its format.
 
 use super::section::{Field, Section};
-use crate::model::{CsvQuote, CsvStyle, OutputCompression, OutputFormat, OutputOptions, Text};
+use crate::model::{CsvQuote, CsvStyle, OnTypeConflict, OutputCompression, OutputFormat, OutputOptions, Text};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
-use crate::spec::keys::{CSV_QUOTES, OUTPUT_COMPRESSIONS};
+use crate::spec::keys::{CSV_QUOTES, ON_TYPE_CONFLICT, OUTPUT_COMPRESSIONS};
 use crate::spec::node::NodeKind;
 use crate::spec::setting::Readable;
 use std::collections::HashSet;
 
 /// The keys that are read here.
-pub(super) const OPTIONS: [&str; 7] = ["compression", "delimiter", "quote", "null", "bom", "columns", "drop_null"];
+pub(super) const OPTIONS: [&str; 8] =
+    ["compression", "delimiter", "quote", "null", "bom", "columns", "drop_null", "on_type_conflict"];
 
 /// The options of CSV alone.
 const OF_CSV: [&str; 4] = ["delimiter", "quote", "null", "bom"];
@@ -37,6 +38,10 @@ pub(super) fn options(fields: Vec<Field<'_>>, format: OutputFormat, errors: &mut
             "null" => options.csv.null = null(field, errors).unwrap_or_default(),
             "bom" => options.csv.bom = field.with(bool::read, errors).unwrap_or(false),
             "columns" => options.columns = columns(field, errors),
+            "on_type_conflict" => {
+                let text = field.one_of(ON_TYPE_CONFLICT, errors) == Some("text");
+                options.on_type_conflict = if text { OnTypeConflict::Text } else { OnTypeConflict::Error };
+            }
             _ => options.drop_null = field.with(bool::read, errors).unwrap_or(false),
         }
     }
@@ -58,6 +63,10 @@ fn useless(key: &str, format: OutputFormat) -> Option<(&'static str, &'static st
         (OutputFormat::Parquet, "compression") => Some(("Parquet", "remove it; a Parquet file is compressed inside")),
         (OutputFormat::Csv, "drop_null") => Some(("CSV", "remove it; a null result is never a row")),
         (OutputFormat::Parquet, "drop_null") => Some(("Parquet", "remove it; a null result is never a row")),
+        (OutputFormat::Jsonl, "on_type_conflict") => {
+            Some(("JSON Lines", "remove it; in JSON Lines each value has its own type"))
+        }
+        (OutputFormat::Csv, "on_type_conflict") => Some(("CSV", "remove it; in CSV all values are text")),
         _ => None,
     }
 }
