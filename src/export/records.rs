@@ -1,4 +1,5 @@
-//! What the records of a file are: its results, without those that are null if the file has no place for them.
+//! What the records of a file are: its results, without those that are null if the file has no place for them. A data frame
+//! is its rows.
 //!
 //! Every format takes its records from here, so that the same results are the same records in each of them.
 
@@ -6,10 +7,14 @@ use super::results::Results;
 use super::target::Target;
 use crate::model::OutputFormat;
 use memchr::memmem;
+use serde_json::value::RawValue;
 use std::io;
 
 /// A result that is null, as a line.
 const NULL: &[u8] = b"null\n";
+
+/// How a data frame begins that is the result of one item. Nothing else that is written as a result has a blank there.
+const FRAME: &[u8] = b"[ ";
 
 /// The records that results are.
 pub(super) struct Records<'a> {
@@ -36,6 +41,7 @@ impl Results for Records<'_> {
 
     fn next_piece(&mut self, piece: &mut Vec<u8>) -> io::Result<bool> {
         while self.results.next_piece(piece)? {
+            open_frames(piece);
             if self.drops_nulls {
                 self.nulls += drop_nulls(piece);
             }
@@ -45,6 +51,31 @@ impl Results for Records<'_> {
         }
         Ok(false)
     }
+}
+
+/// Replaces each line that is a data frame by its rows.
+pub(super) fn open_frames(lines: &mut Vec<u8>) {
+    let within = |at: usize| lines.get(at.wrapping_sub(1)) == Some(&b'\n');
+    if !lines.starts_with(FRAME) && !memmem::find_iter(lines, FRAME).any(within) {
+        return;
+    }
+    let mut opened = Vec::with_capacity(lines.len());
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        let Some(rows) = rows(line) else {
+            opened.extend_from_slice(line);
+            continue;
+        };
+        for row in rows {
+            opened.extend_from_slice(row.get().as_bytes());
+            opened.push(b'\n');
+        }
+    }
+    *lines = opened;
+}
+
+/// The rows of a result that is a data frame; none for any other.
+pub(super) fn rows(line: &[u8]) -> Option<Vec<&RawValue>> {
+    line.starts_with(FRAME).then(|| serde_json::from_slice(line).ok())?
 }
 
 /// Removes the lines that are null; how many they were.
@@ -67,6 +98,19 @@ fn drop_nulls(piece: &mut Vec<u8>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_data_frame_is_its_rows_and_a_list_is_one_record() {
+        for (lines, expected) in [
+            ("[1]\n[{\"a\":\"[ \"}]\n", "[1]\n[{\"a\":\"[ \"}]\n"),
+            ("[ {\"a\":[1,2]},{\"b\":\"x\"}]\n7\n[ ]\n[ {}]\n", "{\"a\":[1,2]}\n{\"b\":\"x\"}\n7\n{}\n"),
+            ("7\n[ {}]\n[{}]\n", "7\n{}\n[{}]\n"),
+        ] {
+            let mut piece = lines.as_bytes().to_vec();
+            open_frames(&mut piece);
+            assert_eq!(String::from_utf8(piece).unwrap(), expected);
+        }
+    }
 
     #[test]
     fn only_results_that_are_null_are_dropped() {

@@ -7,6 +7,7 @@
 
 use super::byte_sink::ByteSink;
 use super::error::ExportError;
+use super::records::open_frames;
 use super::staged_file::StagedFile;
 use super::target::{Target, Written};
 use crate::model::{BatchReport, Indexes, OutputCompression, OutputFormat, ResultForm};
@@ -61,8 +62,9 @@ impl StreamedOutput {
     }
 
     /// Adds the results of a batch.
-    pub fn take(&mut self, report: BatchReport) {
+    pub fn take(&mut self, mut report: BatchReport) {
         let smooth = report.failed.is_empty() && report.retries.is_empty() && report.form == ResultForm::Lines;
+        open_frames(&mut report.lines.0);
         let piece = match report.succeeded {
             Indexes::Range(range) if smooth && !range.is_empty() => {
                 Piece { first: range.start, count: range.end - range.start, lines: report.lines.0 }

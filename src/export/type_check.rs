@@ -6,6 +6,7 @@
 use super::error::{ExportError, WriteError};
 use super::infer::SchemaInference;
 use super::record::{Place, lines};
+use super::records::rows;
 use super::results::Results;
 use super::target::Target;
 use crate::model::{BatchReport, OnTypeConflict, OutputFormat, ResultForm};
@@ -67,6 +68,10 @@ impl TypeCheck {
         if line == b"null" {
             return Ok(());
         }
-        self.inference.add(line, place).map_err(|error| error.at(&self.path))
+        let added = match rows(line) {
+            Some(rows) => rows.into_iter().try_for_each(|row| self.inference.add(row.get().as_bytes(), place)),
+            None => self.inference.add(line, place),
+        };
+        added.map_err(|error| error.at(&self.path))
     }
 }

@@ -70,6 +70,7 @@ mod logs;
 /// Runs that earlier versions made.
 mod migrations;
 /// Who owns a path that results are written to.
+mod output_columns;
 mod output_files;
 mod output_types;
 mod owners;
