@@ -88,6 +88,7 @@ mod python;
 mod random_damage;
 /// Values that are made at random.
 mod random_values;
+mod reductions;
 /// Failures looked at closely.
 mod report;
 mod repro;

@@ -84,7 +84,11 @@ fn results(key: &str) -> &'static [&'static str] {
         "item_files" => &["out/pictures"],
         "code" => &["return sum(results)"],
         "inputs" => &["{factor: 2}"],
-        "sum" | "mean" | "min" | "max" => &["price", "[price, stats.total]", "true"],
+        "at" => &["[0.5, 0.99]"],
+        "top_size" => &["3"],
+        "sum" | "mean" | "std" | "min" | "max" | "quantiles" | "distinct" | "top" | "first" | "last" => {
+            &["price", "[price, stats.total]", "true"]
+        }
         "group_by" => &["city", "[city, year]"],
         _ => &[],
     }

@@ -23,8 +23,22 @@ pub static AGGREGATE: KeyGroup = KeyGroup {
         },
         key("sum", KeyType::Fields, "Fields to add up"),
         key("mean", KeyType::Fields, "Fields to average"),
+        key("std", KeyType::Fields, "Fields to find the standard deviation of"),
         key("min", KeyType::Fields, "Fields to find the minimum of"),
         key("max", KeyType::Fields, "Fields to find the maximum of"),
+        key("quantiles", KeyType::Fields, "Fields to find quantiles of"),
+        Key {
+            default: Some(DefaultValue::Words("0.25, 0.5, 0.75")),
+            ..key("at", KeyType::Shares, "Which quantiles, from 0 to 1")
+        },
+        key("distinct", KeyType::Fields, "Fields to count the different values of"),
+        key("top", KeyType::Fields, "Fields to find the most frequent values of"),
+        Key {
+            default: Some(DefaultValue::Value("10")),
+            ..key("top_size", KeyType::PlainCount, "How many values in `top`")
+        },
+        key("first", KeyType::Fields, "Fields to take the first value of"),
+        key("last", KeyType::Fields, "Fields to take the last value of"),
         key("group_by", KeyType::Fields, "Fields to group by"),
     ],
 };

@@ -8,6 +8,7 @@ mod step;
 mod task;
 mod value;
 
+use super::aggregate::Reduction;
 use super::keys;
 use key::{closed, properties, property};
 use serde_json::{Map, Value, json};
@@ -68,12 +69,16 @@ fn items() -> Value {
 
 /// Code, with inputs or without; or reductions, one at least.
 fn aggregate(aggregate: &mut Value) {
-    let reductions = ["count", "sum", "mean", "min", "max"];
-    let refused: Map<String, Value> =
-        reductions.iter().chain(&["group_by"]).map(|name| ((*name).to_owned(), json!(false))).collect();
+    let reductions: Vec<&str> = ["count"].into_iter().chain(Reduction::ALL.map(Reduction::name)).collect();
+    let refused: Map<String, Value> = reductions
+        .iter()
+        .chain(&["group_by", "at", "top_size"])
+        .map(|name| ((*name).to_owned(), json!(false)))
+        .collect();
     aggregate["if"] = json!({"required": ["code"]});
     aggregate["then"] = json!({"properties": refused});
     let one: Vec<Value> = reductions.iter().map(|name| json!({"required": [name]})).collect();
+    aggregate["dependentRequired"] = json!({"at": ["quantiles"], "top_size": ["top"]});
     aggregate["else"] = json!({"properties": {"inputs": false}, "anyOf": one});
 }
 
