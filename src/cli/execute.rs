@@ -47,7 +47,8 @@ fn execute_with(
     let highlights = LeftHighlights::default();
     let state = &prepared.options.state;
     // First, so that the metrics of the start have a place.
-    let mut listeners = [beside.listener(state), outlets.audience(shown(display, &highlights)), note_keeper(state)];
+    let mut listeners =
+        [beside.listener(state), outlets.audience(shown(display, prepared, &highlights)), note_keeper(state)];
     let observers = Observers { listeners: &mut listeners, files: &outlets.files, report: write_report };
     let end = run(prepared, start, &stopper, observers)?;
     if display.format == Format::Json {
@@ -85,9 +86,11 @@ fn note_keeper(state: &StateFolder) -> Box<dyn Listener> {
 }
 
 /// What shows the progress.
-fn shown(display: &DisplayArgs, highlights: &LeftHighlights) -> Option<Box<dyn Listener>> {
-    // A bar and events on the same terminal would overwrite each other.
-    let is_shared = display.events.as_ref().is_some_and(FileArg::is_stdout) && io::stdout().is_terminal();
+fn shown(display: &DisplayArgs, prepared: &Prepared, highlights: &LeftHighlights) -> Option<Box<dyn Listener>> {
+    // A bar and data on the same terminal would overwrite each other.
+    let mut outputs = prepared.steps.iter().filter_map(|step| step.step.outputs.file.as_ref());
+    let has_data = display.events.as_ref().is_some_and(FileArg::is_stdout) || outputs.any(|file| file.path.raw == "-");
+    let is_shared = has_data && io::stdout().is_terminal();
     Some(match display.progress() {
         Progress::Auto if can_draw() && !is_shared => Box::new(BarProgress::new(Arc::clone(highlights))),
         Progress::Bar => Box::new(BarProgress::new(Arc::clone(highlights))),

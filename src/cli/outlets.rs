@@ -40,6 +40,11 @@ impl Outlets {
     pub fn open(display: &DisplayArgs, prepared: &Prepared, kept: &KeptMetrics) -> Result<Self, CliError> {
         check_stdout(display)?;
         let (mut files, mut claims) = (Vec::new(), Vec::new());
+        if let Some((side, help)) = owner_of_stdout(display) {
+            let shared = check_outputs(prepared, std::slice::from_ref(&side));
+            shared.map_err(|error| CliError::of(Exit::Bad, &error).help(help))?;
+            files.push(side);
+        }
         let wanted = [(EVENTS, &display.events, EVENTS_START), (METRICS, &display.metrics, METRICS_START)];
         for (option, file, start) in wanted {
             if let Some(file) = file.as_ref().filter(|file| !file.is_stdout()) {
@@ -69,6 +74,18 @@ impl Outlets {
         let warning = self.metrics.and_then(|metrics| metrics.finish(exit.number()));
         warning.into_iter().for_each(tell);
     }
+}
+
+/// What writes to stdout, so that no output of the workflow may, and what to type instead.
+fn owner_of_stdout(display: &DisplayArgs) -> Option<(SideFile, &'static str)> {
+    let (option, help) = if display.format == Format::Json {
+        ("--format json", "remove `--format json`, or write the results to a file")
+    } else if display.events.as_ref().is_some_and(FileArg::is_stdout) {
+        ("--events", "write the events to a file: `--events events.jsonl`")
+    } else {
+        return None;
+    };
+    Some((SideFile { option, path: PathBuf::from("-") }, help))
 }
 
 /// Refuses a second owner of stdout.

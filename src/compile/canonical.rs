@@ -7,8 +7,8 @@
 
 use crate::model::{CsvDialect, Delimiter, Tree};
 use crate::spec::{
-    Auth, Command, DateFormat, Header, HttpTask, Names, OnSchemaDrift, Over, PythonProgram, PythonTask, Reductions,
-    RowsSpec, Task, TaskKind, Types,
+    Auth, Command, DateFormat, Header, HttpTask, Names, OnSchemaDrift, Over, PythonProgram, PythonTask, Reduction,
+    Reductions, RowsSpec, Task, TaskKind, Types,
 };
 use std::fmt::Write;
 use std::path::Path;
@@ -235,6 +235,13 @@ pub(super) fn reductions_value(reductions: &Reductions) -> Value {
         map.push(("count".to_owned(), Value::Bool(true)));
     }
     map.extend(reductions.over.iter().map(|(reduction, of)| (reduction.name().to_owned(), over(of))));
+    let uses = |reduction| reductions.over.iter().any(|(other, _)| *other == reduction);
+    if uses(Reduction::Quantiles) {
+        map.push(("at".to_owned(), Value::texts(&reductions.at)));
+    }
+    if uses(Reduction::Top) {
+        map.push(("top_size".to_owned(), Value::Number(reductions.top_size.to_string())));
+    }
     map.extend(reductions.group_by.iter().map(|of| ("group_by".to_owned(), over(of))));
     Value::Map(map)
 }

@@ -4,8 +4,8 @@ use super::batched_rule;
 use super::dependencies::mentions_item_dir;
 use super::prepared::{Prepared, PreparedStep};
 use super::settings::{FailurePolicy, StartError, StepSettings, batches, slots, timeout, timeout_of};
-use crate::export::Target;
-use crate::model::{Compare, ItemKey, Items, Keys, Text};
+use crate::export::{Target, is_stdout};
+use crate::model::{Compare, ItemKey, Items, Keys, OutputCompression, OutputFormat, Text};
 use crate::sources::{Chunk, OpenSource, Reread, Source, SourceError, SourceHost, open, resolve};
 use crate::spec::{BatchSize, BatchSpec, OnBadRow, Step, StepKind, names_folder};
 use crate::task::LaneSettings;
@@ -136,7 +136,21 @@ pub fn target_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Target>, 
         let message = format!("`path` is `{}`, the name of a directory; add the name of a file", path.display());
         return Err(StartError::Setting(message, file.path.span));
     }
-    Ok(Some(Target { path, format: file.format, parts: file.parts }))
+    if is_stdout(&path) && (file.parts || file.format == OutputFormat::Parquet) {
+        let message = "`path` is `-`, which is stdout; it takes `format: jsonl` or `format: csv`, and no `parts`";
+        return Err(StartError::Setting(message.to_owned(), file.path.span));
+    }
+    let by_path = OutputCompression::of_path(&path.to_string_lossy());
+    if file.format == OutputFormat::Parquet && by_path != OutputCompression::None {
+        let message = format!(
+            "`path` is `{}`, but a Parquet file is compressed inside; use the extension `.parquet`",
+            path.display()
+        );
+        return Err(StartError::Setting(message, file.path.span));
+    }
+    let options = file.options.clone();
+    let compression = options.compression.unwrap_or(by_path);
+    Ok(Some(Target { path, format: file.format, parts: file.parts, compression, options }))
 }
 
 /// Where the files of a step's items go, if its task makes any.

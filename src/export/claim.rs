@@ -141,10 +141,11 @@ pub fn real_path(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::testing::target;
     use crate::model::OutputFormat;
 
     fn claim(path: &Path) -> Result<Claim, Busy> {
-        Claim::take(&Target { path: path.to_path_buf(), format: OutputFormat::Jsonl, parts: false })
+        Claim::take(&target(path.to_path_buf(), OutputFormat::Jsonl))
     }
 
     #[test]

@@ -1,96 +1,63 @@
-//! CSV: a header with the keys of all records, in the order in which they first appear.
+//! CSV: a header with the columns, then a row for each record.
 //!
 //! Strings are written as they are, other values as JSON text, so numbers keep their digits. Null and a missing key give an
-//! empty field. Records that are not mappings go in a `value` column.
+//! empty field, or the text that the user wants. Records that are not mappings go in a `value` column.
 
+use super::byte_sink::ByteSink;
 use super::encoder::Encoder;
 use super::error::WriteError;
-use super::record::{Fields, MOST_COLUMNS, VALUE, lines, too_many_columns, unreadable};
-use super::results::{Results, each_piece};
-use indexmap::IndexSet;
+use super::header::Header;
+use super::record::{Fields, Place, VALUE, lines, unreadable};
+use crate::model::{CsvQuote, CsvStyle};
+use csv::QuoteStyle;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::fs::File;
+use std::io::Write;
 
-/// The columns of a file.
-#[derive(Debug, Default)]
-pub(super) struct Header(IndexSet<String>);
-
-impl Header {
-    /// Reads all records for their keys.
-    pub(super) fn of(results: &mut dyn Results) -> Result<Self, WriteError> {
-        let (mut header, mut record) = (Self::default(), 0);
-        each_piece(results, |piece| {
-            for line in lines(piece) {
-                header.take(line, record)?;
-                record += 1;
-            }
-            Ok(())
-        })?;
-        if header.0.is_empty() && record > 0 {
-            // All records are empty mappings: without a column, nothing would tell how many there are.
-            header.add(VALUE);
-        }
-        Ok(header)
-    }
-
-    fn take(&mut self, line: &[u8], record: u64) -> Result<(), WriteError> {
-        if !line.starts_with(b"{") {
-            self.add(VALUE);
-            return Ok(());
-        }
-        for (at, (key, _)) in Fields::read(line, record)?.0.iter().enumerate() {
-            if !self.has_at(at, key) {
-                self.add(key);
-            }
-        }
-        if self.0.len() > MOST_COLUMNS { Err(too_many_columns(record)) } else { Ok(()) }
-    }
-
-    fn add(&mut self, key: &str) {
-        if !self.0.contains(key) {
-            self.0.insert(key.to_owned());
-        }
-    }
-
-    /// Whether the column at this position has this name: most records have their keys in the same order.
-    fn has_at(&self, at: usize, key: &str) -> bool {
-        self.0.get_index(at).is_some_and(|name| name == key)
-    }
-
-    fn position(&self, at: usize, key: &str) -> Option<usize> {
-        if self.has_at(at, key) { Some(at) } else { self.0.get_index_of(key) }
-    }
-}
+/// What tells programs such as Excel that a file is UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Writes a CSV file.
 pub(super) struct CsvEncoder<'a> {
     header: &'a Header,
-    out: csv::Writer<File>,
+    null: &'a str,
+    out: csv::Writer<ByteSink>,
     records: u64,
 }
 
 impl<'a> CsvEncoder<'a> {
     /// Begins a file with its header.
-    pub(super) fn begin(file: File, header: &'a Header) -> Result<Self, WriteError> {
-        let mut out = csv::WriterBuilder::new().buffer_capacity(1 << 18).from_writer(file);
-        if !header.0.is_empty() {
-            out.write_record(&header.0).map_err(csv_error)?;
+    pub(super) fn begin(mut file: ByteSink, header: &'a Header, style: &'a CsvStyle) -> Result<Self, WriteError> {
+        if style.bom {
+            file.write_all(BYTE_ORDER_MARK)?;
         }
-        Ok(Self { header, out, records: 0 })
+        let quotes = match style.quote {
+            CsvQuote::Minimal => QuoteStyle::Necessary,
+            CsvQuote::All => QuoteStyle::Always,
+        };
+        let mut writer = csv::WriterBuilder::new();
+        let mut out = writer.delimiter(style.delimiter).quote_style(quotes).buffer_capacity(1 << 18).from_writer(file);
+        if !header.names().is_empty() {
+            out.write_record(header.names()).map_err(csv_error)?;
+        }
+        Ok(Self { header, null: &style.null, out, records: 0 })
     }
 
-    fn row<'l>(&self, line: &'l [u8]) -> Result<Vec<Cow<'l, str>>, WriteError> {
-        let mut row = vec![Cow::Borrowed(""); self.header.0.len()];
+    fn row<'l>(&self, line: &'l [u8]) -> Result<Vec<Cow<'l, str>>, WriteError>
+    where
+        'a: 'l,
+    {
+        let mut row = vec![Cow::Borrowed(self.null); self.header.names().len()];
         if line.starts_with(b"{") {
             for (at, (key, value)) in Fields::read(line, self.records)?.0.into_iter().enumerate() {
                 if let Some(position) = self.header.position(at, &key) {
-                    row[position] = text(value.get());
+                    row[position] = text(value.get(), self.null);
                 }
             }
         } else if let Some(position) = self.header.position(0, VALUE) {
-            let value: &RawValue = serde_json::from_slice(line).map_err(|error| unreadable(self.records, &error))?;
-            row[position] = text(value.get());
+            let value: &RawValue =
+                serde_json::from_slice(line).map_err(|error| unreadable(Place::Record(self.records), &error))?;
+            row[position] = text(value.get(), self.null);
         }
         Ok(row)
     }
@@ -109,14 +76,16 @@ impl Encoder for CsvEncoder<'_> {
     }
 
     fn finish(mut self: Box<Self>) -> Result<(), WriteError> {
-        Ok(self.out.flush()?)
+        self.out.flush()?;
+        let file = self.out.into_inner().map_err(|error| WriteError::Io(error.into_error()))?;
+        Ok(file.finish()?)
     }
 }
 
 /// A value as the text of its field.
-fn text(json: &str) -> Cow<'_, str> {
+fn text<'l>(json: &'l str, null: &'l str) -> Cow<'l, str> {
     if json == "null" {
-        return Cow::Borrowed("");
+        return Cow::Borrowed(null);
     }
     match json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(plain) if !plain.contains('\\') => Cow::Borrowed(plain),

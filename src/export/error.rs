@@ -1,11 +1,12 @@
 //! Why results cannot be written.
 
+use super::target::shown;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// A file of results cannot be written. Whatever the path held before is still there.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write `{}`: {cause}", .path.display())]
+#[error("cannot write {}: {cause}", shown(.path))]
 pub struct ExportError {
     path: PathBuf,
     #[source]

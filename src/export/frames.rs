@@ -6,8 +6,8 @@ use super::size_limit::SizeLimit;
 use super::staged::StagedOutput;
 use super::target::{Target, Written};
 use crate::model::OutputFormat;
-use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_array::{RecordBatch, new_null_array};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use std::io;
 use std::sync::Arc;
 
@@ -32,11 +32,15 @@ fn write_frames_by(
     if target.format != OutputFormat::Parquet {
         return Err(WriteError::Records("data frames can only be written as `parquet`".to_owned()));
     }
+    let (schema, missing) = match &target.options.columns {
+        Some(columns) => (&named(schema, columns), missing_of(schema, columns)),
+        None => (schema, Vec::new()),
+    };
     let mut staged = StagedOutput::begin(target)?;
     let mut file = ParquetFile::begin(staged.next_file()?, Arc::clone(schema))?;
     let (mut left, mut records) = (limit, 0);
     for frame in frames {
-        let frame = frame.map_err(WriteError::Results)?;
+        let frame = select(frame.map_err(WriteError::Results)?, schema)?;
         if left.is_reached() {
             let next = ParquetFile::begin(staged.next_file()?, Arc::clone(schema))?;
             std::mem::replace(&mut file, next).finish()?;
@@ -48,18 +52,45 @@ fn write_frames_by(
     }
     file.finish()?;
     staged.commit()?;
-    Ok(Written { records })
+    Ok(Written { records, missing, ..Written::default() })
+}
+
+/// The columns that the user names. One that the frames do not have is of nulls.
+fn named(schema: &SchemaRef, columns: &[String]) -> SchemaRef {
+    let field = |name: &String| match schema.field_with_name(name) {
+        Ok(field) => field.clone(),
+        Err(_) => Field::new(name, DataType::Null, true),
+    };
+    Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
+}
+
+fn missing_of(schema: &SchemaRef, columns: &[String]) -> Vec<String> {
+    columns.iter().filter(|name| schema.index_of(name).is_err()).cloned().collect()
+}
+
+/// The columns of a schema, out of those of a frame.
+fn select(frame: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, WriteError> {
+    if frame.schema_ref() == schema {
+        return Ok(frame);
+    }
+    let column = |field: &Arc<Field>| match frame.column_by_name(field.name()) {
+        Some(column) => Arc::clone(column),
+        None => new_null_array(field.data_type(), frame.num_rows()),
+    };
+    let columns = schema.fields().iter().map(column).collect();
+    RecordBatch::try_new(Arc::clone(schema), columns).map_err(|error| WriteError::Records(error.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::testing::target;
     use arrow_array::{ArrayRef, Int64Array};
 
     #[test]
     fn frames_are_written_to_parts_of_whole_frames() {
         let folder = tempfile::tempdir().unwrap();
-        let target = Target { path: folder.path().join("out"), format: OutputFormat::Parquet, parts: true };
+        let target = Target { parts: true, ..target(folder.path().join("out"), OutputFormat::Parquet) };
         let frame = |from: i64| {
             let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(from..from + 3));
             RecordBatch::try_from_iter([("n", numbers)]).unwrap()

@@ -1,97 +1,110 @@
 //! Infers the types of columns from all records, without building values.
 //!
-//! Integers and floats together are floats, as long as no digit is lost. No other types are mixed: turning some numbers
-//! into strings would hide what the records are.
+//! Integers and floats together are floats, as long as no digit is lost. No other types are mixed, unless the user wants text:
+//! turning some numbers into strings would hide what the records are.
 //!
 //! arrow-json's inference makes strings of mixed columns, and cannot tell which record does not fit.
 
-use super::columns::{Column, ColumnType, Columns};
+use super::columns::{ColumnType, Columns};
 use super::error::WriteError;
-use super::record::{Key, MOST_COLUMNS, VALUE, lines, too_many_columns, unreadable};
+use super::record::{Place, VALUE, lines, unreadable};
 use super::results::{Results, each_piece};
-use crate::model::NUMBER_TOKEN;
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use std::fmt;
+use super::type_state::{Step, TypeState};
+use super::value_types::{MappingAt, Path, WAYS_OUT, path_of, too_large};
+use crate::model::{OnTypeConflict, OutputOptions};
+use serde::de::Deserializer;
 
-/// The largest integer such that a float can hold every integer up to it.
-const MOST_EXACT: u64 = 1 << 53;
-
-/// Infers the columns of all records.
+/// Infers the columns of all records, or of those that the user names, which come in this order. Those that no record has
+/// come second.
 ///
 /// # Errors
 /// If a column has no single type, or the records cannot be read.
-pub(super) fn infer_columns(results: &mut dyn Results) -> Result<Columns, WriteError> {
-    let mut inference = SchemaInference::default();
-    each_piece(results, |piece| lines(piece).try_for_each(|line| inference.add(line)))?;
-    Ok(inference.columns)
+pub(super) fn infer_columns(
+    results: &mut dyn Results,
+    options: &OutputOptions,
+) -> Result<(Columns, Vec<String>), WriteError> {
+    let (mut inference, mut record) = (SchemaInference::new(options), 0);
+    each_piece(results, |piece| {
+        lines(piece).try_for_each(|line| {
+            inference.add(line, Place::Record(record))?;
+            record += 1;
+            Ok(())
+        })
+    })?;
+    let mut found = inference.columns;
+    if options.on_type_conflict == OnTypeConflict::Text {
+        found.write_empty_as_text();
+    }
+    let Some(named) = &options.columns else { return Ok((found, Vec::new())) };
+    let missing = named.iter().filter(|name| !found.0.contains_key(*name)).cloned().collect();
+    let column = |name: &String| (name.clone(), found.0.swap_remove(name).unwrap_or_default());
+    Ok((Columns(named.iter().map(column).collect()), missing))
 }
 
-/// Infers columns from one record after another.
-#[derive(Default)]
-struct SchemaInference {
+/// Infers columns from one record after another, in any order.
+#[derive(Debug, Default)]
+pub(super) struct SchemaInference {
     columns: Columns,
-    record: u64,
-    /// How many columns there are, at every depth.
-    count: usize,
-    /// Why reading stopped. serde's own error would add a position in the line.
-    error: Option<WriteError>,
-    /// Columns and values of floats so large that they may have been integers.
-    large: Vec<(String, f64)>,
+    state: TypeState,
 }
 
 impl SchemaInference {
-    fn add(&mut self, line: &[u8]) -> Result<(), WriteError> {
-        let mut columns = std::mem::take(&mut self.columns);
-        let mut deserializer = serde_json::Deserializer::from_slice(line);
-        let read = if line.starts_with(b"{") {
-            let at = MappingAt { columns: &mut columns, path: &Path::Top, inference: self };
-            deserializer.deserialize_map(at)
-        } else {
-            self.column(&mut columns, VALUE).deserialize_in(&Path::Top.member(VALUE), self, &mut deserializer)
-        };
-        self.columns = columns;
-        if let Some(error) = self.error.take() {
-            return Err(error);
-        }
-        read.map_err(|error| unreadable(self.record, &error))?;
-        self.check_large(line)?;
-        self.record += 1;
-        Ok(())
+    /// An inference that has seen no record.
+    pub(super) fn new(options: &OutputOptions) -> Self {
+        Self { columns: Columns::default(), state: TypeState::new(options) }
     }
 
-    fn column<'c>(&mut self, columns: &'c mut Columns, name: &str) -> &'c mut Column {
-        if !columns.0.contains_key(name) {
-            self.count += 1;
-            if self.count > MOST_COLUMNS {
-                self.error.get_or_insert(too_many_columns(self.record));
-            }
-            columns.0.insert(name.to_owned(), Column::default());
+    /// Adds a record.
+    pub(super) fn add(&mut self, line: &[u8], place: Place) -> Result<(), WriteError> {
+        let Self { columns, state } = self;
+        state.place = place;
+        let mut deserializer = serde_json::Deserializer::from_slice(line);
+        let read = if line.starts_with(b"{") {
+            deserializer.deserialize_map(MappingAt { columns, path: &Path::Top, state })
+        } else if !state.takes(VALUE) {
+            Ok(())
+        } else {
+            state.column(columns, VALUE).deserialize_in(&Path::Top.member(VALUE), state, &mut deserializer)
+        };
+        if let Some(error) = state.error.take() {
+            return Err(error);
         }
-        columns.0.get_mut(name).expect("it was just added")
+        read.map_err(|error| unreadable(place, &error))?;
+        self.check_large(line)
     }
 
     /// Integers beyond 64 bits are read as floats. Only the text of the line tells them apart.
     fn check_large(&mut self, line: &[u8]) -> Result<(), WriteError> {
-        for (path, value) in self.large.drain(..) {
+        for (steps, value) in self.state.large.drain(..) {
             let is_it = |number: &str| {
                 number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') && number.parse() == Ok(value)
             };
-            if numbers(line).any(is_it) {
-                return Err(too_large(&path, self.record));
+            if !numbers(line).any(is_it) {
+                continue;
             }
+            if self.state.on_conflict == OnTypeConflict::Error {
+                let what = too_large(&path_of(&steps), self.state.place);
+                return Err(WriteError::Records(format!("{what}; {WAYS_OUT}")));
+            }
+            make_text(&mut self.columns, &steps);
         }
         Ok(())
     }
-
-    fn stop<E: Error>(&mut self, error: WriteError) -> E {
-        self.error.get_or_insert(error);
-        E::custom("stopped")
-    }
 }
 
-fn too_large(path: &str, record: u64) -> WriteError {
-    let what = "integer exceeds the signed 64-bit range; return it as a string";
-    WriteError::Records(format!("column `{path}`, record {record}: {what}"))
+/// Makes the column at this path one of text.
+fn make_text(columns: &mut Columns, steps: &[Step]) {
+    let Some((Some(name), rest)) = steps.split_first() else { return };
+    let Some(mut column) = columns.0.get_mut(name) else { return };
+    for step in rest {
+        column = match (&mut column.kind, step) {
+            (ColumnType::List(element), None) => &mut **element,
+            (ColumnType::Mapping(inner), Some(name)) if inner.0.contains_key(name) => &mut inner.0[name],
+            // It is within a column of text.
+            _ => return,
+        };
+    }
+    column.kind = ColumnType::Mixed;
 }
 
 /// The numbers of a line, as they are written.
@@ -118,205 +131,14 @@ fn numbers(line: &[u8]) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The path to a value, written out only for messages.
-enum Path<'a> {
-    Top,
-    Member(&'a Path<'a>, &'a str),
-    Element(&'a Path<'a>),
-}
-
-impl Path<'_> {
-    fn member<'a>(&'a self, name: &'a str) -> Path<'a> {
-        Path::Member(self, name)
-    }
-}
-
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Top => Ok(()),
-            Self::Member(Self::Top, name) => f.write_str(name),
-            Self::Member(parent, name) => write!(f, "{parent}.{name}"),
-            Self::Element(parent) => write!(f, "{parent}[]"),
-        }
-    }
-}
-
-impl Column {
-    fn deserialize_in<'de, D: Deserializer<'de>>(
-        &mut self,
-        path: &Path<'_>,
-        inference: &mut SchemaInference,
-        deserializer: D,
-    ) -> Result<(), D::Error> {
-        deserializer.deserialize_any(ValueAt { column: self, path, inference })
-    }
-}
-
-/// Reads a value into its column.
-struct ValueAt<'a> {
-    column: &'a mut Column,
-    path: &'a Path<'a>,
-    inference: &'a mut SchemaInference,
-}
-
-impl ValueAt<'_> {
-    /// Adds a value that has no parts.
-    fn scalar<E: Error>(self, kind: ColumnType) -> Result<(), E> {
-        let exact = |largest: u64| largest <= MOST_EXACT;
-        match (&mut self.column.kind, kind) {
-            (now @ ColumnType::Null, kind) => {
-                *now = kind;
-                self.column.first = self.inference.record;
-            }
-            (ColumnType::Boolean, ColumnType::Boolean)
-            | (ColumnType::Text, ColumnType::Text)
-            | (ColumnType::Float, ColumnType::Float) => {}
-            (ColumnType::Integer(largest), ColumnType::Integer(other)) => *largest = other.max(*largest),
-            (ColumnType::Integer(largest), ColumnType::Float) if exact(*largest) => {
-                self.column.kind = ColumnType::Float
-            }
-            (ColumnType::Float, ColumnType::Integer(largest)) if exact(largest) => {}
-            (ColumnType::Float, ColumnType::Integer(_)) | (ColumnType::Integer(_), ColumnType::Float) => {
-                let message = format!(
-                    "column `{}`, record {}: mixes floats with integers that a float cannot hold exactly; return strings",
-                    self.path, self.inference.record
-                );
-                return Err(self.inference.stop(WriteError::Records(message)));
-            }
-            (_, other) => return Err(self.clash(&other)),
-        }
-        Ok(())
-    }
-
-    fn clash<E: Error>(self, other: &ColumnType) -> E {
-        let message = format!(
-            "column `{}` is {} in record {} but {} in record {}; a Parquet column has one type",
-            self.path,
-            self.column.kind.name(),
-            self.column.first,
-            other.name(),
-            self.inference.record
-        );
-        self.inference.stop(WriteError::Records(message))
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for ValueAt<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ValueAt<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        self.scalar(ColumnType::Boolean)
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.scalar(ColumnType::Integer(value.unsigned_abs()))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        if i64::try_from(value).is_err() {
-            let error = too_large(&self.path.to_string(), self.inference.record);
-            return Err(self.inference.stop(error));
-        }
-        self.scalar(ColumnType::Integer(value))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        if value.abs() >= i64::MAX as f64 {
-            self.inference.large.push((self.path.to_string(), value));
-        }
-        self.scalar(ColumnType::Float)
-    }
-
-    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
-        self.scalar(ColumnType::Text)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        if matches!(self.column.kind, ColumnType::Null) {
-            *self.column = Column { kind: ColumnType::List(Box::default()), first: self.inference.record };
-        }
-        let ColumnType::List(element) = &mut self.column.kind else {
-            return Err(self.clash(&ColumnType::List(Box::default())));
-        };
-        let path = Path::Element(self.path);
-        while list.next_element_seed(ValueAt { column: element, path: &path, inference: self.inference })?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let first: Option<Key<'de>> = map.next_key()?;
-        if first.as_ref().is_some_and(|Key(name)| name == NUMBER_TOKEN) {
-            let digits: String = map.next_value()?;
-            return self.visit_f64(digits.parse().map_err(A::Error::custom)?);
-        }
-        if matches!(self.column.kind, ColumnType::Null) {
-            *self.column = Column { kind: ColumnType::Mapping(Columns::default()), first: self.inference.record };
-        }
-        let ColumnType::Mapping(columns) = &mut self.column.kind else {
-            return Err(self.clash(&ColumnType::Mapping(Columns::default())));
-        };
-        MappingAt { columns, path: self.path, inference: self.inference }.read(first, map)
-    }
-}
-
-/// Reads a mapping into its columns.
-struct MappingAt<'a> {
-    columns: &'a mut Columns,
-    path: &'a Path<'a>,
-    inference: &'a mut SchemaInference,
-}
-
-impl<'de> Visitor<'de> for MappingAt<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a mapping")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let first = map.next_key()?;
-        self.read(first, map)
-    }
-}
-
-impl MappingAt<'_> {
-    /// Reads a mapping whose first key was read already.
-    fn read<'de, A: MapAccess<'de>>(self, first: Option<Key<'de>>, mut map: A) -> Result<(), A::Error> {
-        let mut next = first;
-        while let Some(Key(name)) = next {
-            let column = self.inference.column(self.columns, &name);
-            let path = self.path.member(&name);
-            map.next_value_seed(ValueAt { column, path: &path, inference: self.inference })?;
-            next = map.next_key()?;
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::export::testing::InMemory;
 
     fn schema(records: &str) -> Result<String, String> {
-        let schema = infer_columns(&mut InMemory::new(records)).and_then(|columns| columns.schema());
+        let schema = infer_columns(&mut InMemory::new(records), &OutputOptions::default())
+            .and_then(|(columns, _)| columns.schema());
         let schema = schema.map_err(|error| error.to_string())?;
         let fields = schema.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type()));
         Ok(fields.collect::<Vec<_>>().join(", "))
@@ -359,5 +181,23 @@ mod tests {
         }
         assert!(schema("{\"a\":1e30}\n{\"a\":\"123456789012345678901234567890\"}\n").is_err());
         assert_eq!(schema("{\"a\":1e30,\"b\":\"123456789012345678901234567890\"}\n").unwrap(), "a Float64, b Utf8");
+    }
+
+    #[test]
+    fn what_does_not_go_together_becomes_text_if_the_user_wants_that() {
+        let options = OutputOptions { on_type_conflict: OnTypeConflict::Text, ..OutputOptions::default() };
+        for (records, expected) in [
+            ("{\"a\":1,\"b\":1}\n{\"a\":\"1\"}\n{\"a\":[{}]}\n{\"a\":{\"x\":{}}}\n", "a Utf8, b Int64"),
+            ("{\"a\":{\"b\":[1]}}\n{\"a\":{\"b\":[true]}}\n", "a Struct(\"b\": List(Utf8))"),
+            ("1\n[1]\n{}\n", "value Utf8"),
+            ("{\"a\":{}}\n", "a Utf8"),
+            ("{\"a\":18446744073709551615,\"b\":[[-123456789012345678901234567890]]}\n", "a Utf8, b List(List(Utf8))"),
+            ("9007199254740993\n0.5\n", "value Utf8"),
+        ] {
+            let (columns, _) = infer_columns(&mut InMemory::new(records), &options).unwrap();
+            let schema = columns.schema().unwrap();
+            let fields = schema.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type()));
+            assert_eq!(fields.collect::<Vec<_>>().join(", "), expected, "{records}");
+        }
     }
 }

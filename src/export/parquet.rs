@@ -1,5 +1,7 @@
 //! Parquet: row groups of bounded size, compressed with Snappy.
 
+use super::as_text::push_record;
+use super::columns::Columns;
 use super::encoder::Encoder;
 use super::error::WriteError;
 use super::record::{VALUE, lines};
@@ -53,19 +55,22 @@ impl ParquetFile {
 }
 
 /// Writes a Parquet file from lines of JSON.
-pub(super) struct ParquetEncoder {
+pub(super) struct ParquetEncoder<'a> {
     file: ParquetFile,
+    /// The columns, if values have to be made text.
+    mixed: Option<&'a Columns>,
     decoder: Decoder,
     /// Bytes in the decoder.
     buffered: usize,
 }
 
-impl ParquetEncoder {
-    /// Begins a file of records with this schema.
-    pub(super) fn begin(file: File, schema: &SchemaRef) -> Result<Self, WriteError> {
+impl<'a> ParquetEncoder<'a> {
+    /// Begins a file of records with these columns, which have this schema.
+    pub(super) fn begin(file: File, schema: &SchemaRef, columns: &'a Columns) -> Result<Self, WriteError> {
         let decoder = ReaderBuilder::new(Arc::clone(schema)).with_batch_size(BATCH_ROWS).build_decoder();
         let decoder = decoder.map_err(arrow_error)?;
-        Ok(Self { file: ParquetFile::begin(file, Arc::clone(schema))?, decoder, buffered: 0 })
+        let file = ParquetFile::begin(file, Arc::clone(schema))?;
+        Ok(Self { file, mixed: Some(columns).filter(|columns| columns.has_mixed()), decoder, buffered: 0 })
     }
 
     fn feed(&mut self, mut bytes: &[u8]) -> Result<(), WriteError> {
@@ -88,6 +93,19 @@ impl ParquetEncoder {
         }
     }
 
+    fn write_as_text(&mut self, piece: &[u8], columns: &Columns) -> Result<(), WriteError> {
+        let mut record = Vec::new();
+        for line in lines(piece) {
+            record.clear();
+            push_record(line, columns, &mut record)?;
+            self.feed(&record)?;
+            if self.buffered > BATCH_BYTES {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
     /// Feeds lines of which either all are mappings or none is.
     fn feed_alike(&mut self, alike: &[u8]) -> Result<(), WriteError> {
         if alike.starts_with(b"{") {
@@ -101,8 +119,11 @@ impl ParquetEncoder {
     }
 }
 
-impl Encoder for ParquetEncoder {
+impl Encoder for ParquetEncoder<'_> {
     fn write(&mut self, piece: &[u8]) -> Result<(), WriteError> {
+        if let Some(columns) = self.mixed {
+            return self.write_as_text(piece, columns);
+        }
         let (mut from, mut end) = (0, 0);
         for line in lines(piece) {
             let next = end + line.len() + 1;

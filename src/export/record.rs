@@ -12,14 +12,41 @@ pub(super) const VALUE: &str = "value";
 /// The most columns. More of them mean that keys are data, and would have to be held in memory.
 pub(super) const MOST_COLUMNS: usize = 10_000;
 
+/// Where a record comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Its number in the file.
+    Record(u64),
+    /// The index of its item.
+    Item(u64),
+    /// The indexes of the first and the last item of its batch.
+    Batch(u64, u64),
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::Record(0)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Record(number) => write!(f, "record {number}"),
+            Self::Item(index) => write!(f, "the result of item {index}"),
+            Self::Batch(first, last) => write!(f, "a result of items {first} to {last}"),
+        }
+    }
+}
+
 /// The error for records with more columns.
-pub(super) fn too_many_columns(record: u64) -> WriteError {
-    WriteError::Records(format!("more than {MOST_COLUMNS} different columns up to record {record}"))
+pub(super) fn too_many_columns(place: Place) -> WriteError {
+    WriteError::Records(format!("more than {MOST_COLUMNS} different columns up to {place}"))
 }
 
 /// The error for a record that is not JSON.
-pub(super) fn unreadable(record: u64, error: &serde_json::Error) -> WriteError {
-    WriteError::Records(format!("record {record} is not valid JSON: {error}"))
+pub(super) fn unreadable(place: Place, error: &serde_json::Error) -> WriteError {
+    WriteError::Records(format!("{place} is not valid JSON: {error}"))
 }
 
 /// The lines of a piece, without their newlines.
@@ -38,7 +65,7 @@ pub(super) struct Fields<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
 impl<'a> Fields<'a> {
     /// Reads them; `record` is the number of the record, for the message.
     pub(super) fn read(line: &'a [u8], record: u64) -> Result<Self, WriteError> {
-        serde_json::from_slice(line).map_err(|error| unreadable(record, &error))
+        serde_json::from_slice(line).map_err(|error| unreadable(Place::Record(record), &error))
     }
 }
 

@@ -1,7 +1,7 @@
 //! A file that is written at a temporary path and moved to its final path once it is complete.
 
 use super::error::WriteError;
-use super::temporary::{folder_of, sync_folder, temporary_file};
+use super::temporary::{folder_of, mode_of, sync_folder, temporary_file};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,6 +28,9 @@ impl StagedFile {
         check_replaceable(&path)?;
         fs::create_dir_all(folder_of(&path))?;
         let temporary = temporary_file(&path)?;
+        if let Some(mode) = mode_of(&path) {
+            temporary.as_file().set_permissions(mode)?;
+        }
         Ok(Self { path, temporary })
     }
 
@@ -71,7 +74,9 @@ fn check_replaceable(path: &Path) -> Result<(), WriteError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::Permissions;
     use std::io::Write;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn nothing_is_seen_of_a_file_before_it_is_whole_and_nothing_left_of_one_that_failed() {
@@ -86,6 +91,23 @@ mod tests {
         drop(failed);
         assert_eq!(fs::read(&path).unwrap(), b"1\n");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_keeps_the_mode_of_the_one_it_replaces() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        for mode in [0o600, 0o664, 0o444] {
+            fs::write(folder.path().join("new"), "old").unwrap();
+            fs::rename(folder.path().join("new"), &path).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            let mut staged = StagedFile::begin(&path).unwrap();
+            // Nobody may read the new content before, either.
+            assert_eq!(staged.file().metadata().unwrap().permissions().mode() & 0o777, mode);
+            staged.commit().unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+            assert_eq!(fs::read(&path).unwrap(), b"");
+        }
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! A directory of parts that is filled at a temporary path and moved to its final path once it is complete.
 
 use super::error::WriteError;
-use super::temporary::{folder_of, sync_folder, temporary_folder};
-use crate::model::OutputFormat;
+use super::target::Target;
+use super::temporary::{folder_of, mode_of, sync_folder, temporary_folder};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -14,26 +14,37 @@ use tempfile::TempDir;
 pub(super) struct StagedParts {
     path: PathBuf,
     temporary: TempDir,
-    format: OutputFormat,
+    /// What the name of each part ends with.
+    ending: String,
+    /// The mode of the parts that are replaced.
+    mode: Option<Permissions>,
     count: usize,
     open: Option<File>,
 }
 
 impl StagedParts {
     /// Begins a folder for `path`, and creates the folders above it.
-    pub(super) fn begin(path: &Path, format: OutputFormat) -> Result<Self, WriteError> {
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.components().collect());
+    pub(super) fn begin(target: &Target) -> Result<Self, WriteError> {
+        let path = fs::canonicalize(&target.path).unwrap_or_else(|_| target.path.components().collect());
         check_replaceable(&path)?;
         fs::create_dir_all(folder_of(&path))?;
         let temporary = temporary_folder(&path)?;
-        Ok(Self { path, temporary, format, count: 0, open: None })
+        if let Some(mode) = mode_of(&path) {
+            fs::set_permissions(temporary.path(), mode)?;
+        }
+        let ending = format!("{}{}", target.format.as_str(), target.compression.suffix());
+        let mode = fs::read_dir(&path).ok().and_then(|mut parts| mode_of(&parts.next()?.ok()?.path()));
+        Ok(Self { path, temporary, ending, mode, count: 0, open: None })
     }
 
     /// The next part to write to. The one before it is flushed to disk.
     pub(super) fn next_file(&mut self) -> Result<File, WriteError> {
         self.seal()?;
-        let name = format!("part-{:05}.{}", self.count, self.format.as_str());
+        let name = format!("part-{:05}.{}", self.count, self.ending);
         let file = File::create_new(self.temporary.path().join(name))?;
+        if let Some(mode) = &self.mode {
+            file.set_permissions(mode.clone())?;
+        }
         self.count += 1;
         self.open = Some(file.try_clone()?);
         Ok(file)
@@ -105,18 +116,22 @@ fn is_part(name: &str) -> bool {
     let Some((number, extension)) = name.strip_prefix("part-").and_then(|rest| rest.split_once('.')) else {
         return false;
     };
+    let format = [".gz", ".zst"].iter().find_map(|ending| extension.strip_suffix(ending)).unwrap_or(extension);
     number.len() >= 5
         && number.bytes().all(|byte| byte.is_ascii_digit())
-        && ["jsonl", "csv", "parquet"].contains(&extension)
+        && (["jsonl", "csv"].contains(&format) || extension == "parquet")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::testing::target;
+    use crate::model::OutputFormat;
     use std::io::Write;
+    use std::os::unix::fs::PermissionsExt;
 
     fn begin(path: &Path) -> Result<StagedParts, String> {
-        StagedParts::begin(path, OutputFormat::Jsonl).map_err(|error| error.to_string())
+        StagedParts::begin(&target(path.to_path_buf(), OutputFormat::Jsonl)).map_err(|error| error.to_string())
     }
 
     fn names(folder: &Path) -> Vec<String> {
@@ -142,12 +157,30 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_and_its_parts_keep_the_modes_of_those_they_replace() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, part) = (folder.path().join("out"), folder.path().join("out/part-00000.jsonl"));
+        for round in 0..2 {
+            let mut staged = begin(&path).unwrap();
+            staged.next_file().unwrap();
+            staged.commit().unwrap();
+            if round == 0 {
+                fs::set_permissions(&part, Permissions::from_mode(0o640)).unwrap();
+                fs::set_permissions(&path, Permissions::from_mode(0o750)).unwrap();
+            }
+        }
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(&part)), (0o750, 0o640));
+    }
+
+    #[test]
     fn a_folder_with_anything_else_in_it_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out");
         fs::create_dir(&path).unwrap();
         fs::write(path.join("part-00000.jsonl"), "").unwrap();
-        for other in ["part-1.csv", "part-00000.txt", "notes"] {
+        fs::write(path.join("part-00001.csv.gz"), "").unwrap();
+        for other in ["part-1.csv", "part-00000.txt", "part-00000.parquet.gz", "part-00000.gz", "notes"] {
             fs::write(path.join(other), "").unwrap();
             assert!(begin(&path).unwrap_err().contains(&format!("contains `{other}`")));
             fs::remove_file(path.join(other)).unwrap();

@@ -5,10 +5,12 @@
 //! end. A thread writes the file and waits for the disk every few megabytes, so the wait at the end is short, and nothing else
 //! waits for the disk.
 
+use super::byte_sink::ByteSink;
 use super::error::ExportError;
+use super::records::open_frames;
 use super::staged_file::StagedFile;
 use super::target::{Target, Written};
-use crate::model::{BatchReport, Indexes, OutputFormat, ResultForm};
+use crate::model::{BatchReport, Indexes, OutputCompression, OutputFormat, ResultForm};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -48,19 +50,21 @@ struct WrittenPrefix {
 impl StreamedOutput {
     /// Begins the file of a target, if it can be written while results arrive.
     pub fn of(target: &Target) -> Option<Self> {
-        if target.format != OutputFormat::Jsonl || target.parts {
+        let takes_lines = target.options.columns.is_none() && !target.options.drop_null;
+        if target.format != OutputFormat::Jsonl || target.parts || target.is_stdout() || !takes_lines {
             return None;
         }
-        let path = target.path.clone();
+        let (path, compression) = (target.path.clone(), target.compression);
         let (sender, pieces) = bounded(QUEUE);
-        let thread =
-            std::thread::Builder::new().name("output".to_owned()).spawn(move || write_in_order(path, &pieces)).ok()?;
+        let write = move || write_in_order((path, compression), &pieces);
+        let thread = std::thread::Builder::new().name("output".to_owned()).spawn(write).ok()?;
         Some(Self { pieces: Some(sender), thread: Some(thread) })
     }
 
     /// Adds the results of a batch.
-    pub fn take(&mut self, report: BatchReport) {
+    pub fn take(&mut self, mut report: BatchReport) {
         let smooth = report.failed.is_empty() && report.retries.is_empty() && report.form == ResultForm::Lines;
+        open_frames(&mut report.lines.0);
         let piece = match report.succeeded {
             Indexes::Range(range) if smooth && !range.is_empty() => {
                 Piece { first: range.start, count: range.end - range.start, lines: report.lines.0 }
@@ -80,7 +84,7 @@ impl StreamedOutput {
         self.pieces = None;
         let Some(written) = self.join().filter(|written| written.items == items) else { return Ok(None) };
         written.file.commit().map_err(|error| error.at(&target.path))?;
-        Ok(Some(Written { records: written.records }))
+        Ok(Some(Written { records: written.records, ..Written::default() }))
     }
 
     fn abandon(&mut self) {
@@ -101,17 +105,21 @@ impl Drop for StreamedOutput {
 
 /// Writes pieces in order until no more come; none if that fails. The reason does not matter: the file is written again from
 /// the results, and the error is reported then.
-fn write_in_order(path: PathBuf, pieces: &Receiver<Piece>) -> Option<WrittenPrefix> {
+fn write_in_order(
+    (path, compression): (PathBuf, OutputCompression),
+    pieces: &Receiver<Piece>,
+) -> Option<WrittenPrefix> {
     let mut early = BTreeMap::new();
     let (mut early_bytes, mut unsynced) = (0, 0);
     // The file is created with the first result: a step without results leaves no trace.
     let first = pieces.recv().ok()?;
     let mut written = WrittenPrefix { file: StagedFile::begin(&path).ok()?, items: 0, records: 0 };
+    let mut sink = ByteSink::begin(written.file.file().try_clone().ok()?, compression).ok()?;
     for piece in std::iter::once(first).chain(pieces) {
         early_bytes += piece.lines.len();
         early.insert(piece.first, piece);
         while let Some(piece) = early.remove(&written.items) {
-            written.file.file().write_all(&piece.lines).ok()?;
+            sink.write_all(&piece.lines).ok()?;
             written.items += piece.count;
             written.records += memchr::memchr_iter(b'\n', &piece.lines).count() as u64;
             early_bytes -= piece.lines.len();
@@ -121,16 +129,18 @@ fn write_in_order(path: PathBuf, pieces: &Receiver<Piece>) -> Option<WrittenPref
             return None;
         }
         if unsynced > SYNC_BYTES {
-            written.file.file().sync_data().ok()?;
+            sink.sync_data().ok()?;
             unsynced = 0;
         }
     }
+    sink.finish().ok()?;
     Some(written)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::testing::target;
     use crate::model::{BatchSpan, Keys, Lines};
     use std::fs;
 
@@ -155,7 +165,7 @@ mod tests {
     }
 
     fn streamed(folder: &tempfile::TempDir, reports: Vec<BatchReport>, items: u64) -> Option<String> {
-        let target = Target { path: folder.path().join("out"), format: OutputFormat::Jsonl, parts: false };
+        let target = target(folder.path().join("out"), OutputFormat::Jsonl);
         let mut streamed = StreamedOutput::of(&target).unwrap();
         reports.into_iter().for_each(|report| streamed.take(report));
         let written = streamed.commit(&target, items).unwrap();

@@ -63,6 +63,12 @@ fn short_name(path: &Path) -> String {
     name[..end].to_owned()
 }
 
+/// The permissions of what is at `path`, which what replaces it keeps.
+pub(super) fn mode_of(path: &Path) -> Option<Permissions> {
+    let mode = path.metadata().ok()?.permissions().mode();
+    Some(Permissions::from_mode(mode & 0o777))
+}
+
 /// The folder that holds `path`.
 pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))

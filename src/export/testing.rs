@@ -1,7 +1,16 @@
-//! Results for the tests of this module.
+//! Results and targets for the tests of this module.
 
 use super::results::Results;
+use super::target::Target;
+use crate::model::{OutputCompression, OutputFormat, OutputOptions};
 use std::io;
+use std::path::PathBuf;
+
+/// A file that is written in the usual way.
+pub(super) fn target(path: PathBuf, format: OutputFormat) -> Target {
+    let (compression, options) = (OutputCompression::None, OutputOptions::default());
+    Target { path, format, parts: false, compression, options }
+}
 
 /// Results in memory, given a few lines at a time.
 pub(super) struct InMemory<'a> {

@@ -276,8 +276,10 @@ impl<R: Recorder> Aggregator<'_, R> {
         }
         let event = Event::BatchFinished { name: self.step.clone(), report, stats: self.stats };
         self.announcer.tell(&event);
-        if let Event::BatchFinished { report, .. } = event {
-            self.recorder.take(report);
+        if let Event::BatchFinished { report, .. } = event
+            && let Some(failure) = self.recorder.take(report)
+        {
+            self.stop(failure);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The interface for recording outcomes.
 
 use crate::measure::Measurements;
-use crate::model::{BatchReport, ItemKey, LogEntry};
+use crate::model::{BatchReport, Failure, ItemKey, LogEntry};
 
 /// Records what a step does: in a ledger, over a client's socket, or not at all.
 ///
@@ -26,9 +26,11 @@ pub trait Recorder: Send {
         Ok(())
     }
 
-    /// Takes over a batch that was recorded, after everyone was informed.
-    fn take(&mut self, report: BatchReport) {
+    /// Takes over a batch that was recorded, after everyone was informed. A failure stops the step: there is no use for
+    /// more results.
+    fn take(&mut self, report: BatchReport) -> Option<Failure> {
         drop(report);
+        None
     }
 
     /// Saves what was measured of the step so far: now and then, and at its end. The step continues if that fails.

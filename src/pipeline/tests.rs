@@ -4,7 +4,7 @@ use super::{Alarm, Announcer, Carried, Feed, Recorder, StepEnd, StepJob, StepSta
 use crate::compile::{Options, Prepared, open_step, prepare};
 use crate::ledger::{Durability, StateFolder};
 use crate::measure::{Measurements, SlotClocks, SlotState};
-use crate::model::{BatchReport, LogEntry, RunId};
+use crate::model::{BatchReport, Failure, LogEntry, RunId};
 use crate::sources::{SourceHost, run_alone};
 use crate::task::{Cancel, CurrentItems, StepContext, TaskHost, Withdrawn};
 use crate::template::{ItemScope, Scope};
@@ -36,8 +36,9 @@ impl Recorder for Memory {
         }
     }
 
-    fn take(&mut self, report: BatchReport) {
+    fn take(&mut self, report: BatchReport) -> Option<Failure> {
         self.reports.push(report);
+        None
     }
 
     fn save(&mut self, measurements: &Measurements) -> Result<(), String> {

@@ -29,6 +29,14 @@ impl Number {
         }
     }
 
+    /// The nearest float.
+    pub(super) fn to_float(self) -> f64 {
+        match self {
+            Self::Whole(number) => number as f64,
+            Self::Float(number) => number,
+        }
+    }
+
     /// Compares by exact value, whatever the kinds.
     pub(super) fn compare(self, other: Self) -> Ordering {
         match (self, other) {
@@ -93,6 +101,17 @@ impl Sum {
         true
     }
 
+    /// Adds the sum of the numbers that follow; false where the whole ones do not fit 128 bits any more.
+    pub(super) fn merge(&mut self, next: Self) -> bool {
+        self.count += next.count;
+        self.has_float |= next.has_float;
+        self.add_float(next.float);
+        self.error += next.error;
+        let Some(sum) = self.whole.checked_add(next.whole) else { return false };
+        self.whole = sum;
+        true
+    }
+
     fn add_float(&mut self, number: f64) {
         let sum = self.float + number;
         self.error +=
@@ -114,11 +133,7 @@ impl Sum {
 
     /// The mean; none of no numbers.
     pub(super) fn mean(self) -> Option<Number> {
-        let total = match self.total() {
-            Number::Whole(total) => total as f64,
-            Number::Float(total) => total,
-        };
-        (self.count > 0).then(|| Number::Float(total / self.count as f64))
+        (self.count > 0).then(|| Number::Float(self.total().to_float() / self.count as f64))
     }
 }
 

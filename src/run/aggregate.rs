@@ -5,12 +5,12 @@
 
 use super::env::StepEnv;
 use super::error::EngineError;
+use super::ranges::{FoldError, fold};
 use super::scope::remember;
 use crate::compile::aggregate_fingerprint;
 use crate::ledger::{AggregateFile, Reader, StepReader};
 use crate::model::{Batch, Failure, FailureKind, ItemKey, LogEntry, Stats, Status, StepReport};
 use crate::pipeline::{mask_failure, step_timeout};
-use crate::reduce::Reducer;
 use crate::spec::{Aggregate, Reductions};
 use crate::task::{BatchOutcome, Frame, FrameOutcome, LaneSettings, LogLine};
 use serde_json::value::RawValue;
@@ -72,22 +72,13 @@ fn interrupted() -> Failure {
 /// Computes built-in reductions over the results.
 fn reduce(env: &mut StepEnv<'_>, reductions: &Reductions, recorded: &StepReader<'_>) -> Result<Computed, EngineError> {
     let wrong = |message| Failure::new(FailureKind::Exception, "AggregateError", message);
-    let mut reducer = Reducer::new(reductions);
-    let mut lines = recorded.results()?;
-    while let Some(piece) = lines.next_block()? {
-        if env.run.cancel.kill.is_fired() {
-            return Ok(Err(interrupted()));
-        }
-        let piece = piece.strip_suffix(b"\n").unwrap_or(&piece);
-        if piece.is_empty() {
-            continue;
-        }
-        for line in piece.split(|byte| *byte == b'\n') {
-            if let Err(message) = reducer.add(line) {
-                return Ok(Err(wrong(message)));
-            }
-        }
-    }
+    let kill = Arc::clone(&env.run.cancel.kill);
+    let reducer = match fold(reductions, recorded.results()?, &|| kill.is_fired()) {
+        Ok(reducer) => reducer,
+        Err(FoldError::Read(error)) => return Err(error.into()),
+        Err(FoldError::Wrong(message)) => return Ok(Err(wrong(message))),
+        Err(FoldError::Stopped) => return Ok(Err(interrupted())),
+    };
     for field in reducer.never_found() {
         env.notice(format!("warning: no result has the field `{field}` of the aggregate"));
     }

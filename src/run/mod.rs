@@ -15,6 +15,7 @@ mod machine;
 mod mode;
 mod output;
 mod output_paths;
+mod ranges;
 mod recorder;
 mod repro;
 mod retention;

@@ -6,10 +6,12 @@
 
 use super::env::StepEnv;
 use super::error::EngineError;
+use super::recorder::output_failure;
 use crate::columnar::{common_schema, conform, read_ipc, schema_of_ipc};
-use crate::export::{self, ExportError, Results, StreamedOutput, Target, Written};
+use crate::export::{self, ExportError, Results, StreamedOutput, Target, TypeCheck, Written};
 use crate::ledger::{LedgerError, Reader, ResultsReader, RunFolder, StepReader};
-use crate::model::{Failure, FailureKind, OutputFormat, Status, StepName, StepReport};
+use crate::model::{OutputCompression, OutputFormat, OutputOptions, Status, StepName, StepReport};
+use crate::pipeline::mask_failure;
 use crate::task::{ItemFiles, Latch};
 use std::error::Error;
 use std::io;
@@ -50,24 +52,20 @@ pub(super) fn write_output(
     let note = |state: Option<String>| {
         // The results of this run belong to no other run.
         let of = if only_new { format!("{revision} of {}", env.run.folder.run) } else { revision.clone() };
-        let note = serde_json::json!({
+        let mut note = serde_json::json!({
             "path": path, "format": format, "parts": target.parts, "of": of, "state": state
         });
+        // Notes of earlier builds have neither.
+        if target.compression != OutputCompression::None || target.options != OutputOptions::default() {
+            note["written"] = serde_json::json!([target.compression, target.options]);
+        }
         note.to_string()
     };
     let state = target.state();
     if state.is_some() && env.ledger.output()? == Some(note(state)) {
         return Ok(());
     }
-    let which = if only_new { Which::New } else { Which::All };
-    let mut results = StepResults {
-        folder: env.run.folder.clone(),
-        step: &report.name,
-        is_batch: env.step.is_batch(),
-        which,
-        stop,
-        lines: None,
-    };
+    let mut results = StepResults::of(env);
     let streamed = streamed.and_then(|streamed| streamed.commit(target, report.stats.total).transpose());
     let written = match streamed.or_else(|| results.as_tables(target)) {
         Some(written) => written,
@@ -77,17 +75,47 @@ pub(super) fn write_output(
         Ok(written) => {
             let note = note(target.state());
             env.ledger.note_output(&note)?;
-            let records = if written.records == 1 { "record" } else { "records" };
-            env.notice(format!("{} {records} written to `{path}`", written.records));
+            tell(env, &written, &target.shown());
         }
         Err(_) if stop.is_fired() => report.status = Status::Interrupted,
         Err(error) => {
             report.status = Status::Failed;
-            let message = env.run.prepared.secrets.masked(error.to_string());
-            report.failure = Some(Failure::new(FailureKind::Output, "OutputError", message));
+            let mut failure = output_failure(&error);
+            mask_failure(&env.run.prepared.secrets, &mut failure);
+            report.failure = Some(failure);
         }
     }
     Ok(())
+}
+
+/// Checks whether results fit the output file as they come, if that is not certain. The error is why those that are there
+/// already do not.
+pub(super) fn type_check(env: &StepEnv<'_>, target: &Target) -> Result<Option<TypeCheck>, ExportError> {
+    let Some(mut check) = TypeCheck::of(target).filter(|_| env.step.is_batch()) else { return Ok(None) };
+    let mut results = StepResults::of(env);
+    // What cannot be read is reported when it is written.
+    if results.rewind().is_ok() {
+        check.take_all(&mut results)?;
+    }
+    Ok(Some(check))
+}
+
+/// Says what was written, and what was not.
+fn tell(env: &mut StepEnv<'_>, written: &Written, to: &str) {
+    for column in &written.missing {
+        env.notice(format!("warning: no record has the column `{column}` of `outputs`, so it is empty"));
+    }
+    let records = if written.records == 1 { "record" } else { "records" };
+    let nulls = match written.nulls {
+        0 => String::new(),
+        1 => ", 1 null result left out".to_owned(),
+        count => format!(", {count} null results left out"),
+    };
+    if written.is_cut {
+        env.notice("the reader of stdout has closed it, so not all records were written");
+    } else {
+        env.notice(format!("{} {records} written to {to}{nulls}", written.records));
+    }
 }
 
 /// Where the directories of attempts are created.
@@ -114,7 +142,19 @@ struct StepResults<'a> {
     lines: Option<ResultsReader>,
 }
 
-impl StepResults<'_> {
+impl<'a> StepResults<'a> {
+    fn of(env: &StepEnv<'a>) -> Self {
+        let only_new = env.step.step.outputs.file.as_ref().is_some_and(|file| file.only_new);
+        Self {
+            folder: env.run.folder.clone(),
+            step: env.step.name(),
+            is_batch: env.step.is_batch(),
+            which: if only_new { Which::New } else { Which::All },
+            stop: &env.run.cancel.stop,
+            lines: None,
+        }
+    }
+
     fn open(&self) -> Result<Option<ResultsReader>, LedgerError> {
         let reader = Reader::open(self.folder.clone())?;
         let results = |step: StepReader<'_>| match self.which {

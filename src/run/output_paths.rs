@@ -3,7 +3,7 @@
 
 use super::scope::step_scope;
 use crate::compile::{Prepared, target_of};
-use crate::export::{Claim, Target, real_path};
+use crate::export::{Claim, Target, is_stdout, real_path};
 use crate::model::{RunId, StepName};
 use crate::template::ItemScope;
 use std::collections::BTreeMap;
@@ -15,24 +15,28 @@ use std::sync::Arc;
 pub struct SideFile {
     /// The option that names it.
     pub option: &'static str,
-    /// Its path without links.
+    /// Its path without links, or `-` for stdout.
     pub path: PathBuf,
 }
 
 impl SideFile {
     /// Whether it is what an output replaces, or a file in a folder of parts, which is replaced as a whole.
     fn is_in(&self, target: &Target) -> bool {
+        if target.is_stdout() || is_stdout(&self.path) {
+            return target.is_stdout() && is_stdout(&self.path);
+        }
         self.path.starts_with(real_path(&target.path))
     }
 }
 
 /// An output of a step is a file that the run writes for another purpose.
 #[derive(Debug, thiserror::Error)]
-#[error("`{option}` and `outputs` of step `{step}` both write to `{}`", .path.display())]
+#[error("`{option}` and `outputs` of step `{step}` both write to {path}")]
 pub struct SharedPath {
     option: &'static str,
     step: StepName,
-    path: PathBuf,
+    /// As messages name it.
+    path: String,
 }
 
 /// Checks that no output goes to one of these files, as far as the paths of outputs are known before the run.
@@ -46,7 +50,7 @@ pub fn check_outputs(prepared: &Prepared, files: &[SideFile]) -> Result<(), Shar
         // What is wrong with a path, and what it will be if an earlier step says so, turns out when the step starts.
         let Ok(Some(target)) = target_of(&step.step, &scope) else { continue };
         if let Some(file) = files.iter().find(|file| file.is_in(&target)) {
-            return Err(SharedPath { option: file.option, step: step.name().clone(), path: target.path });
+            return Err(SharedPath { option: file.option, step: step.name().clone(), path: target.shown() });
         }
     }
     Ok(())
@@ -69,21 +73,23 @@ impl OutputPaths {
     }
 
     /// Claims the path of a step until the claim is dropped. The error says who else writes there.
-    pub(super) fn claim(&mut self, target: &Target, step: &StepName) -> Result<Claim, String> {
+    /// Stdout needs no claim: it is the run's own.
+    pub(super) fn claim(&mut self, target: &Target, step: &StepName) -> Result<Option<Claim>, String> {
         if let Some(file) = self.taken.iter().find(|file| file.is_in(target)) {
-            let path = target.path.display();
-            return Err(format!("`path`: `{}` of this run also writes to `{path}`; choose another path", file.option));
+            let path = target.shown();
+            return Err(format!("`path`: `{}` of this run also writes to {path}; choose another path", file.option));
         }
-        let claim = Claim::take(target)
-            .map_err(|busy| format!("`path`: {busy}; wait until it has finished, or choose another path"))?;
-        let real = claim.real_path();
+        let claim = if target.is_stdout() { Ok(None) } else { Claim::take(target).map(Some) };
+        let claim =
+            claim.map_err(|busy| format!("`path`: {busy}; wait until it has finished, or choose another path"))?;
+        let real = claim.as_ref().map_or(&*target.path, Claim::real_path);
         let other = self.results.iter().find(|(path, owner)| {
             // A folder of parts is replaced as a whole.
             owner != step && (path.starts_with(real) || real.starts_with(path))
         });
         if let Some((_, owner)) = other {
-            let path = target.path.display();
-            return Err(format!("`path`: step `{owner}` of this run also writes to `{path}`; choose another path"));
+            let path = target.shown();
+            return Err(format!("`path`: step `{owner}` of this run also writes to {path}; choose another path"));
         }
         self.results.push((real.to_path_buf(), step.clone()));
         Ok(claim)

@@ -1,9 +1,9 @@
 //! Records what a step does in the run's ledger, and in the step's output file if that is written during the step.
 
-use crate::export::{StreamedOutput, file_state};
+use crate::export::{ExportError, StreamedOutput, TypeCheck, file_state};
 use crate::ledger::{LedgerError, StepLedger};
 use crate::measure::Measurements;
-use crate::model::{BatchReport, ItemKey, LogEntry};
+use crate::model::{BatchReport, Failure, FailureKind, ItemKey, LogEntry};
 use crate::pipeline::Recorder;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,8 @@ pub(super) struct LedgerRecorder<'a> {
     pub(super) ledger: &'a mut StepLedger,
     /// The output file, if it is written during the step.
     pub(super) streamed: Option<StreamedOutput>,
+    /// Whether results fit the output file, if that is not certain.
+    pub(super) types: Option<TypeCheck>,
     /// Where the files of items go.
     pub(super) item_files: Option<PathBuf>,
 }
@@ -31,10 +33,18 @@ impl Recorder for LedgerRecorder<'_> {
         self.ledger.forget_failures(items)
     }
 
-    fn take(&mut self, report: BatchReport) {
+    fn take(&mut self, report: BatchReport) -> Option<Failure> {
+        if let Some(types) = &mut self.types
+            && let Err(error) = types.take(&report)
+        {
+            // The step stops. What is still running may have many more like it.
+            self.types = None;
+            return Some(output_failure(&error));
+        }
         if let Some(streamed) = &mut self.streamed {
             streamed.take(report);
         }
+        None
     }
 
     fn save(&mut self, measurements: &Measurements) -> Result<(), String> {
@@ -46,6 +56,11 @@ impl Recorder for LedgerRecorder<'_> {
         let logged = self.ledger.log(entry);
         logged.map_err(|error| warning(&error, "task output is no longer logged, but results are saved"))
     }
+}
+
+/// The failure of a step whose results do not fit, or cannot be written to, its output file.
+pub(super) fn output_failure(error: &ExportError) -> Failure {
+    Failure::new(FailureKind::Output, "OutputError", error.to_string())
 }
 
 /// What could not be written, why, and what follows.

@@ -6,14 +6,14 @@ use super::error::EngineError;
 use super::hashed_rows::HashedRows;
 use super::history::{Prior, compare};
 use super::mode::StepMode;
-use super::output::{item_files, write_output};
-use super::recorder::LedgerRecorder;
+use super::output::{item_files, type_check, write_output};
+use super::recorder::{LedgerRecorder, output_failure};
 use super::scope::read_results;
 use crate::compile::{OpenStep, StartError, open_step, template_error, timeout_of};
-use crate::export::{Claim, StreamedOutput};
+use crate::export::{Claim, ExportError, StreamedOutput};
 use crate::ledger::{DoneBatch, FailedItems, RowHashWriter, StepHistory, ToldItems};
 use crate::model::{Event, Failure, FailureKind, Stats, Status, StepReport, message_of};
-use crate::pipeline::{Alarm, Carried, Feed, StepEnd, StepJob, StepStart, Width, run_step, step_timeout};
+use crate::pipeline::{Alarm, Carried, Feed, StepEnd, StepJob, StepStart, Width, mask_failure, run_step, step_timeout};
 use crate::resume::{Comparison, Counts};
 use crate::sources::{Printed, RowHasher, Source, SourceError, SourceHost, take};
 use crate::spec::{BatchSize, Diagnostic, Diagnostics};
@@ -99,7 +99,7 @@ fn run_with(
 fn claim_output(env: &mut StepEnv<'_>, open: &OpenStep) -> Result<Option<Claim>, StartError> {
     let (Some(target), Some(file)) = (&open.target, &env.step.step.outputs.file) else { return Ok(None) };
     let claim = env.output_paths.claim(target, env.step.name());
-    claim.map(Some).map_err(|message| StartError::Setting(message, file.path.span))
+    claim.map_err(|message| StartError::Setting(message, file.path.span))
 }
 
 /// The source, which records the hashes of its items if they are rows of files.
@@ -154,6 +154,10 @@ fn work(
     let is_fresh = compared.is_none();
     // Results of earlier executions are not in order with new ones.
     let streamed = open.target.as_ref().filter(|_| env.step.is_batch() && is_fresh).and_then(StreamedOutput::of);
+    let types = match open.target.as_ref().map(|target| type_check(env, target)).transpose() {
+        Ok(types) => types.flatten(),
+        Err(error) => return Ok(unfit(env, &error)),
+    };
     let context = env.context(&open, files.clone())?;
     let settings = open.settings.clone();
     let total = compared.as_ref().map_or(settings.total, |compared| Some(compared.total));
@@ -166,7 +170,7 @@ fn work(
     let done_before = start.carried.done;
     let job = StepJob::new(&env.step.program, env.step.handler.as_ref(), context, &settings);
     let steered = env.run.control.begin(job.steered(&env.run.prepared.secrets));
-    let mut recorder = LedgerRecorder { ledger: env.ledger, streamed, item_files: into };
+    let mut recorder = LedgerRecorder { ledger: env.ledger, streamed, types, item_files: into };
     let end = run_step(start, &job, &mut recorder, env.announcer.reborrow())?;
     drop(steered);
     let streamed = recorder.streamed.take();
@@ -293,6 +297,15 @@ fn cannot_start(env: &StepEnv<'_>, error: &StartError) -> StepOutcome {
         failure: Some(Failure::new(FailureKind::Template, "StepError", message)),
     };
     StepOutcome { report, started: false, fault: Some(diagnostic_of(env, error)) }
+}
+
+/// A step whose earlier results do not fit its output file: more of them would not help.
+fn unfit(env: &StepEnv<'_>, error: &ExportError) -> StepOutcome {
+    let mut failure = output_failure(error);
+    mask_failure(&env.run.prepared.secrets, &mut failure);
+    let (stats, failure) = (Stats::default(), Some(failure));
+    let report = StepReport { name: env.name().clone(), status: Status::Failed, stats, failure };
+    StepOutcome { report, started: true, fault: None }
 }
 
 /// A step whose time was up before its first item ran.

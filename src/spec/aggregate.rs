@@ -17,36 +17,69 @@ pub enum Aggregate {
 pub struct Reductions {
     /// `count`: whether to count the results.
     pub count: bool,
-    /// `sum`, `mean`, `min` and `max`, in this order, each at most once. Empty only if `count` is true.
+    /// The others, in the order of [`Reduction::ALL`], each at most once. Empty only if `count` is true.
     pub over: Vec<(Reduction, Over)>,
     /// `group_by`
     pub group_by: Option<Over>,
+    /// `at`: the shares of `quantiles`, from 0 to 1, as they are shown.
+    pub at: Vec<String>,
+    /// `top_size`: how many values `top` shows.
+    pub top_size: usize,
 }
 
-/// A reduction of numbers.
+/// A reduction of the values of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reduction {
     /// `sum`
     Sum,
     /// `mean`
     Mean,
+    /// `std`
+    Std,
     /// `min`
     Min,
     /// `max`
     Max,
+    /// `quantiles`
+    Quantiles,
+    /// `distinct`
+    Distinct,
+    /// `top`
+    Top,
+    /// `first`
+    First,
+    /// `last`
+    Last,
 }
 
 impl Reduction {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 4] = [Self::Sum, Self::Mean, Self::Min, Self::Max];
+    pub const ALL: [Self; 10] = [
+        Self::Sum,
+        Self::Mean,
+        Self::Std,
+        Self::Min,
+        Self::Max,
+        Self::Quantiles,
+        Self::Distinct,
+        Self::Top,
+        Self::First,
+        Self::Last,
+    ];
 
     /// The name in the file.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sum => "sum",
             Self::Mean => "mean",
+            Self::Std => "std",
             Self::Min => "min",
             Self::Max => "max",
+            Self::Quantiles => "quantiles",
+            Self::Distinct => "distinct",
+            Self::Top => "top",
+            Self::First => "first",
+            Self::Last => "last",
         }
     }
 }

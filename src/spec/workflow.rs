@@ -8,7 +8,7 @@ use super::retry::RetryPolicy;
 use super::setting::Setting;
 use super::source_file::SourceFile;
 use super::task::Task;
-use crate::model::{OutputFormat, Span, StepName, Text, Tree};
+use crate::model::{OutputFormat, OutputOptions, Span, StepName, Text, Tree};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -101,6 +101,8 @@ pub struct OutputFile {
     pub parts: bool,
     /// `only_new`: whether results that were taken over from an earlier run are left out.
     pub only_new: bool,
+    /// How the file is written otherwise.
+    pub options: OutputOptions,
 }
 
 /// Whether a path can only be that of a directory: it ends with a slash, `.` or `..`.

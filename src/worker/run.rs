@@ -153,7 +153,13 @@ impl Runner<'_> {
         let rows = if self.caller.task.batched { self.rows(&result)? } else { None };
         let mut encoder = Encoder::new(self.caller.support, &mut self.cache, &mut self.line);
         match rows {
-            None => encoder.write(&result)?,
+            None => {
+                encoder.write(&result)?;
+                if !self.caller.task.batched && self.caller.support.is_frame(&result)? {
+                    // What tells it from a list: its rows are the records of output files.
+                    encoder.out.insert(1, b' ');
+                }
+            }
             Some(rows) => {
                 list = true;
                 for (at, row) in rows.try_iter()?.enumerate() {

@@ -5,7 +5,7 @@ use super::embedded::{CODE, FRAMES, HOST, PROGRAMS, RESULTS, VALUES};
 use super::json::parse;
 use crate::model::{Failure, FailureKind};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use std::sync::Arc;
 
 /// What `convert` turned a value into.
@@ -25,6 +25,7 @@ pub(super) struct Support {
     describe: Py<PyAny>,
     convert: Py<PyAny>,
     records: Py<PyAny>,
+    library_of: Py<PyAny>,
     table: Py<PyAny>,
     decode: Py<PyAny>,
     leave_child: Py<PyAny>,
@@ -49,6 +50,7 @@ impl Support {
             leave_child: host.getattr("leave_child")?.unbind(),
             convert: values.getattr("convert")?.unbind(),
             records: values.getattr("records")?.unbind(),
+            library_of: values.getattr("library_of")?.unbind(),
             table: values.getattr("table")?.unbind(),
             decode: values.getattr("decode")?.unbind(),
             error_view: values.getattr("ErrorView")?.unbind(),
@@ -96,6 +98,19 @@ impl Support {
             2 => Converted::Null,
             _ => Converted::Unsupported(payload.extract()?),
         })
+    }
+
+    /// Whether a value is a data frame. Plain JSON values are told without a call of Python code.
+    pub(super) fn is_frame(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let is_plain = value.is_none()
+            || value.cast_exact::<PyDict>().is_ok()
+            || value.is_instance_of::<PyInt>()
+            || value.is_instance_of::<PyFloat>()
+            || value.is_instance_of::<PyString>()
+            || value.is_instance_of::<PyList>()
+            || value.is_instance_of::<PyDict>()
+            || value.is_instance_of::<PyTuple>();
+        Ok(!is_plain && !self.library_of.bind(value.py()).call1((value,))?.is_none())
     }
 
     /// The rows of a data frame; `None` for any other value.

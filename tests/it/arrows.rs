@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("template", &["model"]),
     ("report", &["causes", "measure", "text", "model"]),
     ("rows", &["model"]),
-    ("export", &["model"]),
+    ("export", &["text", "model"]),
     ("columnar", &["rows", "model"]),
     ("reduce", &["spec"]),
     ("ledger", &["measure", "columnar", "model"]),

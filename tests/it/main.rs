@@ -71,6 +71,9 @@ mod logs;
 mod messy;
 mod migrations;
 /// Who owns a path that results are written to.
+mod output_columns;
+mod output_files;
+mod output_types;
 mod owners;
 /// What is given to a run.
 mod params;
@@ -86,6 +89,7 @@ mod python;
 mod random_damage;
 /// Values that are made at random.
 mod random_values;
+mod reductions;
 /// Failures looked at closely.
 mod report;
 mod repro;

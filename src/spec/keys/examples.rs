@@ -73,12 +73,22 @@ fn results(key: &str) -> &'static [&'static str] {
         "name" => &["pictures"],
         "path" => &["out/results.csv"],
         "format" => &["csv"],
-        "parts" | "only_new" | "count" => &["true"],
+        "parts" | "only_new" | "bom" | "drop_null" | "count" => &["true"],
+        "compression" => &["gzip"],
+        "columns" => &["[id, name]"],
+        "delimiter" => &[";", "tab"],
+        "quote" => &["all"],
+        "null" => &["NA"],
+        "on_type_conflict" => &["text"],
         "on_missing" => &["ignore"],
         "item_files" => &["out/pictures"],
         "code" => &["return sum(results)"],
         "inputs" => &["{factor: 2}"],
-        "sum" | "mean" | "min" | "max" => &["price", "[price, stats.total]", "true"],
+        "at" => &["[0.5, 0.99]"],
+        "top_size" => &["3"],
+        "sum" | "mean" | "std" | "min" | "max" | "quantiles" | "distinct" | "top" | "first" | "last" => {
+            &["price", "[price, stats.total]", "true"]
+        }
         "group_by" => &["city", "[city, year]"],
         _ => &[],
     }

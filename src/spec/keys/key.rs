@@ -101,6 +101,8 @@ pub enum KeyType {
     RetryOn,
     /// An `aggregate`: Python code or a mapping.
     Aggregate,
+    /// A list of numbers from 0 to 1, at least one, each once.
+    Shares,
     /// A field of a result, a list of them, or `true`.
     Fields,
     /// One of these words.

@@ -1,8 +1,12 @@
 //! The table itself. Its texts are shown by editors, through the JSON Schema.
 
 use super::key::{KeyGroup, KeyType, is, key, words};
+use super::reductions::AGGREGATE;
 use super::row_keys::{ROWS, SQL};
-use super::words::{BACKOFFS, BATCH_FORMATS, FORMATS, ON_MISSING, OPERATIONS, PARAM_TYPES, STEP_TYPES, TASK_TYPES};
+use super::words::{
+    BACKOFFS, BATCH_FORMATS, CSV_QUOTES, FORMATS, ON_MISSING, ON_TYPE_CONFLICT, OPERATIONS, OUTPUT_COMPRESSIONS,
+    PARAM_TYPES, STEP_TYPES, TASK_TYPES,
+};
 
 /// The top of a workflow file.
 pub static WORKFLOW: KeyGroup = KeyGroup {
@@ -84,6 +88,19 @@ pub static OUTPUTS: KeyGroup = KeyGroup {
             "Whether `path` is a directory for several files of limited size",
         ),
         key("only_new", KeyType::PlainBool, is("false"), "Whether to write only results that this run produced"),
+        key("compression", KeyType::OneOf(OUTPUT_COMPRESSIONS), words("by file extension"), "Compression of the file"),
+        key("columns", KeyType::Columns, words("all"), "Columns to write, in this order"),
+        key("delimiter", KeyType::Character("tab"), is(","), "Character between two fields of CSV; `tab` for a tab"),
+        key("quote", KeyType::OneOf(CSV_QUOTES), is("minimal"), "Fields of CSV to quote: those that need it, or all"),
+        key("null", KeyType::FreeText, words("empty"), "Text in CSV for null and for missing keys"),
+        key("bom", KeyType::PlainBool, is("false"), "Whether CSV begins with a byte order mark, as Excel likes it"),
+        key(
+            "on_type_conflict",
+            KeyType::OneOf(ON_TYPE_CONFLICT),
+            is("error"),
+            "What to do if a Parquet column has no type",
+        ),
+        key("drop_null", KeyType::PlainBool, is("false"), "Whether null results are left out of JSON Lines"),
         key(
             "on_missing",
             KeyType::OneOf(ON_MISSING),
@@ -152,27 +169,6 @@ pub static BATCH: KeyGroup = KeyGroup {
         key("timeout", KeyType::Duration, None, "Time limit for one item; `timeout` of the task takes precedence"),
         key("batch_timeout", KeyType::Duration, None, "Time limit for one batch"),
         key("aggregate", KeyType::Aggregate, None, "One value computed from all results, by Python code or reductions"),
-    ],
-};
-
-/// `aggregate` of a batch.
-pub static AGGREGATE: KeyGroup = KeyGroup {
-    name: "aggregate",
-    doc: "One value computed from all results of a batch",
-    keys: &[
-        key(
-            "code",
-            KeyType::Text,
-            None,
-            "Python code that returns the aggregate; it can use `results`, `failed` and `stats`",
-        ),
-        key("inputs", KeyType::Mapping, None, "Variables for the code"),
-        key("count", KeyType::PlainBool, is("false"), "Whether to count the results"),
-        key("sum", KeyType::Fields, None, "Fields to add up"),
-        key("mean", KeyType::Fields, None, "Fields to average"),
-        key("min", KeyType::Fields, None, "Fields to find the minimum of"),
-        key("max", KeyType::Fields, None, "Fields to find the maximum of"),
-        key("group_by", KeyType::Fields, None, "Fields to group by"),
     ],
 };
 

@@ -11,6 +11,12 @@ pub const ON_MISSING: &[&str] = &["run", "ignore"];
 
 /// The formats for results.
 pub const FORMATS: &[&str] = &["jsonl", "csv", "parquet"];
+/// The values of `compression` of an output.
+pub const OUTPUT_COMPRESSIONS: &[&str] = &["none", "gzip", "zstd"];
+/// The values of `quote` of an output.
+pub const CSV_QUOTES: &[&str] = &["minimal", "all"];
+/// The values of `on_type_conflict`.
+pub const ON_TYPE_CONFLICT: &[&str] = &["error", "text"];
 /// The operations of a python task.
 pub const OPERATIONS: &[&str] = &["multiply", "add", "subtract", "divide"];
 

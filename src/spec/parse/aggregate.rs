@@ -8,9 +8,13 @@ use crate::spec::keys;
 use crate::spec::node::NodeKind;
 use crate::spec::setting::Readable;
 use crate::spec::task::{PythonProgram, PythonTask};
+use std::num::NonZeroUsize;
 
 /// Names that are defined in the code of an aggregate.
 const SEEN: [&str; 3] = ["results", "failed", "stats"];
+
+/// How many values `top` shows, unless told otherwise.
+const TOP_SIZE: usize = 10;
 
 const FORMS: &str =
     "write Python code that returns the aggregate, or reductions such as `{count: true, sum: price, group_by: city}`";
@@ -56,7 +60,7 @@ fn code(field: &Field<'_>, values: Option<Field<'_>>, errors: &mut ErrorList) ->
 }
 
 fn refuse_reductions(section: &mut Section<'_>, code: &Field<'_>, errors: &mut ErrorList) {
-    for name in Reduction::ALL.map(Reduction::name).into_iter().chain(["count", "group_by"]) {
+    for name in Reduction::ALL.map(Reduction::name).into_iter().chain(["count", "group_by", "at", "top_size"]) {
         if let Some(other) = section.take(name) {
             let error = Diagnostic::at(other.key_span, format!("`code` and `{name}` cannot be used together"));
             errors.push(error.also(code.key_span, "conflicts with this").within(other.path));
@@ -77,15 +81,17 @@ fn reductions(field: &Field<'_>, section: &mut Section<'_>, errors: &mut ErrorLi
         let Some(field) = section.take(reduction.name()) else { continue };
         over_all.extend(over(&field, errors).map(|over| (reduction, over)));
     }
+    let at = shares(section, &over_all, errors);
+    let top_size = top_size(section, &over_all, errors);
     let groups = section.take("group_by");
     let group_by = groups.as_ref().and_then(|field| over(field, errors));
     // Wrong values have been reported already, and misspelt keys will be.
     let is_right = errors.len() == before && section.names().next().is_none();
     if !count && over_all.is_empty() && is_right {
-        let help = "add `count: true`, fields for `sum`, `mean`, `min` or `max`, or `code`";
+        let help = "add `count: true`, fields for `sum`, `mean` or another reduction, or `code`";
         errors.push(field.error("computes nothing").help(help));
     }
-    let reductions = Reductions { count, over: over_all, group_by };
+    let reductions = Reductions { count, over: over_all, group_by, at, top_size };
     if let (Some(field), Some(Over::Fields(fields))) = (&groups, &reductions.group_by) {
         let shown = reductions.over.iter().map(|(reduction, _)| reduction.name()).chain(count.then_some("count"));
         for name in shown.filter(|name| fields.iter().any(|field| field.0 == *name)) {
@@ -94,6 +100,56 @@ fn reductions(field: &Field<'_>, section: &mut Section<'_>, errors: &mut ErrorLi
         }
     }
     Some(reductions)
+}
+
+/// `at`: the shares of `quantiles`.
+fn shares(section: &mut Section<'_>, over: &[(Reduction, Over)], errors: &mut ErrorList) -> Vec<String> {
+    let quartiles = || ["0.25", "0.5", "0.75"].map(str::to_owned).to_vec();
+    let Some(field) = option_of(section, ("at", Reduction::Quantiles), over, errors) else { return quartiles() };
+    let NodeKind::List(list) = &field.node.kind else {
+        errors.push(field.expected("a list of numbers from 0 to 1").help("for example `[0.5, 0.99]`"));
+        return quartiles();
+    };
+    if list.is_empty() {
+        errors.push(field.error("is empty").help("for example `[0.5, 0.99]`"));
+    }
+    let mut shares: Vec<String> = Vec::new();
+    for (index, node) in list.iter().enumerate() {
+        let element = field.element(index, node);
+        let share = match &node.kind {
+            NodeKind::Number(number) => number.parse().ok().filter(|share: &f64| (0.0..=1.0).contains(share)),
+            _ => None,
+        };
+        match share.map(|share| (share + 0.0).to_string()) {
+            None => errors.push(element.expected("a list of numbers from 0 to 1").help("for example `[0.5, 0.99]`")),
+            Some(share) if shares.contains(&share) => errors.push(element.error(format!("contains {share} twice"))),
+            Some(share) => shares.push(share),
+        }
+    }
+    shares
+}
+
+/// `top_size`
+fn top_size(section: &mut Section<'_>, over: &[(Reduction, Over)], errors: &mut ErrorList) -> usize {
+    let field = option_of(section, ("top_size", Reduction::Top), over, errors);
+    let size: Option<NonZeroUsize> = field.and_then(|field| field.with(Readable::read, errors));
+    size.map_or(TOP_SIZE, NonZeroUsize::get)
+}
+
+/// Takes a key that only one reduction has a use for.
+fn option_of<'n>(
+    section: &mut Section<'n>,
+    (key, reduction): (&str, Reduction),
+    over: &[(Reduction, Over)],
+    errors: &mut ErrorList,
+) -> Option<Field<'n>> {
+    let field = section.take(key)?;
+    if over.iter().any(|(other, _)| *other == reduction) {
+        return Some(field);
+    }
+    let error = Diagnostic::at(field.key_span, format!("`{key}` requires `{}`", reduction.name()));
+    errors.push(error.within(field.path));
+    None
 }
 
 fn over(field: &Field<'_>, errors: &mut ErrorList) -> Option<Over> {

@@ -8,6 +8,7 @@ mod dialect;
 mod file;
 mod items;
 mod names;
+mod output_options;
 mod outputs;
 mod params;
 mod python;

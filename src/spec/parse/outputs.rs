@@ -1,9 +1,10 @@
 //! `outputs` of a step: a name, or a mapping that says where results go.
 
 use super::names::is_identifier;
+use super::output_options::{OPTIONS, options, take_options};
 use super::section::{Field, Section};
 use super::task_type::Runs;
-use crate::model::{OutputFormat, Span, Text};
+use crate::model::{OutputCompression, OutputFormat, Span, Text};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys::{self, FORMATS, ON_MISSING, RESERVED_OUTPUTS, TEMPLATE_KEYWORDS};
 use crate::spec::node::NodeKind;
@@ -23,6 +24,23 @@ pub(super) struct Seen {
 pub(super) struct OutputsParser<'a> {
     pub runs: Runs,
     pub seen: &'a mut Seen,
+}
+
+/// The path that means stdout.
+const STDOUT: &str = "-";
+
+const FOR_STDOUT: &str = "set `format: jsonl` or `format: csv`; `./-` is a file with this name";
+
+/// Stdout takes a stream of text.
+fn check_stdout(path: &Field<'_>, (format, parts): (OutputFormat, bool), errors: &mut ErrorList) {
+    if format == OutputFormat::Parquet {
+        errors.push(path.error("is stdout, which Parquet cannot be written to").help(FOR_STDOUT));
+    }
+    if parts {
+        errors.push(
+            path.error("is stdout, but `parts` requires a directory").help("remove `parts`, or name a directory"),
+        );
+    }
 }
 
 impl OutputsParser<'_> {
@@ -46,7 +64,8 @@ impl OutputsParser<'_> {
         let file = match section.take("path") {
             Some(path) => self.file(&path, section, errors),
             None => {
-                for field in ["format", "parts", "only_new"].into_iter().filter_map(|key| section.take(key)) {
+                let keys = ["format", "parts", "only_new"].into_iter().chain(OPTIONS);
+                for field in keys.filter_map(|key| section.take(key)) {
                     let error = Diagnostic::at(field.key_span, format!("`{}` requires `path`", field.key));
                     errors.push(error.within(field.path.clone()));
                 }
@@ -90,6 +109,7 @@ impl OutputsParser<'_> {
             parts
         });
         let only_new = section.take("only_new").and_then(|field| field.with(Readable::read, errors)).unwrap_or(false);
+        let fields = take_options(section);
         let format = match format {
             Some(format) => match format.one_of(FORMATS, errors)? {
                 "csv" => OutputFormat::Csv,
@@ -99,13 +119,26 @@ impl OutputsParser<'_> {
             None => {
                 let format = OutputFormat::of_path(&path.as_ref()?.raw);
                 if format.is_none() {
-                    let error = field.error("has no known file extension");
-                    errors.push(error.help("use `.jsonl`, `.csv` or `.parquet`, or set `format`"));
+                    errors.push(match path.as_ref()?.raw.as_str() {
+                        STDOUT => field.error("is stdout, which has no file extension").help(FOR_STDOUT),
+                        _ => field
+                            .error("has no known file extension")
+                            .help("use `.jsonl`, `.csv` or `.parquet`, or set `format`"),
+                    });
                 }
                 format?
             }
         };
+        let options = options(fields, format, errors);
         let path = path?;
+        let suffix = OutputCompression::of_path(&path.raw).suffix();
+        if format == OutputFormat::Parquet && !suffix.is_empty() {
+            let error = field.error(format!("ends in `{suffix}`, but a Parquet file is compressed inside"));
+            errors.push(error.help("use the extension `.parquet`"));
+        }
+        if path.raw == STDOUT {
+            check_stdout(field, (format, parts), errors);
+        }
         if !parts && !path.is_template() && names_folder(Path::new(&path.raw)) {
             let help = match self.runs {
                 Runs::Once => "add the name of a file",
@@ -113,7 +146,7 @@ impl OutputsParser<'_> {
             };
             errors.push(field.error("is the name of a directory").help(help));
         }
-        Some(OutputFile { path, format, parts, only_new })
+        Some(OutputFile { path, format, parts, only_new, options })
     }
 
     fn path(&mut self, field: &Field<'_>, errors: &mut ErrorList) -> Option<Text> {

@@ -8,6 +8,7 @@ mod step;
 mod task;
 mod value;
 
+use super::aggregate::Reduction;
 use super::keys;
 use key::{closed, properties, property};
 use serde_json::{Map, Value, json};
@@ -22,7 +23,9 @@ pub fn schema() -> Value {
         defs[name]["minProperties"] = json!(1);
     }
     defs["range"]["required"] = json!(["stop"]);
-    defs["outputs"]["dependentRequired"] = json!({"format": ["path"], "parts": ["path"], "only_new": ["path"]});
+    let without_path = ["name", "path", "item_files", "on_missing"];
+    let of_path = keys::OUTPUTS.names().filter(|name| !without_path.contains(name));
+    defs["outputs"]["dependentRequired"] = of_path.map(|name| (name.to_owned(), json!(["path"]))).collect();
     defs["auth"]["oneOf"] = json!([{"required": ["bearer"]}, {"required": ["username", "password"]}]);
     defs["auth"]["dependentRequired"] = json!({"username": ["password"], "password": ["username"]});
     aggregate(&mut defs["aggregate"]);
@@ -66,12 +69,16 @@ fn items() -> Value {
 
 /// Code, with inputs or without; or reductions, one at least.
 fn aggregate(aggregate: &mut Value) {
-    let reductions = ["count", "sum", "mean", "min", "max"];
-    let refused: Map<String, Value> =
-        reductions.iter().chain(&["group_by"]).map(|name| ((*name).to_owned(), json!(false))).collect();
+    let reductions: Vec<&str> = ["count"].into_iter().chain(Reduction::ALL.map(Reduction::name)).collect();
+    let refused: Map<String, Value> = reductions
+        .iter()
+        .chain(&["group_by", "at", "top_size"])
+        .map(|name| ((*name).to_owned(), json!(false)))
+        .collect();
     aggregate["if"] = json!({"required": ["code"]});
     aggregate["then"] = json!({"properties": refused});
     let one: Vec<Value> = reductions.iter().map(|name| json!({"required": [name]})).collect();
+    aggregate["dependentRequired"] = json!({"at": ["quantiles"], "top_size": ["top"]});
     aggregate["else"] = json!({"properties": {"inputs": false}, "anyOf": one});
 }
 

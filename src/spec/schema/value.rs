@@ -120,6 +120,10 @@ fn list(key_type: KeyType) -> Value {
             one["not"] = json!({"const": false});
             any_of([one, json!({"type": "array", "items": field, "minItems": 1, "uniqueItems": true})])
         }
+        KeyType::Shares => {
+            let share = json!({"type": "number", "minimum": 0, "maximum": 1});
+            json!({"type": "array", "items": share, "minItems": 1, "uniqueItems": true})
+        }
         KeyType::Texts => json!({"type": "array", "items": value(KeyType::Word)}),
         KeyType::TextOrTexts => {
             let one = json!({"type": ["string", "number", "boolean"], "pattern": LITERAL});

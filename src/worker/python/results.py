@@ -139,8 +139,8 @@ class Results(Sequence):
         found = list(self._lines(forward[0], forward[-1] + 1, forward.step))
         return found if rows.step > 0 else found[::-1]
 
-    def _lines(self, start, stop, step=1):
-        """Yields the results of `range(start, stop, step)`."""
+    def _lines(self, start, stop, step=1, opened=False):
+        """Yields the results of `range(start, stop, step)`; with `opened`, the rows of those that are data frames."""
         import json
 
         if start >= stop:
@@ -151,7 +151,12 @@ class Results(Sequence):
             for line in file:
                 if index >= start and (index - start) % step == 0:
                     value = json.loads(str(line, "utf-8"))
-                    yield wrap(value) if self._views else value
+                    value = wrap(value) if self._views else value
+                    # Only data frames have a blank there.
+                    if opened and line.startswith(b"[ "):
+                        yield from value
+                    else:
+                        yield value
                 index += 1
                 if index >= stop:
                     return
@@ -195,10 +200,10 @@ class Results(Sequence):
         return list(self)
 
     def to_pandas(self):
-        """A pandas data frame with a row for each result."""
+        """A pandas data frame with a row for each result, or for each row of a data frame."""
         pd = library("pandas", "to_pandas")
         columns = {name: pandas_column(pd, values) for name, values in self._columns().items()}
-        return pd.DataFrame(columns, index=pd.RangeIndex(len(self)))
+        return pd.DataFrame(columns)
 
     def to_polars(self):
         """A polars data frame with a row for each result."""
@@ -214,10 +219,10 @@ class Results(Sequence):
         return pa.table({name: pa.array(values, pa.uint64() if wide else None) for name, (values, wide) in columns.items()})
 
     def _columns(self):
-        """The values by field, in order of first appearance, with None for missing ones. Plain results go to `value`."""
-        columns = {}
-        for number, value in enumerate(self):
-            row = value if isinstance(value, dict) else {"value": value}
+        """The columns that output files have: values by field, in order of first appearance, with None for missing ones."""
+        columns, number = {}, -1
+        for number, value in enumerate(self._lines(0, self._count, opened=True)):
+            row = value if isinstance(value, dict) else {} if value is None else {"value": value}
             for field, inner in row.items():
                 try:
                     column = columns[field]
@@ -228,7 +233,7 @@ class Results(Sequence):
                 for column in columns.values():
                     if len(column) == number:
                         column.append(None)
-        return columns
+        return columns or ({"value": [None] * (number + 1)} if number >= 0 else {})
 
 
 def pandas_column(pd, values):
