@@ -189,3 +189,16 @@ open('a.csv', 'w', encoding=sys.argv[1], newline='').write('a\\n' + sys.argv[2] 
         assert_eq!(rows(&sandbox), [json!({"a": text})], "{name}");
     }
 }
+
+#[test]
+fn json_that_is_one_value_is_not_read_as_lines_in_silence() {
+    for text in ["[\n{\"a\": 1},\n{\"a\": 2}\n]\n", "{\n  \"a\": 1\n}\n"] {
+        let sandbox = Sandbox::with(&reads("jsonl: a.json", "")).file("a.json", text);
+        let said = sandbox.run(&[]).exits_with(2);
+        said.says(&["`a.json` is one JSON value over several lines, not JSON Lines", "jq -c '.[]' FILE > FILE.jsonl"]);
+    }
+    let sandbox = Sandbox::with(&reads("jsonl: a.json", "")).file("a.json", "[{\"a\": 1}, {\"a\": 2}]\n");
+    sandbox.run(&[]).exits_with(0).says(&["`a.json` has one line, a list of mappings, so it is one item"]);
+    let sandbox = Sandbox::with(&reads("jsonl: a.jsonl", GO_ON)).file("a.jsonl", "{\"a\": 1}}\n[1]\n");
+    sandbox.run(&[]).exits_with(1).says(&["a.jsonl:1: invalid JSON"]);
+}

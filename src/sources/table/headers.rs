@@ -4,9 +4,11 @@ use super::bad_file::no_file_readable;
 use super::column_names::{ColumnNames, FileColumns, file_columns};
 use super::forms::Forms;
 use crate::model::{Column, Form};
+use crate::rows::Cutter;
 use crate::sources::error::{ErrorText, SourceError};
 use crate::sources::files::{RowFile, read_error};
 use crate::spec::{Header, RowFormat, RowsSpec, Types};
+use std::io;
 use std::sync::Arc;
 
 /// What the headers of the files say.
@@ -15,7 +17,8 @@ pub(super) struct Headers {
     /// The form of each file, or why it cannot be read.
     files: Vec<Result<usize, ErrorText>>,
     in_file: bool,
-    renamed: Option<String>,
+    /// What is odd about the files.
+    notice: Option<String>,
 }
 
 impl Headers {
@@ -43,29 +46,25 @@ impl Headers {
             None => Ok(0),
         });
         let files = files.collect();
-        Ok(Self { forms: forms.into_list().into(), files, in_file: spec.header == Header::First, renamed })
+        Ok(Self { forms: forms.into_list().into(), files, in_file: spec.header == Header::First, notice: renamed })
     }
 
     /// Lines bring their own names: it is enough that one of the files can be opened.
     fn of_lines(spec: &RowsSpec, files: &[RowFile]) -> Result<Self, SourceError> {
         let mut file_error = None;
         for file in files {
-            match file.look(spec).and_then(|mut cutter| cutter.cut(1)) {
-                Ok(_) => {
-                    file_error = None;
-                    break;
+            match file.look(spec).and_then(|cutter| first_line(file, cutter)) {
+                Ok(FirstLine::Part) => return Err(one_value(file)),
+                Ok(line) => {
+                    let notice = (line == FirstLine::OnlyList).then(|| one_list(file));
+                    return Ok(Self { forms: Arc::new([Form::Json]), files: vec![Ok(0); files.len()], in_file: false, notice });
                 }
                 Err(error) => _ = file_error.get_or_insert((file, error)),
             }
         }
         match file_error {
             Some((file, error)) => Err(no_file_readable(file, &read_error(&error).into())),
-            None => Ok(Self {
-                forms: Arc::new([Form::Json]),
-                files: vec![Ok(0); files.len()],
-                in_file: false,
-                renamed: None,
-            }),
+            None => Ok(Self { forms: Arc::new([Form::Json]), files: Vec::new(), in_file: false, notice: None }),
         }
     }
 
@@ -84,9 +83,9 @@ impl Headers {
         self.files[file].as_ref().err()
     }
 
-    /// Which columns got names that their file does not give.
-    pub(super) fn renamed(&self) -> Option<&str> {
-        self.renamed.as_deref()
+    /// What is odd about the files, if something is.
+    pub(super) fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
     }
 
     /// Whether the first record of each file is its header.
@@ -94,6 +93,49 @@ impl Headers {
         self.in_file
     }
 }
+
+/// What the first line of a JSON Lines file shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FirstLine {
+    /// Nothing odd.
+    Value,
+    /// The only line is a list of mappings.
+    OnlyList,
+    /// It is the beginning of a value that goes on.
+    Part,
+}
+
+fn first_line(file: &RowFile, mut cutter: Cutter) -> io::Result<FirstLine> {
+    let first = cutter.cut(1)?;
+    let Some(line) = first.items.iter().next().map(<[u8]>::trim_ascii) else { return Ok(FirstLine::Value) };
+    if !line.starts_with(b"[") && !line.starts_with(b"{") {
+        return Ok(FirstLine::Value);
+    }
+    // A line that is wrong, or cut short at the end of the file, is a bad row.
+    match serde_json::from_slice::<serde_json::Value>(line) {
+        Err(error) if error.is_eof() && !file.input.is_stream() && !cutter.cut(1)?.items.is_empty() => {
+            Ok(FirstLine::Part)
+        }
+        Ok(serde_json::Value::Array(list)) if !list.is_empty() && list.iter().all(serde_json::Value::is_object) => {
+            let is_only = !file.input.is_stream() && cutter.cut(1)?.items.is_empty();
+            Ok(if is_only { FirstLine::OnlyList } else { FirstLine::Value })
+        }
+        _ => Ok(FirstLine::Value),
+    }
+}
+
+/// The error for a file that is one JSON value over several lines.
+fn one_value(file: &RowFile) -> SourceError {
+    let message = format!("`{}` is one JSON value over several lines, not JSON Lines", file.name);
+    SourceError::Invalid(ErrorText::from(message).with_help(ONE_PER_LINE))
+}
+
+/// The notice about a file that is one list.
+fn one_list(file: &RowFile) -> String {
+    format!("`{}` has one line, a list of mappings, so it is one item; {ONE_PER_LINE}", file.name)
+}
+
+const ONE_PER_LINE: &str = "`jq -c '.[]' FILE > FILE.jsonl` writes a line for each element";
 
 /// Says which columns of the first file with such columns got other names, and how many more files have some.
 fn renamed(named: &[Result<Option<ColumnNames>, ErrorText>], files: &[RowFile]) -> Option<String> {

@@ -125,8 +125,8 @@ impl Source for TextRows {
     }
 
     fn notices(&self) -> Vec<String> {
-        let renamed = self.headers.renamed().map(str::to_owned);
-        renamed.into_iter().chain(self.grown.iter().map(|file| grown(file))).collect()
+        let notice = self.headers.notice().map(str::to_owned);
+        notice.into_iter().chain(self.grown.iter().map(|file| grown(file))).collect()
     }
 }
 
