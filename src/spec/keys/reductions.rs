@@ -39,6 +39,7 @@ pub static AGGREGATE: KeyGroup = KeyGroup {
         },
         key("first", KeyType::Fields, "Fields to take the first value of"),
         key("last", KeyType::Fields, "Fields to take the last value of"),
+        key("path", KeyType::Text, "File for the aggregate; its extension is the format"),
         key("group_by", KeyType::Fields, "Fields to group by"),
     ],
 };
