@@ -38,6 +38,7 @@ impl Checker<'_> {
             }
             StepKind::Batch(batch) => {
                 self.batch_settings(batch);
+                batch.aggregate_file.iter().for_each(|file| self.text(&file.path));
                 let item = Names { item: true, item_dir: true, ..self.names.clone() };
                 let error = Names { error: true, item_dir: false, ..item.clone() };
                 let handler = batch.on_item_error.as_ref().and_then(|task| self.program(task, &error));

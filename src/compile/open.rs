@@ -7,7 +7,7 @@ use super::settings::{FailurePolicy, StartError, StepSettings, batches, slots, t
 use crate::export::{Target, is_stdout};
 use crate::model::{Compare, ItemKey, Items, Keys, OutputCompression, OutputFormat, Text};
 use crate::sources::{Chunk, OpenSource, Reread, Source, SourceError, SourceHost, open, resolve};
-use crate::spec::{BatchSize, BatchSpec, OnBadRow, Step, StepKind, names_folder};
+use crate::spec::{BatchSize, BatchSpec, OnBadRow, OutputFile, Step, StepKind, names_folder};
 use crate::task::LaneSettings;
 use crate::template::{ItemScope, Template};
 use std::num::NonZeroUsize;
@@ -22,6 +22,8 @@ pub struct OpenStep {
     pub settings: StepSettings,
     /// Where its results go.
     pub target: Option<Target>,
+    /// Where its aggregate goes.
+    pub aggregate_target: Option<Target>,
     /// Where the files of its items go.
     pub item_files: Option<PathBuf>,
 }
@@ -43,11 +45,13 @@ pub fn open_step(
             source: Box::new(Once(true)),
             settings: StepSettings::of_single(&step.step, single, scope)?,
             target,
+            aggregate_target: None,
             item_files,
         }),
         StepKind::Batch(batch) => {
             let OpenBatch { items, settings } = open_batch(step, batch, prepared, (scope, host))?;
-            Ok(OpenStep { source: items.source, settings, target, item_files })
+            let aggregate_target = aggregate_target_of(&step.step, scope)?;
+            Ok(OpenStep { source: items.source, settings, target, aggregate_target, item_files })
         }
     }
 }
@@ -130,7 +134,26 @@ pub fn open_batch(
 /// # Errors
 /// If the path is none, or uses a name that is not in scope yet.
 pub fn target_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Target>, StartError> {
-    let Some(file) = &step.outputs.file else { return Ok(None) };
+    step.outputs.file.as_ref().map(|file| target_of_file(file, scope)).transpose()
+}
+
+/// Where the aggregate of a step goes.
+///
+/// # Errors
+/// If the path is none, or uses a name that is not in scope yet.
+pub fn aggregate_target_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Target>, StartError> {
+    let StepKind::Batch(batch) = &step.kind else { return Ok(None) };
+    let target = batch.aggregate_file.as_ref().map(|file| target_of_file(file, scope)).transpose()?;
+    match (target, &batch.aggregate_file) {
+        (Some(target), Some(file)) if target.is_stdout() => {
+            let message = "`path` is `-`, but an aggregate cannot be written to stdout; name a file";
+            Err(StartError::Setting(message.to_owned(), file.path.span))
+        }
+        (target, _) => Ok(target),
+    }
+}
+
+fn target_of_file(file: &OutputFile, scope: &Arc<ItemScope>) -> Result<Target, StartError> {
     let path = rendered("path", &file.path, scope)?;
     if !file.parts && names_folder(&path) {
         let message = format!("`path` is `{}`, the name of a directory; add the name of a file", path.display());
@@ -150,7 +173,7 @@ pub fn target_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Target>, 
     }
     let options = file.options.clone();
     let compression = options.compression.unwrap_or(by_path);
-    Ok(Some(Target { path, format: file.format, parts: file.parts, compression, options }))
+    Ok(Target { path, format: file.format, parts: file.parts, compression, options })
 }
 
 /// Where the files of a step's items go, if its task makes any.

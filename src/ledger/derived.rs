@@ -25,6 +25,9 @@ pub struct AggregateFile {
     pub fingerprint: String,
     /// The aggregate as JSON text.
     pub aggregate: Box<RawValue>,
+    /// What was written of it to a file that the user named, and the state of that file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<String>,
 }
 
 /// The file of an aggregate: a line of JSON, and a line with its checksum, which files of older versions lack.
@@ -71,6 +74,14 @@ impl StepReader<'_> {
     /// # Errors
     /// If the ledger or the file cannot be read.
     pub fn aggregate(&self, fingerprint: Option<&str>) -> Result<Option<Box<RawValue>>, LedgerError> {
+        Ok(self.aggregate_file(fingerprint)?.map(|file| file.aggregate))
+    }
+
+    /// The same, with what else is known of it.
+    ///
+    /// # Errors
+    /// If the ledger or the file cannot be read.
+    pub fn aggregate_file(&self, fingerprint: Option<&str>) -> Result<Option<AggregateFile>, LedgerError> {
         let path = self.folder.aggregate(&self.record.name);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
@@ -82,7 +93,7 @@ impl StepReader<'_> {
             return Ok(None);
         }
         let same_way = fingerprint.is_none_or(|fingerprint| fingerprint == file.fingerprint);
-        Ok((same_way && file.revision == self.revision()?).then_some(file.aggregate))
+        Ok((same_way && file.revision == self.revision()?).then_some(file))
     }
 }
 

@@ -104,9 +104,8 @@ impl State {
     pub(super) fn merge(&mut self, next: Self, before: u64) -> Result<u64, Unjoinable> {
         match (self, next) {
             (Self::Sum(sum), Self::Sum(next)) | (Self::Mean(sum), Self::Mean(next)) => {
-                if !sum.merge(next) {
-                    return Err(Unjoinable { value: None, what: TOO_LARGE });
-                }
+                let fits = sum.merge(next);
+                return fits.then_some(0).ok_or(Unjoinable { value: None, what: TOO_LARGE });
             }
             (Self::Std(moments), Self::Std(next)) => moments.merge(next),
             (Self::Extreme(wanted, so_far), Self::Extreme(_, Some(mut next))) => {

@@ -49,7 +49,7 @@ pub(super) fn compute_aggregate(
     match computed {
         Ok(aggregate) => {
             let revision = env.ledger.revision()?;
-            folder.write_aggregate(env.name(), &AggregateFile { revision, fingerprint, aggregate })?;
+            folder.write_aggregate(env.name(), &AggregateFile { revision, fingerprint, aggregate, written: None })?;
         }
         Err(failure) if failure.kind == FailureKind::Interrupted => report.status = Status::Interrupted,
         Err(mut failure) => {

@@ -4,6 +4,7 @@
 //! from the results. Latches stop it, and everyone listens to them.
 
 mod aggregate;
+mod aggregate_file;
 mod control;
 mod env;
 mod error;

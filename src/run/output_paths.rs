@@ -2,7 +2,7 @@
 //! time.
 
 use super::scope::step_scope;
-use crate::compile::{Prepared, target_of};
+use crate::compile::{Prepared, aggregate_target_of, target_of};
 use crate::export::{Claim, Target, is_stdout, real_path};
 use crate::model::{RunId, StepName};
 use crate::template::ItemScope;
@@ -48,9 +48,11 @@ pub fn check_outputs(prepared: &Prepared, files: &[SideFile]) -> Result<(), Shar
     let scope = Arc::new(ItemScope::of_step(Arc::new(scope)));
     for step in prepared.steps.iter().chain(&prepared.closing) {
         // What is wrong with a path, and what it will be if an earlier step says so, turns out when the step starts.
-        let Ok(Some(target)) = target_of(&step.step, &scope) else { continue };
-        if let Some(file) = files.iter().find(|file| file.is_in(&target)) {
-            return Err(SharedPath { option: file.option, step: step.name().clone(), path: target.shown() });
+        let targets = [target_of(&step.step, &scope), aggregate_target_of(&step.step, &scope)];
+        for target in targets.into_iter().filter_map(|target| target.ok().flatten()) {
+            if let Some(file) = files.iter().find(|file| file.is_in(&target)) {
+                return Err(SharedPath { option: file.option, step: step.name().clone(), path: target.shown() });
+            }
         }
     }
     Ok(())

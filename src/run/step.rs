@@ -1,6 +1,7 @@
 //! One step of a run, from its history to its output file.
 
 use super::aggregate::compute_aggregate;
+use super::aggregate_file::write_aggregate;
 use super::env::StepEnv;
 use super::error::EngineError;
 use super::hashed_rows::HashedRows;
@@ -10,13 +11,13 @@ use super::output::{item_files, type_check, write_output};
 use super::recorder::{LedgerRecorder, output_failure};
 use super::scope::read_results;
 use crate::compile::{OpenStep, StartError, open_step, template_error, timeout_of};
-use crate::export::{Claim, ExportError, StreamedOutput};
+use crate::export::{Claim, ExportError, StreamedOutput, real_path};
 use crate::ledger::{DoneBatch, FailedItems, RowHashWriter, StepHistory, ToldItems};
 use crate::model::{Event, Failure, FailureKind, Stats, Status, StepReport, message_of};
 use crate::pipeline::{Alarm, Carried, Feed, StepEnd, StepJob, StepStart, Width, mask_failure, run_step, step_timeout};
 use crate::resume::{Comparison, Counts};
 use crate::sources::{Printed, RowHasher, Source, SourceError, SourceHost, take};
-use crate::spec::{BatchSize, Diagnostic, Diagnostics};
+use crate::spec::{BatchSize, Diagnostic, Diagnostics, StepKind};
 use crate::task::{StepContext, Withdrawal, capture};
 use crate::template::ItemScope;
 use std::process::Command;
@@ -73,8 +74,8 @@ fn run_with(
         Err(error) => return Ok(cannot_start(env, &error)),
     };
     // Until the step has ended.
-    let _claim = match claim_output(env, &open) {
-        Ok(claim) => claim,
+    let _claims = match claim_outputs(env, &open) {
+        Ok(claims) => claims,
         Err(error) => return Ok(cannot_start(env, &error)),
     };
     let (ended, told) = (history.ended.clone(), history.told.clone());
@@ -95,11 +96,28 @@ fn run_with(
     }
 }
 
-/// Claims the path of the output file, if the step has one.
-fn claim_output(env: &mut StepEnv<'_>, open: &OpenStep) -> Result<Option<Claim>, StartError> {
-    let (Some(target), Some(file)) = (&open.target, &env.step.step.outputs.file) else { return Ok(None) };
-    let claim = env.output_paths.claim(target, env.step.name());
-    claim.map_err(|message| StartError::Setting(message, file.path.span))
+/// Claims the paths of the files for the results and for the aggregate, if the step has them.
+fn claim_outputs(env: &mut StepEnv<'_>, open: &OpenStep) -> Result<Vec<Claim>, StartError> {
+    let step = &env.step.step;
+    let aggregate = match &step.kind {
+        StepKind::Batch(batch) => batch.aggregate_file.as_ref(),
+        StepKind::Single(_) => None,
+    };
+    let results = open.target.as_ref().zip(step.outputs.file.as_ref());
+    let aggregate = open.aggregate_target.as_ref().zip(aggregate);
+    if let (Some((one, _)), Some((other, file))) = (results, aggregate)
+        && real_path(&other.path).starts_with(real_path(&one.path))
+        && !one.is_stdout()
+    {
+        let message = format!("`path`: `outputs` of the step also writes to {}; choose another path", one.shown());
+        return Err(StartError::Setting(message, file.path.span));
+    }
+    let mut claims = Vec::new();
+    for (target, file) in results.into_iter().chain(aggregate) {
+        let claim = env.output_paths.claim(target, &step.name);
+        claims.extend(claim.map_err(|message| StartError::Setting(message, file.path.span))?);
+    }
+    Ok(claims)
 }
 
 /// The source, which records the hashes of its items if they are rows of files.
@@ -154,9 +172,11 @@ fn work(
     let is_fresh = compared.is_none();
     // Results of earlier executions are not in order with new ones.
     let streamed = open.target.as_ref().filter(|_| env.step.is_batch() && is_fresh).and_then(StreamedOutput::of);
-    let types = match open.target.as_ref().map(|target| type_check(env, target)).transpose() {
+    // Results that are all there are checked when they are written, and not at all if they have been.
+    let target = open.target.as_ref().filter(|_| compared.as_ref().is_none_or(|compared| compared.to_run() > 0));
+    let types = match target.map(|target| type_check(env, target)).transpose() {
         Ok(types) => types.flatten(),
-        Err(error) => return Ok(unfit(env, &error)),
+        Err(error) => return Ok(unfit(env, &error, compared.as_ref())),
     };
     let context = env.context(&open, files.clone())?;
     let settings = open.settings.clone();
@@ -183,6 +203,9 @@ fn work(
     count_standing_failures(env, &mut outcome.report.stats)?;
     let ran = outcome.report.stats.succeeded > done_before;
     compute_aggregate(env, &mut outcome.report, settings.step_timeout)?;
+    if let Some(target) = &open.aggregate_target {
+        write_aggregate(env, target, &mut outcome.report)?;
+    }
     if let Some(target) = &open.target {
         write_output(env, target, streamed, &mut outcome.report)?;
     }
@@ -300,10 +323,15 @@ fn cannot_start(env: &StepEnv<'_>, error: &StartError) -> StepOutcome {
 }
 
 /// A step whose earlier results do not fit its output file: more of them would not help.
-fn unfit(env: &StepEnv<'_>, error: &ExportError) -> StepOutcome {
+fn unfit(env: &StepEnv<'_>, error: &ExportError, compared: Option<&Comparison>) -> StepOutcome {
     let mut failure = output_failure(error);
     mask_failure(&env.run.prepared.secrets, &mut failure);
-    let (stats, failure) = (Stats::default(), Some(failure));
+    let stats = compared.map_or_else(Stats::default, |compared| {
+        let Counts { done, failed, cancelled, .. } = compared.counts;
+        let (total, kept) = (compared.total, done + failed);
+        Stats { total, succeeded: done, failed, cancelled, kept, skipped: compared.to_run(), ..Stats::default() }
+    });
+    let failure = Some(failure);
     let report = StepReport { name: env.name().clone(), status: Status::Failed, stats, failure };
     StepOutcome { report, started: true, fault: None }
 }

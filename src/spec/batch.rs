@@ -2,6 +2,7 @@
 
 use super::aggregate::Aggregate;
 use super::items::ItemsSpec;
+use super::output_file::OutputFile;
 use super::retry::RetryPolicy;
 use super::setting::{Readable, Setting, ValueError, count_up_to, integer, is_huge, too_large};
 use super::task::Task;
@@ -44,6 +45,8 @@ pub struct BatchSpec {
     pub on_item_error: Option<Task>,
     /// `aggregate`: one value made of all results.
     pub aggregate: Option<Aggregate>,
+    /// `path` of `aggregate`: a file for it.
+    pub aggregate_file: Option<OutputFile>,
     /// `retry` of the task, or else of the step's inputs, or else of the step.
     pub retry: RetryPolicy,
     /// `timeout` of one item.

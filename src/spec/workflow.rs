@@ -3,12 +3,13 @@
 //! Strings that may contain templates are kept as [`Text`]. Nothing is rendered here.
 
 use super::batch::BatchSpec;
+use super::output_file::OutputFile;
 use super::param::Param;
 use super::retry::RetryPolicy;
 use super::setting::Setting;
 use super::source_file::SourceFile;
 use super::task::Task;
-use crate::model::{OutputFormat, OutputOptions, Span, StepName, Text, Tree};
+use crate::model::{Span, StepName, Text, Tree};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -88,21 +89,6 @@ impl Outputs {
     pub fn runs_for_missing_files(&self) -> bool {
         self.on_missing.is_none_or(|(what, _)| what == OnMissing::Run)
     }
-}
-
-/// A file, or a directory of files, for the results of a step.
-#[derive(Debug, Clone)]
-pub struct OutputFile {
-    /// `path`. Rendered when the step starts.
-    pub path: Text,
-    /// `format`. Default: by file extension.
-    pub format: OutputFormat,
-    /// `parts`: whether `path` is a directory of files.
-    pub parts: bool,
-    /// `only_new`: whether results that were taken over from an earlier run are left out.
-    pub only_new: bool,
-    /// How the file is written otherwise.
-    pub options: OutputOptions,
 }
 
 /// Whether a path can only be that of a directory: it ends with a slash, `.` or `..`.

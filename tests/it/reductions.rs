@@ -89,6 +89,41 @@ fn a_value_that_does_not_fit_is_named_wherever_it_is() {
 }
 
 #[test]
+fn an_aggregate_has_a_file_of_its_own() {
+    let workflow = |path: &str, more: &str| {
+        format!(
+            "
+steps:
+  - name: make
+    for_each: [1, 2, 3, 4]
+    task: python
+    inputs: {{code: \"return {{'k': 'odd' if item % 2 else 'even', 'x': item / 2}}\"}}
+    aggregate: {{group_by: k, count: true, sum: x, top: x, path: {path}}}{more}
+"
+        )
+    };
+    let sandbox = Sandbox::with(&workflow("out/all.csv", ""));
+    sandbox.run(&[]).exits_with(0).says(&["make: aggregate written to `out/all.csv`"]);
+    let top =
+        |one: &str, other: &str| format!(r#""[{{""value"":{one},""count"":1}},{{""value"":{other},""count"":1}}]""#);
+    let expected = format!("k,count,sum.x,top.x\nodd,2,2.0,{}\neven,2,3.0,{}\n", top("0.5", "1.5"), top("1.0", "2.0"));
+    assert_eq!(sandbox.read("out/all.csv"), expected);
+    let again = |sandbox: &Sandbox| sandbox.batchmill(&["resume"]).exits_with(0).stderr.contains("aggregate written");
+    assert!(!again(&sandbox));
+    std::fs::write(sandbox.path().join("out/all.csv"), "mine").unwrap();
+    assert!(again(&sandbox));
+    assert_eq!(sandbox.read("out/all.csv"), expected);
+    let sandbox = sandbox.file("workflow.yaml", workflow("all.jsonl", ""));
+    assert!(again(&sandbox) && !again(&sandbox));
+    assert!(sandbox.read("all.jsonl").starts_with(r#"{"k":"odd","count":2,"sum":{"x":2.0},"top":{"x":[{"value":0.5"#));
+    // Where it cannot go.
+    let sandbox = sandbox.file("workflow.yaml", workflow("o.csv", "\n    outputs: {path: ./o.csv}"));
+    sandbox.batchmill(&["resume"]).exits_with(2).says(&["`outputs` of the step also writes to `./o.csv`"]);
+    let sandbox = sandbox.file("workflow.yaml", workflow("workflow.yaml/o.csv", ""));
+    sandbox.batchmill(&["resume"]).exits_with(3).says(&["OutputError: cannot write `workflow.yaml/o.csv`"]);
+}
+
+#[test]
 fn wrong_options_of_reductions_are_errors_with_a_way_out() {
     for (aggregate, said, help) in [
         ("{mean: x, at: [0.5]}", "`at` requires `quantiles`", ""),
@@ -98,6 +133,10 @@ fn wrong_options_of_reductions_are_errors_with_a_way_out() {
         ("{quantiles: x, at: [0.5, 0.50]}", "`at` contains 0.5 twice", ""),
         ("{quantiles: x, at: []}", "`at` is empty", "[0.5, 0.99]"),
         ("{top: x, top_size: 0}", "`top_size` must be", ""),
+        ("{mean: x, path: '-'}", "`path` is stdout, which an aggregate cannot be written to", "name a file"),
+        ("{mean: x, path: o.txt}", "`path` has no known file extension", "use `.jsonl`, `.csv` or `.parquet`"),
+        ("{mean: x, path: o.parquet.zst}", "`path` ends in `.zst`", "`.parquet`"),
+        ("{path: o.csv}", "`aggregate` computes nothing", "`count: true`"),
         ("{quantile: x}", "did you mean `quantiles`?", ""),
         ("{code: return 1, at: [0.5]}", "`code` and `at` cannot be used together", ""),
     ] {

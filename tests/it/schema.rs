@@ -185,6 +185,7 @@ fn values() -> Vec<Value> {
 /// What only the parser knows, by what it says: rules that span several keys, and those that no pattern tells.
 const LATER: &[&str] = &[
     "cannot be used together",
+    "cannot be used with CSV",
     "duplicate input",
     "requires a batched Python task",
     "has no known file extension",

@@ -51,6 +51,8 @@ pub enum KeyType {
     Text,
     /// Any string.
     FreeText,
+    /// Any string but a template.
+    Literal,
     /// A string that is neither blank nor a template.
     Word,
     /// The name of a step.

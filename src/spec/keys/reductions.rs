@@ -27,6 +27,7 @@ pub static AGGREGATE: KeyGroup = KeyGroup {
         key("top_size", KeyType::PlainCount, is("10"), "How many values in `top`"),
         key("first", KeyType::Fields, None, "Fields to take the first value of"),
         key("last", KeyType::Fields, None, "Fields to take the last value of"),
+        key("path", KeyType::Text, None, "File for the aggregate; its extension is the format"),
         key("group_by", KeyType::Fields, None, "Fields to group by"),
     ],
 };

@@ -92,7 +92,7 @@ pub static OUTPUTS: KeyGroup = KeyGroup {
         key("columns", KeyType::Columns, words("all"), "Columns to write, in this order"),
         key("delimiter", KeyType::Character("tab"), is(","), "Character between two fields of CSV; `tab` for a tab"),
         key("quote", KeyType::OneOf(CSV_QUOTES), is("minimal"), "Fields of CSV to quote: those that need it, or all"),
-        key("null", KeyType::FreeText, words("empty"), "Text in CSV for null and for missing keys"),
+        key("null", KeyType::Literal, words("empty"), "Text in CSV for null and for missing keys"),
         key("bom", KeyType::PlainBool, is("false"), "Whether CSV begins with a byte order mark, as Excel likes it"),
         key(
             "on_type_conflict",

@@ -2,10 +2,12 @@
 
 use super::python::inputs;
 use super::section::{Field, Section};
+use crate::model::{OutputCompression, OutputFormat, OutputOptions};
 use crate::spec::aggregate::{Aggregate, Field as ResultField, Over, Reduction, Reductions};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys;
 use crate::spec::node::NodeKind;
+use crate::spec::output_file::OutputFile;
 use crate::spec::setting::Readable;
 use crate::spec::task::{PythonProgram, PythonTask};
 use std::num::NonZeroUsize;
@@ -20,11 +22,12 @@ const FORMS: &str =
     "write Python code that returns the aggregate, or reductions such as `{count: true, sum: price, group_by: city}`";
 
 /// Reads the value of `aggregate`.
-pub(super) fn aggregate(field: &Field<'_>, errors: &mut ErrorList) -> Option<Aggregate> {
+pub(super) fn aggregate(field: &Field<'_>, errors: &mut ErrorList) -> Option<(Aggregate, Option<OutputFile>)> {
     match &field.node.kind {
-        NodeKind::Text(_) => code(field, None, errors),
+        NodeKind::Text(_) => code(field, None, errors).map(|aggregate| (aggregate, None)),
         NodeKind::Map(_) => {
             let mut section = field.section(errors);
+            let path = section.take("path").and_then(|path| file(&path, errors));
             let program = section.take("code");
             let aggregate = match &program {
                 Some(program) => {
@@ -35,13 +38,34 @@ pub(super) fn aggregate(field: &Field<'_>, errors: &mut ErrorList) -> Option<Agg
                 None => reductions(field, &mut section, errors).map(Aggregate::Reductions),
             };
             section.reject_unknown(&[&keys::AGGREGATE], errors);
-            aggregate
+            aggregate.map(|aggregate| (aggregate, path))
         }
         _ => {
             errors.push(field.expected("Python code or a mapping").help(FORMS));
             None
         }
     }
+}
+
+/// `path`: a file whose extension says how it is written.
+fn file(field: &Field<'_>, errors: &mut ErrorList) -> Option<OutputFile> {
+    let path = field.non_empty(errors)?;
+    let (format, suffix) = (OutputFormat::of_path(&path.raw), OutputCompression::of_path(&path.raw).suffix());
+    let error = if path.raw == "-" {
+        field.error("is stdout, which an aggregate cannot be written to").help("name a file")
+    } else if path.raw.contains('\0') {
+        field.error("contains a NUL byte")
+    } else if format == Some(OutputFormat::Parquet) && !suffix.is_empty() {
+        let error = field.error(format!("ends in `{suffix}`, but a Parquet file is compressed inside"));
+        error.help("use the extension `.parquet`")
+    } else if format.is_none() || path.raw.ends_with('/') {
+        field.error("has no known file extension").help("use `.jsonl`, `.csv` or `.parquet`")
+    } else {
+        let format = format?;
+        return Some(OutputFile { path, format, parts: false, only_new: false, options: OutputOptions::default() });
+    };
+    errors.push(error);
+    None
 }
 
 /// Code is never a template: its braces are Python's.

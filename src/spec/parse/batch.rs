@@ -11,6 +11,7 @@ use crate::spec::batch::{BatchSize, BatchSpec, MaxFailures, MaxParallel, QueueSi
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::items::ItemsSpec;
 use crate::spec::keys::BATCH_FORMATS;
+use crate::spec::output_file::OutputFile;
 use crate::spec::setting::{Readable, Setting};
 use crate::spec::task::{Task, TaskKind};
 use std::num::NonZeroUsize;
@@ -44,7 +45,7 @@ pub(super) struct Options {
     bisect_on_error: Option<(bool, Diagnostic)>,
     batch_timeout: Option<Setting<Duration>>,
     on_item_error: Option<Task>,
-    aggregate: Option<Aggregate>,
+    aggregate: Option<(Aggregate, Option<OutputFile>)>,
 }
 
 /// `batch_format`, its place, and the error if the task gets items one by one.
@@ -127,6 +128,7 @@ impl Options {
                 errors.push(field.one_by_one.help("use a Python task without `batched: false`"));
             }
         }
+        let (aggregate, aggregate_file) = self.aggregate.unzip();
         Some(BatchSpec {
             items: items.spec?,
             items_span: items.span,
@@ -142,7 +144,8 @@ impl Options {
             max_failures: self.max_failures,
             bisect_on_error,
             on_item_error: self.on_item_error,
-            aggregate: self.aggregate,
+            aggregate,
+            aggregate_file: aggregate_file.flatten(),
             retry: settings.retry.unwrap_or_default(),
             timeout: settings.timeout,
             batch_timeout: self.batch_timeout,

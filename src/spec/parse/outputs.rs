@@ -8,8 +8,9 @@ use crate::model::{OutputCompression, OutputFormat, Span, Text};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys::{self, FORMATS, ON_MISSING, RESERVED_OUTPUTS, TEMPLATE_KEYWORDS};
 use crate::spec::node::NodeKind;
+use crate::spec::output_file::OutputFile;
 use crate::spec::setting::Readable;
-use crate::spec::workflow::{OnMissing, OutputFile, Outputs, names_folder};
+use crate::spec::workflow::{OnMissing, Outputs, names_folder};
 use std::collections::HashMap;
 use std::path::Path;
 

@@ -37,6 +37,7 @@ pub(super) fn value(key_type: KeyType) -> Value {
         KeyType::OneOf(words) => json!({"enum": words}),
         KeyType::Text => text(r"\S", "must not be blank"),
         KeyType::FreeText => json!({"type": "string"}),
+        KeyType::Literal => literal(),
         KeyType::Word => text(WORD, "must be neither blank nor a template"),
         KeyType::StepName => step_name(),
         KeyType::OutputName => output_name(),
