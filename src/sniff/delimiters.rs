@@ -75,7 +75,7 @@ impl Trials<'_> {
         let score = Score::of(&read(self.text, &dialect));
         // Words in a sentence are no columns.
         let is_table =
-            score.typed && score.alike > 0.8 || score.alike == 1.0 && score.width > 2 && self.has_many_lines();
+            score.typed && score.below > 0.8 || score.alike == 1.0 && score.width > 2 && self.has_many_lines();
         if strength == Strength::Weak && (score.width < 2 || !is_table) {
             return;
         }
@@ -120,7 +120,7 @@ impl Trials<'_> {
 
     fn found(mut self) -> BestDelimiter {
         let (mut dialect, score) = self.best.take().unwrap_or_else(|| {
-            let nothing = Score { value: 0.0, width: 0, alike: 0.0, typed: false };
+            let nothing = Score { value: 0.0, width: 0, alike: 0.0, below: 0.0, typed: false };
             (self.base.clone(), nothing)
         });
         dialect.bounds.comment = None;

@@ -48,7 +48,7 @@ pub(super) fn evidence(texts: &[&[u8]], columns: &[Column<'_>], hints: &Hints) -
                 different = different.or(Some(String::from_utf8_lossy(text).trim().to_owned()));
             }
             Fit::Perhaps => found.score += 0.7,
-            Fit::Similar => found.score -= 0.15,
+            Fit::Similar => found.score -= 0.05,
             Fit::Unknown => {}
         }
     }

@@ -45,8 +45,10 @@ fn trailing_delimiter(records: &Records, layout: &mut Layout, dialect: &mut CsvD
     }
     let last = layout.width - 1;
     let mut rows = layout.rows().filter(|at| records.rows[*at].width > last).peekable();
-    let is_empty =
-        rows.peek().is_some() && rows.all(|at| records.rows[at].width == last + 1 && records.cell(at, last).is_empty());
+    let is_empty = rows.peek().is_some()
+        && rows.all(|at| {
+            records.rows[at].width == last + 1 && records.cell(at, last).is_empty() && !records.is_quoted(at, last)
+        });
     let names_too_few = match &layout.header {
         FoundHeader::InFile => {
             let names = records.texts(layout.first);

@@ -20,6 +20,8 @@ pub(super) struct Score {
     pub(super) width: usize,
     /// The share of records that have this number.
     pub(super) alike: f64,
+    /// The same below the first record, which may have a name too few.
+    pub(super) below: f64,
     /// Whether some column has numbers, dates or the like.
     pub(super) typed: bool,
 }
@@ -30,16 +32,18 @@ impl Score {
         let width = records.usual_width();
         let count = records.len().min(MOST_RECORDS);
         if count == 0 {
-            return Self { value: 0.0, width, alike: 0.0, typed: false };
+            return Self { value: 0.0, width, alike: 0.0, below: 0.0, typed: false };
         }
         let widths = || records.rows[..count].iter().map(|row| row.width);
         let alike = share(widths().filter(|other| *other == width).count(), count);
+        let below = widths().skip(1).filter(|other| *other == width).count();
+        let below = share(below, (count - 1).max(1));
         let neighbours = widths().zip(widths().skip(1)).filter(|(one, other)| one == other).count();
         let steady = if count == 1 { 1.0 } else { share(neighbours, count - 1) };
         let (cells, typed) = weigh(records, count, width);
         #[expect(clippy::cast_precision_loss, reason = "a width is small")]
         let columns = 1.0 - 0.55 / (width as f64).powf(1.5);
-        Self { value: f64::midpoint(alike, steady) * cells * columns, width, alike, typed }
+        Self { value: f64::midpoint(alike, steady) * cells * columns, width, alike, below, typed }
     }
 }
 

@@ -177,7 +177,8 @@ impl Finder<'_> {
             names.remove(empty);
             return (found.score > 0.0).then_some((names, HeaderSign::OneMore));
         }
-        let last_is_empty = self.columns.last().is_some_and(|column| column.filled == 0);
+        let is_quoted = self.records.is_quoted(at + 1, self.width - 1);
+        let last_is_empty = !is_quoted && self.columns.last().is_some_and(|column| column.filled == 0);
         let from_left = evidence(&texts, self.columns, self.hints);
         let from_right = evidence(&texts, &self.columns[1..], self.hints);
         let first = &self.columns[0];
