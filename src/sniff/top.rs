@@ -39,18 +39,15 @@ fn table_width(records: &Records) -> usize {
 
 /// The number of names, if a header has more than most records have cells and some record has as many.
 fn header_width(records: &Records, hints: &Hints, width: usize) -> usize {
-    let columns = columns(records, body(records, width), width);
-    let is_header = |at: &usize| {
-        let row = records.rows[*at];
-        row.width > width && width > 1 && records.filled(*at) == row.width && {
-            let texts: Vec<&[u8]> = records.row(*at).collect();
-            let found = evidence(&texts[..width], &columns, hints);
-            let has_rows = records.rows.iter().filter(|other| other.width == row.width).count() > 1;
-            found.score > 0.0 && found.like == 0 && found.unlike > 0 && has_rows
-        }
-    };
     let first = (0..records.len()).find(|at| records.rows[*at].width == width).unwrap_or(0);
-    (0..first.min(MOST_BEFORE)).find(is_header).map_or(width, |at| records.rows[at].width)
+    let is_wider = |at: &usize| records.rows[*at].width > width && records.filled(*at) == records.rows[*at].width;
+    let Some(at) = (0..first.min(MOST_BEFORE)).find(is_wider).filter(|_| width > 1) else { return width };
+    let columns = columns(records, body(records, width), width);
+    let texts: Vec<&[u8]> = records.row(at).collect();
+    let found = evidence(&texts[..width], &columns, hints);
+    let has_rows = records.rows.iter().filter(|other| other.width == texts.len()).count() > 1;
+    let is_header = found.score > 0.0 && found.like == 0 && found.unlike > 0 && has_rows;
+    if is_header { texts.len() } else { width }
 }
 
 /// The records that certainly are rows, if there are enough: those behind the first few.
