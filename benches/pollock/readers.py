@@ -137,7 +137,7 @@ def proposed(path: Path) -> dict | None:
     if items is None:
         return None
     source = yaml.safe_load(items)["items"]
-    return {key: value for key, value in source.items() if key not in ("types", "null")}
+    return {key: value for key, value in source.items() if key not in ("types", "null", None)}
 
 
 def source_of(path: Path, told: dict) -> dict:

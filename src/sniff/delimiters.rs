@@ -33,6 +33,13 @@ pub(super) fn delimiter(text: &[u8], base: &CsvDialect) -> BestDelimiter {
     for byte in STRONG.into_iter().chain(RARE).filter(|byte| *byte == b',' || text.contains(byte)) {
         trials.attempt(Delimiter::Byte(byte), Strength::Strong);
     }
+    for byte in STRONG {
+        // Where all fields are quoted, a blank behind delimiters hides the quotes.
+        let quote = base.quote.unwrap_or(b'"');
+        if occurs_on_most_lines(text, &[quote, byte, b' ', quote]) {
+            trials.attempt(Delimiter::Text(format!("{} ", char::from(byte))), Strength::Strong);
+        }
+    }
     trials.with_blanks();
     if trials.value() < GOOD {
         for doubled in ["::", "||", ";;"].into_iter().filter(|doubled| occurs_on_most_lines(text, doubled.as_bytes())) {
@@ -102,7 +109,7 @@ impl Trials<'_> {
     /// Delimiters that blanks stand around.
     fn with_blanks(&mut self) {
         let Some((CsvDialect { delimiter: Delimiter::Byte(byte), .. }, score)) = self.best.clone() else { return };
-        if score.width < 2 && !self.text.contains(&byte) || byte.is_ascii_whitespace() {
+        if score.width < 2 && !self.text.contains(&byte) || byte == b' ' {
             return;
         }
         let char = char::from(byte);
@@ -148,7 +155,7 @@ fn is_part(one: &Delimiter, other: &Delimiter) -> bool {
 /// The dialect that delimiters are tried with: quotes that do not fit are characters like others.
 pub(super) fn tolerant(text: &[u8]) -> CsvDialect {
     let has = |pattern: &[u8]| memchr::memmem::find(text, pattern).is_some();
-    let escape = if has(b"\\\"") { Some(b'\\') } else { has(b"\0\"").then_some(0) };
+    let escape = if has(b"\0\"") { Some(0) } else { has(b"\\\"").then_some(b'\\') };
     let quote = if edges(text, b'\'') > 2 * edges(text, b'"') { b'\'' } else { b'"' };
     CsvDialect { quote: Some(quote), escape, stray_quotes: StrayQuotes::Literal, ..CsvDialect::default() }
 }

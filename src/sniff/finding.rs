@@ -29,7 +29,7 @@ pub enum FoundHeader {
     InFile,
     /// Nowhere.
     Missing,
-    /// From a line that is no record of the table. It is among the lines that the dialect skips.
+    /// From here: the file has no record with them all. A line that has some is among those that the dialect skips.
     Named(Vec<String>),
 }
 

@@ -77,11 +77,21 @@ fn reading(sample: &Sample<'_>, dialect: CsvDialect, complexity: f64) -> Reading
         if row.mended > 0 {
             cost += 0.3;
         }
-        if records.row(at).enumerate().any(|(column, cell)| !records.is_quoted(at, column) && keeps_quotes(cell)) {
+        if dialect.escape.is_none() && unquoted(&records, at).any(|cell| memchr::memmem::find(cell, b"\\\"").is_some())
+        {
+            cost += 0.35;
+        }
+        if unquoted(&records, at).any(keeps_quotes) {
             cost += if row.mended > 0 { 0.1 } else { 0.7 };
         }
     }
     Reading { dialect, records, cost }
+}
+
+/// The cells of a record that do not stand in quotes.
+fn unquoted(records: &Records, at: usize) -> impl Iterator<Item = &[u8]> {
+    let cells = records.row(at).enumerate();
+    cells.filter(move |(column, _)| !records.is_quoted(at, *column)).map(|(_, cell)| cell)
 }
 
 /// Whether a cell holds a line break and delimiters.

@@ -2,7 +2,8 @@
 
 use super::cells::Records;
 use super::delimiters::{BestDelimiter, COMMENTS, delimiter, tolerant};
-use super::finding::{Finding, Found, Reason};
+use super::finding::{Finding, Found, FoundHeader, Reason};
+use super::layout::Layout;
 use super::nulls::nulls;
 use super::quoting::quoting;
 use super::records::read;
@@ -11,7 +12,7 @@ use super::sample::{Hints, Sample};
 use super::score::Score;
 use super::top::layout;
 use super::top_rows::name_from_other_lines;
-use crate::model::{CsvDialect, Delimiter};
+use crate::model::{CsvDialect, Delimiter, Ragged};
 
 /// Finds out how a file with this beginning is written.
 pub fn sniff(sample: &Sample<'_>, hints: &Hints) -> Finding {
@@ -50,12 +51,41 @@ pub fn sniff(sample: &Sample<'_>, hints: &Hints) -> Finding {
     name_from_other_lines(sample.text, &dialect, &records, &mut layout);
     repair(sample.text, &records, &mut layout, &mut dialect);
     layout.bounds(&records, &mut dialect);
+    let header = header(&layout, &records, &dialect);
     let null = nulls(&records, &layout);
     reasons.append(&mut layout.reasons);
     reasons.sort_by_key(|reason| reason.line);
     let confidence = confidence(&Score::of(&records), &found);
     let columns = layout.width;
-    Finding { dialect, header: layout.header, columns, null, reasons, confidence, alternatives: found.others }
+    Finding { dialect, header, columns, null, reasons, confidence, alternatives: found.others }
+}
+
+/// The header, with a name of its own for each column.
+fn header(layout: &Layout, records: &Records, dialect: &CsvDialect) -> FoundHeader {
+    let position = |at: usize| format!("column_{}", at + 1);
+    match &layout.header {
+        FoundHeader::Named(texts) => {
+            let mut names: Vec<String> = Vec::with_capacity(texts.len());
+            for (at, text) in texts.iter().enumerate() {
+                let name = if text.is_empty() { position(at) } else { text.clone() };
+                let mut numbered = (2..).map(|number| format!("{name}_{number}"));
+                let is_free = |name: &String| !names.contains(name);
+                let own = if is_free(&name) { Some(name.clone()) } else { numbered.find(is_free) };
+                names.push(own.unwrap_or(name));
+            }
+            FoundHeader::Named(names)
+        }
+        // The first row would tell how many fields the others have.
+        FoundHeader::Missing if dialect.ragged != Ragged::Fail => {
+            let first = records.rows.get(layout.rows().start).map_or(layout.width, |row| row.width);
+            if first == layout.width {
+                FoundHeader::Missing
+            } else {
+                FoundHeader::Named((0..layout.width).map(position).collect())
+            }
+        }
+        header => header.clone(),
+    }
 }
 
 /// How sure a finding is: how good its table is, less so if another delimiter gives one that is nearly as good.

@@ -137,7 +137,9 @@ impl Finder<'_> {
             return if follows && (filled == 0 || is_title && stands_apart()) { Kind::Outside } else { Kind::Table };
         }
         let follows = (at + 1..self.records.len()).take(3).any(|next| self.records.rows[next].width == width);
-        let near = row.width + 1 >= width && row.width <= width + 1 && filled > 0 && filled + 2 >= row.width;
+        let first_is_empty = usize::from(self.records.cell(at, 0).is_empty());
+        let short = row.width + 1 == width && filled > 0 && filled + first_is_empty == row.width;
+        let near = short || row.width == width + 1 && filled + 2 >= row.width;
         // A title is followed by a header.
         let is_title = row.width == 1 && self.is_header(at + 1);
         let named = if follows && near && width > 1 && !is_title { self.shifted(at) } else { None };
@@ -180,7 +182,7 @@ impl Finder<'_> {
         let from_right = evidence(&texts, &self.columns[1..], self.hints);
         let first = &self.columns[0];
         let row_names =
-            first.is_distinct() && !last_is_empty && !names[0].is_empty() && from_right.score >= from_left.score;
+            first.is_distinct() && !last_is_empty && !names[0].is_empty() && from_right.score + 1.0 >= from_left.score;
         if row_names && from_right.score > 0.0 {
             let names = std::iter::once("row_names".to_owned()).chain(names).collect();
             return Some((names, HeaderSign::OneFewer));
