@@ -43,7 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "control", "serve", "profile", "causes", "explain", "measure", "text", "run", "resume", "compile",
+            "control", "serve", "sniff", "profile", "causes", "explain", "measure", "text", "run", "resume", "compile",
             "export", "ledger", "sources", "survey", "report", "spec", "task", "template", "wire", "model",
         ],
     ),
