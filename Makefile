@@ -6,6 +6,7 @@ VENV := .venv
 WHEEL_VENV := .venv-wheel
 BENCH_VENV := .venv-bench
 BROWSER_VENV := .venv-browser
+POLLOCK_VENV := .venv-pollock
 EDITOR := .editor
 PREFIX ?= $(HOME)/.local
 # Cargo builds into this directory. `dev` is the profile that `make demo` and `make test` share, `dist` the one for users.
@@ -31,7 +32,7 @@ export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(getattr(sys, "_bas
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full browser pictures chaos check bench bench-check bench-disturbed bench-paint bench-peers bench-profile bench-scale install fmt lint wheel clean setup quick build dist
+.PHONY: help demo test test-full browser pictures chaos check bench bench-check bench-disturbed bench-paint bench-peers bench-pollock bench-profile bench-scale install fmt lint wheel clean setup quick build dist
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -90,6 +91,10 @@ bench-paint: build setup $(BROWSER_VENV)/ready ## measure how soon a browser sho
 bench-disturbed: build ## run with a hundred clients that stall and vanish, and without; fail if that takes over 1 % longer; ARGS='--pairs 4'
 	@$(PYTHON) benches/disturbed.py $(BENCHED) $(ARGS)
 
+bench-pollock: build $(POLLOCK_VENV)/ready ## score how well messy CSV files are read; POLLOCK=PATH is a copy of the benchmark; ARGS='--only batchmill --kinds'
+	@test -n "$(POLLOCK)" || { echo "name a copy of the benchmark: make bench-pollock POLLOCK=PATH" >&2; exit 2; }
+	@$(POLLOCK_VENV)/bin/python benches/pollock/run.py "$(POLLOCK)" --batchmill $(RUN) $(ARGS)
+
 bench-profile: build setup ## profile loads whose limit is known, and tell whether the causes are right; ARGS='--only sleep lock'
 	@BATCHMILL=$(abspath $(RUN)) BATCHMILL_PYTHON=$(CURDIR)/$(VENV)/bin/python $(VENV)/bin/python benches/profile.py $(ARGS)
 
@@ -117,7 +122,7 @@ install: dist ## install the programs into PREFIX/bin (~/.local/bin by default)
 
 clean: ## remove build output and virtual environments
 	$(CARGO) clean
-	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) $(BROWSER_VENV) $(EDITOR) target-wheel dist out
+	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) $(BROWSER_VENV) $(POLLOCK_VENV) $(EDITOR) target-wheel dist out
 
 build:
 	$(CARGO) build $(FEATURES) $(BINS)
@@ -171,6 +176,12 @@ $(BROWSER_VENV)/ready: tests/browser/requirements.txt
 $(BENCH_VENV)/ready: benches/peers/requirements.txt
 	$(PYTHON) -m venv $(BENCH_VENV)
 	$(BENCH_VENV)/bin/python -m pip install --quiet -r benches/peers/requirements.txt
+	@touch $@
+
+# The environment of the readers that `make bench-pollock` compares with.
+$(POLLOCK_VENV)/ready: benches/pollock/requirements.txt
+	$(PYTHON) -m venv $(POLLOCK_VENV)
+	$(POLLOCK_VENV)/bin/python -m pip install --quiet -r benches/pollock/requirements.txt
 	@touch $@
 
 # Unlike the wheel for the tests this one is optimised: it is measured.

@@ -24,6 +24,7 @@ pub mod resume;
 pub mod rows;
 pub mod run;
 pub mod serve;
+pub mod sniff;
 pub mod sources;
 pub mod spec;
 pub mod survey;

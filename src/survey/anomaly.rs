@@ -19,6 +19,11 @@ pub enum Anomaly {
         /// The line of the first one.
         line: u64,
     },
+    /// Quotes are in the middle of fields, or are never closed.
+    StrayQuote {
+        /// The line of the first one.
+        line: u64,
+    },
     /// Rows are not text in the file's encoding.
     Undecodable {
         /// How many rows.
@@ -87,7 +92,10 @@ impl Anomaly {
     /// The first line with it, if it is about lines.
     pub fn line(&self) -> Option<u64> {
         match self {
-            Self::Ragged { line, .. } | Self::Undecodable { line, .. } | Self::NoJson { line, .. } => Some(*line),
+            Self::Ragged { line, .. }
+            | Self::StrayQuote { line }
+            | Self::Undecodable { line, .. }
+            | Self::NoJson { line, .. } => Some(*line),
             _ => None,
         }
     }
@@ -101,6 +109,9 @@ impl fmt::Display for Anomaly {
             Self::Ragged { rows: 1, line } => write!(f, "1 row has the wrong number of fields (line {line})"),
             Self::Ragged { rows, line } => {
                 write!(f, "{rows} rows have the wrong number of fields (first at line {line})")
+            }
+            Self::StrayQuote { line } => {
+                write!(f, "a quote is in the middle of a field, or is not closed (line {line})")
             }
             Self::Undecodable { rows: 1, line, encoding } => write!(f, "1 row is not valid {encoding} (line {line})"),
             Self::Undecodable { rows, line, encoding } => {

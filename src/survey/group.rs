@@ -2,7 +2,8 @@
 
 use super::anomaly::Anomaly;
 use super::profile::{ColumnProfile, FileProfile};
-use crate::model::CsvDialect;
+use crate::model::{CsvDialect, Ragged, StrayQuotes};
+use crate::sniff::{Finding, Found, FoundHeader};
 use crate::spec::RowFormat;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use std::cmp::Reverse;
@@ -48,6 +49,8 @@ pub struct Group {
     pub dialect: CsvDialect,
     /// Whether the first record of each is a header.
     pub header: bool,
+    /// What was found out about how the first file is written, and the words for missing values in all of them.
+    pub finding: Option<Finding>,
     /// Their encoding.
     pub encoding: &'static Encoding,
     /// Their columns, with types that hold for all files.
@@ -101,7 +104,9 @@ struct Layout<'a> {
     is_csv: bool,
     header: bool,
     /// A single column has no delimiter.
-    dialect: Option<&'a CsvDialect>,
+    dialect: Option<CsvDialect>,
+    /// Names that the files do not give as they are.
+    names_are_told: bool,
     /// The order of names matters in CSV files only.
     names: Vec<&'a str>,
 }
@@ -114,8 +119,27 @@ impl<'a> Layout<'a> {
             names.sort_unstable();
         }
         let matters = names.len() > 1 || file.dialect.as_plain().is_none();
-        let dialect = matters.then_some(&file.dialect);
-        Self { is_csv, header: file.header, dialect, names }
+        let dialect = matters.then(|| without_repairs(&file.dialect));
+        Self {
+            is_csv,
+            header: file.header,
+            dialect,
+            names_are_told: told_names(file.finding.as_ref()).is_some(),
+            names,
+        }
+    }
+}
+
+/// What the dialect says but for records that do not fit: what mends some does no harm to others.
+fn without_repairs(dialect: &CsvDialect) -> CsvDialect {
+    CsvDialect { ragged: Ragged::Fail, stray_quotes: StrayQuotes::Python, ..dialect.clone() }
+}
+
+/// The names of columns that a source must tell.
+fn told_names(finding: Option<&Finding>) -> Option<&[String]> {
+    match finding.map(|finding| &finding.header) {
+        Some(FoundHeader::Named(names)) => Some(names),
+        _ => None,
     }
 }
 
@@ -134,6 +158,7 @@ impl Group {
             format: file.format,
             dialect: file.dialect.clone(),
             header: file.header,
+            finding: file.finding.clone(),
             encoding,
             columns: file.columns.clone(),
             rows: file.rows(),
@@ -141,10 +166,35 @@ impl Group {
         }
     }
 
+    /// The names of columns that a source must tell, as the files do not give them as they are.
+    pub fn told_names(&self) -> Option<&[String]> {
+        told_names(self.finding.as_ref())
+    }
+
+    /// Whether the same settings read the files of both, but for records that do not fit.
+    pub fn is_written_like(&self, other: &Self) -> bool {
+        without_repairs(&self.dialect) == without_repairs(&other.dialect) && self.told_names() == other.told_names()
+    }
+
+    /// Takes over what mends the records of another file, and its words for missing values.
+    pub fn mend(&mut self, dialect: &CsvDialect, finding: Option<&Finding>) {
+        if dialect.stray_quotes == StrayQuotes::Literal {
+            self.dialect.stray_quotes = StrayQuotes::Literal;
+        }
+        if self.dialect.ragged == Ragged::Fail || dialect.ragged == Ragged::Truncate {
+            self.dialect.ragged = dialect.ragged;
+        }
+        if let (Some(own), Some(other)) = (&mut self.finding, finding) {
+            let new: Vec<String> = other.null.iter().filter(|word| !own.null.contains(word)).cloned().collect();
+            own.null.extend(new);
+        }
+    }
+
     fn add(&mut self, at: usize, file: &FileProfile) {
         self.files.push(at);
         self.rows += file.rows();
         self.bytes += file.bytes;
+        self.mend(&file.dialect, file.finding.as_ref());
         // Its columns are the same, in another order perhaps.
         let in_order = self.columns.iter().zip(&file.columns).all(|(own, other)| own.name == other.name);
         if in_order {
@@ -183,6 +233,9 @@ fn anomalies(file: &FileProfile, group: Option<&Group>, largest: Option<&Group>)
     if ragged.rows > 0 {
         anomalies.push(Anomaly::Ragged { rows: ragged.rows, line: ragged.first_line });
     }
+    let reasons = file.finding.iter().flat_map(|finding| &finding.reasons);
+    let stray = reasons.filter(|reason| reason.what == Found::StrayQuote).filter_map(|reason| reason.line);
+    anomalies.extend(stray.map(|line| Anomaly::StrayQuote { line: line as u64 }));
     if undecodable.rows > 0 {
         let encoding = file.text.encoding.unwrap_or(UTF_8).name();
         anomalies.push(Anomaly::Undecodable { rows: undecodable.rows, line: undecodable.first_line, encoding });

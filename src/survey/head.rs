@@ -63,6 +63,11 @@ impl FileHead {
         Ok(text.into())
     }
 
+    /// Whether the beginning is all there is.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole && self.error.is_none()
+    }
+
     /// Why the file cannot be read, if its beginning already tells.
     pub(super) fn into_error(self) -> Option<io::Error> {
         self.error

@@ -2,6 +2,7 @@
 
 use crate::model::{CsvDialect, Kind};
 use crate::rows::{Inference, JsonKinds, Occurrences, RowRuns};
+use crate::sniff::Finding;
 use crate::sources::{ReadingOptions, RowFile, read_error};
 use crate::spec::{Compression, RowFormat};
 use encoding_rs::Encoding;
@@ -27,6 +28,8 @@ pub struct FileProfile {
     pub dialect: CsvDialect,
     /// Whether the first record is a header.
     pub header: bool,
+    /// What was found out about how it is written, unless the workflow says all.
+    pub finding: Option<Finding>,
     /// Its columns, or the keys of its mappings.
     pub columns: Vec<ColumnProfile>,
     /// Its rows.
@@ -121,6 +124,7 @@ impl FileProfile {
             text: TextProfile { encoding: None, mark: false, guessed: false, is_ascii: true },
             dialect: options.dialect.clone().unwrap_or_default(),
             header: false,
+            finding: None,
             columns: Vec::new(),
             runs: RowRuns::default(),
             bad_rows: BadRows::default(),

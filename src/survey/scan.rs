@@ -2,14 +2,14 @@
 
 use super::encoding::{DetectedEncoding, guess};
 use super::head::FileHead;
-use super::layout::{FileLayout, csv_form, detect_layout};
+use super::layout::{Beginning, FileLayout, csv_form, detect_layout};
 use super::profile::{ColumnProfile, FileProfile, Kinds};
-use crate::model::CsvDialect;
-use crate::rows::{CsvStats, Cutter, HeaderRow, Inference, JsonKinds, JsonLinesStats};
+use crate::rows::{CsvStats, Cutter, HeaderRow, Inference, JsonKinds, JsonLinesStats, Occurrences};
+use crate::sniff::{Finding, Found};
 use crate::sources::{Meter, ReadingOptions, RowFile, SurveyRequest, decode, reading};
 use crate::spec::{Header, RowFormat};
 use encoding_rs::{Encoding, UTF_8};
-use std::io::{self, Read};
+use std::io;
 
 /// Profiles the file at this position of the request.
 pub fn profile(request: &SurveyRequest, position: usize, meter: &Meter) -> FileProfile {
@@ -62,7 +62,8 @@ impl Scan<'_> {
         }
         let layout = loop {
             // The first record may be longer than the beginning.
-            match detect_layout(&head.sample(detected.encoding)?, self.options) {
+            let beginning = Beginning { text: head.sample(detected.encoding)?, whole: head.is_whole() };
+            match detect_layout(&beginning, self.options) {
                 None if head.read_more() => {}
                 layout => break layout,
             }
@@ -70,22 +71,19 @@ impl Scan<'_> {
         let text = decode(head.into_stream(), detected.encoding)?;
         match layout {
             Some(layout) => {
-                profile.header = layout.header;
+                profile.header = layout.header == Header::First;
                 profile.dialect.clone_from(&layout.dialect);
-                let cutter = self.cutter(text, &layout.dialect);
+                profile.finding.clone_from(&layout.finding);
+                let cutter = Cutter::of_csv(text, &reading(&layout.dialect, &layout.header));
                 self.read_csv(cutter, layout, detected, profile)
             }
             // Either the file is empty, or it holds no whole record; then reading it says why.
             None => {
-                let mut cutter = self.cutter(text, &profile.dialect);
+                let mut cutter = Cutter::of_csv(text, &reading(&profile.dialect, &Header::First));
                 while cutter.block()?.is_some() {}
                 Ok(None)
             }
         }
-    }
-
-    fn cutter(&self, text: Box<dyn Read + Send>, dialect: &CsvDialect) -> Cutter {
-        Cutter::of_csv(text, &reading(dialect, self.options.header.as_ref().unwrap_or(&Header::First)))
     }
 
     fn read_csv(
@@ -96,8 +94,13 @@ impl Scan<'_> {
         profile: &mut FileProfile,
     ) -> io::Result<OtherEncoding> {
         let names = layout.columns.map_err(|error| io::Error::other(error.to_string()))?;
-        let header = if layout.header { HeaderRow::First } else { HeaderRow::Missing };
-        let mut stats = CsvStats::new(csv_form(self.options, &layout.dialect, layout.fields), header);
+        let header = if layout.header == Header::First { HeaderRow::First } else { HeaderRow::Missing };
+        let mut form = csv_form(self.options, &layout.dialect, layout.fields);
+        if let Some(finding) = &layout.finding {
+            // What the proposed source reads as null.
+            form.null.clone_from(&finding.null);
+        }
+        let mut stats = CsvStats::new(form, header);
         let (mut ended, mut other) = (Ok(()), None);
         loop {
             match cutter.block() {
@@ -122,9 +125,24 @@ impl Scan<'_> {
         profile.columns = names.into_iter().zip(stats.columns()).map(column).collect();
         profile.runs = stats.runs;
         (profile.bad_rows.ragged, profile.bad_rows.undecodable) = (stats.ragged, stats.undecodable);
+        if let Some(mended) = layout.finding.as_ref().and_then(mended) {
+            profile.bad_rows.ragged = mended;
+        }
         profile.text.is_ascii = stats.is_ascii && detected.encoding == UTF_8;
         ended.map(|()| other)
     }
+}
+
+/// The records that do not fit and that the dialect mends, so that they are no bad rows.
+fn mended(finding: &Finding) -> Option<Occurrences> {
+    let mut mended: Option<Occurrences> = None;
+    for reason in &finding.reasons {
+        let (Found::Short(rows) | Found::Long(rows)) = reason.what else { continue };
+        let (rows, first_line) = (rows as u64, reason.line.unwrap_or(1) as u64);
+        let known = mended.get_or_insert(Occurrences { rows: 0, first_line });
+        *known = Occurrences { rows: known.rows + rows, first_line: known.first_line.min(first_line) };
+    }
+    mended
 }
 
 fn read_json(mut cutter: Cutter, detected: DetectedEncoding, profile: &mut FileProfile) -> io::Result<OtherEncoding> {

@@ -22,7 +22,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("reduce", &["spec"]),
     ("ledger", &["measure", "columnar", "model"]),
     ("sources", &["spec", "template", "rows", "columnar", "model"]),
-    ("survey", &["sources", "spec", "rows", "columnar", "model"]),
+    ("sniff", &["model"]),
+    ("survey", &["sniff", "sources", "spec", "rows", "columnar", "model"]),
     ("task", &["measure", "spec", "template", "rows", "wire", "model"]),
     ("worker", &["columnar", "rows", "wire", "model"]),
     ("compile", &["text", "export", "ledger", "sources", "task", "spec", "template", "model"]),
@@ -42,7 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "control", "serve", "profile", "causes", "explain", "measure", "text", "run", "resume", "compile",
+            "control", "serve", "sniff", "profile", "causes", "explain", "measure", "text", "run", "resume", "compile",
             "export", "ledger", "sources", "survey", "report", "spec", "task", "template", "wire", "model",
         ],
     ),

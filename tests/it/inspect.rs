@@ -163,12 +163,15 @@ fn each_way_to_stand_out_is_named() {
         (
             "x.csv",
             format!("{HEADER}1,a,2026-01-01\n2,\"b,2026-01-01\n").into(),
-            json!([{ "what": "unreadable", "why": "unclosed quote in the record at line 3" }]),
+            json!([{ "what": "stray_quote", "line": 3 }]),
         ),
         (
             "x.csv",
             format!("\"{HEADER}1,a,2026-01-01\n").into(),
-            json!([{ "what": "unreadable", "why": "unclosed quote in the record at line 1" }]),
+            json!([
+                { "what": "other_columns", "lacks": ["id"], "more": ["\"id"] },
+                { "what": "stray_quote", "line": 1 },
+            ]),
         ),
         ("x.jsonl", b"{\"id\":1}\n".to_vec(), json!([{ "what": "other_format" }])),
     ];

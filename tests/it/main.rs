@@ -113,6 +113,7 @@ mod shells;
 mod sinks;
 /// Files, functions and structs stay small.
 mod sizes;
+mod sniffed;
 /// The source files of the crate, as text.
 mod source_tree;
 /// Rows that databases give for queries.

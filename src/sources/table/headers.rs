@@ -57,7 +57,12 @@ impl Headers {
                 Ok(FirstLine::Part) => return Err(one_value(file)),
                 Ok(line) => {
                     let notice = (line == FirstLine::OnlyList).then(|| one_list(file));
-                    return Ok(Self { forms: Arc::new([Form::Json]), files: vec![Ok(0); files.len()], in_file: false, notice });
+                    return Ok(Self {
+                        forms: Arc::new([Form::Json]),
+                        files: vec![Ok(0); files.len()],
+                        in_file: false,
+                        notice,
+                    });
                 }
                 Err(error) => _ = file_error.get_or_insert((file, error)),
             }

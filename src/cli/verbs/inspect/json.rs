@@ -1,12 +1,14 @@
 //! A survey for programs.
 
+use super::settings::settings;
 use super::snippet::snippet;
 use crate::cli::finding::{Finding, Place};
 use crate::cli::odd_files::odd_json;
 use crate::model::CsvDialect;
+use crate::sniff::{self, Alternative, FoundHeader, Reason};
 use crate::spec::RowFormat;
 use crate::survey::{Anomaly, ColumnProfile, FileProfile, Outlier, Survey};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The survey as one JSON object.
 pub fn to_json(survey: &Survey, given: &[String]) -> Value {
@@ -51,8 +53,30 @@ fn file_json(file: &FileProfile, group: Option<usize>, odd: &[Anomaly]) -> Value
         "compression": file.compression.name(), "encoding": file.text.encoding.map(|encoding| encoding.name().to_lowercase()),
         "byte_order_mark": file.text.mark, "encoding_guessed": file.text.guessed,
         "delimiter": delimiter(file.format, &file.dialect), "header": file.header, "columns": columns(&file.columns),
-        "group": group, "odd": odd,
+        "group": group, "odd": odd, "found": file.finding.as_ref().map(found),
     })
+}
+
+/// How a file is written, and what shows it.
+fn found(finding: &sniff::Finding) -> Value {
+    let names = match &finding.header {
+        FoundHeader::Named(names) => Some(names.as_slice()),
+        _ => None,
+    };
+    let settings: Map<String, Value> =
+        settings(&finding.dialect, names).into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let reason = |reason: &Reason| json!({ "key": reason.key(), "line": reason.line, "why": reason.to_string() });
+    let other = |other: &Alternative| json!({ "delimiter": String::from_utf8_lossy(other.delimiter.text()), "score": rounded(other.score) });
+    json!({
+        "settings": settings, "null": finding.null, "confidence": rounded(finding.confidence),
+        "reasons": finding.reasons.iter().map(reason).collect::<Vec<_>>(),
+        "alternatives": finding.alternatives.iter().map(other).collect::<Vec<_>>(),
+    })
+}
+
+/// With two digits.
+fn rounded(score: f64) -> f64 {
+    (score * 100.0).round() / 100.0
 }
 
 fn format_name(format: RowFormat) -> &'static str {

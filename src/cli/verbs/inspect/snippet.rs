@@ -1,11 +1,12 @@
 //! The `items` of a workflow that reads the inspected files.
 
-use crate::model::Delimiter;
+use super::settings::settings;
 use crate::report::count;
 use crate::spec::RowFormat;
 use crate::survey::{ColumnProfile, Group, Survey};
 use encoding_rs::UTF_8;
 use indexmap::IndexMap;
+use serde_json::Value;
 use std::fmt::Write;
 
 /// The `items` that read the largest group and every file with the same layout; `None` if there is no group.
@@ -39,7 +40,7 @@ pub fn snippet(survey: &Survey, given: &[String]) -> Option<String> {
         }
     }
     if most.format == RowFormat::Csv {
-        settings(&mut text, most, &kin);
+        add_settings(&mut text, most, &kin);
     }
     Some(text)
 }
@@ -47,20 +48,28 @@ pub fn snippet(survey: &Survey, given: &[String]) -> Option<String> {
 /// Whether the same settings read both.
 fn is_kin(group: &Group, most: &Group) -> bool {
     let layout = |group: &Group| (group.format, group.header, group.encoding);
-    let delimiter = group.dialect == most.dialect || group.columns.len() == 1;
+    let delimiter = group.is_written_like(most) || group.columns.len() == 1 && group.dialect.as_plain().is_some();
     layout(group) == layout(most) && (delimiter || group.format == RowFormat::JsonLines)
 }
 
-fn settings(text: &mut String, most: &Group, kin: &[&Group]) {
-    match &most.dialect.delimiter {
-        Delimiter::Byte(b',') => {}
-        Delimiter::Byte(b'\t') => text.push_str("  delimiter: tab\n"),
-        Delimiter::Whitespace => text.push_str("  delimiter: whitespace\n"),
-        other => {
-            let _ = writeln!(text, "  delimiter: '{}'", String::from_utf8_lossy(other.text()));
-        }
+fn add_settings(text: &mut String, most: &Group, kin: &[&Group]) {
+    let mut all = most.clone();
+    kin.iter().for_each(|group| all.mend(&group.dialect, group.finding.as_ref()));
+    for (key, value) in settings(&all.dialect, all.told_names()) {
+        let value = match &value {
+            Value::Array(names) => flow(names.iter().filter_map(Value::as_str).map(word), ["[", "]"]),
+            // In quotes, a delimiter is easy to see.
+            Value::String(text)
+                if text.len() == 1 && text != "'" && text != "\\" && text.is_ascii() && !is_control(text) =>
+            {
+                format!("'{text}'")
+            }
+            Value::String(text) => word(text),
+            other => other.to_string(),
+        };
+        let _ = writeln!(text, "  {key}: {value}");
     }
-    if !most.header {
+    if !most.header && most.told_names().is_none() {
         text.push_str("  header: false\n");
     }
     if most.encoding != UTF_8 {
@@ -69,15 +78,47 @@ fn settings(text: &mut String, most: &Group, kin: &[&Group]) {
     if kin.len() > 1 {
         text.push_str("  on_schema_drift: union\n");
     }
+    let null = all.finding.map(|finding| finding.null).unwrap_or_default();
+    if !null.is_empty() {
+        let _ = writeln!(text, "  null: {}", flow(null.iter().map(|null| word(null)), ["[", "]"]));
+    }
     let mut columns: IndexMap<&str, ColumnProfile> = IndexMap::new();
     for column in kin.iter().flat_map(|group| &group.columns) {
         columns.entry(&column.name).and_modify(|known| known.widen(column)).or_insert_with(|| column.clone());
     }
-    let typed = columns.values().filter(|column| column.is_typed());
-    let typed: Vec<String> = typed.map(|column| format!("    {}: {}\n", word(&column.name), column.kind())).collect();
-    if !typed.is_empty() {
-        let _ = write!(text, "  types:\n{}", typed.concat());
+    types(text, columns.values().filter(|column| column.is_typed()));
+}
+
+/// The types of columns: each on a line, or many to a line if there are many.
+fn types<'a>(text: &mut String, columns: impl Iterator<Item = &'a ColumnProfile>) {
+    const MOST_LINES: usize = 20;
+    let typed: Vec<String> = columns.map(|column| format!("{}: {}", word(&column.name), column.kind())).collect();
+    if typed.len() > MOST_LINES {
+        let _ = writeln!(text, "  types: {}", flow(typed.into_iter(), ["{", "}"]));
+    } else if !typed.is_empty() {
+        let _ = writeln!(text, "  types:\n    {}", typed.join("\n    "));
     }
+}
+
+/// A list or mapping in brackets, with as many items to a line as fit.
+fn flow(items: impl Iterator<Item = String>, brackets: [&str; 2]) -> String {
+    const WIDTH: usize = 110;
+    let (mut text, mut column) = (brackets[0].to_owned(), 0);
+    for (at, item) in items.enumerate() {
+        if at > 0 {
+            text.push(',');
+            let fits = column + item.len() < WIDTH;
+            text.push_str(if fits { " " } else { "\n    " });
+            column = if fits { column } else { 0 };
+        }
+        column += item.len() + 2;
+        text.push_str(&item);
+    }
+    text + brackets[1]
+}
+
+fn is_control(text: &str) -> bool {
+    text.chars().all(char::is_control)
 }
 
 /// A YAML string, in quotes if it needs them. serde_yaml is not used, because it breaks long strings into blocks.

@@ -1,9 +1,11 @@
 //! A survey for people.
 
+use super::settings::settings;
 use super::snippet::snippet;
 use crate::cli::odd_files::odd_lines;
 use crate::cli::table::Table;
 use crate::report::{bytes, count, number};
+use crate::sniff::Alternative;
 use crate::spec::RowFormat;
 use crate::survey::{Group, Survey, delimiter_name};
 use crate::text::Printable;
@@ -28,6 +30,7 @@ pub fn to_text(survey: &Survey, given: &[String]) -> String {
         if group.columns.len() > MOST {
             let _ = writeln!(text, "  and {} more", count((group.columns.len() - MOST) as u64, "column"));
         }
+        findings(&mut text, survey, group);
         text.push('\n');
     }
     if !survey.outliers.is_empty() {
@@ -39,6 +42,34 @@ pub fn to_text(survey: &Survey, given: &[String]) -> String {
         let _ = write!(text, "to read them, put this under the `inputs` of a batch step:\n\n{snippet}");
     }
     text
+}
+
+/// How the files of a group are written, and why, unless they are plain.
+fn findings(text: &mut String, survey: &Survey, group: &Group) {
+    let Some(finding) = &group.finding else { return };
+    let is_plain = settings(&group.dialect, group.told_names()).is_empty() && group.header;
+    let close: Vec<&Alternative> =
+        finding.alternatives.iter().filter(|other| other.score > 0.8 * finding.confidence).collect();
+    if is_plain && close.is_empty() {
+        return;
+    }
+    let file = Printable::line(&*survey.files[group.files[0]].path);
+    let _ = writeln!(text, "  found in {file}, {}:", certainty(finding.confidence));
+    for reason in &finding.reasons {
+        let _ = writeln!(text, "    {}: {reason}", reason.key());
+    }
+    for other in close {
+        let _ = writeln!(text, "    delimiter: {} would give a table too", delimiter_name(&other.delimiter));
+    }
+}
+
+/// How sure a finding is.
+fn certainty(confidence: f64) -> &'static str {
+    match confidence {
+        0.75.. => "surely",
+        0.5.. => "probably",
+        _ => "perhaps",
+    }
 }
 
 /// The format of the files of a group.

@@ -1,0 +1,103 @@
+//! What `inspect` finds out about how CSV files are written: the source that it proposes reads them as they were meant.
+
+use crate::rows::run_python;
+use crate::support::{Sandbox, repository};
+use serde_json::{Map, Value, json};
+
+/// A workflow that gives the rows of each file as they are, read by what was found out about it.
+fn workflow(found: &Value) -> String {
+    let step = |(number, file): (usize, &Value)| {
+        let mut source: Map<String, Value> = file["found"]["settings"].as_object().unwrap().clone();
+        source.insert("csv".to_owned(), file["path"].clone());
+        if file["header"] == json!(false) && !source.contains_key("header") {
+            source.insert("header".to_owned(), json!(false));
+        }
+        json!({"name": format!("file{number}"), "task": "echo", "for_each": source, "inputs": {"message": "{{ item }}"}})
+    };
+    let steps: Vec<Value> = found["files"].as_array().unwrap().iter().enumerate().map(step).collect();
+    json!({ "steps": steps }).to_string()
+}
+
+/// Tables in random dialects with all kinds of lines around them, written by Python's `csv` module.
+#[test]
+fn files_in_random_dialects_are_read_by_what_is_found_out_about_them() {
+    const FILES: usize = 60;
+    let seed = std::env::var("BATCHMILL_SEED").unwrap_or_else(|_| "1".to_owned());
+    let sandbox = Sandbox::new();
+    let script = repository().join("tests/support/sniffed.py");
+    run_python(&sandbox, &[script.to_str().unwrap(), "data", &FILES.to_string(), &seed]);
+    let names: Vec<String> = (0..FILES).map(|number| format!("data/{number}.csv")).collect();
+    let mut args = vec!["inspect", "--format", "json"];
+    args.extend(names.iter().map(String::as_str));
+    let found = sandbox.batchmill(&args).json();
+    let sandbox = sandbox.file("all.yaml", workflow(&found));
+    sandbox.batchmill(&["run", "all.yaml", "--progress", "none"]).exits_with(0);
+    for (number, line) in sandbox.read("data.jsonl").lines().enumerate() {
+        let expected: Value = serde_json::from_str(line).unwrap();
+        let width = expected["rows"][0].as_array().unwrap().len();
+        let unnamed = |at: usize| json!(format!("column_{}", at + 1));
+        let names: Vec<Value> = match expected["names"].as_array() {
+            Some(names) => {
+                names.iter().enumerate().map(|(at, name)| if name == "" { unnamed(at) } else { name.clone() }).collect()
+            }
+            None => (0..width).map(unnamed).collect(),
+        };
+        let row = |row: &Value| -> Value {
+            let cells = names.iter().zip(row.as_array().unwrap());
+            cells.map(|(name, cell)| (name.as_str().unwrap().to_owned(), cell.clone())).collect::<Map<_, _>>().into()
+        };
+        let rows: Vec<Value> = expected["rows"].as_array().unwrap().iter().map(row).collect();
+        let why = &found["files"][number]["found"];
+        let text = sandbox.read(&format!("data/{number}.csv"));
+        assert_eq!(sandbox.results(&format!("file{number}")), rows, "seed {seed}, file {number}: {why:#}\n{text}");
+    }
+}
+
+#[test]
+fn what_is_found_is_said_with_its_line_and_proposed() {
+    let text = "Sales of May;;\n;;\nday;n;note\n2020-05-01;4;x\n2020-05-02;NA;\"y; z\"\n2020-05-03;5\n2020-05-04;5;q\n2020-05-05;6;r\n";
+    let sandbox = Sandbox::new().file("a.csv", text);
+    let ended = sandbox.batchmill(&["inspect", "a.csv"]).exits_with(1);
+    let parts = [
+        "skip_lines: the first 2 lines stand before the table",
+        "header: the values of `day` are of another type than its name",
+        "ragged: line 6 has too few fields",
+        "items:\n  csv: a.csv\n  skip_lines: 2\n  delimiter: ';'\n  ragged: pad\n  null: [NA]\n  types:\n    day: date\n    \"n\": integer\n",
+    ];
+    for part in parts {
+        assert!(ended.stdout.contains(part), "`{part}` is not in stdout:\n{}", ended.stdout);
+    }
+    let found = sandbox.batchmill(&["inspect", "a.csv", "--format", "json"]).exits_with(1).json();
+    let found = &found["files"][0]["found"];
+    assert_eq!(found["settings"], json!({"skip_lines": 2, "delimiter": ";", "ragged": "pad"}));
+    assert_eq!(found["reasons"][0]["key"], "skip_lines");
+    assert!(found["confidence"].as_f64().unwrap() > 0.5);
+}
+
+#[test]
+fn files_that_differ_in_what_mends_them_share_a_source() {
+    let sandbox = Sandbox::new()
+        .file("data/a.csv", "id,n\n1,2\n3,4\n5,6\n7,8\n")
+        .file("data/b.csv", "id,n\n1,2\n3\n5,6\n7,8\n")
+        .file("data/c.csv", "id,n\n1,2\n3,4,5\n5,6\n7,8\n");
+    let found = sandbox.batchmill(&["inspect", "data/*.csv", "--format", "json"]).exits_with(1).json();
+    assert_eq!(found["groups"].as_array().unwrap().len(), 1, "{found:#}");
+    let items = "items:\n  csv: data/*.csv\n  ragged: truncate\n  types:\n    id: integer\n    \"n\": integer\n";
+    assert_eq!(found["items"], items);
+}
+
+#[test]
+fn many_types_take_few_lines() {
+    let names: Vec<String> = (0..200).map(|at| format!("c{at}")).collect();
+    let row = vec!["1"; 200].join(",");
+    let sandbox = Sandbox::new().file("a.csv", format!("{}\n{row}\n{row}\n", names.join(",")));
+    let items =
+        sandbox.batchmill(&["inspect", "a.csv", "--format", "json"]).json()["items"].as_str().unwrap().to_owned();
+    assert!(items.lines().count() < 40, "{items}");
+    let workflow = format!(
+        "steps:\n  - name: all\n    task: batch\n    inputs:\n{}      task: {{type: echo, message: \"{{{{ item.c7 }}}}\"}}\n",
+        items.lines().map(|line| format!("      {line}\n")).collect::<String>()
+    );
+    let sandbox = sandbox.file("w.yaml", workflow);
+    sandbox.batchmill(&["run", "w.yaml", "--progress", "none"]).exits_with(0);
+}
