@@ -4,7 +4,8 @@ use super::batched_rule;
 use super::dependencies::mentions_item_dir;
 use super::prepared::{Prepared, PreparedStep};
 use super::settings::{FailurePolicy, StartError, StepSettings, batches, slots, timeout, timeout_of};
-use crate::export::Target;
+use crate::database::{Database, DatabaseError, TableName};
+use crate::export::{TableTarget, Target};
 use crate::model::{Compare, ItemKey, Items, Keys, Text};
 use crate::sources::{Chunk, OpenSource, Reread, Source, SourceError, SourceHost, open, resolve};
 use crate::spec::{BatchSize, BatchSpec, OnBadRow, Step, StepKind, names_folder};
@@ -22,6 +23,8 @@ pub struct OpenStep {
     pub settings: StepSettings,
     /// Where its results go.
     pub target: Option<Target>,
+    /// The table that its results go to.
+    pub table: Option<TableTarget>,
     /// Where the files of its items go.
     pub item_files: Option<PathBuf>,
 }
@@ -37,17 +40,19 @@ pub fn open_step(
     host: SourceHost<'_>,
 ) -> Result<OpenStep, StartError> {
     let target = target_of(&step.step, scope)?;
+    let table = table_of(&step.step, scope)?;
     let item_files = item_files_of(&step.step, prepared, scope)?;
     match &step.step.kind {
         StepKind::Single(single) => Ok(OpenStep {
             source: Box::new(Once(true)),
             settings: StepSettings::of_single(&step.step, single, scope)?,
             target,
+            table,
             item_files,
         }),
         StepKind::Batch(batch) => {
             let OpenBatch { items, settings } = open_batch(step, batch, prepared, (scope, host))?;
-            Ok(OpenStep { source: items.source, settings, target, item_files })
+            Ok(OpenStep { source: items.source, settings, target, table, item_files })
         }
     }
 }
@@ -137,6 +142,29 @@ pub fn target_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Target>, 
         return Err(StartError::Setting(message, file.path.span));
     }
     Ok(Some(Target { path, format: file.format, parts: file.parts }))
+}
+
+/// The table that the results of a step go to.
+///
+/// # Errors
+/// If address or name are none, or use a name that is not in scope yet.
+pub fn table_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<TableTarget>, StartError> {
+    let Some(table) = &step.outputs.table else { return Ok(None) };
+    let text = |key: &str, text: &Text| {
+        let rendered = Template::compile(text).and_then(|template| template.string(scope));
+        rendered.map_err(|error| StartError::Setting(format!("`{key}`: {error}"), text.span))
+    };
+    let wrong = |text: &Text, error: DatabaseError| StartError::Table(error.message, error.help, text.span);
+    let url = text("sql", &table.url)?;
+    let database = Database::parse("sql", url.trim()).map_err(|error| wrong(&table.url, error))?;
+    let name = text("table", &table.table)?;
+    let name = match name.trim() {
+        "" => Err(DatabaseError::from(format!("`table` is empty (from `{}`)", table.table.raw.trim()))),
+        name => TableName::parse(name, &database),
+    };
+    let name = name.map_err(|error| wrong(&table.table, error))?;
+    let key = table.key.iter().map(|column| column.raw.clone()).collect();
+    Ok(Some(TableTarget { database, table: name, key, if_exists: table.if_exists }))
 }
 
 /// Where the files of a step's items go, if its task makes any.

@@ -21,6 +21,7 @@ mod staged;
 mod staged_file;
 mod staged_parts;
 mod streamed;
+mod table;
 mod target;
 mod temporary;
 #[cfg(test)]
@@ -35,5 +36,6 @@ pub use frames::write_frames;
 pub use replace::replace;
 pub use results::Results;
 pub use streamed::StreamedOutput;
+pub use table::{Chunk, Place, TableColumns, TableError, TableOutput, TableTarget};
 pub use target::{Target, Written, file_state};
 pub use write::write;

@@ -1,4 +1,4 @@
-//! File formats for results.
+//! File formats for results, and what happens to tables for them.
 
 /// A file format for results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,18 @@ impl OutputFormat {
             _ => None,
         }
     }
+}
+
+/// What happens if the table for the results of a step is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IfExists {
+    /// The step is refused.
+    #[default]
+    Fail,
+    /// Rows are added, or updated by their key.
+    Append,
+    /// A new table takes its place.
+    Replace,
 }
 
 #[cfg(test)]

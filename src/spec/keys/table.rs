@@ -2,8 +2,8 @@
 
 use super::key::{DefaultValue, Key, KeyGroup, KeyType};
 use super::words::{
-    BACKOFFS, BATCH_FORMATS, COMPRESSIONS, FORMATS, ON_BAD_ROW, ON_MISSING, ON_SCHEMA_DRIFT, OPERATIONS, PARAM_TYPES,
-    STEP_TYPES, TASK_TYPES,
+    BACKOFFS, BATCH_FORMATS, COMPRESSIONS, FORMATS, IF_EXISTS, ON_BAD_ROW, ON_MISSING, ON_SCHEMA_DRIFT, OPERATIONS,
+    PARAM_TYPES, STEP_TYPES, TASK_TYPES,
 };
 
 const fn key(name: &'static str, key_type: KeyType, default: Option<DefaultValue>, doc: &'static str) -> Key {
@@ -100,6 +100,10 @@ pub static OUTPUTS: KeyGroup = KeyGroup {
             "Whether `path` is a directory for several files of limited size",
         ),
         key("only_new", KeyType::PlainBool, is("false"), "Whether to write only results that this run produced"),
+        key("sql", KeyType::Text, None, "Database for the results: `sqlite:///PATH` or `postgresql://..`"),
+        key("table", KeyType::Text, None, "Table for the results in the database of `sql`"),
+        key("key", KeyType::ColumnOrColumns, None, "Columns that identify a row, so that rows are updated"),
+        key("if_exists", KeyType::OneOf(IF_EXISTS), is("fail"), "What happens if the table is there"),
         key(
             "on_missing",
             KeyType::OneOf(ON_MISSING),

@@ -2,6 +2,7 @@
 
 use super::names::is_identifier;
 use super::section::{Field, Section};
+use super::sql_output;
 use super::task_type::Runs;
 use crate::model::{OutputFormat, Span, Text};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
@@ -71,8 +72,9 @@ impl OutputsParser<'_> {
             };
             Some((what, field.key_span))
         });
+        let table = sql_output::table(section, errors);
         section.reject_unknown(&[&keys::OUTPUTS], errors);
-        Outputs { name, file, item_files, on_missing }
+        Outputs { name, file, table, item_files, on_missing }
     }
 
     /// Reads `path`, and its options from `section`.

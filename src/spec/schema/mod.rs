@@ -22,7 +22,10 @@ pub fn schema() -> Value {
         defs[name]["minProperties"] = json!(1);
     }
     defs["range"]["required"] = json!(["stop"]);
-    defs["outputs"]["dependentRequired"] = json!({"format": ["path"], "parts": ["path"], "only_new": ["path"]});
+    defs["outputs"]["dependentRequired"] = json!({
+        "format": ["path"], "parts": ["path"], "only_new": ["path"],
+        "sql": ["table"], "table": ["sql"], "key": ["sql"], "if_exists": ["sql"],
+    });
     defs["auth"]["oneOf"] = json!([{"required": ["bearer"]}, {"required": ["username", "password"]}]);
     defs["auth"]["dependentRequired"] = json!({"username": ["password"], "password": ["username"]});
     aggregate(&mut defs["aggregate"]);
