@@ -18,6 +18,8 @@ pub struct Part {
     pub ledger_rows: String,
     /// How many items these have.
     pub items: u64,
+    /// The sum of the hashes of their results.
+    pub checksum: u64,
     /// How many rows.
     pub records: u64,
     /// The columns of the table when the run began to write it.
@@ -42,8 +44,8 @@ impl Books {
         let place = beside.beside(NAME);
         let create = format!(
             "CREATE TABLE IF NOT EXISTS {} (run TEXT NOT NULL, step TEXT NOT NULL, table_name TEXT NOT NULL,
-             part INTEGER NOT NULL, ledger_rows TEXT NOT NULL, items BIGINT NOT NULL, records BIGINT NOT NULL,
-             columns TEXT NOT NULL, PRIMARY KEY (run, step, table_name, part))",
+             part INTEGER NOT NULL, ledger_rows TEXT NOT NULL, items BIGINT NOT NULL, checksum TEXT NOT NULL,
+             records BIGINT NOT NULL, columns TEXT NOT NULL, PRIMARY KEY (run, step, table_name, part))",
             place.sql()
         );
         let cannot = |what: &str, error: DatabaseError| {
@@ -69,8 +71,8 @@ impl Books {
     /// If it cannot be read.
     pub fn parts(&self, store: &mut dyn Store, table: &TableName) -> Result<Vec<Part>, DatabaseError> {
         let sql = format!(
-            "SELECT CAST(part AS TEXT), ledger_rows, CAST(items AS TEXT), CAST(records AS TEXT), columns FROM {}
-             WHERE run = $1 AND step = $2 AND table_name = $3 ORDER BY part",
+            "SELECT CAST(part AS TEXT), ledger_rows, CAST(items AS TEXT), checksum, CAST(records AS TEXT), columns
+             FROM {} WHERE run = $1 AND step = $2 AND table_name = $3 ORDER BY part",
             self.place.sql()
         );
         let rows = store.texts(&sql, &[&self.run, &self.step, &table.table])?;
@@ -82,6 +84,7 @@ impl Books {
                 number: number(next()),
                 ledger_rows: next(),
                 items: number(next()),
+                checksum: number(next()),
                 records: number(next()),
                 columns: next(),
             }
@@ -94,10 +97,10 @@ impl Books {
     /// # Errors
     /// If it cannot be written.
     pub fn note(&self, store: &mut dyn Store, table: &TableName, part: &Part) -> Result<(), DatabaseError> {
-        let Part { number, ledger_rows, items, records, columns } = part;
+        let Part { number, ledger_rows, items, checksum, records, columns } = part;
         let sql = format!(
-            "INSERT INTO {} (run, step, table_name, part, ledger_rows, items, records, columns)
-             VALUES ($1, $2, $3, {number}, $4, {items}, {records}, $5)",
+            "INSERT INTO {} (run, step, table_name, part, ledger_rows, items, checksum, records, columns)
+             VALUES ($1, $2, $3, {number}, $4, {items}, '{checksum}', {records}, $5)",
             self.place.sql()
         );
         store.texts(&sql, &[&self.run, &self.step, &table.table, ledger_rows, columns]).map(drop)
@@ -110,6 +113,16 @@ impl Books {
     pub fn forget(&self, store: &mut dyn Store, table: &TableName) -> Result<(), DatabaseError> {
         let sql = format!("DELETE FROM {} WHERE table_name = $1", self.place.sql());
         store.texts(&sql, &[&table.table]).map(drop)
+    }
+
+    /// Forgets a part.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn forget_part(&self, store: &mut dyn Store, table: &TableName, number: u64) -> Result<(), DatabaseError> {
+        let place = self.place.sql();
+        let sql = format!("DELETE FROM {place} WHERE run = $1 AND step = $2 AND table_name = $3 AND part = {number}");
+        store.texts(&sql, &[&self.run, &self.step, &table.table]).map(drop)
     }
 
     /// One table has taken the name of another, with what is written of it.

@@ -75,6 +75,10 @@ impl Store for Server {
         self.execute("BEGIN")
     }
 
+    fn lock(&mut self, number: i64) -> Result<(), DatabaseError> {
+        self.execute(&format!("SELECT pg_catalog.pg_advisory_xact_lock({number})"))
+    }
+
     fn execute(&mut self, sql: &str) -> Result<(), DatabaseError> {
         self.0.batch_execute(sql).map_err(|error| describe(&error, ""))
     }

@@ -26,6 +26,13 @@ pub trait Store {
     /// If the database refuses.
     fn begin(&mut self) -> Result<(), DatabaseError>;
 
+    /// Waits, in a transaction, until no other transaction has this number, and has it until its end. A program that was killed
+    /// may have left one that the server is about to commit.
+    ///
+    /// # Errors
+    /// If that takes too long.
+    fn lock(&mut self, number: i64) -> Result<(), DatabaseError>;
+
     /// Runs statements without values.
     ///
     /// # Errors

@@ -16,8 +16,8 @@ pub struct ResultRow {
     pub id: RowId,
     /// How many items it has that the workflow still has.
     pub items: u64,
-    /// How many bytes its results have.
-    pub bytes: u64,
+    /// The hash of its results.
+    pub hash: u64,
     first: u64,
     offset: u64,
 }
@@ -53,7 +53,8 @@ impl<'a> StepReader<'a> {
         let mut rows = Vec::new();
         self.each_row(&mut |row| {
             let id = RowId { execution: row.execution, id: row.id };
-            rows.push(ResultRow { id, items: row.count, bytes: row.length, first: row.first, offset: row.offset });
+            let (first, offset, hash) = (row.first, row.offset, row.results_hash());
+            rows.push(ResultRow { id, items: row.count, hash, first, offset });
         })?;
         rows.sort_unstable_by_key(|row| (row.first, row.offset));
         Ok(ResultRows { step: self, files: StepFiles::open(self.folder, &self.record.name)?, rows })

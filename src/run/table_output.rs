@@ -88,18 +88,32 @@ impl Done {
         rows.into_iter().filter(|row| self.part_of(row).is_none()).collect()
     }
 
-    /// Whether all it has still holds: the ledger has each row, with as many items as it had.
+    /// Whether all it has still holds.
     fn holds(&self, rows: &[ResultRow]) -> bool {
-        let mut left: Vec<(u64, u64)> = self.parts.iter().map(|part| (0, part.items)).collect();
+        self.parts_that_hold(rows).into_iter().all(|holds| holds)
+    }
+
+    /// Splits off the parts that do not hold.
+    fn split(self, rows: &[ResultRow]) -> (Self, Vec<Part>) {
+        let holds = self.parts_that_hold(rows);
+        let (hold, void): (Vec<_>, Vec<_>) = self.parts.into_iter().zip(holds).partition(|(_, holds)| *holds);
+        let parts = |of: Vec<(Part, bool)>| of.into_iter().map(|(part, _)| part).collect();
+        (Self::of(parts(hold)), parts(void))
+    }
+
+    /// Whether each part still holds: the ledger has its rows, with the same results and as many items.
+    fn parts_that_hold(&self, rows: &[ResultRow]) -> Vec<bool> {
+        let mut left: Vec<(u64, u64, u64)> = self.parts.iter().map(|part| (0, part.items, part.checksum)).collect();
         for (first, (last, part)) in &self.rows {
             left[*part].0 += last.abs_diff(first.id) + 1;
         }
         for row in rows {
-            if let Some((count, items)) = self.part_of(row).map(|at| &mut left[at]) {
-                (*count, *items) = (count.saturating_sub(1), items.saturating_sub(row.items));
+            if let Some((count, items, sum)) = self.part_of(row).map(|at| &mut left[at]) {
+                (*count, *items) = (count.wrapping_sub(1), items.wrapping_sub(row.items));
+                *sum = sum.wrapping_sub(row.hash);
             }
         }
-        left.iter().all(|left| *left == (0, 0))
+        left.into_iter().map(|left| left == (0, 0, 0)).collect()
     }
 
     /// Whether it was begun with these columns.
@@ -107,6 +121,7 @@ impl Done {
         self.parts.first().is_some_and(|part| part.columns == columns)
     }
 
+    /// The number of the next part.
     fn next_number(&self) -> u64 {
         self.parts.last().map_or(0, |part| part.number) + 1
     }
@@ -125,6 +140,9 @@ fn fill(target: &TableTarget, results: &Results<'_>, owner: (&str, &str)) -> Res
     if target.only_grows() && !holds {
         return Err(output.error("some of its rows come from results that the run no longer has"));
     }
+    // Rows that are found by their key can be written once more.
+    let (done, void) = if appends { done.split(&rows) } else { (done, Vec::new()) };
+    output.forget(&void)?;
     let missing = done.missing(rows.clone());
     let is_begun = is_there && (holds && !done.parts.is_empty() || appends);
     if is_begun && missing.is_empty() {
@@ -206,15 +224,17 @@ impl<'a> Results<'a> {
         let there = output.columns(place, columns)?;
         let (mut records, mut rows) = (0, rows.iter().peekable());
         while rows.peek().is_some() {
-            let (mut lines, mut ids, mut items) = (Vec::new(), RowIds::default(), 0);
+            let mut lines = Vec::new();
+            let (mut ids, mut items, mut checksum) = (RowIds::default(), 0, 0_u64);
             while lines.len() < PART
                 && let Some(row) = rows.next()
             {
                 self.read(row, &mut lines)?;
                 ids.insert(row.id);
                 items += row.items;
+                checksum = checksum.wrapping_add(row.hash);
             }
-            let part = Part { number, ledger_rows: ids.to_string(), items, ..Part::default() };
+            let part = Part { number, ledger_rows: ids.to_string(), items, checksum, ..Part::default() };
             let chunk = Chunk { lines: &lines, first_record: records, part };
             records += output.write(place, (columns, &there), &chunk)?;
             number += 1;

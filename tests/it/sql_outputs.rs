@@ -207,6 +207,8 @@ fn a_resume_that_would_void_appended_rows_is_refused_with_the_way_out() {
         write(&sandbox, "[0, 1, 2]", 11, ", key: id");
         sandbox.batchmill(&["resume", "latest"]).exits_with(3);
         assert_eq!(rows(), "[(0, 0), (1, 11), (2, 22)]");
+        let notes = "SELECT part, ledger_rows, items FROM batchmill_written ORDER BY part";
+        assert_eq!(db.sql(&sandbox, notes).matches('(').count(), 1, "{}", db.sql(&sandbox, notes));
         // A table of which nothing is known any more is written anew.
         db.sql(&sandbox, "DELETE FROM t; DELETE FROM batchmill_written; SELECT 1");
         write(&sandbox, "[0, 1, 2]", 12, "");

@@ -34,6 +34,8 @@ pub struct TableOutput<'a> {
     books: Books,
     table: TableName,
     beside: TableName,
+    /// What tells its transactions from those of other steps.
+    lock: i64,
 }
 
 impl<'a> TableOutput<'a> {
@@ -46,9 +48,12 @@ impl<'a> TableOutput<'a> {
         let mut store = open(&target.database).map_err(failed)?;
         let table = store.qualified(&target.table).map_err(failed)?;
         let books = Books::open(&mut *store, &table, (run, step)).map_err(failed)?;
-        let name = format!("{run}\n{step}\n{}", table.table);
-        let beside = table.beside(format!("batchmill_new_{:016x}", xxhash_rust::xxh3::xxh3_64(name.as_bytes())));
-        Ok(Self { target, store, books, table, beside })
+        let hash = xxhash_rust::xxh3::xxh3_64(format!("{run}\n{step}\n{}", table.table).as_bytes());
+        let beside = table.beside(format!("batchmill_new_{hash:016x}"));
+        let mut opened = Self { target, store, books, table, beside, lock: hash.cast_signed() };
+        // What an execution that was killed has left is settled then.
+        opened.in_transaction(0, |_, _| Ok(()))?;
+        Ok(opened)
     }
 
     /// Checks that the table is, or is not, there as the target says, and may be written. Returns what the step has written.
@@ -167,6 +172,20 @@ impl<'a> TableOutput<'a> {
         Ok(records)
     }
 
+    /// Forgets parts of the table that the user named: their rows are to be written once more.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn forget(&mut self, parts: &[Part]) -> Result<(), TableError> {
+        let table = self.table.clone();
+        if parts.is_empty() {
+            return Ok(());
+        }
+        self.in_transaction(0, |store, books| {
+            parts.iter().try_for_each(|part| books.forget_part(store, &table, part.number))
+        })
+    }
+
     /// Puts the table beside in the place of the one that the user named, which is deleted.
     ///
     /// # Errors
@@ -190,8 +209,8 @@ impl<'a> TableOutput<'a> {
         first_record: u64,
         work: impl FnOnce(&mut dyn Store, &Books) -> Result<(), DatabaseError>,
     ) -> Result<(), TableError> {
-        let (store, books) = (&mut *self.store, &self.books);
-        let done = store.begin().and_then(|()| match work(store, books) {
+        let (store, books, lock) = (&mut *self.store, &self.books, self.lock);
+        let done = store.begin().and_then(|()| match store.lock(lock).and_then(|()| work(store, books)) {
             Ok(()) => store.execute("COMMIT"),
             Err(error) => {
                 // The error of the work is the one that matters.
