@@ -11,6 +11,7 @@ pub mod cli;
 pub mod columnar;
 pub mod compile;
 pub mod control;
+pub mod database;
 pub mod explain;
 pub mod export;
 pub mod ledger;

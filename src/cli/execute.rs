@@ -20,7 +20,7 @@ use crate::report::{
     stop_error, summary,
 };
 use crate::resume::ItemSelection;
-use crate::run::{Control, Observers, Start, Stopper, run};
+use crate::run::{Control, Observers, Start, Stopper, check_tables, run};
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::Path;
@@ -49,6 +49,11 @@ fn execute_with(
     // First, so that the metrics of the start have a place.
     let mut listeners =
         [beside.listener(state), outlets.audience(shown(display, prepared, &highlights)), note_keeper(state)];
+    let again = match &start {
+        Start::New => None,
+        Start::Again(folder, _) => Some(&folder.run),
+    };
+    check_tables(prepared, again).map_err(|wrong| CliError::diagnostics(Exit::Bad, wrong))?;
     let observers = Observers { listeners: &mut listeners, files: &outlets.files, report: write_report };
     let end = run(prepared, start, &stopper, observers)?;
     if display.format == Format::Json {

@@ -9,10 +9,12 @@ mod ipc;
 mod json;
 mod records;
 mod time;
+mod times;
 mod union;
 
 pub use column::{Cell, Column, Unfit, exact_float};
 pub use ipc::{TableStats, json_of_ipc, read_ipc, schema_of_ipc};
 pub use json::{JsonLines, Rows, Unwritable, Zones};
 pub use records::{Columns, columns_of_csv};
+pub use times::{TimeColumn, time_columns};
 pub use union::{common_schema, conform};

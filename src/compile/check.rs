@@ -29,6 +29,7 @@ impl Checker<'_> {
     pub(super) fn step(&mut self) -> (Option<Program>, Option<Program>) {
         self.setting(self.step.timeout.as_ref());
         self.step.outputs.file.iter().for_each(|file| self.text(&file.path));
+        self.step.outputs.table.iter().flat_map(|table| [&table.url, &table.table]).for_each(|text| self.text(text));
         self.step.outputs.item_files.iter().for_each(|path| self.text(path));
         self.on_missing();
         match &self.step.kind {

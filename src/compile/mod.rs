@@ -24,7 +24,7 @@ pub use batched::{Batched, batched_rule};
 pub use check::template_error;
 pub use environment::template_params;
 pub use fingerprint::{aggregate_fingerprint, changes, fingerprint_with_upstream, looks_at_index};
-pub use open::{OpenBatch, OpenStep, aggregate_target_of, open_batch, open_step, target_of};
+pub use open::{OpenBatch, OpenStep, aggregate_target_of, open_batch, open_step, table_of, target_of};
 pub use params::{GivenParam, GivenParams, ParamValues, params_to_keep, resolve_params};
 pub use prepare::{PrepareError, prepare};
 pub use prepared::{Options, Prepared, PreparedStep};

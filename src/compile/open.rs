@@ -4,7 +4,8 @@ use super::batched_rule;
 use super::dependencies::mentions_item_dir;
 use super::prepared::{Prepared, PreparedStep};
 use super::settings::{FailurePolicy, StartError, StepSettings, batches, slots, timeout, timeout_of};
-use crate::export::{Target, is_stdout};
+use crate::database::{Database, DatabaseError, TableName};
+use crate::export::{TableTarget, Target, is_stdout};
 use crate::model::{Compare, ItemKey, Items, Keys, OutputCompression, OutputFormat, Text};
 use crate::sources::{Chunk, OpenSource, Reread, Source, SourceError, SourceHost, open, resolve};
 use crate::spec::{BatchSize, BatchSpec, OnBadRow, OutputFile, Step, StepKind, names_folder};
@@ -24,6 +25,8 @@ pub struct OpenStep {
     pub target: Option<Target>,
     /// Where its aggregate goes.
     pub aggregate_target: Option<Target>,
+    /// The table that its results go to.
+    pub table: Option<TableTarget>,
     /// Where the files of its items go.
     pub item_files: Option<PathBuf>,
 }
@@ -39,6 +42,7 @@ pub fn open_step(
     host: SourceHost<'_>,
 ) -> Result<OpenStep, StartError> {
     let target = target_of(&step.step, scope)?;
+    let table = table_of(&step.step, scope)?;
     let item_files = item_files_of(&step.step, prepared, scope)?;
     match &step.step.kind {
         StepKind::Single(single) => Ok(OpenStep {
@@ -46,12 +50,13 @@ pub fn open_step(
             settings: StepSettings::of_single(&step.step, single, scope)?,
             target,
             aggregate_target: None,
+            table,
             item_files,
         }),
         StepKind::Batch(batch) => {
             let OpenBatch { items, settings } = open_batch(step, batch, prepared, (scope, host))?;
             let aggregate_target = aggregate_target_of(&step.step, scope)?;
-            Ok(OpenStep { source: items.source, settings, target, aggregate_target, item_files })
+            Ok(OpenStep { source: items.source, settings, target, aggregate_target, table, item_files })
         }
     }
 }
@@ -174,6 +179,29 @@ fn target_of_file(file: &OutputFile, scope: &Arc<ItemScope>) -> Result<Target, S
     let options = file.options.clone();
     let compression = options.compression.unwrap_or(by_path);
     Ok(Target { path, format: file.format, parts: file.parts, compression, options })
+}
+
+/// The table that the results of a step go to.
+///
+/// # Errors
+/// If address or name are none, or use a name that is not in scope yet.
+pub fn table_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<TableTarget>, StartError> {
+    let Some(table) = &step.outputs.table else { return Ok(None) };
+    let text = |key: &str, text: &Text| {
+        let rendered = Template::compile(text).and_then(|template| template.string(scope));
+        rendered.map_err(|error| StartError::Setting(format!("`{key}`: {error}"), text.span))
+    };
+    let wrong = |text: &Text, error: DatabaseError| StartError::Table(error.message, error.help, text.span);
+    let url = text("sql", &table.url)?;
+    let database = Database::parse("sql", url.trim()).map_err(|error| wrong(&table.url, error))?;
+    let name = text("table", &table.table)?;
+    let name = match name.trim() {
+        "" => Err(DatabaseError::from(format!("`table` is empty (from `{}`)", table.table.raw.trim()))),
+        name => TableName::parse(name, &database),
+    };
+    let name = name.map_err(|error| wrong(&table.table, error))?;
+    let key = table.key.iter().map(|column| column.raw.clone()).collect();
+    Ok(Some(TableTarget { database, table: name, key, if_exists: table.if_exists }))
 }
 
 /// Where the files of a step's items go, if its task makes any.

@@ -89,6 +89,9 @@ pub enum StartError {
     /// A setting does not fit.
     #[error("{0}")]
     Setting(String, Span),
+    /// Its table cannot be written; and what to do about it.
+    #[error("{0}")]
+    Table(String, Option<String>, Span),
 }
 
 pub(super) fn timeout(

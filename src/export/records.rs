@@ -54,7 +54,7 @@ impl Results for Records<'_> {
 }
 
 /// Replaces each line that is a data frame by its rows.
-pub(super) fn open_frames(lines: &mut Vec<u8>) {
+pub fn open_frames(lines: &mut Vec<u8>) {
     let within = |at: usize| lines.get(at.wrapping_sub(1)) == Some(&b'\n');
     if !lines.starts_with(FRAME) && !memmem::find_iter(lines, FRAME).any(within) {
         return;

@@ -70,7 +70,7 @@ impl Ledger {
             let files =
                 loaded.history.batches.iter().flat_map(|batch| batch.keys.iter().map(ItemKey::file_of_row)).collect();
             loaded.history.rows.save(&files, self.folder(), &name)?;
-            let kept: HashSet<i64> = loaded.history.batches.iter().map(|batch| batch.id).collect();
+            let kept: HashSet<i64> = loaded.history.batches.iter().map(|batch| batch.row.id).collect();
             let rows = reader.database().run(|db| BatchRow::all(db, StepId(id)))?;
             let (rows, lost): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| kept.contains(&row.id));
             taken.push(Step { id, name, rows, lost: lost.into_iter().map(|row| row.id).collect() });

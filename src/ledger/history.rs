@@ -1,23 +1,23 @@
 //! What earlier executions of a run did in a step. Plain values; `load` reads them from disk.
 
-use super::batches::{BatchRow, REMOVED_ITEM, present};
+use super::batches::{BatchRow, CARRIED, REMOVED_ITEM, present};
 use super::ids::FingerprintId;
 use super::row_hashes::RowHashes;
+use super::row_ids::RowId;
 use crate::model::{Fingerprint, Indexes, ItemKey, Keys, StepReport};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A batch that is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DoneBatch {
-    pub(super) id: i64,
+    /// The row that holds its results.
+    pub row: RowId,
     /// The indexes that its items had when they were done, line by line.
     pub indexes: Indexes,
     /// The keys of its items.
     pub keys: Keys,
     /// Whether its results belong to the batch as a whole.
     pub list: bool,
-    /// Whether it was taken over from an earlier run.
-    pub carried: bool,
     pub(super) fingerprint: FingerprintId,
 }
 
@@ -113,7 +113,7 @@ pub struct StepHistory {
 impl DoneBatch {
     /// A batch of these items.
     pub fn of(indexes: Indexes, keys: Keys) -> Self {
-        Self { id: 1, indexes, keys, list: false, carried: false, fingerprint: FingerprintId(1) }
+        Self { row: RowId { execution: 1, id: 1 }, indexes, keys, list: false, fingerprint: FingerprintId(1) }
     }
 }
 
@@ -221,11 +221,24 @@ impl LostItems {
 /// New indexes for the items of a done batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowChange {
-    pub(super) id: i64,
+    /// The row of the batch.
+    pub row: RowId,
     pub(super) indexes: Vec<Option<u64>>,
 }
 
+impl RowChange {
+    /// How many items the batch has then.
+    pub fn left(&self) -> u64 {
+        self.indexes.iter().flatten().count() as u64
+    }
+}
+
 impl DoneBatch {
+    /// Whether it was taken over from an earlier run.
+    pub fn carried(&self) -> bool {
+        self.row.execution == CARRIED
+    }
+
     /// How many of its items the workflow still has.
     pub fn done(&self) -> u64 {
         match &self.indexes {
@@ -236,7 +249,7 @@ impl DoneBatch {
 
     /// The same batch with its items at other indexes; none for an item that no longer exists.
     pub fn moved(&self, indexes: Vec<Option<u64>>) -> RowChange {
-        RowChange { id: self.id, indexes }
+        RowChange { row: self.row, indexes }
     }
 }
 

@@ -3,7 +3,7 @@
 //! The rows are compared with the files: a batch that has lost its results or keys does not count as done. A step whose
 //! results cannot be compared with the current workflow is refused.
 
-use super::batches::{BatchRow, CARRIED, FileEnds};
+use super::batches::{BatchRow, FileEnds};
 use super::columns::unsigned;
 use super::database::Database;
 use super::error::LedgerError;
@@ -12,6 +12,7 @@ use super::folder::RunFolder;
 use super::history::{DoneBatch, FailedItem, FailedItems, LostBatch, StepHistory};
 use super::ids::{FingerprintId, StepId};
 use super::row_hashes::RowHashes;
+use super::row_ids::RowId;
 use super::schema::{check_rows_of, fingerprint_column};
 use super::seals::{ATTEMPTS, FAILURES, FINGERPRINTS};
 use super::step_files::StepFiles;
@@ -47,9 +48,9 @@ pub(super) fn load(db: &Database, step: StepId, folder: &RunFolder, name: &StepN
             (Ok(keys), Some(fingerprint)) if damage.is_none() => {
                 ends.results = ends.results.max(row.offset + row.length);
                 ends.keys = ends.keys.max(row.keys_offset + row.keys_size());
-                let (id, indexes, list) = (row.id, row.packed_indexes(), row.is_list);
-                let carried = row.execution == CARRIED;
-                history.batches.push(DoneBatch { id, indexes, keys, list, carried, fingerprint });
+                let (indexes, list) = (row.packed_indexes(), row.is_list);
+                let row = RowId { execution: row.execution, id: row.id };
+                history.batches.push(DoneBatch { row, indexes, keys, list, fingerprint });
             }
             (keys, _) => history.lost.push(LostBatch { row, keys: keys.ok() }),
         }

@@ -33,16 +33,16 @@ pub(super) fn apply(
 fn apply_to_batch(db: &Connection, step: StepId, change: &RowChange) -> rusqlite::Result<()> {
     let present = change.indexes.iter().flatten();
     let Some(first) = present.clone().min() else {
-        return db.execute("DELETE FROM batches WHERE step = ?1 AND id = ?2", [step.0, change.id]).map(drop);
+        return db.execute("DELETE FROM batches WHERE step = ?1 AND id = ?2", [step.0, change.row.id]).map(drop);
     };
-    let row = BatchRow::get(db, step, change.id)?;
+    let row = BatchRow::get(db, step, change.row.id)?;
     let indexes = encode_indexes(change.indexes.iter().map(|index| index.unwrap_or(REMOVED_ITEM)));
     let header = BatchHeader { first: *first, count: present.count() as u64, indexes: Some(&indexes), ..row.header() };
     let checksum = header.checksum(row.results_hash());
     let (first, count) = (integer(header.first), integer(header.count));
     db.execute(
         "UPDATE batches SET first = ?3, count = ?4, indexes = ?5, checksum = ?6 WHERE step = ?1 AND id = ?2",
-        params![step.0, change.id, first, count, indexes, checksum],
+        params![step.0, change.row.id, first, count, indexes, checksum],
     )?;
     Ok(())
 }

@@ -206,6 +206,15 @@ impl StepLedger {
         commit.write(&mut self.db, reports)
     }
 
+    pub(super) fn sync_files(&self) -> Result<(), LedgerError> {
+        self.results.sync()?;
+        self.keys.sync()
+    }
+
+    pub(super) fn current_fingerprint(&self) -> Option<FingerprintId> {
+        self.fingerprint
+    }
+
     /// Records that items are left out because the execution before this one was told so.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! File formats for results, and how a file of results is written.
+//! File formats for results, how a file of results is written, and what happens to tables for them.
 
 use serde::Serialize;
 
@@ -137,6 +137,18 @@ impl Default for CsvStyle {
     fn default() -> Self {
         Self { delimiter: b',', quote: CsvQuote::Minimal, null: String::new(), bom: false }
     }
+}
+
+/// What happens if the table for the results of a step is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IfExists {
+    /// The step is refused.
+    #[default]
+    Fail,
+    /// Rows are added, or updated by their key.
+    Append,
+    /// A new table takes its place.
+    Replace,
 }
 
 #[cfg(test)]

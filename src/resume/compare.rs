@@ -195,7 +195,7 @@ impl<'a> Comparer<'a> {
         for (batch, places) in self.history.batches.iter().zip(&self.places) {
             let done = places.found();
             self.counts.done += done;
-            self.counts.unchanged += if batch.carried { done } else { 0 };
+            self.counts.unchanged += if batch.carried() { done } else { 0 };
         }
         Comparison {
             unfinished: UnfinishedItems::new(self.unfinished),

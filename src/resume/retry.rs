@@ -149,7 +149,7 @@ impl<'a> Finder<'a> {
             ("failed before", "failed before and changed since")
         };
         let ended = self.history.ended.as_ref().map(|ended| ended.stats);
-        let done = self.history.batches.iter().map(|batch| (batch.done(), batch.carried));
+        let done = self.history.batches.iter().map(|batch| (batch.done(), batch.carried()));
         let counts = Counts {
             done: done.clone().map(|(done, _)| done).sum(),
             unchanged: done.map(|(done, carried)| if carried { done } else { 0 }).sum(),

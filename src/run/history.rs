@@ -3,9 +3,10 @@
 use super::env::StepEnv;
 use super::error::EngineError;
 use super::mode::StepMode;
+use super::table_check::{gone, lost, outdated};
 use crate::compile::{OpenStep, Prepared, PreparedStep, changes, fingerprint_with_upstream, looks_at_index};
 use crate::export::file_state;
-use crate::ledger::StepHistory;
+use crate::ledger::{RowIds, StepHistory};
 use crate::model::{Event, Fingerprint};
 use crate::resume::{Comparison, Rules, compare_failed, compare_with_done};
 use crate::sources::{Source, SourceError};
@@ -18,16 +19,22 @@ pub(super) enum Prior {
     Compared(Box<Comparison>),
     /// The step had items and has none now.
     Vanished,
+    /// Outcomes that must not be made void, and why they would be.
+    Refused(String),
 }
 
-/// Compares the current items with those that are done, and reports what will run and why. The inner error is a source
-/// that cannot be read.
+/// Compares the current items with those that are done, and reports what will run and why. The rows of `appended` are in a
+/// table for good. The inner error is a source that cannot be read.
 pub(super) fn compare(
     env: &mut StepEnv<'_>,
     open: &mut OpenStep,
     mut history: StepHistory,
+    appended: &RowIds,
 ) -> Result<Result<Prior, SourceError>, EngineError> {
     let fingerprint = fingerprint_of(env, open)?;
+    if let Some(why) = lost(appended, &history) {
+        return Ok(Ok(Prior::Refused(why)));
+    }
     if history.is_empty() {
         env.ledger.use_fingerprint(&fingerprint)?;
         return Ok(Ok(Prior::Fresh));
@@ -49,6 +56,9 @@ pub(super) fn compare(
             compare_failed(&mut *open.source, &history, &env.run.selection)
         }
         StepMode::Resume | StepMode::Keep => {
+            if let Some(why) = outdated(env, appended, &history, &changed) {
+                return Ok(Ok(Prior::Refused(why)));
+            }
             if !changed.is_empty() {
                 env.ledger.forget_where_fingerprint_differs(&mut history)?;
                 env.notice(format!("everything runs again, because {}", changed.join(", ")));
@@ -66,7 +76,16 @@ pub(super) fn compare(
         Ok(compared) => compared,
         Err(error) => return Ok(Err(error)),
     };
+    if let Some(why) = gone(appended, &history, &compared) {
+        return Ok(Ok(Prior::Refused(why)));
+    }
     env.ledger.move_items(&compared.moves, &compared.failures)?;
+    announce(env, &compared);
+    Ok(Ok(Prior::Compared(Box::new(compared))))
+}
+
+/// Reports what will run, and why.
+fn announce(env: &mut StepEnv<'_>, compared: &Comparison) {
     let reasons = compared.reasons.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect();
     env.announcer.tell(&Event::StepSortedOut { name: env.name().clone(), total: compared.total, reasons });
     if compared.counts.missing > 0 {
@@ -75,7 +94,6 @@ pub(super) fn compare(
             "warning: {missing} failed items are no longer in the source; `batchmill resume` drops them"
         ));
     }
-    Ok(Ok(Prior::Compared(Box::new(compared))))
 }
 
 fn fingerprint_of(env: &StepEnv<'_>, open: &OpenStep) -> Result<Fingerprint, EngineError> {

@@ -25,6 +25,8 @@ mod signals;
 mod steering;
 mod step;
 mod summary;
+mod table_check;
+mod table_output;
 mod workflow;
 
 pub use control::Control;
@@ -36,4 +38,5 @@ pub use repro::Repro;
 pub use scope::{failures_json, scope_before, step_scope};
 pub use signals::{Stopper, outlive_file_limit};
 pub use summary::WriteReport;
+pub use table_check::check_tables;
 pub use workflow::{Observers, RunEnd, Start, run};

@@ -219,13 +219,13 @@ impl Results for StepResults<'_> {
     }
 }
 
-fn io_error(error: &LedgerError) -> io::Error {
+pub(super) fn io_error(error: &LedgerError) -> io::Error {
     let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
     io::Error::other(format!("{error}{cause}"))
 }
 
 /// The records in the value of a plain step: the elements of a list, or the value itself.
-fn records_of(line: &[u8], lines: &mut Vec<u8>) -> io::Result<()> {
+pub(super) fn records_of(line: &[u8], lines: &mut Vec<u8>) -> io::Result<()> {
     if !line.starts_with(b"[") {
         lines.extend_from_slice(line);
         return Ok(());

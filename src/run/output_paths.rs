@@ -3,8 +3,8 @@
 
 use super::scope::step_scope;
 use crate::compile::{Prepared, aggregate_target_of, target_of};
-use crate::export::{Claim, Target, is_stdout, real_path};
-use crate::model::{RunId, StepName};
+use crate::export::{Claim, TableTarget, Target, is_stdout, real_path};
+use crate::model::{IfExists, RunId, StepName};
 use crate::template::ItemScope;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -64,6 +64,8 @@ pub(super) struct OutputPaths {
     /// What no step may write to.
     taken: Vec<SideFile>,
     results: Vec<(PathBuf, StepName)>,
+    /// Tables, as messages name them.
+    tables: Vec<(String, IfExists, StepName)>,
     /// The files that items have made.
     files: BTreeMap<PathBuf, StepName>,
 }
@@ -95,6 +97,20 @@ impl OutputPaths {
         }
         self.results.push((real.to_path_buf(), step.clone()));
         Ok(claim)
+    }
+
+    /// Claims the table of a step for the rest of the run. Several may append to one. The error says who else writes there.
+    pub(super) fn claim_table(&mut self, target: &TableTarget, step: &StepName) -> Result<(), String> {
+        let (shown, how) = (target.shown(), target.if_exists);
+        let appends = |other: IfExists| (other, how) == (IfExists::Append, IfExists::Append);
+        let clash = |(table, other, owner): &&(String, IfExists, StepName)| {
+            *table == shown && owner != step && !appends(*other)
+        };
+        if let Some((_, _, owner)) = self.tables.iter().find(clash) {
+            return Err(format!("step `{owner}` of this run also writes to {shown}; choose another table"));
+        }
+        self.tables.push((shown, how, step.clone()));
+        Ok(())
     }
 
     /// The files that items of other steps have made in this directory, relative to it.

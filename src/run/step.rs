@@ -10,6 +10,8 @@ use super::mode::StepMode;
 use super::output::{item_files, type_check, write_output};
 use super::recorder::{LedgerRecorder, output_failure};
 use super::scope::read_results;
+use super::table_check::{check_table, refusal};
+use super::table_output::write_table;
 use crate::compile::{OpenStep, StartError, open_step, template_error, timeout_of};
 use crate::export::{Claim, ExportError, StreamedOutput, real_path};
 use crate::ledger::{DoneBatch, FailedItems, RowHashWriter, StepHistory, ToldItems};
@@ -78,8 +80,12 @@ fn run_with(
         Ok(claims) => claims,
         Err(error) => return Ok(cannot_start(env, &error)),
     };
+    let appended = match check_table(env, &open) {
+        Ok(appended) => appended,
+        Err(error) => return Ok(cannot_start(env, &error)),
+    };
     let (ended, told) = (history.ended.clone(), history.told.clone());
-    match compare(env, &mut open, history)? {
+    match compare(env, &mut open, history, &appended)? {
         Ok(Prior::Compared(compared)) => {
             open.source = with_hashes(env, open.source)?;
             work(env, open, (Some(*compared), told), alarm)
@@ -92,6 +98,7 @@ fn run_with(
             work(env, open, (None, told), alarm)
         }
         Ok(Prior::Vanished) => Ok(vanished(env, ended)),
+        Ok(Prior::Refused(why)) => Ok(cannot_start(env, &refusal(env, &open, &why))),
         Err(error) => Ok(cannot_start(env, &StartError::Items(error, env.step.items_span()))),
     }
 }
@@ -208,6 +215,9 @@ fn work(
     }
     if let Some(target) = &open.target {
         write_output(env, target, streamed, &mut outcome.report)?;
+    }
+    if let Some(table) = &open.table {
+        write_table(env, table, &mut outcome.report)?;
     }
     if ran && !env.step.is_batch() && env.step.program.result_is_message() {
         let line = read_results(&env.run.folder, env.name())?;
@@ -354,6 +364,10 @@ fn diagnostic_of(env: &StepEnv<'_>, error: &StartError) -> Diagnostics {
             error.hint().into_iter().fold(fault, Diagnostic::help)
         }
         StartError::Setting(message, span) => Diagnostic::at(*span, message.clone()).within(within),
+        StartError::Table(message, help, span) => {
+            let fault = Diagnostic::at(*span, message.clone()).within(format!("{within}.outputs"));
+            help.clone().into_iter().fold(fault, Diagnostic::help)
+        }
     };
     env.run.prepared.secrets.mask(&mut fault.message);
     Diagnostics::one(source.clone(), fault)

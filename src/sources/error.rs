@@ -1,5 +1,6 @@
 //! Why a source gives no items.
 
+use crate::database::DatabaseError;
 use crate::template::TemplateError;
 use std::fmt;
 use std::io;
@@ -129,5 +130,11 @@ impl From<String> for ErrorText {
 impl From<&str> for ErrorText {
     fn from(message: &str) -> Self {
         Self::from(message.to_owned())
+    }
+}
+
+impl From<DatabaseError> for ErrorText {
+    fn from(error: DatabaseError) -> Self {
+        Self { message: error.message, help: error.help }
     }
 }

@@ -44,4 +44,4 @@ pub use schema::schema;
 pub use setting::{Readable, Setting, ValueError};
 pub use source_file::SourceFile;
 pub use task::{Auth, Command, EchoTask, HttpTask, MemorySize, PythonProgram, PythonTask, ShellTask, Task, TaskKind};
-pub use workflow::{Outputs, Single, Step, StepKind, Workflow, names_folder};
+pub use workflow::{OutputTable, Outputs, Single, Step, StepKind, Workflow, names_folder};

@@ -9,7 +9,7 @@ use super::retry::RetryPolicy;
 use super::setting::Setting;
 use super::source_file::SourceFile;
 use super::task::Task;
-use crate::model::{Span, StepName, Text, Tree};
+use crate::model::{IfExists, Span, StepName, Text, Tree};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -68,6 +68,8 @@ pub struct Outputs {
     pub name: Option<Text>,
     /// `path` with its options: a file for the results.
     pub file: Option<OutputFile>,
+    /// `sql` with its options: a table for the results.
+    pub table: Option<OutputTable>,
     /// `item_files`: the directory for files that items create. Rendered when the step starts.
     pub item_files: Option<Text>,
     /// `on_missing`: what happens if one of these files is missing, or was edited; and the place of the key.
@@ -89,6 +91,19 @@ impl Outputs {
     pub fn runs_for_missing_files(&self) -> bool {
         self.on_missing.is_none_or(|(what, _)| what == OnMissing::Run)
     }
+}
+
+/// A table of a database for the results of a step.
+#[derive(Debug, Clone)]
+pub struct OutputTable {
+    /// `sql`: the address of the database. Rendered when the step starts.
+    pub url: Text,
+    /// `table`. Rendered when the step starts.
+    pub table: Text,
+    /// `key`: the columns that identify a row. Empty if every result is a new row.
+    pub key: Vec<Text>,
+    /// `if_exists`
+    pub if_exists: IfExists,
 }
 
 /// Whether a path can only be that of a directory: it ends with a slash, `.` or `..`.

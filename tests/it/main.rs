@@ -118,6 +118,9 @@ mod sniffed;
 mod source_tree;
 /// Rows that databases give for queries.
 mod sql;
+/// Results as rows of tables.
+mod sql_outputs;
+mod sql_outputs_killed;
 /// How far a run is.
 mod status;
 mod steering;

@@ -7,7 +7,6 @@
 //!
 //! No message contains the address of the database, because the password is part of it.
 
-mod address;
 mod block;
 mod cancellation;
 mod postgresql;

@@ -5,23 +5,16 @@
 
 use super::block::RowWriter;
 use super::cancellation::Cancellation;
-use super::statement::{BoundQuery, check_names, with_position};
+use super::statement::{BoundQuery, check_names};
+use crate::database::{connect, describe};
 use crate::sources::error::ErrorText;
 use bytes::BytesMut;
-use postgres::config::{Host, SslMode};
-use postgres::error::ErrorPosition;
-use postgres::tls::{MakeTlsConnect, TlsConnect};
 use postgres::types::{Format, IsNull, Kind, ToSql, Type};
-use postgres::{Client, Config, Error, NoTls, Socket, Statement};
+use postgres::{Config, Error, Statement};
 use serde_json::Value;
-use std::error::Error as _;
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// How many rows are fetched at a time.
 const FETCH_ROWS: i32 = 200;
-
-const TLS_HELP: &str =
-    "set `SSL_CERT_FILE` to a file of trusted certificates, or connect without encryption: `sslmode=disable` in `url`";
 
 /// Runs the query, and hands rows over until no more are needed.
 pub(super) fn run(
@@ -31,8 +24,9 @@ pub(super) fn run(
     rows: &mut RowWriter,
 ) -> Result<(), ErrorText> {
     let sql = query.sql.trim_end_matches(|c: char| c == ';' || c.is_whitespace());
-    let described = |error: Error| describe(&error, sql);
-    let Some(mut client) = connect(config, cancellation).map_err(described)? else { return Ok(()) };
+    let described = |error: Error| ErrorText::from(describe(&error, sql));
+    let connected = |cancel| cancellation.connected(cancel);
+    let Some(mut client) = connect(config, connected).map_err(described)? else { return Ok(()) };
     let mut transaction = client.build_transaction().read_only(true).start().map_err(described)?;
     // Otherwise each read of a large table starts at another row, and resuming a run reads it twice to compare.
     transaction.batch_execute("SET LOCAL synchronize_seqscans = off").map_err(described)?;
@@ -62,32 +56,6 @@ pub(super) fn run(
             }
         }
     }
-}
-
-/// Connects, with encryption if the address or the server asks for it; none if rows are no longer needed.
-fn connect(config: &Config, cancellation: &Cancellation) -> Result<Option<Client>, Error> {
-    let remote = config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(_)));
-    if remote && config.get_ssl_mode() != SslMode::Disable {
-        // A machine without certificates connects without encryption if the address allows it.
-        if let Ok((tls, _)) = MakeRustlsConnect::with_native_certs() {
-            return connect_with(config, cancellation, tls);
-        }
-    }
-    connect_with(config, cancellation, NoTls)
-}
-
-fn connect_with<T>(config: &Config, cancellation: &Cancellation, tls: T) -> Result<Option<Client>, Error>
-where
-    T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
-    T::TlsConnect: Send,
-    T::Stream: Send,
-    <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
-{
-    let client = config.connect(tls.clone())?;
-    let cancel = client.cancel_token();
-    // A server that cannot cancel the query notices that the connection is closed.
-    let wanted = cancellation.connected(move || drop(cancel.cancel_query(tls.clone())));
-    Ok(wanted.then_some(client))
 }
 
 /// Checks that rows can become mappings.
@@ -153,25 +121,6 @@ fn array(list: &[Value]) -> String {
 
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
-/// The server's message, with the position that it is about if it names one.
-fn describe(error: &Error, sql: &str) -> ErrorText {
-    let Some(answer) = error.as_db_error() else {
-        let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
-        let is_tls = cause.contains("certificate") || cause.contains("TLS");
-        let text = ErrorText::from(format!("{error}{cause}"));
-        return if is_tls { text.with_help(TLS_HELP) } else { text };
-    };
-    let more = |text: Option<&str>| text.map_or(String::new(), |text| format!("; {text}"));
-    let message = format!("{}{}{}", answer.message(), more(answer.detail()), more(answer.hint()));
-    match answer.position() {
-        Some(ErrorPosition::Original(position)) if !sql.is_empty() => {
-            let before: String = sql.chars().take((*position as usize).saturating_sub(1)).collect();
-            with_position(&message, &before).into()
-        }
-        _ => message.into(),
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The source of the rows of a query.
 
-use super::address::Database;
 use super::reader::RowReader;
 use super::statement::BoundQuery;
+use crate::database::Database;
 use crate::model::{ItemKey, Items};
 use crate::sources::chunk::Chunk;
 use crate::sources::error::SourceError;
@@ -29,7 +29,7 @@ pub(in crate::sources) fn open(
     stop: &Receiver<Infallible>,
 ) -> Result<QueryRows, SourceError> {
     let url = Template::compile(&spec.url)?.string(scope)?;
-    let database = Database::parse(url.trim()).map_err(SourceError::invalid)?;
+    let database = Database::parse("url", url.trim()).map_err(SourceError::invalid)?;
     let sql = Template::compile(&spec.sql)?.string(scope)?;
     let mut params = Vec::with_capacity(spec.params.len());
     for param in &spec.params {

@@ -1,10 +1,10 @@
 //! The rows of a query under way: a thread asks the database, and hands them over in blocks.
 
-use super::address::Database;
 use super::block::{RowTaker, Taken, rows};
 use super::cancellation::Cancellation;
 use super::statement::BoundQuery;
 use super::{postgresql, sqlite};
+use crate::database::Database;
 use crate::model::Items;
 use crate::sources::error::{ErrorText, SourceError};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};

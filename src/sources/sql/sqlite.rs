@@ -2,7 +2,8 @@
 
 use super::block::RowWriter;
 use super::cancellation::Cancellation;
-use super::statement::{BoundQuery, check_names, with_position};
+use super::statement::{BoundQuery, check_names};
+use crate::database::with_position;
 use crate::sources::error::ErrorText;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Error, OpenFlags, Row};

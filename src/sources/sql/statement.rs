@@ -1,6 +1,6 @@
 //! A query with its values and its database, and what is checked about it before rows are read.
 
-use super::address::Database;
+use crate::database::Database;
 use crate::sources::error::ErrorText;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -41,11 +41,4 @@ pub(super) fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<()
 
 fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
-/// A message with its position in the query, which follows this much of its text.
-pub(super) fn with_position(message: &str, before: &str) -> String {
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    format!("{message} (line {line}, column {column} of the query)")
 }

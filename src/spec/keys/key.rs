@@ -113,6 +113,8 @@ pub enum KeyType {
     Texts,
     /// The same with at least one, each once.
     Columns,
+    /// A column, or a list of them.
+    ColumnOrColumns,
     /// A pattern of paths, or a list of them.
     Patterns,
     /// A command, or a list with a program and its arguments.

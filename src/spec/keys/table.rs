@@ -4,8 +4,8 @@ use super::key::{KeyGroup, KeyType, is, key, words};
 use super::reductions::AGGREGATE;
 use super::row_keys::{ROWS, SQL};
 use super::words::{
-    BACKOFFS, BATCH_FORMATS, CSV_QUOTES, FORMATS, ON_MISSING, ON_TYPE_CONFLICT, OPERATIONS, OUTPUT_COMPRESSIONS,
-    PARAM_TYPES, STEP_TYPES, TASK_TYPES,
+    BACKOFFS, BATCH_FORMATS, CSV_QUOTES, FORMATS, IF_EXISTS, ON_MISSING, ON_TYPE_CONFLICT, OPERATIONS,
+    OUTPUT_COMPRESSIONS, PARAM_TYPES, STEP_TYPES, TASK_TYPES,
 };
 
 /// The top of a workflow file.
@@ -101,6 +101,10 @@ pub static OUTPUTS: KeyGroup = KeyGroup {
             "What to do if a Parquet column has no type",
         ),
         key("drop_null", KeyType::PlainBool, is("false"), "Whether null results are left out of JSON Lines"),
+        key("sql", KeyType::Text, None, "Database for the results: `sqlite:///PATH` or `postgresql://..`"),
+        key("table", KeyType::Text, None, "Table for the results in the database of `sql`"),
+        key("key", KeyType::ColumnOrColumns, None, "Columns that identify a row, so that rows are updated"),
+        key("if_exists", KeyType::OneOf(IF_EXISTS), is("fail"), "What happens if the table is there"),
         key(
             "on_missing",
             KeyType::OneOf(ON_MISSING),

@@ -9,6 +9,9 @@ pub const BACKOFFS: &[&str] = &["fixed", "linear", "exponential"];
 /// Values of `on_missing`.
 pub const ON_MISSING: &[&str] = &["run", "ignore"];
 
+/// Values of `if_exists`.
+pub const IF_EXISTS: &[&str] = &["fail", "append", "replace"];
+
 /// The formats for results.
 pub const FORMATS: &[&str] = &["jsonl", "csv", "parquet"];
 /// The values of `compression` of an output.

@@ -16,6 +16,7 @@ mod retry;
 mod rows;
 mod section;
 mod sql;
+mod sql_output;
 mod steps;
 mod task;
 mod task_type;

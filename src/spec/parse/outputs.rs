@@ -3,6 +3,7 @@
 use super::names::is_identifier;
 use super::output_options::{OPTIONS, options, take_options};
 use super::section::{Field, Section};
+use super::sql_output;
 use super::task_type::Runs;
 use crate::model::{OutputCompression, OutputFormat, Span, Text};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
@@ -91,8 +92,9 @@ impl OutputsParser<'_> {
             };
             Some((what, field.key_span))
         });
+        let table = sql_output::table(section, errors);
         section.reject_unknown(&[&keys::OUTPUTS], errors);
-        Outputs { name, file, item_files, on_missing }
+        Outputs { name, file, table, item_files, on_missing }
     }
 
     /// Reads `path`, and its options from `section`.

@@ -23,9 +23,11 @@ pub fn schema() -> Value {
         defs[name]["minProperties"] = json!(1);
     }
     defs["range"]["required"] = json!(["stop"]);
-    let without_path = ["name", "path", "item_files", "on_missing"];
-    let of_path = keys::OUTPUTS.names().filter(|name| !without_path.contains(name));
-    defs["outputs"]["dependentRequired"] = of_path.map(|name| (name.to_owned(), json!(["path"]))).collect();
+    let without_path = ["name", "path", "item_files", "on_missing", "sql", "table", "key", "if_exists"];
+    let of_path = keys::OUTPUTS.names().filter(|name| !without_path.contains(name)).map(|name| (name, "path"));
+    let of_sql = ["table", "key", "if_exists"].map(|name| (name, "sql"));
+    let requires = of_path.chain(of_sql).chain([("sql", "table")]);
+    defs["outputs"]["dependentRequired"] = requires.map(|(name, other)| (name.to_owned(), json!([other]))).collect();
     defs["auth"]["oneOf"] = json!([{"required": ["bearer"]}, {"required": ["username", "password"]}]);
     defs["auth"]["dependentRequired"] = json!({"username": ["password"], "password": ["username"]});
     aggregate(&mut defs["aggregate"]);

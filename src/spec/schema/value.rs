@@ -114,6 +114,7 @@ fn list(key_type: KeyType) -> Value {
     let one = json!({"type": ["string", "number", "boolean"]});
     match key_type {
         KeyType::Columns => json!({"type": "array", "items": literal(), "minItems": 1, "uniqueItems": true}),
+        KeyType::ColumnOrColumns => any_of([literal(), value(KeyType::Columns)]),
         KeyType::Header => any_of([json!({"type": "boolean"}), value(KeyType::Columns)]),
         KeyType::Fields => {
             let field = text(WORD, "must name a field");

@@ -1,13 +1,14 @@
-//! The address of a database: `url` of a source.
+//! The address of a database: `url` of a source, `sql` of an output.
 
-use crate::sources::error::ErrorText;
+use super::error::DatabaseError;
 use postgres::Config;
 use postgres::config::Host;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// A database.
-pub(super) enum Database {
+#[derive(Debug, Clone)]
+pub enum Database {
     /// A file.
     Sqlite(PathBuf),
     /// A server.
@@ -19,17 +20,23 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Database {
     /// Parses an address. The error contains no part of it that could be a password.
-    pub(super) fn parse(url: &str) -> Result<Self, ErrorText> {
+    ///
+    /// # Errors
+    /// If it is not the address of a supported database. `key` is what the workflow calls it.
+    pub fn parse(key: &str, url: &str) -> Result<Self, DatabaseError> {
         const FORMS: &str = "write `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`";
         if let Some(path) = url.strip_prefix("sqlite:///").filter(|path| !path.is_empty()) {
             return Ok(Self::Sqlite(PathBuf::from(path)));
         }
         if !url.starts_with("postgresql://") && !url.starts_with("postgres://") {
-            return Err(ErrorText::from("`url` is not the address of a supported database").with_help(FORMS));
+            return Err(
+                DatabaseError::from(format!("`{key}` is not the address of a supported database")).with_help(FORMS)
+            );
         }
         let unreadable = || {
             let encode = "encode special characters of the password: `@` as `%40`, `/` as `%2F`, `%` as `%25`";
-            ErrorText::from("`url` is not a valid database address").with_help(format!("{FORMS}, and {encode}"))
+            DatabaseError::from(format!("`{key}` is not a valid database address"))
+                .with_help(format!("{FORMS}, and {encode}"))
         };
         // At most one `@`, and that before the host: otherwise a character of the password was taken for a separator, and
         // the rest of the password would be shown as the name of a host or a database.
@@ -49,7 +56,7 @@ impl Database {
     }
 
     /// Its name in messages.
-    pub(super) fn name(&self) -> String {
+    pub fn name(&self) -> String {
         match self {
             Self::Sqlite(path) => format!("`{}`", path.display()),
             Self::Postgresql(config) => {
@@ -71,7 +78,7 @@ mod tests {
 
     #[test]
     fn addresses_are_read_and_their_names_have_no_password() {
-        let name = |url| Database::parse(url).map(|database| database.name());
+        let name = |url| Database::parse("url", url).map(|database| database.name());
         assert_eq!(name("sqlite:///data/a.db").unwrap(), "`data/a.db`");
         assert_eq!(name("sqlite:////var/a.db").unwrap(), "`/var/a.db`");
         assert_eq!(name("postgres://ada:s3cret@db.example.com:5433/shop").unwrap(), "`shop` at `db.example.com`");
@@ -89,7 +96,7 @@ mod tests {
             "postgres://h/d?s3cret=1",
         ] {
             let error = name(wrong).expect_err(wrong);
-            assert!(!error.one_line().contains("s3c"), "{wrong}: {error:?}");
+            assert!(!format!("{error:?}").contains("s3c"), "{wrong}: {error:?}");
         }
     }
 }
