@@ -7,8 +7,8 @@
 
 use crate::model::{CsvDialect, Delimiter, Tree};
 use crate::spec::{
-    Auth, Command, DateFormat, Header, HttpTask, Names, OnSchemaDrift, Over, PythonProgram, PythonTask, Reduction,
-    Reductions, RowsSpec, Task, TaskKind, Types,
+    Auth, Command, DateFormat, DialectFrom, Header, HttpTask, Names, OnSchemaDrift, Over, PythonProgram, PythonTask,
+    Reduction, Reductions, RowsSpec, Task, TaskKind, Types,
 };
 use std::fmt::Write;
 use std::path::Path;
@@ -184,6 +184,10 @@ fn format_values(rows: &RowsSpec) -> Values {
     let mut values = Values::new();
     if *dialect != plain {
         values.push(("dialect".to_owned(), Value::Text(serde_json::to_string(dialect).unwrap_or_default())));
+    }
+    if rows.dialect_from != DialectFrom::Workflow {
+        // Another number for each version that may find out something else.
+        values.push(("dialect".to_owned(), Value::text(format!("auto {}", crate::sniff::VERSION))));
     }
     if !rows.values.is_usual() {
         values.push(("values".to_owned(), Value::Text(serde_json::to_string(&rows.values).unwrap_or_default())));

@@ -182,7 +182,8 @@ mod tests {
             values: ValueFormat::default(),
         };
         let dialect = CsvDialect::default();
-        let mut cutter = Cutter::of_csv(Box::new(text), &CsvReading { dialect, columns: ColumnsFrom::Header });
+        let mut cutter =
+            Cutter::of_csv(Box::new(text), &CsvReading { dialect, columns: ColumnsFrom::Header, alike: false });
         let mut stats = CsvStats::new(form, HeaderRow::First);
         while let Some(block) = cutter.block().unwrap() {
             stats.add(block);

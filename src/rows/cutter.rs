@@ -4,7 +4,7 @@
 
 use super::block::Block;
 use super::messy::Rewriter;
-use super::reading::{CsvReading, LONGEST_RECORD, cut_form, too_long, unclosed};
+use super::reading::{CsvReading, LONGEST_RECORD, too_long, unclosed};
 use crate::model::{Items, line_breaks};
 use std::io::{self, Read};
 
@@ -63,10 +63,10 @@ impl Cutter {
 
     /// Cuts the text of a CSV file. The records of a messy one are those of a plain one that says the same.
     pub fn of_csv(input: Box<dyn Read + Send>, reading: &CsvReading) -> Self {
-        let form = cut_form(&reading.dialect);
-        let input = match reading.dialect.as_plain() {
-            Some(_) => input,
-            None => Box::new(Rewriter::new(input, reading.dialect.clone(), reading.columns)),
+        let (form, must_rewrite) = reading.cut();
+        let input = match must_rewrite {
+            true => Box::new(Rewriter::new(input, reading.dialect.clone(), reading.columns)),
+            false => input,
         };
         Self::new(input, Rule::Csv { quote: form.quote, delimiter: form.delimiter })
     }

@@ -12,6 +12,8 @@ pub struct CsvReading {
     pub dialect: CsvDialect,
     /// Where its columns are named.
     pub columns: ColumnsFrom,
+    /// Whether all records are those of the default dialect, as of files that differ.
+    pub alike: bool,
 }
 
 /// Where the columns of a CSV file are named.
@@ -23,6 +25,17 @@ pub enum ColumnsFrom {
     Named(usize),
     /// Nowhere: the first row has as many fields as there are columns.
     FirstRow,
+}
+
+impl CsvReading {
+    /// The dialect of the records as they are cut, and whether those of the file must be rewritten.
+    pub(super) fn cut(&self) -> (CsvForm, bool) {
+        let usual = CsvDialect::default();
+        if self.alike {
+            return (cut_form(&usual), self.dialect != usual);
+        }
+        (cut_form(&self.dialect), self.dialect.as_plain().is_none())
+    }
 }
 
 /// The delimiter and the quote character of the records as they are cut: those of a messy file are rewritten.

@@ -27,6 +27,9 @@ mod top_rows;
 
 pub use finding::{Alternative, Finding, Found, FoundHeader, HeaderSign, NoHeaderSign, Reason};
 pub use sample::{Hints, Sample};
+
+/// Changes with every change of what is found out, so that steps that rely on it run again.
+pub const VERSION: u32 = 1;
 pub use sniffer::sniff;
 
 #[cfg(test)]

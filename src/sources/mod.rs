@@ -35,7 +35,7 @@ pub use chunk::Chunk;
 pub use error::{ErrorText, SourceError};
 pub use file_key::key_of;
 pub use files::Meter;
-pub(crate) use files::{RowFile, decode, read_error, reading};
+pub(crate) use files::{DetectedEncoding, HEAD, RowFile, decode, guess, read_error, reading};
 pub use host::{Printed, RunCommand, SourceHost, run_alone};
 pub use limited::take;
 pub use open::{OpenSource, open};

@@ -6,7 +6,7 @@ use super::error::SourceError;
 use super::files::{RowFile, expand};
 use super::window::RowWindow;
 use crate::model::{CsvDialect, ValueFormat};
-use crate::spec::{Compression, Header, RowFormat, RowsSpec};
+use crate::spec::{Compression, DialectFrom, Header, RowFormat, RowsSpec};
 use crate::template::PathPattern;
 use encoding_rs::Encoding;
 use std::cmp::Reverse;
@@ -109,13 +109,14 @@ impl ReadingOptions {
         }
     }
 
-    /// Everything is as the workflow says.
+    /// Everything that the workflow says.
     pub(super) fn of(spec: &RowsSpec) -> Self {
+        let is_told = spec.dialect_from == DialectFrom::Workflow;
         Self {
             format: Some(spec.format),
-            dialect: Some(spec.dialect.clone()),
-            header: Some(spec.header.clone()),
-            encoding: Some(spec.encoding),
+            dialect: is_told.then(|| spec.dialect.clone()),
+            header: is_told.then(|| spec.header.clone()),
+            encoding: (spec.dialect_from != DialectFrom::File { encoding: true }).then_some(spec.encoding),
             null: spec.null.clone(),
             values: spec.values.clone(),
             compression: spec.compression,

@@ -42,6 +42,7 @@ pub(super) fn csv_spec(paths: &[String]) -> RowsSpec {
         columns: None,
         types: Types::AsTheyAre,
         dialect: CsvDialect::default(),
+        dialect_from: crate::spec::DialectFrom::Workflow,
         names: crate::spec::Names::Repair,
         values: ValueFormat::default(),
         dates: Vec::new(),

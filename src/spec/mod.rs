@@ -7,6 +7,7 @@ mod aggregate;
 mod batch;
 mod diagnostic;
 mod dialect;
+mod dialect_settings;
 mod edit;
 mod items;
 mod keys;
@@ -31,6 +32,7 @@ mod yaml_error;
 pub use aggregate::{Aggregate, Field, Over, Reduction, Reductions};
 pub use batch::{BatchSize, BatchSpec, MOST_PARALLEL, MaxFailures, MaxParallel};
 pub use diagnostic::{Diagnostic, DiagnosticKind, Diagnostics};
+pub use dialect_settings::dialect_settings;
 pub use edit::{EditError, Place, set};
 pub use items::{ItemsSpec, SqlSpec};
 pub use keys::{Key, KeyGroup, KeyType, examples, key_groups, nearest};
@@ -39,7 +41,9 @@ pub use param::{Param, ParamKind};
 pub use parse::{check_param, parse, value, values};
 pub use render::Style;
 pub use retry::{Backoff, RetryOn, RetryPolicy};
-pub use rows::{Compression, DateFormat, Header, Names, OnBadRow, OnSchemaDrift, RowFormat, RowsSpec, Types};
+pub use rows::{
+    Compression, DateFormat, DialectFrom, Header, Names, OnBadRow, OnSchemaDrift, RowFormat, RowsSpec, Types,
+};
 pub use schema::schema;
 pub use setting::{Readable, Setting, ValueError};
 pub use source_file::SourceFile;

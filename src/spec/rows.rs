@@ -18,6 +18,8 @@ pub struct RowsSpec {
     pub types: Types,
     /// `delimiter`, `quote` and all other keys that say how a file is written.
     pub dialect: CsvDialect,
+    /// `dialect`: who says how a file is written.
+    pub dialect_from: DialectFrom,
     /// `header`
     pub header: Header,
     /// `names`
@@ -75,6 +77,18 @@ pub enum Header {
     Missing,
     /// The workflow. The first record is a row.
     Named(Vec<String>),
+}
+
+/// `dialect`: who says how a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DialectFrom {
+    /// The workflow.
+    Workflow,
+    /// The beginning of each file.
+    File {
+        /// Whether it tells the encoding too.
+        encoding: bool,
+    },
 }
 
 /// How the dates of a column are written.

@@ -226,8 +226,8 @@ fn anomalies(file: &FileProfile, group: Option<&Group>, largest: Option<&Group>)
     if let (Some(group), Some(largest)) = (group, largest) {
         compare(file, group, largest, &mut anomalies);
     }
-    if let Some((named, is)) = file.wrong_ending {
-        anomalies.push(Anomaly::WrongEnding { named: named.name(), is: is.name() });
+    if let Some(named) = file.compression.named {
+        anomalies.push(Anomaly::WrongEnding { named: named.name(), is: file.compression.is.name() });
     }
     let (ragged, undecodable, invalid) = (file.bad_rows.ragged, file.bad_rows.undecodable, file.bad_rows.invalid_json);
     if ragged.rows > 0 {

@@ -1,13 +1,10 @@
 //! The beginning of a file, read to find out how the file is laid out, and then read again as part of the whole.
 
 use crate::rows::Cutter;
-use crate::sources::decode;
+use crate::sources::{HEAD, decode};
 use encoding_rs::Encoding;
 use std::io::{self, Read};
 use std::sync::Arc;
-
-/// How much of a file's beginning is read to find its encoding, delimiter and header.
-const HEAD: u64 = 128 << 10;
 
 /// A file whose beginning was read.
 pub(super) struct FileHead {

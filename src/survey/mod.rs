@@ -5,7 +5,6 @@
 //! to others: which files there are (`sources`), how a record is read (`rows`), what people see (`cli`).
 
 mod anomaly;
-mod encoding;
 mod group;
 mod head;
 mod layout;

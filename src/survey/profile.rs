@@ -18,10 +18,8 @@ pub struct FileProfile {
     pub bytes: u64,
     /// The format of its rows.
     pub format: RowFormat,
-    /// Its compression, never [`Compression::Auto`].
-    pub compression: Compression,
-    /// What its name says of its compression, and what it is, if these differ.
-    pub wrong_ending: Option<(Compression, Compression)>,
+    /// How it is compressed.
+    pub compression: CompressionProfile,
     /// How its text is encoded.
     pub text: TextProfile,
     /// How it is written.
@@ -38,6 +36,15 @@ pub struct FileProfile {
     pub bad_rows: BadRows,
     /// Why it cannot be read, or only in part.
     pub error: Option<FileError>,
+}
+
+/// How a file is compressed.
+#[derive(Debug, Clone, Copy)]
+pub struct CompressionProfile {
+    /// How it is, never [`Compression::Auto`].
+    pub is: Compression,
+    /// What its name says, if that is wrong.
+    pub named: Option<Compression>,
 }
 
 /// How the text of a file is encoded.
@@ -119,8 +126,7 @@ impl FileProfile {
             path: Arc::clone(&file.name),
             bytes: file.size,
             format: options.format.unwrap_or_else(|| file.format_by_extension()),
-            compression: file.found_compression(options.compression),
-            wrong_ending: None,
+            compression: CompressionProfile { is: file.found_compression(options.compression), named: None },
             text: TextProfile { encoding: None, mark: false, guessed: false, is_ascii: true },
             dialect: options.dialect.clone().unwrap_or_default(),
             header: false,

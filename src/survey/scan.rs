@@ -1,12 +1,11 @@
 //! Reads one file from its first byte to its last, for its profile.
 
-use super::encoding::{DetectedEncoding, guess};
 use super::head::FileHead;
 use super::layout::{Beginning, FileLayout, csv_form, detect_layout};
-use super::profile::{ColumnProfile, FileProfile, Kinds};
+use super::profile::{ColumnProfile, CompressionProfile, FileProfile, Kinds};
 use crate::rows::{CsvStats, Cutter, HeaderRow, Inference, JsonKinds, JsonLinesStats, Occurrences};
 use crate::sniff::{Finding, Found};
-use crate::sources::{Meter, ReadingOptions, RowFile, SurveyRequest, decode, reading};
+use crate::sources::{DetectedEncoding, Meter, ReadingOptions, RowFile, SurveyRequest, decode, guess, reading};
 use crate::spec::{Header, RowFormat};
 use encoding_rs::{Encoding, UTF_8};
 use std::io;
@@ -44,8 +43,8 @@ impl Scan<'_> {
     /// Reads the file, by an encoding that an earlier pass has guessed if there was one.
     fn read(&self, guessed: OtherEncoding, profile: &mut FileProfile) -> io::Result<OtherEncoding> {
         let mut head = FileHead::read(self.file.open(self.options.compression, self.meter)?);
-        profile.compression = self.file.found_compression(self.options.compression);
-        profile.wrong_ending = self.file.wrong_ending();
+        let is = self.file.found_compression(self.options.compression);
+        profile.compression = CompressionProfile { is, named: self.file.wrong_ending() };
         let detected = match (guessed, self.options.encoding) {
             (Some(guessed), _) => DetectedEncoding::guessed(guessed),
             (None, Some(given)) => DetectedEncoding::given(given, head.bytes()),

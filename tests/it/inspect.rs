@@ -183,7 +183,7 @@ fn each_way_to_stand_out_is_named() {
 
 #[test]
 fn where_nothing_can_be_read_the_exit_code_is_2() {
-    let sandbox = Sandbox::new().file("data/x.csv.gz", "this is text and no gzip");
+    let sandbox = Sandbox::new().file("data/x.csv.gz", b"\x1F\x8Bthis is no gzip");
     let ended = sandbox.batchmill(&["inspect", "data/x.csv.gz", "gone.csv", "data"]).exits_with(2);
     for says in
         ["gone.csv: cannot be read: No such file", "data: cannot be read: it is a directory", "data/x.csv.gz: cannot"]

@@ -202,3 +202,26 @@ fn json_that_is_one_value_is_not_read_as_lines_in_silence() {
     let sandbox = Sandbox::with(&reads("jsonl: a.jsonl", GO_ON)).file("a.jsonl", "{\"a\": 1}}\n[1]\n");
     sandbox.run(&[]).exits_with(1).says(&["a.jsonl:1: invalid JSON"]);
 }
+
+#[test]
+fn how_each_file_is_written_is_found_out_in_a_run() {
+    let sandbox = Sandbox::with(&reads("csv: '*.csv', dialect: auto, types: infer, where_from: from", ""))
+        .file("a.csv", "id;name;net\n1;Ada;1.5\n2;Bo;2.5\n3;Cy;NA\n4;Di;4.5\n")
+        .file("b.csv", "Report of May\n\nid,name,net\n5,Ed,5.5\n6,\"Flo, B\",6.5\n7,Gus,7.5\n")
+        .file("c.csv", "id\tname\tnet\n8\tHal\t8.5\n9\tIda\t9.5\n10\tJo\t1.5\n");
+    let said = sandbox.run(&["--progress", "plain"]).exits_with(0);
+    said.says(&["`a.csv` is read as `delimiter: \";\"`; 2 other files differ"]);
+    let read = sandbox.results("read");
+    assert_eq!(read.len(), 10);
+    assert_eq!(read[0], json!({"id": 1, "name": "Ada", "net": 1.5, "from": "a.csv"}));
+    assert_eq!(read[2]["net"], Value::Null);
+    assert_eq!(read[5], json!({"id": 6, "name": "Flo, B", "net": 6.5, "from": "b.csv"}));
+    assert_eq!(read[9]["id"], json!(10));
+    sandbox.batchmill(&["resume"]).exits_with(0);
+    // A file that has changed is looked at anew.
+    let sandbox = sandbox.file("c.csv", "id|name|net\n8|Hal|8.5\n9|Ida|9.5\n10|Jo|2.5\n");
+    sandbox.batchmill(&["resume"]).exits_with(0);
+    assert_eq!(sandbox.results("read")[9]["net"], json!(2.5));
+    let told = Sandbox::with(&reads("csv: a.csv, dialect: auto, delimiter: ';'", "")).file("a.csv", "a\n1\n");
+    told.run(&[]).exits_with(2).says(&["`delimiter` cannot be used with `dialect: auto`"]);
+}

@@ -1,7 +1,6 @@
 //! `batchmill inspect`: what files of rows contain, which of them are odd, and how a workflow reads them.
 
 mod json;
-mod settings;
 mod snippet;
 mod text;
 

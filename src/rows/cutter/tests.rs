@@ -3,7 +3,7 @@ use crate::model::CsvDialect;
 use crate::rows::reading::ColumnsFrom;
 
 fn plain(quote: Option<u8>) -> CsvReading {
-    CsvReading { dialect: CsvDialect::plain(b',', quote), columns: ColumnsFrom::Header }
+    CsvReading { dialect: CsvDialect::plain(b',', quote), columns: ColumnsFrom::Header, alike: false }
 }
 
 /// Gives one byte at a time.

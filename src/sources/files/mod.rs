@@ -1,8 +1,10 @@
 //! Files of rows: which ones there are, and how each is opened and decoded.
 
 mod compressed;
+mod csv_layout;
 mod decode;
 mod delimiters;
+mod encoding;
 mod file_state;
 mod gzip;
 mod input;
@@ -13,8 +15,10 @@ mod stream;
 mod transcoder;
 mod whole_file;
 
+pub(crate) use csv_layout::HEAD;
 pub(crate) use decode::decode;
 pub(crate) use delimiters::COMMON_DELIMITERS;
+pub(crate) use encoding::{DetectedEncoding, guess};
 pub(super) use input::{Input, Purpose, is_stopped};
 pub use meter::Meter;
 pub(crate) use reading::reading;

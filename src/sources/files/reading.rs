@@ -11,5 +11,5 @@ pub(crate) fn reading(dialect: &CsvDialect, header: &Header) -> CsvReading {
         Header::Missing => ColumnsFrom::FirstRow,
         Header::Named(names) => ColumnsFrom::Named(names.len()),
     };
-    CsvReading { dialect: dialect.clone(), columns }
+    CsvReading { dialect: dialect.clone(), columns, alike: false }
 }

@@ -1,16 +1,17 @@
 //! A file of rows: its path, its key, and how it is opened.
 
 use super::compressed::{decompressed, detect, of_extension};
+use super::csv_layout::CsvLayout;
 use super::decode::decode;
 use super::input::{Input, Purpose};
 use super::meter::Meter;
 use super::reading::reading;
 use crate::model::ItemKey;
-use crate::rows::Cutter;
+use crate::rows::{CsvReading, Cutter};
 use crate::sources::error::SourceError;
 use crate::sources::file_key::{content_key, stat_key};
 use crate::sources::pattern::{DistinctFiles, matching_files};
-use crate::spec::{Compression, RowFormat, RowsSpec};
+use crate::spec::{Compression, DialectFrom, RowFormat, RowsSpec};
 use crate::template::PathPattern;
 use crossbeam_channel::Receiver;
 use encoding_rs::UTF_8;
@@ -32,6 +33,8 @@ pub(crate) struct RowFile {
     pub(in crate::sources) input: Input,
     /// How it is compressed, once it was opened without being told.
     found: Arc<OnceLock<Compression>>,
+    /// How it is laid out, once its beginning was looked at.
+    layout: Arc<OnceLock<CsvLayout>>,
 }
 
 /// The files that these paths and patterns name. Those of a pattern are sorted, and no file comes twice.
@@ -65,7 +68,7 @@ impl RowFile {
             _ => (ItemKey::of(bytes), 0),
         };
         let size = if matches!(input, Input::File(_)) { size } else { 0 };
-        Self { path, name, key, size, input, found: Arc::default() }
+        Self { path, name, key, size, input, found: Arc::default(), layout: Arc::default() }
     }
 
     /// Identifies its rows by its content instead of its size and modification time.
@@ -110,20 +113,42 @@ impl RowFile {
     }
 
     fn cutter_for(&self, purpose: Purpose, spec: &RowsSpec, meter: &Meter) -> io::Result<Cutter> {
-        let text = decode(self.open_for(purpose, spec.compression, meter)?, spec.encoding)?;
+        let layout = self.layout(spec)?;
+        let text = decode(self.open_for(purpose, spec.compression, meter)?, layout.encoding)?;
         let cutter = match spec.format {
-            RowFormat::Csv => Cutter::of_csv(text, &reading(&spec.dialect, &spec.header)),
+            RowFormat::Csv => {
+                let alike = layout.found.is_some();
+                Cutter::of_csv(text, &CsvReading { alike, ..reading(&layout.dialect, &layout.header) })
+            }
             RowFormat::JsonLines => Cutter::of_lines(text),
             RowFormat::Parquet => return Err(io::Error::other("a Parquet file has no text records")),
         };
         Ok(if self.input.is_stream() { cutter.of_stream() } else { cutter })
     }
 
+    /// How it is laid out.
+    ///
+    /// # Errors
+    /// If its beginning must be looked at and cannot be read.
+    pub(in crate::sources) fn layout(&self, spec: &RowsSpec) -> io::Result<CsvLayout> {
+        if spec.dialect_from == DialectFrom::Workflow {
+            return Ok(CsvLayout::told(spec));
+        }
+        if let Some(known) = self.layout.get() {
+            return Ok(known.clone());
+        }
+        let found = CsvLayout::find(spec, self.open_for(Purpose::Look, spec.compression, &Meter::default())?)?;
+        Ok(self.layout.get_or_init(|| found).clone())
+    }
+
     /// Whether its records are cut from the very bytes on disk, neither decompressed nor decoded nor
     /// rewritten.
     pub(in crate::sources) fn is_direct(&self, spec: &RowsSpec) -> bool {
-        let is_plain = spec.format != RowFormat::Csv || spec.dialect.as_plain().is_some();
-        is_plain && spec.encoding == UTF_8 && self.found_compression(spec.compression) == Compression::Plain
+        let is_told = spec.dialect_from == DialectFrom::Workflow;
+        let is_plain = is_told && spec.dialect.as_plain().is_some();
+        (is_plain || spec.format == RowFormat::JsonLines)
+            && spec.encoding == UTF_8
+            && self.found_compression(spec.compression) == Compression::Plain
     }
 
     /// Its compression. [`Compression::Auto`] is settled once the file was opened; before that, by its name.
@@ -136,10 +161,10 @@ impl RowFile {
     }
 
     /// What its name says of its compression, if that is wrong.
-    pub(crate) fn wrong_ending(&self) -> Option<(Compression, Compression)> {
+    pub(crate) fn wrong_ending(&self) -> Option<Compression> {
         let found = *self.found.get()?;
         let named = of_extension(&extension(&self.path)).unwrap_or(Compression::Plain);
-        (named != found).then_some((named, found))
+        (named != found).then_some(named)
     }
 
     /// The format that its file extension stands for; a compression extension is ignored.

@@ -23,6 +23,7 @@ pub(crate) struct ColumnNames {
 /// # Errors
 /// If the file cannot be read, or if its names must be unique and are not.
 pub(super) fn file_columns(spec: &RowsSpec, file: &RowFile) -> Result<Option<ColumnNames>, ErrorText> {
+    let layout = file.layout(spec).map_err(|error| read_error(&error))?;
     let mut cutter = file.look(spec).map_err(|error| read_error(&error))?;
     let first = cutter.cut(1).map_err(|error| read_error(&error))?;
     if first.items.is_empty() {
@@ -34,7 +35,7 @@ pub(super) fn file_columns(spec: &RowsSpec, file: &RowFile) -> Result<Option<Col
     // A file that exports whole lines as one field has quotes around its header too.
     let inner = wrapped(&form, split).map(<[u8]>::to_vec);
     if let Some(inner) = &inner
-        && spec.header == Header::First
+        && layout.header == Header::First
         && let Ok(second) = cutter.cut(1)
         && !second.items.is_empty()
     {
@@ -44,7 +45,7 @@ pub(super) fn file_columns(spec: &RowsSpec, file: &RowFile) -> Result<Option<Col
             split = again;
         }
     }
-    column_names(&spec.header, Naming { names: spec.names, ..Naming::of(&spec.dialect) }, split).map(Some)
+    column_names(&layout.header, Naming { names: spec.names, ..Naming::of(&layout.dialect) }, split).map(Some)
 }
 
 /// The text of a record that is one quoted field with delimiters inside.

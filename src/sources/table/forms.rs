@@ -19,7 +19,8 @@ pub(super) struct Forms<'a> {
     spec: &'a RowsSpec,
     /// The first is JSON, for the item that stands for a file that cannot be read.
     list: Vec<Form>,
-    by_names: HashMap<Vec<String>, usize>,
+    /// By the names of the columns, and the texts that mean null.
+    by_names: HashMap<(Vec<String>, Vec<String>), usize>,
     /// All columns, in the order in which they first appear.
     all: IndexSet<String>,
     types: HashMap<String, Kind>,
@@ -109,10 +110,11 @@ impl<'a> Forms<'a> {
         let spec = self.spec;
         let Ok(Some(ColumnNames { names, .. })) = file_columns(spec, file) else { return };
         let Ok(mut cutter) = file.look(spec) else { return };
-        if spec.header == Header::First && cutter.cut(1).is_err() {
+        let Ok(layout) = file.layout(spec) else { return };
+        if layout.header == Header::First && cutter.cut(1).is_err() {
             return;
         }
-        let form = form_without_columns(spec);
+        let form = CsvForm { null: layout.null, ..form_without_columns(spec) };
         let mut fields = Fields::new(&form);
         let mut texts = vec![Inference::default(); names.len()];
         let (mut rows, mut bytes) = (0, 0);
@@ -135,12 +137,13 @@ impl<'a> Forms<'a> {
         }
     }
 
-    /// The form of a file with these columns.
+    /// The form of a file with these columns, where these texts mean null.
     ///
     /// # Errors
     /// If the file lacks a column that it must have.
-    pub(super) fn of(&mut self, names: &[String]) -> Result<usize, ErrorText> {
-        if let Some(known) = self.by_names.get(names) {
+    pub(super) fn of(&mut self, names: &[String], null: &[String]) -> Result<usize, ErrorText> {
+        let key = (names.to_vec(), null.to_vec());
+        if let Some(known) = self.by_names.get(&key) {
             return Ok(*known);
         }
         let union = self.spec.on_schema_drift == OnSchemaDrift::Union;
@@ -166,8 +169,9 @@ impl<'a> Forms<'a> {
         if let Some(name) = self.spec.where_from.as_ref().filter(|name| columns.iter().all(|it| it.name != **name)) {
             columns.push(Column { name: name.clone(), from: From::File, kind: Kind::Text, format: None });
         }
-        self.list.push(Form::Csv(CsvForm { fields: names.len(), columns, ..form_without_columns(self.spec) }));
-        self.by_names.insert(names.to_vec(), self.list.len() - 1);
+        let form = form_without_columns(self.spec);
+        self.list.push(Form::Csv(CsvForm { fields: names.len(), columns, null: null.to_vec(), ..form }));
+        self.by_names.insert(key, self.list.len() - 1);
         Ok(self.list.len() - 1)
     }
 

@@ -7,7 +7,7 @@ use crate::model::{Column, Form};
 use crate::rows::Cutter;
 use crate::sources::error::{ErrorText, SourceError};
 use crate::sources::files::{RowFile, read_error};
-use crate::spec::{Header, RowFormat, RowsSpec, Types};
+use crate::spec::{DialectFrom, RowFormat, RowsSpec, Types};
 use std::io;
 use std::sync::Arc;
 
@@ -16,7 +16,6 @@ pub(super) struct Headers {
     forms: Arc<[Form]>,
     /// The form of each file, or why it cannot be read.
     files: Vec<Result<usize, ErrorText>>,
-    in_file: bool,
     /// What is odd about the files.
     notice: Option<String>,
 }
@@ -40,13 +39,17 @@ impl Headers {
         if let (Types::Infer, Some(first)) = (&spec.types, first) {
             forms.infer_types(&files[first]);
         }
-        let files = columns.into_iter().map(|columns| match columns? {
-            Some(columns) => forms.of(&columns),
+        let notice = found(spec, files).into_iter().chain(renamed).reduce(|one, other| format!("{one}; {other}"));
+        let files = columns.into_iter().zip(files).map(|(columns, file)| match columns? {
+            Some(columns) => {
+                let layout = file.layout(spec).map_err(|error| ErrorText::from(read_error(&error)))?;
+                forms.of(&columns, &layout.null)
+            }
             // An empty file has no rows, and so needs no form.
             None => Ok(0),
         });
         let files = files.collect();
-        Ok(Self { forms: forms.into_list().into(), files, in_file: spec.header == Header::First, notice: renamed })
+        Ok(Self { forms: forms.into_list().into(), files, notice })
     }
 
     /// Lines bring their own names: it is enough that one of the files can be opened.
@@ -57,19 +60,14 @@ impl Headers {
                 Ok(FirstLine::Part) => return Err(one_value(file)),
                 Ok(line) => {
                     let notice = (line == FirstLine::OnlyList).then(|| one_list(file));
-                    return Ok(Self {
-                        forms: Arc::new([Form::Json]),
-                        files: vec![Ok(0); files.len()],
-                        in_file: false,
-                        notice,
-                    });
+                    return Ok(Self { forms: Arc::new([Form::Json]), files: vec![Ok(0); files.len()], notice });
                 }
                 Err(error) => _ = file_error.get_or_insert((file, error)),
             }
         }
         match file_error {
             Some((file, error)) => Err(no_file_readable(file, &read_error(&error).into())),
-            None => Ok(Self { forms: Arc::new([Form::Json]), files: Vec::new(), in_file: false, notice: None }),
+            None => Ok(Self { forms: Arc::new([Form::Json]), files: Vec::new(), notice: None }),
         }
     }
 
@@ -91,11 +89,6 @@ impl Headers {
     /// What is odd about the files, if something is.
     pub(super) fn notice(&self) -> Option<&str> {
         self.notice.as_deref()
-    }
-
-    /// Whether the first record of each file is its header.
-    pub(super) fn is_in_file(&self) -> bool {
-        self.in_file
     }
 }
 
@@ -142,6 +135,22 @@ fn one_list(file: &RowFile) -> String {
 
 const ONE_PER_LINE: &str = "`jq -c '.[]' FILE > FILE.jsonl` writes a line for each element";
 
+/// Says how files are written whose dialect was found out: the first one, and how many differ from it.
+fn found(spec: &RowsSpec, files: &[RowFile]) -> Option<String> {
+    if spec.dialect_from == DialectFrom::Workflow {
+        return None;
+    }
+    let mut found = files.iter().filter_map(|file| Some((file, file.layout(spec).ok()?.found?)));
+    let (first, keys) = found.next()?;
+    let shown = if keys.is_empty() { "a plain CSV file".to_owned() } else { format!("`{keys}`") };
+    let others = match found.filter(|(_, other)| *other != keys).count() {
+        0 => String::new(),
+        1 => "; 1 other file differs".to_owned(),
+        count => format!("; {count} other files differ"),
+    };
+    Some(format!("`{}` is read as {shown}{others}", first.name))
+}
+
 /// Says which columns of the first file with such columns got other names, and how many more files have some.
 fn renamed(named: &[Result<Option<ColumnNames>, ErrorText>], files: &[RowFile]) -> Option<String> {
     const MOST: usize = 3;
@@ -175,7 +184,7 @@ pub(super) fn columns_of_files(
     let mut forms = Forms::new(spec);
     forms.compare(&columns, files)?;
     let columns = columns.into_iter().map(|columns| {
-        let form = forms.of(&columns?.unwrap_or_default())?;
+        let form = forms.of(&columns?.unwrap_or_default(), &[])?;
         Ok(forms.columns(form).to_vec())
     });
     Ok(columns.collect())

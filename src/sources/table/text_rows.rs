@@ -10,7 +10,7 @@ use crate::sources::files::{Meter, RowFile, grown, is_stopped, read_error};
 use crate::sources::source::{Reread, Source};
 use crate::sources::survey_request::{ReadingOptions, SurveyRequest};
 use crate::sources::window::RowWindow;
-use crate::spec::{OnBadRow, RowsSpec};
+use crate::spec::{Header, OnBadRow, RowFormat, RowsSpec};
 use std::io;
 use std::sync::Arc;
 
@@ -151,7 +151,7 @@ impl TextRows {
         if self.at.cutter.is_none() {
             self.at.meter.reset();
             let mut cutter = file.cutter(&self.spec, &self.at.meter)?;
-            if self.headers.is_in_file() {
+            if self.spec.format == RowFormat::Csv && file.layout(&self.spec)?.header == Header::First {
                 cutter.cut(1)?;
             }
             self.at.cutter = Some(cutter);

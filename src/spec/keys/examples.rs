@@ -113,6 +113,7 @@ fn source(key: &str) -> &'static [&'static str] {
         "columns" => &["[id, name]"],
         "types" => &["infer", "{id: integer, born: date}"],
         "delimiter" => &[";", "tab"],
+        "dialect" => &["auto"],
         "escape" => &["'\\'"],
         "stray_quotes" => &["literal"],
         "ragged" => &["pad", "truncate", "fill"],

@@ -1,7 +1,7 @@
 //! The keys that say how rows of files and databases are read.
 
 use super::key::{KeyGroup, KeyType, is, key, words};
-use super::words::{COMPRESSIONS, NAMES, NULS, ON_BAD_ROW, ON_SCHEMA_DRIFT, RAGGED, STRAY_QUOTES};
+use super::words::{COMPRESSIONS, DIALECTS, NAMES, NULS, ON_BAD_ROW, ON_SCHEMA_DRIFT, RAGGED, STRAY_QUOTES};
 
 /// The options of `csv`, `jsonl` and `parquet`.
 pub static ROWS: KeyGroup = KeyGroup {
@@ -10,6 +10,7 @@ pub static ROWS: KeyGroup = KeyGroup {
     keys: &[
         key("columns", KeyType::Columns, words("all"), "Columns to keep, in this order"),
         key("types", KeyType::Types, words("text"), "Types of columns by name, or `infer`"),
+        key("dialect", KeyType::OneOf(DIALECTS), None, "`auto` finds out how each file is written"),
         key("delimiter", KeyType::Delimiter, is(","), "What separates two fields: characters, `tab`, or `whitespace`"),
         key("quote", KeyType::Character("none"), is("\""), "Character around fields; `none` if there is none"),
         key("escape", KeyType::Character("none"), is("none"), "Character that makes the next one ordinary text"),

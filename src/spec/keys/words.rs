@@ -27,6 +27,25 @@ pub const OPERATIONS: &[&str] = &["multiply", "add", "subtract", "divide"];
 pub const BATCH_FORMATS: &[&str] = &["records", "pandas", "polars", "pyarrow"];
 /// The values of `compression`.
 pub const COMPRESSIONS: &[&str] = &["auto", "none", "gzip", "zstd", "bzip2", "xz"];
+/// The values of `dialect`.
+pub const DIALECTS: &[&str] = &["auto"];
+/// What `dialect: auto` finds out.
+pub const FOUND_OUT: [&str; 14] = [
+    "delimiter",
+    "quote",
+    "escape",
+    "stray_quotes",
+    "ragged",
+    "trailing_delimiter",
+    "trim",
+    "nul",
+    "skip_lines",
+    "header_lines",
+    "skip_after_header",
+    "skip_footer",
+    "comment",
+    "header",
+];
 /// The values of `stray_quotes`.
 pub const STRAY_QUOTES: &[&str] = &["python", "fail", "literal"];
 /// The values of `ragged`.
@@ -62,6 +81,7 @@ pub const TEMPLATE_KEYWORDS: &[&str] = &["true", "false", "none", "not", "and", 
 pub const NOT_OF_JSON_LINES: &[&str] = &[
     "columns",
     "types",
+    "dialect",
     "delimiter",
     "quote",
     "escape",
@@ -89,6 +109,7 @@ pub const NOT_OF_JSON_LINES: &[&str] = &[
 /// Options of rows that Parquet does not have.
 pub const NOT_OF_PARQUET: &[&str] = &[
     "types",
+    "dialect",
     "delimiter",
     "quote",
     "escape",

@@ -6,10 +6,11 @@ use super::values::{dates, reject_templates, texts, value_format};
 use crate::model::{Kind, Text};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys::{
-    self, COMPRESSIONS, KINDS, NAMES, NOT_OF_JSON_LINES, NOT_OF_PARQUET, ON_BAD_ROW, ON_SCHEMA_DRIFT, either,
+    self, COMPRESSIONS, DIALECTS, FOUND_OUT, KINDS, NAMES, NOT_OF_JSON_LINES, NOT_OF_PARQUET, ON_BAD_ROW,
+    ON_SCHEMA_DRIFT, either,
 };
 use crate::spec::node::{NodeKind, shorten};
-use crate::spec::rows::{Compression, Header, Names, OnBadRow, OnSchemaDrift, RowFormat, RowsSpec, Types};
+use crate::spec::rows::{Compression, DialectFrom, Header, Names, OnBadRow, OnSchemaDrift, RowFormat, RowsSpec, Types};
 use crate::spec::setting::Setting;
 use std::collections::HashSet;
 
@@ -33,6 +34,7 @@ pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut Er
     let one_of = |section: &mut Section<'_>, name: &str, words: &[&'static str], errors: &mut ErrorList| {
         section.take(name).and_then(|field| field.one_of(words, errors))
     };
+    let dialect_from = dialect_from(section, errors);
     let header = section.take("header").and_then(|field| header(&field, errors)).unwrap_or(Header::First);
     let types = section.take("types").and_then(|field| types(&field, errors)).unwrap_or(Types::AsTheyAre);
     let rows = RowsSpec {
@@ -43,6 +45,7 @@ pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut Er
         types,
         values: value_format(section, errors),
         dialect: dialect(&header, section, errors),
+        dialect_from,
         header,
         names: match one_of(section, "names", NAMES, errors) {
             Some("error") => Names::Error,
@@ -50,14 +53,7 @@ pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut Er
         },
         encoding: section.take("encoding").and_then(|field| encoding(&field, errors)).unwrap_or(encoding_rs::UTF_8),
         null: section.take("null").map(|field| texts(&field, errors)).unwrap_or_default(),
-        compression: match one_of(section, "compression", COMPRESSIONS, errors) {
-            Some("none") => Compression::Plain,
-            Some("gzip") => Compression::Gzip,
-            Some("zstd") => Compression::Zstd,
-            Some("bzip2") => Compression::Bzip2,
-            Some("xz") => Compression::Xz,
-            _ => Compression::Auto,
-        },
+        compression: compression(section, errors),
         where_from: section.take("where_from").and_then(|field| field.literal(errors)).map(|text| text.raw),
         limit: section.take("limit").and_then(|field| field.setting(errors)),
         skip: section.take("skip").and_then(|field| skip(&field, errors)),
@@ -74,6 +70,30 @@ pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut Er
     };
     section.reject_unknown(&[&keys::SOURCES, &keys::ROWS], errors);
     (!rows.paths.is_empty()).then_some(rows)
+}
+
+/// Reads `dialect`, and refuses what `auto` finds out.
+fn dialect_from(section: &mut Section<'_>, errors: &mut ErrorList) -> DialectFrom {
+    if section.take("dialect").and_then(|field| field.one_of(DIALECTS, errors)).is_none() {
+        return DialectFrom::Workflow;
+    }
+    for field in FOUND_OUT.into_iter().filter_map(|key| section.take(key)) {
+        let error = field.error("cannot be used with `dialect: auto`, which finds it out");
+        errors.push(error.help("remove one of them; `batchmill inspect FILE` shows what is found"));
+    }
+    DialectFrom::File { encoding: !section.has("encoding") }
+}
+
+/// Reads `compression`.
+fn compression(section: &mut Section<'_>, errors: &mut ErrorList) -> Compression {
+    match section.take("compression").and_then(|field| field.one_of(COMPRESSIONS, errors)) {
+        Some("none") => Compression::Plain,
+        Some("gzip") => Compression::Gzip,
+        Some("zstd") => Compression::Zstd,
+        Some("bzip2") => Compression::Bzip2,
+        Some("xz") => Compression::Xz,
+        _ => Compression::Auto,
+    }
 }
 
 fn skip(field: &Field<'_>, errors: &mut ErrorList) -> Option<Setting<i64>> {

@@ -1,12 +1,11 @@
 //! A survey for programs.
 
-use super::settings::settings;
 use super::snippet::snippet;
 use crate::cli::finding::{Finding, Place};
 use crate::cli::odd_files::odd_json;
 use crate::model::CsvDialect;
 use crate::sniff::{self, Alternative, FoundHeader, Reason};
-use crate::spec::RowFormat;
+use crate::spec::{RowFormat, dialect_settings};
 use crate::survey::{Anomaly, ColumnProfile, FileProfile, Outlier, Survey};
 use serde_json::{Map, Value, json};
 
@@ -50,7 +49,7 @@ fn diagnostics(survey: &Survey) -> Vec<Finding> {
 fn file_json(file: &FileProfile, group: Option<usize>, odd: &[Anomaly]) -> Value {
     json!({
         "path": file.path, "bytes": file.bytes, "rows": file.rows(), "format": format_name(file.format),
-        "compression": file.compression.name(), "encoding": file.text.encoding.map(|encoding| encoding.name().to_lowercase()),
+        "compression": file.compression.is.name(), "encoding": file.text.encoding.map(|encoding| encoding.name().to_lowercase()),
         "byte_order_mark": file.text.mark, "encoding_guessed": file.text.guessed,
         "delimiter": delimiter(file.format, &file.dialect), "header": file.header, "columns": columns(&file.columns),
         "group": group, "odd": odd, "found": file.finding.as_ref().map(found),
@@ -64,7 +63,7 @@ fn found(finding: &sniff::Finding) -> Value {
         _ => None,
     };
     let settings: Map<String, Value> =
-        settings(&finding.dialect, names).into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        dialect_settings(&finding.dialect, names).into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     let reason = |reason: &Reason| json!({ "key": reason.key(), "line": reason.line, "why": reason.to_string() });
     let other = |other: &Alternative| json!({ "delimiter": String::from_utf8_lossy(other.delimiter.text()), "score": rounded(other.score) });
     json!({

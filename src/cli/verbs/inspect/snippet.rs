@@ -1,8 +1,7 @@
 //! The `items` of a workflow that reads the inspected files.
 
-use super::settings::settings;
 use crate::report::count;
-use crate::spec::RowFormat;
+use crate::spec::{RowFormat, dialect_settings};
 use crate::survey::{ColumnProfile, Group, Survey};
 use encoding_rs::UTF_8;
 use indexmap::IndexMap;
@@ -55,7 +54,7 @@ fn is_kin(group: &Group, most: &Group) -> bool {
 fn add_settings(text: &mut String, most: &Group, kin: &[&Group]) {
     let mut all = most.clone();
     kin.iter().for_each(|group| all.mend(&group.dialect, group.finding.as_ref()));
-    for (key, value) in settings(&all.dialect, all.told_names()) {
+    for (key, value) in dialect_settings(&all.dialect, all.told_names()) {
         let value = match &value {
             Value::Array(names) => flow(names.iter().filter_map(Value::as_str).map(word), ["[", "]"]),
             // In quotes, a delimiter is easy to see.

@@ -1,12 +1,11 @@
 //! A survey for people.
 
-use super::settings::settings;
 use super::snippet::snippet;
 use crate::cli::odd_files::odd_lines;
 use crate::cli::table::Table;
 use crate::report::{bytes, count, number};
 use crate::sniff::Alternative;
-use crate::spec::RowFormat;
+use crate::spec::{RowFormat, dialect_settings};
 use crate::survey::{Group, Survey, delimiter_name};
 use crate::text::Printable;
 use std::fmt::Write;
@@ -47,7 +46,7 @@ pub fn to_text(survey: &Survey, given: &[String]) -> String {
 /// How the files of a group are written, and why, unless they are plain.
 fn findings(text: &mut String, survey: &Survey, group: &Group) {
     let Some(finding) = &group.finding else { return };
-    let is_plain = settings(&group.dialect, group.told_names()).is_empty() && group.header;
+    let is_plain = dialect_settings(&group.dialect, group.told_names()).is_empty() && group.header;
     let close: Vec<&Alternative> =
         finding.alternatives.iter().filter(|other| other.score > 0.8 * finding.confidence).collect();
     if is_plain && close.is_empty() {

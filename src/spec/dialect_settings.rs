@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 /// The keys whose values differ from their defaults, but for the header. `names` are those of the columns, if the files do not
 /// give them.
-pub fn settings(dialect: &CsvDialect, names: Option<&[String]>) -> Vec<(&'static str, Value)> {
+pub fn dialect_settings(dialect: &CsvDialect, names: Option<&[String]>) -> Vec<(&'static str, Value)> {
     let bounds = &dialect.bounds;
     let character = |byte: u8| char::from(byte).to_string();
     let number = |count: u32| (count > 0).then(|| json!(count));

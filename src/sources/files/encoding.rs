@@ -5,18 +5,18 @@ use encoding_rs::{Encoding, UTF_8};
 
 /// An encoding, and how it was found.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct DetectedEncoding {
-    pub(super) encoding: &'static Encoding,
+pub(crate) struct DetectedEncoding {
+    pub(crate) encoding: &'static Encoding,
     /// Whether the text starts with a byte order mark.
-    pub(super) mark: bool,
-    pub(super) guessed: bool,
+    pub(crate) mark: bool,
+    pub(crate) guessed: bool,
     /// Whether it holds whatever follows.
-    pub(super) settled: bool,
+    pub(crate) settled: bool,
 }
 
 impl DetectedEncoding {
     /// The encoding that the workflow names.
-    pub(super) fn given(encoding: &'static Encoding, head: &[u8]) -> Self {
+    pub(crate) fn given(encoding: &'static Encoding, head: &[u8]) -> Self {
         let mark = Encoding::for_bom(head);
         // A byte order mark wins when text is decoded, except over UTF-8, where it is dropped.
         let encoding = mark.filter(|_| encoding != UTF_8).map_or(encoding, |(marked, _)| marked);
@@ -25,7 +25,7 @@ impl DetectedEncoding {
     }
 
     /// The encoding that the beginning of the text suggests: that of its mark, or UTF-8 until something contradicts it.
-    pub(super) fn of(head: &[u8]) -> Self {
+    pub(crate) fn of(head: &[u8]) -> Self {
         if let Some((encoding, _)) = Encoding::for_bom(head) {
             return Self { encoding, mark: true, guessed: false, settled: true };
         }
@@ -40,14 +40,14 @@ impl DetectedEncoding {
     }
 
     /// The encoding that an earlier pass has guessed.
-    pub(super) fn guessed(encoding: &'static Encoding) -> Self {
+    pub(crate) fn guessed(encoding: &'static Encoding) -> Self {
         Self { encoding, mark: false, guessed: true, settled: true }
     }
 }
 
 /// The likely encoding of bytes that are not UTF-8; none if they are UTF-8 with some bad bytes, because text of another
 /// encoding is hardly ever valid UTF-8 by chance.
-pub(super) fn guess(bytes: &[u8]) -> Option<&'static Encoding> {
+pub(crate) fn guess(bytes: &[u8]) -> Option<&'static Encoding> {
     let (mut good, mut bad) = (0, 0);
     for chunk in bytes.utf8_chunks() {
         good += chunk.valid().chars().filter(|char| !char.is_ascii()).count();
