@@ -117,7 +117,7 @@ impl Store for Server {
             None => return Ok(None),
             Some("r" | "p") => {}
             Some("v" | "m") => return Err("it is a view, not a table".into()),
-            Some(_) => return Err("it is no table".into()),
+            Some(_) => return Err("it is not a table".into()),
         }
         let columns = self.texts(
             "SELECT attname::text, pg_catalog.format_type(atttypid, atttypmod) FROM pg_catalog.pg_attribute

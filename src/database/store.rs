@@ -48,13 +48,13 @@ pub trait Store {
     /// The name with the schema in which the table is, or would be created.
     ///
     /// # Errors
-    /// If there is no such schema.
+    /// If the schema does not exist.
     fn qualified(&mut self, name: &TableName) -> Result<TableName, DatabaseError>;
 
     /// The table of this name, if there is one. `name` is qualified.
     ///
     /// # Errors
-    /// If it is no table, but a view for instance.
+    /// If it is not a table, but a view for instance.
     fn table(&mut self, name: &TableName) -> Result<Option<Table>, DatabaseError>;
 
     /// Checks that the user may do this with the table. `name` is qualified.

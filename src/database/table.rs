@@ -41,7 +41,7 @@ pub struct TableColumn {
     pub kind: String,
 }
 
-/// A table that is there.
+/// An existing table.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Table {
     /// Its columns.

@@ -23,7 +23,7 @@ pub struct RowIds {
 }
 
 impl RowIds {
-    /// Reads what [`fmt::Display`] writes; what is no row is left out.
+    /// Reads what [`fmt::Display`] writes; what is not a row is left out.
     pub fn parse(text: &str) -> Self {
         let mut all = Self::default();
         for part in text.split(',') {

@@ -38,11 +38,11 @@ pub enum Delimiter {
     Whitespace,
 }
 
-/// What to do with a quote inside a field that does not begin with one, or behind a closing quote.
+/// What to do with a quote inside a field that does not begin with one, or after a closing quote.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StrayQuotes {
-    /// What Python's `csv` module does: text behind a closing quote belongs to the field.
+    /// What Python's `csv` module does: text after a closing quote belongs to the field.
     #[default]
     Python,
     /// The row is bad.
@@ -74,11 +74,11 @@ pub struct TableBounds {
     pub skip_lines: u32,
     /// Records that make up the header, if there is one: their texts are joined by blanks.
     pub header_lines: u32,
-    /// Lines to skip behind the header.
+    /// Lines to skip after the header.
     pub skip_after_header: u32,
     /// Records to skip at the end.
     pub skip_footer: u32,
-    /// What a line begins with that is no record.
+    /// What a line begins with that is not a record.
     pub comment: Option<String>,
 }
 

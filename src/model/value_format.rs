@@ -18,6 +18,10 @@ pub struct ValueFormat {
 impl ValueFormat {
     /// Whether values are written as usual.
     pub fn is_usual(&self) -> bool {
-        *self == Self::default()
+        // Asked for each value, so it compares no more than it must.
+        self.decimal.is_none()
+            && self.thousands.is_none()
+            && self.true_values.is_empty()
+            && self.false_values.is_empty()
     }
 }

@@ -4,7 +4,7 @@ use crate::model::{Kind, ValueFormat};
 use jiff::fmt::strtime;
 use std::borrow::Cow;
 
-/// The number in the usual format; none if the text is no number in this one.
+/// The number in the usual format; none if the text is not a number in this one.
 pub(super) fn number<'a>(format: &ValueFormat, text: &'a str) -> Option<Cow<'a, str>> {
     if format.decimal.is_none() && format.thousands.is_none() {
         return Some(Cow::Borrowed(text));

@@ -30,7 +30,7 @@ pub(super) struct Row {
     pub(super) line: usize,
     /// How many lines it has.
     pub(super) lines: usize,
-    /// Text behind closing quotes, and quotes that are not closed.
+    /// Text after closing quotes, and quotes that are not closed.
     pub(super) odd: usize,
     /// Quotes that were taken for ordinary characters.
     pub(super) mended: usize,
@@ -78,7 +78,7 @@ impl Records {
         self.row(at).map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect()
     }
 
-    /// The most frequent number of cells, the greater one of two; 0 if there are no records.
+    /// The most frequent number of cells, the greater one of two; 0 if there are none.
     pub(super) fn usual_width(&self) -> usize {
         let mut widths: std::collections::BTreeMap<usize, usize> = std::collections::BTreeMap::new();
         self.rows.iter().for_each(|row| *widths.entry(row.width).or_default() += 1);

@@ -1,4 +1,4 @@
-//! What the columns of a table have in common, so that a record that is no row of it stands out.
+//! What the columns of a table have in common, so that a record that is not a row of it stands out.
 
 use super::cells::Records;
 use super::shape::Shape;

@@ -34,7 +34,7 @@ pub(super) fn delimiter(text: &[u8], base: &CsvDialect) -> BestDelimiter {
         trials.attempt(Delimiter::Byte(byte), Strength::Strong);
     }
     for byte in STRONG {
-        // Where all fields are quoted, a blank behind delimiters hides the quotes.
+        // Where all fields are quoted, a blank after delimiters hides the quotes.
         let quote = base.quote.unwrap_or(b'"');
         if occurs_on_most_lines(text, &[quote, byte, b' ', quote]) {
             trials.attempt(Delimiter::Text(format!("{} ", char::from(byte))), Strength::Strong);
@@ -80,7 +80,7 @@ impl Trials<'_> {
 
     fn attempt_dialect(&mut self, dialect: CsvDialect, strength: Strength) {
         let score = Score::of(&read(self.text, &dialect));
-        // Words in a sentence are no columns.
+        // Words in a sentence are not columns.
         let is_table =
             score.typed && score.below > 0.8 || score.alike == 1.0 && score.width > 2 && self.has_many_lines();
         if strength == Strength::Weak && (score.width < 2 || !is_table) {
@@ -160,7 +160,7 @@ pub(super) fn tolerant(text: &[u8]) -> CsvDialect {
     CsvDialect { quote: Some(quote), escape, stray_quotes: StrayQuotes::Literal, ..CsvDialect::default() }
 }
 
-/// How often such a quote stands at the edge of a field: behind a delimiter, and before one.
+/// How often such a quote stands at the edge of a field: after a delimiter, and before one.
 fn edges(text: &[u8], quote: u8) -> usize {
     let is_edge = |byte: Option<&u8>| byte.is_none_or(|byte| b",;\t|\n\r:".contains(byte));
     let (mut opens, mut closes) = (0, 0);

@@ -56,29 +56,29 @@ pub struct Reason {
 pub enum Found {
     /// The first line tells the delimiter to Excel.
     SeparatorLine,
-    /// This many lines stand before the table.
+    /// This many lines come before the table.
     Preamble(usize),
     /// Lines begin with this text.
     Comments(String),
     /// The header consists of this many lines.
     HeaderLines(usize),
-    /// The line behind the header has units.
+    /// The line after the header has units.
     Units,
-    /// This many records stand behind the table.
+    /// This many records come after the table.
     Footer(usize),
     /// Another table begins, this many records before the end.
     SecondTable(usize),
-    /// The header stands there again.
+    /// The header is repeated.
     RepeatedHeader,
     /// A line is written with another delimiter.
     OtherDelimiter(Delimiter),
     /// A quote is neither at the beginning nor at the end of a field.
     StrayQuote,
-    /// A quote is never closed, as quotes are no quotes.
+    /// A quote is never closed, as quotes are not quotes.
     NoQuotes,
     /// Fields are quoted with this character.
     Quote(u8),
-    /// This character stands before quotes inside of quotes.
+    /// This character comes before quotes inside of quotes.
     Escape(u8),
     /// This many records are too short, and none is too long.
     Short(usize),
@@ -115,7 +115,7 @@ pub enum HeaderSign {
     Distinct,
 }
 
-/// What shows that the first record is no header.
+/// What shows that the first record is not a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoHeaderSign {
     /// It is like those below.
@@ -149,13 +149,13 @@ impl fmt::Display for Reason {
         let line = self.line.unwrap_or(1);
         match &self.what {
             Found::SeparatorLine => write!(f, "line {line} names the delimiter"),
-            Found::Preamble(1) => write!(f, "line {line} stands before the table"),
-            Found::Preamble(lines) => write!(f, "the first {lines} lines stand before the table"),
+            Found::Preamble(1) => write!(f, "line {line} comes before the table"),
+            Found::Preamble(lines) => write!(f, "the first {lines} lines come before the table"),
             Found::Comments(prefix) => write!(f, "line {line} begins with `{prefix}`"),
             Found::HeaderLines(lines) => write!(f, "the header takes {lines} lines, from line {line} on"),
             Found::Units => write!(f, "line {line} has units"),
-            Found::Footer(1) => write!(f, "line {line} stands behind the table"),
-            Found::Footer(records) => write!(f, "{records} records stand behind the table, from line {line} on"),
+            Found::Footer(1) => write!(f, "line {line} comes after the table"),
+            Found::Footer(records) => write!(f, "{records} records come after the table, from line {line} on"),
             Found::SecondTable(_) => write!(f, "another table begins at line {line}"),
             Found::RepeatedHeader => write!(f, "line {line} repeats the header"),
             Found::OtherDelimiter(delimiter) => write!(f, "line {line} is written with {}", named(delimiter)),
@@ -164,8 +164,8 @@ impl fmt::Display for Reason {
             }
             Found::NoQuotes => write!(f, "quotes are characters like others, as line {line} shows"),
             Found::Quote(quote) => write!(f, "fields stand in `{}`, as line {line} shows", char::from(*quote)),
-            Found::Escape(0) => write!(f, "a NUL byte stands before quotes, as in line {line}"),
-            Found::Escape(escape) => write!(f, "`{}` stands before quotes, as in line {line}", char::from(*escape)),
+            Found::Escape(0) => write!(f, "a NUL byte comes before quotes, as in line {line}"),
+            Found::Escape(escape) => write!(f, "`{}` comes before quotes, as in line {line}", char::from(*escape)),
             Found::Short(1) => write!(f, "line {line} has too few fields"),
             Found::Short(records) => write!(f, "{records} records have too few fields, the first at line {line}"),
             Found::Long(1) => write!(f, "line {line} has too many fields"),

@@ -104,7 +104,7 @@ fn is_sequence(texts: &[&[u8]], columns: &[Column<'_>]) -> bool {
         let text = text.trim_ascii();
         match std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok()) {
             Some(number) if text.len() < 10 => numbers.push(number),
-            // A number that is no name.
+            // A number that is not a name.
             None if Shape::of(text).is_typed() => return false,
             _ => {}
         }

@@ -5,7 +5,7 @@
 use super::cells::{Cell, Records, Row};
 use crate::model::{CsvDialect, Delimiter, StrayQuotes};
 
-/// The records of a text in this dialect. Lines that the dialect skips at the beginning and comments are no records; the header
+/// The records of a text in this dialect. Lines that the dialect skips at the beginning and comments are not records; the header
 /// and the records that it skips at the end are.
 pub(super) fn read(text: &[u8], dialect: &CsvDialect) -> Records {
     let mut reader = Reader {

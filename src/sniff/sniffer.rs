@@ -110,7 +110,7 @@ fn separator_line(text: &[u8]) -> Option<u8> {
     (ends && delimiter.is_ascii() && !delimiter.is_ascii_alphanumeric()).then_some(*delimiter)
 }
 
-/// What comments begin with: lines that are no records of the table.
+/// What comments begin with: lines that are not records of the table.
 fn comment(records: &Records) -> Option<&'static str> {
     let width = records.usual_width();
     COMMENTS.into_iter().find(|prefix| {

@@ -1,4 +1,4 @@
-//! Finds what stands behind a table: notes, totals, another table.
+//! Finds what stands after a table: notes, totals, another table.
 
 use super::cells::Records;
 use super::columns::{Column, Fit};

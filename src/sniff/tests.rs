@@ -144,7 +144,7 @@ fn reasons_name_key_and_line() {
     let finding = find("Sales\nday,n\n2020-05-01,4\n2020-05-02,5,6\n2020-05-03,5\n2020-05-04,5\n");
     let reasons: Vec<String> = finding.reasons.iter().map(|reason| format!("{}: {reason}", reason.key())).collect();
     let expected = [
-        "skip_lines: line 1 stands before the table",
+        "skip_lines: line 1 comes before the table",
         "header: the values of `day` are of another type than its name",
         "ragged: line 4 has too many fields",
     ];

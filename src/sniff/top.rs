@@ -50,7 +50,7 @@ fn header_width(records: &Records, hints: &Hints, width: usize) -> usize {
     if is_header { texts.len() } else { width }
 }
 
-/// The records that certainly are rows, if there are enough: those behind the first few.
+/// The records that certainly are rows, if there are enough: those after the first few.
 fn body(records: &Records, width: usize) -> std::ops::Range<usize> {
     let is_row = |at: &usize| records.rows[*at].width == width && (width == 1 || records.filled(*at) > 1);
     let wide: Vec<usize> = (0..records.len()).filter(is_row).collect();
@@ -156,7 +156,7 @@ impl Finder<'_> {
         self.records.rows.get(at).is_some_and(|row| row.width == self.width) && self.evidence(at).score > 0.0
     }
 
-    /// Whether a record or the one behind it has about as many values as rows have.
+    /// Whether a record or the one after it has about as many values as rows have.
     fn is_fuller(&self, at: usize) -> bool {
         (at..self.records.len())
             .take(3)

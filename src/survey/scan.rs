@@ -132,7 +132,7 @@ impl Scan<'_> {
     }
 }
 
-/// The records that do not fit and that the dialect mends, so that they are no bad rows.
+/// The records that do not fit and that the dialect mends, so that they are not bad rows.
 fn mended(finding: &Finding) -> Option<Occurrences> {
     let mut mended: Option<Occurrences> = None;
     for reason in &finding.reasons {

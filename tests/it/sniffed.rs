@@ -59,7 +59,7 @@ fn what_is_found_is_said_with_its_line_and_proposed() {
     let sandbox = Sandbox::new().file("a.csv", text);
     let ended = sandbox.batchmill(&["inspect", "a.csv"]).exits_with(1);
     let parts = [
-        "skip_lines: the first 2 lines stand before the table",
+        "skip_lines: the first 2 lines come before the table",
         "header: the values of `day` are of another type than its name",
         "ragged: line 6 has too few fields",
         "items:\n  csv: a.csv\n  skip_lines: 2\n  delimiter: ';'\n  ragged: pad\n  null: [NA]\n  types:\n    day: date\n    \"n\": integer\n",

@@ -87,7 +87,7 @@ def file(rng):
     if kind == "trailing":
         text = "".join(text_of([line], "", **options) + delimiter + end for line in lines)
     if kind == "blanks":
-        # A blank behind each delimiter.
+        # A blank after each delimiter.
         text = "".join((delimiter + " ").join(text_of([[cell]], "", **options) if cell else "" for cell in line) + end for line in lines)
     return kind, before + text + after, names, expected
 

@@ -54,7 +54,7 @@ fn value(json: &str, as_json: bool) -> Result<Value<'_>, DatabaseError> {
             Some(plain) if !plain.contains('\\') => Value::Text(Cow::Borrowed(plain)),
             _ => serde_json::from_str(json)
                 .map(|text: String| Value::Text(text.into()))
-                .map_err(|_| "the text contains half of a surrogate pair, which is no character".to_owned())?,
+                .map_err(|_| "the text contains half of a surrogate pair, which is not a character".to_owned())?,
         },
         _ => Value::Number(json),
     })

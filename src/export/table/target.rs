@@ -12,7 +12,7 @@ pub struct TableTarget {
     pub table: TableName,
     /// The columns that identify a row; empty if every result is a new row.
     pub key: Vec<String>,
-    /// What happens if the table is there.
+    /// What happens if the table exists.
     pub if_exists: IfExists,
 }
 

@@ -125,7 +125,7 @@ impl Reader<'_> {
         Ok(at)
     }
 
-    /// Reads an escape and the character behind it. `\N`, which means null in some databases, stays if it is a whole field.
+    /// Reads an escape and the character after it. `\N`, which means null in some databases, stays if it is a whole field.
     fn escaped(&self, at: usize, begin: usize, record: &mut Record) -> Result<usize, More> {
         let Some(next) = self.byte(at + 1)? else {
             record.text.push(self.bytes[at]);
@@ -138,7 +138,7 @@ impl Reader<'_> {
         Ok(at + 2)
     }
 
-    /// Reads the text behind an opening quote.
+    /// Reads the text after an opening quote.
     fn quoted(&self, begin: usize, quote: u8, record: &mut Record) -> Result<Quoted, More> {
         let literal = self.dialect.stray_quotes == StrayQuotes::Literal;
         let mut at = begin;
@@ -183,7 +183,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether a field ends behind the quote at `at`.
+    /// Whether a field ends after the quote at `at`.
     fn closes(&self, at: usize) -> Result<bool, More> {
         let behind = if self.dialect.trim { self.after_blanks(at + 1)? } else { at + 1 };
         Ok(self.next(behind)? != Next::Other)

@@ -52,7 +52,7 @@ impl Record {
         }
     }
 
-    /// Drops the fields behind the first `most`.
+    /// Drops the fields after the first `most`.
     pub(super) fn truncate(&mut self, most: usize) {
         self.ends.truncate(most);
         self.text.truncate(self.begin());
@@ -63,7 +63,7 @@ impl Record {
         self.ends.is_empty() || self.len() == 1 && self.text.is_empty() && !self.quoted
     }
 
-    /// Writes it as a line of plain CSV, with as many empty lines behind it as it has lost of its `lines`.
+    /// Writes it as a line of plain CSV, with as many empty lines after it as it has lost of its `lines`.
     pub(super) fn write(&self, out: &mut Vec<u8>, lines: u64) {
         let from = out.len();
         for at in 0..self.len() {
@@ -71,7 +71,7 @@ impl Record {
                 out.push(b',');
             }
             let field = self.get(at);
-            // One empty field would be an empty line, which is no record.
+            // One empty field would be an empty line, which is not a record.
             let odd = field.iter().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r'));
             if !(odd || field.is_empty() && self.len() == 1) {
                 out.extend_from_slice(field);

@@ -6,7 +6,7 @@ use crate::model::{CsvDialect, Ragged};
 /// The column for the fields that a table has no column for.
 pub const REST: &str = "_rest";
 
-/// Drops the empty field behind a delimiter at the end.
+/// Drops the empty field after a delimiter at the end.
 pub(super) fn drop_trailing(dialect: &CsvDialect, record: &mut Record) {
     if dialect.trailing_delimiter && record.len() > 1 && !record.quoted && record.get(record.len() - 1).is_empty() {
         record.truncate(record.len() - 1);

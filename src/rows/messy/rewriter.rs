@@ -41,7 +41,7 @@ enum Part {
     Preamble(u32),
     /// Records of the header, with those read so far, and the lines they took.
     Header(Vec<Record>, u64),
-    /// Lines to skip behind the header.
+    /// Lines to skip after the header.
     BehindHeader(u32),
     Rows,
 }
@@ -179,7 +179,7 @@ impl<R: Read> Rewriter<R> {
         }
     }
 
-    /// Leaves empty lines for lines that are no rows, in their place.
+    /// Leaves empty lines for lines that are not rows, in their place.
     fn blank_lines(&mut self, count: usize) {
         let out = self.held.back_mut().unwrap_or(&mut self.out);
         out.extend(std::iter::repeat_n(b'\n', count));

@@ -65,7 +65,7 @@ pub enum KeyType {
     Method,
     /// One ASCII character, or this word.
     Character(&'static str),
-    /// One character that is no letter, digit or sign.
+    /// One character other than a letter, digit or sign.
     Mark,
     /// What separates two fields.
     Delimiter,

@@ -32,7 +32,7 @@ pub static ROWS: KeyGroup = KeyGroup {
         key("skip_lines", KeyType::Lines, is("0"), "Number of lines to skip at the beginning of each file"),
         key("header", KeyType::Header, is("true"), "Whether the first record has the column names, or a list of names"),
         key("header_lines", KeyType::PlainCount, is("1"), "Number of records that make up the header"),
-        key("skip_after_header", KeyType::Lines, is("0"), "Number of lines to skip behind the header"),
+        key("skip_after_header", KeyType::Lines, is("0"), "Number of lines to skip after the header"),
         key("skip_footer", KeyType::Lines, is("0"), "Number of records to skip at the end of each file"),
         key("comment", KeyType::Word, None, "What lines begin with that are comments"),
         key("names", KeyType::OneOf(NAMES), is("repair"), "What to do with empty and repeated column names"),

@@ -104,7 +104,7 @@ pub static OUTPUTS: KeyGroup = KeyGroup {
         key("sql", KeyType::Text, None, "Database for the results: `sqlite:///PATH` or `postgresql://..`"),
         key("table", KeyType::Text, None, "Table for the results in the database of `sql`"),
         key("key", KeyType::ColumnOrColumns, None, "Columns that identify a row, so that rows are updated"),
-        key("if_exists", KeyType::OneOf(IF_EXISTS), is("fail"), "What happens if the table is there"),
+        key("if_exists", KeyType::OneOf(IF_EXISTS), is("fail"), "What happens if the table exists"),
         key(
             "on_missing",
             KeyType::OneOf(ON_MISSING),

@@ -30,7 +30,7 @@ pub const COMPRESSIONS: &[&str] = &["auto", "none", "gzip", "zstd", "bzip2", "xz
 /// The values of `dialect`.
 pub const DIALECTS: &[&str] = &["auto"];
 /// What `dialect: auto` finds out.
-pub const FOUND_OUT: [&str; 14] = [
+pub const FOUND_OUT: &[&str] = &[
     "delimiter",
     "quote",
     "escape",
@@ -77,60 +77,10 @@ pub const RESERVED_OUTPUTS: &[&str] = &["item", "item_dir", "index", "batch", "e
 /// Keywords of templates.
 pub const TEMPLATE_KEYWORDS: &[&str] = &["true", "false", "none", "not", "and", "or", "in", "is", "if", "else"];
 
+/// What only CSV has, besides that.
+const OF_CSV: &[&str] =
+    &["dialect", "names", "types", "null", "decimal", "thousands", "dates", "true_values", "false_values"];
 /// Options of rows that JSON Lines does not have.
-pub const NOT_OF_JSON_LINES: &[&str] = &[
-    "columns",
-    "types",
-    "dialect",
-    "delimiter",
-    "quote",
-    "escape",
-    "stray_quotes",
-    "ragged",
-    "trailing_delimiter",
-    "trim",
-    "nul",
-    "skip_lines",
-    "header_lines",
-    "skip_after_header",
-    "skip_footer",
-    "comment",
-    "header",
-    "names",
-    "null",
-    "decimal",
-    "thousands",
-    "dates",
-    "true_values",
-    "false_values",
-    "where_from",
-    "on_schema_drift",
-];
+pub const NOT_OF_JSON_LINES: &[&[&str]] = &[FOUND_OUT, OF_CSV, &["columns", "where_from", "on_schema_drift"]];
 /// Options of rows that Parquet does not have.
-pub const NOT_OF_PARQUET: &[&str] = &[
-    "types",
-    "dialect",
-    "delimiter",
-    "quote",
-    "escape",
-    "stray_quotes",
-    "ragged",
-    "trailing_delimiter",
-    "trim",
-    "nul",
-    "skip_lines",
-    "header_lines",
-    "skip_after_header",
-    "skip_footer",
-    "comment",
-    "header",
-    "names",
-    "encoding",
-    "null",
-    "decimal",
-    "thousands",
-    "dates",
-    "true_values",
-    "false_values",
-    "compression",
-];
+pub const NOT_OF_PARQUET: &[&[&str]] = &[FOUND_OUT, OF_CSV, &["encoding", "compression"]];

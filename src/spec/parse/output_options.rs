@@ -83,7 +83,7 @@ fn compression(word: &str) -> OutputCompression {
 fn delimiter(field: &Field<'_>, errors: &mut ErrorList) -> Option<u8> {
     match field.text(errors)?.raw.as_str() {
         "tab" => return Some(b'\t'),
-        "\"" => errors.push(field.error("cannot be `\"`, which stands around fields").help("for example `';'`")),
+        "\"" => errors.push(field.error("cannot be `\"`, which goes around fields").help("for example `';'`")),
         one if one.len() == 1 && !matches!(one, "\n" | "\r" | "\0") => return Some(one.as_bytes()[0]),
         _ => {
             let error = field.expected("one ASCII character, or `tab`");

@@ -21,12 +21,12 @@ pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut Er
         "jsonl" => RowFormat::JsonLines,
         _ => RowFormat::Parquet,
     };
-    let (useless, what, why): (&[&str], _, _) = match format {
+    let (useless, what, why): (&[&[&str]], _, _) = match format {
         RowFormat::Csv => (&[], "", ""),
         RowFormat::JsonLines => (NOT_OF_JSON_LINES, "JSON Lines", "each line has its own names and types"),
         RowFormat::Parquet => (NOT_OF_PARQUET, "Parquet", "a Parquet file defines how it is read"),
     };
-    for name in useless {
+    for name in useless.iter().copied().flatten() {
         if let Some(field) = section.take(name) {
             errors.push(field.error(format!("cannot be used with {what}")).help(why));
         }
@@ -77,7 +77,7 @@ fn dialect_from(section: &mut Section<'_>, errors: &mut ErrorList) -> DialectFro
     if section.take("dialect").and_then(|field| field.one_of(DIALECTS, errors)).is_none() {
         return DialectFrom::Workflow;
     }
-    for field in FOUND_OUT.into_iter().filter_map(|key| section.take(key)) {
+    for field in FOUND_OUT.iter().filter_map(|key| section.take(key)) {
         let error = field.error("cannot be used with `dialect: auto`, which finds it out");
         errors.push(error.help("remove one of them; `batchmill inspect FILE` shows what is found"));
     }

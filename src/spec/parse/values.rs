@@ -56,7 +56,7 @@ pub(super) fn dates(field: &Field<'_>, types: &Types, errors: &mut ErrorList) ->
     let date = |entry: Field<'_>| {
         let format = entry.literal(errors)?.raw;
         let Some(found) = kind(&format) else {
-            let error = entry.error(format!("`{}` is no date format", shorten(&format)));
+            let error = entry.error(format!("`{}` is not a date format", shorten(&format)));
             errors.push(error.help("use the directives of `strftime`, for example `%d/%m/%Y` or `%Y-%m-%d %H:%M`"));
             return None;
         };

@@ -47,14 +47,14 @@ pub fn schema() -> Value {
 fn items() -> Value {
     let variants = keys::SOURCES.keys.iter().map(|source| {
         let mut all = Map::from_iter([(source.name.to_owned(), property(&keys::SOURCES, source))]);
-        let without: Option<&[&str]> = match source.name {
+        let without: Option<&[&[&str]]> = match source.name {
             "csv" => Some(&[]),
             "jsonl" => Some(keys::NOT_OF_JSON_LINES),
             "parquet" => Some(keys::NOT_OF_PARQUET),
             _ => None,
         };
         if let Some(without) = without {
-            let options = keys::ROWS.keys.iter().filter(|key| !without.contains(&key.name));
+            let options = keys::ROWS.keys.iter().filter(|key| !without.iter().any(|names| names.contains(&key.name)));
             all.extend(options.map(|key| (key.name.to_owned(), property(&keys::ROWS, key))));
         }
         if source.name == "sql" {
