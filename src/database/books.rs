@@ -60,7 +60,12 @@ impl Books {
             }
         }
         store.execute(&format!("DELETE FROM {} WHERE part < 0", place.sql())).map_err(|error| {
-            cannot("write to", error).with_help(format!("let its owner run `GRANT ALL ON {} TO USER`", place.sql()))
+            let is_busy = error.message.contains("locked");
+            let error = cannot("write to", error);
+            match is_busy {
+                true => error.with_help("end the program that writes to the database, and run again"),
+                false => error.with_help(format!("let its owner run `GRANT ALL ON {} TO USER`", place.sql())),
+            }
         })?;
         Ok(Self { place, run: run.to_owned(), step: step.to_owned() })
     }

@@ -36,6 +36,15 @@ impl TableName {
         if text.contains('\0') {
             return Err("`table` contains a NUL byte".into());
         }
+        if text
+            .rsplit('.')
+            .next()
+            .is_some_and(|table| table.trim_matches('"').eq_ignore_ascii_case("batchmill_written"))
+        {
+            let error =
+                DatabaseError::from("`batchmill_written` is the table in which batchmill notes what is written");
+            return Err(error.with_help("choose another table"));
+        }
         let whole = |table: String| Self { schema: None, table };
         if matches!(database, Database::Sqlite(_)) {
             return Ok(whole(text.to_owned()));

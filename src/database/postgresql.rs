@@ -75,6 +75,16 @@ impl Store for Server {
         self.execute("BEGIN")
     }
 
+    fn keep_references(&mut self) -> Result<(), DatabaseError> {
+        // A table that others refer to cannot be dropped here.
+        Ok(())
+    }
+
+    fn identity(&mut self) -> Result<String, DatabaseError> {
+        let which = "SELECT concat_ws(' ', pg_postmaster_start_time(), current_setting('port'), current_database())";
+        Ok(self.text(which, &[])?.unwrap_or_default())
+    }
+
     fn lock(&mut self, number: i64) -> Result<(), DatabaseError> {
         self.execute(&format!("SELECT pg_catalog.pg_advisory_xact_lock({number})"))
     }

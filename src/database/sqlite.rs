@@ -18,6 +18,11 @@ pub(super) struct File(Connection);
 
 impl File {
     pub(super) fn open(path: &Path) -> Result<Self, DatabaseError> {
+        if path == Path::new(":memory:") {
+            return Err(
+                DatabaseError::from("`:memory:` keeps nothing").with_help("name a file: `sqlite:///out/results.db`")
+            );
+        }
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder)
                 .map_err(|error| DatabaseError::from(format!("cannot create `{}`: {error}", folder.display())))?;
@@ -34,6 +39,16 @@ impl File {
 impl Store for File {
     fn begin(&mut self) -> Result<(), DatabaseError> {
         self.execute("BEGIN IMMEDIATE")
+    }
+
+    fn keep_references(&mut self) -> Result<(), DatabaseError> {
+        // With foreign keys on, dropping a table deletes its rows one by one, and theirs in tables that refer to them.
+        self.execute("PRAGMA foreign_keys = OFF")
+    }
+
+    fn identity(&mut self) -> Result<String, DatabaseError> {
+        let files = self.texts("SELECT file FROM pragma_database_list WHERE name = 'main'", &[])?;
+        Ok(files.into_iter().flatten().flatten().collect())
     }
 
     fn lock(&mut self, _: i64) -> Result<(), DatabaseError> {

@@ -26,6 +26,19 @@ pub trait Store {
     /// If the database refuses.
     fn begin(&mut self) -> Result<(), DatabaseError>;
 
+    /// Makes sure that no row of another table is deleted or refused because a table that it refers to takes the place of another.
+    /// Called outside transactions, when no more rows are inserted.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    fn keep_references(&mut self) -> Result<(), DatabaseError>;
+
+    /// What tells the database from all others, whatever its address.
+    ///
+    /// # Errors
+    /// If the database does not say.
+    fn identity(&mut self) -> Result<String, DatabaseError>;
+
     /// Waits, in a transaction, until no other transaction has this number, and has it until its end. A program that was killed
     /// may have left one that the server is about to commit.
     ///

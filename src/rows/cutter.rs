@@ -11,6 +11,9 @@ use std::io::{self, Read};
 /// How much is read at a time.
 const CHUNK: usize = 256 << 10;
 
+/// A record of this size is looked at again with every line that a stream gives, a larger one when it has doubled.
+const SMALL: usize = 64 << 10;
+
 /// Consecutive records, cut from a stream.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Cut {
@@ -280,7 +283,9 @@ impl Cutter {
                     let new = filled..filled + read;
                     filled += read;
                     self.ended = read == 0;
-                    if self.is_stream && memchr::memchr2(b'\n', b'\r', &self.buffer[new]).is_some() {
+                    // A long record is not searched again with every line that comes.
+                    let may_be_whole = self.is_stream && (old <= SMALL || filled >= 2 * old);
+                    if may_be_whole && memchr::memchr2(b'\n', b'\r', &self.buffer[new]).is_some() {
                         break;
                     }
                 }

@@ -48,15 +48,20 @@ pub(super) fn boolean(format: &ValueFormat, text: &str) -> Option<bool> {
     }
 }
 
+/// A year with fewer digits than four is rather one without its century.
+const FIRST_YEAR: i16 = 1000;
+
 /// The date, or the date and time, in ISO 8601; none if the text does not have this `strftime` format.
 pub(super) fn date(format: &str, kind: Kind, text: &str) -> Option<String> {
     let parsed = strtime::parse(format, text).ok()?;
     if kind == Kind::Date {
-        return parsed.to_date().ok().map(|date| date.to_string());
+        return parsed.to_date().ok().filter(|date| date.year() >= FIRST_YEAR).map(|date| date.to_string());
     }
+    let local = parsed.to_datetime().ok().filter(|time| time.year() >= FIRST_YEAR);
     match parsed.to_timestamp() {
-        Ok(time) => Some(time.to_string()),
-        Err(_) => parsed.to_datetime().ok().map(|time| time.to_string()),
+        // Without a date of its own, it is a number of seconds.
+        Ok(time) if local.is_some() || parsed.year().is_none() => Some(time.to_string()),
+        _ => local.map(|time| time.to_string()),
     }
 }
 
@@ -108,6 +113,9 @@ mod tests {
         let of = |format, kind, text| date(format, kind, text);
         assert_eq!(of("%d/%m/%Y", Kind::Date, "31/01/2018").as_deref(), Some("2018-01-31"));
         assert_eq!(of("%d/%m/%Y", Kind::Date, "31/13/2018"), None);
+        assert_eq!(of("%d/%m/%Y", Kind::Date, "1/2/18"), None);
+        assert_eq!(of("%d/%m/%Y %H", Kind::Datetime, "1/2/18 5"), None);
+        assert_eq!(of("%d/%m/%y", Kind::Date, "1/2/18").as_deref(), Some("2018-02-01"));
         assert_eq!(of("%Y%m%d %H:%M", Kind::Datetime, "20180131 09:30").as_deref(), Some("2018-01-31T09:30:00"));
         let zoned = of("%d %b %Y %H:%M:%S %z", Kind::Datetime, "31 Jan 2018 09:30:00 +0200");
         assert_eq!(zoned.as_deref(), Some("2018-01-31T07:30:00Z"));

@@ -100,16 +100,20 @@ impl OutputPaths {
     }
 
     /// Claims the table of a step for the rest of the run. Several may append to one. The error says who else writes there.
-    pub(super) fn claim_table(&mut self, target: &TableTarget, step: &StepName) -> Result<(), String> {
+    pub(super) fn claim_table(
+        &mut self,
+        (target, identity): (&TableTarget, String),
+        step: &StepName,
+    ) -> Result<(), String> {
         let (shown, how) = (target.shown(), target.if_exists);
         let appends = |other: IfExists| (other, how) == (IfExists::Append, IfExists::Append);
         let clash = |(table, other, owner): &&(String, IfExists, StepName)| {
-            *table == shown && owner != step && !appends(*other)
+            *table == identity && owner != step && !appends(*other)
         };
         if let Some((_, _, owner)) = self.tables.iter().find(clash) {
             return Err(format!("step `{owner}` of this run also writes to {shown}; choose another table"));
         }
-        self.tables.push((shown, how, step.clone()));
+        self.tables.push((identity, how, step.clone()));
         Ok(())
     }
 

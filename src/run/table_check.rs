@@ -3,8 +3,9 @@
 
 use super::env::StepEnv;
 use super::scope::step_scope;
-use crate::compile::{OpenStep, Prepared, PreparedStep, StartError, table_of};
-use crate::export::{TableError, TableOutput, TableTarget};
+use crate::compile::{OpenStep, Prepared, PreparedStep, StartError, aggregate_target_of, table_of, target_of};
+use crate::database::Database;
+use crate::export::{TableError, TableOutput, TableTarget, real_path};
 use crate::ledger::{RowIds, StepHistory};
 use crate::model::{RunId, Span};
 use crate::resume::Comparison;
@@ -23,7 +24,8 @@ pub fn check_tables(prepared: &Prepared, run: Option<&RunId>) -> Result<(), Diag
     let scope = Arc::new(ItemScope::of_step(Arc::new(scope)));
     for step in prepared.steps.iter().chain(&prepared.closing) {
         let wrong = match table_of(&step.step, &scope) {
-            Ok(Some(target)) => match check(&target, (&run, step)) {
+            Ok(Some(target)) => match not_a_file(prepared, &target, &scope).and_then(|()| check(&target, (&run, step)))
+            {
                 Ok(_) => continue,
                 Err(error) => (error.to_string(), error.help, span_of(step)),
             },
@@ -40,18 +42,42 @@ pub fn check_tables(prepared: &Prepared, run: Option<&RunId>) -> Result<(), Diag
     Ok(())
 }
 
+/// Checks that no step writes a file in the place of the database.
+fn not_a_file(prepared: &Prepared, target: &TableTarget, scope: &Arc<ItemScope>) -> Result<(), TableError> {
+    let Database::Sqlite(database) = &target.database else { return Ok(()) };
+    let database = real_path(database);
+    for step in prepared.steps.iter().chain(&prepared.closing) {
+        let files = [target_of(&step.step, scope), aggregate_target_of(&step.step, scope)];
+        if files.into_iter().flatten().flatten().any(|file| real_path(&file.path) == database) {
+            let message = format!("step `{}` writes a file of results there", step.name());
+            return Err(
+                TableError::new(target, message).with_help("choose another path for the database, or for the file")
+            );
+        }
+    }
+    Ok(())
+}
+
 /// Checks the table of a step that is about to start. Returns the rows of the ledger that are in it for good.
 pub(super) fn check_table(env: &mut StepEnv<'_>, open: &OpenStep) -> Result<RowIds, StartError> {
     let Some(target) = &open.table else { return Ok(RowIds::default()) };
     let span = span_of(env.step);
-    env.output_paths.claim_table(target, env.step.name()).map_err(|message| StartError::Table(message, None, span))?;
-    let appended = check(target, (&env.run.folder.run, env.step));
-    let appended = appended.map_err(|error| StartError::Table(error.to_string(), error.help, span))?;
+    let failed = |error: TableError| StartError::Table(error.to_string(), error.help, span);
+    let (run, step) = (&env.run.folder.run.0, env.step.name());
+    let mut output = TableOutput::open(target, (run, step.as_str())).map_err(failed)?;
+    let identity = output.identity().map_err(failed)?;
+    let claimed = env.output_paths.claim_table((target, identity), step);
+    claimed.map_err(|message| StartError::Table(message, None, span))?;
+    let appended = written(&mut output).map_err(failed)?;
     Ok(if target.only_grows() { appended } else { RowIds::default() })
 }
 
 fn check(target: &TableTarget, (run, step): (&RunId, &PreparedStep)) -> Result<RowIds, TableError> {
-    let mut output = TableOutput::open(target, (&run.0, step.name().as_str()))?;
+    written(&mut TableOutput::open(target, (&run.0, step.name().as_str()))?)
+}
+
+/// The rows of the ledger that are in a table that may be written.
+fn written(output: &mut TableOutput<'_>) -> Result<RowIds, TableError> {
     let mut all = RowIds::default();
     output.check()?.iter().for_each(|part| all.extend(&RowIds::parse(&part.ledger_rows)));
     Ok(all)

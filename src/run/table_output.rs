@@ -132,6 +132,9 @@ fn fill(target: &TableTarget, results: &Results<'_>, owner: (&str, &str)) -> Res
     let mut output = TableOutput::open(target, owner)?;
     let parts = output.check()?;
     let is_there = output.exists(Place::Final)?;
+    if target.if_exists == IfExists::Fail && is_there && !parts.is_empty() {
+        output.check_own(&parts)?;
+    }
     let done = Done::of(parts);
     let appends = target.if_exists == IfExists::Append;
     // What an earlier run has computed, that run has appended.

@@ -3,7 +3,7 @@
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::source_file::{SourceFile, floor};
 use crate::model::Span;
-use crate::text::Printable;
+use crate::text::{Printable, hide_passwords};
 use annotate_snippets::renderer::DEFAULT_TERM_WIDTH;
 use annotate_snippets::{Annotation, AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 
@@ -42,9 +42,11 @@ impl Diagnostics {
             Style::Plain => Renderer::plain(),
         };
         let path = self.source().path.display().to_string();
+        // A password that is written into the file is shown by no error.
+        let source = SourceFile { text: hide_passwords(&self.source().text), ..self.source().clone() };
         let mut out = String::new();
         for error in self.errors().iter().take(SHOWN) {
-            out.push_str(&render_one(&renderer, self.source(), &path, error));
+            out.push_str(&render_one(&renderer, &source, &path, error));
             out.push_str("\n\n");
         }
         out.pop();

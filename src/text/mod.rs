@@ -11,11 +11,13 @@
 //! So text is masked before it is cut or encoded, and escaped before it is printed. Leaves to others what is secret and where
 //! text is shown. Imports nothing of the crate.
 
+mod addresses;
 mod escape;
 mod masked;
 mod printable;
 mod secrets;
 
+pub use addresses::hide_passwords;
 pub use escape::escape_json;
 pub use masked::{Masked, MaybeSecret};
 pub use printable::Printable;

@@ -125,7 +125,7 @@ fn wrong_options_are_refused_with_their_place_and_the_way_out() {
         ("thousands: '.'", "is the decimal character"),
         ("decimal: 'x'", "one character, but no letter, digit or sign"),
         ("true_values: [a], false_values: [a]", "\"a\" is in both `true_values` and `false_values`"),
-        ("dates: {d: '%Q'}", "is not a date format"),
+        ("dates: {d: '%Q'}", "is not the format of a date"),
         ("dates: {d: '%d/%m/%Y'}, types: {d: integer}", "has a date format, but `types` says `integer`"),
         ("names: fix", "unknown value `fix` for `names`"),
     ] {

@@ -475,3 +475,58 @@ fn the_rows_of_a_data_frame_are_rows_of_the_table_even_if_it_is_the_result_of_on
     sandbox.run(&[]).exits_with(0).says(&["load: 4 rows written to table `t`"]);
     assert_eq!(db.sql(&sandbox, "SELECT a FROM t ORDER BY a"), "[(1,), (2,), (5,), (6,)]");
 }
+
+#[test]
+fn a_table_that_takes_the_place_of_another_leaves_rows_that_refer_to_it() {
+    let db = Db::Sqlite;
+    let sandbox = db.sandbox(&loads("[1, 2]", "return {'id': item}", ", key: id, if_exists: replace"));
+    let tables = "CREATE TABLE t(id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1), (2), (3); \
+                  CREATE TABLE r(x INTEGER REFERENCES t(id) ON DELETE CASCADE); INSERT INTO r VALUES (1), (3)";
+    db.sql(&sandbox, tables);
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!(db.sql(&sandbox, "SELECT x FROM r ORDER BY x"), "[(1,), (3,)]");
+    assert_eq!(db.sql(&sandbox, "SELECT id FROM t ORDER BY id"), "[(1,), (2,)]");
+}
+
+#[test]
+fn a_table_that_took_the_place_of_the_one_that_was_written_is_left_alone() {
+    for db in both() {
+        let sandbox = db.sandbox(&loads("[1, 2]", "return {'id': item}", ""));
+        sandbox.run(&[]).exits_with(0);
+        db.sql(&sandbox, "DROP TABLE t; CREATE TABLE t(mine text); INSERT INTO t VALUES ('precious')");
+        sandbox.batchmill(&["resume"]).exits_with(3).says(&["the table has 1 row", "but this step wrote 2"]);
+        let rows = db.sql(&sandbox, "SELECT mine FROM t");
+        assert!(rows.contains("precious"), "{rows}");
+    }
+}
+
+#[test]
+fn two_steps_with_one_table_are_refused_however_they_write_its_name() {
+    for (db, names) in [(Db::Sqlite, ["t", "T"]), (Db::server(), ["t", "public.t"])] {
+        let step = |name: &str, table: &str| {
+            format!(
+                "  - {{name: {name}, for_each: [1], task: python, inputs: {{code: \"return {{'a': item}}\"}}, \
+                     outputs: {{sql: URL, table: {table}, if_exists: replace}}}}\n"
+            )
+        };
+        let sandbox = db.sandbox(&format!("steps:\n{}{}", step("one", names[0]), step("two", names[1])));
+        sandbox.run(&[]).exits_with(3).says(&["step `one` of this run also writes to"]);
+    }
+}
+
+#[test]
+fn places_that_cannot_keep_a_table_are_refused_and_no_password_is_shown() {
+    let step = "steps:\n  - {name: s, for_each: [1], task: echo, inputs: {message: a}, outputs: ";
+    for (outputs, says) in [
+        ("{sql: 'sqlite:///:memory:', table: t}", "`:memory:` keeps nothing"),
+        ("{sql: 'sqlite:///o.csv', table: t, path: o.csv}", "step `s` writes a file of results there"),
+        ("{sql: 'sqlite:///o.db', table: Batchmill_written}", "in which batchmill notes what is written"),
+        ("{sql: 'sqlite:///o.db', table: t, key: []}", "`key` is empty"),
+    ] {
+        let sandbox = Sandbox::with(&format!("{step}{outputs}}}\n"));
+        sandbox.run(&[]).exits_with(2).says(&[says]);
+    }
+    let url = "{sql: 'postgresql://ada:s3cr3tPW@127.0.0.1:1/d', table: t}";
+    let ended = Sandbox::with(&format!("{step}{url}}}\n")).run(&[]).exits_with(2);
+    ended.says(&["postgresql://ada:********@127.0.0.1:1/d"]);
+}

@@ -4,7 +4,7 @@ use super::error::TableError;
 use super::rows::RowLayout;
 use super::target::TableTarget;
 use crate::database::{
-    Access, Books, DatabaseError, Insert, NewColumn, Part, Store, Table, TableColumn, TableName, open, quoted,
+    Access, Books, Database, DatabaseError, Insert, NewColumn, Part, Store, Table, TableColumn, TableName, open, quoted,
 };
 use crate::model::IfExists;
 
@@ -192,11 +192,43 @@ impl<'a> TableOutput<'a> {
     /// If the database refuses. Then nothing has changed.
     pub fn take_place(&mut self) -> Result<(), TableError> {
         let (beside, table) = (self.beside.clone(), self.table.clone());
+        self.store.keep_references().map_err(|error| self.failed(error))?;
         self.in_transaction(0, |store, books| {
             store.execute(&format!("DROP TABLE IF EXISTS {}", table.sql()))?;
             store.execute(&format!("ALTER TABLE {} RENAME TO {}", beside.sql(), quoted(&table.table)))?;
             books.rename(store, &beside, &table)
         })
+    }
+
+    /// What tells the table from all others, however the workflow writes its name.
+    ///
+    /// # Errors
+    /// If the database does not say.
+    pub fn identity(&mut self) -> Result<String, TableError> {
+        let database = self.store.identity().map_err(|error| self.failed(error))?;
+        let case = matches!(self.target.database, Database::Sqlite(_)).then(|| self.table.sql().to_lowercase());
+        Ok(format!("{database} {}", case.unwrap_or_else(|| self.table.sql())))
+    }
+
+    /// Checks that a table which this step made has the rows that the step wrote, and no others: another table may have taken its
+    /// place.
+    ///
+    /// # Errors
+    /// If it has others.
+    pub fn check_own(&mut self, parts: &[Part]) -> Result<(), TableError> {
+        let count = format!("SELECT CAST(count(*) AS text) FROM {}", self.table.sql());
+        let rows = self.store.texts(&count, &[]).map_err(|error| self.failed(error))?.pop();
+        let rows: u64 = rows.and_then(|mut row| row.pop()?).and_then(|rows| rows.parse().ok()).unwrap_or(0);
+        let written: u64 = parts.iter().map(|part| part.records).sum();
+        // With a key, several records may be one row.
+        if rows == written || !self.target.key.is_empty() && rows < written {
+            return Ok(());
+        }
+        let noun = if rows == 1 { "row" } else { "rows" };
+        let message = format!("the table has {rows} {noun}, but this step wrote {written}: it was changed since");
+        Err(self
+            .error(message)
+            .with_help("rename or delete it; the results are in the run, and `resume` writes them again"))
     }
 
     /// An error about the table.
@@ -244,11 +276,11 @@ impl<'a> TableOutput<'a> {
         let columns = key.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
         let create = format!("CREATE UNIQUE INDEX ON {} ({})", self.table.sql(), quoted_key(key));
         let create = match self.target.database {
-            crate::database::Database::Sqlite(_) => {
+            Database::Sqlite(_) => {
                 let index = quoted(&format!("{}_key", self.table.table));
                 create.replacen("INDEX ON", &format!("INDEX {index} ON"), 1)
             }
-            crate::database::Database::Postgresql(_) => create,
+            Database::Postgresql(_) => create,
         };
         let error = self.error(format!("the table has no unique index on {columns}, which `key` needs"));
         Err(error.with_help(format!("create one with `{create}`")))

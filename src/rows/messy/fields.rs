@@ -6,6 +6,27 @@ use crate::model::{CsvDialect, Delimiter, StrayQuotes};
 /// How long a quoted field can be where quotes may be stray. A longer one more likely means a quote that is never closed.
 const LONGEST_QUOTED: usize = 1 << 20;
 
+/// The same after many quotes that were never closed.
+const SHORTEST_QUOTED: usize = 1 << 10;
+
+/// How far to look for a closing quote where quotes may be stray: less far with each one that is not found, so that a file full of
+/// them takes no longer than others.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience(usize);
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self(LONGEST_QUOTED)
+    }
+}
+
+impl Patience {
+    /// What is left of it after a record.
+    pub(super) fn after(self, record: &Record) -> Self {
+        Self((self.0 >> record.unclosed.min(10)).max(SHORTEST_QUOTED))
+    }
+}
+
 /// The buffer ends before it is clear how to go on.
 pub(super) struct More;
 
@@ -26,6 +47,7 @@ pub(super) struct Reader<'a> {
     pub(super) bytes: &'a [u8],
     /// Whether nothing follows the buffer.
     pub(super) is_last: bool,
+    pub(super) patience: Patience,
 }
 
 /// How a quoted field ended.
@@ -131,6 +153,11 @@ impl Reader<'_> {
             record.text.push(self.bytes[at]);
             return Ok(at + 1);
         };
+        if next == b'\r' && self.byte(at + 2)? == Some(b'\n') {
+            // A line break of two characters is escaped as one.
+            record.text.extend_from_slice(b"\r\n");
+            return Ok(at + 3);
+        }
         if next == b'N' && at == begin && self.bytes[at] == b'\\' && self.next(at + 2)? != Next::Other {
             record.text.push(b'\\');
         }
@@ -156,16 +183,15 @@ impl Reader<'_> {
             let length = self.bytes[at..].iter().position(special).unwrap_or(self.bytes.len() - at);
             record.text.extend_from_slice(&self.bytes[at..at + length]);
             at += length;
-            if literal && at - begin > LONGEST_QUOTED {
+            if literal && (at - begin > self.patience.0 || self.is_last && at == self.bytes.len()) {
+                record.unclosed += 1;
                 return Ok(stray(other_end, record));
             }
-            let Some(byte) = self.byte(at)? else {
-                return if literal { Ok(stray(other_end, record)) } else { Err(More) };
-            };
+            let Some(byte) = self.byte(at)? else { return Err(More) };
             let next = self.byte(at + 1)?;
             if Some(byte) == self.dialect.escape {
                 record.text.push(next.unwrap_or(byte));
-                at += 2;
+                at += if next.is_some() { 2 } else { 1 };
             } else if next == Some(quote) {
                 record.text.push(quote);
                 at += 2;

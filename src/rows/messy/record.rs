@@ -11,13 +11,15 @@ pub(super) struct Record {
     pub(super) stray: usize,
     /// Whether the last field was quoted.
     pub(super) quoted: bool,
+    /// How many quotes open a field and were not closed within what was looked at.
+    pub(super) unclosed: usize,
 }
 
 impl Record {
     pub(super) fn clear(&mut self) {
         self.text.clear();
         self.ends.clear();
-        (self.stray, self.quoted) = (0, false);
+        (self.stray, self.quoted, self.unclosed) = (0, false, 0);
     }
 
     pub(super) fn len(&self) -> usize {

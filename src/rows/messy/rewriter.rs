@@ -1,6 +1,6 @@
 //! Rewrites the text of a messy CSV file as plain CSV while it is read.
 
-use super::fields::{More, Reader};
+use super::fields::{More, Patience, Reader};
 use super::record::Record;
 use super::repair::{self, REST};
 use crate::model::{CsvDialect, Ragged, TableBounds, line_breaks};
@@ -11,6 +11,9 @@ use std::io::{self, Read};
 
 /// How much is read at a time.
 const CHUNK: usize = 256 << 10;
+
+/// A record of this size is looked at again with every line that a stream gives, a larger one whenever it has doubled.
+const SMALL: usize = 64 << 10;
 
 /// Reads a messy CSV file as a plain one.
 pub(in crate::rows) struct Rewriter<R> {
@@ -33,6 +36,7 @@ pub(in crate::rows) struct Rewriter<R> {
     /// Reported after the rows before it.
     broken: Option<io::Error>,
     record: Record,
+    patience: Patience,
 }
 
 /// What comes next in the file.
@@ -72,6 +76,7 @@ impl<R: Read> Rewriter<R> {
             held: VecDeque::new(),
             broken: None,
             record: Record::default(),
+            patience: Patience::default(),
         }
     }
 
@@ -86,7 +91,7 @@ impl<R: Read> Rewriter<R> {
 
     /// Rewrites the next line or record.
     fn step(&mut self) -> Result<(), More> {
-        let reader = Reader { dialect: &self.dialect, bytes: &self.raw, is_last: self.ended };
+        let reader = Reader { dialect: &self.dialect, bytes: &self.raw, is_last: self.ended, patience: self.patience };
         let at = self.start;
         let bounds = &self.dialect.bounds;
         match &mut self.part {
@@ -116,6 +121,7 @@ impl<R: Read> Rewriter<R> {
             return Ok(());
         }
         let end = if at == self.raw.len() { at } else { reader.record(at, &mut self.record)? };
+        self.patience = self.patience.after(&self.record);
         let lines = line_breaks(&self.raw[at..end]);
         self.pass(end);
         if end > at && self.record.is_blank() {
@@ -210,8 +216,8 @@ impl<R: Read> Rewriter<R> {
                 Ok(read) => {
                     filled += read;
                     // A stream that gives little at a time is not waited for.
-                    if old == 0 || filled >= 2 * old || memchr::memchr2(b'\n', b'\r', &self.raw[old..filled]).is_some()
-                    {
+                    let has_line = || memchr::memchr2(b'\n', b'\r', &self.raw[old..filled]).is_some();
+                    if old == 0 || filled >= 2 * old || old <= SMALL && has_line() {
                         break Ok(());
                     }
                 }
@@ -235,6 +241,11 @@ impl<R: Read> Rewriter<R> {
         self.out.clear();
         self.taken = 0;
         while self.out.is_empty() {
+            if self.broken.is_some() && !self.held.is_empty() {
+                // The end is missing, and the footer with it.
+                self.held.drain(..).for_each(|row| self.out.extend(row));
+                break;
+            }
             if let Some(error) = self.broken.take() {
                 self.ended = true;
                 self.raw.clear();

@@ -117,3 +117,37 @@ fn a_quote_that_is_never_closed_is_an_error_after_the_rows_before_it() {
     assert_eq!(error.unwrap_err().to_string(), "unclosed quote in the record at line 3");
     assert_eq!(text, b"a,b\n1,2\n");
 }
+
+#[test]
+fn a_text_that_ends_with_an_escape_inside_quotes_has_an_unclosed_quote() {
+    let escape = CsvDialect { escape: Some(b'\\'), ..plain() };
+    let error = Rewriter::new(&b"a,b\n3,\"x\\"[..], escape, ColumnsFrom::Header).read_to_end(&mut Vec::new());
+    assert_eq!(error.unwrap_err().to_string(), "unclosed quote in the record at line 2");
+}
+
+#[test]
+fn an_escaped_line_break_of_two_characters_is_one_line() {
+    let escape = CsvDialect { escape: Some(b'\\'), ..plain() };
+    assert_eq!(of("a,b\r\n1,x\\\r\n2\r\n3,4\r\n", &escape), "a,b\n1,\"x\r\n2\"\n3,4\n");
+}
+
+#[test]
+fn rows_that_were_held_back_as_a_footer_come_before_an_error() {
+    let footer = bounds(TableBounds { skip_footer: 2, ..TableBounds::default() });
+    let mut text = Vec::new();
+    let error = Rewriter::new(&b"a,b\n1,2\n\"x,3\n"[..], footer, ColumnsFrom::Header).read_to_end(&mut text);
+    assert!(error.is_err());
+    assert_eq!(text, b"a,b\n1,2\n");
+}
+
+#[test]
+fn many_quotes_that_are_never_closed_take_time_in_proportion_to_the_file() {
+    let literal = CsvDialect { stray_quotes: StrayQuotes::Literal, ..plain() };
+    for line in ["\"\"hello\"\",1\n", "\"\"hello,1\n", "\"hello,1\n"] {
+        // A minute or more if each quote were looked for to the end of the file.
+        let text = format!("a,b\n{}", line.repeat(20_000));
+        let mut out = Vec::new();
+        Rewriter::new(text.as_bytes(), literal.clone(), ColumnsFrom::Header).read_to_end(&mut out).unwrap();
+        assert!(out.len() > text.len() / 2);
+    }
+}

@@ -36,6 +36,7 @@ pub(super) fn file_columns(spec: &RowsSpec, file: &RowFile) -> Result<Option<Col
     let inner = wrapped(&form, split).map(<[u8]>::to_vec);
     if let Some(inner) = &inner
         && layout.header == Header::First
+        && layout.dialect.as_plain().is_some()
         && let Ok(second) = cutter.cut(1)
         && !second.items.is_empty()
     {

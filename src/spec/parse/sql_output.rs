@@ -34,6 +34,10 @@ fn key(field: &Field<'_>, errors: &mut ErrorList) -> Vec<Text> {
     let columns = match &field.node.kind {
         NodeKind::Text(_) => field.literal(errors).into_iter().collect(),
         NodeKind::List(list) if !list.is_empty() => field.literals(errors),
+        NodeKind::List(_) => {
+            errors.push(field.error("is empty").help("remove it if every result is a new row"));
+            Vec::new()
+        }
         _ => {
             errors.push(field.expected("a column or a list of columns"));
             Vec::new()

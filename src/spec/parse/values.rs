@@ -12,11 +12,13 @@ use jiff::fmt::strtime;
 pub(super) fn value_format(section: &mut Section<'_>, errors: &mut ErrorList) -> ValueFormat {
     let decimal = section.take("decimal");
     let thousands = section.take("thousands");
-    let mut listed =
-        |name: &str, errors: &mut ErrorList| section.take(name).map(|field| texts(&field, errors)).unwrap_or_default();
+    let (yes, no) = (section.take("true_values"), section.take("false_values"));
+    let listed = |field: &Option<Field<'_>>, errors: &mut ErrorList| {
+        field.as_ref().map(|field| texts(field, errors)).unwrap_or_default()
+    };
     let format = ValueFormat {
-        true_values: listed("true_values", errors),
-        false_values: listed("false_values", errors),
+        true_values: listed(&yes, errors),
+        false_values: listed(&no, errors),
         decimal: decimal.as_ref().and_then(|field| character(field, errors)).filter(|decimal| *decimal != '.'),
         thousands: thousands.as_ref().and_then(|field| character(field, errors)),
     };
@@ -25,7 +27,7 @@ pub(super) fn value_format(section: &mut Section<'_>, errors: &mut ErrorList) ->
         errors.push(error.help("write both: `decimal: ','` and `thousands: '.'`"));
     }
     if let Some(both) = format.true_values.iter().find(|text| format.false_values.contains(text)) {
-        let span = decimal.as_ref().or(thousands.as_ref()).map(|field| field.key_span);
+        let span = no.as_ref().map(|field| field.node.span);
         let message = format!("\"{}\" is in both `true_values` and `false_values`", shorten(both));
         errors.push(Diagnostic::at(span.unwrap_or_default(), message));
     }
@@ -56,7 +58,8 @@ pub(super) fn dates(field: &Field<'_>, types: &Types, errors: &mut ErrorList) ->
     let date = |entry: Field<'_>| {
         let format = entry.literal(errors)?.raw;
         let Some(found) = kind(&format) else {
-            let error = entry.error(format!("`{}` is not a date format", shorten(&format)));
+            let message = format!("`{}` is not the format of a date (column `{}`)", shorten(&format), entry.key);
+            let error = Diagnostic::at(entry.node.span, message).within(entry.path.clone());
             errors.push(error.help("use the directives of `strftime`, for example `%d/%m/%Y` or `%Y-%m-%d %H:%M`"));
             return None;
         };
