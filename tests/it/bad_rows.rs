@@ -116,7 +116,7 @@ fn files_that_cannot_be_read_fail_alone() {
     gzip.write_all(text.as_bytes()).unwrap();
     let gzip = gzip.finish().unwrap();
     fs::write(data.join("200.csv.gz"), &gzip[..gzip.len() / 2]).unwrap();
-    fs::write(data.join("201.csv.gz"), "no gzip").unwrap();
+    fs::write(data.join("201.csv.gz"), b"\x1F\x8Bno gzip").unwrap();
     fs::write(data.join("300.csv"), "n\n1\n\"2\n3\n").unwrap();
     let workflow = sandbox.read("workflow.yaml");
     // A file is more than a row: it is not left out.

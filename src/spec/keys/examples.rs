@@ -125,7 +125,7 @@ fn source(key: &str) -> &'static [&'static str] {
         "comment" => &["'#'"],
         "names" => &["error"],
         "decimal" => &["','"],
-        "thousands" => &["'.'"],
+        "thousands" => &["','"],
         "dates" => &["{day: '%d/%m/%Y'}"],
         "true_values" => &["[yes, y]"],
         "false_values" => &["['no', n]"],

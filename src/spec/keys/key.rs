@@ -65,6 +65,8 @@ pub enum KeyType {
     Method,
     /// One ASCII character, or this word.
     Character(&'static str),
+    /// A mapping of names to formats of `strftime`.
+    DateFormats,
     /// One character other than a letter, digit or sign.
     Mark,
     /// What separates two fields.

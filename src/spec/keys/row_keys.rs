@@ -40,7 +40,7 @@ pub static ROWS: KeyGroup = KeyGroup {
         key("null", KeyType::TextOrTexts, None, "Strings that mean null"),
         key("decimal", KeyType::Mark, is("."), "Character before the fraction of a number"),
         key("thousands", KeyType::Mark, None, "Character between groups of digits"),
-        key("dates", KeyType::Scalars, None, "`strftime` formats of columns with dates, by name"),
+        key("dates", KeyType::DateFormats, None, "`strftime` formats of columns with dates, by name"),
         key("true_values", KeyType::TextOrTexts, None, "Strings that mean `true`, besides `true`"),
         key("false_values", KeyType::TextOrTexts, None, "Strings that mean `false`, besides `false`"),
         key(

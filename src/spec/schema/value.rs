@@ -148,6 +148,10 @@ fn list(key_type: KeyType) -> Value {
 fn mapping(key_type: KeyType) -> Value {
     let one = json!({"type": ["string", "number", "boolean"]});
     match key_type {
+        KeyType::DateFormats => {
+            let format = text("%", "must be a `strftime` format");
+            json!({"type": "object", "additionalProperties": format})
+        }
         KeyType::Scalars => json!({"type": ["object", "null"], "additionalProperties": one}),
         KeyType::Query => {
             let one = json!({"type": ["string", "number", "boolean", "null"]});
