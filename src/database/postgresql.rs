@@ -243,7 +243,7 @@ fn encode(row: &[Value<'_>], out: &mut Vec<u8>) -> Result<(), DatabaseError> {
         }
         match value {
             Value::Null => out.extend_from_slice(b"\\N"),
-            Value::Bool(value) => out.push(if *value { b't' } else { b'f' }),
+            Value::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
             Value::Number(text) => out.extend_from_slice(text.as_bytes()),
             Value::Text(text) => escape(text, out)?,
             Value::Json(text) => escape(text, out)?,
@@ -297,7 +297,7 @@ mod tests {
         let mut out = Vec::new();
         let row = [Value::Null, Value::Bool(true), Value::Number("-1.50"), Value::Text("a\tb\n\\N\r".into())];
         encode(&row, &mut out).unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), "\\N\tt\t-1.50\ta\\tb\\n\\\\N\\r");
+        assert_eq!(String::from_utf8(out).unwrap(), "\\N\ttrue\t-1.50\ta\\tb\\n\\\\N\\r");
         assert!(encode(&[Value::Text("\0".into())], &mut Vec::new()).is_err());
     }
 }

@@ -5,7 +5,7 @@ use crate::support::Sandbox;
 use postgres::NoTls;
 
 /// So many results of so many bytes fill several parts.
-const ITEMS: usize = 45;
+const ITEMS: usize = 27;
 const BYTES: usize = 1_000_000;
 
 /// Numbers that look random, the same ones each time.
@@ -134,4 +134,21 @@ fn each_result_is_in_the_table_once_however_often_the_engine_is_killed() {
         }
     }
     assert!(kills > 50, "{kills} kills");
+}
+
+#[test]
+fn a_connection_that_is_lost_fails_the_step_and_resume_writes_the_rest() {
+    let db = Db::server();
+    let sandbox = db.sandbox(&workflow("append", "", false));
+    let mut watch = Watch::of(&db, &sandbox);
+    let mut engine = sandbox.command(&["run", "workflow.yaml", "--progress", "none"]).spawn().unwrap();
+    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'batchmill'";
+    while watch.parts().unwrap_or(0) == 0 && engine.try_wait().unwrap().is_none() {}
+    db.sql(&sandbox, end);
+    let code = engine.wait().unwrap().code();
+    assert!(matches!(code, Some(0 | 3)), "{code:?}");
+    sandbox.batchmill(&["resume", "latest"]).exits_with(0);
+    let all = db.sql(&sandbox, "SELECT count(*), count(DISTINCT id), sum(length(text)) FROM t");
+    assert_eq!(all, format!("[({ITEMS}, {ITEMS}, {})]", ITEMS * BYTES));
+    assert_eq!(sandbox.read("ran").lines().count(), ITEMS);
 }
