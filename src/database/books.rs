@@ -1,4 +1,4 @@
-//! The table `batchmill_written`: what is in the tables that runs have written, beside these tables.
+//! The table `batchmill_written`, next to the tables that runs write: it records which results are in them.
 //!
 //! A line of it goes in with the rows that it is about, in one transaction, so it is there if and only if they are.
 
@@ -36,7 +36,7 @@ pub struct Books {
 }
 
 impl Books {
-    /// Opens the books beside this table; creates them if they are missing.
+    /// Opens `batchmill_written` in the schema of this table, and creates it if it is missing.
     ///
     /// # Errors
     /// If they can be neither read nor created.

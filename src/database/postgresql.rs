@@ -28,7 +28,7 @@ pub(super) struct Server(Client);
 impl Server {
     pub(super) fn connect(config: &Config) -> Result<Self, DatabaseError> {
         let connected = connect(config, |_| true).map_err(|error| describe(&error, ""))?;
-        let mut server = Self(connected.expect("it is wanted"));
+        let mut server = Self(connected.expect("every connection is accepted, so there is one"));
         server.execute(LOCK_TIMEOUT)?;
         Ok(server)
     }

@@ -29,7 +29,8 @@ pub(super) fn write_aggregate(
     if state.is_some() && file.written == state.map(note) {
         return Ok(());
     }
-    let lines = records(&file.aggregate, target.format).expect("an aggregate is JSON");
+    let lines = records(&file.aggregate, target.format)
+        .expect("an aggregate is JSON of at most 120 levels without lone surrogates, as the worker encodes it");
     match export::write(target, &mut Memory { lines, is_read: false }) {
         Ok(_) => {
             file.written = target.state().map(note);

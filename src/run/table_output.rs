@@ -176,7 +176,7 @@ fn described(columns: &[NewColumn]) -> String {
     columns.iter().map(column).collect::<Vec<_>>().join(", ")
 }
 
-/// Fills a table beside, and puts it in the place of the one that is there.
+/// Fills a new table, and replaces the existing one with it.
 fn rebuild(
     output: &mut TableOutput<'_>,
     results: &Results<'_>,

@@ -36,7 +36,7 @@ pub(super) struct Row {
     pub(super) mended: usize,
     /// Whether the sample ends within quotes.
     pub(super) open: bool,
-    /// Whether an empty line stands before it.
+    /// Whether an empty line comes before it.
     pub(super) after_blank: bool,
 }
 
@@ -62,7 +62,7 @@ impl Records {
         &self.text[cell.start..cell.end]
     }
 
-    /// Whether a cell stands in quotes.
+    /// Whether a cell is quoted.
     pub(super) fn is_quoted(&self, at: usize, column: usize) -> bool {
         let row = self.rows[at];
         column < row.width && self.cells[row.first + column].quoted

@@ -109,7 +109,7 @@ pub enum HeaderSign {
     OneMore,
     /// Its numbers go up step by step.
     Sequence,
-    /// Files beside this one have the same names.
+    /// Other files of its directory have the same names.
     Elsewhere,
     /// Its texts are all different and occur nowhere below.
     Distinct,
@@ -163,7 +163,7 @@ impl fmt::Display for Reason {
                 write!(f, "line {line} has a quote in the middle of a field, or one that is not closed")
             }
             Found::NoQuotes => write!(f, "quotes are characters like others, as line {line} shows"),
-            Found::Quote(quote) => write!(f, "fields stand in `{}`, as line {line} shows", char::from(*quote)),
+            Found::Quote(quote) => write!(f, "fields are quoted with `{}`, as in line {line}", char::from(*quote)),
             Found::Escape(0) => write!(f, "a NUL byte comes before quotes, as in line {line}"),
             Found::Escape(escape) => write!(f, "`{}` comes before quotes, as in line {line}", char::from(*escape)),
             Found::Short(1) => write!(f, "line {line} has too few fields"),

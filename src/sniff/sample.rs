@@ -14,12 +14,12 @@ pub struct Sample<'a> {
 /// What is known of a file before it is looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hints {
-    /// What separates two fields, if that is told.
+    /// The delimiter, if it is known.
     pub delimiter: Option<Delimiter>,
-    /// The character around fields, or that there is none, if that is told.
+    /// The quote character, or that there is none, if it is known.
     pub quote: Option<Option<u8>>,
-    /// Whether there is a header, if that is told.
+    /// Whether there is a header, if it is known.
     pub header: Option<bool>,
-    /// The names of columns in files beside this one.
+    /// The column names of other files in its directory.
     pub names: Vec<String>,
 }

@@ -72,7 +72,7 @@ impl Shape {
         matches!(self, Self::Empty | Self::Null)
     }
 
-    /// Whether both can stand in one column.
+    /// Whether both can be in one column.
     pub(super) fn goes_with(self, other: Self) -> bool {
         let is_number = |shape| matches!(shape, Self::Integer | Self::Number);
         self == other || is_number(self) && is_number(other)

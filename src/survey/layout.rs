@@ -28,7 +28,7 @@ pub(super) struct FileLayout {
     pub(super) columns: Result<Vec<String>, ErrorText>,
     /// How many fields a row has.
     pub(super) fields: usize,
-    /// What was found out, unless all is told.
+    /// What was detected, unless the workflow describes the file.
     pub(super) finding: Option<Finding>,
 }
 

@@ -26,7 +26,7 @@ pub struct FileProfile {
     pub dialect: CsvDialect,
     /// Whether the first record is a header.
     pub header: bool,
-    /// What was found out about how it is written, unless the workflow says all.
+    /// How it was found to be written, unless the workflow describes it.
     pub finding: Option<Finding>,
     /// Its columns, or the keys of its mappings.
     pub columns: Vec<ColumnProfile>,

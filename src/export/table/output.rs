@@ -13,7 +13,7 @@ use crate::model::IfExists;
 pub enum Place {
     /// The one that the user named.
     Final,
-    /// The one that will take its place.
+    /// The new one that will replace it.
     Beside,
 }
 
@@ -186,7 +186,7 @@ impl<'a> TableOutput<'a> {
         })
     }
 
-    /// Puts the table beside in the place of the one that the user named, which is deleted.
+    /// Replaces the table that the user named with the new one. The old one is deleted.
     ///
     /// # Errors
     /// If the database refuses. Then nothing has changed.

@@ -26,7 +26,7 @@ pub(crate) struct CsvLayout {
 
 impl CsvLayout {
     /// The layout that the workflow gives.
-    pub(super) fn told(spec: &RowsSpec) -> Self {
+    pub(super) fn given(spec: &RowsSpec) -> Self {
         Self {
             dialect: spec.dialect.clone(),
             header: spec.header.clone(),

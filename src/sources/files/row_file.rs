@@ -31,7 +31,7 @@ pub(crate) struct RowFile {
     /// Size on disk in bytes; 0 for a stream or a missing file.
     pub(crate) size: u64,
     pub(in crate::sources) input: Input,
-    /// How it is compressed, once it was opened without being told.
+    /// How it is compressed, once it was opened with `compression: auto`.
     found: Arc<OnceLock<Compression>>,
     /// How it is laid out, once its beginning was looked at.
     layout: Arc<OnceLock<CsvLayout>>,
@@ -132,7 +132,7 @@ impl RowFile {
     /// If its beginning must be looked at and cannot be read.
     pub(in crate::sources) fn layout(&self, spec: &RowsSpec) -> io::Result<CsvLayout> {
         if spec.dialect_from == DialectFrom::Workflow {
-            return Ok(CsvLayout::told(spec));
+            return Ok(CsvLayout::given(spec));
         }
         if let Some(known) = self.layout.get() {
             return Ok(known.clone());
