@@ -125,7 +125,8 @@ fn each_result_is_in_the_table_once_after_a_kill() {
 fn each_result_is_in_the_table_once_however_often_the_engine_is_killed() {
     let server = Db::server();
     let (mut seed, mut kills) = (Seed(23), 0);
-    for _ in 0..2 {
+    // A quick machine may end a run before it is killed, so there are as many rounds as the kills need.
+    while kills <= 50 {
         for db in [&Db::Sqlite, &server] {
             for (if_exists, more) in [("append", ""), ("append", ", key: id"), ("fail", ""), ("replace", "")] {
                 let fails = seed.below(2) == 0;
@@ -133,7 +134,6 @@ fn each_result_is_in_the_table_once_however_often_the_engine_is_killed() {
             }
         }
     }
-    assert!(kills > 50, "{kills} kills");
 }
 
 #[test]
