@@ -32,7 +32,7 @@ export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(getattr(sys, "_bas
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full browser pictures chaos check bench bench-check bench-disturbed bench-paint bench-peers bench-pollock bench-profile bench-scale install fmt lint wheel clean setup quick build dist
+.PHONY: help demo test test-full browser pictures chaos fuzz check bench bench-check bench-disturbed bench-paint bench-peers bench-pollock bench-profile bench-scale install fmt lint wheel clean setup quick build dist
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -72,6 +72,11 @@ pictures: ## make the pictures of the docs anew, in a browser
 
 chaos: build setup ## kill engines, workers and guards at random and check that nothing is lost; ARGS='--kills 1000'
 	@$(PYTHON) tests/chaos/chaos.py --batchmill $(RUN) --python $(VENV)/bin/python $(ARGS)
+
+# Each fuzzer runs so long, one after the other.
+SECONDS = 60
+fuzz: build setup ## feed hostile input of every kind for minutes; SECONDS=600 for each kind, ARGS=yaml for one of them
+	BATCHMILL_FUZZ_SECONDS=$(SECONDS) $(TEST_ENV) $(CARGO) test $(FEATURES) --test fuzz -- --test-threads 1 --nocapture $(ARGS)
 
 check: ## run everything that must pass before a change lands: formatting, lints, all tests, bench-check
 	$(CARGO) fmt --check

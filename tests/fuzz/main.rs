@@ -1,0 +1,13 @@
+//! Fuzzers: hostile input of every kind, made at random, with what must hold whatever comes.
+//!
+//! `make test` runs a short round of each, with the same seeds every time. `make fuzz` runs each for minutes with seeds of its own, and
+//! prints the smallest input that it found to fail.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and helpers are called by tests alone")]
+
+/// How long a fuzzer runs, and with which seeds.
+mod fuzzer;
+/// Bytes that were cut, swapped, doubled and overwritten.
+mod mutation;
+/// Workflow files.
+mod yaml;
