@@ -113,8 +113,9 @@ steps:
     let of = |step: &Value, path: &str| {
         step.pointer(path).and_then(Value::as_f64).unwrap_or_else(|| panic!("{path}: {step:#}"))
     };
-    // What slept took at least as long as it slept, and computed next to nothing meanwhile.
-    assert!(of(sleeps, "/time/states/task") >= 0.8);
+    // What slept took at least as long as it slept, and computed next to nothing meanwhile. On a busy machine a command sleeps already
+    // when the engine learns that it has started.
+    assert!(of(sleeps, "/time/states/start") + of(sleeps, "/time/states/task") >= 0.8);
     assert!(of(sleeps, "/time/task_cpu") < 0.4, "{:#}", sleeps["time"]);
     assert!(of(sleeps, "/items/p50") >= 0.2 * 0.99 && of(sleeps, "/items/max") >= 0.2 * 0.99);
     // What computed used the CPU for at least as long as it says.
