@@ -66,9 +66,19 @@ struct Scan<'a> {
     column: isize,
     /// Whether a plain scalar may continue on the next line.
     plain: bool,
+    /// The end of the line that was last looked at.
+    line_end: usize,
+    /// Delimiters that don't close before the end of a line, and that end. Without this, many that open and never close would each
+    /// be searched for to the end of the line.
+    open_until: Vec<(&'static str, usize)>,
+    /// How many bytes may still be read in vain for expressions whose brackets or quotes don't match.
+    in_vain: usize,
     regions: Vec<Span>,
     unclosed: Option<Span>,
 }
+
+/// How often the length of the text may be read in vain.
+const IN_VAIN: usize = 16;
 
 impl<'a> Scan<'a> {
     fn new(text: &'a str, delimiters: &'static [Delimiters]) -> Self {
@@ -80,6 +90,9 @@ impl<'a> Scan<'a> {
             flow: 0,
             column: -1,
             plain: false,
+            line_end: 0,
+            open_until: Vec::new(),
+            in_vain: IN_VAIN * text.len(),
             regions: Vec::new(),
             unclosed: None,
         }
@@ -248,7 +261,7 @@ impl<'a> Scan<'a> {
 
     /// Passes a template in a plain scalar that starts at `start`.
     fn pass_template(&mut self, delimiters: Delimiters, start: usize) {
-        match length(&self.bytes[self.at..], delimiters) {
+        match self.length(delimiters) {
             Some(length) => {
                 self.regions.push(Span::new(self.at, self.at + length));
                 self.at += length;
@@ -262,31 +275,45 @@ impl<'a> Scan<'a> {
             }
         }
     }
-}
 
-/// The length of the template that starts here, if it ends on this line.
-fn length(bytes: &[u8], delimiters: Delimiters) -> Option<usize> {
-    let line = &bytes[..memchr::memchr(b'\n', bytes).unwrap_or(bytes.len())];
-    let (open, close) = (delimiters.open.len(), delimiters.close.as_bytes());
-    if delimiters.content == Content::Expression
-        && let Some(length) = expression_length(line, open, close)
-    {
-        return Some(length);
+    /// The length of the template that starts here, if it ends on this line.
+    fn length(&mut self, delimiters: Delimiters) -> Option<usize> {
+        if self.open_until.iter().any(|(close, end)| *close == delimiters.close && self.at < *end) {
+            return None;
+        }
+        if self.at >= self.line_end {
+            let rest = &self.bytes[self.at..];
+            self.line_end = self.at + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        }
+        let (line, open) = (&self.bytes[self.at..self.line_end], delimiters.open.len());
+        let Some(first) = memchr::memmem::find(&line[open..], delimiters.close.as_bytes()) else {
+            self.open_until.retain(|(close, _)| *close != delimiters.close);
+            self.open_until.push((delimiters.close, self.line_end));
+            return None;
+        };
+        let first = open + first + delimiters.close.len();
+        if delimiters.content == Content::Statement || self.in_vain == 0 {
+            return Some(first);
+        }
+        // If brackets or quotes in an expression do not match, the template engine reports it.
+        Some(expression_length(line, delimiters).unwrap_or_else(|| {
+            self.in_vain = self.in_vain.saturating_sub(line.len());
+            first
+        }))
     }
-    // If brackets or quotes in an expression do not match, the template engine reports it.
-    memchr::memmem::find(&line[open..], close).map(|at| open + at + close.len())
 }
 
 /// The length of an expression with its delimiters. Strings and braces in it are passed as a whole.
-fn expression_length(line: &[u8], open: usize, close: &[u8]) -> Option<usize> {
-    let mut depth = 0_usize;
-    let mut at = open;
+fn expression_length(line: &[u8], delimiters: Delimiters) -> Option<usize> {
+    let (mut depth, mut at) = (0_usize, delimiters.open.len());
     while at < line.len() {
         match line[at] {
             quote @ (b'"' | b'\'') => at = string_end(line, at, quote)?,
             b'{' => depth += 1,
             b'}' if depth > 0 => depth -= 1,
-            _ if depth == 0 && line[at..].starts_with(close) => return Some(at + close.len()),
+            _ if depth == 0 && line[at..].starts_with(delimiters.close.as_bytes()) => {
+                return Some(at + delimiters.close.len());
+            }
             _ => {}
         }
         at += 1;
