@@ -1,8 +1,10 @@
 //! Checks the names and filters that a template uses, before anything runs and after it fails.
 
+use super::bounds::exhausted;
 use super::environment::PLAIN;
 use super::error::{TemplateError, TemplateErrorKind, shorten};
 use super::names::{NameError, Names};
+use super::tokens::{Token, Tokens};
 use crate::model::Text;
 use minijinja::{Error, ErrorKind};
 
@@ -27,26 +29,12 @@ fn unknown_filters(text: &Text) -> impl Iterator<Item = TemplateError> {
 
 /// The names after a `|` inside `{{ }}` and `{% %}`, outside strings.
 pub(super) fn filter_names(raw: &str) -> Vec<&str> {
-    let mut names = Vec::new();
-    let (mut inside, mut quote) = (false, None);
-    let mut chars = raw.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
-        match (c, quote) {
-            ('\\', Some(_)) => _ = chars.next(),
-            (_, Some(open)) => quote = (c != open).then_some(open),
-            ('{', None) if matches!(chars.peek(), Some((_, '{' | '%'))) => inside = true,
-            ('}', None) if matches!(chars.peek(), Some((_, '}'))) => inside = false,
-            ('%', None) if matches!(chars.peek(), Some((_, '}'))) => inside = false,
-            ('"' | '\'', None) if inside => quote = Some(c),
-            ('|', None) if inside => {
-                let rest = raw[at + 1..].trim_start();
-                let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-                names.extend((end > 0).then_some(&rest[..end]));
-            }
-            _ => {}
-        }
-    }
-    names
+    let tokens: Vec<Token> = Tokens::new(raw).collect();
+    let names = tokens.windows(2).filter_map(|pair| match pair {
+        [Token::Sign('|'), Token::Word(name)] => Some(*name),
+        _ => None,
+    });
+    names.collect()
 }
 
 /// The names without the functions of minijinja; sorted, so that messages are stable.
@@ -80,13 +68,15 @@ pub(super) fn render_error(text: &Text, uses: &[String], error: &Error, names: &
         return error;
     }
     let what = match error.detail() {
+        _ if error.kind() == ErrorKind::OutOfFuel => exhausted(&text.raw),
         Some(detail) => format!("{}: {detail}", error.kind()),
         None => error.kind().to_string(),
     };
     let needle = error.range().and_then(|range| text.raw.get(range)).map(str::to_owned);
     let place = needle.as_ref().map_or_else(|| text.raw.trim().to_owned(), |needle| needle.trim().to_owned());
     let message = format!("cannot render `{}`: {what}", shorten(&place));
-    TemplateError::new(TemplateErrorKind::Render, text.span, message).needle(needle)
+    let rendered = TemplateError::new(TemplateErrorKind::Render, text.span, message).needle(needle);
+    if error.kind() == ErrorKind::OutOfFuel { rendered.help("do this in a Python task") } else { rendered }
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! A string of the workflow, compiled once and rendered many times.
 
+use super::bounds::rendered;
 use super::check::{check, check_names, render_error, used_names};
-use super::environment::{NAME, PLAIN, environment_with};
+use super::depth::check_depth;
+use super::environment::{NAME, PLAIN, environment_with, template_of};
 use super::error::{TemplateError, TemplateErrorKind, shorten, syntax_error};
 use super::json::value_to_json;
 use super::names::Names;
@@ -34,10 +36,14 @@ enum Kind {
 impl Template {
     /// Compiles a string.
     pub fn compile(text: &Text) -> Result<Self, TemplateError> {
+        check_depth(text)?;
         let kind = if !text.is_template() {
             Kind::Plain
         } else if let Some(expression) = sole_expression(&text.raw) {
-            let expression = PLAIN.compile_expression_owned(expression.to_owned());
+            // With blanks in front, so that the places in errors are those in the text.
+            let before = text.raw.find("{{").map_or(0, |at| at + 2)
+                + usize::from(text.raw.trim_start().starts_with("{{-") || text.raw.trim_start().starts_with("{{+"));
+            let expression = PLAIN.compile_expression_owned(format!("{}{expression}", " ".repeat(before)));
             Kind::Expression(Arc::new(expression.map_err(|error| syntax_error(text, &error))?))
         } else {
             Kind::Mixed(Arc::new(environment_with(&PLAIN, text)?))
@@ -118,10 +124,7 @@ impl Template {
     pub fn string(&self, scope: &Arc<ItemScope>) -> Result<String, TemplateError> {
         match &self.kind {
             Kind::Plain => Ok(self.text.raw.clone()),
-            Kind::Mixed(env) => env
-                .get_template(NAME)
-                .and_then(|template| template.render(Value::from_dyn_object(Arc::clone(scope))))
-                .map_err(|error| self.failed(&error, scope)),
+            Kind::Mixed(env) => self.render(env, scope),
             Kind::Expression(_) => {
                 let value = self.value(scope)?;
                 let text = text_of(&value).map_err(|message| self.unusable(&message))?;
@@ -151,9 +154,7 @@ impl Template {
             Kind::Mixed(env) => {
                 let mut env = Environment::clone(env);
                 env.set_formatter(write_marked);
-                let template = env.get_template(NAME);
-                let marked = template.and_then(|it| it.render(Value::from_dyn_object(Arc::clone(scope))));
-                marked.map(|text| PathPattern::of_marked(&text)).map_err(|error| self.failed(&error, scope))
+                self.render(&env, scope).map(|marked| PathPattern::of_marked(&marked))
             }
         }
     }
@@ -166,6 +167,15 @@ impl Template {
             return Ok(item.clone());
         }
         value_to_json(&self.value(scope)?).map_err(|message| self.unusable(&message))
+    }
+
+    fn render(&self, env: &Environment<'static>, scope: &Arc<ItemScope>) -> Result<String, TemplateError> {
+        // An error holds the values that it is about, so it must not leave the stack that they may need.
+        let render = || {
+            let text = template_of(env).render(Value::from_dyn_object(Arc::clone(scope)));
+            text.map_err(|error| self.failed(&error, scope))
+        };
+        rendered(&self.text.raw, render).unwrap_or_else(|error| Err(self.unusable(&error.to_string())))
     }
 
     fn error(&self, message: String) -> TemplateError {

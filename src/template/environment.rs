@@ -1,5 +1,7 @@
 //! How minijinja is set up: delimiters, filters, and undefined names as errors.
 
+use super::bounds::fuel;
+use super::depth::check_depth;
 use super::error::{TemplateError, syntax_error};
 use super::filters::add_filters;
 use super::text::insert;
@@ -26,6 +28,7 @@ pub(super) fn environment() -> Environment<'static> {
     env.set_auto_escape_callback(|_| AutoEscape::None);
     env.set_formatter(insert);
     env.set_debug(true);
+    env.set_fuel(Some(fuel("")));
     add_filters(&mut env);
     env
 }
@@ -35,7 +38,9 @@ pub(super) fn environment_with(
     base: &Environment<'static>,
     text: &Text,
 ) -> Result<Environment<'static>, TemplateError> {
+    check_depth(text)?;
     let mut env = base.clone();
+    env.set_fuel(Some(fuel(&text.raw)));
     env.add_template_owned(NAME, text.raw.clone()).map_err(|error| syntax_error(text, &error))?;
     Ok(env)
 }

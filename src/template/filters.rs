@@ -2,7 +2,7 @@
 
 use super::exact_number::ExactNumber;
 use super::json::value_to_json;
-use minijinja::value::{Kwargs, Object, ObjectRepr, Value};
+use minijinja::value::{Kwargs, Object, ObjectRepr, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State};
 use std::fmt;
 use std::path::Path;
@@ -22,6 +22,21 @@ impl Object for Raw {
     }
 }
 
+/// How deep a value may be nested that `pprint` prints.
+const DEEPEST_PRINTED: usize = 120;
+
+/// Whether a value is nested deeper than so many levels.
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    match value.kind() {
+        _ if levels == 0 => true,
+        ValueKind::Seq => value.try_iter().is_ok_and(|mut values| values.any(|it| is_deeper(&it, levels - 1))),
+        ValueKind::Map => value
+            .try_iter()
+            .is_ok_and(|mut keys| keys.any(|key| value.get_item(&key).is_ok_and(|it| is_deeper(&it, levels - 1)))),
+        _ => false,
+    }
+}
+
 /// Adds the filters.
 pub(super) fn add_filters(env: &mut Environment<'static>) {
     env.add_filter("raw", |value: String| Value::from_object(Raw(value)));
@@ -29,6 +44,14 @@ pub(super) fn add_filters(env: &mut Environment<'static>) {
     env.add_filter("tojson", |value: Value| {
         let json = value_to_json(&value).map_err(|message| Error::new(ErrorKind::BadSerialization, message))?;
         String::from_utf8(json).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
+    });
+    // minijinja's own indents each level further, so what it writes grows with the square of the depth.
+    env.add_filter("pprint", |value: Value| {
+        if is_deeper(&value, DEEPEST_PRINTED) {
+            let text = format!("the value is nested more than {DEEPEST_PRINTED} levels deep");
+            return Err(Error::new(ErrorKind::InvalidOperation, text));
+        }
+        Ok(minijinja::filters::pprint(&value))
     });
     // minijinja's own does not know numbers of any size.
     env.add_filter("float", |state: &State<'_, '_>, value: Value, default: Option<Value>, options: Kwargs| {

@@ -4,9 +4,11 @@
 //! shell syntax. Leaves it to its callers who renders what and when, and knows nothing of steps or tasks. An undefined name
 //! is always an error, and rendered text is never rendered again.
 
+mod bounds;
 mod check;
 mod compiled;
 mod compiled_tree;
+mod depth;
 mod environment;
 mod error;
 mod exact_number;
@@ -19,6 +21,7 @@ mod scope;
 mod shell;
 mod step_value;
 mod text;
+mod tokens;
 
 pub use compiled::Template;
 pub use compiled_tree::{CompiledTree, compile_pairs};

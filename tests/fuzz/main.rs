@@ -9,5 +9,7 @@
 mod fuzzer;
 /// Bytes that were cut, swapped, doubled and overwritten.
 mod mutation;
+/// Strings of a workflow with expressions and statements.
+mod templates;
 /// Workflow files.
 mod yaml;

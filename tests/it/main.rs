@@ -128,6 +128,8 @@ mod steering;
 mod streams;
 /// The sandbox and the servers that tests use.
 mod support;
+/// Templates that take too much.
+mod template_bounds;
 /// Full disks, limits, missing permissions, a second engine.
 mod trouble;
 /// Pages about runs.

@@ -6,6 +6,7 @@ use super::placeholder::{Captured, capture, variable, with_placeholders};
 use super::split::{split_plain, split_roughly};
 use super::substitute::substitute;
 use crate::model::{Text, Tree};
+use crate::template::bounds::rendered;
 use crate::template::check::{check, render_error, used_names};
 use crate::template::compiled::Template;
 use crate::template::compiled_tree::CompiledTree;
@@ -105,6 +106,13 @@ impl ShellCommand {
 
 impl Script {
     fn render(&self, scope: &Arc<ItemScope>) -> Result<RenderedCommand, TemplateError> {
+        rendered(&self.text.raw, || self.quoted(scope)).unwrap_or_else(|error| {
+            let message = format!("cannot render the command: {error}");
+            Err(TemplateError::new(TemplateErrorKind::Render, self.text.span, message))
+        })
+    }
+
+    fn quoted(&self, scope: &Arc<ItemScope>) -> Result<RenderedCommand, TemplateError> {
         let template = template_of(&self.env);
         let rendered = template.render_captured(Value::from_dyn_object(Arc::clone(scope)));
         let rendered = rendered.map_err(|error| render_error(&self.text, &self.uses, &error, &scope.names()))?;
