@@ -2,6 +2,7 @@
 
 use super::exact_number::ExactNumber;
 use super::json::value_to_json;
+use super::text::text_of;
 use minijinja::value::{Kwargs, Object, ObjectRepr, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State};
 use std::fmt;
@@ -39,6 +40,12 @@ fn is_deeper(value: &Value, levels: usize) -> bool {
 
 /// Adds the filters.
 pub(super) fn add_filters(env: &mut Environment<'static>) {
+    env.add_filter("quote", |value: Value| {
+        let text = text_of(&value).map_err(|message| Error::new(ErrorKind::InvalidOperation, message))?;
+        let quoted =
+            shlex::try_quote(&text).map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))?;
+        Ok(quoted.into_owned())
+    });
     env.add_filter("raw", |value: String| Value::from_object(Raw(value)));
     // minijinja's own filter escapes for HTML; here JSON goes to shells, files and requests.
     env.add_filter("tojson", |value: Value| {

@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and helpers are called by tests alone")]
 
+/// Commands for the shell.
+mod commands;
 /// How long a fuzzer runs, and with which seeds.
 mod fuzzer;
 /// Bytes that were cut, swapped, doubled and overwritten.

@@ -70,6 +70,8 @@ mod logs;
 /// Runs that earlier versions made.
 mod messy;
 mod migrations;
+/// Values in code for another program.
+mod nested_code;
 /// Who owns a path that results are written to.
 mod output_columns;
 mod output_files;

@@ -1,9 +1,9 @@
 //! A command of the workflow: compiled once, rendered for each item.
 
 use super::error::ShellError;
-use super::nested::nested_interpreter;
-use super::placeholder::{Captured, capture, variable, with_placeholders};
-use super::split::{split_plain, split_roughly};
+use super::nested::{interpreter_of_arguments, interpreter_of_values};
+use super::placeholder::{Captured, capture, variable, with_marks, with_placeholders};
+use super::split::split_plain;
 use super::substitute::substitute;
 use crate::model::{Text, Tree};
 use crate::template::bounds::rendered;
@@ -59,7 +59,7 @@ pub enum RenderedCommand {
 impl ShellCommand {
     /// Compiles a command line.
     pub fn compile(text: &Text) -> Result<Self, TemplateError> {
-        refuse_nested_code(text, &split_roughly(&text.raw))?;
+        refuse_nested_code(text, interpreter_of_values(&with_marks(&text.raw)))?;
         if let Some(words) = split_plain(&text.raw) {
             let word = |raw: String| Template::compile(&Text { raw, span: text.span });
             return words.into_iter().map(word).collect::<Result<_, _>>().map(Self::Argv);
@@ -75,9 +75,9 @@ impl ShellCommand {
 
     /// Compiles a program and its arguments.
     pub fn compile_argv(words: &[Text]) -> Result<Self, Vec<TemplateError>> {
-        let raw: Vec<String> = words.iter().map(|text| text.raw.clone()).collect();
+        let marked: Vec<String> = words.iter().map(|text| with_marks(&text.raw)).collect();
         if let Some(first) = words.first() {
-            refuse_nested_code(first, &raw).map_err(|error| vec![error])?;
+            refuse_nested_code(first, interpreter_of_arguments(&marked)).map_err(|error| vec![error])?;
         }
         let list = Tree::List(words.iter().cloned().map(Tree::Text).collect());
         CompiledTree::compile(&list)?;
@@ -126,8 +126,8 @@ impl Script {
 }
 
 /// batchmill quotes values for the command it starts. It cannot quote them for code inside an argument.
-fn refuse_nested_code(text: &Text, words: &[String]) -> Result<(), TemplateError> {
-    match nested_interpreter(words) {
+fn refuse_nested_code(text: &Text, program: Option<String>) -> Result<(), TemplateError> {
+    match program {
         Some(program) => Err(shell_error(text, &ShellError::NestedCode(program))),
         None => Ok(()),
     }

@@ -16,8 +16,11 @@ pub enum ShellError {
     #[error("`{0}` is not an integer; `$((..))` accepts only integers")]
     Arithmetic(String),
     /// `bash -c "echo {{ item }}"`
-    #[error("substitution inside code for `{0}`, which would run the value as code")]
+    #[error("substitution inside code for {0}, which would run the value as code")]
     NestedCode(String),
+    /// A place that batchmill may misread.
+    #[error("substitution inside {0}, where batchmill cannot be sure how to quote it")]
+    Unsure(&'static str),
     /// A NUL byte in the command or a value.
     #[error("a command cannot contain a NUL byte")]
     Nul,
@@ -30,8 +33,12 @@ impl ShellError {
             Self::Backslash => "remove the backslash; batchmill quotes the value".to_owned(),
             Self::DollarQuote => "use `'..'` or `\"..\"`".to_owned(),
             Self::QuotedHeredoc(delimiter) => format!("remove the quotes around `{delimiter}`"),
-            Self::NestedCode(_) => "pass the value as an argument (`bash -c 'echo \"$1\"' _ {{ item }}`), read \
-                                    `$BATCHMILL_ITEM` in the code, or add `| raw` to run the value as code"
+            Self::NestedCode(_) => "pass the value as an argument (`bash -c 'echo \"$1\"' _ {{ item }}`), or read the \
+                                    environment variable `BATCHMILL_ITEM` in the code. In code for a shell, \
+                                    `{{ item | quote }}` works too; `| raw` runs the value as code"
+                .to_owned(),
+            Self::Unsure(_) => "assign it to a variable at the start of the command (`value={{ item }}`), and use \
+                                `\"$value\"` here"
                 .to_owned(),
             Self::Arithmetic(_) | Self::Nul => return None,
         })

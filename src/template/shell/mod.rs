@@ -16,8 +16,10 @@ mod command;
 mod error;
 mod nested;
 mod placeholder;
+mod programs;
 mod split;
 mod substitute;
+mod words;
 
 pub use command::{RenderedCommand, ShellCommand};
 pub use error::ShellError;

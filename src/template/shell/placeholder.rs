@@ -71,8 +71,41 @@ pub(super) fn with_placeholders(raw: &str) -> Option<String> {
     Some(command)
 }
 
+/// A command in which a mark takes the place of each `{{ .. }}`, and nothing the place of statements and comments.
+pub(super) fn with_marks(raw: &str) -> String {
+    let mut marked = String::new();
+    let mut rest = raw;
+    while let Some(at) = rest.find("{{").into_iter().chain(rest.find("{%")).chain(rest.find(COMMENT)).min() {
+        marked.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let close = if rest.starts_with("{{") {
+            marked.push_str(mark(rest));
+            "}}"
+        } else if rest.starts_with("{%") {
+            "%}"
+        } else {
+            "##}"
+        };
+        let end = rest.find(close).map_or(rest.len(), |end| end + close.len());
+        rest = &rest[end..];
+    }
+    marked + rest
+}
+
+/// What marks the substitution that starts here.
+fn mark(text: &str) -> &'static str {
+    let end = text.find("}}").map_or(text.len(), |end| end + 2);
+    let filters = filter_names(&text[..end]);
+    if filters.contains(&"raw") {
+        ""
+    } else if filters.last() == Some(&"quote") {
+        "\u{1}"
+    } else {
+        "\u{0}"
+    }
+}
+
 /// Whether `text` starts with a substitution that has the `raw` filter.
 pub(super) fn is_raw(text: &str) -> bool {
-    let end = text.find("}}").map_or(text.len(), |end| end + 2);
-    filter_names(&text[..end]).contains(&"raw")
+    mark(text).is_empty()
 }

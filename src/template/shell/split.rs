@@ -125,38 +125,6 @@ pub(super) fn split_plain(raw: &str) -> Option<Vec<String>> {
     (plain && !SHELL_WORDS.contains(&program.as_str())).then_some(words)
 }
 
-/// The words of any command, quotes included, with operators as separate words. Not exact enough to run.
-pub(super) fn split_roughly(raw: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut quote = None;
-    let mut rest = raw;
-    while let Some(c) = rest.chars().next() {
-        if rest.starts_with("{{") {
-            let end = rest.find("}}").map_or(rest.len(), |end| end + 2);
-            words.last_mut().expect("there is always one").push_str(&rest[..end]);
-            rest = &rest[end..];
-            continue;
-        }
-        rest = &rest[c.len_utf8()..];
-        match (c, quote) {
-            (_, Some(open)) => quote = (c != open).then_some(open),
-            ('\'' | '"', None) => quote = Some(c),
-            (' ' | '\t', None) => {
-                words.push(String::new());
-                continue;
-            }
-            (';' | '&' | '|' | '\n' | '(' | ')', None) => {
-                words.extend([c.to_string(), String::new()]);
-                continue;
-            }
-            _ => {}
-        }
-        words.last_mut().expect("there is always one").push(c);
-    }
-    words.retain(|word| !word.is_empty());
-    words
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
