@@ -5,9 +5,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and helpers are called by tests alone")]
 
+/// What HTTP servers answer.
+mod answers;
+/// Run folders.
+mod folders;
+/// What workers send.
+mod frames;
 /// How long a fuzzer runs, and with which seeds.
 mod fuzzer;
 /// Bytes that were cut, swapped, doubled and overwritten.
 mod mutation;
+/// The program in a folder of its own.
+mod program;
 /// Workflow files.
 mod yaml;
