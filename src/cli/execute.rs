@@ -21,7 +21,6 @@ use crate::report::{
 };
 use crate::resume::ItemSelection;
 use crate::run::{Control, Observers, Start, Stopper, check_tables, run};
-use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
@@ -78,14 +77,9 @@ fn execute_with(
 fn note_keeper(state: &StateFolder) -> Box<dyn Listener> {
     let state = state.clone();
     let open = move |run: &RunId| -> KeepNote {
-        let path = state.run(run.clone()).note();
-        // One name: whoever is killed leaves one file at most. And no directory is made for it.
-        let new = path.with_extension("new");
+        let folder = state.run(run.clone());
         // Whether it can be written or not: it is not missed.
-        Box::new(move |note| match note {
-            Some(note) => drop(fs::write(&new, note).and_then(|()| fs::rename(&new, &path))),
-            None => [&path, &new].into_iter().for_each(|path| drop(fs::remove_file(path))),
-        })
+        Box::new(move |note| drop(folder.keep_note(note)))
     };
     Box::new(NoteKeeper::new(Box::new(open)))
 }

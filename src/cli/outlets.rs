@@ -10,6 +10,7 @@ use super::lookup::last_success_of;
 use super::stderr::tell;
 use crate::compile::Prepared;
 use crate::export::{Claim, replace};
+use crate::ledger::RunPath;
 use crate::model::Listener;
 use crate::report::{Audience, EVENTS_START, EventsOutput, METRICS_START, MetricsFile};
 use crate::run::{SideFile, check_outputs};
@@ -21,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 /// Where a run keeps metrics for a server, as soon as it has a folder.
-pub type KeptMetrics = Arc<OnceLock<PathBuf>>;
+pub type KeptMetrics = Arc<OnceLock<RunPath>>;
 
 /// Where a run writes events and metrics.
 pub struct Outlets {
@@ -175,8 +176,10 @@ fn begin_metrics(display: &DisplayArgs, prepared: &Prepared, kept: &KeptMetrics)
     let file = display.metrics.as_ref();
     let (path, kept) = (file.map(|file| file.path.clone()), display.metrics_addr.map(|_| Arc::clone(kept)));
     let replace = Box::new(move |bytes: &[u8]| {
-        let kept = kept.as_ref().and_then(|kept| kept.get());
-        path.iter().chain(kept).try_for_each(|path| replace(path, bytes))
+        path.iter().try_for_each(|path| replace(path, bytes))?;
+        let Some(kept) = kept.as_ref().and_then(|kept| kept.get()) else { return Ok(()) };
+        kept.check_replaceable().map_err(io::Error::other)?;
+        replace(kept, bytes)
     });
     let name = file.map_or_else(|| "the folder of the run".to_owned(), |file| Printable::path(&file.typed).to_string());
     MetricsFile::begin(&workflow.name, last_success, (name, replace)).map_err(|error| match file {

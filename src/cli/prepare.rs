@@ -89,7 +89,10 @@ pub fn prepare_again(folder: &RunFolder, overrides: Overrides) -> Result<Prepare
         .map(|python| if python.components().count() > 1 { absolute(&python) } else { Ok(python) })
         .transpose()?;
     let place = RunPlace::of(&record, &overrides.state);
+    let here = std::env::current_dir().ok();
     enter(&place, &record)?;
+    let interpreter = record.python.as_deref().filter(|_| python.is_none());
+    tell_if_elsewhere(here.as_deref(), &place.workflow, interpreter);
     let workflow = load(&place.workflow)?;
     let mut params = kept_params(&workflow, &record)?;
     params.extend(overrides.params);
@@ -121,6 +124,24 @@ fn enter(place: &RunPlace, record: &RunRecord) -> Result<(), CliError> {
         tell(format!("note: the run was started in `{started}` and continues in `{shown}`, with its state directory"));
     }
     Ok(())
+}
+
+/// Says what the run, and not the user, has named, if it is not below the directory where the user is: it runs with the user's rights.
+fn tell_if_elsewhere(here: Option<&Path>, workflow: &Path, interpreter: Option<&Path>) {
+    let here = here.and_then(|here| here.canonicalize().ok());
+    let is_elsewhere = |path: &Path| match (path.canonicalize(), &here) {
+        (Ok(path), Some(here)) => !path.starts_with(here),
+        _ => true,
+    };
+    let shown =
+        |path: &Path| Printable::path(&std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())).to_string();
+    if is_elsewhere(workflow) {
+        tell(format!("note: the run names its workflow file: `{}`", shown(workflow)));
+    }
+    // A name without a directory is looked up in `PATH`, which is the user's.
+    if let Some(python) = interpreter.filter(|python| python.components().count() > 1 && is_elsewhere(python)) {
+        tell(format!("note: the run names its Python interpreter: `{}`", shown(python)));
+    }
 }
 
 /// The parameters that were passed to a run and that its workflow still has.

@@ -57,7 +57,7 @@ fn step_json(reader: &Reader, recorded: StepReader) -> Result<StepJson, CliError
         let line = results.next_block()?.unwrap_or_else(|| b"null".to_vec());
         step["result"] = serde_json::from_slice(&line).unwrap_or_default();
     } else if results.count() > MOST_RESULTS {
-        step["results_path"] = json!(reader.folder().results(&record.name));
+        step["results_path"] = json!(&*reader.folder().results(&record.name));
     } else {
         step["results"] = serde_json::from_slice(&results.into_json_array()?).unwrap_or_default();
     }

@@ -22,6 +22,7 @@ pub fn write_report(folder: &RunFolder, status: Status) -> Result<PathBuf, Strin
 fn write(folder: &RunFolder, status: Status) -> Result<PathBuf, Box<dyn Error>> {
     let figures = Figures::read(&Reader::open(folder.clone())?)?.before_closing(status, &CLOSING);
     let path = folder.report();
+    path.check_replaceable()?;
     replace(&path, page(&figures, None)?.as_bytes())?;
-    Ok(path)
+    Ok(path.to_path_buf())
 }

@@ -6,7 +6,7 @@
 use rustix::fs::{Mode, OFlags, open};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,8 @@ impl Place {
 
     /// A short path to the socket, which is valid as long as the folder is open.
     fn open(&self) -> io::Result<(OwnedFd, PathBuf)> {
-        let folder = open(&self.folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let folder = open(&self.folder, flags, Mode::empty())?;
         let short = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(&self.name);
         Ok((folder, short))
     }
@@ -67,6 +68,17 @@ fn bind_at(place: &Place) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
+/// Connects to a socket, and to nothing that it leads to: what a link points at may be the socket of another program.
+fn connect_to(path: &Path) -> io::Result<UnixStream> {
+    if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "there is something else in the place of the run's socket",
+        ));
+    }
+    UnixStream::connect(path)
+}
+
 /// Connects to the socket of a run.
 ///
 /// # Errors
@@ -74,7 +86,7 @@ fn bind_at(place: &Place) -> io::Result<UnixListener> {
 pub(super) fn connect(run_folder: &Path) -> io::Result<UnixStream> {
     let mut first = None;
     for place in places(run_folder) {
-        match place.open().and_then(|(_folder, path)| UnixStream::connect(path)) {
+        match place.open().and_then(|(_folder, path)| connect_to(&path)) {
             Ok(stream) => return Ok(stream),
             Err(error) => drop(first.get_or_insert(error)),
         }

@@ -1,17 +1,17 @@
 //! Files that are only appended to: results and keys. Owns how much of them counts.
 
 use super::error::LedgerError;
-use super::files::{Place, io_error, private_file};
+use super::files::{Place, io_error};
+use super::run_path::RunPath;
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
 
 /// How many bytes of pieces are written at a time.
 const TOGETHER: usize = 256 << 10;
 
 /// A file that is only appended to, and how many of its bytes count.
 pub(super) struct AppendFile {
-    path: PathBuf,
+    path: RunPath,
     file: File,
     place: Place,
     end: u64,
@@ -19,8 +19,8 @@ pub(super) struct AppendFile {
 
 impl AppendFile {
     /// Opens it and cuts off what no committed row points at: the torn end that a killed execution left behind.
-    pub(super) fn open(path: PathBuf, end: u64) -> Result<Self, LedgerError> {
-        let file = private_file(&path)?;
+    pub(super) fn open(path: RunPath, end: u64) -> Result<Self, LedgerError> {
+        let file = path.append()?;
         let place = Place::of(&file, &path)?;
         let mut opened = Self { path, file, place, end };
         opened.truncate(end)?;
@@ -57,7 +57,11 @@ impl AppendFile {
     pub(super) fn check(&self) -> Result<(), LedgerError> {
         self.place.check(&self.path)?;
         let length = self.file.metadata().map_err(|source| io_error("read", &self.path, source))?.len();
-        if length == self.end { Ok(()) } else { Err(LedgerError::Gone { path: self.path.clone(), how: "changed" }) }
+        if length == self.end {
+            Ok(())
+        } else {
+            Err(LedgerError::Gone { path: self.path.to_path_buf(), how: "changed" })
+        }
     }
 
     /// Waits until all of it is on disk.
@@ -80,7 +84,7 @@ mod tests {
     /// What `check` says of a file after something was done to it.
     fn after(change: impl Fn(&std::path::Path)) -> Result<(), LedgerError> {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("f");
+        let path = RunPath::new(folder.path().join("f"), 1);
         let mut file = AppendFile::open(path.clone(), 0)?;
         file.append(b"1\n2\n")?;
         change(&path);
@@ -90,11 +94,11 @@ mod tests {
     #[test]
     fn pieces_of_any_size_are_appended_in_order() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("f");
+        let path = RunPath::new(folder.path().join("f"), 1);
         let mut file = AppendFile::open(path.clone(), 0).unwrap();
         let pieces = [vec![b'a'; 3], vec![b'b'; TOGETHER], vec![b'c'; TOGETHER - 1], vec![b'd'], vec![], vec![b'e']];
         file.append_all(pieces.iter().map(Vec::as_slice)).unwrap();
-        assert!(std::fs::read(path).unwrap() == pieces.concat());
+        assert!(std::fs::read(&*path).unwrap() == pieces.concat());
         assert_eq!(file.end(), pieces.concat().len() as u64);
     }
 

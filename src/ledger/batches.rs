@@ -195,6 +195,12 @@ impl BatchRow {
         keys.saturating_mul(ItemKey::SIZE as u64)
     }
 
+    /// Whether it claims more items than there can be: each has a line, or a position of 32 bits in the messages of workers.
+    pub(super) fn claims_too_many(&self) -> bool {
+        let has_lines = !self.is_list && self.form == ResultForm::Lines;
+        self.count.max(self.items()) > if has_lines { self.length } else { u32::MAX.into() }
+    }
+
     /// How many items it had when it was written.
     pub(super) fn items(&self) -> u64 {
         self.indexes.as_ref().map_or(self.count, |indexes| indexes.len() as u64 / 8)

@@ -7,19 +7,20 @@
 use super::batches::{BatchRow, CARRIED, FileEnds};
 use super::columns::integer;
 use super::error::LedgerError;
-use super::files::{io_error, private_file};
+use super::files::io_error;
 use super::folder::RunFolder;
 use super::ids::StepId;
 use super::load;
 use super::reader::Reader;
 use super::run::Ledger;
+use super::run_path::RunPath;
 use super::schema::check_items_once;
+use super::sqlite_file::name_for_sqlite;
 use crate::model::{ItemKey, StepName};
 use rusqlite::{Connection, params};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
 
 const STEP_COLUMNS: &str =
     "id, name, is_batch, status, moves, total, succeeded, failed, skipped, retried, duration_us, failure,
@@ -80,7 +81,7 @@ impl Ledger {
         for step in &taken {
             moved.push(copy_files(step, from, &folder)?);
         }
-        let database = from.database().display().to_string();
+        let database = name_for_sqlite(&from.database()).display().to_string();
         self.database().run(|db| db.execute("ATTACH DATABASE ?1 AS earlier", [database]).map(drop))?;
         let copied = self.database().transaction(|db| {
             db.execute("UPDATE main.run SET baseline = ?1", [&from.run.0])?;
@@ -162,7 +163,7 @@ fn push(ranges: &mut Vec<(u64, u64)>, offset: u64, length: u64) {
 }
 
 /// Copies ranges of a file, given by offset and length, to a new one.
-fn copy_ranges(from: &Path, to: &Path, ranges: &[(u64, u64)]) -> Result<(), LedgerError> {
+fn copy_ranges(from: &RunPath, to: &RunPath, ranges: &[(u64, u64)]) -> Result<(), LedgerError> {
     if ranges.iter().all(|(_, length)| *length == 0) {
         return Ok(());
     }
@@ -176,8 +177,8 @@ fn copy_ranges(from: &Path, to: &Path, ranges: &[(u64, u64)]) -> Result<(), Ledg
         }
         target.sync_data()
     };
-    let source = File::open(from).map_err(|source| io_error("read", from, source))?;
-    copy(source, private_file(to)?).map_err(|source| io_error("copy", from, source))
+    let source = from.open()?.ok_or_else(|| io_error("read", from, io::ErrorKind::NotFound.into()))?;
+    copy(source, to.append()?).map_err(|source| io_error("copy", from, source))
 }
 
 #[cfg(test)]
@@ -192,10 +193,11 @@ mod tests {
         }
         assert_eq!(ranges, [(1, 3), (6, 3), (0, 1)]);
         let folder = tempfile::tempdir().unwrap();
-        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
-        std::fs::write(&from, "0123456789").unwrap();
+        let path = |name: &str| RunPath::new(folder.path().join(name), 1);
+        let (from, to) = (path("from"), path("to"));
+        std::fs::write(&*from, "0123456789").unwrap();
         copy_ranges(&from, &to, &ranges).unwrap();
-        assert_eq!(std::fs::read_to_string(&to).unwrap(), "1236780");
-        assert!(copy_ranges(&from, &folder.path().join("short"), &[(8, 3)]).is_err());
+        assert_eq!(std::fs::read_to_string(&*to).unwrap(), "1236780");
+        assert!(copy_ranges(&from, &path("short"), &[(8, 3)]).is_err());
     }
 }

@@ -7,15 +7,15 @@ use super::error::LedgerError;
 use super::execution::Execution;
 use super::reader::Reader;
 use super::run::Ledger;
+use super::run_path::RunPath;
 use super::schema::{check_rows, has_commands};
 use super::seals::COMMANDS;
 use rusqlite::params;
-use std::path::PathBuf;
 
 /// Records the commands of an execution. Each opens a connection: one that stayed open would keep SQLite from folding its WAL
 /// into the database when the run closes it.
 pub struct CommandLog {
-    database: PathBuf,
+    database: RunPath,
     durability: Durability,
     execution: i64,
 }

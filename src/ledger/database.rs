@@ -5,10 +5,12 @@
 
 use super::durability::Durability;
 use super::error::LedgerError;
+use super::run_path::RunPath;
 use super::seals;
-use rusqlite::{Connection, OpenFlags, Params, Row, Transaction, TransactionBehavior};
+use super::sqlite_file::{Open, connect};
+use rusqlite::{Connection, Params, Row, Transaction, TransactionBehavior};
 use std::cell::Cell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// How long a connection waits for the write lock of another one. A commit takes far less, unless the disk hangs.
@@ -17,7 +19,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// A connection to the database at this path.
 pub(super) struct Database {
     pub(super) connection: Connection,
-    path: PathBuf,
+    path: RunPath,
     durability: Durability,
     /// Whether the check of `once` has run.
     is_checked: Cell<bool>,
@@ -25,18 +27,15 @@ pub(super) struct Database {
 
 impl Database {
     /// Wraps a connection to the database at `path`.
-    pub(super) fn new(connection: Connection, path: PathBuf) -> Result<Self, LedgerError> {
+    pub(super) fn new(connection: Connection, path: RunPath) -> Result<Self, LedgerError> {
         let database = Self { connection, path, durability: Durability::default(), is_checked: Cell::new(false) };
         database.run(seals::add_hash_function)?;
         Ok(database)
     }
 
     /// Opens an existing database for writing.
-    pub(super) fn open(path: PathBuf, durability: Durability) -> Result<Self, LedgerError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&path, flags);
-        let connection = connection.map_err(|source| LedgerError::sqlite(&path, source))?;
-        let mut database = Self::new(connection, path)?;
+    pub(super) fn open(path: RunPath, durability: Durability) -> Result<Self, LedgerError> {
+        let mut database = Self::new(connect(&path, Open::Write)?, path)?;
         database.write_with(durability)?;
         Ok(database)
     }

@@ -11,7 +11,6 @@ use super::step_reader::StepReader;
 use crate::model::{ResultsFile, StepName};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use std::fs;
 use std::io::Write;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -64,7 +63,7 @@ impl StepReader<'_> {
                 None => sorted_copy::write(self.folder, name, &revision, results)?,
             }
         };
-        let path = std::path::absolute(&path).map_err(|source| io_error("resolve", &path, source))?;
+        let path = std::path::absolute(&*path).map_err(|source| io_error("resolve", &path, source))?;
         Ok(ResultsFile { path, count })
     }
 
@@ -83,11 +82,7 @@ impl StepReader<'_> {
     /// If the ledger or the file cannot be read.
     pub fn aggregate_file(&self, fingerprint: Option<&str>) -> Result<Option<AggregateFile>, LedgerError> {
         let path = self.folder.aggregate(&self.record.name);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(io_error("read", &path, source)),
-        };
+        let Some(text) = path.read_text()? else { return Ok(None) };
         let Ok(StoredAggregate { file, checksum: stored }) = StoredAggregate::read(&text) else { return Ok(None) };
         if stored.is_some_and(|stored| stored != checksum(&file)) {
             return Ok(None);

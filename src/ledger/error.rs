@@ -1,5 +1,6 @@
 //! What can go wrong with a run's ledger, and what the user can do about it.
 
+use super::refusal::Refusal;
 use crate::model::{Fingerprint, RunId};
 use rusqlite::ErrorCode;
 use rustix::io::Errno;
@@ -43,6 +44,14 @@ pub enum LedgerError {
         path: PathBuf,
         /// For instance `are truncated`.
         why: &'static str,
+    },
+    /// Something in the run's folder is there, but is not used.
+    #[error("`{}` {why}", .path.display())]
+    Refused {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        why: Refusal,
     },
     /// A file of the run was deleted or changed during the run.
     #[error("`{}` was {how} during the run", .path.display())]
@@ -199,6 +208,7 @@ impl LedgerError {
             Self::SchemaTooOld { .. } => {
                 "use the version of batchmill that wrote it, or read the plain files `results/*.jsonl` next to the ledger"
             }
+            Self::Refused { why, .. } => return Some(why.hint()),
             Self::SchemaTooNew { .. } => "upgrade batchmill",
             Self::OtherFingerprints { version, .. } if *version > Fingerprint::VERSION => "upgrade batchmill",
             Self::OtherFingerprints { run, made_by, .. } => {

@@ -3,9 +3,10 @@
 //! Owns how they are created. What is in them is up to the callers.
 
 use super::error::LedgerError;
+use super::run_path::RunPath;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 use tempfile::{Builder, NamedTempFile};
 
@@ -21,34 +22,28 @@ pub(super) fn create_directories(path: &Path) -> Result<(), LedgerError> {
     created.map_err(|source| io_error("create directory", path, source))
 }
 
-/// Opens a file for appending that only its owner may read.
-pub(super) fn private_file(path: &Path) -> Result<File, LedgerError> {
-    let file = File::options().create(true).append(true).read(true).mode(0o600).open(path);
-    file.map_err(|source| io_error("write", path, source))
-}
-
 /// Replaces a file that only its owner may read. It is written under another name and then renamed, so that nobody reads
 /// half of it, not even after a power cut.
 pub(super) fn write_atomically(
-    path: &Path,
+    path: &RunPath,
     write: impl FnOnce(&mut BufWriter<&File>) -> Result<io::Result<()>, LedgerError>,
 ) -> Result<(), LedgerError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = write_new(folder, (&format!(".{name}."), ".tmp"), write)?;
-    temporary.persist(path).map_err(|error| io_error("write", path, error.error))?;
+    let temporary = write_new(&path.folder(), (&format!(".{name}."), ".tmp"), write)?;
+    temporary.persist(&**path).map_err(|error| io_error("write", path, error.error))?;
     Ok(())
 }
 
 /// Writes a file with a unique name that starts and ends like this, and waits until it is on disk. Only its owner may
 /// read it. It is deleted unless it is renamed, and locked until then.
 pub(super) fn write_new(
-    folder: &Path,
+    folder: &RunPath,
     (prefix, suffix): (&str, &str),
     write: impl FnOnce(&mut BufWriter<&File>) -> Result<io::Result<()>, LedgerError>,
 ) -> Result<NamedTempFile, LedgerError> {
     let failed = |source| io_error("write", folder, source);
-    let temporary = Builder::new().prefix(prefix).suffix(suffix).tempfile_in(folder).map_err(failed)?;
+    folder.check_folder()?;
+    let temporary = Builder::new().prefix(prefix).suffix(suffix).tempfile_in(&**folder).map_err(failed)?;
     // If locks are not supported, no process can mistake the file for an abandoned one.
     let _ = temporary.as_file().try_lock();
     let mut out = BufWriter::new(temporary.as_file());
@@ -65,7 +60,16 @@ pub(super) struct Place(u64, u64);
 impl Place {
     /// The place of an open file.
     pub(super) fn of(file: &File, path: &Path) -> Result<Self, LedgerError> {
-        let metadata = file.metadata().map_err(|source| io_error("read", path, source))?;
+        Self::known(file.metadata(), path)
+    }
+
+    /// The place of the file at a path, which is not opened: to close it would end the locks that SQLite has on it.
+    pub(super) fn at(path: &Path) -> Result<Self, LedgerError> {
+        Self::known(fs::symlink_metadata(path), path)
+    }
+
+    fn known(metadata: io::Result<fs::Metadata>, path: &Path) -> Result<Self, LedgerError> {
+        let metadata = metadata.map_err(|source| io_error("read", path, source))?;
         Ok(Self(metadata.dev(), metadata.ino()))
     }
 
@@ -82,8 +86,9 @@ impl Place {
 }
 
 /// Deletes a file. A missing file is fine.
-pub(super) fn remove_file(path: &Path) -> Result<(), LedgerError> {
-    match fs::remove_file(path) {
+pub(super) fn remove_file(path: &RunPath) -> Result<(), LedgerError> {
+    path.folder().check_folder()?;
+    match fs::remove_file(&**path) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => Err(io_error("delete", path, source)),
         _ => Ok(()),
     }

@@ -1,7 +1,8 @@
 //! Where runs are stored: the state folder and the folder of each run, with the paths in it and the lock.
 
 use super::error::LedgerError;
-use super::files::{create_directories, create_directory, io_error, private_file, sync_directory, write_atomically};
+use super::files::{create_directories, create_directory, io_error, remove_file, sync_directory, write_atomically};
+use super::run_path::RunPath;
 use super::schema::is_without_tables;
 use crate::model::{RunId, StepName};
 use std::fs::{self, File};
@@ -20,6 +21,9 @@ const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Bytes of the key of a state folder.
 const KEY_SIZE: usize = 32;
+
+/// The most bytes of the progress that a run saves.
+const MOST_NOTE: u64 = 16 << 20;
 
 /// The prefix of directories that are not runs yet, or no longer.
 pub(super) const NEW: &str = ".new-";
@@ -42,8 +46,9 @@ pub struct RunFolder {
 }
 
 impl StateFolder {
-    fn runs(&self) -> PathBuf {
-        self.0.join("runs")
+    /// Where the folders of the runs are.
+    pub(super) fn runs(&self) -> RunPath {
+        RunPath::new(self.0.join("runs"), 1)
     }
 
     /// Creates the state directory if there is none, with a file that makes git ignore it. An existing directory is the
@@ -52,6 +57,7 @@ impl StateFolder {
         let ignore = self.0.join(".gitignore");
         let is_new = !self.0.exists();
         create_directories(&self.runs())?;
+        self.runs().check_folder()?;
         if is_new {
             fs::write(&ignore, "*\n").map_err(|source| io_error("write", &ignore, source))?;
         }
@@ -73,7 +79,7 @@ impl StateFolder {
             if self.runs().join(&run.0).exists() {
                 continue;
             }
-            let path = self.runs().join(format!("{NEW}{run}"));
+            let path = self.runs().join(&format!("{NEW}{run}")).to_path_buf();
             match create_directory(&path) {
                 Ok(()) => {
                     create_directory(&path.join("results"))?;
@@ -91,11 +97,13 @@ impl StateFolder {
     /// # Errors
     /// If it cannot be read or written.
     pub fn key(&self) -> Result<Vec<u8>, LedgerError> {
-        let path = self.0.join("key");
-        if let Ok(key) = fs::read(&path)
-            && key.len() == KEY_SIZE
-        {
-            return Ok(key);
+        let path = RunPath::new(self.0.join("key"), 1);
+        if let Some(file) = path.open()? {
+            let mut key = Vec::new();
+            file.take(KEY_SIZE as u64 + 1).read_to_end(&mut key).map_err(|source| io_error("read", &path, source))?;
+            if key.len() == KEY_SIZE {
+                return Ok(key);
+            }
         }
         self.create()?;
         let mut key = vec![0; KEY_SIZE];
@@ -107,7 +115,7 @@ impl StateFolder {
 
     /// The folder of a run, whether it exists or not.
     pub fn run(&self, run: RunId) -> RunFolder {
-        let path = self.runs().join(&run.0);
+        let path = self.runs().join(&run.0).to_path_buf();
         RunFolder { run, path }
     }
 
@@ -117,13 +125,16 @@ impl StateFolder {
     /// If the folder exists but cannot be read.
     pub fn runs_by_age(&self) -> Result<Vec<RunFolder>, LedgerError> {
         let path = self.runs();
-        let entries = match fs::read_dir(&path) {
+        path.check_folder()?;
+        let entries = match fs::read_dir(&*path) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(source) => return Err(io_error("read", &path, source)),
         };
         let is_run = |entry: &fs::DirEntry| {
-            !entry.file_name().as_encoded_bytes().starts_with(b".") && entry.path().join("run.db").exists()
+            // A link that leads nowhere is there, and is refused later.
+            let has_ledger = || fs::symlink_metadata(entry.path().join("run.db")).is_ok();
+            !entry.file_name().as_encoded_bytes().starts_with(b".") && has_ledger()
         };
         let folders = entries.filter_map(Result::ok).filter(is_run);
         let mut runs: Vec<RunFolder> = folders
@@ -136,8 +147,14 @@ impl StateFolder {
     /// The run that `name` means: a run id, the beginning or end of one, or `latest`.
     ///
     /// # Errors
-    /// If no run or more than one matches.
+    /// If no run or more than one matches, or if it is neither the user's nor trusted.
     pub fn find(&self, name: &str) -> Result<RunFolder, LedgerError> {
+        let found = self.find_name(name)?;
+        found.check()?;
+        Ok(found)
+    }
+
+    fn find_name(&self, name: &str) -> Result<RunFolder, LedgerError> {
         let mut runs = self.runs_by_age()?;
         if name == "latest" {
             while runs.last().is_some_and(RunFolder::is_half_made) {
@@ -168,61 +185,94 @@ impl RunFolder {
 
     /// Whether its creation was interrupted, so that it is empty. This version creates no such runs, but older ones did.
     pub fn is_half_made(&self) -> bool {
-        let is_empty = |folder: PathBuf| match fs::read_dir(folder) {
+        let is_empty = |folder: RunPath| match fs::read_dir(&*folder) {
             Ok(mut entries) => entries.next().is_none(),
             Err(error) => error.kind() == io::ErrorKind::NotFound,
         };
-        is_empty(self.path.join("results")) && !self.is_locked() && is_without_tables(&self.database())
+        is_empty(self.results_folder()) && !self.is_locked() && is_without_tables(&self.database())
+    }
+
+    /// The folder as what it holds is seen.
+    fn inside(&self) -> RunPath {
+        RunPath::new(self.path.clone(), 2)
     }
 
     /// The database.
-    pub fn database(&self) -> PathBuf {
-        self.path.join("run.db")
+    pub fn database(&self) -> RunPath {
+        self.inside().join("run.db")
+    }
+
+    /// The folder with results and keys.
+    pub(super) fn results_folder(&self) -> RunPath {
+        self.inside().join("results")
     }
 
     /// The results of a step.
-    pub fn results(&self, step: &StepName) -> PathBuf {
-        self.path.join("results").join(format!("{step}.jsonl"))
+    pub fn results(&self, step: &StepName) -> RunPath {
+        self.results_folder().join(&format!("{step}.jsonl"))
     }
 
     /// The aggregate of a step.
-    pub(super) fn aggregate(&self, step: &StepName) -> PathBuf {
-        self.path.join("results").join(format!("{step}.aggregate.json"))
+    pub(super) fn aggregate(&self, step: &StepName) -> RunPath {
+        self.results_folder().join(&format!("{step}.aggregate.json"))
     }
 
     /// The keys of the items that the results of a step belong to.
-    pub(super) fn keys(&self, step: &StepName) -> PathBuf {
-        self.path.join("results").join(format!("{step}.keys"))
+    pub(super) fn keys(&self, step: &StepName) -> RunPath {
+        self.results_folder().join(&format!("{step}.keys"))
     }
 
     /// The hashes of the rows that a step has read.
-    pub(super) fn row_hashes(&self, step: &StepName) -> PathBuf {
-        self.path.join("results").join(format!("{step}.rows"))
+    pub(super) fn row_hashes(&self, step: &StepName) -> RunPath {
+        self.results_folder().join(&format!("{step}.rows"))
     }
 
     /// The report that the run wrote before its closing steps, if one of them wanted it.
-    pub fn report(&self) -> PathBuf {
-        self.path.join("report.html")
+    pub fn report(&self) -> RunPath {
+        self.inside().join("report.html")
     }
 
     /// The progress that a run saves about its current step.
-    pub fn note(&self) -> PathBuf {
-        self.path.join("progress.json")
+    fn note(&self) -> RunPath {
+        self.inside().join("progress.json")
+    }
+
+    /// That progress, if it can be read.
+    pub fn read_note(&self) -> Option<Vec<u8>> {
+        self.note().read(MOST_NOTE).ok()?
+    }
+
+    /// Saves that progress; none deletes it. It is written under one other name, so whoever is killed leaves one file at most.
+    ///
+    /// # Errors
+    /// If it cannot be written. It is not missed then.
+    pub fn keep_note(&self, note: Option<&[u8]>) -> Result<(), LedgerError> {
+        let (path, new) = (self.note(), self.inside().join("progress.new"));
+        // Whatever is there, it is not what is written to.
+        remove_file(&new)?;
+        let Some(note) = note else { return remove_file(&path) };
+        new.append()?.write_all(note).map_err(|source| io_error("write", &new, source))?;
+        fs::rename(&*new, &*path).map_err(|source| io_error("write", &path, source))
     }
 
     /// The metrics file of a run, which `--metrics-addr` serves.
-    pub fn metrics(&self) -> PathBuf {
-        self.path.join("metrics.prom")
+    pub fn metrics(&self) -> RunPath {
+        self.inside().join("metrics.prom")
     }
 
     /// The folder with what tasks printed.
-    pub fn logs(&self) -> PathBuf {
-        self.path.join("logs")
+    pub fn logs(&self) -> RunPath {
+        self.inside().join("logs")
     }
 
     /// The log of a step.
-    pub(super) fn log(&self, step: &StepName) -> PathBuf {
-        self.logs().join(format!("{step}.log"))
+    pub(super) fn log(&self, step: &StepName) -> RunPath {
+        self.logs().join(&format!("{step}.log"))
+    }
+
+    /// Where the items of a step get their directories.
+    pub fn items(&self, step: &StepName) -> RunPath {
+        self.inside().join("items").join(step.as_str())
     }
 
     /// Takes the run's lock: an OS lock on an open file, which ends with the process, however that ends.
@@ -230,8 +280,8 @@ impl RunFolder {
     /// # Errors
     /// If another process has it.
     pub(super) fn lock(&self) -> Result<File, LedgerError> {
-        let path = self.path.join("lock");
-        let file = private_file(&path)?;
+        let path = self.inside().join("lock");
+        let file = path.append()?;
         let deadline = Instant::now() + LOCK_TIMEOUT;
         loop {
             match file.try_lock() {
@@ -249,6 +299,15 @@ impl RunFolder {
         self.path.ancestors().take(4).try_for_each(sync_directory)
     }
 
+    /// Checks that the run is the user's, or trusted, and that all of it is in this folder.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn check(&self) -> Result<(), LedgerError> {
+        self.inside().check_folder()?;
+        ["results", "logs", "items"].iter().try_for_each(|name| self.inside().join(name).check_folder())
+    }
+
     /// Deletes the run and everything in it.
     ///
     /// # Errors
@@ -264,8 +323,8 @@ impl RunFolder {
 
     /// Whether a process works on the run.
     pub fn is_locked(&self) -> bool {
-        File::open(self.path.join("lock"))
-            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
+        let lock = self.inside().join("lock").open();
+        lock.is_ok_and(|it| it.is_some_and(|it| matches!(it.try_lock_shared(), Err(fs::TryLockError::WouldBlock))))
     }
 }
 

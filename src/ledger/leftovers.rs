@@ -1,7 +1,8 @@
 //! The remains of runs that were never complete, or whose deletion was interrupted.
 
 use super::folder::{ABANDONED_AFTER, NEW, StateFolder, TRASH};
-use std::fs::{self, DirEntry, File};
+use super::run_path::RunPath;
+use std::fs::{self, DirEntry};
 use std::io;
 use std::path::Path;
 
@@ -15,13 +16,15 @@ impl StateFolder {
     /// # Errors
     /// If something cannot be deleted.
     pub fn delete_leftovers(&self) -> io::Result<()> {
-        let entries = match fs::read_dir(self.0.join("runs")) {
+        let runs = self.runs();
+        runs.check_folder().map_err(io::Error::other)?;
+        let entries = match fs::read_dir(&*runs) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
         };
         for entry in entries.filter_map(Result::ok) {
-            if !is_leftover(&entry) {
+            if !is_leftover(&runs, &entry) {
                 continue;
             }
             match fs::remove_dir_all(entry.path()) {
@@ -33,10 +36,10 @@ impl StateFolder {
     }
 }
 
-fn is_leftover(entry: &DirEntry) -> bool {
+fn is_leftover(runs: &RunPath, entry: &DirEntry) -> bool {
     let (name, path) = (entry.file_name(), entry.path());
     let name = name.to_string_lossy();
-    if !entry.file_type().is_ok_and(|kind| kind.is_dir()) || is_locked(&path) {
+    if !entry.file_type().is_ok_and(|kind| kind.is_dir()) || is_locked(&runs.join(&name)) {
         return false;
     }
     if name.starts_with(TRASH) {
@@ -58,14 +61,18 @@ fn is_abandoned(path: &Path) -> bool {
     changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age > ABANDONED_AFTER))
 }
 
-fn is_locked(path: &Path) -> bool {
-    File::open(path.join("lock")).is_ok_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
+/// Whether somebody works in a folder. One that belongs to somebody else is left alone as well.
+fn is_locked(folder: &RunPath) -> bool {
+    match folder.join("lock").open() {
+        Ok(file) => file.is_some_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock))),
+        Err(_) => true,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs::FileTimes;
+    use std::fs::{File, FileTimes};
     use std::time::SystemTime;
 
     #[test]

@@ -4,13 +4,13 @@
 
 use super::columns::now;
 use super::error::LedgerError;
-use super::files::{io_error, private_file};
+use super::files::io_error;
+use super::run_path::{RunPath, held};
 use crate::model::{ItemAttempt, LogEntry};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Write};
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader, Read, Write};
 
 /// A line of a step's log.
 #[derive(Serialize, Deserialize)]
@@ -27,8 +27,8 @@ struct LogLine<'a> {
 
 /// The log of a step that is under way. The file is created when something is printed.
 pub(super) enum StepLog {
-    NotOpened(PathBuf),
-    Open(PathBuf, File),
+    NotOpened(RunPath),
+    Open(RunPath, File),
     /// It could not be written, and the error was reported.
     GivenUp,
 }
@@ -39,7 +39,7 @@ impl StepLog {
         let (path, mut file) = match std::mem::replace(self, Self::GivenUp) {
             Self::GivenUp => return Ok(()),
             Self::NotOpened(path) => {
-                let file = private_file(&path)?;
+                let file = path.append()?;
                 (path, file)
             }
             Self::Open(path, file) => (path, file),
@@ -72,16 +72,19 @@ pub struct LogRecord {
 
 /// Reads the log of a step, which may still grow.
 pub struct LogReader {
-    path: PathBuf,
+    path: RunPath,
     file: Option<BufReader<File>>,
     /// The beginning of an entry whose end is not there yet.
     line: Vec<u8>,
+    /// How many bytes were read, and how many there are, as far as that was looked at.
+    read: u64,
+    length: u64,
 }
 
 impl LogReader {
     /// A reader that begins with the first entry. There need be no log yet.
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, file: None, line: Vec::new() }
+    pub(super) fn new(path: RunPath) -> Self {
+        Self { path, file: None, line: Vec::new(), read: 0, length: 0 }
     }
 
     /// The next entry; none if nothing more has been printed so far.
@@ -92,16 +95,22 @@ impl LogReader {
         let failed = |source| io_error("read", &self.path, source);
         let file = match &mut self.file {
             Some(file) => file,
-            None => match File::open(&self.path) {
-                Ok(file) => self.file.insert(BufReader::new(file)),
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-                Err(source) => return Err(failed(source)),
+            None => match self.path.open()? {
+                Some(file) => self.file.insert(BufReader::new(file)),
+                None => return Ok(None),
             },
         };
         loop {
-            file.read_until(b'\n', &mut self.line).map_err(failed)?;
-            if !self.line.ends_with(b"\n") {
+            if self.read == self.length {
+                self.length = held(file.get_ref()).map_err(failed)?.max(self.read);
+            }
+            let read = file.take(self.length - self.read).read_until(b'\n', &mut self.line).map_err(failed)?;
+            self.read += read as u64;
+            if read == 0 {
                 return Ok(None);
+            }
+            if !self.line.ends_with(b"\n") {
+                continue;
             }
             let record = serde_json::from_slice::<LogLine<'_>>(&self.line).map(LogRecord::from);
             self.line.clear();

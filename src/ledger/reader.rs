@@ -7,16 +7,16 @@ use super::folder::RunFolder;
 use super::ids::StepId;
 use super::load::not_comparable;
 use super::records::{ExecutionRecord, RunRecord, StepRecord};
+use super::run_path::RunPath;
 use super::schema::{
     check_integrity, check_rows, check_rows_of, check_schema, given_columns, has_measurements, is_current,
 };
 use super::seals::{RUN, STEPS};
+use super::sqlite_file::{self, Open};
 use super::step_reader::StepReader;
 use super::steps;
 use crate::model::{Stats, Status, StepName};
-use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
-use rusqlite::{Connection, OpenFlags, Params, Row};
-use std::os::unix::ffi::OsStrExt;
+use rusqlite::{Connection, Params, Row};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -208,24 +208,21 @@ fn step_record(row: &Row<'_>) -> rusqlite::Result<StepRecord> {
     })
 }
 
-fn connect(path: &Path) -> Result<Connection, LedgerError> {
-    let sqlite = |source| LedgerError::sqlite(path, source);
+fn connect(path: &RunPath) -> Result<Connection, LedgerError> {
     // Read-write if possible: the next reader of a killed run checkpoints its WAL.
-    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-        .or_else(|_| Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY))
-        .map_err(sqlite)?;
-    db.busy_timeout(Duration::from_secs(5)).map_err(sqlite)?;
+    let db = sqlite_file::connect(path, Open::Write).or_else(|error| match error {
+        LedgerError::Refused { .. } | LedgerError::Damaged { .. } => Err(error),
+        _ => sqlite_file::connect(path, Open::Read),
+    })?;
+    db.busy_timeout(Duration::from_secs(5)).map_err(|source| LedgerError::sqlite(path, source))?;
     check_schema(&db, path)?;
     Ok(db)
 }
 
 /// For a folder that is read-only or full: even to read a database in WAL mode, SQLite creates files next to it, unless it is
 /// told that nobody changes the database, which is true if there is no WAL.
-fn connect_immutable(path: &Path) -> Result<Connection, LedgerError> {
-    let encoded = percent_encode(path.as_os_str().as_bytes(), NON_ALPHANUMERIC);
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(format!("file:{encoded}?immutable=1"), flags);
-    let db = db.map_err(|source| LedgerError::sqlite(path, source))?;
+fn connect_immutable(path: &RunPath) -> Result<Connection, LedgerError> {
+    let db = sqlite_file::connect(path, Open::Immutable)?;
     check_schema(&db, path)?;
     Ok(db)
 }

@@ -6,11 +6,10 @@ use super::batches::{BatchRow, hash_results};
 use super::error::LedgerError;
 use super::files::io_error;
 use super::read_ahead::ReadAheadFile;
+use super::run_path::{RunPath, held};
 use crate::columnar::json_of_ipc;
 use crate::model::{ResultForm, ResultsSize};
-use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
 
 /// A piece of a results file: consecutive lines of consecutive items, or the results of one batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,23 +47,20 @@ impl Block {
 
 /// The results of a step, in item order, block by block: memory holds one block at a time.
 pub struct ResultsReader {
-    path: PathBuf,
+    path: RunPath,
     file: Option<ReadAheadFile>,
     blocks: std::vec::IntoIter<Block>,
 }
 
 impl ResultsReader {
-    pub(super) fn open(path: &Path, mut blocks: Vec<Block>) -> Result<Self, LedgerError> {
+    pub(super) fn open(path: &RunPath, mut blocks: Vec<Block>) -> Result<Self, LedgerError> {
         // In place, and those of one item as they were written.
         blocks.sort_unstable_by_key(|block| (block.first, block.offset));
         let gone = |why| Err(LedgerError::ResultsGone { path: path.to_path_buf(), why });
         let mut file = None;
         if !blocks.is_empty() {
-            let opened = match File::open(path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return gone("are missing"),
-                opened => opened.and_then(|file| Ok((file.metadata()?.len(), file))),
-            };
-            let (length, opened) = opened.map_err(|source| io_error("read", path, source))?;
+            let Some(opened) = path.open()? else { return gone("are missing") };
+            let length = held(&opened).map_err(|source| io_error("read", path, source))?;
             // Before anything is printed, and before a number in a damaged row becomes the size of an allocation.
             if blocks.iter().any(|block| block.offset.saturating_add(block.length) > length) {
                 return gone("are truncated");
@@ -75,12 +71,13 @@ impl ResultsReader {
         if lines.clone().zip(lines.skip(1)).any(|(one, next)| one.first.saturating_add(one.count) > next.first) {
             return gone("include two results for one item");
         }
-        Ok(Self { path: path.to_path_buf(), file, blocks: blocks.into_iter() })
+        Ok(Self { path: path.clone(), file, blocks: blocks.into_iter() })
     }
 
     /// How many results there are. The results of a batch as a whole count as one.
     pub fn count(&self) -> u64 {
-        self.blocks.as_slice().iter().map(|block| if block.is_list { 1 } else { block.count }).sum()
+        let counts = self.blocks.as_slice().iter().map(|block| if block.is_list { 1 } else { block.count });
+        counts.fold(0, u64::saturating_add)
     }
 
     /// How many results there are, and how many bytes they have. Results of a batch as a whole are read to count them.
@@ -97,8 +94,8 @@ impl ResultsReader {
                 }
                 _ => (block.length, block.count),
             };
-            size.bytes += bytes;
-            size.count += count;
+            size.bytes = size.bytes.saturating_add(bytes);
+            size.count = size.count.saturating_add(count);
         }
         Ok(size)
     }
@@ -108,10 +105,10 @@ impl ResultsReader {
         let mut end = 0;
         let in_order = self.blocks.as_slice().iter().all(|block| {
             let follows = block.offset == end && block.form == ResultForm::Lines;
-            end += block.length;
+            end = block.length.saturating_add(end);
             follows
         });
-        in_order && std::fs::metadata(&self.path).is_ok_and(|data| data.len() == end)
+        in_order && std::fs::metadata(&*self.path).is_ok_and(|data| data.len() == end)
     }
 
     /// Compares all results with their checksums.
@@ -127,7 +124,9 @@ impl ResultsReader {
             ResultForm::Lines => Ok(bytes),
             ResultForm::Arrow => match json_of_ipc(&bytes) {
                 Ok(lines) => Ok(lines.text),
-                Err(_) => Err(LedgerError::ResultsGone { path: self.path.clone(), why: "cannot be read as a table" }),
+                Err(_) => {
+                    Err(LedgerError::ResultsGone { path: self.path.to_path_buf(), why: "cannot be read as a table" })
+                }
             },
         }
     }
@@ -137,7 +136,7 @@ impl ResultsReader {
         let bytes = file.read(block.offset, length).map_err(|source| io_error("read", &self.path, source))?;
         if hash_results(&bytes) != block.hash {
             let why = "do not match their checksum";
-            return Err(LedgerError::ResultsGone { path: self.path.clone(), why });
+            return Err(LedgerError::ResultsGone { path: self.path.to_path_buf(), why });
         }
         Ok(bytes)
     }

@@ -5,13 +5,13 @@
 //! it.
 
 use super::error::LedgerError;
-use super::files::{io_error, private_file};
+use super::files::io_error;
 use super::folder::RunFolder;
+use super::run_path::{RunPath, held};
 use crate::model::{ItemKey, StepName};
 use std::collections::{BTreeMap, HashSet};
-use std::fs::{self, File};
-use std::io::{self, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Records are written once they reach this many bytes.
@@ -35,18 +35,17 @@ impl RowHashes {
     }
 
     /// Reads a file up to the first record that is torn, and says how far that is.
-    fn read(path: &Path) -> Result<(Self, u64), LedgerError> {
-        let bytes = match fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Self::default(), 0)),
-            Err(source) => return Err(io_error("read", path, source)),
-        };
+    fn read(path: &RunPath) -> Result<(Self, u64), LedgerError> {
+        let failed = |source| io_error("read", path, source);
         let (mut hashes, mut at) = (Self::default(), 0);
-        while let Some((first, rows, size)) = record(&bytes[at..]) {
+        let Some(file) = path.open()? else { return Ok((hashes, at)) };
+        let length = held(&file).map_err(failed)?;
+        let mut input = BufReader::new(file);
+        while let Some((first, rows, size)) = next_record(&mut input, length - at).map_err(failed)? {
             hashes.insert(first, rows);
             at += size;
         }
-        Ok((hashes, at as u64))
+        Ok((hashes, at))
     }
 
     fn insert(&mut self, first: ItemKey, rows: Vec<u64>) {
@@ -89,13 +88,30 @@ impl RowHashes {
         if bytes.is_empty() {
             return Ok(());
         }
-        let written = private_file(&path).map(|mut file| file.write_all(&bytes));
+        let written = path.append().map(|mut file| file.write_all(&bytes));
         written?.map_err(|source| io_error("write", &path, source))
     }
 }
 
-/// The first record of some bytes, and its size; none if it is not whole.
-fn record(bytes: &[u8]) -> Option<(ItemKey, Vec<u64>, usize)> {
+/// The next record, and its size; none if the bytes that are left do not hold a whole one.
+fn next_record(input: &mut impl Read, left: u64) -> io::Result<Option<(ItemKey, Vec<u64>, u64)>> {
+    if left < HEAD as u64 {
+        return Ok(None);
+    }
+    let mut bytes = vec![0; HEAD];
+    input.read_exact(&mut bytes)?;
+    let count = bytes.as_chunks().0.last().map_or(0, |count| u32::from_le_bytes(*count));
+    let size = HEAD as u64 + u64::from(count) * 8 + 8;
+    // Room is made only for what is there.
+    if size > left {
+        return Ok(None);
+    }
+    input.take(size - HEAD as u64).read_to_end(&mut bytes)?;
+    Ok(record(&bytes).map(|(first, rows)| (first, rows, size)))
+}
+
+/// The record in these bytes; none if it is damaged.
+fn record(bytes: &[u8]) -> Option<(ItemKey, Vec<u64>)> {
     let (head, rest) = bytes.split_at_checked(HEAD)?;
     let (key, count) = head.split_at(ItemKey::SIZE);
     let count = usize::try_from(u32::from_le_bytes(count.try_into().ok()?)).ok()?;
@@ -106,7 +122,7 @@ fn record(bytes: &[u8]) -> Option<(ItemKey, Vec<u64>, usize)> {
         return None;
     }
     let rows = rows.chunks_exact(8).filter_map(|row| Some(u64::from_le_bytes(row.try_into().ok()?)));
-    Some((ItemKey::from_bytes(key.try_into().ok()?), rows.collect(), size + 8))
+    Some((ItemKey::from_bytes(key.try_into().ok()?), rows.collect()))
 }
 
 fn push_record(bytes: &mut Vec<u8>, first: ItemKey, rows: &[u64]) {
@@ -132,7 +148,7 @@ impl RowHashWriter {
     pub fn open(folder: &RunFolder, step: &StepName) -> Result<Self, LedgerError> {
         let path = folder.row_hashes(step);
         let (known, end) = RowHashes::read(&path)?;
-        let mut file = private_file(&path)?;
+        let mut file = path.append()?;
         let cut = file.set_len(end).and_then(|()| file.seek(SeekFrom::Start(end)));
         cut.map_err(|source| io_error("write", &path, source))?;
         Ok(Self { known, file, bytes: Vec::new() })
@@ -185,15 +201,15 @@ mod tests {
         writer.add(key(2), &[12]).unwrap();
         drop(writer);
         let path = folder.row_hashes(&step);
-        let whole = std::fs::metadata(&path).unwrap().len();
-        File::options().write(true).open(&path).unwrap().set_len(whole - 1).unwrap();
+        let whole = std::fs::metadata(&*path).unwrap().len();
+        File::options().write(true).open(&*path).unwrap().set_len(whole - 1).unwrap();
         let hashes = RowHashes::load(&folder, &step).unwrap();
         assert_eq!([0, 1, 2].map(|row| hashes.get(key(row))), [Some(10), Some(11), None]);
         let mut writer = RowHashWriter::open(&folder, &step).unwrap();
         writer.add(key(0), &[10, 11]).unwrap();
         writer.add(key(2), &[12]).unwrap();
         drop(writer);
-        assert_eq!(std::fs::metadata(&path).unwrap().len(), whole, "what is known is not written again");
+        assert_eq!(std::fs::metadata(&*path).unwrap().len(), whole, "what is known is not written again");
         assert_eq!(RowHashes::load(&folder, &step).unwrap().get(key(2)), Some(12));
         assert_eq!(RowHashes::load(&folder, &step).unwrap().get(ItemKey::of(b"other")), None);
     }
@@ -203,7 +219,7 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let (folder, step) = (folder(&temporary), StepName::new("s").unwrap());
         assert!(RowHashes::load(&folder, &step).unwrap().is_empty());
-        std::fs::create_dir(folder.row_hashes(&step)).unwrap();
+        std::fs::create_dir(&*folder.row_hashes(&step)).unwrap();
         assert!(RowHashes::load(&folder, &step).is_err());
     }
 }

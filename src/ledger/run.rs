@@ -8,7 +8,7 @@ use super::database::Database;
 use super::durability::Durability;
 use super::error::LedgerError;
 use super::execution::Execution;
-use super::files::{Place, io_error, private_file};
+use super::files::Place;
 use super::folder::RunFolder;
 use super::history::StepHistory;
 use super::ids::StepId;
@@ -16,11 +16,12 @@ use super::load::not_comparable;
 use super::reader::Reader;
 use super::schema::{self, SCHEMA, TABLES, check_integrity, check_schema};
 use super::seals;
+use super::sqlite_file::{Open, connect};
 use super::step::StepLedger;
 use super::steps::{self, StepType};
 use crate::model::{Status, StepName};
 use rusqlite::{Connection, params};
-use std::fs::{self, File};
+use std::fs;
 use std::path::PathBuf;
 
 /// What the ledger keeps of a new run.
@@ -98,8 +99,8 @@ impl Ledger {
         let path = folder.database();
         let sqlite = |source| LedgerError::sqlite(&path, source);
         // Created before SQLite opens it, so that it is private from its first byte on; the WAL inherits the mode.
-        drop(private_file(&path)?);
-        let db = Connection::open(&path).map_err(sqlite)?;
+        drop(path.append()?);
+        let db = connect(&path, Open::Write)?;
         match durability {
             // A rollback journal would cost two fsyncs before the tables exist, and there is nothing to lose yet.
             Durability::Normal => db.execute_batch("PRAGMA synchronous = OFF").map_err(sqlite)?,
@@ -121,8 +122,7 @@ impl Ledger {
     }
 
     fn new(db: Database, execution: Execution) -> Result<Self, LedgerError> {
-        let file = File::open(db.path()).map_err(|source| io_error("read", db.path(), source))?;
-        let place = Place::of(&file, db.path())?;
+        let place = Place::at(db.path())?;
         Ok(Self { db, place, execution })
     }
 
@@ -132,6 +132,7 @@ impl Ledger {
     /// If it cannot be written, is damaged, is in use by another process, or was written by a version whose runs this one
     /// cannot continue.
     pub fn reopen(folder: RunFolder, meta: &RunMeta, durability: Durability) -> Result<Self, LedgerError> {
+        folder.check()?;
         let lock = folder.lock()?;
         let mut db = Database::open(folder.database(), durability)?;
         check_schema(&db.connection, db.path())?;
@@ -239,7 +240,7 @@ impl Ledger {
                     Err(_) if end == 0 => continue,
                     Err(_) => "deleted",
                 };
-                return Err(LedgerError::Gone { path, how });
+                return Err(LedgerError::Gone { path: path.to_path_buf(), how });
             }
         }
         // The write-ahead log is a file of its own.

@@ -5,10 +5,12 @@
 use super::database::Database;
 use super::error::LedgerError;
 use super::ids::StepId;
+use super::run_path::RunPath;
 use super::seals::{
     self, ATTEMPTS, FAILURES, FINGERPRINTS, SEALED, SEALED_BEFORE_COMMANDS, SEALED_BEFORE_MEASUREMENTS, SealedTable,
 };
-use rusqlite::{Connection, OpenFlags};
+use super::sqlite_file::{Open, check_objects, connect};
+use rusqlite::Connection;
 use std::path::Path;
 
 /// The version of the tables.
@@ -55,6 +57,7 @@ const MIGRATIONS: &[(u32, &str)] = &[
 /// Refuses a ledger that a newer or a much older version wrote, or whose creation never finished.
 pub(super) fn check_schema(db: &Connection, path: &Path) -> Result<(), LedgerError> {
     let found = version(db).map_err(|source| LedgerError::sqlite(path, source))?;
+    check_objects(db, path)?;
     match found {
         0 => Err(LedgerError::damaged(path.to_path_buf(), "its creation was interrupted".to_owned())),
         found if found < OLDEST => Err(LedgerError::SchemaTooOld { path: path.to_path_buf(), found, known: OLDEST }),
@@ -69,9 +72,8 @@ fn version(db: &Connection) -> rusqlite::Result<u32> {
 }
 
 /// Whether a database was created but has no tables.
-pub(super) fn is_without_tables(path: &Path) -> bool {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(path, flags).is_ok_and(|db| version(&db).is_ok_and(|version| version == 0))
+pub(super) fn is_without_tables(path: &RunPath) -> bool {
+    connect(path, Open::Read).is_ok_and(|db| version(&db).is_ok_and(|version| version == 0))
 }
 
 /// Whether the tables are of the current version.

@@ -119,6 +119,22 @@ pub(super) fn install(db: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// Whether the SQL of a trigger is of those that some version of batchmill installs: it updates the checksum of the row, and does
+/// nothing else.
+pub(super) fn is_own_trigger(sql: &str) -> bool {
+    let words = sql.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    SEALED.iter().flat_map(|table| ["insert", "update"].map(|event| (table, event))).any(|(table, event)| {
+        let SealedTable { name, key, .. } = table;
+        let row = key.iter().map(|column| format!("{column} = new.{column}")).collect::<Vec<_>>().join(" AND ");
+        let begin = format!(
+            "CREATE TRIGGER {name}_{event} AFTER {event} ON {name} BEGIN UPDATE {name} SET checksum = row_hash("
+        );
+        let rest = words.strip_prefix(&begin).and_then(|rest| rest.strip_suffix(&format!(") WHERE {row}; END")));
+        let is_column = |c: char| c.is_ascii_lowercase() || c == '_' || c == ',' || c == ' ';
+        rest.is_some_and(|columns| columns.chars().all(is_column))
+    })
+}
+
 /// Checks the rows of a table: those of a step, or all of them.
 pub(super) fn check(db: &Connection, table: &SealedTable, step: Option<StepId>) -> rusqlite::Result<()> {
     let SealedTable { name, columns, .. } = table;

@@ -5,10 +5,10 @@ use super::error::LedgerError;
 use super::files::{io_error, remove_file, sync_directory, write_new};
 use super::folder::RunFolder;
 use super::results::ResultsReader;
+use super::run_path::{RunPath, held};
 use crate::model::StepName;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::Xxh3;
 
 /// The prefix of copies that are being written. Step names contain no `~`, so no other file has such a name.
@@ -26,18 +26,21 @@ struct Content {
 }
 
 impl Content {
-    fn of_file(path: &Path) -> io::Result<Self> {
-        let (mut file, mut hash, mut size) = (File::open(path)?, Xxh3::new(), 0);
+    fn of_file(path: &RunPath) -> Result<Option<Self>, LedgerError> {
+        let failed = |source| io_error("read", path, source);
+        let Some(file) = path.open()? else { return Ok(None) };
+        let mut file = (&file).take(held(&file).map_err(failed)?);
+        let (mut hash, mut size) = (Xxh3::new(), 0);
         let mut bytes = vec![0; 256 << 10];
         loop {
             match file.read(&mut bytes) {
-                Ok(0) => return Ok(Self { size, hash: hash.digest() }),
+                Ok(0) => return Ok(Some(Self { size, hash: hash.digest() })),
                 Ok(read) => {
                     hash.update(&bytes[..read]);
                     size += read as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(failed(error)),
             }
         }
     }
@@ -51,13 +54,14 @@ impl Content {
 }
 
 /// The copy of this revision, if it exists and is intact.
-pub(super) fn find(folder: &RunFolder, step: &StepName, revision: &str) -> Option<PathBuf> {
+pub(super) fn find(folder: &RunFolder, step: &StepName, revision: &str) -> Option<RunPath> {
     let prefix = format!("{step}~{revision}~");
-    let entries = fs::read_dir(folder.path.join("results")).ok()?;
-    entries.filter_map(Result::ok).map(|entry| entry.path()).find(|path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let content = name.strip_prefix(&prefix).and_then(Content::of_name);
-        content.is_some_and(|content| Content::of_file(path).is_ok_and(|found| found == content))
+    let results = folder.results_folder();
+    let entries = fs::read_dir(&*results).ok()?;
+    entries.filter_map(Result::ok).find_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let (content, path) = (Content::of_name(name.strip_prefix(&prefix)?)?, results.join(&name));
+        Content::of_file(&path).is_ok_and(|found| found == Some(content)).then_some(path)
     })
 }
 
@@ -67,9 +71,9 @@ pub(super) fn write(
     step: &StepName,
     revision: &str,
     results: ResultsReader,
-) -> Result<PathBuf, LedgerError> {
+) -> Result<RunPath, LedgerError> {
     remove_others(folder, step)?;
-    let results_folder = folder.path.join("results");
+    let results_folder = folder.results_folder();
     let failed = |source| io_error("write", &results_folder, source);
     let mut content = Content { size: 0, hash: 0 };
     let temporary = write_new(&results_folder, (&temporary_prefix(step), TEMPORARY), |out| {
@@ -79,21 +83,23 @@ pub(super) fn write(
         Ok(copied)
     })?;
     let name = format!("{step}~{revision}~{:x}-{:016x}.jsonl", content.size, content.hash);
-    let path = results_folder.join(name);
-    temporary.persist(&path).map_err(|error| failed(error.error))?;
+    let path = results_folder.join(&name);
+    temporary.persist(&*path).map_err(|error| failed(error.error))?;
     sync_directory(&results_folder)?;
     Ok(path)
 }
 
 /// Deletes copies of this step: those of other revisions, damaged ones, and those that a killed process had begun.
 fn remove_others(folder: &RunFolder, step: &StepName) -> Result<(), LedgerError> {
-    let results = folder.path.join("results");
-    let entries = fs::read_dir(&results).map_err(|source| io_error("read", &results, source))?;
+    let results = folder.results_folder();
+    results.check_folder()?;
+    let entries = fs::read_dir(&*results).map_err(|source| io_error("read", &results, source))?;
     let (copies, temporary) = (format!("{step}~"), temporary_prefix(step));
     for entry in entries.filter_map(Result::ok) {
-        let (name, path) = (entry.file_name(), entry.path());
-        let name = name.to_string_lossy();
-        let is_abandoned = || File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
+        // Names of batchmill are text.
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let path = results.join(&name);
+        let is_abandoned = || path.open().is_ok_and(|file| file.is_some_and(|file| file.try_lock().is_ok()));
         if name.starts_with(&copies) && name.ends_with(".jsonl")
             || name.starts_with(&temporary) && name.ends_with(TEMPORARY) && is_abandoned()
         {
@@ -131,13 +137,13 @@ mod tests {
     #[test]
     fn a_copy_is_known_by_its_size_and_its_hash() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a");
-        fs::write(&path, "1\n2\n").unwrap();
-        let content = Content::of_file(&path).unwrap();
+        let path = RunPath::new(folder.path().join("a"), 1);
+        fs::write(&*path, "1\n2\n").unwrap();
+        let content = Content::of_file(&path).unwrap().unwrap();
         assert_eq!(content.size, 4);
         assert_eq!(Content::of_name(&format!("4-{:016x}.jsonl", content.hash)), Some(content));
-        fs::write(&path, "1\n3\n").unwrap();
-        assert_ne!(Content::of_file(&path).unwrap(), content);
+        fs::write(&*path, "1\n3\n").unwrap();
+        assert_ne!(Content::of_file(&path).unwrap(), Some(content));
     }
 
     #[test]
@@ -151,7 +157,7 @@ mod tests {
         for name in stay.iter().chain(&["s~1~4-0.jsonl", "s~2~.jsonl", ".s~1.tmp"]) {
             fs::write(results.join(name), "1\n").unwrap();
         }
-        let written = File::open(results.join(".s~written.tmp")).unwrap();
+        let written = fs::File::open(results.join(".s~written.tmp")).unwrap();
         written.lock().unwrap();
         remove_others(&folder, &StepName::new("s").unwrap()).unwrap();
         let mut left: Vec<String> =

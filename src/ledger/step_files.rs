@@ -4,11 +4,10 @@ use super::batches::{BatchRow, FileEnds, hash_keys, hash_results};
 use super::error::LedgerError;
 use super::files::io_error;
 use super::folder::RunFolder;
+use super::run_path::{RunPath, held};
 use crate::model::{ItemKey, Keys, StepName};
 use std::fs::File;
-use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
 
 /// The results file and the keys file of a step, open for reading.
 pub(super) struct StepFiles {
@@ -18,7 +17,7 @@ pub(super) struct StepFiles {
 
 /// A file with its length. A missing file has no bytes.
 struct StoredFile {
-    path: PathBuf,
+    path: RunPath,
     file: Option<File>,
     length: u64,
 }
@@ -39,6 +38,10 @@ impl StepFiles {
         if row.offset.saturating_add(row.length) > *length {
             bytes.clear();
             return Ok(Some("are truncated"));
+        }
+        if row.claims_too_many() {
+            bytes.clear();
+            return Ok(Some("belong to more items than there can be"));
         }
         bytes.resize(usize::try_from(row.length).unwrap_or(usize::MAX), 0);
         file.read_exact_at(bytes, row.offset).map_err(|source| io_error("read", path, source))?;
@@ -67,7 +70,7 @@ impl StepFiles {
     }
 
     /// The results file.
-    pub(super) fn results_path(&self) -> &Path {
+    pub(super) fn results_path(&self) -> &RunPath {
         &self.results.path
     }
 
@@ -78,12 +81,9 @@ impl StepFiles {
 }
 
 impl StoredFile {
-    fn open(path: PathBuf) -> Result<Self, LedgerError> {
-        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
-        match opened {
-            Ok((length, file)) => Ok(Self { path, file: Some(file), length }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self { path, file: None, length: 0 }),
-            Err(source) => Err(io_error("read", &path, source)),
-        }
+    fn open(path: RunPath) -> Result<Self, LedgerError> {
+        let file = path.open()?;
+        let length = file.as_ref().map_or(Ok(0), held).map_err(|source| io_error("read", &path, source))?;
+        Ok(Self { path, file, length })
     }
 }

@@ -98,7 +98,7 @@ fn two_steps_record_side_by_side() {
     run.finish_run(Status::Succeeded).unwrap();
     let reader = Reader::open(folder.clone()).unwrap();
     for step in ["left", "right"] {
-        let log = std::fs::read_to_string(folder.logs().join(format!("{step}.log"))).unwrap();
+        let log = std::fs::read_to_string(folder.logs().join(&format!("{step}.log")).to_path_buf()).unwrap();
         assert!(log.lines().count() == 100 && log.lines().all(|line| line.contains(step)), "{log}");
         let step = reader.step(&name(step)).unwrap().unwrap();
         let results = step.results().unwrap().into_json_array().unwrap();
@@ -220,7 +220,7 @@ fn a_migrated_database_has_the_tables_of_a_new_one() {
         let old = state.path().join("old.db");
         drop(std::fs::remove_file(&old));
         Connection::open(&old).unwrap().execute_batch(sql).unwrap();
-        let mut database = Database::open(old.clone(), Durability::Normal).unwrap();
+        let mut database = Database::open(super::run_path::RunPath::new(old.clone(), 1), Durability::Normal).unwrap();
         migrate(&mut database).unwrap();
         let version: u32 = database.run(|db| db.query_row("PRAGMA user_version", [], |row| row.get(0))).unwrap();
         assert_eq!(version, SCHEMA);

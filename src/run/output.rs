@@ -32,7 +32,7 @@ pub(super) fn item_files(env: &mut StepEnv<'_>, into: PathBuf) -> Result<ItemFil
     let claims = env.ledger.item_files(&done)?;
     let claims = claims.into_iter().map(|(path, key, index)| (path, (key, index))).collect();
     let others = env.output_paths.files_of_others(&into, env.name());
-    Ok(ItemFiles::new(scratch(&folder, env.name()), into, claims).beside(others))
+    Ok(ItemFiles::new(scratch(&folder, env.name())?, into, claims).beside(others))
 }
 
 /// Writes the results of a step that succeeded. If that fails, the step fails.
@@ -118,9 +118,11 @@ fn tell(env: &mut StepEnv<'_>, written: &Written, to: &str) {
     }
 }
 
-/// Where the directories of attempts are created.
-pub(super) fn scratch(folder: &RunFolder, step: &StepName) -> PathBuf {
-    folder.path.join("items").join(step.as_str())
+/// Where the directories of attempts are created: in the run's own folder, from which whole directories are deleted.
+pub(super) fn scratch(folder: &RunFolder, step: &StepName) -> Result<PathBuf, LedgerError> {
+    let path = folder.items(step);
+    path.check_folder()?;
+    Ok(path.to_path_buf())
 }
 
 /// Which results an output file holds.

@@ -76,10 +76,10 @@ impl Repro<'_> {
     fn context(&self, step: &PreparedStep, open: &OpenStep, scope: Arc<Scope>) -> Result<StepContext, String> {
         let lane = LaneSettings { item_timeout: None, batch_timeout: None, width: 1, ..*open.settings.lane };
         // So that the user can look at the files. They stay in the run's directory.
-        let item_files = open.item_files.as_ref().map(|_| {
-            let scratch = scratch(self.folder, step.name());
-            Arc::new(ItemFiles::new(scratch.join("repro"), scratch.join("kept"), Claims::new()))
-        });
+        let scratch = open.item_files.as_ref().map(|_| scratch(self.folder, step.name())).transpose();
+        let item_files = scratch
+            .map_err(|error| error.to_string())?
+            .map(|scratch| Arc::new(ItemFiles::new(scratch.join("repro"), scratch.join("kept"), Claims::new())));
         Ok(StepContext {
             run: self.folder.run.clone(),
             step: step.name().clone(),

@@ -3,16 +3,19 @@
 use super::access::check_host;
 use super::address::Address;
 use super::reply::{Reply, plain, whole, wrong_method};
+use crate::ledger::RunPath;
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
-use std::path::PathBuf;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The most bytes that are served.
+const MOST_METRICS: u64 = 64 << 20;
 
 /// The file in which the run keeps its metrics.
 pub(super) struct Metrics {
     pub(super) address: Address,
-    pub(super) file: PathBuf,
+    pub(super) file: RunPath,
 }
 
 impl Metrics {
@@ -30,8 +33,8 @@ impl Metrics {
             return wrong_method("GET");
         }
         let file = self.file.clone();
-        match tokio::task::spawn_blocking(move || std::fs::read(file)).await {
-            Ok(Ok(text)) => whole(StatusCode::OK, OPEN_METRICS, text),
+        match tokio::task::spawn_blocking(move || file.read(MOST_METRICS)).await {
+            Ok(Ok(Some(text))) => whole(StatusCode::OK, OPEN_METRICS, text),
             _ => plain(StatusCode::SERVICE_UNAVAILABLE, "the run has written no metrics yet"),
         }
     }

@@ -6,7 +6,7 @@ use super::metrics::Metrics;
 use super::reply::Reply;
 use super::site::Site;
 use super::until::{Until, Visits};
-use crate::ledger::StateFolder;
+use crate::ledger::{RunPath, StateFolder};
 use crate::model::RunId;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -17,7 +17,6 @@ use rustix::net::sockopt::set_tcp_user_timeout;
 use rustix::process::nice;
 use std::convert::Infallible;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -47,7 +46,7 @@ pub enum Content {
     /// Pages about the runs of this folder, for whoever has the token. `/run` leads to this one.
     Pages(StateFolder, Token, Option<RunId>),
     /// This file, for whoever asks.
-    Metrics(PathBuf),
+    Metrics(RunPath),
 }
 
 /// What answers requests.

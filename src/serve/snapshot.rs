@@ -55,8 +55,7 @@ impl Snapshot {
         let status = RunStatus::read(&reader)?;
         let is_running = status.record.status == Status::Running;
         let state = (status.record.status, status.record.finished);
-        let words =
-            if is_running { status.under_way(std::fs::read(folder.note()).ok().as_deref()).words() } else { None };
+        let words = if is_running { status.under_way(folder.read_note().as_deref()).words() } else { None };
         let now = Part { key: "now".to_owned(), html: now(words)? };
         if let Some(last) = last.filter(|last| last.state == state && !(is_running && last.is_old())) {
             return Ok(Self { is_running, now, ..last.clone() });

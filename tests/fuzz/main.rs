@@ -5,12 +5,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and helpers are called by tests alone")]
 
+/// What HTTP servers answer.
+mod answers;
 /// Commands for the shell.
 mod commands;
+/// Run folders.
+mod folders;
+/// What workers send.
+mod frames;
 /// How long a fuzzer runs, and with which seeds.
 mod fuzzer;
 /// Bytes that were cut, swapped, doubled and overwritten.
 mod mutation;
+/// The program in a folder of its own.
+mod program;
 /// Strings of a workflow with expressions and statements.
 mod templates;
 /// Workflow files.

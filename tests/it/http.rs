@@ -332,11 +332,20 @@ fn credentials_stay_with_their_host_and_circles_end() {
         "/nowhere" => (302, vec![], String::new()),
         _ => (307, vec![("Location", to.clone())], String::new()),
     });
-    let task = format!("url: '{}{{{{ item }}}}', auth: {{bearer: t}}, headers: {{Cookie: c}}", server.url("/"));
+    let task = format!(
+        "url: '{}{{{{ item }}}}', auth: {{bearer: t}}, headers: {{Cookie: c, X-Api-Key: k, Proxy-Authorization: p, Accept: text/html, User-Agent: me}}",
+        server.url("/")
+    );
     let sandbox = Sandbox::with(&workflow("[away, circle, nowhere]", "      continue_on_error: true\n", &task));
     sandbox.run(&[]).exits_with(1).says(&["more than 10 redirects", "returned 302 Found without a `location`"]);
     let [request] = other.requests().try_into().unwrap();
-    assert!(!request.headers.iter().any(|(name, _)| name == "authorization" || name == "cookie"));
+    let names: Vec<&str> = request.headers.iter().map(|(name, _)| name.as_str()).collect();
+    for secret in ["authorization", "cookie", "x-api-key", "proxy-authorization"] {
+        assert!(!names.contains(&secret), "{secret}: {names:?}");
+    }
+    for harmless in [("accept", "text/html"), ("user-agent", "me")] {
+        assert!(request.headers.contains(&(harmless.0.to_owned(), harmless.1.to_owned())), "{:?}", request.headers);
+    }
 }
 
 #[test]

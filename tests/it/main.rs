@@ -49,6 +49,10 @@ mod events;
 mod fingerprints;
 /// Batches as data frames, and data frames as results.
 mod frames;
+/// Run folders that somebody else has made.
+mod hostile_folder;
+/// HTTP servers that do what they like.
+mod hostile_server;
 /// HTTP requests against a local server.
 mod http;
 /// What is new since the last good run.

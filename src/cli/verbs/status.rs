@@ -14,7 +14,6 @@ use crate::model::Status;
 use clap::Args;
 use console::Term;
 use ended::ended;
-use std::fs;
 use std::time::Duration;
 
 /// How often to show the status with `--watch`.
@@ -71,6 +70,6 @@ fn text(status: &RunStatus, reader: &Reader, columns: Option<usize>) -> Result<S
     if status.record.status != Status::Running {
         return ended(status, reader, columns);
     }
-    let note = fs::read(reader.folder().note()).ok();
+    let note = reader.folder().read_note();
     Ok(status.under_way(note.as_deref()).text(columns))
 }

@@ -1,10 +1,11 @@
 //! Where a redirect leads, and what of the request goes there.
 //!
 //! ureq would turn PUT, PATCH and DELETE into GET, so redirects are followed here. Each request is sent again as it was, except
-//! that a POST becomes a GET after 301 and 302, as does all but HEAD after 303. Credentials stay within one origin.
+//! that a POST becomes a GET after 301 and 302, as does all but HEAD after 303. Any header may be a credential, so only those that
+//! say what is asked for, and what is sent, go along to another origin.
 
 use ureq::http::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, LOCATION, TRANSFER_ENCODING,
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION, RANGE, TRANSFER_ENCODING, USER_AGENT,
 };
 use ureq::http::request::Parts;
 use ureq::http::{HeaderMap, Method, StatusCode, Uri};
@@ -42,13 +43,27 @@ pub(super) fn follow(
             parts.headers.remove(name);
         }
     }
-    if origin(&parts.uri) != origin(&next) {
-        for name in [AUTHORIZATION, COOKIE, HOST] {
-            parts.headers.remove(name);
-        }
+    if !is_same_server(&parts.uri, &next) {
+        let names: Vec<HeaderName> = parts.headers.keys().filter(|name| !goes_along(name)).cloned().collect();
+        names.iter().for_each(|name| drop(parts.headers.remove(name)));
     }
     parts.uri = next;
     Ok(())
+}
+
+/// Whether a header goes along to another origin.
+fn goes_along(name: &HeaderName) -> bool {
+    let text = name.as_str();
+    text == "accept"
+        || ["accept-", "content-"].iter().any(|begin| text.starts_with(begin))
+        || [RANGE, USER_AGENT].contains(name)
+}
+
+/// Whether a redirect stays with the server that the user has named: within its origin, or from HTTP to HTTPS on the usual ports.
+fn is_same_server(from: &Uri, to: &Uri) -> bool {
+    let (before, after) = (origin(from), origin(to));
+    let is_upgrade = (before.0, before.2, after.0, after.2) == (Some("http"), 80, Some("https"), 443);
+    before == after || is_upgrade && before.1 == after.1
 }
 
 /// Scheme, host and port.
@@ -105,6 +120,30 @@ fn without_dots(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn headers_leave_the_server_only_if_they_say_what_is_asked_for() {
+        let away = |from: &str, to: &str| !is_same_server(&from.parse().unwrap(), &to.parse().unwrap());
+        for (from, to) in
+            [("http://h/", "http://h:80/x"), ("http://h/", "https://H/x"), ("https://h:1/a", "https://h:1/b")]
+        {
+            assert!(!away(from, to), "{from} {to}");
+        }
+        for (from, to) in [
+            ("http://h/", "http://g/"),
+            ("http://h/", "http://h:81/"),
+            ("https://h/", "http://h/"),
+            ("http://h:81/", "https://h/"),
+            ("http://h/", "https://h:444/"),
+            ("http://h/", "http://h.g/"),
+        ] {
+            assert!(away(from, to), "{from} {to}");
+        }
+        let goes = |name: &str| goes_along(&name.parse().unwrap());
+        assert!(["accept", "accept-language", "content-type", "range", "user-agent"].into_iter().all(goes));
+        let stay = ["authorization", "proxy-authorization", "cookie", "x-api-key", "host", "acceptance", "referer"];
+        assert!(!stay.into_iter().any(goes));
+    }
 
     #[test]
     fn locations_are_resolved_like_links() {
