@@ -41,6 +41,8 @@ mod edits;
 mod engine;
 /// Hostile text on its way to people.
 mod escape;
+/// Child processes that leave the process group of their item.
+mod escaped;
 /// The events of every run of the suite, and their schema.
 mod event_files;
 /// Events and metrics for programs.
