@@ -44,6 +44,7 @@ mod row_hashes;
 mod row_ids;
 mod row_results;
 mod run;
+mod run_ids;
 mod schema;
 mod seals;
 mod sorted_copy;

@@ -23,6 +23,8 @@ mod chaos_steered;
 mod circles;
 /// Flags, exit codes, output formats.
 mod cli;
+/// Clocks that were set wrong.
+mod clocks;
 /// The alert and the cleaning up.
 mod closing;
 /// Damaged, cut and missing files of a run.
