@@ -2,6 +2,7 @@
 
 use super::step::StepFigures;
 use crate::ledger::{CommandRecord, LedgerError, Reader};
+use crate::measure::wall_clock;
 use crate::model::Status;
 use serde::Serialize;
 use serde_json::Value;
@@ -71,7 +72,7 @@ impl Figures {
         let (record, executions) = (reader.run()?, reader.executions()?);
         let read = |step| StepFigures::read(&reader.open_step(step), &record.folder);
         let steps = reader.steps()?.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        let now = jiff::Timestamp::now().as_millisecond();
+        let now = wall_clock().as_millisecond();
         let is_running = record.status == Status::Running;
         let last = executions.len();
         let took = executions.iter().enumerate().map(|(at, execution)| {
@@ -115,7 +116,7 @@ impl Figures {
     /// them.
     pub fn before_closing(mut self, status: Status, closing: &[&str]) -> Self {
         self.status = status;
-        self.finished = Some(moment(jiff::Timestamp::now().as_millisecond()));
+        self.finished = Some(moment(wall_clock().as_millisecond()));
         self.steps.retain(|step| !closing.contains(&&*step.name));
         self
     }

@@ -1,6 +1,7 @@
 //! What the ledger says about a run and its steps.
 
 use crate::ledger::{LedgerError, Reader, RunRecord, StepRecord};
+use crate::measure::wall_clock;
 use crate::model::{RunId, Stats, Status, StepReport};
 use crate::report::{RunningStep, UnderWay};
 use std::time::Duration;
@@ -35,7 +36,7 @@ impl RunStatus {
     /// # Errors
     /// If the ledger cannot be read.
     pub fn read(reader: &Reader) -> Result<Self, LedgerError> {
-        let now = jiff::Timestamp::now().as_millisecond();
+        let now = wall_clock().as_millisecond();
         let (record, steps) = (reader.run()?, reader.steps()?);
         let steps = steps.into_iter().map(|step| StepStatus::read(reader, step, (record.status, now)));
         let steps = steps.collect::<Result<_, _>>()?;

@@ -1,5 +1,6 @@
 //! How values are written to columns of the database, and read from them.
 
+use crate::measure::wall_clock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -30,5 +31,5 @@ pub(super) fn from_variant_name<T: DeserializeOwned>(name: &str) -> Option<T> {
 
 /// Milliseconds since 1970, UTC.
 pub(super) fn now() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
+    wall_clock().as_millisecond()
 }

@@ -2,8 +2,10 @@
 
 use super::error::LedgerError;
 use super::files::{create_directories, create_directory, io_error, remove_file, sync_directory, write_atomically};
+use super::run_ids::time_of_next;
 use super::run_path::RunPath;
 use super::schema::is_without_tables;
+use crate::measure::wall_clock;
 use crate::model::{RunId, StepName};
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
@@ -70,7 +72,9 @@ impl StateFolder {
     /// If it cannot be created.
     pub fn create_run(&self, name: &str) -> Result<RunFolder, LedgerError> {
         self.create()?;
-        let started = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S%3f").to_string();
+        let others = fs::read_dir(&*self.runs()).into_iter().flatten().flatten();
+        let others = others.map(|entry| RunId(entry.file_name().to_string_lossy().into_owned()));
+        let started = time_of_next(wall_clock(), others);
         let fit = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' };
         let name: String = name.chars().take(40).map(fit).collect();
         loop {

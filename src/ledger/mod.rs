@@ -46,6 +46,7 @@ mod row_hashes;
 mod row_ids;
 mod row_results;
 mod run;
+mod run_ids;
 mod run_path;
 mod schema;
 mod seals;

@@ -10,6 +10,7 @@ mod items;
 mod sample;
 mod series;
 mod state;
+mod wall_clock;
 
 pub use clock::{Clock, SlotClock, SlotClocks};
 pub use frames::{FrameLog, FrameSpan, MOST_FRAMES};
@@ -17,6 +18,7 @@ pub use items::{ItemStats, ItemUnit, NotedItem, Threshold};
 pub use sample::{SLOT_STATES, Sample, SlotTimes, Usage};
 pub use series::{MOST_SAMPLES, Series};
 pub use state::{AggregatorState, FeederState, SlotState};
+pub use wall_clock::wall_clock;
 
 use serde::{Deserialize, Serialize};
 

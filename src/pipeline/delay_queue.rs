@@ -5,6 +5,9 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::time::{Duration, Instant};
 
+/// The longest delay: 100 years. Later times may be more than the system can express.
+const MOST: Duration = Duration::from_secs(36_500 * 86_400);
+
 /// Batches by due time, then by number.
 #[derive(Default)]
 pub(super) struct DelayQueue(BinaryHeap<Reverse<Waiting>>);
@@ -26,7 +29,7 @@ impl DelayQueue {
     /// Adds batches that are due after this delay.
     pub(super) fn extend(&mut self, retries: Vec<(Batch, Duration)>) {
         let now = Instant::now();
-        self.0.extend(retries.into_iter().map(|(batch, delay)| Reverse(Waiting { due: now + delay, batch })));
+        self.0.extend(retries.into_iter().map(|(batch, delay)| Reverse(Waiting { due: now + delay.min(MOST), batch })));
     }
 
     /// Makes the batch with an item due at once, as the user has taken the item out.

@@ -81,9 +81,9 @@ impl FailureSorter<'_> {
         let of = |(position, _): &(usize, Failure)| batch.of_item(*position).0;
         let retry = &self.settings.retry;
         let again = failures.chunk_by(|left, right| of(left) == of(right)).filter_map(|failures| {
-            let asked = failures.iter().filter_map(|(_, failure)| failure.retry_after).max();
-            // A server may ask for any time, even for more than there is.
-            let asked = asked.unwrap_or_default().min(RetryPolicy::LONGEST);
+            let asked = failures.iter().filter_map(|(_, failure)| failure.retry_after).max().unwrap_or_default();
+            // Whoever asks for more wants no retry, or has a clock that is wrong.
+            let asked = asked.min(RetryPolicy::LONGEST.max(retry.max_delay));
             let delay = retry.with_jitter(retry.delay_after(batch.attempt)?, random());
             let positions: Vec<usize> = failures.iter().map(|(position, _)| *position).collect();
             Some((batch.part(&positions, batch.attempt + 1), delay.max(asked), failures.first()?.1.clone()))

@@ -13,6 +13,7 @@ use super::sweep::{Halt, Sweep, Window};
 use super::trial::Trial;
 use crate::compile::{OpenStep, Prepared, PreparedStep, StartError, open_step};
 use crate::ledger::{LedgerError, RunFolder};
+use crate::measure::wall_clock;
 use crate::model::{RunId, StepName};
 use crate::run::{scope_before, step_scope};
 use crate::sources::{Printed, Sample, SampleLimits, SourceError, SourceHost};
@@ -21,7 +22,6 @@ use crate::task::guard::Guard;
 use crate::task::python::THREAD_VARIABLES;
 use crate::task::{Cancel, TaskHost, capture};
 use crate::template::{ItemScope, Scope};
-use jiff::Timestamp;
 use std::io;
 use std::process::Command;
 use std::sync::Arc;
@@ -108,7 +108,7 @@ pub enum ProfileError {
 pub fn profile(request: &ProfileRequest<'_>) -> Result<Outcome, ProfileError> {
     let started = Instant::now();
     let ProfileRequest { prepared, step, budget, cancel, .. } = request;
-    let run = RunId(format!("profile-{}-{}", std::process::id(), Timestamp::now().as_millisecond()));
+    let run = RunId(format!("profile-{}-{}", std::process::id(), wall_clock().as_millisecond()));
     let folder = tempfile::Builder::new().prefix("batchmill-profile-").tempdir()?;
     let scope = Arc::new(scope(request, &run)?);
     let guard = step.program.starts_processes().then(|| Guard::start(&run)).transpose()?;
@@ -158,7 +158,7 @@ pub fn profile(request: &ProfileRequest<'_>) -> Result<Outcome, ProfileError> {
 fn scope(request: &ProfileRequest<'_>, run: &RunId) -> Result<Scope, LedgerError> {
     match request.earlier {
         Some(folder) => scope_before(request.prepared, folder, request.step.name()),
-        None => Ok(step_scope(request.prepared, run, Timestamp::now())),
+        None => Ok(step_scope(request.prepared, run, wall_clock())),
     }
 }
 

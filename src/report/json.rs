@@ -3,6 +3,7 @@
 //! The schema of the lines is a promise: `events.schema.json` describes each of them, and the tests check every event of
 //! every run against it.
 
+use crate::measure::wall_clock;
 use crate::model::{Event, Failure, Listener, StepLoad, StepReport};
 use crate::text::escape_json;
 use serde_json::{Map, Value, json};
@@ -37,7 +38,7 @@ impl<W: Write + Send> Listener for JsonProgress<W> {
 /// An event as a line: its name, the time in milliseconds since 1970, then what is its own.
 fn line(event: &Event) -> String {
     let (name, fields) = fields(event);
-    let mut line = json!({ "event": name, "time": jiff::Timestamp::now().as_millisecond() });
+    let mut line = json!({ "event": name, "time": wall_clock().as_millisecond() });
     if let (Value::Object(line), Value::Object(fields)) = (&mut line, fields) {
         line.extend(fields);
     }

@@ -2,6 +2,7 @@
 //! and the ledger does not have.
 
 use super::progress::StepProgress;
+use crate::measure::wall_clock;
 use crate::model::{Event, Listener, RunId};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
@@ -83,7 +84,7 @@ impl Listener for NoteKeeper {
                 self.delete();
             }
             Event::StepStarted { .. } => {
-                let now = jiff::Timestamp::now().as_millisecond();
+                let now = wall_clock().as_millisecond();
                 self.step = StepProgress::started(event).map(|step| (now, step));
             }
             Event::BatchFinished { .. } | Event::StepLoad { .. } | Event::ItemSlow { .. } => {}

@@ -1,5 +1,6 @@
 //! What the metrics of a run say, gathered from its events.
 
+use crate::measure::wall_clock;
 use crate::model::{Event, RunId, Stats, Status, StepLoad, StepName};
 
 /// What is known of a run. Times are milliseconds since 1970.
@@ -102,5 +103,5 @@ impl RunMetrics {
 
 /// Milliseconds since 1970.
 pub(super) fn now() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
+    wall_clock().as_millisecond()
 }

@@ -4,6 +4,7 @@
 use super::scope::step_scope;
 use crate::compile::{Prepared, aggregate_target_of, target_of};
 use crate::export::{Claim, TableTarget, Target, is_stdout, real_path};
+use crate::measure::wall_clock;
 use crate::model::{IfExists, RunId, StepName};
 use crate::template::ItemScope;
 use std::collections::BTreeMap;
@@ -44,7 +45,7 @@ pub struct SharedPath {
 /// # Errors
 /// If one does.
 pub fn check_outputs(prepared: &Prepared, files: &[SideFile]) -> Result<(), SharedPath> {
-    let scope = step_scope(prepared, &RunId("check".to_owned()), jiff::Timestamp::now());
+    let scope = step_scope(prepared, &RunId("check".to_owned()), wall_clock());
     let scope = Arc::new(ItemScope::of_step(Arc::new(scope)));
     for step in prepared.steps.iter().chain(&prepared.closing) {
         // What is wrong with a path, and what it will be if an earlier step says so, turns out when the step starts.

@@ -7,6 +7,7 @@ use crate::compile::{OpenStep, Prepared, PreparedStep, StartError, aggregate_tar
 use crate::database::Database;
 use crate::export::{TableError, TableOutput, TableTarget, real_path};
 use crate::ledger::{RowIds, StepHistory};
+use crate::measure::wall_clock;
 use crate::model::{RunId, Span};
 use crate::resume::Comparison;
 use crate::spec::{Diagnostic, Diagnostics};
@@ -20,7 +21,7 @@ use std::sync::Arc;
 /// If one cannot be reached, may not be written, or is there and must not be.
 pub fn check_tables(prepared: &Prepared, run: Option<&RunId>) -> Result<(), Diagnostics> {
     let run = run.cloned().unwrap_or_else(|| RunId("check".to_owned()));
-    let scope = step_scope(prepared, &run, jiff::Timestamp::now());
+    let scope = step_scope(prepared, &run, wall_clock());
     let scope = Arc::new(ItemScope::of_step(Arc::new(scope)));
     for step in prepared.steps.iter().chain(&prepared.closing) {
         let wrong = match table_of(&step.step, &scope) {

@@ -1,27 +1,27 @@
 //! Kills all child processes when the engine dies, even from `kill -9`.
 //!
 //! A guard process reads from a pipe whose other end only the engine holds. When the kernel closes that end, for whatever
-//! reason, the guard kills every process group listed in a memfd that both share. Each lane has a cell there for the group of
-//! its child. The lane marks it before starting the child, writes the group after that, and clears it before reaping the child,
-//! so the number of a listed group cannot have been reused. Where a cell is only marked, the guard looks for the child itself:
-//! see [`unlisted`](super::unlisted). Linux's parent-death signal is not enough: it reaches the child, but not the processes
-//! that the child has started.
+//! reason, the guard ends every attempt listed in a memfd that both share, with all of its processes: see [`Hunt`]. Each lane has
+//! a cell there. Before it starts a child, it notes the mark that the child gets in its environment; then the child's process
+//! group; and it clears the cell before reaping the child, so the number of a listed group cannot have been reused. Linux's
+//! parent-death signal is not enough: it reaches the child, but not the processes that the child has started.
 //!
 //! No signal that can be blocked ends the guard before the engine. A guard that was killed is replaced.
 
-use super::unlisted::{RUN_ID, now, unlisted};
+use super::hunt::Hunt;
+use super::processes::{ATTEMPT_ID, BETWEEN_MARKS, Kin, RUN_ID, SharedProcesses, now, since_boot};
 use crate::model::RunId;
 use nix::sys::signal::SigSet;
-use nix::unistd::getpgrp;
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Pid;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::Duration;
@@ -30,13 +30,21 @@ use std::time::Duration;
 pub const VERB: &str = "guard-children";
 
 /// Bytes of the memfd: enough for a hundred thousand lanes. Unused pages take no memory.
-const SIZE: u64 = 1 << 20;
+const SIZE: u64 = 4 << 20;
 
-/// Bytes of a cell.
-const CELL: u64 = 8;
+/// A cell has three numbers of eight bytes: the process group of the child, the number of the attempt, and when it began.
+const CELL: u64 = 32;
+const NUMBER: u64 = 8;
+const SINCE: u64 = 16;
 
-/// Set in a cell whose child is being started; the rest is the time then.
-const STARTING: u64 = 1 << 63;
+/// In place of the group while the child is being started.
+const STARTING: u64 = u64::MAX;
+
+/// When nothing began: in place of the time while a worker is idle.
+const NEVER: u64 = u64::MAX;
+
+/// How many of the attempts that were ended are looked for once more at the end of the run.
+const MOST_ENDED: usize = 1000;
 
 /// How often a guard that was killed is replaced. Whoever kills more of them wants none.
 const MOST_GUARDS: usize = 100;
@@ -52,6 +60,7 @@ pub struct Guard {
     pub(super) run: RunId,
     page: Arc<File>,
     cells: Mutex<Cells>,
+    attempts: Attempts,
     alive: Option<PipeWriter>,
     closing: Arc<AtomicBool>,
     keeper: Option<JoinHandle<()>>,
@@ -63,6 +72,48 @@ struct Cells {
     free: Vec<u64>,
     /// The first one that was never used.
     next: u64,
+}
+
+/// What tells the processes of one attempt from those of others.
+#[derive(Debug)]
+struct Attempts {
+    /// The marks of the attempts that this run is a part of, if a command of another run started it.
+    outer: String,
+    /// The number of the next one. No other execution of the run has the same: they count from the time since the boot.
+    next: AtomicU64,
+    /// Those that were ended.
+    ended: Mutex<VecDeque<Kin>>,
+    shared: Arc<SharedProcesses>,
+}
+
+impl Attempts {
+    fn new() -> Self {
+        let outer = std::env::var(ATTEMPT_ID).map(|outer| format!("{outer}{BETWEEN_MARKS}")).unwrap_or_default();
+        let next = AtomicU64::new(u64::try_from(since_boot().as_nanos()).unwrap_or(0));
+        Self { outer, next, ended: Mutex::default(), shared: Arc::default() }
+    }
+
+    fn hunt(&self, kin: Kin) -> Hunt {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if ended.len() == MOST_ENDED {
+            ended.pop_front();
+        }
+        ended.push_back(Kin { root: None, ..kin.clone() });
+        Hunt::new(vec![kin], Arc::clone(&self.shared))
+    }
+
+    /// Ends what may have got away from those that were ended: for a run that is over.
+    fn hunt_rest(&self) {
+        let ended = std::mem::take(&mut *self.ended.lock().unwrap_or_else(PoisonError::into_inner));
+        if !ended.is_empty() {
+            Hunt::new(ended.into(), Arc::clone(&self.shared)).end();
+        }
+    }
+}
+
+/// The mark of an attempt.
+fn mark(run: &str, number: u64) -> String {
+    format!("{run}:{number}")
 }
 
 impl Guard {
@@ -80,8 +131,16 @@ impl Guard {
             GuardProcesses { run: run.clone(), theirs, page: Arc::clone(&page), closing: Arc::clone(&closing) };
         let first = guards.start()?;
         let keeper = Builder::new().name("guard".to_owned()).spawn(move || guards.keep(first))?;
-        let cells = Mutex::default();
-        Ok(Arc::new(Self { run: run.clone(), page, cells, alive: Some(alive), closing, keeper: Some(keeper) }))
+        let (cells, attempts) = (Mutex::default(), Attempts::new());
+        Ok(Arc::new(Self {
+            run: run.clone(),
+            page,
+            cells,
+            attempts,
+            alive: Some(alive),
+            closing,
+            keeper: Some(keeper),
+        }))
     }
 
     /// A cell for one lane; `None` if all cells are in use.
@@ -97,13 +156,21 @@ impl Guard {
     /// The groups that are listed now: the children of lanes.
     pub(super) fn groups(&self) -> Vec<u32> {
         let used = self.cells.lock().unwrap_or_else(PoisonError::into_inner).next.min(SIZE);
-        let mut cells = vec![0; usize::try_from(used).unwrap_or(0)];
-        if self.page.read_exact_at(&mut cells, 0).is_err() {
-            return Vec::new();
-        }
-        let cells = cells.as_chunks().0.iter().map(|cell| u64::from_ne_bytes(*cell));
-        cells.filter(|cell| *cell != 0 && cell & STARTING == 0).filter_map(|cell| u32::try_from(cell).ok()).collect()
+        let listed = listed(&self.page, used).unwrap_or_default();
+        listed.into_iter().filter_map(|[group, ..]| u32::try_from(group).ok()).filter(|group| *group != 0).collect()
     }
+}
+
+/// The cells of the first so many bytes.
+fn listed(page: &File, used: u64) -> io::Result<Vec<[u64; 3]>> {
+    let mut bytes = vec![0; usize::try_from(used).unwrap_or(0)];
+    page.read_exact_at(&mut bytes, 0)?;
+    let number = |cell: &[u8], at: u64| {
+        let at = usize::try_from(at).unwrap_or(0);
+        u64::from_ne_bytes(cell[at..at + 8].try_into().expect("eight bytes"))
+    };
+    let cells = bytes.chunks_exact(usize::try_from(CELL).unwrap_or(1));
+    Ok(cells.map(|cell| [0, NUMBER, SINCE].map(|at| number(cell, at))).collect())
 }
 
 impl Drop for Guard {
@@ -114,6 +181,7 @@ impl Drop for Guard {
         if let Some(keeper) = self.keeper.take() {
             drop(keeper.join());
         }
+        self.attempts.hunt_rest();
     }
 }
 
@@ -158,24 +226,57 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    /// Notes that a child is about to be started: from here on, the guard looks for it.
-    pub(super) fn starting(&self) {
-        self.write(STARTING | now());
+    /// Notes that a child is about to be started for an attempt: from here on, the guard looks for it. Returns what the child
+    /// needs in the variable [`ATTEMPT_ID`].
+    pub(super) fn begin(&self) -> String {
+        let attempts = &self.guard.attempts;
+        let number = attempts.next.fetch_add(1, Ordering::Relaxed);
+        self.write(&[STARTING, number, now()], 0);
+        format!("{}{}", attempts.outer, mark(&self.guard.run.0, number))
     }
 
-    /// Lists a group.
+    /// Lists the group of the child.
     pub(super) fn enter(&self, group: Pid) {
-        self.write(group.as_raw_nonzero().get().unsigned_abs().into());
+        self.write(&[group.as_raw_nonzero().get().unsigned_abs().into()], 0);
     }
 
-    /// Takes the group off the list. Call this before reaping the child: after that, its number may be reused.
+    /// Notes that the child, a worker, begins an attempt.
+    pub(super) fn work_from(&self, since: u64) {
+        self.write(&[since], SINCE);
+    }
+
+    /// Notes that the worker is idle. If it is ended now, its group is all that ends.
+    pub(super) fn rest(&self) {
+        self.work_from(NEVER);
+    }
+
+    /// Takes the child off the list. Call this before reaping it: after that, its number may be reused.
     pub(super) fn leave(&self) {
-        self.write(0);
+        self.write(&[0], 0);
     }
 
-    fn write(&self, group: u64) {
+    /// What the processes of the attempt have in common.
+    fn kin(&self) -> Kin {
+        let mut cell = [0; 16];
+        // Reading our own memfd within its size cannot fail.
+        let _ = self.guard.page.read_exact_at(&mut cell, self.offset + NUMBER);
+        let [number, since] = [0, 8].map(|at| u64::from_ne_bytes(cell[at..at + 8].try_into().expect("eight bytes")));
+        Kin { root: None, mark: Some(mark(&self.guard.run.0, number)), since }
+    }
+
+    fn write(&self, numbers: &[u64], at: u64) {
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_ne_bytes()).collect();
         // Writing to our own memfd within its size cannot fail.
-        let _ = self.guard.page.write_all_at(&group.to_ne_bytes(), self.offset);
+        let _ = self.guard.page.write_all_at(&bytes, self.offset + at);
+    }
+}
+
+/// Hunts the processes of an attempt that is being ended. `root` is its child, unless that has been reaped. Without a cell, only
+/// what descends from the child is found.
+pub(super) fn hunt(cell: Option<&Cell>, root: Option<Pid>) -> Hunt {
+    match cell {
+        Some(cell) => cell.guard.attempts.hunt(Kin { root, ..cell.kin() }),
+        None => Hunt::new(vec![Kin { root, ..Kin::default() }], Arc::default()),
     }
 }
 
@@ -199,29 +300,21 @@ pub fn watch() -> io::Result<()> {
     }
     let mut stdin = io::stdin().lock();
     while stdin.read(&mut [0; 64])? > 0 {}
-    let mut cells = vec![0; usize::try_from(SIZE).unwrap_or(0)];
-    page.read_exact_at(&mut cells, 0)?;
-    let cells = cells.chunks_exact(8).map(|cell| u64::from_ne_bytes(cell.try_into().expect("eight bytes")));
-    let mut starting: Option<u64> = None;
-    for cell in cells.filter(|cell| *cell != 0) {
-        if cell & STARTING != 0 {
-            let since = cell & !STARTING;
-            starting = Some(starting.map_or(since, |first| first.min(since)));
-        } else {
-            kill(i32::try_from(cell).ok().and_then(Pid::from_raw));
-        }
-    }
-    if let (Some(since), Some(run)) = (starting, std::env::var_os(RUN_ID)) {
-        for _ in 0..LOOKS {
-            unlisted(&run, since).into_iter().for_each(|group| kill(Some(group)));
+    let run = std::env::var(RUN_ID).unwrap_or_default();
+    let listed: Vec<_> = listed(&page, SIZE)?.into_iter().filter(|[group, ..]| *group != 0).collect();
+    let is_starting = listed.iter().any(|[group, ..]| *group == STARTING);
+    let kin = |[group, number, since]: [u64; 3]| {
+        let root = i32::try_from(group).ok().and_then(Pid::from_raw);
+        Kin { root, mark: Some(mark(&run, number)), since }
+    };
+    let mut attempts: Vec<Kin> = listed.into_iter().map(kin).collect();
+    for look in 0..if is_starting { LOOKS } else { 1 } {
+        if look > 0 {
             sleep(BETWEEN_LOOKS);
+            // The groups have been killed, and init reaps them: their numbers may belong to others.
+            attempts.iter_mut().for_each(|kin| kin.root = None);
         }
+        Hunt::new(attempts.clone(), Arc::default()).end();
     }
     Ok(())
-}
-
-fn kill(group: Option<Pid>) {
-    if let Some(group) = group.filter(|group| group.as_raw_nonzero().get() != getpgrp().as_raw()) {
-        let _ = kill_process_group(group, Signal::KILL);
-    }
 }

@@ -4,9 +4,9 @@
 //! helper threads. A group is ended with TERM, and with KILL after [`GRACE`].
 
 use super::cancel::Latch;
-use super::guard::{Cell, Guard};
+use super::guard::{Cell, Guard, hunt};
 use super::invocation::{Started, start};
-use super::unlisted::RUN_ID;
+use super::processes::{ATTEMPT_ID, RUN_ID};
 use super::wait::wait;
 use super::withdrawn::{Recall, Wakers};
 use rustix::event::{PollFd, PollFlags};
@@ -95,6 +95,9 @@ pub fn capture(
     guard.iter().for_each(|guard| {
         command.env(RUN_ID, &guard.run.0);
     });
+    cell.iter().for_each(|cell| {
+        command.env(ATTEMPT_ID, cell.begin());
+    });
     let limits = Limits {
         timeout: None,
         kill: stop,
@@ -111,14 +114,14 @@ pub fn capture(
     Ok((ended.status, ended.stderr))
 }
 
-/// Starts a child, and collects its output until it exits or reaches a limit.
+/// Starts a child, and collects its output until it exits or reaches a limit. It has what [`Cell::begin`] gave in its
+/// environment.
 ///
 /// # Errors
 /// If it cannot be started, or the system lacks the resources to watch it. The child is killed then.
 pub(super) fn follow(start: impl FnOnce() -> io::Result<Started>, limits: &Limits<'_>) -> io::Result<ProcessEnd> {
     let Limits { timeout, kill, recall, guard, most_output, stdout, stderr } = limits;
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
-    guard.inspect(|guard| guard.starting());
     let child = start().inspect_err(|_| {
         guard.inspect(|guard| guard.leave());
     })?;
@@ -127,7 +130,7 @@ pub(super) fn follow(start: impl FnOnce() -> io::Result<Started>, limits: &Limit
     let watch = match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(watch) => watch,
         Err(error) => {
-            end_group(pid, Signal::KILL);
+            hunt(*guard, Some(pid)).end();
             guard.inspect(|guard| guard.leave());
             reap(pid)?;
             return Err(error.into());
@@ -141,21 +144,31 @@ pub(super) fn follow(start: impl FnOnce() -> io::Result<Started>, limits: &Limit
     };
     let wakers = Wakers { kill, recall: *recall };
     let by = match drain.until_end(&watch, deadline, &wakers) {
-        Ok(EndedBy::Itself) => drain.rest(deadline, &wakers),
+        Ok(EndedBy::Itself) => {
+            let by = drain.rest(deadline, &wakers);
+            if !matches!(by, Ok(EndedBy::Itself)) {
+                // What is left of a command that has exited goes on printing.
+                hunt(*guard, Some(pid)).end();
+            }
+            by
+        }
         other => {
+            let mut hunt = hunt(*guard, Some(pid));
+            hunt.look();
             drain.end_gently(pid, &watch);
+            hunt.end();
             drain.read();
             other
         }
     };
     let held_by = (matches!(by, Ok(EndedBy::Itself)) && drain.is_open()).then(|| drain.holders());
-    if matches!(by, Ok(EndedBy::Flood | EndedBy::Interrupt | EndedBy::Recall)) {
-        // What is left of a command that has exited goes on printing.
-        end_group(pid, Signal::KILL);
-    }
     guard.inspect(|guard| guard.leave());
     drain.tell_rest();
     let (status, by) = (reap(pid)?, by?);
+    if by == EndedBy::Itself && status.signal().is_some() {
+        // Nobody can say what it had in mind for its children.
+        hunt(*guard, None).end();
+    }
     if let Some(error) = drain.stdout.failed {
         return Err(error);
     }

@@ -41,6 +41,8 @@ pub struct Start {
     pub teardown: Option<String>,
     /// Directories to put in front of `sys.path`.
     pub import_path: Vec<String>,
+    /// The most memory that the worker may use for an item, in bytes.
+    pub max_memory: Option<u64>,
     /// What the items are.
     pub items: ItemSettings,
     /// The values in scope of the program.

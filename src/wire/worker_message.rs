@@ -2,7 +2,7 @@
 //!
 //! The worker sends `Hello`, the engine sends `Start`, and the worker answers `Ready` or `Broken`. Then the engine sends any
 //! number of `Run`s. The worker answers each with `Results` and `Log` messages and one `Done`. `Stop`, or closing the
-//! connection, ends the worker.
+//! connection, ends the worker, which says when its `teardown` has ended.
 
 use super::bytes::{Cursor, put_u32, put_u64};
 use super::error::WireError;
@@ -23,6 +23,7 @@ const RESULTS: u8 = 6;
 const LOG: u8 = 7;
 const DONE: u8 = 8;
 const STOP: u8 = 9;
+const TORN_DOWN: u8 = 10;
 
 /// A message between the engine and a worker.
 #[derive(Debug, Clone)]
@@ -45,6 +46,8 @@ pub enum WorkerMessage {
     Done(Done),
     /// Engine: run `teardown` and end.
     Stop,
+    /// Worker: `teardown` has ended. All that is left is what Python does at its end.
+    TornDown,
 }
 
 /// What user code has printed or logged.
@@ -70,7 +73,7 @@ pub struct Done {
 }
 
 impl Message for WorkerMessage {
-    const KINDS: RangeInclusive<u8> = HELLO..=STOP;
+    const KINDS: RangeInclusive<u8> = HELLO..=TORN_DOWN;
 
     fn kind(&self) -> u8 {
         match self {
@@ -83,6 +86,7 @@ impl Message for WorkerMessage {
             Self::Log(_) => LOG,
             Self::Done(_) => DONE,
             Self::Stop => STOP,
+            Self::TornDown => TORN_DOWN,
         }
     }
 
@@ -101,7 +105,7 @@ impl Message for WorkerMessage {
                 [decode, task, encode].into_iter().for_each(|time| put_u64(head, time));
                 Ok(NO_BULK)
             }
-            Self::Ready | Self::Stop => Ok(NO_BULK),
+            Self::Ready | Self::Stop | Self::TornDown => Ok(NO_BULK),
         }
     }
 
@@ -117,6 +121,7 @@ impl Message for WorkerMessage {
             LOG => Self::Log(serde_json::from_slice(payload)?),
             DONE => Self::Done(decode_done(&mut cursor)?),
             STOP => Self::Stop,
+            TORN_DOWN => Self::TornDown,
             _ => return Err(WireError::Invalid("unknown kind")),
         })
     }

@@ -1,4 +1,4 @@
-//! Turns a process into a worker: descriptors, signals, the death of the parent, and the Python environment.
+//! Turns a process into a worker: descriptors, signals, and the Python environment.
 //!
 //! The descriptors are moved before CPython or any `.pth` file can run, so neither user code nor its child processes have the
 //! socket. Afterwards fd 0 is `/dev/null`, and fd 1 is the same log file as fd 2.
@@ -8,7 +8,6 @@ use super::page::Page;
 use super::serve::{self, Link};
 use pyo3::prelude::*;
 use rustix::fs::{FileType, Mode, OFlags};
-use rustix::process::Signal;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
@@ -95,17 +94,11 @@ fn refuse(error: &HostError) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Takes the socket and the shared page from stdin and stdout, and makes this process die with its parent.
+/// Takes the socket and the shared page from stdin and stdout. The process ends when the other end of the socket is closed.
 fn take_over() -> Result<Link, HostError> {
     let (stdin, stdout, stderr) = (rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr());
     let kind = rustix::fs::fstat(stdin).map_err(|_| HostError::NotAWorker)?.st_mode;
     if FileType::from_raw_mode(kind) != FileType::Socket {
-        return Err(HostError::NotAWorker);
-    }
-    let parent = rustix::process::getppid();
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    if rustix::process::getppid() != parent {
-        // The parent died before the line above.
         return Err(HostError::NotAWorker);
     }
     let socket = rustix::io::fcntl_dupfd_cloexec(stdin, 3)?;

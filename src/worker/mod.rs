@@ -21,6 +21,7 @@ mod frame;
 mod host;
 mod json;
 mod key_cache;
+mod memory;
 mod outbox;
 mod page;
 mod record;

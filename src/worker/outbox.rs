@@ -17,6 +17,13 @@ use std::time::Duration;
 
 /// How long a result may wait until it is sent.
 const TICK: Duration = Duration::from_millis(10);
+
+/// How often to look whether the engine is there while no `Run` is active. User code may be stuck in `setup` or `teardown`.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long the guard may take to end a worker whose engine is gone, before the worker ends itself.
+const GUARDS_TIME: Duration = Duration::from_secs(2);
+
 /// How many bytes may wait until they are sent.
 const FULL: usize = 1 << 20;
 
@@ -132,8 +139,12 @@ impl Outbox {
         loop {
             if !pending.running {
                 pending.parked = true;
-                pending = self.wake.wait(pending).unwrap_or_else(PoisonError::into_inner);
+                let (guard, _) = self.wake.wait_timeout(pending, LOOK).unwrap_or_else(PoisonError::into_inner);
+                pending = guard;
                 pending.parked = false;
+                if pending.is_hung_up() {
+                    end_without_engine();
+                }
                 continue;
             }
             let (guard, _) = self.wake.wait_timeout(pending, TICK).unwrap_or_else(PoisonError::into_inner);
@@ -141,8 +152,7 @@ impl Outbox {
             if pending.running {
                 let sent = self.collect(&mut pending, Drain::WithinItem).and_then(|()| pending.send());
                 if sent.is_err() || pending.is_hung_up() {
-                    // No teardown: this thread cannot run it, and the main thread may be stuck in an item.
-                    let _ = kill_process(getpid(), Signal::KILL);
+                    end_without_engine();
                 }
             }
         }
@@ -165,6 +175,13 @@ impl Outbox {
     fn lock(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The guard ends this process together with its children, which it finds as long as this one is there. Without a guard, it
+/// ends without teardown: this thread cannot run it, and the main thread may be stuck in an item.
+fn end_without_engine() {
+    std::thread::sleep(GUARDS_TIME);
+    let _ = kill_process(getpid(), Signal::KILL);
 }
 
 impl Pending {

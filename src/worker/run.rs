@@ -6,6 +6,7 @@
 use super::call::{Caller, WorkUnit};
 use super::capture::Capture;
 use super::encode::{EncodeError, Encoder, EncoderCache};
+use super::memory::MemoryWatch;
 use super::outbox::{Finished, Outbox};
 use super::page::Page;
 use super::timer::Timer;
@@ -25,6 +26,7 @@ pub(super) struct Runner<'a> {
     pub(super) capture: &'a Capture,
     pub(super) page: Page,
     pub(super) timer: &'a Timer,
+    pub(super) memory: MemoryWatch,
     /// The buffer for the current result.
     pub(super) line: Vec<u8>,
     /// What the encoder keeps between values.
@@ -102,6 +104,7 @@ impl Runner<'_> {
             self.caller.support.leave_child(py);
         }
         let outcome = outcome.map_err(|error| self.caller.failure(py, error).after(self.page.running()));
+        self.memory.check(py);
         // The item is done. If the worker dies from here on, the item is not to blame.
         self.page.leave();
         self.timer.end();

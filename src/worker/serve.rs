@@ -3,6 +3,7 @@
 use super::call::Caller;
 use super::capture::Capture;
 use super::encode::EncoderCache;
+use super::memory::MemoryWatch;
 use super::outbox::Outbox;
 use super::page::Page;
 use super::run::Runner;
@@ -66,6 +67,8 @@ fn converse(py: Python<'_>, link: Link) -> Result<u8, ServeError> {
             return Ok(1);
         }
     };
+    // Before the engine looks for the first time.
+    let memory = MemoryWatch::begin(start.max_memory);
     outbox.finish(Some(&WorkerMessage::Ready))?;
     let timer = Timer::default();
     let mut runner = Runner {
@@ -74,6 +77,7 @@ fn converse(py: Python<'_>, link: Link) -> Result<u8, ServeError> {
         capture: &capture,
         page: link.page,
         timer: &timer,
+        memory,
         line: Vec::new(),
         cache: EncoderCache::default(),
     };
@@ -95,7 +99,7 @@ fn converse(py: Python<'_>, link: Link) -> Result<u8, ServeError> {
         error.print(py);
     }
     // This fails if the engine is gone already.
-    let _ = outbox.finish(None);
+    let _ = outbox.finish(Some(&WorkerMessage::TornDown));
     ended.map(|done: u8| done.max(code))
 }
 

@@ -32,7 +32,9 @@ class Folder:
 
     def runs(self) -> list[str]:
         folder = self.path / ".batchmill/runs"
-        return sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
+        # A run whose creation was interrupted has a hidden name, and is none.
+        names = (entry.name for entry in folder.iterdir()) if folder.exists() else ()
+        return sorted(name for name in names if not name.startswith("."))
 
     def has_begun(self, before: list[str], verb: tuple[str, ...]) -> bool:
         """Whether there is a run to go on with: a new one, or the one that `verb` goes on with."""

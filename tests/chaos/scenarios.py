@@ -170,12 +170,25 @@ NUMBER_ROWS = "{range: 60}"
 LATER_STEPS = ("work", "more", "sum", "report")
 FULL = ("--durability", "full")
 
+# What an item starts in a session of its own. The item ends it; if the item is killed, nobody but batchmill does.
+AWAY_SHELL = "setsid sleep 600 > /dev/null 2>&1 & away=$!; sleep 0.02; kill $away; wait; echo {{ item }}"
+AWAY_PYTHON = """
+import subprocess
+away = subprocess.Popen(['sleep', '600'], start_new_session=True)
+time.sleep(0.02)
+away.kill()
+away.wait()
+return {'id': item}
+"""
+
 SCENARIOS = [
     Scenario("shell", batch("{range: 60}", shell("echo {{ item }}")), 64),
     Scenario("shell, full", batch("{range: 60}", shell("echo {{ item }}")), 64, verb=(*RUN, *FULL), again=("resume", *FULL)),
     Scenario("shell, hanging", batch("{range: 20}", shell(HOLD_SHELL)), 40, files=hold, holds=True),
+    Scenario("shell, getting away", batch("{range: 60}", shell(AWAY_SHELL)), 64),
     Scenario("python", batch("{range: 80}", python("return {'id': item}")), 64),
     Scenario("python, hanging", batch("{range: 20}", python(HOLD_PYTHON)), 40, files=hold, holds=True),
+    Scenario("python, getting away", batch("{range: 60}", python(AWAY_PYTHON)), 64),
     Scenario("python, batched", batch("{range: 240}", python(OUTPUT_ROWS, RAN_BATCH), "batch_size: 6\nbatched: true"), 36),
     Scenario("data frames", batch("{csv: in/*.csv, types: {id: integer}}", FRAMES,
              "batch_size: 120\nbatch_format: pandas", "{path: out/frames.parquet}"), 480, files=frame_rows),

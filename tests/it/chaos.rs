@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 /// The guard of an engine.
-fn guard_of(engine: u32) -> Option<Pid> {
+pub fn guard_of(engine: u32) -> Option<Pid> {
     let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let parent = format!(" {engine} ");

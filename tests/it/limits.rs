@@ -164,6 +164,43 @@ fn an_item_that_prints_all_the_time_is_watched_too() {
 }
 
 #[test]
+fn an_item_that_frees_its_memory_at_once_has_exceeded_it_all_the_same() {
+    // `setup` may need more for a moment.
+    let keys = "max_memory: 200MB\nsetup: |\n  x = bytearray(300_000_000)\n  del x";
+    let code = "if item == 4:\n    x = bytearray(300_000_000)\n    del x\nreturn item";
+    let settings = "batch_size: 10\ncontinue_on_error: true";
+    let sandbox = Sandbox::with(&python("{range: 10}", settings, keys, code));
+    sandbox.run(&[]).exits_with(1).says(&["work[4] failed: MemoryLimit: Python worker used"]);
+    assert_eq!(sandbox.results("work"), [0, 1, 2, 3, 5, 6, 7, 8, 9]);
+}
+
+/// CPython keeps the frames of such a recursion outside of the stack, so it takes all the memory there is.
+#[test]
+fn a_recursion_whose_limit_was_raised_ends_at_the_memory_limit() {
+    let code = "import sys\nsys.setrecursionlimit(10**9)\ndef deeper(): return deeper()\ndeeper()";
+    let sandbox = Sandbox::with(&python("[1]", "continue_on_error: true", "max_memory: 200MB", code));
+    let ended = sandbox.run(&[]).exits_with(1);
+    assert!(ended.stderr.contains("work[0] failed: MemoryLimit") || ended.stderr.contains("work[0] failed: Crash"));
+}
+
+#[test]
+fn a_thread_or_an_exit_function_that_hangs_holds_the_end_of_the_step_up_for_seconds_only() {
+    let hangs = "open('hangs', 'w').close(); time.sleep(600)";
+    let thread = format!("def hang(): {hangs}\nthreading.Thread(target=hang).start()");
+    let at_exit = format!("@atexit.register\ndef hang(): {hangs}");
+    for code in [thread, at_exit] {
+        let code = format!("import atexit, threading, time\n{code}\nreturn 1");
+        let sandbox = Sandbox::with(&python("[1]", "", "", &code));
+        let notice =
+            "Python worker was killed, because a thread or an `atexit` function had not ended 5 s after its last item";
+        let ended = sandbox.run(&[]).exits_with(0).says(&[&format!("work: warning: {notice}")]);
+        assert!(sandbox.exists("hangs"), "{}", ended.stderr);
+        assert_eq!(sandbox.results("work"), [1]);
+        sandbox.has_no_process();
+    }
+}
+
+#[test]
 fn an_item_in_a_worker_that_others_have_filled_gets_a_fresh_one() {
     let code = "
 global kept

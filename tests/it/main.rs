@@ -23,6 +23,8 @@ mod chaos_steered;
 mod circles;
 /// Flags, exit codes, output formats.
 mod cli;
+/// Clocks that were set wrong.
+mod clocks;
 /// The alert and the cleaning up.
 mod closing;
 /// Damaged, cut and missing files of a run.
@@ -41,6 +43,8 @@ mod edits;
 mod engine;
 /// Hostile text on its way to people.
 mod escape;
+/// Child processes that leave the process group of their item.
+mod escaped;
 /// The events of every run of the suite, and their schema.
 mod event_files;
 /// Events and metrics for programs.

@@ -181,6 +181,7 @@ pub fn program(program: Program) -> Start {
         program,
         setup: None,
         teardown: None,
+        max_memory: None,
         import_path: Vec::new(),
         items: ItemSettings {
             has_item: true,

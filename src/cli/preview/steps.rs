@@ -3,6 +3,7 @@
 use super::row_count::RowCount;
 use crate::cli::error::CliError;
 use crate::compile::{OpenBatch, Prepared, PreparedStep, StartError, open_batch};
+use crate::measure::wall_clock;
 use crate::model::{RunId, Text};
 use crate::run::step_scope;
 use crate::sources::{SourceHost, run_alone};
@@ -31,7 +32,7 @@ pub struct PlannedStep<'a> {
 
 /// Plans the steps of a workflow, as far as they do not depend on each other.
 pub fn plan_steps(prepared: &Prepared, rows: RowCounts) -> Result<Vec<PlannedStep<'_>>, CliError> {
-    let scope = step_scope(prepared, &RunId("plan".to_owned()), jiff::Timestamp::now());
+    let scope = step_scope(prepared, &RunId("plan".to_owned()), wall_clock());
     let scope = Arc::new(ItemScope::of_step(Arc::new(scope)));
     let never = crossbeam_channel::never();
     let host = SourceHost { run: &run_alone, stop: &never };

@@ -9,6 +9,7 @@ use crate::task::invocation::{Invocation, SpawnDefaults};
 use crate::task::item_lane::{ItemLane, ItemRun, ItemTask, item_scope};
 use crate::task::lane::Lane;
 use crate::task::process::{self, EndedBy, Limits, ProcessEnd};
+use crate::task::processes::{ATTEMPT_ID, RUN_ID};
 use crate::task::program::Task;
 use crate::task::withdrawn::cancelled;
 use crate::template::{
@@ -91,7 +92,7 @@ impl Shell {
             }
         };
         let mut set = |name: &str, value: OsString| variables.push((name.to_owned(), value));
-        set("BATCHMILL_RUN_ID", (&context.run.0).into());
+        set(RUN_ID, (&context.run.0).into());
         if let Some(item) = &scope.item {
             // Linux allows 128 KiB per variable. A longer item is left out: otherwise the command could not start.
             if item.len() < 128 << 10 {
@@ -163,7 +164,9 @@ impl Task for Shell {
 impl ItemTask for Shell {
     fn run(&self, item: &ItemRun<'_>) -> Outcome {
         let ItemRun { scope, context, timeout, recall, guard, clock, log } = *item;
-        let command = self.build(scope, context)?;
+        let mut command = self.build(scope, context)?;
+        // Last, so that the workflow does not set it.
+        command.variables.extend(guard.map(|guard| (ATTEMPT_ID.to_owned(), guard.begin().into())));
         let stderr = |text: &[u8]| log("stderr", String::from_utf8_lossy(text).into_owned());
         let limits = Limits {
             timeout,

@@ -7,6 +7,7 @@ use crate::cli::lookup::unreadable_run;
 use crate::cli::stderr::tell;
 use crate::cli::stdout::print;
 use crate::ledger::{Reader, RunFolder, RunPlace, RunRecord, StateFolder};
+use crate::measure::wall_clock;
 use crate::model::RunId;
 use crate::run::{find_baseline, is_baseline};
 use crate::text::Printable;
@@ -73,6 +74,19 @@ fn readable(folder: RunFolder) -> Option<(RunFolder, RunRecord)> {
     }
 }
 
+/// How old a run is by a clock, both in milliseconds since 1970; unknown if it is from the future: a clock was wrong, then or now.
+fn age(now: i64, started: i64) -> Option<Duration> {
+    u64::try_from(now.saturating_sub(started)).ok().map(Duration::from_millis)
+}
+
+fn is_older(folder: &RunFolder, age: Option<Duration>, than: Duration) -> bool {
+    if age.is_none() {
+        let run = Printable::line(&folder.run.0);
+        tell(format!("note: by this machine's clock, run `{run}` starts in the future; it is kept"));
+    }
+    age.is_some_and(|age| age >= than)
+}
+
 impl CleanArgs {
     /// Deletes the runs and prints their ids.
     pub fn run(self) -> Result<Exit, CliError> {
@@ -90,15 +104,15 @@ impl CleanArgs {
         }
         let mut folders: Vec<_> = folders.into_iter().filter_map(readable).collect();
         folders.truncate(folders.len().saturating_sub(self.keep.unwrap_or(0)));
-        let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
+        let now = wall_clock().as_millisecond();
         // Of runs of the same file with the same parameters, the last one that is deleted speaks for all: to look for another run
         // means to look at every run.
         let mut baselines = BTreeMap::new();
         for (folder, record) in folders {
             let run = folder.run.clone();
-            let started = u64::try_from(record.started).unwrap_or(0);
-            let old = self.older_than.is_none_or(|age| Duration::from_millis(now.saturating_sub(started)) >= age);
-            if !old || folder.is_locked() {
+            if !self.older_than.is_none_or(|than| is_older(&folder, age(now, record.started), than))
+                || folder.is_locked()
+            {
                 continue;
             }
             let baseline = Baseline::of(&folder, &record, &self.state.folder());
@@ -110,5 +124,19 @@ impl CleanArgs {
         }
         baselines.values().for_each(|baseline| baseline.tell_if_last(&self.state.folder()));
         Ok(Exit::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_age_of_a_run_from_the_future_is_unknown() {
+        assert_eq!(age(3000, 1000), Some(Duration::from_secs(2)));
+        assert_eq!(age(1000, 1000), Some(Duration::ZERO));
+        assert_eq!(age(1000, 1001), None);
+        assert_eq!(age(0, i64::MAX), None);
+        assert!(age(i64::MAX, i64::MIN) > Some(Duration::from_secs(1)));
     }
 }

@@ -4,6 +4,7 @@ use super::body::{compact_json, text};
 use super::connection::CONNECT_TIMEOUT;
 use super::message::{interrupted, without_secrets};
 use super::saved::PartFile;
+use crate::measure::wall_clock;
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::task::cancel::Latch;
 use base64::Engine as _;
@@ -237,7 +238,7 @@ fn retry_after(value: &str) -> Option<Duration> {
         return Some(Duration::from_secs(seconds));
     }
     let date = jiff::fmt::rfc2822::parse(value.trim()).ok()?;
-    Duration::try_from(date.timestamp().duration_since(jiff::Timestamp::now())).ok()
+    Duration::try_from(date.timestamp().duration_since(wall_clock())).ok()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::task::{PythonTask, Role};
 use super::work_unit::WorkUnit;
 use crate::model::Failure;
 use crate::task::foreground::ForegroundRun;
+use crate::task::processes::RUN_ID;
 use crate::wire::{ForegroundJob, RunBatch};
 use std::fs::File;
 use std::io::Write;
@@ -35,7 +36,7 @@ pub(super) fn foreground_command(task: &PythonTask, run: &ForegroundRun<'_>) -> 
     let host = context.host.python.as_ref();
     let host = host.expect("the engine settles the interpreter before a python task starts");
     let mut command = host.foreground_command(&path);
-    command.env("BATCHMILL_RUN_ID", &context.run.0);
+    command.env(RUN_ID, &context.run.0);
     command.envs(context.host.env.iter().map(|(name, value)| (name, value)));
     Ok(command)
 }

@@ -10,8 +10,9 @@ use super::worker_env::worker_env;
 use crate::model::{Failure, FailureKind};
 use crate::task::cancel::Latch;
 use crate::task::context::StepContext;
-use crate::task::guard::{Cell, Guard};
+use crate::task::guard::{Cell, Guard, hunt};
 use crate::task::process::{end_group, kill_child};
+use crate::task::processes::{ATTEMPT_ID, RUN_ID, now, since_boot, ticks};
 use crate::task::wait::wait;
 use crate::wire::{FrameReader, WireError, WorkerMessage, write_frame};
 use rustix::event::{PollFd, PollFlags};
@@ -61,7 +62,21 @@ struct LocalWorker {
     page: SharedPage,
     stderr: File,
     guard: Option<Cell>,
+    work: Work,
     status: Option<ExitStatus>,
+}
+
+/// What a worker is doing, and since when. If it is ended, so are the processes that it has started since then, or since its
+/// current unit began. What earlier units have left running is left alone.
+#[derive(Debug, Clone, Copy)]
+enum Work {
+    Nothing,
+    /// One unit after another.
+    Units(u64),
+    /// Something that ends as a whole: `setup`, or units whose time is up together.
+    Whole(u64),
+    /// `teardown`, and what Python does at its end.
+    Last(u64),
 }
 
 impl LocalHost {
@@ -83,16 +98,17 @@ impl LocalHost {
         let mut command = self.host.command();
         command.envs(worker_env(&context.host.env, context.settings.width));
         command.envs(context.host.env.iter().map(|(name, value)| (name, value)));
-        command.env("BATCHMILL_RUN_ID", &context.run.0).env("PYTHONFAULTHANDLER", "1");
+        command.env(RUN_ID, &context.run.0).env("PYTHONFAULTHANDLER", "1");
         command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(page.to_stdio()?);
         command.stderr(stderr.try_clone()?);
         let guard = context.host.guard.as_ref().and_then(Guard::cell);
-        guard.iter().for_each(Cell::starting);
+        command.envs(guard.iter().map(|guard| (ATTEMPT_ID, guard.begin())));
         let mut child = command.process_group(0).spawn()?;
         guard.iter().for_each(|guard| guard.enter(Pid::from_child(&child)));
         let watch = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).inspect_err(|_| kill_child(&mut child))?;
         let reader = FrameReader::default();
-        Ok(LocalWorker { child, watch, socket, reader, page, stderr, guard, status: None })
+        let work = Work::Whole(now());
+        Ok(LocalWorker { child, watch, socket, reader, page, stderr, guard, work, status: None })
     }
 }
 
@@ -112,8 +128,13 @@ impl PeerHost for LocalHost {
 
 impl Peer for LocalWorker {
     fn send(&mut self, message: &WorkerMessage) -> Result<(), WireError> {
-        if matches!(message, WorkerMessage::Run(_)) {
-            self.page.clear()?;
+        match message {
+            WorkerMessage::Run(_) => {
+                self.page.clear()?;
+                self.begin(Work::Units);
+            }
+            WorkerMessage::Stop => self.begin(Work::Last),
+            _ => {}
         }
         write_frame(&mut self.socket, message)
     }
@@ -129,6 +150,9 @@ impl Peer for LocalWorker {
             let now = Instant::now();
             let next = timers.iter().filter_map(|(at, _)| *at).min();
             if let Some((_, event)) = timers.into_iter().find(|(at, _)| at.is_some_and(|at| at <= now)) {
+                if let (WorkerEvent::Deadline, Work::Units(since)) = (&event, self.work) {
+                    self.work = Work::Whole(since);
+                }
                 return Ok(event);
             }
             match self.wait(waits, next)? {
@@ -154,11 +178,11 @@ impl Peer for LocalWorker {
         self.page.item_time()
     }
 
-    /// Includes memory that is shared with other processes (`VmRSS` in proc(5)).
+    /// Includes memory that is shared with other processes, and that it has had since it was ready (`VmHWM` in proc(5)).
     fn memory(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        let kilobytes: u64 = resident.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kilobytes: u64 = most.trim().strip_suffix("kB")?.trim().parse().ok()?;
         Some(kilobytes * 1024)
     }
 
@@ -210,7 +234,13 @@ impl LocalWorker {
             }
         };
         match read {
-            Ok(Some(message)) => Ok(WorkerEvent::Message(message)),
+            Ok(Some(message)) => {
+                if matches!(message, WorkerMessage::Ready | WorkerMessage::Done(_)) {
+                    self.work = Work::Nothing;
+                    self.guard.iter().for_each(Cell::rest);
+                }
+                Ok(WorkerEvent::Message(message))
+            }
             // It closed the socket, or was killed in the middle of a frame. Either way it is dead or about to be.
             Ok(None) => Ok(WorkerEvent::Dead(self.reap()?)),
             Err(WireError::Io(error)) if error.kind() != io::ErrorKind::WouldBlock => {
@@ -235,9 +265,31 @@ impl LocalWorker {
     fn reap(&mut self) -> io::Result<WorkerExit> {
         if self.status.is_none() {
             // Whether it exits in time or not, the group is killed next.
-            let _ = wait(&mut [PollFd::new(&self.watch, PollFlags::IN)], Some(Instant::now() + HANG_UP));
+            let exited = wait(&mut [PollFd::new(&self.watch, PollFlags::IN)], Some(Instant::now() + HANG_UP));
+            if let (Ok(Some(_)), Work::Last(_)) = (exited, self.work) {
+                self.work = Work::Nothing;
+            }
         }
         self.kill().map(exit)
+    }
+
+    fn begin(&mut self, work: impl Fn(u64) -> Work) {
+        let now = now();
+        self.work = work(now);
+        self.guard.iter().for_each(|guard| guard.work_from(now));
+    }
+
+    /// When the attempt began that ends with the worker, if it ends one.
+    fn attempt_began(&self) -> Option<u64> {
+        // Read first: a moment too early is better than one too late.
+        let now = since_boot();
+        match self.work {
+            Work::Nothing => None,
+            Work::Units(since) if self.page.position().is_some() => {
+                Some(ticks(now.saturating_sub(self.page.item_time())).max(since))
+            }
+            Work::Units(since) | Work::Whole(since) | Work::Last(since) => Some(since),
+        }
     }
 
     /// Kills the process group, and notes how the process exited. The group is killed before the process is reaped: after that,
@@ -246,7 +298,14 @@ impl LocalWorker {
         if let Some(status) = self.status {
             return Ok(status);
         }
-        end_group(Pid::from_child(&self.child), Signal::KILL);
+        let group = Pid::from_child(&self.child);
+        match self.attempt_began() {
+            Some(since) => {
+                self.guard.iter().for_each(|guard| guard.work_from(since));
+                hunt(self.guard.as_ref(), Some(group)).end();
+            }
+            None => end_group(group, Signal::KILL),
+        }
         self.guard.iter().for_each(Cell::leave);
         let status = self.child.wait()?;
         self.status = Some(status);

@@ -46,7 +46,7 @@ pub(super) trait Peer {
     /// The time since the worker started that unit.
     fn item_time(&self) -> Duration;
 
-    /// The memory that the worker uses, in bytes.
+    /// The most memory that the worker has used since it was ready, in bytes.
     fn memory(&self) -> Option<u64>;
 
     /// The end of the worker's stderr, such as the traceback of a fatal error or the output of child processes.

@@ -189,6 +189,7 @@ impl PythonTask {
             program: self.program(context),
             setup: self.setup.as_ref().map(|text| text.raw.clone()),
             teardown: self.teardown.as_ref().map(|text| text.raw.clone()),
+            max_memory: self.max_memory,
             import_path: self.import_path(),
             items: wire::ItemSettings {
                 has_item: settings.has_item,

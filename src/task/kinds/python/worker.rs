@@ -8,8 +8,11 @@ use crate::task::cancel::Latch;
 use crate::wire::{Hello, Log, PROTOCOL, Role, Start, WorkerMessage};
 use std::time::{Duration, Instant};
 
-/// How long a worker may take to stop, `teardown` included.
-const SHUTDOWN: Duration = Duration::from_secs(60);
+/// How long `teardown` may take.
+const TEARDOWN: Duration = Duration::from_secs(60);
+
+/// How long a worker may take to exit after that. Threads that are no daemons, and `atexit` functions, have so long.
+const LAST: Duration = Duration::from_secs(5);
 
 /// A worker that is ready for work.
 pub(super) struct Worker {
@@ -85,15 +88,33 @@ impl Worker {
     /// Stops the worker after its `teardown`.
     pub(super) fn stop(mut self, kill: &Latch) -> WorkerStop {
         let mut logs = Vec::new();
-        let waits = Waits { deadline: Some(Instant::now() + SHUTDOWN), ..Waits::for_answer(kill) };
+        let mut waits = Waits { deadline: Some(Instant::now() + TEARDOWN), ..Waits::for_answer(kill) };
+        let (mut pending, mut allowed, mut late) = ("`teardown`", TEARDOWN, None);
         // If the worker is dead already, its socket is closed, which ends the loop.
         drop(self.peer.send(&WorkerMessage::Stop));
-        while let Ok(WorkerEvent::Message(message)) = self.peer.next_event(&waits) {
-            if let WorkerMessage::Log(log) = message {
-                logs.push(log);
+        loop {
+            match self.peer.next_event(&waits) {
+                Ok(WorkerEvent::Message(WorkerMessage::Log(log))) => logs.push(log),
+                Ok(WorkerEvent::Message(WorkerMessage::TornDown)) => {
+                    (pending, allowed) = ("a thread or an `atexit` function", LAST);
+                    waits.deadline = Some(Instant::now() + LAST);
+                }
+                Ok(WorkerEvent::Message(_)) => {}
+                Ok(WorkerEvent::Deadline) => {
+                    let seconds = allowed.as_secs();
+                    late = Some(format!("was killed, because {pending} had not ended {seconds} s"));
+                    break;
+                }
+                _ => break,
             }
         }
-        let exit = self.peer.close();
+        let exit = match late {
+            Some(description) => {
+                drop(self.peer.close());
+                Some(WorkerExit { success: false, description })
+            }
+            None => self.peer.close(),
+        };
         logs.extend(self.stderr_log());
         WorkerStop { logs, exit }
     }

@@ -1,0 +1,122 @@
+//! Ends all processes of attempts: those in the group of each, and those that have left it.
+//!
+//! Every process is stopped first, until no new one is found: a stopped process cannot fork, so none gets away while others are
+//! looked for. Then all are killed. A process is held by a pidfd before it gets a signal, so the number of one that has ended in
+//! between is never taken for it.
+
+use super::processes::{Kin, Process, SharedProcesses};
+use super::wait::wait;
+use rustix::event::{PollFd, PollFlags};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long to look. What the kernel does not let end by then, because it waits for a device, ends later by itself.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// How long to wait for the end of processes that were killed before looking for others.
+const DYING: Duration = Duration::from_millis(200);
+
+/// How often to look without finding any before there are none, if some are so short-lived that a look may miss them.
+const ENOUGH: usize = 3;
+
+/// What a look has found.
+pub(super) struct Look {
+    /// Those that are new, among all that were caught.
+    new: Range<usize>,
+    is_quiet: bool,
+    has_gaps: bool,
+}
+
+/// Ends the processes of some attempts.
+pub(super) struct Hunt {
+    attempts: Vec<Kin>,
+    shared: Arc<SharedProcesses>,
+    /// When those that were found started, by number.
+    known: HashMap<i32, u64>,
+    /// Those that are to be killed.
+    caught: Vec<OwnedFd>,
+}
+
+impl Hunt {
+    pub(super) fn new(attempts: Vec<Kin>, shared: Arc<SharedProcesses>) -> Self {
+        Self { attempts, shared, known: HashMap::new(), caught: Vec::new() }
+    }
+
+    /// Finds those that are not known yet. Do this before the groups get a signal too: what descends from a process can be found
+    /// only while that is there.
+    pub(super) fn look(&mut self) -> Look {
+        let processes = self.shared.read();
+        let (before, mut is_quiet) = (self.caught.len(), true);
+        for kin in &self.attempts {
+            let found: Vec<_> = processes.of(kin, &self.known).map(|it| (it.pid, it.started)).collect();
+            for (pid, started) in found {
+                if self.known.get(&pid) == Some(&started) {
+                    continue;
+                }
+                // If it has ended since, it may have left another in its place.
+                is_quiet = false;
+                if let Some(process) = hold(pid, started) {
+                    self.known.insert(pid, started);
+                    self.caught.push(process);
+                }
+            }
+        }
+        Look { new: before..self.caught.len(), is_quiet, has_gaps: processes.has_gaps }
+    }
+
+    /// Ends them.
+    pub(super) fn end(mut self) {
+        let last = Instant::now() + LONGEST;
+        self.signal_groups(Signal::STOP);
+        signal(&self.caught, Signal::STOP);
+        loop {
+            self.stop_all(last);
+            self.signal_groups(Signal::KILL);
+            let killed = std::mem::take(&mut self.caught);
+            signal(&killed, Signal::KILL);
+            if killed.is_empty() || Instant::now() >= last {
+                return;
+            }
+            let dying = Instant::now() + DYING;
+            for process in &killed {
+                // Whether it has ended or not, others are looked for next.
+                let _ = wait(&mut [PollFd::new(process, PollFlags::IN)], Some(dying));
+            }
+        }
+    }
+
+    /// Stops all, until no new ones are found.
+    fn stop_all(&mut self, last: Instant) {
+        let (mut quiet, mut enough) = (0, 1);
+        while quiet < enough && Instant::now() < last {
+            let Look { new, is_quiet, has_gaps } = self.look();
+            signal(&self.caught[new], Signal::STOP);
+            quiet = if is_quiet { quiet + 1 } else { 0 };
+            enough = enough.max(if !is_quiet { ENOUGH } else { 1 + usize::from(has_gaps) });
+        }
+    }
+
+    fn signal_groups(&self, signal: Signal) {
+        for root in self.attempts.iter().filter_map(|kin| kin.root) {
+            // It does not matter if the group is gone already.
+            let _ = kill_process_group(root, signal);
+        }
+    }
+}
+
+/// A process by its number, if it is the one that started then.
+fn hold(pid: i32, started: u64) -> Option<OwnedFd> {
+    let process = pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()?;
+    (Process::read(pid)?.started == started).then_some(process)
+}
+
+fn signal(processes: &[OwnedFd], signal: Signal) {
+    for process in processes {
+        // It may have ended, or belong to another user.
+        let _ = pidfd_send_signal(process, signal);
+    }
+}
