@@ -9,5 +9,7 @@
 mod fuzzer;
 /// Bytes that were cut, swapped, doubled and overwritten.
 mod mutation;
+/// Secrets.
+mod secrets;
 /// Workflow files.
 mod yaml;
