@@ -49,6 +49,8 @@ mod events;
 mod fingerprints;
 /// Batches as data frames, and data frames as results.
 mod frames;
+/// One hostile text in every place.
+mod hostile;
 /// HTTP requests against a local server.
 mod http;
 /// What is new since the last good run.

@@ -86,7 +86,8 @@ impl ReproArgs {
                 Exit::Done
             }
             Some(error) => {
-                tell(format!("{place} failed again: {}", MaybeSecret::from(error).masked(&prepared.secrets).lines()));
+                let error = MaybeSecret::from(error).masked(&prepared.secrets).lines().indented("  ");
+                tell(format!("{place} failed again: {error}"));
                 Exit::SomeFailed
             }
         })
