@@ -90,5 +90,11 @@ impl StepEnv<'_> {
 
 /// What a run lends to the tasks of all its steps.
 pub(super) fn task_host(prepared: &Prepared, folder: &RunFolder) -> TaskHost {
-    TaskHost { env: Arc::clone(&prepared.own_env), guard: None, python: prepared.python.clone(), logs: folder.logs() }
+    TaskHost {
+        env: Arc::clone(&prepared.own_env),
+        guard: None,
+        python: prepared.python.clone(),
+        logs: folder.logs(),
+        secrets: Arc::clone(&prepared.secrets),
+    }
 }

@@ -107,6 +107,8 @@ mod rows_again;
 mod rows_mended;
 /// The JSON Schema for editors, against the parser.
 mod schema;
+/// Secrets, which nothing keeps and nothing shows.
+mod secrets;
 /// Templates and shell commands, injection above all.
 mod shell;
 /// Completion in real shells, and manual pages.

@@ -25,7 +25,8 @@ pub struct ReproArgs {
     /// Failed item: its index, or the beginning of its key
     #[arg(value_name = "INDEX|KEY")]
     item: String,
-    /// Parameters to override; the others keep their values. Secrets are not saved: pass them again
+    /// Parameters to override; the others keep their values. Secrets are not saved: pass them again, as
+    /// `NAME@=FILE`
     #[arg(value_name = "NAME=VALUE")]
     params: Vec<String>,
     /// Step of the item, if items of several steps match

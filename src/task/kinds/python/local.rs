@@ -13,6 +13,7 @@ use crate::task::context::StepContext;
 use crate::task::guard::{Cell, Guard};
 use crate::task::process::{end_group, kill_child};
 use crate::task::wait::wait;
+use crate::text::CUT;
 use crate::wire::{FrameReader, WireError, WorkerMessage, write_frame};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -167,7 +168,8 @@ impl Peer for LocalWorker {
         let from = length.saturating_sub(MOST_STDERR);
         let mut text = vec![0; usize::try_from(length - from).unwrap_or(0)];
         let read = self.stderr.read_exact_at(&mut text, from);
-        String::from_utf8_lossy(if read.is_ok() { &text } else { &[] }).trim().to_owned()
+        let text = String::from_utf8_lossy(if read.is_ok() { &text } else { &[] }).trim().to_owned();
+        if from == 0 { text } else { format!("{CUT}{text}") }
     }
 
     fn close(&mut self) -> Option<WorkerExit> {
