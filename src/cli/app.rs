@@ -8,8 +8,10 @@ use super::stderr::tell;
 use super::verbs;
 use crate::run;
 use crate::task::guard;
+use crate::text::Printable;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
+use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
 /// Run a task for each item of a list, a directory of files or a table, and save every result
@@ -101,6 +103,19 @@ impl Verb {
     }
 }
 
+/// Says what is wrong with the arguments. The error repeats them, and they may come from an untrusted source; so it is that of the
+/// same arguments, escaped, each on its line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let escaped = std::env::args_os().map(|argument| Printable::line(argument.as_bytes()).to_string());
+    let escaped = Cli::try_parse_from(escaped).err().filter(clap::Error::use_stderr);
+    match &escaped {
+        Some(error) => tell(error.render().to_string().trim_end()),
+        // Escaped, they are right.
+        None => tell(Printable::lines(error.render().to_string().trim_end()).indented("  ")),
+    }
+    Exit::Bad.code()
+}
+
 /// Runs the command line: the whole program.
 pub fn main() -> ExitCode {
     match completers::answer(Cli::command) {
@@ -112,11 +127,7 @@ pub fn main() -> ExitCode {
     drop(run::outlive_file_limit());
     let verb = match Cli::try_parse() {
         Ok(cli) => cli.verb,
-        // The error repeats the arguments, which may come from an untrusted source.
-        Err(error) if error.use_stderr() => {
-            tell(error.render().to_string().trim_end());
-            return Exit::Bad.code();
-        }
+        Err(error) if error.use_stderr() => return refuse(&error),
         Err(help) if help.kind() == ErrorKind::DisplayHelp => {
             let words: Vec<_> = std::env::args_os().collect();
             file_help::with_params(Cli::command, &words).unwrap_or(help).exit()

@@ -83,9 +83,13 @@ impl CliError {
 
     /// The same without secrets.
     pub fn masked(mut self, secrets: &Secrets) -> Self {
-        if let Kind::Message(message) = &mut self.kind {
-            secrets.mask(&mut message.what);
-            message.causes.iter_mut().for_each(|cause| secrets.mask(cause));
+        match &mut self.kind {
+            Kind::Message(message) => {
+                secrets.mask(&mut message.what);
+                message.causes.iter_mut().for_each(|cause| secrets.mask(cause));
+                message.help.iter_mut().for_each(|help| secrets.mask(help));
+            }
+            Kind::Diagnostics(diagnostics) => *diagnostics = diagnostics.clone().masked(secrets),
         }
         self
     }

@@ -178,7 +178,8 @@ fn refuse_secrets(params: &GivenParams) -> Result<(), CliError> {
         return Ok(());
     }
     let message = "parameters that contain a secret are not saved with the run";
-    Err(CliError::bad(message).help(format!("pass them again: {}", secret.join(" "))))
+    let help = format!("pass them again: {}; `NAME@=FILE` reads a value from a file", secret.join(" "));
+    Err(CliError::bad(message).help(help))
 }
 
 /// The path, independent of the working directory.

@@ -61,7 +61,7 @@ impl Typed {
     /// The names of the parameters that have a value.
     pub fn given(&self) -> Vec<String> {
         let given = self.arguments.try_get_many::<String>("params").ok().flatten().into_iter().flatten();
-        given.filter_map(|param| Some(param.split_once('=')?.0.to_owned())).collect()
+        given.filter_map(|param| Some(param.split_once('=')?.0.trim_end_matches('@').to_owned())).collect()
     }
 }
 

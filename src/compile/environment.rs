@@ -2,9 +2,12 @@
 
 use super::ParamValues;
 use super::check::template_error;
+use super::params::GivenParam;
+use super::prepared::Options;
 use crate::spec::{Diagnostic, Workflow};
 use crate::template::{CompiledTree, ItemScope, Names, Scope, json_or_invalid};
-use crate::text::Secrets;
+use crate::text::{MASK, Secrets};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -53,26 +56,52 @@ pub fn template_params(params: &ParamValues) -> BTreeMap<String, minijinja::Valu
     params.iter().map(value).collect()
 }
 
-/// The values of `secrets`.
+/// The values of `secrets`. A variable and a parameter of the same name are both secret, and so is what was given for a parameter,
+/// even if it is no value of its type.
 pub(super) fn secrets(
     workflow: &Workflow,
     env: &BTreeMap<String, String>,
-    params: &ParamValues,
-    check_only: bool,
+    (params, options): (&ParamValues, &Options),
     errors: &mut Vec<Diagnostic>,
 ) -> Secrets {
     let mut values = Vec::new();
     for name in &workflow.secrets {
-        let param = params.get(&name.raw).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-        match param.or_else(|| env.get(&name.raw).cloned()) {
-            Some(value) => values.push(value),
-            None if check_only => {}
-            None => errors.push(
+        let (param, variable, given) = (params.get(&name.raw), env.get(&name.raw), options.params.get(&name.raw));
+        if param.is_none() && variable.is_none() && given.is_none() && !options.check_only {
+            errors.push(
                 Diagnostic::at(name.span, format!("secret `{}` is not set", name.raw))
                     .within("secrets")
-                    .help(format!("set the environment variable `{0}`, or give the parameter `{0}=VALUE`", name.raw)),
-            ),
+                    .help(format!("set the environment variable `{0}`, or give the parameter `{0}@=FILE`", name.raw)),
+            );
         }
+        match (param, given) {
+            (Some(Value::Bool(value)), _) => values.push(value.to_string()),
+            (Some(value), _) => leaves(value, &mut values),
+            (None, _) => {}
+        }
+        match given {
+            Some(GivenParam::Typed(text)) => values.push(text.clone()),
+            Some(GivenParam::Value(value)) => leaves(value, &mut values),
+            Some(GivenParam::Secret) | None => {}
+        }
+        values.extend(variable.cloned());
     }
+    // It takes the place of a value that cannot be read.
+    values.retain(|value| value != MASK);
     Secrets::new(values)
+}
+
+/// All strings and numbers in a value.
+fn leaves(value: &Value, into: &mut Vec<String>) {
+    match value {
+        Value::Null | Value::Bool(_) => {}
+        Value::String(text) => into.push(text.clone()),
+        Value::Number(number) => {
+            into.push(number.to_string());
+            // As most programs print it.
+            into.extend(number.as_f64().map(|float| float.to_string()));
+        }
+        Value::Array(values) => values.iter().for_each(|value| leaves(value, into)),
+        Value::Object(fields) => fields.values().for_each(|value| leaves(value, into)),
+    }
 }

@@ -1,6 +1,8 @@
 //! Parameters: what the workflow declares, what the user passes, and whether they match.
 
-use crate::spec::{Diagnostic, DiagnosticKind, Param, Workflow, check_param, nearest, value};
+use crate::spec::{
+    Diagnostic, DiagnosticKind, Param, RENAME, Workflow, check_param, is_reserved, nearest, reserved, value,
+};
 use crate::template::{CompiledTree, ItemScope, Scope};
 use crate::text::{MASK, Secrets};
 use serde::{Deserialize, Serialize};
@@ -52,9 +54,9 @@ fn values_of(given: &GivenParams, declared: &[Param], errors: &mut Vec<Diagnosti
         let read = match param {
             GivenParam::Typed(text) => value(text, kind),
             GivenParam::Value(value) => Ok(value.clone()),
-            GivenParam::Secret => {
-                Err(format!("is a secret, which is not saved with the run; pass it again: `{name}=VALUE`"))
-            }
+            GivenParam::Secret => Err(format!(
+                "is a secret, which is not saved with the run; pass it again: `{name}=VALUE` or `{name}@=FILE`"
+            )),
         };
         match read {
             Ok(value) => drop(values.insert(name.clone(), value)),
@@ -81,7 +83,12 @@ pub fn resolve_params(
     if !errors.is_empty() {
         return (values, errors);
     }
-    let Some(declared) = &workflow.params else { return (values, errors) };
+    let Some(declared) = &workflow.params else {
+        // Those that are declared were refused in the file.
+        let wrong = values.keys().filter(|name| is_reserved(name));
+        errors.extend(wrong.map(|name| Diagnostic::of_file(reserved(name)).help(RENAME)));
+        return (values, errors);
+    };
     errors.extend(unknown(declared, &values));
     for param in declared {
         let value = values.get(&param.name).cloned().map(Ok).or_else(|| default(param, env));

@@ -9,6 +9,7 @@ use super::prepared::{Compiled, Options, Prepared, PreparedStep, aggregate_of, f
 use crate::spec::{Diagnostic, DiagnosticKind, Diagnostics, Workflow};
 use crate::task::python::{HostError, find_interpreter};
 use crate::template::Names;
+use crate::text::Secrets;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -41,7 +42,7 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
     };
     let (env, own_env) = environment(&workflow, process_env, &params, &names, &mut errors);
     names.env = env.keys().cloned().collect();
-    let secrets = secrets(&workflow, &env, &params, options.check_only, &mut errors);
+    let secrets = secrets(&workflow, &env, (&params, &options), &mut errors);
     let compiled = compile_steps(&workflow, names, &mut errors);
     let folder = folder_of(&workflow.source);
     let found = find_interpreter(options.python.as_deref(), &folder);
@@ -52,21 +53,21 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
         }
         // Errors in the file come first: they do not depend on the interpreter.
         Err(error) => {
-            fail(&workflow, std::mem::take(&mut errors))?;
+            fail(&workflow, std::mem::take(&mut errors), &secrets)?;
             if !options.check_only {
                 return Err(error.into());
             }
             None
         }
     };
-    fail(&workflow, errors)?;
+    fail(&workflow, errors, &secrets)?;
     let (steps, closing) = prepared_steps(&workflow, compiled);
     let secrets = Arc::new(secrets);
     Ok(Prepared { workflow, steps, closing, params, env, own_env, secrets, python, options })
 }
 
-fn fail(workflow: &Workflow, errors: Vec<Diagnostic>) -> Result<(), Diagnostics> {
-    Diagnostics::new(workflow.source.clone(), errors).map_or(Ok(()), Err)
+fn fail(workflow: &Workflow, errors: Vec<Diagnostic>, secrets: &Secrets) -> Result<(), Diagnostics> {
+    Diagnostics::new(workflow.source.clone(), errors).map_or(Ok(()), |errors| Err(errors.masked(secrets)))
 }
 
 /// The parameters. If the workflow is only checked, a missing one is not an error, and templates are still checked.

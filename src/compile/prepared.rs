@@ -76,7 +76,8 @@ impl Prepared {
     /// A hash of the parameters, to find runs with the same ones.
     pub fn params_hash(&self) -> String {
         let json = serde_json::to_string(&self.params).unwrap_or_default();
-        if self.secrets.masked(json.clone()) == json {
+        let has_secret = self.workflow.secrets.iter().any(|secret| self.params.contains_key(&secret.raw));
+        if !has_secret && self.secrets.masked(json.clone()) == json {
             return format!("{:032x}", xxhash_rust::xxh3::xxh3_128(json.as_bytes()));
         }
         self.keyed_hash(&json)
@@ -89,6 +90,11 @@ impl Prepared {
         let mut hash = Hmac::<Sha256>::new_from_slice(&key).expect("a key of any length will do");
         hash.update(text.as_bytes());
         hash.finalize().into_bytes().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// A hash of a text if it contains a secret, to compare it with another without keeping it.
+    pub fn secret_hash(&self, text: &str) -> Option<String> {
+        (self.secrets.masked(text.to_owned()) != text).then(|| self.keyed_hash(text))
     }
 
     /// Whether any task starts child processes.

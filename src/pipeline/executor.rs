@@ -4,6 +4,7 @@
 
 use super::failures::{FailureSorter, SortedFailures};
 use super::job::StepJob;
+use super::log_pieces::LogPieces;
 use super::measures::{FrameMeasures, Noting, micros};
 use crate::model::{
     Batch, BatchReport, BatchSpan, Failure, FailureKind, Indexes, ItemAttempt, ItemFailure, ItemKey, Keys, LogEntry,
@@ -15,6 +16,7 @@ use crate::spec::OnBadRow;
 use crate::task::{BatchOutcome, Frame, FrameOutcome, Lane, LogLine};
 use crate::template::ErrorValue;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Runs the frames of one slot. Owns its lanes, and with them the child processes.
@@ -23,7 +25,7 @@ pub struct FrameExecutor<'a> {
     lane: Box<dyn Lane>,
     handler: Option<Box<dyn Lane>>,
     job: &'a StepJob<'a>,
-    log: &'a dyn Fn(LogEntry),
+    log: LogPieces<'a>,
 }
 
 /// The outcome of a frame.
@@ -60,6 +62,7 @@ impl FrameResult {
 impl<'a> FrameExecutor<'a> {
     /// Runs frames in the lane of this slot. `log` gets what tasks print, while they run.
     pub fn new(job: &'a StepJob<'a>, slot: usize, log: &'a dyn Fn(LogEntry)) -> Self {
+        let log = LogPieces::new(Arc::clone(&job.context.host.secrets), log);
         Self { slot, lane: job.program.lane(&job.context, slot), handler: None, job, log }
     }
 
@@ -70,7 +73,7 @@ impl<'a> FrameExecutor<'a> {
         let attempt = batches.first().map_or(1, |batch| batch.attempt);
         let last_attempt = job.settings.retry.delay_after(attempt).is_none() && !job.settings.failures.bisect;
         let halt_on_failure = !job.settings.failures.continue_on_error && last_attempt;
-        let log = |at: usize, line| (self.log)(log_entry(line, &batches[at]));
+        let log = |at: usize, line| self.log.push(log_entry(line, &batches[at]));
         let frame = Frame { batches, halt_on_failure, error: None, log: &log };
         let started = Instant::now();
         let FrameOutcome { batches: outcomes, fatal, worker, times } = match batches {
@@ -99,6 +102,7 @@ impl<'a> FrameExecutor<'a> {
             result.measures.count(&report);
             result.reports.push(report);
         }
+        self.log.flush();
         result
     }
 
@@ -204,7 +208,7 @@ impl<'a> FrameExecutor<'a> {
         let (context, slot) = (&self.job.context, self.slot);
         let lane = self.handler.get_or_insert_with(|| program.lane(&context.for_handler(), slot));
         let item = Some(ItemAttempt { index: alone.indexes.get(0), attempt: alone.attempt });
-        let log = |_, line: LogLine| (self.log)(LogEntry { item, stream: line.stream, text: line.text });
+        let log = |_, line: LogLine| self.log.push(LogEntry { item, stream: line.stream, text: line.text });
         let batches = std::slice::from_ref(alone);
         let frame = Frame { batches, halt_on_failure: false, error: Some(error), log: &log };
         let FrameOutcome { batches, fatal, .. } = lane.run(&frame);
@@ -226,9 +230,10 @@ impl<'a> FrameExecutor<'a> {
         for lane in std::iter::once(&mut self.lane).chain(&mut self.handler) {
             let report = lane.finish();
             let entry = |log: LogLine| LogEntry { item: None, stream: log.stream, text: log.text };
-            report.logs.into_iter().for_each(|log| (self.log)(entry(log)));
+            report.logs.into_iter().for_each(|log| self.log.push(entry(log)));
             warnings.extend(report.error.map(|error| format!("warning: {error}")));
         }
+        self.log.flush();
         warnings
     }
 }

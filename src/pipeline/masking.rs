@@ -5,6 +5,7 @@ use crate::text::Secrets;
 
 /// Masks the secrets in a failure.
 pub fn mask_failure(secrets: &Secrets, failure: &mut Failure) {
+    secrets.mask(&mut failure.class);
     secrets.mask(&mut failure.message);
     failure.detail.iter_mut().for_each(|detail| secrets.mask(detail));
 }

@@ -4,6 +4,7 @@ use crate::measure::{Clock, FrameSpan, NotedItem, Threshold};
 use crate::model::{Batch, BatchReport, ItemTime, WorkerTimes};
 use crate::rows;
 use crate::task::StepContext;
+use crate::text::CUT;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
@@ -138,7 +139,8 @@ impl Noting<'_> {
         }
         let form = &self.context.forms[batch.form];
         let item = rows::describe(form, &batch.items, position, batch.origin.as_ref());
-        String::from_utf8_lossy(&item[..item.len().min(MOST_SENT)]).into_owned()
+        let cut = if item.len() > MOST_SENT { CUT } else { "" };
+        String::from_utf8_lossy(&item[..item.len().min(MOST_SENT)]).into_owned() + cut
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::model::{Batch, Indexes};
 use crate::rows;
 use crate::task::StepContext;
-use crate::text::Secrets;
+use crate::text::{CUT, Secrets};
 use serde_json::Value;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -51,7 +51,8 @@ impl RunningFrames {
         let json = rows::describe(&context.forms[batch.form], &batch.items, position, batch.origin.as_ref());
         let name = match serde_json::from_slice(&json) {
             Ok(Value::String(text)) => text,
-            _ => String::from_utf8_lossy(&json[..json.len().min(MOST_READ)]).into_owned(),
+            _ if json.len() > MOST_READ => String::from_utf8_lossy(&json[..MOST_READ]).into_owned() + CUT,
+            _ => String::from_utf8_lossy(&json).into_owned(),
         };
         let mut name = secrets.masked(name);
         let end = (0..=MOST_NAME.min(name.len())).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);

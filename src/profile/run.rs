@@ -126,7 +126,8 @@ pub fn profile(request: &ProfileRequest<'_>) -> Result<Outcome, ProfileError> {
         return Err(ProfileError::NoItems(name()));
     }
     let (env, python) = (Arc::clone(&prepared.own_env), prepared.python.clone());
-    let host = Arc::new(TaskHost { env, guard, python, logs: folder.path().to_path_buf() });
+    let (logs, secrets) = (folder.path().to_path_buf(), Arc::clone(&prepared.secrets));
+    let host = Arc::new(TaskHost { env, guard, python, logs, secrets });
     let trial = Trial {
         prepared,
         step,

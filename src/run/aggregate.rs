@@ -10,7 +10,7 @@ use super::scope::remember;
 use crate::compile::aggregate_fingerprint;
 use crate::ledger::{AggregateFile, Reader, StepReader};
 use crate::model::{Batch, Failure, FailureKind, ItemKey, LogEntry, Stats, Status, StepReport};
-use crate::pipeline::{mask_failure, step_timeout};
+use crate::pipeline::{LogPieces, mask_failure, step_timeout};
 use crate::spec::{Aggregate, Reductions};
 use crate::task::{BatchOutcome, Frame, FrameOutcome, LaneSettings, LogLine};
 use serde_json::value::RawValue;
@@ -112,7 +112,12 @@ fn call(env: &mut StepEnv<'_>, stats: Stats, left: Option<Duration>) -> Result<C
 
 /// Logs what the code of an aggregate printed, and passes its warnings on.
 fn tell(env: &mut StepEnv<'_>, outcome: &BatchOutcome, printed: Vec<LogLine>, error: Option<String>) {
-    for LogLine { stream, mut text, .. } in printed {
+    let joined = RefCell::new(Vec::new());
+    let log = |entry| joined.borrow_mut().push(entry);
+    let pieces = LogPieces::new(Arc::clone(&env.run.prepared.secrets), &log);
+    printed.into_iter().for_each(|line| pieces.push(LogEntry { item: None, stream: line.stream, text: line.text }));
+    pieces.flush();
+    for LogEntry { stream, mut text, .. } in joined.take() {
         env.run.prepared.secrets.mask(&mut text);
         // Results are worth more than a log: the run continues without it.
         if let Err(error) = env.ledger.log(&LogEntry { item: None, stream, text }) {

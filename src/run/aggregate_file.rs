@@ -24,7 +24,9 @@ pub(super) fn write_aggregate(
     let reader = Reader::open(folder.clone())?;
     let step = reader.step(env.name())?;
     let Some(mut file) = step.map(|step| step.aggregate_file(None)).transpose()?.flatten() else { return Ok(()) };
-    let note = |state: String| format!("{} {} {state}", target.format.as_str(), target.path.display());
+    let path = target.path.display().to_string();
+    let path = env.run.prepared.secret_hash(&path).unwrap_or(path);
+    let note = |state: String| format!("{} {path} {state}", target.format.as_str());
     let state = target.state();
     if state.is_some() && file.written == state.map(note) {
         return Ok(());

@@ -95,5 +95,6 @@ pub(super) fn task_host(prepared: &Prepared, folder: &RunFolder) -> TaskHost {
         guard: None,
         python: prepared.python.clone(),
         logs: folder.logs().to_path_buf(),
+        secrets: Arc::clone(&prepared.secrets),
     }
 }

@@ -49,12 +49,17 @@ pub(super) fn write_output(
     let (path, format) = (target.path.display().to_string(), target.format.as_str());
     let revision = env.ledger.revision()?;
     let only_new = env.step.step.outputs.file.as_ref().is_some_and(|file| file.only_new);
+    let (hash, path) = (env.run.prepared.secret_hash(&path), env.run.prepared.secrets.masked(path));
     let note = |state: Option<String>| {
         // The results of this run belong to no other run.
         let of = if only_new { format!("{revision} of {}", env.run.folder.run) } else { revision.clone() };
         let mut note = serde_json::json!({
             "path": path, "format": format, "parts": target.parts, "of": of, "state": state
         });
+        // The path has a secret in it, and another path may look the same.
+        if let Some(hash) = &hash {
+            note["hash"] = serde_json::json!(hash);
+        }
         // Notes of earlier builds have neither.
         if target.compression != OutputCompression::None || target.options != OutputOptions::default() {
             note["written"] = serde_json::json!([target.compression, target.options]);

@@ -357,7 +357,7 @@ fn late(env: &StepEnv<'_>, limit: Duration) -> StepOutcome {
 fn diagnostic_of(env: &StepEnv<'_>, error: &StartError) -> Diagnostics {
     let source = &env.run.prepared.workflow.source;
     let within = format!("steps.{}", env.name());
-    let mut fault = match error {
+    let fault = match error {
         StartError::Items(SourceError::Template(error), _) => template_error(source, error, within),
         StartError::Items(error, span) => {
             let fault = Diagnostic::at(*span, error.to_string()).within(within);
@@ -369,6 +369,5 @@ fn diagnostic_of(env: &StepEnv<'_>, error: &StartError) -> Diagnostics {
             help.clone().into_iter().fold(fault, Diagnostic::help)
         }
     };
-    env.run.prepared.secrets.mask(&mut fault.message);
-    Diagnostics::one(source.clone(), fault)
+    Diagnostics::one(source.clone(), fault).masked(&env.run.prepared.secrets)
 }

@@ -36,9 +36,9 @@ pub fn check_tables(prepared: &Prepared, run: Option<&RunId>) -> Result<(), Diag
         };
         let (message, help, span) = wrong;
         let within = format!("steps.{}.outputs", step.name());
-        let fault = Diagnostic::at(span, prepared.secrets.masked(message)).within(within);
+        let fault = Diagnostic::at(span, message).within(within);
         let fault = help.into_iter().fold(fault, Diagnostic::help);
-        return Err(Diagnostics::one(prepared.workflow.source.clone(), fault));
+        return Err(Diagnostics::one(prepared.workflow.source.clone(), fault).masked(&prepared.secrets));
     }
     Ok(())
 }

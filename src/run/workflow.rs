@@ -21,6 +21,8 @@ use crate::spec::{Diagnostics, Workflow};
 use crate::task::TaskHost;
 use crate::task::guard::Guard;
 use crate::template::Scope;
+use crate::text::MASK;
+use serde_json::Value;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -140,13 +142,18 @@ fn is_of_output(failure: &Failure) -> bool {
 /// What the ledger saves about the workflow and its options.
 fn run_meta(prepared: &Prepared) -> RunMeta {
     let Prepared { workflow, options, secrets, .. } = prepared;
-    let params = serde_json::to_value(&prepared.params).unwrap_or_default();
+    let is_secret = |name: &String| workflow.secrets.iter().any(|secret| secret.raw == *name);
+    // Also what is too short to be found in a text.
+    let shown = |(name, value): (&String, &Value)| {
+        (name.clone(), if is_secret(name) { Value::from(MASK) } else { secrets.masked_value(value.clone()) })
+    };
+    let params: Value = prepared.params.iter().map(shown).collect();
     let given = params_to_keep(&options.params, workflow, secrets);
     let state = std::path::absolute(&options.state.0).ok().zip(std::env::current_dir().ok());
     RunMeta {
         workflow: workflow.name.clone(),
         path: workflow.source.path.clone(),
-        params: secrets.masked_value(params).to_string(),
+        params: params.to_string(),
         incremental: options.incremental.map(Compare::as_str),
         given: Given {
             params: serde_json::to_string(&given).unwrap_or_default(),

@@ -5,6 +5,7 @@
 
 use super::source_file::SourceFile;
 use crate::model::Span;
+use crate::text::Secrets;
 use std::fmt;
 
 /// One thing that is wrong with a workflow file.
@@ -122,6 +123,19 @@ impl Diagnostics {
     /// A single error.
     pub fn one(source: SourceFile, error: Diagnostic) -> Self {
         Self { source, errors: vec![error] }
+    }
+
+    /// The same without secrets, neither in what is said nor in the lines that are quoted.
+    pub fn masked(mut self, secrets: &Secrets) -> Self {
+        self.source.text = secrets.starred(&self.source.text);
+        for error in &mut self.errors {
+            secrets.mask(&mut error.message);
+            error.others.iter_mut().for_each(|(_, label)| secrets.mask(label));
+            for text in [&mut error.label, &mut error.help].into_iter().flatten() {
+                *text = secrets.masked(std::mem::take(text).into()).into();
+            }
+        }
+        self
     }
 
     /// The file.

@@ -38,7 +38,7 @@ pub use items::{ItemsSpec, SqlSpec};
 pub use keys::{Key, KeyGroup, KeyType, examples, key_groups, nearest};
 pub use output_file::OutputFile;
 pub use param::{Param, ParamKind};
-pub use parse::{check_param, parse, value, values};
+pub use parse::{RENAME, check_param, is_reserved, parse, reserved, value, values};
 pub use render::Style;
 pub use retry::{Backoff, RetryOn, RetryPolicy};
 pub use rows::{

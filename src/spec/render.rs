@@ -1,4 +1,7 @@
 //! Renders diagnostics for a terminal: the place, the source line with an underline, and the help.
+//!
+//! Every text is escaped before the renderer gets it, so whatever is in a file, the only control characters that come out are line
+//! breaks and the colours of the renderer. The underline is moved along with the text that is escaped.
 
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::source_file::{SourceFile, floor};
@@ -41,7 +44,7 @@ impl Diagnostics {
             Style::Colored => Renderer::styled(),
             Style::Plain => Renderer::plain(),
         };
-        let path = self.source().path.display().to_string();
+        let path = Printable::path(&self.source().path).to_string();
         // A password that is written into the file is shown by no error.
         let source = SourceFile { text: hide_passwords(&self.source().text), ..self.source().clone() };
         let mut out = String::new();
@@ -58,8 +61,9 @@ impl Diagnostics {
 }
 
 fn render_one(renderer: &Renderer, source: &SourceFile, path: &str, error: &Diagnostic) -> String {
-    let mut group = Group::with_title(Level::ERROR.primary_title(error.message.as_str()));
-    group = match error.span.map(|span| Excerpt::all(source, span, error)) {
+    let mut group = Group::with_title(Level::ERROR.primary_title(Printable::lines(&error.message).to_string()));
+    let labels = Labels::of(error);
+    group = match error.span.map(|span| Excerpt::all(source, span, (error, &labels))) {
         Some(excerpts) if !excerpts.is_empty() => group.elements(elements(source, path, excerpts)),
         Some(_) | None => {
             let place = error.span.map(|span| source.line_column(span.start));
@@ -77,11 +81,12 @@ fn render_one(renderer: &Renderer, source: &SourceFile, path: &str, error: &Diag
     renderer.render(&[group])
 }
 
-/// The place and the excerpts: one snippet if no line is truncated, else one for each line, because columns differ then.
+/// The place and the excerpts: one snippet if no line is truncated or escaped, else one for each line, because columns differ then.
 fn elements<'a>(source: &'a SourceFile, path: &'a str, excerpts: Vec<Excerpt<'a>>) -> Vec<Element<'a>> {
     let (first, last) = (&excerpts[0], &excerpts[excerpts.len() - 1]);
-    if excerpts.iter().all(|excerpt| !excerpt.is_long()) && last.number - first.number <= FARTHEST {
-        let (start, end) = (first.line.start, last.line.end);
+    let (start, end) = (first.line.start, last.line.end);
+    let is_near = last.number - first.number <= FARTHEST;
+    if is_near && excerpts.iter().all(|excerpt| !excerpt.is_long()) && is_printable(&source.text[start..end]) {
         let snippet = Snippet::source(&source.text[start..end]).path(path).line_start(first.number);
         let notes = excerpts.iter().map(|excerpt| excerpt.note(excerpt.line.start - start));
         return vec![snippet.annotations(notes.collect::<Vec<_>>()).into()];
@@ -91,10 +96,44 @@ fn elements<'a>(source: &'a SourceFile, path: &'a str, excerpts: Vec<Excerpt<'a>
     let mut elements = vec![Origin::path(path).line(primary.number).char_column(column).into()];
     for excerpt in excerpts {
         let (line, from, to) = cut(&source.text[excerpt.line.start..excerpt.line.end], excerpt.from, excerpt.to);
+        let (line, from, to) = escaped(&line, from, to);
         let excerpt = Excerpt { from, to, ..excerpt };
         elements.push(Snippet::source(line).line_start(excerpt.number).annotation(excerpt.note(0)).into());
     }
     elements
+}
+
+/// The labels of an error, escaped: of its own place, and of the others.
+struct Labels {
+    own: Option<String>,
+    others: Vec<String>,
+}
+
+impl Labels {
+    fn of(error: &Diagnostic) -> Self {
+        let line = |text: &str| Printable::line(text).to_string();
+        Self {
+            own: error.label.as_deref().map(line),
+            others: error.others.iter().map(|(_, label)| line(label)).collect(),
+        }
+    }
+}
+
+/// Whether nothing in a text has to be escaped. Tabs are no trouble for the renderer.
+fn is_printable(text: &str) -> bool {
+    let text = text.replace(['\t', '\r'], " ");
+    Printable::lines(&text).as_str() == text
+}
+
+/// A line that is escaped, with the place of the underlined text in it.
+fn escaped(line: &str, from: usize, to: usize) -> (String, usize, usize) {
+    if is_printable(line) {
+        return (line.to_owned(), from, to);
+    }
+    let part = |text: &str| Printable::lines(text).to_string();
+    let (before, inside, after) = (part(&line[..from]), part(&line[from..to]), part(&line[to..]));
+    let (from, to) = (before.len(), before.len() + inside.len());
+    (before + &inside + &after, from, to)
 }
 
 /// One line of the source with the text to underline in it.
@@ -111,10 +150,10 @@ struct Excerpt<'a> {
 
 impl<'a> Excerpt<'a> {
     /// The excerpts of an error, in the order of the text.
-    fn all(source: &SourceFile, span: Span, error: &'a Diagnostic) -> Vec<Self> {
-        let mut all = vec![Self::new(source, span, error.label.as_deref(), Underline::Primary)];
-        let others = error.others.iter();
-        all.extend(others.map(|(span, label)| Self::new(source, *span, Some(label), Underline::Secondary)));
+    fn all(source: &SourceFile, span: Span, (error, labels): (&Diagnostic, &'a Labels)) -> Vec<Self> {
+        let mut all = vec![Self::new(source, span, labels.own.as_deref(), Underline::Primary)];
+        let others = error.others.iter().zip(&labels.others);
+        all.extend(others.map(|((span, _), label)| Self::new(source, *span, Some(label), Underline::Secondary)));
         all.retain(|excerpt| excerpt.line.start < excerpt.line.end);
         all.sort_by_key(|excerpt| excerpt.number);
         all
@@ -193,6 +232,29 @@ mod tests {
     fn an_error_of_the_whole_file_shows_its_path() {
         let errors = Diagnostics::one(source(""), Diagnostic::of_file("the file is empty"));
         insta::assert_snapshot!(errors.render(Style::Plain));
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped_and_the_underline_stays_below_its_text() {
+        let text = "\u{85}\u{1b}[31m: [\u{202e}wrong\u{9b}2J]\rb\n";
+        let at = text.find("wrong").unwrap();
+        let error =
+            Diagnostic::at(Span::new(at, at + 5), "bad `\u{1b}[2J`").label("\u{9b}1A").also(Span::new(0, 2), "\u{85}");
+        let source = SourceFile { path: "a\u{1b}[31m\nerror: b.yaml".into(), ..source(text) };
+        for style in [Style::Plain, Style::Colored] {
+            let shown = Diagnostics::one(source.clone(), error.clone()).render(style);
+            let own =
+                ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[1m\u{1b}[91m", "\u{1b}[1m\u{1b}[94m", "\u{1b}[91m", "\u{1b}[94m"];
+            let rest = own.iter().fold(shown.clone(), |text, colour| text.replace(colour, ""));
+            let hostile = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+            assert!(!rest.contains(hostile) && !rest.contains("\nerror: b"), "{rest:?}");
+        }
+        let shown = Diagnostics::one(source, error).render(Style::Plain);
+        let lines: Vec<&str> = shown.lines().collect();
+        let line = lines.iter().position(|line| line.contains("wrong")).unwrap();
+        let columns = |text: &str, needle: &str| text.find(needle).map(|at| text[..at].chars().count());
+        assert_eq!(columns(lines[line], "wrong"), columns(lines[line + 1], "^^^^^"), "{shown}");
+        assert!(shown.contains(&format!(":1:{}", text[..at].chars().count() + 1)), "{shown}");
     }
 
     #[test]

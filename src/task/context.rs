@@ -11,6 +11,7 @@ use super::withdrawn::Withdrawn;
 use crate::measure::SlotClocks;
 use crate::model::{BatchFormat, Compare, Failure, FailureKind, Form, RunId, StepName};
 use crate::template::Scope;
+use crate::text::Secrets;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,6 +77,8 @@ pub struct TaskHost {
     pub python: Option<Arc<Host>>,
     /// Directory for what workers print outside an item.
     pub logs: PathBuf,
+    /// What no log may show.
+    pub secrets: Arc<Secrets>,
 }
 
 impl LaneSettings {

@@ -8,9 +8,11 @@
 
 use super::beneath::Beneath;
 use crate::model::{Failure, FailureKind, ItemKey, StepName};
+use crate::text::{MaybeSecret, Secrets};
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -74,11 +76,19 @@ impl ItemFiles {
     }
 
     /// Moves the files of an item that has succeeded to their final directory, and returns their paths there.
-    pub(super) fn keep(&self, index: u64, key: ItemKey) -> Result<Vec<PathBuf>, Failure> {
+    ///
+    /// The ledger keeps the paths, so none may contain a secret.
+    pub(super) fn keep(&self, index: u64, key: ItemKey, secrets: &Secrets) -> Result<Vec<PathBuf>, Failure> {
         let folder = self.path(index);
         let mut files = Vec::new();
         list(&folder, Path::new(""), &mut files)
             .map_err(|error| failure(format!("cannot read directory `{}`: {error}", folder.display())))?;
+        if let Some(file) = files.iter().find(|file| MaybeSecret::new(bytes(file)).has_secret(secrets)) {
+            let name = MaybeSecret::new(bytes(file)).masked(secrets).into_string();
+            let message =
+                format!("item {index} made the file `{name}`, whose name contains a secret; name it otherwise");
+            return Err(failure(message).permanent());
+        }
         self.claim(&files, index, key)?;
         for (done, file) in files.iter().enumerate() {
             if let Err(error) = self.into.put(&folder.join(file), file) {
@@ -130,6 +140,10 @@ impl ItemFiles {
     }
 }
 
+fn bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_bytes()
+}
+
 fn failure(message: String) -> Failure {
     Failure::new(FailureKind::Start, "ItemFileError", message)
 }
@@ -173,19 +187,19 @@ mod tests {
         let into = folder.path().join("into");
         let items = ItemFiles::new(folder.path().join("scratch"), into.clone(), Claims::new());
         make(&items, 0, &["b", "deep/a"]);
-        assert_eq!(items.keep(0, key("0")).unwrap(), [Path::new("b"), Path::new("deep/a")]);
+        assert_eq!(items.keep(0, key("0"), &Secrets::default()).unwrap(), [Path::new("b"), Path::new("deep/a")]);
         make(&items, 1, &["c", "deep/a"]);
-        let failure = items.keep(1, key("1")).unwrap_err();
+        let failure = items.keep(1, key("1"), &Secrets::default()).unwrap_err();
         assert_eq!((failure.class.as_str(), failure.retryable), ("ItemFileClash", false));
         assert!(failure.message.contains("item 1 wrote") && failure.message.contains("deep/a`, but item 0 already"));
         assert!(!into.join("c").exists());
         assert_eq!(fs::read_to_string(into.join("deep/a")).unwrap(), "0");
         // The same item again, under another index.
         make(&items, 7, &["b"]);
-        items.keep(7, key("0")).unwrap();
+        items.keep(7, key("0"), &Secrets::default()).unwrap();
         assert_eq!(fs::read_to_string(into.join("b")).unwrap(), "7");
         make(&items, 3, &["c"]);
-        items.keep(3, key("3")).unwrap();
+        items.keep(3, key("3"), &Secrets::default()).unwrap();
     }
 
     #[test]
@@ -196,12 +210,12 @@ mod tests {
         make(&items, 0, &["old"]);
         make(&items, 0, &["a", "z"]);
         fs::create_dir_all(into.join("z/full")).unwrap();
-        let failure = items.keep(0, key("0")).unwrap_err();
+        let failure = items.keep(0, key("0"), &Secrets::default()).unwrap_err();
         assert_eq!(failure.class, "ItemFileError");
         assert!(!into.join("a").exists());
         fs::remove_dir_all(into.join("z")).unwrap();
         make(&items, 1, &["a"]);
-        assert_eq!(items.keep(1, key("1")).unwrap().len(), 1);
+        assert_eq!(items.keep(1, key("1"), &Secrets::default()).unwrap().len(), 1);
         items.clear();
         assert!(!folder.path().join("scratch").exists());
     }

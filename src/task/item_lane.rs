@@ -134,8 +134,8 @@ impl<T: ItemTask> ItemLane<T> {
         let Some(items) = &self.context.item_files else { return Ok((self.run_in(scope, left, log)?, Vec::new())) };
         let index = batch.indexes.get(position);
         scope.item_dir = Some(items.fresh(index)?);
-        let outcome =
-            self.run_in(scope, left, log).and_then(|json| Ok((json, items.keep(index, batch.keys.get(position))?)));
+        let (key, secrets) = (batch.keys.get(position), &self.context.host.secrets);
+        let outcome = self.run_in(scope, left, log).and_then(|json| Ok((json, items.keep(index, key, secrets)?)));
         if outcome.is_err() {
             items.discard(index);
         }

@@ -9,6 +9,7 @@ use super::invocation::{Started, start};
 use super::processes::{ATTEMPT_ID, RUN_ID};
 use super::wait::wait;
 use super::withdrawn::{Recall, Wakers};
+use crate::text::CUT;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process_group, pidfd_open, waitpid};
 use std::fs::File;
@@ -204,9 +205,17 @@ fn holders(pipes: &[PathBuf]) -> Vec<String> {
         files.into_iter().find(|file| std::fs::read_link(file.path()).is_ok_and(|link| pipes.contains(&link)))?;
         let command = std::fs::read(process.path().join("cmdline")).ok()?;
         let command = String::from_utf8_lossy(&command).trim_end_matches('\0').replace('\0', " ");
-        Some(format!("`{}` (process {pid})", command.chars().take(80).collect::<String>()))
+        Some(format!("`{}` (process {pid})", beginning(&command)))
     };
     processes.filter_map(holder).collect()
+}
+
+/// The first characters of a text, with a mark where it was cut.
+fn beginning(text: &str) -> String {
+    match text.char_indices().nth(80) {
+        Some((end, _)) => format!("{}{CUT}", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 struct Drain<'a> {
@@ -323,7 +332,7 @@ impl Drain<'_> {
         self.tell(logged - self.told);
         let dropped = self.stderr.bytes.len() - logged;
         if let Some(lines) = self.lines.filter(|_| dropped > 0) {
-            lines(format!("\n[batchmill: dropped {dropped} more bytes of output]\n").as_bytes());
+            lines(format!("{CUT}\n[batchmill: dropped {dropped} more bytes of output]\n").as_bytes());
         }
     }
 

@@ -30,6 +30,11 @@ impl MaybeSecret {
         self.0.extend_from_slice(text.as_ref());
     }
 
+    /// Whether there is a secret in it.
+    pub fn has_secret(&self, secrets: &Secrets) -> bool {
+        !secrets.is_empty() && secrets.masked_bytes(self.0.clone()) != self.0
+    }
+
     /// The text without secrets.
     pub fn masked(self, secrets: &Secrets) -> Masked {
         Masked(secrets.masked_bytes(self.0))

@@ -1,30 +1,55 @@
 //! The values that must not be shown, and the search for them.
 
+use super::cuts::cuts;
+use super::forms::{Form, SHORTEST, forms, is_base64};
+use super::prefixes::Prefixes;
+use super::views::{View, open_escape, views};
 use aho_corasick::AhoCorasick;
-use base64::Engine as _;
 use serde_json::Value;
 use std::fmt;
+use std::sync::Arc;
 
 /// What is shown instead of a secret.
 pub const MASK: &str = "***";
 
 /// The values to mask.
 #[derive(Clone, Default)]
-pub struct Secrets(Option<AhoCorasick>);
+pub struct Secrets(Option<Arc<Search>>);
+
+struct Search {
+    values: Vec<String>,
+    forms: Vec<Form>,
+    /// Finds all forms in one pass, however many lines a secret has.
+    whole: AhoCorasick,
+    /// Finds the beginning of a form before a cut.
+    beginnings: Prefixes,
+    /// Finds the end of a form behind a cut: of forms and texts that are reversed.
+    ends: Prefixes,
+}
+
+/// Places in a text: where they start and end.
+type Spans = Vec<(usize, usize)>;
 
 impl Secrets {
-    /// Masks these values in all forms in which they appear: as they are, escaped for JSON and Python, URL-encoded, in
-    /// base64, and each long line of a value with several lines. Values of one or two characters would mask everything,
-    /// so they are ignored.
+    /// Masks these values in all forms in which they appear: as they are, with any characters escaped for JSON, Python, Rust,
+    /// a shell, HTML or a URL, in base64, also of a longer text, and each line of a value with several lines; where a text was cut
+    /// with `…` or `...`, also the piece that is left. Values of one or two characters would mask everything, so they are ignored.
     pub fn new(values: impl IntoIterator<Item = String>) -> Self {
-        let values = values.into_iter().filter(|value| value.chars().count() > 2);
-        let mut forms: Vec<String> = values.flat_map(|value| forms(&value)).collect();
+        let values: Vec<String> = values.into_iter().filter(|value| value.chars().count() >= SHORTEST).collect();
+        let mut forms: Vec<Form> = values.iter().flat_map(|value| forms(value)).collect();
         forms.sort_unstable();
         forms.dedup();
-        // One pass over a text finds all forms, however many lines a secret has.
-        let search =
-            |forms| AhoCorasick::new(forms).expect("secrets are far shorter than the 2 GiB that a search can hold");
-        Self((!forms.is_empty()).then(|| search(forms)))
+        if forms.is_empty() {
+            return Self(None);
+        }
+        let texts = || forms.iter().map(|form| &form.text);
+        let whole = AhoCorasick::new(texts());
+        let whole = whole.expect("secrets are far shorter than the 2 GiB that a search can hold");
+        // Base64 goes on with a character of which it has only some bits.
+        let open = |form: &Form| [&form.text[..], if form.after { &[ANY] } else { &[] }].concat();
+        let beginnings = Prefixes::new(forms.iter().map(open).collect());
+        let ends = Prefixes::new(texts().map(|text| text.iter().rev().copied().collect()).collect());
+        Self(Some(Arc::new(Search { values, forms, whole, beginnings, ends })))
     }
 
     /// Whether nothing is secret.
@@ -32,11 +57,17 @@ impl Secrets {
         self.0.is_none()
     }
 
+    /// The values, for a process that masks on its own.
+    pub fn values(&self) -> &[String] {
+        self.0.as_ref().map_or(&[], |search| &search.values)
+    }
+
     /// Masks the secrets in a text.
     pub fn mask(&self, text: &mut String) {
-        if let Some(search) = self.0.as_ref().filter(|search| search.is_match(text.as_str())) {
-            // A form is valid UTF-8, so it begins and ends between characters of the text.
-            let masked = replace(search, text.as_bytes());
+        let Some(search) = &self.0 else { return };
+        let spans = search.spans_in(text);
+        if !spans.is_empty() {
+            let masked = replace(text.as_bytes(), &spans, |_| MASK.as_bytes().to_vec());
             *text = String::from_utf8(masked).expect("whole characters of a text are replaced by whole characters");
         }
     }
@@ -45,6 +76,25 @@ impl Secrets {
     pub fn masked(&self, mut text: String) -> String {
         self.mask(&mut text);
         text
+    }
+
+    /// The same text, as long, with asterisks for secrets. Line breaks stay, so that lines keep their numbers.
+    pub fn starred(&self, text: &str) -> String {
+        let spans = self.0.as_ref().map(|search| search.spans_in(text)).unwrap_or_default();
+        let star = |byte: &u8| if *byte == b'\n' { b'\n' } else { b'*' };
+        let starred = replace(text.as_bytes(), &spans, |secret| secret.iter().map(star).collect());
+        String::from_utf8(starred).expect("whole characters of a text are replaced by whole characters")
+    }
+
+    /// Where the end of a text begins that may turn out to be a secret when more of the text comes; its length if there is none.
+    pub fn open_end(&self, text: &str) -> usize {
+        let Some(search) = &self.0 else { return text.len() };
+        let spans = search.spans_in(text);
+        let mut open = search.open_end(text.as_bytes());
+        while let Some((start, _)) = spans.iter().find(|(start, end)| *start < open && open < *end) {
+            open = *start;
+        }
+        (0..=open).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
     }
 
     /// JSON text without secrets: values are masked before they are encoded, so it stays JSON. A number or a word that is a
@@ -74,9 +124,9 @@ impl Secrets {
 
     /// The bytes without secrets.
     pub fn masked_bytes(&self, text: Vec<u8>) -> Vec<u8> {
-        match self.0.as_ref().filter(|search| search.is_match(&text)) {
-            Some(search) => replace(search, &text),
-            None => text,
+        match self.0.as_ref().map(|search| search.spans(&text)) {
+            Some(spans) if !spans.is_empty() => replace(&text, &spans, |_| MASK.as_bytes().to_vec()),
+            _ => text,
         }
     }
 }
@@ -84,60 +134,109 @@ impl Secrets {
 /// Shows how many there are, and none of them.
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Secrets({} forms)", self.0.as_ref().map_or(0, AhoCorasick::patterns_len))
+        write!(f, "Secrets({} forms)", self.0.as_ref().map_or(0, |search| search.forms.len()))
     }
 }
 
-/// Puts one mask in place of each run of secrets that overlap: a secret may be part of another, or begin inside it.
-fn replace(search: &AhoCorasick, text: &[u8]) -> Vec<u8> {
-    let mut found: Vec<(usize, usize)> = Vec::new();
-    // Matches come in the order of their ends.
-    for next in search.find_overlapping_iter(text) {
-        let mut start = next.start();
-        while let Some((begin, _)) = found.pop_if(|(_, end)| start < *end) {
-            start = start.min(begin);
+impl Search {
+    /// The places to mask in a text, each of whole characters.
+    fn spans_in(&self, text: &str) -> Spans {
+        let mut spans = self.spans(text.as_bytes());
+        for (start, end) in &mut spans {
+            *start = (0..=*start).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+            *end = (*end..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
         }
-        found.push((start, next.end()));
+        spans
     }
+
+    /// The places to mask in a text. Those that overlap are one: a secret may be part of another, or begin inside it.
+    fn spans(&self, text: &[u8]) -> Spans {
+        let mut spans = self.whole_in(text);
+        spans.extend(self.beside_cuts(text));
+        for view in views(text) {
+            spans.extend(self.whole_in(&view.bytes).into_iter().map(|(start, end)| view.origin(start, end)));
+            spans.extend(self.beside_cuts(&view.bytes).into_iter().map(|(start, end)| view.origin_up_to(start, end)));
+        }
+        spans.sort_unstable();
+        let mut merged = Spans::new();
+        for (start, end) in spans {
+            match merged.last_mut() {
+                Some((_, before)) if start < *before => *before = end.max(*before),
+                _ => merged.push((start, end)),
+            }
+        }
+        merged
+    }
+
+    fn whole_in(&self, text: &[u8]) -> Spans {
+        let mut spans: Spans = Vec::new();
+        for found in self.whole.find_overlapping_iter(text) {
+            let form = &self.forms[found.pattern().as_usize()];
+            let (mut start, mut end) = (found.start(), found.end());
+            start -= usize::from(form.before && start > 0 && is_base64(text[start - 1]));
+            end += usize::from(form.after && text.get(end).copied().is_some_and(is_base64));
+            spans.push((start, end));
+        }
+        spans
+    }
+
+    /// What is left of secrets where a text was cut.
+    fn beside_cuts(&self, text: &[u8]) -> Spans {
+        let (cuts, mut spans) = (cuts(text), Spans::new());
+        for (at, (start, end)) in cuts.iter().enumerate() {
+            let before = at.checked_sub(1).map_or(0, |before| cuts[before].1);
+            let after =
+                cuts.get(at + 1).map_or(text.len(), |after| after.0).min(end + self.ends.longest() + CUT_ESCAPE);
+            if let Some(length) = self.beginnings.at_end_of(&text[before..*start], SHORTEST) {
+                spans.push((start - length, *start));
+            }
+            // The end of an escape may come first.
+            let reversed: Vec<u8> = text[*end..after].iter().rev().copied().collect();
+            let pieces = (0..=CUT_ESCAPE.min(reversed.len())).find_map(|skipped| {
+                let length = self.ends.at_end_of(&reversed[..reversed.len() - skipped], SHORTEST)?;
+                Some((*end, end + skipped + length))
+            });
+            spans.extend(pieces);
+        }
+        spans
+    }
+
+    /// Where the longest end of a text begins that a form begins with.
+    fn open_end(&self, text: &[u8]) -> usize {
+        // In base64, what is before a secret may have bits of it.
+        let before = |text: &[u8], start: usize| start - usize::from(start > 0 && is_base64(text[start - 1]));
+        let at = |text: &[u8]| {
+            let start = self.beginnings.at_end_of(text, 1).map(|length| text.len() - length);
+            start.into_iter().chain(open_escape(text)).min().map(|start| before(text, start))
+        };
+        let in_view = |view: &View| at(&view.bytes).map(|start| view.origin(start, view.bytes.len()).0);
+        let plain = at(text).unwrap_or_else(|| before(text, text.len()));
+        views(text).iter().filter_map(in_view).chain([plain]).min().unwrap_or(text.len())
+    }
+}
+
+/// A byte that no text has.
+const ANY: u8 = 0xff;
+
+/// The most bytes that are left of an escape which was cut.
+const CUT_ESCAPE: usize = 9;
+
+/// Puts something in place of each span.
+fn replace(text: &[u8], spans: &[(usize, usize)], by: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
     let (mut out, mut at) = (Vec::with_capacity(text.len()), 0);
-    for (start, end) in found {
-        out.extend_from_slice(&text[at..start]);
-        out.extend_from_slice(MASK.as_bytes());
-        at = end;
+    for (start, end) in spans {
+        out.extend_from_slice(&text[at..*start]);
+        out.extend(by(&text[*start..*end]));
+        at = *end;
     }
     out.extend_from_slice(&text[at..]);
     out
 }
 
-/// Each line of a secret that is at least this long is masked, even without the other lines.
-const LONG_LINE: usize = 8;
-
-fn forms(value: &str) -> Vec<String> {
-    let json = serde_json::to_string(value).unwrap_or_default();
-    let json = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or_default().to_owned();
-    let ascii = |c: char| {
-        if c.is_ascii() {
-            c.to_string()
-        } else {
-            c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
-        }
-    };
-    let mut forms = vec![
-        value.to_owned(),
-        json.chars().map(ascii).collect(),
-        json,
-        value.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n").replace('\r', "\\r").replace('\t', "\\t"),
-        value.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r").replace('\t', "\\t"),
-        percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string(),
-        base64::engine::general_purpose::STANDARD.encode(value),
-    ];
-    forms.extend(value.lines().filter(|line| line.len() >= LONG_LINE).map(str::to_owned));
-    forms
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
 
     #[test]
     fn a_secret_is_masked_wherever_it_stands() {

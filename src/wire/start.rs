@@ -115,4 +115,6 @@ pub struct ForegroundJob {
     pub inputs: Box<RawValue>,
     /// Whether to open a debugger if the code raises an exception.
     pub debugger: bool,
+    /// What the worker's own messages must not show.
+    pub secrets: Vec<String>,
 }

@@ -3,6 +3,7 @@
 //! Text belongs to the position that was running when it was printed. Each item may print [`LIMIT`] bytes; the rest is counted
 //! and dropped. Lock order: take the lock of the outbox before this one, never after.
 
+use crate::text::CUT;
 use crate::wire::Log;
 use pyo3::prelude::*;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -124,6 +125,9 @@ impl Capture {
         }
         let room = (LIMIT - printed.kept).min(data.len());
         printed.text[stream].extend_from_slice(&data[..room]);
+        if room < data.len() && printed.dropped == 0 && !printed.text[stream].is_empty() {
+            printed.text[stream].extend_from_slice(CUT.as_bytes());
+        }
         printed.kept += room;
         printed.dropped += data.len() - room;
         self.dirty.store(true, Ordering::Relaxed);

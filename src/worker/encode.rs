@@ -6,6 +6,7 @@
 use super::key_cache::KeyCache;
 use super::support::{Converted, Support};
 use crate::model::Failure;
+use crate::text::CUT;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use std::collections::HashSet;
@@ -285,7 +286,8 @@ fn step(key: &Bound<'_, PyAny>) -> String {
     if plain && !text.is_empty() {
         format!(".{text}")
     } else {
+        let cut = if text.chars().count() > 40 { CUT } else { "" };
         let text: String = text.chars().take(40).collect();
-        format!("[{text:?}]")
+        format!("[{:?}]", text + cut)
     }
 }

@@ -9,6 +9,7 @@ use super::support::Support;
 use super::task::Task;
 use super::timer::Timer;
 use crate::model::Items;
+use crate::text::{MaybeSecret, Secrets};
 use crate::wire::{ForegroundJob, Run};
 use pyo3::prelude::*;
 use std::io::Write;
@@ -77,12 +78,12 @@ fn run(py: Python<'_>, job: &ForegroundJob) -> PyResult<u8> {
             Ok(0)
         }
         Err(EncodeError::Bad(failure)) => {
-            eprintln!("{}: {}", failure.class, failure.message);
+            tell(job, format!("{}: {}", failure.class, failure.message));
             Ok(1)
         }
         Err(error) => match error.into_message() {
             Ok(message) => {
-                eprintln!("TypeError: {message}");
+                tell(job, format!("TypeError: {message}"));
                 Ok(1)
             }
             Err(error) => fail(py, &support, job, error),
@@ -92,12 +93,18 @@ fn run(py: Python<'_>, job: &ForegroundJob) -> PyResult<u8> {
     ended
 }
 
+/// Writes a message to stderr, without secrets and escaped.
+fn tell(job: &ForegroundJob, text: String) {
+    let masked = MaybeSecret::from(text).masked(&Secrets::new(job.secrets.iter().cloned()));
+    eprintln!("{}", masked.lines().as_str().trim_end());
+}
+
 /// Shows an exception, and opens the debugger if the user asks for it.
 fn fail(py: Python<'_>, support: &Support, job: &ForegroundJob, error: PyErr) -> PyResult<u8> {
     let failure = support.failure(py, error.clone_ref(py));
     match failure.detail {
-        Some(detail) => eprint!("{detail}"),
-        None => eprintln!("{}: {}", failure.class, failure.message),
+        Some(detail) => tell(job, detail),
+        None => tell(job, format!("{}: {}", failure.class, failure.message)),
     }
     if job.debugger {
         support.debug(&error.into_value(py).into_bound(py))?;

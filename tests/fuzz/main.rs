@@ -19,6 +19,8 @@ mod fuzzer;
 mod mutation;
 /// The program in a folder of its own.
 mod program;
+/// Secrets.
+mod secrets;
 /// Strings of a workflow with expressions and statements.
 mod templates;
 /// Workflow files.

@@ -53,6 +53,8 @@ mod events;
 mod fingerprints;
 /// Batches as data frames, and data frames as results.
 mod frames;
+/// One hostile text in every place.
+mod hostile;
 /// Run folders that somebody else has made.
 mod hostile_folder;
 /// HTTP servers that do what they like.
@@ -115,6 +117,8 @@ mod rows_again;
 mod rows_mended;
 /// The JSON Schema for editors, against the parser.
 mod schema;
+/// Secrets, which nothing keeps and nothing shows.
+mod secrets;
 /// Templates and shell commands, injection above all.
 mod shell;
 /// Completion in real shells, and manual pages.

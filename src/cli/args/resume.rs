@@ -11,7 +11,8 @@ pub struct ResumeArgs {
     /// Run ID, its beginning or end, or `latest`
     #[arg(default_value = "latest")]
     pub run: String,
-    /// Parameters to override; the others keep their values. Secrets are not saved: pass them again
+    /// Parameters to override; the others keep their values. Secrets are not saved: pass them again, as
+    /// `NAME@=FILE`
     #[arg(value_name = "NAME=VALUE")]
     pub params: Vec<String>,
     /// Python interpreter for Python tasks

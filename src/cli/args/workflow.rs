@@ -9,10 +9,11 @@ use std::path::PathBuf;
 pub struct WorkflowArgs {
     /// Workflow file
     pub file: PathBuf,
-    /// Parameters of the workflow, such as `rate=1.3` or `tags='[a, b]'`
+    /// Parameters of the workflow, such as `rate=1.3` or `tags='[a, b]'`. `NAME@=FILE` reads the value from a file: others on
+    /// this machine can see arguments, so pass secrets this way
     #[arg(value_name = "NAME=VALUE")]
     pub params: Vec<String>,
-    /// YAML or JSON file with parameters; NAME=VALUE overrides it
+    /// YAML or JSON file with parameters, or `-` for stdin; NAME=VALUE overrides it
     #[arg(long, value_name = "FILE")]
     pub params_file: Option<PathBuf>,
     /// Python interpreter for Python tasks

@@ -211,7 +211,10 @@ impl<'a> Printer<'a> {
         if self.is_terminal {
             // Of a line that is drawn again and again, such as a progress bar, what stood there last.
             let last = line.rsplit('\r').find(|part| !part.is_empty()).unwrap_or("");
-            writeln!(self.out, "{}", Printable::styled(last))
+            let shown = Printable::styled(last);
+            // The colours of a line end with it.
+            let end = if shown.as_str().contains('\u{1b}') { "\u{1b}[0m" } else { "" };
+            writeln!(self.out, "{shown}{end}")
         } else {
             writeln!(self.out, "{line}")
         }

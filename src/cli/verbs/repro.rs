@@ -25,7 +25,8 @@ pub struct ReproArgs {
     /// Failed item: its index, or the beginning of its key
     #[arg(value_name = "INDEX|KEY")]
     item: String,
-    /// Parameters to override; the others keep their values. Secrets are not saved: pass them again
+    /// Parameters to override; the others keep their values. Secrets are not saved: pass them again, as
+    /// `NAME@=FILE`
     #[arg(value_name = "NAME=VALUE")]
     params: Vec<String>,
     /// Step of the item, if items of several steps match
@@ -86,7 +87,8 @@ impl ReproArgs {
                 Exit::Done
             }
             Some(error) => {
-                tell(format!("{place} failed again: {}", MaybeSecret::from(error).masked(&prepared.secrets).lines()));
+                let error = MaybeSecret::from(error).masked(&prepared.secrets).lines().indented("  ");
+                tell(format!("{place} failed again: {error}"));
                 Exit::SomeFailed
             }
         })

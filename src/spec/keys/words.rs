@@ -74,6 +74,9 @@ pub const PYTHON_KEYWORDS: &[&str] = &[
 ];
 /// Names that are defined in templates, so no result can have them.
 pub const RESERVED_OUTPUTS: &[&str] = &["item", "item_dir", "index", "batch", "error", "params", "env", "steps", "run"];
+/// Names in templates that no parameter can have.
+pub const RESERVED_PARAMS: &[&str] =
+    &["item", "item_dir", "index", "batch", "error", "params", "env", "steps", "run", "summary", "loop", "self"];
 /// Keywords of templates.
 pub const TEMPLATE_KEYWORDS: &[&str] = &["true", "false", "none", "not", "and", "or", "in", "is", "if", "else"];
 

@@ -26,4 +26,4 @@ mod values;
 mod tests;
 
 pub use file::parse;
-pub use params::{check_param, value, values};
+pub use params::{RENAME, check_param, is_reserved, reserved, value, values};

@@ -4,7 +4,7 @@ use super::names::is_identifier;
 use super::section::Field;
 use crate::model::Span;
 use crate::spec::diagnostic::{Diagnostic, Diagnostics, ErrorList};
-use crate::spec::keys::{self, PARAM_TYPES};
+use crate::spec::keys::{self, PARAM_TYPES, RESERVED_PARAMS, TEMPLATE_KEYWORDS};
 use crate::spec::node::{Node, NodeKind, describe, resolve, to_json};
 use crate::spec::param::{Param, ParamKind};
 use crate::spec::setting::{Readable, ValueError};
@@ -22,6 +22,19 @@ pub(super) fn params(field: &Field<'_>, errors: &mut ErrorList) -> Vec<Param> {
     field.section(errors).rest().iter().map(|field| param(field, errors)).collect()
 }
 
+/// Whether a name means something else in templates, so that no parameter can have it.
+pub fn is_reserved(name: &str) -> bool {
+    RESERVED_PARAMS.contains(&name) || TEMPLATE_KEYWORDS.contains(&name)
+}
+
+/// What is wrong with a parameter of a reserved name.
+pub fn reserved(name: &str) -> String {
+    format!("no parameter can be named `{name}`, because templates use that name for something else")
+}
+
+/// What to do about a parameter of a reserved name.
+pub const RENAME: &str = "choose another name";
+
 fn param(field: &Field<'_>, errors: &mut ErrorList) -> Param {
     if !is_identifier(field.key) {
         errors.push(
@@ -29,6 +42,9 @@ fn param(field: &Field<'_>, errors: &mut ErrorList) -> Param {
                 .within(field.path.clone())
                 .help("use letters, digits and `_`, and start with a letter"),
         );
+    }
+    if is_reserved(field.key) {
+        errors.push(Diagnostic::at(field.key_span, reserved(field.key)).within(field.path.clone()).help(RENAME));
     }
     let mut param = Param {
         name: field.key.to_owned(),

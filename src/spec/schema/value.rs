@@ -4,7 +4,7 @@
 //! Patterns are those that JavaScript and Python read alike. Neither knows Unicode classes without being told to, so a pattern for names
 //! lists what ASCII they may not have, and lets everything else pass.
 
-use crate::spec::keys::{self, KeyType, RESERVED_OUTPUTS, TEMPLATE_KEYWORDS};
+use crate::spec::keys::{self, KeyType, RESERVED_OUTPUTS, RESERVED_PARAMS, TEMPLATE_KEYWORDS};
 use serde_json::{Value, json};
 
 /// Letters, digits, `_`, `-` and `.`; no `.` at the start.
@@ -103,6 +103,13 @@ fn step_name() -> Value {
     name
 }
 
+fn param_name() -> Value {
+    let refused: Vec<_> = RESERVED_PARAMS.iter().chain(TEMPLATE_KEYWORDS).collect();
+    let mut name = identifier();
+    name["not"] = json!({"enum": refused});
+    name
+}
+
 fn output_name() -> Value {
     let refused: Vec<_> = RESERVED_OUTPUTS.iter().chain(TEMPLATE_KEYWORDS).collect();
     let mut name = identifier();
@@ -184,7 +191,7 @@ fn mapping(key_type: KeyType) -> Value {
         KeyType::Aggregate => any_of([value(KeyType::Text), reference("aggregate")]),
         KeyType::Params => json!({
             "type": ["object", "null"],
-            "propertyNames": identifier(),
+            "propertyNames": param_name(),
             "additionalProperties": any_of([json!({"type": ["string", "number", "boolean", "null"]}), reference("param")]),
         }),
         KeyType::Steps => any_of([

@@ -15,6 +15,7 @@ use crate::task::withdrawn::cancelled;
 use crate::template::{
     CompiledTree, ItemScope, Names, RenderedCommand, ShellCommand, Template, TemplateError, compile_pairs,
 };
+use crate::text::CUT;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
@@ -275,9 +276,9 @@ fn both(stderr: &str, stdout: &[u8]) -> String {
     }
 }
 
-/// The last 4,096 bytes of a text, cut at a character.
+/// The last 4,096 bytes of a text, cut at a character, with a mark where it was cut.
 fn tail(text: &str) -> String {
     let from = text.len().saturating_sub(4096);
     let from = (from..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
-    text[from..].to_owned()
+    if from == 0 { text.to_owned() } else { format!("{CUT}{}", &text[from..]) }
 }

@@ -7,6 +7,7 @@ use super::saved::PartFile;
 use crate::measure::wall_clock;
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::task::cancel::Latch;
+use crate::text::CUT;
 use base64::Engine as _;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -89,7 +90,7 @@ impl SentRequest<'_> {
         match text(bytes, body.charset()) {
             Ok(text) if is_json => match compact_json(&text) {
                 Ok(json) => Ok(Content { text: Some(text), json, base64: None }),
-                Err(why) => Err(self.no_json(&why).with_detail(text.chars().take(4096).collect::<String>())),
+                Err(why) => Err(self.no_json(&why).with_detail(beginning(text.as_str()))),
             },
             Ok(text) => Ok(Content { text: Some(text), ..Content::default() }),
             Err(_) if is_json => Err(self.no_json("it is not text")),
@@ -125,9 +126,7 @@ impl SentRequest<'_> {
         }
         let body = body.unwrap_or_default();
         let mut failure = Failure::new(FailureKind::HttpStatus, "HttpStatus", message);
-        failure = failure
-            .with_detail(body.chars().take(4096).collect::<String>())
-            .with_code(Some(i32::from(status.as_u16())));
+        failure = failure.with_detail(beginning(&body)).with_code(Some(i32::from(status.as_u16())));
         failure.retryable = matches!(status.as_u16(), 408 | 429 | 500..=599);
         failure.retry_after = retry_after;
         failure
@@ -239,6 +238,14 @@ fn retry_after(value: &str) -> Option<Duration> {
     }
     let date = jiff::fmt::rfc2822::parse(value.trim()).ok()?;
     Duration::try_from(date.timestamp().duration_since(wall_clock())).ok()
+}
+
+/// The first 4,096 characters of a text, with a mark where it was cut.
+fn beginning(text: &str) -> String {
+    match text.char_indices().nth(4096) {
+        Some((end, _)) => format!("{}{CUT}", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ pub(super) fn foreground_command(task: &PythonTask, run: &ForegroundRun<'_>) -> 
         item: batch.items.get(0).to_vec(),
         inputs: raw(inputs)?,
         debugger: run.debugger,
+        secrets: context.host.secrets.values().to_vec(),
     };
     let path = context.host.logs.join(format!("{}-foreground-{}", context.step, std::process::id()));
     write_job(&path, &job)?;

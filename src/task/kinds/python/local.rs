@@ -14,6 +14,7 @@ use crate::task::guard::{Cell, Guard, hunt};
 use crate::task::process::{end_group, kill_child};
 use crate::task::processes::{ATTEMPT_ID, RUN_ID, now, since_boot, ticks};
 use crate::task::wait::wait;
+use crate::text::CUT;
 use crate::wire::{FrameReader, WireError, WorkerMessage, write_frame};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -191,7 +192,8 @@ impl Peer for LocalWorker {
         let from = length.saturating_sub(MOST_STDERR);
         let mut text = vec![0; usize::try_from(length - from).unwrap_or(0)];
         let read = self.stderr.read_exact_at(&mut text, from);
-        String::from_utf8_lossy(if read.is_ok() { &text } else { &[] }).trim().to_owned()
+        let text = String::from_utf8_lossy(if read.is_ok() { &text } else { &[] }).trim().to_owned();
+        if from == 0 { text } else { format!("{CUT}{text}") }
     }
 
     fn close(&mut self) -> Option<WorkerExit> {

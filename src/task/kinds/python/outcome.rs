@@ -5,6 +5,7 @@ use crate::model::{Failure, ItemKey, ItemTime, Lines, WorkerTimes};
 use crate::task::context::{LaneSettings, StepContext};
 use crate::task::item_files::ItemFiles;
 use crate::task::lane::{BatchOutcome, Frame, FrameOutcome, LogLine, LogSink};
+use crate::text::Secrets;
 use crate::wire::{Log, Results};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ struct UnitFiles {
     files: Arc<ItemFiles>,
     /// Indexes and keys of the items of each batch.
     owners: Vec<Vec<(u64, ItemKey)>>,
+    /// What no path may contain.
+    secrets: Arc<Secrets>,
 }
 
 impl<'f> OutcomeBuilder<'f> {
@@ -35,7 +38,7 @@ impl<'f> OutcomeBuilder<'f> {
         let sizes = frame.batches.iter().map(|batch| batch.items.len()).collect();
         let files = context.item_files.clone().filter(|_| !frame.is_for_handler()).map(|files| {
             let owners = frame.batches.iter().map(|batch| batch.indexes.iter().zip(batch.keys.iter()).collect());
-            UnitFiles { files, owners: owners.collect() }
+            UnitFiles { files, owners: owners.collect(), secrets: Arc::clone(&context.host.secrets) }
         });
         let batches = vec![BatchOutcome::default(); frame.batches.len()];
         let settings = Arc::clone(&context.settings);
@@ -167,16 +170,16 @@ impl<'f> OutcomeBuilder<'f> {
 
     /// Moves the files of a unit that has succeeded to their final directory.
     fn keep_files(&mut self, unit: WorkUnit) -> Result<(), Failure> {
-        let Some(UnitFiles { files, owners }) = &self.files else { return Ok(()) };
+        let Some(UnitFiles { files, owners, secrets }) = &self.files else { return Ok(()) };
         let (index, key) = owners[unit.batch][unit.position];
-        let kept = files.keep(index, key)?;
+        let kept = files.keep(index, key, secrets)?;
         self.batches[unit.batch].files.extend(kept.into_iter().map(|file| (unit.position, file)));
         Ok(())
     }
 
     /// Deletes the directories of all units. Those of units that succeeded are gone already.
     fn discard_item_dirs(&self) {
-        let Some(UnitFiles { files, owners }) = &self.files else { return };
+        let Some(UnitFiles { files, owners, .. }) = &self.files else { return };
         let with_dir = |owners: &[(u64, ItemKey)]| if self.kind == UnitKind::Batch { 1 } else { owners.len() };
         owners.iter().flat_map(|owners| &owners[..with_dir(owners)]).for_each(|(index, _)| files.discard(*index));
     }

@@ -1,0 +1,82 @@
+//! What a task prints, which comes in pieces: a secret may be cut in two between them.
+//!
+//! Holds back the end of a piece that may be the beginning of a secret, until the next piece of the same item and stream comes or
+//! the frame ends. So whoever masks the secrets sees them whole.
+
+use crate::model::{ItemAttempt, LogEntry};
+use crate::text::Secrets;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// No more than so many bytes are held back: no secret is that long.
+const MOST_HELD: usize = 64 << 10;
+
+/// Whose text it is: the index and the attempt of an item, and the stream.
+type Origin = (Option<(u64, u32)>, String);
+
+/// Passes on what the tasks of a slot print.
+pub struct LogPieces<'a> {
+    secrets: Arc<Secrets>,
+    held: RefCell<BTreeMap<Origin, String>>,
+    log: &'a dyn Fn(LogEntry),
+}
+
+impl<'a> LogPieces<'a> {
+    /// Passes pieces on to `log`.
+    pub fn new(secrets: Arc<Secrets>, log: &'a dyn Fn(LogEntry)) -> Self {
+        Self { secrets, held: RefCell::default(), log }
+    }
+
+    /// Passes a piece on, with what was held back before it.
+    pub fn push(&self, mut entry: LogEntry) {
+        if self.secrets.is_empty() {
+            return (self.log)(entry);
+        }
+        let origin = (entry.item.map(|item| (item.index, item.attempt)), entry.stream.clone());
+        let mut held = self.held.borrow_mut();
+        if let Some(before) = held.remove(&origin) {
+            entry.text.insert_str(0, &before);
+        }
+        let open = self.secrets.open_end(&entry.text);
+        if entry.text.len() - open <= MOST_HELD {
+            let rest = entry.text.split_off(open);
+            if !rest.is_empty() {
+                held.insert(origin, rest);
+            }
+        }
+        drop(held);
+        if !entry.text.is_empty() {
+            (self.log)(entry);
+        }
+    }
+
+    /// Passes on what is held back.
+    pub fn flush(&self) {
+        for ((item, stream), text) in self.held.take() {
+            let item = item.map(|(index, attempt)| ItemAttempt { index, attempt });
+            (self.log)(LogEntry { item, stream, text });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_comes_in_pieces_is_passed_on_whole() {
+        let seen = RefCell::default();
+        let log = |entry: LogEntry| Vec::push(&mut *seen.borrow_mut(), entry.text);
+        let pieces = LogPieces::new(Arc::new(Secrets::new(["hunter2".to_owned()])), &log);
+        let push = |stream: &str, text: &str| {
+            pieces.push(LogEntry { item: None, stream: stream.to_owned(), text: text.to_owned() });
+        };
+        push("stdout", "pass hun");
+        push("stderr", "other\n");
+        push("stdout", "ter2\n");
+        push("stdout", "the end hunt");
+        pieces.flush();
+        assert_eq!(*seen.borrow(), ["pass ", "other\n", "hunter2\n", "the end ", "hunt"]);
+    }
+}
