@@ -17,7 +17,7 @@ const SHELL: [(&str, &str); 6] = [
         "here=$PWD; (cd /; setsid sh -c 'touch \"$0/away-daemon\"; exec sleep 600' \"$here\" <&- >&- 2>&- &); sleep 600",
     ),
     ("bare", "here=$PWD; env -i /usr/bin/setsid /bin/sh -c 'touch away-bare; exec sleep 600' & wait"),
-    ("forks", "setsid sh -c 'touch away-forks; while :; do setsid sleep 2 & sleep 0.02; done' & wait"),
+    ("forks", "setsid sh -c 'touch away-forks; for n in $(seq 3000); do setsid sleep 2 & sleep 0.02; done' & wait"),
     ("stubborn", "trap '' TERM; setsid sh -c 'touch away-stubborn; sleep 600; sleep 600' & wait; sleep 600"),
 ];
 
@@ -30,7 +30,7 @@ const PYTHON: [(&str, &str); 5] = [
     ("daemon", "daemon('/')"),
     (
         "forks",
-        "subprocess.Popen(['sh', '-c', 'touch away-forks; while :; do setsid sleep 2 & sleep 0.02; done'], start_new_session=True)",
+        "subprocess.Popen(['sh', '-c', 'touch away-forks; for n in $(seq 3000); do setsid sleep 2 & sleep 0.02; done'], start_new_session=True)",
     ),
     ("successor", "successor()"),
 ];
@@ -51,9 +51,10 @@ const DEFINITIONS: &str = "
       def successor():
           if os.fork() == 0:
               open('away-successor', 'w').close()
-              while True:
+              # It ends by itself, in case the test is killed.
+              for _ in range(600):
                   os.setsid()
-                  time.sleep(0.02)
+                  time.sleep(0.1)
                   if os.fork() > 0:
                       os._exit(0)
 ";
