@@ -9,6 +9,7 @@ mod diagnostic;
 mod dialect;
 mod dialect_settings;
 mod edit;
+mod expression_length;
 mod items;
 mod keys;
 mod native;

@@ -5,6 +5,7 @@
 //! replaces one, so all places stay right. The dialect says how templates are marked. Quoted strings are left alone.
 
 use super::dialect::{Content, Delimiters};
+use super::expression_length::expression_length;
 use crate::model::Span;
 
 /// The first stand-in; the ASCII code of the replaced character is added to it.
@@ -301,37 +302,6 @@ impl<'a> Scan<'a> {
             first
         }))
     }
-}
-
-/// The length of an expression with its delimiters. Strings and braces in it are passed as a whole.
-fn expression_length(line: &[u8], delimiters: Delimiters) -> Option<usize> {
-    let (mut depth, mut at) = (0_usize, delimiters.open.len());
-    while at < line.len() {
-        match line[at] {
-            quote @ (b'"' | b'\'') => at = string_end(line, at, quote)?,
-            b'{' => depth += 1,
-            b'}' if depth > 0 => depth -= 1,
-            _ if depth == 0 && line[at..].starts_with(delimiters.close.as_bytes()) => {
-                return Some(at + delimiters.close.len());
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    None
-}
-
-fn string_end(line: &[u8], start: usize, quote: u8) -> Option<usize> {
-    let mut at = start + 1;
-    while at < line.len() {
-        match line[at] {
-            b'\\' => at += 1,
-            byte if byte == quote => return Some(at),
-            _ => {}
-        }
-        at += 1;
-    }
-    None
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod item_files;
 mod item_lane;
 mod kinds;
 mod lane;
+mod pipe_holders;
 mod process;
 mod processes;
 mod program;

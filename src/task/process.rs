@@ -6,6 +6,7 @@
 use super::cancel::Latch;
 use super::guard::{Cell, Guard, hunt};
 use super::invocation::{Started, start};
+use super::pipe_holders::holders;
 use super::processes::{ATTEMPT_ID, RUN_ID};
 use super::wait::wait;
 use super::withdrawn::{Recall, Wakers};
@@ -192,30 +193,6 @@ pub(super) fn end_group(pid: Pid, signal: Signal) {
 pub(super) fn kill_child(child: &mut Child) {
     end_group(Pid::from_child(child), Signal::KILL);
     let _ = child.wait();
-}
-
-/// The other processes that hold one of these pipes.
-fn holders(pipes: &[PathBuf]) -> Vec<String> {
-    let own = std::process::id();
-    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let holder = |process: std::fs::DirEntry| {
-        let pid =
-            process.file_name().into_string().ok().filter(|pid| pid.parse::<u32>().is_ok_and(|pid| pid != own))?;
-        let files = std::fs::read_dir(process.path().join("fd")).ok()?.flatten();
-        files.into_iter().find(|file| std::fs::read_link(file.path()).is_ok_and(|link| pipes.contains(&link)))?;
-        let command = std::fs::read(process.path().join("cmdline")).ok()?;
-        let command = String::from_utf8_lossy(&command).trim_end_matches('\0').replace('\0', " ");
-        Some(format!("`{}` (process {pid})", beginning(&command)))
-    };
-    processes.filter_map(holder).collect()
-}
-
-/// The first characters of a text, with a mark where it was cut.
-fn beginning(text: &str) -> String {
-    match text.char_indices().nth(80) {
-        Some((end, _)) => format!("{}{CUT}", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 struct Drain<'a> {

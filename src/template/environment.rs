@@ -5,6 +5,7 @@ use super::depth::check_depth;
 use super::error::{TemplateError, syntax_error};
 use super::filters::add_filters;
 use super::text::insert;
+use super::tokens::COMMENT;
 use crate::model::Text;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
@@ -12,9 +13,6 @@ use std::sync::LazyLock;
 
 /// For plain text: a value is inserted as it prints.
 pub(super) static PLAIN: LazyLock<Environment<'static>> = LazyLock::new(environment);
-
-/// Starts a comment. Jinja's own `{#` would clash with the shell's `${#name}`, the length of a variable.
-pub(super) const COMMENT: &str = "{##";
 
 /// The name of the only template in an environment.
 pub(super) const NAME: &str = "text";

@@ -4,6 +4,8 @@
 
 /// What begins and ends what, and where minijinja reads nothing.
 const BLOCKS: [(&str, &str); 2] = [("{{", "}}"), ("{%", "%}")];
+/// Starts a comment. Jinja's own `{#` would clash with the shell's `${#name}`, the length of a variable.
+pub(super) const COMMENT: &str = "{##";
 const COMMENT_END: &str = "##}";
 
 /// A token between `{{` and `}}`, or between `{%` and `%}`.
@@ -41,7 +43,7 @@ impl<'a> Tokens<'a> {
     fn enter(&mut self) -> Option<Token<'a>> {
         loop {
             self.skip(memchr::memchr(b'{', self.rest.as_bytes())?);
-            if self.rest.starts_with(super::environment::COMMENT) {
+            if self.rest.starts_with(COMMENT) {
                 self.skip(self.rest.find(COMMENT_END)?);
             } else if let Some((_, close)) = BLOCKS.iter().find(|(open, _)| self.rest.starts_with(open)) {
                 self.skip(2);

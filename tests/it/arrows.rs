@@ -90,7 +90,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("aho_corasick", &["src/text"]),
     ("unicode_width", &["src/text"]),
     ("console", &["src/cli", "src/report"]),
-    ("shlex", &["src/report"]),
+    ("shlex", &["src/report", "src/template"]),
 ];
 
 /// The code of a file without comments.

@@ -2,9 +2,9 @@
 
 use super::error::ShellError;
 use crate::template::check::filter_names;
-use crate::template::environment::COMMENT;
 use crate::template::filters::Raw;
 use crate::template::text::text_of;
+use crate::template::tokens::COMMENT;
 use minijinja::value::Value;
 use minijinja::{Error, ErrorKind, Output, State};
 

@@ -1,7 +1,7 @@
 //! Splits commands that need no shell into words.
 
 use super::placeholder::is_raw;
-use crate::template::environment::COMMENT;
+use crate::template::tokens::COMMENT;
 
 /// Keywords and built-in commands of shells. They need a shell, or are quicker in one (`true`).
 const SHELL_WORDS: &[&str] = &[
