@@ -29,8 +29,8 @@ use std::time::Duration;
 /// The command-line argument that makes `batchmill` a guard.
 pub const VERB: &str = "guard-children";
 
-/// Bytes of the memfd: enough for a hundred thousand lanes. Unused pages take no memory.
-const SIZE: u64 = 4 << 20;
+/// Bytes of the memfd: enough for thirty thousand lanes. Unused pages take no memory.
+const SIZE: u64 = 1 << 20;
 
 /// A cell has three numbers of eight bytes: the process group of the child, the number of the attempt, and when it began.
 const CELL: u64 = 32;

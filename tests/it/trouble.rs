@@ -368,8 +368,8 @@ steps:
 ";
     let sandbox = Sandbox::with(workflow);
     let ended = sandbox.run(&[]).exits_with(0);
-    assert_eq!(ended.stderr.matches("work: warning: cannot write").count(), 1, "said once: {}", ended.stderr);
-    ended.says(&["work.log", "No space left on device", "more: warning: cannot write"]);
+    assert_eq!(ended.stderr.matches("work: warning:").count(), 1, "said once: {}", ended.stderr);
+    ended.says(&["work.log", "is a symbolic link; task output is no longer logged", "more: warning: cannot write"]);
     let numbers: Vec<Value> = (0..20).map(|number| json!(number)).collect();
     assert_eq!((sandbox.results("work"), sandbox.results("more")), (numbers.clone(), numbers));
 }
