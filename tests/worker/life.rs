@@ -100,7 +100,7 @@ fn halt_on_failure_stops_after_the_failed_position() {
 #[test]
 fn output_beyond_a_mebibyte_is_dropped_and_said_so() {
     let answer = run_code("print('x' * 2_000_000)\nreturn 1", &["1"]);
-    assert!(answer.printed("stdout", Some(0)).len() == 1 << 20);
+    assert!(answer.printed("stdout", Some(0)).strip_suffix('…').unwrap().len() == 1 << 20);
     assert!(answer.printed("stderr", Some(0)).contains("951425 more bytes"), "{}", answer.printed("stderr", Some(0)));
 }
 
