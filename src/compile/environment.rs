@@ -57,7 +57,7 @@ pub fn template_params(params: &ParamValues) -> BTreeMap<String, minijinja::Valu
 }
 
 /// The values of `secrets`. A variable and a parameter of the same name are both secret, and so is what was given for a parameter,
-/// even if it is no value of its type.
+/// even if it is not a value of its type.
 pub(super) fn secrets(
     workflow: &Workflow,
     env: &BTreeMap<String, String>,

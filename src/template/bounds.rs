@@ -41,7 +41,7 @@ pub(super) fn rendered<T: Send>(raw: &str, render: impl FnOnce() -> T + Send) ->
     })
 }
 
-/// Why there is no fuel left.
+/// What the limits are, for the error of a template that has reached them.
 pub(super) fn exhausted(raw: &str) -> String {
     let (what, operations, text) =
         if nests(raw) { ("with `namespace`, ", "65,536", "4 MiB") } else { ("", "16,777,216", "1 GiB") };

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-/// Text with fewer characters is no secret: to mask it would mask everything.
+/// Shorter text is not masked, because it would be found everywhere.
 pub(super) const SHORTEST: usize = 3;
 
 /// Secrets with fewer bytes are not looked for within the base64 of a longer text: they would be found everywhere.

@@ -45,7 +45,7 @@ impl Secrets {
         let texts = || forms.iter().map(|form| &form.text);
         let whole = AhoCorasick::new(texts());
         let whole = whole.expect("secrets are far shorter than the 2 GiB that a search can hold");
-        // Base64 goes on with a character of which it has only some bits.
+        // The next character of base64 holds only some bits of it.
         let open = |form: &Form| [&form.text[..], if form.after { &[ANY] } else { &[] }].concat();
         let beginnings = Prefixes::new(forms.iter().map(open).collect());
         let ends = Prefixes::new(texts().map(|text| text.iter().rev().copied().collect()).collect());

@@ -20,13 +20,13 @@ pub(super) struct Program {
 
 /// Where a program's code is.
 pub(super) enum Code {
-    /// The first argument that is no option, if there is an option with this letter.
+    /// The first argument that is not an option, if there is an option with this letter.
     OperandIf(char),
     /// The value of options with these letters or these long names.
     Options(&'static str, &'static [&'static str]),
-    /// The first argument that is no option, unless there is an option with one of these letters.
+    /// The first argument that is not an option, unless there is an option with one of these letters.
     Operand(&'static str),
-    /// All arguments after so many that are no options.
+    /// All arguments after the first few that are not options.
     Operands(usize),
     /// All arguments.
     All,

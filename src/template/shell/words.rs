@@ -265,7 +265,7 @@ impl Reader {
         }
     }
 
-    /// Reads the rest of `${..}`. What stands in for a variable that is not set belongs to the word.
+    /// Reads the rest of `${..}`. The default for an unset variable belongs to the word.
     fn braces(&mut self, word: &mut String) {
         while self.peek().is_some_and(|c| c.is_ascii_alphanumeric() || "_:-=+?#%/!@".contains(c)) {
             self.at += 1;
