@@ -67,7 +67,8 @@ fn named(entry: Entry, errors: &mut ErrorList) -> Node {
 
 /// Turns a plain default into `{default: ..}`.
 fn declare(param: &mut Entry) {
-    if matches!(param.value.kind, NodeKind::Bool(_) | NodeKind::Number(_) | NodeKind::Text(_)) {
+    // A mapping is a declaration.
+    if !matches!(param.value.kind, NodeKind::Map(_) | NodeKind::Null) {
         let span = param.value.span;
         let default = Node::new(span, std::mem::replace(&mut param.value.kind, NodeKind::Null));
         let entry = Entry { key: "default".to_owned(), key_span: param.key_span, value: default };

@@ -13,6 +13,7 @@ mod environment;
 mod error;
 mod exact_number;
 mod filters;
+mod foreign;
 mod json;
 mod names;
 mod path_pattern;

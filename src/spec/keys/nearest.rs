@@ -1,9 +1,15 @@
 //! Suggestions for misspelt names, and lists of names for messages.
 
-/// The candidate that was most likely meant, if one is similar enough.
+use super::aliases;
+
+/// The candidate that was most likely meant: one that other tools call so, or one that is similar enough.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace(['_', '-', ' '], "");
     let name = plain(name);
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    if let Some(meant) = aliases::meant(&name, &candidates) {
+        return Some(meant);
+    }
     let distance = |candidate: &str| {
         let candidate = plain(candidate);
         if name.len() >= 3 && (candidate.starts_with(&name) || name.starts_with(&candidate)) {

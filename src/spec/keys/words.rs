@@ -64,6 +64,9 @@ pub const KINDS: &[&str] = &["text", "integer", "number", "boolean", "date", "da
 /// The types of tasks, and of steps that run one for each item.
 pub const STEP_TYPES: &[&str] = &["shell", "python", "http_request", "echo", "batch"];
 
+/// The beginning of keys that are the user's own, for YAML anchors, in every mapping that has a fixed set of keys.
+pub const EXTENSION: &str = "x-";
+
 /// Names that are defined in Python code, so no input can have them.
 pub const RESERVED_INPUTS: &[&str] = &["index", "batch", "params", "env", "steps", "inputs"];
 /// Keywords of Python.

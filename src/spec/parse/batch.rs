@@ -11,6 +11,7 @@ use crate::spec::batch::{BatchSize, BatchSpec, MaxFailures, MaxParallel, QueueSi
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::items::ItemsSpec;
 use crate::spec::keys::BATCH_FORMATS;
+use crate::spec::node::NodeKind;
 use crate::spec::output_file::OutputFile;
 use crate::spec::setting::{Readable, Setting};
 use crate::spec::task::{Task, TaskKind};
@@ -86,7 +87,7 @@ impl Options {
                 .unwrap_or(Setting::Fixed(BatchSize::Exactly(NonZeroUsize::MIN))),
             batched: section.take("batched").and_then(|field| field.with(Readable::read, errors)),
             batch_format: section.take("batch_format").and_then(|field| BatchFormatField::read(&field, errors)),
-            parallel: section.take("parallel").and_then(|field| field.setting(errors)),
+            parallel: section.take("parallel").and_then(|field| parallel(&field, errors)),
             max_parallel: section.take("max_parallel").and_then(|field| field.setting(errors)),
             queue_size: section.take("queue_size").and_then(|field| field.setting(errors)),
             continue_on_error: continue_on_error(section, max_failures.as_ref(), errors),
@@ -152,6 +153,18 @@ impl Options {
             task: task?,
         })
     }
+}
+
+/// `parallel`. A number is what other tools take here, so its error names the key that takes one.
+fn parallel(field: &Field<'_>, errors: &mut ErrorList) -> Option<Setting<bool>> {
+    if matches!(&field.node.kind, NodeKind::Number(_)) || field.node.as_text().is_some_and(|text| text.raw == "auto") {
+        let value = field.node.to_json();
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let error = field.expected("`true` or `false`");
+        errors.push(error.help(format!("to set the number of workers, write `max_parallel: {value}`")));
+        return None;
+    }
+    field.setting(errors)
 }
 
 /// Failures are tolerated if the file says so, or says how many.

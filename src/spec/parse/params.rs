@@ -57,7 +57,7 @@ fn param(field: &Field<'_>, errors: &mut ErrorList) -> Param {
     match &field.node.kind {
         NodeKind::Map(_) => declaration(field, &mut param, errors),
         NodeKind::Null => {}
-        _ => errors.push(field.expected("a mapping or a default").help("for a list, write `{default: [..]}`")),
+        _ => errors.push(field.expected("a mapping or a default")),
     }
     param
 }

@@ -84,7 +84,7 @@ fn function(field: &Field<'_>, errors: &mut ErrorList) -> Option<PythonProgram> 
 /// Reads the inputs that become variables of the code.
 pub(super) fn inputs(fields: Vec<Field<'_>>, errors: &mut ErrorList) -> Vec<(String, Tree)> {
     let mut inputs = Vec::new();
-    for field in fields {
+    for field in fields.into_iter().filter(|field| !field.key.starts_with(keys::EXTENSION)) {
         if field.inline {
             if is_operand(&field) {
                 let error = Diagnostic::at(field.key_span, format!("`{}` requires `operation`", field.key));

@@ -7,7 +7,7 @@ use crate::model::{Kind, Text};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys::{
     self, COMPRESSIONS, DIALECTS, FOUND_OUT, KINDS, NAMES, NOT_OF_JSON_LINES, NOT_OF_PARQUET, ON_BAD_ROW,
-    ON_SCHEMA_DRIFT, either,
+    ON_SCHEMA_DRIFT, either, nearest,
 };
 use crate::spec::node::{NodeKind, shorten};
 use crate::spec::rows::{Compression, DialectFrom, Header, Names, OnBadRow, OnSchemaDrift, RowFormat, RowsSpec, Types};
@@ -128,7 +128,10 @@ fn types(field: &Field<'_>, errors: &mut ErrorList) -> Option<Types> {
         NodeKind::Text(text) if text == "infer" => Some(Types::Infer),
         NodeKind::Text(text) => {
             let error = Diagnostic::at(field.node.span, format!("unknown value `{}` for `types`", shorten(text)));
-            let error = error.help("use `infer`, or list columns: `types: {age: integer}`");
+            let error = match nearest(text, ["infer"]) {
+                Some(_) => error.label("did you mean `infer`?"),
+                None => error.help("use `infer`, or list columns: `types: {age: integer}`"),
+            };
             errors.push(error.within(field.path.clone()));
             None
         }

@@ -2,7 +2,7 @@
 
 use crate::model::{Span, Text, Tree};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
-use crate::spec::keys::{KeyGroup, either, listed, nearest};
+use crate::spec::keys::{self, KeyGroup, either, listed, nearest};
 use crate::spec::node::{Node, NodeKind, describe, shorten};
 use crate::spec::setting::{Readable, Setting, ValueError};
 
@@ -275,9 +275,14 @@ impl<'n> Section<'n> {
         self.left.iter_mut().for_each(|field| field.inline = true);
     }
 
+    /// Takes all remaining keys but extensions, in file order.
+    pub fn rest_of_ours(&mut self) -> Vec<Field<'n>> {
+        self.rest().into_iter().filter(|field| !field.key.starts_with(keys::EXTENSION)).collect()
+    }
+
     /// Reports all remaining keys as unknown.
     pub fn reject_unknown(&mut self, groups: &[&'static KeyGroup], errors: &mut ErrorList) {
-        for field in self.rest() {
+        for field in self.rest_of_ours() {
             errors.push(unknown(&field, groups));
         }
     }

@@ -105,7 +105,7 @@ impl StepsParser<'_> {
                 // Whether a known key belongs here cannot be told either.
                 let known =
                     |name: &str| [&keys::STEP, &keys::BATCH].iter().any(|keys| keys.names().any(|key| key == name));
-                let fields = section.rest().into_iter().filter(|field| !known(field.key));
+                let fields = section.rest_of_ours().into_iter().filter(|field| !known(field.key));
                 fields.for_each(|field| errors.push(unknown(&field, &[&keys::STEP, &keys::BATCH])));
                 None
             }
@@ -160,7 +160,7 @@ fn task_step(
     let (task, own) = task(head, &mut fields, errors);
     let settings = own.or(settings);
     let Some(items) = section.take("for_each") else {
-        for field in section.rest() {
+        for field in section.rest_of_ours() {
             errors.push(stray(&field, head.kind));
         }
         return Some(StepKind::Single(Single {
@@ -198,7 +198,7 @@ fn misplaced_key(field: &Field<'_>) -> Diagnostic {
 
 /// Reports the remaining keys of a step: inputs in the wrong place, and unknown keys.
 fn misplaced(section: &mut Section<'_>, group: &'static keys::KeyGroup, errors: &mut ErrorList) {
-    for field in section.rest() {
+    for field in section.rest_of_ours() {
         errors.push(if group.names().any(|name| name == field.key) {
             misplaced_key(&field)
         } else {

@@ -66,6 +66,27 @@ pub(super) struct TaskHead {
     pub runs: Runs,
 }
 
+/// A key that only one type of task has, and the type.
+struct Sign<'n> {
+    key: &'n str,
+    task: &'static str,
+}
+
+/// The type that a task without one must have, by its other keys.
+fn likely<'n>(section: &Section<'n>) -> Option<Sign<'n>> {
+    let signs = [
+        ("shell", &["command", "cmd", "run"][..]),
+        ("python", &["code", "function", "script", "operation"]),
+        ("http_request", &["url"]),
+        ("echo", &["message"]),
+    ];
+    let has = |key: &str, names: &[&str]| names.contains(&key);
+    section.names().find_map(|key| {
+        let (task, _) = signs.iter().find(|(_, names)| has(key, names))?;
+        Some(Sign { key, task })
+    })
+}
+
 /// Takes `type` or `task`. The task is taken to run once.
 pub(super) fn task_head(section: &mut Section<'_>, level: Level, errors: &mut ErrorList) -> Option<TaskHead> {
     let known = || TASK_TYPES.iter().copied().chain((level == Level::Step).then_some("batch"));
@@ -79,7 +100,11 @@ pub(super) fn task_head(section: &mut Section<'_>, level: Level, errors: &mut Er
         (Some(field), _) | (None, Some(field)) => field,
         (None, None) => {
             let key = if level == Level::Step { "task" } else { "type" };
-            errors.push(section.missing(key).help(format!("set `{key}` to {}", either(known()))));
+            let error = section.missing(key);
+            errors.push(match likely(section) {
+                Some(name) => error.help(format!("with `{}`, write `{key}: {}`", name.key, name.task)),
+                None => error.help(format!("set `{key}` to {}", either(known()))),
+            });
             return None;
         }
     };

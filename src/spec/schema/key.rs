@@ -11,6 +11,7 @@ pub(super) fn closed(group: &KeyGroup, properties: Map<String, Value>) -> Value 
         "type": "object",
         "description": group.doc,
         "properties": properties,
+        "patternProperties": {format!("^{}", keys::EXTENSION): true},
         "additionalProperties": false,
     })
 }

@@ -28,8 +28,10 @@ pub(super) fn define(defs: &mut Map<String, Value>) {
     // All other inputs of a python task are variables.
     let refused: Vec<_> = PYTHON_KEYWORDS.iter().chain(RESERVED_INPUTS).collect();
     defs["python"]["additionalProperties"] = json!(true);
-    defs["python"]["propertyNames"] = identifier();
-    defs["python"]["propertyNames"]["not"] = json!({"enum": refused});
+    let mut name = identifier();
+    name["not"] = json!({"enum": refused});
+    let extension = json!({"pattern": format!("^{}", keys::EXTENSION)});
+    defs["python"]["propertyNames"] = json!({"anyOf": [name, extension]});
     defs["http_request"]["not"] = json!({"required": ["json", "body"]});
     defs.insert("task".to_owned(), task());
 }

@@ -192,7 +192,7 @@ fn mapping(key_type: KeyType) -> Value {
         KeyType::Params => json!({
             "type": ["object", "null"],
             "propertyNames": param_name(),
-            "additionalProperties": any_of([json!({"type": ["string", "number", "boolean", "null"]}), reference("param")]),
+            "additionalProperties": any_of([json!({"type": ["string", "number", "boolean", "array", "null"]}), reference("param")]),
         }),
         KeyType::Steps => any_of([
             json!({"type": "array", "minItems": 1, "items": {"allOf": [reference("step"), {"required": ["name"]}]}}),

@@ -12,6 +12,7 @@ use crate::template::compiled::Template;
 use crate::template::compiled_tree::CompiledTree;
 use crate::template::environment::{environment, environment_with, template_of};
 use crate::template::error::{TemplateError, TemplateErrorKind};
+use crate::template::foreign::with_raw;
 use crate::template::names::Names;
 use crate::template::scope::ItemScope;
 use minijinja::Environment;
@@ -59,12 +60,12 @@ pub enum RenderedCommand {
 impl ShellCommand {
     /// Compiles a command line.
     pub fn compile(text: &Text) -> Result<Self, TemplateError> {
+        let env = environment_with(&SHELL, text).map_err(|error| with_raw(error, &text.raw))?;
         refuse_nested_code(text, interpreter_of_values(&with_marks(&text.raw)))?;
         if let Some(words) = split_plain(&text.raw) {
             let word = |raw: String| Template::compile(&Text { raw, span: text.span });
             return words.into_iter().map(word).collect::<Result<_, _>>().map(Self::Argv);
         }
-        let env = environment_with(&SHELL, text)?;
         let uses = used_names(template_of(&env).undeclared_variables(true));
         if let Some(command) = with_placeholders(&text.raw) {
             // Whether a value fits into arithmetic is only known when it is rendered, so use a number here.
@@ -75,12 +76,14 @@ impl ShellCommand {
 
     /// Compiles a program and its arguments.
     pub fn compile_argv(words: &[Text]) -> Result<Self, Vec<TemplateError>> {
+        let list = Tree::List(words.iter().cloned().map(Tree::Text).collect());
+        let command: Vec<&str> = words.iter().map(|text| text.raw.as_str()).collect();
+        let explained = |error| with_raw(error, &command.join(" "));
+        CompiledTree::compile(&list).map_err(|errors| errors.into_iter().map(explained).collect::<Vec<_>>())?;
         let marked: Vec<String> = words.iter().map(|text| with_marks(&text.raw)).collect();
         if let Some(first) = words.first() {
             refuse_nested_code(first, interpreter_of_arguments(&marked)).map_err(|error| vec![error])?;
         }
-        let list = Tree::List(words.iter().cloned().map(Tree::Text).collect());
-        CompiledTree::compile(&list)?;
         let words = words.iter().map(|text| Template::compile(text).map_err(|error| vec![error]));
         words.collect::<Result<_, _>>().map(Self::Argv)
     }
