@@ -7,8 +7,8 @@
 
 use crate::model::{CsvDialect, Delimiter, Tree};
 use crate::spec::{
-    Auth, Command, DateFormat, DialectFrom, Header, HttpTask, Names, OnSchemaDrift, Over, PythonProgram, PythonTask,
-    Reduction, Reductions, RowsSpec, Task, TaskKind, Types,
+    Auth, BatchText, Command, DateFormat, DialectFrom, Header, HttpTask, Names, OnSchemaDrift, Over, PythonProgram, PythonTask,
+    Reduction, Reductions, RowsSpec, Stdin, Task, TaskKind, Types,
 };
 use std::fmt::Write;
 use std::path::Path;
@@ -98,11 +98,28 @@ pub(super) fn task_values(task: &Task, folder: &Path) -> Values {
             values.push(("command".to_owned(), command));
             values.extend(task.working_dir.iter().map(|text| ("working_dir".to_owned(), Value::text(&text.raw))));
             values.extend(prefixed("env", &task.env));
+            let shell = task.shell.as_ref().map(|shell| ("shell".to_owned(), Value::texts(&shell.0)));
+            values.extend(shell);
+            values.extend(task.stdin.as_ref().map(|stdin| ("stdin".to_owned(), stdin_value(stdin))));
         }
         TaskKind::Http(task) => values.extend(http_values(task)),
         TaskKind::Python(task) => values.extend(python_values(task, folder)),
     }
     values
+}
+
+fn stdin_value(stdin: &Stdin) -> Value {
+    match stdin {
+        Stdin::Text(tree) => Value::from(tree),
+        Stdin::Batch(text, _) => {
+            let text = match text {
+                BatchText::JsonLines => "jsonl",
+                BatchText::Csv => "csv",
+                BatchText::Lines => "lines",
+            };
+            Value::Map(vec![("batch".to_owned(), Value::text(text))])
+        }
+    }
 }
 
 fn prefixed<'a>(prefix: &'a str, pairs: &'a [(String, Tree)]) -> impl Iterator<Item = (String, Value)> + 'a {

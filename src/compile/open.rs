@@ -89,8 +89,8 @@ pub fn open_batch(
     let most_items = prepared.options.max_items.unwrap_or(u64::MAX);
     let total = items.source.total().map(|total| total.min(most_items));
     let above_one = batch_size != BatchSize::Exactly(NonZeroUsize::MIN);
-    let takes_batches = step.program.takes_batches();
-    let batched = batched_rule(batch.batched, takes_batches, above_one, items.first_is_record());
+    let batching = step.program.batching();
+    let batched = batched_rule(batch.batched, batching, above_one, items.first_is_record());
     if let (Some(library), Some(false)) = (batch.batch_format.0.library(), items.first_is_record()) {
         let message = format!("`batch_format: {library}` needs records, but the items are not mappings");
         return Err(StartError::Setting(message, batch.batch_format.1));

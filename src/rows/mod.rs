@@ -10,6 +10,7 @@
 mod bad_row;
 mod block;
 mod csv_stats;
+mod csv_text;
 mod cutter;
 mod fields;
 mod json;
@@ -23,6 +24,7 @@ mod usual;
 pub use bad_row::BadRow;
 pub use block::Block;
 pub use csv_stats::{CsvStats, HeaderRow};
+pub use csv_text::{CsvText, CsvTextError};
 pub use cutter::{Cut, Cutter};
 pub use fields::{Fields, Split};
 pub use json::{describe, is_record, to_json};

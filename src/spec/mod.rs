@@ -48,5 +48,8 @@ pub use rows::{
 pub use schema::schema;
 pub use setting::{Readable, Setting, ValueError};
 pub use source_file::SourceFile;
-pub use task::{Auth, Command, EchoTask, HttpTask, MemorySize, PythonProgram, PythonTask, ShellTask, Task, TaskKind};
+pub use task::{
+    Auth, BatchText, Command, EchoTask, HttpTask, MemorySize, PythonProgram, PythonTask, ShellProgram, ShellTask, Stdin,
+    Task, TaskKind,
+};
 pub use workflow::{OutputTable, Outputs, Single, Step, StepKind, Workflow, names_folder};

@@ -1,5 +1,6 @@
 //! The tasks that a step can run.
 
+use super::keys::SHELLS;
 use super::setting::{Readable, ValueError};
 use crate::model::{Span, Text, Tree};
 use bytesize::ByteSize;
@@ -37,6 +38,79 @@ pub struct ShellTask {
     pub working_dir: Option<Text>,
     /// `env`: additional variables for this command.
     pub env: Vec<(String, Tree)>,
+    /// `shell`: what runs a command line. Default: that of the step, or of the workflow, or `/bin/sh -c`.
+    pub shell: Option<ShellProgram>,
+    /// `stdin`: what the command reads. Default: nothing.
+    pub stdin: Option<Stdin>,
+}
+
+/// `shell`: a program and its options. The command line is its last argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShellProgram(pub Vec<String>);
+
+impl ShellProgram {
+    /// A shell by its name. Those that can do so stop at the first command that fails, wherever it is in a pipe.
+    pub fn named(name: &str) -> Self {
+        let words: &[&str] = match name {
+            "sh" => &["/bin/sh", "-c"],
+            "dash" => &["dash", "-c"],
+            name => &[name, "-e", "-o", "pipefail", "-c"],
+        };
+        Self(words.iter().map(|word| (*word).to_owned()).collect())
+    }
+
+    /// Its program, as the user wrote it.
+    pub fn program(&self) -> &str {
+        self.0.first().map_or("", String::as_str)
+    }
+
+    /// Whether it reads quotes as `sh` does.
+    pub fn quotes_as_sh(&self) -> bool {
+        let name = self.program().rsplit('/').next().unwrap_or_default();
+        SHELLS.contains(&name)
+    }
+}
+
+/// `stdin` of a command.
+#[derive(Debug, Clone)]
+pub enum Stdin {
+    /// A text.
+    Text(Tree),
+    /// `{batch:}`: the items of the batch, for one command. The lines that it prints are their results.
+    Batch(BatchText, Span),
+}
+
+/// How the items of a batch are written as text, and how its results are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchText {
+    /// `jsonl`: a JSON value per line.
+    JsonLines,
+    /// `csv`: a record per item, below a header.
+    Csv,
+    /// `lines`: a line per item.
+    Lines,
+}
+
+impl Task {
+    /// Whether it always takes whole batches.
+    pub(super) fn always_takes_batches(&self) -> bool {
+        self.batch_as_text().is_some()
+    }
+
+    /// The place of `batch` in `stdin`, if a command gets whole batches.
+    pub(super) fn batch_as_text(&self) -> Option<Span> {
+        match &self.kind {
+            TaskKind::Shell(ShellTask { stdin: Some(Stdin::Batch(_, span)), .. }) => Some(*span),
+            _ => None,
+        }
+    }
+
+    /// Gives commands that do not name a shell this one.
+    pub(super) fn default_shell(&mut self, shell: &ShellProgram) {
+        if let TaskKind::Shell(task) = &mut self.kind {
+            task.shell.get_or_insert_with(|| shell.clone());
+        }
+    }
 }
 
 /// The two ways to write a command.

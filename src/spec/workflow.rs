@@ -8,7 +8,7 @@ use super::param::Param;
 use super::retry::RetryPolicy;
 use super::setting::Setting;
 use super::source_file::SourceFile;
-use super::task::Task;
+use super::task::{ShellProgram, Task};
 use crate::model::{IfExists, Span, StepName, Text, Tree};
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -59,6 +59,19 @@ pub struct Step {
     pub timeout: Option<Setting<Duration>>,
     /// What it does.
     pub kind: StepKind,
+}
+
+impl Step {
+    /// Gives commands that do not name a shell this one.
+    pub(super) fn default_shell(&mut self, shell: &ShellProgram) {
+        match &mut self.kind {
+            StepKind::Single(single) => single.task.default_shell(shell),
+            StepKind::Batch(batch) => {
+                batch.task.default_shell(shell);
+                batch.on_item_error.iter_mut().for_each(|task| task.default_shell(shell));
+            }
+        }
+    }
 }
 
 /// `outputs` of a step: where its results go.

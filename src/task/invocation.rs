@@ -5,13 +5,15 @@
 //! commands of a step have in common is prepared once, as [`SpawnDefaults`]. If the working directory changes, or the program's
 //! file is not known, [`Command`] starts it: no crate has a safe `posix_spawn` that supports these.
 
+use crate::model::{Failure, FailureKind};
 use nix::errno::Errno;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::signal::{SigSet, Signal};
+use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::Pid;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Seek, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
@@ -30,6 +32,10 @@ pub(super) struct Invocation {
     pub(super) variables: Vec<(String, OsString)>,
     /// The working directory, if it differs from the engine's.
     pub(super) folder: Option<String>,
+    /// What it reads from stdin. Nothing if there is none.
+    pub(super) stdin: Option<File>,
+    /// What must be open as long as it runs.
+    pub(super) held: Vec<File>,
 }
 
 /// What all commands of a step have in common.
@@ -57,13 +63,32 @@ pub(super) struct Started {
 }
 
 impl Invocation {
-    /// Starts it in its own process group, with empty stdin. `env` must be what `defaults` were made with.
+    /// A program's file, and its words.
+    pub(super) fn new(file: PathBuf, words: Vec<String>) -> Self {
+        Self { file, words, variables: Vec::new(), folder: None, stdin: None, held: Vec::new() }
+    }
+
+    /// Gives it this text to read.
+    ///
+    /// # Errors
+    /// If the system is out of descriptors or memory.
+    pub(super) fn read(&mut self, text: &[u8]) -> Result<(), Failure> {
+        let failed = |error| Failure::new(FailureKind::Start, "Start", format!("cannot hold `stdin` in memory: {error}"));
+        self.stdin = Some(memory_file(text).map_err(failed)?);
+        Ok(())
+    }
+
+    /// Starts it in its own process group. `env` must be what `defaults` were made with.
     ///
     /// # Errors
     /// If it cannot be started; [`io::ErrorKind::InvalidInput`] if it contains a NUL byte.
     pub(super) fn start(&self, defaults: &SpawnDefaults, env: &[(String, String)]) -> io::Result<Started> {
         if self.folder.is_some() || !self.file.as_os_str().as_bytes().contains(&b'/') {
-            return start(&mut self.command(env));
+            let mut command = self.command(env);
+            if self.stdin.is_none() {
+                command.stdin(Stdio::null());
+            }
+            return start_with_stdin(&mut command);
         }
         let file = CString::new(self.file.as_os_str().as_bytes())?;
         let words = self.words.iter().map(|word| CString::new(word.as_bytes())).collect::<Result<Vec<_>, _>>()?;
@@ -79,7 +104,7 @@ impl Invocation {
         let ((stdout, their_stdout), (stderr, their_stderr)) = (io::pipe()?, io::pipe()?);
         let mut actions = PosixSpawnFileActions::init()?;
         // None of the three is 0, 1 or 2: Rust's runtime opens those before `main`.
-        actions.add_dup2(defaults.null.as_raw_fd(), 0)?;
+        actions.add_dup2(self.stdin.as_ref().unwrap_or(defaults.null).as_raw_fd(), 0)?;
         actions.add_dup2(their_stdout.as_raw_fd(), 1)?;
         actions.add_dup2(their_stderr.as_raw_fd(), 2)?;
         let pid = posix_spawn(file.as_c_str(), &actions, &defaults.attributes, &words, &variables)?;
@@ -98,16 +123,36 @@ impl Invocation {
         self.folder.iter().for_each(|folder| {
             command.current_dir(folder);
         });
+        let stdin = self.stdin.as_ref().and_then(|stdin| stdin.try_clone().ok());
+        stdin.into_iter().for_each(|stdin| {
+            command.stdin(stdin);
+        });
         command
     }
 }
 
-/// Starts a [`Command`] in the same way as an [`Invocation`].
+/// A file in memory, to be read from its beginning. A program that stops reading it early does not disturb anybody, and one that
+/// reads it late does not make anybody wait, as a pipe would.
+///
+/// # Errors
+/// If the system is out of descriptors or memory.
+pub(super) fn memory_file(text: &[u8]) -> io::Result<File> {
+    let mut file = File::from(memfd_create("batchmill", MemfdFlags::CLOEXEC)?);
+    file.write_all(text)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+/// Starts a [`Command`] in the same way as an [`Invocation`], with empty stdin.
 ///
 /// # Errors
 /// If it cannot be started.
 pub(super) fn start(command: &mut Command) -> io::Result<Started> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    start_with_stdin(command.stdin(Stdio::null()))
+}
+
+fn start_with_stdin(command: &mut Command) -> io::Result<Started> {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn()?;
     let streams = |child: &mut Child| Some((child.stdout.take()?, child.stderr.take()?));
     let (stdout, stderr) = streams(&mut child).expect("both streams are pipes");

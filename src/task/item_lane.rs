@@ -5,7 +5,7 @@ use super::guard::{Cell, Guard};
 use super::lane::{BatchOutcome, Frame, FrameOutcome, Lane, LogLine};
 use super::withdrawn::{Recall, cancelled, skipped};
 use crate::measure::{SlotClock, SlotState};
-use crate::model::{Batch, Failure, FailureKind, ItemTime, Outcome};
+use crate::model::{Batch, Failure, FailureKind, Indexes, ItemTime, Outcome};
 use crate::rows;
 use crate::template::{ItemScope, TemplateError};
 use std::path::PathBuf;
@@ -145,7 +145,8 @@ impl<T: ItemTask> ItemLane<T> {
     fn run_in(&self, scope: ItemScope, left: Option<Duration>, log: &dyn Fn(&str, String)) -> Outcome {
         let scope = Arc::new(scope);
         let (context, settings, guard) = (&self.context, &self.context.settings, self.guard.as_ref());
-        let recall = Recall { withdrawn: &context.withdrawn, index: scope.index };
+        let indexes = Indexes::Range(scope.index..scope.index + 1);
+        let recall = Recall { withdrawn: &context.withdrawn, indexes: &indexes };
         let clock = self.clock();
         let run = |timeout| self.task.run(&ItemRun { scope: &scope, context, timeout, recall, guard, clock, log });
         match left.filter(|left| settings.item_timeout.is_none_or(|timeout| *left < timeout)) {

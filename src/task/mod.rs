@@ -33,6 +33,6 @@ pub use item_files::{Claims, ItemFiles};
 pub use kinds::python;
 pub use lane::{BatchOutcome, Frame, FrameOutcome, Lane, LogLine, ShutdownReport};
 pub use process::capture;
-pub use program::{Program, PythonNeeds, Task};
+pub use program::{Batching, Program, PythonNeeds, Task};
 pub use usage::{ThreadId, ThreadTimes, UsageMeter, available_memory};
 pub use withdrawn::{Withdrawal, Withdrawn};

@@ -42,9 +42,9 @@ pub trait Task: fmt::Debug + Send + Sync {
         false
     }
 
-    /// Whether it can take a whole batch at once.
-    fn takes_batches(&self) -> bool {
-        false
+    /// Whether it takes a whole batch at once.
+    fn batching(&self) -> Batching {
+        Batching::Never
     }
 
     /// Whether its result is a message to print for the user.
@@ -56,6 +56,17 @@ pub trait Task: fmt::Debug + Send + Sync {
     fn python(&self) -> Option<PythonNeeds> {
         None
     }
+}
+
+/// Whether a task takes whole batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Batching {
+    /// It takes one item at a time.
+    Never,
+    /// It can take either.
+    Either,
+    /// It takes whole batches.
+    Always,
 }
 
 /// What a task needs from the Python interpreter.

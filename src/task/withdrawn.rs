@@ -5,7 +5,7 @@
 //! descriptor for the whole step. The call is fetched before looking, so none is missed in between.
 
 use super::cancel::Latch;
-use crate::model::{Failure, FailureKind};
+use crate::model::{Failure, FailureKind, Indexes};
 use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -90,15 +90,15 @@ impl Withdrawn {
 pub(super) struct Recall<'a> {
     /// The items that are taken out.
     pub(super) withdrawn: &'a Arc<Withdrawn>,
-    /// The index of this one.
-    pub(super) index: u64,
+    /// The index of this one, or those of a batch that runs as one.
+    pub(super) indexes: &'a Indexes,
 }
 
 impl Recall<'_> {
     /// What to wait for; none if the item is to end now.
     pub(super) fn call(&self) -> Option<Arc<Latch>> {
         let call = self.withdrawn.call();
-        (!self.withdrawn.ends(self.index)).then_some(call)
+        (!self.indexes.iter().any(|index| self.withdrawn.ends(index))).then_some(call)
     }
 }
 
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_lane_hears_of_each_item_that_is_taken_out_and_ends_only_its_own() {
         let withdrawn = Arc::new(Withdrawn::new().unwrap());
-        let recall = Recall { withdrawn: &withdrawn, index: 7 };
+        let recall = Recall { withdrawn: &withdrawn, indexes: &Indexes::Range(7..8) };
         let first = recall.call().unwrap();
         withdrawn.take_out(3, Withdrawal::Cancel).unwrap();
         assert!(first.is_fired());

@@ -11,7 +11,7 @@ use crate::cli::stdout::{print, print_json};
 use crate::compile::{Options, Prepared, prepare};
 use crate::report::count;
 use crate::spec::{BatchSize, BatchSpec, Setting, StepKind};
-use crate::task::Program;
+use crate::task::{Batching, Program};
 use crate::text::Printable;
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -97,13 +97,16 @@ fn is_batch(kind: &StepKind) -> Option<&BatchSpec> {
 
 /// Tells what `item` will be, as far as the file shows.
 fn item_is(batch: &BatchSpec, program: &Program) -> &'static str {
-    let python = program.takes_batches();
+    let batching = program.batching();
     let size_one = matches!(&batch.batch_size, Setting::Fixed(BatchSize::Exactly(size)) if size.get() == 1);
     match batch.batched {
+        _ if batching == Batching::Always => "`item` is the batch, because `stdin` has `batch`",
         Some(true) if batch.batch_format.0.library().is_some() => "`item` is the batch, because `batch_format` is set",
         Some(true) => "`item` is the batch, because of `batched: true`",
         Some(false) => "`item` is one item, because of `batched: false`",
-        None if !python => "`item` is one item, because only Python tasks can take whole batches",
+        None if batching == Batching::Never => {
+            "`item` is one item, because only Python tasks, and commands with `stdin: {batch: ..}`, take whole batches"
+        }
         None if size_one => "`item` is one item, because `batch_size` is 1",
         None => "`item` is the batch if the first item is a record (a mapping), otherwise one item",
     }

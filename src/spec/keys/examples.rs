@@ -19,6 +19,7 @@ fn workflow(key: &str) -> &'static [&'static str] {
         "description" => &["Resizes the pictures of the day"],
         "params" => &["{day: {type: string, description: the day to load}, limit: 100}"],
         "env" => &["{TZ: UTC}"],
+        "shell" => &["bash"],
         "secrets" => &["[API_TOKEN]"],
         "keep_runs" => &["10"],
         "steps" => &[
@@ -46,6 +47,7 @@ fn step(key: &str) -> &'static [&'static str] {
         "task" | "type" => &["shell", "batch"],
         "inputs" => &["{command: 'echo {{ item }}'}"],
         "outputs" => &["pictures", "{path: out/pictures.csv}"],
+        "shell" => &["bash"],
         _ => batch(key),
     }
 }
@@ -155,6 +157,9 @@ fn task(key: &str) -> &'static [&'static str] {
         "command" => &["convert {{ item }} out/", "[convert, '{{ item }}', out/]"],
         "working_dir" => &["/tmp"],
         "env" => &["{LANG: C}"],
+        "shell" => &["bash", "[bash, -euo, pipefail, -c]"],
+        "stdin" => &["'{{ item }}'", "{batch: jsonl}"],
+        "batch" => &["jsonl"],
         "code" => &["return item * 2"],
         "function" => &["mypackage.resize:run"],
         "script" => &["resize.py"],

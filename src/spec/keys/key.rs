@@ -55,6 +55,10 @@ pub enum KeyType {
     Literal,
     /// A string that is neither blank nor a template.
     Word,
+    /// The name of a shell, or a list with a program and its options.
+    Shell,
+    /// A text, or a mapping with `batch`.
+    Stdin,
     /// The name of a step.
     StepName,
     /// The name of a result.

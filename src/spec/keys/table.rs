@@ -4,7 +4,7 @@ use super::key::{KeyGroup, KeyType, is, key, words};
 use super::reductions::AGGREGATE;
 use super::row_keys::{ROWS, SQL};
 use super::words::{
-    BACKOFFS, BATCH_FORMATS, CSV_QUOTES, FORMATS, IF_EXISTS, ON_MISSING, ON_TYPE_CONFLICT, OPERATIONS,
+    BACKOFFS, BATCH_FORMATS, BATCH_TEXTS, CSV_QUOTES, FORMATS, IF_EXISTS, ON_MISSING, ON_TYPE_CONFLICT, OPERATIONS,
     OUTPUT_COMPRESSIONS, PARAM_TYPES, STEP_TYPES, TASK_TYPES,
 };
 
@@ -22,6 +22,12 @@ pub static WORKFLOW: KeyGroup = KeyGroup {
         key("description", KeyType::FreeText, None, "What the workflow does"),
         key("params", KeyType::Params, None, "Parameters, set with `name=value` on the command line"),
         key("env", KeyType::Scalars, None, "Environment variables for every task"),
+        key(
+            "shell",
+            KeyType::Shell,
+            is("sh"),
+            "Shell that runs commands; `shell` of a step or a task takes precedence",
+        ),
         key("secrets", KeyType::Texts, None, "Environment variables and parameters whose values are never shown"),
         key(
             "keep_runs",
@@ -70,6 +76,12 @@ pub static STEP: KeyGroup = KeyGroup {
         key("for_each", KeyType::Items, None, "Items to run the task for"),
         key("retry", KeyType::Retry, None, "When to retry; `retry` of the task takes precedence"),
         key("timeout", KeyType::Duration, None, "Time limit for the whole step, including waits and retries"),
+        key(
+            "shell",
+            KeyType::Shell,
+            words("`shell` of the workflow"),
+            "Shell that runs the commands of the step; `shell` of a task takes precedence",
+        ),
     ],
 };
 
@@ -197,7 +209,21 @@ pub static SHELL: KeyGroup = KeyGroup {
         key("command", KeyType::Command, None, "Shell command, or a list with a program and its arguments"),
         key("working_dir", KeyType::Text, words("the current directory"), "Directory to run the command in"),
         key("env", KeyType::Scalars, None, "Additional environment variables"),
+        key(
+            "shell",
+            KeyType::Shell,
+            words("`shell` of the step or of the workflow, or `sh`"),
+            "Shell that runs `command` if that is a string: a name, or a list with a program and its options",
+        ),
+        key("stdin", KeyType::Stdin, words("empty"), "What the command reads: a text, or the items of a whole batch"),
     ],
+};
+
+/// `stdin` as a mapping.
+pub static STDIN: KeyGroup = KeyGroup {
+    name: "stdin",
+    doc: "The items of a batch as the input of one command, whose lines are the results",
+    keys: &[key("batch", KeyType::OneOf(BATCH_TEXTS), None, "How items are written, and how results are read")],
 };
 
 /// The inputs of a `python` task.
@@ -300,10 +326,10 @@ pub static AUTH: KeyGroup = KeyGroup {
 };
 
 /// Every group of keys.
-pub fn key_groups() -> [&'static KeyGroup; 17] {
+pub fn key_groups() -> [&'static KeyGroup; 18] {
     [
         &WORKFLOW, &PARAM, &STEP, &OUTPUTS, &BATCH, &AGGREGATE, &SOURCES, &ROWS, &SQL, &RANGE, &TASK, &RETRY, &SHELL,
-        &PYTHON, &HTTP, &AUTH, &ECHO,
+        &STDIN, &PYTHON, &HTTP, &AUTH, &ECHO,
     ]
 }
 

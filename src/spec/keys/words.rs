@@ -64,6 +64,11 @@ pub const KINDS: &[&str] = &["text", "integer", "number", "boolean", "date", "da
 /// The types of tasks, and of steps that run one for each item.
 pub const STEP_TYPES: &[&str] = &["shell", "python", "http_request", "echo", "batch"];
 
+/// The shells whose rules of quoting are known.
+pub const SHELLS: &[&str] = &["sh", "dash", "bash", "ksh", "zsh"];
+/// The values of `batch` in `stdin`.
+pub const BATCH_TEXTS: &[&str] = &["jsonl", "csv", "lines"];
+
 /// The beginning of keys that are the user's own, for YAML anchors, in every mapping that has a fixed set of keys.
 pub const EXTENSION: &str = "x-";
 

@@ -110,8 +110,13 @@ impl Options {
         settings: RetryAndTimeout,
         errors: &mut ErrorList,
     ) -> Option<BatchSpec> {
-        let one_by_one =
-            self.batched == Some(false) || task.as_ref().is_some_and(|task| !matches!(task.kind, TaskKind::Python(_)));
+        let always = task.as_ref().is_some_and(Task::always_takes_batches);
+        let is_python = task.as_ref().is_none_or(|task| matches!(task.kind, TaskKind::Python(_)));
+        let one_by_one = self.batched == Some(false) || !is_python && !always;
+        if let Some(span) = task.as_ref().and_then(Task::batch_as_text).filter(|_| self.batched == Some(false)) {
+            let error = Diagnostic::at(span, "`stdin: {batch: ..}` cannot be used with `batched: false`");
+            errors.push(error.help("remove `batched`"));
+        }
         let bisect_on_error = match self.bisect_on_error {
             Some((true, error)) => {
                 if one_by_one {
@@ -125,7 +130,7 @@ impl Options {
         if let Some(field) = self.batch_format {
             batched = batched.or(Some(true));
             batch_format = (field.format, field.span);
-            if one_by_one {
+            if one_by_one || !is_python {
                 errors.push(field.one_by_one.help("use a Python task without `batched: false`"));
             }
         }
@@ -185,6 +190,10 @@ fn continue_on_error(
 
 fn on_item_error(field: &Field<'_>, errors: &mut ErrorList) -> Option<Task> {
     let (task, settings) = inner_task(field, errors);
+    if let Some(span) = task.as_ref().and_then(Task::batch_as_text) {
+        let error = Diagnostic::at(span, "`stdin: {batch: ..}` is not supported in `on_item_error`");
+        errors.push(error.help("the task gets one item: write `stdin: '{{ item }}'`"));
+    }
     for (name, found) in [("retry", settings.retry.is_some()), ("timeout", settings.timeout.is_some())] {
         if found {
             let error = Diagnostic::at(field.key_span, format!("`{name}` is not supported in `on_item_error`"));

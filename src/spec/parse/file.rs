@@ -2,6 +2,7 @@
 
 use super::params::params;
 use super::section::Section;
+use super::shell::shell_program;
 use super::steps::{closing, steps};
 use crate::model::Span;
 use crate::spec::diagnostic::{Diagnostic, Diagnostics, ErrorList};
@@ -10,7 +11,7 @@ use crate::spec::keys;
 use crate::spec::native::Native;
 use crate::spec::setting::Readable;
 use crate::spec::source_file::SourceFile;
-use crate::spec::workflow::Workflow;
+use crate::spec::workflow::{Step, Workflow};
 use crate::spec::yaml;
 use std::path::Path;
 use std::sync::Arc;
@@ -58,7 +59,8 @@ fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> Workflow {
         })
     };
     let keep_runs = section.take("keep_runs").and_then(|field| field.with(keep_runs, errors));
-    let steps = match section.take("steps") {
+    let shell = section.take("shell").and_then(|field| shell_program(&field, errors));
+    let mut steps = match section.take("steps") {
         Some(field) => steps(&field, errors),
         None => {
             if !section.has_similar("steps") {
@@ -68,8 +70,11 @@ fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> Workflow {
         }
     };
     let names = [Workflow::ON_FAILURE, Workflow::FINALLY];
-    let closing =
-        names.into_iter().filter_map(|name| closing(&section.take(name)?, &steps, errors)).map(Arc::new).collect();
+    let mut closing: Vec<Step> =
+        names.into_iter().filter_map(|name| closing(&section.take(name)?, &steps, errors)).collect();
+    if let Some(shell) = &shell {
+        steps.iter_mut().chain(&mut closing).for_each(|step| step.default_shell(shell));
+    }
     Workflow {
         source: SourceFile::default(),
         name: name.map(|name| name.raw).unwrap_or_default(),
@@ -79,6 +84,6 @@ fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> Workflow {
         keep_runs,
         secrets,
         steps: steps.into_iter().map(Arc::new).collect(),
-        closing,
+        closing: closing.into_iter().map(Arc::new).collect(),
     }
 }

@@ -15,6 +15,7 @@ mod python;
 mod retry;
 mod rows;
 mod section;
+mod shell;
 mod sql;
 mod sql_output;
 mod steps;

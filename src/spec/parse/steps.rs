@@ -4,6 +4,7 @@ use super::batch::{ItemsField, Options, batch};
 use super::outputs::{self, OutputsParser};
 use super::retry::RetryAndTimeout;
 use super::section::{Field, Section, describe_node, unknown};
+use super::shell::shell_program;
 use super::task::{inner_task, merge_inputs, task};
 use super::task_type::{Level, Runs, TaskHead, TaskType, task_head};
 use crate::model::{Span, StepName};
@@ -95,6 +96,7 @@ impl StepsParser<'_> {
         let outputs = section.take("outputs").map(|field| parser.outputs(&field, errors)).unwrap_or_default();
         let settings = RetryAndTimeout::take_retry(section, errors);
         let timeout = section.take("timeout").and_then(|field| field.setting(errors));
+        let shell = section.take("shell").and_then(|field| shell_program(&field, errors));
         let kind = match head {
             Some(head) if head.kind == TaskType::Batch => batch_step(section, settings, errors),
             Some(head) => task_step(TaskHead { runs, ..head }, section, settings, errors),
@@ -111,7 +113,9 @@ impl StepsParser<'_> {
             }
         };
         let NameField { name, span } = name?;
-        Some(Step { name, span, outputs, timeout, kind: kind? })
+        let mut step = Step { name, span, outputs, timeout, kind: kind? };
+        shell.iter().for_each(|shell| step.default_shell(shell));
+        Some(step)
     }
 }
 

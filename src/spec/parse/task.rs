@@ -1,15 +1,16 @@
-//! A task: `shell`, `http_request` and `echo`. `python` is in its own file.
+//! A task: `http_request` and `echo`. `python` and `shell` are in their own files.
 
 use super::python::python;
 use super::retry::RetryAndTimeout;
 use super::section::{Field, Section};
+use super::shell::shell;
 use super::task_type::{Level, Runs, TaskHead, TaskType, task_head};
 use crate::model::{Text, Tree};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys;
 use crate::spec::node::{NodeKind, shorten};
 use crate::spec::setting::rate;
-use crate::spec::task::{Auth, Command, EchoTask, HttpTask, ShellTask, Task, TaskKind};
+use crate::spec::task::{Auth, EchoTask, HttpTask, Task, TaskKind};
 
 /// Adds the keys under `inputs` to those next to `type`.
 pub(super) fn merge_inputs<'n>(fields: &mut Section<'n>, inputs: Option<Field<'n>>, errors: &mut ErrorList) {
@@ -54,7 +55,7 @@ pub(super) fn task(
     let TaskHead { kind, span, runs } = head;
     let settings = RetryAndTimeout::take(fields, errors);
     let done = match kind {
-        TaskType::Shell => shell(fields, errors).map(TaskKind::Shell),
+        TaskType::Shell => shell(fields, runs, errors).map(TaskKind::Shell),
         TaskType::Python => python(fields, runs, errors).map(TaskKind::Python),
         TaskType::Http => http(fields, errors).map(|http| TaskKind::Http(Box::new(http))),
         TaskType::Echo => {
@@ -66,24 +67,6 @@ pub(super) fn task(
         fields.reject_unknown(&[kind.keys(), &keys::TASK], errors);
     }
     (done.map(|kind| Task { span, kind }), settings)
-}
-
-fn shell(fields: &mut Section<'_>, errors: &mut ErrorList) -> Option<ShellTask> {
-    let command = fields.require("command", errors).and_then(|field| match &field.node.kind {
-        NodeKind::List(list) if !list.is_empty() => Some(Command::Argv(field.texts(list, errors))),
-        NodeKind::List(_) => {
-            errors.push(field.error("is empty").help("the first element is the program"));
-            None
-        }
-        NodeKind::Text(_) => field.non_empty(errors).map(Command::Line),
-        _ => {
-            errors.push(field.expected("a string, or a list with a program and its arguments"));
-            None
-        }
-    });
-    let working_dir = fields.take("working_dir").and_then(|field| field.non_empty(errors));
-    let env = fields.take("env").map(|field| field.scalars(errors)).unwrap_or_default();
-    Some(ShellTask { command: command?, working_dir, env })
 }
 
 fn http(fields: &mut Section<'_>, errors: &mut ErrorList) -> Option<HttpTask> {

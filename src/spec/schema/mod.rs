@@ -16,13 +16,14 @@ use serde_json::{Map, Value, json};
 /// The JSON Schema (draft 2020-12) of a workflow file.
 pub fn schema() -> Value {
     let mut defs = Map::new();
-    for group in [&keys::OUTPUTS, &keys::AGGREGATE, &keys::RANGE, &keys::RETRY, &keys::AUTH, &keys::PARAM] {
+    for group in [&keys::OUTPUTS, &keys::AGGREGATE, &keys::RANGE, &keys::RETRY, &keys::AUTH, &keys::PARAM, &keys::STDIN] {
         defs.insert(group.name.to_owned(), closed(group, properties(group)));
     }
     for name in ["outputs", "aggregate", "auth"] {
         defs[name]["minProperties"] = json!(1);
     }
     defs["range"]["required"] = json!(["stop"]);
+    defs["stdin"]["required"] = json!(["batch"]);
     let without_path = ["name", "path", "item_files", "on_missing", "sql", "table", "key", "if_exists"];
     let of_path = keys::OUTPUTS.names().filter(|name| !without_path.contains(name)).map(|name| (name, "path"));
     let of_sql = ["table", "key", "if_exists"].map(|name| (name, "sql"));

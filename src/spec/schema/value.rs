@@ -148,6 +148,11 @@ fn list(key_type: KeyType) -> Value {
         }
         KeyType::Command => any_of([value(KeyType::Text), json!({"type": "array", "items": one, "minItems": 1})]),
         KeyType::List => json!({"type": "array"}),
+        KeyType::Shell => any_of([
+            json!({"enum": keys::SHELLS}),
+            json!({"type": "array", "items": value(KeyType::Word), "minItems": 2}),
+        ]),
+        KeyType::Stdin => any_of([json!({"type": "string"}), reference("stdin")]),
         _ => mapping(key_type),
     }
 }

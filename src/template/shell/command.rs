@@ -66,6 +66,29 @@ impl ShellCommand {
             let word = |raw: String| Template::compile(&Text { raw, span: text.span });
             return words.into_iter().map(word).collect::<Result<_, _>>().map(Self::Argv);
         }
+        Self::script(text, env)
+    }
+
+    /// Compiles a command line that a shell always runs.
+    pub fn compile_script(text: &Text) -> Result<Self, TemplateError> {
+        let env = environment_with(&SHELL, text).map_err(|error| with_raw(error, &text.raw))?;
+        refuse_nested_code(text, interpreter_of_values(&with_marks(&text.raw)))?;
+        Self::script(text, env)
+    }
+
+    /// Compiles a command line for a program that has other rules of quoting.
+    ///
+    /// # Errors
+    /// If it has a substitution that would have to be quoted.
+    pub fn compile_foreign(text: &Text, program: &str) -> Result<Self, TemplateError> {
+        let env = environment_with(&SHELL, text).map_err(|error| with_raw(error, &text.raw))?;
+        if with_placeholders(&text.raw).is_none_or(|command| command.contains('\0')) {
+            return Err(shell_error(text, &ShellError::ForeignShell(program.to_owned())));
+        }
+        Self::script(text, env)
+    }
+
+    fn script(text: &Text, env: Environment<'static>) -> Result<Self, TemplateError> {
         let uses = used_names(template_of(&env).undeclared_variables(true));
         if let Some(command) = with_placeholders(&text.raw) {
             // Whether a value fits into arithmetic is only known when it is rendered, so use a number here.

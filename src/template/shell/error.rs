@@ -21,6 +21,9 @@ pub enum ShellError {
     /// A place that batchmill may misread.
     #[error("substitution inside {0}, where batchmill cannot be sure how to quote it")]
     Unsure(&'static str),
+    /// `shell: [fish, -c]`
+    #[error("substitution in a command for `{0}`, whose rules of quoting batchmill does not know")]
+    ForeignShell(String),
     /// A NUL byte in the command or a value.
     #[error("a command cannot contain a NUL byte")]
     Nul,
@@ -39,6 +42,8 @@ impl ShellError {
                 .to_owned(),
             Self::Unsure(_) => "assign it to a variable at the start of the command (`value={{ item }}`), and use \
                                 `\"$value\"` here"
+                .to_owned(),
+            Self::ForeignShell(_) => "read the environment variable `BATCHMILL_ITEM` in the command, or use `shell: bash`"
                 .to_owned(),
             Self::Arithmetic(_) | Self::Nul => return None,
         })

@@ -7,6 +7,7 @@
 //! A connection serves many items, one after another, and ureq tells it nothing of them. Each slot has its own thread, so the
 //! item that a connection serves is the one of the thread that waits.
 
+use crate::model::Indexes;
 use crate::task::cancel::Latch;
 use crate::task::wait::wait;
 use crate::task::withdrawn::{Recall, Withdrawn};
@@ -126,7 +127,7 @@ pub(super) struct Serving;
 impl Serving {
     /// From now on they are for this one.
     pub(super) fn begin(recall: Recall<'_>) -> Self {
-        SERVED.set(Some((Arc::clone(recall.withdrawn), recall.index)));
+        SERVED.set(Some((Arc::clone(recall.withdrawn), recall.indexes.get(0))));
         Self
     }
 
@@ -136,7 +137,10 @@ impl Serving {
     /// If the user has taken the item out.
     fn call() -> io::Result<Option<Arc<Latch>>> {
         let call =
-            |(withdrawn, index): &(Arc<Withdrawn>, u64)| Recall { withdrawn, index: *index }.call().ok_or_else(ended);
+            |(withdrawn, index): &(Arc<Withdrawn>, u64)| {
+                let indexes = Indexes::Range(*index..*index + 1);
+                Recall { withdrawn, indexes: &indexes }.call().ok_or_else(ended)
+            };
         SERVED.with_borrow(|served| served.as_ref().map(call).transpose())
     }
 }

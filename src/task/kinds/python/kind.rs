@@ -8,7 +8,7 @@ use crate::model::Failure;
 use crate::task::context::StepContext;
 use crate::task::foreground::{ForegroundEnd, ForegroundRun};
 use crate::task::lane::Lane;
-use crate::task::program::{PythonNeeds, Task};
+use crate::task::program::{Batching, PythonNeeds, Task};
 use crate::template::{Names, TemplateError};
 use std::sync::Arc;
 
@@ -34,8 +34,8 @@ impl Task for PythonTask {
         true
     }
 
-    fn takes_batches(&self) -> bool {
-        true
+    fn batching(&self) -> Batching {
+        Batching::Either
     }
 
     fn python(&self) -> Option<PythonNeeds> {
