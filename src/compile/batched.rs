@@ -24,7 +24,9 @@ pub fn batched_rule(
         (Batching::Always, ..) => (true, "`stdin` has `batch`"),
         (_, Some(true), ..) => (true, "`batched` is true"),
         (_, Some(false), ..) => (false, "`batched` is false"),
-        (Batching::Never, ..) => (false, "only Python tasks, and commands with `stdin: {batch: ..}`, take whole batches"),
+        (Batching::Never, ..) => {
+            (false, "only Python tasks, and commands with `stdin: {batch: ..}`, take whole batches")
+        }
         (_, None, false, _) => (false, "`batch_size` is 1"),
         (_, None, true, false) => (false, "the items are not records (mappings)"),
         (_, None, true, true) => (true, "the task is Python, `batch_size` is above 1 and the items are records"),

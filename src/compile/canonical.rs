@@ -7,8 +7,8 @@
 
 use crate::model::{CsvDialect, Delimiter, Tree};
 use crate::spec::{
-    Auth, BatchText, Command, DateFormat, DialectFrom, Header, HttpTask, Names, OnSchemaDrift, Over, PythonProgram, PythonTask,
-    Reduction, Reductions, RowsSpec, Stdin, Task, TaskKind, Types,
+    Auth, BatchText, Command, DateFormat, DialectFrom, Header, HttpTask, Names, OnSchemaDrift, Over, PythonProgram,
+    PythonTask, Reduction, Reductions, RowsSpec, Stdin, Task, TaskKind, Types,
 };
 use std::fmt::Write;
 use std::path::Path;

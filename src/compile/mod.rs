@@ -12,6 +12,7 @@ mod dependencies;
 mod environment;
 mod fingerprint;
 mod interpreter;
+mod notes;
 mod open;
 mod params;
 mod prepare;

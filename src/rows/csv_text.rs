@@ -81,7 +81,10 @@ mod tests {
         let text = CsvText::write(&records).unwrap();
         assert_eq!(text, "a,b\n\"x, \"\"y\"\"\",\"1\n2\"\né,\n".as_bytes());
         let back = CsvText::read(&text).unwrap();
-        assert_eq!(back, [r#"{"a":"x, \"y\"","b":"1\n2"}"#, r#"{"a":"é","b":""}"#].map(|json| json.as_bytes().to_vec()));
+        assert_eq!(
+            back,
+            [r#"{"a":"x, \"y\"","b":"1\n2"}"#, r#"{"a":"é","b":""}"#].map(|json| json.as_bytes().to_vec())
+        );
     }
 
     #[test]

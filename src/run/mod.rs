@@ -3,6 +3,7 @@
 //! Opens the ledger, asks `resume` what is left to do, has `pipeline` run that, then makes aggregates and output files
 //! from the results. Latches stop it, and everyone listens to them.
 
+mod advice;
 mod aggregate;
 mod aggregate_file;
 mod control;

@@ -1,5 +1,6 @@
 //! One step of a run, from its history to its output file.
 
+use super::advice::one_worker;
 use super::aggregate::compute_aggregate;
 use super::aggregate_file::write_aggregate;
 use super::env::StepEnv;
@@ -208,6 +209,7 @@ fn work(
     }
     let mut outcome = outcome(env, end);
     count_standing_failures(env, &mut outcome.report.stats)?;
+    one_worker(env.step, &outcome.report.stats).into_iter().for_each(|advice| env.notice(advice));
     let ran = outcome.report.stats.succeeded > done_before;
     compute_aggregate(env, &mut outcome.report, settings.step_timeout)?;
     if let Some(target) = &open.aggregate_target {

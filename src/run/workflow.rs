@@ -90,7 +90,7 @@ pub fn run(
         announcer: Announcer::new(observers.listeners, &prepared.secrets),
     };
     run.announcer.tell(&Event::RunStarted { run: id, workflow: workflow.name.clone(), steps: workflow.steps.len() });
-    warning.into_iter().for_each(|warning| run.announcer.notice_of_run(warning));
+    prepared.notes().into_iter().chain(warning).for_each(|notice| run.announcer.notice_of_run(notice));
     if let Err(why) = &server {
         run.announcer.notice_of_run(format!("`batchmill ctl` cannot reach this run: cannot create its socket: {why}"));
     }

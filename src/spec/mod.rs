@@ -49,7 +49,7 @@ pub use schema::schema;
 pub use setting::{Readable, Setting, ValueError};
 pub use source_file::SourceFile;
 pub use task::{
-    Auth, BatchText, Command, EchoTask, HttpTask, MemorySize, PythonProgram, PythonTask, ShellProgram, ShellTask, Stdin,
-    Task, TaskKind,
+    Auth, BatchText, Command, EchoTask, HttpTask, MemorySize, PythonProgram, PythonTask, ShellProgram, ShellTask,
+    Stdin, Task, TaskKind,
 };
 pub use workflow::{OutputTable, Outputs, Single, Step, StepKind, Workflow, names_folder};

@@ -73,7 +73,8 @@ impl Invocation {
     /// # Errors
     /// If the system is out of descriptors or memory.
     pub(super) fn read(&mut self, text: &[u8]) -> Result<(), Failure> {
-        let failed = |error| Failure::new(FailureKind::Start, "Start", format!("cannot hold `stdin` in memory: {error}"));
+        let failed =
+            |error| Failure::new(FailureKind::Start, "Start", format!("cannot hold `stdin` in memory: {error}"));
         self.stdin = Some(memory_file(text).map_err(failed)?);
         Ok(())
     }

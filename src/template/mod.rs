@@ -32,5 +32,5 @@ pub use names::{NameList, Names, SUMMARY_MEMBERS};
 pub use path_pattern::PathPattern;
 pub use results_name::ResultsName;
 pub use scope::{ErrorValue, ItemScope, Scope};
-pub use shell::{RenderedCommand, ShellCommand, ShellError};
+pub use shell::{RenderedCommand, ShellCommand, ShellError, has_pipe};
 pub use step_value::{Lazy, StepValue, StoredResults};

@@ -80,6 +80,9 @@ impl ValidateArgs {
 fn text(prepared: &Prepared) -> String {
     let path = Printable::path(&prepared.workflow.source.path);
     let mut text = format!("{path} is valid: {}\n", count(prepared.workflow.steps.len() as u64, "step"));
+    for note in prepared.notes() {
+        let _ = writeln!(text, "{note}");
+    }
     for step in &prepared.steps {
         if let Some(batch) = is_batch(&step.step.kind) {
             let _ = writeln!(text, "  {}: {}", step.name(), item_is(batch, &step.program));

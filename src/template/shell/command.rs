@@ -5,6 +5,7 @@ use super::nested::{interpreter_of_arguments, interpreter_of_values};
 use super::placeholder::{Captured, capture, variable, with_marks, with_placeholders};
 use super::split::split_plain;
 use super::substitute::substitute;
+use super::words::simple_commands;
 use crate::model::{Text, Tree};
 use crate::template::bounds::rendered;
 use crate::template::check::{check, render_error, used_names};
@@ -149,6 +150,11 @@ impl Script {
         let variables = used.into_iter().map(|number| (variable(number), captured.0[number].clone())).collect();
         Ok(RenderedCommand::Script { script, variables })
     }
+}
+
+/// Whether a command line has a pipe.
+pub fn has_pipe(line: &Text) -> bool {
+    simple_commands(&with_marks(&line.raw)).iter().any(|command| command.piped_from.is_some())
 }
 
 /// batchmill quotes values for the command it starts. It cannot quote them for code inside an argument.

@@ -43,8 +43,9 @@ impl ShellError {
             Self::Unsure(_) => "assign it to a variable at the start of the command (`value={{ item }}`), and use \
                                 `\"$value\"` here"
                 .to_owned(),
-            Self::ForeignShell(_) => "read the environment variable `BATCHMILL_ITEM` in the command, or use `shell: bash`"
-                .to_owned(),
+            Self::ForeignShell(_) => {
+                "read the environment variable `BATCHMILL_ITEM` in the command, or use `shell: bash`".to_owned()
+            }
             Self::Arithmetic(_) | Self::Nul => return None,
         })
     }

@@ -21,5 +21,5 @@ mod split;
 mod substitute;
 mod words;
 
-pub use command::{RenderedCommand, ShellCommand};
+pub use command::{RenderedCommand, ShellCommand, has_pipe};
 pub use error::ShellError;

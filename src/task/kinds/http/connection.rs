@@ -136,11 +136,10 @@ impl Serving {
     /// # Errors
     /// If the user has taken the item out.
     fn call() -> io::Result<Option<Arc<Latch>>> {
-        let call =
-            |(withdrawn, index): &(Arc<Withdrawn>, u64)| {
-                let indexes = Indexes::Range(*index..*index + 1);
-                Recall { withdrawn, indexes: &indexes }.call().ok_or_else(ended)
-            };
+        let call = |(withdrawn, index): &(Arc<Withdrawn>, u64)| {
+            let indexes = Indexes::Range(*index..*index + 1);
+            Recall { withdrawn, indexes: &indexes }.call().ok_or_else(ended)
+        };
         SERVED.with_borrow(|served| served.as_ref().map(call).transpose())
     }
 }

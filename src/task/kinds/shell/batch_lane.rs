@@ -125,7 +125,8 @@ impl BatchLane {
         });
         kept.map_err(|failure| {
             files.inspect(|files| files.discard(index));
-            let by_batch = settings.batch_timeout.is_some_and(|of_batch| settings.item_timeout.is_none_or(|own| of_batch < own));
+            let by_batch =
+                settings.batch_timeout.is_some_and(|of_batch| settings.item_timeout.is_none_or(|own| of_batch < own));
             if failure.kind == FailureKind::Timeout && by_batch { settings.batch_timed_out() } else { failure }
         })
     }

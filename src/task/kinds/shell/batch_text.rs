@@ -34,9 +34,8 @@ impl BatchText {
             Self::Lines => items.iter().for_each(|json| push_line(&mut text, &plain(json))),
             Self::Csv => {
                 let written = CsvText::write(items);
-                text = written.map_err(|CsvTextError(message)| {
-                    Failure::new(FailureKind::Start, "Stdin", message).permanent()
-                })?;
+                text = written
+                    .map_err(|CsvTextError(message)| Failure::new(FailureKind::Start, "Stdin", message).permanent())?;
             }
         }
         Ok(text)
@@ -53,7 +52,8 @@ impl BatchText {
             Self::JsonLines => {
                 for (at, line) in text_lines(printed).enumerate().filter(|(_, line)| !line.trim_ascii().is_empty()) {
                     let json = serde_json::from_slice::<&RawValue>(line);
-                    let json = json.map_err(|error| wrong(format!("line {} of the output is not JSON: {error}", at + 1)))?;
+                    let json =
+                        json.map_err(|error| wrong(format!("line {} of the output is not JSON: {error}", at + 1)))?;
                     lines.push(json.get().as_bytes());
                     count += 1;
                 }
@@ -67,7 +67,9 @@ impl BatchText {
             }
             Self::Csv => {
                 let read = CsvText::read(printed);
-                for record in read.map_err(|CsvTextError(message)| wrong(format!("the output is not CSV: {message}")))? {
+                for record in
+                    read.map_err(|CsvTextError(message)| wrong(format!("the output is not CSV: {message}")))?
+                {
                     lines.push(&record);
                     count += 1;
                 }

@@ -121,12 +121,7 @@ impl Shell {
     }
 
     /// A script for the shell. Values that are too long for a variable of the environment become variables of the script.
-    fn script(
-        &self,
-        shell: &Path,
-        script: String,
-        variables: Vec<(String, String)>,
-    ) -> Result<Invocation, Failure> {
+    fn script(&self, shell: &Path, script: String, variables: Vec<(String, String)>) -> Result<Invocation, Failure> {
         let (long, short): (Vec<_>, Vec<_>) =
             variables.into_iter().partition(|(_, value)| value.len() > LONGEST_VARIABLE);
         let long = long.iter().map(|(name, value)| LongValue::new(name, value)).collect::<Result<Vec<_>, _>>()?;
@@ -211,9 +206,7 @@ impl Task for Shell {
 
     fn lane(self: Arc<Self>, context: StepContext, slot: usize) -> Box<dyn Lane> {
         match self.stdin {
-            Some(Stdin::Batch(text)) if context.settings.batched => {
-                Box::new(BatchLane::new(self, text, context, slot))
-            }
+            Some(Stdin::Batch(text)) if context.settings.batched => Box::new(BatchLane::new(self, text, context, slot)),
             _ => Box::new(ItemLane::new(self, context, slot)),
         }
     }
