@@ -81,7 +81,30 @@ impl Checker<'_> {
     }
 
     fn batch_settings(&mut self, batch: &BatchSpec) {
-        match &batch.items {
+        self.items(&batch.items);
+        self.condition(batch.condition.as_ref());
+        self.setting(Some(&batch.batch_size));
+        self.setting(batch.parallel.as_ref());
+        self.setting(batch.max_parallel.as_ref());
+        self.setting(batch.queue_size.as_ref());
+        self.setting(Some(&batch.continue_on_error));
+        self.setting(batch.max_failures.as_ref());
+        self.setting(batch.timeout.as_ref());
+        self.setting(batch.batch_timeout.as_ref());
+    }
+
+    /// `where` sees the item, though not what belongs to its task.
+    fn condition(&mut self, condition: Option<&Text>) {
+        let Some(text) = condition else { return };
+        let names = Names { item: true, ..self.names.clone() };
+        match Template::compile(text) {
+            Ok(template) => self.note(template.check(&names)),
+            Err(error) => self.note(vec![error]),
+        }
+    }
+
+    fn items(&mut self, items: &ItemsSpec) {
+        match items {
             ItemsSpec::List(list) => list.iter().for_each(|tree| tree.texts(&mut |text| self.text(text))),
             ItemsSpec::Template(text) | ItemsSpec::Lines(text) => self.text(text),
             ItemsSpec::Glob(texts) => texts.iter().for_each(|text| self.text(text)),
@@ -102,15 +125,8 @@ impl Checker<'_> {
             ItemsSpec::Range { start, stop, step } => {
                 [start, stop, step].into_iter().for_each(|it| self.setting(Some(it)))
             }
+            ItemsSpec::Product(axes) => axes.iter().for_each(|(_, items)| self.items(items)),
         }
-        self.setting(Some(&batch.batch_size));
-        self.setting(batch.parallel.as_ref());
-        self.setting(batch.max_parallel.as_ref());
-        self.setting(batch.queue_size.as_ref());
-        self.setting(Some(&batch.continue_on_error));
-        self.setting(batch.max_failures.as_ref());
-        self.setting(batch.timeout.as_ref());
-        self.setting(batch.batch_timeout.as_ref());
     }
 
     fn setting<T>(&mut self, setting: Option<&Setting<T>>) {

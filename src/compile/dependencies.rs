@@ -48,7 +48,10 @@ impl<'a> EarlierSteps<'a> {
     /// Those that the list of items of a step reads.
     pub(super) fn upstream_of_items(&self, step: &Step) -> Vec<Upstream> {
         match &step.kind {
-            StepKind::Batch(batch) => self.named_in(&items_text(&batch.items)),
+            StepKind::Batch(batch) => {
+                let condition = batch.condition.as_ref().map_or("", |text| &text.raw);
+                self.named_in(&format!("{}{condition}", items_text(&batch.items)))
+            }
             StepKind::Single(_) => Vec::new(),
         }
     }
@@ -87,8 +90,12 @@ pub(super) fn python_task(task: &PythonTask) -> Task {
 
 /// All strings of a list of items, a line each.
 fn items_text(items: &ItemsSpec) -> String {
+    strings_of([&items_value(items)])
+}
+
+fn items_value(items: &ItemsSpec) -> Value {
     let setting = |text: Option<&Text>| Value::Text(text.map(|text| text.raw.clone()).unwrap_or_default());
-    let value = match items {
+    match items {
         ItemsSpec::List(list) => Value::List(list.iter().map(Value::from).collect()),
         ItemsSpec::Template(text) | ItemsSpec::Command(text) | ItemsSpec::Lines(text) => Value::Text(text.raw.clone()),
         ItemsSpec::Glob(patterns) => texts(patterns),
@@ -105,8 +112,8 @@ fn items_text(items: &ItemsSpec) -> String {
             Value::List(sql.params.iter().map(Value::from).collect()),
             setting(sql.limit.as_ref().and_then(Setting::template)),
         ]),
-    };
-    strings_of([&value])
+        ItemsSpec::Product(axes) => Value::List(axes.iter().map(|(_, items)| items_value(items)).collect()),
+    }
 }
 
 fn texts<'a>(texts: impl IntoIterator<Item = &'a Text>) -> Value {

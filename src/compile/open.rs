@@ -7,7 +7,7 @@ use super::settings::{FailurePolicy, StartError, StepSettings, batches, slots, t
 use crate::database::{Database, DatabaseError, TableName};
 use crate::export::{TableTarget, Target, is_stdout};
 use crate::model::{Compare, ItemKey, Items, Keys, OutputCompression, OutputFormat, Text};
-use crate::sources::{Chunk, OpenSource, Reread, Source, SourceError, SourceHost, open, resolve};
+use crate::sources::{Chunk, OpenSource, Reread, Selection, Source, SourceError, SourceHost, open, resolve};
 use crate::spec::{BatchSize, BatchSpec, OnBadRow, OutputFile, Step, StepKind, names_folder};
 use crate::task::LaneSettings;
 use crate::template::{ItemScope, Template};
@@ -81,7 +81,8 @@ pub fn open_batch(
 ) -> Result<OpenBatch, StartError> {
     let wrong = |message| StartError::Setting(message, batch.items_span);
     let batch_size = resolve("batch_size", &batch.batch_size, scope).map_err(wrong)?;
-    let items = open(&batch.items, scope, &prepared.own_env, host);
+    let items = Selection { spec: &batch.items, condition: batch.condition.as_ref() };
+    let items = open(items, scope, &prepared.own_env, host);
     let mut items = items.map_err(|error| StartError::Items(error, batch.items_span))?;
     if prepared.options.incremental == Some(Compare::Content) {
         items.source.compare_content();

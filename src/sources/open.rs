@@ -2,10 +2,13 @@
 
 use super::chunk::Chunk;
 use super::error::SourceError;
+use super::filtered::Filtered;
 use super::host::SourceHost;
 use super::peeked::Peeked;
+use super::product::{Axis, Product};
 use super::source::Source;
 use super::{command, glob, lines, list, range, results, sql, table};
+use crate::model::Text;
 use crate::rows;
 use crate::spec::ItemsSpec;
 use crate::template::ItemScope;
@@ -42,12 +45,38 @@ impl OpenSource {
 /// # Errors
 /// If it cannot be opened; for `$(command)`, if the command fails; for `sql`, if the database does not answer.
 pub fn open(
-    spec: &ItemsSpec,
+    items: Selection<'_>,
     scope: &Arc<ItemScope>,
     env: &[(String, String)],
     host: SourceHost<'_>,
 ) -> Result<OpenSource, SourceError> {
-    let source: Box<dyn Source> = match spec {
+    let Selection { spec, condition } = items;
+    let mut source = whole(spec, scope, env, host)?;
+    if let Some(condition) = condition {
+        source = Box::new(Filtered::new(source, condition, scope)?);
+    }
+    let mut source = Peeked::new(source);
+    let first = first_item(&mut source)?;
+    Ok(OpenSource { source: Box::new(source), first })
+}
+
+/// The items of a step: where they come from, and which of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Selection<'a> {
+    /// `items` or `for_each`
+    pub spec: &'a ItemsSpec,
+    /// `where`
+    pub condition: Option<&'a Text>,
+}
+
+/// All items of a source.
+fn whole(
+    spec: &ItemsSpec,
+    scope: &Arc<ItemScope>,
+    env: &[(String, String)],
+    host: SourceHost<'_>,
+) -> Result<Box<dyn Source>, SourceError> {
+    Ok(match spec {
         ItemsSpec::List(list) => Box::new(list::of_trees(list, scope)?),
         ItemsSpec::Template(text) => match results::open(text, scope)? {
             Some(results) => Box::new(results),
@@ -59,10 +88,11 @@ pub fn open(
         ItemsSpec::Lines(path) => Box::new(lines::open(path, scope, host.stop)?),
         ItemsSpec::Rows(rows) => table::open(rows, scope, host.stop)?,
         ItemsSpec::Sql(sql) => Box::new(sql::open(sql, scope, host.stop)?),
-    };
-    let mut source = Peeked::new(source);
-    let first = first_item(&mut source)?;
-    Ok(OpenSource { source: Box::new(source), first })
+        ItemsSpec::Product(axes) => {
+            let axis = |(name, spec): &(String, ItemsSpec)| Axis::read(name, whole(spec, scope, env, host)?);
+            Box::new(Product::new(axes.iter().map(axis).collect::<Result<_, _>>()?)?)
+        }
+    })
 }
 
 fn first_item(source: &mut Peeked) -> Result<Option<FirstItem>, SourceError> {

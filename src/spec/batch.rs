@@ -6,7 +6,7 @@ use super::output_file::OutputFile;
 use super::retry::RetryPolicy;
 use super::setting::{Readable, Setting, ValueError, count_up_to, integer, is_huge, too_large};
 use super::task::Task;
-use crate::model::{BatchFormat, Span};
+use crate::model::{BatchFormat, Span, Text};
 use serde_json::Value;
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -19,6 +19,8 @@ pub struct BatchSpec {
     pub items: ItemsSpec,
     /// The place of `items`.
     pub items_span: Span,
+    /// `where`: an expression; only items for which it is true run.
+    pub condition: Option<Text>,
     /// `allow_empty`: whether a step without items is a success.
     pub allow_empty: bool,
     /// `repeatable`: whether a profile may run the task again and again without asking.

@@ -29,6 +29,8 @@ pub enum ItemsSpec {
     Lines(Text),
     /// `{csv:}`, `{jsonl:}` and `{parquet:}`: rows of files.
     Rows(Box<RowsSpec>),
+    /// `{product:}`: all combinations of the values of some names.
+    Product(Vec<(String, ItemsSpec)>),
     /// `{sql:}`: the rows of a database query.
     Sql(Box<SqlSpec>),
 }

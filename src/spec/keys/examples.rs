@@ -59,6 +59,7 @@ fn batch(key: &str) -> &'static [&'static str] {
         }
         "task" => &["{type: shell, command: 'echo {{ item }}'}"],
         "batch_size" => &["100", "auto"],
+        "where" => &["item.size > 1000"],
         "batch_format" => &["pandas"],
         "allow_empty" | "repeatable" | "batched" | "parallel" | "continue_on_error" | "bisect_on_error" => &["true"],
         "max_parallel" => &["4", "auto"],
@@ -140,6 +141,7 @@ fn source(key: &str) -> &'static [&'static str] {
         "limit" => &["1000"],
         "on_bad_row" => &["skip"],
         "on_schema_drift" => &["union"],
+        "product" => &["{lr: [0.1, 0.01], seed: {range: 5}}"],
         "start" => &["1"],
         "stop" => &["100"],
         "skip" | "step" => &["10"],

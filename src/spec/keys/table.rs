@@ -139,6 +139,7 @@ pub static BATCH: KeyGroup = KeyGroup {
     keys: &[
         key("items", KeyType::Items, None, "Items to run the task for"),
         key("task", KeyType::Task, None, "Task to run for each item"),
+        key("where", KeyType::Text, words("all"), "Expression that decides which items run"),
         key("batch_size", KeyType::CountOrAuto, is("1"), "Items per batch; `auto` derives it from how long items take"),
         key("allow_empty", KeyType::PlainBool, is("false"), "Whether a step without items is a success"),
         key("repeatable", KeyType::PlainBool, is("false"), "Whether `profile` may run the task again and again"),
@@ -294,6 +295,7 @@ pub static SOURCES: KeyGroup = KeyGroup {
     keys: &[
         key("glob", KeyType::Patterns, None, "Files that match a pattern, sorted"),
         key("range", KeyType::Range, None, "Integers: the end, or start, end and step"),
+        key("product", KeyType::Product, None, "All combinations of the values of some names, as mappings"),
         key("lines", KeyType::Text, None, "Lines of a text file"),
         key("command", KeyType::Text, None, "Lines that a shell command prints"),
         key("csv", KeyType::Patterns, None, "Rows of CSV files: paths and patterns"),

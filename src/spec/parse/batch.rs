@@ -5,7 +5,7 @@ use super::items::items;
 use super::retry::RetryAndTimeout;
 use super::section::{Field, Section};
 use super::task::inner_task;
-use crate::model::{BatchFormat, Span};
+use crate::model::{BatchFormat, Span, Text};
 use crate::spec::aggregate::Aggregate;
 use crate::spec::batch::{BatchSize, BatchSpec, MaxFailures, MaxParallel, QueueSize};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
@@ -33,6 +33,7 @@ impl ItemsField {
 /// The keys of a batch besides items, task, `retry` and `timeout`.
 // More than 12 fields: one for each key.
 pub(super) struct Options {
+    condition: Option<Text>,
     allow_empty: bool,
     repeatable: bool,
     batch_size: Setting<BatchSize>,
@@ -73,6 +74,7 @@ impl Options {
     pub fn take(section: &mut Section<'_>, errors: &mut ErrorList) -> Self {
         let max_failures = section.take("max_failures");
         Self {
+            condition: section.take("where").and_then(|field| condition(&field, errors)),
             allow_empty: section
                 .take("allow_empty")
                 .and_then(|field| field.with(Readable::read, errors))
@@ -138,6 +140,7 @@ impl Options {
         Some(BatchSpec {
             items: items.spec?,
             items_span: items.span,
+            condition: self.condition,
             allow_empty: self.allow_empty,
             repeatable: self.repeatable,
             batch_size: self.batch_size,
@@ -158,6 +161,15 @@ impl Options {
             task: task?,
         })
     }
+}
+
+/// `where`: an expression, with braces or without.
+fn condition(field: &Field<'_>, errors: &mut ErrorList) -> Option<Text> {
+    let text = field.non_empty(errors)?;
+    if text.is_template() {
+        return Some(text);
+    }
+    Some(Text { raw: format!("{{{{ {} }}}}", text.raw.trim()), ..text })
 }
 
 /// `parallel`. A number is what other tools take here, so its error names the key that takes one.

@@ -11,7 +11,7 @@ use crate::spec::node::{Node, NodeKind};
 use crate::spec::setting::Setting;
 
 const FORMS: &str = "use a list `[a, b]`, a template `{{ name }}`, `$(command)`, or a source: \
-                     `{glob: PATTERN}`, `{range: 10}`, `{lines: FILE}`, `{command: COMMAND}`, `{csv: FILES}`, \
+                     `{glob: PATTERN}`, `{range: 10}`, `{product: {a: [1, 2], b: [x, y]}}`, `{lines: FILE}`, `{command: COMMAND}`, `{csv: FILES}`, \
                      `{jsonl: FILES}`, `{parquet: FILES}` or `{sql: QUERY, url: DATABASE}`";
 
 /// Reads the value of `items` or `for_each`.
@@ -96,9 +96,34 @@ fn source(field: &Field<'_>, errors: &mut ErrorList) -> Option<ItemsSpec> {
     match value.key {
         "glob" => value.patterns(errors).map(ItemsSpec::Glob),
         "range" => range(&value, errors),
+        "product" => product(&value, errors),
         "lines" => value.non_empty(errors).map(ItemsSpec::Lines),
         _ => value.non_empty(errors).map(ItemsSpec::Command),
     }
+}
+
+fn product(field: &Field<'_>, errors: &mut ErrorList) -> Option<ItemsSpec> {
+    let NodeKind::Map(entries) = &field.node.kind else {
+        let error = field.expected("a mapping of names to values");
+        errors.push(error.help("for example `product: {lr: [0.1, 0.01], depth: {range: 3}}`"));
+        return None;
+    };
+    if entries.is_empty() {
+        errors.push(field.error("has no names").help("for example `product: {lr: [0.1, 0.01], depth: {range: 3}}`"));
+        return None;
+    }
+    let axis = |axis: Field<'_>| {
+        let spec = items(&axis, errors)?;
+        if matches!(spec, ItemsSpec::Rows(_) | ItemsSpec::Sql(_) | ItemsSpec::Product(_)) {
+            let error = axis.error("must be a list, a template, `range`, `glob`, `lines` or `command`");
+            errors.push(error.help("to combine rows, read them in a step of their own, and use its result here"));
+            return None;
+        }
+        Some((axis.key.to_owned(), spec))
+    };
+    let fields = field.section(&mut ErrorList::default()).rest();
+    let axes: Vec<Option<(String, ItemsSpec)>> = fields.into_iter().map(axis).collect();
+    axes.into_iter().collect::<Option<_>>().map(ItemsSpec::Product)
 }
 
 fn range(field: &Field<'_>, errors: &mut ErrorList) -> Option<ItemsSpec> {

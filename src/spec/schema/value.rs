@@ -148,6 +148,9 @@ fn list(key_type: KeyType) -> Value {
         }
         KeyType::Command => any_of([value(KeyType::Text), json!({"type": "array", "items": one, "minItems": 1})]),
         KeyType::List => json!({"type": "array"}),
+        KeyType::Product => {
+            json!({"type": "object", "minProperties": 1, "additionalProperties": value(KeyType::Items)})
+        }
         KeyType::Shell => any_of([
             json!({"enum": keys::SHELLS}),
             json!({"type": "array", "items": value(KeyType::Word), "minItems": 2}),
