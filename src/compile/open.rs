@@ -55,11 +55,18 @@ pub fn open_step(
         }),
         StepKind::Batch(batch) => {
             let OpenBatch { items, settings } = open_batch(step, batch, prepared, (scope, host))?;
+            let file = step.step.outputs.file.as_ref().filter(|file| !file.options.include.is_empty());
+            if let Some(file) = file.filter(|_| settings.lane.batched) {
+                return Err(StartError::Setting(BATCHED_INCLUDE.to_owned(), file.path.span));
+            }
             let aggregate_target = aggregate_target_of(&step.step, scope)?;
             Ok(OpenStep { source: items.source, settings, target, aggregate_target, table, item_files })
         }
     }
 }
+
+const BATCHED_INCLUDE: &str = "`include` requires a task that takes one item at a time: the results of a batch do not say \
+                               which item they belong to; set `batched: false`, or return what you need of the items";
 
 /// The items and the settings of a batch step.
 pub struct OpenBatch {

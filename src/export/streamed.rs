@@ -50,7 +50,8 @@ struct WrittenPrefix {
 impl StreamedOutput {
     /// Begins the file of a target, if it can be written while results arrive.
     pub fn of(target: &Target) -> Option<Self> {
-        let takes_lines = target.options.columns.is_none() && !target.options.drop_null;
+        let options = &target.options;
+        let takes_lines = options.columns.is_none() && !options.drop_null && options.include.is_empty();
         if target.format != OutputFormat::Jsonl || target.parts || target.is_stdout() || !takes_lines {
             return None;
         }

@@ -34,6 +34,8 @@ pub(super) struct BatchRow {
     pub(super) checksums: Checksums,
     /// The execution that wrote it, or [`CARRIED`].
     pub(super) execution: i64,
+    /// Which attempt it was, from 1.
+    pub(super) attempt: u32,
     /// What its results depend on; none if an older version wrote it.
     pub(super) fingerprint: Option<FingerprintId>,
 }
@@ -111,7 +113,7 @@ impl BatchRow {
         let fingerprint = fingerprint_column(db)?;
         let keys = keys_checksum_column(db)?;
         let query =
-            format!("SELECT {COLUMNS}, {fingerprint}, {keys}, execution FROM batches WHERE step = ?1 ORDER BY id");
+            format!("SELECT {COLUMNS}, {fingerprint}, {keys}, execution, attempt FROM batches WHERE step = ?1 ORDER BY id");
         let mut statement = db.prepare(&query)?;
         statement.query_map([step.0], Self::read)?.try_for_each(|row| row.map(&mut *take))
     }
@@ -140,7 +142,7 @@ impl BatchRow {
     /// One row.
     pub(super) fn get(db: &Connection, step: StepId, id: i64) -> rusqlite::Result<Self> {
         let query =
-            format!("SELECT {COLUMNS}, fingerprint, keys_checksum, execution FROM batches WHERE step = ?1 AND id = ?2");
+            format!("SELECT {COLUMNS}, fingerprint, keys_checksum, execution, attempt FROM batches WHERE step = ?1 AND id = ?2");
         db.prepare_cached(&query)?.query_row([step.0, id], Self::read)
     }
 
@@ -162,6 +164,7 @@ impl BatchRow {
             form: if row.get::<_, String>(10)? == "arrow" { ResultForm::Arrow } else { ResultForm::Lines },
             fingerprint: row.get(11)?,
             execution: row.get(13)?,
+            attempt: row.get(14)?,
         })
     }
 

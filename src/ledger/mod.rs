@@ -76,7 +76,7 @@ pub use place::RunPlace;
 pub use printed::PrintedTexts;
 pub use reader::Reader;
 pub use records::{ExecutionRecord, FailureRecord, RunRecord, StepRecord};
-pub use results::ResultsReader;
+pub use results::{ResultBlock, ResultsReader};
 pub use row_hashes::{RowHashWriter, RowHashes};
 pub use row_ids::{RowId, RowIds};
 pub use row_results::{ResultRow, ResultRows, RowResults};

@@ -16,6 +16,8 @@ use std::io;
 pub(super) struct Block {
     /// Index of the first item.
     pub(super) first: u64,
+    /// Which attempt it was.
+    pub(super) attempt: u32,
     /// How many items. Each has a line, unless the results belong to a batch as a whole.
     pub(super) count: u64,
     /// Whether the results belong to a batch as a whole.
@@ -35,6 +37,7 @@ impl Block {
     pub(super) fn of_row(row: &BatchRow) -> Self {
         Self {
             first: row.first,
+            attempt: row.attempt,
             count: row.count,
             is_list: row.is_list,
             form: row.form,
@@ -43,6 +46,17 @@ impl Block {
             hash: row.results_hash(),
         }
     }
+}
+
+/// The results of consecutive items.
+#[derive(Debug)]
+pub struct ResultBlock {
+    /// The index of the first item.
+    pub first: u64,
+    /// Which attempt succeeded.
+    pub attempt: u32,
+    /// A line for each of them.
+    pub lines: Vec<u8>,
 }
 
 /// The results of a step, in item order, block by block: memory holds one block at a time.
@@ -148,6 +162,15 @@ impl ResultsReader {
     pub fn next_block(&mut self) -> Result<Option<Vec<u8>>, LedgerError> {
         let (Some(block), Some(file)) = (self.blocks.next(), &self.file) else { return Ok(None) };
         self.read(file, &block).map(Some)
+    }
+
+    /// The next block, with the index of its first item.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is not what was written.
+    pub fn next_results(&mut self) -> Result<Option<ResultBlock>, LedgerError> {
+        let (Some(block), Some(file)) = (self.blocks.next(), &self.file) else { return Ok(None) };
+        Ok(Some(ResultBlock { first: block.first, attempt: block.attempt, lines: self.read(file, &block)? }))
     }
 
     /// Whether all blocks are tables.

@@ -222,7 +222,8 @@ impl<'a> StepReader<'a> {
             if let Some(why) = files.results(&row, &mut lines)? {
                 return Err(LedgerError::ResultsGone { path: files.results_path().to_path_buf(), why });
             }
-            blocks.extend(split(row.offset, &row.indexes(), &lines));
+            let of_row = split(row.offset, &row.indexes(), &lines);
+            blocks.extend(of_row.into_iter().map(|block| Block { attempt: row.attempt, ..block }));
         }
         ResultsReader::open(files.results_path(), blocks)
     }
@@ -285,6 +286,7 @@ fn split(offset: u64, indexes: &[u64], lines: &[u8]) -> Vec<Block> {
             }
             _ => blocks.push(Block {
                 first: *index,
+                attempt: 0,
                 count: 1,
                 is_list: false,
                 form: ResultForm::Lines,
@@ -310,6 +312,7 @@ mod tests {
     fn lines_are_split_where_items_are_missing() {
         let block = |first, count, offset, lines: &[u8]| Block {
             first,
+            attempt: 0,
             count,
             is_list: false,
             form: ResultForm::Lines,

@@ -30,7 +30,9 @@ pub use item_time::{ItemTime, WorkerTimes};
 pub use items::{Items, line_breaks};
 pub use keys::{ItemKey, Keys};
 pub use outcome::{Failure, FailureKind, Lines, Outcome, ResultForm, message_of};
-pub use output::{CsvQuote, CsvStyle, IfExists, OnTypeConflict, OutputCompression, OutputFormat, OutputOptions};
+pub use output::{
+    CsvQuote, CsvStyle, IfExists, Include, OnTypeConflict, OutputCompression, OutputFormat, OutputOptions,
+};
 pub use results::{ResultsFile, ResultsSize};
 pub use run::{RunId, Stats, Status, StepName};
 pub use source::{Span, Text, Tree};

@@ -96,6 +96,23 @@ pub struct OutputOptions {
     pub drop_null: bool,
     /// `on_type_conflict`
     pub on_type_conflict: OnTypeConflict,
+    /// `include`: what rows have besides the result.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub include: Vec<Include>,
+}
+
+/// `include`: a part of a row that is not from the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Include {
+    /// The item: its fields, if it is a mapping.
+    Item,
+    /// Its index.
+    Index,
+    /// The number of attempts.
+    Attempts,
+    /// Why it failed; items that failed have rows then.
+    Error,
 }
 
 /// `on_type_conflict`: what happens to a Parquet column of values that have no type in common.

@@ -41,7 +41,12 @@ impl Source for HashedRows {
     }
 
     fn reread(&mut self) -> Result<Reread, SourceError> {
-        self.source.reread()
+        let reread = self.source.reread()?;
+        if reread == Reread::Ready {
+            // The same rows, which are recorded already.
+            self.writer = None;
+        }
+        Ok(reread)
     }
 
     fn largest_first(&mut self, most: u64) {

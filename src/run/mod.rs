@@ -12,6 +12,7 @@ mod error;
 mod forecast;
 mod hashed_rows;
 mod history;
+mod included;
 mod incremental;
 mod machine;
 mod mode;

@@ -6,12 +6,14 @@
 
 use super::env::StepEnv;
 use super::error::EngineError;
+use super::included::{IncludedFrom, IncludedRows};
 use super::recorder::output_failure;
 use crate::columnar::{common_schema, conform, read_ipc, schema_of_ipc};
 use crate::export::{self, ExportError, Results, StreamedOutput, Target, TypeCheck, Written};
 use crate::ledger::{LedgerError, Reader, ResultsReader, RunFolder, StepReader};
-use crate::model::{OutputCompression, OutputFormat, OutputOptions, Status, StepName, StepReport};
+use crate::model::{Include, OutputCompression, OutputFormat, OutputOptions, Status, StepName, StepReport};
 use crate::pipeline::mask_failure;
+use crate::sources::Source;
 use crate::task::{ItemFiles, Latch};
 use std::error::Error;
 use std::io;
@@ -35,11 +37,19 @@ pub(super) fn item_files(env: &mut StepEnv<'_>, into: PathBuf) -> Result<ItemFil
     Ok(ItemFiles::new(scratch(&folder, env.name())?, into, claims).beside(others))
 }
 
+/// What to write, and where.
+pub(super) struct Writable<'a> {
+    pub(super) target: &'a Target,
+    /// What was written already while results arrived.
+    pub(super) streamed: Option<StreamedOutput>,
+    /// The items.
+    pub(super) source: &'a mut dyn Source,
+}
+
 /// Writes the results of a step that succeeded. If that fails, the step fails.
 pub(super) fn write_output(
     env: &mut StepEnv<'_>,
-    target: &Target,
-    streamed: Option<StreamedOutput>,
+    Writable { target, streamed, source }: Writable<'_>,
     report: &mut StepReport,
 ) -> Result<(), EngineError> {
     if !matches!(report.status, Status::Succeeded | Status::Partial) {
@@ -67,10 +77,17 @@ pub(super) fn write_output(
         note.to_string()
     };
     let state = target.state();
-    if state.is_some() && env.ledger.output()? == Some(note(state)) {
+    // What failed does not count as a change of the results.
+    let has_failures = target.options.include.contains(&Include::Error);
+    if state.is_some() && !has_failures && env.ledger.output()? == Some(note(state)) {
         return Ok(());
     }
     let mut results = StepResults::of(env);
+    if !target.options.include.is_empty() {
+        let (include, folder) = (&target.options.include, env.run.folder.clone());
+        let from = IncludedFrom { folder, step: env.step.name(), include, only_new };
+        results.included = Some(IncludedRows::new(from, source));
+    }
     let streamed = streamed.and_then(|streamed| streamed.commit(target, report.stats.total).transpose());
     let written = match streamed.or_else(|| results.as_tables(target)) {
         Some(written) => written,
@@ -96,7 +113,8 @@ pub(super) fn write_output(
 /// Checks whether results fit the output file as they come, if that is not certain. The error is why those that are there
 /// already do not.
 pub(super) fn type_check(env: &StepEnv<'_>, target: &Target) -> Result<Option<TypeCheck>, ExportError> {
-    let Some(mut check) = TypeCheck::of(target).filter(|_| env.step.is_batch()) else { return Ok(None) };
+    let alone = target.options.include.is_empty();
+    let Some(mut check) = TypeCheck::of(target).filter(|_| env.step.is_batch() && alone) else { return Ok(None) };
     let mut results = StepResults::of(env);
     // What cannot be read is reported when it is written.
     if results.rewind().is_ok() {
@@ -147,6 +165,8 @@ struct StepResults<'a> {
     which: Which,
     stop: &'a Latch,
     lines: Option<ResultsReader>,
+    /// The same with what `include` adds.
+    included: Option<IncludedRows<'a>>,
 }
 
 impl<'a> StepResults<'a> {
@@ -159,6 +179,7 @@ impl<'a> StepResults<'a> {
             which: if only_new { Which::New } else { Which::All },
             stop: &env.run.cancel.stop,
             lines: None,
+            included: None,
         }
     }
 
@@ -173,7 +194,7 @@ impl<'a> StepResults<'a> {
 
     /// Writes results straight to Parquet if they are tables with the same columns; returns none otherwise.
     fn as_tables(&self, target: &Target) -> Option<Result<Written, ExportError>> {
-        if target.format != OutputFormat::Parquet {
+        if target.format != OutputFormat::Parquet || self.included.is_some() {
             return None;
         }
         let mut lines = self.open().ok()?.filter(ResultsReader::are_tables)?;
@@ -203,6 +224,9 @@ impl<'a> StepResults<'a> {
 
 impl Results for StepResults<'_> {
     fn rewind(&mut self) -> io::Result<()> {
+        if let Some(included) = &mut self.included {
+            return included.rewind();
+        }
         self.lines = self.open().map_err(|error| io_error(&error))?;
         Ok(())
     }
@@ -211,6 +235,10 @@ impl Results for StepResults<'_> {
         piece.clear();
         if self.stop.is_fired() {
             return Err(io::Error::other("the run was stopped"));
+        }
+        if let Some(included) = &mut self.included {
+            while piece.len() < PIECE && included.next_rows(piece)? {}
+            return Ok(!piece.is_empty());
         }
         while piece.len() < PIECE
             && let Some(lines) = &mut self.lines

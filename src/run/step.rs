@@ -8,7 +8,7 @@ use super::error::EngineError;
 use super::hashed_rows::HashedRows;
 use super::history::{Prior, compare};
 use super::mode::StepMode;
-use super::output::{item_files, type_check, write_output};
+use super::output::{Writable, item_files, type_check, write_output};
 use super::recorder::{LedgerRecorder, output_failure};
 use super::scope::read_results;
 use super::table_check::{check_table, refusal};
@@ -216,7 +216,8 @@ fn work(
         write_aggregate(env, target, &mut outcome.report)?;
     }
     if let Some(target) = &open.target {
-        write_output(env, target, streamed, &mut outcome.report)?;
+        let source = &mut *open.source;
+        write_output(env, Writable { target, streamed, source }, &mut outcome.report)?;
     }
     if let Some(table) = &open.table {
         write_table(env, table, &mut outcome.report)?;

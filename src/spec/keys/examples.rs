@@ -79,6 +79,7 @@ fn results(key: &str) -> &'static [&'static str] {
         "parts" | "only_new" | "bom" | "drop_null" | "count" => &["true"],
         "compression" => &["gzip"],
         "columns" => &["[id, name]"],
+        "include" => &["[item, error]"],
         "delimiter" => &[";", "tab"],
         "quote" => &["all"],
         "null" => &["NA"],

@@ -55,6 +55,8 @@ pub enum KeyType {
     Literal,
     /// A string that is neither blank nor a template.
     Word,
+    /// A list of these words.
+    Words(&'static [&'static str]),
     /// A mapping of names to items.
     Product,
     /// The name of a shell, or a list with a program and its options.

@@ -4,7 +4,7 @@ use super::key::{KeyGroup, KeyType, is, key, words};
 use super::reductions::AGGREGATE;
 use super::row_keys::{ROWS, SQL};
 use super::words::{
-    BACKOFFS, BATCH_FORMATS, BATCH_TEXTS, CSV_QUOTES, FORMATS, IF_EXISTS, ON_MISSING, ON_TYPE_CONFLICT, OPERATIONS,
+    BACKOFFS, BATCH_FORMATS, BATCH_TEXTS, CSV_QUOTES, FORMATS, IF_EXISTS, INCLUDES, ON_MISSING, ON_TYPE_CONFLICT, OPERATIONS,
     OUTPUT_COMPRESSIONS, PARAM_TYPES, STEP_TYPES, TASK_TYPES,
 };
 
@@ -102,6 +102,12 @@ pub static OUTPUTS: KeyGroup = KeyGroup {
         key("only_new", KeyType::PlainBool, is("false"), "Whether to write only results that this run produced"),
         key("compression", KeyType::OneOf(OUTPUT_COMPRESSIONS), words("by file extension"), "Compression of the file"),
         key("columns", KeyType::Columns, words("all"), "Columns to write, in this order"),
+        key(
+            "include",
+            KeyType::Words(INCLUDES),
+            None,
+            "What each row has besides the result: the item or its fields, and more; with `error`, failed items have rows",
+        ),
         key("delimiter", KeyType::Character("tab"), is(","), "Character between two fields of CSV; `tab` for a tab"),
         key("quote", KeyType::OneOf(CSV_QUOTES), is("minimal"), "Fields of CSV to quote: those that need it, or all"),
         key("null", KeyType::Literal, words("empty"), "Text in CSV for null and for missing keys"),

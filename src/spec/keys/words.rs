@@ -66,6 +66,8 @@ pub const STEP_TYPES: &[&str] = &["shell", "python", "http_request", "echo", "ba
 
 /// The shells whose rules of quoting are known.
 pub const SHELLS: &[&str] = &["sh", "dash", "bash", "ksh", "zsh"];
+/// The values of `include`.
+pub const INCLUDES: &[&str] = &["item", "index", "attempts", "error"];
 /// The values of `batch` in `stdin`.
 pub const BATCH_TEXTS: &[&str] = &["jsonl", "csv", "lines"];
 

@@ -1,16 +1,16 @@
 //! The options of `path` in `outputs`: how the file is written, besides its format.
 
 use super::section::{Field, Section};
-use crate::model::{CsvQuote, CsvStyle, OnTypeConflict, OutputCompression, OutputFormat, OutputOptions, Text};
+use crate::model::{CsvQuote, CsvStyle, Include, OnTypeConflict, OutputCompression, OutputFormat, OutputOptions, Text};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
-use crate::spec::keys::{CSV_QUOTES, ON_TYPE_CONFLICT, OUTPUT_COMPRESSIONS};
+use crate::spec::keys::{CSV_QUOTES, INCLUDES, ON_TYPE_CONFLICT, OUTPUT_COMPRESSIONS, either};
 use crate::spec::node::NodeKind;
 use crate::spec::setting::Readable;
 use std::collections::HashSet;
 
 /// The keys that are read here.
-pub(super) const OPTIONS: [&str; 8] =
-    ["compression", "delimiter", "quote", "null", "bom", "columns", "drop_null", "on_type_conflict"];
+pub(super) const OPTIONS: [&str; 9] =
+    ["include", "compression", "delimiter", "quote", "null", "bom", "columns", "drop_null", "on_type_conflict"];
 
 /// The options of CSV alone.
 const OF_CSV: [&str; 4] = ["delimiter", "quote", "null", "bom"];
@@ -38,6 +38,7 @@ pub(super) fn options(fields: Vec<Field<'_>>, format: OutputFormat, errors: &mut
             "null" => options.csv.null = null(field, errors).unwrap_or_default(),
             "bom" => options.csv.bom = field.with(bool::read, errors).unwrap_or(false),
             "columns" => options.columns = columns(field, errors),
+            "include" => options.include = include(field, errors),
             "on_type_conflict" => {
                 let text = field.one_of(ON_TYPE_CONFLICT, errors) == Some("text");
                 options.on_type_conflict = if text { OnTypeConflict::Text } else { OnTypeConflict::Error };
@@ -115,6 +116,33 @@ fn check_null(field: &Field<'_>, csv: &CsvStyle, errors: &mut ErrorList) {
     };
     let error = field.error(format!("contains {what}, so it would have to be quoted"));
     errors.push(error.help("choose a text without it, for example `NA`"));
+}
+
+/// What rows have besides the result.
+fn include(field: &Field<'_>, errors: &mut ErrorList) -> Vec<Include> {
+    let NodeKind::List(list) = &field.node.kind else {
+        errors.push(field.expected("a list").help(format!("of {}", either(INCLUDES.iter().copied()))));
+        return Vec::new();
+    };
+    if list.is_empty() {
+        errors.push(field.error("is empty").help("remove it to write the results alone"));
+    }
+    let mut included = Vec::new();
+    for element in list.iter().enumerate().map(|(index, node)| field.element(index, node)) {
+        let what = match element.one_of(INCLUDES, errors) {
+            Some("item") => Include::Item,
+            Some("index") => Include::Index,
+            Some("attempts") => Include::Attempts,
+            Some(_) => Include::Error,
+            None => continue,
+        };
+        if included.contains(&what) {
+            errors.push(element.error("contains a part twice").help("remove one of them"));
+        } else {
+            included.push(what);
+        }
+    }
+    included
 }
 
 /// Names of columns, without duplicates.

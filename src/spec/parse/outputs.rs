@@ -113,6 +113,10 @@ impl OutputsParser<'_> {
         });
         let only_new = section.take("only_new").and_then(|field| field.with(Readable::read, errors)).unwrap_or(false);
         let fields = take_options(section);
+        if let Some(field) = fields.iter().find(|field| field.key == "include" && self.runs == Runs::Once) {
+            let error = Diagnostic::at(field.key_span, "`include` requires a step with items");
+            errors.push(error.within(field.path.clone()).help("remove it"));
+        }
         let format = match format {
             Some(format) => match format.one_of(FORMATS, errors)? {
                 "csv" => OutputFormat::Csv,

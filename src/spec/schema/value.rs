@@ -148,6 +148,9 @@ fn list(key_type: KeyType) -> Value {
         }
         KeyType::Command => any_of([value(KeyType::Text), json!({"type": "array", "items": one, "minItems": 1})]),
         KeyType::List => json!({"type": "array"}),
+        KeyType::Words(words) => {
+            json!({"type": "array", "items": {"enum": words}, "minItems": 1, "uniqueItems": true})
+        }
         KeyType::Product => {
             json!({"type": "object", "minProperties": 1, "additionalProperties": value(KeyType::Items)})
         }
