@@ -34,6 +34,20 @@ impl Table {
         self.rows.push(cells.into());
     }
 
+    /// Leaves out those of these columns that have only empty cells.
+    pub fn without_empty(mut self, headings: &[&str]) -> Self {
+        for heading in headings {
+            let Some(at) = self.headings.iter().position(|other| other == heading) else { continue };
+            if self.rows.iter().any(|row| !row[at].as_str().is_empty()) {
+                continue;
+            }
+            self.headings.remove(at);
+            self.rows.iter_mut().for_each(|row| drop(row.remove(at)));
+            self.wide = self.wide.filter(|wide| *wide != at).map(|wide| wide - usize::from(wide > at));
+        }
+        self
+    }
+
     /// The minimum width of the terminal for this table.
     fn narrowest(&self) -> usize {
         let width = |column: usize| {

@@ -112,8 +112,9 @@ impl BatchRow {
     pub(super) fn each(db: &Connection, step: StepId, take: &mut dyn FnMut(Self)) -> rusqlite::Result<()> {
         let fingerprint = fingerprint_column(db)?;
         let keys = keys_checksum_column(db)?;
-        let query =
-            format!("SELECT {COLUMNS}, {fingerprint}, {keys}, execution, attempt FROM batches WHERE step = ?1 ORDER BY id");
+        let query = format!(
+            "SELECT {COLUMNS}, {fingerprint}, {keys}, execution, attempt FROM batches WHERE step = ?1 ORDER BY id"
+        );
         let mut statement = db.prepare(&query)?;
         statement.query_map([step.0], Self::read)?.try_for_each(|row| row.map(&mut *take))
     }
@@ -141,8 +142,9 @@ impl BatchRow {
 
     /// One row.
     pub(super) fn get(db: &Connection, step: StepId, id: i64) -> rusqlite::Result<Self> {
-        let query =
-            format!("SELECT {COLUMNS}, fingerprint, keys_checksum, execution, attempt FROM batches WHERE step = ?1 AND id = ?2");
+        let query = format!(
+            "SELECT {COLUMNS}, fingerprint, keys_checksum, execution, attempt FROM batches WHERE step = ?1 AND id = ?2"
+        );
         db.prepare_cached(&query)?.query_row([step.0, id], Self::read)
     }
 

@@ -1,7 +1,7 @@
 //! The first failures of each kind, as they happen.
 
 use crate::causes::{FailureGroup, FailureGroups, FailureText};
-use crate::model::{ItemFailure, StepName};
+use crate::model::{ItemFailure, StepName, message_of};
 use crate::text::Printable;
 
 /// The maximum number of lines about the failures of a step.
@@ -9,6 +9,9 @@ const MOST_LINES: u64 = 8;
 
 /// From how many alike on they are only counted.
 const ALIKE: u64 = 3;
+
+/// How much of an item a line shows, in columns.
+const LONGEST_ITEM: usize = 50;
 
 /// Shows the first failures of a step, and of those that are alike the first two.
 #[derive(Default)]
@@ -49,11 +52,23 @@ impl FirstFailures {
 fn line(name: &StepName, item: &ItemFailure) -> Printable {
     let (class, message) = (&item.failure.class, &item.failure.message);
     let attempts = if item.attempts > 1 { format!(" after {} attempts", item.attempts) } else { String::new() };
-    let mut text = format!("{name}[{}] failed{attempts}: {class}: {message}", item.index);
+    let of = match short(&item.item) {
+        Some(of) => format!(" {of}"),
+        None => String::new(),
+    };
+    let mut text = format!("{name}[{}]{of} failed{attempts}: {class}: {message}", item.index);
     if let Some(handler) = &item.handler {
         text.push_str(&format!("\n`on_item_error` failed too: {}", handler.message));
     }
     Printable::lines(text).indented("  ")
+}
+
+/// The item, if it says more than its index: a name of at most some fifty characters, or the beginning of anything else.
+fn short(json: &[u8]) -> Option<String> {
+    if json.is_empty() || json.first().is_some_and(u8::is_ascii_digit) {
+        return None;
+    }
+    Some(Printable::excerpt(message_of(json), LONGEST_ITEM).as_str().to_owned())
 }
 
 fn alike(group: &FailureGroup) -> Printable {

@@ -21,6 +21,7 @@ mod pipe_holders;
 mod process;
 mod processes;
 mod program;
+mod stream;
 mod usage;
 mod wait;
 mod withdrawn;

@@ -8,14 +8,16 @@ use super::guard::{Cell, Guard, hunt};
 use super::invocation::{Started, start};
 use super::pipe_holders::holders;
 use super::processes::{ATTEMPT_ID, RUN_ID};
+use super::stream::Stream;
+use super::usage::memory_of;
 use super::wait::wait;
 use super::withdrawn::{Recall, Wakers};
 use crate::text::CUT;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process_group, pidfd_open, waitpid};
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
@@ -30,6 +32,9 @@ pub(super) const MOST_OUTPUT: usize = 64 << 20;
 
 /// How much of a stream is logged, in bytes.
 const MOST_LOGGED: usize = 1 << 20;
+
+/// Time between two looks at the memory of a child that has a limit.
+const CHECK_MEMORY: Duration = Duration::from_millis(20);
 
 /// How long a pipe may stay open after the exit without anything new in it, and how long in all.
 const QUIET: Duration = Duration::from_secs(1);
@@ -53,6 +58,8 @@ pub(super) enum EndedBy {
     Itself,
     /// The timeout.
     Timeout,
+    /// It used so many bytes of memory, which is more than the maximum.
+    Memory(u64),
     /// The run was ended.
     Interrupt,
     /// The user.
@@ -68,6 +75,8 @@ pub(super) struct Limits<'a> {
     pub(super) recall: Option<Recall<'a>>,
     pub(super) guard: Option<&'a Cell>,
     pub(super) most_output: usize,
+    /// The most memory of it and of what it starts, in bytes.
+    pub(super) most_memory: Option<u64>,
     /// Takes what comes from stdout, instead of memory.
     pub(super) stdout: Option<&'a File>,
     /// Gets the lines of stderr, whole ones, while they come.
@@ -106,6 +115,7 @@ pub fn capture(
         recall: None,
         guard: cell.as_ref(),
         most_output: usize::MAX,
+        most_memory: None,
         stdout: Some(stdout),
         stderr: None,
     };
@@ -122,7 +132,7 @@ pub fn capture(
 /// # Errors
 /// If it cannot be started, or the system lacks the resources to watch it. The child is killed then.
 pub(super) fn follow(start: impl FnOnce() -> io::Result<Started>, limits: &Limits<'_>) -> io::Result<ProcessEnd> {
-    let Limits { timeout, kill, recall, guard, most_output, stdout, stderr } = limits;
+    let Limits { timeout, kill, recall, guard, most_output, most_memory, stdout, stderr } = limits;
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
     let child = start().inspect_err(|_| {
         guard.inspect(|guard| guard.leave());
@@ -139,10 +149,11 @@ pub(super) fn follow(start: impl FnOnce() -> io::Result<Started>, limits: &Limit
         }
     };
     let mut drain = Drain {
-        stdout: Stream { into: *stdout, ..Stream::new(child.stdout, *most_output) },
+        stdout: Stream::new(child.stdout, *most_output).into(*stdout),
         stderr: Stream::new(child.stderr, *most_output),
         lines: *stderr,
         told: 0,
+        memory: most_memory.map(|most| (pid, most)),
     };
     let wakers = Wakers { kill, recall: *recall };
     let by = match drain.until_end(&watch, deadline, &wakers) {
@@ -195,6 +206,10 @@ pub(super) fn kill_child(child: &mut Child) {
     let _ = child.wait();
 }
 
+fn passed(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| deadline <= Instant::now())
+}
+
 struct Drain<'a> {
     stdout: Stream<'a>,
     stderr: Stream<'a>,
@@ -202,6 +217,8 @@ struct Drain<'a> {
     lines: Option<&'a LineSink<'a>>,
     /// How much of stderr it got.
     told: usize,
+    /// Whose memory to look at, and the most that it may be.
+    memory: Option<(Pid, u64)>,
 }
 
 impl Drain<'_> {
@@ -215,7 +232,8 @@ impl Drain<'_> {
             fds.extend(self.stderr.poll_fd());
             let err = (self.stderr.pipe.is_some()).then_some(fds.len() - 1);
             fds.extend(call.as_deref().map(|call| PollFd::new(call, PollFlags::IN)));
-            if wait(&mut fds, deadline)?.is_none() {
+            let look = self.memory.map(|_| Instant::now() + CHECK_MEMORY);
+            if wait(&mut fds, deadline.into_iter().chain(look).min())?.is_none() && passed(deadline) {
                 return Ok(EndedBy::Timeout);
             }
             let ready = |at: Option<usize>| at.is_some_and(|at| !fds[at].revents().is_empty());
@@ -228,6 +246,9 @@ impl Drain<'_> {
             }
             if self.flooded() {
                 return Ok(EndedBy::Flood);
+            }
+            if let Some(used) = self.too_much_memory() {
+                return Ok(EndedBy::Memory(used));
             }
             if ended {
                 return Ok(EndedBy::Itself);
@@ -313,6 +334,12 @@ impl Drain<'_> {
         }
     }
 
+    fn too_much_memory(&self) -> Option<u64> {
+        let (pid, most) = self.memory?;
+        let used = memory_of(pid.as_raw_nonzero().get().unsigned_abs());
+        (used > most).then_some(used)
+    }
+
     fn flooded(&self) -> bool {
         self.stdout.flooded() || self.stderr.flooded()
     }
@@ -328,58 +355,5 @@ impl Drain<'_> {
         let names: Vec<_> = names.iter().map(|stat| PathBuf::from(format!("pipe:[{}]", stat.st_ino))).collect();
         let found = holders(&names);
         if found.is_empty() { "another process".to_owned() } else { found.join(", ") }
-    }
-}
-
-struct Stream<'a> {
-    pipe: Option<OwnedFd>,
-    bytes: Vec<u8>,
-    most: usize,
-    /// Takes the bytes, if they are not kept in memory.
-    into: Option<&'a File>,
-    /// Why it did not take all of them.
-    failed: Option<io::Error>,
-}
-
-impl Stream<'_> {
-    fn new(pipe: OwnedFd, most: usize) -> Self {
-        // Otherwise a read could wait for a grandchild. Setting this on a new pipe cannot fail.
-        let _ = rustix::io::ioctl_fionbio(&pipe, true);
-        Self { pipe: Some(pipe), bytes: Vec::new(), most, into: None, failed: None }
-    }
-
-    fn poll_fd(&self) -> Option<PollFd<'_>> {
-        self.pipe.as_ref().map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN))
-    }
-
-    fn flooded(&self) -> bool {
-        self.bytes.len() > self.most
-    }
-
-    fn keep(&mut self, bytes: &[u8]) {
-        match self.into {
-            Some(mut file) if self.failed.is_none() => self.failed = file.write_all(bytes).err(),
-            Some(_) => {}
-            None => self.bytes.extend_from_slice(bytes),
-        }
-    }
-
-    /// Reads what is available, and drops what is beyond the maximum. Closes the pipe at its end.
-    fn read(&mut self) {
-        let Some(pipe) = self.pipe.take() else { return };
-        let mut file = File::from(pipe);
-        let mut chunk = [0; 16 << 10];
-        // Not without an end: whoever reads has limits to look after.
-        for _ in 0..64 {
-            match file.read(&mut chunk) {
-                Ok(0) => return,
-                Ok(_) if self.flooded() => {}
-                Ok(read) => self.keep(&chunk[..read]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(_) => return,
-            }
-        }
-        self.pipe = Some(file.into());
     }
 }

@@ -107,6 +107,13 @@ impl UsageMeter {
     }
 }
 
+/// The memory of a process and those below it, in bytes.
+pub(super) fn memory_of(root: u32) -> u64 {
+    let mut memory = 0;
+    below(root, |pid| memory += named(&PathBuf::from(format!("/proc/{pid}/status")), "VmRSS:") * 1024);
+    memory
+}
+
 /// Visits a process and those below it.
 fn below(root: u32, mut visit: impl FnMut(u32)) {
     let mut left = vec![root];

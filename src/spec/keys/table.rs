@@ -4,8 +4,8 @@ use super::key::{KeyGroup, KeyType, is, key, words};
 use super::reductions::AGGREGATE;
 use super::row_keys::{ROWS, SQL};
 use super::words::{
-    BACKOFFS, BATCH_FORMATS, BATCH_TEXTS, CSV_QUOTES, FORMATS, IF_EXISTS, INCLUDES, ON_MISSING, ON_TYPE_CONFLICT, OPERATIONS,
-    OUTPUT_COMPRESSIONS, PARAM_TYPES, STEP_TYPES, TASK_TYPES,
+    BACKOFFS, BATCH_FORMATS, BATCH_TEXTS, CSV_QUOTES, FORMATS, IF_EXISTS, INCLUDES, ON_MISSING, ON_TYPE_CONFLICT,
+    OPERATIONS, OUTPUT_COMPRESSIONS, PARAM_TYPES, STEP_TYPES, TASK_TYPES,
 };
 
 /// The top of a workflow file.
@@ -222,6 +222,7 @@ pub static SHELL: KeyGroup = KeyGroup {
             words("`shell` of the step or of the workflow, or `sh`"),
             "Shell that runs `command` if that is a string: a name, or a list with a program and its options",
         ),
+        key("max_memory", KeyType::Size, None, "Memory limit of the command and all it starts, for example `512MB`"),
         key("stdin", KeyType::Stdin, words("empty"), "What the command reads: a text, or the items of a whole batch"),
     ],
 };

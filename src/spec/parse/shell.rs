@@ -5,6 +5,7 @@ use super::task_type::Runs;
 use crate::spec::diagnostic::ErrorList;
 use crate::spec::keys::{self, BATCH_TEXTS, SHELLS};
 use crate::spec::node::NodeKind;
+use crate::spec::setting::Readable;
 use crate::spec::task::{BatchText, Command, ShellProgram, ShellTask, Stdin};
 
 /// Reads the inputs of a shell task.
@@ -31,7 +32,8 @@ pub(super) fn shell(fields: &mut Section<'_>, runs: Runs, errors: &mut ErrorList
         shell_program(&field, errors)
     });
     let stdin = fields.take("stdin").and_then(|field| stdin(&field, runs, errors));
-    Some(ShellTask { command: command?, working_dir, env, shell: program, stdin })
+    let max_memory = fields.take("max_memory").and_then(|field| field.with(Readable::read, errors));
+    Some(ShellTask { command: command?, working_dir, env, shell: program, stdin, max_memory })
 }
 
 /// Reads `shell` of a task, a step or a workflow.

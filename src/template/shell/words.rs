@@ -91,7 +91,7 @@ impl Reader {
                     command = self.begin(Some(command));
                 }
                 ';' | '&' | '|' => {
-                    self.at += 1;
+                    self.at += if c == '|' { 2 } else { 1 };
                     command = self.begin(None);
                 }
                 '(' => {

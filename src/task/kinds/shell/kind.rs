@@ -6,7 +6,7 @@ use super::outcome::{outcome, start_failure, succeeded};
 use super::stdin::Stdin;
 use crate::measure::SlotState;
 use crate::model::{Failure, FailureKind, Outcome, Text};
-use crate::spec::{self, ShellProgram, ShellTask};
+use crate::spec::{self, MemorySize, ShellProgram, ShellTask};
 use crate::task::context::StepContext;
 use crate::task::foreground::{ForegroundEnd, ForegroundRun};
 use crate::task::invocation::{Invocation, SpawnDefaults};
@@ -34,6 +34,8 @@ pub(in crate::task::kinds) struct Shell {
     /// What runs a command line, and its options.
     shell: Vec<String>,
     pub(super) stdin: Option<Stdin>,
+    /// `max_memory` in bytes.
+    max_memory: Option<u64>,
     /// Where programs were found. Searching `PATH` for every item would cost a system call per directory.
     found: RwLock<HashMap<String, PathBuf>>,
     defaults: OnceLock<SpawnDefaults>,
@@ -52,6 +54,7 @@ impl Shell {
             env: compile_pairs(&task.env)?,
             shell: task.shell.clone().unwrap_or_else(|| ShellProgram::named("sh")).0,
             stdin: task.stdin.as_ref().map(Stdin::compile).transpose()?,
+            max_memory: task.max_memory.map(|MemorySize(bytes)| bytes),
             found: RwLock::default(),
             defaults: OnceLock::new(),
         })
@@ -148,6 +151,7 @@ impl Shell {
             recall: Some(recall),
             guard,
             most_output: process::MOST_OUTPUT,
+            most_memory: self.max_memory,
             stdout: None,
             stderr: Some(&stderr),
         };
@@ -164,7 +168,7 @@ impl Shell {
             let still = format!("the command has exited, but {holder} still has its output open");
             log("warning", format!("{still}; whatever it prints later is lost\n"));
         }
-        let succeeded = succeeded(&ended, timeout);
+        let succeeded = succeeded(&ended, timeout, self.max_memory);
         // If the command succeeds, its stdout is the result.
         if succeeded.is_err() && !ended.stdout.is_empty() {
             log("stdout", String::from_utf8_lossy(process::logged(&ended.stdout)).into_owned());

@@ -4,6 +4,7 @@ use crate::model::{Failure, FailureKind, Outcome};
 use crate::task::process::{self, EndedBy, ProcessEnd};
 use crate::task::withdrawn::cancelled;
 use crate::text::CUT;
+use bytesize::ByteSize;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -46,7 +47,11 @@ pub(super) fn outcome(ended: &ProcessEnd) -> Outcome {
 ///
 /// # Errors
 /// If it ended in another way than with status 0.
-pub(super) fn succeeded(ended: &ProcessEnd, timeout: Option<Duration>) -> Result<(), Failure> {
+pub(super) fn succeeded(
+    ended: &ProcessEnd,
+    timeout: Option<Duration>,
+    most_memory: Option<u64>,
+) -> Result<(), Failure> {
     let stderr = text(&ended.stderr);
     match ended.by {
         EndedBy::Itself if ended.status.success() => Ok(()),
@@ -65,6 +70,13 @@ pub(super) fn succeeded(ended: &ProcessEnd, timeout: Option<Duration>) -> Result
         EndedBy::Timeout => {
             let message = format!("took longer than {:?}", timeout.unwrap_or_default());
             Err(Failure::new(FailureKind::Timeout, "Timeout", message).with_detail(both(&stderr, &ended.stdout)))
+        }
+        EndedBy::Memory(used) => {
+            let size = |bytes| ByteSize::b(bytes).display().si();
+            let most = most_memory.unwrap_or_default();
+            let message = format!("command used {:.1}; `max_memory` is {:.1}", size(used), size(most));
+            let failure = Failure::new(FailureKind::Memory, "MemoryLimit", message);
+            Err(failure.with_detail(both(&stderr, &ended.stdout)).permanent())
         }
         EndedBy::Recall => Err(cancelled().with_detail(both(&stderr, &ended.stdout))),
         EndedBy::Interrupt => Err(Failure::new(FailureKind::Interrupted, "Interrupted", "the run was cancelled")),
