@@ -88,8 +88,7 @@ pub fn open_batch(
 ) -> Result<OpenBatch, StartError> {
     let wrong = |message| StartError::Setting(message, batch.items_span);
     let batch_size = resolve("batch_size", &batch.batch_size, scope).map_err(wrong)?;
-    let items = Selection { spec: &batch.items, condition: batch.condition.as_ref() };
-    let items = open(items, scope, &prepared.own_env, host);
+    let items = open(Selection::of(batch), scope, &prepared.own_env, host);
     let mut items = items.map_err(|error| StartError::Items(error, batch.items_span))?;
     if prepared.options.incremental == Some(Compare::Content) {
         items.source.compare_content();
@@ -110,7 +109,7 @@ pub fn open_batch(
     let batches = batches(total, batch_size);
     // If the size of batches is learnt, each holds one item to begin with.
     let most_slots = batches.or(total).and_then(|batches| usize::try_from(batches).ok());
-    let queue_size = batch.queue_size.as_ref().map(|setting| resolve("queue_size", setting, scope)).transpose();
+    let queue_size = batch.queue_size.as_ref().map(|it| resolve("queue_size", it, scope)).transpose();
     let max_failures = batch.max_failures.as_ref().map(|setting| resolve("max_failures", setting, scope)).transpose();
     let on_bad_row = items.source.on_bad_row();
     let lane = LaneSettings {
@@ -140,6 +139,12 @@ pub fn open_batch(
         retry: batch.retry.clone(),
     };
     Ok(OpenBatch { items, settings })
+}
+
+impl<'a> Selection<'a> {
+    fn of(batch: &'a BatchSpec) -> Self {
+        Self { spec: &batch.items, condition: batch.condition.as_ref() }
+    }
 }
 
 /// Where the results of a step go.

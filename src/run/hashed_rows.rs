@@ -4,6 +4,7 @@ use crate::ledger::RowHashWriter;
 use crate::model::{Form, Keys};
 use crate::sources::{Chunk, Reread, RowHasher, Source, SourceError, SurveyRequest};
 use crate::spec::OnBadRow;
+use std::io;
 use std::sync::Arc;
 
 /// A source of rows that records the hash of each row.
@@ -15,6 +16,21 @@ pub(super) struct HashedRows {
     pub(super) forms: Arc<[Form]>,
 }
 
+/// Records the hashes of rows, neighbours together.
+fn add(writer: &mut RowHashWriter, keys: &Keys, hashes: &[u64]) -> io::Result<()> {
+    if let Keys::Run(first, _) = keys {
+        return writer.add(*first, hashes);
+    }
+    let mut from = 0;
+    while from < hashes.len() {
+        let first = keys.get(from);
+        let count = (from..hashes.len()).take_while(|at| keys.get(*at) == first.nth(at - from)).count();
+        writer.add(first, &hashes[from..from + count])?;
+        from += count;
+    }
+    Ok(())
+}
+
 impl Source for HashedRows {
     fn total(&self) -> Option<u64> {
         self.source.total()
@@ -23,9 +39,8 @@ impl Source for HashedRows {
     fn next(&mut self, most: usize) -> Result<Option<Chunk>, SourceError> {
         let chunk = self.source.next(most)?;
         if let (Some(chunk), Some(writer)) = (&chunk, &mut self.writer)
-            && let Keys::Run(first, _) = chunk.keys
             && let Some(hashes) = self.hasher.hashes(chunk, &self.forms)
-            && writer.add(first, &hashes).is_err()
+            && add(writer, &chunk.keys, &hashes).is_err()
         {
             self.writer = None;
         }

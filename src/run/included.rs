@@ -1,15 +1,12 @@
 //! Results with what `include` adds to them: their item, its index, the attempts, and rows for items that failed.
 
-use super::output::io_error;
+use super::read_error::io_error;
 use crate::ledger::{FailureRecord, Reader, ResultsReader, RunFolder};
-use crate::model::{Form, Include, StepName};
-use crate::rows;
-use crate::sources::{Reread, Source, SourceError};
+use crate::model::{Include, StepName};
+use crate::sources::{ItemsByIndex, Source};
 use indexmap::IndexMap;
 use serde_json::value::RawValue;
-use std::collections::HashMap;
 use std::io;
-use std::sync::Arc;
 
 /// The keys of an item or a result that is a mapping, with their values.
 type Fields<'a> = IndexMap<String, &'a RawValue>;
@@ -26,7 +23,7 @@ pub(super) struct IncludedFrom<'a> {
 /// Rows in the order of the items.
 pub(super) struct IncludedRows<'a> {
     from: IncludedFrom<'a>,
-    items: Items<'a>,
+    items: ItemsByIndex<'a>,
     lines: Option<ResultsReader>,
     /// Those that are still to come, the last one first.
     failures: Vec<FailureRecord>,
@@ -43,9 +40,7 @@ struct Row<'a> {
 
 impl<'a> IncludedRows<'a> {
     pub(super) fn new(from: IncludedFrom<'a>, source: &'a mut dyn Source) -> Self {
-        let forms = source.forms();
-        let items = Items { source, forms, next: 0, chunk: Vec::new(), first: 0, scattered: None };
-        Self { from, items, lines: None, failures: Vec::new() }
+        Self { from, items: ItemsByIndex::new(source), lines: None, failures: Vec::new() }
     }
 
     fn has(&self, what: Include) -> bool {
@@ -142,56 +137,4 @@ fn add<'r>(fields: &mut Fields<'r>, more: Fields<'r>, index: u64) -> io::Result<
         fields.insert(name, value);
     }
     Ok(())
-}
-
-/// The items of a source by their index, which rises.
-struct Items<'a> {
-    source: &'a mut dyn Source,
-    forms: Arc<[Form]>,
-    /// The index of the next item that the source gives.
-    next: u64,
-    /// Items that were read, the first of them with the index `first`.
-    chunk: Vec<Vec<u8>>,
-    first: u64,
-    /// All items, if the source gives them in another order.
-    scattered: Option<HashMap<u64, Vec<u8>>>,
-}
-
-impl Items<'_> {
-    fn rewind(&mut self) -> io::Result<()> {
-        if self.source.reread().map_err(read_error)? == Reread::Once {
-            let message = "`include: [item]` requires items that can be read again, but these come from a stream; \
-                           have the task return what it needs of the item";
-            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-        }
-        (self.next, self.first, self.chunk, self.scattered) = (0, 0, Vec::new(), None);
-        Ok(())
-    }
-
-    fn at(&mut self, index: u64) -> io::Result<Vec<u8>> {
-        let gone = || io::Error::other(format!("item {index} is gone: the items have changed since it ran"));
-        loop {
-            if let Some(item) = self.scattered.as_ref().and_then(|items| items.get(&index)) {
-                return Ok(item.clone());
-            }
-            let at = index.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
-            if let Some(item) = at.and_then(|at| self.chunk.get(at)) {
-                return Ok(item.clone());
-            }
-            let Some(chunk) = self.source.next(1024).map_err(read_error)? else { return Err(gone()) };
-            let form = &self.forms[chunk.form];
-            let read = |at| rows::describe(form, &chunk.items, at, chunk.origin.as_ref());
-            self.first = self.next;
-            self.chunk = (0..chunk.items.len()).map(read).collect();
-            self.next += chunk.items.len() as u64;
-            if let Some(indexes) = chunk.indexes {
-                let chunk = std::mem::take(&mut self.chunk);
-                self.scattered.get_or_insert_default().extend(indexes.into_iter().zip(chunk));
-            }
-        }
-    }
-}
-
-fn read_error(error: SourceError) -> io::Error {
-    io::Error::other(format!("the items cannot be read again: {error}"))
 }

@@ -19,6 +19,7 @@ mod mode;
 mod output;
 mod output_paths;
 mod ranges;
+mod read_error;
 mod recorder;
 mod repro;
 mod retention;

@@ -7,6 +7,7 @@
 use super::env::StepEnv;
 use super::error::EngineError;
 use super::included::{IncludedFrom, IncludedRows};
+use super::read_error::io_error;
 use super::recorder::output_failure;
 use crate::columnar::{common_schema, conform, read_ipc, schema_of_ipc};
 use crate::export::{self, ExportError, Results, StreamedOutput, Target, TypeCheck, Written};
@@ -15,7 +16,6 @@ use crate::model::{Include, OutputCompression, OutputFormat, OutputOptions, Stat
 use crate::pipeline::mask_failure;
 use crate::sources::Source;
 use crate::task::{ItemFiles, Latch};
-use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -83,11 +83,7 @@ pub(super) fn write_output(
         return Ok(());
     }
     let mut results = StepResults::of(env);
-    if !target.options.include.is_empty() {
-        let (include, folder) = (&target.options.include, env.run.folder.clone());
-        let from = IncludedFrom { folder, step: env.step.name(), include, only_new };
-        results.included = Some(IncludedRows::new(from, source));
-    }
+    results.include(&target.options.include, source);
     let streamed = streamed.and_then(|streamed| streamed.commit(target, report.stats.total).transpose());
     let written = match streamed.or_else(|| results.as_tables(target)) {
         Some(written) => written,
@@ -183,6 +179,15 @@ impl<'a> StepResults<'a> {
         }
     }
 
+    /// Adds what `include` names.
+    fn include(&mut self, include: &'a [Include], source: &'a mut dyn Source) {
+        if !include.is_empty() {
+            let only_new = matches!(self.which, Which::New);
+            let from = IncludedFrom { folder: self.folder.clone(), step: self.step, include, only_new };
+            self.included = Some(IncludedRows::new(from, source));
+        }
+    }
+
     fn open(&self) -> Result<Option<ResultsReader>, LedgerError> {
         let reader = Reader::open(self.folder.clone())?;
         let results = |step: StepReader<'_>| match self.which {
@@ -252,11 +257,6 @@ impl Results for StepResults<'_> {
         }
         Ok(!piece.is_empty())
     }
-}
-
-pub(super) fn io_error(error: &LedgerError) -> io::Error {
-    let cause = error.source().map_or(String::new(), |cause| format!(": {cause}"));
-    io::Error::other(format!("{error}{cause}"))
 }
 
 /// The records in the value of a plain step: the elements of a list, or the value itself.

@@ -5,7 +5,8 @@
 
 use super::env::StepEnv;
 use super::error::EngineError;
-use super::output::{io_error, records_of};
+use super::output::records_of;
+use super::read_error::io_error;
 use crate::columnar::{TimeColumn, time_columns};
 use crate::database::{ColumnType, NewColumn, Part, quoted};
 use crate::export::{Chunk, Place, TableColumns, TableError, TableOutput, TableTarget, open_frames};

@@ -5,6 +5,7 @@
 //! Leaves to others: how the bytes of a row are read (`rows`), what whole files contain (`survey`), which items run (the
 //! engine).
 
+mod by_index;
 mod chunk;
 mod command;
 mod error;
@@ -33,6 +34,7 @@ mod table;
 mod testing;
 mod window;
 
+pub use by_index::ItemsByIndex;
 pub use chunk::Chunk;
 pub use error::{ErrorText, SourceError};
 pub use file_key::key_of;

@@ -14,7 +14,9 @@ pub struct RowHasher {
 impl RowHasher {
     /// The hashes of a chunk's items; none if they are not rows of a file.
     pub fn hashes(&mut self, chunk: &Chunk, forms: &[Form]) -> Option<Vec<u64>> {
-        if chunk.file_error.is_some() || !matches!(chunk.keys, Keys::Run(..)) {
+        // Of rows that `where` has chosen, the keys may have gaps.
+        let are_rows = matches!(chunk.keys, Keys::Run(..)) || chunk.origin.is_some();
+        if chunk.file_error.is_some() || !are_rows {
             return None;
         }
         let seed = self.seed(chunk, forms);

@@ -1,10 +1,13 @@
 //! Braces in commands that belong to the command: templates of Go (`docker ps --format '{{.Names}}'`), formats of git, blocks of awk.
 
 use super::environment::environment;
-use super::error::{TemplateError, TemplateErrorKind, shorten};
+use super::error::{TemplateError, TemplateErrorKind};
 
 const RAW: &str = "{% raw %}";
 const ENDRAW: &str = "{% endraw %}";
+
+/// How much of a line is shown, in characters: it is meant to be copied.
+const LONGEST: usize = 500;
 
 /// Words that begin a tag of Go's templates. Some would be names here.
 const GO_WORDS: [&str; 8] = ["range", "end", "else", "with", "define", "block", "template", "println"];
@@ -62,7 +65,7 @@ fn as_raw(command: &str) -> Option<String> {
         }
         out.push_str(rest);
         let joined = out.replace(&format!("{ENDRAW}{RAW}"), "").replace(&format!("{ENDRAW} {RAW}"), " ");
-        found.then(|| shorten(joined.trim()))
+        found.then(|| joined.trim().chars().take(LONGEST).collect())
     })
 }
 

@@ -49,6 +49,8 @@ mod escaped;
 mod event_files;
 /// Events and metrics for programs.
 mod events;
+/// What people see every day: lines about failures, the list of runs, limits of commands.
+mod everyday;
 /// What fingerprints are made of.
 mod fingerprints;
 /// Batches as data frames, and data frames as results.
@@ -61,6 +63,8 @@ mod hostile_folder;
 mod hostile_server;
 /// HTTP requests against a local server.
 mod http;
+/// Rows that know their item.
+mod included;
 /// What is new since the last good run.
 mod incremental;
 /// The days after the first incremental run.
@@ -119,8 +123,12 @@ mod rows_mended;
 mod schema;
 /// Secrets, which nothing keeps and nothing shows.
 mod secrets;
+/// Combinations of values, and `where`.
+mod selection;
 /// Templates and shell commands, injection above all.
 mod shell;
+/// The shell that runs commands.
+mod shell_programs;
 /// Completion in real shells, and manual pages.
 mod shells;
 /// Results as files, and files of items.
@@ -137,9 +145,13 @@ mod sql_outputs;
 mod sql_outputs_killed;
 /// How far a run is.
 mod status;
+/// What commands read.
+mod stdin;
 mod steering;
 /// Pipes, and files that change while they are read.
 mod streams;
+/// Words of other tools, and keys of the user's own.
+mod suggestions;
 /// The sandbox and the servers that tests use.
 mod support;
 /// Templates that take too much.

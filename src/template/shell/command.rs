@@ -154,7 +154,10 @@ impl Script {
 
 /// Whether a command line has a pipe.
 pub fn has_pipe(line: &Text) -> bool {
-    simple_commands(&with_marks(&line.raw)).iter().any(|command| command.piped_from.is_some())
+    let commands = simple_commands(&with_marks(&line.raw));
+    // The `|` between patterns looks like one.
+    let has_case = commands.iter().any(|command| command.words.iter().any(|word| word == "esac"));
+    !has_case && commands.iter().any(|command| command.piped_from.is_some())
 }
 
 /// batchmill quotes values for the command it starts. It cannot quote them for code inside an argument.

@@ -3,7 +3,7 @@
 //! A batch succeeds or fails as a whole, except items that cannot be written: each of them fails on its own, and the command
 //! gets the others.
 
-use super::kind::Shell;
+use super::command::Shell;
 use crate::measure::{SlotClock, SlotState};
 use crate::model::{Batch, Failure, FailureKind, ItemTime, Lines};
 use crate::spec::BatchText;

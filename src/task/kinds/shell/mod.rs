@@ -2,9 +2,10 @@
 
 mod batch_lane;
 mod batch_text;
+mod command;
 mod kind;
 mod long_value;
 mod outcome;
 mod stdin;
 
-pub(super) use kind::Shell;
+pub(super) use command::Shell;
