@@ -66,6 +66,28 @@ pub(super) struct TaskHead {
     pub runs: Runs,
 }
 
+/// The type of task that the keys are those of, next to the type that is missing or under `inputs`.
+fn meant(section: &mut Section<'_>) -> Option<&'static str> {
+    let inputs = section.take("inputs");
+    let inside = inputs.iter().flat_map(|field| match &field.node.kind {
+        NodeKind::Map(entries) => entries.iter().map(|entry| entry.key.as_str()).collect(),
+        _ => Vec::new(),
+    });
+    let names: Vec<&str> = section.names().chain(inside).collect();
+    let types = [
+        ("items", "batch"),
+        ("url", "http_request"),
+        ("command", "shell"),
+        ("code", "python"),
+        ("function", "python"),
+        ("script", "python"),
+        ("message", "echo"),
+    ];
+    let meant = types.into_iter().find(|(key, _)| names.contains(key)).map(|(_, kind)| kind);
+    section.extend(inputs);
+    meant
+}
+
 /// Takes `type` or `task`. The task is taken to run once.
 pub(super) fn task_head(section: &mut Section<'_>, level: Level, errors: &mut ErrorList) -> Option<TaskHead> {
     let known = || TASK_TYPES.iter().copied().chain((level == Level::Step).then_some("batch"));
@@ -79,7 +101,11 @@ pub(super) fn task_head(section: &mut Section<'_>, level: Level, errors: &mut Er
         (Some(field), _) | (None, Some(field)) => field,
         (None, None) => {
             let key = if level == Level::Step { "task" } else { "type" };
-            errors.push(section.missing(key).help(format!("set `{key}` to {}", either(known()))));
+            let help = match meant(section).filter(|meant| known().any(|known| known == *meant)) {
+                Some(meant) => format!("add `{key}: {meant}`"),
+                None => format!("set `{key}` to {}", either(known())),
+            };
+            errors.push(section.missing(key).help(help));
             return None;
         }
     };
