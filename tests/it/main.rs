@@ -61,6 +61,14 @@ mod hostile_folder;
 mod hostile_server;
 /// HTTP requests against a local server.
 mod http;
+/// Connections that are closed, and redirects.
+mod http_connections;
+/// What requests send besides text and JSON, and what results take from responses.
+mod http_forms;
+/// Proxies between requests and servers.
+mod http_proxies;
+/// Certificates.
+mod http_tls;
 /// What is new since the last good run.
 mod incremental;
 /// The days after the first incremental run.
@@ -95,6 +103,8 @@ mod parquet;
 mod profile;
 /// Runs on a terminal.
 mod progress;
+/// Small proxies.
+mod proxies;
 /// The Python lane: hosts, crashes, timeouts.
 mod python;
 /// Random damage to the files of a run.
@@ -144,6 +154,8 @@ mod streams;
 mod support;
 /// Templates that take too much.
 mod template_bounds;
+/// A TLS server.
+mod tls_server;
 /// Full disks, limits, missing permissions, a second engine.
 mod trouble;
 /// Pages about runs.

@@ -30,7 +30,9 @@ pub(super) fn define(defs: &mut Map<String, Value>) {
     defs["python"]["additionalProperties"] = json!(true);
     defs["python"]["propertyNames"] = identifier();
     defs["python"]["propertyNames"]["not"] = json!({"enum": refused});
-    defs["http_request"]["not"] = json!({"required": ["json", "body"]});
+    let together = [["json", "body"], ["json", "form"], ["json", "files"], ["body", "form"], ["body", "files"]];
+    defs["http_request"]["not"] = json!({"anyOf": together.map(|keys| json!({"required": keys}))});
+    defs["http_request"]["dependentRequired"] = json!({"client_key": ["client_cert"]});
     defs.insert("task".to_owned(), task());
 }
 
