@@ -2,7 +2,7 @@
 
 use crate::proxies::Proxy;
 use crate::support::{Sandbox, Server};
-use crate::tls_server::{Authority, Clients};
+use crate::tls_server::{Authority, Clients, Front};
 
 /// The variables that name proxies, so that those of the tests' own environment do not count.
 const VARIABLES: &[&str] =
@@ -56,6 +56,38 @@ fn https_goes_through_a_tunnel() {
         sandbox.run(&[]).exits_with(0);
         assert_eq!(bodies(&sandbox), ["GET /a HTTP/1.1, 0 certificates", "GET /b HTTP/1.1, 0 certificates"]);
         assert_eq!(proxy.asked(), [format!("CONNECT localhost:{port} HTTP/1.1{authorization}")], "both share it");
+    }
+}
+
+#[test]
+fn a_proxy_may_want_tls_itself() {
+    let authority = Authority::new();
+    let front = authority.identity("localhost");
+    let server = Server::start(|request| (200, vec![], format!("GET {} HTTP/1.1, 0 certificates", request.url)));
+    let secure = authority.serve(Clients::Unknown);
+    for (variable, url) in [
+        ("http_proxy", format!("http://127.0.0.1:{}", server.port)),
+        ("https_proxy", format!("https://localhost:{secure}")),
+    ] {
+        let proxy = Proxy::http();
+        let sandbox = sandbox("[a, b]", &format!("url: '{url}/{{{{ item }}}}', ca_file: ca.pem"), &[])
+            .file("ca.pem", authority.pem())
+            .file("front.pem", &front.cert)
+            .file("front.key", &front.key);
+        let front = Front::of(proxy.port, sandbox.path());
+        let sandbox = sandbox.env(variable, format!("https://localhost:{}", front.port));
+        sandbox.run(&[]).exits_with(0);
+        assert_eq!(bodies(&sandbox), ["GET /a HTTP/1.1, 0 certificates", "GET /b HTTP/1.1, 0 certificates"]);
+        let asked = match variable {
+            "http_proxy" => ["a", "b"].map(|item| format!("GET {url}/{item} HTTP/1.1")).to_vec(),
+            _ => vec![format!("CONNECT localhost:{secure} HTTP/1.1")],
+        };
+        assert_eq!(proxy.asked(), asked);
+        // Whoever does not know its authority does not talk to it.
+        let workflow = sandbox.read("workflow.yaml").replace(", ca_file: ca.pem", "");
+        let sandbox = sandbox.file("workflow.yaml", workflow);
+        sandbox.run(&[]).exits_with(3).says(&["invalid peer certificate"]);
+        assert!(proxy.asked().is_empty());
     }
 }
 

@@ -1,13 +1,16 @@
 //! A TLS server with certificates of an authority that the test makes itself.
 
 use crate::proxies::head;
+use crate::support::{python, repository};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
-use std::io::{BufReader, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 
@@ -86,5 +89,31 @@ fn answer(stream: StreamOwned<ServerConnection, TcpStream>) {
         if stream.write_all(answer.as_bytes()).and_then(|()| stream.flush()).is_err() {
             return;
         }
+    }
+}
+
+/// TLS in front of a server that does not speak it; ends when it is dropped.
+pub struct Front {
+    child: Child,
+    pub port: u16,
+}
+
+impl Front {
+    /// With the certificate in `front.pem` of this folder, and the key in `front.key`.
+    pub fn of(port: u16, folder: &Path) -> Self {
+        let script = repository().join("tests/support/tls_front.py");
+        let mut command = Command::new(python());
+        command.arg(script).args([folder.join("front.pem"), folder.join("front.key")]).arg(port.to_string());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Self { child, port: line.trim().parse().expect("it prints its port") }
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
     }
 }
