@@ -1,5 +1,6 @@
 //! Forms, files and cookies that requests send, and what results take from responses.
 
+use crate::proxies::Proxy;
 use crate::support::{Answer, Request, Sandbox, Server};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -75,6 +76,33 @@ fn files_are_read_again_for_each_server_that_a_redirect_leads_to() {
     sandbox.run(&[]).exits_with(0);
     let requests = server.requests();
     assert_eq!(requests.iter().filter(|request| request.body.contains("\r\n\r\ntext\r\n")).count(), 2);
+}
+
+#[test]
+fn secrets_in_forms_and_proxies_are_masked() {
+    let server = Server::start(|request| (404, vec![], request.body.clone()));
+    let proxy = Proxy::refusing("407 Proxy Authentication Required");
+    for (task, says) in [
+        (format!("url: '{}', form: {{token: '{{{{ env.TOKEN }}}}'}}", server.url("/")), "token=***"),
+        (format!("url: '{}', files: {{a: 'none-{{{{ env.TOKEN }}}}'}}", server.url("/")), "`none-***`"),
+        ("url: 'https://h.invalid/', ca_file: 'none-{{ env.TOKEN }}'".to_owned(), "`none-***`"),
+        ("url: 'http://h.invalid/'".to_owned(), "407 Proxy Authentication Required"),
+    ] {
+        let sandbox = workflow("[1]", &task);
+        let text = format!("secrets: [TOKEN]\n{}", sandbox.read("workflow.yaml"));
+        let sandbox = sandbox.file("workflow.yaml", text).env("TOKEN", "hunter2hunter2");
+        let with_proxy = if says.contains("407") {
+            format!("http://me:hunter2hunter2@127.0.0.1:{}", proxy.port)
+        } else {
+            String::new()
+        };
+        let sandbox = sandbox.env("http_proxy", with_proxy).env("SSL_CERT_FILE", "");
+        let ended = sandbox.run(&[]).exits_with(1);
+        let failures = sandbox.batchmill(&["failures", "--format", "json"]).exits_with(0).stdout;
+        assert!(failures.contains(says), "{failures}");
+        let everything = format!("{}{failures}{}", ended.stderr, sandbox.everything_written(""));
+        assert!(!everything.contains("hunter2"), "{task}");
+    }
 }
 
 #[test]
@@ -259,6 +287,20 @@ fn cookies_are_kept_for_the_step_if_the_workflow_says_so() {
     assert_eq!(sorted(cookies(", cookies: true")), ["", "", "sid=1", "sid=1", "only=2; sid=1", "sid=1", ""]);
     let mine = ", cookies: true, headers: {Cookie: a=b}";
     assert_eq!(cookies(mine)[2..4], ["a=b; sid=1", "a=b; sid=1"]);
+}
+
+#[test]
+fn a_server_cannot_fill_the_jar() {
+    let server = Server::start(|request| {
+        let cookie = |number| ("Set-Cookie", format!("c{}-{number}=1", &request.url[1..]));
+        let large = ("Set-Cookie", format!("large={}", "x".repeat(5000)));
+        (200, (0..100).map(cookie).chain([large]).collect(), String::new())
+    });
+    let task = format!("url: '{}{{{{ item }}}}', cookies: true", server.url("/"));
+    workflow("[1, 2, 3, 4]", &task).run(&["--jobs", "1"]).exits_with(0);
+    let requests = server.requests();
+    let counts = requests.iter().map(|request| header(request, "cookie").map_or(0, |it| it.matches('=').count()));
+    assert_eq!(counts.collect::<Vec<_>>(), [0, 100, 180, 180]);
 }
 
 #[test]

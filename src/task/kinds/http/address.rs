@@ -135,4 +135,15 @@ mod tests {
         let query = [values_of("q", json!([1, null, "a b"])), values_of("none", json!(null))].concat();
         assert_eq!(address("http://h/x?y=1#f", &query).unwrap().0.to_string(), "http://h/x?y=1&q=1&q=a%20b");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_an_address_or_an_error_without_its_password(text in ".*", host in "[a-zü:.\\[\\]]{0,8}") {
+            drop(address(&text, &[]));
+            drop(address(&format!("http://{text}"), &[]));
+            if let Err(failure) = address(&format!("http://me:secret@{host}:99999999"), &[]) {
+                assert!(!failure.message.contains("secret"), "{}", failure.message);
+            }
+        }
+    }
 }
