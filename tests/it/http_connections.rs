@@ -1,6 +1,8 @@
-//! Connections that servers close, and redirects that lead elsewhere.
+//! Connections that servers close, redirects that lead elsewhere, and addresses; what editors know of all keys.
 
+use crate::schema::refusals;
 use crate::support::{Request, Sandbox, Server};
+use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
@@ -146,4 +148,46 @@ fn addresses_may_have_any_characters_and_credentials() {
     // What the user gives by itself replaces it.
     workflow("[1]", &format!("url: 'http://user:p@{host}/', auth: {{bearer: t}}")).run(&[]).exits_with(0);
     assert!(server.requests()[0].headers.contains(&("authorization".to_owned(), "Bearer t".to_owned())));
+}
+
+#[test]
+fn editors_take_and_refuse_the_keys_of_a_request_as_the_parser_does() {
+    let good = json!([
+        {"form": {"a": 1, "b": [1, null]}},
+        {"form": {"a": 1}, "files": {"f": "x", "g": ["x", "y"]}},
+        {"fields": ["status", "json.a.0", "headers.content-type"]},
+        {"fields": {"x": "json"}},
+        {"ok_statuses": [200, "4xx", "200-299"]},
+        {"ok_statuses": "2xx", "cookies": true, "verify": false, "forward_body": true},
+        {"ca_file": "a", "client_cert": "a", "client_key": "{{ item }}"},
+    ]);
+    let bad = json!([
+        {"form": [1]},
+        {"json": 1, "form": {}},
+        {"body": "a", "files": {}},
+        {"fields": []},
+        {"fields": ["id"]},
+        {"fields": "json.x"},
+        {"ok_statuses": []},
+        {"ok_statuses": 99},
+        {"ok_statuses": "ok"},
+        {"cookies": "x"},
+        {"client_key": "a"},
+        {"files": {"f": 1}},
+    ]);
+    let documents = |list: &Value| -> Vec<Value> {
+        let document = |more: &Value| {
+            let mut inputs = more.clone();
+            inputs["url"] = json!("http://h/");
+            json!({"steps": [{"name": "get", "for_each": [1], "task": "http_request", "inputs": inputs}]})
+        };
+        list.as_array().unwrap().iter().map(document).collect()
+    };
+    for (list, code) in [(&good, 0), (&bad, 2)] {
+        let documents = documents(list);
+        for (document, refusal) in documents.iter().zip(refusals(&documents)) {
+            assert_eq!(refusal.is_some(), code == 2, "{document}: {refusal:?}");
+            Sandbox::with(&document.to_string()).batchmill(&["validate", "workflow.yaml"]).exits_with(code);
+        }
+    }
 }

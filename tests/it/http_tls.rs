@@ -82,6 +82,16 @@ fn a_client_has_a_certificate_and_a_key() {
 }
 
 #[test]
+fn a_request_on_an_encrypted_connection_that_was_closed_is_sent_again() {
+    for clients in [Clients::Forgotten, Clients::Dismissed] {
+        let authority = Authority::new();
+        let port = authority.serve(clients);
+        succeeds(&sandbox(&authority, port, ", ca_file: certs/ca.pem"), 0);
+        sandbox(&authority, port, ", ca_file: certs/ca.pem, body: b").run(&[]).exits_with(3).says(&["ConnectionError"]);
+    }
+}
+
+#[test]
 fn certificates_that_cannot_be_read_are_named() {
     let authority = Authority::new();
     let port = authority.serve(Clients::Unknown);

@@ -52,7 +52,7 @@ impl Authority {
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
         let builder = builder.unwrap();
         let builder = match clients {
-            Clients::Unknown => builder.with_no_client_auth(),
+            Clients::Unknown | Clients::Forgotten | Clients::Dismissed => builder.with_no_client_auth(),
             Clients::Certified => {
                 let mut roots = RootCertStore::empty();
                 roots.add(CertificateDer::from_pem_slice(self.pem().as_bytes()).unwrap()).unwrap();
@@ -66,22 +66,39 @@ impl Authority {
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let config = Arc::clone(&config);
-                thread::spawn(move || answer(StreamOwned::new(ServerConnection::new(config).unwrap(), stream)));
+                thread::spawn(move || {
+                    answer(StreamOwned::new(ServerConnection::new(config).unwrap(), stream), clients)
+                });
             }
         });
         port
     }
 }
 
-/// What a server wants of its clients.
+/// What a server wants of its clients, and does to them.
+#[derive(Clone, Copy)]
 pub enum Clients {
     Unknown,
     Certified,
+    /// Their connections are closed when they send a second request.
+    Forgotten,
+    /// The same, and TLS says so.
+    Dismissed,
 }
 
-fn answer(stream: StreamOwned<ServerConnection, TcpStream>) {
+fn answer(stream: StreamOwned<ServerConnection, TcpStream>, clients: Clients) {
     let mut reader = BufReader::new(stream);
-    while let Some(head) = head(&mut reader) {
+    for number in 0.. {
+        let Some(head) = head(&mut reader) else { return };
+        match clients {
+            Clients::Forgotten if number > 0 => return,
+            Clients::Dismissed if number > 0 => {
+                reader.get_mut().conn.send_close_notify();
+                reader.get_mut().flush().unwrap();
+                return;
+            }
+            _ => {}
+        }
         let certs = reader.get_ref().conn.peer_certificates().map_or(0, <[_]>::len);
         let body = format!("{}, {certs} certificates", head[0]);
         let stream = reader.get_mut();

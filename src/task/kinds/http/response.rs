@@ -37,6 +37,11 @@ pub(super) struct Sending<'a> {
 }
 
 impl Sending<'_> {
+    /// Whether there is time for another request.
+    pub(super) fn may_go_on(&self) -> bool {
+        self.started.elapsed() < self.needs.timeout && !self.needs.kill.is_fired()
+    }
+
     /// What is left of the timeout.
     pub(super) fn left(&self) -> Duration {
         self.needs.timeout.saturating_sub(self.started.elapsed()).max(Duration::from_millis(1))

@@ -91,7 +91,7 @@ impl Sender {
                 Payload::Multipart(multipart) => upload(&agent, multipart, parts, (sending, turn))?,
             };
             match &response {
-                Err(error) if contact::may_repeat(&method, error) && !sending.needs.kill.is_fired() => {
+                Err(error) if contact::may_repeat(&method, error) && sending.may_go_on() => {
                     turn = Turn::Later;
                 }
                 _ => return Ok(response),
