@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::stderr::tell;
 use crate::compile::{Prepared, PreparedStep};
-use crate::spec::{Command, HttpTask, PythonProgram, StepKind, TaskKind};
+use crate::spec::{Command, HttpTask, PythonProgram, RequestBody, StepKind, TaskKind};
 use crate::text::Printable;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
@@ -66,7 +66,7 @@ fn is_harmless(step: &PreparedStep) -> bool {
 fn only_reads_from_here(request: &HttpTask) -> bool {
     let reads = match &request.method {
         Some(method) => ["GET", "HEAD"].contains(&method.raw.trim().to_uppercase().as_str()),
-        None => request.json.is_none() && request.body.is_none(),
+        None => matches!(request.body, RequestBody::None),
     };
     let here = ["http://127.0.0.1", "http://localhost", "http://[::1]", "https://127.0.0.1", "https://localhost"];
     let url = request.url.raw.trim();
@@ -74,7 +74,7 @@ fn only_reads_from_here(request: &HttpTask) -> bool {
     let ends = |rest: &str| rest.is_empty() || rest.starts_with([':', '/', '?', '#']);
     let is_here = here.iter().any(|host| url.strip_prefix(host).is_some_and(ends));
     // A user name in front of an `@` would make what is before it no host.
-    reads && is_here && !url.contains('@') && request.save_to.is_none()
+    reads && is_here && !url.contains('@') && request.response.save_to.is_none()
 }
 
 /// The task as the file has it, in short.

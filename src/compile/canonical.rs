@@ -8,7 +8,7 @@
 use crate::model::{CsvDialect, Delimiter, Tree};
 use crate::spec::{
     Auth, BatchText, Command, DateFormat, DialectFrom, Header, HttpTask, Names, OnSchemaDrift, Over, PythonProgram,
-    PythonTask, Reduction, Reductions, RowsSpec, Stdin, Task, TaskKind, Types,
+    PythonTask, Reduction, Reductions, RequestBody, ResponseUse, RowsSpec, Stdin, Task, TaskKind, Types,
 };
 use std::fmt::Write;
 use std::path::Path;
@@ -128,14 +128,31 @@ fn prefixed<'a>(prefix: &'a str, pairs: &'a [(String, Tree)]) -> impl Iterator<I
 
 fn http_values(task: &HttpTask) -> Values {
     let mut values = vec![("url".to_owned(), Value::text(&task.url.raw))];
-    let texts = [("method", &task.method), ("body", &task.body), ("save_to", &task.save_to)];
+    let body = match &task.body {
+        RequestBody::Text(text) => Some(text),
+        _ => None,
+    };
+    let texts = [
+        ("method", &task.method),
+        ("body", &body.cloned()),
+        ("save_to", &task.response.save_to),
+        ("client_cert", &task.tls.client_cert),
+    ];
     values.extend(texts.into_iter().filter_map(|(name, text)| {
         let text = text.as_ref()?;
         Some((name.to_owned(), Value::text(&text.raw)))
     }));
     values.extend(prefixed("headers", &task.headers));
     values.extend(prefixed("params", &task.params));
-    values.extend(task.json.iter().map(|value| ("json".to_owned(), Value::from(value))));
+    match &task.body {
+        RequestBody::Json(value) => values.push(("json".to_owned(), Value::from(value))),
+        RequestBody::Form(fields) => values.extend(prefixed("form", fields)),
+        RequestBody::Multipart { fields, files } => {
+            values.extend(prefixed("form", fields));
+            values.extend(prefixed("files", files));
+        }
+        RequestBody::None | RequestBody::Text(_) => {}
+    }
     let auth = task.auth.as_ref().map(|auth| {
         Value::Map(match auth {
             Auth::Basic { username, password } => vec![
@@ -146,6 +163,22 @@ fn http_values(task: &HttpTask) -> Values {
         })
     });
     values.extend(auth.map(|auth| ("auth".to_owned(), auth)));
+    values.extend(task.cookies.then(|| ("cookies".to_owned(), Value::Bool(true))));
+    values.extend(response_values(&task.response));
+    values
+}
+
+/// What a result has of a response. What is as by default is left out.
+fn response_values(response: &ResponseUse) -> Values {
+    let mut values = Values::new();
+    if !response.ok_statuses.is_empty() {
+        let ranges = response.ok_statuses.iter().map(|range| format!("{}-{}", range.start(), range.end()));
+        values.push(("ok_statuses".to_owned(), Value::List(ranges.map(Value::Text).collect())));
+    }
+    if !response.fields.is_empty() {
+        let field = |(name, part): &(String, crate::spec::Field)| (name.clone(), Value::text(&part.0));
+        values.push(("fields".to_owned(), Value::Map(response.fields.iter().map(field).collect())));
+    }
     values
 }
 

@@ -4,7 +4,7 @@ use super::upstream::Upstream;
 use super::{GivenParams, ParamValues};
 use crate::ledger::{Durability, StateFolder};
 use crate::model::{Compare, Span, StepName};
-use crate::spec::{Aggregate, ItemsSpec, SourceFile, Step, StepKind, Task, Workflow};
+use crate::spec::{Aggregate, ItemsSpec, SourceFile, Step, StepKind, Task, TaskKind, Workflow};
 use crate::task::Program;
 use crate::task::python::Host;
 use crate::text::Secrets;
@@ -95,6 +95,16 @@ impl Prepared {
     /// A hash of a text if it contains a secret, to compare it with another without keeping it.
     pub fn secret_hash(&self, text: &str) -> Option<String> {
         (self.secrets.masked(text.to_owned()) != text).then(|| self.keyed_hash(text))
+    }
+
+    /// The steps that have a task, or a task for failed items, of which this holds.
+    pub fn steps_whose_task(&self, holds: impl Fn(&TaskKind) -> bool) -> Vec<&StepName> {
+        let handler = |step: &PreparedStep| match &step.step.kind {
+            StepKind::Batch(batch) => batch.on_item_error.as_ref().is_some_and(|task| holds(&task.kind)),
+            StepKind::Single(_) => false,
+        };
+        let steps = self.steps.iter().chain(&self.closing);
+        steps.filter(|step| holds(&step.task().kind) || handler(step)).map(PreparedStep::name).collect()
     }
 
     /// Whether any task starts child processes.

@@ -58,6 +58,8 @@ pub(super) struct Remarks {
     pub(super) nulls: u64,
     /// Items whose own files changed while their tasks ran.
     pub(super) changed_files: u64,
+    /// The longest wait that a server has asked for, and that the user knows of.
+    pub(super) longest_wait: Duration,
 }
 
 impl<R: Recorder> Aggregator<'_, R> {
@@ -200,8 +202,14 @@ impl<R: Recorder> Aggregator<'_, R> {
             SlotEvent::Frame(result) => {
                 // As the slot counted them: secrets are masked below.
                 let bytes = result.bytes();
-                let FrameResult { reports: frame, notices, nulls, changed_files, measures, failed, broken } = *result;
+                let FrameResult { reports: frame, notices, wait, nulls, changed_files, measures, failed, broken } =
+                    *result;
                 notices.into_iter().for_each(|text| self.announcer.notice(&self.step, text));
+                // Once, until a longer one.
+                if let Some((wait, text)) = wait.filter(|(wait, _)| *wait > self.remarks.longest_wait) {
+                    self.remarks.longest_wait = wait;
+                    self.announcer.notice(&self.step, text);
+                }
                 self.remarks.nulls += nulls;
                 self.remarks.changed_files += changed_files;
                 self.failed.add(failed);

@@ -2,7 +2,7 @@
 //!
 //! Always holds: each item of a frame is in exactly one place of one report.
 
-use super::failures::{FailureSorter, SortedFailures};
+use super::failures::{FailureSorter, SortedFailures, longest_wait};
 use super::job::StepJob;
 use super::log_pieces::LogPieces;
 use super::measures::{FrameMeasures, Noting, micros};
@@ -17,7 +17,7 @@ use crate::task::{BatchOutcome, Frame, FrameOutcome, Lane, LogLine};
 use crate::template::ErrorValue;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Runs the frames of one slot. Owns its lanes, and with them the child processes.
 pub struct FrameExecutor<'a> {
@@ -35,6 +35,8 @@ pub struct FrameResult {
     pub reports: Vec<BatchReport>,
     /// Messages for the user.
     pub notices: Vec<String>,
+    /// The longest wait that a server has asked for, and what to say of it.
+    pub wait: Option<(Duration, String)>,
     /// NaN and infinite numbers that became null.
     pub nulls: u64,
     /// Items whose own files changed while their tasks ran.
@@ -123,6 +125,8 @@ impl<'a> FrameExecutor<'a> {
         let may_bisect = settings.failures.bisect && settings.lane.batched;
         let sorter = FailureSorter { settings, may_bisect, withdrawn: &self.job.context.withdrawn };
         let SortedFailures { retries, failed, left_out } = sorter.sort(batch, outcome.failures);
+        let wait = longest_wait(&settings.retry, batch.attempt, &retries);
+        result.wait = result.wait.take().into_iter().chain(wait).max_by_key(|(wait, _)| *wait);
         let bad_row = failed.iter().find(|(_, failure)| failure.kind == FailureKind::BadRow);
         if let (OnBadRow::Error, Some((_, failure))) = (settings.failures.on_bad_row, bad_row) {
             self.break_off(failure.clone(), result);

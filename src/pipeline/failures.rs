@@ -83,13 +83,26 @@ impl FailureSorter<'_> {
         let again = failures.chunk_by(|left, right| of(left) == of(right)).filter_map(|failures| {
             let asked = failures.iter().filter_map(|(_, failure)| failure.retry_after).max().unwrap_or_default();
             // Whoever asks for more wants no retry, or has a clock that is wrong.
-            let asked = asked.min(RetryPolicy::LONGEST.max(retry.max_delay));
+            let asked = asked.min(retry.max_delay);
             let delay = retry.with_jitter(retry.delay_after(batch.attempt)?, random());
             let positions: Vec<usize> = failures.iter().map(|(position, _)| *position).collect();
             Some((batch.part(&positions, batch.attempt + 1), delay.max(asked), failures.first()?.1.clone()))
         });
         again.collect()
     }
+}
+
+/// The longest of the waits that servers have asked for, and what to say of it. A wait that is no longer than the policy's own is
+/// none of them.
+pub(super) fn longest_wait(retry: &RetryPolicy, attempt: u32, retries: &Retries) -> Option<(Duration, String)> {
+    let own = retry.delay_after(attempt)?;
+    let asked = retries.iter().filter_map(|(_, delay, failure)| Some((*delay, failure.retry_after?, failure)));
+    let (delay, asked, failure) = asked.filter(|(delay, ..)| *delay > own).max_by_key(|(delay, ..)| *delay)?;
+    let capped = if asked > delay { ", because `max_delay` allows no more" } else { "" };
+    let message = &failure.message;
+    let text =
+        format!("{message} and asks to wait {asked:?} (`Retry-After`); the next attempt is in {delay:?}{capped}");
+    Some((delay, text))
 }
 
 /// Whether it can help to halve a batch that failed like this: not if the workflow itself is wrong.

@@ -104,7 +104,7 @@ pub fn run_step<R: Recorder>(
     };
     let alarm = start.alarm;
     let fed = run_threads(start, job, &mut aggregator)?;
-    let Remarks { nulls, changed_files } = aggregator.remarks;
+    let Remarks { nulls, changed_files, .. } = aggregator.remarks;
     if nulls > 0 {
         let text = format!("warning: {nulls} NaN or infinite numbers were written as null");
         aggregator.announcer.notice(&aggregator.step, text);

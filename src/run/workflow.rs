@@ -17,7 +17,7 @@ use crate::ledger::{Given, Ledger, Reader, RunFolder, RunMeta, StepHistory, Step
 use crate::model::{Compare, Event, Failure, FailureKind, Listener, RunSummary, Status, StepName};
 use crate::pipeline::Announcer;
 use crate::resume::ItemSelection;
-use crate::spec::{Diagnostics, Workflow};
+use crate::spec::{Diagnostics, TaskKind, Workflow};
 use crate::task::TaskHost;
 use crate::task::guard::Guard;
 use crate::template::Scope;
@@ -90,7 +90,8 @@ pub fn run(
         announcer: Announcer::new(observers.listeners, &prepared.secrets),
     };
     run.announcer.tell(&Event::RunStarted { run: id, workflow: workflow.name.clone(), steps: workflow.steps.len() });
-    prepared.notes().into_iter().chain(warning).for_each(|notice| run.announcer.notice_of_run(notice));
+    let notices = prepared.notes().into_iter().chain(warning).chain(unverified(prepared));
+    notices.for_each(|notice| run.announcer.notice_of_run(notice));
     if let Err(why) = &server {
         run.announcer.notice_of_run(format!("`batchmill ctl` cannot reach this run: cannot create its socket: {why}"));
     }
@@ -132,6 +133,16 @@ fn open_ledger(prepared: &Prepared, start: Start) -> Result<(Ledger, ItemSelecti
             Ok((ledger, selection, notice))
         }
     }
+}
+
+/// A warning of steps that do not check the certificates of servers.
+fn unverified(prepared: &Prepared) -> Option<String> {
+    let steps = prepared.steps_whose_task(|task| matches!(task, TaskKind::Http(request) if !request.tls.verify));
+    let names: Vec<String> = steps.iter().map(|name| format!("`{name}`")).collect();
+    let names = names.join(", ");
+    let danger =
+        "may be anyone's, and others can read and change what is sent; name their authority in `ca_file` instead";
+    (!steps.is_empty()).then(|| format!("warning: `verify: false`: the servers of {names} {danger}"))
 }
 
 /// Whether the failure of a step is that its output could not be written.

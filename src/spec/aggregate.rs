@@ -1,7 +1,7 @@
 //! `aggregate` of a batch step: one value made of all its results.
 
+use super::field::Field;
 use super::task::PythonTask;
-use std::fmt;
 
 /// `aggregate`
 #[derive(Debug, Clone)]
@@ -91,21 +91,4 @@ pub enum Over {
     Result,
     /// These fields: at least one, without duplicates.
     Fields(Vec<Field>),
-}
-
-/// A field of a result. Dots separate the names of nested mappings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Field(pub String);
-
-impl Field {
-    /// The names, outermost first.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.split('.')
-    }
-}
-
-impl fmt::Display for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }

@@ -10,6 +10,8 @@ mod dialect;
 mod dialect_settings;
 mod edit;
 mod expression_length;
+mod field;
+mod http;
 mod items;
 mod keys;
 mod native;
@@ -30,11 +32,13 @@ mod workflow;
 mod yaml;
 mod yaml_error;
 
-pub use aggregate::{Aggregate, Field, Over, Reduction, Reductions};
+pub use aggregate::{Aggregate, Over, Reduction, Reductions};
 pub use batch::{BatchSize, BatchSpec, MOST_PARALLEL, MaxFailures, MaxParallel};
 pub use diagnostic::{Diagnostic, DiagnosticKind, Diagnostics};
 pub use dialect_settings::dialect_settings;
 pub use edit::{EditError, Place, set};
+pub use field::Field;
+pub use http::{Auth, HttpTask, RequestBody, ResponseUse, TlsFiles};
 pub use items::{ItemsSpec, SqlSpec};
 pub use keys::{Key, KeyGroup, KeyType, examples, key_groups, nearest};
 pub use output_file::OutputFile;
@@ -49,7 +53,6 @@ pub use schema::schema;
 pub use setting::{Readable, Setting, ValueError};
 pub use source_file::SourceFile;
 pub use task::{
-    Auth, BatchText, Command, EchoTask, HttpTask, MemorySize, PythonProgram, PythonTask, ShellProgram, ShellTask,
-    Stdin, Task, TaskKind,
+    BatchText, Command, EchoTask, MemorySize, PythonProgram, PythonTask, ShellProgram, ShellTask, Stdin, Task, TaskKind,
 };
 pub use workflow::{OutputTable, Outputs, Single, Step, StepKind, Workflow, names_folder};

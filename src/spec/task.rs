@@ -1,5 +1,6 @@
 //! The tasks that a step can run.
 
+use super::http::HttpTask;
 use super::keys::SHELLS;
 use super::setting::{Readable, ValueError};
 use crate::model::{Span, Text, Tree};
@@ -184,43 +185,6 @@ impl Readable for MemorySize {
             Some(bytes) => Ok(Self(bytes)),
         }
     }
-}
-
-/// `http_request`
-#[derive(Debug, Clone)]
-pub struct HttpTask {
-    /// `url`
-    pub url: Text,
-    /// `method`, in upper case. Default: `POST` with a body, else `GET`.
-    pub method: Option<Text>,
-    /// `headers`
-    pub headers: Vec<(String, Tree)>,
-    /// `params`: the query. A list repeats the name.
-    pub params: Vec<(String, Tree)>,
-    /// `json`: a body to send as JSON. Never together with `body`.
-    pub json: Option<Tree>,
-    /// `body`: a body to send as text.
-    pub body: Option<Text>,
-    /// `auth`
-    pub auth: Option<Auth>,
-    /// `save_to`: a file for the body of the response.
-    pub save_to: Option<Text>,
-    /// `rate_limit`: requests per second and host, for all slots together.
-    pub rate_limit: Option<f64>,
-}
-
-/// `auth` of an HTTP request.
-#[derive(Debug, Clone)]
-pub enum Auth {
-    /// `{username:, password:}`
-    Basic {
-        /// `username`
-        username: Text,
-        /// `password`
-        password: Text,
-    },
-    /// `{bearer:}`
-    Bearer(Text),
 }
 
 /// `echo`: returns its message.

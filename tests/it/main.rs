@@ -63,6 +63,14 @@ mod hostile_folder;
 mod hostile_server;
 /// HTTP requests against a local server.
 mod http;
+/// Connections that are closed, and redirects.
+mod http_connections;
+/// What requests send besides text and JSON, and what results take from responses.
+mod http_forms;
+/// Proxies between requests and servers.
+mod http_proxies;
+/// Certificates.
+mod http_tls;
 /// Rows that know their item.
 mod included;
 /// What is new since the last good run.
@@ -99,6 +107,8 @@ mod parquet;
 mod profile;
 /// Runs on a terminal.
 mod progress;
+/// Small proxies.
+mod proxies;
 /// The Python lane: hosts, crashes, timeouts.
 mod python;
 /// Random damage to the files of a run.
@@ -156,6 +166,8 @@ mod suggestions;
 mod support;
 /// Templates that take too much.
 mod template_bounds;
+/// A TLS server.
+mod tls_server;
 /// Full disks, limits, missing permissions, a second engine.
 mod trouble;
 /// Pages about runs.

@@ -35,8 +35,7 @@ fn the_keys_of_other_tools_are_suggestions() {
 #[test]
 fn a_task_without_a_type_is_named_by_its_inputs() {
     for (input, name) in [("url: http://x/", "http_request"), ("command: ls", "shell"), ("code: return 1", "python")] {
-        let key = input.split(':').next().unwrap();
-        let says = format!("with `{key}`, write `type: {name}`");
+        let says = format!("add `type: {name}`");
         refused(&format!("steps: {{a: {{type: echo, inputs: {{message: 1}}}}}}\nfinally: {{{input}}}\n"), &[&says]);
     }
 }

@@ -137,6 +137,12 @@ pub enum KeyType {
     Mapping,
     /// A mapping of names to scalars and lists of scalars.
     Query,
+    /// A mapping of names to paths and lists of paths.
+    Files,
+    /// A list of HTTP statuses and ranges of them, or a single one.
+    Statuses,
+    /// A list of fields of a response, or a mapping of names to them.
+    Parts,
     /// A list of any values.
     List,
     /// A list, a template, `$(command)` or a source.

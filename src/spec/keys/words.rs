@@ -20,6 +20,8 @@ pub const OUTPUT_COMPRESSIONS: &[&str] = &["none", "gzip", "zstd"];
 pub const CSV_QUOTES: &[&str] = &["minimal", "all"];
 /// The values of `on_type_conflict`.
 pub const ON_TYPE_CONFLICT: &[&str] = &["error", "text"];
+/// What a response consists of: what `fields` may begin with.
+pub const RESPONSE_PARTS: &[&str] = &["status", "headers", "body", "body_base64", "json", "elapsed", "saved_to"];
 /// The operations of a python task.
 pub const OPERATIONS: &[&str] = &["multiply", "add", "subtract", "divide"];
 

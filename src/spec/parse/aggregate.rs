@@ -3,8 +3,9 @@
 use super::python::inputs;
 use super::section::{Field, Section};
 use crate::model::{OutputCompression, OutputFormat, OutputOptions};
-use crate::spec::aggregate::{Aggregate, Field as ResultField, Over, Reduction, Reductions};
+use crate::spec::aggregate::{Aggregate, Over, Reduction, Reductions};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
+use crate::spec::field::Field as ResultField;
 use crate::spec::keys;
 use crate::spec::node::NodeKind;
 use crate::spec::output_file::OutputFile;
@@ -205,7 +206,8 @@ fn over(field: &Field<'_>, errors: &mut ErrorList) -> Option<Over> {
     }
 }
 
-fn result_field(field: &Field<'_>, errors: &mut ErrorList) -> Option<ResultField> {
+/// A field of a result: names with dots between them.
+pub(super) fn result_field(field: &Field<'_>, errors: &mut ErrorList) -> Option<ResultField> {
     let name = ResultField(field.literal(errors)?.raw);
     if name.names().any(str::is_empty) {
         let error = field.error(format!("contains an empty name: \"{name}\""));

@@ -6,6 +6,7 @@ mod aggregate;
 mod batch;
 mod dialect;
 mod file;
+mod http;
 mod items;
 mod names;
 mod output_options;

@@ -1,16 +1,15 @@
-//! A task: `http_request` and `echo`. `python` and `shell` are in their own files.
+//! A task: `echo`. The other types have files of their own.
 
+use super::http::http;
 use super::python::python;
 use super::retry::RetryAndTimeout;
 use super::section::{Field, Section};
 use super::shell::shell;
 use super::task_type::{Level, Runs, TaskHead, TaskType, task_head};
-use crate::model::{Text, Tree};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys;
-use crate::spec::node::{NodeKind, shorten};
-use crate::spec::setting::rate;
-use crate::spec::task::{Auth, EchoTask, HttpTask, Task, TaskKind};
+use crate::spec::node::NodeKind;
+use crate::spec::task::{EchoTask, Task, TaskKind};
 
 /// Adds the keys under `inputs` to those next to `type`.
 pub(super) fn merge_inputs<'n>(fields: &mut Section<'n>, inputs: Option<Field<'n>>, errors: &mut ErrorList) {
@@ -67,80 +66,4 @@ pub(super) fn task(
         fields.reject_unknown(&[kind.keys(), &keys::TASK], errors);
     }
     (done.map(|kind| Task { span, kind }), settings)
-}
-
-fn http(fields: &mut Section<'_>, errors: &mut ErrorList) -> Option<HttpTask> {
-    let url = fields.require("url", errors).and_then(|field| field.non_empty(errors));
-    let method = fields.take("method").and_then(|field| method(&field, errors));
-    let headers = fields.take("headers").map(|field| field.scalars(errors)).unwrap_or_default();
-    let params = fields.take("params").map(|field| query(&field, errors)).unwrap_or_default();
-    let (json, body) = (fields.take("json"), fields.take("body"));
-    if let (Some(json), Some(body)) = (&json, &body) {
-        let error = Diagnostic::at(body.key_span, "`body` and `json` cannot be used together");
-        errors.push(error.also(json.key_span, "conflicts with this").within(body.path.clone()));
-    }
-    let body = body.and_then(|field| field.plain(errors));
-    let auth = fields.take("auth").and_then(|field| auth(&field, errors));
-    let save_to = fields.take("save_to").and_then(|field| field.non_empty(errors));
-    let rate_limit = fields.take("rate_limit").and_then(|field| field.with(rate, errors));
-    Some(HttpTask {
-        url: url?,
-        method,
-        headers,
-        params,
-        json: json.map(|field| field.node.to_tree()),
-        body,
-        auth,
-        save_to,
-        rate_limit,
-    })
-}
-
-fn method(field: &Field<'_>, errors: &mut ErrorList) -> Option<Text> {
-    let mut text = field.non_empty(errors)?;
-    if !text.is_template() {
-        if !text.raw.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-') {
-            let error = field.error(format!("must be an HTTP method; found \"{}\"", shorten(&text.raw)));
-            errors.push(error.help("for example `GET` or `POST`"));
-            return None;
-        }
-        text.raw = text.raw.to_ascii_uppercase();
-    }
-    Some(text)
-}
-
-fn query(field: &Field<'_>, errors: &mut ErrorList) -> Vec<(String, Tree)> {
-    let mut out = Vec::new();
-    for field in field.section(errors).rest() {
-        let scalar = |kind: &NodeKind| !matches!(kind, NodeKind::Map(_) | NodeKind::List(_));
-        let fit = match &field.node.kind {
-            NodeKind::List(list) => list.iter().all(|node| scalar(&node.kind)),
-            kind => scalar(kind),
-        };
-        if fit {
-            out.push((field.key.to_owned(), field.node.to_tree()));
-        } else {
-            errors.push(field.expected("a string, number or boolean, or a list of them"));
-        }
-    }
-    out
-}
-
-fn auth(field: &Field<'_>, errors: &mut ErrorList) -> Option<Auth> {
-    let mut section = field.section(errors);
-    let bearer = section.take("bearer");
-    let (username, password) = (section.take("username"), section.take("password"));
-    section.reject_unknown(&[&keys::AUTH], errors);
-    match (bearer, username, password) {
-        (Some(bearer), None, None) => bearer.non_empty(errors).map(Auth::Bearer),
-        (None, Some(username), Some(password)) => {
-            let (username, password) = (username.text(errors), password.text(errors));
-            Some(Auth::Basic { username: username?, password: password? })
-        }
-        _ => {
-            let error = field.error("requires either `bearer`, or `username` and `password`");
-            errors.push(error.help("for example `bearer: '{{ env.API_TOKEN }}'`"));
-            None
-        }
-    }
 }

@@ -66,25 +66,26 @@ pub(super) struct TaskHead {
     pub runs: Runs,
 }
 
-/// A key that only one type of task has, and the type.
-struct Sign<'n> {
-    key: &'n str,
-    task: &'static str,
-}
-
-/// The type that a task without one must have, by its other keys.
-fn likely<'n>(section: &Section<'n>) -> Option<Sign<'n>> {
-    let signs = [
-        ("shell", &["command", "cmd", "run"][..]),
-        ("python", &["code", "function", "script", "operation"]),
-        ("http_request", &["url"]),
-        ("echo", &["message"]),
+/// The type of task that the keys are those of, next to the type that is missing or under `inputs`.
+fn meant(section: &mut Section<'_>) -> Option<&'static str> {
+    let inputs = section.take("inputs");
+    let inside = inputs.iter().flat_map(|field| match &field.node.kind {
+        NodeKind::Map(entries) => entries.iter().map(|entry| entry.key.as_str()).collect(),
+        _ => Vec::new(),
+    });
+    let names: Vec<&str> = section.names().chain(inside).collect();
+    let types = [
+        ("items", "batch"),
+        ("url", "http_request"),
+        ("command", "shell"),
+        ("code", "python"),
+        ("function", "python"),
+        ("script", "python"),
+        ("message", "echo"),
     ];
-    let has = |key: &str, names: &[&str]| names.contains(&key);
-    section.names().find_map(|key| {
-        let (task, _) = signs.iter().find(|(_, names)| has(key, names))?;
-        Some(Sign { key, task })
-    })
+    let meant = types.into_iter().find(|(key, _)| names.contains(key)).map(|(_, kind)| kind);
+    section.extend(inputs);
+    meant
 }
 
 /// Takes `type` or `task`. The task is taken to run once.
@@ -100,11 +101,11 @@ pub(super) fn task_head(section: &mut Section<'_>, level: Level, errors: &mut Er
         (Some(field), _) | (None, Some(field)) => field,
         (None, None) => {
             let key = if level == Level::Step { "task" } else { "type" };
-            let error = section.missing(key);
-            errors.push(match likely(section) {
-                Some(name) => error.help(format!("with `{}`, write `{key}: {}`", name.key, name.task)),
-                None => error.help(format!("set `{key}` to {}", either(known()))),
-            });
+            let help = match meant(section).filter(|meant| known().any(|known| known == *meant)) {
+                Some(meant) => format!("add `{key}: {meant}`"),
+                None => format!("set `{key}` to {}", either(known())),
+            };
+            errors.push(section.missing(key).help(help));
             return None;
         }
     };

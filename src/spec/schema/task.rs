@@ -33,6 +33,9 @@ pub(super) fn define(defs: &mut Map<String, Value>) {
     let extension = json!({"pattern": format!("^{}", keys::EXTENSION)});
     defs["python"]["propertyNames"] = json!({"anyOf": [name, extension]});
     defs["http_request"]["not"] = json!({"required": ["json", "body"]});
+    let together = [["json", "body"], ["json", "form"], ["json", "files"], ["body", "form"], ["body", "files"]];
+    defs["http_request"]["not"] = json!({"anyOf": together.map(|keys| json!({"required": keys}))});
+    defs["http_request"]["dependentRequired"] = json!({"client_key": ["client_cert"]});
     defs.insert("task".to_owned(), task());
 }
 

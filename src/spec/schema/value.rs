@@ -90,6 +90,9 @@ pub(super) fn value(key_type: KeyType) -> Value {
     }
 }
 
+/// One HTTP status, or a range of them.
+const STATUSES: &str = r"^\s*[1-5]([0-9]{2}|[xX]{2}|[0-9]{2}\s*-\s*[1-5][0-9]{2})\s*$";
+
 const DURATION: &str = "must be a number of seconds, or a duration such as `500ms`, `2s`, `2m`, `1.5h` or `1d`";
 
 /// The names of parameters and of the inputs of Python code.
@@ -128,6 +131,22 @@ fn list(key_type: KeyType) -> Value {
             let mut one = scalar(json!({"type": "boolean"}), WORD, "must name a field");
             one["not"] = json!({"const": false});
             any_of([one, json!({"type": "array", "items": field, "minItems": 1, "uniqueItems": true})])
+        }
+        KeyType::Parts => {
+            let part =
+                json!({"type": "string", "pattern": format!(r"^({})(\.[^.\s]+)*$", keys::RESPONSE_PARTS.join("|"))});
+            any_of([
+                json!({"type": "array", "items": part.clone(), "minItems": 1, "uniqueItems": true}),
+                json!({"type": "object", "additionalProperties": part, "minProperties": 1}),
+            ])
+        }
+        KeyType::Statuses => {
+            let one = scalar(
+                json!({"type": "integer", "minimum": 100, "maximum": 599}),
+                STATUSES,
+                "must be a status, `2xx` or `200-299`",
+            );
+            any_of([one.clone(), json!({"type": "array", "items": one, "minItems": 1})])
         }
         KeyType::Shares => {
             let share = json!({"type": "number", "minimum": 0, "maximum": 1});
@@ -175,6 +194,11 @@ fn mapping(key_type: KeyType) -> Value {
             let one = json!({"type": ["string", "number", "boolean", "null"]});
             let values = json!({"type": ["string", "number", "boolean", "null", "array"], "items": one});
             json!({"type": ["object", "null"], "additionalProperties": values})
+        }
+        KeyType::Files => {
+            let path = value(KeyType::Text);
+            let paths = any_of([path.clone(), json!({"type": "array", "items": path, "minItems": 1})]);
+            json!({"type": ["object", "null"], "additionalProperties": paths})
         }
         KeyType::Types => any_of([
             json!({"const": "infer"}),

@@ -7,6 +7,9 @@
 //! A connection serves many items, one after another, and ureq tells it nothing of them. Each slot has its own thread, so the
 //! item that a connection serves is the one of the thread that waits.
 
+use super::contact::{self, Watch};
+use super::proxy::{Protocol, Proxies};
+use super::tunnel::{Destination, Proxied};
 use crate::model::Indexes;
 use crate::task::cancel::Latch;
 use crate::task::wait::wait;
@@ -22,10 +25,10 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use ureq::http::Uri;
+use ureq::tls::TlsConfig;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
-    Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, RustlsConnector,
-    Transport,
+    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, RustlsConnector, Transport,
 };
 use ureq::{Agent, Error, Timeout};
 
@@ -33,7 +36,7 @@ use ureq::{Agent, Error, Timeout};
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An agent whose requests end after `timeout`, or when `kill` fires.
-pub(super) fn agent(kill: &Arc<Latch>, timeout: Duration) -> Agent {
+pub(super) fn agent((kill, timeout): (&Arc<Latch>, Duration), proxies: &Arc<Proxies>, tls: TlsConfig) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         // `redirect` follows them.
@@ -44,9 +47,13 @@ pub(super) fn agent(kill: &Arc<Latch>, timeout: Duration) -> Agent {
         .max_idle_connections(1024)
         .max_idle_connections_per_host(256)
         .user_agent(concat!("batchmill/", env!("CARGO_PKG_VERSION")))
+        // `Sockets` goes through them.
+        .proxy(None)
+        .tls_config(tls)
         .build();
-    let chain = ().chain(ConnectProxyConnector::default()).chain(Sockets { kill: Arc::clone(kill) });
-    Agent::with_parts(config, chain.chain(RustlsConnector::default()), NoResolver)
+    let sockets = Sockets { kill: Arc::clone(kill), proxies: Arc::clone(proxies), tls: RustlsConnector::default() };
+    let chain = ().chain(sockets).chain(RustlsConnector::default()).chain(Watch);
+    Agent::with_parts(config, chain, NoResolver)
 }
 
 /// Resolves nothing: ureq calls the resolver for every request, even if it has an open connection. [`Sockets`] resolves names
@@ -60,28 +67,53 @@ impl Resolver for NoResolver {
     }
 }
 
-/// Opens sockets that listen to the kill latch.
+/// Opens sockets that listen to the kill latch, to the server or to a proxy that leads there.
 #[derive(Debug)]
 struct Sockets {
     kill: Arc<Latch>,
+    proxies: Arc<Proxies>,
+    /// TLS to a proxy.
+    tls: RustlsConnector,
 }
 
-impl<In: Transport> Connector<In> for Sockets {
-    type Out = Either<In, Socket>;
+impl Connector for Sockets {
+    type Out = Either<Socket, Proxied>;
 
-    fn connect(&self, details: &ConnectionDetails, chained: Option<In>) -> Result<Option<Self::Out>, Error> {
-        if let Some(proxied) = chained {
-            return Ok(Some(Either::A(proxied)));
-        }
+    fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Self::Out>, Error> {
         let deadline = details.timeout.not_zero().map(|left| Instant::now() + *left);
         let limits = Limits { kill: &self.kill, deadline, reason: details.timeout.reason };
-        let stream = self.open(details.uri, &limits)?;
-        let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
-        Ok(Some(Either::B(Socket { stream, kill: Arc::clone(&self.kill), buffers })))
+        let Some(proxy) = self.proxies.proxy(details.uri) else {
+            return Ok(Some(Either::A(self.socket(details.uri, details, &limits)?)));
+        };
+        let destination = match proxy.protocol {
+            Protocol::Http => None,
+            Protocol::Socks { remote_names } => Some(limits.destination(details.uri, remote_names)?),
+        };
+        let socket = self.socket(&proxy.uri, details, &limits)?;
+        let transport: Box<dyn Transport> = if proxy.is_tls() {
+            let to_proxy = ConnectionDetails {
+                uri: &proxy.uri,
+                addrs: details.resolver.empty(),
+                current_time: Arc::clone(&details.current_time),
+                run_connector: Arc::clone(&details.run_connector),
+                register_shutdown: Arc::clone(&details.register_shutdown),
+                ..*details
+            };
+            Box::new(self.tls.connect(&to_proxy, Some(socket))?.ok_or(Error::ConnectionFailed)?)
+        } else {
+            Box::new(socket)
+        };
+        Ok(Some(Either::B(Proxied::through(proxy, transport, details, destination)?)))
     }
 }
 
 impl Sockets {
+    fn socket(&self, uri: &Uri, details: &ConnectionDetails<'_>, limits: &Limits<'_>) -> Result<Socket, Error> {
+        let stream = self.open(uri, limits)?;
+        let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
+        Ok(Socket { stream, kill: Arc::clone(&self.kill), buffers })
+    }
+
     /// Connects to the first address of the host that accepts.
     fn open(&self, uri: &Uri, limits: &Limits<'_>) -> Result<TcpStream, Error> {
         let addresses = limits.resolve(uri)?;
@@ -181,11 +213,19 @@ impl Limits<'_> {
         }
     }
 
+    /// Where a SOCKS proxy is to connect to.
+    fn destination(&self, uri: &Uri, remote_names: bool) -> Result<Destination, Error> {
+        let (host, port) = host_and_port(uri)?;
+        if remote_names && host.parse::<IpAddr>().is_err() {
+            return Ok(Destination::Name(host.to_owned(), port));
+        }
+        self.resolve(uri)?.first().copied().map(Destination::Address).ok_or(Error::HostNotFound)
+    }
+
     /// The addresses of a host. A lookup cannot be interrupted, so it has its own thread. If the run or the timeout ends
     /// first, that thread is abandoned; it holds only its own strings.
     fn resolve(&self, uri: &Uri) -> Result<Vec<SocketAddr>, Error> {
-        let host = uri.host().ok_or(Error::HostNotFound)?.trim_matches(['[', ']']);
-        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+        let (host, port) = host_and_port(uri)?;
         if let Ok(address) = host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, port)]);
         }
@@ -204,6 +244,11 @@ impl Limits<'_> {
             }
         }
     }
+}
+
+fn host_and_port(uri: &Uri) -> Result<(&str, u16), Error> {
+    let host = uri.host().ok_or(Error::HostNotFound)?.trim_matches(['[', ']']);
+    Ok((host, uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 })))
 }
 
 fn ended() -> io::Error {
@@ -234,7 +279,10 @@ impl Transport for Socket {
         while !output.is_empty() {
             match (&self.stream).write(output) {
                 Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
-                Ok(written) => output = &output[written..],
+                Ok(written) => {
+                    contact::sent();
+                    output = &output[written..];
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => limits.wait(&self.stream, PollFlags::OUT)?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error.into()),

@@ -7,6 +7,11 @@ pub(super) fn interrupted() -> Failure {
     Failure::new(FailureKind::Interrupted, "Interrupted", "the run was cancelled")
 }
 
+/// The failure of a request whose settings are wrong for this item.
+pub(super) fn settings(message: impl Into<String>) -> Failure {
+    Failure::new(FailureKind::Template, "RequestError", message)
+}
+
 /// A URL without the parts that may be secret: user, password and query.
 pub(super) fn without_secrets(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or_default();

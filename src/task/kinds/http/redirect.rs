@@ -2,53 +2,99 @@
 //!
 //! ureq would turn PUT, PATCH and DELETE into GET, so redirects are followed here. Each request is sent again as it was, except
 //! that a POST becomes a GET after 301 and 302, as does all but HEAD after 303. Any header may be a credential, so only those that
-//! say what is asked for, and what is sent, go along to another origin.
+//! say what is asked for, and what is sent, go along to another origin; and a body only if the user says so.
 
+use super::address::without_credentials;
+use super::message::without_secrets;
+use std::fmt;
 use ureq::http::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION, RANGE, TRANSFER_ENCODING, USER_AGENT,
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION, RANGE, TRANSFER_ENCODING,
+    USER_AGENT,
 };
 use ureq::http::request::Parts;
-use ureq::http::{HeaderMap, Method, StatusCode, Uri};
+use ureq::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
 /// The most redirects of one request.
 pub(super) const MOST: usize = 10;
 
 /// Whether an answer with this status sends the client elsewhere.
-pub(super) fn is_redirect(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+pub(super) fn is_redirect(status: u16) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
-/// Changes a request to the one that a redirect asks for.
+/// Where a redirect leads, and how.
+pub(super) struct Next {
+    /// The URL.
+    pub(super) uri: Uri,
+    /// Whether that is another server than the one that redirects.
+    pub(super) is_elsewhere: bool,
+    /// Whether the method stays, and the body with it.
+    pub(super) sends_body: bool,
+    /// The credentials in the new URL.
+    authorization: Option<HeaderValue>,
+}
+
+/// Why a redirect is not followed, in words that continue after the status.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// There is no address to go to.
+    NoLocation(&'static str),
+    /// The body would go to a server that the user has not named.
+    BodyElsewhere(Uri),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoLocation(why) => f.write_str(why),
+            Self::BodyElsewhere(uri) => {
+                let uri = without_secrets(&uri.to_string());
+                write!(
+                    f,
+                    "to another server, `{uri}`, which does not get the body; request that URL, or set `forward_body: true`"
+                )
+            }
+        }
+    }
+}
+
+/// The request that a redirect asks for.
 ///
 /// # Errors
 /// If the answer does not say where to go.
-pub(super) fn follow(
-    parts: &mut Parts,
-    body: &mut Vec<u8>,
-    status: StatusCode,
-    headers: &HeaderMap,
-) -> Result<(), &'static str> {
-    let location = headers.get(LOCATION).ok_or("without a `location`")?;
-    let location = std::str::from_utf8(location.as_bytes()).map_err(|_| "with a `location` that is not UTF-8")?;
-    let next = join(&parts.uri, location).ok_or("with a `location` that is not an HTTP address")?;
+pub(super) fn next(parts: &Parts, status: StatusCode, headers: &HeaderMap) -> Result<Next, Refusal> {
+    let location = headers.get(LOCATION).ok_or(Refusal::NoLocation("without a `location`"))?;
+    let location = std::str::from_utf8(location.as_bytes());
+    let location = location.map_err(|_| Refusal::NoLocation("with a `location` that is not UTF-8"))?;
+    let next = join(&parts.uri, location);
+    let next = next.ok_or(Refusal::NoLocation("with a `location` that is not an HTTP address"))?;
+    let (uri, authorization) = without_credentials(next);
     let becomes_get = match status.as_u16() {
         301 | 302 => parts.method == Method::POST,
         303 => parts.method != Method::HEAD,
         _ => false,
     };
-    if becomes_get {
-        parts.method = Method::GET;
-        body.clear();
-        for name in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, TRANSFER_ENCODING] {
-            parts.headers.remove(name);
+    Ok(Next { is_elsewhere: !is_same_server(&parts.uri, &uri), uri, sends_body: !becomes_get, authorization })
+}
+
+impl Next {
+    /// Changes the request to the one that the redirect asks for.
+    pub(super) fn apply(self, parts: &mut Parts) {
+        if !self.sends_body {
+            parts.method = Method::GET;
+            for name in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, TRANSFER_ENCODING] {
+                parts.headers.remove(name);
+            }
         }
+        if self.is_elsewhere {
+            let names: Vec<HeaderName> = parts.headers.keys().filter(|name| !goes_along(name)).cloned().collect();
+            names.iter().for_each(|name| drop(parts.headers.remove(name)));
+        }
+        if let Some(authorization) = self.authorization {
+            parts.headers.insert(AUTHORIZATION, authorization);
+        }
+        parts.uri = self.uri;
     }
-    if !is_same_server(&parts.uri, &next) {
-        let names: Vec<HeaderName> = parts.headers.keys().filter(|name| !goes_along(name)).cloned().collect();
-        names.iter().for_each(|name| drop(parts.headers.remove(name)));
-    }
-    parts.uri = next;
-    Ok(())
 }
 
 /// Whether a header goes along to another origin.

@@ -1,49 +1,52 @@
-//! Renders the request of an item, and sends it.
+//! Renders the request of an item.
 
-use super::connection::{self, Serving};
-use super::message::without_secrets;
+use super::address::address;
+use super::agents::{Agents, Needs};
+use super::connection::Serving;
+use super::cookies::Jar;
+use super::message::settings;
+use super::payload::{BodyTemplates, Payload, values};
 use super::rate_limit::RateLimit;
-use super::redirect;
-use super::response::{SentRequest, Target};
+use super::response::{Sending, Wanted};
 use super::saved::SavedPaths;
+use super::send::Sender;
 use crate::measure::SlotState;
-use crate::model::{Failure, FailureKind, Outcome};
+use crate::model::{Failure, Outcome, Text};
 use crate::spec::{self, HttpTask};
-use crate::task::cancel::Latch;
 use crate::task::context::StepContext;
 use crate::task::item_lane::{ItemLane, ItemRun, ItemTask};
 use crate::task::lane::Lane;
 use crate::task::program::Task;
 use crate::template::{CompiledTree, ItemScope, Names, Template, TemplateError, compile_pairs};
 use base64::Engine as _;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use ureq::Agent;
-use ureq::http::{Method, Request, Uri};
+use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use ureq::http::request::Parts;
+use ureq::http::{Method, Request};
 
 /// The timeout of a request if the step sets none.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What is not escaped in a query: letters, digits and `-_.~` (RFC 3986, unreserved).
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-
 /// An `http_request` task, compiled.
 #[derive(Debug)]
 pub(in crate::task::kinds) struct Http {
-    url: Template,
-    method: Option<Template>,
-    headers: Vec<(String, CompiledTree)>,
-    params: Vec<(String, CompiledTree)>,
-    json: Option<CompiledTree>,
-    body: Option<Template>,
-    auth: Option<Auth>,
+    request: RequestTemplates,
     save_to: Option<Template>,
     rate_limit: Option<RateLimit>,
     /// Whose the files of `save_to` are.
     saved: SavedPaths,
-    /// Created with the first request, because its connections need the latch of the run.
-    agent: OnceLock<Agent>,
+    sender: Sender,
+}
+
+#[derive(Debug)]
+struct RequestTemplates {
+    url: Template,
+    method: Option<Template>,
+    headers: Vec<(String, CompiledTree)>,
+    params: Vec<(String, CompiledTree)>,
+    body: BodyTemplates,
+    auth: Option<Auth>,
 }
 
 #[derive(Debug)]
@@ -53,6 +56,16 @@ enum Auth {
 }
 
 impl Auth {
+    fn compile(auth: &spec::Auth) -> Result<Self, Vec<TemplateError>> {
+        match auth {
+            spec::Auth::Basic { username, password } => match (compile(username), compile(password)) {
+                (Ok(username), Ok(password)) => Ok(Self::Basic(username, password)),
+                (username, password) => Err([username.err(), password.err()].into_iter().flatten().flatten().collect()),
+            },
+            spec::Auth::Bearer(token) => Ok(Self::Bearer(compile(token)?)),
+        }
+    }
+
     fn templates(&self) -> impl Iterator<Item = &Template> {
         match self {
             Self::Basic(username, password) => vec![username, password].into_iter(),
@@ -61,39 +74,49 @@ impl Auth {
     }
 }
 
+fn compile(text: &Text) -> Result<Template, Vec<TemplateError>> {
+    Template::compile(text).map_err(|error| vec![error])
+}
+
+/// The value, or none, with its errors noted.
+fn noted<T>(compiled: Result<T, Vec<TemplateError>>, errors: &mut Vec<TemplateError>) -> Option<T> {
+    compiled.map_err(|found| errors.extend(found)).ok()
+}
+
 impl Http {
     pub(in crate::task::kinds) fn compile(task: &HttpTask) -> Result<Self, Vec<TemplateError>> {
-        let one = |text: &crate::model::Text| Template::compile(text).map_err(|error| vec![error]);
-        let auth = match &task.auth {
-            Some(spec::Auth::Basic { username, password }) => Some(Auth::Basic(one(username)?, one(password)?)),
-            Some(spec::Auth::Bearer(token)) => Some(Auth::Bearer(one(token)?)),
-            None => None,
-        };
+        let mut errors = Vec::new();
+        let url = noted(compile(&task.url), &mut errors);
+        let method = task.method.as_ref().and_then(|text| noted(compile(text), &mut errors));
+        let headers = noted(compile_pairs(&task.headers), &mut errors).unwrap_or_default();
+        let params = noted(compile_pairs(&task.params), &mut errors).unwrap_or_default();
+        let body = noted(BodyTemplates::compile(&task.body), &mut errors).unwrap_or(BodyTemplates::None);
+        let auth = task.auth.as_ref().and_then(|auth| noted(Auth::compile(auth), &mut errors));
+        let save_to = task.response.save_to.as_ref().and_then(|text| noted(compile(text), &mut errors));
+        let agents = Agents::compile(&task.tls, &mut errors);
+        let (Some(url), true) = (url, errors.is_empty()) else { return Err(errors) };
         Ok(Self {
-            url: one(&task.url)?,
-            method: task.method.as_ref().map(one).transpose()?,
-            headers: compile_pairs(&task.headers)?,
-            params: compile_pairs(&task.params)?,
-            json: task.json.as_ref().map(CompiledTree::compile).transpose()?,
-            body: task.body.as_ref().map(one).transpose()?,
-            auth,
-            save_to: task.save_to.as_ref().map(one).transpose()?,
+            request: RequestTemplates { url, method, headers, params, body, auth },
+            save_to,
             rate_limit: task.rate_limit.map(RateLimit::new),
             saved: SavedPaths::default(),
-            agent: OnceLock::new(),
+            sender: Sender {
+                agents,
+                jar: task.cookies.then(Jar::default),
+                forward_body: task.forward_body,
+                wanted: Wanted { ok_statuses: task.response.ok_statuses.clone(), fields: task.response.fields.clone() },
+            },
         })
     }
+}
 
-    fn request(&self, scope: &Arc<ItemScope>) -> Result<Request<Vec<u8>>, Failure> {
-        let uri = self.uri(scope)?;
-        let body = match (&self.json, &self.body) {
-            (Some(json), _) => Some(json.json(scope)?),
-            (None, Some(body)) => Some(body.string(scope)?.into_bytes()),
-            (None, None) => None,
-        };
+impl RequestTemplates {
+    fn render(&self, scope: &Arc<ItemScope>) -> Result<(Parts, Payload), Failure> {
+        let (uri, authorization) = address(&self.url.string(scope)?, &values("params", &self.params, scope)?)?;
+        let body = self.body.render(scope)?;
         let method = match &self.method {
             Some(method) => method.string(scope)?.to_uppercase(),
-            None => if body.is_some() { "POST" } else { "GET" }.to_owned(),
+            None => if self.body.is_some() { "POST" } else { "GET" }.to_owned(),
         };
         let bad_method = |_| settings(format!("`{method}` is not an HTTP method"));
         let mut request =
@@ -103,77 +126,36 @@ impl Http {
         }
         // A header of the user replaces ours.
         let given = |name: &str| self.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
-        if self.json.is_some() && !given("content-type") {
-            request = request.header("content-type", "application/json");
+        if let Some(content_type) = self.body.content_type().filter(|_| !given("content-type")) {
+            request = request.header(CONTENT_TYPE, content_type);
         }
-        match &self.auth {
-            Some(_) if given("authorization") => {}
-            Some(Auth::Basic(username, password)) => {
+        match (&self.auth, authorization) {
+            _ if given("authorization") => {}
+            (Some(Auth::Basic(username, password)), _) => {
                 let pair = format!("{}:{}", username.string(scope)?, password.string(scope)?);
                 let pair = base64::engine::general_purpose::STANDARD.encode(pair);
-                request = request.header("authorization", format!("Basic {pair}"));
+                request = request.header(AUTHORIZATION, format!("Basic {pair}"));
             }
-            Some(Auth::Bearer(token)) => {
-                request = request.header("authorization", format!("Bearer {}", token.string(scope)?));
+            (Some(Auth::Bearer(token)), _) => {
+                request = request.header(AUTHORIZATION, format!("Bearer {}", token.string(scope)?));
             }
-            None => {}
+            (None, Some(authorization)) => request = request.header(AUTHORIZATION, authorization),
+            (None, None) => {}
         }
         // The value of a header may be secret, so it is not in the message.
-        request
-            .body(body.unwrap_or_default())
-            .map_err(|_| settings("a header name or value contains a character that HTTP does not allow"))
+        let request = request.body(());
+        let request =
+            request.map_err(|_| settings("a header name or value contains a character that HTTP does not allow"))?;
+        Ok((request.into_parts().0, body))
     }
 
-    fn uri(&self, scope: &Arc<ItemScope>) -> Result<Uri, Failure> {
-        let url = self.url.string(scope)?;
-        // A fragment is never sent; what is behind it would be part of it.
-        let mut url = url.split('#').next().unwrap_or_default().trim().to_owned();
-        let mut query = Vec::new();
-        for (name, tree) in &self.params {
-            let value = serde_json::from_slice(&tree.json(scope)?);
-            match value.map_err(|error| settings(format!("`params.{name}` cannot be read: {error}")))? {
-                serde_json::Value::Array(values) => {
-                    query.extend(values.iter().filter(|value| !value.is_null()).map(|value| pair(name, value)));
-                }
-                serde_json::Value::Null => {}
-                value => query.push(pair(name, &value)),
-            }
-        }
-        if !query.is_empty() {
-            url.push(if url.contains('?') { '&' } else { '?' });
-            url.push_str(&query.join("&"));
-        }
-        let uri: Uri = url.parse().map_err(|error| {
-            settings(format!(
-                "`{}` is not a URL ({error}); `{{{{ item | urlencode }}}}` escapes characters that a URL cannot contain",
-                without_secrets(&url)
-            ))
-        })?;
-        let port = uri.authority().and_then(|authority| authority.as_str().rsplit('@').next()?.rsplit_once(':'));
-        if let Some((host, port)) = port
-            && !host.ends_with('[')
-            && !port.contains(']')
-            && port.parse::<u16>().is_err()
-        {
-            return Err(settings(format!("`{}` is not a URL: invalid port `{port}`", without_secrets(&url))));
-        }
-        match uri.scheme_str() {
-            Some("http" | "https") => Ok(uri),
-            _ => Err(settings(format!(
-                "`{}` is not a URL: it must start with `http://` or `https://`",
-                without_secrets(&url)
-            ))),
-        }
+    fn check(&self, names: &Names) -> Vec<TemplateError> {
+        let single = [Some(&self.url), self.method.as_ref()];
+        let single = single.into_iter().flatten().chain(self.auth.iter().flat_map(Auth::templates));
+        let trees = self.headers.iter().chain(&self.params).map(|(_, tree)| tree);
+        let found = single.flat_map(|template| template.check(names)).chain(trees.flat_map(|tree| tree.check(names)));
+        found.chain(self.body.check(names)).collect()
     }
-}
-
-fn pair(name: &str, value: &serde_json::Value) -> String {
-    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    format!("{}={}", utf8_percent_encode(name, QUERY), utf8_percent_encode(&value, QUERY))
-}
-
-fn settings(message: impl Into<String>) -> Failure {
-    Failure::new(FailureKind::Template, "RequestError", message)
 }
 
 impl Task for Http {
@@ -182,10 +164,8 @@ impl Task for Http {
     }
 
     fn check(&self, names: &Names) -> Vec<TemplateError> {
-        let single = [Some(&self.url), self.method.as_ref(), self.body.as_ref(), self.save_to.as_ref()];
-        let single = single.into_iter().flatten().chain(self.auth.iter().flat_map(Auth::templates));
-        let trees = self.headers.iter().chain(&self.params).map(|(_, tree)| tree).chain(&self.json);
-        single.flat_map(|template| template.check(names)).chain(trees.flat_map(|tree| tree.check(names))).collect()
+        let save_to = self.save_to.iter().flat_map(|template| template.check(names));
+        self.request.check(names).into_iter().chain(save_to).chain(self.sender.agents.check(names)).collect()
     }
 
     fn lane(self: Arc<Self>, context: StepContext, slot: usize) -> Box<dyn Lane> {
@@ -196,10 +176,10 @@ impl Task for Http {
 impl ItemTask for Http {
     fn run(&self, item: &ItemRun<'_>) -> Outcome {
         let (scope, kill) = (item.scope, &item.context.cancel.kill);
-        let request = self.request(scope)?;
+        let (parts, payload) = self.request.render(scope)?;
         let _serving = Serving::begin(item.recall);
         if let Some(limit) = &self.rate_limit {
-            let host = request.uri().authority().map_or("", |authority| authority.as_str());
+            let host = parts.uri.authority().map_or("", |authority| authority.as_str());
             item.clock.during(SlotState::RateLimited, || limit.wait(host, (kill, item.recall)))?;
         }
         let save_to = self.save_to.as_ref().map(|template| template.string(scope)).transpose()?;
@@ -209,7 +189,8 @@ impl ItemTask for Http {
         }
         let timeout = item.timeout.unwrap_or(DEFAULT_TIMEOUT);
         item.clock.enter(SlotState::Task);
-        let outcome = self.send(request, &Sending { timeout, kill, save_to });
+        let needs = Needs { context: item.context, scope, kill, timeout };
+        let outcome = self.sender.send((parts, payload), &Sending { needs, save_to, started: Instant::now() });
         item.clock.enter(SlotState::Receive);
         if let (Err(_), Some(path)) = (&outcome, save_to) {
             self.saved.release(path.as_ref());
@@ -217,51 +198,3 @@ impl ItemTask for Http {
         outcome
     }
 }
-
-impl Http {
-    /// Sends a request, wherever redirects lead to.
-    fn send(&self, request: Request<Vec<u8>>, sending: &Sending<'_>) -> Outcome {
-        let (timeout, started) = (sending.timeout, Instant::now());
-        let agent = self.agent.get_or_init(|| connection::agent(sending.kill, timeout));
-        let (mut parts, mut body) = request.into_parts();
-        for _ in 0..=redirect::MOST {
-            let left = timeout.saturating_sub(started.elapsed());
-            let first = parts.extensions.get::<Redirected>().is_none();
-            let request = Request::from_parts(parts.clone(), body.as_slice());
-            let response = if first && agent.config().timeouts().global == Some(timeout) {
-                agent.run(request)
-            } else {
-                // Less time is left. This path is slower: configuring a single request costs more than sending it.
-                let left = if first { timeout } else { left.max(Duration::from_millis(1)) };
-                agent.run(agent.configure_request(request).timeout_global(Some(left)).build())
-            };
-            let target = Target { method: parts.method.clone(), uri: parts.uri.clone() };
-            let sent = SentRequest { target, started, timeout, kill: sending.kill, save_to: sending.save_to };
-            let response = match response {
-                Ok(response) if redirect::is_redirect(response.status()) => response,
-                other => return sent.outcome(other),
-            };
-            let status = response.status();
-            redirect::follow(&mut parts, &mut body, status, response.headers()).map_err(|why| {
-                let message = format!("{} returned {status} {why}", sent.target);
-                let failure = Failure::new(FailureKind::HttpStatus, "HttpStatus", message);
-                failure.with_code(Some(i32::from(status.as_u16()))).permanent()
-            })?;
-            parts.extensions.insert(Redirected);
-        }
-        let target = Target { method: parts.method, uri: parts.uri };
-        let message = format!("{target} failed: more than {} redirects", redirect::MOST);
-        Err(Failure::new(FailureKind::Connection, "ConnectionError", message).permanent())
-    }
-}
-
-/// How a request is sent, and where its response goes.
-struct Sending<'a> {
-    timeout: Duration,
-    kill: &'a Arc<Latch>,
-    save_to: Option<&'a str>,
-}
-
-/// Marks a request that a redirect has led elsewhere.
-#[derive(Clone)]
-struct Redirected;

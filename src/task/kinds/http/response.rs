@@ -1,18 +1,21 @@
 //! Turns a response into an outcome: a result, or why there is none.
 
+use super::agents::Needs;
 use super::body::{compact_json, text};
 use super::connection::CONNECT_TIMEOUT;
+use super::fields::chosen;
 use super::message::{interrupted, without_secrets};
 use super::saved::PartFile;
 use crate::measure::wall_clock;
 use crate::model::{Failure, FailureKind, Outcome};
-use crate::task::cancel::Latch;
+use crate::spec::Field;
 use crate::text::CUT;
 use base64::Engine as _;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::fmt;
 use std::io::{Read, Write};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use ureq::Body;
@@ -24,18 +27,56 @@ const MOST_BODY: u64 = 256 << 20;
 /// Roughly the size of a result without its body, in bytes.
 const ROOM_FOR_HEADERS: usize = 512;
 
+/// How a request is sent, and where its response goes.
+pub(super) struct Sending<'a> {
+    pub(super) needs: Needs<'a>,
+    /// The file to save the body to.
+    pub(super) save_to: Option<&'a str>,
+    /// When the first request for the item was sent.
+    pub(super) started: Instant,
+}
+
+impl Sending<'_> {
+    /// Whether there is time for another request.
+    pub(super) fn may_go_on(&self) -> bool {
+        self.started.elapsed() < self.needs.timeout && !self.needs.kill.is_fired()
+    }
+
+    /// What is left of the timeout.
+    pub(super) fn left(&self) -> Duration {
+        self.needs.timeout.saturating_sub(self.started.elapsed()).max(Duration::from_millis(1))
+    }
+}
+
+/// Which responses are a success, and what the result has of them.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    /// `ok_statuses`
+    pub(super) ok_statuses: Vec<RangeInclusive<u16>>,
+    /// `fields`
+    pub(super) fields: Vec<(String, Field)>,
+}
+
+impl Wanted {
+    /// Whether the user has listed this status.
+    pub(super) fn lists(&self, status: u16) -> bool {
+        self.ok_statuses.iter().any(|range| range.contains(&status))
+    }
+
+    /// Whether a response with this status is a success.
+    fn takes(&self, status: u16) -> bool {
+        if self.ok_statuses.is_empty() { status < 400 } else { self.lists(status) }
+    }
+}
+
 /// A request that was sent, and what to do with its response.
 pub(super) struct SentRequest<'a> {
     /// The request.
     pub(super) target: Target,
-    /// When it was sent.
-    pub(super) started: Instant,
-    /// How long it may take.
-    pub(super) timeout: Duration,
-    /// Cancels it.
-    pub(super) kill: &'a Latch,
-    /// The file to save the body to.
-    pub(super) save_to: Option<&'a str>,
+    /// When it was sent, how long it may take, and where its body goes.
+    pub(super) sending: &'a Sending<'a>,
+    /// Which responses are a success.
+    pub(super) wanted: &'a Wanted,
 }
 
 impl SentRequest<'_> {
@@ -43,11 +84,11 @@ impl SentRequest<'_> {
     pub(super) fn outcome(&self, response: Result<Response<Body>, ureq::Error>) -> Outcome {
         let mut response = response.map_err(|error| self.failure(&error))?;
         let status = response.status().as_u16();
-        if status >= 400 {
+        if !self.wanted.takes(status) {
             return Err(self.status_failure(response));
         }
         self.check_encoding(response.headers())?;
-        let content = match self.save_to {
+        let content = match self.sending.save_to {
             Some(path) => {
                 self.save(response.body_mut(), Path::new(path))?;
                 Content::default()
@@ -60,12 +101,12 @@ impl SentRequest<'_> {
             body: content.text,
             body_base64: content.base64,
             json: content.json,
-            elapsed: (self.started.elapsed().as_secs_f64() * 1e6).round() / 1e6,
-            saved_to: self.save_to,
+            elapsed: (self.sending.started.elapsed().as_secs_f64() * 1e6).round() / 1e6,
+            saved_to: self.sending.save_to,
         };
         let mut line = Vec::with_capacity(value.body.as_ref().map_or(0, String::len) + ROOM_FOR_HEADERS);
         serde_json::to_writer(&mut line, &value).expect("strings, numbers and checked JSON can always be written");
-        Ok(line)
+        if self.wanted.fields.is_empty() { Ok(line) } else { chosen(&line, &self.wanted.fields) }
     }
 
     /// A body in an encoding that nobody asked for would be kept as it is, and called a success.
@@ -118,10 +159,11 @@ impl SentRequest<'_> {
 
     fn status_failure(&self, mut response: Response<Body>) -> Failure {
         let status = response.status();
-        let message = format!("{} returned {status}", self.target);
+        let unlisted = if status.as_u16() < 400 { ", which is not among the `ok_statuses`" } else { "" };
+        let message = format!("{} returned {status}{unlisted}", self.target);
         let retry_after = response.headers().get("retry-after").and_then(|value| retry_after(value.to_str().ok()?));
         let body = response.body_mut().with_config().limit(64 << 10).lossy_utf8(true).read_to_string();
-        if body.is_err() && self.kill.is_fired() {
+        if body.is_err() && self.sending.needs.kill.is_fired() {
             return interrupted();
         }
         let body = body.unwrap_or_default();
@@ -136,13 +178,13 @@ impl SentRequest<'_> {
     fn failure(&self, error: &ureq::Error) -> Failure {
         let target = &self.target;
         match error {
-            _ if self.kill.is_fired() => interrupted(),
+            _ if self.sending.needs.kill.is_fired() => interrupted(),
             ureq::Error::Timeout(ureq::Timeout::Connect) => {
                 let message = format!("{target}: no connection within {CONNECT_TIMEOUT:?}");
                 Failure::new(FailureKind::Timeout, "Timeout", message)
             }
             ureq::Error::Timeout(_) => {
-                let message = format!("{target} took longer than {:?}", self.timeout);
+                let message = format!("{target} took longer than {:?}", self.sending.needs.timeout);
                 Failure::new(FailureKind::Timeout, "Timeout", message)
             }
             ureq::Error::BodyExceedsLimit(_) => {
@@ -151,7 +193,18 @@ impl SentRequest<'_> {
                     format!("{target} returned more than {most} MiB; use `save_to` to write the body to a file");
                 Failure::new(FailureKind::Connection, "BodyTooLong", message).permanent()
             }
-            error => Failure::new(FailureKind::Connection, "ConnectionError", format!("{target} failed: {error}")),
+            ureq::Error::ConnectProxyFailed(why) => {
+                Failure::new(FailureKind::Connection, "ProxyError", format!("{target} failed: {why}"))
+            }
+            error => {
+                let why = error.to_string();
+                let help = if why.contains("UnknownIssuer") {
+                    "; if its certificate comes from a private authority, name the authority's in `ca_file`"
+                } else {
+                    ""
+                };
+                Failure::new(FailureKind::Connection, "ConnectionError", format!("{target} failed: {why}{help}"))
+            }
         }
     }
 

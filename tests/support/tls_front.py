@@ -1,0 +1,50 @@
+"""Speaks TLS for a server that does not.
+
+    python tests/support/tls_front.py CERT KEY PORT
+
+Takes connections on a free port of this machine, whose number it prints, and passes what comes on to PORT in the clear. It ends with stdin.
+"""
+
+import select
+import socket
+import ssl
+import sys
+import threading
+
+
+def main() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[1], sys.argv[2])
+    server = socket.create_server(("127.0.0.1", 0))
+    print(server.getsockname()[1], flush=True)
+    threading.Thread(target=accept, args=(server, context), daemon=True).start()
+    sys.stdin.buffer.read()
+
+
+def accept(server: socket.socket, context: ssl.SSLContext) -> None:
+    while True:
+        client, _ = server.accept()
+        threading.Thread(target=serve, args=(client, context), daemon=True).start()
+
+
+def serve(client: socket.socket, context: ssl.SSLContext) -> None:
+    with socket.create_connection(("127.0.0.1", int(sys.argv[3]))) as behind:
+        try:
+            with context.wrap_socket(client, server_side=True) as encrypted:
+                pump(encrypted, behind)
+        except OSError:
+            # The client does not trust us, or is gone.
+            client.close()
+
+
+def pump(encrypted: ssl.SSLSocket, behind: socket.socket) -> None:
+    while True:
+        ready = [encrypted] if encrypted.pending() else select.select([encrypted, behind], [], [])[0]
+        for source in ready:
+            data = source.recv(1 << 16)
+            if not data:
+                return
+            (behind if source is encrypted else encrypted).sendall(data)
+
+
+main()
