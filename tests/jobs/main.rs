@@ -17,6 +17,12 @@ mod extracts;
 mod flights;
 /// A folder that is worked on from day to day.
 mod job;
+/// Lines through a program that reads whole batches.
+mod lines;
+/// A folder that moves to a colleague.
+mod moved;
+/// Small files of large ones.
+mod pictures;
 /// Requests against a server that has bad days.
 mod requests;
 /// JSON Lines whose rows are checked.
@@ -25,3 +31,5 @@ mod rows_checked;
 #[expect(dead_code, reason = "shared with tests/it, and not all of it is used here")]
 #[path = "../it/support.rs"]
 mod support;
+/// Settings in a grid.
+mod sweep;

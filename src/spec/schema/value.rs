@@ -170,6 +170,13 @@ fn list(key_type: KeyType) -> Value {
         KeyType::Words(words) => {
             json!({"type": "array", "items": {"enum": words}, "minItems": 1, "uniqueItems": true})
         }
+        _ => mapping(key_type),
+    }
+}
+
+fn mapping(key_type: KeyType) -> Value {
+    let one = json!({"type": ["string", "number", "boolean"]});
+    match key_type {
         KeyType::Product => {
             json!({"type": "object", "minProperties": 1, "additionalProperties": value(KeyType::Items)})
         }
@@ -178,13 +185,6 @@ fn list(key_type: KeyType) -> Value {
             json!({"type": "array", "items": value(KeyType::Word), "minItems": 2}),
         ]),
         KeyType::Stdin => any_of([json!({"type": "string"}), reference("stdin")]),
-        _ => mapping(key_type),
-    }
-}
-
-fn mapping(key_type: KeyType) -> Value {
-    let one = json!({"type": ["string", "number", "boolean"]});
-    match key_type {
         KeyType::DateFormats => {
             let format = text("%", "must be a `strftime` format");
             json!({"type": "object", "additionalProperties": format})
