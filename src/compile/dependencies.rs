@@ -19,6 +19,7 @@ pub(super) struct EarlierSteps<'a> {
     steps: Vec<&'a Step>,
     by_name: HashMap<&'a str, usize>,
     by_output: HashMap<&'a str, Vec<usize>>,
+    by_path: Vec<(&'a str, usize)>,
 }
 
 impl<'a> EarlierSteps<'a> {
@@ -29,6 +30,10 @@ impl<'a> EarlierSteps<'a> {
         self.by_name.insert(step.name.as_str(), place);
         if let Some(output) = &step.outputs.name {
             self.by_output.entry(&output.raw).or_default().push(place);
+        }
+        if let Some(path) = step.outputs.file.as_ref().map(|file| &file.path).filter(|path| !path.is_template()) {
+            // `-` is stdout, and stands in many texts.
+            self.by_path.extend((path.raw.len() > 2).then_some((path.raw.as_str(), place)));
         }
     }
 
@@ -72,7 +77,9 @@ impl<'a> EarlierSteps<'a> {
         };
         let Some(members) = members else { return self.steps.iter().map(|step| upstream(step)).collect() };
         let outputs = words.iter().filter_map(|word| self.by_output.get(word)).flatten().copied();
-        let read: BTreeSet<usize> = members.into_iter().chain(outputs).collect();
+        // The file of a step's results, read by its path.
+        let files = self.by_path.iter().filter(|(path, _)| text.contains(path)).map(|(_, place)| *place);
+        let read: BTreeSet<usize> = members.into_iter().chain(outputs).chain(files).collect();
         read.into_iter().map(|place| upstream(self.steps[place])).collect()
     }
 }

@@ -63,7 +63,10 @@ fn server_errors_are_tried_again_and_client_errors_are_not() {
     });
     let task = format!("url: '{}{{{{ item }}}}', retry: {{max_attempts: 3, delay: 0}}", server.url("/"));
     let sandbox = Sandbox::with(&workflow("[gone, flaky]", "      continue_on_error: true\n", &task));
-    sandbox.run(&[]).exits_with(1).says(&["get[0] gone failed: HttpStatus: GET http://127.0.0.1", "returned 404 Not Found"]);
+    sandbox
+        .run(&[])
+        .exits_with(1)
+        .says(&["get[0] gone failed: HttpStatus: GET http://127.0.0.1", "returned 404 Not Found"]);
     let urls: Vec<String> = server.requests().into_iter().map(|request| request.url).collect();
     assert_eq!(urls, ["/gone", "/flaky", "/flaky", "/flaky"]);
     assert_eq!(sandbox.failures()[0]["detail"], "no such page");

@@ -62,7 +62,7 @@ fn what_breaks_one_picture_leaves_the_others_alone() {
     job.write("hold-f", "");
     let mut running = job.under_way(&["run", "workflow.yaml", "size=3"], "small", 5);
     job.noted("f");
-    job.sandbox.run(&["size=3"]).exits_with(2).says(&["is in use"]);
+    job.sandbox.run(&["size=3"]).exits_with(2).says(&["another run is writing to `done.csv`"]);
     running.engine.kill().unwrap();
     assert_eq!(running.ends_with(), None);
     job.sandbox.has_no_process();
