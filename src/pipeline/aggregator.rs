@@ -200,7 +200,16 @@ impl<R: Recorder> Aggregator<'_, R> {
             SlotEvent::Frame(result) => {
                 // As the slot counted them: secrets are masked below.
                 let bytes = result.bytes();
-                let FrameResult { reports: frame, notices, nulls, changed_files, measures, failed, broken } = *result;
+                let FrameResult {
+                    reports: frame,
+                    notices,
+                    nulls,
+                    changed_files,
+                    measures,
+                    failed,
+                    broken,
+                    is_short: _,
+                } = *result;
                 notices.into_iter().for_each(|text| self.announcer.notice(&self.step, text));
                 self.remarks.nulls += nulls;
                 self.remarks.changed_files += changed_files;

@@ -6,6 +6,7 @@ use super::failures::{FailureSorter, SortedFailures};
 use super::job::StepJob;
 use super::log_pieces::LogPieces;
 use super::measures::{FrameMeasures, Noting, micros};
+use super::shortages::Verdict;
 use crate::model::{
     Batch, BatchReport, BatchSpan, Failure, FailureKind, Indexes, ItemAttempt, ItemFailure, ItemKey, Keys, LogEntry,
     message_of,
@@ -17,7 +18,14 @@ use crate::task::{BatchOutcome, Frame, FrameOutcome, Lane, LogLine};
 use crate::template::ErrorValue;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// What to do about a shortage.
+const LIMITS: &str = "`ulimit -a` shows the limits; `--jobs` runs fewer at once";
+
+/// How often `on_item_error` is started while no file, process or memory is free, and the time in between.
+const HANDLER_STARTS: u32 = 300;
+const HANDLER_WAIT: Duration = Duration::from_millis(200);
 
 /// Runs the frames of one slot. Owns its lanes, and with them the child processes.
 pub struct FrameExecutor<'a> {
@@ -45,6 +53,8 @@ pub struct FrameResult {
     pub failed: Vec<Batch>,
     /// Why the step cannot continue, if it cannot.
     pub broken: Option<Failure>,
+    /// Whether some of it could not be started, because no file, process or memory was free.
+    pub(super) is_short: bool,
 }
 
 impl FrameResult {
@@ -97,6 +107,7 @@ impl<'a> FrameExecutor<'a> {
         if let Some(failure) = fatal {
             self.break_off(failure, &mut result);
         }
+        self.note_shortage(&outcomes, &mut result);
         for (batch, outcome) in batches.iter().zip(outcomes) {
             let report = BatchReport { span, ..self.report(batch, outcome, &mut result) };
             result.measures.count(&report);
@@ -104,6 +115,25 @@ impl<'a> FrameExecutor<'a> {
         }
         self.log.flush();
         result
+    }
+
+    /// Looks for items that could not be started.
+    fn note_shortage(&self, outcomes: &[BatchOutcome], result: &mut FrameResult) {
+        let mut failures = outcomes.iter().flat_map(|outcome| &outcome.failures);
+        let Some((_, short)) = failures.find(|(_, failure)| failure.kind == FailureKind::Shortage) else {
+            return self.job.shortages.leave(self.slot);
+        };
+        result.is_short = true;
+        match self.job.shortages.enter(self.slot, self.job.frames.slots()) {
+            Verdict::First => {
+                result.notices.push(format!("waiting until there is room to start more: {}", short.message));
+            }
+            Verdict::Wait => {}
+            Verdict::Hopeless => {
+                let message = format!("{}, and nothing runs that could make room", short.message);
+                self.break_off(Failure::new(FailureKind::Start, "Shortage", message).with_detail(LIMITS), result);
+            }
+        }
     }
 
     /// The step cannot continue.
@@ -211,7 +241,14 @@ impl<'a> FrameExecutor<'a> {
         let log = |_, line: LogLine| self.log.push(LogEntry { item, stream: line.stream, text: line.text });
         let batches = std::slice::from_ref(alone);
         let frame = Frame { batches, halt_on_failure: false, error: Some(error), log: &log };
-        let FrameOutcome { batches, fatal, .. } = lane.run(&frame);
+        let mut ended = lane.run(&frame);
+        let mut tries = 1..HANDLER_STARTS;
+        while is_short(&ended) && tries.next().is_some() && !context.cancel.kill.is_fired() {
+            // The item has its outcome, so it cannot go back to the feeder.
+            let _ = context.cancel.kill.channel().recv_timeout(HANDLER_WAIT);
+            ended = lane.run(&frame);
+        }
+        let FrameOutcome { batches, fatal, .. } = ended;
         let outcome = batches.into_iter().next()?;
         if program.result_is_message() {
             result.notices.extend(outcome.lines.iter().map(message_of));
@@ -236,6 +273,12 @@ impl<'a> FrameExecutor<'a> {
         self.log.flush();
         warnings
     }
+}
+
+/// Whether something of it could not be started, because no file, process or memory was free.
+fn is_short(outcome: &FrameOutcome) -> bool {
+    let mut failures = outcome.batches.iter().flat_map(|batch| &batch.failures);
+    failures.any(|(_, failure)| failure.kind == FailureKind::Shortage)
 }
 
 /// The items that have failed, batch by batch, as they are run again if the user wants that. Nothing helps a bad row.

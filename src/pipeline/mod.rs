@@ -27,6 +27,7 @@ mod meter;
 mod pace;
 mod recorder;
 mod running_frames;
+mod shortages;
 mod slot;
 mod slow_items;
 mod steered;

@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 /// How often a parked slot checks whether the work has run out.
 const TICK: Duration = Duration::from_millis(100);
 
+/// How long a slot that could not start anything waits.
+const HOLD_OFF: Duration = Duration::from_millis(200);
+
 /// After how long a parked slot ends its worker.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -46,12 +49,22 @@ impl Slot<'_> {
             self.job.frames.set(self.number, None);
             clock.enter(SlotState::Blocked);
             self.job.in_flight.enter(result.bytes());
+            let is_short = result.is_short;
             drop(self.events.send(SlotEvent::Frame(Box::new(result))));
+            if is_short {
+                self.hold_off(clock);
+            }
         }
         clock.enter(SlotState::Receive);
         let warnings = executor.finish();
         clock.stop();
         self.tell(warnings);
+    }
+
+    /// Leaves the work to slots that have what they need, and gives the system time to free what is missing.
+    fn hold_off(&self, clock: SlotClock<'_>) {
+        clock.enter(SlotState::Held);
+        let _ = self.job.context.cancel.stop.channel().recv_timeout(HOLD_OFF);
     }
 
     fn take(&self, clock: SlotClock<'_>) -> Result<FrameBatches, RecvError> {

@@ -20,6 +20,7 @@ mod ranges;
 mod recorder;
 mod repro;
 mod retention;
+mod room;
 mod scope;
 mod signals;
 mod steering;

@@ -140,7 +140,10 @@ fn null() -> io::Result<&'static File> {
     if let Some(null) = NULL.get() {
         return Ok(null);
     }
-    let null = File::open("/dev/null").map_err(|error| io::Error::other(format!("`/dev/null`: {error}")))?;
+    let null = File::open("/dev/null").map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => io::Error::other(format!("`/dev/null`: {error}")),
+        _ => error,
+    })?;
     Ok(NULL.get_or_init(|| null))
 }
 

@@ -123,6 +123,8 @@ mod secrets;
 mod shell;
 /// Completion in real shells, and manual pages.
 mod shells;
+/// Little room: limits of files and processes, long paths.
+mod shortages;
 /// Results as files, and files of items.
 mod sinks;
 /// Files, functions and structs stay small.

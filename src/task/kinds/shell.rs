@@ -4,6 +4,7 @@ use crate::measure::SlotState;
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::spec::{self, ShellTask};
 use crate::task::context::StepContext;
+use crate::task::file_limit::shell_prefix;
 use crate::task::foreground::{ForegroundEnd, ForegroundRun};
 use crate::task::invocation::{Invocation, SpawnDefaults};
 use crate::task::item_lane::{ItemLane, ItemRun, ItemTask, item_scope};
@@ -11,6 +12,7 @@ use crate::task::lane::Lane;
 use crate::task::process::{self, EndedBy, Limits, ProcessEnd};
 use crate::task::processes::{ATTEMPT_ID, RUN_ID};
 use crate::task::program::Task;
+use crate::task::shortage::shortage;
 use crate::task::withdrawn::cancelled;
 use crate::template::{
     CompiledTree, ItemScope, Names, RenderedCommand, ShellCommand, Template, TemplateError, compile_pairs,
@@ -61,10 +63,9 @@ impl Shell {
         if let Some(found) = self.found.read().ok().and_then(|found| found.get(program).cloned()) {
             return found;
         }
-        let executable =
-            |path: &PathBuf| path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0);
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let Some(found) = std::env::split_paths(&path).map(|folder| folder.join(program)).find(executable) else {
+        let mut files = std::env::split_paths(&path).map(|folder| folder.join(program));
+        let Some(found) = files.find(|file| is_executable(file)) else {
             return PathBuf::from(program);
         };
         if let Ok(mut cache) = self.found.write() {
@@ -85,10 +86,12 @@ impl Shell {
                 let program = words.first().expect("a command has a program: checked in `spec`");
                 // If the workflow sets `PATH`, the program is looked up there.
                 let file = if own_path { PathBuf::from(program) } else { self.find(program) };
+                let (file, words) = limited(file, words);
                 (file, words, Vec::new())
             }
             RenderedCommand::Script { script, variables } => {
                 let variables = variables.into_iter().map(|(name, value)| (name, value.into())).collect();
+                let script = shell_prefix().unwrap_or_default() + &script;
                 (PathBuf::from("/bin/sh"), vec!["/bin/sh".to_owned(), "-c".to_owned(), script], variables)
             }
         };
@@ -124,6 +127,19 @@ impl Shell {
         let made = SpawnDefaults::new(&context.host.env)?;
         Ok(self.defaults.get_or_init(|| made))
     }
+}
+
+fn is_executable(file: &Path) -> bool {
+    file.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+}
+
+/// A program and its words, started by a shell if its limit of open files has to be lowered first. A program that cannot be
+/// started is left as it is: its error says more than that of the shell.
+fn limited(file: PathBuf, words: Vec<String>) -> (PathBuf, Vec<String>) {
+    let limit = shell_prefix().filter(|_| file.is_absolute() && is_executable(&file));
+    let (Some(limit), Some(path)) = (limit, file.to_str()) else { return (file, words) };
+    let begin = ["/bin/sh", "-c", &format!("{limit}exec \"$0\" \"$@\""), path].map(str::to_owned);
+    (PathBuf::from("/bin/sh"), begin.into_iter().chain(words.into_iter().skip(1)).collect())
 }
 
 /// The item as text: a string as it is, any other value as JSON. NUL is removed, because a variable cannot contain it.
@@ -199,7 +215,9 @@ impl ItemTask for Shell {
                 }
                 outcome
             }
-            Err(error) => Err(start_failure(&command.file, &error)),
+            Err(error) => Err(shortage(&error)
+                .map(|short| short.of(&format!("cannot start `{}`", command.file.display())))
+                .unwrap_or_else(|| start_failure(&command.file, &error))),
         }
     }
 }
@@ -215,13 +233,8 @@ fn start_failure(program: &Path, error: &io::Error) -> Failure {
         io::ErrorKind::InvalidInput => "a command cannot contain a NUL byte".to_owned(),
         _ => format!("cannot start `{program}`: {error}"),
     };
-    let failure = Failure::new(FailureKind::Start, "Start", message);
-    // A lack of processes or memory may be temporary. A command that does not exist will not appear by itself.
-    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory) {
-        failure
-    } else {
-        failure.permanent()
-    }
+    // A command that does not exist will not appear by itself.
+    Failure::new(FailureKind::Start, "Start", message).permanent()
 }
 
 fn outcome(ended: &ProcessEnd, timeout: Option<Duration>) -> Outcome {

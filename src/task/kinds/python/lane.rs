@@ -156,6 +156,10 @@ impl Lane for PythonLane {
                 break;
             }
             if let Err(failure) = self.attempt(&mut run) {
+                if failure.kind == FailureKind::Shortage {
+                    run.fall_short(&failure);
+                    break;
+                }
                 fatal = Some(failure).filter(|failure| failure.kind != FailureKind::Interrupted);
                 break;
             }
