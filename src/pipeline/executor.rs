@@ -257,15 +257,15 @@ impl<'a> FrameExecutor<'a> {
     }
 
     /// Shuts the lanes down. Returns warnings for the user.
-    pub fn finish(mut self) -> Vec<String> {
-        self.rest()
+    pub fn finish(mut self, tell: &dyn Fn(String)) -> Vec<String> {
+        self.rest(tell)
     }
 
     /// Ends what the lanes keep running between frames. The next frame starts it again. Returns warnings for the user.
-    pub fn rest(&mut self) -> Vec<String> {
+    pub fn rest(&mut self, tell: &dyn Fn(String)) -> Vec<String> {
         let mut warnings = Vec::new();
         for lane in std::iter::once(&mut self.lane).chain(&mut self.handler) {
-            let report = lane.finish();
+            let report = lane.finish(tell);
             let entry = |log: LogLine| LogEntry { item: None, stream: log.stream, text: log.text };
             report.logs.into_iter().for_each(|log| self.log.push(entry(log)));
             warnings.extend(report.error.map(|error| format!("warning: {error}")));

@@ -50,4 +50,4 @@ pub use recorder::Recorder;
 pub use steered::{RetriedItems, Running, SteeredStep, Whereabouts};
 pub use step::{Carried, PipelineError, StepEnd, StepStart, run_step};
 pub use tolerance::step_timeout;
-pub use width::Width;
+pub use width::{Machine, Width};

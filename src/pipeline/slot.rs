@@ -56,7 +56,7 @@ impl Slot<'_> {
             }
         }
         clock.enter(SlotState::Receive);
-        let warnings = executor.finish();
+        let warnings = executor.finish(&|word| self.tell(vec![word]));
         clock.stop();
         self.tell(warnings);
     }
@@ -78,7 +78,8 @@ impl Slot<'_> {
         let parked = Instant::now();
         let mut rests = false;
         while let Err(changed) = self.width.admits(self.number).and_then(|()| self.job.width.admits(self.number)) {
-            clock.enter(if self.width.is_paused() { SlotState::Held } else { SlotState::Parked });
+            let is_held = self.width.is_paused() || self.width.is_held_back();
+            clock.enter(if is_held { SlotState::Held } else { SlotState::Parked });
             if stop.is_fired() {
                 return true;
             }
@@ -87,7 +88,7 @@ impl Slot<'_> {
             }
             if !rests && parked.elapsed() >= IDLE && !self.width.is_paused() {
                 // Its worker holds memory that others may need. The next frame starts another one.
-                self.tell(executor.rest());
+                self.tell(executor.rest(&|word| self.tell(vec![word])));
                 rests = true;
             }
             select! {

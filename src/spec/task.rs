@@ -103,7 +103,7 @@ impl Readable for MemorySize {
         match bytes {
             None => Err(ValueError::expected("a number of bytes, or a size such as `512MB` or `1.5GiB`", value)),
             Some(bytes) if bytes < 1 << 20 => {
-                Err(ValueError::new("is too small for a Python worker").help("add a unit, for example `512MB`"))
+                Err(ValueError::new("is too small").help("add a unit, for example `512MB`"))
             }
             Some(bytes) => Ok(Self(bytes)),
         }

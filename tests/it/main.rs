@@ -53,6 +53,8 @@ mod events;
 mod fingerprints;
 /// Batches as data frames, and data frames as results.
 mod frames;
+/// A closed terminal, a full stdout, null.
+mod hang_up;
 /// One hostile text in every place.
 mod hostile;
 /// Run folders that somebody else has made.
@@ -97,6 +99,8 @@ mod profile;
 mod progress;
 /// The Python lane: hosts, crashes, timeouts.
 mod python;
+/// Python as people write it.
+mod python_written;
 /// Random damage to the files of a run.
 mod random_damage;
 /// Values that are made at random.
@@ -119,6 +123,8 @@ mod rows_mended;
 mod schema;
 /// Secrets, which nothing keeps and nothing shows.
 mod secrets;
+/// A machine shared with others, a limited time.
+mod shared_machine;
 /// Templates and shell commands, injection above all.
 mod shell;
 /// Completion in real shells, and manual pages.

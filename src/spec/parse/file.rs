@@ -10,7 +10,8 @@ use crate::spec::keys;
 use crate::spec::native::Native;
 use crate::spec::setting::Readable;
 use crate::spec::source_file::SourceFile;
-use crate::spec::workflow::Workflow;
+use crate::spec::task::MemorySize;
+use crate::spec::workflow::{MachineLimits, Workflow};
 use crate::spec::yaml;
 use std::path::Path;
 use std::sync::Arc;
@@ -58,6 +59,14 @@ fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> Workflow {
         })
     };
     let keep_runs = section.take("keep_runs").and_then(|field| field.with(keep_runs, errors));
+    let machine = MachineLimits {
+        time_limit: section.take("time_limit").and_then(|field| field.with(Readable::read, errors)),
+        min_free_memory: section
+            .take("min_free_memory")
+            .and_then(|field| field.with(MemorySize::read, errors))
+            .map(|size| size.0),
+        max_load: section.take("max_load").and_then(|field| field.with(Readable::read, errors)),
+    };
     let steps = match section.take("steps") {
         Some(field) => steps(&field, errors),
         None => {
@@ -77,6 +86,7 @@ fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> Workflow {
         params,
         env,
         keep_runs,
+        machine,
         secrets,
         steps: steps.into_iter().map(Arc::new).collect(),
         closing,

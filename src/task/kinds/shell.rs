@@ -20,13 +20,17 @@ use crate::template::{
 use crate::text::CUT;
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
+
+/// How much of a script the kernel reads to find its interpreter.
+const MOST_FIRST_LINE: u64 = 256;
 
 /// A `shell` task, compiled.
 #[derive(Debug)]
@@ -222,16 +226,35 @@ impl ItemTask for Shell {
     }
 }
 
+/// The interpreter that the first line of a script asks for, with its arguments.
+fn interpreter_of(script: &Path) -> Option<String> {
+    let mut bytes = Vec::new();
+    File::open(script).ok()?.take(MOST_FIRST_LINE).read_to_end(&mut bytes).ok()?;
+    let line = bytes.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    Some(String::from_utf8_lossy(line).trim_start().to_owned())
+}
+
 fn start_failure(program: &Path, error: &io::Error) -> Failure {
-    let program = program.display();
+    let shown = program.display();
     let message = match error.kind() {
-        io::ErrorKind::NotFound => format!("command not found: `{program}`"),
-        io::ErrorKind::PermissionDenied => format!("not executable: `{program}`"),
+        io::ErrorKind::NotFound => match interpreter_of(program) {
+            Some(line) if line.ends_with('\r') => {
+                let line = line.trim_end();
+                format!(
+                    "cannot start `{shown}`: its lines end as on Windows, so it asks for the interpreter `{line}\\r`; convert it: `sed -i 's/\\r$//' {shown}`"
+                )
+            }
+            Some(line) => {
+                format!("cannot start `{shown}`: its first line asks for the interpreter `{line}`, which is not there")
+            }
+            None => format!("command not found: `{shown}`"),
+        },
+        io::ErrorKind::PermissionDenied => format!("not executable: `{shown}`"),
         io::ErrorKind::ArgumentListTooLong => {
             "the command line is too long for the system; pass large items in a file".to_owned()
         }
         io::ErrorKind::InvalidInput => "a command cannot contain a NUL byte".to_owned(),
-        _ => format!("cannot start `{program}`: {error}"),
+        _ => format!("cannot start `{shown}`: {error}"),
     };
     // A command that does not exist will not appear by itself.
     Failure::new(FailureKind::Start, "Start", message).permanent()
