@@ -84,6 +84,8 @@ mod messy;
 mod migrations;
 /// Values in code for another program.
 mod nested_code;
+/// Names that are not UTF-8.
+mod odd_names;
 /// Who owns a path that results are written to.
 mod output_columns;
 mod output_files;
