@@ -52,6 +52,6 @@ pub(super) fn shell_prefix() -> Option<String> {
 pub(super) fn give_back(child: Pid) {
     if let Some(given) = GIVEN.get() {
         // If it has exited already, it does not matter.
-        let _ = prlimit(Some(child), Resource::Nofile, given.clone());
+        let _ = prlimit(Some(child), Resource::Nofile, *given);
     }
 }

@@ -95,6 +95,8 @@ mod owners;
 mod params;
 /// Rows of Parquet files.
 mod parquet;
+/// Where errors are shown, and names beyond ASCII.
+mod places;
 /// Trials of a step, and what follows from them.
 mod profile;
 /// Runs on a terminal.

@@ -46,17 +46,20 @@ pub(super) struct Shell {
 impl Shell {
     pub(super) fn compile(task: &ShellTask) -> Result<Self, Vec<TemplateError>> {
         let command = match &task.command {
-            spec::Command::Line(line) => ShellCommand::compile(line).map_err(|error| vec![error])?,
-            spec::Command::Argv(words) => ShellCommand::compile_argv(words)?,
+            spec::Command::Line(line) => ShellCommand::compile(line).map_err(|error| vec![error]),
+            spec::Command::Argv(words) => ShellCommand::compile_argv(words),
         };
-        let working_dir = task.working_dir.as_ref().map(Template::compile).transpose().map_err(|error| vec![error])?;
-        Ok(Self {
-            command,
-            working_dir,
-            env: compile_pairs(&task.env)?,
-            found: RwLock::default(),
-            defaults: OnceLock::new(),
-        })
+        let working_dir = task.working_dir.as_ref().map(Template::compile).transpose().map_err(|error| vec![error]);
+        match (command, working_dir, compile_pairs(&task.env)) {
+            (Ok(command), Ok(working_dir), Ok(env)) => {
+                Ok(Self { command, working_dir, env, found: RwLock::default(), defaults: OnceLock::new() })
+            }
+            // All of them, so that one look at the file is enough.
+            (command, working_dir, env) => {
+                let errors = [command.err(), working_dir.err(), env.err()];
+                Err(errors.into_iter().flatten().flatten().collect())
+            }
+        }
     }
 
     /// The program's file, as `execvp` would find it. If there is none, the system reports that at the start.

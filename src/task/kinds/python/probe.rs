@@ -90,5 +90,6 @@ pub(super) fn ask(interpreter: &Path, import_path: &[String], checks: &[Check]) 
 /// needs.
 fn shadowing_file(stderr: &str) -> Option<&str> {
     let files = stderr.lines().filter_map(|line| line.trim_start().strip_prefix("File \"")?.split('"').next());
-    files.filter(|file| !file.starts_with('<') && !file.contains("/lib/python")).last()
+    let mut own = files.filter(|file| !file.starts_with('<') && !file.contains("/lib/python"));
+    own.next_back()
 }
