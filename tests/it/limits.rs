@@ -279,7 +279,7 @@ fn wrong_limits_are_named() {
         Sandbox::with(&python("[1]", settings, "", "return 1")).run(&[]).exits_with(2).says(&[message]);
     }
     for (keys, message) in [
-        ("max_memory: 512", "`max_memory` is too small for a Python worker"),
+        ("max_memory: 512", "`max_memory` is too small"),
         ("max_memory: lots", "`max_memory` must be a number of bytes, or a size such as `512MB`"),
         ("max_items_per_worker: 0", "`max_items_per_worker` must be at least 1"),
     ] {

@@ -197,7 +197,7 @@ const LATER: &[&str] = &[
     "must not be negative",
     "must not be 0",
     "must be at most",
-    "is too small for a Python worker",
+    "is too small",
     "`max_memory` must be",
     "found the number 1.0",
 ];

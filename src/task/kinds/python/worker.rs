@@ -62,7 +62,7 @@ impl Worker {
                 Answer::Message(_) => return Err(unusable("it sent an unexpected message before it was ready")),
                 Answer::Dead(exit) => {
                     printed.append(&mut worker.setup_logs);
-                    let message = format!("Python worker {} during `setup`", exit.description);
+                    let message = format!("Python worker {} during setup", exit.description);
                     return Err(crash(message).with_detail(worker.peer.stderr_tail()));
                 }
             }
