@@ -106,6 +106,14 @@ impl Verb {
 /// Says what is wrong with the arguments. The error repeats them, and they may come from an untrusted source; so it is that of the
 /// same arguments, escaped, each on its line.
 fn refuse(error: &clap::Error) -> ExitCode {
+    if error.kind() == ErrorKind::InvalidUtf8
+        && let Some(odd) = std::env::args_os().find(|argument| argument.to_str().is_none())
+    {
+        let odd = Printable::line(odd.as_bytes());
+        let help =
+            "files of workflows, outputs and states may have such names; put any other value into a file: `NAME@=FILE`";
+        return CliError::bad(format!("the argument `{odd}` is not UTF-8")).help(help).report();
+    }
     let escaped = std::env::args_os().map(|argument| Printable::line(argument.as_bytes()).to_string());
     let escaped = Cli::try_parse_from(escaped).err().filter(clap::Error::use_stderr);
     match &escaped {

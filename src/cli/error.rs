@@ -81,6 +81,12 @@ impl CliError {
         self
     }
 
+    /// The same with another exit code.
+    pub fn ending_with(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
     /// The same without secrets.
     pub fn masked(mut self, secrets: &Secrets) -> Self {
         match &mut self.kind {

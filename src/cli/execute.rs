@@ -14,16 +14,19 @@ use super::stderr::tell;
 use super::stdout::print_json;
 use crate::compile::Prepared;
 use crate::ledger::{RunFolder, StateFolder};
-use crate::model::{Listener, RunId, Status};
+use crate::model::{Listener, RunId, RunSummary, Status, StepName, StepReport};
 use crate::report::{
     BarProgress, Highlights, JsonProgress, KeepNote, LeftHighlights, LineProgress, NoteKeeper, can_draw, columns,
     stop_error, summary,
 };
 use crate::resume::ItemSelection;
-use crate::run::{Control, Observers, Start, Stopper, check_tables, run};
+use crate::run::{Control, Limits, Observers, Start, StoppedBy, Stopper, check_tables, run};
+use crate::spec::Workflow;
+use crate::text::Printable;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Runs a prepared workflow, shows its progress and returns the exit code. `file` is the workflow file as the user would
 /// type it.
@@ -42,7 +45,14 @@ fn execute_with(
     (outlets, beside): (&mut Outlets, Beside),
 ) -> Result<Exit, CliError> {
     let control = Arc::new(Control::new().map_err(|error| CliError::of(Exit::Bad, &error))?);
+    if let Some(nice) = display.nice {
+        // Before the first thread, so that all of them have it, and all children.
+        let lowered = rustix::process::nice(nice).map_err(io::Error::from);
+        lowered.map_err(|error| CliError::bad("cannot lower the priority (`--nice`)").caused_by(&error))?;
+    }
     let stopper = Stopper::listen(&control, display.grace).map_err(|error| CliError::of(Exit::Bad, &error))?;
+    let kept = limits(&prepared.workflow, display).keep(&stopper);
+    kept.map_err(|error| CliError::of(Exit::Bad, &error))?;
     let highlights = LeftHighlights::default();
     let state = &prepared.options.state;
     // First, so that the metrics of the start have a place.
@@ -56,7 +66,14 @@ fn execute_with(
     let observers = Observers { listeners: &mut listeners, files: &outlets.files, report: write_report };
     let end = run(prepared, start, &stopper, observers)?;
     if display.format == Format::Json {
-        print_json(&RunJson::of(&end)?)?;
+        // What ran has run.
+        let saved = || format!("the results are saved: `batchmill results {}`", Printable::line(&end.summary.run.0));
+        print_json(&RunJson::of(&end)?).map_err(|error| error.ending_with(Exit::Stopped).help(saved()))?;
+    }
+    if let (Status::Interrupted, Some(StoppedBy::TimeLimit(limit))) = (end.summary.status, stopper.stopped_by())
+        && display.progress() != Progress::Json
+    {
+        tell(out_of_time(limit, &end.summary, &prepared.workflow));
     }
     match display.progress() {
         Progress::Auto | Progress::Bar | Progress::Plain => {
@@ -70,7 +87,32 @@ fn execute_with(
         let ran = end.summary.steps.iter().any(|step| step.stats.succeeded + step.stats.failed > 0);
         return Err(CliError::diagnostics(if ran { Exit::Stopped } else { Exit::Bad }, diagnostics));
     }
-    Ok(Exit::of(end.summary.status, stopper.signal()))
+    Ok(Exit::of(end.summary.status, stopper.stopped_by()))
+}
+
+/// What the run keeps to; the command line wins over the file.
+fn limits(workflow: &Workflow, display: &DisplayArgs) -> Limits {
+    let machine = workflow.machine;
+    Limits {
+        time: display.time_limit.or(machine.time_limit),
+        min_free_memory: machine.min_free_memory,
+        max_load: machine.max_load.map(|load| load.get() as f64),
+    }
+}
+
+/// What is left of a run that has reached its time limit.
+fn out_of_time(limit: Duration, summary: &RunSummary, workflow: &Workflow) -> String {
+    let left = |step: &StepReport| {
+        let count = step.stats.skipped;
+        let items = if count == 1 { "item" } else { "items" };
+        (count > 0).then(|| format!("{count} {items} of step `{}`", step.name))
+    };
+    let mut left: Vec<String> = summary.steps.iter().filter_map(left).collect();
+    let begun = |name: &StepName| summary.steps.iter().any(|step| step.name == *name);
+    let later = workflow.steps.iter().filter(|step| !begun(&step.name)).map(|step| format!("step `{}`", step.name));
+    left.extend(later);
+    let what = if left.is_empty() { "nothing".to_owned() } else { left.join(", ") };
+    format!("stopped by the time limit of {limit:?}; left: {what}")
 }
 
 /// What notes the progress for `status`.

@@ -1,6 +1,7 @@
 //! Exit codes.
 
 use crate::model::Status;
+use crate::run::StoppedBy;
 use std::process::ExitCode;
 
 /// The table of exit codes, for the end of `--help`.
@@ -12,7 +13,8 @@ pub const EXIT_CODES: &str = "Exit codes:
   3         stopped early by a failure
   4         a step has no items
   5         another process is using the run
-  130, 143  interrupted by Ctrl-C or SIGTERM";
+  6         out of time; `resume` continues
+  129, 130, 143  interrupted by SIGHUP, Ctrl-C or SIGTERM";
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +31,8 @@ pub enum Exit {
     Empty,
     /// Another process is using the run.
     Held,
-    /// Ended by this signal.
-    Interrupted(i32),
+    /// Stopped from outside: by a signal, or by a time limit.
+    Interrupted(StoppedBy),
 }
 
 impl Exit {
@@ -47,18 +49,23 @@ impl Exit {
             Self::Stopped => 3,
             Self::Empty => 4,
             Self::Held => 5,
-            Self::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(130),
+            Self::Interrupted(by) => by.exit_code(),
         }
     }
 
-    /// The code for a run with this status; `signal` is the signal that interrupted it, if any.
-    pub fn of(status: Status, signal: Option<i32>) -> Self {
+    /// The code for what was stopped from outside; by Ctrl-C if nothing else is known.
+    pub fn interrupted(by: Option<StoppedBy>) -> Self {
+        Self::Interrupted(by.unwrap_or(StoppedBy::Signal(2)))
+    }
+
+    /// The code for a run with this status; `by` is what stopped it from outside, if anything did.
+    pub fn of(status: Status, by: Option<StoppedBy>) -> Self {
         match status {
             Status::Succeeded => Self::Done,
             Status::Partial => Self::SomeFailed,
             Status::Failed => Self::Stopped,
             Status::Empty => Self::Empty,
-            Status::Interrupted | Status::Running => Self::Interrupted(signal.unwrap_or(2)),
+            Status::Interrupted | Status::Running => Self::interrupted(by),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::error::CliError;
 use super::stderr::tell;
 use crate::ledger::{FailureRecord, LedgerError, Reader, RunFolder, RunPlace, StateFolder, StepRecord};
-use crate::model::{RunId, Status, StepName};
+use crate::model::{Failure, RunId, Status, StepName};
 use crate::text::Printable;
 use std::error::Error;
 use std::path::Path;
@@ -69,11 +69,38 @@ pub fn failed_items(folder: &RunFolder, name: &str, step: Option<&str>) -> Resul
     Ok(found)
 }
 
+/// What stopped steps before an item failed, such as an error in `setup`; with `detail`, also the tracebacks.
+pub fn stopped_steps(steps: &[StepRecord], detail: Detail) -> Vec<Printable> {
+    let failures = steps.iter().filter(|step| step.status == Status::Failed && step.stats.failed == 0);
+    let failures = failures.filter_map(|step| Some((&step.name, step.failure.as_ref()?)));
+    let text = |(name, failure): (&StepName, &Failure)| {
+        let text = format!("step `{name}` was stopped by {}: {}", failure.class, failure.message);
+        match failure.detail.as_deref().filter(|_| detail == Detail::Shown) {
+            Some(detail) => Printable::lines(format!("{text}\n{}", detail.trim_end())),
+            None => Printable::line(text),
+        }
+    };
+    failures.map(text).collect()
+}
+
+/// Whether tracebacks are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// They are.
+    Shown,
+    /// They are not.
+    Hidden,
+}
+
 /// The error that the run has no such failed item.
 pub fn no_failed_item(folder: &RunFolder, name: &str) -> CliError {
     let run = Printable::line(&folder.run.0);
-    CliError::bad(format!("run `{run}` has no failed item `{}`", Printable::line(name)))
-        .help("`batchmill failures` lists indexes, `--format json` also keys; four characters of a key are enough")
+    let error = CliError::bad(format!("run `{run}` has no failed item `{}`", Printable::line(name)));
+    let steps = Reader::open(folder.clone()).and_then(|reader| reader.steps()).unwrap_or_default();
+    if let Some(stopped) = stopped_steps(&steps, Detail::Hidden).first() {
+        return error.help(format!("{stopped}; `batchmill failures --detail` shows where"));
+    }
+    error.help("`batchmill failures` lists indexes, `--format json` also keys; four characters of a key are enough")
 }
 
 /// A warning about a run whose ledger cannot be read.

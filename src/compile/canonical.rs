@@ -189,7 +189,7 @@ fn python_values(task: &PythonTask, folder: &Path) -> Values {
         PythonProgram::Operation { name, .. } => ("operation", name.clone()),
         PythonProgram::Script(path) => {
             // A script that cannot be read was an error before anything ran.
-            ("script", std::fs::read_to_string(folder.join(&path.raw)).unwrap_or_else(|_| path.raw.clone()))
+            ("script", script_text(folder, &path.raw))
         }
     };
     let mut values = vec![(name.to_owned(), Value::Text(value))];
@@ -298,6 +298,12 @@ pub(super) fn reductions_value(reductions: &Reductions) -> Value {
     }
     map.extend(reductions.group_by.iter().map(|of| ("group_by".to_owned(), over(of))));
     Value::Map(map)
+}
+
+/// The content of a script, whatever its encoding: each byte counts.
+fn script_text(folder: &Path, name: &str) -> String {
+    let Ok(bytes) = std::fs::read(folder.join(name)) else { return name.to_owned() };
+    String::from_utf8(bytes).unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect())
 }
 
 #[cfg(test)]

@@ -23,13 +23,20 @@ pub(super) fn environment(
 ) -> Environment {
     let mut own = Vec::new();
     let mut names = names.clone();
+    // That is an error of its own, unless the workflow is only checked.
+    let lacks_params = workflow.params.iter().flatten().any(|param| !params.contains_key(&param.name));
     for (name, tree) in &workflow.env {
         let values = env.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
         let scope = Scope { env: values, params: template_params(params), ..Scope::default() };
         let scope = Arc::new(ItemScope::of_step(Arc::new(scope)));
         let value = CompiledTree::compile(tree).and_then(|tree| {
             let wrong = tree.check(&names);
-            if wrong.is_empty() { tree.string(&scope).map_err(|error| vec![error]) } else { Err(wrong) }
+            match tree.string(&scope) {
+                _ if !wrong.is_empty() => Err(wrong),
+                // What it renders to is known when all parameters have their values.
+                Err(_) if lacks_params => Ok(String::new()),
+                rendered => rendered.map_err(|error| vec![error]),
+            }
         });
         match value {
             Ok(value) => {

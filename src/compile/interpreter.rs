@@ -11,6 +11,8 @@ use std::sync::Arc;
 enum Asked {
     /// Code, at this place.
     Code(Span),
+    /// A script that is named at this place: its path, and its text.
+    Script { path: String, text: String, span: Span },
     /// A module that is named at this place.
     Module(String, Span),
     /// The library of a `batch_format`.
@@ -36,7 +38,10 @@ pub(super) fn check_python(workflow: &Workflow, steps: &[Compiled], found: Found
     let checks = tasks.into_iter().flat_map(|task| task.checks).map(|(check, span)| {
         let asked = match &check {
             Check::Module { name } => Asked::Module(name.clone(), span),
-            Check::Code { .. } => Asked::Code(span),
+            Check::Code { source, file: Some(path), .. } => {
+                Asked::Script { path: path.clone(), text: source.clone(), span }
+            }
+            Check::Code { file: None, .. } => Asked::Code(span),
         };
         (check, asked)
     });
@@ -67,6 +72,13 @@ impl Asked {
             Self::Code(span) => {
                 let place = fault.line.and_then(|line| code_line(source, *span, line));
                 Diagnostic::at(place.unwrap_or(*span), &fault.message)
+            }
+            Self::Script { path, text, span } => {
+                let line = fault.line.map_or(String::new(), |line| format!(":{line}"));
+                let error = Diagnostic::at(*span, format!("`{path}{line}`: {}", fault.message));
+                let source = fault.line.and_then(|line| text.lines().nth(line - 1)).map(str::trim);
+                let source = source.filter(|source| !source.is_empty());
+                source.into_iter().fold(error, |error, source| error.help(format!("the line is `{source}`")))
             }
             Self::Module(name, span) => Diagnostic::at(source.locate(*span, name), &fault.message)
                 .help("put the module next to the workflow file, or install it for this interpreter"),

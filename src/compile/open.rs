@@ -8,7 +8,7 @@ use crate::database::{Database, DatabaseError, TableName};
 use crate::export::{TableTarget, Target, is_stdout};
 use crate::model::{Compare, ItemKey, Items, Keys, OutputCompression, OutputFormat, Text};
 use crate::sources::{Chunk, OpenSource, Reread, Selection, Source, SourceError, SourceHost, open, resolve};
-use crate::spec::{BatchSize, BatchSpec, OnBadRow, OutputFile, Step, StepKind, names_folder};
+use crate::spec::{BatchSize, BatchSpec, OnBadRow, OutputFile, Setting, Step, StepKind, names_folder};
 use crate::task::LaneSettings;
 use crate::template::{ItemScope, Template};
 use std::num::NonZeroUsize;
@@ -86,7 +86,7 @@ pub fn open_batch(
     prepared: &Prepared,
     (scope, host): (&Arc<ItemScope>, SourceHost<'_>),
 ) -> Result<OpenBatch, StartError> {
-    let wrong = |message| StartError::Setting(message, batch.items_span);
+    let wrong = |message| wrong_setting(batch, message);
     let batch_size = resolve("batch_size", &batch.batch_size, scope).map_err(wrong)?;
     let items = open(Selection::of(batch), scope, &prepared.own_env, host);
     let mut items = items.map_err(|error| StartError::Items(error, batch.items_span))?;
@@ -145,6 +145,24 @@ impl<'a> Selection<'a> {
     fn of(batch: &'a BatchSpec) -> Self {
         Self { spec: &batch.items, condition: batch.condition.as_ref() }
     }
+}
+
+/// An error at the setting that its message begins with. Only templates can turn out wrong this late.
+fn wrong_setting(batch: &BatchSpec, message: String) -> StartError {
+    let templates = [
+        ("batch_size", batch.batch_size.template()),
+        ("parallel", batch.parallel.as_ref().and_then(Setting::template)),
+        ("max_parallel", batch.max_parallel.as_ref().and_then(Setting::template)),
+        ("queue_size", batch.queue_size.as_ref().and_then(Setting::template)),
+        ("continue_on_error", batch.continue_on_error.template()),
+        ("max_failures", batch.max_failures.as_ref().and_then(Setting::template)),
+        ("timeout", batch.timeout.as_ref().and_then(Setting::template)),
+        ("batch_timeout", batch.batch_timeout.as_ref().and_then(Setting::template)),
+    ];
+    let named =
+        |(key, _): &(&str, _)| message.strip_prefix('`').is_some_and(|rest| rest.starts_with(&format!("{key}`")));
+    let span = templates.into_iter().find(named).and_then(|(_, text)| Some(text?.span));
+    StartError::Setting(message, span.unwrap_or(batch.items_span))
 }
 
 /// Where the results of a step go.

@@ -11,6 +11,7 @@ use crate::task::python::{HostError, find_interpreter};
 use crate::template::Names;
 use crate::text::Secrets;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::sync::Arc;
 
 /// Why a workflow cannot run.
@@ -34,7 +35,9 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
         .collect();
     let mut errors = Vec::new();
     let params = params(&workflow, &options, &process_env, &mut errors);
-    let mut names = Names { env: process_env.keys().cloned().collect(), ..Names::default() };
+    let is_odd = |(name, value): (OsString, OsString)| value.to_str().is_none().then(|| name.into_string().ok())?;
+    let odd_env = std::env::vars_os().filter_map(is_odd).collect();
+    let mut names = Names { env: process_env.keys().cloned().collect(), odd_env, ..Names::default() };
     names.params = match &workflow.params {
         Some(declared) => Some(declared.iter().map(|param| param.name.clone()).collect()),
         None if options.check_only => None,

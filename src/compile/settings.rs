@@ -53,8 +53,9 @@ impl StepSettings {
     /// # Errors
     /// If a time limit does not fit.
     pub(super) fn of_single(step: &Step, single: &Single, scope: &Arc<ItemScope>) -> Result<Self, StartError> {
+        let place = single.timeout.as_ref().and_then(Setting::template).map_or(single.task.span, |text| text.span);
         let item = timeout("timeout", single.timeout.as_ref(), scope)
-            .map_err(|message| StartError::Setting(message, single.task.span))?;
+            .map_err(|message| StartError::Setting(message, place))?;
         Ok(Self {
             lane: Arc::new(LaneSettings { item_timeout: item, ..LaneSettings::once() }),
             total: Some(1),
@@ -107,7 +108,8 @@ pub(super) fn timeout(
 /// # Errors
 /// If it is not a time.
 pub fn timeout_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Duration>, StartError> {
-    timeout("timeout", step.timeout.as_ref(), scope).map_err(|message| StartError::Setting(message, step.span))
+    let span = step.timeout.as_ref().and_then(Setting::template).map_or(step.span, |text| text.span);
+    timeout("timeout", step.timeout.as_ref(), scope).map_err(|message| StartError::Setting(message, span))
 }
 
 /// How often `max_parallel: auto` may outnumber the cores.

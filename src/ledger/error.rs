@@ -29,6 +29,16 @@ pub enum LedgerError {
         /// Why.
         source: rusqlite::Error,
     },
+    /// Its path is longer than SQLite takes.
+    #[error("the path of the ledger has {length} bytes, but SQLite takes at most {most}: `{}`", .path.display())]
+    LongPath {
+        /// `run.db`
+        path: PathBuf,
+        /// The bytes of its absolute path.
+        length: usize,
+        /// The bytes that it may have.
+        most: usize,
+    },
     /// The database, or a part of it, is not what was written.
     #[error("ledger `{}` is damaged", .path.display())]
     Damaged {
@@ -198,6 +208,7 @@ impl LedgerError {
                 let remedy = self.remedy().unwrap_or_default();
                 return Some(format!("{remedy}, or store runs elsewhere with `--state-dir DIR`"));
             }
+            Self::LongPath { .. } => "store runs in a directory with a shorter path, with `--state-dir DIR`",
             Self::Damaged { .. } => {
                 "start a new run with `batchmill run FILE`; the results so far are in the plain files `results/*.jsonl` next to \
                  the ledger"

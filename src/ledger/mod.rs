@@ -35,6 +35,7 @@ mod measurements;
 mod moves;
 mod outputs;
 mod owner;
+mod path_column;
 mod place;
 mod printed;
 mod read_ahead;

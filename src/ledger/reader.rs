@@ -6,6 +6,7 @@ use super::error::LedgerError;
 use super::folder::RunFolder;
 use super::ids::StepId;
 use super::load::not_comparable;
+use super::path_column::PathColumn;
 use super::records::{ExecutionRecord, RunRecord, StepRecord};
 use super::run_path::RunPath;
 use super::schema::{
@@ -17,7 +18,7 @@ use super::step_reader::StepReader;
 use super::steps;
 use crate::model::{Stats, Status, StepName};
 use rusqlite::{Connection, Params, Row};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// A run's ledger, open for reading.
@@ -87,16 +88,16 @@ impl Reader {
         let mut runs = self.db.rows(&query, [], |row| {
             Ok(RunRecord {
                 workflow: row.get(0)?,
-                path: PathBuf::from(row.get::<_, String>(1)?),
+                path: row.get::<_, PathColumn>(1)?.0,
                 status: from_variant_name(&row.get::<_, String>(2)?).unwrap_or(Status::Interrupted),
                 started: row.get(3)?,
                 finished: row.get(4)?,
-                folder: PathBuf::from(row.get::<_, String>(5)?),
+                folder: row.get::<_, PathColumn>(5)?.0,
                 params: row.get(6)?,
                 incremental: row.get(7)?,
                 given: row.get(8)?,
-                python: row.get::<_, Option<String>>(9)?.map(PathBuf::from),
-                state: row.get::<_, Option<String>>(10)?.map(PathBuf::from),
+                python: row.get::<_, Option<PathColumn>>(9)?.map(|path| path.0),
+                state: row.get::<_, Option<PathColumn>>(10)?.map(|path| path.0),
                 params_hash: row.get(11)?,
                 max_items: row.get(12).map(unsigned)?,
                 baseline: row.get(13)?,

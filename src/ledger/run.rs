@@ -13,6 +13,7 @@ use super::folder::RunFolder;
 use super::history::StepHistory;
 use super::ids::StepId;
 use super::load::not_comparable;
+use super::path_column::PathColumn;
 use super::reader::Reader;
 use super::schema::{self, SCHEMA, TABLES, check_integrity, check_schema};
 use super::seals;
@@ -59,9 +60,8 @@ pub struct Given {
 }
 
 impl Given {
-    fn texts(&self) -> [Option<String>; 3] {
-        let text = |path: &PathBuf| path.display().to_string();
-        [Some(self.params.clone()), self.python.as_ref().map(text), self.state.as_ref().map(text)]
+    fn paths(&self) -> [Option<PathColumn>; 2] {
+        [&self.python, &self.state].map(|path| path.clone().map(PathColumn))
     }
 }
 
@@ -144,16 +144,16 @@ impl Ledger {
         }
         schema::migrate(&mut db)?;
         let execution = db.run(|db| {
-            let [given, python, state] = meta.given.texts();
+            let [python, state] = meta.given.paths();
             db.execute(
                 "UPDATE run SET status = ?1, finished = NULL, path = ?2, folder = ?3, params = ?4, given = ?5, python = ?6,
                  state = ?7, params_hash = ?8",
                 params![
                     variant_name(&Status::Running),
-                    meta.path.display().to_string(),
+                    PathColumn(meta.path.clone()),
                     working_folder(),
                     meta.params,
-                    given,
+                    meta.given.params,
                     python,
                     state,
                     meta.params_hash,
@@ -251,15 +251,15 @@ impl Ledger {
     }
 }
 
-fn working_folder() -> String {
-    std::env::current_dir().unwrap_or_default().display().to_string()
+fn working_folder() -> PathColumn {
+    PathColumn(std::env::current_dir().unwrap_or_default())
 }
 
 /// Creates the tables with the rows of the run and of its first execution, whose number is returned.
 fn create_tables(db: &Connection, folder: &RunFolder, meta: &RunMeta) -> rusqlite::Result<i64> {
     db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     db.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {SCHEMA};"))?;
-    let [given, python, state] = meta.given.texts();
+    let [python, state] = meta.given.paths();
     seals::install(db)?;
     db.execute(
         "INSERT INTO run (id, workflow, path, folder, params, batchmill, status, started, incremental, given, python,
@@ -268,14 +268,14 @@ fn create_tables(db: &Connection, folder: &RunFolder, meta: &RunMeta) -> rusqlit
         params![
             folder.run.0,
             meta.workflow,
-            meta.path.display().to_string(),
+            PathColumn(meta.path.clone()),
             working_folder(),
             meta.params,
             env!("CARGO_PKG_VERSION"),
             variant_name(&Status::Running),
             now(),
             meta.incremental,
-            given,
+            meta.given.params,
             python,
             state,
             meta.params_hash,

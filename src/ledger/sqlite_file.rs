@@ -27,6 +27,9 @@ pub(super) enum Open {
 /// The last bytes of a rollback journal that names another file, which SQLite would delete.
 const NAMES_A_FILE: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 
+/// The longest path that SQLite opens, with room for the endings of its other files.
+const MOST_PATH: usize = 500;
+
 /// Words of SQL that compute something, or look elsewhere: no table or index of a ledger has them.
 const COMPUTING: [&str; 9] =
     ["AS", "CHECK", "COLLATE", "GENERATED", "REFERENCES", "SELECT", "USING", "VIRTUAL", "WHERE"];
@@ -35,6 +38,10 @@ const COMPUTING: [&str; 9] =
 pub(super) fn connect(path: &RunPath, how: Open) -> Result<Connection, LedgerError> {
     check_files(path)?;
     let name = name_for_sqlite(path);
+    let length = name.as_os_str().len();
+    if length > MOST_PATH {
+        return Err(LedgerError::LongPath { path: path.to_path_buf(), length, most: MOST_PATH });
+    }
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let db = match how {
         Open::Write => Connection::open_with_flags(name, flags | OpenFlags::SQLITE_OPEN_READ_WRITE),

@@ -60,7 +60,7 @@ impl SlotState {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Parked => "not needed, because the step is narrower than its pool",
-            Self::Held => "held back by a pause",
+            Self::Held => "held back by a pause, or by a machine that is short of something",
             Self::Idle => "waiting for items",
             Self::Blocked => "waiting until results are recorded",
             Self::RateLimited => "waiting for `rate_limit`",

@@ -88,6 +88,8 @@ pub enum FailureKind {
     Cancelled,
     /// The user left the item out before it began. No failure, and never retried by itself.
     Skipped,
+    /// No file, process or memory was free to start it, so it has not begun. Never a failure of an item: it waits.
+    Shortage,
     /// The run was ended while the item was running, so the item counts as not run.
     Interrupted,
 }

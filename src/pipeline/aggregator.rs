@@ -202,8 +202,17 @@ impl<R: Recorder> Aggregator<'_, R> {
             SlotEvent::Frame(result) => {
                 // As the slot counted them: secrets are masked below.
                 let bytes = result.bytes();
-                let FrameResult { reports: frame, notices, wait, nulls, changed_files, measures, failed, broken } =
-                    *result;
+                let FrameResult {
+                    reports: frame,
+                    notices,
+                    wait,
+                    nulls,
+                    changed_files,
+                    measures,
+                    failed,
+                    broken,
+                    is_short: _,
+                } = *result;
                 notices.into_iter().for_each(|text| self.announcer.notice(&self.step, text));
                 // Once, until a longer one.
                 if let Some((wait, text)) = wait.filter(|(wait, _)| *wait > self.remarks.longest_wait) {

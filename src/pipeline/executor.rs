@@ -6,6 +6,7 @@ use super::failures::{FailureSorter, SortedFailures, longest_wait};
 use super::job::StepJob;
 use super::log_pieces::LogPieces;
 use super::measures::{FrameMeasures, Noting, micros};
+use super::shortages::Verdict;
 use crate::model::{
     Batch, BatchReport, BatchSpan, Failure, FailureKind, Indexes, ItemAttempt, ItemFailure, ItemKey, Keys, LogEntry,
     message_of,
@@ -18,6 +19,13 @@ use crate::template::ErrorValue;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// What to do about a shortage.
+const LIMITS: &str = "`ulimit -a` shows the limits; `--jobs` runs fewer at once";
+
+/// How often `on_item_error` is started while no file, process or memory is free, and the time in between.
+const HANDLER_STARTS: u32 = 300;
+const HANDLER_WAIT: Duration = Duration::from_millis(200);
 
 /// Runs the frames of one slot. Owns its lanes, and with them the child processes.
 pub struct FrameExecutor<'a> {
@@ -47,6 +55,8 @@ pub struct FrameResult {
     pub failed: Vec<Batch>,
     /// Why the step cannot continue, if it cannot.
     pub broken: Option<Failure>,
+    /// Whether some of it could not be started, because no file, process or memory was free.
+    pub(super) is_short: bool,
 }
 
 impl FrameResult {
@@ -99,6 +109,7 @@ impl<'a> FrameExecutor<'a> {
         if let Some(failure) = fatal {
             self.break_off(failure, &mut result);
         }
+        self.note_shortage(&outcomes, &mut result);
         for (batch, outcome) in batches.iter().zip(outcomes) {
             let report = BatchReport { span, ..self.report(batch, outcome, &mut result) };
             result.measures.count(&report);
@@ -106,6 +117,25 @@ impl<'a> FrameExecutor<'a> {
         }
         self.log.flush();
         result
+    }
+
+    /// Looks for items that could not be started.
+    fn note_shortage(&self, outcomes: &[BatchOutcome], result: &mut FrameResult) {
+        let mut failures = outcomes.iter().flat_map(|outcome| &outcome.failures);
+        let Some((_, short)) = failures.find(|(_, failure)| failure.kind == FailureKind::Shortage) else {
+            return self.job.shortages.leave(self.slot);
+        };
+        result.is_short = true;
+        match self.job.shortages.enter(self.slot, self.job.frames.slots()) {
+            Verdict::First => {
+                result.notices.push(format!("waiting until there is room to start more: {}", short.message));
+            }
+            Verdict::Wait => {}
+            Verdict::Hopeless => {
+                let message = format!("{}, and nothing runs that could make room", short.message);
+                self.break_off(Failure::new(FailureKind::Start, "Shortage", message).with_detail(LIMITS), result);
+            }
+        }
     }
 
     /// The step cannot continue.
@@ -215,7 +245,14 @@ impl<'a> FrameExecutor<'a> {
         let log = |_, line: LogLine| self.log.push(LogEntry { item, stream: line.stream, text: line.text });
         let batches = std::slice::from_ref(alone);
         let frame = Frame { batches, halt_on_failure: false, error: Some(error), log: &log };
-        let FrameOutcome { batches, fatal, .. } = lane.run(&frame);
+        let mut ended = lane.run(&frame);
+        let mut tries = 1..HANDLER_STARTS;
+        while is_short(&ended) && tries.next().is_some() && !context.cancel.kill.is_fired() {
+            // The item has its outcome, so it cannot go back to the feeder.
+            let _ = context.cancel.kill.channel().recv_timeout(HANDLER_WAIT);
+            ended = lane.run(&frame);
+        }
+        let FrameOutcome { batches, fatal, .. } = ended;
         let outcome = batches.into_iter().next()?;
         if program.result_is_message() {
             result.notices.extend(outcome.lines.iter().map(message_of));
@@ -224,15 +261,15 @@ impl<'a> FrameExecutor<'a> {
     }
 
     /// Shuts the lanes down. Returns warnings for the user.
-    pub fn finish(mut self) -> Vec<String> {
-        self.rest()
+    pub fn finish(mut self, tell: &dyn Fn(String)) -> Vec<String> {
+        self.rest(tell)
     }
 
     /// Ends what the lanes keep running between frames. The next frame starts it again. Returns warnings for the user.
-    pub fn rest(&mut self) -> Vec<String> {
+    pub fn rest(&mut self, tell: &dyn Fn(String)) -> Vec<String> {
         let mut warnings = Vec::new();
         for lane in std::iter::once(&mut self.lane).chain(&mut self.handler) {
-            let report = lane.finish();
+            let report = lane.finish(tell);
             let entry = |log: LogLine| LogEntry { item: None, stream: log.stream, text: log.text };
             report.logs.into_iter().for_each(|log| self.log.push(entry(log)));
             warnings.extend(report.error.map(|error| format!("warning: {error}")));
@@ -240,6 +277,12 @@ impl<'a> FrameExecutor<'a> {
         self.log.flush();
         warnings
     }
+}
+
+/// Whether something of it could not be started, because no file, process or memory was free.
+fn is_short(outcome: &FrameOutcome) -> bool {
+    let mut failures = outcome.batches.iter().flat_map(|batch| &batch.failures);
+    failures.any(|(_, failure)| failure.kind == FailureKind::Shortage)
 }
 
 /// The items that have failed, batch by batch, as they are run again if the user wants that. Nothing helps a bad row.

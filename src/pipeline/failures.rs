@@ -6,6 +6,9 @@ use crate::spec::{OnBadRow, RetryPolicy};
 use crate::task::Withdrawn;
 use std::time::Duration;
 
+/// How long items wait that could not be started for lack of files, processes or memory.
+const SHORTAGE: Duration = Duration::from_millis(200);
+
 /// Batches to retry, after which delay, and why.
 pub(super) type Retries = Vec<(Batch, Duration, Failure)>;
 
@@ -36,7 +39,10 @@ impl FailureSorter<'_> {
             failures.into_iter().partition(|(_, failure)| failure.kind == FailureKind::BadRow);
         let (by_hand, failures): (Failures, Failures) =
             failures.into_iter().partition(|(_, failure)| failure.kind.is_by_hand());
+        let (short, failures): (Failures, Failures) =
+            failures.into_iter().partition(|(_, failure)| failure.kind == FailureKind::Shortage);
         let (mut retries, mut failed) = self.retried_and_failed(batch, failures);
+        retries.extend(not_begun(batch, &short));
         let (out, others) = self.taken_out(batch, by_hand);
         retries.extend(others);
         // An unreadable file is more than a row, and is not skipped.
@@ -103,6 +109,16 @@ pub(super) fn longest_wait(retry: &RetryPolicy, attempt: u32, retries: &Retries)
     let text =
         format!("{message} and asks to wait {asked:?} (`Retry-After`); the next attempt is in {delay:?}{capped}");
     Some((delay, text))
+}
+
+/// The items that could not be started, as they were. They have not begun, so that was no attempt.
+fn not_begun(batch: &Batch, short: &[(usize, Failure)]) -> Retries {
+    let of = |(position, _): &(usize, Failure)| batch.of_item(*position).0;
+    let again = short.chunk_by(|left, right| of(left) == of(right)).filter_map(|short| {
+        let positions: Vec<usize> = short.iter().map(|(position, _)| *position).collect();
+        Some((batch.part(&positions, batch.attempt), SHORTAGE, short.first()?.1.clone()))
+    });
+    again.collect()
 }
 
 /// Whether it can help to halve a batch that failed like this: not if the workflow itself is wrong.

@@ -4,6 +4,7 @@ use super::in_flight::InFlight;
 use super::measures::Gauges;
 use super::pace::{Pace, Workload};
 use super::running_frames::RunningFrames;
+use super::shortages::Shortages;
 use super::steered::{OrderBook, SteeredStep};
 use super::width::Width;
 use crate::compile::StepSettings;
@@ -32,6 +33,7 @@ pub struct StepJob<'a> {
     pub(super) width: Arc<Width>,
     pub(super) in_flight: InFlight,
     pub(super) orders: OrderBook,
+    pub(super) shortages: Shortages,
 }
 
 impl<'a> StepJob<'a> {
@@ -62,6 +64,7 @@ impl<'a> StepJob<'a> {
             width,
             in_flight,
             orders: OrderBook::new(),
+            shortages: Shortages::default(),
         }
     }
 

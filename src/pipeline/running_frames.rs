@@ -30,6 +30,11 @@ impl RunningFrames {
         }
     }
 
+    /// The slots that run something.
+    pub(super) fn slots(&self) -> impl Iterator<Item = usize> {
+        (0..self.0.len()).filter(|slot| self.place(*slot).is_some_and(|place| place.is_some()))
+    }
+
     fn place(&self, slot: usize) -> Option<MutexGuard<'_, Option<Arc<Vec<Batch>>>>> {
         Some(self.0.get(slot)?.lock().unwrap_or_else(PoisonError::into_inner))
     }

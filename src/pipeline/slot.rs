@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 /// How often a parked slot checks whether the work has run out.
 const TICK: Duration = Duration::from_millis(100);
 
+/// How long a slot that could not start anything waits.
+const HOLD_OFF: Duration = Duration::from_millis(200);
+
 /// After how long a parked slot ends its worker.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -46,12 +49,22 @@ impl Slot<'_> {
             self.job.frames.set(self.number, None);
             clock.enter(SlotState::Blocked);
             self.job.in_flight.enter(result.bytes());
+            let is_short = result.is_short;
             drop(self.events.send(SlotEvent::Frame(Box::new(result))));
+            if is_short {
+                self.hold_off(clock);
+            }
         }
         clock.enter(SlotState::Receive);
-        let warnings = executor.finish();
+        let warnings = executor.finish(&|word| self.tell(vec![word]));
         clock.stop();
         self.tell(warnings);
+    }
+
+    /// Leaves the work to slots that have what they need, and gives the system time to free what is missing.
+    fn hold_off(&self, clock: SlotClock<'_>) {
+        clock.enter(SlotState::Held);
+        let _ = self.job.context.cancel.stop.channel().recv_timeout(HOLD_OFF);
     }
 
     fn take(&self, clock: SlotClock<'_>) -> Result<FrameBatches, RecvError> {
@@ -65,7 +78,8 @@ impl Slot<'_> {
         let parked = Instant::now();
         let mut rests = false;
         while let Err(changed) = self.width.admits(self.number).and_then(|()| self.job.width.admits(self.number)) {
-            clock.enter(if self.width.is_paused() { SlotState::Held } else { SlotState::Parked });
+            let is_held = self.width.is_paused() || self.width.is_held_back();
+            clock.enter(if is_held { SlotState::Held } else { SlotState::Parked });
             if stop.is_fired() {
                 return true;
             }
@@ -74,7 +88,7 @@ impl Slot<'_> {
             }
             if !rests && parked.elapsed() >= IDLE && !self.width.is_paused() {
                 // Its worker holds memory that others may need. The next frame starts another one.
-                self.tell(executor.rest());
+                self.tell(executor.rest(&|word| self.tell(vec![word])));
                 rests = true;
             }
             select! {

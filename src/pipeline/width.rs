@@ -15,16 +15,27 @@ struct State {
     /// Whether it stays as it is.
     held: bool,
     paused: bool,
+    /// Whether the machine is short of something.
+    short: bool,
     /// Dropped at each change, which wakes everyone who waits for one.
     change: Sender<Infallible>,
     changed: Receiver<Infallible>,
+}
+
+/// How the machine is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Machine {
+    /// It has what the run wants it to have.
+    Ready,
+    /// It is short of something.
+    Short,
 }
 
 impl Default for Width {
     /// As wide as each step allows.
     fn default() -> Self {
         let (change, changed) = bounded(0);
-        Self(Mutex::new(State { jobs: NonZeroUsize::MAX, held: false, paused: false, change, changed }))
+        Self(Mutex::new(State { jobs: NonZeroUsize::MAX, held: false, paused: false, short: false, change, changed }))
     }
 }
 
@@ -78,10 +89,20 @@ impl Width {
         self.state().paused
     }
 
+    /// Keeps slots from starting anything while the machine is short of something.
+    pub fn hold_back(&self, back: Machine) {
+        self.change(|state| state.short = back == Machine::Short);
+    }
+
+    /// Whether nothing may start, because the machine is short of something.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.state().short
+    }
+
     /// Whether a slot may work now. If not, the receiver disconnects when that may have changed.
     pub(super) fn admits(&self, slot: usize) -> Result<(), Receiver<Infallible>> {
         let state = self.state();
-        if !state.paused && slot < state.jobs.get() { Ok(()) } else { Err(state.changed.clone()) }
+        if !state.paused && !state.short && slot < state.jobs.get() { Ok(()) } else { Err(state.changed.clone()) }
     }
 }
 

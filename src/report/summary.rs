@@ -60,12 +60,20 @@ pub fn summary(summary: &RunSummary, highlights: &Highlights, workflow: &Path, c
     Printable::lines(format!("{text}next: {}", next.join("\n      ")))
 }
 
+/// How many lines of a traceback are shown: the last ones.
+const MOST_DETAIL: usize = 12;
+
 /// The failure that stopped a step, if one did.
 fn stopped_by(step: &StepReport) -> String {
     match (step.status, &step.failure) {
         (Status::Failed, Some(failure)) => {
-            let failure = Printable::lines(format!("{} stopped by {}: {}", step.name, failure.class, failure.message));
-            format!("  {}\n", failure.indented("    "))
+            // That of an item is among the failures. That of `setup` is nowhere else.
+            let detail = failure.detail.as_deref().filter(|_| step.stats.failed == 0).unwrap_or_default();
+            let lines: Vec<&str> = detail.lines().collect();
+            let end = lines[lines.len().saturating_sub(MOST_DETAIL)..].iter().map(|line| format!("\n{line}"));
+            let text = format!("{} stopped by {}: {}", step.name, failure.class, failure.message);
+            let text = Printable::lines(text + &end.collect::<String>());
+            format!("  {}\n", text.indented("    "))
         }
         _ => String::new(),
     }

@@ -98,7 +98,7 @@ fn call(env: &mut StepEnv<'_>, stats: Stats, left: Option<Duration>) -> Result<C
     let log = |_, line| printed.borrow_mut().push(line);
     let FrameOutcome { batches, fatal, .. } =
         lane.run(&Frame { batches: std::slice::from_ref(&batch), halt_on_failure: true, error: None, log: &log });
-    let shutdown = lane.finish();
+    let shutdown = lane.finish(&|_| {});
     let outcome = batches.into_iter().next().unwrap_or_default();
     printed.borrow_mut().extend(shutdown.logs);
     tell(env, &outcome, printed.take(), shutdown.error);

@@ -10,6 +10,7 @@ use super::history::{Prior, compare};
 use super::mode::StepMode;
 use super::output::{Writable, item_files, type_check, write_output};
 use super::recorder::{LedgerRecorder, output_failure};
+use super::room::fit_to_files;
 use super::scope::read_results;
 use super::table_check::{check_table, refusal};
 use super::table_output::write_table;
@@ -186,6 +187,7 @@ fn work(
         Ok(types) => types.flatten(),
         Err(error) => return Ok(unfit(env, &error, compared.as_ref())),
     };
+    fit_to_files(env, &mut open);
     let context = env.context(&open, files.clone())?;
     let settings = open.settings.clone();
     let total = compared.as_ref().map_or(settings.total, |compared| Some(compared.total));

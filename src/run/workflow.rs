@@ -15,7 +15,7 @@ use super::summary::{ClosingReport, WriteReport, summary_value};
 use crate::compile::{Prepared, PreparedStep, params_to_keep};
 use crate::ledger::{Given, Ledger, Reader, RunFolder, RunMeta, StepHistory, StepType};
 use crate::model::{Compare, Event, Failure, FailureKind, Listener, RunSummary, Status, StepName};
-use crate::pipeline::Announcer;
+use crate::pipeline::{Announcer, Machine};
 use crate::resume::ItemSelection;
 use crate::spec::{Diagnostics, TaskKind, Workflow};
 use crate::task::TaskHost;
@@ -215,6 +215,7 @@ impl Run<'_> {
         self.env.cancel = self.env.cancel.begin_closing()?;
         // A pause is over with the steps: nobody could end it now.
         self.env.control.width.resume();
+        self.env.control.width.hold_back(Machine::Ready);
         self.env.selection = ItemSelection::Left;
         let (folder, ended) = (self.env.folder.clone(), Arc::clone(&self.env.cancel.kill));
         let report = ClosingReport::new(write_report, folder, self.summary.status, ended);

@@ -98,7 +98,7 @@ impl RetryPolicy {
     pub fn covers(&self, failure: &Failure) -> bool {
         match failure.kind {
             FailureKind::Template | FailureKind::Interrupted | FailureKind::Limit | FailureKind::BadRow => false,
-            FailureKind::Cancelled | FailureKind::Skipped => false,
+            FailureKind::Cancelled | FailureKind::Skipped | FailureKind::Shortage => false,
             _ if self.on.is_empty() => failure.retryable,
             _ => self.on.iter().any(|on| on.matches(failure)),
         }

@@ -29,17 +29,28 @@ impl SourceFile {
         };
         let inside = &self.text[start..end];
         let word = |c: char| c.is_alphanumeric() || c == '_';
+        let mut outside = None;
         for (at, _) in inside.match_indices(needle) {
             let before = inside[..at].chars().next_back();
             let after = inside[at + needle.len()..].chars().next();
             let joined_before = needle.starts_with(word) && before.is_some_and(word);
             let joined_after = needle.ends_with(word) && after.is_some_and(word);
             if !joined_before && !joined_after {
-                return Span::new(start + at, start + at + needle.len());
+                let found = Span::new(start + at, start + at + needle.len());
+                if is_in_braces(&inside[..at]) {
+                    return found;
+                }
+                outside.get_or_insert(found);
             }
         }
-        span
+        outside.unwrap_or(span)
     }
+}
+
+/// Whether what follows this text is in `{{ .. }}` or `{% .. %}`.
+fn is_in_braces(before: &str) -> bool {
+    let last = |marks: [&str; 2]| marks.into_iter().filter_map(|mark| before.rfind(mark)).max();
+    last(["{{", "{%"]) > last(["}}", "%}"])
 }
 
 /// The nearest character boundary at or before `at`.
@@ -73,5 +84,14 @@ mod tests {
         let all = Span::new(3, source.text.len());
         assert_eq!(source.locate(all, "item"), Span::new(15, 19));
         assert_eq!(source.locate(all, "other"), all);
+    }
+
+    #[test]
+    fn locate_prefers_what_is_in_braces() {
+        let source = source("item {{ a }} item {{ item }} item {% if item %}");
+        let all = Span::new(0, source.text.len());
+        assert_eq!(source.locate(all, "item"), Span::new(21, 25));
+        assert_eq!(source.locate(all, "a"), Span::new(8, 9));
+        assert_eq!(source.locate(Span::new(0, 18), "item"), Span::new(0, 4), "there is nothing better");
     }
 }

@@ -30,12 +30,25 @@ pub struct Workflow {
     pub env: Vec<(String, Tree)>,
     /// `keep_runs`: how many runs that succeeded are kept.
     pub keep_runs: Option<NonZeroUsize>,
+    /// `time_limit`, `min_free_memory`, `max_load`: what a run keeps to on a machine with others.
+    pub machine: MachineLimits,
     /// `secrets`: names of environment variables and parameters whose values are never shown.
     pub secrets: Vec<Text>,
     /// `steps`, in file order. Never empty, with unique names.
     pub steps: Vec<Arc<Step>>,
     /// `on_failure` and `finally` as plain steps of these names, in this order.
     pub closing: Vec<Arc<Step>>,
+}
+
+/// What a run keeps to on a machine with others. It changes no result.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MachineLimits {
+    /// `time_limit`: how long a run may take.
+    pub time_limit: Option<Duration>,
+    /// `min_free_memory`: how much memory it leaves free, in bytes.
+    pub min_free_memory: Option<u64>,
+    /// `max_load`: the load average from which on it starts nothing.
+    pub max_load: Option<NonZeroUsize>,
 }
 
 impl Workflow {

@@ -98,7 +98,8 @@ impl LaneSettings {
 
     /// Whether this failure halts a lane that halts on failure.
     pub(super) fn is_halted_by(&self, failure: &Failure) -> bool {
-        !(failure.kind.is_by_hand() || self.skip_bad_rows && failure.kind == FailureKind::BadRow)
+        let is_halting = !failure.kind.is_by_hand() && failure.kind != FailureKind::Shortage;
+        is_halting && !(self.skip_bad_rows && failure.kind == FailureKind::BadRow)
     }
 
     /// The failure of an item whose batch has used up its time.

@@ -186,18 +186,32 @@ fn null() -> io::Result<&'static File> {
     if let Some(null) = NULL.get() {
         return Ok(null);
     }
-    let null = File::open("/dev/null").map_err(|error| io::Error::other(format!("`/dev/null`: {error}")))?;
+    let null = File::open("/dev/null").map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => io::Error::other(format!("`/dev/null`: {error}")),
+        _ => error,
+    })?;
     Ok(NULL.get_or_init(|| null))
+}
+
+/// The signals that are ignored, if that is known: bit 0 is signal 1.
+fn ignored_signals() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(mask.trim(), 16).ok()
+}
+
+/// Whether a signal is ignored.
+pub fn is_ignored(signal: i32) -> bool {
+    ignored_signals().is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 /// The signals to reset in commands: all but those that were ignored when the engine started, as `nohup` does with HUP.
 /// SIGPIPE is reset too, because Rust's runtime ignores it. Listing the signals saves the C library from querying each one. If
 /// they are unknown, or a real-time signal is ignored, only SIGPIPE is reset. 32 and 33 belong to the C library.
 fn handled() -> SigSet {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    let Some(ignored) = ignored.filter(|mask| mask >> 33 == 0) else { return SigSet::from_iter([Signal::SIGPIPE]) };
+    let Some(ignored) = ignored_signals().filter(|mask| mask >> 33 == 0) else {
+        return SigSet::from_iter([Signal::SIGPIPE]);
+    };
     let mut handled = SigSet::all();
     for signal in Signal::iterator().filter(|signal| *signal != Signal::SIGPIPE) {
         if ignored >> (signal as i32 - 1) & 1 == 1 {

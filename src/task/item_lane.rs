@@ -51,6 +51,13 @@ struct ItemPlace<'a> {
     log: &'a dyn Fn(&str, String),
 }
 
+/// How far a frame has come.
+struct Progress {
+    laps: Laps,
+    /// Why nothing more of it can be started now.
+    short: Option<Failure>,
+}
+
 /// Times items that follow each other: the end of one is the start of the next, so the time is read once for each. To read it
 /// takes a part of what the quickest items take.
 struct Laps {
@@ -83,7 +90,7 @@ impl<T: ItemTask> ItemLane<T> {
     }
 
     /// Runs the batch at this place of the frame.
-    fn run_batch(&self, at: usize, frame: &Frame<'_>, laps: &mut Laps) -> BatchOutcome {
+    fn run_batch(&self, at: usize, frame: &Frame<'_>, Progress { laps, short }: &mut Progress) -> BatchOutcome {
         let batch = &frame.batches[at];
         let mut outcome = BatchOutcome::default();
         let mut halted = false;
@@ -96,6 +103,10 @@ impl<T: ItemTask> ItemLane<T> {
             }
             if self.context.withdrawn.has(batch.indexes.get(position)) && !frame.is_for_handler() {
                 outcome.failures.push((position, skipped()));
+                continue;
+            }
+            if let Some(short) = short {
+                outcome.failures.push((position, short.clone()));
                 continue;
             }
             self.context.current_items.on(self.slot, batch.indexes.get(position), laps.last);
@@ -115,6 +126,10 @@ impl<T: ItemTask> ItemLane<T> {
                 // However it ended: the user wanted it to.
                 Err(_) if self.context.withdrawn.ends(batch.indexes.get(position)) => {
                     outcome.failures.push((position, cancelled().after(took)));
+                }
+                Err(failure) if failure.kind == FailureKind::Shortage => {
+                    outcome.failures.push((position, failure.clone()));
+                    *short = Some(failure);
                 }
                 Err(failure) if failure.kind == FailureKind::Interrupted => outcome.unrun.push(position),
                 Err(failure) => {
@@ -162,18 +177,19 @@ impl<T: ItemTask> ItemLane<T> {
 
 impl<T: ItemTask> Lane for ItemLane<T> {
     fn run(&mut self, frame: &Frame<'_>) -> FrameOutcome {
-        let (mut halted, mut laps) = (false, Laps { last: Instant::now(), times: Vec::new() });
+        let laps = Laps { last: Instant::now(), times: Vec::new() };
+        let (mut halted, mut progress) = (false, Progress { laps, short: None });
         let mut run = |at: usize| {
             if halted {
                 return BatchOutcome { unrun: (0..frame.batches[at].items.len()).collect(), ..BatchOutcome::default() };
             }
-            let outcome = self.run_batch(at, frame, &mut laps);
+            let outcome = self.run_batch(at, frame, &mut progress);
             let mut failures = outcome.failures.iter();
             halted = frame.halt_on_failure && failures.any(|(_, it)| self.context.settings.is_halted_by(it));
             outcome
         };
         let batches = (0..frame.batches.len()).map(&mut run).collect();
-        FrameOutcome { batches, times: laps.times, ..FrameOutcome::default() }
+        FrameOutcome { batches, times: progress.laps.times, ..FrameOutcome::default() }
     }
 }
 

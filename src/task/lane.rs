@@ -81,8 +81,8 @@ pub trait Lane {
     /// Runs a frame.
     fn run(&mut self, frame: &Frame<'_>) -> FrameOutcome;
 
-    /// Shuts the lane down.
-    fn finish(&mut self) -> ShutdownReport {
+    /// Shuts the lane down. `tell` gets a word for the user about what this waits for, if it takes long.
+    fn finish(&mut self, _tell: &dyn Fn(String)) -> ShutdownReport {
         ShutdownReport::default()
     }
 }

@@ -4,6 +4,7 @@
 //! helper threads. A group is ended with TERM, and with KILL after [`GRACE`].
 
 use super::cancel::Latch;
+use super::file_limit::give_back;
 use super::guard::{Cell, Guard, hunt};
 use super::invocation::{Started, start};
 use super::pipe_holders::holders;
@@ -138,6 +139,7 @@ pub(super) fn follow(start: impl FnOnce() -> io::Result<Started>, limits: &Limit
         guard.inspect(|guard| guard.leave());
     })?;
     let pid = child.pid;
+    give_back(pid);
     guard.inspect(|guard| guard.enter(pid));
     let watch = match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(watch) => watch,

@@ -127,10 +127,21 @@ fn below(root: u32, mut visit: impl FnMut(u32)) {
 
 /// The memory that processes can still have, in bytes.
 pub fn available_memory() -> u64 {
-    match named(&PathBuf::from("/proc/meminfo"), "MemAvailable:") {
+    match named(&of_machine("meminfo"), "MemAvailable:") {
         0 => u64::MAX,
         kibibytes => kibibytes << 10,
     }
+}
+
+/// The load average of the last minute; 0 if it is unknown.
+pub fn load_average() -> f64 {
+    let text = fs::read_to_string(of_machine("loadavg")).unwrap_or_default();
+    text.split_whitespace().next().and_then(|load| load.parse().ok()).unwrap_or(0.0)
+}
+
+/// A file about the machine. Tests put others in place of those of the kernel.
+fn of_machine(name: &str) -> PathBuf {
+    std::env::var_os("BATCHMILL_TEST_PROC").map_or_else(|| PathBuf::from("/proc"), PathBuf::from).join(name)
 }
 
 fn cpu_of(who: UsageWho) -> u64 {

@@ -49,6 +49,8 @@ pub struct Names {
     pub params: Option<NameList>,
     /// Environment variables.
     pub env: NameList,
+    /// Environment variables that are set, but are not text.
+    pub odd_env: NameList,
     /// Earlier steps.
     pub steps: NameList,
     /// The earlier steps that have an aggregate.
@@ -85,6 +87,11 @@ impl Names {
                 }
                 _ => Ok(()),
             },
+            "env" if !self.env.has(member) && self.odd_env.has(member) => Err(NameError {
+                kind: TemplateErrorKind::UnsetVariable,
+                message: format!("environment variable `{member}` is not UTF-8, so it is not text"),
+                help: "commands and Python code see its bytes; to use it here, set it to text".to_owned(),
+            }),
             "env" if !self.env.has(member) => Err(NameError {
                 kind: TemplateErrorKind::UnsetVariable,
                 message: format!("environment variable `{member}` is not set"),

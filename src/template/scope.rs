@@ -70,6 +70,7 @@ impl Scope {
                 .map(|(name, _)| name.clone())
                 .collect(),
             outputs: self.outputs.keys().cloned().collect(),
+            ..Names::default()
         }
     }
 }
@@ -241,7 +242,7 @@ mod tests {
         assert_eq!(rendered("{{ params.b }} {{ params['a'] }} {{ b }}"), "2 1 2");
         assert_eq!(
             rendered("{{ params | length }} {{ 'a' in params }} {{ params | tojson }}"),
-            r#"2 True {"a":1,"b":2}"#
+            r#"2 true {"a":1,"b":2}"#
         );
         assert_eq!(rendered("{% for key, value in params | items %}{{ key }}={{ value }};{% endfor %}"), "a=1;b=2;");
         assert_eq!(rendered("{{ params }}"), r#"{"a":1,"b":2}"#);

@@ -6,7 +6,7 @@ use minijinja::value::{Value, ValueKind};
 use minijinja::{Error, ErrorKind, Output, State, escape_formatter};
 use std::borrow::Cow;
 
-/// The text of a value: a string as it is, a list or mapping as JSON, anything else as it prints.
+/// The text of a value: a string as it is, null, a bool, a list or a mapping as JSON, anything else as it prints.
 ///
 /// # Errors
 /// If a list or mapping has no JSON form, for example because a value in it is undefined.
@@ -18,6 +18,9 @@ pub(super) fn text_of(value: &Value) -> Result<Cow<'_, str>, String> {
         {
             String::from_utf8(value_to_json(value)?).map(Cow::Owned).map_err(|error| error.to_string())
         }
+        // As in a list, and as in JSON everywhere else.
+        ValueKind::None => Ok(Cow::Borrowed("null")),
+        ValueKind::Bool => Ok(Cow::Borrowed(if value.is_true() { "true" } else { "false" })),
         ValueKind::Invalid => value_to_json(value).map(|_| Cow::default()),
         _ => Ok(Cow::Owned(value.to_string())),
     }
@@ -26,7 +29,7 @@ pub(super) fn text_of(value: &Value) -> Result<Cow<'_, str>, String> {
 /// The formatter for plain text.
 pub(super) fn insert(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
     match value.kind() {
-        ValueKind::Seq | ValueKind::Iterable | ValueKind::Map => {
+        ValueKind::None | ValueKind::Bool | ValueKind::Seq | ValueKind::Iterable | ValueKind::Map => {
             let text = text_of(value).map_err(|message| Error::new(ErrorKind::InvalidOperation, message))?;
             out.write_str(&text).map_err(Error::from)
         }

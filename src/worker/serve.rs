@@ -96,7 +96,11 @@ fn converse(py: Python<'_>, link: Link) -> Result<u8, ServeError> {
     let torn_down = task.teardown(py);
     let code = u8::from(torn_down.is_err());
     if let Err(error) = torn_down {
-        error.print(py);
+        let failure = in_part(support.failure(py, error), "teardown");
+        let detail = failure.detail.as_deref().unwrap_or_default().trim_end();
+        // What the engine shows is the last line.
+        let text = format!("{detail}\n{}: {}\n", failure.class, failure.message);
+        py.import("sys")?.getattr("stderr")?.call_method1("write", (text,))?;
     }
     // This fails if the engine is gone already.
     let _ = outbox.finish(Some(&WorkerMessage::TornDown));
@@ -106,8 +110,20 @@ fn converse(py: Python<'_>, link: Link) -> Result<u8, ServeError> {
 fn prepare(py: Python<'_>, support: &Support, start: &Start) -> Result<Task, Failure> {
     Task::prepare(py, support, start).map_err(|PrepareError { error, retryable }| {
         let failure = support.failure(py, error);
-        if retryable { failure } else { failure.permanent() }
+        // Only `setup` may go well another time.
+        if retryable { in_part(failure, "setup") } else { failure.permanent() }
     })
+}
+
+/// The failure of `setup` or `teardown`, with its line.
+fn in_part(mut failure: Failure, part: &str) -> Failure {
+    let end = format!(".{part}\", line ");
+    let line = failure.detail.as_deref().and_then(|detail| {
+        let digits: String = detail.rsplit_once(&end)?.1.chars().take_while(char::is_ascii_digit).collect();
+        Some(format!(", line {digits}"))
+    });
+    failure.message = format!("{} (in `{part}`{})", failure.message, line.unwrap_or_default());
+    failure
 }
 
 struct Input {

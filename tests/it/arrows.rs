@@ -89,7 +89,17 @@ const HOMES: &[(&str, &[&str])] = &[
     ("arrow_cast", &["src/columnar"]),
     ("arrow_schema", &["src/columnar", "src/export", "src/worker", "src/sources/table"]),
     ("arrow_ipc", &["src/columnar"]),
-    ("encoding_rs", &["src/sources", "src/survey", "src/spec", "src/task/kinds/http", "src/cli/verbs/inspect"]),
+    (
+        "encoding_rs",
+        &[
+            "src/sources",
+            "src/survey",
+            "src/spec",
+            "src/task/kinds/http",
+            "src/task/kinds/python",
+            "src/cli/verbs/inspect",
+        ],
+    ),
     ("saphyr_parser", &["src/spec"]),
     ("annotate_snippets", &["src/spec"]),
     ("aho_corasick", &["src/text"]),

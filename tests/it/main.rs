@@ -55,6 +55,8 @@ mod everyday;
 mod fingerprints;
 /// Batches as data frames, and data frames as results.
 mod frames;
+/// A closed terminal, a full stdout, null.
+mod hang_up;
 /// One hostile text in every place.
 mod hostile;
 /// Run folders that somebody else has made.
@@ -94,6 +96,8 @@ mod messy;
 mod migrations;
 /// Values in code for another program.
 mod nested_code;
+/// Names that are not UTF-8.
+mod odd_names;
 /// Who owns a path that results are written to.
 mod output_columns;
 mod output_files;
@@ -103,6 +107,8 @@ mod owners;
 mod params;
 /// Rows of Parquet files.
 mod parquet;
+/// Where errors are shown, and names beyond ASCII.
+mod places;
 /// Trials of a step, and what follows from them.
 mod profile;
 /// Runs on a terminal.
@@ -111,6 +117,8 @@ mod progress;
 mod proxies;
 /// The Python lane: hosts, crashes, timeouts.
 mod python;
+/// Python as people write it.
+mod python_written;
 /// Random damage to the files of a run.
 mod random_damage;
 /// Values that are made at random.
@@ -135,12 +143,16 @@ mod schema;
 mod secrets;
 /// Combinations of values, and `where`.
 mod selection;
+/// A machine shared with others, a limited time.
+mod shared_machine;
 /// Templates and shell commands, injection above all.
 mod shell;
 /// The shell that runs commands.
 mod shell_programs;
 /// Completion in real shells, and manual pages.
 mod shells;
+/// Little room: limits of files and processes, long paths.
+mod shortages;
 /// Results as files, and files of items.
 mod sinks;
 /// Files, functions and structs stay small.

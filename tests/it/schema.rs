@@ -199,6 +199,8 @@ const LATER: &[&str] = &[
     "must be at most",
     "is too small",
     "`max_memory` must be",
+    "`min_free_memory` must be",
+    "`time_limit` must be",
     "found the number 1.0",
 ];
 

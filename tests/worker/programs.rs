@@ -164,7 +164,7 @@ fn a_missing_module_is_told_with_the_interpreter() {
     let mut start = code("return 1");
     start.setup = Some("raise OSError('no connection')".to_owned());
     let failure = Worker::broken(start);
-    assert!(failure.retryable && failure.message == "no connection", "{failure:?}");
+    assert!(failure.retryable && failure.message == "no connection (in `setup`, line 1)", "{failure:?}");
     assert!(failure.detail.unwrap().contains("flow.yaml:steps.count.setup\", line 1"));
 }
 

@@ -44,7 +44,13 @@ pub struct DisplayArgs {
     /// is longer
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     pub slow_after: Duration,
-    /// Grace period for running items after Ctrl-C or SIGTERM
+    /// End within this time (`2h`, `90m`): start no new items in time, and exit with code 6; `resume` continues
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub time_limit: Option<Duration>,
+    /// Lower the priority of the run and its tasks by this much, from 1 to 19
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=19))]
+    pub nice: Option<i32>,
+    /// Grace period for running items after Ctrl-C or SIGTERM, and before the time limit
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     pub grace: Duration,
 }

@@ -6,7 +6,7 @@ mod list;
 use crate::cli::args::{Format, RunSelector};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::lookup::step_named;
+use crate::cli::lookup::{Detail, step_named, stopped_steps};
 use crate::cli::stderr::tell;
 use crate::text::Printable;
 use clap::Args;
@@ -47,6 +47,8 @@ impl FailuresArgs {
             (Format::Json, false) => list::print_list_json(&all)?,
             (Format::Text, _) if all.is_empty()? => {
                 tell(format!("no item of run `{}` failed", Printable::line(&reader.folder().run.0)));
+                let detail = if self.detail { Detail::Shown } else { Detail::Hidden };
+                stopped_steps(steps, detail).into_iter().for_each(tell);
             }
             (Format::Text, true) => groups::print_groups(&all)?,
             (Format::Text, false) if self.detail => list::print_details(&all)?,

@@ -76,7 +76,7 @@ impl ProfileArgs {
         };
         let mut outcome = match profile(&request) {
             Ok(outcome) => outcome,
-            Err(ProfileError::Interrupted) => return Ok(Exit::Interrupted(stopper.signal().unwrap_or(2))),
+            Err(ProfileError::Interrupted) => return Ok(Exit::interrupted(stopper.stopped_by())),
             Err(error) => return Err(error_of(&error).masked(&prepared.secrets)),
         };
         if let (Some(before), Some(path)) = (&before, &self.against) {

@@ -22,6 +22,9 @@ fn workflow(key: &str) -> &'static [&'static str] {
         "shell" => &["bash"],
         "secrets" => &["[API_TOKEN]"],
         "keep_runs" => &["10"],
+        "time_limit" => &["2h"],
+        "min_free_memory" => &["2GiB"],
+        "max_load" => &["8"],
         "steps" => &[
             "{resize: {for_each: {glob: '*.jpg'}, task: shell, inputs: {command: 'convert {{ item }} out/{{ item }}'}}}",
         ],

@@ -35,6 +35,24 @@ pub static WORKFLOW: KeyGroup = KeyGroup {
             words("20 incremental runs, all others"),
             "How many successful runs to keep for each set of parameters",
         ),
+        key(
+            "time_limit",
+            KeyType::Delay,
+            None,
+            "Time that a run may take; it starts no new items in time, and can be resumed",
+        ),
+        key(
+            "min_free_memory",
+            KeyType::Size,
+            None,
+            "Start no new batches while the machine has less memory free, for example `2GiB`",
+        ),
+        key(
+            "max_load",
+            KeyType::PlainCount,
+            None,
+            "Start no new batches while the load average of the machine is higher",
+        ),
         key("steps", KeyType::Steps, None, "Steps, run one after another"),
         key("on_failure", KeyType::Task, None, "Task to run if the run does not succeed; it can use `summary`"),
         key(

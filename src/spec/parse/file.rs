@@ -11,7 +11,8 @@ use crate::spec::keys;
 use crate::spec::native::Native;
 use crate::spec::setting::Readable;
 use crate::spec::source_file::SourceFile;
-use crate::spec::workflow::{Step, Workflow};
+use crate::spec::task::MemorySize;
+use crate::spec::workflow::{MachineLimits, Step, Workflow};
 use crate::spec::yaml;
 use std::path::Path;
 use std::sync::Arc;
@@ -59,6 +60,14 @@ fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> Workflow {
         })
     };
     let keep_runs = section.take("keep_runs").and_then(|field| field.with(keep_runs, errors));
+    let machine = MachineLimits {
+        time_limit: section.take("time_limit").and_then(|field| field.with(Readable::read, errors)),
+        min_free_memory: section
+            .take("min_free_memory")
+            .and_then(|field| field.with(MemorySize::read, errors))
+            .map(|size| size.0),
+        max_load: section.take("max_load").and_then(|field| field.with(Readable::read, errors)),
+    };
     let shell = section.take("shell").and_then(|field| shell_program(&field, errors));
     let mut steps = match section.take("steps") {
         Some(field) => steps(&field, errors),
@@ -82,6 +91,7 @@ fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> Workflow {
         params,
         env,
         keep_runs,
+        machine,
         secrets,
         steps: steps.into_iter().map(Arc::new).collect(),
         closing: closing.into_iter().map(Arc::new).collect(),

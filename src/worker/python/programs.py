@@ -14,8 +14,6 @@ import types
 from _batchmill_host import Environment, interpreter
 from _batchmill_results import Results, SharedValues, Values, seal, share, wrap
 
-PARAMETERS = ("item", "index", "batch", "params", "env", "steps", "inputs")
-REFLECTION = {"locals", "vars", "eval", "exec", "dir"}
 
 
 class Program:

@@ -5,7 +5,7 @@
 //! in `$XDG_CACHE_HOME/batchmill` or `~/.cache/batchmill` (XDG Base Directory Specification). An answer with errors is not
 //! cached, because the user is about to fix them.
 
-use super::probe::{Answer, Check, ask};
+use super::probe::{Answer, COMPILER, Check, ask};
 use crate::model::ItemKey;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -50,7 +50,7 @@ fn entry(interpreter: &Path, import_path: &[String], checks: &[Check]) -> Option
     variables.sort();
     let version = env!("CARGO_PKG_VERSION");
     let asked = format!(
-        "{version} {file:?} {} {} {} {variables:?} {import_path:?} {checks:?} {}",
+        "{version} {file:?} {} {} {} {variables:?} {import_path:?} {checks:?} {} {COMPILER}",
         data.size(),
         data.mtime(),
         data.mtime_nsec(),

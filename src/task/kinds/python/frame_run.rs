@@ -205,6 +205,13 @@ impl<'f> FrameRun<'f> {
         self.unrun.append(&mut self.work.settle_behind(count));
     }
 
+    /// No worker can be started now: what is left has not begun.
+    pub(super) fn fall_short(&mut self, failure: &Failure) {
+        for unit in self.work.settle_behind(0) {
+            self.outcome.fail(unit, failure.clone());
+        }
+    }
+
     /// The outcomes of the batches. Units that are left count as not run.
     pub(super) fn finish(mut self) -> FrameOutcome {
         self.leave_rest(0);

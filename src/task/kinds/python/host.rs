@@ -25,7 +25,12 @@ pub struct Found {
 pub fn find_interpreter(given: Option<&Path>, workflow_folder: &Path) -> Found {
     let variable = |name: &'static str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let python = |folder: PathBuf| folder.join("bin/python");
-    let venv_in = |folder: &Path| Some(python(folder.join(".venv"))).filter(|python| python.exists());
+    // A link that leads nowhere is there too: what it should be is better said than passed over.
+    let venv_in = |folder: &Path| {
+        let venv = folder.join(".venv");
+        let is_there = venv.is_symlink() || python(venv.clone()).is_symlink() || python(venv.clone()).exists();
+        is_there.then(|| python(venv))
+    };
     let candidates = [
         (given.map(Path::to_path_buf), "--python"),
         (variable("BATCHMILL_PYTHON"), "BATCHMILL_PYTHON"),

@@ -21,6 +21,7 @@ use crate::measure::SlotState;
 use crate::model::{Failure, FailureKind};
 use crate::task::context::StepContext;
 use crate::task::lane::{Frame, FrameOutcome, Lane, LogLine, ShutdownReport};
+use crate::wire::Log;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -75,29 +76,39 @@ impl PythonLane {
         run.packer.make_item_dirs(run.units(count))?;
         let watch = Watch { memory_limit: self.memory_limit(), slot: self.slot };
         let batch_timeout = self.step.context.settings.batch_timeout;
-        let worker = self.ready_worker(Role::of(run.packer.frame))?;
+        let mut printed = Vec::new();
+        let ready = self.ready_worker(Role::of(run.packer.frame), &mut printed);
+        let apart = |log: Log| run.log_apart(LogLine { position: None, stream: log.stream, text: log.text });
+        printed.into_iter().for_each(apart);
+        let worker = ready?;
         run.deadline = run.deadline.or_else(|| batch_timeout.map(|timeout| Instant::now() + timeout));
         Attempt::new(run, worker, count, watch).finish()
     }
 
     /// Returns the worker, and starts one if there is none.
-    fn ready_worker(&mut self, role: Role) -> Result<&mut Worker, Failure> {
+    fn ready_worker(&mut self, role: Role, printed: &mut Vec<Log>) -> Result<&mut Worker, Failure> {
         let worker = match self.worker.take() {
             Some(worker) => worker,
-            None => self.start_worker(role)?,
+            None => self.start_worker(role, printed)?,
         };
         Ok(self.worker.insert(worker))
     }
 
-    fn start_worker(&self, role: Role) -> Result<Worker, Failure> {
+    fn start_worker(&self, role: Role, printed: &mut Vec<Log>) -> Result<Worker, Failure> {
         let Step { task, context } = &*self.step;
         let mut tries = 1..=MOST_STARTS;
         let worker = loop {
             let start = task.start(context, role)?;
-            let begin = || Worker::start(&*self.host, start, &context.cancel.kill);
+            let begin = || Worker::start(&*self.host, start, &context.cancel.kill, printed);
             match context.clocks.of(self.slot).during(SlotState::Start, begin) {
                 Err(failure) if failure.kind == FailureKind::Crash && tries.next() != Some(MOST_STARTS) => {}
-                ended => break ended?,
+                Err(failure) => {
+                    // No item has it, and a traceback must be somewhere.
+                    let text = failure.detail.clone().filter(|_| failure.kind == FailureKind::Exception);
+                    printed.extend(text.map(|text| Log { position: None, stream: "stderr".to_owned(), text }));
+                    return Err(failure);
+                }
+                Ok(worker) => break worker,
             }
         };
         match self.memory_limit().exceeded_by(&*worker.peer) {
@@ -108,14 +119,14 @@ impl PythonLane {
 
     /// Stops the worker in the middle of a frame. The next unit gets a fresh one.
     fn replace_worker(&mut self, run: &mut FrameRun<'_>) {
-        let ShutdownReport { logs, error } = self.stop_worker();
+        let ShutdownReport { logs, error } = self.stop_worker(&|_| {});
         logs.into_iter().for_each(|log| run.log_apart(log));
         self.worker_error = self.worker_error.take().or(error);
     }
 
-    fn stop_worker(&mut self) -> ShutdownReport {
+    fn stop_worker(&mut self, tell: &dyn Fn(String)) -> ShutdownReport {
         let Some(worker) = self.worker.take() else { return ShutdownReport::default() };
-        let WorkerStop { logs, exit } = worker.stop(&self.step.context.cancel.kill);
+        let WorkerStop { logs, exit } = worker.stop(&self.step.context.cancel.kill, tell);
         let last = logs.iter().rev().find_map(|log| log.text.trim().lines().next_back().map(str::to_owned));
         let error = exit.filter(|exit| !exit.success).map(|exit| {
             let last = last.map_or(String::new(), |last| format!(": {last}"));
@@ -156,6 +167,10 @@ impl Lane for PythonLane {
                 break;
             }
             if let Err(failure) = self.attempt(&mut run) {
+                if failure.kind == FailureKind::Shortage {
+                    run.fall_short(&failure);
+                    break;
+                }
                 fatal = Some(failure).filter(|failure| failure.kind != FailureKind::Interrupted);
                 break;
             }
@@ -163,8 +178,8 @@ impl Lane for PythonLane {
         FrameOutcome { fatal, ..run.finish() }
     }
 
-    fn finish(&mut self) -> ShutdownReport {
-        let ShutdownReport { logs, error } = self.stop_worker();
+    fn finish(&mut self, tell: &dyn Fn(String)) -> ShutdownReport {
+        let ShutdownReport { logs, error } = self.stop_worker(tell);
         ShutdownReport { logs, error: self.worker_error.take().or(error) }
     }
 }

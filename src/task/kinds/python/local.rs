@@ -10,9 +10,11 @@ use super::worker_env::worker_env;
 use crate::model::{Failure, FailureKind};
 use crate::task::cancel::Latch;
 use crate::task::context::StepContext;
+use crate::task::file_limit::give_back;
 use crate::task::guard::{Cell, Guard, hunt};
 use crate::task::process::{end_group, kill_child};
 use crate::task::processes::{ATTEMPT_ID, RUN_ID, now, since_boot, ticks};
+use crate::task::shortage::shortage;
 use crate::task::wait::wait;
 use crate::text::CUT;
 use crate::wire::{FrameReader, WireError, WorkerMessage, write_frame};
@@ -105,6 +107,7 @@ impl LocalHost {
         let guard = context.host.guard.as_ref().and_then(Guard::cell);
         command.envs(guard.iter().map(|guard| (ATTEMPT_ID, guard.begin())));
         let mut child = command.process_group(0).spawn()?;
+        give_back(Pid::from_child(&child));
         guard.iter().for_each(|guard| guard.enter(Pid::from_child(&child)));
         let watch = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).inspect_err(|_| kill_child(&mut child))?;
         let reader = FrameReader::default();
@@ -120,8 +123,9 @@ impl PeerHost for LocalHost {
 
     fn start(&self) -> Result<Box<dyn Peer>, Failure> {
         let failed = |error| {
-            let message = format!("cannot start a Python worker with `{}`: {error}", self.host.executable);
-            Failure::new(FailureKind::Start, "WorkerStart", message)
+            let what = format!("cannot start a Python worker with `{}`", self.host.executable);
+            let short = shortage(&error).map(|short| short.of(&what));
+            short.unwrap_or_else(|| Failure::new(FailureKind::Start, "WorkerStart", format!("{what}: {error}")))
         };
         Ok(Box::new(self.spawn().map_err(failed)?))
     }

@@ -20,6 +20,7 @@ mod packages;
 mod payload;
 mod peer;
 mod probe;
+mod script;
 mod shared_page;
 mod stored;
 mod task;

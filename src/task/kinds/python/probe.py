@@ -1,25 +1,31 @@
 """Reports the version and paths of an interpreter, and checks the code and modules of a workflow.
 
-Reads one JSON object from stdin: {"import_path": [folder], "checks": [{"kind": "code", "source": ..} or
-{"kind": "module", "name": ..}]}. Writes one JSON object as the last line of stdout.
+Reads one JSON object from stdin: {"compiler": source of code.py, "import_path": [folder], "checks": [{"kind": "code",
+"source": .., "is_block": ..} or {"kind": "module", "name": ..}]}. Writes one JSON object as the last line of stdout.
 """
+import sys
+
+if sys.path and sys.path[0] == "":
+    # `-c` puts the current directory first. A worker does not, and a `json.py` there is not what is meant below.
+    del sys.path[0]
 import importlib.util
 import json
 import site
-import sys
 
 
-def check_code(source):
-    import ast
+def check_code(source, is_block, compiler):
     import warnings
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ast.parse(source)
+            if is_block:
+                compiler["compile_block"](source, "code", False, [], [])
+            else:
+                compiler["compile_module"](source, "setup")
     except SyntaxError as error:
         return {"message": "SyntaxError: %s" % error.msg, "line": error.lineno, "column": error.offset}
-    except ValueError as error:  # NUL bytes
+    except (ValueError, RecursionError, MemoryError) as error:  # NUL bytes, expressions that are nested too deeply
         return {"message": "SyntaxError: %s" % error, "line": None, "column": None}
 
 
@@ -30,13 +36,19 @@ def check_module(name):
 
 
 def probe():
-    asked = json.load(sys.stdin)
-    sys.path[:1] = []  # `-c` puts the current directory first; a worker does not
+    # Its encoding is that of the locale, and what it reads is UTF-8.
+    asked = json.loads(sys.stdin.buffer.read().decode("utf-8"))
     path = list(sys.path)
+    compiler = {"__name__": "compiler"}
+    if any(check["kind"] == "code" for check in asked["checks"]):
+        exec(compile(asked["compiler"], "code.py", "exec"), compiler)
     sys.path[:0] = asked["import_path"]
     faults = []
     for number, check in enumerate(asked["checks"]):
-        fault = check_code(check["source"]) if check["kind"] == "code" else check_module(check["name"])
+        if check["kind"] == "code":
+            fault = check_code(check["source"], check["is_block"], compiler)
+        else:
+            fault = check_module(check["name"])
         if fault:
             faults.append(dict(fault, check=number))
     sites = list(site.getsitepackages())

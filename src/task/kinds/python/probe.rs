@@ -9,10 +9,15 @@ use std::process::{Command, Stdio};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Check {
-    /// Whether this code parses.
+    /// Whether this code compiles.
     Code {
         /// The source code.
         source: String,
+        /// Whether it becomes the body of a function, in which `return` is allowed.
+        is_block: bool,
+        /// The file that it is in, if that is not the workflow file.
+        #[serde(skip)]
+        file: Option<String>,
     },
     /// Whether this module can be found.
     Module {
@@ -50,6 +55,9 @@ pub(super) struct Answer {
     pub(super) faults: Vec<CheckFault>,
 }
 
+/// What compiles code blocks in the worker: what it refuses, it refuses here.
+pub(super) const COMPILER: &str = include_str!("../../../worker/python/code.py");
+
 /// Runs the probe in an interpreter. The error is one line for the user.
 pub(super) fn ask(interpreter: &Path, import_path: &[String], checks: &[Check]) -> Result<Answer, String> {
     let mut child = Command::new(interpreter)
@@ -62,7 +70,7 @@ pub(super) fn ask(interpreter: &Path, import_path: &[String], checks: &[Check]) 
             io::ErrorKind::NotFound => "it does not exist".to_owned(),
             _ => format!("it does not start: {error}"),
         })?;
-    let asked = serde_json::json!({ "import_path": import_path, "checks": checks }).to_string();
+    let asked = serde_json::json!({ "compiler": COMPILER, "import_path": import_path, "checks": checks }).to_string();
     let stdin = child.stdin.take();
     // Fails if the program does not read its input. Then it is not Python, which is reported below.
     let _ = stdin.map(|mut stdin| stdin.write_all(asked.as_bytes()));
@@ -72,6 +80,16 @@ pub(super) fn ask(interpreter: &Path, import_path: &[String], checks: &[Check]) 
     serde_json::from_str(last).map_err(|_| {
         let stderr = String::from_utf8_lossy(&output.stderr);
         let last = stderr.lines().next_back().unwrap_or("no output").trim();
-        format!("it does not behave like Python 3 ({}; {last})", output.status)
+        let shadow =
+            shadowing_file(&stderr).map_or(String::new(), |file| format!("; `{file}` may hide a module of Python"));
+        format!("it does not behave like Python 3 ({}; {last}{shadow})", output.status)
     })
+}
+
+/// The last file of a traceback, if it is one of the user's: where the probe fails, that file has the name of a module that it
+/// needs.
+fn shadowing_file(stderr: &str) -> Option<&str> {
+    let files = stderr.lines().filter_map(|line| line.trim_start().strip_prefix("File \"")?.split('"').next());
+    let mut own = files.filter(|file| !file.starts_with('<') && !file.contains("/lib/python"));
+    own.next_back()
 }

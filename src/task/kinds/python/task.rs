@@ -1,6 +1,7 @@
 //! A `python` task, compiled, and the message that starts its workers.
 
 use super::probe::Check;
+use super::script;
 use super::stored::{LargeResults, Writer, raw, unwritable};
 use crate::model::{BatchFormat, Failure, Form, Span, StepName, Text, Tree};
 use crate::spec::{self, PythonProgram};
@@ -77,13 +78,14 @@ impl PythonTask {
                 (Source::Function { module: module.clone(), name: name.clone() }, *span)
             }
             PythonProgram::Operation { name, span } => (Source::Operation(name.clone()), *span),
-            PythonProgram::Script(script) => {
-                let path = folder.join(&script.raw);
-                let text = std::fs::read_to_string(&path).map_err(|error| {
-                    let message = format!("cannot read script `{}`: {error}", path.display());
-                    vec![TemplateError::new(TemplateErrorKind::File, script.span, message)]
+            PythonProgram::Script(name) => {
+                let path = folder.join(&name.raw);
+                let bytes = std::fs::read(&path).map_err(|error| error.to_string());
+                let text = bytes.and_then(|bytes| script::decode(&bytes)).map_err(|cause| {
+                    let message = format!("cannot read script `{}`: {cause}", path.display());
+                    vec![TemplateError::new(TemplateErrorKind::File, name.span, message)]
                 })?;
-                (Source::Script { path: path.display().to_string(), text }, script.span)
+                (Source::Script { path: path.display().to_string(), text }, name.span)
             }
         };
         let inputs = compile_pairs(&task.inputs)?;
@@ -136,9 +138,12 @@ impl PythonTask {
 
     /// What the interpreter checks before anything runs, and where that is in the workflow file.
     pub(super) fn checks(&self) -> Vec<(Check, Span)> {
-        let code = |text: &Text| (Check::Code { source: text.raw.clone() }, text.span);
+        let code = |text: &Text| (Check::Code { source: text.raw.clone(), is_block: false, file: None }, text.span);
         let program = match &self.program {
-            Source::Code(source) | Source::Script { text: source, .. } => Some(Check::Code { source: source.clone() }),
+            Source::Code(source) => Some(Check::Code { source: source.clone(), is_block: true, file: None }),
+            Source::Script { path, text } => {
+                Some(Check::Code { source: text.clone(), is_block: true, file: Some(path.clone()) })
+            }
             Source::Function { module, .. } => Some(Check::Module { name: module.clone() }),
             Source::Operation(_) => None,
         };

@@ -14,6 +14,9 @@ const TEARDOWN: Duration = Duration::from_secs(60);
 /// How long a worker may take to exit after that. Threads that are no daemons, and `atexit` functions, have so long.
 const LAST: Duration = Duration::from_secs(5);
 
+/// After how much of it the user is told.
+const TOLD_AFTER: Duration = Duration::from_secs(1);
+
 /// A worker that is ready for work.
 pub(super) struct Worker {
     pub(super) peer: Box<dyn Peer>,
@@ -34,11 +37,16 @@ pub(super) struct WorkerStop {
 }
 
 impl Worker {
-    /// Starts a worker and waits until it is ready.
+    /// Starts a worker and waits until it is ready. If it cannot be used, `printed` gets what `setup` has printed.
     ///
     /// # Errors
     /// If it cannot be used. If it died during setup, the failure is a [`FailureKind::Crash`], and another try may help.
-    pub(super) fn start(host: &dyn PeerHost, start: Start, kill: &Latch) -> Result<Self, Failure> {
+    pub(super) fn start(
+        host: &dyn PeerHost,
+        start: Start,
+        kill: &Latch,
+        printed: &mut Vec<Log>,
+    ) -> Result<Self, Failure> {
         let (peer, next_check) = (host.start()?, Instant::now());
         let mut worker = Self { peer, items_sent: 0, next_check, setup_logs: Vec::new() };
         worker.expect_hello(host, kill)?;
@@ -47,9 +55,13 @@ impl Worker {
             match worker.answer(kill)? {
                 Answer::Message(WorkerMessage::Ready) => return Ok(worker),
                 Answer::Message(WorkerMessage::Log(log)) => worker.setup_logs.push(log),
-                Answer::Message(WorkerMessage::Broken(failure)) => return Err(failure.permanent()),
+                Answer::Message(WorkerMessage::Broken(failure)) => {
+                    printed.append(&mut worker.setup_logs);
+                    return Err(failure.permanent());
+                }
                 Answer::Message(_) => return Err(unusable("it sent an unexpected message before it was ready")),
                 Answer::Dead(exit) => {
+                    printed.append(&mut worker.setup_logs);
                     let message = format!("Python worker {} during setup", exit.description);
                     return Err(crash(message).with_detail(worker.peer.stderr_tail()));
                 }
@@ -85,10 +97,12 @@ impl Worker {
         }
     }
 
-    /// Stops the worker after its `teardown`.
-    pub(super) fn stop(mut self, kill: &Latch) -> WorkerStop {
+    /// Stops the worker after its `teardown`. `tell` gets a word about what it waits for, if that takes long.
+    pub(super) fn stop(mut self, kill: &Latch, tell: &dyn Fn(String)) -> WorkerStop {
         let mut logs = Vec::new();
+        // `teardown` may have much to do. Threads are rarely meant to go on.
         let mut waits = Waits { deadline: Some(Instant::now() + TEARDOWN), ..Waits::for_answer(kill) };
+        let mut told = true;
         let (mut pending, mut allowed, mut late) = ("`teardown`", TEARDOWN, None);
         // If the worker is dead already, its socket is closed, which ends the loop.
         drop(self.peer.send(&WorkerMessage::Stop));
@@ -97,9 +111,15 @@ impl Worker {
                 Ok(WorkerEvent::Message(WorkerMessage::Log(log))) => logs.push(log),
                 Ok(WorkerEvent::Message(WorkerMessage::TornDown)) => {
                     (pending, allowed) = ("a thread or an `atexit` function", LAST);
-                    waits.deadline = Some(Instant::now() + LAST);
+                    (waits.deadline, told) = (Some(Instant::now() + TOLD_AFTER), false);
                 }
                 Ok(WorkerEvent::Message(_)) => {}
+                Ok(WorkerEvent::Deadline) if !told => {
+                    let rest = allowed.saturating_sub(TOLD_AFTER);
+                    let seconds = rest.as_secs();
+                    tell(format!("waiting {seconds} s for {pending} of a Python worker, which is killed then"));
+                    (waits.deadline, told) = (Some(Instant::now() + rest), true);
+                }
                 Ok(WorkerEvent::Deadline) => {
                     let seconds = allowed.as_secs();
                     late = Some(format!("was killed, because {pending} had not ended {seconds} s"));

@@ -7,10 +7,12 @@ use crate::measure::SlotState;
 use crate::model::{Failure, FailureKind, Text};
 use crate::spec::{self, MemorySize, ShellProgram, ShellTask};
 use crate::task::context::StepContext;
+use crate::task::file_limit::shell_prefix;
 use crate::task::invocation::{Invocation, SpawnDefaults};
 use crate::task::item_lane::ItemRun;
 use crate::task::process::{self, Limits, ProcessEnd};
 use crate::task::processes::{ATTEMPT_ID, RUN_ID};
+use crate::task::shortage::shortage;
 use crate::template::{
     CompiledTree, ItemScope, Names, RenderedCommand, ShellCommand, Template, TemplateError, compile_pairs,
 };
@@ -29,6 +31,8 @@ pub(in crate::task::kinds) struct Shell {
     env: Vec<(String, CompiledTree)>,
     /// What runs a command line, and its options.
     shell: Vec<String>,
+    /// Whether that is a shell.
+    quotes_as_sh: bool,
     pub(super) stdin: Option<Stdin>,
     /// `max_memory` in bytes.
     max_memory: Option<u64>,
@@ -40,20 +44,30 @@ pub(in crate::task::kinds) struct Shell {
 impl Shell {
     pub(in crate::task::kinds) fn compile(task: &ShellTask) -> Result<Self, Vec<TemplateError>> {
         let command = match &task.command {
-            spec::Command::Line(line) => command_line(line, task.shell.as_ref()).map_err(|error| vec![error])?,
-            spec::Command::Argv(words) => ShellCommand::compile_argv(words)?,
+            spec::Command::Line(line) => command_line(line, task.shell.as_ref()).map_err(|error| vec![error]),
+            spec::Command::Argv(words) => ShellCommand::compile_argv(words),
         };
-        let working_dir = task.working_dir.as_ref().map(Template::compile).transpose().map_err(|error| vec![error])?;
-        Ok(Self {
-            command,
-            working_dir,
-            env: compile_pairs(&task.env)?,
-            shell: task.shell.clone().unwrap_or_else(|| ShellProgram::named("sh")).0,
-            stdin: task.stdin.as_ref().map(Stdin::compile).transpose()?,
-            max_memory: task.max_memory.map(|MemorySize(bytes)| bytes),
-            found: RwLock::default(),
-            defaults: OnceLock::new(),
-        })
+        let working_dir = task.working_dir.as_ref().map(Template::compile).transpose().map_err(|error| vec![error]);
+        let stdin = task.stdin.as_ref().map(Stdin::compile).transpose();
+        let shell = task.shell.clone().unwrap_or_else(|| ShellProgram::named("sh"));
+        match (command, working_dir, compile_pairs(&task.env), stdin) {
+            (Ok(command), Ok(working_dir), Ok(env), Ok(stdin)) => Ok(Self {
+                command,
+                working_dir,
+                env,
+                quotes_as_sh: shell.quotes_as_sh(),
+                shell: shell.0,
+                stdin,
+                max_memory: task.max_memory.map(|MemorySize(bytes)| bytes),
+                found: RwLock::default(),
+                defaults: OnceLock::new(),
+            }),
+            // All of them, so that one look at the file is enough.
+            (command, working_dir, env, stdin) => {
+                let errors = [command.err(), working_dir.err(), env.err(), stdin.err()];
+                Err(errors.into_iter().flatten().flatten().collect())
+            }
+        }
     }
 
     /// The errors in its templates.
@@ -75,10 +89,9 @@ impl Shell {
         if let Some(found) = self.found.read().ok().and_then(|found| found.get(program).cloned()) {
             return found;
         }
-        let executable =
-            |path: &PathBuf| path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0);
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let Some(found) = std::env::split_paths(&path).map(|folder| folder.join(program)).find(executable) else {
+        let mut files = std::env::split_paths(&path).map(|folder| folder.join(program));
+        let Some(found) = files.find(|file| is_executable(file)) else {
             return PathBuf::from(program);
         };
         if let Ok(mut cache) = self.found.write() {
@@ -99,7 +112,8 @@ impl Shell {
         let mut invocation = match self.command.render(scope)? {
             RenderedCommand::Argv(words) => {
                 let program = words.first().expect("a command has a program: checked in `spec`");
-                Invocation::new(file(program), words)
+                let (file, words) = limited(file(program), words);
+                Invocation::new(file, words)
             }
             RenderedCommand::Script { script, variables } => self.script(&file(&self.shell[0]), script, variables)?,
         };
@@ -135,7 +149,8 @@ impl Shell {
         let (long, short): (Vec<_>, Vec<_>) =
             variables.into_iter().partition(|(_, value)| value.len() > LONGEST_VARIABLE);
         let long = long.iter().map(|(name, value)| LongValue::new(name, value)).collect::<Result<Vec<_>, _>>()?;
-        let script = long.iter().map(LongValue::assignment).chain([script]).collect();
+        let limit = shell_prefix().filter(|_| self.quotes_as_sh).unwrap_or_default();
+        let script = [limit].into_iter().chain(long.iter().map(LongValue::assignment)).chain([script]).collect();
         let words = self.shell.iter().cloned().chain([script]).collect();
         let mut invocation = Invocation::new(shell.to_owned(), words);
         invocation.variables = short.into_iter().map(|(name, value)| (name, value.into())).collect();
@@ -170,7 +185,10 @@ impl Shell {
         };
         let ended = process::follow(start, &limits);
         clock.enter(SlotState::Receive);
-        let ended = ended.map_err(|error| start_failure(&command.file, &error))?;
+        let ended = ended.map_err(|error| match shortage(&error) {
+            Some(short) => short.of(&format!("cannot start `{}`", command.file.display())),
+            None => start_failure(&command.file, &error),
+        })?;
         if let Some(holder) = &ended.held_by {
             let still = format!("the command has exited, but {holder} still has its output open");
             log("warning", format!("{still}; whatever it prints later is lost\n"));
@@ -191,6 +209,19 @@ impl Shell {
         let made = SpawnDefaults::new(&context.host.env)?;
         Ok(self.defaults.get_or_init(|| made))
     }
+}
+
+fn is_executable(file: &Path) -> bool {
+    file.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+}
+
+/// A program and its words, started by a shell if its limit of open files has to be lowered first. A program that cannot be
+/// started is left as it is: its error says more than that of the shell.
+fn limited(file: PathBuf, words: Vec<String>) -> (PathBuf, Vec<String>) {
+    let limit = shell_prefix().filter(|_| file.is_absolute() && is_executable(&file));
+    let (Some(limit), Some(path)) = (limit, file.to_str()) else { return (file, words) };
+    let begin = ["/bin/sh", "-c", &format!("{limit}exec \"$0\" \"$@\""), path].map(str::to_owned);
+    (PathBuf::from("/bin/sh"), begin.into_iter().chain(words.into_iter().skip(1)).collect())
 }
 
 /// The item as text: a string as it is, any other value as JSON. NUL is removed, because a variable cannot contain it.

@@ -5,7 +5,8 @@ use crate::task::process::{self, EndedBy, ProcessEnd};
 use crate::task::withdrawn::cancelled;
 use crate::text::CUT;
 use bytesize::ByteSize;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -14,27 +15,44 @@ use std::time::Duration;
 /// How to pass a value that is too long for an argument.
 const USE_STDIN: &str = "pass it with `stdin: \"{{ item }}\"`, or in a file";
 
+/// How much of a script the kernel reads to find its interpreter.
+const MOST_FIRST_LINE: u64 = 256;
+
 /// The status of a shell that cannot start a program that it has found.
 const CANNOT_START: i32 = 126;
 
+/// The interpreter that the first line of a script asks for, with its arguments.
+fn interpreter_of(script: &Path) -> Option<String> {
+    let mut bytes = Vec::new();
+    File::open(script).ok()?.take(MOST_FIRST_LINE).read_to_end(&mut bytes).ok()?;
+    let line = bytes.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    Some(String::from_utf8_lossy(line).trim_start().to_owned())
+}
+
 pub(super) fn start_failure(program: &Path, error: &io::Error) -> Failure {
-    let program = program.display();
+    let shown = program.display();
     let message = match error.kind() {
-        io::ErrorKind::NotFound => format!("command not found: `{program}`"),
-        io::ErrorKind::PermissionDenied => format!("not executable: `{program}`"),
+        io::ErrorKind::NotFound => match interpreter_of(program) {
+            Some(line) if line.ends_with('\r') => {
+                let line = line.trim_end();
+                format!(
+                    "cannot start `{shown}`: its lines end as on Windows, so it asks for the interpreter `{line}\\r`; convert it: `sed -i 's/\\r$//' {shown}`"
+                )
+            }
+            Some(line) => {
+                format!("cannot start `{shown}`: its first line asks for the interpreter `{line}`, which is not there")
+            }
+            None => format!("command not found: `{shown}`"),
+        },
+        io::ErrorKind::PermissionDenied => format!("not executable: `{shown}`"),
         io::ErrorKind::ArgumentListTooLong => {
             format!("an argument or a variable is too long: Linux allows 128 KiB for each; {USE_STDIN}")
         }
         io::ErrorKind::InvalidInput => "a command cannot contain a NUL byte".to_owned(),
-        _ => format!("cannot start `{program}`: {error}"),
+        _ => format!("cannot start `{shown}`: {error}"),
     };
-    let failure = Failure::new(FailureKind::Start, "Start", message);
-    // A lack of processes or memory may be temporary. A command that does not exist will not appear by itself.
-    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory) {
-        failure
-    } else {
-        failure.permanent()
-    }
+    // A command that does not exist will not appear by itself.
+    Failure::new(FailureKind::Start, "Start", message).permanent()
 }
 
 /// The result of a command: both streams and the status.

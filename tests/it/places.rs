@@ -1,0 +1,105 @@
+//! Where errors are shown in a workflow file, and names beyond ASCII.
+
+use crate::support::Sandbox;
+use serde_json::json;
+
+#[test]
+fn an_undefined_name_is_underlined_in_its_braces() {
+    let sandbox = Sandbox::with(
+        "params: {n: 1}
+steps:
+  - name: a
+    for_each: [1]
+    task: shell
+    inputs:
+      command: >
+        echo nope
+        {{ n }} {{ nope }}
+  - name: b
+    task: echo
+    inputs: {message: 'gone {{ n }} or {{ gone }}'}
+",
+    );
+    let words = ["`nope` is not defined", "workflow.yaml:9:20", "`gone` is not defined", "workflow.yaml:12:43"];
+    sandbox.batchmill(&["validate", "workflow.yaml"]).exits_with(2).says(&words);
+}
+
+#[test]
+fn a_setting_that_turns_out_wrong_is_shown_where_it_is() {
+    for (setting, place) in [
+        ("max_parallel: '{{ 1 / 0 }}'", "5:19"),
+        ("batch_timeout: '{{ \"soon\" }}'", "5:20"),
+        ("timeout: '{{ steps }}'", "5:14"),
+        ("max_failures: '{{ \"many\" }}'", "5:19"),
+    ] {
+        let steps = format!(
+            "steps:\n  - name: a\n    for_each: [1]\n    task: shell\n    {setting}\n    inputs: {{command: 'true'}}\n"
+        );
+        let key = setting.split(':').next().unwrap();
+        let words = [&format!("`{key}`")[..], &format!("workflow.yaml:{place}")];
+        Sandbox::with(&steps).run(&[]).exits_with(2).says(&words);
+    }
+}
+
+#[test]
+fn every_broken_template_of_a_command_is_reported_at_once() {
+    let sandbox = Sandbox::with(
+        "params: {n: 1}
+steps:
+  - name: a
+    for_each: [1]
+    task: shell
+    inputs:
+      command: '{{ x'
+      working_dir: '{{ y'
+      env: {A: '{{ z', B: '{{ item '}
+  - name: b
+    task: shell
+    inputs: {command: 'echo {{ nope }}'}
+",
+    );
+    let places = ["7:20", "8:24", "9:20", "9:31", "12:32"].map(|place| format!("workflow.yaml:{place}"));
+    let ended = sandbox.batchmill(&["validate", "workflow.yaml"]).exits_with(2);
+    assert_eq!(ended.stderr.matches("error: ").count(), 5, "{}", ended.stderr);
+    places.iter().for_each(|place| assert!(ended.stderr.contains(place), "{place}: {}", ended.stderr));
+}
+
+#[test]
+fn a_file_is_valid_without_the_values_of_its_parameters_and_secrets() {
+    let workflow = "params: {rate: {type: integer}}
+env: {RATE: '{{ rate + 1 }}', TWICE: '{{ env.RATE }}{{ env.RATE }}'}
+secrets: [NO_SUCH_TOKEN]
+steps: [{name: a, for_each: [1], task: shell, inputs: {command: 'echo {{ rate }} $TWICE'}}]
+";
+    let sandbox = Sandbox::with(workflow);
+    sandbox.batchmill(&["validate", "workflow.yaml"]).exits_with(0);
+    let ended =
+        sandbox.run(&[]).exits_with(2).says(&["parameter `rate` is required", "secret `NO_SUCH_TOKEN` is not set"]);
+    assert!(!ended.stderr.contains("is not defined"), "{}", ended.stderr);
+    let given = sandbox.env("NO_SUCH_TOKEN", "s3cret");
+    given.run(&["rate=1"]).exits_with(0);
+    assert_eq!(given.results("a")[0]["stdout"], "1 22");
+    // What is wrong with any value is an error all the same.
+    let wrong = workflow.replace("rate + 1", "rat");
+    Sandbox::with(&wrong).batchmill(&["validate", "workflow.yaml"]).exits_with(2).says(&["`rat` is not defined"]);
+}
+
+#[test]
+fn names_beyond_ascii_can_be_used_wherever_they_can_be_given() {
+    let sandbox = Sandbox::with(
+        "params: {größe: 2, 名前: x}
+steps:
+  - name: zählen
+    for_each: [1, 2]
+    task: python
+    inputs: {code: 'return item * größe * faktor', größe: '{{ größe }}', faktor: '{{ params.größe }}'}
+    outputs: länge
+  - name: sagen
+    task: shell
+    inputs: {command: 'echo {{ länge | length }} {{ steps.zählen.result }} {{ 名前 }}'}
+",
+    );
+    sandbox.run(&["größe=3"]).exits_with(0);
+    assert_eq!(sandbox.results("zählen"), [json!(9), json!(18)]);
+    assert_eq!(sandbox.results("sagen")[0]["stdout"], "2 [9,18] x");
+}
