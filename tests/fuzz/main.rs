@@ -9,6 +9,8 @@
 mod answers;
 /// Commands for the shell.
 mod commands;
+/// CSV files.
+mod csvs;
 /// Run folders.
 mod folders;
 /// What workers send.

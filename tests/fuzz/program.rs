@@ -1,6 +1,6 @@
 //! The program in a folder of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
@@ -38,4 +38,16 @@ pub fn batchmill(folder: &Path, arguments: &[&str]) -> Ended {
     let output = command.args(arguments).current_dir(folder).env_remove("BATCHMILL_STATE_DIR").output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// What a script in `tests/support` prints.
+pub fn python(script: &str, arguments: &[&str]) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let set = std::env::var_os("BATCHMILL_TEST_PYTHON").map(PathBuf::from);
+    let interpreter = set.unwrap_or_else(|| root.join(".venv/bin/python"));
+    let mut command = Command::new("timeout");
+    command.args(["-s", "KILL", BOUND]).arg(interpreter).arg(root.join("tests/support").join(script)).args(arguments);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
