@@ -19,6 +19,8 @@ mod frames;
 mod fuzzer;
 /// Bytes that were cut, swapped, doubled and overwritten.
 mod mutation;
+/// Parquet files and compressed text.
+mod packed;
 /// The program in a folder of its own.
 mod program;
 /// Secrets.
