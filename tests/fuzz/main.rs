@@ -23,6 +23,8 @@ mod mutation;
 mod packed;
 /// The program in a folder of its own.
 mod program;
+/// Requests to pages.
+mod requests;
 /// Secrets.
 mod secrets;
 /// Strings of a workflow with expressions and statements.
