@@ -27,8 +27,8 @@ def main() -> None:
     for path in sorted(Path(folder).glob("*.csv")):
         text = path.read_bytes().decode("utf-8-sig")
         records = list(csv.reader(io.StringIO(text, newline=""), **rules))
-        ended = text if text.endswith(("\n", "\r")) or not text else text + "\n"
-        *_, last = csv.reader(io.StringIO(ended + END, newline=""), **rules)
+        # One line break may be escaped.
+        *_, last = csv.reader(io.StringIO(f"{text}\n\n{END}", newline=""), **rules)
         if last != [END]:
             unclosed.append(path.name)
             records.pop()
