@@ -1,8 +1,8 @@
 """Prints what Python's `csv` module reads from each CSV file in a folder, as batchmill is to read it.
 
-    python tests/support/csv_rows.py FOLDER DELIMITER QUOTE ESCAPE
+    python tests/support/csv_rows.py FOLDER DELIMITER QUOTE
 
-QUOTE and ESCAPE may be `none`. The answer is JSON: the rows of all files in the order of their names, without those that have another
+QUOTE may be `none`. The answer is JSON: the rows of all files in the order of their names, without those that have another
 number of fields than the first one of their file, and the names of the files in which a quote is never closed, without the open row.
 """
 
@@ -17,18 +17,15 @@ END = "the end"
 
 
 def main() -> None:
-    folder, delimiter, quote, escape = sys.argv[1:]
+    folder, delimiter, quote = sys.argv[1:]
     csv.field_size_limit(1 << 30)
     rules = {"delimiter": "\t" if delimiter == "tab" else delimiter}
     rules |= {"quoting": csv.QUOTE_NONE} if quote == "none" else {"quotechar": quote}
-    if escape != "none":
-        rules["escapechar"] = escape
     rows, unclosed = [], []
     for path in sorted(Path(folder).glob("*.csv")):
         text = path.read_bytes().decode("utf-8-sig")
         records = list(csv.reader(io.StringIO(text, newline=""), **rules))
-        # One line break may be escaped.
-        *_, last = csv.reader(io.StringIO(f"{text}\n\n{END}", newline=""), **rules)
+        *_, last = csv.reader(io.StringIO(f"{text}\n{END}", newline=""), **rules)
         if last != [END]:
             unclosed.append(path.name)
             records.pop()
