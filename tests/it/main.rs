@@ -119,6 +119,8 @@ mod rows_mended;
 mod schema;
 /// Secrets, which nothing keeps and nothing shows.
 mod secrets;
+/// Secrets, which no page and no answer shows.
+mod secrets_served;
 /// Templates and shell commands, injection above all.
 mod shell;
 /// Completion in real shells, and manual pages.
