@@ -134,6 +134,8 @@ mod sniffed;
 mod source_tree;
 /// Rows that databases give for queries.
 mod sql;
+/// Names of tables and columns.
+mod sql_names;
 /// Results as rows of tables.
 mod sql_outputs;
 mod sql_outputs_killed;
