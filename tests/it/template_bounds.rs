@@ -67,11 +67,9 @@ fn lists_that_double_again_and_again_fail_their_item() {
 #[test]
 #[ignore = "heavy: writes up to a gigabyte"]
 fn lists_that_hold_each_other_again_and_again_are_too_long_as_json() {
-    for end in ["{{ a }}", "{{ a | tojson | length }}"] {
-        let ended = rendered(&format!("a{{% set a = [1] %}}{}{end}", "{% set a = [a, a] %}".repeat(40)));
-        assert_eq!(ended.code, Some(1), "{end}: {}", ended.stderr);
-        assert!(ended.stderr.contains("is longer than 1 GiB"), "{end}: {}", ended.stderr);
-    }
+    let ended = rendered(&format!("a{{% set a = [1] %}}{}{{{{ a }}}}", "{% set a = [a, a] %}".repeat(40)));
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("is longer than 1 GiB"), "{}", ended.stderr);
 }
 
 #[test]
