@@ -8,6 +8,9 @@ BENCH_VENV := .venv-bench
 BROWSER_VENV := .venv-browser
 POLLOCK_VENV := .venv-pollock
 EDITOR := .editor
+# Programs that check the project, built here once.
+TOOLS := .tools
+DENY_VERSION := 0.20.2
 PREFIX ?= $(HOME)/.local
 # Cargo builds into this directory. `dev` is the profile that `make demo` and `make test` share, `dist` the one for users.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -32,7 +35,7 @@ export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(getattr(sys, "_bas
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full browser pictures chaos fuzz check bench bench-check bench-disturbed bench-paint bench-peers bench-pollock bench-profile bench-scale install fmt lint wheel clean setup quick build dist
+.PHONY: help demo test test-full browser pictures chaos fuzz deny check bench bench-check bench-disturbed bench-paint bench-peers bench-pollock bench-profile bench-scale install fmt lint wheel clean setup quick build dist
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -78,9 +81,13 @@ SECONDS = 60
 fuzz: build setup ## feed hostile input of every kind for minutes; SECONDS=600 for each kind, ARGS=yaml for one of them
 	BATCHMILL_FUZZ_SECONDS=$(SECONDS) $(TEST_ENV) $(CARGO) test $(FEATURES) --test fuzz -- --test-threads 1 --nocapture $(ARGS)
 
-check: ## run everything that must pass before a change lands: formatting, lints, all tests, bench-check
+deny: $(TOOLS)/bin/cargo-deny-$(DENY_VERSION) ## check the licences and the origins of all crates against deny.toml; ARGS=advisories needs the network
+	$< --locked check licenses bans sources $(ARGS)
+
+check: ## run everything that must pass before a change lands: formatting, lints, licences, all tests, bench-check
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets $(FEATURES) -- -D warnings
+	$(MAKE) deny
 	$(MAKE) test
 	$(MAKE) test-full
 	$(MAKE) bench-check
@@ -127,7 +134,7 @@ install: dist ## install the programs into PREFIX/bin (~/.local/bin by default)
 
 clean: ## remove build output and virtual environments
 	$(CARGO) clean
-	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) $(BROWSER_VENV) $(POLLOCK_VENV) $(EDITOR) target-wheel dist out
+	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) $(BROWSER_VENV) $(POLLOCK_VENV) $(EDITOR) $(TOOLS) target-wheel dist out
 
 build:
 	$(CARGO) build $(FEATURES) $(BINS)
@@ -163,6 +170,12 @@ $(VENV)/ready: $(VENV)/pandas
 $(VENV)/wheel: $(VENV)/ready $(WHEEL_VENV)/ready
 	$(VENV)/bin/python -m pip install --quiet --force-reinstall dist/test/*.whl
 	@touch $@
+
+# Takes some minutes, once.
+$(TOOLS)/bin/cargo-deny-$(DENY_VERSION):
+	CARGO_TARGET_DIR=$(TOOLS)/target $(CARGO) install --quiet --locked --root $(TOOLS) --version $(DENY_VERSION) cargo-deny
+	rm -rf $(TOOLS)/target
+	mv $(TOOLS)/bin/cargo-deny $@
 
 # The YAML server of VS Code, for the test that drives it. Without npm that test is skipped, and says so.
 $(EDITOR)/ready: tests/editor/package.json

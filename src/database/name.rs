@@ -86,7 +86,8 @@ pub fn check_length(what: &str, name: &str) -> Result<(), DatabaseError> {
     if name.len() <= MOST_BYTES {
         return Ok(());
     }
-    Err(format!("the {what} `{name}` has more than {MOST_BYTES} bytes, which PostgreSQL would cut off").into())
+    let beginning: String = name.chars().take(MOST_BYTES).collect();
+    Err(format!("the {what} `{beginning}…` has more than {MOST_BYTES} bytes, which PostgreSQL would cut off").into())
 }
 
 /// The parts between dots, without quotes; none if a quote is not closed.

@@ -3,7 +3,7 @@
 use super::exact_number::ExactNumber;
 use super::json::value_to_json;
 use super::text::text_of;
-use minijinja::value::{Kwargs, Object, ObjectRepr, Value, ValueKind};
+use minijinja::value::{Kwargs, Object, ObjectRepr, Rest, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State};
 use std::fmt;
 use std::path::Path;
@@ -26,15 +26,25 @@ impl Object for Raw {
 /// How deep a value may be nested that `pprint` prints.
 const DEEPEST_PRINTED: usize = 120;
 
-/// Whether a value is nested deeper than so many levels.
-fn is_deeper(value: &Value, levels: usize) -> bool {
+/// How many values `chain` gives at most.
+const MOST_CHAINED: usize = 1 << 25;
+
+/// How many values `pprint` prints at most.
+const MOST_PRINTED: usize = 1 << 22;
+
+/// Why a value is too large for `pprint`, if it is; `left` is how many more values it may hold.
+fn excess(value: &Value, levels: usize, left: &mut usize) -> Option<String> {
+    if levels == 0 {
+        return Some(format!("is nested more than {DEEPEST_PRINTED} levels deep"));
+    }
+    let Some(less) = left.checked_sub(1) else { return Some(format!("holds more than {MOST_PRINTED} values")) };
+    *left = less;
     match value.kind() {
-        _ if levels == 0 => true,
-        ValueKind::Seq => value.try_iter().is_ok_and(|mut values| values.any(|it| is_deeper(&it, levels - 1))),
-        ValueKind::Map => value
-            .try_iter()
-            .is_ok_and(|mut keys| keys.any(|key| value.get_item(&key).is_ok_and(|it| is_deeper(&it, levels - 1)))),
-        _ => false,
+        ValueKind::Seq | ValueKind::Iterable => {
+            value.try_iter().ok()?.find_map(|value| excess(&value, levels - 1, left))
+        }
+        ValueKind::Map => value.try_iter().ok()?.find_map(|key| excess(&value.get_item(&key).ok()?, levels - 1, left)),
+        _ => None,
     }
 }
 
@@ -54,11 +64,19 @@ pub(super) fn add_filters(env: &mut Environment<'static>) {
     });
     // minijinja's own indents each level further, so what it writes grows with the square of the depth.
     env.add_filter("pprint", |value: Value| {
-        if is_deeper(&value, DEEPEST_PRINTED) {
-            let text = format!("the value is nested more than {DEEPEST_PRINTED} levels deep");
-            return Err(Error::new(ErrorKind::InvalidOperation, text));
+        if let Some(excess) = excess(&value, DEEPEST_PRINTED, &mut { MOST_PRINTED }) {
+            return Err(Error::new(ErrorKind::InvalidOperation, format!("the value {excess}")));
         }
         Ok(minijinja::filters::pprint(&value))
+    });
+    // minijinja's own counts nothing, so lists that are chained with themselves again and again have any number of values.
+    env.add_filter("chain", |state: &State<'_, '_>, value: Value, others: Rest<Value>| {
+        let lengths = others.iter().chain([&value]).map(|list| list.len().unwrap_or(0));
+        if lengths.fold(0, usize::saturating_add) > MOST_CHAINED {
+            let text = format!("the lists have more than {MOST_CHAINED} values together");
+            return Err(Error::new(ErrorKind::InvalidOperation, text));
+        }
+        minijinja::filters::chain(state, value, others)
     });
     // minijinja's own does not know numbers of any size.
     env.add_filter("float", |state: &State<'_, '_>, value: Value, default: Option<Value>, options: Kwargs| {

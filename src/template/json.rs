@@ -12,6 +12,11 @@ use std::fmt::Display;
 /// How deep a value may be nested: more than real data is, and less than the stack can take.
 const DEEPEST: usize = 120;
 
+/// How long the text of a value may be, where each element counts as some bytes more. Twenty lists can hold a million elements, if each
+/// holds the next one twice.
+const LONGEST: usize = 1 << 30;
+const ELEMENT: usize = 16;
+
 /// Converts JSON text to a template value. Of a key that appears twice, the last value counts, as in Python.
 ///
 /// # Errors
@@ -154,16 +159,41 @@ fn number(text: &[u8]) -> Result<Value, ReadError> {
 /// Converts a template value to JSON text.
 ///
 /// # Errors
-/// If a value in it is undefined or has no JSON form. The message has the path to it.
+/// If a value in it is undefined or has no JSON form, or if the text is too long. The message has the path to it.
 pub fn value_to_json(value: &Value) -> Result<Vec<u8>, String> {
-    let mut out = Vec::new();
-    write(value, &mut out, 0).map(|()| out).map_err(|Unwritable { path, what }| {
+    json_within(value, LONGEST)
+}
+
+/// The same, with another limit of length.
+fn json_within(value: &Value, longest: usize) -> Result<Vec<u8>, String> {
+    let mut out = Writer { text: Vec::new(), left: longest };
+    write(value, &mut out, 0).map(|()| out.text).map_err(|Unwritable { path, what }| {
         let path: String = path.into_iter().rev().collect();
         match path.as_str() {
             "" => format!("the value {what}"),
             path => format!("the value at `{path}` {what}"),
         }
     })
+}
+
+/// JSON text that is being written.
+struct Writer {
+    text: Vec<u8>,
+    /// How much longer it may become.
+    left: usize,
+}
+
+impl Writer {
+    fn push(&mut self, text: &[u8]) -> Result<(), Unwritable> {
+        self.spend(text.len())?;
+        self.text.extend_from_slice(text);
+        Ok(())
+    }
+
+    fn spend(&mut self, bytes: usize) -> Result<(), Unwritable> {
+        self.left = self.left.checked_sub(bytes).ok_or_else(|| Unwritable::new("is longer than 1 GiB"))?;
+        Ok(())
+    }
 }
 
 /// Why a value has no JSON form: what it is, in words that follow "the value", and the path to it, innermost step first.
@@ -183,7 +213,8 @@ impl Unwritable {
     }
 }
 
-fn write(value: &Value, out: &mut Vec<u8>, depth: usize) -> Result<(), Unwritable> {
+fn write(value: &Value, out: &mut Writer, depth: usize) -> Result<(), Unwritable> {
+    out.spend(ELEMENT)?;
     if depth > DEEPEST {
         return Err(Unwritable::new(format!("is nested more than {DEEPEST} levels deep")));
     }
@@ -197,7 +228,7 @@ fn write(value: &Value, out: &mut Vec<u8>, depth: usize) -> Result<(), Unwritabl
             return Err(Unwritable::new(format!("is not usable: {}", what.unwrap_or(&text))));
         }
         ValueKind::Plain => match value.downcast_object_ref::<ExactNumber>() {
-            Some(number) => out.extend_from_slice(number.0.as_bytes()),
+            Some(number) => out.push(number.0.as_bytes())?,
             None => scalar(&value.to_string(), out)?,
         },
         ValueKind::String => scalar(value.as_str().unwrap_or_default(), out)?,
@@ -207,43 +238,44 @@ fn write(value: &Value, out: &mut Vec<u8>, depth: usize) -> Result<(), Unwritabl
     Ok(())
 }
 
-fn scalar<T: serde::Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), Unwritable> {
-    serde_json::to_writer(out, value).map_err(|error| Unwritable::new(format!("cannot become JSON: {error}")))
+fn scalar<T: serde::Serialize + ?Sized>(value: &T, out: &mut Writer) -> Result<(), Unwritable> {
+    let before = out.text.len();
+    serde_json::to_writer(&mut out.text, value)
+        .map_err(|error| Unwritable::new(format!("cannot become JSON: {error}")))?;
+    out.spend(out.text.len() - before)
 }
 
-fn list(value: &Value, out: &mut Vec<u8>, depth: usize) -> Result<(), Unwritable> {
-    out.push(b'[');
+fn list(value: &Value, out: &mut Writer, depth: usize) -> Result<(), Unwritable> {
+    out.push(b"[")?;
     for (at, element) in elements(value)?.enumerate() {
-        out.extend_from_slice(if at == 0 { b"" } else { b"," });
+        out.push(if at == 0 { b"" } else { b"," })?;
         write(&element, out, depth + 1).map_err(|error| error.below(format!("[{at}]")))?;
     }
-    out.push(b']');
-    Ok(())
+    out.push(b"]")
 }
 
-fn mapping(value: &Value, out: &mut Vec<u8>, depth: usize) -> Result<(), Unwritable> {
-    out.push(b'{');
+fn mapping(value: &Value, out: &mut Writer, depth: usize) -> Result<(), Unwritable> {
+    out.push(b"{")?;
     for (at, key) in elements(value)?.enumerate() {
-        out.extend_from_slice(if at == 0 { b"" } else { b"," });
+        out.push(if at == 0 { b"" } else { b"," })?;
         let inner = value.get_item(&key).unwrap_or(Value::UNDEFINED);
         match key.as_str() {
             Some(text) => scalar(text, out)?,
             None => scalar(&key_text(&key)?, out)?,
         }
-        out.push(b':');
+        out.push(b":")?;
         write(&inner, out, depth + 1).map_err(|error| error.below(format!(".{key}")))?;
     }
-    out.push(b'}');
-    Ok(())
+    out.push(b"}")
 }
 
 /// A key that is not text, as the JSON text of its value.
 fn key_text(key: &Value) -> Result<String, Unwritable> {
     match key.kind() {
         ValueKind::Number | ValueKind::Bool | ValueKind::None | ValueKind::Plain => {
-            let mut text = Vec::new();
+            let mut text = Writer { text: Vec::new(), left: LONGEST };
             write(key, &mut text, 0)?;
-            String::from_utf8(text).map_err(|error| Unwritable::new(error.to_string()))
+            String::from_utf8(text.text).map_err(|error| Unwritable::new(error.to_string()))
         }
         kind => Err(Unwritable::new(format!("has a key that is a {kind}"))),
     }
@@ -309,5 +341,18 @@ mod tests {
             value_to_json(&broken).unwrap_err(),
             "the value at `[0]` is not usable: invalid operation: the disk is gone"
         );
+    }
+
+    #[test]
+    fn a_value_that_holds_another_twice_again_and_again_is_too_long() {
+        let doubled =
+            |times: usize| (0..times).fold(Value::from(1), |value, _| Value::from(vec![value.clone(), value]));
+        let message = "the value at `[0][0][0]";
+        let error = json_within(&doubled(60), 1 << 16).unwrap_err();
+        assert!(error.starts_with(message) && error.ends_with("is longer than 1 GiB"), "{error}");
+        let wide = Value::from_pairs([("a", doubled(60))]);
+        assert!(json_within(&wide, 1 << 16).is_err());
+        assert_eq!(json_within(&doubled(2), 1 << 10).unwrap(), b"[[1,1],[1,1]]");
+        assert!(json_within(&Value::from("x".repeat(99)), 100).is_err());
     }
 }

@@ -25,6 +25,8 @@ struct Search {
     beginnings: Prefixes,
     /// Finds the end of a form behind a cut: of forms and texts that are reversed.
     ends: Prefixes,
+    /// Whether a form has in it what looks like a cut. Then a piece may go on beyond the next one.
+    has_cuts: bool,
 }
 
 /// Places in a text: where they start and end.
@@ -49,7 +51,8 @@ impl Secrets {
         let open = |form: &Form| [&form.text[..], if form.after { &[ANY] } else { &[] }].concat();
         let beginnings = Prefixes::new(forms.iter().map(open).collect());
         let ends = Prefixes::new(texts().map(|text| text.iter().rev().copied().collect()).collect());
-        Self(Some(Arc::new(Search { values, forms, whole, beginnings, ends })))
+        let has_cuts = texts().any(|text| !cuts(text).is_empty());
+        Self(Some(Arc::new(Search { values, forms, whole, beginnings, ends, has_cuts })))
     }
 
     /// Whether nothing is secret.
@@ -184,9 +187,9 @@ impl Search {
     fn beside_cuts(&self, text: &[u8]) -> Spans {
         let (cuts, mut spans) = (cuts(text), Spans::new());
         for (at, (start, end)) in cuts.iter().enumerate() {
-            let before = at.checked_sub(1).map_or(0, |before| cuts[before].1);
-            let after =
-                cuts.get(at + 1).map_or(text.len(), |after| after.0).min(end + self.ends.longest() + CUT_ESCAPE);
+            let before = at.checked_sub(1).filter(|_| !self.has_cuts).map_or(0, |before| cuts[before].1);
+            let next = cuts.get(at + 1).filter(|_| !self.has_cuts).map_or(text.len(), |next| next.0);
+            let after = next.min(end + self.ends.longest() + CUT_ESCAPE);
             if let Some(length) = self.beginnings.at_end_of(&text[before..*start], SHORTEST) {
                 spans.push((start - length, *start));
             }
@@ -244,6 +247,21 @@ mod tests {
         let mut text = "a hunter2-long b hunter2".to_owned();
         secrets.mask(&mut text);
         assert_eq!(text, "a *** b ***");
+    }
+
+    #[test]
+    fn a_secret_with_dots_in_it_is_masked_at_a_cut_too() {
+        let secrets = Secrets::new(["Kqv...---x\u{2026}yz-W".to_owned()]);
+        for (text, masked) in [
+            ("a Kqv...---x\u{2026}yz-W b", "a *** b"),
+            ("a Kqv...---x\u{2026}", "a ***\u{2026}"),
+            ("a Kqv...---x\u{2026}yz...", "a ***..."),
+            ("\u{2026}v...---x\u{2026}yz-W b", "\u{2026}*** b"),
+            ("...--x%E2%80%A6yz-W b", "...*** b"),
+            ("a Kqv%2e..%2d--x%E2%80%A6%79\u{2026}", "a ***\u{2026}"),
+        ] {
+            assert_eq!(secrets.masked(text.to_owned()), masked);
+        }
     }
 
     #[test]

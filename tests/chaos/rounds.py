@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from folder import Folder, Left, number_of, was_killed
@@ -139,6 +139,9 @@ class Round:
                 return
             except subprocess.TimeoutExpired:
                 victims = marked(self.marker) or [Process(engine.pid, "engine", "")]
+                # A child looks like the engine until it has become the command that it is to run.
+                is_child = [each.kind == "engine" and each.pid != engine.pid for each in victims]
+                victims = [replace(each, kind="task") if child else each for each, child in zip(victims, is_child)]
         kinds = sorted({victim.kind for victim in victims})
         kind = chance.choices(kinds, [WEIGHTS[kind] for kind in kinds])[0]
         victim = chance.choice([each for each in victims if each.kind == kind])

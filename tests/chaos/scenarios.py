@@ -170,8 +170,9 @@ NUMBER_ROWS = "{range: 60}"
 LATER_STEPS = ("work", "more", "sum", "report")
 FULL = ("--durability", "full")
 
-# What an item starts in a session of its own. The item ends it; if the item is killed, nobody but batchmill does.
-AWAY_SHELL = "setsid sleep 600 > /dev/null 2>&1 & away=$!; sleep 0.02; kill $away; wait; echo {{ item }}"
+# What an item starts in a session of its own. The item ends it; if the item is killed, nobody but batchmill does. If it is killed
+# itself, the shell is not to say so.
+AWAY_SHELL = "exec 2> /dev/null; setsid sleep 600 > /dev/null 2>&1 & away=$!; sleep 0.02; kill $away; wait; echo {{ item }}"
 AWAY_PYTHON = """
 import subprocess
 away = subprocess.Popen(['sleep', '600'], start_new_session=True)

@@ -31,7 +31,13 @@ pub fn fuzz<S: Strategy>(cases: u32, input: &S, check: impl Fn(S::Value) -> Test
 }
 
 fn round<S: Strategy>(seed: u64, cases: u32, input: &S, check: impl Fn(S::Value) -> TestCaseResult) {
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 2_000,
+        max_shrink_time: 60_000,
+        ..Config::default()
+    };
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));

@@ -9,6 +9,8 @@
 mod answers;
 /// Commands for the shell.
 mod commands;
+/// CSV files.
+mod csvs;
 /// Run folders.
 mod folders;
 /// What workers send.
@@ -17,8 +19,12 @@ mod frames;
 mod fuzzer;
 /// Bytes that were cut, swapped, doubled and overwritten.
 mod mutation;
+/// Parquet files and compressed text.
+mod packed;
 /// The program in a folder of its own.
 mod program;
+/// Requests to pages.
+mod requests;
 /// Secrets.
 mod secrets;
 /// Strings of a workflow with expressions and statements.

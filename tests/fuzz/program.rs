@@ -1,6 +1,6 @@
 //! The program in a folder of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
@@ -30,12 +30,35 @@ pub fn folder(files: &[(&str, &str)]) -> TempDir {
     folder
 }
 
+/// The program in a folder, with its bound of memory.
+pub fn limited(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", &limit(), env!("CARGO_BIN_EXE_batchmill")]).args(arguments);
+    command.current_dir(folder).env_remove("BATCHMILL_STATE_DIR");
+    command
+}
+
+fn limit() -> String {
+    format!("ulimit -v {MEMORY}; exec \"$0\" \"$@\"")
+}
+
 /// Runs the program in a folder, within its bounds.
 pub fn batchmill(folder: &Path, arguments: &[&str]) -> Ended {
-    let limited = format!("ulimit -v {MEMORY}; exec \"$0\" \"$@\"");
     let mut command = Command::new("timeout");
-    command.args(["-s", "KILL", BOUND, "sh", "-c", &limited, env!("CARGO_BIN_EXE_batchmill")]);
+    command.args(["-s", "KILL", BOUND, "sh", "-c", &limit(), env!("CARGO_BIN_EXE_batchmill")]);
     let output = command.args(arguments).current_dir(folder).env_remove("BATCHMILL_STATE_DIR").output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// What a script in `tests/support` prints.
+pub fn python(script: &str, arguments: &[&str]) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let set = std::env::var_os("BATCHMILL_TEST_PYTHON").map(PathBuf::from);
+    let interpreter = set.unwrap_or_else(|| root.join(".venv/bin/python"));
+    let mut command = Command::new("timeout");
+    command.args(["-s", "KILL", BOUND]).arg(interpreter).arg(root.join("tests/support").join(script)).args(arguments);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }

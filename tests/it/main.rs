@@ -141,6 +141,8 @@ mod rows_mended;
 mod schema;
 /// Secrets, which nothing keeps and nothing shows.
 mod secrets;
+/// Secrets, which no page and no answer shows.
+mod secrets_served;
 /// Combinations of values, and `where`.
 mod selection;
 /// A machine shared with others, a limited time.
@@ -162,6 +164,8 @@ mod sniffed;
 mod source_tree;
 /// Rows that databases give for queries.
 mod sql;
+/// Names of tables and columns.
+mod sql_names;
 /// Results as rows of tables.
 mod sql_outputs;
 mod sql_outputs_killed;

@@ -169,3 +169,25 @@ pq.write_table(pa.table({'n': [1, 2, 3]}), 'b.parquet')";
     let sandbox = parquet(sandbox, code);
     sandbox.run(&["--incremental=content"]).exits_with(0).says(&["1 of 5 items will run"]);
 }
+
+#[test]
+fn a_file_with_any_other_byte_in_its_footer_is_read_or_fails_and_the_others_are_read() {
+    let code = "
+table = pa.table({'n': pa.array([1, 2, 3], pa.int64()), 'l': [['a'], [], ['b', 'c']]})
+pq.write_table(table, 'whole.parquet', store_schema=False)
+whole = open('whole.parquet', 'rb').read()
+footer = int.from_bytes(whole[-8:-4], 'little')
+import os; os.mkdir('in')
+open('in/z.parquet', 'wb').write(whole)
+for at in range(len(whole) - footer - 8, len(whole)):
+    for change in [0x80, 0xff]:
+        changed = bytes([whole[at] ^ change])
+        open(f'in/{at:05}-{change:02x}.parquet', 'wb').write(whole[:at] + changed + whole[at + 1:])";
+    let items = "{parquet: 'in/*.parquet', on_schema_drift: group}";
+    let sandbox = parquet(Sandbox::with(&echo(items, "continue_on_error: true\nbatch_size: 100")), code);
+    let ended = sandbox.limited(6 << 20, &["run", "workflow.yaml", "--progress", "none"]).exits_with(1);
+    assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+    let whole = json!({"n": 3, "l": ["b", "c"]});
+    assert_eq!(sandbox.results("work").last(), Some(&whole));
+    assert!(sandbox.failures().iter().all(|failure| failure["type"] == "BadFile"));
+}

@@ -15,7 +15,7 @@ const DEEP: &str = "Dw5pXr8y";
 const VARIABLE: &str = "Vy9rYv3z";
 const CERTIFICATE: &str = "-----BEGIN X-----\nMIIabc123\nshort7\n-----END X-----";
 
-const WORKFLOW: &str = r#"
+pub const WORKFLOW: &str = r#"
 params:
   token: {type: string, required: true}
   tree: {type: mapping, required: true}
@@ -109,7 +109,7 @@ fn secrets() -> [&'static str; 7] {
 }
 
 #[track_caller]
-fn assert_masked(what: &str, text: &str) {
+pub fn assert_masked(what: &str, text: &str) {
     for form in secrets().iter().flat_map(|secret| forms(secret)) {
         if let Some(at) = text.find(&form) {
             let from = (0..=at.saturating_sub(80)).rev().find(|at| text.is_char_boundary(*at)).unwrap();
@@ -119,7 +119,7 @@ fn assert_masked(what: &str, text: &str) {
     }
 }
 
-fn sandbox(url: &str) -> Sandbox {
+pub fn sandbox(url: &str) -> Sandbox {
     let tree = serde_json::json!({"leaf": LEAF, "list": [{"deep": DEEP}], "pin": PIN.parse::<u64>().unwrap()});
     let params = serde_json::json!({"token": TOKEN, "tree": tree});
     Sandbox::with(&WORKFLOW.replace("URL", url))

@@ -51,6 +51,28 @@ fn a_template_that_takes_too_much_fails_its_item() {
 }
 
 #[test]
+fn lists_that_double_again_and_again_fail_their_item() {
+    let doubled =
+        |next: &str, end: &str| format!("a{{% set a = [1] %}}{}{end}", format!("{{% set a = {next} %}}").repeat(40));
+    for (next, end, says) in [
+        ("a | chain(a)", "{{ a | length }}", "the lists have more than 33554432 values together"),
+        ("[a, a]", "{{ a | pprint }}", "the value holds more than 4194304 values"),
+    ] {
+        let ended = rendered(&doubled(next, end));
+        assert_eq!(ended.code, Some(1), "{next}: {}", ended.stderr);
+        assert!(ended.stderr.contains(says), "{next}: {}", ended.stderr);
+    }
+}
+
+#[test]
+#[ignore = "heavy: writes up to a gigabyte"]
+fn lists_that_hold_each_other_again_and_again_are_too_long_as_json() {
+    let ended = rendered(&format!("a{{% set a = [1] %}}{}{{{{ a }}}}", "{% set a = [a, a] %}".repeat(40)));
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("is longer than 1 GiB"), "{}", ended.stderr);
+}
+
+#[test]
 fn a_value_that_a_loop_nests_can_be_compared_printed_and_dropped() {
     let nested = |end: &str| {
         format!(

@@ -4,6 +4,7 @@
 //! the step runs, one after another. A file that cannot be read is an item too, a failed one, so no file is skipped silently.
 
 mod bad_file;
+mod caught;
 mod column_names;
 mod forms;
 mod headers;

@@ -5,6 +5,7 @@
 //! read, or only in part, is one failed item, as with the other files of rows.
 
 use super::bad_file::{bad_file, no_file_readable};
+use super::caught::caught;
 use super::column_names::FileColumns;
 use super::headers::columns_of_files;
 use crate::columnar::{JsonLines, Rows, Zones};
@@ -53,6 +54,17 @@ struct OpenReader {
     file: File,
 }
 
+impl OpenReader {
+    /// The next rows, as for [`Footer::items`]; none at the end. After an error, none may be read.
+    fn next(&mut self, footer: &Footer, file: &RowFile) -> Option<Result<(Items, u64), String>> {
+        let read = || {
+            let batch = self.rows.next()?;
+            Some(batch.map_err(|error| error.to_string()).and_then(|batch| footer.items(&batch, file)))
+        };
+        caught(read).unwrap_or_else(|text| Some(Err(text)))
+    }
+}
+
 /// How far reading has come.
 #[derive(Default)]
 struct ReadPosition {
@@ -82,7 +94,7 @@ impl ParquetRows {
             let (metadata, columns) = (metadata?, columns?);
             let rows = u64::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or(0);
             let footer = Footer { metadata, rows, columns };
-            footer.check()?;
+            caught(|| footer.check()).map_err(|text| damaged(&text))??;
             Ok(footer)
         });
         let footers: Vec<Result<Footer, ErrorText>> = footers.collect();
@@ -109,15 +121,15 @@ impl ParquetRows {
         if at.reader.is_none() {
             let skipped = footer.rows.min(self.window.skip - at.skipped);
             (at.skipped, at.row) = (at.skipped + skipped, skipped);
-            at.reader = Some(footer.reader(file, usize::try_from(skipped).unwrap_or(usize::MAX))?);
+            let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
+            at.reader = Some(caught(|| footer.reader(file, skipped)).map_err(|text| damaged(&text))??);
         }
         let mut items = Items::default();
         while items.len() < most && !items.is_full() {
             if at.taken == at.decoded.len() {
-                match at.reader.as_mut().and_then(|reader| reader.rows.next()) {
+                match at.reader.as_mut().and_then(|reader| reader.next(footer, file)) {
                     None => break,
-                    Some(Ok(batch)) => {
-                        let (items, nulls) = footer.items(&batch, file)?;
+                    Some(Ok((items, nulls))) => {
                         (at.decoded, at.taken) = (items, 0);
                         *lost += nulls;
                     }
@@ -260,7 +272,13 @@ fn position_in_file(column: &Column) -> Option<usize> {
 
 fn read_footer(file: &RowFile) -> Result<ArrowReaderMetadata, ErrorText> {
     let opened = file.input.open_unchanged(&file.path).map_err(|error| error.to_string())?;
-    ArrowReaderMetadata::load(&opened, ArrowReaderOptions::new()).map_err(|error| parquet_error(&error).into())
+    let read = caught(|| ArrowReaderMetadata::load(&opened, ArrowReaderOptions::new()));
+    read.map_err(|text| damaged(&text))?.map_err(|error| parquet_error(&error).into())
+}
+
+/// Why a file cannot be read whose numbers make no sense.
+fn damaged(text: &str) -> String {
+    format!("not a complete Parquet file: {text}")
 }
 
 /// Why a file cannot be read, as text for people.
