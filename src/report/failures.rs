@@ -53,7 +53,7 @@ fn line(name: &StepName, item: &ItemFailure) -> Printable {
     let (class, message) = (&item.failure.class, &item.failure.message);
     let attempts = if item.attempts > 1 { format!(" after {} attempts", item.attempts) } else { String::new() };
     let of = match short(&item.item) {
-        Some(of) => format!(" {of}"),
+        Some(of) => format!(" ({of})"),
         None => String::new(),
     };
     let mut text = format!("{name}[{}]{of} failed{attempts}: {class}: {message}", item.index);

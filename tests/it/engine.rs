@@ -232,7 +232,10 @@ steps:
 ";
     let sandbox =
         Sandbox::with(workflow).script("note", "echo \"$@\" >> notes; [ $1 = b ] || { echo oh >&2; exit 5; }");
-    sandbox.run(&[]).exits_with(1).says(&["work[2] failed after 2 attempts: ExitStatus: command exited with status 1"]);
+    sandbox
+        .run(&[])
+        .exits_with(1)
+        .says(&["work[2] (c) failed after 2 attempts: ExitStatus: command exited with status 1"]);
     assert_eq!(sandbox.read("notes"), "b ExitStatus 2\nc ExitStatus 2\n");
     let handlers: Vec<Value> = sandbox.failures().iter().map(|failure| failure["on_item_error"].clone()).collect();
     assert_eq!(handlers, [json!(null), json!("command exited with status 5: oh")]);
@@ -253,7 +256,7 @@ steps:
 ";
     let work = "[ $1 = quick ] && exit 0; sleep 600 & echo $! > child; sleep 600";
     let sandbox = Sandbox::with(workflow).script("work", work);
-    sandbox.run(&[]).exits_with(1).says(&["work[1] failed: Timeout: took longer than 1.5s"]);
+    sandbox.run(&[]).exits_with(1).says(&["work[1] (slow) failed: Timeout: took longer than 1.5s"]);
     assert_eq!(sandbox.results("work").len(), 2);
     let child = sandbox.read("child");
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.trim())).unwrap_or_default();

@@ -19,8 +19,8 @@ steps:
 "
     ));
     let said = sandbox.run(&[]).exits_with(1).says(&[
-        "a[0] data/f037.csv failed: ExitStatus: command exited with status 1",
-        &format!("a[1] {}… failed: ", "l".repeat(49)),
+        "a[0] (data/f037.csv) failed: ExitStatus: command exited with status 1",
+        &format!("a[1] ({}…) failed: ", "l".repeat(49)),
     ]);
     assert!(!said.stderr.contains("hidden-word"), "{}", said.stderr);
 }

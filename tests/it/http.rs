@@ -66,7 +66,7 @@ fn server_errors_are_tried_again_and_client_errors_are_not() {
     sandbox
         .run(&[])
         .exits_with(1)
-        .says(&["get[0] gone failed: HttpStatus: GET http://127.0.0.1", "returned 404 Not Found"]);
+        .says(&["get[0] (gone) failed: HttpStatus: GET http://127.0.0.1", "returned 404 Not Found"]);
     let urls: Vec<String> = server.requests().into_iter().map(|request| request.url).collect();
     assert_eq!(urls, ["/gone", "/flaky", "/flaky", "/flaky"]);
     assert_eq!(sandbox.failures()[0]["detail"], "no such page");

@@ -55,7 +55,10 @@ fn a_batch_that_has_used_up_its_time_fails_with_what_it_has_not_done() {
         "{type: shell, command: 'work {{ item }}'}",
     );
     let sandbox = Sandbox::with(&shell).script("work", "echo $1 >> ran; [ $1 = quick ] || exec sleep 600");
-    sandbox.run(&[]).exits_with(1).says(&["work[1] failed: BatchTimeout: its batch took longer than 1s", "work[2]"]);
+    sandbox
+        .run(&[])
+        .exits_with(1)
+        .says(&["work[1] (slow) failed: BatchTimeout: its batch took longer than 1s", "work[2]"]);
     assert_eq!((sandbox.results("work").len(), sandbox.read("ran").as_str()), (1, "quick\nslow\n"));
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", silent.local_addr().unwrap());

@@ -59,7 +59,7 @@ fn a_terminal_of_any_width_shows_a_run_and_obeys_none_of_its_text() {
         assert!(!screen.contains('─') && !screen.contains('━'), "the bar is left:\n{screen}");
         let joined = screen.replace('\n', "");
         for part in [
-            "load[0] failed: ExitStatus: command exited with status 1: no row 10 of 'a",
+            r"load[0] (a\x1b[2J) failed: ExitStatus: command exited with status 1: no row 10 of 'a",
             r"\x1b[2J",
             "load: more items fail like this (`batchmill failures --group` counts them): ExitStatus: command exited with status 1: no row … of '…'",
             "3 failures, 1 cause",

@@ -263,7 +263,7 @@ steps:
     let sandbox = Sandbox::with(workflow).file("data/a.csv", text);
     sandbox.run(&[]).exits_with(0);
     let said: Vec<Value> = sandbox.results("shell").iter().map(|result| result["stdout"].clone()).collect();
-    assert_eq!(said, ["it's $(touch x) \"|2|2026-01-31|", "two\nlines|3|None|"]);
+    assert_eq!(said, ["it's $(touch x) \"|2|2026-01-31|", "two\nlines|3|null|"]);
     assert!(!sandbox.exists("x"));
     assert_eq!(sandbox.results("echo"), ["two\nlines 1", "c 1"]);
     sandbox

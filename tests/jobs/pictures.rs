@@ -42,8 +42,8 @@ fn what_breaks_one_picture_leaves_the_others_alone() {
     job.write("in/f.raw", "large one");
     let first = job.sandbox.run(&[]).exits_with(1);
     first.says(&[
-        "small[4] in/e.raw failed: ExitStatus: command was killed by signal 11",
-        "small[5] in/f.raw failed: MemoryLimit",
+        "small[4] (in/e.raw) failed: ExitStatus: command was killed by signal 11",
+        "small[5] (in/f.raw) failed: MemoryLimit",
     ]);
     assert_eq!(job.ran().len(), 6);
     assert_eq!(job.sandbox.read("out/b.small"), "picture ");

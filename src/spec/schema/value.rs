@@ -177,14 +177,6 @@ fn list(key_type: KeyType) -> Value {
 fn mapping(key_type: KeyType) -> Value {
     let one = json!({"type": ["string", "number", "boolean"]});
     match key_type {
-        KeyType::Product => {
-            json!({"type": "object", "minProperties": 1, "additionalProperties": value(KeyType::Items)})
-        }
-        KeyType::Shell => any_of([
-            json!({"enum": keys::SHELLS}),
-            json!({"type": "array", "items": value(KeyType::Word), "minItems": 2}),
-        ]),
-        KeyType::Stdin => any_of([json!({"type": "string"}), reference("stdin")]),
         KeyType::DateFormats => {
             let format = text("%", "must be a `strftime` format");
             json!({"type": "object", "additionalProperties": format})
@@ -239,6 +231,20 @@ fn mapping(key_type: KeyType) -> Value {
             }),
         ]),
         KeyType::Task => reference("task"),
+        _ => of_commands_and_grids(key_type),
+    }
+}
+
+fn of_commands_and_grids(key_type: KeyType) -> Value {
+    match key_type {
+        KeyType::Product => {
+            json!({"type": "object", "minProperties": 1, "additionalProperties": value(KeyType::Items)})
+        }
+        KeyType::Shell => any_of([
+            json!({"enum": keys::SHELLS}),
+            json!({"type": "array", "items": value(KeyType::Word), "minItems": 2}),
+        ]),
+        KeyType::Stdin => any_of([json!({"type": "string"}), reference("stdin")]),
         _ => unreachable!("`value` knows all others"),
     }
 }

@@ -110,9 +110,9 @@ fn push_line(text: &mut Vec<u8>, line: &[u8]) {
 
 /// The lines of a text. The last line break ends the last line.
 fn text_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let text = text.strip_suffix(b"\n").map_or(text, |text| text);
-    let whole = text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    whole.take(if text.is_empty() { 0 } else { usize::MAX })
+    let most = if text.is_empty() { 0 } else { usize::MAX };
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)).take(most)
 }
 
 #[cfg(test)]
