@@ -74,7 +74,8 @@ fn a_valid_file_has_its_steps_for_programs() {
     let sandbox = Sandbox::with("steps:\n  a: {task: echo, for_each: [1], inputs: {message: 1}}\n");
     let found = sandbox.batchmill(&["validate", "workflow.yaml", "--format", "json"]).exits_with(0).json();
     assert_eq!((&found["valid"], &found["diagnostics"]), (&json!(true), &json!([])));
-    let item = "`item` is one item, because only Python tasks can take whole batches";
+    let item =
+        "`item` is one item, because only Python tasks, and commands with `stdin: {batch: ..}`, take whole batches";
     assert_eq!(found["steps"], json!([{"name": "a", "type": "echo", "is_batch": true, "item": item}]));
 }
 
