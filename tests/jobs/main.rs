@@ -21,6 +21,8 @@ mod job;
 mod lines;
 /// A folder that moves to a colleague.
 mod moved;
+/// A job that is larger than a night.
+mod nights;
 /// Small files of large ones.
 mod pictures;
 /// Requests against a server that has bad days.
