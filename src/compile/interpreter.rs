@@ -5,6 +5,7 @@ use crate::model::Span;
 use crate::spec::{Diagnostic, SourceFile, StepKind, Workflow};
 use crate::task::PythonNeeds;
 use crate::task::python::{Check, CheckFault, Found, Host, HostError};
+use crate::template::Names;
 use std::sync::Arc;
 
 /// What the interpreter was asked about.
@@ -28,9 +29,14 @@ pub(super) struct Checked {
 /// Chooses the interpreter if a task needs one, and has it check all code.
 pub(super) fn check_python(workflow: &Workflow, steps: &[Compiled], found: Found) -> Result<Checked, HostError> {
     // In this order, so that the code of steps is reported before that of aggregates.
-    let tasks = steps.iter().flat_map(|step| [step.program.as_ref(), step.handler.as_ref()]);
-    let tasks = tasks.chain(steps.iter().map(|step| step.aggregate.as_ref())).flatten();
-    let tasks: Vec<PythonNeeds> = tasks.filter_map(|program| program.python()).collect();
+    let tasks = steps.iter().flat_map(|step| {
+        let item = Names { item: step.is_batch, ..step.names.clone() };
+        let error = Names { error: true, ..item.clone() };
+        [step.program.as_ref().map(|it| (it, item)), step.handler.as_ref().map(|it| (it, error))]
+    });
+    let aggregates = steps.iter().map(|step| step.aggregate.as_ref().map(|it| (it, step.names.clone())));
+    let tasks = tasks.chain(aggregates).flatten();
+    let tasks: Vec<PythonNeeds> = tasks.filter_map(|(program, names)| program.python(&names)).collect();
     let Some(first) = tasks.first() else { return Ok(Checked { host: None, errors: Vec::new() }) };
     let import_path = first.import_path.clone();
     let checks = tasks.into_iter().flat_map(|task| task.checks).map(|(check, span)| {
@@ -66,7 +72,8 @@ impl Asked {
         match self {
             Self::Code(span) => {
                 let place = fault.line.and_then(|line| code_line(source, *span, line));
-                Diagnostic::at(place.unwrap_or(*span), &fault.message)
+                let error = Diagnostic::at(place.unwrap_or(*span), &fault.message);
+                fault.help.iter().fold(error, |error, help| error.help(help.as_str()))
             }
             Self::Module(name, span) => Diagnostic::at(source.locate(*span, name), &fault.message)
                 .help("put the module next to the workflow file, or install it for this interpreter"),

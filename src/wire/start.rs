@@ -75,6 +75,8 @@ pub struct ScopeValues {
     pub steps: Box<RawValue>,
     /// Inputs that are the same for every item: a JSON object.
     pub inputs: Box<RawValue>,
+    /// The inputs that are really named outputs of earlier steps: in scope of code by their name alone.
+    pub outputs: Vec<String>,
     /// Results of earlier steps that are too large to be sent: the worker reads them from their files.
     pub stored: Vec<Stored>,
     /// Names of the inputs that differ by item. Each item of a `Run` brings their values as one JSON array.

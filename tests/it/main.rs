@@ -97,6 +97,7 @@ mod profile;
 mod progress;
 /// The Python lane: hosts, crashes, timeouts.
 mod python;
+mod python_names;
 /// Random damage to the files of a run.
 mod random_damage;
 /// Values that are made at random.

@@ -195,6 +195,7 @@ pub fn program(program: Program) -> Start {
             params: json("{}"),
             steps: json("{}"),
             inputs: json("{}"),
+            outputs: Vec::new(),
             stored: Vec::new(),
             item_inputs: Vec::new(),
         },

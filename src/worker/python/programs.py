@@ -5,6 +5,7 @@ and line numbers are those of the block. `setup` runs as a module whose namespac
 it assigns are in scope.
 """
 
+import builtins
 import functools
 import importlib
 import os
@@ -36,6 +37,7 @@ class Program:
                 steps[stored["target"]["step"]].update(result=results, results=results)
             else:
                 self.inputs[stored["target"]["input"]] = Results(stored["path"], stored["count"])
+        outputs = {name: self.inputs.pop(name) for name in start["scope"]["outputs"]}
         # A module like the one that `python script.py` creates, so that classes and functions of `setup` can be pickled.
         module = types.ModuleType("__main__")
         sys.modules["__main__"] = module
@@ -45,6 +47,7 @@ class Program:
         )
         # Inputs under their own names. `setup` may replace one, as in `model = load(model)`.
         self.scope.update((name, value) for name, value in self.inputs.items() if name.isidentifier())
+        self._bare = {**self.scope["params"], **outputs}
         self.filename = self.program.get("filename")
         if self.filename and os.path.isfile(self.filename):
             self.scope["__file__"] = os.path.abspath(self.filename)
@@ -53,6 +56,7 @@ class Program:
 
     def compile(self):
         """Compiles all code, so that an error in `teardown` shows before the first item."""
+        self._name()
         self._setup = self._module("setup")
         self._teardown = self._module("teardown")
         if self.program["kind"] == "code":
@@ -62,6 +66,27 @@ class Program:
             self._code, self.layout = code.compile_block(
                 self.program["source"], self.filename, self.has_item, self.item_inputs, taken
             )
+
+    def _name(self):
+        """Puts parameters and outputs in scope under their own names, unless the code gives these names a meaning."""
+        texts = [self.start["setup"], self.start["teardown"], self.program.get("source")]
+        texts = [text for text in texts if text]
+        taken = {*dir(builtins), *PARAMETERS, *self.scope, *self.item_inputs}
+        names = [name for name in self._bare if name not in taken and any(name in text for text in texts)]
+        if not names:
+            return
+        import ast
+
+        from _batchmill_names import bound, declared_global, guarded
+
+        try:
+            trees = [ast.parse(text) for text in texts]
+        except (SyntaxError, ValueError):
+            return  # Compiling it says what is wrong.
+        own = set().union(*map(declared_global, trees), *map(guarded, trees))
+        modules = [part for part in (self.start["setup"], self.start["teardown"]) if part]
+        own.update(*(bound(tree) for tree in trees[: len(modules)]))
+        self.scope.update((name, self._bare[name]) for name in names if name not in own)
 
     def _module(self, part):
         source = self.start[part]

@@ -9,10 +9,14 @@ use std::process::{Command, Stdio};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Check {
-    /// Whether this code parses.
+    /// Whether this code parses, and knows the names that it reads.
     Code {
         /// The source code.
         source: String,
+        /// Code that runs before it and shares its names.
+        around: Vec<String>,
+        /// The names that it is given; `None` if they cannot be known yet.
+        known: Option<Vec<String>>,
     },
     /// Whether this module can be found.
     Module {
@@ -28,11 +32,17 @@ pub struct CheckFault {
     pub check: usize,
     /// One line.
     pub message: String,
+    /// What may mend it.
+    pub help: Option<String>,
     /// Line in the source code, from 1.
     pub line: Option<usize>,
     /// Column in that line, from 1.
     pub column: Option<usize>,
 }
+
+/// The program that the interpreter runs. Workers look for names in the same way.
+pub(super) const PROBE: &str =
+    concat!(include_str!("../../../worker/python/names.py"), "\n\n", include_str!("probe.py"));
 
 /// What an interpreter reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +63,7 @@ pub(super) struct Answer {
 /// Runs the probe in an interpreter. The error is one line for the user.
 pub(super) fn ask(interpreter: &Path, import_path: &[String], checks: &[Check]) -> Result<Answer, String> {
     let mut child = Command::new(interpreter)
-        .args(["-c", include_str!("probe.py")])
+        .args(["-c", PROBE])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
