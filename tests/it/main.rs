@@ -98,6 +98,7 @@ mod progress;
 /// The Python lane: hosts, crashes, timeouts.
 mod python;
 mod python_names;
+mod python_results;
 /// Random damage to the files of a run.
 mod random_damage;
 /// Values that are made at random.

@@ -197,6 +197,7 @@ pub fn program(program: Program) -> Start {
             inputs: json("{}"),
             outputs: Vec::new(),
             stored: Vec::new(),
+            small: Vec::new(),
             item_inputs: Vec::new(),
         },
     }

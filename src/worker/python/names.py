@@ -11,15 +11,25 @@ CATCHING = {"NameError", "UnboundLocalError", "Exception", "BaseException"}
 
 
 def parts(tree):
-    """The nodes of a tree without annotations: those of local variables are never evaluated."""
+    """The nodes of a tree that may run. Annotations are left out: those of local variables are never evaluated."""
     nodes = [tree]
     while nodes:
         node = nodes.pop()
         yield node
+        never = {"annotation", "returns", dead(node)}
         for field, value in ast.iter_fields(node):
-            if field not in ("annotation", "returns"):
+            if field not in never:
                 values = value if isinstance(value, list) else [value]
                 nodes.extend(inner for inner in values if isinstance(inner, ast.AST))
+
+
+def dead(node):
+    """The branch of a condition that never runs."""
+    if not isinstance(node, (ast.If, ast.IfExp)):
+        return None
+    if isinstance(node.test, ast.Constant):
+        return "orelse" if node.test.value else "body"
+    return "body" if "TYPE_CHECKING" in (getattr(node.test, "id", None), getattr(node.test, "attr", None)) else None
 
 
 def bound(tree):

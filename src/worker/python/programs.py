@@ -13,7 +13,7 @@ import sys
 import types
 
 from _batchmill_host import Environment, interpreter
-from _batchmill_results import Results, SharedValues, Values, seal, share, wrap
+from _batchmill_results import ResultList, Results, SharedValues, Values, reachable, seal, share, wrap
 
 PARAMETERS = ("item", "index", "batch", "params", "env", "steps", "inputs")
 REFLECTION = {"locals", "vars", "eval", "exec", "dir"}
@@ -37,13 +37,22 @@ class Program:
                 steps[stored["target"]["step"]].update(result=results, results=results)
             else:
                 self.inputs[stored["target"]["input"]] = Results(stored["path"], stored["count"])
+        for small in start["scope"]["small"]:
+            source = small["path"] and (small["path"], small["count"])
+            if "step" in small["target"]:
+                step = steps[small["target"]["step"]]
+                results = ResultList.of(step["results"], source and Results(*source, views=True))
+                step.update(result=results, results=results)
+            else:
+                name = small["target"]["input"]
+                self.inputs[name] = shared(ResultList.of(self.inputs[name], source and Results(*source)))
         outputs = {name: self.inputs.pop(name) for name in start["scope"]["outputs"]}
         # A module like the one that `python script.py` creates, so that classes and functions of `setup` can be pickled.
         module = types.ModuleType("__main__")
         sys.modules["__main__"] = module
         self.scope = module.__dict__
         self.scope.update(
-            params=shared(wrap(start["scope"]["params"])), env=Environment(), steps=shared(steps), inputs=kind(self.inputs)
+            params=shared(wrap(start["scope"]["params"])), env=Environment(), steps=reachable(shared(steps)), inputs=kind(self.inputs)
         )
         # Inputs under their own names. `setup` may replace one, as in `model = load(model)`.
         self.scope.update((name, value) for name, value in self.inputs.items() if name.isidentifier())

@@ -219,7 +219,9 @@ impl PythonTask {
     /// The message that starts a worker.
     pub(super) fn start(&self, context: &StepContext, role: Role) -> Result<wire::Start, Failure> {
         let scope = Arc::new(ItemScope::of_step(Arc::clone(&context.scope)));
-        let mut writer = Writer::default();
+        // Functions are given results as inputs alone, and their code is not known.
+        let makes_frames = self.code().is_none() || self.mentions("to_");
+        let mut writer = Writer { makes_frames, ..Writer::default() };
         let large = match self.program {
             // An operation takes lists, and nothing else.
             Source::Operation(_) => LargeResults::Inline,
@@ -256,6 +258,7 @@ impl PythonTask {
                 inputs: raw(inputs)?,
                 outputs: outputs.into_iter().map(|(name, _)| name).collect(),
                 stored: writer.stored,
+                small: writer.small,
                 item_inputs,
             },
         })
