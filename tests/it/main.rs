@@ -99,6 +99,7 @@ mod progress;
 mod python;
 mod python_names;
 mod python_results;
+mod python_state;
 /// Random damage to the files of a run.
 mod random_damage;
 /// Values that are made at random.
