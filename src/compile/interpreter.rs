@@ -5,6 +5,7 @@ use crate::model::Span;
 use crate::spec::{Diagnostic, SourceFile, StepKind, Workflow};
 use crate::task::PythonNeeds;
 use crate::task::python::{Check, CheckFault, Found, Host, HostError};
+use crate::template::Names;
 use std::sync::Arc;
 
 /// What the interpreter was asked about.
@@ -30,9 +31,14 @@ pub(super) struct Checked {
 /// Chooses the interpreter if a task needs one, and has it check all code.
 pub(super) fn check_python(workflow: &Workflow, steps: &[Compiled], found: Found) -> Result<Checked, HostError> {
     // In this order, so that the code of steps is reported before that of aggregates.
-    let tasks = steps.iter().flat_map(|step| [step.program.as_ref(), step.handler.as_ref()]);
-    let tasks = tasks.chain(steps.iter().map(|step| step.aggregate.as_ref())).flatten();
-    let tasks: Vec<PythonNeeds> = tasks.filter_map(|program| program.python()).collect();
+    let tasks = steps.iter().flat_map(|step| {
+        let item = Names { item: step.is_batch, ..step.names.clone() };
+        let error = Names { error: true, ..item.clone() };
+        [step.program.as_ref().map(|it| (it, item)), step.handler.as_ref().map(|it| (it, error))]
+    });
+    let aggregates = steps.iter().map(|step| step.aggregate.as_ref().map(|it| (it, step.names.clone())));
+    let tasks = tasks.chain(aggregates).flatten();
+    let tasks: Vec<PythonNeeds> = tasks.filter_map(|(program, names)| program.python(&names)).collect();
     let Some(first) = tasks.first() else { return Ok(Checked { host: None, errors: Vec::new() }) };
     let import_path = first.import_path.clone();
     let checks = tasks.into_iter().flat_map(|task| task.checks).map(|(check, span)| {
@@ -71,7 +77,8 @@ impl Asked {
         match self {
             Self::Code(span) => {
                 let place = fault.line.and_then(|line| code_line(source, *span, line));
-                Diagnostic::at(place.unwrap_or(*span), &fault.message)
+                let error = Diagnostic::at(place.unwrap_or(*span), &fault.message);
+                fault.help.iter().fold(error, |error, help| error.help(help.as_str()))
             }
             Self::Script { path, text, span } => {
                 let line = fault.line.map_or(String::new(), |line| format!(":{line}"));

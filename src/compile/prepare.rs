@@ -6,7 +6,7 @@ use super::environment::{environment, secrets};
 use super::interpreter::{Checked, check_python};
 use super::params::{ParamValues, resolve_params};
 use super::prepared::{Compiled, Options, Prepared, PreparedStep, aggregate_of, folder_of};
-use crate::spec::{Diagnostic, DiagnosticKind, Diagnostics, Workflow};
+use crate::spec::{Diagnostic, DiagnosticKind, Diagnostics, StepKind, Workflow};
 use crate::task::python::{HostError, find_interpreter};
 use crate::template::Names;
 use crate::text::Secrets;
@@ -94,11 +94,13 @@ fn compile_steps(workflow: &Workflow, mut names: Names, errors: &mut Vec<Diagnos
         names.summary = compiled.len() >= workflow.steps.len();
         let (program, handler) =
             Checker { source: &workflow.source, errors, step, names: &names, folder: &folder }.step();
+        let before = names.clone();
         names.steps.push(step.name.to_string());
         aggregate_of(step).into_iter().for_each(|_| names.aggregates.push(step.name.to_string()));
         let aggregate = Checker { source: &workflow.source, errors, step, names: &names, folder: &folder }.aggregate();
         step.outputs.name.iter().for_each(|text| names.outputs.push(text.raw.clone()));
-        compiled.push(Compiled { program, handler, aggregate });
+        let is_batch = matches!(step.kind, StepKind::Batch(_));
+        compiled.push(Compiled { program, handler, aggregate, names: before, is_batch });
     }
     compiled
 }

@@ -7,6 +7,7 @@ use crate::model::{Compare, Span, StepName};
 use crate::spec::{Aggregate, ItemsSpec, SourceFile, Step, StepKind, Task, TaskKind, Workflow};
 use crate::task::Program;
 use crate::task::python::Host;
+use crate::template::Names;
 use crate::text::Secrets;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -203,4 +204,8 @@ pub(super) struct Compiled {
     pub(super) program: Option<Program>,
     pub(super) handler: Option<Program>,
     pub(super) aggregate: Option<Program>,
+    /// The names that hold before the step.
+    pub(super) names: Names,
+    /// Whether it has items.
+    pub(super) is_batch: bool,
 }

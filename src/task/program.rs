@@ -52,8 +52,8 @@ pub trait Task: fmt::Debug + Send + Sync {
         false
     }
 
-    /// What it needs from the Python interpreter, if it uses one.
-    fn python(&self) -> Option<PythonNeeds> {
+    /// What it needs from the Python interpreter, if it uses one. `names` are those of its templates.
+    fn python(&self, _names: &Names) -> Option<PythonNeeds> {
         None
     }
 }

@@ -114,6 +114,12 @@ impl Names {
         }
     }
 
+    /// The outputs and parameters, which are known by their name alone; `None` if any name may be a parameter.
+    pub fn bare(&self) -> Option<Vec<String>> {
+        let params = self.params.as_ref()?;
+        Some(self.outputs.iter().chain(params.iter()).map(str::to_owned).collect())
+    }
+
     fn check_root(&self, root: &str) -> Result<(), NameError> {
         let known = match root {
             "params" | "env" | "steps" | "run" => true,

@@ -19,5 +19,5 @@ pub use framing::{BulkData, FrameReader, Message, write_frame};
 pub use hello::{HELLO, Hello, PROTOCOL, Role};
 pub use results::Results;
 pub use run::{Run, RunBatch};
-pub use start::{ForegroundJob, ItemSettings, Program, ScopeValues, Start, Stored, StoredTarget};
+pub use start::{ForegroundJob, ItemSettings, Program, ScopeValues, Small, Start, Stored, StoredTarget};
 pub use worker_message::{Done, Log, WorkerMessage};

@@ -75,8 +75,12 @@ pub struct ScopeValues {
     pub steps: Box<RawValue>,
     /// Inputs that are the same for every item: a JSON object.
     pub inputs: Box<RawValue>,
+    /// The inputs that are really named outputs of earlier steps: in scope of code by their name alone.
+    pub outputs: Vec<String>,
     /// Results of earlier steps that are too large to be sent: the worker reads them from their files.
     pub stored: Vec<Stored>,
+    /// Results of earlier steps that are sent with the other values.
+    pub small: Vec<Small>,
     /// Names of the inputs that differ by item. Each item of a `Run` brings their values as one JSON array.
     pub item_inputs: Vec<String>,
 }
@@ -92,7 +96,18 @@ pub struct Stored {
     pub count: u64,
 }
 
-/// The value that stored results are.
+/// Results of an earlier step that are sent as a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Small {
+    /// Which value they are.
+    pub target: StoredTarget,
+    /// A file with the same results, if the code may make a data frame of them.
+    pub path: Option<String>,
+    /// How many there are.
+    pub count: u64,
+}
+
+/// The value that results are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StoredTarget {

@@ -108,7 +108,7 @@ impl Runner<'_> {
         // The item is done. If the worker dies from here on, the item is not to blame.
         self.page.leave();
         self.timer.end();
-        if self.capture.is_touched() {
+        if self.capture.is_touched() || self.caller.task.has_other_path(py) {
             self.capture.restored(self.caller.support.restore(py));
         }
         let bad_row = |failure: &Failure| failure.kind == FailureKind::BadRow;

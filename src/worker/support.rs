@@ -1,7 +1,7 @@
 //! Handles to functions in the Python half of the worker.
 
 use super::capture::{Capture, CaptureHandle};
-use super::embedded::{CODE, FRAMES, HOST, PROGRAMS, RESULTS, VALUES};
+use super::embedded::{CODE, FRAMES, HOST, NAMES, PROGRAMS, RESULTS, VALUES};
 use super::json::parse;
 use crate::model::{Failure, FailureKind};
 use pyo3::prelude::*;
@@ -151,6 +151,7 @@ pub(super) fn programs(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
 
 /// Loads what compiles code blocks, after [`programs`]. Only code blocks need it, and `ast` takes a while to import.
 pub(super) fn load_code_compiler(py: Python<'_>) -> PyResult<()> {
+    NAMES.load(py)?;
     CODE.load(py).map(drop)
 }
 

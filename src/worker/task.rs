@@ -8,7 +8,7 @@ use super::support::{Support, load_code_compiler, programs};
 use crate::wire::{Program, Start};
 use pyo3::exceptions::PySystemError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple};
 
 /// An argument of the callable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub(super) struct Task {
     pub(super) has_item: bool,
     /// How precisely to note when an item started.
     pub(super) precision: Precision,
+    /// `sys.path`, and its length after `setup`.
+    path: (Py<PyList>, usize),
 }
 
 /// Why a program cannot run.
@@ -72,7 +74,9 @@ impl Task {
     fn resolve(program: &Bound<'_, PyAny>, start: &Start) -> PyResult<Self> {
         let (function, layout): (Bound<'_, PyAny>, Vec<Bound<'_, PyAny>>) =
             program.call_method0("function")?.extract()?;
+        let path = program.py().import("sys")?.getattr("path")?.cast_into::<PyList>().map_err(PyErr::from)?;
         Ok(Self {
+            path: (path.clone().unbind(), path.len()),
             function: function.unbind(),
             layout: layout.iter().map(argument).collect::<PyResult<_>>()?,
             inputs: program.getattr("scope")?.get_item("inputs")?.cast_into::<PyDict>().map_err(PyErr::from)?.unbind(),
@@ -100,6 +104,11 @@ impl Task {
             [first, second] => function.call1((value(*first), value(*second))),
             more => function.call1(PyTuple::new(py, more.iter().map(|argument| value(*argument)))?),
         }
+    }
+
+    /// Whether the module search path is longer or shorter than after `setup`. Asking takes next to no time.
+    pub(super) fn has_other_path(&self, py: Python<'_>) -> bool {
+        self.path.0.bind(py).len() != self.path.1
     }
 
     /// Runs the user's `teardown`.

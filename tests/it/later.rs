@@ -154,18 +154,18 @@ return said",
 }
 
 #[test]
-fn few_results_are_a_plain_list() {
+fn few_results_are_a_list() {
     let sandbox = Sandbox::with(
         "
 steps:
   - {name: few, task: python, for_each: {range: 1000}, inputs: {code: return item}}
-  - {name: look, task: python, inputs: {code: 'return [type(steps.few.result).__name__, type(rows).__name__]', inputs_: 1}}
+  - {name: look, task: python, inputs: {code: 'return [isinstance(steps.few.result, list), isinstance(rows, list)]', inputs_: 1}}
 "
         .replace("inputs_: 1", "rows: '{{ steps.few.result }}'")
         .as_str(),
     );
     sandbox.run(&[]).exits_with(0);
-    assert_eq!(sandbox.results("look"), [json!(["list", "list"])]);
+    assert_eq!(sandbox.results("look"), [json!([true, true])]);
 }
 
 #[test]

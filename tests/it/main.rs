@@ -117,6 +117,9 @@ mod progress;
 mod proxies;
 /// The Python lane: hosts, crashes, timeouts.
 mod python;
+mod python_names;
+mod python_results;
+mod python_state;
 /// Python as people write it.
 mod python_written;
 /// Random damage to the files of a run.

@@ -195,7 +195,9 @@ pub fn program(program: Program) -> Start {
             params: json("{}"),
             steps: json("{}"),
             inputs: json("{}"),
+            outputs: Vec::new(),
             stored: Vec::new(),
+            small: Vec::new(),
             item_inputs: Vec::new(),
         },
     }

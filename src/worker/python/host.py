@@ -110,7 +110,8 @@ def install(capture):
 
 
 class Surroundings:
-    """What the items of a worker share without a name: the working directory, the environment, the decimal context.
+    """What the items of a worker share without a name: the working directory, the environment, the decimal context,
+    the module search path.
 
     An item finds them as `setup` left them. Changes are noticed by an audit hook, so an item that changes nothing costs nothing.
     Variables that a module sets while it is imported stay, because it is imported once.
@@ -119,6 +120,7 @@ class Surroundings:
     def __init__(self, capture):
         self._mark = capture.mark_touched
         self._folder = self._environment = self._decimal = None
+        self._path, self._modules = list(sys.path), len(sys.modules)
         self._moved = self._set = False
         sys.addaudithook(self._notice)
 
@@ -145,6 +147,7 @@ class Surroundings:
         except OSError:
             self._folder = None
         self._environment = dict(os.environ)
+        self._path, self._modules = list(sys.path), len(sys.modules)
         decimal = sys.modules.get("decimal")
         if decimal is not None:
             self._decimal = decimal.getcontext().copy()
@@ -155,6 +158,12 @@ class Surroundings:
         """Brings them back after an item. True if the next item is to be followed by another look."""
         if self._environment is None:
             return True
+        if sys.path != self._path:
+            # A module that was imported may have added folders that it needs later.
+            if len(sys.modules) > self._modules and set(self._path) <= set(sys.path):
+                self._path = list(sys.path)
+            sys.path[:] = self._path
+        self._modules = len(sys.modules)
         if self._set:
             for name in [name for name in os.environ if name not in self._environment]:
                 del os.environ[name]

@@ -5,6 +5,7 @@ and line numbers are those of the block. `setup` runs as a module whose namespac
 it assigns are in scope.
 """
 
+import builtins
 import functools
 import importlib
 import os
@@ -12,7 +13,7 @@ import sys
 import types
 
 from _batchmill_host import Environment, interpreter
-from _batchmill_results import Results, SharedValues, Values, seal, share, wrap
+from _batchmill_results import ResultList, Results, SharedValues, Values, reachable, seal, share, wrap
 
 
 
@@ -34,15 +35,26 @@ class Program:
                 steps[stored["target"]["step"]].update(result=results, results=results)
             else:
                 self.inputs[stored["target"]["input"]] = Results(stored["path"], stored["count"])
+        for small in start["scope"]["small"]:
+            source = small["path"] and (small["path"], small["count"])
+            if "step" in small["target"]:
+                step = steps[small["target"]["step"]]
+                results = ResultList.of(step["results"], source and Results(*source, views=True))
+                step.update(result=results, results=results)
+            else:
+                name = small["target"]["input"]
+                self.inputs[name] = shared(ResultList.of(self.inputs[name], source and Results(*source)))
+        outputs = {name: self.inputs.pop(name) for name in start["scope"]["outputs"]}
         # A module like the one that `python script.py` creates, so that classes and functions of `setup` can be pickled.
         module = types.ModuleType("__main__")
         sys.modules["__main__"] = module
         self.scope = module.__dict__
         self.scope.update(
-            params=shared(wrap(start["scope"]["params"])), env=Environment(), steps=shared(steps), inputs=kind(self.inputs)
+            params=shared(wrap(start["scope"]["params"])), env=Environment(), steps=reachable(shared(steps)), inputs=kind(self.inputs)
         )
         # Inputs under their own names. `setup` may replace one, as in `model = load(model)`.
         self.scope.update((name, value) for name, value in self.inputs.items() if name.isidentifier())
+        self._bare = {**self.scope["params"], **outputs}
         self.filename = self.program.get("filename")
         if self.filename and os.path.isfile(self.filename):
             self.scope["__file__"] = os.path.abspath(self.filename)
@@ -51,6 +63,7 @@ class Program:
 
     def compile(self):
         """Compiles all code, so that an error in `teardown` shows before the first item."""
+        self._name()
         self._setup = self._module("setup")
         self._teardown = self._module("teardown")
         if self.program["kind"] == "code":
@@ -60,6 +73,27 @@ class Program:
             self._code, self.layout = code.compile_block(
                 self.program["source"], self.filename, self.has_item, self.item_inputs, taken
             )
+
+    def _name(self):
+        """Puts parameters and outputs in scope under their own names, unless the code gives these names a meaning."""
+        texts = [self.start["setup"], self.start["teardown"], self.program.get("source")]
+        texts = [text for text in texts if text]
+        taken = {*dir(builtins), *PARAMETERS, *self.scope, *self.item_inputs}
+        names = [name for name in self._bare if name not in taken and any(name in text for text in texts)]
+        if not names:
+            return
+        import ast
+
+        from _batchmill_names import bound, declared_global, guarded
+
+        try:
+            trees = [ast.parse(text) for text in texts]
+        except (SyntaxError, ValueError):
+            return  # Compiling it says what is wrong.
+        own = set().union(*map(declared_global, trees), *map(guarded, trees))
+        modules = [part for part in (self.start["setup"], self.start["teardown"]) if part]
+        own.update(*(bound(tree) for tree in trees[: len(modules)]))
+        self.scope.update((name, self._bare[name]) for name in names if name not in own)
 
     def _module(self, part):
         source = self.start[part]

@@ -44,7 +44,8 @@ def seal():
 
 def _shared(kind, names):
     """A read-only kind of list or mapping. A copy of it, also a pickled one, is an ordinary one."""
-    name = "list" if kind is list else "dict"
+    plain = list if issubclass(kind, list) else kind
+    name = "list" if plain is list else "dict"
 
     def refusing(method):
         original = getattr(kind, method)
@@ -60,13 +61,13 @@ def _shared(kind, names):
 
     members = {method: refusing(method) for method in names}
     members["__slots__"] = ()
-    members["__reduce_ex__"] = lambda self, protocol: (kind, (list(_parts(self)),))
-    members["__deepcopy__"] = lambda self, memo: kind(_copied(inner, memo) for inner in _parts(self))
+    members["__reduce_ex__"] = lambda self, protocol: (plain, (list(_parts(self)),))
+    members["__deepcopy__"] = lambda self, memo: plain(_copied(inner, memo) for inner in _parts(self))
     return type(f"Shared{kind.__name__.title()}", (kind,), members)
 
 
 def _parts(value):
-    return value.items() if isinstance(value, dict) else value
+    return dict.items(value) if isinstance(value, dict) else value
 
 
 def _copied(value, memo):
@@ -84,6 +85,8 @@ SharedValues = _shared(Values, OF_MAPPINGS)
 
 def share(value):
     """The same value, of lists and mappings that are read-only once they are sealed."""
+    if isinstance(value, ResultList):
+        return SharedResults.of(map(share, value), value.source)
     if isinstance(value, list):
         return SharedList(map(share, value))
     if isinstance(value, dict):
@@ -92,7 +95,59 @@ def share(value):
     return value
 
 
-class Results(Sequence):
+def reachable(steps):
+    """The same mapping, in which a step with the name of a method, such as `get`, hides the method."""
+    hidden = [name for name in steps if hasattr(dict, name)]
+    if not hidden:
+        return steps
+    members = {name: property(operator.itemgetter(name)) for name in hidden}
+    kind = type(steps)
+    return type(kind.__name__, (kind,), {"__slots__": (), **members})(dict.items(steps))
+
+
+class Tables:
+    """What makes data frames of results."""
+
+    __slots__ = ()
+
+    def to_pandas(self):
+        """A pandas data frame with a row for each result, or for each row of a data frame."""
+        pd = library("pandas", "to_pandas")
+        columns = {name: pandas_column(pd, values) for name, values in self._columns().items()}
+        return pd.DataFrame(columns)
+
+    def to_polars(self):
+        """A polars data frame with a row for each result."""
+        pl = library("polars", "to_polars")
+        columns = {name: uniform(name, values) for name, values in self._columns().items()}
+        made = [pl.Series(name, values, dtype=pl.UInt64 if wide else None) for name, (values, wide) in columns.items()]
+        return pl.DataFrame(made)
+
+    def to_arrow(self):
+        """A pyarrow table with a row for each result."""
+        pa = library("pyarrow", "to_arrow")
+        columns = {name: uniform(name, values) for name, values in self._columns().items()}
+        return pa.table({name: pa.array(values, pa.uint64() if wide else None) for name, (values, wide) in columns.items()})
+
+    def _columns(self):
+        """The columns that output files have: values by field, in order of first appearance, with None for missing ones."""
+        columns, number = {}, -1
+        for number, value in enumerate(self._rows()):
+            row = value if isinstance(value, dict) else {} if value is None else {"value": value}
+            for field, inner in row.items():
+                try:
+                    column = columns[field]
+                except KeyError:
+                    column = columns[field] = [None] * number
+                column.append(inner)
+            if len(row) != len(columns):
+                for column in columns.values():
+                    if len(column) == number:
+                        column.append(None)
+        return columns or ({"value": [None] * (number + 1)} if number >= 0 else {})
+
+
+class Results(Tables, Sequence):
     """Results in item order, as a read-only list. With `views`, mappings are `Values`."""
 
     __slots__ = ("path", "_count", "_views", "_offsets")
@@ -199,41 +254,38 @@ class Results(Sequence):
         """All results as a list in memory."""
         return list(self)
 
-    def to_pandas(self):
-        """A pandas data frame with a row for each result, or for each row of a data frame."""
-        pd = library("pandas", "to_pandas")
-        columns = {name: pandas_column(pd, values) for name, values in self._columns().items()}
-        return pd.DataFrame(columns)
+    def _rows(self):
+        return self._lines(0, self._count, opened=True)
 
-    def to_polars(self):
-        """A polars data frame with a row for each result."""
-        pl = library("polars", "to_polars")
-        columns = {name: uniform(name, values) for name, values in self._columns().items()}
-        made = [pl.Series(name, values, dtype=pl.UInt64 if wide else None) for name, (values, wide) in columns.items()]
-        return pl.DataFrame(made)
 
-    def to_arrow(self):
-        """A pyarrow table with a row for each result."""
-        pa = library("pyarrow", "to_arrow")
-        columns = {name: uniform(name, values) for name, values in self._columns().items()}
-        return pa.table({name: pa.array(values, pa.uint64() if wide else None) for name, (values, wide) in columns.items()})
+class ResultList(Tables, list):
+    """A few results as a list. With a source, their file, it knows which of them are data frames."""
 
-    def _columns(self):
-        """The columns that output files have: values by field, in order of first appearance, with None for missing ones."""
-        columns, number = {}, -1
-        for number, value in enumerate(self._lines(0, self._count, opened=True)):
-            row = value if isinstance(value, dict) else {} if value is None else {"value": value}
-            for field, inner in row.items():
-                try:
-                    column = columns[field]
-                except KeyError:
-                    column = columns[field] = [None] * number
-                column.append(inner)
-            if len(row) != len(columns):
-                for column in columns.values():
-                    if len(column) == number:
-                        column.append(None)
-        return columns or ({"value": [None] * (number + 1)} if number >= 0 else {})
+    __slots__ = ("source",)
+
+    @classmethod
+    def of(cls, values, source):
+        results = cls(values)
+        results.source = source
+        return results
+
+    def __reduce_ex__(self, protocol):
+        return list, (list(self),)
+
+    def __deepcopy__(self, memo):
+        return [_copied(value, memo) for value in self]
+
+    def to_list(self):
+        """All results as a plain list."""
+        return list(self)
+
+    def _rows(self):
+        source = getattr(self, "source", None)
+        # `setup` may have changed the list.
+        return source._rows() if source and source == list(self) else iter(self)
+
+
+SharedResults = _shared(ResultList, OF_LISTS)
 
 
 def pandas_column(pd, values):

@@ -5,7 +5,7 @@
 //! in `$XDG_CACHE_HOME/batchmill` or `~/.cache/batchmill` (XDG Base Directory Specification). An answer with errors is not
 //! cached, because the user is about to fix them.
 
-use super::probe::{Answer, COMPILER, Check, ask};
+use super::probe::{Answer, COMPILER, Check, PROBE, ask};
 use crate::model::ItemKey;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -54,7 +54,7 @@ fn entry(interpreter: &Path, import_path: &[String], checks: &[Check]) -> Option
         data.size(),
         data.mtime(),
         data.mtime_nsec(),
-        include_str!("probe.py")
+        PROBE
     );
     let file = folder.join("batchmill").join(format!("interpreter-{}.json", ItemKey::of(asked.as_bytes())));
     Some(CacheEntry { file, folders: import_path.iter().map(PathBuf::from).collect() })

@@ -38,7 +38,7 @@ impl Task for PythonTask {
         Batching::Either
     }
 
-    fn python(&self) -> Option<PythonNeeds> {
-        Some(PythonNeeds { checks: self.checks(), import_path: self.import_path() })
+    fn python(&self, names: &Names) -> Option<PythonNeeds> {
+        Some(PythonNeeds { checks: self.checks(names), import_path: self.import_path() })
     }
 }

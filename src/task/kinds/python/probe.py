@@ -1,7 +1,8 @@
 """Reports the version and paths of an interpreter, and checks the code and modules of a workflow.
 
 Reads one JSON object from stdin: {"compiler": source of code.py, "import_path": [folder], "checks": [{"kind": "code",
-"source": .., "is_block": ..} or {"kind": "module", "name": ..}]}. Writes one JSON object as the last line of stdout.
+"source": .., "is_block": .., "around": .., "known": ..} or {"kind": "module", "name": ..}]}. Writes one JSON object as the last
+line of stdout.
 """
 import sys
 
@@ -13,26 +14,57 @@ import json
 import site
 
 
-def check_code(source, is_block, compiler):
+def fault(message, line=None, column=None, help=None):
+    return {"message": message, "line": line, "column": column, "help": help}
+
+
+def check_code(check, compiler):
     import warnings
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if is_block:
-                compiler["compile_block"](source, "code", False, [], [])
+            if check["is_block"]:
+                compiler["compile_block"](check["source"], "code", False, [], [])
             else:
-                compiler["compile_module"](source, "setup")
+                compiler["compile_module"](check["source"], "setup")
+            tree = ast.parse(check["source"])
     except SyntaxError as error:
-        return {"message": "SyntaxError: %s" % error.msg, "line": error.lineno, "column": error.offset}
+        return [fault("SyntaxError: %s" % error.msg, error.lineno, error.offset)]
     except (ValueError, RecursionError, MemoryError) as error:  # NUL bytes, expressions that are nested too deeply
-        return {"message": "SyntaxError: %s" % error, "line": None, "column": None}
+        return [fault("SyntaxError: %s" % error)]
+    known = check["known"]
+    if known is None:
+        return []
+    try:
+        before = [ast.parse(text) for text in check["around"]]
+    except (SyntaxError, ValueError):  # It has a check of its own.
+        return []
+    names = unknown(tree, before, known)
+    defined = sorted(set(known).union(*(bound(one) for one in [tree] + before)))
+    return [fault("`%s` is not defined" % name, line, help=advice(name, defined)) for line, name in names]
+
+
+def advice(name, defined):
+    import builtins
+    import difflib
+
+    near = difflib.get_close_matches(name, defined + dir(builtins), 1, 0.7)
+    if near:
+        return "did you mean `%s`?" % near[0]
+    usual = {"np": "import numpy as np", "pd": "import pandas as pd", "pl": "import polars as pl", "pa": "import pyarrow as pa"}
+    if name in getattr(sys, "stdlib_module_names", ()):
+        usual[name] = "import %s" % name
+    if name in usual:
+        return "add `%s`, in the code or in `setup`" % usual[name]
+    return "assign it in the code or in `setup`, or give the task an input of this name"
 
 
 def check_module(name):
     top = name.split(".")[0]
     if top not in sys.modules and importlib.util.find_spec(top) is None:
-        return {"message": "no module named `%s` in `%s`" % (top, sys.executable), "line": None, "column": None}
+        return [fault("no module named `%s` in `%s`" % (top, sys.executable))]
+    return []
 
 
 def probe():
@@ -46,11 +78,10 @@ def probe():
     faults = []
     for number, check in enumerate(asked["checks"]):
         if check["kind"] == "code":
-            fault = check_code(check["source"], check["is_block"], compiler)
+            found = check_code(check, compiler)
         else:
-            fault = check_module(check["name"])
-        if fault:
-            faults.append(dict(fault, check=number))
+            found = check_module(check["name"])
+        faults.extend(dict(one, check=number) for one in found)
     sites = list(site.getsitepackages())
     if site.ENABLE_USER_SITE:
         sites.append(site.getusersitepackages())

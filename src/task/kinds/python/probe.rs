@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Check {
-    /// Whether this code compiles.
+    /// Whether this code compiles, and knows the names that it reads.
     Code {
         /// The source code.
         source: String,
@@ -18,6 +18,10 @@ pub enum Check {
         /// The file that it is in, if that is not the workflow file.
         #[serde(skip)]
         file: Option<String>,
+        /// Code that runs before it and shares its names.
+        around: Vec<String>,
+        /// The names that it is given; `None` if they cannot be known yet.
+        known: Option<Vec<String>>,
     },
     /// Whether this module can be found.
     Module {
@@ -33,11 +37,22 @@ pub struct CheckFault {
     pub check: usize,
     /// One line.
     pub message: String,
+    /// What may mend it.
+    pub help: Option<String>,
     /// Line in the source code, from 1.
     pub line: Option<usize>,
     /// Column in that line, from 1.
     pub column: Option<usize>,
 }
+
+/// The program that the interpreter runs. Workers look for names in the same way. First of all it leaves the current directory out
+/// of the import path, where an `ast.py` of the user's may be.
+pub(super) const PROBE: &str = concat!(
+    "import sys\nif sys.path and sys.path[0] == \"\":\n    del sys.path[0]\n",
+    include_str!("../../../worker/python/names.py"),
+    "\n\n",
+    include_str!("probe.py")
+);
 
 /// What an interpreter reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +76,7 @@ pub(super) const COMPILER: &str = include_str!("../../../worker/python/code.py")
 /// Runs the probe in an interpreter. The error is one line for the user.
 pub(super) fn ask(interpreter: &Path, import_path: &[String], checks: &[Check]) -> Result<Answer, String> {
     let mut child = Command::new(interpreter)
-        .args(["-c", include_str!("probe.py")])
+        .args(["-c", PROBE])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

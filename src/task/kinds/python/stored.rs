@@ -2,7 +2,7 @@
 
 use crate::model::{Failure, FailureKind};
 use crate::template::{CompiledTree, ItemScope, Scope, StepValue, value_to_json};
-use crate::wire::{Stored, StoredTarget};
+use crate::wire::{Small, Stored, StoredTarget};
 use minijinja::Value;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -23,6 +23,9 @@ pub(super) enum LargeResults {
 #[derive(Default)]
 pub(super) struct Writer {
     pub(super) stored: Vec<Stored>,
+    pub(super) small: Vec<Small>,
+    /// Whether the code may make data frames of results, for which it needs their file.
+    pub(super) makes_frames: bool,
 }
 
 impl Writer {
@@ -36,11 +39,13 @@ impl Writer {
         let mut object = Object::new();
         for (name, tree) in inputs {
             let results = tree.results_name().filter(|_| large == LargeResults::ByFile);
-            if let Some(step) = results.as_ref().and_then(|name| name.of(&scope.step))
-                && let Some(stored) = store(step, StoredTarget::Input(name.clone()))?
-            {
-                self.stored.push(stored);
-                continue;
+            if let Some(step) = results.as_ref().and_then(|name| name.of(&scope.step)) {
+                let target = StoredTarget::Input(name.clone());
+                if let Some(stored) = store(step, target.clone())? {
+                    self.stored.push(stored);
+                    continue;
+                }
+                self.note_small(step, target)?;
             }
             tree.write_json(scope, object.key(name)?)?;
         }
@@ -60,10 +65,31 @@ impl Writer {
                     value.key(member)?.extend(value_to_json(&found).map_err(|message| unwritable(&message))?);
                 }
             }
+            if stored.is_none() {
+                self.note_small(step, StoredTarget::Step(name.clone()))?;
+            }
             self.stored.extend(stored);
             object.key(name)?.extend(value.end());
         }
         Ok(object.end())
+    }
+}
+
+impl Writer {
+    /// Notes that a list is the results of a step, if it is a batch step.
+    fn note_small(&mut self, step: &StepValue, target: StoredTarget) -> Result<(), Failure> {
+        if step.batch.is_none() {
+            return Ok(());
+        }
+        let path = if self.makes_frames {
+            let file = step.stored.file().map_err(|message| unwritable(&message))?;
+            file.path.to_str().map(str::to_owned)
+        } else {
+            None
+        };
+        let count = step.stored.size().map_err(|message| unwritable(&message))?.count;
+        self.small.push(Small { target, path, count });
+        Ok(())
     }
 }
 

@@ -7,7 +7,9 @@ use crate::model::{BatchFormat, Failure, Form, Span, StepName, Text, Tree};
 use crate::spec::{self, PythonProgram};
 use crate::task::context::StepContext;
 use crate::task::lane::Frame;
-use crate::template::{CompiledTree, ItemScope, Names, TemplateError, TemplateErrorKind, compile_pairs, value_to_json};
+use crate::template::{
+    CompiledTree, ItemScope, Names, Scope, TemplateError, TemplateErrorKind, compile_pairs, value_to_json,
+};
 use crate::wire;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -137,18 +139,74 @@ impl PythonTask {
     }
 
     /// What the interpreter checks before anything runs, and where that is in the workflow file.
-    pub(super) fn checks(&self) -> Vec<(Check, Span)> {
-        let code = |text: &Text| (Check::Code { source: text.raw.clone(), is_block: false, file: None }, text.span);
+    pub(super) fn checks(&self, names: &Names) -> Vec<(Check, Span)> {
+        let shared = self.shared_names(names);
+        let of_items = shared.as_ref().map(|shared| [shared.as_slice(), &self.item_names(names)].concat());
+        let texts = |around: &[&str]| around.iter().map(|text| (*text).to_owned()).collect();
+        let code = |source: &str, around: &[&str]| Check::Code {
+            source: source.to_owned(),
+            is_block: false,
+            file: None,
+            around: texts(around),
+            known: shared.clone(),
+        };
+        let setup: Vec<&str> = self.setup.iter().map(|text| text.raw.as_str()).collect();
+        let block = |source: &String, file: Option<String>| Check::Code {
+            source: source.clone(),
+            is_block: true,
+            file,
+            around: texts(&setup),
+            known: of_items.clone(),
+        };
         let program = match &self.program {
-            Source::Code(source) => Some(Check::Code { source: source.clone(), is_block: true, file: None }),
-            Source::Script { path, text } => {
-                Some(Check::Code { source: text.clone(), is_block: true, file: Some(path.clone()) })
-            }
+            Source::Code(source) => Some(block(source, None)),
+            Source::Script { path, text } => Some(block(text, Some(path.clone()))),
             Source::Function { module, .. } => Some(Check::Module { name: module.clone() }),
             Source::Operation(_) => None,
         };
+        let before: Vec<&str> = setup.iter().copied().chain(self.code()).collect();
         let program = program.map(|check| (check, self.span));
-        program.into_iter().chain(self.setup.iter().map(code)).chain(self.teardown.iter().map(code)).collect()
+        let setup = self.setup.iter().map(|text| (code(&text.raw, &[]), text.span));
+        let teardown = self.teardown.iter().map(|text| (code(&text.raw, &before), text.span));
+        program.into_iter().chain(setup).chain(teardown).collect()
+    }
+
+    /// The names that `setup` sees, and the code; `None` if they are not known yet.
+    fn shared_names(&self, names: &Names) -> Option<Vec<String>> {
+        let mut known = names.bare()?;
+        known.extend(["params", "env", "steps", "inputs", "result"].map(str::to_owned));
+        known.extend(self.fixed.iter().map(|(name, _)| name.clone()));
+        known.extend(names.summary.then(|| SUMMARY.to_owned()));
+        Some(known)
+    }
+
+    /// The names that the code alone sees.
+    fn item_names(&self, names: &Names) -> Vec<String> {
+        let mut known: Vec<String> = self.by_item.iter().map(|(name, _)| name.clone()).collect();
+        if names.item {
+            known.extend(["item", "index", "batch", ITEM_DIR].map(str::to_owned));
+        }
+        known.extend(names.error.then(|| "error".to_owned()));
+        known
+    }
+
+    /// The code, if the program is code.
+    fn code(&self) -> Option<&str> {
+        match &self.program {
+            Source::Code(source) | Source::Script { text: source, .. } => Some(source),
+            Source::Function { .. } | Source::Operation(_) => None,
+        }
+    }
+
+    /// The named outputs of earlier steps that its code may read.
+    fn outputs(&self, scope: &Scope) -> Result<Vec<(String, CompiledTree)>, Failure> {
+        let names = scope.outputs.keys().filter(|name| !self.has_input(name) && self.mentions(name));
+        let value = |name: &String| {
+            (name.clone(), Tree::Text(Text { raw: format!("{{{{ {name} }}}}"), span: Span::default() }))
+        };
+        let values: Vec<(String, Tree)> = names.map(value).collect();
+        compile_pairs(&values)
+            .map_err(|errors| unwritable(&errors.iter().map(|it| it.message.as_str()).collect::<String>()))
     }
 
     /// Directories from which workers import first.
@@ -174,14 +232,17 @@ impl PythonTask {
     /// The message that starts a worker.
     pub(super) fn start(&self, context: &StepContext, role: Role) -> Result<wire::Start, Failure> {
         let scope = Arc::new(ItemScope::of_step(Arc::clone(&context.scope)));
-        let mut writer = Writer::default();
+        // Functions are given results as inputs alone, and their code is not known.
+        let makes_frames = self.code().is_none() || self.mentions("to_");
+        let mut writer = Writer { makes_frames, ..Writer::default() };
         let large = match self.program {
             // An operation takes lists, and nothing else.
             Source::Operation(_) => LargeResults::Inline,
             _ => LargeResults::ByFile,
         };
+        let outputs = self.outputs(&context.scope)?;
         let summary = self.summary.iter().filter(|_| context.scope.summary.is_some());
-        let inputs = writer.inputs(self.fixed.iter().chain(summary), &scope, large)?;
+        let inputs = writer.inputs(self.fixed.iter().chain(summary).chain(&outputs), &scope, large)?;
         let params = context.scope.lookup("params").unwrap_or_default();
         let members = &STEP_MEMBERS[..STEP_MEMBERS.len() - usize::from(!self.mentions(PATH))];
         let steps = if self.mentions("steps") { writer.steps(&context.scope, members)? } else { b"{}".to_vec() };
@@ -208,7 +269,9 @@ impl PythonTask {
                 params: raw(value_to_json(&params).map_err(|message| unwritable(&message))?)?,
                 steps: raw(steps)?,
                 inputs: raw(inputs)?,
+                outputs: outputs.into_iter().map(|(name, _)| name).collect(),
                 stored: writer.stored,
+                small: writer.small,
                 item_inputs,
             },
         })
@@ -236,11 +299,7 @@ impl PythonTask {
 
     /// Whether its code contains a word. The results of earlier steps are sent only to code that may read them.
     fn mentions(&self, word: &str) -> bool {
-        let code = match &self.program {
-            Source::Code(source) | Source::Script { text: source, .. } => Some(source.as_str()),
-            Source::Function { .. } | Source::Operation(_) => None,
-        };
         let texts = [&self.setup, &self.teardown].into_iter().flatten().map(|text| text.raw.as_str());
-        code.into_iter().chain(texts).any(|text| text.contains(word))
+        self.code().into_iter().chain(texts).any(|text| text.contains(word))
     }
 }
