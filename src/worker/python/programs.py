@@ -78,19 +78,20 @@ class Program:
         """Puts parameters and outputs in scope under their own names, unless the code gives these names a meaning."""
         texts = [self.start["setup"], self.start["teardown"], self.program.get("source")]
         texts = [text for text in texts if text]
-        taken = {*dir(builtins), *PARAMETERS, *self.scope, *self.item_inputs}
+        taken = {*dir(builtins), *self.scope, *self.item_inputs}
         names = [name for name in self._bare if name not in taken and any(name in text for text in texts)]
         if not names:
             return
         import ast
 
+        from _batchmill_code import PARAMETERS
         from _batchmill_names import bound, declared_global, guarded
 
         try:
             trees = [ast.parse(text) for text in texts]
         except (SyntaxError, ValueError):
             return  # Compiling it says what is wrong.
-        own = set().union(*map(declared_global, trees), *map(guarded, trees))
+        own = set(PARAMETERS).union(*map(declared_global, trees), *map(guarded, trees))
         modules = [part for part in (self.start["setup"], self.start["teardown"]) if part]
         own.update(*(bound(tree) for tree in trees[: len(modules)]))
         self.scope.update((name, self._bare[name]) for name in names if name not in own)
