@@ -5,6 +5,7 @@
 //! commands of a step have in common is prepared once, as [`SpawnDefaults`]. If the working directory changes, or the program's
 //! file is not known, [`Command`] starts it: no crate has a safe `posix_spawn` that supports these.
 
+use super::shortage::shortage;
 use crate::model::{Failure, FailureKind};
 use nix::errno::Errno;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
@@ -73,9 +74,7 @@ impl Invocation {
     /// # Errors
     /// If the system is out of descriptors or memory.
     pub(super) fn read(&mut self, text: &[u8]) -> Result<(), Failure> {
-        let failed =
-            |error| Failure::new(FailureKind::Start, "Start", format!("cannot hold `stdin` in memory: {error}"));
-        self.stdin = Some(memory_file(text).map_err(failed)?);
+        self.stdin = Some(memory_file(text)?);
         Ok(())
     }
 
@@ -137,11 +136,18 @@ impl Invocation {
 ///
 /// # Errors
 /// If the system is out of descriptors or memory.
-pub(super) fn memory_file(text: &[u8]) -> io::Result<File> {
-    let mut file = File::from(memfd_create("batchmill", MemfdFlags::CLOEXEC)?);
-    file.write_all(text)?;
-    file.rewind()?;
-    Ok(file)
+pub(super) fn memory_file(text: &[u8]) -> Result<File, Failure> {
+    let make = || {
+        let mut file = File::from(memfd_create("batchmill", MemfdFlags::CLOEXEC)?);
+        file.write_all(text)?;
+        file.rewind()?;
+        Ok(file)
+    };
+    make().map_err(|error: io::Error| {
+        let what = "cannot hold the input of the command in memory";
+        let failed = || Failure::new(FailureKind::Start, "Start", format!("{what}: {error}"));
+        shortage(&error).map_or_else(failed, |short| short.of(what))
+    })
 }
 
 /// Starts a [`Command`] in the same way as an [`Invocation`], with empty stdin.

@@ -14,6 +14,11 @@ pub(super) fn shortage(error: &io::Error) -> Option<Shortage> {
     matches!(number, Errno::MFILE | Errno::NFILE | Errno::AGAIN | Errno::NOMEM).then_some(Shortage(number))
 }
 
+/// The same for files alone, where other errors of this kind may come later than the start.
+pub(super) fn shortage_of_files(error: &io::Error) -> Option<Shortage> {
+    shortage(error).filter(|Shortage(number)| matches!(*number, Errno::MFILE | Errno::NFILE))
+}
+
 impl Shortage {
     /// The outcome of an item that could not be started; `what` says what the engine tried.
     pub(super) fn of(self, what: &str) -> Failure {

@@ -9,6 +9,7 @@ use super::saved::PartFile;
 use crate::measure::wall_clock;
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::spec::Field;
+use crate::task::shortage::shortage_of_files;
 use crate::text::CUT;
 use base64::Engine as _;
 use serde::{Serialize, Serializer};
@@ -197,6 +198,11 @@ impl SentRequest<'_> {
                 Failure::new(FailureKind::Connection, "ProxyError", format!("{target} failed: {why}"))
             }
             error => {
+                // Without a file for a connection, nothing was sent.
+                let short = if let ureq::Error::Io(error) = error { shortage_of_files(error) } else { None };
+                if let Some(short) = short {
+                    return short.of(&target.to_string());
+                }
                 let why = error.to_string();
                 let help = if why.contains("UnknownIssuer") {
                     "; if its certificate comes from a private authority, name the authority's in `ca_file`"

@@ -3,7 +3,7 @@
 //! Linux allows 128 KiB for one. A script reads a longer value from a file in memory that the engine keeps open, into a variable of
 //! its own. The script can use it as any other, but a program that it starts cannot have it as an argument.
 
-use crate::model::{Failure, FailureKind};
+use crate::model::Failure;
 use crate::task::invocation::memory_file;
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -22,9 +22,7 @@ impl<'a> LongValue<'a> {
     /// # Errors
     /// If the system is out of descriptors or memory.
     pub(super) fn new(name: &'a str, value: &str) -> Result<Self, Failure> {
-        let file = memory_file(value.as_bytes());
-        let file = file.map_err(|error| Failure::new(FailureKind::Start, "Start", format!("no room: {error}")))?;
-        Ok(Self { name, file })
+        Ok(Self { name, file: memory_file(value.as_bytes())? })
     }
 
     /// The beginning of the script. `$(..)` drops line breaks at the end, hence the letter.
