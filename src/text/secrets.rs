@@ -250,6 +250,25 @@ mod tests {
     }
 
     #[test]
+    fn no_character_of_base64_that_has_bits_of_a_secret_is_left_and_no_other_is_taken() {
+        let secret = "correct-horse-9";
+        let secrets = Secrets::new([secret.to_owned()]);
+        for before in 0..6 {
+            for after in 0..6 {
+                let whole = format!("{}{secret}{}", "p".repeat(before), "s".repeat(after));
+                let text = base64::engine::general_purpose::STANDARD.encode(&whole);
+                let (first, end) = (8 * before / 6, (8 * (before + secret.len())).div_ceil(6));
+                let masked = secrets.masked(text.clone());
+                let expected = format!("{}***{}", &text[..first], &text[end..]);
+                // Padding at the end tells nothing, and may go with the mask.
+                assert_eq!(masked.trim_end_matches('='), expected.trim_end_matches('='), "{whole}");
+            }
+        }
+        let alone = base64::engine::general_purpose::STANDARD_NO_PAD.encode(secret);
+        assert_eq!(secrets.masked(format!("({alone})")), "(***)");
+    }
+
+    #[test]
     fn a_secret_with_dots_in_it_is_masked_at_a_cut_too() {
         let secrets = Secrets::new(["Kqv...---x\u{2026}yz-W".to_owned()]);
         for (text, masked) in [
