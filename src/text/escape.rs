@@ -183,4 +183,12 @@ mod tests {
         assert_eq!(serde_json::from_str::<Vec<String>>(&escaped).unwrap()[0], text);
         assert!(matches!(escape_json("[1,\n 2]"), Cow::Borrowed(_)));
     }
+
+    #[test]
+    fn a_line_break_stays_only_where_the_text_has_lines() {
+        for (layout, escaped) in [(Layout::Line, "a\\nb"), (Layout::Lines, "a\nb"), (Layout::Styled, "a\nb")] {
+            assert_eq!(escape(b"a\nb", layout), escaped);
+            assert_eq!(escape("plain é".as_bytes(), layout), "plain é");
+        }
+    }
 }
