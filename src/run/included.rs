@@ -1,6 +1,7 @@
 //! Results with what `include` adds to them: their item, its index, the attempts, and rows for items that failed.
 
 use super::read_error::io_error;
+use crate::export::open_frames;
 use crate::ledger::{FailureRecord, Reader, ResultsReader, RunFolder};
 use crate::model::{Include, StepName};
 use crate::sources::{ItemsByIndex, Source};
@@ -76,7 +77,13 @@ impl<'a> IncludedRows<'a> {
                 self.push_failure(&failure, piece)?;
             }
             let item = if self.has(Include::Item) { Some(self.items.at(index)?) } else { None };
-            self.push(&Row { item, index, attempts: block.attempt, outcome: Ok(line) }, piece)?;
+            // The rows of a data frame are rows here too.
+            let mut rows = [line, b"\n"].concat();
+            open_frames(&mut rows);
+            for row in rows.split(|byte| *byte == b'\n').filter(|row| !row.is_empty()) {
+                let item = item.clone();
+                self.push(&Row { item, index, attempts: block.attempt, outcome: Ok(row) }, piece)?;
+            }
         }
         Ok(true)
     }

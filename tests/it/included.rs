@@ -68,6 +68,25 @@ fn items_and_results_that_are_no_mappings_have_columns_of_their_own() {
 }
 
 #[test]
+fn each_row_of_a_data_frame_has_the_item() {
+    let sandbox = Sandbox::with(
+        "
+steps:
+  - name: a
+    for_each: [p, q]
+    task: python
+    outputs: {path: out.csv, include: [item, index]}
+    inputs:
+      code: |
+        import pandas as pd
+        return pd.DataFrame({'x': [1, 2][: len(item) + (item == 'p')], 'y': item})
+",
+    );
+    sandbox.run(&[]).exits_with(0).says(&["3 records written"]);
+    assert_eq!(sandbox.read("out.csv"), "item,index,x,y\np,0,1,p\np,0,2,p\nq,1,1,q\n");
+}
+
+#[test]
 fn columns_that_clash_and_items_that_cannot_be_read_again_are_refused() {
     let run = |items: &str, code: &str| {
         let workflow = format!(
