@@ -16,11 +16,17 @@ finally: {type: shell, command: 'touch closed'}
 on_failure: {type: shell, command: 'touch told'}
 ";
 
+/// A script that becomes the program in its arguments. The tests themselves may have been started by `nohup`.
+fn started(before: &str) -> String {
+    let reset = if before.is_empty() { "env --default-signal=HUP " } else { "" };
+    format!("{before} exec {reset}\"$0\" \"$@\"")
+}
+
 /// Starts the run by this shell, waits until item 3 runs, and returns the engine.
 fn begun(sandbox: &Sandbox, before: &str) -> Running {
     let plain = sandbox.command(&["run", "workflow.yaml", "--grace", "200ms"]);
     let mut command = Command::new("sh");
-    command.args(["-c", &format!("{before} exec \"$0\" \"$@\"")]).arg(plain.get_program()).args(plain.get_args());
+    command.args(["-c", &started(before)]).arg(plain.get_program()).args(plain.get_args());
     command.current_dir(sandbox.path()).stdin(Stdio::null()).stderr(Stdio::piped());
     command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let running = Running::since(command.spawn().unwrap(), |line| line.contains("step work"));
@@ -58,7 +64,7 @@ fn a_run_that_ignores_hang_ups_goes_on_and_so_do_its_commands() {
         let sandbox = Sandbox::with(mask);
         let mut command = Command::new("sh");
         let plain = sandbox.command(&["run", "workflow.yaml"]);
-        command.args(["-c", &format!("{before} exec \"$0\" \"$@\"")]).arg(plain.get_program()).args(plain.get_args());
+        command.args(["-c", &started(before)]).arg(plain.get_program()).args(plain.get_args());
         ended(command.current_dir(sandbox.path())).exits_with(0);
         let stdout = sandbox.results("work")[0]["stdout"].to_string();
         let digit = stdout.trim_end_matches('"').chars().last().and_then(|c| c.to_digit(16)).unwrap();
