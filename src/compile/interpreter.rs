@@ -5,7 +5,6 @@ use crate::model::Span;
 use crate::spec::{Diagnostic, SourceFile, StepKind, Workflow};
 use crate::task::PythonNeeds;
 use crate::task::python::{Check, CheckFault, Found, Host, HostError};
-use crate::template::Names;
 use std::sync::Arc;
 
 /// What the interpreter was asked about.
@@ -31,17 +30,11 @@ pub(super) struct Checked {
 /// Chooses the interpreter if a task needs one, and has it check all code.
 pub(super) fn check_python(workflow: &Workflow, steps: &[Compiled], found: Found) -> Result<Checked, HostError> {
     // In this order, so that the code of steps is reported before that of aggregates.
-    let tasks = steps.iter().flat_map(|step| {
-        let item = Names { item: step.is_batch, ..step.names.clone() };
-        let error = Names { error: true, ..item.clone() };
-        [step.program.as_ref().map(|it| (it, item)), step.handler.as_ref().map(|it| (it, error))]
-    });
-    let aggregates = steps.iter().map(|step| step.aggregate.as_ref().map(|it| (it, step.names.clone())));
-    let tasks = tasks.chain(aggregates).flatten();
-    let tasks: Vec<PythonNeeds> = tasks.filter_map(|(program, names)| program.python(&names)).collect();
+    let aggregates = steps.iter().filter_map(|step| step.of_aggregate.as_ref());
+    let tasks: Vec<&PythonNeeds> = steps.iter().flat_map(|step| &step.python).chain(aggregates).collect();
     let Some(first) = tasks.first() else { return Ok(Checked { host: None, errors: Vec::new() }) };
     let import_path = first.import_path.clone();
-    let checks = tasks.into_iter().flat_map(|task| task.checks).map(|(check, span)| {
+    let checks = tasks.into_iter().flat_map(|task| task.checks.clone()).map(|(check, span)| {
         let asked = match &check {
             Check::Module { name } => Asked::Module(name.clone(), span),
             Check::Code { source, file: Some(path), .. } => {

@@ -8,6 +8,7 @@ use super::params::{ParamValues, resolve_params};
 use super::prepared::{Compiled, Options, Prepared, PreparedStep, aggregate_of, folder_of};
 use crate::spec::{Diagnostic, DiagnosticKind, Diagnostics, StepKind, Workflow};
 use crate::task::python::{HostError, find_interpreter};
+use crate::task::{Program, PythonNeeds};
 use crate::template::Names;
 use crate::text::Secrets;
 use std::collections::BTreeMap;
@@ -94,15 +95,25 @@ fn compile_steps(workflow: &Workflow, mut names: Names, errors: &mut Vec<Diagnos
         names.summary = compiled.len() >= workflow.steps.len();
         let (program, handler) =
             Checker { source: &workflow.source, errors, step, names: &names, folder: &folder }.step();
-        let before = names.clone();
+        let is_batch = matches!(step.kind, StepKind::Batch(_));
+        let python = python_needs([program.as_ref(), handler.as_ref()], &names, is_batch);
         names.steps.push(step.name.to_string());
         aggregate_of(step).into_iter().for_each(|_| names.aggregates.push(step.name.to_string()));
         let aggregate = Checker { source: &workflow.source, errors, step, names: &names, folder: &folder }.aggregate();
+        let of_aggregate = aggregate.as_ref().and_then(|program| program.python(&names));
         step.outputs.name.iter().for_each(|text| names.outputs.push(text.raw.clone()));
-        let is_batch = matches!(step.kind, StepKind::Batch(_));
-        compiled.push(Compiled { program, handler, aggregate, names: before, is_batch });
+        compiled.push(Compiled { program, handler, aggregate, python, of_aggregate });
     }
     compiled
+}
+
+/// What the task of a step and its `on_item_error` need from the interpreter, with these names before the step. Nothing here keeps
+/// the names: a copy that is kept would be a real one once the next name is added.
+fn python_needs([task, handler]: [Option<&Program>; 2], names: &Names, is_batch: bool) -> Vec<PythonNeeds> {
+    let item = Names { item: is_batch, ..names.clone() };
+    let of_task = task.and_then(|program| program.python(&item));
+    let error = Names { error: true, ..item };
+    of_task.into_iter().chain(handler.and_then(|program| program.python(&error))).collect()
 }
 
 fn prepared_steps(workflow: &Workflow, compiled: Vec<Compiled>) -> (Vec<PreparedStep>, Vec<PreparedStep>) {

@@ -5,9 +5,8 @@ use super::{GivenParams, ParamValues};
 use crate::ledger::{Durability, StateFolder};
 use crate::model::{Compare, Span, StepName};
 use crate::spec::{Aggregate, ItemsSpec, SourceFile, Step, StepKind, Task, TaskKind, Workflow};
-use crate::task::Program;
 use crate::task::python::Host;
-use crate::template::Names;
+use crate::task::{Program, PythonNeeds};
 use crate::text::Secrets;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -204,8 +203,8 @@ pub(super) struct Compiled {
     pub(super) program: Option<Program>,
     pub(super) handler: Option<Program>,
     pub(super) aggregate: Option<Program>,
-    /// The names that hold before the step.
-    pub(super) names: Names,
-    /// Whether it has items.
-    pub(super) is_batch: bool,
+    /// What the task and `on_item_error` need from the interpreter.
+    pub(super) python: Vec<PythonNeeds>,
+    /// The same for the aggregate.
+    pub(super) of_aggregate: Option<PythonNeeds>,
 }

@@ -202,6 +202,8 @@ const LATER: &[&str] = &[
     "`min_free_memory` must be",
     "`time_limit` must be",
     "found the number 1.0",
+    "must end with the option that takes a command",
+    "`client_key` needs `client_cert`",
 ];
 
 /// Compares parser and schema; each document with what was done to it.

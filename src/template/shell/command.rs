@@ -61,18 +61,22 @@ pub enum RenderedCommand {
 impl ShellCommand {
     /// Compiles a command line.
     pub fn compile(text: &Text) -> Result<Self, TemplateError> {
-        let env = environment_with(&SHELL, text).map_err(|error| with_raw(error, &text.raw))?;
-        refuse_nested_code(text, interpreter_of_values(&with_marks(&text.raw)))?;
+        if let Err(nested) = refuse_nested_code(text, interpreter_of_values(&with_marks(&text.raw))) {
+            // Braces that belong to the command, as in `awk '{{print $1}}'`, are no substitution.
+            compiled(text)?;
+            return Err(nested);
+        }
         if let Some(words) = split_plain(&text.raw) {
             let word = |raw: String| Template::compile(&Text { raw, span: text.span });
-            return words.into_iter().map(word).collect::<Result<_, _>>().map(Self::Argv);
+            let words = words.into_iter().map(word).collect::<Result<_, _>>();
+            return words.map(Self::Argv).map_err(|error| with_raw(error, &text.raw));
         }
-        Self::script(text, env)
+        Self::script(text, compiled(text)?)
     }
 
     /// Compiles a command line that a shell always runs.
     pub fn compile_script(text: &Text) -> Result<Self, TemplateError> {
-        let env = environment_with(&SHELL, text).map_err(|error| with_raw(error, &text.raw))?;
+        let env = compiled(text)?;
         refuse_nested_code(text, interpreter_of_values(&with_marks(&text.raw)))?;
         Self::script(text, env)
     }
@@ -82,7 +86,7 @@ impl ShellCommand {
     /// # Errors
     /// If it has a substitution that would have to be quoted.
     pub fn compile_foreign(text: &Text, program: &str) -> Result<Self, TemplateError> {
-        let env = environment_with(&SHELL, text).map_err(|error| with_raw(error, &text.raw))?;
+        let env = compiled(text)?;
         if with_placeholders(&text.raw).is_none_or(|command| command.contains('\0')) {
             return Err(shell_error(text, &ShellError::ForeignShell(program.to_owned())));
         }
@@ -131,6 +135,11 @@ impl ShellCommand {
     }
 }
 
+/// A command line as a template. This takes far longer than to split it into words.
+fn compiled(text: &Text) -> Result<Environment<'static>, TemplateError> {
+    environment_with(&SHELL, text).map_err(|error| with_raw(error, &text.raw))
+}
+
 impl Script {
     fn render(&self, scope: &Arc<ItemScope>) -> Result<RenderedCommand, TemplateError> {
         rendered(&self.text.raw, || self.quoted(scope)).unwrap_or_else(|error| {
@@ -154,6 +163,9 @@ impl Script {
 
 /// Whether a command line has a pipe.
 pub fn has_pipe(line: &Text) -> bool {
+    if !line.raw.contains('|') {
+        return false;
+    }
     let commands = simple_commands(&with_marks(&line.raw));
     // The `|` between patterns looks like one.
     let has_case = commands.iter().any(|command| command.words.iter().any(|word| word == "esac"));
