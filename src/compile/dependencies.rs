@@ -32,7 +32,7 @@ impl<'a> EarlierSteps<'a> {
             self.by_output.entry(&output.raw).or_default().push(place);
         }
         if let Some(path) = step.outputs.file.as_ref().map(|file| &file.path).filter(|path| !path.is_template()) {
-            // `-` is stdout, and stands in many texts.
+            // Not `-`, which means stdout and occurs in many texts.
             self.by_path.extend((path.raw.len() > 2).then_some((path.raw.as_str(), place)));
         }
     }

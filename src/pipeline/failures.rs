@@ -98,8 +98,7 @@ impl FailureSorter<'_> {
     }
 }
 
-/// The longest of the waits that servers have asked for, and what to say of it. A wait that is no longer than the policy's own is
-/// none of them.
+/// The longest wait that a server has asked for, and what to say about it. Waits up to the policy's own delay don't count.
 pub(super) fn longest_wait(retry: &RetryPolicy, attempt: u32, retries: &Retries) -> Option<(Duration, String)> {
     let own = retry.delay_after(attempt)?;
     let asked = retries.iter().filter_map(|(_, delay, failure)| Some((*delay, failure.retry_after?, failure)));
@@ -111,7 +110,7 @@ pub(super) fn longest_wait(retry: &RetryPolicy, attempt: u32, retries: &Retries)
     Some((delay, text))
 }
 
-/// The items that could not be started, as they were. They have not begun, so that was no attempt.
+/// The items that could not be started, to be tried again with the same attempt number, because none of them has begun.
 fn not_begun(batch: &Batch, short: &[(usize, Failure)]) -> Retries {
     let of = |(position, _): &(usize, Failure)| batch.of_item(*position).0;
     let again = short.chunk_by(|left, right| of(left) == of(right)).filter_map(|short| {

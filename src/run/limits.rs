@@ -1,5 +1,5 @@
-//! Limits that a run keeps on a machine with others: how long it may take, how much memory it leaves free, and beside which load it
-//! starts more.
+//! Limits that a run keeps on a machine with others: how long it may take, how much memory it leaves free, and up to
+//! which load it starts more.
 
 use super::control::Control;
 use super::signals::Stopper;
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// How often the machine is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How often the user is told at most that the run is held back.
+/// The least time between two notices that the run is held back.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// What a run keeps to.

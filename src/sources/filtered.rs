@@ -38,13 +38,16 @@ impl Filtered {
         if self.source.total().is_none_or(|total| total > MOST_COUNTED) || self.source.survey().is_some() {
             return Ok(());
         }
+        // What can be read only once must not be read here.
+        if self.reread()? == Reread::Once {
+            return Ok(());
+        }
         let mut total = 0;
         while let Some(chunk) = self.next(usize::MAX)? {
             total += chunk.items.len() as u64;
         }
-        if self.reread()? == Reread::Ready {
-            self.total = Some(total);
-        }
+        self.reread()?.required()?;
+        self.total = Some(total);
         Ok(())
     }
 
@@ -174,7 +177,7 @@ impl Source for Filtered {
 mod tests {
     use super::*;
     use crate::sources::list::List;
-    use crate::sources::testing::{numbers, read};
+    use crate::sources::testing::{OnceOnly, numbers, read};
 
     fn filtered(count: usize, condition: &str) -> Filtered {
         Filtered::new(Box::new(List::new(numbers(count))), &Text::new(condition), &Arc::default()).unwrap()
@@ -189,6 +192,13 @@ mod tests {
             assert_eq!(source.notices(), ["`where` left out 7 of 10 items"]);
             assert_eq!(source.reread().unwrap(), Reread::Ready);
         }
+    }
+
+    #[test]
+    fn items_that_can_be_read_only_once_are_not_read_to_count_them() {
+        let once = OnceOnly(List::new(numbers(4)));
+        let mut source = Filtered::new(Box::new(once), &Text::new("{{ item > 1 }}"), &Arc::default()).unwrap();
+        assert_eq!((source.total(), read(&mut source, 9).concat()), (None, numbers(4)[2..].to_vec()));
     }
 
     #[test]

@@ -15,8 +15,8 @@ pub(super) struct Axis {
     prefix: Vec<u8>,
     values: Vec<Vec<u8>>,
     keys: Vec<ItemKey>,
-    /// Whether the values name files: their keys change with these.
-    pub(super) source: Box<dyn Source>,
+    /// Where the values come from. If they name files, their keys change with these.
+    source: Box<dyn Source>,
 }
 
 /// All combinations.
@@ -34,25 +34,26 @@ impl Axis {
     pub(super) fn read(name: &str, source: Box<dyn Source>) -> Result<Self, SourceError> {
         let prefix = format!("{}:", serde_json::Value::from(name)).into_bytes();
         let mut axis = Self { prefix, values: Vec::new(), keys: Vec::new(), source };
-        axis.fill()?;
+        (axis.values, axis.keys) = read_all(&mut *axis.source)?;
         Ok(axis)
     }
+}
 
-    fn fill(&mut self) -> Result<(), SourceError> {
-        let forms = self.source.forms();
-        (self.values, self.keys) = (Vec::new(), Vec::new());
-        while let Some(chunk) = self.source.next(usize::MAX)? {
-            for position in 0..chunk.items.len() {
-                let json = rows::to_json(&forms[chunk.form], &chunk.items, position, chunk.origin.as_ref());
-                self.values.push(json.map_err(|bad| SourceError::invalid(bad.to_string()))?);
-            }
-            self.keys.extend(chunk.keys.iter());
-            if self.values.len() > MOST_VALUES {
-                return Err(SourceError::invalid(format!("more than {MOST_VALUES} values in `product`")));
-            }
+/// All values of a source, and their keys.
+fn read_all(source: &mut dyn Source) -> Result<(Vec<Vec<u8>>, Vec<ItemKey>), SourceError> {
+    let forms = source.forms();
+    let (mut values, mut keys) = (Vec::new(), Vec::new());
+    while let Some(chunk) = source.next(usize::MAX)? {
+        for position in 0..chunk.items.len() {
+            let json = rows::to_json(&forms[chunk.form], &chunk.items, position, chunk.origin.as_ref());
+            values.push(json.map_err(|bad| SourceError::invalid(bad.to_string()))?);
         }
-        Ok(())
+        keys.extend(chunk.keys.iter());
+        if values.len() > MOST_VALUES {
+            return Err(SourceError::invalid(format!("more than {MOST_VALUES} values in `product`")));
+        }
     }
+    Ok((values, keys))
 }
 
 impl Product {
@@ -115,8 +116,11 @@ impl Source for Product {
         for axis in &mut self.axes {
             axis.source.compare_content();
             // What cannot be read again keeps its keys: it names no files.
-            if matches!(axis.source.reread(), Ok(Reread::Ready)) {
-                drop(axis.fill());
+            if matches!(axis.source.reread(), Ok(Reread::Ready))
+                && let Ok((values, keys)) = read_all(&mut *axis.source)
+                && values == axis.values
+            {
+                axis.keys = keys;
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::fuzzer::fuzz;
 use crate::mutation::{Mutation, mutated, mutations};
-use crate::program::{batchmill, folder, python};
+use crate::program::{batchmill, folder, python, rows_workflow};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -63,20 +63,7 @@ fn workflow([delimiter, quote]: [&str; 2]) -> String {
         "csv": "in/*.csv", "delimiter": delimiter, "quote": quote, "header": false,
         "on_schema_drift": "group", "on_bad_row": "skip", "where_from": "file",
     });
-    format!(
-        "
-steps:
-  - name: rows
-    task: batch
-    inputs:
-      items: {items}
-      batch_size: 7
-      max_parallel: 2
-      continue_on_error: true
-      task: {{type: echo, message: '{{{{ item | tojson }}}}'}}
-    outputs: {{path: rows.jsonl}}
-"
-    )
+    rows_workflow(&items.to_string())
 }
 
 /// What the program reads from the files: the rows, and how many files are not read to their end.

@@ -2,7 +2,7 @@
 
 use crate::fuzzer::fuzz;
 use crate::mutation::{Mutation, mutated, mutations};
-use crate::program::{batchmill, folder, python};
+use crate::program::{batchmill, folder, python, rows_workflow};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::fs;
@@ -36,22 +36,6 @@ fn changes() -> impl Strategy<Value = Vec<Mutation>> {
     ]
 }
 
-fn workflow(items: &str) -> String {
-    format!(
-        "
-steps:
-  - name: rows
-    task: batch
-    inputs:
-      items: {items}
-      batch_size: 7
-      max_parallel: 2
-      continue_on_error: true
-      task: {{type: echo, message: '{{{{ item | tojson }}}}'}}
-"
-    )
-}
-
 /// The folder of a run, and the files to mutate.
 struct Bases {
     folder: TempDir,
@@ -60,7 +44,7 @@ struct Bases {
 
 impl Bases {
     fn new(items: &str, extensions: &[&str]) -> Self {
-        let folder = folder(&[("workflow.yaml", &workflow(items))]);
+        let folder = folder(&[("workflow.yaml", &rows_workflow(items))]);
         let bases = TempDir::new().unwrap();
         python("packed.py", &[bases.path().to_str().unwrap()]);
         let mut files = Vec::new();

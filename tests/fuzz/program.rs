@@ -62,3 +62,21 @@ pub fn python(script: &str, arguments: &[&str]) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
+
+/// A workflow that writes the rows of a source to a file, in batches.
+pub fn rows_workflow(items: &str) -> String {
+    format!(
+        "
+steps:
+  - name: rows
+    task: batch
+    inputs:
+      items: {items}
+      batch_size: 7
+      max_parallel: 2
+      continue_on_error: true
+      task: {{type: echo, message: '{{{{ item | tojson }}}}'}}
+    outputs: {{path: rows.jsonl}}
+"
+    )
+}

@@ -7,12 +7,13 @@ the clear. It ends with stdin. The certificate beside this file is for `localhos
 to see and protects nothing.
 """
 
-import select
 import socket
 import ssl
 import sys
 import threading
 from pathlib import Path
+
+from tls_relay import relay
 
 HERE = Path(__file__).parent
 
@@ -40,22 +41,7 @@ def serve(client: socket.socket, context: ssl.SSLContext) -> None:
     client.sendall(b"S")
     with socket.socket(socket.AF_UNIX) as database:
         database.connect(sys.argv[1])
-        try:
-            with context.wrap_socket(client, server_side=True) as encrypted:
-                pump(encrypted, database)
-        except OSError:
-            # The client does not trust us, or is gone.
-            client.close()
-
-
-def pump(encrypted: ssl.SSLSocket, database: socket.socket) -> None:
-    while True:
-        ready = [encrypted] if encrypted.pending() else select.select([encrypted, database], [], [])[0]
-        for source in ready:
-            data = source.recv(1 << 16)
-            if not data:
-                return
-            (database if source is encrypted else encrypted).sendall(data)
+        relay(client, context, database)
 
 
 main()

@@ -5,11 +5,12 @@
 Takes connections on a free port of this machine, whose number it prints, and passes what comes on to PORT in the clear. It ends with stdin.
 """
 
-import select
 import socket
 import ssl
 import sys
 import threading
+
+from tls_relay import relay
 
 
 def main() -> None:
@@ -28,23 +29,8 @@ def accept(server: socket.socket, context: ssl.SSLContext) -> None:
 
 
 def serve(client: socket.socket, context: ssl.SSLContext) -> None:
-    with socket.create_connection(("127.0.0.1", int(sys.argv[3]))) as behind:
-        try:
-            with context.wrap_socket(client, server_side=True) as encrypted:
-                pump(encrypted, behind)
-        except OSError:
-            # The client does not trust us, or is gone.
-            client.close()
-
-
-def pump(encrypted: ssl.SSLSocket, behind: socket.socket) -> None:
-    while True:
-        ready = [encrypted] if encrypted.pending() else select.select([encrypted, behind], [], [])[0]
-        for source in ready:
-            data = source.recv(1 << 16)
-            if not data:
-                return
-            (behind if source is encrypted else encrypted).sendall(data)
+    with socket.create_connection(("127.0.0.1", int(sys.argv[3]))) as server:
+        relay(client, context, server)
 
 
 main()

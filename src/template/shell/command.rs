@@ -62,7 +62,7 @@ impl ShellCommand {
     /// Compiles a command line.
     pub fn compile(text: &Text) -> Result<Self, TemplateError> {
         if let Err(nested) = refuse_nested_code(text, interpreter_of_values(&with_marks(&text.raw))) {
-            // Braces that belong to the command, as in `awk '{{print $1}}'`, are no substitution.
+            // In `awk '{{print $1}}'`, the braces belong to the command. Then the syntax error says more.
             compiled(text)?;
             return Err(nested);
         }

@@ -37,7 +37,7 @@ pub(super) struct Next {
 /// Why a redirect is not followed, in words that continue after the status.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// There is no address to go to.
+    /// The response has no usable `Location`.
     NoLocation(&'static str),
     /// The body would go to a server that the user has not named.
     BodyElsewhere(Uri),

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 /// How long `teardown` may take.
 const TEARDOWN: Duration = Duration::from_secs(60);
 
-/// How long a worker may take to exit after that. Threads that are no daemons, and `atexit` functions, have so long.
+/// How long a worker may take to exit after that. Threads that aren't daemons, and `atexit` functions, get this time.
 const LAST: Duration = Duration::from_secs(5);
 
-/// After how much of it the user is told.
+/// How long a worker may linger before the user gets a notice.
 const TOLD_AFTER: Duration = Duration::from_secs(1);
 
 /// A worker that is ready for work.
