@@ -8,6 +8,7 @@
 pub mod bindings;
 pub mod causes;
 pub mod cli;
+pub mod client;
 pub mod columnar;
 pub mod compile;
 pub mod control;

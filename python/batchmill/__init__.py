@@ -11,16 +11,54 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from batchmill._core import __version__
-    from batchmill._errors import BatchmillError, EngineNotFoundError, VersionMismatchError
+    from batchmill._errors import (
+        BatchmillError,
+        EngineLostError,
+        EngineNotFoundError,
+        VersionMismatchError,
+        WorkerStartError,
+    )
+    from batchmill._failure import Failure, ItemError, RemoteError, TooManyFailuresError
+    from batchmill._map import map, starmap
+    from batchmill._progress import Progress
+    from batchmill._results_of_map import Results
+    from batchmill._retry import Retry
 
-__all__ = ["BatchmillError", "EngineNotFoundError", "VersionMismatchError", "__version__"]
+__all__ = [
+    "BatchmillError",
+    "EngineLostError",
+    "EngineNotFoundError",
+    "Failure",
+    "ItemError",
+    "Progress",
+    "RemoteError",
+    "Results",
+    "Retry",
+    "TooManyFailuresError",
+    "VersionMismatchError",
+    "WorkerStartError",
+    "__version__",
+    "map",
+    "starmap",
+]
 
 # Where each public name is defined. A worker imports this package, so nothing is imported before it is used (PEP 562).
 _HOMES = {
     "__version__": "_core",
     "BatchmillError": "_errors",
+    "EngineLostError": "_errors",
     "EngineNotFoundError": "_errors",
     "VersionMismatchError": "_errors",
+    "WorkerStartError": "_errors",
+    "Failure": "_failure",
+    "ItemError": "_failure",
+    "RemoteError": "_failure",
+    "TooManyFailuresError": "_failure",
+    "map": "_map",
+    "starmap": "_map",
+    "Progress": "_progress",
+    "Results": "_results_of_map",
+    "Retry": "_retry",
 }
 
 

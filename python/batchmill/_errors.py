@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["BatchmillError", "EngineNotFoundError", "VersionMismatchError"]
+__all__ = [
+    "BatchmillError",
+    "EngineLostError",
+    "EngineNotFoundError",
+    "VersionMismatchError",
+    "WorkerStartError",
+]
 
 
 class BatchmillError(Exception):
@@ -15,3 +21,11 @@ class EngineNotFoundError(BatchmillError):
 
 class VersionMismatchError(BatchmillError):
     """The engine and this package are of different versions."""
+
+
+class EngineLostError(BatchmillError):
+    """The engine has ended before its work was done, for example because it was killed."""
+
+
+class WorkerStartError(BatchmillError):
+    """No worker can run the function: it cannot be imported there, or the class cannot be made."""

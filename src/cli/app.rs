@@ -6,6 +6,7 @@ use super::exit::{EXIT_CODES, Exit};
 use super::file_help;
 use super::stderr::tell;
 use super::verbs;
+use crate::client;
 use crate::run;
 use crate::task::guard;
 use crate::text::Printable;
@@ -71,6 +72,9 @@ enum Verb {
     /// Started by `run`: ends the children of an engine that was killed
     #[command(name = guard::VERB, hide = true)]
     Guard,
+    /// Started by the Python package: calls functions for many items
+    #[command(name = client::VERB, hide = true)]
+    Client,
 }
 
 impl Verb {
@@ -98,6 +102,7 @@ impl Verb {
             Self::Init(args) => args.run(),
             Self::Completions(args) => args.run(),
             Self::Man(args) => args.run(Cli::command()),
+            Self::Client => client::serve().map(|()| Exit::Done).map_err(|error| CliError::of(Exit::Bad, &error)),
             Self::Guard => guard::watch().map(|()| Exit::Done).map_err(|error| CliError::of(Exit::Bad, &error)),
         }
     }

@@ -135,7 +135,7 @@ impl ResultsReader {
     fn read(&self, file: &ReadAheadFile, block: &Block) -> Result<Vec<u8>, LedgerError> {
         let bytes = self.bytes(file, block)?;
         match block.form {
-            ResultForm::Lines => Ok(bytes),
+            ResultForm::Lines | ResultForm::Pickle => Ok(bytes),
             ResultForm::Arrow => match json_of_ipc(&bytes) {
                 Ok(lines) => Ok(lines.text),
                 Err(_) => {

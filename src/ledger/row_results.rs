@@ -84,8 +84,10 @@ impl ResultRows<'_> {
                 let lines = json_of_ipc(&bytes).map_err(|_| gone("cannot be read as a table"))?.text;
                 Ok(RowResults { lines, table: Some(bytes) })
             }
-            ResultForm::Lines if row.is_list || row.indexes.is_none() => Ok(RowResults { lines: bytes, table: None }),
-            ResultForm::Lines => Ok(RowResults { lines: present_lines(&row.indexes(), &bytes), table: None }),
+            ResultForm::Lines if !row.is_list && row.indexes.is_some() => {
+                Ok(RowResults { lines: present_lines(&row.indexes(), &bytes), table: None })
+            }
+            ResultForm::Lines | ResultForm::Pickle => Ok(RowResults { lines: bytes, table: None }),
         }
     }
 }

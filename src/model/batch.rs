@@ -117,8 +117,7 @@ impl Batch {
 
     /// Some of its items, which must belong to one batch, as a separate batch. The positions must rise.
     pub fn part(&self, positions: &[usize], attempt: u32) -> Self {
-        let mut items = Items::default();
-        positions.iter().for_each(|position| items.push(self.items.get(*position)));
+        let items = self.items.part(positions);
         let line = |origin: &Origin| positions.iter().map(|position| origin.line(&self.items, 0, *position)).collect();
         let origin = self
             .origin

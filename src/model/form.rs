@@ -13,6 +13,8 @@ pub enum Form {
     Json,
     /// A record of a CSV file.
     Csv(CsvForm),
+    /// A Python object in a bundle, as `pickle` writes a list of them.
+    Pickle,
 }
 
 /// How a record of a CSV file becomes a mapping.

@@ -1,28 +1,58 @@
 //! Items: the unit of input.
 
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// Items packed one after another, each as JSON text without raw newlines, or as the text of a row.
 ///
 /// One buffer for many items: a batch of a thousand numbers is two allocations, and travels with two copies.
+///
+/// Or else a *bundle*: bytes that only a worker can take apart. Its items are known by their number alone.
 #[derive(Debug, Clone, Default)]
 pub struct Items {
     bytes: Vec<u8>,
+    /// The end of each item; of a bundle, the numbers of its items.
     ends: Vec<u32>,
+    bundle: Option<Arc<[u8]>>,
     /// The number of line breaks up to the end of each item, counted when a line is first needed.
     line_breaks: OnceLock<Vec<u32>>,
 }
 
 impl PartialEq for Items {
     fn eq(&self, other: &Self) -> bool {
-        (&self.bytes, &self.ends) == (&other.bytes, &other.ends)
+        (&self.bytes, &self.ends, &self.bundle) == (&other.bytes, &other.ends, &other.bundle)
     }
 }
 
 impl Eq for Items {}
 
 impl Items {
+    /// A bundle of so many items.
+    pub fn bundle(bytes: Arc<[u8]>, count: u32) -> Self {
+        Self { bundle: Some(bytes), ends: (0..count).collect(), ..Self::default() }
+    }
+
+    /// The items of a bundle with these numbers, which must rise.
+    pub fn members(bytes: Arc<[u8]>, numbers: Vec<u32>) -> Option<Self> {
+        numbers.is_sorted().then_some(Self { bundle: Some(bytes), ends: numbers, ..Self::default() })
+    }
+
+    /// The bytes of a bundle, and the numbers of the items that these are.
+    pub fn as_bundle(&self) -> Option<(&Arc<[u8]>, &[u32])> {
+        self.bundle.as_ref().map(|bytes| (bytes, self.ends.as_slice()))
+    }
+
+    /// The items at these positions, which must rise.
+    pub fn part(&self, positions: &[usize]) -> Self {
+        if let Some(bytes) = &self.bundle {
+            let ends = positions.iter().map(|position| self.ends[*position]).collect();
+            return Self { bundle: Some(Arc::clone(bytes)), ends, ..Self::default() };
+        }
+        let mut part = Self::default();
+        positions.iter().for_each(|position| part.push(self.get(*position)));
+        part
+    }
+
     /// Appends one item, given as JSON text.
     pub fn push(&mut self, json: &[u8]) {
         self.bytes.extend_from_slice(json);
@@ -67,13 +97,16 @@ impl Items {
         self.ends.is_empty()
     }
 
-    /// The JSON text of the item at `position`.
+    /// The JSON text of the item at `position`; nothing of a bundle.
     pub fn get(&self, position: usize) -> &[u8] {
         &self.bytes[self.range(position)]
     }
 
     /// The range of the item at `position` in the bytes of [`Self::as_parts`].
     pub fn range(&self, position: usize) -> Range<usize> {
+        if self.bundle.is_some() {
+            return 0..0;
+        }
         let start = if position == 0 { 0 } else { self.ends[position - 1] as usize };
         start..self.ends[position] as usize
     }
@@ -83,15 +116,15 @@ impl Items {
         (0..self.len()).map(|position| self.get(position))
     }
 
-    /// The packed bytes and the end offset of each item.
+    /// The packed bytes and the end offset of each item; of a bundle, its bytes and the numbers of its items.
     pub fn as_parts(&self) -> (&[u8], &[u32]) {
-        (&self.bytes, &self.ends)
+        (self.bundle.as_deref().unwrap_or(&self.bytes), &self.ends)
     }
 
     /// Puts packed parts together again. `ends` must not fall and must end at the length of `bytes`.
     pub fn from_parts(bytes: Vec<u8>, ends: Vec<u32>) -> Option<Self> {
         let ordered = ends.is_sorted() && ends.last().map_or(0, |end| *end as usize) == bytes.len();
-        ordered.then_some(Self { bytes, ends, line_breaks: OnceLock::new() })
+        ordered.then_some(Self { bytes, ends, ..Self::default() })
     }
 
     /// The number of line breaks in these items.
@@ -130,6 +163,16 @@ mod tests {
         let (bytes, ends) = items.as_parts();
         assert_eq!(Items::from_parts(bytes.to_vec(), ends.to_vec()), Some(items.clone()));
         assert_eq!(Items::from_parts(bytes.to_vec(), vec![3, 1, 4]), None);
+    }
+
+    #[test]
+    fn a_part_of_a_bundle_is_the_same_bytes_and_fewer_items() {
+        let whole = Items::bundle(b"opaque".as_slice().into(), 5);
+        let part = whole.part(&[1, 3, 4]).part(&[0, 2]);
+        assert_eq!((whole.len(), part.len(), part.get(0)), (5, 2, b"".as_slice()));
+        assert_eq!(part.as_parts(), (b"opaque".as_slice(), [1, 4].as_slice()));
+        assert_eq!(Items::members(b"opaque".as_slice().into(), vec![1, 4]), Some(part));
+        assert_eq!(Items::members(b"opaque".as_slice().into(), vec![4, 1]), None);
     }
 
     #[test]

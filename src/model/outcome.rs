@@ -53,6 +53,8 @@ pub enum ResultForm {
     Lines,
     /// A table as an Arrow IPC stream: each row is a result. Only for batched tasks.
     Arrow,
+    /// Python objects, in the segments that a worker writes. Only for calls of a Python client.
+    Pickle,
 }
 
 /// The kind of a failure, which decides whether a retry may help.
@@ -126,6 +128,9 @@ pub struct Failure {
     /// How long the server asked to wait before the next attempt.
     #[serde(default, skip)]
     pub retry_after: Option<Duration>,
+    /// The exception itself, as hexadecimal digits of what `pickle` writes. Only for calls of a Python client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exception: Option<String>,
 }
 
 fn yes() -> bool {
@@ -149,6 +154,7 @@ impl Failure {
             retryable,
             took: None,
             retry_after: None,
+            exception: None,
         }
     }
 

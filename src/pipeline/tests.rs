@@ -87,6 +87,7 @@ fn run(yaml: &str, width: &Width, memory: &mut Memory) -> Result<StepEnd, super:
             env: Arc::default(),
             guard: None,
             python: None,
+            warm: None,
             logs: PathBuf::new(),
             secrets: Arc::default(),
         }),

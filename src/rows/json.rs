@@ -11,6 +11,9 @@ use crate::model::{Form, Items, Origin};
 /// If it cannot be read.
 pub fn to_json(form: &Form, items: &Items, position: usize, origin: Option<&Origin>) -> Result<Vec<u8>, BadRow> {
     let item = items.get(position);
+    if *form == Form::Pickle {
+        return Ok(b"null".to_vec());
+    }
     let Form::Csv(form) = form else {
         let item = item.trim_ascii_end();
         if origin.is_some() {

@@ -94,6 +94,7 @@ pub(super) fn task_host(prepared: &Prepared, folder: &RunFolder) -> TaskHost {
         env: Arc::clone(&prepared.own_env),
         guard: None,
         python: prepared.python.clone(),
+        warm: None,
         logs: folder.logs().to_path_buf(),
         secrets: Arc::clone(&prepared.secrets),
     }

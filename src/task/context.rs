@@ -6,7 +6,7 @@ use super::cancel::Cancel;
 use super::current_items::CurrentItems;
 use super::guard::Guard;
 use super::item_files::ItemFiles;
-use super::python::Host;
+use super::python::{Host, WarmWorkers};
 use super::withdrawn::Withdrawn;
 use crate::measure::SlotClocks;
 use crate::model::{BatchFormat, Compare, Failure, FailureKind, Form, RunId, StepName};
@@ -75,6 +75,8 @@ pub struct TaskHost {
     pub guard: Option<Arc<Guard>>,
     /// The Python interpreter, if the workflow needs one.
     pub python: Option<Arc<Host>>,
+    /// Python workers that outlive the step, if there are calls to come.
+    pub warm: Option<Arc<WarmWorkers>>,
     /// Directory for what workers print outside an item.
     pub logs: PathBuf,
     /// What no log may show.

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol. Both ends must have the same.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 
 /// The kind of a greeting in every set of messages.
 pub const HELLO: u8 = 1;
@@ -28,6 +28,10 @@ pub struct Hello {
 pub enum Role {
     /// A process that runs Python tasks.
     Worker,
+    /// A Python process that calls functions for many items.
+    Client,
+    /// The engine, towards a client.
+    Engine,
     /// Something that this version does not know.
     #[default]
     #[serde(other)]

@@ -1,23 +1,27 @@
 //! The protocol between batchmill's processes.
 //!
-//! Owns [frames](framing), the [greeting](hello) that starts every connection, and the sets of [`Message`]s; today there is one
-//! set, between the engine and a [Python worker](worker_message). Who starts a process, and what it does with a message, is up
+//! Owns [frames](framing), the [greeting](hello) that starts every connection, and the sets of [`Message`]s: between the engine
+//! and a [Python worker](worker_message), and between a [Python client](client_message) and the engine. Who starts a process, and what it does with a message, is up
 //! to others. Next to the socket, engine and worker share a [`page`] of memory.
 
 mod bytes;
+mod client_message;
 mod error;
 mod framing;
 mod hello;
 pub mod page;
 mod results;
 mod run;
+mod segments;
 mod start;
 mod worker_message;
 
+pub use client_message::{CallEnd, CallSettings, ClientMessage, Given, Growth, LogText, Lost, Retry, Returned};
 pub use error::WireError;
 pub use framing::{BulkData, FrameReader, Message, write_frame};
 pub use hello::{HELLO, Hello, PROTOCOL, Role};
 pub use results::Results;
 pub use run::{Run, RunBatch};
+pub use segments::Segments;
 pub use start::{ForegroundJob, ItemSettings, Program, ScopeValues, Small, Start, Stored, StoredTarget};
 pub use worker_message::{Done, Log, WorkerMessage};

@@ -24,7 +24,7 @@ pub struct Results {
     pub form: ResultForm,
     /// How long positions ran: these, and some of before that were timed together with them.
     pub times: Vec<ItemTime>,
-    /// A line of JSON for each position that succeeded (for each element, if `list`), or the table.
+    /// A line of JSON for each position that succeeded (for each element, if `list`), or the table, or [segments](super::segments).
     pub lines: Vec<u8>,
 }
 
@@ -33,7 +33,12 @@ impl Results {
         put_u32(head, self.first);
         put_u32(head, self.count);
         put_u32(head, self.nulls);
-        head.push(u8::from(self.list) | u8::from(self.form == ResultForm::Arrow) << 1);
+        let form = match self.form {
+            ResultForm::Lines => 0,
+            ResultForm::Arrow => 1,
+            ResultForm::Pickle => 2,
+        };
+        head.push(u8::from(self.list) | form << 1);
         for failures in [&self.failures, &self.bad] {
             let failures = if failures.is_empty() { Vec::new() } else { serde_json::to_vec(failures)? };
             put_length(head, failures.len());
@@ -46,7 +51,12 @@ impl Results {
     pub(super) fn decode(cursor: &mut Cursor<'_>) -> Result<Self, WireError> {
         let (first, count, nulls, flags) = (cursor.u32()?, cursor.u32()?, cursor.u32()?, cursor.u8()?);
         let list = flags & 1 != 0;
-        let form = if flags & 2 == 0 { ResultForm::Lines } else { ResultForm::Arrow };
+        let form = match flags >> 1 {
+            0 => ResultForm::Lines,
+            1 => ResultForm::Arrow,
+            2 => ResultForm::Pickle,
+            _ => return Err(WireError::Invalid("unknown form of results")),
+        };
         let (failures, bad) = (decode_failures(cursor)?, decode_failures(cursor)?);
         let times = decode_times(cursor)?;
         Ok(Self { first, count, failures, bad, nulls, list, form, times, lines: cursor.rest.to_vec() })

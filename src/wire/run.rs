@@ -46,6 +46,7 @@ impl Run {
         self.batches.iter().for_each(|batch| batch.encode(head));
         for items in [&self.items, &self.inputs] {
             let (bytes, ends) = items.as_parts();
+            head.push(u8::from(items.as_bundle().is_some()));
             put_length(head, ends.len());
             put_length(head, bytes.len());
             ends.iter().for_each(|end| put_u32(head, *end));
@@ -66,18 +67,25 @@ impl Run {
     }
 }
 
-/// The length of packed items, and the end of each of them.
-type Packed = (usize, Vec<u32>);
+/// What precedes the bytes of items.
+struct Packed {
+    is_bundle: bool,
+    length: usize,
+    /// The end of each item; of a bundle, the numbers of its items.
+    ends: Vec<u32>,
+}
 
 fn packed_ends(cursor: &mut Cursor<'_>) -> Result<Packed, WireError> {
+    let is_bundle = cursor.u8()? != 0;
     let (count, length) = (cursor.length()?, cursor.length()?);
-    Ok((length, cursor.u32s(count)?))
+    Ok(Packed { is_bundle, length, ends: cursor.u32s(count)? })
 }
 
 fn packed_items(cursor: &mut Cursor<'_>, packed: Packed) -> Result<Items, WireError> {
-    let (length, ends) = packed;
-    let bytes = cursor.take(length)?.to_vec();
-    Items::from_parts(bytes, ends).ok_or(WireError::Invalid("item ends out of order"))
+    let Packed { is_bundle, length, ends } = packed;
+    let bytes = cursor.take(length)?;
+    let items = if is_bundle { Items::members(bytes.into(), ends) } else { Items::from_parts(bytes.to_vec(), ends) };
+    items.ok_or(WireError::Invalid("item ends out of order"))
 }
 
 impl RunBatch {

@@ -23,6 +23,13 @@ pub enum Program {
         /// Dotted name inside the module.
         name: String,
     },
+    /// A function or a class that a Python client has pickled.
+    Pickled {
+        /// The file with the pickle, which the client keeps open: a path below `/proc`.
+        path: String,
+        /// The working folder.
+        folder: Option<String>,
+    },
     /// `multiply`, `add`, `subtract` or `divide` of the inputs `item` and `factor`, element by element for lists.
     Operation {
         /// The operation's name.
@@ -30,7 +37,7 @@ pub enum Program {
     },
 }
 
-/// What the engine sends once, to a worker that was just started.
+/// What the engine sends to a worker that was just started, or that is to run something else from now on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Start {
     /// What to run.

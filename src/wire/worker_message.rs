@@ -1,7 +1,8 @@
 //! The messages between the engine and a Python worker.
 //!
 //! The worker sends `Hello`, the engine sends `Start`, and the worker answers `Ready` or `Broken`. Then the engine sends any
-//! number of `Run`s. The worker answers each with `Results` and `Log` messages and one `Done`. `Stop`, or closing the
+//! number of `Run`s. `Rest` ends the program with its
+//! `teardown`; after that, another `Start` may follow. The worker answers each with `Results` and `Log` messages and one `Done`. `Stop`, or closing the
 //! connection, ends the worker, which says when its `teardown` has ended.
 
 use super::bytes::{Cursor, put_u32, put_u64};
@@ -24,6 +25,7 @@ const LOG: u8 = 7;
 const DONE: u8 = 8;
 const STOP: u8 = 9;
 const TORN_DOWN: u8 = 10;
+const REST: u8 = 11;
 
 /// A message between the engine and a worker.
 #[derive(Debug, Clone)]
@@ -46,8 +48,10 @@ pub enum WorkerMessage {
     Done(Done),
     /// Engine: run `teardown` and end.
     Stop,
-    /// Worker: `teardown` has ended. All that is left is what Python does at its end.
+    /// Worker: `teardown` has ended. After `Stop`, all that is left is what Python does at its end.
     TornDown,
+    /// Engine: run `teardown` and wait for the next `Start`.
+    Rest,
 }
 
 /// What user code has printed or logged.
@@ -73,7 +77,7 @@ pub struct Done {
 }
 
 impl Message for WorkerMessage {
-    const KINDS: RangeInclusive<u8> = HELLO..=TORN_DOWN;
+    const KINDS: RangeInclusive<u8> = HELLO..=REST;
 
     fn kind(&self) -> u8 {
         match self {
@@ -87,6 +91,7 @@ impl Message for WorkerMessage {
             Self::Done(_) => DONE,
             Self::Stop => STOP,
             Self::TornDown => TORN_DOWN,
+            Self::Rest => REST,
         }
     }
 
@@ -105,7 +110,7 @@ impl Message for WorkerMessage {
                 [decode, task, encode].into_iter().for_each(|time| put_u64(head, time));
                 Ok(NO_BULK)
             }
-            Self::Ready | Self::Stop | Self::TornDown => Ok(NO_BULK),
+            Self::Ready | Self::Stop | Self::TornDown | Self::Rest => Ok(NO_BULK),
         }
     }
 
@@ -122,6 +127,7 @@ impl Message for WorkerMessage {
             DONE => Self::Done(decode_done(&mut cursor)?),
             STOP => Self::Stop,
             TORN_DOWN => Self::TornDown,
+            REST => Self::Rest,
             _ => return Err(WireError::Invalid("unknown kind")),
         })
     }

@@ -10,6 +10,7 @@
 
 mod bare;
 mod batch;
+mod bundle;
 mod call;
 mod capture;
 mod decode;
@@ -24,6 +25,7 @@ mod key_cache;
 mod memory;
 mod outbox;
 mod page;
+mod pickle;
 mod record;
 mod run;
 mod serve;

@@ -6,8 +6,8 @@
 
 use super::capture::{Capture, Drain};
 use super::timer::Timer;
-use crate::model::Failure;
-use crate::wire::{Results, WireError, WorkerMessage, write_frame};
+use crate::model::{Failure, ResultForm};
+use crate::wire::{Results, Segments, WireError, WorkerMessage, write_frame};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, getpid, kill_process};
 use std::io::Write;
@@ -42,6 +42,8 @@ struct Pending {
     frames: Vec<u8>,
     /// The message that results are appended to.
     open: Results,
+    /// Its results, if they are Python objects.
+    segments: Segments,
     running: bool,
     parked: bool,
 }
@@ -49,12 +51,21 @@ struct Pending {
 /// The outcome of a position.
 pub(super) struct Finished<'a> {
     pub(super) position: u32,
-    /// Its result, without a newline.
-    pub(super) outcome: Result<&'a [u8], Failure>,
+    pub(super) outcome: Result<Encoded<'a>, Failure>,
     /// The number of NaN and infinite values that were written as null.
     pub(super) nulls: u32,
     /// Has the times of the groups that have ended.
     pub(super) timer: &'a Timer,
+}
+
+/// A result.
+pub(super) enum Encoded<'a> {
+    /// JSON, without a newline.
+    Line(&'a [u8]),
+    /// Opcodes that may be part of any pickle.
+    Opcodes(&'a [u8]),
+    /// A pickle of its own.
+    Pickle(&'a [u8]),
 }
 
 impl Outbox {
@@ -65,6 +76,7 @@ impl Outbox {
                 socket,
                 frames: Vec::new(),
                 open: Results::default(),
+                segments: Segments::default(),
                 running: false,
                 parked: false,
             }),
@@ -98,13 +110,15 @@ impl Outbox {
         open.nulls += nulls;
         timer.take_times(&mut open.times);
         match outcome {
-            Ok(line) => {
+            Ok(Encoded::Line(line)) => {
                 open.lines.extend_from_slice(line);
                 open.lines.push(b'\n');
             }
+            Ok(Encoded::Opcodes(opcodes)) => pending.segments.push_opcodes(opcodes),
+            Ok(Encoded::Pickle(pickle)) => pending.segments.push_pickle(pickle),
             Err(failure) => open.failures.push((position, failure)),
         }
-        if pending.open.lines.len() > FULL {
+        if pending.open.lines.len() + pending.segments.len() > FULL {
             pending.send()?;
         }
         Ok(())
@@ -187,6 +201,9 @@ fn end_without_engine() {
 impl Pending {
     fn close(&mut self) -> Result<(), WireError> {
         if self.open.count > 0 {
+            if !self.segments.is_empty() {
+                (self.open.lines, self.open.form) = (self.segments.take(), ResultForm::Pickle);
+            }
             let results = WorkerMessage::Results(std::mem::take(&mut self.open));
             write_frame(&mut self.frames, &results)?;
             // The next message will be about as long, so it reuses the buffer.

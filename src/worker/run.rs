@@ -7,7 +7,7 @@ use super::call::{Caller, WorkUnit};
 use super::capture::Capture;
 use super::encode::{EncodeError, Encoder, EncoderCache};
 use super::memory::MemoryWatch;
-use super::outbox::{Finished, Outbox};
+use super::outbox::{Encoded, Finished, Outbox};
 use super::page::Page;
 use super::timer::Timer;
 use crate::columnar::{TableStats, json_of_ipc};
@@ -50,7 +50,10 @@ impl Runner<'_> {
             return Err(WireError::Invalid("the number of items does not match the batches"));
         }
         self.outbox.begin();
-        let executed = self.run_batches(py, run);
+        let executed = match &self.caller.task.pickled {
+            Some(pickled) => self.run_bundle(py, run, pickled),
+            None => self.run_batches(py, run),
+        };
         self.page.leave();
         self.capture.leave();
         self.timer.end_group();
@@ -95,22 +98,14 @@ impl Runner<'_> {
     /// Runs one position and appends its outcome. Returns whether it succeeded.
     fn position(&mut self, py: Python<'_>, unit: &WorkUnit<'_, '_>) -> Result<bool, WireError> {
         self.line.clear();
-        self.capture.enter(unit.position);
-        self.page.enter(unit.position, self.caller.task.precision);
-        self.timer.begin(unit.position);
+        self.enter(unit.position);
         let outcome = self.value(py, unit);
         // A child that user code has forked. It must not touch the page, which says what its parent is running.
         if self.capture.is_forked() {
             self.caller.support.leave_child(py);
         }
         let outcome = outcome.map_err(|error| self.caller.failure(py, error).after(self.page.running()));
-        self.memory.check(py);
-        // The item is done. If the worker dies from here on, the item is not to blame.
-        self.page.leave();
-        self.timer.end();
-        if self.capture.is_touched() || self.caller.task.has_other_path(py) {
-            self.capture.restored(self.caller.support.restore(py));
-        }
+        self.leave(py);
         let bad_row = |failure: &Failure| failure.kind == FailureKind::BadRow;
         let succeeded = match &outcome {
             Ok(written) => written.bad.is_empty() || self.caller.task.skip_bad_rows,
@@ -121,10 +116,28 @@ impl Runner<'_> {
             self.outbox.push_message(&frame)?;
         } else {
             let nulls = outcome.as_ref().map_or(0, |written| written.nulls);
-            let outcome = outcome.map(|_| self.line.as_slice());
+            let outcome = outcome.map(|_| Encoded::Line(&self.line));
             self.outbox.push(Finished { position: unit.position, outcome, nulls, timer: self.timer })?;
         }
         Ok(succeeded)
+    }
+
+    /// From now on this position is the one that is running.
+    pub(super) fn enter(&self, position: u32) {
+        self.capture.enter(position);
+        self.page.enter(position, self.caller.task.precision);
+        self.timer.begin(position);
+    }
+
+    /// The user's code has ended, and its result is written.
+    pub(super) fn leave(&self, py: Python<'_>) {
+        self.memory.check(py);
+        // The item is done. If the worker dies from here on, the item is not to blame.
+        self.page.leave();
+        self.timer.end();
+        if self.capture.is_touched() || self.caller.task.has_other_path(py) {
+            self.capture.restored(self.caller.support.restore(py));
+        }
     }
 
     fn batch_results(&mut self, position: u32, outcome: Result<Written, Failure>) -> WorkerMessage {

@@ -57,54 +57,80 @@ fn converse(py: Python<'_>, link: Link) -> Result<u8, ServeError> {
     let mut input = Input { socket: link.socket.try_clone()?, reader: FrameReader::default() };
     let outbox = Outbox::start(link.socket, Arc::clone(&capture))?;
     outbox.finish(Some(&WorkerMessage::Hello(Hello::new(Role::Worker))))?;
-    let Some(WorkerMessage::Start(start)) = input.next(py)? else {
-        return Ok(0);
-    };
-    let task = match prepare(py, &support, &start) {
-        Ok(task) => task,
-        Err(failure) => {
-            outbox.finish(Some(&WorkerMessage::Broken(failure)))?;
-            return Ok(1);
-        }
-    };
-    // Before the engine looks for the first time.
-    let memory = MemoryWatch::begin(start.max_memory);
-    outbox.finish(Some(&WorkerMessage::Ready))?;
-    let timer = Timer::default();
-    let mut runner = Runner {
-        caller: Caller { task: &task, support: &support },
-        outbox: &outbox,
-        capture: &capture,
-        page: link.page,
-        timer: &timer,
-        memory,
-        line: Vec::new(),
-        cache: EncoderCache::default(),
-    };
-    let ended = loop {
-        match input.next(py) {
-            Ok(Some(WorkerMessage::Run(run))) => {
-                if let Err(error) = runner.run(py, &run) {
-                    break Err(error.into());
-                }
+    let surroundings = Surroundings { support: &support, outbox: &outbox, capture: &capture, page: link.page };
+    while let Some(WorkerMessage::Start(start)) = input.next(py)? {
+        let task = match prepare(py, &support, &start) {
+            Ok(task) => task,
+            Err(failure) => {
+                outbox.finish(Some(&WorkerMessage::Broken(failure)))?;
+                return Ok(1);
             }
-            Ok(Some(WorkerMessage::Stop) | None) => break Ok(0),
-            Ok(Some(_)) => break Err(WireError::Invalid("unexpected message").into()),
-            Err(error) => break Err(error.into()),
+        };
+        let ended = surroundings.run(py, &task, (&start, &mut input));
+        let code = tear_down(py, &support, &task)?;
+        // This fails if the engine is gone already.
+        let told = outbox.finish(Some(&WorkerMessage::TornDown));
+        if ended? == Ended::Over || told.is_err() {
+            return Ok(code);
         }
-    };
-    let torn_down = task.teardown(py);
-    let code = u8::from(torn_down.is_err());
-    if let Err(error) = torn_down {
-        let failure = in_part(support.failure(py, error), "teardown");
-        let detail = failure.detail.as_deref().unwrap_or_default().trim_end();
-        // What the engine shows is the last line.
-        let text = format!("{detail}\n{}: {}\n", failure.class, failure.message);
-        py.import("sys")?.getattr("stderr")?.call_method1("write", (text,))?;
     }
-    // This fails if the engine is gone already.
-    let _ = outbox.finish(Some(&WorkerMessage::TornDown));
-    ended.map(|done: u8| done.max(code))
+    Ok(0)
+}
+
+/// What comes after a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// The next one, if there is one.
+    Resting,
+    /// The end of the process.
+    Over,
+}
+
+/// What all programs of a worker share.
+struct Surroundings<'a> {
+    support: &'a Support,
+    outbox: &'a Outbox,
+    capture: &'a Capture,
+    page: Page,
+}
+
+impl Surroundings<'_> {
+    /// Runs what the engine sends, until it wants nothing more of this program.
+    fn run(&self, py: Python<'_>, task: &Task, (start, input): (&Start, &mut Input)) -> Result<Ended, ServeError> {
+        // Before the engine looks for the first time.
+        let memory = MemoryWatch::begin(start.max_memory);
+        self.outbox.finish(Some(&WorkerMessage::Ready))?;
+        let timer = Timer::default();
+        let mut runner = Runner {
+            caller: Caller { task, support: self.support },
+            outbox: self.outbox,
+            capture: self.capture,
+            page: self.page,
+            timer: &timer,
+            memory,
+            line: Vec::new(),
+            cache: EncoderCache::default(),
+        };
+        loop {
+            match input.next(py)? {
+                Some(WorkerMessage::Run(run)) => runner.run(py, &run)?,
+                Some(WorkerMessage::Rest) => return Ok(Ended::Resting),
+                Some(WorkerMessage::Stop) | None => return Ok(Ended::Over),
+                Some(_) => return Err(WireError::Invalid("unexpected message").into()),
+            }
+        }
+    }
+}
+
+/// Runs `teardown`. Returns the exit status for it.
+fn tear_down(py: Python<'_>, support: &Support, task: &Task) -> Result<u8, ServeError> {
+    let Err(error) = task.teardown(py) else { return Ok(0) };
+    let failure = in_part(support.failure(py, error), "teardown");
+    let detail = failure.detail.as_deref().unwrap_or_default().trim_end();
+    // What the engine shows is the last line.
+    let text = format!("{detail}\n{}: {}\n", failure.class, failure.message);
+    py.import("sys")?.getattr("stderr")?.call_method1("write", (text,))?;
+    Ok(1)
 }
 
 fn prepare(py: Python<'_>, support: &Support, start: &Start) -> Result<Task, Failure> {

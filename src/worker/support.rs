@@ -1,7 +1,7 @@
 //! Handles to functions in the Python half of the worker.
 
 use super::capture::{Capture, CaptureHandle};
-use super::embedded::{CODE, FRAMES, HOST, NAMES, PROGRAMS, RESULTS, VALUES};
+use super::embedded::{CODE, FRAMES, HOST, NAMES, PICKLED, PROGRAMS, RESULTS, VALUES};
 use super::json::parse;
 use crate::model::{Failure, FailureKind};
 use pyo3::prelude::*;
@@ -147,6 +147,14 @@ pub(super) fn programs(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     let results = RESULTS.load(py)?;
     results.setattr("SOURCE", RESULTS.source)?;
     PROGRAMS.load(py)?.getattr("Program")
+}
+
+/// The class that makes a callable of what a client has pickled.
+pub(super) fn pickled_programs(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    match py.import("_batchmill_pickled") {
+        Ok(module) => module.getattr("Program"),
+        Err(_) => PICKLED.load(py)?.getattr("Program"),
+    }
 }
 
 /// Loads what compiles code blocks, after [`programs`]. Only code blocks need it, and `ast` takes a while to import.

@@ -1,10 +1,11 @@
 //! The callable that a worker runs for every item, built from `Start`.
 
+use super::bundle::{Pickled, scope_of};
 use super::decode::decode;
 use super::frame::Frames;
 use super::page::Precision;
 use super::record::Records;
-use super::support::{Support, load_code_compiler, programs};
+use super::support::{Support, load_code_compiler, pickled_programs, programs};
 use crate::wire::{Program, Start};
 use pyo3::exceptions::PySystemError;
 use pyo3::prelude::*;
@@ -48,6 +49,8 @@ pub(super) struct Task {
     pub(super) has_item: bool,
     /// How precisely to note when an item started.
     pub(super) precision: Precision,
+    /// For a program of a client.
+    pub(super) pickled: Option<Pickled>,
     /// `sys.path`, and its length after `setup`.
     path: (Py<PyList>, usize),
 }
@@ -79,7 +82,8 @@ impl Task {
             path: (path.clone().unbind(), path.len()),
             function: function.unbind(),
             layout: layout.iter().map(argument).collect::<PyResult<_>>()?,
-            inputs: program.getattr("scope")?.get_item("inputs")?.cast_into::<PyDict>().map_err(PyErr::from)?.unbind(),
+            inputs: scope_of(program)?.unbind(),
+            pickled: Pickled::of(program)?,
             records: Records::new(program.py(), &start.items.forms)?,
             frames: Frames::new(program.py(), start.items.batch_format)?,
             skip_bad_rows: start.items.skip_bad_rows,
@@ -120,11 +124,14 @@ impl Task {
 fn load<'py>(py: Python<'py>, support: &Support, start: &Start) -> PyResult<Bound<'py, PyAny>> {
     let with_code = matches!(start.program, Program::Code { .. }) || start.setup.is_some() || start.teardown.is_some();
     let json = serde_json::to_vec(start).map_err(|error| PySystemError::new_err(error.to_string()))?;
-    let programs = programs(py)?;
+    let program = match start.program {
+        Program::Pickled { .. } => pickled_programs(py)?,
+        _ => programs(py)?,
+    };
     if with_code {
         load_code_compiler(py)?;
     }
-    let program = programs.call1((decode(py, support, &json)?,))?;
+    let program = program.call1((decode(py, support, &json)?,))?;
     program.call_method0("compile")?;
     Ok(program)
 }

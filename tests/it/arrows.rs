@@ -42,9 +42,13 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["measure", "text", "run", "pipeline", "compile", "ledger", "sources", "task", "spec", "template", "model"],
     ),
     (
+        "client",
+        &["measure", "text", "pipeline", "compile", "sources", "task", "spec", "wire", "model"],
+    ),
+    (
         "cli",
         &[
-            "control", "serve", "sniff", "profile", "causes", "explain", "measure", "text", "run", "resume", "compile",
+            "client", "control", "serve", "sniff", "profile", "causes", "explain", "measure", "text", "run", "resume", "compile",
             "export", "ledger", "sources", "survey", "report", "spec", "task", "template", "wire", "model",
         ],
     ),

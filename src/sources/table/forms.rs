@@ -179,7 +179,7 @@ impl<'a> Forms<'a> {
     pub(super) fn columns(&self, form: usize) -> &[Column] {
         match &self.list[form] {
             Form::Csv(form) => &form.columns,
-            Form::Json => &[],
+            Form::Json | Form::Pickle => &[],
         }
     }
 

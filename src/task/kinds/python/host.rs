@@ -177,6 +177,19 @@ impl Host {
         Ok((host, answer.faults))
     }
 
+    /// The interpreter of a client, which has the batchmill package and need not be asked.
+    pub fn of_client(interpreter: &str, version: &str) -> Self {
+        Self {
+            found: Found { interpreter: PathBuf::from(interpreter), by: "the client" },
+            executable: interpreter.to_owned(),
+            version: version.to_owned(),
+            hosting: Hosting::Wheel,
+            base_prefix: String::new(),
+            path: Vec::new(),
+            site: String::new(),
+        }
+    }
+
     /// The versions of the packages that it can import, by name.
     pub fn packages(&self) -> BTreeMap<String, String> {
         packages_in(&self.path)

@@ -15,6 +15,7 @@ use super::memory_limit::MemoryLimit;
 use super::payload::Packer;
 use super::peer::PeerHost;
 use super::task::{PythonTask, Role};
+use super::warm::WarmKey;
 use super::work_unit::UnitKind;
 use super::worker::{Worker, WorkerStop};
 use crate::measure::SlotState;
@@ -99,7 +100,11 @@ impl PythonLane {
         let mut tries = 1..=MOST_STARTS;
         let worker = loop {
             let start = task.start(context, role)?;
-            let begin = || Worker::start(&*self.host, start, &context.cancel.kill, printed);
+            let kill = &context.cancel.kill;
+            let begin = || match self.take_warm() {
+                Some(warm) => warm.begin(start, kill, printed),
+                None => Worker::start(&*self.host, start, kill, printed),
+            };
             match context.clocks.of(self.slot).during(SlotState::Start, begin) {
                 Err(failure) if failure.kind == FailureKind::Crash && tries.next() != Some(MOST_STARTS) => {}
                 Err(failure) => {
@@ -122,6 +127,25 @@ impl PythonLane {
         let ShutdownReport { logs, error } = self.stop_worker(&|_| {});
         logs.into_iter().for_each(|log| run.log_apart(log));
         self.worker_error = self.worker_error.take().or(error);
+    }
+
+    fn take_warm(&self) -> Option<Worker> {
+        let context = &self.step.context;
+        let warm = context.host.warm.as_ref()?;
+        warm.take(&WarmKey::of(context)?)
+    }
+
+    /// Hands the worker over to whoever calls next. Returns what its `teardown` has printed; `None` if there is no worker, or
+    /// nobody to take it.
+    fn leave_warm(&mut self) -> Option<ShutdownReport> {
+        let context = &self.step.context;
+        let warm = context.host.warm.as_ref()?;
+        let key = WarmKey::of(context)?;
+        let mut worker = self.worker.take_if(|worker| worker.peer.is_alive())?;
+        let logs = worker.rest(&context.cancel.kill)?;
+        warm.leave(key, worker);
+        let logs = logs.into_iter().map(|log| LogLine { position: None, stream: log.stream, text: log.text });
+        Some(ShutdownReport { logs: logs.collect(), error: None })
     }
 
     fn stop_worker(&mut self, tell: &dyn Fn(String)) -> ShutdownReport {
@@ -179,7 +203,7 @@ impl Lane for PythonLane {
     }
 
     fn finish(&mut self, tell: &dyn Fn(String)) -> ShutdownReport {
-        let ShutdownReport { logs, error } = self.stop_worker(tell);
+        let ShutdownReport { logs, error } = self.leave_warm().unwrap_or_else(|| self.stop_worker(tell));
         ShutdownReport { logs, error: self.worker_error.take().or(error) }
     }
 }

@@ -139,6 +139,7 @@ impl Peer for LocalWorker {
                 self.begin(Work::Units);
             }
             WorkerMessage::Stop => self.begin(Work::Last),
+            WorkerMessage::Start(_) | WorkerMessage::Rest => self.begin(Work::Whole),
             _ => {}
         }
         write_frame(&mut self.socket, message)
@@ -169,6 +170,11 @@ impl Peer for LocalWorker {
                 Ready::Time => {}
             }
         }
+    }
+
+    fn is_alive(&self) -> bool {
+        let exited = wait(&mut [PollFd::new(&self.watch, PollFlags::IN)], Some(Instant::now()));
+        self.status.is_none() && matches!(exited, Ok(None))
     }
 
     fn halt(&mut self) -> Result<(), WireError> {
@@ -241,7 +247,8 @@ impl LocalWorker {
         };
         match read {
             Ok(Some(message)) => {
-                if matches!(message, WorkerMessage::Ready | WorkerMessage::Done(_)) {
+                let rests = matches!((&message, self.work), (WorkerMessage::TornDown, Work::Whole(_)));
+                if rests || matches!(message, WorkerMessage::Ready | WorkerMessage::Done(_)) {
                     self.work = Work::Nothing;
                     self.guard.iter().for_each(Cell::rest);
                 }

@@ -19,6 +19,7 @@ mod outcome;
 mod packages;
 mod payload;
 mod peer;
+mod pickled;
 mod probe;
 mod script;
 mod shared_page;
@@ -26,6 +27,7 @@ mod stored;
 mod task;
 #[cfg(test)]
 mod tests;
+mod warm;
 mod work_list;
 mod work_unit;
 mod worker;
@@ -33,5 +35,7 @@ mod worker_env;
 
 pub use host::{Found, Host, HostError, Hosting, find_interpreter};
 pub use probe::{Check, CheckFault};
+pub use pickled::PickledProgram;
 pub(super) use task::PythonTask;
+pub use warm::WarmWorkers;
 pub use worker_env::THREAD_VARIABLES;

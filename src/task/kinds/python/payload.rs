@@ -75,6 +75,14 @@ impl<'f> Packer<'f> {
 
     /// A `Batch` may stand for several consecutive batches. Each of them gets its own number in the message.
     fn pack_part(&self, run: &mut Run, batch: &Batch, units: &[WorkUnit]) {
+        if batch.items.as_bundle().is_some() {
+            // A bundle travels alone, as its bytes cannot be joined with others.
+            let positions: Vec<usize> = units.iter().map(|unit| unit.position).collect();
+            let Batch { indexes, items, .. } = batch.part(&positions, batch.attempt);
+            run.batches.push(RunBatch { indexes, ..self.head(batch, batch.number, units.len()) });
+            run.items = items;
+            return;
+        }
         let number = |unit: &WorkUnit| batch.of_item(unit.position).0;
         for units in units.chunk_by(|left, right| number(left) == number(right)) {
             let (number, size) = batch.of_item(units[0].position);

@@ -21,7 +21,7 @@ pub(super) trait PeerHost {
 }
 
 /// The lane's end of a connection to one worker. Dropping it ends the worker.
-pub(super) trait Peer {
+pub(super) trait Peer: Send {
     /// Sends a message. A `Run` clears the position and the halt of the previous run.
     ///
     /// # Errors
@@ -33,6 +33,9 @@ pub(super) trait Peer {
     /// # Errors
     /// If the system cannot wait.
     fn next_event(&mut self, waits: &Waits<'_>) -> Result<WorkerEvent, WireError>;
+
+    /// Whether the worker is still there.
+    fn is_alive(&self) -> bool;
 
     /// Tells the worker to start no further item of the current run.
     ///

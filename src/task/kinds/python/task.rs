@@ -1,5 +1,6 @@
 //! A `python` task, compiled, and the message that starts its workers.
 
+use super::pickled::PickledProgram;
 use super::probe::Check;
 use super::script;
 use super::stored::{LargeResults, Writer, raw, unwritable};
@@ -58,8 +59,8 @@ pub(in crate::task::kinds) struct PythonTask {
     by_item: Vec<(String, CompiledTree)>,
     /// `summary` as an input of a closing step, if the code mentions it.
     summary: Option<(String, CompiledTree)>,
-    /// Directory of the workflow file, from which its modules are imported.
-    folder: String,
+    /// Directories from which workers import first: that of the workflow file.
+    import_path: Vec<String>,
     /// The part of the step that the code is, as tracebacks show it.
     part: &'static str,
 }
@@ -70,6 +71,7 @@ enum Source {
     Script { path: String, text: String },
     Function { module: String, name: String },
     Operation(String),
+    Pickled { path: String, folder: Option<String> },
 }
 
 impl PythonTask {
@@ -105,7 +107,7 @@ impl PythonTask {
             fixed,
             by_item,
             summary: None,
-            folder,
+            import_path: vec![folder],
             part: "code",
         };
         if compiled.mentions(SUMMARY) && !compiled.has_input(SUMMARY) {
@@ -113,6 +115,24 @@ impl PythonTask {
             compiled.summary = compile_pairs(&[(SUMMARY.to_owned(), value)])?.pop();
         }
         Ok(compiled)
+    }
+
+    /// What a client calls.
+    pub(super) fn pickled(program: PickledProgram) -> Self {
+        let PickledProgram { path, folder, search_path, max_memory, max_items_per_worker } = program;
+        Self {
+            program: Source::Pickled { path, folder },
+            span: Span::default(),
+            setup: None,
+            teardown: None,
+            max_memory,
+            max_items_per_worker,
+            fixed: Vec::new(),
+            by_item: Vec::new(),
+            summary: None,
+            import_path: search_path,
+            part: "code",
+        }
     }
 
     /// The code of an aggregate. The results of its step are inputs like any other.
@@ -162,7 +182,7 @@ impl PythonTask {
             Source::Code(source) => Some(block(source, None)),
             Source::Script { path, text } => Some(block(text, Some(path.clone()))),
             Source::Function { module, .. } => Some(Check::Module { name: module.clone() }),
-            Source::Operation(_) => None,
+            Source::Operation(_) | Source::Pickled { .. } => None,
         };
         let before: Vec<&str> = setup.iter().copied().chain(self.code()).collect();
         let program = program.map(|check| (check, self.span));
@@ -194,7 +214,7 @@ impl PythonTask {
     fn code(&self) -> Option<&str> {
         match &self.program {
             Source::Code(source) | Source::Script { text: source, .. } => Some(source),
-            Source::Function { .. } | Source::Operation(_) => None,
+            Source::Function { .. } | Source::Operation(_) | Source::Pickled { .. } => None,
         }
     }
 
@@ -211,7 +231,7 @@ impl PythonTask {
 
     /// Directories from which workers import first.
     pub(super) fn import_path(&self) -> Vec<String> {
-        vec![self.folder.clone()]
+        self.import_path.clone()
     }
 
     /// The maximum memory of a worker, in bytes.
@@ -285,6 +305,7 @@ impl PythonTask {
             Source::Script { path, text } => wire::Program::Code { source: text.clone(), filename: path.clone() },
             Source::Function { module, name } => wire::Program::Function { module: module.clone(), name: name.clone() },
             Source::Operation(name) => wire::Program::Operation { name: name.clone() },
+            Source::Pickled { path, folder } => wire::Program::Pickled { path: path.clone(), folder: folder.clone() },
         }
     }
 

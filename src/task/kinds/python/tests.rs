@@ -15,15 +15,15 @@ use crate::task::current_items::CurrentItems;
 use crate::task::lane::{BatchOutcome, Frame as Work, FrameOutcome, Lane};
 use crate::task::withdrawn::Withdrawn;
 use crate::wire::{Done, Hello, Results, Role, Run, WireError, WorkerMessage};
-use std::cell::RefCell;
+
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
-use std::sync::Arc;
+
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// What the workers were sent: a list of items for each `Run`. An empty list stands for the start of a worker.
-type Sent = Rc<RefCell<Vec<Vec<String>>>>;
+type Sent = Arc<Mutex<Vec<Vec<String>>>>;
 
 /// Starts workers that do what their items say: `crash`, `large` (exceeds the memory limit), `crowded` (exceeds it unless
 /// alone), `idle` (the worker dies before the item), `raise`. Any other item is its own result.
@@ -35,10 +35,10 @@ impl PeerHost for Scripted {
     }
 
     fn start(&self) -> Result<Box<dyn Peer>, Failure> {
-        self.0.borrow_mut().push(Vec::new());
+        self.0.lock().unwrap().push(Vec::new());
         let hello = WorkerMessage::Hello(Hello::new(Role::Worker));
         let events = VecDeque::from([(None, WorkerEvent::Message(hello))]);
-        Ok(Box::new(Script { sent: Rc::clone(&self.0), events, position: None, memory: 0 }))
+        Ok(Box::new(Script { sent: Arc::clone(&self.0), events, position: None, memory: 0 }))
     }
 }
 
@@ -53,7 +53,7 @@ struct Script {
 impl Script {
     fn run(&mut self, run: &Run) {
         let items: Vec<String> = run.items.iter().map(|item| String::from_utf8(item.to_vec()).unwrap()).collect();
-        self.sent.borrow_mut().push(items.clone());
+        self.sent.lock().unwrap().push(items.clone());
         let died = || WorkerEvent::Dead(WorkerExit { success: false, description: "died".to_owned() });
         for (at, item) in items.iter().enumerate() {
             let event = match item.as_str() {
@@ -115,6 +115,10 @@ impl Peer for Script {
         Ok(event)
     }
 
+    fn is_alive(&self) -> bool {
+        true
+    }
+
     fn halt(&mut self) -> Result<(), WireError> {
         Ok(())
     }
@@ -152,6 +156,7 @@ fn context(settings: LaneSettings) -> StepContext {
             env: Arc::default(),
             guard: None,
             python: None,
+            warm: None,
             logs: PathBuf::new(),
             secrets: Arc::default(),
         }),
@@ -192,12 +197,12 @@ fn run_batches(batches: &[&[&str]], on_failure: OnFailure) -> (FrameOutcome, Vec
     let task = Arc::new(PythonTask::compile(&task, Path::new("")).unwrap());
     let sent = Sent::default();
     let settings = LaneSettings { has_item: true, ..LaneSettings::once() };
-    let mut lane = PythonLane::new(task, context(settings), 0, Box::new(Scripted(Rc::clone(&sent))));
+    let mut lane = PythonLane::new(task, context(settings), 0, Box::new(Scripted(Arc::clone(&sent))));
     let batches: Vec<Batch> = batches.iter().map(|items| batch(items)).collect();
     let halt_on_failure = on_failure == OnFailure::Halt;
     let outcome = lane.run(&Work { batches: &batches, halt_on_failure, error: None, log: &|_, _| {} });
     drop(lane);
-    let sent = Rc::try_unwrap(sent).unwrap().into_inner();
+    let sent = Arc::try_unwrap(sent).unwrap().into_inner().unwrap();
     (outcome, sent)
 }
 

@@ -50,21 +50,44 @@ impl Worker {
         let (peer, next_check) = (host.start()?, Instant::now());
         let mut worker = Self { peer, items_sent: 0, next_check, setup_logs: Vec::new() };
         worker.expect_hello(host, kill)?;
-        worker.peer.send(&WorkerMessage::Start(Box::new(start))).map_err(|error| unusable(&error.to_string()))?;
+        worker.begin(start, kill, printed)
+    }
+
+    /// Begins a program, and waits until the worker is ready for its items.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub(super) fn begin(mut self, start: Start, kill: &Latch, printed: &mut Vec<Log>) -> Result<Self, Failure> {
+        self.peer.send(&WorkerMessage::Start(Box::new(start))).map_err(|error| unusable(&error.to_string()))?;
         loop {
-            match worker.answer(kill)? {
-                Answer::Message(WorkerMessage::Ready) => return Ok(worker),
-                Answer::Message(WorkerMessage::Log(log)) => worker.setup_logs.push(log),
+            match self.answer(kill)? {
+                Answer::Message(WorkerMessage::Ready) => return Ok(self),
+                Answer::Message(WorkerMessage::Log(log)) => self.setup_logs.push(log),
                 Answer::Message(WorkerMessage::Broken(failure)) => {
-                    printed.append(&mut worker.setup_logs);
+                    printed.append(&mut self.setup_logs);
                     return Err(failure.permanent());
                 }
                 Answer::Message(_) => return Err(unusable("it sent an unexpected message before it was ready")),
                 Answer::Dead(exit) => {
-                    printed.append(&mut worker.setup_logs);
+                    printed.append(&mut self.setup_logs);
                     let message = format!("Python worker {} during setup", exit.description);
-                    return Err(crash(message).with_detail(worker.peer.stderr_tail()));
+                    return Err(crash(message).with_detail(self.peer.stderr_tail()));
                 }
+            }
+        }
+    }
+
+    /// Ends the program with its `teardown`, and returns what that has printed. The worker can begin another program then;
+    /// `None` if it cannot, or takes too long.
+    pub(super) fn rest(&mut self, kill: &Latch) -> Option<Vec<Log>> {
+        let mut logs = Vec::new();
+        let waits = Waits { deadline: Some(Instant::now() + TEARDOWN), ..Waits::for_answer(kill) };
+        self.peer.send(&WorkerMessage::Rest).ok()?;
+        loop {
+            match self.peer.next_event(&waits).ok()? {
+                WorkerEvent::Message(WorkerMessage::Log(log)) => logs.push(log),
+                WorkerEvent::Message(WorkerMessage::TornDown) => return Some(logs),
+                _ => return None,
             }
         }
     }

@@ -1,0 +1,252 @@
+"""A call that is under way: sends its items, and sorts what the engine answers."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import pickle
+import platform
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from batchmill._engine import changed_environment, how_it_ended, open_call
+from batchmill._errors import EngineLostError, WorkerStartError
+from batchmill._failure import Failure, failure_of
+from batchmill._pickling import Pickler, Program
+from batchmill._protocol import Connection, Kind, Returned, indexes_of, segments_of
+from batchmill._retry import Retry
+
+__all__ = ["Answer", "Call", "CallOptions"]
+
+
+@dataclass
+class CallOptions:
+    """How to call a function, as the engine has to know it."""
+
+    workers: int
+    timeout: float | None = None
+    max_memory: int | None = None
+    max_items_per_worker: int | None = None
+    retry: Retry = field(default_factory=lambda: Retry(attempts=1))
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    star: bool = False
+    python: str | None = None
+
+
+@dataclass
+class Answer:
+    """Results of consecutive items, or an item that has failed."""
+
+    first: int
+    count: int
+    values: list[Any]
+    failure: Failure | None = None
+
+
+@dataclass
+class _Sent:
+    """A batch that has not been answered in full."""
+
+    first: int
+    items: list[Any]
+    bytes: int
+    left: int
+
+
+# How long the batch of an answer took, and how many items it had.
+Learn = Callable[[float, int], None]
+
+
+class Call:
+    """A function in workers.
+
+    Parameters
+    ----------
+    function
+        The function, or the class.
+    options
+        How to call it.
+    learn
+        Is called with how long a batch took in seconds, and how many items it had.
+    """
+
+    def __init__(self, function: Callable[..., Any], options: CallOptions, learn: Learn) -> None:
+        self.name = getattr(function, "__qualname__", None) or type(function).__qualname__
+        on = options.retry.on
+        call = {"function": function, "constants": dict(options.constants), "star": options.star, "on": on}
+        self._program = Program(call, self.name)
+        self._pickler = Pickler()
+        self._learn = learn
+        self._sent: dict[int, _Sent] = {}
+        self._starts: list[int] = []
+        self.given = 0
+        # Items, and bytes of their pickles, that have not been answered.
+        self.outstanding = 0
+        self.outstanding_bytes = 0
+        self.ended = False
+        self._said_end = False
+        try:
+            self._connection: Connection = open_call()
+        except BaseException:
+            self._program.close()
+            raise
+        try:
+            self._connection.send_json(Kind.OPEN, self._settings(options))
+        except ConnectionError:
+            self.close()
+            raise how_it_ended() from None
+
+    def _settings(self, options: CallOptions) -> dict[str, Any]:
+        try:
+            folder = os.getcwd()
+        except OSError:
+            folder = None
+        here = folder if folder is not None else "."
+        return {
+            "program": self._program.path,
+            "python": options.python or sys.executable,
+            "version": platform.python_version(),
+            "hosts_workers": options.python is None and importlib.util.find_spec("batchmill._core") is not None,
+            "folder": folder,
+            "search_path": [entry or here for entry in sys.path if isinstance(entry, str)],
+            "env": changed_environment(),
+            "workers": options.workers,
+            "timeout": options.timeout,
+            "max_memory": options.max_memory,
+            "max_items_per_worker": options.max_items_per_worker,
+            "retry": options.retry.message(),
+        }
+
+    def give(self, items: list[Any]) -> int:
+        """Send a batch of items. Return how many bytes its pickle has."""
+        pickled = self._pickler.dumps(items)
+        try:
+            self._connection.send(Kind.GIVEN, len(items).to_bytes(4, "little"), pickled)
+        except ConnectionError:
+            # The engine may have said why. Whoever reads on finds it.
+            pass
+        self._sent[self.given] = _Sent(self.given, items, len(pickled), len(items))
+        self._starts.append(self.given)
+        self.given += len(items)
+        self.outstanding += len(items)
+        self.outstanding_bytes += len(pickled)
+        return len(pickled)
+
+    @property
+    def batches(self) -> int:
+        """How many batches have not been answered in full."""
+        return len(self._sent)
+
+    def end(self) -> None:
+        """Say that there are no more items."""
+        if not self._said_end:
+            self._said_end = True
+            try:
+                self._connection.send(Kind.END)
+            except ConnectionError:
+                pass
+
+    def answers(self, *, wait: bool = True) -> list[Answer] | None:
+        """Return what the next message answers; None if there is no message and nobody should wait for it.
+
+        Raises
+        ------
+        WorkerStartError
+            If no worker can run the function.
+        EngineLostError
+            If the engine has ended.
+        """
+        try:
+            message = self._connection.receive(wait=wait)
+        except EngineLostError:
+            self.close()
+            raise how_it_ended() from None
+        if message is None:
+            return None
+        kind, payload = message
+        if kind == Kind.RETURNED:
+            return self._returned(Returned(payload))
+        if kind == Kind.LOST:
+            lost: list[dict[str, Any]] = json.loads(bytes(payload))
+            return [self._lost(one) for one in lost]
+        if kind == Kind.LOG:
+            _print(json.loads(bytes(payload)))
+        elif kind == Kind.NOTICE:
+            print(f"batchmill: {json.loads(bytes(payload))}", file=sys.stderr)
+        elif kind == Kind.ENDED:
+            self._end(json.loads(bytes(payload)))
+        return []
+
+    def _returned(self, returned: Returned) -> list[Answer]:
+        self._learn(returned.took / 1e9, returned.of)
+        values = segments_of(returned.segments, pickle.loads)
+        answers: list[Answer] = []
+        at = 0
+        for first, count in indexes_of(returned):
+            part = values if count == len(values) else values[at : at + count]
+            answers.append(Answer(first, count, part))
+            self._answered(first, count)
+            at += count
+        return answers
+
+    def _lost(self, lost: dict[str, Any]) -> Answer:
+        index: int = lost["index"]
+        batch = self._batch_of(index)
+        failure = failure_of(lost, batch.items[index - batch.first])
+        self._answered(index, 1)
+        return Answer(index, 1, [], failure)
+
+    def _batch_of(self, index: int) -> _Sent:
+        batch = self._sent.get(index)
+        if batch is None:
+            from bisect import bisect_right
+
+            batch = self._sent[self._starts[bisect_right(self._starts, index) - 1]]
+        return batch
+
+    def _answered(self, first: int, count: int) -> None:
+        batch = self._batch_of(first)
+        batch.left -= count
+        self.outstanding -= count
+        if not batch.left:
+            del self._sent[batch.first]
+            self.outstanding_bytes -= batch.bytes
+            if len(self._starts) > 2 * len(self._sent) + 64:
+                self._starts = sorted(self._sent)
+
+    def _end(self, end: dict[str, Any]) -> None:
+        self.ended = True
+        self.close()
+        failure: dict[str, Any] | None = end.get("failure")
+        if failure is not None:
+            detail = (failure.get("detail") or "").rstrip()
+            raise WorkerStartError(
+                f"no worker can run `{self.name}`: {failure['type']}: {failure['message']}" + (f"\n\n{detail}" if detail else "")
+            )
+        if self.outstanding:
+            raise EngineLostError(f"the engine has ended the call with {self.outstanding} items left")
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when there is an answer."""
+        return self._connection.fileno()
+
+    def close(self) -> None:
+        """Close the connection. If the call is under way, the engine ends it: running items are killed."""
+        connection = getattr(self, "_connection", None)
+        if connection is not None:
+            connection.close()
+        self._program.close()
+
+
+_STREAMS: Final = {"stdout": "stdout"}
+
+
+def _print(log: dict[str, Any]) -> None:
+    """Print what the function has printed, on the same stream."""
+    stream = sys.stdout if _STREAMS.get(log["stream"]) else sys.stderr
+    if stream is not None:
+        stream.write(log["text"])
+        stream.flush()

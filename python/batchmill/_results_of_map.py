@@ -1,0 +1,290 @@
+"""The results of `map`, as they arrive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Final, Generic, Literal, TypeVar
+
+from batchmill._call import Answer, Call, CallOptions
+from batchmill._failure import Failure, TooManyFailuresError
+from batchmill._progress import Progress, Reporter
+from batchmill._source import Source
+
+__all__ = ["MapOptions", "Results"]
+
+R = TypeVar("R")
+
+OnError = Literal["raise", "return", "skip"]
+
+# How many batches each worker has at hand, the one that it runs included.
+_BATCHES: Final = 4
+# How many items may be ahead of whoever takes the results, if that is more.
+_ITEMS: Final = 1000
+# How many bytes of items may be on their way.
+_BYTES: Final = 64 << 20
+
+
+@dataclass
+class MapOptions:
+    """How `map` treats items and results."""
+
+    ordered: bool
+    on_error: OnError
+    max_failures: int | float | None
+    ahead: int | None
+    batch_size: int | None
+
+
+@dataclass
+class _State:
+    """What has arrived, and what was taken of it."""
+
+    # Results by the index of their first item; in order, the next ones wait for those before them.
+    early: dict[int, tuple[int, list[tuple[int, Any]] | list[Any]]] = field(default_factory=dict)
+    ready: deque[tuple[int, list[Any]]] = field(default_factory=deque)
+    next: int = 0
+    taken: int = 0
+
+
+class Results(Generic[R]):
+    """The results of a call that is under way: an iterator, and a context manager.
+
+    It begins at once, and is never more than some items ahead of whoever takes the results. Closing it, or an exception in
+    its `with` block, ends what is left.
+
+    Attributes
+    ----------
+    failures
+        The items that have failed so far.
+
+    Examples
+    --------
+    >>> import math, batchmill
+    >>> with batchmill.map(math.sqrt, [1.0, 4.0, 9.0]) as results:
+    ...     list(results)
+    [1.0, 2.0, 3.0]
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., R],
+        source: Source,
+        call: CallOptions,
+        options: MapOptions,
+        progress: bool | Callable[[Progress], None] | None,
+    ) -> None:
+        self.failures: list[Failure] = []
+        self._options = options
+        self._source = source
+        self._workers = call.workers
+        self._state = _State()
+        self._skipped = 0
+        self._call = Call(function, call, source.learn)
+        self._reporter = Reporter(progress, self._call.name, source.total)
+        self._generator: Generator[R, None, None] = self._values()
+        try:
+            self._give()
+        except BaseException:
+            self.close()
+            raise
+
+    # -- giving items ---------------------------------------------------------------------------------------------------------
+
+    def _has_room(self) -> bool:
+        call, size = self._call, self._source.size
+        if call.batches < 2:
+            return True
+        ahead = self._options.ahead
+        if ahead is None:
+            ahead = max(_ITEMS, 2 * _BATCHES * self._workers * size)
+        return (
+            call.batches < _BATCHES * self._workers
+            and call.given - self._state.taken < ahead
+            and call.outstanding_bytes < _BYTES
+        )
+
+    def _give(self) -> None:
+        while not self._source.exhausted and self._has_room():
+            items = self._source.take()
+            if items:
+                size = self._call.give(items)
+                self._source.learn_bytes(size, len(items))
+        if self._source.exhausted:
+            self._call.end()
+
+    # -- taking results -------------------------------------------------------------------------------------------------------
+
+    def _sort(self, answers: list[Answer]) -> None:
+        for answer in answers:
+            values = answer.values
+            if answer.failure is not None:
+                values = self._failed(answer.failure)
+            self._reporter.count(answer.count, failed=answer.failure is not None)
+            if not self._options.ordered:
+                self._state.ready.append((answer.first, values))
+                self._state.taken += answer.count
+            else:
+                self._in_order(answer, values)
+
+    def _in_order(self, answer: Answer, values: list[Any]) -> None:
+        state = self._state
+        if answer.first != state.next:
+            state.early[answer.first] = (answer.count, values)
+            return
+        state.ready.append((answer.first, values))
+        state.next += answer.count
+        while state.early and state.next in state.early:
+            count, values = state.early.pop(state.next)
+            state.ready.append((state.next, values))
+            state.next += count
+
+    def _failed(self, failure: Failure) -> list[Any]:
+        if self._options.on_error == "raise":
+            self.failures.append(failure)
+            raise failure.to_exception()
+        self.failures.append(failure)
+        most = self._options.max_failures
+        if most is not None and self._are_too_many(most):
+            count = len(self.failures)
+            raise TooManyFailuresError(f"{count} items have failed; `max_failures` is {most}", self.failures)
+        return [failure] if self._options.on_error == "return" else []
+
+    def _are_too_many(self, most: float) -> bool:
+        count = len(self.failures)
+        if isinstance(most, int):
+            return count > most
+        total = self._source.total
+        # Of a source without a length, the share of what is there so far, once that says something.
+        settled = total if total is not None else max(self._reporter.done, 100)
+        return count > most * settled
+
+    def _is_over(self) -> bool:
+        return self._source.exhausted and self._call.outstanding == 0
+
+    def _advance(self, *, wait: bool) -> bool:
+        """Take one message and give more items. False if there is none, and nobody should wait for it."""
+        answers = self._call.answers(wait=wait)
+        if answers is None:
+            return False
+        self._sort(answers)
+        self._give()
+        return True
+
+    def _chunks(self) -> Generator[tuple[int, list[Any]], None, None]:
+        state = self._state
+        try:
+            while True:
+                while state.ready:
+                    first, values = state.ready.popleft()
+                    yield first, values
+                    if self._options.ordered:
+                        state.taken = state.ready[0][0] if state.ready else state.next
+                    self._give()
+                if self._is_over():
+                    break
+                self._advance(wait=True)
+            self._finish()
+        finally:
+            self.close()
+
+    def _finish(self) -> None:
+        while not self._call.ended:
+            self._sort(self._call.answers() or [])
+        if self._source.error is not None:
+            raise self._source.error
+
+    def _values(self) -> Generator[R, None, None]:
+        for _, values in self._chunks():
+            yield from values
+
+    def __iter__(self) -> Iterator[R]:
+        return self._generator
+
+    def __next__(self) -> R:
+        return next(self._generator)
+
+    def indexed(self) -> Iterator[tuple[int, R]]:
+        """Return an iterator of the index of each item with its result.
+
+        Yields
+        ------
+        tuple[int, R]
+            The index, from 0, and the result. With `ordered=False` they come in any order.
+
+        Examples
+        --------
+        >>> import math, batchmill
+        >>> sorted(batchmill.map(math.sqrt, [1.0, 4.0], ordered=False).indexed())
+        [(0, 1.0), (1, 2.0)]
+        """
+        for first, values in self._chunks():
+            if values and isinstance(values[0], Failure) and len(values) == 1:
+                yield values[0].index, values[0]
+            else:
+                yield from enumerate(values, first)
+
+    def wait(self) -> None:
+        """Run all items, and drop their results.
+
+        Raises
+        ------
+        Exception
+            What the function has raised, unless `on_error` says otherwise.
+        """
+        deque(self._chunks(), maxlen=0)
+
+    async def __aiter__(self) -> AsyncIterator[R]:
+        loop = asyncio.get_running_loop()
+        state = self._state
+        try:
+            while True:
+                while state.ready:
+                    first, values = state.ready.popleft()
+                    for value in values:
+                        yield value
+                    if self._options.ordered:
+                        state.taken = state.ready[0][0] if state.ready else state.next
+                    self._give()
+                if self._is_over() and self._call.ended:
+                    break
+                if not self._advance(wait=False):
+                    await _readable(loop, self._call.fileno())
+            if self._source.error is not None:
+                raise self._source.error
+        finally:
+            self.close()
+
+    # -- the end --------------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """End the call. Items that are running are killed; results that were not taken are gone."""
+        call = getattr(self, "_call", None)
+        if call is not None:
+            call.close()
+        reporter = getattr(self, "_reporter", None)
+        if reporter is not None:
+            reporter.close()
+
+    def __enter__(self) -> Results[R]:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+async def _readable(loop: asyncio.AbstractEventLoop, file: int) -> None:
+    ready = loop.create_future()
+    loop.add_reader(file, lambda: ready.done() or ready.set_result(None))
+    try:
+        await ready
+    finally:
+        loop.remove_reader(file)

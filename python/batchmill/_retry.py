@@ -1,0 +1,75 @@
+"""How often an item is tried."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = ["Retry"]
+
+
+@dataclass(frozen=True)
+class Retry:
+    """How often an item is tried, and how long to wait in between.
+
+    Parameters
+    ----------
+    attempts
+        The most attempts, the first included.
+    delay
+        Seconds before the second attempt.
+    backoff
+        How the delay grows: `"fixed"` (d, d, d), `"linear"` (d, 2d, 3d) or `"exponential"` (d, 2d, 4d).
+    max_delay
+        Where the delay stops growing, in seconds. Default: a day.
+    jitter
+        The random share of a delay, from 0 to 1.
+    on
+        Which exceptions are worth another attempt: classes, or a function of the exception, which runs in the worker. Default:
+        all. Timeouts, crashes and too much memory are always tried again.
+
+    Examples
+    --------
+    >>> Retry(attempts=5, delay=0.5, backoff="exponential", on=(ConnectionError, TimeoutError)).attempts
+    5
+    """
+
+    attempts: int = 3
+    delay: float = 1.0
+    backoff: Literal["fixed", "linear", "exponential"] = "fixed"
+    max_delay: float | None = None
+    jitter: float = 0.0
+    on: tuple[type[BaseException], ...] | Callable[[Exception], bool] | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.attempts, bool) or not isinstance(self.attempts, int) or self.attempts < 1:
+            raise ValueError(f"`attempts` is {self.attempts!r}; it must be a whole number of 1 or more")
+        for name in ("delay", "max_delay"):
+            seconds = getattr(self, name)
+            if seconds is not None and not 0 <= seconds < float("inf"):
+                raise ValueError(f"`{name}` is {seconds!r}; it must be a number of seconds of 0 or more")
+        if self.backoff not in ("fixed", "linear", "exponential"):
+            raise ValueError(f'`backoff` is {self.backoff!r}; it must be "fixed", "linear" or "exponential"')
+        if not 0 <= self.jitter <= 1:
+            raise ValueError(f"`jitter` is {self.jitter!r}; it must be from 0 to 1")
+        if isinstance(self.on, tuple):
+            wrong = [one for one in self.on if not (isinstance(one, type) and issubclass(one, BaseException))]
+            if wrong:
+                raise TypeError(f"`on` has {wrong[0]!r}, which is not a class of exceptions")
+        elif self.on is not None and not callable(self.on):
+            raise TypeError(f"`on` is {self.on!r}; it must be a tuple of classes of exceptions, or a function")
+
+    @classmethod
+    def of(cls, value: int | Retry | None) -> Retry:
+        """Return the policy that `retry=` stands for."""
+        if value is None:
+            return cls(attempts=1)
+        if isinstance(value, Retry):
+            return value
+        return cls(attempts=value)
+
+    def message(self) -> dict[str, Any]:
+        """Return what the engine has to know of it."""
+        names = ("attempts", "delay", "backoff", "max_delay", "jitter")
+        return {name: getattr(self, name) for name in names}

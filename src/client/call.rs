@@ -1,0 +1,169 @@
+//! One call: from the first message on its socket to the last.
+
+use super::given::GivenItems;
+use super::sender::Outgoing;
+use super::serve::Shared;
+use super::settings::step_settings;
+use crate::measure::SlotClocks;
+use crate::model::{Failure, FailureKind, Form, Listener, StepName};
+use crate::pipeline::{
+    Alarm, Announcer, Carried, Feed, PipelineError, StepEnd, StepJob, StepStart, Width, run_step,
+};
+use crate::task::python::{Found, Host, PickledProgram};
+use crate::task::{Cancel, CurrentItems, StepContext, TaskHost, Withdrawn, make_room};
+use crate::text::Secrets;
+use crate::wire::{CallEnd, CallSettings, ClientMessage, FrameReader, Given};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use std::io;
+use std::net::Shutdown;
+use std::num::NonZeroUsize;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Answers the call on this socket, to its end.
+///
+/// # Errors
+/// If the system refuses descriptors or threads.
+pub(super) fn answer(shared: &Shared, socket: UnixStream) -> io::Result<()> {
+    let mut input = Input { socket: socket.try_clone()?, reader: FrameReader::default() };
+    let Some(ClientMessage::Open(settings)) = input.next() else { return Ok(()) };
+    let cancel = shared.cancel.inner()?;
+    let (given, arriving) = unbounded();
+    let (outgoing, writer) = Outgoing::start(socket.try_clone()?)?;
+    std::thread::scope(|threads| {
+        let reading = cancel.clone();
+        threads.spawn(move || read(&mut input, given, &reading));
+        let end = Call { shared, settings, cancel, outgoing: outgoing.clone() }.run(arriving);
+        outgoing.send(ClientMessage::Ended(end));
+        drop(outgoing);
+        // All is written, or the client is gone.
+        let _ = writer.join();
+        // The reader may still wait for the client.
+        let _ = socket.shutdown(Shutdown::Both);
+    });
+    Ok(())
+}
+
+/// Reads items until the last one is there. When the client closes the socket, that ends the call.
+fn read(input: &mut Input, given: Sender<Given>, cancel: &Cancel) {
+    let mut given = Some(given);
+    while let Some(message) = input.next() {
+        match message {
+            ClientMessage::Given(items) => drop(given.as_ref().map(|given| given.send(items))),
+            ClientMessage::End => given = None,
+            _ => break,
+        }
+    }
+    cancel.stop.fire();
+    cancel.kill.fire();
+}
+
+struct Input {
+    socket: UnixStream,
+    reader: FrameReader,
+}
+
+impl Input {
+    /// The next message; none if there is none, or nothing that makes sense.
+    fn next(&mut self) -> Option<ClientMessage> {
+        self.reader.read(&mut self.socket).ok().flatten()
+    }
+}
+
+struct Call<'a> {
+    shared: &'a Shared,
+    settings: Box<CallSettings>,
+    cancel: Cancel,
+    outgoing: Outgoing,
+}
+
+impl Call<'_> {
+    fn run(&mut self, arriving: Receiver<Given>) -> CallEnd {
+        match self.run_step(arriving) {
+            Ok(StepEnd { stats, failure, .. }) => CallEnd { stats, failure },
+            Err(failure) => CallEnd { stats: crate::model::Stats::default(), failure: Some(failure) },
+        }
+    }
+
+    fn run_step(&mut self, arriving: Receiver<Given>) -> Result<StepEnd, Failure> {
+        let refused = |message: String| Failure::new(FailureKind::Start, "CallRefused", message).permanent();
+        let step = step_settings(&self.settings).map_err(refused)?;
+        let wanted = step.lane.width;
+        let room = make_room(wanted, true);
+        if room.slots < wanted {
+            let limit = room.limit;
+            return Err(refused(format!("the limit of {limit} open files allows no more than {} workers", room.slots)));
+        }
+        let CallSettings { program, folder, search_path, max_memory, max_items_per_worker, .. } = &*self.settings;
+        let program = PickledProgram {
+            path: program.clone(),
+            folder: folder.clone(),
+            search_path: search_path.clone(),
+            max_memory: *max_memory,
+            max_items_per_worker: max_items_per_worker.and_then(NonZeroUsize::new),
+        };
+        let program = program.compile();
+        let context = self.context(&step).map_err(refused)?;
+        let name = context.step.clone();
+        let job = StepJob::new(&program, None, context, &step);
+        let mut source = GivenItems::new(arriving, Arc::clone(&self.cancel.stop));
+        let (width, alarm) = (Width::default(), Alarm::default());
+        let start = StepStart {
+            name,
+            feed: Feed::Fresh(&mut source),
+            total: None,
+            carried: Carried::default(),
+            slow_after: Duration::MAX,
+            width: &width,
+            alarm: &alarm,
+        };
+        let mut listeners: [Box<dyn Listener>; 1] = [Box::new(self.outgoing.clone())];
+        let secrets = Secrets::default();
+        let mut recorder = self.outgoing.clone();
+        run_step(start, &job, &mut recorder, Announcer::new(&mut listeners, &secrets)).map_err(|error| match error {
+            PipelineError::Threads(error) => refused(format!("cannot start {wanted} threads: {error}")),
+            PipelineError::Record(never) => match never {},
+        })
+    }
+
+    fn context(&self, step: &crate::compile::StepSettings) -> Result<StepContext, String> {
+        let host = self.host()?;
+        let withdrawn = Withdrawn::new().map_err(|error| error.to_string())?;
+        let width = step.lane.width;
+        Ok(StepContext {
+            run: self.shared.run.clone(),
+            step: StepName::new("map").ok_or("no step can be called `map`")?,
+            scope: Arc::default(),
+            settings: Arc::clone(&step.lane),
+            forms: Arc::new([Form::Pickle]),
+            file_keys: None,
+            host: Arc::new(host),
+            cancel: self.cancel.clone(),
+            item_files: None,
+            withdrawn: Arc::new(withdrawn),
+            current_items: Arc::new(CurrentItems::new(width)),
+            clocks: Arc::new(SlotClocks::new(width)),
+        })
+    }
+
+    fn host(&self) -> Result<TaskHost, String> {
+        let CallSettings { python, version, hosts_workers, env, .. } = &*self.settings;
+        let python = if *hosts_workers {
+            Host::of_client(python, version)
+        } else {
+            let found = Found { interpreter: PathBuf::from(python), by: "the client" };
+            Host::settle(found, &[], &[]).map_err(|error| format!("{error}; {}", error.hint()))?.0
+        };
+        let env = env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        Ok(TaskHost {
+            env: Arc::new(env),
+            guard: Some(Arc::clone(&self.shared.guard)),
+            python: Some(Arc::new(python)),
+            warm: Some(Arc::clone(&self.shared.warm)),
+            logs: std::env::temp_dir(),
+            secrets: Arc::default(),
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! Runs the items of a bundle: Python objects that a client has pickled together.
+//!
+//! Each result is written as soon as it is there, so a function may return the same object again and again and change it.
+
+use super::outbox::{Encoded, Finished};
+use super::pickle::write_plain;
+use super::run::Runner;
+use crate::model::{Failure, FailureKind};
+use crate::wire::{Run, WireError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList};
+
+/// What a program of a client needs around its calls.
+pub(super) struct Pickled {
+    loads: Py<PyAny>,
+    dumps: Py<PyAny>,
+    describe: Py<PyAny>,
+}
+
+/// How a result was written to the runner's line.
+enum Shape {
+    Opcodes,
+    Pickle,
+}
+
+impl Pickled {
+    /// What the Python half offers for a program of a client; `None` for any other program.
+    pub(super) fn of(program: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
+        let Some(loads) = program.getattr_opt("loads")? else { return Ok(None) };
+        let dumps = program.getattr("dumps")?.unbind();
+        Ok(Some(Self { loads: loads.unbind(), dumps, describe: program.getattr("describe")?.unbind() }))
+    }
+
+    fn load<'py>(&self, py: Python<'py>, bundle: &[u8]) -> PyResult<Bound<'py, PyList>> {
+        let items = self.loads.bind(py).call1((PyBytes::new(py, bundle),))?;
+        items.cast_into::<PyList>().map_err(PyErr::from)
+    }
+
+    /// An exception as a failure that brings the exception itself along.
+    fn failure(&self, py: Python<'_>, error: PyErr) -> Failure {
+        let described = self.describe.bind(py).call1((error.into_value(py),));
+        let described = described.and_then(|described| described.extract::<Described>());
+        match described {
+            Ok(Described { class, message, detail, exception, retryable }) => {
+                let failure = Failure::new(FailureKind::Exception, class, message).with_detail(detail);
+                let failure = Failure { exception, ..failure };
+                if retryable { failure } else { failure.permanent() }
+            }
+            // Out of memory or stack.
+            Err(_) => Failure::new(FailureKind::Exception, "Exception", "the exception cannot be displayed"),
+        }
+    }
+}
+
+/// An exception in words, and as hexadecimal digits of its pickle.
+#[derive(FromPyObject)]
+struct Described {
+    class: String,
+    message: String,
+    detail: String,
+    exception: Option<String>,
+    retryable: bool,
+}
+
+impl Runner<'_> {
+    /// Runs all items of a bundle, or up to a halt. Returns how many positions were run.
+    pub(super) fn run_bundle(&mut self, py: Python<'_>, run: &Run, pickled: &Pickled) -> Result<u32, WireError> {
+        let Some((bytes, members)) = run.items.as_bundle() else {
+            return Err(WireError::Invalid("a call got items that are not in a bundle"));
+        };
+        let items = match pickled.load(py, bytes) {
+            Ok(items) => items,
+            Err(error) => return self.unreadable(members, &pickled.failure(py, error).permanent()),
+        };
+        let function = self.caller.task.function.clone_ref(py).into_bound(py);
+        for (position, member) in (0..).zip(members) {
+            if self.page.halted() {
+                return Ok(position);
+            }
+            self.enter(position);
+            let item = items.get_item(*member as usize);
+            self.timer.next_part();
+            let result = item.and_then(|item| function.call1((item,)));
+            self.timer.next_part();
+            if self.capture.is_forked() {
+                self.caller.support.leave_child(py);
+            }
+            self.line.clear();
+            let shape = result.and_then(|result| self.write(&result, pickled));
+            let outcome = shape.map_err(|error| pickled.failure(py, error).after(self.page.running()));
+            self.leave(py);
+            let failed = outcome.is_err();
+            let outcome = outcome.map(|shape| match shape {
+                Shape::Opcodes => Encoded::Opcodes(&self.line),
+                Shape::Pickle => Encoded::Pickle(&self.line),
+            });
+            self.outbox.push(Finished { position, outcome, nulls: 0, timer: self.timer })?;
+            if failed && run.halt_on_failure {
+                return Ok(position + 1);
+            }
+        }
+        u32::try_from(members.len()).map_err(|_| WireError::Invalid("too many items"))
+    }
+
+    fn write(&mut self, result: &Bound<'_, PyAny>, pickled: &Pickled) -> PyResult<Shape> {
+        if write_plain(result, &mut self.line) {
+            return Ok(Shape::Opcodes);
+        }
+        let pickle = pickled.dumps.bind(result.py()).call1((result,))?;
+        self.line.extend_from_slice(pickle.cast::<PyBytes>().map_err(PyErr::from)?.as_bytes());
+        Ok(Shape::Pickle)
+    }
+
+    /// The items cannot be taken apart, so each of them has failed.
+    fn unreadable(&mut self, members: &[u32], failure: &Failure) -> Result<u32, WireError> {
+        for (position, _) in (0..).zip(members) {
+            self.enter(position);
+            self.page.leave();
+            self.timer.end();
+            let outcome = Err(failure.clone());
+            self.outbox.push(Finished { position, outcome, nulls: 0, timer: self.timer })?;
+        }
+        u32::try_from(members.len()).map_err(|_| WireError::Invalid("too many items"))
+    }
+}
+
+/// The client's half of a program, as the worker needs it.
+pub(super) fn scope_of<'py>(program: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+    program.getattr("scope")?.get_item("inputs")?.cast_into::<PyDict>().map_err(PyErr::from)
+}
