@@ -18,7 +18,9 @@ if TYPE_CHECKING:
         VersionMismatchError,
         WorkerStartError,
     )
+    from batchmill._executor import Executor
     from batchmill._failure import Failure, ItemError, RemoteError, TooManyFailuresError
+    from batchmill._joblib import register_joblib
     from batchmill._map import map, starmap
     from batchmill._progress import Progress
     from batchmill._results_of_map import Results
@@ -28,6 +30,7 @@ __all__ = [
     "BatchmillError",
     "EngineLostError",
     "EngineNotFoundError",
+    "Executor",
     "Failure",
     "ItemError",
     "Progress",
@@ -39,6 +42,7 @@ __all__ = [
     "WorkerStartError",
     "__version__",
     "map",
+    "register_joblib",
     "starmap",
 ]
 
@@ -50,10 +54,12 @@ _HOMES = {
     "EngineNotFoundError": "_errors",
     "VersionMismatchError": "_errors",
     "WorkerStartError": "_errors",
+    "Executor": "_executor",
     "Failure": "_failure",
     "ItemError": "_failure",
     "RemoteError": "_failure",
     "TooManyFailuresError": "_failure",
+    "register_joblib": "_joblib",
     "map": "_map",
     "starmap": "_map",
     "Progress": "_progress",

@@ -10,12 +10,12 @@ import platform
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from batchmill._engine import changed_environment, how_it_ended, open_call
 from batchmill._errors import EngineLostError, WorkerStartError
 from batchmill._failure import Failure, failure_of
-from batchmill._pickling import Pickler, Program
+from batchmill._pickling import Bundle, Pickler, Program
 from batchmill._protocol import Connection, Kind, Returned, indexes_of, segments_of
 from batchmill._retry import Retry
 
@@ -33,6 +33,7 @@ class CallOptions:
     retry: Retry = field(default_factory=lambda: Retry(attempts=1))
     constants: Mapping[str, Any] = field(default_factory=dict)
     star: bool = False
+    share: bool = False
     python: str | None = None
 
 
@@ -52,7 +53,7 @@ class _Sent:
 
     first: int
     items: list[Any]
-    bytes: int
+    bundle: Bundle
     left: int
 
 
@@ -76,9 +77,15 @@ class Call:
     def __init__(self, function: Callable[..., Any], options: CallOptions, learn: Learn) -> None:
         self.name = getattr(function, "__qualname__", None) or type(function).__qualname__
         on = options.retry.on
-        call = {"function": function, "constants": dict(options.constants), "star": options.star, "on": on}
+        call = {
+            "function": function,
+            "constants": dict(options.constants),
+            "star": options.star,
+            "on": on,
+            "file": getattr(getattr(function, "__code__", None), "co_filename", None),
+        }
         self._program = Program(call, self.name)
-        self._pickler = Pickler()
+        self._pickler = Pickler(share=options.share)
         self._learn = learn
         self._sent: dict[int, _Sent] = {}
         self._starts: list[int] = []
@@ -122,18 +129,18 @@ class Call:
 
     def give(self, items: list[Any]) -> int:
         """Send a batch of items. Return how many bytes its pickle has."""
-        pickled = self._pickler.dumps(items)
+        bundle = self._pickler.dumps(items, self.given)
         try:
-            self._connection.send(Kind.GIVEN, len(items).to_bytes(4, "little"), pickled)
+            self._connection.send(Kind.GIVEN, len(items).to_bytes(4, "little"), *bundle.parts)
         except ConnectionError:
             # The engine may have said why. Whoever reads on finds it.
             pass
-        self._sent[self.given] = _Sent(self.given, items, len(pickled), len(items))
+        self._sent[self.given] = _Sent(self.given, items, bundle, len(items))
         self._starts.append(self.given)
         self.given += len(items)
         self.outstanding += len(items)
-        self.outstanding_bytes += len(pickled)
-        return len(pickled)
+        self.outstanding_bytes += bundle.size
+        return bundle.size
 
     @property
     def batches(self) -> int:
@@ -213,7 +220,9 @@ class Call:
         self.outstanding -= count
         if not batch.left:
             del self._sent[batch.first]
-            self.outstanding_bytes -= batch.bytes
+            self.outstanding_bytes -= batch.bundle.size
+            for file in batch.bundle.files:
+                file.close()
             if len(self._starts) > 2 * len(self._sent) + 64:
                 self._starts = sorted(self._sent)
 
@@ -239,14 +248,15 @@ class Call:
         if connection is not None:
             connection.close()
         self._program.close()
+        self._pickler.close()
 
 
-_STREAMS: Final = {"stdout": "stdout"}
+
 
 
 def _print(log: dict[str, Any]) -> None:
     """Print what the function has printed, on the same stream."""
-    stream = sys.stdout if _STREAMS.get(log["stream"]) else sys.stderr
+    stream = sys.stdout if log["stream"] == "stdout" else sys.stderr
     if stream is not None:
         stream.write(log["text"])
         stream.flush()

@@ -50,10 +50,10 @@ class _Engine:
         from batchmill import __version__
 
         ours = {"protocol": PROTOCOL, "batchmill": __version__, "role": "client"}
-        self._connection.send_json(Kind.HELLO, ours)
         try:
+            self._connection.send_json(Kind.HELLO, ours)
             message = self._connection.receive()
-        except EngineLostError:
+        except (ConnectionError, EngineLostError):
             raise self.lost() from None
         assert message is not None
         theirs: dict[str, Any] = json.loads(bytes(message[1]))

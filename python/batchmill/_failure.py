@@ -22,7 +22,7 @@ class Failure:
     item
         The item itself.
     type
-        The class of the exception, or `Timeout`, `Crash` or `Memory`.
+        The class of the exception, or `Timeout`, `Crash` or `MemoryLimit`.
     message
         What happened, in one line.
     traceback
@@ -78,7 +78,7 @@ class RemoteError(BatchmillError):
     Attributes
     ----------
     type
-        The class of the exception, or `Timeout`, `Crash` or `Memory`.
+        The class of the exception, or `Timeout`, `Crash` or `MemoryLimit`.
     """
 
     def __init__(self, type: str, message: str) -> None:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeVar
 
-from batchmill._call import CallOptions
+from batchmill._arguments import MapArguments, start
 from batchmill._progress import Progress
-from batchmill._results_of_map import MapOptions, OnError, Results
+from batchmill._results_of_map import OnError, Results
 from batchmill._retry import Retry
-from batchmill._source import Source
 
 __all__ = ["map", "starmap"]
 
 R = TypeVar("R")
-
-_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40}
 
 
 def map(
@@ -111,24 +107,12 @@ def map(
     1
     Failure(index=1, item='x', type='ValueError', message="invalid literal for int() with base 10: 'x'", attempts=1, seconds=...)
     """
-    options = _checked(
-        func,
-        workers=workers, batch_size=batch_size, on_error=on_error, max_failures=max_failures, timeout=timeout, ahead=ahead,
-        max_items_per_worker=max_items_per_worker,
+    options = MapArguments(
+        workers=workers, batch_size=batch_size, ordered=ordered, on_error=on_error, max_failures=max_failures, retry=retry,
+        timeout=timeout, ahead=ahead, constants=constants, max_memory=max_memory, max_items_per_worker=max_items_per_worker,
+        progress=progress, python=python,
     )  # fmt: skip
-    call = CallOptions(
-        workers=workers or _cores(),
-        timeout=timeout,
-        max_memory=_bytes(max_memory),
-        max_items_per_worker=max_items_per_worker,
-        retry=Retry.of(retry),
-        constants=constants or {},
-        star=bool(more),
-        python=None if python is None else os.fspath(python),
-    )
-    source = Source(_zipped(items, more) if more else items, call.workers, options.batch_size)
-    options.ordered = ordered
-    return Results(func, source, call, options, progress)
+    return start(func, _zipped(items, more) if more else items, options, star=bool(more))
 
 
 def starmap(func: Callable[..., R], items: Iterable[Iterable[Any]], /, **options: Any) -> Results[R]:
@@ -142,19 +126,10 @@ def starmap(func: Callable[..., R], items: Iterable[Iterable[Any]], /, **options
     >>> list(batchmill.starmap(pow, [(2, 3), (3, 2)]))
     [8, 9]
     """
-    return map(func, items, _Stars(), **options)
-
-
-class _Stars:
-    """Stands for "the items are the arguments already"."""
-
-    def __iter__(self) -> Any:
-        raise TypeError("only for `starmap`")
+    return start(func, items, MapArguments(**options), star=True)
 
 
 def _zipped(items: Iterable[Any], more: tuple[Iterable[Any], ...]) -> Iterable[Any]:
-    if isinstance(more[0], _Stars):
-        return items
     zipped = zip(items, *more)
     try:
         total = min(len(one) for one in (items, *more))  # type: ignore[arg-type]
@@ -174,49 +149,3 @@ class _Sized:
 
     def __iter__(self) -> Any:
         return iter(self._iterable)
-
-
-def _checked(func: Any, **given: Any) -> MapOptions:
-    if not callable(func):
-        raise TypeError(f"`func` is {func!r}, which cannot be called")
-    for name in ("workers", "ahead", "max_items_per_worker"):
-        _check_count(name, given[name])
-    if given["batch_size"] != "auto":
-        _check_count("batch_size", given["batch_size"])
-    if given["on_error"] not in ("raise", "return", "skip"):
-        raise ValueError(f'`on_error` is {given["on_error"]!r}; it must be "raise", "return" or "skip"')
-    timeout = given["timeout"]
-    if timeout is not None and not 0 < timeout < float("inf"):
-        raise ValueError(f"`timeout` is {timeout!r}; it must be a number of seconds above 0")
-    most = given["max_failures"]
-    if most is not None:
-        is_count = isinstance(most, int) and not isinstance(most, bool) and most >= 0
-        if not is_count and not (isinstance(most, float) and 0 <= most < 1):
-            raise ValueError(f"`max_failures` is {most!r}; it must be a whole number, or a share of at least 0 and below 1")
-        if given["on_error"] == "raise":
-            raise ValueError('`max_failures` needs `on_error="return"` or `on_error="skip"`')
-    size = None if given["batch_size"] == "auto" else given["batch_size"]
-    return MapOptions(True, given["on_error"], most, given["ahead"], size)
-
-
-def _check_count(name: str, value: Any) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise ValueError(f"`{name}` is {value!r}; it must be a whole number of 1 or more")
-
-
-def _bytes(size: int | str | None) -> int | None:
-    if size is None:
-        return None
-    if isinstance(size, int) and not isinstance(size, bool) and size > 0:
-        return size
-    if isinstance(size, str):
-        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", size)
-        unit = _UNITS.get(found[2].upper()) if found else None
-        if found and unit and float(found[1]) > 0:
-            return int(float(found[1]) * unit)
-    raise ValueError(f'`max_memory` is {size!r}; it must be a number of bytes above 0, or text such as "500MB" or "2GiB"')
-
-
-def _cores() -> int:
-    counted = getattr(os, "process_cpu_count", None)
-    return (counted() if counted is not None else len(os.sched_getaffinity(0))) or 1

@@ -11,12 +11,14 @@ import os
 import pickle
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["Pickler", "Program"]
+__all__ = ["BufferFile", "Bundle", "Pickler", "Program"]
 
 _PROTOCOL: Final = 5
 _MAGIC: Final = b"bmprog01"
+_BUNDLE: Final = b"bmitem01"
 # Buffers from this size on are mapped instead of copied, in bytes.
 _LARGE: Final = 1 << 20
 # Mapped buffers begin at a multiple of this, as NumPy and Arrow like it.
@@ -36,39 +38,145 @@ class _ReferencePickler(pickle.Pickler):
         return NotImplemented
 
 
+@dataclass
+class Bundle:
+    """Items as one pickle, and the files with their large buffers."""
+
+    parts: list[bytes]
+    files: list[BufferFile]
+
+    @property
+    def size(self) -> int:
+        """The number of bytes, buffers included."""
+        return sum(len(part) for part in self.parts) + sum(file.size for file in self.files)
+
+
 class Pickler:
     """Pickles lists of items.
 
-    Begins with `pickle`, and turns to cloudpickle when that does not do.
+    Begins with `pickle`, and turns to cloudpickle when that does not do. Large buffers go through files in memory.
+
+    Parameters
+    ----------
+    share
+        Whether a buffer of the same object is written only once, however often it is pickled. Then it must not change.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, share: bool = False) -> None:
         self._by_value: Callable[..., bytes] | None = None
+        self._shared: dict[tuple[int, int], tuple[Any, BufferFile]] | None = {} if share else None
 
-    def dumps(self, items: list[Any]) -> bytes:
-        """Return a pickle of `items`.
+    def dumps(self, items: list[Any], first: int = 0) -> Bundle:
+        """Return `items` as a bundle; `first` is the index of the first of them, for messages.
 
         Raises
         ------
         TypeError
-            If an item cannot be pickled. The message has its place in `items` and its type.
+            If an item cannot be pickled. The message has its index and its type.
         """
+        large: list[pickle.PickleBuffer] = []
+        keep = _keeper(large)
+        pickled = None
         if self._by_value is None:
             try:
                 out = io.BytesIO()
-                _ReferencePickler(out, _PROTOCOL).dump(items)
-                return out.getvalue()
+                _ReferencePickler(out, _PROTOCOL, buffer_callback=keep).dump(items)
+                pickled = out.getvalue()
             except Exception:
                 # Whatever it was: either cloudpickle can do it, or it says best what is wrong.
                 self._by_value = _cloudpickle()
+        if pickled is None:
+            assert self._by_value is not None
+            large.clear()
+            try:
+                pickled = self._by_value(items, _PROTOCOL, keep)
+            except Exception as error:
+                raise _first_fault(items, first, error, self._by_value) from error
+        if not large:
+            return Bundle([pickled], [])
+        files = [self._file(buffer) for buffer in large]
+        paths = [file.path.encode() for file in files]
+        head = _BUNDLE + struct.pack("<I", len(paths)) + b"".join(struct.pack("<I", len(path)) + path for path in paths)
+        return Bundle([head, pickled], [] if self._shared is not None else files)
+
+    def _file(self, buffer: pickle.PickleBuffer) -> BufferFile:
+        if self._shared is None:
+            return BufferFile(buffer)
+        with buffer.raw() as raw:
+            owner, length = memoryview(buffer).obj, raw.nbytes
+        # The owner is kept, so that no other object gets its place.
+        key = (id(owner), length)
+        known = self._shared.get(key)
+        if known is None:
+            known = self._shared[key] = (owner, BufferFile(buffer))
+        return known[1]
+
+    def close(self) -> None:
+        """Let go of shared buffers."""
+        shared, self._shared = self._shared, None
+        for _, file in (shared or {}).values():
+            file.close()
+
+
+class _MemoryFile:
+    """A file in memory that workers open by its path, for as long as this process keeps it open."""
+
+    def __init__(self) -> None:
+        self._file = os.memfd_create("batchmill", os.MFD_CLOEXEC)
+
+    @property
+    def path(self) -> str:
+        """Where workers find it."""
+        return f"/proc/{os.getpid()}/fd/{self._file}"
+
+    def write(self, parts: list[tuple[int, memoryview]]) -> None:
+        """Write each part at its place."""
         try:
-            return self._by_value(items, _PROTOCOL)
-        except Exception as error:
-            raise _first_fault(items, error, self._by_value) from error
+            for at, part in parts:
+                data = part.cast("B") if part.nbytes else memoryview(b"")
+                while data:
+                    written = os.pwrite(self._file, data, at)
+                    data, at = data[written:], at + written
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            self.close()
 
 
-def _first_fault(items: list[Any], error: Exception, dumps: Callable[..., bytes]) -> TypeError:
-    for place, item in enumerate(items):
+class BufferFile(_MemoryFile):
+    """A file with one buffer."""
+
+    def __init__(self, buffer: pickle.PickleBuffer) -> None:
+        super().__init__()
+        with buffer.raw() as raw:
+            self.size = raw.nbytes
+            self.write([(0, raw)])
+
+
+def _keeper(large: list[pickle.PickleBuffer]) -> Callable[[pickle.PickleBuffer], bool]:
+    """Return a `buffer_callback` that takes large buffers out of the pickle."""
+
+    def keep(buffer: pickle.PickleBuffer) -> bool:
+        with buffer.raw() as raw:
+            if raw.nbytes < _LARGE:
+                return True
+        large.append(buffer)
+        return False
+
+    return keep
+
+
+def _first_fault(items: list[Any], first: int, error: Exception, dumps: Callable[..., bytes]) -> TypeError:
+    for place, item in enumerate(items, first):
         try:
             dumps(item, _PROTOCOL)
         except Exception as own:
@@ -84,13 +192,13 @@ def _cloudpickle() -> Callable[..., bytes]:
     return cloudpickle.dumps  # type: ignore[no-any-return, unused-ignore]
 
 
-class Program:
+class Program(_MemoryFile):
     """A function and its constants in a file in memory, which workers map.
 
     Parameters
     ----------
     call
-        What `_batchmill_pickled.Program` reads: `function`, `constants`, `star` and `on`.
+        What `_batchmill_pickled.Program` reads: `function`, `constants`, `star`, `on` and `file`.
     name
         The name of the function, for messages.
 
@@ -101,40 +209,23 @@ class Program:
     """
 
     def __init__(self, call: dict[str, Any], name: str) -> None:
-        buffers: list[pickle.PickleBuffer] = []
-
-        def keep(buffer: pickle.PickleBuffer) -> bool:
-            with buffer.raw() as raw:
-                if raw.nbytes < _LARGE:
-                    return True
-            buffers.append(buffer)
-            return False
-
+        large: list[pickle.PickleBuffer] = []
         try:
-            pickled = _dumps_program(call, keep, buffers)
+            pickled = _dumps_program(call, _keeper(large), large)
         except Exception as error:
             raise TypeError(f"cannot pickle {_culprit(call, name)}: {error}") from error
-        self._file = os.memfd_create("batchmill-program", os.MFD_CLOEXEC)
-        try:
-            _write(self._file, [memoryview(pickled), *(buffer.raw() for buffer in buffers)])
-        except BaseException:
-            self.close()
-            raise
-
-    @property
-    def path(self) -> str:
-        """Where workers find it, for as long as this process keeps it open."""
-        return f"/proc/{os.getpid()}/fd/{self._file}"
-
-    def close(self) -> None:
-        """Let go of it."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-
-    def __del__(self) -> None:
-        if hasattr(self, "_file"):
-            self.close()
+        super().__init__()
+        buffers = [memoryview(pickled), *(buffer.raw() for buffer in large)]
+        end = len(_MAGIC) + 8 + 16 * len(buffers)
+        placed: list[tuple[int, memoryview]] = []
+        places: list[int] = []
+        for buffer in buffers:
+            start = -(-end // _ALIGNED) * _ALIGNED
+            placed.append((start, buffer))
+            places += [start, buffer.nbytes]
+            end = start + buffer.nbytes
+        head = _MAGIC + struct.pack(f"<Q{len(places)}Q", len(buffers), *places)
+        self.write([(0, memoryview(head)), *placed])
 
 
 def _dumps_program(
@@ -160,23 +251,3 @@ def _culprit(call: dict[str, Any], name: str) -> str:
         except Exception:
             return part
     return f"`{name}`"
-
-
-def _write(file: int, parts: list[memoryview]) -> None:
-    head = len(_MAGIC) + 8 + 16 * len(parts)
-    places: list[int] = []
-    end = head
-    for part in parts:
-        start = -(-end // _ALIGNED) * _ALIGNED
-        places += [start, part.nbytes]
-        end = start + part.nbytes
-    os.truncate(file, end)
-    _write_at(file, memoryview(_MAGIC + struct.pack(f"<Q{len(places)}Q", len(parts), *places)), 0)
-    for part, start in zip(parts, places[::2]):
-        _write_at(file, part.cast("B"), start)
-
-
-def _write_at(file: int, data: memoryview, at: int) -> None:
-    while data:
-        written = os.pwrite(file, data, at)
-        data, at = data[written:], at + written

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Generic, Literal, TypeVar
 
-from batchmill._call import Answer, Call, CallOptions
+from batchmill._call import Answer, Call
 from batchmill._failure import Failure, TooManyFailuresError
+from batchmill._nested import NestedCall
 from batchmill._progress import Progress, Reporter
 from batchmill._source import Source
 
@@ -36,7 +37,6 @@ class MapOptions:
     on_error: OnError
     max_failures: int | float | None
     ahead: int | None
-    batch_size: int | None
 
 
 @dataclass
@@ -50,42 +50,25 @@ class _State:
     taken: int = 0
 
 
-class Results(Generic[R]):
-    """The results of a call that is under way: an iterator, and a context manager.
-
-    It begins at once, and is never more than some items ahead of whoever takes the results. Closing it, or an exception in
-    its `with` block, ends what is left.
-
-    Attributes
-    ----------
-    failures
-        The items that have failed so far.
-
-    Examples
-    --------
-    >>> import math, batchmill
-    >>> with batchmill.map(math.sqrt, [1.0, 4.0, 9.0]) as results:
-    ...     list(results)
-    [1.0, 2.0, 3.0]
-    """
+class _Stream:
+    """The items and results of a call. Who lets go of it ends the call."""
 
     def __init__(
         self,
-        function: Callable[..., R],
+        call: Call | NestedCall,
         source: Source,
-        call: CallOptions,
+        workers: int,
         options: MapOptions,
         progress: bool | Callable[[Progress], None] | None,
     ) -> None:
         self.failures: list[Failure] = []
         self._options = options
         self._source = source
-        self._workers = call.workers
+        self._workers = workers
         self._state = _State()
-        self._skipped = 0
-        self._call = Call(function, call, source.learn)
+        self._call = call
+        self._is_closed = False
         self._reporter = Reporter(progress, self._call.name, source.total)
-        self._generator: Generator[R, None, None] = self._values()
         try:
             self._give()
         except BaseException:
@@ -95,17 +78,13 @@ class Results(Generic[R]):
     # -- giving items ---------------------------------------------------------------------------------------------------------
 
     def _has_room(self) -> bool:
-        call, size = self._call, self._source.size
-        if call.batches < 2:
-            return True
-        ahead = self._options.ahead
+        call, ahead = self._call, self._options.ahead
         if ahead is None:
-            ahead = max(_ITEMS, 2 * _BATCHES * self._workers * size)
-        return (
-            call.batches < _BATCHES * self._workers
-            and call.given - self._state.taken < ahead
-            and call.outstanding_bytes < _BYTES
-        )
+            ahead = max(_ITEMS, 2 * _BATCHES * self._workers * self._source.size)
+        if call.given - self._state.taken >= ahead:
+            return False
+        # Two large items at a time are better than none.
+        return call.batches < 2 or (call.batches < _BATCHES * self._workers and call.outstanding_bytes < _BYTES)
 
     def _give(self) -> None:
         while not self._source.exhausted and self._has_room():
@@ -174,22 +153,43 @@ class Results(Generic[R]):
         self._give()
         return True
 
-    def _chunks(self) -> Generator[tuple[int, list[Any]], None, None]:
-        state = self._state
+    def chunks(self) -> Generator[tuple[int, list[Any]], None, None]:
+        """Yield results of consecutive items, each time with the index of the first."""
         try:
-            while True:
-                while state.ready:
-                    first, values = state.ready.popleft()
-                    yield first, values
-                    if self._options.ordered:
-                        state.taken = state.ready[0][0] if state.ready else state.next
-                    self._give()
+            while not self._is_closed:
+                yield from self._ready()
                 if self._is_over():
+                    self._finish()
                     break
-                self._advance(wait=True)
-            self._finish()
+                if not self._is_closed:
+                    self._advance(wait=True)
         finally:
             self.close()
+
+    async def chunks_to_await(self) -> AsyncIterator[list[Any]]:
+        """Yield results without blocking the event loop."""
+        loop = asyncio.get_running_loop()
+        try:
+            while not self._is_closed:
+                for _, values in self._ready():
+                    yield values
+                if self._is_over() and self._call.ended:
+                    break
+                if not self._is_closed and not self._advance(wait=False):
+                    await _readable(loop, self._call.fileno())
+            if self._source.error is not None:
+                raise self._source.error
+        finally:
+            self.close()
+
+    def _ready(self) -> Generator[tuple[int, list[Any]], None, None]:
+        state = self._state
+        while state.ready and not self._is_closed:
+            yield state.ready.popleft()
+            if self._options.ordered:
+                state.taken = state.ready[0][0] if state.ready else state.next
+            if not self._is_closed:
+                self._give()
 
     def _finish(self) -> None:
         while not self._call.ended:
@@ -197,15 +197,57 @@ class Results(Generic[R]):
         if self._source.error is not None:
             raise self._source.error
 
-    def _values(self) -> Generator[R, None, None]:
-        for _, values in self._chunks():
-            yield from values
+    def close(self) -> None:
+        """End the call."""
+        self._is_closed = True
+        self._call.close()
+        self._reporter.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_reporter"):
+            self.close()
+
+
+class Results(Generic[R]):
+    """The results of a call that is under way: an iterator, and a context manager.
+
+    It begins at once, and is never more than some items ahead of whoever takes the results. Closing it, or an exception in
+    its `with` block, ends what is left.
+
+    Attributes
+    ----------
+    failures
+        The items that have failed so far.
+
+    Examples
+    --------
+    >>> import math, batchmill
+    >>> with batchmill.map(math.sqrt, [1.0, 4.0, 9.0]) as results:
+    ...     list(results)
+    [1.0, 2.0, 3.0]
+    """
+
+    def __init__(
+        self,
+        call: Call | NestedCall,
+        source: Source,
+        workers: int,
+        options: MapOptions,
+        progress: bool | Callable[[Progress], None] | None,
+    ) -> None:
+        self._stream = _Stream(call, source, workers, options, progress)
+        self._values: Generator[R, None, None] = _values(self._stream)
+
+    @property
+    def failures(self) -> list[Failure]:
+        """The items that have failed so far."""
+        return self._stream.failures
 
     def __iter__(self) -> Iterator[R]:
-        return self._generator
+        return self._values
 
     def __next__(self) -> R:
-        return next(self._generator)
+        return next(self._values)
 
     def indexed(self) -> Iterator[tuple[int, R]]:
         """Return an iterator of the index of each item with its result.
@@ -221,11 +263,7 @@ class Results(Generic[R]):
         >>> sorted(batchmill.map(math.sqrt, [1.0, 4.0], ordered=False).indexed())
         [(0, 1.0), (1, 2.0)]
         """
-        for first, values in self._chunks():
-            if values and isinstance(values[0], Failure) and len(values) == 1:
-                yield values[0].index, values[0]
-            else:
-                yield from enumerate(values, first)
+        return _indexed(self._stream)
 
     def wait(self) -> None:
         """Run all items, and drop their results.
@@ -235,39 +273,16 @@ class Results(Generic[R]):
         Exception
             What the function has raised, unless `on_error` says otherwise.
         """
-        deque(self._chunks(), maxlen=0)
+        deque(self._stream.chunks(), maxlen=0)
 
     async def __aiter__(self) -> AsyncIterator[R]:
-        loop = asyncio.get_running_loop()
-        state = self._state
-        try:
-            while True:
-                while state.ready:
-                    first, values = state.ready.popleft()
-                    for value in values:
-                        yield value
-                    if self._options.ordered:
-                        state.taken = state.ready[0][0] if state.ready else state.next
-                    self._give()
-                if self._is_over() and self._call.ended:
-                    break
-                if not self._advance(wait=False):
-                    await _readable(loop, self._call.fileno())
-            if self._source.error is not None:
-                raise self._source.error
-        finally:
-            self.close()
-
-    # -- the end --------------------------------------------------------------------------------------------------------------
+        async for values in self._stream.chunks_to_await():
+            for value in values:
+                yield value
 
     def close(self) -> None:
         """End the call. Items that are running are killed; results that were not taken are gone."""
-        call = getattr(self, "_call", None)
-        if call is not None:
-            call.close()
-        reporter = getattr(self, "_reporter", None)
-        if reporter is not None:
-            reporter.close()
+        self._stream.close()
 
     def __enter__(self) -> Results[R]:
         return self
@@ -277,8 +292,15 @@ class Results(Generic[R]):
     ) -> None:
         self.close()
 
-    def __del__(self) -> None:
-        self.close()
+
+def _values(stream: _Stream) -> Generator[Any, None, None]:
+    for _, values in stream.chunks():
+        yield from values
+
+
+def _indexed(stream: _Stream) -> Generator[tuple[int, Any], None, None]:
+    for first, values in stream.chunks():
+        yield from enumerate(values, first)
 
 
 async def _readable(loop: asyncio.AbstractEventLoop, file: int) -> None:

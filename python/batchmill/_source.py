@@ -33,9 +33,11 @@ class Source:
         How many workers share them.
     batch_size
         The size of each batch; None to learn it.
+    ahead
+        How many items may be taken before the results of the first are.
     """
 
-    def __init__(self, items: Iterable[Any], workers: int, batch_size: int | None) -> None:
+    def __init__(self, items: Iterable[Any], workers: int, batch_size: int | None, ahead: int | None = None) -> None:
         self.total = len(items) if isinstance(items, Sized) else None
         self.exhausted = False
         # What the iterable has raised, if it did.
@@ -47,6 +49,9 @@ class Source:
         self._most = _MOST_ITEMS
         if self.total is not None:
             self._most = max(1, min(_MOST_ITEMS, -(-self.total // (_SHARES * workers))))
+        if ahead is not None:
+            self._most = max(1, min(self._most, ahead // (2 * workers)))
+            self._size = min(self._size, ahead)
 
     @property
     def size(self) -> int:

@@ -14,13 +14,26 @@ import types
 from _batchmill_host import describe
 
 MAGIC = b"bmprog01"
+BUNDLE = b"bmitem01"
+# How cloudpickle calls the file of a function that it has pickled by value.
+DYNAMIC = "<dynamic-code>"
 PROTOCOL = 5
 
 
 class Program:
     """The program of a call. Call `compile`, `setup`, `function`, `freeze`, and at the end `teardown`."""
 
-    loads = staticmethod(pickle.loads)
+    def loads(self, bundle):
+        """The items of a bundle: a pickle, or the paths of files with large buffers and then a pickle."""
+        if bundle[: len(BUNDLE)] != BUNDLE:
+            return pickle.loads(bundle)
+        (count,) = struct.unpack_from("<I", bundle, len(BUNDLE))
+        at, buffers = len(BUNDLE) + 4, []
+        for _ in range(count):
+            (length,) = struct.unpack_from("<I", bundle, at)
+            at += 4 + length
+            buffers.append(mapped(bundle[at - length : at].decode()))
+        return pickle.loads(memoryview(bundle)[at:], buffers=buffers)
 
     def __init__(self, start):
         self.path = start["program"]["path"]
@@ -35,6 +48,8 @@ class Program:
         own = [entry for entry in sys.path if entry not in self.search_path]
         sys.path[:] = [*self.search_path, *own]
         self.call = read_program(self.path)
+        if self.call["file"]:
+            name_file(self.call["function"], self.call["file"])
 
     def setup(self):
         function, constants = self.call["function"], self.call["constants"]
@@ -106,15 +121,44 @@ class Program:
 
 def read_program(path):
     """The object in a program's file."""
+    program = mapped(path)
+    if program[: len(MAGIC)] != MAGIC:
+        raise ValueError(f"`{path}` is not a program")
+    (count,) = struct.unpack_from("<Q", program, len(MAGIC))
+    places = struct.iter_unpack("<QQ", program[len(MAGIC) + 8 : len(MAGIC) + 8 + 16 * count])
+    first, *buffers = [program[offset : offset + length] for offset, length in places]
+    return pickle.loads(first, buffers=buffers)
+
+
+def mapped(path):
+    """The bytes of a file. Whoever writes to them has a copy."""
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
-        mapped = memoryview(mmap.mmap(file.fileno(), size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE))
-    if mapped[: len(MAGIC)] != MAGIC:
-        raise ValueError(f"`{path}` is not a program")
-    (count,) = struct.unpack_from("<Q", mapped, len(MAGIC))
-    places = struct.iter_unpack("<QQ", mapped[len(MAGIC) + 8 : len(MAGIC) + 8 + 16 * count])
-    first, *buffers = [mapped[offset : offset + length] for offset, length in places]
-    return pickle.loads(first, buffers=buffers)
+        protection = mmap.PROT_READ | mmap.PROT_WRITE
+        return memoryview(mmap.mmap(file.fileno(), size, flags=mmap.MAP_PRIVATE, prot=protection))
+
+
+def name_file(function, file):
+    """Names the file of a function that was pickled by value, and of those around it, for tracebacks."""
+    seen = set()
+
+    def name(code):
+        parts = tuple(name(part) if isinstance(part, types.CodeType) else part for part in code.co_consts)
+        return code.replace(co_filename=file, co_consts=parts)
+
+    def visit(value):
+        if isinstance(value, types.FunctionType) and value.__code__.co_filename == DYNAMIC:
+            if id(value) not in seen:
+                seen.add(id(value))
+                value.__code__ = name(value.__code__)
+                for other in list(value.__globals__.values()):
+                    visit(other)
+        elif isinstance(value, type) and value.__module__ == "__main__" and id(value) not in seen:
+            seen.add(id(value))
+            for other in list(vars(value).values()):
+                visit(other)
+
+    visit(function)
 
 
 def starred(function, constants):

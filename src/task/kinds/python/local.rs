@@ -18,7 +18,7 @@ use crate::task::shortage::shortage;
 use crate::task::wait::wait;
 use crate::text::CUT;
 use crate::wire::{FrameReader, WireError, WorkerMessage, write_frame};
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use std::fs::File;
@@ -173,8 +173,9 @@ impl Peer for LocalWorker {
     }
 
     fn is_alive(&self) -> bool {
-        let exited = wait(&mut [PollFd::new(&self.watch, PollFlags::IN)], Some(Instant::now()));
-        self.status.is_none() && matches!(exited, Ok(None))
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let exited = poll(&mut [PollFd::new(&self.watch, PollFlags::IN)], Some(&now));
+        self.status.is_none() && exited == Ok(0)
     }
 
     fn halt(&mut self) -> Result<(), WireError> {

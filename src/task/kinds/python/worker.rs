@@ -58,7 +58,9 @@ impl Worker {
     /// # Errors
     /// As for [`Self::start`].
     pub(super) fn begin(mut self, start: Start, kill: &Latch, printed: &mut Vec<Log>) -> Result<Self, Failure> {
-        self.peer.send(&WorkerMessage::Start(Box::new(start))).map_err(|error| unusable(&error.to_string()))?;
+        // One that was idle may have died since it was last looked at.
+        let gone = |error| crash(format!("Python worker cannot be reached: {error}"));
+        self.peer.send(&WorkerMessage::Start(Box::new(start))).map_err(gone)?;
         loop {
             match self.answer(kill)? {
                 Answer::Message(WorkerMessage::Ready) => return Ok(self),

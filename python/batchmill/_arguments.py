@@ -1,0 +1,123 @@
+"""The arguments of `map`, checked, and what follows from them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from batchmill._call import Call, CallOptions
+from batchmill._nested import NestedCall, is_worker
+from batchmill._progress import Progress
+from batchmill._results_of_map import MapOptions, OnError, Results
+from batchmill._retry import Retry
+from batchmill._source import Source
+
+__all__ = ["MapArguments", "cores", "start"]
+
+_UNITS: Final = {
+    "": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+    "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40,
+}  # fmt: skip
+
+
+@dataclass
+class MapArguments:
+    """The arguments of `map`, apart from the function and its items."""
+
+    workers: int | None = None
+    batch_size: int | Literal["auto"] = "auto"
+    ordered: bool = True
+    on_error: OnError = "raise"
+    max_failures: int | float | None = None
+    retry: int | Retry | None = None
+    timeout: float | None = None
+    ahead: int | None = None
+    constants: Mapping[str, Any] | None = None
+    max_memory: int | str | None = None
+    max_items_per_worker: int | None = None
+    progress: bool | Callable[[Progress], None] | None = None
+    python: str | os.PathLike[str] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("workers", "ahead", "max_items_per_worker"):
+            _check_count(name, getattr(self, name))
+        if self.batch_size != "auto":
+            _check_count("batch_size", self.batch_size)
+        if self.on_error not in ("raise", "return", "skip"):
+            raise ValueError(f'`on_error` is {self.on_error!r}; it must be "raise", "return" or "skip"')
+        _check_timeout(self.timeout)
+        self._check_max_failures()
+
+    def _check_max_failures(self) -> None:
+        most = self.max_failures
+        if most is None:
+            return
+        is_count = isinstance(most, int) and not isinstance(most, bool) and most >= 0
+        if not is_count and not (isinstance(most, float) and 0 <= most < 1):
+            raise ValueError(f"`max_failures` is {most!r}; it must be a whole number, or a share of at least 0 and below 1")
+        if self.on_error == "raise":
+            raise ValueError('`max_failures` needs `on_error="return"` or `on_error="skip"`')
+
+    def call_options(self) -> CallOptions:
+        """Return what the engine has to know."""
+        return CallOptions(
+            workers=self.workers or cores(),
+            timeout=self.timeout,
+            max_memory=_bytes(self.max_memory),
+            max_items_per_worker=self.max_items_per_worker,
+            retry=Retry.of(self.retry),
+            constants=self.constants or {},
+            python=None if self.python is None else os.fspath(self.python),
+        )
+
+    def map_options(self) -> MapOptions:
+        """Return how items and results are treated."""
+        return MapOptions(self.ordered, self.on_error, self.max_failures, self.ahead)
+
+
+def start(func: Callable[..., Any], items: Iterable[Any], arguments: MapArguments, *, star: bool) -> Results[Any]:
+    """Begin a call; `star` if the elements of each item are the arguments."""
+    if not callable(func):
+        raise TypeError(f"`func` is {func!r}, which cannot be called")
+    call = arguments.call_options()
+    call.star = star
+    size = None if arguments.batch_size == "auto" else arguments.batch_size
+    source = Source(items, call.workers, size, arguments.ahead)
+    if is_worker() and arguments.workers is None:
+        return Results(NestedCall(func, call), source, call.workers, arguments.map_options(), arguments.progress)
+    made = Call(func, call, source.learn)
+    return Results(made, source, call.workers, arguments.map_options(), arguments.progress)
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    counted = getattr(os, "process_cpu_count", None)
+    return (counted() if counted is not None else len(os.sched_getaffinity(0))) or 1
+
+
+def _check_count(name: str, value: Any) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise ValueError(f"`{name}` is {value!r}; it must be a whole number of 1 or more")
+
+
+def _check_timeout(timeout: Any) -> None:
+    if timeout is None:
+        return
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout < float("inf"):
+        raise ValueError(f"`timeout` is {timeout!r}; it must be a number of seconds above 0")
+
+
+def _bytes(size: int | str | None) -> int | None:
+    if size is None:
+        return None
+    if isinstance(size, int) and not isinstance(size, bool) and size > 0:
+        return size
+    if isinstance(size, str):
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", size)
+        unit = _UNITS.get(found[2].upper()) if found else None
+        if found and unit and float(found[1]) > 0:
+            return int(float(found[1]) * unit)
+    raise ValueError(f'`max_memory` is {size!r}; it must be a number of bytes above 0, or text such as "500MB" or "2GiB"')

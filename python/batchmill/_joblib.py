@@ -1,0 +1,98 @@
+"""A backend of joblib that runs its tasks in the engine's workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from batchmill._arguments import cores
+from batchmill._executor import Executor
+
+__all__ = ["register_joblib"]
+
+
+def register_joblib(*, default: bool = False) -> None:
+    """Register batchmill as a backend of joblib, named `"batchmill"`.
+
+    Whatever uses joblib runs in the engine's workers then, such as `n_jobs` of scikit-learn. Arrays of 1 MiB and more are
+    mapped by the workers, once for each call of `Parallel`; do not change them while it runs. A worker that writes to one gets
+    its own copy.
+
+    Parameters
+    ----------
+    default
+        Whether it becomes the backend that joblib uses unless told otherwise.
+
+    Raises
+    ------
+    ImportError
+        If joblib is not installed.
+
+    Examples
+    --------
+    >>> import batchmill, joblib
+    >>> batchmill.register_joblib()
+    >>> with joblib.parallel_config(backend="batchmill", n_jobs=2):
+    ...     joblib.Parallel()(joblib.delayed(pow)(2, n) for n in range(4))
+    [1, 2, 4, 8]
+    """
+    from joblib.parallel import register_parallel_backend
+
+    register_parallel_backend("batchmill", _backend(), make_default=default)
+
+
+def _backend() -> Any:
+    """Return the class of the backend. Its bases are joblib's, which not everyone has."""
+    from joblib._parallel_backends import (
+        AutoBatchingMixin,
+        FallbackToBackend,
+        ParallelBackendBase,
+        SequentialBackend,
+    )
+
+    class BatchmillBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[misc]
+        supports_retrieve_callback = True
+        _executor: Executor | None = None
+
+        def effective_n_jobs(self, n_jobs: int | None) -> int:
+            if n_jobs == 0:
+                raise ValueError("n_jobs == 0 in Parallel has no meaning")
+            if n_jobs is None:
+                return 1
+            return n_jobs if n_jobs > 0 else max(cores() + 1 + n_jobs, 1)
+
+        def configure(self, n_jobs: int = 1, parallel: Any = None, **options: Any) -> int:
+            count = self.effective_n_jobs(n_jobs)
+            if count == 1:
+                raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
+            known = {name: value for name, value in options.items() if name not in ("prefer", "require")}
+            self._executor = Executor(count, **{**self.backend_kwargs, **known})
+            self._executor.share_buffers()
+            self.parallel = parallel
+            return count
+
+        def submit(self, func: Callable[[], Any], callback: Callable[[Future[Any]], None] | None = None) -> Future[Any]:
+            assert self._executor is not None, "joblib configures a backend before it submits"
+            future = self._executor.submit(func)
+            if callback is not None:
+                future.add_done_callback(callback)
+            return future
+
+        def retrieve_result_callback(self, out: Future[Any]) -> Any:
+            return out.result()
+
+        def terminate(self) -> None:
+            executor, self._executor = self._executor, None
+            if executor is not None:
+                executor.shutdown()
+            self.reset_batch_stats()
+
+        def abort_everything(self, ensure_ready: bool = True) -> None:
+            executor, self._executor = self._executor, None
+            if executor is not None:
+                executor.kill_workers()
+            if ensure_ready:
+                self.configure(n_jobs=self.parallel.n_jobs, parallel=self.parallel)
+
+    return BatchmillBackend
