@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Final
 
 from batchmill._arguments import cores
 from batchmill._executor import Executor
 
 __all__ = ["register_joblib"]
+
+# The options of `Executor` that `parallel_config` may be given.
+_OPTIONS: Final = ("timeout", "retry", "max_memory", "max_items_per_worker")
 
 
 def register_joblib(*, default: bool = False) -> None:
@@ -66,8 +69,9 @@ def _backend() -> Any:
             count = self.effective_n_jobs(n_jobs)
             if count == 1:
                 raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
-            known = {name: value for name, value in options.items() if name not in ("prefer", "require")}
-            self._executor = Executor(count, **{**self.backend_kwargs, **known})
+            # joblib has settings of its own, such as `max_nbytes`, which mean nothing here.
+            given = {**self.backend_kwargs, **options}
+            self._executor = Executor(count, **{name: given[name] for name in _OPTIONS if name in given})
             self._executor.share_buffers()
             self.parallel = parallel
             return count
