@@ -42,8 +42,9 @@ def map(
     Parameters
     ----------
     func
-        A function of one item. Functions of a script or a notebook, lambdas and closures will do. A class is made once in each
-        worker, with the constants, and then called with each item; if it has a method `close`, that is called at the end.
+        A function of one item. Functions of a script or a notebook, lambdas and closures will do. A class whose
+        instances can be called is made once in each worker, with the constants, and the instance is called with each item; if
+        it has a method `close`, that is called at the end.
     items
         The items. An iterable without an end will do.
     *more

@@ -33,7 +33,7 @@ class NestedCall:
         self._options = options
         self._constants = dict(options.constants)
         self._instance: Any = None
-        if isinstance(function, type):
+        if isinstance(function, type) and any("__call__" in vars(base) for base in function.__mro__):
             function = self._instance = function(**self._constants)
             self._constants = {}
         self._function = function

@@ -78,6 +78,11 @@ def test_a_class_is_made_once_in_each_worker_and_closed_at_the_end(capfd):
     assert list(batchmill.map(Account, [1], workers=1)) == [1], "the next call begins anew"
 
 
+@pytest.mark.parametrize("function", [int, str, float, complex], ids=lambda function: function.__name__)
+def test_a_class_whose_instances_cannot_be_called_is_a_function(function):
+    assert list(batchmill.map(function, ["1", "2"])) == [function("1"), function("2")]
+
+
 def test_what_the_function_prints_is_printed_here(capfd):
     assert list(batchmill.map(print, ["one", "two"], workers=1)) == [None, None]
     assert capfd.readouterr().out == "one\ntwo\n"

@@ -53,7 +53,7 @@ class Program:
 
     def setup(self):
         function, constants = self.call["function"], self.call["constants"]
-        if isinstance(function, type):
+        if is_stateful(function):
             # Made once for each worker and call. What it takes is the constants; its items come alone.
             function, constants = function(**constants), {}
             self.instance = function
@@ -117,6 +117,11 @@ class Program:
             return bool(on(exc))
         except Exception:
             return False
+
+
+def is_stateful(function):
+    """Whether it is a class whose instances can be called. Others, such as `int`, are functions."""
+    return isinstance(function, type) and any("__call__" in vars(base) for base in function.__mro__)
 
 
 def read_program(path):
