@@ -19,11 +19,11 @@ if TYPE_CHECKING:
         WorkerStartError,
     )
     from batchmill._executor import Executor
-    from batchmill._failure import Failure, ItemError, RemoteError, TooManyFailuresError
+    from batchmill._map_failure import Failure, ItemError, RemoteError, TooManyFailuresError
     from batchmill._joblib import register_joblib
     from batchmill._map import map, starmap
-    from batchmill._progress import Progress
-    from batchmill._results_of_map import Results
+    from batchmill._map_progress import Progress
+    from batchmill._map_results import Results
     from batchmill._retry import Retry
 
 __all__ = [
@@ -55,15 +55,15 @@ _HOMES = {
     "VersionMismatchError": "_errors",
     "WorkerStartError": "_errors",
     "Executor": "_executor",
-    "Failure": "_failure",
-    "ItemError": "_failure",
-    "RemoteError": "_failure",
-    "TooManyFailuresError": "_failure",
+    "Failure": "_map_failure",
+    "ItemError": "_map_failure",
+    "RemoteError": "_map_failure",
+    "TooManyFailuresError": "_map_failure",
     "register_joblib": "_joblib",
     "map": "_map",
     "starmap": "_map",
-    "Progress": "_progress",
-    "Results": "_results_of_map",
+    "Progress": "_map_progress",
+    "Results": "_map_results",
     "Retry": "_retry",
 }
 

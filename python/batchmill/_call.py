@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from batchmill._engine import changed_environment, how_it_ended, open_call
+from batchmill._client import changed_environment, how_it_ended, open_call
 from batchmill._errors import EngineLostError, WorkerStartError
-from batchmill._failure import Failure, failure_of
+from batchmill._map_failure import Failure, failure_of
 from batchmill._pickling import Bundle, Pickler, Program
 from batchmill._protocol import Connection, Kind, Returned, indexes_of, segments_of
 from batchmill._retry import Retry

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from typing import Any, Final, ParamSpec, TypeVar
 
-from batchmill._arguments import MapArguments
+from batchmill._map_arguments import MapArguments
 from batchmill._call import Answer, Call
 from batchmill._errors import BatchmillError, EngineLostError
 from batchmill._retry import Retry

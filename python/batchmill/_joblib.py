@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final
 
-from batchmill._arguments import cores
+from batchmill._map_arguments import cores
 from batchmill._executor import Executor
 
 __all__ = ["register_joblib"]

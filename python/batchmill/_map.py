@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeVar
 
-from batchmill._arguments import MapArguments, start
-from batchmill._progress import Progress
-from batchmill._results_of_map import OnError, Results
+from batchmill._map_arguments import MapArguments, start
+from batchmill._map_progress import Progress
+from batchmill._map_results import OnError, Results
 from batchmill._retry import Retry
 
 __all__ = ["map", "starmap"]

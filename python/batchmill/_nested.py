@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from batchmill._call import Answer, CallOptions
-from batchmill._failure import Failure
+from batchmill._map_failure import Failure
 
 __all__ = ["NestedCall", "is_worker"]
 

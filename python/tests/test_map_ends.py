@@ -9,7 +9,7 @@ import textwrap
 
 import batchmill
 import pytest
-from batchmill import _engine
+from batchmill import _client
 
 # The longest that anything here should take, in seconds.
 PATIENCE = 60
@@ -115,7 +115,7 @@ def test_workers_end_with_their_client(hanging_script, number):
 
 def test_a_client_is_told_that_its_engine_was_killed(tmp_path):
     results, worker = hanging(tmp_path)
-    os.kill(_engine._engine._process.pid, signal.SIGKILL)
+    os.kill(_client._engine._process.pid, signal.SIGKILL)
     with pytest.raises(batchmill.EngineLostError, match="the engine was killed by signal 9"):
         list(results)
     assert is_gone(worker)

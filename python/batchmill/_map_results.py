@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import Any, Final, Generic, Literal, TypeVar
 
 from batchmill._call import Answer, Call
-from batchmill._failure import Failure, TooManyFailuresError
+from batchmill._map_failure import Failure, TooManyFailuresError
 from batchmill._nested import NestedCall
-from batchmill._progress import Progress, Reporter
-from batchmill._source import Source
+from batchmill._map_progress import Progress, Reporter
+from batchmill._map_source import Source
 
 __all__ = ["MapOptions", "Results"]
 

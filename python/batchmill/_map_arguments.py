@@ -10,10 +10,10 @@ from typing import Any, Final, Literal
 
 from batchmill._call import Call, CallOptions
 from batchmill._nested import NestedCall, is_worker
-from batchmill._progress import Progress
-from batchmill._results_of_map import MapOptions, OnError, Results
+from batchmill._map_progress import Progress
+from batchmill._map_results import MapOptions, OnError, Results
 from batchmill._retry import Retry
-from batchmill._source import Source
+from batchmill._map_source import Source
 
 __all__ = ["MapArguments", "cores", "start"]
 
