@@ -10,14 +10,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from batchmill._core import __version__
+    from batchmill._version import __version__
     from batchmill._errors import BatchmillError, EngineNotFoundError, VersionMismatchError
 
 __all__ = ["BatchmillError", "EngineNotFoundError", "VersionMismatchError", "__version__"]
 
 # Where each public name is defined. A worker imports this package, so nothing is imported before it is used (PEP 562).
 _HOMES = {
-    "__version__": "_core",
+    "__version__": "_version",
     "BatchmillError": "_errors",
     "EngineNotFoundError": "_errors",
     "VersionMismatchError": "_errors",

@@ -1,0 +1,49 @@
+"""Builds the wheel for users into `dist`: for Linux with glibc 2.28 or newer if zig is installed, otherwise with the
+glibc of this machine. `make wheel` runs it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import batchmill_build
+
+OUT = Path("dist")
+GLIBC = "2.28"
+MACHINES = ("x86_64", "aarch64")
+
+
+def main() -> None:
+    batchmill_build.get_requires_for_build_wheel()
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    arguments = os.environ.get("MATURIN_PEP517_ARGS", "")
+    if importlib.util.find_spec("ziglang") and platform.machine() in MACHINES:
+        target = f"{platform.machine()}-unknown-linux-gnu"
+        # Both with zig: maturin looks at the extension module only, and the engine has to run on the same machines.
+        engine = batchmill_build.build_engine(["zigbuild", *batchmill_build.profile(), "--target", f"{target}.{GLIBC}"])
+        os.environ["BATCHMILL_BUILD_ENGINE"] = engine
+        arguments += f" --zig --target {target} --compatibility manylinux_{GLIBC.replace('.', '_')}"
+    else:
+        library, version = platform.libc_ver()
+        print(f"note: zig is not installed, so this wheel needs {library} {version}, as on this machine, or newer")
+        if library == "glibc":
+            arguments += f" --compatibility manylinux_{version.replace('.', '_')}"
+    os.environ["MATURIN_PEP517_ARGS"] = arguments
+    OUT.mkdir(exist_ok=True)
+    wheel = OUT / batchmill_build.build_wheel(str(OUT))
+    subprocess.run([sys.executable, "-m", "auditwheel", "show", wheel], check=True)
+    print(f"{wheel}: {wheel.stat().st_size:,} bytes, with")
+    with zipfile.ZipFile(wheel) as files:
+        for file in files.infolist():
+            if file.filename.endswith((".so", "/scripts/batchmill")):
+                print(f"  {file.filename}: {file.file_size:,} bytes, {file.compress_size:,} compressed")
+
+
+if __name__ == "__main__":
+    main()
