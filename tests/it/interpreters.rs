@@ -67,7 +67,7 @@ fn an_interpreter_that_the_user_chose_or_activated_comes_first() {
     let sandbox = environment(Sandbox::new(), "python3");
     link(&sandbox, "/nowhere", ".venv");
     let said = doctor(&sandbox, "tool/bin/batchmill");
-    assert!(said.contains("(from .venv in the current directory)"), "{said}");
+    assert!(said.contains("`.venv/bin/python` (from .venv "), "{said}");
 }
 
 #[test]
