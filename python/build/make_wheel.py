@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+import re
 import subprocess
 import sys
 import zipfile
@@ -25,7 +26,7 @@ def main() -> None:
     arguments = os.environ.get("MATURIN_PEP517_ARGS", "")
     if importlib.util.find_spec("ziglang") and platform.machine() in MACHINES:
         target = f"{platform.machine()}-unknown-linux-gnu"
-        # Both with zig: maturin looks at the extension module only, and the engine has to run on the same machines.
+        # Both with zig: the engine has to run on the same machines as the extension module.
         engine = batchmill_build.build_engine(["zigbuild", *batchmill_build.profile(), "--target", f"{target}.{GLIBC}"])
         os.environ["BATCHMILL_BUILD_ENGINE"] = engine
         arguments += f" --zig --target {target} --compatibility manylinux_{GLIBC.replace('.', '_')}"
@@ -37,12 +38,22 @@ def main() -> None:
     os.environ["MATURIN_PEP517_ARGS"] = arguments
     OUT.mkdir(exist_ok=True)
     wheel = OUT / batchmill_build.build_wheel(str(OUT))
-    subprocess.run([sys.executable, "-m", "auditwheel", "show", wheel], check=True)
+    audit(wheel)
     print(f"{wheel}: {wheel.stat().st_size:,} bytes, with")
     with zipfile.ZipFile(wheel) as files:
         for file in files.infolist():
             if file.filename.endswith((".so", "/scripts/batchmill")):
                 print(f"  {file.filename}: {file.file_size:,} bytes, {file.compress_size:,} compressed")
+
+
+def audit(wheel: Path) -> None:
+    """Fail if the wheel needs a newer C library than its name says: maturin looks at the extension module only."""
+    command = [sys.executable, "-m", "auditwheel", "show", str(wheel)]
+    said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    print(said)
+    promised, needed = (re.search(r"manylinux_(\d+)_(\d+)_", text) for text in (wheel.name, said))
+    if promised and not (needed and tuple(map(int, needed.groups())) <= tuple(map(int, promised.groups()))):
+        sys.exit(f"{wheel} does not run where its name says")
 
 
 if __name__ == "__main__":
