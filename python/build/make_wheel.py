@@ -51,7 +51,8 @@ def audit(wheel: Path) -> None:
     command = [sys.executable, "-m", "auditwheel", "show", str(wheel)]
     said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     print(said)
-    promised, needed = (re.search(r"manylinux_(\d+)_(\d+)_", text) for text in (wheel.name, said))
+    promised = re.search(r"-manylinux_(\d+)_(\d+)_", wheel.name)
+    needed = re.search(r'following\s+platform\s+tag:\s+"manylinux_(\d+)_(\d+)_', said)
     if promised and not (needed and tuple(map(int, needed.groups())) <= tuple(map(int, promised.groups()))):
         sys.exit(f"{wheel} does not run where its name says")
 
