@@ -143,7 +143,7 @@ install: dist ## install the programs into PREFIX/bin (~/.local/bin by default)
 
 clean: ## remove build output and virtual environments
 	$(CARGO) clean
-	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) $(BROWSER_VENV) $(POLLOCK_VENV) $(EDITOR) $(TOOLS) target-wheel dist out
+	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) $(BROWSER_VENV) $(POLLOCK_VENV) $(EDITOR) $(TOOLS) target-wheel target/wheel dist out
 
 build:
 	$(CARGO) build $(FEATURES) $(BINS)
