@@ -28,7 +28,12 @@ BINS := --bin batchmill $(if $(SHARED),--bin batchmill-python)
 TEST_ENV := BATCHMILL_TEST_PYTHON=$(CURDIR)/$(VENV)/bin/python
 
 # The wheel has features of its own, so its builds share the target directory with the programs without disturbing them.
-MATURIN = $(WHEEL_VENV)/bin/maturin build --interpreter $(PYO3_PYTHON) --target-dir $(TARGET)
+BUILD_WHEEL = PATH="$(CURDIR)/$(WHEEL_VENV)/bin:$$PATH" MATURIN_PEP517_ARGS='--interpreter $(PYO3_PYTHON)' \
+	$(WHEEL_VENV)/bin/python python/build
+# What a wheel is made of.
+WHEEL_PARTS := build.rs Cargo.toml Cargo.lock pyproject.toml $(shell find src python/batchmill python/build -type f ! -name '*.pyc')
+# Installs a wheel whose version has not changed: $(call install-wheel,VENV,FILES). The second call adds what it depends on.
+install-wheel = $(1)/bin/python -m pip install --quiet --force-reinstall --no-deps $(2) && $(1)/bin/python -m pip install --quiet $(2)
 
 # pyo3 builds against this interpreter; were it another one each time, everything would be built anew each time.
 export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(getattr(sys, "_base_executable", None) or sys.executable)')
@@ -60,7 +65,8 @@ test: build setup ## run the quick tests: all but those of `test-full`
 test-full: build setup $(WHEEL_VENV)/ready $(EDITOR)/ready ## run the heavy tests; build and install the wheel, and have it host the workers
 	$(TEST_ENV) BATCHMILL_TEST_WHEEL_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python $(CARGO) test $(FEATURES) -- --ignored
 	$(if $(SHARED),BATCHMILL_TEST_WORKER_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python $(CARGO) test $(FEATURES) --test worker)
-	$(WHEEL_VENV)/bin/python -m pytest -q python/tests
+	BATCHMILL_TEST_WHEEL=$$(echo $(CURDIR)/dist/test/*.whl) CARGO_TARGET_DIR=$(abspath $(TARGET)) \
+		$(WHEEL_VENV)/bin/python -m pytest -q -rs python/tests
 	$(MAKE) --no-print-directory browser
 
 # Needs Debian's chromium and chromium-driver; without them the tests are skipped, and say so.
@@ -125,8 +131,11 @@ fmt: ## format the code
 lint: ## run clippy
 	$(CARGO) clippy --all-targets $(FEATURES) -- -D warnings
 
-wheel: $(WHEEL_VENV)/maturin ## build the Python wheel into dist/
-	$(MATURIN) --profile dist --out dist
+# Takes some minutes: two programs with fat LTO.
+wheel: $(WHEEL_VENV)/maturin ## build the Python wheel into dist/: for glibc 2.28 if zig can be installed, otherwise for that of this machine
+	$(WHEEL_VENV)/bin/python -m pip install --quiet ziglang cargo-zigbuild || echo "note: zig cannot be installed"
+	rm -f dist/*.whl
+	$(BUILD_WHEEL)/make_wheel.py
 
 install: dist ## install the programs into PREFIX/bin (~/.local/bin by default)
 	install -d $(DESTDIR)$(PREFIX)/bin
@@ -134,7 +143,7 @@ install: dist ## install the programs into PREFIX/bin (~/.local/bin by default)
 
 clean: ## remove build output and virtual environments
 	$(CARGO) clean
-	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) $(BROWSER_VENV) $(POLLOCK_VENV) $(EDITOR) $(TOOLS) target-wheel dist out
+	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) $(BROWSER_VENV) $(POLLOCK_VENV) $(EDITOR) $(TOOLS) target-wheel target/wheel dist out
 
 build:
 	$(CARGO) build $(FEATURES) $(BINS)
@@ -168,7 +177,7 @@ $(VENV)/ready: $(VENV)/pandas
 	@touch $@
 
 $(VENV)/wheel: $(VENV)/ready $(WHEEL_VENV)/ready
-	$(VENV)/bin/python -m pip install --quiet --force-reinstall dist/test/*.whl
+	$(call install-wheel,$(VENV),dist/test/*.whl)
 	@touch $@
 
 # Takes some minutes, once.
@@ -203,20 +212,22 @@ $(POLLOCK_VENV)/ready: benches/pollock/requirements.txt
 	@touch $@
 
 # Unlike the wheel for the tests this one is optimised: it is measured.
-$(BENCH_VENV)/wheel: $(BENCH_VENV)/ready $(WHEEL_VENV)/maturin build.rs Cargo.toml Cargo.lock pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py')
-	rm -rf dist/bench
-	$(MATURIN) --profile dist --out dist/bench
-	$(BENCH_VENV)/bin/python -m pip install --quiet --force-reinstall dist/bench/*.whl
+$(BENCH_VENV)/wheel: $(BENCH_VENV)/ready $(WHEEL_VENV)/maturin $(WHEEL_PARTS)
+	rm -rf dist/bench && mkdir -p dist/bench
+	$(BUILD_WHEEL)/batchmill_build.py dist/bench
+	$(call install-wheel,$(BENCH_VENV),dist/bench/*.whl)
 	@touch $@
 
-# An environment that has the wheel, to test that the wheel hosts workers. Rebuilt when what goes into it changes.
-$(WHEEL_VENV)/maturin:
+# An environment that has the wheel, to test the wheel itself and that it hosts workers. Rebuilt when what goes into it changes.
+$(WHEEL_VENV)/maturin: python/build/requirements.txt
 	$(PYTHON) -m venv $(WHEEL_VENV)
-	$(WHEEL_VENV)/bin/python -m pip install --quiet 'maturin>=1.16,<2' 'pytest>=8'
+	$(WHEEL_VENV)/bin/python -m pip install --quiet -r $<
 	@touch $@
 
-$(WHEEL_VENV)/ready: $(WHEEL_VENV)/maturin build.rs Cargo.toml Cargo.lock pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py')
-	rm -rf dist/test
-	$(MATURIN) --profile dev --out dist/test
-	$(WHEEL_VENV)/bin/python -m pip install --quiet --force-reinstall dist/test/*.whl
+# The engine in it is the one that `build` makes, without its symbols: they are a third of it.
+$(WHEEL_VENV)/ready: $(WHEEL_VENV)/maturin $(WHEEL_PARTS) | build
+	rm -rf dist/test && mkdir -p dist/test
+	strip -o $(TARGET)/wheel-engine $(RUN)
+	BATCHMILL_BUILD_PROFILE=dev BATCHMILL_BUILD_ENGINE=$(abspath $(TARGET))/wheel-engine $(BUILD_WHEEL)/batchmill_build.py dist/test
+	$(call install-wheel,$(WHEEL_VENV),dist/test/*.whl)
 	@touch $@

@@ -10,7 +10,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from batchmill._core import __version__
     from batchmill._errors import (
         BatchmillError,
         EngineLostError,
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from batchmill._map_progress import Progress
     from batchmill._map_results import Results
     from batchmill._retry import Retry
+    from batchmill._version import __version__
 
 __all__ = [
     "BatchmillError",
@@ -48,7 +48,7 @@ __all__ = [
 
 # Where each public name is defined. A worker imports this package, so nothing is imported before it is used (PEP 562).
 _HOMES = {
-    "__version__": "_core",
+    "__version__": "_version",
     "BatchmillError": "_errors",
     "EngineLostError": "_errors",
     "EngineNotFoundError": "_errors",

@@ -85,6 +85,8 @@ mod input;
 mod inspect;
 /// Runs that are being made, or deleted.
 mod instants;
+/// Which Python interpreter is used.
+mod interpreters;
 /// What later steps see of earlier ones.
 mod later;
 /// Tolerated failures, times, memory.

@@ -21,7 +21,8 @@ pub struct Found {
 }
 
 /// Finds the interpreter. Takes the first of `--python`, `BATCHMILL_PYTHON`, `VIRTUAL_ENV`, `CONDA_PREFIX`, `.venv` next to the
-/// workflow, `.venv` in the current directory, and `python3` on `PATH`. If that one does not work, the others are not tried.
+/// workflow, `.venv` in the current directory, `python3` next to this program, and `python3` on `PATH`. If that one does not
+/// work, the others are not tried.
 pub fn find_interpreter(given: Option<&Path>, workflow_folder: &Path) -> Found {
     let variable = |name: &'static str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let python = |folder: PathBuf| folder.join("bin/python");
@@ -38,9 +39,18 @@ pub fn find_interpreter(given: Option<&Path>, workflow_folder: &Path) -> Found {
         (variable("CONDA_PREFIX").map(python), "CONDA_PREFIX"),
         (venv_in(workflow_folder), ".venv next to the workflow"),
         (venv_in(Path::new("")), ".venv in the current directory"),
+        (next_to_program(), "python3 next to batchmill"),
     ];
     let found = candidates.into_iter().find_map(|(path, by)| path.map(|interpreter| Found { interpreter, by }));
     found.unwrap_or(Found { interpreter: PathBuf::from("python3"), by: "python3 on PATH" })
+}
+
+/// The interpreter of the environment that this program is installed in. The kernel names the program itself, so this also
+/// holds if it was started through a link, as pipx and `uv tool` make them. It comes late: whoever installs a tool in an
+/// environment of its own wants their tasks to run in the one that they have activated.
+fn next_to_program() -> Option<PathBuf> {
+    let interpreter = std::env::current_exe().ok()?.with_file_name("python3");
+    (interpreter.is_file() || (interpreter.is_symlink() && !interpreter.is_dir())).then_some(interpreter)
 }
 
 /// What runs the worker loop.
