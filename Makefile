@@ -57,10 +57,12 @@ test: build setup ## run the quick tests: all but those of `test-full`
 
 # Rust tests that are slow or need the wheel are marked `#[ignore = "heavy: .."]`. Then the worker's tests again, with the wheel as the
 # worker, and the tests of the Python package.
-test-full: build setup $(WHEEL_VENV)/ready $(EDITOR)/ready ## run the heavy tests; build and install the wheel, and have it host the workers
+test-full: build setup $(WHEEL_VENV)/ready $(WHEEL_VENV)/tests $(EDITOR)/ready ## run the heavy tests; build and install the wheel, and have it host the workers
 	$(TEST_ENV) BATCHMILL_TEST_WHEEL_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python $(CARGO) test $(FEATURES) -- --ignored
 	$(if $(SHARED),BATCHMILL_TEST_WORKER_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python $(CARGO) test $(FEATURES) --test worker)
-	$(WHEEL_VENV)/bin/python -m pytest -q python/tests
+	BATCHMILL_BIN=$(abspath $(RUN)) $(WHEEL_VENV)/bin/python -m pytest -q python/tests
+	$(WHEEL_VENV)/bin/mypy --strict python/batchmill
+	$(WHEEL_VENV)/bin/basedpyright --project python/tests/pyrightconfig.json --pythonpath $(WHEEL_VENV)/bin/python
 	$(MAKE) --no-print-directory browser
 
 # Needs Debian's chromium and chromium-driver; without them the tests are skipped, and say so.
@@ -213,6 +215,11 @@ $(BENCH_VENV)/wheel: $(BENCH_VENV)/ready $(WHEEL_VENV)/maturin build.rs Cargo.to
 $(WHEEL_VENV)/maturin:
 	$(PYTHON) -m venv $(WHEEL_VENV)
 	$(WHEEL_VENV)/bin/python -m pip install --quiet 'maturin>=1.16,<2' 'pytest>=8'
+	@touch $@
+
+# What the tests of the package import, and what checks its types.
+$(WHEEL_VENV)/tests: $(WHEEL_VENV)/maturin python/tests/requirements.txt
+	$(WHEEL_VENV)/bin/python -m pip install --quiet -r python/tests/requirements.txt
 	@touch $@
 
 $(WHEEL_VENV)/ready: $(WHEEL_VENV)/maturin build.rs Cargo.toml Cargo.lock pyproject.toml $(shell find src python -name '*.rs' -o -name '*.py')

@@ -11,16 +11,134 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from batchmill._core import __version__
-    from batchmill._errors import BatchmillError, EngineNotFoundError, VersionMismatchError
+    from batchmill._errors import (
+        BatchmillError,
+        Diagnostic,
+        EngineDiedError,
+        EngineError,
+        EngineNotFoundError,
+        NothingToRunError,
+        RunFailedError,
+        RunLockedError,
+        RunNotFoundError,
+        VersionMismatchError,
+        WorkflowError,
+    )
+    from batchmill._events import (
+        BatchFinished,
+        Event,
+        FailedItem,
+        ItemSlow,
+        Notice,
+        RunFinished,
+        RunStarted,
+        Stats,
+        StepFinished,
+        StepLoad,
+        StepSortedOut,
+        StepStarted,
+        StopReason,
+    )
+    from batchmill._failures import Failure, Failures
+    from batchmill._plan import Plan, PlannedStep, Profile, Validation, plan, profile, validate
+    from batchmill._results import Results
+    from batchmill._run import resume, retry, run
+    from batchmill._runs import Run, RunInfo, Step, Steps, runs
+    from batchmill._runs import open as open
 
-__all__ = ["BatchmillError", "EngineNotFoundError", "VersionMismatchError", "__version__"]
+# Without `open`: `from batchmill import *` must not replace the built-in function.
+__all__ = [
+    "BatchFinished",
+    "BatchmillError",
+    "Diagnostic",
+    "EngineDiedError",
+    "EngineError",
+    "EngineNotFoundError",
+    "Event",
+    "FailedItem",
+    "Failure",
+    "Failures",
+    "ItemSlow",
+    "NothingToRunError",
+    "Notice",
+    "Plan",
+    "PlannedStep",
+    "Profile",
+    "Results",
+    "Run",
+    "RunFailedError",
+    "RunFinished",
+    "RunInfo",
+    "RunLockedError",
+    "RunNotFoundError",
+    "RunStarted",
+    "Stats",
+    "Step",
+    "StepFinished",
+    "StepLoad",
+    "StepSortedOut",
+    "StepStarted",
+    "Steps",
+    "StopReason",
+    "Validation",
+    "VersionMismatchError",
+    "WorkflowError",
+    "__version__",
+    "plan",
+    "profile",
+    "resume",
+    "retry",
+    "run",
+    "runs",
+    "validate",
+]
 
 # Where each public name is defined. A worker imports this package, so nothing is imported before it is used (PEP 562).
 _HOMES = {
     "__version__": "_core",
     "BatchmillError": "_errors",
+    "Diagnostic": "_errors",
+    "EngineDiedError": "_errors",
+    "EngineError": "_errors",
     "EngineNotFoundError": "_errors",
+    "NothingToRunError": "_errors",
+    "RunFailedError": "_errors",
+    "RunLockedError": "_errors",
+    "RunNotFoundError": "_errors",
     "VersionMismatchError": "_errors",
+    "WorkflowError": "_errors",
+    "BatchFinished": "_events",
+    "Event": "_events",
+    "FailedItem": "_events",
+    "ItemSlow": "_events",
+    "Notice": "_events",
+    "RunFinished": "_events",
+    "RunStarted": "_events",
+    "Stats": "_events",
+    "StepFinished": "_events",
+    "StepLoad": "_events",
+    "StepSortedOut": "_events",
+    "StepStarted": "_events",
+    "StopReason": "_events",
+    "Failure": "_failures",
+    "Failures": "_failures",
+    "Plan": "_plan",
+    "PlannedStep": "_plan",
+    "Profile": "_plan",
+    "Validation": "_plan",
+    "plan": "_plan",
+    "profile": "_plan",
+    "validate": "_plan",
+    "Results": "_results",
+    "resume": "_run",
+    "retry": "_run",
+    "run": "_run",
+    "Run": "_runs",
+    "RunInfo": "_runs",
+    "Step": "_runs",
+    "Steps": "_runs",
+    "open": "_runs",
+    "runs": "_runs",
 }
 
 
@@ -34,4 +152,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *_HOMES})
