@@ -1,0 +1,23 @@
+"""The examples of docs/python.md. They belong together, like the cells of a notebook."""
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs/python.md"
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="the package is tested without its source tree")
+def test_the_examples_of_the_page_are_right():
+    text = PAGE.read_text()
+    # Everything else becomes empty lines, so that the numbers of lines are those of the page.
+    blocks = [match.span(1) for match in re.finditer(r"^```pycon\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)]
+    kept = "".join(
+        char if char == "\n" or any(start <= place < end for start, end in blocks) else "" for place, char in enumerate(text)
+    )
+    test = doctest.DocTestParser().get_doctest(kept, {}, PAGE.name, str(PAGE), 0)
+    said = []
+    found = doctest.DocTestRunner().run(test, out=said.append)
+    assert found.attempted > 10 and found.failed == 0, "".join(said)
