@@ -64,15 +64,19 @@ class Failure:
 class Failures(Sequence[Failure]):
     """Failed items, in order of steps and items. They are read when you first use one."""
 
-    def __init__(self, read: Callable[[], list[Failure]]) -> None:
+    def __init__(self, read: Callable[[int | None], list[Failure]]) -> None:
         self._read = read
         self._found: list[Failure] | None = None
 
     @property
     def _all(self) -> list[Failure]:
         if self._found is None:
-            self._found = self._read()
+            self._found = self._read(None)
         return self._found
+
+    def first(self, count: int) -> list[Failure]:
+        """Return the first few, without reading the others."""
+        return self._read(count) if self._found is None else self._found[:count]
 
     def __len__(self) -> int:
         return len(self._all)

@@ -35,8 +35,8 @@ def _failures(run: Run) -> str:
     if not any(step.stats.failed for step in run.steps.values()):
         stopped = [f"{step.name}: {step.failure.type}: {step.failure.message}" for step in run.steps.values() if step.failure]
         return "".join(f"<div>{escape(text)}</div>" for text in stopped)
-    shown = "".join(f"<li>{escape(str(failure))}</li>" for failure in run.failures[:_SHOWN])
-    more = len(run.failures) - _SHOWN
+    shown = "".join(f"<li>{escape(str(failure))}</li>" for failure in run.failures.first(_SHOWN))
+    more = run.stats.failed - _SHOWN
     return f"<ul>{shown}{f'<li>{more:,} more</li>' if more > 0 else ''}</ul>"
 
 

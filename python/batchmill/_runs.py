@@ -190,8 +190,8 @@ def _why(run: Run) -> str:
         elif step.status == "empty":
             reasons.append(f"step `{step.name}` has no items")
     if run.stats.failed:
-        reasons += [str(failure) for failure in run.failures[:3]]
-        more = len(run.failures) - 3
+        reasons += [str(failure) for failure in run.failures.first(3)]
+        more = run.stats.failed - 3
         reasons += [f"and {more:,} more; `failures` has all"] if more > 0 else []
     count = f", {run.stats.failed:,} failed" if run.stats.failed else ""
     return "\n  ".join([f"run {run.id}: {run.status}{count}", *reasons])
@@ -351,8 +351,9 @@ def _results(place: tuple[str, str], step: str) -> tuple[str, int]:
     return found["path"], found["count"]
 
 
-def _failures(place: tuple[str, str], step: str | None) -> list[Failure]:
+def _failures(place: tuple[str, str], step: str | None, most: int | None) -> list[Failure]:
     only = [] if step is None else ["--step", step]
+    only += [] if most is None else [f"--limit={most}"]
     return [failure_of(raw) for raw in json.loads(_answer(place, "failures", "--format", "json", *only))]
 
 

@@ -99,6 +99,18 @@ def test_rows_of_data_frames_are_rows():
     assert (len(found), len(frame), frame.b.tolist()[::200]) == (3, 600, [0, 1, 2])
 
 
+def test_the_first_failures_are_read_alone():
+    step = {"name": "step", "for_each": {"range": 20}, "task": "python", "continue_on_error": True, "inputs": {"code": "1 / item"}}
+    run = batchmill.run({"steps": [{**step, "inputs": {"code": "assert not item"}}, {**step, "name": "other"}]})
+    assert [failure.index for failure in run.failures.first(2)] == [1, 2]
+    assert [failure.step for failure in run.failures.first(30)] == ["step"] * 19 + ["other"]
+    assert run.failures[19:] == run.failures.first(30)[19:]
+    assert run.steps["other"].failures.first(5) == list(run.steps["other"].failures)
+    assert "<li>15 more</li>" in run._repr_html_()
+    with pytest.raises(batchmill.RunFailedError, match="and 17 more; `failures` has all"):
+        run.raise_for_failures()
+
+
 def test_failures_are_a_table_too():
     step = {"name": "step", "for_each": [{"a": 1}, "b"], "task": "python", "continue_on_error": True, "inputs": {"code": "1 / 0"}}
     failures = batchmill.run({"steps": [step]}).failures

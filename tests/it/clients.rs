@@ -157,6 +157,26 @@ steps:
 }
 
 #[test]
+fn failures_are_limited_over_all_steps() {
+    let step = |name| {
+        format!(
+            "  - name: {name}\n    for_each: {{range: 3}}\n    task: shell\n    continue_on_error: true\n    inputs: {{command: 'false'}}\n"
+        )
+    };
+    let sandbox = Sandbox::with(&format!("steps:\n{}{}", step("one"), step("two")));
+    sandbox.run(&[]).exits_with(1);
+    for (limit, found) in [("1", 1), ("3", 3), ("4", 4), ("9", 6)] {
+        let json = sandbox.batchmill(&["failures", "--limit", limit, "--format", "json"]).exits_with(0).json();
+        assert_eq!(json.as_array().unwrap().len(), found);
+        let lines = sandbox.batchmill(&["failures", "--limit", limit]).exits_with(0).stdout.lines().count();
+        assert_eq!(lines, 1 + found);
+    }
+    for wrong in [vec!["--limit", "0"], vec!["--limit", "2", "--group"]] {
+        sandbox.batchmill(&[&["failures"], wrong.as_slice()].concat()).exits_with(2).says(&["--limit"]);
+    }
+}
+
+#[test]
 fn a_resumed_run_takes_parameters_from_a_file_too() {
     let sandbox = Sandbox::with(
         "
