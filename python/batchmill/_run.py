@@ -206,6 +206,8 @@ def incremental_option(incremental: Incremental) -> list[str]:
 
 def given_params(params: Params | None) -> Any:
     """Return parameters as the engine takes them; None if there are none."""
+    if params is not None and not isinstance(params, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"`params` must be a mapping of names to values, not `{type(params).__name__}`")
     return plain(params, "params") if params else None
 
 

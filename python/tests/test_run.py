@@ -138,6 +138,8 @@ def test_values_that_a_workflow_cannot_hold_are_refused_with_their_path():
         batchmill.run(one_step(inputs={"code": one_step}))
     with pytest.raises(TypeError, match="has the key 1, but keys must be text"):
         batchmill.run({1: 2})
+    with pytest.raises(TypeError, match="`params` must be a mapping of names to values, not `list`"):
+        batchmill.run(one_step(inputs={"code": "return 1"}), ["a=1"])
     with pytest.raises(TypeError, match="is nan"):
         batchmill.run(one_step(for_each=[float("nan")]))
     assert not Path(".batchmill").exists()
