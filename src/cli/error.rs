@@ -2,17 +2,17 @@
 
 use super::exit::Exit;
 use super::finding::{Finding, Note, Place};
-use super::stderr::{tell, tell_styled};
+use super::stderr::{tell, tell_json, tell_styled};
 use crate::compile::PrepareError;
 use crate::ledger::LedgerError;
 use crate::run::{EngineError, ForecastError};
 use crate::spec::{Diagnostics, Style};
-use crate::text::{Printable, Secrets, escape_json};
+use crate::text::{Printable, Secrets};
 use serde::Serialize;
 use serde_json::json;
 use std::error::Error;
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write as _};
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -155,8 +155,7 @@ impl CliError {
             "exit_code": self.exit.number(), "topic": self.topic, "text": Printable::lines(text.trim_end()).as_str(),
             "diagnostics": found,
         });
-        // If stderr is closed, the message has nowhere to go.
-        drop(io::stderr().write_all(format!("{}\n", escape_json(&json!({ "error": error }).to_string())).as_bytes()));
+        tell_json(&json!({ "error": error }));
         self.exit.code()
     }
 
