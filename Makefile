@@ -62,11 +62,13 @@ test: build setup ## run the quick tests: all but those of `test-full`
 
 # Rust tests that are slow or need the wheel are marked `#[ignore = "heavy: .."]`. Then the worker's tests again, with the wheel as the
 # worker, and the tests of the Python package.
-test-full: build setup $(WHEEL_VENV)/ready $(EDITOR)/ready ## run the heavy tests; build and install the wheel, and have it host the workers
+test-full: build setup $(WHEEL_VENV)/ready $(WHEEL_VENV)/tests $(EDITOR)/ready ## run the heavy tests; build and install the wheel, and have it host the workers
 	$(TEST_ENV) BATCHMILL_TEST_WHEEL_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python $(CARGO) test $(FEATURES) -- --ignored
 	$(if $(SHARED),BATCHMILL_TEST_WORKER_PYTHON=$(CURDIR)/$(WHEEL_VENV)/bin/python $(CARGO) test $(FEATURES) --test worker)
 	BATCHMILL_TEST_WHEEL=$$(echo $(CURDIR)/dist/test/*.whl) CARGO_TARGET_DIR=$(abspath $(TARGET)) \
 		$(WHEEL_VENV)/bin/python -m pytest -q -rs python/tests
+	$(WHEEL_VENV)/bin/mypy --strict python/batchmill
+	$(WHEEL_VENV)/bin/basedpyright --project python/tests/pyrightconfig.json --pythonpath $(WHEEL_VENV)/bin/python
 	$(MAKE) --no-print-directory browser
 
 # Needs Debian's chromium and chromium-driver; without them the tests are skipped, and say so.
@@ -222,6 +224,11 @@ $(BENCH_VENV)/wheel: $(BENCH_VENV)/ready $(WHEEL_VENV)/maturin $(WHEEL_PARTS)
 $(WHEEL_VENV)/maturin: python/build/requirements.txt
 	$(PYTHON) -m venv $(WHEEL_VENV)
 	$(WHEEL_VENV)/bin/python -m pip install --quiet -r $<
+	@touch $@
+
+# What the tests of the package import, and what checks its types.
+$(WHEEL_VENV)/tests: $(WHEEL_VENV)/maturin python/tests/requirements.txt
+	$(WHEEL_VENV)/bin/python -m pip install --quiet -r python/tests/requirements.txt
 	@touch $@
 
 # The engine in it is the one that `build` makes, without its symbols: they are a third of it.

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from batchmill._client import changed_environment, how_it_ended, open_call
-from batchmill._errors import EngineLostError, WorkerStartError
-from batchmill._map_failure import Failure, failure_of
+from batchmill._errors import EngineDiedError, WorkerStartError
+from batchmill._map_failure import ItemFailure, failure_of
 from batchmill._pickling import Bundle, Pickler, Program
 from batchmill._protocol import Connection, Kind, Returned, indexes_of, segments_of
 from batchmill._retry import Retry
@@ -39,12 +39,12 @@ class CallOptions:
 
 @dataclass
 class Answer:
-    """Results of consecutive items, or an item that has failed."""
+    """MapResults of consecutive items, or an item that has failed."""
 
     first: int
     count: int
     values: list[Any]
-    failure: Failure | None = None
+    failure: ItemFailure | None = None
 
 
 @dataclass
@@ -163,12 +163,12 @@ class Call:
         ------
         WorkerStartError
             If no worker can run the function.
-        EngineLostError
+        EngineDiedError
             If the engine has ended.
         """
         try:
             message = self._connection.receive(wait=wait)
-        except EngineLostError:
+        except EngineDiedError:
             self.close()
             raise how_it_ended() from None
         if message is None:
@@ -236,7 +236,7 @@ class Call:
                 f"no worker can run `{self.name}`: {failure['type']}: {failure['message']}" + (f"\n\n{detail}" if detail else "")
             )
         if self.outstanding:
-            raise EngineLostError(f"the engine has ended the call with {self.outstanding} items left")
+            raise EngineDiedError(f"the engine has ended the call with {self.outstanding} items left")
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when there is an answer."""

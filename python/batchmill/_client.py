@@ -12,7 +12,7 @@ import threading
 from typing import IO, Any, Final
 
 from batchmill._binary import find_engine
-from batchmill._errors import EngineLostError, VersionMismatchError
+from batchmill._errors import EngineDiedError, VersionMismatchError
 from batchmill._protocol import PROTOCOL, Connection, Kind
 
 __all__ = ["changed_environment", "open_call"]
@@ -53,7 +53,7 @@ class _Engine:
         try:
             self._connection.send_json(Kind.HELLO, ours)
             message = self._connection.receive()
-        except (ConnectionError, EngineLostError):
+        except (ConnectionError, EngineDiedError):
             raise self.lost() from None
         assert message is not None
         theirs: dict[str, Any] = json.loads(bytes(message[1]))
@@ -82,7 +82,7 @@ class _Engine:
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
-    def lost(self) -> EngineLostError:
+    def lost(self) -> EngineDiedError:
         """Say how the engine has ended."""
         self._connection.close()
         try:
@@ -93,7 +93,7 @@ class _Engine:
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         self._stderr.seek(0)
         said = self._stderr.read().decode(errors="replace").strip()[-_MOST_SAID:]
-        return EngineLostError(f"the engine {how}" + (f":\n{said}" if said else ""))
+        return EngineDiedError(f"the engine {how}" + (f":\n{said}" if said else ""), status)
 
     def close(self) -> None:
         """End the engine, and with it all workers."""
@@ -124,7 +124,7 @@ def open_call() -> Connection:
         If the engine is not installed.
     VersionMismatchError
         If it is of another version.
-    EngineLostError
+    EngineDiedError
         If it ends at once.
     """
     global _engine
@@ -136,11 +136,11 @@ def open_call() -> Connection:
         return _engine.open_call()
 
 
-def how_it_ended() -> EngineLostError:
+def how_it_ended() -> EngineDiedError:
     """Say how the engine has ended, or that it has closed the connection of a call."""
     with _lock:
         if _engine is None or _engine.is_alive():
-            return EngineLostError("the engine has ended the call")
+            return EngineDiedError("the engine has ended the call")
         return _engine.lost()
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from batchmill._map_arguments import MapArguments
 from batchmill._call import Answer, Call
-from batchmill._errors import BatchmillError, EngineLostError
+from batchmill._errors import BatchmillError, EngineDiedError
 from batchmill._retry import Retry
 
 __all__ = ["Executor"]
@@ -197,7 +197,7 @@ class Executor(concurrent.futures.Executor):
             while (answers := call.answers(wait=False)) is not None:
                 self._settle(answers)
                 if call.ended:
-                    raise EngineLostError("the engine has ended the call")
+                    raise EngineDiedError("the engine has ended the call")
         return True
 
     def _give(self, call: Call) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from batchmill._map_arguments import MapArguments, start
 from batchmill._map_progress import Progress
-from batchmill._map_results import OnError, Results
+from batchmill._map_results import OnError, MapResults
 from batchmill._retry import Retry
 
 __all__ = ["map", "starmap"]
@@ -34,7 +34,7 @@ def map(
     max_items_per_worker: int | None = None,
     progress: bool | Callable[[Progress], None] | None = None,
     python: str | os.PathLike[str] | None = None,
-) -> Results[R]:
+) -> MapResults[R]:
     """Call a function for each item, in worker processes.
 
     The call begins at once. Take the results from what it returns; it is never more than some items ahead of you.
@@ -57,8 +57,8 @@ def map(
         Whether results come in the order of their items. Otherwise they come as they are ready.
     on_error
         What a failed item does in its last attempt. `"raise"` ends the call, and raises the exception of the function, whose
-        cause is an `ItemError`. `"return"` gives a `Failure` in place of the result, `"skip"` leaves it out; both are in
-        `Results.failures`.
+        cause is an `ItemError`. `"return"` gives a `ItemFailure` in place of the result, `"skip"` leaves it out; both are in
+        `MapResults.failures`.
     max_failures
         How many items may fail before `TooManyFailuresError` ends the call: a number, or a share below 1. For `"return"` and
         `"skip"`.
@@ -82,7 +82,7 @@ def map(
 
     Returns
     -------
-    Results
+    MapResults
         An iterator of the results.
 
     Raises
@@ -93,7 +93,7 @@ def map(
         If an argument makes no sense.
     WorkerStartError
         If no worker can run the function.
-    EngineLostError
+    EngineDiedError
         If the engine has been killed.
 
     Examples
@@ -103,10 +103,8 @@ def map(
     [3, 1, 2]
     >>> list(batchmill.map(pow, [2, 3], [3, 2]))
     [8, 9]
-    >>> for result in batchmill.map(int, ["1", "x"], on_error="return"):
-    ...     print(result)
-    1
-    Failure(index=1, item='x', type='ValueError', message="invalid literal for int() with base 10: 'x'", attempts=1, seconds=...)
+    >>> [getattr(result, "message", result) for result in batchmill.map(int, ["1", "x"], on_error="return")]
+    [1, "invalid literal for int() with base 10: 'x'"]
     """
     options = MapArguments(
         workers=workers, batch_size=batch_size, ordered=ordered, on_error=on_error, max_failures=max_failures, retry=retry,
@@ -116,7 +114,7 @@ def map(
     return start(func, _zipped(items, more) if more else items, options, star=bool(more))
 
 
-def starmap(func: Callable[..., R], items: Iterable[Iterable[Any]], /, **options: Any) -> Results[R]:
+def starmap(func: Callable[..., R], items: Iterable[Iterable[Any]], /, **options: Any) -> MapResults[R]:
     """Call a function with the elements of each item as its arguments.
 
     Takes the options of `map`, and returns and raises the same.

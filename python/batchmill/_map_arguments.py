@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from batchmill._call import Call, CallOptions
 from batchmill._nested import NestedCall, is_worker
 from batchmill._map_progress import Progress
-from batchmill._map_results import MapOptions, OnError, Results
+from batchmill._map_results import MapOptions, OnError, MapResults
 from batchmill._retry import Retry
 from batchmill._map_source import Source
 
@@ -78,7 +78,7 @@ class MapArguments:
         return MapOptions(self.ordered, self.on_error, self.max_failures, self.ahead)
 
 
-def start(func: Callable[..., Any], items: Iterable[Any], arguments: MapArguments, *, star: bool) -> Results[Any]:
+def start(func: Callable[..., Any], items: Iterable[Any], arguments: MapArguments, *, star: bool) -> MapResults[Any]:
     """Begin a call; `star` if the elements of each item are the arguments."""
     if not callable(func):
         raise TypeError(f"`func` is {func!r}, which cannot be called")
@@ -87,9 +87,9 @@ def start(func: Callable[..., Any], items: Iterable[Any], arguments: MapArgument
     size = None if arguments.batch_size == "auto" else arguments.batch_size
     source = Source(items, call.workers, size, arguments.ahead)
     if is_worker() and arguments.workers is None:
-        return Results(NestedCall(func, call), source, call.workers, arguments.map_options(), arguments.progress)
+        return MapResults(NestedCall(func, call), source, call.workers, arguments.map_options(), arguments.progress)
     made = Call(func, call, source.learn)
-    return Results(made, source, call.workers, arguments.map_options(), arguments.progress)
+    return MapResults(made, source, call.workers, arguments.map_options(), arguments.progress)
 
 
 def cores() -> int:

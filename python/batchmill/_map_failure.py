@@ -8,11 +8,11 @@ from typing import Any
 
 from batchmill._errors import BatchmillError
 
-__all__ = ["Failure", "ItemError", "RemoteError", "TooManyFailuresError"]
+__all__ = ["ItemFailure", "ItemError", "RemoteError", "TooManyFailuresError"]
 
 
 @dataclass(frozen=True)
-class Failure:
+class ItemFailure:
     """An item that has failed in its last attempt.
 
     Attributes
@@ -61,7 +61,7 @@ class ItemError(BatchmillError):
         The item that has failed.
     """
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: ItemFailure) -> None:
         self.failure = failure
         attempts = "" if failure.attempts == 1 else f", attempt {failure.attempts}"
         head = f"item {failure.index}{attempts}: {_short(failure.item)}"
@@ -99,7 +99,7 @@ class TooManyFailuresError(BatchmillError):
         The items that have failed so far.
     """
 
-    def __init__(self, message: str, failures: list[Failure]) -> None:
+    def __init__(self, message: str, failures: list[ItemFailure]) -> None:
         self.failures = failures
         super().__init__(message)
 
@@ -107,11 +107,11 @@ class TooManyFailuresError(BatchmillError):
         return (TooManyFailuresError, (str(self), self.failures))
 
 
-def failure_of(lost: dict[str, Any], item: Any) -> Failure:
+def failure_of(lost: dict[str, Any], item: Any) -> ItemFailure:
     """Return the failure that a message describes."""
     described = lost["failure"]
     took = described.get("took")
-    return Failure(
+    return ItemFailure(
         index=lost["index"],
         item=item,
         type=described["type"],

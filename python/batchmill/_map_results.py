@@ -10,12 +10,12 @@ from types import TracebackType
 from typing import Any, Final, Generic, Literal, TypeVar
 
 from batchmill._call import Answer, Call
-from batchmill._map_failure import Failure, TooManyFailuresError
+from batchmill._map_failure import ItemFailure, TooManyFailuresError
 from batchmill._nested import NestedCall
 from batchmill._map_progress import Progress, Reporter
 from batchmill._map_source import Source
 
-__all__ = ["MapOptions", "Results"]
+__all__ = ["MapOptions", "MapResults"]
 
 R = TypeVar("R")
 
@@ -43,7 +43,7 @@ class MapOptions:
 class _State:
     """What has arrived, and what was taken of it."""
 
-    # Results by the index of their first item; in order, the next ones wait for those before them.
+    # MapResults by the index of their first item; in order, the next ones wait for those before them.
     early: dict[int, tuple[int, list[tuple[int, Any]] | list[Any]]] = field(default_factory=dict)
     ready: deque[tuple[int, list[Any]]] = field(default_factory=deque)
     next: int = 0
@@ -61,7 +61,7 @@ class _Stream:
         options: MapOptions,
         progress: bool | Callable[[Progress], None] | None,
     ) -> None:
-        self.failures: list[Failure] = []
+        self.failures: list[ItemFailure] = []
         self._options = options
         self._source = source
         self._workers = workers
@@ -121,7 +121,7 @@ class _Stream:
             state.ready.append((state.next, values))
             state.next += count
 
-    def _failed(self, failure: Failure) -> list[Any]:
+    def _failed(self, failure: ItemFailure) -> list[Any]:
         if self._options.on_error == "raise":
             self.failures.append(failure)
             raise failure.to_exception()
@@ -208,7 +208,7 @@ class _Stream:
             self.close()
 
 
-class Results(Generic[R]):
+class MapResults(Generic[R]):
     """The results of a call that is under way: an iterator, and a context manager.
 
     It begins at once, and is never more than some items ahead of whoever takes the results. Closing it, or an exception in
@@ -239,7 +239,7 @@ class Results(Generic[R]):
         self._values: Generator[R, None, None] = _values(self._stream)
 
     @property
-    def failures(self) -> list[Failure]:
+    def failures(self) -> list[ItemFailure]:
         """The items that have failed so far."""
         return self._stream.failures
 
@@ -284,7 +284,7 @@ class Results(Generic[R]):
         """End the call. Items that are running are killed; results that were not taken are gone."""
         self._stream.close()
 
-    def __enter__(self) -> Results[R]:
+    def __enter__(self) -> MapResults[R]:
         return self
 
     def __exit__(

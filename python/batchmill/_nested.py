@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from batchmill._call import Answer, CallOptions
-from batchmill._map_failure import Failure
+from batchmill._map_failure import ItemFailure
 
 __all__ = ["NestedCall", "is_worker"]
 
@@ -80,7 +80,7 @@ class NestedCall:
                     continue
                 trace = "".join(traceback.format_exception(error))
                 name = type(error).__qualname__
-                failure = Failure(index, item, name, str(error), trace, attempt, took, error)
+                failure = ItemFailure(index, item, name, str(error), trace, attempt, took, error)
                 return Answer(index, 1, [], failure)
         raise AssertionError("the last attempt returns")
 

@@ -7,7 +7,7 @@ import socket
 import struct
 from typing import Any, Final
 
-from batchmill._errors import EngineLostError
+from batchmill._errors import EngineDiedError
 
 __all__ = ["PROTOCOL", "Connection", "Kind", "indexes_of", "segments_of"]
 
@@ -66,7 +66,7 @@ class Connection:
 
         Raises
         ------
-        EngineLostError
+        EngineDiedError
             If the engine has closed the connection.
         """
         while True:
@@ -95,7 +95,7 @@ class Connection:
         except ConnectionError:
             data = b""
         if not data:
-            raise EngineLostError("the engine has ended")
+            raise EngineDiedError("the engine has ended")
         self._buffer += data
         return True
 

@@ -116,7 +116,7 @@ def test_workers_end_with_their_client(hanging_script, number):
 def test_a_client_is_told_that_its_engine_was_killed(tmp_path):
     results, worker = hanging(tmp_path)
     os.kill(_client._engine._process.pid, signal.SIGKILL)
-    with pytest.raises(batchmill.EngineLostError, match="the engine was killed by signal 9"):
+    with pytest.raises(batchmill.EngineDiedError, match="the engine was killed by signal 9"):
         list(results)
     assert is_gone(worker)
     assert list(batchmill.map(abs, [-1])) == [1], "the next call starts another one"
@@ -193,4 +193,4 @@ def test_an_engine_that_does_not_start_says_why(tmp_path, monkeypatch):
     fake.chmod(0o755)
     monkeypatch.setenv("BATCHMILL_BIN", str(fake))
     stdout, stderr = script("list(batchmill.map(abs, [1]))\n").communicate(timeout=PATIENCE)
-    assert "EngineLostError: the engine ended with status 3:\nno room" in stderr
+    assert "EngineDiedError: the engine ended with status 3:\nno room" in stderr

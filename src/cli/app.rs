@@ -1,5 +1,6 @@
 //! The program: its verbs, and which function runs which.
 
+use super::client;
 use super::completers;
 use super::error::CliError;
 use super::exit::{EXIT_CODES, Exit};
@@ -11,7 +12,7 @@ use crate::run;
 use crate::task::guard;
 use crate::text::Printable;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
@@ -19,8 +20,23 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(name = "batchmill", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Cli {
+    /// How the error that ends the program is printed to stderr
+    #[arg(long, hide = true, value_enum, default_value_t = Errors::Text)]
+    errors: Errors,
+    /// The process that this one works for: when it ends, this one does, as after SIGTERM
+    #[arg(long, hide = true, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
+    client: Option<i32>,
     #[command(subcommand)]
     verb: Verb,
+}
+
+/// How errors are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Errors {
+    /// For people.
+    Text,
+    /// As a line of JSON.
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -138,8 +154,8 @@ pub fn main() -> ExitCode {
     }
     // If this is refused, a write beyond the limit ends the program, like any other program.
     drop(run::outlive_file_limit());
-    let verb = match Cli::try_parse() {
-        Ok(cli) => cli.verb,
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
         Err(error) if error.use_stderr() => return refuse(&error),
         Err(help) if help.kind() == ErrorKind::DisplayHelp => {
             let words: Vec<_> = std::env::args_os().collect();
@@ -147,5 +163,11 @@ pub fn main() -> ExitCode {
         }
         Err(version) => version.exit(),
     };
-    verb.run().map_or_else(CliError::report, Exit::code)
+    let accompanied = cli.client.map_or(Ok(()), client::end_with);
+    let accompanied = accompanied.map_err(|error| CliError::bad("cannot watch the client").caused_by(&error));
+    match (accompanied.and_then(|()| cli.verb.run()), cli.errors) {
+        (Ok(exit), _) => exit.code(),
+        (Err(error), Errors::Text) => error.report(),
+        (Err(error), Errors::Json) => error.report_json(),
+    }
 }

@@ -2,14 +2,16 @@
 
 use super::exit::Exit;
 use super::finding::{Finding, Note, Place};
-use super::stderr::{tell, tell_styled};
+use super::stderr::{tell, tell_json, tell_styled};
 use crate::compile::PrepareError;
 use crate::ledger::LedgerError;
 use crate::run::{EngineError, ForecastError};
 use crate::spec::{Diagnostics, Style};
 use crate::text::{Printable, Secrets};
+use serde::Serialize;
+use serde_json::json;
 use std::error::Error;
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,7 +20,22 @@ use std::process::ExitCode;
 #[derive(Debug)]
 pub struct CliError {
     exit: Exit,
+    topic: Topic,
     kind: Kind,
+}
+
+/// What an error is about, for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    /// The workflow file, or its parameters.
+    Workflow,
+    /// No run has this name, or several have.
+    RunNotFound,
+    /// Another process is using the run.
+    RunLocked,
+    /// Anything else.
+    Other,
 }
 
 #[derive(Debug)]
@@ -42,7 +59,8 @@ struct Message {
 impl CliError {
     /// An error that ends the program with this exit code.
     pub fn new(exit: Exit, what: impl Into<String>) -> Self {
-        Self { exit, kind: Kind::Message(Message { what: what.into(), causes: Vec::new(), help: None }) }
+        let message = Message { what: what.into(), causes: Vec::new(), help: None };
+        Self { exit, topic: Topic::Other, kind: Kind::Message(message) }
     }
 
     /// Bad input without a position in a workflow file.
@@ -58,7 +76,13 @@ impl CliError {
 
     /// Errors with a position in a workflow file.
     pub fn diagnostics(exit: Exit, diagnostics: Diagnostics) -> Self {
-        Self { exit, kind: Kind::Diagnostics(diagnostics) }
+        Self { exit, topic: Topic::Workflow, kind: Kind::Diagnostics(diagnostics) }
+    }
+
+    /// Says what it is about.
+    pub fn about(mut self, topic: Topic) -> Self {
+        self.topic = topic;
+        self
     }
 
     /// Adds what caused it.
@@ -120,6 +144,21 @@ impl CliError {
         self.exit
     }
 
+    /// Prints it to stderr as a line of JSON: for people as one text, and in parts.
+    pub fn report_json(self) -> ExitCode {
+        let text = match &self.kind {
+            Kind::Message(message) => message.render(),
+            Kind::Diagnostics(diagnostics) => diagnostics.render(Style::Plain),
+        };
+        let found = self.findings(Path::new(""));
+        let error = json!({
+            "exit_code": self.exit.number(), "topic": self.topic, "text": Printable::lines(text.trim_end()).as_str(),
+            "diagnostics": found,
+        });
+        tell_json(&json!({ "error": error }));
+        self.exit.code()
+    }
+
     /// Prints it to stderr.
     pub fn report(self) -> ExitCode {
         match &self.kind {
@@ -165,8 +204,14 @@ impl From<PrepareError> for CliError {
 
 impl From<LedgerError> for CliError {
     fn from(error: LedgerError) -> Self {
-        let exit = if matches!(error, LedgerError::Locked(_)) { Exit::Held } else { Exit::Bad };
-        error.hint().into_iter().fold(Self::of(exit, &error), Self::help)
+        let (exit, topic) = match &error {
+            LedgerError::Locked(_) => (Exit::Held, Topic::RunLocked),
+            LedgerError::NoSuchRun { .. } | LedgerError::AmbiguousRun { .. } | LedgerError::NoRuns(_) => {
+                (Exit::Bad, Topic::RunNotFound)
+            }
+            _ => (Exit::Bad, Topic::Other),
+        };
+        error.hint().into_iter().fold(Self::of(exit, &error).about(topic), Self::help)
     }
 }
 

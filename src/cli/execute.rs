@@ -154,7 +154,7 @@ pub fn execute_again(
     let folder = find_run(&state, &args.run)?;
     let selection = select(&folder)?;
     let overrides = Overrides {
-        params: params::from_arguments(&args.params)?,
+        params: params::given(args.params_file.as_deref(), &args.params)?,
         python: args.python,
         jobs: args.jobs,
         max_items: None,

@@ -10,6 +10,7 @@ mod app;
 mod args;
 mod bash;
 mod beside;
+mod client;
 mod completers;
 mod consent;
 mod error;

@@ -8,8 +8,15 @@ use crate::text::Printable;
 use std::io::{self, Read};
 use std::path::Path;
 
+/// The parameters of a file, if there is one, and of the command line, which wins.
+pub fn given(file: Option<&Path>, arguments: &[String]) -> Result<GivenParams, CliError> {
+    let mut params = file.map_or_else(|| Ok(GivenParams::new()), from_file)?;
+    params.extend(from_arguments(arguments)?);
+    Ok(params)
+}
+
 /// Reads the parameters of the command line, each `NAME=VALUE`, or `NAME@=FILE` for what is in a file.
-pub fn from_arguments(arguments: &[String]) -> Result<GivenParams, CliError> {
+fn from_arguments(arguments: &[String]) -> Result<GivenParams, CliError> {
     let mut params = GivenParams::new();
     for argument in arguments {
         let Some((name, value)) = argument.split_once('=') else {
@@ -50,7 +57,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// Reads the parameters of a YAML or JSON file, or of stdin if its name is `-`.
-pub fn from_file(path: &Path) -> Result<GivenParams, CliError> {
+fn from_file(path: &Path) -> Result<GivenParams, CliError> {
     let shown = Printable::path(path);
     let bytes = read(path).map_err(|error| {
         CliError::new(Exit::Bad, format!("cannot read parameters file `{shown}`")).caused_by(&error)

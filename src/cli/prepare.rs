@@ -1,7 +1,7 @@
 //! From arguments to a workflow that is ready to run: for a new run, and for one that is resumed.
 
 use super::args::{StateArgs, WorkflowArgs};
-use super::error::CliError;
+use super::error::{CliError, Topic};
 use super::exit::Exit;
 use super::params;
 use super::stderr::tell;
@@ -19,7 +19,8 @@ use std::time::Duration;
 pub fn load(path: &Path) -> Result<Workflow, CliError> {
     let bytes = std::fs::read(path).map_err(|error| {
         let message = format!("cannot read workflow file `{}`", Printable::path(path));
-        CliError::new(Exit::Bad, message).caused_by(&error).help("`batchmill init` creates a starter workflow")
+        let error = CliError::new(Exit::Bad, message).caused_by(&error).about(Topic::Workflow);
+        error.help("`batchmill init` creates a starter workflow")
     })?;
     Ok(spec::parse(path, &bytes)?)
 }
@@ -40,12 +41,7 @@ pub fn options(args: &WorkflowArgs, state: &StateArgs) -> Result<Options, CliErr
 }
 
 fn given_params(args: &WorkflowArgs) -> Result<GivenParams, CliError> {
-    let mut params = match &args.params_file {
-        Some(path) => params::from_file(path)?,
-        None => GivenParams::new(),
-    };
-    params.extend(params::from_arguments(&args.params)?);
-    Ok(params)
+    params::given(args.params_file.as_deref(), &args.params)
 }
 
 /// What can be overridden when a run is resumed.

@@ -13,6 +13,7 @@ use crate::template::Names;
 use crate::text::Secrets;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Why a workflow cannot run.
@@ -47,8 +48,8 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
     let (env, own_env) = environment(&workflow, process_env, &params, &names, &mut errors);
     names.env = env.keys().cloned().collect();
     let secrets = secrets(&workflow, &env, (&params, &options), &mut errors);
-    let compiled = compile_steps(&workflow, names, &mut errors);
-    let folder = folder_of(&workflow.source);
+    let folder = folder_of(&workflow.source, &options.state);
+    let compiled = compile_steps(&workflow, (names, &folder), &mut errors);
     let found = find_interpreter(options.python.as_deref(), &folder);
     let python = match check_python(&workflow, &compiled, found) {
         Ok(Checked { host, errors: objections }) => {
@@ -65,7 +66,7 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
         }
     };
     fail(&workflow, errors, &secrets)?;
-    let (steps, closing) = prepared_steps(&workflow, compiled);
+    let (steps, closing) = prepared_steps(&workflow, compiled, &folder);
     let secrets = Arc::new(secrets);
     Ok(Prepared { workflow, steps, closing, params, env, own_env, secrets, python, options })
 }
@@ -87,19 +88,22 @@ fn params(
     params
 }
 
-/// Compiles all steps, the closing ones last. `names` are those that hold before the first.
-fn compile_steps(workflow: &Workflow, mut names: Names, errors: &mut Vec<Diagnostic>) -> Vec<Compiled> {
-    let folder = folder_of(&workflow.source);
+/// Compiles all steps, the closing ones last. `names` are those that hold before the first, `folder` is where scripts and modules
+/// are looked for.
+fn compile_steps(
+    workflow: &Workflow,
+    (mut names, folder): (Names, &Path),
+    errors: &mut Vec<Diagnostic>,
+) -> Vec<Compiled> {
     let mut compiled = Vec::new();
     for step in workflow.steps.iter().chain(&workflow.closing) {
         names.summary = compiled.len() >= workflow.steps.len();
-        let (program, handler) =
-            Checker { source: &workflow.source, errors, step, names: &names, folder: &folder }.step();
+        let (program, handler) = Checker { source: &workflow.source, errors, step, names: &names, folder }.step();
         let is_batch = matches!(step.kind, StepKind::Batch(_));
         let python = python_needs([program.as_ref(), handler.as_ref()], &names, is_batch);
         names.steps.push(step.name.to_string());
         aggregate_of(step).into_iter().for_each(|_| names.aggregates.push(step.name.to_string()));
-        let aggregate = Checker { source: &workflow.source, errors, step, names: &names, folder: &folder }.aggregate();
+        let aggregate = Checker { source: &workflow.source, errors, step, names: &names, folder }.aggregate();
         let of_aggregate = aggregate.as_ref().and_then(|program| program.python(&names));
         step.outputs.name.iter().for_each(|text| names.outputs.push(text.raw.clone()));
         compiled.push(Compiled { program, handler, aggregate, python, of_aggregate });
@@ -116,8 +120,11 @@ fn python_needs([task, handler]: [Option<&Program>; 2], names: &Names, is_batch:
     of_task.into_iter().chain(handler.and_then(|program| program.python(&error))).collect()
 }
 
-fn prepared_steps(workflow: &Workflow, compiled: Vec<Compiled>) -> (Vec<PreparedStep>, Vec<PreparedStep>) {
-    let folder = folder_of(&workflow.source);
+fn prepared_steps(
+    workflow: &Workflow,
+    compiled: Vec<Compiled>,
+    folder: &Path,
+) -> (Vec<PreparedStep>, Vec<PreparedStep>) {
     let steps = workflow.steps.iter().chain(&workflow.closing).zip(compiled);
     let mut earlier = EarlierSteps::default();
     let prepared = steps.enumerate().map(|(place, (step, compiled))| {
@@ -126,8 +133,8 @@ fn prepared_steps(workflow: &Workflow, compiled: Vec<Compiled>) -> (Vec<Prepared
             program: compiled.program.expect("a program that does not compile is an error of the file"),
             handler: compiled.handler,
             aggregate: compiled.aggregate,
-            upstream: earlier.upstream_of(step, &folder),
-            aggregate_upstream: earlier.upstream_of_aggregate(step, &folder),
+            upstream: earlier.upstream_of(step, folder),
+            aggregate_upstream: earlier.upstream_of_aggregate(step, folder),
             items_upstream: earlier.upstream_of_items(step),
         };
         if place < workflow.steps.len() {

@@ -65,7 +65,7 @@ pub struct Prepared {
 impl Prepared {
     /// The folder of the workflow file: scripts and modules are looked up there.
     pub fn folder(&self) -> PathBuf {
-        folder_of(&self.workflow.source)
+        folder_of(&self.workflow.source, &self.options.state)
     }
 
     /// The step with that name, closing steps included.
@@ -113,8 +113,12 @@ impl Prepared {
     }
 }
 
-/// The folder of a workflow file.
-pub(super) fn folder_of(source: &SourceFile) -> PathBuf {
+/// The folder of a workflow file. One that a program keeps in the state folder has none of its own: the working directory
+/// takes its place.
+pub(super) fn folder_of(source: &SourceFile, state: &StateFolder) -> PathBuf {
+    if state.keeps_workflow(&source.path) {
+        return PathBuf::from(".");
+    }
     let folder = source.path.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or(Path::new(".")).to_path_buf()
 }

@@ -117,6 +117,13 @@ impl StateFolder {
         Ok(key)
     }
 
+    /// Whether this workflow file is one that a program keeps here, because it made the workflow itself.
+    pub fn keeps_workflow(&self, file: &Path) -> bool {
+        let inside = self.0.join("workflows");
+        let is_same = |folder: &Path| folder == inside || folder.canonicalize().ok() == inside.canonicalize().ok();
+        file.parent().is_some_and(|folder| folder.ends_with("workflows") && is_same(folder))
+    }
+
     /// The folder of a run, whether it exists or not.
     pub fn run(&self, run: RunId) -> RunFolder {
         let path = self.runs().join(&run.0).to_path_buf();

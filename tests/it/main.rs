@@ -23,6 +23,8 @@ mod chaos_steered;
 mod circles;
 /// Flags, exit codes, output formats.
 mod cli;
+/// The engine as other programs use it.
+mod clients;
 /// Clocks that were set wrong.
 mod clocks;
 /// The alert and the cleaning up.

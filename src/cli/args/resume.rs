@@ -15,6 +15,9 @@ pub struct ResumeArgs {
     /// `NAME@=FILE`
     #[arg(value_name = "NAME=VALUE")]
     pub params: Vec<String>,
+    /// YAML or JSON file with parameters to override, or `-` for stdin; NAME=VALUE wins
+    #[arg(long, value_name = "FILE")]
+    pub params_file: Option<PathBuf>,
     /// Python interpreter for Python tasks
     #[arg(long, value_name = "PATH")]
     pub python: Option<PathBuf>,

@@ -26,6 +26,9 @@ pub struct FailuresArgs {
     /// Count similar failures instead of listing each
     #[arg(long)]
     group: bool,
+    /// List only the first N
+    #[arg(long, value_name = "N", conflicts_with = "group", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -41,7 +44,7 @@ impl FailuresArgs {
             Some(name) => std::slice::from_ref(step_named(&steps, name)?),
             None => &steps,
         };
-        let all = AllFailures { reader: &reader, steps };
+        let all = AllFailures { reader: &reader, steps, most: self.limit.unwrap_or(u64::MAX) };
         match (self.format, self.group) {
             (Format::Json, true) => groups::print_groups_json(&all)?,
             (Format::Json, false) => list::print_list_json(&all)?,

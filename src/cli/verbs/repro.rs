@@ -55,7 +55,7 @@ impl ReproArgs {
             return Err(CliError::bad(message).help(format!("rerun all failed items: `batchmill retry {run}`")));
         }
         let overrides = Overrides {
-            params: params::from_arguments(&self.params)?,
+            params: params::given(None, &self.params)?,
             python: self.python,
             jobs: None,
             max_items: None,

@@ -4,11 +4,12 @@ use crate::cli::args::RunSelector;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::lookup::step_named;
-use crate::cli::stdout::{DataWriter, written};
+use crate::cli::stdout::{DataWriter, print_json, written};
 use crate::ledger::StepRecord;
 use crate::spec::Workflow;
 use crate::text::Printable;
-use clap::Args;
+use clap::{Args, ValueEnum};
+use serde_json::json;
 use std::io::Write;
 
 /// Arguments of `results`.
@@ -19,6 +20,19 @@ pub struct ResultsArgs {
     /// Step to print; by default the last one that ran, not counting `on_failure` and `finally`
     #[arg(long, value_name = "NAME")]
     step: Option<String>,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = What::Lines)]
+    format: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// The results as JSON Lines
+    Lines,
+    /// One JSON object: a file with these lines, and how many it has
+    File,
+    /// The aggregate as JSON; `null` if there is none
+    Aggregate,
 }
 
 impl ResultsArgs {
@@ -33,8 +47,18 @@ impl ResultsArgs {
                 CliError::bad(format!("run `{}` has not started any step", Printable::line(&reader.folder().run.0)))
             })?,
         };
-        let mut data = DataWriter::new();
-        written(reader.open_step(step.clone()).results()?.copy_to(&mut data)?.and_then(|()| data.flush()))?;
+        let step = reader.open_step(step.clone());
+        match self.format {
+            What::Lines => {
+                let mut data = DataWriter::new();
+                written(step.results()?.copy_to(&mut data)?.and_then(|()| data.flush()))?;
+            }
+            What::File => {
+                let file = step.sorted_results()?;
+                print_json(&json!({ "path": file.path, "count": file.count }))?;
+            }
+            What::Aggregate => print_json(&step.aggregate(None)?)?,
+        }
         Ok(Exit::Done)
     }
 }

@@ -42,7 +42,7 @@ impl StatusArgs {
             let status = RunStatus::read(&reader)?;
             let columns = terminal.is_term().then(|| usize::from(terminal.size().1));
             let text = match self.format {
-                Format::Json => format!("{}\n", status.to_json()),
+                Format::Json => format!("{}\n", status.to_json(&reader)?),
                 Format::Text => text(&status, &reader, columns)?,
             };
             if columns.is_some() && self.format == Format::Text {

@@ -37,6 +37,8 @@ pub struct AllFailures<'a> {
     pub reader: &'a Reader,
     /// The steps.
     pub steps: &'a [StepRecord],
+    /// The most that are visited.
+    pub most: u64,
 }
 
 impl AllFailures<'_> {
@@ -65,13 +67,18 @@ impl AllFailures<'_> {
         printed: &dyn Fn(&StepReader<'_>) -> Result<PrintedTexts, LedgerError>,
         visit: &mut Visit<'_>,
     ) -> Result<(), CliError> {
+        let mut left = self.most;
         for step in self.steps {
+            if left == 0 {
+                return Ok(());
+            }
             let step = self.reader.open_step(step.clone());
             let printed = printed(&step)?;
             let mut failures = step.failures_in_turn()?;
             while let Some(record) = failures.next_failure()? {
                 let printed = printed.of(&record);
-                if visit(Failed { step: &step.record.name, record, printed })?.is_break() {
+                left -= 1;
+                if visit(Failed { step: &step.record.name, record, printed })?.is_break() || left == 0 {
                     return Ok(());
                 }
             }

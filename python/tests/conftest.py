@@ -1,0 +1,75 @@
+"""Each test runs in a directory of its own."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """The working directory of the test, where its runs are kept."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("BATCHMILL_STATE_DIR", "BATCHMILL_PYTHON", "VIRTUAL_ENV"):
+        monkeypatch.delenv(name, raising=False)
+    yield tmp_path
+    shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+class Script:
+    """A Python program that runs beside the test."""
+
+    def __init__(self, code, **options):
+        options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        command = [sys.executable, "-c", textwrap.dedent(code)]
+        self.process = subprocess.Popen(command, text=True, start_new_session=True, **options)
+
+    def reads(self, words):
+        """Wait for a line of its output that has these words, and return it."""
+        for line in self.process.stdout:
+            if words in line:
+                return line
+        raise AssertionError(f"it has ended without `{words}`: {self.process.stderr.read()}")
+
+    def ends(self):
+        """Wait for its end, and return exit code, output and errors."""
+        out, err = self.process.communicate(timeout=120)
+        return self.process.returncode, out, err
+
+
+@pytest.fixture
+def script():
+    """Starts programs, and ends those that are left."""
+    started = []
+
+    def start(code, **options):
+        started.append(Script(code, **options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.process.kill()
+        one.process.communicate()
+
+
+def engine_of(pid):
+    """The engine that a process has started, from whichever thread."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    children = [child for thread in threads for child in (thread / "children").read_text().split()]
+    [engine] = [child for child in children if os.path.basename(os.readlink(f"/proc/{child}/exe")) == "batchmill"]
+    return int(engine)
+
+
+def hurry(engine):
+    """Send an engine that is stopping more signals until it has ended: the item need not have its grace period."""
+    try:
+        while True:
+            os.kill(engine, signal.SIGINT)
+    except ProcessLookupError:
+        pass
