@@ -36,7 +36,7 @@ class _Engine:
             # In a session of its own: a Ctrl-C at the terminal is for this process, which ends its calls itself.
             self._process = subprocess.Popen(
                 [self.program, "serve-client"],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=self._stderr,
                 start_new_session=True,

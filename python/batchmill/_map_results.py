@@ -304,8 +304,13 @@ def _indexed(stream: _Stream) -> Generator[tuple[int, Any], None, None]:
 
 
 async def _readable(loop: asyncio.AbstractEventLoop, file: int) -> None:
-    ready = loop.create_future()
-    loop.add_reader(file, lambda: ready.done() or ready.set_result(None))
+    ready: asyncio.Future[None] = loop.create_future()
+
+    def set_ready() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    loop.add_reader(file, set_ready)
     try:
         await ready
     finally:

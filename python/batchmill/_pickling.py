@@ -6,6 +6,7 @@ by value, with cloudpickle. Large buffers of a function and its constants, such 
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import pickle
@@ -180,16 +181,15 @@ def _first_fault(items: list[Any], first: int, error: Exception, dumps: Callable
         try:
             dumps(item, _PROTOCOL)
         except Exception as own:
-            kind = type(item)
+            kind: type = type(item)
             name = f"{kind.__module__}.{kind.__qualname__}"
             return TypeError(f"cannot pickle items[{place}], a `{name}`: {own}")
     return TypeError(f"cannot pickle the items: {error}")
 
 
 def _cloudpickle() -> Callable[..., bytes]:
-    import cloudpickle
-
-    return cloudpickle.dumps  # type: ignore[no-any-return, unused-ignore]
+    dumps: Callable[..., bytes] = importlib.import_module("cloudpickle").dumps
+    return dumps
 
 
 class Program(_MemoryFile):

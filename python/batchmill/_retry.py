@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 __all__ = ["Retry"]
 
@@ -43,8 +43,10 @@ class Retry:
     on: tuple[type[BaseException], ...] | Callable[[Exception], bool] | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.attempts, bool) or not isinstance(self.attempts, int) or self.attempts < 1:
-            raise ValueError(f"`attempts` is {self.attempts!r}; it must be a whole number of 1 or more")
+        given: dict[str, Any] = vars(self)
+        attempts, on = given["attempts"], given["on"]
+        if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
+            raise ValueError(f"`attempts` is {attempts!r}; it must be a whole number of 1 or more")
         for name in ("delay", "max_delay"):
             seconds = getattr(self, name)
             if seconds is not None and not 0 <= seconds < float("inf"):
@@ -53,12 +55,12 @@ class Retry:
             raise ValueError(f'`backoff` is {self.backoff!r}; it must be "fixed", "linear" or "exponential"')
         if not 0 <= self.jitter <= 1:
             raise ValueError(f"`jitter` is {self.jitter!r}; it must be from 0 to 1")
-        if isinstance(self.on, tuple):
-            wrong = [one for one in self.on if not (isinstance(one, type) and issubclass(one, BaseException))]
-            if wrong:
-                raise TypeError(f"`on` has {wrong[0]!r}, which is not a class of exceptions")
-        elif self.on is not None and not callable(self.on):
-            raise TypeError(f"`on` is {self.on!r}; it must be a tuple of classes of exceptions, or a function")
+        if isinstance(on, tuple):
+            for one in cast("tuple[Any, ...]", on):
+                if not (isinstance(one, type) and issubclass(one, BaseException)):
+                    raise TypeError(f"`on` has {one!r}, which is not a class of exceptions")
+        elif on is not None and not callable(on):
+            raise TypeError(f"`on` is {on!r}; it must be a tuple of classes of exceptions, or a function")
 
     @classmethod
     def of(cls, value: int | Retry | None) -> Retry:
