@@ -50,10 +50,10 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
     let compiled = compile_steps(&workflow, names, &mut errors);
     let folder = folder_of(&workflow.source);
     let found = find_interpreter(options.python.as_deref(), &folder);
-    let python = match check_python(&workflow, &compiled, found) {
-        Ok(Checked { host, errors: objections }) => {
+    let (python, warnings) = match check_python(&workflow, &compiled, found) {
+        Ok(Checked { host, errors: objections, warnings }) => {
             errors.extend(objections);
-            host
+            (host, warnings)
         }
         // Errors in the file come first: they do not depend on the interpreter.
         Err(error) => {
@@ -61,13 +61,13 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
             if !options.check_only {
                 return Err(error.into());
             }
-            None
+            (None, Vec::new())
         }
     };
     fail(&workflow, errors, &secrets)?;
     let (steps, closing) = prepared_steps(&workflow, compiled);
     let secrets = Arc::new(secrets);
-    Ok(Prepared { workflow, steps, closing, params, env, own_env, secrets, python, options })
+    Ok(Prepared { workflow, steps, closing, params, env, own_env, secrets, python, warnings, options })
 }
 
 fn fail(workflow: &Workflow, errors: Vec<Diagnostic>, secrets: &Secrets) -> Result<(), Diagnostics> {

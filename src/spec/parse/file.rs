@@ -9,7 +9,7 @@ use crate::spec::diagnostic::{Diagnostic, Diagnostics, ErrorList};
 use crate::spec::dialect::Dialect;
 use crate::spec::keys;
 use crate::spec::native::Native;
-use crate::spec::setting::Readable;
+use crate::spec::setting::{Readable, Setting};
 use crate::spec::source_file::SourceFile;
 use crate::spec::task::MemorySize;
 use crate::spec::workflow::{MachineLimits, Step, Workflow};
@@ -69,6 +69,7 @@ fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> Workflow {
         max_load: section.take("max_load").and_then(|field| field.with(Readable::read, errors)),
     };
     let shell = section.take("shell").and_then(|field| shell_program(&field, errors));
+    let seed: Option<Setting<i64>> = section.take("seed").and_then(|field| field.setting(errors));
     let mut steps = match section.take("steps") {
         Some(field) => steps(&field, errors),
         None => {
@@ -83,6 +84,9 @@ fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> Workflow {
         names.into_iter().filter_map(|name| closing(&section.take(name)?, &steps, errors)).collect();
     if let Some(shell) = &shell {
         steps.iter_mut().chain(&mut closing).for_each(|step| step.default_shell(shell));
+    }
+    if let Some(seed) = &seed {
+        steps.iter_mut().chain(&mut closing).for_each(|step| step.kind.default_seed(seed));
     }
     Workflow {
         source: SourceFile::default(),

@@ -31,7 +31,7 @@ mod work_unit;
 mod worker;
 mod worker_env;
 
-pub use host::{Found, Host, HostError, Hosting, find_interpreter};
+pub use host::{Found, Host, HostError, Hosting, Settled, find_interpreter};
 pub use probe::{Check, CheckFault};
 pub(super) use task::PythonTask;
 pub use worker_env::THREAD_VARIABLES;
