@@ -31,9 +31,15 @@ pub enum PrepareError {
 /// # Errors
 /// Every error that can be found before anything runs.
 pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, PrepareError> {
-    let process_env: BTreeMap<String, String> = std::env::vars_os()
+    let mut process_env: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
+    if options.check_only {
+        // Where a workflow is only checked, its secrets need not be there.
+        for secret in &workflow.secrets {
+            process_env.entry(secret.raw.clone()).or_default();
+        }
+    }
     let mut errors = Vec::new();
     let params = params(&workflow, &options, &process_env, &mut errors);
     let is_odd = |(name, value): (OsString, OsString)| value.to_str().is_none().then(|| name.into_string().ok())?;

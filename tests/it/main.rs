@@ -199,3 +199,4 @@ mod ui;
 mod validate;
 /// Values on their way from sources to results, and through templates.
 mod values;
+mod written_values;
