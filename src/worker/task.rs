@@ -81,7 +81,7 @@ impl Task {
         let (function, layout): (Bound<'_, PyAny>, Vec<Bound<'_, PyAny>>) =
             program.call_method0("function")?.extract()?;
         Ok(Self {
-            lists: SharedLists::of(program.py())?,
+            lists: SharedLists::of(program.py(), start)?,
             function: function.unbind(),
             layout: layout.iter().map(argument).collect::<PyResult<_>>()?,
             inputs: program.getattr("scope")?.get_item("inputs")?.cast_into::<PyDict>().map_err(PyErr::from)?.unbind(),
