@@ -31,7 +31,7 @@ class CallOptions:
     max_memory: int | None = None
     max_items_per_worker: int | None = None
     retry: Retry = field(default_factory=lambda: Retry(attempts=1))
-    constants: Mapping[str, Any] = field(default_factory=dict)
+    constants: Mapping[str, Any] = field(default_factory=dict[str, Any])
     star: bool = False
     share: bool = False
     python: str | None = None
@@ -118,7 +118,7 @@ class Call:
             "version": platform.python_version(),
             "hosts_workers": options.python is None and importlib.util.find_spec("batchmill._core") is not None,
             "folder": folder,
-            "search_path": [entry or here for entry in sys.path if isinstance(entry, str)],
+            "search_path": [os.fspath(entry) or here for entry in sys.path],
             "env": changed_environment(),
             "workers": options.workers,
             "timeout": options.timeout,

@@ -181,10 +181,13 @@ def _first_fault(items: list[Any], first: int, error: Exception, dumps: Callable
         try:
             dumps(item, _PROTOCOL)
         except Exception as own:
-            kind: type = type(item)
-            name = f"{kind.__module__}.{kind.__qualname__}"
-            return TypeError(f"cannot pickle items[{place}], a `{name}`: {own}")
+            return TypeError(f"cannot pickle items[{place}], a `{_name_of_class(item)}`: {own}")
     return TypeError(f"cannot pickle the items: {error}")
+
+
+def _name_of_class(item: object) -> str:
+    kind = type(item)
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _cloudpickle() -> Callable[..., bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 __all__ = ["Retry"]
 
@@ -56,9 +56,7 @@ class Retry:
         if not 0 <= self.jitter <= 1:
             raise ValueError(f"`jitter` is {self.jitter!r}; it must be from 0 to 1")
         if isinstance(on, tuple):
-            for one in cast("tuple[Any, ...]", on):
-                if not (isinstance(one, type) and issubclass(one, BaseException)):
-                    raise TypeError(f"`on` has {one!r}, which is not a class of exceptions")
+            _check_classes(self.on)
         elif on is not None and not callable(on):
             raise TypeError(f"`on` is {on!r}; it must be a tuple of classes of exceptions, or a function")
 
@@ -75,3 +73,9 @@ class Retry:
         """Return what the engine has to know of it."""
         names = ("attempts", "delay", "backoff", "max_delay", "jitter")
         return {name: getattr(self, name) for name in names}
+
+
+def _check_classes(classes: Any) -> None:
+    for one in classes:
+        if not (isinstance(one, type) and issubclass(one, BaseException)):
+            raise TypeError(f"`on` has {one!r}, which is not a class of exceptions")

@@ -7,7 +7,6 @@ use super::exit::{EXIT_CODES, Exit};
 use super::file_help;
 use super::stderr::tell;
 use super::verbs;
-use crate::client;
 use crate::run;
 use crate::task::guard;
 use crate::text::Printable;
@@ -89,7 +88,7 @@ enum Verb {
     #[command(name = guard::VERB, hide = true)]
     Guard,
     /// Started by the Python package: calls functions for many items
-    #[command(name = client::VERB, hide = true)]
+    #[command(name = crate::client::VERB, hide = true)]
     Client,
 }
 
@@ -118,7 +117,7 @@ impl Verb {
             Self::Init(args) => args.run(),
             Self::Completions(args) => args.run(),
             Self::Man(args) => args.run(Cli::command()),
-            Self::Client => client::serve().map(|()| Exit::Done).map_err(|error| CliError::of(Exit::Bad, &error)),
+            Self::Client => crate::client::serve().map(|()| Exit::Done).map_err(|error| CliError::of(Exit::Bad, &error)),
             Self::Guard => guard::watch().map(|()| Exit::Done).map_err(|error| CliError::of(Exit::Bad, &error)),
         }
     }

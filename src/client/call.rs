@@ -154,7 +154,7 @@ impl Call<'_> {
             Host::of_client(python, version)
         } else {
             let found = Found { interpreter: PathBuf::from(python), by: "the client" };
-            Host::settle(found, &[], &[]).map_err(|error| format!("{error}; {}", error.hint()))?.0
+            Host::settle(found, &[], &[]).map_err(|error| format!("{error}; {}", error.hint()))?.host
         };
         let env = env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         Ok(TaskHost {

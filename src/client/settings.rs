@@ -28,6 +28,7 @@ pub(super) fn step_settings(call: &CallSettings) -> Result<StepSettings, String>
         batches: None,
         width,
         skip_bad_rows: false,
+        seed: None,
     };
     Ok(StepSettings {
         lane: Arc::new(lane),

@@ -8,7 +8,7 @@
 use crate::model::{CsvDialect, Delimiter, Tree};
 use crate::spec::{
     Auth, BatchText, Command, DateFormat, DialectFrom, Header, HttpTask, Names, OnSchemaDrift, Over, PythonProgram,
-    PythonTask, Reduction, Reductions, RequestBody, ResponseUse, RowsSpec, Stdin, Task, TaskKind, Types,
+    PythonTask, Reduction, Reductions, RequestBody, ResponseUse, RowsSpec, Setting, Stdin, Task, TaskKind, Types,
 };
 use std::fmt::Write;
 use std::path::Path;
@@ -182,6 +182,9 @@ fn response_values(response: &ResponseUse) -> Values {
     values
 }
 
+/// `seed` of the step. Not what an input of that name is called.
+pub(super) const SEED: &str = "seed of the step";
+
 fn python_values(task: &PythonTask, folder: &Path) -> Values {
     let (name, value) = match &task.program {
         PythonProgram::Code(code) => ("code", code.raw.clone()),
@@ -194,6 +197,13 @@ fn python_values(task: &PythonTask, folder: &Path) -> Values {
     };
     let mut values = vec![(name.to_owned(), Value::Text(value))];
     values.extend(task.setup.iter().map(|text| ("setup".to_owned(), Value::text(&text.raw))));
+    values.extend(task.seed.iter().map(|seed| {
+        let seed = match seed {
+            Setting::Fixed(seed) => Value::Number(seed.to_string()),
+            Setting::Template(text) => Value::text(&text.raw),
+        };
+        (SEED.to_owned(), seed)
+    }));
     values.extend(task.inputs.iter().map(|(name, value)| (name.clone(), Value::from(value))));
     values
 }

@@ -28,6 +28,7 @@ impl Checker<'_> {
     /// The programs of its task and of `on_item_error`.
     pub(super) fn step(&mut self) -> (Option<Program>, Option<Program>) {
         self.setting(self.step.timeout.as_ref());
+        self.setting(self.step.kind.python_tasks().find_map(|task| task.seed.as_ref()));
         self.step.outputs.file.iter().for_each(|file| self.text(&file.path));
         self.step.outputs.table.iter().flat_map(|table| [&table.url, &table.table]).for_each(|text| self.text(text));
         self.step.outputs.item_files.iter().for_each(|path| self.text(path));

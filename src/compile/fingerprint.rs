@@ -6,7 +6,7 @@
 //! depend on it. Not covered: files that tasks read (those of a glob are part of an item's key), modules that Python code
 //! imports, and environment variables whose names are not in the task's text.
 
-use super::canonical::{Value, Values, reductions_value, rows_values, task_values};
+use super::canonical::{SEED, Value, Values, reductions_value, rows_values, task_values};
 use super::dependencies::{python_task, task_text};
 use super::open::OpenStep;
 use super::prepared::{Prepared, PreparedStep};
@@ -118,7 +118,7 @@ fn parts(step: &PreparedStep, open: &OpenStep, prepared: &Prepared) -> Parts {
 
 fn task_parts(task: &Task, prepared: &Prepared) -> Parts {
     let values = task_values(task, &prepared.folder());
-    let mut values: Values = values.into_iter().map(|(name, value)| (format!("task.{name}"), value)).collect();
+    let mut values: Values = values.into_iter().map(|(name, value)| (part_name(&name), value)).collect();
     let text = scripts_and_text(&values);
     values.extend(params_in(&text, prepared));
     let words = Words::of(&text);
@@ -137,6 +137,11 @@ fn task_parts(task: &Task, prepared: &Prepared) -> Parts {
         values.push(("the version of Python".to_owned(), Value::Text(minor.join("."))));
     }
     hashed(values)
+}
+
+/// What a value of a task is called in a fingerprint.
+fn part_name(name: &str) -> String {
+    if name == SEED { "seed".to_owned() } else { format!("task.{name}") }
 }
 
 /// Whether a shell or the engine sets this variable for each process.

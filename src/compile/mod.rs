@@ -29,5 +29,5 @@ pub use open::{OpenBatch, OpenStep, aggregate_target_of, open_batch, open_step, 
 pub use params::{GivenParam, GivenParams, ParamValues, params_to_keep, resolve_params};
 pub use prepare::{PrepareError, prepare};
 pub use prepared::{Options, Prepared, PreparedStep};
-pub use settings::{FailurePolicy, StartError, StepSettings, timeout_of};
+pub use settings::{FailurePolicy, StartError, StepSettings, seed_of, timeout_of};
 pub use upstream::Upstream;

@@ -3,7 +3,7 @@
 use super::batched_rule;
 use super::dependencies::mentions_item_dir;
 use super::prepared::{Prepared, PreparedStep};
-use super::settings::{FailurePolicy, StartError, StepSettings, batches, slots, timeout, timeout_of};
+use super::settings::{FailurePolicy, StartError, StepSettings, batches, seed_of, slots, timeout, timeout_of};
 use crate::database::{Database, DatabaseError, TableName};
 use crate::export::{TableTarget, Target, is_stdout};
 use crate::model::{Compare, ItemKey, Items, Keys, OutputCompression, OutputFormat, Text};
@@ -96,8 +96,7 @@ pub fn open_batch(
     let most_items = prepared.options.max_items.unwrap_or(u64::MAX);
     let total = items.source.total().map(|total| total.min(most_items));
     let above_one = batch_size != BatchSize::Exactly(NonZeroUsize::MIN);
-    let batching = step.program.batching();
-    let batched = batched_rule(batch.batched, batching, above_one, items.first_is_record());
+    let batched = batched_rule(batch.batched, step.program.batching(), above_one, items.first_is_record());
     if let (Some(library), Some(false)) = (batch.batch_format.0.library(), items.first_is_record()) {
         let message = format!("`batch_format: {library}` needs records, but the items are not mappings");
         return Err(StartError::Setting(message, batch.batch_format.1));
@@ -121,6 +120,7 @@ pub fn open_batch(
         batches,
         width: most_slots.map_or(slots.most, |most| slots.most.min(most.max(1))),
         skip_bad_rows: on_bad_row == OnBadRow::Skip,
+        seed: seed_of(&step.step, scope)?,
     };
     let settings = StepSettings {
         lane: Arc::new(lane),

@@ -140,7 +140,11 @@ fn default(param: &Param, env: &BTreeMap<String, String>) -> Option<Result<Value
     let json = compiled.and_then(|compiled| compiled.json(&scope));
     let fault = |message: String| Diagnostic::at(param.span, message).within(format!("params.{}.default", param.name));
     Some(match json {
-        Ok(json) => serde_json::from_slice(&json).map_err(|error| fault(error.to_string())),
+        // A variable of the environment is a text, which is read as one on the command line is.
+        Ok(json) => match serde_json::from_slice(&json) {
+            Ok(Value::String(text)) if tree.is_template() => value(&text, param.kind).map_err(fault),
+            value => value.map_err(|error| fault(error.to_string())),
+        },
         Err(error) => Err(fault(error.message)),
     })
 }

@@ -32,9 +32,15 @@ pub enum PrepareError {
 /// # Errors
 /// Every error that can be found before anything runs.
 pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, PrepareError> {
-    let process_env: BTreeMap<String, String> = std::env::vars_os()
+    let mut process_env: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
+    if options.check_only {
+        // Where a workflow is only checked, its secrets need not be there.
+        for secret in &workflow.secrets {
+            process_env.entry(secret.raw.clone()).or_default();
+        }
+    }
     let mut errors = Vec::new();
     let params = params(&workflow, &options, &process_env, &mut errors);
     let is_odd = |(name, value): (OsString, OsString)| value.to_str().is_none().then(|| name.into_string().ok())?;
@@ -51,10 +57,10 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
     let folder = folder_of(&workflow.source, &options.state);
     let compiled = compile_steps(&workflow, (names, &folder), &mut errors);
     let found = find_interpreter(options.python.as_deref(), &folder);
-    let python = match check_python(&workflow, &compiled, found) {
-        Ok(Checked { host, errors: objections }) => {
+    let (python, warnings) = match check_python(&workflow, &compiled, found) {
+        Ok(Checked { host, errors: objections, warnings }) => {
             errors.extend(objections);
-            host
+            (host, warnings)
         }
         // Errors in the file come first: they do not depend on the interpreter.
         Err(error) => {
@@ -62,13 +68,13 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
             if !options.check_only {
                 return Err(error.into());
             }
-            None
+            (None, Vec::new())
         }
     };
     fail(&workflow, errors, &secrets)?;
     let (steps, closing) = prepared_steps(&workflow, compiled, &folder);
     let secrets = Arc::new(secrets);
-    Ok(Prepared { workflow, steps, closing, params, env, own_env, secrets, python, options })
+    Ok(Prepared { workflow, steps, closing, params, env, own_env, secrets, python, warnings, options })
 }
 
 fn fail(workflow: &Workflow, errors: Vec<Diagnostic>, secrets: &Secrets) -> Result<(), Diagnostics> {

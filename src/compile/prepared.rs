@@ -58,6 +58,8 @@ pub struct Prepared {
     pub secrets: Arc<Secrets>,
     /// The interpreter, if a step needs one.
     pub python: Option<Arc<Host>>,
+    /// What may be wrong with its code, a line each.
+    pub warnings: Vec<String>,
     /// What the user asked for.
     pub options: Options,
 }

@@ -57,7 +57,7 @@ impl StepSettings {
         let item = timeout("timeout", single.timeout.as_ref(), scope)
             .map_err(|message| StartError::Setting(message, place))?;
         Ok(Self {
-            lane: Arc::new(LaneSettings { item_timeout: item, ..LaneSettings::once() }),
+            lane: Arc::new(LaneSettings { item_timeout: item, seed: seed_of(step, scope)?, ..LaneSettings::once() }),
             total: Some(1),
             batch_size: BatchSize::Exactly(NonZeroUsize::MIN),
             first_width: None,
@@ -110,6 +110,16 @@ pub(super) fn timeout(
 pub fn timeout_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Duration>, StartError> {
     let span = step.timeout.as_ref().and_then(Setting::template).map_or(step.span, |text| text.span);
     timeout("timeout", step.timeout.as_ref(), scope).map_err(|message| StartError::Setting(message, span))
+}
+
+/// `seed` of the Python code of a step.
+///
+/// # Errors
+/// If it is not an integer.
+pub fn seed_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<i64>, StartError> {
+    let Some(seed) = step.kind.python_tasks().find_map(|task| task.seed.as_ref()) else { return Ok(None) };
+    let span = seed.template().map_or(step.span, |text| text.span);
+    resolve("seed", seed, scope).map(Some).map_err(|message| StartError::Setting(message, span))
 }
 
 /// How often `max_parallel: auto` may outnumber the cores.

@@ -7,12 +7,13 @@ use super::env::StepEnv;
 use super::error::EngineError;
 use super::ranges::{FoldError, fold};
 use super::scope::remember;
-use crate::compile::aggregate_fingerprint;
+use crate::compile::{aggregate_fingerprint, seed_of};
 use crate::ledger::{AggregateFile, Reader, StepReader};
 use crate::model::{Batch, Failure, FailureKind, ItemKey, LogEntry, Stats, Status, StepReport};
 use crate::pipeline::{LogPieces, mask_failure, step_timeout};
 use crate::spec::{Aggregate, Reductions};
 use crate::task::{BatchOutcome, Frame, FrameOutcome, LaneSettings, LogLine};
+use crate::template::ItemScope;
 use serde_json::value::RawValue;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -90,7 +91,11 @@ fn call(env: &mut StepEnv<'_>, stats: Stats, left: Option<Duration>) -> Result<C
     let program = env.step.aggregate.as_ref().expect("`prepare` compiled the code of every aggregate");
     let mut scope = (*env.scope).clone();
     remember(&mut scope, &env.run.folder, &env.step.step, Some(stats));
-    let mut context = env.context_once(LaneSettings { item_timeout: left, ..LaneSettings::once() })?;
+    let seed = match seed_of(&env.step.step, &Arc::new(ItemScope::of_step(Arc::clone(&env.scope)))) {
+        Ok(seed) => seed,
+        Err(error) => return Ok(Err(Failure::new(FailureKind::Exception, "SettingError", error.to_string()))),
+    };
+    let mut context = env.context_once(LaneSettings { item_timeout: left, seed, ..LaneSettings::once() })?;
     context.scope = Arc::new(scope);
     let batch = Batch::of_one(0, ItemKey::of(b"null"), b"null");
     let mut lane = program.lane(&context, 0);

@@ -2,7 +2,7 @@
 
 use super::http::HttpTask;
 use super::keys::SHELLS;
-use super::setting::{Readable, ValueError};
+use super::setting::{Readable, Setting, ValueError};
 use crate::model::{Span, Text, Tree};
 use bytesize::ByteSize;
 use serde_json::Value;
@@ -108,6 +108,14 @@ impl Task {
         }
     }
 
+    /// The task, if it runs Python code.
+    pub(super) fn python(&self) -> Option<&PythonTask> {
+        match &self.kind {
+            TaskKind::Python(task) => Some(task),
+            _ => None,
+        }
+    }
+
     /// Gives commands that do not name a shell this one.
     pub(super) fn default_shell(&mut self, shell: &ShellProgram) {
         if let TaskKind::Shell(task) = &mut self.kind {
@@ -138,6 +146,8 @@ pub struct PythonTask {
     pub max_memory: Option<MemorySize>,
     /// `max_items_per_worker`
     pub max_items_per_worker: Option<NonZeroUsize>,
+    /// `seed` of the step or of the workflow. A template for it is rendered when the step starts.
+    pub seed: Option<Setting<i64>>,
     /// All other inputs, in file order.
     pub inputs: Vec<(String, Tree)>,
 }

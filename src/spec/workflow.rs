@@ -2,13 +2,14 @@
 //!
 //! Strings that may contain templates are kept as [`Text`]. Nothing is rendered here.
 
+use super::aggregate::Aggregate;
 use super::batch::BatchSpec;
 use super::output_file::OutputFile;
 use super::param::Param;
 use super::retry::RetryPolicy;
 use super::setting::Setting;
 use super::source_file::SourceFile;
-use super::task::{ShellProgram, Task};
+use super::task::{PythonTask, ShellProgram, Task, TaskKind};
 use crate::model::{IfExists, Span, StepName, Text, Tree};
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -146,6 +147,37 @@ pub enum StepKind {
     Single(Single),
     /// `task: batch`, or any task with `for_each`.
     Batch(Box<BatchSpec>),
+}
+
+impl StepKind {
+    /// Its tasks that run Python code: the task itself, `on_item_error` and the aggregate.
+    pub fn python_tasks(&self) -> impl Iterator<Item = &PythonTask> {
+        let (task, handler, aggregate) = match self {
+            Self::Single(single) => (&single.task, None, None),
+            Self::Batch(batch) => (&batch.task, batch.on_item_error.as_ref(), batch.aggregate.as_ref()),
+        };
+        let tasks = [Some(task), handler].into_iter().flatten().filter_map(Task::python);
+        tasks.chain(aggregate.and_then(|aggregate| match aggregate {
+            Aggregate::Code(task) => Some(task),
+            Aggregate::Reductions(_) => None,
+        }))
+    }
+
+    /// Gives Python tasks without a seed this one.
+    pub(super) fn default_seed(&mut self, seed: &Setting<i64>) {
+        let (task, handler, aggregate) = match self {
+            Self::Single(single) => (&mut single.task, None, None),
+            Self::Batch(batch) => (&mut batch.task, batch.on_item_error.as_mut(), batch.aggregate.as_mut()),
+        };
+        for task in [Some(task), handler].into_iter().flatten() {
+            if let TaskKind::Python(task) = &mut task.kind {
+                task.seed.get_or_insert_with(|| seed.clone());
+            }
+        }
+        if let Some(Aggregate::Code(task)) = aggregate {
+            task.seed.get_or_insert_with(|| seed.clone());
+        }
+    }
 }
 
 /// A task that runs once.

@@ -64,6 +64,8 @@ pub struct LaneSettings {
     pub width: usize,
     /// Whether bad rows are skipped, so that they halt nothing.
     pub skip_bad_rows: bool,
+    /// `seed` of the step.
+    pub seed: Option<i64>,
 }
 
 /// What a run lends to the tasks of all its steps.
@@ -95,6 +97,7 @@ impl LaneSettings {
             batches: Some(1),
             width: 1,
             skip_bad_rows: false,
+            seed: None,
         }
     }
 

@@ -71,6 +71,8 @@ pub struct ItemSettings {
     pub skip_bad_rows: bool,
     /// Whether to keep [`super::page::STARTED`] exactly.
     pub clock: bool,
+    /// What the random numbers of an item are derived from, with the item itself; `None` to leave them alone.
+    pub seed: Option<u64>,
 }
 
 /// The values in scope of a program.

@@ -107,6 +107,10 @@ impl Caller<'_> {
             batch.item = item.clone().unbind();
             batch.index = unit.index;
         }
+        if let Some(seeds) = &self.task.seeds {
+            let items = unit.items.clone().take_while(|at| *at < unit.run.items.len());
+            seeds.seed(py, items.map(|at| unit.run.items.get(at)))?;
+        }
         unit.timer.next_part();
         let result = self.task.call(py, |argument| match argument {
             Argument::Item => item.clone(),

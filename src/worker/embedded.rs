@@ -36,6 +36,7 @@ pub(super) const PROGRAMS: Embedded = embedded!("programs");
 pub(super) const FRAMES: Embedded = embedded!("frames");
 pub(super) const NAMES: Embedded = embedded!("names");
 pub(super) const PICKLED: Embedded = embedded!("pickled");
+pub(super) const SEEDS: Embedded = embedded!("seeds");
 pub(super) const CODE: Embedded = embedded!("code");
 
 /// The length of `importlib.util.MAGIC_NUMBER`.

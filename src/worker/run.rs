@@ -135,8 +135,9 @@ impl Runner<'_> {
         // The item is done. If the worker dies from here on, the item is not to blame.
         self.page.leave();
         self.timer.end();
-        if self.capture.is_touched() || self.caller.task.has_other_path(py) {
+        if self.capture.is_touched() || self.caller.task.lists.are_other(py) {
             self.capture.restored(self.caller.support.restore(py));
+            self.caller.task.lists.note_filters(py);
         }
     }
 

@@ -5,11 +5,13 @@ use super::decode::decode;
 use super::frame::Frames;
 use super::page::Precision;
 use super::record::Records;
+use super::seeds::Seeds;
+use super::shared_lists::SharedLists;
 use super::support::{Support, load_code_compiler, pickled_programs, programs};
 use crate::wire::{Program, Start};
 use pyo3::exceptions::PySystemError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyTuple};
 
 /// An argument of the callable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +29,7 @@ pub(super) enum Argument {
 }
 
 /// A program that is ready to run.
+// More than 12 fields: what a call needs, looked up once.
 pub(super) struct Task {
     program: Py<PyAny>,
     /// The function to call.
@@ -47,12 +50,14 @@ pub(super) struct Task {
     pub(super) batched: bool,
     /// Whether there are items.
     pub(super) has_item: bool,
+    /// Seeds random numbers, if the step has a seed.
+    pub(super) seeds: Option<Seeds>,
     /// How precisely to note when an item started.
     pub(super) precision: Precision,
     /// For a program of a client.
     pub(super) pickled: Option<Pickled>,
-    /// `sys.path`, and its length after `setup`.
-    path: (Py<PyList>, usize),
+    /// What items share without a name.
+    pub(super) lists: SharedLists,
 }
 
 /// Why a program cannot run.
@@ -68,18 +73,18 @@ impl Task {
     pub(super) fn prepare(py: Python<'_>, support: &Support, start: &Start) -> Result<Self, PrepareError> {
         let permanent = |error| PrepareError { error, retryable: false };
         let program = load(py, support, start).map_err(permanent)?;
+        let seeds = start.items.seed.map(|seed| Seeds::begin(py, seed)).transpose().map_err(permanent)?;
         program.call_method0("setup").map_err(|error| PrepareError { error, retryable: true })?;
-        let task = Self::resolve(&program, start).map_err(permanent)?;
+        let task = Self::resolve(&program, start, seeds).map_err(permanent)?;
         program.call_method0("freeze").map_err(permanent)?;
         Ok(task)
     }
 
-    fn resolve(program: &Bound<'_, PyAny>, start: &Start) -> PyResult<Self> {
+    fn resolve(program: &Bound<'_, PyAny>, start: &Start, seeds: Option<Seeds>) -> PyResult<Self> {
         let (function, layout): (Bound<'_, PyAny>, Vec<Bound<'_, PyAny>>) =
             program.call_method0("function")?.extract()?;
-        let path = program.py().import("sys")?.getattr("path")?.cast_into::<PyList>().map_err(PyErr::from)?;
         Ok(Self {
-            path: (path.clone().unbind(), path.len()),
+            lists: SharedLists::of(program.py(), start)?,
             function: function.unbind(),
             layout: layout.iter().map(argument).collect::<PyResult<_>>()?,
             inputs: scope_of(program)?.unbind(),
@@ -91,6 +96,7 @@ impl Task {
             item_inputs: start.scope.item_inputs.clone(),
             batched: start.items.batched,
             has_item: start.items.has_item,
+            seeds,
             precision: if start.items.clock { Precision::Exact } else { Precision::Coarse },
         })
     }
@@ -108,11 +114,6 @@ impl Task {
             [first, second] => function.call1((value(*first), value(*second))),
             more => function.call1(PyTuple::new(py, more.iter().map(|argument| value(*argument)))?),
         }
-    }
-
-    /// Whether the module search path is longer or shorter than after `setup`. Asking takes next to no time.
-    pub(super) fn has_other_path(&self, py: Python<'_>) -> bool {
-        self.path.0.bind(py).len() != self.path.1
     }
 
     /// Runs the user's `teardown`.

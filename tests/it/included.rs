@@ -124,3 +124,20 @@ fn wrong_parts_are_refused() {
     let batched = "steps: {a: {for_each: [{n: 1}], batch_size: 2, task: python, inputs: {code: return item}, outputs: {path: o.csv, include: [item]}}}\n";
     Sandbox::with(batched).run(&[]).exits_with(2).says(&["`include` requires a task that takes one item at a time"]);
 }
+
+#[test]
+fn a_table_takes_no_columns_of_items_and_says_so() {
+    let text = |outputs: &str| {
+        format!(
+            "steps:\n  - {{name: a, for_each: [1], task: echo, inputs: {{message: {{v: 1}}}}, outputs: {{{outputs}}}}}\n"
+        )
+    };
+    for include in ["[item]", "[index, error]"] {
+        let sandbox = Sandbox::with(&text(&format!("sql: 'sqlite:///x.db', table: t, include: {include}")));
+        let words = ["`include` requires `path`", "a table has the results alone: add what you need to the result"];
+        sandbox.batchmill(&["validate", "workflow.yaml"]).exits_with(2).says(&words);
+    }
+    let sandbox = Sandbox::with(&text("sql: 'sqlite:///x.db', table: t, path: x.csv, include: [index]"));
+    sandbox.run(&[]).exits_with(0);
+    assert_eq!(sandbox.read("x.csv"), "index,v\n0,1\n");
+}

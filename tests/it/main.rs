@@ -55,6 +55,7 @@ mod events;
 mod everyday;
 /// What fingerprints are made of.
 mod fingerprints;
+mod flags;
 /// Batches as data frames, and data frames as results.
 mod frames;
 /// A closed terminal, a full stdout, null.
@@ -122,6 +123,7 @@ mod proxies;
 /// The Python lane: hosts, crashes, timeouts.
 mod python;
 mod python_names;
+mod python_processes;
 mod python_results;
 mod python_state;
 /// Python as people write it.
@@ -130,6 +132,7 @@ mod python_written;
 mod random_damage;
 /// Values that are made at random.
 mod random_values;
+mod recipes;
 mod reductions;
 /// Failures looked at closely.
 mod report;
@@ -150,6 +153,7 @@ mod schema;
 mod secrets;
 /// Secrets, which no page and no answer shows.
 mod secrets_served;
+mod seeds;
 /// Combinations of values, and `where`.
 mod selection;
 /// A machine shared with others, a limited time.
@@ -199,3 +203,4 @@ mod ui;
 mod validate;
 /// Values on their way from sources to results, and through templates.
 mod values;
+mod written_values;

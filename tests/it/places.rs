@@ -103,3 +103,22 @@ steps:
     assert_eq!(sandbox.results("zählen"), [json!(9), json!(18)]);
     assert_eq!(sandbox.results("sagen")[0]["stdout"], "2 [9,18] x");
 }
+
+#[test]
+fn an_error_in_folded_code_is_shown_at_its_line() {
+    for (code, place) in [
+        ("x = 1\n\ny = undefined_name\n+ 2", "`undefined_name` is not defined\n --> workflow.yaml:9:9"),
+        ("x = 1\n\n\nif x:\n  y = 2\n  z = nowhere\nw = 3", "`nowhere` is not defined\n  --> workflow.yaml:12:11"),
+        ("\nx = [1,\n2]\n\nreturn (", "SyntaxError: '(' was never closed\n  --> workflow.yaml:11:9"),
+    ] {
+        for indicator in [">", ">-", ">+"] {
+            let code: String =
+                code.lines().map(|line| format!("        {line}").trim_end().to_owned() + "\n").collect();
+            let text = format!(
+                "params: {{}}\nsteps:\n  - name: a\n    task: python\n    inputs:\n      code: {indicator}\n{code}"
+            );
+            let sandbox = Sandbox::with(&text);
+            sandbox.batchmill(&["validate", "workflow.yaml"]).exits_with(2).says(&[place]);
+        }
+    }
+}

@@ -120,3 +120,28 @@ steps:
     let wrong = text.replace("len(results)", "len(reslts)");
     Sandbox::with(&wrong).run(&[]).exits_with(2).says(&["`reslts` is not defined", "did you mean `results`?"]);
 }
+
+#[test]
+fn validate_warns_of_a_name_that_may_come_from_elsewhere() {
+    for (code, says) in [
+        (
+            "from math import *\nreturn sqrt(item) + lrr",
+            Some("workflow.yaml:9: `lrr` may not be defined; did you mean `lr`?"),
+        ),
+        ("from helpers import *\nreturn rates", Some("`rates` may not be defined; did you mean `rate`?")),
+        ("from helpers import *\nreturn something_else", None),
+        ("exec('x = 1')\nreturn x", Some("`x` may not be defined; assign it")),
+        ("return globals() and per_file", Some("`per_file` may not be defined")),
+        ("from math import *\nfrom os.path import *\nreturn join('a', str(sqrt(item)))", None),
+        ("exec('x = 1')\ntry:\n    return x\nexcept NameError:\n    return 0", None),
+    ] {
+        let code: String = code.lines().map(|line| format!("        {line}\n")).collect();
+        let text = format!(
+            "params: {{lr: 1, rate: 2}}\nsteps:\n  - name: a\n    for_each: [1]\n    task: python\n    inputs:\n      code: |\n{code}"
+        );
+        let sandbox = Sandbox::with(&text).file("helpers.py", "something_else = rates = 1\n");
+        let ended = sandbox.batchmill(&["validate", "workflow.yaml"]).exits_with(0);
+        assert_eq!(ended.stdout.contains("warning: "), says.is_some(), "{code}: {}", ended.stdout);
+        assert!(says.is_none_or(|says| ended.stdout.contains(says)), "{code}: {}", ended.stdout);
+    }
+}

@@ -54,3 +54,44 @@ steps:
     assert_eq!(sandbox.results("work"), [json!([[], 5, "5 [1,2]", [1, 2]])]);
     assert_eq!(sandbox.results("plain"), [json!([[1, 2], 5, ["get", "items", "keys", "work"]])]);
 }
+
+#[test]
+fn the_list_or_frame_of_a_plain_step_becomes_a_data_frame_too() {
+    let text = "
+steps:
+  - {name: frame, task: python, inputs: {code: 'import pandas; return pandas.DataFrame({\"a\": [1, 2]})'}, outputs: table}
+  - {name: rows, task: python, inputs: {code: 'return [{\"a\": 1}, {\"a\": None}]'}}
+  - {name: numbers, task: python, inputs: {code: 'return [1, 2, 3]'}}
+  - {name: none, task: python, inputs: {code: 'return []'}}
+  - name: work
+    task: python
+    inputs:
+      code: |
+        found = [steps.frame.result, table, steps.rows.result, steps.numbers.result, steps.none.result]
+        pandas = [list(one.to_pandas().shape) for one in found]
+        polars = [list(one.to_polars().shape) for one in found]
+        arrow = [list(one.to_arrow().shape) for one in found]
+        return [pandas, polars == pandas, arrow == pandas, steps.rows.result == [{'a': 1}, {'a': None}], steps.rows.result]
+";
+    let sandbox = Sandbox::with(text);
+    sandbox.run(&[]).exits_with(0);
+    let shapes = json!([[2, 1], [2, 1], [2, 1], [3, 1], [0, 0]]);
+    assert_eq!(sandbox.results("work"), [json!([shapes, true, true, true, [{"a": 1}, {"a": null}]])]);
+}
+
+#[test]
+fn what_has_no_rows_says_which_results_have_them() {
+    for (value, frames) in
+        [("5", "to_pandas"), ("'text'", "to_polars"), ("{'a': 1}", "to_arrow"), ("None", "to_pandas")]
+    {
+        let text = format!(
+            "
+steps:
+  - {{name: given, task: python, inputs: {{code: \"return {value}\"}}}}
+  - {{name: work, task: python, inputs: {{code: 'return steps.given.result.{frames}()'}}}}
+"
+        );
+        let says = "(the results of a step have it, and lists and data frames that a plain step returns)";
+        Sandbox::with(&text).run(&[]).exits_with(3).says(&[frames, says]);
+    }
+}

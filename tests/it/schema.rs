@@ -188,6 +188,7 @@ const LATER: &[&str] = &[
     "cannot be used with CSV",
     "duplicate input",
     "requires a batched Python task",
+    "requires a Python task",
     "has no known file extension",
     "unknown encoding",
     "computes nothing",

@@ -184,6 +184,7 @@ pub fn program(program: Program) -> Start {
         max_memory: None,
         import_path: Vec::new(),
         items: ItemSettings {
+            seed: None,
             has_item: true,
             batched: false,
             batch_format: BatchFormat::Records,

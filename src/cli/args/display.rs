@@ -1,6 +1,7 @@
 //! How a run is shown and ended.
 
 use super::file::{FileArg, file};
+use super::number::nice;
 use super::time::time;
 use crate::serve::Address;
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -42,16 +43,16 @@ pub struct DisplayArgs {
     pub ui: Option<Address>,
     /// Report items that run longer than this (`30s`, `5m`), or than five times the average of finished items if that
     /// is longer
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time, allow_negative_numbers = true)]
     pub slow_after: Duration,
     /// End within this time (`2h`, `90m`): start no new items in time, and exit with code 6; `resume` continues
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = time, allow_negative_numbers = true)]
     pub time_limit: Option<Duration>,
     /// Lower the priority of the run and its tasks by this much, from 1 to 19
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=19))]
+    #[arg(long, value_name = "N", value_parser = nice, allow_negative_numbers = true)]
     pub nice: Option<i32>,
     /// Grace period for running items after Ctrl-C or SIGTERM, and before the time limit
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time, allow_negative_numbers = true)]
     pub grace: Duration,
 }
 

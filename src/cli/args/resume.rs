@@ -1,5 +1,6 @@
 //! Arguments of `resume` and `retry`.
 
+use super::number::at_least_one;
 use super::{DisplayArgs, DurabilityArgs, StateArgs};
 use clap::Args;
 use std::num::NonZeroUsize;
@@ -22,7 +23,7 @@ pub struct ResumeArgs {
     #[arg(long, value_name = "PATH")]
     pub python: Option<PathBuf>,
     /// Maximum workers of a parallel step; never more than its `max_parallel`
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     pub jobs: Option<NonZeroUsize>,
     #[command(flatten)]
     pub state: StateArgs,

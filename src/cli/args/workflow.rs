@@ -1,5 +1,6 @@
 //! A workflow file, its parameters, and limits on the run.
 
+use super::number::{at_least_one, items};
 use clap::Args;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -20,9 +21,9 @@ pub struct WorkflowArgs {
     #[arg(long, value_name = "PATH")]
     pub python: Option<PathBuf>,
     /// Maximum workers of a parallel step; never more than its `max_parallel`
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     pub jobs: Option<NonZeroUsize>,
     /// Run at most the first N items of each batch step
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = items, allow_negative_numbers = true)]
     pub max_items: Option<u64>,
 }

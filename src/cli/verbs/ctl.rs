@@ -1,6 +1,6 @@
 //! `batchmill ctl`: steers a run in progress from another terminal.
 
-use crate::cli::args::{ItemName, StateArgs};
+use crate::cli::args::{ItemName, StateArgs, at_least_one};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::find_run::find_run;
@@ -42,7 +42,7 @@ enum CtlCommand {
     /// Set how many items run at a time
     Jobs {
         /// From 1 up to the limit of the step
-        #[arg(value_parser = at_least_one)]
+        #[arg(value_parser = at_least_one, allow_negative_numbers = true)]
         jobs: NonZeroUsize,
     },
     /// End an item that is running; it does not count as failed
@@ -61,10 +61,6 @@ enum CtlCommand {
     Stop,
     /// Show the current step and the items that are running
     State,
-}
-
-fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
-    text.parse().map_err(|_| "expected a number from 1 up".to_owned())
 }
 
 impl CtlCommand {

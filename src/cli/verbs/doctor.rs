@@ -43,7 +43,7 @@ impl DoctorArgs {
             cores: std::thread::available_parallelism().map_or(1, Into::into),
             writable: state_is_writable(&self.state.state_dir),
             state: self.state.state_dir,
-            host: Host::settle(found, &[], &[]).map(|(host, _)| host),
+            host: Host::settle(found, &[], &[]).map(|settled| settled.host),
         };
         match self.format {
             Format::Json => print_json(&findings.to_json())?,

@@ -1,6 +1,6 @@
 //! `batchmill logs`: what tasks printed.
 
-use crate::cli::args::{Format, RunSelector};
+use crate::cli::args::{Format, RunSelector, index};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::lookup::step_named;
@@ -33,7 +33,7 @@ pub struct LogsArgs {
     #[arg(long, value_name = "NAME")]
     step: Option<String>,
     /// Show only the item with this index
-    #[arg(long, value_name = "INDEX")]
+    #[arg(long, value_name = "INDEX", value_parser = index, allow_negative_numbers = true)]
     item: Option<u64>,
     /// Show only items that failed
     #[arg(long, conflicts_with = "follow")]

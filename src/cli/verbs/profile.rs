@@ -34,7 +34,7 @@ pub struct ProfileArgs {
     #[arg(long, value_name = "NAME")]
     step: Option<String>,
     /// How long to measure
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time)]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time, allow_negative_numbers = true)]
     budget: Duration,
     /// Don't ask before tasks run
     #[arg(long, short)]

@@ -80,7 +80,7 @@ impl ValidateArgs {
 fn text(prepared: &Prepared) -> String {
     let path = Printable::path(&prepared.workflow.source.path);
     let mut text = format!("{path} is valid: {}\n", count(prepared.workflow.steps.len() as u64, "step"));
-    for note in prepared.notes() {
+    for note in prepared.warnings.iter().cloned().chain(prepared.notes()) {
         let _ = writeln!(text, "{note}");
     }
     for step in &prepared.steps {

@@ -8,6 +8,8 @@ use super::words::{
     OPERATIONS, OUTPUT_COMPRESSIONS, PARAM_TYPES, STEP_TYPES, TASK_TYPES,
 };
 
+const SEED: &str = "Seed of the random numbers of Python code: each item gets its own, always the same";
+
 /// The top of a workflow file.
 pub static WORKFLOW: KeyGroup = KeyGroup {
     name: "workflow",
@@ -27,6 +29,12 @@ pub static WORKFLOW: KeyGroup = KeyGroup {
             KeyType::Shell,
             is("sh"),
             "Shell that runs commands; `shell` of a step or a task takes precedence",
+        ),
+        key(
+            "seed",
+            KeyType::Integer,
+            None,
+            "Seed of the random numbers of Python tasks; `seed` of a step takes precedence",
         ),
         key("secrets", KeyType::Texts, None, "Environment variables and parameters whose values are never shown"),
         key(
@@ -100,6 +108,7 @@ pub static STEP: KeyGroup = KeyGroup {
             words("`shell` of the workflow"),
             "Shell that runs the commands of the step; `shell` of a task takes precedence",
         ),
+        key("seed", KeyType::Integer, words("`seed` of the workflow"), SEED),
     ],
 };
 
@@ -174,6 +183,7 @@ pub static BATCH: KeyGroup = KeyGroup {
             is("records"),
             "Form of a batch as `item`: a list or a data frame; implies `batched: true`",
         ),
+        key("seed", KeyType::Integer, words("`seed` of the step"), SEED),
         key("parallel", KeyType::Bool, is("false"), "Whether to run batches in parallel, on every core"),
         key(
             "max_parallel",

@@ -79,9 +79,15 @@ fn code(field: &Field<'_>, values: Option<Field<'_>>, errors: &mut ErrorList) ->
     }
     let inputs = inputs(values, errors);
     let program = PythonProgram::Code(code);
-    let task =
-        PythonTask { program, setup: None, teardown: None, max_memory: None, max_items_per_worker: None, inputs };
-    Some(Aggregate::Code(task))
+    Some(Aggregate::Code(PythonTask {
+        program,
+        setup: None,
+        teardown: None,
+        max_memory: None,
+        max_items_per_worker: None,
+        seed: None,
+        inputs,
+    }))
 }
 
 fn refuse_reductions(section: &mut Section<'_>, code: &Field<'_>, errors: &mut ErrorList) {

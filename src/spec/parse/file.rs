@@ -9,7 +9,8 @@ use crate::spec::diagnostic::{Diagnostic, Diagnostics, ErrorList};
 use crate::spec::dialect::Dialect;
 use crate::spec::keys;
 use crate::spec::native::Native;
-use crate::spec::setting::Readable;
+use crate::spec::node::{Node, NodeKind};
+use crate::spec::setting::{Readable, Setting};
 use crate::spec::source_file::SourceFile;
 use crate::spec::task::MemorySize;
 use crate::spec::workflow::{MachineLimits, Step, Workflow};
@@ -30,6 +31,7 @@ pub(super) fn parse_dialect(dialect: &dyn Dialect, path: &Path, bytes: &[u8]) ->
         Err(error) => return Err(Diagnostics::one(source, error)),
     };
     let root = dialect.lower(root, &mut errors);
+    refuse_template_keys(&root, &mut errors);
     let top = Span::new(root.span.start, root.span.start);
     let mut section = Section::new(&root, "", top);
     let mut workflow = workflow(&mut section, &mut errors);
@@ -43,6 +45,23 @@ pub(super) fn parse_dialect(dialect: &dyn Dialect, path: &Path, bytes: &[u8]) ->
             workflow.source = source;
             Ok(workflow)
         }
+    }
+}
+
+/// A key is never a template, so one that looks like it would stay as it is, in silence.
+fn refuse_template_keys(node: &Node, errors: &mut ErrorList) {
+    match &node.kind {
+        NodeKind::List(list) => list.iter().for_each(|node| refuse_template_keys(node, errors)),
+        NodeKind::Map(entries) => {
+            for entry in entries.iter().filter(|entry| !entry.key.starts_with(keys::EXTENSION)) {
+                if entry.key.contains("{{") && entry.key.contains("}}") {
+                    let error = Diagnostic::at(entry.key_span, "a key cannot be a template");
+                    errors.push(error.help("write the whole mapping as a template: `\"{{ {name: value} }}\"`"));
+                }
+                refuse_template_keys(&entry.value, errors);
+            }
+        }
+        NodeKind::Null | NodeKind::Bool(_) | NodeKind::Number(_) | NodeKind::Text(_) => {}
     }
 }
 
@@ -69,6 +88,7 @@ fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> Workflow {
         max_load: section.take("max_load").and_then(|field| field.with(Readable::read, errors)),
     };
     let shell = section.take("shell").and_then(|field| shell_program(&field, errors));
+    let seed: Option<Setting<i64>> = section.take("seed").and_then(|field| field.setting(errors));
     let mut steps = match section.take("steps") {
         Some(field) => steps(&field, errors),
         None => {
@@ -83,6 +103,9 @@ fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> Workflow {
         names.into_iter().filter_map(|name| closing(&section.take(name)?, &steps, errors)).collect();
     if let Some(shell) = &shell {
         steps.iter_mut().chain(&mut closing).for_each(|step| step.default_shell(shell));
+    }
+    if let Some(seed) = &seed {
+        steps.iter_mut().chain(&mut closing).for_each(|step| step.kind.default_seed(seed));
     }
     Workflow {
         source: SourceFile::default(),

@@ -16,6 +16,7 @@ mod python;
 mod retry;
 mod rows;
 mod section;
+mod seed;
 mod shell;
 mod sql;
 mod sql_output;

@@ -67,8 +67,15 @@ impl OutputsParser<'_> {
             Some(path) => self.file(&path, section, errors),
             None => {
                 let keys = ["format", "parts", "only_new"].into_iter().chain(OPTIONS);
+                let has_table = section.has("sql");
                 for field in keys.filter_map(|key| section.take(key)) {
                     let error = Diagnostic::at(field.key_span, format!("`{}` requires `path`", field.key));
+                    let error = match field.key {
+                        "include" if has_table => {
+                            error.help("a table has the results alone: add what you need to the result")
+                        }
+                        _ => error,
+                    };
                     errors.push(error.within(field.path.clone()));
                 }
                 None

@@ -2,7 +2,7 @@
 
 use super::names::is_identifier;
 use super::section::Field;
-use crate::model::Span;
+use crate::model::{Span, Tree};
 use crate::spec::diagnostic::{Diagnostic, Diagnostics, ErrorList};
 use crate::spec::keys::{self, PARAM_TYPES, RESERVED_PARAMS, TEMPLATE_KEYWORDS};
 use crate::spec::node::{Node, NodeKind, describe, resolve, to_json};
@@ -73,10 +73,14 @@ fn declaration(field: &Field<'_>, param: &mut Param, errors: &mut ErrorList) {
         _ => ParamKind::Mapping,
     });
     if let Some(default) = section.take("default") {
-        if let Err(error) = fits(param.kind, &default.node.to_json()) {
+        let tree = default.node.to_tree();
+        // What a template renders to is checked when the parameters are put together.
+        if !matches!(&tree, Tree::Text(text) if text.is_template())
+            && let Err(error) = fits(param.kind, &default.node.to_json())
+        {
             errors.push(default.value_error(&error));
         }
-        param.default = Some(default.node.to_tree());
+        param.default = Some(tree);
     }
     param.required = param.default.is_none();
     if let Some(required) = section.take("required").and_then(|field| field.with(Readable::read, errors)) {

@@ -45,7 +45,7 @@ pub(super) fn python(fields: &mut Section<'_>, runs: Runs, errors: &mut ErrorLis
     if let Some(operation) = operation {
         operands(operation, &mut inputs, runs, errors);
     }
-    Some(PythonTask { program: program?, setup, teardown, max_memory, max_items_per_worker, inputs })
+    Some(PythonTask { program: program?, setup, teardown, max_memory, max_items_per_worker, seed: None, inputs })
 }
 
 fn program(field: &Field<'_>, errors: &mut ErrorList) -> Option<PythonProgram> {

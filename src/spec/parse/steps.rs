@@ -4,6 +4,7 @@ use super::batch::{ItemsField, Options, batch};
 use super::outputs::{self, OutputsParser};
 use super::retry::RetryAndTimeout;
 use super::section::{Field, Section, describe_node, unknown};
+use super::seed::SeedField;
 use super::shell::shell_program;
 use super::task::{inner_task, merge_inputs, task};
 use super::task_type::{Level, Runs, TaskHead, TaskType, task_head};
@@ -97,7 +98,8 @@ impl StepsParser<'_> {
         let settings = RetryAndTimeout::take_retry(section, errors);
         let timeout = section.take("timeout").and_then(|field| field.setting(errors));
         let shell = section.take("shell").and_then(|field| shell_program(&field, errors));
-        let kind = match head {
+        let seed = section.take("seed").map(|field| SeedField::read(&field, errors));
+        let mut kind = match head {
             Some(head) if head.kind == TaskType::Batch => batch_step(section, settings, errors),
             Some(head) => task_step(TaskHead { runs, ..head }, section, settings, errors),
             None => {
@@ -112,6 +114,9 @@ impl StepsParser<'_> {
                 None
             }
         };
+        if let (Some(seed), Some(kind)) = (seed, &mut kind) {
+            seed.apply(kind, errors);
+        }
         let NameField { name, span } = name?;
         let mut step = Step { name, span, outputs, timeout, kind: kind? };
         shell.iter().for_each(|shell| step.default_shell(shell));
@@ -148,9 +153,14 @@ fn batch_step(section: &mut Section<'_>, settings: RetryAndTimeout, errors: &mut
         return None;
     };
     let mut inputs = field.section(errors);
+    let seed = inputs.take("seed").map(|field| SeedField::read(&field, errors));
     let batch = batch(&mut inputs, settings, errors);
     misplaced(section, &keys::BATCH, errors);
-    batch.map(|batch| StepKind::Batch(Box::new(batch)))
+    let mut kind = batch.map(|batch| StepKind::Batch(Box::new(batch)))?;
+    if let Some(seed) = seed {
+        seed.apply(&mut kind, errors);
+    }
+    Some(kind)
 }
 
 fn task_step(

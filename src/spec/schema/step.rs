@@ -18,7 +18,9 @@ fn step() -> Value {
     let mut all = properties(&keys::STEP);
     // Next to `for_each`.
     let mut options = Map::new();
-    for key in keys::BATCH.keys.iter().filter(|key| !matches!(key.name, "items" | "task" | "retry" | "timeout")) {
+    for key in
+        keys::BATCH.keys.iter().filter(|key| !matches!(key.name, "items" | "task" | "retry" | "timeout" | "seed"))
+    {
         all.insert(key.name.to_owned(), property(&keys::BATCH, key));
         options.insert(key.name.to_owned(), json!(false));
     }

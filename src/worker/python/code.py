@@ -21,8 +21,12 @@ def compile_module(source, filename):
     return compile(source, filename, "exec", dont_inherit=True)
 
 
-def compile_block(source, filename, has_item, item_inputs, constant_inputs):
-    """Returns a code object that defines `task`, and the order of the positional arguments of `task`."""
+def compile_block(source, filename, has_item, item_inputs, constant_inputs, taken=None):
+    """Returns a code object that defines `task`, and the order of the positional arguments of `task`.
+
+    Functions and classes at the top level of the block become globals, unless `taken` has their names, so that `pickle` finds
+    them. Without `taken`, all stay local.
+    """
     remember(source, filename)
     tree = compile(source, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
     refuse_suspension(tree, source, filename)
@@ -49,6 +53,11 @@ def compile_block(source, filename, has_item, item_inputs, constant_inputs):
         return compile(module, filename, "exec", dont_inherit=True)
 
     code = build(body)
+    shared = () if taken is None else picklable(body, code, {*taken, "task", "result", *positional, *constant})
+    if shared:
+        statement = ast.copy_location(ast.Global(names=sorted(shared)), first)
+        body = [statement, *body]
+        code = build(body)
     if assigns_result(tree, code, positional + constant):
         code = build([*body, *fall_through(body[-1])])
     return code, layout
@@ -85,6 +94,63 @@ def parameters(tree, has_item, item_inputs, constant_inputs):
     positional = [name for name in sources if everything or name in used or name == "item"]
     constant = [name for name in dict.fromkeys(constant) if everything or name in used]
     return [sources[name] for name in positional], positional, constant
+
+
+def picklable(body, code, taken):
+    """The functions and classes at the top level of the block that can be globals and nothing changes: they read none of the
+    block's variables, which belong to one item, apart from each other and from what the block imports."""
+    task = next(one for one in code.co_consts if getattr(one, "co_name", None) == "task")
+    inner = {one.co_name: one for one in task.co_consts if isinstance(one, type(code))}
+    local = {*task.co_varnames, *task.co_cellvars}
+    times = {}
+    for node in body:
+        for name in bindings(node):
+            times[name] = times.get(name, 0) + 1
+    once = {name for name, count in times.items() if count == 1}
+    imported = {name for node in body if isinstance(node, (ast.Import, ast.ImportFrom)) for name in bindings(node)} & once
+    found = {}
+    for node in body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node.name in inner:
+            if node.name in once and node.name not in taken:
+                found[node.name] = {*inner[node.name].co_freevars, *at_definition(node)} & local
+    while True:
+        tied = [name for name, reads in found.items() if not reads <= imported.union(found)]
+        if not tied:
+            return set(found)
+        for name in tied:
+            del found[name]
+
+
+def bindings(node):
+    """The names that a statement binds in its own scope, and those that functions inside bind there."""
+    scopes = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    nodes, inside = [node], []
+    while nodes:
+        inner = nodes.pop()
+        name = getattr(inner, "name", None) or getattr(inner, "rest", None)
+        if isinstance(inner, (ast.Import, ast.ImportFrom)):
+            yield from (alias.asname or alias.name.partition(".")[0] for alias in inner.names)
+        elif isinstance(inner, ast.Name) and not isinstance(inner.ctx, ast.Load):
+            yield inner.id
+        elif isinstance(inner, (ast.Global, ast.Nonlocal)):
+            yield from inner.names
+        elif isinstance(name, str) and not isinstance(inner, ast.alias):
+            yield name
+        (inside if isinstance(inner, scopes) else nodes).extend(ast.iter_child_nodes(inner))
+    for inner in (inner for one in inside for inner in ast.walk(one)):
+        if isinstance(inner, (ast.Global, ast.Nonlocal)):
+            yield from inner.names
+
+
+def at_definition(node):
+    """The names that are read when a function or class is defined: in decorators, defaults, annotations and bases."""
+    parts = list(node.decorator_list)
+    if isinstance(node, ast.ClassDef):
+        parts += [*node.bases, *node.keywords]
+    else:
+        parts += [node.args, node.returns]
+    inner = [one for part in parts if part is not None for one in ast.walk(part)]
+    return {one.id for one in inner if isinstance(one, ast.Name)}
 
 
 def assigns_result(tree, code, names):

@@ -4,11 +4,13 @@ Everything here runs before or around the user's code, but never inside it. Modu
 so that a worker starts about as fast as CPython itself.
 """
 
+import _warnings
 import io
 import os
 import sys
 
 OURS = "<batchmill"
+FRAMES = ("pandas", "polars", "arrow")
 MESSAGE_LIMIT = 2_000
 DETAIL_LIMIT = 32_768
 
@@ -111,7 +113,7 @@ def install(capture):
 
 class Surroundings:
     """What the items of a worker share without a name: the working directory, the environment, the decimal context,
-    the module search path.
+    the module search path, the filters of `warnings`.
 
     An item finds them as `setup` left them. Changes are noticed by an audit hook, so an item that changes nothing costs nothing.
     Variables that a module sets while it is imported stay, because it is imported once.
@@ -121,6 +123,7 @@ class Surroundings:
         self._mark = capture.mark_touched
         self._folder = self._environment = self._decimal = None
         self._path, self._modules = list(sys.path), len(sys.modules)
+        self._paths, self._filters = sys.path, list(_warnings.filters)
         self._moved = self._set = False
         sys.addaudithook(self._notice)
 
@@ -148,6 +151,7 @@ class Surroundings:
             self._folder = None
         self._environment = dict(os.environ)
         self._path, self._modules = list(sys.path), len(sys.modules)
+        self._paths, self._filters = sys.path, list(_warnings.filters)
         decimal = sys.modules.get("decimal")
         if decimal is not None:
             self._decimal = decimal.getcontext().copy()
@@ -158,11 +162,15 @@ class Surroundings:
         """Brings them back after an item. True if the next item is to be followed by another look."""
         if self._environment is None:
             return True
-        if sys.path != self._path:
-            # A module that was imported may have added folders that it needs later.
-            if len(sys.modules) > self._modules and set(self._path) <= set(sys.path):
-                self._path = list(sys.path)
+        # A module that was imported may have added folders and filters that it needs later.
+        imported = len(sys.modules) > self._modules
+        now = getattr(sys, "path", None)
+        if now is not self._paths or now != self._path:
+            if imported and now and set(self._path) <= set(now):
+                self._path = list(now)
+            sys.path = self._paths
             sys.path[:] = self._path
+        self._restore_filters(imported)
         self._modules = len(sys.modules)
         if self._set:
             for name in [name for name in os.environ if name not in self._environment]:
@@ -181,6 +189,19 @@ class Surroundings:
         if any(getattr(now, name) != getattr(kept, name) for name in settings):
             decimal.setcontext(kept.copy())
         return True
+
+
+    def _restore_filters(self, imported):
+        if _warnings.filters == self._filters:
+            return
+        if imported and all(one in _warnings.filters for one in self._filters):
+            self._filters = list(_warnings.filters)
+            return
+        import warnings
+
+        warnings.resetwarnings()  # It also forgets what was decided by the filters so far.
+        _warnings.filters[:] = self._filters
+        warnings.filters = _warnings.filters
 
 
 def _is_importing():
@@ -364,6 +385,21 @@ def quick_traceback(exc, trace):
     return "".join(texts + traceback.format_exception_only(type(exc), exc))
 
 
+def advice(name, message):
+    """What helps with an error that people meet, but whose message does not say so."""
+    if "pickle" in message and "<lambda>" in message:
+        return " (a `lambda` cannot be sent; write a function with `def`)"
+    if "pickle" in message and "task.<locals>" in message:
+        return " (a function or class that uses the variables of the item cannot be sent; pass them as arguments)"
+    if name == "AttributeError" and any(f"{mark}to_{kind}{mark}" in message for mark in "'`" for kind in FRAMES):
+        return " (the results of a step have it, and lists and data frames that a plain step returns)"
+    if name.endswith(".BrokenProcessPool"):
+        return (
+            " (with the start methods `spawn` and `forkserver`, the functions and classes of the step's code must be in a module)"
+        )
+    return ""
+
+
 def describe(exc):
     """Class, one-line message and traceback of an exception."""
     kind = type(exc)
@@ -371,6 +407,7 @@ def describe(exc):
     message = first_line(exc) or name
     if isinstance(exc, ModuleNotFoundError):
         message += f" (in {interpreter()})"
+    message += advice(name, message)
     try:
         import traceback
 

@@ -97,11 +97,12 @@ def reads(tree):
 
 
 def unknown(tree, around, known):
-    """The names of `tree` that are certain not to be defined. `around` is code that runs before it, in the same namespace."""
+    """The names of `tree` that nothing in the text defines, and whether that is certain. `around` is code that runs before it,
+    in the same namespace."""
     import builtins
 
     trees = [tree] + around
-    if any(is_open(one) for one in trees):
-        return []
+    certain = not any(is_open(one) for one in trees)
     defined = set(known).union(dir(builtins), *(bound(one) for one in trees)) | guarded(tree)
-    return [(line, name) for line, name in reads(tree) if name not in defined and not name.startswith("__")]
+    found = [(line, name) for line, name in reads(tree) if name not in defined and not name.startswith("__")]
+    return found, certain

@@ -44,7 +44,14 @@ class Program:
             else:
                 name = small["target"]["input"]
                 self.inputs[name] = shared(ResultList.of(self.inputs[name], source and Results(*source)))
+        for step in steps.values():
+            # Rows of a data frame, for example. The result of a plain step is no file.
+            if type(step.get("result")) is list:
+                step["result"] = ResultList.of(step["result"], None)
         outputs = {name: self.inputs.pop(name) for name in start["scope"]["outputs"]}
+        for name, value in outputs.items():
+            if isinstance(value, list) and not isinstance(value, ResultList):
+                outputs[name] = shared(ResultList.of(value, None))
         # A module like the one that `python script.py` creates, so that classes and functions of `setup` can be pickled.
         module = types.ModuleType("__main__")
         sys.modules["__main__"] = module
@@ -69,10 +76,24 @@ class Program:
         if self.program["kind"] == "code":
             import _batchmill_code as code
 
-            taken = [name for name in self.inputs if name not in self.item_inputs]
+            constant = [name for name in self.inputs if name not in self.item_inputs]
             self._code, self.layout = code.compile_block(
-                self.program["source"], self.filename, self.has_item, self.item_inputs, taken
+                self.program["source"], self.filename, self.has_item, self.item_inputs, constant, self._taken()
             )
+
+    def _taken(self):
+        """The names that the block cannot give to the module; None if they are not known."""
+        source = self.program["source"]
+        if "def " not in source and "class " not in source:
+            return None
+        import ast
+
+        from _batchmill_names import bound, is_open
+
+        trees = [ast.parse(self.start[part]) for part in ("setup", "teardown") if self.start[part]]
+        if any(is_open(tree) for tree in trees):
+            return None
+        return {*dir(builtins), *self.scope, *self.item_inputs}.union(*map(bound, trees))
 
     def _name(self):
         """Puts parameters and outputs in scope under their own names, unless the code gives these names a meaning."""

@@ -1,6 +1,6 @@
 //! `batchmill runs clean`: deletes old runs.
 
-use crate::cli::args::{StateArgs, time};
+use crate::cli::args::{StateArgs, count, time};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::lookup::unreadable_run;
@@ -20,10 +20,10 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 pub struct CleanArgs {
     /// Delete runs that started longer ago than this, such as `30d` or `12h`
-    #[arg(long, value_name = "TIME", value_parser = time, required_unless_present = "keep")]
+    #[arg(long, value_name = "TIME", value_parser = time, required_unless_present = "keep", allow_negative_numbers = true)]
     older_than: Option<Duration>,
     /// Keep the latest N runs regardless of age
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     keep: Option<usize>,
     /// Print the runs that would be deleted without deleting them
     #[arg(long)]

@@ -138,16 +138,22 @@ impl HostError {
     }
 }
 
+/// An interpreter, and what it found.
+pub struct Settled {
+    /// The interpreter.
+    pub host: Host,
+    /// What is wrong.
+    pub faults: Vec<CheckFault>,
+    /// What may be wrong.
+    pub doubts: Vec<CheckFault>,
+}
+
 impl Host {
     /// Asks the interpreter for its version and paths, has it run `checks`, and decides what hosts the worker.
     ///
     /// # Errors
     /// If this interpreter cannot run workers.
-    pub fn settle(
-        found: Found,
-        import_path: &[String],
-        checks: &[Check],
-    ) -> Result<(Self, Vec<CheckFault>), HostError> {
+    pub fn settle(found: Found, import_path: &[String], checks: &[Check]) -> Result<Settled, HostError> {
         let answer = ask_once(&found.interpreter, import_path, checks);
         let answer = answer.map_err(|cause| HostError::Interpreter {
             interpreter: found.interpreter.display().to_string(),
@@ -184,7 +190,7 @@ impl Host {
             path: answer.path,
             site: site.to_string(),
         };
-        Ok((host, answer.faults))
+        Ok(Settled { host, faults: answer.faults, doubts: answer.doubts })
     }
 
     /// The interpreter of a client, which has the batchmill package and need not be asked.

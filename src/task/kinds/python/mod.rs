@@ -33,7 +33,7 @@ mod work_unit;
 mod worker;
 mod worker_env;
 
-pub use host::{Found, Host, HostError, Hosting, find_interpreter};
+pub use host::{Found, Host, HostError, Hosting, Settled, find_interpreter};
 pub use probe::{Check, CheckFault};
 pub use pickled::PickledProgram;
 pub(super) use task::PythonTask;

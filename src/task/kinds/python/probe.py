@@ -14,8 +14,8 @@ import json
 import site
 
 
-def fault(message, line=None, column=None, help=None):
-    return {"message": message, "line": line, "column": column, "help": help}
+def fault(message, line=None, column=None, help=None, certain=True):
+    return {"message": message, "line": line, "column": column, "help": help, "certain": certain}
 
 
 def check_code(check, compiler):
@@ -40,18 +40,46 @@ def check_code(check, compiler):
         before = [ast.parse(text) for text in check["around"]]
     except (SyntaxError, ValueError):  # It has a check of its own.
         return []
-    names = unknown(tree, before, known)
+    names, certain = unknown(tree, before, known)
     defined = sorted(set(known).union(*(bound(one) for one in [tree] + before)))
-    return [fault("`%s` is not defined" % name, line, help=advice(name, defined)) for line, name in names]
+    if certain:
+        return [fault("`%s` is not defined" % name, line, help=advice(name, defined)) for line, name in names]
+    starred = star_imports([tree] + before)
+    return [
+        fault("`%s` may not be defined" % name, line, help=advice(name, defined), certain=False)
+        for line, name in names
+        # What a module of the user's brings is not known, unless the name looks like a slip.
+        if (near(name, defined) if starred is None else name not in starred)
+    ]
+
+
+def star_imports(trees):
+    """The names that star imports of the standard library bring. None if any other module is imported so: running it is not for
+    now."""
+    import importlib
+
+    found = set()
+    for node in (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)):
+        if any(alias.name == "*" for alias in node.names):
+            if node.level or (node.module or "").split(".")[0] not in getattr(sys, "stdlib_module_names", ()):
+                return None
+            module = importlib.import_module(node.module)
+            found.update(getattr(module, "__all__", None) or (name for name in vars(module) if name[0] != "_"))
+    return found
+
+
+def near(name, defined):
+    import difflib
+
+    return difflib.get_close_matches(name, defined, 1, 0.7)
 
 
 def advice(name, defined):
     import builtins
-    import difflib
 
-    near = difflib.get_close_matches(name, defined + dir(builtins), 1, 0.7)
-    if near:
-        return "did you mean `%s`?" % near[0]
+    meant = near(name, defined + dir(builtins))
+    if meant:
+        return "did you mean `%s`?" % meant[0]
     usual = {"np": "import numpy as np", "pd": "import pandas as pd", "pl": "import polars as pl", "pa": "import pyarrow as pa"}
     if name in getattr(sys, "stdlib_module_names", ()):
         usual[name] = "import %s" % name
@@ -103,7 +131,8 @@ def probe():
         "site_packages": sites,
         "user_site": bool(site.ENABLE_USER_SITE),
         "wheel": bool(wheel),
-        "faults": faults,
+        "faults": [one for one in faults if one["certain"]],
+        "doubts": [one for one in faults if not one["certain"]],
     }))
 
 

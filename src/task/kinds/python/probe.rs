@@ -68,6 +68,8 @@ pub(super) struct Answer {
     pub(super) user_site: bool,
     pub(super) wheel: bool,
     pub(super) faults: Vec<CheckFault>,
+    /// What may be wrong.
+    pub(super) doubts: Vec<CheckFault>,
 }
 
 /// What compiles code blocks in the worker: what it refuses, it refuses here.

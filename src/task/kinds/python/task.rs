@@ -284,6 +284,7 @@ impl PythonTask {
                 forms: if handler { vec![Form::Json] } else { context.forms.to_vec() },
                 skip_bad_rows: settings.skip_bad_rows,
                 clock: settings.item_timeout.is_some(),
+                seed: settings.seed.map(|seed| self.seed(seed, context, role)),
             },
             scope: wire::ScopeValues {
                 params: raw(value_to_json(&params).map_err(|message| unwritable(&message))?)?,
@@ -295,6 +296,12 @@ impl PythonTask {
                 item_inputs,
             },
         })
+    }
+
+    /// The seed of this code alone: two steps, or the task of a step and its aggregate, draw different numbers for equal items.
+    fn seed(&self, seed: i64, context: &StepContext, role: Role) -> u64 {
+        let part = if role == Role::ErrorHandler { "on_item_error" } else { self.part };
+        xxhash_rust::xxh3::xxh3_64(format!("{seed} {} {part}", context.step).as_bytes())
     }
 
     fn program(&self, context: &StepContext) -> wire::Program {

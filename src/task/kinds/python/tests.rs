@@ -192,6 +192,7 @@ fn run_batches(batches: &[&[&str]], on_failure: OnFailure) -> (FrameOutcome, Vec
         teardown: None,
         max_memory: Some(MemorySize(100)),
         max_items_per_worker: None,
+        seed: None,
         inputs: Vec::new(),
     };
     let task = Arc::new(PythonTask::compile(&task, Path::new("")).unwrap());
