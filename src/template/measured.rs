@@ -21,7 +21,8 @@ const FREE: usize = 1 << 10;
 pub(super) const JOIN: &str = "(join)";
 pub(super) const WRITE: &str = "(write)";
 pub(super) const COMPARE: &str = "(compare)";
-pub(super) const LOOK_UP: &str = "(look up)";
+// minijinja takes blanks out of a name before it looks for the filter.
+pub(super) const LOOK_UP: &str = "(lookup)";
 pub(super) const KEYS: &str = "(keys)";
 
 /// Filters that write values as text, or name them in an error. Those that are missing here and below take element after element, which
