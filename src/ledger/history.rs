@@ -146,7 +146,7 @@ impl StepHistory {
 
     /// How many items were done but have no results any more.
     pub fn lost_items(&self) -> u64 {
-        self.lost.iter().map(|batch| batch.row.count).sum()
+        self.lost.iter().fold(0, |sum, batch| sum.saturating_add(batch.row.count))
     }
 
     fn has_failures(&self) -> bool {
@@ -210,6 +210,8 @@ impl LostItems {
     }
 
     fn add(&mut self, LostBatch { row, keys }: &LostBatch) {
+        // A row that claims more items than there can be is damaged, so it would take forever to go through them.
+        let keys = keys.as_ref().filter(|_| !row.claims_too_many());
         match (keys, &row.indexes) {
             (Some(keys), _) => keys.iter().for_each(|key| *self.results.entry(key).or_default() += 1),
             (None, None) => drop(self.keys.insert(row.first, row.first.saturating_add(row.count).saturating_sub(1))),

@@ -11,10 +11,10 @@ use std::thread::{Builder, scope};
 const FUEL: u64 = 1 << 24;
 
 /// The same for a template that uses `namespace`. A level of nesting takes two and a half operations at least.
-const NESTING_FUEL: u64 = 1 << 16;
+const NESTING_FUEL: u64 = 1 << 17;
 
 /// Bytes of the stack for such a template. A level takes up to 3 KiB, in a build that is not optimised.
-const NESTING_STACK: usize = 128 << 20;
+const NESTING_STACK: usize = 256 << 20;
 
 /// Whether a template can nest values in a loop.
 fn nests(raw: &str) -> bool {
@@ -44,6 +44,6 @@ pub(super) fn rendered<T: Send>(raw: &str, render: impl FnOnce() -> T + Send) ->
 /// What the limits are, for the error of a template that has reached them.
 pub(super) fn exhausted(raw: &str) -> String {
     let (what, operations, text) =
-        if nests(raw) { ("with `namespace`, ", "65,536", "4 MiB") } else { ("", "16,777,216", "1 GiB") };
+        if nests(raw) { ("with `namespace`, ", "131,072", "8 MiB") } else { ("", "16,777,216", "1 GiB") };
     format!("{what}a template may take {operations} operations, or make {text} of text")
 }

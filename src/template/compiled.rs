@@ -3,10 +3,11 @@
 use super::bounds::rendered;
 use super::check::{check, check_names, render_error, used_names};
 use super::depth::check_depth;
-use super::environment::{NAME, PLAIN, environment_with, template_of};
+use super::environment::{NAME, PLAIN, environment_with};
 use super::error::{TemplateError, TemplateErrorKind, shorten, syntax_error};
 use super::json::value_to_json;
 use super::names::Names;
+use super::operators::{self, Wanted, has_measured};
 use super::path_pattern::{PathPattern, write_marked};
 use super::results_name::ResultsName;
 use super::scope::ItemScope;
@@ -29,6 +30,8 @@ enum Kind {
     Plain,
     /// A single `{{ expression }}`. Its value keeps its type.
     Expression(Arc<Expression<'static, 'static>>),
+    /// The same, with operators whose operands are measured.
+    Measured(Arc<Environment<'static>>),
     /// Text with expressions or statements. Its value is a string.
     Mixed(Arc<Environment<'static>>),
 }
@@ -44,7 +47,9 @@ impl Template {
             let before = text.raw.find("{{").map_or(0, |at| at + 2)
                 + usize::from(text.raw.trim_start().starts_with("{{-") || text.raw.trim_start().starts_with("{{+"));
             let expression = PLAIN.compile_expression_owned(format!("{}{expression}", " ".repeat(before)));
-            Kind::Expression(Arc::new(expression.map_err(|error| syntax_error(text, &error))?))
+            let expression = expression.map_err(|error| syntax_error(text, &error))?;
+            let env = environment_with(&PLAIN, text)?;
+            if has_measured(&env) { Kind::Measured(Arc::new(env)) } else { Kind::Expression(Arc::new(expression)) }
         } else {
             Kind::Mixed(Arc::new(environment_with(&PLAIN, text)?))
         };
@@ -61,17 +66,21 @@ impl Template {
         matches!(self.kind, Kind::Plain)
     }
 
+    /// Whether the string is a single expression.
+    fn is_expression(&self) -> bool {
+        matches!(self.kind, Kind::Expression(_) | Kind::Measured(_))
+    }
+
     /// Whether the string is exactly `{{ item }}`.
     pub fn is_item(&self) -> bool {
-        matches!(self.kind, Kind::Expression(_))
-            && sole_expression(&self.text.raw).is_some_and(|it| it.trim() == "item")
+        self.is_expression() && sole_expression(&self.text.raw).is_some_and(|it| it.trim() == "item")
     }
 
     /// The results it refers to, if it is exactly a reference to the results of a step.
     pub fn results_name(&self) -> Option<ResultsName> {
         match self.kind {
             Kind::Expression(_) => ResultsName::read(sole_expression(&self.text.raw)?),
-            Kind::Plain | Kind::Mixed(_) => None,
+            Kind::Plain | Kind::Measured(_) | Kind::Mixed(_) => None,
         }
     }
 
@@ -79,7 +88,7 @@ impl Template {
     pub fn listed_results_name(&self) -> Option<ResultsName> {
         match self.kind {
             Kind::Expression(_) => ResultsName::read_listed(sole_expression(&self.text.raw)?),
-            Kind::Plain | Kind::Mixed(_) => None,
+            Kind::Plain | Kind::Measured(_) | Kind::Mixed(_) => None,
         }
     }
 
@@ -95,7 +104,7 @@ impl Template {
         let names = match &self.kind {
             Kind::Plain => return Vec::new(),
             Kind::Expression(expression) => expression.undeclared_variables(true),
-            Kind::Mixed(env) => {
+            Kind::Measured(env) | Kind::Mixed(env) => {
                 env.get_template(NAME).map_or_else(|_| Default::default(), |it| it.undeclared_variables(true))
             }
         };
@@ -110,14 +119,16 @@ impl Template {
     /// The value. A single expression keeps its type.
     pub fn value(&self, scope: &Arc<ItemScope>) -> Result<Value, TemplateError> {
         let context = || Value::from_dyn_object(Arc::clone(scope));
-        match &self.kind {
-            Kind::Plain => Ok(Value::from(self.text.raw.clone())),
-            Kind::Expression(expression) => {
-                let value = expression.eval(context()).map_err(|error| self.failed(&error, scope))?;
-                if value.is_undefined() { Err(self.undefined(scope)) } else { Ok(value) }
-            }
-            Kind::Mixed(_) => self.string(scope).map(Value::from),
-        }
+        let value = match &self.kind {
+            Kind::Plain => return Ok(Value::from(self.text.raw.clone())),
+            Kind::Mixed(_) => return self.string(scope).map(Value::from),
+            Kind::Expression(expression) => expression.eval(context()),
+            Kind::Measured(env) => operators::render(env, context(), &Wanted::Value, |_, value, _| {
+                value.expect("the text is a single expression, so its value is left")
+            }),
+        };
+        let value = value.map_err(|error| self.failed(&error, scope))?;
+        if value.is_undefined() { Err(self.undefined(scope)) } else { Ok(value) }
     }
 
     /// The value as a string. Blanks around a single expression stay.
@@ -125,7 +136,7 @@ impl Template {
         match &self.kind {
             Kind::Plain => Ok(self.text.raw.clone()),
             Kind::Mixed(env) => self.render(env, scope),
-            Kind::Expression(_) => {
+            Kind::Expression(_) | Kind::Measured(_) => {
                 let value = self.value(scope)?;
                 let text = text_of(&value).map_err(|message| self.unusable(&message))?;
                 let (before, after) = blanks(&self.text.raw);
@@ -139,7 +150,7 @@ impl Template {
     pub fn pattern(&self, scope: &Arc<ItemScope>) -> Result<PathPattern, TemplateError> {
         match &self.kind {
             Kind::Plain => Ok(PathPattern::new(&self.text.raw)),
-            Kind::Expression(_) => {
+            Kind::Expression(_) | Kind::Measured(_) => {
                 let value = self.string(scope)?;
                 let is_given = |name: &String| {
                     let root = name.split('.').next().unwrap_or(name);
@@ -172,7 +183,8 @@ impl Template {
     fn render(&self, env: &Environment<'static>, scope: &Arc<ItemScope>) -> Result<String, TemplateError> {
         // An error holds the values that it is about, so it must not leave the stack that they may need.
         let render = || {
-            let text = template_of(env).render(Value::from_dyn_object(Arc::clone(scope)));
+            let context = Value::from_dyn_object(Arc::clone(scope));
+            let text = operators::render(env, context, &Wanted::Text, |text, _, _| text);
             text.map_err(|error| self.failed(&error, scope))
         };
         rendered(&self.text.raw, render).unwrap_or_else(|error| Err(self.unusable(&error.to_string())))

@@ -1,14 +1,12 @@
-//! How minijinja is set up: delimiters, filters, and undefined names as errors.
+//! The environments that templates are compiled in, with one template each.
 
+use super::base::BASE;
 use super::bounds::fuel;
 use super::depth::check_depth;
 use super::error::{TemplateError, syntax_error};
-use super::filters::add_filters;
-use super::text::insert;
-use super::tokens::COMMENT;
+use super::measured::add_measures;
 use crate::model::Text;
-use minijinja::syntax::SyntaxConfig;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use minijinja::Environment;
 use std::sync::LazyLock;
 
 /// For plain text: a value is inserted as it prints.
@@ -19,15 +17,8 @@ pub(super) const NAME: &str = "text";
 
 /// A new environment with the filters.
 pub(super) fn environment() -> Environment<'static> {
-    let mut env = Environment::new();
-    let syntax = SyntaxConfig::builder().comment_delimiters(COMMENT, "##}").keep_trailing_newline(true).build();
-    env.set_syntax(syntax.expect("the three kinds of delimiters differ"));
-    env.set_undefined_behavior(UndefinedBehavior::Strict);
-    env.set_auto_escape_callback(|_| AutoEscape::None);
-    env.set_formatter(insert);
-    env.set_debug(true);
-    env.set_fuel(Some(fuel("")));
-    add_filters(&mut env);
+    let mut env = BASE.clone();
+    add_measures(&mut env);
     env
 }
 

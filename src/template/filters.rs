@@ -3,7 +3,7 @@
 use super::exact_number::ExactNumber;
 use super::json::value_to_json;
 use super::text::text_of;
-use minijinja::value::{Kwargs, Object, ObjectRepr, Rest, Value, ValueKind};
+use minijinja::value::{Kwargs, Object, ObjectRepr, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State};
 use std::fmt;
 use std::path::Path;
@@ -25,9 +25,6 @@ impl Object for Raw {
 
 /// How deep a value may be nested that `pprint` prints.
 const DEEPEST_PRINTED: usize = 120;
-
-/// How many values `chain` gives at most.
-const MOST_CHAINED: usize = 1 << 25;
 
 /// How many values `pprint` prints at most.
 const MOST_PRINTED: usize = 1 << 22;
@@ -68,15 +65,6 @@ pub(super) fn add_filters(env: &mut Environment<'static>) {
             return Err(Error::new(ErrorKind::InvalidOperation, format!("the value {excess}")));
         }
         Ok(minijinja::filters::pprint(&value))
-    });
-    // minijinja's own counts nothing, so lists that are chained with themselves again and again have any number of values.
-    env.add_filter("chain", |state: &State<'_, '_>, value: Value, others: Rest<Value>| {
-        let lengths = others.iter().chain([&value]).map(|list| list.len().unwrap_or(0));
-        if lengths.fold(0, usize::saturating_add) > MOST_CHAINED {
-            let text = format!("the lists have more than {MOST_CHAINED} values together");
-            return Err(Error::new(ErrorKind::InvalidOperation, text));
-        }
-        minijinja::filters::chain(state, value, others)
     });
     // minijinja's own does not know numbers of any size.
     env.add_filter("float", |state: &State<'_, '_>, value: Value, default: Option<Value>, options: Kwargs| {

@@ -4,6 +4,7 @@
 //! shell syntax. Leaves it to its callers who renders what and when, and knows nothing of steps or tasks. An undefined name
 //! is always an error, and rendered text is never rendered again.
 
+mod base;
 mod bounds;
 mod check;
 mod compiled;
@@ -14,8 +15,11 @@ mod error;
 mod exact_number;
 mod filters;
 mod foreign;
+mod joined;
 mod json;
+mod measured;
 mod names;
+mod operators;
 mod path_pattern;
 mod results_name;
 mod scope;

@@ -9,7 +9,8 @@ use std::process::Stdio;
 
 /// Secrets of odd shapes, by name: of a parameter, or of the environment.
 const TOKEN: &str = "tk/9+=%&\"'\\ qz";
-const PIN: &str = "918273645";
+/// Long, so that no time or size has half of it.
+const PIN: &str = "9182736455463728190";
 const LEAF: &str = "Lq3fWq7x";
 const DEEP: &str = "Dw5pXr8y";
 const VARIABLE: &str = "Vy9rYv3z";

@@ -212,7 +212,9 @@ fn an_item_that_a_worker_has_got_already_is_skipped_before_it_begins() {
           if item >= 3000: open(f'began-{item}', 'w').close()
           while item == 3000 and not os.path.exists('go'): time.sleep(0.02)
           return item";
-    let mut run = Steered::of(task, 3300, "");
+    // With one worker, no other one can have got the next item.
+    let one_worker = workflow(task, 3300, "").replace("max_parallel: 2", "max_parallel: 1");
+    let mut run = Steered::start(Sandbox::with(&one_worker));
     run.until_begun(3000);
     run.until_state("load:3000");
     run.ctl(&["skip", "load:3001"]).exits_with(0);

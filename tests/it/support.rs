@@ -99,7 +99,12 @@ impl Sandbox {
     /// The program under a limit of so many KiB on the size of files.
     pub fn limited(&self, kib: u64, arguments: &[&str]) -> Ended {
         // `ulimit -f` counts blocks of 512 bytes.
-        let shell = format!("ulimit -f {} && exec \"$0\" \"$@\"", kib * 2);
+        self.under(&format!("-f {}", kib * 2), arguments)
+    }
+
+    /// The program under a limit of the shell's `ulimit`.
+    pub fn under(&self, limit: &str, arguments: &[&str]) -> Ended {
+        let shell = format!("ulimit {limit} && exec \"$0\" \"$@\"");
         let plain = self.command(arguments);
         let mut command = Command::new("sh");
         command.args(["-c", &shell]).arg(plain.get_program()).args(plain.get_args()).current_dir(self.path());

@@ -15,6 +15,7 @@ use crate::template::environment::{environment, environment_with, template_of};
 use crate::template::error::{TemplateError, TemplateErrorKind};
 use crate::template::foreign::with_raw;
 use crate::template::names::Names;
+use crate::template::operators::{self, Wanted};
 use crate::template::scope::ItemScope;
 use minijinja::Environment;
 use minijinja::value::Value;
@@ -149,13 +150,13 @@ impl Script {
     }
 
     fn quoted(&self, scope: &Arc<ItemScope>) -> Result<RenderedCommand, TemplateError> {
-        let template = template_of(&self.env);
-        let rendered = template.render_captured(Value::from_dyn_object(Arc::clone(scope)));
-        let rendered = rendered.map_err(|error| render_error(&self.text, &self.uses, &error, &scope.names()))?;
-        let none = Captured::default();
-        let captured = rendered.state().get_extension::<Captured>().unwrap_or(&none);
-        let (script, used) =
-            substitute(rendered.output(), &captured.0).map_err(|error| shell_error(&self.text, &error))?;
+        let context = Value::from_dyn_object(Arc::clone(scope));
+        let rendered = operators::render(&self.env, context, &Wanted::Text, |text, _, state| {
+            (text, state.get_extension::<Captured>().cloned().unwrap_or_default())
+        });
+        let (text, captured) =
+            rendered.map_err(|error| render_error(&self.text, &self.uses, &error, &scope.names()))?;
+        let (script, used) = substitute(&text, &captured.0).map_err(|error| shell_error(&self.text, &error))?;
         let variables = used.into_iter().map(|number| (variable(number), captured.0[number].clone())).collect();
         Ok(RenderedCommand::Script { script, variables })
     }

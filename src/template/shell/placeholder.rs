@@ -9,7 +9,7 @@ use minijinja::value::Value;
 use minijinja::{Error, ErrorKind, Output, State};
 
 /// The values captured while a command is rendered.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Captured(pub(super) Vec<String>);
 
 /// Encloses the number of a captured value.

@@ -36,11 +36,13 @@ struct Heredoc {
     delimiter: String,
     quoted: bool,
     tabs: bool,
+    /// How many contexts the line that names it is in.
+    depth: usize,
 }
 
 /// Replaces the placeholders of a command by references. Also returns the numbers of the values that are used.
 pub(super) fn substitute(command: &str, values: &[String]) -> Result<(String, Vec<usize>), ShellError> {
-    let mut substituter = Substituter { rest: command, out: String::new(), used: Vec::new(), values, has_case: false };
+    let mut substituter = Substituter { rest: command, out: String::new(), used: Vec::new(), values, unsure: None };
     substituter.substitute(vec![Context::Bare(0)])?;
     Ok((substituter.out, substituter.used))
 }
@@ -50,8 +52,8 @@ struct Substituter<'a> {
     out: String,
     used: Vec<usize>,
     values: &'a [String],
-    /// Whether there was a `case` inside `$(..)`: its brackets close nothing, so the place of what follows is not sure.
-    has_case: bool,
+    /// After what the place of everything that follows is not sure, if it is not.
+    unsure: Option<&'static str>,
 }
 
 impl Substituter<'_> {
@@ -85,12 +87,21 @@ impl Substituter<'_> {
                 ('(', Context::Bare(open)) if open > 0 => replace(&mut contexts, Context::Bare(open + 1)),
                 (')', Context::Bare(1)) => _ = contexts.pop(),
                 (')', Context::Bare(open)) if open > 1 => replace(&mut contexts, Context::Bare(open - 1)),
-                ('c', Context::Bare(open)) if open > 0 && word_start && self.begins_case() => self.has_case = true,
+                ('c', Context::Bare(open)) if open > 0 && word_start && self.begins_case() => {
+                    // Its brackets close nothing.
+                    self.unsure = Some("`$(..)` after a `case` in it");
+                }
                 ('#', Context::Bare(_)) if word_start => self.comment()?,
                 ('<', Context::Bare(_)) if self.rest.starts_with("<<") => _ = self.take("<<"),
-                ('<', Context::Bare(_)) if self.take("<") => heredocs.extend(self.heredoc_start()),
+                ('<', Context::Bare(_)) if self.take("<") => heredocs.extend(self.heredoc_start(contexts.len())),
                 ('\n', Context::Bare(_)) => {
                     for heredoc in heredocs.drain(..) {
+                        // Shells differ in where it is then.
+                        if heredoc.depth != contexts.len() {
+                            self.unsure = Some(
+                                "a command with a here-document that begins on one side of a `$(` and ends on the other",
+                            );
+                        }
                         self.heredoc_body(&heredoc)?;
                     }
                 }
@@ -186,8 +197,8 @@ impl Substituter<'_> {
 
     /// The number in a placeholder whose first character was taken.
     fn placeholder(&mut self) -> Result<usize, ShellError> {
-        if self.has_case {
-            return Err(ShellError::Unsure("`$(..)` after a `case` in it"));
+        if let Some(what) = self.unsure {
+            return Err(ShellError::Unsure(what));
         }
         let (number, rest) = self.rest.split_once(PLACEHOLDER).ok_or(ShellError::Nul)?;
         self.rest = rest;
@@ -255,7 +266,7 @@ impl Substituter<'_> {
         Ok(())
     }
 
-    fn heredoc_start(&mut self) -> Option<Heredoc> {
+    fn heredoc_start(&mut self, depth: usize) -> Option<Heredoc> {
         let tabs = self.take("-");
         while self.take(" ") || self.take("\t") {}
         let end = self.rest.find(|c: char| c.is_whitespace() || ";&|<>()".contains(c)).unwrap_or(self.rest.len());
@@ -265,7 +276,7 @@ impl Substituter<'_> {
         }
         self.take(&word);
         let delimiter: String = word.chars().filter(|c| !matches!(c, '\'' | '"' | '\\')).collect();
-        Some(Heredoc { quoted: delimiter != word, delimiter, tabs })
+        Some(Heredoc { quoted: delimiter != word, delimiter, tabs, depth })
     }
 
     /// The shell first looks for the end of a here-document, then for what it puts in.
@@ -365,6 +376,8 @@ mod tests {
             "cat <<E\n`echo @`\nE",
             "echo ${@}",
             "echo ${x@}",
+            "cat <<A; echo \"$(cat <<B\nb\nB\necho @)\"\na\nA",
+            "echo \"$(cat <<A)\" @\n@\nA\necho @",
         ] {
             assert!(matches!(substituted(unsure), Err(ShellError::Unsure(_))), "{unsure}: {:?}", substituted(unsure));
         }

@@ -1,0 +1,222 @@
+//! Operators whose operands are measured before they are applied.
+//!
+//! minijinja offers no hook for operators. It compiles a template to instructions, though, and runs any that it is given. So each operator
+//! that might get a list becomes a jump to a detour behind the last instruction, where a filter looks at the operands first. The instructions
+//! of minijinja are not part of its stable interface, so its version is pinned.
+//!
+//! Other ways were not good enough: a limit on memory is noticed by an allocator, which can only abort; what an operator gets is known at
+//! run time alone, so no check of the text can tell `total + size` from a list that doubles; and a rewritten text has other places in
+//! errors.
+
+use super::environment::template_of;
+use super::measured::{COMPARE, JOIN, KEYS, LOOK_UP, WRITE};
+use minijinja::machinery::{Instruction, Instructions, eval, get_compiled_template, make_string_output};
+use minijinja::value::{Value, ValueKind};
+use minijinja::{AutoEscape, Environment, Error, State};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a rendering of a template leaves.
+pub(super) enum Wanted {
+    /// The text.
+    Text,
+    /// The value of its only expression.
+    Value,
+}
+
+/// Whether operands of its operators have to be measured.
+pub(super) fn has_measured(env: &Environment<'static>) -> bool {
+    !measured(&get_compiled_template(&template_of(env)).instructions).is_empty()
+}
+
+/// Renders the only template of an environment, and lets `finish` take its text, the value of its only expression if that is wanted, and
+/// what formatters and filters have left.
+pub(super) fn render<T>(
+    env: &Environment<'static>,
+    context: Value,
+    wanted: &Wanted,
+    finish: impl FnOnce(String, Option<Value>, &State<'_, '_>) -> T,
+) -> Result<T, Error> {
+    let template = template_of(env);
+    let compiled = get_compiled_template(&template);
+    let detoured = detoured(&compiled.instructions, wanted);
+    let instructions = detoured.as_ref().unwrap_or(&compiled.instructions);
+    let mut text = String::with_capacity(compiled.buffer_size_hint);
+    let (value, state) = {
+        let mut out = make_string_output(&mut text);
+        eval(env, instructions, context, &compiled.blocks, &mut out, AutoEscape::None)?
+    };
+    Ok(finish(text, value, &state))
+}
+
+/// The instructions with their detours, if there are any.
+fn detoured<'env>(code: &Instructions<'env>, wanted: &Wanted) -> Option<Instructions<'env>> {
+    let places = measured(code);
+    if places.is_empty() {
+        return None;
+    }
+    // After the last instruction comes a jump over the detours to the end.
+    let first_detour = length(code) + 1;
+    let starts = places.iter().scan(first_detour, |next, place| {
+        let start = *next;
+        *next += place.detour_length();
+        Some((place.at, start))
+    });
+    let starts: BTreeMap<u32, u32> = starts.collect();
+    let end = first_detour + places.iter().map(Place::detour_length).sum::<u32>();
+    let mut copy = Instructions::new(code.name(), code.source());
+    for (at, instruction) in all(code) {
+        let instruction = match (starts.get(&at), instruction) {
+            (Some(start), _) => Instruction::Jump(*start),
+            // What it would write stays.
+            (None, Instruction::Emit) if matches!(wanted, Wanted::Value) => Instruction::Jump(end),
+            (None, instruction) => instruction.clone(),
+        };
+        add(&mut copy, instruction, code, at);
+    }
+    copy.add(Instruction::Jump(end));
+    for place in places {
+        for instruction in place.detour(starts[&place.at]) {
+            add(&mut copy, instruction, code, place.at);
+        }
+    }
+    Some(copy)
+}
+
+/// Adds an instruction with the place in the text of one in `code`.
+fn add<'env>(copy: &mut Instructions<'env>, instruction: Instruction<'env>, code: &Instructions<'env>, at: u32) {
+    match (code.get_span(at), code.get_line(at).and_then(|line| u16::try_from(line).ok())) {
+        (Some(span), _) => copy.add_with_span(instruction, span),
+        (None, Some(line)) => copy.add_with_line(instruction, line),
+        (None, None) => copy.add(instruction),
+    };
+}
+
+/// All instructions, with their numbers.
+fn all<'c, 'env>(code: &'c Instructions<'env>) -> impl Iterator<Item = (u32, &'c Instruction<'env>)> {
+    (0..).map_while(|at| Some((at, code.get(at)?)))
+}
+
+fn length(code: &Instructions<'_>) -> u32 {
+    all(code).last().map_or(0, |(at, _)| at + 1)
+}
+
+/// An operator whose operands have to be measured, and the filter that does.
+struct Place<'env> {
+    at: u32,
+    operator: Instruction<'env>,
+    /// How many values it takes from the stack.
+    operands: usize,
+    filter: &'static str,
+}
+
+impl<'env> Place<'env> {
+    fn detour_length(&self) -> u32 {
+        self.detour(0).len().try_into().expect("a detour has a dozen instructions")
+    }
+
+    /// What to do instead of the operator, if it begins at instruction `start`. The operands are on the stack.
+    fn detour(&self, start: u32) -> Vec<Instruction<'env>> {
+        let back = Instruction::Jump(self.at + 1);
+        let apply = Instruction::ApplyFilter(self.filter, Some(1), !0);
+        let mut detour = vec![Instruction::BuildList(Some(self.operands))];
+        if self.filter == JOIN {
+            // The filter gives a list of the joined list, or an empty one if the operands are no lists. To unpack a list reverses it.
+            let joined = start + 8;
+            detour.extend([Instruction::DupTop, apply, Instruction::JumpIfTrueOrPop(joined)]);
+            detour.extend([Instruction::UnpackList(2), Instruction::Swap, self.operator.clone(), back.clone()]);
+            detour.extend([Instruction::Swap, Instruction::DiscardTop, Instruction::UnpackList(1), back]);
+        } else {
+            detour.extend([apply, Instruction::UnpackList(self.operands), self.operator.clone(), back]);
+        }
+        detour
+    }
+}
+
+/// The operators that may get a list or a mapping where that matters. Most don't: an operand is often a number or a string of the template, or
+/// what another operator gave.
+fn measured<'env>(code: &Instructions<'env>) -> Vec<Place<'env>> {
+    let targets: BTreeSet<u32> = all(code).filter_map(|(_, instruction)| target(instruction)).collect();
+    // Whether the values on the stack are known to be neither list nor mapping. It ends with the topmost value; of those before the
+    // first one, nothing is known.
+    let mut stack: Vec<bool> = Vec::new();
+    let mut places = Vec::new();
+    for (at, operator) in all(code) {
+        if targets.contains(&at) {
+            stack.clear();
+        }
+        let is_plain = |from_top: usize| stack.iter().rev().nth(from_top).copied().unwrap_or(false);
+        let found = match operator {
+            Instruction::BuildMap(pairs) if (0..*pairs).any(|pair| !is_plain(2 * pair + 1)) => Some((2 * pairs, KEYS)),
+            Instruction::CallMethod("changed", Some(values)) => Some((usize::from(*values), WRITE)),
+            _ => filter_for(operator, [is_plain(1), is_plain(0)]).map(|filter| (2, filter)),
+        };
+        if let Some((operands, filter)) = found {
+            places.push(Place { at, operator: operator.clone(), operands, filter });
+        }
+        match effect(operator, [is_plain(1), is_plain(0)]) {
+            Some((taken, given)) => {
+                stack.truncate(stack.len().saturating_sub(taken));
+                stack.push(given);
+            }
+            None => stack.clear(),
+        }
+    }
+    places
+}
+
+/// The filter that measures the operands, if that is necessary.
+fn filter_for(operator: &Instruction<'_>, [first_is_plain, second_is_plain]: [bool; 2]) -> Option<&'static str> {
+    match operator {
+        Instruction::Add if !first_is_plain && !second_is_plain => Some(JOIN),
+        Instruction::StringConcat if !first_is_plain || !second_is_plain => Some(WRITE),
+        Instruction::GetItem if !second_is_plain => Some(LOOK_UP),
+        // A plain value is found in a list, or not, at the first look at each element.
+        Instruction::In | Instruction::CompareAndPreserve(_) if !first_is_plain => Some(COMPARE),
+        Instruction::Eq | Instruction::Ne | Instruction::Lt | Instruction::Lte | Instruction::Gt | Instruction::Gte
+            if !first_is_plain && !second_is_plain =>
+        {
+            Some(COMPARE)
+        }
+        _ => None,
+    }
+}
+
+/// How many values an instruction takes from the stack, and whether the one that it leaves is plain. None if that is not known.
+fn effect(instruction: &Instruction<'_>, [first_is_plain, second_is_plain]: [bool; 2]) -> Option<(usize, bool)> {
+    Some(match instruction {
+        Instruction::LoadConst(value) => {
+            (0, matches!(value.kind(), ValueKind::Number | ValueKind::String | ValueKind::Bool))
+        }
+        Instruction::Lookup(_) => (0, false),
+        Instruction::GetAttr(_) => (1, false),
+        Instruction::GetItem | Instruction::Mul => (2, false),
+        Instruction::Add => (2, first_is_plain || second_is_plain),
+        Instruction::Neg | Instruction::Not => (1, true),
+        Instruction::StringConcat
+        | Instruction::Sub
+        | Instruction::Div
+        | Instruction::IntDiv
+        | Instruction::Rem
+        | Instruction::Pow
+        | Instruction::Eq
+        | Instruction::Ne
+        | Instruction::Lt
+        | Instruction::Lte
+        | Instruction::Gt
+        | Instruction::Gte
+        | Instruction::In => (2, true),
+        _ => return None,
+    })
+}
+
+/// Where an instruction may jump to.
+fn target(instruction: &Instruction<'_>) -> Option<u32> {
+    match instruction {
+        Instruction::Jump(target)
+        | Instruction::JumpIfFalse(target)
+        | Instruction::JumpIfFalseOrPop(target)
+        | Instruction::JumpIfTrueOrPop(target)
+        | Instruction::Iterate(target) => Some(*target),
+        _ => None,
+    }
+}
