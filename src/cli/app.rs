@@ -117,7 +117,9 @@ impl Verb {
             Self::Init(args) => args.run(),
             Self::Completions(args) => args.run(),
             Self::Man(args) => args.run(Cli::command()),
-            Self::Client => crate::client::serve().map(|()| Exit::Done).map_err(|error| CliError::of(Exit::Bad, &error)),
+            Self::Client => {
+                crate::client::serve().map(|()| Exit::Done).map_err(|error| CliError::of(Exit::Bad, &error))
+            }
             Self::Guard => guard::watch().map(|()| Exit::Done).map_err(|error| CliError::of(Exit::Bad, &error)),
         }
     }

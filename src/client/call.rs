@@ -6,9 +6,7 @@ use super::serve::Shared;
 use super::settings::step_settings;
 use crate::measure::SlotClocks;
 use crate::model::{Failure, FailureKind, Form, Listener, StepName};
-use crate::pipeline::{
-    Alarm, Announcer, Carried, Feed, PipelineError, StepEnd, StepJob, StepStart, Width, run_step,
-};
+use crate::pipeline::{Alarm, Announcer, Carried, Feed, PipelineError, StepEnd, StepJob, StepStart, Width, run_step};
 use crate::task::python::{Found, Host, PickledProgram};
 use crate::task::{Cancel, CurrentItems, StepContext, TaskHost, Withdrawn, make_room};
 use crate::text::Secrets;

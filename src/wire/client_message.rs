@@ -259,7 +259,9 @@ mod tests {
     #[test]
     fn items_and_results_arrive_as_they_were_sent() {
         let given = Given { count: 7, pickle: b"opaque".as_slice().into() };
-        let ClientMessage::Given(back) = there_and_back(&ClientMessage::Given(given.clone())) else { panic!("another") };
+        let ClientMessage::Given(back) = there_and_back(&ClientMessage::Given(given.clone())) else {
+            panic!("another")
+        };
         assert_eq!(back, given);
         for indexes in [Indexes::Range(5..9), Indexes::List(vec![2, 5, 1 << 40]), Indexes::List(vec![])] {
             let returned = Returned { indexes, took: 5, of: 9, segments: vec![1, 2, 3] };

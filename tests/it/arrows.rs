@@ -41,15 +41,12 @@ const ARROWS: &[(&str, &[&str])] = &[
         "profile",
         &["measure", "text", "run", "pipeline", "compile", "ledger", "sources", "task", "spec", "template", "model"],
     ),
-    (
-        "client",
-        &["measure", "text", "pipeline", "compile", "sources", "task", "spec", "wire", "model"],
-    ),
+    ("client", &["measure", "text", "pipeline", "compile", "sources", "task", "spec", "wire", "model"]),
     (
         "cli",
         &[
-            "client", "control", "serve", "sniff", "profile", "causes", "explain", "measure", "text", "run", "resume", "compile",
-            "export", "ledger", "sources", "survey", "report", "spec", "task", "template", "wire", "model",
+            "client", "control", "serve", "sniff", "profile", "causes", "explain", "measure", "text", "run", "resume",
+            "compile", "export", "ledger", "sources", "survey", "report", "spec", "task", "template", "wire", "model",
         ],
     ),
     ("serve", &["control", "explain", "ledger", "report", "text", "model"]),

@@ -34,8 +34,8 @@ mod worker;
 mod worker_env;
 
 pub use host::{Found, Host, HostError, Hosting, Settled, find_interpreter};
-pub use probe::{Check, CheckFault};
 pub use pickled::PickledProgram;
+pub use probe::{Check, CheckFault};
 pub(super) use task::PythonTask;
 pub use warm::WarmWorkers;
 pub use worker_env::THREAD_VARIABLES;
