@@ -150,6 +150,20 @@ def test_tasks_run_in_the_environment_that_the_wheel_is_installed_in(installed, 
     assert prefixes(command, folder) == {str(installed)}
 
 
+def test_the_package_runs_workflows_and_maps_functions(installed, folder):
+    code = """
+import sys, batchmill
+run = batchmill.run("where.yaml")
+print(run.status, [item for item, _ in run.steps["work"].results])
+print({prefix for _, prefix in run.steps["work"].results} == {sys.prefix})
+def where(x):
+    return x, sys.prefix
+print(list(batchmill.map(where, [1, 2])) == [(1, sys.prefix), (2, sys.prefix)])
+"""
+    said = succeeds(run([installed / "bin/python", "-c", code], folder))
+    assert said == "succeeded [0, 1, 2]\nTrue\nTrue\n"
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_the_demo_runs_with_the_extra_that_it_needs(installed, packages, wheel, folder, way):
     done = pip("--python", installed, "install", "--find-links", packages, f"{wheel}[pandas]")
