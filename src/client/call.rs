@@ -2,8 +2,8 @@
 
 use super::given::GivenItems;
 use super::sender::Outgoing;
-use super::serve::Shared;
 use super::settings::step_settings;
+use super::shared::Shared;
 use crate::measure::SlotClocks;
 use crate::model::{Failure, FailureKind, Form, Listener, StepName};
 use crate::pipeline::{Alarm, Announcer, Carried, Feed, PipelineError, StepEnd, StepJob, StepStart, Width, run_step};

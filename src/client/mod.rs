@@ -9,5 +9,6 @@ mod given;
 mod sender;
 mod serve;
 mod settings;
+mod shared;
 
 pub use serve::{VERB, serve};

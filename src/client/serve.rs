@@ -1,11 +1,11 @@
 //! The connection that a client starts the engine with.
 
 use super::call::answer;
+use super::shared::Shared;
 use crate::measure::wall_clock;
 use crate::model::RunId;
 use crate::task::Cancel;
 use crate::task::guard::Guard;
-use crate::task::python::WarmWorkers;
 use crate::wire::{ClientMessage, FrameReader, Hello, PROTOCOL, Role, write_frame};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
@@ -13,7 +13,6 @@ use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::thread::Builder;
 use std::time::Duration;
 
@@ -25,15 +24,6 @@ const IDLE: Duration = Duration::from_secs(60);
 
 /// How often to look for such workers, in seconds.
 const LOOK: i64 = 5;
-
-/// What all calls share.
-pub(super) struct Shared {
-    pub(super) run: RunId,
-    pub(super) guard: Arc<Guard>,
-    pub(super) warm: Arc<WarmWorkers>,
-    /// Ends all calls.
-    pub(super) cancel: Cancel,
-}
 
 /// Serves the client at the other end of stdin until it closes the connection.
 ///
