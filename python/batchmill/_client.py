@@ -21,6 +21,8 @@ __all__ = ["changed_environment", "open_call"]
 _MOST_SAID: Final = 2000
 # How long the engine may take to end its workers, in seconds.
 _PATIENCE: Final = 10.0
+# How long an engine that has closed a connection may take to end, if it is ending, in seconds.
+_MOMENT: Final = 2.0
 
 
 class _Engine:
@@ -82,6 +84,13 @@ class _Engine:
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
+    def ends_within(self, seconds: float) -> bool:
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def lost(self) -> EngineDiedError:
         """Say how the engine has ended."""
         self._connection.close()
@@ -139,7 +148,8 @@ def open_call() -> Connection:
 def how_it_ended() -> EngineDiedError:
     """Say how the engine has ended, or that it has closed the connection of a call."""
     with _lock:
-        if _engine is None or _engine.is_alive():
+        # Its sockets close a moment before it can be waited for.
+        if _engine is None or not _engine.ends_within(_MOMENT):
             return EngineDiedError("the engine has ended the call")
         return _engine.lost()
 
