@@ -26,6 +26,7 @@ mod memory;
 mod outbox;
 mod page;
 mod pickle;
+mod pickled;
 mod record;
 mod run;
 mod seeds;

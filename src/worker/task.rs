@@ -1,9 +1,9 @@
 //! The callable that a worker runs for every item, built from `Start`.
 
-use super::bundle::{Pickled, scope_of};
 use super::decode::decode;
 use super::frame::Frames;
 use super::page::Precision;
+use super::pickled::{Pickled, scope_of};
 use super::record::Records;
 use super::seeds::Seeds;
 use super::shared_lists::SharedLists;

@@ -3,12 +3,13 @@
 use super::foreground::foreground_command;
 use super::lane::PythonLane;
 use super::local::LocalHost;
+use super::pickled::PickledProgram;
 use super::task::PythonTask;
 use crate::model::Failure;
 use crate::task::context::StepContext;
 use crate::task::foreground::{ForegroundEnd, ForegroundRun};
 use crate::task::lane::Lane;
-use crate::task::program::{Batching, PythonNeeds, Task};
+use crate::task::program::{Batching, Program, PythonNeeds, Task};
 use crate::template::{Names, TemplateError};
 use std::sync::Arc;
 
@@ -40,5 +41,12 @@ impl Task for PythonTask {
 
     fn python(&self, names: &Names) -> Option<PythonNeeds> {
         Some(PythonNeeds { checks: self.checks(names), import_path: self.import_path() })
+    }
+}
+
+impl PickledProgram {
+    /// The task of a step that calls it for each item.
+    pub fn compile(self) -> Program {
+        Program::new(PythonTask::pickled(self))
     }
 }

@@ -1,7 +1,5 @@
 //! The program of a call of a client: a function or a class that the engine never opens.
 
-use super::task::PythonTask;
-use crate::task::program::Program;
 use std::num::NonZeroUsize;
 
 /// What a client wants to call.
@@ -17,11 +15,4 @@ pub struct PickledProgram {
     pub max_memory: Option<u64>,
     /// After how many items a worker is replaced.
     pub max_items_per_worker: Option<NonZeroUsize>,
-}
-
-impl PickledProgram {
-    /// The task of a step that calls it for each item.
-    pub fn compile(self) -> Program {
-        Program::new(PythonTask::pickled(self))
-    }
 }
