@@ -50,7 +50,10 @@ fn execute_with(
         let lowered = rustix::process::nice(nice).map_err(io::Error::from);
         lowered.map_err(|error| CliError::bad("cannot lower the priority (`--nice`)").caused_by(&error))?;
     }
-    let stopper = Stopper::listen(&control, display.grace).map_err(|error| CliError::of(Exit::Bad, &error))?;
+    let stopper = Stopper::listen(&control, display.grace).map_err(|error| {
+        let failed = CliError::bad("cannot start the thread that waits for signals").caused_by(&error);
+        failed.help("check the resource limits: `ulimit -a` shows them")
+    })?;
     let kept = limits(&prepared.workflow, display).keep(&stopper);
     kept.map_err(|error| CliError::of(Exit::Bad, &error))?;
     let highlights = LeftHighlights::default();

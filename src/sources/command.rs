@@ -1,5 +1,6 @@
 //! `$(command)`: each line that a shell command prints is an item. The command finishes first, so that a command that fails is
 //! an error before any item runs. What it prints is kept in a file and read as the step runs, so memory does not grow with it.
+//! If it prints a NUL byte, as `find -print0` does, NUL bytes end the items, and line feeds are part of them.
 //! A line that names a file, such as those of `$(ls *.csv)`, is also identified by the file's size and modification time.
 
 use super::chunk::Chunk;
@@ -22,6 +23,8 @@ pub(super) struct CommandLines {
     command: String,
     lines: BufReader<File>,
     line: Vec<u8>,
+    /// What ends an item.
+    end: u8,
     /// How many lines were read.
     number: usize,
     total: u64,
@@ -75,7 +78,9 @@ impl CommandLines {
     fn of(command: String, file: File) -> Result<Self, SourceError> {
         let lines = BufReader::with_capacity(256 << 10, file);
         let compare = Compare::Time;
-        let mut all = Self { command, lines, line: Vec::new(), number: 0, total: 0, compare, ordered: None };
+        let mut all = Self { command, lines, line: Vec::new(), end: b'\n', number: 0, total: 0, compare, ordered: None };
+        all.rewind()?;
+        all.end = if all.has_nul()? { 0 } else { b'\n' };
         all.rewind()?;
         let mut total = 0;
         while all.next_item()?.is_some() {
@@ -83,6 +88,17 @@ impl CommandLines {
         }
         all.rewind()?;
         Ok(Self { total, ..all })
+    }
+
+    fn has_nul(&mut self) -> Result<bool, SourceError> {
+        loop {
+            let seen = self.lines.fill_buf().map(|buffer| (memchr::memchr(0, buffer).is_some(), buffer.len()));
+            let (found, read) = seen.map_err(|source| self.unreadable(source))?;
+            if found || read == 0 {
+                return Ok(found);
+            }
+            self.lines.consume(read);
+        }
     }
 
     fn rewind(&mut self) -> Result<(), SourceError> {
@@ -100,12 +116,12 @@ impl CommandLines {
     fn next_item(&mut self) -> Result<Option<Vec<u8>>, SourceError> {
         loop {
             self.line.clear();
-            let read = self.lines.read_until(b'\n', &mut self.line);
+            let read = self.lines.read_until(self.end, &mut self.line);
             if read.map_err(|source| self.unreadable(source))? == 0 {
                 return Ok(None);
             }
             self.number += 1;
-            let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
+            let line = self.line.strip_suffix(&[self.end]).unwrap_or(&self.line);
             if let Some(item) = lines::item(line, self.number, &self.command)? {
                 return Ok(Some(item));
             }

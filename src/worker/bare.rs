@@ -1,4 +1,4 @@
-//! Starts CPython without its `site` module.
+//! Starts CPython without its `site` module, and with the locale and the UTF-8 mode that `python3` would have here.
 //!
 //! `site` would set up the packages of the embedded interpreter's own installation, including everything that their `.pth`
 //! files import, just to have them replaced by those of the chosen environment. `activate` sets up that environment later.
@@ -8,14 +8,24 @@
 )]
 
 use pyo3::Python;
+#[cfg(not(feature = "abi3"))]
+use pyo3::ffi;
 
 /// Starts the interpreter. Call it once, before anything else that uses Python.
 #[cfg(not(feature = "abi3"))]
 #[expect(deprecated, reason = "the replacement takes a dozen unsafe calls")]
 pub(super) fn start() {
-    // SAFETY: `Py_Initialize`, which follows, reads the variable. No other thread of this process uses Python yet.
+    let mut locale = std::mem::MaybeUninit::<ffi::PyPreConfig>::zeroed();
+    // SAFETY: `PyPreConfig_InitPythonConfig` fills in the whole struct, which lives until `Py_PreInitialize` has copied it.
+    // `Py_Initialize`, which follows, reads the variable. No other thread of this process uses Python yet.
     unsafe {
-        pyo3::ffi::Py_NoSiteFlag = 1;
+        // `Py_Initialize` alone ignores PYTHONUTF8 and leaves an unset or `C` locale as ASCII (PEP 538, PEP 540).
+        ffi::PyPreConfig_InitPythonConfig(locale.as_mut_ptr());
+        let status = ffi::Py_PreInitialize(locale.as_ptr());
+        if ffi::PyStatus_Exception(status) != 0 {
+            ffi::Py_ExitStatusException(status);
+        }
+        ffi::Py_NoSiteFlag = 1;
     }
     Python::initialize();
 }

@@ -93,3 +93,18 @@ fn files_whose_names_are_not_utf_8_are_no_items_but_can_be_read() {
     assert_eq!(sandbox.results("a").len(), 3);
     sandbox.batchmill(&["inspect", "d/**/*.csv"]).exits_with(0);
 }
+
+#[test]
+fn a_command_that_prints_nul_bytes_ends_its_items_with_them() {
+    let names = ["a", "b\nc", "d e"];
+    for source in ["$(cd f && find . -type f -print0 | sort -z)", "$(cd f && find . -type f -print0 | sort -z | head -c -1)"] {
+        let text = format!(
+            "steps:\n  - name: names\n    for_each: \"{source}\"\n    task: python\n    inputs: {{code: return item}}\n"
+        );
+        let sandbox = Sandbox::with(&text);
+        fs::create_dir(sandbox.path().join("f")).unwrap();
+        names.iter().for_each(|name| fs::write(sandbox.path().join("f").join(name), "").unwrap());
+        sandbox.run(&[]).exits_with(0);
+        assert_eq!(sandbox.results("names"), names.map(|name| serde_json::json!(format!("./{name}"))));
+    }
+}

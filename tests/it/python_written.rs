@@ -153,6 +153,17 @@ fn code_with_letters_beyond_ascii_runs_in_every_locale() {
 }
 
 #[test]
+fn files_and_their_names_are_utf_8_where_the_locale_names_no_encoding() {
+    let source = "open('é' + str(item), 'w').write('ä')\nreturn open('é' + str(item)).read()";
+    for (name, value) in [("LC_ALL", "C"), ("LC_ALL", "POSIX"), ("LC_ALL", ""), ("PYTHONUTF8", "1")] {
+        let sandbox = Sandbox::with(&code(source)).env("LANG", "").env("LC_CTYPE", "").env("LC_ALL", "C").env(name, value);
+        let sandbox = sandbox.env("XDG_CACHE_HOME", "cache");
+        sandbox.run(&[]).exits_with(0);
+        assert_eq!(sandbox.results("work"), [json!("ä"), json!("ä")], "{name}={value}");
+    }
+}
+
+#[test]
 fn a_file_with_the_name_of_a_module_does_not_hide_it_from_the_probe() {
     let mut sandbox = Sandbox::with(&code("return item")).env("XDG_CACHE_HOME", "cache");
     for module in ["json", "re", "types", "enum", "collections", "ast", "warnings", "importlib", "site", "linecache"] {

@@ -147,13 +147,13 @@ fn a_virtual_environment_is_what_user_code_sees() {
     std::fs::write(more.path().join("only_here.py"), "X = 5").unwrap();
     let site = serde_json::json!({
         "executable": "/venv/bin/python", "prefix": "/venv", "base_prefix": home, "exec_prefix": "/venv",
-        "path": path, "site_packages": [packages.path()], "added_env": ["PYTHONUTF8"],
+        "path": path, "site_packages": [packages.path()],
     });
     let mut worker =
-        Worker::spawn_with(&[("PYTHONHOME", &home), ("PYTHONUTF8", "1"), ("BATCHMILL_PYTHON_SITE", &site.to_string())]);
+        Worker::spawn_with(&[("PYTHONHOME", &home), ("BATCHMILL_PYTHON_SITE", &site.to_string())]);
     let source = "
 import only_here, os, sys
-left = [name for name in ('PYTHONHOME', 'PYTHONUTF8', 'BATCHMILL_PYTHON_SITE') if name in os.environ]
+left = [name for name in ('PYTHONHOME', 'BATCHMILL_PYTHON_SITE') if name in os.environ]
 return [only_here.X, sys.executable, sys.prefix, sys.base_prefix == params['home'], left, os.system('test -z \"$PYTHONHOME\"')]
 ";
     let mut start = code(source);

@@ -37,7 +37,7 @@ def activate(found):
         site.ENABLE_USER_SITE = True
         site.execusercustomize()
     # Child processes of user code must not inherit what is meant for this process.
-    for name in ("PYTHONHOME", "BATCHMILL_PYTHON_SITE", *found.get("added_env", ())):
+    for name in ("PYTHONHOME", "BATCHMILL_PYTHON_SITE"):
         os.environ.pop(name, None)
 
 

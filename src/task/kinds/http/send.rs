@@ -9,7 +9,7 @@ use super::response::{Sending, SentRequest, Target, Wanted};
 use crate::model::{Failure, FailureKind, Outcome};
 use ureq::http::header::CONTENT_TYPE;
 use ureq::http::request::Parts;
-use ureq::http::{HeaderValue, Request, Response};
+use ureq::http::{HeaderValue, Method, Request, Response};
 use ureq::{Agent, AsSendBody, Body, Error};
 
 /// What sends the requests of a step.
@@ -87,6 +87,10 @@ impl Sender {
             contact::begin();
             let method = parts.method.clone();
             let response = match payload {
+                // `Content-Length: 0` says that a body could have been: not with these methods (RFC 9110, 8.6).
+                Payload::Bytes(bytes) if bytes.is_empty() && matches!(method, Method::GET | Method::HEAD) => {
+                    run(&agent, Request::from_parts(parts, ()), (sending, turn))
+                }
                 Payload::Bytes(bytes) => run(&agent, Request::from_parts(parts, bytes.as_slice()), (sending, turn)),
                 Payload::Multipart(multipart) => upload(&agent, multipart, parts, (sending, turn))?,
             };

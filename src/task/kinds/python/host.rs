@@ -175,9 +175,8 @@ impl Host {
                 return Err(HostError::NoHost { executable: answer.executable, version: answer.version, embedded });
             }
         };
-        let added_env = if utf8_mode() { vec!["PYTHONUTF8"] } else { Vec::new() };
         let site = json!({
-            "added_env": added_env, "executable": answer.executable, "prefix": answer.prefix, "base_prefix": answer.base_prefix,
+            "executable": answer.executable, "prefix": answer.prefix, "base_prefix": answer.base_prefix,
             "exec_prefix": answer.exec_prefix, "path": answer.path, "site_packages": answer.site_packages,
             "user_site": answer.user_site,
         });
@@ -237,22 +236,10 @@ impl Host {
             Hosting::Embedded { binary } => {
                 let mut command = Command::new(binary);
                 command.env("PYTHONHOME", &self.base_prefix).env("BATCHMILL_PYTHON_SITE", &self.site);
-                if utf8_mode() {
-                    command.env("PYTHONUTF8", "1");
-                }
                 command
             }
         }
     }
-}
-
-/// Whether `python3` would turn on its UTF-8 mode because the locale names no encoding (PEP 540). An embedded interpreter does
-/// not do that on its own.
-fn utf8_mode() -> bool {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok().filter(|it| !it.is_empty()));
-    std::env::var_os("PYTHONUTF8").is_none() && locale.is_none_or(|locale| matches!(locale.as_str(), "C" | "POSIX"))
 }
 
 /// Major and minor version.

@@ -150,6 +150,10 @@ impl Worker {
                     late = Some(format!("was killed, because {pending} had not ended {seconds} s"));
                     break;
                 }
+                Ok(WorkerEvent::Interrupted) => {
+                    late = Some(format!("was killed, because {pending} had not ended when its step was stopped,"));
+                    break;
+                }
                 _ => break,
             }
         }
