@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from batchmill._client import changed_environment, how_it_ended, open_call
+from batchmill._client import changed_environment, how_it_ended, is_utf8, open_call
 from batchmill._errors import EngineDiedError, WorkerStartError
 from batchmill._map_failure import ItemFailure, failure_of
 from batchmill._pickling import Bundle, Pickler, Program
@@ -45,6 +45,8 @@ class Answer:
     count: int
     values: list[Any]
     failure: ItemFailure | None = None
+    # The size of the results, pickled.
+    bytes: int = 0
 
 
 @dataclass
@@ -95,6 +97,7 @@ class Call:
         self.outstanding_bytes = 0
         self.ended = False
         self._said_end = False
+        self._is_closed = False
         try:
             self._connection: Connection = open_call()
         except BaseException:
@@ -118,7 +121,7 @@ class Call:
             "version": platform.python_version(),
             "hosts_workers": options.python is None and importlib.util.find_spec("batchmill._core") is not None,
             "folder": folder,
-            "search_path": [os.fspath(entry) or here for entry in sys.path],
+            "search_path": _search_path(here),
             "env": changed_environment(),
             "workers": options.workers,
             "timeout": options.timeout,
@@ -169,6 +172,8 @@ class Call:
         try:
             message = self._connection.receive(wait=wait)
         except EngineDiedError:
+            if self._is_closed:
+                raise
             self.close()
             raise how_it_ended() from None
         if message is None:
@@ -189,15 +194,45 @@ class Call:
 
     def _returned(self, returned: Returned) -> list[Answer]:
         self._learn(returned.took / 1e9, returned.of)
-        values = segments_of(returned.segments, pickle.loads)
+        unreadable: list[_Unreadable] = []
+
+        def loads(pickled: memoryview) -> Any:
+            value = _loads(pickled)
+            if isinstance(value, _Unreadable):
+                unreadable.append(value)
+            return value
+
+        # What a worker writes several results in is plain, so it can be read.
+        values = segments_of(returned.segments, loads)
+        if unreadable:
+            return self._partly(returned, values)
         answers: list[Answer] = []
         at = 0
         for first, count in indexes_of(returned):
             part = values if count == len(values) else values[at : at + count]
-            answers.append(Answer(first, count, part))
+            answers.append(Answer(first, count, part, bytes=len(returned.segments)))
             self._answered(first, count)
             at += count
         return answers
+
+    def _partly(self, returned: Returned, values: list[Any]) -> list[Answer]:
+        """Sort results of which some cannot be made again here: each of these fails its item alone."""
+        answers: list[Answer] = []
+        rest = iter(values)
+        for first, count in indexes_of(returned):
+            for index in range(first, first + count):
+                value = next(rest)
+                if isinstance(value, _Unreadable):
+                    answers.append(Answer(index, 1, [], self._unreadable(index, value.error)))
+                else:
+                    answers.append(Answer(index, 1, [value]))
+                self._answered(index, 1)
+        return answers
+
+    def _unreadable(self, index: int, error: Exception) -> ItemFailure:
+        batch = self._batch_of(index)
+        message = f"cannot read the result: {error}"
+        return ItemFailure(index, batch.items[index - batch.first], type(error).__qualname__, message, exception=error)
 
     def _lost(self, lost: dict[str, Any]) -> Answer:
         index: int = lost["index"]
@@ -221,8 +256,7 @@ class Call:
         if not batch.left:
             del self._sent[batch.first]
             self.outstanding_bytes -= batch.bundle.size
-            for file in batch.bundle.files:
-                file.close()
+            batch.bundle.files.clear()
             if len(self._starts) > 2 * len(self._sent) + 64:
                 self._starts = sorted(self._sent)
 
@@ -238,12 +272,17 @@ class Call:
         if self.outstanding:
             raise EngineDiedError(f"the engine has ended the call with {self.outstanding} items left")
 
+    def renew_buffers(self) -> None:
+        """Write shared buffers again from now on: they may have changed."""
+        self._pickler.renew()
+
     def fileno(self) -> int:
         """Return the descriptor that is readable when there is an answer."""
         return self._connection.fileno()
 
     def close(self) -> None:
         """Close the connection. If the call is under way, the engine ends it: running items are killed."""
+        self._is_closed = True
         connection = getattr(self, "_connection", None)
         if connection is not None:
             connection.close()
@@ -254,9 +293,40 @@ class Call:
 
 
 
+def _search_path(here: str) -> list[str]:
+    """Return `sys.path` as text. Python ignores entries that are no paths, and so does this."""
+    entries: list[Any] = list(sys.path)
+    kinds: Any = (str, bytes, os.PathLike)
+    paths = [os.fsdecode(entry) or here for entry in entries if isinstance(entry, kinds)]
+    return [path for path in paths if is_utf8(path)]
+
+
 def _print(log: dict[str, Any]) -> None:
     """Print what the function has printed, on the same stream."""
     stream = sys.stdout if log["stream"] == "stdout" else sys.stderr
-    if stream is not None:
-        stream.write(log["text"])
+    if stream is None:
+        return
+    text: str = log["text"]
+    try:
+        try:
+            stream.write(text)
+        except UnicodeEncodeError:
+            encoding = getattr(stream, "encoding", None) or "ascii"
+            stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
+    except (OSError, ValueError):
+        pass  # It is closed, and the results are worth more.
+
+
+class _Unreadable:
+    """Stands for a result that cannot be made again here."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+def _loads(pickled: memoryview) -> Any:
+    try:
+        return pickle.loads(pickled)
+    except Exception as error:
+        return _Unreadable(error)

@@ -15,7 +15,7 @@ from batchmill._binary import find_engine
 from batchmill._errors import EngineDiedError, VersionMismatchError
 from batchmill._protocol import PROTOCOL, Connection, Kind
 
-__all__ = ["changed_environment", "open_call"]
+__all__ = ["changed_environment", "how_it_ended", "is_utf8", "open_call"]
 
 # How much of what a dead engine has said is shown, in characters.
 _MOST_SAID: Final = 2000
@@ -120,7 +120,8 @@ class _Engine:
         self._process.returncode = 0
 
 
-_lock = threading.Lock()
+# A signal handler may call while its thread is in here.
+_lock = threading.RLock()
 _engine: _Engine | None = None
 
 
@@ -141,7 +142,12 @@ def open_call() -> Connection:
         if _engine is not None and not _engine.is_alive():
             _engine = None
         if _engine is None:
-            _engine = _Engine()
+            made = _Engine()
+            # A signal handler may have been quicker.
+            if _engine is None:
+                _engine = made
+            else:
+                made.close()
         return _engine.open_call()
 
 
@@ -158,7 +164,17 @@ def changed_environment() -> dict[str, str]:
     """Return the variables that were set since the engine was started, which workers would not have otherwise."""
     with _lock:
         before = _engine.environment if _engine is not None else {}
-    return {name: value for name, value in os.environ.items() if before.get(name) != value}
+    changed = {name: value for name, value in os.environ.items() if before.get(name) != value}
+    return {name: value for name, value in changed.items() if is_utf8(name) and is_utf8(value)}
+
+
+def is_utf8(text: str) -> bool:
+    """Return whether this text can be sent: bytes that are not UTF-8 become lone surrogates in Python."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _close() -> None:
@@ -171,7 +187,7 @@ def _close() -> None:
 
 def _forget() -> None:
     global _engine, _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     engine, _engine = _engine, None
     if engine is not None:
         engine.forget()

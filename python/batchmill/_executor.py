@@ -6,14 +6,15 @@ import concurrent.futures
 import os
 import select
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from typing import Any, Final, ParamSpec, TypeVar
 
 from batchmill._map_arguments import MapArguments
-from batchmill._call import Answer, Call
-from batchmill._errors import BatchmillError, EngineDiedError
+from batchmill._call import Answer, Call, CallOptions
+from batchmill._errors import EngineDiedError
 from batchmill._retry import Retry
 
 __all__ = ["Executor"]
@@ -76,20 +77,14 @@ class Executor(concurrent.futures.Executor):
         arguments = MapArguments(
             workers=workers, timeout=timeout, retry=retry, max_memory=max_memory, max_items_per_worker=max_items_per_worker
         )
-        self._options = arguments.call_options()
-        self._lock = threading.Lock()
-        self._waiting: deque[_Task] = deque()
-        self._running: dict[int, Future[Any]] = {}
-        self._is_shut_down = False
-        self._is_killed = False
-        self._thread: threading.Thread | None = None
-        # What wakes the thread: a pipe.
-        self._reader = self._writer = -1
+        self._work = _Work(arguments.call_options())
+        # An executor that nobody has any more finishes its calls, and ends.
+        weakref.finalize(self, self._work.shut_down).atexit = False
 
     @property
     def workers(self) -> int:
         """How many processes."""
-        return self._options.workers
+        return self._work.options.workers
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Call `fn` in a worker.
@@ -106,46 +101,80 @@ class Executor(concurrent.futures.Executor):
             After `shutdown`.
         """
         future: Future[T] = Future()
-        with self._lock:
-            if self._is_shut_down:
-                raise RuntimeError("cannot schedule new futures after shutdown")
-            self._waiting.append((future, (fn, args, kwargs)))
-            if self._thread is None:
-                self._reader, self._writer = os.pipe()
-                os.set_blocking(self._writer, False)
-                self._thread = threading.Thread(target=self._run, name="batchmill-executor")
-                self._thread.start()
-            self._ring()
+        self._work.add(future, (fn, args, kwargs))
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the executor once all calls are done, or, with `cancel_futures`, those that run already."""
-        with self._lock:
-            self._is_shut_down = True
-            thread = self._thread
-            cancelled = list(self._waiting) if cancel_futures else []
-            if cancel_futures:
-                self._waiting.clear()
-            if thread is not None:
-                self._ring()
-        for future, _ in cancelled:
-            future.cancel()
-            future.set_running_or_notify_cancel()
-        if wait and thread is not None:
-            thread.join()
+        self._work.shut_down(cancel=cancel_futures)
+        if wait:
+            self._work.join()
 
     def kill_workers(self) -> None:
         """End the executor at once. Calls that run are killed, and their futures raise `CancelledError`."""
-        with self._lock:
-            self._is_shut_down = self._is_killed = True
-            thread = self._thread
-            self._ring()
-        if thread is not None:
-            thread.join()
+        self._work.shut_down(kill=True)
+        self._work.join()
 
     def share_buffers(self) -> None:
         """Send a large buffer only once, however many calls have it. Nobody may change it then. Call it before `submit`."""
-        self._options.share = True
+        self._work.options.share = True
+
+    def renew_buffers(self) -> None:
+        """Send large buffers again from now on: they may have changed."""
+        self._work.has_stale_buffers = True
+
+
+class _Work:
+    """What an executor and its thread share. The thread does not keep the executor."""
+
+    def __init__(self, options: CallOptions) -> None:
+        self.options = options
+        self.has_stale_buffers = False
+        self._lock = threading.Lock()
+        self._waiting: deque[_Task] = deque()
+        self._running: dict[int, Future[Any]] = {}
+        self._is_shut_down = False
+        self._is_killed = False
+        # What has ended the thread.
+        self._error: BaseException | None = None
+        self._thread: threading.Thread | None = None
+        # What wakes the thread: a pipe.
+        self._reader = self._writer = -1
+
+    def add(self, future: Future[Any], task: tuple[Any, tuple[Any, ...], dict[str, Any]]) -> None:
+        """Have a task run."""
+        with self._lock:
+            if self._error is not None:
+                raise RuntimeError(f"the executor has ended: {self._error}") from self._error
+            if self._is_shut_down:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            if self._thread is None:
+                self._reader, self._writer = os.pipe()
+                os.set_blocking(self._writer, False)
+                thread = threading.Thread(target=self._run, name="batchmill-executor")
+                thread.start()
+                self._thread = thread
+            self._waiting.append((future, task))
+            self._ring()
+
+    def shut_down(self, *, cancel: bool = False, kill: bool = False) -> None:
+        """Take no more tasks; cancel those that wait; kill those that run."""
+        with self._lock:
+            self._is_shut_down = True
+            self._is_killed |= kill
+            cancelled = list(self._waiting) if cancel else []
+            if cancel:
+                self._waiting.clear()
+            self._ring()
+        for future, _ in cancelled:
+            future.cancel()
+            future.set_running_or_notify_cancel()
+
+    def join(self) -> None:
+        """Wait for the end of the thread."""
+        thread = self._thread
+        if thread is not None:
+            thread.join()
 
     def _ring(self) -> None:
         if self._writer >= 0:
@@ -157,12 +186,9 @@ class Executor(concurrent.futures.Executor):
     # -- the thread -----------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        call: Call | None = None
         try:
-            call = Call(_apply, self._options, lambda _seconds, _items: None)
-        except BaseException as error:
-            self._fail(error)
-            return
-        try:
+            call = Call(_apply, self.options, lambda _seconds, _items: None)
             while self._step(call):
                 pass
             if self._is_killed:
@@ -171,10 +197,12 @@ class Executor(concurrent.futures.Executor):
             call.end()
             while not call.ended:
                 self._settle(call.answers() or [])
-        except BatchmillError as error:
+        except BaseException as error:
+            self._error = error
             self._fail(error)
         finally:
-            call.close()
+            if call is not None:
+                call.close()
             with self._lock:
                 os.close(self._reader)
                 os.close(self._writer)
@@ -203,13 +231,16 @@ class Executor(concurrent.futures.Executor):
     def _give(self, call: Call) -> None:
         while True:
             with self._lock:
-                if not self._waiting or len(self._running) >= _AT_HAND * self._options.workers:
+                if not self._waiting or len(self._running) >= _AT_HAND * self.options.workers:
                     return
                 future, task = self._waiting.popleft()
                 if not future.set_running_or_notify_cancel():
                     continue
                 self._running[call.given] = future
                 index = call.given
+            if self.has_stale_buffers:
+                self.has_stale_buffers = False
+                call.renew_buffers()
             try:
                 call.give([task])
             except Exception as error:

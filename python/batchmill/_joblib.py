@@ -83,6 +83,11 @@ class _Backend:
         self.parallel = parallel
         return count
 
+    def start_call(self) -> None:
+        # Between two calls of one `Parallel`, arrays may have changed.
+        if self._executor is not None:
+            self._executor.renew_buffers()
+
     def submit(self, func: Callable[[], Any], callback: Callable[[Future[Any]], None] | None = None) -> Future[Any]:
         assert self._executor is not None, "joblib configures a backend before it submits"
         future = self._executor.submit(func)

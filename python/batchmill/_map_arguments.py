@@ -12,11 +12,14 @@ from batchmill._call import Call, CallOptions
 from batchmill._nested import NestedCall, is_worker
 from batchmill._map_progress import Progress
 from batchmill._map_results import MapOptions, OnError, MapResults
-from batchmill._retry import Retry
+from batchmill._retry import MOST_SECONDS, Retry
 from batchmill._map_source import Source
 
 __all__ = ["MapArguments", "cores", "start"]
 
+_MOST_WORKERS: Final = 10_000
+# The largest number that JSON and everyone who reads it agree on.
+_MOST: Final = (1 << 53) - 1
 _UNITS: Final = {
     "": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
     "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40,
@@ -42,7 +45,8 @@ class MapArguments:
     python: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("workers", "ahead", "max_items_per_worker"):
+        _check_count("workers", self.workers, _MOST_WORKERS)
+        for name in ("ahead", "max_items_per_worker"):
             _check_count(name, getattr(self, name))
         if self.batch_size != "auto":
             _check_count("batch_size", self.batch_size)
@@ -98,26 +102,30 @@ def cores() -> int:
     return (counted() if counted is not None else len(os.sched_getaffinity(0))) or 1
 
 
-def _check_count(name: str, value: Any) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+def _check_count(name: str, value: Any, most: int = _MOST) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"`{name}` is {value!r}; it must be a whole number of 1 or more")
+    if value > most:
+        raise ValueError(f"`{name}` is {value}; it must be from 1 to {most}")
 
 
 def _check_timeout(timeout: Any) -> None:
     if timeout is None:
         return
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout < float("inf"):
-        raise ValueError(f"`timeout` is {timeout!r}; it must be a number of seconds above 0")
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout <= MOST_SECONDS:
+        raise ValueError(f"`timeout` is {timeout!r}; it must be a number of seconds above 0, at most {MOST_SECONDS:.0e}")
 
 
 def _bytes(size: int | str | None) -> int | None:
     if size is None:
         return None
-    if isinstance(size, int) and not isinstance(size, bool) and size > 0:
+    if isinstance(size, int) and not isinstance(size, bool) and 0 < size <= _MOST:
         return size
     if isinstance(size, str):
         found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", size)
         unit = _UNITS.get(found[2].upper()) if found else None
-        if found and unit and float(found[1]) > 0:
+        if found and unit and 1 <= float(found[1]) * unit <= _MOST:
             return int(float(found[1]) * unit)
     raise ValueError(f'`max_memory` is {size!r}; it must be a number of bytes above 0, or text such as "500MB" or "2GiB"')

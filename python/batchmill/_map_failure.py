@@ -48,6 +48,7 @@ class ItemFailure:
         """Return the exception, with an `ItemError` as its cause."""
         exception = self.exception if self.exception is not None else RemoteError(self.type, self.message)
         cause = ItemError(self)
+        cause.__cause__ = exception.__cause__
         exception.__cause__ = cause
         return exception
 
@@ -127,13 +128,22 @@ def _exception(described: dict[str, Any]) -> BaseException:
     pickled = described.get("exception")
     if pickled is not None:
         try:
-            exception = pickle.loads(bytes.fromhex(pickled))
+            # Of an exception that wants other arguments than it passes on, there are its parts.
+            loaded = pickle.loads(bytes.fromhex(pickled.removeprefix("parts:")))
+            exception = _rebuilt(*loaded) if pickled.startswith("parts:") else loaded
         except Exception:
             pass  # Its class is not to be had here.
         else:
             if isinstance(exception, BaseException):
                 return exception
     return RemoteError(described["type"], described["message"])
+
+
+def _rebuilt(kind: type[BaseException], arguments: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
+    exception = kind.__new__(kind)
+    exception.args = arguments
+    exception.__dict__.update(state)
+    return exception
 
 
 def _short(item: Any) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from operator import length_hint
 from types import TracebackType
 from typing import Any, Final, Generic, Literal, TypeVar
 
 from batchmill._call import Answer, Call
+from batchmill._errors import EngineDiedError
 from batchmill._map_failure import ItemFailure, TooManyFailuresError
 from batchmill._nested import NestedCall
 from batchmill._map_progress import Progress, Reporter
@@ -27,6 +31,10 @@ _BATCHES: Final = 4
 _ITEMS: Final = 1000
 # How many bytes of items may be on their way.
 _BYTES: Final = 64 << 20
+# How long to take items from a slow iterable before looking for results, in seconds.
+_GIVING: Final = 0.02
+# How many bytes of results may wait for those before them.
+_EARLY: Final = 256 << 20
 
 
 @dataclass
@@ -44,8 +52,9 @@ class _State:
     """What has arrived, and what was taken of it."""
 
     # MapResults by the index of their first item; in order, the next ones wait for those before them.
-    early: dict[int, tuple[int, list[tuple[int, Any]] | list[Any]]] = field(default_factory=dict)
+    early: dict[int, tuple[Answer, list[Any]]] = field(default_factory=dict)
     ready: deque[tuple[int, list[Any]]] = field(default_factory=deque)
+    early_bytes: int = 0
     next: int = 0
     taken: int = 0
 
@@ -68,6 +77,10 @@ class _Stream:
         self._state = _State()
         self._call = call
         self._is_closed = False
+        # Of the results that are being taken: the index after the last one, and what is left of them.
+        self.current: tuple[int, Iterator[Any]] = (0, iter(()))
+        # Wakes who awaits results, if the call is closed meanwhile.
+        self.wake: Callable[[], object] | None = None
         self._reporter = Reporter(progress, self._call.name, source.total)
         try:
             self._give()
@@ -81,13 +94,16 @@ class _Stream:
         call, ahead = self._call, self._options.ahead
         if ahead is None:
             ahead = max(_ITEMS, 2 * _BATCHES * self._workers * self._source.size)
-        if call.given - self._state.taken >= ahead:
+        if call.given - self._state.taken >= ahead or self._state.early_bytes > _EARLY:
             return False
         # Two large items at a time are better than none.
         return call.batches < 2 or (call.batches < _BATCHES * self._workers and call.outstanding_bytes < _BYTES)
 
     def _give(self) -> None:
+        until = time.monotonic() + _GIVING
         while not self._source.exhausted and self._has_room():
+            if self._call.batches and time.monotonic() > until:
+                return  # Results may be there by now.
             items = self._source.take()
             if items:
                 size = self._call.give(items)
@@ -112,14 +128,16 @@ class _Stream:
     def _in_order(self, answer: Answer, values: list[Any]) -> None:
         state = self._state
         if answer.first != state.next:
-            state.early[answer.first] = (answer.count, values)
+            state.early[answer.first] = (answer, values)
+            state.early_bytes += answer.bytes
             return
         state.ready.append((answer.first, values))
         state.next += answer.count
         while state.early and state.next in state.early:
-            count, values = state.early.pop(state.next)
+            answer, values = state.early.pop(state.next)
+            state.early_bytes -= answer.bytes
             state.ready.append((state.next, values))
-            state.next += count
+            state.next += answer.count
 
     def _failed(self, failure: ItemFailure) -> list[Any]:
         if self._options.on_error == "raise":
@@ -146,7 +164,12 @@ class _Stream:
 
     def _advance(self, *, wait: bool) -> bool:
         """Take one message and give more items. False if there is none, and nobody should wait for it."""
-        answers = self._call.answers(wait=wait)
+        try:
+            answers = self._call.answers(wait=wait)
+        except EngineDiedError:
+            if self._is_closed:  # By another thread or task.
+                return True
+            raise
         if answers is None:
             return False
         self._sort(answers)
@@ -161,8 +184,12 @@ class _Stream:
                 if self._is_over():
                     self._finish()
                     break
-                if not self._is_closed:
-                    self._advance(wait=True)
+                # A slow iterable has more to give; see what is there, and ask it again.
+                while not self._is_closed:
+                    more = not self._source.exhausted and self._has_room()
+                    if self._advance(wait=not more):
+                        break
+                    self._give()
         finally:
             self.close()
 
@@ -176,7 +203,7 @@ class _Stream:
                 if self._is_over() and self._call.ended:
                     break
                 if not self._is_closed and not self._advance(wait=False):
-                    await _readable(loop, self._call.fileno())
+                    await _readable(loop, self._call.fileno(), self)
             if self._source.error is not None:
                 raise self._source.error
         finally:
@@ -201,6 +228,9 @@ class _Stream:
         """End the call."""
         self._is_closed = True
         self._call.close()
+        wake, self.wake = self.wake, None
+        if wake is not None:
+            wake()
         self._reporter.close()
 
     def __del__(self) -> None:
@@ -294,24 +324,33 @@ class MapResults(Generic[R]):
 
 
 def _values(stream: _Stream) -> Generator[Any, None, None]:
-    for _, values in stream.chunks():
-        yield from values
+    for first, values in stream.chunks():
+        left = iter(values)
+        stream.current = (first + len(values), left)
+        yield from left
 
 
 def _indexed(stream: _Stream) -> Generator[tuple[int, Any], None, None]:
+    # What `next` has left of the results that it was given last.
+    end, left = stream.current
+    yield from enumerate(left, end - length_hint(left))
     for first, values in stream.chunks():
         yield from enumerate(values, first)
 
 
-async def _readable(loop: asyncio.AbstractEventLoop, file: int) -> None:
+async def _readable(loop: asyncio.AbstractEventLoop, file: int, stream: _Stream) -> None:
     ready: asyncio.Future[None] = loop.create_future()
 
     def set_ready() -> None:
         if not ready.done():
             ready.set_result(None)
 
-    loop.add_reader(file, set_ready)
+    watched = os.dup(file)  # Stays valid if the call is closed meanwhile.
+    stream.wake = lambda: loop.call_soon_threadsafe(set_ready)
+    loop.add_reader(watched, set_ready)
     try:
         await ready
     finally:
-        loop.remove_reader(file)
+        loop.remove_reader(watched)
+        os.close(watched)
+        stream.wake = None

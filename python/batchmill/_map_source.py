@@ -38,7 +38,7 @@ class Source:
     """
 
     def __init__(self, items: Iterable[Any], workers: int, batch_size: int | None, ahead: int | None = None) -> None:
-        self.total = len(items) if isinstance(items, Sized) else None
+        self.total = _length(items)
         self.exhausted = False
         # What the iterable has raised, if it did.
         self.error: BaseException | None = None
@@ -106,3 +106,10 @@ class Source:
         if self._fixed is None and size > _MOST_BYTES:
             self._most = max(1, int(_MOST_BYTES * items / size))
             self._size = min(self._size, self._most)
+
+
+def _length(items: Iterable[Any]) -> int | None:
+    try:
+        return len(items) if isinstance(items, Sized) else None
+    except TypeError:
+        return None  # Such as a data loader whose data set has none.

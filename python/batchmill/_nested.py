@@ -33,7 +33,7 @@ class NestedCall:
         self._options = options
         self._constants = dict(options.constants)
         self._instance: Any = None
-        if isinstance(function, type) and any("__call__" in vars(base) for base in function.__mro__):
+        if _is_stateful(function):
             function = self._instance = function(**self._constants)
             self._constants = {}
         self._function = function
@@ -95,6 +95,14 @@ class NestedCall:
         close = getattr(instance, "close", None)
         if close is not None:
             close()
+
+
+def _is_stateful(function: Any) -> bool:
+    """Return whether it is a class whose instances can be called."""
+    if not isinstance(function, type) or issubclass(function, type):
+        return False
+    bases: tuple[type, ...] = function.__mro__
+    return any("__call__" in vars(base) for base in bases)
 
 
 def _is_worth_it(on: Any, error: Exception) -> bool:

@@ -6,11 +6,14 @@ by value, with cloudpickle. Large buffers of a function and its constants, such 
 
 from __future__ import annotations
 
+import functools
 import importlib
 import io
 import os
 import pickle
 import struct
+import sys
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,6 +27,15 @@ _BUNDLE: Final = b"bmitem01"
 _LARGE: Final = 1 << 20
 # Mapped buffers begin at a multiple of this, as NumPy and Arrow like it.
 _ALIGNED: Final = 64
+# How many buffers of a bundle are mapped: each needs a descriptor.
+_MOST_MAPPED: Final = 64
+# The module of a script, and what it is called in a process that `multiprocessing` has spawned.
+_MAIN: Final = ("__main__", "__mp_main__")
+_CACHED: Final[Any] = type(functools.lru_cache(maxsize=1)(len))
+
+# Address of an object, of its data, and the length of that; a weak reference to the object, and the file with its data.
+_Key = tuple[int, int, int]
+_Shared = dict[_Key, tuple[Any, "BufferFile"]]
 
 
 class _ByValue(Exception):
@@ -34,7 +46,7 @@ class _ReferencePickler(pickle.Pickler):
     """Refuses classes and functions of `__main__`, which is another module in a worker."""
 
     def reducer_override(self, obj: Any) -> Any:
-        if getattr(obj, "__module__", None) == "__main__":
+        if getattr(obj, "__module__", None) in _MAIN:
             raise _ByValue
         return NotImplemented
 
@@ -65,7 +77,7 @@ class Pickler:
 
     def __init__(self, *, share: bool = False) -> None:
         self._by_value: Callable[..., bytes] | None = None
-        self._shared: dict[tuple[int, int], tuple[Any, BufferFile]] | None = {} if share else None
+        self._shared: _Shared | None = {} if share else None
 
     def dumps(self, items: list[Any], first: int = 0) -> Bundle:
         """Return `items` as a bundle; `first` is the index of the first of them, for messages.
@@ -98,25 +110,40 @@ class Pickler:
         files = [self._file(buffer) for buffer in large]
         paths = [file.path.encode() for file in files]
         head = _BUNDLE + struct.pack("<I", len(paths)) + b"".join(struct.pack("<I", len(path)) + path for path in paths)
-        return Bundle([head, pickled], [] if self._shared is not None else files)
+        return Bundle([head, pickled], files)
 
     def _file(self, buffer: pickle.PickleBuffer) -> BufferFile:
         if self._shared is None:
             return BufferFile(buffer)
-        with buffer.raw() as raw:
-            owner, length = memoryview(buffer).obj, raw.nbytes
-        # The owner is kept, so that no other object gets its place.
-        key = (id(owner), length)
+        view = memoryview(buffer)
+        owner: Any = view.obj
+        described: dict[str, Any] | None = getattr(owner, "__array_interface__", None)
+        if described is None:
+            return BufferFile(buffer)
+        # NumPy pickles a Fortran-ordered array as a transposed view, which is a new object each time.
+        while getattr(owner, "base", None) is not None:
+            owner = owner.base
+        key = (id(owner), described["data"][0], view.nbytes)
         known = self._shared.get(key)
-        if known is None:
-            known = self._shared[key] = (owner, BufferFile(buffer))
-        return known[1]
+        if known is not None and known[0]() is owner:
+            return known[1]
+        file, shared = BufferFile(buffer), self._shared
+        try:
+            shared[key] = (weakref.ref(owner, lambda gone: _drop(shared, key, gone)), file)
+        except TypeError:
+            pass  # Of a class without weak references, such as `bytearray`.
+        return file
+
+    def renew(self) -> None:
+        """Forget what was shared so far."""
+        if self._shared is not None:
+            self._shared = {}
 
     def close(self) -> None:
         """Let go of shared buffers."""
         shared, self._shared = self._shared, None
-        for _, file in (shared or {}).values():
-            file.close()
+        if shared:
+            shared.clear()  # The last one to let go of a file closes it: see `_MemoryFile.__del__`.
 
 
 class _MemoryFile:
@@ -168,7 +195,7 @@ def _keeper(large: list[pickle.PickleBuffer]) -> Callable[[pickle.PickleBuffer],
 
     def keep(buffer: pickle.PickleBuffer) -> bool:
         with buffer.raw() as raw:
-            if raw.nbytes < _LARGE:
+            if raw.nbytes < _LARGE or len(large) >= _MOST_MAPPED:
                 return True
         large.append(buffer)
         return False
@@ -191,8 +218,30 @@ def _name_of_class(item: object) -> str:
 
 
 def _cloudpickle() -> Callable[..., bytes]:
-    dumps: Callable[..., bytes] = importlib.import_module("cloudpickle").dumps
+    cloudpickle: Any = importlib.import_module("cloudpickle")
+    if "__mp_main__" in sys.modules:
+        cloudpickle.register_pickle_by_value(sys.modules["__mp_main__"])
+
+    def reducer_override(self: Any, value: Any) -> Any:
+        # Other wrappers are functions; this one is made in C, and cloudpickle would look for it in `__main__`.
+        if type(value) is _CACHED and value.__module__ in _MAIN:
+            parameters = value.cache_parameters()
+            return cached, (value.__wrapped__, parameters["maxsize"], parameters["typed"])
+        return cloudpickle.Pickler.reducer_override(self, value)
+
+    pickler: Any = type("ByValuePickler", (cloudpickle.Pickler,), {"reducer_override": reducer_override})
+
+    def dumps(value: Any, protocol: int, buffer_callback: Any = None) -> bytes:
+        out = io.BytesIO()
+        pickler(out, protocol=protocol, buffer_callback=buffer_callback).dump(value)
+        return out.getvalue()
+
     return dumps
+
+
+def cached(function: Callable[..., Any], maxsize: int | None, typed: bool) -> Callable[..., Any]:
+    """Return a function with a cache of its own."""
+    return functools.lru_cache(maxsize, typed)(function)
 
 
 class Program(_MemoryFile):
@@ -254,3 +303,9 @@ def _culprit(call: dict[str, Any], name: str) -> str:
         except Exception:
             return part
     return f"`{name}`"
+
+
+def _drop(shared: _Shared, key: _Key, gone: object) -> None:
+    known = shared.get(key)
+    if known is not None and known[0] is gone:
+        del shared[key]

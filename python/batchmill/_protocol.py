@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import struct
+from collections.abc import Callable
 from typing import Any, Final
 
 from batchmill._errors import EngineDiedError
@@ -41,6 +43,7 @@ class Connection:
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
+        self._pid = os.getpid()
         self._buffer = bytearray()
         self._start = 0
 
@@ -92,7 +95,7 @@ class Connection:
             data = self.socket.recv(_CHUNK, 0 if wait else socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False
-        except ConnectionError:
+        except OSError:
             data = b""
         if not data:
             raise EngineDiedError("the engine has ended")
@@ -101,6 +104,11 @@ class Connection:
 
     def close(self) -> None:
         """Close the socket. The engine ends what belongs to it."""
+        if self._pid == os.getpid() and self.socket.fileno() >= 0:
+            try:
+                self.socket.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
         self.socket.close()
 
     def fileno(self) -> int:
@@ -135,7 +143,7 @@ def indexes_of(returned: Returned) -> list[tuple[int, int]]:
     return runs
 
 
-def segments_of(segments: memoryview, loads: Any) -> list[Any]:
+def segments_of(segments: memoryview, loads: Callable[[memoryview], Any]) -> list[Any]:
     """Return the results in these segments."""
     values: list[Any] = []
     at = 0

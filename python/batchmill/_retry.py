@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-__all__ = ["Retry"]
+__all__ = ["MOST_SECONDS", "Retry"]
+
+# The longest time that anything may take: thirty years.
+MOST_SECONDS: Final = 1e9
+# The most attempts.
+_MOST: Final = (1 << 32) - 1
 
 
 @dataclass(frozen=True)
@@ -45,12 +50,12 @@ class Retry:
     def __post_init__(self) -> None:
         given: dict[str, Any] = vars(self)
         attempts, on = given["attempts"], given["on"]
-        if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
-            raise ValueError(f"`attempts` is {attempts!r}; it must be a whole number of 1 or more")
+        if isinstance(attempts, bool) or not isinstance(attempts, int) or not 1 <= attempts <= _MOST:
+            raise ValueError(f"`attempts` is {attempts!r}; it must be a whole number from 1 to {_MOST}")
         for name in ("delay", "max_delay"):
             seconds = getattr(self, name)
-            if seconds is not None and not 0 <= seconds < float("inf"):
-                raise ValueError(f"`{name}` is {seconds!r}; it must be a number of seconds of 0 or more")
+            if seconds is not None and not 0 <= seconds <= MOST_SECONDS:
+                raise ValueError(f"`{name}` is {seconds!r}; it must be a number of seconds from 0 to {MOST_SECONDS:.0e}")
         if self.backoff not in ("fixed", "linear", "exponential"):
             raise ValueError(f'`backoff` is {self.backoff!r}; it must be "fixed", "linear" or "exponential"')
         if not 0 <= self.jitter <= 1:

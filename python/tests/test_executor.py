@@ -165,3 +165,40 @@ def test_scikit_learn_gives_what_it_gives_with_loky():
         with joblib.parallel_config(backend=backend):
             scores[backend] = cross_val_score(LogisticRegression(), x, y, n_jobs=2).tolist()
     assert scores["batchmill"] == scores["loky"]
+
+
+class CannotBeRead:
+    def __reduce__(self):
+        return int, ("not a number",)
+
+
+def test_a_result_that_cannot_be_made_again_costs_one_call(executor):
+    bad, good = executor.submit(CannotBeRead), executor.submit(square, 2)
+    with pytest.raises(ValueError, match="invalid literal"):
+        bad.result()
+    assert good.result() == 4
+
+
+def test_an_executor_that_nobody_has_any_more_ends():
+    before = threading.active_count()
+    futures = [batchmill.Executor(workers=1).submit(square, n) for n in range(3)]
+    assert [future.result() for future in futures] == [0, 1, 4]
+    for thread in threading.enumerate():
+        if thread.name == "batchmill-executor":
+            thread.join(60)
+    assert threading.active_count() <= before
+
+
+def test_arrays_may_change_between_two_calls_of_joblib_and_need_no_descriptors_afterwards():
+    joblib = pytest.importorskip("joblib")
+    numpy = pytest.importorskip("numpy")
+    batchmill.register_joblib()
+    array = numpy.ones(1 << 18)
+    with joblib.Parallel(n_jobs=2, backend="batchmill") as parallel:
+        assert parallel(joblib.delayed(numpy.sum)(array) for _ in range(2)) == [1 << 18] * 2
+        array[:] = 2
+        assert parallel(joblib.delayed(numpy.sum)(array) for _ in range(2)) == [2 << 18] * 2
+        before = len(os.listdir("/proc/self/fd"))
+        sums = parallel(joblib.delayed(numpy.sum)(numpy.full(1 << 17, n)) for n in range(40))
+        assert sums == [n << 17 for n in range(40)]
+        assert len(os.listdir("/proc/self/fd")) < before + 20

@@ -1,11 +1,13 @@
 """How a call ends: closed, interrupted, or because someone was killed. Nothing of it is left."""
 
+import asyncio
 import os
 import select
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 
 import batchmill
 import pytest
@@ -194,3 +196,48 @@ def test_an_engine_that_does_not_start_says_why(tmp_path, monkeypatch):
     monkeypatch.setenv("BATCHMILL_BIN", str(fake))
     stdout, stderr = script("list(batchmill.map(abs, [1]))\n").communicate(timeout=PATIENCE)
     assert "EngineDiedError: the engine ended with status 3:\nno room" in stderr
+
+
+def test_closing_from_another_thread_ends_the_call_at_once(tmp_path):
+    results, worker = hanging(tmp_path)
+    closing = threading.Timer(0.01, results.close)
+    closing.start()
+    assert list(results) == []
+    closing.join()
+    assert is_gone(worker)
+
+
+def test_closing_from_another_task_ends_who_awaits(tmp_path):
+    results, worker = hanging(tmp_path)
+
+    async def consume():
+        return [value async for value in results]
+
+    async def main():
+        consumer = asyncio.create_task(consume())
+        await asyncio.sleep(0)
+        results.close()
+        return await asyncio.wait_for(consumer, PATIENCE)
+
+    assert asyncio.run(main()) == []
+    assert is_gone(worker)
+
+
+def test_a_forked_process_keeps_no_call_alive(tmp_path):
+    results, worker = hanging(tmp_path)
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(writer)
+        os.read(reader, 1)
+        os._exit(0)
+    results.close()
+    assert is_gone(worker)
+    os.close(writer)
+    os.waitpid(pid, 0)
+
+
+def test_the_rest_of_what_was_taken_has_its_indexes():
+    results = batchmill.map(abs, range(10), batch_size=5, workers=1)
+    assert next(results) == 0 and next(results) == 1
+    assert list(results.indexed()) == [(n, n) for n in range(2, 10)]

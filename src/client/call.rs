@@ -5,12 +5,12 @@ use super::sender::Outgoing;
 use super::settings::step_settings;
 use super::shared::Shared;
 use crate::measure::SlotClocks;
-use crate::model::{Failure, FailureKind, Form, Listener, StepName};
+use crate::model::{Failure, FailureKind, Form, Listener, Stats, StepName};
 use crate::pipeline::{Alarm, Announcer, Carried, Feed, PipelineError, StepEnd, StepJob, StepStart, Width, run_step};
 use crate::task::python::{Found, Host, PickledProgram};
 use crate::task::{Cancel, CurrentItems, StepContext, TaskHost, Withdrawn, make_room};
 use crate::text::Secrets;
-use crate::wire::{CallEnd, CallSettings, ClientMessage, FrameReader, Given};
+use crate::wire::{CallEnd, CallSettings, ClientMessage, FrameReader, Given, WireError, write_frame};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::io;
 use std::net::Shutdown;
@@ -26,7 +26,17 @@ use std::time::Duration;
 /// If the system refuses descriptors or threads.
 pub(super) fn answer(shared: &Shared, socket: UnixStream) -> io::Result<()> {
     let mut input = Input { socket: socket.try_clone()?, reader: FrameReader::default() };
-    let Some(ClientMessage::Open(settings)) = input.next() else { return Ok(()) };
+    let settings = match input.reader.read(&mut input.socket) {
+        Ok(Some(ClientMessage::Open(settings))) => settings,
+        Err(WireError::Json(error)) => {
+            let failure = Failure::new(FailureKind::Start, "CallRefused", format!("cannot read the settings: {error}"));
+            let end = CallEnd { stats: Stats::default(), failure: Some(failure) };
+            // A client that has gone need not know.
+            let _ = write_frame(&mut input.socket, &ClientMessage::Ended(end));
+            return Ok(());
+        }
+        _ => return Ok(()),
+    };
     let cancel = shared.cancel.inner()?;
     let (given, arriving) = unbounded();
     let (outgoing, writer) = Outgoing::start(socket.try_clone()?)?;
@@ -81,7 +91,7 @@ impl Call<'_> {
     fn run(&mut self, arriving: Receiver<Given>) -> CallEnd {
         match self.run_step(arriving) {
             Ok(StepEnd { stats, failure, .. }) => CallEnd { stats, failure },
-            Err(failure) => CallEnd { stats: crate::model::Stats::default(), failure: Some(failure) },
+            Err(failure) => CallEnd { stats: Stats::default(), failure: Some(failure) },
         }
     }
 

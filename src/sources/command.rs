@@ -78,7 +78,8 @@ impl CommandLines {
     fn of(command: String, file: File) -> Result<Self, SourceError> {
         let lines = BufReader::with_capacity(256 << 10, file);
         let compare = Compare::Time;
-        let mut all = Self { command, lines, line: Vec::new(), end: b'\n', number: 0, total: 0, compare, ordered: None };
+        let mut all =
+            Self { command, lines, line: Vec::new(), end: b'\n', number: 0, total: 0, compare, ordered: None };
         all.rewind()?;
         all.end = if all.has_nul()? { 0 } else { b'\n' };
         all.rewind()?;

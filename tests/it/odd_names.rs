@@ -97,7 +97,9 @@ fn files_whose_names_are_not_utf_8_are_no_items_but_can_be_read() {
 #[test]
 fn a_command_that_prints_nul_bytes_ends_its_items_with_them() {
     let names = ["a", "b\nc", "d e"];
-    for source in ["$(cd f && find . -type f -print0 | sort -z)", "$(cd f && find . -type f -print0 | sort -z | head -c -1)"] {
+    for source in
+        ["$(cd f && find . -type f -print0 | sort -z)", "$(cd f && find . -type f -print0 | sort -z | head -c -1)"]
+    {
         let text = format!(
             "steps:\n  - name: names\n    for_each: \"{source}\"\n    task: python\n    inputs: {{code: return item}}\n"
         );

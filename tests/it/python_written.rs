@@ -156,7 +156,8 @@ fn code_with_letters_beyond_ascii_runs_in_every_locale() {
 fn files_and_their_names_are_utf_8_where_the_locale_names_no_encoding() {
     let source = "open('é' + str(item), 'w').write('ä')\nreturn open('é' + str(item)).read()";
     for (name, value) in [("LC_ALL", "C"), ("LC_ALL", "POSIX"), ("LC_ALL", ""), ("PYTHONUTF8", "1")] {
-        let sandbox = Sandbox::with(&code(source)).env("LANG", "").env("LC_CTYPE", "").env("LC_ALL", "C").env(name, value);
+        let sandbox =
+            Sandbox::with(&code(source)).env("LANG", "").env("LC_CTYPE", "").env("LC_ALL", "C").env(name, value);
         let sandbox = sandbox.env("XDG_CACHE_HOME", "cache");
         sandbox.run(&[]).exits_with(0);
         assert_eq!(sandbox.results("work"), [json!("ä"), json!("ä")], "{name}={value}");

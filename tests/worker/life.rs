@@ -149,8 +149,7 @@ fn a_virtual_environment_is_what_user_code_sees() {
         "executable": "/venv/bin/python", "prefix": "/venv", "base_prefix": home, "exec_prefix": "/venv",
         "path": path, "site_packages": [packages.path()],
     });
-    let mut worker =
-        Worker::spawn_with(&[("PYTHONHOME", &home), ("BATCHMILL_PYTHON_SITE", &site.to_string())]);
+    let mut worker = Worker::spawn_with(&[("PYTHONHOME", &home), ("BATCHMILL_PYTHON_SITE", &site.to_string())]);
     let source = "
 import only_here, os, sys
 left = [name for name in ('PYTHONHOME', 'BATCHMILL_PYTHON_SITE') if name in os.environ]

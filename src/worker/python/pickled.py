@@ -43,6 +43,7 @@ class Program:
         self.instance = None
 
     def compile(self):
+        refuse_changed_modules()
         if self.folder is not None:
             os.chdir(self.folder)
         own = [entry for entry in sys.path if entry not in self.search_path]
@@ -70,15 +71,14 @@ class Program:
         return self.function_called, ["item"]
 
     def freeze(self):
-        import gc
-
+        # Nothing is taken out of the garbage collection: the worker outlives what belongs to this program.
         import _batchmill_host as host
 
         if host.surroundings is not None:
             host.surroundings.keep()
-        gc.freeze()
 
     def teardown(self):
+        note_modules(self.search_path)
         close = getattr(self.instance, "close", None)
         if close is not None:
             close()
@@ -92,20 +92,31 @@ class Program:
     def describe(self, exc):
         """An exception in words, as a pickle if it survives that, and whether another attempt may help."""
         name, message, detail = describe(exc)
-        try:
-            pickled = self.dumps(exc)
-            # Many exceptions can be pickled, but not made again: their class wants other arguments than it passes on.
-            if type(pickle.loads(pickled)) is not type(exc):
-                pickled = None
-        except Exception:
-            pickled = None
+        pickled = self.dumped_exception(exc)
         return types.SimpleNamespace(**{
             "class": name,
             "message": message,
             "detail": detail,
-            "exception": None if pickled is None else pickled.hex(),
+            "exception": pickled,
             "retryable": self.is_retryable(exc),
         })
+
+    def dumped_exception(self, exc):
+        """The exception as hexadecimal digits, if it survives that: whole, or else in parts."""
+        try:
+            pickled = self.dumps(exc)
+            # Many exceptions can be pickled, but not made again: their class wants other arguments than it passes on.
+            if type(pickle.loads(pickled)) is type(exc):
+                return pickled.hex()
+        except Exception:
+            pass
+        try:
+            pickled = self.dumps((type(exc), exc.args, exc.__dict__))
+            kind, arguments, _ = pickle.loads(pickled)
+            kind.__new__(kind).args = arguments
+            return "parts:" + pickled.hex()
+        except Exception:
+            return None
 
     def is_retryable(self, exc):
         on = self.call["on"]
@@ -119,9 +130,38 @@ class Program:
             return False
 
 
+# The files of modules that earlier programs have imported, as they were.
+modules = {}
+
+
+def state_of(file):
+    try:
+        state = os.stat(file)
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_size
+
+
+def note_modules(search_path):
+    """Notes the user's own modules: those outside the interpreter and its packages."""
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and file not in modules and "site-packages" not in file:
+            if not file.startswith((sys.prefix, sys.base_prefix, "<")):
+                modules[file] = state_of(file)
+
+
+def refuse_changed_modules():
+    """Raises if a module has changed since it was imported: then a fresh worker has to import it."""
+    for file, state in modules.items():
+        if state_of(file) != state:
+            raise ImportError(f"`{file}` has changed since this worker imported it")
+
+
 def is_stateful(function):
     """Whether it is a class whose instances can be called. Others, such as `int`, are functions."""
-    return isinstance(function, type) and any("__call__" in vars(base) for base in function.__mro__)
+    is_class = isinstance(function, type) and not issubclass(function, type)
+    return is_class and any("__call__" in vars(base) for base in function.__mro__)
 
 
 def read_program(path):

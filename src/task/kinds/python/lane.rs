@@ -101,9 +101,10 @@ impl PythonLane {
         let worker = loop {
             let start = task.start(context, role)?;
             let kill = &context.cancel.kill;
-            let begin = || match self.take_warm() {
-                Some(warm) => warm.begin(start, kill, printed),
-                None => Worker::start(&*self.host, start, kill, printed),
+            let begin = || {
+                // What an earlier call has left in a worker must not hinder this one: a fresh worker tells for sure.
+                let warm = self.take_warm().and_then(|warm| warm.begin(start.clone(), kill, &mut Vec::new()).ok());
+                warm.map_or_else(|| Worker::start(&*self.host, start, kill, printed), Ok)
             };
             match context.clocks.of(self.slot).during(SlotState::Start, begin) {
                 Err(failure) if failure.kind == FailureKind::Crash && tries.next() != Some(MOST_STARTS) => {}

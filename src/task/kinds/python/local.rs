@@ -348,7 +348,7 @@ fn exit(status: ExitStatus) -> WorkerExit {
         (None, Some(signal)) => format!("was killed by signal {signal}{}", signal_name(signal)),
         (None, None) => "exited".to_owned(),
     };
-    WorkerExit { success: status.success(), description }
+    WorkerExit { success: status.success(), was_killed: status.signal().is_some(), description }
 }
 
 /// The name of a common signal, in brackets.

@@ -110,6 +110,8 @@ pub(super) enum WorkerEvent {
 pub(super) struct WorkerExit {
     /// Whether its exit status is a success.
     pub(super) success: bool,
+    /// Whether a signal has ended it.
+    pub(super) was_killed: bool,
     /// How it exited, in words that follow "Python worker".
     pub(super) description: String,
 }

@@ -54,7 +54,8 @@ impl Script {
     fn run(&mut self, run: &Run) {
         let items: Vec<String> = run.items.iter().map(|item| String::from_utf8(item.to_vec()).unwrap()).collect();
         self.sent.lock().unwrap().push(items.clone());
-        let died = || WorkerEvent::Dead(WorkerExit { success: false, description: "died".to_owned() });
+        let died =
+            || WorkerEvent::Dead(WorkerExit { success: false, was_killed: true, description: "died".to_owned() });
         for (at, item) in items.iter().enumerate() {
             let event = match item.as_str() {
                 "\"crash\"" => (Some(at), died()),
@@ -108,7 +109,7 @@ impl Peer for Script {
     }
 
     fn next_event(&mut self, _waits: &Waits<'_>) -> Result<WorkerEvent, WireError> {
-        let exit = WorkerExit { success: true, description: "ended".to_owned() };
+        let exit = WorkerExit { success: true, was_killed: false, description: "ended".to_owned() };
         let (position, event) = self.events.pop_front().unwrap_or((None, WorkerEvent::Dead(exit)));
         self.position = position;
         self.memory = if matches!(event, WorkerEvent::CheckDue) { 1000 } else { 0 };
@@ -140,7 +141,7 @@ impl Peer for Script {
     }
 
     fn close(&mut self) -> Option<WorkerExit> {
-        Some(WorkerExit { success: true, description: "ended".to_owned() })
+        Some(WorkerExit { success: true, was_killed: false, description: "ended".to_owned() })
     }
 }
 

@@ -6,6 +6,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+/// How many times as many workers are kept as a call has, or as there are cores: enough for two calls that want other workers.
+const MOST_TIMES: usize = 2;
+
 /// Idle workers.
 #[derive(Default)]
 pub struct WarmWorkers(Mutex<Vec<Idle>>);
@@ -46,9 +49,16 @@ impl WarmWorkers {
         }
     }
 
-    /// Keeps a worker.
+    /// Keeps a worker, and ends those that have been idle for longest, if there are too many.
     pub(super) fn leave(&self, key: WarmKey, worker: Worker) {
-        self.lock().push(Idle { worker, key, since: Instant::now() });
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let most = MOST_TIMES * cores.max(key.width);
+        let mut idle = self.lock();
+        idle.push(Idle { worker, key, since: Instant::now() });
+        let excess = idle.len().saturating_sub(most);
+        let old: Vec<Idle> = idle.drain(..excess).collect();
+        drop(idle);
+        drop(old);
     }
 
     /// Ends the workers that have been idle for so long. They have nothing left to do, so they are killed.

@@ -103,6 +103,10 @@ impl Worker {
             Answer::Message(_) => Err(unusable("it does not speak batchmill's protocol")),
             Answer::Dead(exit) => {
                 let message = format!("Python worker {} while starting", exit.description);
+                if exit.was_killed {
+                    // Whoever did that may not do it again.
+                    return Err(crash(message).with_detail(self.peer.stderr_tail()));
+                }
                 let failure = Failure::new(FailureKind::Start, "WorkerStart", message);
                 Err(failure.with_detail(self.peer.stderr_tail()).permanent())
             }
@@ -160,7 +164,7 @@ impl Worker {
         let exit = match late {
             Some(description) => {
                 drop(self.peer.close());
-                Some(WorkerExit { success: false, description })
+                Some(WorkerExit { success: false, was_killed: true, description })
             }
             None => self.peer.close(),
         };
