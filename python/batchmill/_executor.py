@@ -24,8 +24,8 @@ T = TypeVar("T")
 
 # How many calls each worker has at hand, the one that it runs included. The others can still be cancelled.
 _AT_HAND: Final = 2
-# How often an executor that nobody has shut down looks whether the program is about to end, in seconds.
-_LOOK: Final = 0.5
+# How often an executor that nobody has shut down looks whether the program is about to end, in milliseconds.
+_LOOK: Final = 500
 
 _Task = tuple["Future[Any]", tuple[Any, tuple[Any, ...], dict[str, Any]]]
 
@@ -218,7 +218,10 @@ class _Work:
                 if ending:
                     self._is_shut_down = True
                     return False
-        readable, _, _ = select.select([call.fileno(), self._reader], [], [], _LOOK)
+        poll = select.poll()
+        for file in (call.fileno(), self._reader):
+            poll.register(file, select.POLLIN)
+        readable = {file for file, _ in poll.poll(_LOOK)}
         if self._reader in readable:
             os.read(self._reader, 4096)
         if call.fileno() in readable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import socket
 import struct
 from collections.abc import Callable
@@ -22,6 +23,9 @@ _SEGMENT: Final = struct.Struct("<II")
 # The most bytes of a message, which its length of four bytes allows.
 _MOST: Final = (1 << 32) - 1
 _CHUNK: Final = 1 << 18
+# The longest wait without a look for signals, in milliseconds. Python would notice a Ctrl-C that arrives right before a wait only
+# after it.
+_LOOK: Final = 200
 
 
 class Kind:
@@ -44,6 +48,8 @@ class Connection:
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
         self._pid = os.getpid()
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
         self._buffer = bytearray()
         self._start = 0
 
@@ -91,16 +97,25 @@ class Connection:
             self._start = 0
 
     def _read(self, wait: bool) -> bool:
-        try:
-            data = self.socket.recv(_CHUNK, 0 if wait else socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
-        except OSError:
-            data = b""
+        data = self._received()
+        while data is None:
+            if not wait:
+                return False
+            self._poll.poll(_LOOK)
+            data = self._received()
         if not data:
             raise EngineDiedError("the engine has ended")
         self._buffer += data
         return True
+
+    def _received(self) -> bytes | None:
+        """Return what has arrived, nothing at the end, and None if there is nothing yet."""
+        try:
+            return self.socket.recv(_CHUNK, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
 
     def close(self) -> None:
         """Close the socket. The engine ends what belongs to it."""
