@@ -1,4 +1,4 @@
-"""A call that is under way: sends its items, and sorts what the engine answers."""
+"""A running call: sends its items and sorts the answers of the engine."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class Call:
         return len(self._sent)
 
     def end(self) -> None:
-        """Say that there are no more items."""
+        """Tell the engine that all items were sent."""
         if not self._said_end:
             self._said_end = True
             try:
@@ -281,7 +281,7 @@ class Call:
         return self._connection.fileno()
 
     def close(self) -> None:
-        """Close the connection. If the call is under way, the engine ends it: running items are killed."""
+        """Close the connection. The engine then kills items that are still running."""
         self._is_closed = True
         connection = getattr(self, "_connection", None)
         if connection is not None:

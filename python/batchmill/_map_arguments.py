@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from batchmill._call import Call, CallOptions
 from batchmill._nested import NestedCall, is_worker
 from batchmill._map_progress import Progress
-from batchmill._map_results import MapOptions, OnError, MapResults
+from batchmill._map_results import MapOptions, MapResults, OnError, Stream
 from batchmill._retry import MOST_SECONDS, Retry
 from batchmill._map_source import Source
 
@@ -90,10 +90,9 @@ def start(func: Callable[..., Any], items: Iterable[Any], arguments: MapArgument
     call.star = star
     size = None if arguments.batch_size == "auto" else arguments.batch_size
     source = Source(items, call.workers, size, arguments.ahead)
-    if is_worker() and arguments.workers is None:
-        return MapResults(NestedCall(func, call), source, call.workers, arguments.map_options(), arguments.progress)
-    made = Call(func, call, source.learn)
-    return MapResults(made, source, call.workers, arguments.map_options(), arguments.progress)
+    in_here = is_worker() and arguments.workers is None
+    made = NestedCall(func, call) if in_here else Call(func, call, source.learn)
+    return MapResults(Stream(made, source, call.workers, arguments.map_options(), arguments.progress))
 
 
 def cores() -> int:

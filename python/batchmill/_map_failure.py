@@ -74,7 +74,7 @@ class ItemError(BatchmillError):
 
 
 class RemoteError(BatchmillError):
-    """What happened in a worker, where there is no exception that could be raised here.
+    """A failure in a worker that has no exception, or one that could not be sent here.
 
     Attributes
     ----------

@@ -19,7 +19,7 @@ from batchmill._nested import NestedCall
 from batchmill._map_progress import Progress, Reporter
 from batchmill._map_source import Source
 
-__all__ = ["MapOptions", "MapResults"]
+__all__ = ["MapOptions", "MapResults", "Stream"]
 
 R = TypeVar("R")
 
@@ -59,7 +59,7 @@ class _State:
     taken: int = 0
 
 
-class _Stream:
+class Stream:
     """The items and results of a call. Who lets go of it ends the call."""
 
     def __init__(
@@ -239,7 +239,7 @@ class _Stream:
 
 
 class MapResults(Generic[R]):
-    """The results of a call that is under way: an iterator, and a context manager.
+    """The results of a running call. An iterator and a context manager.
 
     It begins at once, and is never more than some items ahead of whoever takes the results. Closing it, or an exception in
     its `with` block, ends what is left.
@@ -257,15 +257,8 @@ class MapResults(Generic[R]):
     [1.0, 2.0, 3.0]
     """
 
-    def __init__(
-        self,
-        call: Call | NestedCall,
-        source: Source,
-        workers: int,
-        options: MapOptions,
-        progress: bool | Callable[[Progress], None] | None,
-    ) -> None:
-        self._stream = _Stream(call, source, workers, options, progress)
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
         self._values: Generator[R, None, None] = _values(self._stream)
 
     @property
@@ -323,14 +316,14 @@ class MapResults(Generic[R]):
         self.close()
 
 
-def _values(stream: _Stream) -> Generator[Any, None, None]:
+def _values(stream: Stream) -> Generator[Any, None, None]:
     for first, values in stream.chunks():
         left = iter(values)
         stream.current = (first + len(values), left)
         yield from left
 
 
-def _indexed(stream: _Stream) -> Generator[tuple[int, Any], None, None]:
+def _indexed(stream: Stream) -> Generator[tuple[int, Any], None, None]:
     # What `next` has left of the results that it was given last.
     end, left = stream.current
     yield from enumerate(left, end - length_hint(left))
@@ -338,7 +331,7 @@ def _indexed(stream: _Stream) -> Generator[tuple[int, Any], None, None]:
         yield from enumerate(values, first)
 
 
-async def _readable(loop: asyncio.AbstractEventLoop, file: int, stream: _Stream) -> None:
+async def _readable(loop: asyncio.AbstractEventLoop, file: int, stream: Stream) -> None:
     ready: asyncio.Future[None] = loop.create_future()
 
     def set_ready() -> None:

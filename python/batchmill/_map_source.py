@@ -69,9 +69,7 @@ class Source:
                 self.exhausted = len(batch) < self._size
             else:
                 self._take_slowly(batch)
-        except BaseException as error:
-            if not isinstance(error, Exception):
-                raise
+        except Exception as error:
             self.exhausted, self.error = True, error
         return batch
 

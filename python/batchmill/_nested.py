@@ -52,7 +52,7 @@ class NestedCall:
         return 0
 
     def end(self) -> None:
-        """Say that there are no more items."""
+        """Do nothing: there is nobody to tell that all items were given."""
 
     def answers(self, *, wait: bool = True) -> list[Answer] | None:
         """Run the next item."""
@@ -85,7 +85,7 @@ class NestedCall:
         raise AssertionError("the last attempt returns")
 
     def fileno(self) -> int:
-        """There is no descriptor to wait for: an answer is always here."""
+        """Raise an error: a nested call never has to wait for a descriptor."""
         raise OSError("a nested call has no descriptor")
 
     def close(self) -> None:

@@ -34,7 +34,7 @@ class Validation:
 
     @property
     def valid(self) -> bool:
-        """Whether there are no errors."""
+        """Whether the workflow has no errors."""
         return not self.errors
 
     def raise_for_errors(self) -> None:

@@ -1,6 +1,7 @@
 """Each test runs in a directory of its own."""
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -22,7 +23,7 @@ def here(tmp_path, monkeypatch):
 
 
 class Script:
-    """A Python program that runs beside the test."""
+    """A Python program that runs while the test does."""
 
     def __init__(self, code, **options):
         options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
@@ -73,3 +74,15 @@ def hurry(engine):
             os.kill(engine, signal.SIGINT)
     except ProcessLookupError:
         pass
+
+
+def is_gone(pid):
+    """Wait until a process has ended. It is not a child of this one."""
+    try:
+        watch = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([watch], [], [], 60)[0])
+    finally:
+        os.close(watch)

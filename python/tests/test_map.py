@@ -11,7 +11,7 @@ import pytest
 
 
 class Account:
-    """What has been added so far, and what `close` is told at the end."""
+    """Adds up amounts, and prints the sum when it is closed."""
 
     def __init__(self, start=0, log=None):
         self.total, self.log = start, log

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -12,21 +11,10 @@ import threading
 import batchmill
 import pytest
 from batchmill import _client
+from conftest import is_gone
 
 # The longest that anything here should take, in seconds.
 PATIENCE = 60
-
-
-def is_gone(pid):
-    """Wait until a process has ended. It is not a child of this one."""
-    try:
-        watch = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([watch], [], [], PATIENCE)[0])
-    finally:
-        os.close(watch)
 
 
 def write_pid_and_hang(path):

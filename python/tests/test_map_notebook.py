@@ -1,10 +1,9 @@
 """`map` in a notebook: a real kernel, which is interrupted and killed."""
 
-import os
 import queue
-import select
 
 import pytest
+from conftest import is_gone
 
 pytest.importorskip("ipykernel")
 manager = pytest.importorskip("jupyter_client.manager")
@@ -30,17 +29,6 @@ def run(client, code):
 
     reply = client.execute_interactive(code, timeout=PATIENCE, output_hook=hear, store_history=False)
     return "".join(printed), reply["content"].get("ename")
-
-
-def ends(pid):
-    try:
-        watch = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([watch], [], [], PATIENCE)[0])
-    finally:
-        os.close(watch)
 
 
 HANG = """
@@ -76,7 +64,7 @@ def test_an_interrupt_ends_the_call_and_the_kernel_goes_on(kernel):
     manager.interrupt_kernel()
     reply = client.get_shell_msg(timeout=PATIENCE)
     assert reply["content"]["ename"] == "KeyboardInterrupt"
-    assert ends(worker)
+    assert is_gone(worker)
     with pytest.raises(queue.Empty):
         while True:
             client.get_iopub_msg(timeout=0.1)
@@ -87,7 +75,7 @@ def test_workers_end_with_a_kernel_that_is_killed(kernel):
     manager, client = kernel
     worker = start_hanging(client)
     manager.shutdown_kernel(now=True)
-    assert ends(worker)
+    assert is_gone(worker)
 
 
 def test_progress_is_one_line_that_is_written_again(kernel):

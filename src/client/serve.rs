@@ -44,7 +44,7 @@ pub fn serve() -> io::Result<()> {
                 Ok(Next::Call(call)) => {
                     let shared = &shared;
                     let call = UnixStream::from(call);
-                    // If there is no room for it, the client sees its socket close.
+                    // If the system refuses the thread, the call's socket closes, which the client sees.
                     let answering = move || drop(answer(shared, call));
                     drop(Builder::new().name("call".to_owned()).spawn_scoped(threads, answering));
                 }

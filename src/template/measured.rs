@@ -92,7 +92,7 @@ pub(super) fn add_measures(env: &mut Environment<'static>) {
         env.add_filter(name, move |state: &State<'_, '_>, operands: Rest<Value>| {
             let mut operands = values(&operands);
             check(state, &operands)?;
-            // To unpack a list reverses it.
+            // Unpacking reverses a list.
             operands.reverse();
             Ok(operands)
         });

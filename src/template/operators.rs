@@ -120,7 +120,7 @@ impl<'env> Place<'env> {
         let apply = Instruction::ApplyFilter(self.filter, Some(1), !0);
         let mut detour = vec![Instruction::BuildList(Some(self.operands))];
         if self.filter == JOIN {
-            // The filter gives a list of the joined list, or an empty one if the operands are no lists. To unpack a list reverses it.
+            // The filter returns a list that holds the joined list, or is empty if the operands aren't lists. Unpacking reverses a list.
             let joined = start + 8;
             detour.extend([Instruction::DupTop, apply, Instruction::JumpIfTrueOrPop(joined)]);
             detour.extend([Instruction::UnpackList(2), Instruction::Swap, self.operator.clone(), back.clone()]);

@@ -34,7 +34,7 @@ pub enum ClientMessage {
     Open(Box<CallSettings>),
     /// Client: items.
     Given(Given),
-    /// Client: there are no more items.
+    /// Client: all items were sent.
     End,
     /// Engine: results.
     Returned(Returned),

@@ -136,8 +136,8 @@ impl PythonLane {
         warm.take(&WarmKey::of(context)?)
     }
 
-    /// Hands the worker over to whoever calls next. Returns what its `teardown` has printed; `None` if there is no worker, or
-    /// nobody to take it.
+    /// Keeps the worker for the next call, and returns what its `teardown` printed. `None` if the lane has no worker, or if
+    /// workers are not kept.
     fn leave_warm(&mut self) -> Option<ShutdownReport> {
         let context = &self.step.context;
         let warm = context.host.warm.as_ref()?;
