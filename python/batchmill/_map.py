@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from typing import Any, Literal, TypeVar
 
 from batchmill._map_arguments import MapArguments, start
@@ -125,6 +126,8 @@ def starmap(func: Callable[..., R], items: Iterable[Iterable[Any]], /, **options
     >>> list(batchmill.starmap(pow, [(2, 3), (3, 2)]))
     [8, 9]
     """
+    for name in options.keys() - {field.name for field in fields(MapArguments)}:
+        raise TypeError(f"`starmap` has no option `{name}`")
     return start(func, items, MapArguments(**options), star=True)
 
 

@@ -53,6 +53,7 @@ class MapArguments:
         if self.on_error not in ("raise", "return", "skip"):
             raise ValueError(f'`on_error` is {self.on_error!r}; it must be "raise", "return" or "skip"')
         _check_timeout(self.timeout)
+        _check_kinds(vars(self))
         self._check_max_failures()
 
     def _check_max_failures(self) -> None:
@@ -99,6 +100,16 @@ def cores() -> int:
     """Return how many cores this process may use."""
     counted = getattr(os, "process_cpu_count", None)
     return (counted() if counted is not None else len(os.sched_getaffinity(0))) or 1
+
+
+def _check_kinds(given: dict[str, Any]) -> None:
+    constants, progress, retry = given["constants"], given["progress"], given["retry"]
+    if constants is not None and not isinstance(constants, Mapping):
+        raise TypeError(f"`constants` is {constants!r}; it must be a mapping of names to values")
+    if progress is not None and not isinstance(progress, bool) and not callable(progress):
+        raise TypeError(f"`progress` is {progress!r}; it must be True, False or a function")
+    if retry is not None and not isinstance(retry, (int, Retry)):
+        raise TypeError(f"`retry` is {retry!r}; it must be a whole number or a `Retry`")
 
 
 def _check_count(name: str, value: Any, most: int = _MOST) -> None:

@@ -237,6 +237,12 @@ def test_arguments_that_make_no_sense_are_refused(options, message):
     assert message in str(refused.value)
 
 
+@pytest.mark.parametrize(("name", "value"), [("constants", 3), ("progress", "yes"), ("retry", "3"), ("bogus", 1)])
+def test_arguments_of_another_type_are_refused_by_name(name, value):
+    with pytest.raises(TypeError, match=f"`{name}`"):
+        batchmill.starmap(pow, [(1, 2)], **{name: value})
+
+
 def test_a_policy_that_makes_no_sense_is_refused():
     for options in [{"delay": -1}, {"backoff": "slow"}, {"jitter": 2}, {"max_delay": float("inf")}]:
         with pytest.raises(ValueError, match=next(iter(options))):
