@@ -15,6 +15,7 @@ pub mod control;
 pub mod database;
 pub mod explain;
 pub mod export;
+pub mod host;
 pub mod ledger;
 pub mod measure;
 pub mod model;

@@ -1,6 +1,6 @@
 """`python -m batchmill`: the program `batchmill`, with this interpreter for Python tasks.
 
-`worker` and `foreground` are internal: the engine runs them. Everything else is passed to the engine.
+`worker`, `foreground` and `drive` are internal: the engine runs them. Everything else is passed to the engine.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ def main(arguments: list[str]) -> int:
         from batchmill import _core
 
         return _core.foreground_main(arguments[1])
+    if len(arguments) == 2 and arguments[0] == "drive":
+        from batchmill._drive import drive
+
+        return drive(arguments[1])
     return _become_engine(arguments)
 
 

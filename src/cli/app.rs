@@ -13,6 +13,7 @@ use crate::text::Printable;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Run a task for each item of a list, a directory of files or a table, and save every result
@@ -90,6 +91,16 @@ enum Verb {
     /// Started by the Python package: calls functions for many items
     #[command(name = crate::client::VERB, hide = true)]
     Client,
+    /// Started by a cluster's process: runs items for an engine on another machine
+    #[command(name = crate::host::VERB, hide = true)]
+    Host {
+        /// The interpreter of Python tasks, which has the batchmill package.
+        #[arg(long, requires = "python_version")]
+        python: Option<PathBuf>,
+        /// Its version.
+        #[arg(long, requires = "python")]
+        python_version: Option<String>,
+    },
 }
 
 impl Verb {
@@ -119,6 +130,10 @@ impl Verb {
             Self::Man(args) => args.run(Cli::command()),
             Self::Client => {
                 crate::client::serve().map(|()| Exit::Done).map_err(|error| CliError::of(Exit::Bad, &error))
+            }
+            Self::Host { python, python_version } => {
+                let served = crate::host::serve(python.zip(python_version));
+                served.map(|()| Exit::Done).map_err(|error| CliError::of(Exit::Bad, &error))
             }
             Self::Guard => guard::watch().map(|()| Exit::Done).map_err(|error| CliError::of(Exit::Bad, &error)),
         }

@@ -6,6 +6,7 @@ use super::stderr::{tell, tell_json, tell_styled};
 use crate::compile::PrepareError;
 use crate::ledger::LedgerError;
 use crate::run::{EngineError, ForecastError};
+use crate::task::DriverError;
 use crate::spec::{Diagnostics, Style};
 use crate::text::{Printable, Secrets};
 use serde::Serialize;
@@ -239,6 +240,13 @@ impl From<EngineError> for CliError {
             }
             error @ EngineError::Guard(_) => {
                 Self::of(Exit::Bad, &error).help("check the resource limits: `ulimit -a` shows them")
+            }
+            EngineError::Executor(error) => {
+                let help = match &error {
+                    DriverError::Refused { help, .. } => help.clone(),
+                    DriverError::Stopped => None,
+                };
+                help.into_iter().fold(Self::of(Exit::Bad, &error), Self::help)
             }
             error => Self::of(Exit::Stopped, &error),
         }

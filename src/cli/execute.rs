@@ -162,6 +162,7 @@ pub fn execute_again(
         jobs: args.jobs,
         max_items: None,
         slow_after: args.display.slow_after,
+        executor: args.executor.executor,
         durability: args.durability.into(),
         state,
     };

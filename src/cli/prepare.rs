@@ -34,6 +34,7 @@ pub fn options(args: &WorkflowArgs, state: &StateArgs) -> Result<Options, CliErr
         max_items: args.max_items,
         slow_after: Duration::MAX,
         incremental: None,
+        executor: None,
         state: state.folder(),
         durability: Durability::default(),
         check_only: false,
@@ -56,6 +57,8 @@ pub struct Overrides {
     pub max_items: Option<u64>,
     /// Items that run longer than this are reported.
     pub slow_after: Duration,
+    /// What runs the frames of batch steps.
+    pub executor: Option<String>,
     /// What a commit survives.
     pub durability: Durability,
     /// Where runs are kept; absolute, because the working directory changes to that of the run.
@@ -71,6 +74,7 @@ impl Overrides {
             jobs: args.jobs,
             max_items: args.max_items,
             slow_after: Duration::MAX,
+            executor: None,
             durability: Durability::default(),
             state: StateFolder(absolute(&state.state_dir)?),
         })
@@ -100,6 +104,7 @@ pub fn prepare_again(folder: &RunFolder, overrides: Overrides) -> Result<Prepare
         max_items: overrides.max_items,
         slow_after: overrides.slow_after,
         incremental: record.incremental.as_deref().and_then(Compare::from_word),
+        executor: overrides.executor,
         state: overrides.state,
         durability: overrides.durability,
         check_only: false,

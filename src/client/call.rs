@@ -170,6 +170,7 @@ impl Call<'_> {
             guard: Some(Arc::clone(&self.shared.guard)),
             python: Some(Arc::new(python)),
             warm: Some(Arc::clone(&self.shared.warm)),
+            remote: None,
             logs: std::env::temp_dir(),
             secrets: Arc::default(),
         })

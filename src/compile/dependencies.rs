@@ -90,6 +90,11 @@ pub(super) fn mentions_item_dir(step: &Step, folder: &Path) -> bool {
     text.contains("item_dir") || text.contains("BATCHMILL_ITEM_DIR")
 }
 
+/// Whether the task of a step has this word anywhere in its text.
+pub fn mentions(step: &Step, folder: &Path, word: &str) -> bool {
+    Words::of(&task_text(task_of(step), folder)).has(word)
+}
+
 /// A python task as a task of any type.
 pub(super) fn python_task(task: &PythonTask) -> Task {
     Task { span: Span::default(), kind: TaskKind::Python(task.clone()) }

@@ -23,6 +23,7 @@ mod words;
 
 pub use batched::{Batched, batched_rule};
 pub use check::template_error;
+pub use dependencies::mentions;
 pub use environment::template_params;
 pub use fingerprint::{aggregate_fingerprint, changes, fingerprint_with_upstream, looks_at_index};
 pub use open::{OpenBatch, OpenStep, aggregate_target_of, open_batch, open_step, table_of, target_of};

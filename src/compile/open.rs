@@ -104,7 +104,7 @@ pub fn open_batch(
     if batch.bisect_on_error && !batched.batched {
         return Err(wrong(format!("`bisect_on_error` has no effect: `item` is one item, because {}", batched.why)));
     }
-    let slots = slots(batch, prepared.options.jobs, scope).map_err(wrong)?;
+    let slots = slots(batch, (prepared.options.jobs, prepared.cores()), scope).map_err(wrong)?;
     let batches = batches(total, batch_size);
     // If the size of batches is learnt, each holds one item to begin with.
     let most_slots = batches.or(total).and_then(|batches| usize::try_from(batches).ok());

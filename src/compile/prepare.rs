@@ -8,7 +8,7 @@ use super::params::{ParamValues, resolve_params};
 use super::prepared::{Compiled, Options, Prepared, PreparedStep, aggregate_of, folder_of};
 use crate::spec::{Diagnostic, DiagnosticKind, Diagnostics, StepKind, Workflow};
 use crate::task::python::{HostError, find_interpreter};
-use crate::task::{Program, PythonNeeds};
+use crate::task::{Driver, Program, PythonNeeds};
 use crate::template::Names;
 use crate::text::Secrets;
 use std::collections::BTreeMap;
@@ -74,7 +74,11 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
     fail(&workflow, errors, &secrets)?;
     let (steps, closing) = prepared_steps(&workflow, compiled, &folder);
     let secrets = Arc::new(secrets);
-    Ok(Prepared { workflow, steps, closing, params, env, own_env, secrets, python, warnings, options })
+    let executor = options.executor.clone().map(|executor| {
+        let interpreter = find_interpreter(options.python.as_deref(), &folder).interpreter;
+        Arc::new(Driver::new(executor, interpreter))
+    });
+    Ok(Prepared { workflow, steps, closing, params, env, own_env, secrets, python, executor, warnings, options })
 }
 
 fn fail(workflow: &Workflow, errors: Vec<Diagnostic>, secrets: &Secrets) -> Result<(), Diagnostics> {

@@ -1,12 +1,13 @@
 //! A workflow after everything that can be wrong before a run has been checked.
 
+use super::settings::cores;
 use super::upstream::Upstream;
 use super::{GivenParams, ParamValues};
 use crate::ledger::{Durability, StateFolder};
 use crate::model::{Compare, Span, StepName};
 use crate::spec::{Aggregate, ItemsSpec, SourceFile, Step, StepKind, Task, TaskKind, Workflow};
 use crate::task::python::Host;
-use crate::task::{Program, PythonNeeds};
+use crate::task::{Driver, Program, PythonNeeds};
 use crate::text::Secrets;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -31,6 +32,8 @@ pub struct Options {
     pub slow_after: Duration,
     /// `--incremental`: how to compare files with those of the baseline.
     pub incremental: Option<Compare>,
+    /// `--executor`: what runs the frames of batch steps.
+    pub executor: Option<String>,
     /// Where runs are kept.
     pub state: StateFolder,
     /// `--durability`: what a commit survives.
@@ -58,6 +61,8 @@ pub struct Prepared {
     pub secrets: Arc<Secrets>,
     /// The interpreter, if a step needs one.
     pub python: Option<Arc<Host>>,
+    /// Where the frames of batch steps run, if not here.
+    pub executor: Option<Arc<Driver>>,
     /// What may be wrong with its code, a line each.
     pub warnings: Vec<String>,
     /// What the user asked for.
@@ -107,6 +112,11 @@ impl Prepared {
         };
         let steps = self.steps.iter().chain(&self.closing);
         steps.filter(|step| holds(&step.task().kind) || handler(step)).map(PreparedStep::name).collect()
+    }
+
+    /// How many items can run side by side: the cores of this machine, or what the executor has.
+    pub(super) fn cores(&self) -> usize {
+        self.executor.as_ref().and_then(|executor| executor.slots()).unwrap_or_else(cores)
     }
 
     /// Whether any task starts child processes.

@@ -90,6 +90,9 @@ pub enum StartError {
     /// A setting does not fit.
     #[error("{0}")]
     Setting(String, Span),
+    /// It cannot run with the executor; and what to do about it.
+    #[error("{0}")]
+    Executor(String, Option<String>, Span),
     /// Its table cannot be written; and what to do about it.
     #[error("{0}")]
     Table(String, Option<String>, Span),
@@ -134,25 +137,29 @@ pub(super) struct Slots {
     pub(super) first: Option<usize>,
 }
 
-/// The number of slots: one unless asked otherwise. `parallel: true` uses every core, `max_parallel` alone implies it,
+/// The number of slots: one unless asked otherwise. `parallel: true` uses every core, here or of the executor, `max_parallel` alone implies it,
 /// `parallel: false` wins over it. `--jobs` lowers a number that the workflow gives, and replaces "every core".
-pub(super) fn slots(batch: &BatchSpec, jobs: Option<NonZeroUsize>, scope: &Arc<ItemScope>) -> Result<Slots, String> {
+pub(super) fn slots(
+    batch: &BatchSpec,
+    (jobs, cores): (Option<NonZeroUsize>, usize),
+    scope: &Arc<ItemScope>,
+) -> Result<Slots, String> {
     let parallel = batch.parallel.as_ref().map(|setting| resolve("parallel", setting, scope)).transpose()?;
     let most = batch.max_parallel.as_ref().map(|setting| resolve("max_parallel", setting, scope)).transpose()?;
     let fixed = |most| Slots { most, first: None };
     Ok(match (parallel, most) {
         (Some(false), _) | (None, None) => fixed(1),
         (_, Some(MaxParallel::Exactly(most))) => fixed(jobs.map_or(most, |jobs| most.min(jobs)).get()),
-        (Some(true), None) => fixed(jobs.map_or_else(cores, Into::into).min(MOST_PARALLEL)),
+        (Some(true), None) => fixed(jobs.map_or(cores, Into::into).min(MOST_PARALLEL)),
         (_, Some(MaxParallel::Auto)) => {
-            let most = (AUTO_TIMES * cores()).min(MOST_PARALLEL);
+            let most = (AUTO_TIMES * cores).min(MOST_PARALLEL);
             let most = jobs.map_or(most, |jobs| most.min(jobs.get()));
-            Slots { most, first: Some(cores().min(most)) }
+            Slots { most, first: Some(cores.min(most)) }
         }
     })
 }
 
 /// Cores that this process may use: affinity and cgroup quota counted in.
-fn cores() -> usize {
+pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, Into::into)
 }

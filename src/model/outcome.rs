@@ -75,6 +75,8 @@ pub enum FailureKind {
     Timeout,
     /// The worker process died while it was running the item.
     Crash,
+    /// The process of a cluster that ran the item was lost, several times.
+    NodeLost,
     /// The worker exceeded `max_memory` twice, the second time alone in a new process.
     Memory,
     /// The row, or its whole file, cannot be read. Never retried.

@@ -2,7 +2,7 @@
 
 use super::in_flight::InFlight;
 use super::measures::Gauges;
-use super::pace::{Pace, Workload};
+use super::pace::{FrameSize, Pace, Workload};
 use super::running_frames::RunningFrames;
 use super::shortages::Shortages;
 use super::steered::{OrderBook, SteeredStep};
@@ -14,9 +14,6 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
-
-/// The maximum number of batches in a frame. It bounds what a slot can leave undone at a stop, and the memory of a frame.
-const MOST_BATCHES: usize = 1024;
 
 /// A step's work, as its slots know it.
 pub struct StepJob<'a> {
@@ -46,8 +43,10 @@ impl<'a> StepJob<'a> {
     ) -> Self {
         // `queue_size` counts batches, and `batch_timeout` measures them. With either, each batch travels alone.
         let alone = settings.queue_size.is_some() || settings.lane.batch_timeout.is_some();
-        let workload = Workload { total: settings.total, slots: settings.lane.width };
-        let pace = Pace::new(settings.batch_size, if alone { 1 } else { MOST_BATCHES }, workload);
+        let frames = if context.host.remote.is_some() { FrameSize::ELSEWHERE } else { FrameSize::HERE };
+        let frames = if alone { frames.alone() } else { frames };
+        let workload = Workload { total: settings.total, slots: settings.lane.width, frames };
+        let pace = Pace::new(settings.batch_size, workload);
         let width = Arc::new(Width::default());
         settings.first_width.and_then(NonZeroUsize::new).into_iter().for_each(|first| width.set(first));
         let (started, frames) = (Instant::now(), Arc::new(RunningFrames::new(settings.lane.width)));

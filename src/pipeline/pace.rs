@@ -10,6 +10,30 @@ pub(super) struct Workload {
     /// The number of items, if it is known.
     pub(super) total: Option<u64>,
     pub(super) slots: usize,
+    pub(super) frames: FrameSize,
+}
+
+/// How large frames may become.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FrameSize {
+    /// If a frame takes less than half of this, the next is larger; if it takes four times as long, the next is smaller.
+    time: Duration,
+    /// The most batches.
+    batches: usize,
+}
+
+impl FrameSize {
+    /// For slots on this machine. The time is long compared with the round trip and the commit of a frame, about 200 us together,
+    /// and short enough that nobody notices it at the end of a step or loses much to a kill.
+    pub(super) const HERE: Self = Self { time: Duration::from_millis(8), batches: 1024 };
+
+    /// For slots on other machines. A task of Dask takes its scheduler some 3 ms, which is to be a hundredth of a frame.
+    pub(super) const ELSEWHERE: Self = Self { time: Duration::from_millis(500), batches: 1 << 18 };
+
+    /// For batches that each travel alone.
+    pub(super) fn alone(self) -> Self {
+        Self { batches: 1, ..self }
+    }
 }
 
 /// How many items make a batch, and how many batches travel together.
@@ -19,22 +43,17 @@ pub(super) struct Pace {
     /// The maximum size of a batch if that is learned; 0 if the workflow sets it.
     most_items: usize,
     batches: AtomicUsize,
-    most_batches: usize,
+    frames: FrameSize,
 }
 
 impl Pace {
-    /// If a frame takes less than half of this, the next is larger; if it takes four times as long, the next is smaller.
-    /// It is long compared with the round trip and the commit of a frame, about 200 us together, and short enough that
-    /// nobody notices it at the end of a step or loses much to a kill.
-    const FRAME: Duration = Duration::from_millis(8);
-
     /// A batch of learned size takes between this and ten times as long, as in joblib's `AutoBatchingMixin`: long enough
     /// for its own commit, short enough to lose.
     const BATCH: Duration = Duration::from_millis(200);
 
     /// Starts with one batch per frame, and with one item per batch if its size is learned. Then a batch never exceeds a
     /// fraction of the `total`, so that slots finish together.
-    pub(super) fn new(size: BatchSize, most_batches: usize, workload: Workload) -> Self {
+    pub(super) fn new(size: BatchSize, workload: Workload) -> Self {
         /// The minimum number of batches per slot.
         const SHARES: u64 = 8;
         /// The maximum size of a batch if the number of items is unknown.
@@ -49,7 +68,7 @@ impl Pace {
             items: AtomicUsize::new(items),
             most_items,
             batches: AtomicUsize::new(1),
-            most_batches: most_batches.max(1),
+            frames: workload.frames,
         }
     }
 
@@ -67,9 +86,9 @@ impl Pace {
         let now = self.batches();
         let size = self.items();
         // A batch that can still grow does so first.
-        if batches == now && took < Self::FRAME / 2 && size >= self.most_items {
-            self.batches.store((now * 2).min(self.most_batches), Ordering::Relaxed);
-        } else if took > Self::FRAME * 4 && batches >= now {
+        if batches == now && took < self.frames.time / 2 && size >= self.most_items {
+            self.batches.store((now * 2).min(self.frames.batches), Ordering::Relaxed);
+        } else if took > self.frames.time * 4 && batches >= now {
             self.batches.store((now / 2).max(1), Ordering::Relaxed);
         }
         if self.most_items > 0 && items == size {
@@ -97,7 +116,7 @@ mod tests {
     use super::*;
 
     fn auto(total: u64) -> Pace {
-        Pace::new(BatchSize::Auto, 1024, Workload { total: Some(total), slots: 2 })
+        Pace::new(BatchSize::Auto, Workload { total: Some(total), slots: 2, frames: FrameSize::HERE })
     }
 
     #[test]

@@ -127,7 +127,7 @@ pub fn profile(request: &ProfileRequest<'_>) -> Result<Outcome, ProfileError> {
     }
     let (env, python) = (Arc::clone(&prepared.own_env), prepared.python.clone());
     let (logs, secrets) = (folder.path().to_path_buf(), Arc::clone(&prepared.secrets));
-    let host = Arc::new(TaskHost { env, guard, python, warm: None, logs, secrets });
+    let host = Arc::new(TaskHost { env, guard, python, warm: None, remote: None, logs, secrets });
     let trial = Trial {
         prepared,
         step,

@@ -53,11 +53,15 @@ impl StepEnv<'_> {
         self.announcer.notice(self.step.name(), text);
     }
 
-    /// What the lanes of the step get.
-    pub(super) fn context(&self, open: &OpenStep, item_files: Option<Arc<ItemFiles>>) -> io::Result<StepContext> {
+    /// What the lanes of the step get, with what the run lends to them.
+    pub(super) fn context(
+        &self,
+        open: &OpenStep,
+        (item_files, host): (Option<Arc<ItemFiles>>, Arc<TaskHost>),
+    ) -> io::Result<StepContext> {
         let settings = Arc::clone(&open.settings.lane);
         let (cancel, file_keys) = (self.cancel.clone(), open.source.file_keys());
-        Ok(StepContext { cancel, file_keys, ..self.context_of(settings, open.source.forms(), item_files)? })
+        Ok(StepContext { cancel, file_keys, host, ..self.context_of(settings, open.source.forms(), item_files)? })
     }
 
     /// What a lane gets if it runs a task of the step once, without an item.
@@ -95,6 +99,7 @@ pub(super) fn task_host(prepared: &Prepared, folder: &RunFolder) -> TaskHost {
         guard: None,
         python: prepared.python.clone(),
         warm: None,
+        remote: None,
         logs: folder.logs().to_path_buf(),
         secrets: Arc::clone(&prepared.secrets),
     }

@@ -2,6 +2,7 @@
 
 use crate::ledger::LedgerError;
 use crate::pipeline::PipelineError;
+use crate::task::DriverError;
 
 /// An error of the engine itself or of its ledger.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,9 @@ pub enum EngineError {
     /// The guard of the children cannot be started.
     #[error("cannot start the guard of child processes")]
     Guard(#[source] std::io::Error),
+    /// The executor cannot be used; nothing was run.
+    #[error(transparent)]
+    Executor(#[from] DriverError),
     /// The system provides no descriptors.
     #[error("cannot create an event descriptor")]
     Descriptors(#[from] std::io::Error),

@@ -22,6 +22,7 @@ mod output_paths;
 mod ranges;
 mod read_error;
 mod recorder;
+mod remote;
 mod repro;
 mod retention;
 mod room;

@@ -10,6 +10,7 @@ use super::history::{Prior, compare};
 use super::mode::StepMode;
 use super::output::{Writable, item_files, type_check, write_output};
 use super::recorder::{LedgerRecorder, output_failure};
+use super::remote::host_of;
 use super::room::fit_to_files;
 use super::scope::read_results;
 use super::table_check::{check_table, refusal};
@@ -23,6 +24,7 @@ use crate::resume::{Comparison, Counts};
 use crate::sources::{Printed, RowHasher, Source, SourceError, SourceHost, take};
 use crate::spec::{BatchSize, Diagnostic, Diagnostics, StepKind};
 use crate::task::{StepContext, Withdrawal, capture};
+use crate::wire::Refusal;
 use crate::template::ItemScope;
 use std::process::Command;
 use std::sync::Arc;
@@ -188,7 +190,14 @@ fn work(
         Err(error) => return Ok(unfit(env, &error, compared.as_ref())),
     };
     fit_to_files(env, &mut open);
-    let context = env.context(&open, files.clone())?;
+    let host = match host_of(env, &open) {
+        Ok(host) => host,
+        Err(Refusal { message, help }) => {
+            let error = StartError::Executor(message, help, env.step.items_span());
+            return Ok(cannot_start(env, &error));
+        }
+    };
+    let context = env.context(&open, (files.clone(), host))?;
     let settings = open.settings.clone();
     let total = compared.as_ref().map_or(settings.total, |compared| Some(compared.total));
     leave_out(env, &context, (&told, total))?;
@@ -371,6 +380,10 @@ fn diagnostic_of(env: &StepEnv<'_>, error: &StartError) -> Diagnostics {
         StartError::Setting(message, span) => Diagnostic::at(*span, message.clone()).within(within),
         StartError::Table(message, help, span) => {
             let fault = Diagnostic::at(*span, message.clone()).within(format!("{within}.outputs"));
+            help.clone().into_iter().fold(fault, Diagnostic::help)
+        }
+        StartError::Executor(message, help, span) => {
+            let fault = Diagnostic::at(*span, message.clone()).within(within);
             help.clone().into_iter().fold(fault, Diagnostic::help)
         }
     };

@@ -7,6 +7,7 @@ use super::current_items::CurrentItems;
 use super::guard::Guard;
 use super::item_files::ItemFiles;
 use super::python::{Host, WarmWorkers};
+use super::remote::RemoteStep;
 use super::withdrawn::Withdrawn;
 use crate::measure::SlotClocks;
 use crate::model::{BatchFormat, Compare, Failure, FailureKind, Form, RunId, StepName};
@@ -69,7 +70,7 @@ pub struct LaneSettings {
 }
 
 /// What a run lends to the tasks of all its steps.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TaskHost {
     /// Variables to set for every child process.
     pub env: Arc<Vec<(String, String)>>,
@@ -79,6 +80,8 @@ pub struct TaskHost {
     pub python: Option<Arc<Host>>,
     /// Python workers that outlive the step, if there are calls to come.
     pub warm: Option<Arc<WarmWorkers>>,
+    /// Where frames run, if not here. Only of a batch step.
+    pub remote: Option<Arc<RemoteStep>>,
     /// Directory for what workers print outside an item.
     pub logs: PathBuf,
     /// What no log may show.
@@ -115,9 +118,13 @@ impl LaneSettings {
 }
 
 impl StepContext {
-    /// The same for `on_item_error`, which takes one item at a time, and as long as it needs.
+    /// The same for `on_item_error`, which takes one item at a time, as long as it needs, and always here.
     pub fn for_handler(&self) -> Self {
         let settings = LaneSettings { batched: false, item_timeout: None, width: 1, ..*self.settings };
-        Self { settings: Arc::new(settings), item_files: None, ..self.clone() }
+        let host = match &self.host.remote {
+            Some(_) => Arc::new(TaskHost { remote: None, ..(*self.host).clone() }),
+            None => Arc::clone(&self.host),
+        };
+        Self { settings: Arc::new(settings), host, item_files: None, ..self.clone() }
     }
 }

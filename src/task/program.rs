@@ -7,6 +7,7 @@ use super::context::StepContext;
 use super::foreground::{ForegroundEnd, ForegroundRun};
 use super::lane::Lane;
 use super::python::Check;
+use super::remote::RemoteLane;
 use crate::model::{Failure, Span};
 use crate::template::{Names, TemplateError};
 use std::fmt;
@@ -88,9 +89,12 @@ impl Program {
         Self(Arc::new(task))
     }
 
-    /// Makes a lane for one slot.
+    /// Makes a lane for one slot: here, or on another machine.
     pub fn lane(&self, context: &StepContext, slot: usize) -> Box<dyn Lane> {
-        Arc::clone(&self.0).lane(context.clone(), slot)
+        match &context.host.remote {
+            Some(remote) => Box::new(RemoteLane::new(Arc::clone(remote), context.clone(), slot)),
+            None => Arc::clone(&self.0).lane(context.clone(), slot),
+        }
     }
 
     /// Runs one item in the foreground.

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol. Both ends must have the same.
-pub const PROTOCOL: u32 = 6;
+pub const PROTOCOL: u32 = 7;
 
 /// The kind of a greeting in every set of messages.
 pub const HELLO: u8 = 1;
@@ -32,6 +32,10 @@ pub enum Role {
     Client,
     /// The engine, towards a client.
     Engine,
+    /// A process that hands frames to a distributed engine.
+    Driver,
+    /// A process that runs frames for an engine on another machine.
+    Host,
     /// Something that this version does not know.
     #[default]
     #[serde(other)]

@@ -1,14 +1,19 @@
 //! The protocol between batchmill's processes.
 //!
 //! Owns [frames](framing), the [greeting](hello) that starts every connection, and the sets of [`Message`]s: between the engine
-//! and a [Python worker](worker_message), and between a [Python client](client_message) and the engine. Who starts a process, and what it does with a message, is up
+//! and a [Python worker](worker_message), between a [Python client](client_message) and the engine, between
+//! the engine and a [driver](driver_message), and those of a [host](host_message). Who starts a process, and what it does with a message, is up
 //! to others. Next to the socket, engine and worker share a [`page`] of memory.
 
+mod assignment;
 mod bytes;
 mod client_message;
+mod driver_message;
 mod error;
+mod frame_outcome;
 mod framing;
 mod hello;
+mod host_message;
 pub mod page;
 mod results;
 mod run;
@@ -16,10 +21,14 @@ mod segments;
 mod start;
 mod worker_message;
 
+pub use assignment::{Assignment, HostFile, HostScope, HostSettings, HostStep};
 pub use client_message::{CallEnd, CallSettings, ClientMessage, Given, Growth, LogText, Lost, Retry, Returned};
+pub use driver_message::{DriverMessage, DriverReady, LostFrame, Refusal, Submit};
 pub use error::WireError;
+pub use frame_outcome::{HostBatch, HostLog, HostOutcome, HostOutcomeHead};
 pub use framing::{BulkData, FrameReader, Message, write_frame};
 pub use hello::{HELLO, Hello, PROTOCOL, Role};
+pub use host_message::HostMessage;
 pub use results::Results;
 pub use run::{Run, RunBatch};
 pub use segments::Segments;

@@ -3,6 +3,7 @@
 mod compare;
 mod display;
 mod durability;
+mod executor;
 mod file;
 mod item_name;
 mod number;
@@ -15,6 +16,7 @@ mod workflow;
 pub use compare::CompareBy;
 pub use display::{DisplayArgs, Format, Progress};
 pub use durability::DurabilityArgs;
+pub use executor::ExecutorArgs;
 pub use file::FileArg;
 pub use item_name::ItemName;
 pub use number::{at_least_one, count, index};

@@ -1,7 +1,7 @@
 //! Arguments of `resume` and `retry`.
 
 use super::number::at_least_one;
-use super::{DisplayArgs, DurabilityArgs, StateArgs};
+use super::{DisplayArgs, DurabilityArgs, ExecutorArgs, StateArgs};
 use clap::Args;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -25,6 +25,8 @@ pub struct ResumeArgs {
     /// Maximum workers of a parallel step; never more than its `max_parallel`
     #[arg(short, long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     pub jobs: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub executor: ExecutorArgs,
     #[command(flatten)]
     pub state: StateArgs,
     #[command(flatten)]

@@ -60,6 +60,7 @@ impl ReproArgs {
             jobs: None,
             max_items: None,
             slow_after: Duration::MAX,
+            executor: None,
             durability: Durability::default(),
             state,
         };

@@ -1,6 +1,6 @@
 //! `batchmill run`: starts a new run, or resumes the latest one of a file.
 
-use crate::cli::args::{CompareBy, DisplayArgs, DurabilityArgs, StateArgs, WorkflowArgs};
+use crate::cli::args::{CompareBy, DisplayArgs, DurabilityArgs, ExecutorArgs, StateArgs, WorkflowArgs};
 use crate::cli::error::CliError;
 use crate::cli::execute::{execute, resume_run};
 use crate::cli::exit::Exit;
@@ -18,6 +18,8 @@ use clap::Args;
 pub struct RunArgs {
     #[command(flatten)]
     workflow: WorkflowArgs,
+    #[command(flatten)]
+    executor: ExecutorArgs,
     #[command(flatten)]
     state: StateArgs,
     #[command(flatten)]
@@ -50,6 +52,7 @@ impl RunArgs {
             let folder = RunFolder { path: absolute(&folder.path)?, ..folder };
             let overrides = Overrides {
                 slow_after: self.display.slow_after,
+                executor: self.executor.executor.clone(),
                 durability: self.durability.into(),
                 ..Overrides::of(&workflow, &state)?
             };
@@ -57,6 +60,7 @@ impl RunArgs {
         }
         let options = Options {
             slow_after: self.display.slow_after,
+            executor: self.executor.executor.clone(),
             durability: self.durability.into(),
             incremental: self.incremental.map(Into::into),
             ..options(&workflow, &state)?

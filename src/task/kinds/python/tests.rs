@@ -158,6 +158,7 @@ fn context(settings: LaneSettings) -> StepContext {
             guard: None,
             python: None,
             warm: None,
+            remote: None,
             logs: PathBuf::new(),
             secrets: Arc::default(),
         }),

@@ -1,0 +1,97 @@
+"""What a driver needs of a distributed engine."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Union
+
+__all__ = ["Executor", "ExecutorRefusedError", "Lost", "Outcome", "Program", "Refused"]
+
+
+class ExecutorRefusedError(Exception):
+    """The executor cannot be used."""
+
+    def __init__(self, message: str, help: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.help = help
+
+
+@dataclass(frozen=True)
+class Program:
+    """What frames are for: a message for a host."""
+
+    message: bytes
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", hashlib.blake2b(self.message, digest_size=16).hexdigest())
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The frame was lost with the process that ran it."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """No frame can run, now or ever."""
+
+    message: str
+    help: str | None = None
+
+
+# What became of a frame: the message of a host, or why there is none.
+Outcome = Union[bytes, Lost, Refused]
+
+
+class Executor(ABC):
+    """A distributed engine. Its methods may be called from any thread."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What it is, for people."""
+
+    @abstractmethod
+    def slots(self) -> int:
+        """Return how many frames can run side by side."""
+
+    @abstractmethod
+    def submit(self, name: str, program: Program, frame: bytes, done: Callable[[Outcome], None]) -> Callable[[], None]:
+        """Have a frame run, and return what cancels it.
+
+        `done` is called once, in any thread. `name` is of no other frame. The engine repeats nothing by itself, as far as it
+        can be told so.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Cancel what is left, end what this has started, and disconnect."""
+
+
+def outcome_of(error: BaseException) -> Outcome:
+    """Return what an exception of a frame means.
+
+    User code runs in processes of its own, and what it raises is part of an outcome. So whatever a frame raises is about the
+    process that was to run it.
+    """
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == "batchmill":
+        return Refused("the processes of the cluster have no package `batchmill`", _install())
+    from batchmill._errors import EngineNotFoundError
+
+    if isinstance(error, EngineNotFoundError):
+        return Refused(f"a process of the cluster has no engine: {error}".splitlines()[0], _install())
+    text = str(error).strip().splitlines()
+    return Lost(f"{type(error).__name__}: {text[0]}" if text else type(error).__name__)
+
+
+def _install() -> str:
+    from batchmill._version import __version__
+
+    return f"install it for their interpreter: `pip install batchmill=={__version__}`"

@@ -1,0 +1,115 @@
+"""Dask: a scheduler that is there, or a cluster on this machine."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from batchmill import _cluster
+from batchmill._executors._base import Executor, ExecutorRefusedError, Outcome, Program, Refused, outcome_of
+
+__all__ = ["DaskExecutor"]
+
+# A program of so many bytes goes along with each frame; a larger one goes once.
+_ALONG = 16 << 10
+
+
+class DaskExecutor(Executor):
+    """Submits frames to a Dask scheduler.
+
+    Keys are unique and tasks impure, so that no two frames count as one call. Dask may run a task again whose worker has died,
+    and one whose result has died with its worker before it was gathered; so results are gathered at once.
+    """
+
+    def __init__(self, which: str) -> None:
+        try:
+            import distributed
+        except ImportError as error:
+            raise ExecutorRefusedError(
+                f"{type(error).__name__}: {error}", "install it for this interpreter: `pip install 'dask[distributed]'`"
+            ) from error
+        logging.getLogger("distributed").setLevel(logging.ERROR)
+        self._cluster: Any = None
+        try:
+            if which == "local":
+                self._cluster = distributed.LocalCluster(threads_per_worker=1, processes=True, dashboard_address=None)
+            self._client = distributed.Client(self._cluster or which, set_as_default=False, name="batchmill")
+        except Exception as error:
+            raise ExecutorRefusedError(
+                f"{type(error).__name__}: {error}", "`dask scheduler` starts one and prints its address"
+            ) from error
+        self._which = which
+        self._programs: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        address = self._client.scheduler_info().get("address", self._which)
+        return f"Dask at {address}"
+
+    def slots(self) -> int:
+        return sum(self._client.nthreads().values()) or 1
+
+    def submit(self, name: str, program: Program, frame: bytes, done: Callable[[Outcome], None]) -> Callable[[], None]:
+        try:
+            future = self._client.submit(
+                _run, program.digest, self._sent(program), _Opaque(frame), key=name, pure=False, retries=0
+            )
+        except Exception as error:
+            # A scheduler that is gone stays gone.
+            done(Refused(f"{type(error).__name__}: {error}", "start a scheduler, then resume the run"))
+            return lambda: None
+
+        def ended(future: Any) -> None:
+            try:
+                outcome: Outcome = future.result().data
+            except BaseException as error:
+                outcome = outcome_of(error)
+                if self._client.status != "running":
+                    outcome = Refused(f"the Dask scheduler is gone ({outcome})", "start one, then resume the run")
+            future.release()
+            done(outcome)
+
+        future.add_done_callback(ended)
+        return lambda: future.cancel(force=True)
+
+    def _sent(self, program: Program) -> Any:
+        if len(program.message) <= _ALONG:
+            return _Opaque(program.message)
+        with self._lock:
+            if program.digest not in self._programs:
+                self._programs[program.digest] = self._client.scatter(
+                    _Opaque(program.message), broadcast=True, hash=False
+                )
+            return self._programs[program.digest]
+
+    def close(self) -> None:
+        try:
+            if self._cluster is None and self._client.status == "running":
+                # Reaches workers that are busy, which a cancel does not.
+                self._client.run(_cluster.end_hosts, wait=False, on_error="ignore")
+        finally:
+            self._client.close(timeout=5)
+            if self._cluster is not None:
+                self._cluster.close(timeout=5)
+
+
+class _Opaque:
+    """Bytes that Dask does not take for a key or look into."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def __reduce__(self) -> tuple[type[_Opaque], tuple[bytes]]:
+        return _Opaque, (self.data,)
+
+    def __sizeof__(self) -> int:
+        return 64 + len(self.data)
+
+
+def _run(digest: str, program: _Opaque, frame: _Opaque) -> _Opaque:
+    return _Opaque(_cluster.run(digest, program.data, frame.data))

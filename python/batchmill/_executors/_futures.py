@@ -1,0 +1,79 @@
+"""Any `concurrent.futures.Executor`, which a function of the user makes."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import importlib
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from batchmill import _cluster
+from batchmill._executors._base import Executor, ExecutorRefusedError, Outcome, Program, outcome_of
+
+__all__ = ["FuturesExecutor"]
+
+
+class FuturesExecutor(Executor):
+    """Submits frames to the executor that `MODULE:FUNCTION` returns, and asks for a new one if that breaks."""
+
+    def __init__(self, which: str) -> None:
+        module, _, function = which.partition(":")
+        self._which = which
+        try:
+            factory: Any = importlib.import_module(module)
+            for part in function.split("."):
+                factory = getattr(factory, part)
+        except (ImportError, AttributeError) as error:
+            raise ExecutorRefusedError(
+                f"{type(error).__name__}: {error}",
+                "name a function that can be imported from here; set PYTHONPATH to the directory of its module",
+            ) from error
+        self._factory: Callable[[], concurrent.futures.Executor] = factory
+        self._lock = threading.Lock()
+        self._executor = self._make()
+
+    def _make(self) -> concurrent.futures.Executor:
+        try:
+            executor = self._factory()
+        except Exception as error:
+            raise ExecutorRefusedError(f"`{self._which}` raised {type(error).__name__}: {error}") from error
+        if not isinstance(executor, concurrent.futures.Executor):
+            raise ExecutorRefusedError(
+                f"`{self._which}` returned {type(executor).__name__}, which is not a concurrent.futures.Executor"
+            )
+        return executor
+
+    @property
+    def name(self) -> str:
+        return f"{type(self._executor).__name__} of {self._which}"
+
+    def slots(self) -> int:
+        # Executors of the standard library and loky have this; others may say nothing of it.
+        workers = getattr(self._executor, "_max_workers", None)
+        return workers if isinstance(workers, int) and workers > 0 else os.cpu_count() or 1
+
+    def submit(self, name: str, program: Program, frame: bytes, done: Callable[[Outcome], None]) -> Callable[[], None]:
+        call = (_cluster.run, program.digest, program.message, frame)
+        with self._lock:
+            try:
+                future = self._executor.submit(*call)
+            except concurrent.futures.BrokenExecutor:
+                # It is of no use any more.
+                self._executor.shutdown(wait=False)
+                self._executor = self._make()
+                future = self._executor.submit(*call)
+
+        def ended(future: concurrent.futures.Future[bytes]) -> None:
+            if future.cancelled():
+                return done(outcome_of(concurrent.futures.CancelledError("cancelled")))
+            error = future.exception()
+            done(future.result() if error is None else outcome_of(error))
+
+        future.add_done_callback(ended)
+        return lambda: (future.cancel(), None)[1]
+
+    def close(self) -> None:
+        # Nothing reaches a frame that is running. Its process ends with this one's group, and its host with its stdin.
+        self._executor.shutdown(wait=False, cancel_futures=True)

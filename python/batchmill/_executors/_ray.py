@@ -1,0 +1,96 @@
+"""Ray: a cluster that is there, or one on this machine."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from batchmill import _cluster
+from batchmill._executors._base import Executor, ExecutorRefusedError, Outcome, Program, outcome_of
+
+__all__ = ["RayExecutor"]
+
+
+class RayExecutor(Executor):
+    """Submits frames as Ray tasks, which Ray does not repeat."""
+
+    def __init__(self, which: str) -> None:
+        try:
+            import ray
+        except ImportError as error:
+            raise ExecutorRefusedError(
+                f"{type(error).__name__}: {error}", "install it for this interpreter: `pip install ray`"
+            ) from error
+        self._ray: Any = ray
+        options: dict[str, Any] = {"include_dashboard": False} if which == "local" else {"address": which}
+        try:
+            ray.init(logging_level=logging.ERROR, log_to_driver=False, configure_logging=False, **options)
+        except Exception as error:
+            first = (str(error).strip().splitlines() or [""])[0]
+            raise ExecutorRefusedError(
+                f"{type(error).__name__}: {first}", "`ray start --head` starts a cluster, and `ray=auto` finds it"
+            ) from error
+        self._which = which
+        remote: Any = ray.remote(max_retries=0, retry_exceptions=False)
+        self._run: Any = remote(_cluster.run)
+        self._programs: dict[str, Any] = {}
+        self._waiting: dict[Any, Callable[[Outcome], None]] = {}
+        self._lock = threading.Lock()
+        self._new: queue.SimpleQueue[None] = queue.SimpleQueue()
+        threading.Thread(target=self._gather, name="ray", daemon=True).start()
+
+    @property
+    def name(self) -> str:
+        return f"Ray ({self._which})"
+
+    def slots(self) -> int:
+        return int(self._ray.cluster_resources().get("CPU", 1)) or 1
+
+    def submit(self, name: str, program: Program, frame: bytes, done: Callable[[Outcome], None]) -> Callable[[], None]:
+        try:
+            with self._lock:
+                if program.digest not in self._programs:
+                    self._programs[program.digest] = self._ray.put(program.message)
+                sent = self._programs[program.digest]
+            ref = self._run.options(name=name).remote(program.digest, sent, frame)
+        except Exception as error:
+            done(outcome_of(error))
+            return lambda: None
+        with self._lock:
+            self._waiting[ref] = done
+        self._new.put(None)
+        return lambda: self._ray.cancel(ref, force=True)
+
+    def _gather(self) -> None:
+        """Give each frame its outcome. `ray.wait` hears of the refs that it was given, so it is asked again and again."""
+        while True:
+            with self._lock:
+                refs = list(self._waiting)
+            if not refs:
+                self._new.get()
+                continue
+            ready, _ = self._ray.wait(refs, num_returns=1, timeout=0.005 if len(refs) < 64 else 0.05, fetch_local=True)
+            for ref in ready:
+                with self._lock:
+                    done = self._waiting.pop(ref)
+                try:
+                    outcome: Outcome = self._ray.get(ref)
+                except BaseException as error:
+                    outcome = outcome_of(_cause(error))
+                done(outcome)
+
+    def close(self) -> None:
+        with self._lock:
+            refs = list(self._waiting)
+        for ref in refs:
+            self._ray.cancel(ref, force=True)
+        self._ray.shutdown()
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What a task raised, for an error that Ray has wrapped."""
+    cause = getattr(error, "cause", None)
+    return cause if isinstance(cause, BaseException) else error

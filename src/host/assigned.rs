@@ -1,0 +1,138 @@
+//! A step that was assigned: compiled, with its names in scope.
+
+use super::earlier::scope_of;
+use crate::measure::{SlotClock, SlotClocks};
+use crate::model::{Form, RunId, StepName};
+use crate::spec::{self, StepKind};
+use crate::task::guard::Guard;
+use crate::task::python::{Found, Host};
+use crate::task::{Cancel, CurrentItems, Lane, LaneSettings, Program, StepContext, TaskHost, Withdrawn};
+use crate::text::{Printable, Secrets};
+use crate::wire::{Assignment, HostSettings};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What this host runs.
+pub(super) struct Assigned {
+    program: Program,
+    context: StepContext,
+}
+
+impl Assigned {
+    /// Prepares a step.
+    ///
+    /// # Errors
+    /// Why this host cannot run it.
+    pub(super) fn open(
+        assignment: Assignment,
+        python: Option<(PathBuf, String)>,
+        cancel: &Cancel,
+    ) -> Result<Self, String> {
+        let Assignment { run, step, path, text, imports, folder, token, settings, forms, scope } = assignment;
+        let name = machine();
+        // Before anything else: without the same files, every path would mean something else here.
+        let found = std::fs::read_to_string(&token).ok();
+        if found.as_deref() != Some(run.as_str()) {
+            let token = Printable::path(token.parent().unwrap_or(&token)).to_string();
+            return Err(format!(
+                "host `{name}` does not see the directory of the run, `{token}`: hosts must share the file system of the engine; \
+                 put the state directory (`--state-dir`), the workflow and its files on storage that all of them mount"
+            ));
+        }
+        std::env::set_current_dir(&folder)
+            .map_err(|error| format!("host `{name}` cannot change to `{}`: {error}", Printable::path(&folder)))?;
+        let program = compile(&path, &text, (&step, &imports))?;
+        let run = RunId(run);
+        let guard = Guard::start(&run).map_err(|error| format!("cannot start the guard of child processes: {error}"))?;
+        let host = Arc::new(task_host(&settings, python, guard)?);
+        let lane = lane_settings(&settings);
+        let slots = 1;
+        let descriptors = |error: std::io::Error| error.to_string();
+        let context = StepContext {
+            run,
+            step: StepName::new(&step).ok_or_else(|| format!("`{step}` cannot be the name of a step"))?,
+            scope: Arc::new(scope_of(scope)),
+            settings: Arc::new(lane),
+            forms: Arc::from(forms),
+            file_keys: None,
+            host,
+            cancel: cancel.inner().map_err(descriptors)?,
+            item_files: None,
+            withdrawn: Arc::new(Withdrawn::new().map_err(descriptors)?),
+            current_items: Arc::new(CurrentItems::new(slots)),
+            clocks: Arc::new(SlotClocks::new(slots)),
+        };
+        Ok(Self { program, context })
+    }
+
+    /// The lane that runs its frames.
+    pub(super) fn lane(&self) -> Box<dyn Lane> {
+        self.program.lane(&self.context, 0)
+    }
+
+    /// How many forms items may have.
+    pub(super) fn forms(&self) -> usize {
+        let forms: &[Form] = &self.context.forms;
+        forms.len()
+    }
+
+    /// The clock of the lane.
+    pub(super) fn clock(&self) -> SlotClock<'_> {
+        self.context.clocks.of(0)
+    }
+}
+
+/// Compiles the task of a step. The engine has checked it, so what is wrong here differs between the machines.
+fn compile(path: &Path, text: &str, (step, imports): (&str, &Path)) -> Result<Program, String> {
+    let workflow = spec::parse(path, text.as_bytes()).map_err(|errors| errors.to_string())?;
+    let found = workflow.steps.iter().find(|it| it.name.as_str() == step);
+    let StepKind::Batch(batch) = &found.ok_or_else(|| format!("the workflow has no step `{step}`"))?.kind else {
+        return Err(format!("step `{step}` has no items"));
+    };
+    Program::compile(&batch.task, imports).map_err(|errors| {
+        let errors: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
+        format!("host `{}`: {}", machine(), errors.join("; "))
+    })
+}
+
+fn task_host(
+    settings: &HostSettings,
+    python: Option<(PathBuf, String)>,
+    guard: Arc<Guard>,
+) -> Result<TaskHost, String> {
+    let python = python.map(|(interpreter, version)| match interpreter.to_str() {
+        Some(interpreter) => Ok(Host::of_client(interpreter, &version)),
+        None => {
+            let found = Found { interpreter, by: "the cluster" };
+            Host::settle(found, &[], &[]).map(|settled| settled.host).map_err(|error| error.to_string())
+        }
+    });
+    Ok(TaskHost {
+        env: Arc::new(settings.env.clone()),
+        guard: Some(guard),
+        python: python.transpose()?.map(Arc::new),
+        warm: None,
+        remote: None,
+        logs: std::env::temp_dir(),
+        secrets: Arc::new(Secrets::new(settings.secrets.iter().cloned())),
+    })
+}
+
+fn lane_settings(settings: &HostSettings) -> LaneSettings {
+    LaneSettings {
+        item_timeout: settings.item_timeout,
+        batch_timeout: settings.batch_timeout,
+        has_item: true,
+        batched: settings.batched,
+        batch_format: settings.batch_format,
+        batches: settings.batches,
+        width: settings.width,
+        skip_bad_rows: settings.skip_bad_rows,
+        seed: settings.seed,
+    }
+}
+
+/// The name of this machine.
+fn machine() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim_end().to_owned()
+}

@@ -1,0 +1,157 @@
+//! The connection: one assignment, then one outcome for each frame.
+
+use super::assigned::Assigned;
+use crate::measure::SlotState;
+use crate::model::{Batch, Items, Keys};
+use crate::task::{BatchOutcome, Cancel, Frame, FrameOutcome, LogLine};
+use crate::wire::{
+    FrameReader, Hello, HostBatch, HostLog, HostMessage, HostOutcome, HostOutcomeHead, Role, Run, WireError,
+    write_frame,
+};
+use crossbeam_channel::{Receiver, unbounded};
+use std::cell::RefCell;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::thread::Builder;
+
+/// The command-line argument that makes `batchmill` a host.
+pub const VERB: &str = "host";
+
+/// How much printed text a frame may bring along, in bytes.
+const MOST_PRINTED: usize = 16 << 20;
+
+/// Serves what has started it, until that closes stdin. Python tasks run in this interpreter, which is of this version.
+///
+/// # Errors
+/// If stdin or stdout fails, or the system refuses what it needs.
+pub fn serve(python: Option<(PathBuf, String)>) -> io::Result<()> {
+    let mut output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    let cancel = Cancel::new()?;
+    write(&mut output, &HostMessage::Hello(Hello::new(Role::Host)))?;
+    let (arrived, messages) = unbounded();
+    let ends = cancel.clone();
+    let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    // Not joined: it waits for stdin, which outlives the last frame.
+    Builder::new().name("input".to_owned()).spawn(move || {
+        let mut reader = FrameReader::default();
+        while let Ok(Some(message)) = reader.read::<HostMessage>(&mut input) {
+            if arrived.send(message).is_err() {
+                break;
+            }
+        }
+        ends.stop.fire();
+        ends.kill.fire();
+    })?;
+    let Ok(HostMessage::Assign(assignment)) = messages.recv() else { return Ok(()) };
+    match Assigned::open(*assignment, python, &cancel) {
+        Ok(assigned) => {
+            write(&mut output, &HostMessage::Ready)?;
+            frames(&assigned, &messages, &mut output)
+        }
+        Err(why) => write(&mut output, &HostMessage::Refused(why)),
+    }
+}
+
+/// Runs frames until there are no more.
+fn frames(assigned: &Assigned, messages: &Receiver<HostMessage>, output: &mut File) -> io::Result<()> {
+    let mut lane = assigned.lane();
+    while let Ok(HostMessage::Frame(run)) = messages.recv() {
+        let halt_on_failure = run.halt_on_failure;
+        let answer = match batches(run, assigned.forms()) {
+            Some(batches) => {
+                let logs = RefCell::new(Logs::default());
+                let log = |at: usize, line: LogLine| logs.borrow_mut().push(at, line);
+                let frame = Frame { batches: &batches, halt_on_failure, error: None, log: &log };
+                assigned.clock().enter(SlotState::Encode);
+                let outcome = lane.run(&frame);
+                assigned.clock().enter(SlotState::Idle);
+                HostMessage::Outcome(arranged(outcome, logs.into_inner().lines))
+            }
+            None => HostMessage::Refused("the frame is damaged".to_owned()),
+        };
+        write(output, &answer)?;
+    }
+    // What `teardown` prints has no item, and nobody to hear it.
+    drop(lane.finish(&|_| {}));
+    Ok(())
+}
+
+/// The batches of a frame. None if they do not fit together.
+fn batches(run: Run, forms: usize) -> Option<Vec<Batch>> {
+    let mut from = 0;
+    let mut batches = Vec::with_capacity(run.batches.len());
+    for head in run.batches {
+        let count = head.indexes.len();
+        let to = from + count;
+        if to > run.items.len() || head.form >= forms {
+            return None;
+        }
+        let mut items = Items::default();
+        (from..to).for_each(|position| items.push(run.items.get(position)));
+        from = to;
+        batches.push(Batch {
+            number: head.number,
+            size: head.size,
+            attempt: head.attempt,
+            indexes: head.indexes,
+            items,
+            // Only the engine knows items by their keys.
+            keys: Keys::Run(0.into(), count),
+            form: head.form,
+            origin: head.origin,
+            bytes: 0,
+            file_error: None,
+        });
+    }
+    Some(batches)
+}
+
+/// What was printed, as far as there is room.
+#[derive(Default)]
+struct Logs {
+    lines: Vec<HostLog>,
+    bytes: usize,
+}
+
+impl Logs {
+    fn push(&mut self, batch: usize, line: LogLine) {
+        let LogLine { position, stream, text } = line;
+        let before = self.bytes;
+        self.bytes += text.len();
+        if self.bytes <= MOST_PRINTED {
+            self.lines.push(HostLog { batch, position, stream, text });
+        } else if before <= MOST_PRINTED {
+            let text = format!("batchmill: more than {} MiB were printed; the rest is missing\n", MOST_PRINTED >> 20);
+            self.lines.push(HostLog { batch, position, stream, text });
+        }
+    }
+}
+
+/// An outcome as it travels.
+fn arranged(outcome: FrameOutcome, logs: Vec<HostLog>) -> HostOutcome {
+    let FrameOutcome { batches, fatal, worker, times } = outcome;
+    let mut results = Vec::new();
+    let batches = batches.into_iter().map(|batch| {
+        let BatchOutcome { unrun, failures, lines, form, list, nulls, files: _ } = batch;
+        results.extend_from_slice(&lines.0);
+        let failure = |(position, failure): (usize, crate::model::Failure)| {
+            let wait = failure.retry_after;
+            (position, failure, wait)
+        };
+        let failures = failures.into_iter().map(failure).collect();
+        HostBatch { unrun, failures, bytes: lines.0.len(), form, list, nulls }
+    });
+    let batches = batches.collect();
+    let times = times.into_iter().map(|(at, time)| (u32::try_from(at).unwrap_or(u32::MAX), time));
+    let spent = (worker.decode, worker.task, worker.encode);
+    HostOutcome { head: HostOutcomeHead { batches, fatal, logs, spent }, times: times.collect(), results }
+}
+
+fn write(output: &mut File, message: &HostMessage) -> io::Result<()> {
+    write_frame(output, message).map_err(|error| match error {
+        WireError::Io(error) => error,
+        other => io::Error::other(other.to_string()),
+    })
+}

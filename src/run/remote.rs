@@ -1,0 +1,133 @@
+//! A step whose frames run on other machines: what hosts are told.
+
+use super::env::StepEnv;
+use crate::compile::{OpenStep, Prepared, mentions};
+use crate::spec::{StepKind, TaskKind};
+use crate::task::{LaneSettings, RemoteStep, TaskHost};
+use crate::template::{StepValue, value_to_json};
+use crate::wire::{Assignment, HostFile, HostScope, HostSettings, HostStep, Refusal};
+use minijinja::Value;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What a run lends to the lanes of a step: with where its frames run, if not here.
+///
+/// # Errors
+/// If the step cannot run elsewhere.
+pub(super) fn host_of(env: &StepEnv<'_>, open: &OpenStep) -> Result<Arc<TaskHost>, Refusal> {
+    let Some(driver) = env.run.prepared.executor.as_ref().filter(|_| env.step.is_batch()) else {
+        return Ok(Arc::clone(&env.run.host));
+    };
+    refuse(env, open)?;
+    let assignment = assignment(env, open).map_err(|message| Refusal { message, help: None })?;
+    let remote = RemoteStep::announce(Arc::clone(driver), assignment)?;
+    Ok(Arc::new(TaskHost { remote: Some(Arc::new(remote)), ..(*env.run.host).clone() }))
+}
+
+/// Refuses what would write files wherever a frame happens to run, perhaps twice.
+fn refuse(env: &StepEnv<'_>, open: &OpenStep) -> Result<(), Refusal> {
+    let StepKind::Batch(batch) = &env.step.step.kind else { return Ok(()) };
+    let what = match &batch.task.kind {
+        TaskKind::Http(task) if task.response.save_to.is_some() => "save_to",
+        _ if open.item_files.is_some() => "item_files",
+        _ => return Ok(()),
+    };
+    Err(Refusal {
+        message: format!("`{what}` is not possible with an executor: a cluster may run an item twice"),
+        help: Some("run the step without `--executor`, or return what the item has made".to_owned()),
+    })
+}
+
+fn assignment(env: &StepEnv<'_>, open: &OpenStep) -> Result<Assignment, String> {
+    let (prepared, source) = (env.run.prepared, &env.run.prepared.workflow.source);
+    let absolute = |path: &Path| std::path::absolute(path).map_err(|error| error.to_string());
+    let token = token(env).map_err(|error| format!("cannot write to the directory of the run: {error}"))?;
+    Ok(Assignment {
+        run: env.run.folder.run.0.clone(),
+        step: env.name().to_string(),
+        path: absolute(&source.path)?,
+        text: source.text.clone(),
+        imports: absolute(&prepared.folder())?,
+        folder: std::env::current_dir().map_err(|error| error.to_string())?,
+        token: absolute(&token)?,
+        settings: settings(&open.settings.lane, prepared),
+        forms: open.source.forms().to_vec(),
+        scope: scope(env)?,
+    })
+}
+
+/// A file by which a host sees whether it shares the file system.
+fn token(env: &StepEnv<'_>) -> io::Result<std::path::PathBuf> {
+    let path = env.run.folder.path.join("shared");
+    std::fs::write(&path, &env.run.folder.run.0)?;
+    Ok(path)
+}
+
+fn settings(lane: &LaneSettings, prepared: &Prepared) -> HostSettings {
+    HostSettings {
+        item_timeout: lane.item_timeout,
+        batch_timeout: lane.batch_timeout,
+        batched: lane.batched,
+        batch_format: lane.batch_format,
+        batches: lane.batches,
+        width: lane.width,
+        skip_bad_rows: lane.skip_bad_rows,
+        seed: lane.seed,
+        env: prepared.own_env.to_vec(),
+        secrets: prepared.secrets.values().to_vec(),
+    }
+}
+
+fn scope(env: &StepEnv<'_>) -> Result<HostScope, String> {
+    let (prepared, scope) = (env.run.prepared, &env.scope);
+    let is_named = |name: &str| mentions(&env.step.step, &prepared.folder(), name);
+    let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+    let mut steps = BTreeMap::new();
+    for upstream in &env.step.upstream {
+        let Some(step) = scope.steps.get(upstream.name.as_str()) else { continue };
+        let has = Mentioned { failed: is_named("failed"), aggregate: upstream.aggregate };
+        steps.insert(upstream.name.to_string(), step_of(step, has)?);
+    }
+    let outputs = scope.outputs.iter().filter(|(_, step)| steps.contains_key(*step));
+    Ok(HostScope {
+        params: prepared.params.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        env: scope.env.iter().filter(|(name, _)| is_named(name)).filter_map(text).collect(),
+        run: scope.run.iter().filter_map(text).collect(),
+        outputs: outputs.map(|(name, step)| (name.clone(), step.clone())).collect(),
+        steps,
+    })
+}
+
+/// What a task names of an earlier step, besides its results.
+#[derive(Clone, Copy)]
+struct Mentioned {
+    failed: bool,
+    aggregate: bool,
+}
+
+fn step_of(step: &StepValue, has: Mentioned) -> Result<HostStep, String> {
+    let file = if step.batch.is_some() {
+        let (size, file) = (step.stored.size()?, step.stored.file()?);
+        Some(HostFile { path: file.path, count: file.count, bytes: size.bytes })
+    } else {
+        None
+    };
+    let result = if file.is_some() { None } else { Some(raw(&step.result.get())?) };
+    let batch = match &step.batch {
+        Some((failed, stats)) => {
+            let failed = if has.failed { raw(&failed.get())? } else { RawValue::NULL.to_owned() };
+            Some((failed, raw(stats)?))
+        }
+        None => None,
+    };
+    let aggregate = step.aggregate.as_ref().filter(|_| has.aggregate);
+    Ok(HostStep { result, batch, file, aggregate: aggregate.map(|it| raw(&it.get())).transpose()? })
+}
+
+fn raw(value: &Value) -> Result<Box<RawValue>, String> {
+    let text = String::from_utf8(value_to_json(value)?).map_err(|error| error.to_string())?;
+    RawValue::from_string(text).map_err(|error| error.to_string())
+}

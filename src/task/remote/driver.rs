@@ -1,0 +1,274 @@
+//! The driver: started once for a run, and ended with it.
+
+use super::link::{Answer, Link, Waiting};
+use crate::task::cancel::{Cancel, Latch};
+use crate::task::guard::{Cell, Guard, hunt};
+use crate::task::processes::{ATTEMPT_ID, RUN_ID};
+use crate::task::wait::wait;
+use crate::text::Printable;
+use crate::wire::{DriverMessage, DriverReady, Hello, PROTOCOL, Refusal, Role, Submit};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a driver may take to leave its cluster in order.
+const LEAVE: Duration = Duration::from_secs(10);
+
+/// How much of what a driver has printed an error shows, in bytes.
+const MOST_PRINTED: u64 = 2000;
+
+/// Hands frames to a distributed engine: what `--executor` names.
+#[derive(Debug)]
+pub struct Driver {
+    executor: String,
+    interpreter: PathBuf,
+    connected: OnceLock<Connected>,
+    tickets: AtomicU64,
+    programs: AtomicU32,
+}
+
+/// A driver that has connected to its cluster.
+#[derive(Debug)]
+struct Connected {
+    ready: DriverReady,
+    link: Link,
+    process: Mutex<Process>,
+}
+
+/// Why there is no driver.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// It says why.
+    #[error("the executor `{executor}` cannot be used: {message}")]
+    Refused {
+        /// `--executor`
+        executor: String,
+        /// One line.
+        message: String,
+        /// What to do about it.
+        help: Option<String>,
+    },
+    /// The run was stopped first.
+    #[error("stopped while the executor was starting")]
+    Stopped,
+}
+
+impl Driver {
+    /// A driver for this executor, which starts with the run, in this interpreter.
+    pub fn new(executor: String, interpreter: PathBuf) -> Self {
+        let (tickets, programs) = (AtomicU64::new(1), AtomicU32::new(0));
+        Self { executor, interpreter, connected: OnceLock::new(), tickets, programs }
+    }
+
+    /// Starts the driver, and waits until it is connected. `run` is the ID of the run.
+    ///
+    /// # Errors
+    /// If it cannot be started or cannot connect, or the run is stopped meanwhile.
+    pub fn start(&self, run: &str, guard: &Arc<Guard>, cancel: &Cancel) -> Result<(), DriverError> {
+        let refused = |refusal: Refusal| DriverError::Refused {
+            executor: self.executor.clone(),
+            message: refusal.message,
+            help: refusal.help,
+        };
+        let failed = |error: &io::Error| {
+            let interpreter = Printable::path(&self.interpreter);
+            refused(Refusal {
+                message: format!("its driver cannot be started with `{interpreter}`: {error}"),
+                help: Some("choose another interpreter with `--python PATH`".to_owned()),
+            })
+        };
+        let (ready, connecting) = bounded(1);
+        let (process, socket) = Process::start(self, run, guard).map_err(|error| failed(&error))?;
+        let waiting = Arc::new(Waiting::new(ready));
+        let link = Link::open(socket, Arc::clone(&waiting)).map_err(|error| failed(&error))?;
+        let ready = match connected(&connecting, cancel) {
+            Some(Ok(ready)) => ready,
+            Some(Err(refusal)) => return Err(refused(refusal.unwrap_or_else(|| process.gone()))),
+            None => return Err(DriverError::Stopped),
+        };
+        let process = Mutex::new(process);
+        // It is started once.
+        drop(self.connected.set(Connected { ready, link, process }));
+        Ok(())
+    }
+
+    fn connected(&self) -> Option<&Connected> {
+        self.connected.get()
+    }
+
+    /// What it is connected to, for people.
+    pub fn name(&self) -> &str {
+        self.connected().map_or(&self.executor, |connected| &connected.ready.name)
+    }
+
+    /// How many frames can run side by side; none before it is connected.
+    pub fn slots(&self) -> Option<usize> {
+        self.connected().map(|connected| connected.ready.slots.max(1))
+    }
+
+    /// How many outcomes arrived for frames that had one, or that nobody waited for.
+    pub fn duplicates(&self) -> u64 {
+        self.connected().map_or(0, |connected| connected.link.duplicates())
+    }
+
+    /// Announces what frames are for. Returns its number.
+    pub(super) fn announce(&self, program: Vec<u8>) -> Result<u32, Refusal> {
+        let number = self.programs.fetch_add(1, Ordering::Relaxed);
+        self.send(&DriverMessage::Program(number, program)).map(|()| number)
+    }
+
+    /// Submits a frame. The receiver gets what becomes of it.
+    pub(super) fn submit(&self, program: u32, name: &str, frame: Vec<u8>) -> Result<(u64, Receiver<Answer>), Refusal> {
+        let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
+        let Some(connected) = self.connected() else { return Err(self.gone()) };
+        let Some(answer) = connected.link.expect(ticket) else { return Err(self.gone()) };
+        let submit = Submit { ticket, program, name: format!("{name}/{ticket}"), frame };
+        self.send(&DriverMessage::Submit(submit)).map(|()| (ticket, answer))
+    }
+
+    /// Nobody waits for this frame any more.
+    pub(super) fn cancel(&self, ticket: u64) {
+        if let Some(connected) = self.connected() {
+            connected.link.forget(ticket);
+            // A driver that has gone need not know.
+            drop(self.send(&DriverMessage::Cancel(ticket)));
+        }
+    }
+
+    fn send(&self, message: &DriverMessage) -> Result<(), Refusal> {
+        let sent = self.connected().map(|connected| connected.link.send(message));
+        sent.and_then(Result::ok).ok_or_else(|| self.gone())
+    }
+
+    /// Why nothing runs any more.
+    pub(super) fn gone(&self) -> Refusal {
+        let Some(connected) = self.connected() else {
+            return Refusal { message: "the executor is not connected".to_owned(), help: None };
+        };
+        connected.link.refusal().unwrap_or_else(|| lock(&connected.process).gone())
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.link.close();
+        lock(&self.process).leave();
+    }
+}
+
+/// Waits until a driver is connected. None if the run is stopped first; no refusal if the driver ends without a word.
+fn connected(
+    connecting: &Receiver<Result<DriverReady, Refusal>>,
+    cancel: &Cancel,
+) -> Option<Result<DriverReady, Option<Refusal>>> {
+    let stopped = |latch: &Latch| latch.channel().clone();
+    select! {
+        recv(connecting) -> ready => Some(match ready {
+            Ok(Ok(ready)) => Ok(ready),
+            Ok(Err(refusal)) => Err(Some(refusal)),
+            Err(_) => Err(None),
+        }),
+        recv(stopped(&cancel.stop)) -> _ => None,
+        recv(stopped(&cancel.kill)) -> _ => None,
+    }
+}
+
+/// The driver's process.
+#[derive(Debug)]
+struct Process {
+    child: Child,
+    watch: OwnedFd,
+    printed: File,
+    cell: Option<Cell>,
+    has_left: bool,
+}
+
+impl Process {
+    fn start(driver: &Driver, run: &str, guard: &Arc<Guard>) -> io::Result<(Self, UnixStream)> {
+        let (socket, theirs) = UnixStream::pair()?;
+        let printed = File::from(memfd_create("batchmill-driver", MemfdFlags::CLOEXEC)?);
+        let cell = guard.cell();
+        let mut command = Command::new(&driver.interpreter);
+        command.args(["-m", "batchmill", "drive", &driver.executor]).env(RUN_ID, run);
+        command.envs(cell.iter().map(|cell| (ATTEMPT_ID, cell.begin())));
+        command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(printed.try_clone()?).stderr(printed.try_clone()?);
+        let child = command.process_group(0).spawn()?;
+        let group = Pid::from_child(&child);
+        cell.iter().for_each(|cell| cell.enter(group));
+        let watch = pidfd_open(group, PidfdFlags::empty())?;
+        Ok((Self { child, watch, printed, cell, has_left: false }, socket))
+    }
+
+    /// What it printed at its end, as the reason why it is gone.
+    fn gone(&self) -> Refusal {
+        let length = self.printed.metadata().map_or(0, |data| data.len());
+        let from = length.saturating_sub(MOST_PRINTED);
+        let mut text = vec![0; usize::try_from(length - from).unwrap_or(0)];
+        let read = self.printed.read_exact_at(&mut text, from);
+        let text = String::from_utf8_lossy(if read.is_ok() { &text } else { &[] });
+        let last = text.lines().map(str::trim).rfind(|line| !line.is_empty());
+        let message = match last {
+            Some(last) => format!("its driver has ended: {}", Printable::line(last)),
+            None => "its driver has ended".to_owned(),
+        };
+        let package = text.contains("No module named batchmill").then(|| {
+            "the driver needs the batchmill package in this interpreter: `pip install batchmill`, or choose another one with `--python PATH`".to_owned()
+        });
+        Refusal { message, help: package }
+    }
+
+    /// Gives it a moment to leave its cluster, then ends it, and what it has started.
+    fn leave(&mut self) {
+        if std::mem::replace(&mut self.has_left, true) {
+            return;
+        }
+        // Whether it has left in time or not, what is left of it is ended next.
+        let _ = wait(&mut [PollFd::new(&self.watch, PollFlags::IN)], Some(Instant::now() + LEAVE));
+        hunt(self.cell.as_ref(), Some(Pid::from_child(&self.child))).end();
+        self.cell.iter().for_each(Cell::leave);
+        drop(self.child.wait());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a driver says first: that it is connected, or why not. `None` if it has not said it yet.
+pub(super) fn first_word(message: &DriverMessage) -> Option<Result<DriverReady, Refusal>> {
+    match message {
+        DriverMessage::Hello(Hello { protocol, role, .. }) if *protocol == PROTOCOL && *role == Role::Driver => None,
+        DriverMessage::Hello(hello) => Some(Err(Refusal {
+            message: format!(
+                "its driver is of batchmill {}, and this is {}",
+                Printable::line(&hello.batchmill),
+                env!("CARGO_PKG_VERSION")
+            ),
+            help: Some("install the same version there".to_owned()),
+        })),
+        DriverMessage::Ready(ready) => Some(Ok(ready.clone())),
+        DriverMessage::Refused(refusal) => Some(Err(refusal.clone())),
+        _ => None,
+    }
+}
+
+/// Where the first word of a driver goes.
+pub(super) type FirstWord = Sender<Result<DriverReady, Refusal>>;

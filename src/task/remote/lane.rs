@@ -1,0 +1,206 @@
+//! The lane of a slot whose frames run on other machines.
+//!
+//! A frame that is lost with the process that ran it is sent again: no item has failed by that. What was lost too often is cut into
+//! its items, because one of them may be what ends the processes; so is a crash in a local worker treated.
+
+use super::link::Answer;
+use super::pieces::{Piece, encode, fail, items, leave, merge, sort, whole};
+use super::step::RemoteStep;
+use crate::measure::SlotState;
+use crate::model::{Failure, FailureKind};
+use crate::task::context::StepContext;
+use crate::task::lane::{BatchOutcome, Frame, FrameOutcome, Lane};
+use crate::wire::{FrameReader, HostMessage, HostOutcome, Refusal};
+use crossbeam_channel::{Receiver, RecvTimeoutError, after, never, select};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often a frame may be lost before it is cut into its items, and an item before it fails.
+const LOSSES: u32 = 3;
+
+/// How long a frame may wait in the queue of a cluster beyond the time that its items may take, before it counts as lost.
+const QUEUED: Duration = Duration::from_secs(15 * 60);
+
+/// Sends frames to a driver, one at a time.
+pub(in crate::task) struct RemoteLane {
+    remote: Arc<RemoteStep>,
+    context: StepContext,
+    slot: usize,
+}
+
+/// What became of some pieces.
+enum Sent {
+    /// A host has run them.
+    Ran(HostOutcome),
+    /// They were lost, too often.
+    Lost(String),
+    /// The run was ended.
+    Interrupted,
+    /// Nothing runs any more.
+    Broken(Failure),
+}
+
+impl RemoteLane {
+    /// The lane of this slot.
+    pub(in crate::task) fn new(remote: Arc<RemoteStep>, context: StepContext, slot: usize) -> Self {
+        Self { remote, context, slot }
+    }
+
+    fn enter(&self, state: SlotState) {
+        self.context.clocks.of(self.slot).enter(state);
+    }
+
+    /// Sends some pieces until they have an outcome, or were lost too often.
+    fn send(&self, pieces: &[Piece<'_>], halt_on_failure: bool) -> Sent {
+        let Some(first) = pieces.first() else { return Sent::Ran(HostOutcome::default()) };
+        self.enter(SlotState::Encode);
+        let frame = match encode(pieces, halt_on_failure) {
+            Ok(frame) => frame,
+            Err(error) => return Sent::Broken(broken(&format!("a frame cannot be sent: {error}"))),
+        };
+        let batch = &first.batch;
+        let name = format!("batchmill/{}/{}/{}/{}", self.context.run.0, self.context.step, batch.number, batch.attempt);
+        let mut why = String::new();
+        for _ in 0..LOSSES {
+            self.enter(SlotState::Send);
+            let (ticket, answer) = match self.remote.driver.submit(self.remote.program, &name, frame.clone()) {
+                Ok(submitted) => submitted,
+                Err(refusal) => return Sent::Broken(refused(&refusal)),
+            };
+            self.enter(SlotState::Task);
+            let answer = self.wait(&answer, deadline(pieces, self.context.settings.item_timeout));
+            self.enter(SlotState::Receive);
+            match answer {
+                Waited::Answer(Answer::Outcome(bytes)) => return opened(&bytes),
+                Waited::Answer(Answer::Lost(lost)) => why = lost,
+                Waited::Late => {
+                    self.remote.driver.cancel(ticket);
+                    "no outcome in all the time that its items may take".clone_into(&mut why);
+                }
+                Waited::Killed => {
+                    self.remote.driver.cancel(ticket);
+                    return Sent::Interrupted;
+                }
+                Waited::Gone => return Sent::Broken(refused(&self.remote.driver.gone())),
+            }
+        }
+        Sent::Lost(why)
+    }
+
+    fn wait(&self, answer: &Receiver<Answer>, deadline: Option<Instant>) -> Waited {
+        let late = deadline.map_or_else(never, |deadline| after(deadline.saturating_duration_since(Instant::now())));
+        select! {
+            recv(answer) -> answer => answer.map_or(Waited::Gone, Waited::Answer),
+            recv(self.context.cancel.kill.channel()) -> _ => Waited::Killed,
+            recv(late) -> _ => match answer.recv_timeout(Duration::ZERO) {
+                Ok(answer) => Waited::Answer(answer),
+                Err(RecvTimeoutError::Timeout) => Waited::Late,
+                Err(RecvTimeoutError::Disconnected) => Waited::Gone,
+            },
+        }
+    }
+
+    /// Sends the items of pieces that were lost one by one: batches, if the task takes batches.
+    fn one_by_one(&self, pieces: Vec<Piece<'_>>, frame: &Frame<'_>, outcome: &mut FrameOutcome) {
+        let batched = self.context.settings.batched;
+        let mut left: Vec<Piece<'_>> =
+            if batched { pieces } else { pieces.iter().flat_map(items).collect() };
+        left.reverse();
+        while let Some(piece) = left.pop() {
+            let piece = [piece];
+            let ended = match self.send(&piece, frame.halt_on_failure) {
+                Sent::Ran(ran) => merge(&piece, ran, (frame, outcome)).is_none(),
+                Sent::Lost(why) => {
+                    fail(&piece, &lost(&why), outcome);
+                    frame.halt_on_failure
+                }
+                Sent::Interrupted => {
+                    leave(&piece, outcome);
+                    true
+                }
+                Sent::Broken(failure) => {
+                    leave(&piece, outcome);
+                    outcome.fatal.get_or_insert(failure);
+                    true
+                }
+            };
+            let failed = |batch: &BatchOutcome| {
+                batch.failures.iter().any(|(_, failure)| self.context.settings.is_halted_by(failure))
+            };
+            let halts = frame.halt_on_failure && outcome.batches.iter().any(failed);
+            if ended || halts || outcome.fatal.is_some() || self.context.cancel.stop.is_fired() {
+                break;
+            }
+        }
+        leave(&left, outcome);
+    }
+}
+
+/// What ended the wait for a frame.
+enum Waited {
+    Answer(Answer),
+    Late,
+    Killed,
+    Gone,
+}
+
+impl Lane for RemoteLane {
+    fn run(&mut self, frame: &Frame<'_>) -> FrameOutcome {
+        let mut outcome = FrameOutcome::default();
+        outcome.batches.resize(frame.batches.len(), BatchOutcome::default());
+        let pieces = whole(frame, &self.context.withdrawn, &mut outcome);
+        if let Some(first) = pieces.first() {
+            self.context.current_items.on(self.slot, first.batch.indexes.get(0), Instant::now());
+        }
+        match self.send(&pieces, frame.halt_on_failure) {
+            Sent::Ran(ran) => {
+                if merge(&pieces, ran, (frame, &mut outcome)).is_none() {
+                    // What was put in its place until then may be wrong too.
+                    outcome.batches = vec![BatchOutcome::default(); frame.batches.len()];
+                    leave(&pieces, &mut outcome);
+                    outcome.fatal = Some(broken("a host has answered with the outcome of something else"));
+                }
+            }
+            Sent::Lost(_) => self.one_by_one(pieces, frame, &mut outcome),
+            Sent::Interrupted => leave(&pieces, &mut outcome),
+            Sent::Broken(failure) => {
+                leave(&pieces, &mut outcome);
+                outcome.fatal = Some(failure);
+            }
+        }
+        self.context.current_items.off(self.slot);
+        sort(&mut outcome);
+        outcome
+    }
+}
+
+/// Opens the message of a host.
+fn opened(bytes: &[u8]) -> Sent {
+    match FrameReader::default().read(&mut &*bytes) {
+        Ok(Some(HostMessage::Outcome(outcome))) => Sent::Ran(outcome),
+        Ok(Some(HostMessage::Refused(why))) => Sent::Broken(broken(&why)),
+        Ok(_) => Sent::Broken(broken("a host has answered with something else than an outcome")),
+        Err(error) => Sent::Broken(broken(&format!("the answer of a host cannot be read: {error}"))),
+    }
+}
+
+/// When a frame counts as lost without a word.
+fn deadline(pieces: &[Piece<'_>], timeout: Option<Duration>) -> Option<Instant> {
+    let items: usize = pieces.iter().map(|piece| piece.batch.items.len()).sum();
+    let most = timeout?.checked_mul(u32::try_from(items).ok()?)?;
+    Instant::now().checked_add(most)?.checked_add(QUEUED)
+}
+
+fn lost(why: &str) -> Failure {
+    let message = format!("the process that ran it was lost {LOSSES} times: {why}");
+    Failure::new(FailureKind::NodeLost, "NodeLost", message).permanent()
+}
+
+fn broken(message: &str) -> Failure {
+    Failure::new(FailureKind::Start, "ExecutorError", message)
+}
+
+fn refused(refusal: &Refusal) -> Failure {
+    let failure = broken(&refusal.message);
+    refusal.help.iter().fold(failure, |failure, help| failure.with_detail(help.as_str()))
+}

@@ -1,0 +1,151 @@
+//! The connection with a driver: frames go there, and each outcome goes to the lane that waits for it.
+
+use super::driver::{FirstWord, first_word};
+use crate::wire::{DriverMessage, FrameReader, LostFrame, Refusal, WireError, write_frame};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::collections::HashMap;
+use std::io;
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{Builder, JoinHandle};
+
+/// What becomes of a frame.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// A host has run it: its message.
+    Outcome(Vec<u8>),
+    /// It was lost with the process that ran it.
+    Lost(String),
+}
+
+/// The engine's end.
+#[derive(Debug)]
+pub(super) struct Link {
+    socket: Mutex<UnixStream>,
+    waiting: Arc<Waiting>,
+    reader: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Who waits for what.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    /// By ticket. None once the driver is gone: then nobody waits.
+    lanes: Mutex<Option<HashMap<u64, Sender<Answer>>>>,
+    first: Mutex<Option<FirstWord>>,
+    refusal: OnceLock<Refusal>,
+    duplicates: AtomicU64,
+}
+
+impl Link {
+    /// Reads from this socket until the driver closes it.
+    ///
+    /// # Errors
+    /// If the system refuses a thread or a descriptor.
+    pub(super) fn open(socket: UnixStream, waiting: Arc<Waiting>) -> io::Result<Self> {
+        let (mut input, hears) = (socket.try_clone()?, Arc::clone(&waiting));
+        let read = move || {
+            let mut reader = FrameReader::default();
+            while let Ok(Some(message)) = reader.read::<DriverMessage>(&mut input) {
+                hears.hear(message);
+            }
+            hears.end();
+        };
+        let reader = Mutex::new(Some(Builder::new().name("driver".to_owned()).spawn(read)?));
+        Ok(Self { socket: Mutex::new(socket), waiting, reader })
+    }
+
+    /// Sends a message.
+    pub(super) fn send(&self, message: &DriverMessage) -> Result<(), WireError> {
+        write_frame(&mut *lock(&self.socket), message)
+    }
+
+    /// Where the answer to this ticket will arrive; none if the driver is gone.
+    pub(super) fn expect(&self, ticket: u64) -> Option<Receiver<Answer>> {
+        let (sender, receiver) = bounded(1);
+        lock(&self.waiting.lanes).as_mut()?.insert(ticket, sender);
+        Some(receiver)
+    }
+
+    /// Nobody waits for this ticket any more.
+    pub(super) fn forget(&self, ticket: u64) {
+        lock(&self.waiting.lanes).as_mut().map(|lanes| lanes.remove(&ticket));
+    }
+
+    /// Why the driver cannot go on, if it has said so.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        self.waiting.refusal.get().cloned()
+    }
+
+    /// How many outcomes arrived that nobody waited for.
+    pub(super) fn duplicates(&self) -> u64 {
+        self.waiting.duplicates.load(Ordering::Relaxed)
+    }
+
+    /// Closes the connection, which ends the driver.
+    pub(super) fn close(&self) {
+        // Only writing: the driver closes its end when it has left its cluster, and the reader ends.
+        drop(lock(&self.socket).shutdown(Shutdown::Write));
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        drop(lock(&self.socket).shutdown(Shutdown::Both));
+        if let Some(reader) = lock(&self.reader).take() {
+            drop(reader.join());
+        }
+    }
+}
+
+impl Waiting {
+    /// Nobody yet, apart from who waits for the first word of the driver.
+    pub(super) fn new(first: FirstWord) -> Self {
+        Self {
+            lanes: Mutex::new(Some(HashMap::new())),
+            first: Mutex::new(Some(first)),
+            refusal: OnceLock::new(),
+            duplicates: AtomicU64::new(0),
+        }
+    }
+
+    fn hear(&self, message: DriverMessage) {
+        if lock(&self.first).is_some()
+            && let Some(word) = first_word(&message)
+            && let Some(first) = lock(&self.first).take()
+        {
+            return drop(first.send(word));
+        }
+        match message {
+            DriverMessage::Outcome(ticket, bytes) => self.answer(ticket, Answer::Outcome(bytes)),
+            DriverMessage::Lost(LostFrame { ticket, why }) => self.answer(ticket, Answer::Lost(why)),
+            DriverMessage::Refused(refusal) => {
+                drop(self.refusal.set(refusal));
+                self.end();
+            }
+            _ => {}
+        }
+    }
+
+    /// Gives an answer to the lane that waits for it. A cluster may run a frame twice, or run one that nobody wants: the first
+    /// outcome counts.
+    fn answer(&self, ticket: u64, answer: Answer) {
+        let lane = lock(&self.lanes).as_mut().and_then(|lanes| lanes.remove(&ticket));
+        match (lane, &answer) {
+            (Some(lane), _) => drop(lane.send(answer)),
+            (None, Answer::Outcome(_)) => drop(self.duplicates.fetch_add(1, Ordering::Relaxed)),
+            (None, Answer::Lost(_)) => {}
+        }
+    }
+
+    /// The driver is gone: nothing more will arrive. Who waits sees its channel close.
+    fn end(&self) {
+        drop(lock(&self.lanes).take());
+        drop(lock(&self.first).take());
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

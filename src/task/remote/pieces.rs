@@ -1,0 +1,145 @@
+//! Cuts a frame into what is sent, and puts together what comes back.
+
+use crate::model::{Batch, Failure, Items};
+use crate::task::lane::{Frame, FrameOutcome, LogLine};
+use crate::task::withdrawn::{Withdrawn, skipped};
+use crate::wire::{HostBatch, HostMessage, HostOutcome, Run, RunBatch, WireError, write_frame};
+use std::borrow::Cow;
+
+/// A batch of a frame, or some items of one.
+pub(super) struct Piece<'a> {
+    /// The place of the batch in the frame.
+    at: usize,
+    pub(super) batch: Cow<'a, Batch>,
+    /// The positions of its items in that batch; none if these are all.
+    positions: Option<Vec<usize>>,
+}
+
+impl Piece<'_> {
+    /// The position in the batch of the item at this position of the piece.
+    fn position(&self, position: usize) -> usize {
+        self.positions.as_ref().and_then(|positions| positions.get(position).copied()).unwrap_or(position)
+    }
+}
+
+/// The batches of a frame. Items that the user has taken out are not among them: they have their outcome.
+pub(super) fn whole<'a>(frame: &'a Frame<'_>, withdrawn: &Withdrawn, outcome: &mut FrameOutcome) -> Vec<Piece<'a>> {
+    let mut pieces = Vec::new();
+    for (at, batch) in frame.batches.iter().enumerate() {
+        let is_out = |position: &usize| withdrawn.any() && withdrawn.has(batch.indexes.get(*position));
+        let (out, left): (Vec<usize>, Vec<usize>) = (0..batch.items.len()).partition(is_out);
+        if out.is_empty() {
+            pieces.push(Piece { at, batch: Cow::Borrowed(batch), positions: None });
+            continue;
+        }
+        outcome.batches[at].failures.extend(out.into_iter().map(|position| (position, skipped())));
+        if !left.is_empty() {
+            pieces.push(Piece { at, batch: Cow::Owned(batch.part(&left, batch.attempt)), positions: Some(left) });
+        }
+    }
+    pieces
+}
+
+/// Cuts a piece into its items.
+pub(super) fn items<'a>(piece: &Piece<'_>) -> Vec<Piece<'a>> {
+    let one = |position: usize| Piece {
+        at: piece.at,
+        batch: Cow::Owned(piece.batch.part(&[position], piece.batch.attempt)),
+        positions: Some(vec![piece.position(position)]),
+    };
+    (0..piece.batch.items.len()).map(one).collect()
+}
+
+/// The message with these pieces.
+pub(super) fn encode(pieces: &[Piece<'_>], halt_on_failure: bool) -> Result<Vec<u8>, WireError> {
+    let mut items = Items::default();
+    let mut batches = Vec::with_capacity(pieces.len());
+    for piece in pieces {
+        let batch = &*piece.batch;
+        batch.items.iter().for_each(|item| items.push(item));
+        batches.push(RunBatch {
+            number: batch.number,
+            size: batch.size,
+            total: 0,
+            attempt: batch.attempt,
+            indexes: batch.indexes.clone(),
+            form: batch.form,
+            origin: batch.origin.clone(),
+        });
+    }
+    let mut bytes = Vec::new();
+    let run = Run { halt_on_failure, batches, items, inputs: Items::default() };
+    write_frame(&mut bytes, &HostMessage::Frame(run))?;
+    Ok(bytes)
+}
+
+/// Puts what became of some pieces where it belongs. None if it is of other pieces.
+pub(super) fn merge(
+    pieces: &[Piece<'_>],
+    arrived: HostOutcome,
+    (frame, outcome): (&Frame<'_>, &mut FrameOutcome),
+) -> Option<()> {
+    let HostOutcome { head, times, results } = arrived;
+    if head.batches.len() != pieces.len() {
+        return None;
+    }
+    outcome.worker.add(head.worker());
+    for log in head.logs {
+        let piece = pieces.get(log.batch)?;
+        let position = log.position.filter(|position| *position < piece.batch.items.len());
+        let position = position.map(|position| piece.position(position));
+        (frame.log)(piece.at, LogLine { position, stream: log.stream, text: log.text });
+    }
+    for (place, time) in times {
+        let piece = pieces.get(place as usize)?;
+        let first = u32::try_from(piece.position(time.first as usize)).ok()?;
+        // Those that were timed together follow each other in the batch only if the piece is the batch.
+        if piece.positions.is_none() || time.count == 1 {
+            outcome.times.push((piece.at, crate::model::ItemTime { first, ..time }));
+        }
+    }
+    let mut rest = results.as_slice();
+    for (piece, HostBatch { unrun, failures, bytes, form, list, nulls }) in pieces.iter().zip(head.batches) {
+        let count = piece.batch.items.len();
+        let (lines, after) = rest.split_at_checked(bytes)?;
+        rest = after;
+        let mut positions = unrun.iter().chain(failures.iter().map(|(position, ..)| position));
+        if positions.any(|position| *position >= count) {
+            return None;
+        }
+        let into = &mut outcome.batches[piece.at];
+        into.lines.0.extend_from_slice(lines);
+        into.unrun.extend(unrun.into_iter().map(|position| piece.position(position)));
+        into.failures.extend(failures.into_iter().map(|(position, failure, retry_after)| {
+            (piece.position(position), Failure { retry_after, ..failure })
+        }));
+        (into.form, into.list) = (form, list);
+        into.nulls += nulls;
+    }
+    outcome.fatal = outcome.fatal.take().or(head.fatal);
+    Some(())
+}
+
+/// Gives all items of some pieces this outcome.
+pub(super) fn fail(pieces: &[Piece<'_>], failure: &Failure, outcome: &mut FrameOutcome) {
+    for piece in pieces {
+        let failed = (0..piece.batch.items.len()).map(|position| (piece.position(position), failure.clone()));
+        outcome.batches[piece.at].failures.extend(failed);
+    }
+}
+
+/// The items of some pieces have not run.
+pub(super) fn leave(pieces: &[Piece<'_>], outcome: &mut FrameOutcome) {
+    for piece in pieces {
+        let left = (0..piece.batch.items.len()).map(|position| piece.position(position));
+        outcome.batches[piece.at].unrun.extend(left);
+    }
+}
+
+/// Puts the outcomes of each batch in the order of its items.
+pub(super) fn sort(outcome: &mut FrameOutcome) {
+    for batch in &mut outcome.batches {
+        batch.unrun.sort_unstable();
+        batch.failures.sort_by_key(|(position, _)| *position);
+    }
+}
