@@ -34,6 +34,7 @@ def run(
     progress: Progress = None,
     state_dir: str | os.PathLike[str] | None = None,
     python: str | os.PathLike[str] | None = None,
+    executor: Any = None,
 ) -> Run:
     """Run a workflow and wait until it has ended, as `batchmill run` does.
 
@@ -62,6 +63,9 @@ def run(
         The directory with the runs; by default `BATCHMILL_STATE_DIR`, or `.batchmill`.
     python : path, optional
         The interpreter of Python tasks; by default the one that runs this.
+    executor : str or distributed.Client, optional
+        What runs the items of batch steps: `dask=ADDRESS`, `dask=local`, `ray=ADDRESS`, `ray=auto`, `ray=local`,
+        `python=MODULE:FUNCTION`, or a Dask client, whose scheduler gets them; by default `BATCHMILL_EXECUTOR`, or this machine.
 
     Returns
     -------
@@ -94,7 +98,7 @@ def run(
     given = given_params(params)
     state = state_directory(state_dir)
     file = file_of(workflow, state, again=resume or incremental is not False)
-    arguments = ["run", *_options(state, jobs, python)]
+    arguments = ["run", *_options(state, jobs, python, executor)]
     arguments += ["--resume"] if resume else []
     arguments += incremental_option(incremental)
     arguments += [] if max_items is None else [f"--max-items={max_items}"]
@@ -110,6 +114,7 @@ def resume(
     progress: Progress = None,
     state_dir: str | os.PathLike[str] | None = None,
     python: str | os.PathLike[str] | None = None,
+    executor: Any = None,
 ) -> Run:
     """Continue a run: run the items that have no result, and those that changed, as `batchmill resume` does.
 
@@ -119,7 +124,7 @@ def resume(
         The run, its ID, the beginning or end of one, or `latest`.
     params : mapping, optional
         Parameters to override; the others keep their values. Secrets are not saved: pass them again.
-    jobs, check, progress, state_dir, python
+    jobs, check, progress, state_dir, python, executor
         As in `run`.
 
     Raises
@@ -137,7 +142,7 @@ def resume(
     'hello'
     """
     state, name = _named(run, state_dir)
-    arguments = ["resume", *_options(state, jobs, python), "--", name]
+    arguments = ["resume", *_options(state, jobs, python, executor), "--", name]
     return _attended(arguments, given_params(params), (state, ""), progress, check=check)
 
 
@@ -152,6 +157,7 @@ def retry(
     progress: Progress = None,
     state_dir: str | os.PathLike[str] | None = None,
     python: str | os.PathLike[str] | None = None,
+    executor: Any = None,
 ) -> Run:
     """Run the failed items of a run again, as `batchmill retry` does.
 
@@ -165,7 +171,7 @@ def retry(
         The failed items to run: their indexes, or the beginnings of their keys.
     cancelled : bool
         Run the items that were cancelled or skipped by `batchmill ctl`, instead of the failed ones.
-    jobs, check, progress, state_dir, python
+    jobs, check, progress, state_dir, python, executor
         As in `run`.
 
     Raises
@@ -192,7 +198,7 @@ def retry(
     items = [only] if isinstance(only, (int, str)) else list(only or [])
     if only is not None and not items:
         raise ValueError("`only` has no items; leave it out to run all failed items")
-    arguments = ["retry", *_options(state, jobs, python), *(f"--only={item}" for item in items)]
+    arguments = ["retry", *_options(state, jobs, python, executor), *(f"--only={item}" for item in items)]
     arguments += ["--cancelled"] if cancelled else []
     return _attended([*arguments, "--", name], given_params(params), (state, ""), progress, check=check)
 
@@ -211,11 +217,25 @@ def given_params(params: Params | None) -> Any:
     return plain(params, "params") if params else None
 
 
-def _options(state: str, jobs: int | None, python: str | os.PathLike[str] | None) -> list[str]:
+def _options(state: str, jobs: int | None, python: str | os.PathLike[str] | None, executor: Any) -> list[str]:
     interpreter = os.fspath(python) if python is not None else sys.executable
     options = [f"--state-dir={state}", "--progress=json"]
+    options += [] if executor is None else [f"--executor={_executor_name(executor)}"]
     options += [f"--python={interpreter}"] if interpreter else []
     return options + ([] if jobs is None else [f"--jobs={jobs}"])
+
+
+def _executor_name(executor: Any) -> str:
+    if isinstance(executor, str):
+        return executor
+    scheduler = getattr(executor, "scheduler", None)
+    address = getattr(scheduler, "address", None)
+    if isinstance(address, str):
+        return f"dask={address}"
+    raise TypeError(
+        f"`executor` must be a name such as `dask=ADDRESS`, or a Dask client, not `{type(executor).__name__}`; "
+        "an executor of another kind is made by a function: `python=MODULE:FUNCTION`"
+    )
 
 
 def _named(run: str | Run, state_dir: str | os.PathLike[str] | None) -> tuple[str, str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Union
+from typing import Any, Union
 
-__all__ = ["Executor", "ExecutorRefusedError", "Lost", "Outcome", "Program", "Refused"]
+__all__ = ["Executor", "ExecutorRefusedError", "Lost", "Outcome", "Program", "Refused", "made_by", "outcome_of"]
 
 
 class ExecutorRefusedError(Exception):
@@ -73,6 +75,27 @@ class Executor(ABC):
     @abstractmethod
     def close(self) -> None:
         """Cancel what is left, end what this has started, and disconnect."""
+
+
+def made_by(which: str) -> Any:
+    """Return what the function `MODULE:FUNCTION` of the user returns."""
+    module, _, function = which.partition(":")
+    # As for a script: the current directory counts.
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        factory: Any = importlib.import_module(module)
+        for part in function.split("."):
+            factory = getattr(factory, part)
+    except (ImportError, AttributeError) as error:
+        raise ExecutorRefusedError(
+            f"{type(error).__name__}: {error}",
+            "name a function of a module in the current directory, or set PYTHONPATH to the directory of its module",
+        ) from error
+    try:
+        return factory()
+    except Exception as error:
+        raise ExecutorRefusedError(f"`{which}` raised {type(error).__name__}: {error}") from error
 
 
 def outcome_of(error: BaseException) -> Outcome:

@@ -1,4 +1,4 @@
-"""Dask: a scheduler that is there, or a cluster on this machine."""
+"""Dask: a scheduler that is there, a cluster or client that a function makes, or a cluster on this machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 from batchmill import _cluster
-from batchmill._executors._base import Executor, ExecutorRefusedError, Outcome, Program, Refused, outcome_of
+from batchmill._executors._base import (
+    Executor,
+    ExecutorRefusedError,
+    Outcome,
+    Program,
+    Refused,
+    made_by,
+    outcome_of,
+)
 
 __all__ = ["DaskExecutor"]
 
@@ -32,10 +40,17 @@ class DaskExecutor(Executor):
             ) from error
         logging.getLogger("distributed").setLevel(logging.ERROR)
         self._cluster: Any = None
+        where: Any = which
+        if _names_function(which):
+            where = made_by(which)
         try:
             if which == "local":
-                self._cluster = distributed.LocalCluster(threads_per_worker=1, processes=True, dashboard_address=None)
-            self._client = distributed.Client(self._cluster or which, set_as_default=False, name="batchmill")
+                where = distributed.LocalCluster(threads_per_worker=1, processes=True, dashboard_address=None)
+            if isinstance(where, distributed.Client):
+                self._client: Any = where
+            else:
+                self._cluster = None if isinstance(where, str) else where
+                self._client = distributed.Client(where, set_as_default=False, name="batchmill")
         except Exception as error:
             raise ExecutorRefusedError(
                 f"{type(error).__name__}: {error}", "`dask scheduler` starts one and prints its address"
@@ -94,6 +109,12 @@ class DaskExecutor(Executor):
             self._client.close(timeout=5)
             if self._cluster is not None:
                 self._cluster.close(timeout=5)
+
+
+def _names_function(which: str) -> bool:
+    """Whether this is `MODULE:FUNCTION`, and not an address: those end with a port."""
+    module, colon, function = which.partition(":")
+    return bool(colon) and all(part.isidentifier() for part in [*module.split("."), *function.split(".")])
 
 
 class _Opaque:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import concurrent.futures
-import importlib
 import os
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from batchmill import _cluster
-from batchmill._executors._base import Executor, ExecutorRefusedError, Outcome, Program, outcome_of
+from batchmill._executors._base import Executor, ExecutorRefusedError, Outcome, Program, made_by, outcome_of
 
 __all__ = ["FuturesExecutor"]
 
@@ -19,26 +17,12 @@ class FuturesExecutor(Executor):
     """Submits frames to the executor that `MODULE:FUNCTION` returns, and asks for a new one if that breaks."""
 
     def __init__(self, which: str) -> None:
-        module, _, function = which.partition(":")
         self._which = which
-        try:
-            factory: Any = importlib.import_module(module)
-            for part in function.split("."):
-                factory = getattr(factory, part)
-        except (ImportError, AttributeError) as error:
-            raise ExecutorRefusedError(
-                f"{type(error).__name__}: {error}",
-                "name a function that can be imported from here; set PYTHONPATH to the directory of its module",
-            ) from error
-        self._factory: Callable[[], concurrent.futures.Executor] = factory
         self._lock = threading.Lock()
         self._executor = self._make()
 
     def _make(self) -> concurrent.futures.Executor:
-        try:
-            executor = self._factory()
-        except Exception as error:
-            raise ExecutorRefusedError(f"`{self._which}` raised {type(error).__name__}: {error}") from error
+        executor = made_by(self._which)
         if not isinstance(executor, concurrent.futures.Executor):
             raise ExecutorRefusedError(
                 f"`{self._which}` returned {type(executor).__name__}, which is not a concurrent.futures.Executor"

@@ -1,0 +1,61 @@
+"""Executors for the tests: functions that `--executor python=clusters:NAME` and `dask=clusters:NAME` call."""
+
+import concurrent.futures
+import json
+import struct
+
+
+def pool():
+    """Two processes."""
+    return concurrent.futures.ProcessPoolExecutor(2)
+
+
+def threads():
+    """Two threads of the driver."""
+    return concurrent.futures.ThreadPoolExecutor(2)
+
+
+def number():
+    """Not an executor."""
+    return 7
+
+
+def broken():
+    """Nothing at all."""
+    raise OSError("no queue today")
+
+
+def dask_cluster():
+    """As a function that starts a cluster of dask-jobqueue would."""
+    import distributed
+
+    return distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+
+
+class Elsewhere(concurrent.futures.ThreadPoolExecutor):
+    """As if its hosts were on machines with other files."""
+
+    def submit(self, function, digest, program, frame):
+        assignment = json.loads(program[5:])
+        assignment["token"] = "/nowhere/" + assignment["token"]
+        payload = json.dumps(assignment).encode()
+        program = program[:1] + struct.pack("<I", len(payload)) + payload
+        return super().submit(function, digest, program, frame)
+
+
+def elsewhere():
+    """Two threads, as if on other machines."""
+    return Elsewhere(2)
+
+
+class Twice(concurrent.futures.ThreadPoolExecutor):
+    """Runs each call twice, and answers with the first."""
+
+    def submit(self, function, *arguments):
+        super().submit(function, *arguments)
+        return super().submit(function, *arguments)
+
+
+def twice():
+    """Two threads."""
+    return Twice(2)

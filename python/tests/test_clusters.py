@@ -1,0 +1,423 @@
+"""Batch steps on clusters: the same results as here, and nothing lost whoever dies."""
+
+import http.server
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from conftest import is_gone
+
+import batchmill
+from batchmill import _binary
+
+distributed = pytest.importorskip("distributed", reason="Dask is not installed for this interpreter")
+
+# The longest that anything here should take, in seconds.
+PATIENCE = 120
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def modules(monkeypatch):
+    """Executors are found in the module `clusters`."""
+    monkeypatch.setenv("PYTHONPATH", str(HERE))
+
+
+@pytest.fixture(scope="module")
+def dask_address():
+    """A scheduler with two worker processes."""
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, protocol="tcp"
+    ) as cluster:
+        yield cluster.scheduler_address
+
+
+@pytest.fixture(scope="module")
+def ray_address():
+    """A Ray cluster of two processes."""
+    ray = pytest.importorskip("ray", reason="Ray is not installed for this interpreter")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    yield ray.get_runtime_context().gcs_address
+    ray.shutdown()
+
+
+@pytest.fixture(params=["pool", "dask", "ray"])
+def executor(request):
+    """Each kind of executor."""
+    if request.param == "pool":
+        return "python=clusters:pool"
+    return f"{request.param}={request.getfixturevalue(request.param + '_address')}"
+
+
+def batch(name, items, task, **keys):
+    """A step with a task for each item."""
+    return {"name": name, "type": "batch", "inputs": {"items": items, "parallel": True, "task": task, **keys}}
+
+
+def shell(command):
+    return {"type": "shell", "inputs": {"command": command}}
+
+
+def python(code, **keys):
+    return {"type": "python", "code": code, **keys}
+
+
+@pytest.fixture
+def server():
+    """A server that answers with what it was asked for; every seventh is busy at first."""
+    asked = set()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            number = int(self.path[1:])
+            is_busy = number % 7 == 0 and number not in asked
+            asked.add(number)
+            body = json.dumps({"number": number, "square": number**2}).encode()
+            self.send_response(503 if is_busy else 200)
+            self.send_header("content-length", str(len(body)))
+            if is_busy:
+                self.send_header("retry-after", "0")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", asked
+    server.shutdown()
+
+
+def results(workflow, executor=None):
+    """All that a run leaves: the results of its steps, and its files."""
+    run = batchmill.run(workflow, executor=executor, progress=False)
+    found = {name: (list(step.results), step.stats.failed) for name, step in run.steps.items() if step.is_batch}
+    files = {path.name: path.read_bytes() for path in Path("out").glob("*")}
+    return run.status, found, files
+
+
+def test_python_code_gives_what_it_gives_here(executor):
+    flights = Path("flights")
+    flights.mkdir()
+    for month in range(6):
+        rows = "".join(f"{day},{(day * 7 + month) % 50 - 10}\n" for day in range(200))
+        (flights / f"{month}.csv").write_text("day,delay\n" + rows)
+    workflow = {
+        "name": "flights",
+        "params": {"late": {"type": "integer", "default": 15}},
+        "steps": [
+            batch(
+                "read",
+                {"csv": "flights/*.csv"},
+                python("print(len(item))\nreturn [{'late': int(one['delay']) > params['late']} for one in item]"),
+                batch_size=50,
+            ),
+            {
+                **batch(
+                    "sum",
+                    {"range": 3},
+                    python("return sum(one['late'] for one in steps['read']['results']) * item"),
+                ),
+                "outputs": {"path": "out/sum.csv"},
+            },
+        ],
+    }
+    assert results(workflow, executor) == results(workflow)
+
+
+def test_rows_to_parquet_give_the_same_bytes(executor):
+    Path("rows.csv").write_text("a,b\n" + "".join(f"{number},{number / 3!r}\n" for number in range(3000)))
+    step = batch(
+        "double",
+        {"csv": "rows.csv", "types": {"a": "integer", "b": "number"}},
+        python("return [{**one, 'c': one['a'] * one['b']} for one in item]"),
+        batch_size=100,
+    )
+    workflow = {"name": "parquet", "steps": [{**step, "outputs": {"path": "out/rows.parquet"}}]}
+    assert results(workflow, executor) == results(workflow)
+
+
+def test_commands_see_parameters_and_earlier_results(executor):
+    workflow = {
+        "name": "commands",
+        "env": {"GREETING": "hello"},
+        "params": {"name": {"default": "it's; $(me)"}},
+        "steps": [
+            batch("first", {"range": 20}, shell("printf '%s %s %s' \"$GREETING\" {{ params.name }} {{ item }}")),
+            batch(
+                "second",
+                "{{ steps.first.results }}",
+                shell("test {{ index }} -ne 7 && echo {{ item.stdout }} {{ steps.first.results | length }}"),
+                continue_on_error=True,
+            ),
+        ],
+    }
+    there, here = results(workflow, executor), results(workflow)
+    assert there == here
+    assert there[1]["second"][1] == 1
+
+
+def test_requests_are_retried_by_the_engine(executor, server):
+    url, asked = server
+    task = {
+        "type": "http_request",
+        "inputs": {"url": url + "/{{ item }}", "fields": ["status", "json.square"]},
+    }
+    workflow = {"name": "requests", "steps": [batch("get", {"range": 30}, task, retry=3)]}
+    there = results(workflow, executor)
+    asked.clear()
+    assert there == results(workflow)
+    assert there[0] == "succeeded"
+
+
+def test_a_crash_costs_one_item(executor):
+    code = "import os\nif item == 5:\n    os._exit(3)\nreturn item"
+    workflow = {"name": "crash", "steps": [batch("step", {"range": 10}, python(code), continue_on_error=True)]}
+    run = batchmill.run(workflow, executor=executor, progress=False)
+    assert run.status == "partial"
+    assert [(one.index, one.type) for one in run.failures] == [(5, "Crash")]
+
+
+def test_an_item_that_takes_too_long_is_killed(executor):
+    code = "import time\nif item == 3:\n    time.sleep(600)\nreturn item"
+    step = batch("step", {"range": 6}, python(code), continue_on_error=True, timeout=1)
+    run = batchmill.run({"name": "late", "steps": [step]}, executor=executor, progress=False)
+    assert [(one.index, one.type) for one in run.failures] == [(3, "Timeout")]
+
+
+def test_a_batch_on_other_machines_is_a_table_there_too(executor):
+    task = python("item['b'] = item['a'] * 2\nreturn item")
+    step = batch("step", [{"a": 1}, {"a": 2}, {"a": 3}], task, batch_size=2, batch_format="pandas")
+    workflow = {"name": "tables", "steps": [step]}
+    assert results(workflow, executor) == results(workflow)
+
+
+def hanging(fifo):
+    """A step whose first item hangs once, when it has said which process it is."""
+    code = f"""
+import os, signal
+if item == 0 and not os.path.exists("hung"):
+    open("hung", "w").close()
+    with open({str(fifo)!r}, "w") as file:
+        file.write(str(os.getpid()))
+    signal.pause()
+return item
+"""
+    return {"name": "hanging", "steps": [batch("step", {"range": 8}, python(code), batch_size=1, max_parallel=2)]}
+
+
+@pytest.fixture
+def started(here):
+    """Starts the engine with a step that hangs; gives the engine and the process of the worker."""
+    fifo = here / "fifo"
+    os.mkfifo(fifo)
+    workflow = here / "hanging.json"
+    workflow.write_text(json.dumps(hanging(fifo)))
+    engines = []
+
+    def start(executor):
+        command = [_binary.find_engine(), "run", str(workflow), "--executor", executor, "--python", sys.executable]
+        engine = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        engines.append(engine)
+        return engine, int(fifo.read_text())
+
+    yield start
+    for engine in engines:
+        engine.kill()
+        engine.communicate()
+
+
+def parent(pid):
+    """The parent of a process."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def ended(engine):
+    """Exit code and output of an engine that ends by itself."""
+    output, _ = engine.communicate(timeout=PATIENCE)
+    return engine.returncode, output
+
+
+def audited():
+    """What `batchmill audit` says of the latest run."""
+    done = subprocess.run([_binary.find_engine(), "audit"], capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_process_of_a_pool_that_is_killed_costs_nothing(started):
+    engine, worker = started("python=clusters:pool")
+    os.kill(parent(parent(worker)), signal.SIGKILL)
+    code, output = ended(engine)
+    assert code == 0, output
+    assert list(batchmill.open("latest").steps["step"].results) == list(range(8))
+    assert is_gone(worker)
+    assert audited()[0] == 0
+
+
+def test_a_worker_of_dask_that_is_killed_costs_nothing(started, dask_address):
+    engine, worker = started(f"dask={dask_address}")
+    os.kill(parent(parent(worker)), signal.SIGKILL)
+    code, output = ended(engine)
+    assert code == 0, output
+    assert list(batchmill.open("latest").steps["step"].results) == list(range(8))
+    assert is_gone(worker)
+
+
+def test_a_worker_of_ray_that_is_killed_costs_nothing(started, ray_address):
+    engine, worker = started(f"ray={ray_address}")
+    os.kill(parent(parent(worker)), signal.SIGKILL)
+    code, output = ended(engine)
+    assert code == 0, output
+    assert list(batchmill.open("latest").steps["step"].results) == list(range(8))
+    assert is_gone(worker)
+
+
+def test_a_driver_that_is_killed_ends_the_run_and_another_executor_goes_on(started):
+    engine, worker = started("python=clusters:threads")
+    os.kill(parent(parent(worker)), signal.SIGKILL)
+    code, output = ended(engine)
+    assert code == 3
+    assert "its driver has ended" in output
+    assert is_gone(worker)
+    assert batchmill.resume(executor="python=clusters:pool", progress=False).status == "succeeded"
+    assert list(batchmill.open("latest").steps["step"].results) == list(range(8))
+
+
+@pytest.mark.parametrize("kind", ["pool", "threads", "dask"])
+def test_an_engine_that_is_killed_leaves_no_process_and_the_run_can_go_on(started, kind, dask_address):
+    engine, worker = started(f"dask={dask_address}" if kind == "dask" else f"python=clusters:{kind}")
+    engine.kill()
+    engine.communicate()
+    assert is_gone(worker)
+    assert batchmill.resume(progress=False).status == "succeeded"
+    assert audited()[0] == 0
+
+
+def test_a_scheduler_that_goes_away_ends_the_run_and_the_run_can_go_on(started):
+    cluster = distributed.LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None, protocol="tcp")
+    engine, worker = started(f"dask={cluster.scheduler_address}")
+    cluster.close()
+    code, output = ended(engine)
+    assert code == 3, output
+    assert "Dask scheduler is gone" in output
+    assert is_gone(worker)
+    assert batchmill.resume(progress=False).status == "succeeded"
+
+
+def test_ctrl_c_twice_ends_what_is_running_there(started):
+    engine, worker = started("python=clusters:pool")
+    engine.send_signal(signal.SIGINT)
+    engine.send_signal(signal.SIGINT)
+    code, output = ended(engine)
+    assert code == 130, output
+    assert is_gone(worker)
+
+
+def test_an_item_that_takes_its_host_along_fails_alone():
+    # The parent of a worker is the host.
+    code = "import os, signal\nif item == 4:\n    os.kill(os.getppid(), signal.SIGKILL)\n    signal.pause()\nreturn item"
+    step = batch("step", {"range": 8}, python(code), batch_size=2, continue_on_error=True)
+    run = batchmill.run({"name": "lost", "steps": [step]}, executor="python=clusters:pool", progress=False)
+    (failure,) = run.failures
+    assert (failure.index, failure.type) == (4, "NodeLost")
+    assert "lost 3 times" in failure.message
+    assert run.steps["step"].stats.succeeded == 7
+
+
+def test_a_function_makes_a_cluster_of_dask():
+    workflow = {"name": "made", "steps": [batch("step", {"range": 8}, python("return item"))]}
+    assert results(workflow, "dask=clusters:dask_cluster") == results(workflow)
+
+
+def test_a_client_of_dask_is_an_executor(dask_address):
+    workflow = {"name": "client", "steps": [batch("step", {"range": 8}, python("return item"))]}
+    with distributed.Client(dask_address) as client:
+        assert results(workflow, client) == results(workflow)
+
+
+def refused(executor, workflow=None):
+    """What is said to someone who tries this."""
+    step = batch("step", {"range": 2}, python("return item"))
+    with pytest.raises(batchmill.BatchmillError) as caught:
+        run = batchmill.run(workflow or {"name": "no", "steps": [step]}, executor=executor, progress=False, check=True)
+        raise AssertionError(run)
+    return str(caught.value)
+
+
+def test_what_cannot_be_an_executor_is_refused_with_the_way_out():
+    assert "MODULE:FUNCTION" in refused("spark=local")
+    assert "MODULE:FUNCTION" in refused("python=clusters")
+    assert "No module named 'nowhere'" in refused("python=nowhere:pool")
+    assert "has no attribute 'pond'" in refused("python=clusters:pond")
+    assert "returned int, which is not a concurrent.futures.Executor" in refused("python=clusters:number")
+    assert "raised OSError: no queue today" in refused("python=clusters:broken")
+    with pytest.raises(TypeError, match="not `int`"):
+        refused(7)
+
+
+def test_a_scheduler_that_is_not_there_is_said(monkeypatch):
+    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "500ms")
+    said = refused("dask=tcp://127.0.0.1:9")
+    assert "the executor `dask=tcp://127.0.0.1:9` cannot be used" in said
+    assert "dask scheduler" in said
+
+
+def test_hosts_that_do_not_share_the_files_are_refused():
+    said = refused("python=clusters:elsewhere")
+    assert "does not see the directory of the run" in said
+    assert "must share the file system" in said
+
+
+def test_what_writes_files_where_it_runs_is_refused():
+    step = batch("step", {"range": 2}, python("(item_dir / 'x').write_text('x')"))
+    files = {"name": "files", "steps": [{**step, "outputs": {"item_files": "out"}}]}
+    assert "`item_files` is not possible with an executor" in refused("python=clusters:pool", files)
+
+
+def test_where_it_runs_can_be_named_by_the_environment(monkeypatch):
+    monkeypatch.setenv("BATCHMILL_EXECUTOR", "python=clusters:pool")
+    code = "import os\nreturn os.getppid()"
+    run = batchmill.run({"name": "env", "steps": [batch("step", {"range": 2}, python(code))]}, progress=False)
+    engine = _binary.find_engine()
+    assert run.status == "succeeded"
+    assert engine
+
+
+def test_only_batch_steps_run_elsewhere():
+    code = "import os\nreturn open(f'/proc/{os.getppid()}/cmdline').read().split('\\0')[1]"
+    plain = {"name": "plain", "task": "python", "inputs": {"code": code}}
+    workflow = {"name": "both", "steps": [batch("many", {"range": 2}, python(code)), plain]}
+    run = batchmill.run(workflow, executor="python=clusters:pool", progress=False)
+    assert list(run.steps["many"].results) == ["host", "host"]
+    assert run.steps["plain"].result != "host"
+
+
+def test_a_width_holds_over_all_processes_together():
+    code = """
+import os, time
+os.mkdir("running")
+time.sleep(0.01)
+os.rmdir("running")
+return item
+"""
+    step = batch("one", {"range": 20}, python(code), batch_size=1, max_parallel=1)
+    run = batchmill.run({"name": "narrow", "steps": [step]}, executor="python=clusters:pool", progress=False)
+    assert run.status == "succeeded"
+
+
+def test_nothing_is_left_when_a_run_has_ended():
+    code = "import os\nreturn [os.getpid(), os.getppid()]"
+    step = batch("step", {"range": 4}, python(code), batch_size=1)
+    run = batchmill.run({"name": "left", "steps": [step]}, executor="python=clusters:pool", progress=False)
+    pids = {pid for pair in run.steps["step"].results for pid in pair}
+    before = time.monotonic()
+    assert all(is_gone(pid) for pid in pids), time.monotonic() - before
