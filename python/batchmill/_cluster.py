@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import Final
 
 from batchmill._binary import find_engine
@@ -85,19 +86,19 @@ class _Host:
         return HostDiedError(f"the host has ended with status {self._process.returncode}")
 
     def end(self) -> None:
-        """End the host and what it is running."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except OSError:
-                    pass
+        """End the host and what it is running. Another thread may be waiting for its answer."""
+        process = self._process
+        assert process.stdin is not None and process.stdout is not None
+        with suppress(OSError):
+            process.stdin.close()
         try:
             # It ends with its stdin, after the processes of its tasks.
-            self._process.wait(timeout=10)
+            process.wait(timeout=10)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            process.kill()
+            process.wait()
+        # Only now: until here, the other thread may hold it.
+        process.stdout.close()
 
 
 class _Hosts:

@@ -33,6 +33,9 @@ _CANCEL: Final = 6
 _OUTCOME: Final = 7
 _LOST: Final = 8
 
+# Seconds that it may take to leave a cluster.
+_LEAVE: Final = 8.0
+
 _TICKET: Final = struct.Struct("<Q")
 _SUBMITTED: Final = struct.Struct("<QII")
 _NUMBER: Final = struct.Struct("<I")
@@ -139,10 +142,17 @@ def drive(name: str) -> int:
         _Driver(engine, executor).serve()
     except EngineDiedError:
         pass
-    finally:
-        # If leaving takes too long, the engine, or its guard, ends this process with its group.
+    # A cluster that does not answer must not hold this up for ever.
+    watchdog = threading.Timer(_LEAVE, _end_group)
+    watchdog.daemon = True
+    watchdog.start()
+    try:
         executor.close()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Executors of the standard library would be waited for.
-    os._exit(0)
+    finally:
+        _end_group()
+    return 0
+
+
+def _end_group() -> None:
+    """End this process, and those that an executor has started in its group."""
+    os.killpg(0, signal.SIGKILL)

@@ -70,10 +70,9 @@ pub fn run(
     let (ledger, selection, warning) = open_ledger(prepared, start)?;
     let id = ledger.folder().run.clone();
     let server = Steering::serve(stopper, &ledger);
-    let needs_guard = prepared.has_children() || prepared.executor.is_some();
-    let guard = needs_guard.then(|| Guard::start(&id)).transpose().map_err(EngineError::Guard)?;
-    if let Some((executor, guard)) = prepared.executor.as_ref().zip(guard.as_ref()) {
-        executor.start(&id.0, guard, &stopper.control().cancel)?;
+    let guard = prepared.has_children().then(|| Guard::start(&id)).transpose().map_err(EngineError::Guard)?;
+    if let Some(executor) = &prepared.executor {
+        executor.start(&id.0, &stopper.control().cancel)?;
     }
     let host = Arc::new(TaskHost { guard, ..task_host(prepared, ledger.folder()) });
     let mut run = Run {

@@ -104,7 +104,7 @@ class DaskExecutor(Executor):
         try:
             if self._cluster is None and self._client.status == "running":
                 # Reaches workers that are busy, which a cancel does not.
-                self._client.run(_cluster.end_hosts, wait=False, on_error="ignore")
+                self._client.run(_cluster.end_hosts, on_error="ignore")
         finally:
             self._client.close(timeout=5)
             if self._cluster is not None:

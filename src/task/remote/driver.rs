@@ -2,8 +2,8 @@
 
 use super::link::{Answer, Link, Waiting};
 use crate::task::cancel::{Cancel, Latch};
-use crate::task::guard::{Cell, Guard, hunt};
-use crate::task::processes::{ATTEMPT_ID, RUN_ID};
+use crate::task::guard::hunt;
+use crate::task::processes::RUN_ID;
 use crate::task::wait::wait;
 use crate::text::Printable;
 use crate::wire::{DriverMessage, DriverReady, Hello, PROTOCOL, Refusal, Role, Submit};
@@ -76,7 +76,7 @@ impl Driver {
     ///
     /// # Errors
     /// If it cannot be started or cannot connect, or the run is stopped meanwhile.
-    pub fn start(&self, run: &str, guard: &Arc<Guard>, cancel: &Cancel) -> Result<(), DriverError> {
+    pub fn start(&self, run: &str, cancel: &Cancel) -> Result<(), DriverError> {
         let refused = |refusal: Refusal| DriverError::Refused {
             executor: self.executor.clone(),
             message: refusal.message,
@@ -90,7 +90,7 @@ impl Driver {
             })
         };
         let (ready, connecting) = bounded(1);
-        let (process, socket) = Process::start(self, run, guard).map_err(|error| failed(&error))?;
+        let (process, socket) = Process::start(self, run).map_err(|error| failed(&error))?;
         let waiting = Arc::new(Waiting::new(ready));
         let link = Link::open(socket, Arc::clone(&waiting)).map_err(|error| failed(&error))?;
         let ready = match connected(&connecting, cancel) {
@@ -185,30 +185,27 @@ fn connected(
     }
 }
 
-/// The driver's process.
+/// The driver's process. The guard does not know of it: if the engine is killed, the driver sees that, and has the hosts of
+/// its cluster end, which nobody else can reach; then it ends its own process group.
 #[derive(Debug)]
 struct Process {
     child: Child,
     watch: OwnedFd,
     printed: File,
-    cell: Option<Cell>,
     has_left: bool,
 }
 
 impl Process {
-    fn start(driver: &Driver, run: &str, guard: &Arc<Guard>) -> io::Result<(Self, UnixStream)> {
+    fn start(driver: &Driver, run: &str) -> io::Result<(Self, UnixStream)> {
         let (socket, theirs) = UnixStream::pair()?;
         let printed = File::from(memfd_create("batchmill-driver", MemfdFlags::CLOEXEC)?);
-        let cell = guard.cell();
         let mut command = Command::new(&driver.interpreter);
         command.args(["-m", "batchmill", "drive", &driver.executor]).env(RUN_ID, run);
-        command.envs(cell.iter().map(|cell| (ATTEMPT_ID, cell.begin())));
         command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(printed.try_clone()?).stderr(printed.try_clone()?);
         let child = command.process_group(0).spawn()?;
         let group = Pid::from_child(&child);
-        cell.iter().for_each(|cell| cell.enter(group));
         let watch = pidfd_open(group, PidfdFlags::empty())?;
-        Ok((Self { child, watch, printed, cell, has_left: false }, socket))
+        Ok((Self { child, watch, printed, has_left: false }, socket))
     }
 
     /// What it printed at its end, as the reason why it is gone.
@@ -236,8 +233,7 @@ impl Process {
         }
         // Whether it has left in time or not, what is left of it is ended next.
         let _ = wait(&mut [PollFd::new(&self.watch, PollFlags::IN)], Some(Instant::now() + LEAVE));
-        hunt(self.cell.as_ref(), Some(Pid::from_child(&self.child))).end();
-        self.cell.iter().for_each(Cell::leave);
+        hunt(None, Some(Pid::from_child(&self.child))).end();
         drop(self.child.wait());
     }
 }
