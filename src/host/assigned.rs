@@ -43,7 +43,8 @@ impl Assigned {
             .map_err(|error| format!("host `{name}` cannot change to `{}`: {error}", Printable::path(&folder)))?;
         let program = compile(&path, &text, (&step, &imports))?;
         let run = RunId(run);
-        let guard = Guard::start(&run).map_err(|error| format!("cannot start the guard of child processes: {error}"))?;
+        let guard =
+            Guard::start(&run).map_err(|error| format!("cannot start the guard of child processes: {error}"))?;
         let host = Arc::new(task_host(&settings, python, guard)?);
         let lane = lane_settings(&settings);
         let slots = 1;

@@ -64,12 +64,7 @@ impl Pace {
             BatchSize::Exactly(items) => (items.get(), 0),
             BatchSize::Auto => (1, usize::try_from(share).unwrap_or(usize::MAX)),
         };
-        Self {
-            items: AtomicUsize::new(items),
-            most_items,
-            batches: AtomicUsize::new(1),
-            frames: workload.frames,
-        }
+        Self { items: AtomicUsize::new(items), most_items, batches: AtomicUsize::new(1), frames: workload.frames }
     }
 
     pub(super) fn items(&self) -> usize {

@@ -1,9 +1,9 @@
 //! A step whose frames run on other machines: what hosts are told.
 
 use super::env::StepEnv;
-use crate::compile::{OpenStep, Prepared, mentions};
+use crate::compile::{OpenStep, Prepared, StartError, mentions};
 use crate::spec::{StepKind, TaskKind};
-use crate::task::{LaneSettings, RemoteStep, TaskHost};
+use crate::task::{ItemFiles, LaneSettings, RemoteStep, StepContext, TaskHost};
 use crate::template::{StepValue, value_to_json};
 use crate::wire::{Assignment, HostFile, HostScope, HostSettings, HostStep, Refusal};
 use minijinja::Value;
@@ -13,11 +13,23 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What a run lends to the lanes of a step: with where its frames run, if not here.
+/// What the lanes of a step get, or why the step cannot run where it was to.
 ///
 /// # Errors
-/// If the step cannot run elsewhere.
-pub(super) fn host_of(env: &StepEnv<'_>, open: &OpenStep) -> Result<Arc<TaskHost>, Refusal> {
+/// If the system is out of descriptors.
+pub(super) fn context(
+    env: &StepEnv<'_>,
+    open: &OpenStep,
+    item_files: Option<Arc<ItemFiles>>,
+) -> io::Result<Result<StepContext, StartError>> {
+    match host_of(env, open) {
+        Ok(host) => env.context(open, (item_files, host)).map(Ok),
+        Err(Refusal { message, help }) => Ok(Err(StartError::Executor(message, help, env.step.items_span()))),
+    }
+}
+
+/// What a run lends to the lanes of a step: with where its frames run, if not here.
+fn host_of(env: &StepEnv<'_>, open: &OpenStep) -> Result<Arc<TaskHost>, Refusal> {
     let Some(driver) = env.run.prepared.executor.as_ref().filter(|_| env.step.is_batch()) else {
         return Ok(Arc::clone(&env.run.host));
     };

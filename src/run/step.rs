@@ -10,7 +10,7 @@ use super::history::{Prior, compare};
 use super::mode::StepMode;
 use super::output::{Writable, item_files, type_check, write_output};
 use super::recorder::{LedgerRecorder, output_failure};
-use super::remote::host_of;
+use super::remote::context;
 use super::room::fit_to_files;
 use super::scope::read_results;
 use super::table_check::{check_table, refusal};
@@ -24,7 +24,6 @@ use crate::resume::{Comparison, Counts};
 use crate::sources::{Printed, RowHasher, Source, SourceError, SourceHost, take};
 use crate::spec::{BatchSize, Diagnostic, Diagnostics, StepKind};
 use crate::task::{StepContext, Withdrawal, capture};
-use crate::wire::Refusal;
 use crate::template::ItemScope;
 use std::process::Command;
 use std::sync::Arc;
@@ -190,14 +189,10 @@ fn work(
         Err(error) => return Ok(unfit(env, &error, compared.as_ref())),
     };
     fit_to_files(env, &mut open);
-    let host = match host_of(env, &open) {
-        Ok(host) => host,
-        Err(Refusal { message, help }) => {
-            let error = StartError::Executor(message, help, env.step.items_span());
-            return Ok(cannot_start(env, &error));
-        }
+    let context = match context(env, &open, files.clone())? {
+        Ok(context) => context,
+        Err(error) => return Ok(cannot_start(env, &error)),
     };
-    let context = env.context(&open, (files.clone(), host))?;
     let settings = open.settings.clone();
     let total = compared.as_ref().map_or(settings.total, |compared| Some(compared.total));
     leave_out(env, &context, (&told, total))?;
@@ -233,11 +228,19 @@ fn work(
     if let Some(table) = &open.table {
         write_table(env, table, &mut outcome.report)?;
     }
-    if ran && !env.step.is_batch() && env.step.program.result_is_message() {
+    if ran {
+        show_message(env)?;
+    }
+    Ok(outcome)
+}
+
+/// Shows the result of a plain step if it is a message.
+fn show_message(env: &mut StepEnv<'_>) -> Result<(), EngineError> {
+    if !env.step.is_batch() && env.step.program.result_is_message() {
         let line = read_results(&env.run.folder, env.name())?;
         env.notice(message_of(line.strip_suffix(b"\n").unwrap_or(&line)));
     }
-    Ok(outcome)
+    Ok(())
 }
 
 /// Leaves out what the execution before this one was told to leave out and had not come to. Only the indexes of these items

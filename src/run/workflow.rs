@@ -100,6 +100,11 @@ pub fn run(
     }
     run.steps()?;
     run.close(write_report)?;
+    if let Some(late) = prepared.executor.as_ref().map(|executor| executor.duplicates()).filter(|late| *late > 0) {
+        run.announcer.notice_of_run(format!(
+            "{late} frames had a second outcome, or one that came too late: only the first one counts"
+        ));
+    }
     run.finish()
 }
 

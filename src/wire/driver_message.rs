@@ -134,7 +134,8 @@ impl Message for DriverMessage {
             PROGRAM => Self::Program(cursor.u32()?, cursor.rest.to_vec()),
             SUBMIT => {
                 let (ticket, program, length) = (cursor.u64()?, cursor.u32()?, cursor.length()?);
-                let name = std::str::from_utf8(cursor.take(length)?).map_err(|_| WireError::Invalid("name is not UTF-8"))?;
+                let name =
+                    std::str::from_utf8(cursor.take(length)?).map_err(|_| WireError::Invalid("name is not UTF-8"))?;
                 Self::Submit(Submit { ticket, program, name: name.to_owned(), frame: cursor.rest.to_vec() })
             }
             CANCEL => Self::Cancel(cursor.u64()?),

@@ -105,7 +105,10 @@ mod tests {
 
     #[test]
     fn results_of_another_length_than_announced_are_refused() {
-        let head = HostOutcomeHead { batches: vec![HostBatch { bytes: usize::MAX, ..HostBatch::default() }; 2], ..HostOutcomeHead::default() };
+        let head = HostOutcomeHead {
+            batches: vec![HostBatch { bytes: usize::MAX, ..HostBatch::default() }; 2],
+            ..HostOutcomeHead::default()
+        };
         let outcome = HostOutcome { head, ..HostOutcome::default() };
         let mut bytes = Vec::new();
         write_frame(&mut bytes, &HostMessage::Outcome(outcome)).unwrap();

@@ -34,7 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "run",
         &[
             "control", "causes", "measure", "text", "pipeline", "resume", "reduce", "compile", "database", "export",
-            "ledger", "sources", "task", "spec", "template", "columnar", "model",
+            "ledger", "sources", "task", "spec", "template", "columnar", "wire", "model",
         ],
     ),
     (
@@ -42,11 +42,13 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["measure", "text", "run", "pipeline", "compile", "ledger", "sources", "task", "spec", "template", "model"],
     ),
     ("client", &["measure", "text", "pipeline", "compile", "sources", "task", "spec", "wire", "model"]),
+    ("host", &["measure", "text", "compile", "task", "spec", "template", "wire", "model"]),
     (
         "cli",
         &[
-            "client", "control", "serve", "sniff", "profile", "causes", "explain", "measure", "text", "run", "resume",
-            "compile", "export", "ledger", "sources", "survey", "report", "spec", "task", "template", "wire", "model",
+            "client", "control", "host", "serve", "sniff", "profile", "causes", "explain", "measure", "text", "run",
+            "resume", "compile", "export", "ledger", "sources", "survey", "report", "spec", "task", "template", "wire",
+            "model",
         ],
     ),
     ("serve", &["control", "explain", "ledger", "report", "text", "model"]),

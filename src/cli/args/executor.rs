@@ -13,7 +13,8 @@ pub struct ExecutorArgs {
     pub executor: Option<String>,
 }
 
-const FORMS: &str = "it is `dask=ADDRESS`, `dask=local`, `ray=ADDRESS`, `ray=auto`, `ray=local` or `python=MODULE:FUNCTION`";
+const FORMS: &str =
+    "it is `dask=ADDRESS`, `dask=local`, `ray=ADDRESS`, `ray=auto`, `ray=local` or `python=MODULE:FUNCTION`";
 
 /// Checks the name of an executor. Whether it is there is found out by its driver.
 fn executor(text: String) -> Result<String, String> {

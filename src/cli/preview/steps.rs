@@ -57,7 +57,9 @@ fn at_step(error: &StartError, step: &PreparedStep) -> CliError {
     match error {
         StartError::Items(error, _) => error.hint().into_iter().fold(at, CliError::help),
         StartError::Setting(..) => at,
-        StartError::Table(_, help, _) | StartError::Executor(_, help, _) => help.iter().cloned().fold(at, CliError::help),
+        StartError::Table(_, help, _) | StartError::Executor(_, help, _) => {
+            help.iter().cloned().fold(at, CliError::help)
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use crate::task::guard::hunt;
 use crate::task::processes::RUN_ID;
 use crate::task::wait::wait;
 use crate::text::Printable;
-use crate::wire::{DriverMessage, DriverReady, Hello, PROTOCOL, Refusal, Role, Submit};
-use crossbeam_channel::{Receiver, Sender, bounded, select};
+use crate::wire::{DriverMessage, DriverReady, Refusal, Submit};
+use crossbeam_channel::{Receiver, bounded, select};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -247,24 +247,3 @@ impl Drop for Process {
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// What a driver says first: that it is connected, or why not. `None` if it has not said it yet.
-pub(super) fn first_word(message: &DriverMessage) -> Option<Result<DriverReady, Refusal>> {
-    match message {
-        DriverMessage::Hello(Hello { protocol, role, .. }) if *protocol == PROTOCOL && *role == Role::Driver => None,
-        DriverMessage::Hello(hello) => Some(Err(Refusal {
-            message: format!(
-                "its driver is of batchmill {}, and this is {}",
-                Printable::line(&hello.batchmill),
-                env!("CARGO_PKG_VERSION")
-            ),
-            help: Some("install the same version there".to_owned()),
-        })),
-        DriverMessage::Ready(ready) => Some(Ok(ready.clone())),
-        DriverMessage::Refused(refusal) => Some(Err(refusal.clone())),
-        _ => None,
-    }
-}
-
-/// Where the first word of a driver goes.
-pub(super) type FirstWord = Sender<Result<DriverReady, Refusal>>;

@@ -103,8 +103,7 @@ impl RemoteLane {
     /// Sends the items of pieces that were lost one by one: batches, if the task takes batches.
     fn one_by_one(&self, pieces: Vec<Piece<'_>>, frame: &Frame<'_>, outcome: &mut FrameOutcome) {
         let batched = self.context.settings.batched;
-        let mut left: Vec<Piece<'_>> =
-            if batched { pieces } else { pieces.iter().flat_map(items).collect() };
+        let mut left: Vec<Piece<'_>> = if batched { pieces } else { pieces.iter().flat_map(items).collect() };
         left.reverse();
         while let Some(piece) = left.pop() {
             let piece = [piece];

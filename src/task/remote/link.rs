@@ -1,7 +1,9 @@
 //! The connection with a driver: frames go there, and each outcome goes to the lane that waits for it.
 
-use super::driver::{FirstWord, first_word};
-use crate::wire::{DriverMessage, FrameReader, LostFrame, Refusal, WireError, write_frame};
+use crate::text::Printable;
+use crate::wire::{
+    DriverMessage, DriverReady, FrameReader, Hello, LostFrame, PROTOCOL, Refusal, Role, WireError, write_frame,
+};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::collections::HashMap;
 use std::io;
@@ -10,6 +12,9 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle};
+
+/// Where the first word of a driver goes: that it is connected, or why not.
+pub(super) type FirstWord = Sender<Result<DriverReady, Refusal>>;
 
 /// What becomes of a frame.
 #[derive(Debug)]
@@ -148,4 +153,68 @@ impl Waiting {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a driver says first: that it is connected, or why not. `None` if it has not said it yet.
+fn first_word(message: &DriverMessage) -> Option<Result<DriverReady, Refusal>> {
+    match message {
+        DriverMessage::Hello(Hello { protocol, role, .. }) if *protocol == PROTOCOL && *role == Role::Driver => None,
+        DriverMessage::Hello(hello) => Some(Err(Refusal {
+            message: format!(
+                "its driver is of batchmill {}, and this is {}",
+                Printable::line(&hello.batchmill),
+                env!("CARGO_PKG_VERSION")
+            ),
+            help: Some("install the same version there".to_owned()),
+        })),
+        DriverMessage::Ready(ready) => Some(Ok(ready.clone())),
+        DriverMessage::Refused(refusal) => Some(Err(refusal.clone())),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link() -> (Link, UnixStream) {
+        let (ours, driver) = UnixStream::pair().unwrap();
+        let waiting = Arc::new(Waiting::new(bounded(1).0));
+        (Link::open(ours, waiting).unwrap(), driver)
+    }
+
+    #[test]
+    fn the_first_outcome_of_a_frame_counts_and_later_ones_are_counted() {
+        let (link, mut driver) = link();
+        let (first, second) = (link.expect(1).unwrap(), link.expect(2).unwrap());
+        for (ticket, bytes) in [(1, b"a"), (1, b"b"), (7, b"c"), (2, b"d")] {
+            write_frame(&mut driver, &DriverMessage::Outcome(ticket, bytes.to_vec())).unwrap();
+        }
+        let outcome = |answer: Receiver<Answer>| match answer.recv().unwrap() {
+            Answer::Outcome(bytes) => bytes,
+            Answer::Lost(why) => panic!("{why}"),
+        };
+        assert_eq!((outcome(first), outcome(second)), (b"a".to_vec(), b"d".to_vec()));
+        assert_eq!(link.duplicates(), 2);
+    }
+
+    #[test]
+    fn who_waits_hears_that_the_driver_is_gone() {
+        let (link, driver) = link();
+        let answer = link.expect(1).unwrap();
+        drop(driver);
+        assert!(answer.recv().is_err());
+        assert!(link.expect(2).is_none(), "nobody waits for what cannot come");
+    }
+
+    #[test]
+    fn a_driver_of_another_version_is_refused_by_its_first_word() {
+        let (ours, mut driver) = UnixStream::pair().unwrap();
+        let (first, word) = bounded(1);
+        let _link = Link::open(ours, Arc::new(Waiting::new(first))).unwrap();
+        let hello = Hello { protocol: PROTOCOL + 1, batchmill: "9.0\u{1b}[2J".to_owned(), role: Role::Driver };
+        write_frame(&mut driver, &DriverMessage::Hello(hello)).unwrap();
+        let refusal = word.recv().unwrap().unwrap_err();
+        assert!(refusal.message.starts_with("its driver is of batchmill 9.0\\x1b"), "{}", refusal.message);
+    }
 }

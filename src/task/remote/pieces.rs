@@ -110,9 +110,11 @@ pub(super) fn merge(
         let into = &mut outcome.batches[piece.at];
         into.lines.0.extend_from_slice(lines);
         into.unrun.extend(unrun.into_iter().map(|position| piece.position(position)));
-        into.failures.extend(failures.into_iter().map(|(position, failure, retry_after)| {
-            (piece.position(position), Failure { retry_after, ..failure })
-        }));
+        into.failures.extend(
+            failures
+                .into_iter()
+                .map(|(position, failure, retry_after)| (piece.position(position), Failure { retry_after, ..failure })),
+        );
         (into.form, into.list) = (form, list);
         into.nulls += nulls;
     }
