@@ -218,20 +218,30 @@ fn work(
     one_worker(env.step, &outcome.report.stats).into_iter().for_each(|advice| env.notice(advice));
     let ran = outcome.report.stats.succeeded > done_before;
     compute_aggregate(env, &mut outcome.report, settings.step_timeout)?;
-    if let Some(target) = &open.aggregate_target {
-        write_aggregate(env, target, &mut outcome.report)?;
-    }
-    if let Some(target) = &open.target {
-        let source = &mut *open.source;
-        write_output(env, Writable { target, streamed, source }, &mut outcome.report)?;
-    }
-    if let Some(table) = &open.table {
-        write_table(env, table, &mut outcome.report)?;
-    }
+    write_outputs(env, (&mut open, streamed), &mut outcome.report)?;
     if ran {
         show_message(env)?;
     }
     Ok(outcome)
+}
+
+/// Writes results and aggregate to where they are to go.
+fn write_outputs(
+    env: &mut StepEnv<'_>,
+    (open, streamed): (&mut OpenStep, Option<StreamedOutput>),
+    report: &mut StepReport,
+) -> Result<(), EngineError> {
+    if let Some(target) = &open.aggregate_target {
+        write_aggregate(env, target, report)?;
+    }
+    if let Some(target) = &open.target {
+        let source = &mut *open.source;
+        write_output(env, Writable { target, streamed, source }, report)?;
+    }
+    if let Some(table) = &open.table {
+        write_table(env, table, report)?;
+    }
+    Ok(())
 }
 
 /// Shows the result of a plain step if it is a message.
