@@ -3,7 +3,7 @@
 use super::earlier::scope_of;
 use crate::measure::{SlotClock, SlotClocks};
 use crate::model::{Form, RunId, StepName};
-use crate::spec::{self, StepKind};
+use crate::spec::{self, StepKind, TaskKind};
 use crate::task::guard::Guard;
 use crate::task::python::{Found, Host};
 use crate::task::{Cancel, CurrentItems, Lane, LaneSettings, Program, StepContext, TaskHost, Withdrawn};
@@ -41,7 +41,7 @@ impl Assigned {
         }
         std::env::set_current_dir(&folder)
             .map_err(|error| format!("host `{name}` cannot change to `{}`: {error}", Printable::path(&folder)))?;
-        let program = compile(&path, &text, (&step, &imports))?;
+        let program = compile(&path, &text, (&step, &imports, settings.width))?;
         let run = RunId(run);
         let guard =
             Guard::start(&run).map_err(|error| format!("cannot start the guard of child processes: {error}"))?;
@@ -84,13 +84,18 @@ impl Assigned {
 }
 
 /// Compiles the task of a step. The engine has checked it, so what is wrong here differs between the machines.
-fn compile(path: &Path, text: &str, (step, imports): (&str, &Path)) -> Result<Program, String> {
+fn compile(path: &Path, text: &str, (step, imports, width): (&str, &Path, usize)) -> Result<Program, String> {
     let workflow = spec::parse(path, text.as_bytes()).map_err(|errors| errors.to_string())?;
     let found = workflow.steps.iter().find(|it| it.name.as_str() == step);
     let StepKind::Batch(batch) = &found.ok_or_else(|| format!("the workflow has no step `{step}`"))?.kind else {
         return Err(format!("step `{step}` has no items"));
     };
-    Program::compile(&batch.task, imports).map_err(|errors| {
+    let mut task = batch.task.clone();
+    if let TaskKind::Http(request) = &mut task.kind {
+        // An equal share: no more than `width` hosts are at work.
+        request.rate_limit = request.rate_limit.map(|rate| rate / width.max(1) as f64);
+    }
+    Program::compile(&task, imports).map_err(|errors| {
         let errors: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
         format!("host `{}`: {}", machine(), errors.join("; "))
     })

@@ -30,6 +30,7 @@ mod scope;
 mod signals;
 mod steering;
 mod step;
+mod step_end;
 mod summary;
 mod table_check;
 mod table_output;

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the lanes of a step get, or why the step cannot run where it was to.
 ///
@@ -35,7 +36,7 @@ fn host_of(env: &StepEnv<'_>, open: &OpenStep) -> Result<Arc<TaskHost>, Refusal>
     };
     refuse(env, open)?;
     let assignment = assignment(env, open).map_err(|message| Refusal { message, help: None })?;
-    let remote = RemoteStep::announce(Arc::clone(driver), assignment)?;
+    let remote = RemoteStep::announce(Arc::clone(driver), assignment, pause(env, open))?;
     Ok(Arc::new(TaskHost { remote: Some(Arc::new(remote)), ..(*env.run.host).clone() }))
 }
 
@@ -51,6 +52,13 @@ fn refuse(env: &StepEnv<'_>, open: &OpenStep) -> Result<(), Refusal> {
         message: format!("`{what}` is not possible with an executor: a cluster may run an item twice"),
         help: Some("run the step without `--executor`, or return what the item has made".to_owned()),
     })
+}
+
+/// The interval at which each slot may make a request, if the step has a `rate_limit`.
+fn pause(env: &StepEnv<'_>, open: &OpenStep) -> Option<Duration> {
+    let StepKind::Batch(batch) = &env.step.step.kind else { return None };
+    let TaskKind::Http(task) = &batch.task.kind else { return None };
+    Duration::try_from_secs_f64(open.settings.lane.width as f64 / task.rate_limit?).ok()
 }
 
 fn assignment(env: &StepEnv<'_>, open: &OpenStep) -> Result<Assignment, String> {

@@ -11,7 +11,7 @@ use crate::model::{Failure, FailureKind};
 use crate::task::context::StepContext;
 use crate::task::lane::{BatchOutcome, Frame, FrameOutcome, Lane};
 use crate::wire::{FrameReader, HostMessage, HostOutcome, Refusal};
-use crossbeam_channel::{Receiver, RecvTimeoutError, after, never, select};
+use crossbeam_channel::{Receiver, RecvTimeoutError, after, at, never, select};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,8 @@ pub(in crate::task) struct RemoteLane {
     remote: Arc<RemoteStep>,
     context: StepContext,
     slot: usize,
+    /// When the next frame may be sent.
+    free_at: Instant,
 }
 
 /// What became of some pieces.
@@ -43,11 +45,22 @@ enum Sent {
 impl RemoteLane {
     /// The lane of this slot.
     pub(in crate::task) fn new(remote: Arc<RemoteStep>, context: StepContext, slot: usize) -> Self {
-        Self { remote, context, slot }
+        Self { remote, context, slot, free_at: Instant::now() }
     }
 
     fn enter(&self, state: SlotState) {
         self.context.clocks.of(self.slot).enter(state);
+    }
+
+    /// Waits until the slot may make its next request.
+    fn pause(&self) {
+        if self.remote.pause.is_some() {
+            self.enter(SlotState::RateLimited);
+            select! {
+                recv(self.context.cancel.kill.channel()) -> _ => {}
+                recv(at(self.free_at)) -> _ => {}
+            }
+        }
     }
 
     /// Sends some pieces until they have an outcome, or were lost too often.
@@ -145,6 +158,7 @@ enum Waited {
 
 impl Lane for RemoteLane {
     fn run(&mut self, frame: &Frame<'_>) -> FrameOutcome {
+        self.pause();
         let mut outcome = FrameOutcome::default();
         outcome.batches.resize(frame.batches.len(), BatchOutcome::default());
         let pieces = whole(frame, &self.context.withdrawn, &mut outcome);
@@ -168,6 +182,7 @@ impl Lane for RemoteLane {
             }
         }
         self.context.current_items.off(self.slot);
+        self.free_at = Instant::now() + self.remote.pause.unwrap_or_default();
         sort(&mut outcome);
         outcome
     }
