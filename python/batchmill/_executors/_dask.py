@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import threading
 from collections.abc import Callable
@@ -33,7 +34,7 @@ class DaskExecutor(Executor):
 
     def __init__(self, which: str) -> None:
         try:
-            import distributed
+            distributed: Any = importlib.import_module("distributed")
         except ImportError as error:
             raise ExecutorRefusedError(
                 f"{type(error).__name__}: {error}", "install it for this interpreter: `pip install 'dask[distributed]'`"
@@ -81,9 +82,11 @@ class DaskExecutor(Executor):
             try:
                 outcome: Outcome = future.result().data
             except BaseException as error:
-                outcome = outcome_of(error)
-                if self._client.status != "running":
-                    outcome = Refused(f"the Dask scheduler is gone ({outcome})", "start one, then resume the run")
+                if self._client.status == "running":
+                    outcome = outcome_of(error)
+                else:
+                    why = f"the Dask scheduler is gone ({type(error).__name__})"
+                    outcome = Refused(why, "start one, then resume the run")
             future.release()
             done(outcome)
 

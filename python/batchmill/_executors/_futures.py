@@ -39,15 +39,17 @@ class FuturesExecutor(Executor):
         return workers if isinstance(workers, int) and workers > 0 else os.cpu_count() or 1
 
     def submit(self, name: str, program: Program, frame: bytes, done: Callable[[Outcome], None]) -> Callable[[], None]:
-        call = (_cluster.run, program.digest, program.message, frame)
+        def submitted() -> concurrent.futures.Future[bytes]:
+            return self._executor.submit(_cluster.run, program.digest, program.message, frame)
+
         with self._lock:
             try:
-                future = self._executor.submit(*call)
+                future = submitted()
             except concurrent.futures.BrokenExecutor:
                 # It is of no use any more.
                 self._executor.shutdown(wait=False)
                 self._executor = self._make()
-                future = self._executor.submit(*call)
+                future = submitted()
 
         def ended(future: concurrent.futures.Future[bytes]) -> None:
             if future.cancelled():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import queue
 import threading
@@ -19,12 +20,12 @@ class RayExecutor(Executor):
 
     def __init__(self, which: str) -> None:
         try:
-            import ray
+            ray: Any = importlib.import_module("ray")
         except ImportError as error:
             raise ExecutorRefusedError(
                 f"{type(error).__name__}: {error}", "install it for this interpreter: `pip install ray`"
             ) from error
-        self._ray: Any = ray
+        self._ray = ray
         options: dict[str, Any] = {"include_dashboard": False} if which == "local" else {"address": which}
         try:
             ray.init(logging_level=logging.ERROR, log_to_driver=False, configure_logging=False, **options)
