@@ -18,6 +18,7 @@ mod params;
 mod prepare;
 mod prepared;
 mod settings;
+mod sound;
 mod upstream;
 mod words;
 

@@ -64,7 +64,7 @@ fn prepared(yaml: &str) -> Prepared {
         durability: Durability::default(),
         check_only: false,
     };
-    prepare(workflow, options).unwrap()
+    prepare(workflow.into(), options).unwrap()
 }
 
 /// Runs the first step of a workflow.
