@@ -1,6 +1,7 @@
 //! A workflow after everything that can be wrong before a run has been checked.
 
 use super::upstream::Upstream;
+use super::warning::Warning;
 use super::{GivenParams, ParamValues};
 use crate::ledger::{Durability, StateFolder};
 use crate::model::{Compare, Span, StepName};
@@ -58,8 +59,8 @@ pub struct Prepared {
     pub secrets: Arc<Secrets>,
     /// The interpreter, if a step needs one.
     pub python: Option<Arc<Host>>,
-    /// What may be wrong with its code, a line each.
-    pub warnings: Vec<String>,
+    /// What may be wrong with its code.
+    pub warnings: Vec<Warning>,
     /// What the user asked for.
     pub options: Options,
 }
