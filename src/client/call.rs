@@ -172,6 +172,7 @@ impl Call<'_> {
             warm: Some(Arc::clone(&self.shared.warm)),
             logs: std::env::temp_dir(),
             secrets: Arc::default(),
+            source: Arc::default(),
         })
     }
 }

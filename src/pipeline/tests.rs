@@ -90,6 +90,7 @@ fn run(yaml: &str, width: &Width, memory: &mut Memory) -> Result<StepEnd, super:
             warm: None,
             logs: PathBuf::new(),
             secrets: Arc::default(),
+            source: Arc::default(),
         }),
         cancel: Cancel::new().unwrap(),
         item_files: None,

@@ -161,7 +161,8 @@ impl Session {
         env.retain(|(name, _)| !THREAD_VARIABLES.contains(&name.as_str()));
         env.extend(THREAD_VARIABLES.map(|name| (name.to_owned(), threads.to_string())));
         let (guard, python, logs) = (host.guard.clone(), host.python.clone(), host.logs.clone());
-        Arc::new(TaskHost { env: Arc::new(env), guard, python, warm: None, logs, secrets: Arc::clone(&host.secrets) })
+        let (secrets, source) = (Arc::clone(&host.secrets), Arc::clone(&host.source));
+        Arc::new(TaskHost { env: Arc::new(env), guard, python, warm: None, logs, secrets, source })
     }
 }
 

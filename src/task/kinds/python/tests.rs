@@ -160,6 +160,7 @@ fn context(settings: LaneSettings) -> StepContext {
             warm: None,
             logs: PathBuf::new(),
             secrets: Arc::default(),
+            source: Arc::default(),
         }),
         cancel: Cancel::new().unwrap(),
         item_files: None,
