@@ -1,5 +1,6 @@
 //! What is wrong with a file, for programs: places as numbers, texts one by one.
 
+use crate::compile::Warning;
 use crate::spec::{Diagnostic, Diagnostics, SourceFile};
 use serde::Serialize;
 
@@ -58,6 +59,12 @@ impl Finding {
             notes: Vec::new(),
             help: None,
         }
+    }
+
+    /// A warning.
+    pub fn warning(warning: &Warning) -> Self {
+        let place = Place { line: Some(warning.line as u64), ..Place::default() };
+        Self { place, help: warning.help.clone(), ..Self::of_file(warning.file.clone(), warning.message.clone()) }
     }
 
     /// All errors of a workflow file.

@@ -8,21 +8,21 @@ use super::stderr::tell;
 use crate::compile::{self, GivenParam, GivenParams, Options, Prepared};
 use crate::ledger::{Durability, Reader, RunFolder, RunPlace, RunRecord, StateFolder};
 use crate::model::Compare;
-use crate::spec::{self, Workflow};
+use crate::spec::{self, Draft, Workflow};
 use crate::text::Printable;
 use serde_json::Value;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Reads and checks a workflow file.
-pub fn load(path: &Path) -> Result<Workflow, CliError> {
+/// Reads a workflow file. What is wrong with it is reported with what else is, by [`compile::prepare`].
+pub fn load(path: &Path) -> Result<Draft, CliError> {
     let bytes = std::fs::read(path).map_err(|error| {
         let message = format!("cannot read workflow file `{}`", Printable::path(path));
         let error = CliError::new(Exit::Bad, message).caused_by(&error).about(Topic::Workflow);
         error.help("`batchmill init` creates a starter workflow")
     })?;
-    Ok(spec::parse(path, &bytes)?)
+    Ok(spec::draft(path, &bytes)?)
 }
 
 /// The engine's options for a new run.
@@ -93,10 +93,12 @@ pub fn prepare_again(folder: &RunFolder, overrides: Overrides) -> Result<Prepare
     enter(&place, &record)?;
     let interpreter = record.python.as_deref().filter(|_| python.is_none());
     tell_if_elsewhere(here.as_deref(), &place.workflow, interpreter);
-    let workflow = load(&place.workflow)?;
-    let mut params = kept_params(&workflow, &record)?;
+    let draft = load(&place.workflow)?;
+    let mut params = kept_params(&draft.workflow, &record)?;
     params.extend(overrides.params);
-    refuse_secrets(&params)?;
+    if draft.errors.is_empty() {
+        refuse_secrets(&params)?;
+    }
     let options = Options {
         params,
         python: python.or(record.python),
@@ -109,7 +111,7 @@ pub fn prepare_again(folder: &RunFolder, overrides: Overrides) -> Result<Prepare
         durability: overrides.durability,
         check_only: false,
     };
-    Ok(compile::prepare(workflow, options)?)
+    Ok(compile::prepare(draft, options)?)
 }
 
 /// Changes to the directory of a run: relative paths of the workflow mean what they meant when the run was started.

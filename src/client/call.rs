@@ -173,6 +173,7 @@ impl Call<'_> {
             remote: None,
             logs: std::env::temp_dir(),
             secrets: Arc::default(),
+            source: Arc::default(),
         })
     }
 }

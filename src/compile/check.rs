@@ -2,8 +2,9 @@
 
 use super::dependencies::mentions_item_dir;
 use super::prepared::aggregate_of;
+use super::sound::{sound, sound_python};
 use crate::model::Text;
-use crate::spec::{Aggregate, BatchSpec, Diagnostic, ItemsSpec, Setting, SourceFile, Step, StepKind, Task};
+use crate::spec::{Aggregate, BatchSpec, Diagnostic, ItemsSpec, PythonTask, Setting, SourceFile, Step, StepKind, Task};
 use crate::task::Program;
 use crate::template::{Names, ShellCommand, Template, TemplateError};
 use std::path::Path;
@@ -52,7 +53,9 @@ impl Checker<'_> {
     /// `on_missing` is about files that the items make.
     fn on_missing(&mut self) {
         let outputs = &self.step.outputs;
-        let Some((_, span)) = outputs.on_missing.filter(|_| outputs.item_files.is_none()) else { return };
+        // Before there is an item, there is no directory for its files, unless an error has hidden the task.
+        let is_unsure = self.names.item_dir;
+        let Some((_, span)) = outputs.on_missing.filter(|_| outputs.item_files.is_none() && !is_unsure) else { return };
         if matches!(self.step.kind, StepKind::Batch(_)) && mentions_item_dir(self.step, self.folder) {
             return;
         }
@@ -64,21 +67,21 @@ impl Checker<'_> {
     /// The aggregate of the step, where it is code. It sees the step itself too.
     pub(super) fn aggregate(&mut self) -> Option<Program> {
         let Some(Aggregate::Code(task)) = aggregate_of(self.step) else { return None };
-        let compiled = Program::aggregate(task, &self.step.name, self.folder);
-        compiled.inspect(|program| self.note(program.check(self.names))).map_err(|errors| self.note(errors)).ok()
+        let compile = |task: &PythonTask| Program::aggregate(task, &self.step.name, self.folder);
+        let compiled = compile(task).or_else(|errors| {
+            self.note(errors);
+            compile(&sound_python(task, self.folder))
+        });
+        compiled.inspect(|program| self.note(program.check(self.names))).ok()
     }
 
     fn program(&mut self, task: &Task, names: &Names) -> Option<Program> {
-        match Program::compile(task, self.folder) {
-            Ok(program) => {
-                self.note(program.check(names));
-                Some(program)
-            }
-            Err(errors) => {
-                self.note(errors);
-                None
-            }
-        }
+        let compiled = Program::compile(task, self.folder).or_else(|errors| {
+            self.note(errors);
+            // What the error leaves out is checked all the same.
+            Program::compile(&sound(task, self.folder), self.folder)
+        });
+        compiled.inspect(|program| self.note(program.check(names))).ok()
     }
 
     fn batch_settings(&mut self, batch: &BatchSpec) {

@@ -24,7 +24,8 @@ pub(super) fn environment(
     let mut own = Vec::new();
     let mut names = names.clone();
     // That is an error of its own, unless the workflow is only checked.
-    let lacks_params = workflow.params.iter().flatten().any(|param| !params.contains_key(&param.name));
+    let lacks_params =
+        names.params.is_none() || workflow.params.iter().flatten().any(|param| !params.contains_key(&param.name));
     for (name, tree) in &workflow.env {
         let values = env.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
         let scope = Scope { env: values, params: template_params(params), ..Scope::default() };

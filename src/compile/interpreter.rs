@@ -1,11 +1,11 @@
 //! Chooses the interpreter, and has it check all Python code and modules of a workflow.
 
 use super::prepared::Compiled;
+use super::warning::{Level, Warning};
 use crate::model::Span;
 use crate::spec::{Diagnostic, SourceFile, StepKind, Workflow};
 use crate::task::PythonNeeds;
 use crate::task::python::{Check, CheckFault, Found, Host, HostError, Settled};
-use crate::text::Printable;
 use std::sync::Arc;
 
 /// What the interpreter was asked about.
@@ -26,8 +26,8 @@ pub(super) struct Checked {
     pub(super) host: Option<Arc<Host>>,
     /// The errors that it found.
     pub(super) errors: Vec<Diagnostic>,
-    /// What may be wrong, a line each.
-    pub(super) warnings: Vec<String>,
+    /// What may be wrong.
+    pub(super) warnings: Vec<Warning>,
 }
 
 /// Chooses the interpreter if a task needs one, and has it check all code.
@@ -99,17 +99,16 @@ impl Asked {
 }
 
 impl Asked {
-    /// Something that may be wrong, as a line.
-    fn warning(&self, source: &SourceFile, fault: &CheckFault) -> String {
-        let place = match self {
-            Self::Script { path, .. } => format!("{path}:{}", fault.line.unwrap_or(1)),
+    /// Something that may be wrong.
+    fn warning(&self, source: &SourceFile, fault: &CheckFault) -> Warning {
+        let (file, line) = match self {
+            Self::Script { path, .. } => (path.clone(), fault.line.unwrap_or(1)),
             Self::Code(span) | Self::Module(_, span) | Self::Library(_, span) => {
                 let place = fault.line.and_then(|line| code_line(source, *span, line)).unwrap_or(*span);
-                format!("{}:{}", Printable::path(&source.path), source.line_column(place.start).0)
+                (source.path.display().to_string(), source.line_column(place.start).0)
             }
         };
-        let help = fault.help.as_ref().map_or(String::new(), |help| format!("; {help}"));
-        format!("warning: {place}: {}{help}", fault.message)
+        Warning { level: Level::Warning, file, line, message: fault.message.clone(), help: fault.help.clone() }
     }
 }
 

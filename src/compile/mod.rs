@@ -18,7 +18,9 @@ mod params;
 mod prepare;
 mod prepared;
 mod settings;
+mod sound;
 mod upstream;
+mod warning;
 mod words;
 
 pub use batched::{Batched, batched_rule};
@@ -32,3 +34,4 @@ pub use prepare::{PrepareError, prepare};
 pub use prepared::{Options, Prepared, PreparedStep};
 pub use settings::{FailurePolicy, StartError, StepSettings, seed_of, timeout_of};
 pub use upstream::Upstream;
+pub use warning::{Level, Warning};

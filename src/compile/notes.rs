@@ -1,18 +1,18 @@
 //! What the user may want to know about a workflow that is valid.
 
 use super::prepared::Prepared;
+use super::warning::{Level, Warning};
 use crate::spec::{Command, ShellTask, Step, StepKind, Task, TaskKind};
 use crate::template::has_pipe;
-use crate::text::Printable;
 
 impl Prepared {
-    /// Notes, a line each.
-    pub fn notes(&self) -> Vec<String> {
+    /// Notes.
+    pub fn notes(&self) -> Vec<Warning> {
         self.lost_failures().into_iter().collect()
     }
 
     /// The first command in whose pipe a failure is lost, unless the workflow names a shell anywhere: its author knows.
-    fn lost_failures(&self) -> Option<String> {
+    fn lost_failures(&self) -> Option<Warning> {
         let source = &self.workflow.source;
         let shells =
             || self.workflow.steps.iter().chain(&self.workflow.closing).flat_map(|step| tasks(step)).filter_map(shell);
@@ -24,12 +24,16 @@ impl Prepared {
             Command::Argv(_) => None,
         });
         let line = lines.into_iter().find(|line| has_pipe(line))?;
-        let at = source.line_column(line.span.start).0;
-        let path = Printable::path(&source.path);
-        Some(format!(
-            "note: {path}:{at}: in a pipe, `sh` reports only the failure of the last command; `shell: bash` at the top of the \
-             file reports all of them, and `shell: sh` removes this note"
-        ))
+        Some(Warning {
+            level: Level::Note,
+            file: source.path.display().to_string(),
+            line: source.line_column(line.span.start).0,
+            message: "in a pipe, `sh` reports only the failure of the last command".to_owned(),
+            help: Some(
+                "`shell: bash` at the top of the file reports all of them, and `shell: sh` removes this note"
+                    .to_owned(),
+            ),
+        })
     }
 }
 

@@ -6,10 +6,10 @@ use super::environment::{environment, secrets};
 use super::interpreter::{Checked, check_python};
 use super::params::{ParamValues, resolve_params};
 use super::prepared::{Compiled, Options, Prepared, PreparedStep, aggregate_of, folder_of};
-use crate::spec::{Diagnostic, DiagnosticKind, Diagnostics, StepKind, Workflow};
+use crate::spec::{Diagnostic, DiagnosticKind, Diagnostics, Doubts, Draft, StepKind, Workflow};
 use crate::task::python::{HostError, find_interpreter};
 use crate::task::{Driver, Program, PythonNeeds};
-use crate::template::Names;
+use crate::template::{NameList, Names};
 use crate::text::Secrets;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -30,8 +30,9 @@ pub enum PrepareError {
 /// Prepares a workflow.
 ///
 /// # Errors
-/// Every error that can be found before anything runs.
-pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, PrepareError> {
+/// Those of the draft, and every other error that can be found before anything runs.
+pub fn prepare(draft: Draft, options: Options) -> Result<Prepared, PrepareError> {
+    let Draft { workflow, mut errors, doubts } = draft;
     let mut process_env: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
@@ -41,8 +42,9 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
             process_env.entry(secret.raw.clone()).or_default();
         }
     }
-    let mut errors = Vec::new();
-    let params = params(&workflow, &options, &process_env, &mut errors);
+    let mut wrong = Vec::new();
+    let params = params(&workflow, &options, &process_env, &mut wrong);
+    errors.extend(wrong.into_iter().filter(|_| !doubts.params));
     let is_odd = |(name, value): (OsString, OsString)| value.to_str().is_none().then(|| name.into_string().ok())?;
     let odd_env = std::env::vars_os().filter_map(is_odd).collect();
     let mut names = Names { env: process_env.keys().cloned().collect(), odd_env, ..Names::default() };
@@ -51,11 +53,14 @@ pub fn prepare(workflow: Workflow, options: Options) -> Result<Prepared, Prepare
         None if options.check_only => None,
         None => Some(params.keys().cloned().collect()),
     };
+    names.params = names.params.filter(|_| !doubts.params);
     let (env, own_env) = environment(&workflow, process_env, &params, &names, &mut errors);
     names.env = env.keys().cloned().collect();
-    let secrets = secrets(&workflow, &env, (&params, &options), &mut errors);
+    let mut unset = Vec::new();
+    let secrets = secrets(&workflow, &env, (&params, &options), &mut unset);
+    errors.extend(unset.into_iter().filter(|_| !doubts.params && !doubts.env));
     let folder = folder_of(&workflow.source, &options.state);
-    let compiled = compile_steps(&workflow, (names, &folder), &mut errors);
+    let compiled = compile_steps(&workflow, &doubts, (names, &folder), &mut errors);
     let found = find_interpreter(options.python.as_deref(), &folder);
     let (python, warnings) = match check_python(&workflow, &compiled, found) {
         Ok(Checked { host, errors: objections, warnings }) => {
@@ -102,23 +107,49 @@ fn params(
 /// are looked for.
 fn compile_steps(
     workflow: &Workflow,
+    doubts: &Doubts,
     (mut names, folder): (Names, &Path),
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<Compiled> {
     let mut compiled = Vec::new();
+    names.open(doubts);
     for step in workflow.steps.iter().chain(&workflow.closing) {
         names.summary = compiled.len() >= workflow.steps.len();
-        let (program, handler) = Checker { source: &workflow.source, errors, step, names: &names, folder }.step();
+        let is_unsure = doubts.steps.contains(&step.name);
+        let own = |names: &Names| if is_unsure { names.unsure() } else { names.clone() };
+        let known = own(&names);
+        let (program, handler) = Checker { source: &workflow.source, errors, step, names: &known, folder }.step();
         let is_batch = matches!(step.kind, StepKind::Batch(_));
-        let python = python_needs([program.as_ref(), handler.as_ref()], &names, is_batch);
+        let python = python_needs([program.as_ref(), handler.as_ref()], &known, is_batch);
+        drop(known);
         names.steps.push(step.name.to_string());
-        aggregate_of(step).into_iter().for_each(|_| names.aggregates.push(step.name.to_string()));
-        let aggregate = Checker { source: &workflow.source, errors, step, names: &names, folder }.aggregate();
-        let of_aggregate = aggregate.as_ref().and_then(|program| program.python(&names));
-        step.outputs.name.iter().for_each(|text| names.outputs.push(text.raw.clone()));
+        if is_unsure || aggregate_of(step).is_some() {
+            names.aggregates.push(step.name.to_string());
+        }
+        let known = own(&names);
+        let aggregate = Checker { source: &workflow.source, errors, step, names: &known, folder }.aggregate();
+        let of_aggregate = aggregate.as_ref().and_then(|program| program.python(&known));
+        drop(known);
+        match &step.outputs.name {
+            Some(name) => names.outputs.push(name.raw.clone()),
+            None if is_unsure => names.outputs.open(),
+            None => {}
+        }
         compiled.push(Compiled { program, handler, aggregate, python, of_aggregate });
     }
     compiled
+}
+
+impl Names {
+    /// Allows for names that the errors of a file may have hidden.
+    fn open(&mut self, doubts: &Doubts) {
+        if doubts.env {
+            self.env.open();
+        }
+        if doubts.lost_steps {
+            [&mut self.steps, &mut self.aggregates, &mut self.outputs].into_iter().for_each(NameList::open);
+        }
+    }
 }
 
 /// What the task of a step and its `on_item_error` need from the interpreter, with these names before the step. Nothing here keeps

@@ -2,6 +2,7 @@
 
 use super::settings::cores;
 use super::upstream::Upstream;
+use super::warning::Warning;
 use super::{GivenParams, ParamValues};
 use crate::ledger::{Durability, StateFolder};
 use crate::model::{Compare, Span, StepName};
@@ -63,8 +64,8 @@ pub struct Prepared {
     pub python: Option<Arc<Host>>,
     /// Where the frames of batch steps run, if not here.
     pub executor: Option<Arc<Driver>>,
-    /// What may be wrong with its code, a line each.
-    pub warnings: Vec<String>,
+    /// What may be wrong with its code.
+    pub warnings: Vec<Warning>,
     /// What the user asked for.
     pub options: Options,
 }

@@ -5,6 +5,8 @@ use postgres::config::{Host, SslMode};
 use postgres::error::ErrorPosition;
 use postgres::tls::{MakeTlsConnect, TlsConnect};
 use postgres::{Client, Config, Error, NoTls, Socket};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_native_certs::load_certs_from_paths;
 use std::error::Error as _;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -23,11 +25,27 @@ pub fn connect(config: &Config, connected: impl FnOnce(Cancel) -> bool) -> Resul
     let remote = config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(_)));
     if remote && config.get_ssl_mode() != SslMode::Disable {
         // A machine without certificates connects without encryption if the address allows it.
-        if let Ok((tls, _)) = MakeRustlsConnect::with_native_certs() {
+        if let Some(tls) = tls() {
             return connect_with(config, connected, tls);
         }
     }
     connect_with(config, connected, NoTls)
+}
+
+/// Encryption with the authorities of the system, or those that the environment names.
+fn tls() -> Option<MakeRustlsConnect> {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if is_set("SSL_CERT_FILE") || is_set("SSL_CERT_DIR") {
+        return MakeRustlsConnect::with_native_certs().ok().map(|(tls, _)| tls);
+    }
+    // The library takes a variable that is empty for the name of a file.
+    let system = openssl_probe::probe();
+    let files = load_certs_from_paths(system.cert_file.as_deref(), None).certs;
+    let folders = system.cert_dir.iter().flat_map(|folder| load_certs_from_paths(None, Some(folder)).certs);
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(files.into_iter().chain(folders));
+    let config = || ClientConfig::builder().with_root_certificates(roots.clone()).with_no_client_auth();
+    (!roots.is_empty()).then(|| MakeRustlsConnect::new(config()))
 }
 
 fn connect_with<T>(config: &Config, connected: impl FnOnce(Cancel) -> bool, tls: T) -> Result<Option<Client>, Error>

@@ -3,7 +3,7 @@
 use super::earlier::scope_of;
 use crate::measure::{SlotClock, SlotClocks};
 use crate::model::{Form, RunId, StepName};
-use crate::spec::{self, StepKind, TaskKind};
+use crate::spec::{self, SourceFile, StepKind, TaskKind, Workflow};
 use crate::task::guard::Guard;
 use crate::task::python::{Found, Host};
 use crate::task::{Cancel, CurrentItems, Lane, LaneSettings, Program, StepContext, TaskHost, Withdrawn};
@@ -41,11 +41,12 @@ impl Assigned {
         }
         std::env::set_current_dir(&folder)
             .map_err(|error| format!("host `{name}` cannot change to `{}`: {error}", Printable::path(&folder)))?;
-        let program = compile(&path, &text, (&step, &imports, settings.width))?;
+        let workflow = spec::parse(&path, text.as_bytes()).map_err(|errors| errors.to_string())?;
+        let program = compile(&workflow, (&step, &imports, settings.width))?;
         let run = RunId(run);
         let guard =
             Guard::start(&run).map_err(|error| format!("cannot start the guard of child processes: {error}"))?;
-        let host = Arc::new(task_host(&settings, python, guard)?);
+        let host = Arc::new(task_host(&settings, python, (guard, workflow.source))?);
         let lane = lane_settings(&settings);
         let slots = 1;
         let descriptors = |error: std::io::Error| error.to_string();
@@ -84,8 +85,7 @@ impl Assigned {
 }
 
 /// Compiles the task of a step. The engine has checked it, so what is wrong here differs between the machines.
-fn compile(path: &Path, text: &str, (step, imports, width): (&str, &Path, usize)) -> Result<Program, String> {
-    let workflow = spec::parse(path, text.as_bytes()).map_err(|errors| errors.to_string())?;
+fn compile(workflow: &Workflow, (step, imports, width): (&str, &Path, usize)) -> Result<Program, String> {
     let found = workflow.steps.iter().find(|it| it.name.as_str() == step);
     let StepKind::Batch(batch) = &found.ok_or_else(|| format!("the workflow has no step `{step}`"))?.kind else {
         return Err(format!("step `{step}` has no items"));
@@ -104,7 +104,7 @@ fn compile(path: &Path, text: &str, (step, imports, width): (&str, &Path, usize)
 fn task_host(
     settings: &HostSettings,
     python: Option<(PathBuf, String)>,
-    guard: Arc<Guard>,
+    (guard, source): (Arc<Guard>, SourceFile),
 ) -> Result<TaskHost, String> {
     let python = python.map(|(interpreter, version)| match interpreter.to_str() {
         Some(interpreter) => Ok(Host::of_client(interpreter, &version)),
@@ -121,6 +121,7 @@ fn task_host(
         remote: None,
         logs: std::env::temp_dir(),
         secrets: Arc::new(Secrets::new(settings.secrets.iter().cloned())),
+        source: Arc::new(source),
     })
 }
 

@@ -29,7 +29,7 @@ pub use form::{BatchFormat, Column, CsvForm, Form, From, Kind, LineNumbers, Orig
 pub use item_time::{ItemTime, WorkerTimes};
 pub use items::{Items, line_breaks};
 pub use keys::{ItemKey, Keys};
-pub use outcome::{Failure, FailureKind, Lines, Outcome, ResultForm, message_of};
+pub use outcome::{About, Failure, FailureKind, Lines, Outcome, ResultForm, message_of};
 pub use output::{
     CsvQuote, CsvStyle, IfExists, Include, OnTypeConflict, OutputCompression, OutputFormat, OutputOptions,
 };

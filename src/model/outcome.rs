@@ -1,5 +1,6 @@
 //! The outcome of an item: a result or a failure.
 
+use super::source::Span;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -133,6 +134,18 @@ pub struct Failure {
     /// The exception itself, as hexadecimal digits of what `pickle` writes. Only for calls of a Python client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exception: Option<String>,
+    /// What of the workflow file it is about, until the file is at hand to say where that is.
+    #[serde(default, skip)]
+    pub about: Option<Box<About>>,
+}
+
+/// A part of the workflow file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// A string of the file.
+    pub span: Span,
+    /// What in the string, if that is known.
+    pub needle: Option<String>,
 }
 
 fn yes() -> bool {
@@ -157,6 +170,7 @@ impl Failure {
             took: None,
             retry_after: None,
             exception: None,
+            about: None,
         }
     }
 

@@ -88,13 +88,15 @@ impl<'a> FrameExecutor<'a> {
         let log = |at: usize, line| self.log.push(log_entry(line, &batches[at]));
         let frame = Frame { batches, halt_on_failure, error: None, log: &log };
         let started = Instant::now();
-        let FrameOutcome { batches: outcomes, fatal, worker, times } = match batches {
+        let FrameOutcome { batches: mut outcomes, mut fatal, worker, times } = match batches {
             // The source already knows that a file cannot be read. Its batch travels alone.
             [Batch { file_error: Some(error), .. }] => {
                 FrameOutcome { batches: vec![BatchOutcome::failed(0, error.clone())], ..FrameOutcome::default() }
             }
             _ => self.lane.run(&frame),
         };
+        let failures = outcomes.iter_mut().flat_map(|outcome| &mut outcome.failures).map(|(_, failure)| failure);
+        job.context.host.locate(failures.chain(&mut fatal));
         let took = started.elapsed();
         let size = batches.first().map_or(0, |batch| batch.size);
         job.pace.learn(batches.iter().map(Batch::batches).sum(), size, took);
@@ -257,7 +259,9 @@ impl<'a> FrameExecutor<'a> {
         if program.result_is_message() {
             result.notices.extend(outcome.lines.iter().map(message_of));
         }
-        fatal.or_else(|| outcome.failures.into_iter().next().map(|(_, failure)| failure))
+        let mut failure = fatal.or_else(|| outcome.failures.into_iter().next().map(|(_, failure)| failure));
+        context.host.locate(&mut failure);
+        failure
     }
 
     /// Shuts the lanes down. Returns warnings for the user.

@@ -79,4 +79,18 @@ mod tests {
         pieces.flush();
         assert_eq!(*seen.borrow(), ["pass ", "other\n", "hunter2\n", "the end ", "hunt"]);
     }
+
+    #[test]
+    fn the_end_of_a_long_piece_is_held_back_too() {
+        let seen = RefCell::default();
+        let log = |entry: LogEntry| Vec::push(&mut *seen.borrow_mut(), entry.text);
+        let pieces = LogPieces::new(Arc::new(Secrets::new(["hunter2".to_owned()])), &log);
+        let push = |text: &str| {
+            pieces.push(LogEntry { item: None, stream: "stdout".to_owned(), text: text.to_owned() });
+            seen.take()
+        };
+        let before = "!".repeat(2 * MOST_HELD);
+        assert_eq!(push(&format!("{before}hun")), [before]);
+        assert_eq!(push("ter2!"), ["hunter2!"]);
+    }
 }

@@ -65,7 +65,7 @@ fn prepared(yaml: &str) -> Prepared {
         durability: Durability::default(),
         check_only: false,
     };
-    prepare(workflow, options).unwrap()
+    prepare(workflow.into(), options).unwrap()
 }
 
 /// Runs the first step of a workflow.
@@ -92,6 +92,7 @@ fn run(yaml: &str, width: &Width, memory: &mut Memory) -> Result<StepEnd, super:
             remote: None,
             logs: PathBuf::new(),
             secrets: Arc::default(),
+            source: Arc::default(),
         }),
         cancel: Cancel::new().unwrap(),
         item_files: None,

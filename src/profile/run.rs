@@ -127,7 +127,8 @@ pub fn profile(request: &ProfileRequest<'_>) -> Result<Outcome, ProfileError> {
     }
     let (env, python) = (Arc::clone(&prepared.own_env), prepared.python.clone());
     let (logs, secrets) = (folder.path().to_path_buf(), Arc::clone(&prepared.secrets));
-    let host = Arc::new(TaskHost { env, guard, python, warm: None, remote: None, logs, secrets });
+    let source = Arc::new(prepared.workflow.source.clone());
+    let host = Arc::new(TaskHost { env, guard, python, warm: None, remote: None, logs, secrets, source });
     let trial = Trial {
         prepared,
         step,

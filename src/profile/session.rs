@@ -169,6 +169,7 @@ impl Session {
             remote: None,
             logs,
             secrets: Arc::clone(&host.secrets),
+            source: Arc::clone(&host.source),
         })
     }
 }

@@ -108,7 +108,8 @@ fn call(env: &mut StepEnv<'_>, stats: Stats, left: Option<Duration>) -> Result<C
     printed.borrow_mut().extend(shutdown.logs);
     tell(env, &outcome, printed.take(), shutdown.error);
     let failed = outcome.failures.into_iter().next().map(|(_, failure)| failure);
-    if let Some(failure) = fatal.or(failed) {
+    if let Some(mut failure) = fatal.or(failed) {
+        context.host.locate([&mut failure]);
         return Ok(Err(failure));
     }
     let line = outcome.lines.iter().next().map(|line| String::from_utf8_lossy(line).into_owned());

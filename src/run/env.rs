@@ -102,5 +102,6 @@ pub(super) fn task_host(prepared: &Prepared, folder: &RunFolder) -> TaskHost {
         remote: None,
         logs: folder.logs().to_path_buf(),
         secrets: Arc::clone(&prepared.secrets),
+        source: Arc::new(prepared.workflow.source.clone()),
     }
 }

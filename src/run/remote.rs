@@ -68,7 +68,7 @@ fn assignment(env: &StepEnv<'_>, open: &OpenStep) -> Result<Assignment, String> 
     Ok(Assignment {
         run: env.run.folder.run.0.clone(),
         step: env.name().to_string(),
-        path: absolute(&source.path)?,
+        path: source.path.clone(),
         text: source.text.clone(),
         imports: absolute(&prepared.folder())?,
         folder: std::env::current_dir().map_err(|error| error.to_string())?,

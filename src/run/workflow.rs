@@ -94,7 +94,7 @@ pub fn run(
         announcer: Announcer::new(observers.listeners, &prepared.secrets),
     };
     run.announcer.tell(&Event::RunStarted { run: id, workflow: workflow.name.clone(), steps: workflow.steps.len() });
-    let notices = prepared.notes().into_iter().chain(warning).chain(unverified(prepared));
+    let notices = prepared.notes().into_iter().map(|note| note.to_string()).chain(warning).chain(unverified(prepared));
     notices.for_each(|notice| run.announcer.notice_of_run(notice));
     if let Err(why) = &server {
         run.announcer.notice_of_run(format!("`batchmill ctl` cannot reach this run: cannot create its socket: {why}"));

@@ -6,7 +6,7 @@ use super::source::{Reread, Source};
 use crate::model::{Compare, Form, Items, Keys, LineNumbers, Origin, Text, line_breaks};
 use crate::rows;
 use crate::spec::OnBadRow;
-use crate::template::{ItemScope, Template};
+use crate::template::{ItemScope, Template, TemplateError};
 use std::sync::{Arc, OnceLock};
 
 /// So many items are counted beforehand, so that the number of items to run is known from the beginning.
@@ -75,7 +75,10 @@ impl Filtered {
     fn is_true(&self, item: Vec<u8>, index: u64) -> Result<bool, SourceError> {
         let scope = ItemScope { item: Some(item), index, parsed: OnceLock::new(), ..ItemScope::clone(&self.scope) };
         let value = self.condition.value(&Arc::new(scope));
-        let value = value.map_err(|error| SourceError::invalid(format!("`where` fails for item {index}: {error}")))?;
+        let value = value.map_err(|error| {
+            let message = format!("`where` fails for item {index}: {error}");
+            TemplateError { message, ..error }
+        })?;
         Ok(value.is_true())
     }
 }

@@ -35,6 +35,8 @@ pub enum DiagnosticKind {
     Invalid,
     /// The workflow is fine, but a required parameter has no value.
     MissingParam,
+    /// A key is none that is known there. It may be meant as this one.
+    UnknownKey(Option<&'static str>),
 }
 
 impl Diagnostic {
@@ -98,6 +100,11 @@ impl ErrorList {
 
     pub fn first(&self) -> Option<&Diagnostic> {
         self.0.first()
+    }
+
+    /// Those from the one at `start` on.
+    pub fn since(&self, start: usize) -> &[Diagnostic] {
+        &self.0[start..]
     }
 
     pub fn into_vec(self) -> Vec<Diagnostic> {

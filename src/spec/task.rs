@@ -95,6 +95,11 @@ pub enum BatchText {
 }
 
 impl Task {
+    /// What takes the place of a task that could not be read.
+    pub(super) fn unread(span: Span) -> Self {
+        Self { span, kind: TaskKind::Echo(EchoTask { message: Tree::Null }) }
+    }
+
     /// Whether it always takes whole batches.
     pub(super) fn always_takes_batches(&self) -> bool {
         self.batch_as_text().is_some()

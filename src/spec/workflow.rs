@@ -190,3 +190,10 @@ pub struct Single {
     /// `timeout` of the task: for one attempt.
     pub timeout: Option<Setting<Duration>>,
 }
+
+impl Single {
+    /// What takes the place of a step whose type could not be read.
+    pub(super) fn unread(span: Span) -> Self {
+        Self { task: Task::unread(span), retry: RetryPolicy::default(), timeout: None }
+    }
+}

@@ -10,7 +10,8 @@ use super::python::{Host, WarmWorkers};
 use super::remote::RemoteStep;
 use super::withdrawn::Withdrawn;
 use crate::measure::SlotClocks;
-use crate::model::{BatchFormat, Compare, Failure, FailureKind, Form, RunId, StepName};
+use crate::model::{About, BatchFormat, Compare, Failure, FailureKind, Form, RunId, Span, StepName};
+use crate::spec::SourceFile;
 use crate::template::Scope;
 use crate::text::Secrets;
 use std::path::PathBuf;
@@ -86,6 +87,24 @@ pub struct TaskHost {
     pub logs: PathBuf,
     /// What no log may show.
     pub secrets: Arc<Secrets>,
+    /// The workflow file.
+    pub source: Arc<SourceFile>,
+}
+
+impl TaskHost {
+    /// Has failures of templates say where in the workflow file these are.
+    pub fn locate<'a>(&self, failures: impl IntoIterator<Item = &'a mut Failure>) {
+        for failure in failures {
+            let Some(About { span, needle }) = failure.about.take().map(|about| *about) else { continue };
+            // A template that batchmill has made has no place.
+            if span == Span::default() {
+                continue;
+            }
+            let span = needle.map_or(span, |needle| self.source.locate(span, &needle));
+            let (line, column) = self.source.line_column(span.start);
+            failure.message.push_str(&format!(" ({}:{line}:{column})", self.source.path.display()));
+        }
+    }
 }
 
 impl LaneSettings {

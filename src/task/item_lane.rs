@@ -5,7 +5,7 @@ use super::guard::{Cell, Guard};
 use super::lane::{BatchOutcome, Frame, FrameOutcome, Lane, LogLine};
 use super::withdrawn::{Recall, cancelled, skipped};
 use crate::measure::{SlotClock, SlotState};
-use crate::model::{Batch, Failure, FailureKind, Indexes, ItemTime, Outcome};
+use crate::model::{About, Batch, Failure, FailureKind, Indexes, ItemTime, Outcome};
 use crate::rows;
 use crate::template::{ItemScope, TemplateError};
 use std::path::PathBuf;
@@ -220,6 +220,7 @@ pub(super) fn item_scope(
 
 impl From<TemplateError> for Failure {
     fn from(error: TemplateError) -> Self {
-        Failure::new(FailureKind::Template, "TemplateError", error.message)
+        let about = About { span: error.span, needle: error.needle };
+        Failure { about: Some(Box::new(about)), ..Failure::new(FailureKind::Template, "TemplateError", error.message) }
     }
 }

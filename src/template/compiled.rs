@@ -7,7 +7,7 @@ use super::environment::{NAME, PLAIN, environment_with};
 use super::error::{TemplateError, TemplateErrorKind, shorten, syntax_error};
 use super::json::value_to_json;
 use super::names::Names;
-use super::operators::{self, Wanted, has_measured};
+use super::operators::{self, Operands, Wanted};
 use super::path_pattern::{PathPattern, write_marked};
 use super::results_name::ResultsName;
 use super::scope::ItemScope;
@@ -33,7 +33,7 @@ enum Kind {
     /// The same, with operators whose operands are measured.
     Measured(Arc<Environment<'static>>),
     /// Text with expressions or statements. Its value is a string.
-    Mixed(Arc<Environment<'static>>),
+    Mixed(Arc<Environment<'static>>, Operands),
 }
 
 impl Template {
@@ -49,9 +49,14 @@ impl Template {
             let expression = PLAIN.compile_expression_owned(format!("{}{expression}", " ".repeat(before)));
             let expression = expression.map_err(|error| syntax_error(text, &error))?;
             let env = environment_with(&PLAIN, text)?;
-            if has_measured(&env) { Kind::Measured(Arc::new(env)) } else { Kind::Expression(Arc::new(expression)) }
+            match Operands::of(&env) {
+                Operands::Measured => Kind::Measured(Arc::new(env)),
+                Operands::Free => Kind::Expression(Arc::new(expression)),
+            }
         } else {
-            Kind::Mixed(Arc::new(environment_with(&PLAIN, text)?))
+            let env = environment_with(&PLAIN, text)?;
+            let operands = Operands::of(&env);
+            Kind::Mixed(Arc::new(env), operands)
         };
         Ok(Self { kind, text: text.clone() })
     }
@@ -80,7 +85,7 @@ impl Template {
     pub fn results_name(&self) -> Option<ResultsName> {
         match self.kind {
             Kind::Expression(_) => ResultsName::read(sole_expression(&self.text.raw)?),
-            Kind::Plain | Kind::Measured(_) | Kind::Mixed(_) => None,
+            Kind::Plain | Kind::Measured(_) | Kind::Mixed(..) => None,
         }
     }
 
@@ -88,7 +93,7 @@ impl Template {
     pub fn listed_results_name(&self) -> Option<ResultsName> {
         match self.kind {
             Kind::Expression(_) => ResultsName::read_listed(sole_expression(&self.text.raw)?),
-            Kind::Plain | Kind::Measured(_) | Kind::Mixed(_) => None,
+            Kind::Plain | Kind::Measured(_) | Kind::Mixed(..) => None,
         }
     }
 
@@ -104,7 +109,7 @@ impl Template {
         let names = match &self.kind {
             Kind::Plain => return Vec::new(),
             Kind::Expression(expression) => expression.undeclared_variables(true),
-            Kind::Measured(env) | Kind::Mixed(env) => {
+            Kind::Measured(env) | Kind::Mixed(env, _) => {
                 env.get_template(NAME).map_or_else(|_| Default::default(), |it| it.undeclared_variables(true))
             }
         };
@@ -121,11 +126,13 @@ impl Template {
         let context = || Value::from_dyn_object(Arc::clone(scope));
         let value = match &self.kind {
             Kind::Plain => return Ok(Value::from(self.text.raw.clone())),
-            Kind::Mixed(_) => return self.string(scope).map(Value::from),
+            Kind::Mixed(..) => return self.string(scope).map(Value::from),
             Kind::Expression(expression) => expression.eval(context()),
-            Kind::Measured(env) => operators::render(env, context(), &Wanted::Value, |_, value, _| {
-                value.expect("the text is a single expression, so its value is left")
-            }),
+            Kind::Measured(env) => {
+                operators::render((env, Operands::Measured), context(), &Wanted::Value, |_, value, _| {
+                    value.expect("the text is a single expression, so its value is left")
+                })
+            }
         };
         let value = value.map_err(|error| self.failed(&error, scope))?;
         if value.is_undefined() { Err(self.undefined(scope)) } else { Ok(value) }
@@ -135,7 +142,7 @@ impl Template {
     pub fn string(&self, scope: &Arc<ItemScope>) -> Result<String, TemplateError> {
         match &self.kind {
             Kind::Plain => Ok(self.text.raw.clone()),
-            Kind::Mixed(env) => self.render(env, scope),
+            Kind::Mixed(env, operands) => self.render((env, *operands), scope),
             Kind::Expression(_) | Kind::Measured(_) => {
                 let value = self.value(scope)?;
                 let text = text_of(&value).map_err(|message| self.unusable(&message))?;
@@ -162,10 +169,10 @@ impl Template {
                     PathPattern::of_name(&value)
                 })
             }
-            Kind::Mixed(env) => {
+            Kind::Mixed(env, operands) => {
                 let mut env = Environment::clone(env);
                 env.set_formatter(write_marked);
-                self.render(&env, scope).map(|marked| PathPattern::of_marked(&marked))
+                self.render((&env, *operands), scope).map(|marked| PathPattern::of_marked(&marked))
             }
         }
     }
@@ -180,7 +187,7 @@ impl Template {
         value_to_json(&self.value(scope)?).map_err(|message| self.unusable(&message))
     }
 
-    fn render(&self, env: &Environment<'static>, scope: &Arc<ItemScope>) -> Result<String, TemplateError> {
+    fn render(&self, env: (&Environment<'static>, Operands), scope: &Arc<ItemScope>) -> Result<String, TemplateError> {
         // An error holds the values that it is about, so it must not leave the stack that they may need.
         let render = || {
             let context = Value::from_dyn_object(Arc::clone(scope));

@@ -7,26 +7,35 @@ use std::sync::Arc;
 /// Names in the order in which they were defined. A copy costs nothing, and looking a name up does not depend on their number:
 /// a workflow may have thousands of steps, each of which sees those before it.
 #[derive(Debug, Clone, Default)]
-pub struct NameList(Arc<IndexSet<String>>);
+pub struct NameList {
+    names: Arc<IndexSet<String>>,
+    /// Whether any other name may be one of them.
+    open: bool,
+}
 
 impl NameList {
     /// Adds a name.
     pub fn push(&mut self, name: String) {
-        Arc::make_mut(&mut self.0).insert(name);
+        Arc::make_mut(&mut self.names).insert(name);
+    }
+
+    /// From now on, any name may be one of them.
+    pub fn open(&mut self) {
+        self.open = true;
     }
 
     fn has(&self, name: &str) -> bool {
-        self.0.contains(name)
+        self.open || self.names.contains(name)
     }
 
     fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.names.iter().map(String::as_str)
     }
 }
 
 impl FromIterator<String> for NameList {
     fn from_iter<I: IntoIterator<Item = String>>(names: I) -> Self {
-        Self(Arc::new(names.into_iter().collect()))
+        Self { names: Arc::new(names.into_iter().collect()), open: false }
     }
 }
 
@@ -114,9 +123,14 @@ impl Names {
         }
     }
 
+    /// The same, where an error of the file may have hidden names: there may be an item, and any parameter.
+    pub fn unsure(&self) -> Self {
+        Self { item: true, item_dir: true, error: true, summary: true, params: None, ..self.clone() }
+    }
+
     /// The outputs and parameters, which are known by their name alone; `None` if any name may be a parameter.
     pub fn bare(&self) -> Option<Vec<String>> {
-        let params = self.params.as_ref()?;
+        let params = self.params.as_ref().filter(|params| !params.open && !self.outputs.open)?;
         Some(self.outputs.iter().chain(params.iter()).map(str::to_owned).collect())
     }
 

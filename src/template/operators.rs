@@ -23,22 +23,37 @@ pub(super) enum Wanted {
     Value,
 }
 
-/// Whether operands of its operators have to be measured.
-pub(super) fn has_measured(env: &Environment<'static>) -> bool {
-    !measured(&get_compiled_template(&template_of(env)).instructions).is_empty()
+/// What happens to the operands of a template. It is the same each time it is rendered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operands {
+    /// They are taken as they are.
+    Free,
+    /// Some of them are measured.
+    Measured,
+}
+
+impl Operands {
+    /// What happens to those of the only template of an environment.
+    pub(super) fn of(env: &Environment<'static>) -> Self {
+        let places = measured(&get_compiled_template(&template_of(env)).instructions);
+        if places.is_empty() { Self::Free } else { Self::Measured }
+    }
 }
 
 /// Renders the only template of an environment, and lets `finish` take its text, the value of its only expression if that is wanted, and
 /// what formatters and filters have left.
 pub(super) fn render<T>(
-    env: &Environment<'static>,
+    (env, operands): (&Environment<'static>, Operands),
     context: Value,
     wanted: &Wanted,
     finish: impl FnOnce(String, Option<Value>, &State<'_, '_>) -> T,
 ) -> Result<T, Error> {
     let template = template_of(env);
     let compiled = get_compiled_template(&template);
-    let detoured = detoured(&compiled.instructions, wanted);
+    let detoured = match operands {
+        Operands::Free => None,
+        Operands::Measured => Some(detoured(&compiled.instructions, wanted)),
+    };
     let instructions = detoured.as_ref().unwrap_or(&compiled.instructions);
     let mut text = String::with_capacity(compiled.buffer_size_hint);
     let (value, state) = {
@@ -48,12 +63,9 @@ pub(super) fn render<T>(
     Ok(finish(text, value, &state))
 }
 
-/// The instructions with their detours, if there are any.
-fn detoured<'env>(code: &Instructions<'env>, wanted: &Wanted) -> Option<Instructions<'env>> {
+/// The instructions with their detours.
+fn detoured<'env>(code: &Instructions<'env>, wanted: &Wanted) -> Instructions<'env> {
     let places = measured(code);
-    if places.is_empty() {
-        return None;
-    }
     // After the last instruction comes a jump over the detours to the end.
     let first_detour = length(code) + 1;
     let starts = places.iter().scan(first_detour, |next, place| {
@@ -79,7 +91,7 @@ fn detoured<'env>(code: &Instructions<'env>, wanted: &Wanted) -> Option<Instruct
             add(&mut copy, instruction, code, place.at);
         }
     }
-    Some(copy)
+    copy
 }
 
 /// Adds an instruction with the place in the text of one in `code`.

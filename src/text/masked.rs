@@ -118,6 +118,23 @@ mod tests {
     }
 
     #[test]
+    fn text_is_the_same_however_it_came_and_goes() {
+        let secrets = Secrets::new(["hunter2".to_owned()]);
+        for text in [MaybeSecret::from(b"a hunter2".to_vec()), "a hunter2".into(), "a hunter2".to_owned().into()] {
+            assert!((text.len(), text.is_empty(), text.has_secret(&secrets)) == (9, false, true));
+            assert!(!text.has_secret(&Secrets::default()));
+            let masked = text.masked(&secrets);
+            assert_eq!((masked.as_bytes(), masked.lines().as_str()), (&b"a ***"[..], "a ***"));
+        }
+        let mut text = MaybeSecret::default();
+        assert!(text.is_empty() && !text.has_secret(&secrets));
+        text.push("hunter");
+        assert!(!text.is_empty() && !text.has_secret(&secrets));
+        text.push("2");
+        assert!(text.has_secret(&secrets));
+    }
+
+    #[test]
     fn a_secret_is_found_in_text_that_is_not_utf_8() {
         let secrets = Secrets::new(["hunter2".to_owned()]);
         assert_eq!(MaybeSecret::new(b"\xffhunter2\xff").masked(&secrets).into_bytes(), b"\xff***\xff");

@@ -157,6 +157,17 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_of_text_becomes_one_line() {
+        let shown = [Printable::from("a\nb"), "a\nb".to_owned().into(), Path::new("a\nb").into()];
+        assert!(shown.iter().all(|shown| shown.as_str() == "a\\nb"), "{shown:?}");
+    }
+
+    #[test]
+    fn debug_output_is_escaped_twice_and_so_can_be_shown_too() {
+        assert_eq!(format!("{:?}", Printable::line("a \u{1b}\"")), r#""a \\x1b\"""#);
+    }
+
+    #[test]
     fn joiners_stay_where_a_script_needs_them() {
         for text in ["می\u{200c}خواهم", "\u{1f469}\u{200d}\u{1f469}\u{200d}\u{1f466}", "\u{2764}\u{fe0f}"] {
             assert_eq!(Printable::line(text).as_str(), text);

@@ -266,6 +266,9 @@ mod tests {
         }
         let alone = base64::engine::general_purpose::STANDARD_NO_PAD.encode(secret);
         assert_eq!(secrets.masked(format!("({alone})")), "(***)");
+        // What is not base64 is no part of it, even where it begins within a group.
+        let within = base64::engine::general_purpose::STANDARD_NO_PAD.encode(format!("p{secret}"));
+        assert_eq!(secrets.masked(format!("({})", &within[2..])), "(***)");
     }
 
     #[test]
@@ -277,6 +280,7 @@ mod tests {
             ("a Kqv...---x\u{2026}yz...", "a ***..."),
             ("\u{2026}v...---x\u{2026}yz-W b", "\u{2026}*** b"),
             ("...--x%E2%80%A6yz-W b", "...*** b"),
+            ("...--x%E2%80%A6yz-W", "...***"),
             ("a Kqv%2e..%2d--x%E2%80%A6%79\u{2026}", "a ***\u{2026}"),
         ] {
             assert_eq!(secrets.masked(text.to_owned()), masked);
@@ -309,6 +313,18 @@ mod tests {
     }
 
     #[test]
+    fn what_may_go_on_is_held_back_and_nothing_else() {
+        let secrets = Secrets::new(["hunter2".to_owned()]);
+        for (text, held) in
+            [("a hunter2", "hunter2"), ("a hunter", "hunter"), ("hunter2 hu", "hu"), ("a hunter2 !", ""), ("", "")]
+        {
+            assert_eq!(&text[secrets.open_end(text)..], held, "{text}");
+        }
+        assert_eq!(Secrets::default().open_end("a hunter"), 8);
+        assert_eq!((secrets.values(), Secrets::default().values()), (&["hunter2".to_owned()][..], &[][..]));
+    }
+
+    #[test]
     fn text_that_is_masked_once_stays_as_it_is() {
         let secrets = Secrets::new(["s\u{e9}cret".to_owned()]);
         let once = secrets.masked("\u{e9} s\u{e9}cret \u{e9}".to_owned());
@@ -326,6 +342,7 @@ mod tests {
             "'ab\"cd\\\\ef\u{e9}SEC\\nBEGIN PRIVATE KEY'".to_owned(),
             "ab\\\"cd\\\\ef\\u00e9SEC\\nBEGIN PRIVATE KEY".to_owned(),
             "BEGIN PRIVATE KEY".to_owned(),
+            "ab\"cd\\ef\\xe9SEC\nBEGIN PRIVATE KEY".to_owned(),
             base64::engine::general_purpose::STANDARD.encode(secret),
         ];
         for form in forms {

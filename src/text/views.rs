@@ -231,6 +231,10 @@ mod tests {
             (r#"\"\n\u00e9\ud83d\ude00\x41\101\'\/\\"#, "\"\né\u{1f600}AA'/\\"),
             (r"\u{e9}\U0001f600\xc3\xa9 \q \u12", "é\u{1f600}é \\q "),
             (r"\e[1m\E[0m", "\u{1b}[1m\u{1b}[0m"),
+            (r"\a\b\f\v\t\r", "\u{7}\u{8}\u{c}\u{b}\t\r"),
+            ("a\\\nb", "ab"),
+            (r"caf\u{e", "caf"),
+            (r"x \u002541", "x A"),
             ("&amp;&lt;&#39;&#x27;&quot; &x;", "&<''\" &x;"),
             ("YWJj\n  ZGVm\r\nZ2", "YWJjZGVmZ2"),
         ] {

@@ -14,7 +14,7 @@ pub struct Assignment {
     pub run: String,
     /// The step.
     pub step: String,
-    /// The path of the workflow file.
+    /// The path of the workflow file, as messages show it.
     pub path: PathBuf,
     /// Its text.
     pub text: String,

@@ -1,8 +1,10 @@
 //! Requests that go through a proxy, as the variables of the environment say.
 
-use crate::proxies::Proxy;
-use crate::support::{Sandbox, Server};
+use crate::proxies::{Proxy, UNREACHABLE};
+use crate::support::{Ended, Sandbox, Server, ended};
 use crate::tls_server::{Authority, Clients, Front};
+use std::fs;
+use std::process::Command;
 
 /// The variables that name proxies, so that those of the tests' own environment do not count.
 const VARIABLES: &[&str] =
@@ -110,6 +112,48 @@ fn socks_proxies_get_an_address_or_a_name() {
         sandbox.run(&[]).exits_with(0);
         assert_eq!((bodies(&sandbox), proxy.asked()), (vec!["/a".to_owned(), "/b".to_owned()], vec![asked.to_owned()]));
     }
+}
+
+/// Runs with these hosts; none where that cannot be arranged.
+fn run_with_hosts(sandbox: &Sandbox, hosts: &str) -> Option<Ended> {
+    fs::write(sandbox.path().join("hosts"), hosts).unwrap();
+    let command = sandbox.command(&["run", "workflow.yaml"]);
+    let mut inside = Command::new("unshare");
+    inside.args(["-rm", "sh", "-c", "mount --bind hosts /etc/hosts && exec \"$0\" \"$@\""]);
+    inside.arg(command.get_program()).args(command.get_args()).current_dir(sandbox.path());
+    inside.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let can = Command::new("unshare").args(["-rm", "mount", "--bind", "/dev/null", "/etc/hosts"]).output();
+    if !can.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: names cannot be given addresses here");
+        return None;
+    }
+    Some(ended(&mut inside))
+}
+
+#[test]
+fn a_socks_proxy_is_asked_for_every_address_of_a_name() {
+    let server = Server::start(|request| (200, vec![], request.url.clone()));
+    let proxy = Proxy::socks();
+    let sandbox = sandbox(
+        "[a]",
+        &format!("url: 'http://two.test:{}/{{{{ item }}}}'", server.port),
+        &[("all_proxy", &proxy.url("socks5"))],
+    );
+    for (hosts, asked) in [
+        // The system sorts them: the closer one comes first.
+        (&[UNREACHABLE, "127.0.0.9"][..], &[UNREACHABLE, "127.0.0.9"][..]),
+        (&["127.0.0.3", UNREACHABLE], &["127.0.0.3"]),
+        (&["127.0.0.8", UNREACHABLE, "127.0.0.9"], &[UNREACHABLE, "127.0.0.8"]),
+    ] {
+        let lines: String = hosts.iter().map(|address| format!("{address} two.test\n")).collect();
+        let Some(ended) = run_with_hosts(&sandbox, &lines) else { return };
+        ended.exits_with(0);
+        let mut all = proxy.asked();
+        all.dedup();
+        assert_eq!(all, asked, "{hosts:?}");
+    }
+    let ended = run_with_hosts(&sandbox, &format!("{UNREACHABLE} two.test\n")).unwrap();
+    ended.exits_with(3).says(&["ProxyError", "the host cannot be reached"]);
 }
 
 #[test]

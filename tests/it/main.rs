@@ -10,6 +10,8 @@
 mod aggregate;
 /// What `on_failure` and `finally` tell.
 mod alerts;
+/// All faults of a file.
+mod all_faults;
 /// Which module may import which, and where the heavy crates live.
 mod arrows;
 /// Rows and files that cannot be read.

@@ -122,3 +122,51 @@ fn an_error_in_folded_code_is_shown_at_its_line() {
         }
     }
 }
+
+/// Where a word is in a text, as `line:column`.
+fn place(text: &str, word: &str) -> String {
+    let before = text.split(word).next().unwrap();
+    let line = before.rsplit('\n').next().unwrap();
+    format!("{}:{}", before.matches('\n').count() + 1, line.chars().count() + 1)
+}
+
+#[test]
+fn a_template_that_fails_in_a_run_says_where_it_is() {
+    for task in [
+        "shell\n    inputs:\n      command: |\n        echo one\n        echo {{ item.y.z }}",
+        "shell\n    inputs: {command: [echo, '{{ item.y.z }}']}",
+        "shell\n    inputs: {command: ls, env: {A: '{{ item.y.z }}'}}",
+        "echo\n    inputs: {message: 'ä {{ item.y.z }}'}",
+        "python\n    inputs: {code: return k, k: '{{ item.y.z }}'}",
+        "http_request\n    inputs: {url: 'http://127.0.0.1:9/{{ item.y.z }}'}",
+    ] {
+        let steps =
+            format!("steps:\n  - name: a\n    for_each: [{{x: 1}}]\n    continue_on_error: true\n    task: {task}\n");
+        let sandbox = Sandbox::with(&steps);
+        sandbox.run(&[]).exits_with(1);
+        let message = sandbox.failures()[0]["error"].as_str().unwrap().to_owned();
+        let place = place(&steps, ".y.z");
+        assert_eq!(
+            message,
+            format!("cannot render `.y.z`: undefined value: `item.y` is undefined (workflow.yaml:{place})"),
+            "{task}"
+        );
+    }
+}
+
+#[test]
+fn a_template_that_stops_a_step_says_where_it_is() {
+    for (step, word) in [
+        ("task: echo\n    inputs: {message: '{{ [1] | first | items }}'}", "items }}"),
+        ("for_each: [{x: 1}]\n    where: item.y.z\n    task: echo\n    inputs: {message: 1}", ".y.z"),
+        (
+            "for_each: [{x: 1}]\n    task: python\n    on_item_error: {type: echo, message: '{{ item.y.z }}'}\n    inputs: {code: return 1 / 0}",
+            ".y.z",
+        ),
+    ] {
+        let steps = format!("steps:\n  - name: a\n    {step}\n");
+        let ended = Sandbox::with(&steps).run(&[]);
+        let place = format!("workflow.yaml:{}", place(&steps, word));
+        assert!(ended.code != Some(0) && ended.stderr.contains(&place), "{step}: {place} is not in\n{}", ended.stderr);
+    }
+}

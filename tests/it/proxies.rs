@@ -5,6 +5,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 
+/// An address that no proxy reaches.
+pub const UNREACHABLE: &str = "127.0.0.2";
+
 /// A proxy on a free port. What it was asked for comes out, in words.
 pub struct Proxy {
     pub port: u16,
@@ -68,6 +71,10 @@ impl Proxy {
             let _ = tell.send(format!("{said}{host}"));
             if host.contains("forbidden") {
                 stream.write_all(&[5, 2, 0, 1, 0, 0, 0, 0, 0, 0]).unwrap();
+                return;
+            }
+            if host == UNREACHABLE {
+                stream.write_all(&[5, 4, 0, 1, 0, 0, 0, 0, 0, 0]).unwrap();
                 return;
             }
             let server = TcpStream::connect(("127.0.0.1", port)).unwrap();

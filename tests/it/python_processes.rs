@@ -147,3 +147,28 @@ with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
     sandbox.run(&[]).exits_with(0);
     assert_eq!(sandbox.results("work"), [json!(2), json!(4), json!(6)]);
 }
+
+#[test]
+fn joblib_runs_functions_of_the_code_with_each_of_its_backends() {
+    for backend in ["loky", "multiprocessing", "threading"] {
+        let code = format!(
+            "
+from joblib import Parallel, delayed
+class Number:
+    def __init__(self, value):
+        self.value = value
+def double(number):
+    return Number(factor() * number.value)
+def factor():
+    return 2
+numbers = Parallel(n_jobs=2, backend='{backend}')(delayed(double)(Number(item + k)) for k in range(3))
+return [number.value for number in numbers]
+"
+        );
+        let sandbox = Sandbox::with(&step(&code));
+        sandbox.run(&[]).exits_with(0);
+        let expected = [1, 2, 3].map(|item| json!([2 * item, 2 * item + 2, 2 * item + 4]));
+        assert_eq!(sandbox.results("work"), expected, "{backend}");
+        sandbox.has_no_process();
+    }
+}

@@ -79,6 +79,61 @@ fn a_valid_file_has_its_steps_for_programs() {
     assert_eq!(found["steps"], json!([{"name": "a", "type": "echo", "is_batch": true, "item": item}]));
 }
 
+const DOUBTFUL: &str = "\
+params: {lr: 1}
+steps:
+  - name: pipe
+    task: shell
+    inputs: {command: 'ls | wc -l'}
+  - name: code
+    task: python
+    inputs:
+      code: |
+        from math import *
+        return lrr
+  - {name: script, task: python, inputs: {script: a.py}}
+";
+
+fn doubtful() -> Sandbox {
+    Sandbox::with(DOUBTFUL).file("a.py", "from math import *\n\nprint(lrr)\n")
+}
+
+#[test]
+fn what_may_be_wrong_with_a_valid_file_has_a_place_for_programs() {
+    let found = doubtful().batchmill(&["validate", "workflow.yaml", "--format", "json"]).exits_with(0).json();
+    assert_eq!((&found["valid"], &found["diagnostics"]), (&json!(true), &json!([])));
+    let warnings = found["warnings"].as_array().unwrap();
+    let brief = |warning: &Value| {
+        let text = |key: &str| warning[key].as_str().unwrap().to_owned();
+        format!(
+            "{} {}:{} {}",
+            text("level"),
+            text("file").rsplit('/').next().unwrap(),
+            warning["line"],
+            text("message")
+        )
+    };
+    assert_eq!(
+        warnings.iter().map(brief).collect::<Vec<_>>(),
+        [
+            "warning workflow.yaml:11 `lrr` may not be defined",
+            "warning a.py:3 `lrr` may not be defined",
+            "note workflow.yaml:5 in a pipe, `sh` reports only the failure of the last command",
+        ]
+    );
+    assert_eq!(warnings[0]["help"], "did you mean `lr`?");
+}
+
+#[test]
+fn github_shows_what_may_be_wrong_at_its_line() {
+    let shown = doubtful().batchmill(&["validate", "workflow.yaml", "--format", "github"]).exits_with(0).stdout;
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(lines.len(), 3, "{shown}");
+    assert!(lines[0].starts_with("::warning file=workflow.yaml,line=11,title=batchmill::`lrr` may not"), "{shown}");
+    assert!(lines[0].ends_with("%0Ahelp: did you mean `lr`?"), "{shown}");
+    assert!(lines[2].starts_with("::notice file=workflow.yaml,line=5,title=batchmill::in a pipe"), "{shown}");
+}
+
 #[test]
 fn github_shows_errors_at_their_lines() {
     let sandbox = Sandbox::new()

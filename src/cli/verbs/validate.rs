@@ -5,15 +5,17 @@ mod github;
 use crate::cli::args::{StateArgs, WorkflowArgs};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::finding::Finding;
 use crate::cli::prepare::{load, options};
 use crate::cli::stderr::tell;
 use crate::cli::stdout::{print, print_json};
-use crate::compile::{Options, Prepared, prepare};
+use crate::compile::{Options, Prepared, Warning, prepare};
 use crate::report::count;
 use crate::spec::{BatchSize, BatchSpec, Setting, StepKind};
 use crate::task::{Batching, Program};
 use crate::text::Printable;
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 use serde_json::json;
 use std::fmt::Write;
 
@@ -51,16 +53,21 @@ impl ValidateArgs {
                     json!({"name": step.name(), "type": step.program.type_name(), "is_batch": item.is_some(), "item": item})
                 });
                 let steps: Vec<_> = steps.collect();
-                print_json(
-                    &json!({"file": file.display().to_string(), "valid": true, "steps": steps, "diagnostics": []}),
-                )?;
+                let warnings: Vec<Told> = warnings(&prepared).iter().map(Told::of).collect();
+                let file = file.display().to_string();
+                print_json(&json!({
+                    "file": file, "valid": true, "steps": steps, "diagnostics": [], "warnings": warnings,
+                }))?;
             }
             (Format::Json, Err(error)) => {
                 let found = error.findings(file);
                 print_json(&json!({"file": file.display().to_string(), "valid": false, "diagnostics": found}))?;
                 return Ok(error.exit());
             }
-            (Format::Github, Ok(prepared)) => tell(text(&prepared).trim_end()),
+            (Format::Github, Ok(prepared)) => {
+                print(warnings(&prepared).iter().map(github::warning).collect::<String>())?;
+                tell(text(&prepared).trim_end());
+            }
             (Format::Github, Err(error)) => {
                 print(github::commands(&error.findings(file)))?;
                 // Whoever reads the log sees the lines that are wrong.
@@ -80,8 +87,8 @@ impl ValidateArgs {
 fn text(prepared: &Prepared) -> String {
     let path = Printable::path(&prepared.workflow.source.path);
     let mut text = format!("{path} is valid: {}\n", count(prepared.workflow.steps.len() as u64, "step"));
-    for note in prepared.warnings.iter().cloned().chain(prepared.notes()) {
-        let _ = writeln!(text, "{note}");
+    for warning in warnings(prepared) {
+        let _ = writeln!(text, "{warning}");
     }
     for step in &prepared.steps {
         if let Some(batch) = is_batch(&step.step.kind) {
@@ -89,6 +96,25 @@ fn text(prepared: &Prepared) -> String {
         }
     }
     text
+}
+
+/// A warning for programs.
+#[derive(Serialize)]
+struct Told {
+    level: &'static str,
+    #[serde(flatten)]
+    finding: Finding,
+}
+
+impl Told {
+    fn of(warning: &Warning) -> Self {
+        Self { level: warning.level.name(), finding: Finding::warning(warning) }
+    }
+}
+
+/// What may be wrong, and what is good to know.
+fn warnings(prepared: &Prepared) -> Vec<Warning> {
+    prepared.warnings.iter().cloned().chain(prepared.notes()).collect()
 }
 
 fn is_batch(kind: &StepKind) -> Option<&BatchSpec> {

@@ -111,7 +111,7 @@ impl Options {
         task: Option<Task>,
         settings: RetryAndTimeout,
         errors: &mut ErrorList,
-    ) -> Option<BatchSpec> {
+    ) -> BatchSpec {
         let always = task.as_ref().is_some_and(Task::always_takes_batches);
         let is_python = task.as_ref().is_none_or(|task| matches!(task.kind, TaskKind::Python(_)));
         let one_by_one = self.batched == Some(false) || !is_python && !always;
@@ -137,8 +137,8 @@ impl Options {
             }
         }
         let (aggregate, aggregate_file) = self.aggregate.unzip();
-        Some(BatchSpec {
-            items: items.spec?,
+        BatchSpec {
+            items: items.spec.unwrap_or_else(|| ItemsSpec::List(Vec::new())),
             items_span: items.span,
             condition: self.condition,
             allow_empty: self.allow_empty,
@@ -158,8 +158,8 @@ impl Options {
             retry: settings.retry.unwrap_or_default(),
             timeout: settings.timeout,
             batch_timeout: self.batch_timeout,
-            task: task?,
-        })
+            task: task.unwrap_or_else(|| Task::unread(items.span)),
+        }
     }
 }
 
@@ -215,13 +215,15 @@ fn on_item_error(field: &Field<'_>, errors: &mut ErrorList) -> Option<Task> {
     task
 }
 
-/// Reads the `inputs` of a step with `task: batch`.
-pub(super) fn batch(inputs: &mut Section<'_>, step: RetryAndTimeout, errors: &mut ErrorList) -> Option<BatchSpec> {
+/// Reads the `inputs` of a step with `task: batch`. Whether its task could be read comes second.
+pub(super) fn batch(inputs: &mut Section<'_>, step: RetryAndTimeout, errors: &mut ErrorList) -> (BatchSpec, bool) {
     let items = inputs.require("items", errors).map(|field| ItemsField::read(&field, errors));
+    let items = items.unwrap_or(ItemsField { spec: None, span: inputs.span });
     let task = inputs.require("task", errors).map(|field| inner_task(&field, errors));
     let options = Options::take(inputs, errors);
     let settings = RetryAndTimeout::take(inputs, errors);
     inputs.reject_unknown(&[&crate::spec::keys::BATCH], errors);
-    let (task, own) = task?;
-    options.batch(items?, task, own.or(settings).or(step), errors)
+    let (task, own) = task.unwrap_or((None, RetryAndTimeout::default()));
+    let has_task = task.is_some();
+    (options.batch(items, task, own.or(settings).or(step), errors), has_task)
 }

@@ -7,6 +7,7 @@ use super::steps::{closing, steps};
 use crate::model::Span;
 use crate::spec::diagnostic::{Diagnostic, Diagnostics, ErrorList};
 use crate::spec::dialect::Dialect;
+use crate::spec::draft::{Doubts, Draft, may_be_meant};
 use crate::spec::keys;
 use crate::spec::native::Native;
 use crate::spec::node::{Node, NodeKind};
@@ -20,11 +21,24 @@ use std::sync::Arc;
 
 /// Reads a workflow file. `path` is used in messages and for the default name.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<Workflow, Diagnostics> {
-    parse_dialect(&Native, path, bytes)
+    draft(path, bytes)?.checked()
+}
+
+/// Reads a workflow file as far as it can be read.
+///
+/// # Errors
+/// If it is not YAML.
+pub fn draft(path: &Path, bytes: &[u8]) -> Result<Draft, Diagnostics> {
+    draft_of(&Native, path, bytes)
 }
 
 /// Reads a workflow file that is written in a dialect.
+#[cfg(test)]
 pub(super) fn parse_dialect(dialect: &dyn Dialect, path: &Path, bytes: &[u8]) -> Result<Workflow, Diagnostics> {
+    draft_of(dialect, path, bytes)?.checked()
+}
+
+fn draft_of(dialect: &dyn Dialect, path: &Path, bytes: &[u8]) -> Result<Draft, Diagnostics> {
     let source = yaml::decode(path, bytes)?;
     let (root, mut errors) = match yaml::load(&source, dialect.templates()) {
         Ok(loaded) => loaded,
@@ -34,18 +48,16 @@ pub(super) fn parse_dialect(dialect: &dyn Dialect, path: &Path, bytes: &[u8]) ->
     refuse_template_keys(&root, &mut errors);
     let top = Span::new(root.span.start, root.span.start);
     let mut section = Section::new(&root, "", top);
-    let mut workflow = workflow(&mut section, &mut errors);
+    let (mut workflow, mut doubts) = workflow(&mut section, &mut errors);
+    let known = errors.len();
     section.reject_unknown(&[&keys::WORKFLOW], &mut errors);
-    match Diagnostics::new(source.clone(), errors.into_vec()) {
-        Some(errors) => Err(errors),
-        None => {
-            if workflow.name.is_empty() {
-                workflow.name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-            }
-            workflow.source = source;
-            Ok(workflow)
-        }
+    doubts.params |= workflow.params.is_none() && may_be_meant(&errors, known, "params");
+    doubts.env |= workflow.env.is_empty() && may_be_meant(&errors, known, "env");
+    if workflow.name.is_empty() {
+        workflow.name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     }
+    workflow.source = source;
+    Ok(Draft { workflow, errors: errors.into_vec(), doubts })
 }
 
 /// A key is never a template, so one that looks like it would stay as it is, in silence.
@@ -65,12 +77,15 @@ fn refuse_template_keys(node: &Node, errors: &mut ErrorList) {
     }
 }
 
-/// Reads the top-level keys, without the source and the default name. Only valid if no error was recorded.
-fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> Workflow {
+/// Reads the top-level keys, without the source and the default name.
+fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> (Workflow, Doubts) {
     let name = section.take("name").and_then(|name| name.literal(errors));
     let description = section.take("description").and_then(|text| text.plain(errors));
+    let start = errors.len();
     let params = section.take("params").map(|field| params(&field, errors));
+    let after_params = errors.len();
     let env = section.take("env").map(|field| field.scalars(errors)).unwrap_or_default();
+    let mut doubts = Doubts { params: after_params > start, env: errors.len() > after_params, ..Doubts::default() };
     let secrets = section.take("secrets").map(|field| field.literals(errors)).unwrap_or_default();
     let keep_runs = |value: &_| {
         let count = std::num::NonZeroUsize::read(value);
@@ -90,7 +105,7 @@ fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> Workflow {
     let shell = section.take("shell").and_then(|field| shell_program(&field, errors));
     let seed: Option<Setting<i64>> = section.take("seed").and_then(|field| field.setting(errors));
     let mut steps = match section.take("steps") {
-        Some(field) => steps(&field, errors),
+        Some(field) => steps(&field, &mut doubts, errors),
         None => {
             if !section.has_similar("steps") {
                 errors.push(Diagnostic::of_file("missing key `steps`").help("list the steps under `steps`"));
@@ -107,7 +122,7 @@ fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> Workflow {
     if let Some(seed) = &seed {
         steps.iter_mut().chain(&mut closing).for_each(|step| step.kind.default_seed(seed));
     }
-    Workflow {
+    let workflow = Workflow {
         source: SourceFile::default(),
         name: name.map(|name| name.raw).unwrap_or_default(),
         description: description.map(|text| text.raw),
@@ -118,5 +133,6 @@ fn workflow(section: &mut Section<'_>, errors: &mut ErrorList) -> Workflow {
         secrets,
         steps: steps.into_iter().map(Arc::new).collect(),
         closing: closing.into_iter().map(Arc::new).collect(),
-    }
+    };
+    (workflow, doubts)
 }

@@ -28,5 +28,5 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub use file::parse;
+pub use file::{draft, parse};
 pub use params::{RENAME, check_param, is_reserved, reserved, value, values};

@@ -1,7 +1,7 @@
 //! Reads one mapping: keys are taken out one by one, and those left at the end are unknown.
 
 use crate::model::{Span, Text, Tree};
-use crate::spec::diagnostic::{Diagnostic, ErrorList};
+use crate::spec::diagnostic::{Diagnostic, DiagnosticKind, ErrorList};
 use crate::spec::keys::{self, KeyGroup, either, listed, nearest};
 use crate::spec::node::{Node, NodeKind, describe, shorten};
 use crate::spec::setting::{Readable, Setting, ValueError};
@@ -292,8 +292,10 @@ impl<'n> Section<'n> {
 pub(super) fn unknown(field: &Field<'_>, groups: &[&'static KeyGroup]) -> Diagnostic {
     let name = field.key;
     let known = || groups.iter().flat_map(|group| group.names());
+    let meant = nearest(name, known());
     let error = Diagnostic::at(field.key_span, format!("unknown key `{name}`")).within(field.path.clone());
-    match nearest(name, known()) {
+    let error = error.kind(DiagnosticKind::UnknownKey(meant));
+    match meant {
         Some(meant) => error.label(format!("did you mean `{meant}`?")),
         None => error.help(format!("valid keys: {}", listed(known()))),
     }

@@ -10,17 +10,22 @@ use super::task::{inner_task, merge_inputs, task};
 use super::task_type::{Level, Runs, TaskHead, TaskType, task_head};
 use crate::model::{Span, StepName};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
+use crate::spec::draft::{Doubts, hides_names};
 use crate::spec::keys;
 use crate::spec::node::{Node, NodeKind, shorten};
+use crate::spec::task::Task;
 use crate::spec::workflow::{Outputs, Single, Step, StepKind};
 use std::collections::HashMap;
 
-/// Reads all steps.
-pub(super) fn steps(field: &Field<'_>, errors: &mut ErrorList) -> Vec<Step> {
-    let mut parser = StepsParser { names: HashMap::new(), outputs: outputs::Seen::default(), errors };
+/// Reads all steps, and notes what errors may have hidden of them.
+pub(super) fn steps(field: &Field<'_>, doubts: &mut Doubts, errors: &mut ErrorList) -> Vec<Step> {
+    let mut parser = StepsParser { names: HashMap::new(), outputs: outputs::Seen::default(), doubts, errors };
     match &field.node.kind {
         NodeKind::List(list) if !list.is_empty() => {
-            return list.iter().enumerate().filter_map(|(index, node)| parser.element(index, node)).collect();
+            let steps: Vec<Option<Step>> =
+                list.iter().enumerate().map(|(index, node)| parser.element(index, node)).collect();
+            parser.doubts.lost_steps = steps.iter().any(Option::is_none);
+            return steps.into_iter().flatten().collect();
         }
         NodeKind::Map(entries) if !entries.is_empty() => parser.errors.push(field.expected("a list of steps")),
         NodeKind::List(_) | NodeKind::Map(_) | NodeKind::Null => {
@@ -41,6 +46,7 @@ struct StepsParser<'e> {
     /// The names so far and their places.
     names: HashMap<String, Span>,
     outputs: outputs::Seen,
+    doubts: &'e mut Doubts,
     errors: &'e mut ErrorList,
 }
 
@@ -66,7 +72,12 @@ impl StepsParser<'_> {
                 None
             }
         };
-        self.step(&mut section, name)
+        let start = self.errors.len();
+        let step = self.step(&mut section, name)?;
+        if hides_names(self.errors, start, &path) {
+            self.doubts.steps.push(step.name.clone());
+        }
+        Some(step)
     }
 
     fn name(&mut self, name: &str, span: Span) -> Option<NameField> {
@@ -101,7 +112,7 @@ impl StepsParser<'_> {
         let seed = section.take("seed").map(|field| SeedField::read(&field, errors));
         let mut kind = match head {
             Some(head) if head.kind == TaskType::Batch => batch_step(section, settings, errors),
-            Some(head) => task_step(TaskHead { runs, ..head }, section, settings, errors),
+            Some(head) => Some(task_step(TaskHead { runs, ..head }, section, settings, errors)),
             None => {
                 // Without a type, the inputs cannot be checked.
                 section.take("for_each");
@@ -115,10 +126,11 @@ impl StepsParser<'_> {
             }
         };
         if let (Some(seed), Some(kind)) = (seed, &mut kind) {
-            seed.apply(kind, errors);
+            kind.seed(seed, errors);
         }
         let NameField { name, span } = name?;
-        let mut step = Step { name, span, outputs, timeout, kind: kind? };
+        let kind = kind.map_or_else(|| StepKind::Single(Single::unread(span)), |kind| kind.kind);
+        let mut step = Step { name, span, outputs, timeout, kind };
         shell.iter().for_each(|shell| step.default_shell(shell));
         Some(step)
     }
@@ -132,7 +144,8 @@ pub(super) fn closing(field: &Field<'_>, steps: &[Step], errors: &mut ErrorList)
         let error = Diagnostic::at(step.span, format!("step name `{name}` clashes with `{name}` of the workflow"));
         errors.push(error.also(field.key_span, "defined here").help("rename the step").within(format!("steps.{name}")));
     }
-    let single = Single { task: task?, retry: settings.retry.unwrap_or_default(), timeout: settings.timeout };
+    let task = task.unwrap_or_else(|| Task::unread(field.key_span));
+    let single = Single { task, retry: settings.retry.unwrap_or_default(), timeout: settings.timeout };
     Some(Step {
         name,
         span: field.key_span,
@@ -142,7 +155,22 @@ pub(super) fn closing(field: &Field<'_>, steps: &[Step], errors: &mut ErrorList)
     })
 }
 
-fn batch_step(section: &mut Section<'_>, settings: RetryAndTimeout, errors: &mut ErrorList) -> Option<StepKind> {
+/// What a step does, and whether its task could be read.
+struct KindField {
+    kind: StepKind,
+    has_task: bool,
+}
+
+impl KindField {
+    fn seed(&mut self, seed: SeedField, errors: &mut ErrorList) {
+        // A task that could not be read may be one of Python.
+        if self.has_task {
+            seed.apply(&mut self.kind, errors);
+        }
+    }
+}
+
+fn batch_step(section: &mut Section<'_>, settings: RetryAndTimeout, errors: &mut ErrorList) -> Option<KindField> {
     if let Some(items) = section.take("for_each") {
         let error = Diagnostic::at(items.key_span, "`for_each` cannot be used with `task: batch`");
         errors.push(error.within(items.path).help("move the items to `items` under `inputs`"));
@@ -154,11 +182,11 @@ fn batch_step(section: &mut Section<'_>, settings: RetryAndTimeout, errors: &mut
     };
     let mut inputs = field.section(errors);
     let seed = inputs.take("seed").map(|field| SeedField::read(&field, errors));
-    let batch = batch(&mut inputs, settings, errors);
+    let (batch, has_task) = batch(&mut inputs, settings, errors);
     misplaced(section, &keys::BATCH, errors);
-    let mut kind = batch.map(|batch| StepKind::Batch(Box::new(batch)))?;
+    let mut kind = KindField { kind: StepKind::Batch(Box::new(batch)), has_task };
     if let Some(seed) = seed {
-        seed.apply(&mut kind, errors);
+        kind.seed(seed, errors);
     }
     Some(kind)
 }
@@ -168,25 +196,26 @@ fn task_step(
     section: &mut Section<'_>,
     settings: RetryAndTimeout,
     errors: &mut ErrorList,
-) -> Option<StepKind> {
+) -> KindField {
     let mut fields = Section::empty(&section.path, section.span);
     merge_inputs(&mut fields, section.take("inputs"), errors);
     let (task, own) = task(head, &mut fields, errors);
-    let settings = own.or(settings);
+    let (settings, has_task) = (own.or(settings), task.is_some());
     let Some(items) = section.take("for_each") else {
         for field in section.rest_of_ours() {
             errors.push(stray(&field, head.kind));
         }
-        return Some(StepKind::Single(Single {
-            task: task?,
+        let kind = StepKind::Single(Single {
+            task: task.unwrap_or_else(|| Task::unread(head.span)),
             retry: settings.retry.unwrap_or_default(),
             timeout: settings.timeout,
-        }));
+        });
+        return KindField { kind, has_task };
     };
     let items = ItemsField::read(&items, errors);
     let options = Options::take(section, errors);
     misplaced(section, head.kind.keys(), errors);
-    options.batch(items, task, settings, errors).map(|batch| StepKind::Batch(Box::new(batch)))
+    KindField { kind: StepKind::Batch(Box::new(options.batch(items, task, settings, errors))), has_task }
 }
 
 /// The error for a key that a step without `for_each` does not have.

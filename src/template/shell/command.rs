@@ -15,7 +15,7 @@ use crate::template::environment::{environment, environment_with, template_of};
 use crate::template::error::{TemplateError, TemplateErrorKind};
 use crate::template::foreign::with_raw;
 use crate::template::names::Names;
-use crate::template::operators::{self, Wanted};
+use crate::template::operators::{self, Operands, Wanted};
 use crate::template::scope::ItemScope;
 use minijinja::Environment;
 use minijinja::value::Value;
@@ -41,6 +41,7 @@ pub enum ShellCommand {
 #[derive(Debug, Clone)]
 pub struct Script {
     env: Arc<Environment<'static>>,
+    operands: Operands,
     text: Text,
     uses: Vec<String>,
 }
@@ -100,7 +101,8 @@ impl ShellCommand {
             // Whether a value fits into arithmetic is only known when it is rendered, so use a number here.
             substitute(&command, &["0".to_owned()]).map_err(|error| shell_error(text, &error))?;
         }
-        Ok(Self::Script(Script { env: Arc::new(env), text: text.clone(), uses }))
+        let operands = Operands::of(&env);
+        Ok(Self::Script(Script { env: Arc::new(env), operands, text: text.clone(), uses }))
     }
 
     /// Compiles a program and its arguments.
@@ -151,7 +153,7 @@ impl Script {
 
     fn quoted(&self, scope: &Arc<ItemScope>) -> Result<RenderedCommand, TemplateError> {
         let context = Value::from_dyn_object(Arc::clone(scope));
-        let rendered = operators::render(&self.env, context, &Wanted::Text, |text, _, state| {
+        let rendered = operators::render((&self.env, self.operands), context, &Wanted::Text, |text, _, state| {
             (text, state.get_extension::<Captured>().cloned().unwrap_or_default())
         });
         let (text, captured) =

@@ -357,6 +357,12 @@ mod tests {
             ("cat <<E\n\\\nE\n@\nE\n@", "cat <<E\n\\\nE\n${v}\nE\n\"${v}\""),
             ("echo $(grep case @) $(echo case @)", r#"echo $(grep case "${v}") $(echo case "${v}")"#),
             ("case a in a) echo @;; esac", r#"case a in a) echo "${v}";; esac"#),
+            ("a; case b in b) echo @;; esac", r#"a; case b in b) echo "${v}";; esac"#),
+            ("echo `cat @` # it's\necho @", "echo `cat \"${v}\"` # it's\necho \"${v}\""),
+            ("echo a#@", r#"echo a#"${v}""#),
+            ("echo ${x:-'@'} \"${x:-'@'}\"", r#"echo ${x:-''"${v}"''} "${x:-'${v}'}""#),
+            ("echo \"$( (a); echo @ )\"", r#"echo "$( (a); echo "${v}" )""#),
+            ("echo ${!x:-@}", r#"echo ${!x:-"${v}"}"#),
             ("echo `# it's` '@'", r#"echo `# it's` ''"${v}"''"#),
         ] {
             assert_eq!(substituted(command).as_deref(), Ok(expected), "{command}");

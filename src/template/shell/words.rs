@@ -310,6 +310,8 @@ mod tests {
             ("sh <<< 'a @'", vec![vec!["sh", "a @"]]),
             ("(a; b @) | c", vec![vec!["c"], vec!["a"], vec!["b", "@"]]),
             ("case @ in a) b @;; esac", vec![vec!["case", "@", "in", "a"], vec!["b", "@"], vec!["esac"]]),
+            ("sh -c $'echo @'", vec![vec!["sh", "-c", "echo @"]]),
+            ("a ) b", vec![vec!["a"], vec!["b"]]),
             ("'unclosed", vec![vec!["unclosed"]]),
             ("", vec![]),
         ] {

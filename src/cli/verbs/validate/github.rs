@@ -1,16 +1,26 @@
-//! Errors as workflow commands of GitHub Actions, which shows them at their lines in a pull request.
+//! Errors and warnings as workflow commands of GitHub Actions, which shows them at their lines in a pull request.
 
 use crate::cli::finding::{Finding, Place};
+use crate::compile::{Level, Warning};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// A line for each error.
 pub fn commands(findings: &[Finding]) -> String {
-    findings.iter().map(command).collect()
+    findings.iter().map(|finding| command("error", finding)).collect()
 }
 
-fn command(finding: &Finding) -> String {
-    let mut line = format!("::error file={}", property(&seen_from_workspace(&finding.file)));
+/// A line for a warning.
+pub fn warning(warning: &Warning) -> String {
+    let word = match warning.level {
+        Level::Warning => "warning",
+        Level::Note => "notice",
+    };
+    command(word, &Finding::warning(warning))
+}
+
+fn command(word: &str, finding: &Finding) -> String {
+    let mut line = format!("::{word} file={}", property(&seen_from_workspace(&finding.file)));
     let Place { line: from, column, end_line, end_column } = finding.place;
     for (name, number) in [("line", from), ("col", column), ("endLine", end_line), ("endColumn", end_column)] {
         if let Some(number) = number {
@@ -67,6 +77,6 @@ mod tests {
         };
         let line = "::error file=a%3Ab.yaml,line=3,col=5,endLine=3,endColumn=9,title=batchmill%3A steps.a%2C b::wrong, really: \
                     here%0Ahelp: use 50%25%0D%0A::error::no\n";
-        assert_eq!(command(&finding), line);
+        assert_eq!(command("error", &finding), line);
     }
 }

@@ -8,7 +8,7 @@
 //! item that a connection serves is the one of the thread that waits.
 
 use super::contact::{self, Watch};
-use super::proxy::{Protocol, Proxies};
+use super::proxy::{Protocol, Proxies, Proxy};
 use super::tunnel::{Destination, Proxied};
 use crate::model::Indexes;
 use crate::task::cancel::Latch;
@@ -85,29 +85,43 @@ impl Connector for Sockets {
         let Some(proxy) = self.proxies.proxy(details.uri) else {
             return Ok(Some(Either::A(self.socket(details.uri, details, &limits)?)));
         };
-        let destination = match proxy.protocol {
-            Protocol::Http => None,
-            Protocol::Socks { remote_names } => Some(limits.destination(details.uri, remote_names)?),
+        let destinations = match proxy.protocol {
+            Protocol::Http => vec![None],
+            Protocol::Socks { remote_names } => limits.destinations(details.uri, remote_names)?,
         };
-        let socket = self.socket(&proxy.uri, details, &limits)?;
-        let transport: Box<dyn Transport> = if proxy.is_tls() {
-            let to_proxy = ConnectionDetails {
-                uri: &proxy.uri,
-                addrs: details.resolver.empty(),
-                current_time: Arc::clone(&details.current_time),
-                run_connector: Arc::clone(&details.run_connector),
-                register_shutdown: Arc::clone(&details.register_shutdown),
-                ..*details
-            };
-            Box::new(self.tls.connect(&to_proxy, Some(socket))?.ok_or(Error::ConnectionFailed)?)
-        } else {
-            Box::new(socket)
-        };
-        Ok(Some(Either::B(Proxied::through(proxy, transport, details, destination)?)))
+        let mut left = destinations.len();
+        let mut last_error = Error::HostNotFound;
+        for destination in destinations {
+            left -= 1;
+            match self.proxied(proxy, details, (&limits.share(left), destination)) {
+                Ok(proxied) => return Ok(Some(Either::B(proxied))),
+                Err(error) if self.kill.is_fired() => return Err(error),
+                Err(error) => last_error = error,
+            }
+        }
+        Err(last_error)
     }
 }
 
 impl Sockets {
+    /// Connects to a proxy, and through it to one destination.
+    fn proxied(
+        &self,
+        proxy: &Proxy,
+        details: &ConnectionDetails<'_>,
+        (limits, destination): (&Limits<'_>, Option<Destination>),
+    ) -> Result<Proxied, Error> {
+        let socket = self.socket(&proxy.uri, details, limits)?;
+        let details = ConnectionDetails { timeout: limits.timeout(details.timeout), ..copy(details) };
+        let transport: Box<dyn Transport> = if proxy.is_tls() {
+            let to_proxy = ConnectionDetails { uri: &proxy.uri, ..copy(&details) };
+            Box::new(self.tls.connect(&to_proxy, Some(socket))?.ok_or(Error::ConnectionFailed)?)
+        } else {
+            Box::new(socket)
+        };
+        Proxied::through(proxy, transport, &details, destination)
+    }
+
     fn socket(&self, uri: &Uri, details: &ConnectionDetails<'_>, limits: &Limits<'_>) -> Result<Socket, Error> {
         let stream = self.open(uri, limits)?;
         let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
@@ -128,6 +142,17 @@ impl Sockets {
             }
         }
         Err(last_error)
+    }
+}
+
+/// The same details, without the addresses that ureq does not look up here.
+fn copy<'a>(details: &ConnectionDetails<'a>) -> ConnectionDetails<'a> {
+    ConnectionDetails {
+        addrs: details.resolver.empty(),
+        current_time: Arc::clone(&details.current_time),
+        run_connector: Arc::clone(&details.run_connector),
+        register_shutdown: Arc::clone(&details.register_shutdown),
+        ..*details
     }
 }
 
@@ -213,13 +238,19 @@ impl Limits<'_> {
         }
     }
 
-    /// Where a SOCKS proxy is to connect to.
-    fn destination(&self, uri: &Uri, remote_names: bool) -> Result<Destination, Error> {
+    /// The time that is left, where ureq has `whole`.
+    fn timeout(&self, whole: NextTimeout) -> NextTimeout {
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        NextTimeout { after: left.map_or(whole.after, Into::into), ..whole }
+    }
+
+    /// Where a SOCKS proxy is to connect to: the first of these that it reaches.
+    fn destinations(&self, uri: &Uri, remote_names: bool) -> Result<Vec<Option<Destination>>, Error> {
         let (host, port) = host_and_port(uri)?;
         if remote_names && host.parse::<IpAddr>().is_err() {
-            return Ok(Destination::Name(host.to_owned(), port));
+            return Ok(vec![Some(Destination::Name(host.to_owned(), port))]);
         }
-        self.resolve(uri)?.first().copied().map(Destination::Address).ok_or(Error::HostNotFound)
+        Ok(self.resolve(uri)?.into_iter().map(Destination::Address).map(Some).collect())
     }
 
     /// The addresses of a host. A lookup cannot be interrupted, so it has its own thread. If the run or the timeout ends

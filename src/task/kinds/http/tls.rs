@@ -54,7 +54,7 @@ fn system_roots(variable: &dyn Fn(&str) -> Option<String>) -> Result<RootCerts, 
     }
     let is_set = file.is_some() || dirs.is_some();
     if !is_set {
-        found = load_native_certs();
+        found = system_certificates();
     }
     if found.certs.is_empty() && is_set {
         let why = found.errors.first().map_or_else(|| "there are none".to_owned(), ToString::to_string);
@@ -66,6 +66,22 @@ fn system_roots(variable: &dyn Fn(&str) -> Option<String>) -> Result<RootCerts, 
     }
     let certs = found.certs.iter().map(|cert| Certificate::from_der(cert).to_owned());
     Ok(RootCerts::from(certs))
+}
+
+/// The certificates of the system. The library takes a variable that is empty for the name of a file.
+fn system_certificates() -> CertificateResult {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if is_set("SSL_CERT_FILE") || is_set("SSL_CERT_DIR") {
+        return load_native_certs();
+    }
+    let system = openssl_probe::probe();
+    let mut found = load_certs_from_paths(system.cert_file.as_deref(), None);
+    for dir in system.cert_dir {
+        found.certs.extend(load_certs_from_paths(None, Some(&dir)).certs);
+    }
+    found.certs.sort_by(|one, other| one.as_ref().cmp(other.as_ref()));
+    found.certs.dedup();
+    found
 }
 
 /// The certificates in a file.

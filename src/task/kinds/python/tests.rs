@@ -161,6 +161,7 @@ fn context(settings: LaneSettings) -> StepContext {
             remote: None,
             logs: PathBuf::new(),
             secrets: Arc::default(),
+            source: Arc::default(),
         }),
         cancel: Cancel::new().unwrap(),
         item_files: None,
