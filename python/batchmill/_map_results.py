@@ -106,7 +106,7 @@ class Stream:
                 return  # Results may be there by now.
             items = self._source.take()
             if items:
-                size = self._call.give(items)
+                size = self._call.give(items, self._source.running_size)
                 self._source.learn_bytes(size, len(items))
         if self._source.exhausted:
             self._call.end()

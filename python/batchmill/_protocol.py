@@ -15,7 +15,7 @@ from batchmill._errors import EngineDiedError
 __all__ = ["PROTOCOL", "Connection", "Kind", "indexes_of", "segments_of"]
 
 # Both ends must have the same.
-PROTOCOL: Final = 6
+PROTOCOL: Final = 7
 
 _HEADER: Final = struct.Struct("<BI")
 _RETURNED: Final = struct.Struct("<QIIB")
@@ -40,6 +40,7 @@ class Kind:
     LOG: Final = 7
     NOTICE: Final = 8
     ENDED: Final = 9
+    KEYED: Final = 10
 
 
 class Connection:

@@ -4,10 +4,8 @@
 //! items that the client has sent.
 
 use crate::model::{BatchReport, Event, Listener, LogEntry};
-use crate::pipeline::Recorder;
 use crate::wire::{ClientMessage, LogText, Lost, Returned, WireError, write_frame};
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use std::convert::Infallible;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::thread::{Builder, JoinHandle};
@@ -27,6 +25,40 @@ impl Outgoing {
         Ok((Self(sender), writer))
     }
 
+    /// Sends the results and the failures of a batch.
+    pub(super) fn deliver(&self, report: BatchReport) {
+        if !report.succeeded.is_empty() {
+            let took = u64::try_from(report.span.took.as_nanos()).unwrap_or(u64::MAX);
+            let retried: usize = report.retries.iter().map(|(batch, ..)| batch.items.len()).sum();
+            let of = report.succeeded.len() + report.failed.len() + retried;
+            let of = u32::try_from(of).unwrap_or(u32::MAX);
+            self.results(Returned { indexes: report.succeeded, took, of, segments: report.lines.0 });
+        }
+        if !report.failed.is_empty() {
+            let lost = report.failed.into_iter();
+            let lost =
+                lost.map(|failed| Lost { index: failed.index, attempts: failed.attempts, failure: failed.failure });
+            self.send(ClientMessage::Lost(lost.collect()));
+        }
+    }
+
+    /// Sends results.
+    pub(super) fn results(&self, results: Returned) {
+        self.send(ClientMessage::Returned(results));
+    }
+
+    /// Sends what the function has printed.
+    pub(super) fn print(&self, entry: &LogEntry) {
+        let LogEntry { item, stream, text } = entry;
+        let index = item.map(|item| item.index);
+        self.send(ClientMessage::Log(LogText { index, stream: stream.clone(), text: text.clone() }));
+    }
+
+    /// Sends something that the user should know.
+    pub(super) fn notice(&self, text: String) {
+        self.send(ClientMessage::Notice(text));
+    }
+
     /// Sends a message. One that finds no client is dropped: its call is about to end.
     pub(super) fn send(&self, message: ClientMessage) {
         drop(self.0.send(message));
@@ -41,47 +73,10 @@ fn write_all(mut socket: impl Write, messages: &Receiver<ClientMessage>) {
     {}
 }
 
-impl Recorder for Outgoing {
-    type Error = Infallible;
-
-    fn record(&mut self, _reports: &[BatchReport]) -> Result<(), Infallible> {
-        Ok(())
-    }
-
-    fn take(&mut self, report: BatchReport) -> Option<crate::model::Failure> {
-        if !report.succeeded.is_empty() {
-            let took = u64::try_from(report.span.took.as_nanos()).unwrap_or(u64::MAX);
-            let retried: usize = report.retries.iter().map(|(batch, ..)| batch.items.len()).sum();
-            let of = report.succeeded.len() + report.failed.len() + retried;
-            let of = u32::try_from(of).unwrap_or(u32::MAX);
-            self.send(ClientMessage::Returned(Returned {
-                indexes: report.succeeded,
-                took,
-                of,
-                segments: report.lines.0,
-            }));
-        }
-        if !report.failed.is_empty() {
-            let lost = report.failed.into_iter();
-            let lost =
-                lost.map(|failed| Lost { index: failed.index, attempts: failed.attempts, failure: failed.failure });
-            self.send(ClientMessage::Lost(lost.collect()));
-        }
-        None
-    }
-
-    fn log(&mut self, entry: &LogEntry) -> Result<(), String> {
-        let LogEntry { item, stream, text } = entry;
-        let index = item.map(|item| item.index);
-        self.send(ClientMessage::Log(LogText { index, stream: stream.clone(), text: text.clone() }));
-        Ok(())
-    }
-}
-
 impl Listener for Outgoing {
     fn event(&mut self, event: &Event) {
         if let Event::Notice { text, .. } = event {
-            self.send(ClientMessage::Notice(text.clone()));
+            self.notice(text.clone());
         }
     }
 }

@@ -5,7 +5,7 @@
 //! item, and its neighbours stay. It survives the death of any process at any moment. A power failure may lose the last ones, as it may
 //! lose the last commits of a run.
 
-use super::call_scan::{Record, scan};
+use super::call_scan::{MARK, Record, scan};
 use super::error::LedgerError;
 use super::files::{create_directories, io_error, sync_directory};
 use super::folder::StateFolder;
@@ -16,12 +16,6 @@ use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use xxhash_rust::xxh3::xxh3_64;
-
-/// What a record begins with.
-pub(super) const MARK: [u8; 4] = *b"bmr1";
-
-/// The bytes of a header: mark, length, function, key, checksum of the result, checksum of what comes before it.
-pub(super) const HEADER: usize = 4 + 4 + 2 * ItemKey::SIZE + 8 + 8;
 
 /// The longest name of such a file.
 const MOST_NAME: usize = 200;
@@ -178,6 +172,7 @@ impl FoundResults {
 
 #[cfg(test)]
 mod tests {
+    use super::super::call_scan::HEADER;
     use super::*;
     use std::fs;
 

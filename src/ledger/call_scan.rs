@@ -1,11 +1,16 @@
 //! Reads the headers of a file of calls, and goes on after what is damaged.
 
-use super::call_records::{HEADER, MARK};
 use crate::model::ItemKey;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use xxhash_rust::xxh3::xxh3_64;
+
+/// What a record begins with.
+pub(super) const MARK: [u8; 4] = *b"bmr1";
+
+/// The bytes of a header: mark, length, function, key, checksum of the result, checksum of what comes before it.
+pub(super) const HEADER: usize = 4 + 4 + 2 * ItemKey::SIZE + 8 + 8;
 
 /// How many bytes are read at a time.
 const BLOCK: usize = 1 << 18;

@@ -16,12 +16,14 @@ mod segments;
 mod start;
 mod worker_message;
 
-pub use client_message::{CallEnd, CallSettings, ClientMessage, Given, Growth, LogText, Lost, Retry, Returned};
+pub use client_message::{
+    CallEnd, CallLedger, CallSettings, ClientMessage, Given, Growth, Keyed, LogText, Lost, Retry, Returned,
+};
 pub use error::WireError;
 pub use framing::{BulkData, FrameReader, Message, write_frame};
 pub use hello::{HELLO, Hello, PROTOCOL, Role};
 pub use results::Results;
 pub use run::{Run, RunBatch};
-pub use segments::Segments;
+pub use segments::{Segments, single_results};
 pub use start::{ForegroundJob, ItemSettings, Program, ScopeValues, Small, Start, Stored, StoredTarget};
 pub use worker_message::{Done, Log, WorkerMessage};

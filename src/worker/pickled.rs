@@ -9,6 +9,8 @@ pub(super) struct Pickled {
     loads: Py<PyAny>,
     dumps: Py<PyAny>,
     describe: Py<PyAny>,
+    /// Whether each result is a pickle of its own, because it is kept.
+    pub(super) apart: bool,
 }
 
 impl Pickled {
@@ -16,7 +18,9 @@ impl Pickled {
     pub(super) fn of(program: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
         let Some(loads) = program.getattr_opt("loads")? else { return Ok(None) };
         let dumps = program.getattr("dumps")?.unbind();
-        Ok(Some(Self { loads: loads.unbind(), dumps, describe: program.getattr("describe")?.unbind() }))
+        let describe = program.getattr("describe")?.unbind();
+        let apart = program.getattr("apart")?.extract()?;
+        Ok(Some(Self { loads: loads.unbind(), dumps, describe, apart }))
     }
 
     /// The items of a bundle.

@@ -49,6 +49,8 @@ class Program:
         own = [entry for entry in sys.path if entry not in self.search_path]
         sys.path[:] = [*self.search_path, *own]
         self.call = read_program(self.path)
+        # Whether each result is a pickle of its own.
+        self.apart = self.call["apart"]
         if self.call["file"]:
             name_file(self.call["function"], self.call["file"])
 
