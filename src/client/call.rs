@@ -187,8 +187,8 @@ impl Call<'_> {
         let python = if *hosts_workers {
             Host::of_client(python, version)
         } else {
-            let found = Found { interpreter: PathBuf::from(python), by: "the client" };
-            Host::settle(found, &[], &[]).map_err(|error| format!("{error}; {}", error.hint()))?.host
+            let found = Found { interpreter: PathBuf::from(python), by: "`python=`" };
+            Host::settle(found, &[], &[]).map_err(|error| format!("{error}; {}", error.hint_for("`python=`")))?.host
         };
         let env = env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         Ok(TaskHost {

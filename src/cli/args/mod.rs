@@ -17,7 +17,7 @@ pub use display::{DisplayArgs, Format, Progress};
 pub use durability::DurabilityArgs;
 pub use file::FileArg;
 pub use item_name::ItemName;
-pub use number::{at_least_one, count, index};
+pub use number::{at_least_one, count, index, items, process};
 pub use resume::ResumeArgs;
 pub use run::RunSelector;
 pub use state::StateArgs;
