@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from batchmill._client import changed_environment, how_it_ended, is_utf8, open_call
+from batchmill._client import changed_environment, how_it_ended, is_utf8, open_call, removed_variables
 from batchmill._errors import EngineDiedError, EngineError, RunLockedError, WorkerStartError
 from batchmill._ledger import Ledger
 from batchmill._map_failure import ItemFailure, failure_of
@@ -61,8 +61,8 @@ class _Sent:
     left: int
 
 
-# How long the batch of an answer took, and how many items it had.
-Learn = Callable[[float, int], None]
+# How long the batch of an answer took, how many items it had, and the bytes of its results.
+Learn = Callable[[float, int, int], None]
 # How many items of a batch were in the ledger, and how many it had.
 Found = Callable[[int, int], None]
 
@@ -77,7 +77,7 @@ class Call:
     options
         How to call it.
     learn
-        Is called with how long a batch took in seconds, and how many items it had.
+        Is called with how long a batch took in seconds, how many items it had, and how many bytes its results have.
     found
         Is called with how many items of a batch were in the ledger, and how many it had.
     """
@@ -94,6 +94,7 @@ class Call:
             "on": on,
             "file": getattr(getattr(function, "__code__", None), "co_filename", None),
             "apart": options.ledger is not None,
+            "unset": removed_variables(),
         }
         self._program = Program(call, self.name)
         self._pickler = Pickler(share=options.share)
@@ -214,7 +215,7 @@ class Call:
 
     def _returned(self, returned: Returned) -> list[Answer]:
         if returned.of:
-            self._learn(returned.took / 1e9, returned.of)
+            self._learn(returned.took / 1e9, returned.of, len(returned.segments))
         elif self._found is not None:
             self._found(returned.count, len(self._batch_of(returned.first).items))
         unreadable: list[_Unreadable] = []

@@ -103,9 +103,10 @@ class Source:
                 break
             step *= 2
 
-    def learn(self, seconds: float, items: int) -> None:
-        """Learn from a batch of `items` that took a worker so long."""
+    def learn(self, seconds: float, items: int, size: int) -> None:
+        """Learn from a batch of `items` that took a worker so long, and whose results have `size` bytes."""
         self._all_found = False
+        self._cap(size, items)
         if self._fixed is not None or not items:
             return
         wanted = int(_BATCH * items / max(seconds, 1e-9)) or 1
@@ -122,7 +123,10 @@ class Source:
     def learn_bytes(self, size: int, items: int) -> None:
         """Learn from a batch of `items` whose pickle has `size` bytes."""
         self._most_found = min(_FOUND, max(1, int(_FOUND_BYTES * items / max(size, 1))))
-        if self._fixed is None and size > _MOST_BYTES:
+        self._cap(size, items)
+
+    def _cap(self, size: int, items: int) -> None:
+        if self._fixed is None and size > _MOST_BYTES and items:
             self._most = max(1, int(_MOST_BYTES * items / size))
             self._size = min(self._size, self._most)
 

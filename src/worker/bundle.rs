@@ -36,7 +36,16 @@ impl Runner<'_> {
                 return Ok(position);
             }
             self.enter(position);
-            let item = items.get_item(*member as usize);
+            if let Some(fault) = items.fault(*member) {
+                let failure = pickled.failure(py, fault).permanent();
+                self.leave(py);
+                self.outbox.push(Finished { position, outcome: Err(failure), nulls: 0, timer: self.timer })?;
+                if run.halt_on_failure {
+                    return Ok(position + 1);
+                }
+                continue;
+            }
+            let item = items.item(*member);
             self.timer.next_part();
             let result = item.and_then(|item| function.call1((item,)));
             self.timer.next_part();
