@@ -52,6 +52,7 @@ pub enum ClientMessage {
 }
 
 /// What to call, and how.
+// More than 12 fields: a message has no others around it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CallSettings {
     /// The file with the function, which the client keeps open: a path below `/proc`.
