@@ -153,6 +153,10 @@ class _Walk:
             # Their order differs between processes.
             self._tag(kind.__name__)
             self._add_all(sorted(fingerprint_of(element) for element in value))
+        elif kind is types.MappingProxyType:
+            # Such as the metadata of the fields of a dataclass.
+            self._tag("proxy")
+            self._add_all(value.items())
         else:
             return False
         return True

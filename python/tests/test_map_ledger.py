@@ -178,6 +178,39 @@ def test_whatever_a_function_uses_is_part_of_it(here, script, change):
     assert other != first and items == [0, 1, 2]
 
 
+def test_values_of_all_kinds_are_the_same_in_another_process(script):
+    program = """
+        import collections, dataclasses, datetime, decimal, enum, functools, re
+        from batchmill._fingerprint import fingerprint_of
+        import numpy, pandas
+        class Color(enum.Enum):
+            RED = 1
+        @dataclasses.dataclass
+        class Point:
+            x: int
+            tags: set = dataclasses.field(default_factory=lambda: {"a", "b", "c"}, metadata={"unit": "m"})
+        @functools.lru_cache
+        def count(n):
+            return n if n < 2 else count(n - 1) + count(n - 2)
+        class Odd:
+            __slots__ = ("a",)
+            p = property(lambda self: {"x", "y", "z"})
+            @classmethod
+            def c(cls): return super().c
+            @staticmethod
+            def s(): return [n for n in range(3) if n in {"u", "v", "w"}]
+        values = [Color, Color.RED, Point, Point(1), count, Odd, Odd(), re.compile("a+"), decimal.Decimal("1.5"), str.upper,
+            collections.Counter("abc"), datetime.timedelta(1), functools.partial(int, base=2), numpy.sqrt, numpy.arange(5),
+            numpy.array(["a", None, {1}], dtype=object), pandas.DataFrame({"a": [1], "b": ["x"]}), abs, {"q", "r", "s"}]
+        values.append(values)
+        print(*map(fingerprint_of, values))
+    """
+    pytest.importorskip("pandas")
+    first, second = (script(program, env={**os.environ, "PYTHONHASHSEED": seed}).ends() for seed in "12")
+    assert first[0] == 0, first[2]
+    assert first == second and len(set(first[1].split())) == 20
+
+
 def test_equal_items_get_one_result_each():
     assert list(batchmill.map(note, [1, 1, 2], ledger="e")) == [2, 2, 4] and ran() == [1, 1, 2]
     assert list(batchmill.map(note, [1, 2, 1, 1], ledger="e")) == [2, 4, 2, 2] and ran() == [1]
