@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from batchmill._client import changed_environment, how_it_ended, is_utf8, open_call
-from batchmill._errors import EngineDiedError, WorkerStartError
+from batchmill._client import changed_environment, how_it_ended, is_utf8, open_call, removed_variables
+from batchmill._errors import EngineDiedError, EngineError, RunLockedError, WorkerStartError
+from batchmill._ledger import Ledger
 from batchmill._map_failure import ItemFailure, failure_of
 from batchmill._pickling import Bundle, Pickler, Program
 from batchmill._protocol import Connection, Kind, Returned, indexes_of, segments_of
@@ -35,6 +36,7 @@ class CallOptions:
     star: bool = False
     share: bool = False
     python: str | None = None
+    ledger: Ledger | None = None
 
 
 @dataclass
@@ -59,8 +61,10 @@ class _Sent:
     left: int
 
 
-# How long the batch of an answer took, and how many items it had.
-Learn = Callable[[float, int], None]
+# How long the batch of an answer took, how many items it had, and the bytes of its results.
+Learn = Callable[[float, int, int], None]
+# How many items of a batch were in the ledger, and how many it had.
+Found = Callable[[int, int], None]
 
 
 class Call:
@@ -73,10 +77,14 @@ class Call:
     options
         How to call it.
     learn
-        Is called with how long a batch took in seconds, and how many items it had.
+        Is called with how long a batch took in seconds, how many items it had, and how many bytes its results have.
+    found
+        Is called with how many items of a batch were in the ledger, and how many it had.
     """
 
-    def __init__(self, function: Callable[..., Any], options: CallOptions, learn: Learn) -> None:
+    def __init__(
+        self, function: Callable[..., Any], options: CallOptions, learn: Learn, found: Found | None = None
+    ) -> None:
         self.name = getattr(function, "__qualname__", None) or type(function).__qualname__
         on = options.retry.on
         call = {
@@ -85,10 +93,14 @@ class Call:
             "star": options.star,
             "on": on,
             "file": getattr(getattr(function, "__code__", None), "co_filename", None),
+            "apart": options.ledger is not None,
+            "unset": removed_variables(),
         }
         self._program = Program(call, self.name)
         self._pickler = Pickler(share=options.share)
         self._learn = learn
+        self._found = found
+        self._ledger = options.ledger
         self._sent: dict[int, _Sent] = {}
         self._starts: list[int] = []
         self.given = 0
@@ -128,13 +140,22 @@ class Call:
             "max_memory": options.max_memory,
             "max_items_per_worker": options.max_items_per_worker,
             "retry": options.retry.message(),
+            "ledger": None if options.ledger is None else options.ledger.message(),
         }
 
-    def give(self, items: list[Any]) -> int:
-        """Send a batch of items. Return how many bytes its pickle has."""
+    def give(self, items: list[Any], size: int = 1) -> int:
+        """Send a batch of items. Return how many bytes its pickle has.
+
+        With a ledger, those that are not in it are run in batches of `size`.
+        """
+        count = len(items).to_bytes(4, "little")
         bundle = self._pickler.dumps(items, self.given)
+        keys = None if self._ledger is None else self._ledger.keys(items, self.given)
         try:
-            self._connection.send(Kind.GIVEN, len(items).to_bytes(4, "little"), *bundle.parts)
+            if keys is None:
+                self._connection.send(Kind.GIVEN, count, *bundle.parts)
+            else:
+                self._connection.send(Kind.KEYED, count, size.to_bytes(4, "little"), keys, *bundle.parts)
         except ConnectionError:
             # The engine may have said why. Whoever reads on finds it.
             pass
@@ -193,7 +214,10 @@ class Call:
         return []
 
     def _returned(self, returned: Returned) -> list[Answer]:
-        self._learn(returned.took / 1e9, returned.of)
+        if returned.of:
+            self._learn(returned.took / 1e9, returned.of, len(returned.segments))
+        elif self._found is not None:
+            self._found(returned.count, len(self._batch_of(returned.first).items))
         unreadable: list[_Unreadable] = []
 
         def loads(pickled: memoryview) -> Any:
@@ -265,6 +289,7 @@ class Call:
         self.close()
         failure: dict[str, Any] | None = end.get("failure")
         if failure is not None:
+            _raise_of_ledger(failure["type"], failure["message"])
             detail = (failure.get("detail") or "").rstrip()
             raise WorkerStartError(
                 f"no worker can run `{self.name}`: {failure['type']}: {failure['message']}" + (f"\n\n{detail}" if detail else "")
@@ -291,6 +316,14 @@ class Call:
 
 
 
+def _raise_of_ledger(kind: str, message: str) -> None:
+    """Raise the error of a ledger, if it is one."""
+    if kind == "SameKey":
+        raise ValueError(f"{message}; `key` must return another one for each item")
+    if kind == "LedgerInUse":
+        raise RunLockedError(message)
+    if kind == "LedgerError":
+        raise EngineError(message)
 
 
 def _search_path(here: str) -> list[str]:

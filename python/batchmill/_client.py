@@ -15,7 +15,7 @@ from batchmill._binary import find_engine
 from batchmill._errors import EngineDiedError, VersionMismatchError
 from batchmill._protocol import PROTOCOL, Connection, Kind
 
-__all__ = ["changed_environment", "how_it_ended", "is_utf8", "open_call"]
+__all__ = ["changed_environment", "how_it_ended", "is_utf8", "open_call", "removed_variables"]
 
 # How much of what a dead engine has said is shown, in characters.
 _MOST_SAID: Final = 2000
@@ -166,6 +166,13 @@ def changed_environment() -> dict[str, str]:
         before = _engine.environment if _engine is not None else {}
     changed = {name: value for name, value in os.environ.items() if before.get(name) != value}
     return {name: value for name, value in changed.items() if is_utf8(name) and is_utf8(value)}
+
+
+def removed_variables() -> list[str]:
+    """Return the names of variables that the engine was started with, but that are set no more."""
+    with _lock:
+        before = _engine.environment if _engine is not None else {}
+    return [name for name in before if name not in os.environ and is_utf8(name)]
 
 
 def is_utf8(text: str) -> bool:

@@ -81,7 +81,7 @@ class RunNotFoundError(EngineError):
 
 
 class RunLockedError(EngineError):
-    """Another process is working on the run."""
+    """Another process is working on the run, or another call is using the ledger."""
 
 
 @dataclass(frozen=True)

@@ -188,7 +188,7 @@ class _Work:
     def _run(self) -> None:
         call: Call | None = None
         try:
-            call = Call(_apply, self.options, lambda _seconds, _items: None)
+            call = Call(_apply, self.options, lambda _seconds, _items, _bytes: None)
             while self._step(call):
                 pass
             if self._is_killed:

@@ -35,6 +35,9 @@ def map(
     max_items_per_worker: int | None = None,
     progress: bool | Callable[[Progress], None] | None = None,
     python: str | os.PathLike[str] | None = None,
+    ledger: str | bool | None = None,
+    resume: bool = True,
+    key: Callable[[Any], Any] | None = None,
 ) -> MapResults[R]:
     """Call a function for each item, in worker processes.
 
@@ -80,6 +83,15 @@ def map(
         `True` for a line on stderr, or a function that gets a `Progress` ten times a second.
     python
         Another interpreter to run the function. It needs batchmill and what the function imports.
+    ledger
+        A name under which results are kept in `.batchmill`, or `True` for the name of the function. The same call then finds
+        them and runs only the rest, also after your process was killed. Failed items run again. What other versions of the
+        function have returned is not used.
+    resume
+        `False` deletes the results that the ledger has of earlier calls.
+    key
+        A function that names an item for the ledger, by text or a number for instance. Default: the item itself, if it is made
+        of such. No two items may have the same name.
 
     Returns
     -------
@@ -91,11 +103,15 @@ def map(
     TypeError
         If the function, a constant or an item cannot be pickled. The message says which.
     ValueError
-        If an argument makes no sense.
+        If an argument makes no sense, or if two items have the same `key`.
     WorkerStartError
         If no worker can run the function.
     EngineDiedError
         If the engine has been killed.
+    EngineError
+        If a result cannot be written to the ledger.
+    RunLockedError
+        If another call is using the ledger.
 
     Examples
     --------
@@ -110,7 +126,7 @@ def map(
     options = MapArguments(
         workers=workers, batch_size=batch_size, ordered=ordered, on_error=on_error, max_failures=max_failures, retry=retry,
         timeout=timeout, ahead=ahead, constants=constants, max_memory=max_memory, max_items_per_worker=max_items_per_worker,
-        progress=progress, python=python,
+        progress=progress, python=python, ledger=ledger, resume=resume, key=key,
     )  # fmt: skip
     return start(func, _zipped(items, more) if more else items, options, star=bool(more))
 

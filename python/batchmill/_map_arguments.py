@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from batchmill._call import Call, CallOptions
+from batchmill._ledger import check_ledger, ledger_of
 from batchmill._nested import NestedCall, is_worker
 from batchmill._map_progress import Progress
 from batchmill._map_results import MapOptions, MapResults, OnError, Stream
@@ -43,6 +44,9 @@ class MapArguments:
     max_items_per_worker: int | None = None
     progress: bool | Callable[[Progress], None] | None = None
     python: str | os.PathLike[str] | None = None
+    ledger: str | bool | None = None
+    resume: bool = True
+    key: Callable[[Any], Any] | None = None
 
     def __post_init__(self) -> None:
         _check_count("workers", self.workers, _MOST_WORKERS)
@@ -55,6 +59,7 @@ class MapArguments:
         _check_timeout(self.timeout)
         _check_kinds(vars(self))
         self._check_max_failures()
+        check_ledger(self.ledger, self.key, resume=self.resume)
 
     def _check_max_failures(self) -> None:
         most = self.max_failures
@@ -89,10 +94,13 @@ def start(func: Callable[..., Any], items: Iterable[Any], arguments: MapArgument
         raise TypeError(f"`func` is {func!r}, which cannot be called")
     call = arguments.call_options()
     call.star = star
+    call.ledger = ledger_of(arguments, func, star=star)
     size = None if arguments.batch_size == "auto" else arguments.batch_size
     source = Source(items, call.workers, size, arguments.ahead)
     in_here = is_worker() and arguments.workers is None
-    made = NestedCall(func, call) if in_here else Call(func, call, source.learn)
+    if in_here and call.ledger is not None:
+        raise ValueError("inside a worker, a call with a `ledger` needs `workers`, such as `workers=1`")
+    made = NestedCall(func, call) if in_here else Call(func, call, source.learn, source.found)
     return MapResults(Stream(made, source, call.workers, arguments.map_options(), arguments.progress))
 
 

@@ -18,6 +18,10 @@ _GROWTH: Final = 4
 # The most bytes of a batch, as far as that can be foreseen.
 _MOST_BYTES: Final = 4 << 20
 _MOST_ITEMS: Final = 1 << 20
+# How many items to look up at a time while all of them are in a ledger, and the most bytes of them: enough to keep the engine busy,
+# and few that go to one worker when the first are not in it.
+_FOUND: Final = 64
+_FOUND_BYTES: Final = 256 << 10
 # Each worker gets at least so many batches of a sized iterable, so that all of them end at about the same time.
 _SHARES: Final = 4
 
@@ -47,6 +51,9 @@ class Source:
         self._fixed = batch_size
         self._size = batch_size or 1
         self._most = _MOST_ITEMS
+        # Whether the items of the last batch that was answered were all in a ledger, and how many of such to take.
+        self._all_found = False
+        self._most_found = _FOUND
         if self.total is not None:
             self._most = max(1, min(_MOST_ITEMS, -(-self.total // (_SHARES * workers))))
         if ahead is not None:
@@ -56,6 +63,13 @@ class Source:
     @property
     def size(self) -> int:
         """How many items the next batch has."""
+        if self._all_found and self._fixed is None:
+            return max(self._size, min(self._most_found, self._most))
+        return self._size
+
+    @property
+    def running_size(self) -> int:
+        """How many items a worker should get at a time."""
         return self._size
 
     def take(self) -> list[Any]:
@@ -65,8 +79,8 @@ class Source:
         batch: list[Any] = []
         try:
             if self._is_quick:
-                batch = list(islice(self._iterator, self._size))
-                self.exhausted = len(batch) < self._size
+                batch = list(islice(self._iterator, self.size))
+                self.exhausted = len(batch) < self.size
             else:
                 self._take_slowly(batch)
         except Exception as error:
@@ -76,9 +90,10 @@ class Source:
     def _take_slowly(self, batch: list[Any]) -> None:
         until = time.monotonic() + _TAKING
         step = 1
-        while len(batch) < self._size:
+        size = self.size
+        while len(batch) < size:
             before = len(batch)
-            wanted = min(step, self._size - before)
+            wanted = min(step, size - before)
             # `extend` keeps what it has got if the iterable raises.
             batch.extend(islice(self._iterator, wanted))
             if len(batch) - before < wanted:
@@ -88,8 +103,10 @@ class Source:
                 break
             step *= 2
 
-    def learn(self, seconds: float, items: int) -> None:
-        """Learn from a batch of `items` that took a worker so long."""
+    def learn(self, seconds: float, items: int, size: int) -> None:
+        """Learn from a batch of `items` that took a worker so long, and whose results have `size` bytes."""
+        self._all_found = False
+        self._cap(size, items)
         if self._fixed is not None or not items:
             return
         wanted = int(_BATCH * items / max(seconds, 1e-9)) or 1
@@ -99,9 +116,17 @@ class Source:
             # Smaller batches than asked for teach nothing about larger ones.
             self._size = min(wanted, self._size * _GROWTH, self._most)
 
+    def found(self, items: int, of: int) -> None:
+        """Learn that so many items of a batch were in a ledger."""
+        self._all_found = items == of
+
     def learn_bytes(self, size: int, items: int) -> None:
         """Learn from a batch of `items` whose pickle has `size` bytes."""
-        if self._fixed is None and size > _MOST_BYTES:
+        self._most_found = min(_FOUND, max(1, int(_FOUND_BYTES * items / max(size, 1))))
+        self._cap(size, items)
+
+    def _cap(self, size: int, items: int) -> None:
+        if self._fixed is None and size > _MOST_BYTES and items:
             self._most = max(1, int(_MOST_BYTES * items / size))
             self._size = min(self._size, self._most)
 

@@ -44,8 +44,9 @@ class NestedCall:
         """How many items wait."""
         return len(self._waiting)
 
-    def give(self, items: list[Any]) -> int:
+    def give(self, items: list[Any], size: int = 1) -> int:
         """Keep these items until their turn comes."""
+        del size
         self._waiting.extend(items)
         self.given += len(items)
         self.outstanding += len(items)

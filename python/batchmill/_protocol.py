@@ -40,6 +40,7 @@ class Kind:
     LOG: Final = 7
     NOTICE: Final = 8
     ENDED: Final = 9
+    KEYED: Final = 10
 
 
 class Connection:

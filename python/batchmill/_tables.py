@@ -1,4 +1,8 @@
-"""Data frames and Arrow tables of results: the columns that output files have."""
+"""Data frames and Arrow tables of results: the columns that output files have.
+
+The worker's `results.py` does the same in a process that may lack this package: `batchmill-python` brings its Python half along, and
+what a task pickles must open anywhere. So there are two, and a test compares what they make.
+"""
 
 from __future__ import annotations
 

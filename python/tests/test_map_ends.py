@@ -65,7 +65,7 @@ def script(code):
     """A Python process that runs this code, in a group of its own, as a shell starts it."""
     code = "import batchmill, os, signal, sys\n" + textwrap.dedent(code)
     return subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=os.setpgrp
     )
 
 

@@ -1,5 +1,6 @@
 //! The program: its verbs, and which function runs which.
 
+use super::args::process;
 use super::client;
 use super::completers;
 use super::error::CliError;
@@ -24,7 +25,7 @@ struct Cli {
     #[arg(long, hide = true, value_enum, default_value_t = Errors::Text)]
     errors: Errors,
     /// The process that this one works for: when it ends, this one does, as after SIGTERM
-    #[arg(long, hide = true, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, hide = true, value_name = "PID", value_parser = process, allow_negative_numbers = true)]
     client: Option<i32>,
     #[command(subcommand)]
     verb: Verb,

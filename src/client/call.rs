@@ -1,17 +1,20 @@
 //! One call: from the first message on its socket to the last.
 
-use super::given::GivenItems;
+use super::given::{Arrived, GivenItems, KeptResults};
+use super::kept::{self, CallRecorder};
 use super::sender::Outgoing;
 use super::settings::step_settings;
 use super::shared::Shared;
+use crate::ledger::CallRecords;
 use crate::measure::SlotClocks;
 use crate::model::{Failure, FailureKind, Form, Listener, Stats, StepName};
 use crate::pipeline::{Alarm, Announcer, Carried, Feed, PipelineError, StepEnd, StepJob, StepStart, Width, run_step};
 use crate::task::python::{Found, Host, PickledProgram};
 use crate::task::{Cancel, CurrentItems, StepContext, TaskHost, Withdrawn, make_room};
 use crate::text::Secrets;
-use crate::wire::{CallEnd, CallSettings, ClientMessage, FrameReader, Given, WireError, write_frame};
+use crate::wire::{CallEnd, CallSettings, ClientMessage, FrameReader, WireError, write_frame};
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use std::collections::HashMap;
 use std::io;
 use std::net::Shutdown;
 use std::num::NonZeroUsize;
@@ -55,14 +58,19 @@ pub(super) fn answer(shared: &Shared, socket: UnixStream) -> io::Result<()> {
 }
 
 /// Reads items until the last one is there. When the client closes the socket, that ends the call.
-fn read(input: &mut Input, given: Sender<Given>, cancel: &Cancel) {
+fn read(input: &mut Input, given: Sender<Arrived>, cancel: &Cancel) {
     let mut given = Some(given);
     while let Some(message) = input.next() {
-        match message {
-            ClientMessage::Given(items) => drop(given.as_ref().map(|given| given.send(items))),
-            ClientMessage::End => given = None,
+        let arrived = match message {
+            ClientMessage::Given(items) => Arrived::Given(items),
+            ClientMessage::Keyed(items) => Arrived::Keyed(items),
+            ClientMessage::End => {
+                given = None;
+                continue;
+            }
             _ => break,
-        }
+        };
+        drop(given.as_ref().map(|given| given.send(arrived)));
     }
     cancel.stop.fire();
     cancel.kill.fire();
@@ -88,14 +96,14 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    fn run(&mut self, arriving: Receiver<Given>) -> CallEnd {
+    fn run(&mut self, arriving: Receiver<Arrived>) -> CallEnd {
         match self.run_step(arriving) {
             Ok(StepEnd { stats, failure, .. }) => CallEnd { stats, failure },
             Err(failure) => CallEnd { stats: Stats::default(), failure: Some(failure) },
         }
     }
 
-    fn run_step(&mut self, arriving: Receiver<Given>) -> Result<StepEnd, Failure> {
+    fn run_step(&mut self, arriving: Receiver<Arrived>) -> Result<StepEnd, Failure> {
         let refused = |message: String| Failure::new(FailureKind::Start, "CallRefused", message).permanent();
         let step = step_settings(&self.settings).map_err(refused)?;
         let wanted = step.lane.width;
@@ -116,7 +124,8 @@ impl Call<'_> {
         let context = self.context(&step).map_err(refused)?;
         let name = context.step.clone();
         let job = StepJob::new(&program, None, context, &step);
-        let mut source = GivenItems::new(arriving, Arc::clone(&self.cancel.stop));
+        let (records, kept) = self.ledger()?.unzip();
+        let mut source = GivenItems::new(arriving, self.cancel.clone(), kept);
         let (width, alarm) = (Width::default(), Alarm::default());
         let start = StepStart {
             name,
@@ -129,11 +138,28 @@ impl Call<'_> {
         };
         let mut listeners: [Box<dyn Listener>; 1] = [Box::new(self.outgoing.clone())];
         let secrets = Secrets::default();
-        let mut recorder = self.outgoing.clone();
-        run_step(start, &job, &mut recorder, Announcer::new(&mut listeners, &secrets)).map_err(|error| match error {
+        let mut recorder = CallRecorder { outgoing: self.outgoing.clone(), kept: records };
+        let ended = run_step(start, &job, &mut recorder, Announcer::new(&mut listeners, &secrets));
+        let ended = ended.map_err(|error| match error {
             PipelineError::Threads(error) => refused(format!("cannot start {wanted} threads: {error}")),
-            PipelineError::Record(never) => match never {},
-        })
+            PipelineError::Record(error) => kept::failure(&error),
+        });
+        if let Some(refusal) = source.refusal.take() {
+            return Err(refusal);
+        }
+        // Nobody waits for the disk if the client is gone.
+        if let Some(records) = recorder.kept.filter(|_| ended.is_ok() && !self.cancel.stop.is_fired()) {
+            records.sync().map_err(|error| kept::failure(&error))?;
+        }
+        ended
+    }
+
+    /// Opens the ledger of the call, if it has one.
+    fn ledger(&self) -> Result<Option<(CallRecords, KeptResults)>, Failure> {
+        let Some(ledger) = &self.settings.ledger else { return Ok(None) };
+        let (records, found) = kept::open(ledger, &self.cancel, &self.outgoing)?;
+        let seen = ledger.unique.then(HashMap::new);
+        Ok(Some((records, KeptResults { found, outgoing: self.outgoing.clone(), seen })))
     }
 
     fn context(&self, step: &crate::compile::StepSettings) -> Result<StepContext, String> {
@@ -161,8 +187,8 @@ impl Call<'_> {
         let python = if *hosts_workers {
             Host::of_client(python, version)
         } else {
-            let found = Found { interpreter: PathBuf::from(python), by: "the client" };
-            Host::settle(found, &[], &[]).map_err(|error| format!("{error}; {}", error.hint()))?.host
+            let found = Found { interpreter: PathBuf::from(python), by: "`python=`" };
+            Host::settle(found, &[], &[]).map_err(|error| format!("{error}; {}", error.hint_for("`python=`")))?.host
         };
         let env = env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         Ok(TaskHost {

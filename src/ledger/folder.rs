@@ -55,7 +55,7 @@ impl StateFolder {
 
     /// Creates the state directory if there is none, with a file that makes git ignore it. An existing directory is the
     /// user's.
-    fn create(&self) -> Result<(), LedgerError> {
+    pub(super) fn create(&self) -> Result<(), LedgerError> {
         let ignore = self.0.join(".gitignore");
         let is_new = !self.0.exists();
         create_directories(&self.runs())?;

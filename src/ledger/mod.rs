@@ -1,7 +1,7 @@
 //! The ledger: what a run has done, on disk, so that finished work is never lost.
 //!
 //! Owns the run's directory: `run.db` (SQLite), `results/` (a results file and a keys file per step), `logs/`, and the
-//! lock. One process writes a run: [`Ledger`] the run itself, and one [`StepLedger`] per step in progress. Meanwhile, any
+//! lock; and the files in which calls of a Python client keep results ([`CallRecords`]). One process writes a run: [`Ledger`] the run itself, and one [`StepLedger`] per step in progress. Meanwhile, any
 //! number of processes can read it with a [`Reader`]. Others decide what is recorded and when, and whether a result is
 //! still valid.
 //!
@@ -11,6 +11,8 @@
 mod append_file;
 mod audit;
 mod batches;
+mod call_records;
+mod call_scan;
 mod carry;
 mod columns;
 mod commands;
@@ -63,6 +65,7 @@ mod told;
 mod tests;
 
 pub use audit::Audit;
+pub use call_records::{CallRecords, FoundResults};
 pub use commands::{CommandLog, CommandRecord};
 pub use derived::AggregateFile;
 pub use durability::Durability;

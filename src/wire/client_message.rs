@@ -2,7 +2,7 @@
 //!
 //! On the connection that the client starts the engine with, both say `Hello`; then each byte that the client sends brings the
 //! socket of one more call. On that, the client says `Open`, sends `Given` items, and `End` after the last of them, in its own
-//! time. The engine answers with `Returned` and `Lost` items, in any order, and at last with `Ended`. Whoever closes the socket
+//! time; if results are kept, `Keyed` items. The engine answers with `Returned` and `Lost` items, in any order, and at last with `Ended`. Whoever closes the socket
 //! of a call ends it. A client that takes results slowly sends fewer items, so the engine need not hold back what it has to say.
 //! `docs/protocol.md` has this with all fields.
 
@@ -10,7 +10,7 @@ use super::bytes::{Cursor, put_u32, put_u64};
 use super::error::WireError;
 use super::framing::{BulkData, Message, NO_BULK, encode_json};
 use super::hello::{HELLO, Hello};
-use crate::model::{Failure, Indexes, Stats};
+use crate::model::{Failure, Indexes, ItemKey, Stats};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -24,6 +24,7 @@ const LOST: u8 = 6;
 const LOG: u8 = 7;
 const NOTICE: u8 = 8;
 const ENDED: u8 = 9;
+const KEYED: u8 = 10;
 
 /// A message between a client and the engine.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub enum ClientMessage {
     Open(Box<CallSettings>),
     /// Client: items.
     Given(Given),
+    /// Client: items with keys, for a call whose results are kept.
+    Keyed(Keyed),
     /// Client: all items were sent.
     End,
     /// Engine: results.
@@ -49,6 +52,7 @@ pub enum ClientMessage {
 }
 
 /// What to call, and how.
+// More than 12 fields: a message has no others around it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CallSettings {
     /// The file with the function, which the client keeps open: a path below `/proc`.
@@ -75,6 +79,23 @@ pub struct CallSettings {
     pub max_items_per_worker: Option<usize>,
     /// How often an item is tried.
     pub retry: Retry,
+    /// Where results are kept, if they are.
+    pub ledger: Option<CallLedger>,
+}
+
+/// Where results of a call are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallLedger {
+    /// The state folder.
+    pub state: String,
+    /// The name of the ledger.
+    pub name: String,
+    /// The fingerprint of the function, as hexadecimal digits.
+    pub function: String,
+    /// Whether results that are kept already are taken over. Otherwise they are deleted.
+    pub resume: bool,
+    /// Whether two items with the same key are a mistake.
+    pub unique: bool,
 }
 
 /// How often an item is tried, and how long to wait in between.
@@ -109,6 +130,17 @@ pub enum Growth {
 pub struct Given {
     /// How many. They follow those given before.
     pub count: u32,
+    /// A pickle of a list of them.
+    pub pickle: Arc<[u8]>,
+}
+
+/// Consecutive items with their keys: a bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keyed {
+    /// Their keys.
+    pub keys: Vec<ItemKey>,
+    /// How many of those that are to be run a worker should get at a time.
+    pub size: u32,
     /// A pickle of a list of them.
     pub pickle: Arc<[u8]>,
 }
@@ -158,13 +190,14 @@ pub struct CallEnd {
 }
 
 impl Message for ClientMessage {
-    const KINDS: RangeInclusive<u8> = HELLO..=ENDED;
+    const KINDS: RangeInclusive<u8> = HELLO..=KEYED;
 
     fn kind(&self) -> u8 {
         match self {
             Self::Hello(_) => HELLO,
             Self::Open(_) => OPEN,
             Self::Given(_) => GIVEN,
+            Self::Keyed(_) => KEYED,
             Self::End => END,
             Self::Returned(_) => RETURNED,
             Self::Lost(_) => LOST,
@@ -187,6 +220,12 @@ impl Message for ClientMessage {
                 put_u32(head, given.count);
                 Ok([&given.pickle, &[]])
             }
+            Self::Keyed(keyed) => {
+                put_u32(head, u32::try_from(keyed.keys.len()).expect("a batch of a client has at most 2^32 items"));
+                put_u32(head, keyed.size);
+                keyed.keys.iter().for_each(|key| head.extend_from_slice(&key.to_bytes()));
+                Ok([&keyed.pickle, &[]])
+            }
             Self::Returned(returned) => Ok(returned.encode(head)),
         }
     }
@@ -200,6 +239,7 @@ impl Message for ClientMessage {
                 let count = cursor.u32()?;
                 Self::Given(Given { count, pickle: cursor.rest.into() })
             }
+            KEYED => Self::Keyed(Keyed::decode(&mut cursor)?),
             END => Self::End,
             RETURNED => Self::Returned(Returned::decode(&mut cursor)?),
             LOST => Self::Lost(serde_json::from_slice(payload)?),
@@ -208,6 +248,18 @@ impl Message for ClientMessage {
             ENDED => Self::Ended(serde_json::from_slice(payload)?),
             _ => return Err(WireError::Invalid("unknown kind")),
         })
+    }
+}
+
+impl Keyed {
+    fn decode(cursor: &mut Cursor<'_>) -> Result<Self, WireError> {
+        let (count, size) = (cursor.u32()? as usize, cursor.u32()?);
+        let (keys, pickle) = count
+            .checked_mul(ItemKey::SIZE)
+            .and_then(|length| cursor.rest.split_at_checked(length))
+            .ok_or(WireError::Invalid("fewer keys than items"))?;
+        let keys = keys.as_chunks::<{ ItemKey::SIZE }>().0.iter().map(|key| ItemKey::from_bytes(*key)).collect();
+        Ok(Self { keys, size, pickle: pickle.into() })
     }
 }
 
@@ -263,6 +315,11 @@ mod tests {
             panic!("another")
         };
         assert_eq!(back, given);
+        let keyed = Keyed { keys: vec![1.into(), (1 << 90).into()], size: 3, pickle: b"opaque".as_slice().into() };
+        let ClientMessage::Keyed(back) = there_and_back(&ClientMessage::Keyed(keyed.clone())) else {
+            panic!("another")
+        };
+        assert_eq!(back, keyed);
         for indexes in [Indexes::Range(5..9), Indexes::List(vec![2, 5, 1 << 40]), Indexes::List(vec![])] {
             let returned = Returned { indexes, took: 5, of: 9, segments: vec![1, 2, 3] };
             let message = there_and_back(&ClientMessage::Returned(returned.clone()));

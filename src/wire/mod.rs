@@ -22,7 +22,9 @@ mod start;
 mod worker_message;
 
 pub use assignment::{Assignment, HostFile, HostScope, HostSettings, HostStep};
-pub use client_message::{CallEnd, CallSettings, ClientMessage, Given, Growth, LogText, Lost, Retry, Returned};
+pub use client_message::{
+    CallEnd, CallLedger, CallSettings, ClientMessage, Given, Growth, Keyed, LogText, Lost, Retry, Returned,
+};
 pub use driver_message::{DriverMessage, DriverReady, LostFrame, Refusal, Submit};
 pub use error::WireError;
 pub use frame_outcome::{HostBatch, HostLog, HostOutcome, HostOutcomeHead};
@@ -31,6 +33,6 @@ pub use hello::{HELLO, Hello, PROTOCOL, Role};
 pub use host_message::HostMessage;
 pub use results::Results;
 pub use run::{Run, RunBatch};
-pub use segments::Segments;
+pub use segments::{Segments, single_results};
 pub use start::{ForegroundJob, ItemSettings, Program, ScopeValues, Small, Start, Stored, StoredTarget};
 pub use worker_message::{Done, Log, WorkerMessage};

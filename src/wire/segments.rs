@@ -71,6 +71,22 @@ impl Segments {
     }
 }
 
+/// The pickles of results that are in segments of their own; none if some share one.
+pub fn single_results(mut segments: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut results = Vec::new();
+    while !segments.is_empty() {
+        let (count, rest) = segments.split_first_chunk()?;
+        let (length, rest) = rest.split_first_chunk()?;
+        let (pickle, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        if u32::from_le_bytes(*count) != 0 {
+            return None;
+        }
+        results.push(pickle);
+        segments = rest;
+    }
+    Some(results)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,5 +104,7 @@ mod tests {
         let third = b"\x01\0\0\0\x06\0\0\0\x80\x05(Nl.".as_slice();
         assert_eq!(bytes, [first, second, third].concat());
         assert!(segments.is_empty() && segments.take().is_empty());
+        assert_eq!(single_results(second), Some(vec![b"whole".as_slice()]));
+        assert_eq!((single_results(&bytes), single_results(&second[..9])), (None, None));
     }
 }

@@ -10,6 +10,10 @@ use crate::model::Failure;
 use crate::wire::{Run, WireError};
 use pyo3::prelude::*;
 
+/// What a pickle of its own begins and ends with.
+const PROTO: [u8; 2] = [0x80, 5];
+const STOP: u8 = b'.';
+
 /// How a result was written to the runner's line.
 enum Shape {
     Opcodes,
@@ -32,7 +36,16 @@ impl Runner<'_> {
                 return Ok(position);
             }
             self.enter(position);
-            let item = items.get_item(*member as usize);
+            if let Some(fault) = items.fault(*member) {
+                let failure = pickled.failure(py, fault).permanent();
+                self.leave(py);
+                self.outbox.push(Finished { position, outcome: Err(failure), nulls: 0, timer: self.timer })?;
+                if run.halt_on_failure {
+                    return Ok(position + 1);
+                }
+                continue;
+            }
+            let item = items.item(*member);
             self.timer.next_part();
             let result = item.and_then(|item| function.call1((item,)));
             self.timer.next_part();
@@ -57,9 +70,17 @@ impl Runner<'_> {
     }
 
     fn write(&mut self, result: &Bound<'_, PyAny>, pickled: &Pickled) -> PyResult<Shape> {
-        if write_plain(result, &mut self.line) {
-            return Ok(Shape::Opcodes);
+        if pickled.apart {
+            self.line.extend_from_slice(&PROTO);
         }
+        if write_plain(result, &mut self.line) {
+            if !pickled.apart {
+                return Ok(Shape::Opcodes);
+            }
+            self.line.push(STOP);
+            return Ok(Shape::Pickle);
+        }
+        self.line.clear();
         let pickle = pickled.dump(result)?;
         self.line.extend_from_slice(pickle.as_bytes());
         Ok(Shape::Pickle)

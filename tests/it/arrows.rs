@@ -41,7 +41,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "profile",
         &["measure", "text", "run", "pipeline", "compile", "ledger", "sources", "task", "spec", "template", "model"],
     ),
-    ("client", &["measure", "text", "pipeline", "compile", "sources", "task", "spec", "wire", "model"]),
+    ("client", &["measure", "text", "pipeline", "compile", "ledger", "sources", "task", "spec", "wire", "model"]),
     ("host", &["measure", "text", "compile", "task", "spec", "template", "wire", "model"]),
     (
         "cli",

@@ -61,8 +61,11 @@ fn a_client_that_has_ended_already_has_nothing_run_for_long() {
 
 #[test]
 fn a_client_is_a_process() {
-    for (wrong, why) in [("0", "not in 1.."), ("x", "invalid digit"), ("-4", "unexpected argument")] {
-        Sandbox::new().batchmill(&["--client", wrong, "runs"]).exits_with(2).says(&[why]);
+    for wrong in ["0", "x", "-4"] {
+        Sandbox::new()
+            .batchmill(&["--client", wrong, "runs"])
+            .exits_with(2)
+            .says(&["expected the number of a process"]);
     }
 }
 

@@ -7,7 +7,7 @@ const TIME: &str = "must be a number of seconds, or a duration such as";
 #[test]
 fn a_flag_with_a_wrong_number_says_what_it_expects() {
     let sandbox = Sandbox::with("steps: [{name: a, task: echo, inputs: {message: hi}}]\n");
-    let cases: [(&[&str], &str, &str); 9] = [
+    let cases: [(&[&str], &str, &str); 11] = [
         (&["run", "workflow.yaml", "--nice"], "expected a number from 1 to 19", "x 0 20 -1 1.5 99999999999"),
         (&["run", "workflow.yaml", "--jobs"], "expected a number from 1 up", "x 0 -1 1.5 2x"),
         (&["run", "workflow.yaml", "-j"], "expected a number from 1 up", "x 0 -1 1.5"),
@@ -16,6 +16,8 @@ fn a_flag_with_a_wrong_number_says_what_it_expects() {
         (&["plan", "workflow.yaml", "--max-items"], "expected a number from 1 up", "x 0 -1 1.5"),
         (&["runs", "clean", "--keep"], "expected a number from 0 up", "x -1 1.5"),
         (&["logs", "latest", "--item"], "expected the index of an item, which is 0 for the first", "x -1 1.5"),
+        (&["failures", "--limit"], "expected a number from 1 up", "x 0 -1 1.5"),
+        (&["--client"], "expected the number of a process", "x 0 -1 1.5 99999999999"),
         (&["ctl", "jobs"], "expected a number from 1 up", "x 0 -1 1.5"),
     ];
     for (arguments, expected, values) in cases {

@@ -19,7 +19,7 @@ pub use durability::DurabilityArgs;
 pub use executor::ExecutorArgs;
 pub use file::FileArg;
 pub use item_name::ItemName;
-pub use number::{at_least_one, count, index};
+pub use number::{at_least_one, count, index, items, process};
 pub use resume::ResumeArgs;
 pub use run::RunSelector;
 pub use state::StateArgs;

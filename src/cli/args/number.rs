@@ -23,6 +23,13 @@ pub fn index(text: &str) -> Result<u64, String> {
     number(text, "the index of an item, which is 0 for the first")
 }
 
+/// Reads the number of a process.
+pub fn process(text: &str) -> Result<i32, String> {
+    const EXPECTED: &str = "the number of a process";
+    let process: i32 = number(text, EXPECTED)?;
+    if process > 0 { Ok(process) } else { Err(format!("expected {EXPECTED}")) }
+}
+
 /// Reads by how much to lower the priority of a process.
 pub fn nice(text: &str) -> Result<i32, String> {
     const EXPECTED: &str = "a number from 1 to 19";

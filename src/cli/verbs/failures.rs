@@ -3,7 +3,7 @@
 mod groups;
 mod list;
 
-use crate::cli::args::{Format, RunSelector};
+use crate::cli::args::{Format, RunSelector, items};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::lookup::{Detail, step_named, stopped_steps};
@@ -27,7 +27,7 @@ pub struct FailuresArgs {
     #[arg(long)]
     group: bool,
     /// List only the first N
-    #[arg(long, value_name = "N", conflicts_with = "group", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", conflicts_with = "group", value_parser = items, allow_negative_numbers = true)]
     limit: Option<u64>,
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]

@@ -27,13 +27,15 @@ class Program:
         """The items of a bundle: a pickle, or the paths of files with large buffers and then a pickle."""
         if bundle[: len(BUNDLE)] != BUNDLE:
             return pickle.loads(bundle)
-        (count,) = struct.unpack_from("<I", bundle, len(BUNDLE))
-        at, buffers = len(BUNDLE) + 4, []
-        for _ in range(count):
-            (length,) = struct.unpack_from("<I", bundle, at)
-            at += 4 + length
-            buffers.append(mapped(bundle[at - length : at].decode()))
-        return pickle.loads(memoryview(bundle)[at:], buffers=buffers)
+        pickled, buffers = parts_of(bundle)
+        return pickle.loads(pickled, buffers=buffers)
+
+    def rescue(self, bundle):
+        """The items of a bundle of which some cannot be made again, and the exceptions of those by their numbers."""
+        pickled, buffers = parts_of(bundle)
+        import io
+
+        return Rescuer(io.BytesIO(pickled), buffers=buffers).items()
 
     def __init__(self, start):
         self.path = start["program"]["path"]
@@ -44,11 +46,15 @@ class Program:
 
     def compile(self):
         refuse_changed_modules()
+        restore_process()
         if self.folder is not None:
             os.chdir(self.folder)
         own = [entry for entry in sys.path if entry not in self.search_path]
         sys.path[:] = [*self.search_path, *own]
         self.call = read_program(self.path)
+        # Whether each result is a pickle of its own.
+        self.apart = self.call["apart"]
+        unset_variables(self.call["unset"])
         if self.call["file"]:
             name_file(self.call["function"], self.call["file"])
 
@@ -128,6 +134,180 @@ class Program:
             return bool(on(exc))
         except Exception:
             return False
+
+
+def parts_of(bundle):
+    """The pickle of a bundle, and the large buffers that it refers to."""
+    if bundle[: len(BUNDLE)] != BUNDLE:
+        return bundle, []
+    (count,) = struct.unpack_from("<I", bundle, len(BUNDLE))
+    at, buffers = len(BUNDLE) + 4, []
+    for _ in range(count):
+        (length,) = struct.unpack_from("<I", bundle, at)
+        at += 4 + length
+        buffers.append(mapped(bundle[at - length : at].decode()))
+    return memoryview(bundle)[at:], buffers
+
+
+class Broken:
+    """Stands for an object that cannot be made again."""
+
+    def __init__(self, error):
+        self.error = error
+
+
+# What refers to no object of an item.
+LEAVES = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType, str, bytes, int, float)
+
+
+def broken_in(*values):
+    """Something broken in these values, however deep; None if there is nothing."""
+    import gc
+
+    seen, waiting = set(), list(values)
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Broken):
+            return value
+        if not isinstance(value, LEAVES) and id(value) not in seen:
+            seen.add(id(value))
+            waiting += gc.get_referents(value)
+    return None
+
+
+class Rescuer(pickle._Unpickler):
+    """Unpickles a list of which some items cannot be made again.
+
+    It goes on after an error, with something broken in place of the object. Whatever is made of that is broken as well, so an item
+    with a broken object in it, however deep, has failed, and no other.
+    """
+
+    broke = False
+    dispatch = dict(pickle._Unpickler.dispatch)
+
+    def items(self):
+        """The items, and the exceptions of those that are broken, by their numbers."""
+        items = self.load()
+        found = ((number, broken_in(item)) for number, item in enumerate(items))
+        return items, {number: broken.error for number, broken in found if broken is not None}
+
+    def find_class(self, module, name):
+        try:
+            return super().find_class(module, name)
+        except Exception as error:
+            return self.broken(error)
+
+    def broken(self, error):
+        self.broke = True
+        return Broken(error)
+
+    def make(self, function, *parts):
+        """What the function returns, unless one of the parts that it is made of is broken."""
+        found = broken_in(*parts) if self.broke else None
+        if found is not None:
+            return found
+        try:
+            return function(*parts)
+        except Exception as error:
+            return self.broken(error)
+
+    def reduce(self):
+        function, arguments = self.taken(2)
+        self.append(self.make(lambda function, arguments: function(*arguments), function, arguments))
+
+    def new(self):
+        kind, arguments = self.taken(2)
+        self.append(self.make(lambda kind, arguments: kind.__new__(kind, *arguments), kind, arguments))
+
+    def new_with_names(self):
+        kind, arguments, named = self.taken(3)
+        self.append(self.make(lambda kind, arguments, named: kind.__new__(kind, *arguments, **named), kind, arguments, named))
+
+    def frozenset(self):
+        elements = self.pop_mark()  # Also changes what `append` is.
+        self.append(self.make(frozenset, elements))
+
+    def build(self):
+        """Sets the state of the object below it."""
+        depth = len(self.stack) - 2
+        made = self.stack[depth]
+        found = self.make(lambda *_: pickle._Unpickler.load_build(self), *self.stack[depth:])
+        del self.stack[depth:]
+        self.append(made)
+        if isinstance(found, Broken):
+            self.replace(found)
+
+    def fill(load):
+        """Fills the container below what goes into it."""
+
+        def filled(self):
+            try:
+                load(self)
+            except Exception as error:
+                top = self.stack[-1]
+                self.replace(top if isinstance(top, Broken) else self.broken(error))
+
+        return filled
+
+    def replace(self, broken):
+        """Puts something broken in place of an object that is known already."""
+        made, self.stack[-1] = self.stack[-1], broken
+        for key in [key for key, known in self.memo.items() if known is made]:
+            self.memo[key] = broken
+
+    def taken(self, count):
+        taken = self.stack[-count:]
+        del self.stack[-count:]
+        return taken
+
+    dispatch.update({
+        pickle.REDUCE[0]: reduce,
+        pickle.NEWOBJ[0]: new,
+        pickle.NEWOBJ_EX[0]: new_with_names,
+        pickle.FROZENSET[0]: frozenset,
+        pickle.BUILD[0]: build,
+    })
+    for opcode in (pickle.APPEND, pickle.APPENDS, pickle.SETITEM, pickle.SETITEMS, pickle.ADDITEMS):
+        dispatch[opcode[0]] = fill(dispatch[opcode[0]])
+
+
+# The recursion limit and the signal handlers that this process began with.
+limit = None
+handlers = {}
+
+
+def restore_process():
+    """Brings back what an earlier program may have changed for the whole process. Nothing else does: items of one call share it."""
+    import _signal
+
+    global limit
+    if limit is None:
+        limit = sys.getrecursionlimit()
+        handlers.update((number, _signal.getsignal(number)) for number in _signal.valid_signals())
+        return
+    if sys.getrecursionlimit() != limit:
+        sys.setrecursionlimit(limit)
+    for timer in (_signal.ITIMER_REAL, _signal.ITIMER_VIRTUAL, _signal.ITIMER_PROF):
+        _signal.setitimer(timer, 0)
+    for number, handler in handlers.items():
+        # One that was not set from Python cannot be set from there.
+        if handler is not None and _signal.getsignal(number) is not handler:
+            _signal.signal(number, handler)
+
+
+# Variables that the client of an earlier program had removed.
+removed = {}
+
+
+def unset_variables(names):
+    """Removes variables that the engine was started with, but that the client has no more."""
+    for name, value in removed.items():
+        os.environ.setdefault(name, value)
+    removed.clear()
+    for name in names:
+        value = os.environ.pop(name, None)
+        if value is not None:
+            removed[name] = value
 
 
 # The files of modules that earlier programs have imported, as they were.

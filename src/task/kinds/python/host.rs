@@ -129,9 +129,18 @@ impl HostError {
                 "choose another interpreter with `--python PATH` or `BATCHMILL_PYTHON`; `batchmill doctor` shows which one is found"
                     .to_owned()
             }
+            Self::NoHost { .. } => self.hint_for("`--python PATH`"),
+        }
+    }
+
+    /// The same where only this chooses an interpreter.
+    pub fn hint_for(&self, option: &str) -> String {
+        match self {
+            Self::Interpreter { .. } | Self::Unfit { .. } => format!("choose another interpreter with {option}"),
             Self::NoHost { executable, .. } => {
                 format!(
-                    "install the batchmill wheel there (`make wheel`, then `{executable} -m pip install dist/*.whl`), or choose another interpreter with `--python PATH`"
+                    "install the batchmill wheel there (`make wheel`, then `{executable} -m pip install dist/*.whl`), or choose another \
+                     interpreter with {option}"
                 )
             }
         }
