@@ -6,6 +6,7 @@ and the host lives on. A host is kept for the next frame of the same step.
 
 from __future__ import annotations
 
+import multiprocessing.util
 import os
 import platform
 import struct
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Final
 
@@ -22,6 +24,8 @@ __all__ = ["HostDiedError", "end_hosts", "run"]
 
 # Seconds for which a host waits for its next frame.
 _IDLE: Final = 30.0
+# Seconds that `teardown` may take.
+_TEARDOWN: Final = 25.0
 _HEADER: Final = struct.Struct("<BI")
 _HELLO: Final = 1
 _READY: Final = 3
@@ -34,7 +38,8 @@ class HostDiedError(RuntimeError):
 class _Host:
     """A process `batchmill host` that has got its step."""
 
-    def __init__(self, program: bytes) -> None:
+    def __init__(self, digest: str, program: bytes) -> None:
+        self.digest = digest
         self.idle_since = 0.0
         version = platform.python_version()
         command = [find_engine(), "host", "--python", sys.executable, "--python-version", version]
@@ -85,7 +90,7 @@ class _Host:
         self.end()
         return HostDiedError(f"the host has ended with status {self._process.returncode}")
 
-    def end(self) -> None:
+    def end(self, patience: float = 10.0) -> None:
         """End the host and what it is running. Another thread may be waiting for its answer."""
         process = self._process
         assert process.stdin is not None and process.stdout is not None
@@ -93,7 +98,7 @@ class _Host:
             process.stdin.close()
         try:
             # It ends with its stdin, after the processes of its tasks.
-            process.wait(timeout=10)
+            process.wait(timeout=patience)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -138,13 +143,19 @@ class _Hosts:
         with self._lock:
             self._busy.discard(host)
 
-    def end_all(self) -> None:
-        """End all hosts, busy ones too."""
+    def end(self, digests: Collection[str] | None) -> None:
+        """End the hosts of these programs, busy ones too; all hosts for None."""
         with self._lock:
-            hosts = [*self._busy, *(host for hosts in self._idle.values() for host in hosts)]
-            self._idle.clear()
-        for host in hosts:
-            host.end()
+            hosts = {*self._busy, *(host for hosts in self._idle.values() for host in hosts)}
+            hosts = {host for host in hosts if digests is None or host.digest in digests}
+            for host in hosts:
+                self._idle.pop(host.digest, None)
+        # Side by side: each may have a `teardown` to run.
+        threads = [threading.Thread(target=host.end, args=(_TEARDOWN,)) for host in hosts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
 
     def _sweep_later(self) -> None:
         self._sweeper = threading.Timer(_IDLE, self._sweep)
@@ -168,12 +179,22 @@ class _Hosts:
 
 
 _hosts = _Hosts()
+_ends_with_process = False
 
 
 def _forget() -> None:
     """After a fork: the hosts belong to the parent."""
-    global _hosts
+    global _ends_with_process, _hosts
     _hosts = _Hosts()
+    _ends_with_process = False
+
+
+def _end_with_process() -> None:
+    """Have hosts end in order when this process does: one of a pool runs no `atexit`."""
+    global _ends_with_process
+    if not _ends_with_process:
+        _ends_with_process = True
+        multiprocessing.util.Finalize(None, end_hosts, exitpriority=10)
 
 
 os.register_at_fork(after_in_child=_forget)
@@ -198,8 +219,9 @@ def run(digest: str, program: bytes, frame: bytes) -> bytes:
     """
     hosts = _hosts
     host = hosts.take(digest)
+    _end_with_process()
     if host is None:
-        host = _Host(program)
+        host = _Host(digest, program)
         hosts.enter(host)
     try:
         answer = host.run(frame)
@@ -211,6 +233,6 @@ def run(digest: str, program: bytes, frame: bytes) -> bytes:
     return answer
 
 
-def end_hosts() -> None:
-    """End all hosts of this process, and what they are running."""
-    _hosts.end_all()
+def end_hosts(digests: Collection[str] | None = None) -> None:
+    """End the hosts of these programs in this process, and what they are running. One that is idle runs `teardown` first."""
+    _hosts.end(digests)

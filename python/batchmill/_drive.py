@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from typing import Final, Union
 
@@ -33,7 +35,7 @@ _OUTCOME: Final = 7
 _LOST: Final = 8
 
 # Seconds that it may take to leave a cluster.
-_LEAVE: Final = 8.0
+_LEAVE: Final = 30.0
 
 _TICKET: Final = struct.Struct("<Q")
 _SUBMITTED: Final = struct.Struct("<QII")
@@ -71,6 +73,10 @@ class _Driver:
         self._cancels: dict[int, Callable[[], None]] = {}
         self._lock = threading.Lock()
 
+    def digests(self) -> list[str]:
+        """Return what identifies its programs."""
+        return [program.digest for program in self._programs.values()]
+
     def serve(self) -> None:
         """Hear the engine until it is gone."""
         while True:
@@ -98,14 +104,19 @@ class _Driver:
                 self._cancels.pop(ticket, None)
                 ended.append(ticket)
             if isinstance(outcome, Lost):
-                self._engine.send_json(_LOST, {"ticket": ticket, "why": outcome.why})
+                self._engine.send_json(_LOST, {"ticket": ticket, "why": outcome.why, "shared": outcome.shared})
             elif isinstance(outcome, Refused):
                 self._engine.send_json(_REFUSED, {"message": outcome.message, "help": outcome.help})
             else:
                 self._engine.send(_OUTCOME, _TICKET.pack(ticket), outcome)
 
         ended: list[int] = []
-        cancel = self._executor.submit(name, program, frame, done)
+        try:
+            cancel = self._executor.submit(name, program, frame, done)
+        except ExecutorRefusedError as error:
+            return done(Refused(error.message, error.help))
+        except Exception as error:
+            return done(Refused(f"it takes no more frames: {type(error).__name__}: {error}"))
         with self._lock:
             if not ended:
                 self._cancels[ticket] = cancel
@@ -128,6 +139,8 @@ def drive(name: str) -> int:
     os.register_at_fork(after_in_child=lambda: os.close(descriptor))
     # The engine decides when this ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    has_started = threading.Event()
+    threading.Thread(target=_end_with, args=(connection.socket, has_started), name="engine", daemon=True).start()
     engine = _Engine(connection)
     engine.send_json(_HELLO, {"protocol": PROTOCOL, "batchmill": __version__, "role": "driver"})
     try:
@@ -137,19 +150,28 @@ def drive(name: str) -> int:
         engine.send_json(_REFUSED, {"message": error.message, "help": error.help})
         return 2
     engine.send_json(_READY, ready)
+    driver = _Driver(engine, executor)
+    has_started.set()
     try:
-        _Driver(engine, executor).serve()
+        driver.serve()
     except EngineDiedError:
         pass
-    # A cluster that does not answer must not hold this up for ever.
-    watchdog = threading.Timer(_LEAVE, _end_group)
-    watchdog.daemon = True
-    watchdog.start()
     try:
-        executor.close()
+        executor.close(driver.digests())
     finally:
         _end_group()
     return 0
+
+
+def _end_with(engine: socket.socket, has_started: threading.Event) -> None:
+    """Wait until the engine is gone, and see to it that this process is gone soon after."""
+    gone = select.poll()
+    gone.register(engine, select.POLLRDHUP)
+    gone.poll()
+    # A function that starts a cluster may hang, and a cluster may not answer when this leaves it.
+    if has_started.is_set():
+        time.sleep(_LEAVE)
+    _end_group()
 
 
 def _end_group() -> None:

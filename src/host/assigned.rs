@@ -8,9 +8,15 @@ use crate::task::guard::Guard;
 use crate::task::python::{Found, Host};
 use crate::task::{Cancel, CurrentItems, Lane, LaneSettings, Program, StepContext, TaskHost, Withdrawn};
 use crate::text::{Printable, Secrets};
-use crate::wire::{Assignment, HostSettings};
+use crate::wire::{Assignment, HostSettings, TOKEN_STOP};
+use crossbeam_channel::RecvTimeoutError;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::Builder;
+use std::time::Duration;
+
+/// How often a host looks whether its step stops.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// What this host runs.
 pub(super) struct Assigned {
@@ -31,8 +37,8 @@ impl Assigned {
         let Assignment { run, step, path, text, imports, folder, token, settings, forms, scope } = assignment;
         let name = machine();
         // Before anything else: without the same files, every path would mean something else here.
-        let found = std::fs::read_to_string(&token).ok();
-        if found.as_deref() != Some(run.as_str()) {
+        let found = std::fs::read(&token).ok();
+        if !found.is_some_and(|found| found.starts_with(run.as_bytes())) {
             let token = Printable::path(token.parent().unwrap_or(&token)).to_string();
             return Err(format!(
                 "host `{name}` does not see the directory of the run, `{token}`: hosts must share the file system of the engine; \
@@ -64,6 +70,7 @@ impl Assigned {
             current_items: Arc::new(CurrentItems::new(slots)),
             clocks: Arc::new(SlotClocks::new(slots)),
         };
+        watch(token, cancel.clone()).map_err(descriptors)?;
         Ok(Self { program, context })
     }
 
@@ -82,6 +89,20 @@ impl Assigned {
     pub(super) fn clock(&self) -> SlotClock<'_> {
         self.context.clocks.of(0)
     }
+}
+
+/// Watches the token of the step, and starts no further item once it says so. There is no other way from the engine to a host that
+/// is busy: executors know how to submit, and little else.
+fn watch(token: PathBuf, cancel: Cancel) -> std::io::Result<()> {
+    // Not joined: it lives as long as the process, and holds nothing that must be released.
+    Builder::new().name("token".to_owned()).spawn(move || {
+        while cancel.stop.channel().recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+            if std::fs::read(&token).is_ok_and(|text| text.ends_with(TOKEN_STOP)) {
+                cancel.stop.fire();
+            }
+        }
+    })?;
+    Ok(())
 }
 
 /// Compiles the task of a step. The engine has checked it, so what is wrong here differs between the machines.

@@ -14,6 +14,8 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Builder;
 
 /// The command-line argument that makes `batchmill` a host.
@@ -31,7 +33,8 @@ pub fn serve(python: Option<(PathBuf, String)>) -> io::Result<()> {
     let cancel = Cancel::new()?;
     write(&mut output, &HostMessage::Hello(Hello::new(Role::Host)))?;
     let (arrived, messages) = unbounded();
-    let ends = cancel.clone();
+    let input_state = Arc::new(InputState::default());
+    let (ends, state) = (cancel.clone(), Arc::clone(&input_state));
     let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     // Not joined: it waits for stdin, which outlives the last frame.
     Builder::new().name("input".to_owned()).spawn(move || {
@@ -41,23 +44,42 @@ pub fn serve(python: Option<(PathBuf, String)>) -> io::Result<()> {
                 break;
             }
         }
-        ends.stop.fire();
-        ends.kill.fire();
+        state.has_closed.store(true, Ordering::SeqCst);
+        // Nobody waits for what is running. If nothing is, `teardown` comes next.
+        if state.is_busy.load(Ordering::SeqCst) {
+            ends.stop.fire();
+            ends.kill.fire();
+        }
     })?;
     let Ok(HostMessage::Assign(assignment)) = messages.recv() else { return Ok(()) };
     match Assigned::open(*assignment, python, &cancel) {
         Ok(assigned) => {
             write(&mut output, &HostMessage::Ready)?;
-            frames(&assigned, &messages, &mut output)
+            frames(&assigned, &messages, (&mut output, &input_state))
         }
         Err(why) => write(&mut output, &HostMessage::Refused(why)),
     }
 }
 
+/// What is known of stdin, and of what it brought.
+#[derive(Debug, Default)]
+struct InputState {
+    is_busy: AtomicBool,
+    has_closed: AtomicBool,
+}
+
 /// Runs frames until there are no more.
-fn frames(assigned: &Assigned, messages: &Receiver<HostMessage>, output: &mut File) -> io::Result<()> {
+fn frames(
+    assigned: &Assigned,
+    messages: &Receiver<HostMessage>,
+    (output, input): (&mut File, &InputState),
+) -> io::Result<()> {
     let mut lane = assigned.lane();
     while let Ok(HostMessage::Frame(run)) = messages.recv() {
+        input.is_busy.store(true, Ordering::SeqCst);
+        if input.has_closed.load(Ordering::SeqCst) {
+            break;
+        }
         let halt_on_failure = run.halt_on_failure;
         let answer = match batches(run, assigned.forms()) {
             Some(batches) => {
@@ -71,7 +93,12 @@ fn frames(assigned: &Assigned, messages: &Receiver<HostMessage>, output: &mut Fi
             }
             None => HostMessage::Refused("the frame is damaged".to_owned()),
         };
+        if input.has_closed.load(Ordering::SeqCst) {
+            // It was interrupted: that is no outcome.
+            break;
+        }
         write(output, &answer)?;
+        input.is_busy.store(false, Ordering::SeqCst);
     }
     // What `teardown` prints has no item, and nobody to hear it.
     drop(lane.finish(&|_| {}));

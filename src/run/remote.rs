@@ -79,9 +79,11 @@ fn assignment(env: &StepEnv<'_>, open: &OpenStep) -> Result<Assignment, String> 
     })
 }
 
-/// A file by which a host sees whether it shares the file system.
+/// A file by which a host sees whether it shares the file system, and later that the step stops. Each execution has its own:
+/// a host of an earlier one is never taken for one of this.
 fn token(env: &StepEnv<'_>) -> io::Result<std::path::PathBuf> {
-    let path = env.run.folder.path.join("shared");
+    let now = jiff::Timestamp::now().as_nanosecond();
+    let path = env.run.folder.path.join(format!("shared-{now}"));
     std::fs::write(&path, &env.run.folder.run.0)?;
     Ok(path)
 }

@@ -73,7 +73,7 @@ pub fn run(
     let server = Steering::serve(stopper, &ledger);
     let guard = prepared.has_children().then(|| Guard::start(&id)).transpose().map_err(EngineError::Guard)?;
     if let Some(executor) = &prepared.executor {
-        executor.start(&id.0, &stopper.control().cancel)?;
+        executor.start(&id.0, &stopper.control().cancel).map_err(|error| error.masked(&prepared.secrets))?;
     }
     let host = Arc::new(TaskHost { guard, ..task_host(prepared, ledger.folder()) });
     let mut run = Run {
@@ -96,6 +96,10 @@ pub fn run(
     run.announcer.tell(&Event::RunStarted { run: id, workflow: workflow.name.clone(), steps: workflow.steps.len() });
     let notices = prepared.notes().into_iter().map(|note| note.to_string()).chain(warning).chain(unverified(prepared));
     notices.for_each(|notice| run.announcer.notice_of_run(notice));
+    if let Some(executor) = &prepared.executor {
+        let (name, slots) = (executor.name(), executor.slots().unwrap_or(1));
+        run.announcer.notice_of_run(format!("items of batch steps run on {name}, up to {slots} frames at a time"));
+    }
     if let Err(why) = &server {
         run.announcer.notice_of_run(format!("`batchmill ctl` cannot reach this run: cannot create its socket: {why}"));
     }

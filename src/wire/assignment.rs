@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What is added to the token of a step that stops.
+pub const TOKEN_STOP: &[u8] = b"\nstop";
+
 /// A step of a workflow, for a host that runs some of its items.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Assignment {
@@ -22,7 +25,8 @@ pub struct Assignment {
     pub imports: PathBuf,
     /// The working directory.
     pub folder: PathBuf,
-    /// A file that a host finds only if it shares the file system. It contains the ID of the run.
+    /// A file that a host finds only if it shares the file system. It contains the ID of the run, and [`TOKEN_STOP`] once no further
+    /// item is to start.
     pub token: PathBuf,
     /// The step's settings.
     pub settings: HostSettings,

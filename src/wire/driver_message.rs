@@ -78,6 +78,8 @@ pub struct LostFrame {
     pub ticket: u64,
     /// What happened, such as the name and text of an exception.
     pub why: String,
+    /// Whether others were lost with it, so that nobody knows whose fault it is.
+    pub shared: bool,
 }
 
 impl Message for DriverMessage {
@@ -159,7 +161,7 @@ mod tests {
             DriverMessage::Submit(Submit { ticket: 1 << 40, program: 3, name: "ä/1".to_owned(), frame: vec![9; 5] }),
             DriverMessage::Cancel(7),
             DriverMessage::Outcome(7, vec![]),
-            DriverMessage::Lost(LostFrame { ticket: 7, why: "KilledWorker".to_owned() }),
+            DriverMessage::Lost(LostFrame { ticket: 7, why: "KilledWorker".to_owned(), shared: true }),
         ];
         for message in messages {
             let mut bytes = Vec::new();

@@ -21,7 +21,7 @@ mod segments;
 mod start;
 mod worker_message;
 
-pub use assignment::{Assignment, HostFile, HostScope, HostSettings, HostStep};
+pub use assignment::{Assignment, HostFile, HostScope, HostSettings, HostStep, TOKEN_STOP};
 pub use client_message::{
     CallEnd, CallLedger, CallSettings, ClientMessage, Given, Growth, Keyed, LogText, Lost, Retry, Returned,
 };

@@ -6,7 +6,7 @@ import hashlib
 import importlib
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Union
 
@@ -35,9 +35,10 @@ class Program:
 
 @dataclass(frozen=True)
 class Lost:
-    """The frame was lost with the process that ran it."""
+    """The frame was lost with the process that ran it; `shared` if other frames were lost with it."""
 
     why: str
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ class Executor(ABC):
         """
 
     @abstractmethod
-    def close(self) -> None:
-        """Cancel what is left, end what this has started, and disconnect."""
+    def close(self, digests: Collection[str]) -> None:
+        """Cancel what is left, end the hosts of these programs and what this has started, and disconnect."""
 
 
 def made_by(which: str) -> Any:
@@ -94,11 +95,11 @@ def made_by(which: str) -> Any:
         ) from error
     try:
         return factory()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ExecutorRefusedError(f"`{which}` raised {type(error).__name__}: {error}") from error
 
 
-def outcome_of(error: BaseException) -> Outcome:
+def outcome_of(error: BaseException, *, shared: bool = False) -> Outcome:
     """Return what an exception of a frame means.
 
     User code runs in processes of its own, and what it raises is part of an outcome. So whatever a frame raises is about the
@@ -111,7 +112,7 @@ def outcome_of(error: BaseException) -> Outcome:
     if isinstance(error, EngineNotFoundError):
         return Refused(f"a process of the cluster has no engine: {error}".splitlines()[0], _install())
     text = str(error).strip().splitlines()
-    return Lost(f"{type(error).__name__}: {text[0]}" if text else type(error).__name__)
+    return Lost(f"{type(error).__name__}: {text[0]}" if text else type(error).__name__, shared)
 
 
 def _install() -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import importlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from batchmill import _cluster
@@ -22,7 +23,7 @@ from batchmill._executors._base import (
 __all__ = ["DaskExecutor"]
 
 # A program of so many bytes goes along with each frame; a larger one goes once.
-_ALONG = 16 << 10
+_ALONG = 1 << 20
 
 
 class DaskExecutor(Executor):
@@ -63,7 +64,7 @@ class DaskExecutor(Executor):
     @property
     def name(self) -> str:
         address = self._client.scheduler_info().get("address", self._which)
-        return f"Dask at {address}"
+        return f"Dask at {address}" if self._client.nthreads() else f"Dask at {address}, which has no workers yet"
 
     def slots(self) -> int:
         return sum(self._client.nthreads().values()) or 1
@@ -83,7 +84,9 @@ class DaskExecutor(Executor):
                 outcome: Outcome = future.result().data
             except BaseException as error:
                 if self._client.status == "running":
-                    outcome = outcome_of(error)
+                    # A program that was lost with its workers is no fault of the frame.
+                    is_cancelled = isinstance(error, concurrent.futures.CancelledError)
+                    outcome = outcome_of(error, shared=is_cancelled)
                 else:
                     why = f"the Dask scheduler is gone ({type(error).__name__})"
                     outcome = Refused(why, "start one, then resume the run")
@@ -97,17 +100,18 @@ class DaskExecutor(Executor):
         if len(program.message) <= _ALONG:
             return _Opaque(program.message)
         with self._lock:
-            if program.digest not in self._programs:
+            known = self._programs.get(program.digest)
+            if known is None or known.status != "finished":
                 self._programs[program.digest] = self._client.scatter(
                     _Opaque(program.message), broadcast=True, hash=False
                 )
             return self._programs[program.digest]
 
-    def close(self) -> None:
+    def close(self, digests: Collection[str]) -> None:
         try:
-            if self._cluster is None and self._client.status == "running":
+            if self._client.status == "running":
                 # Reaches workers that are busy, which a cancel does not.
-                self._client.run(_cluster.end_hosts, on_error="ignore")
+                self._client.run(_cluster.end_hosts, tuple(digests), on_error="ignore")
         finally:
             self._client.close(timeout=5)
             if self._cluster is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from batchmill import _cluster
 from batchmill._executors._base import Executor, ExecutorRefusedError, Outcome, Program, made_by, outcome_of
@@ -19,6 +19,7 @@ class FuturesExecutor(Executor):
     def __init__(self, which: str) -> None:
         self._which = which
         self._lock = threading.Lock()
+        self._running: set[concurrent.futures.Future[bytes]] = set()
         self._executor = self._make()
 
     def _make(self) -> concurrent.futures.Executor:
@@ -46,20 +47,34 @@ class FuturesExecutor(Executor):
             try:
                 future = submitted()
             except concurrent.futures.BrokenExecutor:
-                # It is of no use any more.
+                # It is of no use any more. What was running has its outcome.
                 self._executor.shutdown(wait=False)
                 self._executor = self._make()
                 future = submitted()
 
         def ended(future: concurrent.futures.Future[bytes]) -> None:
+            with self._lock:
+                self._running.discard(future)
             if future.cancelled():
                 return done(outcome_of(concurrent.futures.CancelledError("cancelled")))
             error = future.exception()
-            done(future.result() if error is None else outcome_of(error))
+            if error is None:
+                return done(future.result())
+            # All frames of a pool break with it.
+            shared = isinstance(error, concurrent.futures.BrokenExecutor)
+            done(outcome_of(error, shared=shared))
 
+        with self._lock:
+            self._running.add(future)
         future.add_done_callback(ended)
         return lambda: (future.cancel(), None)[1]
 
-    def close(self) -> None:
-        # Nothing reaches a frame that is running. Its process ends with this one's group, and its host with its stdin.
-        self._executor.shutdown(wait=False, cancel_futures=True)
+    def close(self, digests: Collection[str]) -> None:
+        with self._lock:
+            is_idle = not self._running
+            executor = self._executor
+        # Those of threads are in this process.
+        _cluster.end_hosts(digests)
+        # Processes that are idle end in order, after their hosts. Nothing reaches a frame that is running: its process ends with
+        # the group of this one, and its host with its stdin.
+        executor.shutdown(wait=is_idle, cancel_futures=True)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import importlib
 import logging
 import queue
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
 from typing import Any
 
 from batchmill import _cluster
-from batchmill._executors._base import Executor, ExecutorRefusedError, Outcome, Program, outcome_of
+from batchmill._executors._base import Executor, ExecutorRefusedError, Outcome, Program, Refused, outcome_of
 
 __all__ = ["RayExecutor"]
+
+# Seconds between two looks whether the cluster is there, and how long it may take to answer.
+_LOOK = 5.0
+_PATIENCE = 30.0
 
 
 class RayExecutor(Executor):
@@ -42,6 +48,7 @@ class RayExecutor(Executor):
         self._lock = threading.Lock()
         self._new: queue.SimpleQueue[None] = queue.SimpleQueue()
         threading.Thread(target=self._gather, name="ray", daemon=True).start()
+        threading.Thread(target=self._watch, name="ray-watch", daemon=True).start()
 
     @property
     def name(self) -> str:
@@ -76,14 +83,32 @@ class RayExecutor(Executor):
             ready, _ = self._ray.wait(refs, num_returns=1, timeout=0.005 if len(refs) < 64 else 0.05, fetch_local=True)
             for ref in ready:
                 with self._lock:
-                    done = self._waiting.pop(ref)
+                    done = self._waiting.pop(ref, None)
+                if done is None:
+                    continue
                 try:
                     outcome: Outcome = self._ray.get(ref)
                 except BaseException as error:
                     outcome = outcome_of(_cause(error))
                 done(outcome)
 
-    def close(self) -> None:
+    def _watch(self) -> None:
+        """Notice that the cluster is gone: `ray.wait` would wait for ever."""
+        with concurrent.futures.ThreadPoolExecutor(1) as asking:
+            while True:
+                time.sleep(_LOOK)
+                try:
+                    asking.submit(self._ray.nodes).result(timeout=_PATIENCE)
+                except Exception as error:
+                    return self._give_up(f"the Ray cluster is gone ({type(error).__name__})")
+
+    def _give_up(self, why: str) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, {}
+        for done in waiting.values():
+            done(Refused(why, "start one, then resume the run"))
+
+    def close(self, digests: Collection[str]) -> None:
         with self._lock:
             refs = list(self._waiting)
         for ref in refs:

@@ -5,7 +5,7 @@ use crate::task::cancel::{Cancel, Latch};
 use crate::task::guard::hunt;
 use crate::task::processes::RUN_ID;
 use crate::task::wait::wait;
-use crate::text::Printable;
+use crate::text::{Printable, Secrets};
 use crate::wire::{DriverMessage, DriverReady, Refusal, Submit};
 use crossbeam_channel::{Receiver, bounded, select};
 use rustix::event::{PollFd, PollFlags};
@@ -21,10 +21,13 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long a driver may take to leave its cluster in order.
-const LEAVE: Duration = Duration::from_secs(10);
+const LEAVE: Duration = Duration::from_secs(35);
+
+/// How long a driver may take to exit once its socket is closed.
+const EXIT: Duration = Duration::from_secs(1);
 
 /// How much of what a driver has printed an error shows, in bytes.
 const MOST_PRINTED: u64 = 2000;
@@ -65,10 +68,25 @@ pub enum DriverError {
     Stopped,
 }
 
+impl DriverError {
+    /// The same without secrets: a function that makes an executor may say anything.
+    pub fn masked(self, secrets: &Secrets) -> Self {
+        match self {
+            Self::Refused { executor, message, help } => {
+                Self::Refused { executor, message: secrets.masked(message), help: help.map(|it| secrets.masked(it)) }
+            }
+            Self::Stopped => Self::Stopped,
+        }
+    }
+}
+
 impl Driver {
     /// A driver for this executor, which starts with the run, in this interpreter.
     pub fn new(executor: String, interpreter: PathBuf) -> Self {
-        let (tickets, programs) = (AtomicU64::new(1), AtomicU32::new(0));
+        // No cluster has seen them before, whichever execution of the run this is.
+        let first = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| now.as_micros());
+        let tickets = AtomicU64::new(u64::try_from(first).unwrap_or(1));
+        let programs = AtomicU32::new(0);
         Self { executor, interpreter, connected: OnceLock::new(), tickets, programs }
     }
 
@@ -90,7 +108,7 @@ impl Driver {
             })
         };
         let (ready, connecting) = bounded(1);
-        let (process, socket) = Process::start(self, run).map_err(|error| failed(&error))?;
+        let (mut process, socket) = Process::start(self, run).map_err(|error| failed(&error))?;
         let waiting = Arc::new(Waiting::new(ready));
         let link = Link::open(socket, Arc::clone(&waiting)).map_err(|error| failed(&error))?;
         let ready = match connected(&connecting, cancel) {
@@ -209,16 +227,22 @@ impl Process {
     }
 
     /// What it printed at its end, as the reason why it is gone.
-    fn gone(&self) -> Refusal {
+    fn gone(&mut self) -> Refusal {
+        // It has closed its socket, and exits next.
+        let _ = wait(&mut [PollFd::new(&self.watch, PollFlags::IN)], Some(Instant::now() + EXIT));
         let length = self.printed.metadata().map_or(0, |data| data.len());
         let from = length.saturating_sub(MOST_PRINTED);
         let mut text = vec![0; usize::try_from(length - from).unwrap_or(0)];
         let read = self.printed.read_exact_at(&mut text, from);
         let text = String::from_utf8_lossy(if read.is_ok() { &text } else { &[] });
         let last = text.lines().map(str::trim).rfind(|line| !line.is_empty());
+        let how = match self.child.try_wait() {
+            Ok(Some(status)) => format!("its driver has ended ({status})"),
+            _ => "its driver has ended".to_owned(),
+        };
         let message = match last {
-            Some(last) => format!("its driver has ended: {}", Printable::line(last)),
-            None => "its driver has ended".to_owned(),
+            Some(last) => format!("{how}: {}", Printable::line(last)),
+            None => how,
         };
         let package = text.contains("No module named batchmill").then(|| {
             "the driver needs the batchmill package in this interpreter: `pip install batchmill`, or choose another one with `--python PATH`".to_owned()

@@ -15,6 +15,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, after, at, never, select};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// How often frames may be lost with others before that counts against them.
+const SHARED_LOSSES: u32 = 20;
+
 /// How often a frame may be lost before it is cut into its items, and an item before it fails.
 const LOSSES: u32 = 3;
 
@@ -45,7 +48,11 @@ enum Sent {
 impl RemoteLane {
     /// The lane of this slot.
     pub(in crate::task) fn new(remote: Arc<RemoteStep>, context: StepContext, slot: usize) -> Self {
-        Self { remote, context, slot, free_at: Instant::now() }
+        // Slots begin one after the other, so that their shares of a `rate_limit` lie between each other.
+        let pause = remote.pause.unwrap_or_default();
+        let share = pause / u32::try_from(context.settings.width.max(1)).unwrap_or(u32::MAX);
+        let free_at = Instant::now() + share * u32::try_from(slot).unwrap_or(u32::MAX);
+        Self { remote, context, slot, free_at }
     }
 
     fn enter(&self, state: SlotState) {
@@ -69,47 +76,69 @@ impl RemoteLane {
         self.enter(SlotState::Encode);
         let frame = match encode(pieces, halt_on_failure) {
             Ok(frame) => frame,
-            Err(error) => return Sent::Broken(broken(&format!("a frame cannot be sent: {error}"))),
+            Err(error) => return Sent::Broken(self.broken(&format!("a frame cannot be sent: {error}"))),
         };
         let batch = &first.batch;
         let name = format!("batchmill/{}/{}/{}/{}", self.context.run.0, self.context.step, batch.number, batch.attempt);
-        let mut why = String::new();
-        for _ in 0..LOSSES {
+        let (mut alone, mut losses, mut shared) = (None, 0, 0);
+        loop {
+            if self.context.cancel.stop.is_fired() {
+                return Sent::Interrupted;
+            }
             self.enter(SlotState::Send);
             let (ticket, answer) = match self.remote.driver.submit(self.remote.program, &name, frame.clone()) {
                 Ok(submitted) => submitted,
-                Err(refusal) => return Sent::Broken(refused(&refusal)),
+                Err(refusal) => return Sent::Broken(self.refused(&refusal)),
             };
             self.enter(SlotState::Task);
             let answer = self.wait(&answer, deadline(pieces, self.context.settings.item_timeout));
             self.enter(SlotState::Receive);
-            match answer {
-                Waited::Answer(Answer::Outcome(bytes)) => return opened(&bytes),
-                Waited::Answer(Answer::Lost(lost)) => why = lost,
+            let why = match answer {
+                Waited::Answer(Answer::Outcome(bytes)) => return self.opened(&bytes),
+                // Whose process has died is not known: until it is, these frames run one at a time.
+                Waited::Answer(Answer::Lost { shared: true, .. }) if alone.is_none() && shared < SHARED_LOSSES => {
+                    shared += 1;
+                    alone = self.remote.quarantine.enter(&self.context.cancel.kill);
+                    continue;
+                }
+                Waited::Answer(Answer::Lost { why, .. }) => why,
                 Waited::Late => {
                     self.remote.driver.cancel(ticket);
-                    "no outcome in all the time that its items may take".clone_into(&mut why);
+                    "no outcome in all the time that its items may take".to_owned()
                 }
                 Waited::Killed => {
                     self.remote.driver.cancel(ticket);
                     return Sent::Interrupted;
                 }
-                Waited::Gone => return Sent::Broken(refused(&self.remote.driver.gone())),
+                Waited::Gone => return Sent::Broken(self.refused(&self.remote.driver.gone())),
+            };
+            losses += 1;
+            if losses == LOSSES {
+                return Sent::Lost(why);
             }
         }
-        Sent::Lost(why)
     }
 
     fn wait(&self, answer: &Receiver<Answer>, deadline: Option<Instant>) -> Waited {
         let late = deadline.map_or_else(never, |deadline| after(deadline.saturating_duration_since(Instant::now())));
-        select! {
-            recv(answer) -> answer => answer.map_or(Waited::Gone, Waited::Answer),
-            recv(self.context.cancel.kill.channel()) -> _ => Waited::Killed,
-            recv(late) -> _ => match answer.recv_timeout(Duration::ZERO) {
-                Ok(answer) => Waited::Answer(answer),
-                Err(RecvTimeoutError::Timeout) => Waited::Late,
-                Err(RecvTimeoutError::Disconnected) => Waited::Gone,
-            },
+        let (stop, kill) = (&self.context.cancel.stop, &self.context.cancel.kill);
+        let mut stopping = stop.channel().clone();
+        loop {
+            return select! {
+                recv(answer) -> answer => answer.map_or(Waited::Gone, Waited::Answer),
+                recv(kill.channel()) -> _ => Waited::Killed,
+                recv(stopping) -> _ => {
+                    // The host answers with what it has done by then.
+                    self.remote.stop();
+                    stopping = never();
+                    continue;
+                }
+                recv(late) -> _ => match answer.recv_timeout(Duration::ZERO) {
+                    Ok(answer) => Waited::Answer(answer),
+                    Err(RecvTimeoutError::Timeout) => Waited::Late,
+                    Err(RecvTimeoutError::Disconnected) => Waited::Gone,
+                },
+            };
         }
     }
 
@@ -121,9 +150,9 @@ impl RemoteLane {
         while let Some(piece) = left.pop() {
             let piece = [piece];
             let ended = match self.send(&piece, frame.halt_on_failure) {
-                Sent::Ran(ran) => merge(&piece, ran, (frame, outcome)).is_none(),
+                Sent::Ran(ran) => self.take(&piece, ran, (frame, outcome)),
                 Sent::Lost(why) => {
-                    fail(&piece, &lost(&why), outcome);
+                    fail(&piece, &self.lost(&why), outcome);
                     frame.halt_on_failure
                 }
                 Sent::Interrupted => {
@@ -140,11 +169,52 @@ impl RemoteLane {
                 batch.failures.iter().any(|(_, failure)| self.context.settings.is_halted_by(failure))
             };
             let halts = frame.halt_on_failure && outcome.batches.iter().any(failed);
-            if ended || halts || outcome.fatal.is_some() || self.context.cancel.stop.is_fired() {
+            if ended || halts || outcome.fatal.is_some() {
                 break;
             }
         }
         leave(&left, outcome);
+    }
+}
+
+impl RemoteLane {
+    /// Takes what a host says of some pieces. True if it is of something else, which ends the step.
+    fn take(&self, pieces: &[Piece<'_>], ran: HostOutcome, (frame, outcome): (&Frame<'_>, &mut FrameOutcome)) -> bool {
+        let is_wrong = merge(pieces, ran, (frame, outcome)).is_none();
+        if is_wrong {
+            leave(pieces, outcome);
+            outcome.fatal = Some(self.broken("a host has answered with the outcome of something else"));
+        }
+        is_wrong
+    }
+
+    /// Opens the message of a host.
+    fn opened(&self, bytes: &[u8]) -> Sent {
+        match FrameReader::default().read(&mut &*bytes) {
+            Ok(Some(HostMessage::Outcome(outcome))) => Sent::Ran(outcome),
+            Ok(Some(HostMessage::Refused(why))) => Sent::Broken(self.broken(&why)),
+            Ok(_) => Sent::Broken(self.broken("a host has answered with something else than an outcome")),
+            Err(error) => Sent::Broken(self.broken(&format!("the answer of a host cannot be read: {error}"))),
+        }
+    }
+
+    fn lost(&self, why: &str) -> Failure {
+        let message = format!("the process that ran it was lost {LOSSES} times: {}", self.masked(why));
+        Failure::new(FailureKind::NodeLost, "NodeLost", message).permanent()
+    }
+
+    fn broken(&self, message: &str) -> Failure {
+        Failure::new(FailureKind::Start, "ExecutorError", self.masked(message))
+    }
+
+    fn refused(&self, refusal: &Refusal) -> Failure {
+        let failure = self.broken(&refusal.message);
+        refusal.help.iter().fold(failure, |failure, help| failure.with_detail(self.masked(help)))
+    }
+
+    /// What the cluster says may come from user code that makes an executor.
+    fn masked(&self, text: &str) -> String {
+        self.context.host.secrets.masked(text.to_owned())
     }
 }
 
@@ -166,14 +236,7 @@ impl Lane for RemoteLane {
             self.context.current_items.on(self.slot, first.batch.indexes.get(0), Instant::now());
         }
         match self.send(&pieces, frame.halt_on_failure) {
-            Sent::Ran(ran) => {
-                if merge(&pieces, ran, (frame, &mut outcome)).is_none() {
-                    // What was put in its place until then may be wrong too.
-                    outcome.batches = vec![BatchOutcome::default(); frame.batches.len()];
-                    leave(&pieces, &mut outcome);
-                    outcome.fatal = Some(broken("a host has answered with the outcome of something else"));
-                }
-            }
+            Sent::Ran(ran) => drop(self.take(&pieces, ran, (frame, &mut outcome))),
             Sent::Lost(_) => self.one_by_one(pieces, frame, &mut outcome),
             Sent::Interrupted => leave(&pieces, &mut outcome),
             Sent::Broken(failure) => {
@@ -188,33 +251,9 @@ impl Lane for RemoteLane {
     }
 }
 
-/// Opens the message of a host.
-fn opened(bytes: &[u8]) -> Sent {
-    match FrameReader::default().read(&mut &*bytes) {
-        Ok(Some(HostMessage::Outcome(outcome))) => Sent::Ran(outcome),
-        Ok(Some(HostMessage::Refused(why))) => Sent::Broken(broken(&why)),
-        Ok(_) => Sent::Broken(broken("a host has answered with something else than an outcome")),
-        Err(error) => Sent::Broken(broken(&format!("the answer of a host cannot be read: {error}"))),
-    }
-}
-
 /// When a frame counts as lost without a word.
 fn deadline(pieces: &[Piece<'_>], timeout: Option<Duration>) -> Option<Instant> {
     let items: usize = pieces.iter().map(|piece| piece.batch.items.len()).sum();
     let most = timeout?.checked_mul(u32::try_from(items).ok()?)?;
     Instant::now().checked_add(most)?.checked_add(QUEUED)
-}
-
-fn lost(why: &str) -> Failure {
-    let message = format!("the process that ran it was lost {LOSSES} times: {why}");
-    Failure::new(FailureKind::NodeLost, "NodeLost", message).permanent()
-}
-
-fn broken(message: &str) -> Failure {
-    Failure::new(FailureKind::Start, "ExecutorError", message)
-}
-
-fn refused(refusal: &Refusal) -> Failure {
-    let failure = broken(&refusal.message);
-    refusal.help.iter().fold(failure, |failure, help| failure.with_detail(help.as_str()))
 }

@@ -21,8 +21,8 @@ pub(super) type FirstWord = Sender<Result<DriverReady, Refusal>>;
 pub(super) enum Answer {
     /// A host has run it: its message.
     Outcome(Vec<u8>),
-    /// It was lost with the process that ran it.
-    Lost(String),
+    /// It was lost with the process that ran it, and why; `shared` if other frames were lost with it.
+    Lost { why: String, shared: bool },
 }
 
 /// The engine's end.
@@ -124,7 +124,7 @@ impl Waiting {
         }
         match message {
             DriverMessage::Outcome(ticket, bytes) => self.answer(ticket, Answer::Outcome(bytes)),
-            DriverMessage::Lost(LostFrame { ticket, why }) => self.answer(ticket, Answer::Lost(why)),
+            DriverMessage::Lost(LostFrame { ticket, why, shared }) => self.answer(ticket, Answer::Lost { why, shared }),
             DriverMessage::Refused(refusal) => {
                 drop(self.refusal.set(refusal));
                 self.end();
@@ -140,7 +140,7 @@ impl Waiting {
         match (lane, &answer) {
             (Some(lane), _) => drop(lane.send(answer)),
             (None, Answer::Outcome(_)) => drop(self.duplicates.fetch_add(1, Ordering::Relaxed)),
-            (None, Answer::Lost(_)) => {}
+            (None, Answer::Lost { .. }) => {}
         }
     }
 
@@ -192,7 +192,7 @@ mod tests {
         }
         let outcome = |answer: Receiver<Answer>| match answer.recv().unwrap() {
             Answer::Outcome(bytes) => bytes,
-            Answer::Lost(why) => panic!("{why}"),
+            Answer::Lost { why, .. } => panic!("{why}"),
         };
         assert_eq!((outcome(first), outcome(second)), (b"a".to_vec(), b"d".to_vec()));
         assert_eq!(link.duplicates(), 2);

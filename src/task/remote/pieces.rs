@@ -1,9 +1,9 @@
 //! Cuts a frame into what is sent, and puts together what comes back.
 
-use crate::model::{Batch, Failure, Items};
+use crate::model::{Batch, Failure, ItemTime, Items};
 use crate::task::lane::{Frame, FrameOutcome, LogLine};
 use crate::task::withdrawn::{Withdrawn, skipped};
-use crate::wire::{HostBatch, HostMessage, HostOutcome, Run, RunBatch, WireError, write_frame};
+use crate::wire::{HostBatch, HostMessage, HostOutcome, HostOutcomeHead, Run, RunBatch, WireError, write_frame};
 use std::borrow::Cow;
 
 /// A batch of a frame, or some items of one.
@@ -80,7 +80,7 @@ pub(super) fn merge(
     (frame, outcome): (&Frame<'_>, &mut FrameOutcome),
 ) -> Option<()> {
     let HostOutcome { head, times, results } = arrived;
-    if head.batches.len() != pieces.len() {
+    if !fits(pieces, &head, &times) {
         return None;
     }
     outcome.worker.add(head.worker());
@@ -95,18 +95,13 @@ pub(super) fn merge(
         let first = u32::try_from(piece.position(time.first as usize)).ok()?;
         // Those that were timed together follow each other in the batch only if the piece is the batch.
         if piece.positions.is_none() || time.count == 1 {
-            outcome.times.push((piece.at, crate::model::ItemTime { first, ..time }));
+            outcome.times.push((piece.at, ItemTime { first, ..time }));
         }
     }
     let mut rest = results.as_slice();
     for (piece, HostBatch { unrun, failures, bytes, form, list, nulls }) in pieces.iter().zip(head.batches) {
-        let count = piece.batch.items.len();
         let (lines, after) = rest.split_at_checked(bytes)?;
         rest = after;
-        let mut positions = unrun.iter().chain(failures.iter().map(|(position, ..)| position));
-        if positions.any(|position| *position >= count) {
-            return None;
-        }
         let into = &mut outcome.batches[piece.at];
         into.lines.0.extend_from_slice(lines);
         into.unrun.extend(unrun.into_iter().map(|position| piece.position(position)));
@@ -120,6 +115,18 @@ pub(super) fn merge(
     }
     outcome.fatal = outcome.fatal.take().or(head.fatal);
     Some(())
+}
+
+/// Whether an outcome can be of these pieces: what is merged is not taken back.
+fn fits(pieces: &[Piece<'_>], head: &HostOutcomeHead, times: &[(u32, ItemTime)]) -> bool {
+    let is_within = |(piece, batch): (&Piece<'_>, &HostBatch)| {
+        let mut positions = batch.unrun.iter().chain(batch.failures.iter().map(|(position, ..)| position));
+        positions.all(|position| *position < piece.batch.items.len())
+    };
+    head.batches.len() == pieces.len()
+        && pieces.iter().zip(&head.batches).all(is_within)
+        && head.logs.iter().all(|log| log.batch < pieces.len())
+        && times.iter().all(|(at, _)| (*at as usize) < pieces.len())
 }
 
 /// Gives all items of some pieces this outcome.

@@ -1,8 +1,14 @@
 //! A step whose frames run on other machines.
 
 use super::driver::Driver;
-use crate::wire::{Assignment, HostMessage, Refusal, write_frame};
+use crate::task::cancel::Latch;
+use crate::wire::{Assignment, HostMessage, Refusal, TOKEN_STOP, write_frame};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A step that was announced to a driver.
@@ -12,6 +18,43 @@ pub struct RemoteStep {
     pub(super) program: u32,
     /// How long a slot waits from the end of a frame to the next one.
     pub(super) pause: Option<Duration>,
+    pub(super) quarantine: Quarantine,
+    /// The file that hosts watch.
+    token: PathBuf,
+    has_stopped: AtomicBool,
+}
+
+/// Where frames run one at a time that were lost together.
+#[derive(Debug)]
+pub(super) struct Quarantine {
+    free: (Sender<()>, Receiver<()>),
+}
+
+/// The right to run in quarantine.
+pub(super) struct Alone<'a>(&'a Sender<()>);
+
+impl Quarantine {
+    fn new() -> Self {
+        let free = bounded(1);
+        // There is room for it.
+        let _ = free.0.send(());
+        Self { free }
+    }
+
+    /// Waits until nobody else is in it; none if the run is ended first.
+    pub(super) fn enter(&self, kill: &Latch) -> Option<Alone<'_>> {
+        select! {
+            recv(self.free.1) -> free => free.ok().map(|()| Alone(&self.free.0)),
+            recv(kill.channel()) -> _ => None,
+        }
+    }
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        // There is room: this took it out.
+        let _ = self.0.send(());
+    }
 }
 
 impl RemoteStep {
@@ -21,12 +64,27 @@ impl RemoteStep {
     /// # Errors
     /// If it cannot be sent, or the driver is gone.
     pub fn announce(driver: Arc<Driver>, assignment: Assignment, pause: Option<Duration>) -> Result<Self, Refusal> {
+        let token = assignment.token.clone();
         let mut program = Vec::new();
         write_frame(&mut program, &HostMessage::Assign(Box::new(assignment))).map_err(|error| Refusal {
             message: format!("the step cannot be sent to other machines: {error}"),
             help: None,
         })?;
         let program = driver.announce(program)?;
-        Ok(Self { driver, program, pause })
+        Ok(Self { driver, program, pause, quarantine: Quarantine::new(), token, has_stopped: AtomicBool::new(false) })
+    }
+
+    /// Has hosts start no further item. What they have finished by then arrives as always.
+    pub(super) fn stop(&self) {
+        if !self.has_stopped.swap(true, Ordering::SeqCst) {
+            // If it cannot be written, frames run to their end, or to the end of the grace period.
+            let _ = File::options().append(true).open(&self.token).and_then(|mut file| file.write_all(TOKEN_STOP));
+        }
+    }
+}
+
+impl Drop for RemoteStep {
+    fn drop(&mut self) {
+        drop(std::fs::remove_file(&self.token));
     }
 }
