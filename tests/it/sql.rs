@@ -275,7 +275,9 @@ fn connections_are_encrypted_and_certificates_checked() {
     ask("disable", Some("tls.pem")).exits_with(2).says(&["cannot query `postgres` at `localhost`"]);
     // An empty variable counts as unset: the authorities of the system, which do not know this one, are asked.
     if Path::new("/etc/ssl/certs/ca-certificates.crt").exists() {
-        ask("require", None).exits_with(2).says(&["cannot query `postgres` at `localhost`", "invalid peer certificate"]);
+        ask("require", None)
+            .exits_with(2)
+            .says(&["cannot query `postgres` at `localhost`", "invalid peer certificate"]);
     }
     drop(proxy.stdin.take());
     proxy.wait().unwrap();
