@@ -9,7 +9,7 @@
 
 use pyo3::Python;
 #[cfg(not(feature = "abi3"))]
-use pyo3::ffi;
+use pyo3::{ffi, prelude::*};
 
 /// Starts the interpreter. Call it once, before anything else that uses Python.
 #[cfg(not(feature = "abi3"))]
@@ -28,6 +28,20 @@ pub(super) fn start() {
         ffi::Py_NoSiteFlag = 1;
     }
     Python::initialize();
+    Python::attach(|py| allow_site(py).expect("`sys.flags` is a named tuple of numbers"));
+}
+
+/// Has `sys.flags` say that there is `site`, which `activate` sees to. Processes that `multiprocessing` and others start get the flags of
+/// this one, and would have no packages.
+#[cfg(not(feature = "abi3"))]
+fn allow_site(py: Python<'_>) -> PyResult<()> {
+    let flags = py.import("sys")?.getattr("flags")?;
+    let place: isize = flags.getattr("__match_args__")?.call_method1("index", ("no_site",))?.extract()?;
+    let no = 0_i32.into_pyobject(py)?.into_any().unbind();
+    // SAFETY: `flags` has an element at this place. Nothing else runs in the interpreter yet that could read it meanwhile. The number that
+    // was there is never freed.
+    unsafe { ffi::PyStructSequence_SetItem(flags.as_ptr(), place, no.into_ptr()) };
+    Ok(())
 }
 
 /// Starts the interpreter. The stable ABI does not have the setting, and the wheel doesn't need it.

@@ -6,6 +6,7 @@ use batchmill::model::{Failure, FailureKind, ItemTime, ResultForm, WorkerTimes};
 use batchmill::wire::{Done, FrameReader, Hello, Log, Results, Role, WorkerMessage, write_frame};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use std::process::Command;
 
 /// Lengths and kinds that a decoder pays attention to.
 const WORDS: &[&str] = &[
@@ -51,6 +52,19 @@ fn life() -> Vec<u8> {
     bytes
 }
 
+/// Whether this process runs nothing but the test of this name, so that the memory that it takes is that of the test. If not, one that
+/// does so has run it.
+fn is_alone(test: &str) -> bool {
+    const ALONE: &str = "BATCHMILL_FUZZ_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let mut alone = Command::new(std::env::current_exe().unwrap());
+    let ended = alone.args(["--exact", test, "--nocapture"]).env(ALONE, "").status().unwrap();
+    assert!(ended.success(), "{test}: {ended}");
+    false
+}
+
 /// The most memory that this process has had, in KiB.
 fn most_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -71,6 +85,9 @@ fn survive(bytes: &[u8]) -> Result<(), TestCaseError> {
 
 #[test]
 fn mutated_frames_of_a_worker_are_read_or_refused() {
+    if !is_alone("frames::mutated_frames_of_a_worker_are_read_or_refused") {
+        return;
+    }
     let (life, before) = (life(), most_memory());
     fuzz(2_000, &mutations(WORDS), |changes: Vec<Mutation>| survive(&mutated(&life, &changes)));
     assert!(most_memory() < before + ROOM, "{} KiB, then {}", before, most_memory());
@@ -78,6 +95,9 @@ fn mutated_frames_of_a_worker_are_read_or_refused() {
 
 #[test]
 fn random_frames_of_a_worker_are_read_or_refused() {
+    if !is_alone("frames::random_frames_of_a_worker_are_read_or_refused") {
+        return;
+    }
     let before = most_memory();
     let frame = (0..12_u8, any::<u32>(), vec(any::<u8>(), 0..100));
     fuzz(2_000, &vec(frame, 0..4), |frames: Vec<(u8, u32, Vec<u8>)>| {

@@ -172,3 +172,28 @@ return [number.value for number in numbers]
         sandbox.has_no_process();
     }
 }
+
+#[test]
+fn processes_that_the_code_starts_afresh_have_the_packages_of_the_worker() {
+    for code in [
+        "
+import subprocess
+flags = subprocess._args_from_interpreter_flags()
+return '-S' in flags or bool(sys.flags.no_site)
+",
+        "
+import subprocess
+flags = subprocess._args_from_interpreter_flags()
+return bool(subprocess.call([sys.executable, *flags, '-c', 'import joblib, numpy']))
+",
+        "
+import multiprocessing
+with multiprocessing.get_context('spawn').Pool(1) as pool:
+    return not pool.apply(eval, (\"'site-packages' in __import__('numpy').__file__\",))
+",
+    ] {
+        let sandbox = Sandbox::with(&step(&format!("import sys\n{}", code.trim_start())));
+        sandbox.run(&[]).exits_with(0);
+        assert_eq!(sandbox.results("work"), vec![json!(false); 3], "{code}");
+    }
+}

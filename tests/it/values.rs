@@ -2,6 +2,7 @@
 //! were, or are refused.
 
 use crate::support::{Answer, Sandbox, Server, python};
+use serde_json::{Value, json};
 use std::process::Command;
 
 /// Integers beyond 64 bits, beyond 128 bits and beyond what a float can hold.
@@ -343,4 +344,42 @@ fn frames_with_nested_columns_keep_their_types() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("decimal128") && said.contains("date32") && said.contains("time64"), "{said}");
     assert!(said.contains("1234567890123456.789 9223372036854775808"), "{said}");
+}
+
+#[test]
+fn filters_give_the_text_that_their_names_promise() {
+    for (expression, text) in [
+        ("'a b' | raw", "a b"),
+        ("'a b' | quote", "'a b'"),
+        ("'in/a.tar.gz' | name", "a.tar.gz"),
+        ("'in/a.tar.gz' | stem", "a.tar"),
+        ("'in/a.tar.gz' | suffix", ".gz"),
+        ("'in/a' | suffix", ""),
+        ("'in/a.csv' | parent", "in"),
+        ("'a.csv' | parent", "."),
+        ("'/' | parent", "/"),
+        ("'in/a.csv' | with_suffix('.json')", "in/a.json"),
+        ("'in/a.csv' | with_suffix('')", "in/a"),
+        ("[[none, true], {'a': 1}] | pprint | replace('\\n', '') | replace(' ', '')", "[[None,True,],{'a':1,},]"),
+        ("none", "null"),
+        ("[none, 1] | tojson", "[null,1]"),
+    ] {
+        let message = serde_json::to_string(&format!("<{{{{ {expression} }}}}>")).unwrap();
+        let steps = format!("steps:\n  - {{name: a, task: echo, inputs: {{message: {message}}}}}\n");
+        let sandbox = Sandbox::with(&steps);
+        sandbox.run(&[]).exits_with(0);
+        assert_eq!(sandbox.results("a"), [json!(format!("<{text}>"))], "{expression}");
+    }
+}
+
+#[test]
+fn a_block_that_holds_a_value_is_one_value_in_a_command() {
+    let command = "{% set pair %}a {{ item }}; b{% endset %}printf '<%s>' {{ pair }} {{ item }}";
+    let steps = format!(
+        "steps:\n  - name: a\n    for_each: ['x y', \"it's\"]\n    task: shell\n    inputs: {{command: {command:?}}}\n"
+    );
+    let sandbox = Sandbox::with(&steps);
+    sandbox.run(&[]).exits_with(0);
+    let printed: Vec<Value> = sandbox.results("a").iter().map(|result| result["stdout"].clone()).collect();
+    assert_eq!(printed, [json!("<a x y; b><x y>"), json!("<a it's; b><it's>")]);
 }
