@@ -46,10 +46,10 @@ def test_the_package_and_a_worker_make_the_same_tables(workers, seed):
     assert _tables.columns_of(rows) == there._columns()
     assert repr(described(Here().to_pandas())) == repr(described(there.to_pandas()))
     for name, values in _tables.columns_of(rows).items():
-        told = []
+        answers = []
         for uniform in (_tables._uniform, workers.uniform):
             try:
-                told.append(uniform(name, values))
+                answers.append(uniform(name, values))
             except TypeError as error:
-                told.append(str(error))
-        assert told[0] == told[1]
+                answers.append(str(error))
+        assert answers[0] == answers[1]
