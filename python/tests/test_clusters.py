@@ -217,15 +217,15 @@ return item
 
 
 @pytest.fixture
-def started(here):
-    """Starts the engine with a step that hangs; gives the engine and the process of the worker."""
+def started_with(here):
+    """Starts the engine with a workflow that writes to `fifo`; gives the engine and the process of the worker."""
     fifo = here / "fifo"
     os.mkfifo(fifo)
-    workflow = here / "hanging.json"
-    workflow.write_text(json.dumps(hanging(fifo)))
+    workflow = here / "workflow.json"
     engines = []
 
-    def start(executor):
+    def start(content, executor):
+        workflow.write_text(json.dumps(content))
         command = [_binary.find_engine(), "run", str(workflow), "--executor", executor, "--python", sys.executable]
         engine = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         engines.append(engine)
@@ -236,6 +236,12 @@ def started(here):
         engine.kill()
         engine.wait()
         engine.stdout.close()
+
+
+@pytest.fixture
+def started(here, started_with):
+    """Starts the engine with a step that hangs; gives the engine and the process of the worker."""
+    return lambda executor: started_with(hanging(here / "fifo"), executor)
 
 
 def parent(pid):
@@ -423,7 +429,6 @@ def test_nothing_is_left_when_a_run_has_ended():
 
 
 def test_a_rate_limit_holds_for_all_processes_together():
-    url, _ = server
     arrived = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -458,3 +463,90 @@ def test_the_example_of_the_page_runs_with_a_cluster_in_place_of_slurm(here):
     (here / "cluster.py").write_text(files["cluster.py"])
     run = batchmill.run("squares.yaml", executor="dask=cluster:slurm", progress=False)
     assert list(run.steps["square"].results) == [number**2 for number in range(1000)]
+
+
+def test_a_run_that_ends_leaves_other_runs_of_the_cluster_alone(started, dask_address):
+    engine, worker = started(f"dask={dask_address}")
+    quick = {"name": "quick", "steps": [batch("step", {"range": 4}, python("return item"))]}
+    # The first workers are busy; one of the two is left.
+    assert batchmill.run(quick, executor=f"dask={dask_address}", progress=False).status == "succeeded"
+    os.kill(worker, 0)
+    engine.send_signal(signal.SIGINT)
+    engine.send_signal(signal.SIGINT)
+    assert ended(engine)[0] == 130
+
+
+def test_a_step_that_stops_keeps_what_its_frames_have_done(started_with):
+    # The first frame is told of the stop while it runs its second item; its third one never begins.
+    code = """
+import glob, os, time
+if item == 1:
+    with open("fifo", "w") as file:
+        file.write(str(os.getpid()))
+    (token,) = glob.glob(".batchmill/runs/*/shared-*")
+    while not open(token).read().endswith("stop"):
+        time.sleep(0.01)
+    time.sleep(2)
+return item
+"""
+    step = batch("step", {"range": 4}, python(code), batch_size=4, max_parallel=1, batched=False)
+    engine, _ = started_with({"name": "stops", "steps": [step]}, "python=clusters:pool")
+    engine.send_signal(signal.SIGINT)
+    code, output = ended(engine)
+    assert code == 130, output
+    stats = batchmill.open("latest").steps["step"].stats
+    assert (stats.succeeded, stats.skipped) == (2, 2)
+
+
+def test_a_failure_that_stops_a_step_stops_frames_that_were_not_sent():
+    code = "if item == 20:\n    raise ValueError('no')\nreturn item"
+    step = batch("step", {"range": 60}, python(code), batch_size=10, max_parallel=1, batched=False)
+    workflow = {"name": "stops", "steps": [step]}
+    there = batchmill.run(workflow, executor="python=clusters:pool", progress=False).steps["step"].stats
+    here = batchmill.run(workflow, progress=False).steps["step"].stats
+    assert (there.succeeded, there.failed, there.skipped) == (here.succeeded, here.failed, here.skipped)
+
+
+@pytest.mark.parametrize("executor", ["python=clusters:pool", "python=clusters:threads", "dask=local"])
+def test_teardown_runs_before_a_run_has_ended(executor):
+    task = python("return item", teardown="import os, time\ntime.sleep(1)\nopen(f'{os.getpid()}.done', 'w').close()")
+    run = batchmill.run({"name": "down", "steps": [batch("step", {"range": 4}, task)]}, executor=executor, progress=False)
+    assert run.status == "succeeded"
+    assert list(Path().glob("*.done"))
+
+
+def test_an_item_that_breaks_a_pool_costs_no_other_item():
+    # The grandparent of a worker is the process of the pool.
+    code = """
+import os, signal, time
+if item == 0:
+    host = os.getppid()
+    pool = int(open(f"/proc/{host}/stat").read().rpartition(")")[2].split()[1])
+    os.kill(pool, signal.SIGKILL)
+    signal.pause()
+time.sleep(2)
+return item
+"""
+    step = batch("step", {"range": 3}, python(code), batch_size=1, continue_on_error=True)
+    run = batchmill.run({"name": "breaks", "steps": [step]}, executor="python=clusters:pool", progress=False)
+    assert [(one.index, one.type) for one in run.failures] == [(0, "NodeLost")]
+    assert list(run.steps["step"].results) == [1, 2]
+
+
+def test_what_an_executor_says_shows_no_secret(monkeypatch):
+    monkeypatch.setenv("TOKEN", "s3cr3t-value-99")
+    workflow = {"name": "no", "secrets": ["TOKEN"], "steps": [batch("step", {"range": 2}, python("return item"))]}
+    said = refused("python=clusters:telling", workflow)
+    assert "s3cr3t" not in said and "***" in said
+
+
+def test_ctrl_c_ends_an_executor_that_hangs_while_it_starts(here):
+    os.mkfifo(here / "starting")
+    (here / "w.json").write_text(json.dumps({"name": "w", "steps": [batch("s", {"range": 2}, python("return item"))]}))
+    command = [_binary.find_engine(), "run", "w.json", "--executor", "python=clusters:hanging", "--python", sys.executable]
+    engine = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    driver = int((here / "starting").read_text())
+    engine.send_signal(signal.SIGINT)
+    code, output = ended(engine)
+    assert code != 0 and "stopped while the executor was starting" in output
+    assert is_gone(driver)

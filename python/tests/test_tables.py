@@ -52,4 +52,4 @@ def test_the_package_and_a_worker_make_the_same_tables(workers, seed):
                 answers.append(uniform(name, values))
             except TypeError as error:
                 answers.append(str(error))
-        assert answers[0] == told[1]
+        assert answers[0] == answers[1]
