@@ -88,3 +88,27 @@ steps:
         .exits_with(2)
         .says(&["`max_memory` is too small", "add a unit, for example `512MB`"]);
 }
+
+#[test]
+#[ignore = "heavy: advice on workers comes after a step of ten seconds"]
+fn a_long_step_on_one_worker_is_advised_to_use_the_other_cores() {
+    let advice = "add `parallel: true`";
+    let step = |keys: &str, first: u32| {
+        let items =
+            format!("    for_each: [{first}, 0]\n    task: shell\n    inputs: {{command: 'sleep {{{{ item }}}}'}}\n");
+        format!("steps:\n  - name: work\n{keys}{items}")
+    };
+    let says = |workflow: String| Sandbox::with(&workflow).run(&[]).exits_with(0).stderr.contains(advice);
+    // Whoever has said how many workers there are knows, and a short step is not worth a word.
+    let cases =
+        [("", 11, true), ("    parallel: false\n", 11, false), ("    max_parallel: 1\n", 11, false), ("", 1, false)];
+    std::thread::scope(|threads| {
+        let cases = cases.map(|(keys, first, advised)| {
+            let says = threads.spawn(move || says(step(keys, first)));
+            (keys, first, advised, says)
+        });
+        for (keys, first, advised, says) in cases {
+            assert_eq!(says.join().unwrap(), advised, "{keys}{first}");
+        }
+    });
+}

@@ -1,4 +1,4 @@
-"""Distributed engines that run frames, behind one small interface."""
+"""Distributed engines that run frames, each with the same small interface."""
 
 from __future__ import annotations
 
@@ -33,4 +33,4 @@ def executor_for(name: str) -> Executor:
         from batchmill._executors._ray import RayExecutor
 
         return RayExecutor(which)
-    raise ExecutorRefusedError(f"there is no executor `{kind}`", "choose `dask`, `ray` or `python`")
+    raise ExecutorRefusedError(f"`{kind}` is not a kind of executor", "choose `dask`, `ray` or `python`")
