@@ -8,6 +8,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,12 +30,12 @@ def prepare() -> None:
     paths = [str(HERE), str(HERE / "workflows"), str(HERE / "scripts")]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
     sys.path[:0] = paths
-    # Ray asks its authors' server for nothing, and copies no environment.
-    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_ENABLE_UV_RUN_RUNTIME_ENV="0", RAY_DEDUP_LOGS="0")
+    # A Ray that is started here asks for a token where the machine has one. Ours is for our clusters only.
+    os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32), RAY_USAGE_STATS_ENABLED="0")
 
 
 @contextlib.contextmanager
-def up(engine: str, **settings: Any) -> Iterator[str]:
+def up(engine: str, settings: dict[str, Any] | None = None) -> Iterator[str]:
     """The address of a cluster, as its own clients and `--executor ENGINE=ADDRESS` take it."""
     if engine == "pool":
         yield "up:pool"
@@ -42,8 +43,10 @@ def up(engine: str, **settings: Any) -> Iterator[str]:
         import dask
         import distributed
 
+        # No web server: its usual port may be taken.
+        settings = {"distributed.scheduler.http.routes": [], **(settings or {})}
         with dask.config.set(settings), distributed.LocalCluster(
-            n_workers=WORKERS, threads_per_worker=1, processes=True, dashboard_address=None, protocol="tcp"
+            n_workers=WORKERS, threads_per_worker=1, dashboard_address=None, protocol="tcp", silence_logs="CRITICAL"
         ) as cluster:
             with distributed.Client(cluster, set_as_default=False) as client:
                 client.wait_for_workers(WORKERS)
