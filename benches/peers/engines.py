@@ -94,7 +94,8 @@ class Dask:
     def first(self, futures: list[Any]) -> list[Any]:
         import distributed
 
-        return list(distributed.wait(futures, return_when="FIRST_COMPLETED").done)
+        with self.client.as_current():
+            return list(distributed.wait(futures, return_when="FIRST_COMPLETED").done)
 
     def cancel(self, future: Any) -> None:
         future.cancel(force=True)
@@ -260,7 +261,7 @@ def facts(engine: str, folder: Path) -> dict[str, str]:
             try:
                 found[what] = ask(client, str(folder / f"{engine}-{number}"))
             except Exception as error:
-                found[what] = f"failed: {type(error).__name__}: {error}"[:120]
+                found[what] = " ".join(f"failed: {type(error).__name__}: {error}".split())[:120]
             finally:
                 client.close()
     return found

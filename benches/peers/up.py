@@ -13,7 +13,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 WORKERS = 2
 HERE = Path(__file__).resolve().parent
@@ -35,18 +34,15 @@ def prepare() -> None:
 
 
 @contextlib.contextmanager
-def up(engine: str, settings: dict[str, Any] | None = None) -> Iterator[str]:
+def up(engine: str) -> Iterator[str]:
     """The address of a cluster, as its own clients and `--executor ENGINE=ADDRESS` take it."""
     if engine == "pool":
         yield "up:pool"
     elif engine == "dask":
-        import dask
         import distributed
 
-        # No web server: its usual port may be taken.
-        settings = {"distributed.scheduler.http.routes": [], **(settings or {})}
-        with dask.config.set(settings), distributed.LocalCluster(
-            n_workers=WORKERS, threads_per_worker=1, dashboard_address=None, protocol="tcp", silence_logs="CRITICAL"
+        with distributed.LocalCluster(
+            n_workers=WORKERS, threads_per_worker=1, dashboard_address=":0", protocol="tcp", silence_logs="CRITICAL"
         ) as cluster:
             with distributed.Client(cluster, set_as_default=False) as client:
                 client.wait_for_workers(WORKERS)
