@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import contextlib
 import datetime
 import json
 import os
@@ -329,7 +330,9 @@ def main() -> int:
             for engine in arguments.engines:
                 tasks = max(20, round(TASKS[engine] * arguments.scale))
                 name = CLIENTS[engine].name
-                columns[name] = facts(engine, Path(folder)) if what == "facts" else costs(engine, arguments.runs, tasks)
+                # Ray prints what it thinks of crashes.
+                with contextlib.redirect_stdout(sys.stderr):
+                    columns[name] = facts(engine, Path(folder)) if what == "facts" else costs(engine, arguments.runs, tasks)
             print(table(columns), flush=True)
     return 0
 
