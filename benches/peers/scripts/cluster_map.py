@@ -19,7 +19,7 @@ from typing import Any
 import functions
 import records
 
-# The chunks of a step. Dask advises tasks of over 100 ms, Ray ones that are not tiny; these were the fastest of several.
+# The chunks of a step, a few for each worker. Dask advises tasks of over 100 ms, Ray ones that are not tiny. Not tuned.
 CHUNKS = {"py-noop": 16, "py-records": 40, "py-cpu": 40}
 FUNCTIONS = {"py-noop": functions.double, "py-cpu": functions.spin}
 
