@@ -40,7 +40,7 @@ export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(getattr(sys, "_bas
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full browser pictures chaos fuzz deny check bench bench-check bench-disturbed bench-map bench-paint bench-peers bench-pollock bench-profile bench-scale install fmt lint wheel clean setup quick build dist
+.PHONY: help demo test test-full browser pictures chaos fuzz deny check bench bench-check bench-clusters bench-disturbed bench-engines bench-map bench-paint bench-peers bench-pollock bench-profile bench-scale install fmt lint wheel clean setup quick build dist
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -107,6 +107,12 @@ bench-peers: dist $(BENCH_VENV)/ready $(if $(SHARED),,$(BENCH_VENV)/wheel) ## se
 
 bench-map: $(BENCH_VENV)/wheel ## compare batchmill.map with joblib, multiprocessing and mpire; ARGS='--only py-noop --runs 10'
 	@$(BENCH_VENV)/bin/python benches/peers/map.py $(ARGS)
+
+bench-clusters: $(BENCH_VENV)/wheel ## compare `--executor` with what Dask, Ray and a pool offer themselves; ARGS='--only py-noop --runs 10', ARGS=--check
+	@$(BENCH_VENV)/bin/python benches/peers/clusters.py $(ARGS)
+
+bench-engines: $(BENCH_VENV)/wheel ## measure what Dask and Ray do with a task: crashes, cancels, costs; ARGS='--only facts --engines ray'
+	@$(BENCH_VENV)/bin/python benches/peers/engines.py $(ARGS)
 
 bench-paint: build setup $(BROWSER_VENV)/ready ## measure how soon a browser shows the report of a million items
 	@BATCHMILL=$(abspath $(RUN)) BATCHMILL_PYTHON=$(CURDIR)/$(VENV)/bin/python $(BROWSER_VENV)/bin/python benches/first_paint.py
