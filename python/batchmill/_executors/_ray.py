@@ -5,7 +5,6 @@ from __future__ import annotations
 import concurrent.futures
 import importlib
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -46,8 +45,6 @@ class RayExecutor(Executor):
         self._programs: dict[str, Any] = {}
         self._waiting: dict[Any, Callable[[Outcome], None]] = {}
         self._lock = threading.Lock()
-        self._new: queue.SimpleQueue[None] = queue.SimpleQueue()
-        threading.Thread(target=self._gather, name="ray", daemon=True).start()
         threading.Thread(target=self._watch, name="ray-watch", daemon=True).start()
 
     @property
@@ -69,28 +66,16 @@ class RayExecutor(Executor):
             return lambda: None
         with self._lock:
             self._waiting[ref] = done
-        self._new.put(None)
-        return lambda: self._ray.cancel(ref, force=True)
 
-    def _gather(self) -> None:
-        """Give each frame its outcome. `ray.wait` hears of the refs that it was given, so it is asked again and again."""
-        while True:
+        def ended(future: concurrent.futures.Future[bytes]) -> None:
             with self._lock:
-                refs = list(self._waiting)
-            if not refs:
-                self._new.get()
-                continue
-            ready, _ = self._ray.wait(refs, num_returns=1, timeout=0.005 if len(refs) < 64 else 0.05, fetch_local=True)
-            for ref in ready:
-                with self._lock:
-                    done = self._waiting.pop(ref, None)
-                if done is None:
-                    continue
-                try:
-                    outcome: Outcome = self._ray.get(ref)
-                except BaseException as error:
-                    outcome = outcome_of(_cause(error))
-                done(outcome)
+                waits = self._waiting.pop(ref, None)
+            if waits is not None:
+                error = future.exception()
+                waits(future.result() if error is None else outcome_of(_cause(error)))
+
+        ref.future().add_done_callback(ended)
+        return lambda: self._ray.cancel(ref, force=True)
 
     def _watch(self) -> None:
         """Notice that the cluster is gone: `ray.wait` would wait for ever."""
