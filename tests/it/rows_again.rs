@@ -171,7 +171,8 @@ fn going_on_holds_few_large_rows() {
     let (code, engine) = memory(&sandbox, &["resume", "--progress", "json"]);
     assert_eq!(code, Some(1));
     assert_eq!(sandbox.failures().len(), 4);
-    assert!((1..55).contains(&engine), "the engine held {engine} MiB to go on");
+    // The program itself takes some 30 MiB, and all rows together 50.
+    assert!((1..64).contains(&engine), "the engine held {engine} MiB to go on");
 }
 
 #[test]
