@@ -4,6 +4,7 @@ import http.server
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -385,9 +386,53 @@ def test_hosts_that_do_not_share_the_files_are_refused():
 
 
 def test_what_writes_files_where_it_runs_is_refused():
-    step = batch("step", {"range": 2}, python("(item_dir / 'x').write_text('x')"))
-    files = {"name": "files", "steps": [{**step, "outputs": {"item_files": "out"}}]}
-    assert "`item_files` is not possible with an executor" in refused("python=clusters:pool", files)
+    task = {"type": "http_request", "inputs": {"url": "http://127.0.0.1:9/{{ item }}", "save_to": "{{ item }}.html"}}
+    saved = {"name": "saved", "steps": [batch("get", {"range": 2}, task)]}
+    assert "`save_to` is not possible with an executor" in refused("python=clusters:pool", saved)
+
+
+def files_and_results(workflow, executor=None):
+    """What a run leaves of a step with files of items."""
+    run = batchmill.run(workflow, executor=executor, progress=False)
+    step = run.steps["step"]
+    files = {str(path.relative_to("made")): path.read_text() for path in Path("made").rglob("*") if path.is_file()}
+    shutil.rmtree("made", ignore_errors=True)
+    return run.status, list(step.results), [(one.index, one.type, one.message) for one in step.failures], files
+
+
+def test_files_of_items_are_put_in_place_by_the_engine(executor):
+    code = """
+(item_dir / "deep").mkdir()
+(item_dir / "deep" / f"{item}.txt").write_text(str(item ** 2))
+if item == 3:
+    raise ValueError("no file of mine is kept")
+return item
+"""
+    step = batch("step", {"range": 10}, python(code), batch_size=2, batched=False, continue_on_error=True)
+    workflow = {"name": "files", "steps": [{**step, "outputs": {"item_files": "made"}}]}
+    there = files_and_results(workflow, executor)
+    assert there == files_and_results(workflow)
+    assert len(there[3]) == 9 and there[3]["deep/4.txt"] == "16"
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_files_that_two_items_claim_belong_to_the_first(batched):
+    code = """
+(item_dir / "same.txt").write_text("x") if index in (0, 5) else (item_dir / f"{index}.txt").write_text("y")
+return index
+"""
+    step = batch("step", {"range": 8}, python(code), batch_size=2, batched=batched, continue_on_error=True, max_parallel=1)
+    workflow = {"name": "clash", "steps": [{**step, "outputs": {"item_files": "made"}}]}
+    there = files_and_results(workflow, "python=clusters:pool")
+    assert there == files_and_results(workflow)
+
+
+def test_files_of_commands_are_put_in_place_by_the_engine():
+    task = shell("printf %s {{ item }} > {{ item_dir }}/{{ item }}.txt")
+    workflow = {"name": "made", "steps": [{**batch("step", {"range": 5}, task), "outputs": {"item_files": "made"}}]}
+    there = files_and_results(workflow, "python=clusters:pool")
+    assert there == files_and_results(workflow)
+    assert there[3]["4.txt"] == "4"
 
 
 def test_where_it_runs_can_be_named_by_the_environment(monkeypatch):

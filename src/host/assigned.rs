@@ -1,12 +1,12 @@
 //! A step that was assigned: compiled, with its names in scope.
 
 use super::earlier::scope_of;
-use crate::measure::{SlotClock, SlotClocks};
+use crate::measure::{SlotClock, SlotClocks, wall_clock};
 use crate::model::{Form, RunId, StepName};
 use crate::spec::{self, SourceFile, StepKind, TaskKind, Workflow};
 use crate::task::guard::Guard;
 use crate::task::python::{Found, Host};
-use crate::task::{Cancel, CurrentItems, Lane, LaneSettings, Program, StepContext, TaskHost, Withdrawn};
+use crate::task::{Cancel, CurrentItems, ItemFiles, Lane, LaneSettings, Program, StepContext, TaskHost, Withdrawn};
 use crate::text::{Printable, Secrets};
 use crate::wire::{Assignment, HostSettings, TOKEN_STOP};
 use crossbeam_channel::RecvTimeoutError;
@@ -54,6 +54,9 @@ impl Assigned {
             Guard::start(&run).map_err(|error| format!("cannot start the guard of child processes: {error}"))?;
         let host = Arc::new(task_host(&settings, python, (guard, workflow.source))?);
         let lane = lane_settings(&settings);
+        // No other host, and no earlier one of this machine, has the same directory.
+        let own = format!("{name}-{}-{}", std::process::id(), wall_clock().as_nanosecond());
+        let item_files = settings.item_files.map(|base| Arc::new(ItemFiles::handing_over(base.join(own))));
         let slots = 1;
         let descriptors = |error: std::io::Error| error.to_string();
         let context = StepContext {
@@ -65,7 +68,7 @@ impl Assigned {
             file_keys: None,
             host,
             cancel: cancel.inner().map_err(descriptors)?,
-            item_files: None,
+            item_files,
             withdrawn: Arc::new(Withdrawn::new().map_err(descriptors)?),
             current_items: Arc::new(CurrentItems::new(slots)),
             clocks: Arc::new(SlotClocks::new(slots)),

@@ -161,14 +161,14 @@ fn arranged(outcome: FrameOutcome, logs: Vec<HostLog>) -> HostOutcome {
     let FrameOutcome { batches, fatal, worker, times } = outcome;
     let mut results = Vec::new();
     let batches = batches.into_iter().map(|batch| {
-        let BatchOutcome { unrun, failures, lines, form, list, nulls, files: _ } = batch;
+        let BatchOutcome { unrun, failures, lines, form, list, nulls, files } = batch;
         results.extend_from_slice(&lines.0);
         let failure = |(position, failure): (usize, crate::model::Failure)| {
             let wait = failure.retry_after;
             (position, failure, wait)
         };
         let failures = failures.into_iter().map(failure).collect();
-        HostBatch { unrun, failures, bytes: lines.0.len(), form, list, nulls }
+        HostBatch { unrun, failures, bytes: lines.0.len(), form, list, nulls, files }
     });
     let batches = batches.collect();
     let times = times.into_iter().map(|(at, time)| (u32::try_from(at).unwrap_or(u32::MAX), time));

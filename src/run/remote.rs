@@ -23,35 +23,37 @@ pub(super) fn context(
     open: &OpenStep,
     item_files: Option<Arc<ItemFiles>>,
 ) -> io::Result<Result<StepContext, StartError>> {
-    match host_of(env, open) {
+    match host_of(env, open, item_files.as_deref()) {
         Ok(host) => env.context(open, (item_files, host)).map(Ok),
         Err(Refusal { message, help }) => Ok(Err(StartError::Executor(message, help, env.step.items_span()))),
     }
 }
 
 /// What a run lends to the lanes of a step: with where its frames run, if not here.
-fn host_of(env: &StepEnv<'_>, open: &OpenStep) -> Result<Arc<TaskHost>, Refusal> {
+fn host_of(env: &StepEnv<'_>, open: &OpenStep, item_files: Option<&ItemFiles>) -> Result<Arc<TaskHost>, Refusal> {
     let Some(driver) = env.run.prepared.executor.as_ref().filter(|_| env.step.is_batch()) else {
         return Ok(Arc::clone(&env.run.host));
     };
-    refuse(env, open)?;
-    let assignment = assignment(env, open).map_err(|message| Refusal { message, help: None })?;
+    refuse(env)?;
+    let mut assignment = assignment(env, open).map_err(|message| Refusal { message, help: None })?;
+    assignment.settings.item_files = item_files.map(ItemFiles::of_hosts);
     let remote = RemoteStep::announce(Arc::clone(driver), assignment, pause(env, open))?;
     Ok(Arc::new(TaskHost { remote: Some(Arc::new(remote)), ..(*env.run.host).clone() }))
 }
 
 /// Refuses what would write files wherever a frame happens to run, perhaps twice.
-fn refuse(env: &StepEnv<'_>, open: &OpenStep) -> Result<(), Refusal> {
+fn refuse(env: &StepEnv<'_>) -> Result<(), Refusal> {
     let StepKind::Batch(batch) = &env.step.step.kind else { return Ok(()) };
-    let what = match &batch.task.kind {
-        TaskKind::Http(task) if task.response.save_to.is_some() => "save_to",
-        _ if open.item_files.is_some() => "item_files",
-        _ => return Ok(()),
-    };
-    Err(Refusal {
-        message: format!("`{what}` is not possible with an executor: a cluster may run an item twice"),
-        help: Some("run the step without `--executor`, or return what the item has made".to_owned()),
-    })
+    match &batch.task.kind {
+        TaskKind::Http(task) if task.response.save_to.is_some() => Err(Refusal {
+            message: "`save_to` is not possible with an executor: a cluster may run an item twice".to_owned(),
+            help: Some(
+                "run the step without `--executor`, or fetch with Python and write to `item_dir` (`outputs.item_files`)"
+                    .to_owned(),
+            ),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// The interval at which each slot may make a request, if the step has a `rate_limit`.
@@ -100,6 +102,7 @@ fn settings(lane: &LaneSettings, prepared: &Prepared) -> HostSettings {
         seed: lane.seed,
         env: prepared.own_env.to_vec(),
         secrets: prepared.secrets.values().to_vec(),
+        item_files: None,
     }
 }
 

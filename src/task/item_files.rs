@@ -14,6 +14,7 @@ use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// The owner of each path: the item's key, and its index for messages.
@@ -27,6 +28,8 @@ pub struct ItemFiles {
     claims: Mutex<Claims>,
     /// Files that items of other steps have made.
     others: BTreeMap<PathBuf, StepName>,
+    /// On a host: how many directories were handed over to the engine, which alone knows the owners of paths.
+    handed: Option<AtomicU64>,
 }
 
 impl ItemFiles {
@@ -34,9 +37,20 @@ impl ItemFiles {
     pub fn new(scratch: PathBuf, into: PathBuf, claims: Claims) -> Self {
         // A task may run in another working directory.
         let scratch = std::path::absolute(&scratch).unwrap_or(scratch);
-        let items = Self { scratch, into: Beneath(into), claims: Mutex::new(claims), others: BTreeMap::new() };
+        let (claims, others) = (Mutex::new(claims), BTreeMap::new());
+        let items = Self { scratch, into: Beneath(into), claims, others, handed: None };
         items.clear();
         items
+    }
+
+    /// Creates the directories for attempts in `scratch`, and leaves those of items that succeed there, for an engine to adopt.
+    pub fn handing_over(scratch: PathBuf) -> Self {
+        Self { handed: Some(AtomicU64::new(0)), ..Self::new(scratch, PathBuf::new(), Claims::new()) }
+    }
+
+    /// Where hosts create directories: hosts of one execution of the step, which share the file system.
+    pub fn of_hosts(&self) -> PathBuf {
+        self.scratch.join("hosts")
     }
 
     /// The same next to files that items of other steps have made in the same directory.
@@ -79,9 +93,32 @@ impl ItemFiles {
     ///
     /// The ledger keeps the paths, so none may contain a secret.
     pub(super) fn keep(&self, index: u64, key: ItemKey, secrets: &Secrets) -> Result<Vec<PathBuf>, Failure> {
-        let folder = self.path(index);
+        match &self.handed {
+            Some(handed) => self.hand_over(index, handed.fetch_add(1, Ordering::Relaxed)),
+            None => self.adopt(&self.path(index), (index, key), secrets),
+        }
+    }
+
+    /// Leaves the directory of an item under a name that no later attempt uses.
+    fn hand_over(&self, index: u64, number: u64) -> Result<Vec<PathBuf>, Failure> {
+        let (from, to) = (self.path(index), self.scratch.join(format!("handed-{number}")));
+        match fs::rename(&from, &to) {
+            Ok(()) => Ok(vec![to]),
+            // The task may have moved the directory itself.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(failure(format!("cannot keep directory `{}`: {error}", from.display()))),
+        }
+    }
+
+    /// Moves the files in a directory to their final directory, as those of an item, and deletes it.
+    pub(super) fn adopt(
+        &self,
+        folder: &Path,
+        (index, key): (u64, ItemKey),
+        secrets: &Secrets,
+    ) -> Result<Vec<PathBuf>, Failure> {
         let mut files = Vec::new();
-        list(&folder, Path::new(""), &mut files)
+        list(folder, Path::new(""), &mut files)
             .map_err(|error| failure(format!("cannot read directory `{}`: {error}", folder.display())))?;
         if let Some(file) = files.iter().find(|file| MaybeSecret::new(bytes(file)).has_secret(secrets)) {
             let name = MaybeSecret::new(bytes(file)).masked(secrets).into_string();
@@ -102,7 +139,7 @@ impl ItemFiles {
                 )));
             }
         }
-        self.discard(index);
+        drop(fs::remove_dir_all(folder));
         Ok(files)
     }
 

@@ -59,6 +59,8 @@ pub struct HostSettings {
     pub env: Vec<(String, String)>,
     /// What no text may show.
     pub secrets: Vec<String>,
+    /// Where to create directories for files of items, if the step has an output for them.
+    pub item_files: Option<PathBuf>,
 }
 
 /// The names in scope of a step.

@@ -6,6 +6,7 @@ use super::framing::BulkData;
 use super::results::{decode_times, encode_times};
 use crate::model::{Failure, ItemTime, ResultForm, WorkerTimes};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What became of a frame.
@@ -47,6 +48,8 @@ pub struct HostBatch {
     pub list: bool,
     /// How many NaN or infinite numbers became null.
     pub nulls: u64,
+    /// The directories with the files of items that succeeded.
+    pub files: Vec<(usize, PathBuf)>,
 }
 
 /// Text that a task printed.

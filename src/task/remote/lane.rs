@@ -180,7 +180,7 @@ impl RemoteLane {
 impl RemoteLane {
     /// Takes what a host says of some pieces. True if it is of something else, which ends the step.
     fn take(&self, pieces: &[Piece<'_>], ran: HostOutcome, (frame, outcome): (&Frame<'_>, &mut FrameOutcome)) -> bool {
-        let is_wrong = merge(pieces, ran, (frame, outcome)).is_none();
+        let is_wrong = merge(pieces, ran, (frame, outcome), &self.context).is_none();
         if is_wrong {
             leave(pieces, outcome);
             outcome.fatal = Some(self.broken("a host has answered with the outcome of something else"));

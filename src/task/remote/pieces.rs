@@ -1,10 +1,13 @@
 //! Cuts a frame into what is sent, and puts together what comes back.
 
 use crate::model::{Batch, Failure, ItemTime, Items};
+use crate::task::context::StepContext;
+use crate::task::item_files::ItemFiles;
 use crate::task::lane::{Frame, FrameOutcome, LogLine};
 use crate::task::withdrawn::{Withdrawn, skipped};
 use crate::wire::{HostBatch, HostMessage, HostOutcome, HostOutcomeHead, Run, RunBatch, WireError, write_frame};
 use std::borrow::Cow;
+use std::path::PathBuf;
 
 /// A batch of a frame, or some items of one.
 pub(super) struct Piece<'a> {
@@ -78,6 +81,7 @@ pub(super) fn merge(
     pieces: &[Piece<'_>],
     arrived: HostOutcome,
     (frame, outcome): (&Frame<'_>, &mut FrameOutcome),
+    context: &StepContext,
 ) -> Option<()> {
     let HostOutcome { head, times, results } = arrived;
     if !fits(pieces, &head, &times) {
@@ -99,11 +103,22 @@ pub(super) fn merge(
         }
     }
     let mut rest = results.as_slice();
-    for (piece, HostBatch { unrun, failures, bytes, form, list, nulls }) in pieces.iter().zip(head.batches) {
-        let (lines, after) = rest.split_at_checked(bytes)?;
+    for (piece, mut batch) in pieces.iter().zip(head.batches) {
+        let (lines, after) = rest.split_at_checked(batch.bytes)?;
         rest = after;
+        let mut lines = Cow::Borrowed(lines);
         let into = &mut outcome.batches[piece.at];
-        into.lines.0.extend_from_slice(lines);
+        let files = std::mem::take(&mut batch.files);
+        if let Some(items) = context.item_files.as_deref().filter(|_| !files.is_empty()) {
+            let adopted = Adopted::of(piece, files, (items, context));
+            let kept = adopted.files.into_iter().map(|(position, path)| (piece.position(position), path));
+            into.files.extend(kept);
+            if !adopted.failures.is_empty() {
+                lines = Cow::Owned(without(&lines, (piece, &mut batch), adopted.failures, context.settings.batched));
+            }
+        }
+        into.lines.0.extend_from_slice(&lines);
+        let HostBatch { unrun, failures, form, list, nulls, .. } = batch;
         into.unrun.extend(unrun.into_iter().map(|position| piece.position(position)));
         into.failures.extend(
             failures
@@ -115,6 +130,55 @@ pub(super) fn merge(
     }
     outcome.fatal = outcome.fatal.take().or(head.fatal);
     Some(())
+}
+
+/// The files of a piece, in their final directory. Positions are those of the piece.
+#[derive(Default)]
+struct Adopted {
+    files: Vec<(usize, PathBuf)>,
+    failures: Vec<(usize, Failure)>,
+}
+
+impl Adopted {
+    fn of(piece: &Piece<'_>, folders: Vec<(usize, PathBuf)>, (items, context): (&ItemFiles, &StepContext)) -> Self {
+        let mut adopted = Self::default();
+        for (position, folder) in folders {
+            // Nothing else is moved, whatever a host says.
+            if !folder.starts_with(items.of_hosts()) || position >= piece.batch.items.len() {
+                continue;
+            }
+            let owner = (piece.batch.indexes.get(position), piece.batch.keys.get(position));
+            match items.adopt(&folder, owner, &context.host.secrets) {
+                Ok(files) => adopted.files.extend(files.into_iter().map(|file| (position, file))),
+                Err(failure) => adopted.failures.push((position, failure)),
+            }
+        }
+        adopted
+    }
+}
+
+/// The results without those of items whose files have no place, which fail; a batch fails as a whole.
+fn without(
+    lines: &[u8],
+    (piece, batch): (&Piece<'_>, &mut HostBatch),
+    lost: Vec<(usize, Failure)>,
+    batched: bool,
+) -> Vec<u8> {
+    let is_done = |batch: &HostBatch, position: usize| {
+        !batch.unrun.contains(&position) && batch.failures.iter().all(|(failed, ..)| *failed != position)
+    };
+    let done: Vec<usize> = (0..piece.batch.items.len()).filter(|position| is_done(batch, *position)).collect();
+    if batched {
+        let failure = lost.into_iter().next().map(|(_, failure)| failure);
+        let failed = done.into_iter().filter_map(|position| Some((position, failure.clone()?, None)));
+        batch.failures.extend(failed);
+        return Vec::new();
+    }
+    let is_kept = |position: &usize| lost.iter().all(|(failed, _)| failed != position);
+    let own = lines.split_inclusive(|byte| *byte == b'\n').zip(&done);
+    let kept = own.filter(|(_, position)| is_kept(position)).flat_map(|(line, _)| line).copied().collect();
+    batch.failures.extend(lost.into_iter().map(|(position, failure)| (position, failure, None)));
+    kept
 }
 
 /// Whether an outcome can be of these pieces: what is merged is not taken back.
