@@ -40,7 +40,7 @@ export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(getattr(sys, "_bas
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full browser pictures chaos fuzz deny check bench bench-check bench-clusters bench-disturbed bench-engines bench-map bench-paint bench-peers bench-pollock bench-profile bench-scale install fmt lint wheel clean setup quick build dist
+.PHONY: help demo test test-full browser pictures chaos fuzz deny check bench bench-check bench-clusters bench-disturbed bench-engines bench-width bench-map bench-paint bench-peers bench-pollock bench-profile bench-scale install fmt lint wheel clean setup quick build dist
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -113,6 +113,9 @@ bench-clusters: $(BENCH_VENV)/wheel ## compare `--executor` with what Dask, Ray 
 
 bench-engines: $(BENCH_VENV)/wheel ## measure what Dask and Ray do with a task: crashes, cancels, costs; ARGS='--only facts --engines ray'
 	@$(BENCH_VENV)/bin/python benches/peers/engines.py $(ARGS)
+
+bench-width: $(BENCH_VENV)/wheel ## at how many hosts of a cluster batchmill itself becomes the limit; ARGS='--hosts 1000 --seconds 0.5'
+	@$(BENCH_VENV)/bin/python benches/peers/width.py $(ARGS)
 
 bench-paint: build setup $(BROWSER_VENV)/ready ## measure how soon a browser shows the report of a million items
 	@BATCHMILL=$(abspath $(RUN)) BATCHMILL_PYTHON=$(CURDIR)/$(VENV)/bin/python $(BROWSER_VENV)/bin/python benches/first_paint.py

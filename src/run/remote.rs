@@ -2,6 +2,7 @@
 
 use super::env::StepEnv;
 use crate::compile::{OpenStep, Prepared, StartError, mentions};
+use crate::measure::wall_clock;
 use crate::spec::{StepKind, TaskKind};
 use crate::task::{ItemFiles, LaneSettings, RemoteStep, StepContext, TaskHost};
 use crate::template::{StepValue, value_to_json};
@@ -37,7 +38,7 @@ fn host_of(env: &StepEnv<'_>, open: &OpenStep, item_files: Option<&ItemFiles>) -
     refuse(env)?;
     let mut assignment = assignment(env, open).map_err(|message| Refusal { message, help: None })?;
     assignment.settings.item_files = item_files.map(ItemFiles::of_hosts);
-    let remote = RemoteStep::announce(Arc::clone(driver), assignment, pause(env, open))?;
+    let remote = RemoteStep::announce(Arc::clone(driver), assignment, (pause(env, open), &env.cancel))?;
     Ok(Arc::new(TaskHost { remote: Some(Arc::new(remote)), ..(*env.run.host).clone() }))
 }
 
@@ -84,7 +85,7 @@ fn assignment(env: &StepEnv<'_>, open: &OpenStep) -> Result<Assignment, String> 
 /// A file by which a host sees whether it shares the file system, and later that the step stops. Each execution has its own:
 /// a host of an earlier one is never taken for one of this.
 fn token(env: &StepEnv<'_>) -> io::Result<std::path::PathBuf> {
-    let now = jiff::Timestamp::now().as_nanosecond();
+    let now = wall_clock().as_nanosecond();
     let path = env.run.folder.path.join(format!("shared-{now}"));
     std::fs::write(&path, &env.run.folder.run.0)?;
     Ok(path)

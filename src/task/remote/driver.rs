@@ -1,6 +1,6 @@
 //! The driver: started once for a run, and ended with it.
 
-use super::link::{Answer, Link, Waiting};
+use super::link::{Link, Waiting, Word};
 use crate::task::cancel::{Cancel, Latch};
 use crate::task::guard::hunt;
 use crate::task::processes::RUN_ID;
@@ -148,12 +148,19 @@ impl Driver {
     }
 
     /// Submits a frame. The receiver gets what becomes of it.
-    pub(super) fn submit(&self, program: u32, name: &str, frame: Vec<u8>) -> Result<(u64, Receiver<Answer>), Refusal> {
+    pub(super) fn submit(&self, program: u32, name: &str, frame: Vec<u8>) -> Result<(u64, Receiver<Word>), Refusal> {
         let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
         let Some(connected) = self.connected() else { return Err(self.gone()) };
         let Some(answer) = connected.link.expect(ticket) else { return Err(self.gone()) };
         let submit = Submit { ticket, program, name: format!("{name}/{ticket}"), frame };
         self.send(&DriverMessage::Submit(submit)).map(|()| (ticket, answer))
+    }
+
+    /// Tells all lanes that wait for a frame.
+    pub(super) fn tell(&self, word: fn() -> Word) {
+        if let Some(connected) = self.connected() {
+            connected.link.tell(word);
+        }
     }
 
     /// Nobody waits for this frame any more.

@@ -3,7 +3,7 @@
 //! A frame that is lost with the process that ran it is sent again: no item has failed by that. What was lost too often is cut into
 //! its items, because one of them may be what ends the processes; so is a crash in a local worker treated.
 
-use super::link::Answer;
+use super::link::{Answer, Word};
 use super::pieces::{Piece, encode, fail, items, leave, merge, sort, whole};
 use super::step::RemoteStep;
 use crate::measure::SlotState;
@@ -11,7 +11,7 @@ use crate::model::{Failure, FailureKind};
 use crate::task::context::StepContext;
 use crate::task::lane::{BatchOutcome, Frame, FrameOutcome, Lane};
 use crate::wire::{FrameReader, HostMessage, HostOutcome, Refusal};
-use crossbeam_channel::{Receiver, RecvTimeoutError, after, at, never, select};
+use crossbeam_channel::{Receiver, RecvTimeoutError, at, select};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -119,25 +119,29 @@ impl RemoteLane {
         }
     }
 
-    fn wait(&self, answer: &Receiver<Answer>, deadline: Option<Instant>) -> Waited {
-        let late = deadline.map_or_else(never, |deadline| after(deadline.saturating_duration_since(Instant::now())));
-        let (stop, kill) = (&self.context.cancel.stop, &self.context.cancel.kill);
-        let mut stopping = stop.channel().clone();
+    fn wait(&self, words: &Receiver<Word>, deadline: Option<Instant>) -> Waited {
+        // What was fired before the frame was submitted, nobody tells.
+        if self.context.cancel.kill.is_fired() {
+            return Waited::Killed;
+        }
+        if self.context.cancel.stop.is_fired() {
+            self.remote.stop();
+        }
         loop {
-            return select! {
-                recv(answer) -> answer => answer.map_or(Waited::Gone, Waited::Answer),
-                recv(kill.channel()) -> _ => Waited::Killed,
-                recv(stopping) -> _ => {
-                    // The host answers with what it has done by then.
+            let word = match deadline {
+                Some(deadline) => words.recv_deadline(deadline),
+                None => words.recv().map_err(RecvTimeoutError::from),
+            };
+            return match word {
+                // The host answers with what it has done by then.
+                Ok(Word::Stop) => {
                     self.remote.stop();
-                    stopping = never();
                     continue;
                 }
-                recv(late) -> _ => match answer.recv_timeout(Duration::ZERO) {
-                    Ok(answer) => Waited::Answer(answer),
-                    Err(RecvTimeoutError::Timeout) => Waited::Late,
-                    Err(RecvTimeoutError::Disconnected) => Waited::Gone,
-                },
+                Ok(Word::Kill) => Waited::Killed,
+                Ok(Word::End(answer)) => Waited::Answer(answer),
+                Err(RecvTimeoutError::Timeout) => Waited::Late,
+                Err(RecvTimeoutError::Disconnected) => Waited::Gone,
             };
         }
     }

@@ -16,6 +16,17 @@ use std::thread::{Builder, JoinHandle};
 /// Where the first word of a driver goes: that it is connected, or why not.
 pub(super) type FirstWord = Sender<Result<DriverReady, Refusal>>;
 
+/// What a lane hears while it waits for a frame.
+#[derive(Debug)]
+pub(super) enum Word {
+    /// What became of the frame.
+    End(Answer),
+    /// The step starts nothing new. The end follows.
+    Stop,
+    /// What is running ends now. Nothing follows.
+    Kill,
+}
+
 /// What becomes of a frame.
 #[derive(Debug)]
 pub(super) enum Answer {
@@ -24,6 +35,9 @@ pub(super) enum Answer {
     /// It was lost with the process that ran it, and why; `shared` if other frames were lost with it.
     Lost { why: String, shared: bool },
 }
+
+/// How many words there may be for one ticket: each once.
+const WORDS: usize = 3;
 
 /// The engine's end.
 #[derive(Debug)]
@@ -37,7 +51,7 @@ pub(super) struct Link {
 #[derive(Debug)]
 pub(super) struct Waiting {
     /// By ticket. None once the driver is gone: then nobody waits.
-    lanes: Mutex<Option<HashMap<u64, Sender<Answer>>>>,
+    lanes: Mutex<Option<HashMap<u64, Sender<Word>>>>,
     first: Mutex<Option<FirstWord>>,
     refusal: OnceLock<Refusal>,
     duplicates: AtomicU64,
@@ -67,10 +81,18 @@ impl Link {
     }
 
     /// Where the answer to this ticket will arrive; none if the driver is gone.
-    pub(super) fn expect(&self, ticket: u64) -> Option<Receiver<Answer>> {
-        let (sender, receiver) = bounded(1);
+    pub(super) fn expect(&self, ticket: u64) -> Option<Receiver<Word>> {
+        let (sender, receiver) = bounded(WORDS);
         lock(&self.waiting.lanes).as_mut()?.insert(ticket, sender);
         Some(receiver)
+    }
+
+    /// Tells all who wait.
+    pub(super) fn tell(&self, word: fn() -> Word) {
+        for lane in lock(&self.waiting.lanes).iter().flat_map(HashMap::values) {
+            // There is room, unless it was told before.
+            let _ = lane.try_send(word());
+        }
     }
 
     /// Nobody waits for this ticket any more.
@@ -138,9 +160,9 @@ impl Waiting {
     fn answer(&self, ticket: u64, answer: Answer) {
         let lane = lock(&self.lanes).as_mut().and_then(|lanes| lanes.remove(&ticket));
         match (lane, &answer) {
-            (Some(lane), _) => drop(lane.send(answer)),
+            (Some(lane), _) => drop(lane.send(Word::End(answer))),
             (None, Answer::Outcome(_)) => drop(self.duplicates.fetch_add(1, Ordering::Relaxed)),
-            (None, Answer::Lost { .. }) => {}
+            (None, _) => {}
         }
     }
 
@@ -190,9 +212,9 @@ mod tests {
         for (ticket, bytes) in [(1, b"a"), (1, b"b"), (7, b"c"), (2, b"d")] {
             write_frame(&mut driver, &DriverMessage::Outcome(ticket, bytes.to_vec())).unwrap();
         }
-        let outcome = |answer: Receiver<Answer>| match answer.recv().unwrap() {
-            Answer::Outcome(bytes) => bytes,
-            Answer::Lost { why, .. } => panic!("{why}"),
+        let outcome = |words: Receiver<Word>| match words.recv().unwrap() {
+            Word::End(Answer::Outcome(bytes)) => bytes,
+            other => panic!("{other:?}"),
         };
         assert_eq!((outcome(first), outcome(second)), (b"a".to_vec(), b"d".to_vec()));
         assert_eq!(link.duplicates(), 2);

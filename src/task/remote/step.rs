@@ -1,14 +1,17 @@
 //! A step whose frames run on other machines.
 
 use super::driver::Driver;
-use crate::task::cancel::Latch;
+use super::link::Word;
+use crate::task::cancel::{Cancel, Latch};
 use crate::wire::{Assignment, HostMessage, Refusal, TOKEN_STOP, write_frame};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
+use std::convert::Infallible;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::Builder;
 use std::time::Duration;
 
 /// A step that was announced to a driver.
@@ -22,6 +25,8 @@ pub struct RemoteStep {
     /// The file that hosts watch.
     token: PathBuf,
     has_stopped: AtomicBool,
+    /// Closed when the step has ended.
+    _ends: Sender<Infallible>,
 }
 
 /// Where frames run one at a time that were lost together.
@@ -63,7 +68,11 @@ impl RemoteStep {
     ///
     /// # Errors
     /// If it cannot be sent, or the driver is gone.
-    pub fn announce(driver: Arc<Driver>, assignment: Assignment, pause: Option<Duration>) -> Result<Self, Refusal> {
+    pub fn announce(
+        driver: Arc<Driver>,
+        assignment: Assignment,
+        (pause, cancel): (Option<Duration>, &Cancel),
+    ) -> Result<Self, Refusal> {
         let token = assignment.token.clone();
         let mut program = Vec::new();
         write_frame(&mut program, &HostMessage::Assign(Box::new(assignment))).map_err(|error| Refusal {
@@ -71,7 +80,10 @@ impl RemoteStep {
             help: None,
         })?;
         let program = driver.announce(program)?;
-        Ok(Self { driver, program, pause, quarantine: Quarantine::new(), token, has_stopped: AtomicBool::new(false) })
+        let ends = watch(&driver, cancel.clone())
+            .map_err(|error| Refusal { message: format!("no thread can be started: {error}"), help: None })?;
+        let (quarantine, has_stopped) = (Quarantine::new(), AtomicBool::new(false));
+        Ok(Self { driver, program, pause, quarantine, token, has_stopped, _ends: ends })
     }
 
     /// Has hosts start no further item. What they have finished by then arrives as always.
@@ -81,6 +93,26 @@ impl RemoteStep {
             let _ = File::options().append(true).open(&self.token).and_then(|mut file| file.write_all(TOKEN_STOP));
         }
     }
+}
+
+/// Tells lanes of a stop and of a kill: one thread that waits for both, because a thousand lanes that each wait for three things
+/// are in each other's way. It ends when the sender that it returns is dropped.
+fn watch(driver: &Arc<Driver>, cancel: Cancel) -> io::Result<Sender<Infallible>> {
+    let (sender, ends) = bounded(0);
+    let driver = Arc::downgrade(driver);
+    let tell = move |word: fn() -> Word| driver.upgrade().iter().for_each(|driver| driver.tell(word));
+    Builder::new().name("remote".to_owned()).spawn(move || {
+        select! {
+            recv(cancel.stop.channel()) -> _ => tell(|| Word::Stop),
+            recv(cancel.kill.channel()) -> _ => {}
+            recv(ends) -> _ => return,
+        }
+        select! {
+            recv(cancel.kill.channel()) -> _ => tell(|| Word::Kill),
+            recv(ends) -> _ => {}
+        }
+    })?;
+    Ok(sender)
 }
 
 impl Drop for RemoteStep {
