@@ -443,6 +443,10 @@ def test_where_it_runs_can_be_named_by_the_environment(monkeypatch):
     code = "import os\nreturn open(f'/proc/{os.getppid()}/cmdline').read().split('\\0')[1]"
     run = batchmill.run({"name": "env", "steps": [batch("step", {"range": 2}, python(code))]}, progress=False)
     assert list(run.steps["step"].results) == ["host", "host"]
+    here = batchmill.run({"name": "env", "steps": [batch("step", {"range": 2}, python(code))]}, executor="", progress=False)
+    assert "host" not in here.steps["step"].results
+    monkeypatch.setenv("BATCHMILL_EXECUTOR", "")
+    assert "host" not in batchmill.resume(here, progress=False).steps["step"].results
 
 
 def test_only_batch_steps_run_elsewhere():

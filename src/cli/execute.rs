@@ -162,7 +162,7 @@ pub fn execute_again(
         jobs: args.jobs,
         max_items: None,
         slow_after: args.display.slow_after,
-        executor: args.executor.executor,
+        executor: args.executor.name(),
         durability: args.durability.into(),
         state,
     };

@@ -10,7 +10,14 @@ pub struct ExecutorArgs {
     /// `python=MODULE:FUNCTION`, which returns a `concurrent.futures.Executor`
     #[arg(long, value_name = "KIND=WHICH", env = "BATCHMILL_EXECUTOR", hide_env_values = true,
         value_parser = StringValueParser::new().try_map(executor))]
-    pub executor: Option<String>,
+    executor: Option<String>,
+}
+
+impl ExecutorArgs {
+    /// The name of the executor. An empty one means this machine, also where the environment has another.
+    pub fn name(&self) -> Option<String> {
+        self.executor.clone().filter(|name| !name.is_empty())
+    }
 }
 
 const FORMS: &str =
@@ -18,6 +25,9 @@ const FORMS: &str =
 
 /// Checks the name of an executor. Whether it is there is found out by its driver.
 fn executor(text: String) -> Result<String, String> {
+    if text.is_empty() {
+        return Ok(text);
+    }
     let (kind, which) = text.split_once('=').ok_or(FORMS)?;
     let is_name = |name: &str| !name.is_empty() && name.split('.').all(|part| !part.is_empty());
     let fits = match kind {

@@ -52,7 +52,7 @@ impl RunArgs {
             let folder = RunFolder { path: absolute(&folder.path)?, ..folder };
             let overrides = Overrides {
                 slow_after: self.display.slow_after,
-                executor: self.executor.executor.clone(),
+                executor: self.executor.name(),
                 durability: self.durability.into(),
                 ..Overrides::of(&workflow, &state)?
             };
@@ -60,7 +60,7 @@ impl RunArgs {
         }
         let options = Options {
             slow_after: self.display.slow_after,
-            executor: self.executor.executor.clone(),
+            executor: self.executor.name(),
             durability: self.durability.into(),
             incremental: self.incremental.map(Into::into),
             ..options(&workflow, &state)?
