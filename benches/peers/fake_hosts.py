@@ -59,7 +59,7 @@ class FakeHosts(concurrent.futures.Executor):
         self._changed = threading.Condition()
         threading.Thread(target=self._serve, daemon=True).start()
 
-    def submit(self, function, digest, program, frame):  # type: ignore[no-untyped-def, override]
+    def submit(self, function, digest, program, frame, version):  # type: ignore[no-untyped-def, override]
         future: concurrent.futures.Future[bytes] = concurrent.futures.Future()
         with self._changed:
             heapq.heappush(self._due, (time.monotonic() + self._seconds, next(self._number), future, frame))

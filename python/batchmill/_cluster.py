@@ -6,6 +6,7 @@ and the host lives on. A host is kept for the next frame of the same step.
 
 from __future__ import annotations
 
+import json
 import multiprocessing.util
 import os
 import platform
@@ -19,8 +20,9 @@ from contextlib import suppress
 from typing import Final
 
 from batchmill._binary import find_engine
+from batchmill._version import __version__
 
-__all__ = ["HostDiedError", "end_hosts", "run"]
+__all__ = ["HostDiedError", "OtherVersionError", "end_hosts", "run"]
 
 # Seconds for which a host waits for its next frame.
 _IDLE: Final = 30.0
@@ -33,6 +35,10 @@ _READY: Final = 3
 
 class HostDiedError(RuntimeError):
     """The host has ended in the middle of a frame."""
+
+
+class OtherVersionError(RuntimeError):
+    """This process has another version of batchmill than the driver."""
 
 
 class _Host:
@@ -51,6 +57,7 @@ class _Host:
             hello = self._read()
             if hello[0] != _HELLO:
                 raise HostDiedError(f"`{command[0]} host` has not greeted")
+            _check(str(json.loads(hello[_HEADER.size :])["batchmill"]), __version__)
             self._send(program)
             # Ready, or why it cannot run this step: that is the answer to each of its frames.
             answer = self._read()
@@ -200,7 +207,13 @@ def _end_with_process() -> None:
 os.register_at_fork(after_in_child=_forget)
 
 
-def run(digest: str, program: bytes, frame: bytes) -> bytes:
+def _check(found: str, wanted: str) -> None:
+    """Raise an error unless both versions are the same."""
+    if found != wanted:
+        raise OtherVersionError(f"a process of the cluster has batchmill {found}, and this is {wanted}")
+
+
+def run(digest: str, program: bytes, frame: bytes, version: str) -> bytes:
     """Run a frame and return what became of it: a message of the host.
 
     Parameters
@@ -211,12 +224,17 @@ def run(digest: str, program: bytes, frame: bytes) -> bytes:
         The message that tells a host what to run.
     frame : bytes
         The message with the items.
+    version : str
+        The version of batchmill that the driver has.
 
     Raises
     ------
+    OtherVersionError
+        If this process has another one.
     HostDiedError
         If the host has ended meanwhile, for a reason that is not the task's.
     """
+    _check(__version__, version)
     hosts = _hosts
     host = hosts.take(digest)
     _end_with_process()

@@ -37,12 +37,12 @@ def dask_cluster():
 class Elsewhere(concurrent.futures.ThreadPoolExecutor):
     """As if its hosts were on machines with other files."""
 
-    def submit(self, function, digest, program, frame):
+    def submit(self, function, digest, program, frame, version):
         assignment = json.loads(program[5:])
         assignment["token"] = "/nowhere/" + assignment["token"]
         payload = json.dumps(assignment).encode()
         program = program[:1] + struct.pack("<I", len(payload)) + payload
-        return super().submit(function, digest, program, frame)
+        return super().submit(function, digest, program, frame, version)
 
 
 def elsewhere():
@@ -60,3 +60,15 @@ def hanging():
     with open("starting", "w") as file:
         file.write(str(os.getpid()))
     signal.pause()
+
+
+class Other(concurrent.futures.ThreadPoolExecutor):
+    """As if the driver had another version than its cluster."""
+
+    def submit(self, function, digest, program, frame, version):
+        return super().submit(function, digest, program, frame, version + ".1")
+
+
+def other():
+    """Two threads."""
+    return Other(2)

@@ -394,6 +394,11 @@ def test_what_writes_files_where_it_runs_is_refused():
     assert "`save_to` is not possible with an executor" in refused("python=clusters:pool", saved)
 
 
+def test_another_version_in_the_cluster_is_refused_with_the_line_to_type():
+    said = refused("python=clusters:other")
+    assert "a process of the cluster has batchmill" in said and "pip install batchmill==" in said
+
+
 def files_and_results(workflow, executor=None):
     """What a run leaves of a step with files of items."""
     run = batchmill.run(workflow, executor=executor, progress=False)

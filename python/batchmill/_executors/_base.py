@@ -106,11 +106,15 @@ def outcome_of(error: BaseException, *, shared: bool = False) -> Outcome:
     process that was to run it.
     """
     if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == "batchmill":
-        return Refused("the processes of the cluster have no package `batchmill`", _install())
+        return Refused(f"the processes of the cluster have no package `batchmill`; {_install()}")
+    from batchmill._cluster import OtherVersionError
     from batchmill._errors import EngineNotFoundError
 
+    if isinstance(error, OtherVersionError):
+        return Refused(f"{error}; {_install()}")
     if isinstance(error, EngineNotFoundError):
-        return Refused(f"a process of the cluster has no engine: {error}".splitlines()[0], _install())
+        first = str(error).splitlines()[0]
+        return Refused(f"a process of the cluster has no engine: {first}; {_install()}")
     text = str(error).strip().splitlines()
     return Lost(f"{type(error).__name__}: {text[0]}" if text else type(error).__name__, shared)
 

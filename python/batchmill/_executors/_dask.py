@@ -19,6 +19,7 @@ from batchmill._executors._base import (
     made_by,
     outcome_of,
 )
+from batchmill._version import __version__
 
 __all__ = ["DaskExecutor"]
 
@@ -72,7 +73,7 @@ class DaskExecutor(Executor):
     def submit(self, name: str, program: Program, frame: bytes, done: Callable[[Outcome], None]) -> Callable[[], None]:
         try:
             future = self._client.submit(
-                _run, program.digest, self._sent(program), _Opaque(frame), key=name, pure=False, retries=0
+                _run, program.digest, self._sent(program), _Opaque(frame), __version__, key=name, pure=False, retries=0
             )
         except Exception as error:
             # A scheduler that is gone stays gone.
@@ -139,5 +140,5 @@ class _Opaque:
         return 64 + len(self.data)
 
 
-def _run(digest: str, program: _Opaque, frame: _Opaque) -> _Opaque:
-    return _Opaque(_cluster.run(digest, program.data, frame.data))
+def _run(digest: str, program: _Opaque, frame: _Opaque, version: str) -> _Opaque:
+    return _Opaque(_cluster.run(digest, program.data, frame.data, version))

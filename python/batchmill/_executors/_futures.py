@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 
 from batchmill import _cluster
 from batchmill._executors._base import Executor, ExecutorRefusedError, Outcome, Program, made_by, outcome_of
+from batchmill._version import __version__
 
 __all__ = ["FuturesExecutor"]
 
@@ -41,7 +42,7 @@ class FuturesExecutor(Executor):
 
     def submit(self, name: str, program: Program, frame: bytes, done: Callable[[Outcome], None]) -> Callable[[], None]:
         def submitted() -> concurrent.futures.Future[bytes]:
-            return self._executor.submit(_cluster.run, program.digest, program.message, frame)
+            return self._executor.submit(_cluster.run, program.digest, program.message, frame, __version__)
 
         with self._lock:
             try:

@@ -12,6 +12,7 @@ from typing import Any
 
 from batchmill import _cluster
 from batchmill._executors._base import Executor, ExecutorRefusedError, Outcome, Program, Refused, outcome_of
+from batchmill._version import __version__
 
 __all__ = ["RayExecutor"]
 
@@ -60,7 +61,7 @@ class RayExecutor(Executor):
                 if program.digest not in self._programs:
                     self._programs[program.digest] = self._ray.put(program.message)
                 sent = self._programs[program.digest]
-            ref = self._run.options(name=name).remote(program.digest, sent, frame)
+            ref = self._run.options(name=name).remote(program.digest, sent, frame, __version__)
         except Exception as error:
             done(outcome_of(error))
             return lambda: None
