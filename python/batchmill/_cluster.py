@@ -67,7 +67,7 @@ class _Host:
             raise
 
     def run(self, frame: bytes) -> bytes:
-        """Return what became of a frame."""
+        """Run a frame and return its outcome."""
         if self.refusal is not None:
             return self.refusal
         self._send(frame)
@@ -214,7 +214,7 @@ def _check(found: str, wanted: str) -> None:
 
 
 def run(digest: str, program: bytes, frame: bytes, version: str) -> bytes:
-    """Run a frame and return what became of it: a message of the host.
+    """Run a frame and return its outcome, as a message of the host.
 
     Parameters
     ----------

@@ -356,7 +356,7 @@ def test_a_client_of_dask_is_an_executor(dask_address):
 
 
 def refused(executor, workflow=None):
-    """What is said to someone who tries this."""
+    """Return the message of the error."""
     step = batch("step", {"range": 2}, python("return item"))
     with pytest.raises(batchmill.BatchmillError) as caught:
         run = batchmill.run(workflow or {"name": "no", "steps": [step]}, executor=executor, progress=False, check=True)

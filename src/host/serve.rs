@@ -94,7 +94,7 @@ fn frames(
             None => HostMessage::Refused("the frame is damaged".to_owned()),
         };
         if input.has_closed.load(Ordering::SeqCst) {
-            // It was interrupted: that is no outcome.
+            // The frame was interrupted, so it has no outcome.
             break;
         }
         write(output, &answer)?;

@@ -1,4 +1,4 @@
-//! How a step ended: by what became of its items, or why it could not begin.
+//! How a step ended: the outcomes of its items, or why it could not begin.
 
 use super::env::StepEnv;
 use super::error::EngineError;

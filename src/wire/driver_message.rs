@@ -34,7 +34,7 @@ pub enum DriverMessage {
     Submit(Submit),
     /// Engine: nobody waits for this ticket any more.
     Cancel(u64),
-    /// Driver: what became of the frame with this ticket.
+    /// Driver: the outcome of the frame with this ticket.
     Outcome(u64, Vec<u8>),
     /// Driver: the frame with this ticket was lost with the process that ran it.
     Lost(LostFrame),

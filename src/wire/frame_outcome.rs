@@ -1,4 +1,4 @@
-//! `Outcome`: what became of a frame that a host has run.
+//! `Outcome`: the outcome of a frame that a host has run.
 
 use super::bytes::{Cursor, put_length};
 use super::error::WireError;
@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What became of a frame.
+/// The outcome of a frame.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostOutcome {
-    /// What became of its batches, and of the frame as a whole.
+    /// The outcomes of its batches, and of the frame as a whole.
     pub head: HostOutcomeHead,
     /// How long items ran: the place of their batch in the frame, and the time.
     pub times: Vec<(u32, ItemTime)>,
@@ -23,7 +23,7 @@ pub struct HostOutcome {
 /// All of it but bulk data.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostOutcomeHead {
-    /// What became of each batch, in order.
+    /// The outcome of each batch, in order.
     pub batches: Vec<HostBatch>,
     /// Why the step cannot go on, if it cannot.
     pub fatal: Option<Failure>,
@@ -33,7 +33,7 @@ pub struct HostOutcomeHead {
     pub spent: (u64, u64, u64),
 }
 
-/// What became of a batch. Positions count within the batch.
+/// The outcome of a batch. Positions count within the batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostBatch {
     /// The items that did not run.

@@ -31,7 +31,7 @@ pub enum HostMessage {
     Refused(String),
     /// To the host: items. Each batch is of the form of a worker's `Run`.
     Frame(Run),
-    /// Host: what became of them.
+    /// Host: their outcomes.
     Outcome(HostOutcome),
 }
 

@@ -49,7 +49,7 @@ class Refused:
     help: str | None = None
 
 
-# What became of a frame: the message of a host, or why there is none.
+# The outcome of a frame: the message of a host, or why there is none.
 Outcome = Union[bytes, Lost, Refused]
 
 

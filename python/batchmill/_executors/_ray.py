@@ -79,7 +79,7 @@ class RayExecutor(Executor):
         return lambda: self._ray.cancel(ref, force=True)
 
     def _watch(self) -> None:
-        """Notice that the cluster is gone: `ray.wait` would wait for ever."""
+        """Notice that the cluster is gone: Ray itself would wait for it without end."""
         with concurrent.futures.ThreadPoolExecutor(1) as asking:
             while True:
                 time.sleep(_LOOK)

@@ -147,7 +147,7 @@ impl Driver {
         self.send(&DriverMessage::Program(number, program)).map(|()| number)
     }
 
-    /// Submits a frame. The receiver gets what becomes of it.
+    /// Submits a frame. The receiver gets its outcome.
     pub(super) fn submit(&self, program: u32, name: &str, frame: Vec<u8>) -> Result<(u64, Receiver<Word>), Refusal> {
         let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
         let Some(connected) = self.connected() else { return Err(self.gone()) };

@@ -33,7 +33,7 @@ pub(in crate::task) struct RemoteLane {
     free_at: Instant,
 }
 
-/// What became of some pieces.
+/// How the attempt to run some pieces ended.
 enum Sent {
     /// A host has run them.
     Ran(HostOutcome),

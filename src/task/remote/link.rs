@@ -19,7 +19,7 @@ pub(super) type FirstWord = Sender<Result<DriverReady, Refusal>>;
 /// What a lane hears while it waits for a frame.
 #[derive(Debug)]
 pub(super) enum Word {
-    /// What became of the frame.
+    /// The outcome of the frame.
     End(Answer),
     /// The step starts nothing new. The end follows.
     Stop,
@@ -27,7 +27,7 @@ pub(super) enum Word {
     Kill,
 }
 
-/// What becomes of a frame.
+/// The outcome of a frame.
 #[derive(Debug)]
 pub(super) enum Answer {
     /// A host has run it: its message.

@@ -76,7 +76,7 @@ pub(super) fn encode(pieces: &[Piece<'_>], halt_on_failure: bool) -> Result<Vec<
     Ok(bytes)
 }
 
-/// Puts what became of some pieces where it belongs. None if it is of other pieces.
+/// Adds the outcome of some pieces to that of their frame. None if it is the outcome of other pieces.
 pub(super) fn merge(
     pieces: &[Piece<'_>],
     arrived: HostOutcome,
