@@ -136,7 +136,9 @@ fn results(sandbox: &Sandbox, step: &str) -> Vec<usize> {
 #[test]
 #[ignore = "heavy: many workers are killed"]
 fn items_bear_no_blame_for_workers_that_are_killed_while_on_others() {
-    const ITEMS: i64 = 2000;
+    const ITEMS: i64 = 4000;
+    // Every fiftieth item has its worker kill the other one, whatever that is on, and waits for it to be there. The last items kill
+    // nobody: the other worker might not be started again for them.
     let workflow = format!(
         "
 steps:
@@ -151,43 +153,43 @@ steps:
       task:
         type: python
         setup: |
-          import os
-          open(f'workers/{{os.getpid()}}', 'w').close()
+          import os, signal
+          me = str(os.getpid())
+          there = []
+          def killed(pid):
+            try:
+              os.rename(f'workers/{{pid}}', f'killed/{{pid}}')
+              os.kill(int(pid), signal.SIGKILL)
+            except OSError:
+              return False
+            return True
         code: |
-          if item % 500 == 7: raise ValueError('of its own')
+          if not there:
+            open(f'workers/{{me}}', 'w').close()
+            there.append(me)
+          if item % 50 == 0 and item < 3000 and batch.attempt == 1:
+            while not any(killed(pid) for pid in os.listdir('workers') if pid != me): pass
+          if item % 1000 == 7: raise ValueError('of its own')
           sum(range(20000))
           return [item, batch.attempt]
 "
     );
-    let sandbox = Sandbox::with(&workflow).file("workers/none", "");
-    let workers = sandbox.path().join("workers");
-    let mut engine = sandbox.command(&["run", "workflow.yaml", "--progress", "json"]);
-    let mut engine = engine.stderr(Stdio::piped()).spawn().unwrap();
-    let mut kills = 0_u64;
-    let mut last = String::new();
-    // A worker is killed every so many events, whatever it is on.
-    for (number, line) in BufReader::new(engine.stderr.take().unwrap()).lines().map_while(Result::ok).enumerate() {
-        if number % 6 != 5 || !line.contains("batch_finished") {
-            last = line;
-            continue;
-        }
-        for entry in std::fs::read_dir(&workers).unwrap().map(Result::unwrap) {
-            let pid = entry.file_name().to_str().unwrap().parse().ok().and_then(Pid::from_raw);
-            let Some(pid) = pid else { continue };
-            std::fs::remove_file(entry.path()).unwrap();
-            kills += u64::from(kill_process(pid, Signal::KILL).is_ok());
-            break;
-        }
+    let sandbox = Sandbox::with(&workflow);
+    let killed = sandbox.path().join("killed");
+    for directory in [&killed, &sandbox.path().join("workers")] {
+        std::fs::create_dir(directory).unwrap();
     }
-    assert_eq!(engine.wait().unwrap().code(), Some(1), "{last}");
-    assert!(kills >= 25, "only {kills} kills");
+    sandbox.batchmill(&["run", "workflow.yaml"]).exits_with(1);
+    // Of the sixty items that kill, each does so or is itself killed by another.
+    let kills = std::fs::read_dir(killed).unwrap().count() as u64;
+    assert!(kills >= 30, "only {kills} kills");
     let failures = sandbox.failures();
     let failed: Vec<i64> = failures.iter().map(|failure| failure["index"].as_i64().unwrap()).collect();
-    assert_eq!(failed, [7, 507, 1007, 1507]);
+    assert_eq!(failed, [7, 1007, 2007, 3007]);
     assert!(failures.iter().all(|failure| failure["type"] == "ValueError"), "{failures:?}");
     let results = sandbox.results("work");
     let items: Vec<i64> = results.iter().map(|result| result[0].as_i64().unwrap()).collect();
-    assert!(items == (0..ITEMS).filter(|item| item % 500 != 7).collect::<Vec<_>>());
+    assert!(items == (0..ITEMS).filter(|item| item % 1000 != 7).collect::<Vec<_>>());
     let charged: u64 = results.iter().map(|result| result[1].as_u64().unwrap() - 1).sum();
     assert!(charged <= kills, "{charged} items charged for {kills} kills");
     sandbox.batchmill(&["audit"]).exits_with(0);
