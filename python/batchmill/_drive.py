@@ -19,7 +19,7 @@ from typing import Final, Union
 
 from batchmill._errors import EngineDiedError
 from batchmill._executors import Executor, ExecutorRefusedError, executor_for
-from batchmill._executors._base import Lost, Outcome, Program, Refused
+from batchmill._executors._base import Lost, Outcome, Program, Refused, Resources
 from batchmill._protocol import PROTOCOL, Connection
 from batchmill._version import __version__
 
@@ -33,13 +33,15 @@ _SUBMIT: Final = 5
 _CANCEL: Final = 6
 _OUTCOME: Final = 7
 _LOST: Final = 8
+_ASK: Final = 9
+_ROOM: Final = 10
 
 # Seconds that it may take to leave a cluster.
 _LEAVE: Final = 30.0
 
 _TICKET: Final = struct.Struct("<Q")
 _SUBMITTED: Final = struct.Struct("<QII")
-_NUMBER: Final = struct.Struct("<I")
+_ANNOUNCED: Final = struct.Struct("<II")
 
 _Part = Union[bytes, memoryview]
 
@@ -83,9 +85,13 @@ class _Driver:
             message = self._engine.connection.receive()
             assert message is not None
             kind, payload = message
-            if kind == _PROGRAM:
-                (number,) = _NUMBER.unpack_from(payload)
-                self._programs[number] = Program(bytes(payload[_NUMBER.size :]))
+            if kind == _ASK:
+                self._engine.send_json(_ROOM, self._room(_resources(payload)))
+            elif kind == _PROGRAM:
+                number, length = _ANNOUNCED.unpack_from(payload)
+                end = _ANNOUNCED.size + length
+                resources = _resources(payload[_ANNOUNCED.size : end])
+                self._programs[number] = Program(bytes(payload[end:]), resources)
             elif kind == _SUBMIT:
                 ticket, program, length = _SUBMITTED.unpack_from(payload)
                 name_end = _SUBMITTED.size + length
@@ -97,6 +103,15 @@ class _Driver:
                     cancel = self._cancels.pop(ticket, None)
                 if cancel is not None:
                     cancel()
+
+    def _room(self, resources: Resources) -> dict[str, object]:
+        try:
+            return {"slots": self._executor.slots(resources), "refusal": None}
+        except ExecutorRefusedError as error:
+            return {"slots": 1, "refusal": {"message": error.message, "help": error.help}}
+        except Exception as error:
+            message = f"it does not say what it has room for: {type(error).__name__}: {error}"
+            return {"slots": 1, "refusal": {"message": message, "help": None}}
 
     def _submit(self, ticket: int, name: str, program: Program, frame: bytes) -> None:
         def done(outcome: Outcome) -> None:
@@ -122,6 +137,10 @@ class _Driver:
                 self._cancels[ticket] = cancel
 
 
+def _resources(message: memoryview) -> Resources:
+    return Resources(**json.loads(bytes(message)))
+
+
 def _moved_from_stdin() -> int:
     """Return a descriptor of the socket that no process inherits, and leave nothing to read at stdin."""
     descriptor = os.dup(0)
@@ -145,7 +164,7 @@ def drive(name: str) -> int:
     engine.send_json(_HELLO, {"protocol": PROTOCOL, "batchmill": __version__, "role": "driver"})
     try:
         executor = executor_for(name)
-        ready = {"slots": executor.slots(), "name": executor.name}
+        ready = {"slots": executor.slots(Resources()), "name": executor.name}
     except ExecutorRefusedError as error:
         engine.send_json(_REFUSED, {"message": error.message, "help": error.help})
         return 2

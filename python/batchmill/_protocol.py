@@ -15,7 +15,7 @@ from batchmill._errors import EngineDiedError
 __all__ = ["PROTOCOL", "Connection", "Kind", "indexes_of", "segments_of"]
 
 # Both ends must have the same.
-PROTOCOL: Final = 7
+PROTOCOL: Final = 8
 
 _HEADER: Final = struct.Struct("<BI")
 _RETURNED: Final = struct.Struct("<QIIB")

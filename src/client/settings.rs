@@ -1,9 +1,8 @@
 //! The settings of a call, as those of a step.
 
 use crate::compile::{FailurePolicy, StepSettings};
-use crate::model::BatchFormat;
+use crate::model::{BatchFormat, LaneSettings};
 use crate::spec::{Backoff, BatchSize, MOST_PARALLEL, OnBadRow, RetryPolicy};
-use crate::task::LaneSettings;
 use crate::wire::{CallSettings, Growth, Retry};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;

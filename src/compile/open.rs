@@ -6,11 +6,11 @@ use super::prepared::{Prepared, PreparedStep};
 use super::settings::{FailurePolicy, StartError, StepSettings, batches, seed_of, slots, timeout, timeout_of};
 use crate::database::{Database, DatabaseError, TableName};
 use crate::export::{TableTarget, Target, is_stdout};
-use crate::model::{Compare, ItemKey, Items, Keys, OutputCompression, OutputFormat, Text};
+use crate::model::{Compare, ItemKey, Items, Keys, LaneSettings, OutputCompression, OutputFormat, Text};
 use crate::sources::{Chunk, OpenSource, Reread, Selection, Source, SourceError, SourceHost, open, resolve};
 use crate::spec::{BatchSize, BatchSpec, OnBadRow, OutputFile, Setting, Step, StepKind, names_folder};
-use crate::task::LaneSettings;
 use crate::template::{ItemScope, Template};
+use crate::wire::Refusal;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -88,6 +88,7 @@ pub fn open_batch(
 ) -> Result<OpenBatch, StartError> {
     let wrong = |message| wrong_setting(batch, message);
     let batch_size = resolve("batch_size", &batch.batch_size, scope).map_err(wrong)?;
+    let stop = host.stop;
     let items = open(Selection::of(batch), scope, &prepared.own_env, host);
     let mut items = items.map_err(|error| StartError::Items(error, batch.items_span))?;
     if prepared.options.incremental == Some(Compare::Content) {
@@ -104,7 +105,11 @@ pub fn open_batch(
     if batch.bisect_on_error && !batched.batched {
         return Err(wrong(format!("`bisect_on_error` has no effect: `item` is one item, because {}", batched.why)));
     }
-    let slots = slots(batch, (prepared.options.jobs, prepared.cores()), scope).map_err(wrong)?;
+    let (resources, place) = &batch.resources;
+    let place = place.unwrap_or(batch.items_span);
+    let refused = |Refusal { message, help }| StartError::Executor(message, help, place);
+    let room = prepared.room(resources, stop).map_err(refused)?;
+    let slots = slots(batch, (prepared.options.jobs, room), scope).map_err(wrong)?;
     let batches = batches(total, batch_size);
     // If the size of batches is learnt, each holds one item to begin with.
     let most_slots = batches.or(total).and_then(|batches| usize::try_from(batches).ok());

@@ -5,14 +5,17 @@ use super::upstream::Upstream;
 use super::warning::Warning;
 use super::{GivenParams, ParamValues};
 use crate::ledger::{Durability, StateFolder};
-use crate::model::{Compare, Span, StepName};
+use crate::model::{Compare, Resources, Span, StepName};
 use crate::spec::{Aggregate, ItemsSpec, SourceFile, Step, StepKind, Task, TaskKind, Workflow};
 use crate::task::python::Host;
-use crate::task::{Driver, Program, PythonNeeds};
+use crate::task::{Driver, Program, PythonNeeds, available_memory};
 use crate::text::Secrets;
+use crate::wire::Refusal;
+use crossbeam_channel::Receiver;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -115,9 +118,16 @@ impl Prepared {
         steps.filter(|step| holds(&step.task().kind) || handler(step)).map(PreparedStep::name).collect()
     }
 
-    /// How many items can run side by side: the cores of this machine, or what the executor has.
-    pub(super) fn cores(&self) -> usize {
-        self.executor.as_ref().and_then(|executor| executor.slots()).unwrap_or_else(cores)
+    /// How many batches that need this can run side by side: on this machine, or with the executor once that is connected. `stop`
+    /// disconnects when nobody wants to know any more.
+    ///
+    /// # Errors
+    /// If the executor has nothing that can ever run them.
+    pub(super) fn room(&self, resources: &Resources, stop: &Receiver<Infallible>) -> Result<usize, Refusal> {
+        match self.executor.as_ref().filter(|executor| executor.is_connected()) {
+            Some(executor) => executor.room(resources, stop),
+            None => Ok(resources.frames_on(cores(), resources.memory.map_or(0, |_| available_memory()))),
+        }
     }
 
     /// Whether any task starts child processes.

@@ -1,11 +1,10 @@
 //! The settings of a step, resolved once when it starts, as one type from the plan to the slot.
 
-use crate::model::Span;
+use crate::model::{LaneSettings, Span};
 use crate::sources::{SourceError, resolve};
 use crate::spec::{
     BatchSize, BatchSpec, MOST_PARALLEL, MaxFailures, MaxParallel, OnBadRow, RetryPolicy, Setting, Single, Step,
 };
-use crate::task::LaneSettings;
 use crate::template::ItemScope;
 use std::num::NonZeroUsize;
 use std::sync::Arc;

@@ -10,6 +10,7 @@ mod charts;
 mod error;
 mod figures;
 mod histogram;
+mod hosts;
 mod outcome;
 mod page;
 mod parts;

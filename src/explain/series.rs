@@ -1,6 +1,6 @@
 //! The measurements of several executions as one, as if they had followed each other at once.
 
-use crate::measure::{FrameSpan, ItemStats, MOST_FRAMES, Measurements, Sample, Series};
+use crate::measure::{FrameSpan, HostLog, ItemStats, MOST_FRAMES, Measurements, Sample, Series};
 use serde::Serialize;
 
 /// The measurements of a step over all executions of a run.
@@ -8,6 +8,7 @@ use serde::Serialize;
 pub(super) struct Joined {
     pub(super) series: Series,
     pub(super) items: ItemStats,
+    pub(super) hosts: HostLog,
     /// All frames; none if there were too many in one of the executions.
     pub(super) frames: Vec<FrameSpan>,
     pub(super) frame_count: u64,
@@ -19,7 +20,7 @@ impl Joined {
     pub(super) fn of(executions: Vec<(i64, Measurements)>) -> Self {
         let mut joined = Self::default();
         let (mut before, mut complete) = (0, true);
-        for (_, Measurements { series, frames, items }) in executions {
+        for (_, Measurements { series, frames, items, hosts }) in executions {
             let length = series.samples().last().map_or(0, |sample| sample.at);
             if before > 0 && length > 0 {
                 joined.resumed.push(before);
@@ -32,6 +33,7 @@ impl Joined {
             joined.frames.extend(frames.frames().iter().map(moved));
             joined.frame_count += frames.count();
             joined.items.add(&items);
+            joined.hosts.add(&hosts);
             before += length;
         }
         if !complete || joined.frames.len() > MOST_FRAMES {

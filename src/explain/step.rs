@@ -3,6 +3,7 @@
 use super::advice::limited_by;
 use super::causes::{FailureGroup, causes};
 use super::histogram::{Bin, bins};
+use super::hosts::{HostFigures, hosts};
 use super::series::{Columns, Joined};
 use crate::ledger::{FailureRecord, LedgerError, StepReader};
 use crate::measure::{FrameSpan, ItemStats, ItemUnit, NotedItem, SLOT_STATES, SlotState, SlotTimes};
@@ -34,6 +35,8 @@ pub struct StepFigures {
     pub time: Option<TimeFigures>,
     /// How long its items took.
     pub items: Option<ItemFigures>,
+    /// What each machine of a cluster ran; none if all ran on the machine of the engine.
+    pub hosts: Vec<HostFigures>,
     /// The groups of its failures, the largest first.
     pub failures: Vec<FailureGroup>,
     /// Failures beyond the most groups that are counted.
@@ -252,6 +255,7 @@ impl StepFigures {
             seconds,
             items_per_second: if seconds > 0.0 { ran as f64 / seconds } else { 0.0 },
             time: (total.took > 0).then(|| time(&joined)),
+            hosts: hosts(&joined.hosts),
             items: (joined.items.count() > 0).then(|| items(&joined.items)),
             failed_keys: failures.iter().map(|failed| (failed.index, failed.key.clone())).collect(),
             failures: groups,

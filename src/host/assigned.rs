@@ -2,11 +2,11 @@
 
 use super::earlier::scope_of;
 use crate::measure::{SlotClock, SlotClocks, wall_clock};
-use crate::model::{Form, RunId, StepName};
+use crate::model::{Form, HostName, RunId, StepName};
 use crate::spec::{self, SourceFile, StepKind, TaskKind, Workflow};
 use crate::task::guard::Guard;
 use crate::task::python::{Found, Host};
-use crate::task::{Cancel, CurrentItems, ItemFiles, Lane, LaneSettings, Program, StepContext, TaskHost, Withdrawn};
+use crate::task::{Cancel, CurrentItems, ItemFiles, Lane, Program, StepContext, TaskHost, Withdrawn};
 use crate::text::{Printable, Secrets};
 use crate::wire::{Assignment, HostSettings, TOKEN_STOP};
 use crossbeam_channel::RecvTimeoutError;
@@ -22,6 +22,7 @@ const LOOK: Duration = Duration::from_millis(500);
 pub(super) struct Assigned {
     program: Program,
     context: StepContext,
+    name: HostName,
 }
 
 impl Assigned {
@@ -48,12 +49,11 @@ impl Assigned {
         std::env::set_current_dir(&folder)
             .map_err(|error| format!("host `{name}` cannot change to `{}`: {error}", Printable::path(&folder)))?;
         let workflow = spec::parse(&path, text.as_bytes()).map_err(|errors| errors.to_string())?;
-        let program = compile(&workflow, (&step, &imports, settings.width))?;
+        let program = compile(&workflow, (&step, &imports, settings.lane.width))?;
         let run = RunId(run);
         let guard =
             Guard::start(&run).map_err(|error| format!("cannot start the guard of child processes: {error}"))?;
         let host = Arc::new(task_host(&settings, python, (guard, workflow.source))?);
-        let lane = lane_settings(&settings);
         // No other host, and no earlier one of this machine, has the same directory.
         let own = format!("{name}-{}-{}", std::process::id(), wall_clock().as_nanosecond());
         let item_files = settings.item_files.map(|base| Arc::new(ItemFiles::handing_over(base.join(own))));
@@ -63,7 +63,7 @@ impl Assigned {
             run,
             step: StepName::new(&step).ok_or_else(|| format!("`{step}` cannot be the name of a step"))?,
             scope: Arc::new(scope_of(scope)),
-            settings: Arc::new(lane),
+            settings: Arc::new(settings.lane),
             forms: Arc::from(forms),
             file_keys: None,
             host,
@@ -74,12 +74,17 @@ impl Assigned {
             clocks: Arc::new(SlotClocks::new(slots)),
         };
         watch(token, cancel.clone()).map_err(descriptors)?;
-        Ok(Self { program, context })
+        Ok(Self { program, context, name: HostName { machine: name, process: std::process::id() } })
     }
 
     /// The lane that runs its frames.
     pub(super) fn lane(&self) -> Box<dyn Lane> {
         self.program.lane(&self.context, 0)
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> &HostName {
+        &self.name
     }
 
     /// How many forms items may have.
@@ -149,21 +154,7 @@ fn task_host(
     })
 }
 
-fn lane_settings(settings: &HostSettings) -> LaneSettings {
-    LaneSettings {
-        item_timeout: settings.item_timeout,
-        batch_timeout: settings.batch_timeout,
-        has_item: true,
-        batched: settings.batched,
-        batch_format: settings.batch_format,
-        batches: settings.batches,
-        width: settings.width,
-        skip_bad_rows: settings.skip_bad_rows,
-        seed: settings.seed,
-    }
-}
-
 /// The name of this machine.
 fn machine() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim_end().to_owned()
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -2,7 +2,7 @@
 
 use super::assigned::Assigned;
 use crate::measure::SlotState;
-use crate::model::{Batch, Items, Keys};
+use crate::model::{Batch, HostName, Items, Keys};
 use crate::task::{BatchOutcome, Cancel, Frame, FrameOutcome, LogLine};
 use crate::wire::{
     FrameReader, Hello, HostBatch, HostLog, HostMessage, HostOutcome, HostOutcomeHead, Role, Run, WireError,
@@ -89,7 +89,7 @@ fn frames(
                 assigned.clock().enter(SlotState::Encode);
                 let outcome = lane.run(&frame);
                 assigned.clock().enter(SlotState::Idle);
-                HostMessage::Outcome(arranged(outcome, logs.into_inner().lines))
+                HostMessage::Outcome(arranged(outcome, assigned.name().clone(), logs.into_inner().lines))
             }
             None => HostMessage::Refused("the frame is damaged".to_owned()),
         };
@@ -157,8 +157,8 @@ impl Logs {
 }
 
 /// An outcome as it travels.
-fn arranged(outcome: FrameOutcome, logs: Vec<HostLog>) -> HostOutcome {
-    let FrameOutcome { batches, fatal, worker, times } = outcome;
+fn arranged(outcome: FrameOutcome, host: HostName, logs: Vec<HostLog>) -> HostOutcome {
+    let FrameOutcome { batches, fatal, worker, times, .. } = outcome;
     let mut results = Vec::new();
     let batches = batches.into_iter().map(|batch| {
         let BatchOutcome { unrun, failures, lines, form, list, nulls, files } = batch;
@@ -173,7 +173,7 @@ fn arranged(outcome: FrameOutcome, logs: Vec<HostLog>) -> HostOutcome {
     let batches = batches.collect();
     let times = times.into_iter().map(|(at, time)| (u32::try_from(at).unwrap_or(u32::MAX), time));
     let spent = (worker.decode, worker.task, worker.encode);
-    HostOutcome { head: HostOutcomeHead { batches, fatal, logs, spent }, times: times.collect(), results }
+    HostOutcome { head: HostOutcomeHead { host, batches, fatal, logs, spent }, times: times.collect(), results }
 }
 
 fn write(output: &mut File, message: &HostMessage) -> io::Result<()> {

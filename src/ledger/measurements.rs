@@ -1,4 +1,5 @@
-//! What was measured of a step: a row for its samples, a row for its items, and a row for each stretch of frames.
+//! What was measured of a step: a row for its samples, a row for its items, a row for the machines of
+//! a cluster, and a row for each stretch of frames.
 //!
 //! Each is compressed JSON, so that any tool can read it: `zlib` and a JSON parser. Frames are only appended, so what is
 //! written while a step runs does not grow with the square of its length.
@@ -6,7 +7,7 @@
 use super::database::Database;
 use super::error::LedgerError;
 use super::ids::StepId;
-use crate::measure::{FrameSpan, ItemStats, Measurements, Series};
+use crate::measure::{FrameSpan, HostLog, ItemStats, Measurements, Series};
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
@@ -18,6 +19,7 @@ use std::io::{self, Write};
 const SERIES: &str = "series";
 const ITEMS: &str = "items";
 const FRAMES: &str = "frames";
+const HOSTS: &str = "hosts";
 
 /// What was written of the measurements of a step in this execution.
 #[derive(Debug, Default)]
@@ -42,6 +44,9 @@ impl MeasurementWriter {
             let row = Row { db, step, execution };
             row.put((SERIES, 0), &measurements.series)?;
             row.put((ITEMS, 0), &measurements.items)?;
+            if !measurements.hosts.is_empty() {
+                row.put((HOSTS, 0), &measurements.hosts)?;
+            }
             if frames.len() > written {
                 row.put((FRAMES, rows), &frames[written..])?;
             } else if frames.len() < written {
@@ -100,10 +105,11 @@ pub(super) fn read(db: &Connection, step: StepId) -> rusqlite::Result<Vec<(i64, 
         };
         let series: Series = one(SERIES)?.and_then(|data| unpack(&data)).unwrap_or_default();
         let items: ItemStats = one(ITEMS)?.and_then(|data| unpack(&data)).unwrap_or_default();
+        let hosts: HostLog = one(HOSTS)?.and_then(|data| unpack(&data)).unwrap_or_default();
         let query = "SELECT data FROM measurements WHERE step = ?1 AND execution = ?2 AND part = ?3 ORDER BY number";
         let mut frames = db.prepare(query)?;
         let frames = frames.query_map(params![step.0, execution, FRAMES], |row| row.get::<_, Vec<u8>>(0))?;
-        let mut record = Measurements { series, items, ..Measurements::default() };
+        let mut record = Measurements { series, items, hosts, ..Measurements::default() };
         for data in frames {
             let stretch: Vec<FrameSpan> = unpack(&data?).unwrap_or_default();
             stretch.into_iter().for_each(|frame| record.frames.push(frame));

@@ -6,6 +6,7 @@
 
 mod clock;
 mod frames;
+mod hosts;
 mod items;
 mod sample;
 mod series;
@@ -14,6 +15,7 @@ mod wall_clock;
 
 pub use clock::{Clock, SlotClock, SlotClocks};
 pub use frames::{FrameLog, FrameSpan, MOST_FRAMES};
+pub use hosts::{HostLog, HostWork};
 pub use items::{ItemStats, ItemUnit, NotedItem, Threshold};
 pub use sample::{SLOT_STATES, Sample, SlotTimes, Usage};
 pub use series::{MOST_SAMPLES, Series};
@@ -31,4 +33,7 @@ pub struct Measurements {
     pub frames: FrameLog,
     /// How long items took.
     pub items: ItemStats,
+    /// What each machine of a cluster ran.
+    #[serde(default)]
+    pub hosts: HostLog,
 }

@@ -8,11 +8,14 @@ mod csv_dialect;
 mod event;
 mod fingerprint;
 mod form;
+mod host_name;
 mod item_time;
 mod items;
 mod keys;
+mod lane_settings;
 mod outcome;
 mod output;
+mod resources;
 mod results;
 mod run;
 mod source;
@@ -26,13 +29,16 @@ pub use event::{
 };
 pub use fingerprint::Fingerprint;
 pub use form::{BatchFormat, Column, CsvForm, Form, From, Kind, LineNumbers, Origin};
+pub use host_name::HostName;
 pub use item_time::{ItemTime, WorkerTimes};
 pub use items::{Items, line_breaks};
 pub use keys::{ItemKey, Keys};
+pub use lane_settings::LaneSettings;
 pub use outcome::{About, Failure, FailureKind, Lines, Outcome, ResultForm, message_of};
 pub use output::{
     CsvQuote, CsvStyle, IfExists, Include, OnTypeConflict, OutputCompression, OutputFormat, OutputOptions,
 };
+pub use resources::Resources;
 pub use results::{ResultsFile, ResultsSize};
 pub use run::{RunId, Stats, Status, StepName};
 pub use source::{Span, Text, Tree};

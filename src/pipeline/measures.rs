@@ -1,7 +1,7 @@
 //! What is measured of a step while it runs: what its threads share for that, and what a slot measures of a frame.
 
 use crate::measure::{Clock, FrameSpan, NotedItem, Threshold};
-use crate::model::{Batch, BatchReport, ItemTime, WorkerTimes};
+use crate::model::{Batch, BatchReport, HostName, ItemTime, WorkerTimes};
 use crate::rows;
 use crate::task::StepContext;
 use crate::text::CUT;
@@ -51,6 +51,8 @@ impl Gauges {
 pub struct FrameMeasures {
     /// When and where it ran.
     pub frame: FrameSpan,
+    /// Where it ran, if not here.
+    pub host: Option<HostName>,
     /// How long its items took, each with the place of its batch in the frame.
     pub times: Vec<(usize, ItemTime)>,
     /// How a worker spent its time on it.

@@ -72,7 +72,8 @@ impl<'a> Meter<'a> {
 
     /// Takes what a slot has measured.
     pub(super) fn take(&mut self, measures: FrameMeasures, secrets: &Secrets) {
-        let FrameMeasures { frame, times, worker, slow, large } = measures;
+        let FrameMeasures { frame, host, times, worker, slow, large } = measures;
+        host.into_iter().for_each(|host| self.measurements.hosts.take(host, &frame));
         if frame.batches > 0 {
             self.measurements.frames.push(frame);
         }

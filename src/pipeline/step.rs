@@ -146,8 +146,6 @@ fn run_threads<R: Recorder>(
     aggregator: &mut Aggregator<'_, R>,
 ) -> Result<Fed, PipelineError<R::Error>> {
     let slots = job.settings.lane.width;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(slots).thread_name(|slot| format!("slot-{slot}")).build();
-    let pool = pool.map_err(|error| PipelineError::Threads(error.to_string()))?;
     let queue_size = job.settings.queue_size.unwrap_or(2 * slots);
     let (work_tx, work_rx) = bounded(queue_size);
     let (feeding_tx, feeding_rx) = bounded(0);
@@ -155,8 +153,16 @@ fn run_threads<R: Recorder>(
     // At most one message per frame in progress can be waiting (in the work channel, in a slot, among the events), so the
     // aggregator never has to wait for the feeder.
     let (done_tx, done_rx) = bounded(queue_size + 5 * slots + 2);
+    // Each slot takes its ends of the channels from here. Nobody else holds them, so both channels close when the slots finish.
+    let (give, ends) = bounded(slots);
+    for _ in 0..slots {
+        // There is room for all of them.
+        let _ = give.send((work_rx.clone(), event_tx.clone(), feeding_rx.clone()));
+    }
+    drop((give, work_rx, event_tx, feeding_rx));
     let width = start.width;
     let cutter = FrameCutter::new(start.feed, job);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(slots).thread_name(|slot| format!("slot-{slot}"));
     let (fed, recorded) = std::thread::scope(|threads| {
         // It owns its ends of the channels: if it panics, they close, and nobody waits for it.
         let recorded = threads.spawn(move || {
@@ -164,21 +170,23 @@ fn run_threads<R: Recorder>(
             aggregator.run(&event_rx, &done_tx)
         });
         let feeder = Feeder::new(Frames::of(cutter, threads), job);
-        let fed = pool.in_place_scope(|scope| {
-            for number in 0..slots {
-                let (work, events, feeding) = (work_rx.clone(), event_tx.clone(), feeding_rx.clone());
-                scope.spawn(move |_| {
-                    Slot { number, work: &work, events: &events, feeding: &feeding, width, job }.run();
-                });
+        // Slots are the threads of the pool themselves. As jobs of the pool they would start late if there are many: threads that
+        // look for jobs to steal are in each other's way, a thousand of them for half a minute.
+        let slot = |thread: rayon::ThreadBuilder| {
+            if let Ok((work, events, feeding)) = ends.recv() {
+                Slot { number: thread.index(), work: &work, events: &events, feeding: &feeding, width, job }.run();
             }
-            // Only the slots hold these ends now, so both channels close when the slots finish.
-            drop((work_rx, event_tx));
+        };
+        let feed = move |_: &rayon::ThreadPool| {
             let fed = feeder.feed(WorkQueue { work: work_tx, feeding: feeding_tx }, &done_rx);
             drop(done_rx);
             fed
-        });
+        };
+        let fed = pool.build_scoped(slot, feed).map_err(|error| PipelineError::Threads(error.to_string()));
+        drop(ends);
         (fed, recorded.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
+    let fed = fed?;
     recorded.map_err(PipelineError::Record)?;
     Ok(fed)
 }

@@ -4,13 +4,13 @@ use super::grid::Setup;
 use super::trial::Trial;
 use crate::compile::{FailurePolicy, StepSettings};
 use crate::measure::{Measurements, SlotClocks};
-use crate::model::{BatchReport, LogEntry};
+use crate::model::{BatchReport, LaneSettings, LogEntry};
 use crate::pipeline::{
     Alarm, Announcer, Carried, Feed, PipelineError, Recorder, StepEnd, StepJob, StepStart, Width, run_step,
 };
 use crate::spec::{BatchSize, OnBadRow, RetryPolicy};
 use crate::task::python::THREAD_VARIABLES;
-use crate::task::{Cancel, Claims, CurrentItems, ItemFiles, LaneSettings, StepContext, TaskHost, Withdrawn};
+use crate::task::{Cancel, Claims, CurrentItems, ItemFiles, StepContext, TaskHost, Withdrawn};
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::num::NonZeroUsize;

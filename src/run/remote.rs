@@ -3,8 +3,9 @@
 use super::env::StepEnv;
 use crate::compile::{OpenStep, Prepared, StartError, mentions};
 use crate::measure::wall_clock;
+use crate::model::LaneSettings;
 use crate::spec::{StepKind, TaskKind};
-use crate::task::{ItemFiles, LaneSettings, RemoteStep, StepContext, TaskHost};
+use crate::task::{ItemFiles, RemoteStep, StepContext, TaskHost};
 use crate::template::{StepValue, value_to_json};
 use crate::wire::{Assignment, HostFile, HostScope, HostSettings, HostStep, Refusal};
 use minijinja::Value;
@@ -38,7 +39,9 @@ fn host_of(env: &StepEnv<'_>, open: &OpenStep, item_files: Option<&ItemFiles>) -
     refuse(env)?;
     let mut assignment = assignment(env, open).map_err(|message| Refusal { message, help: None })?;
     assignment.settings.item_files = item_files.map(ItemFiles::of_hosts);
-    let remote = RemoteStep::announce(Arc::clone(driver), assignment, (pause(env, open), &env.cancel))?;
+    let StepKind::Batch(batch) = &env.step.step.kind else { return Ok(Arc::clone(&env.run.host)) };
+    let program = (assignment, batch.resources.0.clone());
+    let remote = RemoteStep::announce(Arc::clone(driver), program, (pause(env, open), &env.cancel))?;
     Ok(Arc::new(TaskHost { remote: Some(Arc::new(remote)), ..(*env.run.host).clone() }))
 }
 
@@ -93,14 +96,7 @@ fn token(env: &StepEnv<'_>) -> io::Result<std::path::PathBuf> {
 
 fn settings(lane: &LaneSettings, prepared: &Prepared) -> HostSettings {
     HostSettings {
-        item_timeout: lane.item_timeout,
-        batch_timeout: lane.batch_timeout,
-        batched: lane.batched,
-        batch_format: lane.batch_format,
-        batches: lane.batches,
-        width: lane.width,
-        skip_bad_rows: lane.skip_bad_rows,
-        seed: lane.seed,
+        lane: *lane,
         env: prepared.own_env.to_vec(),
         secrets: prepared.secrets.values().to_vec(),
         item_files: None,

@@ -7,11 +7,9 @@ use super::summary::{ClosingReport, summary_value};
 use crate::compile::{OpenStep, Prepared, PreparedStep, open_step};
 use crate::ledger::{FailureRecord, Reader, RunFolder, StepRecord};
 use crate::measure::SlotClocks;
-use crate::model::{Batch, Failure, Indexes, ItemKey, RunSummary, Status, StepName, StepReport};
+use crate::model::{Batch, Failure, Indexes, ItemKey, LaneSettings, RunSummary, Status, StepName, StepReport};
 use crate::sources::{Chunk, Source, SourceHost, run_alone};
-use crate::task::{
-    Cancel, Claims, CurrentItems, ForegroundEnd, ForegroundRun, ItemFiles, LaneSettings, StepContext, Withdrawn,
-};
+use crate::task::{Cancel, Claims, CurrentItems, ForegroundEnd, ForegroundRun, ItemFiles, StepContext, Withdrawn};
 use crate::template::{ItemScope, Scope};
 use crossbeam_channel::never;
 use std::sync::Arc;

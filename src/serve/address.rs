@@ -80,7 +80,7 @@ impl Address {
 
 /// The name of this machine.
 fn host_name() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim_end().to_owned()
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 impl std::fmt::Display for Address {

@@ -6,7 +6,7 @@ use super::output_file::OutputFile;
 use super::retry::RetryPolicy;
 use super::setting::{Readable, Setting, ValueError, count_up_to, integer, is_huge, too_large};
 use super::task::Task;
-use crate::model::{BatchFormat, Span, Text};
+use crate::model::{BatchFormat, Resources, Span, Text};
 use serde_json::Value;
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -35,6 +35,8 @@ pub struct BatchSpec {
     pub parallel: Option<Setting<bool>>,
     /// `max_parallel`
     pub max_parallel: Option<Setting<MaxParallel>>,
+    /// `resources`: what each batch that runs needs of its machine; and its place, if it is set.
+    pub resources: (Resources, Option<Span>),
     /// `queue_size`: batches that wait in the channel. Default: twice the number of slots.
     pub queue_size: Option<Setting<QueueSize>>,
     /// `continue_on_error`. Default: true with `max_failures`, else false.

@@ -10,13 +10,12 @@ use super::python::{Host, WarmWorkers};
 use super::remote::RemoteStep;
 use super::withdrawn::Withdrawn;
 use crate::measure::SlotClocks;
-use crate::model::{About, BatchFormat, Compare, Failure, FailureKind, Form, RunId, Span, StepName};
+use crate::model::{About, Compare, Failure, Form, LaneSettings, RunId, Span, StepName};
 use crate::spec::SourceFile;
 use crate::template::Scope;
 use crate::text::Secrets;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// What the lanes of a step share.
 #[derive(Debug, Clone)]
@@ -45,29 +44,6 @@ pub struct StepContext {
     pub current_items: Arc<CurrentItems>,
     /// Where lanes note what their slot is doing.
     pub clocks: Arc<SlotClocks>,
-}
-
-/// A step's resolved settings, as far as its lanes need them.
-#[derive(Debug, Clone, Copy)]
-pub struct LaneSettings {
-    /// `timeout` of an item.
-    pub item_timeout: Option<Duration>,
-    /// `batch_timeout`; each frame holds one batch then.
-    pub batch_timeout: Option<Duration>,
-    /// Whether there are items; false for a plain step.
-    pub has_item: bool,
-    /// Whether `item` is the whole batch.
-    pub batched: bool,
-    /// What a batch looks like to a batched task.
-    pub batch_format: BatchFormat,
-    /// The number of batches, if known.
-    pub batches: Option<u64>,
-    /// The number of slots that run side by side.
-    pub width: usize,
-    /// Whether bad rows are skipped, so that they halt nothing.
-    pub skip_bad_rows: bool,
-    /// `seed` of the step.
-    pub seed: Option<i64>,
 }
 
 /// What a run lends to the tasks of all its steps.
@@ -104,35 +80,6 @@ impl TaskHost {
             let (line, column) = self.source.line_column(span.start);
             failure.message.push_str(&format!(" ({}:{line}:{column})", self.source.path.display()));
         }
-    }
-}
-
-impl LaneSettings {
-    /// For a task that runs once, without an item.
-    pub fn once() -> Self {
-        Self {
-            item_timeout: None,
-            batch_timeout: None,
-            has_item: false,
-            batched: false,
-            batch_format: BatchFormat::Records,
-            batches: Some(1),
-            width: 1,
-            skip_bad_rows: false,
-            seed: None,
-        }
-    }
-
-    /// Whether this failure halts a lane that halts on failure.
-    pub(super) fn is_halted_by(&self, failure: &Failure) -> bool {
-        let is_halting = !failure.kind.is_by_hand() && failure.kind != FailureKind::Shortage;
-        is_halting && !(self.skip_bad_rows && failure.kind == FailureKind::BadRow)
-    }
-
-    /// The failure of an item whose batch has used up its time.
-    pub(super) fn batch_timed_out(&self) -> Failure {
-        let message = format!("its batch took longer than {:?}", self.batch_timeout.unwrap_or_default());
-        Failure::new(FailureKind::Timeout, "BatchTimeout", message)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The interface between slots and tasks: a slot hands frames to its lane, and gets their outcomes back.
 
-use crate::model::{Batch, Failure, ItemTime, Lines, ResultForm, WorkerTimes};
+use crate::model::{Batch, Failure, HostName, ItemTime, Lines, ResultForm, WorkerTimes};
 use crate::template::ErrorValue;
 use std::path::PathBuf;
 
@@ -37,6 +37,8 @@ pub struct FrameOutcome {
     pub worker: WorkerTimes,
     /// How long items ran, whether they succeeded or not: the place of their batch in the frame, and the time.
     pub times: Vec<(usize, ItemTime)>,
+    /// Where it ran, if not here. If parts of it ran on several hosts, the last of them.
+    pub host: Option<HostName>,
 }
 
 /// The outcome of one batch of a frame. Positions count within the batch.

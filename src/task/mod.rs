@@ -30,7 +30,7 @@ mod wait;
 mod withdrawn;
 
 pub use cancel::{Cancel, Latch};
-pub use context::{LaneSettings, StepContext, TaskHost};
+pub use context::{StepContext, TaskHost};
 pub use current_items::CurrentItems;
 pub use file_limit::{FileRoom, make_room};
 pub use foreground::{ForegroundEnd, ForegroundRun};

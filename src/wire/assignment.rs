@@ -1,11 +1,10 @@
 //! `Assign`: what a host runs for each item, and what is in scope.
 
-use crate::model::{BatchFormat, Form};
+use crate::model::{Form, LaneSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// What is added to the token of a step that stops.
 pub const TOKEN_STOP: &[u8] = b"\nstop";
@@ -39,22 +38,8 @@ pub struct Assignment {
 /// The settings of a step, as far as a host needs them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostSettings {
-    /// `timeout` of an item.
-    pub item_timeout: Option<Duration>,
-    /// `batch_timeout`.
-    pub batch_timeout: Option<Duration>,
-    /// Whether `item` is the whole batch.
-    pub batched: bool,
-    /// What a batch looks like to a batched task.
-    pub batch_format: BatchFormat,
-    /// The number of batches, if known.
-    pub batches: Option<u64>,
-    /// The number of frames that run side by side, on all hosts together.
-    pub width: usize,
-    /// Whether bad rows are skipped.
-    pub skip_bad_rows: bool,
-    /// `seed` of the step.
-    pub seed: Option<i64>,
+    /// Those of its lane. `width` counts the frames that run side by side on all hosts together.
+    pub lane: LaneSettings,
     /// Variables to set for every child process.
     pub env: Vec<(String, String)>,
     /// What no text may show.

@@ -1,13 +1,15 @@
 //! The messages between the engine and a driver: a Python process that hands frames to a distributed engine.
 //!
-//! The driver sends `Hello` and then `Ready`, or `Refused`. The engine sends each `Program` once, then `Submit`s frames for
-//! it, and may `Cancel` them. The driver answers each `Submit` with an `Outcome` or as `Lost`. What a driver passes on are whole
-//! messages of a [host](super::host_message), which it never opens. Closing the connection ends the driver.
+//! The driver sends `Hello` and then `Ready`, or `Refused`. For each step the engine `Ask`s how many frames have `Room`, sends the
+//! `Program`, then `Submit`s frames for it, and may `Cancel` them. The driver answers each `Submit` with an `Outcome` or as `Lost`.
+//! What a driver passes on are whole messages of a [host](super::host_message), which it never opens. Closing the connection ends
+//! the driver.
 
 use super::bytes::{Cursor, put_length, put_u32, put_u64};
 use super::error::WireError;
 use super::framing::{BulkData, Message, NO_BULK, encode_json};
 use super::hello::{HELLO, Hello};
+use crate::model::Resources;
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
@@ -18,9 +20,11 @@ const SUBMIT: u8 = 5;
 const CANCEL: u8 = 6;
 const OUTCOME: u8 = 7;
 const LOST: u8 = 8;
+const ASK: u8 = 9;
+const ROOM: u8 = 10;
 
 /// A message between the engine and a driver.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum DriverMessage {
     /// Driver: the greeting.
     Hello(Hello),
@@ -28,8 +32,12 @@ pub enum DriverMessage {
     Ready(DriverReady),
     /// Driver: why no frame can run, now or ever.
     Refused(Refusal),
-    /// Engine: what to run, under this number.
-    Program(u32, Vec<u8>),
+    /// Engine: how many frames that need this have room?
+    Ask(Resources),
+    /// Driver: the answer.
+    Room(Room),
+    /// Engine: what to run.
+    Program(RemoteProgram),
     /// Engine: a frame.
     Submit(Submit),
     /// Engine: nobody waits for this ticket any more.
@@ -47,6 +55,26 @@ pub struct DriverReady {
     pub slots: usize,
     /// Its name for people.
     pub name: String,
+}
+
+/// How many frames can run side by side that need something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    /// So many: one at least.
+    pub slots: usize,
+    /// Why none can ever run.
+    pub refusal: Option<Refusal>,
+}
+
+/// What to run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RemoteProgram {
+    /// Its number.
+    pub number: u32,
+    /// What each of its frames needs.
+    pub resources: Resources,
+    /// The message for a host.
+    pub message: Vec<u8>,
 }
 
 /// Why nothing can run.
@@ -83,14 +111,16 @@ pub struct LostFrame {
 }
 
 impl Message for DriverMessage {
-    const KINDS: RangeInclusive<u8> = HELLO..=LOST;
+    const KINDS: RangeInclusive<u8> = HELLO..=ROOM;
 
     fn kind(&self) -> u8 {
         match self {
             Self::Hello(_) => HELLO,
             Self::Ready(_) => READY,
             Self::Refused(_) => REFUSED,
-            Self::Program(..) => PROGRAM,
+            Self::Program(_) => PROGRAM,
+            Self::Ask(_) => ASK,
+            Self::Room(_) => ROOM,
             Self::Submit(_) => SUBMIT,
             Self::Cancel(_) => CANCEL,
             Self::Outcome(..) => OUTCOME,
@@ -104,9 +134,14 @@ impl Message for DriverMessage {
             Self::Ready(ready) => encode_json(head, ready),
             Self::Refused(refusal) => encode_json(head, refusal),
             Self::Lost(lost) => encode_json(head, lost),
-            Self::Program(number, bytes) => {
-                put_u32(head, *number);
-                Ok([bytes, &[]])
+            Self::Ask(resources) => encode_json(head, resources),
+            Self::Room(room) => encode_json(head, room),
+            Self::Program(program) => {
+                put_u32(head, program.number);
+                let resources = serde_json::to_vec(&program.resources)?;
+                put_length(head, resources.len());
+                head.extend_from_slice(&resources);
+                Ok([&program.message, &[]])
             }
             Self::Submit(submit) => {
                 put_u64(head, submit.ticket);
@@ -133,7 +168,13 @@ impl Message for DriverMessage {
             READY => Self::Ready(serde_json::from_slice(payload)?),
             REFUSED => Self::Refused(serde_json::from_slice(payload)?),
             LOST => Self::Lost(serde_json::from_slice(payload)?),
-            PROGRAM => Self::Program(cursor.u32()?, cursor.rest.to_vec()),
+            ASK => Self::Ask(serde_json::from_slice(payload)?),
+            ROOM => Self::Room(serde_json::from_slice(payload)?),
+            PROGRAM => {
+                let (number, length) = (cursor.u32()?, cursor.length()?);
+                let resources = serde_json::from_slice(cursor.take(length)?)?;
+                Self::Program(RemoteProgram { number, resources, message: cursor.rest.to_vec() })
+            }
             SUBMIT => {
                 let (ticket, program, length) = (cursor.u64()?, cursor.u32()?, cursor.length()?);
                 let name =
@@ -154,10 +195,18 @@ mod tests {
 
     #[test]
     fn every_message_arrives_as_it_was_sent() {
+        let resources = Resources {
+            cpus: Some(0.5),
+            memory: Some(1 << 40),
+            gpus: None,
+            custom: [("license".to_owned(), 2.0)].into(),
+        };
         let messages = [
             DriverMessage::Ready(DriverReady { slots: 4, name: "dask".to_owned() }),
             DriverMessage::Refused(Refusal { message: "no".to_owned(), help: None }),
-            DriverMessage::Program(3, vec![1, 2]),
+            DriverMessage::Ask(resources.clone()),
+            DriverMessage::Room(Room { slots: 3, refusal: None }),
+            DriverMessage::Program(RemoteProgram { number: 3, resources, message: vec![1, 2] }),
             DriverMessage::Submit(Submit { ticket: 1 << 40, program: 3, name: "ä/1".to_owned(), frame: vec![9; 5] }),
             DriverMessage::Cancel(7),
             DriverMessage::Outcome(7, vec![]),

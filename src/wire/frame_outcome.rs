@@ -4,7 +4,7 @@ use super::bytes::{Cursor, put_length};
 use super::error::WireError;
 use super::framing::BulkData;
 use super::results::{decode_times, encode_times};
-use crate::model::{Failure, ItemTime, ResultForm, WorkerTimes};
+use crate::model::{Failure, HostName, ItemTime, ResultForm, WorkerTimes};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,6 +23,8 @@ pub struct HostOutcome {
 /// All of it but bulk data.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostOutcomeHead {
+    /// The host.
+    pub host: HostName,
     /// The outcome of each batch, in order.
     pub batches: Vec<HostBatch>,
     /// Why the step cannot go on, if it cannot.

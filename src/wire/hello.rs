@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol. Both ends must have the same.
-pub const PROTOCOL: u32 = 7;
+pub const PROTOCOL: u32 = 8;
 
 /// The kind of a greeting in every set of messages.
 pub const HELLO: u8 = 1;

@@ -10,7 +10,19 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Union
 
-__all__ = ["Executor", "ExecutorRefusedError", "Lost", "Outcome", "Program", "Refused", "made_by", "outcome_of"]
+__all__ = [
+    "Executor",
+    "ExecutorRefusedError",
+    "Lost",
+    "Outcome",
+    "Program",
+    "Refused",
+    "Resources",
+    "imported",
+    "listed",
+    "made_by",
+    "outcome_of",
+]
 
 
 class ExecutorRefusedError(Exception):
@@ -23,10 +35,52 @@ class ExecutorRefusedError(Exception):
 
 
 @dataclass(frozen=True)
+class Resources:
+    """What each frame of a step needs: `resources` of the workflow. None of what is left out."""
+
+    cpus: float | None = None
+    memory: int | None = None
+    gpus: float | None = None
+    custom: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def are_given(self) -> bool:
+        """Whether there are any."""
+        return self != Resources()
+
+    def by_name(self, *, memory: str) -> dict[str, float]:
+        """Return them by the names of Ray and Dask, which differ for memory."""
+        named = {"CPU": self.cpus, "GPU": self.gpus, memory: self.memory, **self.custom}
+        return {name: amount for name, amount in named.items() if amount is not None}
+
+
+def listed(resources: dict[str, float]) -> str:
+    """Return resources as people read them."""
+    return " and ".join(f"{name}={amount:.15g}" for name, amount in resources.items())
+
+
+def imported(module: str, install: str) -> Any:
+    """Return a module of a distributed engine.
+
+    Raises
+    ------
+    ExecutorRefusedError
+        If it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ExecutorRefusedError(
+            f"{type(error).__name__}: {error}", f"install it for this interpreter: `pip install {install}`"
+        ) from error
+
+
+@dataclass(frozen=True)
 class Program:
     """What frames are for: a message for a host."""
 
     message: bytes
+    resources: Resources = field(default_factory=Resources)
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,8 +116,14 @@ class Executor(ABC):
         """What it is, for people."""
 
     @abstractmethod
-    def slots(self) -> int:
-        """Return how many frames can run side by side."""
+    def slots(self, resources: Resources) -> int:
+        """Return how many frames that need these can run side by side now; at least one.
+
+        Raises
+        ------
+        ExecutorRefusedError
+            If none can run, however long it waits.
+        """
 
     @abstractmethod
     def submit(self, name: str, program: Program, frame: bytes, done: Callable[[Outcome], None]) -> Callable[[], None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import importlib
 import logging
 import threading
 from collections.abc import Callable, Collection
@@ -16,6 +15,9 @@ from batchmill._executors._base import (
     Outcome,
     Program,
     Refused,
+    Resources,
+    imported,
+    listed,
     made_by,
     outcome_of,
 )
@@ -35,12 +37,7 @@ class DaskExecutor(Executor):
     """
 
     def __init__(self, which: str) -> None:
-        try:
-            distributed: Any = importlib.import_module("distributed")
-        except ImportError as error:
-            raise ExecutorRefusedError(
-                f"{type(error).__name__}: {error}", "install it for this interpreter: `pip install 'dask[distributed]'`"
-            ) from error
+        distributed = imported("distributed", "'dask[distributed]'")
         logging.getLogger("distributed").setLevel(logging.ERROR)
         self._cluster: Any = None
         where: Any = which
@@ -67,13 +64,39 @@ class DaskExecutor(Executor):
         address = self._client.scheduler_info().get("address", self._which)
         return f"Dask at {address}" if self._client.nthreads() else f"Dask at {address}, which has no workers yet"
 
-    def slots(self) -> int:
-        return sum(self._client.nthreads().values()) or 1
+    def slots(self, resources: Resources) -> int:
+        needed = resources.by_name(memory="MEMORY")
+        workers = self._workers()
+        found = sum(_room(worker, needed) for worker in workers)
+        if needed and workers and not found:
+            options = ",".join(f"{name}={amount:.15g}" for name, amount in needed.items())
+            raise ExecutorRefusedError(
+                f"no worker of the Dask scheduler has the resources {listed(needed)}",
+                f"start workers with `dask worker ADDRESS --resources \"{options}\"`, or remove `resources`",
+            )
+        # Workers may yet come.
+        return found or 1
+
+    def _workers(self) -> list[dict[str, Any]]:
+        try:
+            # Otherwise it gives the first few only.
+            known: Any = self._client.scheduler_info(n_workers=-1)
+        except TypeError:
+            known = self._client.scheduler_info()
+        return list(known["workers"].values())
 
     def submit(self, name: str, program: Program, frame: bytes, done: Callable[[Outcome], None]) -> Callable[[], None]:
         try:
             future = self._client.submit(
-                _run, program.digest, self._sent(program), _Opaque(frame), __version__, key=name, pure=False, retries=0
+                _run,
+                program.digest,
+                self._sent(program),
+                _Opaque(frame),
+                __version__,
+                key=name,
+                pure=False,
+                retries=0,
+                resources=program.resources.by_name(memory="MEMORY") or None,
             )
         except Exception as error:
             # A scheduler that is gone stays gone.
@@ -123,6 +146,12 @@ def _names_function(which: str) -> bool:
     """Whether this is `MODULE:FUNCTION`, and not an address: those end with a port."""
     module, colon, function = which.partition(":")
     return bool(colon) and all(part.isidentifier() for part in [*module.split("."), *function.split(".")])
+
+
+def _room(worker: dict[str, Any], needed: dict[str, float]) -> int:
+    """How many frames that need this a worker can run side by side."""
+    has: dict[str, float] = worker.get("resources") or {}
+    return min([int(worker["nthreads"]), *(int(has.get(name, 0) / amount) for name, amount in needed.items())])
 
 
 class _Opaque:

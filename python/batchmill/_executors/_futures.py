@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Collection
 
 from batchmill import _cluster
-from batchmill._executors._base import Executor, ExecutorRefusedError, Outcome, Program, made_by, outcome_of
+from batchmill._executors._base import Executor, ExecutorRefusedError, Outcome, Program, Resources, made_by, outcome_of
 from batchmill._version import __version__
 
 __all__ = ["FuturesExecutor"]
@@ -35,7 +35,9 @@ class FuturesExecutor(Executor):
     def name(self) -> str:
         return f"{type(self._executor).__name__} of {self._which}"
 
-    def slots(self) -> int:
+    def slots(self, resources: Resources) -> int:
+        # An `Executor` knows nothing of resources.
+        del resources
         # Executors of the standard library and loky have this; others may say nothing of it.
         workers = getattr(self._executor, "_max_workers", None)
         return workers if isinstance(workers, int) and workers > 0 else os.cpu_count() or 1

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import concurrent.futures
-import importlib
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Collection
 from typing import Any
 
 from batchmill import _cluster
-from batchmill._executors._base import Executor, ExecutorRefusedError, Outcome, Program, Refused, outcome_of
+from batchmill._executors._base import (
+    Executor,
+    ExecutorRefusedError,
+    Outcome,
+    Program,
+    Refused,
+    Resources,
+    imported,
+    listed,
+    outcome_of,
+)
 from batchmill._version import __version__
 
 __all__ = ["RayExecutor"]
@@ -19,26 +29,25 @@ __all__ = ["RayExecutor"]
 # Seconds between two looks whether the cluster is there, and how long it may take to answer.
 _LOOK = 5.0
 _PATIENCE = 30.0
+# Seconds for which an address may not answer.
+_THERE = 10.0
+_START = "`ray start --head` starts a cluster, and `ray=auto` finds it"
 
 
 class RayExecutor(Executor):
     """Submits frames as Ray tasks, which Ray does not repeat."""
 
     def __init__(self, which: str) -> None:
-        try:
-            ray: Any = importlib.import_module("ray")
-        except ImportError as error:
-            raise ExecutorRefusedError(
-                f"{type(error).__name__}: {error}", "install it for this interpreter: `pip install ray`"
-            ) from error
+        ray = imported("ray", "ray")
         self._ray = ray
+        _check_there(which)
         options: dict[str, Any] = {"include_dashboard": False} if which == "local" else {"address": which}
         try:
             ray.init(logging_level=logging.ERROR, log_to_driver=False, configure_logging=False, **options)
         except Exception as error:
             first = (str(error).strip().splitlines() or [""])[0]
             raise ExecutorRefusedError(
-                f"{type(error).__name__}: {first}", "`ray start --head` starts a cluster, and `ray=auto` finds it"
+                f"{type(error).__name__}: {first}", _START
             ) from error
         self._which = which
         remote: Any = ray.remote(max_retries=0, retry_exceptions=False)
@@ -52,8 +61,21 @@ class RayExecutor(Executor):
     def name(self) -> str:
         return f"Ray ({self._which})"
 
-    def slots(self) -> int:
-        return int(self._ray.cluster_resources().get("CPU", 1)) or 1
+    def slots(self, resources: Resources) -> int:
+        try:
+            # Ray takes amounts above 1 only if they are whole.
+            self._run.options(**_options(resources))
+        except ValueError as error:
+            raise ExecutorRefusedError(f"Ray takes no such resources: {error}", "see `resources` of the step") from error
+        needed = {"CPU": 1.0, **resources.by_name(memory="memory")}
+        nodes: list[dict[str, Any]] = [node for node in self._ray.nodes() if node["Alive"]]
+        found = sum(min(int(node["Resources"].get(name, 0) / amount) for name, amount in needed.items()) for node in nodes)
+        if resources.are_given and not found:
+            raise ExecutorRefusedError(
+                f"no node of the Ray cluster has the resources {listed(needed)}",
+                "start a node that has them (`ray start` takes `--num-cpus`, `--num-gpus`, `--memory` and `--resources`), or ask for less",
+            )
+        return found or 1
 
     def submit(self, name: str, program: Program, frame: bytes, done: Callable[[Outcome], None]) -> Callable[[], None]:
         try:
@@ -61,9 +83,11 @@ class RayExecutor(Executor):
                 if program.digest not in self._programs:
                     self._programs[program.digest] = self._ray.put(program.message)
                 sent = self._programs[program.digest]
-            ref = self._run.options(name=name).remote(program.digest, sent, frame, __version__)
+            ref = self._run.options(name=name, **_options(program.resources)).remote(
+                program.digest, sent, frame, __version__
+            )
         except Exception as error:
-            done(outcome_of(error))
+            done(Refused(f"Ray takes no more frames: {type(error).__name__}: {error}", "resume the run when it does"))
             return lambda: None
         with self._lock:
             self._waiting[ref] = done
@@ -106,3 +130,29 @@ def _cause(error: BaseException) -> BaseException:
     """What a task raised, for an error that Ray has wrapped."""
     cause = getattr(error, "cause", None)
     return cause if isinstance(cause, BaseException) else error
+
+
+def _options(resources: Resources) -> dict[str, Any]:
+    """Return resources as Ray takes them."""
+    known = {"num_cpus": resources.cpus, "num_gpus": resources.gpus, "memory": resources.memory}
+    options: dict[str, Any] = {name: amount for name, amount in known.items() if amount is not None}
+    if resources.custom:
+        options["resources"] = resources.custom
+    return options
+
+
+def _check_there(which: str) -> None:
+    """Look whether something listens at an address: Ray itself tries for more than a minute.
+
+    Raises
+    ------
+    ExecutorRefusedError
+        If nothing does.
+    """
+    host, colon, port = which.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_THERE).close()
+    except (OSError, OverflowError) as error:
+        raise ExecutorRefusedError(f"nothing listens at `{which}`: {error}", _START) from error

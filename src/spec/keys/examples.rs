@@ -8,6 +8,7 @@ pub fn examples(group: &str, key: &str) -> &'static [&'static str] {
         "step" => step(key),
         "batch" => batch(key),
         "outputs" | "aggregate" => results(key),
+        "resources" => resources(key),
         "items" | "rows" | "sql" | "range" => source(key),
         _ => task(key),
     }
@@ -68,11 +69,22 @@ fn batch(key: &str) -> &'static [&'static str] {
         "seed" => &["42", "'{{ params.seed }}'"],
         "allow_empty" | "repeatable" | "batched" | "parallel" | "continue_on_error" | "bisect_on_error" => &["true"],
         "max_parallel" => &["4", "auto"],
+        "resources" => &["{cpus: 4, memory: 8GB}"],
         "queue_size" => &["16"],
         "max_failures" => &["10", "5%"],
         "on_item_error" => &["{type: echo, message: '{{ item }}: {{ error }}'}"],
         "aggregate" => &["{sum: price, group_by: city}", "return sum(results)"],
         _ => task(key),
+    }
+}
+
+fn resources(key: &str) -> &'static [&'static str] {
+    match key {
+        "cpus" => &["4", "0.5"],
+        "memory" => &["8GB"],
+        "gpus" => &["1"],
+        "custom" => &["{license: 1}"],
+        _ => &[],
     }
 }
 

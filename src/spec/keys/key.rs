@@ -149,6 +149,12 @@ pub enum KeyType {
     Items,
     /// A number of attempts or a `retry` mapping.
     Retry,
+    /// A `resources` mapping.
+    Resources,
+    /// A mapping of names to numbers above 0.
+    Amounts,
+    /// A number above 0.
+    Amount,
     /// A `range`: its end, a list or a mapping.
     Range,
     /// An `auth` mapping.

@@ -8,6 +8,7 @@ mod examples;
 mod key;
 mod nearest;
 mod reductions;
+mod resources;
 mod row_keys;
 mod table;
 mod words;
@@ -16,6 +17,7 @@ pub use examples::examples;
 pub use key::{DefaultValue, Key, KeyGroup, KeyType};
 pub use nearest::{either, listed, nearest};
 pub use reductions::AGGREGATE;
+pub use resources::RESOURCES;
 pub use row_keys::{ROWS, SQL};
 pub use table::{
     AUTH, BATCH, ECHO, HTTP, OUTPUTS, PARAM, PYTHON, RANGE, RETRY, SHELL, SOURCES, STDIN, STEP, TASK, WORKFLOW,

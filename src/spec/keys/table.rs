@@ -2,6 +2,7 @@
 
 use super::key::{KeyGroup, KeyType, is, key, words};
 use super::reductions::AGGREGATE;
+use super::resources::RESOURCES;
 use super::row_keys::{ROWS, SQL};
 use super::words::{
     BACKOFFS, BATCH_FORMATS, BATCH_TEXTS, CSV_QUOTES, FORMATS, IF_EXISTS, INCLUDES, ON_MISSING, ON_TYPE_CONFLICT,
@@ -191,6 +192,7 @@ pub static BATCH: KeyGroup = KeyGroup {
             words("every core"),
             "Maximum number of batches that run at the same time",
         ),
+        key("resources", KeyType::Resources, None, "What each batch that runs needs of its machine"),
         key("queue_size", KeyType::Count, words("twice `max_parallel`"), "Maximum number of batches that wait to run"),
         key(
             "continue_on_error",
@@ -373,10 +375,10 @@ pub static AUTH: KeyGroup = KeyGroup {
 };
 
 /// Every group of keys.
-pub fn key_groups() -> [&'static KeyGroup; 18] {
+pub fn key_groups() -> [&'static KeyGroup; 19] {
     [
         &WORKFLOW, &PARAM, &STEP, &OUTPUTS, &BATCH, &AGGREGATE, &SOURCES, &ROWS, &SQL, &RANGE, &TASK, &RETRY, &SHELL,
-        &STDIN, &PYTHON, &HTTP, &AUTH, &ECHO,
+        &STDIN, &PYTHON, &HTTP, &AUTH, &ECHO, &RESOURCES,
     ]
 }
 

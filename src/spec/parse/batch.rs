@@ -2,10 +2,11 @@
 
 use super::aggregate::aggregate;
 use super::items::items;
+use super::resources::resources;
 use super::retry::RetryAndTimeout;
 use super::section::{Field, Section};
 use super::task::inner_task;
-use crate::model::{BatchFormat, Span, Text};
+use crate::model::{BatchFormat, Resources, Span, Text};
 use crate::spec::aggregate::Aggregate;
 use crate::spec::batch::{BatchSize, BatchSpec, MaxFailures, MaxParallel, QueueSize};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
@@ -41,6 +42,7 @@ pub(super) struct Options {
     batch_format: Option<BatchFormatField>,
     parallel: Option<Setting<bool>>,
     max_parallel: Option<Setting<MaxParallel>>,
+    resources: (Resources, Option<Span>),
     queue_size: Option<Setting<QueueSize>>,
     continue_on_error: Setting<bool>,
     max_failures: Option<Setting<MaxFailures>>,
@@ -91,6 +93,10 @@ impl Options {
             batch_format: section.take("batch_format").and_then(|field| BatchFormatField::read(&field, errors)),
             parallel: section.take("parallel").and_then(|field| parallel(&field, errors)),
             max_parallel: section.take("max_parallel").and_then(|field| field.setting(errors)),
+            resources: section
+                .take("resources")
+                .and_then(|field| Some((resources(&field, errors)?, Some(field.node.span))))
+                .unwrap_or_default(),
             queue_size: section.take("queue_size").and_then(|field| field.setting(errors)),
             continue_on_error: continue_on_error(section, max_failures.as_ref(), errors),
             max_failures: max_failures.and_then(|field| field.setting(errors)),
@@ -148,6 +154,7 @@ impl Options {
             batch_format,
             parallel: self.parallel,
             max_parallel: self.max_parallel,
+            resources: self.resources,
             queue_size: self.queue_size,
             continue_on_error: self.continue_on_error,
             max_failures: self.max_failures,

@@ -13,6 +13,7 @@ mod output_options;
 mod outputs;
 mod params;
 mod python;
+mod resources;
 mod retry;
 mod rows;
 mod section;

@@ -16,11 +16,19 @@ use serde_json::{Map, Value, json};
 /// The JSON Schema (draft 2020-12) of a workflow file.
 pub fn schema() -> Value {
     let mut defs = Map::new();
-    for group in [&keys::OUTPUTS, &keys::AGGREGATE, &keys::RANGE, &keys::RETRY, &keys::AUTH, &keys::PARAM, &keys::STDIN]
-    {
+    for group in [
+        &keys::OUTPUTS,
+        &keys::AGGREGATE,
+        &keys::RANGE,
+        &keys::RETRY,
+        &keys::AUTH,
+        &keys::PARAM,
+        &keys::STDIN,
+        &keys::RESOURCES,
+    ] {
         defs.insert(group.name.to_owned(), closed(group, properties(group)));
     }
-    for name in ["outputs", "aggregate", "auth"] {
+    for name in ["outputs", "aggregate", "auth", "resources"] {
         defs[name]["minProperties"] = json!(1);
     }
     defs["range"]["required"] = json!(["stop"]);

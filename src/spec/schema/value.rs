@@ -205,6 +205,9 @@ fn mapping(key_type: KeyType) -> Value {
             any_of([items, reference("items")])
         }
         KeyType::Retry => any_of([count(), reference("retry")]),
+        KeyType::Resources => reference("resources"),
+        KeyType::Amount => amount(),
+        KeyType::Amounts => json!({"type": "object", "additionalProperties": amount()}),
         KeyType::Range => {
             let mut range = integer();
             range["type"] = json!(["integer", "string", "array"]);
@@ -272,6 +275,11 @@ fn literal() -> Value {
 
 fn count() -> Value {
     json!({"type": "integer", "minimum": 1})
+}
+
+/// A number above 0.
+fn amount() -> Value {
+    json!({"type": "number", "exclusiveMinimum": 0})
 }
 
 fn integer() -> Value {

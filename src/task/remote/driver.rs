@@ -1,16 +1,18 @@
 //! The driver: started once for a run, and ended with it.
 
 use super::link::{Link, Waiting, Word};
+use crate::model::Resources;
 use crate::task::cancel::{Cancel, Latch};
 use crate::task::guard::hunt;
 use crate::task::processes::RUN_ID;
 use crate::task::wait::wait;
 use crate::text::{Printable, Secrets};
-use crate::wire::{DriverMessage, DriverReady, Refusal, Submit};
+use crate::wire::{DriverMessage, DriverReady, Refusal, RemoteProgram, Submit};
 use crossbeam_channel::{Receiver, bounded, select};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use std::convert::Infallible;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -141,10 +143,30 @@ impl Driver {
         self.connected().map_or(0, |connected| connected.link.duplicates())
     }
 
+    /// Asks how many frames that need this can run side by side now. `stop` disconnects when nobody wants to know any more.
+    ///
+    /// # Errors
+    /// If there is nothing that can ever run them, or the driver is gone.
+    pub fn room(&self, resources: &Resources, stop: &Receiver<Infallible>) -> Result<usize, Refusal> {
+        let Some(connected) = self.connected() else { return Err(self.gone()) };
+        let answer = connected.link.expect_room();
+        self.send(&DriverMessage::Ask(resources.clone()))?;
+        let room = select! {
+            recv(answer) -> room => room.map_err(|_| self.gone())?,
+            recv(stop) -> _ => return Ok(1),
+        };
+        room.refusal.map_or(Ok(room.slots.max(1)), Err)
+    }
+
     /// Announces what frames are for. Returns its number.
-    pub(super) fn announce(&self, program: Vec<u8>) -> Result<u32, Refusal> {
+    pub(super) fn announce(&self, resources: Resources, message: Vec<u8>) -> Result<u32, Refusal> {
         let number = self.programs.fetch_add(1, Ordering::Relaxed);
-        self.send(&DriverMessage::Program(number, program)).map(|()| number)
+        self.send(&DriverMessage::Program(RemoteProgram { number, resources, message })).map(|()| number)
+    }
+
+    /// Whether it is connected.
+    pub fn is_connected(&self) -> bool {
+        self.connected().is_some()
     }
 
     /// Submits a frame. The receiver gets its outcome.

@@ -2,7 +2,7 @@
 
 use crate::text::Printable;
 use crate::wire::{
-    DriverMessage, DriverReady, FrameReader, Hello, LostFrame, PROTOCOL, Refusal, Role, WireError, write_frame,
+    DriverMessage, DriverReady, FrameReader, Hello, LostFrame, PROTOCOL, Refusal, Role, Room, WireError, write_frame,
 };
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::collections::HashMap;
@@ -53,6 +53,8 @@ pub(super) struct Waiting {
     /// By ticket. None once the driver is gone: then nobody waits.
     lanes: Mutex<Option<HashMap<u64, Sender<Word>>>>,
     first: Mutex<Option<FirstWord>>,
+    /// Who has asked how many frames have room.
+    asks: Mutex<Option<Sender<Room>>>,
     refusal: OnceLock<Refusal>,
     duplicates: AtomicU64,
 }
@@ -85,6 +87,13 @@ impl Link {
         let (sender, receiver) = bounded(WORDS);
         lock(&self.waiting.lanes).as_mut()?.insert(ticket, sender);
         Some(receiver)
+    }
+
+    /// Where the answer to a question will arrive.
+    pub(super) fn expect_room(&self) -> Receiver<Room> {
+        let (sender, receiver) = bounded(1);
+        *lock(&self.waiting.asks) = Some(sender);
+        receiver
     }
 
     /// Tells all who wait.
@@ -132,6 +141,7 @@ impl Waiting {
         Self {
             lanes: Mutex::new(Some(HashMap::new())),
             first: Mutex::new(Some(first)),
+            asks: Mutex::new(None),
             refusal: OnceLock::new(),
             duplicates: AtomicU64::new(0),
         }
@@ -147,6 +157,10 @@ impl Waiting {
         match message {
             DriverMessage::Outcome(ticket, bytes) => self.answer(ticket, Answer::Outcome(bytes)),
             DriverMessage::Lost(LostFrame { ticket, why, shared }) => self.answer(ticket, Answer::Lost { why, shared }),
+            DriverMessage::Room(room) => {
+                // Who asked may have been stopped meanwhile.
+                drop(lock(&self.asks).take().map(|asks| asks.send(room)));
+            }
             DriverMessage::Refused(refusal) => {
                 drop(self.refusal.set(refusal));
                 self.end();
@@ -169,6 +183,7 @@ impl Waiting {
     /// The driver is gone: nothing more will arrive. Who waits sees its channel close.
     fn end(&self) {
         drop(lock(&self.lanes).take());
+        drop(lock(&self.asks).take());
         drop(lock(&self.first).take());
     }
 }

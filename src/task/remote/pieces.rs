@@ -88,6 +88,7 @@ pub(super) fn merge(
         return None;
     }
     outcome.worker.add(head.worker());
+    outcome.host = Some(head.host.clone());
     for log in head.logs {
         let piece = pieces.get(log.batch)?;
         let position = log.position.filter(|position| *position < piece.batch.items.len());

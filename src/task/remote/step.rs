@@ -2,6 +2,7 @@
 
 use super::driver::Driver;
 use super::link::Word;
+use crate::model::Resources;
 use crate::task::cancel::{Cancel, Latch};
 use crate::wire::{Assignment, HostMessage, Refusal, TOKEN_STOP, write_frame};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
@@ -70,7 +71,7 @@ impl RemoteStep {
     /// If it cannot be sent, or the driver is gone.
     pub fn announce(
         driver: Arc<Driver>,
-        assignment: Assignment,
+        (assignment, resources): (Assignment, Resources),
         (pause, cancel): (Option<Duration>, &Cancel),
     ) -> Result<Self, Refusal> {
         let token = assignment.token.clone();
@@ -79,7 +80,7 @@ impl RemoteStep {
             message: format!("the step cannot be sent to other machines: {error}"),
             help: None,
         })?;
-        let program = driver.announce(program)?;
+        let program = driver.announce(resources, program)?;
         let ends = watch(&driver, cancel.clone())
             .map_err(|error| Refusal { message: format!("no thread can be started: {error}"), help: None })?;
         let (quarantine, has_stopped) = (Quarantine::new(), AtomicBool::new(false));

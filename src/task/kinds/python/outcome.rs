@@ -1,8 +1,8 @@
 //! Collects the outcomes of a frame as results arrive.
 
 use super::work_unit::{UnitKind, WorkUnit};
-use crate::model::{Failure, ItemKey, ItemTime, Lines, WorkerTimes};
-use crate::task::context::{LaneSettings, StepContext};
+use crate::model::{Failure, ItemKey, ItemTime, LaneSettings, Lines, WorkerTimes};
+use crate::task::context::StepContext;
 use crate::task::item_files::ItemFiles;
 use crate::task::lane::{BatchOutcome, Frame, FrameOutcome, LogLine, LogSink};
 use crate::text::Secrets;
@@ -230,6 +230,6 @@ impl<'f> OutcomeBuilder<'f> {
             outcome.failures.sort_by_key(|(position, _)| *position);
             outcome.unrun.sort_unstable();
         }
-        FrameOutcome { batches: self.batches, fatal: None, worker: self.worker, times: self.times }
+        FrameOutcome { batches: self.batches, worker: self.worker, times: self.times, ..FrameOutcome::default() }
     }
 }

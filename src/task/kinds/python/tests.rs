@@ -6,11 +6,11 @@ use super::task::PythonTask;
 use crate::measure::SlotClocks;
 use crate::model::ItemTime;
 use crate::model::{
-    Batch, Failure, FailureKind, Form, Indexes, ItemKey, Items, Keys, ResultForm, RunId, StepName, Text,
+    Batch, Failure, FailureKind, Form, Indexes, ItemKey, Items, Keys, LaneSettings, ResultForm, RunId, StepName, Text,
 };
 use crate::spec::{self, MemorySize, PythonProgram};
 use crate::task::cancel::Cancel;
-use crate::task::context::{LaneSettings, StepContext, TaskHost};
+use crate::task::context::{StepContext, TaskHost};
 use crate::task::current_items::CurrentItems;
 use crate::task::lane::{BatchOutcome, Frame as Work, FrameOutcome, Lane};
 use crate::task::withdrawn::Withdrawn;

@@ -1,7 +1,6 @@
 //! The units of work of a frame.
 
-use crate::model::Batch;
-use crate::task::context::LaneSettings;
+use crate::model::{Batch, LaneSettings};
 use crate::task::lane::Frame;
 use std::ops::Range;
 
