@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import struct
+import threading
 
 
 def pool():
@@ -72,3 +73,22 @@ class Other(concurrent.futures.ThreadPoolExecutor):
 def other():
     """Two threads."""
     return Other(2)
+
+
+def growing():
+    """One worker, and two more once somebody writes to `more`."""
+    import distributed
+
+    cluster = distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None)
+
+    def grow():
+        with open("more") as file:
+            file.readline()
+        cluster.scale(3)
+        with distributed.Client(cluster) as client:
+            client.wait_for_workers(3)
+        with open("more", "w") as file:
+            file.write("there\n")
+
+    threading.Thread(target=grow, daemon=True).start()
+    return cluster

@@ -86,3 +86,39 @@ def is_gone(pid):
         return bool(select.select([watch], [], [], 60)[0])
     finally:
         os.close(watch)
+
+
+@pytest.fixture
+def modules(monkeypatch):
+    """Executors are found in the module `clusters`."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="module")
+def dask_address():
+    """A scheduler with two worker processes."""
+    distributed = pytest.importorskip("distributed", reason="Dask is not installed for this interpreter")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, protocol="tcp"
+    ) as cluster:
+        yield cluster.scheduler_address
+
+
+@pytest.fixture(scope="module")
+def ray_address():
+    """A Ray cluster of two processes."""
+    ray = pytest.importorskip("ray", reason="Ray is not installed for this interpreter")
+    try:
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    except Exception as error:
+        pytest.skip(f"Ray does not start on this machine: {error}")
+    yield ray.get_runtime_context().gcs_address
+    ray.shutdown()
+
+
+@pytest.fixture(params=["pool", "dask", "ray"])
+def executor(request):
+    """Each kind of executor."""
+    if request.param == "pool":
+        return "python=clusters:pool"
+    return f"{request.param}={request.getfixturevalue(request.param + '_address')}"

@@ -6,11 +6,12 @@ use super::prepared::{Prepared, PreparedStep};
 use super::settings::{FailurePolicy, StartError, StepSettings, batches, seed_of, slots, timeout, timeout_of};
 use crate::database::{Database, DatabaseError, TableName};
 use crate::export::{TableTarget, Target, is_stdout};
-use crate::model::{Compare, ItemKey, Items, Keys, LaneSettings, OutputCompression, OutputFormat, Text};
+use crate::model::{Compare, ItemKey, Items, Keys, LaneSettings, OutputCompression, OutputFormat, Refusal, Text};
 use crate::sources::{Chunk, OpenSource, Reread, Selection, Source, SourceError, SourceHost, open, resolve};
 use crate::spec::{BatchSize, BatchSpec, OnBadRow, OutputFile, Setting, Step, StepKind, names_folder};
 use crate::template::{ItemScope, Template};
-use crate::wire::Refusal;
+use crossbeam_channel::Receiver;
+use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -105,10 +106,7 @@ pub fn open_batch(
     if batch.bisect_on_error && !batched.batched {
         return Err(wrong(format!("`bisect_on_error` has no effect: `item` is one item, because {}", batched.why)));
     }
-    let (resources, place) = &batch.resources;
-    let place = place.unwrap_or(batch.items_span);
-    let refused = |Refusal { message, help }| StartError::Executor(message, help, place);
-    let room = prepared.room(resources, stop).map_err(refused)?;
+    let room = room(batch, prepared, stop)?;
     let slots = slots(batch, (prepared.options.jobs, room), scope).map_err(wrong)?;
     let batches = batches(total, batch_size);
     // If the size of batches is learnt, each holds one item to begin with.
@@ -144,6 +142,14 @@ pub fn open_batch(
         retry: batch.retry.clone(),
     };
     Ok(OpenBatch { items, settings })
+}
+
+/// How many batches can run side by side.
+fn room(batch: &BatchSpec, prepared: &Prepared, stop: &Receiver<Infallible>) -> Result<usize, StartError> {
+    let (resources, place) = &batch.resources;
+    let place = place.unwrap_or(batch.items_span);
+    let refused = |Refusal { message, help }| StartError::Executor(message, help, place);
+    prepared.room(resources, stop).map_err(refused)
 }
 
 impl<'a> Selection<'a> {

@@ -15,6 +15,7 @@ mod keys;
 mod lane_settings;
 mod outcome;
 mod output;
+mod refusal;
 mod resources;
 mod results;
 mod run;
@@ -38,6 +39,7 @@ pub use outcome::{About, Failure, FailureKind, Lines, Outcome, ResultForm, messa
 pub use output::{
     CsvQuote, CsvStyle, IfExists, Include, OnTypeConflict, OutputCompression, OutputFormat, OutputOptions,
 };
+pub use refusal::Refusal;
 pub use resources::Resources;
 pub use results::{ResultsFile, ResultsSize};
 pub use run::{RunId, Stats, Status, StepName};

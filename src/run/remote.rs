@@ -3,11 +3,11 @@
 use super::env::StepEnv;
 use crate::compile::{OpenStep, Prepared, StartError, mentions};
 use crate::measure::wall_clock;
-use crate::model::LaneSettings;
+use crate::model::{LaneSettings, Refusal};
 use crate::spec::{StepKind, TaskKind};
 use crate::task::{ItemFiles, RemoteStep, StepContext, TaskHost};
 use crate::template::{StepValue, value_to_json};
-use crate::wire::{Assignment, HostFile, HostScope, HostSettings, HostStep, Refusal};
+use crate::wire::{Assignment, HostFile, HostScope, HostSettings, HostStep};
 use minijinja::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;

@@ -9,7 +9,7 @@ use super::bytes::{Cursor, put_length, put_u32, put_u64};
 use super::error::WireError;
 use super::framing::{BulkData, Message, NO_BULK, encode_json};
 use super::hello::{HELLO, Hello};
-use crate::model::Resources;
+use crate::model::{Refusal, Resources};
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
@@ -75,15 +75,6 @@ pub struct RemoteProgram {
     pub resources: Resources,
     /// The message for a host.
     pub message: Vec<u8>,
-}
-
-/// Why nothing can run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// One line.
-    pub message: String,
-    /// What to do about it.
-    pub help: Option<String>,
 }
 
 /// A frame to run.

@@ -25,7 +25,7 @@ pub use assignment::{Assignment, HostFile, HostScope, HostSettings, HostStep, TO
 pub use client_message::{
     CallEnd, CallLedger, CallSettings, ClientMessage, Given, Growth, Keyed, LogText, Lost, Retry, Returned,
 };
-pub use driver_message::{DriverMessage, DriverReady, LostFrame, Refusal, RemoteProgram, Room, Submit};
+pub use driver_message::{DriverMessage, DriverReady, LostFrame, RemoteProgram, Room, Submit};
 pub use error::WireError;
 pub use frame_outcome::{HostBatch, HostLog, HostOutcome, HostOutcomeHead};
 pub use framing::{BulkData, FrameReader, Message, write_frame};

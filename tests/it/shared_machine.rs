@@ -2,6 +2,7 @@
 
 use crate::support::{Running, Sandbox};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use std::fs;
 
 const STEPS: &str = "
@@ -101,6 +102,30 @@ fn new_batches_wait_while_the_load_is_high_and_a_signal_ends_the_wait() {
         let steps = "steps: [{name: work, task: shell, inputs: {command: 'true'}}]\n";
         Sandbox::with(&format!("{wrong}\n{steps}")).run(&[]).exits_with(2).says(&[&format!("`{key}`")]);
     }
+}
+
+#[test]
+fn as_many_batches_run_as_the_machine_has_room_for() {
+    let width = |setting: &str, resources: &str| -> u64 {
+        let workflow = format!(
+            "steps:\n  - name: work\n    for_each: {{range: 100}}\n    {setting}\n    resources: {resources}\n    \
+             task: echo\n    inputs: {{message: hi}}\n"
+        );
+        let sandbox = Sandbox::with(&workflow);
+        let files = sandbox.path().join("proc").display().to_string();
+        let sandbox = sandbox.env("BATCHMILL_TEST_PROC", files);
+        machine(&sandbox, 10 << 20, "0");
+        let ended = sandbox.run(&["--progress", "json"]).exits_with(0);
+        let started = ended.stderr.lines().find(|line| line.contains("step_started")).unwrap().to_owned();
+        serde_json::from_str::<Value>(&started).unwrap()["workers"].as_u64().unwrap()
+    };
+    let cores = std::thread::available_parallelism().unwrap().get() as u64;
+    assert_eq!(width("parallel: true", "{gpus: 1, custom: {license: 1}}"), cores, "what it knows nothing of");
+    assert_eq!(width("parallel: true", "{cpus: 0.25}"), 4 * cores);
+    assert_eq!(width("parallel: true", "{cpus: 10000}"), 1);
+    assert_eq!(width("parallel: true", "{cpus: 0.01, memory: 3GiB}"), 3);
+    assert_eq!(width("max_parallel: auto", "{cpus: 0.01, memory: 3GiB}"), 3, "it begins with these");
+    assert_eq!(width("max_parallel: 5", "{cpus: 10000}"), 5, "a number stays as it is");
 }
 
 #[test]

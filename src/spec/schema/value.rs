@@ -208,14 +208,7 @@ fn mapping(key_type: KeyType) -> Value {
         KeyType::Resources => reference("resources"),
         KeyType::Amount => amount(),
         KeyType::Amounts => json!({"type": "object", "additionalProperties": amount()}),
-        KeyType::Range => {
-            let mut range = integer();
-            range["type"] = json!(["integer", "string", "array"]);
-            range["items"] = integer();
-            range["minItems"] = json!(1);
-            range["maxItems"] = json!(3);
-            any_of([range, reference("range")])
-        }
+        KeyType::Range => range(),
         KeyType::Auth => reference("auth"),
         KeyType::Outputs => any_of([output_name(), reference("outputs")]),
         KeyType::Aggregate => any_of([value(KeyType::Text), reference("aggregate")]),
@@ -275,6 +268,16 @@ fn literal() -> Value {
 
 fn count() -> Value {
     json!({"type": "integer", "minimum": 1})
+}
+
+/// `range`.
+fn range() -> Value {
+    let mut range = integer();
+    range["type"] = json!(["integer", "string", "array"]);
+    range["items"] = integer();
+    range["minItems"] = json!(1);
+    range["maxItems"] = json!(3);
+    any_of([range, reference("range")])
 }
 
 /// A number above 0.

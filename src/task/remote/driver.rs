@@ -1,13 +1,13 @@
 //! The driver: started once for a run, and ended with it.
 
 use super::link::{Link, Waiting, Word};
-use crate::model::Resources;
+use crate::model::{Refusal, Resources};
 use crate::task::cancel::{Cancel, Latch};
 use crate::task::guard::hunt;
 use crate::task::processes::RUN_ID;
 use crate::task::wait::wait;
 use crate::text::{Printable, Secrets};
-use crate::wire::{DriverMessage, DriverReady, Refusal, RemoteProgram, Submit};
+use crate::wire::{DriverMessage, DriverReady, RemoteProgram, Submit};
 use crossbeam_channel::{Receiver, bounded, select};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{MemfdFlags, memfd_create};

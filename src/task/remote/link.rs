@@ -1,8 +1,9 @@
 //! The connection with a driver: frames go there, and each outcome goes to the lane that waits for it.
 
+use crate::model::Refusal;
 use crate::text::Printable;
 use crate::wire::{
-    DriverMessage, DriverReady, FrameReader, Hello, LostFrame, PROTOCOL, Refusal, Role, Room, WireError, write_frame,
+    DriverMessage, DriverReady, FrameReader, Hello, LostFrame, PROTOCOL, Role, Room, WireError, write_frame,
 };
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::collections::HashMap;

@@ -2,9 +2,9 @@
 
 use super::driver::Driver;
 use super::link::Word;
-use crate::model::Resources;
+use crate::model::{Refusal, Resources};
 use crate::task::cancel::{Cancel, Latch};
-use crate::wire::{Assignment, HostMessage, Refusal, TOKEN_STOP, write_frame};
+use crate::wire::{Assignment, HostMessage, TOKEN_STOP, write_frame};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use std::convert::Infallible;
 use std::fs::File;
