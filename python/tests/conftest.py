@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+# A job in the background of a script is started with Ctrl-C ignored, and so would be what the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):

@@ -3,7 +3,7 @@
 use super::batched_rule;
 use super::dependencies::mentions_item_dir;
 use super::prepared::{Prepared, PreparedStep};
-use super::settings::{FailurePolicy, StartError, StepSettings, batches, seed_of, slots, timeout, timeout_of};
+use super::settings::{FailurePolicy, Slots, StartError, StepSettings, batches, seed_of, slots, timeout, timeout_of};
 use crate::database::{Database, DatabaseError, TableName};
 use crate::export::{TableTarget, Target, is_stdout};
 use crate::model::{Compare, ItemKey, Items, Keys, LaneSettings, OutputCompression, OutputFormat, Refusal, Text};
@@ -87,9 +87,8 @@ pub fn open_batch(
     prepared: &Prepared,
     (scope, host): (&Arc<ItemScope>, SourceHost<'_>),
 ) -> Result<OpenBatch, StartError> {
-    let wrong = |message| wrong_setting(batch, message);
+    let (wrong, stop) = (|message| wrong_setting(batch, message), host.stop);
     let batch_size = resolve("batch_size", &batch.batch_size, scope).map_err(wrong)?;
-    let stop = host.stop;
     let items = open(Selection::of(batch), scope, &prepared.own_env, host);
     let mut items = items.map_err(|error| StartError::Items(error, batch.items_span))?;
     if prepared.options.incremental == Some(Compare::Content) {
@@ -106,8 +105,7 @@ pub fn open_batch(
     if batch.bisect_on_error && !batched.batched {
         return Err(wrong(format!("`bisect_on_error` has no effect: `item` is one item, because {}", batched.why)));
     }
-    let room = room(batch, prepared, stop)?;
-    let slots = slots(batch, (prepared.options.jobs, room), scope).map_err(wrong)?;
+    let slots = slots_of(batch, prepared, (scope, stop))?;
     let batches = batches(total, batch_size);
     // If the size of batches is learnt, each holds one item to begin with.
     let most_slots = batches.or(total).and_then(|batches| usize::try_from(batches).ok());
@@ -144,12 +142,17 @@ pub fn open_batch(
     Ok(OpenBatch { items, settings })
 }
 
-/// How many batches can run side by side.
-fn room(batch: &BatchSpec, prepared: &Prepared, stop: &Receiver<Infallible>) -> Result<usize, StartError> {
+/// The slots of a step, as far as there is room for its batches.
+fn slots_of(
+    batch: &BatchSpec,
+    prepared: &Prepared,
+    (scope, stop): (&Arc<ItemScope>, &Receiver<Infallible>),
+) -> Result<Slots, StartError> {
     let (resources, place) = &batch.resources;
     let place = place.unwrap_or(batch.items_span);
     let refused = |Refusal { message, help }| StartError::Executor(message, help, place);
-    prepared.room(resources, stop).map_err(refused)
+    let room = prepared.room(resources, stop).map_err(refused)?;
+    slots(batch, (prepared.options.jobs, room), scope).map_err(|message| wrong_setting(batch, message))
 }
 
 impl<'a> Selection<'a> {
