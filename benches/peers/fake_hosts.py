@@ -43,7 +43,8 @@ def _outcome(frame: bytes) -> bytes:
     counts = _counts(frame)
     batch = {"unrun": [], "failures": [], "form": "lines", "list": False, "nulls": 0, "files": []}
     batches = [{**batch, "bytes": 5 * count} for count in counts]
-    head = json.dumps({"batches": batches, "fatal": None, "logs": [], "spent": [0, 0, 0]}).encode()
+    host = {"machine": "simulated", "process": 1}
+    head = json.dumps({"host": host, "batches": batches, "fatal": None, "logs": [], "spent": [0, 0, 0]}).encode()
     payload = struct.pack("<I", len(head)) + head + bytes(8) + b"null\n" * sum(counts)
     return _HEADER.pack(_OUTCOME, len(payload)) + payload
 

@@ -72,9 +72,6 @@ pub fn run(
     let id = ledger.folder().run.clone();
     let server = Steering::serve(stopper, &ledger);
     let guard = prepared.has_children().then(|| Guard::start(&id)).transpose().map_err(EngineError::Guard)?;
-    if let Some(executor) = &prepared.executor {
-        executor.start(&id.0, &stopper.control().cancel).map_err(|error| error.masked(&prepared.secrets))?;
-    }
     let host = Arc::new(TaskHost { guard, ..task_host(prepared, ledger.folder()) });
     let mut run = Run {
         env: RunEnv {
@@ -93,10 +90,17 @@ pub fn run(
         changed: BTreeSet::new(),
         announcer: Announcer::new(observers.listeners, &prepared.secrets),
     };
-    run.announcer.tell(&Event::RunStarted { run: id, workflow: workflow.name.clone(), steps: workflow.steps.len() });
+    run.announcer.tell(&Event::RunStarted {
+        run: id.clone(),
+        workflow: workflow.name.clone(),
+        steps: workflow.steps.len(),
+    });
     let notices = prepared.notes().into_iter().map(|note| note.to_string()).chain(warning).chain(unverified(prepared));
     notices.for_each(|notice| run.announcer.notice_of_run(notice));
     if let Some(executor) = &prepared.executor {
+        // Starting a cluster may take minutes.
+        run.announcer.notice_of_run(format!("connecting to the executor `{}`", executor.executor()));
+        executor.start(&id.0, &stopper.control().cancel).map_err(|error| error.masked(&prepared.secrets))?;
         let (name, slots) = (executor.name(), executor.slots().unwrap_or(1));
         run.announcer.notice_of_run(format!("items of batch steps run on {name}, up to {slots} frames at a time"));
     }

@@ -128,6 +128,11 @@ impl Driver {
         self.connected.get()
     }
 
+    /// `--executor`
+    pub fn executor(&self) -> &str {
+        &self.executor
+    }
+
     /// What it is connected to, for people.
     pub fn name(&self) -> &str {
         self.connected().map_or(&self.executor, |connected| &connected.ready.name)
