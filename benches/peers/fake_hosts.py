@@ -43,7 +43,7 @@ def _outcome(frame: bytes) -> bytes:
     counts = _counts(frame)
     batch = {"unrun": [], "failures": [], "form": "lines", "list": False, "nulls": 0, "files": []}
     batches = [{**batch, "bytes": 5 * count} for count in counts]
-    host = {"machine": "simulated", "process": 1}
+    host = {"machine": "simulated", "process": 1, "shares_files": True}
     head = json.dumps({"host": host, "batches": batches, "fatal": None, "logs": [], "spent": [0, 0, 0]}).encode()
     payload = struct.pack("<I", len(head)) + head + bytes(8) + b"null\n" * sum(counts)
     return _HEADER.pack(_OUTCOME, len(payload)) + payload

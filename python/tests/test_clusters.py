@@ -175,10 +175,43 @@ def test_a_scheduler_that_is_not_there_is_said(monkeypatch):
     assert "dask scheduler" in said
 
 
-def test_hosts_that_do_not_share_the_files_are_refused():
-    said = refused("python=clusters:elsewhere")
-    assert "does not see the directory of the run" in said
-    assert "must share the file system" in said
+def test_a_step_that_needs_files_is_refused_by_hosts_that_do_not_share_them(here):
+    (here / "data").mkdir()
+    (here / "data" / "a.txt").write_text("a")
+    task = python("return 1")
+    earlier = python("return len(steps['first']['results'])")
+    for why, steps in {
+        "the items of the step are files (`glob`)": [batch("s", {"glob": "data/*"}, task)],
+        "a command lists the items of the step": [batch("s", "$(ls data)", task)],
+        "(`glob`)": [batch("s", {"product": {"file": {"glob": "data/*"}, "n": [1, 2]}}, task)],
+        "`item_files` collects files of its items": [{**batch("s", [1], task), "outputs": {"item_files": "made"}}],
+        "reads the results of an earlier one": [batch("first", [1], task), batch("s", [1], earlier)],
+    }.items():
+        said = refused("python=clusters:elsewhere", {"name": "files", "steps": steps})
+        assert "does not see the directory of the run" in said and why in said
+        assert "must share the file system" in said
+
+
+def test_a_step_that_needs_no_files_runs_where_they_are_not_shared(here):
+    (here / "rows.csv").write_text("n\n" + "".join(f"{n}\n" for n in range(40)))
+    (here / "beside.py").write_text("here = True\n")
+    code = "import os\nopen('made', 'a').close()\nreturn [int(item['n']) * params['factor'], os.getcwd()]"
+    rows = batch("rows", {"csv": "rows.csv"}, python(code))
+    shells = batch("shells", {"range": 4}, shell("echo {{ item + params.factor }}"))
+    workflow = {"name": "apart", "params": {"factor": 3}, "steps": [rows, shells]}
+    notices = []
+    run = batchmill.run(workflow, executor="python=clusters:elsewhere", progress=notices.append)
+    assert [one for one, _ in run.steps["rows"].results] == [3 * n for n in range(40)]
+    assert [one["stdout"] for one in run.steps["shells"].results] == ["3", "4", "5", "6"]
+    places = {place for _, place in run.steps["rows"].results}
+    assert str(here) not in places and not any(Path(place).exists() for place in places)
+    assert not (here / "made").exists()
+    said = [event.text for event in notices if getattr(event, "text", "").startswith("host `")]
+    assert len(said) == 2 and all("does not share the files of this machine" in text for text in said)
+    # A module of the same path there would be another one.
+    imports = {"name": "imports", "steps": [batch("step", [1], python("import beside\nreturn beside.here"))]}
+    failed = batchmill.run(imports, executor="python=clusters:elsewhere", progress=False)
+    assert "No module named 'beside'" in str(failed.steps["step"].failure)
 
 
 def test_what_writes_files_where_it_runs_is_refused():

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::Builder;
 use std::time::Duration;
+use tempfile::TempDir;
 
 /// How often a host looks whether its step stops.
 const LOOK: Duration = Duration::from_millis(500);
@@ -23,6 +24,8 @@ pub(super) struct Assigned {
     program: Program,
     context: StepContext,
     name: HostName,
+    /// Removed with it.
+    _alone: Option<TempDir>,
 }
 
 impl Assigned {
@@ -35,21 +38,16 @@ impl Assigned {
         python: Option<(PathBuf, String)>,
         cancel: &Cancel,
     ) -> Result<Self, String> {
-        let Assignment { run, step, path, text, imports, folder, token, settings, forms, scope } = assignment;
-        let name = machine();
-        // Before anything else: without the same files, every path would mean something else here.
-        let found = std::fs::read(&token).ok();
-        if !found.is_some_and(|found| found.starts_with(run.as_bytes())) {
-            let token = Printable::path(token.parent().unwrap_or(&token)).to_string();
-            return Err(format!(
-                "host `{name}` does not see the directory of the run, `{token}`: hosts must share the file system of the engine; \
-                 put the state directory (`--state-dir`), the workflow and its files on storage that all of them mount"
-            ));
-        }
-        std::env::set_current_dir(&folder)
-            .map_err(|error| format!("host `{name}` cannot change to `{}`: {error}", Printable::path(&folder)))?;
+        let Assignment { run, step, path, text, imports, folder, token, needs_files, settings, forms, scope } =
+            assignment;
+        let place = Place::of(&token, &run, needs_files)?;
+        let Place { name, alone } = &place;
+        // Where files are others, so would modules be that happen to have the same path.
+        let (folder, imports) = alone.as_ref().map_or((&*folder, &*imports), |alone| (alone.path(), alone.path()));
+        std::env::set_current_dir(folder)
+            .map_err(|error| format!("host `{name}` cannot change to `{}`: {error}", Printable::path(folder)))?;
         let workflow = spec::parse(&path, text.as_bytes()).map_err(|errors| errors.to_string())?;
-        let program = compile(&workflow, (&step, &imports, settings.lane.width))?;
+        let program = compile(&workflow, (&step, imports, settings.lane.width))?;
         let run = RunId(run);
         let guard =
             Guard::start(&run).map_err(|error| format!("cannot start the guard of child processes: {error}"))?;
@@ -73,8 +71,11 @@ impl Assigned {
             current_items: Arc::new(CurrentItems::new(slots)),
             clocks: Arc::new(SlotClocks::new(slots)),
         };
-        watch(token, cancel.clone()).map_err(descriptors)?;
-        Ok(Self { program, context, name: HostName { machine: name, process: std::process::id() } })
+        if alone.is_none() {
+            watch(token, cancel.clone()).map_err(descriptors)?;
+        }
+        let name = HostName { machine: name.clone(), process: std::process::id(), shares_files: alone.is_none() };
+        Ok(Self { program, context, name, _alone: place.alone })
     }
 
     /// The lane that runs its frames.
@@ -96,6 +97,37 @@ impl Assigned {
     /// The clock of the lane.
     pub(super) fn clock(&self) -> SlotClock<'_> {
         self.context.clocks.of(0)
+    }
+}
+
+/// Where a host is.
+struct Place {
+    /// The name of its machine.
+    name: String,
+    /// A directory of its own, if it does not see the files of the engine.
+    alone: Option<TempDir>,
+}
+
+impl Place {
+    /// Looks for the token of the step. Before anything else: without the same files, every path means something else here.
+    ///
+    /// # Errors
+    /// If the step needs the files of the engine, and they are not here.
+    fn of(token: &Path, run: &str, needs_files: Option<String>) -> Result<Self, String> {
+        let name = machine();
+        if std::fs::read(token).is_ok_and(|found| found.starts_with(run.as_bytes())) {
+            return Ok(Self { name, alone: None });
+        }
+        if let Some(why) = needs_files {
+            let token = Printable::path(token.parent().unwrap_or(token)).to_string();
+            return Err(format!(
+                "host `{name}` does not see the directory of the run, `{token}`, and {why}: hosts must share the file system of \
+                 the engine; put the state directory (`--state-dir`), the workflow and its files on storage that all of them mount"
+            ));
+        }
+        let alone = tempfile::Builder::new().prefix("batchmill-").tempdir();
+        let alone = alone.map_err(|error| format!("host `{name}` cannot create a directory: {error}"))?;
+        Ok(Self { name, alone: Some(alone) })
     }
 }
 

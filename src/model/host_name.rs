@@ -9,4 +9,6 @@ pub struct HostName {
     pub machine: String,
     /// The ID of the process there.
     pub process: u32,
+    /// Whether it sees the files of the machine of the engine.
+    pub shares_files: bool,
 }

@@ -88,7 +88,7 @@ impl<'a> FrameExecutor<'a> {
         let log = |at: usize, line| self.log.push(log_entry(line, &batches[at]));
         let frame = Frame { batches, halt_on_failure, error: None, log: &log };
         let started = Instant::now();
-        let FrameOutcome { batches: mut outcomes, mut fatal, worker, times, host } = match batches {
+        let FrameOutcome { batches: mut outcomes, mut fatal, worker, times, host, notices } = match batches {
             // The source already knows that a file cannot be read. Its batch travels alone.
             [Batch { file_error: Some(error), .. }] => {
                 FrameOutcome { batches: vec![BatchOutcome::failed(0, error.clone())], ..FrameOutcome::default() }
@@ -102,7 +102,7 @@ impl<'a> FrameExecutor<'a> {
         job.pace.learn(batches.iter().map(Batch::batches).sum(), size, took);
         let share = took / u32::try_from(batches.len().max(1)).unwrap_or(u32::MAX);
         let span = BatchSpan { slot: self.slot, started: started.saturating_duration_since(job.started), took: share };
-        let mut result = FrameResult::default();
+        let mut result = FrameResult { notices, ..FrameResult::default() };
         (result.measures.worker, result.measures.host) = (worker, host);
         let frame = &mut result.measures.frame;
         (frame.slot, frame.started, frame.took) = (self.slot as u64, micros(span.started), micros(took));

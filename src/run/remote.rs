@@ -4,7 +4,7 @@ use super::env::StepEnv;
 use crate::compile::{OpenStep, Prepared, StartError, mentions};
 use crate::measure::wall_clock;
 use crate::model::{LaneSettings, Refusal};
-use crate::spec::{StepKind, TaskKind};
+use crate::spec::{ItemsSpec, StepKind, TaskKind};
 use crate::task::{ItemFiles, RemoteStep, StepContext, TaskHost};
 use crate::template::{StepValue, value_to_json};
 use crate::wire::{Assignment, HostFile, HostScope, HostSettings, HostStep};
@@ -70,6 +70,7 @@ fn pause(env: &StepEnv<'_>, open: &OpenStep) -> Option<Duration> {
 fn assignment(env: &StepEnv<'_>, open: &OpenStep) -> Result<Assignment, String> {
     let (prepared, source) = (env.run.prepared, &env.run.prepared.workflow.source);
     let absolute = |path: &Path| std::path::absolute(path).map_err(|error| error.to_string());
+    let scope = scope(env)?;
     let token = token(env).map_err(|error| format!("cannot write to the directory of the run: {error}"))?;
     Ok(Assignment {
         run: env.run.folder.run.0.clone(),
@@ -79,10 +80,33 @@ fn assignment(env: &StepEnv<'_>, open: &OpenStep) -> Result<Assignment, String> 
         imports: absolute(&prepared.folder())?,
         folder: std::env::current_dir().map_err(|error| error.to_string())?,
         token: absolute(&token)?,
+        needs_files: needs_files(env, &scope).map(str::to_owned),
         settings: settings(&open.settings.lane, prepared),
         forms: open.source.forms().to_vec(),
-        scope: scope(env)?,
+        scope,
     })
+}
+
+/// Why hosts must share the file system of this machine, if they must. What a task opens by itself is not known.
+fn needs_files(env: &StepEnv<'_>, scope: &HostScope) -> Option<&'static str> {
+    let StepKind::Batch(batch) = &env.step.step.kind else { return None };
+    if scope.steps.values().any(|step| step.file.is_some()) {
+        return Some("the step reads the results of an earlier one");
+    }
+    if env.step.step.outputs.item_files.is_some() {
+        return Some("`item_files` collects files of its items");
+    }
+    reads_files(&batch.items)
+}
+
+/// Why items are files, if they are.
+fn reads_files(items: &ItemsSpec) -> Option<&'static str> {
+    match items {
+        ItemsSpec::Glob(_) => Some("the items of the step are files (`glob`)"),
+        ItemsSpec::Command(_) => Some("a command lists the items of the step, which may be files"),
+        ItemsSpec::Product(factors) => factors.iter().find_map(|(_, items)| reads_files(items)),
+        _ => None,
+    }
 }
 
 /// A file by which a host sees whether it shares the file system, and later that the step stops. Each execution has its own:

@@ -39,6 +39,8 @@ pub struct FrameOutcome {
     pub times: Vec<(usize, ItemTime)>,
     /// Where it ran, if not here. If parts of it ran on several hosts, the last of them.
     pub host: Option<HostName>,
+    /// What people should know of it.
+    pub notices: Vec<String>,
 }
 
 /// The outcome of one batch of a frame. Positions count within the batch.

@@ -27,6 +27,8 @@ pub struct Assignment {
     /// A file that a host finds only if it shares the file system. It contains the ID of the run, and [`TOKEN_STOP`] once no further
     /// item is to start.
     pub token: PathBuf,
+    /// Why a host must share the file system, if it must.
+    pub needs_files: Option<String>,
     /// The step's settings.
     pub settings: HostSettings,
     /// How to read items: [`RunBatch::form`](super::RunBatch::form) is an index into this.

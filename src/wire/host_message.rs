@@ -86,7 +86,7 @@ mod tests {
         let failure = Failure::new(FailureKind::HttpStatus, "HttpStatus", "429").with_code(Some(429));
         let batch = |bytes, failures| HostBatch { bytes, failures, ..HostBatch::default() };
         let head = HostOutcomeHead {
-            host: HostName { machine: "node-1".to_owned(), process: 7 },
+            host: HostName { machine: "node-1".to_owned(), process: 7, shares_files: true },
             batches: vec![
                 batch(4, vec![(1, failure.clone(), Some(Duration::from_secs(7)))]),
                 HostBatch { unrun: vec![0, 2], form: ResultForm::Arrow, list: true, nulls: 3, ..batch(2, Vec::new()) },

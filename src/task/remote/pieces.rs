@@ -1,10 +1,11 @@
 //! Cuts a frame into what is sent, and puts together what comes back.
 
-use crate::model::{Batch, Failure, ItemTime, Items};
+use crate::model::{Batch, Failure, HostName, ItemTime, Items};
 use crate::task::context::StepContext;
 use crate::task::item_files::ItemFiles;
 use crate::task::lane::{Frame, FrameOutcome, LogLine};
 use crate::task::withdrawn::{Withdrawn, skipped};
+use crate::text::Printable;
 use crate::wire::{HostBatch, HostMessage, HostOutcome, HostOutcomeHead, Run, RunBatch, WireError, write_frame};
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -88,7 +89,7 @@ pub(super) fn merge(
         return None;
     }
     outcome.worker.add(head.worker());
-    outcome.host = Some(head.host.clone());
+    note_host(&head.host, outcome, context);
     for log in head.logs {
         let piece = pieces.get(log.batch)?;
         let position = log.position.filter(|position| *position < piece.batch.items.len());
@@ -131,6 +132,18 @@ pub(super) fn merge(
     }
     outcome.fatal = outcome.fatal.take().or(head.fatal);
     Some(())
+}
+
+/// Notes which host has run a frame, and says of the first one that it does not share the files of this machine.
+fn note_host(host: &HostName, outcome: &mut FrameOutcome, context: &StepContext) {
+    if !host.shares_files && context.host.remote.as_ref().is_some_and(|remote| remote.is_first_alone()) {
+        outcome.notices.push(format!(
+            "host `{}` does not share the files of this machine: it runs the step in a directory of its own, and files that tasks write \
+             there are removed with it",
+            Printable::line(&host.machine)
+        ));
+    }
+    outcome.host = Some(host.clone());
 }
 
 /// The files of a piece, in their final directory. Positions are those of the piece.

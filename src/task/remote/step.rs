@@ -26,6 +26,8 @@ pub struct RemoteStep {
     /// The file that hosts watch.
     token: PathBuf,
     has_stopped: AtomicBool,
+    /// Whether a host was seen that does not share the files of this machine.
+    has_lonely_host: AtomicBool,
     /// Closed when the step has ended.
     _ends: Sender<Infallible>,
 }
@@ -83,8 +85,14 @@ impl RemoteStep {
         let program = driver.announce(resources, program)?;
         let ends = watch(&driver, cancel.clone())
             .map_err(|error| Refusal { message: format!("no thread can be started: {error}"), help: None })?;
-        let (quarantine, has_stopped) = (Quarantine::new(), AtomicBool::new(false));
-        Ok(Self { driver, program, pause, quarantine, token, has_stopped, _ends: ends })
+        let (has_stopped, has_lonely_host) = (AtomicBool::new(false), AtomicBool::new(false));
+        let quarantine = Quarantine::new();
+        Ok(Self { driver, program, pause, quarantine, token, has_stopped, has_lonely_host, _ends: ends })
+    }
+
+    /// A host does not share the files of this machine. True if it is the first.
+    pub(super) fn is_first_alone(&self) -> bool {
+        !self.has_lonely_host.swap(true, Ordering::Relaxed)
     }
 
     /// Has hosts start no further item. What they have finished by then arrives as always.
