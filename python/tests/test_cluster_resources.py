@@ -119,6 +119,7 @@ def test_the_report_has_a_row_per_host_whose_figures_add_up(executor):
         [_binary.find_engine(), "report", "--output", "-"], check=True, capture_output=True, text=True
     ).stdout
     assert ">Hosts<" in page
+    assert "Python code ran in" in figures["time"]["limited_by"] and "on 1 host" in figures["time"]["limited_by"]
 
 
 def test_a_run_without_an_executor_has_no_row_of_hosts():

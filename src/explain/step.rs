@@ -334,7 +334,7 @@ fn time(joined: &Joined) -> TimeFigures {
             io: seconds(usage.io_pressure),
         },
         frames: joined.frame_count,
-        limited_by: limited_by(&total, &times),
+        limited_by: limited_by(&total, &times, (!joined.hosts.is_empty()).then(|| joined.hosts.iter().count())),
     }
 }
 
