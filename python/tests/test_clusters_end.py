@@ -181,6 +181,29 @@ def test_a_run_that_ends_leaves_other_runs_of_the_cluster_alone(started, dask_ad
     assert ended(engine)[0] == 130
 
 
+@pytest.mark.parametrize("executor", ["python=clusters:pool", "dask=local"])
+def test_items_of_a_frame_that_was_sent_can_be_cancelled_and_skipped(started_with, here, executor):
+    code = """
+import os, signal
+if item == 0:
+    with open("fifo", "w") as file:
+        file.write(str(os.getpid()))
+    signal.pause()
+return item
+"""
+    step = batch("step", {"range": 4}, python(code), batch_size=4, max_parallel=1, batched=False)
+    engine, worker = started_with({"name": "withdrawn", "steps": [step]}, executor)
+    ctl = [_binary.find_engine(), "ctl"]
+    subprocess.run([*ctl, "skip", "step:2"], check=True)
+    done = subprocess.run([*ctl, "cancel", "step:0"], check=True, capture_output=True, text=True)
+    assert "cancelling item 0" in done.stdout + done.stderr
+    code, output = ended(engine)
+    assert list(batchmill.open("latest").steps["step"].results) == [1, 3], output
+    assert batchmill.open("latest").steps["step"].stats.cancelled == 2
+    assert is_gone(worker)
+    assert audited()[0] == 0
+
+
 def test_a_step_that_stops_keeps_what_its_frames_have_done(started_with):
     # The first frame is told of the stop while it runs its second item; its third one never begins.
     code = """
@@ -189,7 +212,7 @@ if item == 1:
     with open("fifo", "w") as file:
         file.write(str(os.getpid()))
     (token,) = glob.glob(".batchmill/runs/*/shared-*")
-    while not open(token).read().endswith("stop"):
+    while not open(token).read().endswith("stop\\n"):
         time.sleep(0.01)
     time.sleep(2)
 return item

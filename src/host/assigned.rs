@@ -6,9 +6,9 @@ use crate::model::{Form, HostName, RunId, StepName};
 use crate::spec::{self, SourceFile, StepKind, TaskKind, Workflow};
 use crate::task::guard::Guard;
 use crate::task::python::{Found, Host};
-use crate::task::{Cancel, CurrentItems, ItemFiles, Lane, Program, StepContext, TaskHost, Withdrawn};
+use crate::task::{Cancel, CurrentItems, ItemFiles, Lane, Program, StepContext, TaskHost, Withdrawal, Withdrawn};
 use crate::text::{Printable, Secrets};
-use crate::wire::{Assignment, HostSettings, TOKEN_STOP};
+use crate::wire::{Assignment, HostSettings, TokenLine};
 use crossbeam_channel::RecvTimeoutError;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use std::thread::Builder;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// How often a host looks whether its step stops.
+/// How often a host looks at the token of its step.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// What this host runs.
@@ -72,7 +72,7 @@ impl Assigned {
             clocks: Arc::new(SlotClocks::new(slots)),
         };
         if alone.is_none() {
-            watch(token, cancel.clone()).map_err(descriptors)?;
+            watch(token, cancel.clone(), Arc::clone(&context.withdrawn)).map_err(descriptors)?;
         }
         let name = HostName { machine: name.clone(), process: std::process::id(), shares_files: alone.is_none() };
         Ok(Self { program, context, name, _alone: place.alone })
@@ -131,14 +131,24 @@ impl Place {
     }
 }
 
-/// Watches the token of the step, and starts no further item once it says so. There is no other way from the engine to a host that
-/// is busy: executors know how to submit, and little else.
-fn watch(token: PathBuf, cancel: Cancel) -> std::io::Result<()> {
+/// Watches the token of the step, and does what it says.
+fn watch(token: PathBuf, cancel: Cancel, withdrawn: Arc<Withdrawn>) -> std::io::Result<()> {
     // Not joined: it lives as long as the process, and holds nothing that must be released.
     Builder::new().name("token".to_owned()).spawn(move || {
+        let mut done = 0;
         while cancel.stop.channel().recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-            if std::fs::read(&token).is_ok_and(|text| text.ends_with(TOKEN_STOP)) {
-                cancel.stop.fire();
+            let text = std::fs::read_to_string(&token).unwrap_or_default();
+            for line in TokenLine::all(&text).skip(done) {
+                done += 1;
+                // Without descriptors the item runs to its end, as if nobody had asked.
+                let _ = match line {
+                    TokenLine::Skip(index) => withdrawn.take_out(index, Withdrawal::Skip),
+                    TokenLine::Cancel(index) => withdrawn.take_out(index, Withdrawal::Cancel),
+                    TokenLine::Stop => {
+                        cancel.stop.fire();
+                        Ok(())
+                    }
+                };
             }
         }
     })?;

@@ -181,7 +181,9 @@ impl SteeredStep {
             let batch = self.frames.batch_with(slot, index)?;
             let is_running =
                 running(slot).is_some_and(|at| if batched { batch.position(at).is_some() } else { at == index });
-            Some(if is_running { Whereabouts::Running } else { Whereabouts::InSlot })
+            // Which item of its frame a host is at is not known.
+            let is_here = self.context.host.remote.is_none();
+            Some(if is_running && is_here { Whereabouts::Running } else { Whereabouts::InSlot })
         };
         (0..self.most_jobs()).find_map(of_slot).unwrap_or(Whereabouts::Elsewhere)
     }
@@ -197,6 +199,9 @@ impl SteeredStep {
     /// If the system is out of descriptors.
     pub fn withdraw(&self, index: u64, how: Withdrawal) -> io::Result<()> {
         self.context.withdrawn.take_out(index, how)?;
+        if let Some(remote) = &self.context.host.remote {
+            remote.withdraw(index, how);
+        }
         drop(self.orders.send(Order::Withdrawn(index)));
         Ok(())
     }

@@ -114,7 +114,7 @@ fn reads_files(items: &ItemsSpec) -> Option<&'static str> {
 fn token(env: &StepEnv<'_>) -> io::Result<std::path::PathBuf> {
     let now = wall_clock().as_nanosecond();
     let path = env.run.folder.path.join(format!("shared-{now}"));
-    std::fs::write(&path, &env.run.folder.run.0)?;
+    std::fs::write(&path, format!("{}\n", env.run.folder.run.0))?;
     Ok(path)
 }
 

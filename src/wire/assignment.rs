@@ -6,9 +6,6 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// What is added to the token of a step that stops.
-pub const TOKEN_STOP: &[u8] = b"\nstop";
-
 /// A step of a workflow, for a host that runs some of its items.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Assignment {
@@ -24,8 +21,7 @@ pub struct Assignment {
     pub imports: PathBuf,
     /// The working directory.
     pub folder: PathBuf,
-    /// A file that a host finds only if it shares the file system. It contains the ID of the run, and [`TOKEN_STOP`] once no further
-    /// item is to start.
+    /// The [token](super::token).
     pub token: PathBuf,
     /// Why a host must share the file system, if it must.
     pub needs_files: Option<String>,

@@ -19,9 +19,10 @@ mod results;
 mod run;
 mod segments;
 mod start;
+mod token;
 mod worker_message;
 
-pub use assignment::{Assignment, HostFile, HostScope, HostSettings, HostStep, TOKEN_STOP};
+pub use assignment::{Assignment, HostFile, HostScope, HostSettings, HostStep};
 pub use client_message::{
     CallEnd, CallLedger, CallSettings, ClientMessage, Given, Growth, Keyed, LogText, Lost, Retry, Returned,
 };
@@ -35,4 +36,5 @@ pub use results::Results;
 pub use run::{Run, RunBatch};
 pub use segments::{Segments, single_results};
 pub use start::{ForegroundJob, ItemSettings, Program, ScopeValues, Small, Start, Stored, StoredTarget};
+pub use token::TokenLine;
 pub use worker_message::{Done, Log, WorkerMessage};

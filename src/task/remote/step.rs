@@ -4,7 +4,8 @@ use super::driver::Driver;
 use super::link::Word;
 use crate::model::{Refusal, Resources};
 use crate::task::cancel::{Cancel, Latch};
-use crate::wire::{Assignment, HostMessage, TOKEN_STOP, write_frame};
+use crate::task::withdrawn::Withdrawal;
+use crate::wire::{Assignment, HostMessage, TokenLine, write_frame};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use std::convert::Infallible;
 use std::fs::File;
@@ -98,9 +99,25 @@ impl RemoteStep {
     /// Has hosts start no further item. What they have finished by then arrives as always.
     pub(super) fn stop(&self) {
         if !self.has_stopped.swap(true, Ordering::SeqCst) {
-            // If it cannot be written, frames run to their end, or to the end of the grace period.
-            let _ = File::options().append(true).open(&self.token).and_then(|mut file| file.write_all(TOKEN_STOP));
+            self.tell_hosts(TokenLine::Stop);
         }
+    }
+
+    /// Has hosts take an item out.
+    pub fn withdraw(&self, index: u64, how: Withdrawal) {
+        self.tell_hosts(match how {
+            Withdrawal::Skip => TokenLine::Skip(index),
+            Withdrawal::Cancel => TokenLine::Cancel(index),
+        });
+    }
+
+    fn tell_hosts(&self, line: TokenLine) {
+        // In one write, so that no other gets in between. If it cannot be written, frames run to their end, or to the end of the
+        // grace period.
+        let _ = File::options()
+            .append(true)
+            .open(&self.token)
+            .and_then(|mut file| file.write_all(line.to_string().as_bytes()));
     }
 }
 
