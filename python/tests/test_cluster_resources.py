@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 
 import batchmill
 import pytest
@@ -85,7 +86,7 @@ def test_ray_runs_as_many_frames_as_its_nodes_have_resources_for(ray_address):
     assert width(executor, cpus=2) == 1
     assert "no node of the Ray cluster has the resources CPU=3" in refused(executor, needing(cpus=3))
     assert "has the resources CPU=1 and license=1" in refused(executor, needing(custom={"license": 1}))
-    assert "Ray takes no such resources" in refused(executor, needing(custom={"CPU": 1}))
+    assert "Ray takes 1.5 GPUs for no task" in refused(executor, needing(gpus=1.5))
 
 
 def test_a_pool_knows_nothing_of_resources():
@@ -131,3 +132,32 @@ def test_what_a_step_needs_changes_no_result(executor):
     # The workers of Dask here have none.
     needs = {} if executor.startswith("dask") else {"cpus": 1}
     assert results(needing(**needs), executor) == results(needing())
+
+
+def test_frames_that_no_worker_can_run_are_refused_when_the_workers_are_there(here):
+    # As with a batch queue: the scheduler is there first, and its workers come without the resources.
+    with distributed.LocalCluster(n_workers=0, dashboard_address=None, protocol="tcp") as cluster:
+        (here / "w.json").write_text(json.dumps(needing(gpus=1)))
+        command = [_binary.find_engine(), "run", "w.json", "--executor", f"dask={cluster.scheduler_address}"]
+        engine = subprocess.Popen([*command, "--python", sys.executable], stderr=subprocess.PIPE, text=True)
+        assert any("step step" in line for line in engine.stderr), "it waits for workers"
+        cluster.scale(1)
+        _, said = engine.communicate(timeout=60)
+    assert engine.returncode == 3 and "no worker of the Dask scheduler has the resources GPU=1" in said
+
+
+@pytest.mark.parametrize(
+    ("resources", "message"),
+    [
+        ({"custom": {"CPU": 1}}, "write `cpus` next to `custom`"),
+        ({"custom": {'a"b': 1}}, "names are letters, digits"),
+        ({"custom": {"": 1}}, "names are letters, digits"),
+        ({"custom": {"a": 1, "b": -1}}, "needs a number of at least 0.0001 for `b`"),
+        ({"custom": {}}, "a mapping of names to numbers"),
+        ({"cpus": 1e-300}, "a number of at least 0.0001"),
+    ],
+)
+def test_wrong_resources_are_refused_with_what_to_write(resources, message):
+    with pytest.raises(batchmill.WorkflowError) as caught:
+        batchmill.validate(needing(**resources))
+    assert message in str(caught.value)

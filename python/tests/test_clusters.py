@@ -178,14 +178,17 @@ def test_a_scheduler_that_is_not_there_is_said(monkeypatch):
 def test_a_step_that_needs_files_is_refused_by_hosts_that_do_not_share_them(here):
     (here / "data").mkdir()
     (here / "data" / "a.txt").write_text("a")
+    (here / "step.py").write_text("result = 1\n")
     task = python("return 1")
     earlier = python("return len(steps['first']['results'])")
     for why, steps in {
         "the items of the step are files (`glob`)": [batch("s", {"glob": "data/*"}, task)],
         "a command lists the items of the step": [batch("s", "$(ls data)", task)],
         "(`glob`)": [batch("s", {"product": {"file": {"glob": "data/*"}, "n": [1, 2]}}, task)],
-        "`item_files` collects files of its items": [{**batch("s", [1], task), "outputs": {"item_files": "made"}}],
-        "reads the results of an earlier one": [batch("first", [1], task), batch("s", [1], earlier)],
+        "collects files of its items": [{**batch("s", [1], task), "outputs": {"item_files": "made"}}],
+        "(`item_files`, `item_dir`)": [batch("s", [1], python("return str(item_dir)"))],
+        "reads an earlier one": [batch("first", [1], task), batch("s", [1], earlier)],
+        "its code is in a file (`script`)": [batch("s", [1], {"type": "python", "script": "step.py"})],
     }.items():
         said = refused("python=clusters:elsewhere", {"name": "files", "steps": steps})
         assert "does not see the directory of the run" in said and why in said

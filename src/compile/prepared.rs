@@ -1,6 +1,6 @@
 //! A workflow after everything that can be wrong before a run has been checked.
 
-use super::settings::cores;
+use super::settings::{Room, cores};
 use super::upstream::Upstream;
 use super::warning::Warning;
 use super::{GivenParams, ParamValues};
@@ -122,11 +122,15 @@ impl Prepared {
     ///
     /// # Errors
     /// If the executor has nothing that can ever run them.
-    pub(super) fn room(&self, resources: &Resources, stop: &Receiver<Infallible>) -> Result<usize, Refusal> {
-        match self.executor.as_ref().filter(|executor| executor.is_connected()) {
-            Some(executor) => executor.room(resources, stop),
-            None => Ok(resources.frames_on(cores(), resources.memory.map_or(0, |_| available_memory()))),
-        }
+    pub(super) fn room(&self, resources: &Resources, stop: &Receiver<Infallible>) -> Result<Room, Refusal> {
+        let (count, is_counted) = match self.executor.as_ref().filter(|executor| executor.is_connected()) {
+            Some(executor) => (executor.room(resources, stop)?, *resources != Resources::default()),
+            None => {
+                let memory = resources.memory.map_or(0, |_| available_memory());
+                (resources.frames_on(cores(), memory), resources.cpus.is_some() || resources.memory.is_some())
+            }
+        };
+        Ok(if is_counted { Room::Resources(count) } else { Room::Cores(count) })
     }
 
     /// Whether any task starts child processes.

@@ -124,8 +124,17 @@ pub fn seed_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<i64>, Start
     resolve("seed", seed, scope).map(Some).map_err(|message| StartError::Setting(message, span))
 }
 
-/// How often `max_parallel: auto` may outnumber the cores.
+/// How often `max_parallel: auto` may outnumber the cores. Not if they are counted by what batches need.
 const AUTO_TIMES: usize = 16;
+
+/// How many batches can run side by side.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Room {
+    /// One for each core; more do no harm.
+    Cores(usize),
+    /// As many as there are resources for, and no more.
+    Resources(usize),
+}
 
 /// The slots of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,18 +149,22 @@ pub(super) struct Slots {
 /// `parallel: false` wins over it. `--jobs` lowers a number that the workflow gives, and replaces "every core".
 pub(super) fn slots(
     batch: &BatchSpec,
-    (jobs, cores): (Option<NonZeroUsize>, usize),
+    (jobs, room): (Option<NonZeroUsize>, Room),
     scope: &Arc<ItemScope>,
 ) -> Result<Slots, String> {
     let parallel = batch.parallel.as_ref().map(|setting| resolve("parallel", setting, scope)).transpose()?;
     let most = batch.max_parallel.as_ref().map(|setting| resolve("max_parallel", setting, scope)).transpose()?;
+    let (cores, auto) = match room {
+        Room::Cores(cores) => (cores.min(MOST_PARALLEL), AUTO_TIMES * cores.min(MOST_PARALLEL)),
+        Room::Resources(batches) => (batches.min(MOST_PARALLEL), batches),
+    };
     let fixed = |most| Slots { most, first: None };
     Ok(match (parallel, most) {
         (Some(false), _) | (None, None) => fixed(1),
         (_, Some(MaxParallel::Exactly(most))) => fixed(jobs.map_or(most, |jobs| most.min(jobs)).get()),
         (Some(true), None) => fixed(jobs.map_or(cores, Into::into).min(MOST_PARALLEL)),
         (_, Some(MaxParallel::Auto)) => {
-            let most = (AUTO_TIMES * cores).min(MOST_PARALLEL);
+            let most = auto.min(MOST_PARALLEL);
             let most = jobs.map_or(most, |jobs| most.min(jobs.get()));
             Slots { most, first: Some(cores.min(most)) }
         }

@@ -18,9 +18,9 @@ pub struct HostFigures {
     pub succeeded: u64,
     /// Items whose last attempt failed.
     pub failed: u64,
-    /// Attempts beyond the first.
+    /// Items to be tried again.
     pub retried: u64,
-    /// How long its frames took, from the time they were sent, in seconds.
+    /// How long its frames took, with all waiting, in seconds.
     pub seconds: f64,
 }
 

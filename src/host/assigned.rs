@@ -10,6 +10,7 @@ use crate::task::{Cancel, CurrentItems, ItemFiles, Lane, Program, StepContext, T
 use crate::text::{Printable, Secrets};
 use crate::wire::{Assignment, HostSettings, TokenLine};
 use crossbeam_channel::RecvTimeoutError;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::Builder;
@@ -42,7 +43,7 @@ impl Assigned {
             assignment;
         let place = Place::of(&token, &run, needs_files)?;
         let Place { name, alone } = &place;
-        // Where files are others, so would modules be that happen to have the same path.
+        // Other files there mean other modules at the same path.
         let (folder, imports) = alone.as_ref().map_or((&*folder, &*imports), |alone| (alone.path(), alone.path()));
         std::env::set_current_dir(folder)
             .map_err(|error| format!("host `{name}` cannot change to `{}`: {error}", Printable::path(folder)))?;
@@ -112,18 +113,30 @@ impl Place {
     /// Looks for the token of the step. Before anything else: without the same files, every path means something else here.
     ///
     /// # Errors
-    /// If the step needs the files of the engine, and they are not here.
+    /// If the step needs the files of the engine and they are not here, or if it is not sure whether they are.
     fn of(token: &Path, run: &str, needs_files: Option<String>) -> Result<Self, String> {
         let name = machine();
-        if std::fs::read(token).is_ok_and(|found| found.starts_with(run.as_bytes())) {
-            return Ok(Self { name, alone: None });
+        let folder = token.parent().unwrap_or(token);
+        let missing = match std::fs::read(token) {
+            Ok(found) if found.starts_with(run.as_bytes()) => return Ok(Self { name, alone: None }),
+            Ok(_) => Some("has another file there".to_owned()),
+            Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                Some(format!("cannot read it ({error})"))
+            }
+            // A network file system may show a new file late.
+            Err(_) if folder.exists() => {
+                Some("does not see the file in it that the engine has just written".to_owned())
+            }
+            Err(_) => None,
+        };
+        let shown = Printable::path(folder);
+        let advice = "hosts must share the file system of the engine; put the state directory (`--state-dir`), the workflow and its \
+                      files on storage that all of them mount";
+        if let Some(why) = missing {
+            return Err(format!("host `{name}` looked for the directory of the run, `{shown}`, and {why}: {advice}"));
         }
         if let Some(why) = needs_files {
-            let token = Printable::path(token.parent().unwrap_or(token)).to_string();
-            return Err(format!(
-                "host `{name}` does not see the directory of the run, `{token}`, and {why}: hosts must share the file system of \
-                 the engine; put the state directory (`--state-dir`), the workflow and its files on storage that all of them mount"
-            ));
+            return Err(format!("host `{name}` does not see the directory of the run, `{shown}`, and {why}: {advice}"));
         }
         let alone = tempfile::Builder::new().prefix("batchmill-").tempdir();
         let alone = alone.map_err(|error| format!("host `{name}` cannot create a directory: {error}"))?;

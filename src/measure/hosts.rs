@@ -20,7 +20,7 @@ pub struct HostWork {
     pub failed: u64,
     /// Items to be tried again.
     pub retried: u64,
-    /// How long its frames took, from the time they were sent, in microseconds.
+    /// How long its frames took, with all waiting, in microseconds.
     pub took: u64,
 }
 

@@ -1,4 +1,4 @@
-//! The settings of a step, as far as those need them who run its items.
+//! The settings of a step that concern whoever runs its items.
 
 use super::form::BatchFormat;
 use super::outcome::{Failure, FailureKind};

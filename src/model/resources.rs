@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// So that three times 0.1 fit into 0.3.
+const ROUNDING: f64 = 1e-9;
+
 /// What one frame needs, and so one slot. What is absent is left to whoever runs it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Resources {
@@ -20,7 +23,7 @@ impl Resources {
     /// How many frames have room on a machine with so many cores and so much memory; at least one, because nothing would run
     /// otherwise.
     pub fn frames_on(&self, cores: usize, memory: u64) -> usize {
-        let by_cores = self.cpus.map_or(cores, |cpus| (cores as f64 / cpus) as usize);
+        let by_cores = self.cpus.map_or(cores, |cpus| (cores as f64 / cpus + ROUNDING) as usize);
         let by_memory =
             self.memory.map_or(usize::MAX, |each| usize::try_from(memory / each.max(1)).unwrap_or(usize::MAX));
         by_cores.min(by_memory).max(1)

@@ -4,7 +4,7 @@ use super::env::StepEnv;
 use crate::compile::{OpenStep, Prepared, StartError, mentions};
 use crate::measure::wall_clock;
 use crate::model::{LaneSettings, Refusal};
-use crate::spec::{ItemsSpec, StepKind, TaskKind};
+use crate::spec::{ItemsSpec, PythonProgram, RequestBody, StepKind, TaskKind};
 use crate::task::{ItemFiles, RemoteStep, StepContext, TaskHost};
 use crate::template::{StepValue, value_to_json};
 use crate::wire::{Assignment, HostFile, HostScope, HostSettings, HostStep};
@@ -39,6 +39,7 @@ fn host_of(env: &StepEnv<'_>, open: &OpenStep, item_files: Option<&ItemFiles>) -
     refuse(env)?;
     let mut assignment = assignment(env, open).map_err(|message| Refusal { message, help: None })?;
     assignment.settings.item_files = item_files.map(ItemFiles::of_hosts);
+    assignment.needs_files = needs_files(env, &assignment).map(str::to_owned);
     let StepKind::Batch(batch) = &env.step.step.kind else { return Ok(Arc::clone(&env.run.host)) };
     let program = (assignment, batch.resources.0.clone());
     let remote = RemoteStep::announce(Arc::clone(driver), program, (pause(env, open), &env.cancel))?;
@@ -70,7 +71,6 @@ fn pause(env: &StepEnv<'_>, open: &OpenStep) -> Option<Duration> {
 fn assignment(env: &StepEnv<'_>, open: &OpenStep) -> Result<Assignment, String> {
     let (prepared, source) = (env.run.prepared, &env.run.prepared.workflow.source);
     let absolute = |path: &Path| std::path::absolute(path).map_err(|error| error.to_string());
-    let scope = scope(env)?;
     let token = token(env).map_err(|error| format!("cannot write to the directory of the run: {error}"))?;
     Ok(Assignment {
         run: env.run.folder.run.0.clone(),
@@ -80,23 +80,40 @@ fn assignment(env: &StepEnv<'_>, open: &OpenStep) -> Result<Assignment, String> 
         imports: absolute(&prepared.folder())?,
         folder: std::env::current_dir().map_err(|error| error.to_string())?,
         token: absolute(&token)?,
-        needs_files: needs_files(env, &scope).map(str::to_owned),
+        needs_files: None,
         settings: settings(&open.settings.lane, prepared),
         forms: open.source.forms().to_vec(),
-        scope,
+        scope: scope(env)?,
     })
 }
 
 /// Why hosts must share the file system of this machine, if they must. What a task opens by itself is not known.
-fn needs_files(env: &StepEnv<'_>, scope: &HostScope) -> Option<&'static str> {
+fn needs_files(env: &StepEnv<'_>, assignment: &Assignment) -> Option<&'static str> {
     let StepKind::Batch(batch) = &env.step.step.kind else { return None };
-    if scope.steps.values().any(|step| step.file.is_some()) {
-        return Some("the step reads the results of an earlier one");
+    if assignment.scope.steps.values().any(|step| step.file.is_some()) {
+        return Some("the step reads an earlier one, whose results are in a file");
     }
-    if env.step.step.outputs.item_files.is_some() {
-        return Some("`item_files` collects files of its items");
+    if assignment.settings.item_files.is_some() {
+        return Some("the step collects files of its items (`item_files`, `item_dir`)");
     }
-    reads_files(&batch.items)
+    reads_files(&batch.items).or_else(|| opens_files(&batch.task.kind))
+}
+
+/// Why a task opens files, if that shows in the workflow.
+fn opens_files(task: &TaskKind) -> Option<&'static str> {
+    match task {
+        TaskKind::Python(task) if matches!(task.program, PythonProgram::Script(_)) => {
+            Some("its code is in a file (`script`)")
+        }
+        TaskKind::Http(task) if matches!(task.body, RequestBody::Multipart { .. }) => {
+            Some("its requests send files (`files`)")
+        }
+        TaskKind::Http(task) if task.tls.ca_file.is_some() => Some("its requests need certificates (`ca_file`)"),
+        TaskKind::Http(task) if task.tls.client_cert.is_some() => {
+            Some("its requests need a certificate (`client_cert`)")
+        }
+        _ => None,
+    }
 }
 
 /// Why items are files, if they are.

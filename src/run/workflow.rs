@@ -102,7 +102,7 @@ pub fn run(
         run.announcer.notice_of_run(format!("connecting to the executor `{}`", executor.executor()));
         executor.start(&id.0, &stopper.control().cancel).map_err(|error| error.masked(&prepared.secrets))?;
         let (name, slots) = (executor.name(), executor.slots().unwrap_or(1));
-        run.announcer.notice_of_run(format!("items of batch steps run on {name}, up to {slots} frames at a time"));
+        run.announcer.notice_of_run(format!("frames of batch steps run on {name}, up to {slots} at a time"));
     }
     if let Err(why) = &server {
         run.announcer.notice_of_run(format!("`batchmill ctl` cannot reach this run: cannot create its socket: {why}"));

@@ -125,12 +125,32 @@ fn below(root: u32, mut visit: impl FnMut(u32)) {
     }
 }
 
-/// The memory that processes can still have, in bytes.
+/// The memory that processes can still have, in bytes: on this machine, and in the control groups of this process.
 pub fn available_memory() -> u64 {
-    match named(&of_machine("meminfo"), "MemAvailable:") {
+    let of_machine = match named(&of_machine("meminfo"), "MemAvailable:") {
         0 => u64::MAX,
         kibibytes => kibibytes << 10,
-    }
+    };
+    of_machine.min(group_memory())
+}
+
+/// The memory that the control groups of this process (version 2) leave it, in bytes. Without limits, as much as there may be.
+fn group_memory() -> u64 {
+    let groups = fs::read_to_string(of_machine("self/cgroup")).unwrap_or_default();
+    let Some(own) = groups.lines().find_map(|line| line.strip_prefix("0::/")) else { return u64::MAX };
+    let root = match std::env::var_os("BATCHMILL_TEST_PROC") {
+        Some(root) => PathBuf::from(root).join("groups"),
+        None => PathBuf::from("/sys/fs/cgroup"),
+    };
+    let number = |path: PathBuf| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+    let left = |group: PathBuf| {
+        let (most, now) = (number(group.join("memory.max"))?, number(group.join("memory.current"))?);
+        // Of cached files, the kernel gives up what was not used lately.
+        let cached = named(&group.join("memory.stat"), "inactive_file ");
+        Some(most.saturating_sub(now.saturating_sub(cached)))
+    };
+    let own = PathBuf::from(own);
+    own.ancestors().filter_map(|group| left(root.join(group))).min().unwrap_or(u64::MAX)
 }
 
 /// The load average of the last minute; 0 if it is unknown.

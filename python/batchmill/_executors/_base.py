@@ -22,6 +22,7 @@ __all__ = [
     "listed",
     "made_by",
     "outcome_of",
+    "room",
 ]
 
 
@@ -52,6 +53,16 @@ class Resources:
         """Return them by the names of Ray and Dask, which differ for memory."""
         named = {"CPU": self.cpus, "GPU": self.gpus, memory: self.memory, **self.custom}
         return {name: amount for name, amount in named.items() if amount is not None}
+
+
+# More frames than any cluster runs.
+_MANY = 1_000_000
+
+
+def room(has: dict[str, float], needed: dict[str, float]) -> int:
+    """How many frames that need this fit at a time where there is so much."""
+    # Rounded so that three times 0.1 fit into 0.3.
+    return min([_MANY, *(int(has.get(name, 0) / amount + 1e-9) for name, amount in needed.items())])
 
 
 def listed(resources: dict[str, float]) -> str:

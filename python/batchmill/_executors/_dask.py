@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -20,6 +21,7 @@ from batchmill._executors._base import (
     listed,
     made_by,
     outcome_of,
+    room,
 )
 from batchmill._version import __version__
 
@@ -27,6 +29,8 @@ __all__ = ["DaskExecutor"]
 
 # A program of so many bytes goes along with each frame; a larger one goes once.
 _ALONG = 1 << 20
+# Seconds between two looks whether workers have what frames need.
+_LOOK = 5.0
 
 
 class DaskExecutor(Executor):
@@ -58,6 +62,9 @@ class DaskExecutor(Executor):
         self._which = which
         self._programs: dict[str, Any] = {}
         self._lock = threading.Lock()
+        # By the name of a frame: what it needs, and whom to tell.
+        self._needing: dict[str, tuple[dict[str, float], Callable[[Outcome], None]]] = {}
+        self._is_watched = False
 
     @property
     def name(self) -> str:
@@ -69,13 +76,37 @@ class DaskExecutor(Executor):
         workers = self._workers()
         found = sum(_room(worker, needed) for worker in workers)
         if needed and workers and not found:
-            options = ",".join(f"{name}={amount:.15g}" for name, amount in needed.items())
-            raise ExecutorRefusedError(
-                f"no worker of the Dask scheduler has the resources {listed(needed)}",
-                f"start workers with `dask worker ADDRESS --resources \"{options}\"`, or remove `resources`",
-            )
+            lacking = _lacking(needed)
+            raise ExecutorRefusedError(lacking.message, lacking.help)
         # Workers may yet come.
         return found or 1
+
+    def _watch(self) -> None:
+        """Notice that workers have come, or are left, of which none has what a frame needs: Dask would wait without end."""
+        while True:
+            time.sleep(_LOOK)
+            with self._lock:
+                waiting = list(self._needing.items())
+            try:
+                workers = self._workers() if waiting else []
+            except Exception:
+                # A scheduler that is gone ends its frames by itself.
+                continue
+            for name, (needed, done) in waiting:
+                if workers and not any(_room(worker, needed) for worker in workers):
+                    with self._lock:
+                        still = self._needing.pop(name, None)
+                    if still is not None:
+                        done(_lacking(needed))
+
+    def _needs(self, name: str, resources: Resources, done: Callable[[Outcome], None]) -> None:
+        needed = resources.by_name(memory="MEMORY")
+        if needed:
+            with self._lock:
+                self._needing[name] = (needed, done)
+                if not self._is_watched:
+                    self._is_watched = True
+                    threading.Thread(target=self._watch, name="dask-watch", daemon=True).start()
 
     def _workers(self) -> list[dict[str, Any]]:
         try:
@@ -103,7 +134,13 @@ class DaskExecutor(Executor):
             done(Refused(f"{type(error).__name__}: {error}", "start a scheduler, then resume the run"))
             return lambda: None
 
+        self._needs(name, program.resources, done)
+
         def ended(future: Any) -> None:
+            with self._lock:
+                if self._needing.pop(name, None) is None and program.resources.are_given:
+                    # It has had its outcome.
+                    return
             try:
                 outcome: Outcome = future.result().data
             except BaseException as error:
@@ -148,10 +185,18 @@ def _names_function(which: str) -> bool:
     return bool(colon) and all(part.isidentifier() for part in [*module.split("."), *function.split(".")])
 
 
+def _lacking(needed: dict[str, float]) -> Refused:
+    """Say that no worker has what a frame needs."""
+    options = ",".join(f"{name}={amount:.15g}" for name, amount in needed.items())
+    return Refused(
+        f"no worker of the Dask scheduler has the resources {listed(needed)}",
+        f"start workers with `dask worker ADDRESS --resources \"{options}\"`, or remove `resources`",
+    )
+
+
 def _room(worker: dict[str, Any], needed: dict[str, float]) -> int:
     """How many frames that need this a worker can run side by side."""
-    has: dict[str, float] = worker.get("resources") or {}
-    return min([int(worker["nthreads"]), *(int(has.get(name, 0) / amount) for name, amount in needed.items())])
+    return min(int(worker["nthreads"]), room(worker.get("resources") or {}, needed))
 
 
 class _Opaque:

@@ -21,6 +21,7 @@ from batchmill._executors._base import (
     imported,
     listed,
     outcome_of,
+    room,
 )
 from batchmill._version import __version__
 
@@ -62,18 +63,19 @@ class RayExecutor(Executor):
         return f"Ray ({self._which})"
 
     def slots(self, resources: Resources) -> int:
-        try:
-            # Ray takes amounts above 1 only if they are whole.
-            self._run.options(**_options(resources))
-        except ValueError as error:
-            raise ExecutorRefusedError(f"Ray takes no such resources: {error}", "see `resources` of the step") from error
+        # Ray itself says so only when it gets a task.
+        if resources.gpus is not None and resources.gpus > 1 and not float(resources.gpus).is_integer():
+            raise ExecutorRefusedError(
+                f"Ray takes {resources.gpus:g} GPUs for no task", "write 1 or less, or a whole number, in `gpus`"
+            )
         needed = {"CPU": 1.0, **resources.by_name(memory="memory")}
         nodes: list[dict[str, Any]] = [node for node in self._ray.nodes() if node["Alive"]]
-        found = sum(min(int(node["Resources"].get(name, 0) / amount) for name, amount in needed.items()) for node in nodes)
+        found = sum(room(node["Resources"], needed) for node in nodes)
         if resources.are_given and not found:
             raise ExecutorRefusedError(
                 f"no node of the Ray cluster has the resources {listed(needed)}",
-                "start a node that has them (`ray start` takes `--num-cpus`, `--num-gpus`, `--memory` and `--resources`), or ask for less",
+                "start a node that has them (`ray start` takes `--num-cpus`, `--num-gpus`, `--memory` and `--resources`), or "
+                "ask for less",
             )
         return found or 1
 
@@ -86,6 +88,9 @@ class RayExecutor(Executor):
             ref = self._run.options(name=name, **_options(program.resources)).remote(
                 program.digest, sent, frame, __version__
             )
+        except ValueError as error:
+            done(Refused(f"Ray takes no such frame: {error}", "change `resources` of the step"))
+            return lambda: None
         except Exception as error:
             done(Refused(f"Ray takes no more frames: {type(error).__name__}: {error}", "resume the run when it does"))
             return lambda: None

@@ -151,9 +151,9 @@ pub enum KeyType {
     Retry,
     /// A `resources` mapping.
     Resources,
-    /// A mapping of names to numbers above 0.
+    /// A mapping of names to amounts.
     Amounts,
-    /// A number above 0.
+    /// A number of at least 0.0001.
     Amount,
     /// A `range`: its end, a list or a mapping.
     Range,

@@ -30,15 +30,43 @@ pub(super) fn resources(field: &Field<'_>, errors: &mut ErrorList) -> Option<Res
     Some(found)
 }
 
+/// The smallest amount. Ray counts no finer.
+const LEAST: f64 = 0.0001;
+
 fn amount(value: &Value) -> Result<f64, ValueError> {
     match value.as_f64() {
-        Some(amount) if amount > 0.0 && amount.is_finite() => Ok(amount),
-        _ => Err(ValueError::expected("a number above 0", value)),
+        Some(amount) if amount >= LEAST && amount.is_finite() => Ok(amount),
+        _ => Err(ValueError::expected("a number of at least 0.0001", value)),
     }
 }
 
+/// Names that clusters give to what has a key of its own, and what to write.
+const KEYS: [(&str, &str); 4] = [
+    ("cpu", "write `cpus` next to `custom`"),
+    ("gpu", "write `gpus` next to `custom`"),
+    ("memory", "write `memory` next to `custom`"),
+    ("object_store_memory", "write `memory` next to `custom`"),
+];
+
 fn amounts(value: &Value) -> Result<BTreeMap<String, f64>, ValueError> {
-    let wanted = || ValueError::expected("a mapping of names to numbers above 0, such as `{license: 1}`", value);
-    let entries = value.as_object().ok_or_else(wanted)?;
-    entries.iter().map(|(name, amount_of)| Ok((name.clone(), amount(amount_of).map_err(|_| wanted())?))).collect()
+    let entries = value.as_object().filter(|entries| !entries.is_empty());
+    let wanted = || ValueError::expected("a mapping of names to numbers, such as `{license: 1}`", value);
+    entries.ok_or_else(wanted)?.iter().map(|(name, value)| Ok((named(name)?, of(name, value)?))).collect()
+}
+
+fn of(name: &str, value: &Value) -> Result<f64, ValueError> {
+    amount(value).map_err(|_| ValueError::new(format!("needs a number of at least 0.0001 for `{name}`")))
+}
+
+/// A name that clusters take, also on their command line.
+fn named(name: &str) -> Result<String, ValueError> {
+    if let Some((_, way_out)) = KEYS.iter().find(|(taken, _)| name.eq_ignore_ascii_case(taken)) {
+        return Err(ValueError::new(format!("cannot have `{name}`")).help(way_out));
+    }
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-.:/".contains(letter);
+    if name.is_empty() || !name.chars().all(is_plain) {
+        let error = ValueError::new(format!("cannot have the name `{name}`"));
+        return Err(error.help("names are letters, digits and `_`, `-`, `.`, `:`, `/`"));
+    }
+    Ok(name.to_owned())
 }

@@ -207,7 +207,15 @@ fn mapping(key_type: KeyType) -> Value {
         KeyType::Retry => any_of([count(), reference("retry")]),
         KeyType::Resources => reference("resources"),
         KeyType::Amount => amount(),
-        KeyType::Amounts => json!({"type": "object", "additionalProperties": amount()}),
+        KeyType::Amounts => json!({
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": {
+                "pattern": "^[A-Za-z0-9_.:/-]+$",
+                "not": {"pattern": "^([Cc][Pp][Uu]|[Gg][Pp][Uu]|([Oo][Bb][Jj][Ee][Cc][Tt]_[Ss][Tt][Oo][Rr][Ee]_)?[Mm][Ee][Mm][Oo][Rr][Yy])$"},
+            },
+            "additionalProperties": amount(),
+        }),
         KeyType::Range => range(),
         KeyType::Auth => reference("auth"),
         KeyType::Outputs => any_of([output_name(), reference("outputs")]),
@@ -280,9 +288,9 @@ fn range() -> Value {
     any_of([range, reference("range")])
 }
 
-/// A number above 0.
+/// An amount of a resource.
 fn amount() -> Value {
-    json!({"type": "number", "exclusiveMinimum": 0})
+    json!({"type": "number", "minimum": 0.0001})
 }
 
 fn integer() -> Value {

@@ -236,9 +236,12 @@ impl Lane for RemoteLane {
         let mut outcome = FrameOutcome::default();
         outcome.batches.resize(frame.batches.len(), BatchOutcome::default());
         let pieces = whole(frame, &self.context.withdrawn, &mut outcome);
-        if let Some(first) = pieces.first() {
-            self.context.current_items.on(self.slot, first.batch.indexes.get(0), Instant::now());
-        }
+        let Some(first) = pieces.first() else {
+            // The user has taken all of them out.
+            sort(&mut outcome);
+            return outcome;
+        };
+        self.context.current_items.on(self.slot, first.batch.indexes.get(0), Instant::now());
         match self.send(&pieces, frame.halt_on_failure) {
             Sent::Ran(ran) => drop(self.take(&pieces, ran, (frame, &mut outcome))),
             Sent::Lost(_) => self.one_by_one(pieces, frame, &mut outcome),

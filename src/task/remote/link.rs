@@ -159,7 +159,7 @@ impl Waiting {
             DriverMessage::Outcome(ticket, bytes) => self.answer(ticket, Answer::Outcome(bytes)),
             DriverMessage::Lost(LostFrame { ticket, why, shared }) => self.answer(ticket, Answer::Lost { why, shared }),
             DriverMessage::Room(room) => {
-                // Who asked may have been stopped meanwhile.
+                // The asker may have been stopped meanwhile.
                 drop(lock(&self.asks).take().map(|asks| asks.send(room)));
             }
             DriverMessage::Refused(refusal) => {
