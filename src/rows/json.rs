@@ -66,6 +66,15 @@ pub fn describe(form: &Form, items: &Items, position: usize, origin: Option<&Ori
     })
 }
 
+/// A row that cannot be read, whole and with its place: JSON of `file`, `line` and `text`. Bytes that are no text are replaced.
+pub fn saved(items: &Items, position: usize, origin: Option<&Origin>) -> Vec<u8> {
+    let text = String::from_utf8_lossy(items.get(position));
+    let text = text.trim_end_matches(['\n', '\r']);
+    let line = origin.map(|origin| origin.line(items, 0, position));
+    let saved = serde_json::json!({"file": origin.map(|origin| &*origin.file), "line": line, "text": text});
+    saved.to_string().into_bytes()
+}
+
 fn write(json: &mut Vec<u8>, value: &(impl serde::Serialize + ?Sized)) {
     serde_json::to_writer(json, value).expect("text, numbers and booleans can always be written to memory");
 }

@@ -26,6 +26,7 @@ mod remote;
 mod repro;
 mod retention;
 mod room;
+mod saved_rows;
 mod scope;
 mod signals;
 mod steering;

@@ -54,6 +54,7 @@ pub(super) fn csv_spec(paths: &[String]) -> RowsSpec {
         limit: None,
         skip: None,
         on_bad_row: OnBadRow::Fail,
+        save_bad_rows: None,
         on_schema_drift: OnSchemaDrift::Group,
     }
 }

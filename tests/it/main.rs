@@ -149,6 +149,8 @@ mod rows;
 mod rows_again;
 /// Files of rows that were edited.
 mod rows_mended;
+/// Rows that cannot be read, kept in a file.
+mod saved_rows;
 /// The JSON Schema for editors, against the parser.
 mod schema;
 /// Secrets, which nothing keeps and nothing shows.

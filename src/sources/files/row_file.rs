@@ -112,6 +112,14 @@ impl RowFile {
         self.cutter_for(Purpose::Look, spec, &Meter::default())
     }
 
+    /// Its text as UTF-8, from the beginning.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub(super) fn text(&self, spec: &RowsSpec, meter: &Meter) -> io::Result<Box<dyn Read + Send>> {
+        decode(self.open(spec.compression, meter)?, self.layout(spec)?.encoding)
+    }
+
     fn cutter_for(&self, purpose: Purpose, spec: &RowsSpec, meter: &Meter) -> io::Result<Cutter> {
         let layout = self.layout(spec)?;
         let text = decode(self.open_for(purpose, spec.compression, meter)?, layout.encoding)?;

@@ -8,7 +8,7 @@ pub fn examples(group: &str, key: &str) -> &'static [&'static str] {
         "step" => step(key),
         "batch" => batch(key),
         "outputs" | "aggregate" => results(key),
-        "items" | "rows" | "sql" | "range" => source(key),
+        "items" | "rows" | "on_bad_row" | "sql" | "range" => source(key),
         _ => task(key),
     }
 }
@@ -145,8 +145,9 @@ fn source(key: &str) -> &'static [&'static str] {
         "compression" => &["gzip"],
         "where_from" => &["file"],
         "limit" => &["1000"],
-        "on_bad_row" => &["skip"],
+        "on_bad_row" => &["skip", "{save: bad.csv}"],
         "on_schema_drift" => &["union"],
+        "save" => &["bad.csv", "'bad/{{ run.id }}.jsonl'"],
         "product" => &["{lr: [0.1, 0.01], seed: {range: 5}}"],
         "start" => &["1"],
         "stop" => &["100"],

@@ -16,7 +16,7 @@ pub use examples::examples;
 pub use key::{DefaultValue, Key, KeyGroup, KeyType};
 pub use nearest::{either, listed, nearest};
 pub use reductions::AGGREGATE;
-pub use row_keys::{ROWS, SQL};
+pub use row_keys::{ROWS, SAVED_ROWS, SQL};
 pub use table::{
     AUTH, BATCH, ECHO, HTTP, OUTPUTS, PARAM, PYTHON, RANGE, RETRY, SHELL, SOURCES, STDIN, STEP, TASK, WORKFLOW,
     key_groups,

@@ -1,7 +1,7 @@
 //! The keys that say how rows of files and databases are read.
 
 use super::key::{KeyGroup, KeyType, is, key, words};
-use super::words::{COMPRESSIONS, DIALECTS, NAMES, NULS, ON_BAD_ROW, ON_SCHEMA_DRIFT, RAGGED, STRAY_QUOTES};
+use super::words::{COMPRESSIONS, DIALECTS, NAMES, NULS, ON_SCHEMA_DRIFT, RAGGED, STRAY_QUOTES};
 
 /// The options of `csv`, `jsonl` and `parquet`.
 pub static ROWS: KeyGroup = KeyGroup {
@@ -52,7 +52,7 @@ pub static ROWS: KeyGroup = KeyGroup {
         key("where_from", KeyType::Word, None, "Name of a column to add for the path of the file"),
         key("limit", KeyType::Count, None, "Maximum number of rows"),
         key("skip", KeyType::Integer, is("0"), "Number of rows to skip"),
-        key("on_bad_row", KeyType::OneOf(ON_BAD_ROW), is("fail"), "What to do with rows that cannot be read"),
+        key("on_bad_row", KeyType::OnBadRow, is("fail"), "What to do with rows that cannot be read"),
         key(
             "on_schema_drift",
             KeyType::OneOf(ON_SCHEMA_DRIFT),
@@ -60,6 +60,13 @@ pub static ROWS: KeyGroup = KeyGroup {
             "What to do if files have different columns",
         ),
     ],
+};
+
+/// `on_bad_row` as a mapping.
+pub static SAVED_ROWS: KeyGroup = KeyGroup {
+    name: "on_bad_row",
+    doc: "A file for the rows that cannot be read; they are skipped",
+    keys: &[key("save", KeyType::Text, None, "File for the rows, which ends in `.csv` or `.jsonl`")],
 };
 
 /// The options of `sql`.

@@ -2,7 +2,7 @@
 
 use super::key::{KeyGroup, KeyType, is, key, words};
 use super::reductions::AGGREGATE;
-use super::row_keys::{ROWS, SQL};
+use super::row_keys::{ROWS, SAVED_ROWS, SQL};
 use super::words::{
     BACKOFFS, BATCH_FORMATS, BATCH_TEXTS, CSV_QUOTES, FORMATS, IF_EXISTS, INCLUDES, ON_MISSING, ON_TYPE_CONFLICT,
     OPERATIONS, OUTPUT_COMPRESSIONS, PARAM_TYPES, STEP_TYPES, TASK_TYPES,
@@ -373,10 +373,27 @@ pub static AUTH: KeyGroup = KeyGroup {
 };
 
 /// Every group of keys.
-pub fn key_groups() -> [&'static KeyGroup; 18] {
+pub fn key_groups() -> [&'static KeyGroup; 19] {
     [
-        &WORKFLOW, &PARAM, &STEP, &OUTPUTS, &BATCH, &AGGREGATE, &SOURCES, &ROWS, &SQL, &RANGE, &TASK, &RETRY, &SHELL,
-        &STDIN, &PYTHON, &HTTP, &AUTH, &ECHO,
+        &WORKFLOW,
+        &PARAM,
+        &STEP,
+        &OUTPUTS,
+        &BATCH,
+        &AGGREGATE,
+        &SOURCES,
+        &ROWS,
+        &SQL,
+        &RANGE,
+        &TASK,
+        &RETRY,
+        &SHELL,
+        &STDIN,
+        &PYTHON,
+        &HTTP,
+        &AUTH,
+        &ECHO,
+        &SAVED_ROWS,
     ]
 }
 

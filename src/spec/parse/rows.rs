@@ -1,13 +1,14 @@
 //! `{csv:}`, `{jsonl:}` and `{parquet:}`: rows of files, and how to read them.
 
+use super::bad_rows::on_bad_row;
 use super::dialect::dialect;
 use super::section::{Field, Section};
 use super::values::{dates, reject_templates, texts, value_format};
 use crate::model::{Kind, Text};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys::{
-    self, COMPRESSIONS, DIALECTS, FOUND_OUT, KINDS, NAMES, NOT_OF_JSON_LINES, NOT_OF_PARQUET, ON_BAD_ROW,
-    ON_SCHEMA_DRIFT, either, nearest,
+    self, COMPRESSIONS, DIALECTS, FOUND_OUT, KINDS, NAMES, NOT_OF_JSON_LINES, NOT_OF_PARQUET, ON_SCHEMA_DRIFT, either,
+    nearest,
 };
 use crate::spec::node::{NodeKind, shorten};
 use crate::spec::rows::{Compression, DialectFrom, Header, Names, OnBadRow, OnSchemaDrift, RowFormat, RowsSpec, Types};
@@ -36,6 +37,8 @@ pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut Er
     };
     let dialect_from = dialect_from(section, errors);
     let header = section.take("header").and_then(|field| header(&field, errors)).unwrap_or(Header::First);
+    let (what, save_bad_rows) =
+        section.take("on_bad_row").map_or((OnBadRow::Fail, None), |field| on_bad_row(&field, errors));
     let types = section.take("types").and_then(|field| types(&field, errors)).unwrap_or(Types::AsTheyAre);
     let rows = RowsSpec {
         format,
@@ -57,11 +60,8 @@ pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut Er
         where_from: section.take("where_from").and_then(|field| field.literal(errors)).map(|text| text.raw),
         limit: section.take("limit").and_then(|field| field.setting(errors)),
         skip: section.take("skip").and_then(|field| skip(&field, errors)),
-        on_bad_row: match one_of(section, "on_bad_row", ON_BAD_ROW, errors) {
-            Some("skip") => OnBadRow::Skip,
-            Some("error") => OnBadRow::Error,
-            _ => OnBadRow::Fail,
-        },
+        on_bad_row: what,
+        save_bad_rows,
         on_schema_drift: match one_of(section, "on_schema_drift", ON_SCHEMA_DRIFT, errors) {
             Some("group") => OnSchemaDrift::Group,
             Some("union") => OnSchemaDrift::Union,

@@ -16,8 +16,16 @@ use serde_json::{Map, Value, json};
 /// The JSON Schema (draft 2020-12) of a workflow file.
 pub fn schema() -> Value {
     let mut defs = Map::new();
-    for group in [&keys::OUTPUTS, &keys::AGGREGATE, &keys::RANGE, &keys::RETRY, &keys::AUTH, &keys::PARAM, &keys::STDIN]
-    {
+    for group in [
+        &keys::OUTPUTS,
+        &keys::AGGREGATE,
+        &keys::RANGE,
+        &keys::RETRY,
+        &keys::AUTH,
+        &keys::PARAM,
+        &keys::STDIN,
+        &keys::SAVED_ROWS,
+    ] {
         defs.insert(group.name.to_owned(), closed(group, properties(group)));
     }
     for name in ["outputs", "aggregate", "auth"] {
@@ -25,6 +33,7 @@ pub fn schema() -> Value {
     }
     defs["range"]["required"] = json!(["stop"]);
     defs["stdin"]["required"] = json!(["batch"]);
+    defs["on_bad_row"]["required"] = json!(["save"]);
     let without_path = ["name", "path", "item_files", "on_missing", "sql", "table", "key", "if_exists"];
     let of_path = keys::OUTPUTS.names().filter(|name| !without_path.contains(name)).map(|name| (name, "path"));
     let of_sql = ["table", "key", "if_exists"].map(|name| (name, "sql"));
