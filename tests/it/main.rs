@@ -12,6 +12,8 @@ mod aggregate;
 mod alerts;
 /// All faults of a file.
 mod all_faults;
+/// Members of zip archives.
+mod archives;
 /// Which module may import which, and where the heavy crates live.
 mod arrows;
 /// Rows and files that cannot be read.

@@ -5,6 +5,7 @@
 
 mod aliases;
 mod examples;
+mod groups;
 mod key;
 mod nearest;
 mod reductions;
@@ -13,13 +14,13 @@ mod table;
 mod words;
 
 pub use examples::examples;
+pub use groups::key_groups;
 pub use key::{DefaultValue, Key, KeyGroup, KeyType};
 pub use nearest::{either, listed, nearest};
 pub use reductions::AGGREGATE;
 pub use row_keys::{ROWS, SAVED_ROWS, SQL};
 pub use table::{
     AUTH, BATCH, ECHO, HTTP, OUTPUTS, PARAM, PYTHON, RANGE, RETRY, SHELL, SOURCES, STDIN, STEP, TASK, WORKFLOW,
-    key_groups,
 };
 pub use words::{
     BACKOFFS, BATCH_FORMATS, BATCH_TEXTS, COMPRESSIONS, CSV_QUOTES, DIALECTS, EXTENSION, FORMATS, FOUND_OUT, IF_EXISTS,
