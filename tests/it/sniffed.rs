@@ -1,6 +1,6 @@
 //! What `inspect` finds out about how CSV files are written: the source that it proposes reads them as they were meant.
 
-use crate::rows::run_python;
+use crate::rows::{reads, run_python};
 use crate::support::{Sandbox, repository};
 use serde_json::{Map, Value, json};
 
@@ -100,4 +100,27 @@ fn many_types_take_few_lines() {
     );
     let sandbox = sandbox.file("w.yaml", workflow);
     sandbox.batchmill(&["run", "w.yaml", "--progress", "none"]).exits_with(0);
+}
+
+/// Written by Python in each byte order, without a mark.
+#[test]
+fn utf_16_without_a_mark_is_found_and_read() {
+    let write = "rows = [('größe', 'ort', 'n')] + [('x' * (n % 7), 'Köln, 東', str(n)) for n in range(20000)]
+import csv, io
+out = io.StringIO()
+csv.writer(out).writerows(rows)
+for name in ['utf-16-le', 'utf-16-be']: open(name + '.csv', 'wb').write(out.getvalue().encode(name))";
+    for name in ["utf-16-le", "utf-16-be"] {
+        for options in [format!("encoding: {name}"), "dialect: auto".to_owned()] {
+            let items = format!("csv: {name}.csv, types: {{n: integer}}, {options}");
+            let sandbox = Sandbox::with(&reads(&items, "batch_size: 1000"));
+            run_python(&sandbox, &["-c", write]);
+            sandbox.run(&["--progress", "none"]).exits_with(0);
+            let found = sandbox.results("read");
+            assert_eq!(found.len(), 20_000, "{items}");
+            assert_eq!(found[13], json!({"größe": "xxxxxx", "ort": "Köln, 東", "n": 13}), "{items}");
+            let inspected = sandbox.batchmill(&["inspect", &format!("{name}.csv")]).exits_with(0).stdout;
+            assert!(inspected.contains(&format!("encoding: {}", name.replacen("16-", "16", 1))), "{inspected}");
+        }
+    }
 }
