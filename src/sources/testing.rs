@@ -51,6 +51,7 @@ pub(super) fn csv_spec(paths: &[String]) -> RowsSpec {
         null: Vec::new(),
         compression: Compression::Auto,
         where_from: None,
+        partitions: false,
         limit: None,
         skip: None,
         on_bad_row: OnBadRow::Fail,

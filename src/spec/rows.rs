@@ -37,6 +37,8 @@ pub struct RowsSpec {
     pub compression: Compression,
     /// `where_from`: a column for the path of the file.
     pub where_from: Option<String>,
+    /// `partitions`: whether `name=value` in paths are columns.
+    pub partitions: bool,
     /// `limit`: the maximum number of rows.
     pub limit: Option<Setting<NonZeroUsize>>,
     /// `skip`: the number of rows to skip.

@@ -3,6 +3,7 @@
 use super::head::FileHead;
 use super::layout::{Beginning, FileLayout, csv_form, detect_layout};
 use super::profile::{ColumnProfile, CompressionProfile, FileProfile, Kinds};
+use crate::model::Nan;
 use crate::rows::{CsvStats, Cutter, HeaderRow, Inference, JsonKinds, JsonLinesStats, Occurrences};
 use crate::sniff::{Finding, Found};
 use crate::sources::{DetectedEncoding, Meter, ReadingOptions, RowFile, SurveyRequest, decode, guess, reading};
@@ -57,7 +58,9 @@ impl Scan<'_> {
         profile.text.guessed = detected.guessed;
         if profile.format == RowFormat::JsonLines {
             let text = decode(head.into_stream(), detected.encoding)?;
-            return read_json(Cutter::of_lines(text), detected, profile);
+            let loose = self.options.values.nan == Nan::Drop;
+            let stats = if loose { JsonLinesStats::loose() } else { JsonLinesStats::new() };
+            return read_json((Cutter::of_lines(text), stats), detected, profile);
         }
         let layout = loop {
             // The first record may be longer than the beginning.
@@ -144,8 +147,11 @@ fn mended(finding: &Finding) -> Option<Occurrences> {
     mended
 }
 
-fn read_json(mut cutter: Cutter, detected: DetectedEncoding, profile: &mut FileProfile) -> io::Result<OtherEncoding> {
-    let mut stats = JsonLinesStats::new();
+fn read_json(
+    (mut cutter, mut stats): (Cutter, JsonLinesStats),
+    detected: DetectedEncoding,
+    profile: &mut FileProfile,
+) -> io::Result<OtherEncoding> {
     let mut ended = Ok(());
     loop {
         match cutter.block() {

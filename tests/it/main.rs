@@ -103,6 +103,8 @@ mod logs;
 /// Runs that earlier versions made.
 mod messy;
 mod migrations;
+/// NaN and infinities in files of rows.
+mod nan;
 /// Values in code for another program.
 mod nested_code;
 /// Names that are not UTF-8.
@@ -116,6 +118,8 @@ mod owners;
 mod params;
 /// Rows of Parquet files.
 mod parquet;
+/// Parts of paths as columns.
+mod partitions;
 /// Where errors are shown, and names beyond ASCII.
 mod places;
 /// Trials of a step, and what follows from them.

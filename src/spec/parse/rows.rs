@@ -12,7 +12,7 @@ use crate::spec::keys::{
 };
 use crate::spec::node::{NodeKind, shorten};
 use crate::spec::rows::{Compression, DialectFrom, Header, Names, OnBadRow, OnSchemaDrift, RowFormat, RowsSpec, Types};
-use crate::spec::setting::Setting;
+use crate::spec::setting::{Readable, Setting};
 use std::collections::HashSet;
 
 /// Reads `csv`, `jsonl` or `parquet` with its options.
@@ -22,16 +22,7 @@ pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut Er
         "jsonl" => RowFormat::JsonLines,
         _ => RowFormat::Parquet,
     };
-    let (useless, what, why): (&[&[&str]], _, _) = match format {
-        RowFormat::Csv => (&[], "", ""),
-        RowFormat::JsonLines => (NOT_OF_JSON_LINES, "JSON Lines", "each line has its own names and types"),
-        RowFormat::Parquet => (NOT_OF_PARQUET, "Parquet", "a Parquet file defines how it is read"),
-    };
-    for name in useless.iter().copied().flatten() {
-        if let Some(field) = section.take(name) {
-            errors.push(field.error(format!("cannot be used with {what}")).help(why));
-        }
-    }
+    refuse_useless(format, section, errors);
     let one_of = |section: &mut Section<'_>, name: &str, words: &[&'static str], errors: &mut ErrorList| {
         section.take(name).and_then(|field| field.one_of(words, errors))
     };
@@ -58,6 +49,7 @@ pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut Er
         null: section.take("null").map(|field| texts(&field, errors)).unwrap_or_default(),
         compression: compression(section, errors),
         where_from: section.take("where_from").and_then(|field| field.literal(errors)).map(|text| text.raw),
+        partitions: section.take("partitions").and_then(|field| field.with(bool::read, errors)).unwrap_or(false),
         limit: section.take("limit").and_then(|field| field.setting(errors)),
         skip: section.take("skip").and_then(|field| skip(&field, errors)),
         on_bad_row: what,
@@ -70,6 +62,29 @@ pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut Er
     };
     section.reject_unknown(&[&keys::SOURCES, &keys::ROWS], errors);
     (!rows.paths.is_empty()).then_some(rows)
+}
+
+/// Refuses options that have no use for a format.
+fn refuse_useless(format: RowFormat, section: &mut Section<'_>, errors: &mut ErrorList) {
+    let (useless, what, why): (&[&[&str]], _, _) = match format {
+        RowFormat::Csv => (&[], "", ""),
+        RowFormat::JsonLines => (NOT_OF_JSON_LINES, "JSON Lines", "each line has its own names and types"),
+        RowFormat::Parquet => (NOT_OF_PARQUET, "Parquet", "a Parquet file defines how it is read"),
+    };
+    for name in useless.iter().copied().flatten() {
+        if let Some(field) = section.take(name) {
+            errors.push(field.error(format!("cannot be used with {what}")).help(why));
+        }
+    }
+    if format == RowFormat::JsonLines
+        && let Some(field) = section.take("nan")
+    {
+        if field.node.as_text().is_some_and(|text| text.raw == "keep") {
+            errors.push(field.error("cannot be `keep` with JSON Lines").help("use `drop`, which makes them null"));
+        } else {
+            section.extend([field]);
+        }
+    }
 }
 
 /// Reads `dialect`, and refuses what `auto` finds out.
