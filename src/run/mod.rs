@@ -7,6 +7,7 @@ mod advice;
 mod aggregate;
 mod aggregate_file;
 mod control;
+mod empty_header;
 mod env;
 mod error;
 mod forecast;
