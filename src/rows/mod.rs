@@ -21,6 +21,7 @@ mod nan;
 mod partition;
 mod reading;
 mod row_runs;
+mod styles;
 mod usual;
 
 pub use bad_row::BadRow;
@@ -37,3 +38,4 @@ pub use nan::without_nan;
 pub use partition::{partition_names, partition_value};
 pub use reading::{ColumnsFrom, CsvReading, cut_form};
 pub use row_runs::{Occurrences, RowRuns};
+pub use styles::Styles;

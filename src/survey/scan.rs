@@ -4,7 +4,7 @@ use super::head::FileHead;
 use super::layout::{Beginning, FileLayout, csv_form, detect_layout};
 use super::profile::{ColumnProfile, CompressionProfile, FileProfile, Kinds};
 use crate::model::Nan;
-use crate::rows::{CsvStats, Cutter, HeaderRow, Inference, JsonKinds, JsonLinesStats, Occurrences};
+use crate::rows::{CsvStats, Cutter, HeaderRow, Inference, JsonKinds, JsonLinesStats, Occurrences, Styles};
 use crate::sniff::{Finding, Found};
 use crate::sources::{DetectedEncoding, Meter, ReadingOptions, RowFile, SurveyRequest, decode, guess, reading};
 use crate::spec::{Header, RowFormat};
@@ -102,7 +102,9 @@ impl Scan<'_> {
             // What the proposed source reads as null.
             form.null.clone_from(&finding.null);
         }
-        let mut stats = CsvStats::new(form, header);
+        let stats = CsvStats::new(form, header);
+        // Where the workflow says how values are written, nobody asks.
+        let mut stats = if layout.finding.is_some() { stats.with_styles() } else { stats };
         let (mut ended, mut other) = (Ok(()), None);
         loop {
             match cutter.block() {
@@ -123,8 +125,13 @@ impl Scan<'_> {
                 }
             }
         }
-        let column = |(name, texts): (String, &Inference)| ColumnProfile { name, kinds: Kinds::Texts(*texts) };
-        profile.columns = names.into_iter().zip(stats.columns()).map(column).collect();
+        let styles = stats.styles().iter().copied().chain(std::iter::repeat(Styles::default()));
+        let column = |((name, texts), styles): ((String, &Inference), Styles)| ColumnProfile {
+            name,
+            kinds: Kinds::Texts(*texts),
+            styles,
+        };
+        profile.columns = names.into_iter().zip(stats.columns()).zip(styles).map(column).collect();
         profile.runs = stats.runs;
         (profile.bad_rows.ragged, profile.bad_rows.undecodable) = (stats.ragged, stats.undecodable);
         if let Some(mended) = layout.finding.as_ref().and_then(mended) {
@@ -163,7 +170,11 @@ fn read_json(
             }
         }
     }
-    let column = |(name, kinds): &(String, JsonKinds)| ColumnProfile { name: name.clone(), kinds: Kinds::Json(*kinds) };
+    let column = |(name, kinds): &(String, JsonKinds)| ColumnProfile {
+        name: name.clone(),
+        kinds: Kinds::Json(*kinds),
+        styles: Styles::default(),
+    };
     profile.columns = stats.names().iter().map(column).collect();
     (profile.runs, profile.bad_rows.invalid_json) = (stats.runs, stats.invalid);
     profile.text.is_ascii = stats.is_ascii && detected.encoding == UTF_8;
