@@ -60,6 +60,14 @@ pub fn check_outputs(prepared: &Prepared, files: &[SideFile]) -> Result<(), Shar
     Ok(())
 }
 
+/// Why a path cannot be claimed.
+pub(super) enum Refused {
+    /// Another run is writing there.
+    Busy(String),
+    /// This run writes there too.
+    Taken(String),
+}
+
 /// The paths of the steps so far.
 #[derive(Debug, Default)]
 pub(super) struct OutputPaths {
@@ -80,13 +88,15 @@ impl OutputPaths {
 
     /// Claims the path of a step until the claim is dropped. The error says who else writes there.
     /// Stdout needs no claim: it is the run's own.
-    pub(super) fn claim(&mut self, target: &Target, step: &StepName) -> Result<Option<Claim>, String> {
+    pub(super) fn claim(&mut self, target: &Target, step: &StepName) -> Result<Option<Claim>, Refused> {
         if let Some(file) = self.taken.iter().find(|file| file.is_in(target)) {
             let path = target.shown();
-            return Err(format!("`{}` of this run also writes to {path}; choose another path", file.option));
+            let option = file.option;
+            return Err(Refused::Taken(format!("`{option}` of this run also writes to {path}; choose another path")));
         }
         let claim = if target.is_stdout() { Ok(None) } else { Claim::take(target).map(Some) };
-        let claim = claim.map_err(|busy| format!("{busy}; wait until it has finished, or choose another path"))?;
+        let claim = claim
+            .map_err(|busy| Refused::Busy(format!("{busy}; wait until it has finished, or choose another path")))?;
         let real = claim.as_ref().map_or(&*target.path, Claim::real_path);
         let other = self.results.iter().find(|(path, owner)| {
             // A folder of parts is replaced as a whole.
@@ -94,7 +104,9 @@ impl OutputPaths {
         });
         if let Some((_, owner)) = other {
             let path = target.shown();
-            return Err(format!("step `{owner}` of this run also writes to {path}; choose another path"));
+            return Err(Refused::Taken(format!(
+                "step `{owner}` of this run also writes to {path}; choose another path"
+            )));
         }
         self.results.push((real.to_path_buf(), step.clone()));
         Ok(claim)

@@ -9,6 +9,7 @@ use super::hashed_rows::HashedRows;
 use super::history::{Prior, compare};
 use super::mode::StepMode;
 use super::output::{Writable, item_files, type_check, write_output};
+use super::output_paths::Refused;
 use super::recorder::LedgerRecorder;
 use super::remote::context;
 use super::room::fit_to_files;
@@ -126,7 +127,10 @@ fn claim_outputs(env: &mut StepEnv<'_>, open: &OpenStep) -> Result<Vec<Claim>, S
     let of_path = results.into_iter().chain(aggregate).map(|claimed| ("path", claimed));
     for (key, (target, file)) in of_path.chain(saved.map(|claimed| ("save", claimed))) {
         let claim = env.output_paths.claim(target, &step.name);
-        let refused = |why: String| StartError::Setting(format!("`{key}`: {why}"), file.path.span);
+        let refused = |refused| match refused {
+            Refused::Busy(why) => StartError::Busy(format!("`{key}`: {why}"), file.path.span),
+            Refused::Taken(why) => StartError::Setting(format!("`{key}`: {why}"), file.path.span),
+        };
         claims.extend(claim.map_err(refused)?);
     }
     Ok(claims)

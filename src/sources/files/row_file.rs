@@ -91,10 +91,18 @@ impl RowFile {
 
     fn open_for(&self, purpose: Purpose, compression: Compression, meter: &Meter) -> io::Result<Box<dyn Read + Send>> {
         let input = self.input.open(&self.path, purpose, meter)?;
-        if compression != Compression::Auto {
-            return decompressed(input, compression);
+        if compression == Compression::Plain {
+            return Ok(input);
         }
         let (found, input) = detect(input)?;
+        if compression != Compression::Auto && compression != found {
+            let what = match found {
+                Compression::Plain => "not compressed".to_owned(),
+                found => format!("compressed with {}", found.name()),
+            };
+            let message = format!("it is {what}, but `compression` is `{}`; remove `compression`", compression.name());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
         self.found.get_or_init(|| found);
         decompressed(input, found)
     }
