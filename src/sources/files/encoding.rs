@@ -68,7 +68,6 @@ pub(crate) fn guess(bytes: &[u8]) -> Option<&'static Encoding> {
 /// zeros in it has few of them, or has them on both sides.
 fn utf16_without_mark(head: &[u8]) -> Option<&'static Encoding> {
     const SHARE: usize = 8;
-    const WRONG_SHARE: usize = 64;
     let zeros = |side: usize| head.iter().skip(side).step_by(2).filter(|byte| **byte == 0).count();
     let (first, second) = (zeros(0), zeros(1));
     let units = head.len() / 2;
@@ -77,7 +76,7 @@ fn utf16_without_mark(head: &[u8]) -> Option<&'static Encoding> {
     } else {
         (UTF_16BE, first, second, u16::from_be_bytes)
     };
-    if right * SHARE < units.max(1) || wrong * WRONG_SHARE > units {
+    if right * SHARE < units.max(1) || wrong * SHARE > right {
         return None;
     }
     let text = head.chunks_exact(2).map(|unit| ordered([unit[0], unit[1]]));
