@@ -2,7 +2,7 @@
 
 use super::error::CliError;
 use super::stderr::tell;
-use crate::ledger::{FailureRecord, LedgerError, Reader, RunFolder, RunPlace, StateFolder, StepRecord};
+use crate::ledger::{FailureRecord, LedgerError, Reader, RunFolder, RunPlace, StateFolder, StepRecord, was_refused};
 use crate::model::{Failure, RunId, Status, StepName};
 use crate::text::Printable;
 use std::error::Error;
@@ -20,7 +20,8 @@ pub fn latest_run_of(file: &Path, state: &StateFolder) -> Result<Option<RunFolde
                 continue;
             }
         };
-        if wanted.is_some() && RunPlace::of(&record, state).file().canonicalize().ok() == wanted {
+        let is_of_file = wanted.is_some() && RunPlace::of(&record, state).file().canonicalize().ok() == wanted;
+        if is_of_file && !was_refused(&folder) {
             return Ok(Some(folder));
         }
     }

@@ -97,6 +97,7 @@ impl Row<'_> {
                 continue;
             }
             let text = split.text(column, file)?;
+            let text = text.as_deref();
             let field = read_field(form, column, text)?;
             let (cell, why) = cell(field);
             let pushed = cell.and_then(|cell| values.push(cell).ok());

@@ -256,6 +256,9 @@ fn format_values(rows: &RowsSpec) -> Values {
         let date = |(name, date): &(String, DateFormat)| (name.clone(), Value::text(&date.format));
         values.push(("dates".to_owned(), Value::Map(rows.dates.iter().map(date).collect())));
     }
+    if rows.partitions {
+        values.push(("partitions".to_owned(), Value::Bool(true)));
+    }
     if rows.names == Names::Error {
         values.push(("names".to_owned(), Value::text("error")));
     }

@@ -114,6 +114,7 @@ impl Checker<'_> {
             ItemsSpec::Glob(texts) => texts.iter().for_each(|text| self.text(text)),
             ItemsSpec::Rows(rows) => {
                 rows.paths.iter().for_each(|text| self.text(text));
+                rows.save_bad_rows.iter().for_each(|file| self.text(&file.path));
                 self.setting(rows.limit.as_ref());
                 self.setting(rows.skip.as_ref());
             }

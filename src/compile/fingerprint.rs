@@ -159,7 +159,7 @@ fn secret(value: &str, prepared: &Prepared) -> Value {
 fn columns(forms: &[Form]) -> Value {
     let column = |column: &crate::model::Column| Value::Text(format!("{}: {}", column.name, column.kind.name()));
     let form = |form: &Form| match form {
-        Form::Json | Form::Pickle => Value::Null,
+        Form::Json | Form::LooseJson | Form::Pickle => Value::Null,
         Form::Csv(csv) => Value::List(csv.columns.iter().map(column).collect()),
     };
     Value::List(forms.iter().map(form).collect())

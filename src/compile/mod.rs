@@ -28,7 +28,7 @@ pub use check::template_error;
 pub use dependencies::mentions;
 pub use environment::template_params;
 pub use fingerprint::{aggregate_fingerprint, changes, fingerprint_with_upstream, looks_at_index};
-pub use open::{OpenBatch, OpenStep, aggregate_target_of, open_batch, open_step, table_of, target_of};
+pub use open::{OpenBatch, OpenStep, aggregate_target_of, open_batch, open_step, saved_target_of, table_of, target_of};
 pub use params::{GivenParam, GivenParams, ParamValues, params_to_keep, resolve_params};
 pub use prepare::{PrepareError, prepare};
 pub use prepared::{Options, Prepared, PreparedStep};

@@ -8,7 +8,7 @@ use crate::database::{Database, DatabaseError, TableName};
 use crate::export::{TableTarget, Target, is_stdout};
 use crate::model::{Compare, ItemKey, Items, Keys, LaneSettings, OutputCompression, OutputFormat, Refusal, Text};
 use crate::sources::{Chunk, OpenSource, Reread, Selection, Source, SourceError, SourceHost, open, resolve};
-use crate::spec::{BatchSize, BatchSpec, OnBadRow, OutputFile, Setting, Step, StepKind, names_folder};
+use crate::spec::{BatchSize, BatchSpec, OutputFile, Setting, Step, StepKind, names_folder};
 use crate::template::{ItemScope, Template};
 use crossbeam_channel::Receiver;
 use std::convert::Infallible;
@@ -26,6 +26,8 @@ pub struct OpenStep {
     pub target: Option<Target>,
     /// Where its aggregate goes.
     pub aggregate_target: Option<Target>,
+    /// Where its bad rows go.
+    pub saved_target: Option<Target>,
     /// The table that its results go to.
     pub table: Option<TableTarget>,
     /// Where the files of its items go.
@@ -51,6 +53,7 @@ pub fn open_step(
             settings: StepSettings::of_single(&step.step, single, scope)?,
             target,
             aggregate_target: None,
+            saved_target: None,
             table,
             item_files,
         }),
@@ -61,7 +64,8 @@ pub fn open_step(
                 return Err(StartError::Setting(BATCHED_INCLUDE.to_owned(), file.path.span));
             }
             let aggregate_target = aggregate_target_of(&step.step, scope)?;
-            Ok(OpenStep { source: items.source, settings, target, aggregate_target, table, item_files })
+            let saved_target = saved_target_of(&step.step, scope)?;
+            Ok(OpenStep { source: items.source, settings, target, aggregate_target, saved_target, table, item_files })
         }
     }
 }
@@ -120,7 +124,7 @@ pub fn open_batch(
         batch_format: batch.batch_format.0,
         batches,
         width: most_slots.map_or(slots.most, |most| slots.most.min(most.max(1))),
-        skip_bad_rows: on_bad_row == OnBadRow::Skip,
+        skip_bad_rows: on_bad_row.skips(),
         seed: seed_of(&step.step, scope)?,
     };
     let settings = StepSettings {
@@ -184,7 +188,15 @@ fn wrong_setting(batch: &BatchSpec, message: String) -> StartError {
 /// # Errors
 /// If the path is none, or uses a name that is not in scope yet.
 pub fn target_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Target>, StartError> {
-    step.outputs.file.as_ref().map(|file| target_of_file(file, scope)).transpose()
+    step.outputs.file.as_ref().map(|file| target_of_file("path", file, scope)).transpose()
+}
+
+/// Where the rows of a step go that cannot be read.
+///
+/// # Errors
+/// If the path is none, or uses a name that is not in scope yet.
+pub fn saved_target_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Target>, StartError> {
+    step.save_bad_rows().map(|file| target_of_file("save", file, scope)).transpose()
 }
 
 /// Where the aggregate of a step goes.
@@ -193,7 +205,7 @@ pub fn target_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Target>, 
 /// If the path is none, or uses a name that is not in scope yet.
 pub fn aggregate_target_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option<Target>, StartError> {
     let StepKind::Batch(batch) = &step.kind else { return Ok(None) };
-    let target = batch.aggregate_file.as_ref().map(|file| target_of_file(file, scope)).transpose()?;
+    let target = batch.aggregate_file.as_ref().map(|file| target_of_file("path", file, scope)).transpose()?;
     match (target, &batch.aggregate_file) {
         (Some(target), Some(file)) if target.is_stdout() => {
             let message = "`path` is `-`, but an aggregate cannot be written to stdout; name a file";
@@ -203,10 +215,10 @@ pub fn aggregate_target_of(step: &Step, scope: &Arc<ItemScope>) -> Result<Option
     }
 }
 
-fn target_of_file(file: &OutputFile, scope: &Arc<ItemScope>) -> Result<Target, StartError> {
-    let path = rendered("path", &file.path, scope)?;
+fn target_of_file(key: &str, file: &OutputFile, scope: &Arc<ItemScope>) -> Result<Target, StartError> {
+    let path = rendered(key, &file.path, scope)?;
     if !file.parts && names_folder(&path) {
-        let message = format!("`path` is `{}`, the name of a directory; add the name of a file", path.display());
+        let message = format!("`{key}` is `{}`, the name of a directory; add the name of a file", path.display());
         return Err(StartError::Setting(message, file.path.span));
     }
     if is_stdout(&path) && (file.parts || file.format == OutputFormat::Parquet) {

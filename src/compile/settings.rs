@@ -89,6 +89,9 @@ pub enum StartError {
     /// A setting does not fit.
     #[error("{0}")]
     Setting(String, Span),
+    /// Another run is writing to its output.
+    #[error("{0}")]
+    Busy(String, Span),
     /// It cannot run with the executor; and what to do about it.
     #[error("{0}")]
     Executor(String, Option<String>, Span),

@@ -194,8 +194,10 @@ impl Affinity {
             (_, Value::Json(_)) => false,
             (Self::Integer, Value::Number(number)) => whole(number),
             (Self::Integer, Value::Text(text)) => whole(text),
-            (Self::Real, Value::Number(_)) => true,
-            (Self::Real, Value::Text(text)) => text.trim().parse::<f64>().is_ok_and(f64::is_finite),
+            (Self::Real, Value::Number(number)) => keeps_digits(number),
+            (Self::Real, Value::Text(text)) => {
+                text.trim().parse::<f64>().is_ok_and(f64::is_finite) && keeps_digits(text.trim())
+            }
         }
     }
 }
@@ -203,6 +205,14 @@ impl Affinity {
 fn whole(number: &str) -> bool {
     let is_whole = |number: f64| number.fract() == 0.0 && number.abs() < 9e18;
     number.trim().parse::<i64>().is_ok() || number.trim().parse().is_ok_and(is_whole)
+}
+
+/// Whether a float is the same number, if it is an integer: beyond 2^53, not all of them are.
+fn keeps_digits(number: &str) -> bool {
+    match number.parse::<i128>() {
+        Ok(whole) => whole as f64 as i128 == whole,
+        Err(_) => !number.trim_start_matches(['-', '+']).bytes().all(|byte| byte.is_ascii_digit()),
+    }
 }
 
 /// A value in a message.
@@ -254,6 +264,8 @@ mod tests {
         assert!(takes("INTEGER", Value::Text("12".into())) && takes("INTEGER", Value::Null));
         assert!(!takes("INTEGER", Value::Number("2.5")) && !takes("INTEGER", Value::Text("x".into())));
         assert!(takes("double", Value::Number("2")) && !takes("REAL", Value::Text("NaN".into())));
+        assert!(takes("REAL", Value::Number("9007199254740992")) && !takes("REAL", Value::Number("9007199254740993")));
+        assert!(takes("REAL", Value::Number("0.1")) && !takes("REAL", Value::Text("-9007199254740993".into())));
         assert!(takes("varchar(3)", Value::Json("[]")) && !takes("REAL", Value::Json("[]")));
     }
 }

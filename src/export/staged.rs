@@ -4,9 +4,10 @@ use super::error::WriteError;
 use super::staged_file::StagedFile;
 use super::staged_parts::StagedParts;
 use super::target::Target;
+use rustix::fs::OFlags;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// One file, a folder of parts, or stdout.
 #[derive(Debug)]
@@ -23,6 +24,9 @@ impl StagedOutput {
     /// Begins what the target asks for.
     pub(super) fn begin(target: &Target) -> Result<Self, WriteError> {
         if target.is_stdout() {
+            if is_closed(io::stdout().as_fd()) {
+                return Err(WriteError::Occupied("it is closed; redirect it, or name a file in `path`".to_owned()));
+            }
             Ok(Self::Stdout)
         } else if target.parts {
             StagedParts::begin(target).map(Self::Parts)
@@ -48,4 +52,15 @@ impl StagedOutput {
             Self::Stdout => Ok(()),
         }
     }
+}
+
+/// Whether stdout was closed when the program began. The standard library then puts `/dev/null` in its place, open for reading
+/// too, which a shell never does with `> /dev/null`.
+fn is_closed(stdout: BorrowedFd<'_>) -> bool {
+    let is_null = || {
+        let (is, null) = (rustix::fs::fstat(stdout).ok()?, rustix::fs::stat("/dev/null").ok()?);
+        Some(is.st_rdev == null.st_rdev && is.st_mode == null.st_mode)
+    };
+    let flags = rustix::fs::fcntl_getfl(stdout).unwrap_or(OFlags::WRONLY);
+    flags.contains(OFlags::RDWR) && is_null() == Some(true)
 }

@@ -73,9 +73,21 @@ impl<'a> StepReader<'a> {
     /// # Errors
     /// If the database cannot be read.
     pub fn failures_in_turn(&self) -> Result<FailureCursor<'_>, LedgerError> {
+        self.in_turn("")
+    }
+
+    /// The bad rows that were skipped, in the same way.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn bad_rows_in_turn(&self) -> Result<FailureCursor<'_>, LedgerError> {
+        self.in_turn("AND left_out AND kind NOT IN ('cancelled', 'skipped')")
+    }
+
+    fn in_turn(&self, condition: &str) -> Result<FailureCursor<'_>, LedgerError> {
         self.check_failures()?;
-        let query = "SELECT id FROM failures WHERE step = ?1 ORDER BY item_index";
-        let ids = self.db.rows(query, [self.record.id], |row| row.get(0))?;
+        let query = format!("SELECT id FROM failures WHERE step = ?1 {condition} ORDER BY item_index");
+        let ids = self.db.rows(&query, [self.record.id], |row| row.get(0))?;
         Ok(FailureCursor { step: self, ids: ids.into_iter() })
     }
 

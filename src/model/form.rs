@@ -11,6 +11,8 @@ pub enum Form {
     /// A JSON value.
     #[default]
     Json,
+    /// A JSON value in which NaN and infinities mean null.
+    LooseJson,
     /// A record of a CSV file.
     Csv(CsvForm),
     /// A Python object in a bundle, as `pickle` writes a list of them.
@@ -55,6 +57,8 @@ pub enum From {
     Field(usize),
     /// The path of the record's file.
     File,
+    /// The part of that path which has the column's name.
+    Partition,
     /// Nowhere: only other files have this column.
     Nothing,
 }

@@ -44,7 +44,7 @@ pub use resources::Resources;
 pub use results::{ResultsFile, ResultsSize};
 pub use run::{RunId, Stats, Status, StepName};
 pub use source::{Span, Text, Tree};
-pub use value_format::ValueFormat;
+pub use value_format::{Nan, ValueFormat};
 
 /// With exact numbers (feature `arbitrary_precision`), serde_json hands a number that is not a 64-bit integer to a
 /// visitor as a mapping with this one key, whose value is the text of the number.

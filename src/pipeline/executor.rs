@@ -170,10 +170,9 @@ impl<'a> FrameExecutor<'a> {
         let failed = failed.into_iter().map(|(position, failure)| self.settle(batch, (position, failure), result));
         let mut failed: Vec<ItemFailure> = failed.collect();
         failed.extend(
-            left_out.into_iter().map(|(position, failure)| ItemFailure {
-                left_out: true,
-                ..self.item_failure(batch, position, failure)
-            }),
+            left_out
+                .into_iter()
+                .map(|(position, failure)| ItemFailure { left_out: true, ..self.left_out(batch, position, failure) }),
         );
         let again: u64 = retries.iter().map(|(batch, _, _)| batch.bytes).sum();
         BatchReport {
@@ -237,6 +236,15 @@ impl<'a> FrameExecutor<'a> {
             handler: None,
             left_out: false,
         }
+    }
+
+    /// An item that is left out: a bad row that is saved is kept as it stands in its file.
+    fn left_out(&self, batch: &Batch, position: usize, failure: Failure) -> ItemFailure {
+        let saves = self.job.settings.failures.on_bad_row == OnBadRow::Save;
+        let item = (saves && failure.kind == FailureKind::BadRow)
+            .then(|| rows::saved(&batch.items, position, batch.origin.as_ref()));
+        let failed = self.item_failure(batch, position, failure);
+        ItemFailure { item: item.unwrap_or(failed.item), ..failed }
     }
 
     fn handle(&mut self, alone: &Batch, error: &ErrorValue, result: &mut FrameResult) -> Option<Failure> {

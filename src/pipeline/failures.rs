@@ -2,7 +2,7 @@
 
 use crate::compile::StepSettings;
 use crate::model::{Batch, Failure, FailureKind};
-use crate::spec::{OnBadRow, RetryPolicy};
+use crate::spec::RetryPolicy;
 use crate::task::Withdrawn;
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ impl FailureSorter<'_> {
         let (out, others) = self.taken_out(batch, by_hand);
         retries.extend(others);
         // An unreadable file is more than a row, and is not skipped.
-        let skips_bad_rows = self.settings.failures.on_bad_row == OnBadRow::Skip && batch.file_error.is_none();
+        let skips_bad_rows = self.settings.failures.on_bad_row.skips() && batch.file_error.is_none();
         let mut left_out = out;
         if skips_bad_rows {
             left_out.extend(bad);

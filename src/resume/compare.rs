@@ -1,6 +1,6 @@
 //! What is left of a step: compares the current items with those that are done.
 
-use super::comparison::{Comparison, Counts};
+use super::comparison::{Comparison, Counts, Reasons, failed_before};
 use super::done::{DoneItems, Found, Place};
 use super::places::Places;
 use super::unfinished::UnfinishedItems;
@@ -8,7 +8,8 @@ use super::unfinished_set::{Portion, UnfinishedSet};
 use crate::ledger::{DoneBatch, FailedItem, FailedItems, FailureChange, LossReason, LostItems, RowChange, StepHistory};
 use crate::model::{ItemKey, Status};
 use crate::sources::{RowHasher, Source, SourceError};
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// What decides which items run, apart from what is done.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +51,9 @@ pub fn compare_with_done(
     Ok(comparer.finish())
 }
 
+/// The reason of an item that was not in the list, or not like this.
+const NEW_OR_CHANGED: &str = "new or changed";
+
 /// Compares items one by one.
 // More than 12 fields: each is a list of keys or a count.
 struct Comparer<'a> {
@@ -68,7 +72,7 @@ struct Comparer<'a> {
     /// Rows with unknown keys, and their hashes: their files are new or have changed.
     rows: Vec<(u64, ItemKey, u64)>,
     unfinished: UnfinishedSet,
-    reasons: BTreeMap<&'static str, u64>,
+    reasons: Reasons,
     total: u64,
     /// Items that a limit keeps from running.
     beyond: u64,
@@ -91,7 +95,7 @@ impl<'a> Comparer<'a> {
             undecided: Vec::new(),
             rows: Vec::new(),
             unfinished: UnfinishedSet::default(),
-            reasons: BTreeMap::new(),
+            reasons: Reasons::new(),
             total: 0,
             beyond: 0,
             counts: Counts::default(),
@@ -150,12 +154,12 @@ impl<'a> Comparer<'a> {
             return;
         }
         let reason = match (failed, waited, loss) {
-            (Some(_), _, _) => "failed before",
-            (None, Some(_), _) => "waiting for a retry",
-            (None, None, Some(LossReason::Result)) => "with lost results",
-            (None, None, Some(LossReason::Key)) => "with lost keys",
-            (None, None, None) if self.was_whole() => "new or changed",
-            (None, None, None) => "not run yet",
+            (Some(failed), _, _) => failed_before(failed.attempts),
+            (None, Some(_), _) => "waiting for a retry".into(),
+            (None, None, Some(LossReason::Result)) => "with lost results".into(),
+            (None, None, Some(LossReason::Key)) => "with lost keys".into(),
+            (None, None, None) if self.was_whole() => NEW_OR_CHANGED.into(),
+            (None, None, None) => "not run yet".into(),
         };
         self.run(index, reason, waited.map_or(1, |attempts| attempts.saturating_add(1)));
     }
@@ -174,7 +178,7 @@ impl<'a> Comparer<'a> {
         }
     }
 
-    fn run(&mut self, index: u64, reason: &'static str, attempt: u32) {
+    fn run(&mut self, index: u64, reason: Cow<'static, str>, attempt: u32) {
         *self.reasons.entry(reason).or_insert(0) += 1;
         self.unfinished.add(index, attempt);
     }
@@ -187,6 +191,7 @@ impl<'a> Comparer<'a> {
             }
         }
         self.match_rows();
+        self.name_new_items();
         self.break_batches();
         let gone = [&self.failed, &self.left_out, &self.cancelled].into_iter().flat_map(|left| left.values().flatten());
         let gone: Vec<_> = gone.map(|failed| failed.gone()).collect();
@@ -204,6 +209,19 @@ impl<'a> Comparer<'a> {
             moves,
             failures: self.changes,
             reasons: self.reasons,
+        }
+    }
+
+    /// An item that has changed leaves the old one behind. If all old items are there, none has changed.
+    fn name_new_items(&mut self) {
+        let kept = |places: &Places<'_>, batch: &DoneBatch| places.found() == batch.keys.len() as u64;
+        let all_kept = self.history.batches.iter().zip(&self.places).all(|(batch, places)| kept(places, batch));
+        let mut others = [&self.failed, &self.left_out, &self.cancelled].into_iter().flat_map(|left| left.values());
+        if all_kept
+            && others.all(Vec::is_empty)
+            && let Some(count) = self.reasons.remove(NEW_OR_CHANGED)
+        {
+            self.reasons.insert("new".into(), count);
         }
     }
 
@@ -256,7 +274,7 @@ impl<'a> Comparer<'a> {
                         (false, true) => "with missing or edited files",
                         (false, false) => "moved to another index",
                     };
-                    self.run(index, reason, 1);
+                    self.run(index, reason.into(), 1);
                 }
             }
         }

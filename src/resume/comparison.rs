@@ -3,7 +3,19 @@
 use super::byte_share::byte_share;
 use super::unfinished::UnfinishedItems;
 use crate::ledger::{FailureChange, RowChange};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+
+/// Why items run, and how many for each reason.
+pub type Reasons = BTreeMap<Cow<'static, str>, u64>;
+
+/// The reason of an item that failed after this many attempts.
+pub(super) fn failed_before(attempts: u32) -> Cow<'static, str> {
+    match attempts {
+        0 | 1 => Cow::Borrowed("failed before"),
+        more => Cow::Owned(format!("failed before ({more} times)")),
+    }
+}
 
 /// The items of a step as they are now, compared with what earlier executions did.
 pub struct Comparison {
@@ -18,7 +30,7 @@ pub struct Comparison {
     /// Where failed items that do not run are now, and which of them the source no longer has.
     pub failures: Vec<FailureChange>,
     /// Why items run, and how many for each reason.
-    pub reasons: BTreeMap<&'static str, u64>,
+    pub reasons: Reasons,
 }
 
 /// Numbers of items that do not run.

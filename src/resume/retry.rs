@@ -3,7 +3,7 @@
 //! A failed item is found by its key; if what it names has changed, by its text; if its text has changed, by its index.
 //! It runs at the index that it had when it failed, so no other item has to move.
 
-use super::comparison::{Comparison, Counts};
+use super::comparison::{Comparison, Counts, Reasons, failed_before};
 use super::done::DoneItems;
 use super::selection::ItemSelection;
 use super::unfinished::UnfinishedItems;
@@ -60,6 +60,8 @@ struct Finder<'a> {
     changes: Vec<FailureChange>,
     total: u64,
     found: u64,
+    /// Why those that are as they were run.
+    reasons: Reasons,
 }
 
 impl<'a> Finder<'a> {
@@ -83,6 +85,7 @@ impl<'a> Finder<'a> {
             changes: Vec::new(),
             total: 0,
             found: 0,
+            reasons: Reasons::new(),
         }
     }
 
@@ -110,7 +113,13 @@ impl<'a> Finder<'a> {
         }
     }
 
+    /// Runs an item that is as it was.
     fn run(&mut self, index: u64, failed: FailedItem) {
+        *self.reasons.entry(failed_before(failed.attempts)).or_insert(0) += 1;
+        self.run_at(index, failed);
+    }
+
+    fn run_at(&mut self, index: u64, failed: FailedItem) {
         self.found += 1;
         self.unfinished.add_at(index, failed.index);
     }
@@ -135,7 +144,7 @@ impl<'a> Finder<'a> {
                 Some(Candidate { index, key }) => {
                     changed += 1;
                     self.changes.push(failed.renamed(key));
-                    self.run(index, failed);
+                    self.run_at(index, failed);
                 }
                 None => missing += 1,
             }
@@ -143,11 +152,14 @@ impl<'a> Finder<'a> {
         let count = |items: &FailedItems| items.values().map(|items| items.len() as u64).sum::<u64>();
         let selects_cancelled = matches!(self.selection, ItemSelection::Cancelled);
         let (found_failed, found_cancelled) = if selects_cancelled { (0, self.found) } else { (self.found, 0) };
-        let (before, changed_since) = if selects_cancelled {
-            ("cancelled before", "cancelled before and changed since")
+        let unchanged = self.found - changed;
+        let (mut reasons, changed_since) = if selects_cancelled {
+            (Reasons::from([("cancelled before".into(), unchanged)]), "cancelled before and changed since")
         } else {
-            ("failed before", "failed before and changed since")
+            (std::mem::take(&mut self.reasons), "failed before and changed since")
         };
+        reasons.insert(changed_since.into(), changed);
+        reasons.retain(|_, count| *count > 0);
         let ended = self.history.ended.as_ref().map(|ended| ended.stats);
         let done = self.history.batches.iter().map(|batch| (batch.done(), batch.carried()));
         let counts = Counts {
@@ -164,10 +176,7 @@ impl<'a> Finder<'a> {
             counts,
             moves: Vec::new(),
             failures: self.changes,
-            reasons: [(before, self.found - changed), (changed_since, changed)]
-                .into_iter()
-                .filter(|(_, count)| *count > 0)
-                .collect(),
+            reasons,
         }
     }
 }

@@ -7,6 +7,7 @@ use super::cutter::is_blank;
 use super::fields::Fields;
 use super::kind::Inference;
 use super::row_runs::{Occurrences, RowRuns};
+use super::styles::Styles;
 use crate::model::CsvForm;
 
 /// Whether the first record of a file is a header.
@@ -29,6 +30,8 @@ pub struct CsvStats {
     columns: Vec<Inference>,
     /// The text of each column that was looked at last.
     last: Vec<Vec<u8>>,
+    /// In which other ways the texts of each column can be written, if that is asked.
+    styles: Vec<Styles>,
     /// How many columns, from the first, may still have a type other than text.
     open: usize,
     /// The rows.
@@ -48,6 +51,7 @@ impl CsvStats {
             fields: Fields::new(&form),
             last: vec![Vec::new(); form.fields],
             columns: vec![Inference::default(); form.fields],
+            styles: Vec::new(),
             open: form.fields,
             form,
             header: header == HeaderRow::First,
@@ -56,6 +60,18 @@ impl CsvStats {
             undecodable: Occurrences::default(),
             is_ascii: true,
         }
+    }
+
+    /// Also finds out in which other ways numbers and dates are written.
+    #[must_use]
+    pub fn with_styles(mut self) -> Self {
+        self.styles = vec![Styles::default(); self.form.fields];
+        self
+    }
+
+    /// In which other ways the texts of each column can be written; empty if nobody asked.
+    pub fn styles(&self) -> &[Styles] {
+        &self.styles
     }
 
     /// The types that the columns can have.
@@ -92,6 +108,9 @@ impl CsvStats {
         }
         for (at, column) in self.columns[..self.open].iter_mut().enumerate() {
             column.add_of(split.get(at), &self.form);
+            if let Some(styles) = self.styles.get_mut(at) {
+                styles.add(split.get(at), &self.form.null);
+            }
         }
         true
     }
@@ -107,12 +126,20 @@ impl CsvStats {
         let (mut rest, mut open) = (record, 0);
         for (at, column) in self.columns[..self.open].iter_mut().enumerate() {
             let (length, integer) = field(rest, delimiter);
-            if !column.is_text() {
-                if !(integer && column.takes_integers() && self.form.null.is_empty()) {
+            let mut styles = self.styles.get_mut(at).filter(|styles| !styles.is_none());
+            if !column.is_text() || styles.is_some() {
+                if integer && column.takes_integers() && self.form.null.is_empty() {
+                    if let Some(styles) = styles {
+                        styles.add_integer();
+                    }
+                } else {
                     // The same text again, such as a day in a table of days, tells nothing new.
                     let (text, last) = (&rest[..length], &mut self.last[at]);
                     if last != text {
                         column.add_of(text, &self.form);
+                        if let Some(styles) = &mut styles {
+                            styles.add(text, &self.form.null);
+                        }
                         last.clear();
                         last.extend_from_slice(text);
                     }

@@ -3,7 +3,9 @@
 //! The `csv` crate copies each field. Here fields are slices of the record, copied only if they are quoted.
 
 use super::bad_row::{BadRow, read_stray_quote};
+use super::partition::partition_value;
 use crate::model::{Column, CsvForm, From};
+use std::borrow::Cow;
 
 /// Splits records into fields. Reuses its buffers from record to record.
 #[derive(Debug)]
@@ -143,14 +145,15 @@ impl<'a> Split<'a> {
     ///
     /// # Errors
     /// If it is not UTF-8.
-    pub fn text(&self, column: &Column, file: &'a str) -> Result<Option<&'a str>, BadRow> {
+    pub fn text(&self, column: &Column, file: &'a str) -> Result<Option<Cow<'a, str>>, BadRow> {
         match column.from {
             From::Nothing => Ok(None),
-            From::File => Ok(Some(file)),
+            From::File => Ok(Some(Cow::Borrowed(file))),
+            From::Partition => Ok(partition_value(file, &column.name)),
             From::Field(at) => {
                 let known = self.whole.and_then(|whole| whole.get(self.starts[at]..self.ends[at]));
                 let text = known.map_or_else(|| std::str::from_utf8(self.get(at)), Ok);
-                text.map(Some).map_err(|_| BadRow::NotText { column: column.name.clone() })
+                text.map(|text| Some(Cow::Borrowed(text))).map_err(|_| BadRow::NotText { column: column.name.clone() })
             }
         }
     }
@@ -191,7 +194,7 @@ mod tests {
         for (record, expected) in [("a,\u{e9}\r\n", "\u{e9}"), ("a,\"b,\"\"c\"\n", "b,\"c"), ("\"a\",b", "b")] {
             for known in [None, Some(record)] {
                 let split = fields.split(record.as_bytes()).as_text(known);
-                assert_eq!(split.text(&second, "").unwrap(), Some(expected), "{record:?}, {known:?}");
+                assert_eq!(split.text(&second, "").unwrap(), Some(Cow::Borrowed(expected)), "{record:?}, {known:?}");
             }
         }
     }

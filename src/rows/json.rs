@@ -3,7 +3,9 @@
 use super::bad_row::BadRow;
 use super::fields::Fields;
 use super::kind::{Field, read_field};
+use super::nan::without_nan;
 use crate::model::{Form, Items, Origin};
+use std::borrow::Cow;
 
 /// The JSON text of the item at `position`, as a template or a command sees it.
 ///
@@ -14,13 +16,15 @@ pub fn to_json(form: &Form, items: &Items, position: usize, origin: Option<&Orig
     if *form == Form::Pickle {
         return Ok(b"null".to_vec());
     }
+    let loose = matches!(form, Form::LooseJson);
     let Form::Csv(form) = form else {
         let item = item.trim_ascii_end();
+        let item = if loose { without_nan(item) } else { Cow::Borrowed(item) };
         if origin.is_some() {
             // The text was taken from a file as it is.
-            serde_json::from_slice::<serde::de::IgnoredAny>(item).map_err(|error| BadRow::Json(error.to_string()))?;
+            serde_json::from_slice::<serde::de::IgnoredAny>(&item).map_err(|error| BadRow::Json(error.to_string()))?;
         }
-        return Ok(item.to_vec());
+        return Ok(item.into_owned());
     };
     let mut fields = Fields::new(form);
     let split = fields.split(item).as_text(None);
@@ -31,7 +35,8 @@ pub fn to_json(form: &Form, items: &Items, position: usize, origin: Option<&Orig
         json.extend_from_slice(if json.len() == 1 { b"" } else { b"," });
         write(&mut json, &column.name);
         json.push(b':');
-        match read_field(form, column, split.text(column, file)?)? {
+        let text = split.text(column, file)?;
+        match read_field(form, column, text.as_deref())? {
             Field::Null => json.extend_from_slice(b"null"),
             Field::Text(text) => write(&mut json, text),
             Field::Date(text) | Field::Datetime(text) => write(&mut json, &*text),
@@ -64,6 +69,15 @@ pub fn describe(form: &Form, items: &Items, position: usize, origin: Option<&Ori
         let text: String = text.trim_end_matches(['\n', '\r']).chars().take(KEPT_CHARS).collect();
         serde_json::to_vec(&text).expect("a string can always be written")
     })
+}
+
+/// A row that cannot be read, whole and with its place: JSON of `file`, `line` and `text`. Bytes that are no text are replaced.
+pub fn saved(items: &Items, position: usize, origin: Option<&Origin>) -> Vec<u8> {
+    let text = String::from_utf8_lossy(items.get(position));
+    let text = text.trim_end_matches(['\n', '\r']);
+    let line = origin.map(|origin| origin.line(items, 0, position));
+    let saved = serde_json::json!({"file": origin.map(|origin| &*origin.file), "line": line, "text": text});
+    saved.to_string().into_bytes()
 }
 
 fn write(json: &mut Vec<u8>, value: &(impl serde::Serialize + ?Sized)) {

@@ -4,9 +4,11 @@
 
 use super::block::Block;
 use super::cutter::is_blank;
+use super::nan::without_nan;
 use super::row_runs::{Occurrences, RowRuns};
 use crate::model::NUMBER_TOKEN;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -53,6 +55,8 @@ pub struct JsonLinesStats {
     pub invalid: Occurrences,
     /// Whether all of it is ASCII.
     pub is_ascii: bool,
+    /// Whether NaN and infinities mean null.
+    loose: bool,
 }
 
 impl JsonLinesStats {
@@ -62,6 +66,11 @@ impl JsonLinesStats {
     /// No lines yet.
     pub fn new() -> Self {
         Self { is_ascii: true, ..Self::default() }
+    }
+
+    /// The same where NaN and infinities mean null.
+    pub fn loose() -> Self {
+        Self { loose: true, ..Self::new() }
     }
 
     /// The keys of the mappings in the order in which they first appear, with the types of their values.
@@ -78,7 +87,8 @@ impl JsonLinesStats {
                 continue;
             }
             self.runs.row();
-            let mut json = serde_json::Deserializer::from_slice(record);
+            let text = if self.loose { without_nan(record) } else { Cow::Borrowed(record) };
+            let mut json = serde_json::Deserializer::from_slice(&text);
             if Line(self).deserialize(&mut json).and_then(|()| json.end()).is_err() {
                 self.invalid.add(|| block.line_at(begin));
             }

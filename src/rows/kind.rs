@@ -1,8 +1,9 @@
 //! What the text of a field means: its value by the type of its column, and the types that texts can have.
 
 use super::bad_row::BadRow;
+use super::nan::named;
 use super::usual;
-use crate::model::{Column, CsvForm, Kind};
+use crate::model::{Column, CsvForm, Kind, Nan};
 use jiff::civil::{Date, DateTime};
 use std::borrow::Cow;
 
@@ -51,6 +52,12 @@ pub fn read_field<'a>(form: &CsvForm, column: &Column, text: Option<&'a str>) ->
 
 /// A value that is written in a format of its own.
 fn formatted<'a>(form: &CsvForm, column: &Column, text: &'a str) -> Option<Field<'a>> {
+    if column.kind == Kind::Number
+        && !form.values.nan.is_usual()
+        && let Some(number) = named(text)
+    {
+        return Some(if form.values.nan == Nan::Keep { Field::Number(number) } else { Field::Null });
+    }
     match (column.kind, &column.format) {
         (Kind::Integer | Kind::Number, _) => match usual::number(&form.values, text)? {
             Cow::Borrowed(text) => typed(column.kind, text),

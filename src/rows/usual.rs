@@ -1,5 +1,6 @@
 //! Values that are written in a format of their own, in the usual one.
 
+use super::nan::named;
 use crate::model::{Kind, ValueFormat};
 use jiff::fmt::strtime;
 use std::borrow::Cow;
@@ -70,6 +71,10 @@ pub(super) fn for_inference<'a>(format: &ValueFormat, text: &'a str) -> Cow<'a, 
     let text = text.trim();
     if let Some(value) = boolean(format, text) {
         return Cow::Borrowed(if value { "true" } else { "false" });
+    }
+    if !format.nan.is_usual() && named(text).is_some() {
+        // Any number that is no integer.
+        return Cow::Borrowed("0.5");
     }
     match number(format, text) {
         Some(number) => number,

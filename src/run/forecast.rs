@@ -92,7 +92,7 @@ fn forecast_step(
     }
     let compared = compare_with_done(&mut *open.source, &history, rules(step, prepared));
     let compared = compared.map_err(|error| wrong(StartError::Items(error, step.items_span())))?;
-    let reasons = compared.reasons.into_iter().map(|(why, count)| (why.to_owned(), count)).collect();
+    let reasons = compared.reasons.into_iter().map(|(why, count)| (why.into_owned(), count)).collect();
     Ok(Forecast::Some { total: compared.total, reasons })
 }
 

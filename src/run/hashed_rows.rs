@@ -2,7 +2,7 @@
 
 use crate::ledger::RowHashWriter;
 use crate::model::{Form, Keys};
-use crate::sources::{Chunk, Reread, RowHasher, Source, SourceError, SurveyRequest};
+use crate::sources::{Chunk, Originals, Reread, RowHasher, Source, SourceError, SurveyRequest};
 use crate::spec::OnBadRow;
 use std::io;
 use std::sync::Arc;
@@ -82,6 +82,10 @@ impl Source for HashedRows {
 
     fn survey(&self) -> Option<SurveyRequest> {
         self.source.survey()
+    }
+
+    fn originals(&self) -> Option<Originals> {
+        self.source.originals()
     }
 
     fn on_bad_row(&self) -> OnBadRow {

@@ -86,7 +86,7 @@ pub(super) fn compare(
 
 /// Reports what will run, and why.
 fn announce(env: &mut StepEnv<'_>, compared: &Comparison) {
-    let reasons = compared.reasons.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect();
+    let reasons = compared.reasons.iter().map(|(reason, count)| (reason.clone().into_owned(), *count)).collect();
     env.announcer.tell(&Event::StepSortedOut { name: env.name().clone(), total: compared.total, reasons });
     if compared.counts.missing > 0 {
         let missing = compared.counts.missing;

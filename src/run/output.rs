@@ -4,6 +4,7 @@
 //! that file unchanged, and it would be made of the same results in the same way, it leaves the file alone. Otherwise it
 //! writes the file again.
 
+use super::empty_header::columns_without_rows;
 use super::env::StepEnv;
 use super::error::EngineError;
 use super::included::{IncludedFrom, IncludedRows};
@@ -82,6 +83,8 @@ pub(super) fn write_output(
     if state.is_some() && !has_failures && env.ledger.output()? == Some(note(state)) {
         return Ok(());
     }
+    let with_columns = without_rows(env, (target, &*source), report);
+    let target = with_columns.as_ref().unwrap_or(target);
     let mut results = StepResults::of(env);
     results.include(&target.options.include, source);
     let streamed = streamed.and_then(|streamed| streamed.commit(target, report.stats.total).transpose());
@@ -90,20 +93,34 @@ pub(super) fn write_output(
         None => export::write(target, &mut results),
     };
     match written {
-        Ok(written) => {
+        Ok(mut written) => {
+            if with_columns.is_some() {
+                // Nobody asked for them.
+                written.missing.clear();
+            }
             let note = note(target.state());
             env.ledger.note_output(&note)?;
             tell(env, &written, &target.shown());
         }
         Err(_) if stop.is_fired() => report.status = Status::Interrupted,
-        Err(error) => {
-            report.status = Status::Failed;
-            let mut failure = output_failure(&error);
-            mask_failure(&env.run.prepared.secrets, &mut failure);
-            report.failure = Some(failure);
-        }
+        Err(error) => fail(env, &error, report),
     }
     Ok(())
+}
+
+fn fail(env: &StepEnv<'_>, error: &ExportError, report: &mut StepReport) {
+    let mut failure = output_failure(error);
+    mask_failure(&env.run.prepared.secrets, &mut failure);
+    (report.status, report.failure) = (Status::Failed, Some(failure));
+}
+
+/// The target of a table without any rows, with the columns that the items tell.
+fn without_rows(env: &StepEnv<'_>, (target, source): (&Target, &dyn Source), report: &StepReport) -> Option<Target> {
+    if report.stats.total > 0 || target.format == OutputFormat::Jsonl || target.options.columns.is_some() {
+        return None;
+    }
+    let columns = Some(columns_without_rows(&env.step.step, &target.options.include, source)?);
+    Some(Target { options: OutputOptions { columns, ..target.options.clone() }, ..target.clone() })
 }
 
 /// Checks whether results fit the output file as they come, if that is not certain. The error is why those that are there

@@ -2,7 +2,7 @@
 //! time.
 
 use super::scope::step_scope;
-use crate::compile::{Prepared, aggregate_target_of, target_of};
+use crate::compile::{Prepared, aggregate_target_of, saved_target_of, target_of};
 use crate::export::{Claim, TableTarget, Target, is_stdout, real_path};
 use crate::measure::wall_clock;
 use crate::model::{IfExists, RunId, StepName};
@@ -49,7 +49,8 @@ pub fn check_outputs(prepared: &Prepared, files: &[SideFile]) -> Result<(), Shar
     let scope = Arc::new(ItemScope::of_step(Arc::new(scope)));
     for step in prepared.steps.iter().chain(&prepared.closing) {
         // What is wrong with a path, and what it will be if an earlier step says so, turns out when the step starts.
-        let targets = [target_of(&step.step, &scope), aggregate_target_of(&step.step, &scope)];
+        let of = &step.step;
+        let targets = [target_of(of, &scope), aggregate_target_of(of, &scope), saved_target_of(of, &scope)];
         for target in targets.into_iter().filter_map(|target| target.ok().flatten()) {
             if let Some(file) = files.iter().find(|file| file.is_in(&target)) {
                 return Err(SharedPath { option: file.option, step: step.name().clone(), path: target.shown() });
@@ -57,6 +58,14 @@ pub fn check_outputs(prepared: &Prepared, files: &[SideFile]) -> Result<(), Shar
         }
     }
     Ok(())
+}
+
+/// Why a path cannot be claimed.
+pub(super) enum Refused {
+    /// Another run is writing there.
+    Busy(String),
+    /// This run writes there too.
+    Taken(String),
 }
 
 /// The paths of the steps so far.
@@ -79,14 +88,15 @@ impl OutputPaths {
 
     /// Claims the path of a step until the claim is dropped. The error says who else writes there.
     /// Stdout needs no claim: it is the run's own.
-    pub(super) fn claim(&mut self, target: &Target, step: &StepName) -> Result<Option<Claim>, String> {
+    pub(super) fn claim(&mut self, target: &Target, step: &StepName) -> Result<Option<Claim>, Refused> {
         if let Some(file) = self.taken.iter().find(|file| file.is_in(target)) {
             let path = target.shown();
-            return Err(format!("`path`: `{}` of this run also writes to {path}; choose another path", file.option));
+            let option = file.option;
+            return Err(Refused::Taken(format!("`{option}` of this run also writes to {path}; choose another path")));
         }
         let claim = if target.is_stdout() { Ok(None) } else { Claim::take(target).map(Some) };
-        let claim =
-            claim.map_err(|busy| format!("`path`: {busy}; wait until it has finished, or choose another path"))?;
+        let claim = claim
+            .map_err(|busy| Refused::Busy(format!("{busy}; wait until it has finished, or choose another path")))?;
         let real = claim.as_ref().map_or(&*target.path, Claim::real_path);
         let other = self.results.iter().find(|(path, owner)| {
             // A folder of parts is replaced as a whole.
@@ -94,7 +104,9 @@ impl OutputPaths {
         });
         if let Some((_, owner)) = other {
             let path = target.shown();
-            return Err(format!("`path`: step `{owner}` of this run also writes to {path}; choose another path"));
+            return Err(Refused::Taken(format!(
+                "step `{owner}` of this run also writes to {path}; choose another path"
+            )));
         }
         self.results.push((real.to_path_buf(), step.clone()));
         Ok(claim)

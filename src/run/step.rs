@@ -9,15 +9,17 @@ use super::hashed_rows::HashedRows;
 use super::history::{Prior, compare};
 use super::mode::StepMode;
 use super::output::{Writable, item_files, type_check, write_output};
+use super::output_paths::Refused;
 use super::recorder::LedgerRecorder;
 use super::remote::context;
 use super::room::fit_to_files;
+use super::saved_rows::write_saved_rows;
 use super::scope::read_results;
 use super::step_end::{StepOutcome, cannot_start, count_standing_failures, late, outcome, unfit};
 use super::table_check::{check_table, refusal};
 use super::table_output::write_table;
 use crate::compile::{OpenStep, StartError, open_step, timeout_of};
-use crate::export::{Claim, StreamedOutput, real_path};
+use crate::export::{Claim, StreamedOutput, Target, real_path};
 use crate::ledger::{DoneBatch, FailedItems, RowHashWriter, StepHistory, ToldItems};
 use crate::model::{Event, Stats, Status, StepReport, message_of};
 use crate::pipeline::{Alarm, Carried, Feed, StepJob, StepStart, Width, run_step};
@@ -113,10 +115,23 @@ fn claim_outputs(env: &mut StepEnv<'_>, open: &OpenStep) -> Result<Vec<Claim>, S
         let message = format!("`path`: `outputs` of the step also writes to {}; choose another path", one.shown());
         return Err(StartError::Setting(message, file.path.span));
     }
+    let saved = open.saved_target.as_ref().zip(step.save_bad_rows());
+    let taken = |target: &Target| real_path(&target.path);
+    if let Some((target, file)) = saved
+        && results.iter().chain(&aggregate).any(|(other, _)| taken(target).starts_with(taken(other)))
+    {
+        let message = format!("`save`: the step also writes its results to {}; choose another path", target.shown());
+        return Err(StartError::Setting(message, file.path.span));
+    }
     let mut claims = Vec::new();
-    for (target, file) in results.into_iter().chain(aggregate) {
+    let of_path = results.into_iter().chain(aggregate).map(|claimed| ("path", claimed));
+    for (key, (target, file)) in of_path.chain(saved.map(|claimed| ("save", claimed))) {
         let claim = env.output_paths.claim(target, &step.name);
-        claims.extend(claim.map_err(|message| StartError::Setting(message, file.path.span))?);
+        let refused = |refused| match refused {
+            Refused::Busy(why) => StartError::Busy(format!("`{key}`: {why}"), file.path.span),
+            Refused::Taken(why) => StartError::Setting(format!("`{key}`: {why}"), file.path.span),
+        };
+        claims.extend(claim.map_err(refused)?);
     }
     Ok(claims)
 }
@@ -222,6 +237,9 @@ fn write_outputs(
     (open, streamed): (&mut OpenStep, Option<StreamedOutput>),
     report: &mut StepReport,
 ) -> Result<(), EngineError> {
+    if let Some(target) = &open.saved_target {
+        write_saved_rows(env, (target, open.source.originals()), report)?;
+    }
     if let Some(target) = &open.aggregate_target {
         write_aggregate(env, target, report)?;
     }

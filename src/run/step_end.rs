@@ -5,6 +5,7 @@ use super::error::EngineError;
 use super::recorder::output_failure;
 use crate::compile::{StartError, template_error};
 use crate::export::ExportError;
+use crate::ledger::OUTPUT_BUSY;
 use crate::model::{Failure, FailureKind, Stats, Status, StepReport};
 use crate::pipeline::{StepEnd, mask_failure, step_timeout};
 use crate::resume::{Comparison, Counts};
@@ -59,11 +60,12 @@ pub(super) fn outcome(env: &StepEnv<'_>, end: StepEnd) -> StepOutcome {
 pub(super) fn cannot_start(env: &StepEnv<'_>, error: &StartError) -> StepOutcome {
     let message = env.run.prepared.secrets.masked(error.to_string());
     let interrupted = env.run.cancel.stop.is_fired();
+    let class = if matches!(error, StartError::Busy(..)) { OUTPUT_BUSY } else { "StepError" };
     let report = StepReport {
         name: env.name().clone(),
         status: if interrupted { Status::Interrupted } else { Status::Failed },
         stats: Stats::default(),
-        failure: Some(Failure::new(FailureKind::Template, "StepError", message)),
+        failure: Some(Failure::new(FailureKind::Template, class, message)),
     };
     StepOutcome { report, started: false, fault: Some(diagnostic_of(env, error)) }
 }
@@ -99,7 +101,9 @@ pub(super) fn diagnostic_of(env: &StepEnv<'_>, error: &StartError) -> Diagnostic
             let fault = Diagnostic::at(*span, error.to_string()).within(within);
             error.hint().into_iter().fold(fault, Diagnostic::help)
         }
-        StartError::Setting(message, span) => Diagnostic::at(*span, message.clone()).within(within),
+        StartError::Setting(message, span) | StartError::Busy(message, span) => {
+            Diagnostic::at(*span, message.clone()).within(within)
+        }
         StartError::Table(message, help, span) => {
             let fault = Diagnostic::at(*span, message.clone()).within(format!("{within}.outputs"));
             help.clone().into_iter().fold(fault, Diagnostic::help)

@@ -3,7 +3,9 @@
 
 use super::env::StepEnv;
 use super::scope::step_scope;
-use crate::compile::{OpenStep, Prepared, PreparedStep, StartError, aggregate_target_of, table_of, target_of};
+use crate::compile::{
+    OpenStep, Prepared, PreparedStep, StartError, aggregate_target_of, saved_target_of, table_of, target_of,
+};
 use crate::database::Database;
 use crate::export::{TableError, TableOutput, TableTarget, real_path};
 use crate::ledger::{RowIds, StepHistory};
@@ -48,7 +50,8 @@ fn not_a_file(prepared: &Prepared, target: &TableTarget, scope: &Arc<ItemScope>)
     let Database::Sqlite(database) = &target.database else { return Ok(()) };
     let database = real_path(database);
     for step in prepared.steps.iter().chain(&prepared.closing) {
-        let files = [target_of(&step.step, scope), aggregate_target_of(&step.step, scope)];
+        let step_of = &step.step;
+        let files = [target_of(step_of, scope), aggregate_target_of(step_of, scope), saved_target_of(step_of, scope)];
         if files.into_iter().flatten().flatten().any(|file| real_path(&file.path) == database) {
             let message = format!("step `{}` writes a file of results there", step.name());
             return Err(

@@ -2,6 +2,7 @@
 
 use super::chunk::Chunk;
 use super::error::SourceError;
+use super::files::Originals;
 use super::source::{Reread, Source};
 use crate::model::{Compare, Form, Items, Keys, LineNumbers, Origin, Text, line_breaks};
 use crate::rows;
@@ -163,6 +164,10 @@ impl Source for Filtered {
 
     fn forms(&self) -> Arc<[Form]> {
         self.source.forms()
+    }
+
+    fn originals(&self) -> Option<Originals> {
+        self.source.originals()
     }
 
     fn on_bad_row(&self) -> OnBadRow {

@@ -23,8 +23,10 @@ pub(super) struct Files {
 pub(super) fn open(patterns: &[Text], scope: &Arc<ItemScope>) -> Result<Files, SourceError> {
     let (mut files, mut distinct) = (Vec::new(), DistinctFiles::default());
     for pattern in patterns {
-        let found = matching_files(&Template::compile(pattern)?.pattern(scope)?.pattern)?;
-        files.extend(found.into_iter().filter(|path| distinct.add(path)));
+        for pattern in Template::compile(pattern)?.patterns(scope)? {
+            let found = matching_files(&pattern.pattern)?;
+            files.extend(found.into_iter().filter(|path| distinct.add(path)));
+        }
     }
     files.sort();
     let (mut items, mut unnameable) = (Vec::new(), Vec::new());

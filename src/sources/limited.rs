@@ -2,6 +2,7 @@
 
 use super::chunk::Chunk;
 use super::error::SourceError;
+use super::files::Originals;
 use super::source::{Reread, Source};
 use super::survey_request::SurveyRequest;
 use crate::model::{Compare, Form};
@@ -71,6 +72,10 @@ impl Source for Limited {
 
     fn survey(&self) -> Option<SurveyRequest> {
         self.source.survey().map(|request| request.limited(self.limit))
+    }
+
+    fn originals(&self) -> Option<Originals> {
+        self.source.originals()
     }
 
     fn on_bad_row(&self) -> OnBadRow {

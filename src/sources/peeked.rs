@@ -3,6 +3,7 @@
 
 use super::chunk::Chunk;
 use super::error::SourceError;
+use super::files::Originals;
 use super::source::{Reread, Source};
 use super::survey_request::SurveyRequest;
 use crate::model::{Compare, Form};
@@ -117,6 +118,10 @@ impl Source for Peeked {
 
     fn survey(&self) -> Option<SurveyRequest> {
         self.source.survey()
+    }
+
+    fn originals(&self) -> Option<Originals> {
+        self.source.originals()
     }
 
     fn on_bad_row(&self) -> OnBadRow {

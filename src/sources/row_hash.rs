@@ -25,9 +25,8 @@ impl RowHasher {
 
     fn seed(&mut self, chunk: &Chunk, forms: &[Form]) -> u64 {
         let form = forms.get(chunk.form);
-        // A column may hold the name of the file.
-        let names_file =
-            matches!(form, Some(Form::Csv(csv)) if csv.columns.iter().any(|column| column.from == From::File));
+        // A column may hold the name of the file, or a part of it.
+        let names_file = matches!(form, Some(Form::Csv(csv)) if csv.columns.iter().any(|column| matches!(column.from, From::File | From::Partition)));
         let file = chunk.origin.as_ref().filter(|_| names_file).map(|origin| origin.file.to_string());
         if let Some((last, of, seed)) = &self.last
             && *last == chunk.form

@@ -2,6 +2,7 @@
 
 use super::chunk::Chunk;
 use super::error::SourceError;
+use super::files::Originals;
 use super::survey_request::SurveyRequest;
 use crate::model::{Compare, Form};
 use crate::spec::OnBadRow;
@@ -58,6 +59,11 @@ pub trait Source: Send {
 
     /// What a survey needs to count the items before they run, if they are rows of files.
     fn survey(&self) -> Option<SurveyRequest> {
+        None
+    }
+
+    /// What reads rows as they stand in their files, if they are rows of text files.
+    fn originals(&self) -> Option<Originals> {
         None
     }
 

@@ -51,9 +51,11 @@ pub(super) fn csv_spec(paths: &[String]) -> RowsSpec {
         null: Vec::new(),
         compression: Compression::Auto,
         where_from: None,
+        partitions: false,
         limit: None,
         skip: None,
         on_bad_row: OnBadRow::Fail,
+        save_bad_rows: None,
         on_schema_drift: OnSchemaDrift::Group,
     }
 }

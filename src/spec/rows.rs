@@ -1,5 +1,6 @@
 //! Rows of files: which files, and how they are read.
 
+use super::output_file::OutputFile;
 use super::setting::Setting;
 use crate::model::{CsvDialect, Kind, Text, ValueFormat};
 use std::num::NonZeroUsize;
@@ -36,12 +37,16 @@ pub struct RowsSpec {
     pub compression: Compression,
     /// `where_from`: a column for the path of the file.
     pub where_from: Option<String>,
+    /// `partitions`: whether `name=value` in paths are columns.
+    pub partitions: bool,
     /// `limit`: the maximum number of rows.
     pub limit: Option<Setting<NonZeroUsize>>,
     /// `skip`: the number of rows to skip.
     pub skip: Option<Setting<i64>>,
     /// `on_bad_row`
     pub on_bad_row: OnBadRow,
+    /// `save` of `on_bad_row`: the file for the rows.
+    pub save_bad_rows: Option<OutputFile>,
     /// `on_schema_drift`
     pub on_schema_drift: OnSchemaDrift,
 }
@@ -147,8 +152,17 @@ pub enum OnBadRow {
     Fail,
     /// Skip them, with a warning and a count.
     Skip,
+    /// Skip them, and write them to a file.
+    Save,
     /// Stop the step at the first one.
     Error,
+}
+
+impl OnBadRow {
+    /// Whether the step goes on without them.
+    pub fn skips(self) -> bool {
+        matches!(self, Self::Skip | Self::Save)
+    }
 }
 
 /// `on_schema_drift`: what to do if a file has other columns than the first one.

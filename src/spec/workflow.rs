@@ -4,6 +4,7 @@
 
 use super::aggregate::Aggregate;
 use super::batch::BatchSpec;
+use super::items::ItemsSpec;
 use super::output_file::OutputFile;
 use super::param::Param;
 use super::retry::RetryPolicy;
@@ -76,6 +77,13 @@ pub struct Step {
 }
 
 impl Step {
+    /// The file for rows that cannot be read, if the workflow names one.
+    pub fn save_bad_rows(&self) -> Option<&OutputFile> {
+        let StepKind::Batch(batch) = &self.kind else { return None };
+        let ItemsSpec::Rows(rows) = &batch.items else { return None };
+        rows.save_bad_rows.as_ref()
+    }
+
     /// Gives commands that do not name a shell this one.
     pub(super) fn default_shell(&mut self, shell: &ShellProgram) {
         match &mut self.kind {

@@ -2,6 +2,7 @@
 
 use super::anomaly::Anomaly;
 use super::profile::{ColumnProfile, FileProfile};
+use super::values_found::ValuesFound;
 use crate::model::{CsvDialect, Ragged, StrayQuotes};
 use crate::sniff::{Finding, Found, FoundHeader};
 use crate::spec::RowFormat;
@@ -55,6 +56,8 @@ pub struct Group {
     pub encoding: &'static Encoding,
     /// Their columns, with types that hold for all files.
     pub columns: Vec<ColumnProfile>,
+    /// How values are written in other ways than the usual one.
+    pub values: ValuesFound,
     /// Rows of all files.
     pub rows: u64,
     /// Bytes of all files.
@@ -83,7 +86,10 @@ pub fn group(files: Vec<FileProfile>) -> Survey {
             }
         }
     }
-    groups.iter_mut().for_each(|group| group.files.sort_unstable());
+    for group in &mut groups {
+        group.files.sort_unstable();
+        group.values = ValuesFound::of(&mut group.columns);
+    }
     groups.sort_by_key(|group| (Reverse(group.files.len()), Reverse(group.rows), group.files[0]));
     let mut group_of = vec![None; files.len()];
     for (number, group) in groups.iter().enumerate() {
@@ -161,6 +167,7 @@ impl Group {
             finding: file.finding.clone(),
             encoding,
             columns: file.columns.clone(),
+            values: ValuesFound::default(),
             rows: file.rows(),
             bytes: file.bytes,
         }
@@ -282,7 +289,7 @@ fn compare(file: &FileProfile, group: &Group, largest: &Group, anomalies: &mut V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::Inference;
+    use crate::rows::{Inference, Styles};
     use crate::sources::{ReadingOptions, SurveyRequest};
     use crate::survey::profile::Kinds;
 
@@ -292,7 +299,7 @@ mod tests {
         let column = |(name, text): &(&str, &str)| {
             let mut texts = Inference::default();
             texts.add(text.as_bytes(), &[]);
-            ColumnProfile { name: (*name).to_owned(), kinds: Kinds::Texts(texts) }
+            ColumnProfile { name: (*name).to_owned(), kinds: Kinds::Texts(texts), styles: Styles::default() }
         };
         let mut profile = FileProfile::new(request.file(0), &ReadingOptions::unknown());
         (profile.columns, profile.header) = (columns.iter().map(column).collect(), true);

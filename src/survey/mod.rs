@@ -12,6 +12,7 @@ mod parallel;
 mod profile;
 mod scan;
 mod totals;
+mod values_found;
 
 pub use anomaly::{Anomaly, delimiter_name};
 pub use group::{Group, Outlier, Survey, group};
@@ -19,3 +20,4 @@ pub use parallel::survey;
 pub use profile::{BadRows, ColumnProfile, FileError, FileProfile, TextProfile};
 pub use scan::profile;
 pub use totals::{Totals, totals};
+pub use values_found::ValuesFound;

@@ -1,7 +1,7 @@
 //! The profile of one file: what it holds.
 
 use crate::model::{CsvDialect, Kind};
-use crate::rows::{Inference, JsonKinds, Occurrences, RowRuns};
+use crate::rows::{Inference, JsonKinds, Occurrences, RowRuns, Styles};
 use crate::sniff::Finding;
 use crate::sources::{ReadingOptions, RowFile, read_error};
 use crate::spec::{Compression, RowFormat};
@@ -86,12 +86,16 @@ pub struct ColumnProfile {
     /// Its name.
     pub name: String,
     pub(super) kinds: Kinds,
+    /// In which other ways its texts can be written.
+    pub(super) styles: Styles,
 }
 
 /// The types that the values of a column can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kinds {
     Texts(Inference),
+    /// The type that values have once it is said how they are written.
+    Told(Kind),
     Json(JsonKinds),
 }
 
@@ -100,13 +104,35 @@ impl ColumnProfile {
     pub fn kind(&self) -> &'static str {
         match self.kinds {
             Kinds::Texts(inference) => inference.kind().name(),
+            Kinds::Told(kind) => kind.name(),
             Kinds::Json(kinds) => kinds.name(),
         }
     }
 
     /// Whether `types` of a workflow should list it.
     pub fn is_typed(&self) -> bool {
-        matches!(self.kinds, Kinds::Texts(inference) if inference.kind() != Kind::Text)
+        self.text_kind().is_some_and(|kind| kind != Kind::Text)
+    }
+
+    /// Its type, if it is a column of texts.
+    pub(super) fn text_kind(&self) -> Option<Kind> {
+        match self.kinds {
+            Kinds::Texts(inference) => Some(inference.kind()),
+            Kinds::Told(kind) => Some(kind),
+            Kinds::Json(_) => None,
+        }
+    }
+
+    /// Takes it for text.
+    pub fn forget_type(&mut self) {
+        self.kinds = Kinds::Told(Kind::Text);
+    }
+
+    /// Takes it for text if it has numbers that are not written in the usual way everywhere.
+    pub fn forget_numbers(&mut self) {
+        if matches!(self.kinds, Kinds::Told(Kind::Number)) {
+            self.forget_type();
+        }
     }
 
     /// Widens the type so that it holds for a column of another file too.
@@ -114,8 +140,11 @@ impl ColumnProfile {
         match (&mut self.kinds, other.kinds) {
             (Kinds::Texts(one), Kinds::Texts(other)) => *one = one.and(other),
             (Kinds::Json(one), Kinds::Json(other)) => *one = one.and(other),
+            (Kinds::Told(one), Kinds::Told(other)) if *one == other => {}
+            (Kinds::Told(one), _) => *one = Kind::Text,
             _ => {}
         }
+        self.styles = self.styles.and(other.styles);
     }
 }
 

@@ -3,7 +3,8 @@
 use super::head::FileHead;
 use super::layout::{Beginning, FileLayout, csv_form, detect_layout};
 use super::profile::{ColumnProfile, CompressionProfile, FileProfile, Kinds};
-use crate::rows::{CsvStats, Cutter, HeaderRow, Inference, JsonKinds, JsonLinesStats, Occurrences};
+use crate::model::Nan;
+use crate::rows::{CsvStats, Cutter, HeaderRow, Inference, JsonKinds, JsonLinesStats, Occurrences, Styles};
 use crate::sniff::{Finding, Found};
 use crate::sources::{DetectedEncoding, Meter, ReadingOptions, RowFile, SurveyRequest, decode, guess, reading};
 use crate::spec::{Header, RowFormat};
@@ -57,7 +58,9 @@ impl Scan<'_> {
         profile.text.guessed = detected.guessed;
         if profile.format == RowFormat::JsonLines {
             let text = decode(head.into_stream(), detected.encoding)?;
-            return read_json(Cutter::of_lines(text), detected, profile);
+            let loose = self.options.values.nan == Nan::Drop;
+            let stats = if loose { JsonLinesStats::loose() } else { JsonLinesStats::new() };
+            return read_json((Cutter::of_lines(text), stats), detected, profile);
         }
         let layout = loop {
             // The first record may be longer than the beginning.
@@ -99,7 +102,9 @@ impl Scan<'_> {
             // What the proposed source reads as null.
             form.null.clone_from(&finding.null);
         }
-        let mut stats = CsvStats::new(form, header);
+        let stats = CsvStats::new(form, header);
+        // Where the workflow says how values are written, nobody asks.
+        let mut stats = if layout.finding.is_some() { stats.with_styles() } else { stats };
         let (mut ended, mut other) = (Ok(()), None);
         loop {
             match cutter.block() {
@@ -120,8 +125,13 @@ impl Scan<'_> {
                 }
             }
         }
-        let column = |(name, texts): (String, &Inference)| ColumnProfile { name, kinds: Kinds::Texts(*texts) };
-        profile.columns = names.into_iter().zip(stats.columns()).map(column).collect();
+        let styles = stats.styles().iter().copied().chain(std::iter::repeat(Styles::default()));
+        let column = |((name, texts), styles): ((String, &Inference), Styles)| ColumnProfile {
+            name,
+            kinds: Kinds::Texts(*texts),
+            styles,
+        };
+        profile.columns = names.into_iter().zip(stats.columns()).zip(styles).map(column).collect();
         profile.runs = stats.runs;
         (profile.bad_rows.ragged, profile.bad_rows.undecodable) = (stats.ragged, stats.undecodable);
         if let Some(mended) = layout.finding.as_ref().and_then(mended) {
@@ -144,8 +154,11 @@ fn mended(finding: &Finding) -> Option<Occurrences> {
     mended
 }
 
-fn read_json(mut cutter: Cutter, detected: DetectedEncoding, profile: &mut FileProfile) -> io::Result<OtherEncoding> {
-    let mut stats = JsonLinesStats::new();
+fn read_json(
+    (mut cutter, mut stats): (Cutter, JsonLinesStats),
+    detected: DetectedEncoding,
+    profile: &mut FileProfile,
+) -> io::Result<OtherEncoding> {
     let mut ended = Ok(());
     loop {
         match cutter.block() {
@@ -157,7 +170,11 @@ fn read_json(mut cutter: Cutter, detected: DetectedEncoding, profile: &mut FileP
             }
         }
     }
-    let column = |(name, kinds): &(String, JsonKinds)| ColumnProfile { name: name.clone(), kinds: Kinds::Json(*kinds) };
+    let column = |(name, kinds): &(String, JsonKinds)| ColumnProfile {
+        name: name.clone(),
+        kinds: Kinds::Json(*kinds),
+        styles: Styles::default(),
+    };
     profile.columns = stats.names().iter().map(column).collect();
     (profile.runs, profile.bad_rows.invalid_json) = (stats.runs, stats.invalid);
     profile.text.is_ascii = stats.is_ascii && detected.encoding == UTF_8;

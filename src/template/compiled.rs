@@ -13,7 +13,7 @@ use super::results_name::ResultsName;
 use super::scope::ItemScope;
 use super::text::text_of;
 use crate::model::Text;
-use minijinja::value::Value;
+use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error, Expression};
 use std::sync::Arc;
 
@@ -152,29 +152,45 @@ impl Template {
         }
     }
 
-    /// The value as a path that may have wildcards: those of the text itself. A single expression over `params` or `env` may
-    /// bring its own.
-    pub fn pattern(&self, scope: &Arc<ItemScope>) -> Result<PathPattern, TemplateError> {
+    /// The value as paths that may have wildcards: those of the text itself. A single expression over `params` or `env` may
+    /// bring its own. One that gives a list gives a path with each element.
+    pub fn patterns(&self, scope: &Arc<ItemScope>) -> Result<Vec<PathPattern>, TemplateError> {
         match &self.kind {
-            Kind::Plain => Ok(PathPattern::new(&self.text.raw)),
+            Kind::Plain => Ok(vec![PathPattern::new(&self.text.raw)]),
             Kind::Expression(_) | Kind::Measured(_) => {
-                let value = self.string(scope)?;
                 let is_given = |name: &String| {
                     let root = name.split('.').next().unwrap_or(name);
                     matches!(root, "params" | "env") || scope.step.params.contains_key(root)
                 };
-                Ok(if self.uses().iter().all(is_given) {
-                    PathPattern::new(&value)
-                } else {
-                    PathPattern::of_name(&value)
-                })
+                let brings_wildcards = self.uses().iter().all(is_given);
+                let pattern = |path: &str| match brings_wildcards {
+                    true => PathPattern::new(path),
+                    false => PathPattern::of_name(path),
+                };
+                let value = self.value(scope)?;
+                match value.kind() {
+                    ValueKind::Seq | ValueKind::Iterable => self.elements(&value, &pattern),
+                    ValueKind::Map => Err(self.unusable("it is a mapping, not a path or a list of paths")),
+                    _ => Ok(vec![pattern(&self.string(scope)?)]),
+                }
             }
             Kind::Mixed(env, operands) => {
                 let mut env = Environment::clone(env);
                 env.set_formatter(write_marked);
-                self.render((&env, *operands), scope).map(|marked| PathPattern::of_marked(&marked))
+                self.render((&env, *operands), scope).map(|marked| vec![PathPattern::of_marked(&marked)])
             }
         }
+    }
+
+    fn elements(&self, list: &Value, pattern: &dyn Fn(&str) -> PathPattern) -> Result<Vec<PathPattern>, TemplateError> {
+        let elements = list.try_iter().map_err(|error| self.unusable(&error.to_string()))?;
+        let path =
+            |(at, element): (usize, Value)| match element.as_str() {
+                Some(path) if !path.trim().is_empty() => Ok(pattern(path)),
+                _ => Err(self
+                    .unusable(&format!("element {at} of the list is not a path: {}", shorten(&element.to_string())))),
+            };
+        elements.enumerate().map(path).collect()
     }
 
     /// The value as JSON text.

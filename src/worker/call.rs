@@ -190,6 +190,8 @@ impl Caller<'_> {
             bad.extend(failed.map(|(position, failure)| (u32::try_from(position).unwrap_or(u32::MAX), failure)));
             return frames.of_columns(py, found.batch);
         }
+        let json: Vec<_> = items.map(|item| self.task.records.json(unit.batch.form, item)).collect();
+        let items = json.iter().map(|item| &**item);
         if let Some(columns) = columns_of_json(items.clone()) {
             return frames.of_columns(py, columns);
         }

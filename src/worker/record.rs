@@ -3,9 +3,10 @@
 use super::decode::decode;
 use super::support::Support;
 use crate::model::{CsvForm, Form, Kind, Origin};
-use crate::rows::{BadRow, Field, Fields, read_field};
+use crate::rows::{BadRow, Field, Fields, read_field, without_nan};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 /// Why there is no value.
@@ -46,6 +47,8 @@ pub(super) struct Records {
 
 enum Reader {
     Json,
+    /// NaN and infinities mean null.
+    LooseJson,
     Csv(Box<CsvReader>),
 }
 
@@ -65,7 +68,7 @@ impl Records {
         let mut with_dates = false;
         for form in forms {
             let Form::Csv(form) = form else {
-                readers.push(Reader::Json);
+                readers.push(if *form == Form::LooseJson { Reader::LooseJson } else { Reader::Json });
                 continue;
             };
             let names: Vec<_> = form.columns.iter().map(|column| PyString::intern(py, &column.name).unbind()).collect();
@@ -108,10 +111,18 @@ impl Records {
             Some(Reader::Csv(reader)) => self.record(py, reader, item, origin),
             // A line of a file may contain invalid JSON, which makes it a bad row.
             _ if origin.is_some() => {
-                let line = item.bytes.trim_ascii_end();
-                decode(py, support, line).map_err(|error| BadRow::Json(error.value(py).to_string()).into())
+                let line = self.json(item.form, item.bytes.trim_ascii_end());
+                decode(py, support, &line).map_err(|error| BadRow::Json(error.value(py).to_string()).into())
             }
-            _ => Ok(decode(py, support, item.bytes)?),
+            _ => Ok(decode(py, support, &self.json(item.form, item.bytes))?),
+        }
+    }
+
+    /// The JSON that an item of a form without columns stands for.
+    pub(super) fn json<'a>(&self, form: usize, item: &'a [u8]) -> Cow<'a, [u8]> {
+        match self.forms.get(form) {
+            Some(Reader::LooseJson) => without_nan(item),
+            _ => Cow::Borrowed(item),
         }
     }
 
@@ -129,6 +140,7 @@ impl Records {
         let record = reader.empty.bind(py).copy()?;
         for (column, name) in reader.form.columns.iter().zip(&reader.names) {
             let text = split.text(column, file)?;
+            let text = text.as_deref();
             let value = match read_field(&reader.form, column, text)? {
                 Field::Null => continue,
                 Field::Text(text) => PyString::new(py, text).into_any(),

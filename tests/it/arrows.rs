@@ -85,6 +85,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("indicatif", &["src/report"]),
     ("prometheus_client", &["src/report"]),
     ("comfy_table", &["src/cli"]),
+    ("zip", &["src/sources/files"]),
     ("chardetng", &["src/survey", "src/sources"]),
     ("parquet", &["src/export", "src/sources"]),
     ("arrow_json", &["src/export"]),

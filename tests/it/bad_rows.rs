@@ -239,3 +239,19 @@ fn options_with_wrong_values_are_errors_with_their_places() {
         assert!(!sandbox.exists(".batchmill"));
     }
 }
+
+/// What `compression` says is compared with the first bytes of the file.
+#[test]
+fn a_file_that_is_not_compressed_as_told_says_what_it_is() {
+    let refused = |options: &str, says: &str| {
+        let sandbox = Sandbox::with(&reads(&format!("csv: a.csv, {options}"), "")).file("a.csv", "n\n1\n");
+        sandbox.run(&[]).exits_with(2).says(&[&format!("cannot read `a.csv`: {says}; remove `compression`")]);
+    };
+    for told in ["gzip", "zstd", "bzip2", "xz"] {
+        refused(&format!("compression: {told}"), &format!("it is not compressed, but `compression` is `{told}`"));
+    }
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(b"n\n1\n").unwrap();
+    let sandbox = Sandbox::with(&reads("csv: a.csv, compression: xz", "")).file("a.csv", gzip.finish().unwrap());
+    sandbox.run(&[]).exits_with(2).says(&["it is compressed with gzip, but `compression` is `xz`"]);
+}

@@ -213,14 +213,16 @@ fn the_snippet_reads_what_can_be_read_in_one_way() {
       delimiter: ';'
       encoding: windows-1252
       on_schema_drift: union
+      decimal: ','
       types:
+        wert: number
         netto: integer
     ");
     let sandbox = sandbox.file("workflow.yaml", reading(items));
     sandbox.run(&[]).exits_with(0);
     assert_eq!(
         sandbox.results("work"),
-        ["str str NoneType", "str str NoneType", "str str NoneType", "str str NoneType", "str str int"]
+        ["str float NoneType", "str float NoneType", "str float NoneType", "str float NoneType", "str float int"]
     );
 }
 

@@ -12,6 +12,8 @@ mod aggregate;
 mod alerts;
 /// All faults of a file.
 mod all_faults;
+/// Members of zip archives.
+mod archives;
 /// Which module may import which, and where the heavy crates live.
 mod arrows;
 /// Rows and files that cannot be read.
@@ -101,6 +103,8 @@ mod logs;
 /// Runs that earlier versions made.
 mod messy;
 mod migrations;
+/// NaN and infinities in files of rows.
+mod nan;
 /// Values in code for another program.
 mod nested_code;
 /// Names that are not UTF-8.
@@ -114,6 +118,8 @@ mod owners;
 mod params;
 /// Rows of Parquet files.
 mod parquet;
+/// Parts of paths as columns.
+mod partitions;
 /// Where errors are shown, and names beyond ASCII.
 mod places;
 /// Trials of a step, and what follows from them.
@@ -149,6 +155,8 @@ mod rows;
 mod rows_again;
 /// Files of rows that were edited.
 mod rows_mended;
+/// Rows that cannot be read, kept in a file.
+mod saved_rows;
 /// The JSON Schema for editors, against the parser.
 mod schema;
 /// Secrets, which nothing keeps and nothing shows.

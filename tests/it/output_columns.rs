@@ -127,3 +127,33 @@ steps:
     sandbox.batchmill(&["resume"]).exits_with(0);
     assert_eq!(sandbox.read("o.jsonl"), before);
 }
+
+/// Files without rows have headers all the same, so that pandas can read what becomes of them.
+#[test]
+fn a_table_without_rows_has_the_columns_of_its_items() {
+    let step = |name: &str, task: &str, outputs: &str| {
+        format!(
+            "  - {{name: {name}, for_each: {{csv: h.csv, where_from: src}}, allow_empty: true, {task}, outputs: {{{outputs}}}}}\n"
+        )
+    };
+    let echo = "task: echo, inputs: {message: '{{ item }}'}";
+    let python = |code: &str| format!("task: python, inputs: {{code: \"{code}\"}}");
+    let steps = [
+        step("s0", echo, "path: 0.csv"),
+        step("s1", &python("return item"), "path: 1.parquet"),
+        step("s2", &python("return 1"), "path: 2.csv, include: [index, item]"),
+        step("s3", echo, "path: 3.csv, columns: [b, c]"),
+        step("s4", &python("return {'x': item}"), "path: 4.csv"),
+    ];
+    let sandbox = Sandbox::with(&format!("steps:\n{}", steps.concat())).file("h.csv", "a,b\n");
+    sandbox.run(&[]).exits_with(0);
+    let code = "import pandas as pd
+frames = [pd.read_csv('0.csv'), pd.read_parquet('1.parquet'), pd.read_csv('2.csv'), pd.read_csv('3.csv')]
+assert all(len(frame) == 0 for frame in frames)
+print([list(frame.columns) for frame in frames])";
+    let printed =
+        Command::new(crate::support::python()).args(["-c", code]).current_dir(sandbox.path()).output().unwrap();
+    let printed = String::from_utf8_lossy(&printed.stdout).into_owned();
+    assert_eq!(printed.trim(), "[['a', 'b', 'src'], ['a', 'b', 'src'], ['index', 'a', 'b', 'src'], ['b', 'c']]");
+    assert_eq!(sandbox.read("4.csv"), "", "what the task would give is not known");
+}

@@ -366,3 +366,22 @@ fn what_stdout_cannot_take_is_an_error_with_a_way_out() {
     let late = format!("params: {{to: '-'}}\n{}", step("[1]", "item", "{path: '{{ to }}', format: parquet}"));
     Sandbox::with(&late).run(&[]).exits_with(2).says(&["`path` is `-`, which is stdout", "workflow.yaml:"]);
 }
+
+#[test]
+fn a_closed_stdout_is_an_error_and_dev_null_is_not() {
+    let sandbox = Sandbox::with(&step("[1]", "item", "{path: '-', format: csv}"));
+    let run = |redirection: &str| {
+        let plain = sandbox.command(&["run", "workflow.yaml"]);
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("exec \"$0\" \"$@\" {redirection}")]).arg(plain.get_program());
+        command.args(plain.get_args()).current_dir(sandbox.path());
+        command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.output().unwrap()
+    };
+    let closed = run(">&-");
+    let stderr = String::from_utf8_lossy(&closed.stderr);
+    assert_eq!(closed.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("cannot write stdout: it is closed; redirect it, or name a file in `path`"), "{stderr}");
+    assert!(!stderr.contains("written to stdout"), "{stderr}");
+    assert_eq!(run("> /dev/null").status.code(), Some(0));
+}

@@ -57,7 +57,7 @@ fn a_list_that_grows_runs_what_is_new_and_a_reordered_one_nothing() {
     sandbox.run(&[]).exits_with(0);
     sandbox.ran();
     let sandbox = sandbox.rewrite(&counting("[c, x, a, b, y]", "      batch_size: 2\n"));
-    sandbox.resume().exits_with(0).says(&["2 of 5 items will run: 2 new or changed"]);
+    sandbox.resume().exits_with(0).says(&["2 of 5 items will run: 2 new\n"]);
     assert_eq!(sandbox.ran(), ["x", "y"]);
     assert_eq!(sandbox.said(), ["did c", "did x", "did a", "did b", "did y"]);
     let sandbox = sandbox.rewrite(&counting("[y, b, c]", "      batch_size: 2\n"));
@@ -409,4 +409,26 @@ fn a_task_that_changes_or_makes_the_file_of_its_item_has_done_it_once() {
         assert_eq!(marks(&sandbox), 1, "{items}");
         sandbox.batchmill(&["audit"]).exits_with(0);
     }
+}
+
+/// An item that has changed leaves the old one behind, so where nothing is gone, all others are new.
+#[test]
+fn reasons_tell_new_items_and_how_often_others_have_failed() {
+    let workflow = |items: &str| {
+        format!(
+            "steps:\n  - name: work\n    for_each: {items}\n    continue_on_error: true\n    retry: {{max_attempts: 3, delay: 0}}\n    task: shell\n    inputs: {{command: 'test -e ok || test {{{{ item }}}} != bad'}}\n"
+        )
+    };
+    let sandbox = Sandbox::with(&workflow("[a, bad, c]"));
+    sandbox.run(&[]).exits_with(1);
+    let why = "1 failed before (3 times)";
+    let plan = sandbox.batchmill(&["plan", "workflow.yaml", "--resume"]).stdout;
+    assert!(plan.contains(&format!("1 of 3 items will run: {why}\n")), "{plan}");
+    let sandbox = sandbox.rewrite(&workflow("[a, bad, c, d]"));
+    let plan = sandbox.batchmill(&["plan", "workflow.yaml", "--resume"]).stdout;
+    assert!(plan.contains(&format!("2 of 4 items will run: {why}, 1 new\n")), "{plan}");
+    let sandbox = sandbox.rewrite(&workflow("[a, bad, x, d]"));
+    sandbox.batchmill(&["retry"]).exits_with(1).says(&[why]);
+    let sandbox = sandbox.file("ok", "");
+    sandbox.resume().exits_with(0).says(&[why, "2 new or changed"]);
 }

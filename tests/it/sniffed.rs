@@ -1,6 +1,6 @@
 //! What `inspect` finds out about how CSV files are written: the source that it proposes reads them as they were meant.
 
-use crate::rows::run_python;
+use crate::rows::{reads, run_python};
 use crate::support::{Sandbox, repository};
 use serde_json::{Map, Value, json};
 
@@ -100,4 +100,91 @@ fn many_types_take_few_lines() {
     );
     let sandbox = sandbox.file("w.yaml", workflow);
     sandbox.batchmill(&["run", "w.yaml", "--progress", "none"]).exits_with(0);
+}
+
+/// Written by Python in each byte order, without a mark.
+#[test]
+fn utf_16_without_a_mark_is_found_and_read() {
+    let write = "rows = [('größe', 'ort', 'n')] + [('x' * (n % 7), 'Köln, 東', str(n)) for n in range(20000)]
+import csv, io
+out = io.StringIO()
+csv.writer(out).writerows(rows)
+for name in ['utf-16-le', 'utf-16-be']: open(name + '.csv', 'wb').write(out.getvalue().encode(name))";
+    for name in ["utf-16-le", "utf-16-be"] {
+        for options in [format!("encoding: {name}"), "dialect: auto".to_owned()] {
+            let items = format!("csv: {name}.csv, types: {{n: integer}}, {options}");
+            let sandbox = Sandbox::with(&reads(&items, "batch_size: 1000"));
+            run_python(&sandbox, &["-c", write]);
+            sandbox.run(&["--progress", "none"]).exits_with(0);
+            let found = sandbox.results("read");
+            assert_eq!(found.len(), 20_000, "{items}");
+            assert_eq!(found[13], json!({"größe": "xxxxxx", "ort": "Köln, 東", "n": 13}), "{items}");
+            let inspected = sandbox.batchmill(&["inspect", &format!("{name}.csv")]).exits_with(0).stdout;
+            assert!(inspected.contains(&format!("encoding: {}", name.replacen("16-", "16", 1))), "{inspected}");
+        }
+    }
+}
+
+/// The rows that the proposed `items` give.
+fn rows_as_proposed(sandbox: &Sandbox, pattern: &str) -> (String, Vec<Value>) {
+    let inspected = sandbox.command(&["inspect", pattern, "--format", "json"]).output().unwrap();
+    let inspected: Value = serde_json::from_slice(&inspected.stdout).unwrap();
+    let items = inspected["items"].as_str().unwrap().to_owned();
+    let indented: String = items.lines().map(|line| format!("      {line}\n")).collect();
+    let step = "steps:\n  - name: read\n    task: batch\n    inputs:\n";
+    let more = "      batch_size: 100\n      batched: false\n      task: {type: python, code: return item}\n";
+    std::fs::write(sandbox.path().join("workflow.yaml"), format!("{step}{indented}{more}")).unwrap();
+    sandbox.run(&["--progress", "none"]).exits_with(0);
+    (items, sandbox.results("read"))
+}
+
+/// Numbers and dates of other countries, written and read by pandas.
+#[test]
+fn decimals_and_dates_are_proposed_where_only_one_way_fits() {
+    let write = "import pandas as pd
+day = pd.Series(pd.date_range('2024-01-25', periods=400, freq='31h'))
+frame = pd.DataFrame({'n': range(400), 'net': [i * 1234.5 / 7 for i in range(400)], 'day': day})
+frame['net'] = frame['net'].round(2)
+frame.loc[7, 'net'] = None
+for at, (date, sep) in enumerate([('%d/%m/%Y', ';'), ('%m/%d/%Y', '\\t'), ('%d.%m.%Y %H:%M:%S', ';'), ('%d-%b-%Y', '|')]):
+    frame.to_csv(f'{at}.csv', sep=sep, decimal=',', date_format=date, index=False, na_rep='NA')
+    back = pd.read_csv(f'{at}.csv', sep=sep, decimal=',')
+    back['day'] = pd.to_datetime(back['day'], format=date).dt.strftime('%Y-%m-%dT%H:%M:%S' if '%H' in date else '%Y-%m-%d')
+    back.to_json(f'{at}.jsonl', orient='records', lines=True, double_precision=10)";
+    let sandbox = Sandbox::new();
+    run_python(&sandbox, &["-c", write]);
+    for (at, format) in ["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y %H:%M:%S", "%d-%b-%Y"].into_iter().enumerate() {
+        let (items, rows) = rows_as_proposed(&sandbox, &format!("{at}.csv"));
+        assert!(items.contains("  decimal: ','\n") && items.contains(&format!("day: \"{format}\"\n")), "{items}");
+        let expected: Vec<Value> =
+            sandbox.read(&format!("{at}.jsonl")).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let net = |rows: &[Value]| rows.iter().map(|row| row["net"].as_f64()).collect::<Vec<_>>();
+        let others = |rows: &[Value]| rows.iter().map(|row| json!([row["n"], row["day"]])).collect::<Vec<_>>();
+        assert_eq!((net(&rows), others(&rows)), (net(&expected), others(&expected)), "{items}");
+    }
+}
+
+/// `1,234` and `03/04/2024` may be read in two ways, so nothing is proposed.
+#[test]
+fn what_may_be_read_in_two_ways_stays_text() {
+    let text = "a;b;c\n1,234;03/04/2024;007\n2,345;05/06/2024;0,5\n";
+    let (items, rows) = rows_as_proposed(&Sandbox::new().file("a.csv", text), "a.csv");
+    assert!(!items.contains("decimal") && !items.contains("thousands") && !items.contains("dates"), "{items}");
+    assert_eq!(rows[0], json!({"a": "1,234", "b": "03/04/2024", "c": "007"}));
+}
+
+#[test]
+fn files_with_the_same_columns_that_are_written_differently_are_each_found_out() {
+    let table = |delimiter: &str| {
+        let rows = ["id,city,net", "1,Oslo,1.5", "2,Rome,2.5", "3,Bern,3.5"];
+        rows.map(|row| row.replace(',', delimiter) + "\n").concat()
+    };
+    let sandbox = Sandbox::new().file("1.csv", table(",")).file("2.csv", table(";")).file("3.csv", table("\t"));
+    let (items, rows) = rows_as_proposed(&sandbox, "*.csv");
+    assert!(items.contains("  csv: \"*.csv\"\n  dialect: auto\n  types:\n"), "{items}");
+    assert_eq!((rows.len(), &rows[8]), (9, &json!({"id": 3, "city": "Bern", "net": 3.5})));
+    // So are files of other columns beside them.
+    let (items, rows) = rows_as_proposed(&sandbox.file("4.csv", "x,y\n1,2\n3,4\n"), "*.csv");
+    assert!(items.contains("  dialect: auto\n  on_schema_drift: union\n"), "{items}");
+    assert_eq!((rows.len(), &rows[9]["x"], &rows[9]["id"]), (11, &json!(1), &Value::Null));
 }

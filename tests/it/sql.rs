@@ -346,3 +346,28 @@ fn a_slow_query_is_cancelled_when_the_run_is_stopped() {
         .unwrap();
     assert_eq!(running.ends_with(), Some(130));
 }
+
+/// A whole float is a float all the same, as psycopg reads it.
+#[test]
+fn floats_of_postgresql_are_floats() {
+    let postgres = Postgres::start();
+    postgres.sql(
+        "CREATE TABLE f (\"a b\" float8, c float4, n int);
+         INSERT INTO f VALUES (2, 3, 4), ('-0', 1e6, 1), (1e300, 1e-9, 2), (0.5, NULL, 3), ('NaN', '-Infinity', 0)",
+    );
+    let sql = "SELECT *, 7::float8 AS d, ARRAY[1.5::float8] AS li FROM f ORDER BY n DESC -- all";
+    let sandbox = Sandbox::with(&asks(sql, "url: '{{ env.DB_URL }}'", "")).env("DB_URL", postgres.uri.as_str());
+    let shown = "\"return {name: str(value) for name, value in item.items()}\"";
+    let workflow = sandbox.read("workflow.yaml").replace("return item", shown);
+    let sandbox = sandbox.file("workflow.yaml", workflow);
+    sandbox.run(&[]).exits_with(0);
+    let row = |a: &str, c: &str, n: &str| json!({"a b": a, "c": c, "n": n, "d": "7.0", "li": "[1.5]"});
+    let expected = [
+        row("2.0", "3.0", "4"),
+        row("0.5", "None", "3"),
+        row("1e+300", "1e-09", "2"),
+        row("-0.0", "1000000.0", "1"),
+        row("NaN", "-Infinity", "0"),
+    ];
+    assert_eq!(sandbox.results("read"), expected);
+}

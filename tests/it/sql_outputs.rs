@@ -408,6 +408,8 @@ fn replace_writes_all_results_of_an_incremental_run_and_keeps_a_table_that_a_vie
         "view v depends on table t",
     ]);
     assert_eq!(db.sql(&sandbox, "SELECT count(*) FROM v"), "[(3,)]");
+    let left = "SELECT count(*) FROM pg_tables WHERE tablename LIKE 'batchmill_new%'";
+    assert_eq!(db.sql(&sandbox, left), "[(0,)]", "the new table is gone");
     db.sql(&sandbox, "DROP VIEW v");
     sandbox.batchmill(&["resume", "latest"]).exits_with(0).says(&["load: 3 rows written"]);
 }

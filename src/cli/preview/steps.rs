@@ -56,7 +56,7 @@ fn at_step(error: &StartError, step: &PreparedStep) -> CliError {
     let at = CliError::bad(format!("step `{}`: {error}", step.name()));
     match error {
         StartError::Items(error, _) => error.hint().into_iter().fold(at, CliError::help),
-        StartError::Setting(..) => at,
+        StartError::Setting(..) | StartError::Busy(..) => at,
         StartError::Table(_, help, _) | StartError::Executor(_, help, _) => {
             help.iter().cloned().fold(at, CliError::help)
         }

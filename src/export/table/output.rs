@@ -189,15 +189,23 @@ impl<'a> TableOutput<'a> {
     /// Replaces the table that the user named with the new one. The old one is deleted.
     ///
     /// # Errors
-    /// If the database refuses. Then nothing has changed.
+    /// If the database refuses. Then the old table is as it was, and the new one is gone.
     pub fn take_place(&mut self) -> Result<(), TableError> {
         let (beside, table) = (self.beside.clone(), self.table.clone());
         self.store.keep_references().map_err(|error| self.failed(error))?;
-        self.in_transaction(0, |store, books| {
+        let taken = self.in_transaction(0, |store, books| {
             store.execute(&format!("DROP TABLE IF EXISTS {}", table.sql()))?;
             store.execute(&format!("ALTER TABLE {} RENAME TO {}", beside.sql(), quoted(&table.table)))?;
             books.rename(store, &beside, &table)
-        })
+        });
+        if taken.is_err() {
+            // Nobody else knows of the new table, and its rows are in the ledger. The first error is the one that matters.
+            drop(self.in_transaction(0, |store, books| {
+                store.execute(&format!("DROP TABLE IF EXISTS {}", beside.sql()))?;
+                books.forget(store, &beside)
+            }));
+        }
+        taken
     }
 
     /// What tells the table from all others, however the workflow writes its name.

@@ -41,6 +41,13 @@ enum Next {
     Other,
 }
 
+/// The end of the record that begins in front of these bytes of a messy file, with its line break; none if it may go on behind
+/// them.
+pub fn record_end(dialect: &CsvDialect, bytes: &[u8], is_last: bool) -> Option<usize> {
+    let reader = Reader { dialect, bytes, is_last, patience: Patience::default() };
+    reader.record(0, &mut Record::default()).ok()
+}
+
 /// Reads records of a buffer.
 pub(super) struct Reader<'a> {
     pub(super) dialect: &'a CsvDialect,

@@ -14,5 +14,6 @@ mod rewriter;
 #[cfg(test)]
 mod tests;
 
+pub use fields::record_end;
 pub use repair::REST;
 pub(super) use rewriter::Rewriter;

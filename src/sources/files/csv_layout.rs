@@ -25,6 +25,11 @@ pub(crate) struct CsvLayout {
 }
 
 impl CsvLayout {
+    /// Whether records are rewritten before they are cut.
+    pub(super) fn rewrites(&self) -> bool {
+        self.dialect.as_plain().is_none() || self.found.is_some() && self.dialect != CsvDialect::default()
+    }
+
     /// The layout that the workflow gives.
     pub(super) fn given(spec: &RowsSpec) -> Self {
         Self {

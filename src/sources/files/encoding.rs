@@ -1,7 +1,7 @@
 //! Detects the encoding of a file.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, UTF_8};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
 /// An encoding, and how it was found.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +28,9 @@ impl DetectedEncoding {
     pub(crate) fn of(head: &[u8]) -> Self {
         if let Some((encoding, _)) = Encoding::for_bom(head) {
             return Self { encoding, mark: true, guessed: false, settled: true };
+        }
+        if let Some(encoding) = utf16_without_mark(head) {
+            return Self::guessed(encoding);
         }
         let plain = Self { encoding: UTF_8, mark: false, guessed: false, settled: false };
         match std::str::from_utf8(head) {
@@ -61,6 +64,35 @@ pub(crate) fn guess(bytes: &[u8]) -> Option<&'static Encoding> {
     Some(detector.guess(None, Utf8Detection::Deny))
 }
 
+/// UTF-16 without a byte order mark, as its zeros show: every ASCII character has one, always on the same side. Other text with
+/// zeros in it has few of them, or has them on both sides.
+fn utf16_without_mark(head: &[u8]) -> Option<&'static Encoding> {
+    const SHARE: usize = 8;
+    let zeros = |side: usize| head.iter().skip(side).step_by(2).filter(|byte| **byte == 0).count();
+    let (first, second) = (zeros(0), zeros(1));
+    let units = head.len() / 2;
+    let (encoding, right, wrong, ordered): (_, _, _, fn([u8; 2]) -> u16) = if second > first {
+        (UTF_16LE, second, first, u16::from_le_bytes)
+    } else {
+        (UTF_16BE, first, second, u16::from_be_bytes)
+    };
+    if right * SHARE < units.max(1) || wrong * SHARE > right {
+        return None;
+    }
+    let text = head.chunks_exact(2).map(|unit| ordered([unit[0], unit[1]]));
+    let mut breaks = 0;
+    for unit in text {
+        match unit {
+            0x09 => {}
+            0x0A | 0x0D => breaks += 1,
+            // No text has these.
+            0..0x20 | 0xFFFE..=0xFFFF => return None,
+            _ => {}
+        }
+    }
+    (breaks > 0).then_some(encoding)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +107,23 @@ mod tests {
         assert_eq!(of("Größe und Länge, K\u{f6}ln, Zürich".as_bytes().split_last().unwrap().1), "UTF-8");
         let (russian, _, _) = encoding_rs::WINDOWS_1251.encode("Москва, Санкт-Петербург и Новосибирск");
         assert_eq!(of(&russian), "windows-1251");
+    }
+
+    #[test]
+    fn utf_16_without_a_mark_is_known_by_its_zeros() {
+        let of = |bytes: &[u8]| DetectedEncoding::of(bytes).encoding.name();
+        let little = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        let big = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>();
+        for text in ["a,b\n1,2\n", "name;größe\r\nKöln;😀\r\n", "名,市\n田中,東京\n1,2\n", "год,город\n2024,Москва\n"]
+        {
+            assert_eq!((of(&little(text)), of(&big(text))), ("UTF-16LE", "UTF-16BE"), "{text}");
+            // The beginning of a file may end within a character.
+            assert_eq!(of(little(text).split_last().unwrap().1), "UTF-16LE", "{text}");
+        }
+        for bytes in [&b"a,b\n1\0,2\n"[..], b"\0\0\0\0\n\0", b"n\n\0x\0\0y\n", b"a\0b\0c\0", b"", b"\0", b"\0\n\0\x01"]
+        {
+            assert_eq!(of(bytes), "UTF-8", "{bytes:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a path points to: a file, which can be read again, or a stream, which cannot.
 
 use super::file_state::FileState;
+use super::member::Member;
 use super::meter::{Meter, Metered};
 use super::stream::{Stopped, Stream};
 use super::whole_file::WholeFile;
@@ -9,6 +10,7 @@ use std::convert::Infallible;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 /// What a path points to, as it was when it was first opened.
 #[derive(Debug, Clone)]
@@ -17,6 +19,10 @@ pub(in crate::sources) enum Input {
     File(FileState),
     /// A pipe, a device or a socket.
     Stream(Stream),
+    /// A member of an archive.
+    Member(Member),
+    /// Part of an archive that cannot be read, and why.
+    Refused(Arc<str>),
     /// Nothing, or something that cannot be read. The error comes when it is opened.
     Unreadable,
 }
@@ -60,6 +66,8 @@ impl Input {
                 let input = if purpose == Purpose::Look { stream.look()? } else { stream.read()? };
                 Ok(Box::new(Metered { input, meter }))
             }
+            Self::Member(member) => member.open(meter),
+            Self::Refused(why) => Err(io::Error::other(why.to_string())),
             Self::Unreadable => {
                 File::open(path)?;
                 Err(io::Error::other(if path.is_dir() { "it is a directory" } else { "it is not a file" }))
@@ -81,7 +89,10 @@ impl Input {
             Self::Stream(_) => {
                 Err(io::Error::other("it is a stream, but Parquet is read from the end; use a regular file"))
             }
-            Self::Unreadable => self.open(path, Purpose::Look, &Meter::default()).and_then(|_| File::open(path)),
+            Self::Member(_) => Err(io::Error::other("Parquet files in an archive are not read; unpack the archive")),
+            Self::Unreadable | Self::Refused(_) => {
+                self.open(path, Purpose::Look, &Meter::default()).and_then(|_| File::open(path))
+            }
         }
     }
 

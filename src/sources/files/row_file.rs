@@ -1,5 +1,6 @@
 //! A file of rows: its path, its key, and how it is opened.
 
+use super::archive::Entry;
 use super::compressed::{decompressed, detect, of_extension};
 use super::csv_layout::CsvLayout;
 use super::decode::decode;
@@ -8,11 +9,8 @@ use super::meter::Meter;
 use super::reading::reading;
 use crate::model::ItemKey;
 use crate::rows::{CsvReading, Cutter};
-use crate::sources::error::SourceError;
 use crate::sources::file_key::{content_key, stat_key};
-use crate::sources::pattern::{DistinctFiles, matching_files};
 use crate::spec::{Compression, DialectFrom, RowFormat, RowsSpec};
-use crate::template::PathPattern;
 use crossbeam_channel::Receiver;
 use encoding_rs::UTF_8;
 use std::convert::Infallible;
@@ -37,27 +35,8 @@ pub(crate) struct RowFile {
     layout: Arc<OnceLock<CsvLayout>>,
 }
 
-/// The files that these paths and patterns name. Those of a pattern are sorted, and no file comes twice.
-pub(crate) fn expand(
-    named: impl IntoIterator<Item = PathPattern>,
-    stop: &Receiver<Infallible>,
-) -> Result<Vec<RowFile>, SourceError> {
-    let mut paths: Vec<PathBuf> = Vec::new();
-    for PathPattern { path, pattern, has_wildcards } in named {
-        // A name of an existing file means that file, even if it looks like a pattern.
-        if Path::new(&path).exists() || !has_wildcards {
-            paths.push(PathBuf::from(path));
-            continue;
-        }
-        paths.extend(matching_files(&pattern)?);
-    }
-    let mut distinct = DistinctFiles::default();
-    paths.retain(|path| distinct.add(path));
-    Ok(paths.into_iter().map(|path| RowFile::new(path, stop)).collect())
-}
-
 impl RowFile {
-    fn new(path: PathBuf, stop: &Receiver<Infallible>) -> Self {
+    pub(super) fn new(path: PathBuf, stop: &Receiver<Infallible>) -> Self {
         let name: Arc<str> = path.display().to_string().into();
         let bytes = path.as_os_str().as_encoded_bytes();
         let metadata = path.metadata().ok();
@@ -71,9 +50,33 @@ impl RowFile {
         Self { path, name, key, size, input, found: Arc::default(), layout: Arc::default() }
     }
 
+    /// A member of an archive. Its rows are known by its name, size and checksum, so they stay known if the archive is made anew.
+    pub(super) fn of_archive(archive: &Path, entry: Entry) -> Self {
+        let path = PathBuf::from(format!("{}/{}", archive.display(), entry.name));
+        let bytes = path.as_os_str().as_encoded_bytes();
+        let (key, size, input) = match entry.member {
+            Ok(member) => {
+                let key = ItemKey::of_file(bytes, member.size, i128::from(member.checksum));
+                (key, member.packed, Input::Member(member))
+            }
+            Err(why) => (ItemKey::of(bytes), 0, Input::Refused(why.into())),
+        };
+        let name = path.display().to_string().into();
+        Self { path, name, key, size, input, found: Arc::default(), layout: Arc::default() }
+    }
+
+    /// An archive, or what should be in it, that cannot be read.
+    pub(super) fn refused(path: PathBuf, why: String) -> Self {
+        let input = Input::Refused(why.into());
+        let key = ItemKey::of(path.as_os_str().as_encoded_bytes());
+        let name = path.display().to_string().into();
+        Self { path, name, key, size: 0, input, found: Arc::default(), layout: Arc::default() }
+    }
+
     /// Identifies its rows by its content instead of its size and modification time.
     pub(in crate::sources) fn compare_content(&mut self) {
-        if !self.input.is_stream() {
+        // That of a member has its checksum in it already.
+        if matches!(self.input, Input::File(_) | Input::Unreadable) {
             self.key = content_key(self.path.as_os_str().as_encoded_bytes(), &self.path).unwrap_or(self.key);
         }
     }
@@ -88,10 +91,18 @@ impl RowFile {
 
     fn open_for(&self, purpose: Purpose, compression: Compression, meter: &Meter) -> io::Result<Box<dyn Read + Send>> {
         let input = self.input.open(&self.path, purpose, meter)?;
-        if compression != Compression::Auto {
-            return decompressed(input, compression);
+        if compression == Compression::Plain {
+            return Ok(input);
         }
         let (found, input) = detect(input)?;
+        if compression != Compression::Auto && compression != found {
+            let what = match found {
+                Compression::Plain => "not compressed".to_owned(),
+                found => format!("compressed with {}", found.name()),
+            };
+            let message = format!("it is {what}, but `compression` is `{}`; remove `compression`", compression.name());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
         self.found.get_or_init(|| found);
         decompressed(input, found)
     }
@@ -110,6 +121,14 @@ impl RowFile {
     /// If it cannot be opened.
     pub(in crate::sources) fn look(&self, spec: &RowsSpec) -> io::Result<Cutter> {
         self.cutter_for(Purpose::Look, spec, &Meter::default())
+    }
+
+    /// Its text as UTF-8, from the beginning.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub(super) fn text(&self, spec: &RowsSpec, meter: &Meter) -> io::Result<Box<dyn Read + Send>> {
+        decode(self.open(spec.compression, meter)?, self.layout(spec)?.encoding)
     }
 
     fn cutter_for(&self, purpose: Purpose, spec: &RowsSpec, meter: &Meter) -> io::Result<Cutter> {

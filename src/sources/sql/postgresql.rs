@@ -6,7 +6,7 @@
 use super::block::RowWriter;
 use super::cancellation::Cancellation;
 use super::statement::{BoundQuery, check_names};
-use crate::database::{connect, describe};
+use crate::database::{connect, describe, quoted as quoted_name};
 use crate::sources::error::ErrorText;
 use bytes::BytesMut;
 use postgres::types::{Format, IsNull, Kind, ToSql, Type};
@@ -32,8 +32,7 @@ pub(super) fn run(
     transaction.batch_execute("SET LOCAL synchronize_seqscans = off").map_err(described)?;
     let statement = transaction.prepare(sql).map_err(described)?;
     check(&statement, query)?;
-    // The line break ends a comment.
-    let json = format!("SELECT pg_catalog.row_to_json(batchmill)::text FROM (\n{sql}\n) AS batchmill");
+    let json = format!("SELECT pg_catalog.row_to_json(batchmill)::text FROM {} AS batchmill", rows_of(&statement, sql));
     let json = transaction.prepare_typed(&json, statement.params()).map_err(|error| {
         let cause = describe(&error, "");
         ErrorText::from(format!("the query does not work as a subquery: {cause}"))
@@ -56,6 +55,28 @@ pub(super) fn run(
             }
         }
     }
+}
+
+/// The query as a table whose floats stay floats in JSON: the server would write a whole one as an integer.
+fn rows_of(statement: &Statement, sql: &str) -> String {
+    // The line break ends a comment.
+    let plain = format!("(\n{sql}\n)");
+    let is_float = |column: &postgres::Column| matches!(*column.type_(), Type::FLOAT4 | Type::FLOAT8);
+    if !statement.columns().iter().any(is_float) {
+        return plain;
+    }
+    let column = |column: &postgres::Column| {
+        let name = quoted_name(column.name());
+        if !is_float(column) {
+            return name;
+        }
+        format!(
+            "CASE WHEN {name}::text ~ '^-?[0-9]+$' THEN ({name}::text || '.0')::json ELSE pg_catalog.to_json({name}) END \
+             AS {name}"
+        )
+    };
+    let columns: Vec<String> = statement.columns().iter().map(column).collect();
+    format!("(SELECT {} FROM {plain} AS batchmill_rows)", columns.join(", "))
 }
 
 /// Checks that rows can become mappings.

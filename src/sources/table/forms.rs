@@ -20,7 +20,7 @@ pub(super) struct Forms<'a> {
     /// The first is JSON, for the item that stands for a file that cannot be read.
     list: Vec<Form>,
     /// By the names of the columns, and the texts that mean null.
-    by_names: HashMap<(Vec<String>, Vec<String>), usize>,
+    by_names: HashMap<(Vec<String>, usize, Vec<String>), usize>,
     /// All columns, in the order in which they first appear.
     all: IndexSet<String>,
     types: HashMap<String, Kind>,
@@ -137,12 +137,12 @@ impl<'a> Forms<'a> {
         }
     }
 
-    /// The form of a file with these columns, where these texts mean null.
+    /// The form of a file with these columns, the first of which are fields of its records, where these texts mean null.
     ///
     /// # Errors
     /// If the file lacks a column that it must have.
-    pub(super) fn of(&mut self, names: &[String], null: &[String]) -> Result<usize, ErrorText> {
-        let key = (names.to_vec(), null.to_vec());
+    pub(super) fn of(&mut self, names: &[String], fields: usize, null: &[String]) -> Result<usize, ErrorText> {
+        let key = (names.to_vec(), fields, null.to_vec());
         if let Some(known) = self.by_names.get(&key) {
             return Ok(*known);
         }
@@ -156,7 +156,8 @@ impl<'a> Forms<'a> {
         let mut columns = Vec::with_capacity(kept.len() + 1);
         for name in kept {
             let from = match positions.get(name) {
-                Some(at) => From::Field(*at),
+                Some(at) if *at < fields => From::Field(*at),
+                Some(_) => From::Partition,
                 None if self.spec.where_from.as_deref() == Some(name) => From::File,
                 None if union => From::Nothing,
                 None => return Err(format!("it has no column `{name}`").into()),
@@ -170,7 +171,7 @@ impl<'a> Forms<'a> {
             columns.push(Column { name: name.clone(), from: From::File, kind: Kind::Text, format: None });
         }
         let form = form_without_columns(self.spec);
-        self.list.push(Form::Csv(CsvForm { fields: names.len(), columns, null: null.to_vec(), ..form }));
+        self.list.push(Form::Csv(CsvForm { fields, columns, null: null.to_vec(), ..form }));
         self.by_names.insert(key, self.list.len() - 1);
         Ok(self.list.len() - 1)
     }
@@ -179,7 +180,7 @@ impl<'a> Forms<'a> {
     pub(super) fn columns(&self, form: usize) -> &[Column] {
         match &self.list[form] {
             Form::Csv(form) => &form.columns,
-            Form::Json | Form::Pickle => &[],
+            Form::Json | Form::LooseJson | Form::Pickle => &[],
         }
     }
 

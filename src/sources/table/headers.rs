@@ -3,7 +3,8 @@
 use super::bad_file::no_file_readable;
 use super::column_names::{ColumnNames, FileColumns, file_columns};
 use super::forms::Forms;
-use crate::model::{Column, Form};
+use super::partitions::{fields, with_partitions};
+use crate::model::{Column, Form, Nan};
 use crate::rows::Cutter;
 use crate::sources::error::{ErrorText, SourceError};
 use crate::sources::files::{RowFile, read_error};
@@ -33,7 +34,8 @@ impl Headers {
         let named: Vec<_> = files.iter().map(|file| file_columns(spec, file)).collect();
         let renamed = renamed(&named, files);
         let names = |named: Option<ColumnNames>| named.map(|named| named.names);
-        let columns: Vec<FileColumns> = named.into_iter().map(|named| named.map(names)).collect();
+        let columns = named.into_iter().map(|named| named.map(names)).zip(files);
+        let columns: Vec<FileColumns> = columns.map(|(columns, file)| with_partitions(spec, columns, file)).collect();
         forms.compare(&columns, files)?;
         let first = columns.iter().position(|columns| matches!(columns, Ok(Some(_))));
         if let (Types::Infer, Some(first)) = (&spec.types, first) {
@@ -43,7 +45,7 @@ impl Headers {
         let files = columns.into_iter().zip(files).map(|(columns, file)| match columns? {
             Some(columns) => {
                 let layout = file.layout(spec).map_err(|error| ErrorText::from(read_error(&error)))?;
-                forms.of(&columns, &layout.null)
+                forms.of(&columns, fields(spec, &columns, file), &layout.null)
             }
             // An empty file has no rows, and so needs no form.
             None => Ok(0),
@@ -54,20 +56,21 @@ impl Headers {
 
     /// Lines bring their own names: it is enough that one of the files can be opened.
     fn of_lines(spec: &RowsSpec, files: &[RowFile]) -> Result<Self, SourceError> {
+        let form = if spec.values.nan == Nan::Drop { Form::LooseJson } else { Form::Json };
         let mut file_error = None;
         for file in files {
             match file.look(spec).and_then(|cutter| first_line(file, cutter)) {
                 Ok(FirstLine::Part) => return Err(one_value(file)),
                 Ok(line) => {
                     let notice = (line == FirstLine::OnlyList).then(|| one_list(file));
-                    return Ok(Self { forms: Arc::new([Form::Json]), files: vec![Ok(0); files.len()], notice });
+                    return Ok(Self { forms: Arc::new([form]), files: vec![Ok(0); files.len()], notice });
                 }
                 Err(error) => _ = file_error.get_or_insert((file, error)),
             }
         }
         match file_error {
             Some((file, error)) => Err(no_file_readable(file, &read_error(&error).into())),
-            None => Ok(Self { forms: Arc::new([Form::Json]), files: Vec::new(), notice: None }),
+            None => Ok(Self { forms: Arc::new([form]), files: Vec::new(), notice: None }),
         }
     }
 
@@ -183,8 +186,9 @@ pub(super) fn columns_of_files(
 ) -> Result<Vec<Result<Vec<Column>, ErrorText>>, SourceError> {
     let mut forms = Forms::new(spec);
     forms.compare(&columns, files)?;
-    let columns = columns.into_iter().map(|columns| {
-        let form = forms.of(&columns?.unwrap_or_default(), &[])?;
+    let columns = columns.into_iter().zip(files).map(|(columns, file)| {
+        let columns = columns?.unwrap_or_default();
+        let form = forms.of(&columns, fields(spec, &columns, file), &[])?;
         Ok(forms.columns(form).to_vec())
     });
     Ok(columns.collect())

@@ -10,6 +10,7 @@ mod forms;
 mod headers;
 mod open;
 mod parquet_rows;
+mod partitions;
 mod text_rows;
 
 pub(crate) use column_names::{Naming, column_names};

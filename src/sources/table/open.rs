@@ -2,6 +2,7 @@
 
 use super::headers::Headers;
 use super::parquet_rows::ParquetRows;
+use super::partitions;
 use super::text_rows::TextRows;
 use crate::sources::error::SourceError;
 use crate::sources::files::expand;
@@ -18,8 +19,10 @@ pub(in crate::sources) fn open(
     scope: &Arc<ItemScope>,
     stop: &Receiver<Infallible>,
 ) -> Result<Box<dyn Source>, SourceError> {
-    let paths = spec.paths.iter().map(|text| Template::compile(text)?.pattern(scope)).collect::<Result<Vec<_>, _>>()?;
-    let files = expand(paths, stop)?;
+    let paths =
+        spec.paths.iter().map(|text| Template::compile(text)?.patterns(scope)).collect::<Result<Vec<_>, _>>()?;
+    let files = expand(paths.into_iter().flatten(), stop)?;
+    partitions::check(spec, &files)?;
     let window = RowWindow::of(spec, scope)?;
     if spec.format == RowFormat::Parquet {
         return Ok(Box::new(ParquetRows::open(spec, files, window)?));

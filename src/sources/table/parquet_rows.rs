@@ -8,8 +8,10 @@ use super::bad_file::{bad_file, no_file_readable};
 use super::caught::caught;
 use super::column_names::FileColumns;
 use super::headers::columns_of_files;
+use super::partitions::with_partitions;
 use crate::columnar::{JsonLines, Rows, Zones};
 use crate::model::{Column, From, ItemKey, Items, Keys};
+use crate::rows::partition_value;
 use crate::sources::chunk::Chunk;
 use crate::sources::error::{ErrorText, SourceError};
 use crate::sources::files::RowFile;
@@ -23,6 +25,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
+use std::borrow::Cow;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -89,6 +92,7 @@ impl ParquetRows {
             let metadata = metadata.as_ref().map_err(ErrorText::clone)?;
             Ok(Some(metadata.schema().fields().iter().map(|field| field.name().clone()).collect()))
         });
+        let names = names.zip(&files).map(|(names, file)| with_partitions(spec, names, file));
         let columns = columns_of_files(spec, names.collect(), &files)?;
         let footers = metadata.into_iter().zip(columns).map(|(metadata, columns)| {
             let (metadata, columns) = (metadata?, columns?);
@@ -240,9 +244,13 @@ impl Footer {
             let name = column.name.as_str();
             match position_in_file(column).and_then(|at| read_columns.binary_search(&at).ok()) {
                 Some(at) => (read.schema_ref().field(at).clone().with_name(name), Arc::clone(read.column(at))),
-                None if column.from == From::File => {
-                    let paths = StringArray::from_iter_values(std::iter::repeat_n(&*file.name, rows));
-                    (Field::new(name, DataType::Utf8, true), Arc::new(paths))
+                None if matches!(column.from, From::File | From::Partition) => {
+                    let value = match column.from {
+                        From::File => Some(Cow::Borrowed(&*file.name)),
+                        _ => partition_value(&file.name, name),
+                    };
+                    let values: StringArray = std::iter::repeat_n(value, rows).collect();
+                    (Field::new(name, DataType::Utf8, true), Arc::new(values))
                 }
                 None => (Field::new(name, DataType::Null, true), new_null_array(&DataType::Null, rows)),
             }
@@ -266,7 +274,7 @@ impl Footer {
 fn position_in_file(column: &Column) -> Option<usize> {
     match column.from {
         From::Field(at) => Some(at),
-        From::File | From::Nothing => None,
+        From::File | From::Partition | From::Nothing => None,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::model::{Form, ItemKey, Keys, LineNumbers, Origin};
 use crate::rows::{Cut, Cutter};
 use crate::sources::chunk::Chunk;
 use crate::sources::error::SourceError;
-use crate::sources::files::{Meter, RowFile, grown, is_stopped, read_error};
+use crate::sources::files::{Meter, Originals, RowFile, grown, is_stopped, read_error};
 use crate::sources::source::{Reread, Source};
 use crate::sources::survey_request::{ReadingOptions, SurveyRequest};
 use crate::sources::window::RowWindow;
@@ -118,6 +118,10 @@ impl Source for TextRows {
             unreadable: (0..self.files.len()).map(|file| self.headers.file_error(file).is_some()).collect(),
             window: self.window,
         })
+    }
+
+    fn originals(&self) -> Option<Originals> {
+        Some(Originals::new(self.spec.clone(), self.files.clone()))
     }
 
     fn on_bad_row(&self) -> OnBadRow {

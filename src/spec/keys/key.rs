@@ -63,6 +63,8 @@ pub enum KeyType {
     Shell,
     /// A text, or a mapping with `batch`.
     Stdin,
+    /// A word, or a mapping with `save`.
+    OnBadRow,
     /// The name of a step.
     StepName,
     /// The name of a result.

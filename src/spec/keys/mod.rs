@@ -5,6 +5,7 @@
 
 mod aliases;
 mod examples;
+mod groups;
 mod key;
 mod nearest;
 mod reductions;
@@ -14,18 +15,18 @@ mod table;
 mod words;
 
 pub use examples::examples;
+pub use groups::key_groups;
 pub use key::{DefaultValue, Key, KeyGroup, KeyType};
 pub use nearest::{either, listed, nearest};
 pub use reductions::AGGREGATE;
 pub use resources::RESOURCES;
-pub use row_keys::{ROWS, SQL};
+pub use row_keys::{ROWS, SAVED_ROWS, SQL};
 pub use table::{
     AUTH, BATCH, ECHO, HTTP, OUTPUTS, PARAM, PYTHON, RANGE, RETRY, SHELL, SOURCES, STDIN, STEP, TASK, WORKFLOW,
-    key_groups,
 };
 pub use words::{
     BACKOFFS, BATCH_FORMATS, BATCH_TEXTS, COMPRESSIONS, CSV_QUOTES, DIALECTS, EXTENSION, FORMATS, FOUND_OUT, IF_EXISTS,
-    INCLUDES, KINDS, NAMES, NOT_OF_JSON_LINES, NOT_OF_PARQUET, NULS, ON_BAD_ROW, ON_MISSING, ON_SCHEMA_DRIFT,
+    INCLUDES, KINDS, NAMES, NANS, NOT_OF_JSON_LINES, NOT_OF_PARQUET, NULS, ON_BAD_ROW, ON_MISSING, ON_SCHEMA_DRIFT,
     ON_TYPE_CONFLICT, OPERATIONS, OUTPUT_COMPRESSIONS, PARAM_TYPES, PYTHON_KEYWORDS, RAGGED, RESERVED_INPUTS,
     RESERVED_OUTPUTS, RESERVED_PARAMS, RESPONSE_PARTS, SHELLS, STRAY_QUOTES, TASK_TYPES, TEMPLATE_KEYWORDS,
 };

@@ -1,9 +1,6 @@
 //! The table itself. Its texts are shown by editors, through the JSON Schema.
 
 use super::key::{KeyGroup, KeyType, is, key, words};
-use super::reductions::AGGREGATE;
-use super::resources::RESOURCES;
-use super::row_keys::{ROWS, SQL};
 use super::words::{
     BACKOFFS, BATCH_FORMATS, BATCH_TEXTS, CSV_QUOTES, FORMATS, IF_EXISTS, INCLUDES, ON_MISSING, ON_TYPE_CONFLICT,
     OPERATIONS, OUTPUT_COMPRESSIONS, PARAM_TYPES, STEP_TYPES, TASK_TYPES,
@@ -373,25 +370,3 @@ pub static AUTH: KeyGroup = KeyGroup {
         key("bearer", KeyType::Text, None, "Bearer token"),
     ],
 };
-
-/// Every group of keys.
-pub fn key_groups() -> [&'static KeyGroup; 19] {
-    [
-        &WORKFLOW, &PARAM, &STEP, &OUTPUTS, &BATCH, &AGGREGATE, &SOURCES, &ROWS, &SQL, &RANGE, &TASK, &RETRY, &SHELL,
-        &STDIN, &PYTHON, &HTTP, &AUTH, &ECHO, &RESOURCES,
-    ]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_key_has_a_line_of_documentation() {
-        for group in key_groups() {
-            for key in group.keys {
-                assert!(!key.doc.is_empty() && !key.doc.ends_with('.') && !key.doc.contains('\n'), "{}", key.name);
-            }
-        }
-    }
-}

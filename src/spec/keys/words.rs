@@ -54,6 +54,8 @@ pub const STRAY_QUOTES: &[&str] = &["python", "fail", "literal"];
 pub const RAGGED: &[&str] = &["fail", "pad", "truncate", "fill"];
 /// The values of `nul`.
 pub const NULS: &[&str] = &["keep", "drop"];
+/// The values of `nan`.
+pub const NANS: &[&str] = &["fail", "drop", "keep"];
 /// The values of `names`.
 pub const NAMES: &[&str] = &["repair", "error"];
 /// The values of `on_bad_row`.
@@ -96,6 +98,7 @@ pub const TEMPLATE_KEYWORDS: &[&str] = &["true", "false", "none", "not", "and", 
 const OF_CSV: &[&str] =
     &["dialect", "names", "types", "null", "decimal", "thousands", "dates", "true_values", "false_values"];
 /// Options of rows that JSON Lines does not have.
-pub const NOT_OF_JSON_LINES: &[&[&str]] = &[FOUND_OUT, OF_CSV, &["columns", "where_from", "on_schema_drift"]];
+pub const NOT_OF_JSON_LINES: &[&[&str]] =
+    &[FOUND_OUT, OF_CSV, &["columns", "where_from", "partitions", "on_schema_drift"]];
 /// Options of rows that Parquet does not have.
-pub const NOT_OF_PARQUET: &[&[&str]] = &[FOUND_OUT, OF_CSV, &["encoding", "compression"]];
+pub const NOT_OF_PARQUET: &[&[&str]] = &[FOUND_OUT, OF_CSV, &["encoding", "compression", "nan"]];

@@ -3,6 +3,7 @@
 //! Records every error and continues, so that all errors of a file are reported at once.
 
 mod aggregate;
+mod bad_rows;
 mod batch;
 mod dialect;
 mod file;

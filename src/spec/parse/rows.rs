@@ -1,17 +1,18 @@
 //! `{csv:}`, `{jsonl:}` and `{parquet:}`: rows of files, and how to read them.
 
+use super::bad_rows::on_bad_row;
 use super::dialect::dialect;
 use super::section::{Field, Section};
 use super::values::{dates, reject_templates, texts, value_format};
 use crate::model::{Kind, Text};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
 use crate::spec::keys::{
-    self, COMPRESSIONS, DIALECTS, FOUND_OUT, KINDS, NAMES, NOT_OF_JSON_LINES, NOT_OF_PARQUET, ON_BAD_ROW,
-    ON_SCHEMA_DRIFT, either, nearest,
+    self, COMPRESSIONS, DIALECTS, FOUND_OUT, KINDS, NAMES, NOT_OF_JSON_LINES, NOT_OF_PARQUET, ON_SCHEMA_DRIFT, either,
+    nearest,
 };
 use crate::spec::node::{NodeKind, shorten};
 use crate::spec::rows::{Compression, DialectFrom, Header, Names, OnBadRow, OnSchemaDrift, RowFormat, RowsSpec, Types};
-use crate::spec::setting::Setting;
+use crate::spec::setting::{Readable, Setting};
 use std::collections::HashSet;
 
 /// Reads `csv`, `jsonl` or `parquet` with its options.
@@ -21,21 +22,14 @@ pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut Er
         "jsonl" => RowFormat::JsonLines,
         _ => RowFormat::Parquet,
     };
-    let (useless, what, why): (&[&[&str]], _, _) = match format {
-        RowFormat::Csv => (&[], "", ""),
-        RowFormat::JsonLines => (NOT_OF_JSON_LINES, "JSON Lines", "each line has its own names and types"),
-        RowFormat::Parquet => (NOT_OF_PARQUET, "Parquet", "a Parquet file defines how it is read"),
-    };
-    for name in useless.iter().copied().flatten() {
-        if let Some(field) = section.take(name) {
-            errors.push(field.error(format!("cannot be used with {what}")).help(why));
-        }
-    }
+    refuse_useless(format, section, errors);
     let one_of = |section: &mut Section<'_>, name: &str, words: &[&'static str], errors: &mut ErrorList| {
         section.take(name).and_then(|field| field.one_of(words, errors))
     };
     let dialect_from = dialect_from(section, errors);
     let header = section.take("header").and_then(|field| header(&field, errors)).unwrap_or(Header::First);
+    let (what, save_bad_rows) =
+        section.take("on_bad_row").map_or((OnBadRow::Fail, None), |field| on_bad_row(&field, errors));
     let types = section.take("types").and_then(|field| types(&field, errors)).unwrap_or(Types::AsTheyAre);
     let rows = RowsSpec {
         format,
@@ -55,13 +49,11 @@ pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut Er
         null: section.take("null").map(|field| texts(&field, errors)).unwrap_or_default(),
         compression: compression(section, errors),
         where_from: section.take("where_from").and_then(|field| field.literal(errors)).map(|text| text.raw),
+        partitions: section.take("partitions").and_then(|field| field.with(bool::read, errors)).unwrap_or(false),
         limit: section.take("limit").and_then(|field| field.setting(errors)),
         skip: section.take("skip").and_then(|field| skip(&field, errors)),
-        on_bad_row: match one_of(section, "on_bad_row", ON_BAD_ROW, errors) {
-            Some("skip") => OnBadRow::Skip,
-            Some("error") => OnBadRow::Error,
-            _ => OnBadRow::Fail,
-        },
+        on_bad_row: what,
+        save_bad_rows,
         on_schema_drift: match one_of(section, "on_schema_drift", ON_SCHEMA_DRIFT, errors) {
             Some("group") => OnSchemaDrift::Group,
             Some("union") => OnSchemaDrift::Union,
@@ -70,6 +62,29 @@ pub(super) fn rows(paths: &Field<'_>, section: &mut Section<'_>, errors: &mut Er
     };
     section.reject_unknown(&[&keys::SOURCES, &keys::ROWS], errors);
     (!rows.paths.is_empty()).then_some(rows)
+}
+
+/// Refuses options that have no use for a format.
+fn refuse_useless(format: RowFormat, section: &mut Section<'_>, errors: &mut ErrorList) {
+    let (useless, what, why): (&[&[&str]], _, _) = match format {
+        RowFormat::Csv => (&[], "", ""),
+        RowFormat::JsonLines => (NOT_OF_JSON_LINES, "JSON Lines", "each line has its own names and types"),
+        RowFormat::Parquet => (NOT_OF_PARQUET, "Parquet", "a Parquet file defines how it is read"),
+    };
+    for name in useless.iter().copied().flatten() {
+        if let Some(field) = section.take(name) {
+            errors.push(field.error(format!("cannot be used with {what}")).help(why));
+        }
+    }
+    if format == RowFormat::JsonLines
+        && let Some(field) = section.take("nan")
+    {
+        if field.node.as_text().is_some_and(|text| text.raw == "keep") {
+            errors.push(field.error("cannot be `keep` with JSON Lines").help("use `drop`, which makes them null"));
+        } else {
+            section.extend([field]);
+        }
+    }
 }
 
 /// Reads `dialect`, and refuses what `auto` finds out.

@@ -1,8 +1,9 @@
 //! The keys of `{csv:}` that say how values are written.
 
 use super::section::{Field, Section};
-use crate::model::{Kind, Text, ValueFormat};
+use crate::model::{Kind, Nan, Text, ValueFormat};
 use crate::spec::diagnostic::{Diagnostic, ErrorList};
+use crate::spec::keys::NANS;
 use crate::spec::node::{NodeKind, shorten};
 use crate::spec::rows::{DateFormat, Types};
 use jiff::Timestamp;
@@ -16,7 +17,13 @@ pub(super) fn value_format(section: &mut Section<'_>, errors: &mut ErrorList) ->
     let listed = |field: &Option<Field<'_>>, errors: &mut ErrorList| {
         field.as_ref().map(|field| texts(field, errors)).unwrap_or_default()
     };
+    let nan = section.take("nan").and_then(|field| field.one_of(NANS, errors));
     let format = ValueFormat {
+        nan: match nan {
+            Some("drop") => Nan::Drop,
+            Some("keep") => Nan::Keep,
+            _ => Nan::Fail,
+        },
         true_values: listed(&yes, errors),
         false_values: listed(&no, errors),
         decimal: decimal.as_ref().and_then(|field| character(field, errors)).filter(|decimal| *decimal != '.'),

@@ -25,6 +25,7 @@ pub fn schema() -> Value {
         &keys::PARAM,
         &keys::STDIN,
         &keys::RESOURCES,
+        &keys::SAVED_ROWS,
     ] {
         defs.insert(group.name.to_owned(), closed(group, properties(group)));
     }
@@ -33,6 +34,7 @@ pub fn schema() -> Value {
     }
     defs["range"]["required"] = json!(["stop"]);
     defs["stdin"]["required"] = json!(["batch"]);
+    defs["on_bad_row"]["required"] = json!(["save"]);
     let without_path = ["name", "path", "item_files", "on_missing", "sql", "table", "key", "if_exists"];
     let of_path = keys::OUTPUTS.names().filter(|name| !without_path.contains(name)).map(|name| (name, "path"));
     let of_sql = ["table", "key", "if_exists"].map(|name| (name, "sql"));

@@ -249,6 +249,7 @@ fn of_commands_and_grids(key_type: KeyType) -> Value {
             json!({"type": "array", "items": value(KeyType::Word), "minItems": 2}),
         ]),
         KeyType::Stdin => any_of([json!({"type": "string"}), reference("stdin")]),
+        KeyType::OnBadRow => any_of([json!({"enum": keys::ON_BAD_ROW}), reference("on_bad_row")]),
         _ => unreachable!("`value` knows all others"),
     }
 }

@@ -12,9 +12,15 @@ use std::fmt::Write;
 pub fn snippet(survey: &Survey, given: &[String]) -> Option<String> {
     let most = survey.groups.first()?;
     let kin: Vec<&Group> = survey.groups.iter().filter(|group| is_kin(group, most)).collect();
+    // Files that differ from these in nothing but how they are written can each be found out.
+    let is_like = |group: &Group| kin.iter().any(|kin| is_kin(group, most) || has_same_columns(group, kin));
+    let found_out: Vec<&Group> = survey.groups.iter().filter(|group| is_like(group)).collect();
+    let is_auto = found_out.len() > kin.len() && kin.iter().all(|group| brings_names(group));
+    let kin = if is_auto { found_out } else { kin };
     let stands_apart = |at: &usize| {
         let group = survey.group_of(*at).map(|group| &survey.groups[group]);
-        group.map_or(survey.files[*at].error.is_some(), |group| !is_kin(group, most))
+        let is_read = |group: &Group| kin.iter().any(|kin| std::ptr::eq(*kin, group));
+        group.map_or(survey.files[*at].error.is_some(), |group| !is_read(group))
     };
     let (apart, fit): (Vec<usize>, Vec<usize>) = (0..survey.files.len()).partition(stands_apart);
     let paths = if apart.is_empty() {
@@ -26,8 +32,24 @@ pub fn snippet(survey: &Survey, given: &[String]) -> Option<String> {
     if !apart.is_empty() {
         let _ = writeln!(text, "  # without {} that these settings cannot read", count(apart.len() as u64, "file"));
     }
-    let key = if most.format == RowFormat::Csv { "csv" } else { "jsonl" };
-    match paths.as_slice() {
+    add_paths(&mut text, most.format, &paths);
+    if most.format == RowFormat::Csv {
+        if is_auto {
+            text.push_str("  dialect: auto\n");
+            if kin.iter().any(|group| !has_same_columns(group, most)) {
+                text.push_str("  on_schema_drift: union\n");
+            }
+        } else {
+            add_settings(&mut text, most, &kin);
+        }
+        add_values(&mut text, most, &kin);
+    }
+    Some(text)
+}
+
+fn add_paths(text: &mut String, format: RowFormat, paths: &[String]) {
+    let key = if format == RowFormat::Csv { "csv" } else { "jsonl" };
+    match paths {
         [one] => {
             let _ = writeln!(text, "  {key}: {}", word(one));
         }
@@ -38,10 +60,17 @@ pub fn snippet(survey: &Survey, given: &[String]) -> Option<String> {
             });
         }
     }
-    if most.format == RowFormat::Csv {
-        add_settings(&mut text, most, &kin);
-    }
-    Some(text)
+}
+
+/// Whether the files of both have the same columns in the same order.
+fn has_same_columns(group: &Group, other: &Group) -> bool {
+    let names = |group: &Group| group.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
+    brings_names(group) && names(group) == names(other)
+}
+
+/// Whether these are CSV files that name their columns.
+fn brings_names(group: &Group) -> bool {
+    group.format == RowFormat::Csv && group.header && group.told_names().is_none()
 }
 
 /// Whether the same settings read both.
@@ -81,9 +110,40 @@ fn add_settings(text: &mut String, most: &Group, kin: &[&Group]) {
     if !null.is_empty() {
         let _ = writeln!(text, "  null: {}", flow(null.iter().map(|null| word(null)), ["[", "]"]));
     }
+}
+
+/// How values are written, and their types.
+fn add_values(text: &mut String, most: &Group, kin: &[&Group]) {
+    let numbers = &most.values.numbers;
+    if kin.iter().all(|group| group.values.numbers == *numbers) {
+        let marks = [("decimal", numbers.decimal), ("thousands", numbers.thousands)];
+        for (key, mark) in marks.into_iter().filter_map(|(key, mark)| Some((key, mark?))) {
+            let _ = writeln!(text, "  {key}: '{mark}'");
+        }
+    }
     let mut columns: IndexMap<&str, ColumnProfile> = IndexMap::new();
     for column in kin.iter().flat_map(|group| &group.columns) {
         columns.entry(&column.name).and_modify(|known| known.widen(column)).or_insert_with(|| column.clone());
+    }
+    if kin.iter().any(|group| group.values.numbers != *numbers) {
+        columns.values_mut().for_each(ColumnProfile::forget_numbers);
+    }
+    let formats = |name: &str| -> Vec<&str> {
+        let dates = kin.iter().flat_map(|group| &group.values.dates);
+        dates.filter(|(column, _)| column == name).map(|(_, format)| *format).collect()
+    };
+    let mut dates = Vec::new();
+    for (name, column) in &mut columns {
+        let formats = formats(name);
+        let Some(first) = formats.first() else { continue };
+        // In files that differ, a column with dates is text.
+        if column.is_typed() && formats.iter().all(|format| format == first) {
+            dates.push(format!("{}: {}", word(name), word(first)));
+        }
+        column.forget_type();
+    }
+    if !dates.is_empty() {
+        let _ = writeln!(text, "  dates:\n    {}", dates.join("\n    "));
     }
     types(text, columns.values().filter(|column| column.is_typed()));
 }
