@@ -1,12 +1,20 @@
 //! Keeps secrets out of the failures that the recorder and the listeners get.
 
 use crate::model::{BatchReport, Failure};
-use crate::text::Secrets;
+use crate::text::{CUT, Secrets};
 
 /// Masks the secrets in a failure.
 pub fn mask_failure(secrets: &Secrets, failure: &mut Failure) {
     secrets.mask(&mut failure.class);
+    if secrets.is_empty() {
+        return;
+    }
+    // The message of an exception is its first line. If the detail has more of it, a secret may go on there.
+    let goes_on = failure.detail.as_ref().and_then(|detail| detail.split_once(&format!("{}\n", failure.message)));
+    let mark = if goes_on.is_some_and(|(_, rest)| !rest.trim().is_empty()) { CUT } else { "" };
+    failure.message.push_str(mark);
     secrets.mask(&mut failure.message);
+    failure.message.truncate(failure.message.len() - mark.len());
     failure.detail.iter_mut().for_each(|detail| secrets.mask(detail));
 }
 
