@@ -276,3 +276,27 @@ steps:
         assert!(!all.contains(&*piece), "{piece}: {all}");
     }
 }
+
+#[test]
+fn the_failures_of_retried_items_and_of_their_handlers_are_masked() {
+    let workflow = "
+params: {token: {type: string, required: true}}
+secrets: [token]
+steps:
+  - name: again
+    task: batch
+    inputs:
+      items: ['{{ token }}']
+      retry: {max_attempts: 2, delay: 0}
+      continue_on_error: true
+      on_item_error: {type: shell, command: 'echo handler {{ item }} >&2; exit 1'}
+      task: {type: shell, command: 'echo task {{ item }} >&2; exit 1'}
+";
+    let sandbox = Sandbox::with(workflow);
+    let arguments = ["run", "workflow.yaml", "token=hunter2-long", "--progress", "json", "--events", "events.jsonl"];
+    let ended = sandbox.batchmill(&arguments).exits_with(1);
+    let failures = sandbox.batchmill(&["failures", "--detail"]).exits_with(0).stdout;
+    let all = ended.stderr + &failures + &sandbox.read("events.jsonl") + &sandbox.everything_written("/results/");
+    assert!(all.contains("task ***") && all.contains("handler ***"), "{all}");
+    assert!(!all.contains("hunter2"), "{all}");
+}
