@@ -17,7 +17,7 @@ distributed = pytest.importorskip("distributed", reason="Dask is not installed f
 pytestmark = pytest.mark.usefixtures("modules")
 
 # The longest that anything here should take, in seconds.
-PATIENCE = 40
+PATIENCE = 120
 HERE = Path(__file__).parent
 
 
@@ -134,7 +134,8 @@ def test_a_crash_costs_one_item(executor):
 
 def test_an_item_that_takes_too_long_is_killed(executor):
     code = "import time\nif item == 3:\n    time.sleep(600)\nreturn item"
-    step = batch("step", {"range": 6}, python(code), continue_on_error=True, timeout=1)
+    # Long enough for the others, however busy the machine is.
+    step = batch("step", {"range": 6}, python(code), continue_on_error=True, timeout=5)
     run = batchmill.run({"name": "late", "steps": [step]}, executor=executor, progress=False)
     assert [(one.index, one.type) for one in run.failures] == [(3, "Timeout")]
 

@@ -104,3 +104,29 @@ fn with_suffix(path: String, suffix: String) -> Result<String, Error> {
     }
     Ok(path.with_extension(bare).to_string_lossy().into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suffix_is_one_and_belongs_to_a_name() {
+        let with = |path: &str, suffix: &str| with_suffix(path.to_owned(), suffix.to_owned()).ok();
+        assert_eq!(with("in/a.csv", ".json").as_deref(), Some("in/a.json"));
+        assert_eq!(with("in/a.csv", "").as_deref(), Some("in/a"));
+        for (path, suffix) in [("a", "json"), ("a", "."), ("a", "./b"), ("a", "/"), ("..", ".json"), ("/", "")] {
+            assert_eq!(with(path, suffix), None, "{path} {suffix}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed_is_neither_too_deep_nor_too_large() {
+        let list = Value::from(vec![Value::from(vec![1])]);
+        let map = Value::from_pairs([("a", Value::from_pairs([("b", Value::from(1))]))]);
+        for value in [list, map] {
+            assert_eq!(excess(&value, 3, &mut 3), None);
+            assert!(excess(&value, 2, &mut 3).unwrap().contains("levels deep"));
+            assert!(excess(&value, 3, &mut 2).unwrap().contains("values"));
+        }
+    }
+}

@@ -19,8 +19,6 @@ const DEEPEST: usize = 400;
 struct Joined {
     parts: [Value; 2],
     len: usize,
-    /// The elements, and one for each list that has none: an empty list takes time too.
-    weight: usize,
     depth: usize,
 }
 
@@ -87,24 +85,27 @@ pub(super) fn is_list(value: &Value) -> bool {
 pub(super) fn join(state: &State<'_, '_>, first: &Value, second: &Value) -> Result<Value, Error> {
     let parts = [sized(state, first)?, sized(state, second)?];
     let measured = parts.each_ref().map(|part| match part.downcast_object_ref::<Joined>() {
-        Some(joined) => (joined.len, joined.weight, joined.depth),
-        None => part.len().map_or((0, 1, 0), |len| (len, len.max(1), 0)),
+        Some(joined) => (joined.len, joined.depth),
+        None => (part.len().unwrap_or(0), 0),
     });
-    let [(len, weight, depth), (other_len, other_weight, other_depth)] = measured;
-    let joined = Arc::new(Joined {
-        parts,
-        len: len.saturating_add(other_len),
-        weight: weight.saturating_add(other_weight),
-        depth: depth.max(other_depth) + 1,
-    });
-    if joined.weight > MOST {
+    let [(len, depth), (other_len, other_depth)] = measured;
+    // An empty list takes time as well, each time that the elements are read, and nothing pays for it.
+    let [first, second] = parts;
+    match (len, other_len) {
+        (_, 0) => return Ok(first),
+        (0, _) => return Ok(second),
+        _ => {}
+    }
+    let len = len.saturating_add(other_len);
+    if len > MOST {
         return Err(refused(format!("the lists have more than {MOST} values together")));
     }
+    let joined = Arc::new(Joined { parts: [first, second], len, depth: depth.max(other_depth) + 1 });
     if joined.depth <= DEEPEST {
         return Ok(Value::from_dyn_object(joined));
     }
     // As much as the slots of a list that the template writes.
-    state.consume_fuel(joined.weight as u64 / 2)?;
+    state.consume_fuel(len as u64 / 2)?;
     let elements = Value::from_dyn_object(joined).try_iter()?.checked();
     elements.collect::<Result<Vec<_>, _>>().map(Value::from)
 }

@@ -21,6 +21,9 @@ const FREE: usize = 1 << 10;
 pub(super) const JOIN: &str = "(join)";
 pub(super) const WRITE: &str = "(write)";
 pub(super) const COMPARE: &str = "(compare)";
+pub(super) const CHANGE: &str = "(change)";
+pub(super) const SLICE: &str = "(slice)";
+pub(super) const KEPT: &str = "(kept)";
 // minijinja takes blanks out of a name before it looks for the filter.
 pub(super) const LOOK_UP: &str = "(lookup)";
 pub(super) const KEYS: &str = "(keys)";
@@ -88,6 +91,7 @@ pub(super) fn add_measures(env: &mut Environment<'static>) {
         [first, second] if is_list(first) && is_list(second) => Ok(vec![join(state, first, second)?]),
         _ => Ok(Vec::new()),
     });
+    env.add_filter(KEPT, kept);
     let mut add = |name, check: fn(&State<'_, '_>, &[Value]) -> Result<(), Error>| {
         env.add_filter(name, move |state: &State<'_, '_>, operands: Rest<Value>| {
             let mut operands = values(&operands);
@@ -99,8 +103,13 @@ pub(super) fn add_measures(env: &mut Environment<'static>) {
     };
     add(WRITE, measure_written);
     add(COMPARE, measure_compared);
-    add(LOOK_UP, |state, operands| operands.iter().skip(1).try_for_each(|key| measure(state, key, usize::MAX)));
-    add(KEYS, |state, pairs| pairs.iter().step_by(2).try_for_each(|key| measure(state, key, usize::MAX)));
+    add(CHANGE, |state, values| {
+        values.iter().try_for_each(|value| read(state, length(value)))?;
+        measure_written(state, values)
+    });
+    add(LOOK_UP, measure_looked_up);
+    add(SLICE, measure_sliced);
+    add(KEYS, |state, pairs| pairs.iter().step_by(2).try_for_each(|key| measure_key(state, key)));
     for name in WRITING {
         env.add_filter(name, move |state: &mut State<'_, '_>, args: Rest<Value>| {
             measure_written(state, &args)?;
@@ -115,6 +124,7 @@ pub(super) fn add_measures(env: &mut Environment<'static>) {
     }
     for name in WRITING_TESTS {
         env.add_test(name, move |state: &mut State<'_, '_>, args: Rest<Value>| {
+            measure_texts(state, &args)?;
             measure_written(state, &args)?;
             based(state, |base| base.perform_test(name, &args))
         });
@@ -149,11 +159,76 @@ fn measure_written(state: &State<'_, '_>, values: &[Value]) -> Result<(), Error>
 /// Measures values that are compared. A text in which a list is looked for has it written.
 fn measure_compared(state: &State<'_, '_>, values: &[Value]) -> Result<(), Error> {
     let held = values.iter().filter(|value| holds(value)).count();
+    if held == 0 {
+        return measure_texts(state, values);
+    }
     if values.iter().any(|value| value.as_str().is_some()) {
         return measure_written(state, values);
     }
     // What holds nothing is compared at the first look.
     if held < 2 { Ok(()) } else { values.iter().try_for_each(|value| measure(state, value, usize::MAX)) }
+}
+
+/// Measures texts that are read together until they differ, or the only one.
+fn measure_texts(state: &State<'_, '_>, values: &[Value]) -> Result<(), Error> {
+    read(state, values.iter().map(length).min().unwrap_or(0))
+}
+
+/// Measures a key, and a text before its character with this number.
+fn measure_looked_up(state: &State<'_, '_>, operands: &[Value]) -> Result<(), Error> {
+    let [value, key] = operands else { return Ok(()) };
+    match (value.as_str(), key.as_i64()) {
+        (Some(text), Some(index)) => {
+            let before = usize::try_from(index).map_or(text.len(), |index| index.min(text.len()));
+            read(state, before)
+        }
+        _ => measure_key(state, key),
+    }
+}
+
+/// Measures a key of a mapping. A text is read for its hash.
+fn measure_key(state: &State<'_, '_>, key: &Value) -> Result<(), Error> {
+    read(state, length(key))?;
+    measure(state, key, usize::MAX)
+}
+
+/// Measures a text of which a part is taken, or the elements of a list before that part.
+fn measure_sliced(state: &State<'_, '_>, operands: &[Value]) -> Result<(), Error> {
+    let [value, start, _, step] = operands else { return Ok(()) };
+    if !holds(value) {
+        return read(state, length(value));
+    }
+    let all = value.len().unwrap_or(0);
+    let takes_each = step.is_none() || step.as_i64() == Some(1);
+    let skipped = match start.as_usize() {
+        Some(start) if takes_each => start.min(all),
+        None if takes_each && start.is_none() => 0,
+        _ => all,
+    };
+    read(state, skipped.saturating_mul(ELEMENT))
+}
+
+/// The part of a list, which minijinja takes again and again from the list otherwise, and skips what comes before it each time.
+fn kept(state: &State<'_, '_>, part: Value) -> Result<Value, Error> {
+    if part.kind() != ValueKind::Iterable {
+        return Ok(part);
+    }
+    let mut elements = Vec::new();
+    for element in part.try_iter()?.checked() {
+        state.consume_fuel(1)?;
+        elements.push(element?);
+    }
+    Ok(Value::from(elements))
+}
+
+/// How many bytes a text has; none if it is no text.
+fn length(value: &Value) -> usize {
+    value.as_str().map_or(0, str::len)
+}
+
+/// Pays for so many bytes that are read.
+fn read(state: &State<'_, '_>, bytes: usize) -> Result<(), Error> {
+    if bytes > FREE { state.consume_fuel(bytes as u64 / 64) } else { Ok(()) }
 }
 
 /// Whether a value can hold others.
@@ -175,12 +250,19 @@ fn measure(state: &State<'_, '_>, value: &Value, largest: usize) -> Result<(), E
     if spent > FREE {
         state.consume_fuel(spent as u64 / 64)?;
     }
-    if fits { Ok(()) } else { Err(refused("as text, the value has more than 256 MiB".to_owned())) }
+    if fits {
+        return Ok(());
+    }
+    if limit < largest {
+        // Nothing is left of it.
+        state.consume_fuel(u64::MAX)?;
+    }
+    Err(refused("as text, the value has more than 256 MiB".to_owned()))
 }
 
 /// Takes the size of a value from what is left, if there is as much.
 fn spend(value: &Value, left: &mut usize) -> bool {
-    let size = ELEMENT + value.as_str().map_or(0, str::len);
+    let size = ELEMENT + length(value);
     let Some(less) = left.checked_sub(size) else { return false };
     *left = less;
     match value.kind() {

@@ -9,7 +9,7 @@
 //! errors.
 
 use super::environment::template_of;
-use super::measured::{COMPARE, JOIN, KEYS, LOOK_UP, WRITE};
+use super::measured::{CHANGE, COMPARE, JOIN, KEPT, KEYS, LOOK_UP, SLICE, WRITE};
 use minijinja::machinery::{Instruction, Instructions, eval, get_compiled_template, make_string_output};
 use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, State};
@@ -138,34 +138,48 @@ impl<'env> Place<'env> {
             detour.extend([Instruction::UnpackList(2), Instruction::Swap, self.operator.clone(), back.clone()]);
             detour.extend([Instruction::Swap, Instruction::DiscardTop, Instruction::UnpackList(1), back]);
         } else {
-            detour.extend([apply, Instruction::UnpackList(self.operands), self.operator.clone(), back]);
+            detour.extend([apply, Instruction::UnpackList(self.operands), self.operator.clone()]);
+            detour.extend((self.filter == SLICE).then_some(Instruction::ApplyFilter(KEPT, Some(1), !0)));
+            detour.push(back);
         }
         detour
     }
 }
 
-/// The operators that may get a list or a mapping where that matters. Most don't: an operand is often a number or a string of the template, or
-/// what another operator gave.
+/// What is known of a value before a template is rendered.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Known {
+    Nothing,
+    /// It is neither list nor mapping, and who made it has paid for its length.
+    Plain,
+    /// The same, and it is a short text or a small number.
+    Short,
+}
+
+/// The operators that may get a list, a mapping or a long text where that matters. Most don't: an operand is often a number or a string of the
+/// template, or what another operator gave.
 fn measured<'env>(code: &Instructions<'env>) -> Vec<Place<'env>> {
     let targets: BTreeSet<u32> = all(code).filter_map(|(_, instruction)| target(instruction)).collect();
-    // Whether the values on the stack are known to be neither list nor mapping. It ends with the topmost value; of those before the
-    // first one, nothing is known.
-    let mut stack: Vec<bool> = Vec::new();
+    // What is known of the values on the stack. It ends with the topmost value; of those before the first one, nothing is known.
+    let mut stack: Vec<Known> = Vec::new();
     let mut places = Vec::new();
     for (at, operator) in all(code) {
         if targets.contains(&at) {
             stack.clear();
         }
-        let is_plain = |from_top: usize| stack.iter().rev().nth(from_top).copied().unwrap_or(false);
+        let known = |from_top: usize| stack.iter().rev().nth(from_top).copied().unwrap_or(Known::Nothing);
         let found = match operator {
-            Instruction::BuildMap(pairs) if (0..*pairs).any(|pair| !is_plain(2 * pair + 1)) => Some((2 * pairs, KEYS)),
-            Instruction::CallMethod("changed", Some(values)) => Some((usize::from(*values), WRITE)),
-            _ => filter_for(operator, [is_plain(1), is_plain(0)]).map(|filter| (2, filter)),
+            Instruction::BuildMap(pairs) if (0..*pairs).any(|pair| known(2 * pair + 1) == Known::Nothing) => {
+                Some((2 * pairs, KEYS))
+            }
+            Instruction::CallMethod("changed", Some(values)) => Some((usize::from(*values), CHANGE)),
+            Instruction::Slice => Some((4, SLICE)),
+            _ => filter_for(operator, [known(1), known(0)]).map(|filter| (2, filter)),
         };
         if let Some((operands, filter)) = found {
             places.push(Place { at, operator: operator.clone(), operands, filter });
         }
-        match effect(operator, [is_plain(1), is_plain(0)]) {
+        match effect(operator, [known(1), known(0)]) {
             Some((taken, given)) => {
                 stack.truncate(stack.len().saturating_sub(taken));
                 stack.push(given);
@@ -177,15 +191,16 @@ fn measured<'env>(code: &Instructions<'env>) -> Vec<Place<'env>> {
 }
 
 /// The filter that measures the operands, if that is necessary.
-fn filter_for(operator: &Instruction<'_>, [first_is_plain, second_is_plain]: [bool; 2]) -> Option<&'static str> {
+fn filter_for(operator: &Instruction<'_>, [first, second]: [Known; 2]) -> Option<&'static str> {
+    let (any_is_plain, all_are_plain) = (first.max(second) > Known::Nothing, first.min(second) > Known::Nothing);
     match operator {
-        Instruction::Add if !first_is_plain && !second_is_plain => Some(JOIN),
-        Instruction::StringConcat if !first_is_plain || !second_is_plain => Some(WRITE),
-        Instruction::GetItem if !second_is_plain => Some(LOOK_UP),
-        // A plain value is found in a list, or not, at the first look at each element.
-        Instruction::In | Instruction::CompareAndPreserve(_) if !first_is_plain => Some(COMPARE),
+        Instruction::Add if !any_is_plain => Some(JOIN),
+        Instruction::StringConcat if !all_are_plain => Some(WRITE),
+        Instruction::GetItem if second < Known::Short => Some(LOOK_UP),
+        // A short value is found in a list, or not, at the first look at each element.
+        Instruction::In | Instruction::CompareAndPreserve(_) if first < Known::Short => Some(COMPARE),
         Instruction::Eq | Instruction::Ne | Instruction::Lt | Instruction::Lte | Instruction::Gt | Instruction::Gte
-            if !first_is_plain && !second_is_plain =>
+            if !any_is_plain =>
         {
             Some(COMPARE)
         }
@@ -193,17 +208,15 @@ fn filter_for(operator: &Instruction<'_>, [first_is_plain, second_is_plain]: [bo
     }
 }
 
-/// How many values an instruction takes from the stack, and whether the one that it leaves is plain. None if that is not known.
-fn effect(instruction: &Instruction<'_>, [first_is_plain, second_is_plain]: [bool; 2]) -> Option<(usize, bool)> {
+/// How many values an instruction takes from the stack, and what is known of the one that it leaves. None if that is not known.
+fn effect(instruction: &Instruction<'_>, [first, second]: [Known; 2]) -> Option<(usize, Known)> {
     Some(match instruction {
-        Instruction::LoadConst(value) => {
-            (0, matches!(value.kind(), ValueKind::Number | ValueKind::String | ValueKind::Bool))
-        }
-        Instruction::Lookup(_) => (0, false),
-        Instruction::GetAttr(_) => (1, false),
-        Instruction::GetItem | Instruction::Mul => (2, false),
-        Instruction::Add => (2, first_is_plain || second_is_plain),
-        Instruction::Neg | Instruction::Not => (1, true),
+        Instruction::LoadConst(value) => (0, constant(value)),
+        Instruction::Lookup(_) => (0, Known::Nothing),
+        Instruction::GetAttr(_) => (1, Known::Nothing),
+        Instruction::GetItem | Instruction::Mul => (2, Known::Nothing),
+        Instruction::Add => (2, first.max(second).min(Known::Plain)),
+        Instruction::Neg | Instruction::Not => (1, Known::Plain),
         Instruction::StringConcat
         | Instruction::Sub
         | Instruction::Div
@@ -216,10 +229,24 @@ fn effect(instruction: &Instruction<'_>, [first_is_plain, second_is_plain]: [boo
         | Instruction::Lte
         | Instruction::Gt
         | Instruction::Gte
-        | Instruction::In => (2, true),
+        | Instruction::In => (2, Known::Plain),
         _ => return None,
     })
 }
+
+/// What is known of a value that the template has.
+fn constant(value: &Value) -> Known {
+    match (value.kind(), value.as_str(), value.as_usize()) {
+        (ValueKind::String, Some(text), _) if text.len() <= SHORT => Known::Short,
+        (ValueKind::Number, _, Some(number)) if number <= SHORT => Known::Short,
+        (ValueKind::Bool, ..) => Known::Short,
+        (ValueKind::String | ValueKind::Number, ..) => Known::Plain,
+        _ => Known::Nothing,
+    }
+}
+
+/// The length of a text and the size of a number that cost nothing.
+const SHORT: usize = 1 << 10;
 
 /// Where an instruction may jump to.
 fn target(instruction: &Instruction<'_>) -> Option<u32> {

@@ -19,6 +19,14 @@ pub(super) struct Form {
     pub(super) after: bool,
 }
 
+impl Form {
+    /// The same in a text that is read from its end.
+    pub(super) fn reversed(&self) -> Self {
+        // What is before it then has no bits of a piece, for which alone it is looked.
+        Self { text: self.text.iter().rev().copied().collect(), before: false, after: false }
+    }
+}
+
 /// The forms of a secret. None of a secret that is too short.
 pub(super) fn forms(value: &str) -> Vec<Form> {
     let mut plain = vec![value.to_owned()];

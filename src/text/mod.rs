@@ -14,10 +14,10 @@
 
 mod addresses;
 mod cuts;
+mod endings;
 mod escape;
 mod forms;
 mod masked;
-mod prefixes;
 mod printable;
 mod secrets;
 mod views;

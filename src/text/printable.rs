@@ -173,6 +173,7 @@ mod tests {
             assert_eq!(Printable::line(text).as_str(), text);
         }
         assert_eq!(Printable::line("ad\u{200d}min\u{200d}é").as_str(), "ad\\u{200d}min\\u{200d}é");
+        assert_eq!(Printable::line("é\u{200d}né\u{200d}").as_str(), "é\\u{200d}né\\u{200d}");
     }
 
     #[test]

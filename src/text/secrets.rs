@@ -1,10 +1,9 @@
 //! The values that must not be shown, and the search for them.
 
 use super::cuts::cuts;
+use super::endings::Endings;
 use super::forms::{Form, SHORTEST, forms, is_base64};
-use super::prefixes::Prefixes;
 use super::views::{View, open_escape, views};
-use aho_corasick::AhoCorasick;
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
@@ -18,15 +17,12 @@ pub struct Secrets(Option<Arc<Search>>);
 
 struct Search {
     values: Vec<String>,
-    forms: Vec<Form>,
-    /// Finds all forms in one pass, however many lines a secret has.
-    whole: AhoCorasick,
-    /// Finds the beginning of a form before a cut.
-    beginnings: Prefixes,
+    /// How many forms they have.
+    forms: usize,
+    /// Finds all forms, however many lines a secret has, and the beginning of a form before a cut.
+    forward: Endings,
     /// Finds the end of a form behind a cut: of forms and texts that are reversed.
-    ends: Prefixes,
-    /// Whether a form has in it what looks like a cut. Then a piece may go on beyond the next one.
-    has_cuts: bool,
+    backward: Endings,
 }
 
 /// Places in a text: where they start and end.
@@ -44,15 +40,10 @@ impl Secrets {
         if forms.is_empty() {
             return Self(None);
         }
-        let texts = || forms.iter().map(|form| &form.text);
-        let whole = AhoCorasick::new(texts());
-        let whole = whole.expect("secrets are far shorter than the 2 GiB that a search can hold");
-        // The next character of base64 holds only some bits of it.
-        let open = |form: &Form| [&form.text[..], if form.after { &[ANY] } else { &[] }].concat();
-        let beginnings = Prefixes::new(forms.iter().map(open).collect());
-        let ends = Prefixes::new(texts().map(|text| text.iter().rev().copied().collect()).collect());
-        let has_cuts = texts().any(|text| !cuts(text).is_empty());
-        Self(Some(Arc::new(Search { values, forms, whole, beginnings, ends, has_cuts })))
+        let forward = Endings::new(&forms);
+        let backward: Vec<Form> = forms.iter().map(Form::reversed).collect();
+        let search = Search { values, forms: forms.len(), forward, backward: Endings::new(&backward) };
+        Self(Some(Arc::new(search)))
     }
 
     /// Whether nothing is secret.
@@ -87,6 +78,11 @@ impl Secrets {
         let star = |byte: &u8| if *byte == b'\n' { b'\n' } else { b'*' };
         let starred = replace(text.as_bytes(), &spans, |secret| secret.iter().map(star).collect());
         String::from_utf8(starred).expect("whole characters of a text are replaced by whole characters")
+    }
+
+    /// How many bytes the longest form of a secret has.
+    pub fn longest(&self) -> usize {
+        self.0.as_ref().map_or(0, |search| search.forward.longest())
     }
 
     /// Where the end of a text begins that may turn out to be a secret when more of the text comes; its length if there is none.
@@ -137,7 +133,7 @@ impl Secrets {
 /// Shows how many there are, and none of them.
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Secrets({} forms)", self.0.as_ref().map_or(0, |search| search.forms.len()))
+        write!(f, "Secrets({} forms)", self.0.as_ref().map_or(0, |search| search.forms))
     }
 }
 
@@ -154,54 +150,54 @@ impl Search {
 
     /// The places to mask in a text. Those that overlap are one: a secret may be part of another, or begin inside it.
     fn spans(&self, text: &[u8]) -> Spans {
-        let mut spans = self.whole_in(text);
-        spans.extend(self.beside_cuts(text));
+        let (mut spans, pieces) = self.within(text);
+        spans.extend(pieces);
         for view in views(text) {
-            spans.extend(self.whole_in(&view.bytes).into_iter().map(|(start, end)| view.origin(start, end)));
-            spans.extend(self.beside_cuts(&view.bytes).into_iter().map(|(start, end)| view.origin_up_to(start, end)));
+            let (whole, pieces) = self.within(&view.bytes);
+            spans.extend(whole.into_iter().map(|(start, end)| view.origin(start, end)));
+            spans.extend(pieces.into_iter().map(|(start, end)| view.origin_up_to(start, end)));
         }
         spans.sort_unstable();
-        let mut merged = Spans::new();
-        for (start, end) in spans {
-            match merged.last_mut() {
-                Some((_, before)) if start < *before => *before = end.max(*before),
-                _ => merged.push((start, end)),
-            }
-        }
-        merged
+        spans.into_iter().fold(Spans::new(), |mut merged, span| {
+            add(&mut merged, span);
+            merged
+        })
     }
 
-    fn whole_in(&self, text: &[u8]) -> Spans {
-        let mut spans: Spans = Vec::new();
-        for found in self.whole.find_overlapping_iter(text) {
-            let form = &self.forms[found.pattern().as_usize()];
-            let (mut start, mut end) = (found.start(), found.end());
-            start -= usize::from(form.before && start > 0 && is_base64(text[start - 1]));
-            end += usize::from(form.after && text.get(end).copied().is_some_and(is_base64));
-            spans.push((start, end));
+    /// The secrets in a text, and what is left of them where it was cut.
+    fn within(&self, text: &[u8]) -> (Spans, Spans) {
+        let cuts = cuts(text);
+        let (mut whole, mut pieces) = (Spans::new(), Spans::new());
+        let mut starts = cuts.iter().map(|(start, _)| *start).filter(|start| *start > 0).peekable();
+        for (end, ending) in (1..).zip(self.forward.after_each(text.iter().copied())) {
+            if let Some(length) = ending.whole() {
+                let start = end - length;
+                let before = ending.before && start > 0 && is_base64(text[start - 1]);
+                let after = ending.after && text.get(end).copied().is_some_and(is_base64);
+                add(&mut whole, (start - usize::from(before), end + usize::from(after)));
+            }
+            if starts.next_if_eq(&end).is_some() {
+                pieces.extend(ending.piece(SHORTEST).map(|length| (end - length, end)));
+            }
         }
-        spans
+        pieces.extend(self.behind(&cuts, text));
+        (whole, pieces)
     }
 
-    /// What is left of secrets where a text was cut.
-    fn beside_cuts(&self, text: &[u8]) -> Spans {
-        let (cuts, mut spans) = (cuts(text), Spans::new());
-        for (at, (start, end)) in cuts.iter().enumerate() {
-            let before = at.checked_sub(1).filter(|_| !self.has_cuts).map_or(0, |before| cuts[before].1);
-            let next = cuts.get(at + 1).filter(|_| !self.has_cuts).map_or(text.len(), |next| next.0);
-            let after = next.min(end + self.ends.longest() + CUT_ESCAPE);
-            if let Some(length) = self.beginnings.at_end_of(&text[before..*start], SHORTEST) {
-                spans.push((start - length, *start));
-            }
+    /// What is left of secrets behind the places where a text was cut.
+    fn behind(&self, cuts: &[(usize, usize)], text: &[u8]) -> Spans {
+        let Some((_, last)) = cuts.last() else { return Spans::new() };
+        let until = text.len().min(last + CUT_ESCAPE + self.backward.longest());
+        let endings = self.backward.after_each(text[..until].iter().rev().copied());
+        let mut lengths: Vec<Option<usize>> = endings.map(|ending| ending.piece(SHORTEST)).collect();
+        lengths.reverse();
+        let nexts = cuts.iter().skip(1).map(|(start, _)| *start).chain([until]);
+        let pieces = cuts.iter().zip(nexts).filter_map(|((_, end), next)| {
             // The end of an escape may come first.
-            let reversed: Vec<u8> = text[*end..after].iter().rev().copied().collect();
-            let pieces = (0..=CUT_ESCAPE.min(reversed.len())).find_map(|skipped| {
-                let length = self.ends.at_end_of(&reversed[..reversed.len() - skipped], SHORTEST)?;
-                Some((*end, end + skipped + length))
-            });
-            spans.extend(pieces);
-        }
-        spans
+            let mut starts = *end..=next.min(end + CUT_ESCAPE);
+            starts.find_map(|start| Some((*end, start + lengths.get(start).copied().flatten()?)))
+        });
+        pieces.collect()
     }
 
     /// Where the longest end of a text begins that a form begins with.
@@ -209,7 +205,7 @@ impl Search {
         // In base64, what is before a secret may have bits of it.
         let before = |text: &[u8], start: usize| start - usize::from(start > 0 && is_base64(text[start - 1]));
         let at = |text: &[u8]| {
-            let start = self.beginnings.at_end_of(text, 1).map(|length| text.len() - length);
+            let start = self.forward.at_end_of(text).piece(1).map(|length| text.len() - length);
             start.into_iter().chain(open_escape(text)).min().map(|start| before(text, start))
         };
         let in_view = |view: &View| at(&view.bytes).map(|start| view.origin(start, view.bytes.len()).0);
@@ -218,11 +214,16 @@ impl Search {
     }
 }
 
-/// A byte that no text has.
-const ANY: u8 = 0xff;
-
 /// The most bytes that are left of an escape which was cut.
 const CUT_ESCAPE: usize = 9;
+
+/// Adds a place, which is one with the last ones if it overlaps with them.
+fn add(spans: &mut Spans, (mut start, mut end): (usize, usize)) {
+    while let Some(before) = spans.pop_if(|before| start < before.1) {
+        (start, end) = (start.min(before.0), end.max(before.1));
+    }
+    spans.push((start, end));
+}
 
 /// Puts something in place of each span.
 fn replace(text: &[u8], spans: &[(usize, usize)], by: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
@@ -301,6 +302,29 @@ mod tests {
         }
         let shown = format!("{secrets:?}");
         assert!(shown.starts_with("Secrets(") && !shown.contains("abc"), "{shown}");
+    }
+
+    #[test]
+    fn a_long_secret_of_one_letter_costs_no_more_than_another() {
+        // Each way to compare all its pieces with all of the text takes hours.
+        let secret = "a".repeat(128 << 10);
+        let secrets = Secrets::new([secret.clone()]);
+        let open = format!("a{}", &secret[..secret.len() - 2]);
+        assert_eq!(secrets.open_end(&open), 0);
+        assert_eq!(secrets.masked(format!("<{secret}{secret}>")), "<***>");
+        let text = format!("<{open}\u{2026}> and then {}\u{2026}{open}>", "aaaa...".repeat(9999));
+        let masked = format!("<***\u{2026}> and then {}\u{2026}***>", "***...".repeat(9999));
+        assert_eq!(secrets.masked(text), masked);
+        let based = base64::engine::general_purpose::STANDARD.encode(&secret);
+        assert_eq!(secrets.masked(format!("<{based}>")).trim_end_matches("=>"), "<***");
+    }
+
+    #[test]
+    fn lines_that_are_parts_of_each_other_cost_no_more_than_others() {
+        let lines: Vec<String> = (3..500).map(|length| "a".repeat(length)).collect();
+        let secrets = Secrets::new([lines.join("\n"), "a".repeat(100_000)]);
+        assert_eq!(secrets.masked(format!("<{}>", "a".repeat(200_000))), "<***>");
+        assert_eq!(secrets.masked("<aaa> <aa>".to_owned()), "<***> <aa>");
     }
 
     #[test]

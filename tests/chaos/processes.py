@@ -51,7 +51,7 @@ def kind_of(words: list[str]) -> str:
     return "worker" if program == "batchmill-python" or "batchmill" in " ".join(words[:3]) else "task"
 
 
-def orphans(marker: str, seconds: float = 3.0) -> list[Process]:
+def orphans(marker: str, seconds: float = 60.0) -> list[Process]:
     """The processes with the marker that are still there when the time is over."""
     deadline = time.monotonic() + seconds
     while (left := marked(marker)) and time.monotonic() < deadline:

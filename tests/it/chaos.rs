@@ -3,8 +3,6 @@
 use crate::support::Sandbox;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
 
 /// The guard of an engine.
 pub fn guard_of(engine: u32) -> Option<Pid> {
@@ -82,8 +80,7 @@ steps:
     // The items of each step that have a result.
     let mut done: [Vec<usize>; 2] = Default::default();
     loop {
-        let mut engine = sandbox.command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(engine.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let (mut engine, lines) = sandbox.spawn_in_step(&arguments);
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let events = 3 + (seed >> 33) % 60;
         let seen = lines.take(usize::try_from(events).unwrap()).count() as u64;

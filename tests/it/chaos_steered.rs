@@ -4,8 +4,6 @@
 use crate::support::Sandbox;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
 
 const ITEMS: usize = 600;
 
@@ -110,8 +108,7 @@ steps:
     let mut arguments = vec!["run", "workflow.yaml", "--progress", "json"];
     let mut out_before: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); 3];
     loop {
-        let mut engine = sandbox.command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(engine.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let (mut engine, mut lines) = sandbox.spawn_in_step(&arguments);
         let until_kill = 20 + random.below(150);
         let mut seen = 0;
         while seen < until_kill && lines.next().is_some() {

@@ -130,7 +130,7 @@ fn processes(sandbox: &Sandbox) -> Vec<(Pid, String)> {
 /// Waits until only so many processes are left there, and returns them.
 #[track_caller]
 fn left(sandbox: &Sandbox, count: usize, what: &str) -> Vec<(Pid, String)> {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let found = processes(sandbox);
         if found.len() <= count {

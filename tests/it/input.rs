@@ -150,6 +150,26 @@ steps:
 }
 
 #[test]
+fn a_command_for_items_bears_the_marks_by_which_what_it_leaves_is_found() {
+    let workflow = "
+steps:
+  - name: a
+    for_each: $(echo $BATCHMILL_RUN_ID; echo attempt $BATCHMILL_ATTEMPT_ID)
+    task: shell
+    inputs: {command: 'printf %s {{ item }}'}
+";
+    let sandbox = Sandbox::with(workflow);
+    sandbox.run(&[]).exits_with(0);
+    let results = sandbox.results("a");
+    let run = sandbox.batchmill(&["runs", "--format", "json"]).exits_with(0).json()[0]["run_id"].clone();
+    assert!(
+        run.is_string() && results[0]["stdout"].as_str().unwrap().contains(run.as_str().unwrap()),
+        "{run} {results:?}"
+    );
+    assert!(results[1]["stdout"].as_str().unwrap().len() > "attempt ".len(), "{results:?}");
+}
+
+#[test]
 fn items_that_are_no_list_or_cannot_be_read_say_so() {
     let workflow = "steps:\n  - name: a\n    task: batch\n    inputs:\n      items: ITEMS\n      task: {type: shell, command: exit}\n";
     for (items, says) in [

@@ -39,8 +39,7 @@ fn a_run_over_rows_goes_on_however_often_it_is_killed() {
     let (mut kills, mut events) = (0, 3);
     let mut done: Vec<u64> = Vec::new();
     loop {
-        let mut engine = sandbox.command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(engine.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let (mut engine, lines) = sandbox.spawn_in_step(&arguments);
         events = events % 60 + 17;
         if lines.take(events).count() == events {
             engine.kill().unwrap();

@@ -238,3 +238,65 @@ fn no_parameter_has_a_name_that_templates_use_for_something_else() {
         sandbox.run(&[&format!("{name}=1")]).exits_with(2).says(&[&said]);
     }
 }
+
+#[test]
+fn no_line_of_a_secret_that_goes_over_several_is_left_in_a_message() {
+    let secret = "Zk4".chars().cycle().zip('a'..='z').flat_map(|(a, b)| [a, b]).collect::<String>().repeat(4);
+    let workflow = "
+params: {token: {type: string, required: true}}
+secrets: [token]
+steps:
+  - name: folded
+    task: shell
+    for_each: ['{{ token }}']
+    continue_on_error: true
+    inputs: {command: 'echo {{ item }} | fold -w 75 >&2; exit 1'}
+  - name: first
+    task: python
+    for_each: ['{{ token }}']
+    continue_on_error: true
+    inputs:
+      code: |
+        import base64
+        raise ValueError('no ' + base64.encodebytes(item.encode()).decode())
+  - name: long
+    task: python
+    for_each: ['{{ token }}']
+    continue_on_error: true
+    inputs:
+      code: |
+        raise ValueError('\\n'.join('-' * shift + item for shift in range(500)))
+";
+    let sandbox = Sandbox::with(workflow).file("token", &*secret);
+    let ended = sandbox.batchmill(&["run", "workflow.yaml", "token@=token"]).exits_with(1);
+    let details = sandbox.batchmill(&["failures", "--detail"]).exits_with(0).stdout;
+    let all = ended.stdout + &ended.stderr + &details + &sandbox.everything_written("/results/");
+    let based = STANDARD.encode(&secret);
+    for piece in secret.as_bytes().windows(8).chain(based.as_bytes().windows(8)).map(String::from_utf8_lossy) {
+        assert!(!all.contains(&*piece), "{piece}: {all}");
+    }
+}
+
+#[test]
+fn the_failures_of_retried_items_and_of_their_handlers_are_masked() {
+    let workflow = "
+params: {token: {type: string, required: true}}
+secrets: [token]
+steps:
+  - name: again
+    task: batch
+    inputs:
+      items: ['{{ token }}']
+      retry: {max_attempts: 2, delay: 0}
+      continue_on_error: true
+      on_item_error: {type: shell, command: 'echo handler {{ item }} >&2; exit 1'}
+      task: {type: shell, command: 'echo task {{ item }} >&2; exit 1'}
+";
+    let sandbox = Sandbox::with(workflow);
+    let arguments = ["run", "workflow.yaml", "token=hunter2-long", "--progress", "json", "--events", "events.jsonl"];
+    let ended = sandbox.batchmill(&arguments).exits_with(1);
+    let failures = sandbox.batchmill(&["failures", "--detail"]).exits_with(0).stdout;
+    let all = ended.stderr + &failures + &sandbox.read("events.jsonl") + &sandbox.everything_written("/results/");
+    assert!(all.contains("task ***") && all.contains("handler ***"), "{all}");
+    assert!(!all.contains("hunter2"), "{all}");
+}

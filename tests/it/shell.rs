@@ -33,6 +33,7 @@ fn an_evil_item_creates_nothing_wherever_it_stands() {
         ("if true; then printf %s '{{ item }}'\"{{ item }}\"; fi", format!("{EVIL}{EVIL}")),
         ("printf %s \"$BATCHMILL_ITEM\"", EVIL.to_owned()),
         ("{% set x = item ~ '!' %}printf %s {{ x }}", format!("{EVIL}!")),
+        ("{% set x %}<{{ item }}>{% endset %}printf %s {{ x }}", format!("<{EVIL}>")),
         ("env printf %s {{ item }}", EVIL.to_owned()),
         ("{% for c in [item, item] %}printf %s {{ c }};{% endfor %}", format!("{EVIL}{EVIL}")),
     ];

@@ -1,6 +1,7 @@
 //! A folder with a workflow, the program run in it, and what came of it.
 
 use crate::event_files::EventFiles;
+use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs;
@@ -129,11 +130,21 @@ impl Sandbox {
         Running::since(engine, |line| line.contains(words))
     }
 
+    /// Starts an engine whose events are read from stderr. It cannot get far ahead of its reader: the pipe holds a page, and little is
+    /// read ahead. So how far it is when it gets killed after so many events does not depend on the speed of the machine.
+    pub fn spawn_in_step(&self, arguments: &[&str]) -> (Child, impl Iterator<Item = String> + use<>) {
+        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+        fcntl_setpipe_size(&writer, 4096).unwrap();
+        let engine = self.command(arguments).stderr(writer).spawn().unwrap();
+        let lines = BufReader::with_capacity(256, fs::File::from(reader)).lines().map_while(Result::ok);
+        (engine, lines)
+    }
+
     /// Waits until no process works in the folder any more, except those that the kernel is about to forget.
     #[track_caller]
     pub fn has_no_process(&self) {
         let folder = self.path().canonicalize().unwrap();
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
             let here: Vec<PathBuf> = processes

@@ -52,6 +52,58 @@ fn a_template_that_takes_too_much_fails_its_item() {
 }
 
 #[test]
+fn what_reads_a_long_value_again_and_again_pays_for_it() {
+    let values = "{% set text = 'a' * 1000000 %}{% set list = range(10000) | list %}{% set list = list + list + list + list + list %}";
+    let reads = [
+        "{% set x = text[1:2] %}",
+        "{% set x = text[-1] %}",
+        "{% set x = text[500000] %}",
+        "{% set x = {text: 1} %}",
+        "{% set x = {'a': 1}[text] %}",
+        "{% if text < text %}{% endif %}",
+        "{% if text ~ 'b' in [text] %}{% endif %}",
+        "{% if text is lower %}{% endif %}",
+        "{% if text is startingwith(text) %}{% endif %}",
+        "{% if loop.changed(text) %}{% endif %}",
+        "{% set x = list[49990:] %}",
+        "{% set x = list[::40000] %}",
+    ];
+    for read in reads {
+        // With `namespace`, there is so little fuel that the test is quick.
+        let template = format!("{{% set ns = namespace() %}}{values}{{% for i in range(5000) %}}{read}{{% endfor %}}");
+        let ended = rendered(&template);
+        assert_eq!(ended.code, Some(1), "{read}: {}", ended.stderr);
+        assert!(ended.stderr.contains("a template may take"), "{read}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn what_reads_little_of_a_long_value_pays_little() {
+    let values = "{% set ns = namespace() %}{% set text = 'a' * 1000000 %}{% set list = range(10000) | list %}";
+    let reads = [
+        "{% set x = text[0] %}",
+        "{% set x = list[:5] %}",
+        "{% if text == 'a' %}{% endif %}",
+        "{% if i ~ '' in list[:5] %}{% endif %}",
+        "{% set x = {'a': text}['a'] %}",
+    ];
+    for read in reads {
+        let template = format!(
+            "{values}{{% for i in range(1000) %}}{read}{{% endfor %}}{{{{ list[9998:] ~ list[3:5] ~ list[::-5000] }}}}"
+        );
+        let ended = rendered(&template);
+        assert_eq!(ended.code, Some(0), "{read}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn lists_of_nothing_stay_nothing_however_often_they_double() {
+    let doubled = "{% set e = [] %}".to_owned() + &"{% set e = e + e %}".repeat(25);
+    let template = format!("{doubled}{{% for i in range(1000) %}}{{% set x = e ~ '' %}}{{% endfor %}}{{{{ e }}}}");
+    assert_eq!(rendered(&template).code, Some(0));
+}
+
+#[test]
 fn lists_that_double_again_and_again_fail_their_item() {
     let doubled =
         |next: &str, end: &str| format!("a{{% set a = [1] %}}{}{end}", format!("{{% set a = {next} %}}").repeat(40));

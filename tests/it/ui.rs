@@ -101,7 +101,7 @@ impl Page {
     /// Asks for its page until that says this.
     #[track_caller]
     pub fn comes_to_say(&self, text: &str) {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while !self.get(&self.path).is(200).0.contains(text) {
             assert!(Instant::now() < deadline, "it never says `{text}`");
             std::thread::yield_now();
@@ -133,7 +133,7 @@ impl Drop for Process {
 /// The process that serves this for a run.
 fn server(what: &str, run: &str) -> u32 {
     let wanted = format!("ui\0{run}\0--inherited\0{what}\0");
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let processes =
             fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().into_string().ok());
@@ -524,7 +524,7 @@ fn metrics_are_served_to_whoever_asks_and_are_those_of_the_file() {
     let port: u16 = line.split([':', '/']).rev().nth(1).unwrap().parse().unwrap();
     let page = Page { process: Process::Unknown, port, path: "/metrics".to_owned(), token: String::new() };
     let ask = |what: &str| page.ask(what, "", "");
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !ask("GET /metrics")
         .0
         .contains(r#"batchmill_items_total{workflow="flights <b>",step="load",outcome="failed"} 1"#)

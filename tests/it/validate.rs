@@ -230,3 +230,11 @@ fn help_appears_whatever_the_file_is() {
     let other = sandbox.batchmill(&["results", "latest", "--help"]).exits_with(0).stdout;
     assert!(other.contains("Usage: batchmill results") && !other.contains(".yaml"), "{other}");
 }
+
+#[test]
+fn the_names_in_a_command_without_shell_syntax_are_checked_too() {
+    let sandbox =
+        Sandbox::with("params: {n: 1}\nsteps: [{name: a, task: shell, inputs: {command: 'echo {{ nothing }}'}}]");
+    let stderr = sandbox.batchmill(&["validate", "workflow.yaml"]).exits_with(2).stderr;
+    assert!(stderr.contains("nothing"), "{stderr}");
+}

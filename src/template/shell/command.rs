@@ -190,3 +190,23 @@ fn shell_error(text: &Text, error: &ShellError) -> TemplateError {
         None => template_error,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Span;
+
+    #[test]
+    fn a_pipe_is_told_from_what_looks_like_one() {
+        for (raw, pipes) in [
+            ("a | b", true),
+            ("a {{ x }} | b {{ y }}", true),
+            ("a || b", false),
+            ("a '|'", false),
+            ("case x in a|b) c;; esac", false),
+            ("a", false),
+        ] {
+            assert_eq!(has_pipe(&Text { raw: raw.to_owned(), span: Span::default() }), pipes, "{raw}");
+        }
+    }
+}

@@ -259,6 +259,7 @@ mod tests {
             "bash script.sh @",
             "bash script.sh -c @",
             "python3 train.py -c @",
+            "python3 -m \"$MODULE\" -c @",
             "python3 -u train.py --code @ -c @",
             "python3 -m tool -c @",
             "python3 -c 'import sys; print(sys.argv[1])' @",

@@ -109,3 +109,37 @@ fn mark(text: &str) -> &'static str {
 pub(super) fn is_raw(text: &str) -> bool {
     mark(text).is_empty()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_take_the_place_of_their_placeholders_and_of_nothing_else() {
+        let captured = ["x".to_owned(), "y".to_owned()];
+        for (text, filled) in [
+            ("a\u{0}0\u{0}b", Some("axb")),
+            ("\u{0}1\u{0}\u{0}0\u{0}", Some("yx")),
+            ("0", Some("0")),
+            ("a\u{0}0", None),
+            ("a\u{0}b\u{0}", None),
+            ("a\u{0}2\u{0}", None),
+        ] {
+            assert_eq!(fill(text, &captured).as_deref(), filled, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_known_before_the_run_if_it_has_no_statements() {
+        for (raw, command) in [
+            ("echo", Some("echo")),
+            ("echo {{ a }}-{{ b | raw }}{{ c }} d", Some("echo \u{0}0\u{0}-\u{0}0\u{0} d")),
+            ("echo {% if a %}b{% endif %}", None),
+            (&format!("echo {COMMENT} a ##}}"), None),
+            ("echo \u{0}", None),
+            ("echo {{ a", None),
+        ] {
+            assert_eq!(with_placeholders(raw).as_deref(), command, "{raw:?}");
+        }
+    }
+}

@@ -421,5 +421,6 @@ def describe(exc):
         detail = ""
     if len(detail) > DETAIL_LIMIT:
         half = DETAIL_LIMIT // 2
-        detail = f"{detail[:half]}\n  [... {len(detail) - 2 * half} characters omitted ...]\n{detail[-half:]}"
+        # The marks are where the text is cut: so the engine finds what is left of a secret there.
+        detail = f"{detail[:half]}…\n  [{len(detail) - 2 * half} characters omitted]\n…{detail[-half:]}"
     return clean(name), clean(message), clean(detail)

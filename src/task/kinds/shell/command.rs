@@ -193,7 +193,7 @@ impl Shell {
             let still = format!("the command has exited, but {holder} still has its output open");
             log("warning", format!("{still}; whatever it prints later is lost\n"));
         }
-        let succeeded = succeeded(&ended, timeout, self.max_memory);
+        let succeeded = succeeded(&ended, timeout, self.max_memory, &context.host.secrets);
         // If the command succeeds, its stdout is the result.
         if succeeded.is_err() && !ended.stdout.is_empty() {
             log("stdout", String::from_utf8_lossy(process::logged(&ended.stdout)).into_owned());

@@ -3,8 +3,9 @@
 use crate::model::{Failure, FailureKind, Outcome};
 use crate::task::process::{self, EndedBy, ProcessEnd};
 use crate::task::withdrawn::cancelled;
-use crate::text::CUT;
+use crate::text::{CUT, Secrets};
 use bytesize::ByteSize;
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::process::ExitStatusExt;
@@ -69,6 +70,7 @@ pub(super) fn succeeded(
     ended: &ProcessEnd,
     timeout: Option<Duration>,
     most_memory: Option<u64>,
+    secrets: &Secrets,
 ) -> Result<(), Failure> {
     let stderr = text(&ended.stderr);
     match ended.by {
@@ -78,7 +80,10 @@ pub(super) fn succeeded(
             Err(Failure::new(FailureKind::Start, "Start", message).with_detail(tail(&stderr)).permanent())
         }
         EndedBy::Itself => {
-            let last = stderr.lines().rev().find(|line| !line.trim().is_empty());
+            // Masked before a line is taken: a secret may go over several lines.
+            let masked = || secrets.masked(tail(&stderr));
+            let shown = if secrets.is_empty() { Cow::Borrowed(&stderr) } else { Cow::Owned(masked()) };
+            let last = shown.lines().rev().find(|line| !line.trim().is_empty());
             let last = last.map_or(String::new(), |line| format!(": {}", line.trim()));
             let message = format!("command {}{last}", describe(ended.status));
             let failure =
