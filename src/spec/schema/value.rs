@@ -207,15 +207,7 @@ fn mapping(key_type: KeyType) -> Value {
         KeyType::Retry => any_of([count(), reference("retry")]),
         KeyType::Resources => reference("resources"),
         KeyType::Amount => amount(),
-        KeyType::Amounts => json!({
-            "type": "object",
-            "minProperties": 1,
-            "propertyNames": {
-                "pattern": "^[A-Za-z0-9_.:/-]+$",
-                "not": {"pattern": "^([Cc][Pp][Uu]|[Gg][Pp][Uu]|([Oo][Bb][Jj][Ee][Cc][Tt]_[Ss][Tt][Oo][Rr][Ee]_)?[Mm][Ee][Mm][Oo][Rr][Yy])$"},
-            },
-            "additionalProperties": amount(),
-        }),
+        KeyType::Amounts => amounts(),
         KeyType::Range => range(),
         KeyType::Auth => reference("auth"),
         KeyType::Outputs => any_of([output_name(), reference("outputs")]),
@@ -287,6 +279,19 @@ fn range() -> Value {
     range["minItems"] = json!(1);
     range["maxItems"] = json!(3);
     any_of([range, reference("range")])
+}
+
+/// A mapping of names to amounts. What has a key of its own is not among them.
+fn amounts() -> Value {
+    json!({
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {
+            "pattern": "^[A-Za-z0-9_.:/-]+$",
+            "not": {"pattern": "^([Cc][Pp][Uu]|[Gg][Pp][Uu]|([Oo][Bb][Jj][Ee][Cc][Tt]_[Ss][Tt][Oo][Rr][Ee]_)?[Mm][Ee][Mm][Oo][Rr][Yy])$"},
+        },
+        "additionalProperties": amount(),
+    })
 }
 
 /// An amount of a resource.
