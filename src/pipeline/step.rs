@@ -171,7 +171,7 @@ fn run_threads<R: Recorder>(
         });
         let feeder = Feeder::new(Frames::of(cutter, threads), job);
         // Slots are the threads of the pool themselves. As jobs of the pool they would start late if there are many: threads that
-        // look for jobs to steal are in each other's way, a thousand of them for half a minute.
+        // look for jobs to steal are in each other's way, a thousand of them for seconds.
         let slot = |thread: rayon::ThreadBuilder| {
             if let Ok((work, events, feeding)) = ends.recv() {
                 Slot { number: thread.index(), work: &work, events: &events, feeding: &feeding, width, job }.run();
