@@ -10,6 +10,10 @@ const NUMBERS: [(Option<char>, Option<char>); 4] =
 /// The bits of numbers.
 const ALL_NUMBERS: u32 = (1 << NUMBERS.len()) - 1;
 
+/// The bits of a point before the fraction, and of one between groups of digits.
+const POINT: u32 = 1 << 1;
+const POINT_IN_GROUPS: u32 = 1 << 2;
+
 /// `strftime` formats of dates.
 const DATES: [(&str, Kind); 18] = [
     ("%d/%m/%Y", Kind::Date),
@@ -50,6 +54,16 @@ impl Styles {
     /// Adds a text.
     pub(super) fn add(&mut self, text: &[u8], null: &[String]) {
         if self.left == 0 || text.is_empty() || null.iter().any(|null| null.as_bytes() == text) {
+            return;
+        }
+        if let Some(digits) = usual_number(text) {
+            // Most texts that are numbers, and every one of a large column would be parsed several times otherwise.
+            let fits = match digits {
+                (_, 0) => ALL_NUMBERS,
+                (1..=3, 3) => POINT | POINT_IN_GROUPS,
+                _ => POINT,
+            };
+            (self.left, self.seen) = (self.left & fits, true);
             return;
         }
         let Ok(text) = std::str::from_utf8(text) else {
@@ -112,6 +126,22 @@ impl Styles {
     }
 }
 
+/// How many digits a number in the usual way has before and after its point. None if the text is something else, or an identifier.
+fn usual_number(text: &[u8]) -> Option<(usize, usize)> {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let whole = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if whole == 0 || whole > 1 && digits[0] == b'0' {
+        return None;
+    }
+    match &digits[whole..] {
+        [] => Some((whole, 0)),
+        [b'.', fraction @ ..] if !fraction.is_empty() && fraction.iter().all(u8::is_ascii_digit) => {
+            Some((whole, fraction.len()))
+        }
+        _ => None,
+    }
+}
+
 fn number_format(at: usize) -> ValueFormat {
     let (decimal, thousands) = NUMBERS[at];
     ValueFormat { decimal, thousands, ..ValueFormat::default() }
@@ -156,6 +186,20 @@ mod tests {
         assert_eq!(numbers(&[&["1,5"], &["1,234.5"]]), None);
         for other in ["12 %", "1,5 kg", "007", "€ 1,5", "1e5", "1,5,6", "x"] {
             assert!(!of(&[other]).may_be_numbers(), "{other}");
+        }
+    }
+
+    #[test]
+    fn numbers_in_the_usual_way_fit_what_they_fit_by_parsing_them() {
+        let wholes = ["0", "1", "12", "123", "1234", "1234567", "-5", "-123", "00", "07", "", "-", "+1"];
+        for whole in wholes {
+            for fraction in ["", ".", ".0", ".12", ".123", ".1234", ",1", " 234", ".123.456"] {
+                let text = format!("{whole}{fraction}").trim().to_owned();
+                let fits = |at: &usize| !text.is_empty() && is_written(*at, &text);
+                let by_parsing = (0..NUMBERS.len() + DATES.len()).filter(fits).fold(0, |left, at| left | 1 << at);
+                let found = of(&[&text]);
+                assert_eq!(if found.seen { found.left } else { 0 }, by_parsing, "{text}");
+            }
         }
     }
 
