@@ -151,6 +151,7 @@ class _MemoryFile:
 
     def __init__(self) -> None:
         self._file = os.memfd_create("batchmill", os.MFD_CLOEXEC)
+        self._open = [self._file]
 
     @property
     def path(self) -> str:
@@ -171,12 +172,16 @@ class _MemoryFile:
 
     def close(self) -> None:
         """Let go of it."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        try:
+            # Of two threads that close it, one gets it.
+            file = self._open.pop()
+        except IndexError:
+            return
+        self._file = -1
+        os.close(file)
 
     def __del__(self) -> None:
-        if hasattr(self, "_file"):
+        if hasattr(self, "_open"):
             self.close()
 
 
