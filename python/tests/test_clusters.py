@@ -198,7 +198,7 @@ def test_a_step_that_needs_files_is_refused_by_hosts_that_do_not_share_them(here
 
 def test_a_step_that_needs_no_files_runs_where_they_are_not_shared(here):
     (here / "rows.csv").write_text("n\n" + "".join(f"{n}\n" for n in range(40)))
-    (here / "beside.py").write_text("here = True\n")
+    (here / "extra.py").write_text("here = True\n")
     code = "import os\nopen('made', 'a').close()\nreturn [int(item['n']) * params['factor'], os.getcwd()]"
     rows = batch("rows", {"csv": "rows.csv"}, python(code))
     shells = batch("shells", {"range": 4}, shell("echo {{ item + params.factor }}"))
@@ -213,9 +213,9 @@ def test_a_step_that_needs_no_files_runs_where_they_are_not_shared(here):
     said = [event.text for event in notices if getattr(event, "text", "").startswith("host `")]
     assert len(said) == 2 and all("does not share the files of this machine" in text for text in said)
     # A module of the same path there would be another one.
-    imports = {"name": "imports", "steps": [batch("step", [1], python("import beside\nreturn beside.here"))]}
+    imports = {"name": "imports", "steps": [batch("step", [1], python("import extra\nreturn extra.here"))]}
     failed = batchmill.run(imports, executor="python=clusters:elsewhere", progress=False)
-    assert "No module named 'beside'" in str(failed.steps["step"].failure)
+    assert "No module named 'extra'" in str(failed.steps["step"].failure)
 
 
 def test_what_writes_files_where_it_runs_is_refused():

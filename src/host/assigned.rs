@@ -113,7 +113,7 @@ impl Place {
     /// Looks for the token of the step. Before anything else: without the same files, every path means something else here.
     ///
     /// # Errors
-    /// If the step needs the files of the engine and they are not here, or if it is not sure whether they are.
+    /// If the step needs the files of the engine and they are missing, or if it cannot tell whether they are here.
     fn of(token: &Path, run: &str, needs_files: Option<String>) -> Result<Self, String> {
         let name = machine();
         let folder = token.parent().unwrap_or(token);

@@ -23,7 +23,7 @@ pub struct ValueFormat {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Nan {
-    /// They are no numbers.
+    /// They are not numbers.
     #[default]
     Fail,
     /// They are null.

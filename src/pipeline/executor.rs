@@ -238,7 +238,7 @@ impl<'a> FrameExecutor<'a> {
         }
     }
 
-    /// An item that is left out: a bad row that is saved is kept as it stands in its file.
+    /// An item that is left out: a bad row that is saved is kept exactly as in its file.
     fn left_out(&self, batch: &Batch, position: usize, failure: Failure) -> ItemFailure {
         let saves = self.job.settings.failures.on_bad_row == OnBadRow::Save;
         let item = (saves && failure.kind == FailureKind::BadRow)

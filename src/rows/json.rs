@@ -71,7 +71,7 @@ pub fn describe(form: &Form, items: &Items, position: usize, origin: Option<&Ori
     })
 }
 
-/// A row that cannot be read, whole and with its place: JSON of `file`, `line` and `text`. Bytes that are no text are replaced.
+/// A row that cannot be read, whole and with its place: JSON of `file`, `line` and `text`. Bytes that are not text are replaced.
 pub fn saved(items: &Items, position: usize, origin: Option<&Origin>) -> Vec<u8> {
     let text = String::from_utf8_lossy(items.get(position));
     let text = text.trim_end_matches(['\n', '\r']);

@@ -3,7 +3,7 @@
 use super::usual;
 use crate::model::{Kind, ValueFormat};
 
-/// What stands before the fraction of a number, and between groups of its digits; the likeliest first.
+/// The decimal separator of a number, and the one between groups of its digits; the likeliest first.
 const NUMBERS: [(Option<char>, Option<char>); 4] =
     [(Some(','), None), (None, Some(',')), (Some(','), Some('.')), (Some(','), Some(' '))];
 

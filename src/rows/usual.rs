@@ -73,7 +73,7 @@ pub(super) fn for_inference<'a>(format: &ValueFormat, text: &'a str) -> Cow<'a, 
         return Cow::Borrowed(if value { "true" } else { "false" });
     }
     if !format.nan.is_usual() && named(text).is_some() {
-        // Any number that is no integer.
+        // Any number that is not an integer.
         return Cow::Borrowed("0.5");
     }
     match number(format, text) {

@@ -1,4 +1,4 @@
-//! The file of `on_bad_row: {save:}`: the rows that cannot be read, as they stand in their files.
+//! The file of `on_bad_row: {save:}`: the rows that cannot be read, unchanged from their files.
 //!
 //! Made from the ledger whenever a step has ended, so it holds the bad rows of all executions, also after a kill.
 
@@ -104,7 +104,7 @@ impl SavedRows<'_> {
         Ok(())
     }
 
-    /// The row as it stands in its file, if tasks get it otherwise.
+    /// The row exactly as in its file, if tasks get it in another form.
     fn original(&mut self, kept: &Kept) -> Option<String> {
         let (file, line) = (kept.file.as_ref()?, kept.line?);
         if self.unread.contains_key(file) {

@@ -62,7 +62,7 @@ pub trait Source: Send {
         None
     }
 
-    /// What reads rows as they stand in their files, if they are rows of text files.
+    /// Reads rows exactly as in their files, if these are text files.
     fn originals(&self) -> Option<Originals> {
         None
     }

@@ -94,7 +94,7 @@ pub struct ColumnProfile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kinds {
     Texts(Inference),
-    /// The type that values have once it is said how they are written.
+    /// The type of the values, given the format that was found for them.
     Told(Kind),
     Json(JsonKinds),
 }

@@ -221,7 +221,7 @@ fn kept(state: &State<'_, '_>, part: Value) -> Result<Value, Error> {
     Ok(Value::from(elements))
 }
 
-/// How many bytes a text has; none if it is no text.
+/// How many bytes a text has; 0 if the value is not a text.
 fn length(value: &Value) -> usize {
     value.as_str().map_or(0, str::len)
 }

@@ -74,7 +74,7 @@ impl Endings {
         }
     }
 
-    /// Notes what a form has at this depth; else what the shorter text has that its state stands for too.
+    /// Notes what a form has at this depth; else what the shorter text of the same state has.
     fn note(&mut self, state: StateID, shorter: StateID, (form, depth): (&Form, usize)) {
         let at = state.as_usize();
         self.of.resize(self.of.len().max(at + 1), Ending::default());

@@ -1,4 +1,4 @@
-//! The text of rows as it stands in their files, where the rows that tasks get were rewritten.
+//! The text of rows exactly as in their files, where tasks get rewritten rows.
 
 use super::meter::Meter;
 use super::row_file::RowFile;
