@@ -120,9 +120,9 @@ def test_text_that_nobody_takes_does_not_fill_the_memory(here, script):
     assert code == 0, err
     printed = out.count("x")
     assert 16_000_000 <= printed <= 20_000_000
-    [left_out] = [line for line in err.splitlines() if "left out" in line]
-    assert int(left_out.split()[1]) == len("x" * 1_000_000 + "\n") * 30 - len(out)
-    assert "results were taken too slowly" in left_out
+    # One line for each gap: what arrives while the first results are taken can make a second one.
+    left_out = [line for line in err.splitlines() if "results were taken too slowly" in line]
+    assert sum(int(line.split()[1]) for line in left_out) == len("x" * 1_000_000 + "\n") * 30 - len(out)
 
 
 @pytest.mark.parametrize("ordered", [True, False])
