@@ -33,12 +33,12 @@ pub(super) struct FileLayout {
 }
 
 /// The layout of a file with this beginning; none if it holds no record.
-pub(super) fn detect_layout(beginning: &Beginning, options: &ReadingOptions) -> Option<FileLayout> {
+pub(super) fn detect_layout(beginning: &Beginning, options: &ReadingOptions, hints: &Hints) -> Option<FileLayout> {
     let (dialect, header, finding) = match &options.dialect {
         Some(dialect) => (dialect.clone(), options.header.clone().unwrap_or(Header::First), None),
         None => {
             let sample = Sample { text: &beginning.text, whole: beginning.whole };
-            let finding = sniff(&sample, &Hints::default());
+            let finding = sniff(&sample, hints);
             let header = match &finding.header {
                 FoundHeader::InFile => Header::First,
                 FoundHeader::Missing => Header::Missing,
@@ -80,7 +80,7 @@ mod tests {
 
     fn of(text: &str) -> (Header, Vec<String>) {
         let beginning = Beginning { text: Arc::from(text.as_bytes()), whole: true };
-        let layout = detect_layout(&beginning, &ReadingOptions::unknown()).unwrap();
+        let layout = detect_layout(&beginning, &ReadingOptions::unknown(), &Hints::default()).unwrap();
         (layout.header, layout.columns.unwrap())
     }
 

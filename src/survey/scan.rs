@@ -5,16 +5,16 @@ use super::layout::{Beginning, FileLayout, csv_form, detect_layout};
 use super::profile::{ColumnProfile, CompressionProfile, FileProfile, Kinds};
 use crate::model::Nan;
 use crate::rows::{CsvStats, Cutter, HeaderRow, Inference, JsonKinds, JsonLinesStats, Occurrences, Styles};
-use crate::sniff::{Finding, Found};
+use crate::sniff::{Finding, Found, Hints};
 use crate::sources::{DetectedEncoding, Meter, ReadingOptions, RowFile, SurveyRequest, decode, guess, reading};
 use crate::spec::{Header, RowFormat};
 use encoding_rs::{Encoding, UTF_8};
 use std::io;
 
-/// Profiles the file at this position of the request.
-pub fn profile(request: &SurveyRequest, position: usize, meter: &Meter) -> FileProfile {
+/// Profiles the file at this position of the request. `hints` are what other files tell.
+pub fn profile(request: &SurveyRequest, position: usize, hints: &Hints, meter: &Meter) -> FileProfile {
     let (file, options) = (request.file(position), request.options());
-    let scan = Scan { file, options, meter };
+    let scan = Scan { file, options, hints, meter };
     let mut profile = FileProfile::new(file, options);
     match scan.read(None, &mut profile) {
         Ok(None) => {}
@@ -37,6 +37,7 @@ type OtherEncoding = Option<&'static Encoding>;
 struct Scan<'a> {
     file: &'a RowFile,
     options: &'a ReadingOptions,
+    hints: &'a Hints,
     meter: &'a Meter,
 }
 
@@ -65,7 +66,7 @@ impl Scan<'_> {
         let layout = loop {
             // The first record may be longer than the beginning.
             let beginning = Beginning { text: head.sample(detected.encoding)?, whole: head.is_whole() };
-            match detect_layout(&beginning, self.options) {
+            match detect_layout(&beginning, self.options, self.hints) {
                 None if head.read_more() => {}
                 layout => break layout,
             }

@@ -47,6 +47,7 @@ fn reading(items: &str) -> String {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_month_of_flights_is_even_and_its_snippet_runs() {
     let flights = repository().join("fixtures/flights/*.csv");
     let sandbox = Sandbox::new();
@@ -377,4 +378,38 @@ fn a_missing_delimiter_is_suspected_where_the_header_has_one() {
     let sandbox = sandbox.file("workflow.yaml", idle("{csv: data/a.csv, delimiter: tab, columns: [idd]}", 1));
     let ended = sandbox.run(&[]).exits_with(2);
     assert!(!ended.stderr.contains("you may need"), "{}", ended.stderr);
+}
+
+#[test]
+fn the_header_of_most_files_is_found_in_one_whose_rows_look_like_it() {
+    // All of the third is text that comes again, so nothing in the file itself tells its first line from the others.
+    let sandbox = Sandbox::new()
+        .file("data/a.csv", "city,mayor\nBonn,3\nKiel,4\nUlm,5\n")
+        .file("data/b.csv", "city,mayor\nJena,7\nGera,8\nSuhl,9\n")
+        .file("data/c.csv", "city,mayor\ncity,adam\nbonn,mayor\nbonn,adam\n");
+    let json = inspect(&sandbox).json();
+    let rows: Vec<u64> = json["files"].as_array().unwrap().iter().map(|file| file["rows"].as_u64().unwrap()).collect();
+    assert_eq!(rows, [3, 3, 3], "{json:#}");
+    // Where most files have none, a row that is in several files is a row.
+    let sandbox = Sandbox::new()
+        .file("data/a.csv", "bonn,adam\nkiel,bert\nbonn,carl\nkiel,adam\n")
+        .file("data/b.csv", "bonn,adam\nulm,carl\nbonn,carl\nulm,adam\n")
+        .file("data/c.csv", "city,mayor\nBonn,3\nKiel,4\nUlm,5\n");
+    let json = inspect(&sandbox).json();
+    let rows: Vec<u64> = json["files"].as_array().unwrap().iter().map(|file| file["rows"].as_u64().unwrap()).collect();
+    assert_eq!(rows, [4, 4, 3], "{json:#}");
+}
+
+#[test]
+fn files_that_are_odd_in_the_same_way_share_a_line_with_an_example() {
+    let mut sandbox = even();
+    for (at, name) in ["w", "x", "y"].into_iter().enumerate() {
+        sandbox = sandbox.file(&format!("data/{name}.csv"), format!("{HEADER}{}1,2\n", rows(3 + at)));
+    }
+    let ended = sandbox.file("data/z.csv", "").batchmill(&["inspect", "data/*"]).exits_with(1);
+    let odd: Vec<&str> =
+        ended.stdout.lines().filter(|line| line.starts_with("  data/") && line.contains(": ")).collect();
+    let [ragged, empty] = odd[..] else { panic!("{}", ended.stdout) };
+    assert!(ragged.starts_with("  data/w.csv: 1 row has") && ragged.ends_with(" (and 2 files like it)"), "{ragged}");
+    assert!(empty.starts_with("  data/z.csv: "), "{empty}");
 }
