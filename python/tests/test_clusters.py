@@ -10,6 +10,7 @@ from pathlib import Path
 
 import batchmill
 import pytest
+from batchmill._executors._base import Lost, Refused, outcome_of
 from workflows import batch, python, refused, results, shell
 
 distributed = pytest.importorskip("distributed", reason="Dask is not installed for this interpreter")
@@ -348,3 +349,18 @@ def test_what_an_executor_says_shows_no_secret(monkeypatch):
     workflow = {"name": "no", "secrets": ["TOKEN"], "steps": [batch("step", {"range": 2}, python("return item"))]}
     said = refused("python=clusters:telling", workflow)
     assert "s3cr3t" not in said and "***" in said
+
+
+def test_a_package_that_a_scheduler_misses_is_named_with_the_line_to_type():
+    # As Dask's scheduler tells it, whose error is about a graph.
+    try:
+        try:
+            raise ModuleNotFoundError("No module named 'batchmill'", name="batchmill._cluster")
+        except ModuleNotFoundError as missing:
+            raise RuntimeError("Error during deserialization of the task graph.") from missing
+    except RuntimeError as error:
+        outcome = outcome_of(error)
+    assert isinstance(outcome, Refused)
+    assert f"pip install batchmill=={batchmill.__version__}" in outcome.message
+    other = outcome_of(ModuleNotFoundError("No module named 'numpy'", name="numpy"))
+    assert isinstance(other, Lost)

@@ -61,7 +61,7 @@ impl<'feed, 'a> FrameCutter<'feed, 'a> {
         let mut frame = Vec::new();
         let (mut bytes, mut batches) = (0, 0);
         // Read once: a slot that learns meanwhile may lower it.
-        let most = self.job.pace.batches();
+        let most = self.job.pace.frame(self.left());
         while batches < most && bytes < MOST_BYTES {
             let next = match self.held.take() {
                 Some(batch) => Some(batch),
@@ -83,6 +83,13 @@ impl<'feed, 'a> FrameCutter<'feed, 'a> {
             frame.push(batch);
         }
         Ok((!frame.is_empty()).then_some(frame))
+    }
+
+    /// How many batches are left, if that is known.
+    fn left(&self) -> Option<u64> {
+        let Feed::Fresh(_) = self.feed else { return None };
+        let left = self.job.settings.total?.saturating_sub(self.so_far.items);
+        Some(left.div_ceil(self.job.pace.items() as u64))
     }
 
     /// How many whole batches there are without a wait, up to `most`.

@@ -20,15 +20,21 @@ pub(super) struct FrameSize {
     time: Duration,
     /// The most batches.
     batches: usize,
+    /// How many times as large the next frame, or batch, may be: the first items may be much quicker than later ones.
+    growth: usize,
+    /// Whether frames are so long that slots would wait for each other's last one.
+    shrink: bool,
 }
 
 impl FrameSize {
     /// For slots on this machine. The time is long compared with the round trip and the commit of a frame, about 200 us together,
     /// and short enough that nobody notices it at the end of a step or loses much to a kill.
-    pub(super) const HERE: Self = Self { time: Duration::from_millis(8), batches: 1024 };
+    pub(super) const HERE: Self = Self { time: Duration::from_millis(8), batches: 1024, growth: 2, shrink: false };
 
-    /// For slots on other machines. A task of Dask takes its scheduler some 3 ms, which is to be a hundredth of a frame.
-    pub(super) const ELSEWHERE: Self = Self { time: Duration::from_millis(500), batches: 1 << 18 };
+    /// For slots on other machines. A task of Dask takes its scheduler some 3 ms, which is to be a hundredth of a frame. Each frame on
+    /// the way there costs a round trip, so there are to be few.
+    pub(super) const ELSEWHERE: Self =
+        Self { time: Duration::from_millis(500), batches: 1 << 18, growth: 8, shrink: true };
 
     /// For batches that each travel alone.
     pub(super) fn alone(self) -> Self {
@@ -44,6 +50,7 @@ pub(super) struct Pace {
     most_items: usize,
     batches: AtomicUsize,
     frames: FrameSize,
+    slots: usize,
 }
 
 impl Pace {
@@ -64,7 +71,13 @@ impl Pace {
             BatchSize::Exactly(items) => (items.get(), 0),
             BatchSize::Auto => (1, usize::try_from(share).unwrap_or(usize::MAX)),
         };
-        Self { items: AtomicUsize::new(items), most_items, batches: AtomicUsize::new(1), frames: workload.frames }
+        Self {
+            items: AtomicUsize::new(items),
+            most_items,
+            batches: AtomicUsize::new(1),
+            frames: workload.frames,
+            slots: workload.slots,
+        }
     }
 
     pub(super) fn items(&self) -> usize {
@@ -75,14 +88,24 @@ impl Pace {
         self.batches.load(Ordering::Relaxed)
     }
 
+    /// How many batches the next frame takes, if so many are left. On other machines, frames are long: towards the end they become
+    /// shorter, so that slots finish together (guided self-scheduling: C. D. Polychronopoulos and D. J. Kuck, 1987), down to an
+    /// eighth, because each costs a round trip.
+    pub(super) fn frame(&self, left: Option<u64>) -> usize {
+        let batches = self.batches();
+        let Some(left) = left.filter(|_| self.frames.shrink) else { return batches };
+        let share = usize::try_from(left.div_ceil(2 * self.slots.max(1) as u64)).unwrap_or(usize::MAX);
+        share.clamp(batches.div_ceil(8), batches)
+    }
+
     /// Learns from a frame with this many batches; `items` is the size of each, if they are equal. Only full frames
-    /// count: the last one of a step, or a retry, is short for other reasons.
+    /// count: the last ones of a step, or a retry, are short for other reasons.
     pub(super) fn learn(&self, batches: usize, items: usize, took: Duration) {
         let now = self.batches();
         let size = self.items();
         // A batch that can still grow does so first.
         if batches == now && took < self.frames.time / 2 && size >= self.most_items {
-            self.batches.store((now * 2).min(self.frames.batches), Ordering::Relaxed);
+            self.batches.store((now * self.growth(took)).min(self.frames.batches), Ordering::Relaxed);
         } else if took > self.frames.time * 4 && batches >= now {
             self.batches.store((now / 2).max(1), Ordering::Relaxed);
         }
@@ -92,12 +115,18 @@ impl Pace {
         }
     }
 
-    /// The size after one whose batches took this long. It doubles at most: the first items may be much quicker than
+    /// How many times as large a frame after one that took this long: so that it stays below half of its time.
+    fn growth(&self, took: Duration) -> usize {
+        let room = self.frames.time.as_secs_f64() / 2.0 / took.as_secs_f64().max(1e-9);
+        (room as usize).clamp(2, self.frames.growth)
+    }
+
+    /// The size after one whose batches took this long. It doubles at most here: the first items may be much quicker than
     /// later ones, and a single slow item may take long.
     fn next_size(&self, size: usize, took: Duration) -> usize {
         let times = |time: Duration| (size as f64 * time.as_secs_f64() / took.as_secs_f64().max(1e-9)) as usize;
         if took < Self::BATCH {
-            times(Self::BATCH * 2).clamp(size, size * 2).min(self.most_items).max(1)
+            times(Self::BATCH * 2).clamp(size, size * self.frames.growth).min(self.most_items).max(1)
         } else if took > Self::BATCH * 10 {
             times(Self::BATCH * 2).clamp(1, size)
         } else {
@@ -109,6 +138,7 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::num::NonZeroUsize;
 
     fn auto(total: u64) -> Pace {
         Pace::new(BatchSize::Auto, Workload { total: Some(total), slots: 2, frames: FrameSize::HERE })
@@ -124,6 +154,36 @@ mod tests {
             pace.learn(1, size, Duration::from_millis(3) * u32::try_from(size).unwrap());
         }
         assert_eq!(sizes, [1, 2, 4, 8, 16, 32, 64, 128]);
+    }
+
+    #[test]
+    fn frames_for_other_machines_grow_in_few_round_trips() {
+        let workload = Workload { total: Some(1_000_000), slots: 2, frames: FrameSize::ELSEWHERE };
+        let pace = Pace::new(BatchSize::Exactly(NonZeroUsize::new(100).unwrap()), workload);
+        let mut sizes = vec![pace.batches()];
+        for _ in 0..6 {
+            // A batch takes a millisecond.
+            pace.learn(pace.batches(), 100, Duration::from_millis(1) * u32::try_from(pace.batches()).unwrap());
+            sizes.push(pace.batches());
+        }
+        assert_eq!(sizes, [1, 8, 64, 192, 384, 384, 384]);
+    }
+
+    #[test]
+    fn the_last_frames_on_other_machines_are_shorter() {
+        let workload = Workload { total: None, slots: 2, frames: FrameSize::ELSEWHERE };
+        let pace = Pace::new(BatchSize::Exactly(NonZeroUsize::new(1).unwrap()), workload);
+        pace.batches.store(80, Ordering::Relaxed);
+        assert_eq!(
+            [None, Some(1000), Some(320), Some(200), Some(41), Some(3)].map(|left| pace.frame(left)),
+            [80, 80, 80, 50, 11, 10]
+        );
+        let here = Pace::new(
+            BatchSize::Exactly(NonZeroUsize::new(1).unwrap()),
+            Workload { frames: FrameSize::HERE, ..workload },
+        );
+        here.batches.store(80, Ordering::Relaxed);
+        assert_eq!(here.frame(Some(3)), 80);
     }
 
     #[test]

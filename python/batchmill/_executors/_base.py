@@ -6,7 +6,7 @@ import hashlib
 import importlib
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Union
 
@@ -176,7 +176,8 @@ def outcome_of(error: BaseException, *, shared: bool = False) -> Outcome:
     User code runs in processes of its own, and what it raises is part of an outcome. So whatever a frame raises is about the
     process that was to run it.
     """
-    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == "batchmill":
+    if any(_misses_batchmill(part) for part in _chain(error)):
+        # Dask's scheduler makes tasks of what it gets, and says so in words of its own.
         return Refused(f"the processes of the cluster have no package `batchmill`; {_install()}")
     from batchmill._cluster import OtherVersionError
     from batchmill._errors import EngineNotFoundError
@@ -190,7 +191,20 @@ def outcome_of(error: BaseException, *, shared: bool = False) -> Outcome:
     return Lost(f"{type(error).__name__}: {text[0]}" if text else type(error).__name__, shared)
 
 
+def _misses_batchmill(error: BaseException) -> bool:
+    return isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == "batchmill"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Return an exception, and those that led to it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 def _install() -> str:
     from batchmill._version import __version__
 
-    return f"install it for their interpreter: `pip install batchmill=={__version__}`"
+    return f"install it for the interpreters of workers and scheduler: `pip install batchmill=={__version__}`"
