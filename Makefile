@@ -25,6 +25,9 @@ SHARED := $(shell $(PYTHON) -c 'import os, sysconfig as s; \
 FEATURES := $(if $(SHARED),--features python)
 BINS := --bin batchmill $(if $(SHARED),--bin batchmill-python)
 
+# Twice the cores, of which there are two at least.
+TEST_THREADS := $(shell echo $$((2 * $$(nproc))))
+
 TEST_ENV := BATCHMILL_TEST_PYTHON=$(CURDIR)/$(VENV)/bin/python
 
 # The wheel has features of its own, so its builds share the target directory with the programs without disturbing them.
@@ -40,7 +43,7 @@ export PYO3_PYTHON := $(shell $(PYTHON) -c 'import sys; print(getattr(sys, "_bas
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full browser pictures chaos fuzz deny check bench bench-check bench-clusters bench-disturbed bench-engines bench-width bench-map bench-paint bench-peers bench-pollock bench-profile bench-scale install fmt lint wheel clean setup quick build dist
+.PHONY: help demo test test-programs test-full browser pictures chaos fuzz deny check bench bench-auto bench-check bench-clusters bench-disturbed bench-engines bench-width bench-map bench-paint bench-parts bench-peers bench-pollock bench-profile bench-scale install fmt lint wheel clean setup quick build dist
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -57,8 +60,13 @@ demo: $(if $(SHARED),quick,build $(VENV)/wheel) ## run the main example: process
 	@echo "    $(RUN) plan fixtures/workflows/flights.yaml --python $(VENV)/bin/python"
 	@echo "    $(RUN) init && $(RUN) run workflow.yaml    # a workflow of your own"
 
-test: build setup ## run the quick tests: all but those of `test-full`
-	$(TEST_ENV) $(CARGO) test $(FEATURES)
+# Tests and Python packages are made ready side by side: one mostly compiles, the other mostly downloads. Several tests wait most of their time.
+test: ## run the quick tests: all but those of `test-full`
+	@$(MAKE) --no-print-directory -j 2 setup test-programs
+	$(TEST_ENV) RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test $(FEATURES)
+
+test-programs:
+	$(CARGO) test --no-run $(FEATURES)
 
 # Rust tests that are slow or need the wheel are marked `#[ignore = "heavy: .."]`. Then the worker's tests again, with the wheel as the
 # worker, and the tests of the Python package.
@@ -79,7 +87,8 @@ browser: build setup $(BROWSER_VENV)/ready ## test the report and the live page 
 pictures: ## make the pictures of the docs anew, in a browser
 	$(MAKE) --no-print-directory browser ARGS='-k picture'
 	mkdir -p docs/pictures
-	cp $(TARGET)/pictures/report-of-a-run.png $(TARGET)/pictures/time-line.png $(TARGET)/pictures/live-page.png docs/pictures/
+	cp $(TARGET)/pictures/report-of-a-run.png $(TARGET)/pictures/time-line.png $(TARGET)/pictures/live-page.png \
+		$(TARGET)/pictures/profile-page.png docs/pictures/
 
 chaos: build setup ## kill engines, workers and guards at random and check that nothing is lost; ARGS='--kills 1000'
 	@$(PYTHON) tests/chaos/chaos.py --batchmill $(RUN) --python $(VENV)/bin/python $(ARGS)
@@ -123,9 +132,15 @@ bench-paint: build setup $(BROWSER_VENV)/ready ## measure how soon a browser sho
 bench-disturbed: build ## run with a hundred clients that stall and vanish, and without; fail if that takes over 1 % longer; ARGS='--pairs 4'
 	@$(PYTHON) benches/disturbed.py $(BENCHED) $(ARGS)
 
+bench-parts: ## measure the parts that every item passes, each by itself: templates, JSON, CSV, frames, commits; ARGS=template
+	$(CARGO) bench --manifest-path benches/parts/Cargo.toml --target-dir $(abspath $(TARGET))/parts -- $(ARGS)
+
 bench-pollock: build $(POLLOCK_VENV)/ready ## score how well messy CSV files are read; POLLOCK=PATH is a copy of the benchmark; ARGS='--only batchmill --kinds'
 	@test -n "$(POLLOCK)" || { echo "name a copy of the benchmark: make bench-pollock POLLOCK=PATH" >&2; exit 2; }
 	@$(POLLOCK_VENV)/bin/python benches/pollock/run.py "$(POLLOCK)" --batchmill $(RUN) $(ARGS)
+
+bench-auto: build setup ## compare `max_parallel: auto` with fixed widths; ARGS='--only waits --rounds 5'
+	@BATCHMILL=$(abspath $(RUN)) BATCHMILL_PYTHON=$(CURDIR)/$(VENV)/bin/python $(PYTHON) benches/auto.py $(ARGS)
 
 bench-profile: build setup ## profile loads whose limit is known, and tell whether the causes are right; ARGS='--only sleep lock'
 	@BATCHMILL=$(abspath $(RUN)) BATCHMILL_PYTHON=$(CURDIR)/$(VENV)/bin/python $(VENV)/bin/python benches/profile.py $(ARGS)

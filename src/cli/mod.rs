@@ -28,6 +28,7 @@ mod prepare;
 mod preview;
 mod run_json;
 mod run_report;
+mod save;
 mod stderr;
 mod stdout;
 mod table;

@@ -198,6 +198,7 @@ impl Call<'_> {
             warm: Some(Arc::clone(&self.shared.warm)),
             remote: None,
             logs: std::env::temp_dir(),
+            samples: None,
             secrets: Arc::default(),
             source: Arc::default(),
         })

@@ -207,9 +207,19 @@ impl PreparedStep {
         }
     }
 
-    fn has_children(&self) -> bool {
+    /// Whether it starts processes: for its tasks, or to list its items.
+    pub fn has_children(&self) -> bool {
         let programs = [Some(&self.program), self.handler.as_ref(), self.aggregate.as_ref()];
-        programs.into_iter().flatten().any(|program| program.starts_processes())
+        let has_command = matches!(&self.step.kind, StepKind::Batch(batch) if runs_command(&batch.items));
+        has_command || programs.into_iter().flatten().any(|program| program.starts_processes())
+    }
+}
+
+fn runs_command(items: &ItemsSpec) -> bool {
+    match items {
+        ItemsSpec::Command(_) => true,
+        ItemsSpec::Product(parts) => parts.iter().any(|(_, items)| runs_command(items)),
+        _ => false,
     }
 }
 

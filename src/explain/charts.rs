@@ -41,6 +41,55 @@ pub(super) struct Line {
     pub(super) values: Vec<f64>,
 }
 
+/// A curve of a chart by a number.
+pub(super) struct Curve {
+    name: &'static str,
+    points: Vec<(f64, f64)>,
+    /// Where each point may really be; empty for a formula.
+    ranges: Vec<(f64, f64)>,
+}
+
+impl Curve {
+    /// Points that were measured: `x`, and low, median and high.
+    pub(super) fn measured(name: &'static str, points: impl Iterator<Item = (f64, [f64; 3])>) -> Self {
+        let (points, ranges) = points.map(|(x, [low, median, high])| ((x, median), (low, high))).unzip();
+        Self { name, points, ranges }
+    }
+
+    /// Points of a formula.
+    pub(super) fn formula(name: &'static str, points: impl Iterator<Item = (f64, f64)>) -> Self {
+        Self { name, points: points.collect(), ranges: Vec::new() }
+    }
+
+    /// What it shows.
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+/// A chart by a number, from 0 on.
+pub(super) fn over_number(curves: &[Curve], unit: Unit) -> Result<String, PageError> {
+    let most = |values: &dyn Fn(&Curve) -> f64| curves.iter().map(values).fold(0.0_f64, f64::max);
+    let end = most(&|curve| curve.points.iter().map(|(x, _)| *x).fold(0.0, f64::max)) * 1.03;
+    let highest = |curve: &Curve| curve.points.iter().map(|point| point.1).fold(0.0, f64::max);
+    let top = most(&|curve| curve.ranges.iter().map(|range| range.1).fold(highest(curve), f64::max)) * 1.05;
+    let (end, top) = (end.max(1e-6), top.max(1e-6));
+    draw(|area| {
+        let mut chart = builder(area).build_cartesian_2d(0.0..end, 0.0..top)?;
+        mesh(&mut chart, &|x| label(*x, Unit::Number), &|y| label(*y, unit))?;
+        for (curve, colour) in curves.iter().zip(LINES) {
+            chart.draw_series(std::iter::once(PathElement::new(curve.points.clone(), colour.stroke_width(2))))?;
+            let ranges = curve.points.iter().zip(&curve.ranges);
+            let range = |((x, _), (low, high)): (&(f64, f64), &(f64, f64))| {
+                PathElement::new(vec![(*x, *low), (*x, *high)], colour.stroke_width(1))
+            };
+            chart.draw_series(ranges.clone().map(range))?;
+            chart.draw_series(ranges.map(|(point, _)| Circle::new(*point, 3, colour.filled())))?;
+        }
+        Ok(())
+    })
+}
+
 /// A chart over time. `at` has the end of each sample in seconds.
 pub(super) fn over_time(at: &[f64], lines: &[Line], unit: Unit) -> Result<String, PageError> {
     let end = at.last().copied().unwrap_or(0.0).max(1e-6);

@@ -29,14 +29,19 @@ const MOST_FRAMES: usize = 100_000;
 /// # Errors
 /// If there is a bug in the template or in a chart.
 pub fn page(run: &Figures, against: Option<&Against>) -> Result<String, PageError> {
-    let mut environment = Environment::new();
-    environment.add_template("page.html", TEMPLATE)?;
     let mut parts = parts(run, against, MOST_FRAMES)?;
     let outcome = parts.remove(0);
+    whole((page_title(run), outcome.html), parts.iter().map(Part::in_place).collect())
+}
+
+/// A page with this title and header, and these parts.
+pub(super) fn whole((title, outcome): (String, String), parts: Vec<String>) -> Result<String, PageError> {
+    let mut environment = Environment::new();
+    environment.add_template("page.html", TEMPLATE)?;
     let html = environment.get_template("page.html")?.render(context! {
-        title => page_title(run),
-        outcome => outcome.html,
-        parts => parts.iter().map(Part::in_place).collect::<Vec<_>>(),
+        title,
+        outcome,
+        parts,
         script_hash => format!("sha256-{}", STANDARD.encode(Sha256::digest(PAGE_JS))),
         css => PAGE_CSS,
         js => PAGE_JS,

@@ -108,6 +108,7 @@ fn step_html(
     })?)
 }
 
-fn states() -> Vec<Value> {
+/// The states of a slot, and what they mean.
+pub(super) fn states() -> Vec<Value> {
     SlotState::ALL.iter().map(|state| context! { name => state.name(), meaning => state.meaning() }).collect()
 }

@@ -9,6 +9,7 @@ pub(super) struct Joined {
     pub(super) series: Series,
     pub(super) items: ItemStats,
     pub(super) hosts: HostLog,
+    pub(super) width: Option<String>,
     /// All frames; none if there were too many in one of the executions.
     pub(super) frames: Vec<FrameSpan>,
     pub(super) frame_count: u64,
@@ -20,7 +21,7 @@ impl Joined {
     pub(super) fn of(executions: Vec<(i64, Measurements)>) -> Self {
         let mut joined = Self::default();
         let (mut before, mut complete) = (0, true);
-        for (_, Measurements { series, frames, items, hosts }) in executions {
+        for (_, Measurements { series, frames, items, hosts, width }) in executions {
             let length = series.samples().last().map_or(0, |sample| sample.at);
             if before > 0 && length > 0 {
                 joined.resumed.push(before);
@@ -34,6 +35,7 @@ impl Joined {
             joined.frame_count += frames.count();
             joined.items.add(&items);
             joined.hosts.add(&hosts);
+            joined.width = width.or(joined.width);
             before += length;
         }
         if !complete || joined.frames.len() > MOST_FRAMES {

@@ -37,6 +37,8 @@ pub struct StepFigures {
     pub items: Option<ItemFigures>,
     /// What each machine of a cluster ran; none if all ran on the machine of the engine.
     pub hosts: Vec<HostFigures>,
+    /// What `max_parallel: auto` chose, and why; of several executions, the last one that found something.
+    pub chosen_width: Option<String>,
     /// The groups of its failures, the largest first.
     pub failures: Vec<FailureGroup>,
     /// Failures beyond the most groups that are counted.
@@ -96,6 +98,8 @@ pub struct TimeFigures {
     pub aggregator: AggregatorTimes,
     /// How the workers of a Python task divided their time.
     pub workers: WorkTimes,
+    /// How the requests of an HTTP task divided theirs.
+    pub requests: RequestFigures,
     /// CPU time of the engine.
     pub engine_cpu: f64,
     /// CPU time of the tasks.
@@ -135,6 +139,17 @@ pub struct AggregatorTimes {
     pub record: f64,
     /// Passing them on.
     pub publish: f64,
+}
+
+/// What requests did with the time of their items, in seconds.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct RequestFigures {
+    /// Opening connections.
+    pub connect: f64,
+    /// Waiting for responses.
+    pub wait: f64,
+    /// Sending and receiving.
+    pub transfer: f64,
 }
 
 /// What workers did with the time of their items, in seconds.
@@ -256,6 +271,7 @@ impl StepFigures {
             items_per_second: if seconds > 0.0 { ran as f64 / seconds } else { 0.0 },
             time: (total.took > 0).then(|| time(&joined)),
             hosts: hosts(&joined.hosts),
+            chosen_width: joined.width.clone(),
             items: (joined.items.count() > 0).then(|| items(&joined.items)),
             failed_keys: failures.iter().map(|failed| (failed.index, failed.key.clone())).collect(),
             failures: groups,
@@ -305,6 +321,7 @@ fn time(joined: &Joined) -> TimeFigures {
     let busy: u64 = SlotState::ALL.iter().filter(|state| state.is_busy()).map(|state| times[*state as usize]).sum();
     let usage = total.usage;
     let [decode, task, encode] = total.workers.map(seconds);
+    let [connect, wait, transfer] = total.requests.map(seconds);
     let (slots, none) = (total.slots.len(), [0; SLOT_STATES]);
     TimeFigures {
         slots,
@@ -319,6 +336,7 @@ fn time(joined: &Joined) -> TimeFigures {
             publish: seconds(total.aggregator[2]),
         },
         workers: WorkTimes { decode, task, encode },
+        requests: RequestFigures { connect, wait, transfer },
         engine_cpu: seconds(usage.engine_cpu),
         task_cpu: seconds(usage.task_cpu),
         memory: Memory {

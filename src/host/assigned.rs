@@ -204,6 +204,7 @@ fn task_host(
         warm: None,
         remote: None,
         logs: std::env::temp_dir(),
+        samples: None,
         secrets: Arc::new(Secrets::new(settings.secrets.iter().cloned())),
         source: Arc::new(source),
     })

@@ -158,7 +158,7 @@ impl Logs {
 
 /// An outcome as it travels.
 fn arranged(outcome: FrameOutcome, host: HostName, logs: Vec<HostLog>) -> HostOutcome {
-    let FrameOutcome { batches, fatal, worker, times, .. } = outcome;
+    let FrameOutcome { batches, fatal, worker, request, times, .. } = outcome;
     let mut results = Vec::new();
     let batches = batches.into_iter().map(|batch| {
         let BatchOutcome { unrun, failures, lines, form, list, nulls, files } = batch;
@@ -173,7 +173,12 @@ fn arranged(outcome: FrameOutcome, host: HostName, logs: Vec<HostLog>) -> HostOu
     let batches = batches.collect();
     let times = times.into_iter().map(|(at, time)| (u32::try_from(at).unwrap_or(u32::MAX), time));
     let spent = (worker.decode, worker.task, worker.encode);
-    HostOutcome { head: HostOutcomeHead { host, batches, fatal, logs, spent }, times: times.collect(), results }
+    let requests = (request.connect, request.wait, request.transfer);
+    HostOutcome {
+        head: HostOutcomeHead { host, batches, fatal, logs, spent, requests },
+        times: times.collect(),
+        results,
+    }
 }
 
 fn write(output: &mut File, message: &HostMessage) -> io::Result<()> {

@@ -20,6 +20,7 @@ const SERIES: &str = "series";
 const ITEMS: &str = "items";
 const FRAMES: &str = "frames";
 const HOSTS: &str = "hosts";
+const WIDTH: &str = "width";
 
 /// What was written of the measurements of a step in this execution.
 #[derive(Debug, Default)]
@@ -46,6 +47,9 @@ impl MeasurementWriter {
             row.put((ITEMS, 0), &measurements.items)?;
             if !measurements.hosts.is_empty() {
                 row.put((HOSTS, 0), &measurements.hosts)?;
+            }
+            if let Some(width) = &measurements.width {
+                row.put((WIDTH, 0), width)?;
             }
             if frames.len() > written {
                 row.put((FRAMES, rows), &frames[written..])?;
@@ -109,7 +113,8 @@ pub(super) fn read(db: &Connection, step: StepId) -> rusqlite::Result<Vec<(i64, 
         let query = "SELECT data FROM measurements WHERE step = ?1 AND execution = ?2 AND part = ?3 ORDER BY number";
         let mut frames = db.prepare(query)?;
         let frames = frames.query_map(params![step.0, execution, FRAMES], |row| row.get::<_, Vec<u8>>(0))?;
-        let mut record = Measurements { series, items, hosts, ..Measurements::default() };
+        let width = one(WIDTH)?.and_then(|data| unpack(&data));
+        let mut record = Measurements { series, items, hosts, width, ..Measurements::default() };
         for data in frames {
             let stretch: Vec<FrameSpan> = unpack(&data?).unwrap_or_default();
             stretch.into_iter().for_each(|frame| record.frames.push(frame));

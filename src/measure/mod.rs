@@ -36,4 +36,7 @@ pub struct Measurements {
     /// What each machine of a cluster ran.
     #[serde(default)]
     pub hosts: HostLog,
+    /// What `max_parallel: auto` chose, and why.
+    #[serde(default)]
+    pub width: Option<String>,
 }

@@ -39,6 +39,9 @@ pub struct Sample {
     pub aggregator: [u64; 3],
     /// How the workers of Python tasks divide theirs: making objects of items, the task itself, making results of objects.
     pub workers: [u64; 3],
+    /// How requests divide theirs: opening connections, waiting for responses, sending and receiving.
+    #[serde(default)]
+    pub requests: [u64; 3],
 }
 
 impl Sample {
@@ -58,6 +61,7 @@ impl Sample {
         add(&mut self.feeder, &next.feeder);
         add(&mut self.aggregator, &next.aggregator);
         add(&mut self.workers, &next.workers);
+        add(&mut self.requests, &next.requests);
     }
 
     /// How many slots were busy, on average.

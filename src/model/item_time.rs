@@ -32,6 +32,26 @@ pub struct WorkerTimes {
     pub encode: u64,
 }
 
+/// How requests spent their time, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RequestTimes {
+    /// Opening connections: looking up the name, connecting, and agreeing on TLS.
+    pub connect: u64,
+    /// Waiting for the first byte of the response.
+    pub wait: u64,
+    /// Sending the request, and receiving the rest of the response.
+    pub transfer: u64,
+}
+
+impl RequestTimes {
+    /// Adds the times of other requests.
+    pub fn add(&mut self, other: Self) {
+        self.connect += other.connect;
+        self.wait += other.wait;
+        self.transfer += other.transfer;
+    }
+}
+
 impl WorkerTimes {
     /// Adds the times of another run.
     pub fn add(&mut self, other: Self) {

@@ -31,7 +31,7 @@ pub use event::{
 pub use fingerprint::Fingerprint;
 pub use form::{BatchFormat, Column, CsvForm, Form, From, Kind, LineNumbers, Origin};
 pub use host_name::HostName;
-pub use item_time::{ItemTime, WorkerTimes};
+pub use item_time::{ItemTime, RequestTimes, WorkerTimes};
 pub use items::{Items, line_breaks};
 pub use keys::{ItemKey, Keys};
 pub use lane_settings::LaneSettings;

@@ -109,6 +109,7 @@ impl<R: Recorder> Aggregator<'_, R> {
         failed.map_or(Ok(()), Err)?;
         if let Some(mut meter) = self.meter.take() {
             meter.sample(&self.stats);
+            meter.note_width(self.auto.as_ref().and_then(AutoWidth::found));
             let saved = self.recorder.save(meter.measurements());
             self.heed(saved);
         }

@@ -8,8 +8,8 @@ use super::log_pieces::LogPieces;
 use super::measures::{FrameMeasures, Noting, micros};
 use super::shortages::Verdict;
 use crate::model::{
-    Batch, BatchReport, BatchSpan, Failure, FailureKind, Indexes, ItemAttempt, ItemFailure, ItemKey, Keys, LogEntry,
-    message_of,
+    Batch, BatchReport, BatchSpan, Failure, FailureKind, Indexes, ItemAttempt, ItemFailure, ItemKey, ItemTime, Keys,
+    LogEntry, message_of,
 };
 use crate::rows;
 use crate::sources::key_of;
@@ -88,7 +88,7 @@ impl<'a> FrameExecutor<'a> {
         let log = |at: usize, line| self.log.push(log_entry(line, &batches[at]));
         let frame = Frame { batches, halt_on_failure, error: None, log: &log };
         let started = Instant::now();
-        let FrameOutcome { batches: mut outcomes, mut fatal, worker, times, host, notices } = match batches {
+        let FrameOutcome { batches: mut outcomes, mut fatal, worker, request, times, host, notices } = match batches {
             // The source already knows that a file cannot be read. Its batch travels alone.
             [Batch { file_error: Some(error), .. }] => {
                 FrameOutcome { batches: vec![BatchOutcome::failed(0, error.clone())], ..FrameOutcome::default() }
@@ -99,11 +99,13 @@ impl<'a> FrameExecutor<'a> {
         job.context.host.locate(failures.chain(&mut fatal));
         let took = started.elapsed();
         let size = batches.first().map_or(0, |batch| batch.size);
-        job.pace.learn(batches.iter().map(Batch::batches).sum(), size, took);
+        // On the way to another machine it may have waited for the start of processes.
+        let worked = if job.context.host.remote.is_some() { time_of(&times).unwrap_or(took) } else { took };
+        job.pace.learn(batches.iter().map(Batch::batches).sum(), size, worked);
         let share = took / u32::try_from(batches.len().max(1)).unwrap_or(u32::MAX);
         let span = BatchSpan { slot: self.slot, started: started.saturating_duration_since(job.started), took: share };
         let mut result = FrameResult { notices, ..FrameResult::default() };
-        (result.measures.worker, result.measures.host) = (worker, host);
+        result.measures = FrameMeasures { worker, request, host, ..FrameMeasures::default() };
         let frame = &mut result.measures.frame;
         (frame.slot, frame.started, frame.took) = (self.slot as u64, micros(span.started), micros(took));
         result.measures.note(&times, batches, &Noting { context: &job.context, gauges: &job.gauges });
@@ -324,4 +326,9 @@ fn succeeded(batch: &Batch, failures: &[(usize, Failure)], unrun: &[usize]) -> (
         .filter(|position| failed.next_if_eq(position).is_none() & unrun.next_if_eq(position).is_none());
     let (indexes, keys) = good.map(|position| (batch.indexes.get(position), batch.keys.get(position))).unzip();
     (Indexes::from_rising(indexes), Keys::from_list(keys))
+}
+/// How long the items of a frame took together, if that was measured.
+fn time_of(times: &[(usize, ItemTime)]) -> Option<Duration> {
+    let sum: u64 = times.iter().map(|(_, time)| time.nanoseconds).sum();
+    (sum > 0).then(|| Duration::from_nanos(sum))
 }

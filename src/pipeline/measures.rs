@@ -1,7 +1,7 @@
 //! What is measured of a step while it runs: what its threads share for that, and what a slot measures of a frame.
 
 use crate::measure::{Clock, FrameSpan, NotedItem, Threshold};
-use crate::model::{Batch, BatchReport, HostName, ItemTime, WorkerTimes};
+use crate::model::{Batch, BatchReport, HostName, ItemTime, RequestTimes, WorkerTimes};
 use crate::rows;
 use crate::task::StepContext;
 use crate::text::CUT;
@@ -57,6 +57,8 @@ pub struct FrameMeasures {
     pub times: Vec<(usize, ItemTime)>,
     /// How a worker spent its time on it.
     pub worker: WorkerTimes,
+    /// How its requests spent their time.
+    pub request: RequestTimes,
     /// Its slowest items, if they may be among those of the step.
     pub slow: Vec<NotedItem>,
     /// Its largest items, if they may be among those of the step.

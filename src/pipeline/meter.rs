@@ -4,7 +4,7 @@ use super::job::StepJob;
 use super::measures::{FrameMeasures, MOST_INPUT, micros};
 use super::width::Width;
 use crate::measure::{ItemUnit, Measurements, NotedItem, Sample, SlotTimes, Usage};
-use crate::model::{Stats, StepLoad, WorkerTimes};
+use crate::model::{RequestTimes, Stats, StepLoad, WorkerTimes};
 use crate::task::UsageMeter;
 use crate::text::Secrets;
 use std::sync::atomic::Ordering;
@@ -29,6 +29,7 @@ pub(super) struct Meter<'a> {
     measurements: Measurements,
     last: Reading,
     workers: WorkerTimes,
+    requests: RequestTimes,
     /// What happened since the load was told last.
     untold: Sample,
     next_sample: Instant,
@@ -43,6 +44,7 @@ struct Reading {
     feeder: [u64; 2],
     aggregator: [u64; 3],
     workers: [u64; 3],
+    requests: [u64; 3],
     usage: Usage,
     stats: Stats,
 }
@@ -64,6 +66,7 @@ impl<'a> Meter<'a> {
             measurements,
             last,
             workers: WorkerTimes::default(),
+            requests: RequestTimes::default(),
             untold: Sample::default(),
             next_sample,
             next_save,
@@ -72,12 +75,13 @@ impl<'a> Meter<'a> {
 
     /// Takes what a slot has measured.
     pub(super) fn take(&mut self, measures: FrameMeasures, secrets: &Secrets) {
-        let FrameMeasures { frame, host, times, worker, slow, large } = measures;
+        let FrameMeasures { frame, host, times, worker, request, slow, large } = measures;
         host.into_iter().for_each(|host| self.measurements.hosts.take(host, &frame));
         if frame.batches > 0 {
             self.measurements.frames.push(frame);
         }
         self.workers.add(worker);
+        self.requests.add(request);
         times.into_iter().for_each(|(_, time)| self.measurements.items.take(time));
         let gauges = &self.job.gauges;
         slow.into_iter().for_each(|item| self.measurements.items.note_slow(masked(item, secrets), &gauges.slow));
@@ -111,6 +115,7 @@ impl<'a> Meter<'a> {
             feeder: difference(now.feeder, last.feeder),
             aggregator: difference(now.aggregator, last.aggregator),
             workers: difference(now.workers, last.workers),
+            requests: difference(now.requests, last.requests),
         };
         self.untold.append(&sample);
         self.measurements.series.push(sample);
@@ -122,12 +127,14 @@ impl<'a> Meter<'a> {
     fn read(&mut self, stats: Stats) -> Reading {
         let gauges = &self.job.gauges;
         let WorkerTimes { decode, task, encode } = self.workers;
+        let RequestTimes { connect, wait, transfer } = self.requests;
         Reading {
             at: micros(self.job.started.elapsed()),
             slots: self.job.context.clocks.read(&self.last.slots),
             feeder: gauges.feeder.read().unwrap_or(self.last.feeder),
             aggregator: gauges.aggregator.read().unwrap_or(self.last.aggregator),
             workers: [decode, task, encode],
+            requests: [connect, wait, transfer],
             usage: self.usage.read(),
             stats,
         }
@@ -165,6 +172,11 @@ impl<'a> Meter<'a> {
     pub(super) fn saved(&mut self, took: Duration) {
         let pause = SAVE_EVERY.max(self.job.started.elapsed() / SAVE_SHARE).max(took * REST);
         self.next_save = Instant::now() + pause;
+    }
+
+    /// Notes what `max_parallel: auto` chose.
+    pub(super) fn note_width(&mut self, chosen: Option<String>) {
+        self.measurements.width = chosen;
     }
 
     /// The measurements so far.

@@ -91,6 +91,7 @@ fn run(yaml: &str, width: &Width, memory: &mut Memory) -> Result<StepEnd, super:
             warm: None,
             remote: None,
             logs: PathBuf::new(),
+            samples: None,
             secrets: Arc::default(),
             source: Arc::default(),
         }),

@@ -347,8 +347,9 @@ impl Facts<'_> {
             };
         }
         let why = format!(
-            "is limited by the CPU: {} keep {} {} busy",
+            "is limited by the CPU: {} {} {} {} busy",
             counted(width, "worker"),
+            if width == 1 { "keeps" } else { "keep" },
             if cores == 1 { "the core".to_owned() } else { format!("{cores} cores") },
             percent(self.base.cores_share(self.machine).min(1.0))
         );

@@ -36,8 +36,16 @@ pub(super) struct Evidence {
     pub(super) busy_threads: f64,
     /// How the workers of Python tasks divided their time: making objects of items, the task, making results of objects.
     pub(super) inside: Option<[f64; 3]>,
+    /// How requests divided theirs: opening connections, waiting for responses, sending and receiving.
+    pub(super) requests: Option<[f64; 3]>,
     /// Batches per item.
     pub(super) batches_per_item: f64,
+}
+
+/// Parts of a whole as shares of it.
+fn shares(parts: [u64; 3]) -> Option<[f64; 3]> {
+    let all: u64 = parts.iter().sum();
+    (all > 0).then(|| parts.map(|part| part as f64 / all as f64))
 }
 
 impl Evidence {
@@ -71,15 +79,15 @@ impl Evidence {
             throttled: all(&|window| window.usage.throttled as f64 / 1e6) / wall,
             busy_threads: threads,
             inside: None,
+            requests: None,
             batches_per_item: batches as f64 / (done as f64).max(1.0),
         }
     }
 
     /// Adds what is known only when the session has ended.
     pub(super) fn finish(&mut self, log: &SessionLog) {
-        let [decode, task, encode] = log.measurements.series.total().workers.map(|time| time as f64);
-        let all = decode + task + encode;
-        self.inside = (all > 0.0).then(|| [decode / all, task / all, encode / all]);
+        let total = log.measurements.series.total();
+        (self.inside, self.requests) = (shares(total.workers), shares(total.requests));
     }
 
     pub(super) fn state(&self, state: SlotState) -> f64 {

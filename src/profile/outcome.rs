@@ -8,7 +8,8 @@ use super::evidence::Evidence;
 use super::grid::Setup;
 use super::interval::Interval;
 use super::law::Law;
-use crate::measure::SlotState;
+use super::samples::Sampled;
+use crate::measure::{ItemStats, SlotState};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -36,6 +37,11 @@ pub struct Outcome {
     pub rows: Vec<Row>,
     /// How throughput grows with the width.
     pub law: Law,
+    /// What Python workers were found to do while they used the CPU, with the settings of the file.
+    pub sampled: Option<Sampled>,
+    /// How long items took, with the settings of the file.
+    #[serde(skip)]
+    pub items: ItemStats,
     /// How evenly the items fill the workers, if each of them ran.
     pub balance: Option<Balance>,
     /// Items in the sample, and whether those are all.
@@ -99,6 +105,8 @@ pub struct Row {
     pub busy_threads: f64,
     /// How Python workers divided the time of the task: decoding items, the task, encoding results.
     pub inside: Option<[f64; 3]>,
+    /// How requests divided theirs: opening connections, waiting for responses, sending and receiving.
+    pub requests: Option<[f64; 3]>,
 }
 
 impl Row {
@@ -120,6 +128,7 @@ impl Row {
             read: evidence.read,
             busy_threads: evidence.busy_threads,
             inside: evidence.inside,
+            requests: evidence.requests,
         }
     }
 }

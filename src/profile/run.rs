@@ -9,6 +9,7 @@ use super::grid::Setup;
 use super::law::{Law, Point};
 use super::outcome::{Outcome, Row};
 use super::plan::{Plan, Tried, evidence};
+use super::samples::Sampled;
 use super::sweep::{Halt, Sweep, Window};
 use super::trial::Trial;
 use crate::compile::{OpenStep, Prepared, PreparedStep, StartError, open_step};
@@ -111,7 +112,7 @@ pub fn profile(request: &ProfileRequest<'_>) -> Result<Outcome, ProfileError> {
     let run = RunId(format!("profile-{}-{}", std::process::id(), wall_clock().as_millisecond()));
     let folder = tempfile::Builder::new().prefix("batchmill-profile-").tempdir()?;
     let scope = Arc::new(scope(request, &run)?);
-    let guard = step.program.starts_processes().then(|| Guard::start(&run)).transpose()?;
+    let guard = step.has_children().then(|| Guard::start(&run)).transpose()?;
     let began = Instant::now();
     let open = open(request, &scope, guard.as_ref())?;
     let OpenStep { mut source, settings, item_files, .. } = open;
@@ -128,7 +129,8 @@ pub fn profile(request: &ProfileRequest<'_>) -> Result<Outcome, ProfileError> {
     let (env, python) = (Arc::clone(&prepared.own_env), prepared.python.clone());
     let (logs, secrets) = (folder.path().to_path_buf(), Arc::clone(&prepared.secrets));
     let source = Arc::new(prepared.workflow.source.clone());
-    let host = Arc::new(TaskHost { env, guard, python, warm: None, remote: None, logs, secrets, source });
+    let host =
+        Arc::new(TaskHost { env, guard, python, warm: None, remote: None, logs, samples: None, secrets, source });
     let trial = Trial {
         prepared,
         step,
@@ -211,10 +213,9 @@ fn outcome(plan: &Plan<'_>, tried: &Tried) -> Outcome {
     let points: Vec<Point> =
         widths.iter().map(|row| Point { width: row.setup.width, throughputs: row.rates.clone() }).collect();
     let law = Law::fit(&points, machine.cores);
-    let base = tried.sessions.iter().position(|session| session.setup == *own).unwrap_or(0);
-    let balance =
-        trial.sample.is_all.then(|| Balance::of(&tried.sessions[base].log().frames, trial.sample.read, own.width));
-    let balance = balance.flatten();
+    let session = tried.sessions.iter().find(|session| session.setup == *own).unwrap_or(&tried.sessions[0]);
+    let balanced = || Balance::of(&session.log().frames, trial.sample.read, own.width);
+    let balance = trial.sample.is_all.then(balanced).flatten();
     let base = evidence.iter().find(|row| row.setup == *own).unwrap_or(&evidence[0]);
     let facts = Facts {
         machine: *machine,
@@ -242,6 +243,8 @@ fn outcome(plan: &Plan<'_>, tried: &Tried) -> Outcome {
         cores: machine.cores,
         rows: evidence.iter().map(|row| Row::of(row, one)).collect(),
         law,
+        sampled: Sampled::of(session.samples()),
+        items: session.log().measurements.items.clone(),
         balance,
         sample: trial.sample.len(),
         is_whole: trial.sample.is_all,

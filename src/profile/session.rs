@@ -1,6 +1,7 @@
 //! A session: the step with one combination of settings, its workers started and ready. It runs while it is not paused.
 
 use super::grid::Setup;
+use super::samples::samples_in;
 use super::trial::Trial;
 use crate::compile::{FailurePolicy, StepSettings};
 use crate::measure::{Measurements, SlotClocks};
@@ -11,9 +12,11 @@ use crate::pipeline::{
 use crate::spec::{BatchSize, OnBadRow, RetryPolicy};
 use crate::task::python::THREAD_VARIABLES;
 use crate::task::{Cancel, Claims, CurrentItems, ItemFiles, StepContext, TaskHost, Withdrawn};
+use crate::wire::Samples;
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,6 +32,8 @@ pub(super) struct Session {
     pub(super) clocks: Arc<SlotClocks>,
     cancel: Cancel,
     withdrawn: Arc<Withdrawn>,
+    /// Directory for what its workers are found to do.
+    samples: PathBuf,
     log: Mutex<SessionLog>,
 }
 
@@ -78,7 +83,14 @@ impl Session {
         width.pause();
         let clocks = Arc::new(SlotClocks::new(setup.width));
         let (cancel, withdrawn) = (trial.cancel.inner()?, Arc::new(Withdrawn::new()?));
-        Ok(Self { setup, number, width, clocks, cancel, withdrawn, log: Mutex::default() })
+        let samples = trial.folder.join(format!("samples-{number}"));
+        std::fs::create_dir(&samples)?;
+        Ok(Self { setup, number, width, clocks, cancel, withdrawn, samples, log: Mutex::default() })
+    }
+
+    /// What its workers were found to do.
+    pub(super) fn samples(&self) -> Samples {
+        samples_in(&self.samples)
     }
 
     pub(super) fn log(&self) -> MutexGuard<'_, SessionLog> {
@@ -155,22 +167,13 @@ impl Session {
         }
     }
 
-    fn host(&self, host: &Arc<TaskHost>) -> Arc<TaskHost> {
-        let Some(threads) = self.setup.threads else { return Arc::clone(host) };
+    fn host(&self, host: &TaskHost) -> Arc<TaskHost> {
         let mut env = (*host.env).clone();
-        env.retain(|(name, _)| !THREAD_VARIABLES.contains(&name.as_str()));
-        env.extend(THREAD_VARIABLES.map(|name| (name.to_owned(), threads.to_string())));
-        let (guard, python, logs) = (host.guard.clone(), host.python.clone(), host.logs.clone());
-        Arc::new(TaskHost {
-            env: Arc::new(env),
-            guard,
-            python,
-            warm: None,
-            remote: None,
-            logs,
-            secrets: Arc::clone(&host.secrets),
-            source: Arc::clone(&host.source),
-        })
+        if let Some(threads) = self.setup.threads {
+            env.retain(|(name, _)| !THREAD_VARIABLES.contains(&name.as_str()));
+            env.extend(THREAD_VARIABLES.map(|name| (name.to_owned(), threads.to_string())));
+        }
+        Arc::new(TaskHost { env: Arc::new(env), samples: Some(self.samples.clone()), ..host.clone() })
     }
 }
 

@@ -6,13 +6,15 @@ use super::grid::Setup;
 use super::interval::Interval;
 use super::outcome::{Outcome, Row};
 use super::words::{counted, percent, rate};
+use crate::text::Printable;
 use std::fmt::Write;
+
+/// How many packages and libraries are named.
+const MOST_CODE: usize = 6;
 
 /// The profile, for a terminal. `file` is the workflow file as the user would type it.
 pub fn text(outcome: &Outcome, file: &str) -> String {
-    let mut text = format!("{} {}.\n", outcome.step, outcome.why);
-    advise(outcome, file, &mut text);
-    text.push('\n');
+    let mut text = format!("{} {}.\n{}\n", outcome.step, outcome.why, advised(outcome, file));
     table(outcome, &mut text);
     text.push('\n');
     if let Some(own) = own(outcome) {
@@ -30,6 +32,17 @@ pub fn text(outcome: &Outcome, file: &str) -> String {
                 "inside the task",
                 &[("your code", task), ("making its items", decode), ("packing results", encode)],
             );
+        }
+        if let Some([connect, wait, transfer]) = own.requests {
+            let parts = [("opening connections", connect), ("waiting", wait), ("sending and receiving", transfer)];
+            line(&mut text, "inside the requests", &parts);
+        }
+        if let Some(sampled) = &outcome.sampled {
+            let code = sampled.code.iter().filter(|(_, share)| *share >= 0.005).take(MOST_CODE);
+            let code: Vec<(String, f64)> =
+                code.map(|(name, share)| (Printable::line(name).to_string(), *share)).collect();
+            let code: Vec<(&str, f64)> = code.iter().map(|(name, share)| (name.as_str(), *share)).collect();
+            line(&mut text, "code that used the CPU", &code);
         }
     }
     text.push_str(&laws(outcome));
@@ -52,8 +65,9 @@ fn own(outcome: &Outcome) -> Option<&Row> {
     outcome.rows.iter().find(|row| row.setup == outcome.own)
 }
 
-/// What to change.
-fn advise(outcome: &Outcome, file: &str, text: &mut String) {
+/// What to change, in lines. `file` is the workflow file as the user would type it.
+pub fn advised(outcome: &Outcome, file: &str) -> String {
+    let mut text = String::new();
     let Some(advice) = &outcome.advice else {
         let best = outcome.rows.iter().filter(|row| row.setup.width > outcome.own.width && row.setup.threads.is_none());
         let wider = best.min_by_key(|row| (row.setup.width, row.setup.batch_size != outcome.own.batch_size));
@@ -69,7 +83,7 @@ fn advise(outcome: &Outcome, file: &str, text: &mut String) {
             }
             _ => writeln!(text, "Nothing to change."),
         };
-        return;
+        return text;
     };
     let what = match advice.changes.first().map(|change| (&change.key, &change.to)) {
         Some((Key::MaxParallel, to)) => format!("Use {}", counted(to.parse().unwrap_or(0), "worker")),
@@ -85,6 +99,7 @@ fn advise(outcome: &Outcome, file: &str, text: &mut String) {
         let _ = writeln!(text, "  + {key}: {to}{within}");
     }
     let _ = writeln!(text, "\n  or: batchmill profile {file} --step {} --apply", outcome.step);
+    text
 }
 
 /// `5.6x (5.1x to 6.0x)`

@@ -101,6 +101,7 @@ pub(super) fn task_host(prepared: &Prepared, folder: &RunFolder) -> TaskHost {
         warm: None,
         remote: None,
         logs: folder.logs().to_path_buf(),
+        samples: None,
         secrets: Arc::clone(&prepared.secrets),
         source: Arc::new(prepared.workflow.source.clone()),
     }

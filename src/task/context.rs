@@ -61,6 +61,8 @@ pub struct TaskHost {
     pub remote: Option<Arc<RemoteStep>>,
     /// Directory for what workers print outside an item.
     pub logs: PathBuf,
+    /// Directory for what Python workers are found to do while they use the CPU, if that is wanted.
+    pub samples: Option<PathBuf>,
     /// What no log may show.
     pub secrets: Arc<Secrets>,
     /// The workflow file.

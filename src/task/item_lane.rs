@@ -5,7 +5,7 @@ use super::guard::{Cell, Guard};
 use super::lane::{BatchOutcome, Frame, FrameOutcome, Lane, LogLine};
 use super::withdrawn::{Recall, cancelled, skipped};
 use crate::measure::{SlotClock, SlotState};
-use crate::model::{About, Batch, Failure, FailureKind, Indexes, ItemTime, Outcome};
+use crate::model::{About, Batch, Failure, FailureKind, Indexes, ItemTime, Outcome, RequestTimes};
 use crate::rows;
 use crate::template::{ItemScope, TemplateError};
 use std::path::PathBuf;
@@ -16,6 +16,11 @@ use std::time::{Duration, Instant};
 pub(super) trait ItemTask: Send + Sync {
     /// Runs the task for an item.
     fn run(&self, item: &ItemRun<'_>) -> Outcome;
+
+    /// How the requests of this thread have spent their time since the last call.
+    fn take_request_times(&self) -> RequestTimes {
+        RequestTimes::default()
+    }
 }
 
 /// One item to run.
@@ -189,7 +194,8 @@ impl<T: ItemTask> Lane for ItemLane<T> {
             outcome
         };
         let batches = (0..frame.batches.len()).map(&mut run).collect();
-        FrameOutcome { batches, times: progress.laps.times, ..FrameOutcome::default() }
+        let request = self.task.take_request_times();
+        FrameOutcome { batches, times: progress.laps.times, request, ..FrameOutcome::default() }
     }
 }
 

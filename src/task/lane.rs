@@ -1,6 +1,6 @@
 //! The interface between slots and tasks: a slot hands frames to its lane, and gets their outcomes back.
 
-use crate::model::{Batch, Failure, HostName, ItemTime, Lines, ResultForm, WorkerTimes};
+use crate::model::{Batch, Failure, HostName, ItemTime, Lines, RequestTimes, ResultForm, WorkerTimes};
 use crate::template::ErrorValue;
 use std::path::PathBuf;
 
@@ -35,6 +35,8 @@ pub struct FrameOutcome {
     pub fatal: Option<Failure>,
     /// How a worker spent its time on the frame.
     pub worker: WorkerTimes,
+    /// How its requests spent their time.
+    pub request: RequestTimes,
     /// How long items ran, whether they succeeded or not: the place of their batch in the frame, and the time.
     pub times: Vec<(usize, ItemTime)>,
     /// Where it ran, if not here. If parts of it ran on several hosts, the last of them.

@@ -4,7 +4,7 @@ use super::bytes::{Cursor, put_length};
 use super::error::WireError;
 use super::framing::BulkData;
 use super::results::{decode_times, encode_times};
-use crate::model::{Failure, HostName, ItemTime, ResultForm, WorkerTimes};
+use crate::model::{Failure, HostName, ItemTime, RequestTimes, ResultForm, WorkerTimes};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,6 +33,9 @@ pub struct HostOutcomeHead {
     pub logs: Vec<HostLog>,
     /// How a worker spent its time, in nanoseconds: decoding, in the task, encoding.
     pub spent: (u64, u64, u64),
+    /// How its requests spent theirs, in nanoseconds: connecting, waiting, sending and receiving.
+    #[serde(default)]
+    pub requests: (u64, u64, u64),
 }
 
 /// The outcome of a batch. Positions count within the batch.
@@ -72,6 +75,12 @@ impl HostOutcomeHead {
     pub fn worker(&self) -> WorkerTimes {
         let (decode, task, encode) = self.spent;
         WorkerTimes { decode, task, encode }
+    }
+
+    /// How its requests spent their time.
+    pub fn request(&self) -> RequestTimes {
+        let (connect, wait, transfer) = self.requests;
+        RequestTimes { connect, wait, transfer }
     }
 }
 

@@ -94,6 +94,7 @@ mod tests {
             fatal: Some(failure),
             logs: vec![HostLog { batch: 1, position: None, stream: "stderr".to_owned(), text: "ä\n".to_owned() }],
             spent: (1, 2, 3),
+            requests: (4, 5, 6),
         };
         let times = vec![(0, ItemTime { first: 0, count: 2, nanoseconds: 1 << 40 }), (1, ItemTime::default())];
         let outcome = HostOutcome { head, times, results: b"11\n2xx".to_vec() };

@@ -50,6 +50,9 @@ pub struct Start {
     pub import_path: Vec<String>,
     /// The most memory that the worker may use for an item, in bytes.
     pub max_memory: Option<u64>,
+    /// A directory for what the worker is found to do while it uses the CPU. Only of a profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<String>,
     /// What the items are.
     pub items: ItemSettings,
     /// The values in scope of the program.

@@ -38,6 +38,7 @@ pub(super) const NAMES: Embedded = embedded!("names");
 pub(super) const PICKLED: Embedded = embedded!("pickled");
 pub(super) const SEEDS: Embedded = embedded!("seeds");
 pub(super) const CODE: Embedded = embedded!("code");
+pub(super) const SAMPLES: Embedded = embedded!("samples");
 
 /// The length of `importlib.util.MAGIC_NUMBER`.
 const MAGIC: usize = 4;

@@ -29,6 +29,7 @@ mod pickle;
 mod pickled;
 mod record;
 mod run;
+mod sampler;
 mod seeds;
 mod serve;
 mod shared_lists;

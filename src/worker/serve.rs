@@ -7,6 +7,7 @@ use super::memory::MemoryWatch;
 use super::outbox::Outbox;
 use super::page::Page;
 use super::run::Runner;
+use super::sampler::Sampler;
 use super::support::Support;
 use super::task::{PrepareError, Task};
 use super::timer::Timer;
@@ -101,6 +102,7 @@ impl Surroundings<'_> {
         let memory = MemoryWatch::begin(start.max_memory);
         self.outbox.finish(Some(&WorkerMessage::Ready))?;
         let timer = Timer::default();
+        let sampler = start.samples.as_deref().map(|folder| Sampler::begin(py, folder)).transpose()?;
         let mut runner = Runner {
             caller: Caller { task, support: self.support },
             outbox: self.outbox,
@@ -111,14 +113,21 @@ impl Surroundings<'_> {
             line: Vec::new(),
             cache: EncoderCache::default(),
         };
-        loop {
+        let ended = loop {
             match input.next(py)? {
                 Some(WorkerMessage::Run(run)) => runner.run(py, &run)?,
-                Some(WorkerMessage::Rest) => return Ok(Ended::Resting),
-                Some(WorkerMessage::Stop) | None => return Ok(Ended::Over),
+                Some(WorkerMessage::Rest) => break Ended::Resting,
+                Some(WorkerMessage::Stop) | None => break Ended::Over,
                 Some(_) => return Err(WireError::Invalid("unexpected message").into()),
             }
+            if let Some(sampler) = &sampler {
+                sampler.look(py);
+            }
+        };
+        if let Some(sampler) = sampler {
+            sampler.end(py);
         }
+        Ok(ended)
     }
 }
 

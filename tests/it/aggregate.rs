@@ -47,6 +47,7 @@ fn flights(aggregate: &str, look: &str) -> Value {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn reductions_of_a_month_of_flights_are_those_of_pandas() {
     let seen = flights(
         "count: true
@@ -218,6 +219,7 @@ fn code_of_an_aggregate_that_raises_fails_the_step_with_its_exception() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn an_aggregate_that_takes_longer_than_its_step_may_is_ended() {
     let sandbox = Sandbox::with(
         "steps:

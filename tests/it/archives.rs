@@ -47,6 +47,7 @@ json.dump(rows, open('expected.json', 'w'))"
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn members_of_an_archive_are_files() {
     let sandbox = Sandbox::new();
     archives(&sandbox, MEMBERS);
@@ -86,6 +87,7 @@ fn only_members_that_changed_are_read_again() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_hostile_member_fails_alone() {
     let sandbox = Sandbox::with(&workflow("['*.zip', ok.csv]")).file("ok.csv", "n\n0\n").file("plain.zip", "n\n5\n");
     archives(

@@ -16,6 +16,7 @@ fn thousand(task: &str) -> Sandbox {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn what_does_not_end_within_the_grace_period_is_ended_with_all_its_children() {
     for ((what, task), (signal, code)) in STUCK.into_iter().zip([(Signal::INT, 130), (Signal::TERM, 143)]) {
         let sandbox = thousand(task);
@@ -35,6 +36,7 @@ fn what_does_not_end_within_the_grace_period_is_ended_with_all_its_children() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn what_ends_within_the_grace_period_is_kept() {
     let sandbox = thousand("{type: shell, command: 'touch began; while [ ! -e go ]; do :; done; echo {{ item }}'}");
     let mut engine = sandbox.command(&["run", "workflow.yaml", "--progress", "none"]).spawn().unwrap();

@@ -38,6 +38,7 @@ fn the_latest_run_is_the_one_that_was_started_last_even_if_the_clock_was_set_bac
 
 /// No time is too long to be waited for. The run waits, and ends when it is told to.
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_server_may_ask_for_any_delay() {
     let answer = |_: &_| (503, vec![("retry-after", u64::MAX.to_string())], String::new());
     let server = Server::start(answer);

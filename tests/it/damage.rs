@@ -18,6 +18,7 @@ fn is_damaged(sandbox: &Sandbox, what: &str) {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_damaged_ledger_is_named_and_hides_no_other_run() {
     let sandbox = sandbox("{range: 600}", 1);
     let sandbox = Sandbox::with(&sandbox.read("workflow.yaml").replace("batch_size: 2", "batch_size: 1"));
@@ -69,6 +70,7 @@ fn a_damaged_ledger_is_named_and_hides_no_other_run() {
 /// Single bits are flipped all over the database. Whatever a verb makes of it, it is no panic, and results that are printed with
 /// exit code 0, at once or after `resume`, are those of the run.
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn flipped_bits_never_give_wrong_results() {
     flip_bits(149);
 }
@@ -133,6 +135,7 @@ fn items_whose_results_were_cut_off_run_again() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn items_whose_results_are_missing_run_again() {
     let cut = |path: &Path| OpenOptions::new().write(true).open(path).unwrap().set_len(40).unwrap();
     let missing = |path: &Path| fs::remove_file(path).unwrap();
@@ -322,6 +325,7 @@ steps:
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_sorted_copy_is_read_only_if_it_is_what_was_written() {
     let workflow = "
 steps:

@@ -283,6 +283,7 @@ fn play(seed: u64, edits: usize) {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn an_edited_workflow_gives_what_a_fresh_run_gives() {
     (0..3).for_each(|seed| play(seed, 3));
 }

@@ -47,6 +47,7 @@ steps:
 ";
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_step_that_waits_finds_more_workers_than_cores() {
     let sandbox = Sandbox::with(AUTO);
     let plan = sandbox.batchmill(&["plan", "workflow.yaml"]).exits_with(0).stdout;
@@ -59,12 +60,17 @@ fn a_step_that_waits_finds_more_workers_than_cores() {
     let found = events.iter().map(text).find(|text| text.starts_with("`max_parallel: auto` chose")).unwrap();
     let chosen: u64 = found.split_whitespace().nth(3).unwrap().parse().unwrap();
     assert!(chosen > first, "{first}: {found}");
+    // It is in the record, too.
+    let report = sandbox.batchmill(&["report", "--format", "json", "--output", "-"]).exits_with(0).stdout;
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["steps"][0]["chosen_width"], found.as_str());
     let results = sandbox.batchmill(&["results", "--step", "wait"]).stdout;
     assert_eq!(results.lines().count(), 600);
     sandbox.has_no_process();
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn jobs_bound_a_width_that_is_found() {
     let sandbox = Sandbox::with(&AUTO.replace("600", "60"));
     let ended = sandbox.run(&["--jobs", "1", "--progress", "json"]).exits_with(0);
@@ -242,6 +248,7 @@ steps:
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_timeout_ends_the_whole_process_tree_of_its_item_alone() {
     let workflow = "
 steps:
@@ -401,6 +408,31 @@ steps:
                 std::thread::yield_now();
             }
         }
+    }
+}
+
+#[test]
+fn no_command_that_lists_items_survives_an_engine_that_is_killed() {
+    // The task itself starts no process.
+    let workflow = "
+steps:
+  - name: work
+    task: echo
+    for_each: {product: {a: $(touch ready; sleep 600), b: [1]}}
+    inputs: {message: '{{ item.a }}'}
+";
+    for workflow in [
+        workflow.to_owned(),
+        workflow.replace("{product: {a: $(touch ready; sleep 600), b: [1]}}", "$(touch ready; sleep 600)"),
+    ] {
+        let sandbox = Sandbox::with(&workflow);
+        let mut engine = sandbox.command(&["run", "workflow.yaml", "--progress", "none"]).spawn().unwrap();
+        while !sandbox.exists("ready") {
+            assert!(engine.try_wait().unwrap().is_none());
+        }
+        engine.kill().unwrap();
+        engine.wait().unwrap();
+        sandbox.has_no_process();
     }
 }
 

@@ -185,6 +185,7 @@ fn ends_by(sandbox: &Sandbox, names: &[&str], end: End) {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn no_child_of_a_command_outlives_an_attempt_that_is_ended() {
     for end in ENDS {
         let sandbox = shell(end);
@@ -194,6 +195,7 @@ fn no_child_of_a_command_outlives_an_attempt_that_is_ended() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn no_child_of_a_python_item_outlives_an_attempt_that_is_ended() {
     for end in ENDS {
         let sandbox = python(end);
@@ -225,6 +227,7 @@ steps:
 
 /// An ssh master, a gpg-agent, a cache: later items may use what an item has left running.
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn what_an_item_that_succeeded_left_running_is_left_alone() {
     let shell = "
         {type: shell, command: 'sh work.sh'}

@@ -32,6 +32,7 @@ fn kinds(events: &[Value]) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn every_kind_of_event_has_its_keys_whether_they_are_null_or_not() {
     let rows = "steps:\n  - name: rows\n    task: batch\n    inputs: {items: {csv: a.csv}, task: {type: echo, message: '{{ item.x }}'}}\n  - name: last\n    task: shell\n    inputs: {command: 'echo no >&2; exit 3'}\n";
     let sandbox = Sandbox::with(rows).file("a.csv", "x\n1\n2\n");

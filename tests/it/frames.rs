@@ -222,6 +222,7 @@ fn nasty_rows_are_the_same_in_all_formats_and_so_are_their_faults() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn pandas_alone_makes_the_same_frames_as_with_pyarrow() {
     let make = || Sandbox::new().file("a.csv", nasty(4000));
     let types = "types: {i: integer, n: number, b: boolean, d: date, m: datetime}, null: [NA, '-']";
@@ -242,6 +243,7 @@ fn pandas_alone_makes_the_same_frames_as_with_pyarrow() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn columns_have_the_types_of_the_library() {
     let text = "i,n,b,d,m,z,t\n1,1.5,true,2026-01-31,2026-01-31T10:00:00,2026-01-31T10:00:00Z,x\n";
     let types = "{i: integer, n: number, b: boolean, d: date, m: datetime, z: datetime}";
@@ -304,6 +306,7 @@ return [batch.index, index, batch.size, list(item.index), item.to_dict('list')]"
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn what_does_not_fit_into_a_column_fails_its_row_alone() {
     let text = "i,m\n1,2026-01-31T10:00:00\n9223372036854775808,2026-01-31T10:00:00\n3,2026-01-31T10:00:00Z\n4,2026-01-31T11:00:00\n";
     for format in &FORMATS[1..] {
@@ -528,6 +531,7 @@ return {'pyarrow': pa.table, 'polars': lambda c: pl.DataFrame(c, strict=False), 
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_table_that_was_damaged_on_disk_is_found_and_made_anew() {
     let code = "import pyarrow as pa\nreturn pa.table({'n': [row['n'] for row in item]})";
     let rows: String = (0..600).map(|n| format!("{{\"n\": {n}}}\n")).collect();
@@ -549,6 +553,7 @@ fn a_table_that_was_damaged_on_disk_is_found_and_made_anew() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn tables_are_written_as_parquet_with_their_types() {
     let code = "
 import pyarrow as pa, datetime as dt
@@ -581,6 +586,7 @@ return small if mixed == 'no' or n[0] else small.select(['n'])";
 /// The batches are the same table, but pandas describes each in another way: the index, the width of the categories' keys, the type
 /// of a column without a value.
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn frames_that_pandas_describes_differently_keep_their_types() {
     let code = "
 import pandas as pd, datetime as dt

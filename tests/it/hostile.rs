@@ -96,6 +96,7 @@ const VERBS: &[&[&str]] = &[
 ];
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn whatever_others_write_no_verb_prints_a_control_character() {
     let sandbox = sandbox();
     for arguments in VERBS {
@@ -251,7 +252,7 @@ const WAYS_OUT: &[&str] = &[
     // Escapes on a terminal; a pipe gets the text as it was printed.
     "src/cli/verbs/logs.rs",
     // JSON and HTML, which escape for themselves.
-    "src/cli/verbs/report.rs",
+    "src/cli/save.rs",
     // Uses stdout as a descriptor of its own.
     "src/task/guard.rs",
     // Data for programs, escaped on a terminal.

@@ -233,11 +233,13 @@ fn with_some_verbs(forms: &[Form]) {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_link_in_a_run_folder_is_never_followed() {
     with_some_verbs(&FORMS[..4]);
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn what_is_not_a_regular_file_is_not_waited_for() {
     with_some_verbs(&FORMS[4..]);
 }
@@ -273,6 +275,7 @@ fn a_state_directory_may_be_a_link_but_nothing_below_it() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_run_of_another_user_is_refused_until_its_directory_is_trusted() {
     if !rustix::process::geteuid().is_root() {
         eprintln!("skipped: only root can give a file to another user");
@@ -312,6 +315,7 @@ fn after_sql(victim: &Victim, sql: &str) {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn sql_that_somebody_has_put_into_a_ledger_never_runs() {
     let victim = Victim::new();
     let endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)";

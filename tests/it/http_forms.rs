@@ -219,6 +219,7 @@ fn a_result_has_the_fields_that_are_chosen() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_server_cannot_ask_for_a_longer_wait_than_max_delay_and_the_wait_is_shown() {
     for (header, delay, max_delay, says) in [
         (

@@ -20,6 +20,7 @@ steps:
 ";
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn rows_have_the_item_and_failed_items_have_rows() {
     let sandbox = Sandbox::with(SQUARES).file("in.csv", "t,n\nx,1\ny,2\nz,3\n");
     sandbox.run(&[]).exits_with(1).says(&["3 records written"]);
@@ -31,6 +32,7 @@ fn rows_have_the_item_and_failed_items_have_rows() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn every_format_has_the_same_columns() {
     for (file, read) in [("out.jsonl", "pd.read_json(p, lines=True)"), ("out.parquet", "pd.read_parquet(p)")] {
         let sandbox = Sandbox::with(&SQUARES.replace("out.csv", file)).file("in.csv", "t,n\nx,1\ny,2\nz,3\n");

@@ -76,6 +76,7 @@ fn is_whole(sandbox: &Sandbox) {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn outputs_results_and_later_steps_see_the_whole_each_day() {
     let sandbox = sandbox(5);
     day(&sandbox, &[]).exits_with(0);
@@ -102,6 +103,7 @@ fn outputs_results_and_later_steps_see_the_whole_each_day() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_bad_night_takes_nothing_away() {
     let sandbox = sandbox(4).file("data/001.txt", "bad");
     day(&sandbox, &[]).exits_with(1);
@@ -126,6 +128,7 @@ fn a_bad_night_takes_nothing_away() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn ordinary_and_resumed_runs_that_ended_are_baselines_too() {
     let sandbox = sandbox(3);
     sandbox.run(&[]).exits_with(0);
@@ -408,6 +411,7 @@ fn a_step_that_is_gone_or_has_another_name_is_said() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_run_that_was_refused_beside_another_one_is_not_built_on() {
     let sandbox = sandbox(2).script("work", "echo $1 >> ran; while test -e hold; do sleep 0.01; done; cat $1");
     day(&sandbox, &[]).exits_with(0);

@@ -48,6 +48,7 @@ fn failures_are_tolerated_up_to_a_share() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_batch_that_has_used_up_its_time_fails_with_what_it_has_not_done() {
     let shell = batch(
         "[quick, slow, never]",
@@ -73,6 +74,7 @@ fn a_batch_that_has_used_up_its_time_fails_with_what_it_has_not_done() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_step_that_has_used_up_its_time_ends_with_all_its_children() {
     let workflow = |timeout: &str| {
         let step = batch("[1, 2, 3]", "max_parallel: 2", "{type: shell, command: 'work {{ item }}'}");
@@ -91,6 +93,7 @@ fn a_step_that_has_used_up_its_time_ends_with_all_its_children() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn the_time_of_a_step_covers_waits_and_plain_steps() {
     let workflow = "
 steps:
@@ -187,6 +190,7 @@ fn a_recursion_whose_limit_was_raised_ends_at_the_memory_limit() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_thread_or_an_exit_function_that_hangs_holds_the_end_of_the_step_up_for_seconds_only() {
     let hangs = "open('hangs', 'w').close(); time.sleep(600)";
     let thread = format!("def hang(): {hangs}\nthreading.Thread(target=hang).start()");
@@ -241,6 +245,7 @@ fn a_worker_is_replaced_after_so_many_items() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_slow_item_is_named_while_it_runs() {
     let shell = "{type: shell, command: 'while [ ! -e go ]; do :; done'}";
     let code = "import os\nwhile not os.path.exists('go'): pass";

@@ -14,6 +14,7 @@ fn rows_of(text: impl AsRef<[u8]>, options: &str) -> Vec<Value> {
 
 /// Tables in random dialects, written by Python's `csv` module or by hand, with all kinds of lines around them.
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn tables_in_random_dialects_are_read_as_they_were_written() {
     let seed = std::env::var("BATCHMILL_SEED").unwrap_or_else(|_| "1".to_owned());
     let sandbox = Sandbox::new();

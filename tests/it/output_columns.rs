@@ -55,6 +55,7 @@ fn workflow(cases: &[(usize, String)], extension: &str, options: &str) -> String
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn every_format_has_the_same_columns_for_the_same_results() {
     let frame = "import pandas as pd\nreturn pd.DataFrame({'a': [item, 1], 'b': ['x', None]})";
     let later = format!("if item:\n    return {{'c': 1, 'a': 5}}\n{frame}");

@@ -36,6 +36,7 @@ const UNZSTD: &str = "sys.stdout.buffer.write(pa.input_stream(path, compression=
 const PLAIN: &str = "sys.stdout.write(open(path, encoding='utf-8').read())";
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_file_is_compressed_as_its_name_says_or_the_workflow() {
     let csv = "id,name,none\n1,n\u{e4};1,\n2,n\u{e4};2,";
     let jsonl = "{\"id\":1,\"name\":\"n\u{e4};1\",\"none\":null}\n{\"id\":2,\"name\":\"n\u{e4};2\",\"none\":null}";
@@ -73,6 +74,7 @@ fn a_path_that_is_known_late_tells_the_compression_too() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_file_is_written_again_if_it_is_to_be_written_otherwise_or_was_changed() {
     let workflow = |more: &str| step("[1, 2]", RECORDS, &format!("{{path: o.csv.gz{more}}}"));
     let sandbox = Sandbox::with(&workflow(""));
@@ -117,6 +119,7 @@ fn a_file_keeps_the_mode_of_the_one_it_replaces() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn csv_is_written_as_its_options_say() {
     let value = r#"[{'a': 'x;"y"', 'b': None, 'c': 1.5}, {'a': 'tab\t,', 'c': [1, 'z']}, {'a': '', 'b': True}][item]"#;
     let rows = "print(list(csv.reader(open(path, encoding=ENC, newline=''), delimiter=DEL)))";
@@ -189,6 +192,7 @@ steps:
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_null_result_is_no_row_and_its_count_is_said() {
     let value = "[{'a': 1}, None, {'a': None}, None][item]";
     let run = |outputs: &str, said: &str| {

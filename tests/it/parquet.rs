@@ -156,6 +156,7 @@ pq.write_table(pa.table({'y': ['b'], 'z': [2.5]}), 'b.parquet')";
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn parquet_files_are_known_by_what_is_in_them_when_asked() {
     let code = "
 for name in ('a', 'b'):

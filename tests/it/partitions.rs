@@ -29,6 +29,7 @@ fn sorted(mut rows: Vec<Value>) -> Vec<Value> {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn parts_of_paths_are_columns() {
     let sandbox = Sandbox::new();
     run_python(&sandbox, &["-c", WRITE]);

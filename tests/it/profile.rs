@@ -1,8 +1,9 @@
 //! `batchmill profile`: what runs, what is asked, what it says. Whether causes and gains are right is for `make bench-profile`.
 
-use crate::support::Sandbox;
+use crate::support::{Request, Sandbox, Server};
 use serde_json::Value;
-use std::fs;
+use std::time::Duration;
+use std::{fs, thread};
 
 /// A step that waits, with one worker.
 const WAITS: &str = "
@@ -28,6 +29,7 @@ fn profile(sandbox: &Sandbox, arguments: &[&str]) -> Value {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_step_that_waits_gets_more_workers_and_the_file_keeps_its_comments() {
     let sandbox = Sandbox::with(WAITS);
     let found = profile(&sandbox, &["--yes", "--apply"]);
@@ -75,6 +77,7 @@ fn a_profile_is_compared_with_an_earlier_one() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn the_answer_comes_first_for_people() {
     let sandbox = Sandbox::with(WAITS);
     let ended = sandbox.batchmill(&["profile", "workflow.yaml", "--yes", "--budget", "4s"]).exits_with(0);
@@ -89,6 +92,84 @@ fn the_answer_comes_first_for_people() {
     ] {
         assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
     }
+}
+
+/// A step whose time goes into one function.
+const COMPUTES: &str = "
+steps:
+  - name: sums
+    task: batch
+    inputs:
+      items: {range: 40}
+      task:
+        type: python
+        code: |
+          def squares(n):
+              return sum(i * i for i in range(n))
+          return squares(200000)
+";
+
+#[test]
+#[ignore = "heavy: profiles"]
+fn the_functions_that_used_the_cpu_are_found() {
+    let sandbox = Sandbox::with(COMPUTES);
+    let found = profile(&sandbox, &["--yes", "--output", "page.html", "--flame", "flame.json"]);
+    let code = &found["sampled"]["code"];
+    assert_eq!(code[0][0], "Python", "{found:#}");
+    assert!(code[0][1].as_f64().unwrap() > 0.5, "{code:#}");
+    let flame: Value = serde_json::from_str(&sandbox.read("flame.json")).unwrap();
+    let frames = flame["shared"]["frames"].as_array().unwrap();
+    let number = |name: &str| {
+        let at = frames.iter().position(|frame| frame["name"].as_str().unwrap().starts_with(name));
+        at.unwrap_or_else(|| panic!("no {name}: {frames:?}")) as u64
+    };
+    // The generator is below the function that calls it.
+    let (squares, inner) = (number("squares"), number("squares.<locals>.<genexpr>"));
+    let profile = &flame["profiles"][0];
+    let weights = profile["weights"].as_array().unwrap().iter().map(|weight| weight.as_f64().unwrap());
+    let samples = profile["samples"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|sample| sample.as_array().unwrap().iter().map(|number| number.as_u64().unwrap()).collect::<Vec<_>>());
+    let within = |sample: &[u64]| sample.ends_with(&[squares, inner]);
+    let share: f64 = samples.zip(weights).filter(|(sample, _)| within(sample)).map(|(_, weight)| weight).sum();
+    assert!(share > 0.5 * profile["endValue"].as_f64().unwrap(), "{profile:#}");
+    let page = sandbox.read("page.html");
+    assert!(page.contains("squares.&lt;locals&gt;.&lt;genexpr&gt;") && !page.contains("<genexpr>"));
+}
+
+#[test]
+#[ignore = "heavy: profiles"]
+fn the_time_of_requests_is_divided() {
+    let server = Server::start(|request: &Request| {
+        thread::sleep(Duration::from_millis(20));
+        (200, Vec::new(), request.url.clone())
+    });
+    let url = server.url("/{{ item }}");
+    let flow = format!(
+        "steps:\n  - name: get\n    task: http_request\n    for_each: {{range: 100}}\n    inputs: {{url: '{url}'}}\n"
+    );
+    let found = profile(&Sandbox::with(&flow), &[]);
+    for row in found["rows"].as_array().unwrap() {
+        let parts: Vec<f64> = row["requests"].as_array().unwrap().iter().map(|part| part.as_f64().unwrap()).collect();
+        assert!(parts[1] > 0.8 && (parts.iter().sum::<f64>() - 1.0).abs() < 1e-6, "{row:#}");
+    }
+}
+
+#[test]
+fn files_that_a_profile_cannot_write_are_refused_before_anything_runs() {
+    let sandbox =
+        Sandbox::with("steps:\n  - name: a\n    task: shell\n    for_each: [1]\n    inputs: {command: touch ran}\n");
+    for (arguments, words) in [
+        (&["--output", "a.json", "--flame", "a.json"][..], "`--output` and `--flame` cannot both be `a.json`"),
+        (&["--flame", "a.json"][..], "is not Python code"),
+    ] {
+        let all = [&["profile", "workflow.yaml", "--yes"], arguments].concat();
+        let ended = sandbox.batchmill(&all).exits_with(2);
+        assert!(ended.stderr.contains(words), "{}", ended.stderr);
+    }
+    assert!(!sandbox.exists("ran") && !sandbox.exists("a.json"));
 }
 
 #[test]
@@ -117,6 +198,7 @@ fn nothing_runs_that_was_not_allowed() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn what_does_no_harm_runs_without_a_question() {
     let marked = "
 steps:
@@ -135,6 +217,7 @@ steps:
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn files_of_items_and_earlier_runs_stay_as_they_are() {
     let flow = "
 steps:
@@ -165,6 +248,7 @@ steps:
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn wrong_use_gets_a_clear_answer() {
     let flow = "
 params: {items: {type: list, default: [1, 2, 3, 4, 5, 6]}}

@@ -50,6 +50,7 @@ fn an_item_that_crashes_once_succeeds_when_it_is_tried_again() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn an_item_that_hangs_is_ended_by_its_timeout_alone() {
     let code = "while item == 1:\n    pass\nreturn item";
     let settings = "batch_size: 4\ntimeout: 1500ms\ncontinue_on_error: true";
@@ -385,6 +386,7 @@ steps:
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_timeout_that_meets_large_results_charges_nobody_else() {
     // Items that take about as long as they may, with results that are sent while the time is measured.
     let code = "import time\ntime.sleep(0.018)\nreturn 'x' * 3_000_000";

@@ -90,6 +90,7 @@ fn functions_of_setup_can_be_sent_to_a_process() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn code_means_what_it_meant_where_a_function_uses_the_item() {
     for (code, setup) in [
         ("def times():\n    return 2 * item\nreturn times()", "pass"),
@@ -149,6 +150,7 @@ with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn joblib_runs_functions_of_the_code_with_each_of_its_backends() {
     for backend in ["loky", "multiprocessing", "threading"] {
         let code = format!(
@@ -174,6 +176,7 @@ return [number.value for number in numbers]
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn processes_that_the_code_starts_afresh_have_the_packages_of_the_worker() {
     for code in [
         "

@@ -4,6 +4,7 @@ use crate::support::Sandbox;
 use serde_json::json;
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn results_become_data_frames_whether_there_are_few_or_many() {
     let text = "
 steps:
@@ -56,6 +57,7 @@ steps:
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn the_list_or_frame_of_a_plain_step_becomes_a_data_frame_too() {
     let text = "
 steps:

@@ -163,6 +163,7 @@ fn many(count: usize, seed: u64) {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn what_is_printed_after_random_damage_is_right() {
     many(15, 7);
 }

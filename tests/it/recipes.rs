@@ -11,6 +11,7 @@ fn file(name: &str) -> String {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn requests_to_an_api_wait_as_they_are_told_and_keep_the_error_of_one_that_failed() {
     let asked = AtomicUsize::new(0);
     let server = Server::start(move |request| match request.url.as_str() {

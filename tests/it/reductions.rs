@@ -60,6 +60,7 @@ fn aggregate(sandbox: &Sandbox) -> Value {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn reductions_are_those_of_statistics_and_numpy_and_have_the_same_digits_at_any_width() {
     let sandbox = Sandbox::with(&(workflow(1, ALL) + LOOK)).file("mended", "");
     sandbox.run(&[]).exits_with(0);

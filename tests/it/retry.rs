@@ -87,6 +87,7 @@ fn a_failed_item_is_found_again_however_it_was_mended() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn items_that_are_alike_are_told_apart_by_their_index() {
     for failing in 0..3_usize {
         let task = format!("echo {{{{ index }}}} >> ran; test {{{{ index }}}} != {failing} -o -e go");
@@ -268,6 +269,7 @@ fn a_file_that_is_listed_twice_is_done_twice() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_retry_that_was_killed_before_its_output_was_written_is_finished_by_the_next_one() {
     let workflow = "
 steps:

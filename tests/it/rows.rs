@@ -30,6 +30,7 @@ pub fn run_python(sandbox: &Sandbox, arguments: &[&str]) {
 
 /// Hundreds of files from Python's own `csv` module, read by each way that rows can take.
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn rows_are_those_of_pythons_csv() {
     const WAYS: [&str; 6] = [
         "batch_size: 1\n      batched: true\n      max_parallel: 2",
@@ -69,6 +70,7 @@ fn same(found: &[Value], expected: &[Value], what: &str) {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn other_delimiters_and_quotes_are_those_of_pythons_csv() {
     let script = repository().join("tests/support/csvs.py");
     for (delimiter, quote, options) in [
@@ -87,6 +89,7 @@ fn other_delimiters_and_quotes_are_those_of_pythons_csv() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn rows_of_real_data_are_those_of_pandas() {
     let flights = repository().join("fixtures/flights");
     let sandbox = Sandbox::with(&reads(

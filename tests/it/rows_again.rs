@@ -154,6 +154,7 @@ pub fn memory(sandbox: &Sandbox, arguments: &[&str]) -> (Option<i32>, u64) {
 
 /// Of rows that are large, few are held.
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn going_on_holds_few_large_rows() {
     let workflow = NOTES
         .replace("data/*.csv', types: {n: integer}", "data/*.csv', skip: 20")

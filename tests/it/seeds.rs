@@ -90,6 +90,7 @@ fn another_attempt_and_a_resumed_run_draw_the_same_numbers() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn numpy_is_seeded_too_even_where_the_item_itself_imports_it() {
     let draw = "        import numpy\n        return {'item': item, 'drawn': numpy.random.rand(2).tolist()}\n";
     let expected = Sandbox::with(&workflow("[a, b, c, d]", "    seed: 7", draw));
@@ -133,6 +134,7 @@ fn the_last_row_of_a_file_draws_the_same_numbers_with_and_without_a_line_break()
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn setup_plain_steps_aggregates_and_later_steps_have_numbers_of_their_own() {
     let text = "
 seed: 3

@@ -16,6 +16,7 @@ finally: {type: shell, command: 'echo {{ summary.status }} >> closed'}
 ";
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_run_ends_within_its_time_limit_and_can_be_resumed() {
     for (file, arguments) in [("", &["--time-limit", "1500ms"][..]), ("time_limit: 1500ms\n", &[])] {
         let sandbox = Sandbox::with(&format!("{file}{STEPS}"));
@@ -40,6 +41,7 @@ fn a_run_ends_within_its_time_limit_and_can_be_resumed() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn items_that_run_have_the_grace_before_the_limit() {
     let slow = "
 steps:
@@ -79,6 +81,7 @@ fn held(keys: &str, words: &str) -> (Sandbox, Running) {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn new_batches_wait_while_the_machine_is_short_of_memory() {
     let (sandbox, running) =
         held("min_free_memory: 2GiB", "work: new batches wait: 1.0 GiB of memory free, `min_free_memory` is 2.0 GiB");
@@ -88,6 +91,7 @@ fn new_batches_wait_while_the_machine_is_short_of_memory() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn new_batches_wait_while_the_load_is_high_and_a_signal_ends_the_wait() {
     let (sandbox, running) = held("max_load: 8", "work: new batches wait: the load is 8.5, `max_load` is 8");
     machine(&sandbox, 1 << 20, "7.9");

@@ -18,6 +18,7 @@ fn stdout_of(command: &str, items: &[&str]) -> Vec<String> {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn an_evil_item_creates_nothing_wherever_it_stands() {
     let places = [
         ("printf %s {{ item }}", EVIL.to_owned()),
@@ -237,6 +238,7 @@ fn output_of_what_outlives_the_command_is_read_to_its_end() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn what_keeps_the_output_open_is_named_and_does_not_hang_the_item() {
     let sandbox = Sandbox::with(
         "steps:\n  - name: left\n    task: shell\n    inputs:\n      command: 'sleep 7654 & echo $! > pid; echo started'\n",

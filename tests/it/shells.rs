@@ -162,6 +162,7 @@ fn an_unknown_shell_is_refused() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn man_shows_every_page_without_a_warning() {
     let sandbox = Sandbox::new();
     sandbox

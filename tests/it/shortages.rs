@@ -65,6 +65,7 @@ fn a_hard_limit_of_files_makes_a_step_narrower_and_fails_no_item() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_step_that_can_start_nothing_waits_and_then_stops_without_a_failed_item() {
     let sandbox = Sandbox::with(&workflow(3, 1, "'echo {{ item }} | cat'")).env("BATCHMILL_TEST_SHORTAGE_MS", "300");
     // Enough for the run itself, and not for the pipes of a command.

@@ -257,6 +257,7 @@ steps:
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn parquet_keeps_types_and_other_programs_read_it() {
     let value = "{'id': item, 'half': item if item == 2 else item / 2, 'name': None if item == 2 else f'n{item}', \
                  'list': [[], [1, None], []][item % 3], 'deep': {'x': [{'y': True}]}, 'nothing': None}";
@@ -273,6 +274,7 @@ fn parquet_keeps_types_and_other_programs_read_it() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn parquet_takes_values_that_are_no_mappings_and_no_records_at_all() {
     let sandbox = to_parquet("[1, 2, 3]", "[7, None, {'value': 8, 'more': 'x'}][item - 1]");
     sandbox.run(&[]).exits_with(0);

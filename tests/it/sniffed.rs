@@ -20,6 +20,7 @@ fn workflow(found: &Value) -> String {
 
 /// Tables in random dialects with all kinds of lines around them, written by Python's `csv` module.
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn files_in_random_dialects_are_read_by_what_is_found_out_about_them() {
     const FILES: usize = 60;
     let seed = std::env::var("BATCHMILL_SEED").unwrap_or_else(|_| "1".to_owned());
@@ -104,6 +105,7 @@ fn many_types_take_few_lines() {
 
 /// Written by Python in each byte order, without a mark.
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn utf_16_without_a_mark_is_found_and_read() {
     let write = "rows = [('größe', 'ort', 'n')] + [('x' * (n % 7), 'Köln, 東', str(n)) for n in range(20000)]
 import csv, io
@@ -140,6 +142,7 @@ fn rows_as_proposed(sandbox: &Sandbox, pattern: &str) -> (String, Vec<Value>) {
 
 /// Numbers and dates of other countries, written and read by pandas.
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn decimals_and_dates_are_proposed_where_only_one_way_fits() {
     let write = "import pandas as pd
 day = pd.Series(pd.date_range('2024-01-25', periods=400, freq='31h'))

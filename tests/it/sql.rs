@@ -74,6 +74,7 @@ fn rows_stream_into_batches_and_end_at_the_limit() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn what_sqlite_refuses_is_told_before_anything_runs() {
     let refused = |sql: &str, options: &str, says: &[&str]| {
         let sandbox = Sandbox::with(&asks(sql, options, ""));
@@ -166,6 +167,7 @@ fn rows_that_change_while_they_are_compared_stop_the_step() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn values_of_postgresql_are_those_of_json() {
     let postgres = Postgres::start();
     postgres.sql(
@@ -210,6 +212,7 @@ fn values_of_postgresql_are_those_of_json() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn what_postgresql_refuses_is_told_before_anything_runs_and_without_the_password() {
     let postgres = Postgres::start();
     postgres.sql("CREATE TABLE t (a int, b bytea, c bytea[]); INSERT INTO t VALUES (1, 'x', NULL)");
@@ -247,6 +250,7 @@ fn what_postgresql_refuses_is_told_before_anything_runs_and_without_the_password
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn connections_are_encrypted_and_certificates_checked() {
     let postgres = Postgres::start();
     let support = repository().join("tests/support");
@@ -297,6 +301,7 @@ fn memory_is_flat_in_the_number_of_rows_of_a_query() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_connection_that_is_lost_stops_the_step_and_resume_goes_on() {
     let postgres = Postgres::start();
     postgres.sql("CREATE TABLE t AS SELECT i FROM generate_series(0, 99999) AS i");
@@ -326,6 +331,7 @@ return [row['i'] for row in item]";
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_slow_query_is_cancelled_when_the_run_is_stopped() {
     let postgres = Postgres::start();
     let workflow = asks("SELECT 1 AS a FROM pg_sleep(600)", &format!("url: '{}'", postgres.uri), "");
@@ -349,6 +355,7 @@ fn a_slow_query_is_cancelled_when_the_run_is_stopped() {
 
 /// A whole float is a float all the same, as psycopg reads it.
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn floats_of_postgresql_are_floats() {
     let postgres = Postgres::start();
     postgres.sql(

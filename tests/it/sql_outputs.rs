@@ -64,6 +64,7 @@ fn both() -> [Db; 2] {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn results_become_rows_of_their_types_and_a_table_that_is_there_is_refused_before_anything_runs() {
     let items =
         "[{id: 1, n: 1, s: \"a\\t\\\\N\\n'é\", b: true, l: [1, {x: null}]}, {id: 9007199254740993, n: 0.5, z: null}]";
@@ -100,6 +101,7 @@ fn results_become_rows_of_their_types_and_a_table_that_is_there_is_refused_befor
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn append_adds_what_a_run_computed_and_never_what_it_took_over() {
     for db in both() {
         let workflow = loads("{lines: items.txt}", "return {'id': int(item)}", ", if_exists: append");
@@ -118,6 +120,7 @@ fn append_adds_what_a_run_computed_and_never_what_it_took_over() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn with_a_key_rows_are_updated_through_a_unique_index() {
     for db in both() {
         let items = "[{id: 1, Day: mon, v: a}, {id: 2, Day: mon, v: b}, {id: 1, Day: mon, v: c}]";
@@ -155,6 +158,7 @@ fn with_a_key_rows_are_updated_through_a_unique_index() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_retry_appends_the_results_of_items_that_had_failed() {
     let code = "import os\n        if item % 3 == 0 and not os.path.exists('mended'): raise ValueError('no')\n        return {'id': item}";
     for db in both() {
@@ -175,6 +179,7 @@ fn a_retry_appends_the_results_of_items_that_had_failed() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_resume_that_would_void_appended_rows_is_refused_with_the_way_out() {
     for db in both() {
         let after = "  - {name: after, task: shell, inputs: {command: test -e mended}}\n";
@@ -219,6 +224,7 @@ fn a_resume_that_would_void_appended_rows_is_refused_with_the_way_out() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_new_table_takes_the_place_of_the_old_one_when_the_step_has_ended_well() {
     for db in both() {
         let sandbox = db.sandbox("");
@@ -260,6 +266,7 @@ fn a_new_table_takes_the_place_of_the_old_one_when_the_step_has_ended_well() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn what_does_not_fit_a_table_is_named_with_record_and_column() {
     for db in both() {
         let sandbox = db.sandbox("");
@@ -294,6 +301,7 @@ fn what_does_not_fit_a_table_is_named_with_record_and_column() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn every_name_is_quoted() {
     for db in both() {
         let items = "[{select: 1, 'say \"é\"': 2, 'Big': 3, '?': 4, '$1': 5}, 6]";
@@ -319,6 +327,7 @@ fn every_name_is_quoted() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_server_is_checked_before_anything_runs_and_its_password_is_never_told() {
     let postgres = Postgres::start();
     postgres
@@ -365,6 +374,7 @@ fn a_server_is_checked_before_anything_runs_and_its_password_is_never_told() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn dates_of_data_frames_stay_dates() {
     let code = "import pandas\n        day = pandas.to_datetime(item['n'].map(lambda n: f'2024-02-{n % 28 + 1:02}'))\n        \
         return pandas.DataFrame({'n': item['n'], 'at': day, 'zoned': day.dt.tz_localize('UTC'), 'day': day.dt.date.astype('date32[pyarrow]')})";
@@ -391,6 +401,7 @@ fn dates_of_data_frames_stay_dates() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn replace_writes_all_results_of_an_incremental_run_and_keeps_a_table_that_a_view_needs() {
     let postgres = Postgres::start();
     let db = Db::Server(Box::new(postgres));
@@ -415,6 +426,7 @@ fn replace_writes_all_results_of_an_incremental_run_and_keeps_a_table_that_a_vie
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_list_of_a_plain_step_is_its_rows_and_a_step_without_results_leaves_an_empty_table() {
     let workflow = "
 steps:
@@ -491,6 +503,7 @@ fn a_table_that_takes_the_place_of_another_leaves_rows_that_refer_to_it() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_table_that_took_the_place_of_the_one_that_was_written_is_left_alone() {
     for db in both() {
         let sandbox = db.sandbox(&loads("[1, 2]", "return {'id': item}", ""));
@@ -503,6 +516,7 @@ fn a_table_that_took_the_place_of_the_one_that_was_written_is_left_alone() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn two_steps_with_one_table_are_refused_however_they_write_its_name() {
     for (db, names) in [(Db::Sqlite, ["t", "T"]), (Db::server(), ["t", "public.t"])] {
         let step = |name: &str, table: &str| {

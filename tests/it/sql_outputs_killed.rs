@@ -112,6 +112,7 @@ fn survives(db: &Db, (if_exists, more, fails): (&str, &str, bool), kills: u64, s
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn each_result_is_in_the_table_once_after_a_kill() {
     let mut seed = Seed(11);
     let kills = survives(&Db::Sqlite, ("append", "", false), 3, &mut seed);
@@ -137,6 +138,7 @@ fn each_result_is_in_the_table_once_however_often_the_engine_is_killed() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_connection_that_is_lost_fails_the_step_and_resume_writes_the_rest() {
     let db = Db::server();
     let sandbox = db.sandbox(&workflow("append", "", false));

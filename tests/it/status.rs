@@ -126,6 +126,7 @@ fn a_run_that_is_over_is_shown_as_it_ended() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_run_can_be_watched_to_its_end() {
     let sandbox = Sandbox::with(WORKFLOW);
     let running = started(&sandbox);

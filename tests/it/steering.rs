@@ -148,6 +148,7 @@ fn types(sandbox: &Sandbox) -> Vec<(u64, String)> {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn an_item_that_runs_is_cancelled_and_one_that_has_not_begun_is_skipped_and_the_others_run() {
     for (kind, mut run) in of_each_kind() {
         run.touch("go-1");
@@ -182,6 +183,7 @@ fn an_item_that_runs_is_cancelled_and_one_that_has_not_begun_is_skipped_and_the_
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn of_a_batch_the_other_items_run_again_without_the_one_that_is_cancelled() {
     let mut run = Steered::of(PYTHON, 12, "      batch_size: 4\n      batched: true\n");
     run.until_begun(0);
@@ -203,6 +205,7 @@ fn of_a_batch_the_other_items_run_again_without_the_one_that_is_cancelled() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn an_item_that_a_worker_has_got_already_is_skipped_before_it_begins() {
     // Quick items travel together, so the worker has got many more by the time one of them hangs.
     let task = "
@@ -244,6 +247,7 @@ fn an_item_that_waits_for_its_retry_is_skipped_at_once() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn failed_items_run_again_while_the_step_runs() {
     for (kind, mut run) in of_each_kind() {
         run.touch("fails-1");
@@ -263,6 +267,7 @@ fn failed_items_run_again_while_the_step_runs() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_paused_run_starts_nothing_until_it_continues() {
     let mut run = Steered::of(SHELL, 4, "      batch_size: 1\n");
     run.until_begun(0);

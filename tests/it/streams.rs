@@ -38,6 +38,7 @@ fn numbers(count: usize) -> String {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn every_row_of_a_pipe_is_an_item() {
     let text = numbers(100_000);
     for (items, header, first, last) in [
@@ -246,6 +247,7 @@ fn rows_that_are_here_run_while_the_next_ones_are_awaited_and_failures_do_too() 
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_step_whose_source_waits_ends_with_its_time_or_with_a_failure() {
     let slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) AS n FROM n";
     for items in [

@@ -242,6 +242,7 @@ fn held(sandbox: &Sandbox) -> Child {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn a_second_engine_is_refused_whatever_it_is_asked_to_do() {
     let sandbox = sandbox("[a]", 1).script("print", "touch began; while [ ! -e go ]; do :; done");
     let mut running = held(&sandbox);

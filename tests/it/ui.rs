@@ -392,6 +392,7 @@ fn what_is_too_long_is_refused() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn clients_that_stall_disturb_neither_the_run_nor_the_page() {
     let sandbox = Sandbox::with(WORKFLOW);
     let running = started(&sandbox);
@@ -516,6 +517,7 @@ fn a_server_beside_a_run_ends_after_it_when_nobody_looks() {
 }
 
 #[test]
+#[ignore = "heavy: takes seconds"]
 fn metrics_are_served_to_whoever_asks_and_are_those_of_the_file() {
     let sandbox = Sandbox::with(WORKFLOW);
     let running =

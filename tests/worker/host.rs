@@ -182,6 +182,7 @@ pub fn program(program: Program) -> Start {
         setup: None,
         teardown: None,
         max_memory: None,
+        samples: None,
         import_path: Vec::new(),
         items: ItemSettings {
             seed: None,

@@ -6,14 +6,16 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::lookup::latest_run_of;
 use crate::cli::prepare::{load, options};
+use crate::cli::save::save;
 use crate::cli::stderr::tell;
 use crate::cli::stdout::{print, print_json};
 use crate::compile::{Prepared, PreparedStep, prepare};
+use crate::explain::{profile_page, speedscope};
 use crate::ledger::{Reader, RunFolder, StateFolder};
-use crate::profile::{Key, Outcome, ProfileError, ProfileRequest, profile, text};
+use crate::profile::{Key, Outcome, ProfileError, ProfileRequest, SAMPLE_PERIOD, profile, text};
 use crate::report::shell_word;
 use crate::run::{Control, Stopper};
-use crate::spec::{Place, Setting, StepKind, parse, set};
+use crate::spec::{Place, Setting, StepKind, TaskKind, parse, set};
 use crate::text::Printable;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -45,6 +47,12 @@ pub struct ProfileArgs {
     /// Write the advice into the workflow file
     #[arg(long)]
     apply: bool,
+    /// Also write a page with charts: one HTML file; `-` for stdout
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Also write which Python functions used the CPU, for https://www.speedscope.app: a JSON file
+    #[arg(long, value_name = "FILE")]
+    flame: Option<PathBuf>,
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -53,10 +61,16 @@ pub struct ProfileArgs {
 impl ProfileArgs {
     /// Profiles the step.
     pub fn run(self) -> Result<Exit, CliError> {
+        self.check_files()?;
         let file = self.workflow.file.clone();
         let state = self.state.folder();
         let prepared = prepare(load(&file)?, options(&self.workflow, &self.state)?)?;
         let step = self.step(&prepared)?;
+        if self.flame.is_some() && !matches!(step.task().kind, TaskKind::Python(_)) {
+            let message =
+                format!("the task of step `{}` is not Python code, and `--flame` shows Python functions", step.name());
+            return Err(CliError::bad(message).help("remove `--flame`"));
+        }
         let earlier = earlier(&prepared, step, (&file, &state))?;
         let before = self.against.as_deref().map(|path| std::fs::read(path).map_err(|error| unreadable(path, &error)));
         let before = before.transpose()?;
@@ -84,17 +98,46 @@ impl ProfileArgs {
                 .compare(before)
                 .map_err(|why| CliError::bad(format!("cannot compare with `{}`: {why}", Printable::path(path))))?;
         }
+        let name = shell_word(&file);
         match self.format {
+            _ if self.output.as_deref() == Some(Path::new("-")) => {}
             Format::Json => print_json(&outcome)?,
-            Format::Text => {
-                let name = shell_word(&file);
-                print(text(&outcome, &name))?;
-            }
+            Format::Text => print(text(&outcome, &name))?,
         }
+        self.save(&outcome, &name)?;
         if self.apply {
             apply(&prepared, step, &outcome)?;
         }
         Ok(Exit::Done)
+    }
+
+    /// Whether the files to write can be told apart.
+    fn check_files(&self) -> Result<(), CliError> {
+        match (&self.output, &self.flame) {
+            (Some(output), Some(flame)) if output == flame => {
+                let message = format!("`--output` and `--flame` cannot both be `{}`", Printable::path(output));
+                Err(CliError::bad(message).help("choose another file for one of them"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the files that were asked for.
+    fn save(&self, outcome: &Outcome, file: &str) -> Result<(), CliError> {
+        if let Some(path) = &self.output {
+            let page = profile_page(outcome, file).map_err(|error| CliError::of(Exit::Stopped, &error))?;
+            save(path, |out| out.write_all(page.as_bytes()))?;
+        }
+        if let Some(path) = &self.flame {
+            let Some(sampled) = &outcome.sampled else {
+                let path = Printable::path(path);
+                let message = format!("`{path}` was not written: the task hardly used the CPU");
+                return Err(CliError::bad(message).help("`batchmill report` shows where a run spent its time"));
+            };
+            let value = speedscope(&sampled.stacks, &outcome.step, SAMPLE_PERIOD.as_secs_f64());
+            save(path, |out| serde_json::to_writer(out, &value).map_err(Into::into))?;
+        }
+        Ok(())
     }
 
     /// The step to profile.

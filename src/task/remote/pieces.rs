@@ -89,6 +89,7 @@ pub(super) fn merge(
         return None;
     }
     outcome.worker.add(head.worker());
+    outcome.request.add(head.request());
     note_host(&head.host, outcome, context);
     for log in head.logs {
         let piece = pieces.get(log.batch)?;

@@ -7,7 +7,7 @@
 //! A connection serves many items, one after another, and ureq tells it nothing of them. Each slot has its own thread, so the
 //! item that a connection serves is the one of the thread that waits.
 
-use super::contact::{self, Watch};
+use super::contact::{self, Part, Watch};
 use super::proxy::{Protocol, Proxies, Proxy};
 use super::tunnel::{Destination, Proxied};
 use crate::model::Indexes;
@@ -80,6 +80,12 @@ impl Connector for Sockets {
     type Out = Either<Socket, Proxied>;
 
     fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Self::Out>, Error> {
+        contact::timed(Part::Connect, || self.connected(details))
+    }
+}
+
+impl Sockets {
+    fn connected(&self, details: &ConnectionDetails<'_>) -> Result<Option<Either<Socket, Proxied>>, Error> {
         let deadline = details.timeout.not_zero().map(|left| Instant::now() + *left);
         let limits = Limits { kill: &self.kill, deadline, reason: details.timeout.reason };
         let Some(proxy) = self.proxies.proxy(details.uri) else {
@@ -101,9 +107,7 @@ impl Connector for Sockets {
         }
         Err(last_error)
     }
-}
 
-impl Sockets {
     /// Connects to a proxy, and through it to one destination.
     fn proxied(
         &self,

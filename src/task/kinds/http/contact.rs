@@ -1,11 +1,13 @@
-//! What the current request of a thread has had to do with its connection, so that it can be sent again if a connection that
-//! was kept open turns out to be closed.
+//! What the current request of a thread has had to do with its connection: so that it can be sent again if a connection that
+//! was kept open turns out to be closed, and so that its time is known.
 //!
 //! ureq does not say which connection a request uses. A request stays in the thread that sends it, so its connection can
 //! note here what happens to it.
 
+use crate::model::RequestTimes;
 use std::cell::Cell;
 use std::io::ErrorKind;
+use std::time::Instant;
 use ureq::Error;
 use ureq::http::Method;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
@@ -25,6 +27,38 @@ struct Contact {
 
 thread_local! {
     static CONTACT: Cell<Contact> = const { Cell::new(Contact { opened: false, sent: false, received: false, begins: false }) };
+    static TIMES: Cell<RequestTimes> = const { Cell::new(RequestTimes { connect: 0, wait: 0, transfer: 0 }) };
+}
+
+/// How the requests of this thread have spent their time since the last call.
+pub(super) fn take_times() -> RequestTimes {
+    TIMES.take()
+}
+
+/// A part of a request.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part {
+    /// Opening a connection.
+    Connect,
+    /// Waiting for the response.
+    Wait,
+    /// Sending and receiving.
+    Transfer,
+}
+
+/// Times a part of a request.
+pub(super) fn timed<T>(part: Part, run: impl FnOnce() -> T) -> T {
+    let began = Instant::now();
+    let result = run();
+    let took = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    let mut times = TIMES.get();
+    match part {
+        Part::Connect => times.connect += took,
+        Part::Wait => times.wait += took,
+        Part::Transfer => times.transfer += took,
+    }
+    TIMES.set(times);
+    result
 }
 
 fn note(change: impl FnOnce(&mut Contact)) {
@@ -85,11 +119,15 @@ impl<T: Transport> Transport for Watched<T> {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        self.0.transmit_output(amount, timeout)
+        let Contact { opened, sent, .. } = CONTACT.get();
+        // What is written first to a new connection waits for TLS to be agreed on.
+        let is_handshake = opened && !sent && self.0.is_tls();
+        timed(if is_handshake { Part::Connect } else { Part::Transfer }, || self.0.transmit_output(amount, timeout))
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let progress = self.0.await_input(timeout)?;
+        let is_first = !CONTACT.get().received;
+        let progress = timed(if is_first { Part::Wait } else { Part::Transfer }, || self.0.await_input(timeout))?;
         if progress {
             note(|contact| contact.received = true);
         }

@@ -3,6 +3,7 @@
 use super::address::address;
 use super::agents::{Agents, Needs};
 use super::connection::Serving;
+use super::contact;
 use super::cookies::Jar;
 use super::message::settings;
 use super::payload::{BodyTemplates, Payload, values};
@@ -11,7 +12,7 @@ use super::response::{Sending, Wanted};
 use super::saved::SavedPaths;
 use super::send::Sender;
 use crate::measure::SlotState;
-use crate::model::{Failure, Outcome, Text};
+use crate::model::{Failure, Outcome, RequestTimes, Text};
 use crate::spec::{self, HttpTask};
 use crate::task::context::StepContext;
 use crate::task::item_lane::{ItemLane, ItemRun, ItemTask};
@@ -174,6 +175,10 @@ impl Task for Http {
 }
 
 impl ItemTask for Http {
+    fn take_request_times(&self) -> RequestTimes {
+        contact::take_times()
+    }
+
     fn run(&self, item: &ItemRun<'_>) -> Outcome {
         let (scope, kill) = (item.scope, &item.context.cancel.kill);
         let (parts, payload) = self.request.render(scope)?;

@@ -276,6 +276,7 @@ impl PythonTask {
             setup: self.setup.as_ref().map(|text| text.raw.clone()),
             teardown: self.teardown.as_ref().map(|text| text.raw.clone()),
             max_memory: self.max_memory,
+            samples: context.host.samples.as_ref().map(|folder| folder.display().to_string()),
             import_path: self.import_path(),
             items: wire::ItemSettings {
                 has_item: settings.has_item,

@@ -160,6 +160,7 @@ fn context(settings: LaneSettings) -> StepContext {
             warm: None,
             remote: None,
             logs: PathBuf::new(),
+            samples: None,
             secrets: Arc::default(),
             source: Arc::default(),
         }),
