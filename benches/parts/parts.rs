@@ -4,8 +4,8 @@
 
 use batchmill::ledger::{Durability, Given, Ledger, RunMeta, StateFolder, StepLedger, StepType};
 use batchmill::model::{
-    BatchReport, Column, CsvDialect, CsvForm, Form, From, Indexes, ItemKey, ItemTime, Items, Keys, Kind, Lines,
-    ResultForm, StepName, Text, ValueFormat,
+    BatchReport, BatchSpan, Column, CsvDialect, CsvForm, Form, From, Indexes, ItemKey, ItemTime, Items, Keys, Kind,
+    Lines, ResultForm, StepName, Text, ValueFormat,
 };
 use batchmill::rows::{ColumnsFrom, CsvReading, Cutter, to_json};
 use batchmill::template::{ItemScope, Scope, Template, json_to_value, value_to_json};
@@ -42,8 +42,7 @@ fn json() -> Vec<u8> {
 #[divan::bench]
 fn cut_csv(bencher: Bencher<'_, '_>) {
     let table = table();
-    let reading =
-        CsvReading { dialect: CsvDialect::default(), columns: ColumnsFrom::Named(4), alike: false };
+    let reading = CsvReading { dialect: CsvDialect::default(), columns: ColumnsFrom::Named(4), alike: false };
     let bytes = table.len();
     bencher.counter(BytesCount::new(bytes)).with_inputs(|| Cursor::new(table.clone().into_bytes())).bench_values(
         |input| {
@@ -78,7 +77,9 @@ fn decode_csv_record(bencher: Bencher<'_, '_>) {
     let form = Form::Csv(form);
     let mut items = Items::default();
     items.push(b"17,customer 17,17.50,plain\n");
-    bencher.counter(ItemsCount::new(1_usize)).bench(|| to_json(&form, black_box(&items), 0, None).expect("it can be read"));
+    bencher
+        .counter(ItemsCount::new(1_usize))
+        .bench(|| to_json(&form, black_box(&items), 0, None).expect("it can be read"));
 }
 
 /// JSON to a value of a template.
@@ -93,7 +94,9 @@ fn decode_json(bencher: Bencher<'_, '_>) {
 fn encode_json(bencher: Bencher<'_, '_>) {
     let json = json();
     let value = json_to_value(&json).expect("it is JSON");
-    bencher.counter(BytesCount::new(json.len())).bench(|| value_to_json(black_box(&value)).expect("it has a JSON form"));
+    bencher
+        .counter(BytesCount::new(json.len()))
+        .bench(|| value_to_json(black_box(&value)).expect("it has a JSON form"));
 }
 
 /// A template over an item.
@@ -157,7 +160,7 @@ impl Recording {
             machine: "{}".to_owned(),
         };
         let mut ledger = Ledger::create(run, &meta, Durability::Normal).expect("a ledger can be created");
-        let name = StepName("bench".to_owned());
+        let name = StepName::new("bench").expect("it is a name");
         let (step, _) = ledger.begin_step(&name, StepType::Batch).expect("a step can begin");
         Self { step, _ledger: ledger, _folder: folder }
     }
@@ -165,7 +168,7 @@ impl Recording {
     /// Commits the outcome of a batch of this many items.
     fn commit(&mut self, number: u64, items: u64) {
         let first = number * items;
-        let keys = (first..first + items).map(|index| ItemKey(u128::from(index) << 64)).collect();
+        let keys = (first..first + items).map(|index| ItemKey::from(u128::from(index) << 64)).collect();
         let report = BatchReport {
             number: number + 1,
             batches: 1,
@@ -173,7 +176,14 @@ impl Recording {
             succeeded: Indexes::Range(first..first + items),
             keys: Keys::List(keys),
             lines: Lines(b"12345\n".repeat(items as usize)),
-            ..BatchReport::default()
+            form: ResultForm::Lines,
+            list: false,
+            files: Vec::new(),
+            failed: Vec::new(),
+            retries: Vec::new(),
+            skipped: 0,
+            bytes: 0,
+            span: BatchSpan::default(),
         };
         self.step.record(&[report]).expect("it can be recorded");
     }
