@@ -177,6 +177,14 @@ impl Ledger {
         &self.execution.folder
     }
 
+    /// When the run was started, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn started(&self) -> Result<i64, LedgerError> {
+        self.db.run(|db| db.query_row("SELECT started FROM run", [], |row| row.get(0)))
+    }
+
     /// Opens a step: its row and its files. Also returns what earlier executions of the run did in it. Several steps can
     /// be open at a time.
     ///

@@ -89,13 +89,13 @@ impl Pace {
     }
 
     /// How many batches the next frame takes, if so many are left. On other machines, frames are long: towards the end they become
-    /// shorter, so that slots finish together (guided self-scheduling: C. D. Polychronopoulos and D. J. Kuck, 1987), down to an
-    /// eighth, because each costs a round trip.
+    /// shorter, so that slots finish together (guided self-scheduling: C. D. Polychronopoulos and D. J. Kuck, 1987), down to a
+    /// quarter, because each costs a round trip.
     pub(super) fn frame(&self, left: Option<u64>) -> usize {
         let batches = self.batches();
         let Some(left) = left.filter(|_| self.frames.shrink) else { return batches };
         let share = usize::try_from(left.div_ceil(2 * self.slots.max(1) as u64)).unwrap_or(usize::MAX);
-        share.clamp(batches.div_ceil(8), batches)
+        share.clamp(batches.div_ceil(4), batches)
     }
 
     /// Learns from a frame with this many batches; `items` is the size of each, if they are equal. Only full frames
@@ -176,7 +176,7 @@ mod tests {
         pace.batches.store(80, Ordering::Relaxed);
         assert_eq!(
             [None, Some(1000), Some(320), Some(200), Some(41), Some(3)].map(|left| pace.frame(left)),
-            [80, 80, 80, 50, 11, 10]
+            [80, 80, 80, 50, 20, 20]
         );
         let here = Pace::new(
             BatchSize::Exactly(NonZeroUsize::new(1).unwrap()),

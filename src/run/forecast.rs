@@ -47,7 +47,7 @@ pub enum ForecastError {
 /// # Errors
 /// If the ledger or a step's items cannot be read.
 pub fn forecast(prepared: &Prepared, reader: &Reader) -> Result<Vec<Forecast>, ForecastError> {
-    let mut scope = Arc::new(scope_of_run(prepared, reader)?);
+    let mut scope = Arc::new(scope_of_run(prepared, &reader.folder().run, reader.run()?.started));
     let mut forecasts = Vec::new();
     // Whether nothing of a step runs.
     let mut is_done: BTreeMap<&StepName, bool> = BTreeMap::new();

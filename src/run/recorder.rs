@@ -3,7 +3,7 @@
 use crate::export::{ExportError, StreamedOutput, TypeCheck, file_state};
 use crate::ledger::{LedgerError, StepLedger};
 use crate::measure::Measurements;
-use crate::model::{BatchReport, Failure, FailureKind, ItemKey, LogEntry};
+use crate::model::{BatchReport, Failure, FailureKind, ItemKey, Lines, LogEntry};
 use crate::pipeline::Recorder;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,8 @@ pub(super) struct LedgerRecorder<'a> {
     pub(super) types: Option<TypeCheck>,
     /// Where the files of items go.
     pub(super) item_files: Option<PathBuf>,
+    /// The result of a plain step, if it is to be shown.
+    pub(super) message: Option<Lines>,
 }
 
 impl Recorder for LedgerRecorder<'_> {
@@ -40,6 +42,9 @@ impl Recorder for LedgerRecorder<'_> {
             // The step stops. What is still running may have many more like it.
             self.types = None;
             return Some(output_failure(&error));
+        }
+        if let Some(message) = &mut self.message {
+            message.clone_from(&report.lines);
         }
         if let Some(streamed) = &mut self.streamed {
             streamed.take(report);

@@ -25,10 +25,9 @@ pub fn step_scope(prepared: &Prepared, run: &RunId, started: Timestamp) -> Scope
     }
 }
 
-/// The names in scope of the first step of a run in a ledger: `run.started` stays when it is resumed.
-pub(super) fn scope_of_run(prepared: &Prepared, reader: &Reader) -> Result<Scope, LedgerError> {
-    let started = Timestamp::from_millisecond(reader.run()?.started).unwrap_or_default();
-    Ok(step_scope(prepared, &reader.folder().run, started))
+/// The names in scope of the first step of a run in a ledger: `run.started`, in milliseconds since 1970, stays when it is resumed.
+pub(super) fn scope_of_run(prepared: &Prepared, run: &RunId, started: i64) -> Scope {
+    step_scope(prepared, run, Timestamp::from_millisecond(started).unwrap_or_default())
 }
 
 /// The names in scope of a step of a run in a ledger: with the results of the steps before it.
@@ -37,7 +36,7 @@ pub(super) fn scope_of_run(prepared: &Prepared, reader: &Reader) -> Result<Scope
 /// If the ledger cannot be read.
 pub fn scope_before(prepared: &Prepared, folder: &RunFolder, step: &StepName) -> Result<Scope, LedgerError> {
     let reader = Reader::open(folder.clone())?;
-    let mut scope = scope_of_run(prepared, &reader)?;
+    let mut scope = scope_of_run(prepared, &folder.run, reader.run()?.started);
     for earlier in prepared.steps.iter().take_while(|earlier| earlier.name() != step) {
         if let Some(recorded) = reader.step(earlier.name())? {
             remember(&mut scope, folder, &earlier.step, earlier.is_batch().then_some(recorded.record.stats));

@@ -14,14 +14,13 @@ use super::recorder::LedgerRecorder;
 use super::remote::context;
 use super::room::fit_to_files;
 use super::saved_rows::write_saved_rows;
-use super::scope::read_results;
 use super::step_end::{StepOutcome, cannot_start, count_standing_failures, late, outcome, unfit};
 use super::table_check::{check_table, refusal};
 use super::table_output::write_table;
 use crate::compile::{OpenStep, StartError, open_step, timeout_of};
 use crate::export::{Claim, StreamedOutput, Target, real_path};
 use crate::ledger::{DoneBatch, FailedItems, RowHashWriter, StepHistory, ToldItems};
-use crate::model::{Event, Stats, Status, StepReport, message_of};
+use crate::model::{Event, Lines, Stats, Status, StepReport, message_of};
 use crate::pipeline::{Alarm, Carried, Feed, StepJob, StepStart, Width, run_step};
 use crate::resume::{Comparison, Counts};
 use crate::sources::{Printed, RowHasher, Source, SourceHost, take};
@@ -210,10 +209,12 @@ fn work(
     let done_before = start.carried.done;
     let job = StepJob::new(&env.step.program, env.step.handler.as_ref(), context, &settings);
     let steered = env.run.control.begin(job.steered(&env.run.prepared.secrets));
-    let mut recorder = LedgerRecorder { ledger: env.ledger, streamed, types, item_files: into };
+    let shows_message = !env.step.is_batch() && env.step.program.result_is_message();
+    let message = shows_message.then(Lines::default);
+    let mut recorder = LedgerRecorder { ledger: env.ledger, streamed, types, item_files: into, message };
     let end = run_step(start, &job, &mut recorder, env.announcer.reborrow())?;
     drop(steered);
-    let streamed = recorder.streamed.take();
+    let (streamed, message) = (recorder.streamed.take(), recorder.message.take());
     open.source.notices().into_iter().for_each(|notice| env.notice(notice));
     if let (Some(files), Some(into)) = (&files, &open.item_files) {
         files.clear();
@@ -225,8 +226,8 @@ fn work(
     let ran = outcome.report.stats.succeeded > done_before;
     compute_aggregate(env, &mut outcome.report, settings.step_timeout)?;
     write_outputs(env, (&mut open, streamed), &mut outcome.report)?;
-    if ran {
-        show_message(env)?;
+    if let Some(Lines(line)) = message.filter(|_| ran) {
+        env.notice(message_of(line.strip_suffix(b"\n").unwrap_or(&line)));
     }
     Ok(outcome)
 }
@@ -249,15 +250,6 @@ fn write_outputs(
     }
     if let Some(table) = &open.table {
         write_table(env, table, report)?;
-    }
-    Ok(())
-}
-
-/// Shows the result of a plain step if it is a message.
-fn show_message(env: &mut StepEnv<'_>) -> Result<(), EngineError> {
-    if !env.step.is_batch() && env.step.program.result_is_message() {
-        let line = read_results(&env.run.folder, env.name())?;
-        env.notice(message_of(line.strip_suffix(b"\n").unwrap_or(&line)));
     }
     Ok(())
 }
