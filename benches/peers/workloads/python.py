@@ -98,7 +98,7 @@ def py_records(bench: Bench) -> Workload:
                 "batchmill",
                 bench.batchmill_run("py-records", data=data, out="{out}/records.jsonl", jobs=bench.jobs),
                 own=True,
-                limit=at_most(0.16),
+                limit=at_most(0.165),
             ),
             peer("Pool over raw lines, orjson", "pool"),
             peer("polars expression, no Python function", "polars", env={"POLARS_MAX_THREADS": str(bench.jobs)}),

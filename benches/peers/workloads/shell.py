@@ -1,6 +1,6 @@
 """A process per item: one that does nothing, one whose output is collected."""
 
-from commands import CC, PARALLEL, XARGS, Bench, Command, Limit, Outcome, Workload, Wrong, at_most
+from commands import CC, PARALLEL, XARGS, Bench, Command, Outcome, Workload, Wrong, at_most
 
 
 def shell_noop(bench: Bench) -> Workload:
@@ -29,7 +29,7 @@ def shell(bench: Bench, word: str, name: str, question: str) -> Workload:
         if sorted(found) != printed:
             raise Wrong(f"expected {len(printed)} printed lines, got {len(found)}")
 
-    def own(title, workflow, limit):
+    def own(title, workflow, limit=None):
         return Command(f"batchmill, {title}", bench.batchmill_run(workflow, n=n, jobs=bench.jobs), own=True, limit=limit)
 
     def spawn(title, how):
@@ -43,7 +43,7 @@ def shell(bench: Bench, word: str, name: str, question: str) -> Workload:
         [
             spawn("loop of posix_spawn in C, `sh -c` (bound)", "loop"),
             own("through `sh -c`", f"{name}-sh", at_most(1.1)),
-            own("no shell needed", name, Limit("ratio", 0.7999, "below 0.8")),
+            own("no shell needed", name),
             spawn("a thread per slot in C, `sh -c`", "threads"),
             spawn("a thread per slot in C, no shell", "direct"),
             Command("Pool + subprocess, `sh -c`", bench.script("shell_pool", word, n, jobs, "{out}/printed")),
