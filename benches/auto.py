@@ -65,7 +65,7 @@ def rate(flow, width, span):
     """Items per second in this span of seconds of a run, and the width at its end."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, 'flow.yaml').write_text(flow.replace('WIDTH', str(width)))
-        run = [loads.BATCHMILL, 'run', 'flow.yaml', '--progress', 'none', '--python', loads.PYTHON, '--time-limit', f'{span[1]}s']
+        run = [loads.BATCHMILL, 'run', 'flow.yaml', '--progress', 'none', '--python', loads.PYTHON, '--time-limit', f'{span[1] + 1}s', '--grace', '1s']
         subprocess.run(run, cwd=folder, capture_output=True)
         report = [loads.BATCHMILL, 'report', '--format', 'json', '--output', '-']
         ended = subprocess.run(report, cwd=folder, capture_output=True, text=True, check=True)
@@ -94,7 +94,7 @@ def main():
                 rates[width].append(measured)
                 busy = slots if width == 'auto' else busy
         medians = {width: statistics.median(values) for width, values in rates.items()}
-        share = medians['auto'] / max(medians[width] for width in WIDTHS)
+        share = medians['auto'] / max(1e-9, *(medians[width] for width in WIDTHS))
         missed += share < SHARE
         print(f'| {name} | ' + ' | '.join(f'{medians[width]:.0f}' for width in rates) + f' | {busy} | {share:.2f} |', flush=True)
     if missed:

@@ -4,8 +4,8 @@
 
 use batchmill::ledger::{Durability, Given, Ledger, RunMeta, StateFolder, StepLedger, StepType};
 use batchmill::model::{
-    BatchReport, BatchSpan, Column, CsvDialect, CsvForm, Form, From, Indexes, ItemKey, ItemTime, Items, Keys, Kind,
-    Lines, ResultForm, StepName, Text, ValueFormat,
+    BatchReport, BatchSpan, Column, CsvDialect, CsvForm, Fingerprint, Form, From, Indexes, ItemKey, ItemTime, Items,
+    Keys, Kind, Lines, ResultForm, StepName, Text, ValueFormat,
 };
 use batchmill::rows::{ColumnsFrom, CsvReading, Cutter, to_json};
 use batchmill::template::{ItemScope, Scope, Template, json_to_value, value_to_json};
@@ -161,7 +161,8 @@ impl Recording {
         };
         let mut ledger = Ledger::create(run, &meta, Durability::Normal).expect("a ledger can be created");
         let name = StepName::new("bench").expect("it is a name");
-        let (step, _) = ledger.begin_step(&name, StepType::Batch).expect("a step can begin");
+        let (mut step, _) = ledger.begin_step(&name, StepType::Batch).expect("a step can begin");
+        step.use_fingerprint(&Fingerprint::new(Default::default())).expect("it can be recorded");
         Self { step, _ledger: ledger, _folder: folder }
     }
 
