@@ -8,7 +8,8 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-/// Writes a file, or stdout if its name is `-`. The file appears whole: it is written beside its place and then renamed.
+/// Writes a file, or stdout if its name is `-`. Nobody sees half a file: it is written under a temporary name in the same directory,
+/// then renamed.
 pub fn save(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
     if path == Path::new("-") {
         let mut stdout = BufWriter::new(io::stdout().lock());

@@ -56,6 +56,11 @@ impl Law {
     }
 }
 
+/// What `width` workers do over what one does, by the Universal Scalability Law; without crosstalk, by Amdahl's.
+pub fn speedup(width: f64, serial: f64, crosstalk: f64) -> f64 {
+    width / (1.0 + serial * (width - 1.0) + crosstalk * width * (width - 1.0))
+}
+
 fn usl(points: &[Point]) -> Result<Usl, String> {
     if points.len() < FEWEST_FOR_USL || points[0].width != 1 {
         let text = format!("{} widths were measured, and it takes {FEWEST_FOR_USL}", points.len());
@@ -69,7 +74,7 @@ fn usl(points: &[Point]) -> Result<Usl, String> {
     let mean = measured.iter().map(|(_, rate)| rate / one).sum::<f64>() / measured.len() as f64;
     let (mut missed, mut total) = (0.0, 0.0);
     for (width, rate) in &measured {
-        let fitted = width / (1.0 + serial * (width - 1.0) + crosstalk * width * (width - 1.0));
+        let fitted = speedup(*width, serial, crosstalk);
         missed += (rate / one - fitted).powi(2);
         total += (rate / one - mean).powi(2);
     }

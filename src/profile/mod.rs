@@ -38,6 +38,7 @@ pub use against::{Compared, Verdict};
 pub use cause::Cause;
 pub use grid::Setup;
 pub use interval::Interval;
+pub use law::speedup;
 pub use outcome::{Outcome, Row};
 pub use run::{ProfileError, ProfileRequest, profile};
 pub use samples::Sampled;

@@ -51,6 +51,17 @@ def emulate(page, scheme):
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
 
 
+def pictures(page, name):
+    """Leaves screenshots of the whole page, light and dark, narrow and wide."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for scheme in ("light", "dark"):
+        emulate(page, scheme)
+        for width in (390, 1200):
+            height = page.execute_script("return document.documentElement.scrollHeight")
+            page.set_window_size(width, min(height, 6000))
+            assert page.save_screenshot(str(PICTURES / f"{name}-{scheme}-{width}.png"))
+
+
 def chromium():
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium")

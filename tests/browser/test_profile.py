@@ -4,7 +4,7 @@ import json
 import subprocess
 
 import pytest
-from conftest import BATCHMILL, MISSING, PICTURES, emulate, overlaps, serious
+from conftest import BATCHMILL, MISSING, PICTURES, emulate, overlaps, pictures, serious
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -103,10 +103,4 @@ def test_pictures_of_the_docs_are_taken(page):
 
 
 def test_pictures_are_taken(page):
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    for scheme in ("light", "dark"):
-        emulate(page, scheme)
-        for width in (390, 1200):
-            height = page.execute_script("return document.documentElement.scrollHeight")
-            page.set_window_size(width, min(height, 6000))
-            assert page.save_screenshot(str(PICTURES / f"profile-{scheme}-{width}.png"))
+    pictures(page, "profile")

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import BATCHMILL, MISSING, PICTURES, emulate, overlaps, serious
+from conftest import BATCHMILL, MISSING, PICTURES, emulate, overlaps, pictures, serious
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -201,11 +201,4 @@ def test_pictures_of_the_docs_are_taken(page, report):
 
 
 def test_pictures_are_taken(page, report):
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    for scheme in ("light", "dark"):
-        emulate(page, scheme)
-        for width in (390, 1200):
-            height = page.execute_script("return document.documentElement.scrollHeight")
-            page.set_window_size(width, min(height, 6000))
-            picture = PICTURES / f"report-{report.name}-{scheme}-{width}.png"
-            assert page.save_screenshot(str(picture))
+    pictures(page, f"report-{report.name}")

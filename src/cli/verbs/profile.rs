@@ -100,7 +100,7 @@ impl ProfileArgs {
         }
         let name = shell_word(&file);
         match self.format {
-            _ if self.output.as_deref() == Some(Path::new("-")) => {}
+            _ if self.files().any(|path| path == Path::new("-")) => {}
             Format::Json => print_json(&outcome)?,
             Format::Text => print(text(&outcome, &name))?,
         }
@@ -111,15 +111,35 @@ impl ProfileArgs {
         Ok(Exit::Done)
     }
 
-    /// Whether the files to write can be told apart.
+    /// The files to write.
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        self.output.as_deref().into_iter().chain(self.flame.as_deref())
+    }
+
+    /// Checks the files to write: a profile takes a minute, and what is wrong with them is wrong before.
     fn check_files(&self) -> Result<(), CliError> {
-        match (&self.output, &self.flame) {
-            (Some(output), Some(flame)) if output == flame => {
-                let message = format!("`--output` and `--flame` cannot both be `{}`", Printable::path(output));
-                Err(CliError::bad(message).help("choose another file for one of them"))
-            }
-            _ => Ok(()),
+        if let (Some(output), Some(flame)) = (&self.output, &self.flame)
+            && output == flame
+        {
+            let message = format!("`--output` and `--flame` cannot both be `{}`", Printable::path(output));
+            return Err(CliError::bad(message).help("choose another file for one of them"));
         }
+        for path in self.files().filter(|path| *path != Path::new("-")) {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let shown = Printable::path(path);
+            if path == self.workflow.file {
+                let message = format!("`{shown}` is the workflow file, and would be replaced");
+                return Err(CliError::bad(message).help("choose another file for `--output` and `--flame`"));
+            }
+            let cause = match () {
+                () if path.is_dir() => "it is a directory".to_owned(),
+                () if !folder.is_dir() => format!("there is no directory `{}`", Printable::path(folder)),
+                () => continue,
+            };
+            return Err(CliError::bad(format!("cannot write `{shown}`: {cause}"))
+                .help("name a file in a directory that exists, or `-` for stdout"));
+        }
+        Ok(())
     }
 
     /// Writes the files that were asked for.

@@ -2,7 +2,7 @@
 
 use crate::explain::charts::{Curve, Unit, over_number};
 use crate::explain::error::PageError;
-use crate::profile::{Outcome, Row, Setup};
+use crate::profile::{Interval, Outcome, Row, Setup, speedup};
 use minijinja::{Environment, Value, context};
 
 /// Points of a curve that is a formula.
@@ -14,19 +14,18 @@ pub(super) fn charts(outcome: &Outcome, environment: &Environment<'_>) -> Result
     let widths = rows(outcome, |setup| Setup { width: own.width, ..setup } == own);
     let sizes =
         rows(outcome, |setup| Setup { batch_size: own.batch_size, ..setup } == own && setup.batch_size.is_some());
-    let width = |row: &&Row| row.setup.width as f64;
     let mut charts = Vec::new();
-    let measured = Curve::measured("measured", widths.iter().map(|row| (width(row), row.throughput)).map(points));
+    let measured = Curve::measured("measured", widths.iter().map(|row| (width_of(row), row.throughput)).map(points));
     let top = 1.15 * widths.iter().map(|row| row.throughput.high).fold(0.0, f64::max);
     let mut curves = vec![measured];
     if let Some(one) = widths.first().filter(|row| row.setup.width == 1).map(|row| row.throughput.median) {
-        let last = widths.last().map_or(1.0, width_of);
+        let last = widths.last().map_or(1.0, |row| width_of(row));
         let until = last.min(top / one);
         curves.push(Curve::formula("ideal", smooth(until).map(|x| (x, x * one))));
         curves.extend(fitted(outcome, one, last));
     }
     charts.push(chart("Throughput", "items per second, by number of workers", (Unit::Number, &curves), environment)?);
-    let efficient: Vec<_> = widths.iter().filter_map(|row| Some((width(row), row.efficiency?))).collect();
+    let efficient: Vec<_> = widths.iter().filter_map(|row| Some((width_of(row), row.efficiency?))).collect();
     if !efficient.is_empty() {
         let curves = [Curve::measured("efficiency", efficient.into_iter().map(|(x, y)| (x, [y; 3])))];
         let note = "speed-up divided by the number of workers";
@@ -41,11 +40,11 @@ pub(super) fn charts(outcome: &Outcome, environment: &Environment<'_>) -> Result
     Ok(charts)
 }
 
-fn width_of(row: &&Row) -> f64 {
+fn width_of(row: &Row) -> f64 {
     row.setup.width as f64
 }
 
-fn points((x, interval): (f64, crate::profile::Interval)) -> (f64, [f64; 3]) {
+fn points((x, interval): (f64, Interval)) -> (f64, [f64; 3]) {
     (x, [interval.low, interval.median, interval.high])
 }
 
@@ -63,18 +62,12 @@ fn smooth(until: f64) -> impl Iterator<Item = f64> {
 
 /// What the law says that was fitted.
 fn fitted(outcome: &Outcome, one: f64, last: f64) -> Option<Curve> {
-    let law =
-        |serial: f64, crosstalk: f64| move |x: f64| one * x / (1.0 + serial * (x - 1.0) + crosstalk * x * (x - 1.0));
+    let curve = |name, until, (serial, crosstalk): (f64, f64)| {
+        Curve::formula(name, smooth(until).map(move |x| (x, one * speedup(x, serial, crosstalk))))
+    };
     match (&outcome.law.usl, &outcome.law.amdahl) {
-        (Ok(usl), _) => {
-            let rate = law(usl.serial.median, usl.crosstalk.median);
-            Some(Curve::formula("Universal Scalability Law", smooth(last).map(|x| (x, rate(x)))))
-        }
-        (Err(_), Some(serial)) => {
-            let rate = law(serial.median, 0.0);
-            let until = last.min(outcome.cores as f64);
-            Some(Curve::formula("Amdahl's law", smooth(until).map(|x| (x, rate(x)))))
-        }
+        (Ok(usl), _) => Some(curve("Universal Scalability Law", last, (usl.serial.median, usl.crosstalk.median))),
+        (Err(_), Some(serial)) => Some(curve("Amdahl's law", last.min(outcome.cores as f64), (serial.median, 0.0))),
         _ => None,
     }
 }

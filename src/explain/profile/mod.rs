@@ -30,7 +30,7 @@ pub fn profile_page(outcome: &Outcome, file: &str) -> Result<String, PageError> 
     let bins = bins(&outcome.items);
     let stacks = outcome.sampled.as_ref().map_or(&[][..], |sampled| &sampled.stacks);
     let blocks = flame::blocks(stacks);
-    let own = outcome.rows.iter().position(|row| row.setup == outcome.own);
+    let own = outcome.rows.iter().position(|row| row.setup == outcome.own).unwrap_or(0);
     let all = context! {
         profile => Value::from(Serde(outcome)),
         own,
