@@ -3,7 +3,7 @@
 //! What happens in a step is written by its [`StepLedger`], over a connection of its own.
 
 use super::batches;
-use super::columns::{integer, now, variant_name};
+use super::columns::{now, variant_name};
 use super::database::Database;
 use super::durability::Durability;
 use super::error::LedgerError;
@@ -13,63 +13,24 @@ use super::folder::RunFolder;
 use super::history::StepHistory;
 use super::ids::StepId;
 use super::load::not_comparable;
+use super::new_database;
 use super::path_column::PathColumn;
-use super::reader::Reader;
-use super::schema::{self, SCHEMA, TABLES, check_integrity, check_schema};
-use super::seals;
-use super::sqlite_file::{Open, connect};
+use super::run_meta::{RunMeta, working_folder};
+use super::run_path::RunPath;
+use super::schema::{self, check_integrity, check_schema};
 use super::step::StepLedger;
 use super::steps::{self, StepType};
 use crate::model::{Status, StepName};
-use rusqlite::{Connection, params};
+use rusqlite::params;
 use std::fs;
-use std::path::PathBuf;
-
-/// What the ledger keeps of a new run.
-#[derive(Debug, Clone)]
-pub struct RunMeta {
-    /// The workflow's name.
-    pub workflow: String,
-    /// Path of the workflow file.
-    pub path: PathBuf,
-    /// The parameters as JSON, secrets masked.
-    pub params: String,
-    /// How an incremental run compares files.
-    pub incremental: Option<&'static str>,
-    /// The options it was started with.
-    pub given: Given,
-    /// A hash of its parameters.
-    pub params_hash: String,
-    /// `--max-items`
-    pub max_items: Option<u64>,
-    /// The text of the workflow file, secrets masked.
-    pub source: String,
-    /// The machine, as JSON.
-    pub machine: String,
-}
-
-/// The options of an execution of a run. The next execution takes them over, unless it gets others.
-#[derive(Debug, Clone)]
-pub struct Given {
-    /// Parameters as JSON, without secrets.
-    pub params: String,
-    /// `--python`
-    pub python: Option<PathBuf>,
-    /// The state folder, seen from the working folder, if that holds it.
-    pub state: Option<PathBuf>,
-}
-
-impl Given {
-    fn paths(&self) -> [Option<PathColumn>; 2] {
-        [&self.python, &self.state].map(|path| path.clone().map(PathColumn))
-    }
-}
 
 /// A run's ledger, open for writing.
 pub struct Ledger {
     db: Database,
-    /// The file of the database.
-    place: Place,
+    /// When the run was started, in milliseconds since 1970.
+    started: i64,
+    /// The database, its write-ahead log and the index of that.
+    files: Vec<(Place, RunPath)>,
     execution: Execution,
 }
 
@@ -96,22 +57,7 @@ impl Ledger {
     /// The same, without deleting what was created if it fails.
     fn create_in(folder: RunFolder, meta: &RunMeta, durability: Durability) -> Result<Self, LedgerError> {
         let lock = folder.lock()?;
-        let path = folder.database();
-        let sqlite = |source| LedgerError::sqlite(&path, source);
-        // Created before SQLite opens it, so that it is private from its first byte on; the WAL inherits the mode.
-        drop(path.append()?);
-        let db = connect(&path, Open::Write)?;
-        match durability {
-            // A rollback journal would cost two fsyncs before the tables exist, and there is nothing to lose yet.
-            Durability::Normal => db.execute_batch("PRAGMA synchronous = OFF").map_err(sqlite)?,
-            Durability::Full => {
-                db.execute_batch(durability.pragma()).map_err(sqlite)?;
-            }
-        }
-        let db = Database::new(db, path.clone())?;
-        let execution = db.run(|db| create_tables(db, &folder, meta))?;
-        // Closed, so that no data is left in files that SQLite would look for under the old name.
-        db.connection.close().map_err(|(_, source)| LedgerError::sqlite(&path, source))?;
+        let execution = new_database::create(&folder, meta, durability)?;
         // The run appears complete.
         let folder = folder.complete()?;
         if durability == Durability::Full {
@@ -122,8 +68,11 @@ impl Ledger {
     }
 
     fn new(db: Database, execution: Execution) -> Result<Self, LedgerError> {
-        let place = Place::at(db.path())?;
-        Ok(Self { db, place, execution })
+        // From the first query on, SQLite has the other files open as well.
+        let started = db.run(|db| db.query_row("SELECT started FROM run", [], |row| row.get(0)))?;
+        let files = database_files(&execution.folder.database());
+        let files = files.map(|path| Ok((Place::at(&path)?, path))).into_iter().collect::<Result<_, LedgerError>>()?;
+        Ok(Self { db, started, files, execution })
     }
 
     /// Opens the ledger of a run that has ended, or whose process was killed, to continue it with what is given now.
@@ -178,11 +127,8 @@ impl Ledger {
     }
 
     /// When the run was started, in milliseconds since 1970.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn started(&self) -> Result<i64, LedgerError> {
-        self.db.run(|db| db.query_row("SELECT started FROM run", [], |row| row.get(0)))
+    pub fn started(&self) -> i64 {
+        self.started
     }
 
     /// Opens a step: its row and its files. Also returns what earlier executions of the run did in it. Several steps can
@@ -228,13 +174,13 @@ impl Ledger {
             let executions = db.execute("UPDATE executions SET finished = ?1 WHERE finished IS NULL", [finished]);
             run.and(executions).map(drop)
         })?;
-        self.check_files(status)
+        self.check_files()
     }
 
     /// Checks that all files are where readers will look for them. Deleted files can still be written to, so nothing else
     /// would notice.
-    fn check_files(&self, status: Status) -> Result<(), LedgerError> {
-        self.place.check(self.db.path())?;
+    fn check_files(&self) -> Result<(), LedgerError> {
+        self.files.iter().try_for_each(|(place, path)| place.check(path))?;
         let folder = self.folder();
         let steps = self.db.rows("SELECT id, name FROM steps", [], |row| Ok((StepId(row.get(0)?), row.get(1)?)))?;
         for (step, name) in steps {
@@ -251,46 +197,11 @@ impl Ledger {
                 return Err(LedgerError::Gone { path: path.to_path_buf(), how });
             }
         }
-        // The write-ahead log is a file of its own.
-        if Reader::open(folder.clone())?.run()?.status != status {
-            return Err(LedgerError::Gone { path: self.db.path().to_path_buf(), how: "changed" });
-        }
         Ok(())
     }
 }
 
-fn working_folder() -> PathColumn {
-    PathColumn(std::env::current_dir().unwrap_or_default())
-}
-
-/// Creates the tables with the rows of the run and of its first execution, whose number is returned.
-fn create_tables(db: &Connection, folder: &RunFolder, meta: &RunMeta) -> rusqlite::Result<i64> {
-    db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-    db.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {SCHEMA};"))?;
-    let [python, state] = meta.given.paths();
-    seals::install(db)?;
-    db.execute(
-        "INSERT INTO run (id, workflow, path, folder, params, batchmill, status, started, incremental, given, python,
-          state, params_hash, max_items)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-        params![
-            folder.run.0,
-            meta.workflow,
-            PathColumn(meta.path.clone()),
-            working_folder(),
-            meta.params,
-            env!("CARGO_PKG_VERSION"),
-            variant_name(&Status::Running),
-            now(),
-            meta.incremental,
-            meta.given.params,
-            python,
-            state,
-            meta.params_hash,
-            meta.max_items.map(integer),
-        ],
-    )?;
-    let execution = Execution::begin(db, (&meta.source, &meta.machine))?;
-    db.execute_batch("COMMIT")?;
-    Ok(execution)
+/// The database and its other files, which SQLite keeps beside it while a run is under way.
+fn database_files(database: &RunPath) -> [RunPath; 3] {
+    ["", "-wal", "-shm"].map(|end| database.with_ending(end))
 }

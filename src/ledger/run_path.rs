@@ -117,8 +117,19 @@ impl RunPath {
 
     /// Checks that there is a regular file, or nothing, without opening it: to close a file ends the locks that SQLite has on it.
     pub(super) fn check_file(&self) -> Result<(), LedgerError> {
-        let Some(folder) = self.parent_folder("read")? else { return Ok(()) };
-        self.check_type(&folder).map(drop)
+        self.check_files(&[""]).map(drop)
+    }
+
+    /// The same for the files that have these endings after the name. Returns the endings of those that are there.
+    pub(super) fn check_files(&self, endings: &[&'static str]) -> Result<Vec<&'static str>, LedgerError> {
+        let Some(folder) = self.parent_folder("read")? else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for end in endings {
+            if self.with_ending(end).check_type(&folder)? {
+                found.push(*end);
+            }
+        }
+        Ok(found)
     }
 
     fn open_with(&self, action: &'static str, flags: OFlags) -> Result<Option<File>, LedgerError> {
@@ -174,11 +185,12 @@ impl RunPath {
         Ok(Some(folder))
     }
 
-    fn check_type(&self, folder: &OwnedFd) -> Result<(), LedgerError> {
+    /// Whether there is a file. If there is, it must be a regular one.
+    fn check_type(&self, folder: &OwnedFd) -> Result<bool, LedgerError> {
         match statat(folder, self.name(), AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) => Ok(()),
+            Err(Errno::NOENT) => Ok(false),
             Err(error) => Err(io_error("read", &self.path, error.into())),
-            Ok(found) => self.check_stat(&found),
+            Ok(found) => self.check_stat(&found).map(|()| true),
         }
     }
 

@@ -75,6 +75,9 @@ pub(super) const SEALED: [&SealedTable; 9] =
 pub(super) const SEALED_BEFORE_MEASUREMENTS: usize = 6;
 pub(super) const SEALED_BEFORE_COMMANDS: usize = 8;
 
+/// What changes a row.
+const EVENTS: [&str; 2] = ["insert", "update"];
+
 /// Adds the function that the triggers call to a connection.
 pub(super) fn add_hash_function(db: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
@@ -101,38 +104,66 @@ fn hash(row: &Context<'_>) -> i64 {
     hash.digest().cast_signed()
 }
 
+/// Creates the triggers in a database that has none and no rows.
+pub(super) fn create_triggers(db: &Connection) -> rusqlite::Result<()> {
+    let mut statements = String::new();
+    for table in SEALED {
+        for event in EVENTS {
+            let _ = write!(statements, "{};", table.trigger(event));
+        }
+    }
+    db.execute_batch(&statements)
+}
+
 /// Computes the checksums of all rows, and installs triggers for rows that are written later.
 pub(super) fn install(db: &Connection) -> rusqlite::Result<()> {
-    for SealedTable { name, key, columns, .. } in SEALED {
-        let seal = format!("UPDATE {name} SET checksum = row_hash({columns})");
-        let row = key.iter().map(|column| format!("{column} = new.{column}")).collect::<Vec<_>>().join(" AND ");
-        let mut statements = format!("{seal};");
-        for event in ["insert", "update"] {
-            let _ = write!(
-                statements,
-                "DROP TRIGGER IF EXISTS {name}_{event};
-                 CREATE TRIGGER {name}_{event} AFTER {event} ON {name} BEGIN {seal} WHERE {row}; END;"
-            );
+    for table in SEALED {
+        let mut statements = format!("{};", table.seal());
+        for event in EVENTS {
+            let _ = write!(statements, "DROP TRIGGER IF EXISTS {}_{event}; {};", table.name, table.trigger(event));
         }
         db.execute_batch(&statements)?;
     }
     Ok(())
 }
 
-/// Whether the SQL of a trigger is of those that some version of batchmill installs: it updates the checksum of the row, and does
-/// nothing else.
-pub(super) fn is_own_trigger(sql: &str) -> bool {
-    let words = sql.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
-    SEALED.iter().flat_map(|table| ["insert", "update"].map(|event| (table, event))).any(|(table, event)| {
-        let SealedTable { name, key, .. } = table;
+impl SealedTable {
+    /// The statement that computes checksums: of all rows, unless a condition follows.
+    fn seal(&self) -> String {
+        format!("UPDATE {} SET checksum = row_hash({})", self.name, self.columns)
+    }
+
+    /// The statement that creates the trigger for an event.
+    fn trigger(&self, event: &str) -> String {
+        let (begin, end) = self.around_columns(event);
+        format!("{begin}{}{end}", self.columns)
+    }
+
+    /// What comes before and after the columns in a trigger.
+    fn around_columns(&self, event: &str) -> (String, String) {
+        let Self { name, key, .. } = self;
         let row = key.iter().map(|column| format!("{column} = new.{column}")).collect::<Vec<_>>().join(" AND ");
         let begin = format!(
             "CREATE TRIGGER {name}_{event} AFTER {event} ON {name} BEGIN UPDATE {name} SET checksum = row_hash("
         );
-        let rest = words.strip_prefix(&begin).and_then(|rest| rest.strip_suffix(&format!(") WHERE {row}; END")));
-        let is_column = |c: char| c.is_ascii_lowercase() || c == '_' || c == ',' || c == ' ';
-        rest.is_some_and(|columns| columns.chars().all(is_column))
-    })
+        (begin, format!(") WHERE {row}; END"))
+    }
+}
+
+/// Whether the SQL of a trigger is of those that some version of batchmill installs: it updates the checksum of the row, and does
+/// nothing else.
+pub(super) fn is_own_trigger(sql: &str) -> bool {
+    let words = sql.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    let is_column = |c: char| c.is_ascii_lowercase() || c == '_' || c == ',' || c == ' ';
+    let is_trigger = |table: &SealedTable, event| {
+        let (begin, end) = table.around_columns(event);
+        let columns = words.strip_prefix(&begin).and_then(|rest| rest.strip_suffix(&end));
+        columns.is_some_and(|columns| columns.chars().all(is_column))
+    };
+    SEALED
+        .iter()
+        .filter(|table| words.starts_with(&format!("CREATE TRIGGER {}_", table.name)))
+        .any(|table| EVENTS.iter().any(|event| is_trigger(table, event)))
 }
 
 /// Checks the rows of a table: those of a step, or all of them.

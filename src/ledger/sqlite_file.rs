@@ -24,6 +24,9 @@ pub(super) enum Open {
     Immutable,
 }
 
+/// How the name of a rollback journal ends.
+const JOURNAL: &str = "-journal";
+
 /// The last bytes of a rollback journal that names another file, which SQLite would delete.
 const NAMES_A_FILE: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 
@@ -67,9 +70,10 @@ pub(super) fn name_for_sqlite(path: &RunPath) -> PathBuf {
 
 /// Checks that all files of a database are regular ones, and that its journal is about this database alone.
 fn check_files(path: &RunPath) -> Result<(), LedgerError> {
-    path.check_file()?;
-    ["-wal", "-shm"].iter().try_for_each(|end| path.with_ending(end).check_file())?;
-    let journal = path.with_ending("-journal");
+    if !path.check_files(&["", "-wal", "-shm", JOURNAL])?.contains(&JOURNAL) {
+        return Ok(());
+    }
+    let journal = path.with_ending(JOURNAL);
     let Some(mut file) = journal.open()? else { return Ok(()) };
     let mut end = [0; NAMES_A_FILE.len()];
     let read = file

@@ -82,7 +82,7 @@ pub fn run(
             cancel: stopper.control().cancel.clone(),
             selection,
         },
-        scope: Arc::new(scope_of_run(prepared, &id, ledger.started()?)),
+        scope: Arc::new(scope_of_run(prepared, &id, ledger.started())),
         summary: RunSummary { run: id.clone(), status: Status::Succeeded, steps: Vec::new() },
         fault: None,
         output_paths: OutputPaths::beside(observers.files),

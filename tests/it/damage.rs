@@ -308,6 +308,8 @@ steps:
         "mv results elsewhere",
         "rm run.db",
         "rm run.db-wal",
+        "cp run.db-wal other && mv other run.db-wal",
+        "rm run.db-shm",
         "cp run.db other && mv other run.db",
         "rm results/first.jsonl",
         "rm results/second.jsonl",
