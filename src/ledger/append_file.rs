@@ -1,7 +1,7 @@
 //! Files that are only appended to: results and keys. Owns how much of them counts.
 
 use super::error::LedgerError;
-use super::files::{Place, io_error};
+use super::files::{Place, cut, io_error};
 use super::run_path::RunPath;
 use std::fs::File;
 use std::io::Write;
@@ -71,7 +71,7 @@ impl AppendFile {
 
     /// Cuts off everything from `end` on.
     pub(super) fn truncate(&mut self, end: u64) -> Result<(), LedgerError> {
-        self.file.set_len(end).map_err(|source| io_error("write", &self.path, source))?;
+        cut(&self.file, end).map_err(|source| io_error("write", &self.path, source))?;
         self.end = end;
         Ok(())
     }

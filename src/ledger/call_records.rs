@@ -7,7 +7,7 @@
 
 use super::call_scan::{MARK, Record, scan};
 use super::error::LedgerError;
-use super::files::{create_directories, io_error, sync_directory};
+use super::files::{create_directories, cut, io_error, sync_directory};
 use super::folder::StateFolder;
 use super::run_path::RunPath;
 use crate::model::ItemKey;
@@ -138,7 +138,7 @@ impl CallRecords {
     }
 
     fn cut(&self) -> Result<(), LedgerError> {
-        self.file.set_len(self.end).map_err(|source| io_error("write", &self.path, source))
+        cut(&self.file, self.end).map_err(|source| io_error("write", &self.path, source))
     }
 }
 

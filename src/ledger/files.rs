@@ -94,6 +94,12 @@ pub(super) fn remove_file(path: &RunPath) -> Result<(), LedgerError> {
     }
 }
 
+/// Cuts off what a file has beyond its end. A file that was cut to nothing is written to the disk by ext4 when it is closed, which would
+/// hold up the end of a step: so a new file is left alone.
+pub(super) fn cut(file: &File, end: u64) -> io::Result<()> {
+    if file.metadata()?.len() == end { Ok(()) } else { file.set_len(end) }
+}
+
 /// Waits until the names in a directory are on disk: after a power cut, a file whose name was not synced is gone even if its
 /// contents were.
 pub(super) fn sync_directory(path: &Path) -> Result<(), LedgerError> {

@@ -31,6 +31,15 @@ pub(super) fn create(folder: &RunFolder, meta: &RunMeta, durability: Durability)
     Ok(execution)
 }
 
+/// Begins the write-ahead log. With its first commit, SQLite waits until the head of the log is on disk, because pages of an earlier log
+/// may follow in the same file. Nothing follows in a new one: without its head it is empty.
+pub(super) fn begin_log(db: &Connection) -> rusqlite::Result<()> {
+    db.execute_batch(&format!(
+        "PRAGMA synchronous = OFF; PRAGMA user_version = {SCHEMA}; {}",
+        Durability::Normal.pragma()
+    ))
+}
+
 /// A database with the rows of the run and of its first execution, and the number of that.
 ///
 /// It is made in memory: on disk, SQLite would write each page twice and lock and sync files that nobody else knows of yet.
@@ -57,7 +66,6 @@ fn write(path: &RunPath, image: &[u8], durability: Durability) -> Result<(), Led
 /// Creates the tables with the rows of the run and of its first execution, whose number is returned.
 fn create_tables(db: &Connection, folder: &RunFolder, meta: &RunMeta) -> rusqlite::Result<i64> {
     db.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {SCHEMA};"))?;
-    seals::create_triggers(db)?;
     let [python, state] = meta.given.paths();
     db.execute(
         "INSERT INTO run (id, workflow, path, folder, params, batchmill, status, started, incremental, given, python,
@@ -81,6 +89,8 @@ fn create_tables(db: &Connection, folder: &RunFolder, meta: &RunMeta) -> rusqlit
         ],
     )?;
     let execution = Execution::begin(db, (&meta.source, &meta.machine))?;
+    seals::seal(db, &[&seals::RUN, &seals::EXECUTIONS])?;
+    seals::add_triggers(db)?;
     db.execute_batch("COMMIT")?;
     Ok(execution)
 }

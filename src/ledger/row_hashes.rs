@@ -5,7 +5,7 @@
 //! it.
 
 use super::error::LedgerError;
-use super::files::io_error;
+use super::files::{cut, io_error};
 use super::folder::RunFolder;
 use super::run_path::{RunPath, held};
 use crate::model::{ItemKey, StepName};
@@ -149,7 +149,7 @@ impl RowHashWriter {
         let path = folder.row_hashes(step);
         let (known, end) = RowHashes::read(&path)?;
         let mut file = path.append()?;
-        let cut = file.set_len(end).and_then(|()| file.seek(SeekFrom::Start(end)));
+        let cut = cut(&file, end).and_then(|()| file.seek(SeekFrom::Start(end)));
         cut.map_err(|source| io_error("write", &path, source))?;
         Ok(Self { known, file, bytes: Vec::new() })
     }

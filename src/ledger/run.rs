@@ -64,6 +64,9 @@ impl Ledger {
             folder.sync_names()?;
         }
         let db = Database::open(folder.database(), durability)?;
+        if durability == Durability::Normal {
+            db.run(new_database::begin_log)?;
+        }
         Self::new(db, Execution::new(execution, folder, durability, lock))
     }
 

@@ -52,7 +52,7 @@ pub(super) const ATTEMPTS: SealedTable =
 pub(super) const ITEM_FILES: SealedTable =
     SealedTable { name: "item_files", key: &["step", "path"], step: Some("step"), columns: "step, path, key, state" };
 
-const EXECUTIONS: SealedTable = SealedTable {
+pub(super) const EXECUTIONS: SealedTable = SealedTable {
     name: "executions",
     key: &["id"],
     step: None,
@@ -104,15 +104,23 @@ fn hash(row: &Context<'_>) -> i64 {
     hash.digest().cast_signed()
 }
 
-/// Creates the triggers in a database that has none and no rows.
-pub(super) fn create_triggers(db: &Connection) -> rusqlite::Result<()> {
-    let mut statements = String::new();
+/// Computes the checksums of all rows in these tables.
+pub(super) fn seal(db: &Connection, tables: &[&SealedTable]) -> rusqlite::Result<()> {
+    tables.iter().try_for_each(|table| db.execute(&table.seal(), []).map(drop))
+}
+
+/// Adds the triggers to a new database, for who opens it next. They are added as rows of the schema: `CREATE TRIGGER` would parse each of
+/// them twice, which takes a twentieth of the time that a run with one item takes.
+pub(super) fn add_triggers(db: &Connection) -> rusqlite::Result<()> {
+    db.execute_batch("PRAGMA writable_schema = ON")?;
+    let mut insert = db
+        .prepare("INSERT INTO sqlite_schema (type, name, tbl_name, rootpage, sql) VALUES ('trigger', ?1, ?2, 0, ?3)")?;
     for table in SEALED {
         for event in EVENTS {
-            let _ = write!(statements, "{};", table.trigger(event));
+            insert.execute([&format!("{}_{event}", table.name), table.name, &table.trigger(event)])?;
         }
     }
-    db.execute_batch(&statements)
+    db.execute_batch("PRAGMA writable_schema = OFF")
 }
 
 /// Computes the checksums of all rows, and installs triggers for rows that are written later.
