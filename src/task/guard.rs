@@ -157,11 +157,11 @@ impl Guard {
     pub(super) fn groups(&self) -> Vec<u32> {
         let used = self.cells.lock().unwrap_or_else(PoisonError::into_inner).next.min(SIZE);
         let listed = listed(&self.page, used).unwrap_or_default();
-        listed.into_iter().filter_map(|[group, ..]| u32::try_from(group).ok()).filter(|group| *group != 0).collect()
+        listed.into_iter().filter_map(|[group, ..]| u32::try_from(group).ok()).collect()
     }
 }
 
-/// The cells of the first so many bytes.
+/// The cells of attempts among the first so many bytes.
 fn listed(page: &File, used: u64) -> io::Result<Vec<[u64; 3]>> {
     let mut bytes = vec![0; usize::try_from(used).unwrap_or(0)];
     page.read_exact_at(&mut bytes, 0)?;
@@ -169,7 +169,7 @@ fn listed(page: &File, used: u64) -> io::Result<Vec<[u64; 3]>> {
         let at = usize::try_from(at).unwrap_or(0);
         u64::from_ne_bytes(cell[at..at + 8].try_into().expect("eight bytes"))
     };
-    let cells = bytes.chunks_exact(usize::try_from(CELL).unwrap_or(1));
+    let cells = bytes.chunks_exact(usize::try_from(CELL).unwrap_or(1)).filter(|cell| number(cell, 0) != 0);
     Ok(cells.map(|cell| [0, NUMBER, SINCE].map(|at| number(cell, at))).collect())
 }
 
@@ -301,7 +301,11 @@ pub fn watch() -> io::Result<()> {
     let mut stdin = io::stdin().lock();
     while stdin.read(&mut [0; 64])? > 0 {}
     let run = std::env::var(RUN_ID).unwrap_or_default();
-    let listed: Vec<_> = listed(&page, SIZE)?.into_iter().filter(|[group, ..]| *group != 0).collect();
+    let listed = listed(&page, SIZE)?;
+    if listed.is_empty() {
+        // As at the end of a run that ended by itself. To look through all processes would hold it up.
+        return Ok(());
+    }
     let is_starting = listed.iter().any(|[group, ..]| *group == STARTING);
     let kin = |[group, number, since]: [u64; 3]| {
         let root = i32::try_from(group).ok().and_then(Pid::from_raw);
