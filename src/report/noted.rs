@@ -7,7 +7,7 @@ use crate::model::{Event, Listener, RunId};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
-/// Time between two notes.
+/// Time between two notes, and from the start of a step to the first one: most steps that are shorter have nothing to say.
 const EVERY: Duration = Duration::from_millis(500);
 
 /// A running step, and when it started: milliseconds since 1970, UTC.
@@ -45,29 +45,33 @@ pub struct NoteKeeper {
     keep: Option<KeepNote>,
     /// The running step, and when it started.
     step: Option<(i64, StepProgress)>,
-    written: Option<Instant>,
+    /// When the next note may be written.
+    due: Instant,
     is_stale: bool,
+    /// Whether there is one, as far as is known.
+    exists: bool,
 }
 
 impl NoteKeeper {
     /// Keeps the note of the run that will start. `open` tells where.
     pub fn new(open: Box<dyn Fn(&RunId) -> KeepNote + Send>) -> Self {
-        Self { open, keep: None, step: None, written: None, is_stale: false }
+        Self { open, keep: None, step: None, due: Instant::now(), is_stale: false, exists: true }
     }
 
     fn write_if_due(&mut self) {
-        if !self.is_stale || self.written.is_some_and(|written| written.elapsed() < EVERY) {
+        if !self.is_stale || Instant::now() < self.due {
             return;
         }
         if let (Some(keep), Some((started, step))) = (&mut self.keep, &self.step) {
             keep(Some(&Noted::bytes(*started, step)));
-            (self.written, self.is_stale) = (Some(Instant::now()), false);
+            (self.due, self.is_stale, self.exists) = (Instant::now() + EVERY, false, true);
         }
     }
 
     fn delete(&mut self) {
-        if let Some(keep) = &mut self.keep {
+        if let Some(keep) = self.keep.as_mut().filter(|_| self.exists) {
             keep(None);
+            self.exists = false;
         }
     }
 }
@@ -85,6 +89,7 @@ impl Listener for NoteKeeper {
             }
             Event::StepStarted { .. } => {
                 let now = wall_clock().as_millisecond();
+                self.due = Instant::now() + EVERY;
                 self.step = StepProgress::started(event).map(|step| (now, step));
             }
             Event::BatchFinished { .. } | Event::StepLoad { .. } | Event::ItemSlow { .. } => {}

@@ -67,8 +67,7 @@ impl UsageMeter {
             io_pressure: pressure("io"),
             ..Usage::default()
         };
-        let io = PathBuf::from("/proc/self/io");
-        (usage.read, usage.written) = (named(&io, "read_bytes:"), named(&io, "write_bytes:"));
+        [usage.read, usage.written] = READ_AND_WRITTEN.of(&PathBuf::from("/proc/self/io"));
         for child in self.guard.iter().flat_map(|guard| guard.groups()) {
             self.add_tree(child, &mut usage);
         }
@@ -99,10 +98,12 @@ impl UsageMeter {
         below(root, |pid| {
             let path = |file: &str| PathBuf::from(format!("/proc/{pid}/{file}"));
             usage.task_cpu += cpu_of_process(&path("stat"));
-            usage.task_memory += named(&path("status"), "VmRSS:") * 1024;
-            usage.largest_process = usage.largest_process.max(named(&path("status"), "VmHWM:") * 1024);
-            usage.read += named(&path("io"), "read_bytes:");
-            usage.written += named(&path("io"), "write_bytes:");
+            let [memory, peak] = Names(["VmRSS:", "VmHWM:"]).of(&path("status"));
+            usage.task_memory += memory * 1024;
+            usage.largest_process = usage.largest_process.max(peak * 1024);
+            let [read, written] = READ_AND_WRITTEN.of(&path("io"));
+            usage.read += read;
+            usage.written += written;
         });
     }
 }
@@ -178,11 +179,27 @@ fn cpu_of_process(stat: &PathBuf) -> u64 {
     times.filter_map(|time| time.parse::<u64>().ok()).sum::<u64>() * TICK
 }
 
+/// Names at the starts of lines, each before a number.
+struct Names<const N: usize>([&'static str; N]);
+
+/// In `/proc/PID/io`.
+const READ_AND_WRITTEN: Names<2> = Names(["read_bytes:", "write_bytes:"]);
+
+impl<const N: usize> Names<N> {
+    /// Their numbers in a file; 0 for a name that it does not have.
+    fn of(&self, path: &PathBuf) -> [u64; N] {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        self.0.map(|name| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+        })
+    }
+}
+
 /// The number behind a name at the start of a line; 0 if there is none.
-fn named(path: &PathBuf, name: &str) -> u64 {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(name));
-    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+fn named(path: &PathBuf, name: &'static str) -> u64 {
+    let [number] = Names([name]).of(path);
+    number
 }
 
 /// For how long some process of the machine has waited for a resource, in microseconds; 0 if the kernel does not tell.
