@@ -56,7 +56,7 @@ fn image(folder: &RunFolder, meta: &RunMeta) -> rusqlite::Result<(Vec<u8>, i64)>
 fn write(path: &RunPath, image: &[u8], durability: Durability) -> Result<(), LedgerError> {
     let mut file = path.append()?;
     let written = file.write_all(image).and_then(|()| match durability {
-        // Nothing is lost yet.
+        // There is nothing to lose yet.
         Durability::Normal => Ok(()),
         Durability::Full => file.sync_all(),
     });

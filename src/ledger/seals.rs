@@ -109,7 +109,7 @@ pub(super) fn seal(db: &Connection, tables: &[&SealedTable]) -> rusqlite::Result
     tables.iter().try_for_each(|table| db.execute(&table.seal(), []).map(drop))
 }
 
-/// Adds the triggers to a new database, for who opens it next. They are added as rows of the schema: `CREATE TRIGGER` would parse each of
+/// Adds the triggers to a new database, for whoever opens it next. They are added as rows of the schema: `CREATE TRIGGER` would parse each of
 /// them twice, which takes a twentieth of the time that a run with one item takes.
 pub(super) fn add_triggers(db: &Connection) -> rusqlite::Result<()> {
     db.execute_batch("PRAGMA writable_schema = ON")?;
