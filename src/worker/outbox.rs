@@ -27,6 +27,9 @@ const GUARDS_TIME: Duration = Duration::from_secs(2);
 /// How many bytes may wait until they are sent.
 const FULL: usize = 1 << 20;
 
+/// Results with so many bytes are not copied before they are sent.
+const LONG: usize = 64 << 10;
+
 /// The results and logs that were not sent yet.
 #[derive(Debug)]
 pub(super) struct Outbox {
@@ -199,13 +202,22 @@ fn end_without_engine() {
 }
 
 impl Pending {
+    /// Completes the message that results are appended to. A long one is sent at once, after those before it: to put it among them would
+    /// copy it.
     fn close(&mut self) -> Result<(), WireError> {
         if self.open.count > 0 {
             if !self.segments.is_empty() {
                 (self.open.lines, self.open.form) = (self.segments.take(), ResultForm::Pickle);
             }
-            let results = WorkerMessage::Results(std::mem::take(&mut self.open));
-            write_frame(&mut self.frames, &results)?;
+            let results = std::mem::take(&mut self.open);
+            let is_long = results.lines.len() >= LONG;
+            let results = WorkerMessage::Results(results);
+            if is_long {
+                self.send_frames()?;
+                write_frame(&mut self.socket, &results)?;
+            } else {
+                write_frame(&mut self.frames, &results)?;
+            }
             // The next message will be about as long, so it reuses the buffer.
             if let WorkerMessage::Results(Results { mut lines, .. }) = results {
                 lines.clear();
@@ -217,10 +229,14 @@ impl Pending {
 
     fn send(&mut self) -> Result<(), WireError> {
         self.close()?;
+        self.send_frames()
+    }
+
+    fn send_frames(&mut self) -> Result<(), WireError> {
         if !self.frames.is_empty() {
             self.socket.write_all(&self.frames)?;
             self.frames.clear();
-            self.frames.shrink_to(FULL);
+            self.frames.shrink_to(2 * FULL);
         }
         Ok(())
     }
