@@ -3,10 +3,36 @@
 use super::error::CliError;
 use super::stderr::tell;
 use super::stdout::written;
+use crate::export::real_path;
 use crate::text::Printable;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
+
+/// Where to write instead.
+const HELP: &str = "name a file in a directory that exists, or `-` for stdout";
+
+/// Checks that [`save`] can write to a path and does not replace the workflow file. For verbs that work for a while before they write.
+pub fn check_target(path: &Path, workflow: &Path) -> Result<(), CliError> {
+    if path == Path::new("-") {
+        return Ok(());
+    }
+    let (real, shown) = (real_path(path), Printable::path(path));
+    if real == real_path(workflow) {
+        return Err(
+            CliError::bad(format!("`{shown}` is the workflow file and would be replaced")).help("choose another file")
+        );
+    }
+    let folder = real.parent().unwrap_or(&real);
+    let cause = if real.is_dir() {
+        "it is a directory".to_owned()
+    } else if folder.is_dir() {
+        return Ok(());
+    } else {
+        format!("the directory `{}` does not exist", Printable::path(path.parent().unwrap_or(folder)))
+    };
+    Err(CliError::bad(format!("cannot write `{shown}`: {cause}")).help(HELP))
+}
 
 /// Writes a file, or stdout if its name is `-`. Nobody sees half a file: it is written under a temporary name in the same directory,
 /// then renamed.
@@ -16,21 +42,19 @@ pub fn save(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -
         return written(write(&mut stdout).and_then(|()| stdout.flush()));
     }
     let cannot = |error: io::Error| {
-        CliError::bad(format!("cannot write `{}`", path.display()))
-            .caused_by(&error)
-            .help("name a file in a directory that exists, or `-` for stdout")
+        CliError::bad(format!("cannot write `{}`", Printable::path(path))).caused_by(&error).help(HELP)
     };
     let mut name = path.file_name().ok_or_else(|| cannot(io::ErrorKind::IsADirectory.into()))?.to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
-    let beside = path.with_file_name(name);
-    let result = File::create(&beside).and_then(|file| {
+    let temporary = path.with_file_name(name);
+    let result = File::create(&temporary).and_then(|file| {
         let mut out = BufWriter::new(file);
         write(&mut out)?;
         out.flush()?;
-        fs::rename(&beside, path)
+        fs::rename(&temporary, path)
     });
     if result.is_err() {
-        drop(fs::remove_file(&beside));
+        drop(fs::remove_file(&temporary));
     }
     result.map_err(cannot)?;
     tell(format!("wrote {}", Printable::line(path.display().to_string())));

@@ -94,8 +94,8 @@ pub(super) fn remove_file(path: &RunPath) -> Result<(), LedgerError> {
     }
 }
 
-/// Cuts off what a file has beyond its end. A file that was cut to nothing is written to the disk by ext4 when it is closed, which would
-/// hold up the end of a step: so a new file is left alone.
+/// Cuts off what a file has beyond its end. A new file is left alone: if a file was ever truncated to nothing, ext4 writes it to disk when
+/// it is closed, which would delay the end of a step.
 pub(super) fn cut(file: &File, end: u64) -> io::Result<()> {
     if file.metadata()?.len() == end { Ok(()) } else { file.set_len(end) }
 }

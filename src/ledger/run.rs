@@ -204,7 +204,7 @@ impl Ledger {
     }
 }
 
-/// The database and its other files, which SQLite keeps beside it while a run is under way.
+/// The database, and the files that SQLite keeps next to it during a run.
 fn database_files(database: &RunPath) -> [RunPath; 3] {
     ["", "-wal", "-shm"].map(|end| database.with_ending(end))
 }

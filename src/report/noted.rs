@@ -7,7 +7,7 @@ use crate::model::{Event, Listener, RunId};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
-/// Time between two notes, and from the start of a step to the first one: most steps that are shorter have nothing to say.
+/// Time between two notes, and from the start of a step to its first one. A shorter step needs none.
 const EVERY: Duration = Duration::from_millis(500);
 
 /// A running step, and when it started: milliseconds since 1970, UTC.

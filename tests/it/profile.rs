@@ -164,9 +164,11 @@ fn files_that_a_profile_cannot_write_are_refused_before_anything_runs() {
     for (arguments, words) in [
         (&["--output", "a.json", "--flame", "a.json"][..], "`--output` and `--flame` cannot both be `a.json`"),
         (&["--flame", "a.json"][..], "is not Python code"),
-        (&["--output", "none/page.html"][..], "cannot write `none/page.html`: there is no directory `none`"),
+        (&["--output", "none/page.html"][..], "cannot write `none/page.html`: the directory `none` does not exist"),
         (&["--output", "."][..], "cannot write `.`: it is a directory"),
         (&["--output", "workflow.yaml"][..], "`workflow.yaml` is the workflow file"),
+        (&["--flame", "./workflow.yaml"][..], "`./workflow.yaml` is the workflow file"),
+        (&["--output", "a.json", "--flame", "./a.json"][..], "`--output` and `--flame` cannot both be `a.json`"),
     ] {
         let all = [&["profile", "workflow.yaml", "--yes"], arguments].concat();
         let ended = sandbox.batchmill(&all).exits_with(2);

@@ -6,11 +6,12 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::lookup::latest_run_of;
 use crate::cli::prepare::{load, options};
-use crate::cli::save::save;
+use crate::cli::save::{check_target, save};
 use crate::cli::stderr::tell;
 use crate::cli::stdout::{print, print_json};
 use crate::compile::{Prepared, PreparedStep, prepare};
 use crate::explain::{profile_page, speedscope};
+use crate::export::real_path;
 use crate::ledger::{Reader, RunFolder, StateFolder};
 use crate::profile::{Key, Outcome, ProfileError, ProfileRequest, SAMPLE_PERIOD, profile, text};
 use crate::report::shell_word;
@@ -116,30 +117,15 @@ impl ProfileArgs {
         self.output.as_deref().into_iter().chain(self.flame.as_deref())
     }
 
-    /// Checks the files to write: a profile takes a minute, and what is wrong with them is wrong before.
+    /// Checks the files to write before anything is measured, which takes a minute.
     fn check_files(&self) -> Result<(), CliError> {
         if let (Some(output), Some(flame)) = (&self.output, &self.flame)
-            && output == flame
+            && real_path(output) == real_path(flame)
         {
             let message = format!("`--output` and `--flame` cannot both be `{}`", Printable::path(output));
             return Err(CliError::bad(message).help("choose another file for one of them"));
         }
-        for path in self.files().filter(|path| *path != Path::new("-")) {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let shown = Printable::path(path);
-            if path == self.workflow.file {
-                let message = format!("`{shown}` is the workflow file, and would be replaced");
-                return Err(CliError::bad(message).help("choose another file for `--output` and `--flame`"));
-            }
-            let cause = match () {
-                () if path.is_dir() => "it is a directory".to_owned(),
-                () if !folder.is_dir() => format!("there is no directory `{}`", Printable::path(folder)),
-                () => continue,
-            };
-            return Err(CliError::bad(format!("cannot write `{shown}`: {cause}"))
-                .help("name a file in a directory that exists, or `-` for stdout"));
-        }
-        Ok(())
+        self.files().try_for_each(|path| check_target(path, &self.workflow.file))
     }
 
     /// Writes the files that were asked for.
