@@ -13,7 +13,7 @@ use super::processes::{ATTEMPT_ID, BETWEEN_MARKS, Kin, RUN_ID, SharedProcesses, 
 use crate::model::RunId;
 use nix::sys::signal::SigSet;
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
-use rustix::process::Pid;
+use rustix::process::{Pid, getppid};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read};
@@ -24,7 +24,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle, sleep};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The command-line argument that makes `batchmill` a guard.
 pub const VERB: &str = "guard-children";
@@ -52,6 +52,10 @@ const MOST_GUARDS: usize = 100;
 /// A child that was being started needs some time to become what it will be.
 const LOOKS: usize = 5;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+
+/// How long an engine that has closed its end of the pipe may take to end, and how often to look.
+const ENDING: Duration = Duration::from_secs(1);
+const BETWEEN_LOOKS_AT_ENGINE: Duration = Duration::from_micros(100);
 
 /// The engine's side.
 #[derive(Debug)]
@@ -298,6 +302,7 @@ pub fn watch() -> io::Result<()> {
     if page.metadata()?.len() != SIZE {
         return Err(io::Error::other("internal command: only batchmill itself runs this"));
     }
+    let engine = getppid();
     let mut stdin = io::stdin().lock();
     while stdin.read(&mut [0; 64])? > 0 {}
     let run = std::env::var(RUN_ID).unwrap_or_default();
@@ -306,6 +311,7 @@ pub fn watch() -> io::Result<()> {
         // As at the end of a run that ended by itself. To look through all processes would hold it up.
         return Ok(());
     }
+    wait_for_end_of(engine);
     let is_starting = listed.iter().any(|[group, ..]| *group == STARTING);
     let kin = |[group, number, since]: [u64; 3]| {
         let root = i32::try_from(group).ok().and_then(Pid::from_raw);
@@ -321,4 +327,14 @@ pub fn watch() -> io::Result<()> {
         Hunt::new(attempts.clone(), Arc::default()).end();
     }
     Ok(())
+}
+
+/// Waits until the kernel has given the engine's children to another parent. It closes the pipe a little earlier, and when a parent
+/// ends, it sends SIGHUP to groups whose members are stopped. A worker that were stopped too early would die of it, and what it has
+/// started without a mark could not be found any more.
+fn wait_for_end_of(engine: Option<Pid>) {
+    let last = Instant::now() + ENDING;
+    while getppid() == engine && Instant::now() < last {
+        sleep(BETWEEN_LOOKS_AT_ENGINE);
+    }
 }

@@ -8,6 +8,7 @@ use super::processes::{Kin, Process, SharedProcesses};
 use super::wait::wait;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
@@ -31,6 +32,13 @@ pub(super) struct Look {
     has_gaps: bool,
 }
 
+/// A process that is to be killed.
+struct Caught {
+    /// When it started, and its number: a child comes after its parent.
+    since: (u64, i32),
+    process: OwnedFd,
+}
+
 /// Ends the processes of some attempts.
 pub(super) struct Hunt {
     attempts: Vec<Kin>,
@@ -38,7 +46,7 @@ pub(super) struct Hunt {
     /// When those that were found started, by number.
     known: HashMap<i32, u64>,
     /// Those that are to be killed.
-    caught: Vec<OwnedFd>,
+    caught: Vec<Caught>,
 }
 
 impl Hunt {
@@ -61,7 +69,7 @@ impl Hunt {
                 is_quiet = false;
                 if let Some(process) = hold(pid, started) {
                     self.known.insert(pid, started);
-                    self.caught.push(process);
+                    self.caught.push(Caught { since: (started, pid), process });
                 }
             }
         }
@@ -75,14 +83,16 @@ impl Hunt {
         signal(&self.caught, Signal::STOP);
         loop {
             self.stop_all(last);
-            self.signal_groups(Signal::KILL);
-            let killed = std::mem::take(&mut self.caught);
+            let mut killed = std::mem::take(&mut self.caught);
+            // Children first: when a parent ends, the kernel wakes the stopped groups that it leaves.
+            killed.sort_unstable_by_key(|caught| Reverse(caught.since));
             signal(&killed, Signal::KILL);
+            self.signal_groups(Signal::KILL);
             if killed.is_empty() || Instant::now() >= last {
                 return;
             }
             let dying = Instant::now() + DYING;
-            for process in &killed {
+            for Caught { process, .. } in &killed {
                 // Whether it has ended or not, others are looked for next.
                 let _ = wait(&mut [PollFd::new(process, PollFlags::IN)], Some(dying));
             }
@@ -114,8 +124,8 @@ fn hold(pid: i32, started: u64) -> Option<OwnedFd> {
     (Process::read(pid)?.started == started).then_some(process)
 }
 
-fn signal(processes: &[OwnedFd], signal: Signal) {
-    for process in processes {
+fn signal(caught: &[Caught], signal: Signal) {
+    for Caught { process, .. } in caught {
         // It may have ended, or belong to another user.
         let _ = pidfd_send_signal(process, signal);
     }

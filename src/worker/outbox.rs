@@ -22,7 +22,7 @@ const TICK: Duration = Duration::from_millis(10);
 const LOOK: Duration = Duration::from_secs(1);
 
 /// How long the guard may take to end a worker whose engine is gone, before the worker ends itself.
-const GUARDS_TIME: Duration = Duration::from_secs(2);
+const GUARDS_TIME: Duration = Duration::from_secs(5);
 
 /// How many bytes may wait until they are sent.
 const FULL: usize = 1 << 20;
