@@ -3,7 +3,8 @@
 //! Hill climbing on finished items per second, as in the thread pool of .NET (J. L. Hellerstein, V. Morrison, E. Eilebrecht,
 //! "Optimizing Concurrency Levels in the .NET ThreadPool", 2009). That one follows noise upwards; so here a wider step must be
 //! clearly faster, and of widths that are as fast the narrowest wins. Widths grow by a third to a half each, so that the way to
-//! the widest is short.
+//! the widest is short. The throughput of a machine changes while nobody touches the width, by other programs and other machines
+//! beside it. So a width that is not far better is compared with the one before it once more, in the other order.
 
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,9 @@ const GAIN: f64 = 1.05;
 
 /// A narrower one may be slower by this.
 const LOSS: f64 = 0.98;
+
+/// One that is faster by this needs no second look.
+const PLAIN_GAIN: f64 = 1.2;
 
 /// A throughput is measured for at least this long, ..
 const SHORTEST: Duration = Duration::from_millis(300);
@@ -31,7 +35,7 @@ const REST: Duration = Duration::from_secs(10);
 const LONGEST_REST: Duration = Duration::from_secs(120);
 
 /// What is being tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Phase {
     /// The width to begin with, or to compare with again.
     Here,
@@ -39,6 +43,8 @@ enum Phase {
     Up,
     /// A narrower one.
     Down,
+    /// The best one so far, once more, after another seemed better: that width, by its place, and its throughput.
+    Back(usize, f64),
     /// Nothing, until then.
     Resting(Instant),
 }
@@ -149,18 +155,40 @@ impl Climber {
                 self.first.get_or_insert((self.width(), rate));
                 self.try_up((now, most));
             }
-            Phase::Up if rate > GAIN * self.best_rate => {
-                (self.best, self.best_rate, self.moved) = (self.at, rate, true);
-                self.try_up((now, most));
-            }
+            Phase::Up if rate > PLAIN_GAIN * self.best_rate => self.accept((self.at, rate), (now, most)),
+            Phase::Up if rate > GAIN * self.best_rate => self.go_back(rate),
             // What is narrower than the best was slower, if the climb came from there.
             Phase::Up if self.moved => self.settle(now),
             Phase::Up => self.try_down(now),
-            Phase::Down if rate > LOSS * self.best_rate => {
-                (self.best, self.best_rate, self.moved) = (self.at, rate.max(self.best_rate), true);
-                self.try_down(now);
-            }
+            Phase::Down if rate > LOSS * self.best_rate => self.go_back(rate),
             Phase::Down => self.settle(now),
+            Phase::Back(other, then) => {
+                self.best_rate = rate;
+                let least = if other > self.best { GAIN } else { LOSS };
+                match then > least * rate {
+                    true => self.accept((other, then), (now, most)),
+                    false if self.moved || other < self.best => self.settle(now),
+                    false => self.try_down(now),
+                }
+            }
+        }
+    }
+
+    /// Compares with the best one so far once more.
+    fn go_back(&mut self, rate: f64) {
+        (self.phase, self.at) = (Phase::Back(self.at, rate), self.best);
+    }
+
+    /// Takes a width for the best so far, and goes on in its direction.
+    fn accept(&mut self, (at, rate): (usize, f64), (now, most): (Instant, usize)) {
+        let is_wider = at > self.best;
+        // A narrower one may be slower, but not by that much again and again.
+        let rate = if is_wider { rate } else { rate.max(self.best_rate) };
+        (self.best, self.best_rate, self.moved) = (at, rate, true);
+        if is_wider {
+            self.try_up((now, most));
+        } else {
+            self.try_down(now);
         }
     }
 
@@ -228,6 +256,20 @@ mod tests {
     fn noise_does_not_widen_a_step() {
         let (width, climber) = climbed(2, 32, 300, |width, _| 50.0 * (width as f64).min(2.0));
         assert!(width <= 3, "{climber:?}");
+    }
+
+    /// Slow for some seconds, then fast for some.
+    #[test]
+    fn a_machine_of_uneven_speed_does_not_mislead_it() {
+        let (mut most, mut least) = (0, usize::MAX);
+        for period in 10..60 {
+            let speed = |second: f64| if (second * 10.0) as u64 / period % 2 == 0 { 1.0 } else { 0.65 };
+            let rate = |width: usize, second: f64| 500.0 * (width as f64).min(2.0) * speed(second);
+            let (width, ..) = climbed(2, 32, 15, rate).1.found().unwrap();
+            (most, least) = (most.max(width), least.min(width));
+        }
+        assert!(least >= 2, "{least}");
+        assert!(most <= 4, "{most}");
     }
 
     #[test]
