@@ -28,6 +28,12 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// A window takes at least this.
 const SHORTEST: Duration = Duration::from_millis(120);
 
+/// The share of the time that is left which a map may take, as a divisor.
+const MAPPING: u32 = 3;
+
+/// The most widths of a map, besides that of the file.
+const MAPPED: usize = 3;
+
 /// The most sessions.
 const MOST_SESSIONS: usize = 40;
 
@@ -105,10 +111,50 @@ impl Plan<'_> {
     fn refine(&self, sweep: &mut Sweep<'_, '_>, rounds: &mut Rounds, base: usize) -> Result<(), Halt> {
         rounds.round(sweep)?;
         self.vary(sweep, rounds, base)?;
+        let (widths, reserve) = self.reserve(sweep, rounds);
+        sweep.deadline -= reserve;
         self.widen(sweep, rounds)?;
         self.cover(sweep, rounds, base)?;
         while !self.is_clear(sweep) && rounds.fits(sweep) {
             rounds.round(sweep)?;
+        }
+        sweep.deadline += reserve;
+        self.map(sweep, rounds, widths)
+    }
+
+    /// How many widths a map of widths and sizes of batches may have, and the time for it. The answer comes first.
+    fn reserve(&self, sweep: &Sweep<'_, '_>, rounds: &Rounds) -> (usize, Duration) {
+        let left = sweep.deadline.saturating_duration_since(Instant::now());
+        let cost = |widths: usize| rounds.cost(widths * self.other_sizes(sweep).len());
+        let widths = (1..=MAPPED).rev().find(|widths| cost(*widths) < left / MAPPING).unwrap_or(0);
+        (widths, cost(widths))
+    }
+
+    /// The sizes of batches that were tried, except that of the file.
+    fn other_sizes(&self, sweep: &Sweep<'_, '_>) -> Vec<Option<usize>> {
+        let tried = sweep.sessions.iter().map(|session| session.setup);
+        let others = tried.filter(|setup| setup.threads.is_none() && setup.batch_size != self.own.batch_size);
+        others.map(|setup| setup.batch_size).collect()
+    }
+
+    /// Measures widths and sizes of batches combined, each once. They are no part of the answer.
+    fn map(&self, sweep: &mut Sweep<'_, '_>, rounds: &Rounds, most: usize) -> Result<(), Halt> {
+        let tried = sweep.sessions.iter().map(|session| session.setup).filter(|setup| self.is_width(*setup));
+        let mut widths: Vec<usize> = tried.map(|setup| setup.width).collect();
+        let widest = widths.iter().max().copied().unwrap_or(1);
+        widths.retain(|width| {
+            *width != self.own.width && [1, self.machine.cores, 2 * self.machine.cores, widest].contains(width)
+        });
+        widths.sort_unstable();
+        let sizes = self.other_sizes(sweep);
+        let corners =
+            widths.into_iter().rev().take(most).flat_map(|width| sizes.iter().map(move |size| (width, *size)));
+        for (width, batch_size) in corners.collect::<Vec<_>>() {
+            if !rounds.fits_one(sweep) {
+                break;
+            }
+            let session = sweep.open(Setup { width, batch_size, threads: None })?;
+            sweep.measure(session, rounds.length)?;
         }
         Ok(())
     }
@@ -174,6 +220,7 @@ impl Plan<'_> {
                     break;
                 }
                 let session = sweep.open(Setup { batch_size: Some(size), ..self.own })?;
+                sweep.measure(session, rounds.length)?;
                 last = (size, sweep.sessions[session].log().usual_time());
             }
         }
@@ -183,7 +230,8 @@ impl Plan<'_> {
         let is_crowded = wanted * self.own.width as f64 > CROWDED * self.machine.cores as f64;
         if wanted > CROWDED && is_crowded && rounds.fits_one(sweep) {
             let threads = (self.machine.cores / self.own.width).max(1);
-            sweep.open(Setup { threads: Some(threads), ..self.own })?;
+            let session = sweep.open(Setup { threads: Some(threads), ..self.own })?;
+            sweep.measure(session, rounds.length)?;
         }
         Ok(())
     }
@@ -263,6 +311,11 @@ impl Rounds {
     /// Whether a round ends in time.
     fn fits(&self, sweep: &Sweep<'_, '_>) -> bool {
         Instant::now() + (self.length + self.item) * count(sweep.sessions.len()) < sweep.deadline
+    }
+
+    /// How long it takes to open so many sessions and to measure each once.
+    fn cost(&self, sessions: usize) -> Duration {
+        (self.opening * 2 + self.length + self.item * 3) * count(sessions)
     }
 
     /// Whether another session can be opened and measured in time.

@@ -36,7 +36,7 @@ steps:
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("profile")
     (folder / "workflow.yaml").write_text(FLOW)
-    run = [BATCHMILL, "profile", "workflow.yaml", "--yes", "--budget", "12s", "--output", "page.html", "--format", "json"]
+    run = [BATCHMILL, "profile", "workflow.yaml", "--yes", "--budget", "16s", "--output", "page.html", "--format", "json"]
     ended = subprocess.run(run, cwd=folder, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     return folder / "page.html", json.loads(ended.stdout)
@@ -70,6 +70,17 @@ def test_it_asks_for_nothing_and_no_chart_is_empty(page, made):
     sizes = {row["batch_size"] for row in made[1]["rows"] if row["width"] == own["width"] and row["threads"] == own["threads"]}
     # Throughput, efficiency and item times, and batch sizes if there was time to try some.
     assert len(drawn) == 3 + (len(sizes) > 1) and all(count > 0 for count in drawn)
+
+
+def test_a_map_shows_workers_and_batch_sizes_combined(page, made):
+    own = made[1]["own"]
+    combined = [row for row in made[1]["rows"] if row["width"] != own["width"] and row["batch_size"] != own["batch_size"]]
+    # If there was time to try some.
+    cells = page.find_elements(By.CSS_SELECTOR, ".heat td[data-value]")
+    shown = {float(cell.get_attribute("data-value")) for cell in cells}
+    assert bool(shown) == bool(combined)
+    assert {row["throughput"]["median"] for row in combined} <= shown
+    assert not shown or any("(now)" in cell.text for cell in cells)
 
 
 @pytest.mark.parametrize("width", [390, 1200, 2400])

@@ -2,6 +2,7 @@
 
 mod charts;
 mod flame;
+mod heat;
 
 use super::charts::histogram;
 use super::error::PageError;
@@ -11,6 +12,7 @@ use super::parts::states;
 use super::words::add_filters;
 use crate::profile::{Outcome, advised};
 use crate::text::Printable;
+use heat::HeatMap;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 use std::collections::BTreeSet;
@@ -36,6 +38,7 @@ pub fn profile_page(outcome: &Outcome, file: &str) -> Result<String, PageError> 
         own,
         advised => advised(outcome, file),
         charts => charts::charts(outcome, &environment)?,
+        heat => Value::from(Serde(HeatMap::of(outcome))),
         histogram => histogram(&bins)?,
         bins => Value::from(Serde(&bins)),
         deep => blocks.iter().map(|block| block.depth() + 1).max().unwrap_or(0),
