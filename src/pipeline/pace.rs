@@ -31,10 +31,10 @@ impl FrameSize {
     /// and short enough that nobody notices it at the end of a step or loses much to a kill.
     pub(super) const HERE: Self = Self { time: Duration::from_millis(8), batches: 1024, growth: 2, shrink: false };
 
-    /// For slots on other machines. A task of Dask takes its scheduler some 3 ms, which is to be a hundredth of a frame. Each frame on
-    /// the way there costs a round trip, so there are to be few.
+    /// For slots on other machines. A round trip through Dask takes 10 to 20 ms, which is to be a fiftieth of a frame. Each frame on
+    /// the way there costs one, so there are to be few.
     pub(super) const ELSEWHERE: Self =
-        Self { time: Duration::from_millis(500), batches: 1 << 18, growth: 8, shrink: true };
+        Self { time: Duration::from_secs(1), batches: 1 << 18, growth: 64, shrink: true };
 
     /// For batches that each travel alone.
     pub(super) fn alone(self) -> Self {
@@ -89,13 +89,13 @@ impl Pace {
     }
 
     /// How many batches the next frame takes, if so many are left. On other machines, frames are long: towards the end they become
-    /// shorter, so that slots finish together (guided self-scheduling: C. D. Polychronopoulos and D. J. Kuck, 1987), down to a
-    /// quarter, because each costs a round trip.
+    /// shorter, so that slots finish together (guided self-scheduling: C. D. Polychronopoulos and D. J. Kuck, 1987), down to an
+    /// eighth, because each costs a round trip.
     pub(super) fn frame(&self, left: Option<u64>) -> usize {
         let batches = self.batches();
         let Some(left) = left.filter(|_| self.frames.shrink) else { return batches };
         let share = usize::try_from(left.div_ceil(2 * self.slots.max(1) as u64)).unwrap_or(usize::MAX);
-        share.clamp(batches.div_ceil(4), batches)
+        share.clamp(batches.div_ceil(8), batches)
     }
 
     /// Learns from a frame with this many batches; `items` is the size of each, if they are equal. Only full frames
@@ -166,7 +166,7 @@ mod tests {
             pace.learn(pace.batches(), 100, Duration::from_millis(1) * u32::try_from(pace.batches()).unwrap());
             sizes.push(pace.batches());
         }
-        assert_eq!(sizes, [1, 8, 64, 192, 384, 384, 384]);
+        assert_eq!(sizes, [1, 64, 448, 896, 896, 896, 896]);
     }
 
     #[test]
@@ -176,7 +176,7 @@ mod tests {
         pace.batches.store(80, Ordering::Relaxed);
         assert_eq!(
             [None, Some(1000), Some(320), Some(200), Some(41), Some(3)].map(|left| pace.frame(left)),
-            [80, 80, 80, 50, 20, 20]
+            [80, 80, 80, 50, 11, 10]
         );
         let here = Pace::new(
             BatchSize::Exactly(NonZeroUsize::new(1).unwrap()),

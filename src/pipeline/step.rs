@@ -147,7 +147,7 @@ fn run_threads<R: Recorder>(
 ) -> Result<Fed, PipelineError<R::Error>> {
     let slots = job.settings.lane.width;
     // Frames that wait here are as small as was known when they were cut, and elsewhere each costs a round trip.
-    let usual = if job.context.host.remote.is_some() { 1 } else { 2 * slots };
+    let usual = if job.context.host.remote.is_some() { 0 } else { 2 * slots };
     let queue_size = job.settings.queue_size.unwrap_or(usual);
     let (work_tx, work_rx) = bounded(queue_size);
     let (feeding_tx, feeding_rx) = bounded(0);
