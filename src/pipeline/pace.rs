@@ -16,8 +16,10 @@ pub(super) struct Workload {
 /// How large frames may become.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FrameSize {
-    /// If a frame takes less than half of this, the next is larger; if it takes four times as long, the next is smaller.
+    /// If a frame takes less than half of this, the next is larger.
     time: Duration,
+    /// If a frame takes longer than this, the next is smaller.
+    longest: Duration,
     /// The most batches.
     batches: usize,
     /// How many times as large the next frame, or batch, may be: the first items may be much quicker than later ones.
@@ -29,12 +31,23 @@ pub(super) struct FrameSize {
 impl FrameSize {
     /// For slots on this machine. The time is long compared with the round trip and the commit of a frame, about 200 us together,
     /// and short enough that nobody notices it at the end of a step or loses much to a kill.
-    pub(super) const HERE: Self = Self { time: Duration::from_millis(8), batches: 1024, growth: 2, shrink: false };
+    pub(super) const HERE: Self = Self {
+        time: Duration::from_millis(8),
+        longest: Duration::from_millis(32),
+        batches: 1024,
+        growth: 2,
+        shrink: false,
+    };
 
     /// For slots on other machines. A round trip through Dask takes 10 to 20 ms, which is to be a fiftieth of a frame. Each frame on
     /// the way there costs one, so there are to be few.
-    pub(super) const ELSEWHERE: Self =
-        Self { time: Duration::from_secs(1), batches: 1 << 18, growth: 64, shrink: true };
+    pub(super) const ELSEWHERE: Self = Self {
+        time: Duration::from_secs(1),
+        longest: Duration::from_secs(2),
+        batches: 1 << 18,
+        growth: 64,
+        shrink: true,
+    };
 
     /// For batches that each travel alone.
     pub(super) fn alone(self) -> Self {
@@ -106,7 +119,7 @@ impl Pace {
         // A batch that can still grow does so first.
         if batches == now && took < self.frames.time / 2 && size >= self.most_items {
             self.batches.store((now * self.growth(took)).min(self.frames.batches), Ordering::Relaxed);
-        } else if took > self.frames.time * 4 && batches >= now {
+        } else if took > self.frames.longest && batches >= now {
             self.batches.store((now / 2).max(1), Ordering::Relaxed);
         }
         if self.most_items > 0 && items == size {

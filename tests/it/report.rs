@@ -292,9 +292,12 @@ fn what_cannot_be_written_or_read_is_named() {
     sandbox
         .batchmill(&["report", "-o", "missing/r.html"])
         .exits_with(2)
-        .says(&["cannot write `missing/r.html`", "No such file"]);
+        .says(&["cannot write `missing/r.html`", "the directory `missing` does not exist"]);
+    for (target, option) in [("workflow.yaml", "-o"), ("./workflow.yaml", "--trace")] {
+        sandbox.batchmill(&["report", option, target]).exits_with(2).says(&["is the workflow file"]);
+    }
     sandbox.batchmill(&["report", "-o", "."]).exits_with(2).says(&["cannot write `.`"]);
-    sandbox.batchmill(&["report", "-o", "x", "--trace", "x"]).exits_with(2).says(&["cannot both be `x`"]);
+    sandbox.batchmill(&["report", "-o", "x", "--trace", "./x"]).exits_with(2).says(&["cannot both be `./x`"]);
     sandbox.batchmill(&["report", "--against", "nothing"]).exits_with(2).says(&["nothing"]);
     assert!(!sandbox.exists("x"));
     let report = sandbox.batchmill(&["report"]).exits_with(0);

@@ -3,13 +3,14 @@
 use crate::cli::args::RunSelector;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::save::save;
+use crate::cli::save::{check_target, save};
 use crate::explain::{Against, Figures, page, trace};
+use crate::export::real_path;
 use crate::ledger::Reader;
 use crate::text::Printable;
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Arguments of `report`.
 #[derive(Debug, Args)]
@@ -45,6 +46,7 @@ impl ReportArgs {
         let reader = self.run.open()?;
         reader.check()?;
         let figures = Figures::read(&reader)?;
+        let path = self.target(&figures)?;
         let against = self.against.as_deref().map(|run| self.compare((&figures, &reader), run)).transpose()?;
         let report = match self.format {
             ReportFormat::Html => {
@@ -58,17 +60,24 @@ impl ReportArgs {
                 format!("{value:#}\n")
             }
         };
-        let extension = if self.format == ReportFormat::Html { "html" } else { "json" };
-        let path = self.output.unwrap_or_else(|| PathBuf::from(format!("report-{}.{extension}", figures.run)));
         if let Some(to) = &self.trace {
-            if *to == path {
-                let message = format!("`--trace` and the report cannot both be `{}`", to.display());
-                return Err(CliError::bad(message).help("choose another file for one of them"));
-            }
             save(to, |out| trace(&figures, out))?;
         }
         save(&path, |out| out.write_all(report.as_bytes()))?;
         Ok(Exit::Done)
+    }
+
+    /// Where the report goes. Nothing that is written replaces the workflow file, or the other file.
+    fn target(&self, figures: &Figures) -> Result<PathBuf, CliError> {
+        let extension = if self.format == ReportFormat::Html { "html" } else { "json" };
+        let path = self.output.clone().unwrap_or_else(|| PathBuf::from(format!("report-{}.{extension}", figures.run)));
+        if let Some(trace) = self.trace.as_ref().filter(|trace| real_path(trace) == real_path(&path)) {
+            let message = format!("`--trace` and the report cannot both be `{}`", Printable::path(trace));
+            return Err(CliError::bad(message).help("choose another file for one of them"));
+        }
+        let workflow = Path::new(&figures.directory).join(&figures.file);
+        self.trace.iter().chain([&path]).try_for_each(|target| check_target(target, &workflow))?;
+        Ok(path)
     }
 
     fn compare(&self, (figures, now): (&Figures, &Reader), run: &str) -> Result<Against, CliError> {
