@@ -263,7 +263,7 @@ mod tests {
     fn a_machine_of_uneven_speed_does_not_mislead_it() {
         let (mut most, mut least) = (0, usize::MAX);
         for period in 10..60 {
-            let speed = |second: f64| if (second * 10.0) as u64 / period % 2 == 0 { 1.0 } else { 0.65 };
+            let speed = |second: f64| if ((second * 10.0) as u64 / period).is_multiple_of(2) { 1.0 } else { 0.65 };
             let rate = |width: usize, second: f64| 500.0 * (width as f64).min(2.0) * speed(second);
             let (width, ..) = climbed(2, 32, 15, rate).1.found().unwrap();
             (most, least) = (most.max(width), least.min(width));

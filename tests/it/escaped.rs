@@ -219,7 +219,11 @@ fn no_child_without_a_mark_outlives_an_engine_that_is_killed_on_a_busy_machine()
     let cores = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for _ in 0..2 * cores {
-            scope.spawn(|| while !is_over.load(Ordering::Relaxed) {});
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
         }
         let outcome = catch_unwind(|| {
             for _ in 0..40 {
