@@ -29,6 +29,8 @@ __all__ = ["DaskExecutor"]
 
 # A program of so many bytes goes along with each frame; a larger one goes once.
 _ALONG = 1 << 20
+# How many results are fetched at a time. Dask fetches one after the other if its own thread for callbacks waits for each.
+_TAKERS = 8
 # Seconds between two looks whether workers have what frames need.
 _LOOK = 5.0
 
@@ -62,6 +64,7 @@ class DaskExecutor(Executor):
         self._which = which
         self._programs: dict[str, Any] = {}
         self._lock = threading.Lock()
+        self._takers = concurrent.futures.ThreadPoolExecutor(_TAKERS, thread_name_prefix="dask-result")
         # By the name of a frame: what it needs, and whom to tell.
         self._needing: dict[str, tuple[dict[str, float], Callable[[Outcome], None]]] = {}
         self._is_watched = False
@@ -154,7 +157,7 @@ class DaskExecutor(Executor):
             future.release()
             done(outcome)
 
-        future.add_done_callback(ended)
+        future.add_done_callback(lambda future: self._takers.submit(ended, future))
         return lambda: future.cancel(force=True)
 
     def _sent(self, program: Program) -> Any:
