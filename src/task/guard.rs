@@ -330,7 +330,7 @@ pub fn watch() -> io::Result<()> {
 }
 
 /// Waits until the kernel has given the engine's children to another parent. It closes the pipe a little earlier, and when a parent
-/// ends, it sends SIGHUP to groups whose members are stopped. A worker that were stopped too early would die of it, and what it has
+/// ends, it sends SIGHUP to groups whose members are stopped. A worker that was stopped too early would die of it, and what it has
 /// started without a mark could not be found any more.
 fn wait_for_end_of(engine: Option<Pid>) {
     let last = Instant::now() + ENDING;
