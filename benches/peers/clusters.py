@@ -84,12 +84,17 @@ def peer(name: str, job: Job, folder: Path, check: bool) -> float:
     return seconds
 
 
+def jobs(engine: str) -> int:
+    """As docs/scale.md advises: on Dask, the next frame of each thread waits in the queue of its worker."""
+    return 2 * up.WORKERS if engine == "dask" else up.WORKERS
+
+
 def own(job: Job, folder: Path, check: bool) -> tuple[float, float]:
     """The seconds of the step, and of all the rest."""
     events, out, state = folder / "events", folder / "records.jsonl", folder / "state"
     batchmill = str(Path(sys.executable).with_name("batchmill"))
     params = [f"data={job.data}", f"out={out}"] if job.workload == "py-records" else [f"n={job.n}"]
-    argv = [batchmill, "run", str(up.HERE / "workflows" / f"{job.workload}.yaml"), *params, f"jobs={up.WORKERS}"]
+    argv = [batchmill, "run", str(up.HERE / "workflows" / f"{job.workload}.yaml"), *params, f"jobs={jobs(job.engine)}"]
     argv += ["--executor", up.executor(job.engine, job.address), "--python", sys.executable]
     began = time.perf_counter()
     run([*argv, "--state-dir", str(state), "--progress", "none", "--events", str(events)])

@@ -218,7 +218,7 @@ fn no_child_without_a_mark_outlives_an_engine_that_is_killed_on_a_busy_machine()
     let names = ["bare", "session", "daemon"];
     let cores = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
-        for _ in 0..2 * cores {
+        for _ in 0..cores {
             scope.spawn(|| {
                 while !is_over.load(Ordering::Relaxed) {
                     std::hint::spin_loop();
@@ -226,7 +226,7 @@ fn no_child_without_a_mark_outlives_an_engine_that_is_killed_on_a_busy_machine()
             });
         }
         let outcome = catch_unwind(|| {
-            for _ in 0..40 {
+            for _ in 0..25 {
                 let sandbox = python_with(&names, End::EngineKilled);
                 ends_by(&sandbox, &names, End::EngineKilled);
                 left(&sandbox, 0, "killed on a busy machine");
