@@ -11,7 +11,7 @@
 use super::hunt::Hunt;
 use super::processes::{ATTEMPT_ID, BETWEEN_MARKS, Kin, RUN_ID, SharedProcesses, now, since_boot};
 use crate::model::RunId;
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigSet, SigmaskHow};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::process::{Pid, getppid};
 use std::collections::VecDeque;
@@ -203,7 +203,11 @@ impl GuardProcesses {
         let mut command = Command::new("/proc/self/exe");
         command.arg(VERB).env(RUN_ID, &self.run.0).process_group(0);
         command.stdin(self.theirs.try_clone()?).stdout(Stdio::from(self.page.try_clone()?)).stderr(Stdio::null());
-        command.spawn()
+        // It inherits the mask: a signal must not end it before its first instruction either.
+        let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+        let spawned = command.spawn();
+        before.thread_set_mask()?;
+        spawned
     }
 
     /// Replaces the guard if it ends before the engine closes its end of the pipe.
