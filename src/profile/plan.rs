@@ -137,7 +137,7 @@ impl Plan<'_> {
         others.map(|setup| setup.batch_size).collect()
     }
 
-    /// Measures widths and sizes of batches combined, each once. They are no part of the answer.
+    /// Measures widths and sizes of batches combined, each once. The answer does not depend on them.
     fn map(&self, sweep: &mut Sweep<'_, '_>, rounds: &Rounds, most: usize) -> Result<(), Halt> {
         let tried = sweep.sessions.iter().map(|session| session.setup).filter(|setup| self.is_width(*setup));
         let mut widths: Vec<usize> = tried.map(|setup| setup.width).collect();
