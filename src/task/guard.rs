@@ -8,6 +8,7 @@
 //!
 //! No signal that can be blocked ends the guard before the engine. A guard that was killed is replaced.
 
+use super::doomed::{self, Doomed, noted};
 use super::hunt::Hunt;
 use super::processes::{ATTEMPT_ID, BETWEEN_MARKS, Kin, RUN_ID, SharedProcesses, now, since_boot};
 use crate::model::RunId;
@@ -31,6 +32,9 @@ pub const VERB: &str = "guard-children";
 
 /// Bytes of the memfd: enough for thirty thousand lanes. Unused pages take no memory.
 const SIZE: u64 = 1 << 20;
+
+/// Bytes of the cells. The rest has the processes that are being ended.
+const CELLS: u64 = SIZE - doomed::BYTES;
 
 /// A cell has three numbers of eight bytes: the process group of the child, the number of the attempt, and when it began.
 const CELL: u64 = 32;
@@ -88,13 +92,16 @@ struct Attempts {
     /// Those that were ended.
     ended: Mutex<VecDeque<Kin>>,
     shared: Arc<SharedProcesses>,
+    /// What is being ended.
+    doomed: Arc<Doomed>,
 }
 
 impl Attempts {
-    fn new() -> Self {
+    fn new(page: Arc<File>) -> Self {
         let outer = std::env::var(ATTEMPT_ID).map(|outer| format!("{outer}{BETWEEN_MARKS}")).unwrap_or_default();
         let next = AtomicU64::new(u64::try_from(since_boot().as_nanos()).unwrap_or(0));
-        Self { outer, next, ended: Mutex::default(), shared: Arc::default() }
+        let doomed = Arc::new(Doomed::new(page, CELLS));
+        Self { outer, next, ended: Mutex::default(), shared: Arc::default(), doomed }
     }
 
     fn hunt(&self, kin: Kin) -> Hunt {
@@ -103,7 +110,7 @@ impl Attempts {
             ended.pop_front();
         }
         ended.push_back(Kin { root: None, ..kin.clone() });
-        Hunt::new(vec![kin], Arc::clone(&self.shared))
+        Hunt::new(vec![kin], Arc::clone(&self.shared)).noting(Arc::clone(&self.doomed))
     }
 
     /// Ends what may have got away from those that were ended: for a run that is over.
@@ -135,7 +142,7 @@ impl Guard {
             GuardProcesses { run: run.clone(), theirs, page: Arc::clone(&page), closing: Arc::clone(&closing) };
         let first = guards.start()?;
         let keeper = Builder::new().name("guard".to_owned()).spawn(move || guards.keep(first))?;
-        let (cells, attempts) = (Mutex::default(), Attempts::new());
+        let (cells, attempts) = (Mutex::default(), Attempts::new(Arc::clone(&page)));
         Ok(Arc::new(Self {
             run: run.clone(),
             page,
@@ -152,14 +159,14 @@ impl Guard {
         let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
         let offset = cells.free.pop().or_else(|| {
             cells.next += CELL;
-            (cells.next <= SIZE).then_some(cells.next - CELL)
+            (cells.next <= CELLS).then_some(cells.next - CELL)
         })?;
         Some(Cell { guard: Arc::clone(self), offset })
     }
 
     /// The groups that are listed now: the children of lanes.
     pub(super) fn groups(&self) -> Vec<u32> {
-        let used = self.cells.lock().unwrap_or_else(PoisonError::into_inner).next.min(SIZE);
+        let used = self.cells.lock().unwrap_or_else(PoisonError::into_inner).next.min(CELLS);
         let listed = listed(&self.page, used).unwrap_or_default();
         listed.into_iter().filter_map(|[group, ..]| u32::try_from(group).ok()).collect()
     }
@@ -310,8 +317,9 @@ pub fn watch() -> io::Result<()> {
     let mut stdin = io::stdin().lock();
     while stdin.read(&mut [0; 64])? > 0 {}
     let run = std::env::var(RUN_ID).unwrap_or_default();
-    let listed = listed(&page, SIZE)?;
-    if listed.is_empty() {
+    let listed = listed(&page, CELLS)?;
+    let doomed = noted(&page, CELLS)?;
+    if listed.is_empty() && doomed.is_empty() {
         // As at the end of a run that ended by itself. To look through all processes would hold it up.
         return Ok(());
     }
@@ -328,7 +336,7 @@ pub fn watch() -> io::Result<()> {
             // The groups have been killed, and init reaps them: their numbers may belong to others.
             attempts.iter_mut().for_each(|kin| kin.root = None);
         }
-        Hunt::new(attempts.clone(), Arc::default()).end();
+        Hunt::new(attempts.clone(), Arc::default()).with(doomed.clone()).end();
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! looked for. Then all are killed. A process is held by a pidfd before it gets a signal, so the number of one that has ended in
 //! between is never taken for it.
 
+use super::doomed::Doomed;
 use super::processes::{Kin, Process, SharedProcesses};
 use super::wait::wait;
 use rustix::event::{PollFd, PollFlags};
@@ -43,6 +44,8 @@ struct Caught {
 pub(super) struct Hunt {
     attempts: Vec<Kin>,
     shared: Arc<SharedProcesses>,
+    /// Where the guard sees what this ends.
+    doomed: Option<Arc<Doomed>>,
     /// When those that were found started, by number.
     known: HashMap<i32, u64>,
     /// Those that are to be killed.
@@ -51,7 +54,26 @@ pub(super) struct Hunt {
 
 impl Hunt {
     pub(super) fn new(attempts: Vec<Kin>, shared: Arc<SharedProcesses>) -> Self {
-        Self { attempts, shared, known: HashMap::new(), caught: Vec::new() }
+        Self { attempts, shared, doomed: None, known: HashMap::new(), caught: Vec::new() }
+    }
+
+    /// Notes what it ends for the guard.
+    pub(super) fn noting(self, doomed: Arc<Doomed>) -> Self {
+        Self { doomed: Some(doomed), ..self }
+    }
+
+    /// Ends these processes as well, given by their number and start, and what descends from them.
+    pub(super) fn with(mut self, noted: Vec<(i32, u64)>) -> Self {
+        noted.into_iter().for_each(|(pid, started)| self.catch(pid, started));
+        self
+    }
+
+    fn catch(&mut self, pid: i32, started: u64) {
+        if let Some(process) = hold(pid, started) {
+            self.doomed.iter().for_each(|doomed| doomed.note(pid, started));
+            self.known.insert(pid, started);
+            self.caught.push(Caught { since: (started, pid), process });
+        }
     }
 
     /// Finds those that are not known yet. Do this before the groups get a signal too: what descends from a process can be found
@@ -59,19 +81,19 @@ impl Hunt {
     pub(super) fn look(&mut self) -> Look {
         let processes = self.shared.read();
         let (before, mut is_quiet) = (self.caught.len(), true);
-        for kin in &self.attempts {
-            let found: Vec<_> = processes.of(kin, &self.known).map(|it| (it.pid, it.started)).collect();
-            for (pid, started) in found {
-                if self.known.get(&pid) == Some(&started) {
-                    continue;
-                }
-                // If it has ended since, it may have left another in its place.
-                is_quiet = false;
-                if let Some(process) = hold(pid, started) {
-                    self.known.insert(pid, started);
-                    self.caught.push(Caught { since: (started, pid), process });
-                }
+        let found: Vec<(i32, u64)> = self
+            .attempts
+            .iter()
+            .flat_map(|kin| processes.of(kin, &self.known))
+            .map(|it| (it.pid, it.started))
+            .collect();
+        for (pid, started) in found {
+            if self.known.get(&pid) == Some(&started) {
+                continue;
             }
+            // If it has ended since, it may have left another in its place.
+            is_quiet = false;
+            self.catch(pid, started);
         }
         Look { new: before..self.caught.len(), is_quiet, has_gaps: processes.has_gaps }
     }
@@ -79,10 +101,13 @@ impl Hunt {
     /// Ends them.
     pub(super) fn end(mut self) {
         let last = Instant::now() + LONGEST;
+        // First of all, so that the guard can go on from there.
+        let mut fewest = if self.look().is_quiet { 1 } else { ENOUGH };
         self.signal_groups(Signal::STOP);
         signal(&self.caught, Signal::STOP);
         loop {
-            self.stop_all(last);
+            self.stop_all(fewest, last);
+            fewest = 1;
             let mut killed = std::mem::take(&mut self.caught);
             // Children first: when a parent ends, the kernel wakes the stopped groups that it leaves.
             killed.sort_unstable_by_key(|caught| Reverse(caught.since));
@@ -99,9 +124,9 @@ impl Hunt {
         }
     }
 
-    /// Stops all, until no new ones are found.
-    fn stop_all(&mut self, last: Instant) {
-        let (mut quiet, mut enough) = (0, 1);
+    /// Stops all, until no new ones are found, at least so many times.
+    fn stop_all(&mut self, fewest: usize, last: Instant) {
+        let (mut quiet, mut enough) = (0, fewest);
         while quiet < enough && Instant::now() < last {
             let Look { new, is_quiet, has_gaps } = self.look();
             signal(&self.caught[new], Signal::STOP);

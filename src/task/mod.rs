@@ -9,6 +9,7 @@ mod beneath;
 mod cancel;
 mod context;
 mod current_items;
+mod doomed;
 mod file_limit;
 mod foreground;
 pub mod guard;

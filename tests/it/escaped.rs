@@ -226,9 +226,10 @@ fn no_child_without_a_mark_outlives_an_engine_that_is_killed_on_a_busy_machine()
             });
         }
         let outcome = catch_unwind(|| {
-            for _ in 0..25 {
-                let sandbox = python_with(&names, End::EngineKilled);
-                ends_by(&sandbox, &names, End::EngineKilled);
+            for round in 0..40 {
+                let end = if round % 2 == 0 { End::EngineKilled } else { End::EngineKilledAfterSignals };
+                let sandbox = python_with(&names, end);
+                ends_by(&sandbox, &names, end);
                 left(&sandbox, 0, "killed on a busy machine");
             }
         });
