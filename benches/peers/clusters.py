@@ -85,7 +85,7 @@ def peer(name: str, job: Job, folder: Path, check: bool) -> float:
 
 
 def jobs(engine: str) -> int:
-    """As docs/scale.md advises: on Dask, the next frame of each thread waits in the queue of its worker."""
+    """Follow the advice in docs/scale.md: on Dask, queue a second frame for each thread."""
     return 2 * up.WORKERS if engine == "dask" else up.WORKERS
 
 

@@ -12,8 +12,20 @@ use std::path::Path;
 /// Where to write instead.
 const HELP: &str = "name a file in a directory that exists, or `-` for stdout";
 
-/// Checks that [`save`] can write to a path and does not replace the workflow file. For verbs that work for a while before they write.
-pub fn check_target(path: &Path, workflow: &Path) -> Result<(), CliError> {
+/// Checks that [`save`] can write these files, each named after its option, and replaces neither the workflow file nor one by another.
+/// For verbs that work for a while before they write.
+pub fn check_targets(targets: &[(&str, &Path)], workflow: &Path) -> Result<(), CliError> {
+    for (at, (option, path)) in targets.iter().enumerate() {
+        if let Some((other, taken)) = targets[..at].iter().find(|(_, taken)| real_path(taken) == real_path(path)) {
+            let message = format!("{other} and {option} cannot both be `{}`", Printable::path(taken));
+            return Err(CliError::bad(message).help("choose another file for one of them"));
+        }
+        check_target(path, workflow)?;
+    }
+    Ok(())
+}
+
+fn check_target(path: &Path, workflow: &Path) -> Result<(), CliError> {
     if path == Path::new("-") {
         return Ok(());
     }

@@ -3,8 +3,10 @@
 //! Hill climbing on finished items per second, as in the thread pool of .NET (J. L. Hellerstein, V. Morrison, E. Eilebrecht,
 //! "Optimizing Concurrency Levels in the .NET ThreadPool", 2009). That one follows noise upwards; so here a wider step must be
 //! clearly faster, and of widths that are as fast the narrowest wins. Widths grow by a third to a half each, so that the way to
-//! the widest is short. The throughput of a machine changes while nobody touches the width, by other programs and other machines
-//! beside it. So a width that is not far better is compared with the one before it once more, in the other order.
+//! the widest is short.
+//!
+//! Other programs, and other virtual machines on the same host, change the throughput while the width stays the same. So unless a
+//! width is clearly better, the climber goes back and measures the previous width again before it decides.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +16,7 @@ const GAIN: f64 = 1.05;
 /// A narrower one may be slower by this.
 const LOSS: f64 = 0.98;
 
-/// One that is faster by this needs no second look.
+/// If a wider step is faster by this, the previous width is not measured again.
 const PLAIN_GAIN: f64 = 1.2;
 
 /// A throughput is measured for at least this long, ..
@@ -43,7 +45,7 @@ enum Phase {
     Up,
     /// A narrower one.
     Down,
-    /// The best one so far, once more, after another seemed better: that width, by its place, and its throughput.
+    /// The best width again, because another one seemed better: the index of that one, and its throughput.
     Back(usize, f64),
     /// Nothing, until then.
     Resting(Instant),
@@ -164,25 +166,27 @@ impl Climber {
             Phase::Down => self.settle(now),
             Phase::Back(other, then) => {
                 self.best_rate = rate;
-                let least = if other > self.best { GAIN } else { LOSS };
-                match then > least * rate {
-                    true => self.accept((other, then), (now, most)),
-                    false if self.moved || other < self.best => self.settle(now),
-                    false => self.try_down(now),
+                let is_wider = other > self.best;
+                if then > if is_wider { GAIN } else { LOSS } * rate {
+                    self.accept((other, then), (now, most));
+                } else if self.moved || !is_wider {
+                    self.settle(now);
+                } else {
+                    self.try_down(now);
                 }
             }
         }
     }
 
-    /// Compares with the best one so far once more.
+    /// Measures the best width again, to compare it with the present one.
     fn go_back(&mut self, rate: f64) {
         (self.phase, self.at) = (Phase::Back(self.at, rate), self.best);
     }
 
-    /// Takes a width for the best so far, and goes on in its direction.
+    /// Makes this width the best one, and tries the next in the same direction.
     fn accept(&mut self, (at, rate): (usize, f64), (now, most): (Instant, usize)) {
         let is_wider = at > self.best;
-        // A narrower one may be slower, but not by that much again and again.
+        // Otherwise several narrower widths, each a little slower, would add up.
         let rate = if is_wider { rate } else { rate.max(self.best_rate) };
         (self.best, self.best_rate, self.moved) = (at, rate, true);
         if is_wider {
@@ -258,7 +262,6 @@ mod tests {
         assert!(width <= 3, "{climber:?}");
     }
 
-    /// Slow for some seconds, then fast for some.
     #[test]
     fn a_machine_of_uneven_speed_does_not_mislead_it() {
         let (mut most, mut least) = (0, usize::MAX);

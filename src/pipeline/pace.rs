@@ -39,8 +39,8 @@ impl FrameSize {
         shrink: false,
     };
 
-    /// For slots on other machines. A round trip through Dask takes 10 to 20 ms, which is to be a fiftieth of a frame. Each frame on
-    /// the way there costs one, so there are to be few.
+    /// For slots on other machines. Each frame costs a round trip, 10 to 20 ms with Dask. At this size that is a fiftieth of the time,
+    /// and frames reach the size in few round trips.
     pub(super) const ELSEWHERE: Self = Self {
         time: Duration::from_secs(1),
         longest: Duration::from_secs(2),

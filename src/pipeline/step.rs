@@ -146,7 +146,7 @@ fn run_threads<R: Recorder>(
     aggregator: &mut Aggregator<'_, R>,
 ) -> Result<Fed, PipelineError<R::Error>> {
     let slots = job.settings.lane.width;
-    // Frames that wait here are as small as was known when they were cut, and elsewhere each costs a round trip.
+    // A frame keeps the size that it was cut with. On other machines a small one costs a whole round trip, so frames don't wait here.
     let usual = if job.context.host.remote.is_some() { 0 } else { 2 * slots };
     let queue_size = job.settings.queue_size.unwrap_or(usual);
     let (work_tx, work_rx) = bounded(queue_size);

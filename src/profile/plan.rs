@@ -28,10 +28,10 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// A window takes at least this.
 const SHORTEST: Duration = Duration::from_millis(120);
 
-/// The share of the time that is left which a map may take, as a divisor.
+/// The share of the remaining time that the heat map may take, as a divisor.
 const MAPPING: u32 = 3;
 
-/// The most widths of a map, besides that of the file.
+/// The most widths in the heat map, without the width in the file.
 const MAPPED: usize = 3;
 
 /// The most sessions.
@@ -122,7 +122,7 @@ impl Plan<'_> {
         self.map(sweep, rounds, widths)
     }
 
-    /// How many widths a map of widths and sizes of batches may have, and the time for it. The answer comes first.
+    /// How many widths the heat map can have, and the time to keep for it. The answer comes first.
     fn reserve(&self, sweep: &Sweep<'_, '_>, rounds: &Rounds) -> (usize, Duration) {
         let left = sweep.deadline.saturating_duration_since(Instant::now());
         let cost = |widths: usize| rounds.cost(widths * self.other_sizes(sweep).len());
@@ -130,14 +130,14 @@ impl Plan<'_> {
         (widths, cost(widths))
     }
 
-    /// The sizes of batches that were tried, except that of the file.
+    /// The batch sizes that were tried, without the size in the file.
     fn other_sizes(&self, sweep: &Sweep<'_, '_>) -> Vec<Option<usize>> {
         let tried = sweep.sessions.iter().map(|session| session.setup);
         let others = tried.filter(|setup| setup.threads.is_none() && setup.batch_size != self.own.batch_size);
         others.map(|setup| setup.batch_size).collect()
     }
 
-    /// Measures widths and sizes of batches combined, each once. The answer does not depend on them.
+    /// Measures combinations of widths and batch sizes once each, for the heat map. The answer does not depend on them.
     fn map(&self, sweep: &mut Sweep<'_, '_>, rounds: &Rounds, most: usize) -> Result<(), Halt> {
         let tried = sweep.sessions.iter().map(|session| session.setup).filter(|setup| self.is_width(*setup));
         let mut widths: Vec<usize> = tried.map(|setup| setup.width).collect();
@@ -313,7 +313,7 @@ impl Rounds {
         Instant::now() + (self.length + self.item) * count(sweep.sessions.len()) < sweep.deadline
     }
 
-    /// How long it takes to open so many sessions and to measure each once.
+    /// How long it takes to open this many sessions and measure each once.
     fn cost(&self, sessions: usize) -> Duration {
         (self.opening * 2 + self.length + self.item * 3) * count(sessions)
     }

@@ -33,7 +33,7 @@ pub const VERB: &str = "guard-children";
 /// Bytes of the memfd: enough for thirty thousand lanes. Unused pages take no memory.
 const SIZE: u64 = 1 << 20;
 
-/// Bytes of the cells. The rest has the processes that are being ended.
+/// The size of the cells, in bytes. The notes of [`Doomed`] follow them.
 const CELLS: u64 = SIZE - doomed::BYTES;
 
 /// A cell has three numbers of eight bytes: the process group of the child, the number of the attempt, and when it began.
@@ -57,7 +57,7 @@ const MOST_GUARDS: usize = 100;
 const LOOKS: usize = 5;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
-/// How long an engine that has closed its end of the pipe may take to end, and how often to look.
+/// How long the guard waits for the engine to end after the pipe has closed, and how often it checks.
 const ENDING: Duration = Duration::from_secs(1);
 const BETWEEN_LOOKS_AT_ENGINE: Duration = Duration::from_micros(100);
 
@@ -92,7 +92,7 @@ struct Attempts {
     /// Those that were ended.
     ended: Mutex<VecDeque<Kin>>,
     shared: Arc<SharedProcesses>,
-    /// What is being ended.
+    /// The processes that the engine is ending.
     doomed: Arc<Doomed>,
 }
 
@@ -187,6 +187,7 @@ fn listed(page: &File, used: u64) -> io::Result<Vec<[u64; 3]>> {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.closing.store(true, Ordering::SeqCst);
+        self.attempts.doomed.clear();
         drop(self.alive.take());
         // A panic there could only be about a guard that nobody needs any more.
         if let Some(keeper) = self.keeper.take() {
@@ -210,7 +211,8 @@ impl GuardProcesses {
         let mut command = Command::new("/proc/self/exe");
         command.arg(VERB).env(RUN_ID, &self.run.0).process_group(0);
         command.stdin(self.theirs.try_clone()?).stdout(Stdio::from(self.page.try_clone()?)).stderr(Stdio::null());
-        // It inherits the mask: a signal must not end it before its first instruction either.
+        // Whoever signals all processes of a session means the engine, which knows how to end its children. The guard inherits the
+        // mask, so it blocks signals from its first instruction on.
         let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
         let spawned = command.spawn();
         before.thread_set_mask()?;
@@ -307,8 +309,6 @@ impl Drop for Cell {
 /// # Errors
 /// If the engine did not start this process.
 pub fn watch() -> io::Result<()> {
-    // Whoever ends all processes of a session means the engine, which knows how to end its children.
-    let _ = SigSet::all().thread_block();
     let page = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     if page.metadata()?.len() != SIZE {
         return Err(io::Error::other("internal command: only batchmill itself runs this"));
@@ -341,9 +341,9 @@ pub fn watch() -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until the kernel has given the engine's children to another parent. It closes the pipe a little earlier, and when a parent
-/// ends, it sends SIGHUP to groups whose members are stopped. A worker that was stopped too early would die of it, and what it has
-/// started without a mark could not be found any more.
+/// Waits until the engine's children have another parent. The kernel closes a dying engine's pipe a little before that. Then it sends
+/// SIGHUP to the stopped process groups among the children. If the guard stopped a worker in between, the worker would die, and the
+/// guard could no longer find the unmarked processes that the worker has started.
 fn wait_for_end_of(engine: Option<Pid>) {
     let last = Instant::now() + ENDING;
     while getppid() == engine && Instant::now() < last {

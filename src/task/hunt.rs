@@ -44,7 +44,7 @@ struct Caught {
 pub(super) struct Hunt {
     attempts: Vec<Kin>,
     shared: Arc<SharedProcesses>,
-    /// Where the guard sees what this ends.
+    /// Notes for the guard, in case the engine is killed first.
     doomed: Option<Arc<Doomed>>,
     /// When those that were found started, by number.
     known: HashMap<i32, u64>,
@@ -57,12 +57,12 @@ impl Hunt {
         Self { attempts, shared, doomed: None, known: HashMap::new(), caught: Vec::new() }
     }
 
-    /// Notes what it ends for the guard.
+    /// Leaves a note for the guard before it signals a process.
     pub(super) fn noting(self, doomed: Arc<Doomed>) -> Self {
         Self { doomed: Some(doomed), ..self }
     }
 
-    /// Ends these processes as well, given by their number and start, and what descends from them.
+    /// Also ends these processes, given by number and start time, and their descendants.
     pub(super) fn with(mut self, noted: Vec<(i32, u64)>) -> Self {
         noted.into_iter().for_each(|(pid, started)| self.catch(pid, started));
         self
@@ -101,7 +101,7 @@ impl Hunt {
     /// Ends them.
     pub(super) fn end(mut self) {
         let last = Instant::now() + LONGEST;
-        // First of all, so that the guard can go on from there.
+        // Notes come before the first signal, so that the guard can take over at any moment.
         let mut fewest = if self.look().is_quiet { 1 } else { ENOUGH };
         self.signal_groups(Signal::STOP);
         signal(&self.caught, Signal::STOP);
@@ -109,7 +109,7 @@ impl Hunt {
             self.stop_all(fewest, last);
             fewest = 1;
             let mut killed = std::mem::take(&mut self.caught);
-            // Children first: when a parent ends, the kernel wakes the stopped groups that it leaves.
+            // Children first: when a parent dies, the kernel resumes its stopped children.
             killed.sort_unstable_by_key(|caught| Reverse(caught.since));
             signal(&killed, Signal::KILL);
             self.signal_groups(Signal::KILL);
@@ -124,7 +124,7 @@ impl Hunt {
         }
     }
 
-    /// Stops all, until no new ones are found, at least so many times.
+    /// Stops the processes that it finds, until at least `fewest` looks in a row have found no new one.
     fn stop_all(&mut self, fewest: usize, last: Instant) {
         let (mut quiet, mut enough) = (0, fewest);
         while quiet < enough && Instant::now() < last {

@@ -29,7 +29,7 @@ __all__ = ["DaskExecutor"]
 
 # A program of so many bytes goes along with each frame; a larger one goes once.
 _ALONG = 1 << 20
-# How many results are fetched at a time. Dask fetches one after the other if its own thread for callbacks waits for each.
+# How many results to fetch at a time. Dask runs all callbacks in one thread, so fetching there would be one by one.
 _TAKERS = 8
 # Seconds between two looks whether workers have what frames need.
 _LOOK = 5.0

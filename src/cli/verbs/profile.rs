@@ -6,12 +6,11 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::lookup::latest_run_of;
 use crate::cli::prepare::{load, options};
-use crate::cli::save::{check_target, save};
+use crate::cli::save::{check_targets, save};
 use crate::cli::stderr::tell;
 use crate::cli::stdout::{print, print_json};
 use crate::compile::{Prepared, PreparedStep, prepare};
 use crate::explain::{profile_page, speedscope};
-use crate::export::real_path;
 use crate::ledger::{Reader, RunFolder, StateFolder};
 use crate::profile::{Key, Outcome, ProfileError, ProfileRequest, SAMPLE_PERIOD, profile, text};
 use crate::report::shell_word;
@@ -101,7 +100,7 @@ impl ProfileArgs {
         }
         let name = shell_word(&file);
         match self.format {
-            _ if self.files().any(|path| path == Path::new("-")) => {}
+            _ if self.files().any(|(_, path)| path == Path::new("-")) => {}
             Format::Json => print_json(&outcome)?,
             Format::Text => print(text(&outcome, &name))?,
         }
@@ -112,20 +111,16 @@ impl ProfileArgs {
         Ok(Exit::Done)
     }
 
-    /// The files to write.
-    fn files(&self) -> impl Iterator<Item = &Path> {
-        self.output.as_deref().into_iter().chain(self.flame.as_deref())
+    /// The files to write, each with its option.
+    fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let option = |name: &'static str, path| Option::map(path, |path| (name, path));
+        let output = option("`--output`", self.output.as_deref());
+        output.into_iter().chain(option("`--flame`", self.flame.as_deref()))
     }
 
     /// Checks the files to write before anything is measured, which takes a minute.
     fn check_files(&self) -> Result<(), CliError> {
-        if let (Some(output), Some(flame)) = (&self.output, &self.flame)
-            && real_path(output) == real_path(flame)
-        {
-            let message = format!("`--output` and `--flame` cannot both be `{}`", Printable::path(output));
-            return Err(CliError::bad(message).help("choose another file for one of them"));
-        }
-        self.files().try_for_each(|path| check_target(path, &self.workflow.file))
+        check_targets(&self.files().collect::<Vec<_>>(), &self.workflow.file)
     }
 
     /// Writes the files that were asked for.

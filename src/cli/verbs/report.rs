@@ -3,14 +3,13 @@
 use crate::cli::args::RunSelector;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::save::{check_target, save};
+use crate::cli::save::{check_targets, save};
 use crate::explain::{Against, Figures, page, trace};
-use crate::export::real_path;
 use crate::ledger::Reader;
 use crate::text::Printable;
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Arguments of `report`.
 #[derive(Debug, Args)]
@@ -45,8 +44,8 @@ impl ReportArgs {
     pub fn run(self) -> Result<Exit, CliError> {
         let reader = self.run.open()?;
         reader.check()?;
+        let path = self.target(&reader)?;
         let figures = Figures::read(&reader)?;
-        let path = self.target(&figures)?;
         let against = self.against.as_deref().map(|run| self.compare((&figures, &reader), run)).transpose()?;
         let report = match self.format {
             ReportFormat::Html => {
@@ -67,16 +66,15 @@ impl ReportArgs {
         Ok(Exit::Done)
     }
 
-    /// Where the report goes. Nothing that is written replaces the workflow file, or the other file.
-    fn target(&self, figures: &Figures) -> Result<PathBuf, CliError> {
+    /// The file of the report. Checks the files to write before the run is read, which may take a while.
+    fn target(&self, reader: &Reader) -> Result<PathBuf, CliError> {
         let extension = if self.format == ReportFormat::Html { "html" } else { "json" };
-        let path = self.output.clone().unwrap_or_else(|| PathBuf::from(format!("report-{}.{extension}", figures.run)));
-        if let Some(trace) = self.trace.as_ref().filter(|trace| real_path(trace) == real_path(&path)) {
-            let message = format!("`--trace` and the report cannot both be `{}`", Printable::path(trace));
-            return Err(CliError::bad(message).help("choose another file for one of them"));
-        }
-        let workflow = Path::new(&figures.directory).join(&figures.file);
-        self.trace.iter().chain([&path]).try_for_each(|target| check_target(target, &workflow))?;
+        let named = || PathBuf::from(format!("report-{}.{extension}", reader.folder().run.0));
+        let path = self.output.clone().unwrap_or_else(named);
+        let record = reader.run()?;
+        let trace = self.trace.as_deref().map(|trace| ("`--trace`", trace));
+        let targets: Vec<_> = trace.into_iter().chain([("the report", &*path)]).collect();
+        check_targets(&targets, &record.folder.join(&record.path))?;
         Ok(path)
     }
 

@@ -33,12 +33,13 @@ pub fn profile_page(outcome: &Outcome, file: &str) -> Result<String, PageError> 
     let stacks = outcome.sampled.as_ref().map_or(&[][..], |sampled| &sampled.stacks);
     let blocks = flame::blocks(stacks);
     let own = outcome.rows.iter().position(|row| row.setup == outcome.own).unwrap_or(0);
+    let tried = outcome.rows.iter().map(|row| (row.setup, row.throughput.median));
     let all = context! {
         profile => Value::from(Serde(outcome)),
         own,
         advised => advised(outcome, file),
         charts => charts::charts(outcome, &environment)?,
-        heat => Value::from(Serde(HeatMap::of(outcome))),
+        heat => Value::from(Serde(HeatMap::of(outcome.own, tried))),
         histogram => histogram(&bins)?,
         bins => Value::from(Serde(&bins)),
         deep => blocks.iter().map(|block| block.depth() + 1).max().unwrap_or(0),
