@@ -157,7 +157,10 @@ class DaskExecutor(Executor):
             future.release()
             done(outcome)
 
-        future.add_done_callback(lambda future: self._takers.submit(ended, future))
+        def fetch(future: Any) -> None:
+            self._takers.submit(ended, future)
+
+        future.add_done_callback(fetch)
         return lambda: future.cancel(force=True)
 
     def _sent(self, program: Program) -> Any:
