@@ -128,7 +128,7 @@ class Place:
 
 def main() -> int:
     args = arguments()
-    os.environ["BATCHMILL_PYTHON"] = args.python
+    os.environ["BATCHMILL_PYTHON"] = os.path.abspath(args.python)
     print(f"{datetime.date.today().isoformat()}, {machine()}, {args.binary}"
           + (", **a tenth of each size**" if args.quick else ""))
     print()

@@ -17,8 +17,15 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
-/// How many rows are decoded together.
+/// How many rows are decoded together: at most so many, and fewer if they have many columns, because the decoder reserves
+/// 32 bytes for each cell.
 const BATCH_ROWS: usize = 16 * 1024;
+
+/// How many cells are decoded together, apart from the last row.
+const BATCH_CELLS: usize = 1 << 16;
+
+/// How many columns a file has at most whose columns have dictionaries: the writer reserves 74 KB for each.
+const MOST_DICTIONARIES: usize = 256;
 
 /// How many bytes of JSON are decoded together.
 const BATCH_BYTES: usize = 4 << 20;
@@ -34,6 +41,7 @@ impl ParquetFile {
     pub(super) fn begin(file: File, schema: SchemaRef) -> Result<Self, WriteError> {
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
+            .set_dictionary_enabled(schema.flattened_fields().len() <= MOST_DICTIONARIES)
             .set_created_by(concat!("batchmill ", env!("CARGO_PKG_VERSION")).to_owned())
             .build();
         Ok(Self(ArrowWriter::try_new(file, schema, Some(properties)).map_err(parquet_error)?))
@@ -67,7 +75,8 @@ pub(super) struct ParquetEncoder<'a> {
 impl<'a> ParquetEncoder<'a> {
     /// Begins a file of records with these columns, which have this schema.
     pub(super) fn begin(file: File, schema: &SchemaRef, columns: &'a Columns) -> Result<Self, WriteError> {
-        let decoder = ReaderBuilder::new(Arc::clone(schema)).with_batch_size(BATCH_ROWS).build_decoder();
+        let rows = (BATCH_CELLS / schema.flattened_fields().len().max(1)).clamp(1, BATCH_ROWS);
+        let decoder = ReaderBuilder::new(Arc::clone(schema)).with_batch_size(rows).build_decoder();
         let decoder = decoder.map_err(arrow_error)?;
         let file = ParquetFile::begin(file, Arc::clone(schema))?;
         Ok(Self { file, mixed: Some(columns).filter(|columns| columns.has_mixed()), decoder, buffered: 0 })

@@ -134,12 +134,6 @@ impl BatchRow {
         Ok(false)
     }
 
-    /// How many rows a step has.
-    pub(super) fn count(db: &Connection, step: StepId) -> rusqlite::Result<usize> {
-        let count = db.query_row("SELECT count(*) FROM batches WHERE step = ?1", [step.0], |row| row.get(0));
-        count.map(|count| unsigned(Some(count)).and_then(|count| usize::try_from(count).ok()).unwrap_or(0))
-    }
-
     /// One row.
     pub(super) fn get(db: &Connection, step: StepId, id: i64) -> rusqlite::Result<Self> {
         let query = format!(

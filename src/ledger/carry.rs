@@ -16,7 +16,7 @@ use super::run::Ledger;
 use super::run_path::RunPath;
 use super::schema::check_items_once;
 use super::sqlite_file::name_for_sqlite;
-use crate::model::{ItemKey, StepName};
+use crate::model::StepName;
 use rusqlite::{Connection, params};
 use std::collections::HashSet;
 use std::fs::File;
@@ -68,9 +68,8 @@ impl Ledger {
             let (id, name) = (record.id, record.name);
             check_items_once(reader.database())?;
             let loaded = load::load(reader.database(), StepId(id), from, &name)?;
-            let files =
-                loaded.history.batches.iter().flat_map(|batch| batch.keys.iter().map(ItemKey::file_of_row)).collect();
-            loaded.history.rows.save(&files, self.folder(), &name)?;
+            let keys = loaded.history.batches.iter().flat_map(|batch| batch.keys.iter());
+            loaded.history.rows.save(keys, self.folder(), &name)?;
             let kept: HashSet<i64> = loaded.history.batches.iter().map(|batch| batch.row.id).collect();
             let rows = reader.database().run(|db| BatchRow::all(db, StepId(id)))?;
             let (rows, lost): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| kept.contains(&row.id));

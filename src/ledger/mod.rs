@@ -11,6 +11,7 @@
 mod append_file;
 mod audit;
 mod batches;
+mod block;
 mod call_records;
 mod call_scan;
 mod carry;
@@ -56,6 +57,7 @@ mod run_meta;
 mod run_path;
 mod schema;
 mod seals;
+mod sorted_blocks;
 mod sorted_copy;
 mod sqlite_file;
 mod step;

@@ -2,51 +2,16 @@
 //!
 //! Nothing is given to the caller before it was compared with the checksum in its row.
 
-use super::batches::{BatchRow, hash_results};
+use super::batches::hash_results;
+use super::block::Block;
 use super::error::LedgerError;
 use super::files::io_error;
 use super::read_ahead::ReadAheadFile;
 use super::run_path::{RunPath, held};
+use super::sorted_blocks::{BlockCursor, BlockSorter, SortedBlocks};
 use crate::columnar::json_of_ipc;
 use crate::model::{ResultForm, ResultsSize};
 use std::io;
-
-/// A piece of a results file: consecutive lines of consecutive items, or the results of one batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Block {
-    /// Index of the first item.
-    pub(super) first: u64,
-    /// Which attempt it was.
-    pub(super) attempt: u32,
-    /// How many items. Each has a line, unless the results belong to a batch as a whole.
-    pub(super) count: u64,
-    /// Whether the results belong to a batch as a whole.
-    pub(super) is_list: bool,
-    /// Whether the results are lines or a table.
-    pub(super) form: ResultForm,
-    /// Where it begins in the file.
-    pub(super) offset: u64,
-    /// How many bytes it has.
-    pub(super) length: u64,
-    /// The hash of its bytes.
-    pub(super) hash: u64,
-}
-
-impl Block {
-    /// The block of a batch whose items are neighbours, or whose results belong to it as a whole.
-    pub(super) fn of_row(row: &BatchRow) -> Self {
-        Self {
-            first: row.first,
-            attempt: row.attempt,
-            count: row.count,
-            is_list: row.is_list,
-            form: row.form,
-            offset: row.offset,
-            length: row.length,
-            hash: row.results_hash(),
-        }
-    }
-}
 
 /// The results of consecutive items.
 #[derive(Debug)]
@@ -63,35 +28,69 @@ pub struct ResultBlock {
 pub struct ResultsReader {
     path: RunPath,
     file: Option<ReadAheadFile>,
-    blocks: std::vec::IntoIter<Block>,
+    blocks: SortedBlocks,
+    /// What is left to read.
+    left: BlockCursor,
+    totals: Totals,
+}
+
+/// What all blocks are together.
+#[derive(Default)]
+struct Totals {
+    blocks: u64,
+    tables: u64,
+    /// The results of a batch as a whole count as one.
+    results: u64,
+    /// Where the last one ends if they are lines that follow each other from the start of the file.
+    end_in_order: Option<u64>,
+}
+
+impl Totals {
+    fn add(&mut self, block: &Block) {
+        let start = if self.blocks == 0 { Some(0) } else { self.end_in_order };
+        let follows = start == Some(block.offset) && block.form == ResultForm::Lines;
+        self.end_in_order = follows.then(|| block.end());
+        self.blocks += 1;
+        self.tables += u64::from(block.form == ResultForm::Arrow);
+        self.results = self.results.saturating_add(if block.is_list { 1 } else { block.count });
+    }
 }
 
 impl ResultsReader {
-    pub(super) fn open(path: &RunPath, mut blocks: Vec<Block>) -> Result<Self, LedgerError> {
-        // In place, and those of one item as they were written.
-        blocks.sort_unstable_by_key(|block| (block.first, block.offset));
+    /// `end` is where the last block ends in the file.
+    pub(super) fn open(path: &RunPath, blocks: BlockSorter, end: u64) -> Result<Self, LedgerError> {
         let gone = |why| Err(LedgerError::ResultsGone { path: path.to_path_buf(), why });
+        let blocks = blocks.sorted();
+        let (mut totals, mut last) = (Totals::default(), None::<Block>);
+        let mut cursor = blocks.cursor();
+        let mut is_double = false;
+        while let Some(block) = next(&mut cursor)? {
+            totals.add(&block);
+            if !block.is_list {
+                is_double |= last.is_some_and(|last| last.first.saturating_add(last.count) > block.first);
+                last = Some(block);
+            }
+        }
         let mut file = None;
-        if !blocks.is_empty() {
+        if totals.blocks > 0 {
             let Some(opened) = path.open()? else { return gone("are missing") };
             let length = held(&opened).map_err(|source| io_error("read", path, source))?;
             // Before anything is printed, and before a number in a damaged row becomes the size of an allocation.
-            if blocks.iter().any(|block| block.offset.saturating_add(block.length) > length) {
+            if end > length {
                 return gone("are truncated");
             }
             file = Some(ReadAheadFile::new(opened));
         }
-        let lines = blocks.iter().filter(|block| !block.is_list);
-        if lines.clone().zip(lines.skip(1)).any(|(one, next)| one.first.saturating_add(one.count) > next.first) {
+        if is_double {
             return gone("include two results for one item");
         }
-        Ok(Self { path: path.clone(), file, blocks: blocks.into_iter() })
+        let left = blocks.cursor();
+        Ok(Self { path: path.clone(), file, blocks, left, totals })
     }
 
     /// How many results there are. The results of a batch as a whole count as one.
     pub fn count(&self) -> u64 {
-        let counts = self.blocks.as_slice().iter().map(|block| if block.is_list { 1 } else { block.count });
-        counts.fold(0, u64::saturating_add)
+        self.totals.results
     }
 
     /// How many results there are, and how many bytes they have. Results of a batch as a whole are read to count them.
@@ -100,10 +99,11 @@ impl ResultsReader {
     /// If the file cannot be read.
     pub fn size(&self) -> Result<ResultsSize, LedgerError> {
         let mut size = ResultsSize { count: 0, bytes: 0 };
-        for block in self.blocks.as_slice() {
+        let mut blocks = self.blocks.cursor();
+        while let Some(block) = next(&mut blocks)? {
             let (bytes, count) = match &self.file {
                 Some(file) if block.is_list => {
-                    let lines = self.read(file, block)?;
+                    let lines = self.read(file, &block)?;
                     (lines.len() as u64, memchr::memchr_iter(b'\n', &lines).count() as u64)
                 }
                 _ => (block.length, block.count),
@@ -116,19 +116,18 @@ impl ResultsReader {
 
     /// Whether the file consists of these lines in this order.
     pub(super) fn is_whole_file(&self) -> bool {
-        let mut end = 0;
-        let in_order = self.blocks.as_slice().iter().all(|block| {
-            let follows = block.offset == end && block.form == ResultForm::Lines;
-            end = block.length.saturating_add(end);
-            follows
-        });
-        in_order && std::fs::metadata(&*self.path).is_ok_and(|data| data.len() == end)
+        let end = if self.totals.blocks == 0 { Some(0) } else { self.totals.end_in_order };
+        std::fs::metadata(&*self.path).is_ok_and(|data| Some(data.len()) == end)
     }
 
     /// Compares all results with their checksums.
     pub(super) fn check(&self) -> Result<(), LedgerError> {
         let Some(file) = &self.file else { return Ok(()) };
-        self.blocks.as_slice().iter().try_for_each(|block| self.bytes(file, block).map(drop))
+        let mut blocks = self.blocks.cursor();
+        while let Some(block) = next(&mut blocks)? {
+            self.bytes(file, &block)?;
+        }
+        Ok(())
     }
 
     /// The lines of a block. The rows of a table become lines.
@@ -160,7 +159,7 @@ impl ResultsReader {
     /// # Errors
     /// If the file cannot be read, or is not what was written.
     pub fn next_block(&mut self) -> Result<Option<Vec<u8>>, LedgerError> {
-        let (Some(block), Some(file)) = (self.blocks.next(), &self.file) else { return Ok(None) };
+        let (Some(block), Some(file)) = (next(&mut self.left)?, &self.file) else { return Ok(None) };
         self.read(file, &block).map(Some)
     }
 
@@ -169,14 +168,13 @@ impl ResultsReader {
     /// # Errors
     /// If the file cannot be read, or is not what was written.
     pub fn next_results(&mut self) -> Result<Option<ResultBlock>, LedgerError> {
-        let (Some(block), Some(file)) = (self.blocks.next(), &self.file) else { return Ok(None) };
+        let (Some(block), Some(file)) = (next(&mut self.left)?, &self.file) else { return Ok(None) };
         Ok(Some(ResultBlock { first: block.first, attempt: block.attempt, lines: self.read(file, &block)? }))
     }
 
     /// Whether all blocks are tables.
     pub fn are_tables(&self) -> bool {
-        let blocks = self.blocks.as_slice();
-        !blocks.is_empty() && blocks.iter().all(|block| block.form == ResultForm::Arrow)
+        self.totals.blocks > 0 && self.totals.tables == self.totals.blocks
     }
 
     /// The next block as it is in the file: for a table, an Arrow IPC stream.
@@ -184,7 +182,7 @@ impl ResultsReader {
     /// # Errors
     /// If the file cannot be read, or is not what was written.
     pub fn next_table(&mut self) -> Result<Option<Vec<u8>>, LedgerError> {
-        let (Some(block), Some(file)) = (self.blocks.next(), &self.file) else { return Ok(None) };
+        let (Some(block), Some(file)) = (next(&mut self.left)?, &self.file) else { return Ok(None) };
         self.bytes(file, &block).map(Some)
     }
 
@@ -218,4 +216,8 @@ impl ResultsReader {
         array.push(b']');
         Ok(array)
     }
+}
+
+fn next(blocks: &mut BlockCursor) -> Result<Option<Block>, LedgerError> {
+    blocks.next().map_err(|source| io_error("read a temporary file in", &std::env::temp_dir(), source))
 }

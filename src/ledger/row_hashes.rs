@@ -73,13 +73,19 @@ impl RowHashes {
         None
     }
 
-    /// Writes those of these files to another run.
+    /// Writes those of the files of these rows to another run.
     pub(super) fn save(
         &self,
-        files: &HashSet<ItemKey>,
+        rows: impl Iterator<Item = ItemKey>,
         folder: &RunFolder,
         step: &StepName,
     ) -> Result<(), LedgerError> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        // There may be millions of rows, but these are few files.
+        let known: HashSet<ItemKey> = self.runs.keys().map(|first| first.file_of_row()).collect();
+        let files: HashSet<ItemKey> = rows.map(ItemKey::file_of_row).filter(|file| known.contains(file)).collect();
         let path = folder.row_hashes(step);
         let mut bytes = Vec::new();
         for (first, rows) in self.runs.iter().filter(|(first, _)| files.contains(&first.file_of_row())) {

@@ -1,6 +1,7 @@
 //! A step, open for reading: its results, failures and history.
 
-use super::batches::{BatchRow, CARRIED, REMOVED_ITEM, hash_results};
+use super::batches::{BatchRow, CARRIED};
+use super::block::{self, Block};
 use super::columns::{integer, unsigned};
 use super::database::Database;
 use super::error::LedgerError;
@@ -12,13 +13,13 @@ use super::log::LogReader;
 use super::measurements;
 use super::printed::PrintedTexts;
 use super::records::{FailureRecord, StepRecord};
-use super::results::{Block, ResultsReader};
+use super::results::ResultsReader;
 use super::schema::{check_items_once, check_rows, has_measurements};
 use super::seals::FAILURES;
+use super::sorted_blocks::BlockSorter;
 use super::step_files::StepFiles;
 use super::steps;
 use crate::measure::Measurements;
-use crate::model::ResultForm;
 use rusqlite::{OptionalExtension, Row, params};
 use std::time::Duration;
 
@@ -220,24 +221,30 @@ impl<'a> StepReader<'a> {
 
     fn results_of(&self, belongs: impl Fn(&BatchRow) -> bool) -> Result<ResultsReader, LedgerError> {
         let files = StepFiles::open(self.folder, &self.record.name)?;
-        let step = StepId(self.record.id);
-        // There may be a row for each item, so only what is needed of them is held.
-        let mut blocks = Vec::with_capacity(self.db.run(|db| BatchRow::count(db, step))?);
-        let mut scattered = Vec::new();
-        self.each_row(&mut |row| match &row.indexes {
-            _ if !belongs(&row) => {}
-            Some(_) if !row.is_list => scattered.push(row),
-            _ => blocks.push(Block::of_row(&row)),
-        })?;
-        let mut lines = Vec::new();
-        for row in scattered {
-            if let Some(why) = files.results(&row, &mut lines)? {
+        // There may be a row for each item, so none is held.
+        let (mut blocks, mut end, mut lines) = (BlockSorter::new(), 0, Vec::new());
+        let mut add = |row: &BatchRow| {
+            if row.indexes.is_none() || row.is_list {
+                let block = Block::of_row(row);
+                end = block.end().max(end);
+                blocks.push(block);
+                return Ok(());
+            }
+            if let Some(why) = files.results(row, &mut lines)? {
                 return Err(LedgerError::ResultsGone { path: files.results_path().to_path_buf(), why });
             }
-            let of_row = split(row.offset, &row.indexes(), &lines);
-            blocks.extend(of_row.into_iter().map(|block| Block { attempt: row.attempt, ..block }));
-        }
-        ResultsReader::open(files.results_path(), blocks)
+            let of_row = block::split(row.offset, &row.indexes(), &lines);
+            of_row.into_iter().for_each(|block| blocks.push(Block { attempt: row.attempt, ..block }));
+            Ok(())
+        };
+        let mut added = Ok(());
+        self.each_row(&mut |row| {
+            if added.is_ok() && belongs(&row) {
+                added = add(&row);
+            }
+        })?;
+        added?;
+        ResultsReader::open(files.results_path(), blocks, end)
     }
 }
 
@@ -281,57 +288,4 @@ fn failure(row: &Row<'_>) -> rusqlite::Result<FailureRecord> {
         execution: row.get(9)?,
         left_out: row.get(10)?,
     })
-}
-
-/// Splits the lines of a batch whose items are not neighbours into blocks of neighbours. The lines begin at `offset`.
-fn split(offset: u64, indexes: &[u64], lines: &[u8]) -> Vec<Block> {
-    let mut blocks: Vec<Block> = Vec::new();
-    let mut start = 0;
-    for (index, end) in indexes.iter().zip(memchr::memchr_iter(b'\n', lines)) {
-        let (from, length) = (offset + start as u64, (end + 1 - start) as u64);
-        start = end + 1;
-        match blocks.last_mut() {
-            _ if *index == REMOVED_ITEM => {}
-            Some(last) if last.first + last.count == *index && last.offset + last.length == from => {
-                last.count += 1;
-                last.length += length;
-            }
-            _ => blocks.push(Block {
-                first: *index,
-                attempt: 0,
-                count: 1,
-                is_list: false,
-                form: ResultForm::Lines,
-                offset: from,
-                length,
-                hash: 0,
-            }),
-        }
-    }
-    for block in &mut blocks {
-        let start = usize::try_from(block.offset - offset).expect("it is within the lines");
-        let length = usize::try_from(block.length).expect("it is within the lines");
-        block.hash = hash_results(&lines[start..start + length]);
-    }
-    blocks
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_split_where_items_are_missing() {
-        let block = |first, count, offset, lines: &[u8]| Block {
-            first,
-            attempt: 0,
-            count,
-            is_list: false,
-            form: ResultForm::Lines,
-            offset,
-            length: lines.len() as u64,
-            hash: hash_results(lines),
-        };
-        assert_eq!(split(100, &[3, 4, 9], b"1\n22\n3 \n"), [block(3, 2, 100, b"1\n22\n"), block(9, 1, 105, b"3 \n")]);
-    }
 }

@@ -115,13 +115,17 @@ impl<'a> Reducer<'a> {
         let at = if self.by.is_empty() {
             0
         } else {
-            let key = self.by.iter().map(|column| key(*column, values[*column])).collect::<Result<Vec<_>, _>>()?;
-            match self.places.get(&key) {
+            // There may be millions of groups, so none takes more than it needs.
+            let mut keys = Vec::with_capacity(self.by.len());
+            for column in &self.by {
+                keys.push(key(*column, values[*column])?);
+            }
+            match self.places.get(&keys) {
                 Some(at) => *at,
                 None => {
                     let shown = self.by.iter().map(|column| values[*column].map_or("null", RawValue::get).to_owned());
                     let at = self.new_group(shown.collect());
-                    self.places.insert(key, at);
+                    self.places.insert(keys, at);
                     at
                 }
             }
@@ -194,12 +198,19 @@ impl<'a> Reducer<'a> {
     }
 
     /// The aggregate as JSON text.
-    pub fn finish(self) -> Result<Box<RawValue>, String> {
-        let groups: Vec<String> = self.groups.iter().map(|group| self.write(group)).collect::<Result<_, _>>()?;
-        let json = match (&self.spec.group_by, groups.into_iter()) {
-            (None, mut groups) => groups.next().unwrap_or_default(),
-            (Some(_), groups) => format!("[{}]", groups.collect::<Vec<_>>().join(",")),
-        };
+    pub fn finish(mut self) -> Result<Box<RawValue>, String> {
+        self.places = HashMap::new();
+        let is_grouped = self.spec.group_by.is_some();
+        let mut json = if is_grouped { "[".to_owned() } else { String::new() };
+        for group in std::mem::take(&mut self.groups) {
+            if json.len() > 1 {
+                json.push(',');
+            }
+            json.push_str(&self.write(&group)?);
+        }
+        if is_grouped {
+            json.push(']');
+        }
         RawValue::from_string(json).map_err(|error| error.to_string())
     }
 

@@ -107,5 +107,8 @@ pub(super) fn item(line: &[u8], number: usize, of: &str) -> Result<Option<Vec<u8
         return Ok(None);
     }
     let text = std::str::from_utf8(line).map_err(|_| SourceError::NotUtf8(format!("line {number} of `{of}`")))?;
-    Ok(Some(serde_json::to_vec(text).expect("a string is always JSON and a vector takes it")))
+    // Exactly as much as most need: a list may hold millions of them.
+    let mut item = Vec::with_capacity(text.len() + 2);
+    serde_json::to_writer(&mut item, text).expect("a string is always JSON and a vector takes it");
+    Ok(Some(item))
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 
 /// Items in memory.
 pub(super) struct List {
-    items: Vec<Vec<u8>>,
+    items: Vec<Box<[u8]>>,
     next: usize,
     /// Whether the items are names of files.
     files: bool,
@@ -28,6 +28,7 @@ const MOST_SIZED: usize = 20_000;
 
 impl List {
     pub(super) fn new(items: Vec<Vec<u8>>) -> Self {
+        let items = items.into_iter().map(Vec::into_boxed_slice).collect();
         Self { items, next: 0, files: false, content: false, order: None, sizes: OnceLock::new() }
     }
 
@@ -39,7 +40,7 @@ impl List {
 
     /// The sizes of the files in bytes; 0 for one that is not there.
     fn sizes(&self) -> &[u64] {
-        let size = |item: &Vec<u8>| {
+        let size = |item: &Box<[u8]>| {
             let path: Option<String> = serde_json::from_slice(item).ok();
             path.and_then(|path| std::fs::metadata(path).ok()).map_or(0, |data| data.len())
         };

@@ -8,8 +8,10 @@ use glob::{MatchOptions, Pattern};
 use std::collections::HashSet;
 use std::fs::{self, DirEntry, Metadata};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::xxh3_128;
 
 /// `*` and `?` match no dot at the beginning of a name.
 const OPTIONS: MatchOptions =
@@ -37,7 +39,8 @@ pub(super) fn matching_files(pattern: &str) -> Result<Vec<PathBuf>, SourceError>
 /// Files without those already listed under another spelling of their directory.
 #[derive(Default)]
 pub(super) struct DistinctFiles {
-    seen: HashSet<PathBuf>,
+    /// The hashes of their real paths: there may be millions.
+    seen: HashSet<u128>,
     /// The folder of the last file, and its real path: most files have neighbours.
     folder: Option<(PathBuf, PathBuf)>,
 }
@@ -46,7 +49,7 @@ impl DistinctFiles {
     /// Whether the file is new. A link to a file counts as a separate file.
     pub(super) fn add(&mut self, path: &Path) -> bool {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-            return self.seen.insert(path.into());
+            return self.insert(path);
         };
         if self.folder.as_ref().is_none_or(|(known, _)| known != folder) {
             let named = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -54,7 +57,11 @@ impl DistinctFiles {
             self.folder = Some((folder.to_path_buf(), real));
         }
         let real = self.folder.as_ref().map_or(folder, |(_, real)| real);
-        self.seen.insert(real.join(name))
+        self.insert(&real.join(name))
+    }
+
+    fn insert(&mut self, path: &Path) -> bool {
+        self.seen.insert(xxh3_128(path.as_os_str().as_bytes()))
     }
 }
 
@@ -92,6 +99,7 @@ impl Walk {
             [Part::Name(name), rest @ ..] => self.take(folder.join(name), rest),
             [Part::Pattern(pattern), rest @ ..] => {
                 for entry in entries(folder)? {
+                    let entry = entry.map_err(|source| unreadable(folder, source))?;
                     // A name that is not UTF-8 is compared as it is shown.
                     if pattern.matches_with(&entry.file_name().to_string_lossy(), OPTIONS) {
                         self.take(folder.join(entry.file_name()), rest)?;
@@ -132,6 +140,7 @@ impl Walk {
             }
             self.below(&next, parts)?;
             for entry in entries(&next)? {
+                let entry = entry.map_err(|source| unreadable(&next, source))?;
                 if entry.file_name().as_encoded_bytes().starts_with(b".") {
                     continue;
                 }
@@ -153,14 +162,19 @@ fn place(metadata: &Metadata) -> (u64, u64) {
 }
 
 /// What is in a folder; nothing if it is no folder.
-fn entries(folder: &Path) -> Result<Vec<DirEntry>, SourceError> {
+fn entries(folder: &Path) -> Result<impl Iterator<Item = io::Result<DirEntry>> + use<>, SourceError> {
     let named = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let read = fs::read_dir(named).and_then(Iterator::collect::<io::Result<Vec<DirEntry>>>);
-    match read {
-        Ok(entries) => Ok(entries),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Vec::new()),
-        Err(source) => Err(SourceError::Read { path: folder.to_path_buf(), source }),
+    match fs::read_dir(named) {
+        Ok(entries) => Ok(Some(entries).into_iter().flatten()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None.into_iter().flatten())
+        }
+        Err(source) => Err(unreadable(folder, source)),
     }
+}
+
+fn unreadable(folder: &Path, source: io::Error) -> SourceError {
+    SourceError::Read { path: folder.to_path_buf(), source }
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ impl Scope {
             "steps" => Some(self.steps()),
             "summary" if self.summary.is_some() => self.summary.clone(),
             _ => match self.outputs.get(name).and_then(|step| self.steps.get(step)) {
-                Some(step) => Some(step.result.get()),
+                Some(step) => Some(step.results()),
                 None => self.params.get(name).cloned(),
             },
         }

@@ -45,6 +45,14 @@ pub struct StepValue {
 }
 
 impl StepValue {
+    /// `result`, and the value of the name that `outputs` gives it.
+    pub(super) fn results(&self) -> Value {
+        match (&self.batch, self.stored.size().map(|size| usize::try_from(size.count))) {
+            (Some(_), Ok(Ok(count))) => Value::from_object(ResultsList { list: Arc::clone(&self.result), count }),
+            _ => self.result.get(),
+        }
+    }
+
     /// `path`: a file with the results in item order.
     fn path(&self) -> Value {
         match self.stored.file() {
@@ -61,7 +69,7 @@ impl Object for StepValue {
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match (key.as_str()?, &self.batch) {
-            ("result", _) | ("results", Some(_)) => Some(self.result.get()),
+            ("result", _) | ("results", Some(_)) => Some(self.results()),
             ("failed", Some((failed, _))) => Some(failed.get()),
             ("stats", Some((_, stats))) => Some(stats.clone()),
             ("path", _) => Some(self.path()),
@@ -77,6 +85,28 @@ impl Object for StepValue {
             (Some(_), None) => Enumerator::Str(&["result", "results", "failed", "stats"]),
             (None, _) => Enumerator::Str(&["result"]),
         }
+    }
+}
+
+/// The results of a batch step: a list whose length is known before it is read.
+#[derive(Debug)]
+struct ResultsList {
+    list: Arc<Lazy>,
+    count: usize,
+}
+
+impl Object for ResultsList {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        // Where the results cannot be read, each of them is the error.
+        Some(self.list.get().get_item(key).unwrap_or_else(Value::from)).filter(|value| !value.is_undefined())
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Seq(self.count)
     }
 }
 
