@@ -92,7 +92,10 @@ def batch_fails_json(place, n):
     return ["run", "f.yaml", "--progress", "json"]
 
 
-@operation("items that fail, in batches of 1", "item", (1_000, 3_000, 10_000), codes=(1,))
+FAILED = 500  # Bytes of a failed item that a run holds, up to 64 MiB, in case the user wants to run it again meanwhile.
+
+
+@operation("items that fail, in batches of 1", "item", (3_000, 10_000, 30_000), codes=(1,), keeps=FAILED)
 def items_fail(place, n):
     workflow(place, batch({"range": n}, python(FAILS), continue_on_error=True))
     return RUN
@@ -105,7 +108,7 @@ def items_retried(place, n):
     return RUN
 
 
-@operation("equal items that fail twice", "item", (1_000, 3_000, 10_000), codes=(1,))
+@operation("equal items that fail twice", "item", (1_000, 3_000, 10_000), codes=(1,), keeps=FAILED)
 def equal_items_retried(place, n):
     place.write("lines.txt", "a\n" * n)
     retry = {"max_attempts": 2, "delay": 0}
@@ -270,13 +273,13 @@ def retried(place, n, outputs=None):
     place.write("mended", "")
 
 
-@operation("`retry` of half of the items, with an output file", "item", (3_000, 10_000, 30_000), once=True)
+@operation("`retry` of half of the items, with an output file", "item", (10_000, 30_000, 100_000), once=True, keeps=80)
 def retry_output(place, n):
     retried(place, n, {"path": "out.jsonl"})
     return ["retry", "latest", "--progress", "none"]
 
 
-@operation("`results` after half of the items were retried", "item", (10_000, 30_000, 100_000))
+@operation("`results` after half of the items were retried", "item", (30_000, 100_000, 300_000))
 def results_retried(place, n):
     retried(place, n)
     place.batchmill("retry", "latest", "--progress", "none")
@@ -297,7 +300,7 @@ def row_per_item(place, n):
     return RUN
 
 
-@operation("a ledger row per item", "item", (3_000, 10_000, 30_000))
+@operation("a ledger row per item", "item", (30_000, 100_000, 300_000))
 def rows_per_item(place, n):
     return row_per_item(place, n)
 
@@ -358,14 +361,14 @@ def csv_columns(place, n):
     return RUN
 
 
-@operation("Parquet output of 100 rows with many columns", "cell", (10_000, 30_000, 100_000), keeps=50)
+@operation("Parquet output of 100 rows with many columns", "cell", (10_000, 30_000, 100_000), keeps=120)
 def parquet_columns(place, n):
     task = python("return {f'c{at}': at for at in range(columns)}", columns=max(1, n // 100))
     workflow(place, batch({"range": 100}, task, batch_size=100, outputs={"path": "out.parquet"}))
     return RUN
 
 
-@operation("an aggregate by groups of one item", "group", (10_000, 30_000, 100_000), keeps=200)
+@operation("an aggregate by groups of one item", "group", (10_000, 30_000, 100_000), keeps=350)
 def aggregate_groups(place, n):
     task = python("return {'group': item, 'value': 1}")
     workflow(place, batch({"range": n}, task, batch_size=1000, aggregate={"sum": "value", "group_by": "group"}))
@@ -402,14 +405,17 @@ def command(place, n):
     return RUN
 
 
-@operation("`resume` of lines that are done", "line", (30_000, 100_000, 300_000))
+KEY = 16  # Bytes of the key of an item that is done, with which a resume compares the items that it reads.
+
+
+@operation("`resume` of lines that are done", "line", (30_000, 100_000, 300_000), keeps=KEY)
 def resume_lines(place, n):
     workflow(place, batch(lines(place, n), echo("1"), batch_size=1000))
     place.batchmill(*RUN)
     return ["resume", "latest", "--progress", "none"]
 
 
-@operation("`run --incremental` of lines that are done", "line", (30_000, 100_000, 300_000))
+@operation("`run --incremental` of lines that are done", "line", (30_000, 100_000, 300_000), keeps=KEY)
 def incremental_lines(place, n):
     workflow(place, batch(lines(place, n), echo("1"), batch_size=1000))
     place.batchmill(*RUN, "--incremental")

@@ -148,7 +148,8 @@ fn failed_items(db: &Connection, step: StepId, condition: &str) -> rusqlite::Res
     for row in rows {
         let (key, failed) = row?;
         if let Ok(key) = u128::from_str_radix(&key, 16) {
-            items.entry(ItemKey::from(key)).or_default().push(failed);
+            // Most have one, and a list that grows begins with room for four.
+            items.entry(ItemKey::from(key)).or_insert_with(|| Vec::with_capacity(1)).push(failed);
         }
     }
     Ok(items)

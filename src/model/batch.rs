@@ -81,7 +81,7 @@ pub struct Batch {
     /// How many bytes of the source's files they cover; 0 if unknown.
     pub bytes: u64,
     /// Why there is nothing to run, if the source knows. The batch then has one item, which stands for a bad file.
-    pub file_error: Option<Failure>,
+    pub file_error: Option<Box<Failure>>,
 }
 
 impl Batch {

@@ -91,7 +91,7 @@ impl<'a> FrameExecutor<'a> {
         let FrameOutcome { batches: mut outcomes, mut fatal, worker, request, times, host, notices } = match batches {
             // The source already knows that a file cannot be read. Its batch travels alone.
             [Batch { file_error: Some(error), .. }] => {
-                FrameOutcome { batches: vec![BatchOutcome::failed(0, error.clone())], ..FrameOutcome::default() }
+                FrameOutcome { batches: vec![BatchOutcome::failed(0, (**error).clone())], ..FrameOutcome::default() }
             }
             _ => self.lane.run(&frame),
         };

@@ -8,8 +8,8 @@ use crate::model::Batch;
 /// How many bytes of items are kept.
 const MOST_BYTES: usize = 64 << 20;
 
-/// What a batch takes besides the bytes of its items.
-const OF_BATCH: usize = 300;
+/// What a batch takes besides the bytes of its items: with a list of one item, one key and one end.
+const OF_BATCH: usize = size_of::<Batch>() + 150;
 
 /// Failed items.
 #[derive(Debug, Default)]

@@ -15,7 +15,7 @@ pub(super) type Place = (usize, usize);
 /// elsewhere, and hold only what is left by then: a list of millions that has not changed needs none.
 pub(super) struct DoneItems<'a> {
     batches: &'a [DoneBatch],
-    /// Batches of neighbours that share no index with another, by the index of the first item. Empty once the maps are made.
+    /// Batches that share no range of indexes with another, by the index of the first item. Empty once the maps are made.
     spans: BTreeMap<u64, usize>,
     /// Indexes that were struck out by these, a bit for each.
     by_index: Bits,
@@ -79,17 +79,18 @@ impl<'a> DoneItems<'a> {
 
     /// Finds an item where it was, as long as all were.
     fn at_home(&self, key: ItemKey, index: u64) -> Option<Place> {
-        let (first, number) = self.spans.range(..=index).next_back()?;
-        let position = usize::try_from(index - first).ok()?;
-        let keys = &self.batches[*number].keys;
+        let (_, number) = self.spans.range(..=index).next_back()?;
+        let DoneBatch { indexes, keys, .. } = &self.batches[*number];
+        let position = indexes.position(index)?;
         (position < keys.len() && keys.get(position) == key).then_some((*number, position))
     }
 
     /// Makes the maps of what is left.
     fn list_spans(&mut self) {
-        for (first, number) in std::mem::take(&mut self.spans) {
-            for (position, key) in self.batches[number].keys.iter().enumerate() {
-                if !self.by_index.has(first + position as u64) {
+        for number in std::mem::take(&mut self.spans).into_values() {
+            let DoneBatch { indexes, keys, .. } = &self.batches[number];
+            for (position, (key, index)) in keys.iter().zip(indexes.iter()).enumerate() {
+                if !self.by_index.has(index) {
                     self.list(key, (number, position));
                 }
             }
@@ -202,13 +203,20 @@ impl<'a> DoneItems<'a> {
     }
 }
 
-/// Batches of neighbours with a list of keys that share no index with each other.
+/// Batches with a list of keys and rising indexes, none of which begins before another one ends.
 fn spans(batches: &[DoneBatch]) -> BTreeMap<u64, usize> {
     let span = |(number, batch): (usize, &DoneBatch)| match (&batch.indexes, &batch.keys) {
         (Indexes::Range(range), Keys::List(keys))
             if !keys.is_empty() && range.end - range.start == keys.len() as u64 =>
         {
             Some((range.clone(), number))
+        }
+        (Indexes::List(list), Keys::List(keys))
+            if list.len() == keys.len()
+                && list.is_sorted_by(|one, next| one < next)
+                && batch.done() == keys.len() as u64 =>
+        {
+            Some((*list.first()?..list.last()? + 1, number))
         }
         _ => None,
     };
@@ -265,7 +273,7 @@ mod tests {
     fn items_are_found_where_they_were_and_elsewhere() {
         let batches = done(&[("ab", &[0, 1]), ("ef", &[4, 5]), ("cd", &[2, 3]), ("hj", &[7, 9])]);
         assert_eq!(found(&batches, "abcdefghij"), "0.0 0.1 2.0 2.1 1.0 1.1 - 3.0 - 3.1");
-        assert_eq!(DoneItems::new(&batches).spans.len(), 3);
+        assert_eq!(DoneItems::new(&batches).spans.len(), 4);
         assert_eq!(found(&batches, "abxcdefa"), "0.0 0.1 - 2.0 2.1 1.0 1.1 -");
         assert_eq!(found(&batches, "fedcbah"), "1.1 1.0 2.1 2.0 0.1 0.0 3.0");
         assert!(
@@ -281,5 +289,11 @@ mod tests {
         assert_eq!(found(&batches, "xaaa"), "- 0.1 0.0? 1.0?");
         let overlapping = done(&[("ab", &[0, 1]), ("cd", &[1, 2])]);
         assert_eq!(found(&overlapping, "acbd"), "0.0 1.0 0.1 1.1");
+        let interleaved = done(&[("ac", &[0, 2]), ("bd", &[1, 3])]);
+        assert_eq!(DoneItems::new(&interleaved).spans.len(), 0);
+        assert_eq!(found(&interleaved, "abcdx"), "0.0 1.0 0.1 1.1 -");
+        let scattered = done(&[("ab", &[0, 2]), ("cd", &[3, 7])]);
+        assert_eq!(found(&scattered, "axbcxxxd"), "0.0 - 0.1 1.0 - - - 1.1");
+        assert_eq!(found(&scattered, "ba"), "0.1 0.0");
     }
 }

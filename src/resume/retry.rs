@@ -11,7 +11,7 @@ use super::unfinished_set::{Portion, UnfinishedSet};
 use crate::ledger::{FailedItem, FailedItems, FailureChange, StepHistory};
 use crate::model::ItemKey;
 use crate::sources::{Source, SourceError};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 /// Finds the failed items that are selected. What is done stays as it is.
 ///
@@ -43,19 +43,35 @@ struct Candidate {
     key: ItemKey,
 }
 
+/// The failed items that are selected, by key. Equal items share a key, and are in the order of their indexes.
+fn wanted<'a>(
+    history: &'a StepHistory,
+    selection: &'a ItemSelection,
+) -> impl Iterator<Item = (ItemKey, impl Iterator<Item = FailedItem>)> {
+    selection.among(history).iter().map(|(key, failed)| {
+        let failed = failed.iter().copied();
+        (*key, failed.filter(|failed| selection.takes(failed.index, *key)))
+    })
+}
+
 /// Looks for failed items.
 // More than 12 fields: one list for each way to recognize an item.
 struct Finder<'a> {
     history: &'a StepHistory,
     selection: &'a ItemSelection,
     done: DoneItems<'a>,
-    /// Those to find, by key, by text and by index.
-    /// Equal items share a key, and are in the order of their indexes.
-    wanted: HashMap<ItemKey, VecDeque<FailedItem>>,
-    texts: HashMap<u64, VecDeque<Candidate>>,
-    indexes: HashMap<u64, Option<Candidate>>,
+    /// The keys of those to find, if they are not all; their texts, and their indexes. There may be as many as there are items, so
+    /// what else is known of them stays in the history.
+    keys: Option<HashSet<ItemKey>>,
+    texts: HashSet<u64>,
+    indexes: HashSet<u64>,
+    /// Those that were found by key and index, by their own index.
+    ran: HashSet<u64>,
     /// Items with the key of a failed one, at another index.
     equal: HashMap<ItemKey, Vec<u64>>,
+    /// Other items with the text of one to find, and those that are where one was.
+    by_text: HashMap<u64, VecDeque<Candidate>>,
+    by_index: HashMap<u64, Candidate>,
     unfinished: UnfinishedSet,
     changes: Vec<FailureChange>,
     total: u64,
@@ -66,21 +82,18 @@ struct Finder<'a> {
 
 impl<'a> Finder<'a> {
     fn new(history: &'a StepHistory, selection: &'a ItemSelection) -> Self {
-        let mut wanted: HashMap<ItemKey, VecDeque<FailedItem>> = HashMap::new();
-        for (key, failed) in selection.among(history) {
-            let taken = failed.iter().filter(|failed| selection.takes(failed.index, *key));
-            wanted.entry(*key).or_default().extend(taken.copied());
-        }
-        wanted.retain(|_, failed| !failed.is_empty());
-        let all = || wanted.values().flatten();
+        let all = || wanted(history, selection).flat_map(|(key, failed)| failed.map(move |failed| (key, failed)));
         Self {
             history,
             selection,
             done: DoneItems::new(&history.batches),
-            texts: all().map(|failed| (failed.text, VecDeque::new())).collect(),
-            indexes: all().map(|failed| (failed.index, None)).collect(),
+            keys: matches!(selection, ItemSelection::Only(_)).then(|| all().map(|(key, _)| key).collect()),
+            texts: all().map(|(_, failed)| failed.text).collect(),
+            indexes: all().map(|(_, failed)| failed.index).collect(),
+            ran: HashSet::new(),
             equal: HashMap::new(),
-            wanted,
+            by_text: HashMap::new(),
+            by_index: HashMap::new(),
             unfinished: UnfinishedSet::default(),
             changes: Vec::new(),
             total: 0,
@@ -93,23 +106,28 @@ impl<'a> Finder<'a> {
         let index = self.total;
         self.total += 1;
         self.unfinished.note(key);
-        if let Some(failed) = self.wanted.get_mut(&key) {
+        if let Some(failed) = self.selection.among(self.history).get(&key) {
+            if self.keys.as_ref().is_some_and(|keys| !keys.contains(&key)) {
+                return;
+            }
             let at = failed.binary_search_by_key(&index, |failed| failed.index);
-            // The items come in this order too, so it is the first one, or moves few others.
-            match at.ok().and_then(|at| failed.remove(at)) {
-                Some(failed) => self.run(index, failed),
+            match at.ok().filter(|_| self.selection.takes(index, key)) {
+                Some(at) => {
+                    self.ran.insert(index);
+                    self.run(index, failed[at]);
+                }
                 None => self.equal.entry(key).or_default().push(index),
             }
             return;
         }
-        if self.done.has(key, index) || self.selection.among(self.history).contains_key(&key) {
+        if self.done.has(key, index) {
             return;
         }
-        let candidate = Candidate { index, key };
-        if let Some(same) = self.texts.get_mut(&FailedItem::hash_of(text)) {
-            same.push_back(candidate);
-        } else if let Some(same) = self.indexes.get_mut(&index) {
-            *same = Some(candidate);
+        let (candidate, text) = (Candidate { index, key }, FailedItem::hash_of(text));
+        if self.texts.contains(&text) {
+            self.by_text.entry(text).or_default().push_back(candidate);
+        } else if self.indexes.contains(&index) {
+            self.by_index.insert(index, candidate);
         }
     }
 
@@ -126,9 +144,12 @@ impl<'a> Finder<'a> {
 
     fn finish(mut self) -> Comparison {
         let mut left: Vec<(ItemKey, FailedItem)> = Vec::new();
-        for (key, failed) in std::mem::take(&mut self.wanted) {
+        for (key, failed) in wanted(self.history, self.selection) {
             let mut equal = self.equal.remove(&key).unwrap_or_default().into_iter();
             for failed in failed {
+                if self.ran.contains(&failed.index) {
+                    continue;
+                }
                 match equal.next() {
                     Some(index) => self.run(index, failed),
                     None => left.push((key, failed)),
@@ -138,8 +159,8 @@ impl<'a> Finder<'a> {
         left.sort_by_key(|(_, failed)| failed.index);
         let (mut missing, mut changed) = (0, 0);
         for (_, failed) in left {
-            let by_text = self.texts.get_mut(&failed.text).and_then(VecDeque::pop_front);
-            let by_index = || self.indexes.get(&failed.index).copied().flatten();
+            let by_text = self.by_text.get_mut(&failed.text).and_then(VecDeque::pop_front);
+            let by_index = || self.by_index.get(&failed.index).copied();
             match by_text.or_else(by_index) {
                 Some(Candidate { index, key }) => {
                     changed += 1;

@@ -16,7 +16,7 @@ struct Pending {
     form: usize,
     /// File and line, if it is a row.
     origin: Option<(Arc<str>, u64)>,
-    file_error: Option<Failure>,
+    file_error: Option<Box<Failure>>,
 }
 
 impl Pending {

@@ -19,7 +19,7 @@ pub struct Chunk {
     /// The part of the source's files that the items are or make up, in bytes on disk; 0 if that is not known.
     pub bytes: u64,
     /// Why a file cannot be read. The chunk then has one item, which stands for the file.
-    pub file_error: Option<Failure>,
+    pub file_error: Option<Box<Failure>>,
 }
 
 impl Chunk {

@@ -40,11 +40,11 @@ impl List {
 
     /// The sizes of the files in bytes; 0 for one that is not there.
     fn sizes(&self) -> &[u64] {
-        let size = |item: &Box<[u8]>| {
+        let size = |item: &[u8]| {
             let path: Option<String> = serde_json::from_slice(item).ok();
             path.and_then(|path| std::fs::metadata(path).ok()).map_or(0, |data| data.len())
         };
-        self.sizes.get_or_init(|| self.items.iter().map(size).collect())
+        self.sizes.get_or_init(|| self.items.iter().map(|item| size(item)).collect())
     }
 
     /// The sizes of the files, if they are known or may be looked up.

@@ -11,7 +11,7 @@ pub(super) fn bad_file(file: &RowFile, error: &ErrorText) -> Chunk {
     items.push(serde_json::json!({ "file": file.name }).to_string().as_bytes());
     let failure = Failure::new(FailureKind::BadRow, "BadFile", format!("{}: {}", file.name, error.one_line()));
     let keys = Keys::List(vec![ItemKey::of(format!("{} cannot be read", file.name).as_bytes())]);
-    Chunk { items, keys, indexes: None, form: 0, origin: None, bytes: 0, file_error: Some(failure) }
+    Chunk { items, keys, indexes: None, form: 0, origin: None, bytes: 0, file_error: Some(Box::new(failure)) }
 }
 
 /// The error if none of the files can be read.
