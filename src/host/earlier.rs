@@ -69,6 +69,10 @@ impl StoredResults for SentResults {
         Ok(file.map_or(ResultsSize { count: 0, bytes: 0 }, |it| ResultsSize { count: it.count, bytes: it.bytes }))
     }
 
+    fn count(&self) -> Result<u64, String> {
+        self.size().map(|size| size.count)
+    }
+
     fn file(&self) -> Result<ResultsFile, String> {
         let file = self.0.as_ref().ok_or("its results are not in a file")?;
         Ok(ResultsFile { path: file.path.clone(), count: file.count })

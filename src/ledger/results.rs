@@ -121,7 +121,10 @@ impl ResultsReader {
     }
 
     /// Compares all results with their checksums.
-    pub(super) fn check(&self) -> Result<(), LedgerError> {
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is not what was written.
+    pub fn check(&self) -> Result<(), LedgerError> {
         let Some(file) = &self.file else { return Ok(()) };
         let mut blocks = self.blocks.cursor();
         while let Some(block) = next(&mut blocks)? {

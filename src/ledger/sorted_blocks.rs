@@ -5,6 +5,7 @@
 use super::block::Block;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
@@ -17,7 +18,13 @@ const MOST_HELD: usize = 16 * 1024;
 const READ_BLOCKS: usize = 256;
 
 /// Sorted blocks.
-enum Run {
+struct Run {
+    /// The place of the first.
+    first: (u64, u64),
+    blocks: RunBlocks,
+}
+
+enum RunBlocks {
     /// In memory: the last ones, and those that could not be written.
     Held(Vec<Block>),
     /// In the file.
@@ -49,15 +56,17 @@ impl BlockSorter {
 
     fn end_run(&mut self) {
         self.held.sort_unstable_by_key(Block::place);
+        let Some(first) = self.held.first().map(Block::place) else { return };
         let count = self.held.len();
-        match self.write() {
+        let blocks = match self.write() {
             Ok(offset) => {
                 self.held.clear();
-                self.runs.push(Run::Written { offset, count });
+                RunBlocks::Written { offset, count }
             }
             // Without room for temporary files it takes memory.
-            Err(_) => self.runs.push(Run::Held(std::mem::take(&mut self.held))),
-        }
+            Err(_) => RunBlocks::Held(std::mem::take(&mut self.held)),
+        };
+        self.runs.push(Run { first, blocks });
     }
 
     /// Writes the blocks that are held, and says where.
@@ -78,12 +87,16 @@ impl BlockSorter {
     /// The blocks in order.
     pub(super) fn sorted(mut self) -> SortedBlocks {
         self.held.sort_unstable_by_key(Block::place);
-        self.runs.push(Run::Held(self.held));
+        if let Some(first) = self.held.first().map(Block::place) {
+            self.runs.push(Run { first, blocks: RunBlocks::Held(self.held) });
+        }
+        self.runs.sort_unstable_by_key(|run| run.first);
         SortedBlocks(Arc::new(Runs { runs: self.runs, file: self.file }))
     }
 }
 
 struct Runs {
+    /// By the places of their first blocks.
     runs: Vec<Run>,
     file: Option<File>,
 }
@@ -94,20 +107,21 @@ pub(super) struct SortedBlocks(Arc<Runs>);
 impl SortedBlocks {
     /// A cursor before the first block.
     pub(super) fn cursor(&self) -> BlockCursor {
-        let parts = self.0.runs.iter().map(|_| Part { next: 0, read: Vec::new(), from: 0 }).collect();
-        BlockCursor { runs: Arc::clone(&self.0), parts, heads: None }
+        BlockCursor { runs: Arc::clone(&self.0), parts: Vec::new(), heads: BinaryHeap::new() }
     }
 }
 
 /// Goes through sorted blocks.
 pub(super) struct BlockCursor {
     runs: Arc<Runs>,
+    /// What is left of the runs that were begun. Those of neighbours are begun one after another.
     parts: Vec<Part>,
-    /// The next block of each run, once the first was asked for: by its place.
-    heads: Option<BinaryHeap<Reverse<Head>>>,
+    /// The next block of each of them that has one, by its place.
+    heads: BinaryHeap<Reverse<Head>>,
 }
 
 /// What is left of a run.
+#[derive(Default)]
 struct Part {
     /// The number of the next block.
     next: usize,
@@ -151,33 +165,35 @@ impl Ord for Head {
 impl BlockCursor {
     /// The next block.
     pub(super) fn next(&mut self) -> io::Result<Option<Block>> {
-        let mut heads = match self.heads.take() {
-            Some(heads) => heads,
-            None => {
-                let firsts: io::Result<Vec<_>> = (0..self.parts.len()).map(|run| self.head(run)).collect();
-                firsts?.into_iter().flatten().map(Reverse).collect()
-            }
-        };
-        let next = heads.pop().map(|Reverse(head)| head);
-        if let Some(Head { run, .. }) = next {
-            heads.extend(self.head(run)?.map(Reverse));
+        while let Some(run) = self.runs.runs.get(self.parts.len())
+            && self.heads.peek().is_none_or(|Reverse(head)| run.first < head.block.place())
+        {
+            self.parts.push(Part::default());
+            let head = self.head(self.parts.len() - 1)?;
+            self.heads.extend(head.map(Reverse));
         }
-        self.heads = Some(heads);
-        Ok(next.map(|head| head.block))
+        let Some(Reverse(Head { run, .. })) = self.heads.peek() else { return Ok(None) };
+        let following = self.head(*run)?;
+        let Some(mut top) = self.heads.peek_mut() else { return Ok(None) };
+        let Reverse(head) = match following {
+            Some(following) => std::mem::replace(&mut *top, Reverse(following)),
+            None => PeekMut::pop(top),
+        };
+        Ok(Some(head.block))
     }
 
     fn head(&mut self, run: usize) -> io::Result<Option<Head>> {
         let part = &mut self.parts[run];
-        let block = match &self.runs.runs[run] {
-            Run::Held(blocks) => blocks.get(part.next).copied(),
-            Run::Written { offset, count } if part.next < *count => {
+        let block = match &self.runs.runs[run].blocks {
+            RunBlocks::Held(blocks) => blocks.get(part.next).copied(),
+            RunBlocks::Written { offset, count } if part.next < *count => {
                 if part.next == part.from + part.read.len() {
                     let file = self.runs.file.as_ref().ok_or(io::ErrorKind::NotFound)?;
                     part.fill(file, *offset, *count)?;
                 }
                 part.read.get(part.next - part.from).copied()
             }
-            Run::Written { .. } => None,
+            RunBlocks::Written { .. } => None,
         };
         part.next += 1;
         Ok(block.map(|block| Head { block, run }))
@@ -217,7 +233,7 @@ mod tests {
             all.push(block);
         }
         assert_eq!(cursor.next().unwrap(), None);
-        (blocks.0.runs.iter().filter(|run| matches!(run, Run::Written { .. })).count(), all)
+        (blocks.0.runs.iter().filter(|run| matches!(run.blocks, RunBlocks::Written { .. })).count(), all)
     }
 
     #[test]
@@ -229,6 +245,18 @@ mod tests {
             assert_eq!(sorted(few, count), (usize::try_from(count.saturating_sub(1) / 100).unwrap(), expected.clone()));
             assert_eq!(sorted(BlockSorter::new(), count), (0, expected));
         }
+    }
+
+    #[test]
+    fn runs_of_neighbours_are_read_one_after_another() {
+        let mut sorter = BlockSorter { most: 10, ..BlockSorter::new() };
+        (0..100).rev().for_each(|first| sorter.push(Block { first, ..block(0, 1) }));
+        let mut cursor = sorter.sorted().cursor();
+        for first in 0..100 {
+            assert_eq!(cursor.next().unwrap().map(|block| block.first), Some(first));
+            assert_eq!(cursor.heads.len(), usize::from(first % 10 < 9));
+        }
+        assert_eq!(cursor.next().unwrap(), None);
     }
 
     #[test]

@@ -97,12 +97,13 @@ struct Stored {
     folder: RunFolder,
     step: StepName,
     size: OnceLock<Result<ResultsSize, String>>,
+    count: OnceLock<Result<u64, String>>,
     file: OnceLock<Result<ResultsFile, String>>,
 }
 
 impl Stored {
     fn new(folder: RunFolder, step: StepName) -> Self {
-        Self { folder, step, size: OnceLock::new(), file: OnceLock::new() }
+        Self { folder, step, size: OnceLock::new(), count: OnceLock::new(), file: OnceLock::new() }
     }
 
     fn look_up<T>(&self, look: impl FnOnce(&StepReader<'_>) -> Result<T, LedgerError>) -> Result<T, String> {
@@ -123,6 +124,17 @@ impl Stored {
 impl StoredResults for Stored {
     fn size(&self) -> Result<ResultsSize, String> {
         self.size.get_or_init(|| self.look_up(|step| step.results()?.size())).clone()
+    }
+
+    fn count(&self) -> Result<u64, String> {
+        let count = || {
+            self.look_up(|step| {
+                let results = step.results()?;
+                results.check()?;
+                Ok(results.size()?.count)
+            })
+        };
+        self.count.get_or_init(count).clone()
     }
 
     fn file(&self) -> Result<ResultsFile, String> {

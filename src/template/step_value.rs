@@ -47,9 +47,11 @@ pub struct StepValue {
 impl StepValue {
     /// `result`, and the value of the name that `outputs` gives it.
     pub(super) fn results(&self) -> Value {
-        match (&self.batch, self.stored.size().map(|size| usize::try_from(size.count))) {
-            (Some(_), Ok(Ok(count))) => Value::from_object(ResultsList { list: Arc::clone(&self.result), count }),
-            _ => self.result.get(),
+        let count = self.batch.as_ref().and_then(|_| usize::try_from(self.stored.count().ok()?).ok());
+        match count {
+            Some(count) => Value::from_object(ResultsList { list: Arc::clone(&self.result), count }),
+            // Or the error that says why they cannot be read.
+            None => self.result.get(),
         }
     }
 
@@ -101,7 +103,7 @@ impl Object for ResultsList {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        // Where the results cannot be read, each of them is the error.
+        // Results that can no longer be read, though they could when they were counted, are the error.
         Some(self.list.get().get_item(key).unwrap_or_else(Value::from)).filter(|value| !value.is_undefined())
     }
 
@@ -117,6 +119,12 @@ pub trait StoredResults: Debug + Send + Sync {
     /// # Errors
     /// If they cannot be read.
     fn size(&self) -> Result<ResultsSize, String>;
+
+    /// How many there are, once all of them were found to be what was written.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    fn count(&self) -> Result<u64, String>;
 
     /// A file with the results in item order. Writes it first if necessary.
     ///

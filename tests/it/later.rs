@@ -309,3 +309,62 @@ fn a_later_batch_takes_its_items_from_the_file() {
     sandbox.batchmill(&["resume"]).exits_with(0).says(&["again: 0 of 3,000 items will run"]);
     sandbox.batchmill(&["plan", "workflow.yaml", "--resume"]).exits_with(0);
 }
+
+#[test]
+fn a_template_sees_results_as_a_list_like_any_other() {
+    let look = "{{ xs | length }} {{ xs[0] }} {{ xs[-1] }} {{ xs[1:] }} {{ xs == ['a', 'b', 'c'] }} {{ 'b' in xs }} {{ xs | join('-') }} \
+                {{ xs is sequence }} {{ xs | tojson }} {{ xs }} {% for x in xs %}{{ loop.last }} {{ x }} {% endfor %}\
+                {{ xs[3] | default('none') }} {{ xs | reverse | first }} {{ xs + ['d'] }} {{ xs | sort | max }} {{ [xs] | tojson }} \
+                {{ xs < ['b'] }} {{ 'some' if xs else 'none' }} {{ 'some' if steps.none.result else 'none' }}";
+    let sandbox = Sandbox::with(&format!(
+        "
+steps:
+  - {{name: some, task: batch, inputs: {{items: [a, b, c], task: {{type: echo, message: '{{{{ item }}}}'}}}}, outputs: xs}}
+  - {{name: none, task: batch, inputs: {{items: {{range: 0}}, allow_empty: true, task: {{type: echo, message: x}}}}}}
+  - {{name: look, task: echo, inputs: {{message: \"{look}\"}}}}
+  - {{name: literal, task: echo, inputs: {{message: \"{{% set xs = ['a', 'b', 'c'] %}}{look}\"}}}}
+"
+    ));
+    sandbox.run(&[]).exits_with(0);
+    let seen = sandbox.results("look");
+    assert_eq!(seen, sandbox.results("literal"));
+    assert!(seen[0].as_str().unwrap().starts_with("3 a c "), "{seen:?}");
+}
+
+#[test]
+fn even_the_length_of_damaged_results_is_an_error() {
+    let sandbox = Sandbox::with(
+        "
+steps:
+  - {name: first, task: batch, inputs: {items: [a, b, c], task: {type: echo, message: '{{ item }}'}}, outputs: xs}
+  - {name: damage, task: shell, inputs: {command: 'sed -i s/b/z/ .batchmill/runs/*/results/first.jsonl'}}
+  - {name: look, task: echo, inputs: {message: '{{ xs | length }}'}}
+",
+    );
+    let stderr = sandbox.run(&[]).exits_with(3).stderr;
+    assert!(stderr.contains("results/first.jsonl` do not match their checksum"), "{stderr}");
+}
+
+#[test]
+#[ignore = "heavy: takes seconds"]
+fn more_results_than_are_sorted_in_memory_come_in_item_order() {
+    let count = 40_000;
+    let lines =
+        |numbers: &mut dyn Iterator<Item = u64>| numbers.map(|number| format!("{number}\n")).collect::<String>();
+    let sandbox = Sandbox::with(
+        "steps: [{name: s, task: batch, inputs: {items: {lines: lines.txt}, batch_size: 100, task: {type: echo, message: '{{ item }}'}}}]",
+    );
+    // In pieces of 30 that are turned round, so that the results of a batch are in several places of the list.
+    let turned = |number: u64| number / 30 * 30 + 29 - number % 30;
+    for order in [lines(&mut (0..count)), lines(&mut (0..count).rev()), lines(&mut (0..count - 10).map(turned))] {
+        fs::write(sandbox.path().join("lines.txt"), &order).unwrap();
+        let verb: &[&str] =
+            if sandbox.path().join(".batchmill").exists() { &["resume", "latest"] } else { &["run", "workflow.yaml"] };
+        sandbox.batchmill(verb).exits_with(0);
+        let seen = sandbox.batchmill(&["results"]).exits_with(0).stdout;
+        assert_eq!(
+            seen.lines().map(|line| line.trim_matches('"')).collect::<Vec<_>>(),
+            order.lines().collect::<Vec<_>>()
+        );
+    }
+}
