@@ -38,6 +38,7 @@ ENOUGH_S = 40  # The next size would take too long.
 REPEAT_BELOW_S = 1.5  # Quicker runs are measured three times, and the quickest one counts.
 NOISE_S = 0.04  # What costs less than this above its fixed cost has no exponent.
 NOISE_BYTES = 3 << 20  # Memory that grows by less than this is the allocator's.
+NOISE_ITEMS = 64  # So many large items more or less are in memory at the peak: of 400 to 2,400 results of 1 MB, 245 to 288 MiB in no order.
 
 
 @dataclass
@@ -77,7 +78,8 @@ class Row:
             return None
         (small, large), (less, more) = self.sizes[len(self.samples) - 2 : len(self.samples)], self.samples[-2:]
         grown = more.peak - less.peak
-        return 0.0 if grown < NOISE_BYTES else grown / (large - small)
+        noise = max(NOISE_BYTES, NOISE_ITEMS * self.operation.large)
+        return 0.0 if grown < noise else grown / (large - small)
 
     @property
     def missed(self) -> "list[str]":

@@ -20,6 +20,7 @@ class Operation:
     sizes: "tuple[int, int, int]"
     make: "Callable"  # Of a place and a number of items; gives the arguments of the command to measure.
     codes: "tuple[int, ...]" = (0,)
+    large: int = 0  # Bytes of an item, if that is much.
     keeps: int = 0  # Bytes per item that it must keep, such as the groups of an aggregate.
     head: bool = False  # Whether only the first line is read.
     once: bool = False  # Whether it changes what it works on, so that it cannot be measured again.
@@ -317,13 +318,13 @@ def audit(place, n):
     return ["audit"]
 
 
-@operation("Python results of 1 MB in batches of 100", "item", (200, 400, 800))
+@operation("Python results of 1 MB in batches of 100", "item", (200, 400, 800), large=MEGABYTE)
 def large_results(place, n):
     workflow(place, batch({"range": n}, python(f"return 'x' * {MEGABYTE}"), batch_size=100, max_parallel=2))
     return RUN
 
 
-@operation("commands that print 1 MB, 16 workers", "item", (100, 200, 400))
+@operation("commands that print 1 MB, 16 workers", "item", (100, 200, 400), large=MEGABYTE)
 def large_prints(place, n):
     command = "head -c 1000000 /dev/zero | tr '\\0' x"
     workflow(place, batch({"range": n}, {"type": "shell", "command": command}, max_parallel=16))
@@ -344,7 +345,7 @@ class Megabyte(BaseHTTPRequestHandler):
         pass
 
 
-@operation("HTTP bodies of 1 MB, 16 workers", "item", (100, 200, 400))
+@operation("HTTP bodies of 1 MB, 16 workers", "item", (100, 200, 400), large=MEGABYTE)
 def large_bodies(place, n):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Megabyte)
     server.daemon_threads = True
