@@ -70,7 +70,12 @@ impl StoredResults for SentResults {
     }
 
     fn count(&self) -> Result<u64, String> {
-        self.size().map(|size| size.count)
+        let Some(file) = &self.0 else { return Err("its results are not in a file".to_owned()) };
+        match std::fs::metadata(&file.path) {
+            Ok(data) if data.len() == file.bytes => Ok(file.count),
+            Ok(_) => Err(format!("`{}` has changed", file.path.display())),
+            Err(error) => Err(format!("cannot read `{}`: {error}", file.path.display())),
+        }
     }
 
     fn file(&self) -> Result<ResultsFile, String> {

@@ -4,7 +4,6 @@ use super::bits::Bits;
 use crate::ledger::DoneBatch;
 use crate::model::{Indexes, ItemKey, Keys};
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
 
 /// An item of a done batch: the batch, and the position in it.
 pub(super) type Place = (usize, usize);
@@ -112,6 +111,26 @@ impl<'a> DoneItems<'a> {
         }
     }
 
+    /// Strikes out the item with this key that was done at this index, if it is among those that are listed.
+    fn take_listed_at(&mut self, key: ItemKey, index: u64) -> Option<Place> {
+        match self.listed.get_mut(&key)? {
+            Listed::One((batch, position)) => {
+                let place = (*batch, *position);
+                (self.index(place) == index).then(|| self.listed.remove(&key)).map(|_| place)
+            }
+            Listed::Several(several) => several.remove(&index),
+        }
+    }
+
+    /// Whether an item with this key is among those that are listed.
+    fn has_listed(&self, key: ItemKey) -> bool {
+        match self.listed.get(&key) {
+            Some(Listed::One(_)) => true,
+            Some(Listed::Several(several)) => !several.is_empty(),
+            None => false,
+        }
+    }
+
     /// The index that an item had when it was done.
     pub(super) fn index(&self, (batch, position): Place) -> u64 {
         self.batches[batch].indexes.get(position)
@@ -121,6 +140,9 @@ impl<'a> DoneItems<'a> {
     pub(super) fn find(&mut self, key: ItemKey, index: u64) -> Found {
         if let Some(place) = self.at_home(key, index) {
             self.by_index.set(index);
+            return Found::Taken(place);
+        }
+        if let Some(place) = self.take_listed_at(key, index) {
             return Found::Taken(place);
         }
         self.list_spans();
@@ -168,16 +190,11 @@ impl<'a> DoneItems<'a> {
 
     /// Whether an item with this key is done and not struck out; it is at this index now.
     pub(super) fn has(&mut self, key: ItemKey, index: u64) -> bool {
-        if self.at_home(key, index).is_some() {
+        if self.at_home(key, index).is_some() || self.has_listed(key) {
             return true;
         }
         self.list_spans();
-        let listed = match self.listed.get(&key) {
-            Some(Listed::One(_)) => true,
-            Some(Listed::Several(several)) => !several.is_empty(),
-            None => false,
-        };
-        listed || !self.places_in_runs(key).is_empty()
+        self.has_listed(key) || !self.places_in_runs(key).is_empty()
     }
 
     /// The items with this key in batches with consecutive keys. A key is in several if a file is listed twice.
@@ -203,36 +220,38 @@ impl<'a> DoneItems<'a> {
     }
 }
 
-/// Batches with a list of keys and rising indexes, none of which begins before another one ends.
+/// Batches with a list of keys and rising indexes, by the first of them. None begins before another one ends.
 fn spans(batches: &[DoneBatch]) -> BTreeMap<u64, usize> {
-    let span = |(number, batch): (usize, &DoneBatch)| match (&batch.indexes, &batch.keys) {
-        (Indexes::Range(range), Keys::List(keys))
-            if !keys.is_empty() && range.end - range.start == keys.len() as u64 =>
-        {
-            Some((range.clone(), number))
+    let (mut ranges, mut lists) = (Vec::new(), Vec::new());
+    for (number, batch) in batches.iter().enumerate() {
+        let Keys::List(keys) = &batch.keys else { continue };
+        match &batch.indexes {
+            Indexes::Range(range) if !keys.is_empty() && range.end - range.start == keys.len() as u64 => {
+                ranges.push((range.clone(), number));
+            }
+            Indexes::List(list) if list.len() == keys.len() && batch.done() == keys.len() as u64 => {
+                if let (Some(first), Some(last), true) = (list.first(), list.last(), list.is_sorted_by(|a, b| a < b)) {
+                    lists.push((*first..last + 1, number));
+                }
+            }
+            Indexes::Range(_) | Indexes::List(_) => {}
         }
-        (Indexes::List(list), Keys::List(keys))
-            if list.len() == keys.len()
-                && list.is_sorted_by(|one, next| one < next)
-                && batch.done() == keys.len() as u64 =>
-        {
-            Some((*list.first()?..list.last()? + 1, number))
-        }
-        _ => None,
-    };
-    let mut all: Vec<_> = batches.iter().enumerate().filter_map(span).collect();
-    all.sort_unstable_by_key(|(range, _)| range.start);
-    let mut end = 0;
-    let mut shared = |(range, _): &(Range<u64>, usize)| {
-        let shared = range.start < end;
-        end = end.max(range.end);
-        shared
-    };
-    if all.iter().any(&mut shared) {
+    }
+    ranges.sort_unstable_by_key(|(range, _)| range.start);
+    if ranges.iter().zip(ranges.iter().skip(1)).any(|((range, _), (next, _))| next.start < range.end) {
         // Rows of a damaged ledger.
         return BTreeMap::new();
     }
-    all.into_iter().map(|(range, number)| (range.start, number)).collect()
+    let mut spans: BTreeMap<u64, (u64, usize)> =
+        ranges.into_iter().map(|(range, number)| (range.start, (range.end, number))).collect();
+    // What was retried has indexes between those of its batch.
+    for (range, number) in lists {
+        let before = spans.range(..range.end).next_back();
+        if before.is_none_or(|(_, (end, _))| *end <= range.start) {
+            spans.insert(range.start, (range.end, number));
+        }
+    }
+    spans.into_iter().map(|(first, (_, number))| (first, number)).collect()
 }
 
 #[cfg(test)]
@@ -283,6 +302,18 @@ mod tests {
     }
 
     #[test]
+    fn items_that_were_retried_between_others_leave_the_rest_to_its_indexes() {
+        let batches = done(&[("abcd", &[0, 1, 2, 3]), ("eg", &[4, 6]), ("hij", &[7, 8, 9]), ("f", &[5])]);
+        let mut items = DoneItems::new(&batches);
+        for (index, item) in (0..).zip(b"abcdefghij") {
+            assert!(items.has(ItemKey::of(&[*item]), index));
+            assert!(matches!(items.find(ItemKey::of(&[*item]), index), Found::Taken(_)), "{index}");
+            let listed = usize::from(index < 4) + usize::from(index < 6);
+            assert_eq!((items.spans.len(), items.listed.len()), (3, listed));
+        }
+    }
+
+    #[test]
     fn equal_items_are_struck_out_one_by_one() {
         let batches = done(&[("aab", &[0, 1, 2]), ("a", &[4])]);
         assert_eq!(found(&batches, "aabxaa"), "0.0 0.1 0.2 - 1.0 -");
@@ -290,7 +321,6 @@ mod tests {
         let overlapping = done(&[("ab", &[0, 1]), ("cd", &[1, 2])]);
         assert_eq!(found(&overlapping, "acbd"), "0.0 1.0 0.1 1.1");
         let interleaved = done(&[("ac", &[0, 2]), ("bd", &[1, 3])]);
-        assert_eq!(DoneItems::new(&interleaved).spans.len(), 0);
         assert_eq!(found(&interleaved, "abcdx"), "0.0 1.0 0.1 1.1 -");
         let scattered = done(&[("ab", &[0, 2]), ("cd", &[3, 7])]);
         assert_eq!(found(&scattered, "axbcxxxd"), "0.0 - 0.1 1.0 - - - 1.1");

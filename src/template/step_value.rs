@@ -1,7 +1,7 @@
 //! What a template sees of an earlier step.
 
 use crate::model::{ResultsFile, ResultsSize};
-use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
+use minijinja::value::{Enumerator, Object, ObjectRepr, Value, ValueKind};
 use minijinja::{Error, ErrorKind};
 use std::fmt::{self, Debug};
 use std::sync::{Arc, OnceLock};
@@ -103,8 +103,12 @@ impl Object for ResultsList {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        // Results that can no longer be read, though they could when they were counted, are the error.
-        Some(self.list.get().get_item(key).unwrap_or_else(Value::from)).filter(|value| !value.is_undefined())
+        let list = self.list.get();
+        if list.kind() == ValueKind::Invalid {
+            // They could be counted, but not be read: each of them is the error.
+            return Some(list);
+        }
+        list.get_item(key).ok().filter(|value| !value.is_undefined())
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {

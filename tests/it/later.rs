@@ -346,6 +346,33 @@ steps:
 }
 
 #[test]
+fn results_that_can_be_counted_but_not_read_are_an_error_wherever_one_is_used() {
+    // A template reads lists that are nested 120 deep; the list of results is one more.
+    let deep = "x = 1\nfor _ in range(120):\n    x = [x]\nreturn x";
+    let uses = [
+        "{{ xs | select | list | length }}",
+        "{{ xs | first | default('none') }}",
+        "{{ xs[0] is defined }}",
+        "{{ 1 in xs }}",
+        "{{ xs | map(attribute='bad', default=0) | list }}",
+        "{% for x in xs if x is defined %}B{% endfor %}",
+        "{{ xs }}",
+    ];
+    for used in uses {
+        let sandbox = Sandbox::with(&format!(
+            "
+steps:
+  - {{name: first, task: batch, inputs: {{items: [1, 2], task: {{type: python, code: \"{}\"}}}}, outputs: xs}}
+  - {{name: look, task: echo, inputs: {{message: \"{used}\"}}}}
+",
+            deep.replace('\n', "\\n")
+        ));
+        let stderr = sandbox.run(&[]).exits_with(3).stderr;
+        assert!(stderr.contains("cannot be read: it is nested more than 120 levels deep"), "{used}: {stderr}");
+    }
+}
+
+#[test]
 #[ignore = "heavy: takes seconds"]
 fn more_results_than_are_sorted_in_memory_come_in_item_order() {
     let count = 40_000;
