@@ -119,8 +119,7 @@ fn table(outcome: &Outcome, text: &mut String) {
         let _ = write!(text, "  {:>7}", "threads");
     }
     let _ = writeln!(text, "  {:>9}  {:>8}  {:>10}  {:>8}", "items/s", "speed-up", "efficiency", "CPU busy");
-    let best = outcome.rows.iter().map(|row| row.throughput.median).fold(0.0, f64::max);
-    let best = outcome.rows.iter().position(|row| row.throughput.median >= 0.97 * best);
+    let best = best(outcome.own, outcome.rows.iter().map(|row| (row.setup, row.throughput.median)));
     for (at, row) in outcome.rows.iter().enumerate() {
         let _ = write!(text, "  {:>7}", row.setup.width);
         if sizes {
@@ -145,6 +144,18 @@ fn table(outcome: &Outcome, text: &mut String) {
         }
         text.push('\n');
     }
+}
+
+/// The first row that is about as fast as any, of those that differ from the file in one setting: only these are measured more
+/// than once.
+fn best(own: Setup, rows: impl Iterator<Item = (Setup, f64)> + Clone) -> Option<usize> {
+    let differences = |setup: Setup| {
+        let differs = [setup.width != own.width, setup.batch_size != own.batch_size, setup.threads != own.threads];
+        differs.into_iter().filter(|differs| *differs).count()
+    };
+    let rates = rows.map(|(setup, rate)| if differences(setup) <= 1 { rate } else { 0.0 });
+    let fastest = rates.clone().fold(0.0, f64::max);
+    rates.enumerate().find(|(_, rate)| *rate > 0.0 && *rate >= 0.97 * fastest).map(|(at, _)| at)
 }
 
 fn line(text: &mut String, name: &str, shares: &[(&str, f64)]) {
@@ -185,4 +196,19 @@ fn laws(outcome: &Outcome) -> String {
     };
     let _ = writeln!(text, "  {:<32}  {usl}", "Universal Scalability Law");
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_row_differs_from_the_file_in_one_setting() {
+        let setup = |width, size| Setup { width, batch_size: Some(size), threads: None };
+        let rows = [(2, 1, 100.0), (4, 1, 195.0), (8, 1, 198.0), (2, 10, 150.0), (8, 10, 400.0)];
+        let rows = rows.map(|(width, size, rate)| (setup(width, size), rate));
+        assert_eq!(best(setup(2, 1), rows.into_iter()), Some(1));
+        assert_eq!(best(setup(2, 10), rows.into_iter()), Some(4));
+        assert_eq!(best(setup(2, 1), rows[4..].iter().copied()), None);
+    }
 }
