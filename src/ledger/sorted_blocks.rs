@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -80,7 +80,6 @@ impl BlockSorter {
         let offset = self.written;
         file.write_all_at(&bytes, offset)?;
         self.written += bytes.len() as u64;
-        file.flush()?;
         Ok(offset)
     }
 
